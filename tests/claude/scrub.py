@@ -1,0 +1,68 @@
+"""What of a session's files may be kept in the repository, and in which form.
+
+A recording's own content comes from the scripted model and the scripted prompts, so it is harmless. Two things are not ours and go:
+machine paths (renamed consistently, the transcript folder's slug too) and the client's own prose, such as instructions to the
+model inside tool results. What remains of that prose is its first sentence, which readers of transcripts match on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+# Line types that hold the client's prompts, its tool descriptions or a copy of the environment.
+DROPPED_LINES = frozenset({"attachment"})
+# What is kept of an api-request line's parameters; the rest is the system prompt and the tools.
+KEPT_PARAMS = frozenset({"model", "max_tokens"})
+
+# The client's own prose in tool results and notifications: (pattern, what stays).
+CLIENT_PROSE: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"(Async agent launched successfully\.).*", re.DOTALL), r"\1"),
+    (re.compile(r"(The user doesn't want to proceed with this tool use\.).*?(?=the user said:|$)", re.DOTALL), r"\1 "),
+    (re.compile(r"(<tool_use_error>[^.<]{0,80}[.]?).*?(?=</tool_use_error>)", re.DOTALL), r"\1"),
+    (re.compile(r"\n?<note>.*?</note>", re.DOTALL), ""),
+)
+
+
+def slug(path: str) -> str:
+    """The name of a working folder's transcript folder, as the client makes it: one `-` for each UTF-16 unit outside [A-Za-z0-9]."""
+    return re.sub(r"[^A-Za-z0-9]", lambda found: "-" * (len(found[0].encode("utf-16-le")) // 2), path)
+
+
+class Scrubber:
+    """Renames paths and cuts the client's prose in any JSON value.
+
+    `paths` maps a real folder to its name in the recording, e.g. {"/tmp/x7/home": "/home/u"}; longer ones win.
+    """
+
+    def __init__(self, paths: Mapping[str, str]) -> None:
+        names = {**paths, **{slug(real): slug(shown) for real, shown in paths.items()}}
+        self._names = dict(sorted(names.items(), key=lambda pair: -len(pair[0])))
+
+    def text(self, text: str) -> str:
+        """The string with every known path renamed and the client's prose cut."""
+        for real, shown in self._names.items():
+            text = text.replace(real, shown)
+        for pattern, kept in CLIENT_PROSE:
+            text = pattern.sub(kept, text)
+        return text
+
+    def value(self, value: Any) -> Any:
+        """Any JSON value, scrubbed all the way down."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, list):
+            return [self.value(item) for item in value]
+        if isinstance(value, dict):
+            return {self.text(key): self.value(item) for key, item in value.items()}
+        return value
+
+    def transcript_line(self, line: dict[str, Any]) -> dict[str, Any] | None:
+        """One transcript line as it may be kept, or None for a line that may not be."""
+        if line.get("type") in DROPPED_LINES:
+            return None
+        if isinstance(params := line.get("params"), dict):
+            line = {**line, "params": {key: item for key, item in params.items() if key in KEPT_PARAMS}}
+        scrubbed: dict[str, Any] = self.value(line)
+        return scrubbed
