@@ -1,0 +1,1 @@
+"""The resident process: loops, lifecycle, health, notifications."""

@@ -1,0 +1,150 @@
+"""The command's frame: which verbs there are, how they are found, and what a failure looks like.
+
+A verb is imported when it is called and not before, so that `hookspan status` pays for neither OpenTelemetry nor the
+web server.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from pathlib import Path
+from typing import Final, NamedTuple, NoReturn
+
+import click
+
+from hookspan import __version__
+from hookspan.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_USAGE, EXIT_USER, UserError
+
+
+class Verb(NamedTuple):
+    """Where a verb's click command is, and its line in `hookspan --help`."""
+
+    target: str  # "module:attribute" under hookspan.cli
+    help: str
+
+
+SECTIONS: Final[dict[str, dict[str, Verb]]] = {
+    "Set up": {
+        "install": Verb("install:install", "Add hookspan's hooks to Claude Code's settings."),
+        "uninstall": Verb("install:uninstall", "Take them out again."),
+        "config": Verb("config:config", "Show or change settings."),
+        "doctor": Verb("doctor:doctor", "Find what is wrong and say how to mend it."),
+        "service": Verb("service:service", "Start the agent at login."),
+    },
+    "Agent": {
+        "up": Verb("up:up", "Start the agent and keep it running."),
+        "down": Verb("up:down", "Stop the agent until `up`."),
+        "restart": Verb("up:restart", "Stop the agent and start it again."),
+        "status": Verb("status:status", "Is it running, and is it well?"),
+        "flush": Verb("flush:flush", "Export now what is waiting to be exported."),
+    },
+    "Look": {
+        "open": Verb("open:open_", "Open the page in a browser."),
+        "sessions": Verb("sessions:sessions", "List sessions, who needs you first."),
+        "trace": Verb("trace:trace", "Show where a turn's time went."),
+        "tail": Verb("tail:tail", "Follow the raw events."),
+        "demo": Verb("demo:demo", "Show the page with made-up sessions."),
+        "bench": Verb("bench:bench", "Measure hookspan on this machine."),
+    },
+    "Data": {
+        "import": Verb("import_:import_", "Read the transcripts that are already there."),
+        "forget": Verb("forget:forget", "Delete a session or a project."),
+        "prune": Verb("prune:prune", "Delete what is past its days or bytes."),
+        "rebuild": Verb("rebuild:rebuild", "Build the store anew from the journal."),
+        "stack": Verb("stack:stack", "Run Collector, Jaeger, Prometheus and Grafana."),
+    },
+    "Other": {
+        "completion": Verb("completion:completion", "Print a shell completion script."),
+        "version": Verb("version:version", "Print versions."),
+    },
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its verbs' names and help lines without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """The verbs in the order of the help page."""
+        return [name for verbs in SECTIONS.values() for name in verbs if _exists(verbs[name])]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        """Import the verb, and nothing else."""
+        verb = next((verbs[cmd_name] for verbs in SECTIONS.values() if cmd_name in verbs), None)
+        if verb is None or not _exists(verb):
+            return None
+        module, _, attribute = verb.target.partition(":")
+        command = getattr(importlib.import_module(f"hookspan.cli.{module}"), attribute)
+        assert isinstance(command, click.Command)  # noqa: S101 - a mistake in SECTIONS is ours, and reported as a bug
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """One block a section; all of it fits a screen of 40 lines."""
+        present = set(self.list_commands(ctx))
+        for title, verbs in SECTIONS.items():
+            rows = [(name, verb.help) for name, verb in verbs.items() if name in present]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows, col_max=12)
+
+
+def _exists(verb: Verb) -> bool:
+    return Path(__file__).with_name(verb.target.partition(":")[0] + ".py").exists()
+
+
+@click.group(
+    cls=LazyGroup,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, "-V", "--version", prog_name="hookspan", message="%(prog)s %(version)s")
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """OpenTelemetry for Claude Code hooks."""
+    if ctx.invoked_subcommand is None:
+        from hookspan.cli import bare
+
+        bare.show()
+
+
+def main() -> NoReturn:
+    """Run the command line and exit: 0 ok, 1 failed check or user's error, 2 usage, 3 bug, 130 interrupted."""
+    try:
+        result = cli.main(standalone_mode=False, prog_name="hookspan")
+        sys.stdout.flush()
+    except UserError as error:
+        show_error(error.message, error.hint)
+        code = EXIT_USER
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx is not None else "hookspan"
+        show_error(error.format_message(), f"`{command} --help` lists what is allowed")
+        code = EXIT_USAGE
+    except click.ClickException as error:
+        show_error(error.format_message())
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo(err=True)
+        code = EXIT_INTERRUPTED
+    except BrokenPipeError:  # `hookspan tail | head`: the reader has what it wanted
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except Exception as error:  # noqa: BLE001 - the last handler of a program: it reports
+        from hookspan.cli import report
+
+        path = report.write(error)
+        show_error(
+            f"hookspan has a bug: {type(error).__name__}; the report is in `{path}`",
+            "read it, then attach it to an issue",
+        )
+        code = EXIT_BUG
+    else:
+        code = result if isinstance(result, int) else 0
+    sys.exit(code)
+
+
+def show_error(message: str, hint: str | None = None) -> None:
+    """Print `error: ...` and, after a blank line, `hint: ...` on stderr."""
+    click.echo(click.style("error", fg="red", bold=True) + f": {message}", err=True)
+    if hint is not None:
+        click.echo("\n" + click.style("hint", fg="cyan", bold=True) + f": {hint}", err=True)

@@ -1,0 +1,30 @@
+"""`hookspan version`: which hookspan, Python and relay these are."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+
+import click
+
+from hookspan import __version__
+from hookspan.paths import Paths
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def version(as_json: bool) -> None:
+    """Print versions."""
+    paths = Paths.from_environment()
+    found = {
+        "hookspan": __version__,
+        "python": platform.python_version(),
+        "executable": sys.executable,
+        "relay": next((str(file) for file in (paths.relay, paths.relay_script) if file.exists()), None),
+    }
+    if as_json:
+        click.echo(json.dumps(found))
+    else:
+        for name, value in found.items():
+            click.echo(f"{name:<11}{value if value is not None else 'not installed'}")

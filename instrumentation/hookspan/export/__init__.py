@@ -1,0 +1,1 @@
+"""OTLP spans and metrics, from the store."""

@@ -1,0 +1,1 @@
+"""Pure: facts, fold, spans, metrics, ids, names, prices. No input or output."""

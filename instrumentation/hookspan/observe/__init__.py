@@ -1,0 +1,1 @@
+"""What hooks cannot tell, appended to the journal as facts: transcripts, processes, timers, git."""

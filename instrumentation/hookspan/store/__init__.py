@@ -1,0 +1,1 @@
+"""What the page reads and the exporter drains: schema, one writer, queries, retention."""
