@@ -16,8 +16,29 @@ SOCKET_PATH_MAX: Final = 104  # bytes with the final NUL: macOS has 104, Linux 1
 
 # File systems on which another machine can write the same file: flock and O_APPEND promise nothing there.
 NETWORK_FILE_SYSTEMS: Final = frozenset(
-    {"afs", "afpfs", "beegfs", "ceph", "cifs", "davfs", "fuse.davfs", "fuse.glusterfs", "fuse.s3fs", "fuse.sshfs", "glusterfs", "gpfs", "lustre", "ncpfs", "nfs", "nfs4", "ocfs2", "smb2", "smb3", "smbfs", "webdav",}
-)
+    {
+        "afs",
+        "afpfs",
+        "beegfs",
+        "ceph",
+        "cifs",
+        "davfs",
+        "fuse.davfs",
+        "fuse.glusterfs",
+        "fuse.s3fs",
+        "fuse.sshfs",
+        "glusterfs",
+        "gpfs",
+        "lustre",
+        "ncpfs",
+        "nfs",
+        "nfs4",
+        "ocfs2",
+        "smb2",
+        "smb3",
+        "smbfs",
+        "webdav",
+    }
 )
 
 
