@@ -1,0 +1,1 @@
+"""Tests against the real Collector, Jaeger and Prometheus."""

@@ -1,0 +1,187 @@
+"""The real backend programs, built once from their own source through the Go module proxy.
+
+No image registry is needed. A binary is cached outside the checkout, under
+`${HOOKSPAN_TEST_CACHE:-~/.cache/hookspan-test}/<program>-<version>/`, so a version change builds anew and nothing
+else does. Run `python -m tests.stack.programs [NAME ...]` to build ahead of the tests (all of them take about
+12 minutes on two cores).
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILDER_MANIFEST = ROOT / "collector" / "builder.yaml"
+
+GO_HINT = (
+    "Go 1.26 or newer is needed to build the real Collector, Jaeger and Prometheus\n\n"
+    "hint: install it from https://go.dev/dl/ (`tar -C /usr/local -xzf go1.26.*.tar.gz`) and put "
+    "`/usr/local/go/bin` on PATH"
+)
+LOG_TAIL = 4000  # characters of a failed build's output that the error shows
+
+
+class MissingToolError(RuntimeError):
+    """A tool that builds the programs is not on this machine; the message says how to get it."""
+
+
+class BuildError(RuntimeError):
+    """A build step failed; the message holds the command and the end of its output."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One program: the folder it is cached in is `name-key`; `build(out, work)` leaves `binaries` in `out`."""
+
+    name: str
+    version: str
+    binaries: tuple[str, ...]
+    build: Callable[[Path, Path], None]
+    manifest: Path | None = None  # a file whose content decides what is built, besides the version
+
+    @property
+    def key(self) -> str:
+        """The version, and a hash of the manifest where there is one."""
+        if self.manifest is None:
+            return self.version
+        return f"{self.version}-{hashlib.sha256(self.manifest.read_bytes()).hexdigest()[:12]}"
+
+    @property
+    def folder(self) -> Path:
+        """Where the built binaries lie."""
+        return cache_root() / f"{self.name}-{self.key}"
+
+
+def cache_root() -> Path:
+    """Return the folder that all built programs share."""
+    return Path(os.environ.get("HOOKSPAN_TEST_CACHE") or Path.home() / ".cache" / "hookspan-test")
+
+
+def _run(work: Path, *command: str, **env: str) -> None:
+    # Niced: a build must not starve the tests (or the editor) beside it.
+    process = subprocess.run(
+        ["nice", "-n", "10", *command],
+        cwd=work,
+        env={**os.environ, "CGO_ENABLED": "0", **env},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if process.returncode:
+        msg = f"`{' '.join(command)}` exited {process.returncode}:\n{process.stdout[-LOG_TAIL:]}"
+        raise BuildError(msg)
+
+
+def _collector(manifest: Path, builder: str) -> Callable[[Path, Path], None]:
+    def build(out: Path, work: Path) -> None:
+        _run(work, "go", "install", f"go.opentelemetry.io/collector/cmd/builder@{builder}", GOBIN=str(work))
+        shutil.copy(manifest, work / "builder.yaml")
+        _run(work, str(work / "builder"), "--skip-strict-versioning", "--config", "builder.yaml")
+        (binary,) = (path for path in (work / "_build").iterdir() if path.name.startswith("otelcol") and path.is_file())
+        binary.rename(out / "otelcol")
+
+    return build
+
+
+def _go_commands(module: str, tag: str, commands: tuple[str, ...], ldflags: str = "") -> Callable[[Path, Path], None]:
+    def build(out: Path, work: Path) -> None:
+        # `go get -tool` in an empty module, because `go install path@tag` refuses modules with replace directives.
+        _run(work, "go", "mod", "init", "hookspan.dev/tools")
+        packages = [f"{module}/{command}" if command else module for command in commands]
+        _run(work, "go", "get", *(arg for package in packages for arg in ("-tool", f"{package}@{tag}")))
+        for package in packages:
+            _run(work, "go", "build", "-trimpath", f"-ldflags=-s -w {ldflags}", "-o", f"{out}/", package)
+
+    return build
+
+
+_PROMETHEUS = "3.16.0"
+PROGRAMS = {
+    program.name: program
+    for program in (
+        Program("otelcol", "0.159.0", ("otelcol",), _collector(BUILDER_MANIFEST, "v0.159.0"), BUILDER_MANIFEST),
+        # Module tag v1.76.0 is release 2.13.0; later tags lack the /v2 of the module path and can't be fetched.
+        Program(
+            "jaeger", "2.13.0", ("jaeger",), _go_commands("github.com/jaegertracing/jaeger", "v1.76.0", ("cmd/jaeger",))
+        ),
+        Program(
+            "prometheus",
+            _PROMETHEUS,
+            ("prometheus", "promtool"),
+            _go_commands(
+                "github.com/prometheus/prometheus",
+                "v0.316.0",
+                ("cmd/prometheus", "cmd/promtool"),
+                f"-X github.com/prometheus/common/version.Version={_PROMETHEUS}",
+            ),
+        ),
+    )
+}
+
+
+@contextmanager
+def _exclusive(path: Path) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # released when the file closes, a killed builder's too
+        yield
+
+
+def folder(name: str) -> Path:
+    """Return the folder with the program's binaries, building them first if they aren't cached.
+
+    Two processes that ask at once build once. Raises `MissingToolError` without Go, `BuildError` if a step fails.
+    """
+    program = PROGRAMS[name]
+    if program.folder.is_dir():
+        return program.folder
+    with _exclusive(cache_root() / f"{program.name}.lock"):
+        if program.folder.is_dir():
+            return program.folder
+        if shutil.which("go") is None:
+            raise MissingToolError(GO_HINT)
+        with tempfile.TemporaryDirectory(prefix=f".{program.name}-", dir=cache_root()) as scratch:
+            out, work = Path(scratch, "out"), Path(scratch, "work")
+            out.mkdir()
+            work.mkdir()
+            program.build(out, work)
+            for built in program.binaries:
+                if not os.access(out / built, os.X_OK):
+                    msg = f"the build of {program.name} left no `{built}`"
+                    raise BuildError(msg)
+            out.rename(program.folder)
+    return program.folder
+
+
+def binary(name: str) -> Path:
+    """Return the path of one binary (`otelcol`, `jaeger`, `prometheus`, `promtool` ...), built if need be."""
+    (program,) = (program for program in PROGRAMS.values() if name in program.binaries)
+    return folder(program.name) / name
+
+
+def main(names: list[str]) -> int:
+    """Build the named programs, or all, and print where they are."""
+    for name in names or list(PROGRAMS):
+        if name not in PROGRAMS:
+            sys.stderr.write(f"no such program: `{name}` (there are {', '.join(PROGRAMS)})\n")
+            return 2
+        try:
+            sys.stdout.write(f"{folder(name)}\n")
+        except (MissingToolError, BuildError) as error:
+            sys.stderr.write(f"{name}: {error}\n")
+            return 1
+        sys.stdout.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
