@@ -1,0 +1,193 @@
+"""What a setting's value may be.
+
+Every kind says in `allowed` what it takes; `read` takes a TOML value and `read_text` a variable or a flag, and both
+raise ValueError for anything else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """true or false."""
+
+    allowed: str = "true or false"
+
+    def read(self, value: object) -> bool:
+        """A TOML boolean."""
+        if not isinstance(value, bool):
+            raise ValueError
+        return value
+
+    def read_text(self, text: str) -> bool:
+        """The words people write in an environment."""
+        word = text.strip().lower()
+        if word in {"1", "true", "yes", "on"}:
+            return True
+        if word in {"0", "false", "no", "off"}:
+            return False
+        raise ValueError
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number from `low` to `high`, in `unit`; whole unless `fraction`."""
+
+    low: float
+    high: float
+    unit: str = ""
+    fraction: bool = False
+
+    @property
+    def allowed(self) -> str:
+        """The range in words."""
+        unit = f" {self.unit}" if self.unit else ""
+        return f"a {'' if self.fraction else 'whole '}number from {self.low:g} to {self.high:g}{unit}"
+
+    def read(self, value: object) -> float:
+        """A TOML integer, or float where fractions are allowed."""
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValueError
+        if not self.fraction and not isinstance(value, int):
+            raise ValueError
+        if not self.low <= value <= self.high:
+            raise ValueError
+        return value
+
+    def read_text(self, text: str) -> float:
+        """Digits, with a decimal point where fractions are allowed."""
+        return self.read(float(text) if self.fraction else int(text))
+
+
+_SIZE = re.compile(r"(\d+) ?([KMGT]i?)?B?", re.IGNORECASE)
+_POWERS: Final = {"K": 1, "M": 2, "G": 3, "T": 4}
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Bytes: a whole number, or text such as `2 GiB` (powers of 1024) or `2 GB` (of 1000)."""
+
+    low: int
+    allowed: str = "bytes as a whole number, or such as `512 MiB` or `2 GiB`, at least 1 MiB"
+
+    def read(self, value: object) -> int:
+        """A TOML integer or string."""
+        if isinstance(value, str):
+            return self.read_text(value)
+        if isinstance(value, bool) or not isinstance(value, int) or value < self.low:
+            raise ValueError
+        return value
+
+    def read_text(self, text: str) -> int:
+        """Digits and a unit."""
+        match = _SIZE.fullmatch(text.strip())
+        if match is None:
+            raise ValueError
+        unit = match[2] or ""
+        base = 1024 if unit[1:] else 1000
+        return self.read(int(match[1]) * base ** _POWERS.get(unit[:1].upper(), 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of a few words."""
+
+    words: tuple[str, ...]
+
+    @property
+    def allowed(self) -> str:
+        """The words."""
+        return " or ".join(f"`{word}`" for word in self.words)
+
+    def read(self, value: object) -> str:
+        """A TOML string."""
+        if value not in self.words:
+            raise ValueError
+        return str(value)
+
+    def read_text(self, text: str) -> str:
+        """One of the words."""
+        return self.read(text.strip())
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text that `accept` takes; empty means none where the default is none."""
+
+    allowed: str
+    accept: Callable[[str], bool] = bool
+    optional: bool = True
+
+    def read(self, value: object) -> str | None:
+        """A TOML string."""
+        if not isinstance(value, str):
+            raise ValueError
+        return self.read_text(value)
+
+    def read_text(self, text: str) -> str | None:
+        """The text itself."""
+        if not text and self.optional:
+            return None
+        if not self.accept(text):
+            raise ValueError
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """A list of texts; in an environment with commas between them."""
+
+    allowed: str
+    words: frozenset[str] | None = None  # None: any
+
+    def read(self, value: object) -> tuple[str, ...]:
+        """A TOML array of strings."""
+        if not isinstance(value, list | tuple) or not all(isinstance(item, str) and item for item in value):
+            raise ValueError
+        if self.words is not None and not self.words.issuperset(value):
+            raise ValueError
+        return tuple(value)
+
+    def read_text(self, text: str) -> tuple[str, ...]:
+        """Texts between commas."""
+        return self.read([item.strip() for item in text.split(",") if item.strip()])
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Names with texts; in an environment `name=value,name=value`, percent-decoded as OTEL_EXPORTER_OTLP_HEADERS is."""
+
+    allowed: str
+
+    def read(self, value: object) -> dict[str, str]:
+        """A TOML table of strings."""
+        if not isinstance(value, Mapping) or not all(isinstance(item, str) for item in value.values()):
+            raise ValueError
+        return {str(name): item for name, item in value.items()}
+
+    def read_text(self, text: str) -> dict[str, str]:
+        """Pairs between commas."""
+        pairs = [item.partition("=") for item in text.split(",") if item.strip()]
+        if not all(equals and name.strip() for name, equals, _ in pairs):
+            raise ValueError
+        return {unquote(name.strip()): unquote(value.strip()) for name, _, value in pairs}
+
+
+Kind = Flag | Number | Size | Choice | Text | Texts | Pairs
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        return False
+
+
+URL: Final = Text("a URL such as `http://127.0.0.1:4318`", _is_url)
