@@ -1,0 +1,454 @@
+// relay STATE_FOLDER: what Claude Code runs for every hook event.
+//
+// Reads the event from stdin, appends it to STATE_FOLDER/journal/current.jsonl as one line, pokes the agent and exits 0.
+// It never parses, never waits for another process, prints nothing and never fails its host: an event that can't be
+// written is counted in STATE_FOLDER/drops. hooks/main.py does the same where there is no compiler; tests/conformance
+// runs against both.
+//
+// Build: cc -O2 -static relay.c -o hookspan-relay   (musl-gcc starts fastest; without a static libc leave -static out)
+// Linux is tested. macOS is provided for and untested.
+
+#define _GNU_SOURCE
+#define _DARWIN_C_SOURCE
+#define _FILE_OFFSET_BITS 64
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <sys/syscall.h>
+#endif
+
+#define MS 1000000LL  // nanoseconds
+#define SECOND (1000 * MS)
+#define MIB (1LL << 20)
+
+#define STDIN_WAIT (2 * SECOND)      // some hosts never close stdin; the whole event has arrived long before
+#define PAYLOAD_MAX (16 * MIB)       // larger ones are drained and recorded by their size alone
+#define LOCK_WAIT (50 * MS)          // then the line gets a file of its own: a host must not feel a stuck writer
+#define DROPS_LOCK_WAIT (200 * MS)   // nothing comes after a lost count, so it is worth more patience
+#define LOCK_RETRY (MS / 2)          // a writer holds the lock for some 20 us
+#define ENV_VALUE_MAX 1024           // a cloned repository can set these variables; nothing real is longer
+#define CAP_DEFAULT (1024 * MIB)     // of current.jsonl, if relay.conf has no cap_bytes
+#define CAP_CHECKED_FROM (128 * MIB) // the agent rotates at 64 MiB, so below this relay.conf needn't be read
+#define STALE_AFTER (7 * 24 * 3600 * SECOND)  // without a heartbeat: the agent is gone, stop filling the disk ..
+#define STALE_CAP (64 * MIB)         // .. unless this hook may start it (a holiday): then one segment's worth
+#define START_WAIT 30                // seconds between two tries to start an agent, doubled by every failed one ..
+#define START_WAIT_MAX 600           // .. up to this
+#define ARGS_MAX 32
+#define NEW_FILE (O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)  // O_NONBLOCK: opening a planted FIFO must not hang
+
+extern char **environ;
+
+// Why an event was not written: a line each in the file `drops`, in this order.
+enum reason { CAP, HEARTBEAT, READ, OPEN, LOCK, WRITE, OTHER, REASONS, NONE = REASONS };
+static const char *const reason_names[REASONS] = {"cap", "heartbeat", "read", "open", "lock", "write", "other"};
+#define DROP_LINE 64
+
+// The only variables that are recorded: a hook's environment holds secrets.
+static const char *const recorded[] = {
+    "CLAUDE_PID",          "CLAUDE_CODE_SESSION_ID", "CLAUDE_CODE_ENTRYPOINT", "CLAUDE_PROJECT_DIR",
+    "CLAUDE_CODE_REMOTE", "CLAUDE_EFFORT",          "TRACEPARENT",            "TRACESTATE"};
+#define RECORDED (sizeof recorded / sizeof *recorded)
+
+// The only variables that a started agent inherits, beside a fixed PATH.
+static const char *const inherited[] = {"HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "XDG_RUNTIME_DIR",
+                                        "DBUS_SESSION_BUS_ADDRESS"};
+#define INHERITED (sizeof inherited / sizeof *inherited)
+
+static int64_t at, began;  // start of this hook: wall clock and monotonic, nanoseconds
+
+// Static, because pages that are never touched cost nothing. One byte over the cap tells "at it" from "over it".
+static char payload[PAYLOAD_MAX + 1];
+static int64_t payload_bytes;  // as read, which may be more than the buffer holds
+
+static int64_t nanoseconds(clockid_t clock)
+{
+    struct timespec t = {0};
+    clock_gettime(clock, &t);
+    return (int64_t)t.tv_sec * SECOND + t.tv_nsec;
+}
+
+// Tries for `wait` nanoseconds. False if somebody else holds the lock, or the file system has none.
+static bool lock(int fd, int64_t wait)
+{
+    int64_t end = nanoseconds(CLOCK_MONOTONIC) + wait;
+    while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        if ((errno != EWOULDBLOCK && errno != EINTR) || nanoseconds(CLOCK_MONOTONIC) > end)
+            return false;
+        nanosleep(&(struct timespec){.tv_nsec = LOCK_RETRY}, NULL);
+    }
+    return true;
+}
+
+// Adds one to a reason's line, in place: that works on a full disk too.
+static void count(enum reason why)
+{
+    char table[REASONS * DROP_LINE + 1] = "";
+    struct stat st;
+    int fd = openat(AT_FDCWD, "drops", O_RDWR | NEW_FILE, 0600);
+    // In a folder that others may write to, `drops` could be any file of ours by another name.
+    if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid() || st.st_nlink != 1 ||
+        !lock(fd, DROPS_LOCK_WAIT))
+        return;
+    ssize_t got = pread(fd, table, sizeof table - 1, 0);
+    bool whole = got == (ssize_t)sizeof table - 1;
+    for (int i = 0; i < REASONS; i++) {
+        char *line = table + i * DROP_LINE;
+        unsigned long long n = 0, last = 0;
+        if (whole) {
+            n = strtoull(line + 16, NULL, 10);
+            last = strtoull(line + 37, NULL, 10);
+        }
+        if (i == (int)why) {
+            n++;
+            last = (unsigned long long)at;
+        }
+        char text[DROP_LINE + 32];
+        snprintf(text, sizeof text, "%-16s%020llu %020llu      \n", reason_names[i], n, last);
+        memcpy(line, text, DROP_LINE);
+    }
+    off_t from = whole ? (off_t)why * DROP_LINE : 0;
+    size_t size = whole ? DROP_LINE : sizeof table - 1;
+    if (pwrite(fd, table + from, size, from) != (ssize_t)size)
+        return;  // a full disk and no preallocated file: there is nowhere left to count
+}
+
+// Reads stdin to its end into `payload`. False if that gave nothing at all to record: an error or the deadline, not an
+// empty stdin.
+static bool read_stdin(void)
+{
+    for (;;) {
+        int64_t left = began + STDIN_WAIT - nanoseconds(CLOCK_MONOTONIC);
+        if (left <= 0)
+            return payload_bytes > 0;
+        struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
+        if (poll(&in, 1, (int)(left / MS) + 1) <= 0)
+            continue;
+        // What is over the cap is overwritten: it must be drained, or the host sees a broken pipe.
+        size_t used = payload_bytes < (int64_t)sizeof payload ? (size_t)payload_bytes : 0;
+        ssize_t n = read(STDIN_FILENO, payload + used, sizeof payload - used);
+        if (n > 0)
+            payload_bytes += n;
+        else if (n == 0)
+            return true;
+        else if (errno != EINTR && errno != EAGAIN)
+            return payload_bytes > 0;
+    }
+}
+
+// The length of the UTF-8 sequence at `s`, 0 if there is none: overlong forms, surrogates and what is over U+10FFFF.
+static size_t utf8_sequence(const unsigned char *s)
+{
+    if (s[0] < 0x80)
+        return 1;
+    size_t length = s[0] < 0xC2 ? 0 : s[0] < 0xE0 ? 2 : s[0] < 0xF0 ? 3 : s[0] < 0xF5 ? 4 : 0;
+    if ((s[0] == 0xE0 && s[1] < 0xA0) || (s[0] == 0xED && s[1] > 0x9F) || (s[0] == 0xF0 && s[1] < 0x90) ||
+        (s[0] == 0xF4 && s[1] > 0x8F))
+        return 0;
+    for (size_t i = 1; i < length; i++)
+        if ((s[i] & 0xC0) != 0x80)
+            return 0;
+    return length;
+}
+
+// Appends `value` as a JSON string. Returns its new end, or NULL if the value is too long or no UTF-8.
+static char *put_string(char *to, const char *value)
+{
+    const unsigned char *s = (const unsigned char *)value;
+    if (strnlen(value, ENV_VALUE_MAX + 1) > ENV_VALUE_MAX)
+        return NULL;
+    *to++ = '"';
+    while (*s) {
+        size_t length = utf8_sequence(s);
+        if (length == 0)
+            return NULL;
+        if (*s < 0x20) {
+            to += sprintf(to, "\\u%04x", *s);
+        } else {
+            if (*s == '"' || *s == '\\')
+                *to++ = '\\';
+            memcpy(to, s, length);
+            to += length;
+        }
+        s += length;
+    }
+    *to++ = '"';
+    return to;
+}
+
+// The middle of the line, from "pid" to "event": everything but the time stamps and the payload.
+static size_t put_head(char *head)
+{
+    struct stat ns = {0};
+    char host[256] = "", *to = head;
+    if (gethostname(host, sizeof host - 1) != 0)
+        host[0] = '\0';
+    if (stat("/proc/self/ns/pid", &ns) != 0)
+        ns.st_ino = 0;
+    to += sprintf(to, ",\"pid\":%ld,\"ppid\":%ld,\"host\":", (long)getpid(), (long)getppid());
+    char *end = put_string(to, host);
+    to = end ? end : put_string(to, "");
+    to += sprintf(to, ",\"pidns\":%llu,\"env\":{", (unsigned long long)ns.st_ino);
+    const char *comma = "";
+    for (size_t i = 0; i < RECORDED; i++) {
+        const char *value = getenv(recorded[i]);
+        if (!value)
+            continue;
+        end = put_string(to + sprintf(to, "%s\"%s\":", comma, recorded[i]), value);
+        if (end) {  // else the next one overwrites the name
+            to = end;
+            comma = ",";
+        }
+    }
+    to += sprintf(to, "},\"event\":");
+    return (size_t)(to - head);
+}
+
+// The payload as it goes into the line; what is none of JSON's business (is it valid?) is the agent's.
+static struct iovec put_payload(void)
+{
+    static char cut[64];
+    if (payload_bytes > PAYLOAD_MAX) {
+        int n = snprintf(cut, sizeof cut, "null,\"bytes\":%lld,\"cut\":true", (long long)payload_bytes);
+        return (struct iovec){cut, (size_t)n};
+    }
+    size_t size = (size_t)payload_bytes;
+    for (size_t i = 0; i < size; i++)
+        if (payload[i] == '\n' || payload[i] == '\r')
+            payload[i] = ' ';
+    while (size > 0 && (payload[size - 1] == ' ' || payload[size - 1] == '\t'))
+        size--;
+    if (size == 0)
+        memcpy(payload, "null", size = 4);
+    return (struct iovec){payload, size};
+}
+
+// relay.conf: `key value` a line. Read only when a rare decision needs it.
+static struct {
+    int64_t cap;
+    bool autostart;
+    int args;
+    char *arg[ARGS_MAX + 3];
+} conf;
+
+static void read_conf(void)
+{
+    static char text[16384];
+    static bool done;
+    if (done)
+        return;
+    done = true;
+    conf.cap = CAP_DEFAULT;
+    int fd = openat(AT_FDCWD, "relay.conf", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text);
+    if (n < 0 || n == (ssize_t)sizeof text)
+        return;  // a command line that may be cut short is never run
+    text[n] = '\0';
+    for (char *line = text, *next; line; line = next) {
+        next = strchr(line, '\n');
+        if (next)
+            *next++ = '\0';
+        char *value = strchr(line, ' ');
+        if (!value)
+            continue;
+        *value++ = '\0';
+        if (strcmp(line, "cap_bytes") == 0 && strtoll(value, NULL, 10) > 0)
+            conf.cap = strtoll(value, NULL, 10);
+        else if (strcmp(line, "autostart") == 0)
+            conf.autostart = strcmp(value, "1") == 0;
+        else if (strcmp(line, "arg") == 0 && conf.args < ARGS_MAX)
+            conf.arg[conf.args++] = value;
+    }
+}
+
+// Whether this hook may start an agent: wanted, possible, and not stopped by `hookspan down`.
+static bool may_start(void)
+{
+    read_conf();
+    return conf.autostart && conf.args > 0 && conf.arg[0][0] == '/' && access("down", F_OK) != 0;
+}
+
+// Writes the line with one writev; on a short write nothing of it stays.
+static bool write_line(int fd, off_t end, bool torn, struct iovec *line)
+{
+    static char stamp[128];
+    int n = snprintf(stamp, sizeof stamp, "%s{\"v\":1,\"agent\":\"claude-code\",\"at\":%lld,\"took\":%lld", torn ? "\n" : "",
+                     (long long)at, (long long)(nanoseconds(CLOCK_MONOTONIC) - began));
+    line[0] = (struct iovec){stamp, (size_t)n};
+    size_t size = line[0].iov_len + line[1].iov_len + line[2].iov_len + line[3].iov_len;
+    ssize_t written = writev(fd, line, 4);
+    bool whole = written == (ssize_t)size;
+    if (written > 0 && !whole && ftruncate(fd, end) != 0)
+        return false;  // then a torn line stays, which the next writer ends and the agent sets aside
+    return whole;
+}
+
+// Somebody holds the journal's lock: the line goes to a file of its own, which the agent takes in once it ends in LF.
+static enum reason write_stray(int journal, struct iovec *line)
+{
+    char name[64];
+    snprintf(name, sizeof name, "stray-%lld-%ld", (long long)at, (long)getpid());
+    int fd = openat(journal, name, O_WRONLY | O_EXCL | NEW_FILE, 0600);
+    if (fd < 0)
+        return LOCK;
+    flock(fd, LOCK_EX | LOCK_NB);
+    if (write_line(fd, 0, false, line))
+        return NONE;
+    unlinkat(journal, name, 0);
+    return WRITE;
+}
+
+// Appends the event to the journal. Returns why not, or NONE.
+static enum reason record(void)
+{
+    static char head[(RECORDED + 1) * (6 * ENV_VALUE_MAX + 64) + 256];  // 6: a control byte as \u00XX
+    struct stat st, named;
+    bool stale = stat("heartbeat", &st) == 0 && at - (int64_t)st.st_mtime * SECOND > STALE_AFTER;
+    if (stale && !may_start())
+        return HEARTBEAT;
+    static char closing[] = "}\n";
+    struct iovec line[4] = {{0}, {head, put_head(head)}, put_payload(), {closing, 2}};
+
+    int folder_flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+    int journal = openat(AT_FDCWD, "journal", folder_flags);
+    if (journal < 0 && errno == ENOENT && (mkdir("journal", 0700) == 0 || errno == EEXIST))
+        journal = openat(AT_FDCWD, "journal", folder_flags);
+    if (journal < 0)
+        return OPEN;
+
+    int64_t give_up = nanoseconds(CLOCK_MONOTONIC) + LOCK_WAIT;
+    int fd;
+    for (;;) {
+        fd = openat(journal, "current.jsonl", O_RDWR | O_APPEND | NEW_FILE, 0600);
+        if (fd < 0)
+            return OPEN;
+        if (!lock(fd, give_up - nanoseconds(CLOCK_MONOTONIC)))
+            return write_stray(journal, line);
+        if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+            return OPEN;
+        if (fstatat(journal, "current.jsonl", &named, AT_SYMLINK_NOFOLLOW) == 0 && named.st_ino == st.st_ino &&
+            named.st_dev == st.st_dev)
+            break;
+        close(fd);  // it was rotated (or removed) between open and lock: what we hold is somebody's past
+    }
+    if (stale ? st.st_size > STALE_CAP : st.st_size > CAP_CHECKED_FROM && (read_conf(), st.st_size > conf.cap))
+        return stale ? HEARTBEAT : CAP;
+    char last = '\n';
+    if (st.st_size > 0 && pread(fd, &last, 1, st.st_size - 1) != 1)
+        return WRITE;
+    bool ok = write_line(fd, st.st_size, last != '\n', line);
+    close(fd);  // the next writer needn't wait for our poke
+    return ok ? NONE : WRITE;
+}
+
+// Wakes the agent. False if there is none; a full queue means that it is alive and has plenty to wake up for.
+static bool poke(void)
+{
+    // Relative to the state folder, so that the name always fits into sun_path (104 bytes on macOS, 108 on Linux).
+    struct sockaddr_un to = {.sun_family = AF_UNIX, .sun_path = "run/poke.sock"};
+    int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+    return fd < 0 || sendto(fd, "!", 1, MSG_DONTWAIT, (struct sockaddr *)&to, sizeof to) == 1 ||
+           (errno != ENOENT && errno != ECONNREFUSED);
+}
+
+// Becomes the agent, in a child of its own session that keeps nothing of the hook but the start lock, as descriptor 3.
+static void become_agent(int start_lock)
+{
+    static char path[] = "PATH=/usr/local/bin:/usr/bin:/bin", lock_option[] = "--start-lock-fd", lock_fd[] = "3";
+    char *env[INHERITED + 2] = {path}, **variable = env + 1;
+    setsid();  // the host may kill the hook's process group
+    if (chdir("/") != 0)
+        return;
+    for (int number = 1; number < NSIG; number++)
+        signal(number, SIG_DFL);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+
+    if (start_lock == 3 ? fcntl(3, F_SETFD, 0) != 0 : dup2(start_lock, 3) != 3)
+        return;
+    int null = open("/dev/null", O_RDWR);
+    for (int fd = 0; fd < 3; fd++)
+        if (dup2(null, fd) != fd)
+            return;
+#ifdef SYS_close_range
+    if (syscall(SYS_close_range, 4U, ~0U, 0U) != 0)
+#endif
+        for (long fd = 4, end = sysconf(_SC_OPEN_MAX); fd < end; fd++)
+            close((int)fd);
+
+    for (char **e = environ; *e; e++)
+        for (size_t i = 0; i < INHERITED; i++) {
+            size_t n = strlen(inherited[i]);
+            if (strncmp(*e, inherited[i], n) == 0 && (*e)[n] == '=' && variable < env + INHERITED + 1)
+                *variable++ = *e;
+        }
+    conf.arg[conf.args] = lock_option;
+    conf.arg[conf.args + 1] = lock_fd;
+    execve(conf.arg[0], conf.arg, env);
+}
+
+// Starts the agent, unless somebody else is at it or did so a short while ago. `run/start.lock` says when and how
+// often: `<unix seconds> <tries>`. An agent that got ready empties it.
+static void start_agent(void)
+{
+    char text[64] = "", *rest;
+    mkdir("run", 0700);
+    int fd = openat(AT_FDCWD, "run/start.lock", O_RDWR | NEW_FILE, 0600);
+    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) != 0 || poke())  // poke again: it may have become ready just now
+        return;
+    if (pread(fd, text, sizeof text - 1, 0) < 0)
+        return;
+    int64_t now = at / SECOND, last = strtoll(text, &rest, 10), wait = START_WAIT;
+    long tries = strtol(rest, NULL, 10);
+    for (long i = 1; i < tries && wait < START_WAIT_MAX; i++)
+        wait *= 2;
+    if (wait > START_WAIT_MAX)
+        wait = START_WAIT_MAX;
+    if (tries > 0 && now >= last && now - last < wait)
+        return;
+    int n = snprintf(text, sizeof text, "%lld %ld\n", (long long)now, tries > 0 ? tries + 1 : 1);
+    if (pwrite(fd, text, (size_t)n, 0) != n || ftruncate(fd, n) != 0)
+        return;  // what can't be remembered would be repeated by every hook
+    if (fork() == 0) {
+        become_agent(fd);
+        _exit(127);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    at = nanoseconds(CLOCK_REALTIME);
+    began = nanoseconds(CLOCK_MONOTONIC);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+    umask(077);
+    bool read = read_stdin();  // always: a host whose pipe breaks shows a hook error
+    struct stat st;
+    if (argc < 2 || chdir(argv[1]) != 0 || stat(".", &st) != 0)
+        _exit(0);
+    if (st.st_uid != geteuid() || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+        count(OTHER);
+        _exit(0);
+    }
+    enum reason why = read ? record() : READ;
+    if (why != NONE)
+        count(why);
+    if (!poke() && may_start())
+        start_agent();
+    _exit(0);
+}
