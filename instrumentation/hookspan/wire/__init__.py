@@ -1,1 +1,9 @@
 """What Claude Code sends: hook events and transcripts, read tolerantly, and their reduction."""
+
+from __future__ import annotations
+
+from .facts import Fact
+from .record import Record, Unreadable, decode, encode
+from .reduced import Reduced
+
+__all__ = ["Fact", "Record", "Reduced", "Unreadable", "decode", "encode"]

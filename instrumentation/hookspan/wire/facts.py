@@ -1,0 +1,223 @@
+"""Facts that no hook tells: what the observers found in transcripts, in the process table, in git and on the clock.
+
+A fact is one journal line of kind `fact`. It is self-contained and has a natural key, so that a repeat changes
+nothing. A judgement (`judged_at` above zero) says what was so at that record; a newer event of its session voids it.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+
+
+class Observed(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="type"):
+    """What all facts have.
+
+    Attributes:
+        at: Unix nanoseconds of what the fact tells (not of its observation).
+        key: Natural key; a second fact with it changes nothing.
+        session: Session id, empty for facts about the machine.
+        judged_at: The record a judgement was made at, 0 for what is no judgement.
+        file: Transcript that it was read from, empty otherwise.
+        offset: Byte offset in `file` behind the line it was read from: where reading goes on after a restart.
+    """
+
+    at: int
+    key: str
+    session: str = ""
+    judged_at: int = 0
+    file: str = ""
+    offset: int = 0
+
+
+class ModelCall(Observed, tag="model_call"):
+    """One call of the model: from its `api-request` line to the last line of that message id.
+
+    `input_tokens` is the API's own figure, without cached tokens. `cost_nano` is the list price in nano-USD, -1
+    without a known price. `end` is the timestamp of the last line, unix nanoseconds.
+    """
+
+    start: int
+    end: int
+    message_id: str
+    agent_id: str = ""
+    prompt: str = ""
+    request_id: str = ""
+    request_model: str = ""
+    response_model: str = ""
+    finish_reason: str = ""
+    effort: str = ""
+    query_source: str = ""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    thinking_tokens: int = 0
+    cost_nano: int = -1
+    prices: str = ""
+    attempts: int = 1
+    aborted: bool = False
+    error_status: int = 0
+    start_inferred: bool = False
+
+
+class Interruption(Observed, tag="interruption"):
+    """The user pressed Esc: `[Request interrupted by user]`, with `for tool use` when a tool or a dialog was open."""
+
+    prompt: str = ""
+    agent_id: str = ""
+    tool_use: bool = False
+
+
+class Rejection(Observed, tag="rejection"):
+    """A tool call that the transcript says was rejected.
+
+    `before_run` (`toolDenialBeforeRun`) tells a dialog left by Esc from a running tool that was interrupted;
+    `by_user` is false when a rule, a setting or print mode decided (`permissionDecision.source`).
+    """
+
+    tool_use_id: str
+    agent_id: str = ""
+    kind: str = ""
+    before_run: bool = False
+    feedback: bool = False
+    by_user: bool = True
+
+
+class QueuedPrompt(Observed, tag="queued_prompt"):
+    """A prompt that waited in the client's queue and became a turn without an event of its own."""
+
+    prompt: str
+    machine: bool = False
+    label: str = ""
+
+
+class AgentMeta(Observed, tag="agent_meta"):
+    """`subagents/agent-<id>.meta.json`: which call started a subagent, and who its parent is."""
+
+    agent_id: str
+    agent_type: str = ""
+    tool_use_id: str = ""
+    parent_agent_id: str = ""
+    depth: int = 0
+
+
+class CompactBoundary(Observed, tag="compact_boundary"):
+    """`compact_boundary`: the tokens before and after a compaction, and how long it took (ms)."""
+
+    trigger: str = ""
+    before: int = 0
+    after: int = 0
+    duration_ms: int = 0
+
+
+class StopHooks(Observed, tag="stop_hooks"):
+    """`stop_hook_summary`: what the client itself measured for the Stop hooks of one turn (ms each)."""
+
+    durations_ms: list[float] = []
+
+
+class CostState(Observed, tag="cost_state"):
+    """`cost-state`: the client's own totals for the session so far, calls that no transcript shows included."""
+
+    cost_nano: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+
+
+class Title(Observed, tag="title"):
+    """The session's title, as a scrubbed label."""
+
+    label: str = ""
+
+
+class ClientVersion(Observed, tag="client_version"):
+    """The client's version, from the transcript's lines."""
+
+    version: str = ""
+
+
+class TranscriptRead(Observed, tag="transcript_read"):
+    """All transcripts of the session were read to their ends at `at`; `missing` when there is none to read."""
+
+    missing: bool = False
+
+
+class Settled(Observed, tag="settled"):
+    """Judgement: nothing came for some seconds after the end of a turn, so that end is final."""
+
+    prompt: str = ""
+
+
+class Overdue(Observed, tag="overdue"):
+    """Judgement: the transcript did not get past a fixed end in time; what waits for it is written without it."""
+
+
+class Silent(Observed, tag="silent"):
+    """Judgement: nothing came from the session for `session.idle_hours`."""
+
+
+class ClientGone(Observed, tag="client_gone"):
+    """The client's process no longer exists. `at` is the last sign of its life."""
+
+    pid: int = 0
+
+
+class Running(Observed, tag="running"):
+    """Judgement: a child of the client was born at `at`, after a permission dialog opened: its tool may run by now."""
+
+    agent_id: str = ""
+
+
+class Repository(Observed, tag="repository"):
+    """The main repository of a project folder (worktrees and subfolders resolved), and its branch.
+
+    `folder` is the project folder it is about; `project` the name to use for it.
+    """
+
+    folder: str
+    project: str = ""
+    name: str = ""
+    branch: str = ""
+
+
+class Policy(Observed, tag="policy"):
+    """Settings that change rows: how traces join a TRACEPARENT, labels per project, projects opted out."""
+
+    adopt_traceparent: bool = False
+    labels: dict[str, dict[str, str]] = {}
+    opted_out: list[str] = []
+
+
+class Dropped(Observed, tag="dropped"):
+    """Events that were lost or set aside since the last such fact: where, why, how many."""
+
+    where: str
+    reason: str
+    count: int
+
+
+Fact: TypeAlias = (
+    ModelCall
+    | Interruption
+    | Rejection
+    | QueuedPrompt
+    | AgentMeta
+    | CompactBoundary
+    | StopHooks
+    | CostState
+    | Title
+    | ClientVersion
+    | TranscriptRead
+    | Settled
+    | Overdue
+    | Silent
+    | ClientGone
+    | Running
+    | Repository
+    | Policy
+    | Dropped
+)

@@ -1,0 +1,124 @@
+"""A journal line, read and written: a raw event, a reduced event or a fact."""
+
+from __future__ import annotations
+
+from typing import Final, TypeAlias
+
+import msgspec
+
+from .facts import Fact
+from .reduce import reduce_event
+from .reduced import Reduced
+
+Record: TypeAlias = Reduced | Fact
+
+_REDUCED_PREFIX: Final = b'{"v":1,"kind":"reduced",'
+_FACT_PREFIX: Final = b'{"v":1,"kind":"fact",'
+
+
+class Unreadable(Exception):
+    """A line that is no record. `reason` is one of: not_json, not_an_object, foreign, no_event, no_session."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class _Line(msgspec.Struct):
+    at: int
+    v: int = 1
+    kind: str = "event"
+    agent: str = "claude-code"
+    took: int = 0
+    pid: int = 0
+    ppid: int = 0
+    host: str = ""
+    pidns: int = 0
+    env: dict[str, str] = {}
+    event: msgspec.Raw = msgspec.Raw(b"null")
+    bytes: int = 0
+    cut: bool = False
+
+
+_line = msgspec.json.Decoder(_Line).decode
+_payload = msgspec.json.Decoder().decode
+_reduced = msgspec.json.Decoder(Reduced).decode
+_fact: msgspec.json.Decoder[Fact] = msgspec.json.Decoder(Fact)
+_encoder = msgspec.json.Encoder()
+
+
+def decode(data: bytes, key: bytes, *, labels: bool = True) -> Record:
+    """The record of one journal line (without its LF).
+
+    Args:
+        data: The line.
+        key: The install's secret for digests, at most 64 bytes.
+        labels: Whether scrubbed labels are kept (setting `content.local`).
+
+    Raises:
+        Unreadable: It is no JSON, no object, not ours, or has no event in it.
+    """
+    try:
+        line = _decode_line(data)
+        if line.kind == "fact":
+            return _fact.decode(data)
+        if line.kind == "reduced":
+            return _reduced(data)
+    except msgspec.ValidationError as error:
+        raise Unreadable("not_an_object" if data[:1] != b"{" else "foreign") from error
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise Unreadable("not_json") from error
+    if line.kind != "event":
+        raise Unreadable("foreign")
+    return _reduce_line(line, key, labels=labels)
+
+
+def _decode_line(data: bytes) -> _Line:
+    try:
+        return _line(data)
+    except (msgspec.ValidationError, RecursionError):
+        raise
+    except msgspec.DecodeError:
+        # Bytes that are not UTF-8 come through a hook as they are; the event around them is still good.
+        return _line(data.decode("utf-8", "replace").encode())
+
+
+def _reduce_line(line: _Line, key: bytes, *, labels: bool) -> Reduced:
+    env = line.env.get
+    pid = env("CLAUDE_PID", "")
+    event = Reduced(
+        at=line.at,
+        took=line.took,
+        pid=line.pid,
+        ppid=line.ppid,
+        host=line.host,
+        pidns=line.pidns,
+        agent=line.agent,
+        client_pid=int(pid) if pid.isascii() and pid.isdigit() and len(pid) < 12 else 0,
+        entrypoint=env("CLAUDE_CODE_ENTRYPOINT", "")[:64],
+        project_dir=env("CLAUDE_PROJECT_DIR", ""),
+        remote=env("CLAUDE_CODE_REMOTE", "").lower() in {"1", "true"},
+        traceparent=env("TRACEPARENT", "")[:64],
+        tracestate=env("TRACESTATE", "")[:512],
+        session=env("CLAUDE_CODE_SESSION_ID", "")[:64],
+        effort=env("CLAUDE_EFFORT", "")[:16],
+    )
+    if line.cut:
+        event.cut, event.size = True, line.bytes
+        return event
+    try:
+        payload = _payload(line.event)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise Unreadable("not_json") from error
+    if type(payload) is not dict:
+        raise Unreadable("no_event")
+    reduce_event(event, bytes(line.event), payload, key, labels=labels)
+    if not event.session:
+        raise Unreadable("no_session")
+    return event
+
+
+def encode(record: Record) -> bytes:
+    """The journal line (without LF) of a reduced event or a fact; `decode` gives an equal record back."""
+    prefix = _REDUCED_PREFIX if isinstance(record, Reduced) else _FACT_PREFIX
+    return prefix + _encoder.encode(record)[1:]

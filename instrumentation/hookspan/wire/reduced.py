@@ -1,0 +1,110 @@
+"""The reduced event: an allow list of what a hook event says, with the size and keyed digest of the rest."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Call(msgspec.Struct, frozen=True, array_like=True):
+    """One call of a PostToolBatch. `verdict` says why it never ran, empty when its result looks like a tool's."""
+
+    tool_use_id: str
+    tool: str
+    verdict: str
+    mcp_server: str = ""
+
+
+VERDICT_HOOK = "hook"
+"""Another hook blocked it."""
+VERDICT_DENIED = "denied"
+"""A permission rule denied it."""
+VERDICT_REJECTED = "rejected"
+"""A person said no, or nobody was there to ask."""
+VERDICT_INVALID = "invalid"
+"""Its input was invalid, the tool is unknown, or the client refused it itself."""
+
+
+class Reduced(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One hook event, past the allow list.
+
+    Attributes:
+        at: Unix nanoseconds at the relay's start.
+        took: Nanoseconds from there until the journal's write.
+        pid: The relay's.
+        ppid: The relay's parent: the client.
+        pidns: Inode of the pid namespace that `pid` and `ppid` are of, 0 if unknown.
+        size: Bytes of the payload.
+        digest: Keyed digest of the whole payload: equal payloads have equal digests.
+        cut: The payload was over the relay's cap and is lost but for its size.
+        client_pid: CLAUDE_PID, 0 if unknown.
+        duration_ms: The client's own measure of a tool call, -1 if it gave none.
+        exit_code: Of a failed shell command, -1 if unknown.
+        input_digest: Keyed digest of the tool's input, in canonical form: pairs a PermissionRequest with its call.
+        child_agent: Id of the subagent that an Agent call started.
+        task: Id of the background task that a machine-made prompt tells the end of, or that a call started.
+        task_call: The tool call that started `task`, as the machine-made prompt says.
+        label: Scrubbed text for the user's own page; empty when `content.local` is off.
+    """
+
+    at: int
+    took: int = 0
+    pid: int = 0
+    ppid: int = 0
+    host: str = ""
+    pidns: int = 0
+    agent: str = "claude-code"
+    size: int = 0
+    digest: str = ""
+    cut: bool = False
+
+    client_pid: int = 0
+    entrypoint: str = ""
+    project_dir: str = ""
+    remote: bool = False
+    traceparent: str = ""
+    tracestate: str = ""
+
+    event: str = ""
+    session: str = ""
+    prompt: str = ""
+    cwd: str = ""
+    transcript: str = ""
+    permission_mode: str = ""
+    agent_id: str = ""
+    agent_type: str = ""
+    effort: str = ""
+
+    tool: str = ""
+    tool_use_id: str = ""
+    mcp_server: str = ""
+    duration_ms: float = -1
+    input_digest: str = ""
+    input_size: int = 0
+    output_size: int = 0
+    program: str = ""
+    extension: str = ""
+    lines_added: int = 0
+    lines_removed: int = 0
+    error: str = ""
+    exit_code: int = -1
+    interrupted: bool = False
+    background: bool = False
+    child_agent: str = ""
+    task: str = ""
+    task_call: str = ""
+    calls: tuple[Call, ...] = ()
+
+    source: str = ""
+    reason: str = ""
+    trigger: str = ""
+    notification: str = ""
+    failure: str = ""
+    model: str = ""
+    action: str = ""
+    command_name: str = ""
+    machine_prompt: bool = False
+    prompt_size: int = 0
+    running_tasks: tuple[str, ...] = ()
+    agent_transcript: str = ""
+    synthetic: bool = False
+    label: str = ""

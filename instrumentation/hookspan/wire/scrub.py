@@ -1,0 +1,55 @@
+"""Takes secrets of the usual shapes out of text. What stays is fit for a label, never for proof."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+LABEL_LENGTH: Final = 120
+"""Characters of a label: enough to recognise a prompt or a command."""
+_LOOK_AHEAD: Final = 600
+"""Characters looked at for a label, so that a key which starts inside it is seen whole."""
+
+GONE: Final = "[redacted]"
+
+_SECRETS: Final = re.compile(
+    r"""
+    (?P<pem>-----BEGIN\ [A-Z ]*PRIVATE\ KEY-----.*?(?:-----END\ [A-Z ]*PRIVATE\ KEY-----|\Z))
+    | (?P<url>(?<=://)[^/\s:@]*:[^/\s@]+(?=@))
+    | (?P<jwt>\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*)
+    | (?P<key>\b(?:
+          sk-[\w-]{6,} | (?:gh[pousr]|github_pat)_\w{16,} | glpat-[\w-]{16,} | xox[a-z]-[\w-]{8,} | xapp-[\w-]{8,}
+        | (?:AKIA|ASIA)[A-Z0-9]{12,} | AIza[\w-]{30,} | ya29\.[\w-]{16,} | npm_\w{20,} | pypi-[\w-]{20,} | hf_\w{16,}
+        | (?:sk|rk|pk)_(?:live|test)_\w{10,} | SG\.[\w-]{10,}\.[\w-]{10,} | dop_v1_\w{20,} | glc_[\w=+/-]{16,}
+        | hc[a-z]{2}k_\w{20,} | AGE-SECRET-KEY-\w{20,}
+      ))
+    | (?P<bearer>(?i:(?<=bearer\ )|(?<=basic\ ))[\w.~+/=-]{6,})
+    | (?P<named>(?i:
+          (?:[\w.-]*(?:passw(?:or)?d|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credential|authorization)[\w.-]*)
+          ["']?\s*(?:=|:|\s(?=\S{8,}))\s*)
+        (?:"[^"]*"|'[^']*'|[^\s"',;&|]+))
+    | (?P<hex>\b(?:[0-9a-f]{40,}|[0-9A-F]{40,})\b)
+    | (?P<base64>\b(?=[\w+/-]*[0-9])(?=[\w+/-]*[a-z])(?=[\w+/-]*[A-Z])[\w+-]{40,}={0,2})
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]+")
+_NAME: Final = re.compile(r"""^[\w.-]+["']?\s*[=:]?\s*""")
+
+
+def _replace(match: re.Match[str]) -> str:
+    if match.lastgroup == "named":
+        name = _NAME.match(match.group())
+        return (name.group() if name else "") + GONE
+    return GONE
+
+
+def scrub(text: str) -> str:
+    """The text without keys, tokens, passwords and private keys of the usual shapes."""
+    return _SECRETS.sub(_replace, text)
+
+
+def label(text: str) -> str:
+    """One scrubbed line of at most LABEL_LENGTH characters, without control, bidi and zero-width characters."""
+    flat = " ".join(_CONTROL.sub(" ", scrub(text[:_LOOK_AHEAD])).split())
+    return flat if len(flat) <= LABEL_LENGTH else flat[: LABEL_LENGTH - 1] + "…"
