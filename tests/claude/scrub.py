@@ -11,17 +11,29 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-# Line types that hold the client's prompts, its tool descriptions or a copy of the environment.
+# Line types that are kept whole. Of any other type (attachments, the system prompt and the tools of a request) only the flat fields
+# stay, so that a reader still meets such a line.
+KEPT_LINES = frozenset({
+    "user", "assistant", "system", "queue-operation", "api-request", "cost-state", "last-prompt", "mode", "permission-mode", "tools-used",
+    "atis-latch", "ai-title", "custom-title", "agent-name", "file-history-snapshot", "summary",
+})  # fmt: skip
 DROPPED_LINES = frozenset({"attachment"})
+FLAT_TEXT = 200  # characters that a flat field of another line may have
 # What is kept of an api-request line's parameters; the rest is the system prompt and the tools.
 KEPT_PARAMS = frozenset({"model", "max_tokens"})
 
-# The client's own prose in tool results and notifications: (pattern, what stays).
-CLIENT_PROSE: tuple[tuple[re.Pattern[str], str], ...] = (
+# The client's own prose in tool results and notifications, and what tells of the machine: (pattern, what stays).
+REPLACED: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(Async agent launched successfully\.).*", re.DOTALL), r"\1"),
     (re.compile(r"(The user doesn't want to proceed with this tool use\.).*?(?=the user said:|$)", re.DOTALL), r"\1 "),
+    (re.compile(r"\s*<tools-used-before-summary>.*?</tools-used-before-summary>\s*", re.DOTALL), ""),
+    (re.compile(r"(\[Subagent hand-back\] The text below is the final report of a subagent).*?\n\n?", re.DOTALL), r"\1.\n"),
+    (re.compile(r"(\[Tool call interrupted: [^.;,]*).*?\]", re.DOTALL), r"\1]"),
+    (re.compile(r"( needs approval\.) The path .*", re.DOTALL), r"\1"),
+    (re.compile(r"\s*This tool's input schema was not in your prompt.*", re.DOTALL), ""),
     (re.compile(r"(<tool_use_error>[^.<]{0,80}[.]?).*?(?=</tool_use_error>)", re.DOTALL), r"\1"),
     (re.compile(r"\n?<note>.*?</note>", re.DOTALL), ""),
+    (re.compile(r"\blinux:[0-9a-f]{32}:"), "linux:00000000000000000000000000000000:"),  # the machine's id
 )
 
 
@@ -44,7 +56,7 @@ class Scrubber:
         """The string with every known path renamed and the client's prose cut."""
         for real, shown in self._names.items():
             text = text.replace(real, shown)
-        for pattern, kept in CLIENT_PROSE:
+        for pattern, kept in REPLACED:
             text = pattern.sub(kept, text)
         return text
 
@@ -62,6 +74,8 @@ class Scrubber:
         """One transcript line as it may be kept, or None for a line that may not be."""
         if line.get("type") in DROPPED_LINES:
             return None
+        if line.get("type") not in KEPT_LINES:
+            line = {key: item for key, item in line.items() if isinstance(item, str | int) and len(str(item)) <= FLAT_TEXT}
         if isinstance(params := line.get("params"), dict):
             line = {**line, "params": {key: item for key, item in params.items() if key in KEPT_PARAMS}}
         scrubbed: dict[str, Any] = self.value(line)

@@ -1,0 +1,219 @@
+"""What a scenario plays on: a model, a home with hooks in it, and what was heard; and what is collected when it is over."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from tests.claude import client
+from tests.claude.drivers import PATIENCE, Home, InteractiveSession, PrintSession, until
+from tests.claude.model import SUMMARY, Model, Tool
+
+RELAY_SOURCE = Path(__file__).parents[2] / "hooks" / "relay.c"
+ALLOW = ("--permission-mode", "acceptEdits", "--allowedTools", "Bash Read Edit Write Agent")
+
+Installer = Callable[[Home], None]
+
+
+def relay() -> Path:
+    """The compiled relay of this checkout, built once for each state of its source."""
+    digest = hashlib.sha256(RELAY_SOURCE.read_bytes()).hexdigest()[:16]
+    target = client.cache() / f"relay-{digest}"
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        fresh = target.with_suffix(f".{os.getpid()}")
+        subprocess.run(["cc", "-O2", "-static", str(RELAY_SOURCE), "-o", str(fresh)], check=True, timeout=PATIENCE)
+        fresh.rename(target)
+    return target
+
+
+def install_relay(home: Home) -> None:
+    """Register the relay for every event; its journal is the recording."""
+    (home.state / "journal").mkdir(mode=0o700, parents=True)
+    home.hook([str(relay()), str(home.state)])
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A turn that must be found, in the order of their starts within the recording.
+
+    `outcome` and `end_reason` are hookspan's values. `made_by` is user, queue or notification.
+    """
+
+    prompt: str
+    outcome: str = "success"
+    end_reason: str = "stop"
+    made_by: str = "user"
+
+
+@dataclass(frozen=True)
+class Session:
+    """A session that must be found: how it started, and SessionEnd's reason (None: it never came)."""
+
+    source: str = "startup"
+    end: str | None = "other"
+
+
+@dataclass(frozen=True)
+class Story:
+    """What a scenario's author knows of it: its turns and its sessions, and what only the script's author can know besides."""
+
+    turns: Sequence[Turn]
+    sessions: Sequence[Session] = (Session(),)
+    compactions: int = 0
+    notes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Recording:
+    """Everything that one run left behind. Paths are relative to ~/.claude; transcripts and metas are keyed by theirs."""
+
+    name: str
+    home: Path
+    journal: list[dict[str, Any]]
+    transcripts: dict[str, list[dict[str, Any]]]
+    metas: dict[str, dict[str, Any]]
+    calls: list[dict[str, Any]]
+    expected: dict[str, Any]
+
+
+class Stage:
+    """One scenario's model, home and hooks, from enter to exit."""
+
+    def __init__(self, name: str, install: Installer = install_relay, env: Mapping[str, str] | None = None, project: str = "shop") -> None:
+        self.name = name
+        self.model = Model(name)
+        self.home = Home(self.model.url, project=project, env=env)
+        self._install = install
+        self._sessions: list[InteractiveSession] = []
+
+    def __enter__(self) -> Self:
+        self.model.__enter__()
+        self._install(self.home)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if error is not None:
+            self._explain()
+        for session in self._sessions:
+            session.close()
+        self.home.close()
+        self.model.__exit__(None, None, None)
+
+    def _explain(self) -> None:
+        """Say what was on the screens and heard when a scenario fails."""
+        screens = [session.screen() for session in self._sessions]
+        heard = [line["event"]["hook_event_name"] for line in self.journal()]
+        calls = [(call.conversation, call.step, call.status) for call in self.model.calls]
+        print(f"--- {self.name}\nheard: {heard}\ncalls: {calls}", *screens, sep="\n", file=sys.stderr)
+
+    def print(self, prompt: str, *args: str, **options: Any) -> PrintSession:
+        """Start `claude -p`."""
+        return PrintSession(self.home, prompt, *args, **options)
+
+    def run(self, prompt: str, *args: str, **options: Any) -> None:
+        """Run `claude -p` to its end."""
+        self.print(prompt, *args, **options).wait()
+
+    def interactive(self, *args: str, **options: Any) -> InteractiveSession:
+        """Start `claude` in a terminal and wait until it takes input. Closed with the stage."""
+        session = InteractiveSession(self.home, "--permission-mode", "default", *args, **options)
+        self._sessions.append(session)
+        session.wait_for("for shortcuts")
+        self.heard("SessionStart")
+        return session
+
+    def journal(self) -> list[dict[str, Any]]:
+        """The journal's whole lines so far."""
+        files = sorted((self.home.state / "journal").glob("*"))  # current.jsonl, then lines that waited too long for its lock
+        return [json.loads(line) for path in files for line in path.read_text(encoding="utf-8").split("\n")[:-1]]
+
+    def count(self, event: str, **fields: Any) -> int:
+        """How many events of this name (with these fields) were heard."""
+        events = (line["event"] for line in self.journal())
+        return sum(e["hook_event_name"] == event and all(e.get(key) == value for key, value in fields.items()) for e in events)
+
+    def heard(self, event: str, times: int = 1, timeout: float = PATIENCE, **fields: Any) -> None:
+        """Wait until an event was heard this often."""
+        until(lambda: self.count(event, **fields) >= times, f"{times} x {event} {fields or ''}", timeout)
+
+    def asked(self, marker: str, times: int = 1) -> None:
+        """Wait until a conversation has asked the model this often."""
+        until(lambda: self.model.asked(marker) >= times, f"{times} requests of {marker!r}")
+
+    def transcript_says(self, text: str, times: int = 1) -> None:
+        """Wait until the transcripts hold a text this often."""
+        files = self.home.claude / "projects"
+        until(lambda: sum(path.read_text().count(text) for path in files.glob("*/*.jsonl")) >= times, f"{text!r} in a transcript")
+
+    def recording(self, story: Story) -> Recording:
+        """Collect what the run left behind and compute what is true of it."""
+        root = self.home.claude
+        lines = {
+            str(path.relative_to(root)): [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
+            for path in sorted(root.glob("projects/**/*.jsonl"))
+        }
+        metas = {str(path.relative_to(root)): json.loads(path.read_text()) for path in sorted(root.glob("projects/**/*.meta.json"))}
+        metas |= {str(path.relative_to(root)): json.loads(path.read_text()) for path in sorted(root.glob("sessions/*.json"))}
+        calls = [call.record() for call in self.model.calls]
+        return Recording(self.name, self.home.home, self.journal(), lines, metas, calls, self._expected(story))
+
+    def _expected(self, story: Story) -> dict[str, Any]:
+        """What must be found, from the script and from what the server delivered; never from what the client said."""
+        done = [call for call in self.model.calls if call.complete]
+        tools = {tool_id: (tool, call.conversation) for call in done for tool_id, tool in call.tools.items()}
+        spoken = {call.conversation for call in self.model.calls}
+        agent_of = {marker: tool_id for tool_id, (tool, _) in tools.items() for marker in spoken if _starts(tool, marker)}
+        tokens: dict[str, Counter[str]] = {}
+        for call in done:
+            tokens.setdefault(call.model, Counter()).update(vars(call.usage))
+        return {
+            "turns": [vars(turn) for turn in story.turns],
+            "sessions": [vars(session) for session in story.sessions],
+            "compactions": story.compactions,
+            "tools": {
+                tool_id: {
+                    "name": tool.name,
+                    "outcome": tool.outcome,
+                    "heard": tool.heard,
+                    "decision": tool.decision,
+                    "in_agent_of": agent_of.get(conversation),
+                }
+                for tool_id, (tool, conversation) in tools.items()
+            },
+            "subagents": {
+                tool_id: {"agent_type": tools[tool_id][0].input["subagent_type"], "in_agent_of": agent_of.get(tools[tool_id][1])}
+                for tool_id in agent_of.values()
+            },
+            "model_calls": [
+                {
+                    "message_id": call.message_id,
+                    "request_id": call.request_id,
+                    "model": call.model,
+                    "at": call.at,
+                    "done_at": call.done_at,
+                    "usage": vars(call.usage),
+                    "in_agent_of": agent_of.get(call.conversation),
+                    "in_transcript": call.conversation != SUMMARY,
+                }
+                for call in done
+            ],
+            "failed_calls": [{"status": call.status, "at": call.at} for call in self.model.calls if call.status != HTTPStatus.OK],
+            "tokens": {model: dict(counter) for model, counter in tokens.items()},
+            "notes": dict(story.notes),
+        }
+
+
+def _starts(tool: Tool, marker: str) -> bool:
+    """Whether this call starts the agent that talks under this marker."""
+    return tool.name == "Agent" and marker in tool.input["prompt"]
