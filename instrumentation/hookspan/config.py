@@ -1,7 +1,7 @@
 """The settings: one table, which gives the file, the environment names, the flags, the help and the reference page.
 
-Each section is a dataclass, each field of it an option made by `_option`. Later layers win: the administrator's file, the user's
-file, `HOOKSPAN_*`, flags; but what the administrator's file lists under `locked` nobody else can change.
+Each section is a dataclass, each field of it an option made by `_option`. Later layers win: first the
+administrator's file, then the user's, `HOOKSPAN_*`, flags; but what the administrator lists under `locked` stays.
 """
 
 from __future__ import annotations

@@ -151,6 +151,11 @@ class Paths:
         return self.state / "token"
 
     @property
+    def key(self) -> Path:
+        """The install's own secret of 32 bytes, for digests (0600)."""
+        return self.state / "key"
+
+    @property
     def store(self) -> Path:
         """The SQLite database that the page reads and the exporter drains."""
         return self.state / "store.db"

@@ -15,7 +15,7 @@ def show() -> None:
 
 def next_step(paths: Paths) -> tuple[str, str]:
     """The state and the command that comes next, from files alone: cheap, and right without an agent."""
-    if not paths.relay_conf.exists():
+    if not paths.installed.exists():
         return "hookspan is not installed.", "hookspan install"
     if paths.down.exists():
         return "hookspan is installed and was told to stay down.", "hookspan up"

@@ -1,0 +1,290 @@
+"""Claude Code's settings files: where they are, which hooks in them are ours, and texts with ours in or out.
+
+Only the text between our own brackets ever changes: other people's hooks, unknown keys, indentation, line ends and a
+byte order mark stay as they are.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from hookspan import jsontext
+from hookspan.errors import UserError
+from hookspan.paths import Paths
+
+# Every hook event of Claude Code 2.1.331 but those whose registration changes what it does: WorktreeCreate and
+# WorktreeRemove (a hook replaces git's worktrees), MessageDisplay (delays drawing), FileChanged (the matcher is a watch
+# list) and PreModelSwitch (can block).
+EVENTS: Final = (
+    "SessionStart",
+    "Setup",
+    "InstructionsLoaded",
+    "UserPromptSubmit",
+    "UserPromptExpansion",
+    "PreToolUse",
+    "PermissionRequest",
+    "PermissionDenied",
+    "PostToolUse",
+    "PostToolUseFailure",
+    "PostToolBatch",
+    "Notification",
+    "SubagentStart",
+    "SubagentStop",
+    "TaskCreated",
+    "TaskCompleted",
+    "TeammateIdle",
+    "Stop",
+    "StopFailure",
+    "PreCompact",
+    "PostCompact",
+    "PostModelSwitch",
+    "ConfigChange",
+    "CwdChanged",
+    "DirectoryAdded",
+    "Elicitation",
+    "ElicitationResult",
+    "SessionEnd",
+)
+TIMEOUT: Final = 5  # seconds; also lifts the 1.5 s that all SessionEnd hooks share otherwise
+RELAY_NAME: Final = "hookspan-relay"
+BOM: Final = "\ufeff"
+
+Scope = Literal["user", "local"]
+
+
+def path(scope: Scope, env: Mapping[str, str], folder: Path) -> Path:
+    """The settings file of a scope: the user's everywhere, or the user's in the project `folder`."""
+    if scope == "local":
+        return folder / ".claude" / "settings.local.json"
+    return config_folder(env) / "settings.json"
+
+
+def config_folder(env: Mapping[str, str]) -> Path:
+    """`~/.claude`, or where CLAUDE_CONFIG_DIR has moved it."""
+    if moved := env.get("CLAUDE_CONFIG_DIR"):
+        return Path(moved).absolute()
+    return Path(env.get("HOME") or Path.home()) / ".claude"
+
+
+def entry(command: Sequence[str]) -> dict[str, Any]:
+    """Our matcher group for an event: exec form, so no shell is started and nothing needs quoting."""
+    handler = {"type": "command", "command": command[0], "args": list(command[1:]), "timeout": TIMEOUT}
+    return {"hooks": [handler]}
+
+
+def block(command: Sequence[str]) -> dict[str, Any]:
+    """All of ours as a settings object, for managed settings."""
+    return {"hooks": {event: [entry(command)] for event in EVENTS}}
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """One of our handlers, found in a settings file."""
+
+    event: str
+    group: int
+    number: int  # within the group
+    matcher: str
+    value: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsText:
+    """A settings file's text. `name` stands in messages; UserError for what Claude Code could not read either."""
+
+    name: str
+    text: str
+    bom: str = ""
+
+    @classmethod
+    def of(cls, name: str, data: bytes) -> SettingsText:
+        """The text of a file's bytes; an empty file counts as an empty object."""
+        try:
+            text = data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise UserError(f"`{name}` is not UTF-8: {error.reason} at byte {error.start}") from error
+        bom = BOM if text.startswith(BOM) else ""
+        text = text.removeprefix(BOM)
+        made = cls(name, text if text.strip() else "{}\n", bom)
+        made._check()
+        return made
+
+    def data(self) -> bytes:
+        """The file's bytes."""
+        return (self.bom + self.text).encode("utf-8")
+
+    @property
+    def value(self) -> dict[str, Any]:
+        """What Claude Code reads."""
+        found: dict[str, Any] = json.loads(self.text)
+        return found
+
+    def _check(self) -> None:
+        value = jsontext.check(self.text, self.name)
+        if not isinstance(value, dict):
+            raise UserError(f"`{self.name}` must hold a JSON object, not {_kind(value)}")
+        root = jsontext.container(self.text)
+        self._no_twice(root, "hooks")
+        hooks = value.get("hooks", {})
+        if not isinstance(hooks, dict):
+            raise UserError(
+                f"`hooks` in `{self.name}` must be an object, not {_kind(hooks)}: Claude Code ignores all of them",
+                hint='write it as `"hooks": {"Stop": [...]}`, by event',
+            )
+        if (within := self.container()) is not None:
+            for event in EVENTS:
+                self._no_twice(within, event)
+        for event, groups in hooks.items():
+            if not isinstance(groups, list):
+                raise UserError(
+                    f"`hooks.{event}` in `{self.name}` must be an array, not {_kind(groups)}",
+                    hint='write it as `[{"hooks": [...]}]`',
+                )
+
+    def _no_twice(self, within: jsontext.Container, key: str) -> None:
+        lines = [self.text.count("\n", 0, e.start) + 1 for e in within.elements if e.key == key]
+        if len(lines) > 1:
+            raise UserError(
+                f"`{key}` is there {len(lines)} times in `{self.name}` (lines {', '.join(map(str, lines))})",
+                hint="Claude Code reads the last one only; make one of them",
+            )
+
+    def container(self) -> jsontext.Container | None:
+        """The object under `hooks`."""
+        found = [e for e in jsontext.container(self.text).elements if e.key == "hooks"]
+        return jsontext.container(self.text, found[-1].value_start) if found else None
+
+    def broken(self) -> list[str]:
+        """Other people's entries that Claude Code can't use, as `hooks.Stop[0]`."""
+        return [
+            f"hooks.{event}[{number}]"
+            for event, groups in self.value.get("hooks", {}).items()
+            for number, group in enumerate(groups)
+            if not isinstance(group, dict) or not isinstance(group.get("hooks"), list)
+        ]
+
+    def empty(self) -> list[str]:
+        """The containers that are there with nothing in them: `hooks`, or events."""
+        if "hooks" not in self.value:
+            return []
+        hooks = self.value["hooks"]
+        return [event for event, groups in hooks.items() if not groups] if hooks else ["hooks"]
+
+    def ours(self, paths: Paths) -> Iterator[Handler]:
+        """Our handlers, of this version's form or an older one's."""
+        for event, groups in self.value.get("hooks", {}).items():
+            for number, group in enumerate(groups):
+                handlers = group.get("hooks") if isinstance(group, dict) else None
+                for place, handler in enumerate(handlers if isinstance(handlers, list) else ()):
+                    if is_ours(handler, paths):
+                        yield Handler(event, number, place, str(group.get("matcher") or ""), handler)
+
+    def missing(self, command: Sequence[str], paths: Paths) -> list[str]:
+        """The events whose hook isn't there, or not as it should be."""
+        wanted = entry(command)["hooks"][0]
+        found = list(self.ours(paths))
+        good = {h.event for h in found if h.value == wanted and h.matcher in {"", "*"}}
+        return [event for event in EVENTS if event not in good]
+
+    def is_complete(self, command: Sequence[str], paths: Paths) -> bool:
+        """Whether there is nothing to do: every event once, and no other form or event of ours."""
+        return not self.missing(command, paths) and len(list(self.ours(paths))) == len(EVENTS)
+
+    def with_ours(self, command: Sequence[str], paths: Paths) -> SettingsText:
+        """The text with our entries at the end of every event, and with no older form of them."""
+        if self.is_complete(command, paths):
+            return self
+        clean = self.without_ours(paths, keep=self.empty())
+        text = clean.text
+        if clean.container() is None:
+            text = jsontext.apply(
+                text, [jsontext.append(text, jsontext.container(text), [f"{_key(text, 'hooks')}{{}}"])]
+            )
+        hooks = SettingsText(self.name, text).container()
+        assert hooks is not None  # noqa: S101 - it was just put there
+        present = {element.key: element for element in hooks.elements}
+        group = _dump(text, entry(command))
+        edits = [
+            jsontext.append(text, jsontext.container(text, present[event].value_start), [group])
+            for event in EVENTS
+            if event in present
+        ]
+        if absent := [f"{_key(text, event)}[{group}]" for event in EVENTS if event not in present]:
+            edits.append(jsontext.append(text, hooks, absent))
+        return SettingsText(self.name, jsontext.apply(text, edits), self.bom)
+
+    def without_ours(self, paths: Paths, keep: Sequence[str] = ()) -> SettingsText:
+        """The text without our entries and without the containers left empty by that, but those in `keep`."""
+        ours: dict[str, dict[int, set[int]]] = {}
+        for handler in self.ours(paths):
+            ours.setdefault(handler.event, {}).setdefault(handler.group, set()).add(handler.number)
+        hooks = self.container()
+        if hooks is None or not ours:
+            return self
+        edits: list[jsontext.Edit] = []
+        gone = set()
+        for place, event in enumerate(hooks.elements):
+            if event.key in ours:
+                emptied, changes = self._emptied(event, ours[event.key])
+                if emptied and event.key not in keep:
+                    gone.add(place)
+                else:
+                    edits += changes
+        if len(gone) == len(hooks.elements) and "hooks" not in keep:
+            root = jsontext.container(self.text)
+            edits = jsontext.remove(root, {n for n, e in enumerate(root.elements) if e.key == "hooks"})
+        elif gone:
+            edits += jsontext.remove(hooks, gone)
+        return SettingsText(self.name, jsontext.apply(self.text, edits), self.bom)
+
+    def _emptied(self, event: jsontext.Element, ours: Mapping[int, set[int]]) -> tuple[bool, list[jsontext.Edit]]:
+        """Whether an event has no group left without ours (group: handlers), and the edits that take them out."""
+        edits: list[jsontext.Edit] = []
+        groups = jsontext.container(self.text, event.value_start)
+        gone = set()
+        for number, handlers in ours.items():
+            members = jsontext.container(self.text, groups.elements[number].start).elements
+            within = jsontext.container(self.text, [e for e in members if e.key == "hooks"][-1].value_start)
+            if len(handlers) == len(within.elements):
+                gone.add(number)
+            else:
+                edits += jsontext.remove(within, handlers)
+        if gone:
+            edits += jsontext.remove(groups, gone)
+        return len(gone) == len(groups.elements), edits
+
+
+def is_ours(handler: object, paths: Paths) -> bool:
+    """Whether a hook handler runs our relay: compiled, or the script in our own folder, in exec or shell form."""
+    if not isinstance(handler, dict) or not isinstance(handler.get("command"), str):
+        return False
+    words, arguments = [handler["command"]], handler.get("args")
+    if isinstance(arguments, list):
+        words += [word for word in arguments if isinstance(word, str)]
+    else:
+        try:
+            words = shlex.split(handler["command"])
+        except ValueError:  # a quote that isn't closed: no form of ours
+            return False
+    return bool(words) and (os.path.basename(words[0]) == RELAY_NAME or str(paths.relay_script) in words)  # noqa: PTH119
+
+
+def _dump(text: str, value: object) -> str:
+    """One line, spaced as the text is."""
+    wide = jsontext.is_pretty(text) or '": ' in text
+    return json.dumps(value, ensure_ascii=False, separators=(", ", ": ") if wide else (",", ":"))
+
+
+def _key(text: str, key: str) -> str:
+    return _dump(text, {key: 0})[1:-2]
+
+
+def _kind(value: object) -> str:
+    kinds = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
+    return kinds.get(type(value), "a number")

@@ -1,0 +1,142 @@
+"""What `install` puts where Claude Code and the relay find it: the relay itself and the files it works with.
+
+`relay.conf` is text, `key value` a line: `cap_bytes N`, `autostart 0|1`, and an `arg` line for every word of the
+command that starts the agent. `drops` is preallocated, so that a full disk still counts: 64 bytes for each reason.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from hookspan import assets, atomic
+from hookspan.config import Settings
+from hookspan.errors import UserError
+from hookspan.paths import Paths
+
+# Static binaries start in a third of the time of dynamic ones, musl's fastest.
+COMPILERS: Final[tuple[tuple[str, ...], ...]] = (("musl-gcc", "-static"), ("cc", "-static"), ("cc",))
+COMPILE_TIMEOUT: Final = 60  # seconds
+TRIAL_TIMEOUT: Final = 10  # seconds; a run takes a millisecond
+TRIAL_EVENT: Final = b'{"hook_event_name":"Trial","session_id":"trial"}'
+
+DROP_REASONS: Final = ("cap", "heartbeat", "read", "open", "lock", "write", "other")  # the order of the file's lines
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """A relay that has been tried on this machine."""
+
+    target: Path  # where it is to be
+    data: bytes
+    command: tuple[str, ...]  # what Claude Code runs
+    how: str  # in words
+
+    def install(self) -> bool:
+        """Put it in place by a rename, since a live session may run the old one; False if it is there already."""
+        try:
+            if self.target.read_bytes() == self.data and os.access(self.target, os.X_OK):
+                return False
+        except OSError:
+            pass
+        try:
+            self.target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if self.target.is_symlink():  # or the file it points to would be written
+                self.target.unlink()
+            atomic.write(self.target, self.data, mode=0o700)
+        except OSError as error:
+            raise UserError(f"can't write `{self.target}`: {error.strerror}") from error
+        return True
+
+
+def prepare(paths: Paths) -> Relay:
+    """Build the relay and try it; where that can't be done, the one in Python. UserError if neither works."""
+    for path in (paths.state, paths.data):
+        if not str(path).isprintable():  # a newline in relay.conf, or bytes that are no UTF-8
+            raise UserError(f"`{path!r}` has characters that a settings file can't hold", hint="set `HOOKSPAN_HOME`")
+    hooks = assets.root() / "hooks"
+    with tempfile.TemporaryDirectory(prefix="hookspan-build-") as folder:
+        for compiler, *options in COMPILERS:
+            built = Path(folder) / "relay"
+            if _compile(compiler, options, hooks / "relay.c", built) and _works([str(built)]):
+                line = (str(paths.relay), str(paths.state))
+                return Relay(paths.relay, built.read_bytes(), line, " ".join(["compiled with", compiler, *options]))
+    script = hooks / "main.py"
+    for python in dict.fromkeys(("/usr/bin/python3", os.path.realpath(sys.executable))):
+        words = (python, "-I", "-S")
+        if _works([*words, str(script)]):
+            command = (*words, str(paths.relay_script), str(paths.state))
+            return Relay(
+                paths.relay_script, script.read_bytes(), command, f"run by `{python}`, as nothing can be compiled here"
+            )
+    raise UserError(
+        "neither the compiled relay nor the one in Python works on this machine",
+        hint="install a C compiler, such as `sudo apt-get install musl-tools`, and try again",
+    )
+
+
+def _compile(compiler: str, options: list[str], source: Path, target: Path) -> bool:
+    if (program := shutil.which(compiler)) is None:
+        return False
+    command = [program, "-O2", *options, "-o", str(target), str(source)]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=COMPILE_TIMEOUT, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
+
+
+def _works(command: list[str]) -> bool:
+    """Whether the relay puts an event into a journal, in silence: a toolchain can be broken in many ways."""
+    with tempfile.TemporaryDirectory(prefix="hookspan-trial-") as folder:
+        state = Path(folder)
+        (state / "journal").mkdir(mode=0o700)
+        try:
+            done = subprocess.run(
+                [*command, folder], input=TRIAL_EVENT, capture_output=True, timeout=TRIAL_TIMEOUT, check=False
+            )
+            line = (state / "journal" / "current.jsonl").read_bytes()
+        except (OSError, subprocess.TimeoutExpired):
+            return False
+    return (done.returncode, done.stdout, done.stderr) == (0, b"", b"") and TRIAL_EVENT in line
+
+
+def agent_command(paths: Paths) -> list[str]:
+    """The command that starts the agent, whoever starts it; `-I`: neither PYTHON* nor the current folder counts."""
+    return [
+        *(sys.executable, "-I", "-m", "hookspan.agent"),
+        *("--state", str(paths.state), "--config", str(paths.config), "--data", str(paths.data)),
+    ]
+
+
+def create_state(paths: Paths, settings: Settings) -> None:
+    """Make the folders and files that the relay expects; what is there keeps its counts."""
+    paths.create()
+    write_conf(paths, settings)
+    if not paths.heartbeat.exists():  # the 7 days without an agent, after which a relay stops writing, begin now
+        atomic.write(paths.heartbeat, b"")
+    if not paths.drops.exists():
+        atomic.write(paths.drops, b"".join(drop_line(reason, 0, 0) for reason in DROP_REASONS))
+
+
+def write_conf(paths: Paths, settings: Settings) -> None:
+    """Write `relay.conf` anew, if that changes it."""
+    lines = [
+        f"cap_bytes {settings.journal.bytes}",
+        f"autostart {int(settings.agent.autostart)}",
+        *(f"arg {word}" for word in agent_command(paths)),
+    ]
+    data = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
+    if not paths.relay_conf.exists() or paths.relay_conf.read_bytes() != data:
+        atomic.write(paths.relay_conf, data, mode=0o600)
+
+
+def drop_line(reason: str, count: int, last: int) -> bytes:
+    """A line of `drops`: 64 bytes with the reason, how often, and when last in Unix nanoseconds."""
+    return f"{reason:<16}{count:020d} {last:020d}".ljust(63).encode() + b"\n"
