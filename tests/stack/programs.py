@@ -97,7 +97,7 @@ def _go_commands(module: str, tag: str, commands: tuple[str, ...], ldflags: str 
         # `go get -tool` in an empty module, because `go install path@tag` refuses modules with replace directives.
         _run(work, "go", "mod", "init", "hookspan.dev/tools")
         packages = [f"{module}/{command}" if command else module for command in commands]
-        _run(work, "go", "get", *(arg for package in packages for arg in ("-tool", f"{package}@{tag}")))
+        _run(work, "go", "get", "-tool", *(f"{package}@{tag}" for package in packages))
         for package in packages:
             _run(work, "go", "build", "-trimpath", f"-ldflags=-s -w {ldflags}", "-o", f"{out}/", package)
 
@@ -134,6 +134,11 @@ def _exclusive(path: Path) -> Iterator[None]:
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # released when the file closes, a killed builder's too
         yield
+
+
+def obtainable() -> bool:
+    """Whether every program is built already or can be built here."""
+    return shutil.which("go") is not None or all(program.folder.is_dir() for program in PROGRAMS.values())
 
 
 def folder(name: str) -> Path:

@@ -1,0 +1,328 @@
+"""The Collector, Jaeger and Prometheus as real processes on loopback ports, and questions to ask them.
+
+They run on the configuration files that users run (`collector/`); only addresses, folders and intervals differ.
+"""
+
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
+
+from tests import otlp_decode
+from tests.otlp_decode import Span
+from tests.stack import programs
+
+T = TypeVar("T")
+
+COLLECTOR_FILES = programs.ROOT / "collector"
+START_TIMEOUT = 60.0  # s; a start takes 1 s alone and several beside a build
+STOP_TIMEOUT = 15.0  # s until a program that ignores SIGTERM is killed
+INTERVAL = "1s"  # of scrapes, host metrics and span metrics: a test shouldn't wait 15 s for its figure
+HTTP_TIMEOUT = 10.0  # s for one question
+LOG_TAIL = 3000  # characters of a program's log that an error shows
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One element of an instant vector; time in Unix seconds."""
+
+    labels: dict[str, str]
+    value: float
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class Exemplar:
+    """An exemplar as Prometheus keeps it; ids in hex, time in Unix seconds."""
+
+    series: dict[str, str]
+    labels: dict[str, str]
+    value: float
+    time: float
+
+    @property
+    def trace_id(self) -> str:
+        """The trace that the exemplar points to."""
+        return self.labels["trace_id"]
+
+
+class Program:
+    """One process that can be stopped, killed and started again with the same ports and folders."""
+
+    def __init__(
+        self, name: str, argv: list[str], *, env: Mapping[str, str], folder: Path, url: str, ready: str, group: int
+    ) -> None:
+        self.name = name
+        self.url = url  # where its users reach it over HTTP
+        self.log = folder / f"{name}.log"
+        self._argv = argv
+        self._env = dict(env)
+        self._folder = folder
+        self._ready = ready
+        self._group = group
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process id while it runs."""
+        return self._process.pid if self._process and self._process.poll() is None else None
+
+    def start(self, env: Mapping[str, str] | None = None) -> None:
+        """Start it, with further environment if given, and wait until it says that it is ready."""
+        if self.pid is not None:
+            return
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._argv,
+                cwd=self._folder,
+                env={**self._env, **(env or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                process_group=self._group,
+            )
+        deadline = time.monotonic() + START_TIMEOUT
+        while not _answers(self._ready):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                tail = self.log.read_text(errors="replace")[-LOG_TAIL:]
+                raise RuntimeError(f"{self.name} did not become ready:\n{tail}")
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        """SIGTERM, and wait for the end."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """SIGKILL: what a crash or a power cut looks like to the others."""
+        self._end(signal.SIGKILL)
+
+    def _end(self, how: signal.Signals) -> None:
+        if self._process is None:
+            return
+        if self._process.poll() is None:
+            self._process.send_signal(how)
+        try:
+            self._process.wait(STOP_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+
+
+class Stack:
+    """The three programs. `folder` holds their configuration, data and logs; `close` ends them all."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        # All programs share a process group with a shell that ends the group when this process is gone, killed or not.
+        self._reaper = subprocess.Popen(
+            ["sh", "-c", "cat >/dev/null; kill -9 0"], stdin=subprocess.PIPE, process_group=0
+        )
+        ports = Ports()
+        self.otlp_http = f"http://127.0.0.1:{ports['otlp_http']}"
+        self.otlp_grpc = f"http://127.0.0.1:{ports['otlp_grpc']}"
+        self.health = f"http://127.0.0.1:{ports['health']}"
+        self.collector = self._collector(ports)
+        self.jaeger = self._jaeger(ports)
+        self.prometheus = self._prometheus(ports)
+        self.programs = (self.prometheus, self.jaeger, self.collector)
+
+    def start(self) -> None:
+        """Start whatever isn't running."""
+        for program in self.programs:
+            program.start()
+
+    def close(self) -> None:
+        """Stop all programs, in the direction of the data."""
+        for program in reversed(self.programs):
+            program.stop()
+        if self._reaper.stdin:
+            self._reaper.stdin.close()
+        self._reaper.wait()
+
+    def trace(self, trace_id: str) -> list[Span]:
+        """The spans that Jaeger has of a trace, by start; empty if it has none."""
+        try:
+            answer = _get(f"{self.jaeger.url}/api/v3/traces/{trace_id}")
+        except urllib.error.HTTPError as error:
+            with error:
+                if error.code == 404:
+                    return []
+                raise
+        message = otlp_decode.from_json(json.loads(answer)["result"], TracesData())
+        return sorted(otlp_decode.spans(message), key=lambda span: span.start)
+
+    def search(self, service: str, tags: Mapping[str, str] | None = None, **parameters: Any) -> list[str]:
+        """The ids of the traces in Jaeger that match; also by `operation`, `minDuration`, `lookback` ..."""
+        query = {"service": service, "limit": 1000, "lookback": "1h", **parameters}
+        if tags:
+            query["tags"] = json.dumps(tags)
+        answer = json.loads(_get(f"{self.jaeger.url}/api/traces?{urllib.parse.urlencode(query)}"))
+        return [trace["traceID"].rjust(32, "0") for trace in answer["data"]]
+
+    def query(self, promql: str, at: float | None = None) -> list[Sample]:
+        """An instant query to Prometheus, at a Unix time in seconds or now."""
+        result = self._prometheus_api("query", {"query": promql, **({"time": at} if at is not None else {})})["result"]
+        return [Sample(item["metric"], float(item["value"][1]), item["value"][0]) for item in result]
+
+    def exemplars(self, promql: str, last: float = 3600.0) -> list[Exemplar]:
+        """The exemplars in Prometheus of the series in an expression, of the `last` seconds."""
+        now = time.time()
+        result = self._prometheus_api("query_exemplars", {"query": promql, "start": now - last, "end": now + 60})
+        return [
+            Exemplar(series["seriesLabels"], item["labels"], float(item["value"]), item["timestamp"])
+            for series in result
+            for item in series["exemplars"]
+        ]
+
+    def wait(self, condition: Callable[[], T], timeout: float = 30.0) -> T:
+        """Ask again and again until the answer is truthy, and return it.
+
+        A failed assertion or a refused connection within counts as "not yet". Raises `TimeoutError` with the last one.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            last: Exception | None = None
+            answer: T | None = None
+            try:
+                if answer := condition():
+                    return answer
+            except (AssertionError, OSError) as error:
+                last = error
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"not within {timeout:g} s; last: {last or answer!r}") from last
+            time.sleep(0.1)
+
+    def _prometheus_api(self, name: str, query: Mapping[str, Any]) -> Any:
+        return json.loads(_get(f"{self.prometheus.url}/api/v1/{name}?{urllib.parse.urlencode(query)}"))["data"]
+
+    def _environment(self, **variables: object) -> dict[str, str]:
+        # Nothing of the developer's own: an OTEL_* or a proxy variable would change what the programs do.
+        return {"PATH": os.defpath, "HOME": str(self.folder), **{key: str(value) for key, value in variables.items()}}
+
+    def _collector(self, ports: "Ports") -> Program:
+        return Program(
+            "collector",
+            [str(programs.binary("otelcol")), "--config", str(COLLECTOR_FILES / "otel-collector.yaml")],
+            env=self._environment(
+                OTLP_GRPC_PORT=ports["otlp_grpc"],
+                OTLP_HTTP_PORT=ports["otlp_http"],
+                HEALTH_PORT=ports["health"],
+                METRICS_PORT=ports["collector_metrics"],
+                JAEGER_ENDPOINT=f"http://127.0.0.1:{ports['jaeger_otlp']}",
+                PROMETHEUS_ENDPOINT=f"http://127.0.0.1:{ports['prometheus']}/api/v1/otlp",
+                QUEUE_DIR=self.folder / "queue",
+                METRICS_INTERVAL=INTERVAL,
+            ),
+            folder=self.folder,
+            url=self.otlp_http,
+            ready=self.health,
+            group=self._reaper.pid,
+        )
+
+    def _jaeger(self, ports: "Ports") -> Program:
+        return Program(
+            "jaeger",
+            [str(programs.binary("jaeger")), "--config", str(COLLECTOR_FILES / "jaeger.yaml")],
+            env=self._environment(
+                OTLP_GRPC_PORT=ports["jaeger_grpc"],
+                OTLP_HTTP_PORT=ports["jaeger_otlp"],
+                QUERY_PORT=ports["jaeger"],
+                QUERY_GRPC_PORT=ports["jaeger_query_grpc"],
+                HEALTH_PORT=ports["jaeger_health"],
+                METRICS_PORT=ports["jaeger_metrics"],
+                JAEGER_DATA=self.folder / "badger",
+                JAEGER_UI=COLLECTOR_FILES / "jaeger-ui.json",
+                PROMETHEUS_URL=f"http://127.0.0.1:{ports['prometheus']}",
+            ),
+            folder=self.folder,
+            url=f"http://127.0.0.1:{ports['jaeger']}",
+            ready=f"http://127.0.0.1:{ports['jaeger_health']}/status",
+            group=self._reaper.pid,
+        )
+
+    def _prometheus(self, ports: "Ports") -> Program:
+        url = f"http://127.0.0.1:{ports['prometheus']}"
+        configuration = self.folder / "prometheus.yml"
+        configuration.write_text(prometheus_configuration(ports))
+        return Program(
+            "prometheus",
+            [
+                str(programs.binary("prometheus")),
+                f"--config.file={configuration}",
+                f"--storage.tsdb.path={self.folder / 'prometheus'}",
+                f"--web.listen-address=127.0.0.1:{ports['prometheus']}",
+                "--web.enable-otlp-receiver",
+                "--enable-feature=exemplar-storage",
+            ],
+            env=self._environment(),
+            folder=self.folder,
+            url=url,
+            ready=f"{url}/-/ready",
+            group=self._reaper.pid,
+        )
+
+
+class Ports(dict[str, int]):
+    """A free loopback port by any name.
+
+    They lie below the range that the kernel takes for outgoing connections (32768 on Linux): a port must still be free
+    when a killed program is started again.
+    """
+
+    def __missing__(self, name: str) -> int:
+        for _ in range(1000):
+            port = random.SystemRandom().randrange(20_000, 32_000)
+            if port in self.values():
+                continue
+            with socket.socket() as probe:
+                try:
+                    probe.bind(("127.0.0.1", port))
+                except OSError:
+                    continue
+            self[name] = port
+            return port
+        raise RuntimeError("no free port between 20000 and 32000")
+
+
+def prometheus_configuration(ports: Mapping[str, int]) -> str:
+    """`collector/prometheus.yml` with this stack's addresses and shorter intervals; it knows no variables itself."""
+    text = (COLLECTOR_FILES / "prometheus.yml").read_text()
+    for old, new in {
+        "_interval: 15s": f"_interval: {INTERVAL}",
+        "otel-collector:8888": f"127.0.0.1:{ports['collector_metrics']}",
+        "jaeger:8888": f"127.0.0.1:{ports['jaeger_metrics']}",
+        "localhost:9090": f"127.0.0.1:{ports['prometheus']}",
+        "alertmanager:9093": f"127.0.0.1:{ports['alertmanager']}",
+        "- rules/*.yml": f"- {COLLECTOR_FILES}/rules/*.yml",
+    }.items():
+        if old not in text:
+            raise ValueError(f"`{old}` is no longer in collector/prometheus.yml")
+        text = text.replace(old, new)
+    return text
+
+
+def _get(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=HTTP_TIMEOUT) as answer:
+        return bytes(answer.read())
+
+
+def _answers(url: str) -> bool:
+    try:
+        _get(url)
+    except OSError:
+        return False
+    return True
