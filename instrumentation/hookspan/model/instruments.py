@@ -75,7 +75,9 @@ ALL: Final = (
         sc.PERMISSION_MODE,
         sc.ERROR_TYPE,
     ),
-    _counter("hookspan.time", "s", "Where the time of turns went, and the user's between them.", sc.PROJECT, sc.TIME_KIND),
+    _counter(
+        "hookspan.time", "s", "Where the time of turns went, and the user's between them.", sc.PROJECT, sc.TIME_KIND
+    ),
     _histogram("hookspan.turn.duration", "s", PATIENCE_BOUNDS, "From a prompt to the end of its turn.", sc.OUTCOME),
     _histogram(
         "hookspan.tool.duration",

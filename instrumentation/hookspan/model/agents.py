@@ -1,0 +1,168 @@
+"""Subagents: their start, the call that started them, their stop and their span.
+
+A SubagentStart names no call. It is bound to the only Agent call that can be meant, or by what comes later: the
+call's PostToolUse (`agentId` in its response) or the subagent's `.meta.json`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hookspan.wire.facts import AgentMeta
+from hookspan.wire.reduced import Reduced
+
+from . import semconv as sc
+from .ids import span_id
+from .semconv import EndReason, Outcome
+from .state import KEPT_PLACES, Agent, Place, ToolCall, bound
+from .step import NANO, Step
+from .turns import place_of_prompt, tally_attributes
+
+AGENT_TOOLS: Final = frozenset({"Agent", "Task"})
+"""`Task` is what the tool was called before."""
+
+
+def start(step: Step, event: Reduced) -> None:
+    """SubagentStart."""
+    agent = _open(step, event)
+    agent.type = event.agent_type or agent.type
+    agent.start = min(agent.start, event.at)
+    agent.start_inferred = False
+    if agent.stop and event.at > agent.stop:
+        agent.stop = 0  # sent another message: it goes on
+    if not agent.bound:
+        candidates = [call for call in step.session.calls.values() if _may_have_started(step, call)]
+        if len(candidates) == 1:
+            bind(step, agent, candidates[0].id, candidates[0].prompt, candidates[0].agent_id)
+        elif candidates:
+            agent.place = _parent_place(step, candidates[0].agent_id, candidates[0].prompt)
+
+
+def _open(step: Step, event: Reduced) -> Agent:
+    session = step.session
+    agent = session.agents.get(event.agent_id)
+    if agent is None:
+        run = session.agent_runs.get(event.agent_id, 0)
+        session.agent_runs[event.agent_id] = run + 1
+        bound(session.agent_runs, KEPT_PLACES)
+        parent = place_of_prompt(step, event.prompt)
+        agent = Agent(
+            id=event.agent_id,
+            type=event.agent_type,
+            start=event.at,
+            place=parent,
+            span_id=span_id("agent", session.id, event.agent_id, run),
+            start_inferred=True,
+        )
+        session.agents[event.agent_id] = agent
+        if turn := session.turns.get(parent.prompt):
+            turn.tally.subagents += 1
+        session.tally.subagents += 1
+    agent.last = max(agent.last, event.at)
+    return agent
+
+
+def _may_have_started(step: Step, call: ToolCall) -> bool:
+    taken = {agent.tool_use_id for agent in step.session.agents.values()}
+    return call.tool in AGENT_TOOLS and call.id not in taken
+
+
+def _parent_place(step: Step, agent_id: str, prompt: str) -> Place:
+    """The place of the subagent or turn that made the call."""
+    return place_of_agent(step, agent_id) or place_of_prompt(step, prompt)
+
+
+def bind(step: Step, agent: Agent, tool_use_id: str, prompt: str, parent_agent_id: str) -> None:
+    """Puts a subagent under the Agent call that started it."""
+    parent = _parent_place(step, parent_agent_id, prompt)
+    own = span_id("tool", step.session.id, parent.prompt or prompt, tool_use_id)
+    agent.bound = True
+    agent.tool_use_id = tool_use_id
+    agent.parent_agent_id = parent_agent_id
+    agent.place = Place(parent.trace_id, own, parent.prompt)
+
+
+def bind_by_id(step: Step, agent_id: str, call: ToolCall) -> None:
+    """PostToolUse of an Agent call says which subagent is its own."""
+    agent = step.session.agents.get(agent_id)
+    if agent:
+        bind(step, agent, call.id, call.prompt, call.agent_id)
+
+
+def learn(step: Step, fact: AgentMeta) -> None:
+    """A subagent's `.meta.json`."""
+    agent = step.session.agents.get(fact.agent_id)
+    if agent is None:
+        return
+    agent.type = agent.type or fact.agent_type
+    agent.parent_agent_id = fact.parent_agent_id
+    if fact.tool_use_id and agent.tool_use_id != fact.tool_use_id:
+        call = step.session.calls.get(fact.tool_use_id)
+        prompt = call.prompt if call else agent.place.prompt
+        bind(step, agent, fact.tool_use_id, prompt, fact.parent_agent_id or (call.agent_id if call else ""))
+
+
+def place_of_agent(step: Step, agent_id: str) -> Place | None:
+    """Where spans of a subagent belong, or None for one that is not known."""
+    if not agent_id:
+        return None
+    agent = step.session.agents.get(agent_id)
+    if agent:
+        return Place(agent.place.trace_id, agent.span_id, agent.place.prompt, agent.type)
+    return step.session.agents_done.get(agent_id)
+
+
+def place_of_event(step: Step, event: Reduced) -> Place:
+    """Where an event of a subagent belongs; an unknown subagent begins here, its start inferred."""
+    agent = step.session.agents.get(event.agent_id)
+    if agent is None and event.agent_id in step.session.agents_done:
+        return step.session.agents_done[event.agent_id]
+    if agent is None or event.at > agent.last:
+        agent = _open(step, event)
+    return Place(agent.place.trace_id, agent.span_id, agent.place.prompt, agent.type)
+
+
+def stop(step: Step, event: Reduced) -> None:
+    """SubagentStop. One without a type is the client's own (a compaction's) and no subagent of anybody."""
+    if not event.agent_type or (
+        event.agent_id in step.session.agents_done and event.agent_id not in step.session.agents
+    ):
+        return
+    agent = _open(step, event)
+    agent.type = agent.type or event.agent_type
+    agent.stop = max(agent.stop, event.at)
+
+
+def is_foreground(step: Step, agent: Agent) -> bool:
+    """Whether the Agent call is still open: then the turn waits for this subagent."""
+    call = step.session.calls.get(agent.tool_use_id)
+    return call is not None and not call.background
+
+
+def write_stopped(step: Step, up_to: int) -> None:
+    """Writes the spans of subagents that stopped before `up_to`, up to which the transcripts are read."""
+    for agent in list(step.session.agents.values()):
+        if agent.stop and agent.stop <= up_to:
+            write(step, agent, agent.stop, Outcome.SUCCESS, EndReason.STOP)
+
+
+def write(step: Step, agent: Agent, end: int, outcome: Outcome, reason: EndReason) -> None:
+    """Writes one subagent's span and forgets it but for its place."""
+    session = step.session
+    session.agents.pop(agent.id, None)
+    own = Place(agent.place.trace_id, agent.span_id, agent.place.prompt, agent.type)
+    session.agents_done[agent.id] = own
+    bound(session.agents_done, KEPT_PLACES)
+    attributes = {
+        sc.GEN_AI_OPERATION_NAME: "invoke_agent",
+        sc.GEN_AI_AGENT_ID: agent.id,
+        sc.OUTCOME: outcome.value,
+        sc.END_REASON: reason.value,
+        **tally_attributes(agent.tally),
+    }
+    if agent.start_inferred:
+        attributes[sc.START_INFERRED] = True
+    place = Place(agent.place.trace_id, agent.place.span_id, agent.place.prompt, agent.type)
+    step.span(f"invoke_agent {agent.type or 'subagent'}", place, agent.span_id, agent.start, end, attributes)
+    seconds = max(0, end - agent.start) / NANO
+    step.add("hookspan.subagent.duration", seconds, (sc.GEN_AI_AGENT_NAME, agent.type or "subagent"), place=own)

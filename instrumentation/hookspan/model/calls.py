@@ -1,0 +1,213 @@
+"""Model calls and compactions: what transcripts tell, and the events around a compaction."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hookspan.wire.facts import CompactBoundary, CostState, ModelCall, StopHooks
+from hookspan.wire.reduced import Reduced
+
+from . import agents, times, turns
+from . import semconv as sc
+from .ids import span_id
+from .rows import CLIENT, STATUS_ERROR, STATUS_UNSET, Attributes
+from .semconv import Outcome
+from .state import Compaction, Place, Tally
+from .step import NANO, Step
+
+COPIED: Final = 2 * NANO
+"""A call that ended longer than this before the session's first event is an old line: a fork copies its parent's lines
+under its own session and prompt ids, and a session may have begun before hookspan was installed."""
+
+_ERROR_TYPES: Final = {
+    400: "invalid_request",
+    401: "authentication_failed",
+    403: "authentication_failed",
+    404: "model_not_found",
+    429: "rate_limit",
+    529: "overloaded",
+}
+_PROVIDER: Final = (sc.GEN_AI_PROVIDER_NAME, "anthropic")
+_CHAT: Final = (sc.GEN_AI_OPERATION_NAME, "chat")
+
+
+def called(step: Step, fact: ModelCall) -> None:
+    """A model call, whole, from the transcript."""
+    session = step.session
+    if fact.end < session.opened - COPIED and not session.local:
+        return
+    place = _place(step, fact)
+    own = span_id("chat", session.id, fact.agent_id, fact.message_id)
+    error = _error_type(fact.error_status)
+    _write_call(step, fact, place, own, error)
+    _measure_call(step, fact, place, own, error)
+    session.messages += 1
+    if not fact.agent_id:
+        session.model = fact.response_model or session.model
+        if fact.input_tokens + fact.cache_read_tokens + fact.cache_write_tokens:
+            session.context_tokens = fact.input_tokens + fact.cache_read_tokens + fact.cache_write_tokens
+    agent = session.agents.get(fact.agent_id) if fact.agent_id else None
+    turn = session.turns.get(place.prompt)
+    tallies = [session.tally]
+    if agent:
+        tallies.append(agent.tally)
+    elif turn and not fact.agent_id:
+        tallies.append(turn.tally)
+        turn.last = max(turn.last, fact.end)
+    for tally in tallies:
+        _tally(tally, fact)
+    if turn and (not fact.agent_id or (agent and agents.is_foreground(step, agent))):
+        times.remember(turn.intervals, times.MODEL, fact.start, fact.end)
+
+
+def _place(step: Step, fact: ModelCall) -> Place:
+    if fact.agent_id:
+        known = agents.place_of_agent(step, fact.agent_id)
+        if known:
+            return known
+    return turns.place_of_prompt(step, fact.prompt or step.session.current)
+
+
+def _error_type(status: int) -> str:
+    if not status:
+        return ""
+    return _ERROR_TYPES.get(status) or ("server_error" if status >= 500 else sc.ErrorType.OTHER.value)  # noqa: PLR2004
+
+
+def _write_call(step: Step, fact: ModelCall, place: Place, own: str, error: str) -> None:
+    model = fact.response_model or fact.request_model
+    outcome = Outcome.ERROR if error else Outcome.INTERRUPTED if fact.aborted else Outcome.SUCCESS
+    attributes: Attributes = {
+        sc.GEN_AI_OPERATION_NAME: "chat",
+        sc.GEN_AI_PROVIDER_NAME: "anthropic",
+        sc.GEN_AI_REQUEST_MODEL: fact.request_model,
+        sc.GEN_AI_RESPONSE_MODEL: fact.response_model,
+        sc.GEN_AI_RESPONSE_ID: fact.message_id,
+        sc.GEN_AI_RESPONSE_FINISH_REASONS: [fact.finish_reason] if fact.finish_reason else [],
+        sc.EFFORT: fact.effort,
+        sc.QUERY_SOURCE: fact.query_source,
+        sc.OUTCOME: outcome.value,
+        sc.ERROR_TYPE: error,
+    }
+    if not error:
+        attributes |= {
+            sc.GEN_AI_USAGE_INPUT_TOKENS: fact.input_tokens + fact.cache_read_tokens + fact.cache_write_tokens,
+            sc.GEN_AI_USAGE_OUTPUT_TOKENS: fact.output_tokens,
+            sc.GEN_AI_USAGE_CACHE_READ: fact.cache_read_tokens,
+            sc.GEN_AI_USAGE_CACHE_CREATION: fact.cache_write_tokens,
+            sc.GEN_AI_USAGE_REASONING: fact.thinking_tokens,
+        }
+    if fact.cost_nano >= 0 and not error:
+        attributes[sc.COST_USD] = fact.cost_nano / NANO
+        attributes[sc.PRICES_VERSION] = fact.prices
+    if fact.attempts > 1:
+        attributes[sc.ATTEMPTS] = fact.attempts
+    if fact.start_inferred:
+        attributes[sc.START_INFERRED] = True
+    if place.prompt in step.session.done and not fact.agent_id:
+        attributes[sc.LATE] = True
+    status = STATUS_ERROR if error else STATUS_UNSET
+    step.span(f"chat {model}".rstrip(), place, own, fact.start, fact.end, attributes, kind=CLIENT, status=status)
+
+
+def _measure_call(step: Step, fact: ModelCall, place: Place, own: str, error: str) -> None:
+    models = ((sc.GEN_AI_REQUEST_MODEL, fact.request_model), (sc.GEN_AI_RESPONSE_MODEL, fact.response_model))
+    seconds = max(0, fact.end - fact.start) / NANO
+    step.add(
+        "gen_ai.client.operation.duration",
+        seconds,
+        _CHAT,
+        _PROVIDER,
+        *models,
+        (sc.ERROR_TYPE, error),
+        place=place,
+        own_id=own,
+    )
+    if error:
+        return
+    whole = fact.input_tokens + fact.cache_read_tokens + fact.cache_write_tokens
+    for kind, value in (("input", whole), ("output", fact.output_tokens)):
+        usage = (_CHAT, _PROVIDER, *models, (sc.GEN_AI_TOKEN_TYPE, kind))
+        step.add("gen_ai.client.token.usage", value, *usage, place=place, own_id=own)
+    model = (sc.GEN_AI_RESPONSE_MODEL, fact.response_model)
+    for kind, tokens in (
+        ("input", fact.input_tokens),
+        ("output", fact.output_tokens),
+        ("cache_read", fact.cache_read_tokens),
+        ("cache_write", fact.cache_write_tokens),
+    ):
+        if tokens:
+            step.count("hookspan.tokens", tokens, model, (sc.TOKEN_TYPE, kind), place=place, own_id=own)
+    if fact.cost_nano >= 0:
+        step.count("hookspan.cost", fact.cost_nano / NANO, model, place=place, own_id=own)
+    else:
+        step.count("hookspan.cost.unpriced", 1, model, place=place, own_id=own)
+    if not fact.agent_id:
+        step.add("hookspan.context.tokens", whole, model, place=place, own_id=own)
+
+
+def _tally(tally: Tally, fact: ModelCall) -> None:
+    tally.model_calls += 1
+    tally.input_tokens += fact.input_tokens
+    tally.output_tokens += fact.output_tokens
+    tally.cache_read_tokens += fact.cache_read_tokens
+    tally.cache_write_tokens += fact.cache_write_tokens
+    if fact.cost_nano >= 0:
+        tally.cost_nano += fact.cost_nano
+    else:
+        tally.unpriced += not fact.error_status
+
+
+def reported(step: Step, fact: CostState) -> None:
+    """The client's own total so far; what it has over ours are calls that no transcript shows."""
+    step.session.reported_nano = fact.cost_nano
+
+
+def stop_hooks(step: Step, fact: StopHooks) -> None:
+    """What the client itself measured for the hooks of a Stop event."""
+    for milliseconds in fact.durations_ms:
+        step.add("hookspan.client_hook.duration", milliseconds / 1000, (sc.HOOK_EVENT, "Stop"))
+
+
+def compaction_started(step: Step, event: Reduced) -> None:
+    """PreCompact."""
+    place = turns.place_of_prompt(step, event.prompt)
+    step.session.compactions.append(Compaction(start=event.at, place=place, trigger=event.trigger))
+
+
+def compaction_ended(step: Step, event: Reduced) -> None:
+    """PostCompact; without its PreCompact the span has no length."""
+    for compaction in step.session.compactions:
+        if not compaction.end:
+            compaction.end = max(event.at, compaction.start)
+            return
+    place = turns.place_of_prompt(step, event.prompt)
+    step.session.compactions.append(Compaction(start=event.at, place=place, trigger=event.trigger, end=event.at))
+
+
+def compaction_measured(step: Step, fact: CompactBoundary) -> None:
+    """The transcript's `compact_boundary`."""
+    for compaction in reversed(step.session.compactions):
+        if compaction.start <= fact.at:
+            compaction.before, compaction.after = fact.before, fact.after
+            return
+
+
+def write_compactions(step: Step, up_to: int, *, of: str | None = None) -> None:
+    """Writes compactions that ended before `up_to`, and of the prompt `of` also those that nothing ended: they failed."""
+    session = step.session
+    for compaction in list(session.compactions):
+        if compaction.place.prompt != of and not (compaction.end and compaction.end <= up_to):
+            continue
+        session.compactions.remove(compaction)
+        outcome = Outcome.SUCCESS if compaction.end else Outcome.ERROR
+        attributes: Attributes = {sc.TRIGGER: compaction.trigger, sc.OUTCOME: outcome.value}
+        if compaction.before:
+            attributes |= {sc.CONTEXT_BEFORE: compaction.before, sc.CONTEXT_AFTER: compaction.after}
+        if not compaction.end:
+            attributes |= {sc.END_INFERRED: True, sc.ERROR_TYPE: sc.ErrorType.OTHER.value}
+        own = span_id("compact", session.id, compaction.start)
+        end = compaction.end or compaction.start
+        status = STATUS_UNSET if compaction.end else STATUS_ERROR
+        step.span("compact", compaction.place, own, compaction.start, end, attributes, status=status)
+        step.add("hookspan.compactions", 1, (sc.TRIGGER, compaction.trigger), (sc.OUTCOME, outcome.value))

@@ -1,0 +1,296 @@
+"""The fold: (state, record) -> (state, rows). One place where events and facts become spans and sums.
+
+It reads no clock, no setting and no file, so the same records give the same rows, ids included, however often they
+are folded. It changes the state in place; the caller commits that state and the rows together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from hookspan.wire import facts
+from hookspan.wire.facts import Fact
+from hookspan.wire.record import Record
+from hookspan.wire.reduced import Reduced
+
+from . import agents, calls, sessions, tools, turns
+from . import semconv as sc
+from .ids import span_id
+from .rows import Attributes, EventRow, Increment, Rows
+from .semconv import EndReason
+from .state import KEPT_FACTS, KEPT_PLACES, KEPT_SEEN, Place, Session, State, bound
+from .step import NANO, Step, project_of
+
+_KNOWN_EVENTS: Final = frozenset(sc.HOOK_EVENTS)
+_OTHER_EVENT: Final = "other"
+_SESSION_EVENTS: Final = frozenset({"SessionStart", "SessionEnd", "Setup", "InstructionsLoaded"})
+"""Events that are the session's, whatever prompt_id they carry: that of print mode's SessionEnd is the last turn's."""
+
+
+def fold(state: State, number: int, record: Record) -> Rows:
+    """Takes in one record.
+
+    Args:
+        state: All that is remembered; the record's session must be in it if it was ever seen. Changed in place.
+        number: The record's number in the journal.
+        record: A reduced event or a fact.
+
+    Returns:
+        The rows that it gave; empty for a repeat.
+    """
+    if isinstance(record, Reduced):
+        return _fold_event(state, number, record)
+    return _fold_fact(state, number, record)
+
+
+def _fold_event(state: State, number: int, event: Reduced) -> Rows:
+    session = sessions.session_of(state, event)
+    sessions.learn(session, event)
+    step = Step(state, session, number, event.at)
+    policy = state.world.policy
+    if policy and step.project in policy.opted_out:
+        del state.sessions[session.id]
+        return Rows()
+    if _is_repeat(step, event):
+        return step.rows
+    sessions.enter(step, event)
+    tools.flush(step, event.at)
+    call = session.calls.get(event.tool_use_id) if event.tool_use_id else None
+    prompt = call.prompt if call and call.at else event.prompt
+    handler = _EVENTS.get(event.event)
+    if handler:
+        handler(step, event)
+    _write_hook(step, event, prompt)
+    session.last = max(session.last, event.at)
+    session.last_record = number
+    sessions.update_phase(session, event.at)
+    return step.rows
+
+
+def _is_repeat(step: Step, event: Reduced) -> bool:
+    """Whether the same event came before: hooked twice (by settings and a plugin), or taken in twice after a crash.
+
+    The client gives every hook of an event the very same bytes. A tool's event happens once; of others, equal ones
+    are the same only within 2 s, and two equal dialogs are two when two equal calls are pending.
+    """
+    if not event.digest:
+        return False
+    session = step.session
+    key = f"{event.digest}{event.ppid}"
+    before = session.seen.get(key)
+    session.seen[key] = event.at
+    bound(session.seen, KEPT_SEEN)
+    if before is None:
+        return False
+    if event.event == "PermissionRequest":
+        return tools.pending_equal(step, event) < 1
+    return bool(event.tool_use_id) or abs(event.at - before) <= tools.REORDER
+
+
+def _write_hook(step: Step, event: Reduced, prompt: str) -> None:
+    """The hook's own span, from the relay's start to the journal's write, and its row and sums."""
+    session = step.session
+    place = _place_of_hook(step, event, prompt)
+    own = span_id("hook", session.id, event.event, event.at, event.pid, event.host)
+    known = event.event if event.event in _KNOWN_EVENTS else _OTHER_EVENT
+    attributes: Attributes = {sc.HOOK_EVENT: event.event or _OTHER_EVENT, sc.PAYLOAD_SIZE: event.size}
+    if event.tool:
+        attributes[sc.GEN_AI_TOOL_NAME] = event.tool
+        attributes[sc.GEN_AI_TOOL_CALL_ID] = event.tool_use_id
+    if event.cut:
+        attributes[sc.PAYLOAD_CUT] = True
+    if event.notification:
+        attributes[sc.NOTIFICATION_TYPE] = event.notification
+    step.span(f"hook {known}", place, own, event.at, event.at + event.took, attributes, hook=True)
+    step.add("hookspan.hook.events", 1, (sc.HOOK_EVENT, known), place=place, own_id=own)
+    step.add("hookspan.hook.duration", event.took / NANO, (sc.HOOK_EVENT, known), place=place, own_id=own)
+    step.rows.events.append(
+        EventRow(
+            record=step.number,
+            at=event.at,
+            session=session.id,
+            event=event.event or _OTHER_EVENT,
+            tool=event.tool,
+            took=event.took,
+            size=event.size,
+            prompt=event.prompt,
+            agent_id=event.agent_id,
+            tool_use_id=event.tool_use_id,
+            project=step.project,
+            label=event.label,
+        )
+    )
+
+
+def _place_of_hook(step: Step, event: Reduced, prompt: str) -> Place:
+    if event.event in _SESSION_EVENTS:
+        return step.place_of_session()
+    if event.agent_id:
+        known = agents.place_of_agent(step, event.agent_id)
+        if known:
+            return known
+    return turns.place_of_prompt(step, prompt)
+
+
+def _session_ended(step: Step, event: Reduced) -> None:
+    step.session.exit_reason = event.reason
+    sessions.end(step, event.at, EndReason.SESSION_END)
+
+
+def _stopped(step: Step, event: Reduced) -> None:
+    if not event.agent_id:
+        turns.stopped(step, event, EndReason.STOP)
+
+
+def _failed(step: Step, event: Reduced) -> None:
+    if not event.agent_id:
+        turns.stopped(step, event, EndReason.STOP_FAILURE)
+
+
+def _notified(step: Step, event: Reduced) -> None:
+    kind = event.notification if len(event.notification) < 40 and event.notification.isidentifier() else "other"  # noqa: PLR2004
+    step.add("hookspan.notifications", 1, (sc.NOTIFICATION_TYPE, kind))
+    if event.notification == "permission_prompt":
+        tools.still_waiting(step)
+
+
+def _tool_event(handler: Callable[[Step, Reduced], None]) -> Callable[[Step, Reduced], None]:
+    """A tool's event without its id, or of a tool without a name, is a hook span and nothing more."""
+
+    def checked(step: Step, event: Reduced) -> None:
+        if event.tool_use_id and event.tool:
+            handler(step, event)
+
+    return checked
+
+
+def _subagent_event(handler: Callable[[Step, Reduced], None]) -> Callable[[Step, Reduced], None]:
+    def checked(step: Step, event: Reduced) -> None:
+        if event.agent_id:
+            handler(step, event)
+
+    return checked
+
+
+_EVENTS: Final[dict[str, Callable[[Step, Reduced], None]]] = {
+    "SessionEnd": _session_ended,
+    "UserPromptSubmit": turns.submitted,
+    "UserPromptExpansion": turns.expanded,
+    "Stop": _stopped,
+    "StopFailure": _failed,
+    "PreToolUse": _tool_event(tools.started),
+    "PostToolUse": _tool_event(tools.ended),
+    "PostToolUseFailure": _tool_event(tools.ended),
+    "PermissionDenied": _tool_event(tools.ended),
+    "PostToolBatch": tools.listed,
+    "PermissionRequest": tools.asked,
+    "Elicitation": tools.elicited,
+    "ElicitationResult": tools.answered,
+    "SubagentStart": _subagent_event(agents.start),
+    "SubagentStop": _subagent_event(agents.stop),
+    "PreCompact": calls.compaction_started,
+    "PostCompact": calls.compaction_ended,
+    "Notification": _notified,
+}
+
+
+def _fold_fact(state: State, number: int, fact: Fact) -> Rows:
+    world_handler = _WORLD.get(type(fact))
+    if world_handler:
+        return world_handler(state, number, fact)
+    session = state.sessions.get(fact.session)
+    if session is None or fact.key in session.facts:
+        return Rows()
+    if fact.judged_at and fact.judged_at < session.last_record:
+        return Rows()  # a newer event speaks against the judgement
+    session.facts[fact.key] = True
+    bound(session.facts, KEPT_FACTS)
+    if fact.file:
+        session.files[fact.file] = max(fact.offset, session.files.get(fact.file, 0))
+    step = Step(state, session, number, fact.at)
+    _FACTS[type(fact)](step, fact)
+    sessions.update_phase(session, fact.at)
+    return step.rows
+
+
+def _read(step: Step, fact: facts.TranscriptRead) -> None:
+    step.session.read = max(step.session.read, fact.at)
+    sessions.read(step, fact.at)
+
+
+def _settled(step: Step, fact: facts.Settled) -> None:
+    turn = step.session.turns.get(fact.prompt)
+    if turn and turn.stop and not turn.fixed:
+        turns.fix(turn, fact.at, turn.stop_reason)
+
+
+def _gone(step: Step, fact: facts.ClientGone) -> None:
+    sessions.end(step, max(fact.at, step.session.last), EndReason.CLIENT_GONE)
+
+
+def _silent(step: Step, _fact: facts.Silent) -> None:
+    sessions.end(step, step.session.last, EndReason.SILENT)
+
+
+def _titled(step: Step, fact: facts.Title) -> None:
+    step.session.title = fact.label
+
+
+def _versioned(step: Step, fact: facts.ClientVersion) -> None:
+    step.session.client_version = fact.version
+
+
+_FACTS: Final[dict[type, Callable[[Step, Any], None]]] = {
+    facts.ModelCall: calls.called,
+    facts.Interruption: turns.interrupted,
+    facts.Rejection: tools.rejected,
+    facts.QueuedPrompt: turns.dequeued,
+    facts.AgentMeta: agents.learn,
+    facts.CompactBoundary: calls.compaction_measured,
+    facts.StopHooks: calls.stop_hooks,
+    facts.CostState: calls.reported,
+    facts.Title: _titled,
+    facts.ClientVersion: _versioned,
+    facts.TranscriptRead: _read,
+    facts.Settled: _settled,
+    facts.Overdue: lambda step, fact: sessions.read(step, fact.at),
+    facts.Silent: _silent,
+    facts.ClientGone: _gone,
+    facts.Running: tools.running,
+}
+
+
+def _learn_repository(state: State, _number: int, fact: facts.Repository) -> Rows:
+    state.world.repositories.pop(fact.folder, None)
+    state.world.repositories[fact.folder] = fact
+    bound(state.world.repositories, KEPT_PLACES * 4)
+    touched = {session.id for session in state.sessions.values() if _is_in(session, fact.folder)}
+    return Rows(touched=touched, world=True)
+
+
+def _is_in(session: Session, folder: str) -> bool:
+    return folder in {session.project_dir, session.cwd}
+
+
+def _learn_policy(state: State, _number: int, fact: facts.Policy) -> Rows:
+    state.world.policy = fact
+    return Rows(world=True)
+
+
+def _count_dropped(state: State, _number: int, fact: facts.Dropped) -> Rows:
+    if fact.key in state.world.facts:
+        return Rows()
+    state.world.facts[fact.key] = True
+    bound(state.world.facts, KEPT_FACTS)
+    attributes = ((sc.DROP_REASON, fact.reason), (sc.DROP_WHERE, fact.where))
+    return Rows(increments=[Increment("hookspan.dropped", attributes, fact.count, fact.at)], world=True)
+
+
+_WORLD: Final[dict[type, Callable[[State, int, Any], Rows]]] = {
+    facts.Repository: _learn_repository,
+    facts.Policy: _learn_policy,
+    facts.Dropped: _count_dropped,
+}
+
+__all__ = ["fold", "project_of"]

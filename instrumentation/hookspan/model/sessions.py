@@ -1,0 +1,187 @@
+"""Sessions: their runs, and everything that ends with them.
+
+A resume is a new run of the same session, with a span of its own in the session's trace.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from hookspan.wire.reduced import Reduced
+
+from . import agents, calls, tools, turns
+from . import semconv as sc
+from .ids import trace_id
+from .rows import Attributes
+from .semconv import EndReason, Outcome, SessionPhase
+from .state import Place, Session, State, Tally, Turn
+from .step import MAIN_AGENT, NANO, Step
+
+_WORK: Final = frozenset({"UserPromptSubmit", "PreToolUse", "Stop"})
+_INTERRUPTED: Final = frozenset({EndReason.INTERRUPTED, EndReason.SESSION_END, EndReason.CLIENT_GONE})
+
+
+def session_of(state: State, event: Reduced) -> Session:
+    """The session of an event; an unknown one begins with it."""
+    session = state.sessions.get(event.session)
+    if session is None:
+        session = Session(id=event.session, opened=event.at, start=event.at)
+        state.sessions[event.session] = session
+    return session
+
+
+def learn(session: Session, event: Reduced) -> None:
+    """What every event says of its session."""
+    session.host, session.pidns, session.agent = event.host, event.pidns, event.agent
+    session.pid = event.client_pid or session.pid or event.ppid
+    session.entrypoint = event.entrypoint or session.entrypoint
+    session.project_dir = event.project_dir or session.project_dir
+    session.cwd = event.cwd or session.cwd
+    session.transcript = event.transcript or session.transcript
+    session.permission_mode = event.permission_mode or session.permission_mode
+    session.synthetic = session.synthetic or event.synthetic
+
+
+def enter(step: Step, event: Reduced) -> None:
+    """Begins a run where an event says so: a SessionStart, or work in a session that had ended."""
+    session = step.session
+    begins = event.event == "SessionStart" and event.source != "compact"
+    if session.ended:
+        if begins or (event.event in _WORK and event.at > session.ended + tools.REORDER):
+            _begin_run(step, event.at)
+    elif begins and session.started and event.at > session.start + tools.REORDER:
+        end(step, session.last, EndReason.CLIENT_GONE)
+        _begin_run(step, event.at)
+    if begins:
+        session.source = event.source
+        session.model = event.model or session.model
+        session.title = event.label or session.title
+        session.start = event.at if session.start_inferred else min(session.start, event.at)
+        session.start_inferred = False
+    if (begins or event.event in _WORK) and not session.started:
+        session.started = True
+        step.count("hookspan.session.started", 1, (sc.SOURCE, session.source), place=step.place_of_session())
+
+
+def _begin_run(step: Step, at: int) -> None:
+    session = step.session
+    finish(step)
+    session.opened = session.start = at
+    session.started, session.start_inferred = False, True
+    session.ended, session.end_reason, session.written = 0, "", False
+    session.last_stop = 0
+    session.before = msgspec.structs.replace(session.tally)
+    session.turns_before = session.turns_finished
+
+
+def end(step: Step, at: int, reason: EndReason) -> None:
+    """The run is over. Its spans follow once the transcripts are read past that."""
+    session = step.session
+    if session.ended:
+        return
+    session.ended, session.end_reason = at, reason.value
+    for turn in session.turns.values():
+        if not turn.fixed:
+            turns.fix(turn, at, reason)
+
+
+def read(step: Step, up_to: int) -> None:
+    """All transcripts are read up to then: what ended before that is written."""
+    session = step.session
+    tools.flush(step, up_to)
+    for agent in [agent for agent in session.agents.values() if agent.stop and agent.stop <= up_to]:
+        tools.close_open(step, "", agent.stop, Outcome.UNKNOWN, agent_id=agent.id)
+    agents.write_stopped(step, up_to)
+    calls.write_compactions(step, up_to)
+    for turn in list(session.turns.values()):
+        if turn.fixed and turn.fixed <= up_to:
+            finish_turn(step, turn)
+    if session.ended and session.ended <= up_to:
+        finish(step)
+
+
+def finish_turn(step: Step, turn: Turn) -> None:
+    """Closes what is open in a turn, and writes it."""
+    end_at, reason = turns.end_of(turn)
+    end_at = max(end_at, turn.start)
+    tools.flush(step, step.now, of=turn.prompt)
+    outcome = Outcome.INTERRUPTED if reason in _INTERRUPTED else Outcome.UNKNOWN
+    if outcome is Outcome.INTERRUPTED:
+        for agent in list(step.session.agents.values()):
+            if agent.place.prompt == turn.prompt and not agent.stop and agents.is_foreground(step, agent):
+                tools.close_open(step, "", end_at, outcome, agent_id=agent.id)
+                agents.write(step, agent, end_at, outcome, reason)
+    tools.close_open(step, turn.prompt, end_at, outcome)
+    calls.write_compactions(step, 0, of=turn.prompt)
+    turns.write(step, turn)
+
+
+def finish(step: Step) -> None:
+    """Closes all that is open in an ended run, and writes its span. A session that never did anything has none."""
+    session = step.session
+    if session.written:
+        return
+    at, reason = session.ended or session.last, EndReason(session.end_reason or EndReason.CLIENT_GONE)
+    for turn in list(session.turns.values()):
+        if not turn.fixed:
+            turns.fix(turn, at, reason)
+        finish_turn(step, turn)
+    outcome = Outcome.INTERRUPTED
+    for agent in list(session.agents.values()):
+        tools.close_open(step, "", agent.stop or at, outcome, agent_id=agent.id)
+        if agent.stop:
+            agents.write(step, agent, agent.stop, Outcome.SUCCESS, EndReason.STOP)
+        else:
+            agents.write(step, agent, at, outcome, reason)
+    for call in {call.agent_id for call in session.calls.values()}:
+        tools.close_open(step, "", at, outcome, agent_id=call)
+    session.waits.clear()
+    calls.write_compactions(step, at, of="")
+    session.written = True
+    if session.started:
+        _write(step, at, reason)
+
+
+def _write(step: Step, at: int, reason: EndReason) -> None:
+    session = step.session
+    own = step.place_of_session()
+    run = _difference(session.tally, session.before)
+    attributes: Attributes = {
+        **turns.tally_attributes(run),
+        sc.TURNS: session.turns_finished - session.turns_before,
+        sc.PROMPTS: run.prompts,
+        sc.SOURCE: session.source,
+        sc.END_REASON: reason.value,
+        sc.EXIT_REASON: session.exit_reason,
+        sc.ENTRYPOINT: session.entrypoint,
+        sc.CLIENT_VERSION: session.client_version,
+        sc.PERMISSION_MODE: session.permission_mode,
+    }
+    if session.start_inferred:
+        attributes[sc.START_INFERRED] = True
+    if reason is not EndReason.SESSION_END:
+        attributes[sc.END_INFERRED] = True
+    if session.reported_nano >= 0 and not session.tally.unpriced:
+        attributes[sc.COST_RESIDUAL_USD] = (session.reported_nano - session.tally.cost_nano) / NANO
+    root = Place(trace_id(session.id), "", "", MAIN_AGENT)
+    step.span("session", root, own.span_id, session.start, at, attributes, label=session.title)
+
+
+def _difference(now: Tally, before: Tally) -> Tally:
+    return Tally(*(getattr(now, name) - getattr(before, name) for name in Tally.__struct_fields__))
+
+
+def update_phase(session: Session, now: int) -> None:
+    """What the session is doing, after each record. A wait must not be claimed for what may be running."""
+    if session.ended:
+        phase = SessionPhase.ENDED
+    elif session.waits:
+        maybe = all(wait.running_at for wait in session.waits)
+        phase = SessionPhase.WAITING_OR_RUNNING if maybe else SessionPhase.WAITING
+    else:
+        turn = session.turns.get(session.current)
+        phase = SessionPhase.WORKING if turn and not turn.stop and not turn.fixed else SessionPhase.IDLE
+    if phase is not session.phase:
+        session.phase, session.phase_since = phase, now

@@ -1,0 +1,284 @@
+"""The fold's state: what is known of the machine and of each session, and no more than the next facts may need.
+
+Every collection that grows with a session's length is bounded, so that a session of a week costs what one of an hour does.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from hookspan.wire.facts import Policy, Rejection, Repository
+from hookspan.wire.reduced import Reduced
+
+from .rows import SpanLink
+from .semconv import EndReason, PromptKind, SessionPhase
+
+KEPT_SEEN: Final = 256
+"""Payload digests remembered per session: more than parallel hooks can mix up."""
+KEPT_FACTS: Final = 1024
+"""Fact keys remembered per session; observers repeat at most what they read since the last commit, and read less than this at once."""
+KEPT_CLOSED: Final = 256
+KEPT_PLACES: Final = 128
+"""Finished turns, subagents and tasks that late spans and links can still be put to."""
+
+
+class Place(msgspec.Struct, frozen=True, array_like=True):
+    """Where in the traces a span belongs: trace, parent span, prompt of that trace, name of the agent that acts."""
+
+    trace_id: str
+    span_id: str
+    prompt: str = ""
+    agent: str = ""
+
+
+class Wait(msgspec.Struct, kw_only=True):
+    """An open dialog. `running_at` is the birth of a child process that suggests that it was approved by then."""
+
+    at: int
+    tool: str
+    agent_id: str = ""
+    digest: str = ""
+    tool_use_id: str = ""
+    mcp_server: str = ""
+    elicitation: bool = False
+    running_at: int = 0
+
+
+class ToolCall(msgspec.Struct, kw_only=True):
+    """A tool call until its span is written.
+
+    Attributes:
+        at: PreToolUse's stamp, 0 when only its end is known so far.
+        prompt: The prompt whose turn started it.
+        post: The event that ended it, kept while its PreToolUse is awaited.
+        resolved: Stamp of the PostToolBatch that lists it, 0 before.
+        verdict: Why that batch says it never ran, empty if it doesn't.
+    """
+
+    id: str
+    tool: str
+    agent_id: str = ""
+    at: int = 0
+    prompt: str = ""
+    program: str = ""
+    extension: str = ""
+    mcp_server: str = ""
+    digest: str = ""
+    input_size: int = 0
+    background: bool = False
+    label: str = ""
+    post: Reduced | None = None
+    rejection: Rejection | None = None
+    resolved: int = 0
+    verdict: str = ""
+
+
+class Tally(msgspec.Struct):
+    """Counts of a turn, a subagent or a session."""
+
+    tools: int = 0
+    failed: int = 0
+    model_calls: int = 0
+    subagents: int = 0
+    prompts: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    cost_nano: int = 0
+    unpriced: int = 0
+
+
+class Agent(msgspec.Struct, kw_only=True):
+    """A subagent from its start until its span is written. `stop` is 0 while it works."""
+
+    id: str
+    type: str
+    start: int
+    place: Place
+    span_id: str
+    tool_use_id: str = ""
+    parent_agent_id: str = ""
+    bound: bool = False
+    start_inferred: bool = False
+    last: int = 0
+    stop: int = 0
+    tally: Tally = msgspec.field(default_factory=Tally)
+
+
+class Interval(msgspec.Struct, array_like=True):
+    """Some time of a turn and what it was spent on. `rank`: which kind wins where two overlap, 0 first."""
+
+    rank: int
+    start: int
+    end: int
+
+
+class Turn(msgspec.Struct, kw_only=True):
+    """A turn until its span is written.
+
+    Attributes:
+        stop: The newest candidate for its end (a Stop, an interruption), 0 without one.
+        stop_reason: What that candidate was.
+        fixed: When it became certain that the turn is over, 0 before.
+        fixed_by: What made it certain; the end reason when there is no candidate.
+        last: Newest sign of the turn's own life.
+    """
+
+    prompt: str
+    start: int
+    trace_id: str
+    span_id: str
+    parent_id: str = ""
+    start_inferred: bool = False
+    kind: PromptKind = PromptKind.HUMAN
+    command_name: str = ""
+    permission_mode: str = ""
+    effort: str = ""
+    size: int = 0
+    label: str = ""
+    links: list[SpanLink] = []
+    idle_before: int = 0
+    stop: int = 0
+    stop_reason: EndReason = EndReason.STOP
+    error: str = ""
+    fixed: int = 0
+    fixed_by: EndReason = EndReason.STOP
+    last: int = 0
+    synthetic: bool = False
+    tally: Tally = msgspec.field(default_factory=Tally)
+    intervals: list[Interval] = []
+
+
+class Compaction(msgspec.Struct, kw_only=True):
+    """A compaction. `end` is PostCompact's stamp, 0 before (and for one that failed)."""
+
+    start: int
+    place: Place
+    trigger: str = ""
+    end: int = 0
+    before: int = 0
+    after: int = 0
+
+
+class Session(msgspec.Struct, kw_only=True):
+    """One session, all its runs (a resume is a new run of the same session).
+
+    Attributes:
+        opened: Stamp of the run's first event; with the session id it names the run's span.
+        started: Whether anything but preparation (InstructionsLoaded, Setup) came yet.
+        last: Newest stamp; `last_record` the record of the newest event, which voids older judgements.
+        ended: Stamp of the run's end, 0 while open; `written` once its span is.
+        current: Prompt id of the main thread's turn.
+        turns: Turns whose spans are not written, by prompt id.
+        done: Places of finished turns; their span_id is the turn's own.
+        agents_done: Places of finished subagents; their span_id is the subagent's own.
+        tasks: Places of the calls that started background tasks, by task id and by call id.
+        read: Up to when all transcripts of the session have been read.
+        files: Transcript -> offset up to which facts from it are in.
+        before: `tally` at the beginning of this run, `turns_before` likewise: the run's span has the difference.
+        reported_nano: The client's own figure for the session's cost, -1 unknown.
+    """
+
+    id: str
+    opened: int
+    start: int
+    started: bool = False
+    start_inferred: bool = True
+    agent: str = "claude-code"
+    host: str = ""
+    pidns: int = 0
+    pid: int = 0
+    entrypoint: str = ""
+    client_version: str = ""
+    source: str = ""
+    model: str = ""
+    permission_mode: str = ""
+    project_dir: str = ""
+    cwd: str = ""
+    transcript: str = ""
+    title: str = ""
+    last: int = 0
+    last_record: int = 0
+    ended: int = 0
+    end_reason: str = ""
+    exit_reason: str = ""
+    written: bool = False
+    synthetic: bool = False
+    local: bool = False
+
+    current: str = ""
+    turns: dict[str, Turn] = {}
+    done: dict[str, Place] = {}
+    previous: Place | None = None
+    last_stop: int = 0
+    calls: dict[str, ToolCall] = {}
+    closed: dict[str, int] = {}
+    waits: list[Wait] = []
+    agents: dict[str, Agent] = {}
+    agents_done: dict[str, Place] = {}
+    agent_runs: dict[str, int] = {}
+    compactions: list[Compaction] = []
+    tasks: dict[str, Place] = {}
+    seen: dict[str, int] = {}
+    facts: dict[str, bool] = {}
+    read: int = 0
+    files: dict[str, int] = {}
+
+    tally: Tally = msgspec.field(default_factory=Tally)
+    before: Tally = msgspec.field(default_factory=Tally)
+    turns_finished: int = 0
+    turns_before: int = 0
+    messages: int = 0
+    context_tokens: int = 0
+    reported_nano: int = -1
+    phase: SessionPhase = SessionPhase.IDLE
+    phase_since: int = 0
+
+
+class World(msgspec.Struct):
+    """What is known beyond any session: repositories by project folder, and the policy in force."""
+
+    repositories: dict[str, Repository] = {}
+    policy: Policy | None = None
+    facts: dict[str, bool] = {}
+
+
+class State(msgspec.Struct):
+    """All that the fold remembers between two records."""
+
+    world: World = msgspec.field(default_factory=World)
+    sessions: dict[str, Session] = {}
+
+
+def bound(table: dict[str, Any], limit: int) -> None:
+    """Drops the oldest entries over `limit`; dicts keep the order of insertion."""
+    while len(table) > limit:
+        del table[next(iter(table))]
+
+
+_encoder = msgspec.msgpack.Encoder()
+_session = msgspec.msgpack.Decoder(Session)
+_world = msgspec.msgpack.Decoder(World)
+
+
+def dump_session(session: Session) -> bytes:
+    """The session as the store keeps it."""
+    return _encoder.encode(session)
+
+
+def load_session(data: bytes) -> Session:
+    """What `dump_session` gave. Raises msgspec.ValidationError on anything else."""
+    return _session.decode(data)
+
+
+def dump_world(world: World) -> bytes:
+    """The world as the store keeps it."""
+    return _encoder.encode(world)
+
+
+def load_world(data: bytes) -> World:
+    """What `dump_world` gave. Raises msgspec.ValidationError on anything else."""
+    return _world.decode(data)

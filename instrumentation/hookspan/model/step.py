@@ -1,0 +1,150 @@
+"""One step of the fold: the record at hand, the session it belongs to, and the rows that come out."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+
+from . import semconv as sc
+from .ids import span_id, trace_id
+from .rows import INTERNAL, STATUS_UNSET, Attributes, Increment, Rows, SeriesAttributes, Span, SpanLink
+from .state import Place, Session, State
+
+NANO: Final = 1_000_000_000
+MAIN_AGENT: Final = "claude-code"
+
+
+@lru_cache(maxsize=4096)
+def _series(pairs: tuple[tuple[str, str], ...]) -> SeriesAttributes:
+    return tuple(sorted((key, value) for key, value in pairs if value))
+
+
+class Step:
+    """Collects the rows of one record. `now` is the record's own time: the fold has no clock."""
+
+    __slots__ = ("_base", "now", "number", "project", "rows", "session", "state")
+
+    def __init__(self, state: State, session: Session, number: int, now: int) -> None:
+        self.state = state
+        self.session = session
+        self.number = number
+        self.now = now
+        self.rows = Rows(touched={session.id})
+        self._base: Attributes | None = None
+        self.project = project_of(state, session)
+
+    def place_of_session(self) -> Place:
+        """The session's own span, in the session's own trace."""
+        session = self.session
+        return Place(trace_id(session.id), span_id("session", session.id, session.opened), "", MAIN_AGENT)
+
+    def base(self) -> Attributes:
+        """What every span of the session carries."""
+        if self._base is None:
+            session = self.session
+            base: Attributes = {sc.SESSION_ID: session.id, sc.GEN_AI_CONVERSATION_ID: session.id}
+            policy = self.state.world.policy
+            if policy and (labels := policy.labels.get(self.project)):
+                base.update(labels)
+            if self.project:
+                base[sc.PROJECT] = self.project
+            repository = self.state.world.repositories.get(session.project_dir or session.cwd)
+            if repository and repository.name:
+                base[sc.VCS_REPOSITORY_NAME] = repository.name
+                if repository.branch:
+                    base[sc.VCS_REF_HEAD_NAME] = repository.branch
+            if session.synthetic:
+                base[sc.SYNTHETIC] = True
+            self._base = base
+        return self._base
+
+    def span(
+        self,
+        name: str,
+        place: Place,
+        own_id: str,
+        start: int,
+        end: int,
+        attributes: Attributes,
+        *,
+        kind: int = INTERNAL,
+        status: int = STATUS_UNSET,
+        links: tuple[SpanLink, ...] = (),
+        hook: bool = False,
+        label: str = "",
+    ) -> None:
+        """Writes a span under `place`. An end before the start is the start, and flagged."""
+        whole: Attributes = dict(self.base())
+        if place.prompt:
+            whole[sc.PROMPT_ID] = place.prompt
+        whole[sc.GEN_AI_AGENT_NAME] = place.agent or MAIN_AGENT
+        for key, value in attributes.items():
+            if value not in {"", None} if not isinstance(value, list) else value:
+                whole[key] = value
+        if end < start:
+            end = start
+            whole[sc.END_INFERRED] = True
+        rows = self.rows
+        rows.spans.append(
+            Span(
+                record=self.number,
+                ordinal=len(rows.spans),
+                trace_id=place.trace_id,
+                span_id=own_id,
+                parent_id=place.span_id,
+                name=name,
+                start=start,
+                end=end,
+                attributes=whole,
+                kind=kind,
+                status=status,
+                links=links,
+                hook=hook,
+                session=self.session.id,
+                local=self.session.local,
+                label=label,
+            )
+        )
+
+    def add(
+        self, instrument: str, value: float, *attributes: tuple[str, str], place: Place | None = None, own_id: str = ""
+    ) -> None:
+        """One observation; with a place its exemplar points to the span `own_id` there. Nothing for imported sessions."""
+        if self.session.local:
+            return
+        self.rows.increments.append(
+            Increment(
+                instrument,
+                _series(attributes),
+                value,
+                self.now,
+                place.trace_id if place else "",
+                (own_id or place.span_id) if place else "",
+            )
+        )
+
+    def count(
+        self, instrument: str, value: float, *attributes: tuple[str, str], place: Place | None = None, own_id: str = ""
+    ) -> None:
+        """Like `add`, for counters that have the project and its labels among their attributes."""
+        labels: tuple[tuple[str, str], ...] = ()
+        policy = self.state.world.policy
+        if policy and (given := policy.labels.get(self.project)):
+            labels = tuple(given.items())
+        self.add(instrument, value, (sc.PROJECT, self.project), *labels, *attributes, place=place, own_id=own_id)
+
+
+def project_of(state: State, session: Session) -> str:
+    """The project's name: of the main repository if known, else the last part of the project folder.
+
+    The folder is CLAUDE_PROJECT_DIR (`cwd` follows `cd` and worktrees), else cwd, else what the transcript's folder
+    is named after: the working directory with every separator turned into a dash, which is lossy.
+    """
+    folder = session.project_dir or session.cwd
+    repository = state.world.repositories.get(folder)
+    if repository and repository.project:
+        return repository.project
+    if folder:
+        return folder.rstrip("/").rsplit("/", 1)[-1] or "/"
+    parts = session.transcript.rsplit("/", 2)
+    return parts[1].rsplit("-", 1)[-1] if len(parts) > 2 else ""  # noqa: PLR2004 (folder/project/file)

@@ -1,0 +1,55 @@
+"""A session as lists and totals show it."""
+
+from __future__ import annotations
+
+from .rows import SessionRow
+from .state import Session, State
+from .step import project_of
+
+
+def session_row(state: State, session: Session) -> SessionRow | None:
+    """The row of a session, or None while nothing but preparation was heard of it."""
+    if not session.started:
+        return None
+    repository = state.world.repositories.get(session.project_dir or session.cwd)
+    tally = session.tally
+    wait = min(session.waits, key=lambda wait: wait.at, default=None)
+    waiting = {waiting.tool_use_id for waiting in session.waits if not waiting.running_at}
+    running = [call for call in session.calls.values() if call.at and not call.resolved and call.id not in waiting]
+    return SessionRow(
+        id=session.id,
+        project=project_of(state, session),
+        repository=repository.name if repository else "",
+        branch=repository.branch if repository else "",
+        title=session.title,
+        source=session.source,
+        entrypoint=session.entrypoint,
+        client_version=session.client_version,
+        host=session.host,
+        pid=session.pid,
+        phase=session.phase,
+        phase_since=session.phase_since,
+        started=session.start,
+        last=session.last,
+        ended=session.ended,
+        end_reason=session.end_reason,
+        turns=session.turns_finished + len(session.turns),
+        prompts=tally.prompts,
+        messages=session.messages,
+        tools=tally.tools,
+        tools_failed=tally.failed,
+        subagents=sum(1 for agent in session.agents.values() if not agent.stop),
+        current_tool=running[-1].tool if running else "",
+        waiting_tool=wait.tool if wait else "",
+        waiting_since=wait.at if wait else 0,
+        input_tokens=tally.input_tokens,
+        output_tokens=tally.output_tokens,
+        cache_read_tokens=tally.cache_read_tokens,
+        cache_write_tokens=tally.cache_write_tokens,
+        cost_nano=tally.cost_nano,
+        unpriced=tally.unpriced,
+        context_tokens=session.context_tokens,
+        model=session.model,
+        permission_mode=session.permission_mode,
+        local=session.local,
+    )

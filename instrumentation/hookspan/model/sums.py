@@ -1,0 +1,120 @@
+"""Running sums of the instruments: what the page shows and what cumulative OTLP points are made of."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+import msgspec
+
+from .instruments import BY_NAME, Kind
+from .rows import Increment, SeriesAttributes
+
+SERIES_MAX: Final = 2_000
+"""Attribute sets that get a series of their own. What comes after them goes to one overflow series per instrument."""
+
+OVERFLOW_KEY: Final = "otel.metric.overflow"
+OVERFLOW: Final[SeriesAttributes] = ((OVERFLOW_KEY, "true"),)
+"""The OpenTelemetry specification's attribute of measurements beyond the cardinality limit."""
+
+
+class Exemplar(msgspec.Struct, frozen=True, array_like=True):
+    """The newest observation with a span to look at. `at` is Unix nanoseconds, ids are hex."""
+
+    value: int | float
+    at: int
+    trace_id: str
+    span_id: str
+
+
+class Series(msgspec.Struct, kw_only=True):
+    """The sum of one instrument and attribute set since `start`.
+
+    Attributes:
+        key: Number of the series in the store, from 1 in order of appearance.
+        start: Unix nanoseconds of the series' creation in this store; what was counted before has another start.
+        value: Sum of a counter, or of all values of a histogram.
+        count: Observations.
+        low: Smallest value of a histogram.
+        high: Largest value of a histogram.
+        buckets: Observations per bucket, one more than the instrument has bounds; empty for a counter.
+    """
+
+    key: int
+    instrument: str
+    attributes: SeriesAttributes
+    start: int
+    value: int | float = 0
+    count: int = 0
+    low: float = 0.0
+    high: float = 0.0
+    buckets: list[int] = msgspec.field(default_factory=list)
+    exemplar: Exemplar | None = None
+
+    def add(self, increment: Increment) -> None:
+        """Take in one observation."""
+        value = increment.value
+        if self.buckets:
+            # Bounds are inclusive upper bounds, as in OTLP.
+            self.buckets[bisect_left(BY_NAME[self.instrument].bounds, value)] += 1
+            self.low = min(self.low, value) if self.count else value
+            self.high = max(self.high, value) if self.count else value
+        self.value += value
+        self.count += 1
+        if increment.trace_id:
+            self.exemplar = Exemplar(value, increment.at, increment.trace_id, increment.span_id)
+
+
+class Sums:
+    """All series by instrument and attribute set. One thread."""
+
+    def __init__(self, series: Iterable[Series] = (), next_key: int = 1) -> None:
+        self._series = {(one.instrument, one.attributes): one for one in series}
+        self._next = next_key
+
+    def __len__(self) -> int:
+        return len(self._series)
+
+    def __iter__(self) -> Iterator[Series]:
+        return iter(self._series.values())
+
+    def apply(self, increment: Increment, now: int) -> Series:
+        """Add one observation to its series and return that. `now` is the start of a series that is new.
+
+        Raises KeyError for an instrument that doesn't exist.
+        """
+        series = self.find(increment, now)
+        series.add(increment)
+        return series
+
+    def find(self, increment: Increment, now: int) -> Series:
+        """The series that an observation belongs to, new or old."""
+        known = self._series.get((increment.instrument, increment.attributes))
+        if known is not None:
+            return known
+        if len(self._series) < SERIES_MAX or increment.attributes == OVERFLOW:
+            return self._create(increment.instrument, increment.attributes, now)
+        overflow = self._series.get((increment.instrument, OVERFLOW))
+        return overflow if overflow is not None else self._create(increment.instrument, OVERFLOW, now)
+
+    def restore(self, before: Iterable[Series], next_key: int) -> None:
+        """Put series back as they were and forget those that have come since `next_key`."""
+        self._series = {name: one for name, one in self._series.items() if one.key < next_key}
+        self._next = next_key
+        for one in before:
+            if one.key < next_key:
+                self._series[one.instrument, one.attributes] = one
+
+    @property
+    def next_key(self) -> int:
+        """The number that the next new series gets."""
+        return self._next
+
+    def _create(self, instrument: str, attributes: SeriesAttributes, now: int) -> Series:
+        definition = BY_NAME[instrument]
+        buckets = [0] * (len(definition.bounds) + 1) if definition.kind is Kind.HISTOGRAM else []
+        series = Series(key=self._next, instrument=instrument, attributes=attributes, start=now, buckets=buckets)
+        self._series[instrument, attributes] = series
+        self._next += 1
+        return series

@@ -1,0 +1,440 @@
+"""Tool calls and the dialogs before them.
+
+A tool's span is the time it ran: its end minus the client's own `duration_ms`. Waiting for a person is a span of its
+own beside it, so that a search for slow tools finds no lunch breaks. A call that never ran is a span of length 0.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hookspan.wire.facts import Rejection, Running
+from hookspan.wire.reduced import VERDICT_DENIED, VERDICT_HOOK, VERDICT_INVALID, VERDICT_REJECTED, Call, Reduced
+
+from . import agents, times, turns
+from . import semconv as sc
+from .ids import span_id
+from .rows import STATUS_ERROR, STATUS_UNSET, Attributes
+from .semconv import Decision, ErrorType, Outcome
+from .state import KEPT_CLOSED, KEPT_PLACES, Place, Tally, ToolCall, Wait, bound
+from .step import NANO, Step
+
+REORDER: Final = 2 * NANO
+"""Order of arrival is not trusted within 2 s: hooks run in parallel, and a line may take a detour through a stray file."""
+
+QUESTIONS: Final = frozenset({"AskUserQuestion", "ExitPlanMode"})
+"""Tools that are a question to the user: all their time is waiting."""
+
+
+def started(step: Step, event: Reduced) -> None:
+    """PreToolUse."""
+    session = step.session
+    known = session.calls.get(event.tool_use_id)
+    if known is None:
+        if _is_closed(step, event):
+            return
+        known = session.calls[event.tool_use_id] = ToolCall(id=event.tool_use_id, tool=event.tool)
+    if known.at:
+        return
+    known.at = event.at
+    _describe(step, known, event)
+    if event.tool in QUESTIONS:
+        session.waits.append(
+            Wait(
+                at=event.at,
+                tool=event.tool,
+                agent_id=event.agent_id,
+                digest=event.input_digest,
+                tool_use_id=event.tool_use_id,
+            )
+        )
+    for wait in session.waits:
+        if not wait.tool_use_id and _fits(wait, known):
+            wait.tool_use_id = known.id
+            break
+    if known.post:
+        finish(step, known)
+
+
+def _is_closed(step: Step, event: Reduced) -> bool:
+    """Whether this call's span is written. Models may repeat an id, so one closed long ago is another call."""
+    closed = step.session.closed.get(event.tool_use_id)
+    return closed is not None and event.at <= closed + REORDER
+
+
+def _describe(step: Step, call: ToolCall, event: Reduced) -> None:
+    call.agent_id = event.agent_id
+    call.prompt = event.prompt
+    call.program, call.extension, call.mcp_server = event.program, event.extension, event.mcp_server
+    call.digest, call.input_size, call.label = event.input_digest, event.input_size, event.label
+    call.background = call.background or event.background
+    if event.agent_id:
+        agents.place_of_event(step, event)
+    else:
+        turns.active(step, event)
+
+
+def _fits(wait: Wait, call: ToolCall) -> bool:
+    return wait.tool == call.tool and wait.agent_id == call.agent_id and wait.digest == call.digest
+
+
+def asked(step: Step, event: Reduced) -> None:
+    """PermissionRequest: it has no tool_use_id, but the very input of the call it is about."""
+    session = step.session
+    wait = Wait(
+        at=event.at, tool=event.tool, agent_id=event.agent_id, digest=event.input_digest, mcp_server=event.mcp_server
+    )
+    for known in session.waits:
+        if (
+            known.tool in QUESTIONS
+            and known.tool_use_id
+            and known.digest == wait.digest
+            and known.agent_id == wait.agent_id
+        ):
+            known.at = max(known.at, event.at)
+            return
+    taken = {known.tool_use_id for known in session.waits}
+    for call in session.calls.values():
+        if call.id not in taken and not call.resolved and _fits(wait, call):
+            wait.tool_use_id = call.id
+            break
+    session.waits.append(wait)
+
+
+def pending_equal(step: Step, event: Reduced) -> int:
+    """How many open calls an equal PermissionRequest could be about, less the dialogs that are open for them."""
+    probe = Wait(at=0, tool=event.tool, agent_id=event.agent_id, digest=event.input_digest)
+    calls = sum(1 for call in step.session.calls.values() if _fits(probe, call))
+    return calls - sum(
+        1 for wait in step.session.waits if wait.digest == probe.digest and wait.agent_id == probe.agent_id
+    )
+
+
+def ended(step: Step, event: Reduced) -> None:
+    """PostToolUse, PostToolUseFailure, PermissionDenied. Before its PreToolUse it waits for that."""
+    session = step.session
+    call = session.calls.get(event.tool_use_id)
+    if call is None:
+        if _is_closed(step, event):
+            return
+        call = session.calls[event.tool_use_id] = ToolCall(id=event.tool_use_id, tool=event.tool)
+    if call.post:
+        return
+    call.post = event
+    call.background = call.background or event.background
+    if call.at:
+        finish(step, call)
+
+
+def listed(step: Step, event: Reduced) -> None:
+    """PostToolBatch: all calls of one answer are over; those that never ran stand nowhere else."""
+    session = step.session
+    for entry in event.calls:
+        call = session.calls.get(entry.tool_use_id)
+        if call is None:
+            closed = session.closed.get(entry.tool_use_id)
+            if not entry.verdict or (closed is not None and event.at <= closed + REORDER):
+                continue
+            call = session.calls[entry.tool_use_id] = _unheard(step, entry, event)
+        call.resolved = event.at
+        call.verdict = entry.verdict
+
+
+def _unheard(step: Step, entry: Call, event: Reduced) -> ToolCall:
+    call = ToolCall(id=entry.tool_use_id, tool=entry.tool, mcp_server=entry.mcp_server)
+    call.agent_id, call.prompt = event.agent_id, event.prompt
+    if not event.agent_id:
+        turns.active(step, event)
+    return call
+
+
+def rejected(step: Step, fact: Rejection) -> None:
+    """The transcript says that a call was rejected, in its dialog or while it ran. No event will follow."""
+    call = step.session.calls.get(fact.tool_use_id)
+    if call is None or call.post:
+        return
+    call.rejection = fact
+    ran = fact.by_user and not fact.before_run and not fact.feedback and call.verdict != VERDICT_REJECTED
+    if ran:
+        _write_interrupted(step, call, fact.at)
+    else:
+        _write_never_ran(step, call, min(fact.at, call.resolved or fact.at))
+
+
+def running(step: Step, fact: Running) -> None:
+    """A child of the client was born after a dialog opened: that dialog may be answered by now."""
+    for wait in step.session.waits:
+        if not wait.running_at and wait.at < fact.at and not wait.elicitation:
+            wait.running_at = fact.at
+
+
+def still_waiting(step: Step) -> None:
+    """Notification{permission_prompt}: whatever started meanwhile, a dialog is still open."""
+    if len(step.session.waits) == 1:
+        step.session.waits[0].running_at = 0
+
+
+def elicited(step: Step, event: Reduced) -> None:
+    """Elicitation: an MCP server asks the user."""
+    step.session.waits.append(
+        Wait(at=event.at, tool="elicitation", agent_id=event.agent_id, mcp_server=event.mcp_server, elicitation=True)
+    )
+
+
+def answered(step: Step, event: Reduced) -> None:
+    """ElicitationResult."""
+    for wait in step.session.waits:
+        if wait.elicitation and wait.mcp_server == event.mcp_server:
+            decision = {"accept": Decision.APPROVED, "decline": Decision.REFUSED}.get(event.action, Decision.ABORTED)
+            place = agents.place_of_event(step, event) if event.agent_id else turns.place_of_prompt(step, event.prompt)
+            _write_wait(step, wait, place, event.at, decision)
+            return
+
+
+def flush(step: Step, now: int, *, of: str | None = None) -> None:
+    """Closes calls whose missing events are not waited for any longer at `now`, and all such calls of the prompt `of`."""
+    for call in list(step.session.calls.values()):
+        if call.post and (call.prompt == of or now > call.post.at + REORDER):
+            finish(step, call)
+        elif call.resolved and (call.prompt == of or now > call.resolved + REORDER):
+            if call.verdict:
+                _write_never_ran(step, call, call.resolved)
+            else:
+                _write(step, call, call.at or call.resolved, call.resolved, Outcome.UNKNOWN, {sc.END_INFERRED: True})
+
+
+def finish(step: Step, call: ToolCall) -> None:
+    """Writes a call that an event ended."""
+    event = call.post
+    if event is None:
+        return
+    inferred = not call.at
+    if inferred:
+        _describe(step, call, event)
+    if event.event == "PermissionDenied":
+        _write_never_ran(step, call, event.at)
+        return
+    wait = _take_wait(step, call)
+    start = event.at - round(event.duration_ms * 1e6) if event.duration_ms >= 0 else 0
+    attributes: Attributes = {}
+    if call.tool in QUESTIONS and wait:
+        start = event.at
+    elif not start:
+        start = (wait.running_at if wait and wait.running_at else call.at) or event.at
+        attributes[sc.START_INFERRED] = True
+    if wait:
+        start = min(max(start, wait.at), max(event.at, wait.at))
+        _write_wait(step, wait, _place(step, call), start, Decision.APPROVED)
+        attributes[sc.WAITED] = (start - wait.at) / NANO
+    outcome = Outcome.SUCCESS
+    if event.interrupted:
+        outcome = Outcome.INTERRUPTED
+    elif event.error or event.event == "PostToolUseFailure":
+        outcome = Outcome.ERROR
+        attributes[sc.ERROR_TYPE] = event.error or ErrorType.TOOL_ERROR.value
+        if event.exit_code >= 0:
+            attributes[sc.EXIT_CODE] = event.exit_code
+    if inferred and event.duration_ms < 0:
+        attributes[sc.START_INFERRED] = True
+    attributes[sc.OUTPUT_SIZE] = event.output_size
+    _remember_children(step, call, event)
+    _count_lines(step, event)
+    _write(step, call, start, event.at, outcome, attributes)
+
+
+def _remember_children(step: Step, call: ToolCall, event: Reduced) -> None:
+    """What this call started goes on under its span: a subagent, or a background task whose end is a new prompt."""
+    if event.child_agent:
+        agents.bind_by_id(step, event.child_agent, call)
+    if event.background:
+        place = _place(step, call)
+        own = Place(place.trace_id, _own_id(step, call, place), place.prompt, place.agent)
+        for name in {event.task, event.child_agent, call.id} - {""}:
+            step.session.tasks[name] = own
+        bound(step.session.tasks, KEPT_PLACES)
+
+
+def _count_lines(step: Step, event: Reduced) -> None:
+    for kind, lines in (("added", event.lines_added), ("removed", event.lines_removed)):
+        if lines:
+            step.count("hookspan.lines", lines, (sc.LINES_TYPE, kind))
+
+
+def _place(step: Step, call: ToolCall) -> Place:
+    return agents.place_of_agent(step, call.agent_id) or turns.place_of_prompt(step, call.prompt)
+
+
+def _own_id(step: Step, call: ToolCall, place: Place) -> str:
+    return span_id("tool", step.session.id, place.prompt or call.prompt, call.id)
+
+
+def _take_wait(step: Step, call: ToolCall) -> Wait | None:
+    waits = step.session.waits
+    for wait in waits:
+        if wait.tool_use_id == call.id:
+            return wait
+    for wait in waits:
+        if not wait.tool_use_id and _fits(wait, call):
+            return wait
+    return None
+
+
+def _write_wait(step: Step, wait: Wait, place: Place, end: int, decision: Decision) -> None:
+    session = step.session
+    session.waits.remove(wait)
+    own = span_id("permission", session.id, wait.agent_id, wait.tool_use_id or wait.tool, wait.at)
+    attributes: Attributes = {
+        sc.GEN_AI_TOOL_NAME: "" if wait.elicitation else wait.tool,
+        sc.GEN_AI_TOOL_CALL_ID: wait.tool_use_id,
+        sc.MCP_SERVER: wait.mcp_server,
+        sc.DECISION: decision.value,
+    }
+    end = max(end, wait.at)
+    step.span(f"permission {wait.tool}", place, own, wait.at, end, attributes)
+    step.add(
+        "hookspan.permission.wait",
+        (end - wait.at) / NANO,
+        (sc.GEN_AI_TOOL_NAME, wait.tool),
+        (sc.DECISION, decision.value),
+        place=place,
+        own_id=own,
+    )
+    _spend(step, wait.agent_id, place, times.WAIT, wait.at, end)
+
+
+def _spend(step: Step, agent_id: str, place: Place, rank: int, start: int, end: int) -> None:
+    """Puts an interval to the turn that it kept busy: its own, or that of a subagent that the turn waits for."""
+    turn = step.session.turns.get(place.prompt)
+    agent = step.session.agents.get(agent_id) if agent_id else None
+    if turn and (not agent_id or (agent and agents.is_foreground(step, agent))):
+        times.remember(turn.intervals, rank, start, end)
+
+
+def _write_interrupted(step: Step, call: ToolCall, at: int) -> None:
+    """A call that ran until its user stopped it; when it started is known only if a child of the client was seen."""
+    attributes: Attributes = {}
+    start = call.at or at
+    wait = _take_wait(step, call)
+    if wait:
+        approved = min(wait.running_at, at) if wait.running_at else at
+        if not wait.running_at:
+            attributes[sc.START_INFERRED] = True
+        start = max(approved, wait.at)
+        attributes[sc.WAITED] = (start - wait.at) / NANO
+        _write_wait(step, wait, _place(step, call), start, Decision.APPROVED)
+    _write(step, call, start, at, Outcome.INTERRUPTED, attributes)
+
+
+def _write_never_ran(step: Step, call: ToolCall, at: int) -> None:
+    fact, verdict = call.rejection, call.verdict
+    decision = ""
+    if verdict == VERDICT_HOOK:
+        outcome = Outcome.DENIED
+    elif verdict == VERDICT_INVALID and not fact:
+        outcome = Outcome.ERROR
+    else:
+        outcome = Outcome.DENIED
+        decision = _decision(step, call)
+    wait = _take_wait(step, call)
+    attributes: Attributes = {
+        sc.NEVER_RAN: True,
+        sc.DECISION: decision,
+        sc.ERROR_TYPE: ErrorType.TOOL_ERROR.value if outcome is Outcome.ERROR else "",
+    }
+    if verdict == VERDICT_HOOK:
+        attributes[sc.BLOCKED_BY_HOOK] = True
+    if wait:
+        attributes[sc.WAITED] = max(0, at - wait.at) / NANO
+        _write_wait(step, wait, _place(step, call), at, Decision(decision) if decision else Decision.REFUSED)
+    _write(step, call, at, at, outcome, attributes)
+
+
+def _decision(step: Step, call: ToolCall) -> str:
+    """Who said no. A client without a terminal (its entry point is an SDK's) asks nobody."""
+    fact = call.rejection
+    if fact:
+        if not fact.by_user:
+            return Decision.AUTO_DENIED
+        return Decision.REFUSED if fact.feedback or call.resolved else Decision.ABORTED
+    if call.verdict == VERDICT_REJECTED and not step.session.entrypoint.startswith("sdk"):
+        return Decision.REFUSED
+    if call.verdict in {VERDICT_REJECTED, VERDICT_DENIED} or (call.post and call.post.event == "PermissionDenied"):
+        return Decision.AUTO_DENIED
+    return Decision.ABORTED
+
+
+def close_open(step: Step, prompt: str, at: int, outcome: Outcome, *, agent_id: str = "") -> None:
+    """Closes calls of a turn (or of a subagent) that nothing ended, at the end of what they ran in."""
+    for call in list(step.session.calls.values()):
+        if call.agent_id == agent_id and (not prompt or call.prompt == prompt):
+            wait = _take_wait(step, call)
+            if wait and not wait.running_at:
+                call.verdict = ""
+                _write_never_ran(step, call, at)
+            elif outcome is Outcome.INTERRUPTED:
+                _write_interrupted(step, call, at)
+            else:
+                _write(step, call, call.at or at, at, outcome, {sc.END_INFERRED: True})
+
+
+def _write(step: Step, call: ToolCall, start: int, end: int, outcome: Outcome, attributes: Attributes) -> None:
+    """Writes the span of a call, counts it, and forgets it but for its id."""
+    session = step.session
+    place = _place(step, call)
+    own = _own_id(step, call, place)
+    session.calls.pop(call.id, None)
+    session.closed[call.id] = max(end, step.now)
+    bound(session.closed, KEPT_CLOSED)
+    if not call.at:
+        attributes.setdefault(sc.START_INFERRED, sc.NEVER_RAN not in attributes)
+    if not call.agent_id and call.prompt in session.done:
+        attributes[sc.LATE] = True
+    error = attributes.get(sc.ERROR_TYPE)
+    whole: Attributes = {
+        sc.GEN_AI_OPERATION_NAME: "execute_tool",
+        sc.GEN_AI_TOOL_NAME: call.tool,
+        sc.GEN_AI_TOOL_CALL_ID: call.id,
+        sc.GEN_AI_TOOL_TYPE: "extension" if call.mcp_server else "function",
+        sc.OUTCOME: outcome.value,
+        sc.MCP_SERVER: call.mcp_server,
+        sc.COMMAND_PROGRAM: call.program,
+        sc.FILE_EXTENSION: call.extension,
+        sc.INPUT_SIZE: call.input_size,
+        **attributes,
+    }
+    if call.background:
+        whole[sc.BACKGROUND] = True
+    end = max(start, end)
+    status = STATUS_ERROR if outcome is Outcome.ERROR else STATUS_UNSET
+    step.span(f"execute_tool {call.tool}", place, own, start, end, whole, status=status, label=call.label)
+    failed = outcome is Outcome.ERROR
+    for tally in _tallies(step, call, place):
+        tally.tools += 1
+        tally.failed += failed
+    step.count(
+        "hookspan.tool.calls", 1, (sc.GEN_AI_TOOL_NAME, call.tool), (sc.OUTCOME, outcome.value), place=place, own_id=own
+    )
+    if sc.NEVER_RAN not in attributes:
+        step.add(
+            "hookspan.tool.duration",
+            (end - start) / NANO,
+            (sc.GEN_AI_TOOL_NAME, call.tool),
+            (sc.OUTCOME, outcome.value),
+            (sc.ERROR_TYPE, str(error or "")),
+            (sc.MCP_SERVER, call.mcp_server),
+            place=place,
+            own_id=own,
+        )
+        rank = times.FRAME if call.tool in agents.AGENT_TOOLS else times.TOOL
+        _spend(step, call.agent_id, place, rank, start, end)
+
+
+def _tallies(step: Step, call: ToolCall, place: Place) -> list[Tally]:
+    session = step.session
+    tallies = [session.tally]
+    if call.agent_id:
+        if agent := session.agents.get(call.agent_id):
+            tallies.append(agent.tally)
+    elif turn := session.turns.get(place.prompt):
+        tallies.append(turn.tally)
+    return tallies

@@ -1,0 +1,302 @@
+"""Turns: one trace each, from a prompt to the last of what may be its end.
+
+A Stop is only a candidate: another Stop hook may block it and the turn goes on. What fixes the end is the next prompt,
+the session's end, the client's exit or some seconds of silence; the span is written once the transcript is read past
+that, since only the transcript tells of an interruption.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from hookspan.wire.facts import Interruption, QueuedPrompt
+from hookspan.wire.reduced import Reduced
+
+from . import semconv as sc
+from . import times
+from .ids import span_id, trace_id
+from .rows import STATUS_ERROR, STATUS_UNSET, Attributes, SpanLink
+from .semconv import EndReason, Outcome, PromptKind, TimeKind
+from .state import KEPT_PLACES, Place, Tally, Turn, bound
+from .step import MAIN_AGENT, NANO, Step
+
+_TRACEPARENT: Final = re.compile(r"\A[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}\Z")
+
+
+def place_of_turn(turn: Turn) -> Place:
+    """Where children of a turn belong."""
+    return Place(turn.trace_id, turn.span_id, turn.prompt, MAIN_AGENT)
+
+
+def place_of_prompt(step: Step, prompt: str) -> Place:
+    """Where something of this prompt belongs: its turn, open or finished, else the session.
+
+    Built-in commands (/clear, /compact, /exit) have prompt ids and are no turns, so their events fall to the session.
+    """
+    turn = step.session.turns.get(prompt)
+    if turn:
+        return place_of_turn(turn)
+    return step.session.done.get(prompt) or step.place_of_session()
+
+
+def is_known(step: Step, prompt: str) -> bool:
+    """Whether a turn of this prompt is open or was finished."""
+    return prompt in step.session.turns or prompt in step.session.done
+
+
+def open_turn(step: Step, prompt: str, at: int, *, kind: PromptKind = PromptKind.HUMAN, inferred: bool = False) -> Turn:
+    """Opens a turn; every other one that is still open is over by now."""
+    session = step.session
+    for other in session.turns.values():
+        if not other.fixed:
+            fix(other, at, EndReason.NEXT_PROMPT)
+    turn = Turn(
+        prompt=prompt,
+        start=at,
+        last=at,
+        trace_id=trace_id(prompt),
+        span_id=span_id("turn", session.id, prompt),
+        start_inferred=inferred,
+        kind=kind,
+        permission_mode=session.permission_mode,
+        synthetic=session.synthetic,
+    )
+    if session.previous:
+        turn.links.append(_link(session.previous, sc.Link.PREVIOUS_TURN))
+    if session.last_stop and session.last_stop < at and kind is not PromptKind.TASK_NOTIFICATION:
+        turn.idle_before = at - session.last_stop
+    session.last_stop = 0
+    session.turns[prompt] = turn
+    session.current = prompt
+    session.previous = place_of_turn(turn)
+    return turn
+
+
+def _link(place: Place, why: sc.Link) -> SpanLink:
+    return SpanLink(place.trace_id, place.span_id, {sc.LINK: why.value})
+
+
+def submitted(step: Step, event: Reduced) -> None:
+    """UserPromptSubmit. With the running turn's prompt_id it was typed during that turn and opens none."""
+    session = step.session
+    session.tally.prompts += 1
+    session.messages += 1
+    if not event.prompt:
+        return
+    turn = session.turns.get(event.prompt)
+    if turn or event.prompt in session.done:
+        if turn:
+            if turn.start_inferred and event.at <= turn.start:
+                turn.start, turn.start_inferred = event.at, False
+            else:
+                turn.tally.prompts += 1
+            turn.last = max(turn.last, event.at)
+        return
+    kind = PromptKind.HUMAN
+    if event.machine_prompt:
+        kind = PromptKind.TASK_NOTIFICATION
+    elif event.command_name:
+        kind = PromptKind.COMMAND
+    turn = open_turn(step, event.prompt, event.at, kind=kind)
+    turn.tally.prompts = 1
+    turn.size, turn.label, turn.command_name = event.prompt_size, event.label, event.command_name
+    turn.permission_mode = event.permission_mode or turn.permission_mode
+    started_by = session.tasks.get(event.task_call) or session.tasks.get(event.task)
+    if event.machine_prompt and started_by:
+        turn.links.append(_link(started_by, sc.Link.STARTED_BY))
+    _follow_traceparent(step, turn, event)
+
+
+def _follow_traceparent(step: Step, turn: Turn, event: Reduced) -> None:
+    found = _TRACEPARENT.match(event.traceparent)
+    if not found or not found.group(1).strip("0") or not found.group(2).strip("0"):
+        return
+    policy = step.state.world.policy
+    if policy and policy.adopt_traceparent:
+        turn.trace_id, turn.parent_id = found.group(1), found.group(2)
+        step.session.previous = place_of_turn(turn)
+    else:
+        turn.links.append(_link(Place(found.group(1), found.group(2)), sc.Link.TRACEPARENT))
+
+
+def expanded(step: Step, event: Reduced) -> None:
+    """UserPromptExpansion: the prompt was a command of the project's own."""
+    turn = step.session.turns.get(event.prompt)
+    if turn:
+        turn.kind, turn.command_name = PromptKind.COMMAND, event.command_name or turn.command_name
+
+
+def active(step: Step, event: Reduced) -> Turn | None:
+    """The open turn that a main-thread tool or Stop event belongs to; an unseen prompt_id opens one, inferred."""
+    turn = step.session.turns.get(event.prompt)
+    if turn is None and event.prompt and event.prompt not in step.session.done:
+        turn = open_turn(step, event.prompt, event.at, inferred=True)
+    if turn:
+        turn.last = max(turn.last, event.at)
+        turn.permission_mode = turn.permission_mode or event.permission_mode
+        turn.effort = event.effort or turn.effort
+    return turn
+
+
+def dequeued(step: Step, fact: QueuedPrompt) -> None:
+    """A queued prompt became a turn: that is its start, whatever event of it came first."""
+    session = step.session
+    turn = session.turns.get(fact.prompt)
+    if turn is None:
+        if fact.prompt in session.done:
+            return
+        turn = open_turn(step, fact.prompt, fact.at)
+        turn.tally.prompts = 1
+        session.tally.prompts += 1
+    elif turn.start_inferred:
+        for other in session.turns.values():
+            if other.fixed == turn.start and other.fixed_by is EndReason.NEXT_PROMPT:
+                other.fixed = min(other.fixed, fact.at)
+        turn.start = min(turn.start, fact.at)
+    turn.start_inferred = False
+    turn.label = turn.label or fact.label
+
+
+def stopped(step: Step, event: Reduced, reason: EndReason) -> None:
+    """Stop or StopFailure of the main thread: a candidate for the turn's end, the last one wins."""
+    turn = active(step, event)
+    step.session.messages += 1
+    if turn is None or turn.fixed and event.at > turn.fixed:
+        return
+    if event.at >= turn.stop:
+        turn.stop, turn.stop_reason = event.at, reason
+        turn.error = ""
+        if reason is EndReason.STOP_FAILURE:
+            turn.error = event.failure if event.failure in sc.STOP_FAILURES else sc.ErrorType.OTHER
+    step.session.last_stop = max(step.session.last_stop, event.at)
+
+
+def interrupted(step: Step, fact: Interruption) -> None:
+    """The user pressed Esc: no event tells it, the transcript does."""
+    session = step.session
+    turn = session.turns.get(fact.prompt)
+    if turn is None:
+        open_ones = [turn for turn in session.turns.values() if turn.start <= fact.at]
+        turn = open_ones[-1] if open_ones and not fact.prompt else None
+    if turn is None or fact.agent_id:
+        return
+    turn.stop, turn.stop_reason, turn.error = fact.at, EndReason.INTERRUPTED, ""
+    turn.last = max(turn.last, fact.at)
+    if turn.prompt == session.current and not turn.fixed:
+        session.last_stop = max(session.last_stop, fact.at)
+
+
+def fix(turn: Turn, at: int, reason: EndReason) -> None:
+    """The turn is over; what was its end is known once the transcript is read past `at`."""
+    turn.fixed, turn.fixed_by = at, reason
+
+
+def end_of(turn: Turn) -> tuple[int, EndReason]:
+    """When and why a fixed turn ended."""
+    if turn.stop and (turn.stop <= turn.fixed or turn.stop_reason is EndReason.INTERRUPTED):
+        return turn.stop, turn.stop_reason
+    if turn.fixed_by in {EndReason.SESSION_END, EndReason.CLIENT_GONE}:
+        return max(turn.fixed, turn.start), turn.fixed_by
+    return turn.last, turn.fixed_by
+
+
+def outcome_of(reason: EndReason) -> Outcome:
+    """What an end reason says of the turn's outcome."""
+    return {
+        EndReason.STOP: Outcome.SUCCESS,
+        EndReason.STOP_FAILURE: Outcome.ERROR,
+        EndReason.INTERRUPTED: Outcome.INTERRUPTED,
+        EndReason.SESSION_END: Outcome.INTERRUPTED,
+        EndReason.CLIENT_GONE: Outcome.INTERRUPTED,
+    }.get(reason, Outcome.UNKNOWN)
+
+
+def write(step: Step, turn: Turn) -> None:
+    """Writes a fixed turn's span and what it adds to the sums."""
+    session = step.session
+    end, reason = end_of(turn)
+    end = max(end, turn.start)
+    outcome = outcome_of(reason)
+    place = Place(turn.trace_id, turn.parent_id, turn.prompt, MAIN_AGENT)
+    own = place_of_turn(turn)
+    session.turns.pop(turn.prompt, None)
+    session.done[turn.prompt] = own
+    bound(session.done, KEPT_PLACES)
+    if session.current == turn.prompt:
+        session.current = ""
+    session.turns_finished += 1
+    step.span(
+        "invoke_agent claude-code",
+        place,
+        turn.span_id,
+        turn.start,
+        end,
+        _attributes(turn, outcome, reason),
+        status=STATUS_ERROR if outcome is Outcome.ERROR else STATUS_UNSET,
+        links=tuple(turn.links),
+        label=turn.label,
+    )
+    _measure(step, turn, end, outcome, own)
+
+
+def _attributes(turn: Turn, outcome: Outcome, reason: EndReason) -> Attributes:
+    attributes = tally_attributes(turn.tally)
+    attributes |= {
+        sc.GEN_AI_OPERATION_NAME: "invoke_agent",
+        sc.OUTCOME: outcome.value,
+        sc.END_REASON: reason.value,
+        sc.ERROR_TYPE: turn.error if outcome is Outcome.ERROR else "",
+        sc.PERMISSION_MODE: turn.permission_mode,
+        sc.EFFORT: turn.effort,
+        sc.PROMPT_KIND: turn.kind.value,
+        sc.COMMAND_NAME: turn.command_name,
+        sc.PROMPTS: max(1, turn.tally.prompts),
+        sc.INPUT_SIZE: turn.size,
+    }
+    if turn.idle_before:
+        attributes[sc.IDLE_BEFORE] = turn.idle_before / NANO
+    if turn.start_inferred:
+        attributes[sc.START_INFERRED] = True
+    if reason not in {EndReason.STOP, EndReason.STOP_FAILURE, EndReason.INTERRUPTED}:
+        attributes[sc.END_INFERRED] = True
+    return attributes
+
+
+def tally_attributes(tally: Tally) -> Attributes:
+    """Counts as span attributes."""
+    attributes: Attributes = {
+        sc.TOOLS: tally.tools,
+        sc.TOOLS_FAILED: tally.failed,
+        sc.MODEL_CALLS: tally.model_calls,
+    }
+    if tally.subagents:
+        attributes[sc.SUBAGENTS] = tally.subagents
+    if tally.model_calls:
+        attributes[sc.GEN_AI_USAGE_INPUT_TOKENS] = (
+            tally.input_tokens + tally.cache_read_tokens + tally.cache_write_tokens
+        )
+        attributes[sc.GEN_AI_USAGE_OUTPUT_TOKENS] = tally.output_tokens
+        attributes[sc.GEN_AI_USAGE_CACHE_READ] = tally.cache_read_tokens
+        attributes[sc.GEN_AI_USAGE_CACHE_CREATION] = tally.cache_write_tokens
+        attributes[sc.COST_USD] = tally.cost_nano / NANO
+    return attributes
+
+
+def _measure(step: Step, turn: Turn, end: int, outcome: Outcome, own: Place) -> None:
+    step.count(
+        "hookspan.turn.finished",
+        1,
+        (sc.OUTCOME, outcome.value),
+        (sc.PERMISSION_MODE, turn.permission_mode),
+        (sc.ERROR_TYPE, turn.error if outcome is Outcome.ERROR else ""),
+        place=own,
+    )
+    step.add("hookspan.turn.duration", (end - turn.start) / NANO, (sc.OUTCOME, outcome.value), place=own)
+    spent = times.spent(turn.intervals, turn.start, end)
+    if turn.idle_before:
+        step.add("hookspan.user.idle", turn.idle_before / NANO, place=own)
+        spent[TimeKind.USER] = turn.idle_before
+    for kind, nanoseconds in spent.items():
+        if nanoseconds:
+            step.count("hookspan.time", nanoseconds / NANO, (sc.TIME_KIND, kind.value), place=own)
