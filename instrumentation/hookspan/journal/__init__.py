@@ -1,1 +1,9 @@
 """The append-only files that are the only queue: append, tail, rotate, compact, quarantine."""
+
+from hookspan.journal.journal import Journal
+from hookspan.journal.position import Line, Position
+from hookspan.journal.segments import Segment
+from hookspan.journal.tail import Tail
+from hookspan.journal.writer import JournalBusyError, Writer
+
+__all__ = ["Journal", "JournalBusyError", "Line", "Position", "Segment", "Tail", "Writer"]

@@ -1,0 +1,93 @@
+"""Lines that can't be read, set aside so that somebody can look at them: a JSON object a line, a file a day."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from hookspan.paths import Paths
+
+SAMPLE: Final = 64 << 10  # bytes kept of a line; the line itself stays in the journal under its number
+CAP: Final = 16 << 20  # bytes of all files; a flood of foreign lines must not double the journal
+_FILES: Final = "????-??-??.jsonl"
+
+
+class Entry(msgspec.Struct):
+    """A line set aside: its record number, why, when (Unix nanoseconds), its length in bytes, and its beginning."""
+
+    record: int
+    reason: str
+    at: int
+    bytes: int
+    data: str
+
+
+class Quarantine:
+    """Writes entries, each record once for a reason: a replay after a crash meets the same lines again."""
+
+    def __init__(self, paths: Paths) -> None:
+        self._folder = paths.quarantine
+        self._seen: set[tuple[int, str]] | None = None
+        self._size = 0
+
+    def add(self, number: int, data: bytes, reason: str, size: int | None = None) -> bool:
+        """Set a line aside; `size` is its length where `data` is only its beginning. False if that was done before.
+
+        `number` is 0 for what never got one.
+        """
+        if self._seen is None:
+            found = list(_entries(self._folder))
+            self._seen = {(entry.record, entry.reason) for entry in found}
+            self._size = sum(path.stat().st_size for path in self._folder.glob(_FILES))
+        if number:
+            if (number, reason) in self._seen:
+                return False
+            self._seen.add((number, reason))
+        if self._size >= CAP:
+            return True
+        now = time.time_ns()
+        text = data[:SAMPLE].decode("utf-8", "backslashreplace")
+        entry = msgspec.json.encode(Entry(number, reason, now, len(data) if size is None else size, text)) + b"\n"
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        day = time.strftime("%Y-%m-%d", time.gmtime(now // 10**9))
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(self._folder / f"{day}.jsonl", flags, 0o600)
+        try:
+            self._size += os.write(descriptor, entry)
+        finally:
+            os.close(descriptor)
+        return True
+
+
+def counts(paths: Paths) -> dict[str, int]:
+    """How many lines were set aside for each reason, as far as the files go back."""
+    return dict(Counter(entry.reason for entry in _entries(paths.quarantine)))
+
+
+def delete_old(paths: Paths, before: float) -> int:
+    """Delete the files last written before that time (Unix seconds); the number of bytes that were freed."""
+    freed = 0
+    for path in paths.quarantine.glob(_FILES):
+        with contextlib.suppress(FileNotFoundError):
+            status = path.stat()
+            if status.st_mtime < before:
+                path.unlink()
+                freed += status.st_size
+    return freed
+
+
+def _entries(folder: Path) -> list[Entry]:
+    decoder = msgspec.json.Decoder(Entry)
+    entries = []
+    for path in sorted(folder.glob(_FILES)):
+        with path.open("rb") as file:
+            for line in file:
+                with contextlib.suppress(msgspec.DecodeError):  # cut short by a full disk
+                    entries.append(decoder.decode(line))
+    return entries

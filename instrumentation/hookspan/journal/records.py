@@ -1,0 +1,120 @@
+"""One record by its number, for a page that shows the raw event."""
+
+from __future__ import annotations
+
+import bisect
+import os
+import threading
+from collections import OrderedDict
+from typing import BinaryIO, Final
+
+from hookspan.journal import segments
+from hookspan.journal.segments import Segment
+from hookspan.journal.tail import LINE_MAX
+from hookspan.paths import Paths
+
+_STEP: Final = 64 << 10  # bytes between two entries of an index: 1,000 entries for a segment
+_KEPT: Final = 8  # indexes
+
+
+class _Index:
+    """How many lines end before each step of a file that only grows."""
+
+    def __init__(self) -> None:
+        self.size = 0  # bytes that were counted, in whole steps
+        self.ends = [0]  # `ends[i]` lines end in the first i steps
+
+    def grow(self, descriptor: int) -> None:
+        if os.fstat(descriptor).st_size < self.size:  # truncated
+            self.__init__()  # type: ignore[misc]
+        while len(step := os.pread(descriptor, _STEP, self.size)) == _STEP:
+            self.ends.append(self.ends[-1] + step.count(b"\n"))
+            self.size += _STEP
+
+    def seek(self, file: BinaryIO, line: int) -> bool:
+        """Put the file at the beginning of a line, counted from 0; False if there is none yet."""
+        if line == 0:
+            file.seek(0)
+            return True
+        step = bisect.bisect_left(self.ends, line) - 1  # the step in which the line before it ends
+        start = step * _STEP
+        file.seek(start)
+        data = file.read(_STEP)
+        at = -1
+        for _ in range(line - self.ends[step]):
+            at = data.find(b"\n", at + 1)
+            if at < 0:
+                return False
+        file.seek(start + at + 1)
+        return True
+
+
+class Records:
+    """Reads single records. Thread-safe."""
+
+    def __init__(self, paths: Paths) -> None:
+        self._paths = paths
+        self._lock = threading.Lock()
+        self._indexes: OrderedDict[tuple[int, int], _Index] = OrderedDict()
+
+    def read(self, number: int) -> bytes | None:
+        """The line without LF; None if there is no such record (any more)."""
+        with self._lock:
+            while True:
+                try:
+                    return self._read(number)
+                except FileNotFoundError:  # compacted or rotated between list and open
+                    continue
+
+    def _read(self, number: int) -> bytes | None:
+        finished = segments.finished(self._paths.journal)
+        following = segments.end(finished[-1]) if finished else 1
+        if number >= following:
+            try:
+                file = segments.open_segment(self._paths.current)
+            except FileNotFoundError:
+                return None
+            with file:
+                if segments.next_number(self._paths.journal) != following:
+                    raise FileNotFoundError(self._paths.current)  # rotated meanwhile
+                return self._line(file, number - following)
+        within: list[Segment] = [segment for segment in finished if segment.first <= number]
+        if not within:
+            return None
+        segment = within[-1]
+        with segments.open_segment(segment.path) as file:
+            if segment.compressed:
+                return _line_of_compressed(file, number - segment.first)
+            return self._line(file, number - segment.first)
+
+    def _line(self, file: BinaryIO, line: int) -> bytes | None:
+        status = os.fstat(file.fileno())
+        key = (status.st_dev, status.st_ino)
+        index = self._indexes.setdefault(key, _Index())
+        self._indexes.move_to_end(key)
+        if len(self._indexes) > _KEPT:
+            self._indexes.popitem(last=False)
+        index.grow(file.fileno())
+        if not index.seek(file, line):
+            return None
+        parts: list[bytes] = []
+        size = 0
+        while size <= LINE_MAX and (part := file.read(_STEP)):
+            end = part.find(b"\n")
+            if end >= 0:
+                return b"".join((*parts, part[:end]))
+            parts.append(part)
+            size += len(part)
+        return None  # not ended yet, or too long
+
+
+def _line_of_compressed(file: BinaryIO, line: int) -> bytes | None:
+    """The whole segment is unpacked up to there: 64 MiB of raw events are about 10 MiB reduced."""
+    try:
+        for _ in range(line):
+            if not file.readline(LINE_MAX + 1).endswith(b"\n"):
+                return None
+        data = file.readline(LINE_MAX + 1)
+    except segments.DAMAGED:
+        return None
+    return data[:-1] if data.endswith(b"\n") else None

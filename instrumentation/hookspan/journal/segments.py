@@ -1,0 +1,123 @@
+"""The files of the journal and the numbers of their records.
+
+`<first record, 20 digits>.jsonl` or `.jsonl.gz` is a finished segment: nobody appends to it any more. `current.jsonl`
+is the one that is appended to; its first number follows from the last finished segment, whose lines are counted. An
+empty finished segment is a mark: it holds no record, only the number from which the count goes on (when all older
+segments are deleted, or when the current one was taken away). Numbers start at 1 and never fall.
+"""
+
+from __future__ import annotations
+
+import functools
+import gzip
+import os
+import re
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Final, cast
+
+import msgspec
+
+CHUNK: Final = 1 << 20  # bytes a read: a call for 700 events of 1.5 KB
+_NAME: Final = re.compile(r"(\d{20})\.jsonl(\.gz)?")
+DAMAGED: Final = (EOFError, gzip.BadGzipFile, zlib.error)
+"""What reading a cut or damaged compressed segment raises."""
+
+
+class Segment(msgspec.Struct, frozen=True):
+    """A segment: number of its first record, file, size in bytes on disk, time of the last append (Unix seconds)."""
+
+    first: int
+    path: Path
+    size: int
+    modified: float
+    current: bool = False
+
+    @property
+    def compressed(self) -> bool:
+        """Whether its lines are reduced and packed."""
+        return self.path.suffix == ".gz"
+
+
+def name(first: int) -> str:
+    """The file name of a finished segment that isn't compressed."""
+    return f"{first:020}.jsonl"
+
+
+def finished(folder: Path) -> list[Segment]:
+    """The finished segments and marks, oldest first.
+
+    Of a segment in both forms, which a crash while compacting leaves, the compressed one.
+    """
+    found: dict[int, Segment] = {}
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            match = _NAME.fullmatch(entry.name)
+            if match is None:
+                continue
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:  # compacted or deleted meanwhile
+                continue
+            first = int(match[1])
+            if match[2] or first not in found:
+                found[first] = Segment(first, Path(entry.path), status.st_size, status.st_mtime)
+    return [found[first] for first in sorted(found)]
+
+
+def open_segment(path: Path) -> BinaryIO:
+    """Open for reading, uncompressed bytes. Raises OSError; reading a damaged one raises one of `DAMAGED`."""
+    if path.suffix == ".gz":
+        return gzip.open(path, "rb")  # type: ignore[return-value] # GzipFile is one in all but name
+    # Unbuffered: readers ask for a chunk at a time. The cast: `read` of a regular file never gives None.
+    return cast("BinaryIO", open(path, "rb", buffering=0, opener=_no_follow))
+
+
+def _no_follow(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC)
+
+
+def chunks(file: BinaryIO, size: int = CHUNK) -> Iterator[bytes]:
+    """The rest of a file in pieces; a damaged end is an end."""
+    while True:
+        try:
+            chunk = file.read(size)
+        except DAMAGED:
+            return
+        if not chunk:
+            return
+        yield chunk
+
+
+@functools.lru_cache(maxsize=64)  # a finished segment with the same name, size and time has the same lines
+def count(segment: Segment) -> int:
+    """How many records a finished segment holds. 64 MiB take about 20 ms."""
+    with open_segment(segment.path) as file:
+        return sum(chunk.count(b"\n") for chunk in chunks(file))
+
+
+def end(segment: Segment) -> int:
+    """The number after the last record of a finished segment.
+
+    One that has bytes and no line is somebody else's; it takes a number so that no other gets its name.
+    """
+    return segment.first + max(count(segment), segment.size > 0)
+
+
+def next_number(folder: Path) -> int:
+    """The number of the first record of the current segment."""
+    while True:
+        segments = finished(folder)
+        if not segments:
+            return 1
+        try:
+            return end(segments[-1])
+        except FileNotFoundError:  # compacted meanwhile
+            continue
+
+
+def mark(folder: Path, record: int) -> None:
+    """Let the count go on at `record` whatever is deleted before it."""
+    descriptor = os.open(folder / name(record), os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    os.close(descriptor)

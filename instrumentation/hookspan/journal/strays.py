@@ -1,0 +1,129 @@
+"""Lines that found the journal locked and went to a file of their own: `stray-<at>-<pid>`.
+
+They are appended under the lock and then unlinked. A crash between the two is found by looking for the very line, which
+has a time and a process of its own: a file that lay here when we came is searched for in the journal, one that we
+appended ourselves is remembered.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import stat
+import time
+from functools import partial
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from hookspan.journal import segments, writer
+from hookspan.journal.quarantine import Quarantine
+from hookspan.paths import Paths
+
+_NAME: Final = re.compile(r"stray-(\d{1,20})-(\d{1,10})")
+SIZE_MAX: Final = 64 << 20  # bytes of one file; a relay's is 16 MiB at most
+BATCH: Final = 64 << 20  # bytes that are taken in at once
+ABANDONED: Final = 60.0  # seconds; a stray is written within milliseconds of being made
+
+
+class _Stray(NamedTuple):
+    path: Path
+    data: bytes
+
+
+class Strays:
+    """Takes stray lines into the journal."""
+
+    def __init__(self, paths: Paths, quarantine: Quarantine) -> None:
+        self._paths = paths
+        self._quarantine = quarantine
+        self._appended: set[str] = set()  # names of what is in the journal already and couldn't be unlinked
+        self._arrived: set[str] | None = None  # names that lay here when we came, perhaps appended by who came before
+
+    def take_in(self) -> int:
+        """Append what is whole; the number of files that were taken. OSError where the journal can't be appended to."""
+        names = self._names()
+        if self._arrived is None:
+            self._arrived = set(names)
+        if not names:
+            return 0
+        taken = 0
+        batch: list[_Stray] = []
+        size = 0
+        for name in names:
+            if (stray := self._read(self._paths.journal / name)) is None:
+                continue
+            batch.append(stray)
+            size += len(stray.data)
+            if size >= BATCH:
+                taken += self._append(batch)
+                batch, size = [], 0
+        return taken + self._append(batch)
+
+    def _names(self) -> list[str]:
+        """Oldest first."""
+        found = [match for name in os.listdir(self._paths.journal) if (match := _NAME.fullmatch(name))]  # noqa: PTH208
+        return [match[0] for match in sorted(found, key=lambda match: (int(match[1]), int(match[2])))]
+
+    def _read(self, path: Path) -> _Stray | None:
+        """A stray that is whole; None for one that is still being written, or that was set aside."""
+        if path.name in self._appended:
+            self._unlink(path)
+            return None
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:  # gone, or a symlink that somebody planted
+            return None
+        with open(descriptor, "rb") as file:  # noqa: PTH123 - of a descriptor
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
+                return None
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return None
+            data = file.read(SIZE_MAX + 1)
+            if data.endswith(b"\n") and len(data) <= SIZE_MAX:
+                return _Stray(path, data)
+            if time.time() - status.st_mtime > ABANDONED:  # its writer died within it
+                if data:
+                    self._quarantine.add(0, data, "torn_stray", status.st_size)
+                self._unlink(path)
+            return None
+
+    def _append(self, batch: list[_Stray]) -> int:
+        if not batch:
+            return 0
+        there = self._already([stray for stray in batch if stray.path.name in (self._arrived or ())])
+        lines = [line for stray in batch for line in _lines(stray.data) if line not in there]
+        if lines:
+            with writer.locked(self._paths.current, create=True) as descriptor:
+                writer.append(descriptor, b"\n".join(lines) + b"\n")
+        self._appended.update(stray.path.name for stray in batch)
+        for stray in batch:
+            self._unlink(stray.path)
+        return len(batch)
+
+    def _already(self, batch: list[_Stray]) -> set[bytes]:
+        """Which of their lines are in the newest two segments."""
+        wanted = {line for stray in batch for line in _lines(stray.data)}
+        found: set[bytes] = set()
+        if wanted:
+            newest = [segment.path for segment in segments.finished(self._paths.journal)[-1:] if not segment.compressed]
+            for path in (*newest, self._paths.current):
+                with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+                    # The limit keeps a line without end out of memory: its pieces equal nothing.
+                    found.update(
+                        line[:-1] for line in iter(partial(file.readline, SIZE_MAX), b"") if line[:-1] in wanted
+                    )
+        return found
+
+    def _unlink(self, path: Path) -> None:
+        with contextlib.suppress(OSError):  # then `_appended` remembers it until it works
+            path.unlink(missing_ok=True)
+            self._appended.discard(path.name)
+
+
+def _lines(data: bytes) -> list[bytes]:
+    return data[:-1].split(b"\n")

@@ -1,0 +1,262 @@
+"""Reading the journal from a position on, segment after segment, to its live end."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from hookspan.journal import resume, segments
+from hookspan.journal.position import Line, Position
+from hookspan.journal.quarantine import Quarantine
+from hookspan.journal.resume import Checkpoint
+from hookspan.journal.segments import CHUNK
+from hookspan.journal.writer import same
+from hookspan.paths import Paths
+
+LINE_MAX: Final = 32 << 20  # bytes; a relay cuts payloads at 16 MiB, so a longer line is nobody's
+CHECKPOINT_EVERY: Final = 15.0  # seconds; four of them outlast the 30 s that Linux keeps written data in memory
+_SAMPLE: Final = 1024  # bytes kept of a line that is too long
+_MEAN_LINE: Final = 1500  # bytes, until lines have been seen
+
+
+class Tail:
+    """Reads lines in order, each with its record number.
+
+    `position` is where an earlier reader stopped; None reads from the oldest record. `restarts` counts how often the
+    journal was not what it had been (cut by a power failure, replaced, truncated), `damaged` the compressed segments
+    that couldn't be read to their end. `mend=False` is for readers beside the agent: they change nothing on disk.
+    Not thread-safe.
+    """
+
+    def __init__(self, paths: Paths, position: Position | None = None, *, mend: bool = True) -> None:
+        self.restarts = 0
+        self.damaged = 0
+        self._paths = paths
+        self._folder = paths.journal
+        self._mend = mend
+        self._quarantine = Quarantine(paths)
+        self._file: BinaryIO | None = None
+        self._path: Path = paths.current  # of `_file` when it was opened
+        self._forget()
+        self._segment = 0  # first number of the open segment, or of the last one that was read
+        self._record = 1  # number of the next record to hand out ..
+        self._offset = 0  # .. and the byte at which it begins
+        self._checkpoints: deque[Checkpoint] = deque(maxlen=4)
+        self._next_checkpoint = 0.0
+        if position is not None:
+            self._resume(position)
+
+    def _forget(self) -> None:
+        """Nothing of the file is in memory."""
+        self._ready: list[bytes] = []  # whole lines
+        self._taken = 0  # how many of them were handed out
+        self._pending: list[bytes] = []  # the beginning of a line whose LF hasn't been read yet ..
+        self._pending_size = 0  # .. and its length, of which `_pending` is only a sample past LINE_MAX
+        self._left = False  # the open file was seen not to be current.jsonl any more
+
+    def close(self) -> None:
+        """Close the file: the tail is done."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def read(self, max_lines: int = 500, max_bytes: int = 4 << 20) -> list[Line]:
+        """The next lines: at most `max_lines`, and no more after `max_bytes` are reached. Empty when caught up."""
+        lines: list[Line] = []
+        while len(lines) < max_lines and max_bytes > 0:
+            if self._taken == len(self._ready) and not self._fill():
+                break
+            for data in self._ready[self._taken : self._taken + max_lines - len(lines)]:
+                lines.append(Line(self._record, data))
+                size = len(data) + 1
+                self._record += 1
+                self._offset += size
+                self._taken += 1
+                max_bytes -= size
+                if max_bytes <= 0:
+                    break
+        return lines
+
+    @property
+    def record(self) -> int:
+        """The number of the next record."""
+        return self._record
+
+    @property
+    def position(self) -> Position:
+        """Where to go on after what `read` returned."""
+        if self._file is None:
+            return Position(self._record, self._record, 0, "")
+        if self._path.suffix == ".gz":
+            return Position(self._segment, self._record, self._offset, "")
+        here = Checkpoint(self._offset, self._record, resume.fingerprint(self._file, self._offset))
+        identity = resume.identity(here, self._checkpoints)
+        now = time.monotonic()
+        if now >= self._next_checkpoint:
+            self._checkpoints.append(here)
+            self._next_checkpoint = now + CHECKPOINT_EVERY
+        return Position(self._segment, self._record, self._offset, identity)
+
+    def backlog(self) -> tuple[int, int]:
+        """What is still to be read: (bytes on disk, records; those of the current segment are an estimate)."""
+        current = segments.next_number(self._folder)  # the number at which the current segment begins
+        try:
+            live = self._paths.current.stat().st_size
+        except FileNotFoundError:
+            live = 0
+        mean = self._offset // (self._record - self._segment) if self._offset else _MEAN_LINE
+        if self._file is not None and self._segment == current:
+            live = max(0, live - self._offset)
+            return live, -(-live // mean)
+        later = [segment for segment in segments.finished(self._folder) if segment.first >= self._segment]
+        size = sum(segment.size for segment in later) + live
+        if self._file is not None and self._path.suffix != ".gz":
+            size -= self._offset
+        return max(0, size), max(0, current - self._record) + -(-live // mean)
+
+    # Reading on
+
+    def _fill(self) -> bool:
+        """Make the next lines ready; False if there are none yet."""
+        self._ready = []
+        self._taken = 0
+        while True:
+            if self._file is None and not self._open_next():
+                return False
+            assert self._file is not None  # noqa: S101 - for the type checker
+            try:
+                chunk = self._file.read(CHUNK)
+            except segments.DAMAGED:
+                self.damaged += 1
+                chunk = b""
+            if chunk:
+                self._split(chunk)
+                if self._ready:
+                    return True
+            elif not self._at_end():
+                return False
+
+    def _split(self, chunk: bytes) -> None:
+        """Cut a piece of the file into lines."""
+        start, end = 0, chunk.rfind(b"\n")
+        if self._pending_size and end >= 0:
+            cut = chunk.find(b"\n")
+            self._hold(chunk[:cut])
+            if self._pending_size > LINE_MAX:
+                self._skip()
+            else:
+                self._ready.append(b"".join(self._pending))
+            self._pending, self._pending_size = [], 0
+            start = cut + 1
+        if start <= end:
+            self._ready += chunk[start:end].split(b"\n")
+        self._hold(chunk[end + 1 :] if end >= 0 else chunk)
+
+    def _hold(self, part: bytes) -> None:
+        if part:
+            self._pending_size += len(part)
+            if self._pending_size <= LINE_MAX:
+                self._pending.append(part)
+            else:
+                self._pending = [self._pending[0][:_SAMPLE]] if self._pending else [part[:_SAMPLE]]
+
+    def _skip(self) -> None:
+        """A line that is too long has come to its end: it takes its number and is passed."""
+        self._quarantine.add(self._record, b"".join(self._pending), "too_long", self._pending_size)
+        self._record += 1
+        self._offset += self._pending_size + 1
+
+    def _at_end(self) -> bool:
+        """Nothing more in the open file. True if reading can go on, here or in the next one; False when caught up."""
+        assert self._file is not None  # noqa: S101 - for the type checker
+        if self._path != self._paths.current:
+            self._leave()
+            return True
+        if not self._left:
+            if same(self._file.fileno(), self._path):
+                if os.fstat(self._file.fileno()).st_size < self._offset + self._pending_size:
+                    self._resume(self.position)  # truncated under our hands
+                    return True
+                return False
+            self._left = True  # renamed: its writers were done before that, but perhaps not before our last read
+            return True
+        self._leave(gone=not self._is_finished_segment())
+        return True
+
+    def _is_finished_segment(self) -> bool:
+        """Whether what was the current segment is still in the journal, under the name that its number asks for."""
+        assert self._file is not None  # noqa: S101 - for the type checker
+        plain = self._folder / segments.name(self._segment)
+        return same(self._file.fileno(), plain) or plain.with_suffix(".jsonl.gz").exists()
+
+    def _leave(self, *, gone: bool = False) -> None:
+        """Done with the open file. `gone`: somebody took it out of the journal, so its records don't count on disk."""
+        if self._pending_size:  # writers end a torn line and so does rotation: this is somebody else's file
+            self._quarantine.add(self._record, b"".join(self._pending), "unterminated", self._pending_size)
+        if gone:
+            self.restarts += 1
+            if self._mend:
+                segments.mark(self._folder, self._record)
+        self.close()
+        self._forget()
+        self._offset = 0
+        self._checkpoints.clear()
+
+    def _open_next(self) -> bool:
+        """Open the segment after the last one that was read; False if there is none."""
+        while True:
+            following = [segment for segment in segments.finished(self._folder) if segment.first > self._segment]
+            full = next((segment for segment in following if segment.size), None)
+            if full is None and following:  # a mark
+                self._record = max(self._record, following[-1].first)
+            path = self._paths.current if full is None else full.path
+            try:
+                file = segments.open_segment(path)
+            except FileNotFoundError:
+                if full is None:
+                    return False
+                continue  # compacted or deleted since it was listed
+            if full is None and any(
+                segment.first > self._segment and segment.size for segment in segments.finished(self._folder)
+            ):
+                file.close()  # the current segment was rotated since the list: what we opened is the one after it
+                continue
+            self._use(file, path, self._record if full is None else full.first)
+            return True
+
+    def _use(self, file: BinaryIO, path: Path, first: int) -> None:
+        self._forget()
+        self._file, self._path, self._segment = file, path, first
+        self._record, self._offset = first, 0
+
+    # Going on where an earlier reader stopped
+
+    def _resume(self, position: Position) -> None:
+        """Stand at `position`, or where the journal has it now."""
+        self.close()
+        self._forget()
+        while True:
+            try:
+                start = resume.find(self._paths, position, mend=self._mend)
+                file = None if start.path is None else segments.open_segment(start.path)
+            except FileNotFoundError:  # compacted or rotated meanwhile
+                continue
+            if file is None or start.path != self._paths.current or start.first == segments.next_number(self._folder):
+                break
+            file.close()  # rotated meanwhile
+        self.restarts += start.restarted
+        self._checkpoints.clear()
+        self._segment, self._record = start.first - 1, start.first
+        if file is None or start.path is None:
+            return
+        self._use(file, start.path, start.first)
+        if start.offset:
+            file.seek(start.offset)
+            self._record, self._offset = position.record, start.offset
+            self._checkpoints.extend(resume.checkpoints(position.identity)[1:])
+        elif not start.restarted:
+            while self._record < position.record and self.read(position.record - self._record):
+                pass  # a compacted segment has other offsets, but the same lines
