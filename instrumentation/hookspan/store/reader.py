@@ -1,0 +1,331 @@
+"""Questions that the page, the command line and the exporter ask. Read-only; nothing outlives the call."""
+
+# ruff: noqa: S608 - statements are put together from names of our own; values are always bound
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import msgspec
+
+from hookspan.journal.position import Position
+from hookspan.model import semconv as sc
+from hookspan.model.rows import EventRow, SeriesAttributes, SessionRow, Span
+from hookspan.model.semconv import SessionPhase
+from hookspan.model.sums import Series
+from hookspan.paths import Paths
+
+from . import schema
+from .database import damage_noticed, open_reader
+from .schema import MINUTE, NANOSECONDS, SpanKey
+
+IDLE_CONNECTIONS: Final = 4
+"""Connections kept for the next question; a burst opens more and closes them after use."""
+HOUR: Final = 60 * MINUTE
+TOP_TOOLS: Final = 5
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """Rows in the store."""
+
+    events: int = 0
+    spans: int = 0
+    sessions: int = 0
+    series: int = 0
+
+
+class ToolCount(msgspec.Struct, frozen=True):
+    """Calls of one tool."""
+
+    tool: str
+    calls: int
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """The numbers above the session list. "Last hour" is the sixty minutes before the present one, and that.
+
+    Attributes:
+        active_sessions: Sessions with an event in the last hour.
+        messages_last_hour: Prompts and assistant messages (model calls).
+        top_tools: The five most used tools of the last hour.
+        average_session: Seconds from first to last event, over all sessions.
+        phases: Sessions that have not ended, by phase.
+        oldest_wait: Unix nanoseconds since when the longest-waiting session waits, 0 if none does.
+    """
+
+    active_sessions: int = 0
+    total_sessions: int = 0
+    events_last_hour: int = 0
+    messages_last_hour: int = 0
+    top_tools: tuple[ToolCount, ...] = ()
+    average_session: float = 0.0
+    phases: dict[str, int] = msgspec.field(default_factory=dict)
+    oldest_wait: int = 0
+
+
+class Total(msgspec.Struct, frozen=True):
+    """What one series gained in a time. `minute` is the Unix minute of the slot's start, 0 if times were not split."""
+
+    minute: int
+    attributes: SeriesAttributes
+    count: int
+    value: int | float
+
+
+class SeriesSnapshot(msgspec.Struct, frozen=True):
+    """All series at one moment. `record`: the next record to be read then, which says how far they count."""
+
+    epoch: str
+    record: int
+    series: list[Series]
+
+
+class Reader:
+    """Answers from `store.db`, from any thread. Before the agent's first start there is none: everything is empty then.
+
+    Raises StoreDamaged where SQLite finds the file broken.
+    """
+
+    def __init__(self, paths: Paths) -> None:
+        self._path = paths.store
+        self._idle: list[sqlite3.Connection] = []
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    # --- Spans
+
+    def spans_after(self, after: SpanKey, limit: int, *, hooks: bool = True) -> list[Span]:
+        """The next spans for export in the order of their keys: no local ones, hook spans only if `hooks`."""
+        hook = "" if hooks else "AND NOT hook"
+        return [
+            schema.read_span(row)
+            for row in self._rows(
+                f"{schema.SELECT_SPAN} WHERE key > ? AND NOT local {hook} ORDER BY key LIMIT ?", after.pack(), limit
+            )
+        ]
+
+    def count_spans(self, after: SpanKey, *, hooks: bool = True) -> tuple[int, SpanKey]:
+        """How many spans `spans_after` would give without a limit, and the key of the last of all."""
+        hook = "" if hooks else "AND NOT hook"
+        sql = f"SELECT count(*) FILTER (WHERE NOT local {hook}), max(key) FROM span WHERE key > ?"
+        count, last = (self._rows(sql, after.pack()) or [(0, None)])[0]
+        return count, after if last is None else SpanKey.unpack(last)
+
+    def last_span(self) -> SpanKey:
+        """The key of the newest span, (0, 0) without one."""
+        rows = self._rows("SELECT max(key) FROM span")
+        return SpanKey.unpack(rows[0][0] or 0) if rows else SpanKey(0, 0)
+
+    def spans_of_trace(self, trace_id: str) -> list[Span]:
+        """All spans of a trace (32 hex digits), by start. Raises ValueError for another text."""
+        where = "WHERE trace_id = ? ORDER BY start, key"
+        return [schema.read_span(row) for row in self._rows(f"{schema.SELECT_SPAN} {where}", bytes.fromhex(trace_id))]
+
+    def spans_of_session(self, session: str, *, hooks: bool = True) -> list[Span]:
+        """All spans of a session, by start."""
+        hook = "" if hooks else "AND NOT hook"
+        where = f"WHERE session = (SELECT session FROM state WHERE id = ?) {hook} ORDER BY start, key"
+        return [schema.read_span(row) for row in self._rows(f"{schema.SELECT_SPAN} {where}", session)]
+
+    # --- Events
+
+    def events(
+        self, *, after: int | None = None, before: int | None = None, limit: int = 100, session: str = ""
+    ) -> list[EventRow]:
+        """Events by record number: those next to `after` rising, else the newest (or those `before`) falling."""
+        where = ["record > ?" if after is not None else "record < ?"]
+        values: list[Any] = [after if after is not None else before if before is not None else schema.INTEGER_MAX]
+        if session:
+            where.append("session = (SELECT session FROM state WHERE id = ?)")
+            values.append(session)
+        order = "ASC" if after is not None else "DESC"
+        sql = f"{schema.SELECT_EVENT} WHERE {' AND '.join(where)} ORDER BY record {order} LIMIT ?"
+        return [schema.read_event(row) for row in self._rows(sql, *values, limit)]
+
+    def activity(self, session: str, since: int) -> dict[int, int]:
+        """Events of a session by Unix minute, from `since` (Unix nanoseconds) on."""
+        sql = (
+            f"SELECT at / {MINUTE}, count(*) FROM event "
+            "WHERE session = (SELECT session FROM state WHERE id = ?) AND at >= ? GROUP BY 1"
+        )
+        return dict(self._rows(sql, session, since))
+
+    # --- Sessions
+
+    def session(self, session: str) -> SessionRow | None:
+        """One session's row."""
+        sql = f"{schema.SELECT_SESSION} WHERE session = (SELECT session FROM state WHERE id = ?)"
+        rows = self._rows(sql, session)
+        return schema.read_session(rows[0]) if rows else None
+
+    def sessions(
+        self, *, open_only: bool = False, project: str = "", since: int = 0, limit: int = 100, offset: int = 0
+    ) -> list[SessionRow]:
+        """Sessions, the one with the newest event first. `since`: only those with an event from then on."""
+        where: list[str] = ["last >= ?"]
+        values: list[str | int] = [since]
+        if open_only:
+            where.append("ended = 0")
+        if project:
+            where.append("project = ?")
+            values.append(project)
+        sql = f"{schema.SELECT_SESSION} WHERE {' AND '.join(where)} ORDER BY last DESC LIMIT ? OFFSET ?"
+        return [schema.read_session(row) for row in self._rows(sql, *values, limit, offset)]
+
+    def find_sessions(self, start: str, limit: int = 10) -> list[str]:
+        """Ids that begin with `start`, for a command line on which people type eight digits."""
+        sql = "SELECT id FROM state WHERE id >= ? AND id < ? ORDER BY id LIMIT ?"
+        return [row[0] for row in self._rows(sql, start, start + "\U0010ffff", limit)]
+
+    # --- Totals
+
+    def counts(self) -> Counts:
+        """How much there is."""
+        with self._snapshot() as db:
+            if db is None:
+                return Counts()
+            meta = dict(db.execute("SELECT name, value FROM meta WHERE name IN ('events', 'spans')"))
+            (sessions,) = db.execute("SELECT count(*) FROM session").fetchone()
+            (series,) = db.execute("SELECT count(*) FROM metric").fetchone()
+        return Counts(meta.get("events", 0), meta.get("spans", 0), sessions, series)
+
+    def summary(self, now: int) -> Summary:
+        """The numbers above the session list, at `now` (Unix nanoseconds)."""
+        with self._snapshot() as db:
+            if db is None:
+                return Summary()
+            total, seconds = db.execute("SELECT count(*), avg(last - started) FROM session").fetchone()
+            (active,) = db.execute("SELECT count(*) FROM session WHERE last >= ?", (now - HOUR,)).fetchone()
+            waiting = SessionPhase.WAITING.value
+            phases, oldest = {}, 0
+            for phase, count, since in db.execute(
+                "SELECT phase, count(*), min(waiting_since) FROM session WHERE ended = 0 GROUP BY phase"
+            ):
+                phases[phase] = count
+                oldest = since if phase == waiting else oldest
+        sessions = Summary(
+            active_sessions=active,
+            total_sessions=total,
+            average_session=(seconds or 0.0) / NANOSECONDS,
+            phases=phases,
+            oldest_wait=oldest,
+        )
+        return _summary(sessions, self.totals(since=now - HOUR))
+
+    def totals(
+        self, *instruments: str, since: int = 0, until: int = schema.INTEGER_MAX, slot: int = 0
+    ) -> dict[str, list[Total]]:
+        """What the series of instruments (all, if none is named) gained between two times (Unix nanoseconds).
+
+        `slot` splits it into slots of so many minutes. Minutes are whole; older than two days, hours are.
+        """
+        at = f"minute / {slot:d} * {slot:d}" if slot else "0"
+        named = f"AND instrument IN ({', '.join('?' * len(instruments))})" if instruments else ""
+        inner = (
+            f"SELECT metric, {at} AS at, sum(count) AS n, sum(value) AS v FROM rollup WHERE minute >= ? AND minute < ?"
+        )
+        sql = (
+            f"SELECT instrument, attributes, at, n, v FROM ({inner} GROUP BY 1, 2) "
+            f"JOIN metric ON key = metric {named} ORDER BY at"
+        )
+        found: dict[str, list[Total]] = {}
+        for instrument, attributes, minute, count, value in self._rows(
+            sql, since // MINUTE, min(until // MINUTE + 1, schema.INTEGER_MAX), *instruments
+        ):
+            found.setdefault(instrument, []).append(Total(minute, schema.read_labels(attributes), count, value))
+        return found
+
+    def series(self) -> SeriesSnapshot | None:
+        """All metric series as they were committed; None if there is no store yet."""
+        with self._snapshot() as db:
+            if db is None:
+                return None
+            meta = dict(db.execute("SELECT name, value FROM meta WHERE name IN ('epoch', 'position')"))
+            rows = db.execute(f"{schema.SELECT_METRIC} ORDER BY key").fetchall()
+        position = meta.get("position")
+        record = msgspec.json.decode(position, type=Position).record if position else 0
+        return SeriesSnapshot(meta.get("epoch", ""), record, [one for row in rows if (one := schema.read_metric(row))])
+
+    # --- Connections
+
+    def _rows(self, sql: str, *values: Any) -> list[Any]:
+        with self._connection() as db:
+            return [] if db is None else db.execute(sql, values).fetchall()
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[sqlite3.Connection | None]:
+        """Several statements that see one state of the store."""
+        with self._connection() as db:
+            if db is None:
+                yield None
+                return
+            db.execute("BEGIN")
+            try:
+                yield db
+            finally:
+                db.execute("COMMIT")
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection | None]:
+        connection = self._take()
+        if connection is None:
+            yield None
+            return
+        try:
+            with damage_noticed(self._path):
+                yield connection
+        except BaseException:
+            connection.close()  # it may belong to a file that has been set aside
+            raise
+        with self._lock:
+            if len(self._idle) < IDLE_CONNECTIONS:
+                self._idle.append(connection)
+                return
+        connection.close()
+
+    def _take(self) -> sqlite3.Connection | None:
+        with self._lock:
+            if self._idle:
+                return self._idle.pop()
+        try:
+            with damage_noticed(self._path):
+                connection = open_reader(self._path)
+                # A file that the writer has created and not yet filled has no tables.
+                ready = connection.execute("PRAGMA user_version").fetchone()[0] == len(schema.MIGRATIONS)
+        except sqlite3.OperationalError:
+            if self._path.exists():
+                raise
+            return None
+        if ready:
+            return connection
+        connection.close()
+        return None
+
+
+def _summary(sessions: Summary, gained: dict[str, list[Total]]) -> Summary:
+    def count(instrument: str, key: str = "", value: str = "") -> int:
+        return sum(one.count for one in gained.get(instrument, ()) if not key or (key, value) in one.attributes)
+
+    tools: dict[str, int] = {}
+    for one in gained.get("hookspan.tool.calls", ()):
+        tool = dict(one.attributes).get(sc.GEN_AI_TOOL_NAME, "other")
+        tools[tool] = tools.get(tool, 0) + one.count
+    top = sorted(tools.items(), key=lambda item: (-item[1], item[0]))[:TOP_TOOLS]
+    prompts = count("hookspan.hook.events", sc.HOOK_EVENT, "UserPromptSubmit")
+    answers = count("gen_ai.client.operation.duration", sc.GEN_AI_OPERATION_NAME, "chat")
+    return msgspec.structs.replace(
+        sessions,
+        events_last_hour=count("hookspan.hook.events"),
+        messages_last_hour=prompts + answers,
+        top_tools=tuple(ToolCount(*item) for item in top),
+    )

@@ -1,0 +1,125 @@
+"""What leaves the store, and when: by age, by size, by the user's word."""
+
+# ruff: noqa: S608 - statements are put together from names of our own; values are always bound
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+import msgspec
+
+from .schema import INTEGER_MAX, MINUTE, NANOSECONDS
+
+CHUNK: Final = 2_000
+"""Rows deleted at a time: a few milliseconds, in which ingest waits."""
+DAY: Final = 86_400 * NANOSECONDS
+FINE: Final = 2 * DAY
+"""Age up to which rollups are by minute; after that by hour."""
+HOUR_MINUTES: Final = 60
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """How long rows are kept.
+
+    Attributes:
+        days: Age of events, spans and ended sessions that goes.
+        bytes: Size of the store above which the oldest goes earlier.
+        exported: Spans after this key (SpanKey.pack) still wait for export and stay; None where nothing is exported.
+    """
+
+    days: int
+    bytes: int
+    exported: int | None = None
+
+
+class Pruned(msgspec.Struct, frozen=True, kw_only=True):
+    """What was deleted, and whether that was all."""
+
+    events: int = 0
+    spans: int = 0
+    sessions: int = 0
+    done: bool = True
+
+
+def size(db: sqlite3.Connection) -> int:
+    """Bytes of the pages in use."""
+    pages, free, page = (
+        db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
+    )
+    return int((pages - free) * page)
+
+
+def prune(db: sqlite3.Connection, policy: Policy, now: int) -> Pruned:
+    """Delete at most CHUNK rows of each table, the oldest first.
+
+    Rows are in order of their record numbers, nearly that of time, so only the head of each table is looked at.
+    """
+    cutoff = now - policy.days * DAY
+    if size(db) > policy.bytes:
+        cutoff = max(cutoff, _head_time(db))
+    events = _cut(db, "event record at", cutoff)
+    spans = _cut(db, 'span key "end"', cutoff, INTEGER_MAX if policy.exported is None else policy.exported)
+    sessions = _old_sessions(db, cutoff)
+    rolled = _coarsen(db, now - FINE)
+    forgotten = db.execute(
+        "DELETE FROM rollup WHERE minute IN (SELECT DISTINCT minute FROM rollup WHERE minute < ? LIMIT 60)",
+        ((now - policy.days * DAY) // MINUTE,),
+    ).rowcount
+    done = max(events, spans, sessions) < CHUNK and not rolled and not forgotten
+    return Pruned(events=events, spans=spans, sessions=sessions, done=done)
+
+
+def forget(db: sqlite3.Connection, session: str) -> Pruned:
+    """Delete one session and everything of it."""
+    row = db.execute("SELECT session FROM state WHERE id = ?", (session,)).fetchone()
+    if row is None:
+        return Pruned()
+    events = db.execute("DELETE FROM event WHERE session = ?", row).rowcount
+    spans = db.execute("DELETE FROM span WHERE session = ?", row).rowcount
+    db.execute("DELETE FROM session WHERE session = ?", row)
+    db.execute("DELETE FROM state WHERE session = ?", row)
+    return Pruned(events=events, spans=spans, sessions=1)
+
+
+def _head_time(db: sqlite3.Connection) -> int:
+    """The time up to which the first chunk of events goes, when there is too much."""
+    row = db.execute("SELECT max(at) FROM (SELECT at FROM event ORDER BY record LIMIT ?)", (CHUNK,)).fetchone()
+    return (row[0] or 0) + 1
+
+
+def _cut(db: sqlite3.Connection, rows: str, cutoff: int, last: int = INTEGER_MAX) -> int:
+    """Delete rows of a table's head, older than `cutoff` and not after `last`. `rows` names table, key and time."""
+    table, key, at = rows.split()
+    head = f"SELECT {key}, {at} AS at FROM {table} ORDER BY {key} LIMIT {CHUNK}"
+    return db.execute(
+        f"DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM ({head}) WHERE at < ? AND {key} <= ?)", (cutoff, last)
+    ).rowcount
+
+
+def _old_sessions(db: sqlite3.Connection, cutoff: int) -> int:
+    old = db.execute(
+        "SELECT session FROM session WHERE last < ? AND ended > 0 ORDER BY last LIMIT ?", (cutoff, CHUNK)
+    ).fetchall()
+    db.executemany("DELETE FROM session WHERE session = ?", old)
+    db.executemany("UPDATE state SET state = NULL WHERE session = ?", old)
+    return len(old)
+
+
+def _coarsen(db: sqlite3.Connection, before: int) -> int:
+    """Merge minutes into the first minute of their hour, one hour at a time; how many rows were merged."""
+    last = before // MINUTE // HOUR_MINUTES * HOUR_MINUTES
+    row = db.execute("SELECT min(minute) FROM rollup WHERE minute < ? AND minute % 60 > 0", (last,)).fetchone()
+    if row[0] is None:
+        return 0
+    hour = row[0] // HOUR_MINUTES * HOUR_MINUTES
+    rows = db.execute(
+        "SELECT minute, metric, count, value FROM rollup WHERE minute > ? AND minute < ?", (hour, hour + HOUR_MINUTES)
+    ).fetchall()
+    db.executemany(
+        "INSERT INTO rollup (minute, metric, count, value) VALUES (?, ?, ?, ?) "
+        "ON CONFLICT DO UPDATE SET count = count + excluded.count, value = value + excluded.value",
+        [(hour, metric, count, value) for _, metric, count, value in rows],
+    )
+    db.execute("DELETE FROM rollup WHERE minute > ? AND minute < ?", (hour, hour + HOUR_MINUTES))
+    return len(rows)

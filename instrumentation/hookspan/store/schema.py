@@ -1,0 +1,283 @@
+"""Tables of the store, and how rows become values in them and back."""
+
+# ruff: noqa: S608 - statements are put together from names of our own; values are always bound
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from hookspan.model.instruments import BY_NAME
+from hookspan.model.rows import AttributeValue, EventRow, SessionRow, Span, SpanLink
+from hookspan.model.semconv import SessionPhase
+from hookspan.model.sums import Exemplar, Series
+
+APPLICATION: Final = 0x6873706E  # "hspn"
+NANOSECONDS: Final = 1_000_000_000
+INTEGER_MAX: Final = (1 << 63) - 1
+MINUTE: Final = 60 * NANOSECONDS
+
+# span.key is record * 65536 + ordinal: the one order of spans, a rowid, so that new rows are appended, and what the
+# export cursor is. Ids and texts that repeat in every row are kept short: session ids are numbers of table `state`,
+# trace and span ids are blobs (`hex(trace_id)` shows them). No index on random ids is unique: a unique one has to be
+# looked up before each insert. Attributes are JSON, so that SQLite's and DuckDB's JSON functions can read them.
+_FIRST: Final = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;
+
+CREATE TABLE state (
+    session INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, open INTEGER NOT NULL DEFAULT 0, state BLOB
+);
+CREATE INDEX state_open ON state (session) WHERE open;
+
+CREATE TABLE session (
+    session INTEGER PRIMARY KEY, id TEXT NOT NULL, project TEXT NOT NULL, repository TEXT NOT NULL,
+    branch TEXT NOT NULL, title TEXT NOT NULL, source TEXT NOT NULL, entrypoint TEXT NOT NULL,
+    client_version TEXT NOT NULL, host TEXT NOT NULL, pid INTEGER NOT NULL, phase TEXT NOT NULL,
+    phase_since INTEGER NOT NULL, started INTEGER NOT NULL, last INTEGER NOT NULL, ended INTEGER NOT NULL,
+    end_reason TEXT NOT NULL, turns INTEGER NOT NULL, prompts INTEGER NOT NULL, messages INTEGER NOT NULL,
+    tools INTEGER NOT NULL, tools_failed INTEGER NOT NULL, subagents INTEGER NOT NULL, current_tool TEXT NOT NULL,
+    waiting_tool TEXT NOT NULL, waiting_since INTEGER NOT NULL, input_tokens INTEGER NOT NULL,
+    output_tokens INTEGER NOT NULL, cache_read_tokens INTEGER NOT NULL, cache_write_tokens INTEGER NOT NULL,
+    cost_nano INTEGER NOT NULL, unpriced INTEGER NOT NULL, context_tokens INTEGER NOT NULL, model TEXT NOT NULL,
+    permission_mode TEXT NOT NULL, local INTEGER NOT NULL
+);
+CREATE INDEX session_last ON session (last, started);
+CREATE INDEX session_open ON session (ended) WHERE ended = 0;
+
+CREATE TABLE event (
+    record INTEGER PRIMARY KEY, at INTEGER NOT NULL, session INTEGER NOT NULL, event TEXT NOT NULL, tool TEXT NOT NULL,
+    took INTEGER NOT NULL, size INTEGER NOT NULL, prompt TEXT NOT NULL, agent_id TEXT NOT NULL,
+    tool_use_id TEXT NOT NULL, project TEXT NOT NULL, label TEXT NOT NULL
+);
+CREATE INDEX event_session ON event (session);
+
+CREATE TABLE span (
+    key INTEGER PRIMARY KEY, trace_id BLOB NOT NULL, span_id BLOB NOT NULL, parent_id BLOB, name TEXT NOT NULL,
+    start INTEGER NOT NULL, "end" INTEGER NOT NULL, kind INTEGER NOT NULL, status INTEGER NOT NULL,
+    hook INTEGER NOT NULL, local INTEGER NOT NULL, session INTEGER NOT NULL, attributes TEXT NOT NULL, links TEXT,
+    label TEXT
+);
+CREATE INDEX span_trace ON span (trace_id);
+CREATE INDEX span_session ON span (session);
+
+CREATE TABLE metric (
+    key INTEGER PRIMARY KEY, instrument TEXT NOT NULL, attributes TEXT NOT NULL, start INTEGER NOT NULL,
+    value NUMERIC NOT NULL, count INTEGER NOT NULL, low REAL NOT NULL, high REAL NOT NULL, buckets TEXT NOT NULL,
+    exemplar TEXT
+);
+
+CREATE TABLE rollup (
+    minute INTEGER NOT NULL, metric INTEGER NOT NULL, count INTEGER NOT NULL, value NUMERIC NOT NULL,
+    PRIMARY KEY (minute, metric)
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS: Final = (_FIRST,)
+"""MIGRATIONS[n] leads from `user_version` n to n + 1. Only ever appended to."""
+
+
+class SpanKey(NamedTuple):
+    """The place of a span in the one order of all spans: the record that closed it and its number among those."""
+
+    record: int
+    ordinal: int
+
+    def pack(self) -> int:
+        """As the store and the export cursor hold it. Raises ValueError if the ordinal needs more than 16 bits."""
+        if self.ordinal >> 16:
+            raise ValueError(f"record {self.record} closed more than 65536 spans")
+        return self.record << 16 | self.ordinal
+
+    @classmethod
+    def unpack(cls, key: int) -> SpanKey:
+        """From what `pack` gave."""
+        return cls(key >> 16, key & 0xFFFF)
+
+
+# --- Spans
+
+SPAN_COLUMNS: Final = 'key, trace_id, span_id, parent_id, name, start, "end", kind, status, hook, local, session, attributes, links, label'
+INSERT_SPAN: Final = f"INSERT OR REPLACE INTO span ({SPAN_COLUMNS}) VALUES ({', '.join('?' * 15)})"
+SELECT_SPAN: Final = (
+    f"SELECT {SPAN_COLUMNS.replace(' session,', ' state.id,')} FROM span LEFT JOIN state USING (session)"
+)
+
+_encode = msgspec.json.Encoder().encode
+_attributes = msgspec.json.Decoder(dict[str, AttributeValue | None]).decode
+_links = msgspec.json.Decoder(tuple[SpanLink, ...]).decode
+
+
+def span_values(span: Span, session: int) -> tuple[Any, ...]:
+    """What INSERT_SPAN takes."""
+    return (
+        span.record << 16 | span.ordinal if span.ordinal < 1 << 16 else SpanKey(span.record, span.ordinal).pack(),
+        bytes.fromhex(span.trace_id),
+        bytes.fromhex(span.span_id),
+        bytes.fromhex(span.parent_id) if span.parent_id else None,
+        span.name,
+        span.start,
+        span.end,
+        span.kind,
+        span.status,
+        span.hook,
+        span.local,
+        session,
+        _encode(span.attributes).decode(),
+        _encode(span.links).decode() if span.links else None,
+        span.label or None,
+    )
+
+
+def read_span(row: Sequence[Any]) -> Span:
+    """From what SELECT_SPAN gave."""
+    (
+        key,
+        trace_id,
+        span_id,
+        parent_id,
+        name,
+        start,
+        end,
+        kind,
+        status,
+        hook,
+        local,
+        session,
+        attributes,
+        links,
+        label,
+    ) = row
+    return Span(
+        record=key >> 16,
+        ordinal=key & 0xFFFF,
+        trace_id=trace_id.hex(),
+        span_id=span_id.hex(),
+        parent_id=parent_id.hex() if parent_id else "",
+        name=name,
+        start=start,
+        end=end,
+        # JSON has no NaN: it was written as null.
+        attributes={name: value for name, value in _attributes(attributes).items() if value is not None},
+        kind=kind,
+        status=status,
+        links=_links(links) if links else (),
+        hook=bool(hook),
+        session=session or "",
+        local=bool(local),
+        label=label or "",
+    )
+
+
+# --- Events
+
+EVENT_COLUMNS: Final = "record, at, session, event, tool, took, size, prompt, agent_id, tool_use_id, project, label"
+INSERT_EVENT: Final = f"INSERT OR REPLACE INTO event ({EVENT_COLUMNS}) VALUES ({', '.join('?' * 12)})"
+SELECT_EVENT: Final = (
+    f"SELECT {EVENT_COLUMNS.replace(' session,', ' state.id,')} FROM event LEFT JOIN state USING (session)"
+)
+
+
+def event_values(event: EventRow, session: int) -> tuple[Any, ...]:
+    """What INSERT_EVENT takes."""
+    return (
+        event.record,
+        event.at,
+        session,
+        event.event,
+        event.tool,
+        event.took,
+        event.size,
+        event.prompt,
+        event.agent_id,
+        event.tool_use_id,
+        event.project,
+        event.label,
+    )
+
+
+def read_event(row: Sequence[Any]) -> EventRow:
+    """From what SELECT_EVENT gave."""
+    return EventRow(*row)
+
+
+# --- Sessions
+
+SESSION_FIELDS: Final = SessionRow.__struct_fields__
+INSERT_SESSION: Final = (
+    f"INSERT OR REPLACE INTO session (session, {', '.join(SESSION_FIELDS)}) "
+    f"VALUES ({', '.join('?' * (len(SESSION_FIELDS) + 1))})"
+)
+SELECT_SESSION: Final = f"SELECT {', '.join(SESSION_FIELDS)} FROM session"
+_PHASE: Final = SESSION_FIELDS.index("phase")
+_LOCAL: Final = SESSION_FIELDS.index("local")
+
+
+def session_values(row: SessionRow, session: int) -> tuple[Any, ...]:
+    """What INSERT_SESSION takes."""
+    return (session, *msgspec.structs.astuple(row))
+
+
+def read_session(row: Sequence[Any]) -> SessionRow:
+    """From what SELECT_SESSION gave."""
+    values = list(row)
+    values[_PHASE] = SessionPhase(values[_PHASE])
+    values[_LOCAL] = bool(values[_LOCAL])
+    return SessionRow(**dict(zip(SESSION_FIELDS, values, strict=True)))
+
+
+# --- Metric series
+
+INSERT_METRIC: Final = (
+    "INSERT OR REPLACE INTO metric (key, instrument, attributes, start, value, count, low, high, buckets, exemplar) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+SELECT_METRIC: Final = (
+    "SELECT key, instrument, attributes, start, value, count, low, high, buckets, exemplar FROM metric"
+)
+_exemplar = msgspec.json.Decoder(Exemplar).decode
+_buckets = msgspec.json.Decoder(list[int]).decode
+_labels = msgspec.json.Decoder(dict[str, str]).decode
+
+
+def metric_values(series: Series) -> tuple[Any, ...]:
+    """What INSERT_METRIC takes."""
+    return (
+        series.key,
+        series.instrument,
+        _encode(dict(series.attributes)).decode(),
+        series.start,
+        series.value,
+        series.count,
+        series.low,
+        series.high,
+        _encode(series.buckets).decode(),
+        _encode(series.exemplar).decode() if series.exemplar else None,
+    )
+
+
+def read_metric(row: Sequence[Any]) -> Series | None:
+    """From what SELECT_METRIC gave; None if this program has no such instrument, or has it with other buckets."""
+    key, instrument, attributes, start, value, count, low, high, buckets, exemplar = row
+    definition = BY_NAME.get(instrument)
+    counts = _buckets(buckets)
+    if definition is None or len(counts) != (len(definition.bounds) + 1 if definition.bounds else 0):
+        return None
+    return Series(
+        key=key,
+        instrument=instrument,
+        attributes=read_labels(attributes),
+        start=start,
+        value=value,
+        count=count,
+        low=low,
+        high=high,
+        buckets=counts,
+        exemplar=_exemplar(exemplar) if exemplar else None,
+    )
+
+
+def read_labels(text: str) -> tuple[tuple[str, str], ...]:
+    """Attributes of a series, sorted by key as they were written."""
+    return tuple(_labels(text).items())

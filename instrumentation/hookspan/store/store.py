@@ -1,0 +1,243 @@
+"""The one writer: a batch of records becomes rows, states, sums and a position in one transaction."""
+
+from __future__ import annotations
+
+import copy
+import secrets
+import sqlite3
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+
+from hookspan.journal.position import Position
+from hookspan.model.rows import Increment, Rows, SessionRow
+from hookspan.model.sums import Series, Sums
+from hookspan.paths import Paths
+
+from . import retention, schema
+from .clean import cleaned
+from .database import damage_noticed, open_writer
+from .retention import Policy, Pruned
+
+
+class Commit(msgspec.Struct, kw_only=True):
+    """What a batch of records gave.
+
+    Attributes:
+        position: Where reading the journal goes on after this batch.
+        rows: One for each record, in their order.
+        sessions: State and list row of each session that was touched; no row for what isn't a real session.
+        world: The fold's state of the machine, None if it didn't change.
+    """
+
+    position: Position
+    rows: Sequence[Rows] = ()
+    sessions: Mapping[str, tuple[bytes, SessionRow | None]] = msgspec.field(default_factory=dict)
+    world: bytes | None = None
+
+
+class Store:
+    """`store.db`. For one thread at a time; readers have connections of their own (`Reader`).
+
+    Raises StoreDamaged where SQLite finds the file broken, sqlite3.OperationalError where the disk is full: the
+    transaction is then undone, in memory too, and can be tried again.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._db = connection
+        with damage_noticed(path):
+            self._sums = self._load_sums()
+            self._totals = {"events": int(self._meta("events") or 0), "spans": int(self._meta("spans") or 0)}
+            epoch = self._meta("epoch")
+        self.epoch = epoch if isinstance(epoch, str) else self._new_epoch()
+        self._sessions: dict[str, int] = {}
+
+    @classmethod
+    def open(cls, paths: Paths) -> Self:
+        """Open or create it. Raises StoreTooNew, StoreDamaged."""
+        connection = open_writer(paths.store, application=schema.APPLICATION, migrations=schema.MIGRATIONS)
+        try:
+            return cls(paths.store, connection)
+        except BaseException:
+            connection.close()
+            raise
+
+    def close(self) -> None:
+        """Close it; the write-ahead log is merged into the file."""
+        self._db.close()
+
+    def position(self) -> Position | None:
+        """Where to go on reading the journal, None at the beginning."""
+        value = self._meta("position")
+        return None if value is None else msgspec.json.decode(value, type=Position)
+
+    def load_world(self) -> bytes | None:
+        """The fold's state of the machine."""
+        value = self._meta("world")
+        return value if isinstance(value, bytes) else None
+
+    def load_session(self, session: str) -> bytes | None:
+        """The fold's state of a session, None if it was never seen."""
+        row = self._db.execute("SELECT state FROM state WHERE id = ?", (session,)).fetchone()
+        return row[0] if row else None
+
+    def open_sessions(self) -> list[bytes]:
+        """The fold's states of all sessions that have not ended."""
+        return [blob for (blob,) in self._db.execute("SELECT state FROM state WHERE open ORDER BY session")]
+
+    def series(self) -> Sums:
+        """The running sums, in memory; `commit` alone changes them."""
+        return self._sums
+
+    def commit(self, commit: Commit) -> None:
+        """Write a batch: all of it or, with an exception, nothing."""
+        try:
+            self._commit(commit)
+        except (UnicodeEncodeError, OverflowError):
+            # Half of a surrogate pair or an integer beyond 64 bits: neither SQLite nor protobuf can hold it. Looking
+            # for those in every value would cost each commit, so it is done for the batch that has one.
+            self._commit(cleaned(commit))
+
+    def prune(self, policy: Policy, now: int) -> Pruned:
+        """Delete a little of what is past retention; see `retention.prune`. Call again until it says `done`."""
+        with self._transaction():
+            pruned = retention.prune(self._db, policy, now)
+            self._count(events=-pruned.events, spans=-pruned.spans)
+        self._db.execute("PRAGMA incremental_vacuum(1000)").fetchall()
+        return pruned
+
+    def forget(self, sessions: Iterable[str]) -> int:
+        """Delete sessions with all their events, spans and states; how many there were. Sums stay."""
+        found = 0
+        for session in sessions:
+            with self._transaction():
+                pruned = retention.forget(self._db, session)
+                self._count(events=-pruned.events, spans=-pruned.spans)
+            self._sessions.pop(session, None)
+            found += pruned.sessions
+        return found
+
+    def size(self) -> int:
+        """Bytes in use, without the free pages that later rows will fill."""
+        return retention.size(self._db)
+
+    def _commit(self, commit: Commit) -> None:
+        now = time.time_ns()
+        before: dict[int, Series] = {}
+        next_key = self._sums.next_key
+        fresh: list[str] = []
+        try:
+            with self._transaction():
+                self._write_rows(commit.rows, fresh)
+                self._write_sessions(commit.sessions, fresh)
+                self._write_sums(commit.rows, now, before)
+                if commit.world is not None:
+                    self._set_meta("world", commit.world)
+                self._set_meta("position", msgspec.json.encode(commit.position))
+        except BaseException:
+            self._sums.restore(before.values(), next_key)
+            for session in fresh:
+                self._sessions.pop(session, None)
+            raise
+
+    def _write_rows(self, rows: Sequence[Rows], fresh: list[str]) -> None:
+        number = self._session_number
+        events = [schema.event_values(one, number(one.session, fresh)) for each in rows for one in each.events]
+        spans = [schema.span_values(one, number(one.session, fresh)) for each in rows for one in each.spans]
+        self._db.executemany(schema.INSERT_EVENT, events)
+        self._db.executemany(schema.INSERT_SPAN, spans)
+        self._count(events=len(events), spans=len(spans))
+
+    def _write_sessions(self, sessions: Mapping[str, tuple[bytes, SessionRow | None]], fresh: list[str]) -> None:
+        states, listed = [], []
+        for session, (blob, row) in sessions.items():
+            number = self._session_number(session, fresh)
+            states.append((blob, row is not None and not row.ended, number))
+            if row is not None:
+                listed.append(schema.session_values(row, number))
+        self._db.executemany("UPDATE state SET state = ?, open = ? WHERE session = ?", states)
+        self._db.executemany(schema.INSERT_SESSION, listed)
+
+    def _write_sums(self, rows: Sequence[Rows], now: int, before: dict[int, Series]) -> None:
+        """Add up the batch. `before` collects each touched series as it was."""
+        touched: dict[int, Series] = {}
+        minutes: dict[tuple[int, int], list[int | float]] = defaultdict(lambda: [0, 0])
+        for each in rows:
+            for increment in each.increments:
+                series = self._find(increment, now, before)
+                series.add(increment)
+                touched[series.key] = series
+                rollup = minutes[increment.at // schema.MINUTE, series.key]
+                rollup[0] += 1
+                rollup[1] += increment.value
+        self._db.executemany(schema.INSERT_METRIC, map(schema.metric_values, touched.values()))
+        self._db.executemany(
+            "INSERT INTO rollup (minute, metric, count, value) VALUES (?, ?, ?, ?) "
+            "ON CONFLICT DO UPDATE SET count = count + excluded.count, value = value + excluded.value",
+            [(minute, key, count, value) for (minute, key), (count, value) in minutes.items()],
+        )
+
+    def _find(self, increment: Increment, now: int, before: dict[int, Series]) -> Series:
+        series = self._sums.find(increment, now)
+        if series.key not in before:
+            kept = copy.copy(series)
+            kept.buckets = series.buckets.copy()
+            before[series.key] = kept
+        return series
+
+    def _session_number(self, session: str, fresh: list[str]) -> int:
+        number = self._sessions.get(session)
+        if number is None:
+            row = self._db.execute("SELECT session FROM state WHERE id = ?", (session,)).fetchone()
+            if row is None:
+                row = self._db.execute("INSERT INTO state (id) VALUES (?) RETURNING session", (session,)).fetchone()
+            number = self._sessions[session] = int(row[0])
+            fresh.append(session)
+        return number
+
+    def _load_sums(self) -> Sums:
+        rows = self._db.execute(f"{schema.SELECT_METRIC} ORDER BY key")
+        loaded = [series for row in rows if (series := schema.read_metric(row)) is not None]
+        last = self._db.execute("SELECT max(key) FROM metric").fetchone()[0]
+        return Sums(loaded, (last or 0) + 1)
+
+    def _new_epoch(self) -> str:
+        """A name of this store's sums: a store that was rebuilt counts anew, and the exporter has to know."""
+        epoch = secrets.token_hex(8)
+        with self._transaction():
+            self._set_meta("epoch", epoch)
+        return epoch
+
+    def _count(self, *, events: int, spans: int) -> None:
+        """Keep the totals: counting a million rows takes longer than the page may."""
+        totals = {"events": self._totals["events"] + events, "spans": self._totals["spans"] + spans}
+        for name, value in totals.items():
+            self._set_meta(name, value)
+        self._pending = totals
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with damage_noticed(self.path):
+            self._db.execute("BEGIN IMMEDIATE")
+            self._pending = self._totals
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+            self._totals = self._pending
+
+    def _meta(self, name: str) -> Any:
+        row = self._db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+        return None if row is None else row[0]
+
+    def _set_meta(self, name: str, value: str | bytes | int) -> None:
+        self._db.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", (name, value))
