@@ -1,0 +1,50 @@
+"""`python -I -m hookspan.agent`: how relays, `hookspan up` and services start the agent."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from hookspan.agent import launch, log
+from hookspan.agent.lock import FileLock
+from hookspan.errors import EXIT_USER, UserError
+from hookspan.paths import Paths
+
+
+def main() -> int:
+    """Run the agent; 0 when it was told to end or when another one is at work."""
+    parser = argparse.ArgumentParser(prog="python -I -m hookspan.agent")
+    parser.add_argument("--state", type=Path, required=True)
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--start-lock-fd", type=int, help="descriptor of the start lock that our starter holds")
+    parser.add_argument("--stay", action="store_true", help="never leave for want of work; obey HOOKSPAN_*")
+    options = parser.parse_args()
+    paths = Paths(state=options.state, config=options.config, data=options.data)
+    os.umask(0o077)
+    os.chdir("/")
+    start_lock = FileLock(paths.start_lock)
+    if options.start_lock_fd is not None:
+        start_lock = FileLock.inherited(paths.start_lock, options.start_lock_fd)
+    try:
+        paths.create()
+    except UserError as error:
+        sys.stderr.write(f"{error}\n")
+        return EXIT_USER
+    log.open_log(paths.log)
+    if paths.down.exists() and not options.stay:
+        return 0  # `down` was said while a hook was starting us
+    lock = FileLock(paths.agent_lock)
+    if not launch.take_over(paths, lock):
+        start_lock.write("")  # an agent is there, which is all that a starter wants
+        return 0
+
+    from hookspan.agent.resident import Resident  # noqa: PLC0415 - an agent that isn't needed doesn't pay for it
+
+    return Resident(paths, lock, start_lock, stay=options.stay).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

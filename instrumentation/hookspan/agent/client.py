@@ -1,0 +1,133 @@
+"""How the command line talks to the agent. Imports little: `hookspan status` waits for it."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from hookspan import __version__
+from hookspan.agent import PROTOCOL, sockets
+from hookspan.agent.lock import is_held
+from hookspan.errors import UserError
+from hookspan.paths import Paths
+
+ANSWER_TIMEOUT: Final = 5.0  # seconds; an agent answers from memory
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """An agent of this version runs."""
+
+    version: str
+    pid: int
+    about: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class NeedsRestart:
+    """An agent runs that doesn't fit, or one that holds the lock and doesn't answer."""
+
+    reason: str
+    about: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """No agent runs."""
+
+
+Probe = Ready | NeedsRestart | Unreachable
+
+
+class NoAnswerError(UserError):
+    """The agent can't be reached or didn't answer in time."""
+
+
+class Client:
+    """Requests to the agent of `paths`."""
+
+    def __init__(self, paths: Paths) -> None:
+        self._paths = paths
+
+    def request(self, op: str, *, timeout: float = ANSWER_TIMEOUT, **arguments: Any) -> dict[str, Any]:
+        """The answer to one operation. NoAnswerError without one, UserError when the agent says that it failed."""
+        try:
+            with sockets.connect(self._paths.control_socket) as stream:
+                stream.settimeout(timeout)
+                stream.sendall(json.dumps({"op": op, **arguments}).encode() + b"\n")
+                line = _read(stream, time.monotonic() + timeout)
+        except (FileNotFoundError, ConnectionRefusedError) as error:
+            raise NoAnswerError("no agent is running", hint="`hookspan up` starts one") from error
+        except OSError as error:
+            raise NoAnswerError(
+                f"the agent does not answer ({error.strerror or 'timed out'})",
+                hint="`hookspan restart` starts a new one",
+            ) from error
+        try:
+            answer = json.loads(line)
+        except ValueError as error:
+            raise NoAnswerError("the agent went away in mid-answer", hint="try again") from error
+        if not isinstance(answer, dict):
+            raise NoAnswerError("the agent's answer makes no sense", hint="`hookspan restart` starts a new one")
+        if not answer.get("ok"):
+            raise UserError(
+                f"the agent could not do `{op}`: {answer.get('error', 'no reason given')}",
+                hint=f"details are in `{self._paths.log}`",
+            )
+        return answer
+
+    def probe(self) -> Probe:
+        """Whether there is an agent, and whether it fits this program."""
+        try:
+            about = self.request("ping")
+        except UserError as error:
+            if is_held(self._paths.agent_lock):
+                return NeedsRestart(f"it holds its lock, but: {error.message}", lock_content(self._paths))
+            return Unreachable()
+        version, protocol = str(about.get("version", "")), about.get("protocol")
+        if protocol != PROTOCOL:
+            return NeedsRestart(f"it speaks protocol {protocol}, this is {PROTOCOL}", about)
+        if version != __version__:
+            return NeedsRestart(f"it is version {version}, this is {__version__}", about)
+        if about.get("state") == "stopping":
+            return NeedsRestart("it is stopping", about)
+        return Ready(version, int(about["pid"]), about)
+
+
+def lock_content(paths: Paths) -> dict[str, Any]:
+    """Pid and version as the agent wrote them into its lock; empty where it wrote none."""
+    try:
+        pid, version = paths.agent_lock.read_text().split()
+        return {"pid": int(pid), "version": version}
+    except (OSError, ValueError):
+        return {}
+
+
+def is_newer(version: str, than: str) -> bool:
+    """Whether `version` is later; numbers count as numbers, and a release is later than its own pre-releases."""
+    return _order(version) > _order(than)
+
+
+def _order(version: str) -> tuple[tuple[int, ...], int, str]:
+    match = re.match(r"\d+(?:\.\d+)*", version)
+    if match is None:
+        return (), 0, version
+    rest = version[match.end() :]
+    final = not rest or rest.startswith((".post", "+"))
+    return tuple(map(int, match[0].split("."))), final, rest
+
+
+def _read(stream: Any, deadline: float) -> bytes:
+    line = b""
+    while not line.endswith(b"\n"):
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        part = stream.recv(65536)
+        if not part:
+            break
+        line += part
+    return line

@@ -1,0 +1,388 @@
+"""Is everything well? Checks at an interval, each with its value, its threshold, since when, and what to do.
+
+One check that breaks makes itself unknown, not the monitor.
+"""
+
+from __future__ import annotations
+
+import collections
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+from hookspan import relay
+from hookspan.agent import log
+from hookspan.claude_settings import SettingsText
+from hookspan.errors import UserError
+from hookspan.paths import Paths
+
+HISTORY: Final = 100  # results kept
+MANAGED: Final = (Path("/etc/claude-code/managed-settings.json"),)  # Linux; the administrator's settings of Claude Code
+
+HOOK_WARNING: Final = 0.005  # seconds: the promise for a hook; for the average and for p99
+HOOK_CRITICAL: Final = 0.010  # seconds, average
+LAG_WARNING: Final = 5.0  # seconds that the journal's reader is behind
+LAG_CRITICAL: Final = 60.0
+STORE_WARNING: Final = 0.100  # seconds a query takes
+STORE_CRITICAL: Final = 0.500
+EXPORT_WARNING: Final = 60.0  # seconds the oldest span has waited
+EXPORT_CRITICAL: Final = 3600.0
+MEMORY_WARNING: Final = 80.0  # percent of the machine's
+DISK_WARNING: Final = 90.0  # percent of the state folder's file system
+CRITICAL: Final = 95.0  # percent, of either
+OWN_MEMORY_WARNING: Final = 150 << 20  # bytes; a million events' backlog stays below this
+
+
+class Status(StrEnum):
+    """From best to worst."""
+
+    HEALTHY = "healthy"
+    UNKNOWN = "unknown"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+RANK: Final = {status: rank for rank, status in enumerate(Status)}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found. `value` and `threshold` are in `unit`; `todo` says what to do, empty when all is well."""
+
+    status: Status
+    message: str
+    value: float | None = None
+    threshold: float | None = None
+    unit: str = ""
+    todo: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A finding, since when the check has had this status (unix seconds), and how long the check took (seconds)."""
+
+    finding: Finding
+    since: float
+    took: float
+
+    def report(self) -> dict[str, Any]:
+        """As the API and `status` show it."""
+        return {**asdict(self.finding), "since": self.since, "took": round(self.took, 6)}
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """All checks once: when, how long it took, what each found. The overall status is the worst."""
+
+    at: float
+    took: float
+    checks: Mapping[str, Checked]
+
+    @property
+    def status(self) -> Status:
+        """The worst of them."""
+        return max(
+            (checked.finding.status for checked in self.checks.values()), key=RANK.__getitem__, default=Status.UNKNOWN
+        )
+
+    def report(self) -> dict[str, Any]:
+        """As the API and `status` show it."""
+        return {
+            "status": self.status,
+            "at": self.at,
+            "took": round(self.took, 6),
+            "checks": {name: checked.report() for name, checked in self.checks.items()},
+        }
+
+
+Check = Callable[[], Finding]
+Change = Callable[[str, Checked], None]
+
+
+class Monitor:
+    """Runs the checks. `on_change` hears of every check whose status is another than before."""
+
+    def __init__(self, checks: Mapping[str, Check], on_change: Change = lambda _name, _checked: None) -> None:
+        self._checks = dict(checks)
+        self._on_change = on_change
+        self.history: collections.deque[Round] = collections.deque(maxlen=HISTORY)
+
+    @property
+    def latest(self) -> Round | None:
+        """The newest round."""
+        return self.history[-1] if self.history else None
+
+    def run(self) -> Round:
+        """Every check once."""
+        began, at = time.monotonic(), time.time()
+        before = self.latest.checks if self.latest is not None else {}
+        checks = {name: self._one(check, before.get(name), at) for name, check in self._checks.items()}
+        found = Round(at, time.monotonic() - began, checks)
+        self.history.append(found)
+        for name, checked in checks.items():
+            if name not in before or before[name].finding.status != checked.finding.status:
+                self._on_change(name, checked)
+        return found
+
+    @staticmethod
+    def _one(check: Check, before: Checked | None, at: float) -> Checked:
+        began = time.monotonic()
+        try:
+            finding = check()
+        except Exception as error:  # noqa: BLE001 - a broken check is unknown and shown; the others go on
+            finding = Finding(Status.UNKNOWN, f"the check failed: {log.describe(error)}", todo="see `agent.log`")
+        same = before is not None and before.finding.status == finding.status
+        return Checked(finding, before.since if same and before is not None else at, time.monotonic() - began)
+
+
+def graded(value: float, warning: float, critical: float) -> Status:
+    """The status of a value of which less is better."""
+    return Status.CRITICAL if value > critical else Status.WARNING if value > warning else Status.HEALTHY
+
+
+def worst(*statuses: Status) -> Status:
+    """The worst of them."""
+    return max(statuses, key=RANK.__getitem__)
+
+
+# --- The checks
+
+
+def hook_path(took: Sequence[int]) -> Finding:
+    """What hooks cost, from the newest relay times (nanoseconds)."""
+    if not took:
+        return Finding(Status.HEALTHY, "no events yet", threshold=HOOK_WARNING, unit="s")
+    ordered = sorted(took)
+    average = sum(ordered) / len(ordered) / 1e9
+    p99, most = ordered[int(len(ordered) * 0.99)] / 1e9, ordered[-1] / 1e9
+    status = graded(average, HOOK_WARNING, HOOK_CRITICAL)
+    if p99 > HOOK_WARNING:
+        status = worst(status, Status.WARNING)
+    return Finding(
+        status,
+        f"p99 {p99 * 1000:.2f} ms, average {average * 1000:.2f} ms, max {most * 1000:.2f} ms of {len(ordered)} hooks",
+        p99,
+        HOOK_WARNING,
+        "s",
+        "" if status is Status.HEALTHY else "the disk or the machine is slow: `hookspan bench` measures both",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class IngestView:
+    """What the check needs to know of the ingest loop."""
+
+    alive: bool
+    behind: float  # seconds since it was last caught up
+    hold: str | None
+    damaged: str | None
+    failures: int  # in the last round
+    quarantined: int
+
+
+def ingest(view: IngestView) -> Finding:
+    """Whether what hooks record gets into the store."""
+    status = graded(view.behind, LAG_WARNING, LAG_CRITICAL)
+    message, todo = f"{view.behind:.1f} s behind", ""
+    if status is not Status.HEALTHY:
+        todo = "a backlog is being read; if it does not shrink, see `agent.log`"
+    if view.failures:
+        status, todo = worst(status, Status.WARNING), "see `agent.log`"
+        message += f", {view.failures} failures since the last check"
+    if view.damaged:
+        status, message = worst(status, Status.WARNING), f"{message}; the store was damaged and rebuilt"
+        todo = f"`{view.damaged}` is the old one: delete it when you don't need it"
+    if view.hold:
+        return Finding(
+            Status.CRITICAL,
+            f"nothing can be written ({view.hold}); hooks go on recording as long as the disk lets them",
+            view.behind,
+            LAG_WARNING,
+            "s",
+            "make room on the disk of the state folder",
+        )
+    if not view.alive:
+        return Finding(
+            Status.CRITICAL, "the ingest thread is dead", view.behind, LAG_WARNING, "s", "`hookspan restart`"
+        )
+    return Finding(status, message, view.behind, LAG_WARNING, "s", todo)
+
+
+def store(latency: float, size: int, limit: int) -> Finding:
+    """Whether the store answers quickly. `size` and `limit` in bytes."""
+    status = graded(latency, STORE_WARNING, STORE_CRITICAL)
+    todo = "" if status is Status.HEALTHY else "the disk is slow, or `store.days` keeps too much: `hookspan prune`"
+    return Finding(
+        status,
+        f"answers in {latency * 1000:.1f} ms; {size / 1e6:.1f} MB of {limit / 1e6:.0f} MB",
+        latency,
+        STORE_WARNING,
+        "s",
+        todo,
+    )
+
+
+def export(stats: Mapping[str, Any] | None) -> Finding:
+    """Whether spans get out. None: no endpoint is set, which is a normal state."""
+    if stats is None:
+        return Finding(Status.HEALTHY, "off: no endpoint is set", unit="s")
+    age = float(stats.get("oldest_age") or 0.0)
+    status = graded(age, EXPORT_WARNING, EXPORT_CRITICAL)
+    message = f"{stats.get('queue', 0)} spans wait, the oldest for {age:.0f} s; {stats.get('refused', 0)} refused"
+    todo = ""
+    if stats.get("state") == "holding":
+        status = worst(status, Status.WARNING)
+        message = f"{stats.get('last_error') or 'the endpoint does not take spans'}; {message}"
+        todo = "start the collector, or correct `export.endpoint`; nothing is lost meanwhile"
+    elif status is not Status.HEALTHY:
+        todo = "the endpoint is slower than the events come"
+    return Finding(status, message, age, EXPORT_WARNING, "s", todo)
+
+
+def resources(paths: Paths) -> Finding:
+    """Memory and disk of the machine, and what the agent itself takes."""
+    import psutil  # noqa: PLC0415 - used here only
+
+    memory = psutil.virtual_memory().percent
+    disk = shutil.disk_usage(paths.state)
+    full = 100.0 * disk.used / (disk.used + disk.free)
+    own = psutil.Process()
+    resident = own.memory_info().rss
+    status = worst(graded(memory, MEMORY_WARNING, CRITICAL), graded(full, DISK_WARNING, CRITICAL))
+    todo = "" if status is Status.HEALTHY else "free memory" if memory > MEMORY_WARNING else "make room on the disk"
+    if resident > OWN_MEMORY_WARNING:
+        status, todo = worst(status, Status.WARNING), todo or "`hookspan restart`, and report it: the agent grew"
+    return Finding(
+        status,
+        f"memory {memory:.0f} %, disk {full:.0f} %, CPU {psutil.cpu_percent():.0f} %; agent {resident / 1e6:.0f} MB",
+        max(memory, full),
+        MEMORY_WARNING if memory >= full else DISK_WARNING,
+        "%",
+        todo,
+    )
+
+
+def collector(url: str | None, timeout: float = 2.0) -> Finding:
+    """The Collector's own health endpoint."""
+    if url is None:
+        return Finding(Status.HEALTHY, "not checked: `collector.health` is not set")
+    import urllib.error  # noqa: PLC0415 - only where it is set
+    import urllib.request  # noqa: PLC0415
+
+    began = time.monotonic()
+    try:
+        # No proxy: it is this machine's collector, or one that the user named.
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(url, timeout=timeout) as answer:
+            code = answer.status
+    except urllib.error.HTTPError as error:
+        code = error.code
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        return Finding(
+            Status.CRITICAL,
+            f"`{url}` does not answer ({reason})",
+            todo="start it; spans wait meanwhile, nothing is lost",
+        )
+    took = time.monotonic() - began
+    if code >= 400:  # noqa: PLR2004 - HTTP's errors begin there
+        return Finding(Status.CRITICAL, f"`{url}` says {code}", took, timeout, "s", "see the collector's own log")
+    return Finding(Status.HEALTHY, f"answers in {took * 1000:.0f} ms", took, timeout, "s")
+
+
+def installation(paths: Paths, managed: Sequence[Path] = MANAGED) -> Finding:
+    """Whether Claude Code still runs our hooks: settings and policies change without us."""
+    try:
+        files = [Path(file) for file in json.loads(paths.installed.read_bytes())["files"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return Finding(
+            Status.UNKNOWN,
+            "hookspan did not install these hooks (a plugin, or not installed)",
+            todo="`hookspan install`",
+        )
+    problems = [problem for file in files for problem in _settings_problems(file, paths)]
+    for file in managed:
+        policy = _json(file)
+        if policy.get("disableAllHooks") is True:
+            problems.append(f"`disableAllHooks` in `{file}` keeps every hook from running")
+        if policy.get("allowManagedHooksOnly") is True:
+            problems.append(f"`allowManagedHooksOnly` in `{file}` keeps your own hooks from running")
+    if problems:
+        return Finding(Status.CRITICAL, "; ".join(problems), todo="`hookspan install` mends what is yours to mend")
+    return Finding(Status.HEALTHY, f"the hooks are in {', '.join(f'`{file}`' for file in files)}")
+
+
+def _settings_problems(file: Path, paths: Paths) -> list[str]:
+    try:
+        found = SettingsText.of(str(file), file.read_bytes())
+    except FileNotFoundError:
+        return [f"`{file}` is gone"]
+    except OSError as error:
+        return [f"`{file}` can't be read ({error.strerror})"]
+    except UserError as error:
+        return [error.message]
+    problems = []
+    commands = {(handler.value["command"], *handler.value.get("args", ())) for handler in found.ours(paths)}
+    if not commands:
+        problems.append(f"our hooks are not in `{file}` any more")
+    for command in commands:
+        if missing := found.missing(command, paths):
+            problems.append(f"{len(missing)} events are missing in `{file}`: {', '.join(missing[:5])}")
+        programs = [word for word in command if Path(word) in {paths.relay, paths.relay_script}]
+        if not programs or not os.access(programs[0], os.X_OK):
+            problems.append(f"`{command[0]}`, which our hooks run, is gone")
+    if found.value.get("disableAllHooks") is True:
+        problems.append(f"`disableAllHooks` in `{file}` keeps every hook from running")
+    return problems
+
+
+def _json(file: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def dashboard(*, enabled: bool, url: str | None, connections: int, limit: int) -> Finding:
+    """The page's server."""
+    if not enabled:
+        return Finding(Status.WARNING, "the page is switched off", todo="`hookspan config set dashboard.enabled true`")
+    if url is None:
+        return Finding(Status.CRITICAL, "the page is not served", todo="see `agent.log`")
+    status = Status.WARNING if connections > limit else Status.HEALTHY
+    todo = "" if status is Status.HEALTHY else "close some pages, or raise `dashboard.max_connections`"
+    return Finding(
+        status, f"{url}, {connections} live connections", float(connections), float(limit), "connections", todo
+    )
+
+
+def relay_drops(found: Mapping[str, tuple[int, int]], now: float) -> Finding:
+    """Events that relays could not write, by reason: (count, unix nanoseconds of the last)."""
+    lost = {reason: count for reason, (count, _) in found.items() if count and reason in relay.DROP_REASONS}
+    if not lost:
+        return Finding(Status.HEALTHY, "no event was lost", 0.0, 0.0, "events")
+    last = max(last for _, last in found.values()) / 1e9
+    recent = now - last < 86_400  # noqa: PLR2004 - a day; older losses stay in `status`
+    return Finding(
+        Status.WARNING if recent else Status.HEALTHY,
+        ", ".join(f"{count} ({reason})" for reason, count in lost.items())
+        + f" events lost, the last {_ago(now - last)} ago",
+        float(sum(lost.values())),
+        0.0,
+        "events",
+        "`hookspan doctor` says what the reasons mean" if recent else "",
+    )
+
+
+def _ago(seconds: float) -> str:
+    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{max(0, seconds):.0f} s"

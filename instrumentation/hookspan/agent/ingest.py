@@ -1,0 +1,445 @@
+"""The thread that owns the journal's tail, the fold's state and the store: read, decode, fold, commit, tell, observe.
+
+A batch is one transaction. Whatever happens between two of them (kill -9, a full disk, a fold that raises) ends in a
+state that the store and the journal agree on, and the same lines give the same rows again.
+"""
+
+from __future__ import annotations
+
+import collections
+import errno
+import functools
+import logging
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
+
+from hookspan.agent import log
+from hookspan.agent.live import LiveSettings
+from hookspan.agent.loop import Loop
+from hookspan.agent.sockets import Poke
+from hookspan.journal import Journal, Line, Position, Tail, Writer, drops
+from hookspan.model import summary
+from hookspan.model.fold import fold
+from hookspan.model.rows import EventRow, Rows
+from hookspan.model.state import State, World, dump_session, dump_world, load_session, load_world
+
+try:
+    from hookspan.observe import Observers
+except ImportError:
+    Observers = None
+from hookspan.paths import Paths
+from hookspan.store import Commit, Policy, Store, StoreDamaged, set_aside
+from hookspan.wire import Fact, Record, Unreadable, decode, encode, facts
+
+BATCH: Final = 500  # lines a transaction: a commit costs about as much as folding 100 of them
+CAREFUL_BATCH: Final = 25  # while records make the fold raise, because each of those costs a fold of its batch again
+SYNC_INTERVAL: Final = 1.0  # seconds between two fdatasyncs of the journal
+POLL: Final = 1.0  # seconds; a relay that could not poke (a full queue) is noticed so soon
+STRAYS_INTERVAL: Final = 2.0
+ROTATE_INTERVAL: Final = 10.0
+DROPS_INTERVAL: Final = 10.0
+PRUNE_INTERVAL: Final = 3600.0
+PRUNE_PAUSE: Final = 1.0  # seconds between two slices of a prune, so that events come through
+HOOKS_KEPT: Final = 1000  # newest hook times, for the health check
+FULL_PAUSE: Final = 2.0  # seconds between tries on a full disk
+
+_HOLD: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_READONLY})
+_DISK: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
+
+_Numbered = tuple[Line, Record]
+_T = TypeVar("_T")
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Committed:
+    """What a transaction brought, for those who show or export it."""
+
+    position: Position
+    events: list[EventRow]
+    spans: int
+    sessions: frozenset[str]
+
+
+@dataclass(slots=True)
+class Hold:
+    """Why nothing can be committed at the moment, and since when (unix seconds)."""
+
+    reason: str
+    since: float
+
+
+@dataclass(slots=True)
+class _Batch:
+    rows: list[Rows] = field(default_factory=list)
+    touched: set[str] = field(default_factory=set)
+    world: bool = False
+
+
+class _RaisedError(Exception):
+    """The fold raised on the record at `index` of the batch."""
+
+    def __init__(self, index: int) -> None:
+        super().__init__(index)
+        self.index = index
+
+
+class Ingest:
+    """`step` is for a loop; everything else is read by other threads and never blocks."""
+
+    def __init__(self, paths: Paths, settings: LiveSettings, poke: Poke, key: bytes) -> None:
+        self._paths = paths
+        self._settings = settings
+        self._poke = poke
+        self._key = key
+        self._journal = Journal(paths)
+        self._writer = Writer(paths)
+        self._state = State()
+        self._store: Store | None = None
+        self._tail: Tail | None = None
+        self._due: dict[str, float] = {}
+        self._observers: Observers | None = None
+        self._batch_size = BATCH
+        self._singly = 0  # so many lines go one by one, to find the one that can't be committed
+        self.listeners: list[Callable[[Committed], None]] = []
+        self.hooks: collections.deque[int] = collections.deque(maxlen=HOOKS_KEPT)  # relay times, nanoseconds
+        self.records = 0  # since the start
+        self.quarantined = 0
+        self.delay = 0.0  # seconds from the newest committed event's stamp to its commit
+        self.commit_time = 0.0  # seconds the newest commit took
+        self.caught_up = False
+        self.caught_up_at = time.monotonic()
+        self._committed: Position | None = None
+        self.active_at = time.monotonic()  # when there was last something to do
+        self.hold: Hold | None = None
+        self.damaged: str | None = None  # where a damaged store was put
+        self.exported: Callable[[], int | None] = lambda: None  # key of the last span that is out; None: no export
+        self.loop = Loop("ingest", self.step, wake=poke.wake)
+
+    # --- the loop
+
+    def step(self) -> None:
+        """Take one batch, or wait for something to do."""
+        if self._store is None:
+            self._open()
+        if self._take_batch():
+            return
+        self.caught_up, self.caught_up_at = True, time.monotonic()
+        self._poke.wait(self._housekeep())
+
+    def drain(self, deadline: float) -> bool:
+        """Take all that is in the journal now; `deadline` in monotonic seconds. False if it came first."""
+        if self._store is None:
+            self._open()
+        self._journal.take_in_strays()
+        while self._take_batch():
+            if time.monotonic() > deadline:
+                return False
+        return True
+
+    def close(self) -> None:
+        """Close the store."""
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+
+    def settings_changed(self) -> None:
+        """The observers get the new ones at their next turn."""
+        self._observers = None
+        self._poke.wake()
+
+    def read_record(self, number: int) -> bytes | None:
+        """The raw line of a record."""
+        return self._journal.read_record(number)
+
+    def next_record(self) -> int:
+        """The number of the first record that is not in the store."""
+        return self._committed.record if self._committed is not None else 0
+
+    def behind(self) -> float:
+        """Seconds since the journal was last read to its end."""
+        return 0.0 if self.caught_up else time.monotonic() - self.caught_up_at
+
+    def open_sessions(self) -> int:
+        """How many sessions have not ended."""
+        return sum(not session.ended for session in list(self._state.sessions.values()))
+
+    def report(self) -> dict[str, Any]:
+        """What `status` shows."""
+        tail = self._tail
+        return {
+            **self.loop.report(),
+            "records": self.records,
+            "caught_up": self.caught_up,
+            "delay_seconds": round(self.delay, 3),
+            "commit_seconds": round(self.commit_time, 4),
+            "quarantined": self.quarantined,
+            "restarts": tail.restarts if tail is not None else 0,
+            "open_sessions": self.open_sessions(),
+            "hold": None if self.hold is None else {"reason": self.hold.reason, "since": self.hold.since},
+            "damaged": self.damaged,
+        }
+
+    # --- opening
+
+    def _open(self) -> None:
+        try:
+            self._store = Store.open(self._paths)
+        except StoreDamaged:
+            self._set_aside()
+            self._store = Store.open(self._paths)
+        self._load_state()
+        self._committed = self._store.position()
+        self._tail = Tail(self._paths, self._committed)
+
+    def _load_state(self) -> None:
+        """The state as of the last commit."""
+        store = self._opened()
+        world = store.load_world()
+        self._state = State(world=World() if world is None else load_world(world), sessions={})
+        for blob in store.open_sessions():
+            session = load_session(blob)
+            self._state.sessions[session.id] = session
+
+    def _reload(self) -> None:
+        """Begin again from the last commit."""
+        self._load_state()
+        if self._tail is not None:
+            self._tail.close()
+        self._tail = Tail(self._paths, self._opened().position())
+
+    def _opened(self) -> Store:
+        if self._store is None:
+            raise RuntimeError("the store is not open")
+        return self._store
+
+    def _set_aside(self) -> None:
+        """Move a damaged store out of the way; the journal rebuilds what it still holds."""
+        self.close()
+        self.damaged = str(set_aside(self._paths.store, int(time.time())))
+        _logger.error("the store is damaged and is rebuilt from the journal", extra={"set_aside": self.damaged})
+
+    # --- a batch
+
+    def _take_batch(self) -> bool:
+        """Read, fold and commit; False when there is nothing to read."""
+        tail = self._tail
+        if tail is None:
+            raise RuntimeError("the journal is not open")
+        lines = tail.read(max_lines=1 if self._singly else self._batch_size)
+        if not lines:
+            return False
+        self.caught_up = False
+        self.active_at = time.monotonic()
+        self._singly = max(0, self._singly - 1)
+        try:
+            self._commit(tail.position, self._fold(self._decode(lines)))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next step begins at the last commit
+            self._recover(error, lines, tail.position)
+        self.records += len(lines)
+        return True
+
+    def _recover(self, error: Exception, lines: Sequence[Line], position: Position) -> None:
+        """Go back to the last commit, and get past a line that can't be committed."""
+        if isinstance(error, StoreDamaged):
+            self._set_aside()
+            self._open()
+            return
+        self._reload()
+        if _is_disk(error) or isinstance(error, sqlite3.OperationalError):
+            raise error
+        self.loop.failed(error)
+        if len(lines) > 1:
+            self._singly = len(lines)
+            return
+        self._set_lines_aside("commit", lines, type(error).__name__)
+        self._commit(position, _Batch())
+        self._tail = Tail(self._paths, position)
+
+    def _decode(self, lines: Sequence[Line]) -> list[_Numbered]:
+        labels = self._settings.now.content.local
+        records = []
+        for line in lines:
+            try:
+                records.append((line, decode(line.data, self._key, labels=labels)))
+            except Unreadable as error:
+                self._set_lines_aside("journal", [line], error.reason)
+        return records
+
+    def _fold(self, records: list[_Numbered]) -> _Batch:
+        """The rows of all records that the fold can take; one that it raises on is set aside, the rest done again."""
+        failed = 0
+        while True:
+            try:
+                batch = self._fold_all(records)
+            except _RaisedError as raised:
+                failed += 1
+                line, found = records.pop(raised.index)
+                self._set_lines_aside("fold", [line], "raised", tell=not isinstance(found, facts.Dropped))
+                self._load_state()
+            else:
+                self._batch_size = CAREFUL_BATCH if failed > 1 else BATCH
+                return batch
+
+    def _fold_all(self, records: Sequence[_Numbered]) -> _Batch:
+        batch, state = _Batch(), self._state
+        for index, (line, found) in enumerate(records):
+            self._load_session(found.session)
+            try:
+                rows = fold(state, line.number, found)
+            except Exception as error:
+                self.loop.failed(error)
+                raise _RaisedError(index) from error
+            batch.rows.append(rows)
+            batch.touched |= rows.touched
+            batch.world |= rows.world
+        return batch
+
+    def _load_session(self, id_: str) -> None:
+        if id_ and id_ not in self._state.sessions and (blob := self._opened().load_session(id_)) is not None:
+            self._state.sessions[id_] = load_session(blob)
+
+    def _set_lines_aside(self, where: str, lines: Sequence[Line], reason: str, *, tell: bool = True) -> None:
+        """Keep lines that can't be used in quarantine, and let a fact count them (`hookspan.dropped`)."""
+        for line in lines:
+            self._patiently(functools.partial(self._journal.quarantine, line.number, line.data, reason))
+            self.quarantined += 1
+            _logger.warning("a line was set aside", extra={"record": line.number, "where": where, "reason": reason})
+            if tell:  # a fact that fails must not make another one
+                key = f"aside:{line.number}"
+                self._append([facts.Dropped(at=time.time_ns(), key=key, where=where, reason=reason, count=1)])
+
+    def _append(self, found: Sequence[Fact]) -> None:
+        self._patiently(lambda: self._writer.append([encode(fact) for fact in found]))
+
+    def _commit(self, position: Position, batch: _Batch) -> None:
+        """One transaction; a disk that is full is waited for, since all that is to be written is in memory."""
+        sessions = {
+            id_: (dump_session(session), summary.session_row(self._state, session))
+            for id_ in batch.touched
+            if (session := self._state.sessions.get(id_)) is not None
+        }
+        world = dump_world(self._state.world) if batch.world else None
+        commit = Commit(position=position, rows=batch.rows, sessions=sessions, world=world)
+        began = time.monotonic()
+        self._patiently(lambda: self._write(commit))
+        self.commit_time = time.monotonic() - began
+        self._committed = position
+        for id_ in batch.touched:
+            session = self._state.sessions.get(id_)
+            if session is not None and session.written and not session.turns:
+                del self._state.sessions[id_]  # a late event loads it again
+        self._tell(position, batch)
+
+    def _write(self, commit: Commit) -> None:
+        if self._is_due("sync", SYNC_INTERVAL):
+            self._journal.sync()
+        self._opened().commit(commit)
+
+    def _patiently(self, write: Callable[[], object]) -> None:
+        """Write; while the disk is full, try again and say so. Ends with the error when the agent is to stop."""
+        while True:
+            try:
+                write()
+            except (OSError, sqlite3.OperationalError) as error:
+                if not _is_disk(error) or self.loop.stopping:
+                    raise
+                if self.hold is None:
+                    self.hold = Hold(log.describe(error), time.time())
+                    _logger.error("nothing can be written; waiting", exc_info=error)  # noqa: TRY400 - once an outage
+                self.loop.pause(FULL_PAUSE)
+            else:
+                if self.hold is not None:
+                    _logger.info("writing again")
+                    self.hold = None
+                return
+
+    def _tell(self, position: Position, batch: _Batch) -> None:
+        events = [event for rows in batch.rows for event in rows.events]
+        self.hooks.extend(event.took for event in events)
+        if events:
+            self.delay = time.time() - max(event.at for event in events) / 1e9
+        news = Committed(
+            position=position,
+            events=events,
+            spans=sum(len(rows.spans) for rows in batch.rows),
+            sessions=frozenset(batch.touched),
+        )
+        for listener in self.listeners:
+            self._guarded(functools.partial(listener, news))
+
+    # --- when there is nothing to read
+
+    def _housekeep(self) -> float:
+        """What is due; returns how long to wait for a poke (seconds)."""
+        if self._is_due("strays", STRAYS_INTERVAL):
+            taken = self._guarded(self._journal.take_in_strays)
+            if taken:
+                return 0.0
+        if self._is_due("drops", DROPS_INTERVAL):
+            self._guarded(self._count_drops)
+        if self._is_due("rotate", ROTATE_INTERVAL):
+            self._guarded(self._rotate)
+        if self._is_due("prune", PRUNE_INTERVAL) and self._guarded(self._prune) is False:
+            self._due["prune"] = time.monotonic() + PRUNE_PAUSE
+        return self._guarded(self._observe) or 0.0
+
+    def _observe(self) -> float:
+        if self._tail is None:
+            return POLL
+        if Observers is None:
+            return POLL
+        if self._observers is None:
+            self._observers = Observers(self._paths, self._settings.now)
+        now = time.time_ns()
+        lines = self._observers.step(now, self._state, self._tail.record - 1)
+        if lines:
+            self._patiently(lambda: self._writer.append(lines))
+            return 0.0
+        return min(POLL, max(0.0, self._observers.next_due(now) / 1e9))
+
+    def _count_drops(self) -> None:
+        """What relays could not write becomes a fact: its key has the total, so that a repeat counts nothing twice."""
+        found = []
+        for reason, (total, last) in drops.read(self._paths).items():
+            prefix = f"relay:{reason}:"
+            known = [int(key.removeprefix(prefix)) for key in self._state.world.facts if key.startswith(prefix)]
+            count = total - max(known, default=0)
+            if count > 0:
+                found.append(facts.Dropped(at=last, key=f"{prefix}{total}", where="relay", reason=reason, count=count))
+        self._append(found)
+
+    def _rotate(self) -> None:
+        self._journal.rotate_if_due(time.time())
+
+    def _prune(self) -> bool:
+        """A slice of what is past retention; False if there is more."""
+        keep = self._settings.now.store
+        policy = Policy(days=keep.days, bytes=keep.bytes, exported=self.exported())
+        return self._opened().prune(policy, time.time_ns()).done
+
+    def _is_due(self, task: str, interval: float) -> bool:
+        now = time.monotonic()
+        if now < self._due.get(task, 0.0):
+            return False
+        self._due[task] = now + interval
+        return True
+
+    def _guarded(self, task: Callable[[], _T]) -> _T | None:
+        """Its result; None if it failed, which is counted and must not keep other tasks from their turn."""
+        try:
+            return task()
+        except Exception as error:  # noqa: BLE001 - each task is a loop's top of its own
+            self.loop.failed(error)
+            return None
+
+
+def _is_disk(error: Exception) -> bool:
+    """Whether the disk, not the data, is the reason."""
+    if isinstance(error, sqlite3.Error):
+        return getattr(error, "sqlite_errorcode", 0) & 0xFF in _HOLD
+    return isinstance(error, OSError) and error.errno in _DISK

@@ -1,0 +1,156 @@
+"""Starting and stopping the agent from the command line, and taking over from an older one."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping
+from typing import Final
+
+from hookspan import __version__
+from hookspan.agent.client import Client, NeedsRestart, Ready, Unreachable, is_newer
+from hookspan.agent.lock import FileLock, is_held, wait_free
+from hookspan.errors import UserError
+from hookspan.paths import Paths
+from hookspan.relay import agent_command
+
+READY_TIMEOUT: Final = 15.0  # seconds; an agent is ready in less than one, on a machine that isn't drowning
+STOP_TIMEOUT: Final = 20.0  # seconds; the agent's own deadline for draining is 10
+LOCK_TIMEOUT: Final = 10.0  # seconds for a start by somebody else to end
+POLL: Final = 0.02
+
+# What an agent gets of our environment: nothing that a shell, a repository or a secret manager put there.
+ENVIRONMENT: Final = (
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "PATH",
+    "XDG_RUNTIME_DIR",
+    "DBUS_SESSION_BUS_ADDRESS",
+)
+
+
+def settings_variables(env: Mapping[str, str]) -> dict[str, str]:
+    """The variables that are settings."""
+    return {name: value for name, value in env.items() if name.startswith("HOOKSPAN_") and name != "HOOKSPAN_HOME"}
+
+
+def fingerprint(env: Mapping[str, str]) -> str:
+    """Tells whether two environments hold the same settings, without telling them."""
+    return hashlib.sha256(repr(sorted(settings_variables(env).items())).encode()).hexdigest()[:16]
+
+
+def start(paths: Paths, env: Mapping[str, str]) -> Ready:
+    """Make sure that an agent of this version runs, stays, and has the settings of `env`; UserError if it can't.
+
+    It holds the start lock as a relay does, so that hooks don't start another one meanwhile.
+    """
+    paths.create()
+    start_lock = FileLock(paths.start_lock)
+    if not start_lock.acquire(LOCK_TIMEOUT):
+        raise UserError("somebody else has been starting the agent for 10 s", hint=f"see `{paths.log}`, then try again")
+    try:
+        found = Client(paths).probe()
+        if isinstance(found, Ready):
+            if found.about.get("stay") and found.about.get("variables") == fingerprint(env):
+                return found
+            _stop(paths)
+        elif isinstance(found, NeedsRestart):
+            if is_newer(str(found.about.get("version", "")), __version__):
+                raise UserError(
+                    f"a newer agent runs ({found.about['version']}; this is {__version__})",
+                    hint="use the newer `hookspan`, or say `hookspan down` with it first",
+                )
+            _stop(paths)
+        return _spawn(paths, env, start_lock)
+    finally:
+        start_lock.release()
+
+
+def stop(paths: Paths) -> bool:
+    """Stop the agent and wait for its end; False if none ran. UserError when it doesn't end in time."""
+    start_lock = FileLock(paths.start_lock)
+    if not paths.run.is_dir():
+        return False
+    start_lock.acquire(LOCK_TIMEOUT)  # a start that is under way must end first, or it would outlive us
+    try:
+        return _stop(paths)
+    finally:
+        start_lock.release()
+
+
+def _stop(paths: Paths) -> bool:
+    client = Client(paths)
+    found = client.probe()
+    if isinstance(found, Unreachable):
+        return False
+    try:
+        client.request("stop")
+    except UserError:
+        if not is_held(paths.agent_lock):
+            return True  # it went while we asked
+    if not wait_free(paths.agent_lock, STOP_TIMEOUT):
+        pid = found.pid if isinstance(found, Ready) else found.about.get("pid", "?")
+        raise UserError(
+            f"the agent (pid {pid}) does not end", hint=f"look into `{paths.log}`; `kill -9 {pid}` loses nothing"
+        )
+    return True
+
+
+def _spawn(paths: Paths, env: Mapping[str, str], start_lock: FileLock) -> Ready:
+    descriptor = start_lock.fileno()
+    passed = {name: env[name] for name in ENVIRONMENT if name in env} | settings_variables(env)
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(
+            [*agent_command(paths), "--start-lock-fd", str(descriptor), "--stay"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            start_new_session=True,
+            cwd="/",
+            env=passed,
+            pass_fds=[descriptor],
+        )
+        deadline = time.monotonic() + READY_TIMEOUT
+        while time.monotonic() < deadline:
+            found = Client(paths).probe()
+            if isinstance(found, Ready):
+                return found
+            if process.poll() is not None:
+                errors.seek(0)
+                said = errors.read().decode(errors="replace").strip()
+                raise UserError(
+                    f"the agent ended at once (exit {process.returncode})" + (f": {said}" if said else ""),
+                    hint=f"`{paths.log}` may say more",
+                )
+            time.sleep(POLL)
+    raise UserError(
+        f"the agent (pid {process.pid}) is not ready after {READY_TIMEOUT:.0f} s", hint=f"look into `{paths.log}`"
+    )
+
+
+def take_over(paths: Paths, lock: FileLock) -> bool:
+    """Called in a new agent: take the agent's lock. False if one runs that is as new as this.
+
+    An older one is asked to stop; one that is stopping, or that doesn't answer (it has just started, or it is going),
+    is waited for.
+    """
+    if lock.acquire():
+        return True
+    client, deadline = Client(paths), time.monotonic() + STOP_TIMEOUT
+    while time.monotonic() < deadline:
+        found = client.probe()
+        if isinstance(found, Ready):
+            return False
+        if isinstance(found, NeedsRestart) and found.about.get("state") not in {None, "stopping"}:
+            if not is_newer(__version__, str(found.about.get("version", ""))):
+                return False
+            client.request("stop")
+        if lock.acquire(0.5):
+            return True
+    return False

@@ -1,0 +1,57 @@
+"""`hookspan flush`: for machines that are about to vanish, such as those of CI."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Final
+
+import click
+
+from hookspan.agent.client import Client
+from hookspan.errors import EXIT_USER
+from hookspan.paths import Paths
+
+MARGIN: Final = 3.0  # seconds that the answer may take beyond the wait itself
+
+
+class Duration(click.ParamType[float]):
+    """Seconds: `10`, `10s`, `500ms`, `2m`."""
+
+    name = "duration"
+    _units: Final = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0}
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The seconds of a text."""
+        if isinstance(value, float):
+            return value
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|)", str(value))
+        if match is None:
+            self.fail(f"`{value}` is no duration; allowed are such as `10s`, `500ms`, `2m`", param, ctx)
+        return float(match[1]) * self._units[match[2]]
+
+
+@click.command()
+@click.option("--wait", type=Duration(), default="10s", show_default=True, help="How long it may take.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def flush(ctx: click.Context, wait: float, as_json: bool) -> None:
+    """Read all that hooks have recorded and export it now.
+
+    Exits 1 if not all of it was exported in time.
+    """
+    answer = Client(Paths.from_environment()).request("flush", timeout=wait + MARGIN, wait=wait)
+    found = {key: answer.get(key) for key in ("drained", "exported", "spans_left", "export", "seconds")}
+    done = bool(found["drained"] and found["exported"])
+    if as_json:
+        click.echo(json.dumps(found))
+    elif not found["drained"]:
+        click.echo(f"The journal was not read to its end within {wait:g} s.")
+    elif found["export"] == "off":
+        click.echo("All events are in the store. Nothing is exported: no endpoint is set.")
+    elif done:
+        click.echo(f"All spans and metrics are exported ({found['seconds']:.1f} s).")
+    else:
+        click.echo(f"{found['spans_left']} spans are not exported after {wait:g} s; they are kept.")
+    if not done:
+        ctx.exit(EXIT_USER)

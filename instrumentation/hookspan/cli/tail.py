@@ -1,0 +1,137 @@
+"""`hookspan tail`: the raw events as they come, one line each."""
+
+from __future__ import annotations
+
+import collections
+import datetime as dt
+import json
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import click
+
+from hookspan.config import load
+from hookspan.errors import UserError
+from hookspan.journal import segments
+from hookspan.journal.position import Line, Position
+from hookspan.journal.tail import Tail
+from hookspan.paths import Paths
+
+POLL: Final = 0.2  # seconds; the journal tells nobody but the agent
+DETAIL: Final = ("command", "file_path", "path", "pattern", "url", "query", "description", "prompt", "skill")
+TIME_WIDTH: Final = 100  # columns a line has where there is no terminal
+
+# What a line shows beside the tool's input, by event.
+FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "UserPromptSubmit": ("prompt",),
+    "Notification": ("message", "notification_type"),
+    "Stop": ("last_assistant_message",),
+    "SubagentStart": ("agent_type",),
+    "SubagentStop": ("agent_type",),
+    "SessionStart": ("source",),
+    "SessionEnd": ("reason",),
+    "StopFailure": ("error",),
+    "PreCompact": ("trigger",),
+    "PostCompact": ("trigger",),
+}
+
+
+@click.command()
+@click.option(
+    "-n", "count", type=click.IntRange(0, 100_000), default=10, show_default=True, help="Old lines to begin with."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the journal's own lines: one JSON object each.")
+@click.option("--no-follow", is_flag=True, help="End after the old lines.")
+@click.option("--facts", is_flag=True, help="Show what hookspan found out itself, too.")
+def tail(count: int, as_json: bool, no_follow: bool, facts: bool) -> None:
+    """Follow the raw events. Works without an agent."""
+    paths = Paths.from_environment()
+    if not paths.journal.is_dir():
+        raise UserError("nothing has been recorded yet", hint="`hookspan install` adds the hooks")
+    content = load(paths).content.local
+    for line in _lines(paths, count, follow=not no_follow, facts=facts):
+        shown = _as_json(line) if as_json else _readable(line, content=content)
+        if shown is not None:
+            click.echo(shown)
+            sys.stdout.flush()
+
+
+def _lines(paths: Paths, count: int, *, follow: bool, facts: bool) -> Iterator[dict[str, Any]]:
+    reader, old = _start(paths, count, facts=facts)
+    yield from old
+    while follow:
+        fresh = reader.read()
+        yield from _parsed(fresh, facts=facts)
+        if not fresh:
+            time.sleep(POLL)
+
+
+def _start(paths: Paths, count: int, *, facts: bool) -> tuple[Tail, list[dict[str, Any]]]:
+    """A reader at the journal's end, and the last `count` events; of the segment before, too, if this one has fewer."""
+    finished = [segment.first for segment in segments.finished(paths.journal)]
+    starts = [segments.next_number(paths.journal), *finished[-1:]]
+    reader, old = Tail(paths, mend=False), list[dict[str, Any]]()
+    for first in starts:
+        reader = Tail(paths, Position(first, first, 0, ""), mend=False)
+        kept: collections.deque[dict[str, Any]] = collections.deque(maxlen=count)
+        while lines := reader.read(5000):
+            kept.extend(_parsed(lines, facts=facts))
+        old = list(kept)
+        if len(old) >= count:
+            break
+    return reader, old
+
+
+def _parsed(lines: list[Line], *, facts: bool) -> Iterator[dict[str, Any]]:
+    for line in lines:
+        try:
+            found = json.loads(line.data)
+        except (ValueError, RecursionError):
+            continue  # torn or foreign: the agent sets it aside and counts it
+        if isinstance(found, dict) and (facts or found.get("kind") != "fact"):
+            yield found
+
+
+def _as_json(line: dict[str, Any]) -> str:
+    # ASCII on a terminal: what a tool printed may hold sequences that a terminal obeys.
+    return json.dumps(line, ensure_ascii=sys.stdout.isatty(), separators=(",", ":"))
+
+
+def _readable(line: dict[str, Any], *, content: bool) -> str | None:
+    at = dt.datetime.fromtimestamp(_number(line.get("at")) / 1e9).astimezone()
+    event = line.get("event")
+    if isinstance(event, str):  # a reduced event has its name here
+        name, tool, session, detail = event, line.get("tool"), line.get("session"), str(line.get("label") or "")
+    elif isinstance(event, dict):
+        name, tool, session = event.get("hook_event_name"), event.get("tool_name"), event.get("session_id")
+        detail = _detail(event) if content else ""
+    else:
+        name, tool, session, detail = line.get("type") or "?", "", line.get("session"), ""
+    took = f"{_number(line.get('took')) / 1e6:.2f} ms" if line.get("took") else ""
+    head = f"{at:%H:%M:%S}.{at.microsecond // 1000:03d}  {_clean(session)[:8]:8}  {_clean(name):18}  {_clean(tool):12}"
+    width = shutil.get_terminal_size((TIME_WIDTH, 24)).columns
+    room = max(0, width - len(head) - 14)
+    return f"{head}  {_clean(detail)[:room]:{room}}  {took:>9}".rstrip()
+
+
+def _detail(event: Mapping[str, Any]) -> str:
+    for name in FIELDS.get(str(event.get("hook_event_name")), ()):
+        if event.get(name):
+            return str(event[name])
+    given = event.get("tool_input")
+    if isinstance(given, dict):
+        return next((str(given[name]) for name in DETAIL if given.get(name)), "")
+    return ""
+
+
+def _number(value: object) -> float:
+    return value if isinstance(value, int | float) else 0
+
+
+def _clean(value: object) -> str:
+    """Printable characters only: neither escape sequences nor marks that turn the writing round."""
+    text = str(value if value is not None else "")[:1000]
+    return "".join(character if character.isprintable() else " " for character in text)
