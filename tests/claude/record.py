@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.claude import client
 from tests.claude.scenarios import SCENARIOS
 from tests.claude.scrub import Scrubber
 from tests.claude.stage import Recording
@@ -18,7 +19,8 @@ HOME = "/home/u"
 
 def write(recording: Recording, target: Path) -> None:
     """Write a recording as a folder, in the layout that tests/sessions/README.md describes."""
-    scrubber = Scrubber({str(recording.home): HOME, str(recording.home.parent): "/home/u/.tmp"})
+    cache = str(client.cache())
+    scrubber = Scrubber({str(recording.home): HOME, str(recording.home.parent): f"{HOME}/.tmp", cache: f"{HOME}/.cache"})
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     _lines(target / "journal.jsonl", [scrubber.value({**line, "host": "host"}) for line in recording.journal])

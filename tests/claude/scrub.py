@@ -31,6 +31,13 @@ REPLACED: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(\[Tool call interrupted: [^.;,]*).*?\]", re.DOTALL), r"\1]"),
     (re.compile(r"( needs approval\.) The path .*", re.DOTALL), r"\1"),
     (re.compile(r"\s*This tool's input schema was not in your prompt.*", re.DOTALL), ""),
+    (re.compile(r"(Command running in background with ID: \w+\.).*", re.DOTALL), r"\1"),
+    (re.compile(r" \(file state is current in your context[^)]*\)"), ""),
+    (re.compile(r" \(use SendMessage with to: [^)]*\)"), ""),
+    (re.compile(r"(<local-command-caveat>).*?(</local-command-caveat>)", re.DOTALL), r"\1\2"),
+    (re.compile(r"(This session is being continued from a previous conversation).*?(\nSummary:.*?)\n\n.*", re.DOTALL), r"\1.\2"),
+    (re.compile(r"(Auto mode lets Claude handle permission prompts automatically).*", re.DOTALL), r"\1"),
+    (re.compile(r"(Error: Blocked: [^.]*\.).*", re.DOTALL), r"\1"),
     (re.compile(r"(<tool_use_error>[^.<]{0,80}[.]?).*?(?=</tool_use_error>)", re.DOTALL), r"\1"),
     (re.compile(r"\n?<note>.*?</note>", re.DOTALL), ""),
     (re.compile(r"\blinux:[0-9a-f]{32}:"), "linux:00000000000000000000000000000000:"),  # the machine's id

@@ -125,12 +125,13 @@ class Stage:
         """Run `claude -p` to its end."""
         self.print(prompt, *args, **options).wait()
 
-    def interactive(self, *args: str, **options: Any) -> InteractiveSession:
+    def interactive(self, *args: str, mode: str = "default", **options: Any) -> InteractiveSession:
         """Start `claude` in a terminal and wait until it takes input. Closed with the stage."""
-        session = InteractiveSession(self.home, "--permission-mode", "default", *args, **options)
+        starts = self.count("SessionStart")
+        session = InteractiveSession(self.home, "--permission-mode", mode, *args, **options)
         self._sessions.append(session)
-        session.wait_for("for shortcuts")
-        self.heard("SessionStart")
+        session.wait_for("mode on")
+        self.heard("SessionStart", starts + 1)
         return session
 
     def journal(self) -> list[dict[str, Any]]:

@@ -1,1 +1,438 @@
-"""Scenarios in a terminal."""
+"""Scenarios in a terminal: dialogs, keys, commands, and what happens while nobody looks."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+from tests.claude.drivers import InteractiveSession, until
+from tests.claude.model import Tool, says
+from tests.claude.scenarios.printed import LONG_JOB, PROMPT, agent, bash
+from tests.claude.scenarios.registry import scenario
+from tests.claude.stage import Session, Stage, Story, Turn
+
+FOREGROUND_AGENTS = {"CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1"}
+TOUCH = "touch built.txt; sleep 0.5"  # needs a permission, and then takes a while
+QUESTION = "Do you want to proceed?"
+NOTICE = 8.0  # seconds within which the client sends Notification{permission_prompt}, seen after 6.4
+BASH = ("--allowedTools", "Bash")  # nobody is asked
+LEFT = Session(end="prompt_input_exit")
+
+
+def choose(session: InteractiveSession, label: str) -> None:
+    """Move the cursor of a dialog onto the line that starts with a label."""
+    for _ in range(10):
+        if any(line.lstrip().startswith("❯") and label in line for line in session.screen().splitlines()):
+            return
+        session.keys("Down")
+        time.sleep(0.15)  # the dialog draws itself anew
+    raise TimeoutError(f"no choice {label!r} in:\n{session.screen()}")
+
+
+def asked(stage: Stage, session: InteractiveSession, times: int = 1) -> None:
+    """Wait for a permission dialog, both heard and seen."""
+    stage.heard("PermissionRequest", times)
+    session.wait_for("Esc to cancel")
+
+
+@scenario()
+def permission_approved(stage: Stage) -> Story:
+    """A dialog that is answered with yes after the client's own reminder, then one that is answered at once."""
+    stage.model.play({PROMPT: [says("Building.", bash(TOUCH, decision="approved")), says(bash("rm built.txt", decision="approved")), says("Fixed.")]})
+    session = stage.interactive()
+    session.submit(PROMPT)
+    asked(stage, session)
+    stage.heard("Notification", timeout=NOTICE * 2, notification_type="permission_prompt")
+    session.keys("Enter")
+    asked(stage, session, 2)
+    session.keys("Enter")
+    stage.heard("Stop")
+    session.exit()
+    return Story([Turn(PROMPT)], [LEFT])
+
+
+@scenario()
+def permission_long_command(stage: Stage) -> Story:
+    """A command that runs for seconds after its approval: no hook tells that it is running."""
+    stage.model.play({PROMPT: [says(bash("touch built.txt; for i in 1 2 3 4; do sleep 1; done", decision="approved")), says("Fixed.")]})
+    session = stage.interactive()
+    session.submit(PROMPT)
+    asked(stage, session)
+    time.sleep(2)
+    session.keys("Enter")
+    stage.heard("Stop")
+    session.exit()
+    return Story([Turn(PROMPT)], [LEFT])
+
+
+@scenario()
+def permission_esc(stage: Stage) -> Story:
+    """Esc at a dialog, where no hook follows; then another prompt."""
+    stage.model.play({PROMPT: [says("Building.", bash(TOUCH, "denied", decision="aborted"))], "and the tax": [says(bash("ls")), says("Taxed.")]})
+    session = stage.interactive()
+    session.submit(PROMPT)
+    asked(stage, session)
+    session.keys("Escape")
+    stage.transcript_says("[Request interrupted by user for tool use]")
+    time.sleep(1)
+    session.submit("and the tax")
+    stage.heard("Stop")
+    session.exit()
+    return Story([Turn(PROMPT, "interrupted", "interrupted"), Turn("and the tax")], [LEFT])
+
+
+@scenario()
+def permission_words(stage: Stage) -> Story:
+    """A dialog answered with no and a reason: the turn goes on."""
+    stage.model.play({PROMPT: [says(bash(TOUCH, "denied", decision="refused")), says(bash("ls")), says("Fixed otherwise.")]})
+    session = stage.interactive()
+    session.submit(PROMPT)
+    asked(stage, session)
+    choose(session, ". No")
+    session.keys("Tab")
+    time.sleep(0.3)
+    session.type("use the makefile")
+    session.wait_for("use the makefile")
+    session.keys("Enter")
+    stage.heard("Stop")
+    session.exit()
+    return Story([Turn(PROMPT)], [LEFT])
+
+
+@scenario()
+def permission_parallel(stage: Stage) -> Story:
+    """Two equal calls that both wait: PermissionRequest has no tool id, so the two look the same."""
+    calls = (bash(TOUCH, decision="approved"), bash(TOUCH, decision="approved"))
+    stage.model.play({PROMPT: [says(*calls), says("Fixed.")]})
+    session = stage.interactive()
+    session.submit(PROMPT)
+    for times in (1, 2):
+        asked(stage, session, times)
+        time.sleep(1)
+        session.keys("Enter")
+    stage.heard("Stop")
+    session.exit()
+    return Story([Turn(PROMPT)], [LEFT])
+
+
+@scenario()
+def permission_auto_mode(stage: Stage) -> Story:
+    """A dialog answered with the switch to auto mode: PostToolUse has the mode after the dialog."""
+    stage.model.play({PROMPT: [says(bash(TOUCH, decision="approved")), says("Fixed.")]})
+    session = stage.interactive()
+    session.submit(PROMPT)
+    asked(stage, session)
+    choose(session, "auto mode")
+    session.keys("Enter")
+    stage.heard("Stop")
+    session.exit()
+    return Story([Turn(PROMPT)], [LEFT])
+
+
+@scenario()
+def esc_tool(stage: Stage) -> Story:
+    """Esc while a tool runs, where no hook follows; the next thing heard is the next prompt."""
+    stage.model.play({PROMPT: [says(bash(LONG_JOB, "interrupted"))], "and the tax": [says("Taxed.")]})
+    session = stage.interactive(*BASH)
+    session.submit(PROMPT)
+    stage.heard("PreToolUse")
+    time.sleep(1)
+    session.keys("Escape")
+    stage.transcript_says("[Request interrupted by user for tool use]")
+    time.sleep(1)
+    session.submit("and the tax")
+    stage.heard("Stop")
+    session.exit()
+    return Story([Turn(PROMPT, "interrupted", "interrupted"), Turn("and the tax")], [LEFT])
+
+
+@scenario()
+def esc_tool_exit(stage: Stage) -> Story:
+    """Esc while a tool runs, then /exit: SessionEnd carries /exit's own prompt id."""
+    stage.model.play({PROMPT: [says(bash(LONG_JOB, "interrupted"))]})
+    session = stage.interactive(*BASH)
+    session.submit(PROMPT)
+    stage.heard("PreToolUse")
+    time.sleep(1)
+    session.keys("Escape")
+    stage.transcript_says("[Request interrupted by user for tool use]")
+    time.sleep(1)
+    session.exit()
+    return Story([Turn(PROMPT, "interrupted", "interrupted")], [LEFT])
+
+
+@scenario(env=FOREGROUND_AGENTS)
+def esc_foreground_agent(stage: Stage) -> Story:
+    """Esc while a foreground agent's tool runs: no hook for the tool, the agent or the Agent call."""
+    stage.model.play({
+        PROMPT: [says(agent("review the cart", "interrupted"))],
+        "review the cart": [says(bash("echo first")), says(bash(LONG_JOB, "interrupted"))],
+    })  # fmt: skip
+    session = stage.interactive(*BASH)
+    session.submit(PROMPT)
+    stage.heard("PreToolUse", 3)
+    time.sleep(1)
+    session.keys("Escape")
+    stage.transcript_says("[Request interrupted by user")
+    time.sleep(1)
+    session.exit()
+    return Story([Turn(PROMPT, "interrupted", "interrupted")], [LEFT])
+
+
+@scenario()
+def esc_stream(stage: Stage) -> Story:
+    """Esc while text streams."""
+    stage.model.play({PROMPT: [says(bash("ls")), says("word " * 200, chunk_delay=0.1, complete=False)], "and the tax": [says("Taxed.")]})
+    session = stage.interactive(*BASH)
+    session.submit(PROMPT)
+    session.wait_for("word word")
+    session.keys("Escape")
+    stage.transcript_says("[Request interrupted by user]")
+    time.sleep(1)
+    session.submit("and the tax")
+    stage.heard("Stop")
+    session.exit()
+    return Story([Turn(PROMPT, "interrupted", "interrupted"), Turn("and the tax")], [LEFT])
+
+
+@scenario()
+def clear(stage: Stage) -> Story:
+    """/clear between two prompts: a new session in the same process."""
+    stage.model.play({PROMPT: [says(bash("ls")), says("Fixed.")], "write the docs": [says(bash("pwd")), says("Written.")]})
+    session = stage.interactive()
+    session.submit(PROMPT)
+    stage.heard("Stop")
+    session.submit("/clear")
+    stage.heard("SessionStart", source="clear")
+    session.submit("write the docs")
+    stage.heard("Stop", 2)
+    session.exit()
+    return Story([Turn(PROMPT), Turn("write the docs")], [Session(end="clear"), Session("clear", "prompt_input_exit")])
+
+
+@scenario()
+def compact(stage: Stage) -> Story:
+    """/compact outside any turn."""
+    stage.model.play({PROMPT: [says(bash("ls")), says("Fixed.")], "and the tax": [says("Taxed.")], "write the docs": [says("Written.")]})
+    session = stage.interactive()
+    for times, prompt in enumerate((PROMPT, "and the tax"), 1):
+        session.submit(prompt)
+        stage.heard("Stop", times)
+    session.submit("/compact")
+    stage.heard("PostCompact")
+    time.sleep(1)
+    session.submit("write the docs")
+    stage.heard("Stop", 3)
+    session.exit()
+    return Story([Turn(PROMPT), Turn("and the tax"), Turn("write the docs")], [LEFT], compactions=1)
+
+
+@scenario(env={"CLAUDE_CODE_AUTO_COMPACT_WINDOW": "100000"})
+def compact_auto(stage: Stage) -> Story:
+    """A context that runs full: the client compacts by itself, inside the turn."""
+    stage.model.play({
+        PROMPT: [says(bash("ls")), says("Fixed.")],
+        "and the tax": [says(bash("echo one")), says(bash("echo two"), padding=95_000), says(bash("echo three")), says("Taxed.")],
+    })  # fmt: skip
+    session = stage.interactive()
+    session.submit(PROMPT)
+    stage.heard("Stop")
+    session.submit("and the tax")
+    stage.heard("Stop", 2)
+    session.exit()
+    return Story([Turn(PROMPT), Turn("and the tax")], [LEFT], compactions=1)
+
+
+@scenario(env={"CLAUDE_CODE_AUTO_COMPACT_WINDOW": "100000"})
+def compact_auto_failed(stage: Stage) -> Story:
+    """A context that is full in its first turn: the compaction fails, PreCompact stays alone and the turn goes on."""
+    stage.model.play({PROMPT: [says(bash("ls"), padding=95_000), says("Fixed.")]})
+    session = stage.interactive()
+    session.submit(PROMPT)
+    stage.heard("Stop")
+    session.exit()
+    return Story([Turn(PROMPT)], [LEFT], compactions=1)
+
+
+@scenario()
+def queued_absorbed(stage: Stage) -> Story:
+    """A prompt typed while a tool runs: it is taken in by the running turn."""
+    stage.model.play({PROMPT: [says(bash("for i in 1 2 3 4 5 6; do sleep 0.5; done")), says("Fixed, with the tax.")]})
+    session = stage.interactive(*BASH)
+    session.submit(PROMPT)
+    stage.heard("PreToolUse")
+    session.submit("mind the tax")
+    stage.heard("UserPromptSubmit", 2)
+    stage.heard("Stop")
+    time.sleep(1)
+    session.exit()
+    return Story([Turn(PROMPT)], [LEFT])
+
+
+@scenario()
+def queued_next(stage: Stage) -> Story:
+    """Two prompts typed during the last answer: they become one next turn, without a UserPromptSubmit of its own."""
+    stage.model.play({
+        PROMPT: [says("word " * 60, chunk_delay=0.1)],
+        "write the docs": [says(bash("pwd")), says("Written.")],
+    })  # fmt: skip
+    session = stage.interactive(*BASH)
+    session.submit(PROMPT)
+    session.wait_for("word word")
+    session.submit("mind the tax")
+    session.submit("write the docs")
+    stage.heard("Stop", 2)
+    session.exit()
+    return Story([Turn(PROMPT), Turn("write the docs", made_by="queue")], [LEFT])
+
+
+@scenario()
+def background_bash(stage: Stage) -> Story:
+    """A shell in the background that outlives its turn; its end comes as a prompt of the client's own."""
+    job = Tool("Bash", {"command": "for i in 1 2 3 4; do sleep 0.5; done; echo built", "description": "Build", "run_in_background": True})
+    stage.model.play({PROMPT: [says(job), says("It is building.")]})
+    session = stage.interactive(*BASH)
+    session.submit(PROMPT)
+    stage.heard("Stop", 2)
+    session.exit()
+    return Story([Turn(PROMPT), Turn("<task-notification>", made_by="notification")], [LEFT])
+
+
+@scenario()
+def background_agent(stage: Stage) -> Story:
+    """A background agent that works on while the user goes on: its later hooks carry the newer prompt's id."""
+    stage.model.play({
+        PROMPT: [says(agent("review the cart")), says("It is being reviewed.")],
+        "review the cart": [says(bash("for i in 1 2 3 4 5 6; do sleep 0.5; done")), says(bash("echo reviewed")), says("Reviewed.", delay=1)],
+        "and the tax": [says(bash("echo taxed")), says("Taxed.")],
+    })  # fmt: skip
+    session = stage.interactive(*BASH)
+    session.submit(PROMPT)
+    stage.heard("Stop")
+    session.submit("and the tax")
+    stage.heard("Stop", 3)
+    session.exit()
+    return Story([Turn(PROMPT), Turn("and the tax"), Turn("<task-notification>", made_by="notification")], [LEFT])
+
+
+@scenario()
+def background_agent_stopped(stage: Stage) -> Story:
+    """/exit while a background agent works: its tasks are stopped and no hook tells."""
+    stage.model.play({
+        PROMPT: [says(agent("review the cart")), says("It is being reviewed.")],
+        "review the cart": [says(bash(LONG_JOB, "interrupted"))],
+    })  # fmt: skip
+    session = stage.interactive(*BASH)
+    session.submit(PROMPT)
+    stage.heard("Stop")
+    stage.heard("PreToolUse", 2)
+    session.submit("/exit")
+    session.wait_for("stop")
+    session.keys("Enter")
+    session.wait_exit()
+    return Story([Turn(PROMPT)], [LEFT])
+
+
+@scenario()
+def background_agent_asks(stage: Stage) -> Story:
+    """A background agent whose call needs a permission."""
+    stage.model.play({
+        PROMPT: [says(agent("review the cart")), says("It is being reviewed.")],
+        "review the cart": [says(bash(TOUCH, decision="approved")), says("Reviewed.")],
+    })  # fmt: skip
+    session = stage.interactive()
+    session.submit(PROMPT)
+    asked(stage, session)
+    time.sleep(1)
+    session.keys("Enter")
+    stage.heard("Stop", 2)
+    session.exit()
+    return Story([Turn(PROMPT), Turn("<task-notification>", made_by="notification")], [LEFT])
+
+
+@scenario()
+def project_command(stage: Stage) -> Story:
+    """A project's own /command: UserPromptSubmit has the words typed, UserPromptExpansion follows."""
+    commands = stage.home.project / ".claude" / "commands"
+    commands.mkdir(parents=True)
+    (commands / "mend.md").write_text("Please fix the cart: $ARGUMENTS\n")
+    stage.model.play({PROMPT: [says(bash("ls")), says("Fixed.")]})
+    session = stage.interactive()
+    session.submit("/mend the sum")
+    stage.heard("Stop")
+    session.exit()
+    return Story([Turn("/mend the sum")], [LEFT])
+
+
+@scenario()
+def ask_user_question(stage: Stage) -> Story:
+    """A question of the model's that the user answers."""
+    options = [{"label": "Round up", "description": "Always"}, {"label": "Round down", "description": "Never"}]
+    question = {"question": "How shall it round?", "header": "Rounding", "multiSelect": False, "options": options}
+    stage.model.play({PROMPT: [says(Tool("AskUserQuestion", {"questions": [question]}, decision="approved")), says("Fixed.")]})
+    session = stage.interactive()
+    session.submit(PROMPT)
+    session.wait_for("Round down")
+    time.sleep(2)
+    session.keys("Enter")
+    stage.heard("Stop")
+    session.exit()
+    return Story([Turn(PROMPT)], [LEFT])
+
+
+@scenario()
+def exit_plan_mode(stage: Stage) -> Story:
+    """A plan that the user accepts."""
+    plan = Tool("ExitPlanMode", {"plan": "1. Fix the sum\n2. Test it"}, decision="approved")
+    stage.model.play({PROMPT: [says(plan), says(bash("ls")), says("Fixed.")]})
+    session = stage.interactive(mode="plan")
+    session.submit(PROMPT)
+    session.wait_for("plan mode?")
+    time.sleep(2)
+    session.keys("Enter")
+    stage.heard("Stop")
+    session.exit()
+    return Story([Turn(PROMPT)], [LEFT])
+
+
+@scenario()
+def hangup(stage: Stage) -> Story:
+    """SIGHUP at a permission dialog: the terminal was closed."""
+    stage.model.play({PROMPT: [says(bash(TOUCH, "interrupted", decision="aborted"))]})
+    session = stage.interactive()
+    session.submit(PROMPT)
+    asked(stage, session)
+    time.sleep(1)
+    session.signal(signal.SIGHUP)
+    session.wait_exit()
+    return Story([Turn(PROMPT, "interrupted", "session_end")], [Session(end="other")])
+
+
+@scenario()
+def sigkill_dialog(stage: Stage) -> Story:
+    """kill -9 at a permission dialog, then the session resumed in a terminal."""
+    stage.model.play({PROMPT: [says(bash(TOUCH, "unknown", decision="aborted"))], "and the tax": [says(bash("ls")), says("Taxed.")]})
+    session = stage.interactive()
+    session.submit(PROMPT)
+    asked(stage, session)
+    time.sleep(1)
+    session.signal(signal.SIGKILL)
+    session.wait_exit()
+    resumed = stage.interactive("--continue")
+    resumed.submit("and the tax")
+    stage.heard("Stop")
+    resumed.exit()
+    turns = [Turn(PROMPT, "unknown", "client_gone"), Turn("and the tax")]
+    return Story(turns, [Session(end=None), Session("resume", "prompt_input_exit")])
+
+
+@scenario()
+def idle_prompt(stage: Stage) -> Story:
+    """A finished turn that nobody answers: Notification{idle_prompt} after a minute."""
+    stage.model.play({PROMPT: [says("Fixed.")]})
+    session = stage.interactive()
+    session.submit(PROMPT)
+    stage.heard("Stop")
+    stage.heard("Notification", timeout=90, notification_type="idle_prompt")
+    session.exit()
+    return Story([Turn(PROMPT)], [LEFT])
