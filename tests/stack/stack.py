@@ -146,9 +146,9 @@ class Stack:
             program.start()
 
     def close(self) -> None:
-        """Stop all programs, in the direction of the data."""
-        for program in reversed(self.programs):
-            program.stop()
+        """End all programs at once; nobody needs their data any more."""
+        for program in self.programs:
+            program.kill()
         if self._reaper.stdin:
             self._reaper.stdin.close()
         self._reaper.wait()
