@@ -13,7 +13,6 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import psutil
@@ -28,9 +27,10 @@ TERMINATE_PATIENCE = 5.0  # seconds that a left-over process gets between SIGTER
 
 # Every event but the five whose mere registration changes what the client does.
 EVENTS = (
-    "SessionStart", "SessionEnd", "Setup", "InstructionsLoaded", "UserPromptSubmit", "UserPromptExpansion", "PreToolUse", "PermissionRequest",
-    "PermissionDenied", "PostToolUse", "PostToolUseFailure", "PostToolBatch", "Notification", "SubagentStart", "SubagentStop", "TaskCreated",
-    "TaskCompleted", "TeammateIdle", "Stop", "StopFailure", "PreCompact", "PostCompact", "PostModelSwitch", "ConfigChange", "CwdChanged",
+    "SessionStart", "SessionEnd", "Setup", "InstructionsLoaded", "UserPromptSubmit", "UserPromptExpansion",
+    "PreToolUse", "PermissionRequest", "PermissionDenied", "PostToolUse", "PostToolUseFailure", "PostToolBatch",
+    "Notification", "SubagentStart", "SubagentStop", "TaskCreated", "TaskCompleted", "TeammateIdle", "Stop",
+    "StopFailure", "PreCompact", "PostCompact", "PostModelSwitch", "ConfigChange", "CwdChanged",
     "DirectoryAdded", "Elicitation", "ElicitationResult",
 )  # fmt: skip
 
@@ -45,7 +45,10 @@ def until(done: Callable[[], bool], what: str, timeout: float = PATIENCE) -> Non
 
 
 class Home:
-    """A machine of its own for one client: home, a project under git, settings and environment. Everything is gone after `close`."""
+    """A machine of its own for one client: home, a project under git, settings and environment.
+
+    Everything is gone after `close`.
+    """
 
     def __init__(self, base_url: str, *, project: str = "shop", env: Mapping[str, str] | None = None) -> None:
         self.root = Path(tempfile.mkdtemp(prefix="hs-", dir="/tmp"))  # short: a socket's path holds 104 bytes
@@ -121,13 +124,15 @@ class Home:
         for process in psutil.wait_procs(processes, TERMINATE_PATIENCE)[1]:
             process.kill()
         shutil.rmtree(self.root, ignore_errors=True)
-        for left in Path(f"/tmp/claude-{os.getuid()}").glob(f"{slug(str(self.root))}*"):  # the client's own task outputs
+        for left in Path(f"/tmp/claude-{os.getuid()}").glob(
+            f"{slug(str(self.root))}*"
+        ):  # the client's own task outputs
             shutil.rmtree(left, ignore_errors=True)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
@@ -143,7 +148,9 @@ class Ended:
 class PrintSession:
     """`claude -p`: one prompt, answered without a terminal."""
 
-    def __init__(self, home: Home, prompt: str, *args: str, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, home: Home, prompt: str, *args: str, cwd: Path | None = None, env: Mapping[str, str] | None = None
+    ) -> None:
         command = [str(client.executable()), "-p", prompt, "--output-format", "json", *args]
         self._process = subprocess.Popen(
             command,
@@ -182,7 +189,9 @@ class InteractiveSession:
         self._env = {**home.env, **(env or {}), "TMUX_TMPDIR": str(home.root)}
         command = [str(client.executable()), *args]
         size = ["-x", str(self.COLUMNS), "-y", str(self.LINES)]
-        self._tmux("-f", "/dev/null", "new-session", "-d", *size, "-c", str(cwd or home.project), "env", "-u", "TMUX", *command)
+        self._tmux(
+            "-f", "/dev/null", "new-session", "-d", *size, "-c", str(cwd or home.project), "env", "-u", "TMUX", *command
+        )
         self._tmux("set-option", "-g", "remain-on-exit", "on")
         # env execs the client, so the pane's process is the client itself
         self.pid = int(self._tmux("display-message", "-p", "#{pane_pid}"))
@@ -190,7 +199,12 @@ class InteractiveSession:
 
     def _tmux(self, *args: str) -> str:
         done = subprocess.run(
-            ["tmux", "-L", self._socket, *args], env=self._env, capture_output=True, text=True, timeout=PATIENCE, check=False
+            ["tmux", "-L", self._socket, *args],
+            env=self._env,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
         )
         if done.returncode:
             raise RuntimeError(f"tmux {args[0]}: {done.stderr.strip()}")
@@ -211,20 +225,20 @@ class InteractiveSession:
         """Press keys by tmux's names: Enter, Escape, Down, BTab .."""
         self._tmux("send-keys", *names)
 
-    def type(self, text: str) -> None:
+    def enter(self, text: str) -> None:
         """Type a text, without Enter."""
         self._tmux("send-keys", "-l", text)
 
     def submit(self, text: str) -> None:
         """Type a line, wait until the input box has taken it, press Enter."""
-        self.type(text)
+        self.enter(text)
         self.wait_for(text[-20:])
         time.sleep(0.2)  # the box tells a pasted Enter from a pressed one by the pause
         self.keys("Enter")
 
     def running(self) -> bool:
         """Whether the client is alive."""
-        return self.process.is_running() and self.process.status() != psutil.STATUS_ZOMBIE
+        return bool(self.process.is_running()) and self.process.status() != psutil.STATUS_ZOMBIE
 
     def wait_exit(self, timeout: float = PATIENCE) -> None:
         """Wait until the client has ended."""
@@ -241,10 +255,16 @@ class InteractiveSession:
 
     def close(self) -> None:
         """End this session's tmux server, and with it the client."""
-        subprocess.run(["tmux", "-L", self._socket, "kill-server"], env=self._env, capture_output=True, timeout=PATIENCE, check=False)
+        subprocess.run(
+            ["tmux", "-L", self._socket, "kill-server"],
+            env=self._env,
+            capture_output=True,
+            timeout=PATIENCE,
+            check=False,
+        )
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

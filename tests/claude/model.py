@@ -1,9 +1,10 @@
 """A scripted model server: it plays Anthropic's Messages API for the real client.
 
-A script is Python data. Each conversation has a marker, a word that occurs in the prompt that opens it, and a list of answers; the n-th
-request of a conversation gets the n-th answer, and a conversation whose list has run out gets a closing text, so every run ends.
-A subagent's requests hold the prompt that its Agent call gave it, so its marker tells it apart. Prompts that the client makes
-(the end of a background task, the request for a summary) are conversations of their own.
+A script is Python data. Each conversation has a marker, a word that occurs in the prompt that opens it, and a list of
+answers; the n-th request of a conversation gets the n-th answer, and a conversation whose list has run out gets a
+closing text, so every run ends. A subagent's requests hold the prompt that its Agent call gave it, so its marker
+tells it apart. Prompts that the client makes (the end of a background task, the request for a summary) are
+conversations of their own.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from types import TracebackType
 from typing import Any, Self
 
 NOTIFICATION = "<task-notification>"
@@ -35,8 +35,8 @@ _SUMMARY_REQUEST = re.compile(r"create a (detailed )?summary of", re.IGNORECASE)
 class Tool:
     """A tool call in an answer, with what shall become of it; the rest of the fields is for the expectation only.
 
-    `outcome` is one of success, error, denied, interrupted, unknown. `heard` says whether PreToolUse comes for it. `decision` is set when it
-    waits for a permission: approved, refused, aborted, auto_denied.
+    `outcome` is one of success, error, denied, interrupted, unknown. `heard` says whether PreToolUse comes for it.
+    `decision` is set when it waits for a permission: approved, refused, aborted, auto_denied.
     """
 
     name: str
@@ -50,9 +50,9 @@ class Tool:
 class Answer:
     """One answer of the model.
 
-    `delay` seconds pass before its first byte, `chunk_delay` seconds between two pieces of it, `gate` (if any) must be set
-    before it starts. `complete` is False for an answer that the scenario cuts off. `padding` is added to the input tokens, e.g. to fill
-    the context so that the client compacts.
+    `delay` seconds pass before its first byte, `chunk_delay` seconds between two pieces of it, `gate` (if any) must
+    be set before it starts. `complete` is False for an answer that the scenario cuts off. `padding` is added to the
+    input tokens, e.g. to fill the context so that the client compacts.
     """
 
     blocks: tuple[str | Tool, ...]
@@ -137,7 +137,9 @@ class Model:
         self._lock = threading.Lock()
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.model = self
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, name="model", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, name="model", daemon=True
+        )
 
     @property
     def url(self) -> str:
@@ -148,7 +150,7 @@ class Model:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -211,7 +213,11 @@ def _expand(steps: Sequence[Step]) -> Iterator[Step]:
 
 
 def _default(conversation: str) -> Answer:
-    return says({NOTIFICATION: "Noted.", SUMMARY: "<summary>Nothing but tests so far.</summary>"}.get(conversation, CLOSING_TEXT))
+    return says(
+        {NOTIFICATION: "Noted.", SUMMARY: "<summary>Nothing but tests so far.</summary>"}.get(
+            conversation, CLOSING_TEXT
+        )
+    )
 
 
 class _Server(http.server.ThreadingHTTPServer):
@@ -226,7 +232,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: _Server
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, *_: object) -> None:
         """Silent: a test's output is the test's."""
 
     def do_HEAD(self) -> None:
@@ -295,8 +301,18 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 def _events(call: Call, answer: Answer) -> Iterator[dict[str, Any]]:
     """The events of a streamed answer, in the API's order."""
     usage = asdict(call.usage) if call.usage else {}
-    message = {"id": call.message_id, "type": "message", "role": "assistant", "model": call.model, "content": [], "stop_reason": None}
-    yield {"type": "message_start", "message": {**message, "stop_sequence": None, "usage": {**usage, "output_tokens": 1}}}
+    message: dict[str, Any] = {
+        "id": call.message_id,
+        "type": "message",
+        "role": "assistant",
+        "model": call.model,
+        "content": [],
+        "stop_reason": None,
+    }
+    yield {
+        "type": "message_start",
+        "message": {**message, "stop_sequence": None, "usage": {**usage, "output_tokens": 1}},
+    }
     ids = iter(call.tools)
     for index, block in enumerate(answer.blocks):
         if isinstance(block, str):
@@ -311,5 +327,9 @@ def _events(call: Call, answer: Answer) -> Iterator[dict[str, Any]]:
             yield {"type": "content_block_delta", "index": index, "delta": delta}
         yield {"type": "content_block_stop", "index": index}
     stop = "tool_use" if call.tools else "end_turn"
-    yield {"type": "message_delta", "delta": {"stop_reason": stop, "stop_sequence": None}, "usage": {"output_tokens": usage["output_tokens"]}}
+    yield {
+        "type": "message_delta",
+        "delta": {"stop_reason": stop, "stop_sequence": None},
+        "usage": {"output_tokens": usage["output_tokens"]},
+    }
     yield {"type": "message_stop"}

@@ -20,7 +20,9 @@ HOME = "/home/u"
 def write(recording: Recording, target: Path) -> None:
     """Write a recording as a folder, in the layout that tests/sessions/README.md describes."""
     cache = str(client.cache())
-    scrubber = Scrubber({str(recording.home): HOME, str(recording.home.parent): f"{HOME}/.tmp", cache: f"{HOME}/.cache"})
+    scrubber = Scrubber(
+        {str(recording.home): HOME, str(recording.home.parent): f"{HOME}/.tmp", cache: f"{HOME}/.cache"}
+    )
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     _lines(target / "journal.jsonl", [scrubber.value({**line, "host": "host"}) for line in recording.journal])
@@ -29,7 +31,9 @@ def write(recording: Recording, target: Path) -> None:
         _lines(target / scrubber.text(path), kept)
     for path, meta in recording.metas.items():
         _lines(target / scrubber.text(path), [scrubber.value(meta)])
-    (target / "expected.json").write_text(json.dumps(scrubber.value(recording.expected), ensure_ascii=False, indent=1) + "\n")
+    (target / "expected.json").write_text(
+        json.dumps(scrubber.value(recording.expected), ensure_ascii=False, indent=1) + "\n"
+    )
 
 
 def _lines(path: Path, values: list[dict[str, Any]]) -> None:
@@ -42,7 +46,7 @@ def main(names: list[str]) -> None:
     """Record the named scenarios, or all."""
     for name in names or SCENARIOS:
         write(SCENARIOS[name].run(), SESSIONS / name)
-        print(name)
+        sys.stdout.write(f"{name}\n")
 
 
 if __name__ == "__main__":

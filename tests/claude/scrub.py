@@ -1,8 +1,9 @@
 """What of a session's files may be kept in the repository, and in which form.
 
-A recording's own content comes from the scripted model and the scripted prompts, so it is harmless. Two things are not ours and go:
-machine paths (renamed consistently, the transcript folder's slug too) and the client's own prose, such as instructions to the
-model inside tool results. What remains of that prose is its first sentence, which readers of transcripts match on.
+A recording's own content comes from the scripted model and the scripted prompts, so it is harmless. Two things are
+not ours and go: machine paths (renamed consistently, the transcript folder's slug too) and the client's own prose,
+such as instructions to the model inside tool results. What remains of that prose is its first sentence, which readers
+of transcripts match on.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-# Line types that are kept whole. Of any other type (attachments, the system prompt and the tools of a request) only the flat fields
-# stay, so that a reader still meets such a line.
+# Line types that are kept whole. Of any other type (attachments, the system prompt and the tools of a request) only
+# the flat fields stay, so that a reader still meets such a line.
 KEPT_LINES = frozenset({
-    "user", "assistant", "system", "queue-operation", "api-request", "cost-state", "last-prompt", "mode", "permission-mode", "tools-used",
-    "atis-latch", "ai-title", "custom-title", "agent-name", "file-history-snapshot", "summary",
+    "user", "assistant", "system", "queue-operation", "api-request", "cost-state", "last-prompt", "mode",
+    "tools-used", "atis-latch", "ai-title", "custom-title", "agent-name", "file-history-snapshot", "summary",
 })  # fmt: skip
 DROPPED_LINES = frozenset({"attachment"})
 FLAT_TEXT = 200  # characters that a flat field of another line may have
@@ -27,7 +28,10 @@ REPLACED: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(Async agent launched successfully\.).*", re.DOTALL), r"\1"),
     (re.compile(r"(The user doesn't want to proceed with this tool use\.).*?(?=the user said:|$)", re.DOTALL), r"\1 "),
     (re.compile(r"\s*<tools-used-before-summary>.*?</tools-used-before-summary>\s*", re.DOTALL), ""),
-    (re.compile(r"(\[Subagent hand-back\] The text below is the final report of a subagent).*?\n\n?", re.DOTALL), r"\1.\n"),
+    (
+        re.compile(r"(\[Subagent hand-back\] The text below is the final report of a subagent).*?\n\n?", re.DOTALL),
+        r"\1.\n",
+    ),
     (re.compile(r"(\[Tool call interrupted: [^.;,]*).*?\]", re.DOTALL), r"\1]"),
     (re.compile(r"( needs approval\.) The path .*", re.DOTALL), r"\1"),
     (re.compile(r"\s*This tool's input schema was not in your prompt.*", re.DOTALL), ""),
@@ -35,7 +39,12 @@ REPLACED: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r" \(file state is current in your context[^)]*\)"), ""),
     (re.compile(r" \(use SendMessage with to: [^)]*\)"), ""),
     (re.compile(r"(<local-command-caveat>).*?(</local-command-caveat>)", re.DOTALL), r"\1\2"),
-    (re.compile(r"(This session is being continued from a previous conversation).*?(\nSummary:.*?)\n\n.*", re.DOTALL), r"\1.\2"),
+    (
+        re.compile(
+            r"(This session is being continued from a previous conversation).*?(\nSummary:.*?)\n\n.*", re.DOTALL
+        ),
+        r"\1.\2",
+    ),
     (re.compile(r"(Auto mode lets Claude handle permission prompts automatically).*", re.DOTALL), r"\1"),
     (re.compile(r"(Error: Blocked: [^.]*\.).*", re.DOTALL), r"\1"),
     (re.compile(r"(<tool_use_error>[^.<]{0,80}[.]?).*?(?=</tool_use_error>)", re.DOTALL), r"\1"),
@@ -45,7 +54,7 @@ REPLACED: tuple[tuple[re.Pattern[str], str], ...] = (
 
 
 def slug(path: str) -> str:
-    """The name of a working folder's transcript folder, as the client makes it: one `-` for each UTF-16 unit outside [A-Za-z0-9]."""
+    """How the client names the transcript folder of a working folder: `-` for each UTF-16 unit outside [A-Za-z0-9]."""
     return re.sub(r"[^A-Za-z0-9]", lambda found: "-" * (len(found[0].encode("utf-16-le")) // 2), path)
 
 
@@ -82,7 +91,9 @@ class Scrubber:
         if line.get("type") in DROPPED_LINES:
             return None
         if line.get("type") not in KEPT_LINES:
-            line = {key: item for key, item in line.items() if isinstance(item, str | int) and len(str(item)) <= FLAT_TEXT}
+            line = {
+                key: item for key, item in line.items() if isinstance(item, str | int) and len(str(item)) <= FLAT_TEXT
+            }
         if isinstance(params := line.get("params"), dict):
             line = {**line, "params": {key: item for key, item in params.items() if key in KEPT_PARAMS}}
         scrubbed: dict[str, Any] = self.value(line)

@@ -1,4 +1,4 @@
-"""What a scenario plays on: a model, a home with hooks in it, and what was heard; and what is collected when it is over."""
+"""What a scenario plays on: a model, a home with hooks in it, what was heard; and what is left when it is over."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from tests.claude import client
@@ -66,7 +65,7 @@ class Session:
 
 @dataclass(frozen=True)
 class Story:
-    """What a scenario's author knows of it: its turns and its sessions, and what only the script's author can know besides."""
+    """What a scenario's author knows of it: its turns, its sessions, and what else only the author can know."""
 
     turns: Sequence[Turn]
     sessions: Sequence[Session] = (Session(),)
@@ -76,7 +75,10 @@ class Story:
 
 @dataclass
 class Recording:
-    """Everything that one run left behind. Paths are relative to ~/.claude; transcripts and metas are keyed by theirs."""
+    """Everything that one run left behind.
+
+    Paths are relative to ~/.claude; transcripts and metas are keyed by theirs.
+    """
 
     name: str
     home: Path
@@ -90,7 +92,9 @@ class Recording:
 class Stage:
     """One scenario's model, home and hooks, from enter to exit."""
 
-    def __init__(self, name: str, install: Installer = install_relay, env: Mapping[str, str] | None = None, project: str = "shop") -> None:
+    def __init__(
+        self, name: str, install: Installer = install_relay, env: Mapping[str, str] | None = None, project: str = "shop"
+    ) -> None:
         self.name = name
         self.model = Model(name)
         self.home = Home(self.model.url, project=project, env=env)
@@ -102,7 +106,7 @@ class Stage:
         self._install(self.home)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if error is not None:
             self._explain()
         for session in self._sessions:
@@ -115,7 +119,7 @@ class Stage:
         screens = [session.screen() for session in self._sessions]
         heard = [line["event"]["hook_event_name"] for line in self.journal()]
         calls = [(call.conversation, call.step, call.status) for call in self.model.calls]
-        print(f"--- {self.name}\nheard: {heard}\ncalls: {calls}", *screens, sep="\n", file=sys.stderr)
+        sys.stderr.write("\n".join([f"--- {self.name}", f"heard: {heard}", f"calls: {calls}", *screens, ""]))
 
     def print(self, prompt: str, *args: str, **options: Any) -> PrintSession:
         """Start `claude -p`."""
@@ -136,13 +140,17 @@ class Stage:
 
     def journal(self) -> list[dict[str, Any]]:
         """The journal's whole lines so far."""
-        files = sorted((self.home.state / "journal").glob("*"))  # current.jsonl, then lines that waited too long for its lock
+        files = sorted(
+            (self.home.state / "journal").glob("*")
+        )  # current.jsonl, then lines that waited too long for its lock
         return [json.loads(line) for path in files for line in path.read_text(encoding="utf-8").split("\n")[:-1]]
 
     def count(self, event: str, **fields: Any) -> int:
         """How many events of this name (with these fields) were heard."""
         events = (line["event"] for line in self.journal())
-        return sum(e["hook_event_name"] == event and all(e.get(key) == value for key, value in fields.items()) for e in events)
+        return sum(
+            e["hook_event_name"] == event and all(e.get(key) == value for key, value in fields.items()) for e in events
+        )
 
     def heard(self, event: str, times: int = 1, timeout: float = PATIENCE, **fields: Any) -> None:
         """Wait until an event was heard this often."""
@@ -155,17 +163,27 @@ class Stage:
     def transcript_says(self, text: str, times: int = 1) -> None:
         """Wait until the transcripts hold a text this often."""
         files = self.home.claude / "projects"
-        until(lambda: sum(path.read_text().count(text) for path in files.glob("*/*.jsonl")) >= times, f"{text!r} in a transcript")
+        until(
+            lambda: sum(path.read_text().count(text) for path in files.glob("*/*.jsonl")) >= times,
+            f"{text!r} in a transcript",
+        )
 
     def recording(self, story: Story) -> Recording:
         """Collect what the run left behind and compute what is true of it."""
         root = self.home.claude
         lines = {
-            str(path.relative_to(root)): [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
+            str(path.relative_to(root)): [
+                json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line
+            ]
             for path in sorted(root.glob("projects/**/*.jsonl"))
         }
-        metas = {str(path.relative_to(root)): json.loads(path.read_text()) for path in sorted(root.glob("projects/**/*.meta.json"))}
-        metas |= {str(path.relative_to(root)): json.loads(path.read_text()) for path in sorted(root.glob("sessions/*.json"))}
+        metas = {
+            str(path.relative_to(root)): json.loads(path.read_text())
+            for path in sorted(root.glob("projects/**/*.meta.json"))
+        }
+        metas |= {
+            str(path.relative_to(root)): json.loads(path.read_text()) for path in sorted(root.glob("sessions/*.json"))
+        }
         calls = [call.record() for call in self.model.calls]
         return Recording(self.name, self.home.home, self.journal(), lines, metas, calls, self._expected(story))
 
@@ -174,7 +192,9 @@ class Stage:
         done = [call for call in self.model.calls if call.complete]
         tools = {tool_id: (tool, call.conversation) for call in done for tool_id, tool in call.tools.items()}
         spoken = {call.conversation for call in self.model.calls}
-        agent_of = {marker: tool_id for tool_id, (tool, _) in tools.items() for marker in spoken if _starts(tool, marker)}
+        agent_of = {
+            marker: tool_id for tool_id, (tool, _) in tools.items() for marker in spoken if _starts(tool, marker)
+        }
         tokens: dict[str, Counter[str]] = {}
         for call in done:
             tokens.setdefault(call.model, Counter()).update(vars(call.usage))
@@ -193,7 +213,10 @@ class Stage:
                 for tool_id, (tool, conversation) in tools.items()
             },
             "subagents": {
-                tool_id: {"agent_type": tools[tool_id][0].input["subagent_type"], "in_agent_of": agent_of.get(tools[tool_id][1])}
+                tool_id: {
+                    "agent_type": tools[tool_id][0].input["subagent_type"],
+                    "in_agent_of": agent_of.get(tools[tool_id][1]),
+                }
                 for tool_id in agent_of.values()
             },
             "model_calls": [
@@ -209,7 +232,9 @@ class Stage:
                 }
                 for call in done
             ],
-            "failed_calls": [{"status": call.status, "at": call.at} for call in self.model.calls if call.status != HTTPStatus.OK],
+            "failed_calls": [
+                {"status": call.status, "at": call.at} for call in self.model.calls if call.status != HTTPStatus.OK
+            ],
             "tokens": {model: dict(counter) for model, counter in tokens.items()},
             "notes": dict(story.notes),
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import time
 
-from tests.claude.drivers import InteractiveSession, until
+from tests.claude.drivers import InteractiveSession
 from tests.claude.model import Tool, says
 from tests.claude.scenarios.printed import LONG_JOB, PROMPT, agent, bash
 from tests.claude.scenarios.registry import scenario
@@ -14,6 +14,7 @@ from tests.claude.stage import Session, Stage, Story, Turn
 FOREGROUND_AGENTS = {"CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1"}
 TOUCH = "touch built.txt; sleep 0.5"  # needs a permission, and then takes a while
 QUESTION = "Do you want to proceed?"
+CURSOR = "\u276f"
 NOTICE = 8.0  # seconds within which the client sends Notification{permission_prompt}, seen after 6.4
 BASH = ("--allowedTools", "Bash")  # nobody is asked
 LEFT = Session(end="prompt_input_exit")
@@ -22,7 +23,7 @@ LEFT = Session(end="prompt_input_exit")
 def choose(session: InteractiveSession, label: str) -> None:
     """Move the cursor of a dialog onto the line that starts with a label."""
     for _ in range(10):
-        if any(line.lstrip().startswith("❯") and label in line for line in session.screen().splitlines()):
+        if any(line.lstrip().startswith(CURSOR) and label in line for line in session.screen().splitlines()):
             return
         session.keys("Down")
         time.sleep(0.15)  # the dialog draws itself anew
@@ -38,7 +39,15 @@ def asked(stage: Stage, session: InteractiveSession, times: int = 1) -> None:
 @scenario()
 def permission_approved(stage: Stage) -> Story:
     """A dialog that is answered with yes after the client's own reminder, then one that is answered at once."""
-    stage.model.play({PROMPT: [says("Building.", bash(TOUCH, decision="approved")), says(bash("rm built.txt", decision="approved")), says("Fixed.")]})
+    stage.model.play(
+        {
+            PROMPT: [
+                says("Building.", bash(TOUCH, decision="approved")),
+                says(bash("rm built.txt", decision="approved")),
+                says("Fixed."),
+            ]
+        }
+    )
     session = stage.interactive()
     session.submit(PROMPT)
     asked(stage, session)
@@ -54,7 +63,14 @@ def permission_approved(stage: Stage) -> Story:
 @scenario()
 def permission_long_command(stage: Stage) -> Story:
     """A command that runs for seconds after its approval: no hook tells that it is running."""
-    stage.model.play({PROMPT: [says(bash("touch built.txt; for i in 1 2 3 4; do sleep 1; done", decision="approved")), says("Fixed.")]})
+    stage.model.play(
+        {
+            PROMPT: [
+                says(bash("touch built.txt; for i in 1 2 3 4; do sleep 1; done", decision="approved")),
+                says("Fixed."),
+            ]
+        }
+    )
     session = stage.interactive()
     session.submit(PROMPT)
     asked(stage, session)
@@ -68,7 +84,12 @@ def permission_long_command(stage: Stage) -> Story:
 @scenario()
 def permission_esc(stage: Stage) -> Story:
     """Esc at a dialog, where no hook follows; then another prompt."""
-    stage.model.play({PROMPT: [says("Building.", bash(TOUCH, "denied", decision="aborted"))], "and the tax": [says(bash("ls")), says("Taxed.")]})
+    stage.model.play(
+        {
+            PROMPT: [says("Building.", bash(TOUCH, "denied", decision="aborted"))],
+            "and the tax": [says(bash("ls")), says("Taxed.")],
+        }
+    )
     session = stage.interactive()
     session.submit(PROMPT)
     asked(stage, session)
@@ -84,14 +105,16 @@ def permission_esc(stage: Stage) -> Story:
 @scenario()
 def permission_words(stage: Stage) -> Story:
     """A dialog answered with no and a reason: the turn goes on."""
-    stage.model.play({PROMPT: [says(bash(TOUCH, "denied", decision="refused")), says(bash("ls")), says("Fixed otherwise.")]})
+    stage.model.play(
+        {PROMPT: [says(bash(TOUCH, "denied", decision="refused")), says(bash("ls")), says("Fixed otherwise.")]}
+    )
     session = stage.interactive()
     session.submit(PROMPT)
     asked(stage, session)
     choose(session, ". No")
     session.keys("Tab")
     time.sleep(0.3)
-    session.type("use the makefile")
+    session.enter("use the makefile")
     session.wait_for("use the makefile")
     session.keys("Enter")
     stage.heard("Stop")
@@ -182,7 +205,12 @@ def esc_foreground_agent(stage: Stage) -> Story:
 @scenario()
 def esc_stream(stage: Stage) -> Story:
     """Esc while text streams."""
-    stage.model.play({PROMPT: [says(bash("ls")), says("word " * 200, chunk_delay=0.1, complete=False)], "and the tax": [says("Taxed.")]})
+    stage.model.play(
+        {
+            PROMPT: [says(bash("ls")), says("word " * 200, chunk_delay=0.1, complete=False)],
+            "and the tax": [says("Taxed.")],
+        }
+    )
     session = stage.interactive(*BASH)
     session.submit(PROMPT)
     session.wait_for("word word")
@@ -198,7 +226,9 @@ def esc_stream(stage: Stage) -> Story:
 @scenario()
 def clear(stage: Stage) -> Story:
     """/clear between two prompts: a new session in the same process."""
-    stage.model.play({PROMPT: [says(bash("ls")), says("Fixed.")], "write the docs": [says(bash("pwd")), says("Written.")]})
+    stage.model.play(
+        {PROMPT: [says(bash("ls")), says("Fixed.")], "write the docs": [says(bash("pwd")), says("Written.")]}
+    )
     session = stage.interactive()
     session.submit(PROMPT)
     stage.heard("Stop")
@@ -213,7 +243,13 @@ def clear(stage: Stage) -> Story:
 @scenario()
 def compact(stage: Stage) -> Story:
     """/compact outside any turn."""
-    stage.model.play({PROMPT: [says(bash("ls")), says("Fixed.")], "and the tax": [says("Taxed.")], "write the docs": [says("Written.")]})
+    stage.model.play(
+        {
+            PROMPT: [says(bash("ls")), says("Fixed.")],
+            "and the tax": [says("Taxed.")],
+            "write the docs": [says("Written.")],
+        }
+    )
     session = stage.interactive()
     for times, prompt in enumerate((PROMPT, "and the tax"), 1):
         session.submit(prompt)
@@ -232,7 +268,12 @@ def compact_auto(stage: Stage) -> Story:
     """A context that runs full: the client compacts by itself, inside the turn."""
     stage.model.play({
         PROMPT: [says(bash("ls")), says("Fixed.")],
-        "and the tax": [says(bash("echo one")), says(bash("echo two"), padding=95_000), says(bash("echo three")), says("Taxed.")],
+        "and the tax": [
+            says(bash("echo one")),
+            says(bash("echo two"), padding=95_000),
+            says(bash("echo three")),
+            says("Taxed."),
+        ],
     })  # fmt: skip
     session = stage.interactive()
     session.submit(PROMPT)
@@ -289,7 +330,14 @@ def queued_next(stage: Stage) -> Story:
 @scenario()
 def background_bash(stage: Stage) -> Story:
     """A shell in the background that outlives its turn; its end comes as a prompt of the client's own."""
-    job = Tool("Bash", {"command": "for i in 1 2 3 4; do sleep 0.5; done; echo built", "description": "Build", "run_in_background": True})
+    job = Tool(
+        "Bash",
+        {
+            "command": "for i in 1 2 3 4; do sleep 0.5; done; echo built",
+            "description": "Build",
+            "run_in_background": True,
+        },
+    )
     stage.model.play({PROMPT: [says(job), says("It is building.")]})
     session = stage.interactive(*BASH)
     session.submit(PROMPT)
@@ -303,7 +351,11 @@ def background_agent(stage: Stage) -> Story:
     """A background agent that works on while the user goes on: its later hooks carry the newer prompt's id."""
     stage.model.play({
         PROMPT: [says(agent("review the cart")), says("It is being reviewed.")],
-        "review the cart": [says(bash("for i in 1 2 3 4 5 6; do sleep 0.5; done")), says(bash("echo reviewed")), says("Reviewed.", delay=1)],
+        "review the cart": [
+            says(bash("for i in 1 2 3 4 5 6; do sleep 0.5; done")),
+            says(bash("echo reviewed")),
+            says("Reviewed.", delay=1),
+        ],
         "and the tax": [says(bash("echo taxed")), says("Taxed.")],
     })  # fmt: skip
     session = stage.interactive(*BASH)
@@ -369,7 +421,9 @@ def ask_user_question(stage: Stage) -> Story:
     """A question of the model's that the user answers."""
     options = [{"label": "Round up", "description": "Always"}, {"label": "Round down", "description": "Never"}]
     question = {"question": "How shall it round?", "header": "Rounding", "multiSelect": False, "options": options}
-    stage.model.play({PROMPT: [says(Tool("AskUserQuestion", {"questions": [question]}, decision="approved")), says("Fixed.")]})
+    stage.model.play(
+        {PROMPT: [says(Tool("AskUserQuestion", {"questions": [question]}, decision="approved")), says("Fixed.")]}
+    )
     session = stage.interactive()
     session.submit(PROMPT)
     session.wait_for("Round down")
@@ -411,7 +465,9 @@ def hangup(stage: Stage) -> Story:
 @scenario()
 def sigkill_dialog(stage: Stage) -> Story:
     """kill -9 at a permission dialog, then the session resumed in a terminal."""
-    stage.model.play({PROMPT: [says(bash(TOUCH, "unknown", decision="aborted"))], "and the tax": [says(bash("ls")), says("Taxed.")]})
+    stage.model.play(
+        {PROMPT: [says(bash(TOUCH, "unknown", decision="aborted"))], "and the tax": [says(bash("ls")), says("Taxed.")]}
+    )
     session = stage.interactive()
     session.submit(PROMPT)
     asked(stage, session)

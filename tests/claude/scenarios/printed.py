@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 from tests.claude.drivers import PATIENCE
-from tests.claude.model import Answer, Failure, Tool, says
+from tests.claude.model import Failure, Tool, says
 from tests.claude.scenarios.registry import scenario
 from tests.claude.stage import ALLOW, Session, Stage, Story, Turn
 
@@ -72,7 +71,10 @@ def print_nested_agents(stage: Stage) -> Story:
 def print_parallel_agents(stage: Stage) -> Story:
     """Two agents of one type at once: only their meta files tell which call is whose."""
     stage.model.play({
-        PROMPT: [says(agent("review the cart", run_in_background=False), agent("test the cart", run_in_background=False)), says("Fixed.")],
+        PROMPT: [
+            says(agent("review the cart", run_in_background=False), agent("test the cart", run_in_background=False)),
+            says("Fixed."),
+        ],
         "review the cart": [says(bash("echo reviewed"), delay=0.2), says("Reviewed.")],
         "test the cart": [says(bash("echo tested"), delay=0.1), says("Tested.")],
     })  # fmt: skip
@@ -108,7 +110,7 @@ def print_hook_block(stage: Stage) -> Story:
 @scenario()
 def print_stop_hook(stage: Stage) -> Story:
     """A hook of somebody else that sends the client back to work at its first Stop: one turn, two Stops."""
-    once = 'cat >/dev/null; if [ -e "$HOME/asked" ]; then exit 0; fi; : > "$HOME/asked"; echo run the tests first >&2; exit 2'
+    once = 'cat >/dev/null; [ -e "$HOME/asked" ] && exit 0; : > "$HOME/asked"; echo run the tests first >&2; exit 2'
     stage.home.hook(["/bin/sh", "-c", once], ["Stop"])
     stage.model.play({PROMPT: [says("Fixed."), says(bash("echo tested")), says("Fixed and tested.")]})
     stage.run(PROMPT, *ALLOW)
@@ -136,7 +138,9 @@ def print_invalid_calls(stage: Stage) -> Story:
 @scenario()
 def print_api_400(stage: Stage) -> Story:
     """An API error that isn't retried for long: StopFailure."""
-    stage.model.play({PROMPT: [says(bash("ls")), Failure(400, "invalid_request_error", "the script says no", times=12)]})
+    stage.model.play(
+        {PROMPT: [says(bash("ls")), Failure(400, "invalid_request_error", "the script says no", times=12)]}
+    )
     stage.run(PROMPT, *ALLOW)
     return Story([Turn(PROMPT, "error", "stop_failure")])
 
@@ -144,7 +148,9 @@ def print_api_400(stage: Stage) -> Story:
 @scenario()
 def print_api_529(stage: Stage) -> Story:
     """An overloaded API that answers at the third attempt."""
-    stage.model.play({PROMPT: [Failure(529, "overloaded_error", "the script is busy", times=2), says(bash("ls")), says("Fixed.")]})
+    stage.model.play(
+        {PROMPT: [Failure(529, "overloaded_error", "the script is busy", times=2), says(bash("ls")), says("Fixed.")]}
+    )
     stage.run(PROMPT, *ALLOW)
     return Story([Turn(PROMPT)])
 
@@ -159,7 +165,9 @@ def print_api_429(stage: Stage) -> Story:
 
 def killed(stage: Stage, number: signal.Signals) -> None:
     """Play a prompt whose Bash call runs long, and send the client a signal meanwhile."""
-    stage.model.play({PROMPT: [says("Working.", bash(LONG_JOB, "unknown" if number is signal.SIGKILL else "interrupted"))]})
+    stage.model.play(
+        {PROMPT: [says("Working.", bash(LONG_JOB, "unknown" if number is signal.SIGKILL else "interrupted"))]}
+    )
     session = stage.print(PROMPT, *ALLOW)
     stage.heard("PreToolUse")
     stage.transcript_says("tool_use")
@@ -203,7 +211,9 @@ def print_sigint(stage: Stage) -> Story:
 @scenario()
 def print_continue(stage: Stage) -> Story:
     """A session, and the same one continued."""
-    stage.model.play({PROMPT: [says(bash("ls")), says("Fixed.")], "and the tax": [says(bash("echo taxed")), says("Taxed.")]})
+    stage.model.play(
+        {PROMPT: [says(bash("ls")), says("Fixed.")], "and the tax": [says(bash("echo taxed")), says("Taxed.")]}
+    )
     stage.run(PROMPT, *ALLOW)
     stage.run("and the tax", "--continue", *ALLOW)
     return Story([Turn(PROMPT), Turn("and the tax")], [Session(), Session("resume")])
@@ -222,7 +232,9 @@ def print_resume_killed(stage: Stage) -> Story:
 @scenario()
 def print_fork(stage: Stage) -> Story:
     """A session forked: the old lines are copied into the new file under new ids."""
-    stage.model.play({PROMPT: [says(bash("ls")), says("Fixed.")], "and the tax": [says(bash("echo taxed")), says("Taxed.")]})
+    stage.model.play(
+        {PROMPT: [says(bash("ls")), says("Fixed.")], "and the tax": [says(bash("echo taxed")), says("Taxed.")]}
+    )
     stage.run(PROMPT, *ALLOW)
     stage.run("and the tax", "--continue", "--fork-session", *ALLOW)
     return Story([Turn(PROMPT), Turn("and the tax")], [Session(), Session("fork")])
@@ -244,7 +256,9 @@ def print_two_in_one_folder(stage: Stage) -> Story:
 @scenario()
 def print_subfolder_worktree(stage: Stage) -> Story:
     """A session in a subfolder and one in a git worktree of the same project."""
-    stage.model.play({PROMPT: [says(bash("pwd")), says("Fixed.")], "write the docs": [says(bash("pwd")), says("Written.")]})
+    stage.model.play(
+        {PROMPT: [says(bash("pwd")), says("Fixed.")], "write the docs": [says(bash("pwd")), says("Written.")]}
+    )
     subfolder = stage.home.project / "docs"
     subfolder.mkdir()
     worktree = stage.home.home / "shop-feature"
@@ -252,14 +266,18 @@ def print_subfolder_worktree(stage: Stage) -> Story:
     subprocess.run(command, cwd=stage.home.project, env=stage.home.env, check=True, timeout=PATIENCE)
     stage.run(PROMPT, *ALLOW, cwd=subfolder)
     stage.run("write the docs", *ALLOW, cwd=worktree)
-    return Story([Turn(PROMPT), Turn("write the docs")], [Session(), Session()], notes={"branches": ["main", "feature"]})
+    return Story(
+        [Turn(PROMPT), Turn("write the docs")], [Session(), Session()], notes={"branches": ["main", "feature"]}
+    )
 
 
 @scenario(project="größe 🛒")
 def print_unicode(stage: Stage) -> Story:
     """Tabs, CRLF, direction marks and letters outside ASCII, in the folder's name, the prompt and the command."""
     prompt = "fix the cart\tnow\r\nplease \u202eabc\u202c größe 🛒"
-    stage.model.play({PROMPT: [says(bash("echo 'größe 🛒' > ünïcode.txt && cat ünïcode.txt")), says("Größe passt. 🛒")]})
+    stage.model.play(
+        {PROMPT: [says(bash("echo 'größe 🛒' > ünïcode.txt && cat ünïcode.txt")), says("Größe passt. 🛒")]}
+    )
     stage.run(prompt, *ALLOW)
     return Story([Turn(prompt)])
 
@@ -292,6 +310,11 @@ def print_registered_twice(stage: Stage) -> Story:
             for handler in group["hooks"]:
                 handler["args"][-1] += "/"  # the client runs equal handlers once
     (project / "settings.json").write_text(json.dumps({"hooks": hooks}))
-    stage.model.play({PROMPT: [says(bash("ls"), bash("ls")), says(agent("review", run_in_background=False)), says("Fixed.")], "review": [says("OK.")]})
+    stage.model.play(
+        {
+            PROMPT: [says(bash("ls"), bash("ls")), says(agent("review", run_in_background=False)), says("Fixed.")],
+            "review": [says("OK.")],
+        }
+    )
     stage.run(PROMPT, *ALLOW)
     return Story([Turn(PROMPT)], notes={"registered": 2})
