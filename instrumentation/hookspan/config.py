@@ -290,9 +290,8 @@ OPTIONS: Final[Mapping[str, Option]] = {
 TABLES: Final = ("resource", "projects", "notify")  # free names, so files only
 _PROJECT: Final = {option.name: option for option in _options("projects", Project)}
 _NOTIFY: Final = {option.name: option for option in _options("notify", Notify)}
+_VARIABLES: Final = [option.variable for option in OPTIONS.values()]
 _RESOURCE: Final = Pairs("a table of names with texts")
-# Variables that are ours and no settings.
-_OTHER_VARIABLES: Final = frozenset({"HOOKSPAN_HOME"})
 
 
 def load(paths: Paths, env: Mapping[str, str] | None = None, flags: Mapping[str, Any] | None = None) -> Settings:
@@ -311,8 +310,8 @@ def load(paths: Paths, env: Mapping[str, str] | None = None, flags: Mapping[str,
             # An empty variable is as good as none, but where none is allowed it says none.
             if text or (isinstance(option.kind, Text) and option.kind.optional):
                 others.append((option.key, _value(option, text, variable, as_text=True), variable))
-        elif variable.startswith("HOOKSPAN_") and variable not in _OTHER_VARIABLES:
-            more.append(f"`{variable}` is no setting{_nearest(variable, [o.variable for o in OPTIONS.values()])}")
+        elif variable.startswith("HOOKSPAN_") and (near := _nearest(variable, _VARIABLES, alike=0.85)):
+            more.append(f"`{variable}` is no setting{near}")
     for key, given in (flags or {}).items():
         if given is not None:
             option = OPTIONS[key]
@@ -432,6 +431,6 @@ def _by_variable(variable: str) -> Option | None:
     return next((option for option in OPTIONS.values() if option.variable == variable), None)
 
 
-def _nearest(name: str, names: list[str]) -> str:
-    found = difflib.get_close_matches(name, names, n=1)
+def _nearest(name: str, names: list[str], alike: float = 0.6) -> str:
+    found = difflib.get_close_matches(name, names, n=1, cutoff=alike)
     return f"; did you mean `{found[0]}`?" if found else ""

@@ -7,7 +7,6 @@ web server.
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from pathlib import Path
 from typing import Final, NamedTuple, NoReturn
@@ -112,7 +111,6 @@ def main() -> NoReturn:
     """Run the command line and exit: 0 ok, 1 failed check or user's error, 2 usage, 3 bug, 130 interrupted."""
     try:
         result = cli.main(standalone_mode=False, prog_name="hookspan")
-        sys.stdout.flush()
     except UserError as error:
         show_error(error.message, error.hint)
         code = EXIT_USER
@@ -126,9 +124,6 @@ def main() -> NoReturn:
     except (click.Abort, KeyboardInterrupt):
         click.echo(err=True)
         code = EXIT_INTERRUPTED
-    except BrokenPipeError:  # `hookspan tail | head`: the reader has what it wanted
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
     except Exception as error:  # noqa: BLE001 - the last handler of a program: it reports
         from hookspan.cli import report
 

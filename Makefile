@@ -1,0 +1,44 @@
+# The commands of this repository; CI calls the same ones.
+PYTHON ?= python3
+BIN := .venv/bin
+PACKAGES := tmux strace musl-tools gcc clang jq chromium faketime
+
+.PHONY: demo test test-deps lint bench
+
+# The page with made-up sessions, from nothing but Python.
+demo: .venv/installed
+	$(BIN)/hookspan demo --no-open
+
+# Every test. Tests that need what this machine lacks are left out and named at the end; with CI=true they fail.
+test: .venv/installed-dev $(if $(filter true,$(CI)),test-deps)
+	$(BIN)/pytest -n 2 --dist loadgroup
+
+# The system packages that the tests use (Debian and Ubuntu; asks sudo unless root).
+test-deps:
+	@if command -v apt-get >/dev/null; then \
+		root=$$([ "$$(id -u)" = 0 ] || echo sudo); echo "Installing $(PACKAGES)"; \
+		$$root apt-get update -q >/dev/null && \
+		DEBIAN_FRONTEND=noninteractive $$root apt-get install -yq --no-install-recommends $(PACKAGES) >/dev/null; \
+	else echo "Install by your system's means: $(PACKAGES)"; fi
+
+# Style, types, the direction of imports, declared dependencies.
+lint: .venv/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/deptry .
+
+# What hookspan costs on this machine, against its bars.
+bench: .venv/installed-dev
+	$(BIN)/hookspan bench
+
+.venv/installed: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install -q -e .
+	touch $@
+
+.venv/installed-dev: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install -q -e '.[dev,notify]'
+	touch $@

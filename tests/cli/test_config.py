@@ -1,0 +1,107 @@
+"""`hookspan config` on real files."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from hookspan.cli.config import change, reference
+from hookspan.cli.config import config as group
+from hookspan.config import OPTIONS, load
+from hookspan.errors import UserError
+from hookspan.paths import Paths
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Result]:
+    monkeypatch.setenv("HOOKSPAN_HOME", str(tmp_path))
+
+    def call(*words: str) -> Result:
+        return CliRunner().invoke(group, words, catch_exceptions=False)
+
+    return call
+
+
+FILE = """# mine
+[export]   # where
+endpoint = "http://a"  # keep
+[[notify]]
+url = "ntfy://secret-topic"
+"""
+
+
+def test_set_keeps_comments_and_what_others_wrote(run: Callable[..., Result], tmp_path: Path):
+    file = tmp_path / "config.toml"
+    file.write_text(FILE)
+    file.chmod(0o644)
+    run("set", "export.endpoint", "http://b:4318")
+    run("set", "export.headers", "a=b")
+    run("set", "dashboard.allowed_hosts", "x,y")
+    run("set", "journal.bytes", "3 GiB")
+    run("set", "resource.deployment.environment.name", "prod")
+    text = file.read_text()
+    assert text.startswith('# mine\n[export]   # where\nendpoint = "http://b:4318"  # keep\n')
+    assert file.stat().st_mode & 0o777 == 0o600
+    settings = load(Paths.from_environment())
+    assert settings.export.endpoint == "http://b:4318"
+    assert settings.export.headers == {"a": "b"}
+    assert settings.dashboard.allowed_hosts == ("x", "y")
+    assert settings.journal.bytes == 3 << 30
+    assert settings.resource == {"deployment.environment.name": "prod"}
+    assert settings.notify[0].url == "ntfy://secret-topic"
+    run("set", "export.endpoint", "--unset")
+    assert load(Paths.from_environment()).export.endpoint is None
+
+
+def test_set_refuses_what_is_not_allowed_and_changes_nothing(run: Callable[..., Result], tmp_path: Path):
+    file = tmp_path / "config.toml"
+    for words in (("export.endpoint", "x"), ("nope.nope", "1"), ("dashboard.port", "99999"), ("resource", "x")):
+        with pytest.raises(UserError):
+            run("set", *words)
+    assert not file.exists()
+    file.write_text("[export\n")
+    with pytest.raises(UserError, match="is not TOML"):
+        run("set", "dashboard.port", "1")
+    assert file.read_text() == "[export\n"
+
+
+def test_set_refuses_a_locked_key(paths: Paths):
+    paths.system_config.parent.mkdir()
+    paths.system_config.write_text('locked = ["export"]')
+    with pytest.raises(UserError, match="locked"):
+        change(paths, "export.endpoint", "http://a")
+
+
+@pytest.mark.parametrize("option", OPTIONS.values(), ids=OPTIONS.keys())
+def test_every_setting_can_be_set_to_its_default(option, paths: Paths):
+    text = {"dict": "a=b", "tuple": "a,b", "NoneType": "http://a", "bool": str(option.default).lower()}
+    value = text.get(type(option.default).__name__, str(option.default))
+    change(paths, option.key, value)
+    assert load(paths).origin(option.key) == str(paths.config)
+    change(paths, option.key, None)
+    assert load(paths).origin(option.key) == "default"
+
+
+def test_show_hides_secrets_and_tells_origins(
+    run: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "config.toml").write_text(FILE + '[export.headers]\nauthorization = "hunter2"\n')
+    monkeypatch.setenv("HOOKSPAN_DASHBOARD_PORT", "9")
+    for words in ((), ("--json",), ("--origin",)):
+        output = run("show", *words).output
+        assert "hunter2" not in output
+        assert "secret-topic" not in output
+    shown = json.loads(run("show", "--json").output)
+    assert shown["dashboard.port"] == {"value": 9, "origin": "HOOKSPAN_DASHBOARD_PORT"}
+    assert shown["export.endpoint"] == {"value": "http://a", "origin": str(tmp_path / "config.toml")}
+    assert set(OPTIONS) <= set(shown)
+    assert "hunter2" in run("show", "--secrets").output
+    assert set(json.loads(run("show", "export", "--json").output)) == {k for k in OPTIONS if k.startswith("export.")}
+    assert run("path").output == f"{tmp_path / 'config.toml'}\n"
+
+
+def test_the_reference_has_a_heading_for_every_setting():
+    lines = reference().splitlines()
+    assert [line.removeprefix("### ") for line in lines if line.startswith("### ")] == list(OPTIONS)

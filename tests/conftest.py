@@ -1,0 +1,121 @@
+"""What a machine must have for which test, and a home of its own for every test.
+
+A test says what it needs by `@pytest.mark.need_NAME`. On a developer's machine tests whose needs are missing are left
+out, and the end of the run says which and how to get them. With CI=true nothing is left out: what is missing fails.
+"""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+from hookspan.paths import Paths
+
+CI = os.environ.get("CI") == "true"
+
+
+def program(*names: str) -> Callable[[], bool]:
+    return lambda: any(shutil.which(name) for name in names)
+
+
+# name: whether it is there, how to get it
+NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
+    "cc": (program("cc"), "apt-get install gcc"),
+    "musl": (program("musl-gcc"), "apt-get install musl-tools"),
+    "clang": (program("clang"), "apt-get install clang"),
+    "strace": (program("strace"), "apt-get install strace"),
+    "tmux": (program("tmux"), "apt-get install tmux"),
+    "jq": (program("jq"), "apt-get install jq"),
+    "chromium": (program("chromium"), "apt-get install chromium"),
+    "faketime": (program("faketime"), "apt-get install faketime"),
+    "docker": (program("dockerd"), "apt-get install docker.io"),
+    "go": (program("go"), "Go 1.26 or newer from https://go.dev/dl/, its bin folder on PATH"),
+    "npm": (program("npm"), "Node.js with npm from https://nodejs.org"),
+    "java": (program("mvn"), "apt-get install maven"),
+    "root": (lambda: os.geteuid() == 0, "run the tests as root in a throw-away machine"),
+}
+LEFT_OUT = pytest.StashKey[dict[str, int]]()
+
+hypothesis.settings.register_profile(
+    "hookspan",
+    deadline=None,  # the machines that run this are shared: time says nothing about the code
+    print_blob=True,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.function_scoped_fixture],
+)
+hypothesis.settings.load_profile("hookspan")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Programs built from source are kept where the next run finds them, though tests have another home.
+    os.environ.setdefault("HOOKSPAN_TEST_CACHE", str(Path.home() / ".cache" / "hookspan-test"))
+    for name, (_, how) in NEEDS.items():
+        config.addinivalue_line("markers", f"need_{name}: {how}")
+    config.stash[LEFT_OUT] = {}
+    if config.pluginmanager.has_plugin("dsession"):
+        config.pluginmanager.register(_Tally(config))
+
+
+def missing(item: pytest.Item) -> list[str]:
+    return [name for name, (there, _) in NEEDS.items() if item.get_closest_marker(f"need_{name}") and not there()]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if CI:
+        return
+    gone = {item: names for item in items if (names := missing(item))}
+    if gone:
+        items[:] = [item for item in items if item not in gone]
+        config.hook.pytest_deselected(items=list(gone))
+        for names in gone.values():
+            for name in names:
+                config.stash[LEFT_OUT][name] = config.stash[LEFT_OUT].get(name, 0) + 1
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if names := missing(item):
+        pytest.fail("this machine lacks " + "; ".join(f"{name} ({NEEDS[name][1]})" for name in names), pytrace=False)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:  # in an xdist worker: only the controller writes to the terminal
+        output["left_out"] = session.config.stash[LEFT_OUT]
+
+
+class _Tally:
+    """Takes from the first xdist worker, which all collect the same, what was left out."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+
+    def pytest_testnodedown(self, node: object) -> None:
+        self.config.stash[LEFT_OUT].update(getattr(node, "workeroutput", {}).get("left_out", {}))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for name, count in config.stash[LEFT_OUT].items():
+        terminalreporter.write_line(f"{count} tests were left out, for want of {name}: {NEEDS[name][1]}", yellow=True)
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees the user's home, Claude Code's or ours, or the variables of the shell that runs it."""
+    for variable in list(os.environ):
+        if variable.startswith(("HOOKSPAN_", "CLAUDE", "OTEL_", "XDG_")) and variable != "HOOKSPAN_TEST_CACHE":
+            monkeypatch.delenv(variable)
+    monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    """Paths in a fresh folder, with no administrator's settings; call `create()` for the state folders."""
+    return Paths(
+        state=tmp_path / "state",
+        config=tmp_path / "config.toml",
+        data=tmp_path / "data",
+        system_config=tmp_path / "etc" / "config.toml",
+    )
