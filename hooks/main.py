@@ -1,34 +1,99 @@
-"""The relay where there is no compiler: `python3 -I -S main.py STATE_FOLDER`, in the same words as relay.c.
+"""The relay where nothing can be compiled: `python3 -I -S main.py STATE_FOLDER`.
 
-It reads the event from stdin, appends it to STATE_FOLDER/journal/current.jsonl as one line, pokes the agent and exits 0. It
-prints nothing and never fails its host. tests/conformance runs against both; relay.c says why things are as they are.
-This source is compiled anew for every event, so it is short, and imports nothing that Python has not loaded anyway but
-`fcntl` and `_socket`.
+It does what relay.c does, which says why things are as they are; tests/conformance runs against both. Python compiles
+this source anew for every event, which is half of what it costs: so it is short, has no f-string (each is a parser run
+of its own), imports two modules at most, and what few events need is a string that is compiled only then.
 """
+
+# ruff: noqa: C901, PLC0415, PLR2004, S102, SIM105, SLF001, UP031 - every event pays for each import and name of this file
 
 import posix
 import sys
 import time
 
 AT, BEGAN = time.time_ns(), time.monotonic_ns()
-
 MIB = 1 << 20
-PAYLOAD_MAX = 16 * MIB
-CAP_DEFAULT, CAP_CHECKED_FROM, STALE_CAP = 1024 * MIB, 128 * MIB, 64 * MIB
+PAYLOAD_MAX, STALE_CAP, CAP_CHECKED_FROM = 16 * MIB, 64 * MIB, 128 * MIB
 STALE_AFTER = 7 * 24 * 3600 * 10**9
-START_WAIT, START_WAIT_MAX = 30, 600  # seconds
-REASONS = "cap", "heartbeat", "read", "open", "lock", "write", "other"
 RECORDED = (
-    b"CLAUDE_PID CLAUDE_CODE_SESSION_ID CLAUDE_CODE_ENTRYPOINT CLAUDE_PROJECT_DIR CLAUDE_CODE_REMOTE CLAUDE_EFFORT "
-    b"TRACEPARENT TRACESTATE"
+    b"CLAUDE_PID CLAUDE_CODE_SESSION_ID CLAUDE_CODE_ENTRYPOINT CLAUDE_PROJECT_DIR CLAUDE_CODE_REMOTE CLAUDE_EFFORT"
+    b" TRACEPARENT TRACESTATE"
 )
-INHERITED = b"HOME USER LOGNAME LANG LC_ALL TZ XDG_RUNTIME_DIR DBUS_SESSION_BUS_ADDRESS"
-FILE = posix.O_NOFOLLOW | posix.O_NONBLOCK | posix.O_CLOEXEC
-FOLDER = posix.O_DIRECTORY | posix.O_NOFOLLOW | posix.O_CLOEXEC
+OPEN = posix.O_RDWR | posix.O_NOFOLLOW | posix.O_NONBLOCK | posix.O_CLOEXEC
+CREATE = OPEN | posix.O_CREAT
+
+RARE = """
+REASONS = b"cap", b"heartbeat", b"read", b"open", b"lock", b"write", b"other"
+INHERITED = b"HOME USER LOGNAME LANG LC_ALL TZ XDG_RUNTIME_DIR DBUS_SESSION_BUS_ADDRESS".split()
+
+def count(why):
+    # Add one to a reason's line in `drops`, in place.
+    fd = posix.open("drops", CREATE, 0o600)
+    st = posix.fstat(fd)
+    if not is_file(st) or st.st_uid != posix.geteuid() or st.st_nlink != 1 or not lock(fd, 0.2):
+        return
+    whole = posix.fstat(fd).st_size >= 64 * len(REASONS)
+    for i, reason in enumerate(REASONS):
+        n = posix.pread(fd, 20, 64 * i + 16) if whole else b"0"
+        n = (int(n) if n.isdigit() else 0) + (reason == why)
+        if reason == why or not whole:
+            posix.pwrite(fd, b"%-16b%020d %020d      \\n" % (reason, n, AT * (reason == why)), 64 * i)
+
+def settings():
+    # relay.conf: the journal's cap and the agent's command line, empty if this hook may not start it.
+    cap, autostart, args, text = 1024 * MIB, False, [], b""
+    try:
+        text = posix.read(posix.open("relay.conf", OPEN & ~posix.O_RDWR), 16384)
+    except OSError:
+        pass
+    for line in text.split(b"\\n") if len(text) < 16384 else ():
+        key, space, value = line.partition(b" ")
+        if key == b"arg" and space and len(args) < 32:
+            args.append(value)
+        elif key == b"autostart":
+            autostart = value == b"1"
+        elif key == b"cap_bytes" and value.isdigit() and int(value):
+            cap = int(value)
+    may_start = autostart and args and args[0][:1] == b"/" and not posix.access("down", posix.F_OK)
+    return cap, args if may_start else []
+
+def start_agent(args):
+    # Start the agent, unless somebody else is at it or did so a short while ago.
+    import _signal
+    try:
+        posix.mkdir("run", 0o700)
+    except FileExistsError:
+        pass
+    fd = posix.open("run/start.lock", CREATE, 0o600)
+    if not lock(fd, -1) or poke():
+        return
+    now = AT // 10**9
+    last, tries, *_ = [int(n) for n in posix.pread(fd, 63, 0).split() if n.isdigit()] + [0, 0]
+    if tries and 0 <= now - last < min(30 << min(tries - 1, 9), 600):
+        return
+    text = b"%d %d\\n" % (now, tries + 1)
+    posix.pwrite(fd, text, 0)
+    posix.ftruncate(fd, len(text))
+    # Nothing comes after this, so it is this process that moves: descriptors 0 to 2 to /dev/null, 3 the lock.
+    posix.dup2(fd, 3)
+    posix.set_inheritable(3, True)
+    null = posix.open("/dev/null", posix.O_RDWR)
+    for n in range(3):
+        posix.dup2(null, n)
+    posix.closerange(4, posix.sysconf("SC_OPEN_MAX"))
+    posix.chdir("/")
+    env = {name: posix.environ[name] for name in INHERITED if name in posix.environ}
+    env[b"PATH"] = b"/usr/local/bin:/usr/bin:/bin"
+    args += [b"--start-lock-fd", b"3"]
+    posix.posix_spawn(args[0], args, env, setsid=True, setsigmask=(), setsigdef=_signal.valid_signals())
+"""
 
 
-class Dropped(Exception):  # noqa: N818
-    """The event can't be written; the argument is one of REASONS."""
+def rare(name: str, *args: "bytes | list[bytes]") -> "tuple[int, list[bytes]]":
+    """Call a function of RARE. Only `settings` gives something back."""
+    exec(RARE, globals())
+    result: tuple[int, list[bytes]] = globals()[name](*args)
+    return result
 
 
 def lock(fd: int, seconds: float) -> bool:
@@ -39,50 +104,33 @@ def lock(fd: int, seconds: float) -> bool:
     while True:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        except OSError:
             if time.monotonic() > end:
                 return False
             time.sleep(0.0005)
-        except OSError:
-            return False
         else:
             return True
 
 
-def count(why: str) -> None:
-    """Add one to a reason's line in `drops`, in place."""
-    fd = posix.open("drops", posix.O_RDWR | posix.O_CREAT | FILE, 0o600)
-    st = posix.fstat(fd)
-    if st.st_mode & 0o170000 != 0o100000 or st.st_uid != posix.geteuid() or st.st_nlink != 1 or not lock(fd, 0.2):
-        return
-    table = posix.pread(fd, 64 * len(REASONS), 0)
-    whole = len(table) == 64 * len(REASONS)
-    for i, reason in enumerate(REASONS):
-        digits = (table[64 * i + 16 : 64 * i + 36], table[64 * i + 37 : 64 * i + 57]) if whole else ()
-        n, last = (int(d) if d.isdigit() else 0 for d in digits) if whole else (0, 0)
-        if reason == why:
-            n, last = n + 1, AT
-        if reason == why or not whole:
-            posix.pwrite(fd, b"%-16b%020d %020d      \n" % (reason.encode(), n, last), 64 * i)
+def is_file(st: posix.stat_result) -> bool:
+    """Whether it is a regular file."""
+    return st.st_mode & 0o170000 == 0o100000
 
 
 def read_stdin() -> "tuple[bytes, int]":
-    """Stdin to its end or the deadline: the payload (nothing of it if over the cap) and its size."""
+    """Stdin to its end or the deadline: the payload (none if over the cap) and its size, -1 if nothing came."""
     import _signal  # type: ignore[import-not-found]
 
-    null = posix.open("/dev/null", posix.O_RDWR | posix.O_CLOEXEC)
-    late = []
-
-    def end_stdin(*_: object) -> None:
-        # A read that a signal interrupts is tried again, and then finds the end of /dev/null. Nothing read gets lost.
-        late.append(posix.dup2(null, 0))
-
+    late: list[int] = []
+    # A read that a signal interrupts is tried again, and then finds the end of /dev/null: nothing that was read gets
+    # lost. The signal comes again and again, as the first one may come just before a read.
+    _signal.signal(_signal.SIGALRM, lambda *_: late.append(posix.dup2(posix.open("/dev/null", OPEN), 0)))
     _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
-    _signal.signal(_signal.SIGALRM, end_stdin)
-    _signal.setitimer(_signal.ITIMER_REAL, 2, 0.05)  # again and again, for the one that comes just before a read
-    chunks, size = [], 0
+    _signal.setitimer(_signal.ITIMER_REAL, 2, 0.05)
+    chunks: list[bytes] = []
+    size = 0
     try:
-        while chunk := posix.read(0, MIB):
+        while chunk := posix.read(0, 65536):
             size += len(chunk)
             chunks.append(chunk)
             if size > PAYLOAD_MAX:
@@ -90,130 +138,99 @@ def read_stdin() -> "tuple[bytes, int]":
     except OSError:
         late.append(0)
     _signal.setitimer(_signal.ITIMER_REAL, 0)
-    if late and not size:
-        raise Dropped("read")
-    return b"".join(chunks), size
+    return b"".join(chunks), size or -len(late[:1])
 
 
-def string(value: bytes) -> "str | None":
-    """Give a JSON string, or None if it is too long or no UTF-8."""
+def string(value: bytes) -> str:
+    """Give a JSON string; nothing if it is too long or no UTF-8."""
     try:
-        text = value[:1025].decode()
+        text = value.decode()
     except UnicodeDecodeError:
-        return None
+        return ""
     if not text.isprintable() or '"' in text or "\\" in text:
-        text = text.translate({34: '\\"', 92: "\\\\", **{i: f"\\u{i:04x}" for i in range(32)}})
-    return None if len(value) > 1024 else f'"{text}"'
+        text = text.translate({34: '\\"', 92: "\\\\", **{i: "\\u%04x" % i for i in range(32)}})
+    return '"%s"' % text if len(value) <= 1024 else ""
 
 
 def head() -> bytes:
     """Give the middle of the line, from "pid" to "event"."""
+    env = []
+    for name in RECORDED.split():
+        value = string(posix.environ.get(name, b"\xff"))
+        if value:
+            env.append('"%s":%s' % (name.decode(), value))
     try:
         namespace = posix.stat("/proc/self/ns/pid").st_ino
     except OSError:
         namespace = 0
-    values = [(name.decode(), string(posix.environ[name])) for name in RECORDED.split() if name in posix.environ]
-    env = ",".join(f'"{name}":{value}' for name, value in values if value)
-    host = string(posix.uname().nodename.encode(errors="surrogateescape")) or '""'
-    return (
-        f',"pid":{posix.getpid()},"ppid":{posix.getppid()},"host":{host},"pidns":{namespace},"env":{{{env}}},"event":'
-    ).encode()
+    host = string(posix.uname().nodename.encode(errors="replace"))
+    ids = posix.getpid(), posix.getppid(), host, namespace, ",".join(env)
+    return (',"pid":%d,"ppid":%d,"host":%s,"pidns":%d,"env":{%s},"event":' % ids).encode()
 
 
-def settings() -> "tuple[int, list[str]]":
-    """Read relay.conf: the journal's cap and the agent's command line, empty if this hook may not start it."""
-    cap, autostart, args = CAP_DEFAULT, False, []
-    try:
-        text = posix.read(posix.open("relay.conf", posix.O_RDONLY | FILE), 16384)
-    except OSError:
-        text = b""
-    for line in text.split(b"\n") if len(text) < 16384 else ():
-        key, separator, value = line.partition(b" ")
-        if key == b"cap_bytes" and value.isdigit() and int(value):
-            cap = int(value)
-        elif key == b"autostart":
-            autostart = value == b"1"
-        elif key == b"arg" and separator and len(args) < 32:
-            args.append(value)
-    return cap, args if autostart and args and args[0][:1] == b"/" and not posix.access("down", posix.F_OK) else []
-
-
-def write_line(fd: int, end: int, line: "list[bytes]") -> bool:
-    """Write with one writev; on a short write nothing of it stays."""
+def write_line(fd: int, end: int, line: "list[bytes]") -> bytes:
+    """Write with one writev; on a short write nothing of it stays. Gives the reason if it fails."""
     line[1] = b'{"v":1,"agent":"claude-code","at":%d,"took":%d' % (AT, time.monotonic_ns() - BEGAN)
     try:
-        written = posix.writev(fd, line)
-    except OSError:
-        return False
-    if written != sum(map(len, line)):
+        if posix.writev(fd, line) == sum(map(len, line)):
+            return b""
         posix.ftruncate(fd, end)
-        return False
-    return True
-
-
-def write_stray(journal: int, line: "list[bytes]") -> None:
-    """Write the line to a file of its own, as somebody holds the journal's lock."""
-    name = f"stray-{AT}-{posix.getpid()}"
-    try:
-        fd = posix.open(name, posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL | FILE, 0o600, dir_fd=journal)
     except OSError:
-        raise Dropped("lock") from None
-    lock(fd, 0)
-    if not write_line(fd, 0, line):
-        posix.unlink(name, dir_fd=journal)
-        raise Dropped("write")
+        pass
+    return b"write"
 
 
-def open_journal(seconds_left: float) -> "tuple[int, int, posix.stat_result]":
-    """Open and lock current.jsonl: the folder's and the file's descriptor (-1 without the lock), and its state."""
-    end = time.monotonic() + seconds_left
+def append(line: "list[bytes]", stale: bool) -> bytes:
+    """Append the line to the journal, or put it into a file of its own; gives the reason if it can't."""
+    end = time.monotonic() + 0.05
     try:
-        try:
-            folder = posix.open("journal", FOLDER)
-        except FileNotFoundError:
-            posix.mkdir("journal", 0o700)
-            folder = posix.open("journal", FOLDER)
-        while True:
-            fd = posix.open("current.jsonl", posix.O_RDWR | posix.O_APPEND | posix.O_CREAT | FILE, 0o600, dir_fd=folder)
-            if not lock(fd, end - time.monotonic()):
-                return folder, -1, posix.fstat(fd)
-            st = posix.fstat(fd)
-            if st.st_mode & 0o170000 != 0o100000:
-                raise Dropped("open")
+        posix.mkdir("journal", 0o700)
+    except FileExistsError:
+        pass
+    folder = posix.open("journal", posix.O_DIRECTORY | posix.O_NOFOLLOW | posix.O_CLOEXEC)
+    while True:
+        fd = posix.open("current.jsonl", CREATE | posix.O_APPEND, 0o600, dir_fd=folder)
+        if not lock(fd, end - time.monotonic()):
+            stray = "stray-%d-%d" % (AT, posix.getpid())
             try:
-                named = posix.stat("current.jsonl", dir_fd=folder, follow_symlinks=False)
-                if (named.st_ino, named.st_dev) == (st.st_ino, st.st_dev):
-                    return folder, fd, st
-            except FileNotFoundError:
-                pass
-            posix.close(fd)
-    except OSError:
-        raise Dropped("open") from None
+                fd = posix.open(stray, CREATE | posix.O_EXCL, 0o600, dir_fd=folder)
+            except OSError:
+                return b"lock"
+            lock(fd, 0)
+            if why := write_line(fd, 0, line):
+                posix.unlink(stray, dir_fd=folder)
+            return why
+        st = posix.fstat(fd)
+        if not is_file(st):
+            return b"open"
+        if posix.access("current.jsonl", posix.F_OK, dir_fd=folder):
+            named = posix.stat("current.jsonl", dir_fd=folder, follow_symlinks=False)
+            if (named.st_ino, named.st_dev) == (st.st_ino, st.st_dev):
+                break
+        posix.close(fd)
+    if stale and st.st_size > STALE_CAP:
+        return b"heartbeat"
+    if st.st_size > CAP_CHECKED_FROM and st.st_size > rare("settings")[0]:
+        return b"cap"
+    if st.st_size and posix.pread(fd, 1, st.st_size - 1) != b"\n":
+        line[0] = b"\n"
+    why = write_line(fd, st.st_size, line)
+    posix.close(fd)
+    return why
 
 
-def record(payload: bytes, size: int) -> None:
-    """Append the event to the journal."""
-    try:
-        stale = AT - posix.stat("heartbeat").st_mtime_ns > STALE_AFTER
-    except OSError:
-        stale = False
-    if stale and not settings()[1]:
-        raise Dropped("heartbeat")
+def record(payload: bytes, size: int) -> bytes:
+    """Write the event; gives the reason if that can't be."""
+    stale = posix.access("heartbeat", posix.F_OK) and AT - posix.stat("heartbeat").st_mtime_ns > STALE_AFTER
+    if stale and not rare("settings")[1]:
+        return b"heartbeat"
     payload = payload.replace(b"\n", b" ").replace(b"\r", b" ").rstrip(b" \t") or b"null"
     if size > PAYLOAD_MAX:
         payload = b'null,"bytes":%d,"cut":true' % size
-    line = [b"", b"", head(), payload, b"}\n"]
-    folder, fd, st = open_journal(0.05)
-    if fd < 0:
-        return write_stray(folder, line)
-    if st.st_size > (STALE_CAP if stale else CAP_CHECKED_FROM) and (stale or st.st_size > settings()[0]):
-        raise Dropped("heartbeat" if stale else "cap")
-    if st.st_size and posix.pread(fd, 1, st.st_size - 1) != b"\n":
-        line[0] = b"\n"
-    if not write_line(fd, st.st_size, line):
-        raise Dropped("write")
-    posix.close(fd)
-    return None
+    try:
+        return append([b"", b"", head(), payload, b"}\n"], stale)
+    except OSError:
+        return b"open"
 
 
 def poke() -> bool:
@@ -229,64 +246,25 @@ def poke() -> bool:
     return True
 
 
-def start_agent(args: "list[bytes]") -> None:
-    """Start the agent, unless somebody else is at it or did so a short while ago."""
-    import _signal
-
-    if not posix.access("run", posix.F_OK):
-        posix.mkdir("run", 0o700)
-    fd = posix.open("run/start.lock", posix.O_RDWR | posix.O_CREAT | FILE, 0o600)
-    if not lock(fd, -1) or poke():
-        return
-    now = AT // 10**9
-    last, tries = ([int(n) if n.isdigit() else 0 for n in posix.pread(fd, 63, 0).split()] + [0, 0])[:2]
-    if tries > 0 and 0 <= now - last < min(START_WAIT << min(tries - 1, 9), START_WAIT_MAX):
-        return
-    text = b"%d %d\n" % (now, tries + 1)
-    posix.pwrite(fd, text, 0)
-    posix.ftruncate(fd, len(text))
-    # Nothing comes after this, so it is this process that moves: descriptors 0 to 2 to /dev/null, 3 the lock.
-    posix.dup2(fd, 3)
-    posix.set_inheritable(3, True)  # noqa: FBT003
-    null = posix.open("/dev/null", posix.O_RDWR)
-    for n in range(3):
-        posix.dup2(null, n)
-    posix.closerange(4, posix.sysconf("SC_OPEN_MAX"))
-    posix.chdir("/")
-    env = {name: posix.environ[name] for name in INHERITED.split() if name in posix.environ}
-    env[b"PATH"] = b"/usr/local/bin:/usr/bin:/bin"
-    args += [b"--start-lock-fd", b"3"]
-    posix.posix_spawn(args[0], args, env, setsid=True, setsigmask=(), setsigdef=_signal.valid_signals())
-
-
 def main() -> None:
     """Do what relay.c's main does."""
     posix.umask(0o077)
-    why = ""
-    try:
-        payload, size = read_stdin()
-    except Dropped:
-        why = "read"
+    payload, size = read_stdin()
     posix.chdir(sys.argv[1])
     st = posix.stat(".")
     if st.st_uid != posix.geteuid() or st.st_mode & 0o022:
-        return count("other")
+        rare("count", b"other")
+        return
     try:
-        if not why:
-            record(payload, size)
-    except Dropped as dropped:
-        why = str(dropped)
-    if why:
-        try:
-            count(why)
-        except OSError:
-            pass
-    if not poke() and (args := settings()[1]):
-        start_agent(args)
-    return None
+        if why := b"read" if size < 0 else record(payload, size):
+            rare("count", why)
+    except OSError:
+        pass
+    if not poke() and (args := rare("settings")[1]):
+        rare("start_agent", args)
 
 
 try:
     main()
 finally:
-    posix._exit(0)  # noqa: SLF001
+    posix._exit(0)
