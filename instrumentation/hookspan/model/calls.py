@@ -15,10 +15,6 @@ from .semconv import Outcome
 from .state import Compaction, Place, Tally
 from .step import NANO, Step
 
-COPIED: Final = 2 * NANO
-"""A call that ended longer than this before the session's first event is an old line: a fork copies its parent's lines
-under its own session and prompt ids, and a session may have begun before hookspan was installed."""
-
 _ERROR_TYPES: Final = {
     400: "invalid_request",
     401: "authentication_failed",
@@ -34,8 +30,6 @@ _CHAT: Final = (sc.GEN_AI_OPERATION_NAME, "chat")
 def called(step: Step, fact: ModelCall) -> None:
     """A model call, whole, from the transcript."""
     session = step.session
-    if fact.end < session.opened - COPIED and not session.local:
-        return
     place = _place(step, fact)
     own = span_id("chat", session.id, fact.agent_id, fact.message_id)
     error = _error_type(fact.error_status)

@@ -24,6 +24,9 @@ from .step import NANO, Step, project_of
 
 _KNOWN_EVENTS: Final = frozenset(sc.HOOK_EVENTS)
 _OTHER_EVENT: Final = "other"
+COPIED: Final = 2 * NANO
+"""What a transcript dates longer than this before the session's first event is an old line: a fork copies its parent's
+lines under its own session and prompt ids, and a session may have begun before hookspan was installed."""
 _SESSION_EVENTS: Final = frozenset({"SessionStart", "SessionEnd", "Setup", "InstructionsLoaded"})
 """Events that are the session's, whatever prompt_id they carry: that of print mode's SessionEnd is the last turn's."""
 
@@ -204,6 +207,8 @@ def _fold_fact(state: State, number: int, fact: Fact) -> Rows:
         return Rows()
     if fact.judged_at and fact.judged_at < session.last_record:
         return Rows()  # a newer event speaks against the judgement
+    if fact.file and fact.at < session.first - COPIED and not session.local:
+        return Rows()
     session.facts[fact.key] = True
     bound(session.facts, KEPT_FACTS)
     if fact.file:
@@ -221,7 +226,7 @@ def _read(step: Step, fact: facts.TranscriptRead) -> None:
 
 def _settled(step: Step, fact: facts.Settled) -> None:
     turn = step.session.turns.get(fact.prompt)
-    if turn and turn.stop and not turn.fixed:
+    if turn and turn.stop == fact.stop and turn.last <= turn.stop and not turn.fixed:
         turns.fix(turn, fact.at, turn.stop_reason)
 
 
@@ -279,12 +284,14 @@ def _learn_policy(state: State, _number: int, fact: facts.Policy) -> Rows:
 
 
 def _count_dropped(state: State, _number: int, fact: facts.Dropped) -> Rows:
-    if fact.key in state.world.facts:
+    name = f"{fact.where}/{fact.reason}"
+    known = state.world.dropped.get(name, 0)
+    more = fact.total - known if fact.total >= known else fact.total
+    if not more:
         return Rows()
-    state.world.facts[fact.key] = True
-    bound(state.world.facts, KEPT_FACTS)
+    state.world.dropped[name] = fact.total
     attributes = ((sc.DROP_REASON, fact.reason), (sc.DROP_WHERE, fact.where))
-    return Rows(increments=[Increment("hookspan.dropped", attributes, fact.count, fact.at)], world=True)
+    return Rows(increments=[Increment("hookspan.dropped", attributes, more, fact.at)], world=True)
 
 
 _WORLD: Final[dict[type, Callable[[State, int, Any], Rows]]] = {

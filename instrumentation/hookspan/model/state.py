@@ -1,6 +1,6 @@
 """The fold's state: what is known of the machine and of each session, and no more than the next facts may need.
 
-Every collection that grows with a session's length is bounded, so that a session of a week costs what one of an hour does.
+Every collection that grows with a session's length is bounded: one of a week costs what one of an hour does.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .semconv import EndReason, PromptKind, SessionPhase
 KEPT_SEEN: Final = 256
 """Payload digests remembered per session: more than parallel hooks can mix up."""
 KEPT_FACTS: Final = 1024
-"""Fact keys remembered per session; observers repeat at most what they read since the last commit, and read less than this at once."""
+"""Fact keys remembered per session; observers repeat at most what they read at once, which is less."""
 KEPT_CLOSED: Final = 256
 KEPT_PLACES: Final = 128
 """Finished turns, subagents and tasks that late spans and links can still be put to."""
@@ -167,6 +167,7 @@ class Session(msgspec.Struct, kw_only=True):
     """One session, all its runs (a resume is a new run of the same session).
 
     Attributes:
+        first: Stamp of the session's first event.
         opened: Stamp of the run's first event; with the session id it names the run's span.
         started: Whether anything but preparation (InstructionsLoaded, Setup) came yet.
         last: Newest stamp; `last_record` the record of the newest event, which voids older judgements.
@@ -183,6 +184,7 @@ class Session(msgspec.Struct, kw_only=True):
     """
 
     id: str
+    first: int
     opened: int
     start: int
     started: bool = False
@@ -243,7 +245,7 @@ class World(msgspec.Struct):
 
     repositories: dict[str, Repository] = {}
     policy: Policy | None = None
-    facts: dict[str, bool] = {}
+    dropped: dict[str, int] = {}
 
 
 class State(msgspec.Struct):

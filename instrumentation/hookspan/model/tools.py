@@ -22,9 +22,6 @@ from .step import NANO, Step
 REORDER: Final = 2 * NANO
 """Order of arrival is not trusted within 2 s: hooks run in parallel, and a line may take a detour through a stray file."""
 
-QUESTIONS: Final = frozenset({"AskUserQuestion", "ExitPlanMode"})
-"""Tools that are a question to the user: all their time is waiting."""
-
 
 def started(step: Step, event: Reduced) -> None:
     """PreToolUse."""
@@ -38,16 +35,6 @@ def started(step: Step, event: Reduced) -> None:
         return
     known.at = event.at
     _describe(step, known, event)
-    if event.tool in QUESTIONS:
-        session.waits.append(
-            Wait(
-                at=event.at,
-                tool=event.tool,
-                agent_id=event.agent_id,
-                digest=event.input_digest,
-                tool_use_id=event.tool_use_id,
-            )
-        )
     for wait in session.waits:
         if not wait.tool_use_id and _fits(wait, known):
             wait.tool_use_id = known.id
@@ -84,15 +71,6 @@ def asked(step: Step, event: Reduced) -> None:
     wait = Wait(
         at=event.at, tool=event.tool, agent_id=event.agent_id, digest=event.input_digest, mcp_server=event.mcp_server
     )
-    for known in session.waits:
-        if (
-            known.tool in QUESTIONS
-            and known.tool_use_id
-            and known.digest == wait.digest
-            and known.agent_id == wait.agent_id
-        ):
-            known.at = max(known.at, event.at)
-            return
     taken = {known.tool_use_id for known in session.waits}
     for call in session.calls.values():
         if call.id not in taken and not call.resolved and _fits(wait, call):
@@ -154,11 +132,10 @@ def rejected(step: Step, fact: Rejection) -> None:
     if call is None or call.post:
         return
     call.rejection = fact
-    ran = fact.by_user and not fact.before_run and not fact.feedback and call.verdict != VERDICT_REJECTED
-    if ran:
-        _write_interrupted(step, call, fact.at)
-    else:
+    if fact.never_ran:
         _write_never_ran(step, call, min(fact.at, call.resolved or fact.at))
+    else:
+        _write_interrupted(step, call, fact.at)
 
 
 def running(step: Step, fact: Running) -> None:
@@ -217,9 +194,7 @@ def finish(step: Step, call: ToolCall) -> None:
     wait = _take_wait(step, call)
     start = event.at - round(event.duration_ms * 1e6) if event.duration_ms >= 0 else 0
     attributes: Attributes = {}
-    if call.tool in QUESTIONS and wait:
-        start = event.at
-    elif not start:
+    if not start:
         start = (wait.running_at if wait and wait.running_at else call.at) or event.at
         attributes[sc.START_INFERRED] = True
     if wait:
@@ -328,7 +303,8 @@ def _write_interrupted(step: Step, call: ToolCall, at: int) -> None:
 def _write_never_ran(step: Step, call: ToolCall, at: int) -> None:
     fact, verdict = call.rejection, call.verdict
     decision = ""
-    if verdict == VERDICT_HOOK:
+    by_hook = verdict == VERDICT_HOOK or (fact is not None and fact.source == "hook")
+    if by_hook:
         outcome = Outcome.DENIED
     elif verdict == VERDICT_INVALID and not fact:
         outcome = Outcome.ERROR
@@ -341,7 +317,7 @@ def _write_never_ran(step: Step, call: ToolCall, at: int) -> None:
         sc.DECISION: decision,
         sc.ERROR_TYPE: ErrorType.TOOL_ERROR.value if outcome is Outcome.ERROR else "",
     }
-    if verdict == VERDICT_HOOK:
+    if by_hook:
         attributes[sc.BLOCKED_BY_HOOK] = True
     if wait:
         attributes[sc.WAITED] = max(0, at - wait.at) / NANO
@@ -353,9 +329,9 @@ def _decision(step: Step, call: ToolCall) -> str:
     """Who said no. A client without a terminal (its entry point is an SDK's) asks nobody."""
     fact = call.rejection
     if fact:
-        if not fact.by_user:
+        if fact.source and not fact.source.startswith("user"):
             return Decision.AUTO_DENIED
-        return Decision.REFUSED if fact.feedback or call.resolved else Decision.ABORTED
+        return Decision.REFUSED if fact.feedback or fact.source else Decision.ABORTED
     if call.verdict == VERDICT_REJECTED and not step.session.entrypoint.startswith("sdk"):
         return Decision.REFUSED
     if call.verdict in {VERDICT_REJECTED, VERDICT_DENIED} or (call.post and call.post.event == "PermissionDenied"):

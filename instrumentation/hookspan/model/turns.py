@@ -147,14 +147,13 @@ def dequeued(step: Step, fact: QueuedPrompt) -> None:
         if fact.prompt in session.done:
             return
         turn = open_turn(step, fact.prompt, fact.at)
-        turn.tally.prompts = 1
-        session.tally.prompts += 1
     elif turn.start_inferred:
         for other in session.turns.values():
             if other.fixed == turn.start and other.fixed_by is EndReason.NEXT_PROMPT:
                 other.fixed = min(other.fixed, fact.at)
         turn.start = min(turn.start, fact.at)
     turn.start_inferred = False
+    turn.tally.prompts = fact.prompts
     turn.label = turn.label or fact.label
 
 
@@ -162,7 +161,7 @@ def stopped(step: Step, event: Reduced, reason: EndReason) -> None:
     """Stop or StopFailure of the main thread: a candidate for the turn's end, the last one wins."""
     turn = active(step, event)
     step.session.messages += 1
-    if turn is None or turn.fixed and event.at > turn.fixed:
+    if turn is None or (turn.fixed and event.at > turn.fixed):
         return
     if event.at >= turn.stop:
         turn.stop, turn.stop_reason = event.at, reason

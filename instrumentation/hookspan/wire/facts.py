@@ -34,7 +34,8 @@ class Observed(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="type
 class ModelCall(Observed, tag="model_call"):
     """One call of the model: from its `api-request` line to the last line of that message id.
 
-    `input_tokens` is the API's own figure, without cached tokens. `cost_nano` is the list price in nano-USD, -1
+    `input_tokens` is the API's own figure, without cached tokens; `cache_write_1h_tokens` is the part of
+    `cache_write_tokens` that is kept for an hour. `cost_nano` is the list price in nano-USD, -1
     without a known price. `end` is the timestamp of the last line, unix nanoseconds.
     """
 
@@ -53,6 +54,7 @@ class ModelCall(Observed, tag="model_call"):
     output_tokens: int = 0
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
+    cache_write_1h_tokens: int = 0
     thinking_tokens: int = 0
     cost_nano: int = -1
     prices: str = ""
@@ -73,8 +75,9 @@ class Interruption(Observed, tag="interruption"):
 class Rejection(Observed, tag="rejection"):
     """A tool call that the transcript says was rejected.
 
-    `before_run` (`toolDenialBeforeRun`) tells a dialog left by Esc from a running tool that was interrupted;
-    `by_user` is false when a rule, a setting or print mode decided (`permissionDecision.source`).
+    `before_run` (`toolDenialBeforeRun`) tells a dialog left by Esc from a running tool that was interrupted. `source` is
+    who decided (`permissionDecision.source`): empty for Esc, `user_reject` for a refusal with words, `config` for a rule
+    or print mode, `hook` for another hook.
     """
 
     tool_use_id: str
@@ -82,14 +85,19 @@ class Rejection(Observed, tag="rejection"):
     kind: str = ""
     before_run: bool = False
     feedback: bool = False
-    by_user: bool = True
+    source: str = ""
+
+    @property
+    def never_ran(self) -> bool:
+        """Whether the call was stopped before it began."""
+        return self.before_run or self.feedback or bool(self.source)
 
 
 class QueuedPrompt(Observed, tag="queued_prompt"):
-    """A prompt that waited in the client's queue and became a turn without an event of its own."""
+    """Prompts that waited in the client's queue and became one turn, under the last one's id and without an event."""
 
     prompt: str
-    machine: bool = False
+    prompts: int = 1
     label: str = ""
 
 
@@ -147,13 +155,18 @@ class TranscriptRead(Observed, tag="transcript_read"):
 
 
 class Settled(Observed, tag="settled"):
-    """Judgement: nothing came for some seconds after the end of a turn, so that end is final."""
+    """Nothing came of a turn for some seconds after `stop`, the candidate for its end, so that end is final.
+
+    Void if the turn has another candidate or another sign of life by the time it is folded; events of other turns and
+    of background subagents don't matter, so it needs no `judged_at`.
+    """
 
     prompt: str = ""
+    stop: int = 0
 
 
 class Overdue(Observed, tag="overdue"):
-    """Judgement: the transcript did not get past a fixed end in time; what waits for it is written without it."""
+    """The transcripts could not be read past a fixed end in time; what waits for that is written without them."""
 
 
 class Silent(Observed, tag="silent"):
@@ -193,11 +206,11 @@ class Policy(Observed, tag="policy"):
 
 
 class Dropped(Observed, tag="dropped"):
-    """Events that were lost or set aside since the last such fact: where, why, how many."""
+    """How many events were lost or set aside so far, where and why. A total below the last one is a new count."""
 
     where: str
     reason: str
-    count: int
+    total: int
 
 
 Fact: TypeAlias = (

@@ -1,0 +1,63 @@
+"""Opening files whose paths came from a payload: only regular files of our own, below folders that are expected."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+
+class RefusedError(Exception):
+    """A path that will not be read, and why."""
+
+
+def open_regular(path: str) -> int:
+    """A descriptor of a regular file that we own. A FIFO, a device or a link in the last place is refused.
+
+    Raises:
+        RefusedError: It is something else, or somebody else's.
+        OSError: It can't be opened.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
+        os.close(descriptor)
+        raise RefusedError(f"{path} is not a regular file of this user")
+    return descriptor
+
+
+def read_small(path: str, limit: int = 65536) -> bytes:
+    """The first `limit` bytes of a regular file of ours, or nothing."""
+    try:
+        descriptor = open_regular(path)
+    except (OSError, RefusedError, ValueError):
+        return b""
+    try:
+        return os.read(descriptor, limit)
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)
+
+
+def transcript_roots(environ: dict[str, str] | os._Environ[str] = os.environ) -> tuple[str, ...]:
+    """The folders that the client keeps transcripts in: `projects` of its configuration folder."""
+    folders = [Path(environ.get("HOME") or "~").expanduser() / ".claude"]
+    if configured := environ.get("CLAUDE_CONFIG_DIR"):
+        folders.append(Path(configured).expanduser())
+    return tuple(os.path.realpath(folder / "projects") for folder in folders)
+
+
+def transcript_of(path: str, session: str, roots: tuple[str, ...]) -> str:
+    """The real path of a session's transcript, checked to be `<root>/<project>/<session>.jsonl`.
+
+    Raises:
+        RefusedError: The payload's path is anything else.
+    """
+    if not path.startswith("/") or "\0" in path or "/" in session or not session:
+        raise RefusedError("the payload's path is no transcript's")
+    folder, name = os.path.split(path)
+    real = os.path.realpath(folder)
+    if name != f"{session}.jsonl" or os.path.dirname(real) not in roots:
+        raise RefusedError(f"{path} is outside of the client's transcript folders")
+    return f"{real}/{name}"

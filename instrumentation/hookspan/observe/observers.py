@@ -1,0 +1,103 @@
+"""All observers in one step: what hooks can't tell becomes facts, written to the journal like everything else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from hookspan import wire
+from hookspan.model.state import Session, State
+from hookspan.wire.facts import Dropped, Fact, Policy
+
+from . import timers
+from .files import transcript_roots
+from .processes import Processes
+from .repositories import Repositories
+from .transcripts import Transcripts, waits_since
+
+NANO: Final = 1_000_000_000
+BUSY: Final = NANO // 5
+"""Between two looks while a session works or something waits to be written: 0.2 s."""
+IDLE: Final = 2 * NANO
+"""Between two looks while open sessions only idle."""
+RECENT: Final = 60 * NANO
+
+
+class Observers:
+    """Looks around on behalf of open sessions. Works only when the journal's tail has caught up.
+
+    Args:
+        idle_hours: Silence after which a session counts as ended.
+        labels: Whether scrubbed labels (titles, queued prompts) are kept.
+        policy: Settings that change rows; None when they are not known yet.
+        totals: Gives the totals of lost events so far, by (where, reason).
+        roots: Folders that transcripts may be read in; the client's own by default.
+    """
+
+    def __init__(
+        self,
+        *,
+        idle_hours: float = 12,
+        labels: bool = True,
+        policy: Policy | None = None,
+        totals: Callable[[], Mapping[tuple[str, str], int]] | None = None,
+        roots: tuple[str, ...] | None = None,
+    ) -> None:
+        self._idle = round(idle_hours * 3600 * NANO)
+        self._policy = policy
+        self._totals = totals
+        self._transcripts = Transcripts(transcript_roots() if roots is None else roots, labels=labels)
+        self._processes = Processes()
+        self._repositories = Repositories()
+        self._due = 0
+
+    def step(self, now: int, state: State) -> list[bytes]:
+        """The journal lines (without LF) of all that is new at `now` (unix ns); empty before `next_due`."""
+        if now < self._due:
+            return []
+        sessions = [session for session in state.sessions.values() if is_watched(session)]
+        found: list[Fact] = self._world(now, state)
+        found += self._repositories.step(now, state, sessions)
+        found += self._transcripts.step(now, sessions)
+        found += self._processes.step(now, sessions)
+        found += timers.step(now, sessions, self._idle)
+        busy = bool(found) or any(_is_busy(session, now) for session in sessions)
+        self._due = now + (BUSY if busy else IDLE)
+        return [wire.encode(fact) for fact in found]
+
+    def next_due(self) -> int:
+        """When (unix ns) `step` wants to be called again at the latest."""
+        return self._due
+
+    def wake(self) -> None:
+        """Something happened: the next step looks at once."""
+        self._due = 0
+
+    def _world(self, now: int, state: State) -> list[Fact]:
+        found: list[Fact] = []
+        if self._policy and not _same(self._policy, state.world.policy):
+            self._policy.at, self._policy.key = now, f"policy:{now}"
+            found.append(self._policy)
+        for (where, reason), total in (self._totals() if self._totals else {}).items():
+            if total != state.world.dropped.get(f"{where}/{reason}", 0):
+                key = f"dropped:{where}:{reason}:{total}:{now}"
+                found.append(Dropped(at=now, key=key, where=where, reason=reason, total=total))
+        return found
+
+
+def _same(wanted: Policy, known: Policy | None) -> bool:
+    known = known or Policy(at=0, key="")
+    return (wanted.adopt_traceparent, wanted.labels, wanted.opted_out) == (
+        known.adopt_traceparent,
+        known.labels,
+        known.opted_out,
+    )
+
+
+def is_watched(session: Session) -> bool:
+    """Whether anything about the session may still change without an event."""
+    return not session.local and (not session.ended or not session.written)
+
+
+def _is_busy(session: Session, now: int) -> bool:
+    return bool(session.waits or waits_since(session)) or now < session.last + RECENT

@@ -1,0 +1,26 @@
+"""What silence tells: a turn that is over, a session that nobody will end."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hookspan.model.state import Session
+from hookspan.wire.facts import Fact, Settled, Silent
+
+NANO: Final = 1_000_000_000
+SETTLE: Final = 5 * NANO
+"""Silence after a Stop that makes it final: a Stop hook that blocks has the turn go on within a second or two."""
+
+
+def step(now: int, sessions: list[Session], idle: int) -> list[Fact]:
+    """Judgements about silence; `idle` is `session.idle_hours` in nanoseconds."""
+    found: list[Fact] = []
+    for session in sessions:
+        for turn in session.turns.values():
+            if turn.stop and not turn.fixed and turn.last <= turn.stop and now > turn.stop + SETTLE:
+                key = f"settled:{turn.prompt}:{turn.stop}"
+                found.append(Settled(at=now, key=key, session=session.id, prompt=turn.prompt, stop=turn.stop))
+        if not session.ended and now > session.last + idle:
+            key = f"silent:{session.last}"
+            found.append(Silent(at=now, key=key, session=session.id, judged_at=session.last_record))
+    return found

@@ -1,0 +1,246 @@
+"""Follows the transcripts of open sessions and of their subagents, by offset and in bounded memory."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from hookspan.model.state import Session
+from hookspan.model.tools import REORDER
+from hookspan.wire.facts import AgentMeta, Fact, ModelCall, Overdue, TranscriptRead
+from hookspan.wire.transcript import TranscriptParser
+
+from .files import RefusedError, open_regular, read_small, transcript_of
+from .prices import put_price
+
+NANO: Final = 1_000_000_000
+CHUNK: Final = 1 << 20
+STEP_BYTES: Final = 8 << 20
+"""Most that is read in one step of all sessions: some 50 ms of parsing, so that events never wait long behind it."""
+MAX_FACTS: Final = 400
+"""Most facts of one step, below what the fold remembers keys of."""
+MAX_LINE: Final = 64 << 20
+"""A longer line is passed over without being held whole."""
+QUIET: Final = 300_000_000
+"""The client writes its last lines up to 0.1 s after the event of the same moment (seen on 2.1.331)."""
+PATIENCE: Final = 10 * NANO
+"""How long what is fixed waits for a transcript that can't be read."""
+
+_AGENT_FILE: Final = re.compile(r"\Aagent-([\w.-]{1,128})\.(jsonl|meta\.json)\Z")
+
+
+class _Meta(msgspec.Struct, rename="camel"):
+    agent_type: str = ""
+    tool_use_id: str | None = ""
+    parent_agent_id: str | None = ""
+    spawn_depth: int | None = 0
+
+
+class _File:
+    """One transcript and how far it is read."""
+
+    def __init__(self, path: str, session: str, agent_id: str, offset: int, *, labels: bool) -> None:
+        self.path = path
+        self.offset = offset
+        self.parser = TranscriptParser(session, path, agent_id=agent_id, offset=offset, labels=labels)
+        self.partial = b""
+        self.skipping = False
+        self.identity = (0, 0)
+        self.at_end = False
+
+    def read(self, limit: int) -> tuple[list[Fact], int]:
+        """The facts of at most `limit` more bytes, and how many bytes that were."""
+        descriptor = open_regular(self.path)
+        try:
+            status = os.fstat(descriptor)
+            identity = (status.st_dev, status.st_ino)
+            if self.identity not in {(0, 0), identity} or status.st_size < self.offset:
+                self.offset, self.partial = status.st_size, b""  # replaced or cut: what it says anew was said before
+            self.identity = identity
+            found: list[Fact] = []
+            total = 0
+            while total < limit and len(found) < MAX_FACTS:
+                data = os.pread(descriptor, min(CHUNK, limit - total), self.offset)
+                if not data:
+                    break
+                self.offset += len(data)
+                total += len(data)
+                found += self._lines(data)
+            self.at_end = self.offset >= os.fstat(descriptor).st_size
+            return found, total
+        finally:
+            os.close(descriptor)
+
+    def flush(self, up_to: int) -> list[Fact]:
+        """The call that the file ends with, if nothing was added to it since `up_to`."""
+        try:
+            changed = os.stat(self.path, follow_symlinks=False).st_mtime_ns
+        except OSError:
+            changed = 0
+        return _priced(self.parser.flush()) if changed <= up_to else []
+
+    def _lines(self, data: bytes) -> list[Fact]:
+        whole = self.partial + data
+        *lines, rest = whole.split(b"\n")
+        found: list[Fact] = []
+        for line in lines:
+            if self.skipping:
+                self.skipping = False
+                self.parser.skip(len(line) + 1)
+            else:
+                found += self.parser.feed(line + b"\n")
+        if len(rest) > MAX_LINE or (self.skipping and rest):
+            self.parser.skip(len(rest))
+            self.skipping, rest = True, b""
+        self.partial = rest
+        return found
+
+
+def _priced(facts: Iterable[Fact]) -> list[Fact]:
+    found = list(facts)
+    for fact in found:
+        if isinstance(fact, ModelCall):
+            put_price(fact)
+    return found
+
+
+class Transcripts:
+    """The transcripts of all sessions that are open, or whose rows still wait for them."""
+
+    def __init__(self, roots: tuple[str, ...], *, labels: bool = True) -> None:
+        self._roots = roots
+        self._labels = labels
+        self._files: dict[str, dict[str, _File]] = {}
+        self._metas: dict[str, set[str]] = {}
+        self._waiting_since: dict[str, int] = {}
+        self.refused = 0
+
+    def step(self, now: int, sessions: list[Session]) -> list[Fact]:
+        """What the transcripts of these sessions say that is not known yet."""
+        found: list[Fact] = []
+        budget = STEP_BYTES
+        for session in sessions:
+            if not session.transcript or budget <= 0 or len(found) >= MAX_FACTS:
+                continue
+            facts, used = self._read(session, budget)
+            found += facts
+            budget -= used
+        for session in sessions:
+            found += self._report(session, now)
+        for name in self._files.keys() - {session.id for session in sessions}:
+            self.forget(name)
+        return found
+
+    def forget(self, session: str) -> None:
+        """Lets go of a session that has ended."""
+        self._files.pop(session, None)
+        self._metas.pop(session, None)
+        self._waiting_since.pop(session, None)
+
+    def _read(self, session: Session, budget: int) -> tuple[list[Fact], int]:
+        found: list[Fact] = []
+        used = 0
+        for file in self._known(session, found):
+            try:
+                facts, size = file.read(budget - used)
+            except FileNotFoundError:
+                file.at_end = True
+                continue
+            except (OSError, RefusedError):
+                self.refused += 1
+                file.at_end = True
+                continue
+            found += _priced(facts)
+            used += size
+            if used >= budget:
+                break
+        return found, used
+
+    def _known(self, session: Session, found: list[Fact]) -> list[_File]:
+        """The session's files; new subagents are told by their `.meta.json`, which goes to `found`."""
+        files = self._files.setdefault(session.id, {})
+        try:
+            main = transcript_of(session.transcript, session.id, self._roots)
+        except RefusedError:
+            self.refused += not files
+            return []
+        self._add(files, main, session, "")
+        if session.agent_runs:
+            folder = f"{main.removesuffix('.jsonl')}/subagents"
+            try:
+                names = sorted(os.listdir(folder))
+            except OSError:
+                names = []
+            for name in names:
+                match = _AGENT_FILE.match(name)
+                if not match or match.group(1) not in session.agent_runs:
+                    continue
+                if match.group(2) == "jsonl":
+                    self._add(files, f"{folder}/{name}", session, match.group(1))
+                else:
+                    found += self._meta(session, f"{folder}/{name}", match.group(1))
+        return list(files.values())
+
+    def _add(self, files: dict[str, _File], path: str, session: Session, agent_id: str) -> None:
+        if path not in files:
+            files[path] = _File(path, session.id, agent_id, session.files.get(path, 0), labels=self._labels)
+
+    def _meta(self, session: Session, path: str, agent_id: str) -> list[Fact]:
+        known = self._metas.setdefault(session.id, set())
+        agent = session.agents.get(agent_id)
+        if agent_id in known or agent is None:
+            return []
+        try:
+            meta = msgspec.json.decode(read_small(path), type=_Meta)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return []  # half-written; read again
+        known.add(agent_id)
+        return [
+            AgentMeta(
+                at=agent.start,
+                key=f"meta:{agent_id}:{meta.tool_use_id}",
+                session=session.id,
+                agent_id=agent_id,
+                agent_type=meta.agent_type[:128],
+                tool_use_id=(meta.tool_use_id or "")[:256],
+                parent_agent_id=(meta.parent_agent_id or "")[:128],
+                depth=meta.spawn_depth or 0,
+            )
+        ]
+
+    def _report(self, session: Session, now: int) -> list[Fact]:
+        """Says that the transcripts are read to their ends, when something waits for that."""
+        since = waits_since(session)
+        if not since:
+            self._waiting_since.pop(session.id, None)
+            return []
+        started = self._waiting_since.setdefault(session.id, now)
+        if now < since + QUIET:
+            return []
+        files = list(self._files.get(session.id, {}).values())
+        read_up_to = now - QUIET
+        if all(file.at_end for file in files):
+            found = [fact for file in files for fact in file.flush(read_up_to)]
+            missing = not any(file.offset for file in files)
+            read = TranscriptRead(at=read_up_to, key=f"read:{now}", session=session.id, missing=missing)
+            return [*found, read]
+        if now > max(since, started) + PATIENCE:
+            return [Overdue(at=read_up_to, key=f"overdue:{now}", session=session.id)]
+        return []
+
+
+def waits_since(session: Session) -> int:
+    """The oldest moment that something of the session waits for its transcripts to be read past; 0 for nothing."""
+    moments = [turn.fixed for turn in session.turns.values() if turn.fixed]
+    moments += [agent.stop for agent in session.agents.values() if agent.stop]
+    moments += [compaction.end for compaction in session.compactions if compaction.end]
+    for call in session.calls.values():
+        if call.post or call.resolved:
+            moments.append(max(call.post.at if call.post else 0, call.resolved) + REORDER)
+    if session.ended and not session.written:
+        moments.append(session.ended)
+    return min(moments, default=0)

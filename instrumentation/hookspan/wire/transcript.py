@@ -1,0 +1,353 @@
+"""Transcripts: the lines of one file become facts.
+
+The format is the client's own and changes with any release, so every line that can't be read is passed over. What is
+relied upon was seen in Claude Code 2.1.331 (`tests/sessions/`): one answer of the model is several lines of one
+message id, of which only the last has the final usage; `requestRef` names an `api-request` line; every HTTP attempt
+writes such a line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+
+from .facts import (
+    ClientVersion,
+    CompactBoundary,
+    CostState,
+    Fact,
+    Interruption,
+    ModelCall,
+    QueuedPrompt,
+    Rejection,
+    StopHooks,
+    Title,
+)
+from .scrub import label
+
+_INTERRUPTED: Final = "[Request interrupted by user"
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_SYNTHETIC: Final = "<synthetic>"
+
+
+class _CacheCreation(msgspec.Struct):
+    ephemeral_1h_input_tokens: int | None = 0
+
+
+class _Details(msgspec.Struct):
+    thinking_tokens: int | None = 0
+
+
+class _Usage(msgspec.Struct):
+    input_tokens: int | None = 0
+    output_tokens: int | None = 0
+    cache_creation_input_tokens: int | None = 0
+    cache_read_input_tokens: int | None = 0
+    cache_creation: _CacheCreation | None = None
+    output_tokens_details: _Details | None = None
+
+
+class _Message(msgspec.Struct):
+    id: str = ""
+    model: str = ""
+    stop_reason: str | None = None
+    usage: _Usage | None = None
+    content: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _Line(msgspec.Struct, rename="camel"):
+    type: str = ""
+    timestamp: str = ""
+    subtype: str = ""
+    id: str = ""
+    prompt_id: str = ""
+    version: str = ""
+    request_id: str = ""
+    request_ref: str = ""
+    requested_model: str = ""
+    effort: str | None = None
+    query_source: str = ""
+    prompt_source: str = ""
+    operation: str = ""
+    message: _Message | None = None
+    is_api_error_message: bool | None = False
+    api_error_status: int | None = None
+    is_aborted_mid_stream: bool | None = False
+    tool_denial_kind: str = ""
+    tool_denial_before_run: bool | None = False
+    user_feedback: str | None = None
+    permission_decision: dict[str, Any] | None = None
+    compact_metadata: dict[str, Any] | None = None
+    hook_infos: list[dict[str, Any]] | None = None
+    total_cost_usd: float | None = msgspec.field(name="totalCostUSD", default=None)
+    ai_title: str = ""
+    custom_title: str = ""
+    title: str = ""
+
+
+_decode = msgspec.json.Decoder(_Line).decode
+
+
+def timestamp_ns(text: str) -> int:
+    """Unix nanoseconds of an ISO 8601 timestamp, 0 for what is none."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return 0
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return (moment - _EPOCH) // _MICROSECOND * 1000
+
+
+class _Request(msgspec.Struct):
+    """HTTP attempts of one call, so far."""
+
+    id: str
+    first: int
+    attempts: int
+    offset: int
+    query_source: str
+
+
+class TranscriptParser:
+    """Reads one transcript file line by line and gives the facts in it.
+
+    `safe_offset` is where reading may begin again after a restart: before the first line whose fact is not out yet.
+    """
+
+    def __init__(self, session: str, file: str, *, agent_id: str = "", offset: int = 0, labels: bool = True) -> None:
+        self._session = session
+        self._file = file
+        self._agent_id = agent_id
+        self._labels = labels
+        self._offset = offset
+        self._prompt = ""
+        self._version = ""
+        self._title = ""
+        self._dequeued = 0
+        self._last = 0
+        self._request: _Request | None = None
+        self._message: ModelCall | None = None
+        self._message_offset = 0
+        self._queued: QueuedPrompt | None = None
+        self._queued_offset = 0
+        self.unreadable = 0
+
+    @property
+    def safe_offset(self) -> int:
+        """Where reading may begin again without missing a fact."""
+        pending = [self._offset]
+        if self._request:
+            pending.append(self._request.offset)
+        if self._message:
+            pending.append(self._message_offset)
+        if self._queued:
+            pending.append(self._queued_offset)
+        return min(pending)
+
+    def skip(self, size: int) -> None:
+        """Passes over bytes that are not read: a line longer than anything the client means to say."""
+        self._offset += size
+        self.unreadable += 1
+
+    def feed(self, data: bytes) -> Iterator[Fact]:
+        """The facts that one line (with its LF) completes."""
+        before = self._offset
+        self._offset += len(data)
+        try:
+            line = _decode(data)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            self.unreadable += 1
+            return
+        at = timestamp_ns(line.timestamp)
+        self._last = max(self._last, at)
+        message = line.message
+        if line.type == "assistant" and message and at:
+            yield from self._release_queued()
+            yield from self._assistant(line, message, at, before)
+        elif line.type == "user" and message and at:
+            yield from self.flush()
+            yield from self._user(line, message, at, before)
+        elif line.type == "api-request" and at:
+            yield from self._release_queued()
+            yield from self.flush()
+            self._requested(line, at, before)
+        elif line.type == "system":
+            yield from self.flush()
+            yield from self._system(line, at)
+        elif line.type == "queue-operation" and line.operation == "dequeue":
+            self._dequeued = at
+        elif line.type == "cost-state":
+            yield from self._cost(line)
+        elif line.type in {"ai-title", "custom-title"} and self._labels:
+            text = line.ai_title or line.custom_title or line.title
+            if text and text != self._title:
+                self._title = text
+                yield self._place(Title(at=0, key="", label=label(text)), f"title:{before}")
+        if line.version and line.version != self._version and not self._agent_id:
+            self._version = line.version
+            yield self._place(ClientVersion(at=at, key="", version=line.version[:40]), f"version:{line.version[:40]}")
+
+    def _place(self, fact: Fact, key: str) -> Fact:
+        fact.key = f"{self._agent_id}/{key}" if self._agent_id else key
+        fact.at = fact.at or self._last
+        fact.session, fact.file, fact.offset = self._session, self._file, self.safe_offset
+        return fact
+
+    def _requested(self, line: _Line, at: int, before: int) -> None:
+        pending = self._request
+        if pending and pending.query_source == line.query_source:
+            pending.id, pending.attempts = line.id, pending.attempts + 1
+        else:
+            self._request = _Request(line.id, at, 1, before, line.query_source)
+
+    def _assistant(self, line: _Line, message: _Message, at: int, before: int) -> Iterator[Fact]:
+        if message.model == _SYNTHETIC and not line.is_api_error_message:
+            return  # filler that the client writes itself after a kill
+        if self._message is None or self._message.message_id != message.id:
+            yield from self.flush()
+            self._begin(line, message, at, before)
+        call = self._message
+        if call is None:
+            return
+        call.at = call.end = max(call.end, at)
+        call.request_id = line.request_id or call.request_id
+        call.finish_reason = message.stop_reason or call.finish_reason
+        call.aborted = call.aborted or bool(line.is_aborted_mid_stream)
+        if message.usage:
+            _take_usage(call, message.usage)
+
+    def _begin(self, line: _Line, message: _Message, at: int, before: int) -> None:
+        request, self._request = self._request, None
+        self._message_offset = request.offset if request else before
+        error = (line.api_error_status or 599) if line.is_api_error_message else 0
+        self._message = ModelCall(
+            at=at,
+            key="",
+            start=min(request.first, at) if request else at,
+            end=at,
+            start_inferred=request is None,
+            attempts=request.attempts if request else 1,
+            query_source=request.query_source if request else "",
+            message_id=message.id,
+            agent_id=self._agent_id,
+            prompt=self._prompt,
+            request_model=line.requested_model,
+            response_model="" if error else message.model,
+            effort=line.effort or "",
+            error_status=error,
+        )
+
+    def flush(self) -> Iterator[Fact]:
+        """The call whose lines are all there: something else followed, or the file has been quiet since."""
+        call, self._message = self._message, None
+        if call:
+            yield self._place(call, f"call:{call.message_id}")
+
+    def _release_queued(self) -> Iterator[Fact]:
+        queued, self._queued = self._queued, None
+        if queued:
+            yield self._place(queued, f"queued:{queued.prompt}")
+
+    def _user(self, line: _Line, message: _Message, at: int, before: int) -> Iterator[Fact]:
+        if line.prompt_id:
+            self._prompt = line.prompt_id
+        if line.prompt_source == "queued" and line.prompt_id:
+            queued = self._queued
+            if queued is None:
+                self._queued_offset = before
+            prompts = queued.prompts + 1 if queued else 1
+            text = _text_of(message.content) if self._labels else ""
+            start = queued.at if queued else self._dequeued or at
+            self._queued = QueuedPrompt(at=start, key="", prompt=line.prompt_id, prompts=prompts, label=label(text))
+            return
+        yield from self._release_queued()
+        if line.tool_denial_kind and line.tool_denial_kind != "interrupted":  # that one a resume writes after a kill
+            decision = line.permission_decision or {}
+            for tool_use_id in _tool_results(message.content):
+                fact = Rejection(
+                    at=at,
+                    key="",
+                    tool_use_id=tool_use_id,
+                    agent_id=self._agent_id,
+                    kind=line.tool_denial_kind[:40],
+                    before_run=bool(line.tool_denial_before_run),
+                    feedback=bool(line.user_feedback),
+                    source=str(decision.get("source", ""))[:40],
+                )
+                yield self._place(fact, f"rejected:{tool_use_id}")
+        elif _INTERRUPTED.encode() in bytes(message.content)[:200]:
+            text = _text_of(message.content)
+            if text.startswith(_INTERRUPTED):
+                self._request = None
+                interruption = Interruption(
+                    at=at, key="", prompt=self._prompt, agent_id=self._agent_id, tool_use="tool use" in text
+                )
+                yield self._place(interruption, f"interrupted:{at}")
+        elif line.prompt_source:
+            self._request = None  # what was asked for before a new prompt is not answered any more
+
+    def _system(self, line: _Line, at: int) -> Iterator[Fact]:
+        if line.subtype == "compact_boundary" and line.compact_metadata:
+            get = line.compact_metadata.get
+            boundary = CompactBoundary(
+                at=at,
+                key="",
+                trigger=str(get("trigger", ""))[:20],
+                before=_whole(get("preTokens")),
+                after=_whole(get("postTokens")),
+                duration_ms=_whole(get("durationMs")),
+            )
+            yield self._place(boundary, f"compact:{at}")
+        elif line.subtype == "stop_hook_summary" and line.hook_infos:
+            durations = [float(info["durationMs"]) for info in line.hook_infos if _is_number(info.get("durationMs"))]
+            yield self._place(StopHooks(at=at, key="", durations_ms=durations[:64]), f"stop_hooks:{at}")
+
+    def _cost(self, line: _Line) -> Iterator[Fact]:
+        if line.total_cost_usd is not None:
+            nano = round(line.total_cost_usd * 1e9)
+            yield self._place(CostState(at=0, key="", cost_nano=nano), f"cost:{nano}")
+
+
+def _take_usage(call: ModelCall, usage: _Usage) -> None:
+    """The largest figure of each kind: the first lines of a message may have partial ones."""
+    call.input_tokens = max(call.input_tokens, usage.input_tokens or 0)
+    call.output_tokens = max(call.output_tokens, usage.output_tokens or 0)
+    call.cache_read_tokens = max(call.cache_read_tokens, usage.cache_read_input_tokens or 0)
+    call.cache_write_tokens = max(call.cache_write_tokens, usage.cache_creation_input_tokens or 0)
+    if usage.cache_creation:
+        call.cache_write_1h_tokens = max(
+            call.cache_write_1h_tokens, usage.cache_creation.ephemeral_1h_input_tokens or 0
+        )
+    if usage.output_tokens_details:
+        call.thinking_tokens = max(call.thinking_tokens, usage.output_tokens_details.thinking_tokens or 0)
+
+
+def _is_number(value: object) -> bool:
+    return type(value) in {int, float}
+
+
+def _whole(value: object) -> int:
+    return int(value) if isinstance(value, int | float) else 0
+
+
+def _blocks(content: msgspec.Raw) -> list[dict[str, Any]]:
+    value = msgspec.json.decode(content)
+    return [block for block in value if isinstance(block, dict)] if isinstance(value, list) else []
+
+
+def _tool_results(content: msgspec.Raw) -> list[str]:
+    ids = (block.get("tool_use_id") for block in _blocks(content) if block.get("type") == "tool_result")
+    return [name[:256] for name in ids if isinstance(name, str)]
+
+
+def _text_of(content: msgspec.Raw) -> str:
+    value = msgspec.json.decode(content)
+    if isinstance(value, str):
+        return value
+    texts = (block.get("text") for block in _blocks(content) if block.get("type") == "text")
+    return next((text for text in texts if isinstance(text, str)), "")
