@@ -226,6 +226,7 @@ class Stack:
                 PROMETHEUS_ENDPOINT=f"http://127.0.0.1:{ports['prometheus']}/api/v1/otlp",
                 QUEUE_DIR=self.folder / "queue",
                 METRICS_INTERVAL=INTERVAL,
+                OTEL_RESOURCE_ATTRIBUTES="host.name=test-host",
             ),
             folder=self.folder,
             url=self.otlp_http,

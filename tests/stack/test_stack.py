@@ -2,6 +2,7 @@
 
 import json
 import random
+import subprocess
 import time
 import urllib.request
 import uuid
@@ -25,6 +26,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, Status, StatusCode, TraceFlags
 from opentelemetry.util.types import AnyValue
 
+from tests.stack import programs
 from tests.stack.stack import Program, Stack
 
 SECOND = 1_000_000_000
@@ -77,6 +79,22 @@ def total(stack: Stack, promql: str) -> float:
     return sum(sample.value for sample in stack.query(promql))
 
 
+@pytest.mark.usefixtures("stack")  # for the programs
+@pytest.mark.parametrize(
+    ("command", "file"),
+    [
+        (["otelcol", "validate", "--config"], "otel-collector.yaml"),
+        (["jaeger", "validate", "--config"], "jaeger.yaml"),
+        (["promtool", "check", "config"], "prometheus.yml"),
+    ],
+)
+def test_each_configuration_is_valid_as_shipped(command: list[str], file: str):
+    program, *arguments = command
+    argv = [str(programs.binary(program)), *arguments, str(programs.ROOT / "collector" / file)]
+    process = subprocess.run(argv, env={}, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stdout + process.stderr
+
+
 @pytest.mark.parametrize("protocol", ["http", "grpc"])
 def test_a_trace_is_found_under_its_own_id_and_by_its_session(stack: Stack, protocol: str):
     turn = Turn()
@@ -127,7 +145,7 @@ def test_the_stack_watches_the_host_and_itself(stack: Stack):
     (memory,) = stack.wait(lambda: stack.query('system_memory_utilization_ratio{state="used"}'), DELIVERY)
     assert 0 < memory.value < 1
     assert memory.labels["job"] == "host"
-    assert memory.labels["host_name"]
+    assert memory.labels["host_name"] == "test-host"
     stack.wait(lambda: stack.query("system_cpu_utilization_ratio"), DELIVERY)
     stack.wait(lambda: len(stack.query("up == 1")) == 3, DELIVERY)
     stack.wait(lambda: stack.query("otelcol_exporter_queue_capacity"), DELIVERY)
