@@ -21,18 +21,17 @@ from hookspan.agent.live import LiveSettings
 from hookspan.agent.loop import Loop
 from hookspan.agent.sockets import Poke
 from hookspan.journal import Journal, Line, Position, Tail, Writer, drops
+from hookspan.model import semconv as sc
 from hookspan.model import summary
 from hookspan.model.fold import fold
-from hookspan.model.rows import EventRow, Rows
+from hookspan.model.rows import EventRow, Increment, Rows
 from hookspan.model.state import State, World, dump_session, dump_world, load_session, load_world
-
-try:
-    from hookspan.observe import Observers
-except ImportError:
-    Observers = None
+from hookspan.observe import Observers
 from hookspan.paths import Paths
-from hookspan.store import Commit, Policy, Store, StoreDamaged, set_aside
-from hookspan.wire import Fact, Record, Unreadable, decode, encode, facts
+from hookspan.store import Commit, Store, StoreDamaged, set_aside
+from hookspan.store import Policy as Retention
+from hookspan.wire import Record, Unreadable, decode
+from hookspan.wire.facts import Policy
 
 BATCH: Final = 500  # lines a transaction: a commit costs about as much as folding 100 of them
 CAREFUL_BATCH: Final = 25  # while records make the fold raise, because each of those costs a fold of its batch again
@@ -40,10 +39,10 @@ SYNC_INTERVAL: Final = 1.0  # seconds between two fdatasyncs of the journal
 POLL: Final = 1.0  # seconds; a relay that could not poke (a full queue) is noticed so soon
 STRAYS_INTERVAL: Final = 2.0
 ROTATE_INTERVAL: Final = 10.0
-DROPS_INTERVAL: Final = 10.0
 PRUNE_INTERVAL: Final = 3600.0
 PRUNE_PAUSE: Final = 1.0  # seconds between two slices of a prune, so that events come through
 HOOKS_KEPT: Final = 1000  # newest hook times, for the health check
+WAIT_POLL: Final = 0.01  # seconds
 FULL_PAUSE: Final = 2.0  # seconds between tries on a full disk
 
 _HOLD: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_READONLY})
@@ -104,6 +103,7 @@ class Ingest:
         self._due: dict[str, float] = {}
         self._observers: Observers | None = None
         self._batch_size = BATCH
+        self._aside: list[Increment] = []  # counts of the lines of this batch that were set aside
         self._singly = 0  # so many lines go one by one, to find the one that can't be committed
         self.listeners: list[Callable[[Committed], None]] = []
         self.hooks: collections.deque[int] = collections.deque(maxlen=HOOKS_KEPT)  # relay times, nanoseconds
@@ -126,9 +126,10 @@ class Ingest:
         """Take one batch, or wait for something to do."""
         if self._store is None:
             self._open()
+        began = time.monotonic()
         if self._take_batch():
             return
-        self.caught_up, self.caught_up_at = True, time.monotonic()
+        self.caught_up, self.caught_up_at = True, began
         self._poke.wait(self._housekeep())
 
     def drain(self, deadline: float) -> bool:
@@ -160,6 +161,20 @@ class Ingest:
         """The number of the first record that is not in the store."""
         return self._committed.record if self._committed is not None else 0
 
+    def hooks_now(self) -> list[int]:
+        """The newest relay times, nanoseconds."""
+        return list(self.hooks)
+
+    def wait_caught_up(self, deadline: float) -> bool:
+        """Wait until what was in the journal at the call is committed; `deadline` in monotonic seconds."""
+        asked = time.monotonic()
+        self._poke.wake()
+        while not (self.caught_up and self.caught_up_at >= asked):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(WAIT_POLL)
+        return True
+
     def behind(self) -> float:
         """Seconds since the journal was last read to its end."""
         return 0.0 if self.caught_up else time.monotonic() - self.caught_up_at
@@ -175,6 +190,8 @@ class Ingest:
             **self.loop.report(),
             "records": self.records,
             "caught_up": self.caught_up,
+            "behind_seconds": round(self.behind(), 3),
+            "backlog_bytes": 0 if self.caught_up or tail is None else tail.backlog()[0],
             "delay_seconds": round(self.delay, 3),
             "commit_seconds": round(self.commit_time, 4),
             "quarantined": self.quarantined,
@@ -236,6 +253,7 @@ class Ingest:
         self.caught_up = False
         self.active_at = time.monotonic()
         self._singly = max(0, self._singly - 1)
+        self._aside = []
         try:
             self._commit(tail.position, self._fold(self._decode(lines)))
         except Exception as error:  # noqa: BLE001 - whatever it is, the next step begins at the last commit
@@ -256,7 +274,8 @@ class Ingest:
         if len(lines) > 1:
             self._singly = len(lines)
             return
-        self._set_lines_aside("commit", lines, type(error).__name__)
+        self._aside = []
+        self._set_aside_line("commit", lines[0], "raised")
         self._commit(position, _Batch())
         self._tail = Tail(self._paths, position)
 
@@ -267,7 +286,7 @@ class Ingest:
             try:
                 records.append((line, decode(line.data, self._key, labels=labels)))
             except Unreadable as error:
-                self._set_lines_aside("journal", [line], error.reason)
+                self._set_aside_line("journal", line, error.reason)
         return records
 
     def _fold(self, records: list[_Numbered]) -> _Batch:
@@ -278,8 +297,7 @@ class Ingest:
                 batch = self._fold_all(records)
             except _RaisedError as raised:
                 failed += 1
-                line, found = records.pop(raised.index)
-                self._set_lines_aside("fold", [line], "raised", tell=not isinstance(found, facts.Dropped))
+                self._set_aside_line("fold", records.pop(raised.index)[0], "raised")
                 self._load_state()
             else:
                 self._batch_size = CAREFUL_BATCH if failed > 1 else BATCH
@@ -303,18 +321,13 @@ class Ingest:
         if id_ and id_ not in self._state.sessions and (blob := self._opened().load_session(id_)) is not None:
             self._state.sessions[id_] = load_session(blob)
 
-    def _set_lines_aside(self, where: str, lines: Sequence[Line], reason: str, *, tell: bool = True) -> None:
-        """Keep lines that can't be used in quarantine, and let a fact count them (`hookspan.dropped`)."""
-        for line in lines:
-            self._patiently(functools.partial(self._journal.quarantine, line.number, line.data, reason))
-            self.quarantined += 1
-            _logger.warning("a line was set aside", extra={"record": line.number, "where": where, "reason": reason})
-            if tell:  # a fact that fails must not make another one
-                key = f"aside:{line.number}"
-                self._append([facts.Dropped(at=time.time_ns(), key=key, where=where, reason=reason, count=1)])
-
-    def _append(self, found: Sequence[Fact]) -> None:
-        self._patiently(lambda: self._writer.append([encode(fact) for fact in found]))
+    def _set_aside_line(self, where: str, line: Line, reason: str) -> None:
+        """Keep a line that can't be used; the batch that passes it counts it."""
+        self._patiently(lambda: self._journal.quarantine(line.number, line.data, reason))
+        self.quarantined += 1
+        attributes = ((sc.DROP_REASON, reason), (sc.DROP_WHERE, where))
+        self._aside.append(Increment("hookspan.dropped", attributes, 1, time.time_ns()))
+        _logger.warning("a line was set aside", extra={"record": line.number, "where": where, "reason": reason})
 
     def _commit(self, position: Position, batch: _Batch) -> None:
         """One transaction; a disk that is full is waited for, since all that is to be written is in memory."""
@@ -324,7 +337,8 @@ class Ingest:
             if (session := self._state.sessions.get(id_)) is not None
         }
         world = dump_world(self._state.world) if batch.world else None
-        commit = Commit(position=position, rows=batch.rows, sessions=sessions, world=world)
+        rows = [*batch.rows, Rows(increments=self._aside)] if self._aside else batch.rows
+        commit = Commit(position=position, rows=rows, sessions=sessions, world=world)
         began = time.monotonic()
         self._patiently(lambda: self._write(commit))
         self.commit_time = time.monotonic() - began
@@ -380,38 +394,39 @@ class Ingest:
             taken = self._guarded(self._journal.take_in_strays)
             if taken:
                 return 0.0
-        if self._is_due("drops", DROPS_INTERVAL):
-            self._guarded(self._count_drops)
         if self._is_due("rotate", ROTATE_INTERVAL):
             self._guarded(self._rotate)
         if self._is_due("prune", PRUNE_INTERVAL) and self._guarded(self._prune) is False:
             self._due["prune"] = time.monotonic() + PRUNE_PAUSE
-        return self._guarded(self._observe) or 0.0
+        wait = self._guarded(self._observe)
+        return POLL if wait is None else wait
 
     def _observe(self) -> float:
-        if self._tail is None:
-            return POLL
-        if Observers is None:
-            return POLL
+        """Facts that observers found go to the journal; returns when they want to look again (seconds from now)."""
         if self._observers is None:
-            self._observers = Observers(self._paths, self._settings.now)
-        now = time.time_ns()
-        lines = self._observers.step(now, self._state, self._tail.record - 1)
+            self._observers = self._new_observers()
+        lines = self._observers.step(time.time_ns(), self._state)
         if lines:
             self._patiently(lambda: self._writer.append(lines))
             return 0.0
-        return min(POLL, max(0.0, self._observers.next_due(now) / 1e9))
+        return min(POLL, max(0.0, (self._observers.next_due() - time.time_ns()) / 1e9))
 
-    def _count_drops(self) -> None:
-        """What relays could not write becomes a fact: its key has the total, so that a repeat counts nothing twice."""
-        found = []
-        for reason, (total, last) in drops.read(self._paths).items():
-            prefix = f"relay:{reason}:"
-            known = [int(key.removeprefix(prefix)) for key in self._state.world.facts if key.startswith(prefix)]
-            count = total - max(known, default=0)
-            if count > 0:
-                found.append(facts.Dropped(at=last, key=f"{prefix}{total}", where="relay", reason=reason, count=count))
-        self._append(found)
+    def _new_observers(self) -> Observers:
+        settings = self._settings.now
+        policy = Policy(
+            at=0,
+            key="",
+            adopt_traceparent=settings.traces.parent == "adopt",
+            labels={name: dict(project.labels) for name, project in settings.projects.items() if project.labels},
+            opted_out=sorted(name for name, project in settings.projects.items() if not project.record),
+        )
+        return Observers(
+            idle_hours=settings.session.idle_hours, labels=settings.content.local, policy=policy, totals=self._lost
+        )
+
+    def _lost(self) -> dict[tuple[str, str], int]:
+        """What relays could not write so far, by (where, reason)."""
+        return {("relay", reason): total for reason, (total, _) in drops.read(self._paths).items()}
 
     def _rotate(self) -> None:
         self._journal.rotate_if_due(time.time())
@@ -419,7 +434,7 @@ class Ingest:
     def _prune(self) -> bool:
         """A slice of what is past retention; False if there is more."""
         keep = self._settings.now.store
-        policy = Policy(days=keep.days, bytes=keep.bytes, exported=self.exported())
+        policy = Retention(days=keep.days, bytes=keep.bytes, exported=self.exported())
         return self._opened().prune(policy, time.time_ns()).done
 
     def _is_due(self, task: str, interval: float) -> bool:

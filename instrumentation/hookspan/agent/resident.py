@@ -12,24 +12,30 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from hookspan import __version__, atomic
-from hookspan.agent import live
+from hookspan import __version__, atomic, relay
+from hookspan.agent import health, live, standing
 from hookspan.agent.control import Answer, Control
+from hookspan.agent.health import Checked, Monitor
 from hookspan.agent.ingest import Ingest
 from hookspan.agent.live import LiveSettings
 from hookspan.agent.lock import FileLock
 from hookspan.agent.loop import Loop
 from hookspan.agent.sockets import Poke
+from hookspan.agent.upkeep import Upkeep
+from hookspan.journal import drops
 from hookspan.paths import Paths
+from hookspan.store import Reader
 
 HEARTBEAT: Final = 60.0  # seconds; relays give up on an agent after 7 days
 WATCH: Final = 5.0  # seconds between two looks at whether there is anything left to do
 STOP_DEADLINE: Final = 10.0  # seconds for draining and exporting
 DRAIN_SHARE: Final = 0.6  # of it for the journal; the rest is for the export
 KEY_BYTES: Final = 32
+FLUSH_WAIT: Final = 10.0  # seconds
+FLUSH_WAIT_MAX: Final = 3600.0
 
 _logger = logging.getLogger(__name__)
 
@@ -47,6 +53,7 @@ class Resident:
         self._stopping = threading.Event()
         self._reload = threading.Event()
         self._changed = threading.Event()  # something for the main thread
+        self._failures_seen = 0
         self._asked_at = time.monotonic()  # when somebody last looked
 
     def run(self) -> int:
@@ -55,14 +62,19 @@ class Resident:
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
         signal.signal(signal.SIGHUP, self._on_signal)
+        key = read_key(self._paths)
         self._settings = LiveSettings(self._paths, live.environment(stay=self._stay))
         self._poke = Poke(self._paths.poke_socket)
-        self._ingest = Ingest(self._paths, self._settings, self._poke, read_key(self._paths))
+        self._ingest = Ingest(self._paths, self._settings, self._poke, key)
+        self._upkeep = Upkeep(self._paths, self._settings, key, self._ingest.next_record)
+        self._reader = Reader(self._paths)
+        self._monitor = Monitor(self._checks(), self._health_changed)
+        self._health_loop = Loop("health", self._check)
         self._control = Control(self._paths.control_socket, self._operations(), self._about)
         self._control_loop = Loop("control", self._control.accept, wake=self._control.close)
         self._beat()
-        self._ingest.loop.start()
-        self._control_loop.start()
+        for loop in self._loops():
+            loop.start()
         self._state = "running"
         self._start_lock.write("")  # relays count failed starts in it; this one worked
         self._start_lock.release()
@@ -119,6 +131,9 @@ class Resident:
         # From here on a hook starts the next agent, which waits for our lock.
         self._poke.close()
         self._control_loop.stop()
+        self._health_loop.stop(1.0)
+        self._upkeep.loop.stop(1.0)
+        self._reader.close()  # the last connection to be closed merges the write-ahead log
         if whole:
             self._ingest.close()
         _logger.info("gone", extra={"drained": whole, "seconds": round(STOP_DEADLINE - deadline + time.monotonic(), 3)})
@@ -127,13 +142,60 @@ class Resident:
         sys.stderr.flush()
         os._exit(0)  # a thread that hangs in a library must not keep a process that has given everything back
 
+    def _loops(self) -> list[Loop]:
+        return [self._ingest.loop, self._control_loop, self._health_loop, self._upkeep.loop]
+
     # --- settings
 
     def _apply_settings(self) -> bool:
-        good = self._settings.reload()
-        if good:
-            self._ingest.settings_changed()
-        return good
+        if not self._settings.reload():
+            return False
+        self._ingest.settings_changed()
+        if self._paths.relay_conf.exists():
+            relay.write_conf(self._paths, self._settings.now)
+        return True
+
+    # --- health
+
+    def _check(self) -> None:
+        self._monitor.run()
+        self._health_loop.pause(self._settings.now.monitor.interval)
+
+    def _checks(self) -> dict[str, health.Check]:
+        return {
+            "hook path": lambda: health.hook_path(self._ingest.hooks_now()),
+            "lost events": lambda: health.relay_drops(drops.read(self._paths), time.time()),
+            "ingest": self._check_ingest,
+            "store": self._check_store,
+            "resources": lambda: health.resources(self._paths),
+            "collector": lambda: health.collector(self._settings.now.collector.health),
+            "installation": lambda: health.installation(self._paths),
+        }
+
+    def _check_ingest(self) -> health.Finding:
+        ingest, seen = self._ingest, self._failures_seen
+        self._failures_seen = ingest.loop.failures
+        return health.ingest(
+            health.IngestView(
+                alive=ingest.loop.alive,
+                behind=ingest.behind(),
+                hold=ingest.hold.reason if ingest.hold is not None else None,
+                damaged=ingest.damaged,
+                failures=ingest.loop.failures - seen,
+                quarantined=ingest.quarantined,
+            )
+        )
+
+    def _check_store(self) -> health.Finding:
+        began = time.monotonic()
+        self._reader.counts()
+        latency = time.monotonic() - began
+        return health.store(latency, standing.store(self._paths)["bytes"], self._settings.now.store.bytes)
+
+    def _health_changed(self, name: str, checked: Checked) -> None:
+        finding = checked.finding
+        level = logging.INFO if finding.status is health.Status.HEALTHY else logging.WARNING
+        _logger.log(level, "health", extra={"check": name, "status": finding.status, "value": finding.value})
 
     # --- what the control socket offers
 
@@ -143,6 +205,8 @@ class Resident:
             "status": self._status,
             "stop": self._stop,
             "reload": self._reload_now,
+            "flush": self._flush,
+            "health": lambda _: {"history": [found.report() for found in self._monitor.history]},
         }
 
     def _about(self) -> Answer:
@@ -162,9 +226,55 @@ class Resident:
     def _reload_now(self, _asked: Mapping[str, Any]) -> Answer:
         return {"reloaded": self._apply_settings(), "problem": self._settings.problem}
 
+    def _flush(self, asked: Mapping[str, Any]) -> Answer:
+        """Wait until all that is in the journal now is in the store, and what is due is exported."""
+        began = time.monotonic()
+        deadline = began + min(float(asked.get("wait", FLUSH_WAIT)), FLUSH_WAIT_MAX)
+        drained = self._ingest.wait_caught_up(deadline)
+        return {
+            "drained": drained,
+            "exported": True,
+            "spans_left": 0,
+            "export": "off",
+            "seconds": time.monotonic() - began,
+        }
+
     def _status(self, _asked: Mapping[str, Any]) -> Answer:
         self._asked_at = time.monotonic()
-        return {}
+        files = standing.files(self._paths)
+        counts = self._reader.counts()
+        files["store"] |= {
+            "events": counts.events,
+            "spans": counts.spans,
+            "sessions": counts.sessions,
+            "series": counts.series,
+        }
+        latest = self._monitor.latest
+        return {
+            **files,
+            "agent": {"version": __version__, "started": self._started, **self._about()},
+            "ingest": self._ingest.report(),
+            "hooks": hook_times(self._ingest.hooks_now()),
+            "export": None,
+            "health": latest.report() if latest is not None else None,
+            "loops": {loop.name: loop.report() for loop in self._loops()},
+            "settings": self._settings.report(),
+            "settings_problem": self._settings.problem,
+        }
+
+
+def hook_times(took: Sequence[int]) -> dict[str, float] | None:
+    """Average, p99, maximum and minimum in seconds, and how many they are of (nanoseconds)."""
+    if not took:
+        return None
+    ordered = sorted(took)
+    return {
+        "average": sum(ordered) / len(ordered) / 1e9,
+        "p99": ordered[int(len(ordered) * 0.99)] / 1e9,
+        "max": ordered[-1] / 1e9,
+        "min": ordered[0] / 1e9,
+        "samples": len(ordered),
+    }
 
 
 def read_key(paths: Paths) -> bytes:

@@ -104,7 +104,8 @@ def _readable(line: dict[str, Any], *, content: bool) -> str | None:
     at = dt.datetime.fromtimestamp(_number(line.get("at")) / 1e9).astimezone()
     event = line.get("event")
     if isinstance(event, str):  # a reduced event has its name here
-        name, tool, session, detail = event, line.get("tool"), line.get("session"), str(line.get("label") or "")
+        name, tool, session = event, line.get("tool"), line.get("session")
+        detail = str(line.get("label") or "")
     elif isinstance(event, dict):
         name, tool, session = event.get("hook_event_name"), event.get("tool_name"), event.get("session_id")
         detail = _detail(event) if content else ""

@@ -1,0 +1,92 @@
+"""How things stand as files tell, with or without an agent. Cheap: it opens no database and counts no line."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from hookspan.agent.client import Client, NeedsRestart, Ready, lock_content
+from hookspan.errors import UserError
+from hookspan.paths import Paths
+
+
+def standing(paths: Paths) -> dict[str, Any]:
+    """Everything `status` shows: from the agent where one answers, else from files."""
+    try:
+        return Client(paths).request("status") | {"answered": True}
+    except UserError as error:
+        found = files(paths)
+        probe = Client(paths).probe()
+        state = "unresponsive" if isinstance(probe, Ready | NeedsRestart) else "not running"
+        about: dict[str, Any] = {"state": "down" if state == "not running" and paths.down.exists() else state}
+        if state == "unresponsive":
+            about |= lock_content(paths) | {"problem": error.message}
+        return {"answered": False, "agent": about, **found}
+
+
+def files(paths: Paths) -> dict[str, Any]:
+    """What lies in the state folder."""
+    return {
+        "journal": journal(paths),
+        "store": store(paths),
+        "drops": drops(paths),
+        "heartbeat": _modified(paths.heartbeat),
+        "installed": paths.relay_conf.exists(),
+    }
+
+
+def store(paths: Paths) -> dict[str, Any]:
+    """Bytes of the database and its companions."""
+    return {"bytes": sum(_size(paths.store.with_name(paths.store.name + suffix)) for suffix in ("", "-wal", "-shm"))}
+
+
+def journal(paths: Paths) -> dict[str, Any]:
+    """Bytes by kind of file."""
+    found = {"bytes": 0, "current_bytes": 0, "segments": 0, "strays": 0, "quarantine_bytes": 0}
+    for entry in _entries(paths.journal):
+        size = entry.stat(follow_symlinks=False).st_size
+        found["bytes"] += size
+        if entry.name == paths.current.name:
+            found["current_bytes"] = size
+        elif entry.name.startswith("stray-"):
+            found["strays"] += 1
+        elif entry.name.endswith((".jsonl", ".jsonl.gz")):
+            found["segments"] += 1
+    found["quarantine_bytes"] = sum(entry.stat(follow_symlinks=False).st_size for entry in _entries(paths.quarantine))
+    return found
+
+
+def drops(paths: Paths) -> dict[str, dict[str, float]]:
+    """What relays could not write: reason -> count and unix seconds of the last."""
+    from hookspan.journal.drops import read  # noqa: PLC0415 - keeps this module's import cheap
+
+    return {reason: {"count": count, "last": last / 1e9} for reason, (count, last) in read(paths).items() if count}
+
+
+def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                try:
+                    if entry.is_file(follow_symlinks=False):
+                        yield entry
+                except FileNotFoundError:  # taken in or deleted since
+                    continue
+    except FileNotFoundError:
+        return
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _modified(path: Path) -> float | None:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return None

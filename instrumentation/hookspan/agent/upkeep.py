@@ -1,0 +1,54 @@
+"""Old segments are reduced and packed, the oldest deleted: on a thread of its own, since that takes seconds."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from hookspan.agent.live import LiveSettings
+from hookspan.agent.loop import Loop
+from hookspan.journal import Journal
+from hookspan.paths import Paths
+from hookspan.wire import Unreadable, decode, encode
+
+INTERVAL: Final = 600.0  # seconds
+FIRST: Final = 20.0  # seconds after the start, when whoever started us has got what they wanted
+
+_logger = logging.getLogger(__name__)
+
+
+class Upkeep:
+    """`next_record`: the first record that is not in the store; what has it, or comes later, is not deleted."""
+
+    def __init__(self, paths: Paths, settings: LiveSettings, key: bytes, next_record: Callable[[], int]) -> None:
+        self._journal = Journal(paths)
+        self._settings = settings
+        self._key = key
+        self._next_record = next_record
+        self._pause = FIRST
+        self.loop = Loop("upkeep", self.step)
+
+    def step(self) -> None:
+        """Wait, then do what is due."""
+        self.loop.pause(self._pause)
+        self._pause = INTERVAL
+        keep = self._settings.now.journal
+        for segment in self._journal.raw_older_than(keep.raw_hours):
+            if self.loop.stopping:
+                return
+            packed = self._journal.compact(segment, self._reduce)
+            if packed is not None:
+                _logger.info(
+                    "segment reduced", extra={"segment": segment.first, "bytes": segment.size, "now": packed.size}
+                )
+        for segment in self._journal.delete_old(keep.days, keep.bytes, self._next_record()):
+            _logger.info("segment deleted", extra={"segment": segment.first, "bytes": segment.size})
+
+    def _reduce(self, line: bytes) -> bytes:
+        if self.loop.stopping:
+            raise InterruptedError  # leaves the segment as it was
+        try:
+            return encode(decode(line, self._key, labels=self._settings.now.content.local))
+        except Unreadable:
+            return b""  # it was set aside when it was read; its number stays

@@ -1,0 +1,200 @@
+"""`hookspan status`: how things stand, with or without an agent, and what to do next."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import click
+
+from hookspan.agent.standing import standing
+from hookspan.errors import EXIT_USER
+from hookspan.paths import Paths
+
+WATCH_INTERVAL: Final = 2.0  # seconds
+CLEAR: Final = "\033[H\033[2J"
+COLOURS: Final = {"healthy": "green", "warning": "yellow", "critical": "red"}
+KIB: Final = 1024
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--watch", is_flag=True, help="Show it again every 2 s until interrupted.")
+@click.pass_context
+def status(ctx: click.Context, as_json: bool, watch: bool) -> None:
+    """Say whether the agent is running, and whether it is well.
+
+    Exits 1 when something is critical, when the agent holds its lock and doesn't answer, or when events were lost in
+    the last day.
+    """
+    paths = Paths.from_environment()
+    while True:
+        found = standing(paths)
+        if as_json:
+            click.echo(json.dumps(found))
+        else:
+            text = "\n".join(lines(found))
+            click.echo(CLEAR + text if watch else text)
+        if not watch:
+            break
+        time.sleep(WATCH_INTERVAL)
+    if is_bad(found):
+        ctx.exit(EXIT_USER)
+
+
+def is_bad(found: Mapping[str, Any]) -> bool:
+    """Whether somebody should look."""
+    health = found.get("health") or {}
+    lost = any(time.time() - drop["last"] < 86_400 for drop in found.get("drops", {}).values())  # noqa: PLR2004 - a day
+    return health.get("status") == "critical" or found["agent"].get("state") == "unresponsive" or lost
+
+
+def lines(found: Mapping[str, Any]) -> Iterator[str]:
+    """The report, line by line."""
+    yield from _agent(found)
+    yield _journal(found)
+    yield from _store(found)
+    yield from _export(found)
+    yield from _hooks(found)
+    yield from _drops(found)
+    yield from _health(found)
+    yield f"\nnext: {next_step(found)}"
+
+
+def next_step(found: Mapping[str, Any]) -> str:
+    """The command that comes next."""
+    state = found["agent"].get("state")
+    if not found.get("installed"):
+        return "hookspan install"
+    if state == "unresponsive":
+        return "hookspan restart"
+    if state == "down":
+        return "hookspan up"
+    if is_bad(found):
+        return "hookspan doctor"
+    return "hookspan open"
+
+
+def _agent(found: Mapping[str, Any]) -> Iterator[str]:
+    agent = found["agent"]
+    state = agent.get("state")
+    if state == "not running":
+        yield _row("agent", "not running; the next hook starts it")
+    elif state == "down":
+        yield _row("agent", "down, as you said; hooks go on recording")
+    elif state == "unresponsive":
+        yield _row("agent", click.style(f"does not answer (pid {agent.get('pid', '?')}): {agent['problem']}", fg="red"))
+    else:
+        since = duration(time.time() - agent["started"])
+        until = "stays" if agent["stay"] else "leaves when idle"
+        yield _row("agent", f"{state} for {since} (pid {agent['pid']}, version {agent['version']}; {until})")
+        if agent.get("url"):
+            yield _row("page", agent["url"])
+    if problem := found.get("settings_problem"):
+        yield _row("settings", click.style(problem, fg="yellow"))
+
+
+def _journal(found: Mapping[str, Any]) -> str:
+    journal, ingest = found["journal"], found.get("ingest")
+    text = f"{size(journal['bytes'])} in {journal['segments'] + bool(journal['current_bytes'])} files"
+    if journal["strays"]:
+        text += f", {journal['strays']} strays"
+    if ingest is not None:
+        behind = ingest["behind_seconds"]
+        text += (
+            ", read to its end" if not behind else f", {behind:.1f} s behind ({size(ingest['backlog_bytes'])} to read)"
+        )
+        if ingest["quarantined"]:
+            text += f", {ingest['quarantined']} lines set aside"
+        if ingest["hold"]:
+            text += click.style(f", WAITING: {ingest['hold']['reason']}", fg="red")
+    return _row("journal", text)
+
+
+def _store(found: Mapping[str, Any]) -> Iterator[str]:
+    store = found["store"]
+    text = size(store["bytes"])
+    if "events" in store:
+        text += f", {store['events']:,} events, {store['spans']:,} spans, {store['sessions']:,} sessions"
+    yield _row("store", text)
+    if damaged := (found.get("ingest") or {}).get("damaged"):
+        yield _row(
+            "", click.style(f"was damaged, is rebuilt from the journal; the old one is `{damaged}`", fg="yellow")
+        )
+
+
+def _export(found: Mapping[str, Any]) -> Iterator[str]:
+    if "export" not in found:
+        return
+    export = found["export"]
+    if export is None:
+        yield _row("export", "off (no endpoint is set)")
+        return
+    text = f"{export['endpoint']}: {export['exported']:,} spans out, {export['queue']:,} wait"
+    if export["refused"]:
+        text += f", {export['refused']:,} refused"
+    yield _row("export", text)
+    if export.get("last_error"):
+        yield _row("", click.style(str(export["last_error"]), fg="yellow"))
+
+
+def _hooks(found: Mapping[str, Any]) -> Iterator[str]:
+    if hooks := found.get("hooks"):
+        times = ", ".join(f"{name} {hooks[name] * 1000:.2f} ms" for name in ("average", "p99", "max", "min"))
+        yield _row("hooks", f"{times} of the last {hooks['samples']}")
+
+
+def _drops(found: Mapping[str, Any]) -> Iterator[str]:
+    for reason, drop in found["drops"].items():
+        ago = duration(time.time() - drop["last"])
+        yield _row("lost", click.style(f"{drop['count']} events ({reason}), the last {ago} ago", fg="red"))
+
+
+def _health(found: Mapping[str, Any]) -> Iterator[str]:
+    health = found.get("health")
+    if not health:
+        return
+    yield _row("health", click.style(health["status"], fg=COLOURS.get(health["status"])))
+    for name, check in health["checks"].items():
+        if check["status"] != "healthy":
+            yield _row("", f"{name}: {check['message']}" + (f" -> {check['todo']}" if check["todo"] else ""))
+
+
+def _row(name: str, text: str) -> str:
+    return f"{name:<10}{text}"
+
+
+def size(number: float) -> str:
+    """Bytes as people read them."""
+    for unit in ("B", "KiB", "MiB"):
+        if number < KIB:
+            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+        number /= KIB
+    return f"{number:.1f} GiB"
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it."""
+    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{max(0.0, seconds):.0f} s"
+
+
+def show_bare() -> None:
+    """What `hookspan` alone says: the state in a line, and the next command."""
+    found = standing(Paths.from_environment())
+    state = found["agent"].get("state")
+    if not found.get("installed"):
+        text = "hookspan is not installed in Claude Code's settings."
+    elif state in {"not running", "down"}:
+        text = f"hookspan is installed; the agent is {state}. Hooks are recorded all the same."
+    elif state == "unresponsive":
+        text = f"The agent does not answer: {found['agent']['problem']}."
+    else:
+        health = (found.get("health") or {}).get("status", "not checked yet")
+        text = f"hookspan is {state} (pid {found['agent']['pid']}), health: {health}."
+        text += f"\n{found['store']['events']:,} events, {found['ingest']['open_sessions']} open sessions."
+    click.echo(f"{text}\n\nnext: {next_step(found)}\nall commands: hookspan --help")

@@ -1,0 +1,178 @@
+"""A machine of its own for a test: a fresh home, the real relay, the real command line, real agent processes."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from hookspan import relay
+from hookspan.agent.lock import is_held
+from hookspan.config import load
+from hookspan.paths import Paths
+from hookspan.store import Reader
+
+PATIENCE = 60.0  # seconds; only a broken agent takes as long, whatever else the machine does
+
+
+class Machine:
+    """Everything under one folder. `close` ends whatever agent is left."""
+
+    def __init__(self, folder: Path, *, settings: str = "") -> None:
+        self.folder = folder
+        self.home = folder / "home"
+        self.home.mkdir(parents=True)
+        self.paths = Paths(
+            state=folder / "hs" / "state", config=folder / "hs" / "config.toml", data=folder / "hs" / "data"
+        )
+        self.env = {
+            "HOME": str(self.home),
+            "PATH": "/usr/bin:/bin",
+            "HOOKSPAN_HOME": str(folder / "hs"),
+            "LANG": "C.UTF-8",
+        }
+        self.paths.config.parent.mkdir(parents=True)
+        self.paths.config.write_text(settings)
+        self.relay: tuple[str, ...] = ()
+
+    def install(self) -> "Machine":
+        """What `hookspan install` puts in place, without Claude Code's settings."""
+        made = relay.prepare(self.paths)
+        relay.create_state(self.paths, load(self.paths))
+        made.install()
+        self.relay = made.command
+        return self
+
+    # --- hooks
+
+    def hook(self, event: Mapping[str, Any], *, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+        """Start a relay process as Claude Code does, and give it the event; the caller waits."""
+        process = subprocess.Popen(
+            self.relay,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={**self.env, **(env or {})},
+        )
+        assert process.stdin is not None
+        process.stdin.write(json.dumps(event).encode())
+        process.stdin.close()
+        return process
+
+    def hooks(self, *events: Mapping[str, Any]) -> None:
+        """One relay process after the other; each exits 0 in silence."""
+        for event in events:
+            process = self.hook(event)
+            assert process.stdout is not None
+            with process.stdout:
+                assert process.stdout.read() == b""
+            assert process.wait() == 0
+
+    # --- the command line
+
+    def cli(self, *arguments: str, env: Mapping[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, "-m", "hookspan", *arguments],
+            env={**self.env, **(env or {})},
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE * 2,
+            check=False,
+        )
+
+    def json(self, *arguments: str, env: Mapping[str, str] | None = None) -> Any:
+        done = self.cli(*arguments, "--json", env=env)
+        assert done.stdout, done.stderr
+        return json.loads(done.stdout)
+
+    def up(self, **variables: str) -> int:
+        """`hookspan up`; the agent's pid."""
+        done = self.cli("up", "--json", env=variables)
+        assert done.returncode == 0, done.stderr
+        return int(json.loads(done.stdout)["pid"])
+
+    def status(self) -> Any:
+        return self.json("status")
+
+    # --- the agent
+
+    @property
+    def pid(self) -> int:
+        """The pid of the agent that holds the lock; 0 without one."""
+        if not is_held(self.paths.agent_lock):
+            return 0
+        words = self.paths.agent_lock.read_text().split()
+        return int(words[0]) if words else 0
+
+    def kill(self) -> int:
+        """kill -9 the agent; its pid."""
+        pid = self.pid
+        assert pid
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: self.pid != pid, "the killed agent still holds its lock")
+        return pid
+
+    def log(self) -> list[dict[str, Any]]:
+        if not self.paths.log.exists():
+            return []
+        return [json.loads(line) for line in self.paths.log.read_text().splitlines()]
+
+    def counts(self) -> Any:
+        reader = Reader(self.paths)
+        try:
+            return reader.counts()
+        finally:
+            reader.close()
+
+    def close(self) -> None:
+        self.paths.state.mkdir(parents=True, exist_ok=True)
+        self.paths.down.touch()
+        for _ in range(50):
+            if (pid := self.pid) == 0:
+                break
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            time.sleep(0.02)
+
+
+def until(condition: Callable[[], Any], otherwise: str = "it did not happen", timeout: float = PATIENCE) -> Any:
+    """Wait until `condition` gives something true, and give that."""
+    deadline = time.monotonic() + timeout
+    while not (found := condition()):
+        assert time.monotonic() < deadline, otherwise
+        time.sleep(0.02)
+    return found
+
+
+def event(name: str, session: str, **fields: Any) -> dict[str, Any]:
+    return {
+        "session_id": session,
+        "transcript_path": f"/home/u/.claude/projects/-home-u-shop/{session}.jsonl",
+        "cwd": "/home/u/shop",
+        "hook_event_name": name,
+        **fields,
+    }
+
+
+def small_session(tools: int = 1) -> list[dict[str, Any]]:
+    """The events of a session with one turn."""
+    session, prompt = str(uuid.uuid4()), str(uuid.uuid4())
+    events = [
+        event("SessionStart", session, source="startup"),
+        event("UserPromptSubmit", session, prompt_id=prompt, prompt="hi"),
+    ]
+    for _ in range(tools):
+        call = {"tool_name": "Bash", "tool_input": {"command": "true"}, "tool_use_id": f"toolu_{uuid.uuid4().hex}"}
+        events.append(event("PreToolUse", session, prompt_id=prompt, **call))
+        events.append(
+            event("PostToolUse", session, prompt_id=prompt, **call, tool_response={"stdout": ""}, duration_ms=1)
+        )
+    events.append(event("Stop", session, prompt_id=prompt))
+    events.append(event("SessionEnd", session, reason="other"))
+    return events

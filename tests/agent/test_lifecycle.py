@@ -1,0 +1,249 @@
+"""The agent's life, seen from outside: processes, the command line, files."""
+
+import itertools
+import json
+import os
+import re
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from hookspan import __version__, relay
+from hookspan.agent.client import Client, NeedsRestart, Ready, Unreachable, is_newer
+from hookspan.agent.lock import is_held
+
+from .stage import Machine, small_session, until
+
+SESSION = small_session(tools=3)
+
+
+def launch(machine: Machine, *options: str, version: str = __version__) -> "subprocess.Popen[bytes]":
+    """An agent process, started by hand; another version is a copy of ours that says so."""
+    code = (
+        f"import hookspan; hookspan.__version__ = {version!r}\nfrom hookspan.agent.__main__ import main\nexit(main())"
+    )
+    words = relay.agent_command(machine.paths)
+    return subprocess.Popen([words[0], "-I", "-c", code, *words[4:], *options], env=machine.env)
+
+
+def ready(machine: Machine) -> int:
+    return int(until(lambda: machine.pid if isinstance(Client(machine.paths).probe(), Ready) else 0))
+
+
+def test_up_status_down(machine: Machine):
+    assert machine.status()["agent"]["state"] == "not running"
+    pid = machine.up()
+    status = machine.status()
+    assert (status["agent"]["pid"], status["agent"]["state"], status["agent"]["stay"]) == (pid, "running", True)
+    assert machine.up() == pid, "up with an agent running starts no other"
+
+    assert machine.cli("down").returncode == 0
+    assert not is_held(machine.paths.agent_lock)
+    assert not list(machine.paths.run.glob("*.sock"))
+    assert machine.status()["agent"]["state"] == "down"
+    machine.hooks(*SESSION)
+    time.sleep(0.5)
+    assert machine.pid == 0, "after `down` no hook starts an agent"
+
+    machine.up()
+    assert machine.json("flush")["drained"]
+    assert machine.counts().events == len(SESSION)
+
+
+def test_a_hook_starts_an_agent_that_reads_what_was_recorded(machine: Machine):
+    machine.hooks(*SESSION)
+    ready(machine)
+    until(lambda: machine.counts().events == len(SESSION))
+    status = machine.status()
+    assert status["agent"]["stay"] is False
+    assert machine.paths.run.joinpath("start.lock").read_text() == "", (
+        "an agent that got ready clears the count of tries"
+    )
+
+
+def test_twenty_hooks_at_once_start_one_agent(machine: Machine):
+    running = [machine.hook(event) for event in small_session(tools=8)]
+    assert len(running) == 20
+    for process in running:
+        with process.stdout:
+            assert process.wait() == 0
+    ready(machine)
+    until(lambda: machine.counts().events == 20)
+    starts = [line for line in machine.log() if line["event"] == "ready"]
+    assert len(starts) == 1
+
+
+def test_an_agent_of_a_hook_reads_no_variables_and_one_of_up_does(machine: Machine):
+    process = machine.hook(SESSION[0], env={"HOOKSPAN_MONITOR_INTERVAL": "7"})
+    with process.stdout:
+        process.wait()
+    pid = ready(machine)
+    assert machine.status()["settings"]["monitor.interval"]["value"] == 30
+    environment = Path(f"/proc/{pid}/environ").read_bytes().decode()
+    assert "HOOKSPAN" not in environment
+
+    assert machine.up(HOOKSPAN_MONITOR_INTERVAL="7") != pid, "one with other settings takes its place"
+    interval = machine.status()["settings"]["monitor.interval"]
+    assert interval == {"value": 7, "origin": "HOOKSPAN_MONITOR_INTERVAL"}
+
+
+def test_sigterm_drains_the_journal(machine: Machine):
+    machine.cli("down")
+    events = [event for _ in range(40) for event in small_session(tools=10)]
+    for event in events:
+        line = {
+            "v": 1,
+            "agent": "claude-code",
+            "at": time.time_ns(),
+            "took": 1,
+            "pid": 1,
+            "ppid": 1,
+            "env": {},
+            "event": event,
+        }
+        with machine.paths.current.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+    agent = launch(machine, "--stay")
+    ready(machine)
+    agent.send_signal(signal.SIGTERM)
+    assert agent.wait(60) == 0
+    assert machine.counts().events == len(events)
+    assert not is_held(machine.paths.agent_lock)
+
+
+def test_a_newer_agent_takes_over_and_an_older_one_ends_at_once(machine: Machine):
+    first = launch(machine, "--stay")
+    pid = ready(machine)
+    older = launch(machine, "--stay", version="0.0.9")
+    assert older.wait(60) == 0
+    assert machine.pid == pid
+    same = launch(machine)
+    assert same.wait(60) == 0
+    assert machine.pid == pid
+
+    newer = launch(machine, "--stay", version="99.0")
+    assert first.wait(60) == 0, "asked to stop, it drained and ended"
+    until(lambda: machine.pid == newer.pid)
+    found = until(
+        lambda: isinstance(probe := Client(machine.paths).probe(), NeedsRestart) and "99.0" in probe.reason and probe
+    )
+    assert found.about["version"] == "99.0"
+    done = machine.cli("up")
+    assert done.returncode == 1
+    assert "a newer agent runs (99.0" in done.stderr
+    newer.send_signal(signal.SIGTERM)
+    assert newer.wait(60) == 0
+
+
+def test_up_replaces_an_older_agent(machine: Machine):
+    old = launch(machine, "--stay", version="0.0.9")
+    until(lambda: machine.pid == old.pid)
+    until(lambda: isinstance(Client(machine.paths).probe(), NeedsRestart))
+    assert machine.up() != old.pid
+    assert old.wait(60) == 0
+    assert machine.status()["agent"]["version"] == __version__
+
+
+def test_version_order():
+    ordered = ["0.9", "0.10.0.dev1", "0.10.0", "0.10.0.post1", "0.10.1", "1.0.0rc1", "1.0.0"]
+    for earlier, later in itertools.pairwise(ordered):
+        assert is_newer(later, earlier)
+        assert not is_newer(earlier, later)
+
+
+def test_a_killed_agent_leaves_nothing_in_the_way(machine: Machine):
+    machine.up()
+    machine.kill()
+    assert isinstance(Client(machine.paths).probe(), Unreachable)
+    assert machine.status()["agent"]["state"] == "not running"
+    machine.hooks(*SESSION)
+    ready(machine)
+    until(lambda: machine.counts().events == len(SESSION))
+
+
+def test_restart(machine: Machine):
+    pid = machine.up()
+    done = machine.json("restart")
+    assert done["pid"] not in {0, pid}
+    assert not machine.paths.down.exists()
+
+
+def test_a_bad_settings_file_keeps_the_last_good_ones(make_machine: Callable[..., Machine]):
+    machine = make_machine(settings="[monitor]\ninterval = 7\n")
+    pid = machine.up()
+    machine.paths.config.write_text("[monitor]\ninterval = 9\n")
+    os.kill(pid, signal.SIGHUP)
+    until(lambda: machine.status()["settings"]["monitor.interval"]["value"] == 9)
+    machine.paths.config.write_text("[monitor]\ninterval = -1\n")
+    os.kill(pid, signal.SIGHUP)
+    problem = until(lambda: machine.status()["settings_problem"])
+    assert "monitor.interval" in problem
+    assert machine.status()["settings"]["monitor.interval"]["value"] == 9
+
+    machine.kill()
+    machine.hooks(SESSION[0])  # starts one that has never seen a good file
+    ready(machine)
+    assert machine.status()["settings"]["monitor.interval"]["value"] == 9
+    assert machine.cli("restart").returncode == 1, "who is at the terminal is told"
+
+
+def test_an_idle_agent_leaves_and_one_with_an_open_session_stays(make_machine: Callable[..., Machine]):
+    idle = make_machine(settings="[agent]\nidle_minutes = 0.1\n")
+    open_ = make_machine(settings="[agent]\nidle_minutes = 0.1\n")
+    idle.hooks(*SESSION)
+    open_.hooks(*SESSION[:-1])
+    ready(idle)
+    ready(open_)
+    until(lambda: idle.counts().events == len(SESSION))
+    until(lambda: idle.pid == 0, "it did not leave")
+    assert [line["event"] for line in idle.log()][-2:] == ["leaving: nothing to do", "gone"]
+    assert open_.pid, "a session is open"
+
+
+def test_a_state_folder_with_a_very_long_name(tmp_path: Path):
+    machine = Machine(tmp_path / ("x" * 100) / ("y" * 60)).install()
+    try:
+        assert len(str(machine.paths.poke_socket)) > 108
+        machine.hooks(*SESSION)
+        ready(machine)
+        until(lambda: machine.counts().events == len(SESSION))
+        assert machine.cli("down").returncode == 0
+    finally:
+        machine.close()
+
+
+def test_everything_is_the_users_own_and_the_log_holds_no_content(machine: Machine):
+    secret = "hunter2-the-prompt"
+    machine.up()
+    machine.hooks({**SESSION[1], "prompt": secret})
+    with machine.paths.current.open("ab") as file:
+        file.write(f'{{"v":1,"at":"{secret}","event":{{"prompt":"{secret}"}}}}\n{secret}\n'.encode())
+    machine.json("flush")
+    assert machine.status()["ingest"]["quarantined"] == 2
+    assert secret not in machine.paths.log.read_text()
+    for path in machine.paths.state.rglob("*"):
+        mode = stat.S_IMODE(path.lstat().st_mode)
+        assert not mode & 0o077, f"{path} has mode {mode:o}"
+
+
+def test_status_imports_neither_the_exporter_nor_the_web_server(machine: Machine):
+    code = "import sys; from hookspan.cli.main import cli; cli.main(sys.argv[1:], standalone_mode=False); print(*sys.modules)"
+    for verb in (["status"], ["tail", "--no-follow"]):
+        command = [sys.executable, "-c", code, *verb]
+        done = subprocess.run(command, env=machine.env, capture_output=True, text=True, check=True)
+        assert not re.findall(r"\b(?:opentelemetry|starlette|uvicorn|requests|sqlite3)\b", done.stdout)
+
+
+def test_tail_shows_events_and_no_terminal_sequence(machine: Machine):
+    machine.hooks({**SESSION[1], "prompt": "\x1b[31mred\u202eevil"}, SESSION[2])
+    shown = machine.cli("tail", "--no-follow").stdout
+    assert "UserPromptSubmit" in shown
+    assert "red evil" in shown
+    assert "\x1b" not in shown
+    assert "\u202e" not in shown
+    lines = [json.loads(line) for line in machine.cli("tail", "--no-follow", "--json", "-n", "1").stdout.splitlines()]
+    assert [line["event"]["hook_event_name"] for line in lines] == ["PreToolUse"]
