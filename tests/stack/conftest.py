@@ -3,7 +3,6 @@
 Under xdist they all run in one worker (`--dist loadgroup`), so there is one stack and outages disturb nobody else.
 """
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -29,20 +28,10 @@ def stack(_session_stack: Stack) -> Iterator[Stack]:
     _session_stack.start()
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    needing = [item for item in items if "stack" in getattr(item, "fixturenames", ())]
-    for item in needing:
-        item.add_marker(pytest.mark.xdist_group("stack"))
-    # Without Go the tests can't run. On a developer's machine that is said and they are left out; in CI they fail.
-    if needing and os.environ.get("CI") != "true" and not programs.obtainable():
-        items[:] = [item for item in items if item not in needing]
-        config.hook.pytest_deselected(items=needing)
-        config.stash[_LEFT_OUT] = len(needing)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if left_out := config.stash.get(_LEFT_OUT, 0):
-        terminalreporter.write_line(f"{left_out} tests against the real stack were left out: {programs.GO_HINT}")
-
-
-_LEFT_OUT = pytest.StashKey[int]()
+@pytest.hookimpl(tryfirst=True)  # before tests/conftest.py decides who has what it needs
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "stack" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("stack"))
+            if not programs.cached():
+                item.add_marker(pytest.mark.need_go)

@@ -136,9 +136,9 @@ def _exclusive(path: Path) -> Iterator[None]:
         yield
 
 
-def obtainable() -> bool:
-    """Whether every program is built already or can be built here."""
-    return shutil.which("go") is not None or all(program.folder.is_dir() for program in PROGRAMS.values())
+def cached() -> bool:
+    """Whether every program is built already."""
+    return all(program.folder.is_dir() for program in PROGRAMS.values())
 
 
 def folder(name: str) -> Path:

@@ -57,6 +57,6 @@ def test_without_go_the_answer_is_how_to_get_it(
 ):
     install(monkeypatch, tmp_path, lambda _out, _work: None)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert not programs.obtainable()
+    assert not programs.cached()
     assert programs.main(["demo"]) == 1
     assert "https://go.dev/dl/" in capsys.readouterr().err
