@@ -66,6 +66,8 @@ def cache_root() -> Path:
 
 
 def _run(work: Path, *command: str, **env: str) -> None:
+    if shutil.which(command[0]) is None:
+        raise MissingToolError(GO_HINT)
     # Niced: a build must not starve the tests (or the editor) beside it.
     process = subprocess.run(
         ["nice", "-n", "10", *command],
@@ -152,8 +154,6 @@ def folder(name: str) -> Path:
     with _exclusive(cache_root() / f"{program.name}.lock"):
         if program.folder.is_dir():
             return program.folder
-        if shutil.which("go") is None:
-            raise MissingToolError(GO_HINT)
         with tempfile.TemporaryDirectory(prefix=f".{program.name}-", dir=cache_root()) as scratch:
             out, work = Path(scratch, "out"), Path(scratch, "work")
             out.mkdir()

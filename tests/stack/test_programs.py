@@ -55,7 +55,7 @@ def test_a_failed_build_leaves_nothing_that_looks_built(monkeypatch: pytest.Monk
 def test_without_go_the_answer_is_how_to_get_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
-    install(monkeypatch, tmp_path, lambda _out, _work: None)
+    install(monkeypatch, tmp_path, lambda _out, work: programs._run(work, "go", "version"))
     monkeypatch.setenv("PATH", str(tmp_path))
     assert not programs.cached()
     assert programs.main(["demo"]) == 1
