@@ -46,7 +46,7 @@ def install_relay(home: Home) -> None:
 class Turn:
     """A turn that must be found, in the order of their starts within the recording.
 
-    `outcome` and `end_reason` are hookspan's values. `made_by` is user, queue or notification.
+    `outcome` and `end_reason` are hookspan's values. `made_by` is user, queue, command or notification.
     """
 
     prompt: str

@@ -413,7 +413,7 @@ def project_command(stage: Stage) -> Story:
     session.submit("/mend the sum")
     stage.heard("Stop")
     session.exit()
-    return Story([Turn("/mend the sum")], [LEFT])
+    return Story([Turn("/mend the sum", made_by="command")], [LEFT])
 
 
 @scenario()

@@ -125,8 +125,8 @@ def print_invalid_calls(stage: Stage) -> Story:
     stage.home.settings(permissions={"deny": [f"Read(/{secret})"]})
     stage.model.play({
         PROMPT: [
-            says(Tool("Read", {"path": 7}, "denied", heard=False)),
-            says(Tool("Teleport", {"to": "home"}, "denied", heard=False)),
+            says(Tool("Read", {"path": 7}, "error", heard=False)),
+            says(Tool("Teleport", {"to": "home"}, "error", heard=False)),
             says(Tool("Read", {"file_path": str(secret)}, "denied", heard=False)),
             says("I could not."),
         ]
@@ -203,9 +203,9 @@ def print_sighup(stage: Stage) -> Story:
 
 @scenario()
 def print_sigint(stage: Stage) -> Story:
-    """SIGINT while a tool runs."""
+    """SIGINT while a tool runs: the transcript says that it was interrupted."""
     killed(stage, signal.SIGINT)
-    return Story([Turn(PROMPT, "interrupted", "session_end")])
+    return Story([Turn(PROMPT, "interrupted", "interrupted")])
 
 
 @scenario()
