@@ -47,7 +47,9 @@ def test_each_call_was_heard_as_the_script_says(session, expected):
     tools = expected["tools"]
     assert by_event["PreToolUse"] == {tool_id for tool_id, tool in tools.items() if tool["heard"]}
     assert by_event["PostToolUse"] == {tool_id for tool_id, tool in tools.items() if tool["outcome"] == "success"}
-    assert by_event["PostToolUseFailure"] == {tool_id for tool_id, tool in tools.items() if tool["outcome"] == "error"}
+    assert by_event["PostToolUseFailure"] == {
+        tool_id for tool_id, tool in tools.items() if tool["outcome"] == "error" and tool["heard"]
+    }
 
 
 def test_each_dialog_was_heard(session, expected):

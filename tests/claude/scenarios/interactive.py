@@ -478,7 +478,7 @@ def sigkill_dialog(stage: Stage) -> Story:
     resumed.submit("and the tax")
     stage.heard("Stop")
     resumed.exit()
-    turns = [Turn(PROMPT, "unknown", "client_gone"), Turn("and the tax")]
+    turns = [Turn(PROMPT, "interrupted", "client_gone"), Turn("and the tax")]
     return Story(turns, [Session(end=None), Session("resume", "prompt_input_exit")])
 
 

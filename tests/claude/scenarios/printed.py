@@ -179,7 +179,7 @@ def killed(stage: Stage, number: signal.Signals) -> None:
 def print_sigkill_tool(stage: Stage) -> Story:
     """kill -9 while a tool runs."""
     killed(stage, signal.SIGKILL)
-    return Story([Turn(PROMPT, "unknown", "client_gone")], [Session(end=None)])
+    return Story([Turn(PROMPT, "interrupted", "client_gone")], [Session(end=None)])
 
 
 @scenario()
@@ -191,7 +191,7 @@ def print_sigkill_stream(stage: Stage) -> Story:
     stage.transcript_says("api-request")
     session.signal(signal.SIGKILL)
     session.wait()
-    return Story([Turn(PROMPT, "unknown", "client_gone")], [Session(end=None)])
+    return Story([Turn(PROMPT, "interrupted", "client_gone")], [Session(end=None)])
 
 
 @scenario()
@@ -225,7 +225,7 @@ def print_resume_killed(stage: Stage) -> Story:
     killed(stage, signal.SIGKILL)
     stage.model.play({"and the tax": [says(bash("echo taxed")), says("Taxed.")]})
     stage.run("and the tax", "--continue", *ALLOW)
-    turns = [Turn(PROMPT, "unknown", "client_gone"), Turn("and the tax")]
+    turns = [Turn(PROMPT, "interrupted", "client_gone"), Turn("and the tax")]
     return Story(turns, [Session(end=None), Session("resume")])
 
 
