@@ -154,7 +154,7 @@ class Stack:
         self._reaper.wait()
 
     def trace(self, trace_id: str) -> list[Span]:
-        """The spans that Jaeger has of a trace, by start; empty if it has none."""
+        """The spans that Jaeger has of a trace, by start; empty if it has none. Spans of a batch appear one by one."""
         try:
             answer = _get(f"{self.jaeger.url}/api/v3/traces/{trace_id}")
         except urllib.error.HTTPError as error:

@@ -108,7 +108,8 @@ def test_a_trace_is_found_under_its_own_id_and_by_its_session(stack: Stack, prot
             turn.span("hook PreToolUse", 0xA3, 0xA1, scope="hookspan.hooks"),
         ],
     )
-    spans = {span.name: span for span in stack.wait(lambda: stack.trace(turn.trace_id), DELIVERY)}
+    stack.wait(lambda: len(stack.trace(turn.trace_id)) == 3, DELIVERY)
+    spans = {span.name: span for span in stack.trace(turn.trace_id)}
     root, tool, hook = (spans[name] for name in ("invoke_agent claude-code", "execute_tool Bash", "hook PreToolUse"))
     assert {span.trace_id for span in spans.values()} == {turn.trace_id}
     assert (root.span_id, root.parent_id, tool.parent_id) == (f"{0xA1:016x}", "", root.span_id)
