@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from hookspan.wire.facts import AgentMeta
+from hookspan.wire.facts import AgentMeta, Interruption
 from hookspan.wire.reduced import Reduced
 
 from . import semconv as sc
@@ -130,7 +130,14 @@ def stop(step: Step, event: Reduced) -> None:
         return
     agent = _open(step, event)
     agent.type = agent.type or event.agent_type
-    agent.stop = max(agent.stop, event.at)
+    agent.stop, agent.interrupted = max(agent.stop, event.at), False
+
+
+def interrupted(step: Step, fact: Interruption) -> None:
+    """Esc in a foreground subagent: no SubagentStop comes, its transcript ends with the interruption."""
+    agent = step.session.agents.get(fact.agent_id)
+    if agent and not agent.stop:
+        agent.stop, agent.interrupted = fact.at, True
 
 
 def is_foreground(step: Step, agent: Agent) -> bool:
@@ -143,7 +150,15 @@ def write_stopped(step: Step, up_to: int) -> None:
     """Writes the spans of subagents that stopped before `up_to`, up to which the transcripts are read."""
     for agent in list(step.session.agents.values()):
         if agent.stop and agent.stop <= up_to:
-            write(step, agent, agent.stop, Outcome.SUCCESS, EndReason.STOP)
+            write_end(step, agent)
+
+
+def write_end(step: Step, agent: Agent) -> None:
+    """Writes a subagent that stopped by itself or by Esc."""
+    if agent.interrupted:
+        write(step, agent, agent.stop, Outcome.INTERRUPTED, EndReason.INTERRUPTED)
+    else:
+        write(step, agent, agent.stop, Outcome.SUCCESS, EndReason.STOP)
 
 
 def write(step: Step, agent: Agent, end: int, outcome: Outcome, reason: EndReason) -> None:

@@ -24,9 +24,8 @@ from .step import NANO, Step, project_of
 
 _KNOWN_EVENTS: Final = frozenset(sc.HOOK_EVENTS)
 _OTHER_EVENT: Final = "other"
-COPIED: Final = 2 * NANO
-"""What a transcript dates longer than this before the session's first event is an old line: a fork copies its parent's
-lines under its own session and prompt ids, and a session may have begun before hookspan was installed."""
+UNHEARD: Final = 2 * NANO
+"""What a transcript dates longer than this before the session's first event was before hookspan: no part of this."""
 _SESSION_EVENTS: Final = frozenset({"SessionStart", "SessionEnd", "Setup", "InstructionsLoaded"})
 """Events that are the session's, whatever prompt_id they carry: that of print mode's SessionEnd is the last turn's."""
 
@@ -49,6 +48,7 @@ def fold(state: State, number: int, record: Record) -> Rows:
 
 def _fold_event(state: State, number: int, event: Reduced) -> Rows:
     session = sessions.session_of(state, event)
+    former_pid = session.pid
     sessions.learn(session, event)
     step = Step(state, session, number, event.at)
     policy = state.world.policy
@@ -57,7 +57,7 @@ def _fold_event(state: State, number: int, event: Reduced) -> Rows:
         return Rows()
     if _is_repeat(step, event):
         return step.rows
-    sessions.enter(step, event)
+    sessions.enter(step, event, former_pid)
     tools.flush(step, event.at)
     call = session.calls.get(event.tool_use_id) if event.tool_use_id else None
     prompt = call.prompt if call and call.at else event.prompt
@@ -207,7 +207,7 @@ def _fold_fact(state: State, number: int, fact: Fact) -> Rows:
         return Rows()
     if fact.judged_at and fact.judged_at < session.last_record:
         return Rows()  # a newer event speaks against the judgement
-    if fact.file and fact.at < session.first - COPIED and not session.local:
+    if fact.file and _is_old(session, fact.at):
         return Rows()
     session.facts[fact.key] = True
     bound(session.facts, KEPT_FACTS)
@@ -219,9 +219,20 @@ def _fold_fact(state: State, number: int, fact: Fact) -> Rows:
     return step.rows
 
 
+def _is_old(session: Session, at: int) -> bool:
+    """Whether a transcript's line is from before the session. A fork copies its parent's under its own ids."""
+    allowed = 0 if session.source == "fork" else UNHEARD
+    return at < session.first - allowed and not session.local
+
+
 def _read(step: Step, fact: facts.TranscriptRead) -> None:
     step.session.read = max(step.session.read, fact.at)
     sessions.read(step, fact.at)
+
+
+def _interrupted(step: Step, fact: facts.Interruption) -> None:
+    handler = agents.interrupted if fact.agent_id else turns.interrupted
+    handler(step, fact)
 
 
 def _settled(step: Step, fact: facts.Settled) -> None:
@@ -248,7 +259,7 @@ def _versioned(step: Step, fact: facts.ClientVersion) -> None:
 
 _FACTS: Final[dict[type, Callable[[Step, Any], None]]] = {
     facts.ModelCall: calls.called,
-    facts.Interruption: turns.interrupted,
+    facts.Interruption: _interrupted,
     facts.Rejection: tools.rejected,
     facts.QueuedPrompt: turns.dequeued,
     facts.AgentMeta: agents.learn,

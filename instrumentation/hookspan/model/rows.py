@@ -108,7 +108,7 @@ class SessionRow(msgspec.Struct, kw_only=True):
         phase_since: Unix nanoseconds of the last change of `phase`.
         started: Unix nanoseconds of the first event.
         last: Unix nanoseconds of the newest event.
-        ended: Unix nanoseconds, 0 while it is open.
+        ended: Unix nanoseconds, 0 until its end is final and its span written.
         end_reason: An EndReason, empty while it is open.
         messages: Prompts and assistant messages.
         tools: Tool calls that finished.

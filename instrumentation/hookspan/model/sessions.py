@@ -20,7 +20,6 @@ from .state import Place, Session, State, Tally, Turn
 from .step import MAIN_AGENT, NANO, Step
 
 _WORK: Final = frozenset({"UserPromptSubmit", "PreToolUse", "Stop"})
-_INTERRUPTED: Final = frozenset({EndReason.INTERRUPTED, EndReason.SESSION_END, EndReason.CLIENT_GONE})
 
 
 def session_of(state: State, event: Reduced) -> Session:
@@ -44,14 +43,17 @@ def learn(session: Session, event: Reduced) -> None:
     session.synthetic = session.synthetic or event.synthetic
 
 
-def enter(step: Step, event: Reduced) -> None:
-    """Begins a run where an event says so: a SessionStart, or work in a session that had ended."""
+def enter(step: Step, event: Reduced, former_pid: int) -> None:
+    """Begins a run where an event says so: a SessionStart, or work in a session that had ended.
+
+    A SessionStart in a session that is open tells that its client (`former_pid`) died unheard.
+    """
     session = step.session
     begins = event.event == "SessionStart" and event.source != "compact"
     if session.ended:
         if begins or (event.event in _WORK and event.at > session.ended + tools.REORDER):
             _begin_run(step, event.at)
-    elif begins and session.started and event.at > session.start + tools.REORDER:
+    elif begins and session.started and (event.at > session.start + tools.REORDER or session.pid != former_pid):
         end(step, session.last, EndReason.CLIENT_GONE)
         _begin_run(step, event.at)
     if begins:
@@ -92,7 +94,8 @@ def read(step: Step, up_to: int) -> None:
     session = step.session
     tools.flush(step, up_to)
     for agent in [agent for agent in session.agents.values() if agent.stop and agent.stop <= up_to]:
-        tools.close_open(step, "", agent.stop, Outcome.UNKNOWN, agent_id=agent.id)
+        outcome = Outcome.INTERRUPTED if agent.interrupted else Outcome.UNKNOWN
+        tools.close_open(step, "", agent.stop, outcome, agent_id=agent.id)
     agents.write_stopped(step, up_to)
     calls.write_compactions(step, up_to)
     for turn in list(session.turns.values()):
@@ -107,8 +110,8 @@ def finish_turn(step: Step, turn: Turn) -> None:
     end_at, reason = turns.end_of(turn)
     end_at = max(end_at, turn.start)
     tools.flush(step, step.now, of=turn.prompt)
-    outcome = Outcome.INTERRUPTED if reason in _INTERRUPTED else Outcome.UNKNOWN
-    if outcome is Outcome.INTERRUPTED:
+    outcome = _outcome_of_open(reason)
+    if outcome is Outcome.INTERRUPTED or reason is EndReason.CLIENT_GONE:
         for agent in list(step.session.agents.values()):
             if agent.place.prompt == turn.prompt and not agent.stop and agents.is_foreground(step, agent):
                 tools.close_open(step, "", end_at, outcome, agent_id=agent.id)
@@ -116,6 +119,11 @@ def finish_turn(step: Step, turn: Turn) -> None:
     tools.close_open(step, turn.prompt, end_at, outcome)
     calls.write_compactions(step, 0, of=turn.prompt)
     turns.write(step, turn)
+
+
+def _outcome_of_open(reason: EndReason) -> Outcome:
+    """What became of calls that were open at an end. A tool may have outlived a client that died."""
+    return Outcome.INTERRUPTED if reason in {EndReason.INTERRUPTED, EndReason.SESSION_END} else Outcome.UNKNOWN
 
 
 def finish(step: Step) -> None:
@@ -128,11 +136,11 @@ def finish(step: Step) -> None:
         if not turn.fixed:
             turns.fix(turn, at, reason)
         finish_turn(step, turn)
-    outcome = Outcome.INTERRUPTED
+    outcome = _outcome_of_open(reason)
     for agent in list(session.agents.values()):
         tools.close_open(step, "", agent.stop or at, outcome, agent_id=agent.id)
         if agent.stop:
-            agents.write(step, agent, agent.stop, Outcome.SUCCESS, EndReason.STOP)
+            agents.write_end(step, agent)
         else:
             agents.write(step, agent, at, outcome, reason)
     for call in {call.agent_id for call in session.calls.values()}:

@@ -105,6 +105,7 @@ class Agent(msgspec.Struct, kw_only=True):
     start_inferred: bool = False
     last: int = 0
     stop: int = 0
+    interrupted: bool = False
     tally: Tally = msgspec.field(default_factory=Tally)
 
 

@@ -31,7 +31,7 @@ def session_row(state: State, session: Session) -> SessionRow | None:
         phase_since=session.phase_since,
         started=session.start,
         last=session.last,
-        ended=session.ended,
+        ended=session.ended if session.written else 0,
         end_reason=session.end_reason,
         turns=session.turns_finished + len(session.turns),
         prompts=tally.prompts,

@@ -82,7 +82,7 @@ class Rejection(Observed, tag="rejection"):
 
     tool_use_id: str
     agent_id: str = ""
-    kind: str = ""
+    denial: str = ""
     before_run: bool = False
     feedback: bool = False
     source: str = ""

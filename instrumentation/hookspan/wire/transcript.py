@@ -274,7 +274,7 @@ class TranscriptParser:
                     key="",
                     tool_use_id=tool_use_id,
                     agent_id=self._agent_id,
-                    kind=line.tool_denial_kind[:40],
+                    denial=line.tool_denial_kind[:40],
                     before_run=bool(line.tool_denial_before_run),
                     feedback=bool(line.user_feedback),
                     source=str(decision.get("source", ""))[:40],
@@ -288,7 +288,7 @@ class TranscriptParser:
                     at=at, key="", prompt=self._prompt, agent_id=self._agent_id, tool_use="tool use" in text
                 )
                 yield self._place(interruption, f"interrupted:{at}")
-        elif line.prompt_source:
+        elif line.prompt_source and self._request and self._request.first < at:
             self._request = None  # what was asked for before a new prompt is not answered any more
 
     def _system(self, line: _Line, at: int) -> Iterator[Fact]:

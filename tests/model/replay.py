@@ -1,0 +1,169 @@
+"""Plays a recorded session through reduce, observers and fold, in virtual time: what the agent does, without one.
+
+The transcripts grow as they did when the session was recorded: a line is there once its timestamp has passed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hookspan import wire
+from hookspan.model.fold import fold
+from hookspan.model.rows import Increment, Span
+from hookspan.model.state import State
+from hookspan.observe import Observers
+from hookspan.wire.facts import ClientGone
+from hookspan.wire.transcript import timestamp_ns
+
+SESSIONS = Path(__file__).parent.parent / "sessions"
+KEY = b"k" * 32
+MS = 1_000_000
+TICK = 200 * MS
+AFTER = 20_000 * MS
+HOME = "/home/u"
+
+
+@dataclass
+class Played:
+    """All that came out of one recording."""
+
+    state: State
+    spans: list[Span] = field(default_factory=list)
+    increments: list[Increment] = field(default_factory=list)
+    records: list[bytes] = field(default_factory=list)
+    phases: list[tuple[int, str, str]] = field(default_factory=list)
+
+    def named(self, name: str) -> list[Span]:
+        """Spans whose name begins so, by start."""
+        return sorted((span for span in self.spans if span.name.startswith(name)), key=lambda span: span.start)
+
+    def total(self, instrument: str, **attributes: str) -> float:
+        """Sum of all values of an instrument whose attributes include these (`_` for `.` in keys)."""
+        wanted = {key.replace("_", "."): value for key, value in attributes.items()}
+        return sum(
+            i.value
+            for i in self.increments
+            if i.instrument == instrument and wanted.items() <= dict(i.attributes).items()
+        )
+
+
+def names() -> list[str]:
+    """All recordings."""
+    return sorted(path.parent.name for path in SESSIONS.glob("*/journal.jsonl"))
+
+
+def expected(name: str) -> dict | None:
+    """What is true of a recording, computed from its script when it was made."""
+    path = SESSIONS / name / "expected.json"
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+class _Growing:
+    """The recorded transcripts, written to a folder as time goes by."""
+
+    def __init__(self, source: Path, target: Path) -> None:
+        self._pending: list[tuple[int, int, Path, bytes]] = []
+        for path in sorted(source.rglob("*.jsonl")):
+            at = 0
+            for number, line in enumerate(path.read_bytes().splitlines(keepends=True)):
+                fields = json.loads(line)
+                at = max(at, timestamp_ns(str(fields.get("timestamp", ""))))
+                self._pending.append((at, number, target / path.relative_to(source), line))
+        for path in sorted(source.rglob("*.meta.json")):
+            agent = path.with_name(path.name.replace(".meta.json", ".jsonl"))
+            first = json.loads(agent.read_bytes().splitlines()[0]) if agent.exists() else {}
+            at = timestamp_ns(str(first.get("timestamp", "")))
+            self._pending.append((at, 0, target / path.relative_to(source), path.read_bytes()))
+        self._pending.sort(key=lambda entry: (entry[0], str(entry[2]), entry[1]))
+
+    def until(self, now: int) -> None:
+        while self._pending and self._pending[0][0] <= now:
+            at, _, path, line = self._pending.pop(0)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("ab") as file:
+                file.write(line)
+            os.utime(path, ns=(at, at))
+
+
+def lines_of(name: str, root: Path) -> list[bytes]:
+    """The recording's journal lines, its home folder moved to `root`."""
+    data = (
+        (SESSIONS / name / "journal.jsonl")
+        .read_bytes()
+        .replace(HOME.encode() + b"/.claude", str(root).encode() + b"/.claude")
+    )
+    return data.splitlines()
+
+
+def play(
+    name: str,
+    root: Path,
+    *,
+    change: Callable[[list[bytes]], list[bytes]] = lambda lines: lines,
+    observers: Observers | None = None,
+) -> Played:
+    """Plays one recording.
+
+    Args:
+        name: Folder in tests/sessions.
+        root: An empty folder to put the transcripts in.
+        change: Changes the journal's lines first (drop, double, reorder).
+        observers: Other than the usual ones.
+    """
+    projects = root / ".claude" / "projects"
+    growing = _Growing(SESSIONS / name / "projects", projects)
+    watch = observers or Observers(roots=(str(projects.resolve()),))
+    played = Played(State())
+    number = 0
+
+    def take(data: Iterable[bytes]) -> None:
+        nonlocal number
+        for line in data:
+            number += 1
+            played.records.append(line)
+            rows = fold(played.state, number, wire.decode(line, KEY))
+            played.spans += rows.spans
+            played.increments += rows.increments
+            for session in rows.touched:
+                known = played.state.sessions.get(session)
+                if known:
+                    played.phases.append((known.phase_since, session, known.phase.value))
+
+    lines = change(lines_of(name, root))
+    now = 0
+    for line in lines:
+        at = json.loads(line)["at"]
+        while now and now + TICK < at:
+            now += TICK
+            growing.until(now)
+            take(watch.step(now, played.state))
+        now = max(now, at)
+        growing.until(now)
+        take([line])
+    killed = list((SESSIONS / name / "sessions").glob("*.json"))
+    for _ in range(AFTER // TICK):
+        now += TICK
+        growing.until(now)
+        take(watch.step(now, played.state))
+        for path in killed:
+            take(_gone(played.state, json.loads(path.read_text()), now))
+    return played
+
+
+def _gone(state: State, left: dict, now: int) -> list[bytes]:
+    """The judgement that a look at the process table would give about a client that was killed."""
+    session = state.sessions.get(left["sessionId"])
+    if session is None or session.ended or session.pid != left["pid"] or now < session.last + 2_000 * MS:
+        return []
+    fact = ClientGone(
+        at=session.last,
+        key=f"gone:{session.pid}:{session.opened}",
+        session=session.id,
+        judged_at=session.last_record,
+        pid=session.pid,
+    )
+    return [wire.encode(fact)]
