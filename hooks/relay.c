@@ -345,8 +345,13 @@ static enum reason record(void)
             break;
         close(fd);  // it was rotated (or removed) between open and lock: what we hold is somebody's past
     }
-    if (stale ? st.st_size > STALE_CAP : st.st_size > CAP_CHECKED_FROM && (read_conf(), st.st_size > conf.cap))
-        return stale ? HEARTBEAT : CAP;
+    if (stale && st.st_size > STALE_CAP)
+        return HEARTBEAT;
+    if (st.st_size > CAP_CHECKED_FROM) {
+        read_conf();
+        if (st.st_size > conf.cap)
+            return CAP;
+    }
     char last = '\n';
     if (st.st_size > 0 && pread(fd, &last, 1, st.st_size - 1) != 1)
         return WRITE;

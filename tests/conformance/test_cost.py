@@ -1,0 +1,78 @@
+"""The hook path is paid for by every event: what is on it is counted here, not timed."""
+
+import collections
+import re
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.conformance.build import HOOKS, RELEASE, compile_c
+from tests.conformance.conftest import Relay, State, compiled, interpreted, python
+
+# Of the compiled relay, for an event that came in one piece, with an agent alive.
+SYSTEM_CALLS = collections.Counter(
+    [
+        *("execve", "arch_prctl", "set_tid_address"),  # the C library's start
+        *("rt_sigaction", "rt_sigaction", "umask", "poll", "read", "poll", "read"),
+        *("chdir", "stat", "geteuid", "stat"),  # the state folder, the heartbeat
+        *("uname", "stat", "getpid", "getppid"),
+        *("openat", "openat", "flock", "fstat", "newfstatat", "pread64", "writev", "close"),
+        *("socket", "sendto", "exit_group"),
+    ]
+)
+
+
+def trace(relay: Relay, state: State, tmp_path: Path) -> list[str]:
+    """The names of the system calls of a hook that finds everything in its place."""
+    (state.path / "heartbeat").touch()
+    state.current.write_bytes(b"{}\n")
+    log = tmp_path / "trace"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.bind(str(state.path / "run" / "poke.sock"))
+        event = tmp_path / "event"
+        event.write_bytes(b"x" * 8192)
+        with event.open("rb") as stdin:
+            relay.start(state, stdin=stdin, before=["strace", "-f", "-o", str(log)]).wait()
+        assert sock.recv(1) == b"!"
+    assert len(state.lines()) == 2
+    return re.findall(r"^\d+ +(\w+)\(", log.read_text(), re.MULTILINE)
+
+
+@pytest.mark.need_musl
+@pytest.mark.need_strace
+def test_system_calls_of_the_compiled_relay(state: State, tmp_path: Path) -> None:
+    assert collections.Counter(trace(compiled(), state, tmp_path)) - SYSTEM_CALLS == {}
+
+
+@pytest.mark.need_strace
+def test_the_interpreted_relay_starts_nothing_and_writes_once(state: State, tmp_path: Path) -> None:
+    calls = collections.Counter(trace(interpreted(), state, tmp_path))
+    assert (calls["writev"], calls["write"], calls["sendto"], calls["execve"]) == (1, 0, 1, 1)
+    assert not {"fork", "vfork", "clone", "clone3", "fsync", "fdatasync"} & set(calls)
+
+
+def test_the_interpreted_relay_imports_three_extension_modules(state: State) -> None:
+    def imported(*arguments: str) -> list[str]:
+        done = subprocess.run(
+            [python(), "-I", "-S", "-X", "importtime", *arguments], input=b"{}", capture_output=True, check=True, env={}
+        )
+        return re.findall(r"\| +(\S+)$", done.stderr.decode(), re.MULTILINE)
+
+    bare = set(imported("-c", "pass"))
+    assert "posix" in bare
+    assert set(imported(str(HOOKS / "main.py"), str(state.path))) - bare <= {"fcntl", "_socket", "_signal"}
+    assert len(state.lines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("compiler", "flags"),
+    [
+        pytest.param("cc", ("-O2",), marks=pytest.mark.need_cc),
+        pytest.param("clang", ("-O2", "-Wcomma"), marks=pytest.mark.need_clang),
+        pytest.param("musl-gcc", RELEASE, marks=pytest.mark.need_musl),
+    ],
+)
+def test_relay_compiles_without_a_warning(compiler: str, flags: tuple[str, ...]) -> None:
+    compile_c(HOOKS / "relay.c", compiler, *flags)

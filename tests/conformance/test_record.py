@@ -1,0 +1,177 @@
+"""What a line of the journal says."""
+
+import json
+import os
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conformance.conftest import Relay, State
+
+MIB = 1 << 20
+EVENT = b'{"session_id":"s","hook_event_name":"Stop"}'
+
+
+def payload_of(line: bytes) -> bytes:
+    """What was written as the event, byte by byte."""
+    return line.split(b'"event":', 1)[1].removesuffix(b"}")
+
+
+def test_a_line_is_one_json_object_with_these_keys(relay: Relay, state: State) -> None:
+    before = time.time_ns()
+    hook = relay.run(state, EVENT + b"\n")
+    [line] = state.lines()
+    assert line.startswith(b'{"v":1,"agent":"claude-code","at":')
+    record = json.loads(line)
+    assert list(record) == ["v", "agent", "at", "took", "pid", "ppid", "host", "pidns", "env", "event"]
+    assert before <= record["at"] <= record["at"] + record["took"] <= time.time_ns()
+    assert (record["pid"], record["ppid"]) == (hook.pid, os.getpid())
+    assert record["host"] == socket.gethostname()
+    assert record["pidns"] == Path("/proc/self/ns/pid").stat().st_ino
+    assert record["env"] == {}
+    assert record["event"] == json.loads(EVENT)
+
+
+def test_time_is_that_of_the_start_and_took_lasts_until_the_write(relay: Relay, state: State) -> None:
+    hook = relay.start(state)
+    hook.send(EVENT)
+    time.sleep(0.5)
+    sent = time.time_ns()
+    hook.end()
+    [record] = state.records()
+    assert record["took"] > 200_000_000  # an interpreter may need half of what we slept to start
+    assert record["at"] < sent
+    assert record["at"] + record["took"] >= sent
+
+
+@pytest.mark.parametrize(
+    ("payload", "written"),
+    [
+        pytest.param(b"", b"null", id="empty"),
+        pytest.param(b" \r\n\t\n", b"null", id="blank"),
+        pytest.param(b"7", b"7", id="one byte"),
+        pytest.param(b'{"a":\r\n"b"}\r\n', b'{"a":  "b"}', id="line ends"),
+        pytest.param(b"\n\n7", b"  7", id="line ends before"),
+        pytest.param(bytes(range(256)), bytes(32 if b in b"\r\n" else b for b in range(256)), id="binary"),
+        pytest.param(b'{"a":"\xff\xc0\x80"}', b'{"a":"\xff\xc0\x80"}', id="invalid UTF-8"),
+        pytest.param(b"x" * 8192, b"x" * 8192, id="8 KB"),
+        pytest.param(b"x" * MIB, b"x" * MIB, id="1 MB"),
+        pytest.param(b"x" * 16 * MIB, b"x" * 16 * MIB, id="at the cap"),
+        pytest.param(
+            b"x" * 16 * MIB + b"\n", b'null,"bytes":%d,"cut":true' % (16 * MIB + 1), id="one byte over the cap"
+        ),
+        pytest.param(b"x" * 17_000_000, b'null,"bytes":17000000,"cut":true', id="17 MB"),
+        pytest.param(b"x" * 50_000_000, b'null,"bytes":50000000,"cut":true', id="50 MB"),
+    ],
+)
+def test_payload(relay: Relay, state: State, payload: bytes, written: bytes) -> None:
+    relay.run(state, payload)
+    assert list(map(payload_of, state.lines())) == [written]
+    assert state.drops() == {}
+
+
+def test_payload_in_pieces(relay: Relay, state: State) -> None:
+    hook = relay.start(state)
+    for piece in (b'{"a":', b"1", b"}"):
+        hook.send(piece)
+        time.sleep(0.05)
+    hook.end()
+    assert payload_of(state.lines()[0]) == b'{"a":1}'
+
+
+def test_payload_from_a_socket(relay: Relay, state: State) -> None:
+    """Node gives its children sockets where others give pipes."""
+    ours, theirs = socket.socketpair()
+    hook = relay.start(state, stdin=theirs)
+    theirs.close()
+    ours.sendall(EVENT)
+    ours.shutdown(socket.SHUT_WR)
+    hook.wait()
+    ours.close()
+    assert payload_of(state.lines()[0]) == EVENT
+
+
+def test_stdin_that_is_never_closed_gives_what_came(relay: Relay, state: State) -> None:
+    hook = relay.start(state)
+    hook.send(EVENT)
+    hook.wait()
+    hook.close()
+    assert payload_of(state.lines()[0]) == EVENT
+    assert state.drops() == {}
+
+
+def test_stdin_that_never_says_anything_is_counted(relay: Relay, state: State) -> None:
+    hook = relay.start(state)
+    hook.wait()
+    hook.close()
+    assert (state.lines(), state.drops()) == ([], {"read": 1})
+
+
+def test_closed_stdin_is_counted(relay: Relay, state: State) -> None:
+    relay.start(state, stdin=None, preexec_fn=lambda: os.close(0)).wait()
+    assert (state.lines(), state.drops()) == ([], {"read": 1})
+
+
+def test_env_is_recorded_by_an_allow_list(relay: Relay, state: State) -> None:
+    recorded = {
+        "CLAUDE_PID": "4711",
+        "CLAUDE_CODE_SESSION_ID": "s",
+        "CLAUDE_CODE_ENTRYPOINT": "cli",
+        "CLAUDE_PROJECT_DIR": '/tmp/"quoted" \\ päth\n\t\x01\x7f',
+        "CLAUDE_CODE_REMOTE": "",
+        "CLAUDE_EFFORT": "high",
+        "TRACEPARENT": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        "TRACESTATE": "a=b",
+    }
+    secret = {
+        "ANTHROPIC_API_KEY": "sk-secret",
+        "CLAUDE_CODE_MESSAGING_TOKEN": "secret",
+        "CLAUDE_PID2": "secret",
+        "HTTPS_PROXY": "http://user:secret@proxy",
+        "HOOKSPAN_HOME": "/tmp/secret",
+        "PYTHONPATH": "/tmp/secret",
+        "PYTHONSTARTUP": "/tmp/secret.py",
+        "PYTHONVERBOSE": "1",
+        "PATH": "/secret",
+    }
+    relay.run(state, env={**secret, **recorded})
+    [line] = state.lines()
+    assert json.loads(line)["env"] == recorded
+    assert list(json.loads(line)["env"]) == list(recorded)
+    assert b"secret" not in line
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param(b"\xff", id="no UTF-8"),
+        pytest.param(b"ok\xe2\x82", id="cut short"),
+        pytest.param(b"\xc0\x80", id="overlong 2"),
+        pytest.param(b"\xe0\x80\x80", id="overlong 3"),
+        pytest.param(b"\xf0\x80\x80\x80", id="overlong 4"),
+        pytest.param(b"\xed\xa0\x80", id="surrogate"),
+        pytest.param(b"\xf4\x90\x80\x80", id="over U+10FFFF"),
+        pytest.param(b"\xf8\x88\x80\x80\x80", id="five bytes"),
+        pytest.param(b"x" * 1025, id="too long"),
+        pytest.param("é".encode() * 513, id="too long in bytes"),
+    ],
+)
+def test_env_value_that_is_no_short_text_is_left_out(relay: Relay, state: State, value: bytes) -> None:
+    relay.run(state, env={b"CLAUDE_PID": b"1", b"CLAUDE_EFFORT": value, b"TRACESTATE": b"t"})
+    assert state.records()[0]["env"] == {"CLAUDE_PID": "1", "TRACESTATE": "t"}
+
+
+@pytest.mark.parametrize("value", ["x" * 1024, "\x1f" * 1024, '"' * 1024, "\u07ff\uffff\ud7ff\ue000\U0010ffff\u2028"])
+def test_env_value_at_the_limits(relay: Relay, state: State, value: str) -> None:
+    names = [
+        "CLAUDE_PID",
+        "CLAUDE_CODE_SESSION_ID",
+        "CLAUDE_CODE_ENTRYPOINT",
+        "CLAUDE_PROJECT_DIR",
+        "CLAUDE_CODE_REMOTE",
+    ]
+    names += ["CLAUDE_EFFORT", "TRACEPARENT", "TRACESTATE"]
+    relay.run(state, env={name.encode(): value.encode() for name in names})
+    assert state.records()[0]["env"] == dict.fromkeys(names, value)
