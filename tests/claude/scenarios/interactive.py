@@ -452,7 +452,7 @@ def exit_plan_mode(stage: Stage) -> Story:
 @scenario()
 def hangup(stage: Stage) -> Story:
     """SIGHUP at a permission dialog: the terminal was closed."""
-    stage.model.play({PROMPT: [says(bash(TOUCH, "denied", decision="aborted"))]})
+    stage.model.play({PROMPT: [says(bash(TOUCH, "interrupted", decision="aborted"))]})
     session = stage.interactive()
     session.submit(PROMPT)
     asked(stage, session)
@@ -466,7 +466,7 @@ def hangup(stage: Stage) -> Story:
 def sigkill_dialog(stage: Stage) -> Story:
     """kill -9 at a permission dialog, then the session resumed in a terminal."""
     stage.model.play(
-        {PROMPT: [says(bash(TOUCH, "denied", decision="aborted"))], "and the tax": [says(bash("ls")), says("Taxed.")]}
+        {PROMPT: [says(bash(TOUCH, "unknown", decision="aborted"))], "and the tax": [says(bash("ls")), says("Taxed.")]}
     )
     session = stage.interactive()
     session.submit(PROMPT)
