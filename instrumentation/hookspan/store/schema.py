@@ -22,7 +22,8 @@ MINUTE: Final = 60 * NANOSECONDS
 # span.key is record * 65536 + ordinal: the one order of spans, a rowid, so that new rows are appended, and what the
 # export cursor is. Ids and texts that repeat in every row are kept short: session ids are numbers of table `state`,
 # trace and span ids are blobs (`hex(trace_id)` shows them). No index on random ids is unique: a unique one has to be
-# looked up before each insert. Attributes are JSON, so that SQLite's and DuckDB's JSON functions can read them.
+# looked up before each insert. Attributes are JSON, so that SQLite's and DuckDB's JSON functions can read them. Sums
+# have no column type: with one, SQLite would make the integer 2 of the float 2.0.
 _FIRST: Final = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;
 
@@ -64,12 +65,12 @@ CREATE INDEX span_session ON span (session);
 
 CREATE TABLE metric (
     key INTEGER PRIMARY KEY, instrument TEXT NOT NULL, attributes TEXT NOT NULL, start INTEGER NOT NULL,
-    value NUMERIC NOT NULL, count INTEGER NOT NULL, low REAL NOT NULL, high REAL NOT NULL, buckets TEXT NOT NULL,
+    value NOT NULL, count INTEGER NOT NULL, low REAL NOT NULL, high REAL NOT NULL, buckets TEXT NOT NULL,
     exemplar TEXT
 );
 
 CREATE TABLE rollup (
-    minute INTEGER NOT NULL, metric INTEGER NOT NULL, count INTEGER NOT NULL, value NUMERIC NOT NULL,
+    minute INTEGER NOT NULL, metric INTEGER NOT NULL, count INTEGER NOT NULL, value NOT NULL,
     PRIMARY KEY (minute, metric)
 ) WITHOUT ROWID;
 """
@@ -98,7 +99,9 @@ class SpanKey(NamedTuple):
 
 # --- Spans
 
-SPAN_COLUMNS: Final = 'key, trace_id, span_id, parent_id, name, start, "end", kind, status, hook, local, session, attributes, links, label'
+SPAN_COLUMNS: Final = ", ".join(
+    ('key trace_id span_id parent_id name start "end" kind status hook local session attributes links label').split()
+)
 INSERT_SPAN: Final = f"INSERT OR REPLACE INTO span ({SPAN_COLUMNS}) VALUES ({', '.join('?' * 15)})"
 SELECT_SPAN: Final = (
     f"SELECT {SPAN_COLUMNS.replace(' session,', ' state.id,')} FROM span LEFT JOIN state USING (session)"

@@ -1,0 +1,50 @@
+"""What an endpoint said to one request, and how long to leave it alone after a failure."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final
+
+FIRST_DELAY: Final = 1.0  # seconds after a first failure, doubled with each further one
+LAST_DELAY: Final = 30.0
+RETRY_AFTER_MAX: Final = 300.0  # seconds; an endpoint that asks for more is asked again all the same
+
+REFUSALS: Final = frozenset({HTTPStatus.BAD_REQUEST.value, HTTPStatus.REQUEST_ENTITY_TOO_LARGE.value})
+"""What can be the fault of one span. Everything else (a wrong key, an overload) concerns all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The outcome of one request.
+
+    Attributes:
+        status: HTTP status, 200 for gRPC's OK, 0 if there was no answer.
+        error: Why it failed, in words; empty if it didn't.
+        retry_after: Seconds that the endpoint asked for, 0 if it didn't.
+        rejected: Spans or data points that were refused within a success.
+        unsendable: It was never sent: it can't be encoded, or is larger than the exporter sends.
+    """
+
+    status: int = 0
+    error: str = ""
+    retry_after: float = 0.0
+    rejected: int = 0
+    unsendable: bool = False
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the endpoint has the data now."""
+        return not self.error
+
+    @property
+    def refused(self) -> bool:
+        """Whether it says that it will never take this request, though it may take a part of it."""
+        return self.unsendable or self.status in REFUSALS
+
+
+def delay(failures: int, answer: Answer) -> float:
+    """Seconds to wait after so many failures in a row, so that many agents don't come back at once."""
+    longest = min(LAST_DELAY, FIRST_DELAY * float(1 << min(failures - 1, 10)))
+    return max(longest * random.uniform(0.5, 1.0), min(answer.retry_after, RETRY_AFTER_MAX))  # noqa: S311 - jitter

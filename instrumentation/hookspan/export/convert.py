@@ -1,0 +1,165 @@
+"""Rows of the store as the SDK's data types, which the exporters encode."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final, NamedTuple
+
+from opentelemetry.sdk.metrics import Exemplar
+from opentelemetry.sdk.metrics.export import (
+    AggregationTemporality,
+    Gauge,
+    Histogram,
+    HistogramDataPoint,
+    Metric,
+    NumberDataPoint,
+    ResourceMetrics,
+    ScopeMetrics,
+    Sum,
+)
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
+
+from hookspan import __version__
+from hookspan.model import semconv as sc
+from hookspan.model.instruments import BY_NAME, Instrument
+from hookspan.model.rows import CLIENT, STATUS_ERROR, SeriesAttributes, Span
+from hookspan.model.sums import OVERFLOW_KEY, Series
+
+from .db import Announced, Base
+
+SCOPE: Final = InstrumentationScope(sc.SCOPE, __version__, sc.SCHEMA_URL)
+HOOK_SCOPE: Final = InstrumentationScope(sc.HOOK_SCOPE, __version__, sc.SCHEMA_URL)
+
+_SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
+_UNSET: Final = Status(StatusCode.UNSET)
+_ERROR: Final = Status(StatusCode.ERROR)
+_FRACTIONS: Final = frozenset({"s", "USD"})
+"""Units of sums that are floats even when they are whole: a sum must not change its type between two exports."""
+
+
+class Reading(NamedTuple):
+    """The value of a gauge now."""
+
+    name: str
+    unit: str
+    description: str
+    value: int | float
+    attributes: dict[str, str] = {}  # noqa: RUF012 - never changed
+
+
+def readable(span: Span, resource: Resource) -> ReadableSpan:
+    """A span of the store. Its label stays behind: it is for the user's own page."""
+    return ReadableSpan(
+        name=span.name,
+        context=_context(span.trace_id, span.span_id),
+        parent=_context(span.trace_id, span.parent_id) if span.parent_id else None,
+        resource=resource,
+        attributes=span.attributes,
+        links=[Link(_context(link.trace_id, link.span_id), link.attributes) for link in span.links],
+        kind=SpanKind.CLIENT if span.kind == CLIENT else SpanKind.INTERNAL,
+        status=_ERROR if span.status == STATUS_ERROR else _UNSET,
+        start_time=span.start,
+        end_time=span.end,
+        instrumentation_scope=HOOK_SCOPE if span.hook else SCOPE,
+    )
+
+
+class Point(NamedTuple):
+    """A series as it is to be exported: since `start`, without what it had counted before, or still as 0."""
+
+    series: Series
+    start: int
+    base: Base | None = None
+    zero: bool = False
+
+    @classmethod
+    def of(cls, series: Series, announced: Announced | None) -> Point:
+        """The first time 0, and from then on what it has counted."""
+        if announced is None:
+            return cls(series, series.start, zero=True)
+        return cls(series, announced.start, announced.base)
+
+
+def resource_metrics(
+    points: Iterable[Point], readings: Iterable[Reading], resource: Resource, now: int
+) -> ResourceMetrics:
+    """Series and gauges under one resource, all of them as of `now`."""
+    by_instrument: dict[str, list[Point]] = {}
+    for point in points:
+        by_instrument.setdefault(point.series.instrument, []).append(point)
+    gauges: dict[str, list[Reading]] = {}
+    for reading in readings:
+        gauges.setdefault(reading.name, []).append(reading)
+    metrics = [_metric(BY_NAME[name], some, now) for name, some in by_instrument.items()]
+    metrics += [_gauge(some, now) for some in gauges.values()]
+    return ResourceMetrics(resource, [ScopeMetrics(SCOPE, metrics, sc.SCHEMA_URL)], sc.SCHEMA_URL)
+
+
+def _metric(instrument: Instrument, points: list[Point], now: int) -> Metric:
+    data: Sum | Histogram
+    if instrument.bounds:
+        data = Histogram([_distribution(instrument, one, now) for one in points], AggregationTemporality.CUMULATIVE)
+    else:
+        fraction = instrument.unit in _FRACTIONS
+        numbers = [_number(one, now, fraction=fraction) for one in points]
+        data = Sum(numbers, AggregationTemporality.CUMULATIVE, is_monotonic=True)
+    return Metric(instrument.name, instrument.description, instrument.unit, data)
+
+
+def _number(point: Point, now: int, *, fraction: bool) -> NumberDataPoint:
+    value = 0 if point.zero else point.series.value - (point.base.value if point.base else 0)
+    return NumberDataPoint(
+        attributes=_attributes(point.series.attributes),
+        start_time_unix_nano=point.start,
+        time_unix_nano=now,
+        value=float(value) if fraction else value,
+        exemplars=_exemplars(point),
+    )
+
+
+def _distribution(instrument: Instrument, point: Point, now: int) -> HistogramDataPoint:
+    series, base = point.series, point.base
+    counts, total = list(series.buckets), float(series.value)
+    extremes: tuple[Any, Any] = (series.low, series.high)
+    if point.zero:
+        counts, total, extremes = [0] * len(counts), 0.0, (None, None)
+    elif base is not None:
+        # The extremes may be older than the base.
+        counts = [count - before for count, before in zip(counts, base.buckets, strict=True)]
+        total, extremes = total - base.value, (None, None)
+    return HistogramDataPoint(
+        attributes=_attributes(series.attributes),
+        start_time_unix_nano=point.start,
+        time_unix_nano=now,
+        count=sum(counts),
+        sum=total,
+        bucket_counts=counts,
+        explicit_bounds=list(instrument.bounds),
+        min=extremes[0],
+        max=extremes[1],
+        exemplars=_exemplars(point),
+    )
+
+
+def _gauge(readings: list[Reading], now: int) -> Metric:
+    first = readings[0]
+    points = [NumberDataPoint(one.attributes, 0, now, one.value) for one in readings]
+    return Metric(first.name, first.description, first.unit, Gauge(points))
+
+
+def _exemplars(point: Point) -> list[Exemplar]:
+    found = point.series.exemplar
+    if found is None or point.zero or (found.at < point.start and point.base is not None):
+        return []
+    return [Exemplar({}, found.value, found.at, int(found.span_id, 16), int(found.trace_id, 16))]
+
+
+def _attributes(attributes: SeriesAttributes) -> dict[str, str | bool]:
+    return {name: True if name == OVERFLOW_KEY else value for name, value in attributes}
+
+
+def _context(trace_id: str, span_id: str) -> SpanContext:
+    return SpanContext(int(trace_id, 16), int(span_id, 16), is_remote=False, trace_flags=_SAMPLED)

@@ -1,0 +1,250 @@
+"""`export.db`: what was exported, apart from the store, so that a store that is rebuilt doesn't send a month again."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, Self
+
+import msgspec
+
+from hookspan.model.rows import SeriesAttributes
+from hookspan.model.sums import Series
+from hookspan.paths import Paths
+from hookspan.store.database import StoreDamaged, open_writer, set_aside
+from hookspan.store.schema import SpanKey
+
+APPLICATION: Final = 0x68737078  # "hspx"
+REFUSALS_KEPT: Final = 10_000
+HEALTH_KEPT: Final = 1_000
+
+_FIRST: Final = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE refused (key INTEGER PRIMARY KEY, at INTEGER NOT NULL, status INTEGER NOT NULL, reason TEXT NOT NULL);
+CREATE TABLE announced (
+    instrument TEXT NOT NULL, attributes TEXT NOT NULL, start INTEGER NOT NULL, base TEXT,
+    PRIMARY KEY (instrument, attributes)
+) WITHOUT ROWID;
+CREATE TABLE health (number INTEGER PRIMARY KEY, at INTEGER NOT NULL, entry TEXT NOT NULL);
+"""
+MIGRATIONS: Final = (_FIRST,)
+
+_logger = logging.getLogger(__name__)
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """A span that the endpoint will not take. `status` is 0 where it could not even be encoded."""
+
+    key: SpanKey
+    at: int
+    status: int
+    reason: str
+
+
+class Base(msgspec.Struct, frozen=True):
+    """What a series had counted when its export began: not to be exported."""
+
+    value: int | float
+    count: int
+    buckets: list[int]
+
+
+class Announced(msgspec.Struct, frozen=True):
+    """A series whose zero the endpoint has. `start` is what its points carry."""
+
+    start: int
+    base: Base | None = None
+
+
+SeriesName = tuple[str, SeriesAttributes]
+
+
+class ExportDb:
+    """Export cursor, refusals, series already announced, health history. For any thread.
+
+    Synchronous FULL: a cursor that is lost costs repeats, but a series announced twice would count twice.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+        self._lock = threading.RLock()
+        self._meta: dict[str, Any] = dict(connection.execute("SELECT name, value FROM meta"))
+        self._announced = {
+            (instrument, _labels(attributes)): Announced(start, msgspec.json.decode(base, type=Base) if base else None)
+            for instrument, attributes, start, base in connection.execute(
+                "SELECT instrument, attributes, start, base FROM announced"
+            )
+        }
+
+    @classmethod
+    def open(cls, paths: Paths) -> Self:
+        """Open or create it; a damaged one is set aside. Raises StoreTooNew."""
+        path = paths.export_db
+        try:
+            return cls(open_writer(path, application=APPLICATION, migrations=MIGRATIONS, synchronous="FULL"))
+        except StoreDamaged as error:
+            aside = set_aside(path, time.time_ns())
+            _logger.warning("export.db was damaged and is set aside", extra={"reason": str(error), "aside": str(aside)})
+        return cls(open_writer(path, application=APPLICATION, migrations=MIGRATIONS, synchronous="FULL"))
+
+    def close(self) -> None:
+        """Close it."""
+        with self._lock:
+            self._db.close()
+
+    # --- Whether and from where
+
+    @property
+    def enabled(self) -> bool:
+        """Whether export was on when it was last asked."""
+        return bool(self._meta.get("enabled"))
+
+    def switch_on(self, cursor: SpanKey) -> None:
+        """Export begins now: spans after `cursor`, and of the series what they gain from now on."""
+        with self._transaction():
+            self._db.execute("DELETE FROM announced")
+            self._announced.clear()
+            self._set(enabled=1, cursor=cursor.pack(), epoch="", measured=0)
+
+    def switch_off(self) -> None:
+        """Export has ended."""
+        with self._transaction():
+            self._set(enabled=0)
+
+    # --- Spans
+
+    @property
+    def cursor(self) -> SpanKey:
+        """The last span that is settled: sent, refused or expired."""
+        return SpanKey.unpack(self._meta.get("cursor", 0))
+
+    def settle(
+        self,
+        cursor: SpanKey,
+        *,
+        exported: int = 0,
+        rejected: int = 0,
+        expired: int = 0,
+        refused: Sequence[Refusal] = (),
+    ) -> None:
+        """Move the cursor and count what became of the spans before it."""
+        with self._transaction():
+            self._db.executemany(
+                "INSERT OR REPLACE INTO refused (key, at, status, reason) VALUES (?, ?, ?, ?)",
+                [(one.key.pack(), one.at, one.status, one.reason) for one in refused],
+            )
+            if refused:
+                self._db.execute(
+                    "DELETE FROM refused WHERE key <= (SELECT key FROM refused ORDER BY key DESC LIMIT 1 OFFSET ?)",
+                    (REFUSALS_KEPT,),
+                )
+            gained = {"exported": exported, "rejected": rejected, "expired": expired, "refused": len(refused)}
+            self._set(
+                cursor=cursor.pack(), **{name: self.total(name) + count for name, count in gained.items() if count}
+            )
+
+    def total(self, name: str) -> int:
+        """How many spans were `exported`, `rejected` (unnamed, within a success), `refused` or `expired`, ever."""
+        return int(self._meta.get(name, 0))
+
+    def refusals(self, limit: int = 100) -> list[Refusal]:
+        """The newest refused spans."""
+        with self._lock:
+            rows = self._db.execute("SELECT key, at, status, reason FROM refused ORDER BY key DESC LIMIT ?", (limit,))
+            return [Refusal(SpanKey.unpack(key), at, status, reason) for key, at, status, reason in rows]
+
+    # --- Series
+
+    @property
+    def epoch(self) -> str:
+        """Name of the store whose series are announced here; empty if none is."""
+        return str(self._meta.get("epoch", ""))
+
+    @property
+    def measured(self) -> int:
+        """The next record when series were last exported: a store that is behind it would count backwards."""
+        return int(self._meta.get("measured", 0))
+
+    @property
+    def announced(self) -> Mapping[SeriesName, Announced]:
+        """The series whose zero was accepted."""
+        return self._announced
+
+    def attach(self, epoch: str, series: Iterable[Series], start: int) -> None:
+        """Begin with a store: what its series have counted so far is not exported, so they start at 0 now."""
+        begun = {
+            (one.instrument, one.attributes): Announced(start, Base(one.value, one.count, list(one.buckets)))
+            for one in series
+        }
+        with self._transaction():
+            self._db.execute("DELETE FROM announced")
+            self._announced.clear()
+            self._announce(begun)
+            self._set(epoch=epoch)
+
+    def sent(self, record: int, fresh: Iterable[Series]) -> None:
+        """Series were exported as of `record`, the fresh ones as 0."""
+        begun = {(one.instrument, one.attributes): Announced(one.start) for one in fresh}
+        if not begun and record == self.measured:
+            return
+        with self._transaction():
+            self._announce(begun)
+            self._set(measured=record)
+
+    # --- Health
+
+    def add_health(self, at: int, entry: Mapping[str, Any]) -> None:
+        """Keep the outcome of a health check; the last HEALTH_KEPT stay."""
+        with self._transaction():
+            text = msgspec.json.encode(entry).decode()
+            number = self._db.execute("INSERT INTO health (at, entry) VALUES (?, ?)", (at, text)).lastrowid or 0
+            self._db.execute("DELETE FROM health WHERE number <= ?", (number - HEALTH_KEPT,))
+
+    def health(self, limit: int = 100) -> list[dict[str, Any]]:
+        """The newest entries, newest first, each with its `at` (Unix nanoseconds)."""
+        with self._lock:
+            rows = self._db.execute("SELECT at, entry FROM health ORDER BY number DESC LIMIT ?", (limit,)).fetchall()
+        return [{"at": at, **msgspec.json.decode(entry)} for at, entry in rows]
+
+    # --- Inside
+
+    def _announce(self, begun: Mapping[SeriesName, Announced]) -> None:
+        self._db.executemany(
+            "INSERT OR REPLACE INTO announced (instrument, attributes, start, base) VALUES (?, ?, ?, ?)",
+            [
+                (
+                    instrument,
+                    msgspec.json.encode(dict(attributes)).decode(),
+                    one.start,
+                    None if one.base is None else msgspec.json.encode(one.base).decode(),
+                )
+                for (instrument, attributes), one in begun.items()
+            ],
+        )
+        self._announced.update(begun)
+
+    def _set(self, **values: str | int) -> None:
+        self._db.executemany("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", values.items())
+        self._meta.update(values)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._lock:
+            meta, announced = dict(self._meta), dict(self._announced)
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                self._meta, self._announced = meta, announced
+                raise
+
+
+def _labels(text: str) -> SeriesAttributes:
+    return tuple(msgspec.json.decode(text, type=dict[str, str]).items())

@@ -1,0 +1,95 @@
+"""Spans and metrics together: what the agent holds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from opentelemetry.metrics import Meter
+
+from hookspan.paths import Paths
+from hookspan.store import Reader
+
+from .convert import Reading
+from .db import ExportDb
+from .metrics import MetricExport
+from .resource import resources
+from .settings import ExportSettings
+from .spans import SpanExport
+
+
+class Exporter:
+    """Sends what the store holds to an OTLP endpoint. Without an endpoint it waits for one: that is a normal state.
+
+    To be started after `Store.open` and before the first commit.
+    """
+
+    def __init__(
+        self,
+        paths: Paths,
+        settings: ExportSettings,
+        *,
+        resource: Mapping[str, str] | None = None,
+        gauges: Callable[[], Iterable[Reading]] = list,
+        clock: Callable[[], int] = time.time_ns,
+    ) -> None:
+        """`resource`: the user's `[resource]` table. `gauges`: read at each export, from the exporter's thread."""
+        self.db = ExportDb.open(paths)
+        self._reader = Reader(paths)
+        self._switch(settings)
+        both = resources(paths, resource or {})
+        self.spans = SpanExport(self._reader, self.db, settings, both[0], clock)
+        self.metrics = MetricExport(self._reader, self.db, settings, both, gauges=gauges, clock=clock)
+
+    @property
+    def meter(self) -> Meter:
+        """For the agent's own instruments (resource `hookspan`)."""
+        return self.metrics.meter
+
+    @property
+    def protected(self) -> int | None:
+        """For the store's retention: spans after this key wait for export; None if nothing is exported."""
+        return self.db.cursor.pack() if self.db.enabled else None
+
+    def start(self) -> None:
+        """Begin."""
+        self.metrics.attach()
+        self.spans.start()
+
+    def committed(self) -> None:
+        """To be called after every commit."""
+        self.metrics.committed()
+        self.spans.committed()
+
+    def apply(self, settings: ExportSettings) -> None:
+        """Go on with other settings. Another `metric_interval` or `[resource]` needs a new start of the agent."""
+        self._switch(settings)
+        self.metrics.apply(settings)
+        self.spans.apply(settings)
+
+    def drain(self, seconds: float) -> bool:
+        """Send all that is there, spans and then metrics, at most so long; False if something is left."""
+        until = time.monotonic() + seconds
+        spans = self.spans.drain(seconds)
+        return self.metrics.drain(max(0.0, until - time.monotonic())) and spans
+
+    def stop(self, seconds: float = 1.0) -> None:
+        """End; what was not sent is sent after the next start."""
+        until = time.monotonic() + seconds
+        ended = self.spans.stop(seconds)
+        self.metrics.stop(max(0.1, until - time.monotonic()))
+        if ended:
+            self._reader.close()
+            self.db.close()
+
+    def stats(self) -> dict[str, Any]:
+        """What `status` and health show: the spans' numbers, and under `metrics` the others'."""
+        return {**self.spans.stats(), "metrics": self.metrics.stats()}
+
+    def _switch(self, settings: ExportSettings) -> None:
+        """Where an endpoint is set that wasn't there, export begins with what comes from now on."""
+        if settings.on and not self.db.enabled:
+            self.db.switch_on(self._reader.last_span())
+        elif not settings.on and self.db.enabled:
+            self.db.switch_off()

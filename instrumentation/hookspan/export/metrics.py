@@ -1,0 +1,268 @@
+"""Metrics to an OTLP endpoint: the store's sums and the gauges of the moment beside the agent's own instruments."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from opentelemetry.metrics import CallbackOptions, Meter, Observation
+from opentelemetry.sdk.metrics import (
+    Counter,
+    Histogram,
+    MeterProvider,
+    ObservableCounter,
+    ObservableGauge,
+    ObservableUpDownCounter,
+    UpDownCounter,
+)
+from opentelemetry.sdk.metrics.export import (
+    AggregationTemporality,
+    MetricExporter,
+    MetricExportResult,
+    MetricsData,
+    PeriodicExportingMetricReader,
+)
+from opentelemetry.sdk.resources import Resource
+
+from hookspan import __version__
+from hookspan.model import semconv as sc
+from hookspan.store import Reader
+
+from . import answer, sender
+from .answer import Answer
+from .convert import Point, Reading, resource_metrics
+from .db import ExportDb
+from .sender import Sender
+from .settings import ExportSettings
+
+CUMULATIVE: Final[dict[type, AggregationTemporality]] = dict.fromkeys(
+    (Counter, Histogram, ObservableCounter, ObservableGauge, ObservableUpDownCounter, UpDownCounter),
+    AggregationTemporality.CUMULATIVE,
+)
+COMPLAINT_PAUSE: Final = 60.0  # seconds
+DRAIN_PAUSE: Final = 0.5  # seconds between attempts while somebody waits
+ZERO_TO_VALUE: Final = 0.01  # seconds at least between a series' zero and its value when there is no interval to wait
+
+_logger = logging.getLogger(__name__)
+
+
+class MetricExport:
+    """Exports every `metric_interval`, cumulative, everything as of one moment.
+
+    A series that is new is sent as 0 first and as what it counts an interval later, so that a backend that computes
+    increases from samples sees the whole increase. What has been announced like this is kept in `export.db`, across
+    restarts. Nothing of the store is sent while it is behind what was sent before (it is being rebuilt, or lost its
+    last second in a power failure): a cumulative value that falls would be taken for a restart and counted again.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        db: ExportDb,
+        settings: ExportSettings,
+        resources: tuple[Resource, Resource],
+        *,
+        gauges: Callable[[], Iterable[Reading]] = list,
+        clock: Callable[[], int] = time.time_ns,
+    ) -> None:
+        """`resources`: that of the store's series and gauges, and the agent's."""
+        self._reader, self._db, self._settings, self._gauges, self._clock = reader, db, settings, gauges, clock
+        self._resource = resources[0]
+        self._sender: Sender | None = None
+        self._lock = threading.Lock()  # settings and sender
+        self._attached = self._attach_due = False
+        self._stopped = False
+        self._until: float | None = None
+        self._exports = self._failures = self._in_a_row = self._last_success = self._rejected = self._series = 0
+        self._last_error, self._retry_at, self._complained = "", 0.0, float("-inf")
+        self._complete = True  # the last export had every series with its value
+        self._record = 0
+        interval = settings.metric_interval * 1e3
+        self._provider = MeterProvider(
+            [PeriodicExportingMetricReader(_Exporter(self.export), interval, settings.timeout * 1e3)],
+            resources[1],
+            shutdown_on_exit=False,
+        )
+        self.meter: Meter = self._provider.get_meter(sc.SCOPE, __version__, sc.SCHEMA_URL)
+        """For the agent's own instruments."""
+        # Without any instrument the SDK would not call the exporter at all.
+        self.meter.create_observable_gauge(
+            "hookspan.agent.series", [self._observe_series], "{series}", "Metric series in the store."
+        )
+
+    # --- For the agent
+
+    def attach(self) -> None:
+        """Begin with the store as it is. To be called before its first commit: what that counts would not be exported."""
+        self._attached = False
+        self._attach_due = self._settings.on
+        self.committed()
+
+    def committed(self) -> None:
+        """The store has new sums."""
+        if self._attach_due:
+            self._try_to_attach()
+
+    def apply(self, settings: ExportSettings) -> None:
+        """Go on with other settings; another interval needs a new start."""
+        with self._lock:
+            if settings != self._settings:
+                self._settings, self._in_a_row, self._retry_at = settings, 0, 0.0
+                self._close()
+        self.attach()
+
+    def drain(self, seconds: float) -> bool:
+        """Export now, new series with zero and value, until it is done or the time is over."""
+        until = time.monotonic() + seconds
+        done = threading.Event()
+        threading.Thread(target=self._drain, args=(until, done), name="export-drain", daemon=True).start()
+        return done.wait(seconds)
+
+    def stop(self, seconds: float = 1.0) -> None:
+        """End, without a last export."""
+        self._stopped = True
+        self._provider.shutdown(seconds * 1e3)
+        with self._lock:
+            self._close()
+
+    def stats(self) -> dict[str, Any]:
+        """What `status` and health show."""
+        return {
+            "series": self._series,
+            "exports": self._exports,
+            "rejected": self._rejected,
+            "failures": self._failures,
+            "last_success": self._last_success,
+            "last_error": self._last_error,
+            "attached": self._attached,
+        }
+
+    # --- Called by the SDK's reader, one call at a time
+
+    def export(self, own: MetricsData) -> MetricExportResult:
+        """Send the agent's own metrics and, beside them, those of the store."""
+        with self._lock:
+            settings = self._settings
+            if self._stopped or not settings.on:
+                return MetricExportResult.SUCCESS
+            if self._until is None and time.monotonic() < self._retry_at:
+                return MetricExportResult.FAILURE
+            if self._sender is None:
+                self._sender = sender.make(settings, "metrics")
+            ready = self._sender
+        record, points = self._points()
+        ready.limit(self._until)
+        data = MetricsData(
+            [resource_metrics(points, self._readings(), self._resource, self._clock()), *own.resource_metrics]
+        )
+        said = ready.send(data)
+        if not said.accepted:
+            self._failed(said)
+            return MetricExportResult.FAILURE
+        fresh = [point.series for point in points if point.zero]
+        if self._attached:
+            self._db.sent(record, fresh)
+        self._complete, self._record = self._attached and not fresh, record
+        self._exports, self._in_a_row, self._last_success, self._last_error = self._exports + 1, 0, self._clock(), ""
+        self._rejected += said.rejected
+        return MetricExportResult.SUCCESS
+
+    def _points(self) -> tuple[int, list[Point]]:
+        if self._attach_due:
+            self._try_to_attach()
+        snapshot = self._reader.series()
+        if snapshot is None or not self._attached or snapshot.epoch != self._db.epoch:
+            return 0, []
+        self._series = len(snapshot.series)
+        if snapshot.record < self._db.measured:
+            return 0, []
+        announced = self._db.announced
+        return snapshot.record, [
+            Point.of(one, announced.get((one.instrument, one.attributes))) for one in snapshot.series
+        ]
+
+    def _readings(self) -> list[Reading]:
+        try:
+            return list(self._gauges())
+        except Exception:
+            _logger.exception("the gauges can't be read")
+            return []
+
+    def _failed(self, said: Answer) -> None:
+        self._failures += 1
+        self._in_a_row += 1
+        self._last_error = said.error
+        if said.retry_after:  # else the interval is pause enough
+            self._retry_at = time.monotonic() + answer.delay(1, said)
+        if time.monotonic() - self._complained >= COMPLAINT_PAUSE:
+            self._complained = time.monotonic()
+            extra = {"endpoint": self._settings.endpoint, "reason": said.error, "failures": self._in_a_row}
+            _logger.warning("metrics can't be exported; the sums go on", extra=extra)
+
+    # --- Inside
+
+    def _try_to_attach(self) -> None:
+        """Tie `export.db` to the store's sums, at once or when a rebuilt store has caught up with what was exported."""
+        snapshot = self._reader.series()
+        if snapshot is None:
+            return
+        if self._db.epoch != snapshot.epoch:
+            if snapshot.record < self._db.measured:
+                return
+            self._db.attach(snapshot.epoch, snapshot.series, self._clock())
+        self._attached, self._attach_due = True, False
+
+    def _drain(self, until: float, done: threading.Event) -> None:
+        snapshot = self._reader.series()
+        target = snapshot.record if snapshot is not None else 0
+        self._until = until
+        try:
+            while time.monotonic() < until and self._settings.on and not self._stopped:
+                before = self._exports
+                self._flush(until)
+                succeeded = self._exports > before
+                if succeeded and self._complete and self._record >= target:
+                    break
+                time.sleep(ZERO_TO_VALUE if succeeded else DRAIN_PAUSE)
+            else:
+                if self._settings.on:
+                    return
+            done.set()
+        finally:
+            self._until = None
+
+    def _flush(self, until: float) -> None:
+        try:
+            self._provider.force_flush(max(1.0, (until - time.monotonic()) * 1e3))
+        except Exception:
+            _logger.exception("metrics can't be collected")
+
+    def _close(self) -> None:
+        if self._sender is not None:
+            self._sender.close()
+            self._sender = None
+
+    def _observe_series(self, _: CallbackOptions) -> Iterable[Observation]:
+        return [Observation(self._series)]
+
+
+class _Exporter(MetricExporter):
+    """What the SDK's reader drives."""
+
+    def __init__(self, export: Callable[[MetricsData], MetricExportResult]) -> None:
+        super().__init__(preferred_temporality=CUMULATIVE)
+        self._export = export
+
+    def export(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **_: Any) -> MetricExportResult:  # noqa: ARG002
+        """Pass it on; the settings' timeout is the one that counts."""
+        return self._export(metrics_data)
+
+    def force_flush(self, timeout_millis: float = 10_000) -> bool:  # noqa: ARG002
+        """Nothing is held back here."""
+        return True
+
+    def shutdown(self, timeout_millis: float = 30_000, **_: Any) -> None:
+        """MetricExport closes what there is to close."""

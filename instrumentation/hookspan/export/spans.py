@@ -1,0 +1,289 @@
+"""Spans of the store to an OTLP endpoint, in order, at least once."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from opentelemetry.sdk.resources import Resource
+
+from hookspan.model.rows import Span
+from hookspan.store import Reader, SpanKey
+
+from . import answer, sender
+from .answer import Answer
+from .convert import readable
+from .db import ExportDb, Refusal
+from .sender import Sender
+from .settings import ExportSettings
+
+BATCH: Final = 512
+LINGER: Final = 1.0  # seconds that a batch may take to fill
+DRAIN_PAUSE: Final = 0.5  # seconds between attempts while somebody waits
+SUSPECTS_MAX: Final = 32
+"""Spans refused without any being accepted, after which the endpoint itself is held to be at fault."""
+COMPLAINT_PAUSE: Final = 60.0  # seconds between two log lines about the same trouble
+DAY: Final = 86_400_000_000_000
+
+_logger = logging.getLogger(__name__)
+
+
+class SpanExport:
+    """One thread that sends what comes after the cursor and moves it only when the endpoint has it.
+
+    A refusal (400, 413) is halved down to the spans that are at fault; those are marked and counted. But an endpoint
+    that refuses everything is itself at fault (plain HTTP to a TLS port is answered 400, too), so a refusal counts only
+    beside something that was accepted.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        db: ExportDb,
+        settings: ExportSettings,
+        resource: Resource,
+        clock: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._reader, self._db, self._settings, self._resource, self._clock = reader, db, settings, resource, clock
+        self._sender: Sender | None = None
+        self._next_settings: ExportSettings | None = None
+        self._condition = threading.Condition()
+        self._fresh = True  # something may have been committed since the last look
+        self._urgent = False  # somebody wants the thread's attention now
+        self._stopping = False
+        self._drain_until = 0.0
+        self._settled = SpanKey(0, 0)
+        self._count_lock = threading.Lock()
+        self._counted, self._queue_total, self._handled = db.cursor, 0, 0
+        self._state = "idle" if settings.on else "off"
+        self._failures = self._in_a_row = 0
+        self._last_success = self._complained = 0
+        self._last_error, self._retry_at, self._told_when = "", 0.0, False
+        self._proven = False  # this endpoint has accepted something
+        self._thread = threading.Thread(target=self._run, name="export-spans", daemon=True)
+
+    # --- From other threads
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def committed(self) -> None:
+        """There may be new spans."""
+        if not self._fresh:
+            with self._condition:
+                self._fresh = True
+                self._condition.notify_all()
+
+    def apply(self, settings: ExportSettings) -> None:
+        """Go on with other settings."""
+        self._call(next_settings=settings)
+
+    def drain(self, seconds: float) -> bool:
+        """Wait until all that is in the store now is settled, at most so long; False if it isn't."""
+        target = self._reader.last_span()
+        with self._condition:
+            self._drain_until = max(self._drain_until, time.monotonic() + seconds)
+            self._urgent = True
+            self._condition.notify_all()
+            return self._condition.wait_for(lambda: self._state == "off" or self._settled >= target, seconds)
+
+    def stop(self, seconds: float = 1.0) -> bool:
+        """End after the present request; False if that takes longer."""
+        self._call(stopping=True)
+        if self._thread.is_alive():
+            self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def stats(self) -> dict[str, Any]:
+        """What `status` and health show. Times are Unix nanoseconds, ages and waits seconds."""
+        waiting = (
+            self._reader.spans_after(self._db.cursor, 1, hooks=self._settings.hook_spans) if self._settings.on else []
+        )
+        return {
+            "state": self._state,
+            "endpoint": self._settings.endpoint,
+            "protocol": self._settings.protocol,
+            "queue": self._queue() if waiting else 0,
+            "oldest_age": max(0, self._clock() - waiting[0].end) / 1e9 if waiting else 0.0,
+            "exported": self._db.total("exported"),
+            "rejected": self._db.total("rejected"),
+            "refused": self._db.total("refused"),
+            "expired": self._db.total("expired"),
+            "failures": self._failures,
+            "last_success": self._last_success,
+            "last_error": self._last_error,
+            "retry_in": max(0.0, self._retry_at - time.monotonic()) if self._state == "holding" else 0.0,
+        }
+
+    def _call(self, *, next_settings: ExportSettings | None = None, stopping: bool = False) -> None:
+        with self._condition:
+            self._next_settings = next_settings or self._next_settings
+            self._stopping |= stopping
+            self._urgent = True
+            self._condition.notify_all()
+
+    def _queue(self) -> int:
+        """How many spans wait. Each span is counted once, so that a long queue is not counted at every question."""
+        with self._count_lock:
+            cursor = self._db.cursor
+            if self._counted < cursor:
+                self._counted, self._queue_total, self._handled = cursor, 0, 0
+            count, self._counted = self._reader.count_spans(self._counted, hooks=self._settings.hook_spans)
+            self._queue_total += count
+            return max(0, self._queue_total - self._handled)
+
+    # --- The thread
+
+    def _run(self) -> None:
+        while not self._stopping:
+            try:
+                self._step()
+            except Exception as error:
+                _logger.exception("the span exporter failed")
+                self._hold(Answer(error=f"{type(error).__name__}: {error}"))
+                self._rest()
+        if self._sender is not None:
+            self._sender.close()
+
+    def _step(self) -> None:
+        self._adopt()
+        if not self._settings.on:
+            self._state = "off"
+            self._wait(None)
+            return
+        self._fresh = False
+        last, cursor = self._reader.last_span(), self._db.cursor
+        batch = self._reader.spans_after(cursor, BATCH, hooks=self._settings.hook_spans)
+        if batch:
+            if self._deliver(batch):
+                self._settle_to(self._db.cursor)
+            elif not self._stopping:
+                self._expire()
+                self._rest()
+            return
+        if last > cursor:
+            self._db.settle(last)  # what is between is not for export; not to be read again each time
+        self._state = "idle"
+        self._settle_to(max(last, cursor))
+        self._wait(None, fresh=True)
+        if not self._draining():
+            self._wait(LINGER)
+
+    def _adopt(self) -> None:
+        settings, self._next_settings = self._next_settings, None
+        if settings is not None and settings != self._settings:
+            self._settings, self._proven, self._in_a_row = settings, False, 0
+            if self._sender is not None:
+                self._sender.close()
+                self._sender = None
+            with self._count_lock:
+                self._counted, self._queue_total, self._handled = self._db.cursor, 0, 0
+        if self._sender is None and self._settings.on:
+            self._sender = sender.make(self._settings, "traces")
+
+    def _deliver(self, batch: list[Span]) -> bool:
+        """Settle all spans of a batch; False: the rest of it has to wait."""
+        suspects: list[Refusal] = []
+        proven = False
+        parts = [batch]
+        while parts and len(suspects) < SUSPECTS_MAX:
+            if self._stopping:
+                return False
+            part = parts.pop()
+            said = self._send(part)
+            if said.accepted:
+                proven = True
+                rejected = min(said.rejected, len(part))
+                self._settle(part, exported=len(part) - rejected, rejected=rejected, suspects=suspects)
+            elif not said.refused:
+                self._hold(said)
+                return False
+            elif len(part) > 1:
+                middle = len(part) // 2
+                parts += [part[middle:], part[:middle]]
+            else:
+                suspects.append(Refusal(_key(part[0]), self._clock(), said.status, said.error))
+                if proven or not any(one.status for one in suspects):  # 0: it can't be encoded, whoever asks
+                    self._settle(part, suspects=suspects)
+        if suspects and not (self._proven and len(batch) == 1):
+            self._hold(Answer(suspects[-1].status, f"it refuses every span: {suspects[-1].reason}"))
+            return False
+        if suspects:
+            self._settle(batch, suspects=suspects)
+        return True
+
+    def _send(self, part: list[Span]) -> Answer:
+        assert self._sender is not None  # noqa: S101 - _adopt made it
+        self._state = "sending"
+        self._sender.limit(self._drain_until if self._draining() else None)
+        said = self._sender.send([readable(span, self._resource) for span in part])
+        if said.accepted:
+            if self._in_a_row:
+                _logger.info("export goes on", extra={"failures": self._in_a_row})
+            self._proven, self._in_a_row, self._last_success = True, 0, self._clock()
+            self._last_error = ""
+        return said
+
+    def _settle(self, part: list[Span], *, exported: int = 0, rejected: int = 0, suspects: list[Refusal]) -> None:
+        self._db.settle(_key(part[-1]), exported=exported, rejected=rejected, refused=suspects)
+        with self._count_lock:
+            self._handled += exported + rejected + len(suspects)
+        if suspects:
+            _logger.warning("spans were refused", extra={"count": len(suspects), "reason": suspects[-1].reason})
+            self._last_error = suspects[-1].reason
+        suspects.clear()
+
+    def _settle_to(self, key: SpanKey) -> None:
+        with self._condition:
+            self._settled = key
+            self._condition.notify_all()
+
+    def _hold(self, said: Answer) -> None:
+        """Nothing more goes out for a while."""
+        self._failures += 1
+        self._in_a_row += 1
+        self._state, self._last_error = "holding", said.error
+        self._told_when = said.retry_after > 0
+        self._retry_at = time.monotonic() + answer.delay(self._in_a_row, said)
+        now = self._clock()
+        if now - self._complained >= COMPLAINT_PAUSE * 1e9:
+            self._complained = now
+            extra = {"endpoint": self._settings.endpoint, "reason": said.error, "failures": self._in_a_row}
+            _logger.warning("spans can't be exported; they are kept", extra=extra)
+
+    def _rest(self) -> None:
+        """Wait until the next attempt is due; not so long while somebody drains, unless the endpoint named a time."""
+        while not self._stopping and self._next_settings is None and (left := self._retry_at - time.monotonic()) > 0:
+            drained = self._draining()
+            self._wait(min(left, DRAIN_PAUSE) if drained and not self._told_when else left)
+            if self._draining() and not self._told_when:
+                return
+
+    def _expire(self) -> None:
+        """Give up spans that have waited too long, as long as nothing gets through."""
+        cutoff = self._clock() - int(self._settings.max_days * DAY)
+        while batch := self._reader.spans_after(self._db.cursor, BATCH, hooks=self._settings.hook_spans):
+            old = next((index for index, span in enumerate(batch) if span.end >= cutoff), len(batch))
+            if not old:
+                return
+            self._db.settle(_key(batch[old - 1]), expired=old)
+            with self._count_lock:
+                self._handled += old
+            _logger.warning("spans have expired unexported", extra={"count": old, "days": self._settings.max_days})
+
+    def _draining(self) -> bool:
+        return time.monotonic() < self._drain_until
+
+    def _wait(self, seconds: float | None, *, fresh: bool = False) -> None:
+        """Until `seconds` are over, somebody calls, or (`fresh`) something is committed."""
+        with self._condition:
+            self._condition.wait_for(lambda: self._urgent or (fresh and self._fresh), seconds)
+            self._urgent = False
+
+
+def _key(span: Span) -> SpanKey:
+    return SpanKey(span.record, span.ordinal)
