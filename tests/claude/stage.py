@@ -139,11 +139,10 @@ class Stage:
         return session
 
     def journal(self) -> list[dict[str, Any]]:
-        """The journal's whole lines so far."""
-        files = sorted(
-            (self.home.state / "journal").glob("*")
-        )  # current.jsonl, then lines that waited too long for its lock
-        return [json.loads(line) for path in files for line in path.read_text(encoding="utf-8").split("\n")[:-1]]
+        """The events in the journal so far. Files: the current one, then lines that waited too long for its lock."""
+        files = sorted(path for path in (self.home.state / "journal").glob("*") if path.is_file())
+        whole = (line for path in files for line in path.read_text(encoding="utf-8").split("\n")[:-1])
+        return [line for line in map(json.loads, whole) if "event" in line]
 
     def count(self, event: str, **fields: Any) -> int:
         """How many events of this name (with these fields) were heard."""

@@ -1,0 +1,79 @@
+"""The whole of hookspan behind the real client: installed by its own command, agent running, spans sent to a sink."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+
+from tests.claude import native
+from tests.claude.drivers import PATIENCE, Home
+from tests.claude.native import Native
+from tests.claude.scenarios import Scenario
+from tests.claude.stage import Recording, Stage
+from tests.claude.verdict import Spans, faults
+from tests.otlp_sink import Sink
+
+SETTLED = 45.0  # seconds after the client's end within which every span is out: a turn whose end is unclear waits 10
+
+
+@dataclass
+class Outcome:
+    """What a run gave: hookspan's spans, what is wrong with them, and the client's own telemetry."""
+
+    recording: Recording
+    spans: Spans
+    faults: list[str]
+    native: Native
+
+
+@dataclass
+class Pipeline:
+    """hookspan in one home, and the two sinks."""
+
+    ours: Sink = field(default_factory=Sink)
+    theirs: Sink = field(default_factory=Sink)
+
+    def run(self, scenario: Scenario) -> Outcome:
+        """Play a scenario with hookspan installed, until its spans are right or it is too late for that."""
+        with (
+            self.ours,
+            self.theirs,
+            Stage(scenario.name, self._install, self._env(scenario), scenario.project) as stage,
+        ):
+            recording = stage.recording(scenario.play(stage))
+            wrong = self._settle(recording)
+            self._hookspan(stage.home, "down")
+            return Outcome(recording, self._spans(), wrong, native.read(self.theirs))
+
+    def _env(self, scenario: Scenario) -> dict[str, str]:
+        return {**scenario.env, **native.environment(self.theirs.url)}
+
+    def _install(self, home: Home) -> None:
+        top = home.root / "hookspan"
+        top.mkdir()
+        (top / "config.toml").write_text(f'[export]\nendpoint = "{self.ours.url}"\n')
+        home.state = top / "state"
+        self._hookspan(home, "install", "--yes")
+        self._hookspan(home, "up")
+
+    def _hookspan(self, home: Home, *arguments: str) -> None:
+        """Run the command line as the user of this home would."""
+        env = {key: home.env[key] for key in ("HOME", "PATH", "LANG")}
+        env["HOOKSPAN_HOME"] = str(home.root / "hookspan")
+        command = [sys.executable, "-m", "hookspan", *arguments]
+        done = subprocess.run(
+            command, env=env, cwd=home.home, capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
+        if done.returncode:
+            raise RuntimeError(f"hookspan {' '.join(arguments)}: {done.stdout}{done.stderr}")
+
+    def _settle(self, recording: Recording) -> list[str]:
+        deadline = time.monotonic() + SETTLED
+        while (wrong := faults(recording.expected, self._spans())) and time.monotonic() < deadline:
+            time.sleep(0.5)
+        return wrong
+
+    def _spans(self) -> Spans:
+        return Spans([span for span in self.ours.spans if span.resource.get("service.name") == "claude-code-hooks"])
