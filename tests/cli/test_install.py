@@ -100,6 +100,10 @@ def test_install_and_uninstall_give_back_the_very_bytes(data: bytes, file: Path,
         assert groups[: len(before)] == before
         assert len(groups) == len(before) + (event in EVENTS)
     assert set(EVENTS) <= set(new["hooks"])
+    written = file.read_bytes()
+    assert written.startswith(b"\xef\xbb\xbf") == data.startswith(b"\xef\xbb\xbf")
+    assert (b"\r\n" in data) == (b"\r\n" in written)
+    assert b"\r\n" not in data or written.count(b"\n") == written.count(b"\r\n")
     assert file.stat().st_mode & 0o777 == 0o640
     installed = tree(file.parents[1])
     hookspan("install", "--yes")

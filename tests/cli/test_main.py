@@ -106,6 +106,31 @@ def test_quick_verbs_import_neither_opentelemetry_nor_a_web_server(tmp_path: Pat
         assert not heavy & set(done.stderr.split())
 
 
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts(shell: str, tmp_path: Path):
+    assert "_HOOKSPAN_COMPLETE" in run("completion", shell, home=tmp_path).stdout
+
+
+def test_bash_completes_verbs_and_options(tmp_path: Path):
+    script = (
+        'eval "$(hookspan completion bash)"; COMP_WORDS=(hookspan {}); COMP_CWORD={}; _hookspan_completion hookspan; '
+        'echo "${{COMPREPLY[@]}}"'
+    )
+    for words, place, expected in (
+        ("inst", 1, "install"),
+        ("config s", 2, "set show"),
+        ("install --dr", 2, "--dry-run"),
+    ):
+        done = subprocess.run(
+            ["/bin/bash", "-c", script.format(words, place)],
+            env={"HOME": str(tmp_path), "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert sorted(done.stdout.split()) == expected.split()
+
+
 def test_version(tmp_path: Path):
     told = json.loads(run("version", "--json", home=tmp_path).stdout)
     assert told["relay"] is None
