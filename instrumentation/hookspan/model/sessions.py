@@ -117,8 +117,15 @@ def finish_turn(step: Step, turn: Turn) -> None:
                 tools.close_open(step, "", end_at, outcome, agent_id=agent.id)
                 agents.write(step, agent, end_at, outcome, reason)
     tools.close_open(step, turn.prompt, end_at, outcome)
+    tools.forget_answered(step, "", end_at)
     calls.write_compactions(step, 0, of=turn.prompt)
     turns.write(step, turn)
+
+
+def is_open(session: Session) -> bool:
+    """Whether rows of the session are still to be written."""
+    open_things = session.turns or session.calls or session.agents or session.waits or session.compactions
+    return not session.ended or not session.written or bool(open_things)
 
 
 def _outcome_of_open(reason: EndReason) -> Outcome:
@@ -127,10 +134,8 @@ def _outcome_of_open(reason: EndReason) -> Outcome:
 
 
 def finish(step: Step) -> None:
-    """Closes all that is open in an ended run, and writes its span. A session that never did anything has none."""
+    """Closes all that is open in an ended run, and writes its span once. A session that never did anything has none."""
     session = step.session
-    if session.written:
-        return
     at, reason = session.ended or session.last, EndReason(session.end_reason or EndReason.CLIENT_GONE)
     for turn in list(session.turns.values()):
         if not turn.fixed:
@@ -147,9 +152,9 @@ def finish(step: Step) -> None:
         tools.close_open(step, "", at, outcome, agent_id=call)
     session.waits.clear()
     calls.write_compactions(step, at, of="")
-    session.written = True
-    if session.started:
+    if session.started and not session.written:
         _write(step, at, reason)
+    session.written = True
 
 
 def _write(step: Step, at: int, reason: EndReason) -> None:

@@ -41,6 +41,7 @@ class Wait(msgspec.Struct, kw_only=True):
     agent_id: str = ""
     digest: str = ""
     tool_use_id: str = ""
+    prompt: str = ""
     mcp_server: str = ""
     elicitation: bool = False
     running_at: int = 0
@@ -178,6 +179,7 @@ class Session(msgspec.Struct, kw_only=True):
         done: Places of finished turns; their span_id is the turn's own.
         agents_done: Places of finished subagents; their span_id is the subagent's own.
         tasks: Places of the calls that started background tasks, by task id and by call id.
+        batches: Newest PostToolBatch of the main thread and of each subagent: dialogs before it are answered.
         read: Up to when all transcripts of the session have been read.
         files: Transcript -> offset up to which facts from it are in.
         before: `tally` at the beginning of this run, `turns_before` likewise: the run's span has the difference.
@@ -220,6 +222,7 @@ class Session(msgspec.Struct, kw_only=True):
     calls: dict[str, ToolCall] = {}
     closed: dict[str, int] = {}
     waits: list[Wait] = []
+    batches: dict[str, int] = {}
     agents: dict[str, Agent] = {}
     agents_done: dict[str, Place] = {}
     agent_runs: dict[str, int] = {}

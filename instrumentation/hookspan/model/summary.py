@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .rows import SessionRow
+from .sessions import is_open
 from .state import Session, State
 from .step import project_of
 
@@ -31,7 +32,7 @@ def session_row(state: State, session: Session) -> SessionRow | None:
         phase_since=session.phase_since,
         started=session.start,
         last=session.last,
-        ended=session.ended if session.written else 0,
+        ended=0 if is_open(session) else session.ended,
         end_reason=session.end_reason,
         turns=session.turns_finished + len(session.turns),
         prompts=tally.prompts,

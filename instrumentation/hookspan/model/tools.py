@@ -68,8 +68,15 @@ def _fits(wait: Wait, call: ToolCall) -> bool:
 def asked(step: Step, event: Reduced) -> None:
     """PermissionRequest: it has no tool_use_id, but the very input of the call it is about."""
     session = step.session
+    if session.ended or event.at < session.batches.get(event.agent_id, 0):
+        return  # late: it was answered before
     wait = Wait(
-        at=event.at, tool=event.tool, agent_id=event.agent_id, digest=event.input_digest, mcp_server=event.mcp_server
+        at=event.at,
+        tool=event.tool,
+        agent_id=event.agent_id,
+        digest=event.input_digest,
+        prompt=event.prompt,
+        mcp_server=event.mcp_server,
     )
     taken = {known.tool_use_id for known in session.waits}
     for call in session.calls.values():
@@ -77,6 +84,16 @@ def asked(step: Step, event: Reduced) -> None:
             wait.tool_use_id = call.id
             break
     session.waits.append(wait)
+
+
+def forget_answered(step: Step, agent_id: str, before: int) -> None:
+    """Drops dialogs that were answered, though the call they were about was never heard of or is closed already."""
+    session = step.session
+    session.waits = [
+        wait
+        for wait in session.waits
+        if wait.elicitation or wait.agent_id != agent_id or wait.at >= before or wait.tool_use_id in session.calls
+    ]
 
 
 def pending_equal(step: Step, event: Reduced) -> int:
@@ -116,6 +133,9 @@ def listed(step: Step, event: Reduced) -> None:
             call = session.calls[entry.tool_use_id] = _unheard(step, entry, event)
         call.resolved = event.at
         call.verdict = entry.verdict
+    forget_answered(step, event.agent_id, event.at)
+    session.batches[event.agent_id] = max(event.at, session.batches.get(event.agent_id, 0))
+    bound(session.batches, KEPT_PLACES)
 
 
 def _unheard(step: Step, entry: Call, event: Reduced) -> ToolCall:
@@ -300,11 +320,14 @@ def _write_interrupted(step: Step, call: ToolCall, at: int) -> None:
     _write(step, call, start, at, Outcome.INTERRUPTED, attributes)
 
 
-def _write_never_ran(step: Step, call: ToolCall, at: int) -> None:
+def _write_never_ran(step: Step, call: ToolCall, at: int, cut_off: Outcome | None = None) -> None:
+    """A call that was stopped before it began; `cut_off` is the outcome of one whose dialog nobody answered."""
     fact, verdict = call.rejection, call.verdict
     decision = ""
     by_hook = verdict == VERDICT_HOOK or (fact is not None and fact.source == "hook")
-    if by_hook:
+    if cut_off:
+        outcome, decision = cut_off, Decision.ABORTED.value
+    elif by_hook:
         outcome = Outcome.DENIED
     elif verdict == VERDICT_INVALID and not fact:
         outcome = Outcome.ERROR
@@ -345,8 +368,7 @@ def close_open(step: Step, prompt: str, at: int, outcome: Outcome, *, agent_id: 
         if call.agent_id == agent_id and (not prompt or call.prompt == prompt):
             wait = _take_wait(step, call)
             if wait and not wait.running_at:
-                call.verdict = ""
-                _write_never_ran(step, call, at)
+                _write_never_ran(step, call, at, outcome)
             elif outcome is Outcome.INTERRUPTED:
                 _write_interrupted(step, call, at)
             else:

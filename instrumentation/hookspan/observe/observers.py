@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from hookspan import wire
+from hookspan.model.sessions import is_open
 from hookspan.model.state import Session, State
 from hookspan.wire.facts import Dropped, Fact, Policy
 
@@ -96,7 +97,7 @@ def _same(wanted: Policy, known: Policy | None) -> bool:
 
 def is_watched(session: Session) -> bool:
     """Whether anything about the session may still change without an event."""
-    return not session.local and (not session.ended or not session.written)
+    return not session.local and is_open(session)
 
 
 def _is_busy(session: Session, now: int) -> bool:

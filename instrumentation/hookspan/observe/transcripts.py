@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from hookspan.model.sessions import is_open
 from hookspan.model.state import Session
 from hookspan.model.tools import REORDER
 from hookspan.wire.facts import AgentMeta, Fact, ModelCall, Overdue, TranscriptRead
@@ -241,6 +242,6 @@ def waits_since(session: Session) -> int:
     for call in session.calls.values():
         if call.post or call.resolved:
             moments.append(max(call.post.at if call.post else 0, call.resolved) + REORDER)
-    if session.ended and not session.written:
+    if session.ended and is_open(session):
         moments.append(session.ended)
     return min(moments, default=0)

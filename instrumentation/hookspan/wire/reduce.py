@@ -39,7 +39,7 @@ def _text(value: object, limit: int = _ID_LENGTH) -> str:
 
 
 def _number(value: object) -> float:
-    return value if type(value) in {int, float} else -1  # type: ignore[return-value]
+    return float(value) if isinstance(value, int | float) else -1.0
 
 
 def _dict(value: object) -> dict[str, Any]:

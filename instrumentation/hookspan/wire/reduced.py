@@ -77,7 +77,7 @@ class Reduced(msgspec.Struct, kw_only=True, omit_defaults=True):
     tool: str = ""
     tool_use_id: str = ""
     mcp_server: str = ""
-    duration_ms: float = -1
+    duration_ms: float = -1.0
     input_digest: str = ""
     input_size: int = 0
     output_size: int = 0
