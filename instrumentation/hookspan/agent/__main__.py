@@ -24,6 +24,8 @@ def main() -> int:
     options = parser.parse_args()
     paths = Paths(state=options.state, config=options.config, data=options.data)
     os.umask(0o077)
+    for name in [name for name in os.environ if name.startswith("OTEL_")]:
+        del os.environ[name]  # the SDK would obey them, and they are often meant for the user's own program
     os.chdir("/")
     start_lock = FileLock(paths.start_lock)
     if options.start_lock_fd is not None:

@@ -126,7 +126,8 @@ class Monitor:
         found = Round(at, time.monotonic() - began, checks)
         self.history.append(found)
         for name, checked in checks.items():
-            if name not in before or before[name].finding.status != checked.finding.status:
+            was = before[name].finding.status if name in before else Status.HEALTHY
+            if was is not checked.finding.status:
                 self._on_change(name, checked)
         return found
 

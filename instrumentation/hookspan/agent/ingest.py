@@ -117,6 +117,7 @@ class Ingest:
         self.active_at = time.monotonic()  # when there was last something to do
         self.hold: Hold | None = None
         self.damaged: str | None = None  # where a damaged store was put
+        self.opened: Callable[[], None] = lambda: None  # called when the store is open, before the first commit
         self.exported: Callable[[], int | None] = lambda: None  # key of the last span that is out; None: no export
         self.loop = Loop("ingest", self.step, wake=poke.wake)
 
@@ -212,6 +213,7 @@ class Ingest:
         self._load_state()
         self._committed = self._store.position()
         self._tail = Tail(self._paths, self._committed)
+        self._guarded(self.opened)
 
     def _load_state(self) -> None:
         """The state as of the last commit."""

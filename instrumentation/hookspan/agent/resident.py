@@ -18,6 +18,8 @@ from typing import Any, Final
 from hookspan import __version__, atomic, relay
 from hookspan.agent import health, live, standing
 from hookspan.agent.control import Answer, Control
+from hookspan.agent.exports import Exports
+from hookspan.agent.gauges import Gauges
 from hookspan.agent.health import Checked, Monitor
 from hookspan.agent.ingest import Ingest
 from hookspan.agent.live import LiveSettings
@@ -69,6 +71,19 @@ class Resident:
         self._upkeep = Upkeep(self._paths, self._settings, key, self._ingest.next_record)
         self._reader = Reader(self._paths)
         self._monitor = Monitor(self._checks(), self._health_changed)
+        gauges = Gauges(
+            self._paths,
+            self._ingest,
+            self._reader,
+            monitor=self._monitor,
+            loops=self._loops,
+            exports=self._export_stats,
+            connections=lambda: 0,
+        )
+        self._exports = Exports(self._paths, self._settings, gauges)
+        self._ingest.opened = self._store_opened
+        self._ingest.exported = self._exports.protected
+        self._ingest.listeners.append(self._exports.committed)
         self._health_loop = Loop("health", self._check)
         self._control = Control(self._paths.control_socket, self._operations(), self._about)
         self._control_loop = Loop("control", self._control.accept, wake=self._control.close)
@@ -115,6 +130,9 @@ class Resident:
     def _has_nothing_to_do(self) -> bool:
         if self._stay or not self._ingest.caught_up or self._ingest.open_sessions():
             return False
+        stats = self._exports.stats()
+        if stats is not None and stats["queue"]:
+            return False
         quiet = time.monotonic() - max(self._ingest.active_at, self._asked_at)
         return quiet >= self._settings.now.agent.idle_minutes * 60
 
@@ -122,12 +140,16 @@ class Resident:
         """Drain the journal, export what is due, give everything back; 0 when all of it was done in time."""
         deadline = time.monotonic() + STOP_DEADLINE
         self._state = "stopping"
+        exported = False
         whole = self._ingest.loop.stop(STOP_DEADLINE * DRAIN_SHARE)
         if whole:
             try:
                 whole = self._ingest.drain(time.monotonic() + STOP_DEADLINE * DRAIN_SHARE)
             except Exception:
                 _logger.exception("draining failed; the next agent goes on from the last commit")
+        if whole:
+            exported = self._exports.drain(deadline - time.monotonic())
+        self._exports.stop()
         # From here on a hook starts the next agent, which waits for our lock.
         self._poke.close()
         self._control_loop.stop()
@@ -136,11 +158,25 @@ class Resident:
         self._reader.close()  # the last connection to be closed merges the write-ahead log
         if whole:
             self._ingest.close()
-        _logger.info("gone", extra={"drained": whole, "seconds": round(STOP_DEADLINE - deadline + time.monotonic(), 3)})
+        _logger.info(
+            "gone",
+            extra={
+                "drained": whole,
+                "exported": exported,
+                "seconds": round(STOP_DEADLINE - deadline + time.monotonic(), 3),
+            },
+        )
         logging.shutdown()
         self._lock.release()
         sys.stderr.flush()
         os._exit(0)  # a thread that hangs in a library must not keep a process that has given everything back
+
+    def _export_stats(self) -> dict[str, Any] | None:
+        return self._exports.stats()
+
+    def _store_opened(self) -> None:
+        self._reader.close()  # its connections may be to a file that was set aside
+        self._exports.store_opened()
 
     def _loops(self) -> list[Loop]:
         return [self._ingest.loop, self._control_loop, self._health_loop, self._upkeep.loop]
@@ -151,6 +187,7 @@ class Resident:
         if not self._settings.reload():
             return False
         self._ingest.settings_changed()
+        self._exports.settings_changed()
         if self._paths.relay_conf.exists():
             relay.write_conf(self._paths, self._settings.now)
         return True
@@ -167,6 +204,7 @@ class Resident:
             "lost events": lambda: health.relay_drops(drops.read(self._paths), time.time()),
             "ingest": self._check_ingest,
             "store": self._check_store,
+            "export": lambda: health.export(self._exports.stats()),
             "resources": lambda: health.resources(self._paths),
             "collector": lambda: health.collector(self._settings.now.collector.health),
             "installation": lambda: health.installation(self._paths),
@@ -231,11 +269,13 @@ class Resident:
         began = time.monotonic()
         deadline = began + min(float(asked.get("wait", FLUSH_WAIT)), FLUSH_WAIT_MAX)
         drained = self._ingest.wait_caught_up(deadline)
+        exported = self._exports.drain(deadline - time.monotonic())
+        stats = self._exports.stats()
         return {
             "drained": drained,
-            "exported": True,
-            "spans_left": 0,
-            "export": "off",
+            "exported": exported,
+            "spans_left": 0 if stats is None else stats["queue"],
+            "export": "off" if stats is None else stats["state"],
             "seconds": time.monotonic() - began,
         }
 
@@ -255,7 +295,7 @@ class Resident:
             "agent": {"version": __version__, "started": self._started, **self._about()},
             "ingest": self._ingest.report(),
             "hooks": hook_times(self._ingest.hooks_now()),
-            "export": None,
+            "export": self._exports.stats(),
             "health": latest.report() if latest is not None else None,
             "loops": {loop.name: loop.report() for loop in self._loops()},
             "settings": self._settings.report(),

@@ -103,6 +103,9 @@ def _as_json(line: dict[str, Any]) -> str:
 def _readable(line: dict[str, Any], *, content: bool) -> str | None:
     at = dt.datetime.fromtimestamp(_number(line.get("at")) / 1e9).astimezone()
     event = line.get("event")
+    name: Any
+    tool: Any
+    session: Any
     if isinstance(event, str):  # a reduced event has its name here
         name, tool, session = event, line.get("tool"), line.get("session")
         detail = str(line.get("label") or "")

@@ -1,0 +1,107 @@
+"""The exporter's life within the agent: OpenTelemetry is imported when an endpoint is set, and not before."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import threading
+from typing import TYPE_CHECKING, Any, Final
+
+from hookspan.agent.gauges import Gauges
+from hookspan.agent.live import LiveSettings
+from hookspan.paths import Paths
+
+if TYPE_CHECKING:
+    from hookspan.export import Exporter, ExportSettings
+
+RESTART: Final = 1.0  # seconds for an exporter to end before one with other settings takes its place
+
+_logger = logging.getLogger(__name__)
+
+
+class Exports:
+    """Holds an exporter while an endpoint is set. `stats` and `protected` are None without one, a normal state."""
+
+    def __init__(self, paths: Paths, settings: LiveSettings, gauges: Gauges) -> None:
+        self._paths = paths
+        self._settings = settings
+        self._gauges = gauges
+        self._exporter: Exporter | None = None
+        self._made_of: tuple[Any, ...] = ()
+        self._lock = threading.RLock()
+
+    def store_opened(self) -> None:
+        """The store is open, and nothing was committed yet; once more after a damaged one was set aside."""
+        with self._lock:
+            self._end()
+            self._begin()
+
+    def settings_changed(self) -> None:
+        """Go on with the settings of now."""
+        with self._lock:
+            if self._exporter is None or self._ingredients() != self._made_of:
+                self._end()
+                self._begin()
+            else:
+                self._exporter.apply(self._export_settings())
+
+    def committed(self, _news: object) -> None:
+        """There may be spans to export."""
+        if (exporter := self._exporter) is not None:
+            exporter.committed()
+
+    def protected(self) -> int | None:
+        """Key of the last span that is out; those after it must be kept."""
+        exporter = self._exporter
+        return None if exporter is None else exporter.protected
+
+    def stats(self) -> dict[str, Any] | None:
+        """What `status` and health show."""
+        exporter = self._exporter
+        return None if exporter is None else exporter.stats()
+
+    def drain(self, seconds: float) -> bool:
+        """Export all that is due; False if something is left. True without an endpoint."""
+        exporter = self._exporter
+        return exporter is None or exporter.drain(max(0.0, seconds))
+
+    def stop(self) -> None:
+        """End; what was not sent is sent after the next start."""
+        with self._lock:
+            self._end()
+
+    def _ingredients(self) -> tuple[Any, ...]:
+        """What an exporter can't change while it runs."""
+        now = self._settings.now
+        return now.export.endpoint is not None, now.export.metric_interval, dict(now.resource)
+
+    def _export_settings(self) -> ExportSettings:
+        from hookspan.export import ExportSettings  # noqa: PLC0415
+
+        return ExportSettings(**dataclasses.asdict(self._settings.now.export))
+
+    def _begin(self) -> None:
+        self._made_of = self._ingredients()
+        on = self._settings.now.export.endpoint is not None
+        if not on and not self._paths.export_db.exists():
+            return
+        from hookspan.export import Exporter  # noqa: PLC0415 - 25 MB and half a second that most agents don't need
+
+        exporter = Exporter(
+            self._paths,
+            self._export_settings(),
+            resource=self._settings.now.resource,
+            gauges=self._gauges.readings,
+        )
+        if not on:
+            exporter.stop(RESTART)  # it has noted that export is off, so that it will begin anew when it is on again
+            return
+        self._gauges.register(exporter.meter)
+        exporter.start()
+        self._exporter = exporter
+        _logger.info("exporting", extra={"protocol": self._settings.now.export.protocol})
+
+    def _end(self) -> None:
+        exporter, self._exporter = self._exporter, None
+        if exporter is not None:
+            exporter.stop(RESTART)
