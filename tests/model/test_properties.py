@@ -104,7 +104,9 @@ def test_every_record_twice_gives_nothing_more(records, name):
     assert sums(twice[2]) == sums(whole[2])
 
 
-@settings(max_examples=150, deadline=None, print_blob=False, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=400, deadline=None, print_blob=False, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(name=st.sampled_from(NAMES), seed=st.integers(0, 2**32), lost=st.sampled_from([0, 0, 0.1, 0.4]))
 def test_any_order_within_two_seconds_any_loss(all_records, name, seed, lost):
     """No exception, nothing open after the end, no span twice, no call counted twice; with nothing lost, the same calls."""
@@ -120,7 +122,13 @@ def test_any_order_within_two_seconds_any_loss(all_records, name, seed, lost):
     state, spans, increments = run([line for _, line in timed])
     finish(state, spans)
     for session in state.sessions.values():
-        assert (session.calls, session.waits, session.turns, session.agents, session.compactions) == ({}, [], {}, {}, [])
+        assert (session.calls, session.waits, session.turns, session.agents, session.compactions) == (
+            {},
+            [],
+            {},
+            {},
+            [],
+        )
     keys = [(span.trace_id, span.span_id) for span in spans]
     assert len(keys) == len(set(keys))
     assert all(span.start <= span.end for span in spans)
@@ -139,7 +147,13 @@ def test_any_prefix_can_end(all_records, name, data):
 
 
 def test_unknown_events_and_fields_make_a_hook_span():
-    event = {"session_id": "s", "hook_event_name": "BrandNew", "x": [1, {"y": None}], "tool_name": 7, "prompt_id": ["?"]}
+    event = {
+        "session_id": "s",
+        "hook_event_name": "BrandNew",
+        "x": [1, {"y": None}],
+        "tool_name": 7,
+        "prompt_id": ["?"],
+    }
     line = json.dumps({"v": 1, "at": SECOND, "took": 5, "event": event, "new": 1}).encode()
     _, spans, _ = run([line])
     assert [(span.name, span.hook) for span in spans] == [("hook other", True)]

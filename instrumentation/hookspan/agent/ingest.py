@@ -25,6 +25,7 @@ from hookspan.model import semconv as sc
 from hookspan.model import summary
 from hookspan.model.fold import fold
 from hookspan.model.rows import EventRow, Increment, Rows
+from hookspan.model.sessions import is_open
 from hookspan.model.state import State, World, dump_session, dump_world, load_session, load_world
 from hookspan.observe import Observers
 from hookspan.paths import Paths
@@ -347,7 +348,7 @@ class Ingest:
         self._committed = position
         for id_ in batch.touched:
             session = self._state.sessions.get(id_)
-            if session is not None and session.written and not session.turns:
+            if session is not None and not is_open(session):
                 del self._state.sessions[id_]  # a late event loads it again
         self._tell(position, batch)
 

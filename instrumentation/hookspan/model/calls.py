@@ -165,6 +165,10 @@ def stop_hooks(step: Step, fact: StopHooks) -> None:
 
 def compaction_started(step: Step, event: Reduced) -> None:
     """PreCompact."""
+    for known in step.session.compactions:
+        if known.start == known.end and event.at <= known.end:
+            known.start = event.at  # its PostCompact came first
+            return
     place = turns.place_of_prompt(step, event.prompt)
     step.session.compactions.append(Compaction(start=event.at, place=place, trigger=event.trigger))
 

@@ -151,7 +151,8 @@ def finish(step: Step) -> None:
     for call in {call.agent_id for call in session.calls.values()}:
         tools.close_open(step, "", at, outcome, agent_id=call)
     session.waits.clear()
-    calls.write_compactions(step, at, of="")
+    for prompt in {compaction.place.prompt for compaction in session.compactions}:
+        calls.write_compactions(step, at, of=prompt)
     if session.started and not session.written:
         _write(step, at, reason)
     session.written = True
