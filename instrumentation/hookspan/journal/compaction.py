@@ -57,14 +57,12 @@ def _one_line(data: bytes) -> bytes:
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes | None]:
-    """Whole lines without LF; None for one that is too long to be held in memory."""
+    """The lines without LF; None for one that is too long to be held in memory."""
     for line in iter(partial(file.readline, LINE_MAX + 1), b""):
-        if line.endswith(b"\n"):
-            yield line[:-1]
+        if line.endswith(b"\n") or len(line) <= LINE_MAX:
+            yield line.removesuffix(b"\n")
             continue
-        rest = b""
         for rest in iter(partial(file.readline, CHUNK), b""):
             if rest.endswith(b"\n"):
                 break
-        if rest.endswith(b"\n"):
-            yield None
+        yield None

@@ -6,10 +6,10 @@ import bisect
 import os
 import threading
 from collections import OrderedDict
-from typing import BinaryIO, Final
+from typing import Final
 
 from hookspan.journal import segments
-from hookspan.journal.segments import Segment
+from hookspan.journal.segments import File, Segment
 from hookspan.journal.tail import LINE_MAX
 from hookspan.paths import Paths
 
@@ -31,7 +31,7 @@ class _Index:
             self.ends.append(self.ends[-1] + step.count(b"\n"))
             self.size += _STEP
 
-    def seek(self, file: BinaryIO, line: int) -> bool:
+    def seek(self, file: File, line: int) -> bool:
         """Put the file at the beginning of a line, counted from 0; False if there is none yet."""
         if line == 0:
             file.seek(0)
@@ -87,7 +87,7 @@ class Records:
                 return _line_of_compressed(file, number - segment.first)
             return self._line(file, number - segment.first)
 
-    def _line(self, file: BinaryIO, line: int) -> bytes | None:
+    def _line(self, file: File, line: int) -> bytes | None:
         status = os.fstat(file.fileno())
         key = (status.st_dev, status.st_ino)
         index = self._indexes.setdefault(key, _Index())
@@ -108,7 +108,7 @@ class Records:
         return None  # not ended yet, or too long
 
 
-def _line_of_compressed(file: BinaryIO, line: int) -> bytes | None:
+def _line_of_compressed(file: File, line: int) -> bytes | None:
     """The whole segment is unpacked up to there: 64 MiB of raw events are about 10 MiB reduced."""
     try:
         for _ in range(line):

@@ -15,13 +15,13 @@ import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
-from typing import BinaryIO, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from hookspan.atomic import sync_folder
 from hookspan.journal import segments
 from hookspan.journal.position import Position
 from hookspan.journal.rotation import rotate
-from hookspan.journal.segments import Segment
+from hookspan.journal.segments import File, Segment
 from hookspan.paths import Paths
 
 _REACH: Final = (
@@ -47,7 +47,7 @@ class Start(NamedTuple):
     restarted: bool = False
 
 
-def fingerprint(file: BinaryIO, offset: int) -> str:
+def fingerprint(file: File, offset: int) -> str:
     """Of the bytes before `offset` of an uncompressed segment."""
     reach = min(offset, _REACH)
     data = os.pread(file.fileno(), reach, offset - reach)
@@ -153,6 +153,6 @@ def _split(path: Path, offset: int, target: Path) -> None:
         new.flush()
         os.fsync(new.fileno())
         scratch.replace(target)
-        old.truncate(offset)
+    os.truncate(path, offset)
     with contextlib.suppress(FileNotFoundError):
         scratch.unlink()

@@ -47,6 +47,8 @@ def delete_old(paths: Paths, days: float, max_bytes: int, unread: int, now: floa
             continue
         if last:
             segments.mark(paths.journal, after)
+        if segment.compressed:  # a crash while compacting leaves the plain one beside it, which must not come back
+            segment.path.with_suffix("").unlink(missing_ok=True)
         segment.path.unlink(missing_ok=True)
         total -= segment.size
         deleted.append(segment)

@@ -6,13 +6,13 @@ import os
 import time
 from collections import deque
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 from hookspan.journal import resume, segments
 from hookspan.journal.position import Line, Position
 from hookspan.journal.quarantine import Quarantine
 from hookspan.journal.resume import Checkpoint
-from hookspan.journal.segments import CHUNK
+from hookspan.journal.segments import CHUNK, File
 from hookspan.journal.writer import same
 from hookspan.paths import Paths
 
@@ -38,7 +38,7 @@ class Tail:
         self._folder = paths.journal
         self._mend = mend
         self._quarantine = Quarantine(paths)
-        self._file: BinaryIO | None = None
+        self._file: File | None = None
         self._path: Path = paths.current  # of `_file` when it was opened
         self._forget()
         self._segment = 0  # first number of the open segment, or of the last one that was read
@@ -107,15 +107,20 @@ class Tail:
             live = self._paths.current.stat().st_size
         except FileNotFoundError:
             live = 0
-        mean = self._offset // (self._record - self._segment) if self._offset else _MEAN_LINE
-        if self._file is not None and self._segment == current:
-            live = max(0, live - self._offset)
-            return live, -(-live // mean)
-        later = [segment for segment in segments.finished(self._folder) if segment.first >= self._segment]
-        size = sum(segment.size for segment in later) + live
-        if self._file is not None and self._path.suffix != ".gz":
-            size -= self._offset
-        return max(0, size), max(0, current - self._record) + -(-live // mean)
+        here = 0  # in the open file
+        mean = _MEAN_LINE
+        if self._file is not None:
+            here = os.fstat(self._file.fileno()).st_size
+            if self._path.suffix != ".gz":
+                here -= self._offset
+                mean = self._offset // (self._record - self._segment) if self._offset else mean
+            if self._segment == current:
+                return max(0, here), -(-max(0, here) // mean)
+        records = -(-live // mean)
+        if self._record >= current:
+            return live, records
+        later = sum(segment.size for segment in segments.finished(self._folder) if segment.first > self._segment)
+        return here + later + live, current - self._record + records
 
     # Reading on
 
@@ -128,7 +133,7 @@ class Tail:
                 return False
             assert self._file is not None  # noqa: S101 - for the type checker
             try:
-                chunk = self._file.read(CHUNK)
+                chunk = segments.read(self._file, CHUNK)
             except segments.DAMAGED:
                 self.damaged += 1
                 chunk = b""
@@ -183,19 +188,15 @@ class Tail:
                 return False
             self._left = True  # renamed: its writers were done before that, but perhaps not before our last read
             return True
-        self._leave(gone=not self._is_finished_segment())
+        # On disk the count must go on from here, or somebody took the segment out of the journal.
+        self._leave(gone=segments.next_number(self._folder) < self._record)
         return True
 
-    def _is_finished_segment(self) -> bool:
-        """Whether what was the current segment is still in the journal, under the name that its number asks for."""
-        assert self._file is not None  # noqa: S101 - for the type checker
-        plain = self._folder / segments.name(self._segment)
-        return same(self._file.fileno(), plain) or plain.with_suffix(".jsonl.gz").exists()
-
     def _leave(self, *, gone: bool = False) -> None:
-        """Done with the open file. `gone`: somebody took it out of the journal, so its records don't count on disk."""
-        if self._pending_size:  # writers end a torn line and so does rotation: this is somebody else's file
+        """Done with the open file. `gone`: its records are no longer counted on disk."""
+        if self._pending_size:  # as `segments.count` has it
             self._quarantine.add(self._record, b"".join(self._pending), "unterminated", self._pending_size)
+            self._record += 1
         if gone:
             self.restarts += 1
             if self._mend:
@@ -227,7 +228,7 @@ class Tail:
             self._use(file, path, self._record if full is None else full.first)
             return True
 
-    def _use(self, file: BinaryIO, path: Path, first: int) -> None:
+    def _use(self, file: File, path: Path, first: int) -> None:
         self._forget()
         self._file, self._path, self._segment = file, path, first
         self._record, self._offset = first, 0

@@ -52,12 +52,12 @@ class Writer:
 
 
 @contextlib.contextmanager
-def locked(path: Path, *, create: bool = False, wait: float = LOCK_WAIT) -> Iterator[int]:
+def locked(path: Path, *, create: bool = False) -> Iterator[int]:
     """The descriptor of the current segment, locked and still the path's.
 
     Raises FileNotFoundError, JournalBusyError, OSError.
     """
-    deadline = time.monotonic() + wait
+    deadline = time.monotonic() + LOCK_WAIT
     while True:
         descriptor = os.open(path, _FLAGS | os.O_CREAT if create else _FLAGS, 0o600)
         try:

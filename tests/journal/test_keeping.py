@@ -1,0 +1,152 @@
+"""What the agent does with the journal beside reading: when it rotates, syncs, takes in, sets aside, counts."""
+
+import fcntl
+import os
+import time
+
+import pytest
+
+from hookspan.journal import Journal, Tail, Writer, drops, quarantine
+from hookspan.paths import Paths
+from hookspan.relay import DROP_REASONS
+from tests.journal.test_numbers import read_all
+
+HOUR = 3600.0
+
+
+@pytest.fixture
+def paths(paths: Paths) -> Paths:
+    paths.create()
+    return paths
+
+
+def test_a_segment_is_finished_by_size_or_by_the_age_of_its_first_line(paths):
+    now = time.time()
+    journal = Journal(paths)
+    assert not journal.rotate_if_due(now, max_bytes=1)
+    Writer(paths).append([b'{"v":1,"agent":"claude-code","at":%d,"took":1}' % ((now - 2 * HOUR) * 1e9)])
+    Writer(paths).append([b'{"v":1,"agent":"claude-code","at":%d,"took":1}' % (now * 1e9)])
+    assert not journal.rotate_if_due(now, max_age=3 * HOUR)
+    assert Journal(paths).rotate_if_due(now, max_age=1 * HOUR)
+    Writer(paths).append([b"no time"])  # counts from when it was first seen
+    assert not journal.rotate_if_due(now, max_age=HOUR)
+    assert journal.rotate_if_due(now + HOUR, max_age=HOUR)
+    Writer(paths).append([b'{"at":%d}' % ((now + 9 * HOUR) * 1e9)])  # the clock was set back
+    assert not journal.rotate_if_due(now, max_age=HOUR)
+    assert journal.rotate_if_due(now, max_bytes=20)
+    assert [segment.first for segment in journal.segments()] == [1, 3, 4]
+
+
+def test_sync_touches_the_disk_only_for_something_new(paths, monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "fdatasync", lambda descriptor: synced.append(os.fstat(descriptor).st_size))
+    journal = Journal(paths)
+    assert not journal.sync()
+    Writer(paths).append([b"a"])
+    assert journal.sync()
+    assert not journal.sync()
+    Writer(paths).append([b"b"])
+    assert journal.sync()
+    assert synced == [2, 4]
+
+
+def test_a_stray_is_taken_in_when_its_writer_is_done(paths):
+    journal = Journal(paths)
+    whole, busy, torn, dead, planted = (paths.journal / f"stray-{at}-9" for at in (10, 9, 8, 7, 6))
+    whole.write_bytes(b"whole\n")
+    busy.write_bytes(b"busy\n")
+    torn.write_bytes(b"half a li")
+    dead.write_bytes(b"half of ano")
+    os.utime(dead, (1, 1))
+    planted.symlink_to("/etc/hostname")
+    with busy.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert journal.take_in_strays() == 1
+    assert not whole.exists()
+    assert not dead.exists()
+    torn.write_bytes(b"half a line\n")
+    assert journal.take_in_strays() == 2
+    assert [line.data for line in read_all(Tail(paths))] == [b"whole", b"half a line", b"busy"]
+    assert quarantine.counts(paths) == {"torn_stray": 1}
+
+
+def test_a_stray_that_cannot_be_unlinked_is_appended_once(paths, monkeypatch):
+    journal = Journal(paths)
+    journal.take_in_strays()
+    (paths.journal / "stray-1-2").write_bytes(b"line\n")
+
+    def refuse(*_args, **_kwargs):
+        raise PermissionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pathlib.Path.unlink", refuse)
+        journal.take_in_strays()
+        journal.take_in_strays()
+    journal.take_in_strays()
+    assert [line.data for line in read_all(Tail(paths))] == [b"line"]
+    assert list(paths.journal.glob("stray-*")) == []
+
+
+def test_a_record_is_set_aside_once_for_a_reason_also_after_a_restart(paths):
+    assert Journal(paths).quarantine(5, b"\xff{", "not_json")
+    journal = Journal(paths)
+    assert not journal.quarantine(5, b"\xff{", "not_json")
+    assert journal.quarantine(5, b"\xff{", "fold")
+    assert journal.quarantine(6, b"x" * (1 << 20), "not_json")
+    assert journal.quarantined() == {"not_json": 2, "fold": 1}
+    assert journal.size() < 2 * quarantine.SAMPLE
+
+
+def test_a_flood_of_foreign_lines_does_not_fill_the_disk(paths, monkeypatch):
+    monkeypatch.setattr(quarantine, "CAP", 5000)
+    journal = Journal(paths)
+    for number in range(1, 101):
+        journal.quarantine(number, b"x" * 1000, "not_json")
+    assert 5000 <= journal.size() < 7000
+
+
+def test_drops_are_read_as_the_relay_counts_them(paths):
+    assert drops.read(paths) == {}
+    drops.create(paths)
+    assert drops.read(paths) == {}
+    table = bytearray(paths.drops.read_bytes())
+    assert len(table) == 64 * len(DROP_REASONS)
+    line = b"%-16s%020d %020d" % (b"lock", 3, 1_700_000_000_000_000_000)
+    at = 64 * DROP_REASONS.index("lock")
+    table[at : at + len(line)] = line
+    paths.drops.write_bytes(table)
+    drops.create(paths)  # keeps what is there
+    assert drops.read(paths) == {"lock": (3, 1_700_000_000_000_000_000)}
+    paths.drops.write_bytes(table[:70] + b"\0" * 100)
+    assert drops.read(paths) == {}
+
+
+def test_deletion_goes_by_age_then_by_size_and_spares_what_is_unread(paths):
+    journal = Journal(paths)
+    now = time.time()
+    for number in range(1, 6):
+        Writer(paths).append([b"%d" % number * 1000])
+        journal.rotate()
+        os.utime(journal.segments()[-1].path, (now - (40 - number) * 86400,) * 2)
+    assert [s.first for s in journal.delete_old(days=37.5, max_bytes=10**9, unread=100, now=now)] == [1, 2]
+    assert [s.first for s in journal.delete_old(days=90, max_bytes=2500, unread=3, now=now)] == []
+    assert [s.first for s in journal.delete_old(days=90, max_bytes=2500, unread=100, now=now)] == [3]
+    Writer(paths).append([b"6"])
+    assert [s.first for s in journal.delete_old(days=0, max_bytes=0, unread=6, now=now)] == [4, 5]
+    assert [(line.number, line.data) for line in read_all(Tail(paths))] == [(6, b"6")]
+    assert Journal(paths).read_record(6) == b"6"
+
+
+def test_a_reduction_that_makes_two_lines_leaves_the_segment_as_it_was(paths):
+    journal = Journal(paths)
+    Writer(paths).append([b"a", b"b"])
+    journal.rotate()
+    with pytest.raises(ValueError, match="line feed"):
+        journal.compact(1, lambda line: line + b"\n")
+    assert [path.name for path in paths.journal.iterdir() if path.is_file()] == [f"{1:020}.jsonl"]
+    before = journal.segments()[0].modified
+    after = journal.compact(1, bytes.upper)
+    assert after is not None
+    assert after.modified == pytest.approx(before)
+    assert [line.data for line in read_all(Tail(paths))] == [b"A", b"B"]
+    assert journal.compact(7, bytes) is None
