@@ -1,7 +1,7 @@
 """What the store costs: `.venv/bin/python -m tests.bench.store [--events 1000000]`.
 
-Writes events as the fold gives them (every event a row, a hook span and a hook count; every second one closes a tool call)
-in batches of 500 from 16 sessions at a time, then asks the page's questions.
+Writes events as the fold gives them (every event a row, a hook span and a hook count; every second one closes a
+tool call) in batches of 500 from 16 sessions at a time, then asks the page's questions.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from pathlib import Path
 from hookspan.journal.position import Position
 from hookspan.model import ids
 from hookspan.model import semconv as sc
-from hookspan.model.rows import EventRow, Increment, Rows, SessionRow, Span
+from hookspan.model.rows import Attributes, EventRow, Increment, Rows, SessionRow, Span
 from hookspan.paths import Paths
 from hookspan.store import Commit, Reader, SpanKey, Store
 
@@ -41,7 +41,7 @@ def rows(record: int, now: int) -> tuple[str, Rows]:
     trace, turn = prompt.replace("-", ""), ids.span_id("turn", prompt)
     tool = TOOLS[(number // 2) % len(TOOLS)]
     event = "PostToolUse" if number % 2 else "PreToolUse"
-    common = {
+    common: Attributes = {
         sc.SESSION_ID: session,
         sc.PROMPT_ID: prompt,
         sc.GEN_AI_CONVERSATION_ID: session,
@@ -78,7 +78,7 @@ def rows(record: int, now: int) -> tuple[str, Rows]:
     )
     if number % 2:
         span_id = ids.span_id("tool", record)
-        attributes = {
+        attributes: Attributes = {
             **common,
             sc.GEN_AI_OPERATION_NAME: "execute_tool",
             sc.GEN_AI_TOOL_NAME: tool,
@@ -159,9 +159,8 @@ def run(paths: Paths, events: int, spread: int) -> None:
         cpu += time.thread_time() - began_cpu
         slices.append(time.perf_counter() - began)
     slices.sort()
-    print(
-        f"{events} events in batches of {BATCH}: {spent / events * 1e6:.1f} us/event wall, {cpu / events * 1e6:.1f} us CPU"
-    )
+    wall, cpu = spent / events * 1e6, cpu / events * 1e6
+    print(f"{events} events in batches of {BATCH}: {wall:.1f} us/event, {cpu:.1f} us of CPU")
     print(f"a commit: p50 {slices[len(slices) // 2] * 1e3:.1f} ms, p99 {slices[int(len(slices) * 0.99)] * 1e3:.1f} ms")
     print(f"store: {store.size() / 1e6:.0f} MB, {store.size() / events:.0f} bytes/event")
     print(f"memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB at most")

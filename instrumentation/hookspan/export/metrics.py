@@ -96,7 +96,7 @@ class MetricExport:
     # --- For the agent
 
     def attach(self) -> None:
-        """Begin with the store as it is. To be called before its first commit: what that counts would not be exported."""
+        """Begin with the store as it is. To be called before its first commit, which would not be counted."""
         self._attached = False
         self._attach_due = self._settings.on
         self.committed()

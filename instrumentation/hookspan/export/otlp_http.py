@@ -37,7 +37,7 @@ _KEPT_HEADERS: Final = ("Content-Type", "Content-Encoding", "Content-Length", "U
 logging.getLogger("opentelemetry.exporter").setLevel(logging.CRITICAL)
 
 
-class _Stopped(Exception):  # noqa: N818
+class _Stopped(Exception):
     """Ends the exporter's own attempts: it retries on errors that it knows."""
 
 

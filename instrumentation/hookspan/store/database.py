@@ -19,7 +19,7 @@ WAL_LIMIT: Final = 64 << 20  # bytes to which the WAL is cut back after a long r
 BUSY: Final = 5.0  # seconds that a connection waits for a lock
 
 
-class StoreTooNew(UserError):  # noqa: N818 - it says what is the matter
+class StoreTooNew(UserError):
     """The database was written by a newer hookspan."""
 
     def __init__(self, path: Path, found: int, known: int) -> None:
@@ -29,7 +29,7 @@ class StoreTooNew(UserError):  # noqa: N818 - it says what is the matter
         )
 
 
-class StoreDamaged(Exception):  # noqa: N818
+class StoreDamaged(Exception):
     """The file is no database, or not ours, or its content is broken. It can be set aside and rebuilt."""
 
     def __init__(self, path: Path, why: str) -> None:

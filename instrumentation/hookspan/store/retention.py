@@ -83,9 +83,15 @@ def forget(db: sqlite3.Connection, session: str) -> Pruned:
 
 
 def _head_time(db: sqlite3.Connection) -> int:
-    """The time up to which the first chunk of events goes, when there is too much."""
-    row = db.execute("SELECT max(at) FROM (SELECT at FROM event ORDER BY record LIMIT ?)", (CHUNK,)).fetchone()
-    return (row[0] or 0) + 1
+    """The time up to which rows go when there is too much: that of the first chunk of spans, else of events."""
+    for rows in ('span key "end"', "event record at"):
+        table, key, at = rows.split()
+        row = db.execute(
+            f"SELECT max(at) FROM (SELECT {at} AS at FROM {table} ORDER BY {key} LIMIT ?)", (CHUNK,)
+        ).fetchone()
+        if row[0] is not None:
+            return int(row[0]) + 1
+    return 0
 
 
 def _cut(db: sqlite3.Connection, rows: str, cutoff: int, last: int = INTEGER_MAX) -> int:

@@ -99,8 +99,9 @@ class SpanKey(NamedTuple):
 
 # --- Spans
 
-SPAN_COLUMNS: Final = ", ".join(
-    ('key trace_id span_id parent_id name start "end" kind status hook local session attributes links label').split()
+SPAN_COLUMNS: Final = (
+    'key, trace_id, span_id, parent_id, name, start, "end", kind, status, hook, local, session'  # the fixed part
+    ", attributes, links, label"
 )
 INSERT_SPAN: Final = f"INSERT OR REPLACE INTO span ({SPAN_COLUMNS}) VALUES ({', '.join('?' * 15)})"
 SELECT_SPAN: Final = (

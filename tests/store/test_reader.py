@@ -1,0 +1,132 @@
+"""Questions to the store."""
+
+import time
+
+import pytest
+
+from hookspan.model import semconv as sc
+from hookspan.model.rows import Increment, Rows, SessionRow
+from hookspan.model.semconv import SessionPhase
+from hookspan.paths import Paths
+from hookspan.store import Commit, Counts, Reader, SpanKey, Store, Summary, ToolCount
+from tests.store import made
+
+MINUTE = 60_000_000_000
+
+
+@pytest.fixture
+def reader(paths: Paths):
+    paths.create()
+    asked = Reader(paths)
+    yield asked
+    asked.close()
+
+
+def test_before_there_is_a_store_all_answers_are_empty(reader: Reader) -> None:
+    assert reader.counts() == Counts()
+    assert reader.summary(time.time_ns()) == Summary()
+    assert reader.series() is None
+    assert reader.last_span() == (0, 0)
+    assert (reader.sessions(), reader.events(), reader.spans_after(SpanKey(0, 0), 1)) == ([], [], [])
+
+
+def test_export_sees_no_local_spans_and_hook_spans_only_if_asked(paths: Paths, reader: Reader) -> None:
+    store = Store.open(paths)
+    spans = [
+        made.span(1, 0),
+        made.span(1, 1, local=True),
+        made.span(1, 2, hook=True),
+        made.span(2, 0),
+        made.span(3, 0, local=True),
+    ]
+    store.commit(Commit(position=made.position(4), rows=[Rows(spans=spans)]))
+
+    def keys(**how) -> list[tuple[int, int]]:
+        return [(one.record, one.ordinal) for one in reader.spans_after(SpanKey(0, 0), 100, **how)]
+
+    assert keys() == [(1, 0), (1, 2), (2, 0)]
+    assert keys(hooks=False) == [(1, 0), (2, 0)]
+    assert reader.count_spans(SpanKey(0, 0)) == (3, SpanKey(3, 0))
+    assert reader.count_spans(SpanKey(1, 0), hooks=False) == (1, SpanKey(3, 0))
+    assert reader.count_spans(SpanKey(3, 0)) == (0, SpanKey(3, 0))
+    assert reader.last_span() == SpanKey(3, 0)
+    store.close()
+
+
+def test_events_page_in_both_directions(paths: Paths, reader: Reader) -> None:
+    store = Store.open(paths)
+    store.commit(made.commit(1, 20))
+    assert [one.record for one in reader.events(limit=3)] == [20, 19, 18]
+    assert [one.record for one in reader.events(before=18, limit=2)] == [17, 16]
+    assert [one.record for one in reader.events(after=18)] == [19, 20]
+    assert [one.record for one in reader.events(limit=2, session="session-1")] == [19, 16]
+    assert sum(reader.activity("session-1", made.START).values()) == 7
+    assert reader.find_sessions("session-") == ["session-0", "session-1", "session-2"]
+    assert [one.session for one in reader.spans_of_trace(made.TRACE)][:2] == ["session-1", "session-1"]
+    store.close()
+
+
+def test_summary(paths: Paths, reader: Reader) -> None:
+    now = time.time_ns() // MINUTE * MINUTE
+    store = Store.open(paths)
+
+    def session(number: int, phase: SessionPhase, last: int, **more) -> SessionRow:
+        return SessionRow(id=f"s{number}", phase=phase, started=last - 10 * MINUTE, last=last, **more)
+
+    sessions = [
+        session(1, SessionPhase.WORKING, now - MINUTE),
+        session(2, SessionPhase.WAITING, now - 5 * MINUTE, waiting_since=now - 4 * MINUTE),
+        session(3, SessionPhase.WAITING, now - 50 * MINUTE, waiting_since=now - 49 * MINUTE),
+        session(4, SessionPhase.ENDED, now - 90 * MINUTE, ended=now - 90 * MINUTE, end_reason="session_end"),
+    ]
+
+    def gained(instrument: str, attributes: dict[str, str], count: int, minutes_ago: int) -> list[Increment]:
+        return [Increment(instrument, tuple(sorted(attributes.items())), 1, now - minutes_ago * MINUTE)] * count
+
+    calls = {"Bash": 6, "Read": 5, "Edit": 4, "Grep": 3, "Glob": 2, "Write": 1}
+    increments = [
+        *gained("hookspan.hook.events", {sc.HOOK_EVENT: "PreToolUse"}, 7, 2),
+        *gained("hookspan.hook.events", {sc.HOOK_EVENT: "UserPromptSubmit"}, 2, 59),
+        *gained("hookspan.hook.events", {sc.HOOK_EVENT: "UserPromptSubmit"}, 90, 61),
+        *gained("gen_ai.client.operation.duration", {sc.GEN_AI_OPERATION_NAME: "chat"}, 4, 10),
+        *(
+            one
+            for tool, count in calls.items()
+            for one in gained("hookspan.tool.calls", {sc.GEN_AI_TOOL_NAME: tool, sc.OUTCOME: "success"}, count, 3)
+        ),
+    ]
+    store.commit(
+        Commit(
+            position=made.position(2),
+            rows=[Rows(increments=increments)],
+            sessions={one.id: (b"", one) for one in sessions},
+        )
+    )
+    assert reader.summary(now) == Summary(
+        active_sessions=3,
+        total_sessions=4,
+        events_last_hour=9,
+        messages_last_hour=6,
+        top_tools=tuple(ToolCount(tool, count) for tool, count in list(calls.items())[:5]),
+        average_session=600.0,
+        phases={"working": 1, "waiting": 2},
+        oldest_wait=now - 49 * MINUTE,
+    )
+    assert [one.id for one in reader.sessions()] == ["s1", "s2", "s3", "s4"]
+    assert [one.id for one in reader.sessions(open_only=True, since=now - 10 * MINUTE)] == ["s1", "s2"]
+    store.close()
+
+
+def test_a_reader_that_looks_while_the_writer_writes_sees_whole_commits(paths: Paths, reader: Reader) -> None:
+    store = Store.open(paths)
+    store.commit(made.commit(1, 1))
+    with reader._snapshot() as db:
+        assert db is not None
+        first = db.execute("SELECT count(*) FROM span").fetchone()
+        store.commit(made.commit(2, 50))
+        assert db.execute("SELECT count(*) FROM span").fetchone() == first
+    assert reader.counts().events == 50
+    snapshot = reader.series()
+    assert snapshot is not None
+    assert (snapshot.record, snapshot.epoch) == (51, store.epoch)
+    store.close()

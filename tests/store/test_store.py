@@ -1,0 +1,329 @@
+"""The store: one transaction or nothing, the same rows after a kill, and what is refused at its door."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from dirty_equals import IsPositiveInt
+
+from hookspan.model.instruments import BY_NAME
+from hookspan.model.rows import Increment, Rows, SessionRow
+from hookspan.model.semconv import SessionPhase
+from hookspan.paths import Paths
+from hookspan.store import (
+    Commit,
+    Policy,
+    Reader,
+    SpanKey,
+    Store,
+    StoreDamaged,
+    StoreTooNew,
+    database,
+    schema,
+    set_aside,
+)
+from tests.store import made
+
+ROOT = Path(__file__).parents[2]
+DAY = 86_400_000_000_000
+
+
+@pytest.fixture
+def store(paths: Paths):
+    paths.create()
+    opened = Store.open(paths)
+    yield opened
+    opened.close()
+
+
+def everything(paths: Paths) -> dict[str, list[tuple[object, ...]]]:
+    """Every row of every table, but for what is of one store and not of the journal: its epoch, its series' starts."""
+    db = sqlite3.connect(paths.store)
+    tables = [name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+    found = {table: db.execute(f"SELECT * FROM {table}").fetchall() for table in tables}
+    found["meta"] = [row for row in found["meta"] if row[0] != "epoch"]
+    found["metric"] = [row[:3] + row[4:] for row in found["metric"]]
+    db.close()
+    return found
+
+
+def test_what_goes_in_comes_out(paths: Paths, store: Store) -> None:
+    store.commit(made.commit(1, 7))
+    store.close()
+    store = Store.open(paths)
+    assert store.position() == made.position(8)
+    assert store.load_world() == b"world 7"
+    assert store.load_session("session-1") == b"session-1 at 7"
+    assert store.load_session("unknown") is None
+    assert sorted(store.open_sessions()) == [b"session-0 at 6", b"session-1 at 7", b"session-2 at 5"]
+    reader = Reader(paths)
+    assert reader.spans_after(SpanKey(0, 0), 100) == [one for record in range(1, 8) for one in made.rows(record).spans]
+    assert reader.events(after=0) == [one for record in range(1, 8) for one in made.rows(record).events]
+    assert reader.session("session-1") == made.commit(1, 7).sessions["session-1"][1]
+    durations = [one for one in store.series() if one.instrument == "hookspan.tool.duration"]
+    assert [(one.count, one.low, one.high) for one in durations] == [(3, 1.3, 7.3), (2, 2.3, 5.3), (2, 3.3, 6.3)]
+    assert [one.value for one in durations] == pytest.approx([12.9, 7.6, 9.6])
+    bounds = BY_NAME["hookspan.tool.duration"].bounds
+    assert [bounds[index] for index, count in enumerate(durations[0].buckets) if count] == [2.5, 5, 10]
+    assert durations[0].exemplar is not None
+    assert (durations[0].exemplar.value, durations[0].exemplar.trace_id) == (7.3, made.TRACE)
+
+
+def test_a_commit_that_fails_leaves_nothing_behind(paths: Paths, store: Store) -> None:
+    store.commit(made.commit(1, 10))
+    before = everything(paths)
+    sums = {one.key: (one.value, one.count, list(one.buckets)) for one in store.series()}
+    bad = made.commit(11, 20)
+    bad.rows[-1].increments.append(Increment("hookspan.hook.events", (("hook.event", "Stop"),), 1, 0))  # a new series
+    bad.rows[-1].increments.append(Increment("no.such.instrument", (), 1, 0))
+    with pytest.raises(KeyError):
+        store.commit(bad)
+    assert everything(paths) == before
+    assert {one.key: (one.value, one.count, list(one.buckets)) for one in store.series()} == sums
+    store.commit(made.commit(11, 20))
+    again = Paths(state=paths.state / "again", config=paths.config, data=paths.data)
+    again.create()
+    other = Store.open(again)
+    other.commit(made.commit(1, 10))
+    other.commit(made.commit(11, 20))
+    assert everything(again) == everything(paths)
+    other.close()
+
+
+WRITER = """
+    import sys
+    from pathlib import Path
+    from hookspan.paths import Paths
+    from hookspan.store import Store
+    from tests.store import made
+
+    state = Path(sys.argv[1])
+    store = Store.open(Paths(state=state, config=state, data=state))
+    made.START = int(sys.argv[2])
+    position = store.position()
+    first = position.record if position else 1
+    print("ready", flush=True)
+    while first <= 30_000:
+        store.commit(made.commit(first, first + 99))
+        first += 100
+    store.close()
+"""
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_killed_at_any_moment_it_ends_with_the_same_rows(paths: Paths, seed: int) -> None:
+    paths.create()
+    script = paths.state / "writer.py"
+    script.write_text(textwrap.dedent(WRITER))
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": f"{ROOT}:{ROOT / 'instrumentation'}"}
+
+    def writer() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, str(script), str(paths.state), str(made.START)], env=environment, stdout=subprocess.PIPE
+        )
+
+    kills = 0
+    for attempt in range(6):
+        with writer() as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            time.sleep(0.05 + 0.0137 * attempt + 0.0071 * seed)  # somewhere in a commit or between two
+            process.send_signal(signal.SIGKILL)
+            kills += process.wait() == -signal.SIGKILL
+    assert kills == 6
+    with writer() as process:
+        assert process.wait() == 0
+
+    whole = Paths(state=paths.state / "whole", config=paths.config, data=paths.data)
+    whole.create()
+    store = Store.open(whole)
+    for first in range(1, 30_001, 100):
+        store.commit(made.commit(first, first + 99))
+    store.close()
+    assert everything(paths) == everything(whole)
+    assert Reader(paths).counts() == Reader(whole).counts()
+    assert Reader(paths).counts().events == 30_000
+
+
+def test_text_and_numbers_that_sqlite_cannot_hold_are_mended(paths: Paths, store: Store) -> None:
+    bad = made.commit(1, 2)
+    bad.rows[0].spans[0].attributes["half"] = "a\ud800b"
+    bad.rows[0].spans[0].label = "\udfff"
+    bad.rows[1].spans[0].attributes["nan"] = float("nan")
+    bad.sessions = {"session-1": (b"state", SessionRow(id="session-1", title="\ud83d", pid=1 << 70))}
+    store.commit(bad)
+    first, _, second, _ = Reader(paths).spans_after(SpanKey(0, 0), 10)
+    assert (first.attributes["half"], first.label) == ("a?b", "?")
+    assert "nan" not in second.attributes
+    row = Reader(paths).session("session-1")
+    assert row is not None
+    assert (row.title, row.phase) == ("?", SessionPhase.IDLE)
+    assert row.pid == IsPositiveInt
+    assert next(iter(store.series())).count == 2  # each counted once, though written at the second attempt
+
+
+def test_over_the_cap_series_share_one_overflow_series(paths: Paths, store: Store) -> None:
+    increments = [Increment("hookspan.tool.calls", (("gen_ai.tool.name", f"t{n}"),), 1, 0) for n in range(2_010)]
+    increments += [Increment("hookspan.lines", (("hookspan.project", "p"),), 5, 0)] * 2
+    store.commit(Commit(position=made.position(2), rows=[Rows(increments=increments)]))
+    snapshot = Reader(paths).series()
+    assert snapshot is not None
+    for sums in (store.series(), snapshot.series):
+        over = [one for one in sums if one.attributes == (("otel.metric.overflow", "true"),)]
+        assert [(one.instrument, one.value) for one in over] == [("hookspan.tool.calls", 10), ("hookspan.lines", 10)]
+        assert sum(one.value for one in sums) == 2_020
+
+
+def test_a_newer_store_is_refused_with_a_hint_and_left_alone(paths: Paths, store: Store) -> None:
+    store.close()
+    with sqlite3.connect(paths.store) as db:
+        db.execute(f"PRAGMA user_version = {len(schema.MIGRATIONS) + 1}")
+    before = paths.store.read_bytes()
+    with pytest.raises(StoreTooNew) as refused:
+        Store.open(paths)
+    assert refused.value.hint
+    assert str(paths.store) in refused.value.message
+    assert paths.store.read_bytes() == before
+
+
+def test_a_migration_keeps_a_copy_and_is_all_or_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "some.db"
+    first = "CREATE TABLE one (x); INSERT INTO one VALUES (42);"
+    database.open_writer(path, application=7, migrations=(first,)).close()
+    with pytest.raises(sqlite3.OperationalError):
+        database.open_writer(path, application=7, migrations=(first, "CREATE TABLE two (y); CREATE TABLE one (z);"))
+    with sqlite3.connect(path) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (1,)
+        assert [name for (name,) in db.execute("SELECT name FROM sqlite_schema")] == ["one"]
+    opened = database.open_writer(path, application=7, migrations=(first, "ALTER TABLE one ADD COLUMN y DEFAULT 1;"))
+    assert opened.execute("SELECT x, y FROM one").fetchall() == [(42, 1)]
+    opened.close()
+    with sqlite3.connect(tmp_path / "some.db.v1") as copy:
+        assert copy.execute("SELECT * FROM one").fetchall() == [(42,)]
+    assert (tmp_path / "some.db.v1").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("damage", ["text", "foreign", "header", "pages"])
+def test_a_damaged_store_is_told_apart_and_can_be_set_aside(paths: Paths, store: Store, damage: str) -> None:
+    store.commit(made.commit(1, 2_000))
+    store.close()
+    if damage == "foreign":
+        paths.store.unlink()
+        with sqlite3.connect(paths.store) as db:
+            db.execute("CREATE TABLE theirs (x)")
+    else:
+        content = bytearray(paths.store.read_bytes())
+        if damage == "text":
+            content = bytearray(b"this is no database at all\n" * 100)
+        elif damage == "header":
+            content[:16] = b"x" * 16
+        else:
+            content[4096:] = os.urandom(len(content) - 4096)
+        paths.store.write_bytes(content)
+    with pytest.raises(StoreDamaged):
+        Store.open(paths).commit(made.commit(2_001, 2_500))
+    aside = set_aside(paths.store, 1)
+    assert aside.exists()
+    fresh = Store.open(paths)
+    assert fresh.position() is None
+    fresh.close()
+
+
+def test_files_are_the_users_alone(paths: Paths, store: Store) -> None:
+    store.commit(made.commit(1, 2))
+    files = list(paths.state.glob("store.db*"))
+    assert len(files) >= 2
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
+
+
+def test_columns_are_the_fields_of_the_rows(paths: Paths, store: Store) -> None:
+    store.commit(made.commit(1, 1))
+    with sqlite3.connect(paths.store) as db:
+        columns = [row[1] for row in db.execute("PRAGMA table_info(session)")]
+    assert columns == ["session", *SessionRow.__struct_fields__]
+
+
+def test_retention_by_age_spares_what_waits_for_export(paths: Paths, store: Store) -> None:
+    now = made.START
+    old = made.commit(1, 5_000)
+    for each in old.rows:
+        for span in each.spans:
+            span.start -= 10 * DAY
+            span.end -= 10 * DAY
+        each.events[0] = type(each.events[0])(**{**_fields(each.events[0]), "at": each.events[0].at - 10 * DAY})
+    ended = old.sessions["session-0"][1]
+    assert ended is not None
+    ended.ended = ended.last = now - 9 * DAY
+    store.commit(old)
+    store.commit(made.commit(5_001, 5_010))
+    sums = [(one.key, one.value) for one in store.series()]
+    exported = SpanKey(4_000, 1).pack()
+    while not store.prune(Policy(days=5, bytes=1 << 40, exported=exported), now).done:
+        pass
+    reader = Reader(paths)
+    left = reader.spans_after(SpanKey(0, 0), 10_000)
+    assert [one.record for one in left[:2]] == [4_001, 4_001]
+    assert len(reader.events(after=0, limit=10_000)) == 10
+    assert reader.counts().spans == len(left) == 2 * 1_010
+    assert reader.session("session-0") is not None  # a newer commit touched it again
+    while not store.prune(Policy(days=5, bytes=1 << 40), now).done:
+        pass
+    assert reader.counts().spans == 20
+    assert [(one.key, one.value) for one in store.series()] == sums
+
+
+def test_retention_by_size_takes_the_oldest(paths: Paths, store: Store) -> None:
+    for first in range(1, 20_000, 500):
+        store.commit(made.commit(first, first + 499))
+    target = store.size() // 2
+    while not store.prune(Policy(days=90, bytes=target), made.START).done:
+        pass
+    assert store.size() <= target
+    store.close()
+    assert paths.store.stat().st_size < 1.5 * target  # the space is given back
+    events = Reader(paths).events(after=0, limit=20_000)
+    assert events[-1].record == 20_000
+    assert 5_000 < len(events) < 15_000
+
+
+def test_rollups_become_hours_and_lose_nothing(paths: Paths, store: Store) -> None:
+    hour = 3_600_000_000_000
+    base = (made.START - 6 * DAY) // hour * hour
+    increments = [
+        Increment("hookspan.cost", (("hookspan.project", "shop"),), 0.5, base + minute * 60_000_000_000)
+        for minute in range(300)
+    ]
+    store.commit(Commit(position=made.position(2), rows=[Rows(increments=increments)]))
+    while not store.prune(Policy(days=30, bytes=1 << 40), made.START).done:
+        pass
+    totals = Reader(paths).totals("hookspan.cost", since=base, slot=60)["hookspan.cost"]
+    assert [(one.minute - base // 60_000_000_000, one.count, one.value) for one in totals] == [
+        (60 * index, 60, 30.0) for index in range(5)
+    ]
+    with sqlite3.connect(paths.store) as db:
+        assert db.execute("SELECT count(*) FROM rollup").fetchone() == (5,)
+
+
+def test_forgetting_a_session_leaves_nothing_of_it(paths: Paths, store: Store) -> None:
+    store.commit(made.commit(1, 9))
+    assert store.forget(["session-1", "unknown"]) == 1
+    reader = Reader(paths)
+    assert {one.session for one in reader.spans_after(SpanKey(0, 0), 100)} == {"session-0", "session-2"}
+    assert {one.session for one in reader.events(after=0)} == {"session-0", "session-2"}
+    assert reader.session("session-1") is None
+    assert store.load_session("session-1") is None
+    assert reader.counts().spans == 12
+    store.commit(made.commit(10, 10))  # and it may come back
+    assert [one.record for one in reader.spans_of_session("session-1")] == [10, 10]
+
+
+def _fields(struct: msgspec.Struct) -> dict[str, Any]:
+    return {name: getattr(struct, name) for name in struct.__struct_fields__}
