@@ -23,8 +23,8 @@ def span(record: int, ordinal: int = 0, **changes) -> Span:
         "span_id": ids.span_id("span", record, ordinal),
         "parent_id": "",
         "name": "execute_tool Bash",
-        "start": START + record,
-        "end": START + record + 1000,
+        "start": START + record * 1_000_000,
+        "end": START + record * 1_000_000 + 1000,
         "attributes": {sc.SESSION_ID: session_of(record), "count": record, "list": ["a", "b"], "yes": True, "f": 0.5},
         "session": session_of(record),
     }
