@@ -54,7 +54,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for name, (_, how) in NEEDS.items():
         config.addinivalue_line("markers", f"need_{name}: {how}")
     config.stash[LEFT_OUT] = {}
-    if config.pluginmanager.has_plugin("dsession"):
+    if config.pluginmanager.has_plugin("xdist"):
         config.pluginmanager.register(_Tally(config))
 
 
