@@ -1,0 +1,405 @@
+"""Spans to a real endpoint that behaves, misbehaves and goes away."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from hookspan.export import Exporter, ExportSettings
+from hookspan.export.answer import Answer, delay
+from hookspan.model import semconv as sc
+from hookspan.model.rows import Rows
+from hookspan.paths import Paths
+from hookspan.store import Commit, SpanKey, Store
+from tests.otlp_sink import Received, Sink
+from tests.store import made
+
+
+class Stage:
+    """A store with an exporter that drains it."""
+
+    def __init__(self, paths: Paths) -> None:
+        paths.create()
+        self.paths = paths
+        self.store = Store.open(paths)
+        self.exporter: Exporter | None = None
+        self.next = 1
+
+    def start(self, endpoint: str | None, **settings: Any) -> Exporter:
+        self.stop()
+        self.exporter = Exporter(
+            self.paths, ExportSettings(endpoint, **{"timeout": 2.0, "metric_interval": 3600, **settings}), resource={"team": "blue"}
+        )
+        self.exporter.start()
+        return self.exporter
+
+    def commit(self, count: int = 1, **changes: Any) -> list[str]:
+        """Close that many spans, each by a record of its own; their ids."""
+        spans = [made.span(record, **changes) for record in range(self.next, self.next + count)]
+        self.next += count
+        self.store.commit(Commit(position=made.position(self.next), rows=[Rows(spans=[span]) for span in spans]))
+        if self.exporter is not None:
+            self.exporter.committed()
+        return [span.span_id for span in spans]
+
+    def stats(self) -> dict[str, Any]:
+        assert self.exporter is not None
+        return self.exporter.stats()
+
+    def until(self, condition: Callable[[dict[str, Any]], bool], seconds: float = 20) -> dict[str, Any]:
+        end = time.monotonic() + seconds
+        while not condition(stats := self.stats()):
+            assert time.monotonic() < end, stats
+            time.sleep(0.02)
+        return stats
+
+    def stop(self) -> None:
+        if self.exporter is not None:
+            self.exporter.stop(5)
+            self.exporter = None
+
+
+@pytest.fixture
+def stage(paths: Paths):
+    made_stage = Stage(paths)
+    yield made_stage
+    made_stage.stop()
+    made_stage.store.close()
+
+
+@pytest.fixture
+def sink():
+    with Sink() as listening:
+        yield listening
+
+
+def sent(sink: Sink) -> list[str]:
+    return [span.span_id for span in sink.spans]
+
+
+def test_a_span_arrives_as_it_was_written(stage: Stage, sink: Sink) -> None:
+    exporter = stage.start(sink.url, headers={"x-key": "secret"}, compression="gzip")
+    stage.store.commit(made.commit(1, 1))
+    exporter.committed()
+    assert exporter.drain(10)
+    hook, tool = sink.spans
+    wanted_hook, wanted = made.rows(1).spans
+    assert (hook.name, hook.scope, tool.scope) == ("hook PostToolUse", sc.HOOK_SCOPE, sc.SCOPE)
+    assert (tool.trace_id, tool.span_id, tool.parent_id) == (wanted.trace_id, wanted.span_id, "")
+    assert (tool.start, tool.end, tool.status, tool.status_message) == (wanted.start, wanted.end, "error", "")
+    assert tool.attributes == wanted.attributes
+    assert [(link.trace_id, link.span_id, link.attributes) for link in hook.links] == [
+        (one.trace_id, one.span_id, one.attributes) for one in wanted_hook.links
+    ]
+    assert tool.schema_url == sc.SCHEMA_URL
+    assert tool.resource["service.name"] == "claude-code-hooks"
+    assert tool.resource["team"] == "blue"
+    assert {"service.instance.id", "host.name", "os.type"} <= tool.resource.keys()
+    headers = sink.requests[0].headers
+    assert (headers["x-key"], headers["content-encoding"]) == ("secret", "gzip")
+    assert b"never exported" not in sink.requests[0].message.SerializeToString()
+
+
+def test_gaps_are_passed_and_order_is_kept_over_many_batches(stage: Stage, sink: Sink) -> None:
+    exporter = stage.start(sink.url, hook_spans=False)
+    wanted = stage.commit(1_000)
+    stage.commit(700, local=True)
+    stage.commit(700, hook=True)
+    wanted += stage.commit(100)
+    stage.commit(600, local=True)
+    assert exporter.drain(20)
+    assert sent(sink) == wanted
+    assert exporter.db.cursor == SpanKey(stage.next - 1, 0)  # what is not for export isn't looked at again
+    assert stage.until(lambda stats: stats["state"] == "idle")["exported"] == 1_100
+    assert (stage.stats()["queue"], stage.stats()["oldest_age"]) == (0, 0.0)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"status": 429},
+        {"status": 503},
+        {"status": 500},
+        {"status": 401},
+        {"status": 404},
+        {"status": 302, "headers": {"Location": "http://127.0.0.1:1/"}},
+        {"status": 200, "body": b"<html>log in</html>", "headers": {"Content-Type": "text/html"}},
+        {"drop": True},
+        {"hang": True},
+    ],
+    ids=str,
+)
+def test_what_says_nothing_about_the_spans_holds_all_of_them(stage: Stage, sink: Sink, fault: dict[str, Any]) -> None:
+    sink.fault(signal="traces", store=False, **fault)
+    exporter = stage.start(sink.url, timeout=0.3)
+    wanted = stage.commit(600)
+    stats = stage.until(lambda stats: stats["failures"] >= 2)
+    assert (stats["exported"], stats["refused"], stats["queue"]) == (0, 0, 600)
+    assert stats["last_error"]
+    assert stats["oldest_age"] > 50
+    assert exporter.db.cursor == SpanKey(0, 0)
+    sink.heal()
+    assert exporter.drain(20)
+    assert sent(sink) == wanted
+    assert stage.stats()["queue"] == 0
+
+
+def test_one_bad_span_among_many_is_found_and_the_rest_goes_on(stage: Stage, sink: Sink) -> None:
+    wanted = stage.commit(0)
+    exporter = stage.start(sink.url)
+    wanted = stage.commit(300)
+    bad = {wanted[0], wanted[137], wanted[138], wanted[299]}
+    sink.fault(status=400, signal="traces", message="span 137 is no good", when=lambda got: bool(bad & set(got.span_ids)))
+    assert exporter.drain(20)
+    assert sent(sink) == [one for one in wanted if one not in bad]
+    stats = stage.stats()
+    assert (stats["exported"], stats["refused"], stats["failures"], stats["queue"]) == (296, 4, 0, 0)
+    refusals = exporter.db.refusals()
+    assert [one.key for one in refusals] == [(300, 0), (139, 0), (138, 0), (1, 0)]
+    assert (refusals[0].status, "span 137 is no good" in refusals[0].reason) == (400, True)
+
+
+def test_too_large_a_request_is_sent_in_parts(stage: Stage, sink: Sink) -> None:
+    sink.fault(status=413, signal="traces", when=lambda got: len(got.span_ids) > 20)
+    exporter = stage.start(sink.url)
+    wanted = stage.commit(512)
+    assert exporter.drain(20)
+    assert sent(sink) == wanted
+    assert stage.stats()["refused"] == 0
+
+
+def test_an_endpoint_that_refuses_everything_loses_nothing(stage: Stage, sink: Sink) -> None:
+    """nginx answers plain HTTP on a TLS port with 400, whatever is sent."""
+    sink.fault(status=400, signal="traces", body=b"The plain HTTP request was sent to HTTPS port")
+    exporter = stage.start(sink.url)
+    wanted = stage.commit(100)
+    stats = stage.until(lambda stats: stats["failures"] >= 2)
+    assert (stats["refused"], stats["queue"]) == (0, 100)
+    assert "refuses every span" in stats["last_error"]
+    assert "HTTPS port" in stats["last_error"]
+    sink.heal()
+    assert exporter.drain(20)
+    assert sent(sink) == wanted
+
+
+def test_a_single_bad_span_does_not_block_an_endpoint_that_works(stage: Stage, sink: Sink) -> None:
+    exporter = stage.start(sink.url)
+    stage.commit()
+    assert exporter.drain(10)
+    sink.fault(status=400, signal="traces", times=1)
+    stage.commit()
+    assert exporter.drain(10)
+    assert (stage.stats()["exported"], stage.stats()["refused"]) == (1, 1)
+
+
+def test_a_span_that_cannot_be_encoded_is_refused_without_being_sent(stage: Stage, sink: Sink) -> None:
+    exporter = stage.start(sink.url)
+    wanted = stage.commit(3)
+    stage.commit(1, start=-5)  # OTLP's times are unsigned
+    wanted += stage.commit(3)
+    assert exporter.drain(10)
+    assert sorted(sent(sink)) == sorted(wanted)
+    assert [(one.key, one.status) for one in exporter.db.refusals()] == [((4, 0), 0)]
+
+
+def test_a_partial_success_is_counted(stage: Stage, sink: Sink) -> None:
+    sink.fault(signal="traces", partial=3, times=1)
+    exporter = stage.start(sink.url)
+    stage.commit(10)
+    assert exporter.drain(10)
+    assert (stage.stats()["exported"], stage.stats()["rejected"], stage.stats()["queue"]) == (7, 3, 0)
+
+
+@pytest.mark.parametrize("body", [b"\xff\xfe garbage", b"x" * 1_000_000], ids=["garbage", "huge"])
+def test_an_answer_that_makes_no_sense_is_still_a_success(stage: Stage, sink: Sink, body: bytes) -> None:
+    sink.fault(signal="traces", body=body, store=True)
+    exporter = stage.start(sink.url)
+    wanted = stage.commit(10)
+    assert exporter.drain(10)
+    wanted += stage.commit(10)
+    assert exporter.drain(10)
+    assert sent(sink) == wanted
+
+
+def test_retry_after_is_honoured(stage: Stage, sink: Sink) -> None:
+    sink.fault(status=503, signal="traces", headers={"Retry-After": "77"})
+    stage.start(sink.url)
+    stage.commit()
+    stats = stage.until(lambda stats: stats["state"] == "holding")
+    assert 60 < stats["retry_in"] <= 77
+    assert not stage.exporter.drain(1.2)  # type: ignore[union-attr]
+    assert len(sink.requests) == 1  # not even then is it asked sooner
+
+
+def test_pauses_grow_to_thirty_seconds_and_vary() -> None:
+    failed = Answer(503, "no")
+    assert all(0.5 <= delay(1, failed) <= 1 for _ in range(100))
+    assert all(15 <= delay(30, failed) <= 30 for _ in range(100))
+    assert len({delay(9, failed) for _ in range(10)}) > 1
+    assert delay(1, Answer(429, "no", retry_after=1e6)) == 300
+
+
+def test_an_outage_and_a_restart_lose_and_repeat_nothing(stage: Stage, sink: Sink) -> None:
+    exporter = stage.start(sink.url)
+    wanted = stage.commit(50)
+    assert exporter.drain(10)
+    sink.stop()
+    wanted += stage.commit(1_500)
+    assert not exporter.drain(0.5)
+    stage.start(sink.url)
+    stage.until(lambda stats: stats["failures"] > 0)
+    assert stage.stats()["queue"] == 1_500
+    sink.start()
+    assert stage.exporter.drain(20)  # type: ignore[union-attr]
+    assert sent(sink) == wanted
+
+
+def test_drain_keeps_its_deadline_whatever_the_endpoint_does(stage: Stage, sink: Sink) -> None:
+    sink.fault(hang=True)
+    exporter = stage.start(sink.url, timeout=60)
+    stage.commit(5)
+    began = time.monotonic()
+    assert not exporter.drain(0.5)
+    assert not exporter.drain(0.5)
+    exporter.stop(0.3)
+    assert time.monotonic() - began < 10
+    stage.exporter = None
+    sink.heal()
+
+
+def test_off_is_a_normal_state_and_on_begins_with_what_comes_then(stage: Stage, sink: Sink) -> None:
+    exporter = stage.start(None)
+    stage.commit(10)
+    assert exporter.drain(5)
+    assert (stage.stats()["state"], stage.stats()["queue"], exporter.protected) == ("off", 0, None)
+    exporter.apply(ExportSettings(sink.url, metric_interval=3600))
+    wanted = stage.commit(5)
+    assert exporter.protected is not None
+    assert exporter.drain(10)
+    assert sent(sink) == wanted
+    exporter.apply(ExportSettings(None))
+    stage.until(lambda stats: stats["state"] == "off")
+    stage.commit(5)
+    stage.start(sink.url)  # switched on again by a restart with other settings
+    wanted += stage.commit(5)
+    assert stage.exporter.drain(10)  # type: ignore[union-attr]
+    assert sent(sink) == wanted
+
+
+def test_another_endpoint_goes_on_where_the_first_stopped(stage: Stage, sink: Sink) -> None:
+    exporter = stage.start("http://127.0.0.1:1")
+    wanted = stage.commit(5)
+    assert "refused" in stage.until(lambda stats: stats["failures"] > 0)["last_error"].lower()
+    exporter.apply(ExportSettings(f"{sink.url}/v1/traces", metric_interval=3600))  # with its path: people copy it so
+    assert exporter.drain(10)
+    assert sent(sink) == wanted
+
+
+def test_spans_expire_only_while_nothing_gets_through(stage: Stage, sink: Sink) -> None:
+    day = 86_400_000_000_000
+    old = time.time_ns() - 10 * day
+    exporter = stage.start(sink.url)
+    wanted = stage.commit(3, start=old, end=old)
+    assert exporter.drain(10)
+    sink.fault(status=503, signal="traces")
+    stage.commit(700, start=old, end=old)
+    wanted += stage.commit(2)
+    stats = stage.until(lambda stats: stats["expired"] > 0)
+    assert (stats["expired"], stats["queue"]) == (700, 2)
+    sink.heal()
+    assert exporter.drain(10)
+    assert sent(sink) == wanted
+
+
+def test_a_rebuilt_store_is_not_sent_again(stage: Stage, sink: Sink) -> None:
+    exporter = stage.start(sink.url)
+    wanted = stage.commit(20)
+    assert exporter.drain(10)
+    stage.stop()
+    stage.store.close()
+    stage.paths.store.unlink()
+    stage.store, stage.next = Store.open(stage.paths), 1
+    exporter = stage.start(sink.url)
+    assert stage.commit(20) == wanted
+    wanted += stage.commit(3)
+    assert exporter.drain(10)
+    assert sent(sink) == wanted
+
+
+def test_a_damaged_export_db_is_set_aside_and_export_begins_anew(stage: Stage, sink: Sink) -> None:
+    stage.commit(20)
+    stage.paths.export_db.write_bytes(b"nonsense" * 1000)
+    exporter = stage.start(sink.url)
+    wanted = stage.commit(2)
+    assert exporter.drain(10)
+    assert sent(sink) == wanted
+    assert len(list(stage.paths.state.glob("export.db.damaged-*"))) == 1
+
+
+def test_the_environment_is_not_obeyed(stage: Stage, sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Sink() as theirs:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization=theirs")
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", theirs.url)
+        monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "service.name=theirs,deployment.environment=theirs")
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip")
+        monkeypatch.setenv("HTTP_PROXY", theirs.url)
+        monkeypatch.setenv("http_proxy", theirs.url)
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere")
+        exporter = stage.start(sink.url)
+        stage.commit()
+        assert exporter.drain(10)
+        assert theirs.requests == []
+    for request in sink.requests:
+        assert not {"authorization", "content-encoding"} & request.headers.keys()
+    assert "theirs" not in sink.spans[0].resource.values()
+
+
+def test_a_redirect_takes_no_header_elsewhere(stage: Stage, sink: Sink) -> None:
+    with Sink() as elsewhere:
+        sink.fault(status=307, headers={"Location": f"{elsewhere.url}/v1/traces"}, store=False)
+        stage.start(sink.url, headers={"authorization": "Bearer secret"})
+        stage.commit()
+        stats = stage.until(lambda stats: stats["failures"] > 0)
+        assert "307" in stats["last_error"]
+        assert elsewhere.requests == []
+
+
+def test_one_line_a_minute_in_the_log(stage: Stage, sink: Sink, caplog: pytest.LogCaptureFixture) -> None:
+    sink.fault(status=503)
+    stage.start(sink.url)
+    stage.commit(3)
+    stage.until(lambda stats: stats["failures"] >= 3)
+    assert len([one for one in caplog.records if "spans can't be exported" in one.message]) == 1
+    assert [one.name for one in caplog.records if one.name.startswith("opentelemetry")] == []
+
+
+def test_certificates_are_checked(stage: Stage, tmp_path, tls: tuple[Any, Any]) -> None:
+    certificate, key = tls
+    with Sink(tls=(certificate, key)) as secure:
+        exporter = stage.start(secure.url)
+        wanted = stage.commit()
+        assert "certificate" in stage.until(lambda stats: stats["failures"] > 0)["last_error"].lower()
+        exporter.apply(ExportSettings(secure.url, certificate=str(certificate), metric_interval=3600))
+        assert exporter.drain(10)
+        assert sent(secure) == wanted
+
+
+def test_commits_while_it_sends_are_not_forgotten(stage: Stage, sink: Sink) -> None:
+    """A commit between the last look and the wait must still be seen, without another commit to wake the thread."""
+    stage.start(sink.url)
+    for _ in range(3):
+        arrived = threading.Event()
+        received: list[Received] = []
+
+        def hold(got: Received, arrived: threading.Event = arrived, received: list[Received] = received) -> bool:
+            received.append(got)
+            arrived.set()
+            return True
+
+        sink.fault(signal="traces", times=1, when=hold, delay=0.2)
+        stage.commit()
+        assert arrived.wait(10)
+        stage.commit()
+        sink.wait(lambda: sink.distinct_spans == stage.next - 1, timeout=10)
