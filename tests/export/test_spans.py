@@ -30,7 +30,9 @@ class Stage:
     def start(self, endpoint: str | None, **settings: Any) -> Exporter:
         self.stop()
         self.exporter = Exporter(
-            self.paths, ExportSettings(endpoint, **{"timeout": 2.0, "metric_interval": 3600, **settings}), resource={"team": "blue"}
+            self.paths,
+            ExportSettings(endpoint, **{"timeout": 2.0, "metric_interval": 3600, **settings}),
+            resource={"team": "blue"},
         )
         self.exporter.start()
         return self.exporter
@@ -151,7 +153,9 @@ def test_one_bad_span_among_many_is_found_and_the_rest_goes_on(stage: Stage, sin
     exporter = stage.start(sink.url)
     wanted = stage.commit(300)
     bad = {wanted[0], wanted[137], wanted[138], wanted[299]}
-    sink.fault(status=400, signal="traces", message="span 137 is no good", when=lambda got: bool(bad & set(got.span_ids)))
+    sink.fault(
+        status=400, signal="traces", message="span 137 is no good", when=lambda got: bool(bad & set(got.span_ids))
+    )
     assert exporter.drain(20)
     assert sent(sink) == [one for one in wanted if one not in bad]
     stats = stage.stats()

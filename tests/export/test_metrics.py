@@ -1,0 +1,289 @@
+"""Metrics to a real endpoint: what a backend that computes increases from samples makes of them is the truth."""
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from hookspan.export import Exporter, ExportSettings, Reading
+from hookspan.model import semconv as sc
+from hookspan.model.rows import Increment, Rows
+from hookspan.paths import Paths
+from hookspan.store import Commit, Store
+from tests.otlp_decode import Point
+from tests.otlp_sink import Sink
+from tests.store import made
+
+EVENTS = "hookspan.hook.events"
+STOP = ((sc.HOOK_EVENT, "Stop"),)
+
+
+class Stage:
+    """A store whose metrics are exported when the test says so."""
+
+    def __init__(self, paths: Paths, sink: Sink) -> None:
+        paths.create()
+        self.paths, self.sink = paths, sink
+        self.store = Store.open(paths)
+        self.record = 1
+        self.readings: list[Reading] = []
+        self.exporter: Exporter | None = None
+
+    def start(self, *, on: bool = True) -> Exporter:
+        self.stop()
+        settings = ExportSettings(self.sink.url if on else None, timeout=2.0, metric_interval=3600)
+        self.exporter = Exporter(self.paths, settings, resource={"team": "blue"}, gauges=self.gauges)
+        self.exporter.start()
+        return self.exporter
+
+    def gauges(self) -> Iterable[Reading]:
+        return self.readings
+
+    def count(self, number: int = 1, instrument: str = EVENTS, attributes: Any = STOP, value: float = 1) -> None:
+        now = time.time_ns()
+        increments = [Increment(instrument, attributes, value, now, made.TRACE, "00000000000000cd")] * number
+        self.record += 1
+        self.store.commit(Commit(position=made.position(self.record), rows=[Rows(increments=increments)]))
+        if self.exporter is not None:
+            self.exporter.committed()
+
+    def tick(self) -> None:
+        """One interval is over."""
+        assert self.exporter is not None
+        time.sleep(0.002)  # samples have milliseconds
+        self.exporter.metrics._provider.force_flush(5000)
+
+    def values(self, instrument: str = EVENTS) -> list[float]:
+        return [point.value for point in self.points(instrument) if point.value is not None]
+
+    def points(self, instrument: str = EVENTS) -> list[Point]:
+        return [point for point in self.sink.points if point.name == instrument]
+
+    def rebuild(self) -> None:
+        self.stop()
+        self.store.close()
+        self.paths.store.unlink()
+        self.store, self.record = Store.open(self.paths), 1
+
+    def stop(self) -> None:
+        if self.exporter is not None:
+            self.exporter.stop(5)
+            self.exporter = None
+
+
+@pytest.fixture
+def sink():
+    with Sink() as listening:
+        yield listening
+
+
+@pytest.fixture
+def stage(paths: Paths, sink: Sink):
+    made_stage = Stage(paths, sink)
+    yield made_stage
+    made_stage.stop()
+    made_stage.store.close()
+
+
+def increase(values: list[float]) -> float:
+    """As Prometheus computes it: a value below the one before is a counter that began anew at 0."""
+    return sum(after - before if after >= before else after for before, after in zip(values, values[1:], strict=False))
+
+
+def test_a_new_series_is_zero_first_and_then_what_it_counted(stage: Stage) -> None:
+    stage.start()
+    stage.count(5)
+    stage.count(3, "hookspan.tool.duration", ((sc.GEN_AI_TOOL_NAME, "Bash"),), 0.3)
+    stage.count(2, "hookspan.cost", ((sc.PROJECT, "shop"),), 1.5)
+    stage.tick()
+    stage.count(2)
+    stage.tick()
+    stage.tick()
+    assert stage.values() == [0, 7, 7]
+    assert stage.values("hookspan.cost") == [0, 3.0, 3.0]
+    zero, counted, _ = stage.points()
+    assert 0 < zero.start == counted.start <= zero.time < counted.time
+    assert (counted.type, counted.monotonic, counted.temporality, counted.unit) == (
+        "sum",
+        True,
+        "cumulative",
+        "{event}",
+    )
+    assert counted.attributes == {sc.HOOK_EVENT: "Stop"}
+    assert (zero.exemplars, [one.span_id for one in counted.exemplars]) == ((), ["00000000000000cd"])
+    empty, full, _ = stage.points("hookspan.tool.duration")
+    assert (empty.count, empty.sum, sum(empty.buckets)) == (0, 0.0, 0)
+    assert (full.count, full.sum, full.temporality) == (3, pytest.approx(0.9), "cumulative")
+    assert [full.bounds[index] for index, number in enumerate(full.buckets) if number] == [0.5]
+    assert full.exemplars[0].trace_id == made.TRACE
+    assert full.exemplars[0].value == 0.3
+
+
+def test_both_resources_come_in_one_request(stage: Stage) -> None:
+    exporter = stage.start()
+    exporter.meter.create_counter("hookspan.agent.things").add(4)
+    stage.readings = [
+        Reading("hookspan.session.active", "{session}", "Sessions.", 2, {sc.STATE: "waiting"}),
+        Reading("hookspan.session.active", "{session}", "Sessions.", 1, {sc.STATE: "working"}),
+        Reading("hookspan.wait.oldest", "s", "Waiting.", 12.5),
+    ]
+    stage.count()
+    stage.tick()
+    (request,) = stage.sink.requests
+    assert len(request.message.resource_metrics) == 2
+    services = {point.name: point.resource["service.name"] for point in stage.sink.points}
+    assert services == {
+        EVENTS: "claude-code-hooks",
+        "hookspan.session.active": "claude-code-hooks",
+        "hookspan.wait.oldest": "claude-code-hooks",
+        "hookspan.agent.things": "hookspan",
+        "hookspan.agent.series": "hookspan",
+    }
+    active = {point.attributes[sc.STATE]: point.value for point in stage.points("hookspan.session.active")}
+    assert active == {"waiting": 2, "working": 1}
+    assert stage.points()[0].resource["team"] == "blue"
+
+
+def test_gauges_that_fail_do_not_stop_the_rest(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> Iterable[Reading]:
+        raise RuntimeError
+
+    monkeypatch.setattr(stage, "gauges", broken)
+    stage.start()
+    stage.count()
+    stage.tick()
+    assert stage.values() == [0]
+
+
+def test_drain_sends_zero_and_value_with_times_of_their_own(stage: Stage) -> None:
+    exporter = stage.start()
+    stage.count(5)
+    assert exporter.drain(10)
+    zero, counted = stage.points()
+    assert (zero.value, counted.value) == (0, 5)
+    assert counted.time - zero.time >= 1_000_000
+    stage.count(1)
+    assert exporter.drain(10)
+    assert stage.values() == [0, 5, 6]
+
+
+def test_a_restart_announces_nothing_twice(stage: Stage) -> None:
+    for _ in range(3):
+        stage.start()
+        stage.count(2)
+        stage.tick()
+        stage.tick()
+    assert stage.values() == [0, 2, 4, 4, 6, 6]
+    assert len({point.start for point in stage.points()}) == 1
+
+
+def test_a_zero_that_did_not_arrive_is_sent_again(stage: Stage) -> None:
+    stage.sink.fault(status=503, times=2)
+    exporter = stage.start()
+    stage.count(5)
+    stage.tick()
+    stage.start()
+    stage.tick()
+    stage.count(5)
+    stage.tick()
+    stage.tick()
+    assert stage.values() == [0, 10]
+    exporter = stage.exporter
+    assert exporter is not None
+    assert exporter.stats()["metrics"]["failures"] == 1
+
+
+def test_an_outage_adds_up(stage: Stage) -> None:
+    exporter = stage.start()
+    stage.count(1)
+    assert exporter.drain(10)
+    stage.sink.stop()
+    for _ in range(3):
+        stage.count(10)
+        stage.tick()
+    assert exporter.stats()["metrics"]["failures"] == 3
+    assert not exporter.metrics.drain(0.3)
+    stage.sink.start()
+    stage.tick()
+    assert stage.values() == [0, 1, 31]
+
+
+def test_what_was_counted_before_export_was_switched_on_is_not_exported(stage: Stage) -> None:
+    stage.count(1_000)
+    stage.count(50, "hookspan.tool.duration", (), 2.0)
+    exporter = stage.start(on=False)
+    stage.count(1_000)
+    stage.tick()
+    assert stage.sink.requests == []
+    exporter.apply(ExportSettings(stage.sink.url, metric_interval=3600))
+    stage.tick()
+    stage.count(7)
+    stage.count(3, "hookspan.tool.duration", (), 2.0)
+    stage.tick()
+    stage.start()
+    stage.tick()
+    assert stage.values() == [0, 7, 7]
+    last = stage.points("hookspan.tool.duration")[-1]
+    assert (last.count, last.sum, sum(last.buckets)) == (3, 6.0, 3)
+    assert all(point.start > 0 for point in stage.points())
+
+
+def test_a_rebuilt_store_counts_nothing_twice(stage: Stage) -> None:
+    stage.start()
+    for _ in range(10):
+        stage.count(10)
+    stage.tick()
+    stage.tick()
+    first_start = stage.points()[0].start
+    stage.rebuild()
+    stage.start()
+    for _ in range(5):
+        stage.count(10)
+        stage.tick()  # half way: nothing of the store goes out
+    assert stage.values() == [0, 100]
+    for _ in range(5):
+        stage.count(10)
+    stage.tick()
+    stage.count(4)
+    stage.tick()
+    stage.start()
+    stage.count(3)
+    stage.tick()
+    assert stage.values() == [0, 100, 0, 4, 7]
+    assert increase(stage.values()) == 107
+    assert stage.points()[-1].start > first_start
+
+
+def test_a_store_that_lost_its_last_moments_waits_until_it_has_caught_up(stage: Stage) -> None:
+    exporter = stage.start()
+    stage.count(10)
+    stage.tick()
+    stage.tick()
+    exporter.db.sent(
+        stage.record + 2, []
+    )  # the commits of two more records were exported, but not on disk at the crash
+    stage.count(5)
+    stage.tick()
+    assert stage.values() == [0, 10]
+    stage.count(5)
+    stage.tick()
+    assert stage.values() == [0, 10, 20]
+
+
+def test_the_overflow_attribute_is_a_boolean(stage: Stage) -> None:
+    stage.start()
+    stage.count(1, attributes=(("otel.metric.overflow", "true"),))
+    stage.tick()
+    assert stage.points()[0].attributes == {"otel.metric.overflow": True}
+
+
+def test_rejected_points_and_retry_after(stage: Stage) -> None:
+    exporter = stage.start()
+    stage.count()
+    stage.sink.fault(partial=2, times=1)
+    stage.sink.fault(status=429, headers={"Retry-After": "60"}, times=1)
+    for _ in range(4):
+        stage.tick()
+    assert exporter.stats()["metrics"]["rejected"] == 2
+    assert len(stage.sink.requests) == 2  # asked not to come back, it stays away
