@@ -25,15 +25,16 @@ _SECRETS: Final = re.compile(
       ))
     | (?P<bearer>(?i:(?<=bearer\ )|(?<=basic\ ))[\w.~+/=-]{6,})
     | (?P<named>(?i:
-          (?:[\w.-]*(?:passw(?:or)?d|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credential|authorization)[\w.-]*)
-          ["']?\s*(?:=|:|\s(?=\S{8,}))\s*)
+          (?:passw(?:or)?d|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credential|authorization)
+          [\w.-]{0,40}["']?\s{0,4}(?:=|:|\s(?=\S{8}))\s{0,4})
         (?:"[^"]*"|'[^']*'|[^\s"',;&|]+))
     | (?P<hex>\b(?:[0-9a-f]{40,}|[0-9A-F]{40,})\b)
-    | (?P<base64>\b(?=[\w+/-]*[0-9])(?=[\w+/-]*[a-z])(?=[\w+/-]*[A-Z])[\w+-]{40,}={0,2})
+    | (?P<base64>\b[\w+-]{40,}={0,2})
     """,
     re.VERBOSE | re.DOTALL,
 )
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]+")
+_DIGIT, _LOWER, _UPPER = re.compile("[0-9]"), re.compile("[a-z]"), re.compile("[A-Z]")
 _NAME: Final = re.compile(r"""^[\w.-]+["']?\s*[=:]?\s*""")
 
 
@@ -41,7 +42,14 @@ def _replace(match: re.Match[str]) -> str:
     if match.lastgroup == "named":
         name = _NAME.match(match.group())
         return (name.group() if name else "") + GONE
+    if match.lastgroup == "base64" and not _looks_random(match.group()):
+        return match.group()
     return GONE
+
+
+def _looks_random(word: str) -> bool:
+    """Whether a long word mixes digits and both cases, as keys in Base64 do and names don't."""
+    return bool(_DIGIT.search(word) and _LOWER.search(word) and _UPPER.search(word))
 
 
 def scrub(text: str) -> str:
