@@ -83,8 +83,9 @@ def _tools(found: Comparison, native: Native, spans: Spans) -> None:
             found.faults.append(f"{tool.name} {tool.id}: native only")
             continue
         if tool.execution is not None:
-            found.interval("tool", span, Interval(tool.execution.start, tool.whole.end))
-            if span.attributes[sc.OUTCOME] in {sc.Outcome.SUCCESS, sc.Outcome.ERROR}:
+            ended = span.attributes[sc.OUTCOME] in {sc.Outcome.SUCCESS, sc.Outcome.ERROR}
+            found.interval("tool" if ended else "cut tool", span, Interval(tool.execution.start, tool.whole.end))
+            if ended:
                 found.time("tool length", span.end - span.start, tool.execution.length)
         wait = waits.get(tool.id)
         if tool.wait is not None and wait is not None:
@@ -102,7 +103,8 @@ def _model_calls(found: Comparison, native: Native, spans: Spans) -> None:
         cached = call.tokens["cache_read_tokens"] + call.tokens["cache_creation_tokens"]
         span = by_tokens.get((call.model, call.tokens["input_tokens"] + cached, call.tokens["output_tokens"]))
         if span is not None:
-            found.interval("chat", span, call.whole)
+            # native counts all attempts from the first on, a transcript names the request that was answered
+            found.interval("chat" if call.attempts == 1 else "retried chat", span, call.whole)
         elif not spans.compactions:  # the call that summarizes is in no transcript
             found.faults.append(f"model call {call.request_id}: native only")
 
@@ -121,7 +123,8 @@ def _turns(found: Comparison, native: Native, spans: Spans) -> None:
         if span is None:
             found.faults.append(f"turn {turn.prompt_id}: native only")
         else:
-            found.interval("turn", span, turn.whole)
+            stopped = span.attributes[sc.END_REASON] == sc.EndReason.STOP
+            found.interval("turn" if stopped else "cut turn", span, turn.whole)
 
 
 def main(names: list[str]) -> int:

@@ -18,13 +18,14 @@ HOME = "/home/u"
 
 
 def write(recording: Recording, target: Path) -> None:
-    """Write a recording as a folder, in the layout that tests/sessions/README.md describes."""
+    """Write a recording as a folder, in the layout that tests/sessions/README.md describes. Other files in it stay."""
     cache = str(client.cache())
     scrubber = Scrubber(
         {str(recording.home): HOME, str(recording.home.parent): f"{HOME}/.tmp", cache: f"{HOME}/.cache"}
     )
-    shutil.rmtree(target, ignore_errors=True)
-    target.mkdir(parents=True)
+    for old in ("projects", "sessions"):
+        shutil.rmtree(target / old, ignore_errors=True)
+    target.mkdir(parents=True, exist_ok=True)
     _lines(target / "journal.jsonl", [scrubber.value({**line, "host": "host"}) for line in recording.journal])
     for path, lines in recording.transcripts.items():
         kept = [scrubbed for line in lines if (scrubbed := scrubber.transcript_line(line)) is not None]
