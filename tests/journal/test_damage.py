@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -106,12 +107,16 @@ def wiped(paths: Paths) -> None:
         path.unlink()
 
 
+def folder_gone(paths: Paths) -> None:
+    shutil.rmtree(paths.journal)
+
+
 def first_segment_gone(paths: Paths) -> None:
     wiped(paths)
     Writer(paths).append([b"other %d" % number for number in range(50)])
 
 
-@pytest.mark.parametrize("damage", [emptied, replaced, unlinked, moved_away, wiped, first_segment_gone])
+@pytest.mark.parametrize("damage", [emptied, replaced, unlinked, moved_away, wiped, folder_gone, first_segment_gone])
 @pytest.mark.parametrize("running", [True, False], ids=["running", "down"])
 def test_a_journal_that_was_taken_away_goes_on_with_new_numbers(paths, journal, damage, running):
     Writer(paths).append(lines(1, 21))

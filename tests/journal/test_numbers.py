@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from hookspan.journal import Journal, Line, Position, Tail, Writer, tail
+from hookspan.journal import Journal, Line, Position, Tail, Writer, segments, tail
 from hookspan.journal.segments import finished
 from hookspan.paths import Paths
 
@@ -222,3 +222,33 @@ def test_what_came_between_the_last_read_and_the_rotation_is_read_first(paths: P
     writer.append([b"4"])
     assert [(line.number, line.data) for line in read_all(reader)] == [(2, b"2"), (3, b"r:3"), (4, b"4")]
     assert not list(paths.quarantine.iterdir())
+
+
+@pytest.mark.parametrize("position", [None, Position(1, 1, 0, "")])
+def test_a_rotation_between_listing_and_opening_skips_nothing(paths: Paths, monkeypatch, position) -> None:
+    paths.create()
+    writer, journal = Writer(paths), Journal(paths)
+    writer.append([b"1"])
+    opened = segments.open_segment
+
+    def rotated_first(path: Path) -> segments.File:
+        monkeypatch.setattr(segments, "open_segment", opened)
+        assert path == paths.current
+        journal.rotate()
+        writer.append([b"2"])
+        return opened(path)
+
+    monkeypatch.setattr(segments, "open_segment", rotated_first)
+    assert [(line.number, line.data) for line in read_all(Tail(paths, position))] == [(1, b"1"), (2, b"2")]
+
+
+def test_a_reader_that_follows_begins_a_few_lines_before_the_end(paths: Paths) -> None:
+    paths.create()
+    assert read_all(Tail.last(paths, 3)) == []
+    Writer(paths).append([b"%d" % number for number in range(1, 11)])
+    Journal(paths).rotate()
+    assert [line.number for line in read_all(Tail.last(paths, 3))] == [8, 9, 10]
+    Writer(paths).append([b"11", b"12"])
+    assert [[line.number for line in read_all(Tail.last(paths, lines))] for lines in (0, 2, 4, 99)] == [
+        *([], [11, 12], [9, 10, 11, 12], [*range(1, 13)])
+    ]

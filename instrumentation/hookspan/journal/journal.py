@@ -114,9 +114,10 @@ class Journal:
     def raw_older_than(self, hours: float, now: float | None = None) -> list[Segment]:
         """Finished segments that `compact` is due for: the last append is that long ago."""
         before = (time.time() if now is None else now) - hours * 3600
-        finished = segments.finished(self._paths.journal)
         return [
-            segment for segment in finished if segment.size and not segment.compressed and segment.modified < before
+            segment
+            for segment in segments.finished(self._paths.journal)
+            if segment.size and not segment.compressed and segment.modified < before
         ]
 
     def compact(self, segment: Segment | int, reduce: Callable[[bytes], bytes]) -> Segment | None:
@@ -126,8 +127,8 @@ class Journal:
         if there is no such finished segment.
         """
         first = segment if isinstance(segment, int) else segment.first
-        found = [known for known in segments.finished(self._paths.journal) if known.first == first]
-        return compaction.compact(found[0], reduce) if found else None
+        found = next(segments.finished(self._paths.journal, first - 1), None)
+        return compaction.compact(found, reduce) if found is not None and found.first == first else None
 
     def delete_old(self, days: float, max_bytes: int, unread: int, now: float | None = None) -> list[Segment]:
         """Delete finished segments over the age or, oldest first, over the size.

@@ -54,15 +54,18 @@ class Quarantine:
         now = time.time_ns()
         text = data[:SAMPLE].decode("utf-8", "backslashreplace")
         entry = msgspec.json.encode(Entry(number, reason, now, len(data) if size is None else size, text)) + b"\n"
-        self._folder.mkdir(mode=0o700, exist_ok=True)
-        day = time.strftime("%Y-%m-%d", time.gmtime(now // 10**9))
+        with contextlib.suppress(OSError):  # a full disk: reading must go on, and the line is still in the journal
+            self._write(time.strftime("%Y-%m-%d.jsonl", time.gmtime(now // 10**9)), entry)
+        return True
+
+    def _write(self, file: str, entry: bytes) -> None:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(self._folder / f"{day}.jsonl", flags, 0o600)
+        descriptor = os.open(self._folder / file, flags, 0o600)
         try:
             self._size += os.write(descriptor, entry)
         finally:
             os.close(descriptor)
-        return True
 
 
 def counts(paths: Paths) -> dict[str, int]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import bisect
+import io
 import os
 import threading
 from collections import OrderedDict
 from typing import Final
 
 from hookspan.journal import segments
-from hookspan.journal.segments import File, Segment
+from hookspan.journal.segments import File
 from hookspan.journal.tail import LINE_MAX
 from hookspan.paths import Paths
 
@@ -67,25 +68,25 @@ class Records:
                     continue
 
     def _read(self, number: int) -> bytes | None:
-        finished = segments.finished(self._paths.journal)
-        following = segments.end(finished[-1]) if finished else 1
+        folder = self._paths.journal
+        following = segments.next_number(folder)
         if number >= following:
             try:
                 file = segments.open_segment(self._paths.current)
             except FileNotFoundError:
                 return None
             with file:
-                if segments.next_number(self._paths.journal) != following:
+                if segments.next_number(folder) != following:
                     raise FileNotFoundError(self._paths.current)  # rotated meanwhile
                 return self._line(file, number - following)
-        within: list[Segment] = [segment for segment in finished if segment.first <= number]
+        within = [(first, name) for first, name in segments.names(folder) if first <= number]
         if not within:
             return None
-        segment = within[-1]
-        with segments.open_segment(segment.path) as file:
-            if segment.compressed:
-                return _line_of_compressed(file, number - segment.first)
-            return self._line(file, number - segment.first)
+        first, name = within[-1]
+        with segments.open_segment(folder / name) as file:
+            if isinstance(file, io.FileIO):
+                return self._line(file, number - first)
+            return _line_of_compressed(file, number - first)
 
     def _line(self, file: File, line: int) -> bytes | None:
         status = os.fstat(file.fileno())

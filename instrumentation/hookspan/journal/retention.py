@@ -33,7 +33,7 @@ def delete_old(paths: Paths, days: float, max_bytes: int, unread: int, now: floa
     """
     before = now - days * 86400
     quarantine.delete_old(paths, before)
-    finished = segments.finished(paths.journal)
+    finished = list(segments.finished(paths.journal))
     total = size(paths)
     deleted: list[Segment] = []
     for place, segment in enumerate(finished):

@@ -48,25 +48,33 @@ def name(first: int) -> str:
     return f"{first:020}.jsonl"
 
 
-def finished(folder: Path) -> list[Segment]:
-    """The finished segments and marks, oldest first.
+def names(folder: Path) -> list[tuple[int, str]]:
+    """First number and file name of the finished segments and marks, oldest first.
 
-    Of a segment in both forms, which a crash while compacting leaves, the compressed one.
+    Of a segment in both forms, which a crash while compacting leaves, the compressed one. A month has 720 segments, which this
+    lists in half a millisecond and `finished` in ten times that.
     """
-    found: dict[int, Segment] = {}
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            match = _NAME.fullmatch(entry.name)
-            if match is None:
-                continue
-            try:
-                status = entry.stat(follow_symlinks=False)
-            except FileNotFoundError:  # compacted or deleted meanwhile
-                continue
-            first = int(match[1])
-            if match[2] or first not in found:
-                found[first] = Segment(first, Path(entry.path), status.st_size, status.st_mtime)
-    return [found[first] for first in sorted(found)]
+    try:
+        files = sorted(os.listdir(folder))  # noqa: PTH208 - making paths takes longer than the listing
+    except FileNotFoundError:
+        return []
+    found: dict[int, str] = {}
+    for file in files:  # .jsonl before .jsonl.gz
+        if match := _NAME.fullmatch(file):
+            found[int(match[1])] = file
+    return list(found.items())
+
+
+def finished(folder: Path, after: int = 0) -> Iterator[Segment]:
+    """The finished segments and marks whose first number is over `after`, oldest first."""
+    for first, file in names(folder):
+        if first <= after:
+            continue
+        for path in (folder / file, folder / f"{file}.gz"):  # it may have been compacted since it was listed
+            with contextlib.suppress(FileNotFoundError):
+                status = path.stat(follow_symlinks=False)
+                yield Segment(first, path, status.st_size, status.st_mtime)
+                break
 
 
 def open_segment(path: Path) -> File:
@@ -75,7 +83,7 @@ def open_segment(path: Path) -> File:
 
 
 def _no_follow(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC)
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 def read(file: File, size: int) -> bytes:
@@ -112,16 +120,17 @@ def end(segment: Segment) -> int:
 def next_number(folder: Path) -> int:
     """The number of the first record of the current segment."""
     while True:
-        segments = finished(folder)
-        if not segments:
+        known = names(folder)
+        if not known:
             return 1
         try:
-            return end(segments[-1])
-        except FileNotFoundError:  # compacted meanwhile
+            return max(map(end, finished(folder, known[-1][0] - 1)))
+        except (FileNotFoundError, ValueError):  # compacted meanwhile
             continue
 
 
 def mark(folder: Path, record: int) -> None:
     """Let the count go on at `record` whatever is deleted before it."""
+    folder.mkdir(mode=0o700, exist_ok=True)
     descriptor = os.open(folder / name(record), os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     os.close(descriptor)

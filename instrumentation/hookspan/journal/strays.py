@@ -19,6 +19,7 @@ from typing import Final, NamedTuple
 
 from hookspan.journal import segments, writer
 from hookspan.journal.quarantine import Quarantine
+from hookspan.journal.writer import JournalBusyError
 from hookspan.paths import Paths
 
 _NAME: Final = re.compile(r"stray-(\d{1,20})-(\d{1,10})")
@@ -42,15 +43,17 @@ class Strays:
         self._arrived: set[str] | None = None  # names that lay here when we came, perhaps appended by who came before
 
     def take_in(self) -> int:
-        """Append what is whole; the number of files that were taken. OSError where the journal can't be appended to."""
+        """Append what is whole; how many files were taken: fewer while a stopped process keeps the journal's lock.
+
+        OSError where the disk refuses.
+        """
         names = self._names()
         if self._arrived is None:
             self._arrived = set(names)
         if not names:
             return 0
-        taken = 0
+        taken = size = 0
         batch: list[_Stray] = []
-        size = 0
         for name in names:
             if (stray := self._read(self._paths.journal / name)) is None:
                 continue
@@ -63,7 +66,9 @@ class Strays:
 
     def _names(self) -> list[str]:
         """Oldest first."""
-        found = [match for name in os.listdir(self._paths.journal) if (match := _NAME.fullmatch(name))]  # noqa: PTH208
+        found = []
+        with contextlib.suppress(FileNotFoundError), os.scandir(self._paths.journal) as entries:
+            found = [match for entry in entries if (match := _NAME.fullmatch(entry.name))]
         return [match[0] for match in sorted(found, key=lambda match: (int(match[1]), int(match[2])))]
 
     def _read(self, path: Path) -> _Stray | None:
@@ -98,8 +103,11 @@ class Strays:
         there = self._already([stray for stray in batch if stray.path.name in (self._arrived or ())])
         lines = [line for stray in batch for line in _lines(stray.data) if line not in there]
         if lines:
-            with writer.locked(self._paths.current, create=True) as descriptor:
-                writer.append(descriptor, b"\n".join(lines) + b"\n")
+            try:
+                with writer.locked(self._paths.current, create=True) as descriptor:
+                    writer.append(descriptor, b"\n".join(lines) + b"\n")
+            except JournalBusyError:
+                return 0
         self._appended.update(stray.path.name for stray in batch)
         for stray in batch:
             self._unlink(stray.path)
@@ -110,7 +118,7 @@ class Strays:
         wanted = {line for stray in batch for line in _lines(stray.data)}
         found: set[bytes] = set()
         if wanted:
-            newest = [segment.path for segment in segments.finished(self._paths.journal)[-1:] if not segment.compressed]
+            newest = [self._paths.journal / name for _, name in segments.names(self._paths.journal)[-1:]]
             for path in (*newest, self._paths.current):
                 with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
                     # The limit keeps a line without end out of memory: its pieces equal nothing.

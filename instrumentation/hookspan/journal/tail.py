@@ -6,13 +6,13 @@ import os
 import time
 from collections import deque
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from hookspan.journal import resume, segments
 from hookspan.journal.position import Line, Position
 from hookspan.journal.quarantine import Quarantine
 from hookspan.journal.resume import Checkpoint
-from hookspan.journal.segments import CHUNK, File
+from hookspan.journal.segments import CHUNK, File, Segment
 from hookspan.journal.writer import same
 from hookspan.paths import Paths
 
@@ -49,6 +49,11 @@ class Tail:
         if position is not None:
             self._resume(position)
 
+    @classmethod
+    def last(cls, paths: Paths, lines: int) -> Self:
+        """A reader beside the agent that begins that many lines before the end."""
+        return cls(paths, resume.last(paths, lines), mend=False)
+
     def _forget(self) -> None:
         """Nothing of the file is in memory."""
         self._ready: list[bytes] = []  # whole lines
@@ -64,7 +69,10 @@ class Tail:
             self._file = None
 
     def read(self, max_lines: int = 500, max_bytes: int = 4 << 20) -> list[Line]:
-        """The next lines: at most `max_lines`, and no more after `max_bytes` are reached. Empty when caught up."""
+        """The next lines: at most `max_lines`, and no more after `max_bytes` are reached. Empty when caught up.
+
+        JournalBusyError while the journal is to be mended and a stopped process keeps its lock: try later.
+        """
         lines: list[Line] = []
         while len(lines) < max_lines and max_bytes > 0:
             if self._taken == len(self._ready) and not self._fill():
@@ -119,7 +127,7 @@ class Tail:
         records = -(-live // mean)
         if self._record >= current:
             return live, records
-        later = sum(segment.size for segment in segments.finished(self._folder) if segment.first > self._segment)
+        later = sum(segment.size for segment in segments.finished(self._folder, self._segment))
         return here + later + live, current - self._record + records
 
     # Reading on
@@ -208,11 +216,12 @@ class Tail:
 
     def _open_next(self) -> bool:
         """Open the segment after the last one that was read; False if there is none."""
+        gap = 0
         while True:
-            following = [segment for segment in segments.finished(self._folder) if segment.first > self._segment]
-            full = next((segment for segment in following if segment.size), None)
-            if full is None and following:  # a mark
-                self._record = max(self._record, following[-1].first)
+            full = self._next_finished()
+            if full is not None and full.first not in {self._record, gap}:
+                gap = full.first  # a listing can miss a file that is renamed while it is made: look twice
+                continue
             path = self._paths.current if full is None else full.path
             try:
                 file = segments.open_segment(path)
@@ -220,13 +229,19 @@ class Tail:
                 if full is None:
                     return False
                 continue  # compacted or deleted since it was listed
-            if full is None and any(
-                segment.first > self._segment and segment.size for segment in segments.finished(self._folder)
-            ):
+            if full is None and self._next_finished() is not None:
                 file.close()  # the current segment was rotated since the list: what we opened is the one after it
                 continue
             self._use(file, path, self._record if full is None else full.first)
             return True
+
+    def _next_finished(self) -> Segment | None:
+        """The next finished segment that holds something. A mark on the way sets the count."""
+        for segment in segments.finished(self._folder, self._segment):
+            if segment.size:
+                return segment
+            self._record = max(self._record, segment.first)
+        return None
 
     def _use(self, file: File, path: Path, first: int) -> None:
         self._forget()
@@ -237,8 +252,6 @@ class Tail:
 
     def _resume(self, position: Position) -> None:
         """Stand at `position`, or where the journal has it now."""
-        self.close()
-        self._forget()
         while True:
             try:
                 start = resume.find(self._paths, position, mend=self._mend)
@@ -248,6 +261,8 @@ class Tail:
             if file is None or start.path != self._paths.current or start.first == segments.next_number(self._folder):
                 break
             file.close()  # rotated meanwhile
+        self.close()  # not before: `find` raises while a stopped process keeps the journal's lock
+        self._forget()
         self.restarts += start.restarted
         self._checkpoints.clear()
         self._segment, self._record = start.first - 1, start.first

@@ -18,9 +18,12 @@ from typing import Final
 
 from hookspan.paths import Paths
 
-LOCK_WAIT: Final = 2.0  # seconds; a writer holds the lock for microseconds, so longer means that it was stopped
+LOCK_WAIT: Final = (
+    0.05  # seconds, as the relay has it: a writer holds the lock for 20 us, so longer means that it hangs
+)
 _LOCK_RETRY: Final = 0.0005  # seconds
-_FLAGS: Final = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+# O_NONBLOCK: opening a planted FIFO must not hang.
+_FLAGS: Final = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class JournalBusyError(OSError):
@@ -58,6 +61,8 @@ def locked(path: Path, *, create: bool = False) -> Iterator[int]:
     Raises FileNotFoundError, JournalBusyError, OSError.
     """
     deadline = time.monotonic() + LOCK_WAIT
+    if create:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
     while True:
         descriptor = os.open(path, _FLAGS | os.O_CREAT if create else _FLAGS, 0o600)
         try:
