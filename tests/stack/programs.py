@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILDER_MANIFEST = ROOT / "collector" / "builder.yaml"
 
 GO_HINT = (
-    "Go 1.26 or newer is needed to build the real Collector, Jaeger and Prometheus\n\n"
+    "Go 1.26 or newer is needed to build the real Collector, Jaeger, Prometheus, Alertmanager and compose\n\n"
     "hint: install it from https://go.dev/dl/ (`tar -C /usr/local -xzf go1.26.*.tar.gz`) and put "
     "`/usr/local/go/bin` on PATH"
 )
@@ -94,26 +94,33 @@ def _collector(manifest: Path, builder: str) -> Callable[[Path, Path], None]:
     return build
 
 
-def _go_commands(module: str, tag: str, commands: tuple[str, ...], ldflags: str = "") -> Callable[[Path, Path], None]:
+def _go_commands(module: str, tag: str, commands: dict[str, str], ldflags: str = "") -> Callable[[Path, Path], None]:
+    """Build binaries by name from the packages below `module` that `commands` gives for each."""
+
     def build(out: Path, work: Path) -> None:
         # `go get -tool` in an empty module, because `go install path@tag` refuses modules with replace directives.
         _run(work, "go", "mod", "init", "hookspan.dev/tools")
-        packages = [f"{module}/{command}" if command else module for command in commands]
-        _run(work, "go", "get", "-tool", *(f"{package}@{tag}" for package in packages))
-        for package in packages:
-            _run(work, "go", "build", "-trimpath", f"-ldflags=-s -w {ldflags}", "-o", f"{out}/", package)
+        packages = {name: f"{module}/{command}" for name, command in commands.items()}
+        _run(work, "go", "get", "-tool", *(f"{package}@{tag}" for package in packages.values()))
+        for name, package in packages.items():
+            _run(work, "go", "build", "-trimpath", f"-ldflags=-s -w {ldflags}", "-o", str(out / name), package)
 
     return build
 
 
 _PROMETHEUS = "3.16.0"
+_ALERTMANAGER = "0.29.0"
+_COMPOSE = "5.0.1"
 PROGRAMS = {
     program.name: program
     for program in (
         Program("otelcol", "0.159.0", ("otelcol",), _collector(BUILDER_MANIFEST, "v0.159.0"), BUILDER_MANIFEST),
         # Module tag v1.76.0 is release 2.13.0; later tags lack the /v2 of the module path and can't be fetched.
         Program(
-            "jaeger", "2.13.0", ("jaeger",), _go_commands("github.com/jaegertracing/jaeger", "v1.76.0", ("cmd/jaeger",))
+            "jaeger",
+            "2.13.0",
+            ("jaeger",),
+            _go_commands("github.com/jaegertracing/jaeger", "v1.76.0", {"jaeger": "cmd/jaeger"}),
         ),
         Program(
             "prometheus",
@@ -122,8 +129,31 @@ PROGRAMS = {
             _go_commands(
                 "github.com/prometheus/prometheus",
                 "v0.316.0",
-                ("cmd/prometheus", "cmd/promtool"),
+                {"prometheus": "cmd/prometheus", "promtool": "cmd/promtool"},
                 f"-X github.com/prometheus/common/version.Version={_PROMETHEUS}",
+            ),
+        ),
+        Program(
+            "alertmanager",
+            _ALERTMANAGER,
+            ("alertmanager", "amtool"),
+            _go_commands(
+                "github.com/prometheus/alertmanager",
+                f"v{_ALERTMANAGER}",
+                {"alertmanager": "cmd/alertmanager", "amtool": "cmd/amtool"},
+                f"-X github.com/prometheus/common/version.Version={_ALERTMANAGER}",
+            ),
+        ),
+        # Without its plugin's folder: it is run by itself, as `docker-compose`.
+        Program(
+            "compose",
+            _COMPOSE,
+            ("docker-compose",),
+            _go_commands(
+                "github.com/docker/compose/v5",
+                f"v{_COMPOSE}",
+                {"docker-compose": "cmd"},
+                f"-X github.com/docker/compose/v5/internal.Version=v{_COMPOSE}",
             ),
         ),
     )

@@ -1,0 +1,150 @@
+"""A docker daemon of our own, and the stack's images made of the programs that were built here.
+
+No registry is needed: an image is `FROM scratch` with the real binary at the path, under the name and tag, with the
+user and the volumes that the upstream image has. So docker-compose.yml runs as it is, and a file that the upstream
+user could not write can't be written here either.
+"""
+
+import io
+import json
+import os
+import shutil
+import subprocess
+import tarfile
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.stack import programs
+
+START_TIMEOUT = 60.0  # s
+NOBODY = 65534
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An upstream image: where its programs are, who runs them, which folders are there and whose."""
+
+    name: str
+    files: Mapping[str, str]  # path in the image: name of a program
+    user: int
+    folders: Mapping[str, int]  # path: owner
+    volumes: tuple[str, ...] = ()
+    workdir: str = "/"
+
+    @property
+    def entrypoint(self) -> str:
+        """The first program."""
+        return next(iter(self.files))
+
+
+# From the Dockerfiles of the very releases.
+IMAGES = (
+    Image("otel/opentelemetry-collector-contrib:0.159.0", {"/otelcol-contrib": "otelcol"}, 10001, {}),
+    Image("jaegertracing/jaeger:2.13.0", {"/cmd/jaeger/jaeger-linux": "jaeger"}, 10001, {"/tmp": 0}, ("/tmp",)),
+    Image(
+        "prom/prometheus:v3.16.0",
+        {"/bin/prometheus": "prometheus", "/bin/promtool": "promtool"},
+        NOBODY,
+        {"/prometheus": NOBODY, "/etc/prometheus": NOBODY},
+        ("/prometheus",),
+        "/prometheus",
+    ),
+    Image(
+        "prom/alertmanager:v0.29.0",
+        {"/bin/alertmanager": "alertmanager", "/bin/amtool": "amtool"},
+        NOBODY,
+        {"/alertmanager": NOBODY, "/etc/alertmanager": NOBODY},
+        ("/alertmanager",),
+        "/alertmanager",
+    ),
+)
+
+
+class Docker:
+    """The daemon, with the images in it. `close` ends it and what runs in it, and deletes its folder."""
+
+    def __init__(self) -> None:
+        # Not below pytest's folder: a socket's path is short, and the daemon's files are big.
+        self.folder = Path(tempfile.mkdtemp(prefix="hookspan-docker-"))
+        self.host = f"unix://{self.folder}/d.sock"
+        self.log = self.folder / "dockerd.log"
+        dockerd = shutil.which("dockerd") or "/usr/sbin/dockerd"
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [
+                    dockerd,
+                    "--iptables=false",
+                    "--ip6tables=false",
+                    "--bridge=none",
+                    f"--data-root={self.folder}/root",
+                    f"--exec-root={self.folder}/exec",
+                    f"--pidfile={self.folder}/pid",
+                    f"--host={self.host}",
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        deadline = time.monotonic() + START_TIMEOUT
+        while self.run("version", check=False).returncode:
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                text = self.log.read_text(errors="replace")[-3000:]
+                self.close()
+                raise RuntimeError(f"dockerd did not start:\n{text}")
+            time.sleep(0.1)
+        for image in IMAGES:
+            self._import(image)
+
+    def environment(self) -> dict[str, str]:
+        """What docker and compose need to reach this daemon, and nothing of the developer's own."""
+        return {"PATH": os.environ["PATH"], "HOME": str(self.folder), "DOCKER_HOST": self.host}
+
+    def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """`docker` with these arguments."""
+        return subprocess.run(
+            [shutil.which("docker", path="/usr/bin") or "docker", *arguments],
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            check=check,
+        )
+
+    def close(self) -> None:
+        """End everything."""
+        if self._process.poll() is None:
+            if running := self.run("ps", "-aq", check=False).stdout.split():
+                self.run("rm", "-f", "-v", *running, check=False)
+            self._process.terminate()
+            try:
+                self._process.wait(20)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _import(self, image: Image) -> None:
+        changes = [f"ENTRYPOINT {json.dumps([image.entrypoint])}", f"USER {image.user}", f"WORKDIR {image.workdir}"]
+        changes += [f"VOLUME {volume}" for volume in image.volumes]
+        flags = [word for change in changes for word in ("--change", change)]
+        process = subprocess.Popen(
+            [shutil.which("docker", path="/usr/bin") or "docker", "import", *flags, "-", image.name],
+            env=self.environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+        )
+        assert process.stdin
+        with process.stdin, tarfile.open(fileobj=process.stdin, mode="w|") as archive:
+            for path, owner in image.folders.items():
+                folder = tarfile.TarInfo(path.lstrip("/"))
+                folder.type, folder.mode, folder.uid, folder.gid = tarfile.DIRTYPE, 0o775, owner, owner
+                archive.addfile(folder)
+            for path, name in image.files.items():
+                with programs.binary(name).open("rb") as source:
+                    file = tarfile.TarInfo(path.lstrip("/"))
+                    file.size, file.mode = os.fstat(source.fileno()).st_size, 0o755
+                    archive.addfile(file, io.BufferedReader(source))  # type: ignore[arg-type]
+        if process.wait():
+            raise RuntimeError(f"docker import {image.name} exited {process.returncode}")
