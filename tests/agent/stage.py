@@ -12,9 +12,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from hookspan import relay
+from hookspan import __version__, relay
+from hookspan.agent.client import Client, Ready
 from hookspan.agent.lock import is_held
 from hookspan.config import load
+from hookspan.journal import Writer
 from hookspan.paths import Paths
 from hookspan.store import Reader
 
@@ -40,6 +42,7 @@ class Machine:
         self.paths.config.parent.mkdir(parents=True)
         self.paths.config.write_text(settings)
         self.relay: tuple[str, ...] = ()
+        self.agents: list[subprocess.Popen[bytes]] = []  # those started by `launch`
 
     def install(self) -> "Machine":
         """What `hookspan install` puts in place, without Claude Code's settings."""
@@ -139,6 +142,8 @@ class Machine:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
             time.sleep(0.02)
+        for agent in self.agents:
+            agent.wait(PATIENCE)
 
 
 def until(condition: Callable[[], Any], otherwise: str = "it did not happen", timeout: float = PATIENCE) -> Any:
@@ -148,6 +153,30 @@ def until(condition: Callable[[], Any], otherwise: str = "it did not happen", ti
         assert time.monotonic() < deadline, otherwise
         time.sleep(0.02)
     return found
+
+
+def launch(machine: Machine, *options: str, version: str = __version__, fault: str = "") -> "subprocess.Popen[bytes]":
+    """An agent process, started by hand. Another version says so; `fault` is code that breaks something in it."""
+    said = f"import hookspan; hookspan.__version__ = {version!r}\n"
+    code = f"{said}{fault}\nfrom hookspan.agent.__main__ import main\nexit(main())"
+    words = relay.agent_command(machine.paths)
+    machine.agents.append(subprocess.Popen([words[0], "-I", "-c", code, *words[4:], *options], env=machine.env))
+    return machine.agents[-1]
+
+
+def ready(machine: Machine) -> int:
+    """Wait until the agent answers; its pid."""
+    return int(until(lambda: machine.pid if isinstance(Client(machine.paths).probe(), Ready) else 0))
+
+
+def append(machine: Machine, *lines: bytes | Mapping[str, Any]) -> None:
+    """Put lines into the journal without a relay; an event gets what the relay puts around it."""
+    around = {"v": 1, "agent": "claude-code", "took": 100_000, "pid": 1, "ppid": 1, "host": "h", "pidns": 1, "env": {}}
+    data = [
+        line if isinstance(line, bytes) else json.dumps({**around, "at": time.time_ns(), "event": line}).encode()
+        for line in lines
+    ]
+    Writer(machine.paths).append(data)
 
 
 def event(name: str, session: str, **fields: Any) -> dict[str, Any]:

@@ -12,26 +12,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from hookspan import __version__, relay
-from hookspan.agent.client import Client, NeedsRestart, Ready, Unreachable, is_newer
+from hookspan import __version__
+from hookspan.agent.client import Client, NeedsRestart, Unreachable, is_newer
 from hookspan.agent.lock import is_held
 
-from .stage import Machine, small_session, until
+from .stage import Machine, append, launch, ready, small_session, until
 
 SESSION = small_session(tools=3)
-
-
-def launch(machine: Machine, *options: str, version: str = __version__) -> "subprocess.Popen[bytes]":
-    """An agent process, started by hand; another version is a copy of ours that says so."""
-    code = (
-        f"import hookspan; hookspan.__version__ = {version!r}\nfrom hookspan.agent.__main__ import main\nexit(main())"
-    )
-    words = relay.agent_command(machine.paths)
-    return subprocess.Popen([words[0], "-I", "-c", code, *words[4:], *options], env=machine.env)
-
-
-def ready(machine: Machine) -> int:
-    return int(until(lambda: machine.pid if isinstance(Client(machine.paths).probe(), Ready) else 0))
 
 
 def test_up_status_down(machine: Machine):
@@ -94,19 +81,7 @@ def test_an_agent_of_a_hook_reads_no_variables_and_one_of_up_does(machine: Machi
 def test_sigterm_drains_the_journal(machine: Machine):
     machine.cli("down")
     events = [event for _ in range(40) for event in small_session(tools=10)]
-    for event in events:
-        line = {
-            "v": 1,
-            "agent": "claude-code",
-            "at": time.time_ns(),
-            "took": 1,
-            "pid": 1,
-            "ppid": 1,
-            "env": {},
-            "event": event,
-        }
-        with machine.paths.current.open("a") as file:
-            file.write(json.dumps(line) + "\n")
+    append(machine, *events)
     agent = launch(machine, "--stay")
     ready(machine)
     agent.send_signal(signal.SIGTERM)
@@ -231,7 +206,8 @@ def test_everything_is_the_users_own_and_the_log_holds_no_content(machine: Machi
 
 
 def test_status_imports_neither_the_exporter_nor_the_web_server(machine: Machine):
-    code = "import sys; from hookspan.cli.main import cli; cli.main(sys.argv[1:], standalone_mode=False); print(*sys.modules)"
+    code = "import sys; from hookspan.cli.main import cli; cli.main(sys.argv[1:], standalone_mode=False)"
+    code += "; print(*sys.modules)"
     for verb in (["status"], ["tail", "--no-follow"]):
         command = [sys.executable, "-c", code, *verb]
         done = subprocess.run(command, env=machine.env, capture_output=True, text=True, check=True)

@@ -34,6 +34,7 @@ class Control:
         self._about = about
         self._socket = sockets.bind(path, socket.SOCK_STREAM)
         self._socket.listen(AT_ONCE)
+        self._closed = False
         self._slots = threading.BoundedSemaphore(AT_ONCE)
 
     def accept(self) -> None:
@@ -41,8 +42,8 @@ class Control:
         try:
             stream, _ = self._socket.accept()
         except OSError:
-            if self._socket.fileno() < 0:
-                return  # closed by `close`
+            if self._closed:
+                return
             raise
         if not self._slots.acquire(timeout=READ_TIMEOUT):
             stream.close()
@@ -51,6 +52,7 @@ class Control:
 
     def close(self) -> None:
         """Take the name away and end the wait of `accept`."""
+        self._closed = True
         self._path.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)

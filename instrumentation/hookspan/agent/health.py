@@ -299,14 +299,10 @@ def collector(url: str | None, timeout: float = 2.0) -> Finding:
 
 def installation(paths: Paths, managed: Sequence[Path] = MANAGED) -> Finding:
     """Whether Claude Code still runs our hooks: settings and policies change without us."""
-    try:
-        files = [Path(file) for file in json.loads(paths.installed.read_bytes())["files"]]
-    except (OSError, ValueError, KeyError, TypeError):
-        return Finding(
-            Status.UNKNOWN,
-            "hookspan did not install these hooks (a plugin, or not installed)",
-            todo="`hookspan install`",
-        )
+    files = settings_files(paths)
+    if not files:
+        said = "hookspan did not install these hooks (a plugin, or not installed)"
+        return Finding(Status.UNKNOWN, said, todo="`hookspan install`")
     problems = [problem for file in files for problem in _settings_problems(file, paths)]
     for file in managed:
         policy = _json(file)
@@ -317,6 +313,14 @@ def installation(paths: Paths, managed: Sequence[Path] = MANAGED) -> Finding:
     if problems:
         return Finding(Status.CRITICAL, "; ".join(problems), todo="`hookspan install` mends what is yours to mend")
     return Finding(Status.HEALTHY, f"the hooks are in {', '.join(f'`{file}`' for file in files)}")
+
+
+def settings_files(paths: Paths) -> list[Path]:
+    """Claude Code's settings files that `install` wrote our hooks into."""
+    try:
+        return [Path(file) for file in json.loads(paths.installed.read_bytes())["files"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
 
 
 def _settings_problems(file: Path, paths: Paths) -> list[str]:

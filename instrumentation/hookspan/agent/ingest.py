@@ -10,13 +10,17 @@ import collections
 import errno
 import functools
 import logging
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
+import msgspec
+
 from hookspan.agent import log
+from hookspan.agent.health import settings_files
 from hookspan.agent.live import LiveSettings
 from hookspan.agent.loop import Loop
 from hookspan.agent.sockets import Poke
@@ -28,6 +32,7 @@ from hookspan.model.rows import EventRow, Increment, Rows
 from hookspan.model.sessions import is_open
 from hookspan.model.state import State, World, dump_session, dump_world, load_session, load_world
 from hookspan.observe import Observers
+from hookspan.observe.files import transcript_roots
 from hookspan.paths import Paths
 from hookspan.store import Commit, Store, StoreDamaged, set_aside
 from hookspan.store import Policy as Retention
@@ -46,6 +51,7 @@ HOOKS_KEPT: Final = 1000  # newest hook times, for the health check
 WAIT_POLL: Final = 0.01  # seconds
 FULL_PAUSE: Final = 2.0  # seconds between tries on a full disk
 
+_CORRUPT: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _HOLD: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_READONLY})
 _DISK: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
 
@@ -104,6 +110,8 @@ class Ingest:
         self._due: dict[str, float] = {}
         self._observers: Observers | None = None
         self._batch_size = BATCH
+        self._rebuild = False
+        self._stale = False  # the state or the tail is ahead of the last commit
         self._aside: list[Increment] = []  # counts of the lines of this batch that were set aside
         self._singly = 0  # so many lines go one by one, to find the one that can't be committed
         self.listeners: list[Callable[[Committed], None]] = []
@@ -126,6 +134,9 @@ class Ingest:
 
     def step(self) -> None:
         """Take one batch, or wait for something to do."""
+        if self._rebuild:
+            self._rebuild = False
+            self._set_aside()
         if self._store is None:
             self._open()
         began = time.monotonic()
@@ -149,6 +160,11 @@ class Ingest:
         if self._store is not None:
             self._store.close()
             self._store = None
+
+    def rebuild(self) -> None:
+        """A reader met a damaged page: the store is set aside and rebuilt."""
+        self._rebuild = True
+        self._poke.wake()
 
     def settings_changed(self) -> None:
         """The observers get the new ones at their next turn."""
@@ -207,14 +223,19 @@ class Ingest:
 
     def _open(self) -> None:
         try:
-            self._store = Store.open(self._paths)
-        except StoreDamaged:
+            self._load()
+        except Exception as error:
+            self.close()
+            if not _is_damage(error):
+                raise
             self._set_aside()
-            self._store = Store.open(self._paths)
-        self._load_state()
-        self._committed = self._store.position()
-        self._tail = Tail(self._paths, self._committed)
+            self._load()
         self._guarded(self.opened)
+
+    def _load(self) -> None:
+        """Open the store and stand where it ends."""
+        self._store = Store.open(self._paths)
+        self._reload()
 
     def _load_state(self) -> None:
         """The state as of the last commit."""
@@ -228,9 +249,11 @@ class Ingest:
     def _reload(self) -> None:
         """Begin again from the last commit."""
         self._load_state()
+        self._committed = self._opened().position()
         if self._tail is not None:
             self._tail.close()
-        self._tail = Tail(self._paths, self._opened().position())
+        self._tail = Tail(self._paths, self._committed)
+        self._stale = False
 
     def _opened(self) -> Store:
         if self._store is None:
@@ -247,6 +270,8 @@ class Ingest:
 
     def _take_batch(self) -> bool:
         """Read, fold and commit; False when there is nothing to read."""
+        if self._stale:
+            self._reload()
         tail = self._tail
         if tail is None:
             raise RuntimeError("the journal is not open")
@@ -266,13 +291,14 @@ class Ingest:
 
     def _recover(self, error: Exception, lines: Sequence[Line], position: Position) -> None:
         """Go back to the last commit, and get past a line that can't be committed."""
-        if isinstance(error, StoreDamaged):
+        self._stale = True  # whatever fails from here on, nothing is read before the last commit is loaded again
+        if _is_damage(error):
             self._set_aside()
             self._open()
             return
         self._reload()
-        if _is_disk(error) or isinstance(error, sqlite3.OperationalError):
-            raise error
+        if _is_disk(error) or isinstance(error, sqlite3.Error | OSError):
+            raise error  # not the lines' fault: they are read again after a pause
         self.loop.failed(error)
         if len(lines) > 1:
             self._singly = len(lines)
@@ -290,6 +316,9 @@ class Ingest:
                 records.append((line, decode(line.data, self._key, labels=labels)))
             except Unreadable as error:
                 self._set_aside_line("journal", line, error.reason)
+            except Exception as error:  # noqa: BLE001 - a bug met by one line must not stop the others
+                self.loop.failed(error)
+                self._set_aside_line("journal", line, "raised")
         return records
 
     def _fold(self, records: list[_Numbered]) -> _Batch:
@@ -423,8 +452,14 @@ class Ingest:
             labels={name: dict(project.labels) for name, project in settings.projects.items() if project.labels},
             opted_out=sorted(name for name, project in settings.projects.items() if not project.record),
         )
+        # CLAUDE_CONFIG_DIR is not in our environment, but `install` wrote to that folder.
+        folders = [str(file.parent / "projects") for file in settings_files(self._paths)]
         return Observers(
-            idle_hours=settings.session.idle_hours, labels=settings.content.local, policy=policy, totals=self._lost
+            idle_hours=settings.session.idle_hours,
+            labels=settings.content.local,
+            policy=policy,
+            totals=self._lost,
+            roots=tuple(dict.fromkeys((*transcript_roots(), *map(os.path.realpath, folders)))),
         )
 
     def _lost(self) -> dict[tuple[str, str], int]:
@@ -454,6 +489,13 @@ class Ingest:
         except Exception as error:  # noqa: BLE001 - each task is a loop's top of its own
             self.loop.failed(error)
             return None
+
+
+def _is_damage(error: Exception) -> bool:
+    """Whether what the store holds can't be read; the lines at hand are not to blame."""
+    if isinstance(error, sqlite3.Error):
+        return getattr(error, "sqlite_errorcode", 0) & 0xFF in _CORRUPT
+    return isinstance(error, StoreDamaged | msgspec.DecodeError)
 
 
 def _is_disk(error: Exception) -> bool:

@@ -12,11 +12,13 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypeVar
+
+import msgspec
 
 from hookspan import __version__, atomic, relay
-from hookspan.agent import health, live, standing
+from hookspan.agent import health, live, log, standing
 from hookspan.agent.control import Answer, Control
 from hookspan.agent.exports import Exports
 from hookspan.agent.gauges import Gauges
@@ -29,7 +31,7 @@ from hookspan.agent.sockets import Poke
 from hookspan.agent.upkeep import Upkeep
 from hookspan.journal import drops
 from hookspan.paths import Paths
-from hookspan.store import Reader
+from hookspan.store import Reader, StoreDamaged
 
 HEARTBEAT: Final = 60.0  # seconds; relays give up on an agent after 7 days
 WATCH: Final = 5.0  # seconds between two looks at whether there is anything left to do
@@ -38,6 +40,8 @@ DRAIN_SHARE: Final = 0.6  # of it for the journal; the rest is for the export
 KEY_BYTES: Final = 32
 FLUSH_WAIT: Final = 10.0  # seconds
 FLUSH_WAIT_MAX: Final = 3600.0
+
+_T = TypeVar("_T")
 
 _logger = logging.getLogger(__name__)
 
@@ -226,7 +230,11 @@ class Resident:
 
     def _check_store(self) -> health.Finding:
         began = time.monotonic()
-        self._reader.counts()
+        try:
+            self._reader.counts()
+        except StoreDamaged:
+            self._ingest.rebuild()
+            raise
         latency = time.monotonic() - began
         return health.store(latency, standing.store(self._paths)["bytes"], self._settings.now.store.bytes)
 
@@ -282,25 +290,27 @@ class Resident:
     def _status(self, _asked: Mapping[str, Any]) -> Answer:
         self._asked_at = time.monotonic()
         files = standing.files(self._paths)
-        counts = self._reader.counts()
-        files["store"] |= {
-            "events": counts.events,
-            "spans": counts.spans,
-            "sessions": counts.sessions,
-            "series": counts.series,
-        }
+        files["store"] |= _part(lambda: msgspec.structs.asdict(self._reader.counts()))
         latest = self._monitor.latest
         return {
             **files,
             "agent": {"version": __version__, "started": self._started, **self._about()},
             "ingest": self._ingest.report(),
             "hooks": hook_times(self._ingest.hooks_now()),
-            "export": self._exports.stats(),
+            "export": _part(self._exports.stats),
             "health": latest.report() if latest is not None else None,
             "loops": {loop.name: loop.report() for loop in self._loops()},
             "settings": self._settings.report(),
             "settings_problem": self._settings.problem,
         }
+
+
+def _part(read: Callable[[], _T]) -> _T | dict[str, str]:
+    """A part of the report; one that can't be told says why, and the others are shown."""
+    try:
+        return read()
+    except Exception as error:  # noqa: BLE001 - shown in place of the part
+        return {"problem": log.describe(error)}
 
 
 def hook_times(took: Sequence[int]) -> dict[str, float] | None:

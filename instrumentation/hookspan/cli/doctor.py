@@ -111,10 +111,7 @@ def _installation(paths: Paths) -> Finding:
 
 def hook_commands(paths: Paths) -> list[tuple[str, ...]]:
     """What Claude Code runs of ours, from the settings files that `install` wrote, else from the user's."""
-    try:
-        files = [Path(file) for file in json.loads(paths.installed.read_bytes())["files"]]
-    except (OSError, ValueError, KeyError, TypeError):
-        files = [config_folder(os.environ) / "settings.json"]
+    files = health.settings_files(paths) or [config_folder(os.environ) / "settings.json"]
     commands: dict[tuple[str, ...], None] = {}
     for file in files:
         if file.exists():

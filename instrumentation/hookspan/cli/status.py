@@ -116,7 +116,9 @@ def _journal(found: Mapping[str, Any]) -> str:
 def _store(found: Mapping[str, Any]) -> Iterator[str]:
     store = found["store"]
     text = size(store["bytes"])
-    if "events" in store:
+    if "problem" in store:
+        text += click.style(f", can't be read: {store['problem']}", fg="red")
+    elif "events" in store:
         text += f", {store['events']:,} events, {store['spans']:,} spans, {store['sessions']:,} sessions"
     yield _row("store", text)
     if damaged := (found.get("ingest") or {}).get("damaged"):
@@ -131,6 +133,9 @@ def _export(found: Mapping[str, Any]) -> Iterator[str]:
     export = found["export"]
     if export is None:
         yield _row("export", "off (no endpoint is set)")
+        return
+    if "problem" in export:
+        yield _row("export", click.style(f"can't be told: {export['problem']}", fg="red"))
         return
     text = f"{export['endpoint']}: {export['exported']:,} spans out, {export['queue']:,} wait"
     if export["refused"]:
@@ -196,5 +201,5 @@ def show_bare() -> None:
     else:
         health = (found.get("health") or {}).get("status", "not checked yet")
         text = f"hookspan is {state} (pid {found['agent']['pid']}), health: {health}."
-        text += f"\n{found['store']['events']:,} events, {found['ingest']['open_sessions']} open sessions."
+        text += f"\n{found['store'].get('events', 0):,} events, {found['ingest']['open_sessions']} open sessions."
     click.echo(f"{text}\n\nnext: {next_step(found)}\nall commands: hookspan --help")

@@ -1,0 +1,234 @@
+"""What the agent does with lines, disks and stores that are not as they should be: a fault each, seen from outside."""
+
+import contextlib
+import fcntl
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from hookspan.store import Reader
+from tests.otlp_sink import Sink
+
+from .stage import Machine, append, event, launch, ready, small_session, until
+
+# Raises in the fold on every event of a session called `poison`, after changing the state: as a bug would.
+FOLD_RAISES = """
+import hookspan.agent.ingest as ingest
+true_fold = ingest.fold
+def fold(state, number, record):
+    rows = true_fold(state, number, record)
+    if record.session.startswith("poison"):
+        raise ValueError("hunter2")
+    return rows
+ingest.fold = fold
+"""
+COMMIT_RAISES = """
+import hookspan.agent.ingest as ingest
+true_commit = ingest.Store.commit
+def commit(self, commit):
+    if any(row.session.startswith("poison") for rows in commit.rows for row in rows.events):
+        raise ValueError("hunter2")
+    true_commit(self, commit)
+ingest.Store.commit = commit
+"""
+DECODE_RAISES = """
+import hookspan.agent.ingest as ingest
+true_decode = ingest.decode
+def decode(data, key, **options):
+    if b"poison" in data:
+        raise ValueError("hunter2")
+    return true_decode(data, key, **options)
+ingest.decode = decode
+"""
+LISTENER_RAISES = """
+import hookspan.agent.exports as exports
+def committed(self, news): raise ValueError("hunter2")
+exports.Exports.committed = committed
+"""
+
+
+def dropped(machine: Machine) -> dict[str, float]:
+    """`hookspan.dropped` by `where/reason`."""
+    reader = Reader(machine.paths)
+    snapshot = reader.series()
+    reader.close()
+    found = {}
+    for series in snapshot.series if snapshot is not None else ():
+        if series.instrument == "hookspan.dropped":
+            labels = dict(series.attributes)
+            found[f"{labels['hookspan.dropped.where']}/{labels['hookspan.dropped.reason']}"] = series.value
+    return found
+
+
+def poison(number: int) -> dict[str, object]:
+    return event("PreToolUse", f"poison-{number}", tool_name="Bash", tool_use_id=f"toolu_{number}", tool_input={})
+
+
+@pytest.mark.parametrize(
+    ("fault", "where"), [(DECODE_RAISES, "journal"), (FOLD_RAISES, "fold"), (COMMIT_RAISES, "commit")]
+)
+def test_a_record_that_breaks_something_is_set_aside_and_the_rest_goes_on(machine: Machine, fault: str, where: str):
+    good = [small_session(tools=5) for _ in range(6)]
+    for number, events in enumerate(good):
+        append(machine, *events[:5], poison(number), *events[5:])
+    append(machine, *(poison(number) for number in range(6, 9)))
+    agent = launch(machine, "--stay", fault=fault)
+    ready(machine)
+    wanted = sum(map(len, good))
+    until(lambda: machine.counts().events == wanted and machine.status()["ingest"]["caught_up"])
+    assert dropped(machine) == {f"{where}/raised": 9}
+    ingest = machine.status()["ingest"]
+    assert ingest["quarantined"] == 9
+    assert ingest["failures"] >= 9
+    assert "hunter2" not in machine.paths.log.read_text()
+    assert (
+        len(machine.paths.quarantine.joinpath(time.strftime("%Y-%m-%d.jsonl", time.gmtime())).read_text().splitlines())
+        == 9
+    )
+
+    agent.send_signal(signal.SIGTERM)
+    assert agent.wait(60) == 0
+    launch(machine, "--stay")
+    ready(machine)
+    append(machine, *small_session())
+    until(lambda: machine.counts().events == wanted + 6)
+    assert dropped(machine) == {f"{where}/raised": 9}, "what was passed stays passed"
+
+
+def test_lines_that_are_no_events_are_set_aside_and_counted_once(machine: Machine):
+    append(
+        machine, b"not json", small_session()[0], b"[1]", b'{"v":1,"at":1,"event":5}', b"\xff\xfe", small_session()[0]
+    )
+    launch(machine, "--stay")
+    until(lambda: machine.pid and machine.counts().events == 2)
+    first = dropped(machine)
+    assert sum(first.values()) == 4
+    assert all(name.startswith("journal/") for name in first)
+    machine.kill()
+    machine.up()
+    machine.json("flush")
+    assert dropped(machine) == first
+
+
+def test_a_listener_that_raises_harms_nobody(machine: Machine):
+    launch(machine, "--stay", fault=LISTENER_RAISES)
+    ready(machine)
+    append(machine, *small_session())
+    until(lambda: machine.counts().events == 6)
+    assert machine.status()["ingest"]["failures"] > 0
+
+
+def damage(path: Path) -> None:
+    """Garbage into every page but the first."""
+    with path.open("r+b") as file:
+        for offset in range(4096, file.seek(0, os.SEEK_END), 4096):
+            file.seek(offset)
+            file.write(b"\xde\xad\xbe\xef" * 64)
+
+
+def test_a_damaged_store_is_set_aside_and_rebuilt_from_the_journal(machine: Machine):
+    events = [event for _ in range(30) for event in small_session(tools=3)]
+    append(machine, *events)
+    machine.up()
+    machine.json("flush")
+    before = machine.counts()
+    assert machine.cli("down").returncode == 0
+    damage(machine.paths.store)
+    machine.up()
+    until(lambda: machine.counts().events == before.events)
+    until(lambda: machine.counts() == before, "the rebuilt store holds something else")
+    damaged = machine.status()["ingest"]["damaged"]
+    assert Path(damaged).exists()
+    assert damaged in machine.cli("status").stdout
+
+
+def test_a_store_that_breaks_while_the_agent_runs_is_rebuilt(machine: Machine):
+    append(machine, *(event for _ in range(30) for event in small_session(tools=3)))
+    machine.up()
+    machine.json("flush")
+    before = machine.counts().events
+    machine.cli("restart")  # the write-ahead log is merged into the file
+    damage(machine.paths.store)
+    append(machine, *small_session())
+    until(lambda: machine.status()["ingest"]["damaged"] and machine.counts().events == before + 6)
+
+
+def test_what_relays_lost_is_counted_once(machine: Machine):
+    launch(machine, "--stay")
+    ready(machine)
+    table = machine.paths.drops.read_bytes()
+    machine.paths.drops.write_bytes(table.replace(b"%020d" % 0, b"%020d" % 3, 1))
+    append(machine, *small_session())  # wakes the observers
+    until(lambda: dropped(machine) == {"relay/cap": 3})
+    machine.kill()
+    machine.up()
+    append(machine, *small_session())
+    machine.json("flush")
+    time.sleep(2.5)  # longer than the observers' own interval
+    assert dropped(machine) == {"relay/cap": 3}
+
+
+def test_strays_are_taken_in(machine: Machine):
+    machine.up()
+    with machine.paths.current.open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        machine.hooks(*small_session())
+        assert len(list(machine.paths.journal.glob("stray-*"))) == 6
+    until(lambda: machine.counts().events == 6)
+    assert not list(machine.paths.journal.glob("stray-*"))
+
+
+def test_spans_wait_for_an_endpoint_that_is_down_and_none_is_lost(make_machine: Callable[..., Machine]):
+    with Sink() as sink:
+        machine = make_machine(settings=f'[export]\nendpoint = "{sink.url}"\nmetric_interval = 1\n')
+        sink.stop()
+        machine.up()
+        machine.hooks(*small_session(tools=4))
+        flushed = machine.json("flush", "--wait", "2s")
+        assert flushed["drained"]
+        assert not flushed["exported"]
+        assert machine.cli("down").returncode == 0
+        sink.start()
+        machine.up()
+        assert machine.json("flush", "--wait", "60s")["exported"]
+        assert len({span.span_id for span in sink.spans if span.scope == "hookspan.hooks"}) == 12
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 48 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", str(folder)], check=True)
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.mark.need_root
+def test_a_full_disk_is_waited_for(small_disk: Path):
+    machine = Machine(small_disk / "machine").install()
+    try:
+        machine.up()
+        append(machine, *small_session())
+        machine.json("flush")
+        ballast = small_disk / "ballast"
+        events = [event for _ in range(40) for event in small_session(tools=10)]
+        append(machine, *events[:10])
+        with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while file.write(b"\0" * 4096):
+                pass
+        # Room for the journal, but not for what becomes of it.
+        os.truncate(ballast, ballast.stat().st_size - 500_000)
+        append(machine, *events[10:])
+        hold = until(lambda: machine.status()["ingest"]["hold"])
+        assert "OperationalError" in hold["reason"] or "No space" in hold["reason"]
+        ballast.unlink()
+        until(lambda: machine.counts().events == 6 + len(events))
+        assert machine.status()["ingest"]["hold"] is None
+    finally:
+        machine.close()
