@@ -22,7 +22,8 @@ MINUTE: Final = 60 * NANOSECONDS
 # span.key is record * 65536 + ordinal: the one order of spans, a rowid, so that new rows are appended, and what the
 # export cursor is. Ids and texts that repeat in every row are kept short: session ids are numbers of table `state`,
 # trace and span ids are blobs (`hex(trace_id)` shows them). No index on random ids is unique: a unique one has to be
-# looked up before each insert. Attributes are JSON, so that SQLite's and DuckDB's JSON functions can read them. Sums
+# looked up before each insert. `span_waited` has the calls that somebody was asked about, few among many; a query must
+# repeat its condition to use it. Attributes are JSON, so that SQLite's and DuckDB's JSON functions can read them. Sums
 # have no column type: with one, SQLite would make the integer 2 of the float 2.0.
 _FIRST: Final = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;
@@ -62,6 +63,7 @@ CREATE TABLE span (
 );
 CREATE INDEX span_trace ON span (trace_id);
 CREATE INDEX span_session ON span (session);
+CREATE INDEX span_waited ON span (key) WHERE instr(attributes, '"hookspan.waited":') > 0;
 
 CREATE TABLE metric (
     key INTEGER PRIMARY KEY, instrument TEXT NOT NULL, attributes TEXT NOT NULL, start INTEGER NOT NULL,
