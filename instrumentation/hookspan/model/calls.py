@@ -192,7 +192,7 @@ def compaction_measured(step: Step, fact: CompactBoundary) -> None:
 
 
 def write_compactions(step: Step, up_to: int, *, of: str | None = None) -> None:
-    """Writes compactions that ended before `up_to`, and of the prompt `of` also those that nothing ended: they failed."""
+    """Writes compactions that ended before `up_to`, and of the prompt `of` those that nothing ended: they failed."""
     session = step.session
     for compaction in list(session.compactions):
         if compaction.place.prompt != of and not (compaction.end and compaction.end <= up_to):

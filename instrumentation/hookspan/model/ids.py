@@ -5,6 +5,7 @@ from __future__ import annotations
 from hashlib import blake2b
 
 _HEX = frozenset("0123456789abcdef")
+_TRACE_DIGITS = 32
 
 
 def trace_id(uuid: str) -> str:
@@ -14,7 +15,7 @@ def trace_id(uuid: str) -> str:
     transcript or from native telemetry, can open the trace. Anything else is hashed.
     """
     hexadecimal = uuid.replace("-", "").lower()
-    if len(hexadecimal) == 32 and _HEX.issuperset(hexadecimal) and hexadecimal.strip("0"):
+    if len(hexadecimal) == _TRACE_DIGITS and _HEX.issuperset(hexadecimal) and hexadecimal.strip("0"):
         return hexadecimal
     return blake2b(uuid.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 

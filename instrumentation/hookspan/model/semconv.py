@@ -196,7 +196,7 @@ STOP_FAILURES: Final = frozenset(
         "cloud_credential_error",
     }
 )
-"""`error` of a StopFailure event, from the published types of the agent SDK (0.3.331); anything else becomes `other`."""
+"""`error` of a StopFailure event, from the published types of the agent SDK 0.3.331; all else becomes `other`."""
 
 HOOK_EVENTS: Final = (
     "PreToolUse",

@@ -109,7 +109,7 @@ class Step:
     def add(
         self, instrument: str, value: float, *attributes: tuple[str, str], place: Place | None = None, own_id: str = ""
     ) -> None:
-        """One observation; with a place its exemplar points to the span `own_id` there. Nothing for imported sessions."""
+        """One observation; with a place its exemplar points to the span `own_id` there. None for imported sessions."""
         if self.session.local:
             return
         self.rows.increments.append(

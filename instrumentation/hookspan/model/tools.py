@@ -20,7 +20,7 @@ from .state import KEPT_CLOSED, KEPT_PLACES, Place, Tally, ToolCall, Wait, bound
 from .step import NANO, Step
 
 REORDER: Final = 2 * NANO
-"""Order of arrival is not trusted within 2 s: hooks run in parallel, and a line may take a detour through a stray file."""
+"""Order of arrival is not trusted within 2 s: hooks run in parallel, and lines may come by way of a stray file."""
 
 
 def started(step: Step, event: Reduced) -> None:
@@ -189,7 +189,7 @@ def answered(step: Step, event: Reduced) -> None:
 
 
 def flush(step: Step, now: int, *, of: str | None = None) -> None:
-    """Closes calls whose missing events are not waited for any longer at `now`, and all such calls of the prompt `of`."""
+    """Closes calls whose missing events are waited for no longer at `now`, and all such calls of the prompt `of`."""
     for call in list(step.session.calls.values()):
         if call.post and (call.prompt == of or now > call.post.at + REORDER):
             finish(step, call)

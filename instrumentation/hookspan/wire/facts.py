@@ -75,9 +75,9 @@ class Interruption(Observed, tag="interruption"):
 class Rejection(Observed, tag="rejection"):
     """A tool call that the transcript says was rejected.
 
-    `before_run` (`toolDenialBeforeRun`) tells a dialog left by Esc from a running tool that was interrupted. `source` is
-    who decided (`permissionDecision.source`): empty for Esc, `user_reject` for a refusal with words, `config` for a rule
-    or print mode, `hook` for another hook.
+    `before_run` (`toolDenialBeforeRun`) tells a dialog left by Esc from a running tool that was interrupted. `source`
+    is who decided (`permissionDecision.source`): empty for Esc, `user_reject` for a refusal with words, `config` for a
+    rule or print mode, `hook` for another hook.
     """
 
     tool_use_id: str

@@ -12,6 +12,7 @@ from .reduced import Reduced
 
 Record: TypeAlias = Reduced | Fact
 
+_PID_DIGITS: Final = 12
 _REDUCED_PREFIX: Final = b'{"v":1,"kind":"reduced",'
 _FACT_PREFIX: Final = b'{"v":1,"kind":"fact",'
 
@@ -94,7 +95,7 @@ def _reduce_line(line: _Line, key: bytes, *, labels: bool) -> Reduced:
         host=line.host,
         pidns=line.pidns,
         agent=line.agent,
-        client_pid=int(pid) if pid.isascii() and pid.isdigit() and len(pid) < 12 else 0,
+        client_pid=int(pid) if pid.isascii() and pid.isdigit() and len(pid) < _PID_DIGITS else 0,
         entrypoint=env("CLAUDE_CODE_ENTRYPOINT", "")[:64],
         project_dir=env("CLAUDE_PROJECT_DIR", ""),
         remote=env("CLAUDE_CODE_REMOTE", "").lower() in {"1", "true"},

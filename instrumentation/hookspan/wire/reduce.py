@@ -121,8 +121,9 @@ def _reduce_tool(event: Reduced, fields: dict[str, Any], key: bytes, *, labels: 
 
 
 def _server_of(tool: str) -> str:
-    parts = tool.split("__", 2)
-    return parts[1] if len(parts) == 3 and parts[0] == "mcp" else ""  # mcp__server__tool
+    prefix, _, rest = tool.partition("__")
+    server, separator, _ = rest.partition("__")
+    return server if prefix == "mcp" and separator else ""
 
 
 def _reduce_response(event: Reduced, response: dict[str, Any]) -> None:
@@ -151,24 +152,21 @@ def _reduce_batch(event: Reduced, fields: dict[str, Any], _labels: bool) -> None
     event.calls = tuple(calls)
 
 
+_VERDICTS: Final = (
+    (VERDICT_HOOK, re.compile(r"PreToolUse:.{0,100} hook ", re.DOTALL)),
+    (VERDICT_INVALID, re.compile(r"<tool_use_error>")),
+    (VERDICT_REJECTED, re.compile(r"The user doesn't want to|.{0,200}requested permission", re.DOTALL)),
+    (VERDICT_DENIED, re.compile(r".{0,200}[Pp]ermission to use .*denied", re.DOTALL)),
+)
+
+
 def verdict(response: object) -> str:
     """Why a call never ran, from the start of the text that the model saw; empty for a result."""
     if type(response) is list and response:
         response = _dict(response[0]).get("text")
     if type(response) is not str:
         return ""
-    start = response[:200]
-    if start.startswith("PreToolUse:") and " hook " in start:
-        return VERDICT_HOOK
-    if start.startswith("<tool_use_error>"):
-        return VERDICT_INVALID
-    if start.startswith("The user doesn't want to"):
-        return VERDICT_REJECTED
-    if "ermission to use" in start and "denied" in response[:400]:
-        return VERDICT_DENIED
-    if "requested permission" in start:
-        return VERDICT_REJECTED
-    return ""
+    return next((name for name, pattern in _VERDICTS if pattern.match(response[:400])), "")
 
 
 def _reduce_prompt(event: Reduced, fields: dict[str, Any], labels: bool) -> None:

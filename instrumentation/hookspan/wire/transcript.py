@@ -181,16 +181,21 @@ class TranscriptParser:
             yield from self._system(line, at)
         elif line.type == "queue-operation" and line.operation == "dequeue":
             self._dequeued = at
-        elif line.type == "cost-state":
+        else:
+            yield from self._metadata(line, before)
+        if line.version and line.version != self._version and not self._agent_id:
+            self._version = line.version
+            yield self._place(ClientVersion(at=at, key="", version=line.version[:40]), f"version:{line.version[:40]}")
+
+    def _metadata(self, line: _Line, before: int) -> Iterator[Fact]:
+        """Lines beside the conversation, written again whenever they change."""
+        if line.type == "cost-state":
             yield from self._cost(line)
         elif line.type in {"ai-title", "custom-title"} and self._labels:
             text = line.ai_title or line.custom_title or line.title
             if text and text != self._title:
                 self._title = text
                 yield self._place(Title(at=0, key="", label=label(text)), f"title:{before}")
-        if line.version and line.version != self._version and not self._agent_id:
-            self._version = line.version
-            yield self._place(ClientVersion(at=at, key="", version=line.version[:40]), f"version:{line.version[:40]}")
 
     def _place(self, fact: Fact, key: str) -> Fact:
         fact.key = f"{self._agent_id}/{key}" if self._agent_id else key
