@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
 from tests.claude import native
-from tests.claude.drivers import Home, PrintSession
+from tests.claude.drivers import PrintSession
+from tests.claude.installed import InstalledHome
 from tests.claude.model import Model, Tool, says
 from tests.claude.scenarios.printed import agent, bash
 from tests.otlp_sink import Sink
 
-HOOKSPAN = str(Path(sys.executable).with_name("hookspan"))
 PROMPT = "fix the cart"
 ALLOW = ("--permission-mode", "acceptEdits", "--allowedTools", "Bash Read Agent", "--output-format", "json")
-PATIENCE = 60
 
 
 @pytest.fixture
@@ -30,26 +26,18 @@ def native_sink():
 
 
 @pytest.fixture
-def home(native_sink):
-    with Model("path") as model, Home(model.url, env=native.environment(native_sink.url)) as home:
+def home(stack, native_sink):
+    settings = {"export.endpoint": stack.otlp_http}
+    with (
+        Model("path") as model,
+        InstalledHome(model.url, env=native.environment(native_sink.url), settings=settings) as home,
+    ):
         home.model = model
         yield home
-        hookspan(home, "down", check=False)
-
-
-def hookspan(home: Home, *args: str, check: bool = True) -> str:
-    """Run the command line as the home's user would."""
-    env = {**home.env, "HOOKSPAN_HOME": str(home.root / "hs")}
-    done = subprocess.run([HOOKSPAN, *args], env=env, capture_output=True, text=True, timeout=PATIENCE, check=False)
-    assert not check or done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 @pytest.mark.need_npm
 def test_a_real_session_is_found_in_jaeger_and_prometheus(stack, home, native_sink):
-    hookspan(home, "config", "set", "export.endpoint", stack.otlp_http)
-    hookspan(home, "config", "set", "dashboard.enabled", "false")
-    hookspan(home, "install", "--yes")
     home.model.play(
         {
             PROMPT: [
@@ -66,12 +54,11 @@ def test_a_real_session_is_found_in_jaeger_and_prometheus(stack, home, native_si
     assert ended.code == 0, ended
     assert json.loads(ended.stdout)["result"]
 
-    records = [json.loads(line) for line in (home.root / "hs/state/journal/current.jsonl").read_bytes().splitlines()]
-    events = [record["event"] for record in records if record.get("kind", "event") == "event"]
+    events = home.events()
     session = events[0]["session_id"]
     prompts = {event["prompt_id"] for event in events if event["hook_event_name"] == "UserPromptSubmit"}
     assert len(prompts) == 2, "the user's, and the notification of the agent's end"
-    hookspan(home, "flush", "--wait", "20s")
+    home.hookspan("flush", "--wait", "20s")
 
     # One trace per turn, under the prompt's own id.
     spans = {}
@@ -116,3 +103,13 @@ def test_a_real_session_is_found_in_jaeger_and_prometheus(stack, home, native_si
     known = {span.trace_id for span in tools}
     assert {exemplar.trace_id for exemplar in exemplars} & known
     assert began < time.time()
+
+
+@pytest.mark.need_npm
+def test_doctor_finds_its_session_at_every_stage(stack, home):
+    home.hookspan("config", "set", "collector.health", stack.health)
+    where = ["--jaeger", stack.jaeger.url, "--prometheus", stack.prometheus.url]
+    told = json.loads(home.hookspan("doctor", "--end-to-end", "--json", *where))
+    found = {stage["name"]: stage for stage in told["end_to_end"]}
+    assert {"store", "collector", "jaeger", "prometheus"} <= {name.lower() for name in found}, found
+    assert {name for name, stage in found.items() if not stage["found"]} == set(), found
