@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hookspan import __version__
-from hookspan.agent.client import Client, NeedsRestart, Unreachable, is_newer
+from hookspan.agent.client import Client, NeedsRestart, Ready, Unreachable, is_newer
 from hookspan.agent.lock import is_held
 
 from .stage import Machine, append, launch, ready, small_session, until
@@ -223,3 +223,16 @@ def test_tail_shows_events_and_no_terminal_sequence(machine: Machine):
     assert "\u202e" not in shown
     lines = [json.loads(line) for line in machine.cli("tail", "--no-follow", "--json", "-n", "1").stdout.splitlines()]
     assert [line["event"]["hook_event_name"] for line in lines] == ["PreToolUse"]
+
+
+def test_no_event_falls_between_an_agent_that_goes_and_the_next(machine: Machine):
+    sent = 0
+    for _ in range(5):
+        first, *rest = small_session(tools=10)
+        machine.hooks(first)
+        os.kill(ready(machine), signal.SIGTERM)
+        machine.hooks(*rest)
+        sent += 1 + len(rest)
+        # Read by the one that goes or by the next, and without a further hook.
+        until(lambda sent=sent: machine.counts().events == sent)
+        until(lambda: not machine.pid or isinstance(Client(machine.paths).probe(), Ready))

@@ -146,16 +146,15 @@ class Resident:
         self._state = "stopping"
         exported = False
         whole = self._ingest.loop.stop(STOP_DEADLINE * DRAIN_SHARE)
+        # From here on a hook starts the next agent, which waits for our lock. Whoever poked us before is drained.
+        self._poke.close()
         if whole:
             try:
                 whole = self._ingest.drain(time.monotonic() + STOP_DEADLINE * DRAIN_SHARE)
+                exported = self._exports.drain(deadline - time.monotonic())
             except Exception:
                 _logger.exception("draining failed; the next agent goes on from the last commit")
-        if whole:
-            exported = self._exports.drain(deadline - time.monotonic())
         self._exports.stop()
-        # From here on a hook starts the next agent, which waits for our lock.
-        self._poke.close()
         self._control_loop.stop()
         self._health_loop.stop(1.0)
         self._upkeep.loop.stop(1.0)

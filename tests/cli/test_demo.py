@@ -1,0 +1,27 @@
+"""`hookspan demo`: what a newcomer runs first must be whole."""
+
+import json
+from pathlib import Path
+
+from tests.agent.stage import Machine
+from tests.otlp_sink import Sink
+
+
+def test_nothing_is_lost_and_nothing_is_left_behind(tmp_path: Path):
+    machine = Machine(tmp_path / "machine")
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    with Sink() as sink:
+        done = machine.cli("demo", "--json", "--endpoint", sink.url, env={"TMPDIR": str(folder)})
+        assert done.returncode == 0, done.stderr
+        told = json.loads(done.stdout)
+        assert (told["events"], told["lost"]) == (25, 0)
+        assert told["by_kind"] == {
+            "hooks": 25, "turns": 2, "tools": 6, "model calls": 8, "subagents": 1, "sessions": 1
+        }  # fmt: skip
+        assert told["spans"] == sum(told["by_kind"].values())
+        assert told["exported"] == told["spans"]
+        assert sink.distinct_spans == told["spans"]
+        assert set(told["traces"]) < {span.trace_id for span in sink.spans}
+    assert not list(folder.iterdir())
+    assert not machine.paths.state.exists()

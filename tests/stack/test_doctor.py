@@ -1,0 +1,47 @@
+"""`hookspan doctor --end-to-end` against the real Collector, Jaeger and Prometheus."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.agent.stage import Machine
+from tests.stack.stack import Stack
+
+
+@pytest.fixture
+def machine(tmp_path: Path, stack: Stack) -> Iterator[Machine]:
+    machine = Machine(
+        tmp_path / "machine",
+        settings=f"""
+            [export]
+            endpoint = "{stack.otlp_http}"
+            metric_interval = 1
+            [collector]
+            health = "{stack.health}"
+            [links]
+            jaeger = "{stack.jaeger.url}"
+        """,
+    )
+    assert machine.cli("install", "--yes").returncode == 0
+    yield machine
+    machine.close()
+
+
+def test_it_finds_its_session_everywhere(machine: Machine, stack: Stack):
+    done = machine.cli("doctor", "--end-to-end", "--prometheus", stack.prometheus.url)
+    assert done.returncode == 0, done.stdout
+    found = [line.split()[1] for line in done.stdout.splitlines() if " found after " in line]
+    assert found == ["hook", "store", "export", "collector", "jaeger", "prometheus"]
+    assert "All is well." in done.stdout
+
+
+def test_it_says_what_is_missing(machine: Machine, stack: Stack):
+    stack.jaeger.stop()
+    told = machine.cli("doctor", "--end-to-end", "--json")
+    report = json.loads(told.stdout)
+    assert told.returncode == 1
+    assert report["ok"] is False
+    steps = {step["name"]: step["found"] for step in report["end_to_end"]}
+    assert steps == {"hook": True, "store": True, "export": True, "collector": True, "jaeger": False}
