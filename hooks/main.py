@@ -30,7 +30,7 @@ def count(why):
     # Add one to a reason's line in `drops`, in place.
     fd = posix.open("drops", CREATE, 0o600)
     st = posix.fstat(fd)
-    if not is_file(st) or st.st_uid != posix.geteuid() or st.st_nlink != 1 or not lock(fd, 0.2):
+    if st.st_uid != posix.geteuid() or st.st_nlink != 1 or not lock(fd, 0.2):
         return
     whole = posix.fstat(fd).st_size >= 64 * len(REASONS)
     for i, reason in enumerate(REASONS):
@@ -110,11 +110,6 @@ def lock(fd: int, seconds: float) -> bool:
             time.sleep(0.0005)
         else:
             return True
-
-
-def is_file(st: posix.stat_result) -> bool:
-    """Whether it is a regular file."""
-    return st.st_mode & 0o170000 == 0o100000
 
 
 def read_stdin() -> "tuple[bytes, int]":
@@ -201,7 +196,7 @@ def append(line: "list[bytes]", stale: bool) -> bytes:
                 posix.unlink(stray, dir_fd=folder)
             return why
         st = posix.fstat(fd)
-        if not is_file(st):
+        if st.st_mode & 0o170000 != 0o100000:
             return b"open"
         if posix.access("current.jsonl", posix.F_OK, dir_fd=folder):
             named = posix.stat("current.jsonl", dir_fd=folder, follow_symlinks=False)

@@ -49,7 +49,7 @@
 #define START_WAIT 30                // seconds between two tries to start an agent, doubled by every failed one ..
 #define START_WAIT_MAX 600           // .. up to this
 #define ARGS_MAX 32
-#define NEW_FILE (O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)  // O_NONBLOCK: opening a planted FIFO must not hang
+#define NEW_FILE (O_CREAT | O_NOFOLLOW | O_CLOEXEC)
 
 extern char **environ;
 
@@ -101,8 +101,7 @@ static void count(enum reason why)
     struct stat st;
     int fd = openat(AT_FDCWD, "drops", O_RDWR | NEW_FILE, 0600);
     // In a folder that others may write to, `drops` could be any file of ours by another name.
-    if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid() || st.st_nlink != 1 ||
-        !lock(fd, DROPS_LOCK_WAIT))
+    if (fd < 0 || fstat(fd, &st) != 0 || st.st_uid != geteuid() || st.st_nlink != 1 || !lock(fd, DROPS_LOCK_WAIT))
         return;
     ssize_t got = pread(fd, table, sizeof table - 1, 0);
     bool whole = got == (ssize_t)sizeof table - 1;

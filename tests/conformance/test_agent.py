@@ -175,7 +175,7 @@ def test_a_started_agent_is_detached_and_knows_no_secret(relay: Relay, state: St
     reader, writer = os.pipe()
     output = os.pipe()
     hook = relay.start(
-        state, env=kept | hostile, preexec_fn=be_odd, pass_fds=[writer], stdout=output[1], start_new_session=True
+        state, env=hostile | kept, preexec_fn=be_odd, pass_fds=[writer], stdout=output[1], start_new_session=True
     )
     os.close(writer)
     os.close(output[1])

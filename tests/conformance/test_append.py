@@ -34,7 +34,10 @@ def start_many(relay: Relay, state: State, count: int) -> list[Hook]:
     return hooks
 
 
-def test_64_at_once(relay: Relay, state: State) -> None:
+@pytest.mark.parametrize("journal", ["there", "missing"])
+def test_64_at_once(relay: Relay, state: State, journal: str) -> None:
+    if journal == "missing":
+        state.journal.rmdir()
     for hook in start_many(relay, state, 64):
         hook.end()
     assert sorted(record["event"]["i"] for record in state.records()) == list(range(64))
@@ -136,10 +139,12 @@ def test_a_torn_last_line_is_ended_first(relay: Relay, state: State) -> None:
     assert json.loads(ours)["event"] == 7
 
 
-def test_a_short_write_leaves_nothing_behind(relay: Relay, state: State) -> None:
+@pytest.mark.parametrize("room", [0, 1, 500])
+def test_a_short_write_leaves_nothing_behind(relay: Relay, state: State, room: int) -> None:
+    """At a size limit; with no room at all, the kernel sends SIGXFSZ, too."""
     before = b'{"n":1}\n' * 100
     state.current.write_bytes(before)
-    limit = len(before) + 500
+    limit = len(before) + room
     cap = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))  # noqa: E731
     relay.run(state, b"x" * 8192, preexec_fn=cap)
     assert state.current.read_bytes() == before

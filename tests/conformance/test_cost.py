@@ -4,6 +4,7 @@ import collections
 import re
 import socket
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,23 @@ SYSTEM_CALLS = collections.Counter(
         *("socket", "sendto", "exit_group"),
     ]
 )
+
+
+@pytest.mark.parametrize("build", [pytest.param(compiled, marks=pytest.mark.need_cc), interpreted])
+@pytest.mark.need_strace
+def test_no_file_is_opened_through_a_link_or_created_over_another(
+    build: Callable[[], Relay], state: State, tmp_path: Path
+) -> None:
+    state.conf("autostart 1\narg /nonexistent\n")
+    log = tmp_path / "trace"
+    strace = ["strace", "-e", "trace=open,openat", "-o", str(log)]
+    with state.locked():
+        build().run(state, before=strace)
+    ours = "journal", "current.jsonl", "stray-", "relay.conf", "run/start.lock"
+    opened = {name: line for name in ours for line in log.read_text().splitlines() if f'"{name}' in line}
+    assert sorted(opened) == sorted(ours)
+    assert all("O_NOFOLLOW" in line and "O_CLOEXEC" in line for line in opened.values())
+    assert "O_EXCL" in opened["stray-"]
 
 
 def trace(relay: Relay, state: State, tmp_path: Path) -> list[str]:
