@@ -1,0 +1,171 @@
+"""A day of work for the stack: the recorded sessions of the real client, spread over 24 hours that end now.
+
+Everything goes the way that it goes in the agent: recording, observers, fold, sums, the exporter's own conversion, OTLP.
+Only time is another: a day's worth of exports is sent in a few seconds, each with the time that it would have had.
+"""
+
+import collections
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+from opentelemetry._logs import LogRecord
+from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
+from opentelemetry.sdk.metrics.export import MetricExportResult, MetricsData
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace.export import SpanExportResult
+
+from hookspan.export.convert import Point, Reading, readable, resource_metrics
+from hookspan.export.db import Announced
+from hookspan.model import semconv as sc
+from hookspan.model.rows import Increment, Span
+from hookspan.model.semconv import SessionPhase
+from hookspan.model.sums import Sums
+from tests.model import replay
+
+SECOND = 1_000_000_000
+MINUTE = 60 * SECOND
+DAY = 24 * 60 * MINUTE
+BATCH = 512
+RESOURCE = Resource(
+    {
+        "service.name": sc.SERVICE_NAME,
+        "service.instance.id": "played-day",
+        "service.version": "0",
+        "host.name": "test-host",
+        "os.type": "linux",
+    }
+)
+
+
+@dataclass
+class Recording:
+    """One played recording, its times moved by `shift`."""
+
+    name: str
+    played: replay.Played
+    began: int
+    ended: int
+
+
+@dataclass
+class Day:
+    """What was sent."""
+
+    spans: list[Span] = field(default_factory=list)
+    increments: list[Increment] = field(default_factory=list)
+    phases: list[tuple[int, str, str]] = field(default_factory=list)
+
+    def total(self, instrument: str) -> float:
+        """The sum of all values of an instrument over the day."""
+        return sum(increment.value for increment in self.increments if increment.instrument == instrument)
+
+
+def recordings(folder: Path) -> list[Recording]:
+    """Every recording, played."""
+    found = []
+    for name in replay.names():
+        root = folder / name
+        root.mkdir(parents=True)
+        played = replay.play(name, root)
+        times = [span.start for span in played.spans] + [increment.at for increment in played.increments]
+        if times:
+            found.append(Recording(name, played, min(times), max([*times, *(span.end for span in played.spans)])))
+    return found
+
+
+def arrange(found: list[Recording], now: int, *, rounds: int = 6) -> Day:
+    """All recordings in a random order again and again, the last of them ending now; the newest round has the spans."""
+    day, dice = Day(), random.Random(7)
+    for number in range(rounds):
+        order = dice.sample(found, len(found))
+        for place, recording in enumerate(order):
+            share = (number * len(order) + place + 1) / (rounds * len(order))
+            shift = int(now - DAY * 0.98 * (1 - share)) - 20 * SECOND - recording.ended
+            day.increments += [moved(increment, shift) for increment in recording.played.increments]
+            day.phases += [(at + shift, f"{number}:{session}", phase) for at, session, phase in recording.played.phases]
+            if number == rounds - 1:
+                day.spans += [msgspec.structs.replace(s, start=s.start + shift, end=s.end + shift) for s in recording.played.spans]
+    day.increments.sort(key=lambda increment: increment.at)
+    day.phases.sort()
+    return day
+
+
+def moved(increment: Increment, shift: int) -> Increment:
+    """The same at another time."""
+    return msgspec.structs.replace(increment, at=increment.at + shift)
+
+
+def moments(now: int) -> Iterator[int]:
+    """When the exports were: every ten minutes at first, every 15 s in the end."""
+    at = now - DAY
+    while at < now - 40 * MINUTE:
+        yield at
+        at += 10 * MINUTE
+    while at < now:
+        yield at
+        at += 15 * SECOND
+    yield now
+
+
+def send_metrics(day: Day, otlp: str, now: int) -> None:
+    """The day's exports of metrics, one after the other."""
+    exporter = OTLPMetricExporter(f"{otlp}/v1/metrics")
+    sums, announced, phases = Sums(), {}, collections.OrderedDict[str, tuple[int, str]]()
+    increments, changes = iter([*day.increments, None]), iter([*day.phases, None])
+    increment, change = next(increments), next(changes)
+    for at in moments(now):
+        while increment is not None and increment.at <= at:
+            sums.apply(increment, increment.at)
+            increment = next(increments)
+        while change is not None and change[0] <= at:
+            phases[change[1]] = (change[0], change[2])
+            change = next(changes)
+        points = [Point.of(one, announced.get((one.instrument, one.attributes))) for one in sums]
+        counts = collections.Counter(phase for _, phase in phases.values())
+        waits = [at - since for since, phase in phases.values() if phase == SessionPhase.WAITING]
+        readings = [
+            Reading("hookspan.session.active", "{session}", "", counts[phase], {sc.STATE: phase.value})
+            for phase in SessionPhase
+            if phase is not SessionPhase.ENDED
+        ]
+        readings.append(Reading("hookspan.wait.oldest", "s", "", max(waits, default=0) / 1e9))
+        data = MetricsData([resource_metrics(points, readings, RESOURCE, at)])
+        assert exporter.export(data) is MetricExportResult.SUCCESS
+        announced |= {(p.series.instrument, p.series.attributes): Announced(p.series.start) for p in points if p.zero}
+    exporter.shutdown()
+
+
+def send_spans(day: Day, otlp: str) -> None:
+    """The spans of the day's last round."""
+    exporter = OTLPSpanExporter(f"{otlp}/v1/traces")
+    spans = [readable(span, RESOURCE) for span in day.spans]
+    for first in range(0, len(spans), BATCH):
+        assert exporter.export(spans[first : first + BATCH]) is SpanExportResult.SUCCESS
+    exporter.shutdown()
+
+
+def send_native_hooks(otlp: str) -> None:
+    """What Claude Code's own telemetry logs about hooks: the event that says what all hooks of one event cost."""
+    provider = LoggerProvider(Resource({"service.name": "claude-code", "host.name": "test-host"}))
+    provider.add_log_record_processor(BatchLogRecordProcessor(OTLPLogExporter(f"{otlp}/v1/logs")))
+    logger = provider.get_logger("com.anthropic.claude_code.events")
+    for _ in range(2):  # the first makes the series, the second makes it rise
+        for event, milliseconds in (("PreToolUse", 12), ("PostToolUse", 9), ("Stop", 310)):
+            attributes = {
+                "event.name": "hook_execution_complete",
+                "hook_event": event,
+                "hook_name": event,
+                "total_duration_ms": milliseconds,
+            }
+            logger.emit(LogRecord(timestamp=time.time_ns(), body="claude_code.hook_execution_complete", attributes=attributes))
+        assert provider.force_flush()
+        time.sleep(2.5)
+    provider.shutdown()
