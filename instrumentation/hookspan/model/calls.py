@@ -32,7 +32,7 @@ def called(step: Step, fact: ModelCall) -> None:
     session = step.session
     place = _place(step, fact)
     own = span_id("chat", session.id, fact.agent_id, fact.message_id)
-    error = _error_type(fact.error_status)
+    error = error_type(fact.error_status)
     _write_call(step, fact, place, own, error)
     _measure_call(step, fact, place, own, error)
     session.messages += 1
@@ -62,7 +62,8 @@ def _place(step: Step, fact: ModelCall) -> Place:
     return turns.place_of_prompt(step, fact.prompt or step.session.current)
 
 
-def _error_type(status: int) -> str:
+def error_type(status: int) -> str:
+    """`error.type` of an HTTP status, empty for none."""
     if not status:
         return ""
     return _ERROR_TYPES.get(status) or ("server_error" if status >= 500 else sc.ErrorType.OTHER.value)  # noqa: PLR2004

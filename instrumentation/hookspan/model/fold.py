@@ -47,6 +47,8 @@ def fold(state: State, number: int, record: Record) -> Rows:
 
 
 def _fold_event(state: State, number: int, event: Reduced) -> Rows:
+    if event.history and not _is_next(state.sessions.get(event.session), event.history):
+        return Rows()
     session = sessions.session_of(state, event)
     former_pid = session.pid
     sessions.learn(session, event)
@@ -55,6 +57,10 @@ def _fold_event(state: State, number: int, event: Reduced) -> Rows:
     if policy and step.project in policy.opted_out:
         del state.sessions[session.id]
         return Rows()
+    if event.history:
+        session.local, session.imported = True, event.history
+    elif session.local:
+        sessions.revive(step, event.at)
     if _is_repeat(step, event):
         return step.rows
     sessions.enter(step, event, former_pid)
@@ -64,11 +70,17 @@ def _fold_event(state: State, number: int, event: Reduced) -> Rows:
     handler = _EVENTS.get(event.event)
     if handler:
         handler(step, event)
-    _write_hook(step, event, prompt)
+    if not event.history:
+        _write_hook(step, event, prompt)
     session.last = max(session.last, event.at)
     session.last_record = number
     sessions.update_phase(session, event.at)
     return step.rows
+
+
+def _is_next(session: Session | None, history: int) -> bool:
+    """Whether a record of an imported history is new: not heard live, and not imported before."""
+    return session is None or (session.local and not session.written and history > session.imported)
 
 
 def _is_repeat(step: Step, event: Reduced) -> bool:
@@ -205,6 +217,10 @@ def _fold_fact(state: State, number: int, fact: Fact) -> Rows:
     session = state.sessions.get(fact.session)
     if session is None or fact.key in session.facts:
         return Rows()
+    if fact.history or session.local:
+        if not fact.history or not _is_next(session, fact.history):
+            return Rows()
+        session.imported, session.last = fact.history, max(session.last, fact.at)
     if fact.judged_at and fact.judged_at < session.last_record:
         return Rows()  # a newer event speaks against the judgement
     if fact.file and _is_old(session, fact.at):
@@ -306,6 +322,7 @@ def _count_dropped(state: State, _number: int, fact: facts.Dropped) -> Rows:
 
 
 _WORLD: Final[dict[type, Callable[[State, int, Any], Rows]]] = {
+    facts.Forgotten: lambda _state, _number, _fact: Rows(),
     facts.Repository: _learn_repository,
     facts.Policy: _learn_policy,
     facts.Dropped: _count_dropped,

@@ -41,6 +41,7 @@ def learn(session: Session, event: Reduced) -> None:
     session.transcript = event.transcript or session.transcript
     session.permission_mode = event.permission_mode or session.permission_mode
     session.synthetic = session.synthetic or event.synthetic
+    session.local = session.local or event.local
 
 
 def enter(step: Step, event: Reduced, former_pid: int) -> None:
@@ -65,6 +66,14 @@ def enter(step: Step, event: Reduced, former_pid: int) -> None:
     if (begins or event.event in _WORK) and not session.started:
         session.started = True
         step.count("hookspan.session.started", 1, (sc.SOURCE, session.source), place=step.place_of_session())
+
+
+def revive(step: Step, at: int) -> None:
+    """A session that was imported goes on with hooks: what it was stays local, and is told apart from what comes."""
+    session = step.session
+    end(step, session.last, EndReason.SILENT)
+    finish(step)
+    session.local, session.imported, session.first = False, 0, at
 
 
 def _begin_run(step: Step, at: int) -> None:
@@ -189,7 +198,7 @@ def _difference(now: Tally, before: Tally) -> Tally:
 
 def update_phase(session: Session, now: int) -> None:
     """What the session is doing, after each record. A wait must not be claimed for what may be running."""
-    if session.ended:
+    if session.ended or session.local:
         phase = SessionPhase.ENDED
     elif session.waits:
         maybe = all(wait.running_at for wait in session.waits)

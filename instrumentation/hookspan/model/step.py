@@ -51,7 +51,7 @@ class Step:
             repository = self.state.world.repositories.get(session.project_dir or session.cwd)
             if repository and repository.name:
                 base[sc.VCS_REPOSITORY_NAME] = repository.name
-                if repository.branch:
+                if repository.branch and not session.local:  # it is today's, not that of then
                     base[sc.VCS_REF_HEAD_NAME] = repository.branch
             if session.synthetic:
                 base[sc.SYNTHETIC] = True

@@ -21,6 +21,7 @@ class Observed(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="type
         judged_at: The record a judgement was made at, 0 for what is no judgement.
         file: Transcript that it was read from, empty otherwise.
         offset: Byte offset in `file` behind the line it was read from: where reading goes on after a restart.
+        history: Its place (from 1) in what `import` made of a session's transcripts, 0 for what was observed live.
     """
 
     at: int
@@ -29,6 +30,7 @@ class Observed(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="type
     judged_at: int = 0
     file: str = ""
     offset: int = 0
+    history: int = 0
 
 
 class ModelCall(Observed, tag="model_call"):
@@ -205,6 +207,10 @@ class Policy(Observed, tag="policy"):
     opted_out: list[str] = []
 
 
+class Forgotten(Observed, tag="forgotten"):
+    """Stands for a record of a session that its user had forgotten: numbers of records must stay."""
+
+
 class Dropped(Observed, tag="dropped"):
     """How many events were lost or set aside so far, where and why. A total below the last one is a new count."""
 
@@ -232,5 +238,6 @@ Fact: TypeAlias = (
     | Running
     | Repository
     | Policy
+    | Forgotten
     | Dropped
 )

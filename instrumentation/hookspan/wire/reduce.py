@@ -31,7 +31,9 @@ _COMMAND: Final = re.compile(r"\A/([\w:.-]{1,64})(?:\s|\Z)")
 _EXTENSION: Final = re.compile(r"\.([A-Za-z0-9_+-]{1,12})\Z")
 TASK_NOTIFICATION: Final = "<task-notification>"
 SYNTHETIC_KEY: Final = "hookspan_synthetic"
-"""Marks the events that `hookspan doctor --end-to-end` and `hookspan demo` make up."""
+"""Marks the events that `hookspan doctor --end-to-end` makes up: they go the whole way."""
+LOCAL_KEY: Final = "hookspan_local"
+"""Marks the events of the page's demo data: they stay on this machine and out of every sum."""
 
 
 def _text(value: object, limit: int = _ID_LENGTH) -> str:
@@ -72,6 +74,7 @@ def reduce_event(event: Reduced, payload: bytes, fields: dict[str, Any], key: by
     if effort is not None:
         event.effort = _text(_dict(effort).get("level"))
     event.synthetic = get(SYNTHETIC_KEY) is True
+    event.local = get(LOCAL_KEY) is True
     if "tool_name" in fields:
         _reduce_tool(event, fields, key, labels=labels)
     else:

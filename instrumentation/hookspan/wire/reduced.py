@@ -43,7 +43,9 @@ class Reduced(msgspec.Struct, kw_only=True, omit_defaults=True):
         child_agent: Id of the subagent that an Agent call started.
         task: Id of the background task that a machine-made prompt tells the end of, or that a call started.
         task_call: The tool call that started `task`, as the machine-made prompt says.
+        local: Made up for the page: never exported, never in a sum.
         label: Scrubbed text for the user's own page; empty when `content.local` is off.
+        history: Its place (from 1) in what `import` made of a session's transcripts, 0 for what a hook told.
     """
 
     at: int
@@ -107,4 +109,6 @@ class Reduced(msgspec.Struct, kw_only=True, omit_defaults=True):
     running_tasks: tuple[str, ...] = ()
     agent_transcript: str = ""
     synthetic: bool = False
+    local: bool = False
     label: str = ""
+    history: int = 0

@@ -53,6 +53,7 @@ class _Usage(msgspec.Struct):
 
 class _Message(msgspec.Struct):
     id: str = ""
+    role: str = ""
     model: str = ""
     stop_reason: str | None = None
     usage: _Usage | None = None
@@ -149,10 +150,10 @@ class TranscriptParser:
             pending.append(self._queued_offset)
         return min(pending)
 
-    def skip(self, size: int) -> None:
-        """Passes over bytes that are not read: a line longer than anything the client means to say."""
+    def skip(self, size: int, *, unreadable: bool = True) -> None:
+        """Passes over bytes that are not read: a line longer than anything the client means to say, or a copied one."""
         self._offset += size
-        self.unreadable += 1
+        self.unreadable += unreadable
 
     def feed(self, data: bytes) -> Iterator[Fact]:
         """The facts that one line (with its LF) completes."""
@@ -166,10 +167,11 @@ class TranscriptParser:
         at = timestamp_ns(line.timestamp)
         self._last = max(self._last, at)
         message = line.message
-        if line.type == "assistant" and message and at:
+        kind = line.type or (message.role if message else "")  # lines of 1.0 have no type
+        if kind == "assistant" and message and at:
             yield from self._release_queued()
             yield from self._assistant(line, message, at, before)
-        elif line.type == "user" and message and at:
+        elif kind == "user" and message and at:
             yield from self.flush()
             yield from self._user(line, message, at, before)
         elif line.type == "api-request" and at:
