@@ -12,7 +12,7 @@ from tests.claude.drivers import PATIENCE, Home
 from tests.claude.native import Native
 from tests.claude.scenarios import Scenario
 from tests.claude.stage import Recording, Stage
-from tests.claude.verdict import Spans, faults
+from tests.claude.verdict import Spans, faults, wrong_lengths
 from tests.otlp_sink import Sink
 
 SETTLED = 45.0  # seconds after the client's end within which every span is out: a turn whose end is unclear waits 10
@@ -45,6 +45,7 @@ class Pipeline:
             recording = stage.recording(scenario.play(stage))
             wrong = self._settle(recording)
             self._hookspan(stage.home, "down")
+            wrong += wrong_lengths(recording.journal, self._spans())
             return Outcome(recording, self._spans(), wrong, native.read(self.theirs))
 
     def _env(self, scenario: Scenario) -> dict[str, str]:

@@ -102,6 +102,18 @@ def faults(expected: Mapping[str, Any], spans: Spans) -> list[str]:
     return [fault for check in checks for fault in check(expected, spans)]
 
 
+def wrong_lengths(journal: Sequence[Mapping[str, Any]], spans: Spans) -> Iterator[str]:
+    """Every tool span that isn't exactly as long as its PostToolUse says."""
+    told = {
+        line["event"]["tool_use_id"]: line["event"]["duration_ms"] * 1_000_000
+        for line in journal
+        if line["event"]["hook_event_name"] in {"PostToolUse", "PostToolUseFailure"}
+    }
+    for span in spans.tools:
+        if (length := told.get(span.attributes[sc.GEN_AI_TOOL_CALL_ID])) is not None:
+            yield from _differs(f"length of {span.name}", span.end - span.start, length)
+
+
 def _tools(expected: Mapping[str, Any], spans: Spans) -> Iterator[str]:
     found = Counter(span.attributes[sc.GEN_AI_TOOL_CALL_ID] for span in spans.tools)
     wanted = Counter(dict.fromkeys(expected["tools"], 1))
