@@ -170,6 +170,13 @@ def test_text_and_numbers_that_sqlite_cannot_hold_are_mended(paths: Paths, store
     assert next(iter(store.series())).count == 2  # each counted once, though written at the second attempt
 
 
+def test_a_value_on_a_bound_belongs_to_the_bucket_below_it(store: Store) -> None:
+    increments = [Increment("hookspan.tool.duration", (), value, 0) for value in (0.005, 0.0051, 1800, 1801)]
+    store.commit(Commit(position=made.position(2), rows=[Rows(increments=increments)]))
+    (series,) = store.series()
+    assert series.buckets == [1, 1, *[0] * 14, 1, 1]
+
+
 def test_over_the_cap_series_share_one_overflow_series(paths: Paths, store: Store) -> None:
     increments = [Increment("hookspan.tool.calls", (("gen_ai.tool.name", f"t{n}"),), 1, 0) for n in range(2_010)]
     increments += [Increment("hookspan.lines", (("hookspan.project", "p"),), 5, 0)] * 2

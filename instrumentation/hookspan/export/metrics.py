@@ -75,7 +75,7 @@ class MetricExport:
         self._lock = threading.Lock()  # settings and sender
         self._attached = self._attach_due = False
         self._stopped = False
-        self._until: float | None = None
+        self._until = 0.0  # until then somebody waits
         self._exports = self._failures = self._in_a_row = self._last_success = self._rejected = self._series = 0
         self._last_error, self._retry_at, self._complained = "", 0.0, float("-inf")
         self._complete = True  # the last export had every series with its value
@@ -148,13 +148,14 @@ class MetricExport:
             settings = self._settings
             if self._stopped or not settings.on:
                 return MetricExportResult.SUCCESS
-            if self._until is None and time.monotonic() < self._retry_at:
+            until = self._until if time.monotonic() < self._until else None
+            if until is None and time.monotonic() < self._retry_at:
                 return MetricExportResult.FAILURE
             if self._sender is None:
                 self._sender = sender.make(settings, "metrics")
             ready = self._sender
         record, points = self._points()
-        ready.limit(self._until)
+        ready.limit(until)
         data = MetricsData(
             [resource_metrics(points, self._readings(), self._resource, self._clock()), *own.resource_metrics]
         )
@@ -226,13 +227,13 @@ class MetricExport:
                 succeeded = self._exports > before
                 if succeeded and self._complete and self._record >= target:
                     break
-                time.sleep(ZERO_TO_VALUE if succeeded else DRAIN_PAUSE)
+                time.sleep(max(0.0, min(ZERO_TO_VALUE if succeeded else DRAIN_PAUSE, until - time.monotonic())))
             else:
                 if self._settings.on:
                     return
             done.set()
         finally:
-            self._until = None
+            self._until = 0.0
 
     def _flush(self, until: float) -> None:
         try:
