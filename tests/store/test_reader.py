@@ -8,7 +8,7 @@ from hookspan.model import semconv as sc
 from hookspan.model.rows import Increment, Rows, SessionRow
 from hookspan.model.semconv import SessionPhase
 from hookspan.paths import Paths
-from hookspan.store import Commit, Counts, Reader, SpanKey, Store, Summary, ToolCount
+from hookspan.store import Commit, Counts, Reader, SpanKey, Store, Summary, ToolCount, set_aside
 from tests.store import made
 
 MINUTE = 60_000_000_000
@@ -129,4 +129,17 @@ def test_a_reader_that_looks_while_the_writer_writes_sees_whole_commits(paths: P
     snapshot = reader.series()
     assert snapshot is not None
     assert (snapshot.record, snapshot.epoch) == (51, store.epoch)
+    store.close()
+
+
+def test_a_reader_follows_to_the_store_that_takes_the_place_of_a_damaged_one(paths: Paths, reader: Reader) -> None:
+    store = Store.open(paths)
+    store.commit(made.commit(1, 50))
+    assert reader.counts().events == 50
+    store.close()
+    set_aside(paths.store, 1)
+    assert reader.counts().events == 0
+    store = Store.open(paths)
+    store.commit(made.commit(1, 10))
+    assert reader.counts().events == 10
     store.close()

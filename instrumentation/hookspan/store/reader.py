@@ -92,14 +92,14 @@ class Reader:
 
     def __init__(self, paths: Paths) -> None:
         self._path = paths.store
-        self._idle: list[sqlite3.Connection] = []
+        self._idle: list[tuple[sqlite3.Connection, int]] = []  # with the inode of the file that each one has open
         self._lock = threading.Lock()
 
     def close(self) -> None:
         """Close the idle connections."""
         with self._lock:
             idle, self._idle = self._idle, []
-        for connection in idle:
+        for connection, _ in idle:
             connection.close()
 
     # --- Spans
@@ -277,26 +277,36 @@ class Reader:
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection | None]:
-        connection = self._take()
-        if connection is None:
+        taken = self._take()
+        if taken is None:
             yield None
             return
+        connection, inode = taken
         try:
             with damage_noticed(self._path):
                 yield connection
         except BaseException:
-            connection.close()  # it may belong to a file that has been set aside
+            connection.close()
             raise
         with self._lock:
             if len(self._idle) < IDLE_CONNECTIONS:
-                self._idle.append(connection)
+                self._idle.append((connection, inode))
                 return
         connection.close()
 
-    def _take(self) -> sqlite3.Connection | None:
-        with self._lock:
-            if self._idle:
-                return self._idle.pop()
+    def _take(self) -> tuple[sqlite3.Connection, int] | None:
+        try:
+            inode = self._path.stat().st_ino
+        except FileNotFoundError:
+            return None
+        while True:
+            with self._lock:
+                if not self._idle:
+                    break
+                connection, known = self._idle.pop()
+            if known == inode:
+                return connection, inode
+            connection.close()  # its file was set aside
         try:
             with damage_noticed(self._path):
                 connection = open_reader(self._path)
@@ -307,7 +317,7 @@ class Reader:
                 raise
             return None
         if ready:
-            return connection
+            return connection, inode
         connection.close()
         return None
 
