@@ -54,7 +54,7 @@ class Pipeline:
     def _install(self, home: Home) -> None:
         top = home.root / "hookspan"
         top.mkdir()
-        (top / "config.toml").write_text(f'[export]\nendpoint = "{self.ours.url}"\n')
+        (top / "config.toml").write_text(f'[export]\nendpoint = "{self.ours.url}"\n[dashboard]\nenabled = false\n')
         home.state = top / "state"
         self._hookspan(home, "install", "--yes")
         self._hookspan(home, "up")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -102,17 +103,19 @@ class Stage:
         self._sessions: list[InteractiveSession] = []
 
     def __enter__(self) -> Self:
-        self.model.__enter__()
-        self._install(self.home)
+        with contextlib.ExitStack() as undo:
+            undo.callback(self.home.close)
+            undo.enter_context(self.model)
+            self._install(self.home)
+            self._undo = undo.pop_all()
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if error is not None:
-            self._explain()
-        for session in self._sessions:
-            session.close()
-        self.home.close()
-        self.model.__exit__(None, None, None)
+        with self._undo:
+            for session in self._sessions:
+                self._undo.callback(session.close)
+            if error is not None:
+                self._explain()
 
     def _explain(self) -> None:
         """Say what was on the screens and heard when a scenario fails."""
