@@ -248,6 +248,7 @@ def test_what_a_foreign_program_left_without_line_feed_is_set_aside(paths, journ
     (paths.journal / f"{7:020}.jsonl").write_bytes(b"no line at all")
     Writer(paths).append([b"a"])
     assert numbers(read_all(Tail(paths))) == [(8, b"a")]
+    assert journal.read_record(8) == b"a"
     journal.compact(7, bytes.upper)
     assert numbers(read_all(Tail(paths))) == [(7, b"NO LINE AT ALL"), (8, b"a")]
     assert quarantine.counts(paths) == {"unterminated": 1}

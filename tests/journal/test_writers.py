@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from hookspan.journal import Journal, Tail, Writer
+from hookspan.journal import Journal, Tail, Writer, writer
 from hookspan.paths import Paths
 from tests.conformance.build import HOOKS, RELEASE, compile_c
 from tests.journal.test_numbers import read_all
@@ -107,6 +107,21 @@ def test_a_stopped_process_that_holds_the_lock_delays_facts_and_loses_none(paths
     assert journal.take_in_strays() == 2
     assert [line.data for line in read_all(Tail(paths))] == [b"before", b"during 1", b"during 2", b"during 3"]
     assert list(paths.journal.glob("stray-*")) == []
+
+
+def test_a_writer_that_waited_for_a_rotation_writes_to_the_new_segment(paths, monkeypatch):
+    monkeypatch.setattr(writer, "LOCK_WAIT", 60.0)
+    waiting = threading.Event()
+    monkeypatch.setattr(time, "sleep", lambda _: waiting.set())
+    Writer(paths).append([b"old"])
+    with paths.current.open("ab") as rotator:
+        fcntl.flock(rotator, fcntl.LOCK_EX)
+        thread = threading.Thread(target=Writer(paths).append, args=([b"new"],))
+        thread.start()
+        waiting.wait()
+        paths.current.rename(paths.journal / f"{1:020}.jsonl")
+    thread.join()
+    assert paths.current.read_bytes() == b"new\n"
 
 
 def test_lines_are_appended_all_or_none(paths):

@@ -51,8 +51,8 @@ def name(first: int) -> str:
 def names(folder: Path) -> list[tuple[int, str]]:
     """First number and file name of the finished segments and marks, oldest first.
 
-    Of a segment in both forms, which a crash while compacting leaves, the compressed one. A month has 720 segments, which this
-    lists in half a millisecond and `finished` in ten times that.
+    Of a segment in both forms, which a crash while compacting leaves, the compressed one. Listing a month of segments,
+    720, takes half a millisecond; `finished` takes ten times that.
     """
     try:
         files = sorted(os.listdir(folder))  # noqa: PTH208 - making paths takes longer than the listing
