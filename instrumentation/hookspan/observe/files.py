@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
+
+CHUNK: Final = 256 << 10
+MAX_LINE: Final = 64 << 20
+"""A longer line is passed over without being held whole."""
 
 
 class RefusedError(Exception):
@@ -61,3 +67,44 @@ def transcript_of(path: str, session: str, roots: tuple[str, ...]) -> str:
     if name != f"{session}.jsonl" or os.path.dirname(real) not in roots:
         raise RefusedError(f"{path} is outside of the client's transcript folders")
     return f"{real}/{name}"
+
+
+def read_lines(path: str, *, chunk: int = CHUNK, longest: int = MAX_LINE) -> Iterator[bytes | int]:
+    """The lines of a regular file of ours, with their LF; the size of one that is longer than `longest` in its place.
+
+    A last line without LF is half-written and left out. The file is not kept open between two chunks, so that a
+    thousand can be read side by side; one that is replaced or cut meanwhile ends.
+
+    Raises:
+        RefusedError: It is no regular file of ours.
+        OSError: It can't be read.
+    """
+    offset = held = passed = 0
+    parts: list[bytes] = []  # of a line whose LF is still to come
+    identity: tuple[int, int] | None = None
+    while True:
+        descriptor = open_regular(path)
+        try:
+            status = os.fstat(descriptor)
+            if identity not in {None, (status.st_dev, status.st_ino)}:
+                return
+            identity = (status.st_dev, status.st_ino)
+            data = os.pread(descriptor, chunk, offset)
+        finally:
+            os.close(descriptor)
+        if not data:
+            return
+        offset += len(data)
+        end = data.find(b"\n")
+        if end < 0:
+            parts.append(data)
+            held += len(data)
+            if held > longest:
+                parts, held, passed = [], 0, passed + held
+            continue
+        first = b"".join((*parts, data[: end + 1]))
+        yield passed + len(first) if passed else first
+        *lines, rest = data[end + 1 :].split(b"\n")
+        for line in lines:
+            yield line + b"\n"
+        parts, held, passed = [rest] if rest else [], len(rest), 0

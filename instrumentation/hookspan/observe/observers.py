@@ -59,7 +59,7 @@ class Observers:
         sessions = [session for session in state.sessions.values() if is_watched(session)]
         found: list[Fact] = self._world(now, state)
         found += self._repositories.step(now, state, sessions)
-        found += self._transcripts.step(now, sessions)
+        found += self._transcripts.step(now, sessions, self._processes.is_alive)
         found += self._processes.step(now, sessions)
         found += timers.step(now, sessions, self._idle)
         busy = bool(found) or any(_is_busy(session, now) for session in sessions)

@@ -54,6 +54,10 @@ class Processes:
             del self._known[pid]
         return found
 
+    def is_alive(self, session: Session) -> bool:
+        """Whether the session's client is known to run still."""
+        return self._is_here(session) and bool(session.pid) and self._process(session) is not None
+
     def _is_here(self, session: Session) -> bool:
         same_namespace = session.pidns == self._namespace or not session.pidns or not self._namespace
         return session.host in {"", self._host} and same_namespace

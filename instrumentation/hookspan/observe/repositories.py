@@ -52,8 +52,7 @@ def describe(folder: str, now: int) -> Repository:
         head = read_small(f"{git}/HEAD", 512).decode("utf-8", "replace")
         match = _BRANCH.match(head)
         branch = match.group(1) if match else ""
-        common = read_small(f"{git}/commondir", 4096).decode("utf-8", "replace").strip()
-        main = os.path.normpath(os.path.join(git, common)) if common else git
+        main = _main_git(git)
         if os.path.basename(main) == ".git":
             top = os.path.dirname(main)
         project = os.path.basename(top) or project
@@ -61,6 +60,21 @@ def describe(folder: str, now: int) -> Repository:
     return Repository(
         at=now, key=f"repository:{folder}:{now}", folder=folder, project=project[:100], name=name[:100], branch=branch
     )
+
+
+def main_folder(folder: str) -> str:
+    """The main work tree that a folder belongs to, seen from subfolders and linked work trees; itself without one."""
+    top, git = _find(folder)
+    if not git:
+        return folder
+    main = _main_git(git)
+    return os.path.dirname(main) if os.path.basename(main) == ".git" else top
+
+
+def _main_git(git: str) -> str:
+    """The main repository's git folder, from that of a linked work tree."""
+    common = read_small(f"{git}/commondir", 4096).decode("utf-8", "replace").strip()
+    return os.path.normpath(os.path.join(git, common)) if common else git
 
 
 def _find(folder: str) -> tuple[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import msgspec
@@ -15,7 +15,7 @@ from hookspan.model.tools import REORDER
 from hookspan.wire.facts import AgentMeta, Fact, ModelCall, Overdue, TranscriptRead
 from hookspan.wire.transcript import TranscriptParser
 
-from .files import RefusedError, open_regular, read_small, transcript_of
+from .files import MAX_LINE, RefusedError, open_regular, read_small, transcript_of
 from .prices import put_price
 
 NANO: Final = 1_000_000_000
@@ -24,14 +24,14 @@ STEP_BYTES: Final = 8 << 20
 """Most that is read in one step of all sessions: some 50 ms of parsing, so that events never wait long behind it."""
 MAX_FACTS: Final = 400
 """Most facts of one step, below what the fold remembers keys of."""
-MAX_LINE: Final = 64 << 20
-"""A longer line is passed over without being held whole."""
+EXIT: Final = 2 * NANO
+"""How long the end of a session waits for its client to exit: until then it may add lines, and /clear never exits."""
 QUIET: Final = 300_000_000
 """The client writes its last lines up to 0.1 s after the event of the same moment (seen on 2.1.331)."""
 PATIENCE: Final = 10 * NANO
 """How long what is fixed waits for a transcript that can't be read."""
 
-_AGENT_FILE: Final = re.compile(r"\Aagent-([\w.-]{1,128})\.(jsonl|meta\.json)\Z")
+AGENT_FILE: Final = re.compile(r"\Aagent-([\w.-]{1,128})\.(jsonl|meta\.json)\Z")
 
 
 class _Meta(msgspec.Struct, rename="camel"):
@@ -109,6 +109,24 @@ def _priced(facts: Iterable[Fact]) -> list[Fact]:
     return found
 
 
+def read_meta(path: str, session: str, agent_id: str) -> AgentMeta | None:
+    """What a subagent's `.meta.json` says, its time left open; None if there is none or it is half-written."""
+    try:
+        meta = msgspec.json.decode(read_small(path), type=_Meta)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return AgentMeta(
+        at=0,
+        key=f"meta:{agent_id}:{meta.tool_use_id}",
+        session=session,
+        agent_id=agent_id,
+        agent_type=meta.agent_type[:128],
+        tool_use_id=(meta.tool_use_id or "")[:256],
+        parent_agent_id=(meta.parent_agent_id or "")[:128],
+        depth=meta.spawn_depth or 0,
+    )
+
+
 class Transcripts:
     """The transcripts of all sessions that are open, or whose rows still wait for them."""
 
@@ -120,8 +138,11 @@ class Transcripts:
         self._waiting_since: dict[str, int] = {}
         self.refused = 0
 
-    def step(self, now: int, sessions: list[Session]) -> list[Fact]:
-        """What the transcripts of these sessions say that is not known yet."""
+    def step(self, now: int, sessions: list[Session], is_alive: Callable[[Session], bool]) -> list[Fact]:
+        """What the transcripts of these sessions say that is not known yet.
+
+        `is_alive` tells whether a session's client is known to run still.
+        """
         found: list[Fact] = []
         budget = STEP_BYTES
         for session in sessions:
@@ -131,6 +152,8 @@ class Transcripts:
             found += facts
             budget -= used
         for session in sessions:
+            if session.ended and now < session.ended + EXIT and is_alive(session):
+                continue
             found += self._report(session, now)
         for name in self._files.keys() - {session.id for session in sessions}:
             self.forget(name)
@@ -177,7 +200,7 @@ class Transcripts:
             except OSError:
                 names = []
             for name in names:
-                match = _AGENT_FILE.match(name)
+                match = AGENT_FILE.match(name)
                 if not match or match.group(1) not in session.agent_runs:
                     continue
                 if match.group(2) == "jsonl":
@@ -193,25 +216,11 @@ class Transcripts:
     def _meta(self, session: Session, path: str, agent_id: str) -> list[Fact]:
         known = self._metas.setdefault(session.id, set())
         agent = session.agents.get(agent_id)
-        if agent_id in known or agent is None:
+        if agent_id in known or agent is None or (meta := read_meta(path, session.id, agent_id)) is None:
             return []
-        try:
-            meta = msgspec.json.decode(read_small(path), type=_Meta)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            return []  # half-written; read again
         known.add(agent_id)
-        return [
-            AgentMeta(
-                at=agent.start,
-                key=f"meta:{agent_id}:{meta.tool_use_id}",
-                session=session.id,
-                agent_id=agent_id,
-                agent_type=meta.agent_type[:128],
-                tool_use_id=(meta.tool_use_id or "")[:256],
-                parent_agent_id=(meta.parent_agent_id or "")[:128],
-                depth=meta.spawn_depth or 0,
-            )
-        ]
+        meta.at = agent.start
+        return [meta]
 
     def _report(self, session: Session, now: int) -> list[Fact]:
         """Says that the transcripts are read to their ends, when something waits for that."""

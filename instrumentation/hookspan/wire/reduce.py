@@ -157,9 +157,9 @@ def _reduce_batch(event: Reduced, fields: dict[str, Any], _labels: bool) -> None
 
 _VERDICTS: Final = (
     (VERDICT_HOOK, re.compile(r"PreToolUse:.{0,100} hook ", re.DOTALL)),
+    (VERDICT_DENIED, re.compile(r".{0,200}(?:denied by your permission|[Pp]ermission to use .*denied)", re.DOTALL)),
     (VERDICT_INVALID, re.compile(r"<tool_use_error>")),
     (VERDICT_REJECTED, re.compile(r"The user doesn't want to|.{0,200}requested permission", re.DOTALL)),
-    (VERDICT_DENIED, re.compile(r".{0,200}[Pp]ermission to use .*denied", re.DOTALL)),
 )
 
 

@@ -65,6 +65,7 @@ class _Line(msgspec.Struct, rename="camel"):
     timestamp: str = ""
     subtype: str = ""
     id: str = ""
+    uuid: str = ""
     prompt_id: str = ""
     version: str = ""
     request_id: str = ""
@@ -215,6 +216,7 @@ class TranscriptParser:
     def _assistant(self, line: _Line, message: _Message, at: int, before: int) -> Iterator[Fact]:
         if message.model == _SYNTHETIC and not line.is_api_error_message:
             return  # filler that the client writes itself after a kill
+        message.id = message.id or line.uuid
         if self._message is None or self._message.message_id != message.id:
             yield from self.flush()
             self._begin(line, message, at, before)
