@@ -230,13 +230,14 @@ def test_a_rotation_between_listing_and_opening_skips_nothing(paths: Paths, monk
     writer, journal = Writer(paths), Journal(paths)
     writer.append([b"1"])
     opened = segments.open_segment
+    later = iter([b"2", b"3"])
 
     def rotated_first(path: Path) -> segments.File:
         if path != paths.current:  # to count its lines
             return opened(path)
         monkeypatch.setattr(segments, "open_segment", opened)
         journal.rotate()
-        writer.append([b"2"])
+        writer.append([next(later)])
         return opened(path)
 
     monkeypatch.setattr(segments, "open_segment", rotated_first)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections import deque
@@ -28,7 +29,7 @@ class Tail:
     `position` is where an earlier reader stopped; None reads from the oldest record. `restarts` counts how often the
     journal was not what it had been (cut by a power failure, replaced, truncated), `damaged` the compressed segments
     that couldn't be read to their end. `mend=False` is for readers beside the agent: they change nothing on disk.
-    Not thread-safe.
+    Belongs to one thread.
     """
 
     def __init__(self, paths: Paths, position: Position | None = None, *, mend: bool = True) -> None:
@@ -109,7 +110,10 @@ class Tail:
         return Position(self._segment, self._record, self._offset, identity)
 
     def backlog(self) -> tuple[int, int]:
-        """What is still to be read: (bytes on disk, records; those of the current segment are an estimate)."""
+        """What is still to be read: (bytes on disk, records; those of the current segment are an estimate).
+
+        May be called from another thread.
+        """
         current = segments.next_number(self._folder)  # the number at which the current segment begins
         try:
             live = self._paths.current.stat().st_size
@@ -117,18 +121,19 @@ class Tail:
             live = 0
         here = 0  # in the open file
         mean = _MEAN_LINE
-        if self._file is not None:
-            here = os.fstat(self._file.fileno()).st_size
+        if (file := self._file) is not None:
+            with contextlib.suppress(OSError, ValueError):  # closed by the reading thread just now
+                here = os.fstat(file.fileno()).st_size
             if self._path.suffix != ".gz":
                 here -= self._offset
-                mean = self._offset // (self._record - self._segment) if self._offset else mean
+                mean = self._offset // max(1, self._record - self._segment) or mean
             if self._segment == current:
                 return max(0, here), -(-max(0, here) // mean)
         records = -(-live // mean)
         if self._record >= current:
             return live, records
         later = sum(segment.size for segment in segments.finished(self._folder, self._segment))
-        return here + later + live, current - self._record + records
+        return max(0, here) + later + live, current - self._record + records
 
     # Reading on
 
@@ -178,9 +183,13 @@ class Tail:
 
     def _skip(self) -> None:
         """A line that is too long has come to its end: it takes its number and is passed."""
-        self._quarantine.add(self._record, b"".join(self._pending), "too_long", self._pending_size)
+        self._set_aside("too_long")
         self._record += 1
         self._offset += self._pending_size + 1
+
+    def _set_aside(self, reason: str) -> None:
+        if self._mend:
+            self._quarantine.add(self._record, b"".join(self._pending), reason, self._pending_size)
 
     def _at_end(self) -> bool:
         """Nothing more in the open file. True if reading can go on, here or in the next one; False when caught up."""
@@ -203,7 +212,7 @@ class Tail:
     def _leave(self, *, gone: bool = False) -> None:
         """Done with the open file. `gone`: its records are no longer counted on disk."""
         if self._pending_size:  # as `segments.count` has it
-            self._quarantine.add(self._record, b"".join(self._pending), "unterminated", self._pending_size)
+            self._set_aside("unterminated")
             self._record += 1
         if gone:
             self.restarts += 1
