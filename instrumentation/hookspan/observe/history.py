@@ -1,0 +1,452 @@
+"""Sessions that hookspan did not hear: their transcripts become the records that hooks and observers would have given.
+
+So the fold stays the one place where records become spans, the journal keeps them like everything else, and a rebuild
+gives the same. What only hooks tell is missing: dialogs, the moments of approval, when and how the session ended. Each
+record has its place in the session's history, so that importing twice changes nothing.
+"""
+
+from __future__ import annotations
+
+import heapq
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from hookspan.model.calls import error_type
+from hookspan.wire import Fact, Record, Reduced
+from hookspan.wire.facts import AgentMeta, CompactBoundary, Interruption, ModelCall, Silent, TranscriptRead
+from hookspan.wire.reduce import TASK_NOTIFICATION, reduce_event, verdict
+from hookspan.wire.reduced import Call
+from hookspan.wire.transcript import TranscriptParser, timestamp_ns
+
+from .prices import put_price
+
+MS: Final = 1_000_000
+KEPT_CALLS: Final = 10_000
+"""Tool calls whose results are awaited; one of a session that was killed never comes."""
+UNKNOWN_AGENT: Final = "subagent"
+"""Type of a subagent whose transcript has no `.meta.json`: only the client's own subagents have no type at all."""
+
+_NO_PROMPT: Final = re.compile(
+    r"\s*(?:<local-command-|<bash-|<command-contents|Caveat: |\[Request interrupted by user)"
+)
+_COMMAND: Final = re.compile(r"<command-name>\s*/?([^<\s]{1,64})\s*</command-name>")
+_ARGUMENTS: Final = re.compile(r"<command-args>([^<]{0,600})")
+_GOES_ON: Final = frozenset({"tool_use", "pause_turn"})
+"""Finish reasons of an answer that something must follow."""
+
+
+class Source(NamedTuple):
+    """One transcript of a session: the main one first, without `agent_id`.
+
+    `lines` gives whole lines with their LF, and the size of what was passed over instead of one that is too long.
+    """
+
+    path: str
+    lines: Iterable[bytes | int]
+    agent_id: str = ""
+    meta: AgentMeta | None = None
+
+
+class Copies:
+    """Lines that stand in several transcripts, since forks and resumes copy them: they are of the first one.
+
+    An answer is known by its message id, everything else by its uuid. 100 bytes for each.
+    """
+
+    def __init__(self) -> None:
+        self._owners: dict[int, int] = {}
+        self._sources = 0
+
+    def source(self) -> int:
+        """A number for one more transcript."""
+        self._sources += 1
+        return self._sources
+
+    def is_copy(self, line: Line, source: int) -> bool:
+        """Whether another transcript, or this one, had it before."""
+        if line.kind == "assistant" and line.message.id:
+            return self._owners.setdefault(hash((line.message.id, line.request_id)), source) != source
+        if line.kind != "user" or not line.uuid:
+            return False
+        known = hash(line.uuid) in self._owners
+        self._owners.setdefault(hash(line.uuid), source)
+        return known
+
+    def learn(self, lines: Iterable[bytes | int]) -> None:
+        """Takes in a transcript that is not imported, since hookspan heard its session itself."""
+        source = self.source()
+        for data in lines:
+            if isinstance(data, bytes) and (line := read_line(data)):
+                self.is_copy(line, source)
+
+
+class _Message(msgspec.Struct):
+    id: str = ""
+    role: str = ""
+    content: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class Line(msgspec.Struct, rename="camel"):
+    """What is looked at of a transcript's line; the parser of facts reads it once more for itself."""
+
+    type: str = ""
+    timestamp: str = ""
+    uuid: str = ""
+    parent_uuid: str | None = ""
+    request_id: str = ""
+    prompt_id: str = ""
+    prompt_source: str = ""
+    row_source: str = ""
+    origin: dict[str, Any] | None = None
+    is_meta: bool | None = False
+    is_sidechain: bool | None = False
+    is_compact_summary: bool | None = False
+    tool_denial_kind: str = ""
+    permission_mode: str = ""
+    entrypoint: str = ""
+    cwd: str = ""
+    message: _Message = msgspec.field(default_factory=_Message)
+    tool_use_result: msgspec.Raw = msgspec.Raw(b"null")
+
+    @property
+    def kind(self) -> str:
+        """Its type; lines of 1.0 have only the role of their message."""
+        return self.type or self.message.role
+
+    @property
+    def at(self) -> int:
+        """Unix nanoseconds, 0 without a time."""
+        return timestamp_ns(self.timestamp) if self.timestamp else 0
+
+
+_decode = msgspec.json.Decoder(Line).decode
+
+
+def read_line(data: bytes) -> Line | None:
+    """A line, or None for one that can't be read."""
+    try:
+        return _decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+class _Stream:
+    """One agent's lines: the main one's, a subagent's with a file of its own, or one in the main file (1.0)."""
+
+    def __init__(self, parser: TranscriptParser, agent_id: str = "", meta: AgentMeta | None = None) -> None:
+        self.parser = parser
+        self.agent_id = agent_id
+        self.agent_type = (meta.agent_type if meta else "") or UNKNOWN_AGENT
+        self.meta = meta
+        self.started = False
+        self.interrupted = False
+        self.last = 0
+        self.message = ""
+        self.prompt = ""  # the turn that the answer at hand belongs to
+        self.calls_tools = False  # whether the answer at hand does
+
+
+class _Pending(NamedTuple):
+    """A tool call whose result is awaited."""
+
+    tool: str
+    agent_id: str
+    prompt: str
+
+
+class History:
+    """Turns the transcripts of one session into records.
+
+    Args:
+        session: Its id.
+        sources: Its transcripts, the main one first.
+        copies: What other transcripts had.
+        labels: Whether scrubbed labels are kept.
+        project_dir: Folder that it is filed under; empty: where it began.
+    """
+
+    def __init__(
+        self, session: str, sources: list[Source], copies: Copies, *, labels: bool = True, project_dir: str = ""
+    ) -> None:
+        self._session = session
+        self._sources = sources
+        self._copies = copies
+        self._labels = labels
+        self._project_dir = project_dir
+        self._prompt = ""
+        self._started = False
+        self._last = 0
+        self._calls: dict[str, _Pending] = {}
+        self._deferred: Line | None = None
+        self._side: dict[str, _Stream] = {}  # by uuid of each line: subagents in the main file
+        self._side_calls: dict[str, _Stream] = {}  # by the call that started them
+        self._prompts_of_calls: dict[str, str] = {}
+        self.unreadable = 0
+        self.first = 0
+
+    def records(self) -> Iterator[Record]:
+        """All records, in the order in which they would have come. Nothing for a transcript without any work."""
+        for place, record in enumerate(self._records(), 1):
+            record.session, record.history = self._session, place
+            self._last = max(self._last, record.at)
+            yield record
+
+    def _records(self) -> Iterator[Record]:
+        streams = []
+        for source in self._sources:
+            parser = TranscriptParser(self._session, source.path, agent_id=source.agent_id, labels=self._labels)
+            streams.append(_Stream(parser, source.agent_id, source.meta))
+        merged = heapq.merge(*(_timed(number, source.lines) for number, source in enumerate(self._sources)))
+        numbers = [self._copies.source() for _ in self._sources]
+        for _, number, _, entry in merged:
+            stream = streams[number]
+            if entry is None:
+                yield from self._close(stream)
+            elif isinstance(entry, int):
+                stream.parser.skip(entry)
+            elif self._copies.is_copy(entry.line, numbers[number]):
+                stream.parser.skip(len(entry.data), unreadable=False)
+            else:
+                yield from self._line(stream, entry.line, entry.data)
+        self.unreadable = sum(stream.parser.unreadable for stream in streams)
+        if self._started:
+            yield Silent(at=self._last, key=f"silent:{self._last}")
+            yield TranscriptRead(at=self._last, key=f"end:{self._last}")
+
+    def _line(self, stream: _Stream, line: Line, data: bytes) -> Iterator[Record]:
+        at = line.at
+        work = line.kind in {"user", "assistant"} and at > 0
+        if work and not self._started:
+            self._started, self.first = True, at
+            yield self._start(line, at)
+        if line.is_sidechain and not stream.agent_id and line.uuid:
+            stream.parser.skip(len(data), unreadable=False)
+            stream = self._side_of(line)
+        if work:
+            stream.last = max(stream.last, at)
+            if stream.agent_id and not stream.started:
+                yield from self._agent_start(stream, at)
+        if line.kind == "assistant" and not stream.agent_id and self._deferred:
+            yield from self._submit(self._deferred)
+        for fact in stream.parser.feed(data):
+            yield from self._fact(stream, fact)
+        if work:
+            stream.interrupted = False if line.kind == "assistant" else stream.interrupted
+            handler = self._assistant if line.kind == "assistant" else self._user
+            yield from handler(stream, line, at)
+
+    # --- beginnings and ends
+
+    def _start(self, line: Line, at: int) -> Reduced:
+        event = Reduced(at=at, event="SessionStart", cwd=line.cwd, project_dir=self._project_dir or line.cwd)
+        event.transcript = self._sources[0].path
+        event.entrypoint, event.permission_mode = line.entrypoint[:64], line.permission_mode[:64]
+        return event
+
+    def _agent_start(self, stream: _Stream, at: int) -> Iterator[Record]:
+        stream.started = True
+        yield self._event("SubagentStart", at, stream)
+        if stream.meta:
+            yield msgspec.structs.replace(stream.meta, at=at, key=f"meta:{stream.agent_id}")
+
+    def _close(self, stream: _Stream) -> Iterator[Record]:
+        """The end of a file."""
+        if not stream.started and stream.agent_id:
+            return
+        for fact in stream.parser.flush():
+            yield from self._fact(stream, fact)
+        if stream.agent_id and not stream.interrupted:
+            yield self._event("SubagentStop", stream.last, stream)
+
+    def _event(self, name: str, at: int, stream: _Stream, prompt: str = "") -> Reduced:
+        event = Reduced(at=at, event=name, prompt=prompt or self._prompt)
+        if stream.agent_id:
+            event.agent_id, event.agent_type = stream.agent_id, stream.agent_type
+        return event
+
+    # --- facts
+
+    def _fact(self, stream: _Stream, fact: Fact) -> Iterator[Record]:
+        if isinstance(fact, ModelCall):
+            put_price(fact)
+            fact.prompt = stream.prompt
+            yield fact
+            if not stream.agent_id:
+                yield from self._answered(stream, fact)
+            return
+        if isinstance(fact, CompactBoundary):
+            # /compact lies outside of any turn, the automatic one inside.
+            prompt = "" if fact.trigger == "manual" else self._prompt
+            for name, moment in (("PreCompact", fact.at - fact.duration_ms * MS), ("PostCompact", fact.at)):
+                yield Reduced(at=moment, event=name, prompt=prompt, trigger=fact.trigger)
+        if isinstance(fact, Interruption):
+            stream.interrupted = True
+        yield fact
+
+    def _answered(self, stream: _Stream, call: ModelCall) -> Iterator[Record]:
+        """An answer that asks for nothing is the end of its turn, unless more follows."""
+        if call.error_status:
+            event = self._event("StopFailure", call.end, stream)
+            event.failure = error_type(call.error_status)
+            yield event
+        elif not stream.calls_tools and not call.aborted and call.finish_reason not in _GOES_ON:
+            yield self._event("Stop", call.end, stream)
+
+    # --- lines
+
+    def _assistant(self, stream: _Stream, line: Line, at: int) -> Iterator[Record]:
+        if line.message.id != stream.message or not line.message.id:
+            stream.message, stream.prompt, stream.calls_tools = line.message.id, self._prompt, False
+        for block in _blocks(line.message.content):
+            call_id, tool = block.get("id"), block.get("name")
+            if block.get("type") != "tool_use" or not isinstance(call_id, str) or not isinstance(tool, str):
+                continue
+            stream.calls_tools = True
+            if call_id in self._calls:
+                continue
+            self._calls[call_id] = _Pending(tool, stream.agent_id, self._prompt)
+            if len(self._calls) > KEPT_CALLS:
+                del self._calls[next(iter(self._calls))]
+            given = block.get("input")
+            if isinstance(given, dict) and isinstance(given.get("prompt"), str):
+                self._prompts_of_calls[given["prompt"][:200]] = call_id
+            fields = {"tool_name": tool, "tool_use_id": call_id, "tool_input": given}
+            yield self._tool("PreToolUse", at, stream, self._prompt, fields)
+
+    def _user(self, stream: _Stream, line: Line, at: int) -> Iterator[Record]:
+        results = [block for block in _blocks(line.message.content) if block.get("type") == "tool_result"]
+        for block in results:
+            yield from self._result(stream, line, block, at)
+        if results or stream.agent_id:
+            return
+        text = _text(line.message.content)
+        if line.prompt_source == "queued" and line.prompt_id:
+            self._prompt = line.prompt_id  # the parser's QueuedPrompt opens the turn
+        elif _is_prompt(line, text):
+            if _COMMAND.search(text[:400]) and not line.prompt_id:
+                self._deferred = line  # one of the client's own has no answer
+            else:
+                yield from self._submit(line)
+
+    def _submit(self, line: Line) -> Iterator[Record]:
+        """A prompt begins a turn, so the turn before it can be written."""
+        self._deferred = None
+        at = line.at
+        self._prompt = line.prompt_id or line.uuid or f"{self._session}:{at}"
+        text = _text(line.message.content)
+        if command := _COMMAND.search(text[:400]):
+            arguments = _ARGUMENTS.search(text[:2000])
+            text = f"/{command.group(1)} {arguments.group(1) if arguments else ''}".strip()
+        event = Reduced(at=at, event="", permission_mode=line.permission_mode[:64])
+        fields = {"hook_event_name": "UserPromptSubmit", "prompt_id": self._prompt, "prompt": text}
+        yield self._reduce(event, fields)
+        yield TranscriptRead(at=at, key=f"read:{at}")
+
+    def _result(self, stream: _Stream, line: Line, block: dict[str, Any], at: int) -> Iterator[Record]:
+        call_id = block.get("tool_use_id")
+        call = self._calls.pop(call_id, None) if isinstance(call_id, str) else None
+        if call is None or not isinstance(call_id, str):
+            return
+        if side := self._side_calls.pop(call_id, None):
+            yield from self._close(side)
+        if line.tool_denial_kind:
+            return  # the parser's Rejection says more
+        content = block.get("content")
+        text = content if isinstance(content, str) else _text(msgspec.json.encode(content))
+        if reason := verdict(text):
+            event = self._event("PostToolBatch", at, stream, call.prompt)
+            event.calls = (Call(call_id, call.tool, reason),)
+            yield event
+            return
+        fields: dict[str, Any] = {"tool_name": call.tool, "tool_use_id": call_id}
+        name = "PostToolUse"
+        if block.get("is_error") is True:
+            name, fields["error"] = "PostToolUseFailure", text
+        else:
+            told = msgspec.json.decode(line.tool_use_result)
+            fields["tool_response"] = content if told is None else told
+        yield self._tool(name, at, stream, call.prompt, fields)
+
+    def _tool(self, name: str, at: int, stream: _Stream, prompt: str, fields: dict[str, Any]) -> Reduced:
+        about = {"hook_event_name": name, "prompt_id": prompt}
+        if stream.agent_id:
+            about |= {"agent_id": stream.agent_id, "agent_type": stream.agent_type}
+        return self._reduce(Reduced(at=at), about | fields)
+
+    def _reduce(self, event: Reduced, fields: dict[str, Any]) -> Reduced:
+        """As a hook's payload is reduced; digests are left out, since they need the install's secret."""
+        mode = event.permission_mode
+        reduce_event(event, b"", fields, b"", labels=self._labels)
+        event.permission_mode = event.permission_mode or mode
+        event.digest = event.input_digest = ""
+        return event
+
+    # --- subagents whose lines stand in the main file, as 1.0 wrote them
+
+    def _side_of(self, line: Line) -> _Stream:
+        stream = self._side.get(line.parent_uuid or "")
+        if stream is None:
+            agent_id = f"side-{line.uuid}"[:128]
+            call = self._prompts_of_calls.pop(_text(line.message.content)[:200], "")
+            meta = None
+            if call:
+                meta = AgentMeta(at=0, key="", agent_id=agent_id, tool_use_id=call)
+            stream = _Stream(TranscriptParser(self._session, "", agent_id=agent_id, labels=False), agent_id, meta)
+            if call:
+                self._side_calls[call] = stream
+        self._side[line.uuid] = stream
+        if len(self._side) > KEPT_CALLS:
+            del self._side[next(iter(self._side))]
+        return stream
+
+
+class _Entry(NamedTuple):
+    """A line, read and as it is."""
+
+    line: Line
+    data: bytes
+
+
+def _timed(number: int, lines: Iterable[bytes | int]) -> Iterator[tuple[int, int, int, _Entry | int | None]]:
+    """The lines of one source with what orders them: a line without a time stands where the one before it does.
+
+    In place of a line that can't be read, its size; None at the end.
+    """
+    last = place = 0
+    for place, data in enumerate(lines):
+        line = read_line(data) if isinstance(data, bytes) else None
+        if isinstance(data, bytes) and line:
+            last = max(last, line.at)
+            yield last, number, place, _Entry(line, data)
+        else:
+            yield last, number, place, len(data) if isinstance(data, bytes) else data
+    yield last, number, place + 1, None
+
+
+def _is_prompt(line: Line, text: str) -> bool:
+    """Whether a user line without results is something that somebody typed, or a task's end."""
+    if line.is_meta or line.is_compact_summary or _NO_PROMPT.match(text):
+        return False
+    origin = line.origin or {}
+    if line.prompt_source or origin.get("kind") == "human" or text.startswith(TASK_NOTIFICATION):
+        return True
+    return not line.row_source and not origin and bool(text)  # before 2.1 nothing says who wrote it
+
+
+def _blocks(content: msgspec.Raw) -> list[dict[str, Any]]:
+    value = msgspec.json.decode(content)
+    return [block for block in value if isinstance(block, dict)] if isinstance(value, list) else []
+
+
+def _text(content: msgspec.Raw | bytes) -> str:
+    """The text of a message: itself, or its first block of text."""
+    value = msgspec.json.decode(content)
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, list):
+        return ""
+    texts = (block.get("text") for block in value if isinstance(block, dict) and block.get("type") == "text")
+    return next((text for text in texts if isinstance(text, str)), "")

@@ -1,0 +1,145 @@
+"""Which transcripts there are: the client's folders, looked through for sessions and their subagents."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from .files import RefusedError, open_regular, read_lines, read_small
+from .history import Source, read_line
+from .repositories import main_folder
+from .transcripts import AGENT_FILE, read_meta
+
+HEAD: Final = 64 << 10
+"""Bytes in which a transcript's first time is looked for."""
+_STRAY_AGENT: Final = re.compile(r"\Aagent-([\w.-]{1,128})\.jsonl\Z")
+"""2.0 put the transcripts of subagents beside those of sessions."""
+
+
+class Transcript(msgspec.Struct, frozen=True):
+    """A session's main transcript. `began` and `changed` are Unix nanoseconds, `size` is in bytes."""
+
+    session: str
+    path: str
+    began: int
+    changed: int
+    size: int
+    agents: tuple[str, ...] = ()
+
+    def sources(self) -> list[Source]:
+        """It and its subagents', to be read."""
+        found = [Source(self.path, read_lines(self.path))]
+        for path in self.agents:
+            name = AGENT_FILE.match(os.path.basename(path))
+            agent_id = name.group(1) if name else ""
+            meta = read_meta(path.removesuffix(".jsonl") + ".meta.json", self.session, agent_id)
+            found.append(Source(path, _carefully(path), agent_id, meta))
+        return found
+
+    def project_dir(self) -> str:
+        """The main work tree of the folder that the session began in; empty if the transcript doesn't tell."""
+        for data in read_small(self.path, HEAD).splitlines(keepends=True):
+            line = read_line(data)
+            if line and line.cwd:
+                return main_folder(line.cwd)
+        return ""
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """A file that is no transcript of ours to read."""
+
+    path: str
+    why: str
+
+
+def find(places: Iterable[str], since: int = 0) -> tuple[list[Transcript], list[Refused]]:
+    """The transcripts below `places` (files, project folders, folders of those), the one that began first first.
+
+    `since`: only those that were changed from then on (Unix nanoseconds).
+    """
+    found: dict[str, Transcript] = {}
+    refused: list[Refused] = []
+    strays: dict[str, list[str]] = {}
+    for path in _files(places):
+        try:
+            transcript = _look(path)
+        except RefusedError as error:
+            refused.append(Refused(path, str(error)))
+            continue
+        except OSError as error:
+            refused.append(Refused(path, error.strerror or "it can't be read"))
+            continue
+        if _STRAY_AGENT.match(os.path.basename(path)):
+            if session := _session_in(path):
+                strays.setdefault(session, []).append(path)
+        elif transcript.changed >= since:
+            known = found.get(transcript.session)
+            if known is None or known.size < transcript.size:
+                found[transcript.session] = transcript
+    whole = [msgspec.structs.replace(one, agents=(*one.agents, *strays.get(one.session, ()))) for one in found.values()]
+    return sorted(whole, key=lambda one: (one.began, one.changed, one.session)), refused
+
+
+def _files(places: Iterable[str]) -> Iterator[str]:
+    for place in places:
+        folder = os.path.realpath(place)
+        if not os.path.isdir(folder):
+            yield folder
+            continue
+        for name in _names(folder):
+            path = f"{folder}/{name}"
+            if name.endswith(".jsonl"):
+                yield path
+            elif os.path.isdir(path) and not os.path.islink(path):
+                yield from (f"{path}/{inner}" for inner in _names(path) if inner.endswith(".jsonl"))
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []
+
+
+def _look(path: str) -> Transcript:
+    descriptor = open_regular(path)
+    try:
+        status = os.fstat(descriptor)
+        head = os.pread(descriptor, HEAD, 0)
+    finally:
+        os.close(descriptor)
+    times = (line.at for data in head.splitlines(keepends=True) if (line := read_line(data)))
+    began = next((at for at in times if at), status.st_mtime_ns)
+    folder = f"{path.removesuffix('.jsonl')}/subagents"
+    agents = tuple(f"{folder}/{name}" for name in _names(folder) if _STRAY_AGENT.match(name))
+    return Transcript(Path(path).stem, path, began, status.st_mtime_ns, status.st_size, agents)
+
+
+def _session_in(path: str) -> str:
+    """The session that a subagent's transcript says it belongs to."""
+    for data in read_small(path, HEAD).splitlines():
+        try:
+            return str(msgspec.json.decode(data, type=_Owner).session_id)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            continue
+    return ""
+
+
+class _Owner(msgspec.Struct, rename={"session_id": "sessionId"}):
+    session_id: str
+
+
+def _carefully(path: str) -> Iterator[bytes | int]:
+    """A subagent's lines; one whose file can't be read has none."""
+    try:
+        yield from read_lines(path)
+    except (OSError, RefusedError):
+        return
+
+
+__all__ = ["Refused", "Transcript", "find"]
