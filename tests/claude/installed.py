@@ -17,25 +17,38 @@ from tests.claude.drivers import PATIENCE, Home
 HOOKSPAN = str(Path(sys.executable).with_name("hookspan"))
 
 
+TOP = "hs"  # short: a socket's path holds 104 bytes
+
+
+def hookspan(home: Home, *args: str, check: bool = True) -> str:
+    """Run the command line as the home's user would; its standard output."""
+    env = {key: home.env[key] for key in ("HOME", "PATH", "LANG")} | {"HOOKSPAN_HOME": str(home.root / TOP)}
+    done = subprocess.run(
+        [HOOKSPAN, *args], env=env, cwd=home.home, capture_output=True, text=True, timeout=3 * PATIENCE, check=False
+    )
+    if check and done.returncode:
+        raise AssertionError(f"hookspan {' '.join(args)}: {done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def install(home: Home, settings: Mapping[str, str]) -> None:
+    """Put hookspan into the home. Settings are given as `config set` takes them."""
+    for key, value in {"dashboard.enabled": "false", **settings}.items():
+        hookspan(home, "config", "set", key, value)
+    hookspan(home, "install", "--yes")
+
+
 class InstalledHome(Home):
-    """A `Home` with a hookspan of its own in it. Settings are given as `config set` takes them."""
+    """A `Home` with a hookspan of its own in it."""
 
     def __init__(self, base_url: str, *, settings: Mapping[str, str] | None = None, **options: Any) -> None:
         super().__init__(base_url, **options)
-        self.paths = Paths.from_environment({"HOME": str(self.home), "HOOKSPAN_HOME": str(self.root / "hs")})
-        for key, value in {"dashboard.enabled": "false", **(settings or {})}.items():
-            self.hookspan("config", "set", key, value)
-        self.hookspan("install", "--yes")
+        self.paths = Paths.from_environment({"HOME": str(self.home), "HOOKSPAN_HOME": str(self.root / TOP)})
+        install(self, settings or {})
 
     def hookspan(self, *args: str, check: bool = True) -> str:
         """Run the command line; its standard output."""
-        env = {**self.env, "HOOKSPAN_HOME": str(self.root / "hs")}
-        done = subprocess.run(
-            [HOOKSPAN, *args], env=env, capture_output=True, text=True, timeout=3 * PATIENCE, check=False
-        )
-        if check and done.returncode:
-            raise AssertionError(f"hookspan {' '.join(args)}: {done.stdout}{done.stderr}")
-        return done.stdout
+        return hookspan(self, *args, check=check)
 
     def events(self) -> list[dict[str, Any]]:
         """Payloads of all hook events in the journal."""

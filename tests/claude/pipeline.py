@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from dataclasses import dataclass, field
 
 from tests.claude import native
-from tests.claude.drivers import PATIENCE, Home
+from tests.claude.drivers import Home
+from tests.claude.installed import TOP, hookspan, install
 from tests.claude.native import Native
 from tests.claude.scenarios import Scenario
 from tests.claude.stage import Recording, Stage
@@ -44,7 +43,7 @@ class Pipeline:
         ):
             recording = stage.recording(scenario.play(stage))
             wrong = self._settle(recording)
-            self._hookspan(stage.home, "down")
+            hookspan(stage.home, "down")
             wrong += wrong_lengths(recording.journal, self._spans())
             return Outcome(recording, self._spans(), wrong, native.read(self.theirs))
 
@@ -52,23 +51,9 @@ class Pipeline:
         return {**scenario.env, **native.environment(self.theirs.url)}
 
     def _install(self, home: Home) -> None:
-        top = home.root / "hookspan"
-        top.mkdir()
-        (top / "config.toml").write_text(f'[export]\nendpoint = "{self.ours.url}"\n[dashboard]\nenabled = false\n')
-        home.state = top / "state"
-        self._hookspan(home, "install", "--yes")
-        self._hookspan(home, "up")
-
-    def _hookspan(self, home: Home, *arguments: str) -> None:
-        """Run the command line as the user of this home would."""
-        env = {key: home.env[key] for key in ("HOME", "PATH", "LANG")}
-        env["HOOKSPAN_HOME"] = str(home.root / "hookspan")
-        command = [sys.executable, "-m", "hookspan", *arguments]
-        done = subprocess.run(
-            command, env=env, cwd=home.home, capture_output=True, text=True, timeout=PATIENCE, check=False
-        )
-        if done.returncode:
-            raise RuntimeError(f"hookspan {' '.join(arguments)}: {done.stdout}{done.stderr}")
+        install(home, {"export.endpoint": self.ours.url})
+        home.state = home.root / TOP / "state"
+        hookspan(home, "up")
 
     def _settle(self, recording: Recording) -> list[str]:
         deadline = time.monotonic() + SETTLED

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from hookspan import wire
 from hookspan.model.fold import fold
@@ -56,7 +57,7 @@ def names() -> list[str]:
     return sorted(path.parent.name for path in SESSIONS.glob("*/journal.jsonl"))
 
 
-def expected(name: str) -> dict | None:
+def expected(name: str) -> dict[str, Any] | None:
     """What is true of a recording, computed from its script when it was made."""
     path = SESSIONS / name / "expected.json"
     return json.loads(path.read_text()) if path.exists() else None
@@ -154,7 +155,7 @@ def play(
     return played
 
 
-def _gone(state: State, left: dict, now: int) -> list[bytes]:
+def _gone(state: State, left: dict[str, Any], now: int) -> list[bytes]:
     """The judgement that a look at the process table would give about a client that was killed."""
     session = state.sessions.get(left["sessionId"])
     if session is None or session.ended or session.pid != left["pid"] or now < session.last + 2_000 * MS:
