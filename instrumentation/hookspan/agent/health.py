@@ -118,6 +118,10 @@ class Monitor:
         """The newest round."""
         return self.history[-1] if self.history else None
 
+    def newest(self, count: int) -> list[dict[str, Any]]:
+        """So many of the newest rounds, oldest first, as the API shows them."""
+        return [found.report() for found in list(self.history)[-count:]]
+
     def run(self) -> Round:
         """Every check once."""
         began, at = time.monotonic(), time.time()

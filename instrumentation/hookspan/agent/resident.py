@@ -27,6 +27,7 @@ from hookspan.agent.ingest import Ingest
 from hookspan.agent.live import LiveSettings
 from hookspan.agent.lock import FileLock
 from hookspan.agent.loop import Loop
+from hookspan.agent.page import Page
 from hookspan.agent.sockets import Poke
 from hookspan.agent.upkeep import Upkeep
 from hookspan.journal import drops
@@ -75,6 +76,9 @@ class Resident:
         self._upkeep = Upkeep(self._paths, self._settings, key, self._ingest.next_record)
         self._reader = Reader(self._paths)
         self._monitor = Monitor(self._checks(), self._health_changed)
+        self._page = Page(
+            self._paths, self._settings, self._ingest, status=lambda: self._status({}), rounds=self._monitor.newest
+        )
         gauges = Gauges(
             self._paths,
             self._ingest,
@@ -82,16 +86,17 @@ class Resident:
             monitor=self._monitor,
             loops=self._loops,
             exports=self._export_stats,
-            connections=lambda: 0,
+            connections=lambda: self._page.connections,
         )
         self._exports = Exports(self._paths, self._settings, gauges)
         self._ingest.opened = self._store_opened
         self._ingest.exported = self._exports.protected
-        self._ingest.listeners.append(self._exports.committed)
+        self._ingest.listeners += [self._exports.committed, self._page.committed]
         self._health_loop = Loop("health", self._check)
         self._control = Control(self._paths.control_socket, self._operations(), self._about)
         self._control_loop = Loop("control", self._control.accept, wake=self._control.close)
         self._beat()
+        self._page.start()
         for loop in self._loops():
             loop.start()
         self._state = "running"
@@ -137,6 +142,8 @@ class Resident:
         stats = self._exports.stats()
         if stats is not None and stats["queue"]:
             return False
+        if self._page.connections:
+            return False
         quiet = time.monotonic() - max(self._ingest.active_at, self._asked_at)
         return quiet >= self._settings.now.agent.idle_minutes * 60
 
@@ -155,6 +162,7 @@ class Resident:
             except Exception:
                 _logger.exception("draining failed; the next agent goes on from the last commit")
         self._exports.stop()
+        self._page.stop()
         self._control_loop.stop()
         self._health_loop.stop(1.0)
         self._upkeep.loop.stop(1.0)
@@ -180,6 +188,7 @@ class Resident:
     def _store_opened(self) -> None:
         self._reader.close()  # its connections may be to a file that was set aside
         self._exports.store_opened()
+        self._page.store_opened()
 
     def _loops(self) -> list[Loop]:
         return [self._ingest.loop, self._control_loop, self._health_loop, self._upkeep.loop]
@@ -191,6 +200,7 @@ class Resident:
             return False
         self._ingest.settings_changed()
         self._exports.settings_changed()
+        self._page.settings_changed()
         if self._paths.relay_conf.exists():
             relay.write_conf(self._paths, self._settings.now)
         return True
@@ -211,6 +221,7 @@ class Resident:
             "resources": lambda: health.resources(self._paths),
             "collector": lambda: health.collector(self._settings.now.collector.health),
             "installation": lambda: health.installation(self._paths),
+            "dashboard": lambda: self._page.check(),
         }
 
     def _check_ingest(self) -> health.Finding:
@@ -251,6 +262,7 @@ class Resident:
             "stop": self._stop,
             "reload": self._reload_now,
             "flush": self._flush,
+            "open": self._page.open,
             "health": lambda _: {"history": [found.report() for found in self._monitor.history]},
         }
 
@@ -259,6 +271,7 @@ class Resident:
             "pid": os.getpid(),
             "state": self._state,
             "stay": self._stay,
+            "url": self._page.url,
             "variables": self._settings.variables,
         }
 

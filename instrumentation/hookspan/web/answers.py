@@ -1,0 +1,362 @@
+"""What each question of the API is answered with. Called on worker threads; encodes nothing and knows no HTTP."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from hookspan.model import semconv as sc
+from hookspan.model.rows import SessionRow
+from hookspan.store import Summary
+from hookspan.web import friction, shapes, turns, view
+from hookspan.web.activity import Activity
+from hookspan.web.ask import Answers as Asked
+from hookspan.web.cache import Cache
+from hookspan.web.problems import ProblemError, invalid, not_found
+from hookspan.web.queries import Moment, PageReader
+from hookspan.web.rawlog import RawLog
+from hookspan.web.source import Source
+
+EVENTS: Final = 50  # on a session's page
+DAY: Final = 86_400 * view.NANO
+INSTRUMENTS: Final = (
+    "hookspan.tool.calls",
+    "hookspan.tool.duration",
+    "hookspan.time",
+    "hookspan.cost",
+    "hookspan.cost.unpriced",
+    "hookspan.tokens",
+)
+_TRACE: Final = re.compile(r"\A[0-9a-f]{32}\Z")
+_CURSOR: Final = re.compile(r"\A([0-9]{1,19})\.([0-9]{1,19})\Z")
+_NUMBER: Final = re.compile(r"\A[0-9]{1,19}\Z")
+
+
+class Answers:
+    """One method for each path of the API."""
+
+    def __init__(
+        self, source: Source, reader: PageReader, cache: Cache, activity: Activity, stream: Callable[[], shapes.Stream]
+    ) -> None:
+        self._source = source
+        self._reader = reader
+        self._cache = cache
+        self._activity = activity
+        self._stream = stream
+        self._log = RawLog(source.paths)
+
+    @property
+    def content(self) -> bool:
+        """Whether the user's texts may be shown."""
+        return self._source.settings().content.local
+
+    # --- Now
+
+    def live(self) -> shapes.Live:
+        """The numbers that change with every event."""
+        found = self._reader.summary(time.time_ns())
+        return shapes.Live(
+            now=view.now_ms(),
+            metrics=view.metrics(found),
+            states=view.states(found),
+            oldest_wait=view.ms_or_none(found.oldest_wait),
+            hooks=view.hooks(self._source.hooks()),
+            health=self._health_status(),
+        )
+
+    def summary(self, _asked: Asked) -> shapes.Summary:
+        """The top of the first page."""
+        with self._reader.moment() as moment:
+            position, any_event = moment.position(), moment.any_event()
+            rows = [row for row in moment.open_sessions("") if row.phase in view.WAITING]
+            waiting = [self._session(moment, row) for row in view.in_order(rows)]
+        found: Summary = self._reader.summary(time.time_ns())
+        links = self._source.settings().links
+        return shapes.Summary(
+            now=view.now_ms(),
+            position=position,
+            metrics=view.metrics(found),
+            states=view.states(found),
+            oldest_wait=view.ms_or_none(found.oldest_wait),
+            waiting=waiting,
+            hooks=view.hooks(self._source.hooks()),
+            health=self._health_status(),
+            setup=self._setup(any_event=any_event),
+            content=self.content,
+            links=shapes.Links(jaeger=links.jaeger or "", grafana=links.grafana or ""),
+            cache=self._cache.report(),
+            stream=self._stream(),
+        )
+
+    def _setup(self, *, any_event: bool) -> shapes.Setup:
+        if any_event:
+            return shapes.Setup()
+        if not self._source.installed():
+            return shapes.Setup(
+                step="install", detail="Claude Code does not run hookspan's hooks yet.", command="hookspan install"
+            )
+        return shapes.Setup(step="use", detail="No event has come yet: begin a new session.", command="claude")
+
+    def sessions(self, asked: Asked) -> shapes.Sessions:
+        """Who needs you first."""
+        state, project, limit = asked["state"], asked["project"] or "", asked["limit"]
+        before = _before(asked["before"])
+        strips = self._activity.strips(time.time_ns())
+        with self._reader.moment() as moment:
+            position = moment.position()
+            rows: list[SessionRow] = []
+            if state != "ended" and before is None:
+                rows = view.in_order(moment.open_sessions(project))
+            following = None
+            if state != "open":
+                ended = moment.ended_sessions(project, (1 << 63) - 1 if before is None else before, limit + 1)
+                if len(ended) > limit:
+                    ended.pop()
+                    following = str(ended[-1].last)
+                rows += ended
+            sessions = [self._session(moment, row, strips.get(row.id)) for row in rows]
+            projects = moment.projects()
+        return shapes.Sessions(
+            now=view.now_ms(), position=position, sessions=sessions, next=following, projects=projects
+        )
+
+    def _session(self, moment: Moment, row: SessionRow, strip: list[int] | None = None) -> shapes.Session:
+        state = moment.state(row.id) if row.phase in view.WAITING else None
+        return view.session(row, content=self.content, state=state, activity=strip or [0] * 30)
+
+    # --- One session
+
+    def session(self, asked: Asked) -> shapes.SessionPage:
+        """Everything about one."""
+        id_, content, now = asked["id"], self.content, time.time_ns()
+        strips = self._activity.strips(now)
+        with self._reader.moment() as moment:
+            row = self._known(moment, id_)
+            state = moment.state(id_)
+            found = moment.spans(id_, (-1, -1), asked["limit"], hooks=False)
+            events = moment.events(after=None, before=None, limit=EVENTS, session=id_)
+            made = turns.turns(moment.marks(id_), state, now, content=content)
+            return shapes.SessionPage(
+                now=view.ms(now),
+                position=moment.position(),
+                session=view.session(row, content=content, state=state, activity=strips.get(id_) or [0] * 30),
+                turns=made,
+                open=turns.open_spans(state, content=content) if state is not None else [],
+                spans=shapes.SpanPage(
+                    items=[view.span(one, content=content) for one in found.spans],
+                    next=found.next or None,
+                    total=found.total,
+                ),
+                events=[view.event(one, content=content) for one in events],
+                links=shapes.Links(jaeger=self._source.settings().links.jaeger or ""),
+            )
+
+    def session_spans(self, asked: Asked) -> shapes.SessionSpans:
+        """More of its spans."""
+        content, after = self.content, (-1, -1)
+        if asked["after"]:
+            match = _CURSOR.match(asked["after"])
+            numbers = (int(match[1]), int(match[2])) if match else (-1, -1)
+            if match is None or max(numbers) >> 63:
+                raise invalid("`after` is no cursor", "pass on the `next` of the answer before")
+            after = numbers
+        with self._reader.moment() as moment:
+            self._known(moment, asked["id"])
+            found = moment.spans(asked["id"], after, asked["limit"], hooks=asked["hooks"])
+            position = moment.position()
+        return shapes.SessionSpans(
+            now=view.now_ms(),
+            position=position,
+            items=[view.span(one, content=content) for one in found.spans],
+            next=found.next or None,
+            total=found.total,
+        )
+
+    def session_open(self, asked: Asked) -> shapes.OpenSpans:
+        """What goes on in it."""
+        with self._reader.moment() as moment:
+            self._known(moment, asked["id"])
+            state, position = moment.state(asked["id"]), moment.position()
+        spans = turns.open_spans(state, content=self.content) if state is not None else []
+        return shapes.OpenSpans(now=view.now_ms(), position=position, open=spans)
+
+    @staticmethod
+    def _known(moment: Moment, id_: str) -> SessionRow:
+        row = moment.session(id_)
+        if row is None:
+            raise not_found("there is no such session", "it may be past `store.days`; `hookspan sessions` lists them")
+        return row
+
+    def trace(self, asked: Asked) -> shapes.Trace:
+        """All spans of a trace, and what is still open of it."""
+        id_, content = asked["id"], self.content
+        if not _TRACE.match(id_):
+            raise not_found("a trace id has 32 digits of 0-9 and a-f")
+        with self._reader.moment() as moment:
+            position = moment.position()
+            rows = moment.trace(id_, hooks=asked["hooks"])
+            owner = rows[0].session if rows else self._owner(moment, id_)
+            state = moment.state(owner) if owner else None
+        spans = [view.span(one, content=content) for one in rows]
+        written = {span.span_id for span in spans}
+        if state is not None:
+            spans += [
+                span
+                for span in turns.open_spans(state, content=content)
+                if span.trace_id == id_ and span.span_id not in written
+            ]
+        if not spans:
+            raise not_found("there is no such trace", "it may be past `store.days`, or its turn has not begun")
+        spans.sort(key=lambda span: span.start)
+        jaeger = self._source.settings().links.jaeger
+        return shapes.Trace(
+            now=view.now_ms(),
+            position=position,
+            trace_id=id_,
+            session=owner,
+            items=spans,
+            links=shapes.Links(jaeger=f"{jaeger.rstrip('/')}/trace/{id_}" if jaeger else ""),
+        )
+
+    @staticmethod
+    def _owner(moment: Moment, trace_id: str) -> str:
+        """The session whose turn has this trace, of which nothing is written yet."""
+        for row in moment.open_sessions(""):
+            state = moment.state(row.id)
+            if state is not None and any(turn.trace_id == trace_id for turn in state.turns.values()):
+                return row.id
+        return ""
+
+    # --- Events and journal
+
+    def events(self, asked: Asked) -> shapes.Events:
+        """Hook events."""
+        after, before = _one_of(asked)
+        with self._reader.moment() as moment:
+            found = moment.events(after=after, before=before, limit=asked["limit"], session=asked["session"] or "")
+            position = moment.position()
+        content = self.content
+        return shapes.Events(
+            now=view.now_ms(), position=position, items=[view.event(one, content=content) for one in found]
+        )
+
+    def log(self, asked: Asked) -> shapes.Log:
+        """Lines of the journal: as far as they are in the store, since that is how far their number is told."""
+        self._need_content()
+        after, before = _one_of(asked)
+        with self._reader.moment() as moment:
+            end = moment.position()
+        first, limit = self._log.first(), asked["limit"]
+        if after is not None:
+            items = self._log.page(max(after + 1, first), min(limit, max(0, end - after - 1)))
+        else:
+            end_of_page = end if before is None else min(before, end)
+            start = max(first, end_of_page - limit)
+            items = self._log.page(start, max(0, end_of_page - start))[::-1]
+        return shapes.Log(now=view.now_ms(), first=first, last=max(0, end - 1), items=items)
+
+    def log_record(self, asked: Asked) -> shapes.LogRecord:
+        """One line."""
+        self._need_content()
+        number = asked["record"]
+        found = self._log.one(int(number)) if _NUMBER.match(number) and int(number) >> 53 == 0 else None
+        if found is None:
+            raise not_found("there is no such record (any more)", "`journal.days` says how long they are kept")
+        return shapes.LogRecord(now=view.now_ms(), **{name: getattr(found, name) for name in found.__struct_fields__})
+
+    def _need_content(self) -> None:
+        if not self.content:
+            raise ProblemError(
+                403,
+                "content",
+                "raw events are not shown: `content.local` is off",
+                "`hookspan config set content.local true` shows them to you alone",
+            )
+
+    # --- Friction
+
+    def friction(self, asked: Asked) -> shapes.Friction:
+        """What holds you up."""
+        days, project, content = asked["days"], asked["project"] or "", self.content
+        today = dt.datetime.now().astimezone()
+        first = today.date() - dt.timedelta(days=days - 1)
+        since = int(dt.datetime(first.year, first.month, first.day).astimezone().timestamp()) * view.NANO  # noqa: DTZ001
+        with self._reader.moment() as moment:
+            position = moment.position()
+            calls = [span for span in moment.waited(since) if not project or span.attributes.get(sc.PROJECT) == project]
+            projects = moment.projects()
+        totals = friction.of_project(self._reader.totals(*INSTRUMENTS, since=since, slot=60), project)
+        return shapes.Friction(
+            now=view.now_ms(),
+            position=position,
+            days=days,
+            since=view.ms(since),
+            content=content,
+            projects=projects,
+            asked=friction.asked(calls),
+            rules=friction.rules(calls) if content else [],
+            failing=friction.failing(totals),
+            time=friction.time_split(totals),
+            cost=friction.cost(totals, first, today.date()),
+        )
+
+    # --- Health
+
+    def health(self, _asked: Asked) -> shapes.Health:
+        """The newest round of checks."""
+        rounds = self._source.health(1)
+        newest: dict[str, Any] = dict(rounds[-1]) if rounds else {"checks": {}, "at": None, "took": 0.0}
+        status = self._source.status()
+        return shapes.Health(
+            now=view.now_ms(),
+            status=self._health_status(),
+            at=None if newest["at"] is None else newest["at"] * 1e3,
+            took=newest["took"] * 1e3,
+            checks=[view.check(name, report) for name, report in newest["checks"].items()],
+            agent=status["agent"],
+            ingest=status["ingest"],
+            export=status["export"],
+            loops=status["loops"],
+            drops=status["drops"],
+            cache=self._cache.report(),
+            stream=self._stream(),
+        )
+
+    def history(self, asked: Asked) -> shapes.History:
+        """Rounds of checks, newest first."""
+        rounds = [
+            shapes.Round(
+                at=one["at"] * 1e3,
+                took=one["took"] * 1e3,
+                status=one["status"],
+                checks={name: report["status"] for name, report in one["checks"].items()},
+            )
+            for one in reversed(self._source.health(asked["limit"]))
+        ]
+        return shapes.History(now=view.now_ms(), rounds=rounds)
+
+    def _health_status(self) -> shapes.HealthStatus:
+        rounds = self._source.health(1)
+        status: shapes.HealthStatus = rounds[-1]["status"] if rounds else "unknown"
+        return status
+
+    def ready(self) -> bool:
+        """Whether the store can be read."""
+        return self._source.paths.store.exists() and self._reader.counts() is not None
+
+
+def _one_of(asked: Asked) -> tuple[int | None, int | None]:
+    if asked["after"] is not None and asked["before"] is not None:
+        raise invalid("`after` and `before` exclude each other")
+    return asked["after"], asked["before"]
+
+
+def _before(cursor: str | None) -> int | None:
+    if cursor is None:
+        return None
+    if not _NUMBER.match(cursor) or int(cursor) >> 63:
+        raise invalid("`before` is no cursor", "pass on the `next` of the answer before")
+    return int(cursor)

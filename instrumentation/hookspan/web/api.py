@@ -1,0 +1,115 @@
+"""The API's paths: what each takes, gives and may refuse. Routes and the OpenAPI document are both made of this table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from hookspan.web import shapes
+from hookspan.web.answers import Answers
+from hookspan.web.ask import Parameter, flag, number
+
+PREFIX: Final = "/api/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A GET. `cached`: the answer may be used again for a while. `refusals`: statuses beside 400 and those of the guard."""
+
+    path: str
+    text: str
+    answer: Callable[[Answers], Callable[[dict[str, Any]], msgspec.Struct]]
+    shape: type[msgspec.Struct]
+    parameters: tuple[Parameter, ...] = ()
+    refusals: tuple[int, ...] = ()
+    cached: bool = False
+
+
+_SESSION: Final = Parameter("session", "Only of this session.")
+_PROJECT: Final = Parameter("project", "Only of this project.")
+_HOOKS: Final = flag("hooks", "With the spans of our own hooks.")
+
+
+def _page(default: int, maximum: int) -> tuple[Parameter, ...]:
+    return (
+        number("after", "Only records after this one, oldest first.", None, 0),
+        number("before", "Only records before this one, newest first.", None, 0),
+        number("limit", "How many.", default, 1, maximum),
+    )
+
+
+ENDPOINTS: Final = (
+    Endpoint(
+        "/summary", "Metrics, who waits, and what is missing.", lambda all_: all_.summary, shapes.Summary, cached=True
+    ),
+    Endpoint(
+        "/sessions",
+        "Sessions, who needs you first.",
+        lambda all_: all_.sessions,
+        shapes.Sessions,
+        (
+            Parameter("state", "Which ones.", "all", words=("all", "open", "ended")),
+            _PROJECT,
+            number("limit", "How many ended ones.", 50, 1, 200),
+            Parameter("before", "Older ended ones: `next` of the answer before."),
+        ),
+        cached=True,
+    ),
+    Endpoint(
+        "/sessions/{id}",
+        "One session: its turns, what is open, its first spans, its newest events.",
+        lambda all_: all_.session,
+        shapes.SessionPage,
+        (number("limit", "How many spans.", 500, 0, 2000),),
+        (404,),
+        cached=True,
+    ),
+    Endpoint(
+        "/sessions/{id}/spans",
+        "A session's spans by start.",
+        lambda all_: all_.session_spans,
+        shapes.SessionSpans,
+        (Parameter("after", "`next` of the answer before."), number("limit", "How many.", 1000, 1, 2000), _HOOKS),
+        (404,),
+    ),
+    Endpoint(
+        "/sessions/{id}/open",
+        "What goes on in a session now.",
+        lambda all_: all_.session_open,
+        shapes.OpenSpans,
+        (),
+        (404,),
+    ),
+    Endpoint("/traces/{id}", "All spans of a trace.", lambda all_: all_.trace, shapes.Trace, (_HOOKS,), (404,)),
+    Endpoint(
+        "/friction",
+        "Dialogs, rules that would end them, failing tools, cost.",
+        lambda all_: all_.friction,
+        shapes.Friction,
+        (number("days", "How many days, today included.", 7, 1, 90), _PROJECT),
+        cached=True,
+    ),
+    Endpoint("/events", "Hook events.", lambda all_: all_.events, shapes.Events, (*_page(100, 500), _SESSION)),
+    Endpoint("/health", "The newest health checks.", lambda all_: all_.health, shapes.Health),
+    Endpoint(
+        "/health/history",
+        "Earlier health checks, newest first.",
+        lambda all_: all_.history,
+        shapes.History,
+        (number("limit", "How many.", 100, 1, 100),),
+    ),
+    Endpoint(
+        "/log", "The journal's lines. Needs `content.local`.", lambda all_: all_.log, shapes.Log, _page(50, 200), (403,)
+    ),
+    Endpoint(
+        "/log/{record}",
+        "One line of the journal. Needs `content.local`.",
+        lambda all_: all_.log_record,
+        shapes.LogRecord,
+        (),
+        (403, 404),
+    ),
+)

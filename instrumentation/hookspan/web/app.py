@@ -1,0 +1,259 @@
+"""The ASGI application: routes around the answers, the stream, the login and the files."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import html
+import logging
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from hookspan.web import api, ask, openapi, shapes
+from hookspan.web.answers import Answers
+from hookspan.web.auth import LOGIN_SECONDS, Auth
+from hookspan.web.cache import Cache
+from hookspan.web.files import INDEX, File, Files
+from hookspan.web.guard import Guard, policy
+from hookspan.web.problems import ProblemError, invalid, not_found
+from hookspan.web.source import Source
+from hookspan.web.stream import RETRY_AFTER, Hub
+
+THREADS: Final = 4  # for queries; SQLite lets go of the interpreter while it works
+SEND_TIMEOUT: Final = 30.0  # seconds that a page may take for one piece of the stream
+PAGES: Final = ("/", "/sessions/{id}", "/friction", "/health", "/log")
+_AFTER: Final = (ask.number("after", "Where the stream begins.", None, 0),)
+_LAST: Final = re.compile(r"\A[0-9]{1,15}\Z")
+_SIGNED_IN: Final = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="0;url=/"><title>hookspan</title>
+<p>Signed in: <a href="/">go on to the page</a>.</p>
+</html>
+"""
+_REFUSED: Final = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>hookspan</title>
+<h1>hookspan</h1>
+<p>{text}</p>
+<pre>hookspan open</pre>
+</html>
+"""
+
+_encode = msgspec.json.Encoder().encode
+_logger = logging.getLogger(__name__)
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def make(source: Source, answers: Answers, cache: Cache, hub: Hub, auth: Auth, files: Files) -> ASGIApp:
+    """Everything behind its guard."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        threads = ThreadPoolExecutor(THREADS, "page")
+        asyncio.get_running_loop().set_default_executor(threads)
+        async with hub.running():
+            yield
+        threads.shutdown(wait=False, cancel_futures=True)
+
+    document = openapi.document()
+    document["components"]["securitySchemes"]["cookie"]["name"] = auth.cookie
+    app = Starlette(
+        routes=[
+            *(Route(api.PREFIX + one.path, _endpoint(one, answers, cache)) for one in api.ENDPOINTS),
+            Route(f"{api.PREFIX}/openapi.json", _fixed(_encode(document))),
+            Route(f"{api.PREFIX}/stream", _Stream(source, hub), methods=["GET"]),
+            Route(f"{api.PREFIX}/logout", _log_out(auth), methods=["POST"]),
+            Route("/healthz", _fixed(_encode(shapes.Standing(status="ok")))),
+            Route("/readyz", _ready(answers)),
+            Route("/login", _login(auth), methods=["GET"]),
+            *(Route(path, _page(files)) for path in PAGES),
+            Route("/{name:path}", _file(files)),
+        ],
+        exception_handlers={
+            ProblemError: lambda _, problem: problem.response(),
+            HTTPException: _http_problem,
+            Exception: _bug,
+        },
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False
+    return Guard(app, auth, source.settings)
+
+
+# --- API
+
+
+def _json(body: bytes, status: int = 200) -> Response:
+    return Response(body, status, media_type="application/json")
+
+
+def _fixed(body: bytes) -> Handler:
+    async def handler(request: Request) -> Response:
+        ask.read((), request.query_params.multi_items())
+        return _json(body)
+
+    return handler
+
+
+def _endpoint(endpoint: api.Endpoint, answers: Answers, cache: Cache) -> Handler:
+    answer = endpoint.answer(answers)
+
+    async def handler(request: Request) -> Response:
+        asked = ask.read(endpoint.parameters, request.query_params.multi_items()) | request.path_params
+
+        def run() -> bytes:
+            return _encode(answer(asked))
+
+        def run_cached() -> bytes:
+            return cache.get((endpoint.path, *sorted(asked.items(), key=lambda item: item[0]), answers.content), run)
+
+        return _json(await asyncio.to_thread(run_cached if endpoint.cached else run))
+
+    return handler
+
+
+def _ready(answers: Answers) -> Handler:
+    async def handler(request: Request) -> Response:
+        ask.read((), request.query_params.multi_items())
+        ready = await asyncio.to_thread(answers.ready)
+        return _json(_encode(shapes.Standing(status="ok" if ready else "unavailable")), 200 if ready else 503)
+
+    return handler
+
+
+async def _http_problem(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for nothing else
+    kind = {404: "not_found", 405: "method"}.get(error.status_code, "http")
+    return ProblemError(error.status_code, kind, error.detail, headers=error.headers).response()
+
+
+async def _bug(_request: Request, error: Exception) -> Response:
+    _logger.error("an answer failed", exc_info=error)
+    return ProblemError(500, "bug", "hookspan has a bug here", "the agent's log says more: `agent.log`").response()
+
+
+# --- Stream
+
+
+class _Stream:
+    """An ASGI application, since Starlette's streaming notices neither a slow reader nor one that is gone."""
+
+    def __init__(self, source: Source, hub: Hub) -> None:
+        self._source = source
+        self._hub = hub
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope)
+        after = _position(request)
+        if self._hub.connections >= self._source.settings().dashboard.max_connections:
+            self._hub.refused += 1
+            raise ProblemError(
+                503,
+                "connections",
+                "as many pages are open as `dashboard.max_connections` allows",
+                "close one, or raise the setting",
+                headers={"retry-after": str(RETRY_AFTER)},
+            )
+        async with self._hub.connection(after) as messages:
+            headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"x-accel-buffering", b"no")]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            tasks = {asyncio.create_task(_write(messages, send)), asyncio.create_task(_gone(receive))}
+            try:
+                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _position(request: Request) -> int | None:
+    after: int | None = ask.read(_AFTER, request.query_params.multi_items())["after"]
+    last = request.headers.get("last-event-id")
+    if last is None:
+        return after
+    if not _LAST.match(last):
+        raise invalid("`Last-Event-ID` is none of ours")
+    return int(last)
+
+
+async def _write(messages: AsyncIterator[bytes], send: Send) -> None:
+    with contextlib.suppress(TimeoutError):  # it took nothing for so long: the connection is closed
+        async for data in messages:
+            async with asyncio.timeout(SEND_TIMEOUT):
+                await send({"type": "http.response.body", "body": data, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+# --- Login
+
+
+def _login(auth: Auth) -> Handler:
+    async def handler(request: Request) -> Response:
+        value = await asyncio.to_thread(auth.redeem, request.query_params.get("ticket", ""))
+        if value is None:
+            text = "This address was used already, or is too old. A new one:"
+            return HTMLResponse(_REFUSED.format(text=html.escape(text)), 401)
+        # A page and no redirect: what was opened from another program counts as another site's until it is left.
+        response = HTMLResponse(_SIGNED_IN)
+        response.set_cookie(auth.cookie, value, max_age=int(LOGIN_SECONDS), path="/", httponly=True, samesite="strict")
+        return response
+
+    return handler
+
+
+def _log_out(auth: Auth) -> Handler:
+    async def handler(request: Request) -> Response:
+        value = request.scope.get("state", {}).get("login", "")
+        if value:
+            await asyncio.to_thread(auth.log_out, value)
+        response = Response(status_code=204)
+        response.delete_cookie(auth.cookie, path="/", httponly=True, samesite="strict")
+        return response
+
+    return handler
+
+
+# --- Files
+
+
+def _page(files: Files) -> Handler:
+    async def handler(request: Request) -> Response:
+        return await _serve(files, INDEX, request.headers)
+
+    return handler
+
+
+def _file(files: Files) -> Handler:
+    async def handler(request: Request) -> Response:
+        return await _serve(files, request.path_params["name"], request.headers)
+
+    return handler
+
+
+async def _serve(files: Files, name: str, headers: Headers) -> Response:
+    file: File | None = await asyncio.to_thread(files.get, name)
+    if file is None:
+        raise not_found("there is no such page or file")
+    about: dict[str, Any] = {"etag": file.etag, "cache-control": "no-cache"}
+    if file.media_type.startswith("text/html"):
+        about["content-security-policy"] = policy(file.hashes)
+    if file.etag in headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=about)
+    return Response(file.content, 200, about, file.media_type)

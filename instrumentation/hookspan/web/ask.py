@@ -1,0 +1,81 @@
+"""Query parameters: one declaration reads them, refuses what is wrong, and stands in the OpenAPI document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from hookspan.web.problems import invalid
+
+INTEGER_MAX: Final = (1 << 53) - 1  # what JavaScript can count to
+TEXT_MAX: Final = 256
+Answers = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A text unless `maximum` is set (an integer) or `words` (one of them); `words` of true and false are a boolean."""
+
+    name: str
+    text: str
+    default: int | str | bool | None = None
+    minimum: int = 0
+    maximum: int | None = None
+    words: tuple[str, ...] = ()
+
+    def read(self, value: str) -> int | str | bool:
+        """The value of a text. Raises ProblemError."""
+        if self.words:
+            if value in self.words:
+                return value == "true" if isinstance(self.default, bool) else value
+            raise invalid(f"`{self.name}` must be one of {', '.join(self.words)}")
+        if self.maximum is not None:
+            digits = len(str(self.maximum))
+            if value.isascii() and value.isdigit() and len(value) <= digits:
+                number = int(value)
+                if self.minimum <= number <= self.maximum:
+                    return number
+            raise invalid(f"`{self.name}` must be an integer from {self.minimum} to {self.maximum}")
+        if not 0 < len(value) <= TEXT_MAX or not value.isprintable():
+            raise invalid(f"`{self.name}` must be a printable text of at most {TEXT_MAX} characters")
+        return value
+
+    def document(self) -> dict[str, Any]:
+        """As OpenAPI has it."""
+        schema: dict[str, Any]
+        if isinstance(self.default, bool):
+            schema = {"type": "boolean"}
+        elif self.words:
+            schema = {"type": "string", "enum": list(self.words)}
+        elif self.maximum is not None:
+            schema = {"type": "integer", "minimum": self.minimum, "maximum": self.maximum}
+        else:
+            schema = {"type": "string", "minLength": 1, "maxLength": TEXT_MAX, "pattern": r"^[\x20-\x7e]+$"}
+        if self.default is not None:
+            schema["default"] = self.default
+        return {"name": self.name, "in": "query", "description": self.text, "schema": schema}
+
+
+def flag(name: str, text: str, *, default: bool = False) -> Parameter:
+    """A boolean."""
+    return Parameter(name, text, default, words=("true", "false"))
+
+
+def number(name: str, text: str, default: int | None, minimum: int, maximum: int = INTEGER_MAX) -> Parameter:
+    """An integer."""
+    return Parameter(name, text, default, minimum, maximum)
+
+
+def read(parameters: Sequence[Parameter], given: Sequence[tuple[str, str]]) -> Answers:
+    """All parameters' values, defaults included. Raises ProblemError for an unknown, repeated or wrong one."""
+    known = {one.name: one for one in parameters}
+    found: Mapping[str, Any] = {}
+    for name, value in given:
+        if name not in known:
+            hint = f"there are {', '.join(known)}" if known else "there are none"
+            raise invalid(f"there is no parameter `{name[:TEXT_MAX]}`", hint)
+        if name in found:
+            raise invalid(f"`{name}` is there twice")
+        found = {**found, name: known[name].read(value)}
+    return {one.name: one.default for one in parameters} | dict(found)

@@ -1,0 +1,257 @@
+"""What holds people up: dialogs, and the rules that would end them; failing tools; cost."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+from urllib.parse import urlsplit
+
+from hookspan.model import semconv as sc
+from hookspan.model.rows import Span
+from hookspan.model.semconv import Decision, Outcome, TimeKind
+from hookspan.store import Total
+from hookspan.web import shapes
+from hookspan.web.view import ms
+
+RULE_TIMES: Final = 3  # approvals without a refusal that make a habit
+EXAMPLES: Final = 3
+HOUR_MINUTES: Final = 60
+NO_MODEL: Final = "unknown"
+
+# A prefix rule for these would allow anything: they run other programs, or remove, or reach the network.
+NO_RULE: Final = frozenset(
+    "awk bash bun chmod chown curl dd deno doas docker env eval exec find kill kubectl mv node nohup npx perl php podman "
+    "python python3 rm rsync ruby scp sed sh source ssh su sudo tee time uvx watch wget xargs zsh".split()
+)
+# Of these the second word says what they do.
+TWO_WORDS: Final = frozenset(
+    "apt aws az brew bundle cargo composer conda dotnet gcloud gem gh git go gradle helm just make mix mvn npm pip "
+    "pip3 pipenv pnpm poetry pre-commit rails rake ruff rustup systemctl terraform tox uv yarn".split()
+)
+_RUNS: Final = frozenset({"run", "exec", "x", "dlx", "tool"})  # `npm run`: only the third word says what
+_NO_PREFIX: Final = frozenset(  # subcommands that run what they are given, or can't be undone
+    {("git", "push"), ("git", "reset"), ("git", "clean"), ("uv", "run"), ("poetry", "run"), ("pipenv", "run")}
+)
+_WORD: Final = re.compile(r"\A[A-Za-z][\w:.-]*\Z")
+_COMPOUND: Final = re.compile(r"[;&|<>`$(){}\n\\]|…\Z")
+_DIALOGS: Final = frozenset({"AskUserQuestion", "ExitPlanMode"})  # questions, which no rule answers
+
+
+def rule_for(tool: str, label: str) -> str:
+    """The narrowest rule for `permissions.allow` that covers calls like this one; empty if there is no safe one."""
+    if tool.startswith("mcp__"):
+        return tool
+    if tool == "Bash":
+        return _bash_rule(label)
+    if tool == "WebFetch":
+        host = urlsplit(label).hostname if label.startswith(("http://", "https://")) else None
+        return f"WebFetch(domain:{host})" if host else ""
+    return "WebSearch" if tool == "WebSearch" else ""
+
+
+def _bash_rule(command: str) -> str:
+    if _COMPOUND.search(command) or "[redacted]" in command:
+        return ""  # a prefix rule does not cover compound commands
+    words = command.split()
+    if not words or words[0] in NO_RULE or not _WORD.match(words[0]):
+        return ""
+    if words[0] not in TWO_WORDS:
+        return f"Bash({words[0]}:*)"
+    count = 3 if len(words) > 1 and words[1] in _RUNS else 2
+    if len(words) < count or not all(map(_WORD.match, words[:count])) or tuple(words[:2]) in _NO_PREFIX:
+        return ""
+    return f"Bash({' '.join(words[:count])}:*)"
+
+
+# --- Dialogs
+
+
+def _decision(span: Span) -> str:
+    return str(span.attributes.get(sc.DECISION) or Decision.APPROVED.value)
+
+
+def _waited(span: Span) -> float:
+    value = span.attributes.get(sc.WAITED, 0)
+    return float(value) * 1e3 if isinstance(value, int | float) else 0.0
+
+
+def _tool(span: Span) -> str:
+    return str(span.attributes.get(sc.GEN_AI_TOOL_NAME, ""))
+
+
+def _program(span: Span) -> str:
+    return str(span.attributes.get(sc.COMMAND_PROGRAM, ""))
+
+
+def asked(spans: Iterable[Span]) -> list[shapes.Asked]:
+    """Dialogs by tool and program, those that cost most time first."""
+    groups: dict[tuple[str, str], list[Span]] = defaultdict(list)
+    for span in spans:
+        groups[_tool(span), _program(span)].append(span)
+    found = [_asked(tool, program, group) for (tool, program), group in groups.items()]
+    return sorted(found, key=lambda one: -one.waited.total)
+
+
+def _asked(tool: str, program: str, spans: Sequence[Span]) -> shapes.Asked:
+    decisions = [_decision(span) for span in spans]
+    times = [_waited(span) for span in spans]
+    approved = decisions.count(Decision.APPROVED)
+    return shapes.Asked(
+        tool=tool,
+        program=program,
+        count=len(spans),
+        approved=approved,
+        refused=decisions.count(Decision.REFUSED),
+        aborted=decisions.count(Decision.ABORTED),
+        auto_denied=decisions.count(Decision.AUTO_DENIED),
+        approved_share=approved / len(spans),
+        waited=shapes.Waited(
+            total=sum(times), average=sum(times) / len(times), median=statistics.median(times), max=max(times)
+        ),
+    )
+
+
+def rules(spans: Iterable[Span]) -> list[shapes.Rule]:
+    """What was always approved and has a rule, those that save most time first."""
+    groups: dict[tuple[str, str], list[Span]] = defaultdict(list)
+    for span in spans:
+        tool = _tool(span)
+        if tool not in _DIALOGS and (rule := rule_for(tool, span.label)):
+            groups[tool, rule].append(span)
+    found = []
+    for (tool, rule), group in groups.items():
+        if len(group) >= RULE_TIMES and all(_decision(span) == Decision.APPROVED for span in group):
+            found.append(
+                shapes.Rule(
+                    rule=rule,
+                    tool=tool,
+                    program=_program(group[0]),
+                    count=len(group),
+                    waited=sum(map(_waited, group)),
+                    first=ms(min(span.end for span in group)),
+                    last=ms(max(span.end for span in group)),
+                    examples=list(dict.fromkeys(span.label for span in group if span.label))[:EXAMPLES],
+                )
+            )
+    return sorted(found, key=lambda one: -one.waited)
+
+
+# --- Sums
+
+Totals = Mapping[str, Sequence[Total]]
+
+
+def of_project(totals: Totals, project: str) -> Totals:
+    """Only what a project gained, of the instruments that tell."""
+    if not project:
+        return totals
+    return {
+        name: [one for one in found if dict(one.attributes).get(sc.PROJECT, project) == project]
+        for name, found in totals.items()
+    }
+
+
+def failing(totals: Totals) -> list[shapes.Failing]:
+    """How the calls of each tool ended, those that fail most first."""
+    calls: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for one in totals.get("hookspan.tool.calls", ()):
+        labels = dict(one.attributes)
+        calls[labels.get(sc.GEN_AI_TOOL_NAME, "")][labels.get(sc.OUTCOME, "")] += one.count
+    ran: dict[str, list[float]] = defaultdict(lambda: [0, 0.0])
+    for one in totals.get("hookspan.tool.duration", ()):
+        times = ran[dict(one.attributes).get(sc.GEN_AI_TOOL_NAME, "")]
+        times[0] += one.count
+        times[1] += one.value
+    found = []
+    for tool, outcomes in calls.items():
+        count, failed = sum(outcomes.values()), outcomes[Outcome.ERROR]
+        times = ran[tool]
+        found.append(
+            shapes.Failing(
+                tool=tool,
+                calls=count,
+                failed=failed,
+                denied=outcomes[Outcome.DENIED],
+                interrupted=outcomes[Outcome.INTERRUPTED],
+                share=failed / count,
+                average=times[1] / times[0] * 1e3 if times[0] else 0.0,
+            )
+        )
+    return sorted(found, key=lambda one: (-one.failed, -one.calls))
+
+
+def time_split(totals: Totals) -> shapes.Split:
+    """Where the time of all turns went."""
+    kinds: dict[str, float] = dict.fromkeys((kind.value for kind in TimeKind), 0.0)
+    for one in totals.get("hookspan.time", ()):
+        kind = dict(one.attributes).get(sc.TIME_KIND, "")
+        if kind in kinds:
+            kinds[kind] += one.value * 1e3
+    return shapes.Split(
+        user=kinds[TimeKind.USER],
+        model=kinds[TimeKind.MODEL],
+        tool=kinds[TimeKind.TOOL],
+        wait=kinds[TimeKind.WAIT],
+        other=kinds[TimeKind.OTHER],
+    )
+
+
+def cost(totals: Totals, since: dt.date, until: dt.date) -> shapes.Cost:
+    """List prices by project, model and day; `totals` in slots of an hour, days of this machine's time zone."""
+    days = {since + dt.timedelta(days=n): _Day() for n in range((until - since).days + 1)}
+    whole = _Day()
+    for one in totals.get("hookspan.cost", ()):
+        labels = dict(one.attributes)
+        project, model = labels.get(sc.PROJECT, ""), labels.get(sc.GEN_AI_RESPONSE_MODEL, NO_MODEL)
+        day = dt.datetime.fromtimestamp(one.minute * 60, dt.UTC).astimezone().date()
+        for sums in (whole, days.get(day)):
+            if sums is not None:
+                sums.add(project, model, one.value)
+    tokens: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for one in totals.get("hookspan.tokens", ()):
+        labels = dict(one.attributes)
+        tokens[labels.get(sc.GEN_AI_RESPONSE_MODEL, NO_MODEL)][labels.get(sc.TOKEN_TYPE, "")] += int(one.value)
+    models = {name: whole.models.get(name, 0.0) for name in {*whole.models, *tokens}}
+    return shapes.Cost(
+        total=sum(whole.projects.values()),
+        unpriced=sum(one.count for one in totals.get("hookspan.cost.unpriced", ())),
+        projects=[shapes.ProjectCost(name=name, cost=value) for name, value in _falling(whole.projects)],
+        models=[
+            shapes.ModelCost(
+                name=name,
+                cost=value,
+                input=tokens[name]["input"],
+                output=tokens[name]["output"],
+                cache_read=tokens[name]["cache_read"],
+                cache_write=tokens[name]["cache_write"],
+            )
+            for name, value in _falling(models)
+        ],
+        days=[
+            shapes.DayCost(
+                day=day.isoformat(),
+                cost=sum(sums.projects.values()),
+                projects=dict(sums.projects),
+                models=dict(sums.models),
+            )
+            for day, sums in days.items()
+        ],
+    )
+
+
+class _Day:
+    def __init__(self) -> None:
+        self.projects: dict[str, float] = defaultdict(float)
+        self.models: dict[str, float] = defaultdict(float)
+
+    def add(self, project: str, model: str, value: float) -> None:
+        self.projects[project] += value
+        self.models[model] += value
+
+
+def _falling(sums: Mapping[str, float]) -> list[tuple[str, float]]:
+    return sorted(sums.items(), key=lambda item: (-item[1], item[0]))

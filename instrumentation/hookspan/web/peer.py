@@ -1,0 +1,80 @@
+"""Whose process is at the other end of a loopback connection, as Linux tells.
+
+It closes two holes that a secret alone leaves open on a machine with several users: a one-time address stands in the
+browser's command line, which all of them see; and a browser sends its cookie to every port of 127.0.0.1, so to other
+users' servers, too.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+import sys
+import threading
+import time
+from collections import OrderedDict
+from typing import Final
+
+KEPT: Final = 256
+FRESH: Final = 5.0  # seconds that an answer is used again: a page asks many times over one connection
+
+Address = tuple[str, int]
+
+
+class Peers:
+    """Thread-safe. Where the system doesn't tell (not Linux, not loopback, not our network namespace) nobody is strange."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: OrderedDict[tuple[Address, Address], tuple[float, bool]] = OrderedDict()
+
+    def is_stranger(self, client: Address, server: Address) -> bool:
+        """Whether the connection is another user's; root and we ourselves are no strangers."""
+        if not sys.platform.startswith("linux") or not _is_loopback(client[0]):
+            return False
+        key = (client, server)
+        with self._lock:
+            at, strange = self._known.get(key, (0.0, False))
+            if at and time.monotonic() - at < FRESH:
+                return strange
+        uid = owner(client, server)
+        strange = uid is not None and uid not in {0, os.geteuid()}
+        with self._lock:
+            self._known[key] = (time.monotonic(), strange)
+            self._known.move_to_end(key)
+            while len(self._known) > KEPT:
+                self._known.popitem(last=False)
+        return strange
+
+
+def owner(client: Address, server: Address) -> int | None:
+    """The user id of the process that opened the connection from `client` to `server`; None if it can't be found."""
+    table = "/proc/net/tcp6" if ":" in client[0] else "/proc/net/tcp"
+    wanted = [_hexadecimal(client), _hexadecimal(server)]
+    try:
+        with open(table, encoding="ascii") as file:  # noqa: PTH123 - a few thousand short lines
+            for line in file:
+                fields = line.split(maxsplit=8)
+                if fields[1:3] == wanted:
+                    return int(fields[7])
+    except (OSError, ValueError, IndexError):
+        return None
+    return None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        found = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(found, "ipv4_mapped", None)
+    return (mapped or found).is_loopback
+
+
+def _hexadecimal(address: Address) -> str:
+    """As the kernel's table has it: 32-bit words in the machine's byte order, and the port."""
+    host = address[0].partition("%")[0]
+    packed = socket.inet_pton(socket.AF_INET6 if ":" in host else socket.AF_INET, host)
+    words = (packed[at : at + 4] for at in range(0, len(packed), 4))
+    return "".join(f"{int.from_bytes(word, sys.byteorder):08X}" for word in words) + f":{address[1]:04X}"

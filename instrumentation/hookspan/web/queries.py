@@ -1,0 +1,199 @@
+"""What the page asks the store beyond what everybody asks. Where rows and a position go together, they are of one moment."""
+
+# ruff: noqa: S608 - statements are put together from names of our own; values are always bound
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from hookspan.journal.position import Position
+from hookspan.model.rows import EventRow, SessionRow, Span
+from hookspan.model.state import Session, load_session
+from hookspan.store import Reader, schema
+
+OPEN_MAX: Final = 500  # open sessions in a list; more of them nobody reads
+_OF_SESSION: Final = "session = (SELECT session FROM state WHERE id = ?)"
+_WAITED: Final = "instr(attributes, '\"hookspan.waited\":') > 0"  # as the index `span_waited` has it
+_TURN_MARK: Final = "instr(attributes, '\"hookspan.prompt.kind\":') > 0"
+_BACKGROUND: Final = "instr(attributes, '\"hookspan.background\":true') > 0"
+_NEVER_RAN: Final = "instr(attributes, '\"hookspan.tool.never_ran\":true') > 0"
+
+
+class Mark(NamedTuple):
+    """As much of a span as it takes to say where a turn's time went. `turn`: the whole span, if it is a turn's."""
+
+    trace_id: str
+    span_id: str
+    parent_id: str
+    name: str
+    start: int
+    end: int
+    background: bool
+    never_ran: bool
+    turn: Span | None
+
+
+class SpanRows(NamedTuple):
+    """Some spans by start, the cursor of the next ones (empty at the end), and how many there are in all."""
+
+    spans: list[Span]
+    next: str
+    total: int
+
+
+class News(NamedTuple):
+    """What was committed between two positions."""
+
+    events: list[EventRow]
+    spans: list[Span]
+    sessions: list[SessionRow]
+
+
+class Moment:
+    """The store at one moment; only within `PageReader.moment()`."""
+
+    def __init__(self, db: sqlite3.Connection | None) -> None:
+        self._db = db
+
+    def _rows(self, sql: str, *values: Any) -> list[Any]:
+        return [] if self._db is None else self._db.execute(sql, values).fetchall()
+
+    def position(self) -> int:
+        """The number of the first record that is not in the store; 0 while there is no store."""
+        rows = self._rows("SELECT value FROM meta WHERE name = 'position'")
+        return msgspec.json.decode(rows[0][0], type=Position).record if rows else 0
+
+    # --- Sessions
+
+    def session(self, session: str) -> SessionRow | None:
+        """One session's row."""
+        rows = self._rows(f"{schema.SELECT_SESSION} WHERE {_OF_SESSION}", session)
+        return schema.read_session(rows[0]) if rows else None
+
+    def open_sessions(self, project: str) -> list[SessionRow]:
+        """Sessions that have not ended; of one project unless that is empty."""
+        where, values = ("AND project = ?", [project]) if project else ("", [])
+        sql = f"{schema.SELECT_SESSION} WHERE ended = 0 {where} ORDER BY last DESC LIMIT {OPEN_MAX}"
+        return [schema.read_session(row) for row in self._rows(sql, *values)]
+
+    def ended_sessions(self, project: str, before: int, limit: int) -> list[SessionRow]:
+        """Ended sessions, the newest first. `before`: only those whose last event was earlier (Unix nanoseconds)."""
+        where, values = ("AND project = ?", [project]) if project else ("", [])
+        sql = f"{schema.SELECT_SESSION} WHERE last < ? AND ended > 0 {where} ORDER BY last DESC LIMIT ?"
+        return [schema.read_session(row) for row in self._rows(sql, before, *values, limit)]
+
+    def projects(self) -> list[str]:
+        """Names of all projects."""
+        return [row[0] for row in self._rows("SELECT DISTINCT project FROM session WHERE project <> '' ORDER BY 1")]
+
+    def state(self, session: str) -> Session | None:
+        """What the fold knows of a session, as of the last commit."""
+        rows = self._rows("SELECT state FROM state WHERE id = ? AND state IS NOT NULL", session)
+        return load_session(rows[0][0]) if rows else None
+
+    # --- Spans
+
+    def marks(self, session: str) -> Iterator[Mark]:
+        """All spans of a session but hook spans, by start."""
+        columns = schema.SPAN_COLUMNS.replace(" session,", " '' AS session,")
+        sql = (
+            f"SELECT {columns}, {_BACKGROUND}, {_NEVER_RAN}, name = 'invoke_agent claude-code' AND {_TURN_MARK} "
+            f"FROM span WHERE {_OF_SESSION} AND NOT hook ORDER BY start, key"
+        )
+        for row in self._rows(sql, session):
+            _, trace_id, span_id, parent_id, name, start, end = row[:7]
+            background, never_ran, turn = row[-3:]
+            yield Mark(
+                trace_id.hex(),
+                span_id.hex(),
+                parent_id.hex() if parent_id else "",
+                name,
+                start,
+                end,
+                bool(background),
+                bool(never_ran),
+                schema.read_span(row[:-3]) if turn else None,
+            )
+
+    def spans(self, session: str, after: tuple[int, int], limit: int, *, hooks: bool) -> SpanRows:
+        """Spans of a session from a place (start and key of the last one) on."""
+        where = f"WHERE {_OF_SESSION} {'' if hooks else 'AND NOT hook'}"
+        total = self._rows(f"SELECT count(*) FROM span {where}", session)
+        sql = f"{schema.SELECT_SPAN} {where} AND (start, key) > (?, ?) ORDER BY start, key LIMIT ?"
+        found = [schema.read_span(row) for row in self._rows(sql, session, *after, limit + 1)] if limit else []
+        cursor = ""
+        if len(found) > limit:
+            found.pop()
+            cursor = f"{found[-1].start}.{schema.SpanKey(found[-1].record, found[-1].ordinal).pack()}"
+        return SpanRows(found, cursor, total[0][0] if total else 0)
+
+    def trace(self, trace_id: str, *, hooks: bool) -> list[Span]:
+        """Spans of a trace by start."""
+        where = f"WHERE trace_id = ? {'' if hooks else 'AND NOT hook'} ORDER BY start, key"
+        return [schema.read_span(row) for row in self._rows(f"{schema.SELECT_SPAN} {where}", bytes.fromhex(trace_id))]
+
+    def waited(self, since: int) -> list[Span]:
+        """Tool calls that somebody was asked about and that ended since then, in the order of their ends."""
+        sql = f'{schema.SELECT_SPAN} WHERE {_WAITED} AND "end" >= ? ORDER BY key'
+        return [schema.read_span(row) for row in self._rows(sql, since)]
+
+    # --- Events
+
+    def events(self, *, after: int | None, before: int | None, limit: int, session: str) -> list[EventRow]:
+        """Events next to `after` rising, else the newest (or those before `before`) falling."""
+        where = ["record > ?" if after is not None else "record < ?"]
+        values: list[Any] = [after if after is not None else before if before is not None else schema.INTEGER_MAX]
+        if session:
+            where.append(_OF_SESSION)
+            values.append(session)
+        order = "ASC" if after is not None else "DESC"
+        sql = f"{schema.SELECT_EVENT} WHERE {' AND '.join(where)} ORDER BY record {order} LIMIT ?"
+        return [schema.read_event(row) for row in self._rows(sql, *values, limit)]
+
+    def any_event(self) -> bool:
+        """Whether there ever was one."""
+        return bool(self._rows("SELECT 1 FROM event LIMIT 1"))
+
+    def activity(self, since: int) -> list[tuple[str, int, int]]:
+        """Session, Unix minute and number of events, from `since` (Unix nanoseconds) on.
+
+        Events lie in the order of their records, which is nearly that of time: the first of them is found by halving.
+        """
+        low, high = 0, self._rows("SELECT max(record) FROM event")[0][0] or 0 if self._db else 0
+        while low < high:
+            middle = (low + high) // 2
+            row = self._rows("SELECT at FROM event WHERE record >= ? ORDER BY record LIMIT 1", middle)
+            low, high = (low, middle) if row[0][0] >= since else (middle + 1, high)
+        sql = (
+            f"SELECT state.id, minute, n FROM (SELECT session, at / {schema.MINUTE} AS minute, count(*) AS n FROM event "
+            "WHERE record >= ? AND at >= ? GROUP BY 1, 2) JOIN state USING (session)"
+        )
+        return self._rows(sql, low, since)
+
+    # --- News
+
+    def news(self, since: int, until: int, touched: Iterable[str]) -> News:
+        """What records from `since` up to `until` gave, and the rows of `touched` sessions and of those in it."""
+        events = self._rows(f"{schema.SELECT_EVENT} WHERE record >= ? AND record < ? ORDER BY record", since, until)
+        spans = self._rows(
+            f"{schema.SELECT_SPAN} WHERE key >= ? AND key < ? AND NOT hook ORDER BY key", since << 16, until << 16
+        )
+        news = News([schema.read_event(row) for row in events], [schema.read_span(row) for row in spans], [])
+        ids = {event.session for event in news.events} | {span.session for span in news.spans} | set(touched)
+        news.sessions.extend(row for id_ in sorted(ids) if (row := self.session(id_)) is not None)
+        return news
+
+
+class PageReader(Reader):
+    """The store's reader with the page's questions."""
+
+    @contextmanager
+    def moment(self) -> Iterator[Moment]:
+        """Questions that are answered from one state of the store; not across an await."""
+        with self._snapshot() as db:
+            yield Moment(db)

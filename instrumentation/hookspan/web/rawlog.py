@@ -1,0 +1,116 @@
+"""The journal's lines by number, for the raw log page. A packed segment is unpacked once a page, not once a line."""
+
+from __future__ import annotations
+
+import bisect
+import operator
+from typing import Any, Final, Literal
+
+import msgspec
+
+from hookspan.journal import segments
+from hookspan.journal.records import Records
+from hookspan.journal.tail import LINE_MAX
+from hookspan.paths import Paths
+from hookspan.web import shapes
+from hookspan.web.view import ms
+
+SHOWN: Final = 32 << 10  # bytes of a line in a list
+WHOLE: Final = 4 << 20  # bytes of a line that is asked for by its number
+
+Kind = Literal["event", "reduced", "fact", "other"]
+_decode = msgspec.json.Decoder().decode
+
+
+class RawLog:
+    """Thread-safe."""
+
+    def __init__(self, paths: Paths) -> None:
+        self._folder = paths.journal
+        self._records = Records(paths)
+
+    def first(self) -> int:
+        """The number of the oldest record that is still there; 1 before there is any."""
+        return next((segment.first for segment in segments.finished(self._folder) if segment.size), None) or (
+            segments.next_number(self._folder)
+        )
+
+    def one(self, number: int) -> shapes.LogItem | None:
+        """A line by its number."""
+        line = self._records.read(number)
+        return None if line is None else item(number, line, WHOLE)
+
+    def page(self, first: int, limit: int) -> list[shapes.LogItem]:
+        """Lines from `first` on, rising. Numbers whose segment is gone are left out."""
+        found: list[shapes.LogItem] = []
+        number = first
+        while number < first + limit:
+            lines = self._unpack(number, first + limit)
+            if lines:
+                found += [item(at, line, SHOWN) for at, line in lines]
+                number = lines[-1][0] + 1
+                continue
+            line = self._records.read(number)
+            if line is not None:
+                found.append(item(number, line, SHOWN))
+            number += 1
+        return found
+
+    def _unpack(self, number: int, until: int) -> list[tuple[int, bytes]]:
+        """Lines from `number` on of the packed segment that it is in; none if that is no packed one."""
+        known = segments.names(self._folder)
+        index = bisect.bisect_right(known, number, key=operator.itemgetter(0)) - 1
+        if index < 0 or not known[index][1].endswith(".gz"):
+            return []
+        if index + 1 < len(known):
+            until = min(until, known[index + 1][0])
+        found = []
+        try:
+            with segments.open_segment(self._folder / known[index][1]) as file:
+                for at in range(known[index][0], until):
+                    line = file.readline(LINE_MAX)
+                    if not line:
+                        break
+                    if at >= number:
+                        found.append((at, line.rstrip(b"\n")))
+        except (*segments.DAMAGED, FileNotFoundError):
+            pass  # cut off, or deleted meanwhile: what could be read is shown
+        return found
+
+
+def item(number: int, line: bytes, shown: int) -> shapes.LogItem:
+    """A line as the page gets it."""
+    try:
+        fields = _decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        fields = None
+    about: dict[str, Any] = fields if isinstance(fields, dict) else {}
+    event = about.get("event")
+    raw: dict[str, Any] = event if isinstance(event, dict) else {}
+    kind = _kind(about)
+    at = about.get("at")
+    whole = len(line) <= shown
+    return shapes.LogItem(
+        record=number,
+        at=ms(at) if isinstance(at, int) and 0 <= at < 1 << 63 else None,
+        kind=kind,
+        event=_text(raw.get("hook_event_name") or (event if kind == "reduced" else None) or about.get("type")),
+        session=_text(raw.get("session_id") or about.get("session")),
+        size=len(line),
+        json=fields if whole else None,
+        text="" if whole and fields is not None else line[:shown].decode("utf-8", "replace"),
+        cut=not whole,
+    )
+
+
+def _kind(about: dict[str, Any]) -> Kind:
+    kind = about.get("kind")
+    if kind == "reduced":
+        return "reduced"
+    if kind == "fact":
+        return "fact"
+    return "event" if "event" in about else "other"
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,507 @@
+"""What the API answers, as types: the answers are encoded from them and the OpenAPI document is made of them.
+
+Times are Unix milliseconds and durations milliseconds, both with a fraction: what JavaScript's Date takes. Nanoseconds
+don't fit its numbers.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from hookspan.model.rows import AttributeValue
+
+SpanType = Literal["turn", "tool", "wait", "subagent", "model", "compact", "session", "hook"]
+State = Literal["working", "waiting", "waiting_or_running", "idle", "ended"]
+HealthStatus = Literal["healthy", "warning", "critical", "unknown"]
+
+
+class Problem(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """An error (RFC 9457): what is wrong, and in `hint` what to do."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    hint: str = ""
+
+
+class Tokens(msgspec.Struct, kw_only=True):
+    """Tokens as Anthropic counts them: `input` without cached ones."""
+
+    input: int = 0
+    output: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+
+
+class Context(msgspec.Struct, kw_only=True):
+    """How full the context window of the main agent is; 0 tokens when no call was seen."""
+
+    tokens: int
+    window: int
+    share: float
+
+
+class Session(msgspec.Struct, kw_only=True):
+    """A session as lists show it. `activity`: events in each of the last 30 minutes, null in the stream."""
+
+    id: str
+    project: str
+    repository: str
+    branch: str
+    title: str
+    state: State
+    since: float
+    tool: str
+    asks: str
+    waiting_since: float | None
+    started: float
+    last: float
+    ended: float | None
+    end_reason: str
+    source: str
+    entrypoint: str
+    client_version: str
+    host: str
+    pid: int
+    model: str
+    permission_mode: str
+    turns: int
+    prompts: int
+    messages: int
+    tools: int
+    tools_failed: int
+    subagents: int
+    tokens: Tokens
+    cost: float
+    unpriced: int
+    context: Context
+    activity: list[int] | None
+    local: bool
+
+
+class SpanLink(msgspec.Struct, kw_only=True):
+    """A link to another span."""
+
+    trace_id: str
+    span_id: str
+    type: str
+
+
+class Span(msgspec.Struct, kw_only=True):
+    """A span; while it is open its key is empty and its end null."""
+
+    key: str
+    trace_id: str
+    span_id: str
+    parent_id: str
+    name: str
+    type: SpanType
+    start: float
+    end: float | None
+    status: Literal["unset", "error"]
+    session: str
+    label: str
+    attributes: dict[str, AttributeValue]
+    links: list[SpanLink]
+
+
+class Event(msgspec.Struct, kw_only=True):
+    """A hook event. `took` is what our hook needed, `size` the payload's bytes."""
+
+    record: int
+    at: float
+    session: str
+    event: str
+    tool: str
+    took: float
+    size: int
+    project: str
+    prompt: str
+    trace_id: str
+    agent_id: str
+    tool_use_id: str
+    label: str
+
+
+class ToolCount(msgspec.Struct, kw_only=True):
+    """Calls of one tool."""
+
+    tool: str
+    calls: int
+
+
+class Metrics(msgspec.Struct, kw_only=True):
+    """The metrics panel. `average_session` in milliseconds."""
+
+    active_sessions: int
+    total_sessions: int
+    events_last_hour: int
+    messages_last_hour: int
+    top_tools: list[ToolCount]
+    average_session: float
+
+
+class Hooks(msgspec.Struct, kw_only=True):
+    """What our hook took for the newest events, milliseconds; above `threshold` it warns."""
+
+    average: float
+    p99: float
+    max: float
+    min: float
+    samples: int
+    threshold: float
+
+
+class Links(msgspec.Struct, kw_only=True):
+    """Where else to look; empty where no address is set."""
+
+    jaeger: str = ""
+    grafana: str = ""
+
+
+class Cache(msgspec.Struct, kw_only=True):
+    """The query cache: real hits and misses since the start. `oldest` and `ttl` in milliseconds."""
+
+    hits: int
+    misses: int
+    hit_rate: float
+    entries: int
+    oldest: float
+    ttl: float
+
+
+class Stream(msgspec.Struct, kw_only=True):
+    """Live connections, and how many are served at most; what was refused and what was closed for being slow."""
+
+    connections: int
+    maximum: int
+    refused: int
+    slow: int
+
+
+class Setup(msgspec.Struct, kw_only=True):
+    """The step that is missing before there is anything to see; null when none is."""
+
+    step: Literal["install", "use"] | None = None
+    detail: str = ""
+    command: str = ""
+
+
+class Live(msgspec.Struct, kw_only=True):
+    """Numbers that change with every event; the stream's `summary` message."""
+
+    now: float
+    metrics: Metrics
+    states: dict[str, int]
+    oldest_wait: float | None
+    hooks: Hooks | None
+    health: HealthStatus
+
+
+class Summary(msgspec.Struct, kw_only=True):
+    """The top of the first page."""
+
+    now: float
+    position: int
+    metrics: Metrics
+    states: dict[str, int]
+    oldest_wait: float | None
+    waiting: list[Session]
+    hooks: Hooks | None
+    health: HealthStatus
+    setup: Setup
+    content: bool
+    links: Links
+    cache: Cache
+    stream: Stream
+
+
+class Sessions(msgspec.Struct, kw_only=True):
+    """A page of sessions, who needs you first. `next` is the cursor of older ended ones."""
+
+    now: float
+    position: int
+    sessions: list[Session]
+    next: str | None
+    projects: list[str]
+
+
+class Split(msgspec.Struct, kw_only=True):
+    """Where a turn's time went, milliseconds; `user` is the time before it."""
+
+    user: float
+    model: float
+    tool: float
+    wait: float
+    other: float
+
+
+class Turn(msgspec.Struct, kw_only=True):
+    """A turn, one bar of the session page."""
+
+    number: int
+    prompt: str
+    trace_id: str
+    span_id: str
+    start: float
+    end: float | None
+    open: bool
+    label: str
+    prompt_kind: str
+    outcome: str
+    end_reason: str
+    error_type: str
+    permission_mode: str
+    split: Split
+    tools: int
+    tools_failed: int
+    model_calls: int
+    subagents: int
+    input_tokens: int
+    output_tokens: int
+    cost: float
+    spans: int
+
+
+class SpanPage(msgspec.Struct, kw_only=True):
+    """Some of a session's spans by start; `next` is the cursor of the following ones."""
+
+    items: list[Span]
+    next: str | None
+    total: int
+
+
+class SessionPage(msgspec.Struct, kw_only=True):
+    """Everything about one session."""
+
+    now: float
+    position: int
+    session: Session
+    turns: list[Turn]
+    open: list[Span]
+    spans: SpanPage
+    events: list[Event]
+    links: Links
+
+
+class SessionSpans(msgspec.Struct, kw_only=True):
+    """More of a session's spans."""
+
+    now: float
+    position: int
+    items: list[Span]
+    next: str | None
+    total: int
+
+
+class OpenSpans(msgspec.Struct, kw_only=True):
+    """What goes on in a session at this moment."""
+
+    now: float
+    position: int
+    open: list[Span]
+
+
+class Trace(msgspec.Struct, kw_only=True):
+    """All spans of one trace by start, open ones included."""
+
+    now: float
+    position: int
+    trace_id: str
+    session: str
+    items: list[Span]
+    links: Links
+
+
+class Events(msgspec.Struct, kw_only=True):
+    """Hook events by record number."""
+
+    now: float
+    position: int
+    items: list[Event]
+
+
+class Waited(msgspec.Struct, kw_only=True):
+    """How long answers took, milliseconds."""
+
+    total: float
+    average: float
+    median: float
+    max: float
+
+
+class Asked(msgspec.Struct, kw_only=True):
+    """Permission dialogs about one tool and program."""
+
+    tool: str
+    program: str
+    count: int
+    approved: int
+    refused: int
+    aborted: int
+    auto_denied: int
+    approved_share: float
+    waited: Waited
+
+
+class Rule(msgspec.Struct, kw_only=True):
+    """What was always approved, with the rule for `permissions.allow` that ends the asking. `waited` in total, ms."""
+
+    rule: str
+    tool: str
+    program: str
+    count: int
+    waited: float
+    first: float
+    last: float
+    examples: list[str]
+
+
+class Failing(msgspec.Struct, kw_only=True):
+    """How a tool's calls ended; `average` run time in milliseconds."""
+
+    tool: str
+    calls: int
+    failed: int
+    denied: int
+    interrupted: int
+    share: float
+    average: float
+
+
+class ProjectCost(msgspec.Struct, kw_only=True):
+    """List price of a project's model calls."""
+
+    name: str
+    cost: float
+
+
+class ModelCost(msgspec.Struct, kw_only=True):
+    """List price and tokens of a model."""
+
+    name: str
+    cost: float
+    input: int = 0
+    output: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+
+
+class DayCost(msgspec.Struct, kw_only=True):
+    """One day of the agent's time zone."""
+
+    day: str
+    cost: float
+    projects: dict[str, float]
+    models: dict[str, float]
+
+
+class Cost(msgspec.Struct, kw_only=True):
+    """List price, no bill; `unpriced` calls have no known price."""
+
+    total: float
+    unpriced: int
+    projects: list[ProjectCost]
+    models: list[ModelCost]
+    days: list[DayCost]
+
+
+class Friction(msgspec.Struct, kw_only=True):
+    """What holds you up, and what it costs."""
+
+    now: float
+    position: int
+    days: int
+    since: float
+    content: bool
+    projects: list[str]
+    asked: list[Asked]
+    rules: list[Rule]
+    failing: list[Failing]
+    time: Split
+    cost: Cost
+
+
+class Check(msgspec.Struct, kw_only=True):
+    """One health check; `value` and `threshold` are in `unit`."""
+
+    name: str
+    status: HealthStatus
+    message: str
+    value: float | None
+    threshold: float | None
+    unit: str
+    todo: str
+    since: float
+    took: float
+
+
+class Health(msgspec.Struct, kw_only=True):
+    """The newest round of checks, and what the agent says of itself."""
+
+    now: float
+    status: HealthStatus
+    at: float | None
+    took: float
+    checks: list[Check]
+    agent: dict[str, Any]
+    ingest: dict[str, Any]
+    export: dict[str, Any] | None
+    loops: dict[str, Any]
+    drops: dict[str, Any]
+    cache: Cache
+    stream: Stream
+
+
+class Round(msgspec.Struct, kw_only=True):
+    """One round of checks, kept."""
+
+    at: float
+    took: float
+    status: HealthStatus
+    checks: dict[str, HealthStatus]
+
+
+class History(msgspec.Struct, kw_only=True):
+    """Rounds of checks, newest first."""
+
+    now: float
+    rounds: list[Round]
+
+
+class LogItem(msgspec.Struct, kw_only=True):
+    """One line of the journal: `json` if it could be read and is not too long, else the beginning of its `text`."""
+
+    record: int
+    at: float | None
+    kind: Literal["event", "reduced", "fact", "other"]
+    event: str
+    session: str
+    size: int
+    json: Any
+    text: str
+    cut: bool
+
+
+class LogRecord(LogItem, kw_only=True):
+    """One line of the journal, whole up to 4 MiB."""
+
+    now: float
+
+
+class Log(msgspec.Struct, kw_only=True):
+    """Lines of the journal by record number; `first` and `last` say which there are."""
+
+    now: float
+    first: int
+    last: int
+    items: list[LogItem]
+
+
+class Standing(msgspec.Struct, kw_only=True):
+    """Whether the page can be served."""
+
+    status: Literal["ok", "unavailable"]

@@ -1,0 +1,30 @@
+"""What the server has from the agent. The agent hands it over, since nothing here may import the agent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hookspan.config import Settings
+from hookspan.paths import Paths
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """All of it may be called from any thread.
+
+    Attributes:
+        settings: Those in force now.
+        hooks: The newest relay times, nanoseconds.
+        status: What `hookspan status --json` shows of the agent: `agent`, `ingest`, `export`, `loops`, `drops`.
+        health: So many of the newest rounds of checks, oldest first, as reports (seconds).
+        installed: Whether something was installed that gives us events.
+    """
+
+    paths: Paths
+    settings: Callable[[], Settings]
+    hooks: Callable[[], Sequence[int]]
+    status: Callable[[], Mapping[str, Any]]
+    health: Callable[[int], Sequence[Mapping[str, Any]]]
+    installed: Callable[[], bool]

@@ -1,0 +1,278 @@
+"""The session page: where each turn's time went, and what is going on now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from hookspan.model import semconv as sc
+from hookspan.model import times
+from hookspan.model.agents import AGENT_TOOLS
+from hookspan.model.ids import span_id, trace_id
+from hookspan.model.rows import Attributes
+from hookspan.model.rows import Span as SpanRow
+from hookspan.model.semconv import TimeKind
+from hookspan.model.state import Agent, Interval, Place, Session, ToolCall, Wait
+from hookspan.model.state import Turn as OpenTurn
+from hookspan.web import shapes
+from hookspan.web.queries import Mark
+from hookspan.web.view import NANO, ms, span_type
+
+_RANKS: Final = {"permission": times.WAIT, "chat": times.MODEL, "execute_tool": times.TOOL}
+
+
+def turns(marks: Iterable[Mark], state: Session | None, now: int, *, content: bool) -> list[shapes.Turn]:
+    """All turns of a session by start, those that are still open last. `now` in Unix nanoseconds."""
+    by_trace: dict[str, list[Mark]] = {}
+    finished: list[SpanRow] = []
+    for mark in marks:
+        by_trace.setdefault(mark.trace_id, []).append(mark)
+        if mark.turn is not None:
+            finished.append(mark.turn)
+    made = [_finished(row, by_trace[row.trace_id], content=content) for row in finished]
+    known = {row.span_id for row in finished}
+    if state is not None:
+        made += [
+            _open(turn, state, by_trace.get(turn.trace_id, []), now, content=content)
+            for turn in state.turns.values()
+            if turn.span_id not in known
+        ]
+    made.sort(key=lambda turn: turn.start)
+    for number, turn in enumerate(made, 1):
+        turn.number = number
+    return made
+
+
+def _finished(row: SpanRow, marks: list[Mark], *, content: bool) -> shapes.Turn:
+    found = row.attributes
+
+    def text(key: str) -> str:
+        return str(found.get(key, ""))
+
+    def number(key: str) -> float:
+        value = found.get(key, 0)
+        return value if isinstance(value, int | float) else 0
+
+    return shapes.Turn(
+        number=0,
+        prompt=text(sc.PROMPT_ID),
+        trace_id=row.trace_id,
+        span_id=row.span_id,
+        start=ms(row.start),
+        end=ms(row.end),
+        open=False,
+        label=row.label if content else "",
+        prompt_kind=text(sc.PROMPT_KIND),
+        outcome=text(sc.OUTCOME),
+        end_reason=text(sc.END_REASON),
+        error_type=text(sc.ERROR_TYPE),
+        permission_mode=text(sc.PERMISSION_MODE),
+        split=_split(_intervals(marks), row.start, row.end, number(sc.IDLE_BEFORE) * 1e3),
+        tools=int(number(sc.TOOLS)),
+        tools_failed=int(number(sc.TOOLS_FAILED)),
+        model_calls=int(number(sc.MODEL_CALLS)),
+        subagents=int(number(sc.SUBAGENTS)),
+        input_tokens=int(number(sc.GEN_AI_USAGE_INPUT_TOKENS)),
+        output_tokens=int(number(sc.GEN_AI_USAGE_OUTPUT_TOKENS)),
+        cost=number(sc.COST_USD),
+        spans=len(marks),
+    )
+
+
+def _open(turn: OpenTurn, state: Session, marks: list[Mark], now: int, *, content: bool) -> shapes.Turn:
+    """A turn whose span is not written; one that stopped is shown as it will be unless something else comes."""
+    end = turn.stop if turn.stop and (turn.fixed or turn.last <= turn.stop) else 0
+    until = max(end or now, turn.start)
+    intervals = _intervals(marks)
+    intervals += [Interval(times.WAIT, wait.at, until) for wait in state.waits if wait.prompt == turn.prompt]
+    waiting = {wait.tool_use_id for wait in state.waits}
+    intervals += [
+        Interval(times.FRAME if call.tool in AGENT_TOOLS else times.TOOL, call.at, until)
+        for call in state.calls.values()
+        if call.prompt == turn.prompt and not call.agent_id and call.at and call.id not in waiting
+    ]
+    tally = turn.tally
+    return shapes.Turn(
+        number=0,
+        prompt=turn.prompt,
+        trace_id=turn.trace_id,
+        span_id=turn.span_id,
+        start=ms(turn.start),
+        end=ms(end) if end else None,
+        open=not end,
+        label=turn.label if content else "",
+        prompt_kind=turn.kind.value,
+        outcome="",
+        end_reason="",
+        error_type=turn.error,
+        permission_mode=turn.permission_mode,
+        split=_split(intervals, turn.start, until, turn.idle_before / 1e6),
+        tools=tally.tools,
+        tools_failed=tally.failed,
+        model_calls=tally.model_calls,
+        subagents=tally.subagents,
+        input_tokens=tally.input_tokens + tally.cache_read_tokens + tally.cache_write_tokens,
+        output_tokens=tally.output_tokens,
+        cost=tally.cost_nano / NANO,
+        spans=len(marks),
+    )
+
+
+def _split(intervals: list[Interval], start: int, end: int, user: float) -> shapes.Split:
+    spent = times.spent(intervals, start, end)
+    return shapes.Split(
+        user=user,
+        model=ms(spent[TimeKind.MODEL]),
+        tool=ms(spent[TimeKind.TOOL]),
+        wait=ms(spent[TimeKind.WAIT]),
+        other=ms(spent[TimeKind.OTHER]),
+    )
+
+
+def _intervals(marks: list[Mark]) -> list[Interval]:
+    """What kept a turn busy. What runs below a background call doesn't: the turn goes on beside it."""
+    beside = _below_background(marks)
+    made = []
+    for mark in marks:
+        kind, _, name = mark.name.partition(" ")
+        if kind in _RANKS and not mark.never_ran and mark.span_id not in beside:
+            rank = times.FRAME if kind == "execute_tool" and name in AGENT_TOOLS else _RANKS[kind]
+            made.append(Interval(rank, mark.start, mark.end))
+    return made
+
+
+def _below_background(marks: list[Mark]) -> set[str]:
+    """Ids of the spans that a background call started, directly or not."""
+    children: dict[str, list[str]] = {}
+    for mark in marks:
+        children.setdefault(mark.parent_id, []).append(mark.span_id)
+    found: set[str] = set()
+    todo = [mark.span_id for mark in marks if mark.background]
+    while todo:
+        fresh = [child for child in children.get(todo.pop(), ()) if child not in found]
+        found.update(fresh)
+        todo += fresh
+    return found
+
+
+# --- What is going on
+
+
+def open_spans(state: Session, *, content: bool) -> list[shapes.Span]:
+    """Spans that are not written yet, under the ids that they will have. What has stopped has an end already."""
+    made = [_open_turn(turn, content=content, state=state) for turn in state.turns.values()]
+    made += [_open_agent(agent, state) for agent in state.agents.values()]
+    waiting = {wait.tool_use_id for wait in state.waits if not wait.running_at}
+    made += [
+        _open_call(call, state, content=content)
+        for call in state.calls.values()
+        if call.at and not call.post and not call.resolved and call.id not in waiting
+    ]
+    made += [_open_wait(wait, state, content=content) for wait in state.waits if not wait.running_at]
+    made += [
+        _made(state, compaction.place, span_id("compact", state.id, compaction.start), "compact", compaction.start)
+        for compaction in state.compactions
+        if not compaction.end
+    ]
+    made.sort(key=lambda span: span.start)
+    return made
+
+
+def _made(
+    state: Session,
+    place: Place,
+    own: str,
+    name: str,
+    start: int,
+    *,
+    end: int = 0,
+    label: str = "",
+    attributes: Mapping[str, str] | None = None,
+) -> shapes.Span:
+    given: Attributes = {sc.SESSION_ID: state.id}
+    if place.prompt:
+        given[sc.PROMPT_ID] = place.prompt
+    given |= {key: value for key, value in (attributes or {}).items() if value}
+    return shapes.Span(
+        key="",
+        trace_id=place.trace_id,
+        span_id=own,
+        parent_id=place.span_id,
+        name=name,
+        type=span_type(name, given),
+        start=ms(start),
+        end=ms(end) if end else None,
+        status="unset",
+        session=state.id,
+        label=label,
+        attributes=given,
+        links=[],
+    )
+
+
+def _place(state: Session, agent_id: str, prompt: str) -> Place:
+    """That of the subagent or the turn, as the fold will put it; else of the session."""
+    agent = state.agents.get(agent_id) if agent_id else None
+    if agent is not None:
+        return Place(agent.place.trace_id, agent.span_id, agent.place.prompt)
+    turn = state.turns.get(prompt)
+    if turn is not None and agent_id not in state.agents_done:
+        return Place(turn.trace_id, turn.span_id, turn.prompt)
+    session = Place(trace_id(state.id), span_id("session", state.id, state.opened))
+    return state.agents_done.get(agent_id) or state.done.get(prompt) or session
+
+
+def _open_turn(turn: OpenTurn, state: Session, *, content: bool) -> shapes.Span:
+    return _made(
+        state,
+        Place(turn.trace_id, turn.parent_id, turn.prompt),
+        turn.span_id,
+        "invoke_agent claude-code",
+        turn.start,
+        end=turn.stop,
+        label=turn.label if content else "",
+        attributes={sc.PROMPT_KIND: turn.kind.value, sc.PERMISSION_MODE: turn.permission_mode},
+    )
+
+
+def _open_agent(agent: Agent, state: Session) -> shapes.Span:
+    name = f"invoke_agent {agent.type or 'subagent'}"
+    attributes = {sc.GEN_AI_AGENT_NAME: agent.type, sc.GEN_AI_AGENT_ID: agent.id}
+    return _made(state, agent.place, agent.span_id, name, agent.start, end=agent.stop, attributes=attributes)
+
+
+def _open_call(call: ToolCall, state: Session, *, content: bool) -> shapes.Span:
+    place = _place(state, call.agent_id, call.prompt)
+    started = (wait.running_at for wait in state.waits if wait.tool_use_id == call.id and wait.running_at)
+    return _made(
+        state,
+        place,
+        span_id("tool", state.id, place.prompt or call.prompt, call.id),
+        f"execute_tool {call.tool}",
+        next(started, call.at),
+        label=call.label if content else "",
+        attributes={
+            sc.GEN_AI_TOOL_NAME: call.tool,
+            sc.GEN_AI_TOOL_CALL_ID: call.id,
+            sc.COMMAND_PROGRAM: call.program,
+            sc.FILE_EXTENSION: call.extension,
+            sc.MCP_SERVER: call.mcp_server,
+        },
+    )
+
+
+def _open_wait(wait: Wait, state: Session, *, content: bool) -> shapes.Span:
+    call = state.calls.get(wait.tool_use_id)
+    return _made(
+        state,
+        _place(state, wait.agent_id, wait.prompt),
+        span_id("permission", state.id, wait.agent_id, wait.tool_use_id or wait.tool, wait.at),
+        f"permission {wait.tool}",
+        wait.at,
+        label=call.label if content and call is not None else "",
+        attributes={
+            sc.GEN_AI_TOOL_NAME: "" if wait.elicitation else wait.tool,
+            sc.GEN_AI_TOOL_CALL_ID: wait.tool_use_id,
+            sc.MCP_SERVER: wait.mcp_server,
+        },
+    )

@@ -1,0 +1,226 @@
+"""Rows of the store as the page gets them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, cast
+
+from hookspan.model import ids
+from hookspan.model import semconv as sc
+from hookspan.model.rows import STATUS_ERROR, EventRow, SessionRow
+from hookspan.model.rows import Span as SpanRow
+from hookspan.model.semconv import SessionPhase
+from hookspan.model.state import Session
+from hookspan.store import Summary
+from hookspan.web import shapes
+
+NANO: Final = 1_000_000_000
+MILLI: Final = 1_000_000
+WINDOW: Final = 200_000  # tokens of the context window of today's models
+LONG_WINDOW: Final = 1_000_000  # of those that say so in their name (`[1m]`)
+HOOK_THRESHOLD: Final = 5.0  # milliseconds: the promise for a hook
+
+_TURN: Final = "invoke_agent claude-code"
+_TYPES: Final[Mapping[str, shapes.SpanType]] = {
+    "execute_tool": "tool",
+    "permission": "wait",
+    "invoke_agent": "subagent",
+    "chat": "model",
+    "compact": "compact",
+    "session": "session",
+    "hook": "hook",
+}
+_ORDER: Final = {
+    phase: rank
+    for rank, phase in enumerate(
+        (
+            SessionPhase.WAITING,
+            SessionPhase.WAITING_OR_RUNNING,
+            SessionPhase.WORKING,
+            SessionPhase.IDLE,
+            SessionPhase.ENDED,
+        )
+    )
+}
+WAITING: Final = frozenset({SessionPhase.WAITING, SessionPhase.WAITING_OR_RUNNING})
+
+
+def ms(nanoseconds: int) -> float:
+    """Milliseconds with microseconds as their fraction: more a double can't hold of Unix time."""
+    return nanoseconds // 1000 / 1000
+
+
+def ms_or_none(nanoseconds: int) -> float | None:
+    """Milliseconds; None for 0, which stands for `not there`."""
+    return ms(nanoseconds) if nanoseconds else None
+
+
+def now_ms() -> float:
+    """The present."""
+    return ms(time.time_ns())
+
+
+def span_type(name: str, attributes: Mapping[str, object]) -> shapes.SpanType:
+    """What a span is about. A turn is told from a subagent of the same name by what only turns have."""
+    if name == _TURN and sc.PROMPT_KIND in attributes:
+        return "turn"
+    return _TYPES.get(name.partition(" ")[0], "tool")
+
+
+def span(row: SpanRow, *, content: bool) -> shapes.Span:
+    """A finished span."""
+    return shapes.Span(
+        key=f"{row.record}.{row.ordinal}",
+        trace_id=row.trace_id,
+        span_id=row.span_id,
+        parent_id=row.parent_id,
+        name=row.name,
+        type="hook" if row.hook else span_type(row.name, row.attributes),
+        start=ms(row.start),
+        end=ms(row.end),
+        status="error" if row.status == STATUS_ERROR else "unset",
+        session=row.session,
+        label=row.label if content else "",
+        attributes=row.attributes,
+        links=[
+            shapes.SpanLink(
+                trace_id=link.trace_id, span_id=link.span_id, type=str(link.attributes.get(sc.LINK, "other"))
+            )
+            for link in row.links
+        ],
+    )
+
+
+def event(row: EventRow, *, content: bool) -> shapes.Event:
+    """A hook event."""
+    return shapes.Event(
+        record=row.record,
+        at=ms(row.at),
+        session=row.session,
+        event=row.event,
+        tool=row.tool,
+        took=row.took / MILLI,
+        size=row.size,
+        project=row.project,
+        prompt=row.prompt,
+        trace_id=ids.trace_id(row.prompt) if row.prompt else "",
+        agent_id=row.agent_id,
+        tool_use_id=row.tool_use_id,
+        label=row.label if content else "",
+    )
+
+
+def session(
+    row: SessionRow, *, content: bool, state: Session | None = None, activity: Sequence[int] | None = None
+) -> shapes.Session:
+    """A session's row. `state` is needed to say what a waiting one asks about."""
+    window = LONG_WINDOW if "[1m]" in row.model or row.context_tokens > WINDOW else WINDOW
+    waits = row.phase in WAITING
+    return shapes.Session(
+        id=row.id,
+        project=row.project,
+        repository=row.repository,
+        branch=row.branch,
+        title=row.title if content else "",
+        state=cast("shapes.State", row.phase.value),
+        since=ms(row.phase_since),
+        tool=row.waiting_tool if waits else row.current_tool,
+        asks=asks(state) if content and state is not None and waits else "",
+        waiting_since=ms_or_none(row.waiting_since),
+        started=ms(row.started),
+        last=ms(row.last),
+        ended=ms_or_none(row.ended),
+        end_reason=row.end_reason,
+        source=row.source,
+        entrypoint=row.entrypoint,
+        client_version=row.client_version,
+        host=row.host,
+        pid=row.pid,
+        model=row.model,
+        permission_mode=row.permission_mode,
+        turns=row.turns,
+        prompts=row.prompts,
+        messages=row.messages,
+        tools=row.tools,
+        tools_failed=row.tools_failed,
+        subagents=row.subagents,
+        tokens=shapes.Tokens(
+            input=row.input_tokens,
+            output=row.output_tokens,
+            cache_read=row.cache_read_tokens,
+            cache_write=row.cache_write_tokens,
+        ),
+        cost=row.cost_nano / NANO,
+        unpriced=row.unpriced,
+        context=shapes.Context(tokens=row.context_tokens, window=window, share=min(1.0, row.context_tokens / window)),
+        activity=None if activity is None else list(activity),
+        local=row.local,
+    )
+
+
+def asks(state: Session) -> str:
+    """What the oldest open dialog is about: the command, file or address of its call."""
+    wait = min(state.waits, key=lambda wait: wait.at, default=None)
+    if wait is None:
+        return ""
+    if wait.elicitation:
+        return wait.mcp_server
+    call = state.calls.get(wait.tool_use_id)
+    return call.label if call is not None else ""
+
+
+def in_order(rows: Iterable[SessionRow]) -> list[SessionRow]:
+    """Who needs you first: who waits longest, then who may wait, who works, who is idle; else the newest."""
+
+    def key(row: SessionRow) -> tuple[int, int]:
+        return _ORDER[row.phase], row.waiting_since if row.phase in WAITING else -row.last
+
+    return sorted(rows, key=key)
+
+
+def metrics(found: Summary) -> shapes.Metrics:
+    """The metrics panel."""
+    return shapes.Metrics(
+        active_sessions=found.active_sessions,
+        total_sessions=found.total_sessions,
+        events_last_hour=found.events_last_hour,
+        messages_last_hour=found.messages_last_hour,
+        top_tools=[shapes.ToolCount(tool=one.tool, calls=one.calls) for one in found.top_tools],
+        average_session=found.average_session * 1e3,
+    )
+
+
+def states(found: Summary) -> dict[str, int]:
+    """Sessions that have not ended, by state; every state is there."""
+    return {phase.value: found.phases.get(phase.value, 0) for phase in SessionPhase if phase is not SessionPhase.ENDED}
+
+
+def hooks(took: Sequence[int]) -> shapes.Hooks | None:
+    """What hooks took (nanoseconds); None before the first."""
+    if not took:
+        return None
+    ordered = sorted(took)
+    return shapes.Hooks(
+        average=sum(ordered) / len(ordered) / MILLI,
+        p99=ordered[int(len(ordered) * 0.99)] / MILLI,
+        max=ordered[-1] / MILLI,
+        min=ordered[0] / MILLI,
+        samples=len(ordered),
+        threshold=HOOK_THRESHOLD,
+    )
+
+
+def check(name: str, report: Mapping[str, Any]) -> shapes.Check:
+    """A health check as the monitor reports it (seconds)."""
+    return shapes.Check(
+        name=name,
+        status=report["status"],
+        message=report["message"],
+        value=report["value"],
+        threshold=report["threshold"],
+        unit=report["unit"],
+        todo=report["todo"],
+        since=report["since"] * 1e3,
+        took=report["took"] * 1e3,
+    )
