@@ -1,0 +1,262 @@
+"""Tokens, cache and list price."""
+
+from __future__ import annotations
+
+from grafana_foundation_sdk.models import dashboard as d
+from panels import (
+    COUNT,
+    DOLLARS,
+    PAGE,
+    SECONDS,
+    SHARE,
+    Column,
+    JaegerSearch,
+    Link,
+    Query,
+    board,
+    choice,
+    columns,
+    figure,
+    lines,
+    traces,
+)
+from queries import (
+    COST,
+    MODEL,
+    PROJECT,
+    RATE,
+    TO_OVERVIEW,
+    TO_TURNS,
+    both,
+    increase,
+    or_zero,
+    project_choice,
+    quantile,
+    rate,
+    share,
+    slower_text,
+    tags_text,
+)
+
+
+def make() -> d.Dashboard:
+    """Tokens, cache, list price."""
+    money, tokens = "hookspan_cost_USD_total", "hookspan_tokens_total"
+    finished = "hookspan_turn_finished_total"
+    cached = 'hookspan_token_type="cache_read"'
+    read = 'hookspan_token_type!="output"'
+    return board(
+        COST,
+        "Tokens and cost",
+        "List prices of model calls, not a bill: subscriptions and discounts are not known here.",
+        [
+            project_choice(),
+            choice("model", "Model", "hookspan_tokens_total", "gen_ai_response_model"),
+            slower_text("1s"),
+            tags_text(),
+        ],
+        [
+            (
+                "In this time",
+                [
+                    figure(
+                        "Cost",
+                        "What would it have cost at list price?",
+                        or_zero(increase(money, PROJECT, MODEL)),
+                        DOLLARS,
+                        links=[TO_OVERVIEW],
+                    ),
+                    figure(
+                        "Cost of a turn",
+                        "What does a turn cost on average?",
+                        share(increase(money, PROJECT, MODEL), increase(finished, PROJECT)),
+                        DOLLARS,
+                        empty="no turns",
+                        links=[TO_TURNS],
+                    ),
+                    figure(
+                        "From cache",
+                        "What share of the input came from the prompt cache? Less than half means contexts built anew.",
+                        share(
+                            or_zero(increase(tokens, PROJECT, MODEL, cached)), increase(tokens, PROJECT, MODEL, read)
+                        ),
+                        SHARE,
+                        empty="no calls",
+                        links=[Link.runbook("ProjectCostHigh")],
+                    ),
+                    figure(
+                        "Tokens",
+                        "How many tokens, cached ones included?",
+                        or_zero(increase(tokens, PROJECT, MODEL)),
+                        COUNT,
+                        links=[TO_TURNS],
+                    ),
+                    figure(
+                        "Without a price",
+                        "How many calls have no known price, and so are not in the cost?",
+                        or_zero(increase("hookspan_cost_unpriced_total", PROJECT, MODEL)),
+                        COUNT,
+                        decimals=0,
+                        limits=[(1, "orange")],
+                        links=[PAGE],
+                    ),
+                    figure(
+                        "Last 24 hours",
+                        "What has it cost since this time yesterday?",
+                        or_zero(f"sum(hookspan:cost_usd:increase1d{{{PROJECT}}})"),
+                        DOLLARS,
+                        links=[TO_OVERVIEW],
+                    ),
+                ],
+            ),
+            (
+                "Cost",
+                [
+                    lines(
+                        "Is a project over its budget?",
+                        "What did each project cost in the hour before? The budget is in collector/rules/budget.yml.",
+                        [
+                            Query(f"hookspan:cost_usd:increase1h{{{PROJECT}}}", "{{hookspan_project}}"),
+                            Query("hookspan:cost_budget:usd_per_hour", "budget {{hookspan_project}}"),
+                        ],
+                        DOLLARS,
+                        links=[Link.runbook("ProjectCostHigh")],
+                    ),
+                    lines(
+                        "Which model costs?",
+                        "What does each model cost?",
+                        [
+                            Query(
+                                increase(money, PROJECT, MODEL, by="gen_ai_response_model", over=RATE),
+                                "{{gen_ai_response_model}}",
+                            )
+                        ],
+                        DOLLARS,
+                        stacked=True,
+                        links=[TO_TURNS],
+                    ),
+                    columns(
+                        "By project and model",
+                        "Which project, with which model, costs how much?",
+                        {"hookspan_project": "Project", "gen_ai_response_model": "Model"},
+                        [
+                            Column(
+                                "Cost",
+                                increase(money, PROJECT, MODEL, by="hookspan_project, gen_ai_response_model"),
+                                DOLLARS,
+                            ),
+                            Column(
+                                "Tokens", increase(tokens, PROJECT, MODEL, by="hookspan_project, gen_ai_response_model")
+                            ),
+                        ],
+                        data_links={
+                            "Project": Link(
+                                "Only this project",
+                                f"/d/{COST}?${{__url_time_range}}&var-project=${{__data.fields.Project}}",
+                            )
+                        },
+                        links=[TO_OVERVIEW],
+                        size=(24, 8),
+                    ),
+                ],
+            ),
+            (
+                "Tokens",
+                [
+                    lines(
+                        "What are the tokens?",
+                        "Input, output, read from the cache or written to it?",
+                        [
+                            Query(
+                                increase(tokens, PROJECT, MODEL, by="hookspan_token_type", over=RATE),
+                                "{{hookspan_token_type}}",
+                            )
+                        ],
+                        COUNT,
+                        stacked=True,
+                        links=[TO_TURNS],
+                    ),
+                    lines(
+                        "Does the cache work?",
+                        "What share of the input comes from the cache?",
+                        [
+                            Query(
+                                share(rate(tokens, PROJECT, MODEL, cached), rate(tokens, PROJECT, MODEL, read)),
+                                "from the cache",
+                            )
+                        ],
+                        SHARE,
+                        links=[Link.runbook("ProjectCostHigh")],
+                    ),
+                    lines(
+                        "How full do contexts get?",
+                        "How many tokens does a call of the main agent read?",
+                        both("hookspan_context_tokens", MODEL),
+                        COUNT,
+                        links=[Link.runbook("CompactionsInARow")],
+                    ),
+                    lines(
+                        "Are contexts compacted?",
+                        "How often, on its own or by you, and with success?",
+                        [
+                            Query(
+                                increase(
+                                    "hookspan_compactions_total", by="hookspan_trigger, hookspan_outcome", over=RATE
+                                ),
+                                "{{hookspan_trigger}}, {{hookspan_outcome}}",
+                            )
+                        ],
+                        COUNT,
+                        stacked=True,
+                        empty="Nothing was compacted in this time",
+                        links=[Link.runbook("CompactionsInARow")],
+                    ),
+                ],
+            ),
+            (
+                "Model calls",
+                [
+                    lines(
+                        "How quick is the model?",
+                        "How long does a call take, by model? A point leads to the span of one.",
+                        [
+                            Query(
+                                quantile(
+                                    0.95, "gen_ai_client_operation_duration_seconds", MODEL, by="gen_ai_response_model"
+                                ),
+                                "{{gen_ai_response_model}}, slowest 5 %",
+                                exemplars=True,
+                            ),
+                            Query(
+                                quantile(
+                                    0.5, "gen_ai_client_operation_duration_seconds", MODEL, by="gen_ai_response_model"
+                                ),
+                                "{{gen_ai_response_model}}, half",
+                            ),
+                        ],
+                        SECONDS,
+                        links=[TO_TURNS],
+                    ),
+                    lines(
+                        "How much does a call read and write?",
+                        "How many tokens has a call, by type (half have fewer)?",
+                        [
+                            Query(
+                                quantile(0.5, "gen_ai_client_token_usage", MODEL, by="gen_ai_token_type"),
+                                "{{gen_ai_token_type}}",
+                            )
+                        ],
+                        COUNT,
+                        links=[TO_TURNS],
+                    ),
+                    traces(
+                        "Slow model calls",
+                        "Which calls took longer than the variable says?",
+                        JaegerSearch(tags="gen_ai.operation.name=chat $traces", slower="$slower"),
+                        links=[TO_TURNS],
+                        size=(24, 9),
+                    ),
+                ],
+            ),
+        ],
+    )

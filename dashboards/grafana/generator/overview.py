@@ -1,0 +1,173 @@
+"""Who works, who waits, where the time goes."""
+
+from __future__ import annotations
+
+from grafana_foundation_sdk.models import dashboard as d
+from panels import (
+    COUNT,
+    DOLLARS,
+    PAGE,
+    SECONDS,
+    SHARE,
+    Column,
+    JaegerSearch,
+    Link,
+    Query,
+    bars,
+    board,
+    columns,
+    figure,
+    lines,
+    traces,
+)
+from queries import (
+    OVERVIEW,
+    PROJECT,
+    TO_COST,
+    TO_FLEET,
+    TO_TOOLS,
+    TO_TURNS,
+    TO_WAITING,
+    increase,
+    or_zero,
+    project_choice,
+    rate,
+    share,
+    tags_text,
+)
+
+
+def make() -> d.Dashboard:
+    """Who works, who waits, where the time goes."""
+    now = [
+        figure(
+            "At work",
+            "How many sessions are working now?",
+            'sum(hookspan_session_active{hookspan_state="working"})',
+            COUNT,
+            empty="no agent",
+            links=[PAGE, TO_TURNS],
+        ),
+        figure(
+            "Waiting for you",
+            "How many sessions can't go on without you?",
+            'sum(hookspan_session_active{hookspan_state=~"waiting.*"})',
+            COUNT,
+            empty="no agent",
+            limits=[(1, "orange")],
+            links=[PAGE, TO_WAITING],
+        ),
+        figure(
+            "Longest wait",
+            "How long has the session waited that waits longest?",
+            "max(hookspan_wait_oldest_seconds)",
+            SECONDS,
+            empty="no agent",
+            limits=[(60, "orange"), (600, "red")],
+            links=[TO_WAITING, Link.runbook("HumanAwaited")],
+        ),
+        figure(
+            "Turns",
+            "How many turns have ended?",
+            or_zero(increase("hookspan_turn_finished_total", PROJECT)),
+            COUNT,
+            decimals=0,
+            links=[TO_TURNS],
+        ),
+        figure(
+            "Cost",
+            "What would it have cost at list price? (It is not a bill.)",
+            or_zero(increase("hookspan_cost_USD_total", PROJECT)),
+            DOLLARS,
+            links=[TO_COST],
+        ),
+        figure(
+            "Tool errors",
+            "What share of the tool calls failed?",
+            share(
+                or_zero(increase("hookspan_tool_calls_total", PROJECT, 'hookspan_outcome="error"')),
+                increase("hookspan_tool_calls_total", PROJECT),
+            ),
+            SHARE,
+            empty="no calls",
+            limits=[(0.1, "orange"), (0.3, "red")],
+            links=[TO_TOOLS, Link.runbook("ToolErrorsUnusual")],
+        ),
+    ]
+    who = [
+        lines(
+            "Who works, who waits?",
+            "What are the sessions doing, over time?",
+            [Query("sum by (hookspan_state) (hookspan_session_active)", "{{hookspan_state}}")],
+            COUNT,
+            stacked=True,
+            empty="No agent has reported in this time",
+            links=[PAGE, TO_WAITING],
+        ),
+        lines(
+            "Where does the time go?",
+            "How many sessions at a time are with the model, run a tool, wait for you, or are idle between turns?",
+            [Query(rate("hookspan_time_seconds_total", PROJECT, by="hookspan_time_kind"), "{{hookspan_time_kind}}")],
+            COUNT,
+            stacked=True,
+            empty="No turn has ended in this time",
+            links=[TO_TURNS],
+        ),
+    ]
+    where = [
+        bars(
+            "Time by kind",
+            "Where did the time of the whole range go?",
+            Query(increase("hookspan_time_seconds_total", PROJECT, by="hookspan_time_kind"), "{{hookspan_time_kind}}"),
+            SECONDS,
+            links=[TO_TURNS],
+        ),
+        bars(
+            "Time by project",
+            "Which projects did Claude work on?",
+            Query(
+                "topk(10, "
+                + increase("hookspan_time_seconds_total", PROJECT, 'hookspan_time_kind!="user"', by="hookspan_project")
+                + ")",
+                "{{hookspan_project}}",
+            ),
+            SECONDS,
+            links=[TO_TURNS],
+        ),
+        bars(
+            "Cost by project",
+            "Which projects cost most?",
+            Query(
+                f"topk(10, {increase('hookspan_cost_USD_total', PROJECT, by='hookspan_project')})",
+                "{{hookspan_project}}",
+            ),
+            DOLLARS,
+            links=[TO_COST],
+        ),
+    ]
+    what = [
+        columns(
+            "Alerts",
+            "Which alerts fire?",
+            {"alertname": "Alert", "severity": "Severity"},
+            [Column("Series", 'count by (alertname, severity) (ALERTS{alertstate="firing"})')],
+            empty="No alert fires",
+            data_links={"Alert": Link("Runbook", "http://127.0.0.1:9090/user/${__data.fields.Alert}.md")},
+            links=[TO_FLEET],
+            size=(8, 9),
+        ),
+        traces(
+            "Newest turns",
+            "What has been done last? A trace id opens the whole turn.",
+            JaegerSearch("invoke_agent claude-code", "$traces", limit=20),
+            links=[TO_TURNS],
+            size=(16, 9),
+        ),
+    ]
+    return board(
+        OVERVIEW,
+        "Overview",
+        "Who works, who waits, where the time goes.",
+        [project_choice(), tags_text()],
+        [("Now", now), ("Time", who), ("By project", where), ("To look at", what)],
+    )

@@ -1,0 +1,266 @@
+"""What hooks cost, and whether everything arrives."""
+
+from __future__ import annotations
+
+from grafana_foundation_sdk.models import dashboard as d
+from panels import (
+    COUNT,
+    SECONDS,
+    SHARE,
+    Column,
+    JaegerSearch,
+    Link,
+    Query,
+    bars,
+    board,
+    columns,
+    distribution,
+    figure,
+    lines,
+    traces,
+)
+from queries import (
+    PIPELINE,
+    RANGE,
+    RATE,
+    TO_FLEET,
+    TO_HOST,
+    TO_OVERVIEW,
+    TO_TURNS,
+    increase,
+    or_zero,
+    quantile,
+    rate,
+    tags_text,
+)
+
+
+def make() -> d.Dashboard:
+    """What hooks cost, and whether everything arrives."""
+    ours, native = "hookspan_hook_duration_seconds", "claude_code_hook_duration_seconds"
+    kinds = "spans|metric_points|log_records"
+    return board(
+        PIPELINE,
+        "Hooks and pipeline",
+        "What hooks cost, ours and others, and whether everything arrives.",
+        [tags_text()],
+        [
+            (
+                "Now",
+                [
+                    figure(
+                        "Our hook, slowest 1 %",
+                        "How long do hookspan's own hooks take? 5 ms is the promise.",
+                        quantile(0.99, ours, over=RANGE),
+                        SECONDS,
+                        empty="no events",
+                        limits=[(0.005, "red")],
+                        links=[Link.runbook("HookSlow")],
+                    ),
+                    figure(
+                        "Every hook, altogether",
+                        "How long did Claude Code wait for hooks, foreign ones included? (from its native telemetry)",
+                        increase(f"{native}_sum"),
+                        SECONDS,
+                        empty="not sent here",
+                        links=[TO_TURNS],
+                    ),
+                    figure(
+                        "Events",
+                        "How many events were recorded?",
+                        or_zero(increase("hookspan_hook_events_total")),
+                        COUNT,
+                        decimals=0,
+                        links=[TO_OVERVIEW],
+                    ),
+                    figure(
+                        "Dropped",
+                        "How many events were lost or set aside?",
+                        or_zero(increase("hookspan_dropped_total")),
+                        COUNT,
+                        decimals=0,
+                        limits=[(1, "red")],
+                        links=[Link.runbook("EventsDropped")],
+                    ),
+                    figure(
+                        "Behind",
+                        "How far is the slowest agent behind its journal?",
+                        "max(hookspan_agent_ingest_lag_seconds)",
+                        SECONDS,
+                        empty="no agent",
+                        limits=[(5, "orange"), (60, "red")],
+                        links=[Link.runbook("JournalLag")],
+                    ),
+                    figure(
+                        "Oldest span to export",
+                        "How long has the oldest span waited to be exported?",
+                        "max(hookspan_agent_export_age_seconds)",
+                        SECONDS,
+                        empty="no agent",
+                        limits=[(60, "orange"), (300, "red")],
+                        links=[Link.runbook("ExportBehind")],
+                    ),
+                ],
+            ),
+            (
+                "What every hook costs",
+                [
+                    lines(
+                        "Ours",
+                        "How long does our relay take until the event is safe?",
+                        [
+                            Query("hookspan:hook_duration_seconds:p99_5m", "slowest 1 % on {{host_name}}"),
+                            Query(quantile(0.5, ours), "half are quicker than"),
+                        ],
+                        SECONDS,
+                        limit=0.005,
+                        links=[Link.runbook("HookSlow")],
+                    ),
+                    lines(
+                        "All of them, as Claude Code measured",
+                        "How long does Claude Code wait for all hooks of an event? Its own telemetry tells.",
+                        [Query(quantile(0.95, native, by="hook_event, hook_name"), "{{hook_name}}, slowest 5 %")],
+                        SECONDS,
+                        empty="Claude Code's own telemetry is not sent here",
+                        links=[TO_TURNS],
+                    ),
+                    columns(
+                        "By event",
+                        "How often does each event come, and what does it cost?",
+                        {"hook_event": "Event"},
+                        [
+                            Column("Events", increase("hookspan_hook_events_total", by="hook_event")),
+                            Column("Ours, slowest 1 %", quantile(0.99, ours, by="hook_event", over=RANGE), SECONDS),
+                            Column("All hooks, time", increase(f"{native}_sum", by="hook_event"), SECONDS),
+                            Column(
+                                "In transcripts, time",
+                                increase("hookspan_client_hook_duration_seconds_sum", by="hook_event"),
+                                SECONDS,
+                            ),
+                        ],
+                        links=[TO_TURNS],
+                        size=(24, 9),
+                    ),
+                    distribution(
+                        "How long do our hooks take?",
+                        "How are the times of our hooks distributed?",
+                        increase(f"{ours}_bucket", by="le", over=RATE),
+                        SECONDS,
+                        links=[Link.runbook("HookSlow")],
+                    ),
+                    traces(
+                        "Hook spans",
+                        "Which hooks took longer than 1 ms?",
+                        JaegerSearch(tags="otel.scope.name=hookspan.hooks $traces", slower="1ms"),
+                        empty="No hook took so long in this time",
+                        links=[Link.runbook("HookSlow")],
+                        size=(12, 8),
+                    ),
+                ],
+            ),
+            (
+                "Agent",
+                [
+                    lines(
+                        "From event to store",
+                        "How long until an event is committed, and how long does a commit take?",
+                        [
+                            Query("max by (host_name) (hookspan_agent_ingest_delay_seconds)", "event, {{host_name}}"),
+                            Query(
+                                "max by (host_name) (hookspan_agent_commit_duration_seconds)", "commit, {{host_name}}"
+                            ),
+                            Query("max by (host_name) (hookspan_agent_ingest_lag_seconds)", "behind, {{host_name}}"),
+                        ],
+                        SECONDS,
+                        empty="No agent has reported in this time",
+                        links=[Link.runbook("JournalLag")],
+                        size=(8, 8),
+                    ),
+                    lines(
+                        "To be exported",
+                        "How many spans wait for the Collector?",
+                        [Query("sum by (host_name) (hookspan_agent_export_queue)", "{{host_name}}")],
+                        COUNT,
+                        empty="No agent has reported in this time",
+                        links=[Link.runbook("ExportBehind")],
+                        size=(8, 8),
+                    ),
+                    lines(
+                        "Records a second",
+                        "How much does the agent read?",
+                        [
+                            Query(rate("hookspan_agent_ingest_records_total", by="host_name"), "{{host_name}}"),
+                        ],
+                        COUNT,
+                        empty="No agent has reported in this time",
+                        links=[TO_FLEET],
+                        size=(8, 8),
+                    ),
+                ],
+            ),
+            (
+                "Losses",
+                [
+                    bars(
+                        "Dropped, by reason",
+                        "Where were events lost or set aside, and why?",
+                        Query(
+                            increase("hookspan_dropped_total", by="hookspan_dropped_where, hookspan_dropped_reason"),
+                            "{{hookspan_dropped_where}}: {{hookspan_dropped_reason}}",
+                        ),
+                        COUNT,
+                        empty="Nothing was dropped in this time",
+                        links=[Link.runbook("EventsDropped")],
+                    ),
+                    lines(
+                        "Refused by the Collector",
+                        "Does the Collector take all that is sent to it?",
+                        [
+                            Query(increase(f"otelcol_receiver_refused_{kind}", by="receiver", over=RATE), kind)
+                            for kind in kinds.split("|")
+                        ],
+                        COUNT,
+                        empty="The Collector is not scraped",
+                        links=[Link.runbook("CollectorRefusing")],
+                        size=(16, 8),
+                    ),
+                ],
+            ),
+            (
+                "Collector, Jaeger, Prometheus",
+                [
+                    lines(
+                        "How full are the Collector's queues?",
+                        "Does a backend not take its data?",
+                        [Query("hookspan:collector_queue:ratio", "{{exporter}}")],
+                        SHARE,
+                        limit=0.5,
+                        empty="The Collector is not scraped",
+                        links=[Link.runbook("CollectorQueueFilling")],
+                        size=(8, 8),
+                    ),
+                    lines(
+                        "What arrives?",
+                        "How many spans and metric points a second does the Collector take?",
+                        [
+                            Query(rate("otelcol_receiver_accepted_spans", 'job="otel-collector"'), "spans"),
+                            Query(rate("otelcol_receiver_accepted_metric_points", 'job="otel-collector"'), "points"),
+                        ],
+                        COUNT,
+                        empty="The Collector is not scraped",
+                        links=[TO_HOST],
+                        size=(8, 8),
+                    ),
+                    columns(
+                        "Who answers?",
+                        "Which programs of the stack answer Prometheus? (1: yes)",
+                        {"job": "Program"},
+                        [Column("Answers", "min by (job) (up)")],
+                        empty="Prometheus scrapes nothing",
+                        links=[Link.runbook("CollectorDown"), Link.runbook("JaegerDown")],
+                        size=(8, 8),
+                    ),
+                ],
+            ),
+        ],
+    )

@@ -1,0 +1,95 @@
+"""What the dashboards share: PromQL in words, variables, and links from one to the other.
+
+Names of metrics are those that Prometheus' OTLP receiver gives: dots become underscores, units and `_total` are added.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from panels import Link, Query, choice, text
+
+RATE: Final = "$__rate_interval"
+RANGE: Final = "$__range"
+PROJECT: Final = 'hookspan_project=~"$project"'
+TOOL: Final = 'gen_ai_tool_name=~"$tool"'
+MODEL: Final = 'gen_ai_response_model=~"$model"'
+HOST: Final = 'host_name=~"$host"'
+
+OVERVIEW: Final = "hookspan-overview"
+TURNS: Final = "hookspan-turns"
+TOOLS: Final = "hookspan-tools"
+WAITING: Final = "hookspan-waiting"
+COST: Final = "hookspan-cost"
+PIPELINE: Final = "hookspan-pipeline"
+FLEET: Final = "hookspan-fleet"
+HOST_BOARD: Final = "hookspan-host"
+
+TO_OVERVIEW: Final = Link.board("Overview", OVERVIEW)
+TO_TURNS: Final = Link.board("Turns", TURNS)
+TO_TOOLS: Final = Link.board("Tools", TOOLS)
+TO_WAITING: Final = Link.board("Waiting and permissions", WAITING)
+TO_COST: Final = Link.board("Tokens and cost", COST)
+TO_PIPELINE: Final = Link.board("Hooks and pipeline", PIPELINE)
+TO_FLEET: Final = Link.board("Fleet", FLEET)
+TO_HOST: Final = Link.board("Host", HOST_BOARD)
+
+
+def increase(metric: str, *matchers: str, by: str = "", over: str = RANGE) -> str:
+    """How much a counter rose, summed."""
+    return f"sum{f' by ({by}) ' if by else ''}(increase({metric}{{{', '.join(matchers)}}}[{over}]))"
+
+
+def rate(metric: str, *matchers: str, by: str = "", over: str = RATE) -> str:
+    """How fast a counter rises, summed."""
+    return f"sum{f' by ({by}) ' if by else ''}(rate({metric}{{{', '.join(matchers)}}}[{over}]))"
+
+
+def quantile(q: float, metric: str, *matchers: str, by: str = "", over: str = RATE) -> str:
+    """A quantile of a histogram, whose name is given without `_bucket`."""
+    labels = f"le, {by}" if by else "le"
+    return f"histogram_quantile({q}, sum by ({labels}) (rate({metric}_bucket{{{', '.join(matchers)}}}[{over}])))"
+
+
+def share(part: str, whole: str) -> str:
+    """A ratio; where nothing happened there is none."""
+    return f"({part}) / ({whole} > 0)"
+
+
+def or_zero(expr: str) -> str:
+    """0 instead of nothing: of what has never happened there is no series yet."""
+    return f"{expr} or vector(0)"
+
+
+def both(metric: str, *matchers: str) -> list[Query]:
+    """The middle and the slow end."""
+    return [
+        Query(quantile(0.5, metric, *matchers), "half are quicker than"),
+        Query(quantile(0.95, metric, *matchers), "95 % are quicker than", exemplars=True),
+    ]
+
+
+def project_choice() -> object:
+    """The variable `project`."""
+    return choice("project", "Project", "hookspan_turn_finished_total", "hookspan_project")
+
+
+def tool_choice() -> object:
+    """The variable `tool`."""
+    return choice("tool", "Tool", "hookspan_tool_duration_seconds_count", "gen_ai_tool_name")
+
+
+def host_choice(metric: str) -> object:
+    """The variable `host`."""
+    return choice("host", "Machine", metric, "host_name")
+
+
+def slower_text(value: str) -> object:
+    """The variable `slower`, for searches in Jaeger."""
+    return text("slower", "Slower than", value, "For the tables of traces: 300ms, 5s, 2m")
+
+
+def tags_text() -> object:
+    """The variable `traces`, for searches in Jaeger."""
+    words = "For the tables of traces, further tags: hookspan.project=shop vcs.ref.head.name=main"
+    return text("traces", "Tags of traces", "", words)

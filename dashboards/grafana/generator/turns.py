@@ -1,0 +1,212 @@
+"""How turns end, how long they take, what they are made of."""
+
+from __future__ import annotations
+
+from grafana_foundation_sdk.models import dashboard as d
+from panels import (
+    COUNT,
+    PAGE,
+    SECONDS,
+    SHARE,
+    JaegerSearch,
+    Link,
+    Query,
+    bars,
+    board,
+    distribution,
+    figure,
+    lines,
+    traces,
+)
+from queries import (
+    PROJECT,
+    RANGE,
+    RATE,
+    TO_OVERVIEW,
+    TO_TOOLS,
+    TO_WAITING,
+    TURNS,
+    both,
+    increase,
+    or_zero,
+    project_choice,
+    quantile,
+    share,
+    slower_text,
+    tags_text,
+)
+
+
+def make() -> d.Dashboard:
+    """How turns end and how long they take."""
+    finished, duration = "hookspan_turn_finished_total", "hookspan_turn_duration_seconds"
+    return board(
+        TURNS,
+        "Turns",
+        "How turns end, how long they take, and what they are made of.",
+        [project_choice(), slower_text("2s"), tags_text()],
+        [
+            (
+                "In this time",
+                [
+                    figure(
+                        "Turns",
+                        "How many turns have ended?",
+                        or_zero(increase(finished, PROJECT)),
+                        COUNT,
+                        decimals=0,
+                        links=[TO_OVERVIEW],
+                    ),
+                    figure(
+                        "Half take",
+                        "How long does a turn take?",
+                        quantile(0.5, duration, over=RANGE),
+                        SECONDS,
+                        empty="no turns",
+                        links=[TO_TOOLS],
+                    ),
+                    figure(
+                        "Slowest 5 %",
+                        "How long do the long ones take?",
+                        quantile(0.95, duration, over=RANGE),
+                        SECONDS,
+                        empty="no turns",
+                        links=[TO_TOOLS],
+                    ),
+                    figure(
+                        "Failed",
+                        "What share of the turns failed?",
+                        share(
+                            or_zero(increase(finished, PROJECT, 'hookspan_outcome="error"')),
+                            increase(finished, PROJECT),
+                        ),
+                        SHARE,
+                        empty="no turns",
+                        limits=[(0.05, "orange"), (0.2, "red")],
+                        links=[Link.runbook("RateLimited")],
+                    ),
+                    figure(
+                        "Interrupted",
+                        "What share did you stop?",
+                        share(
+                            or_zero(increase(finished, PROJECT, 'hookspan_outcome="interrupted"')),
+                            increase(finished, PROJECT),
+                        ),
+                        SHARE,
+                        empty="no turns",
+                        links=[TO_WAITING],
+                    ),
+                    figure(
+                        "Sessions",
+                        "How many sessions were started?",
+                        or_zero(increase("hookspan_session_started_total", PROJECT)),
+                        COUNT,
+                        decimals=0,
+                        links=[PAGE],
+                    ),
+                ],
+            ),
+            (
+                "Over time",
+                [
+                    lines(
+                        "How long does a turn take?",
+                        "Do turns get longer? A point leads to the trace of one.",
+                        both(duration),
+                        SECONDS,
+                        links=[TO_TOOLS],
+                    ),
+                    lines(
+                        "How do turns end?",
+                        "By themselves, with an error, or because you stopped them?",
+                        [Query(increase(finished, PROJECT, by="hookspan_outcome", over=RATE), "{{hookspan_outcome}}")],
+                        COUNT,
+                        stacked=True,
+                        links=[TO_OVERVIEW],
+                    ),
+                    distribution(
+                        "Are there two kinds of turns?",
+                        "How are the lengths of turns distributed?",
+                        increase(f"{duration}_bucket", by="le", over=RATE),
+                        SECONDS,
+                        links=[TO_TOOLS],
+                    ),
+                    lines(
+                        "Why do turns fail?",
+                        "Rate limits, an overloaded API, or requests that are wrong?",
+                        [
+                            Query(
+                                increase(finished, PROJECT, 'hookspan_outcome="error"', by="error_type", over=RATE),
+                                "{{error_type}}",
+                            )
+                        ],
+                        COUNT,
+                        stacked=True,
+                        empty="No turn has failed in this time",
+                        links=[Link.runbook("RateLimited")],
+                    ),
+                ],
+            ),
+            (
+                "What they are made of",
+                [
+                    bars(
+                        "Time by kind",
+                        "Model, tools, waiting for you, or something else?",
+                        Query(
+                            increase("hookspan_time_seconds_total", PROJECT, by="hookspan_time_kind"),
+                            "{{hookspan_time_kind}}",
+                        ),
+                        SECONDS,
+                        links=[TO_OVERVIEW],
+                    ),
+                    bars(
+                        "Subagents (slowest 5 %)",
+                        "Which subagents take long?",
+                        Query(
+                            quantile(0.95, "hookspan_subagent_duration_seconds", by="gen_ai_agent_name", over=RANGE),
+                            "{{gen_ai_agent_name}}",
+                        ),
+                        SECONDS,
+                        empty="No subagent ran in this time",
+                        links=[TO_TOOLS],
+                    ),
+                    bars(
+                        "How sessions begin",
+                        "New, resumed, forked or cleared?",
+                        Query(
+                            increase("hookspan_session_started_total", PROJECT, by="hookspan_source"),
+                            "{{hookspan_source}}",
+                        ),
+                        COUNT,
+                        links=[PAGE],
+                    ),
+                ],
+            ),
+            (
+                "Traces",
+                [
+                    traces(
+                        "Slow turns",
+                        "Which turns took longer than the variable says? A trace id opens one.",
+                        JaegerSearch("invoke_agent claude-code", "$traces", slower="$slower"),
+                        links=[TO_TOOLS],
+                    ),
+                    traces(
+                        "Failed turns",
+                        "Which turns failed?",
+                        JaegerSearch("invoke_agent claude-code", "error=true $traces"),
+                        empty="No turn has failed in this time",
+                        links=[Link.runbook("RateLimited")],
+                    ),
+                    traces(
+                        "Sessions",
+                        "Which sessions have ended? A session's own page has all of its turns.",
+                        JaegerSearch("session", "$traces"),
+                        links=[PAGE],
+                        size=(24, 9),
+                    ),
+                ],
+            ),
+        ],
+    )

@@ -1,0 +1,216 @@
+"""What waits for people, and what they decide."""
+
+from __future__ import annotations
+
+from grafana_foundation_sdk.models import dashboard as d
+from panels import (
+    COUNT,
+    PAGE,
+    SECONDS,
+    SHARE,
+    Column,
+    JaegerSearch,
+    Link,
+    Query,
+    bars,
+    board,
+    columns,
+    distribution,
+    figure,
+    lines,
+    traces,
+)
+from queries import (
+    PROJECT,
+    RANGE,
+    RATE,
+    TO_OVERVIEW,
+    TO_TOOLS,
+    TO_TURNS,
+    TOOL,
+    WAITING,
+    both,
+    increase,
+    or_zero,
+    project_choice,
+    quantile,
+    share,
+    slower_text,
+    tags_text,
+    tool_choice,
+)
+
+
+def make() -> d.Dashboard:
+    """What waits for people, and what they decide."""
+    wait = "hookspan_permission_wait_seconds"
+    by_tool = "gen_ai_tool_name"
+    return board(
+        WAITING,
+        "Waiting and permissions",
+        "What waits for you, how long, and what you decide.",
+        [tool_choice(), project_choice(), slower_text("2s"), tags_text()],
+        [
+            (
+                "Now and in this time",
+                [
+                    figure(
+                        "Waiting for you",
+                        "How many sessions can't go on without you?",
+                        'sum(hookspan_session_active{hookspan_state=~"waiting.*"})',
+                        COUNT,
+                        empty="no agent",
+                        limits=[(1, "orange")],
+                        links=[PAGE],
+                    ),
+                    figure(
+                        "Longest wait",
+                        "How long has the session waited that waits longest?",
+                        "max(hookspan_wait_oldest_seconds)",
+                        SECONDS,
+                        empty="no agent",
+                        limits=[(60, "orange"), (600, "red")],
+                        links=[PAGE, Link.runbook("HumanAwaited")],
+                    ),
+                    figure(
+                        "Asked",
+                        "How often were you asked?",
+                        or_zero(increase(f"{wait}_count", TOOL)),
+                        COUNT,
+                        decimals=0,
+                        links=[TO_TOOLS],
+                    ),
+                    figure(
+                        "Approved",
+                        "What share did you approve? What is always approved can be allowed.",
+                        share(
+                            or_zero(increase(f"{wait}_count", TOOL, 'hookspan_decision="approved"')),
+                            increase(f"{wait}_count", TOOL),
+                        ),
+                        SHARE,
+                        empty="never asked",
+                        links=[Link("Rules to copy", "http://127.0.0.1:8420/friction")],
+                    ),
+                    figure(
+                        "Half wait",
+                        "How long does a question wait for an answer?",
+                        quantile(0.5, wait, TOOL, over=RANGE),
+                        SECONDS,
+                        empty="never asked",
+                        links=[TO_TURNS],
+                    ),
+                    figure(
+                        "Time waited",
+                        "How long did sessions wait for answers altogether?",
+                        or_zero(increase("hookspan_time_seconds_total", PROJECT, 'hookspan_time_kind="wait"')),
+                        SECONDS,
+                        links=[TO_OVERVIEW],
+                    ),
+                ],
+            ),
+            (
+                "Over time",
+                [
+                    lines(
+                        "How long does the oldest question wait?",
+                        "When did nobody answer for long?",
+                        [Query("max by (host_name) (hookspan_wait_oldest_seconds)", "{{host_name}}")],
+                        SECONDS,
+                        limit=600,
+                        empty="No agent has reported in this time",
+                        links=[Link.runbook("HumanAwaited")],
+                    ),
+                    lines(
+                        "How long until an answer?",
+                        "How long do questions wait? A point leads to the span of one.",
+                        both(wait, TOOL),
+                        SECONDS,
+                        empty="You were not asked in this time",
+                        links=[TO_TOOLS],
+                    ),
+                    lines(
+                        "What do you decide?",
+                        "How many questions are approved, refused, given up, or denied by a rule?",
+                        [
+                            Query(
+                                increase(f"{wait}_count", TOOL, by="hookspan_decision", over=RATE),
+                                "{{hookspan_decision}}",
+                            )
+                        ],
+                        COUNT,
+                        stacked=True,
+                        empty="You were not asked in this time",
+                        links=[Link("Rules to copy", "http://127.0.0.1:8420/friction")],
+                    ),
+                    distribution(
+                        "How long are you away?",
+                        "How long is it from the end of a turn to your next prompt?",
+                        increase("hookspan_user_idle_seconds_bucket", by="le", over=RATE),
+                        SECONDS,
+                        links=[TO_TURNS],
+                    ),
+                ],
+            ),
+            (
+                "By tool and mode",
+                [
+                    columns(
+                        "What asks?",
+                        "Which tools ask, and how do you answer?",
+                        {by_tool: "Tool", "hookspan_decision": "Decision"},
+                        [
+                            Column("Asked", increase(f"{wait}_count", TOOL, by=f"{by_tool}, hookspan_decision")),
+                            Column(
+                                "Waited", increase(f"{wait}_sum", TOOL, by=f"{by_tool}, hookspan_decision"), SECONDS
+                            ),
+                        ],
+                        empty="You were not asked in this time",
+                        links=[Link("Rules to copy", "http://127.0.0.1:8420/friction")],
+                        size=(8, 9),
+                    ),
+                    bars(
+                        "Turns by permission mode",
+                        "How much runs without asking?",
+                        Query(
+                            increase("hookspan_turn_finished_total", PROJECT, by="hookspan_permission_mode"),
+                            "{{hookspan_permission_mode}}",
+                        ),
+                        COUNT,
+                        links=[Link.runbook("PermissionsBypassed")],
+                        size=(8, 9),
+                    ),
+                    bars(
+                        "Notifications",
+                        "What did Claude Code notify you of?",
+                        Query(
+                            increase("hookspan_notifications_total", by="hookspan_notification_type"),
+                            "{{hookspan_notification_type}}",
+                        ),
+                        COUNT,
+                        empty="No notification in this time",
+                        links=[PAGE],
+                        size=(8, 9),
+                    ),
+                ],
+            ),
+            (
+                "Traces",
+                [
+                    traces(
+                        "Long waits that were approved",
+                        "Which questions waited longer than the variable says, only to be approved?",
+                        JaegerSearch(tags="hookspan.decision=approved $traces", slower="$slower"),
+                        empty="No question waited so long in this time",
+                        links=[Link("Rules to copy", "http://127.0.0.1:8420/friction")],
+                    ),
+                    traces(
+                        "Refused",
+                        "What did you refuse?",
+                        JaegerSearch(tags="hookspan.decision=refused $traces"),
+                        empty="Nothing was refused in this time",
+                        links=[TO_TOOLS],
+                    ),
+                ],
+            ),
+        ],
+    )
