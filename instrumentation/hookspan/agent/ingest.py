@@ -7,13 +7,16 @@ state that the store and the journal agree on, and the same lines give the same 
 from __future__ import annotations
 
 import collections
+import contextlib
+import ctypes
 import errno
 import functools
+import gc
 import logging
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
@@ -40,9 +43,12 @@ from hookspan.wire import Record, Unreadable, decode
 from hookspan.wire.facts import Policy
 
 BATCH: Final = 500  # lines a transaction: a commit costs about as much as folding 100 of them
+SESSIONS_KEPT: Final = 500  # open sessions in memory, 12 KB each: more are only there while a long backlog is read
 CAREFUL_BATCH: Final = 25  # while records make the fold raise, because each of those costs a fold of its batch again
 SYNC_INTERVAL: Final = 1.0  # seconds between two fdatasyncs of the journal
 POLL: Final = 1.0  # seconds; a relay that could not poke (a full queue) is noticed so soon
+LONG_BACKLOG: Final = 20_000  # records after which memory is given back ..
+SHRINK_INTERVAL: Final = 60.0  # .. but no more often than this (seconds)
 STRAYS_INTERVAL: Final = 2.0
 ROTATE_INTERVAL: Final = 10.0
 PRUNE_INTERVAL: Final = 3600.0
@@ -110,6 +116,8 @@ class Ingest:
         self._due: dict[str, float] = {}
         self._observers: Observers | None = None
         self._batch_size = BATCH
+        self._shrunk_at = 0
+        self._incomplete = False  # some open sessions are in the store only
         self._rebuild = False
         self._stale = False  # the state or the tail is ahead of the last commit
         self._aside: list[Increment] = []  # counts of the lines of this batch that were set aside
@@ -242,9 +250,15 @@ class Ingest:
         store = self._opened()
         world = store.load_world()
         self._state = State(world=World() if world is None else load_world(world), sessions={})
-        for blob in store.open_sessions():
+        self._load_open_sessions()
+
+    def _load_open_sessions(self) -> None:
+        """Observers look after open sessions, so these must be in memory; of very many the newest come first."""
+        blobs = self._opened().open_sessions(SESSIONS_KEPT)
+        for blob in reversed(blobs):
             session = load_session(blob)
-            self._state.sessions[session.id] = session
+            self._state.sessions.setdefault(session.id, session)
+        self._incomplete = len(blobs) == SESSIONS_KEPT
 
     def _reload(self) -> None:
         """Begin again from the last commit."""
@@ -375,11 +389,22 @@ class Ingest:
         self._patiently(lambda: self._write(commit))
         self.commit_time = time.monotonic() - began
         self._committed = position
-        for id_ in batch.touched:
-            session = self._state.sessions.get(id_)
-            if session is not None and not is_open(session):
-                del self._state.sessions[id_]  # a late event loads it again
+        self._forget(batch.touched)
         self._tell(position, batch)
+
+    def _forget(self, touched: Iterable[str]) -> None:
+        """Let go of sessions that are over, and of the longest untouched while there are too many.
+
+        What comes for one of them loads it again.
+        """
+        sessions = self._state.sessions
+        for id_ in touched:
+            session = sessions.pop(id_, None)
+            if session is not None and is_open(session):
+                sessions[id_] = session  # at the end: dicts keep the order of insertion
+        while len(sessions) > SESSIONS_KEPT:
+            del sessions[next(iter(sessions))]
+            self._incomplete = True
 
     def _write(self, commit: Commit) -> None:
         if self._is_due("sync", SYNC_INTERVAL):
@@ -430,11 +455,24 @@ class Ingest:
             self._guarded(self._rotate)
         if self._is_due("prune", PRUNE_INTERVAL) and self._guarded(self._prune) is False:
             self._due["prune"] = time.monotonic() + PRUNE_PAUSE
+        if self.records - self._shrunk_at > LONG_BACKLOG and self._is_due("shrink", SHRINK_INTERVAL):
+            self._guarded(self._shrink)
         wait = self._guarded(self._observe)
         return POLL if wait is None else wait
 
+    def _shrink(self) -> None:
+        """After a long backlog: give back the database's mapping and caches, and what Python's allocator kept of it."""
+        self.close()
+        self._store = Store.open(self._paths)
+        gc.collect()
+        with contextlib.suppress(OSError, AttributeError):  # glibc's; elsewhere the system decides
+            ctypes.CDLL(None).malloc_trim(0)
+        self._shrunk_at = self.records
+
     def _observe(self) -> float:
         """Facts that observers found go to the journal; returns when they want to look again (seconds from now)."""
+        if self._incomplete and len(self._state.sessions) < SESSIONS_KEPT // 2:
+            self._load_open_sessions()
         if self._observers is None:
             self._observers = self._new_observers()
         lines = self._observers.step(time.time_ns(), self._state)

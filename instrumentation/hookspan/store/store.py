@@ -87,9 +87,10 @@ class Store:
         row = self._db.execute("SELECT state FROM state WHERE id = ?", (session,)).fetchone()
         return row[0] if row else None
 
-    def open_sessions(self) -> list[bytes]:
-        """The fold's states of all sessions that have not ended."""
-        return [blob for (blob,) in self._db.execute("SELECT state FROM state WHERE open ORDER BY session")]
+    def open_sessions(self, limit: int = -1) -> list[bytes]:
+        """The fold's states of the sessions that have not ended, the newest first; at most `limit` of them."""
+        rows = self._db.execute("SELECT state FROM state WHERE open ORDER BY session DESC LIMIT ?", (limit,))
+        return [blob for (blob,) in rows]
 
     def series(self) -> Sums:
         """The running sums, in memory; `commit` alone changes them."""
