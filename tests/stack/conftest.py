@@ -3,11 +3,12 @@
 Under xdist they all run in one worker (`--dist loadgroup`), so there is one stack and outages disturb nobody else.
 """
 
+import time
 from collections.abc import Iterator
 
 import pytest
 
-from tests.stack import programs
+from tests.stack import day, programs
 from tests.stack.stack import Stack
 
 
@@ -28,10 +29,23 @@ def stack(_session_stack: Stack) -> Iterator[Stack]:
     _session_stack.start()
 
 
+@pytest.fixture(scope="session")
+def played_day(_session_stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> day.Day:
+    """A day of work, in the stack: see `tests.stack.day`. Gauges of it are gone after five minutes."""
+    _session_stack.start()
+    now = time.time_ns()
+    found = day.arrange(day.recordings(tmp_path_factory.mktemp("day")), now)
+    day.send_metrics(found, _session_stack.otlp_http, now)
+    day.send_spans(found, _session_stack.otlp_http)
+    day.send_native_hooks(_session_stack.otlp_http)
+    day.run_agent(_session_stack.otlp_http)
+    return found
+
+
 @pytest.hookimpl(tryfirst=True)  # before tests/conftest.py decides who has what it needs
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if "stack" in getattr(item, "fixturenames", ()):
+        if {"stack", "docker"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.xdist_group("stack"))
             if not programs.cached():
                 item.add_marker(pytest.mark.need_go)

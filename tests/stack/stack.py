@@ -27,6 +27,7 @@ from tests.stack import programs
 T = TypeVar("T")
 
 COLLECTOR_FILES = programs.ROOT / "collector"
+RUNBOOKS = programs.ROOT / "docs" / "runbooks"
 START_TIMEOUT = 60.0  # s; a start takes 1 s alone and several beside a build
 STOP_TIMEOUT = 15.0  # s until a program that ignores SIGTERM is killed
 INTERVAL = "1s"  # of scrapes, host metrics and span metrics: a test shouldn't wait 15 s for its figure
@@ -139,6 +140,7 @@ class Stack:
         self.jaeger = self._jaeger(ports)
         self.prometheus = self._prometheus(ports)
         self.programs = (self.prometheus, self.jaeger, self.collector)
+        self.ports = ports
 
     def start(self) -> None:
         """Start whatever isn't running."""
@@ -175,13 +177,13 @@ class Stack:
 
     def query(self, promql: str, at: float | None = None) -> list[Sample]:
         """An instant query to Prometheus, at a Unix time in seconds or now."""
-        result = self._prometheus_api("query", {"query": promql, **({"time": at} if at is not None else {})})["result"]
+        result = self.prometheus_api("query", query=promql, **({"time": at} if at is not None else {}))["result"]
         return [Sample(item["metric"], float(item["value"][1]), item["value"][0]) for item in result]
 
     def exemplars(self, promql: str, last: float = 3600.0) -> list[Exemplar]:
         """The exemplars in Prometheus of the series in an expression, of the `last` seconds."""
         now = time.time()
-        result = self._prometheus_api("query_exemplars", {"query": promql, "start": now - last, "end": now + 60})
+        result = self.prometheus_api("query_exemplars", query=promql, start=now - last, end=now + 60)
         return [
             Exemplar(series["seriesLabels"], item["labels"], float(item["value"]), item["timestamp"])
             for series in result
@@ -206,8 +208,13 @@ class Stack:
                 raise TimeoutError(f"not within {timeout:g} s; last: {last or answer!r}") from last
             time.sleep(0.1)
 
-    def _prometheus_api(self, name: str, query: Mapping[str, Any]) -> Any:
-        return json.loads(_get(f"{self.prometheus.url}/api/v1/{name}?{urllib.parse.urlencode(query)}"))["data"]
+    def prometheus_api(self, name: str, **query: Any) -> Any:
+        """What Prometheus' HTTP API answers; a question that it refuses fails with its reason."""
+        try:
+            return json.loads(_get(f"{self.prometheus.url}/api/v1/{name}?{urllib.parse.urlencode(query)}"))["data"]
+        except urllib.error.HTTPError as error:
+            with error:
+                raise ValueError(f"{error.read().decode()}: {query}") from error
 
     def _environment(self, **variables: object) -> dict[str, str]:
         # Nothing of the developer's own: an OTEL_* or a proxy variable would change what the programs do.
@@ -259,6 +266,11 @@ class Stack:
         url = f"http://127.0.0.1:{ports['prometheus']}"
         configuration = self.folder / "prometheus.yml"
         configuration.write_text(prometheus_configuration(ports))
+        rules = self.folder / "rules"
+        rules.mkdir()
+        for file in (COLLECTOR_FILES / "rules").glob("*.yml"):
+            # A group that is evaluated every five minutes would be waited for.
+            (rules / file.name).write_text(file.read_text().replace("interval: 5m", f"interval: {INTERVAL}"))
         return Program(
             "prometheus",
             [
@@ -268,6 +280,9 @@ class Stack:
                 f"--web.listen-address=127.0.0.1:{ports['prometheus']}",
                 "--web.enable-otlp-receiver",
                 "--enable-feature=exemplar-storage",
+                "--web.external-url=http://127.0.0.1:9090/",
+                "--web.route-prefix=/",
+                f"--web.user-assets={RUNBOOKS}",
             ],
             env=self._environment(),
             folder=self.folder,
@@ -308,12 +323,16 @@ def prometheus_configuration(ports: Mapping[str, int]) -> str:
         "jaeger:8888": f"127.0.0.1:{ports['jaeger_metrics']}",
         "localhost:9090": f"127.0.0.1:{ports['prometheus']}",
         "alertmanager:9093": f"127.0.0.1:{ports['alertmanager']}",
-        "- rules/*.yml": f"- {COLLECTOR_FILES}/rules/*.yml",
     }.items():
         if old not in text:
             raise ValueError(f"`{old}` is no longer in collector/prometheus.yml")
         text = text.replace(old, new)
     return text
+
+
+def get(url: str) -> Any:
+    """The JSON behind an address."""
+    return json.loads(_get(url))
 
 
 def _get(url: str) -> bytes:

@@ -1,4 +1,4 @@
-"""Write the dashboards: `python dashboards/grafana/generator`. With `--check`: exit 1 if one would be made otherwise."""
+"""Write the dashboards: `python dashboards/grafana/generator`. `--check`: exit 1 if one would be made otherwise."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.models import dashboard as d
 from panels import BYTES, COUNT, PAGE, SECONDS, SHARE, Column, Link, Query, board, columns, figure, lines, states
-from queries import FLEET, HOST, RATE, TO_HOST, TO_OVERVIEW, TO_PIPELINE, host_choice, increase, or_zero, rate
+from queries import FLEET, HOST, RATE, TO_HOST, TO_OVERVIEW, TO_PIPELINE, host_choice, increase, rate
 
 
 def make() -> d.Dashboard:
@@ -29,8 +29,9 @@ def make() -> d.Dashboard:
                     figure(
                         "Checks that fail",
                         "How many health checks warn or are critical?",
-                        or_zero(f"count(hookspan_health_status_ratio{{{HOST}}} >= 2)"),
+                        f"sum(hookspan_health_status_ratio{{{HOST}}} >= bool 2)",
                         COUNT,
+                        empty="no agent",
                         limits=[(1, "orange")],
                         links=[Link.runbook("AgentCheckCritical")],
                     ),

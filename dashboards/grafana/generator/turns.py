@@ -200,7 +200,7 @@ def make() -> d.Dashboard:
                         links=[Link.runbook("RateLimited")],
                     ),
                     traces(
-                        "Sessions",
+                        "Ended sessions",
                         "Which sessions have ended? A session's own page has all of its turns.",
                         JaegerSearch("session", "$traces"),
                         links=[PAGE],

@@ -1,0 +1,286 @@
+"""Grafana's dashboards: made by code, and every question in them has an answer after a day of work.
+
+Grafana itself can't be run here. What it would ask, with its variables filled in, is asked of the real programs.
+"""
+
+import json
+import math
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import yaml
+
+from hookspan.model.instruments import ALL, Instrument, Kind
+from tests.stack import programs
+from tests.stack.day import Day
+from tests.stack.stack import Stack, get
+
+GRAFANA = programs.ROOT / "dashboards" / "grafana"
+DAY = 86_400
+STEP = 600  # s
+VARIABLES = {
+    "$__rate_interval": f"{4 * STEP}s",  # as Grafana computes it, of points that are ten minutes apart
+    "$__range": f"{DAY}s",
+    "$project": ".*",
+    "$tool": ".*",
+    "$model": ".*",
+    "$host": ".*",
+    "$traces": "",
+}
+FILTERS = {"project": "hookspan.project", "tool": "gen_ai.tool.name", "model": "gen_ai.response.model"}
+
+
+@cache
+def boards() -> dict[str, dict[str, Any]]:
+    """By uid."""
+    found = [json.loads(path.read_text()) for path in sorted((GRAFANA / "dashboards").glob("*.json"))]
+    return {board["uid"]: board for board in found}
+
+
+def panels(board: dict[str, Any]) -> list[dict[str, Any]]:
+    return [panel for panel in board["panels"] if panel["type"] != "row"]
+
+
+def targets(kind: str) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+    for uid, board in boards().items():
+        for panel in panels(board):
+            for target in panel["targets"]:
+                if target["datasource"]["type"] == kind:
+                    yield f"{uid}: {panel['title']}", board, target
+
+
+def filled(text: str, board: dict[str, Any]) -> str:
+    for variable in board.get("templating", {}).get("list", []):
+        if variable["type"] == "textbox":
+            text = text.replace(f"${variable['name']}", variable["query"])
+    for name, value in VARIABLES.items():
+        text = text.replace(name, value)
+    assert "$" not in text, f"a variable that the dashboard doesn't have: {text}"
+    return text
+
+
+def prometheus_names(instrument: Instrument) -> set[str]:
+    unit = {"s": "_seconds", "USD": "_USD", "By": "_bytes"}.get(instrument.unit, "")
+    name = instrument.name.replace(".", "_") + unit
+    return (
+        {f"{name}_total"}
+        if instrument.kind is Kind.COUNTER
+        else {f"{name}_{part}" for part in ("bucket", "sum", "count")}
+    )
+
+
+def selectors(stack: Stack, expr: str) -> list[dict[str, Any]]:
+    """Every vector selector of an expression, as Prometheus itself reads it."""
+    found: list[dict[str, Any]] = []
+
+    def walk(node: Any) -> None:
+        if isinstance(node, dict):
+            if node.get("type") in {"vectorSelector", "matrixSelector"}:
+                found.append(node)
+            for value in node.values():
+                walk(value)
+        elif isinstance(node, list):
+            for value in node:
+                walk(value)
+
+    walk(stack.prometheus_api("parse_query", query=expr))
+    return found
+
+
+def test_the_generator_makes_what_is_committed():
+    done = subprocess.run(
+        [sys.executable, str(GRAFANA / "generator"), "--check"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(boards()) == 8
+
+
+@pytest.mark.filterwarnings("ignore:Prefer using dashboardv2")  # which Grafana reads from version 13 on
+def test_grafanas_own_schema_reads_every_dashboard():
+    from grafana_foundation_sdk.cog.encoder import JSONEncoder  # noqa: PLC0415
+    from grafana_foundation_sdk.cog.plugins import register_default_plugins  # noqa: PLC0415
+    from grafana_foundation_sdk.models.dashboard import Dashboard  # noqa: PLC0415
+
+    register_default_plugins()
+    for uid, board in boards().items():
+        again = json.loads(JSONEncoder().encode(Dashboard.from_json(board)))
+        for mine, theirs in zip(panels(board), panels(again), strict=True):
+            assert theirs == mine | {"targets": theirs["targets"]}, (uid, mine["title"])
+        assert {key: value for key, value in again.items() if key != "panels"} == {
+            key: value for key, value in board.items() if key != "panels"
+        }
+
+
+@pytest.mark.parametrize("uid", boards())
+def test_a_panel_asks_a_question_and_has_a_unit_an_empty_state_and_a_way_on(uid: str):
+    board = boards()[uid]
+    assert board["editable"] is False
+    everything = board["panels"]
+    assert len({panel["id"] for panel in everything}) == len(everything)
+    assert len({panel["title"] for panel in panels(board)}) == len(panels(board))
+    for panel in panels(board):
+        defaults = panel["fieldConfig"]["defaults"]
+        assert "?" in panel["title"] + panel["description"], panel["title"]
+        assert defaults["noValue"], panel["title"]
+        assert panel["links"], panel["title"]
+        units = [defaults.get("unit")] + [
+            prop["value"] for override in panel["fieldConfig"]["overrides"] for prop in override["properties"]
+        ]
+        assert panel["type"] == "state-timeline" or panel["datasource"]["type"] == "jaeger" or any(units), panel[
+            "title"
+        ]
+
+
+@pytest.mark.parametrize("uid", boards())
+def test_panels_neither_overlap_nor_leave_holes(uid: str):
+    cells: dict[tuple[int, int], str] = {}
+    for panel in boards()[uid]["panels"]:
+        at = panel["gridPos"]
+        assert at["x"] + at["w"] <= 24
+        for x in range(at["x"], at["x"] + at["w"]):
+            for y in range(at["y"], at["y"] + at["h"]):
+                assert (x, y) not in cells, f"{panel['title']} lies over {cells[x, y]}"
+                cells[x, y] = panel["title"]
+    height = max(y for _, y in cells) + 1
+    assert len(cells) == 24 * height
+
+
+def test_every_link_leads_somewhere():
+    urls = [
+        link["url"]
+        for board in boards().values()
+        for panel in panels(board)
+        for link in [
+            *panel["links"],
+            *(
+                link
+                for override in panel["fieldConfig"]["overrides"]
+                for prop in override["properties"]
+                if prop["id"] == "links"
+                for link in prop["value"]
+            ),
+        ]
+    ]
+    assert len(urls) > 100
+    pages = {"/", "/friction"}  # of hookspan's own
+    for url in set(urls):
+        parts = urlsplit(url.replace("${__data.fields.Alert}", "HumanAwaited"))
+        if parts.path.startswith("/d/"):
+            assert parts.path.removeprefix("/d/") in boards(), url
+        elif parts.netloc == "127.0.0.1:9090":
+            assert (programs.ROOT / "docs/runbooks" / parts.path.removeprefix("/user/")).is_file(), url
+        else:
+            assert (parts.netloc, parts.path in pages) == ("127.0.0.1:8420", True), url
+    for board in boards().values():
+        for url in urls:
+            for name in re.findall(r"\$\{(\w+):queryparam\}", url):
+                assert name in {variable["name"] for variable in board["templating"]["list"]}
+
+
+def test_provisioning_names_what_the_dashboards_ask_and_lets_nobody_change_it():
+    sources = yaml.safe_load((GRAFANA / "provisioning/datasources/hookspan.yaml").read_text())["datasources"]
+    by_uid = {source["uid"]: source for source in sources}
+    used = {target["datasource"]["uid"] for kind in ("prometheus", "jaeger") for _, _, target in targets(kind)}
+    assert used == {"prometheus", "jaeger"} <= by_uid.keys()
+    assert not any(source["editable"] for source in sources)
+    (provider,) = yaml.safe_load((GRAFANA / "provisioning/dashboards/hookspan.yaml").read_text())["providers"]
+    assert (provider["allowUiUpdates"], provider["disableDeletion"]) == (False, True)
+    compose = yaml.safe_load((programs.ROOT / "docker-compose.yml").read_text())["services"]
+    mounts = compose["grafana"]["volumes"]
+    assert f"./dashboards/grafana/dashboards:{provider['options']['path']}:ro" in mounts
+    ports = {"prometheus": 9090, "jaeger": 16686, "alertmanager": 9093}
+    for source in sources:
+        host, _, port = source["url"].removeprefix("http://").partition(":")
+        assert host in compose
+        assert int(port) == ports[host]
+    exemplars = by_uid["prometheus"]["jsonData"]["exemplarTraceIdDestinations"]
+    assert [destination["datasourceUid"] for destination in exemplars] == ["jaeger"]
+
+
+def test_every_metric_is_one_that_somebody_sends_and_each_of_ours_is_shown(stack: Stack, played_day: Day):
+    known = {name: instrument for instrument in ALL for name in prometheus_names(instrument)}
+    stack.wait(lambda: stack.query("hookspan:cost_usd:increase1d"), 60)
+    there = set(stack.prometheus_api("label/__name__/values"))
+    shown: set[str] = set()
+    for where, board, target in targets("prometheus"):
+        variables = {variable["name"] for variable in board["templating"]["list"]}
+        for selector in selectors(stack, filled(target["expr"], board)):
+            name = selector["name"]
+            assert name in there, f"{where}: nobody sends {name}"
+            instrument = known.get(name)
+            if instrument is None:
+                continue
+            shown.add(instrument.name)
+            labels = {matcher["name"] for matcher in selector["matchers"]}
+            for variable, attribute in FILTERS.items():
+                if variable in variables and attribute in instrument.attributes:
+                    assert attribute.replace(".", "_") in labels, f"{where}: {name} isn't filtered by ${variable}"
+    assert shown == {instrument.name for instrument in ALL}
+    for variable in [v for board in boards().values() for v in board["templating"]["list"] if v["type"] == "query"]:
+        metric, label = re.fullmatch(r"label_values\((\w+), (\w+)\)", variable["definition"]).groups()  # type: ignore[union-attr]
+        assert stack.query(f'{metric}{{{label}!=""}}'), variable["name"]
+
+
+def test_every_query_has_an_answer_after_a_day_of_work(stack: Stack, played_day: Day):
+    now = time.time()
+    stack.wait(lambda: stack.query('ALERTS{alertstate="firing"}'), 60)
+    unanswered = []
+    for where, board, target in targets("prometheus"):
+        expr = filled(target["expr"], board)
+        # A zero that stands in for nothing must not hide that nothing is found.
+        bare = expr.replace(" or vector(0)", "")
+        if target.get("instant"):
+            values = [float(item["value"][1]) for item in stack.prometheus_api("query", query=bare, time=now)["result"]]
+        else:
+            answer = stack.prometheus_api("query_range", query=bare, start=now - DAY, end=now, step=STEP)["result"]
+            values = [float(value) for item in answer for _, value in item["values"]]
+        if not any(math.isfinite(value) for value in values):
+            unanswered.append(f"{where}: {bare}")
+    assert unanswered == []
+
+
+def test_sums_on_dashboards_are_the_days_sums(stack: Stack, played_day: Day):
+    """What a figure says is what was recorded: through export, Collector, Prometheus and `increase`."""
+    figures = {panel["title"]: panel["targets"][0]["expr"] for panel in panels(boards()["hookspan-overview"])[:6]}
+    of_the_day = '{instance="played-day", '
+    for title, instrument in (("Turns", "hookspan.turn.finished"), ("Cost", "hookspan.cost")):
+        expr = (
+            filled(figures[title], boards()["hookspan-overview"]).replace("{", of_the_day, 1).replace("86400s", "25h")
+        )
+        (sample,) = stack.query(expr)
+        assert sample.value == pytest.approx(played_day.total(instrument), rel=0.01), title
+
+
+def test_annotations_ask_for_what_is_there(stack: Stack, played_day: Day):
+    for board in boards().values():
+        expressions = [one["expr"] for one in board["annotations"]["list"] if "expr" in one]
+        assert len(expressions) == 3
+        for expr in expressions:
+            for selector in selectors(stack, expr):
+                assert stack.query(selector["name"]), selector["name"]
+
+
+def test_every_search_for_traces_finds_some(stack: Stack, played_day: Day):
+    found: dict[str, int] = {}
+
+    def search(target: dict[str, Any], board: dict[str, Any]) -> list[str]:
+        words = filled(target["tags"], board).split()
+        parameters = {"limit": target["limit"], "lookback": "2d"}
+        if target["operation"]:
+            parameters["operation"] = target["operation"]
+        if target["minDuration"]:
+            parameters["minDuration"] = filled(target["minDuration"], board)
+        return stack.search(target["service"], dict(word.split("=", 1) for word in words), **parameters)
+
+    for where, board, target in targets("jaeger"):
+        found[where] = len(stack.wait(lambda target=target, board=board: search(target, board), 30))
+    assert len(found) >= 10
+    services = get(f"{stack.jaeger.url}/api/services")["data"]
+    assert "claude-code-hooks" in services
