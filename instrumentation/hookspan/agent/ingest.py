@@ -164,7 +164,10 @@ class Ingest:
         return True
 
     def close(self) -> None:
-        """Close the store."""
+        """Close the store and the journal."""
+        if self._tail is not None:
+            self._tail.close()
+            self._tail = None
         if self._store is not None:
             self._store.close()
             self._store = None

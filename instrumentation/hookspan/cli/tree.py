@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from hookspan.cli.text import printable
 from hookspan.model import semconv as sc
 from hookspan.model.rows import STATUS_ERROR, Span
 
@@ -86,12 +87,13 @@ def describe(span: Span) -> str:
     return "  ".join(parts)
 
 
-def render(spans: Iterable[Span], *, hooks: bool = False) -> list[str]:
-    """All traces, each as a tree: offset from its start, name, duration, what matters.
+def render(spans: Iterable[Span], *, hooks: bool = False, labels: bool = False) -> list[str]:
+    """All traces, each as a tree: offset from its start, name, duration, what matters. Fit for a terminal.
 
     Args:
         spans: Spans of any number of traces.
         hooks: Whether hook spans are shown.
+        labels: Whether the start of commands and prompts is shown.
     """
     traces: dict[str, list[Span]] = defaultdict(list)
     for span in spans:
@@ -99,11 +101,11 @@ def render(spans: Iterable[Span], *, hooks: bool = False) -> list[str]:
             traces[span.trace_id].append(span)
     lines: list[str] = []
     for members in sorted(traces.values(), key=lambda members: min(span.start for span in members)):
-        lines += _render_trace(members)
+        lines += _render_trace(members, labels=labels)
     return lines
 
 
-def _render_trace(members: Sequence[Span]) -> list[str]:
+def _render_trace(members: Sequence[Span], *, labels: bool) -> list[str]:
     begin = min(span.start for span in members)
     ids = {span.span_id for span in members}
     children: dict[str, list[Span]] = defaultdict(list)
@@ -116,7 +118,9 @@ def _render_trace(members: Sequence[Span]) -> list[str]:
             orphan = "?" if depth == 0 and span.parent_id else ""
             offset = f"+{(span.start - begin) / 1e9:.3f}"
             name = f"{'  ' * depth}{orphan}{span.name}"
-            lines.append(f"{offset:>10}  {name:<44} {duration(span.end - span.start):>9}  {describe(span)}".rstrip())
+            label = f"  `{span.label}`" if labels and span.label else ""
+            length = duration(span.end - span.start)
+            lines.append(printable(f"{offset:>10}  {name:<44} {length:>9}  {describe(span)}{label}".rstrip()))
             if span.span_id != parent:
                 walk(span.span_id, depth + 1)
 

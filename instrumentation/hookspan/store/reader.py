@@ -131,6 +131,12 @@ class Reader:
         where = "WHERE trace_id = ? ORDER BY start, key"
         return [schema.read_span(row) for row in self._rows(f"{schema.SELECT_SPAN} {where}", bytes.fromhex(trace_id))]
 
+    def find_traces(self, start: str, limit: int = 10) -> list[str]:
+        """Trace ids that begin with these hex digits. Raises ValueError for another text, or one that is too long."""
+        bounds = (bytes.fromhex(start.ljust(32, digit)) for digit in "0f")
+        sql = "SELECT DISTINCT trace_id FROM span WHERE trace_id BETWEEN ? AND ? LIMIT ?"
+        return [row[0].hex() for row in self._rows(sql, *bounds, limit)]
+
     def spans_of_session(self, session: str, *, hooks: bool = True) -> list[Span]:
         """All spans of a session, by start."""
         hook = "" if hooks else "AND NOT hook"

@@ -1,0 +1,145 @@
+"""`hookspan trace`: where a turn's time went, as a tree."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import click
+import msgspec
+
+from hookspan.cli import tree
+from hookspan.cli.text import fit, printable
+from hookspan.config import load
+from hookspan.errors import UserError
+from hookspan.model import semconv as sc
+from hookspan.model import times
+from hookspan.model.agents import AGENT_TOOLS
+from hookspan.model.rows import SessionRow, Span
+from hookspan.model.semconv import TimeKind
+from hookspan.model.state import Interval
+from hookspan.paths import Paths
+from hookspan.store import Reader
+
+SHOWN: Final = 5  # of ids that a prefix could mean
+HEX: Final = frozenset("0123456789abcdef")
+TURN: Final = "invoke_agent claude-code"
+WORDS: Final = {
+    TimeKind.MODEL: "model",
+    TimeKind.TOOL: "tools",
+    TimeKind.WAIT: "waiting for you",
+    TimeKind.OTHER: "other",
+}
+
+
+@click.command()
+@click.argument("id_", metavar="ID")
+@click.option("--hooks", is_flag=True, help="Show the spans of hooks, too.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def trace(id_: str, hooks: bool, as_json: bool) -> None:
+    """Show where the time of a turn or of a whole session went.
+
+    ID is that of a session, a prompt or a trace, its first digits, or `last` for the newest turn. Works without an
+    agent.
+    """
+    paths = Paths.from_environment()
+    labels = load(paths).content.local
+    row, spans = find(Reader(paths), id_)
+    if as_json:
+        click.echo(json.dumps(as_plain(row, spans, hooks=hooks, labels=labels)))
+        return
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() or "COLUMNS" in os.environ else 0
+    for line in lines(row, spans, hooks=hooks, labels=labels):
+        click.echo(fit(line, columns) if columns else line)
+
+
+def find(reader: Reader, given: str) -> tuple[SessionRow | None, list[Span]]:
+    """The session's row, and the spans that were asked for. UserError names what else the id could mean."""
+    if given == "last":
+        return _last(reader)
+    wanted = given.strip().lower()
+    sessions = reader.find_sessions(given, SHOWN + 1) or reader.find_sessions(wanted, SHOWN + 1)
+    traces: list[str] = []
+    digits = wanted.replace("-", "")
+    if digits and len(digits) <= 32 and HEX.issuperset(digits):  # noqa: PLR2004 - of a trace id
+        of_sessions = {session.replace("-", "") for session in sessions}
+        traces = [one for one in reader.find_traces(digits, SHOWN + 1) if one not in of_sessions]
+    meant = [*sessions, *traces]
+    if given in sessions:
+        meant = [given]
+    if not meant:
+        raise UserError(f"nothing has the id `{printable(given)}`", hint="`hookspan sessions` lists sessions")
+    if len(meant) > 1:
+        more = ", ..." if len(meant) > SHOWN else ""
+        raise UserError(f"`{given}` could be {', '.join(meant[:SHOWN])}{more}", hint="give more of it")
+    if sessions:
+        return reader.session(meant[0]), reader.spans_of_session(meant[0])
+    spans = reader.spans_of_trace(meant[0])
+    return reader.session(spans[0].session), spans
+
+
+def _last(reader: Reader) -> tuple[SessionRow | None, list[Span]]:
+    for row in reader.sessions(limit=100):
+        turns = [span for span in reader.spans_of_session(row.id, hooks=False) if span.name == TURN]
+        if turns:
+            return row, reader.spans_of_trace(max(turns, key=lambda span: span.start).trace_id)
+    raise UserError("no turn has ended yet", hint="`hookspan sessions` shows what runs")
+
+
+def lines(row: SessionRow | None, spans: Sequence[Span], *, hooks: bool, labels: bool) -> Iterator[str]:
+    """What is printed, line by line."""
+    if row:
+        started = datetime.fromtimestamp(row.started / 1e9).astimezone()
+        parts = [
+            f"session {row.id}",
+            row.project,
+            row.branch,
+            row.title if labels else "",
+            f"{started:%Y-%m-%d %H:%M:%S}",
+        ]
+        yield printable("  ".join(part for part in parts if part))
+    shown = tree.render(spans, hooks=hooks, labels=labels)
+    turns = {span.trace_id: span for span in spans if span.name == TURN}
+    for line in shown:
+        yield line
+        if line.startswith("trace ") and (turn := turns.get(line.removeprefix("trace "))):
+            yield f"{'':>10}  {breakdown(turn, spans)}"
+    if not shown:
+        yield "Nothing of it has ended yet."
+
+
+def breakdown(turn: Span, spans: Sequence[Span]) -> str:
+    """What the turn's time was spent on, each moment counted once; work in the background doesn't count."""
+    intervals: list[Interval] = []
+    inside = {turn.span_id}
+    for span in sorted((one for one in spans if one.trace_id == turn.trace_id), key=lambda span: span.start):
+        if span.parent_id not in inside or span.hook:
+            continue
+        if not span.attributes.get(sc.BACKGROUND):
+            inside.add(span.span_id)
+        kind = span.name.split(" ", 1)[0]
+        if kind == "execute_tool":
+            rank = times.FRAME if span.attributes.get(sc.GEN_AI_TOOL_NAME) in AGENT_TOOLS else times.TOOL
+        elif kind in {"chat", "permission"}:
+            rank = times.MODEL if kind == "chat" else times.WAIT
+        else:
+            continue
+        intervals.append(Interval(rank, span.start, span.end))
+    spent = times.spent(intervals, turn.start, turn.end)
+    return ", ".join(f"{WORDS[kind]} {tree.duration(length)}" for kind, length in spent.items() if length)
+
+
+def as_plain(row: SessionRow | None, spans: Sequence[Span], *, hooks: bool, labels: bool) -> dict[str, Any]:
+    """The same as JSON types; labels only where content is shown."""
+    plain = [msgspec.to_builtins(span) for span in spans if hooks or not span.hook]
+    session = msgspec.to_builtins(row) if row else None
+    for one in (*plain, *([session] if session else [])):
+        if not labels:
+            one.pop("label", None)
+            one.pop("title", None)
+    return {"session": session, "spans": plain}

@@ -1,0 +1,137 @@
+"""`hookspan sessions` and `hookspan trace`, on what recorded sessions of the real client left in a store."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from hookspan.errors import EXIT_USER
+from hookspan.paths import Paths
+from tests.cli.stage import take_in
+from tests.model.replay import SESSIONS, play
+
+HOSTILE = b"mcp__x\\u001b[31m\\u202e__run\\u0007"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("look")
+    paths = Paths.from_environment({"HOOKSPAN_HOME": str(folder)})
+    for name in ("permission_approved", "print_nested_agents", "background_agent"):
+        take_in(paths, play(name, folder / name).records)
+    hostile = [
+        line.replace(b'"Bash"', b'"' + HOSTILE + b'"') for line in play("print_serial_bash", folder / "hostile").records
+    ]
+    take_in(paths, hostile)
+    waiting = play("permission_approved", folder / "waiting").records
+    asked = next(n for n, line in enumerate(waiting) if b'"PermissionRequest"' in line)
+    take_in(paths, [line.replace(b"3e76516d", b"aaaa0000") for line in waiting[: asked + 1]])
+    return folder
+
+
+def run(home, *arguments, **env):
+    return subprocess.run(
+        [sys.executable, "-m", "hookspan", *arguments],
+        env={"HOME": str(home), "HOOKSPAN_HOME": str(home), "LANG": "C.UTF-8", **env},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_who_needs_you_first(home):
+    lines = run(home, "sessions").stdout.splitlines()
+    assert len(lines) == 6
+    assert lines[1].startswith("aaaa0000  waits for you: Bash")
+    assert all("ended" in line for line in lines[2:])
+    rows = json.loads(run(home, "sessions", "--json").stdout)
+    assert [row["id"][:8] for row in rows] == [line[:8] for line in lines[1:]]
+    assert len(json.loads(run(home, "sessions", "--json", "--open").stdout)) == 1
+    assert run(home, "sessions", "--project", "nowhere").stdout == "No such sessions.\n"
+
+
+@pytest.mark.parametrize("columns", [20, 40, 60, 80, 200])
+def test_narrow_terminals(home, columns):
+    for command in (("sessions",), ("trace", "last"), ("trace", "3522a16c", "--hooks")):
+        lines = run(home, *command, COLUMNS=str(columns)).stdout.splitlines()
+        assert len(lines) > 2
+        assert max(map(len, lines)) <= columns
+
+
+def test_no_escape_sequence_reaches_the_terminal(home):
+    (path,) = (SESSIONS / "print_serial_bash" / "projects").glob("*/*.jsonl")
+    session = path.stem
+    for command in (("trace", session, "--hooks"), ("sessions",)):
+        shown = run(home, *command, COLUMNS="200").stdout
+        assert not set(shown) & set("\x1b\x07\u202e")
+    assert "execute_tool mcp__x [31m" in run(home, "trace", session).stdout
+
+
+def test_a_turn_by_any_of_its_names(home):
+    by_prompt = run(home, "trace", "6519d03d-cd99-49aa-baf4-763f4abe3f9a").stdout
+    assert (
+        by_prompt
+        == run(home, "trace", "6519D03D").stdout
+        == run(home, "trace", "6519d03dcd9949aabaf4763f4abe3f9a").stdout
+    )
+    assert by_prompt.startswith("session 3e76516d-d493-402c-8065-14fe7f2c0e93  shop")
+    assert "waiting for you" in by_prompt.splitlines()[2]
+    assert by_prompt.count("permission Bash") == 2
+    assert "touch built.txt" in by_prompt
+    whole = run(home, "trace", "3e76516d").stdout
+    assert by_prompt.splitlines()[3] in whole
+    assert "\n    +0.000  session " in whole
+    assert "hook PreToolUse" not in whole
+    assert "hook PreToolUse" in run(home, "trace", "3e76516d", "--hooks").stdout
+
+
+def test_where_the_time_went_adds_up(home):
+    found = json.loads(run(home, "trace", "6519d03d", "--json").stdout)
+    (turn,) = [span for span in found["spans"] if span["name"] == "invoke_agent claude-code"]
+    parts = run(home, "trace", "6519d03d").stdout.splitlines()[2].strip().split(", ")
+    unit = {"ms": 1, "s": 1000}
+    total = sum(float(part.split()[-2]) * unit[part.split()[-1]] for part in parts)
+    assert total == pytest.approx((turn["end"] - turn["start"]) / 1e6, abs=20)
+
+
+def test_last_is_the_newest_turn(home):
+    found = json.loads(run(home, "trace", "last", "--json").stdout)
+    turns = [span for span in found["spans"] if span["name"] == "invoke_agent claude-code"]
+    assert len(turns) == 1
+
+
+def test_ids_that_name_nothing_or_too_much(home):
+    nothing = run(home, "trace", "zzz")
+    assert nothing.returncode == EXIT_USER
+    assert "nothing has the id `zzz`" in nothing.stderr
+    ambiguous = run(home, "trace", "3")
+    assert ambiguous.returncode == EXIT_USER
+    assert "3522a16c-b1d0-46b2-9c30-45456100e82a" in ambiguous.stderr
+
+
+def test_labels_are_hidden_where_content_is_not_shown(home, tmp_path):
+    (tmp_path / "config.toml").write_text("[content]\nlocal = false\n")
+    (tmp_path / "state").symlink_to(home / "state")
+    shown = run(tmp_path, "trace", "6519d03d").stdout
+    assert "touch built.txt" not in shown
+    assert "touch" not in run(tmp_path, "trace", "6519d03d", "--json").stdout.replace('"touch"', "")
+
+
+def test_a_pipe_that_closes_is_no_bug(home):
+    code = f"{sys.executable} -m hookspan trace 3522a16c --hooks | head -n 1"
+    done = subprocess.run(
+        ["/bin/sh", "-c", code],
+        env={"HOME": str(home), "HOOKSPAN_HOME": str(home), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("session 3522a16c")
+
+
+def test_before_the_first_session(tmp_path):
+    assert run(tmp_path, "sessions").stdout == "No sessions yet.\n"
+    assert json.loads(run(tmp_path, "sessions", "--json").stdout) == []
+    assert run(tmp_path, "trace", "last").returncode == EXIT_USER
