@@ -27,6 +27,7 @@ from hookspan.agent.ingest import Ingest
 from hookspan.agent.live import LiveSettings
 from hookspan.agent.lock import FileLock
 from hookspan.agent.loop import Loop
+from hookspan.agent.notify import Notifier
 from hookspan.agent.page import Page
 from hookspan.agent.sockets import Poke
 from hookspan.agent.upkeep import Upkeep
@@ -75,6 +76,7 @@ class Resident:
         self._ingest = Ingest(self._paths, self._settings, self._poke, key)
         self._upkeep = Upkeep(self._paths, self._settings, key, self._ingest.next_record)
         self._reader = Reader(self._paths)
+        self._notifier = Notifier(self._settings, self._reader)
         self._monitor = Monitor(self._checks(), self._health_changed)
         self._page = Page(
             self._paths, self._settings, self._ingest, status=lambda: self._status({}), rounds=self._monitor.newest
@@ -91,7 +93,7 @@ class Resident:
         self._exports = Exports(self._paths, self._settings, gauges)
         self._ingest.opened = self._store_opened
         self._ingest.exported = self._exports.protected
-        self._ingest.listeners += [self._exports.committed, self._page.committed]
+        self._ingest.listeners += [self._exports.committed, self._page.committed, self._notifier.committed]
         self._health_loop = Loop("health", self._check)
         self._control = Control(self._paths.control_socket, self._operations(), self._about)
         self._control_loop = Loop("control", self._control.accept, wake=self._control.close)
@@ -191,7 +193,7 @@ class Resident:
         self._page.store_opened()
 
     def _loops(self) -> list[Loop]:
-        return [self._ingest.loop, self._control_loop, self._health_loop, self._upkeep.loop]
+        return [self._ingest.loop, self._control_loop, self._health_loop, self._upkeep.loop, self._notifier.loop]
 
     # --- settings
 
@@ -200,6 +202,7 @@ class Resident:
             return False
         self._ingest.settings_changed()
         self._exports.settings_changed()
+        self._notifier.settings_changed()
         self._page.settings_changed()
         if self._paths.relay_conf.exists():
             relay.write_conf(self._paths, self._settings.now)
@@ -221,7 +224,7 @@ class Resident:
             "resources": lambda: health.resources(self._paths),
             "collector": lambda: health.collector(self._settings.now.collector.health),
             "installation": lambda: health.installation(self._paths),
-            "dashboard": lambda: self._page.check(),
+            "dashboard": self._check_page,
         }
 
     def _check_ingest(self) -> health.Finding:
@@ -238,6 +241,9 @@ class Resident:
             )
         )
 
+    def _check_page(self) -> health.Finding:
+        return self._page.check()
+
     def _check_store(self) -> health.Finding:
         began = time.monotonic()
         try:
@@ -249,6 +255,7 @@ class Resident:
         return health.store(latency, standing.store(self._paths)["bytes"], self._settings.now.store.bytes)
 
     def _health_changed(self, name: str, checked: Checked) -> None:
+        self._notifier.health_changed(name, checked)
         finding = checked.finding
         level = logging.INFO if finding.status is health.Status.HEALTHY else logging.WARNING
         _logger.log(level, "health", extra={"check": name, "status": finding.status, "value": finding.value})
@@ -311,6 +318,7 @@ class Resident:
             "hooks": hook_times(self._ingest.hooks_now()),
             "export": _part(self._exports.stats),
             "health": latest.report() if latest is not None else None,
+            "notify": self._notifier.report(),
             "loops": {loop.name: loop.report() for loop in self._loops()},
             "settings": self._settings.report(),
             "settings_problem": self._settings.problem,

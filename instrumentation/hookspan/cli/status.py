@@ -57,6 +57,7 @@ def lines(found: Mapping[str, Any]) -> Iterator[str]:
     yield _journal(found)
     yield from _store(found)
     yield from _export(found)
+    yield from _notify(found)
     yield from _hooks(found)
     yield from _drops(found)
     yield from _health(found)
@@ -149,6 +150,11 @@ def _hooks(found: Mapping[str, Any]) -> Iterator[str]:
     if hooks := found.get("hooks"):
         times = ", ".join(f"{name} {hooks[name] * 1000:.2f} ms" for name in ("average", "p99", "max", "min"))
         yield _row("hooks", f"{times} of the last {hooks['samples']}")
+
+
+def _notify(found: Mapping[str, Any]) -> Iterator[str]:
+    if problem := (found.get("notify") or {}).get("problem"):
+        yield _row("notify", click.style(problem, fg="yellow"))
 
 
 def _drops(found: Mapping[str, Any]) -> Iterator[str]:

@@ -1,0 +1,140 @@
+"""`[[notify]]`: who wants to be told what. Project and tool at most; apprise is imported for the first message."""
+
+from __future__ import annotations
+
+import collections
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from hookspan.agent.health import Checked, Status
+from hookspan.agent.ingest import Committed
+from hookspan.agent.live import LiveSettings
+from hookspan.agent.loop import Loop
+from hookspan.config import Notify
+from hookspan.model.semconv import SessionPhase
+from hookspan.store import Reader
+
+LOOK: Final = 5.0  # seconds between two looks at who waits
+FRESH: Final = 300.0  # seconds; what is older comes from a backlog and is no news
+LINES: Final = 5  # of one message; more are counted
+REMEMBERED: Final = 1000  # waits that were told
+TITLE: Final = "Claude Code"
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Target:
+    """One `[[notify]]`: what is to be told, and when something was told last (monotonic seconds)."""
+
+    wish: Notify
+    pending: list[str] = field(default_factory=list)
+    sent_at: float = float("-inf")
+
+
+class Notifier:
+    """Collects what is to be told, and tells it at most once in each target's interval."""
+
+    def __init__(self, settings: LiveSettings, reader: Reader) -> None:
+        self._settings = settings
+        self._reader = reader
+        self._lock = threading.Lock()
+        self._targets: list[_Target] = []
+        self._told: collections.OrderedDict[tuple[str, int, str], None] = collections.OrderedDict()
+        self._awake = threading.Event()
+        self.sent = 0
+        self.problem: str | None = None
+        self.loop = Loop("notify", self.step, wake=self._awake.set)
+        self.settings_changed()
+
+    def settings_changed(self) -> None:
+        """Targets that stay keep what they have."""
+        with self._lock:
+            known = {target.wish: target for target in self._targets}
+            self._targets = [known.get(wish) or _Target(wish) for wish in self._settings.now.notify]
+        self._awake.set()
+
+    def committed(self, news: Committed) -> None:
+        """From the ingest thread: a turn that ended with an API error."""
+        if not self._targets:
+            return
+        for event in news.events:
+            if event.event == "StopFailure" and time.time() - event.at / 1e9 < FRESH:
+                self._add("turn_failed", f"{event.project or 'a session'}: a turn failed")
+
+    def health_changed(self, name: str, checked: Checked) -> None:
+        """From the monitor."""
+        if checked.finding.status is Status.CRITICAL:
+            self._add("health_critical", f"hookspan: {name} is critical")
+
+    def step(self) -> None:
+        """Look who waits, and tell what is due."""
+        if not self._targets:
+            self._awake.wait()
+            self._awake.clear()
+            return
+        self._look()
+        for target, text in self._due():
+            try:
+                self._send(target, text)
+            except ImportError:
+                self.problem = "apprise is missing: `pip install 'hookspan[notify]'`"
+            except Exception as error:  # noqa: BLE001 - one target must not keep the others from theirs
+                self.problem = "a notification was not taken; see `agent.log`"
+                self.loop.failed(error)
+            else:
+                self.sent, self.problem = self.sent + 1, None
+        self._awake.wait(LOOK)
+        self._awake.clear()
+
+    def report(self) -> dict[str, Any]:
+        """What `status` shows."""
+        return {**self.loop.report(), "targets": len(self._targets), "sent": self.sent, "problem": self.problem}
+
+    def _look(self) -> None:
+        now = time.time()
+        for row in self._reader.sessions(open_only=True, since=int((now - 86_400) * 1e9)):
+            if row.phase != SessionPhase.WAITING or not row.waiting_since:
+                continue
+            waited = now - row.waiting_since / 1e9
+            for target in self._targets:
+                key = (row.id, row.waiting_since, target.wish.url)
+                if waited < target.wish.waiting_seconds or key in self._told:
+                    continue
+                self._told[key] = None
+                if len(self._told) > REMEMBERED:
+                    self._told.popitem(last=False)
+                tool = f" ({row.waiting_tool})" if row.waiting_tool else ""
+                self._add("waiting", f"{row.project or 'a session'} waits for you{tool}", [target])
+
+    def _add(self, kind: str, text: str, targets: Sequence[_Target] | None = None) -> None:
+        with self._lock:
+            for target in self._targets if targets is None else targets:
+                if kind in target.wish.events:
+                    target.pending.append(text)
+        self._awake.set()
+
+    def _due(self) -> list[tuple[_Target, str]]:
+        found = []
+        now = time.monotonic()
+        with self._lock:
+            for target in self._targets:
+                if not target.pending or now - target.sent_at < target.wish.interval:
+                    continue
+                lines, target.pending, target.sent_at = target.pending, [], now
+                more = len(lines) - LINES
+                found.append((target, "\n".join(lines[:LINES]) + (f"\nand {more} more" if more > 0 else "")))
+        return found
+
+    def _send(self, target: _Target, text: str) -> None:
+        import apprise  # noqa: PLC0415 - 20 MB that an agent with nothing to tell doesn't need
+
+        sender = apprise.Apprise()
+        if not sender.add(target.wish.url):
+            raise ValueError("apprise does not know this kind of URL")
+        if not sender.notify(body=text, title=TITLE):
+            raise OSError("the notification was not taken")
