@@ -1,0 +1,146 @@
+"""`hookspan import`: transcripts of the real client and of older ones, in, once, and not further."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+from hookspan.errors import EXIT_USER
+from hookspan.journal import Tail
+from hookspan.store import Reader, SpanKey
+from tests.agent.stage import Machine, until
+from tests.cli.stage import take_in
+from tests.model.replay import SESSIONS, expected, play
+from tests.otlp_sink import Sink
+
+RECORDED = ("background_agent", "print_fork", "compact")
+
+
+def put(home: Path, *names: str) -> Path:
+    """The recordings' transcripts, where the client keeps them, written a while ago."""
+    projects = home / ".claude" / "projects"
+    for name in names:
+        shutil.copytree(SESSIONS / name / "projects", projects, dirs_exist_ok=True)
+    for path in projects.rglob("*.jsonl"):
+        os.utime(path, (path.stat().st_atime, path.stat().st_mtime - 3600))
+    return projects
+
+
+def lines(machine: Machine) -> int:
+    tail = Tail(machine.paths, mend=False)
+    try:
+        return sum(len(batch) for batch in iter(tail.read, []))
+    finally:
+        tail.close()
+
+
+def sessions(machine: Machine):
+    return {row.id: row for row in Reader(machine.paths).sessions()}
+
+
+def test_a_month_on_the_first_page(machine: Machine):
+    put(machine.home, *RECORDED)
+    calls = [call for name in RECORDED for call in (expected(name) or {})["model_calls"] if call["in_transcript"]]
+    planned = machine.json("import", "--dry-run")
+    assert lines(machine) == 0
+    machine.up()
+    done = machine.json("import")
+    assert planned == done | {"dry_run": True}
+    assert (done["sessions"], done["model_calls"], done["skipped"]) == (4, len(calls), {})
+    rows = until(
+        lambda: len(found := sessions(machine)) == 4 and all(row.end_reason for row in found.values()) and found
+    )
+    assert all(row.local and row.project == "shop" and row.phase == "ended" for row in rows.values())
+    assert sum(row.cost_nano for row in rows.values()) == round(done["cost_usd"] * 1e9)
+    before = lines(machine)
+    again = machine.json("import")
+    assert (again["sessions"], again["skipped"]) == (0, {"imported": 4})
+    assert lines(machine) == before
+    shown = machine.cli("trace", "3522a16c").stdout
+    assert "invoke_agent general-purpose" in shown
+    assert machine.cli("import").stdout.startswith("Nothing to import in ")
+
+
+def test_without_an_agent_twice_is_once(machine: Machine):
+    put(machine.home, *RECORDED)
+    assert "hookspan up" in machine.cli("import").stdout
+    machine.json("import")
+    machine.up()
+    rows = until(
+        lambda: len(found := sessions(machine)) == 4 and all(row.end_reason for row in found.values()) and found
+    )
+    assert sum(row.turns for row in rows.values()) == 8
+    spans = [span for row in rows for span in Reader(machine.paths).spans_of_session(row)]
+    assert len({(span.trace_id, span.span_id) for span in spans}) == len(spans)
+
+
+def test_nothing_of_it_is_exported_or_counted(make_machine):
+    with Sink() as sink:
+        machine = make_machine(settings=f'[export]\nendpoint = "{sink.url}"\nmetric_interval = 1\n')
+        put(machine.home, *RECORDED)
+        machine.up()
+        machine.json("import")
+        until(lambda: len(found := sessions(machine)) == 4 and all(row.end_reason for row in found.values()))
+        assert machine.json("flush")["exported"]
+        reader = Reader(machine.paths)
+        assert reader.counts().spans > 20
+        assert reader.spans_after(SpanKey(0, 0), 1000) == []
+        assert sink.spans == []
+        assert not {point.name for point in sink.points} & {"hookspan.cost", "hookspan.tokens", "hookspan.tool.calls"}
+        assert reader.totals() == {}
+
+
+def test_what_hookspan_recorded_is_left_alone(machine: Machine, tmp_path):
+    put(machine.home, "print_fork")
+    whole = play("print_fork", tmp_path / "play")
+    parent = "bb60d47f-bb0a-4598-8a0d-3d3ca0c7778d"
+    take_in(machine.paths, [line for line in whole.records if b"9b79efb2" not in line])
+    row = sessions(machine)[parent]
+    done = machine.json("import")
+    assert (done["sessions"], done["skipped"], done["model_calls"]) == (1, {"recorded": 1}, 2)  # the fork's own two
+    assert sessions(machine)[parent] == row
+
+
+def test_what_may_be_running_or_is_not_to_be_read(make_machine):
+    machine = make_machine(settings='[projects."shop"]\nrecord = false\n')
+    projects = put(machine.home, "background_agent", "print_mcp")
+    (path,) = (SESSIONS / "print_mcp" / "projects").glob("*/*.jsonl")
+    running = projects / path.relative_to(SESSIONS / "print_mcp" / "projects")
+    os.utime(running)
+    os.mkfifo(projects / "fifo.jsonl")
+    (projects / "link.jsonl").symlink_to(running)
+    done = machine.json("import")
+    assert (done["sessions"], done["skipped"]) == (0, {"opted_out": 1, "refused": 2, "running": 1})
+    assert lines(machine) == 0
+
+
+def test_since_and_places(machine: Machine, tmp_path):
+    projects = put(machine.home, "background_agent", "print_mcp")
+    (old,) = projects.glob("*/3522a16c*.jsonl")
+    os.utime(old, (0, old.stat().st_mtime - 40 * 86_400))
+    assert machine.json("import", "--dry-run")["sessions"] == 2
+    assert machine.json("import", "--dry-run", "--since", "30")["sessions"] == 1
+    assert machine.json("import", "--dry-run", str(old))["sessions"] == 1
+    elsewhere = tmp_path / "config"
+    put(tmp_path / "other", "compact")
+    (tmp_path / "other" / ".claude").rename(elsewhere)
+    assert machine.json("import", "--dry-run", env={"CLAUDE_CONFIG_DIR": str(elsewhere)})["sessions"] == 3
+    missing = machine.cli("import", str(tmp_path / "nowhere"))
+    assert (missing.returncode, "does not exist" in missing.stderr) == (EXIT_USER, True)
+
+
+def test_what_hooks_record_has_its_room(make_machine, tmp_path):
+    machine = make_machine(settings="[journal]\nbytes = 1048576\n")
+    (path,) = (SESSIONS / "compact" / "projects").glob("*/*.jsonl")
+    big = machine.home / ".claude" / "projects" / "big" / path.name
+    big.parent.mkdir(parents=True)
+    data = path.read_bytes()
+    big.write_bytes(
+        b"".join(
+            data.replace(b"msg_b6b54201", b"msg_%d" % n).replace(b'"uuid":"', b'"uuid":"%d-' % n) for n in range(150)
+        )
+    )
+    refused = machine.cli("import", str(big))
+    assert refused.returncode == EXIT_USER
+    assert "hookspan config set journal.bytes" in refused.stderr
+    assert sum(one.stat().st_size for one in machine.paths.journal.iterdir() if one.is_file()) < 1_048_576 * 0.6
