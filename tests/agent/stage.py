@@ -71,11 +71,7 @@ class Machine:
     def hooks(self, *events: Mapping[str, Any]) -> None:
         """One relay process after the other; each exits 0 in silence."""
         for event in events:
-            process = self.hook(event)
-            assert process.stdout is not None
-            with process.stdout:
-                assert process.stdout.read() == b""
-            assert process.wait() == 0
+            end(self.hook(event))
 
     # --- the command line
 
@@ -144,6 +140,14 @@ class Machine:
             time.sleep(0.02)
         for agent in self.agents:
             agent.wait(PATIENCE)
+
+
+def end(relay: "subprocess.Popen[bytes]") -> None:
+    """Wait for a hook's end: exit status 0, in silence."""
+    assert relay.stdout is not None
+    with relay.stdout:
+        assert relay.stdout.read() == b""
+    assert relay.wait() == 0
 
 
 def until(condition: Callable[[], Any], otherwise: str = "it did not happen", timeout: float = PATIENCE) -> Any:

@@ -16,7 +16,7 @@ from hookspan import __version__
 from hookspan.agent.client import Client, NeedsRestart, Ready, Unreachable, is_newer
 from hookspan.agent.lock import is_held
 
-from .stage import Machine, append, launch, ready, small_session, until
+from .stage import Machine, append, end, launch, ready, small_session, until
 
 SESSION = small_session(tools=3)
 
@@ -56,8 +56,7 @@ def test_twenty_hooks_at_once_start_one_agent(machine: Machine):
     running = [machine.hook(event) for event in small_session(tools=8)]
     assert len(running) == 20
     for process in running:
-        with process.stdout:
-            assert process.wait() == 0
+        end(process)
     ready(machine)
     until(lambda: machine.counts().events == 20)
     starts = [line for line in machine.log() if line["event"] == "ready"]
@@ -65,9 +64,7 @@ def test_twenty_hooks_at_once_start_one_agent(machine: Machine):
 
 
 def test_an_agent_of_a_hook_reads_no_variables_and_one_of_up_does(machine: Machine):
-    process = machine.hook(SESSION[0], env={"HOOKSPAN_MONITOR_INTERVAL": "7"})
-    with process.stdout:
-        process.wait()
+    end(machine.hook(SESSION[0], env={"HOOKSPAN_MONITOR_INTERVAL": "7"}))
     pid = ready(machine)
     assert machine.status()["settings"]["monitor.interval"]["value"] == 30
     environment = Path(f"/proc/{pid}/environ").read_bytes().decode()
@@ -226,13 +223,13 @@ def test_tail_shows_events_and_no_terminal_sequence(machine: Machine):
 
 
 def test_no_event_falls_between_an_agent_that_goes_and_the_next(machine: Machine):
-    sent = 0
+    sent = [0]
     for _ in range(5):
         first, *rest = small_session(tools=10)
         machine.hooks(first)
         os.kill(ready(machine), signal.SIGTERM)
         machine.hooks(*rest)
-        sent += 1 + len(rest)
+        sent.append(sent[-1] + 1 + len(rest))
         # Read by the one that goes or by the next, and without a further hook.
-        until(lambda sent=sent: machine.counts().events == sent)
+        until(lambda: machine.counts().events == sent[-1])
         until(lambda: not machine.pid or isinstance(Client(machine.paths).probe(), Ready))

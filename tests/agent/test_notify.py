@@ -27,10 +27,12 @@ class Inbox(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def inbox() -> Iterator[tuple[str, list[str]]]:
-    handler = type("OneInbox", (Inbox,), {"received": []})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    class OneInbox(Inbox):
+        received: list[str] = []  # noqa: RUF012 - one list for each inbox is what is wanted
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), OneInbox)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"json://127.0.0.1:{server.server_address[1]}/", handler.received
+    yield f"json://127.0.0.1:{server.server_address[1]}/", OneInbox.received
     server.shutdown()
     server.server_close()
 

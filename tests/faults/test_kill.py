@@ -1,5 +1,6 @@
 """kill -9 at any moment loses no event and counts none twice: the promise that everything else rests on."""
 
+import os
 import random
 import threading
 import time
@@ -9,9 +10,9 @@ from collections.abc import Callable
 from tests.agent.stage import Machine, event, until
 from tests.otlp_sink import Sink
 
-EVENTS = 2_000
-WRITERS = 4
-KILLS = 6
+EVENTS = int(os.environ.get("KILL_EVENTS", "2000"))  # more for a soak
+WRITERS = int(os.environ.get("KILL_WRITERS", "4"))
+KILLS = int(os.environ.get("KILLS", "6"))
 
 
 def hooks(sink: Sink) -> int:
@@ -22,11 +23,12 @@ def hooks(sink: Sink) -> int:
 def counted(sink: Sink) -> int:
     """What the counter says in its newest points."""
     newest = {tuple(point.attributes.items()): point for point in sink.points if point.name == "hookspan.hook.events"}
-    return sum(int(point.value) for point in newest.values())
+    return sum(int(point.value or 0) for point in newest.values())
 
 
 def write(machine: Machine, count: int) -> None:
     """Events of sessions of 50 events each, by one relay process after the other."""
+    session, prompt = str(uuid.uuid4()), str(uuid.uuid4())
     for number in range(count):
         if number % 50 == 0:
             session, prompt = str(uuid.uuid4()), str(uuid.uuid4())

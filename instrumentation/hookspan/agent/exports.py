@@ -14,6 +14,7 @@ from hookspan.paths import Paths
 if TYPE_CHECKING:
     from hookspan.export import Exporter, ExportSettings
 
+HOLDING: Final = 2.0
 RESTART: Final = 1.0  # seconds for an exporter to end before one with other settings takes its place
 
 _logger = logging.getLogger(__name__)
@@ -64,6 +65,11 @@ class Exports:
         """Export all that is due; False if something is left. True without an endpoint."""
         exporter = self._exporter
         return exporter is None or exporter.drain(max(0.0, seconds))
+
+    def patience(self) -> float:
+        """How long it makes sense to wait for a drain (seconds): not long, where the endpoint doesn't answer anyway."""
+        exporter = self._exporter
+        return HOLDING if exporter is not None and exporter.stats()["state"] == "holding" else float("inf")
 
     def stop(self) -> None:
         """End; what was not sent is sent after the next start."""

@@ -160,7 +160,7 @@ class Resident:
         if whole:
             try:
                 whole = self._ingest.drain(time.monotonic() + STOP_DEADLINE * DRAIN_SHARE)
-                exported = self._exports.drain(deadline - time.monotonic())
+                exported = self._exports.drain(min(deadline - time.monotonic(), self._exports.patience()))
             except Exception:
                 _logger.exception("draining failed; the next agent goes on from the last commit")
         self._exports.stop()

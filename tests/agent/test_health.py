@@ -1,0 +1,133 @@
+"""The health checks' thresholds, and a monitor that outlives its checks."""
+
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+
+import pytest
+
+from hookspan.agent import health
+from hookspan.agent.health import HISTORY, Finding, IngestView, Monitor, Status
+
+MS = 1_000_000  # nanoseconds
+
+
+@pytest.mark.parametrize(
+    ("took", "status"),
+    [
+        ([], Status.HEALTHY),
+        ([1 * MS] * 100, Status.HEALTHY),
+        ([1 * MS] * 98 + [6 * MS] * 2, Status.WARNING),  # p99
+        ([6 * MS] * 100, Status.WARNING),  # average
+        ([11 * MS] * 100, Status.CRITICAL),
+    ],
+)
+def test_hook_path(took: list[int], status: Status):
+    assert health.hook_path(took).status is status
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({}, Status.HEALTHY),
+        ({"behind": 6.0}, Status.WARNING),
+        ({"behind": 61.0}, Status.CRITICAL),
+        ({"failures": 1}, Status.WARNING),
+        ({"damaged": "/x"}, Status.WARNING),
+        ({"hold": "OperationalError"}, Status.CRITICAL),
+        ({"alive": False}, Status.CRITICAL),
+    ],
+)
+def test_ingest(changes: dict[str, object], status: Status):
+    view = {"alive": True, "behind": 0.0, "hold": None, "damaged": None, "failures": 0, "quarantined": 0}
+    finding = health.ingest(IngestView(**{**view, **changes}))  # type: ignore[arg-type]
+    assert finding.status is status
+    assert bool(finding.todo) is (status is not Status.HEALTHY)
+
+
+@pytest.mark.parametrize(
+    ("latency", "status"), [(0.09, Status.HEALTHY), (0.11, Status.WARNING), (0.51, Status.CRITICAL)]
+)
+def test_store(latency: float, status: Status):
+    assert health.store(latency, 1, 2).status is status
+
+
+@pytest.mark.parametrize(
+    ("stats", "status"),
+    [
+        (None, Status.HEALTHY),
+        ({"queue": 3, "oldest_age": 1.0, "state": "sending"}, Status.HEALTHY),
+        ({"queue": 3, "oldest_age": 61.0, "state": "sending"}, Status.WARNING),
+        ({"queue": 3, "oldest_age": 1.0, "state": "holding", "last_error": "refused"}, Status.WARNING),
+        ({"queue": 3, "oldest_age": 3601.0, "state": "holding"}, Status.CRITICAL),
+    ],
+)
+def test_export(stats: dict[str, object] | None, status: Status):
+    assert health.export(stats).status is status
+
+
+def test_dashboard():
+    page = {"enabled": True, "url": "http://x", "connections": 3, "limit": 50}
+    assert health.dashboard(**page).status is Status.HEALTHY  # type: ignore[arg-type]
+    assert health.dashboard(**{**page, "enabled": False}).status is Status.WARNING  # type: ignore[arg-type]
+    assert health.dashboard(**{**page, "connections": 51}).status is Status.WARNING  # type: ignore[arg-type]
+    assert health.dashboard(**{**page, "url": None}).status is Status.CRITICAL  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def answering() -> Iterator[tuple[str, list[int]]]:
+    codes: list[int] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(codes[-1])
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+            """Stay silent."""
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}/", codes
+    server.shutdown()
+    server.server_close()
+
+
+def test_collector(answering: tuple[str, list[int]]):
+    url, codes = answering
+    for code, status in ((200, Status.HEALTHY), (503, Status.CRITICAL)):
+        codes.append(code)
+        assert health.collector(url).status is status
+    assert health.collector(None).status is Status.HEALTHY
+    assert health.collector("http://127.0.0.1:1/").status is Status.CRITICAL
+
+
+def test_a_broken_check_is_unknown_and_the_others_go_on():
+    def broken() -> Finding:
+        raise ValueError("hunter2")
+
+    found = Monitor({"broken": broken, "fine": lambda: Finding(Status.HEALTHY, "fine")}).run()
+    assert found.checks["broken"].finding.status is Status.UNKNOWN
+    assert "hunter2" not in found.checks["broken"].finding.message
+    assert found.checks["fine"].finding.status is Status.HEALTHY
+    assert found.status is Status.UNKNOWN
+
+
+def test_changes_are_told_once_and_history_is_bounded():
+    statuses = iter(
+        (Status.HEALTHY, Status.WARNING, Status.WARNING, Status.CRITICAL, *[Status.HEALTHY] * (HISTORY + 6))
+    )
+    changes: list[tuple[str, Status]] = []
+    monitor = Monitor(
+        {"one": lambda: Finding(next(statuses), "")},
+        lambda name, checked: changes.append((name, checked.finding.status)),
+    )
+    for _ in range(5):
+        monitor.run()
+    assert [status for _, status in changes] == [Status.WARNING, Status.CRITICAL, Status.HEALTHY]
+    first, second = list(monitor.history)[1:3]
+    assert second.checks["one"].since == first.checks["one"].since
+    for _ in range(HISTORY + 5):
+        monitor.run()
+    assert len(monitor.history) == HISTORY
+    assert max(Status, key=health.RANK.__getitem__) is Status.CRITICAL
