@@ -1,0 +1,245 @@
+/** The frame: where you are, whether it is live, and the page that the address names. */
+import { css, html, nothing } from "lit";
+import * as clock from "../lib/clock.js";
+import { elapsed } from "../lib/format.js";
+import { router } from "../lib/router.js";
+import { store } from "../lib/store.js";
+import * as tab from "../lib/tab.js";
+import { nextTheme, theme } from "../lib/theme.js";
+import { BaseComponent, shared } from "./base-component.js";
+
+/** @type {Record<string, () => Promise<unknown>>} */
+const PAGES = {
+  now: () => Promise.all([import("./metrics-panel.js"), import("./sessions-list.js")]),
+  session: () => import("./session-view.js"),
+  friction: () => import("./friction-report.js"),
+  health: () => import("./health-panel.js"),
+  log: () => import("./raw-log.js"),
+  unknown: async () => {},
+};
+/** @type {Record<string, string>} */
+const NAMES = { now: "", session: "Session", friction: "Friction", health: "Health", log: "Raw log", unknown: "Not found" };
+/** @type {Record<import("../lib/live.js").Connection, [string, string]>} */
+const CONNECTION = {
+  off: ["connecting", "Connecting"],
+  connecting: ["connecting", "Connecting"],
+  live: ["live", "Live"],
+  hidden: ["connecting", "Paused"],
+  lost: ["lost", "Reconnecting"],
+  full: ["lost", "Too many pages"],
+  "signed-out": ["lost", "Signed out"],
+};
+const GRACE = 2500; // ms: a connection that is back within that was not worth a word
+
+export class AppShell extends BaseComponent {
+  static styles = [
+    shared,
+    css`
+      :host { min-height: 100vh; }
+      .skip { position: fixed; top: 0.5rem; left: 0.5rem; z-index: 30; transform: translateY(-200%); }
+      .skip:focus { transform: none; }
+      .bar { position: sticky; top: 0; z-index: 20; background: color-mix(in srgb, var(--bg) 88%, transparent); backdrop-filter: blur(10px); border-bottom: 1px solid var(--line); }
+      .bar > div { display: flex; align-items: center; gap: 0.25rem; height: 3rem; }
+      .bar > div, main, .banner > div { width: 100%; max-width: 100rem; margin: 0 auto; padding-inline: clamp(0.75rem, 2.5vw, 2rem); }
+      main { padding-block: 1.5rem 4rem; outline: none; }
+      .brand { display: flex; align-items: center; gap: 0.5rem; font-weight: 650; letter-spacing: -0.01em; margin-right: 0.75rem; border-radius: 0.3rem; }
+      .brand svg { width: 1.25rem; height: 1.25rem; display: block; }
+      nav { display: flex; }
+      nav a { padding: 0.25rem 0.625rem; border-radius: 0.4rem; color: var(--ink-2); font-size: 0.8125rem; white-space: nowrap; }
+      nav a:hover { background: var(--hover); color: var(--ink); }
+      nav a[aria-current] { color: var(--ink); font-weight: 600; background: light-dark(#ebeae6, #202329); }
+      nav .n { display: inline-block; margin-left: 0.3rem; padding: 0 0.4em; border-radius: 1em; background: var(--wait); color: #1b1c1f; font-size: 0.6875rem; font-weight: 700; }
+      nav .dot { display: inline-block; margin-left: 0.375rem; vertical-align: 0.06em; width: 0.4375rem; height: 0.4375rem; }
+      .warning { background: var(--wait); } .critical { background: var(--error); }
+      .state { display: flex; align-items: center; gap: 0.4rem; font-size: 0.75rem; color: var(--ink-3); margin-left: auto; padding-right: 0.5rem; white-space: nowrap; }
+      .state i { width: 0.5rem; height: 0.5rem; border-radius: 50%; background: var(--ink-3); }
+      .state.live i { background: var(--ok); } .state.lost { color: var(--error-ink); } .state.lost i { background: var(--error); border-radius: 1px; }
+      .icon { display: inline-grid; place-items: center; width: 2rem; height: 2rem; border: 0; background: none; border-radius: 0.4rem; color: var(--ink-2); cursor: pointer; padding: 0; }
+      .icon:hover { background: var(--hover); color: var(--ink); } .icon svg { width: 1.0625rem; height: 1.0625rem; }
+      .find { gap: 0.5rem; color: var(--ink-3); min-height: 1.75rem; padding-right: 0.3rem; font-size: 0.75rem; }
+      .find svg { width: 0.875rem; height: 0.875rem; }
+      svg { fill: none; stroke: currentColor; stroke-width: 1.6; stroke-linecap: round; stroke-linejoin: round; }
+      .banner { border-bottom: 1px solid var(--line); font-size: 0.8125rem; }
+      .banner > div { display: flex; flex-wrap: wrap; align-items: center; gap: 0.25rem 0.75rem; padding-block: 0.45rem; }
+      .banner.lost { background: var(--error-soft); color: var(--error-ink); } .banner.new { background: var(--accent-soft); color: var(--ink); }
+      .banner .btn { min-height: 1.5rem; }
+      .start { padding: 15vh 0; text-align: center; color: var(--ink-3); }
+      @media (max-width: 52rem) { .find kbd, .find span { display: none; } .find { border: 0; background: none; padding: 0; width: 2rem; height: 2rem; justify-content: center; color: var(--ink-2); } .find svg { width: 1.0625rem; height: 1.0625rem; } }
+      @media (max-width: 42rem) {
+        .brand span, .state span { display: none; } .brand { margin-right: 0.25rem; } nav a { padding: 0.3rem 0.45rem; } .state { padding-right: 0.125rem; }
+        main { padding-block: 1rem 3rem; } .bar > div { gap: 0.125rem; } .icon, .find { width: 1.75rem; }
+      }
+    `,
+  ];
+
+  constructor() {
+    super();
+    this.loadedPage = "";
+    this.failed = "";
+    this.said = "";
+    /** When the connection was lost, by performance.now(). @type {number | null} */
+    this.lostAt = null;
+  }
+
+  connected() {
+    this.listen(store, "change", () => this.#changed());
+    this.listen(router, "route", (event) => this.#routed(event.detail.samePage));
+    this.listen(window, "theme", () => this.requestUpdate());
+    this.listen(window, "announce", (event) => {
+      this.said = event.detail;
+      this.requestUpdate();
+    });
+    this.tick(1000, () => this.lostAt !== null && this.requestUpdate());
+    store.load();
+    this.#routed(true);
+    const idle = window.requestIdleCallback ?? setTimeout;
+    idle(() => import("./command-palette.js").then(() => this.requestUpdate()));
+  }
+
+  /** @param {boolean} samePage */
+  async #routed(samePage) {
+    const { page } = router.route;
+    this.#title();
+    this.requestUpdate();
+    if (this.loadedPage !== page) {
+      try {
+        await PAGES[page]?.();
+        this.failed = "";
+      } catch (error) {
+        this.failed = String(error); // a file that a newer agent no longer has, or no agent
+      }
+      if (router.route.page !== page) return;
+      this.loadedPage = page;
+      this.requestUpdate();
+    }
+    if (samePage) return;
+    await this.updateComplete;
+    const main = this.renderRoot.querySelector("main");
+    main?.focus({ preventScroll: true });
+    this.announce(NAMES[page] || "Now");
+  }
+
+  #changed() {
+    const { state } = store.live;
+    if (["lost", "full"].includes(state) || (store.error && !store.loaded)) this.lostAt ??= performance.now();
+    else if (state === "live") this.lostAt = null;
+    this.#title();
+    this.requestUpdate();
+  }
+
+  get offline() {
+    return this.lostAt !== null && performance.now() - this.lostAt > GRACE;
+  }
+
+  #title() {
+    const { page, id } = router.route;
+    const session = page === "session" ? store.sessions.get(id) : undefined;
+    const name = session ? [session.project, session.title].filter(Boolean).join(": ") : (NAMES[page] ?? "");
+    document.title = tab.title(store.waiting, name, this.offline);
+    tab.icon(store.waiting, this.offline);
+  }
+
+  updated() {
+    this.#title();
+  }
+
+  render() {
+    const { page } = router.route;
+    const { state } = store.live;
+    const [kind, word] = store.error && !store.loaded ? ["lost", "Offline"] : CONNECTION[state];
+    const health = store.summary?.health ?? "healthy";
+    /** @param {string} name @param {string} to @param {string} label @param {unknown} [more] */
+    const link = (name, to, label, more = nothing) => html`<a href=${to} aria-current=${page === name ? "page" : nothing}>${label}${more}</a>`;
+    const waits = store.waiting ? html`<span class="n">${store.waiting}<span class="hide"> waiting</span></span>` : nothing;
+    const sick = health === "warning" || health === "critical" ? html`<i class="dot ${health}"></i><span class="hide">${health}</span>` : nothing;
+    return html`
+      <a class="skip btn first" href="#main" @click=${this.#skip}>Skip to the content</a>
+      <div class="bar"><div>
+        <a class="brand" href="/" aria-label="hookspan, to the first page"><svg viewBox="0 0 20 20" stroke-width="2" aria-hidden="true"><path d="M3 5h8" stroke="var(--model)"/><path d="M6 10h11" stroke="var(--tool)"/><path d="M3 15h6" stroke="var(--wait)"/></svg><span>hookspan</span></a>
+        <nav aria-label="Pages">
+          ${link("now", "/", "Now", waits)}${link("friction", "/friction", "Friction")}${link("health", "/health", "Health", sick)}${link("log", "/log", "Log")}
+        </nav>
+        <div class="state ${kind}" role="status"><i aria-hidden="true"></i><span>${word}</span></div>
+        <button class="btn find" @click=${() => this.#palette("open")} aria-label="Search and commands" aria-haspopup="dialog">
+          <svg viewBox="0 0 16 16" aria-hidden="true"><circle cx="7" cy="7" r="4.5"/><path d="m10.5 10.5 3 3"/></svg><span>Search</span><kbd>${/Mac/.test(navigator.platform) ? "⌘" : "Ctrl"} K</kbd></button>
+        <button class="icon" @click=${nextTheme} aria-label=${`Theme: ${theme()}. Change it`} title=${`Theme: ${theme()}`}>${this.#themeIcon()}</button>
+      </div></div>
+      ${this.#banner()}
+      <main id="main" tabindex="-1">${this.#page()}</main>
+      <command-palette></command-palette>
+      <p class="hide" role="status" aria-live="polite">${this.said}</p>
+    `;
+  }
+
+  /** @param {Event} event */
+  #skip(event) {
+    event.preventDefault();
+    this.renderRoot.querySelector("main")?.focus();
+  }
+
+  /** @param {"open" | "help"} what */
+  #palette(what) {
+    const palette = /** @type {any} */ (this.renderRoot.querySelector("command-palette"));
+    palette?.[what]?.();
+  }
+
+  #themeIcon() {
+    const chosen = theme();
+    if (chosen === "light") return html`<svg viewBox="0 0 16 16" aria-hidden="true"><circle cx="8" cy="8" r="3"/><path d="M8 1.5v1M8 13.5v1M1.5 8h1M13.5 8h1M3.4 3.4l.7.7M11.9 11.9l.7.7M3.4 12.6l.7-.7M11.9 4.1l.7-.7"/></svg>`;
+    if (chosen === "dark") return html`<svg viewBox="0 0 16 16" aria-hidden="true"><path d="M13 9.6A5.5 5.5 0 0 1 6.4 3 5.5 5.5 0 1 0 13 9.6z"/></svg>`;
+    return html`<svg viewBox="0 0 16 16" aria-hidden="true"><circle cx="8" cy="8" r="5.5"/><path d="M8 2.5a5.5 5.5 0 0 1 0 11z" fill="currentColor"/></svg>`;
+  }
+
+  #banner() {
+    const { state } = store.live;
+    if (state === "signed-out" || store.error?.status === 401) {
+      return html`<div class="banner lost" role="alert"><div><strong>This browser is signed out.</strong><span>Run <code>hookspan open</code> in a terminal.</span></div></div>`;
+    }
+    if (this.offline && store.loaded) {
+      const why = state === "full" ? "Too many pages are open; close one." : "The agent does not answer.";
+      return html`<div class="banner lost" role="alert"><div><strong>${why}</strong>
+        <span>What you see is ${elapsed(performance.now() - (this.lostAt ?? 0))} old. ${state === "full" ? "" : html`<code>hookspan up</code> starts it; this`} page reconnects by itself.</span></div></div>`;
+    }
+    if (store.outdated) {
+      return html`<div class="banner new"><div><span>hookspan ${store.live.version} is running now; this page is of ${store.version}.</span><button class="btn" @click=${() => location.reload()}>Reload</button></div></div>`;
+    }
+    return nothing;
+  }
+
+  #page() {
+    const { page, id } = router.route;
+    if (page === "unknown") return html`<h1>There is no such page</h1><p class="second"><a class="link" href="/">To the first page</a></p>`;
+    if (!store.loaded) return this.#start();
+    if (this.failed && this.loadedPage === page) {
+      return html`<h1>This page could not be loaded</h1><p class="second">${this.failed}</p><p><button class="btn" @click=${() => location.reload()}>Reload</button></p>`;
+    }
+    if (this.loadedPage !== page) return html`<p class="start"></p>`;
+    switch (page) {
+      case "session":
+        return html`<session-view .session=${id}></session-view>`;
+      case "friction":
+        return html`<friction-report></friction-report>`;
+      case "health":
+        return html`<health-panel></health-panel>`;
+      case "log":
+        return html`<raw-log></raw-log>`;
+      default:
+        return this.#now();
+    }
+  }
+
+  #start() {
+    if (!store.error) return html`<p class="start" aria-busy="true">${clock.now() && nothing}</p>`;
+    return html`<div class="start"><h1>${store.error.message}</h1><p>${store.error.hint}</p></div>`;
+  }
+
+  #now() {
+    const step = store.summary?.setup.step;
+    if (step || !store.sessions.size) {
+      import("./setup-guide.js");
+      return html`<setup-guide></setup-guide>`;
+    }
+    return html`<metrics-panel></metrics-panel><sessions-list></sessions-list>`;
+  }
+}
+customElements.define("app-shell", AppShell);

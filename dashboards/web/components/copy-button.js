@@ -1,0 +1,57 @@
+/** A button that copies a text and says that it did. */
+import { css, html } from "lit";
+import { BaseComponent, shared } from "./base-component.js";
+
+/** @param {string} text */
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    // Without permission, or on plain http behind a name other than localhost.
+    const area = document.createElement("textarea");
+    area.value = text;
+    document.body.append(area);
+    area.select();
+    const done = document.execCommand("copy");
+    area.remove();
+    return done;
+  }
+}
+
+export class CopyButton extends BaseComponent {
+  static properties = { text: { attribute: false }, label: {}, what: {} };
+  static styles = [
+    shared,
+    css`
+      :host { display: inline-block; }
+      button { min-height: 1.625rem; padding: 0.1rem 0.55rem; font-size: 0.75rem; }
+    `,
+  ];
+
+  constructor() {
+    super();
+    /** What is copied, or what makes it. @type {string | (() => string | Promise<string>)} */
+    this.text = "";
+    this.label = "Copy";
+    /** What it is, for those who don't see what stands beside it. */
+    this.what = "";
+    this.said = "";
+  }
+
+  async #copy() {
+    const text = typeof this.text === "function" ? await this.text() : this.text;
+    this.said = (await copy(text)) ? "Copied" : "Copying failed";
+    this.announce(this.said);
+    this.requestUpdate();
+    setTimeout(() => {
+      this.said = "";
+      this.requestUpdate();
+    }, 1600);
+  }
+
+  render() {
+    return html`<button class="btn" @click=${this.#copy}>${this.said || this.label}<span class="hide"> ${this.what}</span></button>`;
+  }
+}
+customElements.define("copy-button", CopyButton);

@@ -1,0 +1,202 @@
+/** One row a session, who needs you first. */
+import { css, html, nothing, svg } from "lit";
+import { repeat } from "lit/directives/repeat.js";
+import * as clock from "../lib/clock.js";
+import { ago, count, duration, elapsed, model, money, percent, plural, short, tokens } from "../lib/format.js";
+import { matches } from "../lib/order.js";
+import { href, router } from "../lib/router.js";
+import { doing } from "../lib/words.js";
+import { store } from "../lib/store.js";
+import { BaseComponent, shared, typing } from "./base-component.js";
+
+/** @import { Session } from "../lib/types.js" */
+
+/** @type {[string, string, (session: Session) => boolean][]} */
+const GROUPS = [
+  ["waiting", "Needs you", (session) => session.state === "waiting"],
+  ["maybe", "May need you", (session) => session.state === "waiting_or_running"],
+  ["working", "Working", (session) => session.state === "working"],
+  ["idle", "Your turn", (session) => session.state === "idle"],
+  ["ended", "Ended", (session) => session.state === "ended"],
+];
+
+export class SessionsList extends BaseComponent {
+  static styles = [
+    shared,
+    css`
+      :host { container-type: inline-size; }
+      .tools { margin: 1.5rem 0 0.5rem; gap: 0.5rem; }
+      section { margin-top: 1rem; }
+      section > h2 { display: flex; align-items: center; gap: 0.5rem; padding: 0 0.25rem 0.4rem; font-size: 0.8125rem; color: var(--ink-2); }
+      section > h2 .n { color: var(--ink-3); font-weight: 400; }
+      li { position: relative; display: grid; align-items: center; gap: 0 1.25rem; padding: 0.6rem 1rem 0.6rem 1.125rem; border-top: 1px solid var(--line);
+        grid-template: "who what context cost strip" auto / minmax(10rem, 1.1fr) minmax(14rem, 1.6fr) 7.5rem 4.25rem 9.5rem; }
+      li:first-child { border-top: 0; border-radius: var(--r) var(--r) 0 0; }
+      li:last-child { border-radius: 0 0 var(--r) var(--r); }
+      li:only-child { border-radius: var(--r); }
+      li:hover { background: var(--hover); }
+      li::before { content: ""; position: absolute; inset: 0 auto 0 0; width: 3px; background: transparent; }
+      li:first-child::before { border-top-left-radius: var(--r); } li:last-child::before { border-bottom-left-radius: var(--r); }
+      .waiting li { background: var(--wait-soft); } .waiting li::before { background: var(--wait); }
+      .maybe li::before { background: linear-gradient(var(--wait) 50%, transparent 0) 0 0 / 3px 8px; }
+      .waiting .card { border-color: color-mix(in srgb, var(--wait) 45%, var(--line)); }
+      .who { grid-area: who; min-width: 0; } .what { grid-area: what; min-width: 0; }
+      .name { display: flex; gap: 0.45rem; align-items: baseline; min-width: 0; }
+      .name a { font-weight: 600; color: var(--ink); }
+      .name a::after { content: ""; position: absolute; inset: 0; }
+      .name a:focus-visible { outline: none; } .name a:focus-visible::after { outline: 2px solid var(--focus); outline-offset: -2px; border-radius: var(--r); }
+      .branch { color: var(--ink-3); font-size: 0.8125rem; flex: 0 1 auto; }
+      .sub { color: var(--ink-2); font-size: 0.8125rem; }
+      .doing { display: flex; align-items: center; gap: 0.5rem; min-width: 0; }
+      .doing .verb { flex: none; } .doing code { flex: 0 1 auto; color: var(--ink); }
+      .for { flex: none; margin-left: auto; padding-left: 0.5rem; color: var(--ink-2); font-weight: 500; }
+      .waiting .for { color: var(--wait-ink); font-weight: 650; font-size: 1rem; letter-spacing: -0.01em; }
+      .waiting .verb { color: var(--wait-ink); font-weight: 600; }
+      .live { width: 0.5rem; height: 0.5rem; border-radius: 50%; flex: none; background: var(--ink-3); }
+      .waiting .live, .maybe .live { background: var(--wait); border-radius: 1px; transform: rotate(45deg); }
+      .working .live { background: var(--tool); animation: breathe 2.4s ease-in-out infinite; }
+      .idle .live { background: none; border: 2px solid var(--ok); }
+      .ended .live { background: none; border: 1.5px solid var(--ink-3); }
+      @keyframes breathe { 50% { opacity: 0.35; } }
+      .context { grid-area: context; font-size: 0.75rem; color: var(--ink-2); }
+      .fill { height: 0.3125rem; margin-top: 0.3rem; border-radius: 0.2rem; background: light-dark(#e6e5e0, #2a2d33); overflow: hidden; }
+      .fill > i { display: block; height: 100%; background: var(--ink-3); border-radius: inherit; }
+      .fill.high > i { background: var(--wait); } .fill.full > i { background: var(--error); }
+      .cost { grid-area: cost; text-align: right; font-weight: 500; }
+      .strip { grid-area: strip; display: block; width: 100%; height: 1.5rem; color: var(--tool); }
+      .strip .base { stroke: var(--line-strong); } .strip .bars { fill: currentColor; }
+      .ended .strip { color: var(--ink-3); }
+      .ended li { padding-block: 0.4rem; } .ended .name a { font-weight: 520; color: var(--ink-2); }
+      .meta { display: flex; gap: 0 0.75rem; flex-wrap: wrap; color: var(--ink-3); font-size: 0.75rem; line-height: 1.5; height: 1.125rem; overflow: hidden; }
+      .more { padding: 0.6rem 1rem; border-top: 1px solid var(--line); }
+      @container (width < 62rem) {
+        li { grid-template: "who cost context" auto "what what what" auto / minmax(0, 1fr) auto 6rem; gap: 0.35rem 1rem; }
+        .strip { display: none; }
+      }
+      @container (width < 34rem) {
+        li { grid-template: "who cost" auto "what what" auto / minmax(0, 1fr) auto; padding-inline: 0.875rem 0.75rem; }
+        .context { display: none; }
+        .tools input { width: 100%; } .tools label { flex: 1 1 8rem; } .tools h2 { display: none; }
+        .tools select { max-width: 100%; width: 100%; }
+      }
+    `,
+  ];
+
+  connected() {
+    this.listen(store, "change", () => this.requestUpdate());
+    this.listen(router, "route", () => this.requestUpdate());
+    this.listen(document, "keydown", (event) => this.#key(event));
+    this.tick(1000);
+  }
+
+  /** @param {KeyboardEvent} event */
+  #key(event) {
+    if (event.metaKey || event.ctrlKey || event.altKey || event.defaultPrevented) return;
+    if (event.key === "/" && !typing(event)) {
+      event.preventDefault();
+      this.renderRoot.querySelector("input")?.focus();
+      return;
+    }
+    const step = { j: 1, k: -1, ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!step || (typing(event) && event.key.length === 1)) return;
+    const links = /** @type {HTMLElement[]} */ ([...this.renderRoot.querySelectorAll("li a")]);
+    const active = this.renderRoot instanceof ShadowRoot ? this.renderRoot.activeElement : null;
+    const at = links.findIndex((link) => link === active);
+    // Arrows scroll the page unless a row or the search field has the focus.
+    if (event.key.length > 1 && at < 0 && !(active instanceof HTMLInputElement)) return;
+    const next = links[at < 0 ? 0 : Math.min(links.length - 1, Math.max(0, at + step))];
+    if (!next) return;
+    event.preventDefault();
+    next.focus();
+    next.closest("li")?.scrollIntoView({ block: "nearest" });
+  }
+
+  render() {
+    const query = router.route.query;
+    const filter = { q: query["q"] ?? "", state: query["state"] ?? "all", project: query["project"] ?? "" };
+    const all = store.sorted();
+    const found = all.filter((session) => matches(session, filter));
+    return html`
+      <div class="row wrap tools">
+        <h2>Sessions</h2>
+        <label class="push"><span class="hide">Filter sessions</span>
+          <input type="search" placeholder="Filter  /" .value=${filter.q} @input=${(/** @type {any} */ event) => router.set({ q: event.target.value })}
+            @keydown=${(/** @type {KeyboardEvent} */ event) => event.key === "Escape" && router.set({ q: "" })} /></label>
+        <label><span class="hide">Project</span>
+          <select @change=${(/** @type {any} */ event) => router.set({ project: event.target.value }, { push: true })}>
+            <option value="" ?selected=${!filter.project}>All projects</option>
+            ${store.projects.map((project) => html`<option value=${project} ?selected=${project === filter.project}>${project || "(none)"}</option>`)}
+          </select></label>
+        <label><span class="hide">State</span>
+          <select @change=${(/** @type {any} */ event) => router.set({ state: event.target.value }, { push: true })}>
+            ${[["all", "All states"], ["open", "Open"], ["waiting", "Needs you"], ["working", "Working"], ["idle", "Your turn"], ["ended", "Ended"]].map(
+              ([value, label]) => html`<option value=${value ?? ""} ?selected=${value === filter.state}>${label}</option>`,
+            )}
+          </select></label>
+      </div>
+      ${found.length
+        ? GROUPS.map(([name, label, test]) => this.#group(name, label, found.filter(test)))
+        : html`<div class="card empty">No session matches. <a class="link" href="/">Show all</a></div>`}
+    `;
+  }
+
+  /** @param {string} name @param {string} label @param {Session[]} sessions */
+  #group(name, label, sessions) {
+    if (!sessions.length) return nothing;
+    const ended = name === "ended";
+    return html`<section class=${name} aria-labelledby=${`group-${name}`}>
+      <h2 id=${`group-${name}`}>${label} <span class="n">${ended && store.next ? `${sessions.length}+` : sessions.length}</span></h2>
+      <div class="card">
+        <ol>${repeat(sessions, (session) => session.id, (session) => this.#row(session))}</ol>
+        ${ended && store.next ? html`<div class="more"><button class="btn" @click=${() => store.more()}>Show older ones</button></div>` : nothing}
+      </div>
+    </section>`;
+  }
+
+  /** @param {Session} session */
+  #row(session) {
+    const { verb, what } = doing(session);
+    const now = clock.now();
+    const { context } = session;
+    const ended = session.state === "ended";
+    const since = ended ? ago(now - (session.ended ?? session.last)) : elapsed(now - (session.waiting_since ?? session.since));
+    const level = context.share >= 0.9 ? "full" : context.share >= 0.75 ? "high" : "";
+    return html`<li>
+      <div class="who">
+        <div class="name"><a class="cut" href=${href("session", { id: session.id })}>${session.project || short(session.id)}</a
+          >${session.branch ? html`<span class="branch cut">${session.branch}</span>` : nothing}</div>
+        <div class="sub cut">${session.title || html`<span class="quiet">${ended ? short(session.id) : "untitled"}</span>`}</div>
+      </div>
+      <div class="what">
+        <div class="doing"><i class="live" aria-hidden="true"></i><span class="verb">${verb}</span>${what ? html`<code class="cut">${what}</code>` : nothing}<span class="for">${since}</span></div>
+        <div class="meta">
+          ${session.subagents && !ended ? html`<span>${plural(session.subagents, "subagent")}</span>` : nothing}
+          <span>${plural(session.turns, "turn")}</span>
+          <span>${plural(session.tools, "tool")}${session.tools_failed ? html`, <span class="bad">${count(session.tools_failed)} failed</span>` : nothing}</span>
+          ${ended ? html`<span>${duration((session.ended ?? session.last) - session.started)} long</span>` : nothing}
+          ${session.model ? html`<span>${model(session.model)}</span>` : nothing}
+        </div>
+      </div>
+      <div class="context">
+        ${context.tokens
+          ? html`<span class="hide">Context filled: </span>${percent(context.share)} <span class="quiet">of ${tokens(context.window)}</span>
+              <div class="fill ${level}" aria-hidden="true"><i .style=${`width:${Math.min(100, context.share * 100)}%`}></i></div>`
+          : nothing}
+      </div>
+      <div class="cost"><span class="hide">List price: </span>${session.cost || session.messages > session.prompts ? money(session.cost) : html`<span class="quiet">–</span>`}</div>
+      ${this.#strip(session)}
+    </li>`;
+  }
+
+  /** @param {Session} session */
+  #strip(session) {
+    const strip = store.strip(session.id);
+    const total = strip.reduce((sum, events) => sum + events, 0);
+    const most = Math.max(6, ...strip);
+    const bars = strip.map((events, at) => (events ? `M${at * 5} 22v${-Math.max(2, Math.round((events / most) * 20))}h4v${Math.max(2, Math.round((events / most) * 20))}z` : "")).join("");
+    return html`<svg class="strip" viewBox="0 0 149 24" preserveAspectRatio="none" role="img" aria-label=${`${plural(total, "event")} in the last 30 minutes`}>
+      ${svg`<path class="base" d="M0 23h149" vector-effect="non-scaling-stroke"/><path class="bars" d=${bars}/>`}
+    </svg>`;
+  }
+}
+customElements.define("sessions-list", SessionsList);

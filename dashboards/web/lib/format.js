@@ -1,0 +1,133 @@
+/** How numbers read: durations, ages, tokens, money. Pure; every number has one form on the whole page. */
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+/** @param {number} value @param {number} digits */
+const fixed = (value, digits) => value.toFixed(digits);
+
+/** @param {number} value */
+const two = (value) => String(value).padStart(2, "0");
+
+/**
+ * A measured length: `0.21 ms`, `812 ms`, `4.2 s`, `42 s`, `3m 12s`, `2h 05m`, `3d 4h`.
+ * @param {number | null | undefined} ms
+ */
+export function duration(ms) {
+  if (ms == null || !Number.isFinite(ms)) return "–";
+  if (ms < 0) return `−${duration(-ms)}`;
+  if (ms === 0) return "0 ms";
+  if (ms < 9.995) return `${fixed(ms, 2)} ms`;
+  if (ms < 999.5) return `${Math.round(ms)} ms`;
+  if (ms < 9950) return `${fixed(ms / SECOND, 1)} s`;
+  return elapsed(ms);
+}
+
+/**
+ * A length in whole seconds, which may tick: `0s`, `42s`, `3m 12s`, `2h 05m`, `3d 4h`.
+ * @param {number | null | undefined} ms
+ */
+export function elapsed(ms) {
+  if (ms == null || !Number.isFinite(ms)) return "–";
+  const seconds = Math.max(0, Math.floor(ms / SECOND));
+  if (seconds < 60) return `${seconds}s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes}m ${two(seconds % 60)}s`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 24) return `${hours}h ${two(minutes % 60)}m`;
+  return `${Math.floor(hours / 24)}d ${hours % 24}h`;
+}
+
+/**
+ * How long ago: `now`, `42s ago`, `5m ago`, `3h ago`, `2d ago`.
+ * @param {number} ms
+ */
+export function ago(ms) {
+  if (ms < 5 * SECOND) return "now";
+  if (ms < MINUTE) return `${Math.floor(ms / SECOND)}s ago`;
+  if (ms < HOUR) return `${Math.floor(ms / MINUTE)}m ago`;
+  if (ms < DAY) return `${Math.floor(ms / HOUR)}h ago`;
+  return `${Math.floor(ms / DAY)}d ago`;
+}
+
+const whole = new Intl.NumberFormat("en");
+
+/** `1,234`. @param {number} value */
+export const count = (value) => whole.format(Math.round(value));
+
+/** `1 turn`, `3 turns`. @param {number} value @param {string} one @param {string} [many] */
+export const plural = (value, one, many = `${one}s`) => `${count(value)} ${value === 1 ? one : many}`;
+
+/** `0`, `950`, `9.9k`, `84k`, `1.2M`. @param {number} value */
+export function tokens(value) {
+  if (value < 1000) return String(Math.round(value));
+  if (value < 9950) return `${fixed(value / 1000, 1)}k`;
+  if (value < 999_500) return `${Math.round(value / 1000)}k`;
+  return `${fixed(value / 1e6, value < 9.95e6 ? 1 : 0)}M`;
+}
+
+/**
+ * US dollars: `$0`, `$0.004`, `$1.23`, `$1,234`.
+ * @param {number} value
+ */
+export function money(value) {
+  if (value === 0) return "$0";
+  if (value < 0.0005) return "<$0.001";
+  if (value < 0.0995) return `$${fixed(value, 3)}`;
+  if (value < 999.5) return `$${fixed(value, 2)}`;
+  return `$${count(value)}`;
+}
+
+/** `42 %`; what is there but small is not 0: `<1 %`. @param {number} share of 1 */
+export function percent(share) {
+  if (share > 0 && share < 0.005) return "<1 %";
+  if (share < 1 && share >= 0.995) return "99 %";
+  return `${Math.round(share * 100)} %`;
+}
+
+/** `0 B`, `1.5 KiB`, `64 MiB`. @param {number} value */
+export function bytes(value) {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  let at = 0;
+  while (value >= 1023.5 && at < units.length - 1) {
+    value /= 1024;
+    at += 1;
+  }
+  return `${at && value < 9.95 ? fixed(value, 1) : Math.round(value)} ${units[at]}`;
+}
+
+const clockTime = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const dayTime = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+const monthDay = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
+
+/** `14:03:09` of this machine's day. @param {number} at Unix ms */
+export const time = (at) => clockTime.format(at);
+
+/** `14:03:09.123`. @param {number} at Unix ms */
+export const timeExact = (at) => `${clockTime.format(at)}.${String(Math.floor(at % 1000)).padStart(3, "0")}`;
+
+/** `25 Nov, 14:03`. @param {number} at Unix ms */
+export const date = (at) => dayTime.format(at);
+
+/** `25 Nov` of `2026-11-25`. @param {string} iso */
+export function day(iso) {
+  const at = new Date(`${iso}T12:00:00`);
+  return Number.isNaN(at.getTime()) ? iso : monthDay.format(at);
+}
+
+/** The first 8 characters of an id. @param {string} id */
+export const short = (id) => id.slice(0, 8);
+
+/** `claude-opus-4-6` without what every model's name begins with. @param {string} name */
+export const model = (name) => name.replace(/^claude-/, "").replace(/-\d{8}$/, "");
+
+/** A value of any kind with its unit, as health checks have them. @param {number | null} value @param {string} unit */
+export function measure(value, unit) {
+  if (value == null) return "–";
+  if (unit === "s") return duration(value * SECOND);
+  if (unit === "%") return `${fixed(value, value < 10 ? 1 : 0)} %`;
+  if (unit === "bytes") return bytes(value);
+  return unit ? `${count(value)} ${unit}` : count(value);
+}

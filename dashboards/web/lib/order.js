@@ -1,0 +1,50 @@
+/** Which session comes first: who needs you. Pure. */
+
+/** @import { Session } from "./types.js" */
+
+/** @type {Record<import("./types.js").State, number>} */
+const RANK = { waiting: 0, waiting_or_running: 1, working: 2, idle: 3, ended: 4 };
+
+/**
+ * Waiting by the oldest wait; working and idle by when they got into that state, which holds still while events come
+ * in; ended by their end.
+ * @param {Session} a
+ * @param {Session} b
+ */
+export function compare(a, b) {
+  const rank = RANK[a.state] - RANK[b.state];
+  if (rank) return rank;
+  if (a.state === "waiting" || a.state === "waiting_or_running") return (a.waiting_since ?? a.since) - (b.waiting_since ?? b.since);
+  if (a.state === "ended") return (b.ended ?? b.last) - (a.ended ?? a.last);
+  return b.since - a.since;
+}
+
+/**
+ * @param {Session} session
+ * @param {{q: string, state: string, project: string}} filter
+ */
+export function matches(session, { q, state, project }) {
+  if (project && session.project !== project) return false;
+  if (state === "open" && session.state === "ended") return false;
+  if (state === "waiting" && !session.state.startsWith("waiting")) return false;
+  if (!["all", "open", "waiting"].includes(state) && session.state !== state) return false;
+  if (!q) return true;
+  const text = `${session.project} ${session.branch} ${session.title} ${session.tool} ${session.asks} ${session.model} ${session.id}`.toLowerCase();
+  return q
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => text.includes(word));
+}
+
+/**
+ * Events per minute, moved on to the present minute.
+ * @param {number[]} strip events of each minute up to the minute of `at`
+ * @param {number} at Unix ms
+ * @param {number} now Unix ms
+ */
+export function moveOn(strip, at, now) {
+  const minutes = Math.floor(now / 60_000) - Math.floor(at / 60_000);
+  if (minutes <= 0) return strip;
+  if (minutes >= strip.length) return strip.map(() => 0);
+  return [...strip.slice(minutes), ...Array(minutes).fill(0)];
+}

@@ -1,0 +1,121 @@
+/**
+ * Addresses. `parse` and `href` are pure; the rest ties them to the browser's history.
+ * Everything that the page shows is in its address: what was opened, filtered, sorted or searched.
+ */
+
+/** @typedef {"now" | "session" | "friction" | "health" | "log" | "unknown"} PageName */
+/** @typedef {{page: PageName, id: string, query: Record<string, string>}} Route */
+
+/** The parameters that a page knows, with their defaults: a default is never in the address. */
+export const PARAMETERS = /** @type {const} */ ({
+  now: { q: "", state: "all", project: "" },
+  session: { turn: "", span: "", q: "", view: "turn" },
+  friction: { days: "7", project: "", by: "project" },
+  health: {},
+  log: { q: "", kind: "all", session: "", record: "" },
+  unknown: {},
+});
+
+/** Values that a parameter may have; any other counts as its default. @type {Record<string, readonly string[]>} */
+const ALLOWED = {
+  state: ["all", "open", "waiting", "working", "idle", "ended"],
+  days: ["1", "7", "30", "90"],
+  by: ["project", "model"],
+  kind: ["all", "event", "fact"],
+  view: ["turn", "all"],
+};
+
+/** @type {Record<string, PageName>} */
+const PAGES = { "/": "now", "/friction": "friction", "/health": "health", "/log": "log" };
+
+/**
+ * @param {string} pathname
+ * @param {string} [search]
+ * @returns {Route}
+ */
+export function parse(pathname, search = "") {
+  const session = /^\/sessions\/([^/]+)$/.exec(pathname);
+  const page = session ? "session" : (PAGES[pathname] ?? "unknown");
+  let id = "";
+  try {
+    id = session ? decodeURIComponent(session[1] ?? "") : "";
+  } catch {
+    return { page: "unknown", id: "", query: {} };
+  }
+  const given = new URLSearchParams(search);
+  /** @type {Record<string, string>} */
+  const query = { ...PARAMETERS[page] };
+  for (const name of Object.keys(query)) {
+    const value = given.get(name);
+    if (value !== null && (!ALLOWED[name] || ALLOWED[name].includes(value))) query[name] = value;
+  }
+  return { page, id, query };
+}
+
+/**
+ * The address of a route; parameters with their default value, and those that the page doesn't know, are left out.
+ * @param {PageName} page
+ * @param {{id?: string, query?: Record<string, string>}} [to]
+ */
+export function href(page, { id = "", query = {} } = {}) {
+  const found = Object.entries(PAGES).find(([, name]) => name === page);
+  const path = page === "session" ? `/sessions/${encodeURIComponent(id)}` : (found?.[0] ?? "/");
+  /** @type {Record<string, string>} */
+  const defaults = PARAMETERS[page];
+  const search = new URLSearchParams();
+  for (const name of Object.keys(defaults)) {
+    const value = query[name];
+    if (value !== undefined && value !== defaults[name]) search.set(name, value);
+  }
+  const text = search.toString();
+  return text ? `${path}?${text}` : path;
+}
+
+class Router extends EventTarget {
+  constructor() {
+    super();
+    /** @type {Route} */
+    this.route = parse(location.pathname, location.search);
+    addEventListener("popstate", () => this.#changed(true));
+    addEventListener("click", (event) => this.#click(event));
+  }
+
+  /** Go to an address of this page. @param {string} to @param {{replace?: boolean}} [how] */
+  go(to, { replace = false } = {}) {
+    if (to === location.pathname + location.search) return;
+    history[replace ? "replaceState" : "pushState"](null, "", to);
+    this.#changed(false);
+  }
+
+  /**
+   * Change parameters of this page. Replaces the history's entry unless `push`.
+   * @param {Record<string, string>} change
+   * @param {{push?: boolean}} [how]
+   */
+  set(change, { push = false } = {}) {
+    const { page, id, query } = this.route;
+    this.go(href(page, { id, query: { ...query, ...change } }), { replace: !push });
+  }
+
+  /** @param {boolean} back */
+  #changed(back) {
+    const before = this.route;
+    this.route = parse(location.pathname, location.search);
+    const samePage = before.page === this.route.page && before.id === this.route.id;
+    if (!samePage && !back) scrollTo(0, 0);
+    this.dispatchEvent(new CustomEvent("route", { detail: { samePage } }));
+  }
+
+  /** Links of this page are followed without loading it anew; all others are the browser's. @param {MouseEvent} event */
+  #click(event) {
+    if (event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    const link = event.composedPath().find((node) => node instanceof HTMLAnchorElement);
+    if (!(link instanceof HTMLAnchorElement) || link.target || link.hasAttribute("download")) return;
+    const to = new URL(link.href, location.href);
+    if (to.origin !== location.origin || to.hash || parse(to.pathname).page === "unknown") return;
+    event.preventDefault();
+    this.go(to.pathname + to.search);
+  }
+}
+
+export const router = typeof window === "undefined" ? /** @type {Router} */ (/** @type {unknown} */ (null)) : new Router();

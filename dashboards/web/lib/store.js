@@ -1,0 +1,177 @@
+/** What all pages share: the summary and the sessions, kept current by the stream. `change` tells that something did. */
+import { ApiError, ask } from "./api.js";
+import * as clock from "./clock.js";
+import { Live } from "./live.js";
+import { compare, moveOn } from "./order.js";
+
+/** @import { Session, Sessions, Summary, Update, LiveSummary } from "./types.js" */
+
+const HIDDEN_POLL = 15_000; // ms; the tab's title must tell who waits, most of all when nobody looks at the tab
+const MINUTES = 30;
+
+class Store extends EventTarget {
+  live = new Live();
+  /** @type {Summary | null} */
+  summary = null;
+  /** @type {Map<string, Session>} */
+  sessions = new Map();
+  /** @type {string[]} */
+  projects = [];
+  /** @type {string | null} */
+  next = null;
+  /** @type {ApiError | null} */
+  error = null;
+  loaded = false;
+  /** The agent's version when this page was loaded; another one means that the page is old. */
+  version = "";
+  outdated = false;
+
+  /** @type {Map<string, {strip: number[], at: number}>} */
+  #activity = new Map();
+  #counted = 0; // events up to this record are in the strips
+  #telling = false;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #again;
+  #failures = 0;
+
+  constructor() {
+    super();
+    this.live.addEventListener("update", (event) => this.#update(/** @type {CustomEvent<Update>} */ (event).detail));
+    this.live.addEventListener("summary", (event) => this.#live(/** @type {CustomEvent<LiveSummary>} */ (event).detail));
+    this.live.addEventListener("reset", () => this.load());
+    this.live.addEventListener("hello", (event) => this.#hello(/** @type {CustomEvent} */ (event).detail.version));
+    this.live.addEventListener("state", () => this.#changed());
+    addEventListener("signed-out", (event) => {
+      this.error = /** @type {CustomEvent<ApiError>} */ (event).detail;
+      this.#changed();
+    });
+    setInterval(() => this.#poll(), HIDDEN_POLL);
+  }
+
+  /** Fetch everything; goes on trying until the agent answers. */
+  async load() {
+    clearTimeout(this.#again);
+    try {
+      const [summary, sessions] = await Promise.all([
+        /** @type {Promise<Summary>} */ (ask("/summary")),
+        /** @type {Promise<Sessions>} */ (ask("/sessions", { limit: 50 })),
+      ]);
+      this.summary = summary;
+      this.#take(sessions, true);
+      this.error = null;
+      this.loaded = true;
+      this.#failures = 0;
+      this.live.start(Math.min(summary.position, sessions.position));
+      const missed = this.live.since(sessions.position);
+      for (const update of missed ?? []) this.#update(update);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      this.error = error;
+      this.#failures += 1;
+      if (error.status !== 401) this.#again = setTimeout(() => this.load(), Math.min(8000, 500 * 2 ** this.#failures));
+    }
+    this.#changed();
+  }
+
+  /** The next page of ended sessions. */
+  async more() {
+    if (!this.next) return;
+    this.#take(/** @type {Sessions} */ (await ask("/sessions", { limit: 100, before: this.next })), false);
+    this.#changed();
+  }
+
+  /** Sessions, who needs you first. */
+  sorted() {
+    return [...this.sessions.values()].sort(compare);
+  }
+
+  /** Events in each of the last 30 minutes. @param {string} session */
+  strip(session) {
+    const known = this.#activity.get(session);
+    return known ? moveOn(known.strip, known.at, clock.now()) : [];
+  }
+
+  /** How many wait for you. */
+  get waiting() {
+    let found = 0;
+    for (const session of this.sessions.values()) if (session.state === "waiting") found += 1;
+    return found;
+  }
+
+  /** @param {Sessions} page @param {boolean} fresh */
+  #take(page, fresh) {
+    if (fresh) {
+      this.sessions.clear();
+      this.#activity.clear();
+      this.#counted = page.position;
+    }
+    for (const session of page.sessions) {
+      this.sessions.set(session.id, session);
+      if (session.activity) this.#activity.set(session.id, { strip: session.activity, at: page.now });
+    }
+    this.next = page.next;
+    this.projects = page.projects;
+  }
+
+  /** @param {Update} update */
+  #update(update) {
+    for (const session of update.sessions) {
+      this.sessions.set(session.id, session);
+      if (session.project && !this.projects.includes(session.project)) this.projects = [...this.projects, session.project].sort();
+    }
+    for (const event of update.events) {
+      if (event.record <= this.#counted) continue;
+      this.#counted = event.record;
+      const known = this.#activity.get(event.session);
+      const strip = known ? [...moveOn(known.strip, known.at, update.now)] : Array(MINUTES).fill(0);
+      const minute = Math.floor(event.at / 60_000) - Math.floor(update.now / 60_000) + MINUTES - 1;
+      if (minute >= 0 && minute < MINUTES) strip[minute] += 1;
+      this.#activity.set(event.session, { strip, at: update.now });
+    }
+    if (this.summary?.setup.step && update.events.length) this.summary = { ...this.summary, setup: { step: null, detail: "", command: "" } };
+    this.#changed();
+  }
+
+  /** @param {LiveSummary} summary */
+  #live(summary) {
+    if (this.summary) this.summary = { ...this.summary, ...summary };
+    this.#changed();
+  }
+
+  /** @param {string} version */
+  #hello(version) {
+    this.version ||= version;
+    this.outdated = version !== this.version;
+    this.error = null;
+    this.#changed();
+  }
+
+  async #poll() {
+    if (!document.hidden || !this.loaded || this.live.state === "signed-out") return;
+    try {
+      const summary = /** @type {Summary} */ (await ask("/summary"));
+      this.summary = summary;
+      for (const session of summary.waiting) this.sessions.set(session.id, session);
+      const still = new Set(summary.waiting.map((session) => session.id));
+      for (const session of this.sessions.values()) {
+        // It no longer waits; the stream will tell what it does as soon as somebody looks.
+        if (session.state === "waiting" && !still.has(session.id)) this.sessions.set(session.id, { ...session, state: "working" });
+      }
+      this.#changed();
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+    }
+  }
+
+  /** Tell once for all that changes at the same time. */
+  #changed() {
+    if (this.#telling) return;
+    this.#telling = true;
+    queueMicrotask(() => {
+      this.#telling = false;
+      this.dispatchEvent(new Event("change"));
+    });
+  }
+}
+
+export const store = new Store();

@@ -1,0 +1,59 @@
+/** What a session does, a span is, a turn came to: in words. Pure. */
+
+/** @import { Session, Span, Turn } from "./types.js" */
+
+/**
+ * What a session does at this moment, and about what.
+ * @param {Pick<Session, "state" | "tool" | "asks" | "end_reason">} session
+ */
+export function doing({ state, tool, asks, end_reason }) {
+  if (state === "waiting") {
+    if (tool === "AskUserQuestion") return { verb: "asks you a question", what: asks };
+    if (tool === "ExitPlanMode") return { verb: "wants its plan approved", what: "" };
+    if (tool === "elicitation") return { verb: "an MCP server asks", what: asks };
+    return { verb: tool ? `asks: ${tool}` : "waits for you", what: asks };
+  }
+  if (state === "waiting_or_running") return { verb: `asked, perhaps runs: ${tool}`, what: asks };
+  if (state === "working") return { verb: tool ? `runs ${tool}` : "thinks", what: asks };
+  if (state === "idle") return { verb: "done, your turn", what: "" };
+  return { verb: ENDS[end_reason] ?? "ended", what: "" };
+}
+
+/** @type {Record<string, string>} */
+const ENDS = { client_gone: "client gone", silent: "went silent", session_end: "ended" };
+
+/** @type {Record<import("./types.js").TimeKind, string>} */
+export const KIND_NAMES = { user: "You", model: "Model", tool: "Tools", wait: "Waiting for you", other: "Other" };
+
+/** @type {readonly import("./types.js").TimeKind[]} */
+export const KINDS = ["user", "model", "tool", "wait", "other"];
+
+/** A span's name as people say it. @param {Span} span */
+export function spanName(span) {
+  const [operation = "", ...rest] = span.name.split(" ");
+  const of = rest.join(" ");
+  switch (span.type) {
+    case "turn":
+      return "Turn";
+    case "session":
+      return "Session";
+    case "compact":
+      return "Compaction";
+    case "wait":
+      return `Asked: ${of}`;
+    case "tool":
+    case "subagent":
+    case "model":
+      return of.replace(/^claude-/, "") || operation;
+    default:
+      return span.name;
+  }
+}
+
+/** How a turn ended. @param {Turn} turn */
+export function outcome(turn) {
+  if (turn.open) return "";
+  if (turn.error_type) return turn.error_type.replaceAll("_", " ");
+  if (turn.outcome === "success") return "";
+  return turn.outcome || turn.end_reason.replaceAll("_", " ");
+}
