@@ -273,6 +273,24 @@ def test_drain_keeps_its_deadline_whatever_the_endpoint_does(stage: Stage, sink:
     sink.heal()
 
 
+def test_an_exporter_that_hangs_does_not_move_the_cursor_of_its_successor(stage: Stage, sink: Sink) -> None:
+    sink.fault(signal="traces", times=1, delay=3, store=False)
+    first = stage.start(sink.url, timeout=20)
+    wanted = stage.commit(5)
+    stage.until(lambda stats: stats["state"] == "sending")
+    first.stop(0.1)
+    stage.exporter = None
+    second = stage.start(sink.url)
+    wanted += stage.commit(5)
+    assert second.drain(10)
+    first.spans._thread.join(20)
+    assert second.db.cursor == SpanKey(10, 0)
+    third = stage.start(sink.url)
+    wanted += stage.commit(1)
+    assert third.drain(10)
+    assert sent(sink) == wanted
+
+
 def test_off_is_a_normal_state_and_on_begins_with_what_comes_then(stage: Stage, sink: Sink) -> None:
     exporter = stage.start(None)
     stage.commit(10)

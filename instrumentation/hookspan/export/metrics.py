@@ -74,7 +74,7 @@ class MetricExport:
         self._sender: Sender | None = None
         self._lock = threading.Lock()  # settings and sender
         self._attached = self._attach_due = False
-        self._stopped = False
+        self._stopped = threading.Event()
         self._until = 0.0  # until then somebody waits
         self._exports = self._failures = self._in_a_row = self._last_success = self._rejected = self._series = 0
         self._last_error, self._retry_at, self._complained = "", 0.0, float("-inf")
@@ -123,7 +123,7 @@ class MetricExport:
 
     def stop(self, seconds: float = 1.0) -> None:
         """End, without a last export."""
-        self._stopped = True
+        self._stopped.set()
         self._provider.shutdown(seconds * 1e3)
         with self._lock:
             self._close()
@@ -146,7 +146,7 @@ class MetricExport:
         """Send the agent's own metrics and, beside them, those of the store."""
         with self._lock:
             settings = self._settings
-            if self._stopped or not settings.on:
+            if self._stopped.is_set() or not settings.on:
                 return MetricExportResult.SUCCESS
             until = self._until if time.monotonic() < self._until else None
             if until is None and time.monotonic() < self._retry_at:
@@ -160,6 +160,8 @@ class MetricExport:
             [resource_metrics(points, self._readings(), self._resource, self._clock()), *own.resource_metrics]
         )
         said = ready.send(data)
+        if self._stopped.is_set():
+            return MetricExportResult.FAILURE
         if not said.accepted:
             self._failed(said)
             return MetricExportResult.FAILURE
@@ -221,7 +223,7 @@ class MetricExport:
         target = snapshot.record if snapshot is not None else 0
         self._until = until
         try:
-            while time.monotonic() < until and self._settings.on and not self._stopped:
+            while time.monotonic() < until and self._settings.on and not self._stopped.is_set():
                 before = self._exports
                 self._flush(until)
                 succeeded = self._exports > before

@@ -54,6 +54,7 @@ class SpanExport:
         self._fresh = True  # something may have been committed since the last look
         self._urgent = False  # somebody wants the thread's attention now
         self._stopping = False
+        self._abandoned = False  # another exporter may have the cursor by now
         self._drain_until = 0.0
         self._settled = SpanKey(0, 0)
         self._count_lock = threading.Lock()
@@ -96,7 +97,8 @@ class SpanExport:
         self._call(stopping=True)
         if self._thread.is_alive():
             self._thread.join(seconds)
-        return not self._thread.is_alive()
+        self._abandoned = self._thread.is_alive()
+        return not self._abandoned
 
     def stats(self) -> dict[str, Any]:
         """What `status` and health show. Times are Unix nanoseconds, ages and waits seconds."""
@@ -195,6 +197,8 @@ class SpanExport:
                 return False
             part = parts.pop()
             said = self._send(part)
+            if self._abandoned:
+                return False
             if said.accepted:
                 proven = True
                 rejected = min(said.rejected, len(part))
