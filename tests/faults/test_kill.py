@@ -45,7 +45,11 @@ def test_killed_at_random_while_hooks_run(make_machine: Callable[..., Machine]):
         writers = [threading.Thread(target=write, args=(machine, EVENTS // WRITERS)) for _ in range(WRITERS)]
         for writer in writers:
             writer.start()
-        for _ in range(KILLS):
+        for kill in range(KILLS):
+            if kill == KILLS // 3:
+                sink.stop()  # the collector goes, too, ..
+            if kill == KILLS * 2 // 3:
+                sink.start()  # .. and comes back
             time.sleep(moments.uniform(0.05, 1.5))
             if not machine.pid:
                 machine.up()  # killed before it was ready: hooks wait half a minute before they try again
