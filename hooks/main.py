@@ -177,12 +177,12 @@ def write_line(fd: int, end: int, line: "list[bytes]") -> bytes:
 
 def append(line: "list[bytes]", stale: bool) -> bytes:
     """Append the line to the journal, or put it into a file of its own; gives the reason if it can't."""
-    end = time.monotonic() + 0.05
     try:
         posix.mkdir("journal", 0o700)
     except FileExistsError:
         pass
     folder = posix.open("journal", posix.O_DIRECTORY | posix.O_NOFOLLOW | posix.O_CLOEXEC)
+    end = time.monotonic() + 0.05
     while True:
         fd = posix.open("current.jsonl", CREATE | posix.O_APPEND, 0o600, dir_fd=folder)
         if not lock(fd, end - time.monotonic()):

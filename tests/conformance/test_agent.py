@@ -100,6 +100,16 @@ def test_poke_comes_after_the_line(relay: Relay, state: State, poke: socket.sock
         poke.recv(16)
 
 
+def test_poke_comes_even_if_nothing_could_be_written_or_counted(
+    relay: Relay, state: State, poke: socket.socket
+) -> None:
+    state.journal.rmdir()
+    state.journal.touch()
+    (state.path / "drops").mkdir()
+    relay.run(state)
+    assert poke.recv(16) == b"!"
+
+
 def test_poke_where_the_path_is_too_long_for_a_socket(relay: Relay, tmp_path: Path, monkeypatch) -> None:
     path = tmp_path / ("x" * 100) / ("y" * 100)
     (path / "run").mkdir(mode=0o700, parents=True)
@@ -207,15 +217,11 @@ def test_a_started_agent_is_detached_and_knows_no_secret(relay: Relay, state: St
 
 
 @pytest.mark.need_cc
-def test_descriptors_are_right_whatever_the_host_left_open(relay: Relay, state: State, agent: Agent) -> None:
-    """With 0 to 2 closed, the relay's own files get those numbers."""
-
-    def close() -> None:
-        for fd in range(3):
-            os.close(fd)
-
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_descriptors_are_right_whatever_the_host_closed(relay: Relay, state: State, agent: Agent, count: int) -> None:
+    """The relay's own files get those numbers, and the lock may be number 3 already."""
     agent.conf("hold")
-    relay.start(state, stdin=None, preexec_fn=close).wait()
+    relay.start(state, stdin=None, preexec_fn=lambda: os.closerange(0, count)).wait()
     lock = state.path / "run" / "start.lock"
     assert agent.wait().facts["fd"] == ["0 /dev/null", "1 /dev/null", "2 /dev/null", f"3 {lock}"]
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import time
 from pathlib import Path
@@ -93,8 +94,9 @@ def test_payload_from_a_socket(relay: Relay, state: State) -> None:
     assert payload_of(state.lines()[0]) == EVENT
 
 
-def test_stdin_that_is_never_closed_gives_what_came(relay: Relay, state: State) -> None:
-    hook = relay.start(state)
+@pytest.mark.parametrize("blocked", [set(), {signal.SIGALRM}])
+def test_stdin_that_is_never_closed_gives_what_came(relay: Relay, state: State, blocked: set[signal.Signals]) -> None:
+    hook = relay.start(state, preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, blocked))
     hook.send(EVENT)
     hook.wait()
     hook.close()
