@@ -15,6 +15,7 @@ from pathlib import Path
 from hookspan import __version__
 from hookspan.agent.client import Client, NeedsRestart, Ready, Unreachable, is_newer
 from hookspan.agent.lock import is_held
+from tests.otlp_sink import Sink
 
 from .stage import Machine, append, end, launch, ready, small_session, until
 
@@ -233,3 +234,13 @@ def test_no_event_falls_between_an_agent_that_goes_and_the_next(machine: Machine
         # Read by the one that goes or by the next, and without a further hook.
         until(lambda: machine.counts().events == sent[-1])
         until(lambda: not machine.pid or isinstance(Client(machine.paths).probe(), Ready))
+
+
+def test_flush_starts_an_agent_for_what_was_recorded_without_one(make_machine: Callable[..., Machine]):
+    machine = make_machine(settings="[agent]\nautostart = false\n")
+    machine.hooks(*SESSION)
+    assert machine.pid == 0
+    with Sink() as sink:
+        flushed = machine.json("flush", "--wait", "60s", env={"HOOKSPAN_EXPORT_ENDPOINT": sink.url})
+        assert flushed["exported"]
+        assert sum(span.scope == "hookspan.hooks" for span in sink.spans) == len(SESSION)

@@ -7,7 +7,7 @@ import platform
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from hookspan import __version__
 from hookspan.agent import standing
@@ -23,10 +23,6 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
     from hookspan.export import Reading
-
-LOOP: Final = "hookspan.loop"
-CHECK: Final = "hookspan.health.check"
-RELAY: Final = "hookspan.relay"
 
 Values = Iterable[tuple[float, Mapping[str, str]]]
 
@@ -87,9 +83,9 @@ class Gauges:
         for version in sorted({row.client_version for row in self._reader.sessions(open_only=True)}):
             labels = {
                 sc.CLIENT_VERSION: version or "unknown",
-                "hookspan.agent.version": __version__,
-                RELAY: "compiled" if self._paths.relay.exists() else "python",
-                "os.type": platform.system().lower(),
+                sc.AGENT_VERSION: __version__,
+                sc.RELAY: "compiled" if self._paths.relay.exists() else "python",
+                sc.OS_TYPE: platform.system().lower(),
             }
             found.append(Reading("hookspan.client.info", "1", about, 1, labels))
         return found
@@ -159,13 +155,13 @@ class Gauges:
         return () if stats is None else _one(stats[name] * factor)
 
     def _failures(self) -> Values:
-        return [(loop.failures, {LOOP: loop.name}) for loop in self._loops()]
+        return [(loop.failures, {sc.LOOP: loop.name}) for loop in self._loops()]
 
     def _health(self) -> Values:
         latest = self._monitor.latest
         if latest is None:
             return ()
-        return [(RANK[checked.finding.status], {CHECK: name}) for name, checked in latest.checks.items()]
+        return [(RANK[checked.finding.status], {sc.HEALTH_CHECK: name}) for name, checked in latest.checks.items()]
 
 
 def _one(value: float) -> Values:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from typing import Final
 
 import click
 
-from hookspan.agent.client import Client
+from hookspan.agent.client import Client, Unreachable
 from hookspan.errors import EXIT_USER
 from hookspan.paths import Paths
 
@@ -38,9 +39,15 @@ class Duration(click.ParamType[float]):
 def flush(ctx: click.Context, wait: float, as_json: bool) -> None:
     """Read all that hooks have recorded and export it now.
 
-    Exits 1 if not all of it was exported in time.
+    Starts the agent as `up` does when none runs. Exits 1 if not all of it was exported in time.
     """
-    answer = Client(Paths.from_environment()).request("flush", timeout=wait + MARGIN, wait=wait)
+    paths = Paths.from_environment()
+    client = Client(paths)
+    if isinstance(client.probe(), Unreachable) and paths.current.exists() and not paths.down.exists():
+        from hookspan.agent import launch
+
+        launch.start(paths, os.environ)
+    answer = client.request("flush", timeout=wait + MARGIN, wait=wait)
     found = {key: answer.get(key) for key in ("drained", "exported", "spans_left", "export", "seconds")}
     done = bool(found["drained"] and found["exported"])
     if as_json:

@@ -102,6 +102,11 @@ COST_RESIDUAL_USD: Final = "hookspan.cost.residual_usd"
 SYNTHETIC: Final = "hookspan.synthetic"
 DROP_WHERE: Final = "hookspan.dropped.where"
 DROP_REASON: Final = "hookspan.dropped.reason"
+HEALTH_CHECK: Final = "hookspan.health.check"
+LOOP: Final = "hookspan.loop"
+AGENT_VERSION: Final = "hookspan.agent.version"
+RELAY: Final = "hookspan.relay"
+OS_TYPE: Final = "os.type"
 
 
 class Outcome(StrEnum):
