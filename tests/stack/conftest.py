@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.stack import day, programs
+from tests.stack.docker import Docker
 from tests.stack.stack import Stack
 
 
@@ -42,10 +43,22 @@ def played_day(_session_stack: Stack, tmp_path_factory: pytest.TempPathFactory) 
     return found
 
 
+@pytest.fixture(scope="session")
+def docker() -> Iterator[Docker]:
+    """A docker daemon with the stack's images in it."""
+    daemon = Docker()
+    yield daemon
+    daemon.close()
+
+
 @pytest.hookimpl(tryfirst=True)  # before tests/conftest.py decides who has what it needs
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if {"stack", "docker"} & set(getattr(item, "fixturenames", ())):
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if {"stack", "docker"} & fixtures:
             item.add_marker(pytest.mark.xdist_group("stack"))
             if not programs.cached():
                 item.add_marker(pytest.mark.need_go)
+        if "docker" in fixtures:
+            item.add_marker(pytest.mark.need_docker)
+            item.add_marker(pytest.mark.need_root)

@@ -5,7 +5,6 @@ user and the volumes that the upstream image has. So docker-compose.yml runs as 
 user could not write can't be written here either.
 """
 
-import io
 import json
 import os
 import shutil
@@ -145,6 +144,6 @@ class Docker:
                 with programs.binary(name).open("rb") as source:
                     file = tarfile.TarInfo(path.lstrip("/"))
                     file.size, file.mode = os.fstat(source.fileno()).st_size, 0o755
-                    archive.addfile(file, io.BufferedReader(source))  # type: ignore[arg-type]
+                    archive.addfile(file, source)
         if process.wait():
             raise RuntimeError(f"docker import {image.name} exited {process.returncode}")

@@ -123,7 +123,78 @@ class Program:
         self._process = None
 
 
-class Stack:
+class Backends:
+    """Questions to a Jaeger and a Prometheus, wherever they run."""
+
+    def __init__(self, jaeger_url: str, prometheus_url: str) -> None:
+        self.jaeger_url = jaeger_url
+        self.prometheus_url = prometheus_url
+
+    def trace(self, trace_id: str) -> list[Span]:
+        """The spans that Jaeger has of a trace, by start; empty if it has none. Spans of a batch appear one by one."""
+        try:
+            answer = _get(f"{self.jaeger_url}/api/v3/traces/{trace_id}")
+        except urllib.error.HTTPError as error:
+            with error:
+                if error.code == 404:
+                    return []
+                raise
+        message = otlp_decode.from_json(json.loads(answer)["result"], TracesData())
+        return sorted(otlp_decode.spans(message), key=lambda span: span.start)
+
+    def search(self, service: str, tags: Mapping[str, str] | None = None, **parameters: Any) -> list[str]:
+        """The ids of the traces in Jaeger that match; also by `operation`, `minDuration`, `lookback` ..."""
+        query = {"service": service, "limit": 1000, "lookback": "1h", **parameters}
+        if tags:
+            query["tags"] = json.dumps(tags)
+        answer = json.loads(_get(f"{self.jaeger_url}/api/traces?{urllib.parse.urlencode(query)}"))
+        return [trace["traceID"].rjust(32, "0") for trace in answer["data"]]
+
+    def query(self, promql: str, at: float | None = None) -> list[Sample]:
+        """An instant query to Prometheus, at a Unix time in seconds or now."""
+        result = self.prometheus_api("query", query=promql, **({"time": at} if at is not None else {}))["result"]
+        return [Sample(item["metric"], float(item["value"][1]), item["value"][0]) for item in result]
+
+    def exemplars(self, promql: str, last: float = 3600.0) -> list[Exemplar]:
+        """The exemplars in Prometheus of the series in an expression, of the `last` seconds."""
+        now = time.time()
+        result = self.prometheus_api("query_exemplars", query=promql, start=now - last, end=now + 60)
+        return [
+            Exemplar(series["seriesLabels"], item["labels"], float(item["value"]), item["timestamp"])
+            for series in result
+            for item in series["exemplars"]
+        ]
+
+    def wait(self, condition: Callable[[], T], timeout: float = 30.0) -> T:
+        """Ask again and again until the answer is truthy, and return it.
+
+        A failed assertion or a refused connection within counts as "not yet". Raises `TimeoutError` with the last one.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            last: Exception | None = None
+            answer: T | None = None
+            try:
+                if answer := condition():
+                    return answer
+            except (AssertionError, OSError) as error:
+                last = error
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"not within {timeout:g} s; last: {last or answer!r}") from last
+            time.sleep(0.1)
+
+    def prometheus_api(self, name: str, **query: Any) -> Any:
+        """What Prometheus' HTTP API answers; a question that it refuses fails with its reason."""
+        try:
+            return json.loads(_get(f"{self.prometheus_url}/api/v1/{name}?{urllib.parse.urlencode(query)}"))["data"]
+        except urllib.error.HTTPError as error:
+            with error:
+                if error.code in {400, 422}:
+                    raise ValueError(f"{error.read().decode()}: {query}") from error
+                raise  # such as 503 while it starts
+
+
+class Stack(Backends):
     """The three programs. `folder` holds their configuration, data and logs; `close` ends them all."""
 
     def __init__(self, folder: Path) -> None:
@@ -139,6 +210,7 @@ class Stack:
         self.collector = self._collector(ports)
         self.jaeger = self._jaeger(ports)
         self.prometheus = self._prometheus(ports)
+        super().__init__(self.jaeger.url, self.prometheus.url)
         self.programs = (self.prometheus, self.jaeger, self.collector)
         self.ports = ports
         self.alertmanager: Program | None = None
@@ -180,67 +252,6 @@ class Stack:
         if self._reaper.stdin:
             self._reaper.stdin.close()
         self._reaper.wait()
-
-    def trace(self, trace_id: str) -> list[Span]:
-        """The spans that Jaeger has of a trace, by start; empty if it has none. Spans of a batch appear one by one."""
-        try:
-            answer = _get(f"{self.jaeger.url}/api/v3/traces/{trace_id}")
-        except urllib.error.HTTPError as error:
-            with error:
-                if error.code == 404:
-                    return []
-                raise
-        message = otlp_decode.from_json(json.loads(answer)["result"], TracesData())
-        return sorted(otlp_decode.spans(message), key=lambda span: span.start)
-
-    def search(self, service: str, tags: Mapping[str, str] | None = None, **parameters: Any) -> list[str]:
-        """The ids of the traces in Jaeger that match; also by `operation`, `minDuration`, `lookback` ..."""
-        query = {"service": service, "limit": 1000, "lookback": "1h", **parameters}
-        if tags:
-            query["tags"] = json.dumps(tags)
-        answer = json.loads(_get(f"{self.jaeger.url}/api/traces?{urllib.parse.urlencode(query)}"))
-        return [trace["traceID"].rjust(32, "0") for trace in answer["data"]]
-
-    def query(self, promql: str, at: float | None = None) -> list[Sample]:
-        """An instant query to Prometheus, at a Unix time in seconds or now."""
-        result = self.prometheus_api("query", query=promql, **({"time": at} if at is not None else {}))["result"]
-        return [Sample(item["metric"], float(item["value"][1]), item["value"][0]) for item in result]
-
-    def exemplars(self, promql: str, last: float = 3600.0) -> list[Exemplar]:
-        """The exemplars in Prometheus of the series in an expression, of the `last` seconds."""
-        now = time.time()
-        result = self.prometheus_api("query_exemplars", query=promql, start=now - last, end=now + 60)
-        return [
-            Exemplar(series["seriesLabels"], item["labels"], float(item["value"]), item["timestamp"])
-            for series in result
-            for item in series["exemplars"]
-        ]
-
-    def wait(self, condition: Callable[[], T], timeout: float = 30.0) -> T:
-        """Ask again and again until the answer is truthy, and return it.
-
-        A failed assertion or a refused connection within counts as "not yet". Raises `TimeoutError` with the last one.
-        """
-        deadline = time.monotonic() + timeout
-        while True:
-            last: Exception | None = None
-            answer: T | None = None
-            try:
-                if answer := condition():
-                    return answer
-            except (AssertionError, OSError) as error:
-                last = error
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"not within {timeout:g} s; last: {last or answer!r}") from last
-            time.sleep(0.1)
-
-    def prometheus_api(self, name: str, **query: Any) -> Any:
-        """What Prometheus' HTTP API answers; a question that it refuses fails with its reason."""
-        try:
-            return json.loads(_get(f"{self.prometheus.url}/api/v1/{name}?{urllib.parse.urlencode(query)}"))["data"]
-        except urllib.error.HTTPError as error:
-            with error:
-                raise ValueError(f"{error.read().decode()}: {query}") from error
 
     def _environment(self, **variables: object) -> dict[str, str]:
         # Nothing of the developer's own: an OTEL_* or a proxy variable would change what the programs do.

@@ -1,0 +1,180 @@
+"""docker-compose.yml: what users start, run for real, with everything in it killed in turn."""
+
+import json
+import subprocess
+import sys
+import threading
+import urllib.request
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace.export import SpanExportResult
+
+from tests.stack import programs
+from tests.stack.compose import RUNNABLE, Compose, services
+from tests.stack.docker import IMAGES, Docker
+from tests.stack.stack import get
+from tests.stack.test_stack import Turn, total
+
+DELIVERY = 90  # s
+
+
+@pytest.fixture(scope="module")
+def _module_compose(docker: Docker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compose]:
+    webhook = tmp_path_factory.mktemp("secrets") / "webhook"
+    webhook.write_text("http://127.0.0.1:9/never\n")
+    webhook.chmod(0o644)
+    compose = Compose(docker, tmp_path_factory.mktemp("clone"), DISCORD_WEBHOOK_FILE=str(webhook))
+    try:
+        yield compose
+    finally:
+        compose.down("-v")
+
+
+@pytest.fixture
+def compose(_module_compose: Compose) -> Compose:
+    """The stack of a clone, up."""
+    _module_compose.up()
+    return _module_compose
+
+
+def demo(endpoint: str) -> dict:
+    """A recorded session of the real client, through the relay, an agent and its export."""
+    command = [sys.executable, "-m", "hookspan", "demo", "--json", "--endpoint", endpoint]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def arrived(compose: Compose, outcome: dict) -> bool:
+    """Whether every span of the turns of a demonstration is in Jaeger, and every event is counted in Prometheus."""
+    session = uuid.UUID(outcome["session"]).hex
+    spans = sum(len(compose.trace(trace)) for trace in [*outcome["traces"], session])
+    return spans == outcome["spans"]
+
+
+def test_the_images_are_those_that_were_built_from_their_own_releases():
+    pinned = {service["image"] for service in services().values()}
+    built = {image.name for image in IMAGES}
+    assert pinned - built == {"grafana/grafana:12.3.0"}
+    for image in IMAGES:
+        version = programs.PROGRAMS[next(iter(image.files.values()))].version
+        assert image.name.partition(":")[2].removeprefix("v") == version
+
+
+def test_nothing_listens_beyond_this_machine_and_everything_is_bounded():
+    text = (programs.ROOT / "docker-compose.yml").read_text()
+    for name, service in services().items():
+        assert all(str(port).startswith("127.0.0.1:") for port in service["ports"]), name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["restart"] == "unless-stopped", name
+        assert "mem_limit" in service, name
+        assert service["pids_limit"] == 512, name
+        assert "latest" not in service["image"], name
+        for volume in service["volumes"]:
+            source = volume.partition(":")[0]
+            assert volume.endswith(":ro") or source in yaml.safe_load(text)["volumes"], volume
+            assert not source.startswith("./") or (programs.ROOT / source).exists(), volume
+    assert "PASSWORD=" not in text
+    assert [name for name, service in services().items() if "profiles" in service] == ["alertmanager"]
+
+
+def test_an_agents_session_is_found_in_jaeger_and_counted_in_prometheus(compose: Compose):
+    outcome = demo(compose.otlp)
+    compose.wait(lambda: arrived(compose, outcome), DELIVERY)
+    events = 'hookspan_hook_events_total{job="claude-code-hooks"}'
+    compose.wait(lambda: total(compose, events) == outcome["events"], DELIVERY)
+    assert compose.search("claude-code-hooks", {"session.id": outcome["session"]})
+    compose.wait(lambda: len(compose.query("up == 1")) == len(RUNNABLE), DELIVERY)
+    # The host's own disks are seen from within the container, under the name that it was given.
+    (disk, *_) = compose.wait(lambda: compose.query('system_filesystem_utilization_ratio{mountpoint="/"}'), DELIVERY)
+    assert disk.labels["host_name"] == "compose-host"
+    rules = get(f"{compose.prometheus_url}/api/v1/rules")["data"]["groups"]
+    assert {rule["health"] for group in rules for rule in group["rules"]} <= {"ok", "unknown"}
+    compose.wait(lambda: compose.inspect("prometheus", ".State.Health.Status") == "healthy", DELIVERY)
+    with urllib.request.urlopen(f"http://127.0.0.1:{compose.ports['COLLECTOR_HEALTH_PORT']}", timeout=10) as answer:
+        assert answer.status == 200
+
+
+def test_each_container_crashes_in_turn_while_spans_flow_and_nothing_is_lost(compose: Compose):
+    turn = Turn()
+    exporter = OTLPSpanExporter(f"{compose.otlp}/v1/traces", timeout=2)
+    accepted: set[str] = set()
+    stop = threading.Event()
+
+    def send() -> None:
+        number = 1
+        while not stop.wait(0.05):
+            spans = [turn.span("execute_tool Read", number + n) for n in range(20)]
+            if exporter.export(spans) is SpanExportResult.SUCCESS:
+                accepted.update(f"{span.context.span_id:016x}" for span in spans)
+                number += 20  # what was refused is sent again, as the agent does
+
+    def grown(by: int) -> None:
+        before = len(accepted)
+        compose.wait(lambda: len(accepted) >= before + by, DELIVERY)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    try:
+        grown(100)
+        for service in RUNNABLE:
+            compose.crash(service)
+            grown(100)
+    finally:
+        stop.set()
+        sender.join()
+        exporter.shutdown()
+    compose.wait(lambda: accepted <= {span.span_id for span in compose.trace(turn.trace_id)}, DELIVERY)
+    assert {int(compose.inspect(service, ".RestartCount")) for service in RUNNABLE} == {1}
+
+
+def test_jaeger_and_prometheus_are_down_while_a_session_goes_on(compose: Compose):
+    compose.run("kill", "jaeger", "prometheus")
+    provider = MeterProvider(
+        [PeriodicExportingMetricReader(OTLPMetricExporter(f"{compose.otlp}/v1/metrics"), 600_000)],
+        Resource({"service.name": "test-outage"}),
+    )
+    counter = provider.get_meter("hookspan").create_counter("outages")
+    outcome = demo(compose.otlp)  # the Collector takes everything: the agent says that all is exported
+    assert outcome["exported"] == outcome["spans"]
+    counter.add(3)
+    assert provider.force_flush()
+    compose.crash("otel-collector")  # and what it took is on its volume
+    compose.up()
+    compose.wait(lambda: arrived(compose, outcome), DELIVERY)
+    compose.wait(lambda: total(compose, 'outages_total{job="test-outage"}') == 3, DELIVERY)
+    provider.shutdown()
+    # Taken down and up again, volumes and all that is in them stay.
+    compose.down()
+    compose.up()
+    compose.wait(lambda: arrived(compose, outcome), DELIVERY)
+    compose.wait(lambda: compose.query('last_over_time(outages_total{job="test-outage"}[1h])'), DELIVERY)
+
+
+def test_alertmanager_comes_with_its_profile_and_reads_the_webhook_from_a_file(compose: Compose):
+    assert "alertmanager" not in compose.run("config", "--services").split()
+    compose.up("alertmanager")
+    url = f"http://127.0.0.1:{compose.ports['ALERTMANAGER_PORT']}"
+    status = compose.wait(lambda: get(f"{url}/api/v2/status"), DELIVERY)
+    assert "webhook_url_file: /run/secrets/discord_webhook" in status["config"]["original"]
+    found = compose.wait(
+        lambda: get(f"{compose.prometheus_url}/api/v1/alertmanagers")["data"]["activeAlertmanagers"], DELIVERY
+    )
+    assert [one["url"] for one in found] == ["http://alertmanager:9093/api/v2/alerts"]
+    compose.wait(lambda: compose.inspect("alertmanager", ".State.Health.Status") == "healthy", DELIVERY)
+
+
+def test_without_a_webhook_alertmanager_is_silent(docker: Docker, tmp_path: Path):
+    compose = Compose(docker, tmp_path)
+    command = yaml.safe_load(compose.run("--profile", "alerts", "config"))["services"]["alertmanager"]["command"]
+    assert "--config.file=/etc/alertmanager/alertmanager.yml" in command
