@@ -1,7 +1,7 @@
 # The commands of this repository; CI calls the same ones.
 PYTHON ?= python3
 BIN := .venv/bin
-PACKAGES := tmux strace musl-tools gcc clang jq chromium faketime
+PACKAGES := tmux strace musl-tools gcc clang jq chromium faketime docker.io iptables
 
 .PHONY: demo test test-deps lint bench
 

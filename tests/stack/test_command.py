@@ -1,0 +1,151 @@
+"""`hookspan stack` from an installed wheel, with the real compose and daemon."""
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.agent.stage import Machine
+from tests.stack import programs
+from tests.stack.compose import PORTS, RUNNABLE
+from tests.stack.docker import Docker
+from tests.stack.stack import Ports, get
+
+BEFORE = """
+[export]
+endpoint = "http://127.0.0.1:9999"  # mine
+"""
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a wheel's content, as it lies in site-packages."""
+    folder = tmp_path_factory.mktemp("wheel")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
+        cwd=programs.ROOT,
+        capture_output=True,
+        check=True,
+    )
+    (built,) = folder.glob("*.whl")
+    zipfile.ZipFile(built).extractall(folder / "site")
+    return folder / "site"
+
+
+@pytest.fixture
+def machine(wheel: Path, docker: Docker, tmp_path: Path) -> Iterator[Machine]:
+    machine = Machine(tmp_path / "machine", settings=BEFORE)
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    (tools / "docker-compose").symlink_to(programs.binary("docker-compose"))
+    ports = Ports()
+    machine.env |= {name: str(ports[name]) for name in PORTS}
+    machine.env |= {
+        "PATH": f"{tools}:{machine.env['PATH']}",
+        "DOCKER_HOST": docker.host,
+        "PYTHONPATH": str(wheel),
+        # Nothing of what CI or a developer has.
+        "TMPDIR": os.environ.get("TMPDIR", "/tmp"),
+    }
+    yield machine
+    machine.cli("stack", "down", "--volumes", "--yes")
+    machine.close()
+
+
+def setting(machine: Machine, key: str) -> object:
+    return json.loads(machine.cli("config", "show", key, "--json").stdout)[key]["value"]
+
+
+def test_up_exports_to_the_stack_and_down_puts_everything_back(machine: Machine):
+    otlp = f"http://127.0.0.1:{machine.env['OTLP_HTTP_PORT']}"
+    machine.install()
+    machine.cli("up")
+    done = machine.cli("stack", "up", *RUNNABLE, "--json")
+    assert done.returncode == 0, done.stderr
+    folder = Path(json.loads(done.stdout)["folder"])
+    assert folder == machine.paths.data / "stack"
+    services = json.loads(done.stdout)["services"]
+    assert set(services) == set(RUNNABLE)
+    assert get(f"{services['prometheus']}/api/v1/status/runtimeinfo")["status"] == "success"
+    assert setting(machine, "export.endpoint") == otlp
+    assert setting(machine, "links.jaeger") == services["jaeger"]
+    agent = json.loads(machine.cli("status", "--json").stdout)
+    assert agent["settings"]["export.endpoint"]["value"] == otlp, "the running agent has not heard of it"
+
+    again = machine.cli("stack", "up", *RUNNABLE)
+    assert again.returncode == 0, again.stderr
+    assert f"exported to `{'http://127.0.0.1:9999'}` before" not in again.stderr
+
+    told = machine.cli("stack", "status", "--json")
+    report = json.loads(told.stdout)
+    assert {row["name"]: (row["state"], row["answers"]) for row in report["services"]} == {
+        **dict.fromkeys(RUNNABLE, ("running", True)),
+        "grafana": ("down", False),
+    }
+    assert (told.returncode, report["ok"], report["exporting"]) == (1, False, True)
+
+    stopped = machine.cli("stack", "down")
+    assert stopped.returncode == 0, stopped.stderr
+    assert "hookspan exports to http://127.0.0.1:9999 now." in stopped.stdout
+    assert machine.paths.config.read_text().startswith(BEFORE)
+    assert setting(machine, "collector.health") is None
+    assert "hookspan_prometheus" in docker_volumes(machine)
+
+
+def docker_volumes(machine: Machine) -> str:
+    command = ["/usr/bin/docker", "volume", "ls", "--format", "{{.Name}}"]
+    return subprocess.run(command, env=machine.env, capture_output=True, text=True, check=True).stdout
+
+
+def test_what_somebody_changed_in_the_folder_stays_and_the_rest_is_brought_up_to_date(machine: Machine):
+    first = machine.cli("stack", "up", "prometheus", "--no-export")
+    assert first.returncode == 0, first.stderr
+    assert setting(machine, "export.endpoint") == "http://127.0.0.1:9999"
+    folder = machine.paths.data / "stack"
+    budget, board = folder / "collector/rules/budget.yml", folder / "dashboards/grafana/dashboards/overview.json"
+    mine = budget.read_text().replace("vector(20)", "vector(77)")
+    budget.write_text(mine)
+    # As if an older hookspan had copied this one.
+    known = json.loads((folder / ".hookspan.json").read_text())
+    new = board.read_bytes()
+    board.write_bytes(b"{}")
+    import hashlib  # noqa: PLC0415
+
+    known["dashboards/grafana/dashboards/overview.json"] = hashlib.sha256(b"{}").hexdigest()
+    (folder / ".hookspan.json").write_text(json.dumps(known))
+    second = machine.cli("stack", "up", "prometheus", "--no-export")
+    assert second.returncode == 0, second.stderr
+    assert "budget.yml` stays as you changed it" in second.stderr
+    assert budget.read_text() == mine
+    assert board.read_bytes() == new
+    url = f"http://127.0.0.1:{machine.env['PROMETHEUS_PORT']}"
+    rules = [rule for group in get(f"{url}/api/v1/rules")["data"]["groups"] for rule in group["rules"]]
+    assert "vector(77)" in {rule["query"] for rule in rules}, "the container has the old file"
+
+
+def test_ejected_files_run_by_themselves(machine: Machine, tmp_path: Path):
+    folder = tmp_path / "mine"
+    done = machine.cli("stack", "eject", str(folder))
+    assert done.returncode == 0, done.stderr
+    assert f"cd {folder} && docker compose up -d" in done.stdout
+    config = [str(programs.binary("docker-compose")), "config", "-q"]
+    assert subprocess.run(config, cwd=folder, env=machine.env, check=False).returncode == 0
+    assert machine.cli("stack", "eject", str(folder)).returncode == 1
+
+
+def test_what_is_missing_is_said_in_one_sentence(machine: Machine):
+    without = {"PATH": "/nowhere"}
+    done = machine.cli("stack", "up", env=without)
+    assert done.returncode == 1
+    assert "Docker Compose is not installed" in done.stderr
+    done = machine.cli("stack", "up", "prometheus", "--json", env={"DOCKER_HOST": "unix:///nowhere.sock"})
+    assert done.returncode == 1
+    assert "`docker info`" in done.stderr
+    done = machine.cli("stack", "up", "jeager")
+    assert (done.returncode, "there is no service `jeager`" in done.stderr) == (1, True)
+    assert setting(machine, "export.endpoint") == "http://127.0.0.1:9999"
