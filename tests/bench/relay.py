@@ -5,7 +5,7 @@ the relay's p50 below half of /bin/true's, its p99 below /bin/true's and below 5
 Python's. Twice: while an agent reads its poke socket, and while it also syncs the journal to the disk once a second.
 """
 
-# ruff: noqa: T201 - it is there to print
+
 
 import argparse
 import json
