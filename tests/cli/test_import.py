@@ -1,6 +1,5 @@
 """`hookspan import`: transcripts of the real client and of older ones, in, once, and not further."""
 
-import json
 import os
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Imported transcripts: the fold makes of them what it makes of the same session's hooks, but for what only those know."""
+"""Imported transcripts: the fold makes of them what it makes of the same session's hooks, less what only hooks know."""
 
 from __future__ import annotations
 

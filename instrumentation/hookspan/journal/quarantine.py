@@ -15,7 +15,7 @@ from hookspan.paths import Paths
 
 SAMPLE: Final = 64 << 10  # bytes kept of a line; the line itself stays in the journal under its number
 CAP: Final = 16 << 20  # bytes of all files; a flood of foreign lines must not double the journal
-_FILES: Final = "????-??-??.jsonl"
+FILES: Final = "????-??-??.jsonl"
 
 
 class Entry(msgspec.Struct):
@@ -44,7 +44,7 @@ class Quarantine:
         if self._seen is None:
             found = list(_entries(self._folder))
             self._seen = {(entry.record, entry.reason) for entry in found}
-            self._size = sum(path.stat().st_size for path in self._folder.glob(_FILES))
+            self._size = sum(path.stat().st_size for path in self._folder.glob(FILES))
         if number:
             if (number, reason) in self._seen:
                 return False
@@ -76,7 +76,7 @@ def counts(paths: Paths) -> dict[str, int]:
 def delete_old(paths: Paths, before: float) -> int:
     """Delete the files last written before that time (Unix seconds); the number of bytes that were freed."""
     freed = 0
-    for path in paths.quarantine.glob(_FILES):
+    for path in paths.quarantine.glob(FILES):
         with contextlib.suppress(FileNotFoundError):
             status = path.stat()
             if status.st_mtime < before:
@@ -88,7 +88,7 @@ def delete_old(paths: Paths, before: float) -> int:
 def _entries(folder: Path) -> list[Entry]:
     decoder = msgspec.json.Decoder(Entry)
     entries = []
-    for path in sorted(folder.glob(_FILES)):
+    for path in sorted(folder.glob(FILES)):
         with path.open("rb") as file:
             for line in file:
                 with contextlib.suppress(msgspec.DecodeError):  # cut short by a full disk

@@ -8,6 +8,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -90,8 +91,9 @@ class Reader:
     Raises StoreDamaged where SQLite finds the file broken.
     """
 
-    def __init__(self, paths: Paths) -> None:
-        self._path = paths.store
+    def __init__(self, paths: Paths, path: Path | None = None) -> None:
+        """`path`: another file than `store.db`, such as one that was set aside."""
+        self._path = path or paths.store
         self._idle: list[tuple[sqlite3.Connection, int]] = []  # with the inode of the file that each one has open
         self._lock = threading.Lock()
 
@@ -192,6 +194,11 @@ class Reader:
         """Ids that begin with `start`, for a command line on which people type eight digits."""
         sql = "SELECT id FROM state WHERE id >= ? AND id < ? ORDER BY id LIMIT ?"
         return [row[0] for row in self._rows(sql, start, start + "\U0010ffff", limit)]
+
+    def sessions_before(self, record: int) -> int:
+        """How many sessions have spans that were closed before a record."""
+        rows = self._rows("SELECT count(DISTINCT session) FROM span WHERE key < ?", record << 16)
+        return int(rows[0][0]) if rows else 0
 
     # --- Totals
 

@@ -115,14 +115,19 @@ class Store:
         return pruned
 
     def forget(self, sessions: Iterable[str]) -> int:
-        """Delete sessions with all their events, spans and states; how many there were. Sums stay."""
+        """Delete sessions with all their events, spans and states; how many there were. Sums stay.
+
+        What was deleted is overwritten in the file, not only unlinked, once the write-ahead log is merged (`close`).
+        """
         found = 0
+        self._db.execute("PRAGMA secure_delete = ON")
         for session in sessions:
             with self._transaction():
                 pruned = retention.forget(self._db, session)
                 self._count(events=-pruned.events, spans=-pruned.spans)
             self._sessions.pop(session, None)
             found += pruned.sessions
+        self._db.execute("PRAGMA secure_delete = OFF")
         return found
 
     def size(self) -> int:

@@ -1,0 +1,62 @@
+"""Work on the state that no agent may see half done: it is stopped, kept from starting, and started again."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Final
+
+from hookspan.agent import launch
+from hookspan.agent.client import Client, Ready
+from hookspan.agent.ingest import Committed, Ingest
+from hookspan.agent.live import LiveSettings
+from hookspan.agent.lock import FileLock
+from hookspan.agent.resident import read_key
+from hookspan.agent.sockets import Poke
+from hookspan.errors import UserError
+from hookspan.paths import Paths
+
+TRIES: Final = 3
+"""A hook may start an agent in the moment between stopping one and taking its lock."""
+LOCK_TIMEOUT: Final = 10.0  # seconds
+
+
+@contextmanager
+def alone(paths: Paths, env: Mapping[str, str]) -> Iterator[None]:
+    """Nobody else works on the state meanwhile; hooks go on recording. An agent that was to stay runs again then."""
+    paths.create()
+    found = Client(paths).probe()
+    stays = isinstance(found, Ready) and bool(found.about.get("stay"))
+    start_lock, agent_lock = FileLock(paths.start_lock), FileLock(paths.agent_lock)
+    for _ in range(TRIES):
+        launch.stop(paths)
+        if not start_lock.acquire(LOCK_TIMEOUT):
+            break
+        if agent_lock.acquire(LOCK_TIMEOUT):
+            try:
+                yield
+            finally:
+                agent_lock.release()
+                start_lock.release()
+                if stays:
+                    launch.start(paths, env)
+            return
+        start_lock.release()
+    raise UserError("an agent keeps starting", hint="stop it first: `hookspan down`")
+
+
+@contextmanager
+def ingest(paths: Paths, told: Callable[[Committed], None] = lambda _: None) -> Iterator[Ingest]:
+    """What the agent reads the journal with, for whoever is `alone`. What it logs is for the agent's log."""
+    logging.getLogger("hookspan").addHandler(logging.NullHandler())
+    logging.getLogger("hookspan").propagate = False
+    poke = Poke(paths.poke_socket)
+    reading = Ingest(paths, LiveSettings(paths, os.environ), poke, read_key(paths))
+    reading.listeners.append(told)
+    try:
+        yield reading
+    finally:
+        reading.close()
+        poke.close()

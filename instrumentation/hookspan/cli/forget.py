@@ -1,0 +1,171 @@
+"""`hookspan forget`: a session leaves everything that hookspan keeps."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from hookspan.cli.text import printable
+from hookspan.errors import UserError
+from hookspan.paths import Paths
+from hookspan.wire import Unreadable, decode, encode
+from hookspan.wire.facts import Forgotten
+
+FORGOTTEN = encode(Forgotten(at=0, key=""))
+
+
+@click.command()
+@click.argument("ids", metavar="SESSION...", nargs=-1, required=True)
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def forget(ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
+    """Delete sessions: their raw and compacted events, spans, labels, and what waits to be exported.
+
+    SESSION is an id or its first digits. What was exported already is not called back, sums keep what they counted,
+    and Claude Code's own transcripts stay. The agent is stopped meanwhile; hooks go on recording.
+    """
+    from hookspan.agent.alone import alone
+
+    paths = Paths.from_environment()
+    sessions = [_session(paths, given) for given in ids]
+    if not yes:
+        _ask(sessions)
+    with alone(paths, os.environ):
+        found = run(paths, sessions)
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    click.echo(f"Forgotten: {', '.join(sessions)}")
+    click.echo(f"journal     {found['records']:,} records replaced in {found['segments']:,} segments")
+    click.echo(f"set aside   {found['quarantined']:,} lines removed")
+    click.echo(f"store       {found['spans']:,} spans and {found['events']:,} events removed")
+    click.echo(f"export      {found['unexported']:,} spans waited and won't be sent")
+    if found["exported"]:
+        click.echo(f"Not called back: {found['exported']:,} spans that were exported. Delete them where you sent them.")
+    for path in found["copies"]:
+        click.echo(f"Not looked into: {path}, an older copy of the store. Delete it if you don't need it.")
+
+
+def _session(paths: Paths, given: str) -> str:
+    """The session that is meant; one that only the journal knows must be given whole."""
+    from hookspan.store import Reader
+
+    known = Reader(paths).find_sessions(given, limit=6)
+    if given in known or (not known and _in_journal(paths, given)):
+        return given
+    if not known:
+        raise UserError(f"no session has the id `{printable(given)}`", hint="`hookspan sessions` lists them")
+    if len(known) > 1:
+        raise UserError(f"`{given}` could be {', '.join(known)}", hint="give more of it")
+    return known[0]
+
+
+def _in_journal(paths: Paths, session: str) -> bool:
+    from hookspan.journal import Tail
+
+    is_of = of_sessions([session])
+    tail = Tail(paths, mend=False)
+    try:
+        return any(is_of(line.data) for lines in iter(tail.read, []) for line in lines)
+    finally:
+        tail.close()
+
+
+def _ask(sessions: list[str]) -> None:
+    if not sys.stdin.isatty():
+        raise UserError("forgetting can't be undone", hint="`hookspan forget --yes ...` doesn't ask")
+    click.confirm(f"Delete {', '.join(sessions)}? This can't be undone.", abort=True, err=True)
+
+
+def of_sessions(sessions: list[str]) -> Callable[[bytes], bool]:
+    """Tells whether a journal line belongs to one of these sessions; one that can't be read does if it names it."""
+    names = [session.encode() for session in sessions]
+
+    def belongs(line: bytes) -> bool:
+        if not any(name in line for name in names):
+            return False
+        try:
+            return decode(line, b"", labels=False).session in sessions
+        except Unreadable:
+            return True
+
+    return belongs
+
+
+def run(paths: Paths, sessions: list[str]) -> dict[str, Any]:
+    """Do it, for whoever is alone with the state; what was removed."""
+    from hookspan.agent.alone import ingest
+    from hookspan.journal import Journal
+    from hookspan.journal.rewrite import forget_quarantined, rewrite
+    from hookspan.store import Store
+
+    journal = Journal(paths)
+    journal.rotate()  # relays append to the current segment, so that one can't be rewritten
+    with ingest(paths) as reading:
+        reading.drain(float("inf"))
+    found: dict[str, Any] = _in_store(paths, sessions)
+    store = Store.open(paths)
+    try:
+        store.forget(sessions)
+        _step_out(paths, store)
+    finally:
+        store.close()
+    is_of = of_sessions(sessions)
+    changes = [
+        rewrite(segment, lambda line: FORGOTTEN if is_of(line) else line)
+        for segment in journal.segments()
+        if not segment.current
+    ]
+    names = [session.encode() for session in sessions]
+    return found | {
+        "sessions": sessions,
+        "records": sum(changes),
+        "segments": sum(map(bool, changes)),
+        "quarantined": forget_quarantined(paths, lambda line: any(name in line for name in names)),
+        "copies": sorted(
+            str(path) for path in paths.state.glob("store.db.*") if not path.name.endswith(("-wal", "-shm"))
+        ),
+    }
+
+
+def _in_store(paths: Paths, sessions: list[str]) -> dict[str, int]:
+    """What the store has of them, and what of that is out."""
+    from hookspan.store import Reader
+
+    reader = Reader(paths)
+    spans = [span for session in sessions for span in reader.spans_of_session(session)]
+    events = sum(len(reader.events(session=session, limit=10**9)) for session in sessions)
+    reader.close()
+    cursor = _cursor(paths)
+    own = [span for span in spans if not span.local]
+    exported = sum((span.record, span.ordinal) <= cursor for span in own) if cursor else 0
+    unexported = len(own) - exported if cursor else 0
+    return {"spans": len(spans), "events": events, "exported": exported, "unexported": unexported}
+
+
+def _cursor(paths: Paths) -> tuple[int, int] | None:
+    """Key of the last span that was exported; None where nothing ever was."""
+    if not paths.export_db.exists():
+        return None
+    from hookspan.export.db import ExportDb
+
+    db = ExportDb.open(paths)
+    try:
+        return (db.cursor.record, db.cursor.ordinal) if db.enabled else None
+    finally:
+        db.close()
+
+
+def _step_out(paths: Paths, store: Any) -> None:
+    """Let the reader's place be the beginning of a segment: it knows one within by bytes that are about to change."""
+    from hookspan.journal import Position, segments
+    from hookspan.store import Commit
+
+    position, following = store.position(), segments.next_number(paths.journal)
+    if position is not None and position.record == following:
+        store.commit(Commit(position=Position(following, following, 0, "")))
