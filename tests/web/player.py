@@ -1,4 +1,4 @@
-"""Plays recorded sessions of the real client into an agent, several at once, for tests of the page and for looking at it.
+"""Plays recorded sessions of the real client into an agent, several at once, for tests and for looking at the page.
 
 Two ways in. `live` sends each event through the installed relay at the recording's own pace, as the client does.
 `past` writes a whole session into the journal as if it had happened before now: stretched, so that the second that a
@@ -105,7 +105,7 @@ class Player:
         played, rename = self._fresh(recording, project, words)
         events: list[bytes] = []
         for moment in moments:
-            line = self._at(rename(moment.line), begin + (moment.at - first) * stretch, stretch)
+            line = self._at(rename(moment.line), begin + (moment.at - first) * stretch)
             if moment.file:
                 self._write(rename(moment.file), line)
             else:
@@ -129,7 +129,7 @@ class Player:
         began, first = time.monotonic(), moments[0].at
         for moment in moments:
             time.sleep(max(0.0, began + (moment.at - first) * slow - time.monotonic()))
-            line = self._at(rename(moment.line), time.time(), 1.0)
+            line = self._at(rename(moment.line), time.time())
             if moment.file:
                 self._write(rename(moment.file), line)
                 continue
@@ -253,7 +253,7 @@ class Player:
         return [moment for moment in recording.moments if moment.at <= end]
 
     @staticmethod
-    def _at(line: str, at: float, stretch: float) -> str:
+    def _at(line: str, at: float) -> str:
         """The line with its own time set."""
         if '"at":' in line[:60]:
             whole = json.loads(line)

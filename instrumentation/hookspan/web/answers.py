@@ -71,7 +71,7 @@ class Answers:
         """The top of the first page."""
         with self._reader.moment() as moment:
             position, any_event = moment.position(), moment.any_event()
-            rows = [row for row in moment.open_sessions("") if row.phase in view.WAITING]
+            rows = [row for row in moment.open_sessions() if row.phase in view.WAITING]
             waiting = [self._session(moment, row) for row in view.in_order(rows)]
         found: Summary = self._reader.summary(time.time_ns())
         links = self._source.settings().links
@@ -224,7 +224,7 @@ class Answers:
     @staticmethod
     def _owner(moment: Moment, trace_id: str) -> str:
         """The session whose turn has this trace, of which nothing is written yet."""
-        for row in moment.open_sessions(""):
+        for row in moment.unwritten_sessions():
             state = moment.state(row.id)
             if state is not None and any(turn.trace_id == trace_id for turn in state.turns.values()):
                 return row.id
@@ -283,7 +283,7 @@ class Answers:
         days, project, content = asked["days"], asked["project"] or "", self.content
         today = dt.datetime.now().astimezone()
         first = today.date() - dt.timedelta(days=days - 1)
-        since = int(dt.datetime(first.year, first.month, first.day).astimezone().timestamp()) * view.NANO  # noqa: DTZ001
+        since = int(dt.datetime(first.year, first.month, first.day).astimezone().timestamp()) * view.NANO
         with self._reader.moment() as moment:
             position = moment.position()
             calls = [span for span in moment.waited(since) if not project or span.attributes.get(sc.PROJECT) == project]

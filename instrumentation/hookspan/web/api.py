@@ -1,4 +1,4 @@
-"""The API's paths: what each takes, gives and may refuse. Routes and the OpenAPI document are both made of this table."""
+"""The API's paths: what each takes, gives and may refuse. Routes and the OpenAPI document are made of this table."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PREFIX: Final = "/api/v1"
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A GET. `cached`: the answer may be used again for a while. `refusals`: statuses beside 400 and those of the guard."""
+    """A GET. `cached`: the answer may be used again for a while. `refusals`: statuses beside those that all have."""
 
     path: str
     text: str

@@ -24,8 +24,8 @@ NO_MODEL: Final = "unknown"
 
 # A prefix rule for these would allow anything: they run other programs, or remove, or reach the network.
 NO_RULE: Final = frozenset(
-    "awk bash bun chmod chown curl dd deno doas docker env eval exec find kill kubectl mv node nohup npx perl php podman "
-    "python python3 rm rsync ruby scp sed sh source ssh su sudo tee time uvx watch wget xargs zsh".split()
+    "awk bash bun chmod chown curl dd deno doas docker env eval exec find kill kubectl mv node nohup npx perl php "
+    "podman python python3 rm rsync ruby scp sed sh source ssh su sudo tee time uvx watch wget xargs zsh".split()
 )
 # Of these the second word says what they do.
 TWO_WORDS: Final = frozenset(

@@ -1,7 +1,8 @@
-"""What every request must pass before anything looks at it: Host, Origin, Sec-Fetch-Site, login. And what every answer carries.
+"""What every request must pass before anything looks at it, and what every answer carries.
 
-A page that somebody else's site opens in the user's browser reaches 127.0.0.1, too: with its own name in Host
-(DNS rebinding), in Origin, or with a Sec-Fetch-Site that says so.
+Host, Origin and Sec-Fetch-Site are looked at, then the login. A page that somebody else's site opens in the user's
+browser reaches 127.0.0.1, too: with its own name in Host (DNS rebinding), in Origin, or with a Sec-Fetch-Site that says
+so.
 """
 
 from __future__ import annotations
@@ -76,18 +77,16 @@ class Guard:
 
         headers = Headers(scope=scope)
         try:
-            loopback_name = self._check_host(headers)
+            by_loopback = self._check_host(headers)
             _check_origin(headers)
             _check_site(headers, scope["path"])
-            if loopback_name and self._is_stranger(scope):
-                raise ProblemError(
-                    403,
-                    "stranger",
-                    "this connection is another user's",
-                    "behind a proxy, add the name that it uses to `dashboard.allowed_hosts`",
-                )
-            if scope["path"] not in OPEN:
-                self._check_login(headers, scope)
+            # Behind a proxy all connections are the proxy's; then another name than loopback's is used.
+            if scope["path"] == "/login" and by_loopback:
+                self._check_peer(scope)
+            if scope["path"] not in OPEN and not self._has_token(headers):
+                self._check_cookie(headers, scope)
+                if by_loopback:
+                    self._check_peer(scope)
         except ProblemError as problem:
             response: Response = problem.response()
             if problem.status == 401 and not scope["path"].startswith("/api/"):  # noqa: PLR2004 - Unauthorized
@@ -115,23 +114,25 @@ class Guard:
             )
         return False
 
-    def _is_stranger(self, scope: Scope) -> bool:
+    def _check_peer(self, scope: Scope) -> None:
         client, server = scope.get("client"), scope.get("server")
-        if scope["path"] in {"/healthz", "/readyz"} or not client or not server:
-            return False
-        return self._peers.is_stranger((client[0], client[1]), (server[0], server[1]))
+        if client and server and self._peers.is_stranger((client[0], client[1]), (server[0], server[1])):
+            hint = "behind a proxy, add the name that it uses to `dashboard.allowed_hosts`"
+            raise ProblemError(403, "stranger", "this connection is another user's", hint)
 
-    def _check_login(self, headers: Headers, scope: Scope) -> None:
+    def _has_token(self, headers: Headers) -> bool:
         scheme, _, token = headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer":
-            if self._auth.knows_token(token.strip()):
-                return
+        if scheme.lower() != "bearer":
+            return False
+        if not self._auth.knows_token(token.strip()):
             raise _unauthorized("this token is not valid", "it is in the file `token` of the state folder")
+        return True
+
+    def _check_cookie(self, headers: Headers, scope: Scope) -> None:
         value = cookie(headers, self._auth.cookie)
-        if value and self._auth.knows_cookie(value):
-            scope.setdefault("state", {})["login"] = value
-            return
-        raise _unauthorized("you are not signed in", "`hookspan open` signs your browser in")
+        if not value or not self._auth.knows_cookie(value):
+            raise _unauthorized("you are not signed in", "`hookspan open` signs your browser in")
+        scope.setdefault("state", {})["login"] = value
 
 
 def _unauthorized(detail: str, hint: str) -> ProblemError:

@@ -23,7 +23,7 @@ Address = tuple[str, int]
 
 
 class Peers:
-    """Thread-safe. Where the system doesn't tell (not Linux, not loopback, not our network namespace) nobody is strange."""
+    """Thread-safe. Where the system doesn't tell (not Linux, not loopback, another network) nobody is a stranger."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

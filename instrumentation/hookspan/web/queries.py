@@ -1,4 +1,4 @@
-"""What the page asks the store beyond what everybody asks. Where rows and a position go together, they are of one moment."""
+"""What the page asks the store beyond what everybody asks: rows and the position that they are of."""
 
 # ruff: noqa: S608 - statements are put together from names of our own; values are always bound
 
@@ -13,10 +13,12 @@ import msgspec
 
 from hookspan.journal.position import Position
 from hookspan.model.rows import EventRow, SessionRow, Span
+from hookspan.model.semconv import SessionPhase
 from hookspan.model.state import Session, load_session
 from hookspan.store import Reader, schema
 
 OPEN_MAX: Final = 500  # open sessions in a list; more of them nobody reads
+_GOES_ON: Final = f"phase <> '{SessionPhase.ENDED}'"
 _OF_SESSION: Final = "session = (SELECT session FROM state WHERE id = ?)"
 _WAITED: Final = "instr(attributes, '\"hookspan.waited\":') > 0"  # as the index `span_waited` has it
 _TURN_MARK: Final = "instr(attributes, '\"hookspan.prompt.kind\":') > 0"
@@ -75,16 +77,21 @@ class Moment:
         rows = self._rows(f"{schema.SELECT_SESSION} WHERE {_OF_SESSION}", session)
         return schema.read_session(rows[0]) if rows else None
 
-    def open_sessions(self, project: str) -> list[SessionRow]:
+    def open_sessions(self, project: str = "") -> list[SessionRow]:
         """Sessions that have not ended; of one project unless that is empty."""
         where, values = ("AND project = ?", [project]) if project else ("", [])
-        sql = f"{schema.SELECT_SESSION} WHERE ended = 0 {where} ORDER BY last DESC LIMIT {OPEN_MAX}"
+        sql = f"{schema.SELECT_SESSION} WHERE ended = 0 AND {_GOES_ON} {where} ORDER BY last DESC LIMIT {OPEN_MAX}"
         return [schema.read_session(row) for row in self._rows(sql, *values)]
+
+    def unwritten_sessions(self) -> list[SessionRow]:
+        """Those, and the ones that ended a moment ago, whose last spans are still to come."""
+        sql = f"{schema.SELECT_SESSION} WHERE ended = 0 ORDER BY last DESC LIMIT {OPEN_MAX}"
+        return [schema.read_session(row) for row in self._rows(sql)]
 
     def ended_sessions(self, project: str, before: int, limit: int) -> list[SessionRow]:
         """Ended sessions, the newest first. `before`: only those whose last event was earlier (Unix nanoseconds)."""
         where, values = ("AND project = ?", [project]) if project else ("", [])
-        sql = f"{schema.SELECT_SESSION} WHERE last < ? AND ended > 0 {where} ORDER BY last DESC LIMIT ?"
+        sql = f"{schema.SELECT_SESSION} WHERE last < ? AND NOT {_GOES_ON} {where} ORDER BY last DESC LIMIT ?"
         return [schema.read_session(row) for row in self._rows(sql, before, *values, limit)]
 
     def projects(self) -> list[str]:
@@ -170,16 +177,16 @@ class Moment:
             row = self._rows("SELECT at FROM event WHERE record >= ? ORDER BY record LIMIT 1", middle)
             low, high = (low, middle) if row[0][0] >= since else (middle + 1, high)
         sql = (
-            f"SELECT state.id, minute, n FROM (SELECT session, at / {schema.MINUTE} AS minute, count(*) AS n FROM event "
-            "WHERE record >= ? AND at >= ? GROUP BY 1, 2) JOIN state USING (session)"
+            f"SELECT state.id, minute, n FROM (SELECT session, at / {schema.MINUTE} AS minute, count(*) AS n "
+            "FROM event WHERE record >= ? AND at >= ? GROUP BY 1, 2) JOIN state USING (session)"
         )
         return self._rows(sql, low, since)
 
     # --- News
 
     def news(self, since: int, until: int, touched: Iterable[str]) -> News:
-        """What records from `since` up to `until` gave, and the rows of `touched` sessions and of those in it."""
-        events = self._rows(f"{schema.SELECT_EVENT} WHERE record >= ? AND record < ? ORDER BY record", since, until)
+        """What records from `since` up to `until` gave; rows of the sessions in it and of `touched` ones."""
+        events = self._rows(f"{schema.SELECT_EVENT} WHERE record BETWEEN ? AND ? ORDER BY record", since, until - 1)
         spans = self._rows(
             f"{schema.SELECT_SPAN} WHERE key >= ? AND key < ? AND NOT hook ORDER BY key", since << 16, until << 16
         )

@@ -229,7 +229,7 @@ class Hub:
         content = self._content()
         with self._reader.moment() as moment:
             if all_open:
-                touched = touched | {row.id for row in moment.open_sessions("")}
+                touched = touched | {row.id for row in moment.unwritten_sessions()}
             news = moment.news(since, until, touched)
             sessions = [_session(moment, row, content=content) for row in news.sessions]
         update = Update(

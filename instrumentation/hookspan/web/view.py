@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from hookspan.model import ids
 from hookspan.model import semconv as sc
@@ -123,7 +123,7 @@ def session(
         repository=row.repository,
         branch=row.branch,
         title=row.title if content else "",
-        state=cast("shapes.State", row.phase.value),
+        state=row.phase.value,
         since=ms(row.phase_since),
         tool=row.waiting_tool if waits else row.current_tool,
         asks=asks(state) if content and state is not None and waits else "",

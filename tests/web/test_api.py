@@ -1,0 +1,343 @@
+"""What the API says, asked over HTTP from a running agent."""
+
+import json
+import time
+from collections.abc import Callable
+
+import pytest
+
+from hookspan.journal import Journal
+from hookspan.web import friction
+from hookspan.wire import decode, encode
+from tests.agent.stage import event
+from tests.web.site import Play, Site, append
+
+HOSTILE = (
+    "</script><script>alert(1)</script>",
+    "\u202egnp.exe",
+    "<img src=x onerror=alert(1)>",
+    "line\r\ndata: {}\r\n\r\nevent: update",
+    "'; DROP TABLE span; --",
+    "\x00\x1b[31m",
+    "é" * 300,
+    "{{7*7}} ${7*7}",
+    "../../etc/passwd",
+)
+
+
+def test_an_empty_machine_is_told_what_is_missing(site: Site) -> None:
+    summary = site.get("/summary")
+    assert summary["setup"]["step"] == "install"
+    assert summary["setup"]["command"] == "hookspan install"
+    assert summary["position"] == 0
+    assert summary["metrics"]["total_sessions"] == 0
+    assert summary["hooks"] is None
+    assert site.get("/sessions")["sessions"] == []
+    assert site.get("/friction")["asked"] == []
+    assert site.get("/log")["items"] == []
+    assert site.get("/events")["items"] == []
+
+
+def test_the_numbers_of_the_panel(site: Site) -> None:
+    one, two = Play(), Play()
+    site.append(one.start(), one.submit(), *one.tool(), *one.tool(name="Read"), one.stop())
+    site.append(two.start(), two.submit(), *two.tool("npm test", asked=True)[:2])
+    found = site.get("/summary")
+    metrics = found["metrics"]
+    assert (metrics["active_sessions"], metrics["total_sessions"]) == (2, 2)
+    assert metrics["events_last_hour"] == 11
+    assert metrics["messages_last_hour"] == 2
+    assert metrics["top_tools"] == [{"tool": "Bash", "calls": 1}, {"tool": "Read", "calls": 1}]
+    assert found["states"] == {"working": 0, "waiting": 1, "waiting_or_running": 0, "idle": 1}
+    assert [row["id"] for row in found["waiting"]] == [two.session]
+    assert found["waiting"][0]["asks"] == "npm test"
+    assert found["oldest_wait"] == found["waiting"][0]["waiting_since"]
+    assert found["hooks"]["samples"] == 11
+    assert found["hooks"]["average"] == pytest.approx(0.1)
+    assert found["setup"]["step"] is None
+
+
+def test_who_waits_comes_first_then_who_works_then_the_newest(site: Site) -> None:
+    """With the strip of the last half hour, and older sessions page by page."""
+    ended = [Play() for _ in range(5)]
+    for play in ended:
+        site.append(play.start(), play.submit(), play.stop(), event("SessionEnd", play.session, reason="other"))
+    idle, working, late, early = Play(), Play(), Play(), Play()
+    site.append(idle.start(), idle.submit(), idle.stop())
+    site.append(early.start(), early.submit(), *early.tool(asked=True)[:2])
+    site.append(late.start(), late.submit(), *late.tool(asked=True)[:2])
+    site.append(working.start(), working.submit(), working.tool("make")[0])
+    first = site.get("/sessions", limit=2)
+    ids = [row["id"] for row in first["sessions"]]
+    open_ones = [early.session, late.session, working.session, idle.session]
+    assert ids[:4] == open_ones
+    rows = {row["id"]: row for row in first["sessions"]}
+    assert rows[working.session]["tool"] == "Bash"
+    assert len(rows[idle.session]["activity"]) == 30
+    assert sum(rows[idle.session]["activity"]) == 3
+    assert rows[idle.session]["activity"][0] == 0
+    site.append(*idle.tool())
+    time.sleep(0.01)
+    seen, cursor = ids[4:], first["next"]
+    while cursor:
+        page = site.get("/sessions", limit=2, before=cursor)
+        seen += [row["id"] for row in page["sessions"]]
+        cursor = page["next"]
+    fresh = site.get("/sessions", state="open", limit=3)["sessions"]  # another question: not from the cache
+    assert sum(next(row for row in fresh if row["id"] == idle.session)["activity"]) == 5
+    assert len(seen) == len(set(seen)) == 5
+    assert set(seen) == {play.session for play in ended}
+    assert site.get("/sessions", state="ended")["sessions"][0]["state"] == "ended"
+    assert site.get("/sessions", project="none")["sessions"] == []
+    assert site.get("/sessions", project="shop", state="open")["projects"] == ["shop"]
+
+
+def test_a_session_of_many_spans_comes_page_by_page_and_whole(site: Site) -> None:
+    play = Play()
+    site.append(play.start(), play.submit("fix it"), *[one for _ in range(120) for one in play.tool()])
+    page = site.get(f"/sessions/{play.session}", limit=50)
+    assert page["session"]["id"] == play.session
+    assert page["spans"]["total"] == 120
+    assert len(page["events"]) == 50
+    assert [turn["label"] for turn in page["turns"]] == ["fix it"]
+    assert page["turns"][0]["open"]
+    assert [span["type"] for span in page["open"]] == ["turn"]
+    items, cursor = page["spans"]["items"], page["spans"]["next"]
+    while cursor:
+        more = site.get(f"/sessions/{play.session}/spans", after=cursor, limit=30)
+        items += more["items"]
+        cursor = more["next"]
+    keys = [item["key"] for item in items]
+    assert len(keys) == len(set(keys)) == 120
+    assert [item["start"] for item in items] == sorted(item["start"] for item in items)
+    trace = site.get(f"/traces/{page['turns'][0]['trace_id']}")
+    assert trace["session"] == play.session
+    assert {item["key"] for item in trace["items"]} == {*keys, ""}  # the turn itself is still open
+    hooks = site.get(f"/traces/{page['turns'][0]['trace_id']}", hooks="true")["items"]
+    assert sum(item["type"] == "hook" for item in hooks) == 241
+
+
+def test_what_is_not_there_and_what_is_wrong(site: Site) -> None:
+    script = site.script()
+    for path, status in {
+        "/api/v1/sessions/nothing": 404,
+        "/api/v1/sessions/nothing/spans": 404,
+        "/api/v1/sessions/nothing/open": 404,
+        "/api/v1/traces/nothing": 404,
+        "/api/v1/traces/" + "0" * 32: 404,
+        "/api/v1/log/0": 404,
+        "/api/v1/log/9": 404,
+        "/api/v1/log/x": 404,
+        "/api/v1/nothing": 404,
+        "/api/v1/sessions?before=x": 400,
+        "/api/v1/sessions?limit=0": 400,
+        "/api/v1/sessions?limit=1&limit=2": 400,
+        "/api/v1/sessions?state=some": 400,
+        "/api/v1/events?after=1&before=2": 400,
+        "/api/v1/friction?days=91": 400,
+        "/api/v1/summary?callback=x": 400,
+    }.items():
+        answer = script.get(path)
+        assert answer.status_code == status, path
+        assert answer.headers["content-type"] == "application/problem+json"
+        problem = answer.json()
+        assert problem["status"] == status
+        assert problem["type"].startswith("urn:hookspan:problem:")
+        assert problem["detail"]
+    answer = script.post("/api/v1/summary")
+    assert answer.status_code == 405
+    assert "GET" in answer.headers["allow"]
+    for header in ("content-security-policy", "x-content-type-options", "referrer-policy", "cache-control"):
+        assert header in answer.headers
+    assert "server" not in answer.headers
+
+
+def test_texts_are_data_whatever_they_hold(site: Site) -> None:
+    """In names, commands, prompts; also in the stream, where a line break would end a message."""
+    play = Play()
+    events = [play.start()]
+    for text in HOSTILE:
+        events += [play.submit(text), *play.tool(text, name=text[:60] or "x")]
+        events.append(event(text[:50], play.session, prompt_id=play.prompt))
+    site.append(
+        *events, b'{"v":1,"at":5,"event":{"hook_event_name":"\\ud800","session_id":"\\udfff"}}', b"\xff\xfe not json"
+    )
+    script = site.script()
+    for path in ("summary", "sessions", f"sessions/{play.session}", "events", "friction", "log", "health"):
+        answer = script.get(f"/api/v1/{path}")
+        assert answer.status_code == 200, (path, answer.text)
+        assert answer.headers["content-type"] == "application/json"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        answer.json()
+    tools = {
+        item["attributes"].get("gen_ai.tool.name") for item in site.get(f"/sessions/{play.session}/spans")["items"]
+    }
+    assert HOSTILE[0][:60] in tools
+    with script.stream("GET", "/api/v1/stream?after=0") as answer:
+        kinds = []
+        for line in answer.iter_lines():
+            if line.startswith("event: "):
+                kinds.append(line[7:])
+            if line.startswith("data: "):
+                json.loads(line[6:])
+            if "summary" in kinds:
+                break
+    assert set(kinds) == {"hello", "update", "summary"}
+    assert kinds.count("update") == 1
+
+
+def test_the_log_shows_raw_events_page_by_page_and_only_if_it_may(make_site: Callable[..., Site]) -> None:
+    site = make_site()
+    play = Play()
+    secret = "the very prompt"
+    site.append(play.start(), play.submit(secret), *play.tool(), b"torn {", play.submit("x" * 40_000))
+    newest = site.get("/log", limit=3)
+    assert [item["record"] for item in newest["items"]] == [6, 5, 4]
+    long, torn, post = newest["items"]
+    assert (long["json"], long["cut"], len(long["text"])) == (None, True, 32 << 10)
+    assert (torn["kind"], torn["text"], torn["json"]) == ("other", "torn {", None)
+    assert (post["kind"], post["event"], post["session"]) == ("event", "PostToolUse", play.session)
+    older = site.get("/log", before=4)
+    assert [item["record"] for item in older["items"]] == [3, 2, 1]
+    assert older["items"][1]["json"]["event"]["prompt"] == secret
+    assert [item["record"] for item in site.get("/log", after=2, limit=2)["items"]] == [3, 4]
+    assert site.get("/log/6")["json"]["event"]["prompt"] == "x" * 40_000
+    assert site.get(f"/sessions/{play.session}")["turns"][0]["label"] == secret
+    site.machine.paths.config.write_text("[dashboard]\nport = 0\n[content]\nlocal = false\n")
+    site.machine.cli("restart")
+    for path in ("/log", "/log/2"):
+        answer = site.script().get(f"/api/v1{path}")
+        assert answer.status_code == 403
+        assert "content.local" in answer.json()["hint"]
+    for path in (
+        "/summary",
+        "/sessions",
+        f"/sessions/{play.session}",
+        "/events",
+        f"/traces/{play.prompt.replace('-', '')}",
+    ):
+        assert secret not in site.script().get(f"/api/v1{path}").text
+
+
+def test_packed_segments_are_in_the_log_too(site: Site) -> None:
+    play = Play()
+    site.append(play.start(), play.submit(), *play.tool())
+    journal = Journal(site.machine.paths)
+    assert journal.rotate()
+    key = site.machine.paths.key.read_bytes()
+    (segment,) = [one for one in journal.segments() if not one.current]
+    assert journal.compact(segment, lambda line: encode(decode(line, key))) is not None
+    site.append(*play.tool())
+    items = site.get("/log", after=2)["items"]
+    assert [(item["record"], item["kind"]) for item in items] == [
+        (3, "reduced"),
+        (4, "reduced"),
+        (5, "event"),
+        (6, "event"),
+    ]
+    assert items[0]["event"] == "PreToolUse"
+    assert site.get("/log/3")["kind"] == "reduced"
+
+
+def test_answers_are_used_again_and_the_rate_is_true(make_site: Callable[..., Site]) -> None:
+    site = make_site(cache_ttl=3600)
+    script = site.script()
+    before = site.get("/health")["cache"]
+    assert (before["hits"], before["misses"], before["hit_rate"]) == (0, 0, 0.0)
+    first = script.get("/api/v1/sessions").json()
+    site.append(Play().start())
+    for _ in range(3):
+        assert script.get("/api/v1/sessions").json() == first
+    assert script.get("/api/v1/sessions", params={"limit": 2}).json() != first
+    cache = site.get("/health")["cache"]
+    assert (cache["hits"], cache["misses"], cache["hit_rate"], cache["entries"]) == (3, 2, 0.6, 2)
+    assert 0 < cache["oldest"] < 60_000
+    site = make_site(cache_ttl=0)
+    for _ in range(2):
+        site.get("/sessions")
+    assert site.get("/health")["cache"]["hits"] == 0
+
+
+def test_friction_finds_the_habit_and_its_rule(site: Site) -> None:
+    play = Play()
+    site.append(play.start(), play.submit())
+    now = time.time_ns()
+    for number in range(3):
+        for command in ("npm test -- a", "git status", "rm -rf x", "ls | wc"):
+            events = play.tool(command, asked=True)
+            append(site.machine, *events[:2], at=now + number)
+            append(site.machine, events[2], at=now + number + 2_000_000_000)  # answered after two seconds
+    refused = play.tool("git status", asked=True)
+    batch = event(
+        "PostToolBatch",
+        play.session,
+        prompt_id=play.prompt,
+        tool_calls=[
+            {
+                "tool_name": "Bash",
+                "tool_input": refused[0]["tool_input"],
+                "tool_use_id": refused[0]["tool_use_id"],
+                "tool_response": "The user doesn't want to proceed with this tool use.",
+            }
+        ],
+    )
+    append(site.machine, *refused[:2], at=now + 3_000_000_000)
+    append(site.machine, batch, at=now + 4_000_000_000)
+    append(site.machine, play.stop(), at=now + 9_000_000_000)
+    site.append(*play.tool("false", error="Exit code 1"))
+    found = site.get("/friction")
+    asked = {(one["tool"], one["program"]): one for one in found["asked"]}
+    assert asked["Bash", "npm"]["count"] == asked["Bash", "npm"]["approved"] == 3
+    assert asked["Bash", "npm"]["waited"]["average"] == pytest.approx(1999, abs=1)
+    assert (asked["Bash", "git"]["count"], asked["Bash", "git"]["refused"]) == (4, 1)
+    assert asked["Bash", "git"]["approved_share"] == 0.75
+    assert [(rule["rule"], rule["count"], rule["examples"]) for rule in found["rules"]] == [
+        ("Bash(npm test:*)", 3, ["npm test -- a"])
+    ]
+    assert len(found["cost"]["days"]) == 7
+    assert site.get("/friction", days=1, project="none")["asked"] == []
+
+
+@pytest.mark.parametrize(
+    ("tool", "label", "rule"),
+    [
+        ("Bash", "npm test", "Bash(npm test:*)"),
+        ("Bash", "npm run build --prod", "Bash(npm run build:*)"),
+        ("Bash", "npm run", ""),
+        ("Bash", "git status", "Bash(git status:*)"),
+        ("Bash", "git push origin", ""),
+        ("Bash", "pytest -q", "Bash(pytest:*)"),
+        ("Bash", "cargo", ""),
+        ("Bash", "git -C /x status", ""),
+        ("Bash", "npm test && rm -rf /", ""),
+        ("Bash", "echo $(cat /etc/passwd)", ""),
+        ("Bash", "ls > file", ""),
+        ("Bash", "rm -rf build", ""),
+        ("Bash", "sudo ls", ""),
+        ("Bash", "python -c x", ""),
+        ("Bash", "./run.sh", ""),
+        ("Bash", "FOO=1 npm test", ""),
+        ("Bash", "curl https://x/[redacted]", ""),
+        ("Bash", "npm test a very long command that was cut…", ""),
+        ("Bash", "", ""),
+        ("WebFetch", "https://docs.python.org/3/", "WebFetch(domain:docs.python.org)"),
+        ("WebFetch", "not a url", ""),
+        ("mcp__jira__search", "x", "mcp__jira__search"),
+        ("Edit", "/x/y.py", ""),
+    ],
+)
+def test_a_rule_allows_what_was_allowed_and_little_more(tool: str, label: str, rule: str) -> None:
+    assert friction.rule_for(tool, label) == rule
+
+
+def test_health_and_its_history(site: Site) -> None:
+    found = site.get("/health")
+    checks = {check["name"]: check for check in found["checks"]}
+    assert checks["dashboard"]["status"] == "healthy"
+    assert site.url in checks["dashboard"]["message"]
+    assert checks["installation"]["status"] == "unknown"
+    assert found["status"] == "unknown"
+    assert found["agent"]["pid"] == site.pid
+    assert found["ingest"]["caught_up"] in {True, False}
+    (round_,) = site.get("/health/history", limit=1)["rounds"]
+    assert round_["checks"]["dashboard"] == "healthy"

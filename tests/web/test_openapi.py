@@ -1,0 +1,72 @@
+"""The API against its own document, by schemathesis."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.generation import GenerationMode
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    negative_data_rejection,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+    unsupported_method,
+)
+
+from hookspan.web.api import ENDPOINTS, PREFIX, Endpoint
+from tests.agent.stage import PATIENCE
+from tests.web.site import Play, Site
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    negative_data_rejection,
+    unsupported_method,
+]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory):
+    site = Site(Path(tmp_path_factory.mktemp("openapi")) / "machine")
+    play = Play()
+    site.append(play.start(), play.submit(), *play.tool(asked=True), *play.tool(), play.stop())
+    yield site
+    site.close()
+
+
+@pytest.fixture(scope="module")
+def document(site: Site) -> Any:
+    return site.script().get("/api/v1/openapi.json").json()
+
+
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
+@pytest.mark.parametrize("endpoint", [*ENDPOINTS, None], ids=lambda one: one.path if one else "health")
+def test_every_answer_is_what_the_document_says(
+    site: Site, document: dict[str, Any], endpoint: Endpoint | None, mode: GenerationMode
+) -> None:
+    schema = schemathesis.openapi.from_dict(document)
+    for path in [PREFIX + endpoint.path] if endpoint else ["/healthz", "/readyz"]:
+        operation = schema[path]["GET"]
+        if mode is GenerationMode.NEGATIVE and not (endpoint and endpoint.parameters):
+            continue
+
+        @settings(max_examples=25, suppress_health_check=list(HealthCheck))
+        @given(case=operation.as_strategy(generation_mode=mode))
+        def check(case: Any) -> None:
+            headers = {"authorization": f"Bearer {site.token}"}
+            case.call_and_validate(base_url=site.url, headers=headers, checks=CHECKS, timeout=PATIENCE)
+
+        check()
+
+
+def test_the_document_holds_every_path(site: Site) -> None:
+    paths = site.script().get("/api/v1/openapi.json").json()["paths"]
+    wanted = "summary sessions sessions/{id} traces/{id} friction events health health/history log stream"
+    assert {f"/api/v1/{one}" for one in wanted.split()} <= paths.keys()

@@ -1,0 +1,119 @@
+"""The session page against the fold, over every recording of the real client."""
+
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from hookspan import wire
+from hookspan.journal import Position
+from hookspan.model import semconv as sc
+from hookspan.model.fold import fold
+from hookspan.model.rows import Increment
+from hookspan.model.state import State, dump_session
+from hookspan.model.summary import session_row
+from hookspan.paths import Paths
+from hookspan.store import Commit, Store
+from hookspan.web import shapes, turns, view
+from hookspan.web.queries import PageReader
+from tests.model import replay
+
+
+class Page:
+    """A recording, folded into a real store record by record; what the page would have shown on the way."""
+
+    def __init__(self, name: str, root: Path, paths: Paths) -> None:
+        paths.create()
+        self.state = State()
+        self.increments: list[Increment] = []
+        self.seen: dict[str, shapes.Span] = {}  # open spans as they were last seen
+        self.wrong: list[str] = []
+        self.closed: dict[str, str] = {}
+        self.late: set[str] = set()  # traces that got a span after their turn's
+        store = Store.open(paths)
+        for number, line in enumerate(replay.play(name, root).records, 1):
+            rows = fold(self.state, number, wire.decode(line, replay.KEY))
+            self.increments += rows.increments
+            self.closed |= {span.span_id: span.name for span in rows.spans}
+            self.late |= {span.trace_id for span in rows.spans if sc.LATE in span.attributes}
+            sessions = {
+                id_: (dump_session(session), session_row(self.state, session))
+                for id_ in rows.touched
+                if (session := self.state.sessions.get(id_)) is not None
+            }
+            store.commit(Commit(position=Position(1, number + 1, 0, ""), rows=[rows], sessions=sessions))
+            for id_ in rows.touched & self.state.sessions.keys():
+                for span in turns.open_spans(self.state.sessions[id_], content=True):
+                    self.seen[span.span_id] = span
+                    if span.span_id in self.closed:
+                        self.wrong.append(f"record {number}: {span.name} is open and closed")
+        store.close()
+        self.reader = PageReader(paths)
+
+    def turns(self) -> list[shapes.Turn]:
+        made = []
+        with self.reader.moment() as moment:
+            for row in [*moment.open_sessions(), *moment.ended_sessions("", 1 << 62, 100)]:
+                made += turns.turns(moment.marks(row.id), moment.state(row.id), row.last, content=True)
+        return made
+
+
+@pytest.mark.parametrize("name", replay.names())
+def test_the_bars_say_what_the_counters_say(name: str, tmp_path: Path, paths: Paths) -> None:
+    """The page computes a turn's split from its spans, the fold from the facts as they come: the same milliseconds."""
+    page = Page(name, tmp_path / "home", paths)
+    counted: dict[str, dict[str, float]] = defaultdict(
+        lambda: dict.fromkeys(("user", "model", "tool", "wait", "other"), 0)
+    )
+    for one in page.increments:
+        if one.instrument == "hookspan.time":
+            counted[one.span_id][dict(one.attributes)[sc.TIME_KIND]] += one.value * 1e3
+    shown = {turn.span_id: turn for turn in page.turns() if not turn.open}
+    assert counted.keys() == {span_id for span_id, turn in shown.items() if turn.end != turn.start}
+    for span_id, expected in counted.items():
+        turn = shown[span_id]
+        split = {kind: getattr(turn.split, kind) for kind in expected}
+        if turn.subagents or turn.trace_id in page.late:
+            # What transcripts told after the call or the turn had ended is in the spans, and too late for the counter.
+            for both in (split, expected):
+                both["other"] += both.pop("model") + both.pop("tool")
+        assert split == pytest.approx(expected, abs=0.01), turn
+        assert turn.end is not None
+        assert sum(split.values()) - split["user"] == pytest.approx(turn.end - turn.start, abs=0.01)
+
+
+@pytest.mark.parametrize("name", replay.names())
+def test_what_is_open_is_written_under_the_same_id(name: str, tmp_path: Path, paths: Paths) -> None:
+    page = Page(name, tmp_path / "home", paths)
+    assert page.wrong == []
+    assert page.seen
+    still = {
+        span.span_id for session in page.state.sessions.values() for span in turns.open_spans(session, content=True)
+    }
+    for span_id, span in page.seen.items():
+        assert span_id in page.closed or span_id in still, span
+    kinds = {span.type for span in page.seen.values()}
+    assert "turn" in kinds
+
+
+def test_the_page_of_a_session_that_waits(tmp_path: Path, paths: Paths) -> None:
+    """permission_approved, up to its dialog."""
+    state = State()
+    for number, line in enumerate(replay.play("permission_approved", tmp_path / "home").records, 1):
+        record = wire.decode(line, replay.KEY)
+        fold(state, number, record)
+        if getattr(record, "event", "") == "PermissionRequest":
+            break
+    (session,) = state.sessions.values()
+    spans = turns.open_spans(session, content=True)
+    assert [span.type for span in spans] == ["turn", "wait"]
+    turn, wait = spans
+    assert wait.parent_id == turn.span_id
+    assert wait.trace_id == turn.trace_id
+    assert wait.end is None
+    assert view.asks(session) == wait.label != ""
+    assert [span.label for span in turns.open_spans(session, content=False)] == ["", ""]
+    (shown,) = turns.turns([], session, session.last + 5_000_000_000, content=True)
+    assert shown.open
+    assert shown.end is None
+    assert shown.split.wait == pytest.approx(5_000, abs=0.01)
