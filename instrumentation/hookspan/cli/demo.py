@@ -231,16 +231,23 @@ def kind(span: Span) -> str:
     )
 
 
+def counted(count: int, plural: str) -> str:
+    """The count with its noun, given in the plural."""
+    return f"{count} {plural.removesuffix('s') if count == 1 else plural}"
+
+
 def _show(home: Home, outcome: dict[str, Any], *, opened: bool) -> None:
-    kinds = ", ".join(f"{count} {name}" for name, count in sorted(outcome["by_kind"].items()))
+    kinds = ", ".join(counted(count, name) for name, count in sorted(outcome["by_kind"].items()))
     average = outcome["hook_average_seconds"]
     click.echo(f"events    {outcome['events']}, each by a relay process; {average * 1000:.2f} ms on average")
     click.echo(f"spans     {outcome['spans']}: {kinds}")
     click.echo(f"metrics   {outcome['metrics']} series")
     if outcome["exported"] is not None:
         click.echo(f"exported  {outcome['exported']} spans; traces {', '.join(outcome['traces'])}")
-    click.echo(f"{outcome['lost']} lost")
+    click.echo(f"{outcome['lost']} lost\n")
+    click.echo(home.cli("trace", outcome["session"]).rstrip())
     if not sys.stdin.isatty():
+        click.echo("\nlook:     on a terminal, `hookspan demo` shows this session in your browser")
         return  # nobody is there to look, and the demo's data goes with it
     with_home = f"HOOKSPAN_HOME={home.env['HOOKSPAN_HOME']} hookspan"
     click.echo(f"\nlook:     {outcome['url'] or 'no page is served'}")
