@@ -287,6 +287,7 @@ SECTIONS: Final[Mapping[str, type]] = {
 OPTIONS: Final[Mapping[str, Option]] = {
     option.key: option for section, owner in SECTIONS.items() for option in _options(section, owner)
 }
+HIDDEN: Final = "(hidden)"
 TABLES: Final = ("resource", "projects", "notify")  # free names, so files only
 _PROJECT: Final = {option.name: option for option in _options("projects", Project)}
 _NOTIFY: Final = {option.name: option for option in _options("notify", Notify)}
@@ -327,6 +328,19 @@ def load(paths: Paths, env: Mapping[str, str] | None = None, flags: Mapping[str,
         locked=locked,
         warnings=(*warnings, *more),
     )
+
+
+def values(settings: Settings, *, secrets: bool = False) -> dict[str, Any]:
+    """Every setting by key, as JSON types; secret ones hidden."""
+    found: dict[str, Any] = {}
+    for option in OPTIONS.values():
+        value = settings.value(option.key)
+        hide = option.secret and value and not secrets
+        found[option.key] = HIDDEN if hide else list(value) if isinstance(value, tuple) else value
+    tables = settings.as_dict()["settings"]
+    if not secrets:
+        tables["notify"] = [row | {"url": HIDDEN} for row in tables["notify"]]
+    return found | {table: tables[table] for table in TABLES if tables[table]}
 
 
 def is_locked(key: str, locked: frozenset[str]) -> bool:

@@ -294,7 +294,11 @@ def test_friction_finds_the_habit_and_its_rule(site: Site) -> None:
     assert [(rule["rule"], rule["count"], rule["examples"]) for rule in found["rules"]] == [
         ("Bash(npm test:*)", 3, ["npm test -- a"])
     ]
-    assert len(found["cost"]["days"]) == 7
+    assert len(found["cost"]["days"]) == len(found["waits"]["days"]) == 7
+    today = [day for day in found["waits"]["days"] if day["count"]]
+    assert sum(day["count"] for day in today) == found["waits"]["count"] == sum(one["count"] for one in found["asked"])
+    assert sum(day["waited"] for day in today) == pytest.approx(found["waits"]["waited"])
+    assert {project for day in today for project in day["projects"]} == set(found["projects"])
     assert site.get("/friction", days=1, project="none")["asked"] == []
 
 
@@ -341,3 +345,15 @@ def test_health_and_its_history(site: Site) -> None:
     assert found["ingest"]["caught_up"] in {True, False}
     (round_,) = site.get("/health/history", limit=1)["rounds"]
     assert round_["checks"]["dashboard"] == "healthy"
+    assert round_["values"]["dashboard"] == 0
+
+
+def test_settings_say_where_they_are_from_and_keep_secrets(make_site: Callable[..., Site]) -> None:
+    site = make_site(cache_ttl=7)
+    done = site.machine.cli("config", "set", "export.headers", "authorization=Bearer s3cret")
+    assert done.returncode == 0, done.stderr
+    answer = site.get("/settings")
+    found = {one["key"]: one for one in answer["settings"]}
+    assert (found["dashboard.cache_ttl"]["value"], found["dashboard.enabled"]["origin"]) == (7, "default")
+    assert found["dashboard.cache_ttl"]["origin"] == str(site.machine.paths.config)
+    assert "s3cret" not in json.dumps(answer)

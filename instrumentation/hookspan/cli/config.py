@@ -11,12 +11,10 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from hookspan import atomic, relay
-from hookspan.config import OPTIONS, Option, Settings, is_locked, load, parse, read_file
+from hookspan.config import OPTIONS, Option, is_locked, load, parse, read_file, values
 from hookspan.errors import UserError
 from hookspan.paths import Paths
 from hookspan.values import Flag, Number, Size
-
-HIDDEN = "(hidden)"
 
 
 @click.group()
@@ -122,19 +120,6 @@ def _edit(document: tomlkit.TOMLDocument, section: str, name: str, value: Any) -
         document[section][name] = value
     except TOMLKitError as error:
         raise UserError(f"can't change `{section}.{name}`: {error}", hint="edit the file by hand") from error
-
-
-def values(settings: Settings, *, secrets: bool = False) -> dict[str, Any]:
-    """Every setting by key, as JSON types; secret ones hidden."""
-    found: dict[str, Any] = {}
-    for option in OPTIONS.values():
-        value = settings.value(option.key)
-        hide = option.secret and value and not secrets
-        found[option.key] = HIDDEN if hide else list(value) if isinstance(value, tuple) else value
-    tables = settings.as_dict()["settings"]
-    if not secrets:
-        tables["notify"] = [row | {"url": HIDDEN} for row in tables["notify"]]
-    return found | {table: tables[table] for table in ("resource", "projects", "notify") if tables[table]}
 
 
 def reference() -> str:

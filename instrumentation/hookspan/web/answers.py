@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
+from hookspan.config import is_locked, values
 from hookspan.model import semconv as sc
 from hookspan.model.rows import SessionRow
 from hookspan.store import Summary
@@ -286,8 +287,10 @@ class Answers:
         since = int(dt.datetime(first.year, first.month, first.day).astimezone().timestamp()) * view.NANO
         with self._reader.moment() as moment:
             position = moment.position()
-            calls = [span for span in moment.waited(since) if not project or span.attributes.get(sc.PROJECT) == project]
+            calls = [span for span in moment.waited(since) if not span.local]
             projects = moment.projects()
+        if project:
+            calls = [span for span in calls if span.attributes.get(sc.PROJECT) == project]
         totals = friction.of_project(self._reader.totals(*INSTRUMENTS, since=since, slot=60), project)
         return shapes.Friction(
             now=view.now_ms(),
@@ -296,6 +299,7 @@ class Answers:
             since=view.ms(since),
             content=content,
             projects=projects,
+            waits=friction.waits(calls, first, today.date()),
             asked=friction.asked(calls),
             rules=friction.rules(calls) if content else [],
             failing=friction.failing(totals),
@@ -333,10 +337,20 @@ class Answers:
                 took=one["took"] * 1e3,
                 status=one["status"],
                 checks={name: report["status"] for name, report in one["checks"].items()},
+                values={name: report["value"] for name, report in one["checks"].items()},
             )
             for one in reversed(self._source.health(asked["limit"]))
         ]
         return shapes.History(now=view.now_ms(), rounds=rounds)
+
+    def settings(self, _asked: Asked) -> shapes.Settings:
+        """The settings in force."""
+        settings = self._source.settings()
+        found = [
+            shapes.Setting(key=key, value=value, origin=settings.origin(key), locked=is_locked(key, settings.locked))
+            for key, value in values(settings).items()
+        ]
+        return shapes.Settings(now=view.now_ms(), settings=found, warnings=list(settings.warnings))
 
     def _health_status(self) -> shapes.HealthStatus:
         rounds = self._source.health(1)

@@ -102,6 +102,9 @@ ENDPOINTS: Final = (
         (number("limit", "How many.", 100, 1, 100),),
     ),
     Endpoint(
+        "/settings", "The settings in force, and where each is from.", lambda all_: all_.settings, shapes.Settings
+    ),
+    Endpoint(
         "/log", "The journal's lines. Needs `content.local`.", lambda all_: all_.log, shapes.Log, _page(50, 200), (403,)
     ),
     Endpoint(

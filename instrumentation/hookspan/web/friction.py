@@ -15,7 +15,7 @@ from hookspan.model.rows import Span
 from hookspan.model.semconv import Decision, Outcome, TimeKind
 from hookspan.store import Total
 from hookspan.web import shapes
-from hookspan.web.view import ms
+from hookspan.web.view import NANO, ms
 
 RULE_TIMES: Final = 3  # approvals without a refusal that make a habit
 EXAMPLES: Final = 3
@@ -113,6 +113,31 @@ def _asked(tool: str, program: str, spans: Sequence[Span]) -> shapes.Asked:
             total=sum(times), average=sum(times) / len(times), median=statistics.median(times), max=max(times)
         ),
     )
+
+
+def waits(spans: Sequence[Span], since: dt.date, until: dt.date) -> shapes.Waits:
+    """All dialogs by the day on which they ended."""
+    days = {since + dt.timedelta(days=n): _DayOfWaits() for n in range((until - since).days + 1)}
+    for span in spans:
+        if (day := days.get(dt.datetime.fromtimestamp(span.end // NANO, dt.UTC).astimezone().date())) is not None:
+            day.count += 1
+            day.projects[str(span.attributes.get(sc.PROJECT, ""))] += _waited(span)
+    return shapes.Waits(
+        count=len(spans),
+        waited=sum(map(_waited, spans)),
+        days=[
+            shapes.WaitDay(
+                day=day.isoformat(), count=sums.count, waited=sum(sums.projects.values()), projects=sums.projects
+            )
+            for day, sums in days.items()
+        ],
+    )
+
+
+class _DayOfWaits:
+    def __init__(self) -> None:
+        self.count = 0
+        self.projects: dict[str, float] = defaultdict(float)
 
 
 def rules(spans: Iterable[Span]) -> list[shapes.Rule]:

@@ -409,6 +409,23 @@ class Cost(msgspec.Struct, kw_only=True):
     days: list[DayCost]
 
 
+class WaitDay(msgspec.Struct, kw_only=True):
+    """Dialogs of one day of the agent's time zone, and how long they waited by project, ms."""
+
+    day: str
+    count: int
+    waited: float
+    projects: dict[str, float]
+
+
+class Waits(msgspec.Struct, kw_only=True):
+    """All dialogs: how many, how long they waited in total (ms), and when."""
+
+    count: int
+    waited: float
+    days: list[WaitDay]
+
+
 class Friction(msgspec.Struct, kw_only=True):
     """What holds you up, and what it costs."""
 
@@ -418,6 +435,7 @@ class Friction(msgspec.Struct, kw_only=True):
     since: float
     content: bool
     projects: list[str]
+    waits: Waits
     asked: list[Asked]
     rules: list[Rule]
     failing: list[Failing]
@@ -457,12 +475,13 @@ class Health(msgspec.Struct, kw_only=True):
 
 
 class Round(msgspec.Struct, kw_only=True):
-    """One round of checks, kept."""
+    """One round of checks, kept. `values` are in the unit of the check."""
 
     at: float
     took: float
     status: HealthStatus
     checks: dict[str, HealthStatus]
+    values: dict[str, float | None]
 
 
 class History(msgspec.Struct, kw_only=True):
@@ -470,6 +489,23 @@ class History(msgspec.Struct, kw_only=True):
 
     now: float
     rounds: list[Round]
+
+
+class Setting(msgspec.Struct, kw_only=True):
+    """A setting in force; `origin`: `default`, a file's path or a variable's name. Secrets are hidden."""
+
+    key: str
+    value: Any
+    origin: str
+    locked: bool
+
+
+class Settings(msgspec.Struct, kw_only=True):
+    """All settings in force, and what is odd about them."""
+
+    now: float
+    settings: list[Setting]
+    warnings: list[str]
 
 
 class LogItem(msgspec.Struct, kw_only=True):
