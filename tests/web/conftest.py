@@ -1,10 +1,15 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.web.site import Site
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+    from tests.web.browser import Visitor
 
 
 @pytest.fixture
@@ -24,3 +29,23 @@ def make_site(tmp_path: Path) -> Iterator[Callable[..., Site]]:
 def site(make_site: Callable[..., Site]) -> Site:
     """A running agent with its page."""
     return make_site()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> "Iterator[Browser]":
+    """One browser for a module: playwright's loop would be in the way of other modules' `asyncio.run`."""
+    from tests.web.browser import chromium  # noqa: PLC0415 - only where a test uses a browser
+
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def visitor(chromium: "Browser") -> "Iterator[Visitor]":
+    """Opens pages of a site in a browser, and fails the test if anything went wrong on one."""
+    from tests.web.browser import Visitor  # noqa: PLC0415 - only where a test uses a browser
+
+    visitor = Visitor(chromium)
+    yield visitor
+    visitor.close()
+    assert visitor.trouble == []

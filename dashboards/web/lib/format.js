@@ -14,6 +14,7 @@ const two = (value) => String(value).padStart(2, "0");
 /**
  * A measured length: `0.21 ms`, `812 ms`, `4.2 s`, `42 s`, `3m 12s`, `2h 05m`, `3d 4h`.
  * @param {number | null | undefined} ms
+ * @returns {string}
  */
 export function duration(ms) {
   if (ms == null || !Number.isFinite(ms)) return "–";

@@ -1,0 +1,168 @@
+"""A real browser on the page of a running agent.
+
+Every page of it is watched: an error on the console, a script that fails, what the Content-Security-Policy forbids and
+a request to anybody but the agent fail the test that made them.
+"""
+
+import contextlib
+import functools
+import shutil
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.web.packages import node_modules
+from tests.web.site import Site
+
+PATIENCE = 30_000  # ms; only a broken page takes as long, whatever else the machine does
+AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+UNREACHABLE = (
+    "ERR_CONNECTION_REFUSED",
+    "ERR_CONNECTION_RESET",
+    "ERR_INCOMPLETE_CHUNKED_ENCODING",
+    "ERR_EMPTY_RESPONSE",
+)
+
+
+class Visitor:
+    """Opens pages, signed in by one-time addresses, and remembers what went wrong on them."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+        self._contexts: dict[tuple[str, str], BrowserContext] = {}
+        self.trouble: list[str] = []
+        self.agent_may_be_away = False
+        """Set by tests that end the agent: then requests without an answer are no trouble."""
+
+    def visit(
+        self,
+        site: Site,
+        path: str = "/",
+        *,
+        width: int = 1280,
+        height: int = 900,
+        dark: bool = False,
+        zoom: float = 1.0,
+        reduced_motion: bool = False,
+        touch: bool = False,
+    ) -> Page:
+        """A page with what belongs to `path` on it. `zoom`: as the browser's own, it makes the window smaller."""
+        options: dict[str, Any] = {
+            "viewport": {"width": round(width / zoom), "height": round(height / zoom)},
+            "device_scale_factor": zoom,
+            "color_scheme": "dark" if dark else "light",
+            "reduced_motion": "reduce" if reduced_motion else "no-preference",
+            "has_touch": touch,
+            "locale": "en-GB",
+        }
+        context = self._context(site, options)
+        page = context.new_page()
+        self._watch(page, site)
+        page.goto(f"{site.url}{path}")
+        self.loaded(page)
+        return page
+
+    @staticmethod
+    def loaded(page: Page) -> None:
+        """Wait until the page that the address names is there, with what it fetches."""
+        page.wait_for_selector("app-shell main > :not(.start)")
+        page.wait_for_function("() => !deep(document, '[aria-busy=true]')")
+
+    def _context(self, site: Site, options: dict[str, Any]) -> BrowserContext:
+        key = (site.url, repr(options))
+        if key not in self._contexts:
+            context = self._contexts[key] = self._browser.new_context(**options)
+            context.set_default_timeout(PATIENCE)
+            context.add_init_script(DEEP)
+            page = context.new_page()
+            page.goto(site.ticket_url())
+            page.close()
+        return self._contexts[key]
+
+    def _watch(self, page: Page, site: Site) -> None:
+        ours = urlsplit(site.url).netloc
+
+        def said(message: Any) -> None:
+            if message.type not in {"error", "warning"}:
+                return
+            if self.agent_may_be_away and any(word in message.text for word in UNREACHABLE):
+                return
+            self.trouble.append(f"{message.type}: {message.text} ({message.location.get('url', '')})")
+
+        def asked(request: Any) -> None:
+            url = urlsplit(request.url)
+            if url.scheme not in {"data", "blob"} and url.netloc != ours:
+                self.trouble.append(f"a request to {request.url}")
+
+        page.on("console", said)
+        page.on("pageerror", lambda error: self.trouble.append(f"script: {error}"))
+        page.on("request", asked)
+
+    def close(self) -> None:
+        for context in self._contexts.values():
+            context.close()
+        self._contexts.clear()
+
+
+# The first element that a selector finds, in open shadow roots too.
+DEEP = """
+window.deep = (root, selector) => {
+  const found = root.querySelector(selector);
+  if (found) return found;
+  for (const element of root.querySelectorAll("*")) {
+    const inner = element.shadowRoot && window.deep(element.shadowRoot, selector);
+    if (inner) return inner;
+  }
+  return null;
+};
+"""
+
+
+@contextlib.contextmanager
+def chromium() -> Iterator[Browser]:
+    """Debian's, in the sandbox of nobody: the tests run as root."""
+    program = shutil.which("chromium")
+    assert program
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        yield browser
+        browser.close()
+
+
+@functools.cache
+def _axe() -> str:
+    return (node_modules() / "axe-core" / "axe.min.js").read_text()
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds on the page as it is, against WCAG 2.2 AA and axe's own best practice."""
+    page.evaluate(_axe())
+    result = page.evaluate("options => axe.run(document, options)", AXE)
+    return [
+        f"{found['id']} ({found['impact']}): {found['help']}: {node['target']} {node.get('failureSummary', '')}"
+        for found in result["violations"]
+        for node in found["nodes"][:5]
+    ]
+
+
+def sideways(page: Page) -> list[str]:
+    """What makes the page scroll sideways; what scrolls in itself may be as wide as it likes."""
+    found: list[str] = page.evaluate(
+        """() => {
+          const wide = document.documentElement.clientWidth;
+          if (document.documentElement.scrollWidth <= wide) return [];
+          const found = [];
+          const walk = root => {
+            for (const element of root.querySelectorAll("*")) {
+              const beyond = element.getBoundingClientRect().right - wide;
+              if (beyond > 1) found.push(`${element.localName}.${element.className}: ${beyond}`);
+              if (element.shadowRoot) walk(element.shadowRoot);
+            }
+          };
+          walk(document);
+          return found.length ? found.slice(0, 10) : ["something"];
+        }"""
+    )
+    return found
