@@ -1,4 +1,4 @@
-"""Claude Code's settings files: where they are, which hooks in them are ours, and texts with ours in or out.
+"""Claude Code's settings files: where they are, what in them is ours, and texts with ours in or out.
 
 Only the text between our own brackets ever changes: other people's hooks, unknown keys, indentation, line ends and a
 byte order mark stay as they are.
@@ -155,9 +155,9 @@ class SettingsText:
                 hint="Claude Code reads the last one only; make one of them",
             )
 
-    def container(self) -> jsontext.Container | None:
-        """The object under `hooks`."""
-        found = [e for e in jsontext.container(self.text).elements if e.key == "hooks"]
+    def container(self, key: str = "hooks") -> jsontext.Container | None:
+        """The object under a key."""
+        found = [e for e in jsontext.container(self.text).elements if e.key == key]
         return jsontext.container(self.text, found[-1].value_start) if found else None
 
     def broken(self) -> list[str]:
@@ -170,11 +170,12 @@ class SettingsText:
         ]
 
     def empty(self) -> list[str]:
-        """The containers that are there with nothing in them: `hooks`, or events."""
-        if "hooks" not in self.value:
-            return []
-        hooks = self.value["hooks"]
-        return [event for event, groups in hooks.items() if not groups] if hooks else ["hooks"]
+        """The containers that are there with nothing in them: `env`, `hooks`, or events."""
+        value = self.value
+        found = ["env"] if value.get("env") == {} else []
+        if (hooks := value.get("hooks")) is None:
+            return found
+        return found + ([event for event, groups in hooks.items() if not groups] if hooks else ["hooks"])
 
     def ours(self, paths: Paths) -> Iterator[Handler]:
         """Our handlers, of this version's form or an older one's."""
@@ -241,6 +242,44 @@ class SettingsText:
             edits = jsontext.remove(root, {n for n, e in enumerate(root.elements) if e.key == "hooks"})
         elif gone:
             edits += jsontext.remove(hooks, gone)
+        return SettingsText(self.name, jsontext.apply(self.text, edits), self.bom)
+
+    @property
+    def env(self) -> dict[str, Any]:
+        """The variables that Claude Code sets for itself; UserError if `env` is no object."""
+        found = self.value.get("env", {})
+        if not isinstance(found, dict):
+            raise UserError(
+                f"`env` in `{self.name}` must be an object, not {_kind(found)}", hint='write it as `"env": {}`'
+            )
+        return found
+
+    def with_env(self, variables: Mapping[str, str]) -> SettingsText:
+        """The text with those of these variables that are not there, at the end of `env`."""
+        self._no_twice(jsontext.container(self.text), "env")
+        there = self.env
+        bodies = [f"{_key(self.text, k)}{_dump(self.text, v)}" for k, v in variables.items() if k not in there]
+        if not bodies:
+            return self
+        text = self.text
+        if self.container("env") is None:
+            text = jsontext.apply(text, [jsontext.append(text, jsontext.container(text), [f"{_key(text, 'env')}{{}}"])])
+        env = SettingsText(self.name, text).container("env")
+        assert env is not None  # noqa: S101 - it was just put there
+        return SettingsText(self.name, jsontext.apply(text, [jsontext.append(text, env, bodies)]), self.bom)
+
+    def without_env(self, variables: Mapping[str, str], keep: Sequence[str] = ()) -> SettingsText:
+        """The text without those of these variables that have the value given, and without an `env` left empty."""
+        env = self.container("env")
+        if env is None or not isinstance(self.value["env"], dict):
+            return self
+        gone = {n for n, e in enumerate(env.elements) if e.key and e.value == variables.get(e.key)}
+        if not gone:
+            return self
+        edits = jsontext.remove(env, gone)
+        if len(gone) == len(env.elements) and "env" not in keep:
+            root = jsontext.container(self.text)
+            edits = jsontext.remove(root, {n for n, e in enumerate(root.elements) if e.key == "env"})
         return SettingsText(self.name, jsontext.apply(self.text, edits), self.bom)
 
     def _emptied(self, event: jsontext.Element, ours: Mapping[int, set[int]]) -> tuple[bool, list[jsontext.Edit]]:

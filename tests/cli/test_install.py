@@ -360,6 +360,80 @@ def test_an_ambient_endpoint_is_offered_and_not_obeyed(home: Path, hookspan: Run
     assert not Paths.from_environment({"HOME": str(home)}).config.exists()
 
 
+ENDPOINT = "http://127.0.0.1:4318"
+NATIVE = {
+    "CLAUDE_CODE_ENABLE_TELEMETRY": "1",
+    "CLAUDE_CODE_ENHANCED_TELEMETRY_BETA": "1",
+    "OTEL_TRACES_EXPORTER": "otlp",
+    "OTEL_METRICS_EXPORTER": "otlp",
+    "OTEL_LOGS_EXPORTER": "otlp",
+    "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+    "OTEL_EXPORTER_OTLP_ENDPOINT": ENDPOINT,
+}
+NATIVE_FILES = {
+    "empty env": b'{\n  "env": { },\n  "a": 1\n}\n',
+    "tabs": b'{\n\t"env": {\n\t\t"EDITOR": "vi"\n\t},\n\t"hooks": {}\n}\n',
+    "CRLF and BOM": b'\xef\xbb\xbf{\r\n  "hooks": {\r\n    "Stop": []\r\n  }\r\n}\r\n',
+    "one of them is the user's own": b'{"env":{"OTEL_LOGS_EXPORTER":"otlp"}}',
+}
+
+
+@pytest.mark.parametrize("data", NATIVE_FILES.values(), ids=NATIVE_FILES.keys())
+def test_native_telemetry_comes_and_goes_to_the_byte(data: bytes, file: Path, hookspan: Run):
+    file.write_bytes(data)
+    hookspan("config", "set", "export.endpoint", ENDPOINT)
+    hookspan("install", "--yes")
+    without = file.read_bytes()
+    hookspan("install", "--check", "--native-telemetry", status=1)
+    hookspan("install", "--yes", "--native-telemetry")
+    written = file.read_bytes()
+    value, old = (json.loads(text.decode("utf-8-sig")) for text in (written, data))
+    assert value["env"] == old.get("env", {}) | NATIVE
+    assert {key: value[key] for key in old if key not in {"env", "hooks"}} == {
+        key: old[key] for key in old if key not in {"env", "hooks"}
+    }
+    hookspan("install", "--yes", "--native-telemetry")
+    hookspan("install", "--yes")  # without a word about it, it stays
+    assert file.read_bytes() == written
+    hookspan("install", "--check")
+    hookspan("install", "--yes", "--no-native-telemetry")
+    assert json.loads(file.read_bytes().decode("utf-8-sig")) == json.loads(without.decode("utf-8-sig"))
+    hookspan("install", "--yes", "--native-telemetry")
+    hookspan("uninstall", "--yes")
+    assert file.read_bytes() == data
+
+
+def test_native_telemetry_leaves_what_others_wrote(file: Path, hookspan: Run):
+    hookspan("config", "set", "export.endpoint", ENDPOINT)
+    hookspan("install", "--yes", "--native-telemetry")
+    value = json.loads(file.read_text())
+    value["env"] |= {"EDITOR": "vi", "OTEL_METRICS_EXPORTER": "none"}
+    file.write_text(json.dumps(value, indent=4))
+    hookspan("install", "--check", status=1)
+    hookspan("uninstall", "--yes")
+    assert json.loads(file.read_text()) == {"env": {"OTEL_METRICS_EXPORTER": "none", "EDITOR": "vi"}}
+
+
+def test_native_telemetry_follows_the_endpoint_and_takes_no_other_place_from_anybody(file: Path, hookspan: Run):
+    done = hookspan("install", "--yes", "--native-telemetry", status=1)
+    assert "hint: `hookspan stack up`" in done.stderr
+    hookspan("config", "set", "export.endpoint", ENDPOINT)
+    done = hookspan("install", "--yes", "--native-telemetry", HOOKSPAN_EXPORT_HEADERS="authorization=Bearer 1")
+    assert "OTEL_EXPORTER_OTLP_HEADERS" in done.stderr
+    hookspan("config", "set", "export.protocol", "grpc")
+    hookspan("config", "set", "export.endpoint", "http://127.0.0.1:4317")
+    hookspan("install", "--yes", "--native-telemetry")
+    changed = {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4317"}
+    assert json.loads(file.read_text())["env"] == NATIVE | changed
+    hookspan("uninstall", "--yes")
+    assert not file.exists()
+    theirs = b'{"env": {"OTEL_EXPORTER_OTLP_ENDPOINT": "https://telemetry.example.com"}}'
+    file.write_bytes(theirs)
+    done = hookspan("install", "--yes", "--native-telemetry", status=1)
+    assert "`OTEL_EXPORTER_OTLP_ENDPOINT` of your own" in done.stderr
+    assert file.read_bytes() == theirs
+
+
 def test_a_relay_that_is_running_can_be_replaced(home: Path, hookspan: Run):
     hookspan("install", "--yes")
     paths = Paths.from_environment({"HOME": str(home)})
@@ -481,4 +555,4 @@ def test_native_windows_is_refused(monkeypatch: pytest.MonkeyPatch):
     with monkeypatch.context() as patch, pytest.raises(UserError, match="native Windows"):
         patch.setattr("os.name", "nt")
         assert install.callback is not None
-        install.callback(dry_run=False, check=False, yes=True, print_block=False, scope="user")
+        install.callback(dry_run=False, check=False, yes=True, print_block=False, scope="user", native=None)

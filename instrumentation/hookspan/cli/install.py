@@ -1,7 +1,8 @@
 """`hookspan install` and `hookspan uninstall`: our hooks in Claude Code's settings, and out again.
 
-What install changed stands in `<state>/installed.json`, by settings file: the digests before and after, a backup, and
-the containers that were there empty. With it uninstall gives back the very bytes if nobody else has changed the file.
+What install changed stands in `<state>/installed.json`, by settings file: the digests before and after, a backup, the
+containers that were there empty, and the variables that were put into `env`. With it uninstall gives back the very
+bytes if nobody else has changed the file.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ import click
 
 from hookspan import atomic, claude_settings, relay
 from hookspan.claude_settings import EVENTS, Scope, SettingsText
-from hookspan.config import load
+from hookspan.config import Settings, load
 from hookspan.errors import UserError
 from hookspan.paths import Paths
 from hookspan.values import URL
@@ -38,7 +39,13 @@ from hookspan.values import URL
     default="user",
     help="All your projects (default), or the one in this folder.",
 )
-def install(dry_run: bool, check: bool, yes: bool, print_block: bool, scope: Scope) -> None:
+@click.option(
+    "--native-telemetry/--no-native-telemetry",
+    "native",
+    default=None,
+    help="Let Claude Code send its own telemetry to `export.endpoint`, or no longer; else left as it is.",
+)
+def install(dry_run: bool, check: bool, yes: bool, print_block: bool, scope: Scope, native: bool | None) -> None:
     """Add hookspan's hooks to Claude Code's settings.
 
     Shows the change and asks first. Other hooks and settings stay as they are, byte for byte.
@@ -47,18 +54,21 @@ def install(dry_run: bool, check: bool, yes: bool, print_block: bool, scope: Sco
         raise UserError("hookspan does not run on native Windows; use it inside WSL2.")
     paths = Paths.from_environment()
     file = claude_settings.path(scope, os.environ, Path.cwd())
-    if check:
-        _check(paths, file)
-        return
     settings = load(paths, os.environ)
+    variables = _native_variables(settings, native)
+    if check:
+        _check(paths, file, variables or {})
+        return
     made = relay.prepare(paths)
     if print_block:
-        click.echo(json.dumps(claude_settings.block(made.command), indent=2))
+        block = claude_settings.block(made.command) | ({"env": variables} if variables else {})
+        click.echo(json.dumps(block, indent=2))
         return
     old = _read(file)
     before = SettingsText.of(str(file), old or b"")
-    after = before.with_ours(made.command, paths)
-    if changes := after is not before:
+    record = _records(paths).get(str(file))
+    after = _with_native(before.with_ours(made.command, paths), record, variables)
+    if changes := after.data() != (old or b""):
         _show_diff(file, old or b"", after.data())
     _warn(file, before)
     if dry_run:
@@ -69,10 +79,12 @@ def install(dry_run: bool, check: bool, yes: bool, print_block: bool, scope: Sco
     relay.create_state(paths, load(paths))  # from the files alone, as the agent that a hook starts reads them
     made.install()
     if changes:
-        _write(paths, file, old, before, after)
+        _write(paths, file, old, before, after, _env_of(record, before, variables))
         click.echo(f"Installed in {_short(file)}: {len(EVENTS)} events, relay {made.how}.")
     else:
         click.echo(f"Nothing to change: hookspan is installed in {_short(file)}.")
+    if variables:
+        click.echo(f"Claude Code sends its own telemetry to {settings.export.endpoint} from its next session on.")
     _offer_endpoint(paths, settings.export.endpoint, yes=yes)
     if changes:
         click.echo("\nStart a session of Claude Code, then: hookspan open")
@@ -83,7 +95,7 @@ def install(dry_run: bool, check: bool, yes: bool, print_block: bool, scope: Sco
 @click.option("--yes", is_flag=True, help="Don't ask.")
 @click.option("--scope", type=click.Choice(["user", "local"]), help="Only there; else everywhere it was installed.")
 def uninstall(dry_run: bool, yes: bool, scope: Scope | None) -> None:
-    """Take hookspan's hooks out of Claude Code's settings.
+    """Take hookspan out of Claude Code's settings.
 
     A file that nobody else has changed gets its very bytes back; from any other only our entries are removed.
     """
@@ -119,6 +131,7 @@ class Record:
     after: str
     backup: str | None
     empty: list[str]  # containers that were there with nothing in them
+    env: dict[str, str] = field(default_factory=dict)  # variables of ours, as they were written
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +144,59 @@ class Removal:
     backup: Path | None  # no longer needed afterwards
 
 
-def _check(paths: Paths, file: Path) -> None:
+def _native_variables(settings: Settings, wanted: bool | None) -> dict[str, str] | None:
+    """What makes Claude Code send all of its own telemetry where hookspan sends its; None: whatever is there."""
+    if not wanted:
+        return None if wanted is None else {}
+    export = settings.export
+    if export.endpoint is None:
+        raise UserError(
+            "there is no endpoint to send Claude Code's own telemetry to",
+            hint="`hookspan stack up`, or `hookspan config set export.endpoint URL`",
+        )
+    if export.headers:
+        click.echo(
+            "warning: `export.headers` are not written to Claude Code's settings, since they may be secret; "
+            "if the endpoint wants them, set OTEL_EXPORTER_OTLP_HEADERS there",
+            err=True,
+        )
+    return {
+        "CLAUDE_CODE_ENABLE_TELEMETRY": "1",
+        "CLAUDE_CODE_ENHANCED_TELEMETRY_BETA": "1",  # spans
+        "OTEL_TRACES_EXPORTER": "otlp",
+        "OTEL_METRICS_EXPORTER": "otlp",
+        "OTEL_LOGS_EXPORTER": "otlp",
+        "OTEL_EXPORTER_OTLP_PROTOCOL": export.protocol,
+        "OTEL_EXPORTER_OTLP_ENDPOINT": export.endpoint,
+    }
+
+
+def _with_native(text: SettingsText, record: Record | None, variables: Mapping[str, str] | None) -> SettingsText:
+    """The text with these variables in place of those that are ours; another value of the user's own is an error."""
+    if variables is None:
+        return text
+    ours, keep = ({}, []) if record is None else (record.env, record.empty)
+    clean = text.without_env(
+        {key: value for key, value in ours.items() if variables.get(key) != value}, ["env"] if variables else keep
+    )
+    foreign = [key for key, value in variables.items() if clean.env.get(key, value) != value]
+    if foreign:
+        raise UserError(
+            f"`env` in `{text.name}` has {', '.join(f'`{key}`' for key in foreign)} of your own; nothing was changed",
+            hint="Claude Code sends its telemetry to one place: take them out, and let the Collector there pass it on",
+        )
+    return clean.with_env(variables)
+
+
+def _env_of(record: Record | None, before: SettingsText, variables: Mapping[str, str] | None) -> dict[str, str]:
+    """Which variables are ours once `variables` are written (None: none are): not those that the user has as well."""
+    ours = {} if record is None else record.env
+    if variables is None:
+        return ours
+    return {key: value for key, value in variables.items() if key in ours or key not in before.env}
+
+
+def _check(paths: Paths, file: Path, variables: Mapping[str, str]) -> None:
     found = SettingsText.of(str(file), _read(file) or b"")
     problems = []
     ours = {(h.value["command"], *h.value.get("args", ())) for h in found.ours(paths)}
@@ -145,6 +210,10 @@ def _check(paths: Paths, file: Path) -> None:
             problems.append(f"what our hooks run is not in `{paths.bin}`")
         if command[-1] != str(paths.state):
             problems.append(f"our hooks record to `{command[-1]}`, not to `{paths.state}`")
+    record = _records(paths).get(str(file))
+    wanted = {**(record.env if record is not None else {}), **variables}
+    if lacking := [key for key, value in wanted.items() if found.env.get(key) != value]:
+        problems.append(f"Claude Code's own telemetry is not sent: `env` lacks {', '.join(lacking)}")
     problems += [
         f"`{file}` is missing" for file in (paths.relay_conf, paths.heartbeat, paths.drops) if not file.exists()
     ]
@@ -186,15 +255,18 @@ def _put(file: Path, data: bytes, expected: bytes | None) -> None:
         raise UserError(f"can't write `{file}`: {error.strerror}", hint="nothing was changed") from error
 
 
-def _write(paths: Paths, file: Path, old: bytes | None, before: SettingsText, after: SettingsText) -> None:
+def _write(
+    paths: Paths, file: Path, old: bytes | None, before: SettingsText, after: SettingsText, env: dict[str, str]
+) -> None:
     """Back up, record, write: in this order, so that whatever is written can be taken back."""
     records = _records(paths)
     known = records.get(str(file))
     if known is not None and old is not None and known.after == _digest(old):
-        record = Record(int(time.time()), known.before, _digest(after.data()), known.backup, known.empty)
+        record = Record(int(time.time()), known.before, _digest(after.data()), known.backup, known.empty, env)
     else:
-        # An older form of ours in it must not come back with uninstall.
-        clean = old if not list(before.ours(paths)) else before.without_ours(paths).data()
+        # Nothing of ours in it, nor an older form, must come back with uninstall.
+        text = before.without_ours(paths).without_env(known.env if known is not None else {})
+        clean = old if text is before else text.data()
         backup = None
         if clean is not None:
             backup = paths.backups / f"{file.name}.{_digest(clean)[:16]}"
@@ -205,6 +277,7 @@ def _write(paths: Paths, file: Path, old: bytes | None, before: SettingsText, af
             _digest(after.data()),
             None if backup is None else str(backup),
             before.empty(),
+            env,
         )
     _save_records(paths, records | {str(file): record})
     try:
@@ -226,7 +299,8 @@ def _removal(paths: Paths, file: Path) -> Removal | None:
         if saved is not None and _digest(saved) == record.before:
             return Removal(file, old, saved, backup)
     text = SettingsText.of(str(file), old)
-    clean = text.without_ours(paths, keep=record.empty if record is not None else ())
+    keep, env = ((), {}) if record is None else (record.empty, record.env)
+    clean = text.without_ours(paths, keep=keep).without_env(env, keep=keep)
     return None if clean is text or clean.data() == old else Removal(file, old, clean.data(), None)
 
 
