@@ -137,6 +137,17 @@ def found_in(paths: Paths, text: str) -> list[str]:
     return found
 
 
+def exemplars(paths: Paths) -> set[str]:
+    """The traces that exemplars lead to."""
+    snapshot = Reader(paths).series()
+    assert snapshot is not None
+    return {one.exemplar.trace_id for one in snapshot.series if one.exemplar}
+
+
+def traces_of(paths: Paths, session: str) -> set[str]:
+    return {span.trace_id for span in Reader(paths).spans_of_session(session)}
+
+
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_session_is_nowhere_any_more(machine: Machine, tmp_path, packed):
     mine, other = small_session(2), small_session(2)
@@ -147,7 +158,7 @@ def test_a_session_is_nowhere_any_more(machine: Machine, tmp_path, packed):
             event["tool_input"] = {"command": f"echo {SECRET}"}
     gone, kept = mine[0]["session_id"], other[0]["session_id"]
     machine.up()
-    machine.hooks(*[event for pair in zip(mine, other, strict=True) for event in pair])
+    machine.hooks(*[event for pair in zip(other, mine, strict=True) for event in pair])
     torn = b'{"v":1,"at":1,"event":{"session_id":"' + gone.encode() + b'","prompt":"' + SECRET.encode()
     Writer(machine.paths).append([torn])
     machine.json("flush")
@@ -156,7 +167,9 @@ def test_a_session_is_nowhere_any_more(machine: Machine, tmp_path, packed):
         machine.cli("down")
         reduce_all_but_torn(machine.paths)
         machine.up()
+    (machine.paths.state / "store.db.v0").write_text(f"an older copy: {SECRET}")
     assert found_in(machine.paths, SECRET)
+    assert exemplars(machine.paths) & (ids := traces_of(machine.paths, gone))
     tail = Tail(machine.paths, mend=False)
     total = sum(len(lines) for lines in iter(tail.read, []))
     tail.close()
@@ -169,6 +182,8 @@ def test_a_session_is_nowhere_any_more(machine: Machine, tmp_path, packed):
     assert done["events"] == len(mine)
     assert found_in(machine.paths, SECRET) == []
     assert found_in(machine.paths, gone) == []
+    assert done["copies"] == [str(machine.paths.state / "store.db.v0")]
+    assert exemplars(machine.paths).isdisjoint(ids)
     machine.cli("down")
     tail = Tail(machine.paths, mend=False)
     lines = [line for batch in iter(tail.read, []) for line in batch]

@@ -75,6 +75,7 @@ class Committed:
     events: list[EventRow]
     spans: int
     sessions: frozenset[str]
+    removed: frozenset[str]
 
 
 @dataclass(slots=True)
@@ -89,6 +90,7 @@ class Hold:
 class _Batch:
     rows: list[Rows] = field(default_factory=list)
     touched: set[str] = field(default_factory=set)
+    removed: set[str] = field(default_factory=set)
     world: bool = False
 
 
@@ -209,8 +211,8 @@ class Ingest:
         return 0.0 if self.caught_up else time.monotonic() - self.caught_up_at
 
     def open_sessions(self) -> int:
-        """How many sessions have not ended."""
-        return sum(not session.ended for session in list(self._state.sessions.values()))
+        """How many sessions have not ended; made-up ones are nobody's work."""
+        return sum(not (session.ended or session.local) for session in list(self._state.sessions.values()))
 
     def report(self) -> dict[str, Any]:
         """What `status` shows."""
@@ -329,6 +331,8 @@ class Ingest:
         labels = self._settings.now.content.local
         records = []
         for line in lines:
+            if not line.data:
+                continue  # it was set aside when it was read first; compaction left its number only
             try:
                 records.append((line, decode(line.data, self._key, labels=labels)))
             except Unreadable as error:
@@ -363,6 +367,7 @@ class Ingest:
                 raise _RaisedError(index) from error
             batch.rows.append(rows)
             batch.touched |= rows.touched
+            batch.removed |= rows.removed
             batch.world |= rows.world
         return batch
 
@@ -434,7 +439,7 @@ class Ingest:
 
     def _tell(self, position: Position, batch: _Batch) -> None:
         events = [event for rows in batch.rows for event in rows.events]
-        self.hooks.extend(event.took for event in events)
+        self.hooks.extend(event.took for event in events if event.took)  # made-up events took no time
         if events:
             self.delay = time.time() - max(event.at for event in events) / 1e9
         news = Committed(
@@ -442,6 +447,7 @@ class Ingest:
             events=events,
             spans=sum(len(rows.spans) for rows in batch.rows),
             sessions=frozenset(batch.touched),
+            removed=frozenset(batch.removed),
         )
         for listener in self.listeners:
             self._guarded(functools.partial(listener, news))

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +15,9 @@ from hookspan.errors import UserError
 from hookspan.paths import Paths
 from hookspan.wire import Unreadable, decode, encode
 from hookspan.wire.facts import Forgotten
+
+if TYPE_CHECKING:
+    from hookspan.store import SpanKey
 
 FORGOTTEN = encode(Forgotten(at=0, key=""))
 
@@ -26,8 +29,9 @@ FORGOTTEN = encode(Forgotten(at=0, key=""))
 def forget(ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
     """Delete sessions: their raw and compacted events, spans, labels, and what waits to be exported.
 
-    SESSION is an id or its first digits. What was exported already is not called back, sums keep what they counted,
-    and Claude Code's own transcripts stay. The agent is stopped meanwhile; hooks go on recording.
+    SESSION is an id or its first digits. Older copies of the store (made before an upgrade, or of a damaged one) are
+    deleted whole. What was exported already is not called back, sums keep what they counted, and Claude Code's own
+    transcripts stay. The agent is stopped meanwhile; hooks go on recording.
     """
     from hookspan.agent.alone import alone
 
@@ -48,7 +52,7 @@ def forget(ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
     if found["exported"]:
         click.echo(f"Not called back: {found['exported']:,} spans that were exported. Delete them where you sent them.")
     for path in found["copies"]:
-        click.echo(f"Not looked into: {path}, an older copy of the store. Delete it if you don't need it.")
+        click.echo(f"copy        {path} removed")
 
 
 def _session(paths: Paths, given: str) -> str:
@@ -100,10 +104,13 @@ def of_sessions(sessions: list[str]) -> Callable[[bytes], bool]:
 def run(paths: Paths, sessions: list[str]) -> dict[str, Any]:
     """Do it, for whoever is alone with the state; what was removed."""
     from hookspan.agent.alone import ingest
+    from hookspan.cli.rebuild import KEPT_AS
     from hookspan.journal import Journal
     from hookspan.journal.rewrite import forget_quarantined, rewrite
     from hookspan.store import Store
 
+    if paths.store.with_name(paths.store.name + KEPT_AS).exists():
+        raise UserError("a rebuild was broken off", hint="`hookspan rebuild` finishes it")
     journal = Journal(paths)
     journal.rotate()  # relays append to the current segment, so that one can't be rewritten
     with ingest(paths) as reading:
@@ -127,36 +134,43 @@ def run(paths: Paths, sessions: list[str]) -> dict[str, Any]:
         "records": sum(changes),
         "segments": sum(map(bool, changes)),
         "quarantined": forget_quarantined(paths, lambda line: any(name in line for name in names)),
-        "copies": sorted(
-            str(path) for path in paths.state.glob("store.db.*") if not path.name.endswith(("-wal", "-shm"))
-        ),
+        "copies": _remove_copies(paths),
     }
 
 
+def _remove_copies(paths: Paths) -> list[str]:
+    """Copies of both databases that upgrades and damage left: no part of them can be taken out alone."""
+    copies = [path for base in (paths.store, paths.export_db) for path in paths.state.glob(f"{base.name}.*")]
+    for path in copies:
+        path.unlink()
+    return sorted(str(path) for path in copies if not path.name.endswith(("-wal", "-shm")))
+
+
 def _in_store(paths: Paths, sessions: list[str]) -> dict[str, int]:
-    """What the store has of them, and what of that is out."""
-    from hookspan.store import Reader
+    """What the store has of them, and what of that is out; what was refused is forgotten."""
+    from hookspan.store import Reader, SpanKey
 
     reader = Reader(paths)
     spans = [span for session in sessions for span in reader.spans_of_session(session)]
     events = sum(len(reader.events(session=session, limit=10**9)) for session in sessions)
     reader.close()
-    cursor = _cursor(paths)
-    own = [span for span in spans if not span.local]
-    exported = sum((span.record, span.ordinal) <= cursor for span in own) if cursor else 0
+    own = [SpanKey(span.record, span.ordinal) for span in spans if not span.local]
+    cursor = _let_go(paths, own)
+    exported = sum(key <= cursor for key in own) if cursor else 0
     unexported = len(own) - exported if cursor else 0
     return {"spans": len(spans), "events": events, "exported": exported, "unexported": unexported}
 
 
-def _cursor(paths: Paths) -> tuple[int, int] | None:
-    """Key of the last span that was exported; None where nothing ever was."""
+def _let_go(paths: Paths, keys: list[SpanKey]) -> SpanKey | None:
+    """Key of the last span that was exported; None where nothing ever was. What was said of these spans is deleted."""
     if not paths.export_db.exists():
         return None
     from hookspan.export.db import ExportDb
 
     db = ExportDb.open(paths)
     try:
-        return (db.cursor.record, db.cursor.ordinal) if db.enabled else None
+        db.forget(keys)
+        return db.cursor if db.enabled else None
     finally:
         db.close()
 

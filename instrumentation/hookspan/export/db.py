@@ -157,6 +157,13 @@ class ExportDb:
             rows = self._db.execute("SELECT key, at, status, reason FROM refused ORDER BY key DESC LIMIT ?", (limit,))
             return [Refusal(SpanKey.unpack(key), at, status, reason) for key, at, status, reason in rows]
 
+    def forget(self, keys: Iterable[SpanKey]) -> None:
+        """Let go of what was said of these spans."""
+        self._db.execute("PRAGMA secure_delete = ON")
+        with self._transaction():
+            self._db.executemany("DELETE FROM refused WHERE key = ?", [(key.pack(),) for key in keys])
+        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     # --- Series
 
     @property

@@ -212,8 +212,8 @@ class Reader:
             (series,) = db.execute("SELECT count(*) FROM metric").fetchone()
         return Counts(meta.get("events", 0), meta.get("spans", 0), sessions, series)
 
-    def summary(self, now: int) -> Summary:
-        """The numbers above the session list, at `now` (Unix nanoseconds)."""
+    def summary(self, now: int, *, local: bool = True) -> Summary:
+        """The numbers above the session list, at `now` (Unix nanoseconds); `phases` with local sessions or without."""
         with self._snapshot() as db:
             if db is None:
                 return Summary()
@@ -222,7 +222,8 @@ class Reader:
             waiting = SessionPhase.WAITING.value
             phases, oldest = {}, 0
             for phase, count, since in db.execute(
-                "SELECT phase, count(*), min(waiting_since) FROM session WHERE ended = 0 GROUP BY phase"
+                "SELECT phase, count(*), min(waiting_since) FROM session WHERE ended = 0 AND local <= ? GROUP BY phase",
+                (local,),
             ):
                 phases[phase] = count
                 oldest = since if phase == waiting else oldest

@@ -71,11 +71,16 @@ def prune(db: sqlite3.Connection, policy: Policy, now: int) -> Pruned:
 
 
 def forget(db: sqlite3.Connection, session: str) -> Pruned:
-    """Delete one session and everything of it."""
+    """Delete one session and everything of it, exemplars that lead to its traces included."""
     row = db.execute("SELECT session FROM state WHERE id = ?", (session,)).fetchone()
     if row is None:
         return Pruned()
     events = db.execute("DELETE FROM event WHERE session = ?", row).rowcount
+    db.execute(
+        "UPDATE metric SET exemplar = NULL WHERE upper(json_extract(exemplar, '$[2]')) IN "
+        "(SELECT hex(trace_id) FROM span WHERE session = ?)",
+        row,
+    )
     spans = db.execute("DELETE FROM span WHERE session = ?", row).rowcount
     db.execute("DELETE FROM session WHERE session = ?", row)
     db.execute("DELETE FROM state WHERE session = ?", row)

@@ -54,6 +54,7 @@ class Store:
         with damage_noticed(path):
             self._sums = self._load_sums()
             self._totals = {"events": int(self._meta("events") or 0), "spans": int(self._meta("spans") or 0)}
+            self._pending = self._totals
             epoch = self._meta("epoch")
         self.epoch = epoch if isinstance(epoch, str) else self._new_epoch()
         self._sessions: dict[str, int] = {}
@@ -117,7 +118,7 @@ class Store:
     def forget(self, sessions: Iterable[str]) -> int:
         """Delete sessions with all their events, spans and states; how many there were. Sums stay.
 
-        What was deleted is overwritten in the file, not only unlinked, once the write-ahead log is merged (`close`).
+        What was deleted is overwritten in the file, not only unlinked, and the write-ahead log is emptied.
         """
         found = 0
         self._db.execute("PRAGMA secure_delete = ON")
@@ -128,6 +129,7 @@ class Store:
             self._sessions.pop(session, None)
             found += pruned.sessions
         self._db.execute("PRAGMA secure_delete = OFF")
+        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return found
 
     def size(self) -> int:
@@ -144,6 +146,7 @@ class Store:
                 self._write_rows(commit.rows, fresh)
                 self._write_sessions(commit.sessions, fresh)
                 self._write_sums(commit.rows, now, before)
+                self._remove(commit)
                 if commit.world is not None:
                     self._set_meta("world", commit.world)
                 self._set_meta("position", msgspec.json.encode(commit.position))
@@ -170,6 +173,13 @@ class Store:
                 listed.append(schema.session_values(row, number))
         self._db.executemany("UPDATE state SET state = ?, open = ? WHERE session = ?", states)
         self._db.executemany(schema.INSERT_SESSION, listed)
+
+    def _remove(self, commit: Commit) -> None:
+        for session in {session for each in commit.rows for session in each.removed}:
+            pruned = retention.forget(self._db, session)
+            self._count(events=-pruned.events, spans=-pruned.spans)
+            self._sessions.pop(session, None)
+            self._set_meta("removed", commit.position.record)  # who shows an earlier position has to ask anew
 
     def _write_sums(self, rows: Sequence[Rows], now: int, before: dict[int, Series]) -> None:
         """Add up the batch. `before` collects each touched series as it was."""
@@ -223,7 +233,7 @@ class Store:
 
     def _count(self, *, events: int, spans: int) -> None:
         """Keep the totals: counting a million rows takes longer than the page may."""
-        totals = {"events": self._totals["events"] + events, "spans": self._totals["spans"] + spans}
+        totals = {"events": self._pending["events"] + events, "spans": self._pending["spans"] + spans}
         for name, value in totals.items():
             self._set_meta(name, value)
         self._pending = totals
