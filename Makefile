@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PACKAGES := tmux strace musl-tools gcc clang jq chromium faketime docker.io iptables
 
-.PHONY: demo test test-deps lint bench
+.PHONY: demo test test-deps lint bench soak
 
 # The page with made-up sessions, from nothing but Python.
 demo: .venv/installed
@@ -32,6 +32,10 @@ lint: .venv/installed-dev
 # What hookspan costs on this machine, against its bars.
 bench: .venv/installed-dev
 	$(BIN)/hookspan bench
+
+# A million events while one fault after the other lasts: nothing lost, nothing counted twice. About 15 minutes.
+soak: .venv/installed-dev
+	nice $(BIN)/python -m tests.faults.campaign --events 1000000
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv

@@ -268,14 +268,19 @@ class Sink:
         answered = not (fault.drop or fault.hang)
         store = fault.store if fault.store is not None else answered and 200 <= fault.status < 300
         with self._changed:
-            if store and signal.name == "traces":
-                self.ids.update(otlp_decode.span_ids(request.message))
-            if store and self._keep:
-                self._stored[signal.name].append(request.message)
+            if store:
+                self.store(signal.name, request.message)
             kept = request.message if self._keep else None
             self.requests.append(replace(request, message=kept, status=fault.status if answered else 0))
             self._changed.notify_all()
         return _answer(fault, signal, as_json=as_json) if answered else None
+
+    def store(self, signal: str, message: Message) -> None:
+        """Take in what counts as received; the lock is held."""
+        if signal == "traces":
+            self.ids.update(otlp_decode.span_ids(message))
+        if self._keep:
+            self._stored[signal].append(message)
 
     def refuse_undecodable(self) -> None:
         """Count a request that isn't OTLP."""
