@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PACKAGES := tmux strace musl-tools gcc clang jq chromium faketime docker.io iptables
 
-.PHONY: demo test test-deps lint bench soak
+.PHONY: demo test test-deps lint bench soak endure fuzz
 
 # The page with made-up sessions, from nothing but Python.
 demo: .venv/installed
@@ -36,6 +36,14 @@ bench: .venv/installed-dev
 # A million events while one fault after the other lasts: nothing lost, nothing counted twice. About 15 minutes.
 soak: .venv/installed-dev
 	nice $(BIN)/python -m tests.faults.campaign --events 1000000
+
+# An hour at 200 events/s with outages, rotation and retention within: memory, descriptors and lag, into docs/.
+endure: .venv/installed-dev
+	nice $(BIN)/python -m tests.faults.endure --write docs
+
+# The relay under AFL++ for half an hour (Debian's package afl++).
+fuzz: .venv/installed-dev
+	nice $(BIN)/python -m tests.fuzz.relay
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv

@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -113,7 +114,7 @@ static void count(enum reason why)
             last = strtoull(line + 37, NULL, 10);
         }
         if (i == (int)why) {
-            n++;
+            n += n < ULLONG_MAX;
             last = (unsigned long long)at;
         }
         char text[DROP_LINE + 32];
@@ -419,6 +420,8 @@ static void start_agent(void)
         return;
     int64_t now = at / SECOND, last = strtoll(text, &rest, 10), wait = START_WAIT;
     long tries = strtol(rest, NULL, 10);
+    if (last < 0 || tries < 0 || tries == LONG_MAX)
+        tries = 0;  // no relay wrote that
     for (long i = 1; i < tries && wait < START_WAIT_MAX; i++)
         wait *= 2;
     if (wait > START_WAIT_MAX)
