@@ -1,0 +1,551 @@
+"""What the client does, one named fact each, so that a new version can be asked whether it still does.
+
+A fact has a scenario to be seen in, a function that reads off a run's evidence what happened, and the answer that
+hookspan is built on. Facts with `native=True` need the client's own telemetry, so no recording can show them. Numbers
+group facts that belong together. `python -m tests.claude.facts` prints docs/claude-code-facts.md.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tests.claude import client
+from tests.claude.evidence import Evidence
+from tests.claude.native import UNREPORTED_HOOKS, Native
+
+Look = Callable[[Evidence], Any]
+NONE: list[str] = []
+INTERRUPTED = "[Request interrupted by user for tool use]"
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A statement about the client and how to see whether it holds."""
+
+    name: str
+    number: str
+    statement: str
+    scenario: str
+    look: Look
+    wanted: Any
+    native: bool
+
+    def found(self, evidence: Evidence) -> Any:
+        """What a run shows; an evidence that lacks what the fact speaks of is told in words."""
+        try:
+            return self.look(evidence)
+        except (LookupError, TypeError, ValueError, AttributeError, StopIteration) as missing:
+            return f"not to be seen ({type(missing).__name__}: {missing})"
+
+
+FACTS: dict[str, Fact] = {}
+
+
+def fact(number: str, scenario: str, wanted: Any, *, native: bool = False) -> Callable[[Look], Look]:
+    """Enter a function into the table; its name names the fact, its docstring states it."""
+
+    def enter(look: Look) -> Look:
+        statement = " ".join((look.__doc__ or "").split())
+        FACTS[look.__name__] = Fact(look.__name__, number, statement, scenario, look, wanted, native)
+        return look
+
+    return enter
+
+
+def changed(scenario: str, evidence: Evidence) -> Iterator[str]:
+    """Facts of a scenario that its run doesn't confirm, in words."""
+    for known in FACTS.values():
+        if known.scenario == scenario and (evidence.native or not known.native):
+            found = known.found(evidence)
+            if found != known.wanted:
+                yield f"{known.name} ({known.number}): {known.statement} Found {found!r}, known {known.wanted!r}."
+
+
+def _native(run: Evidence) -> Native:
+    if run.native is None:
+        raise LookupError("no telemetry of the client's own")
+    return run.native
+
+
+def _prompts(run: Evidence, *events: str) -> list[str]:
+    """Distinct prompt ids on events, in order."""
+    return list(dict.fromkeys(event["prompt_id"] for event in run.named(*events) if "prompt_id" in event))
+
+
+def _unheard(run: Evidence) -> list[str]:
+    """Calls in PostToolBatch that no event of their own was heard of."""
+    heard = {e["tool_use_id"] for e in run.named("PreToolUse", "PostToolUse", "PostToolUseFailure")}
+    listed = [call["tool_use_id"] for batch in run.named("PostToolBatch") for call in batch["tool_calls"]]
+    return [call for call in listed if call not in heard]
+
+
+# Ids
+
+
+@fact("1", "print_tools_agent", [2, True])
+def prompt_id_is_the_transcript_s(run: Evidence) -> Any:
+    """`prompt_id` in hooks is `promptId` in the transcript."""
+    lines = {line["promptId"] for line in run.lines("user") if "promptId" in line}
+    return [len(lines), set(_prompts(run, "UserPromptSubmit")) == lines]
+
+
+@fact("1", "print_tools_agent", True, native=True)
+def prompt_id_is_the_telemetry_s(run: Evidence) -> Any:
+    """`prompt_id` in hooks is `prompt.id` in the client's own logs."""
+    return {turn.prompt_id for turn in _native(run).turns} == set(_prompts(run, "UserPromptSubmit"))
+
+
+@fact("2", "clear", [2, 0])
+def built_in_commands_have_prompt_ids(run: Evidence) -> Any:
+    """/clear and /exit get a prompt id of their own, on the SessionEnd that they cause, and no UserPromptSubmit."""
+    own = _prompts(run, "SessionEnd")
+    return [len(own), len(set(own) & set(_prompts(run, "UserPromptSubmit")))]
+
+
+@fact("3", "background_agent", 2)
+def prompt_id_is_the_newest(run: Evidence) -> Any:
+    """A hook's prompt id is the session's newest prompt, so one subagent's events carry several."""
+    return len({event["prompt_id"] for event in run.events if event.get("agent_id")})
+
+
+@fact("4", "queued_absorbed", [2, 1, ["absorbed_mid_turn"]])
+def typed_prompt_is_absorbed(run: Evidence) -> Any:
+    """A prompt typed while a tool runs fires UserPromptSubmit at once with the running turn's id, and is taken in by
+    that turn (queue-operation `remove`, reason `absorbed_mid_turn`)."""
+    reasons = [line["reason"] for line in run.lines("queue-operation") if "reason" in line]
+    return [len(run.named("UserPromptSubmit")), len(_prompts(run, "UserPromptSubmit")), reasons]
+
+
+@fact("4", "queued_next", [1, True])
+def queued_prompt_has_no_hook(run: Evidence) -> Any:
+    """Prompts typed during the last answer become one next turn under a new prompt id, on no UserPromptSubmit."""
+    submitted, stopped = _prompts(run, "UserPromptSubmit"), _prompts(run, "Stop")
+    queued = {line["promptId"] for line in run.lines("user") if line.get("promptSource") == "queued"}
+    return [len(submitted), stopped[-1] in queued - set(submitted)]
+
+
+@fact("5", "print_parallel_agents", [[False, False], [True, True]])
+def subagent_start_names_no_call(run: Evidence) -> Any:
+    """SubagentStart has no tool_use_id; `subagents/agent-<id>.meta.json` has (`toolUseId`)."""
+    metas = [meta for path, meta in run.files.items() if path.endswith(".meta.json")]
+    started = run.named("SubagentStart")
+    return [["tool_use_id" in event for event in started], ["toolUseId" in meta for meta in metas]]
+
+
+@fact("5", "print_parallel_agents", [2, True])
+def agent_call_s_end_names_the_agent(run: Evidence) -> Any:
+    """PostToolUse of the Agent call has `tool_response.agentId`."""
+    ends = [event for event in run.named("PostToolUse") if event["tool_name"] == "Agent"]
+    named = {event["tool_response"]["agentId"] for event in ends}
+    return [len(named), named == {event["agent_id"] for event in run.named("SubagentStart")}]
+
+
+@fact("6", "permission_approved", True)
+def permission_request_names_no_call(run: Evidence) -> Any:
+    """PermissionRequest has no tool_use_id, but the call's very tool_input."""
+    asked = run.one("PermissionRequest")
+    return "tool_use_id" not in asked and asked["tool_input"] == run.one("PreToolUse")["tool_input"]
+
+
+@fact("7", "print_nested_agents", [2, NONE])
+def nested_agent_s_hooks_name_no_parent(run: Evidence) -> Any:
+    """A nested agent's hooks carry its own agent_id and nothing of the agent that started it."""
+    started = run.named("SubagentStart")
+    return [len({event["agent_id"] for event in started}), sorted({k for e in started for k in e if "parent" in k})]
+
+
+# Turns and their ends
+
+
+@fact("8", "print_mcp", ["UserPromptSubmit", "Stop", "SessionEnd", "other", True])
+def print_mode_s_frame(run: Evidence) -> Any:
+    """Print mode: UserPromptSubmit, Stop, SessionEnd{other} with the turn's prompt id."""
+    frame = run.order(of=("UserPromptSubmit", "Stop", "SessionEnd"))
+    end = run.one("SessionEnd")
+    return [*frame, end["reason"], end["prompt_id"] == run.one("Stop")["prompt_id"]]
+
+
+@fact("8", "clear", [True, "prompt_input_exit"])
+def interactive_frame(run: Evidence) -> Any:
+    """Interactive: the first SessionStart has `model`, /exit ends with SessionEnd{prompt_input_exit}."""
+    return ["model" in run.one("SessionStart"), run.named("SessionEnd")[-1]["reason"]]
+
+
+@fact("9", "permission_esc", [NONE, "user-rejected", True, True])
+def esc_at_a_dialog_fires_no_hook(run: Evidence) -> Any:
+    """Esc at a permission dialog: no hook, PostToolBatch neither. The transcript gets a tool_result with
+    `toolDenialKind: user-rejected` and `toolDenialBeforeRun: true`, then the interruption line."""
+    line = run.rejections()[0]
+    heard = run.after("PermissionRequest", ["UserPromptSubmit", "Notification"])
+    return [heard, line["toolDenialKind"], line.get("toolDenialBeforeRun"), run.says(INTERRUPTED)]
+
+
+@fact("10", "permission_words", [["PostToolBatch"], "use the makefile", False])
+def refusal_with_words_fires_only_the_batch(run: Evidence) -> Any:
+    """No with a reason: only PostToolBatch; the transcript has `userFeedback` and no interruption, the turn goes on."""
+    heard = run.after("PermissionRequest", ["PreToolUse"])
+    return [heard, run.rejections()[0]["userFeedback"], run.says(INTERRUPTED)]
+
+
+@fact("11", "esc_tool", [NONE, "user-rejected", False, True])
+def esc_in_a_tool_fires_no_hook(run: Evidence) -> Any:
+    """Esc while a tool runs: no hook. tool_result with `toolDenialKind: user-rejected` and no `toolDenialBeforeRun`,
+    then the interruption line."""
+    line = run.rejections()[0]
+    heard = run.after("PreToolUse", ["UserPromptSubmit"])
+    return [heard, line["toolDenialKind"], "toolDenialBeforeRun" in line, run.says(INTERRUPTED)]
+
+
+@fact("11", "esc_foreground_agent", ["PreToolUse", "SessionEnd"])
+def esc_in_an_agent_fires_no_hook(run: Evidence) -> Any:
+    """Esc in a foreground subagent: no hook for its tool, for the agent (no SubagentStop) or for the Agent call."""
+    return [event["hook_event_name"] for event in run.events[-2:]]
+
+
+@fact("12", "esc_stream", [None, 1, True])
+def esc_in_a_stream_leaves_a_cut_line(run: Evidence) -> Any:
+    """Esc while text streams: an assistant line with `isAbortedMidStream`, stop_reason null and output_tokens 1, then
+    `[Request interrupted by user]`."""
+    (cut,) = [line for line in run.lines("assistant") if line.get("isAbortedMidStream")]
+    message = cut["message"]
+    return [message["stop_reason"], message["usage"]["output_tokens"], run.says("[Request interrupted by user]")]
+
+
+@fact("12", "esc_stream", True, native=True)
+def esc_in_a_stream_has_no_native_span(run: Evidence) -> Any:
+    """An answer that Esc cuts off has no `llm_request` span in the client's own telemetry."""
+    answered = {call["request_id"] for call in run.expected["model_calls"]}
+    return {call.request_id for call in _native(run).model_calls.values() if call.success} == answered
+
+
+@fact("13", "print_api_400", ["StopFailure", "unknown", 6])
+def bad_request_is_tried_six_times(run: Evidence) -> Any:
+    """An HTTP 400: six attempts, then StopFailure with error `unknown` in Stop's place."""
+    (end,) = run.named("Stop", "StopFailure")
+    return [end["hook_event_name"], end["error"], len(run.expected["failed_calls"])]
+
+
+@fact("13", "print_api_400", ["<synthetic>", True, 400])
+def api_error_is_a_synthetic_line(run: Evidence) -> Any:
+    """An API error stands in the transcript as an assistant line of the model `<synthetic>`, isApiErrorMessage true,
+    with apiErrorStatus."""
+    line = list(run.lines("assistant"))[-1]
+    return [line["message"]["model"], line["isApiErrorMessage"], line["apiErrorStatus"]]
+
+
+@fact("14", "print_api_529", [2, "Stop"])
+def overload_is_retried(run: Evidence) -> Any:
+    """An HTTP 529 is tried again; no hook tells of the failed attempts."""
+    return [len(run.expected["failed_calls"]), run.named("Stop", "StopFailure")[0]["hook_event_name"]]
+
+
+@fact("14", "print_api_429", [1, "Stop"])
+def rate_limit_is_retried(run: Evidence) -> Any:
+    """An HTTP 429 is tried again; no hook tells of it."""
+    return [len(run.expected["failed_calls"]), run.named("Stop", "StopFailure")[0]["hook_event_name"]]
+
+
+@fact("14", "print_api_529", 3)
+def each_attempt_has_its_line(run: Evidence) -> Any:
+    """Each attempt writes an `api-request` line of its own, so an answer's `requestRef` names its last attempt."""
+    answer = next(iter(run.lines("assistant")))
+    return [line["id"] for line in run.lines("api-request")].index(answer["requestRef"]) + 1
+
+
+@fact("14", "print_api_529", [3], native=True)
+def attempts_are_one_native_span(run: Evidence) -> Any:
+    """The client's own telemetry has one `llm_request` over all attempts."""
+    return [call.attempts for call in _native(run).model_calls.values() if call.attempts > 1]
+
+
+@fact("15", "print_sigkill_tool", ["PreToolUse", 1])
+def killed_client_leaves_its_session_file(run: Evidence) -> Any:
+    """kill -9: no hook any more, and `~/.claude/sessions/<pid>.json` stays."""
+    left = [path for path in run.files if path.startswith("sessions/")]
+    return [run.events[-1]["hook_event_name"], len(left)]
+
+
+@fact("15", "print_mcp", ["SessionEnd", 0])
+def orderly_end_removes_the_session_file(run: Evidence) -> Any:
+    """On an orderly end `~/.claude/sessions/<pid>.json` is removed."""
+    left = [path for path in run.files if path.startswith("sessions/")]
+    return [run.events[-1]["hook_event_name"], len(left)]
+
+
+@fact("16", "print_sighup", [["SessionEnd"], "other", True, False])
+def hangup_ends_the_session(run: Evidence) -> Any:
+    """SIGHUP in a tool: SessionEnd{other} and no Stop. The transcript gets a tool_result `Exit code 137`, and no
+    interruption line."""
+    heard = run.after("PreToolUse", [])
+    return [heard, run.one("SessionEnd")["reason"], run.says("Exit code 137"), run.says("[Request interrupted")]
+
+
+@fact("16", "print_sigint", [["SessionEnd"], "other", True])
+def sigint_writes_the_interruption(run: Evidence) -> Any:
+    """SIGINT in a tool: SessionEnd{other} and no Stop; the transcript gets the interruption line."""
+    return [run.after("PreToolUse", []), run.one("SessionEnd")["reason"], run.says(INTERRUPTED)]
+
+
+@fact("17", "background_agent_stopped", [0, "prompt_input_exit"])
+def stopped_tasks_fire_no_hook(run: Evidence) -> Any:
+    """/exit that stops a background agent: no SubagentStop, SessionEnd{prompt_input_exit}."""
+    return [len(run.named("SubagentStop")), run.one("SessionEnd")["reason"]]
+
+
+# Sessions
+
+
+@fact("18", "clear", ["clear", "clear", 2, 1])
+def clear_starts_a_session_in_the_same_process(run: Evidence) -> Any:
+    """/clear: SessionEnd{clear}, then SessionStart{clear} with a new session id in the same process."""
+    ended, started = run.one("SessionEnd"), run.named("SessionStart")[1]
+    return [ended["reason"], started["source"], len({e["session_id"] for e in run.events}), len(run.parents)]
+
+
+@fact("19", "print_continue", ["resume", 1, 1, True])
+def resume_keeps_session_and_file(run: Evidence) -> Any:
+    """--continue: SessionStart{resume} with the same session id and file, and with seconds_since_last_response."""
+    again = run.named("SessionStart")[1]
+    sessions = {event["session_id"] for event in run.events}
+    return [again["source"], len(sessions), len(run.main_transcripts()), "seconds_since_last_response" in again]
+
+
+@fact("19", "print_resume_killed", [["interrupted"], ["No response requested."]])
+def resume_after_a_kill_adds_lines(run: Evidence) -> Any:
+    """A session resumed after a kill: the open call gets a tool_result with `toolDenialKind: interrupted`, and an
+    assistant line of the model `<synthetic>` follows that is no model call."""
+    synthetic = [line["message"] for line in run.lines("assistant") if line["message"]["model"] == "<synthetic>"]
+    kinds = [line["toolDenialKind"] for line in run.rejections()]
+    return [kinds, [block["text"] for message in synthetic for block in message["content"]]]
+
+
+@fact("20", "print_fork", ["fork", 2, 2, True])
+def fork_copies_lines_under_new_ids(run: Evidence) -> Any:
+    """--fork-session: SessionStart{fork}, a new session id and file; the old answers are copied with their message ids
+    and timestamps under the new session id."""
+    copies: dict[str, set[tuple[str, str]]] = {}
+    for line in run.lines("assistant"):
+        copies.setdefault(line["message"]["id"], set()).add((line["sessionId"], line["timestamp"]))
+    twice = [places for places in copies.values() if len({session for session, _ in places}) > 1]
+    same_time = bool(twice) and all(len({at for _, at in places}) == 1 for places in twice)
+    sessions = {event["session_id"] for event in run.events}
+    return [run.named("SessionStart")[1]["source"], len(sessions), len(run.main_transcripts()), same_time]
+
+
+@fact("21", "print_two_in_one_folder", [2, 1, 2])
+def clients_in_one_folder_share_the_transcript_folder(run: Evidence) -> Any:
+    """Two clients in one folder have two session ids and processes, and one transcript folder."""
+    folders = {path.split("/")[1] for path in run.transcripts}
+    return [len({event["session_id"] for event in run.events}), len(folders), len(run.parents)]
+
+
+# Tools, permissions, agents
+
+
+@fact("22", "print_serial_bash", ["PreToolUse", "PreToolUse", "PostToolUse", "PostToolUse", "PostToolBatch"])
+def parallel_calls_start_together(run: Evidence) -> Any:
+    """Calls of one answer: PreToolUse of all first, PostToolUse by end, one PostToolBatch. Two Bash calls are no
+    exception."""
+    return run.order(of=("PreToolUse", "PostToolUse", "PostToolBatch"))
+
+
+@fact("22", "permission_parallel", ["PreToolUse", "PermissionRequest", "PostToolUse"] * 2)
+def asked_calls_go_one_after_the_other(run: Evidence) -> Any:
+    """Of two calls that need a permission, the second's PreToolUse comes after the first's PostToolUse."""
+    return run.order(of=("PreToolUse", "PermissionRequest", "PostToolUse"))
+
+
+@fact("23", "print_invalid_calls", 3)
+def some_calls_stand_in_the_batch_alone(run: Evidence) -> Any:
+    """Invalid input, an unknown tool and a Read under a deny rule are told by PostToolBatch alone."""
+    return len(_unheard(run))
+
+
+@fact("23", "print_invalid_calls", 0, native=True)
+def such_calls_have_no_native_span(run: Evidence) -> Any:
+    """Calls that only PostToolBatch tells of have no native tool span."""
+    return len(_native(run).tools)
+
+
+@fact("24", "print_denied", [["PermissionRequest", "PostToolBatch"], "config"])
+def print_mode_denies_by_itself(run: Evidence) -> Any:
+    """Print mode, a call nobody allowed: PreToolUse, PermissionRequest, PostToolBatch. permissionDecision says that its
+    source is `config`: no human waited."""
+    return [run.after("PreToolUse", ["Stop"]), run.rejections()[0]["permissionDecision"]["source"]]
+
+
+@fact("25", "print_hook_block", ["PostToolBatch"])
+def blocking_hook_leaves_the_batch(run: Evidence) -> Any:
+    """Another hook that blocks a call (exit 2): PreToolUse, PostToolBatch, nothing else."""
+    return run.after("PreToolUse", ["Stop"])
+
+
+@fact("26", "permission_approved", [["permission_prompt"], "Claude needs your permission"])
+def waiting_dialog_is_notified_once(run: Evidence) -> Any:
+    """A dialog that waits: Notification{permission_prompt} some six seconds after PermissionRequest, once."""
+    told = run.named("Notification")
+    return [[event["notification_type"] for event in told], told[0]["message"]]
+
+
+@fact("26", "permission_auto_mode", ["default", "auto"])
+def mode_after_the_dialog(run: Evidence) -> Any:
+    """PostToolUse's permission_mode is the one after the dialog."""
+    return [run.one(name)["permission_mode"] for name in ("PermissionRequest", "PostToolUse")]
+
+
+@fact("27", "background_agent", "async_launched")
+def interactive_agents_run_in_the_background(run: Evidence) -> Any:
+    """Interactive: an Agent call returns at once (status async_launched)."""
+    return run.one("PostToolUse")["tool_response"]["status"]
+
+
+@fact("27", "print_foreground_agent", ["SubagentStart", "SubagentStop", "PostToolUse"])
+def foreground_agent_s_order(run: Evidence) -> Any:
+    """Print mode with run_in_background false: SubagentStart, its tools, SubagentStop, PostToolUse(Agent)."""
+    wanted = ("SubagentStart", "SubagentStop")
+    return [
+        event["hook_event_name"]
+        for event in run.events
+        if event["hook_event_name"] in wanted
+        or (event["hook_event_name"] == "PostToolUse" and event["tool_name"] == "Agent")
+    ]
+
+
+@fact("28", "background_bash", [True, True, True])
+def task_s_end_is_a_prompt(run: Evidence) -> Any:
+    """A background task's end is a new prompt with UserPromptSubmit: `<task-notification>` with task-id and the call
+    that started it."""
+    last = run.named("UserPromptSubmit")[-1]["prompt"]
+    call = run.one("PreToolUse")["tool_use_id"]
+    return [last.startswith("<task-notification>"), "<task-id>" in last, f"<tool-use-id>{call}" in last]
+
+
+@fact("29", "compact", ["PreCompact", "SubagentStop", "SessionStart", "PostCompact", "", "compact", 1])
+def compaction_s_order(run: Evidence) -> Any:
+    """Compaction: PreCompact, SubagentStop of an agent without type that never started, SessionStart{compact} of the
+    same session, PostCompact."""
+    heard = run.after("PreCompact", ["UserPromptSubmit"])
+    stopped, started = run.one("SubagentStop"), run.named("SessionStart")[1]
+    sessions = {event["session_id"] for event in run.events}
+    return ["PreCompact", *heard, stopped["agent_type"], started["source"], len(sessions)]
+
+
+@fact("29", "compact_auto", True)
+def auto_compaction_lies_in_its_turn(run: Evidence) -> Any:
+    """An automatic compaction lies inside a turn: its Stop comes after, with the same prompt id."""
+    return run.named("Stop")[-1]["prompt_id"] == run.one("PreCompact")["prompt_id"]
+
+
+@fact("29", "compact_auto_failed", [1, 0])
+def failed_compaction_fires_only_its_start(run: Evidence) -> Any:
+    """An automatic compaction that fails fires PreCompact and nothing more."""
+    return [len(run.named("PreCompact")), len(run.named("PostCompact"))]
+
+
+@fact("30", "project_command", ["UserPromptSubmit", "UserPromptExpansion", 1])
+def own_command_is_expanded(run: Evidence) -> Any:
+    """A project's own /command: UserPromptSubmit with the words typed, UserPromptExpansion, one turn."""
+    return [*run.order(of=("UserPromptSubmit", "UserPromptExpansion")), len(run.named("Stop"))]
+
+
+@fact("31", "print_mcp", ["mcp__tiny__greet", "tiny", "PostToolUseFailure"])
+def mcp_tool_s_names(run: Evidence) -> Any:
+    """An MCP tool: tool_name `mcp__<server>__<tool>` and mcp_server with its name; isError is PostToolUseFailure."""
+    event = run.one("PreToolUse")
+    failed = run.named("PostToolUse", "PostToolUseFailure")[-1]
+    return [event["tool_name"], event["mcp_server"]["name"], failed["hook_event_name"]]
+
+
+@fact("41", "ask_user_question", ["AskUserQuestion", NONE])
+def question_is_a_permission_request(run: Evidence) -> Any:
+    """AskUserQuestion fires PermissionRequest; nothing is heard until the answer."""
+    return [run.one("PermissionRequest")["tool_name"], run.after("PermissionRequest", ["PostToolUse"])]
+
+
+@fact("41", "exit_plan_mode", ["ExitPlanMode", NONE])
+def plan_is_a_permission_request(run: Evidence) -> Any:
+    """ExitPlanMode fires PermissionRequest; nothing is heard until the answer."""
+    return [run.one("PermissionRequest")["tool_name"], run.after("PermissionRequest", ["PostToolUse"])]
+
+
+# Payloads and native telemetry
+
+
+@fact("32", "print_unicode", True)
+def transcript_folder_s_name_loses_letters(run: Evidence) -> Any:
+    """The transcript folder's name has one `-` for each UTF-16 unit of the working folder outside [A-Za-z0-9]."""
+    (folder,) = {path.split("/")[1] for path in run.transcripts}
+    cwd = str(run.one("SessionStart")["cwd"])
+    units = "".join(
+        letter if letter.isascii() and letter.isalnum() else "-" * (len(letter.encode("utf-16-le")) // 2)
+        for letter in cwd
+    )
+    return folder == units
+
+
+@fact("33", "compact", NONE, native=True)
+def some_hooks_are_not_reported(run: Evidence) -> Any:
+    """The client sends no `hook_execution_complete` for SessionEnd, StopFailure, PreCompact, PostCompact, Notification
+    and CwdChanged, though those hooks run."""
+    return sorted(UNREPORTED_HOOKS & set(_native(run).hooks))
+
+
+@fact("33", "print_tools_agent", True, native=True)
+def all_other_hooks_are_reported(run: Evidence) -> Any:
+    """For every other event the client's count of hooks equals ours."""
+    heard = Counter(str(event["hook_event_name"]) for event in run.events)
+    return {name: count for name, count in heard.items() if name not in UNREPORTED_HOOKS} == _native(run).hooks
+
+
+@fact("34", "print_mcp", ["Stop", True])
+def only_stop_s_hooks_have_a_length(run: Evidence) -> Any:
+    """The transcript tells what a hook took for Stop alone (`stop_hook_summary`)."""
+    (line,) = [line for line in run.lines("system") if line.get("subtype") == "stop_hook_summary"]
+    return ["Stop", all("durationMs" in info for info in line["hookInfos"])]
+
+
+@fact("36", "print_tools_agent", True, native=True)
+def no_auxiliary_calls(run: Evidence) -> Any:
+    """With CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC the client calls no model but for the conversation."""
+    scripted = {call["request_id"] for call in run.expected["model_calls"]}
+    return set(_native(run).model_calls) == scripted
+
+
+@fact("37", "print_subfolder_worktree", 2)
+def subfolder_has_its_own_transcript_folder(run: Evidence) -> Any:
+    """A session in a subfolder or a worktree has a transcript folder of its own."""
+    return len({path.split("/")[1] for path in run.transcripts})
+
+
+HEAD = f"""\
+# What Claude Code does
+
+Seen on Claude Code {client.DEFAULT_VERSION}, run for real against a scripted model. hookspan relies on each of these;
+none of them is documented by Anthropic in this detail. Each is a check that reads the evidence of a run:
+`tests/claude/facts.py` holds them, the recordings in `tests/sessions` confirm them in every test run, and
+`make claude VERSION=x` asks another version of the client. A check that no recording can show, because it needs the
+client's own telemetry, is marked *live*.
+
+Facts with one number belong together. How far a hook's stamp lies from the client's own times is measured, not decided:
+it stands in [accuracy.md](accuracy.md).
+
+| no. | fact | name | seen in |
+|---|---|---|---|
+"""
+
+
+def page() -> str:
+    """The page docs/claude-code-facts.md."""
+    rows = []
+    for known in FACTS.values():
+        seen = f"`{known.scenario}`" + (" *live*" if known.native else "")
+        rows.append(f"| {known.number} | {known.statement} | `{known.name}` | {seen} |\n")
+    return HEAD + "".join(rows)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())
