@@ -20,11 +20,16 @@ from tests.agent.stage import PATIENCE, Machine, event
 
 
 class Site:
-    """A machine of its own whose agent is up. `dashboard` are settings of that section; `prepare` comes before it."""
+    """A machine of its own whose agent is up. `dashboard` are settings of that section; `prepare` comes before it.
 
-    def __init__(self, folder: Path, *, prepare: Callable[[Paths], None] | None = None, **dashboard: Any) -> None:
+    `settings` are those of other sections, as TOML.
+    """
+
+    def __init__(
+        self, folder: Path, *, prepare: Callable[[Paths], None] | None = None, settings: str = "", **dashboard: Any
+    ) -> None:
         lines = [f"{name} = {json.dumps(value)}" for name, value in {"port": 0, **dashboard}.items()]
-        self.machine = Machine(folder, settings="\n".join(["[dashboard]", *lines, ""])).install()
+        self.machine = Machine(folder, settings="\n".join(["[dashboard]", *lines, settings])).install()
         if prepare is not None:
             prepare(self.machine.paths)
         self.pid = self.machine.up()

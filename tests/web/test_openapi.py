@@ -47,13 +47,15 @@ def document(site: Site) -> Any:
 
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
-@pytest.mark.parametrize("endpoint", [*ENDPOINTS, None], ids=lambda one: one.path if one else "health")
+@pytest.mark.parametrize(
+    "endpoint", [*ENDPOINTS, None], ids=lambda one: f"{one.method} {one.path}" if one else "health"
+)
 def test_every_answer_is_what_the_document_says(
     site: Site, document: dict[str, Any], endpoint: Endpoint | None, mode: GenerationMode
 ) -> None:
     schema = schemathesis.openapi.from_dict(document)
     for path in [PREFIX + endpoint.path] if endpoint else ["/healthz", "/readyz"]:
-        operation = schema[path]["GET"]
+        operation = schema[path][endpoint.method if endpoint else "GET"]
         if mode is GenerationMode.NEGATIVE and not (endpoint and endpoint.parameters):
             continue
 

@@ -63,7 +63,7 @@ class Gauges:
         """Gauges with the resource of what Claude Code did."""
         from hookspan.export import Reading  # noqa: PLC0415 - only where something is exported
 
-        summary = self._reader.summary(time.time_ns())
+        summary = self._reader.summary(time.time_ns(), local=False)
         found = [
             Reading(
                 "hookspan.session.active",
@@ -80,7 +80,7 @@ class Gauges:
             Reading("hookspan.wait.oldest", "s", "How long the longest-waiting session has waited for you.", waited)
         )
         about = "1 for each version of the client among open sessions, with the agent's and the kind of relay."
-        for version in sorted({row.client_version for row in self._reader.sessions(open_only=True)}):
+        for version in sorted({row.client_version for row in self._reader.sessions(open_only=True) if not row.local}):
             labels = {
                 sc.CLIENT_VERSION: version or "unknown",
                 sc.AGENT_VERSION: __version__,

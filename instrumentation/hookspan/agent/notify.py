@@ -63,7 +63,11 @@ class Notifier:
         if not self._targets:
             return
         for event in news.events:
-            if event.event == "StopFailure" and time.time() - event.at / 1e9 < FRESH:
+            if (
+                event.event == "StopFailure"
+                and time.time() - event.at / 1e9 < FRESH
+                and not self._is_local(event.session)
+            ):
                 self._add("turn_failed", f"{event.project or 'a session'}: a turn failed")
 
     def health_changed(self, name: str, checked: Checked) -> None:
@@ -98,7 +102,7 @@ class Notifier:
     def _look(self) -> None:
         now = time.time()
         for row in self._reader.sessions(open_only=True, since=int((now - 86_400) * 1e9)):
-            if row.phase != SessionPhase.WAITING or not row.waiting_since:
+            if row.phase != SessionPhase.WAITING or not row.waiting_since or row.local:
                 continue
             waited = now - row.waiting_since / 1e9
             for target in self._targets:
@@ -110,6 +114,10 @@ class Notifier:
                     self._told.popitem(last=False)
                 tool = f" ({row.waiting_tool})" if row.waiting_tool else ""
                 self._add("waiting", f"{row.project or 'a session'} waits for you{tool}", [target])
+
+    def _is_local(self, session: str) -> bool:
+        row = self._reader.session(session)
+        return row is not None and row.local
 
     def _add(self, kind: str, text: str, targets: Sequence[_Target] | None = None) -> None:
         with self._lock:

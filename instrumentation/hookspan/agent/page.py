@@ -73,7 +73,7 @@ class Page:
     def committed(self, news: Committed) -> None:
         """Called by the ingest thread."""
         if (server := self._server) is not None:
-            server.committed(news.position.record, news.events, news.sessions)
+            server.committed(news.position.record, news.events, news.sessions, news.removed)
 
     def store_opened(self) -> None:
         """The store may be another file now."""
@@ -115,6 +115,7 @@ class Page:
                     status=self._status,
                     health=self._rounds,
                     installed=self._paths.installed.exists,
+                    caught_up=self._ingest.wait_caught_up,
                 )
             )
             server.start()

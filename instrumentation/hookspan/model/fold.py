@@ -59,7 +59,7 @@ def _fold_event(state: State, number: int, event: Reduced) -> Rows:
         return Rows()
     if event.history:
         session.local, session.imported = True, event.history
-    elif session.local:
+    elif session.imported:
         sessions.revive(step, event.at)
     if _is_repeat(step, event):
         return step.rows
@@ -80,7 +80,7 @@ def _fold_event(state: State, number: int, event: Reduced) -> Rows:
 
 def _is_next(session: Session | None, history: int) -> bool:
     """Whether a record of an imported history is new: not heard live, and not imported before."""
-    return session is None or (session.local and not session.written and history > session.imported)
+    return session is None or (0 < session.imported < history and not session.written)
 
 
 def _is_repeat(step: Step, event: Reduced) -> bool:
@@ -217,7 +217,7 @@ def _fold_fact(state: State, number: int, fact: Fact) -> Rows:
     session = state.sessions.get(fact.session)
     if session is None or fact.key in session.facts:
         return Rows()
-    if fact.history or session.local:
+    if fact.history or session.imported:
         if not fact.history or not _is_next(session, fact.history):
             return Rows()
         session.imported, session.last = fact.history, max(session.last, fact.at)
@@ -321,8 +321,17 @@ def _count_dropped(state: State, _number: int, fact: facts.Dropped) -> Rows:
     return Rows(increments=[Increment("hookspan.dropped", attributes, more, fact.at)], world=True)
 
 
+def _remove(state: State, _number: int, fact: facts.Removed) -> Rows:
+    session = state.sessions.get(fact.session)
+    if session is None or not session.local or session.imported:
+        return Rows()
+    del state.sessions[session.id]
+    return Rows(removed={session.id})
+
+
 _WORLD: Final[dict[type, Callable[[State, int, Any], Rows]]] = {
     facts.Forgotten: lambda _state, _number, _fact: Rows(),
+    facts.Removed: _remove,
     facts.Repository: _learn_repository,
     facts.Policy: _learn_policy,
     facts.Dropped: _count_dropped,

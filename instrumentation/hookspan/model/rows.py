@@ -120,7 +120,7 @@ class SessionRow(msgspec.Struct, kw_only=True):
         cost_nano: List price in nano-USD.
         unpriced: Model calls without a known price.
         context_tokens: Input of the newest call of the main agent, cached tokens included.
-        local: Whether it was imported from transcripts and is never exported.
+        local: Whether it was imported from transcripts or made up for the page, and is never exported.
     """
 
     id: str
@@ -161,10 +161,11 @@ class SessionRow(msgspec.Struct, kw_only=True):
 
 
 class Rows(msgspec.Struct):
-    """All that one record gave: append-only rows, and the ids of sessions whose state it touched."""
+    """All that one record gave: append-only rows, and the ids of sessions whose state it touched, or that go."""
 
     spans: list[Span] = msgspec.field(default_factory=list)
     increments: list[Increment] = msgspec.field(default_factory=list)
     events: list[EventRow] = msgspec.field(default_factory=list)
     touched: set[str] = msgspec.field(default_factory=set)
+    removed: set[str] = msgspec.field(default_factory=set)
     world: bool = False

@@ -198,7 +198,7 @@ def _difference(now: Tally, before: Tally) -> Tally:
 
 def update_phase(session: Session, now: int) -> None:
     """What the session is doing, after each record. A wait must not be claimed for what may be running."""
-    if session.ended or session.local:
+    if session.ended or session.imported:
         phase = SessionPhase.ENDED
     elif session.waits:
         maybe = all(wait.running_at for wait in session.waits)

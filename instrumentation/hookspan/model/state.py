@@ -184,8 +184,8 @@ class Session(msgspec.Struct, kw_only=True):
         files: Transcript -> offset up to which facts from it are in.
         before: `tally` at the beginning of this run, `turns_before` likewise: the run's span has the difference.
         reported_nano: The client's own figure for the session's cost, -1 unknown.
-        local: Whether it was imported from transcripts: never exported, never counted.
-        imported: Place of the newest record of its history that is in.
+        local: Whether it was imported from transcripts or made up for the page: never exported, never counted.
+        imported: Place of the newest record of its history that is in, 0 for what was not imported.
     """
 
     id: str

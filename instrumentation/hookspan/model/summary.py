@@ -32,7 +32,7 @@ def session_row(state: State, session: Session) -> SessionRow | None:
         phase_since=session.phase_since,
         started=session.start,
         last=session.last,
-        ended=0 if is_open(session) and not session.local else session.ended or session.last,
+        ended=0 if is_open(session) and not session.imported else session.ended or session.last,
         end_reason=session.end_reason,
         turns=session.turns_finished + len(session.turns),
         prompts=tally.prompts,

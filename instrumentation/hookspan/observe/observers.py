@@ -58,7 +58,7 @@ class Observers:
             return []
         sessions = [session for session in state.sessions.values() if is_watched(session)]
         found: list[Fact] = self._world(now, state)
-        found += self._repositories.step(now, state, sessions)
+        found += self._repositories.step(now, state, [session for session in sessions if not session.local])
         found += self._transcripts.step(now, sessions, self._processes.is_alive)
         found += self._processes.step(now, sessions)
         found += timers.step(now, sessions, self._idle)
@@ -97,7 +97,7 @@ def _same(wanted: Policy, known: Policy | None) -> bool:
 
 def is_watched(session: Session) -> bool:
     """Whether anything about the session may still change without an event."""
-    return not session.local and is_open(session)
+    return not session.imported and is_open(session)
 
 
 def _is_busy(session: Session, now: int) -> bool:

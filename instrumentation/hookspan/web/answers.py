@@ -16,6 +16,7 @@ from hookspan.web import friction, shapes, turns, view
 from hookspan.web.activity import Activity
 from hookspan.web.ask import Answers as Asked
 from hookspan.web.cache import Cache
+from hookspan.web.demo import Demo
 from hookspan.web.problems import ProblemError, invalid, not_found
 from hookspan.web.queries import Moment, PageReader
 from hookspan.web.rawlog import RawLog
@@ -48,6 +49,7 @@ class Answers:
         self._activity = activity
         self._stream = stream
         self._log = RawLog(source.paths)
+        self._demo = Demo(source.paths, reader, source.caught_up)
 
     @property
     def content(self) -> bool:
@@ -72,8 +74,8 @@ class Answers:
         """The top of the first page."""
         with self._reader.moment() as moment:
             position, any_event = moment.position(), moment.any_event()
-            rows = [row for row in moment.open_sessions() if row.phase in view.WAITING]
-            waiting = [self._session(moment, row) for row in view.in_order(rows)]
+            rows = moment.open_sessions()
+            waiting = [self._session(moment, row) for row in view.in_order(rows) if row.phase in view.WAITING]
         found: Summary = self._reader.summary(time.time_ns())
         links = self._source.settings().links
         return shapes.Summary(
@@ -86,6 +88,7 @@ class Answers:
             hooks=view.hooks(self._source.hooks()),
             health=self._health_status(),
             setup=self._setup(any_event=any_event),
+            demo=any(row.local for row in rows),
             content=self.content,
             links=shapes.Links(jaeger=links.jaeger or "", grafana=links.grafana or ""),
             cache=self._cache.report(),
@@ -127,6 +130,23 @@ class Answers:
     def _session(self, moment: Moment, row: SessionRow, strip: list[int] | None = None) -> shapes.Session:
         state = moment.state(row.id) if row.phase in view.WAITING else None
         return view.session(row, content=self.content, state=state, activity=strip or [0] * 30)
+
+    # --- Demo data
+
+    def load_demo(self, _asked: Asked) -> shapes.Demo:
+        """Put it in, if it isn't."""
+        self._demo.load()
+        return self._demo_now()
+
+    def remove_demo(self, _asked: Asked) -> shapes.Demo:
+        """Take it out."""
+        self._demo.remove()
+        return self._demo_now()
+
+    def _demo_now(self) -> shapes.Demo:
+        self._cache.clear()
+        with self._reader.moment() as moment:
+            return shapes.Demo(now=view.now_ms(), position=moment.position(), sessions=moment.demo_sessions())
 
     # --- One session
 

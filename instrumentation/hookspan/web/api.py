@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -17,7 +17,12 @@ PREFIX: Final = "/api/v1"
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A GET. `cached`: the answer may be used again for a while. `refusals`: statuses beside those that all have."""
+    """One method of a path.
+
+    Attributes:
+        refusals: Statuses beside those that all have.
+        cached: The answer may be used again for a while.
+    """
 
     path: str
     text: str
@@ -26,6 +31,7 @@ class Endpoint:
     parameters: tuple[Parameter, ...] = ()
     refusals: tuple[int, ...] = ()
     cached: bool = False
+    method: Literal["GET", "POST", "DELETE"] = "GET"
 
 
 _SESSION: Final = Parameter("session", "Only of this session.")
@@ -93,6 +99,14 @@ ENDPOINTS: Final = (
         cached=True,
     ),
     Endpoint("/events", "Hook events.", lambda all_: all_.events, shapes.Events, (*_page(100, 500), _SESSION)),
+    Endpoint(
+        "/demo",
+        "Put in the demo data: three made-up sessions that are neither exported nor counted.",
+        lambda all_: all_.load_demo,
+        shapes.Demo,
+        method="POST",
+    ),
+    Endpoint("/demo", "Take the demo data out.", lambda all_: all_.remove_demo, shapes.Demo, method="DELETE"),
     Endpoint("/health", "The newest health checks.", lambda all_: all_.health, shapes.Health),
     Endpoint(
         "/health/history",

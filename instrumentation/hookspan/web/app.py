@@ -69,7 +69,7 @@ def make(source: Source, answers: Answers, cache: Cache, hub: Hub, auth: Auth, f
     document["components"]["securitySchemes"]["cookie"]["name"] = auth.cookie
     app = Starlette(
         routes=[
-            *(Route(api.PREFIX + one.path, _endpoint(one, answers, cache)) for one in api.ENDPOINTS),
+            *_routes(answers, cache),
             Route(f"{api.PREFIX}/openapi.json", _fixed(_encode(document))),
             Route(f"{api.PREFIX}/stream", _Stream(source, hub), methods=["GET"]),
             Route(f"{api.PREFIX}/logout", _log_out(auth), methods=["POST"]),
@@ -101,6 +101,20 @@ def _fixed(body: bytes) -> Handler:
     async def handler(request: Request) -> Response:
         ask.read((), request.query_params.multi_items())
         return _json(body)
+
+    return handler
+
+
+def _routes(answers: Answers, cache: Cache) -> list[Route]:
+    paths: dict[str, dict[str, Handler]] = {}
+    for one in api.ENDPOINTS:
+        paths.setdefault(one.path, {})[one.method] = _endpoint(one, answers, cache)
+    return [Route(api.PREFIX + path, _by_method(found), methods=list(found)) for path, found in paths.items()]
+
+
+def _by_method(handlers: dict[str, Handler]) -> Handler:
+    async def handler(request: Request) -> Response:
+        return await handlers["GET" if request.method == "HEAD" else request.method](request)
 
     return handler
 

@@ -23,6 +23,7 @@ class Cache:
         self._entries: OrderedDict[Hashable, tuple[float, bytes]] = OrderedDict()
         self._asking: dict[Hashable, threading.Lock] = {}
         self._bytes = 0
+        self._cleared = 0  # times; an answer that was asked for before the last one is not kept
         self.hits = 0
         self.misses = 0
 
@@ -37,18 +38,20 @@ class Cache:
                 if (found := self._fresh(question)) is not None:
                     return found
                 self.misses += 1
+                cleared = self._cleared
             try:
                 answer = ask()
             finally:
                 with self._lock:
                     self._asking.pop(question, None)
-            self._put(question, answer)
+            self._put(question, answer, cleared)
             return answer
 
     def clear(self) -> None:
         """Forget all answers."""
         with self._lock:
             self._entries.clear()
+            self._cleared += 1
             self._bytes = 0
 
     def report(self) -> shapes.Cache:
@@ -73,10 +76,10 @@ class Cache:
         self.hits += 1
         return entry[1]
 
-    def _put(self, question: Hashable, answer: bytes) -> None:
+    def _put(self, question: Hashable, answer: bytes, cleared: int) -> None:
         with self._lock:
             self._drop(question)
-            if len(answer) > BYTES or self._ttl() <= 0:
+            if len(answer) > BYTES or self._ttl() <= 0 or cleared != self._cleared:
                 return
             self._entries[question] = (time.monotonic(), answer)
             self._bytes += len(answer)

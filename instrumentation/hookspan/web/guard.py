@@ -85,6 +85,7 @@ class Guard:
                 self._check_peer(scope)
             if scope["path"] not in OPEN and not self._has_token(headers):
                 self._check_cookie(headers, scope)
+                _check_asker(headers, scope["method"])
                 if by_loopback:
                     self._check_peer(scope)
         except ProblemError as problem:
@@ -145,6 +146,12 @@ def _check_origin(headers: Headers) -> None:
         parts = urlsplit(origin)
         if parts.scheme not in {"http", "https"} or parts.netloc.lower() != headers["host"].lower():
             raise ProblemError(403, "origin", "another site's page may not ask this", "open hookspan's own page")
+
+
+def _check_asker(headers: Headers, method: str) -> None:
+    """Where a login is to change something, the browser must have said which page wants that."""
+    if method not in {"GET", "HEAD"} and "origin" not in headers and "sec-fetch-site" not in headers:
+        raise ProblemError(403, "origin", "the page that asks this is not named", "a script sends the token instead")
 
 
 def _check_site(headers: Headers, path: str) -> None:

@@ -44,7 +44,9 @@ def document() -> dict[str, Any]:
     """OpenAPI 3.1."""
     types = [shapes.Problem, shapes.Standing, *(endpoint.shape for endpoint in ENDPOINTS)]
     _, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
-    paths: dict[str, Any] = {PREFIX + endpoint.path: {"get": _operation(endpoint)} for endpoint in ENDPOINTS}
+    paths: dict[str, Any] = {}
+    for endpoint in ENDPOINTS:
+        paths.setdefault(PREFIX + endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
     paths[f"{PREFIX}/stream"] = {
         "get": {
             "operationId": "stream",
@@ -99,8 +101,9 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         }
         for name in _PATH_PARAMETER.findall(endpoint.path)
     ]
+    name = endpoint.path.strip("/").replace("/", "_").replace("{", "").replace("}", "")
     return {
-        "operationId": endpoint.path.strip("/").replace("/", "_").replace("{", "").replace("}", ""),
+        "operationId": name if endpoint.method == "GET" else f"{endpoint.method.lower()}_{name}",
         "description": endpoint.text,
         "parameters": path_parameters + [one.document() for one in endpoint.parameters],
         "responses": {

@@ -17,6 +17,7 @@ from hookspan.model.semconv import SessionPhase
 from hookspan.model.state import Session, load_session
 from hookspan.store import Reader, schema
 
+DEMO: Final = "demo"  # how a session of the demo data says that it began
 OPEN_MAX: Final = 500  # open sessions in a list; more of them nobody reads
 _GOES_ON: Final = f"phase <> '{SessionPhase.ENDED}'"
 _OF_SESSION: Final = "session = (SELECT session FROM state WHERE id = ?)"
@@ -70,6 +71,11 @@ class Moment:
         rows = self._rows("SELECT value FROM meta WHERE name = 'position'")
         return msgspec.json.decode(rows[0][0], type=Position).record if rows else 0
 
+    def removed(self) -> int:
+        """The position at which sessions were last taken out; 0 for never."""
+        rows = self._rows("SELECT value FROM meta WHERE name = 'removed'")
+        return int(rows[0][0]) if rows else 0
+
     # --- Sessions
 
     def session(self, session: str) -> SessionRow | None:
@@ -93,6 +99,10 @@ class Moment:
         where, values = ("AND project = ?", [project]) if project else ("", [])
         sql = f"{schema.SELECT_SESSION} WHERE last < ? AND NOT {_GOES_ON} {where} ORDER BY last DESC LIMIT ?"
         return [schema.read_session(row) for row in self._rows(sql, before, *values, limit)]
+
+    def demo_sessions(self) -> list[str]:
+        """Ids of the demo data's sessions."""
+        return [row[0] for row in self._rows("SELECT id FROM session WHERE local AND source = ?", DEMO)]
 
     def projects(self) -> list[str]:
         """Names of all projects."""

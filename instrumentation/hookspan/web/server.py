@@ -125,8 +125,12 @@ class Server:
         """An address that signs one browser in."""
         return f"{self.url}/login?ticket={self._auth.mint()}"
 
-    def committed(self, position: int, events: Sequence[EventRow], sessions: frozenset[str]) -> None:
-        """From the ingest thread: the store has all records before `position`."""
+    def committed(
+        self, position: int, events: Sequence[EventRow], sessions: frozenset[str], removed: frozenset[str]
+    ) -> None:
+        """From the ingest thread: the store has all records before `position`, and not the `removed` sessions."""
+        if removed:
+            self._cache.clear()  # before pages are told, which ask anew then
         self._activity.committed(events)
         self._hub.committed(position, sessions)
 

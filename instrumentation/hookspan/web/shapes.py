@@ -202,7 +202,7 @@ class Live(msgspec.Struct, kw_only=True):
 
 
 class Summary(msgspec.Struct, kw_only=True):
-    """The top of the first page."""
+    """The top of the first page. `demo`: whether demo data is among what it shows."""
 
     now: float
     position: int
@@ -213,6 +213,7 @@ class Summary(msgspec.Struct, kw_only=True):
     hooks: Hooks | None
     health: HealthStatus
     setup: Setup
+    demo: bool
     content: bool
     links: Links
     cache: Cache
@@ -227,6 +228,14 @@ class Sessions(msgspec.Struct, kw_only=True):
     sessions: list[Session]
     next: str | None
     projects: list[str]
+
+
+class Demo(msgspec.Struct, kw_only=True):
+    """Ids of the demo data's sessions; none while there is no demo data."""
+
+    now: float
+    position: int
+    sessions: list[str]
 
 
 class Split(msgspec.Struct, kw_only=True):

@@ -20,6 +20,7 @@ class Source:
         status: What `hookspan status --json` shows of the agent: `agent`, `ingest`, `export`, `loops`, `drops`.
         health: So many of the newest rounds of checks, oldest first, as reports (seconds).
         installed: Whether something was installed that gives us events.
+        caught_up: Waits until all that is in the journal is in the store, at most to that monotonic time.
     """
 
     paths: Paths
@@ -28,3 +29,4 @@ class Source:
     status: Callable[[], Mapping[str, Any]]
     health: Callable[[int], Sequence[Mapping[str, Any]]]
     installed: Callable[[], bool]
+    caught_up: Callable[[float], bool]

@@ -228,6 +228,8 @@ class Hub:
         """The `update` message of these records."""
         content = self._content()
         with self._reader.moment() as moment:
+            if since < moment.removed() <= until:
+                return _reset(until, "sessions_removed")
             if all_open:
                 touched = touched | {row.id for row in moment.unwritten_sessions()}
             news = moment.news(since, until, touched)

@@ -211,6 +211,10 @@ class Forgotten(Observed, tag="forgotten"):
     """Stands for a record of a session that its user had forgotten: numbers of records must stay."""
 
 
+class Removed(Observed, tag="removed"):
+    """A session that was made up for the page leaves the store with all that it gave. Real ones don't heed it."""
+
+
 class Dropped(Observed, tag="dropped"):
     """How many events were lost or set aside so far, where and why. A total below the last one is a new count."""
 
@@ -239,5 +243,6 @@ Fact: TypeAlias = (
     | Repository
     | Policy
     | Forgotten
+    | Removed
     | Dropped
 )
