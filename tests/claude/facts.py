@@ -371,6 +371,15 @@ def such_calls_have_no_native_span(run: Evidence) -> Any:
     return len(_native(run).tools)
 
 
+@fact("23", "print_bare_sleep", [1, "tool_use_error"])
+def bare_sleep_is_refused(run: Evidence) -> Any:
+    """A Bash call that is nothing but a long `sleep` is refused by the client as a tool error, told by PostToolBatch
+    alone."""
+    (batch,) = run.named("PostToolBatch")
+    kind = str(batch["tool_calls"][0]["tool_response"]).split(">")[0].lstrip("<")
+    return [len(_unheard(run)), kind]
+
+
 @fact("24", "print_denied", [["PermissionRequest", "PostToolBatch"], "config"])
 def print_mode_denies_by_itself(run: Evidence) -> Any:
     """Print mode, a call nobody allowed: PreToolUse, PermissionRequest, PostToolBatch. permissionDecision says that its
@@ -395,6 +404,12 @@ def waiting_dialog_is_notified_once(run: Evidence) -> Any:
 def mode_after_the_dialog(run: Evidence) -> Any:
     """PostToolUse's permission_mode is the one after the dialog."""
     return [run.one(name)["permission_mode"] for name in ("PermissionRequest", "PostToolUse")]
+
+
+@fact("26", "idle_prompt", ["idle_prompt"])
+def idle_client_is_notified(run: Evidence) -> Any:
+    """A finished turn that nobody answers: Notification{idle_prompt} after a minute."""
+    return [event["notification_type"] for event in run.named("Notification")]
 
 
 @fact("27", "background_agent", "async_launched")
@@ -519,6 +534,62 @@ def no_auxiliary_calls(run: Evidence) -> Any:
 def subfolder_has_its_own_transcript_folder(run: Evidence) -> Any:
     """A session in a subfolder or a worktree has a transcript folder of its own."""
     return len({path.split("/")[1] for path in run.transcripts})
+
+
+# Money
+
+
+def _answered(run: Evidence) -> Counter[str]:
+    """Tokens of the answers in all transcripts, a copied one once."""
+    usage = {line["message"]["id"]: line["message"]["usage"] for line in run.lines("assistant")}
+    return Counter({kind: sum(one[kind] for one in usage.values()) for kind in ("input_tokens", "output_tokens")})
+
+
+def _totals(run: Evidence) -> list[Counter[str]]:
+    """The newest `cost-state` of each session: tokens of all models."""
+    newest = {line["sessionId"]: line["modelUsage"].values() for line in run.lines("cost-state")}
+    return [
+        Counter(
+            input_tokens=sum(one["inputTokens"] for one in models),
+            output_tokens=sum(one["outputTokens"] for one in models),
+        )
+        for models in newest.values()
+    ]
+
+
+@fact("38", "print_nested_agents", True)
+def cost_state_equals_the_answers(run: Evidence) -> Any:
+    """The last `cost-state` line of a session holds the sum of the answers in its transcripts, subagents' too."""
+    return _totals(run) == [_answered(run)]
+
+
+@fact("38", "compact", 1)
+def summary_call_is_in_no_transcript(run: Evidence) -> Any:
+    """The call that asks for the summary is in `cost-state` and in no transcript."""
+    known = {line["message"]["id"] for line in run.lines("assistant")}
+    lacking = [call for call in run.expected["model_calls"] if call["message_id"] not in known]
+    (total,) = _totals(run)
+    over = total["input_tokens"] - _answered(run)["input_tokens"]
+    return len(lacking) if over == sum(call["usage"]["input_tokens"] for call in lacking) else over
+
+
+@fact("38", "esc_stream", True)
+def cut_answer_is_estimated(run: Evidence) -> Any:
+    """Of an answer that Esc cuts off, `cost-state` counts an estimate of the output; its transcript line says 1."""
+    (total,) = _totals(run)
+    return total["output_tokens"] > _answered(run)["output_tokens"]
+
+
+@fact("38", "print_fork", True)
+def fork_takes_the_totals_along(run: Evidence) -> Any:
+    """A fork's `cost-state` goes on from its origin's totals."""
+    return max(_totals(run), key=lambda total: total["input_tokens"]) == _answered(run)
+
+
+@fact("38", "print_sigkill_tool", [1, 0])
+def killed_client_s_totals_are_lost(run: Evidence) -> Any:
+    """kill -9: no `cost-state` line is written, and the resumed session's doesn't hold what was before."""
+    return [len(list(run.lines("assistant"))) > 0, len(_totals(run))]
 
 
 HEAD = f"""\

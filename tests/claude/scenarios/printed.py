@@ -136,6 +136,14 @@ def print_invalid_calls(stage: Stage) -> Story:
 
 
 @scenario()
+def print_bare_sleep(stage: Stage) -> Story:
+    """A bare `sleep` of some seconds, which the client itself refuses to run: only PostToolBatch tells of it."""
+    stage.model.play({PROMPT: [says(bash("sleep 30", "error", heard=False)), says("I could not.")]})
+    stage.run(PROMPT, *ALLOW)
+    return Story([Turn(PROMPT)])
+
+
+@scenario()
 def print_api_400(stage: Stage) -> Story:
     """An API error that isn't retried for long: StopFailure."""
     stage.model.play(
