@@ -17,7 +17,7 @@ export class MetricsPanel extends BaseComponent {
       dt { color: var(--ink-3); font-size: 0.75rem; white-space: nowrap; }
       dd { font-size: 1.25rem; line-height: 1.3; font-weight: 600; letter-spacing: -0.015em; white-space: nowrap; }
       dd small { font-size: 0.75rem; font-weight: 400; letter-spacing: 0; color: var(--ink-3); }
-      .under { display: block; font-size: 0.75rem; font-weight: 400; letter-spacing: 0; color: var(--ink-3); line-height: 1.4; }
+      .under { display: block; font-size: 0.75rem; font-weight: 400; letter-spacing: 0; color: var(--ink-3); line-height: 1.4; white-space: normal; }
       .tools dd { display: grid; grid-template-columns: minmax(3rem, auto) 1fr auto; gap: 0.1rem 0.6rem; align-items: center; font-size: 0.75rem; font-weight: 400; letter-spacing: 0; line-height: 1.35; margin-top: 0.15rem; }
       .track { height: 0.375rem; border-radius: 0.2rem; background: var(--sunken); overflow: hidden; }
       .track > i { display: block; height: 100%; border-radius: inherit; background: var(--tool); }

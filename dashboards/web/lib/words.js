@@ -25,6 +25,15 @@ const ENDS = { client_gone: "client gone", silent: "went silent", session_end: "
 /** @type {Record<import("./types.js").TimeKind, string>} */
 export const KIND_NAMES = { user: "You", model: "Model", tool: "Tools", wait: "Waiting for you", other: "Other" };
 
+/** What counts as what. @type {Record<import("./types.js").TimeKind, string>} */
+export const KIND_HINTS = {
+  user: "From the end of a turn to your next prompt",
+  model: "The model answers, and no tool runs",
+  tool: "A tool runs, and nobody is asked",
+  wait: "A dialog is open",
+  other: "None of these: the client itself, other hooks, and what nobody tells of",
+};
+
 /** @type {readonly import("./types.js").TimeKind[]} */
 export const KINDS = ["user", "model", "tool", "wait", "other"];
 

@@ -1,0 +1,256 @@
+/** Where nine minutes went: a session's turns as bars, and under them the spans of the one that is chosen. */
+import { css, html, nothing } from "lit";
+import { repeat } from "lit/directives/repeat.js";
+import * as clock from "../lib/clock.js";
+import { SessionFeed } from "../lib/feed.js";
+import { count, duration, elapsed, plural } from "../lib/format.js";
+import { shortcuts } from "../lib/keys.js";
+import { sessionMarkdown, total } from "../lib/markdown.js";
+import { href, router } from "../lib/router.js";
+import { store } from "../lib/store.js";
+import { KINDS, KIND_NAMES, spanName } from "../lib/words.js";
+import { BaseComponent, outside, shared, typing } from "./base-component.js";
+import "./copy-button.js";
+import "./session-header.js";
+import "./span-details.js";
+import "./span-waterfall.js";
+import { splitBar, splitStyle } from "./split-bar.js";
+import { current } from "./turn-bar.js";
+
+/** @import { Span, TimeKind, Turn } from "../lib/types.js" */
+
+export class SessionView extends BaseComponent {
+  static properties = { session: {} };
+  static styles = [
+    shared,
+    splitStyle,
+    css`
+      :host { container-type: inline-size; }
+      .actions { display: flex; flex-wrap: wrap; gap: 0.5rem; }
+      .card { margin-top: 1.25rem; min-width: 0; }
+      .time { padding: 0.875rem 1rem 1rem; } .time h2 { margin-bottom: 0.6rem; }
+      .bar { display: flex; flex-wrap: wrap; gap: 0.375rem 0.75rem; align-items: center; padding: 0.625rem 1rem; border-bottom: 1px solid var(--line); }
+      .turns ol { max-height: 24rem; overflow-y: auto; padding: 0.25rem 0; }
+      .beside { padding: 0.625rem 1rem; border-bottom: 1px solid var(--line); font-size: 0.8125rem; } .beside li { display: flex; gap: 0.6rem; align-items: center; min-width: 0; padding: 0.125rem 0; }
+      .beside h3 { margin-bottom: 0.25rem; color: var(--ink-2); }
+      .beside i { width: 0.5rem; height: 0.5rem; border-radius: 2px; flex: none; }
+      .what { flex: 1 1 12rem; min-width: 0; } .what h2 { display: -webkit-box; -webkit-line-clamp: 2; -webkit-box-orient: vertical; overflow: hidden; overflow-wrap: anywhere; }
+      .spans > .time { border-bottom: 1px solid var(--line); }
+      .both { display: grid; grid-template-columns: minmax(0, 1fr); }
+      .both.picked { grid-template-columns: minmax(0, 1fr) minmax(20rem, 27rem); } span-waterfall { min-width: 0; }
+      span-details { border-left: 1px solid var(--line); max-height: max(24rem, calc(100vh - 8rem)); overflow-y: auto; position: sticky; top: 3.25rem; align-self: start; }
+      .legend-turns { display: flex; flex-wrap: wrap; gap: 0.25rem 0.875rem; font-size: 0.75rem; color: var(--ink-2); } .legend-turns span { display: inline-flex; align-items: center; gap: 0.3rem; } .legend-turns i { width: 0.625rem; height: 0.625rem; border-radius: 2px; }
+      .note { padding: 0.5rem 1rem; font-size: 0.8125rem; color: var(--ink-2); border-bottom: 1px solid var(--line); }
+      progress { width: 10rem; height: 0.5rem; accent-color: var(--accent); }
+      @container (width < 58rem) {
+        .both.picked { grid-template-columns: minmax(0, 1fr); } span-details { border-left: 0; border-top: 2px solid var(--accent); position: static; max-height: none; }
+      }
+    `,
+  ];
+
+  constructor() {
+    super();
+    /** The session's id. */
+    this.session = "";
+    /** @type {SessionFeed | null} */
+    this.feed = null;
+    this.lost = "";
+    this.searched = "";
+  }
+
+  connected() {
+    this.listen(router, "route", () => this.requestUpdate());
+    this.listen(store, "change", () => this.requestUpdate());
+    this.listen(document, "keydown", (event) => this.#key(event));
+    this.tick(1000);
+    this.later(() => {
+      this.feed?.end();
+      this.feed = null;
+    });
+  }
+
+  willUpdate() {
+    if (this.feed?.id !== this.session) {
+      this.feed?.end();
+      this.feed = new SessionFeed(this.session);
+      this.feed.addEventListener("change", () => this.requestUpdate());
+      this.lost = this.searched = "";
+    }
+    const { feed } = this;
+    if (!feed.loaded) return;
+    feed.show(this.all ? "" : (this.turn?.trace_id ?? ""));
+    this.#find(feed);
+  }
+
+  get all() {
+    return router.route.query["view"] === "all";
+  }
+
+  /** The turn that the address names, else the newest one. @returns {Turn | undefined} */
+  get turn() {
+    const turns = this.feed?.turns ?? [];
+    const wanted = router.route.query["turn"];
+    return turns.find((turn) => String(turn.number) === wanted) ?? turns.at(-1);
+  }
+
+  /** An address that names a span and no turn: find the turn. @param {SessionFeed} feed */
+  async #find(feed) {
+    const { span = "", turn } = router.route.query;
+    if (!span || turn || this.all || !feed.complete || span === this.searched || feed.spans.some((one) => one.span_id === span)) return;
+    this.searched = span;
+    this.lost = "";
+    const trace = await feed.traceOf(span);
+    if (this.feed !== feed || router.route.query["span"] !== span) return;
+    const found = feed.turns.find((one) => one.trace_id === trace);
+    if (found) router.set({ turn: String(found.number) });
+    else if (trace) router.set({ view: "all" });
+    else this.lost = span;
+    this.requestUpdate();
+  }
+
+  /** @param {KeyboardEvent} event */
+  #key(event) {
+    if (event.defaultPrevented || event.metaKey || event.ctrlKey || event.altKey || typing(event)) return;
+    if (event.key === "Escape" && router.route.query["span"]) {
+      this.#close();
+    } else if ((event.key === "[" || event.key === "]") && shortcuts()) {
+      const turns = this.feed?.turns ?? [];
+      const next = turns[turns.findIndex((turn) => turn === this.turn) + (event.key === "[" ? -1 : 1)];
+      if (next) this.#choose(next);
+    } else {
+      return;
+    }
+    event.preventDefault();
+  }
+
+  /** @param {Turn} turn */
+  #choose(turn) {
+    router.set({ turn: String(turn.number), span: "", view: "turn" });
+    this.announce(`Turn ${turn.number}`);
+  }
+
+  #close() {
+    router.set({ span: "" });
+    /** @type {HTMLElement | null | undefined} */ (this.renderRoot.querySelector("span-waterfall")?.shadowRoot?.querySelector(".view"))?.focus();
+  }
+
+  /** @param {string} span */
+  #pick(span) {
+    router.set({ span, ...(this.all ? {} : { turn: String(this.turn?.number ?? "") }) });
+  }
+
+  /** What an open turn spends its time on. @returns {TimeKind} */
+  get doing() {
+    const session = this.feed?.session;
+    if (session?.state === "waiting") return "wait";
+    return session?.tool ? "tool" : "model";
+  }
+
+  /** @param {Turn} turn */
+  #now(turn) {
+    return current(turn, (turn.end ?? Math.max(clock.now(), turn.start)) - turn.start, this.doing);
+  }
+
+  render() {
+    const { feed } = this;
+    if (!feed?.session) return this.#nothing();
+    const { session, turns } = feed;
+    const split = total(turns.map((turn) => ({ ...turn, split: this.#now(turn) })));
+    return html`
+      <session-header .session=${session} .prompt=${turns.find((turn) => turn.label)?.label ?? ""}>
+        <div class="actions">
+          <copy-button label="Copy as Markdown" .text=${() => sessionMarkdown(session, turns, { turn: this.turn, spans: feed.spans, now: clock.now() })}></copy-button>
+          <copy-button label="Copy resume command" .text=${`claude --resume ${session.id}`}></copy-button>
+        </div>
+      </session-header>
+      ${this.#beside()}
+      ${turns.length
+        ? html`<section class="card time" aria-labelledby="time"><h2 id="time">Where the time went <span class="quiet">${duration(KINDS.reduce((sum, kind) => sum + split[kind], 0))}</span></h2>${splitBar(split)}</section>
+            ${turns.length > 1 ? this.#turns() : nothing}${this.#spans()}`
+        : html`<p class="card empty">No turn yet: nothing has been asked of it.</p>`}
+    `;
+  }
+
+  #nothing() {
+    const error = this.feed?.error;
+    if (!error) return html`<p aria-busy="true" class="hide">Loading</p>`;
+    return html`<h1>${error.status === 404 ? "There is no such session" : "The session can't be shown"}</h1><p class="second">${error.message} ${error.hint}</p><p><a class="link" href="/">All sessions</a></p>`;
+  }
+
+  /** What still runs though its turn is over. */
+  #beside() {
+    const feed = this.feed;
+    const over = new Set(feed?.turns.filter((turn) => !turn.open).map((turn) => turn.trace_id));
+    const running = feed?.open.filter((span) => span.end === null && ["tool", "subagent"].includes(span.type) && over.has(span.trace_id)) ?? [];
+    if (!running.length || feed?.session?.state === "ended") return nothing;
+    return html`<section class="card beside" aria-labelledby="beside"><h3 id="beside">Runs in the background</h3><ul>
+      ${running.map((span) => html`<li><i class="k-${span.type}" aria-hidden="true"></i><a class="link" href=${this.#to(span)}>${spanName(span)}</a>${span.label ? html`<code class="cut quiet">${span.label}</code>` : nothing}<span class="push">${elapsed(clock.now() - span.start)}</span></li>`)}
+    </ul></section>`;
+  }
+
+  /** @param {Span} span */
+  #to(span) {
+    const turn = this.feed?.turns.find((one) => one.trace_id === span.trace_id);
+    return href("session", { id: this.session, query: { turn: String(turn?.number ?? ""), span: span.span_id } });
+  }
+
+  #turns() {
+    const turns = this.feed?.turns ?? [];
+    const now = clock.now();
+    const longest = turns.reduce((most, turn) => Math.max(most, (turn.end ?? now) - turn.start), 1);
+    return html`<section class="card turns" aria-labelledby="turns">
+      <div class="bar"><h2 id="turns">${plural(turns.length, "turn")}</h2>
+        <p class="legend-turns push" aria-hidden="true">${KINDS.map((kind) => html`<span><i class="k-${kind}"></i>${KIND_NAMES[kind]}</span>`)}</p></div>
+      <ol tabindex="-1">${repeat(
+        turns,
+        (turn) => turn.span_id,
+        (turn) => html`<li><turn-bar .turn=${turn} .scale=${longest} .now=${turn.open ? now : 0} .doing=${this.doing} ?selected=${!this.all && turn === this.turn}
+          .to=${href("session", { id: this.session, query: { turn: String(turn.number), q: router.route.query["q"] ?? "" } })}></turn-bar></li>`,
+      )}</ol></section>`;
+  }
+
+  #spans() {
+    const feed = /** @type {SessionFeed} */ (this.feed);
+    const { q = "", span: wanted = "" } = router.route.query;
+    const turn = this.all ? undefined : this.turn;
+    const span = feed.spans.find((one) => one.span_id === wanted);
+    const begin = turn?.start ?? feed.session?.started ?? 0;
+    const jaeger = outside(feed.jaeger);
+    const trace = jaeger && turn ? `${jaeger.replace(/\/$/, "")}/trace/${turn.trace_id}` : "";
+    return html`<section class="card spans" aria-label="Spans">
+      <div class="bar">
+        <div class="what"><h2>${turn ? (turn.label ? `Turn ${turn.number}: ${turn.label}` : `Turn ${turn.number}`) : "All turns"}</h2></div>
+        ${trace ? html`<a class="btn" href=${trace} target="_blank" rel="noreferrer">Open in Jaeger</a>` : nothing}
+        ${feed.turns.length > 1
+          ? html`<div class="segments" role="group" aria-label="Spans of">
+              <button aria-pressed=${!this.all} @click=${() => router.set({ view: "turn" }, { push: true })}>One turn</button><button aria-pressed=${this.all} @click=${() => router.set({ view: "all" }, { push: true })}>All turns</button></div>`
+          : nothing}
+      </div>
+      ${turn && feed.turns.length > 1 ? html`<div class="time">${splitBar(this.#now(turn), KINDS.slice(1))}</div>` : nothing}
+      ${this.lost && this.lost === wanted ? html`<p class="note" role="status">No span ${wanted} is in this session any more.</p>` : nothing}
+      ${feed.complete ? nothing : html`<p class="note" role="status" aria-busy="true">Loading spans${feed.expected > feed.spans.length ? html` <progress max=${feed.expected} value=${feed.spans.length} aria-label="Spans loaded"></progress> ${count(feed.spans.length)} of ${count(feed.expected)}` : nothing}</p>`}
+      ${feed.spans.length
+        ? html`<div class="both ${span ? "picked" : ""}">
+            <span-waterfall .spans=${feed.spans} .picked=${wanted} .query=${q} @pick=${(/** @type {CustomEvent<string>} */ event) => this.#pick(event.detail)} @search=${(/** @type {CustomEvent<string>} */ event) => router.set({ q: event.detail })}></span-waterfall>
+            ${span ? html`<span-details .span=${span} .begin=${begin} .record=${this.#record(span)} .near=${this.#near(span)} .jaeger=${jaeger ? `${jaeger.replace(/\/$/, "")}/trace/${span.trace_id}?uiFind=${span.span_id}` : ""} @close=${this.#close}></span-details>` : nothing}
+          </div>`
+        : feed.complete
+          ? html`<p class="empty">No span of it has been written yet.</p>`
+          : nothing}
+    </section>`;
+  }
+
+  /** The journal's record that tells of a span: the one that ended it, or that began it. @param {Span} span */
+  #record(span) {
+    if (span.key) return Number(span.key.split(".")[0]);
+    const call = span.attributes["gen_ai.tool.call.id"];
+    return this.feed?.events.find((event) => call && event.tool_use_id === call)?.record ?? 0;
+  }
+
+  /** The spans that one links to, as far as they are shown. @param {Span} span */
+  #near(span) {
+    const wanted = new Set(span.links.map((link) => link.span_id));
+    return new Map(wanted.size ? this.feed?.spans.filter((one) => wanted.has(one.span_id)).map((one) => [one.span_id, one]) : []);
+  }
+}
+customElements.define("session-view", SessionView);
