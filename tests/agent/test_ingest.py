@@ -45,6 +45,10 @@ def decode(data, key, **options):
     return true_decode(data, key, **options)
 ingest.decode = decode
 """
+SHRINKS_SOON = """
+import hookspan.agent.ingest as ingest
+ingest.LONG_BACKLOG = 3
+"""
 LISTENER_RAISES = """
 import hookspan.agent.exports as exports
 def committed(self, news): raise ValueError("hunter2")
@@ -113,6 +117,15 @@ def test_lines_that_are_no_events_are_set_aside_and_counted_once(machine: Machin
     machine.up()
     machine.json("flush")
     assert dropped(machine) == first
+
+
+def test_events_that_come_after_a_long_backlog_are_taken(machine: Machine):
+    append(machine, *small_session())
+    launch(machine, "--stay", fault=SHRINKS_SOON)
+    until(lambda: machine.pid and machine.counts().events == 6)
+    append(machine, *small_session())
+    until(lambda: machine.counts().events == 12)
+    assert machine.status()["ingest"]["failures"] == 0
 
 
 def test_a_listener_that_raises_harms_nobody(machine: Machine):

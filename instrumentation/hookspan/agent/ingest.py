@@ -471,8 +471,9 @@ class Ingest:
 
     def _shrink(self) -> None:
         """After a long backlog: give back the database's mapping and caches, and what Python's allocator kept of it."""
-        self.close()
-        self._store = Store.open(self._paths)
+        store, self._store = self._opened(), None
+        store.close()
+        self._store = Store.open(self._paths)  # the journal stays open where it is
         gc.collect()
         with contextlib.suppress(OSError, AttributeError):  # glibc's; elsewhere the system decides
             ctypes.CDLL(None).malloc_trim(0)
