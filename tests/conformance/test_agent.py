@@ -134,6 +134,20 @@ def test_a_full_queue_means_that_the_agent_lives(relay: Relay, state: State, pok
 
 
 @pytest.mark.need_cc
+def test_a_stopped_agent_is_neither_waited_for_nor_replaced(relay: Relay, state: State, agent: Agent) -> None:
+    agent.conf("ready")
+    relay.run(state)
+    started = agent.wait()
+    agent.wait_ready()
+    os.kill(started.pid, signal.SIGSTOP)
+    hooks = 20 if relay.name == "python" else 600  # more than its queue holds, where that is quick
+    for _ in range(hooks):
+        relay.run(state)
+    assert len(state.records()) == hooks + 1
+    assert [one.pid for one in agent.started()] == [started.pid]
+
+
+@pytest.mark.need_cc
 @pytest.mark.parametrize("trace", ["a stale socket", "no socket", "no folder"])
 def test_starts_the_agent(relay: Relay, state: State, agent: Agent, trace: str) -> None:
     if trace == "a stale socket":

@@ -5,14 +5,15 @@ import fcntl
 import json
 import os
 import resource
+import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.conformance.conftest import LONG, Hook, Relay, State
+from tests.conformance.conftest import LONG, Hook, Relay, State, compiled, interpreted
 
 MIB = 1 << 20
 DAY = 24 * 3600
@@ -151,6 +152,27 @@ def test_a_torn_last_line_is_ended_first(relay: Relay, state: State) -> None:
     whole, torn, ours = state.lines()
     assert (whole, torn) == (b'{"whole":1}', b'{"torn by a killed wri')
     assert json.loads(ours)["event"] == 7
+
+
+@pytest.mark.need_strace
+@pytest.mark.parametrize("build", [pytest.param(compiled, marks=pytest.mark.need_cc), interpreted])
+@pytest.mark.parametrize(
+    ("call", "left"), [("flock", [[]]), ("writev", [[], [1]]), ("close", [[1]])], ids=["locks", "writes", "has written"]
+)
+def test_a_killed_writer_stands_in_nobodys_way(
+    build: Callable[[], Relay], state: State, call: str, left: list[list[int]]
+) -> None:
+    """Its lock goes with it, and its line is there whole, or not at all."""
+    relay = build()
+    state.current.touch()
+    strace = ["strace", "-f", "-o", "/dev/null", "-P", str(state.current), "-e", f"inject={call}:signal=KILL"]
+    killed = subprocess.run([*strace, *relay.command, str(state.path)], input=b"1", check=False, env={})
+    assert killed.returncode == -signal.SIGKILL
+    assert [json.loads(line)["event"] for line in state.lines()] in left
+    before = len(state.lines())
+    relay.run(state, b"2")
+    assert [json.loads(line)["event"] for line in state.lines()[before:]] == [2]
+    assert state.strays() == []
 
 
 @pytest.mark.parametrize("room", [0, 1, 500])

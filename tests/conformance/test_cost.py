@@ -1,6 +1,7 @@
 """The hook path is paid for by every event: what is on it is counted here, not timed."""
 
 import collections
+import json
 import re
 import socket
 import subprocess
@@ -40,6 +41,18 @@ def test_no_file_is_opened_through_a_link_or_created_over_another(
     assert sorted(opened) == sorted(ours)
     assert all("O_NOFOLLOW" in line and "O_CLOEXEC" in line for line in opened.values())
     assert "O_EXCL" in opened["stray-"]
+    assert "O_APPEND" in opened["current.jsonl"]
+
+
+@pytest.mark.parametrize("build", [pytest.param(compiled, marks=pytest.mark.need_cc), interpreted])
+@pytest.mark.need_strace
+def test_no_path_comes_from_the_payload(build: Callable[[], Relay], state: State, tmp_path: Path) -> None:
+    names = "cwd", "transcript_path", "session_id", "agent_transcript_path"
+    payload = json.dumps({name: f"/work/payload/{name}/../../.." for name in names}).encode()
+    log = tmp_path / "trace"
+    build().run(state, payload, before=["strace", "-f", "-e", "trace=%file", "-o", str(log)])
+    assert "current.jsonl" in log.read_text()
+    assert "payload" not in log.read_text()
 
 
 def trace(relay: Relay, state: State, tmp_path: Path) -> list[str]:

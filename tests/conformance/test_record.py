@@ -145,6 +145,36 @@ def test_env_is_recorded_by_an_allow_list(relay: Relay, state: State) -> None:
     assert b"secret" not in line
 
 
+def test_a_hostile_environment_changes_nothing(relay: Relay, state: State, tmp_path: Path) -> None:
+    """Not where the line goes, not what runs: a cloned repository's settings can set every variable."""
+    trap = tmp_path / "trap"
+    (trap / "journal").mkdir(parents=True)
+    for name in ("posix", "fcntl", "_socket", "_signal", "sitecustomize", "usercustomize"):
+        (trap / f"{name}.py").write_text(f"open({str(trap / 'sprung')!r}, 'w')")
+    before = sorted(trap.rglob("*"))
+    folders = (
+        "HOOKSPAN_HOME",
+        "HOOKSPAN_STATE",
+        "PYTHONPATH",
+        "PYTHONHOME",
+        "PYTHONUSERBASE",
+        "XDG_STATE_HOME",
+        "TMPDIR",
+    )
+    hostile = dict.fromkeys((*folders, "HOME"), str(trap)) | {
+        "PYTHONSTARTUP": str(trap / "fcntl.py"),
+        "PYTHONVERBOSE": "1",
+        "PYTHONINSPECT": "1",
+        "PYTHONWARNINGS": "error",
+        "HTTP_PROXY": "http://127.0.0.1:1",
+        "HTTPS_PROXY": "http://127.0.0.1:1",
+        "HOOKSPAN_AGENT_AUTOSTART": "1",
+    }
+    relay.run(state, EVENT, env=hostile, cwd=trap)
+    assert payload_of(state.lines()[0]) == EVENT
+    assert sorted(trap.rglob("*")) == before
+
+
 @pytest.mark.parametrize(
     "value",
     [
