@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -11,6 +12,8 @@ from hookspan.web.problems import invalid
 INTEGER_MAX: Final = (1 << 53) - 1  # what JavaScript can count to
 TEXT_MAX: Final = 256
 Answers = dict[str, Any]
+
+_TEXT: Final = re.compile(r"^[^\x00-\x1f\x7f-\x9f]+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +40,8 @@ class Parameter:
                 if self.minimum <= number <= self.maximum:
                     return number
             raise invalid(f"`{self.name}` must be an integer from {self.minimum} to {self.maximum}")
-        if not 0 < len(value) <= TEXT_MAX or not value.isprintable():
-            raise invalid(f"`{self.name}` must be a printable text of at most {TEXT_MAX} characters")
+        if len(value) > TEXT_MAX or not _TEXT.fullmatch(value):
+            raise invalid(f"`{self.name}` must be a text of at most {TEXT_MAX} characters, no control characters")
         return value
 
     def document(self) -> dict[str, Any]:
@@ -51,7 +54,7 @@ class Parameter:
         elif self.maximum is not None:
             schema = {"type": "integer", "minimum": self.minimum, "maximum": self.maximum}
         else:
-            schema = {"type": "string", "minLength": 1, "maxLength": TEXT_MAX, "pattern": r"^[\x20-\x7e]+$"}
+            schema = {"type": "string", "minLength": 1, "maxLength": TEXT_MAX, "pattern": _TEXT.pattern}
         if self.default is not None:
             schema["default"] = self.default
         return {"name": self.name, "in": "query", "description": self.text, "schema": schema}
