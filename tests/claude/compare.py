@@ -1,75 +1,106 @@
-"""hookspan's spans beside the client's own telemetry: `python -m tests.claude.compare [NAME ...]`.
+"""hookspan's spans beside the client's own telemetry: `python -m tests.claude.compare [--markdown] [NAME ...]`.
 
 Prints two kinds of difference. A call, a wait or a token count that one side has and the other hasn't is a fault and
-listed. Times differ by what starting a hook's process takes; their distribution is measured.
+listed. Times differ by what the client needs until a hook's process runs; that is measured in the same run and stands
+beside them, with what the machine itself needs to start a process.
 """
 
 from __future__ import annotations
 
+import argparse
 import statistics
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 
 from hookspan.model import semconv as sc
+from tests.claude import client, lag, money
+from tests.claude.lag import Control
 from tests.claude.native import Interval, Native
-from tests.claude.pipeline import Pipeline
+from tests.claude.pipeline import Outcome, Pipeline
 from tests.claude.scenarios import SCENARIOS
 from tests.claude.verdict import SpanLike, Spans
 
 MS = 1e6  # nanoseconds
 
-# Upper limits in ms at p95, on a machine that does nothing else.
-BARS = {
-    "tool start": 25.0,
-    "tool end": 25.0,
-    "tool length": 2.0,
-    "wait start": 100.0,
-    "wait end": 100.0,
+
+@dataclass(frozen=True)
+class Kind:
+    """What is compared: its upper limit in ms at p95 on a machine that does nothing else, and what it is."""
+
+    limit: float | None
+    what: str
+
+
+KINDS = {
+    "tool start": Kind(25, "ours - native start of the execution"),
+    "tool end": Kind(25, "ours - native end of the call"),
+    "tool length": Kind(2, "ours - native length of the execution"),
+    "wait start": Kind(100, "ours - native start of the dialog"),
+    "wait end": Kind(100, "ours - native end of the dialog"),
+    "cut tool start": Kind(None, "of calls that nothing but the transcript ended"),
+    "cut tool end": Kind(None, "the same"),
+    "chat start": Kind(None, "ours (api-request line) - native"),
+    "chat end": Kind(None, "ours (last line of the answer) - native"),
+    "retried chat start": Kind(None, "of calls with failed attempts: native counts from the first"),
+    "retried chat end": Kind(None, "the same"),
+    "turn start": Kind(None, "ours (UserPromptSubmit) - native"),
+    "turn end": Kind(None, "ours (Stop) - native"),
+    "cut turn start": Kind(None, "of turns without a Stop"),
+    "cut turn end": Kind(None, "the same"),
+    "subagent start": Kind(None, "ours (SubagentStart) - native"),
+    "subagent end": Kind(None, "ours (SubagentStop) - native"),
 }
 
 
 @dataclass
 class Comparison:
-    """Differences of one or many runs: `times` in ms (ours minus theirs) by what was compared."""
+    """Differences of one or many runs, ms, by what was compared; and what explains them."""
 
     faults: list[str] = field(default_factory=list)
     times: dict[str, list[float]] = field(default_factory=dict)
+    lags: dict[str, list[float]] = field(default_factory=dict)
+    residuals: list[str] = field(default_factory=list)
+    busy: list[float] = field(default_factory=list)
 
     def __iadd__(self, other: Comparison) -> Self:
         self.faults += other.faults
-        for what, values in other.times.items():
-            self.times.setdefault(what, []).extend(values)
+        self.residuals += other.residuals
+        self.busy += other.busy
+        for mine, others in ((self.times, other.times), (self.lags, other.lags)):
+            for what, values in others.items():
+                mine.setdefault(what, []).extend(values)
         return self
 
     def time(self, what: str, ours: int, theirs: int) -> None:
         """Enter a difference of two times, nanoseconds."""
         self.times.setdefault(what, []).append((ours - theirs) / MS)
 
+    def lag(self, what: str, later: int, earlier: int) -> None:
+        """Enter a part of what explains the differences, nanoseconds."""
+        self.lags.setdefault(what, []).append((later - earlier) / MS)
+
     def interval(self, what: str, ours: SpanLike, theirs: Interval) -> None:
         """Enter the differences of start and end."""
         self.time(f"{what} start", ours.start, theirs.start)
         self.time(f"{what} end", ours.end, theirs.end)
 
-    def table(self) -> Iterator[str]:
-        """The distribution of each difference, and its limit where there is one."""
-        yield f"{'ms, ours - native':<18} {'n':>4} {'p50':>8} {'p95 of |.|':>10} {'max of |.|':>10}  limit"
-        for what, values in sorted(self.times.items()):
-            sizes = sorted(map(abs, values))
-            at_95 = sizes[min(len(sizes) - 1, round(0.95 * len(sizes)))]
-            limit = BARS.get(what)
-            mark = "" if limit is None else f"{limit:g}" + ("" if at_95 <= limit else " EXCEEDED")
-            numbers = f"{statistics.median(values):>8.1f} {at_95:>10.1f} {sizes[-1]:>10.1f}"
-            yield f"{what:<18} {len(values):>4} {numbers}  {mark}"
 
-
-def compare(native: Native, spans: Spans) -> Comparison:
+def compare(run: Outcome) -> Comparison:
     """Compare one run's spans with its native telemetry."""
     found = Comparison()
+    native, spans = run.native, run.spans
     _tools(found, native, spans)
     _model_calls(found, native, spans)
     _turns(found, native, spans)
+    _subagents(found, native, spans)
+    _lags(found, native, run.recording.journal)
+    lines = (line for lines in run.recording.transcripts.values() for line in lines)
+    rest = money.residuals(lines, spans.model_calls)
+    found.residuals += money.told(run.recording.name, rest)
+    if rest and run.recording.name not in money.EXPLAINED:
+        found.faults += money.told(run.recording.name, rest)
     return found
 
 
@@ -83,10 +114,13 @@ def _tools(found: Comparison, native: Native, spans: Spans) -> None:
             found.faults.append(f"{tool.name} {tool.id}: native only")
             continue
         if tool.execution is not None:
-            ended = span.attributes[sc.OUTCOME] in {sc.Outcome.SUCCESS, sc.Outcome.ERROR}
+            outcome = span.attributes[sc.OUTCOME]
+            ended = outcome in {sc.Outcome.SUCCESS, sc.Outcome.ERROR}
             found.interval("tool" if ended else "cut tool", span, Interval(tool.execution.start, tool.whole.end))
             if ended:
                 found.time("tool length", span.end - span.start, tool.execution.length)
+            if tool.success is not None and tool.success != (outcome == sc.Outcome.SUCCESS):
+                found.faults.append(f"{tool.name} {tool.id}: {outcome}, native success {tool.success}")
         wait = waits.get(tool.id)
         if tool.wait is not None and wait is not None:
             found.interval("wait", wait, tool.wait)
@@ -127,17 +161,106 @@ def _turns(found: Comparison, native: Native, spans: Spans) -> None:
             found.interval("turn" if stopped else "cut turn", span, turn.whole)
 
 
-def main(names: list[str]) -> int:
+def _subagents(found: Comparison, native: Native, spans: Spans) -> None:
+    ours = {span.attributes.get(sc.GEN_AI_AGENT_ID): span for span in spans.subagents}
+    for agent in native.subagents.values():
+        span = ours.get(agent.agent_id)
+        if span is None:
+            found.faults.append(f"subagent {agent.agent_id}: native only")
+        else:
+            found.interval("subagent", span, agent.whole)
+
+
+def _lags(found: Comparison, native: Native, journal: Sequence[Mapping[str, Any]]) -> None:
+    """What the client needs from a call's end until it begins to run the hook, and from there to the hook's stamp."""
+    for index, start in lag.starts(native, journal).items():
+        line = journal[index]
+        found.lag(start.event, line["at"], start.at)
+        tool = native.tools.get(line["event"].get("tool_use_id", ""))
+        if tool is not None and start.event in {"PostToolUse", "PostToolUseFailure"}:
+            found.lag("client: a call's end to the start of its hook", start.at, tool.whole.end)
+
+
+def percentile_95(values: Sequence[float]) -> float:
+    """Of the sizes, whatever their sign."""
+    sizes = sorted(map(abs, values))
+    return sizes[min(len(sizes) - 1, round(0.95 * len(sizes)))]
+
+
+def rows(times: Mapping[str, Sequence[float]], order: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Name, count, p50, p95 and maximum of the sizes, in this order and then by name."""
+    known = [what for what in order if what in times]
+    for what in known + sorted(set(times) - set(order)):
+        values = times[what]
+        numbers = (statistics.median(values), percentile_95(values), max(map(abs, values)))
+        yield (what, str(len(values)), *(f"{number:.1f}" for number in numbers))
+
+
+def verdict(what: str, values: Sequence[float]) -> str:
+    """The limit, and whether it is kept."""
+    kind = KINDS.get(what)
+    if kind is None or kind.limit is None:
+        return ""
+    return f"{kind.limit:g}" + ("" if percentile_95(values) <= kind.limit else " exceeded")
+
+
+def report(total: Comparison, *, markdown: bool) -> Iterator[str]:
+    """All tables, as text or as a part of a Markdown page."""
+    busy = statistics.mean(total.busy) if total.busy else 0.0
+    yield (
+        f"Claude Code {client.version()}, {lag.cores()} cores. "
+        f"Some process waited for a core in {busy:.0%} of the time."
+    )
+    yield ""
+    times = [
+        (*row, verdict(row[0], total.times[row[0]]), KINDS[row[0]].what if markdown else "")
+        for row in rows(total.times, list(KINDS))
+    ]
+    yield from table(("ms", "n", "p50", "p95 of sizes", "max", "limit", "what"), times, markdown=markdown)
+    yield ""
+    lags = list(rows(total.lags, ()))
+    yield from table(
+        ("ms from the client's start of a hook to its stamp", "n", "p50", "p95", "max"), lags, markdown=markdown
+    )
+    if total.residuals:
+        yield ""
+        yield from (f"- {residual}" for residual in total.residuals)
+
+
+def table(head: Sequence[str], body: Sequence[Sequence[str]], *, markdown: bool) -> Iterator[str]:
+    """Columns under their heads."""
+    if markdown:
+        yield f"| {' | '.join(head)} |"
+        yield "|" + "---|" * len(head)
+        yield from (f"| {' | '.join(row)} |" for row in body)
+        return
+    widths = [max(map(len, column)) for column in zip(head, *body, strict=True)]
+    for row in (head, *body):
+        cells = [
+            cell.ljust(width) if number == 0 else cell.rjust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        yield "  ".join(cells).rstrip()
+
+
+def main(arguments: Sequence[str]) -> int:
     """Run scenarios, print all differences; 1 if any span is wrong."""
+    parser = argparse.ArgumentParser(prog="python -m tests.claude.compare")
+    parser.add_argument("--markdown", action="store_true", help="print tables as the page docs/accuracy.md has them")
+    parser.add_argument("names", nargs="*", choices=[*SCENARIOS, []], metavar="NAME")
+    options = parser.parse_args(arguments)
     total = Comparison()
-    for name in names or SCENARIOS:
-        run = Pipeline().run(SCENARIOS[name])
-        one = compare(run.native, run.spans)
+    for name in options.names or SCENARIOS:
+        with Control() as control:
+            run = Pipeline().run(SCENARIOS[name])
+        one = compare(run)
+        one.busy.append(control.busy)
+        one.lags["control: this process to the stamp of the same program"] = [value / MS for value in control.lags]
         total += one
         for fault in run.faults + one.faults:
-            sys.stdout.write(f"{name}: {fault}\n")
+            sys.stderr.write(f"{name}: {fault}\n")
         total.faults += run.faults
-    sys.stdout.write("\n".join([*total.table(), ""]))
+    sys.stdout.write("\n".join([*report(total, markdown=options.markdown), ""]))
     return 1 if total.faults else 0
 
 

@@ -96,6 +96,19 @@ class Subagent:
     whole: Interval
 
 
+@dataclass(frozen=True)
+class HookStart:
+    """The moment at which the client begins to run its hooks for an event; milliseconds are the telemetry's precision.
+
+    `matcher` is what follows the event's name, such as the tool.
+    """
+
+    event: str
+    matcher: str
+    session_id: str
+    at: int
+
+
 @dataclass
 class Native:
     """All of a run's native telemetry that hookspan has a counterpart for."""
@@ -105,6 +118,7 @@ class Native:
     turns: list[Turn] = field(default_factory=list)
     subagents: dict[str, Subagent] = field(default_factory=dict)
     hooks: Counter[str] = field(default_factory=Counter)
+    hook_starts: list[HookStart] = field(default_factory=list)
 
 
 def read(sink: Sink) -> Native:
@@ -116,6 +130,7 @@ def read(sink: Sink) -> Native:
         turns=list(_turns(spans, logs)),
         subagents={agent.agent_id: agent for agent in _subagents(logs)},
         hooks=Counter(log.attributes["hook_event"] for log in _named(logs, "hook_execution_complete")),
+        hook_starts=sorted(_hook_starts(logs), key=lambda start: start.at),
     )
 
 
@@ -175,6 +190,12 @@ def _subagents(logs: list[Log]) -> Iterable[Subagent]:
         length = int(log.attributes["duration_ms"]) * 1_000_000
         whole = Interval(log.time - length, log.time)
         yield Subagent(log.attributes["agent_id"], log.attributes["agent_type"], whole)
+
+
+def _hook_starts(logs: list[Log]) -> Iterable[HookStart]:
+    for log in _named(logs, "hook_execution_start"):
+        event, _, matcher = log.attributes["hook_name"].partition(":")
+        yield HookStart(event, matcher, log.attributes["session.id"], log.time)
 
 
 def _named(logs: list[Log], name: str) -> Iterable[Log]:

@@ -35,7 +35,7 @@ pytestmark = [pytest.mark.need_npm, pytest.mark.need_tmux, pytest.mark.need_cc]
 def test_spans_are_right(name):
     run = Pipeline().run(SCENARIOS[name])
     assert run.faults == []
-    beside = compare(run.native, run.spans)
+    beside = compare(run)
     assert beside.faults == []
     assert all(abs(ms) < NOT_IN_A_SPAN for ms in beside.times.get("tool length", ()))
     heard = Counter(line["event"]["hook_event_name"] for line in run.recording.journal)
