@@ -82,6 +82,19 @@ def test_the_bars_say_what_the_counters_say(name: str, tmp_path: Path, paths: Pa
         assert sum(split.values()) - split["user"] == pytest.approx(turn.end - turn.start, abs=0.01)
 
 
+def test_what_subagents_did_at_once_is_counted_once(tmp_path: Path, paths: Paths) -> None:
+    """print_parallel_agents: two calls that overlap."""
+    page = Page("print_parallel_agents", tmp_path / "home", paths)
+    (turn,) = page.turns()
+    calls = [span for span in page.seen.values() if span.name == "execute_tool Agent"]
+    with page.reader.moment() as moment:
+        written = {one.span_id: one for one in moment.trace(turn.trace_id, hooks=False)}
+    ran = [written[call.span_id] for call in calls]
+    assert len(ran) == 2
+    assert max(one.start for one in ran) < min(one.end for one in ran)
+    assert turn.delegated == view.ms(max(one.end for one in ran) - min(one.start for one in ran))
+
+
 @pytest.mark.parametrize("name", replay.names())
 def test_what_is_open_is_written_under_the_same_id(name: str, tmp_path: Path, paths: Paths) -> None:
     page = Page(name, tmp_path / "home", paths)

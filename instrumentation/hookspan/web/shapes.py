@@ -249,7 +249,7 @@ class Split(msgspec.Struct, kw_only=True):
 
 
 class Turn(msgspec.Struct, kw_only=True):
-    """A turn, one bar of the session page."""
+    """A turn, one bar of the session page. `delegated`: how much of it the main agent left to subagents, ms."""
 
     number: int
     prompt: str
@@ -265,6 +265,7 @@ class Turn(msgspec.Struct, kw_only=True):
     error_type: str
     permission_mode: str
     split: Split
+    delegated: float
     tools: int
     tools_failed: int
     model_calls: int

@@ -53,6 +53,7 @@ def _finished(row: SpanRow, marks: list[Mark], *, content: bool) -> shapes.Turn:
         value = found.get(key, 0)
         return value if isinstance(value, int | float) else 0
 
+    intervals = _intervals(marks)
     return shapes.Turn(
         number=0,
         prompt=text(sc.PROMPT_ID),
@@ -67,7 +68,8 @@ def _finished(row: SpanRow, marks: list[Mark], *, content: bool) -> shapes.Turn:
         end_reason=text(sc.END_REASON),
         error_type=text(sc.ERROR_TYPE),
         permission_mode=text(sc.PERMISSION_MODE),
-        split=_split(_intervals(marks), row.start, row.end, number(sc.IDLE_BEFORE) * 1e3),
+        split=_split(intervals, row.start, row.end, number(sc.IDLE_BEFORE) * 1e3),
+        delegated=_delegated(intervals, row.start, row.end),
         tools=int(number(sc.TOOLS)),
         tools_failed=int(number(sc.TOOLS_FAILED)),
         model_calls=int(number(sc.MODEL_CALLS)),
@@ -107,6 +109,7 @@ def _open(turn: OpenTurn, state: Session, marks: list[Mark], now: int, *, conten
         error_type=turn.error,
         permission_mode=turn.permission_mode,
         split=_split(intervals, turn.start, until, turn.idle_before / 1e6),
+        delegated=_delegated(intervals, turn.start, until),
         tools=tally.tools,
         tools_failed=tally.failed,
         model_calls=tally.model_calls,
@@ -127,6 +130,12 @@ def _split(intervals: list[Interval], start: int, end: int, user: float) -> shap
         wait=ms(spent[TimeKind.WAIT]),
         other=ms(spent[TimeKind.OTHER]),
     )
+
+
+def _delegated(intervals: list[Interval], start: int, end: int) -> float:
+    """Milliseconds in which a foreground subagent's call ran, several at once counted once."""
+    frames = [interval for interval in intervals if interval.rank == times.FRAME]
+    return ms(times.spent(frames, start, end)[TimeKind.TOOL])
 
 
 def _intervals(marks: list[Mark]) -> list[Interval]:
