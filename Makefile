@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PACKAGES := tmux strace musl-tools gcc clang jq chromium faketime docker.io iptables
 
-.PHONY: demo test test-deps lint bench soak endure fuzz
+.PHONY: demo test test-deps lint reference bench soak endure fuzz
 
 # The page with made-up sessions, from nothing but Python.
 demo: .venv/installed
@@ -29,6 +29,10 @@ lint: .venv/installed-dev
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/deptry .
 
+# The pages of docs/reference, from the code.
+reference: .venv/installed-dev
+	$(BIN)/python docs/generator
+
 # What hookspan costs on this machine, against its bars.
 bench: .venv/installed-dev
 	$(BIN)/hookspan bench
@@ -44,6 +48,14 @@ endure: .venv/installed-dev
 # The relay under AFL++ for half an hour (Debian's package afl++).
 fuzz: .venv/installed-dev
 	nice $(BIN)/python -m tests.fuzz.relay
+
+# Every scenario on a version of Claude Code (from npm, kept outside this folder): wrong spans, changed facts, times.
+claude: .venv/installed-dev
+	$(BIN)/python -m tests.claude.compare --version $(or $(VERSION),latest) --jobs $(or $(JOBS),2)
+
+# The same with the version that came out last; for a weekly job.
+claude-latest: .venv/installed-dev
+	$(BIN)/python -m tests.claude.compare --version latest --jobs $(or $(JOBS),2)
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv

@@ -97,7 +97,9 @@ class Content:
     """Prompts, commands, results, file names and error texts."""
 
     local: bool = _option(True, Flag(), "Show them on your own page and command line, and keep short labels.")
-    export: bool = _option(False, Flag(), "Let them into OTLP, notifications, reports and logs, secrets scrubbed.")
+    export: bool = _option(
+        False, Flag(), "Let the short labels into OTLP (`hookspan.label`), secrets scrubbed. Nothing else ever leaves."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,8 @@ class Exports:
     def _export_settings(self) -> ExportSettings:
         from hookspan.export import ExportSettings  # noqa: PLC0415
 
-        return ExportSettings(**dataclasses.asdict(self._settings.now.export))
+        now = self._settings.now
+        return ExportSettings(**dataclasses.asdict(now.export), content=now.content.export)
 
     def _begin(self) -> None:
         self._made_of = self._ingredients()

@@ -27,6 +27,7 @@ from hookspan.model import semconv as sc
 from hookspan.model.instruments import BY_NAME, Instrument
 from hookspan.model.rows import CLIENT, STATUS_ERROR, SeriesAttributes, Span
 from hookspan.model.sums import OVERFLOW_KEY, Series
+from hookspan.wire.scrub import scrub
 
 from .db import Announced, Base
 
@@ -50,14 +51,17 @@ class Reading(NamedTuple):
     attributes: dict[str, str] = {}  # noqa: RUF012 - never changed
 
 
-def readable(span: Span, resource: Resource) -> ReadableSpan:
-    """A span of the store. Its label stays behind: it is for the user's own page."""
+def readable(span: Span, resource: Resource, *, content: bool = False) -> ReadableSpan:
+    """A span of the store. Without `content` its label stays behind: it is for the user's own page."""
+    attributes = span.attributes
+    if content and span.label:
+        attributes = attributes | {sc.LABEL: scrub(span.label)}
     return ReadableSpan(
         name=span.name,
         context=_context(span.trace_id, span.span_id),
         parent=_context(span.trace_id, span.parent_id) if span.parent_id else None,
         resource=resource,
-        attributes=span.attributes,
+        attributes=attributes,
         links=[Link(_context(link.trace_id, link.span_id), link.attributes) for link in span.links],
         kind=SpanKind.CLIENT if span.kind == CLIENT else SpanKind.INTERNAL,
         status=_ERROR if span.status == STATUS_ERROR else _UNSET,

@@ -18,6 +18,7 @@ class ExportSettings:
         certificate: File with the certificates to trust instead of the well-known ones.
         metric_interval: Seconds between two exports of metrics.
         max_days: How long spans wait for an endpoint that can't be reached.
+        content: `content.export`: whether spans take their labels along.
     """
 
     endpoint: str | None = None
@@ -29,6 +30,7 @@ class ExportSettings:
     hook_spans: bool = True
     metric_interval: float = 10.0
     max_days: float = 7.0
+    content: bool = False
 
     @property
     def on(self) -> bool:

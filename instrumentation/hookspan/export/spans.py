@@ -224,7 +224,7 @@ class SpanExport:
         assert self._sender is not None  # noqa: S101 - _adopt made it
         self._state = "sending"
         self._sender.limit(self._drain_until if self._draining() else None)
-        said = self._sender.send([readable(span, self._resource) for span in part])
+        said = self._sender.send([readable(span, self._resource, content=self._settings.content) for span in part])
         if said.accepted:
             if self._in_a_row:
                 _logger.info("export goes on", extra={"failures": self._in_a_row})

@@ -209,4 +209,11 @@ def write_compactions(step: Step, up_to: int, *, of: str | None = None) -> None:
         end = compaction.end or compaction.start
         status = STATUS_UNSET if compaction.end else STATUS_ERROR
         step.span("compact", compaction.place, own, compaction.start, end, attributes, status=status)
-        step.add("hookspan.compactions", 1, (sc.TRIGGER, compaction.trigger), (sc.OUTCOME, outcome.value))
+        step.add(
+            "hookspan.compactions",
+            1,
+            (sc.TRIGGER, compaction.trigger),
+            (sc.OUTCOME, outcome.value),
+            place=compaction.place,
+            own_id=own,
+        )

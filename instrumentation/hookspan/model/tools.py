@@ -233,7 +233,7 @@ def finish(step: Step, call: ToolCall) -> None:
         attributes[sc.START_INFERRED] = True
     attributes[sc.OUTPUT_SIZE] = event.output_size
     _remember_children(step, call, event)
-    _count_lines(step, event)
+    _count_lines(step, call, event)
     _write(step, call, start, event.at, outcome, attributes)
 
 
@@ -249,10 +249,12 @@ def _remember_children(step: Step, call: ToolCall, event: Reduced) -> None:
         bound(step.session.tasks, KEPT_PLACES)
 
 
-def _count_lines(step: Step, event: Reduced) -> None:
+def _count_lines(step: Step, call: ToolCall, event: Reduced) -> None:
+    place = _place(step, call)
     for kind, lines in (("added", event.lines_added), ("removed", event.lines_removed)):
         if lines:
-            step.count("hookspan.lines", lines, (sc.LINES_TYPE, kind))
+            own = _own_id(step, call, place)
+            step.count("hookspan.lines", lines, (sc.LINES_TYPE, kind), place=place, own_id=own)
 
 
 def _place(step: Step, call: ToolCall) -> Place:

@@ -1,0 +1,315 @@
+"""The pages of docs/reference, from the code's own tables and `catalogue`."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import json
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from enum import StrEnum
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Final, cast
+
+from catalogue import ATTRIBUTES, BEGINS_OR_ENDS, COMMON, MEANINGS, METRICS, SPANS
+
+from hookspan.agent.gauges import Gauges
+from hookspan.claude_settings import EVENTS
+from hookspan.config import OPTIONS, SECTIONS, Notify, Option, Project, _options
+from hookspan.export.resource import resources
+from hookspan.model import semconv as sc
+from hookspan.model.instruments import ALL, Instrument
+from hookspan.model.semconv import SessionPhase
+from hookspan.paths import Paths
+from hookspan.wire.facts import Observed
+
+MADE: Final = "<!-- Made by `python docs/generator`. -->"
+SCHEMA: Final = sc.SCHEMA_URL.rsplit("/", 1)[-1]
+
+
+def pages() -> dict[str, str]:
+    """Each page's text by its file name."""
+    made = {
+        "README.md": _index(),
+        "spans.md": _spans(),
+        "attributes.md": _attributes(),
+        "metrics.md": _metrics(),
+        "events.md": _events(),
+        "settings.md": _settings(),
+    }
+    return {name: "\n".join((MADE, "", *lines)).rstrip() + "\n" for name, lines in made.items()}
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(heads)} |"
+    yield f"|{'---|' * len(heads)}"
+    for row in rows:
+        yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |"
+    yield ""
+
+
+def _code(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _index() -> list[str]:
+    return [
+        "# Reference",
+        "",
+        "Every name that hookspan sends, and every setting. Made from the code; a test fails when they differ.",
+        "",
+        "- [Spans](spans.md), their [attributes](attributes.md) and closed lists of values",
+        "- [Metrics](metrics.md)",
+        "- [Events](events.md): what comes in, and what becomes of it",
+        "- [Settings](settings.md)",
+        "",
+        "## Conventions and stability",
+        "",
+        f"Names of OpenTelemetry's conventions are those of schema {SCHEMA}, `{sc.SCHEMA_URL}`.",
+        "The GenAI conventions (`gen_ai.*`) are the ones of that version. They are in development, and have since moved to a",
+        "repository of their own,",
+        "[semantic-conventions-genai](https://github.com/open-telemetry/semantic-conventions-genai); what changes there is",
+        "followed with a new version of hookspan, and the changelog says so.",
+        "",
+        *_table(
+            ("stability", "means"),
+            (
+                ("stable", "Stable in OpenTelemetry's conventions."),
+                ("development", "In OpenTelemetry's conventions, where it may still change."),
+                (
+                    "hookspan",
+                    "Ours, named `hookspan.*`. It may change until hookspan 1.0, and only with a line in the changelog.",
+                ),
+                ("claude-code", "As Claude Code's own telemetry names it, so that the two can be joined."),
+            ),
+        ),
+    ]
+
+
+def _spans() -> list[str]:
+    lines = [
+        "# Spans",
+        "",
+        "One trace for each turn: its id is the prompt's id without dashes. What belongs to no turn is in the session's",
+        "trace, whose id is the session's. Span ids are a hash of the fact that opened the span, so that the same records",
+        "give the same ids. Status is ERROR for failures and unset for everything else, and never has a message.",
+        "",
+    ]
+    for span in SPANS:
+        lines += [
+            f"## `{span.name}`",
+            "",
+            *_table(
+                ("", ""),
+                (
+                    ("kind", span.kind),
+                    ("scope", f"`{span.scope}`"),
+                    ("parent", span.parent),
+                    ("begins", span.begins),
+                    ("ends", span.ends),
+                    ("emitted", span.emitted),
+                    ("attributes", _code(span.also)),
+                ),
+            ),
+        ]
+    with tempfile.TemporaryDirectory() as folder:
+        paths = Paths(state=Path(folder), config=Path(folder) / "c", data=Path(folder))
+        both = resources(paths, {})
+    names = sorted({key for one in both for key in one.attributes})
+    return [
+        *lines,
+        "## On every span",
+        "",
+        "Where they are known:",
+        "",
+        _code(COMMON) + ', and the labels of `[projects."name"]`.',
+        "",
+        "## Links",
+        "",
+        f"A turn has links, each with `{sc.LINK}`:",
+        "",
+        *_values(sc.Link),
+        "## Resource",
+        "",
+        f"`service.name` is `{sc.SERVICE_NAME}`, and `{sc.AGENT_SERVICE_NAME}` for what the agent tells of itself. Both have",
+        _code(name for name in names if name != "service.name") + ", and the `[resource]` table of the settings.",
+    ]
+
+
+def _values(closed: type[StrEnum]) -> Iterator[str]:
+    yield from _table(("value", "meaning"), ((f"`{one.value}`", MEANINGS[one]) for one in closed))
+
+
+STABLE: Final = frozenset({sc.ERROR_TYPE})
+"""What of OpenTelemetry's is stable in that schema."""
+
+
+def stability(name: str) -> str:
+    """Of an attribute or a metric."""
+    if name.startswith("hookspan.") or name == sc.HOOK_EVENT:
+        return "hookspan"
+    if name == sc.PROMPT_ID:
+        return "claude-code"
+    return "stable" if name in STABLE else "development"
+
+
+def _attributes() -> list[str]:
+    rows, lists = [], []
+    for key in sorted(ATTRIBUTES):
+        attribute = ATTRIBUTES[key]
+        closed = attribute.values
+        brief = attribute.brief
+        if isinstance(closed, tuple):
+            brief += f" One of {_code(closed)}."
+        elif closed:
+            brief += f" [Values](#{closed.__name__.lower()})."
+            lists += [f"### {closed.__name__}", "", f"`{key}`. {inspect.getdoc(closed)}", "", *_values(closed)]
+        rows.append((f"`{key}`", attribute.type, brief, stability(key)))
+    return ["# Attributes", "", *_table(("attribute", "type", "meaning", "stability"), rows), "## Values", "", *lists]
+
+
+def gauges() -> list[tuple[str, str, str, str, tuple[str, ...], str]]:
+    """Name, type, unit, description, attributes and resource of what is read at each export."""
+    summary = SimpleNamespace(phases={}, oldest_wait=0)
+    session = SimpleNamespace(client_version="", local=False)
+    reader = SimpleNamespace(summary=lambda *_, **__: summary, sessions=lambda **_: [session])
+    paths = SimpleNamespace(relay=SimpleNamespace(exists=lambda: True))
+    made = Gauges(cast("Any", paths), *cast("Any", (None, reader, None, None, None, None)))
+    found = {
+        one.name: (one.name, "gauge", one.unit, one.description, tuple(one.attributes), sc.SERVICE_NAME)
+        for one in made.readings()
+    }
+    own = [
+        (
+            one.name,
+            "counter" if one.counter else "gauge",
+            one.unit,
+            one.description,
+            _OWN.get(one.name, ()),
+            sc.AGENT_SERVICE_NAME,
+        )
+        for one in made.own()
+    ]
+    return [*found.values(), *own]
+
+
+_OWN: Final = {"hookspan.agent.failures": (sc.LOOP,), "hookspan.health.status": (sc.HEALTH_CHECK,)}
+
+
+def _metrics() -> list[str]:
+    return [
+        "# Metrics",
+        "",
+        "Sums live in the store and survive kill -9 without losing or doubling an increment. They are exported as",
+        "cumulative sums and explicit-bucket histograms, each new series as 0 one interval before its first value.",
+        "No session, prompt or path is an attribute, and there are at most 2,000 series; what is over has `otel.metric.overflow`.",
+        "Exemplars lead to the span that was counted, where there is one.",
+        f'`{sc.PROJECT}` brings the labels of `[projects."name"]` with it. Prometheus turns dots into `_` and adds the unit and `_total`.',
+        "",
+        f"## What Claude Code did (`{sc.SERVICE_NAME}`)",
+        "",
+        *_table(
+            ("metric", "type", "unit", "meaning", "counted when", "attributes", "stability"),
+            (_instrument(one) for one in sorted(ALL, key=lambda one: one.name)),
+        ),
+        "## What is so now",
+        "",
+        "Read at each export.",
+        "",
+        *_table(
+            ("metric", "type", "unit", "meaning", "attributes", "resource", "stability"),
+            (
+                (f"`{name}`", kind, f"`{unit}`", about, _code(attributes), f"`{resource}`", stability(name))
+                for name, kind, unit, about, attributes, resource in gauges()
+            ),
+        ),
+        f"`{sc.STATE}` of `hookspan.session.active` is one of {_code(one.value for one in SessionPhase if one is not SessionPhase.ENDED)}.",
+        "",
+        "## Buckets",
+        "",
+        *_table(
+            ("metric", "upper bounds"),
+            ((f"`{one.name}`", ", ".join(f"{bound:.10g}" for bound in one.bounds)) for one in ALL if one.bounds),
+        ),
+    ]
+
+
+def _instrument(one: Instrument) -> tuple[str, ...]:
+    return (
+        f"`{one.name}`",
+        one.kind.value,
+        f"`{one.unit}`",
+        one.description,
+        METRICS[one.name],
+        _code(one.attributes),
+        stability(one.name),
+    )
+
+
+def _events() -> list[str]:
+    facts = sorted(Observed.__subclasses__(), key=lambda one: one.__name__)
+    return [
+        "# Events",
+        "",
+        "hookspan sends no log records: an event becomes a `hook {event}` span, a count, and whatever it begins or ends.",
+        "Not registered are events that a hook would change: it would replace git's work trees, delay the drawing, be a watch",
+        "list, or block a switch of models.",
+        "",
+        *_table(
+            ("event", "registered by `install`", "beside its hook span"),
+            ((f"`{name}`", "yes" if name in EVENTS else "no", BEGINS_OR_ENDS[name]) for name in sc.HOOK_EVENTS),
+        ),
+        "## Facts",
+        "",
+        "What no hook tells, the agent finds out and appends to the journal itself, as lines of the kind `fact`.",
+        "",
+        *_table(
+            ("type", "what it says"),
+            (
+                (f"`{one.__struct_config__.tag}`", (inspect.getdoc(one) or "").split("\n\n")[0].replace("\n", " "))
+                for one in facts
+            ),
+        ),
+    ]
+
+
+def _settings() -> list[str]:
+    lines = [
+        "# Settings",
+        "",
+        "`/etc/hookspan/config.toml`, then the user's file (`hookspan config path`), then `HOOKSPAN_*`, then flags: the last",
+        "one counts. Variables are those of the command line and of `hookspan up`; an agent that a hook started reads the",
+        "files only. What the administrator's file lists under `locked` stays. `hookspan config show --origin` tells where",
+        "each value comes from.",
+        "",
+    ]
+    for section, owner in SECTIONS.items():
+        lines += [f"## `[{section}]`", "", inspect.getdoc(owner) or "", ""]
+        lines += _table(
+            ("setting", "variable", "default", "allowed", "meaning"),
+            (
+                (f"`{one.key}`", f"`{one.variable}`", _default(one), one.kind.allowed, one.help)
+                for one in OPTIONS.values()
+                if one.section == section
+            ),
+        )
+    for title, owner in (('[projects."name"]', Project), ("[[notify]]", Notify)):
+        lines += [f"## `{title}`", "", inspect.getdoc(owner) or "", ""]
+        lines += _table(
+            ("setting", "default", "allowed", "meaning"),
+            ((f"`{one.name}`", _default(one), one.kind.allowed, one.help) for one in _options("", owner)),
+        )
+    return [
+        *lines,
+        "## `[resource]`",
+        "",
+        "Names with texts: attributes of both resources, beside those that hookspan sets.",
+    ]
+
+
+def _default(option: Option) -> str:
+    value = option.default
+    if dataclasses.is_dataclass(value) or value in (None, "", {}, ()):
+        return "none"
+    return f"`{json.dumps(value)}`"
