@@ -37,7 +37,7 @@ from hookspan.model.state import State, World, dump_session, dump_world, load_se
 from hookspan.observe import Observers
 from hookspan.observe.files import transcript_roots
 from hookspan.paths import Paths
-from hookspan.store import Commit, Store, StoreDamaged, set_aside
+from hookspan.store import Commit, Store, StoreDamaged, StoreMoved, set_aside
 from hookspan.store import Policy as Retention
 from hookspan.wire import Record, Unreadable, decode
 from hookspan.wire.facts import Policy
@@ -58,7 +58,9 @@ WAIT_POLL: Final = 0.01  # seconds
 FULL_PAUSE: Final = 2.0  # seconds between tries on a full disk
 
 _CORRUPT: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
-_HOLD: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_READONLY})
+_HOLD: Final = frozenset(
+    {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
+)
 _DISK: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
 
 _Numbered = tuple[Line, Record]
@@ -243,7 +245,16 @@ class Ingest:
                 raise
             self._set_aside()
             self._load()
-        self._guarded(self.opened)
+        self._announce()
+
+    def _announce(self) -> None:
+        """Tell that the store is open. What is committed before export has noted where it begins is never sent, so a
+        disk that doesn't let it is waited for.
+        """
+        try:
+            self._patiently(self.opened)
+        except Exception as error:  # noqa: BLE001 - whoever is told must not keep the journal from being read
+            self.loop.failed(error)
 
     def _load(self) -> None:
         """Open the store and stand where it ends."""
@@ -315,6 +326,9 @@ class Ingest:
             self._set_aside()
             self._open()
             return
+        if isinstance(error, StoreMoved):
+            self.close()  # opened again where the other one stands
+            raise error
         self._reload()
         if _is_disk(error) or isinstance(error, sqlite3.Error | OSError):
             raise error  # not the lines' fault: they are read again after a pause

@@ -57,6 +57,13 @@ class FileLock:
             raise ValueError(f"{self._path} is not locked")
         return self._fd
 
+    def lost(self) -> bool:
+        """Whether another file, or none, has the path now: whoever locks that one works beside us."""
+        try:
+            return not os.path.samestat(self._path.stat(follow_symlinks=False), os.fstat(self.fileno()))
+        except FileNotFoundError:
+            return True
+
     def release(self) -> None:
         """Let go; once more is harmless."""
         fd, self._fd = self._fd, None

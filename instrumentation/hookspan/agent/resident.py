@@ -126,11 +126,22 @@ class Resident:
                 if time.monotonic() - beat >= HEARTBEAT:
                     beat = time.monotonic()
                     self._beat()
+                if self._lock.lost():
+                    self._vanish()
                 if self._has_nothing_to_do():
                     _logger.info("leaving: nothing to do")
                     return
             except Exception:
                 _logger.exception("the main thread's round failed")
+
+    def _vanish(self) -> None:
+        """The run folder was deleted, and the names in it may be another agent's: leave without touching anything.
+
+        What we have not committed the other one reads.
+        """
+        _logger.error("leaving: the lock's file is gone, so that another agent can start beside this one")
+        logging.shutdown()
+        os._exit(0)
 
     def _beat(self) -> None:
         try:

@@ -43,8 +43,15 @@ def store(paths: Paths) -> dict[str, Any]:
 
 
 def journal(paths: Paths) -> dict[str, Any]:
-    """Bytes by kind of file."""
-    found = {"bytes": 0, "current_bytes": 0, "segments": 0, "strays": 0, "quarantine_bytes": 0}
+    """Bytes by kind of file, and whether a relay can write there."""
+    found = {
+        "writable": not paths.journal.exists() or os.access(paths.journal, os.W_OK),
+        "bytes": 0,
+        "current_bytes": 0,
+        "segments": 0,
+        "strays": 0,
+        "quarantine_bytes": 0,
+    }
     for entry in _entries(paths.journal):
         size = entry.stat(follow_symlinks=False).st_size
         found["bytes"] += size

@@ -26,8 +26,8 @@ KIB: Final = 1024
 def status(ctx: click.Context, as_json: bool, watch: bool) -> None:
     """Say whether the agent is running, and whether it is well.
 
-    Exits 1 when something is critical, when the agent holds its lock and doesn't answer, or when events were lost in
-    the last day.
+    Exits 1 when something is critical, when the agent holds its lock and doesn't answer, when the journal can't be
+    written, or when events were lost in the last day.
     """
     paths = Paths.from_environment()
     while True:
@@ -48,6 +48,8 @@ def is_bad(found: Mapping[str, Any]) -> bool:
     """Whether somebody should look."""
     health = found.get("health") or {}
     lost = any(time.time() - drop["last"] < 86_400 for drop in found.get("drops", {}).values())  # noqa: PLR2004 - a day
+    if not found["journal"].get("writable", True):
+        return True
     return health.get("status") == "critical" or found["agent"].get("state") == "unresponsive" or lost
 
 
@@ -102,6 +104,8 @@ def _journal(found: Mapping[str, Any]) -> str:
     text = f"{size(journal['bytes'])} in {journal['segments'] + bool(journal['current_bytes'])} files"
     if journal["strays"]:
         text += f", {journal['strays']} strays"
+    if not journal.get("writable", True):
+        text += click.style(", CAN'T BE WRITTEN: hooks lose their events", fg="red")
     if ingest is not None:
         behind = ingest["behind_seconds"]
         text += (

@@ -4,7 +4,7 @@ from .database import StoreDamaged, StoreTooNew, set_aside
 from .reader import Counts, Reader, SeriesSnapshot, Summary, ToolCount, Total
 from .retention import Policy, Pruned
 from .schema import SpanKey
-from .store import Commit, Store
+from .store import Commit, Store, StoreMoved
 
 __all__ = [
     "Commit",
@@ -16,6 +16,7 @@ __all__ = [
     "SpanKey",
     "Store",
     "StoreDamaged",
+    "StoreMoved",
     "StoreTooNew",
     "Summary",
     "ToolCount",

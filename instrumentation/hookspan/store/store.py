@@ -41,11 +41,16 @@ class Commit(msgspec.Struct, kw_only=True):
     world: bytes | None = None
 
 
+class StoreMoved(Exception):
+    """Somebody else committed since this store was opened: what is in memory is of the past."""
+
+
 class Store:
     """`store.db`. For one thread at a time; readers have connections of their own (`Reader`).
 
-    Raises StoreDamaged where SQLite finds the file broken, sqlite3.OperationalError where the disk is full: the
-    transaction is then undone, in memory too, and can be tried again.
+    Raises StoreDamaged where SQLite finds the file broken, StoreMoved where somebody else wrote to it (open it again),
+    sqlite3.OperationalError where the disk is full: the transaction is then undone, in memory too, and can be tried
+    again.
     """
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
@@ -56,6 +61,7 @@ class Store:
             self._totals = {"events": int(self._meta("events") or 0), "spans": int(self._meta("spans") or 0)}
             self._pending = self._totals
             epoch = self._meta("epoch")
+            self._position = self._meta("position")
         self.epoch = epoch if isinstance(epoch, str) else self._new_epoch()
         self._sessions: dict[str, int] = {}
 
@@ -141,6 +147,7 @@ class Store:
         before: dict[int, Series] = {}
         next_key = self._sums.next_key
         fresh: list[str] = []
+        position = msgspec.json.encode(commit.position)
         try:
             with self._transaction():
                 self._write_rows(commit.rows, fresh)
@@ -149,12 +156,13 @@ class Store:
                 self._remove(commit)
                 if commit.world is not None:
                     self._set_meta("world", commit.world)
-                self._set_meta("position", msgspec.json.encode(commit.position))
+                self._set_meta("position", position)
         except BaseException:
             self._sums.restore(before.values(), next_key)
             for session in fresh:
                 self._sessions.pop(session, None)
             raise
+        self._position = position
 
     def _write_rows(self, rows: Sequence[Rows], fresh: list[str]) -> None:
         number = self._session_number
@@ -244,6 +252,8 @@ class Store:
             self._db.execute("BEGIN IMMEDIATE")
             self._pending = self._totals
             try:
+                if self._meta("position") != self._position:
+                    raise StoreMoved
                 yield
                 self._db.execute("COMMIT")
             except BaseException:

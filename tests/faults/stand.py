@@ -1,0 +1,192 @@
+"""Where the fault campaign takes place: a machine and an endpoint, and a way to find every event again.
+
+Every event is a session of its own: its id is found in the store's rows and, without dashes, as the trace id of the
+hook span that arrived. What a relay did not write it must have counted.
+"""
+
+import os
+import subprocess
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hookspan.agent.lock import is_held
+from hookspan.journal import drops
+from hookspan.store import Reader
+from tests.agent.stage import Machine, event, launch, ready, until
+from tests.otlp_sink import Sink
+
+EVENTS = int(os.environ.get("FAULT_EVENTS", "8"))  # at each step; more with `make faults`
+SETTINGS = '[export]\nendpoint = "{url}"\nmetric_interval = 1\ntimeout = 5\n[monitor]\ninterval = 1\n'
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A row of the table in docs/faults.md."""
+
+    group: str
+    what: str
+    outcome: str
+
+
+FAULTS: dict[str, Fault] = {}
+"""By the name of the test."""
+
+
+def fault(group: str, what: str, outcome: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Put a test into the table."""
+
+    def enter(test: Callable[..., None]) -> Callable[..., None]:
+        FAULTS[test.__name__] = Fault(group, what, outcome)
+        return test
+
+    return enter
+
+
+@dataclass
+class Stand:
+    """`written` are the events that relays wrote, `sent` all that they were given."""
+
+    machine: Machine
+    sink: Sink
+    sent: int = 0
+    written: list[str] = field(default_factory=list)
+    uncounted: int = 0  # gone without a count, which only a test that says so may have
+
+    # --- events
+
+    def hooks(self, count: int = 0, *, may_vanish: bool = False) -> list[str]:
+        """Events by relay processes; the ids of those that were written."""
+        fresh = []
+        for _ in range(count or EVENTS):
+            id_ = str(uuid.uuid4())
+            before, size = self.dropped, self.journal_bytes()
+            self.machine.hooks(event("Notification", id_, message="m", notification_type="idle_prompt"))
+            self.sent += 1
+            if self.dropped > before:
+                continue
+            if may_vanish and self.journal_bytes() == size:
+                self.uncounted += 1
+                continue
+            fresh.append(id_)
+        self.written += fresh
+        return fresh
+
+    @property
+    def dropped(self) -> int:
+        """How many events relays counted as not written."""
+        return sum(count for count, _ in drops.read(self.machine.paths).values())
+
+    def journal_bytes(self) -> int:
+        """Of all that relays append to."""
+        return sum(path.stat().st_size for path in self.machine.paths.journal.glob("*") if path.is_file())
+
+    # --- the agent
+
+    def start(self, version: str | None = None, fault: str = "") -> "subprocess.Popen[bytes]":
+        """Start an agent, and wait until it is ready; it stays."""
+        agent = launch(self.machine, "--stay", fault=fault, **({"version": version} if version else {}))
+        if version is None:
+            assert ready(self.machine) == agent.pid
+        else:
+            until(lambda: self.machine.pid == agent.pid)
+        return agent
+
+    def stop(self) -> None:
+        """Stop it as `hookspan down` does, and wait for its end."""
+        pid = self.machine.pid
+        if pid:
+            os.kill(pid, 15)
+            until(lambda: not is_held(self.machine.paths.agent_lock))
+
+    def status(self, *, says: str) -> str:
+        """What `hookspan status` prints, which in time holds the words."""
+        said = ""
+
+        def is_said() -> bool:
+            nonlocal said
+            said = self.machine.cli("status").stdout
+            return says in said
+
+        end = time.monotonic() + 30
+        while not is_said():
+            assert time.monotonic() < end, f"status does not say {says!r}:\n{said}"
+            time.sleep(0.2)
+        return said
+
+    # --- what must hold after every fault
+
+    def rows(self) -> Counter[str]:
+        """How often each event is in the store."""
+        reader = Reader(self.machine.paths)
+        try:
+            return Counter(row.session for row in reader.events(limit=1_000_000))
+        finally:
+            reader.close()
+
+    def arrived(self) -> set[str]:
+        """Trace ids of the hook spans that the endpoint took."""
+        return {span.trace_id for span in self.sink.spans if span.scope == "hookspan.hooks"}
+
+    def counter(self) -> int:
+        """What the counter of hook events says in its newest points."""
+        newest = {
+            tuple(point.attributes.items()): point for point in self.sink.points if point.name == "hookspan.hook.events"
+        }
+        return sum(int(point.value or 0) for point in newest.values())
+
+    def settle(self, *, gone: "list[str] | tuple[str, ...]" = (), stored_only: int = 0) -> None:
+        """Every event that a relay wrote is in the store once and exported at least once, and counters are exact.
+
+        `gone` are those whose line the fault itself took before anybody read it.
+        """
+        if not self.machine.pid:
+            self.start()
+        flushed = self.machine.json("flush", "--wait", "60s")
+        assert flushed["drained"], flushed
+        assert flushed["exported"], flushed
+        wanted = Counter({id_: 1 for id_ in self.written if id_ not in gone})
+        found = self.rows()
+        assert found == wanted, {"missing": wanted - found, "too many": found - wanted}
+        missing = {id_.replace("-", "") for id_ in wanted} - self.arrived()
+        assert not missing, f"{len(missing)} of {len(wanted)} were not exported"
+        until(lambda: self.counter() == len(wanted), f"the counter says {self.counter()} instead of {len(wanted)}")
+        assert self.sent == len(self.written) + self.dropped + self.uncounted
+
+
+@contextmanager
+def stand(folder: Path, *, settings: str = "") -> Iterator[Stand]:
+    """A fresh one; nothing of it is left running."""
+    with Sink() as sink:
+        machine = Machine(folder, settings=SETTINGS.format(url=sink.url) + settings).install()
+        machine.paths.down.touch()  # no hook starts an agent; the test does
+        try:
+            yield Stand(machine, sink)
+        finally:
+            machine.close()
+
+
+@contextmanager
+def mounted(folder: Path, *options: str) -> Iterator[Path]:
+    """A small file system of its own: `mounted(folder, "-o", "size=24m")`."""
+    folder.mkdir(exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", *options, "tmpfs", str(folder)], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """The folder can't be written to by those who open something in it now; what is open stays so."""
+    subprocess.run(["mount", "--bind", str(folder), str(folder)], check=True)
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", str(folder)], check=True)
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
