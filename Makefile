@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PACKAGES := tmux strace musl-tools gcc clang jq chromium faketime docker.io iptables
 
-.PHONY: demo test test-deps lint reference bench soak endure fuzz
+.PHONY: demo test test-deps lint reference bench soak endure fuzz claude claude-latest
 
 # The page with made-up sessions, from nothing but Python.
 demo: .venv/installed
@@ -51,11 +51,11 @@ fuzz: .venv/installed-dev
 
 # Every scenario on a version of Claude Code (from npm, kept outside this folder): wrong spans, changed facts, times.
 claude: .venv/installed-dev
-	$(BIN)/python -m tests.claude.compare --version $(or $(VERSION),latest) --jobs $(or $(JOBS),2)
+	$(BIN)/python -m tests.claude.compare $(if $(VERSION),--version $(VERSION)) --jobs $(or $(JOBS),2)
 
-# The same with the version that came out last; for a weekly job.
-claude-latest: .venv/installed-dev
-	$(BIN)/python -m tests.claude.compare --version latest --jobs $(or $(JOBS),2)
+# The same with the newest version; .ci/weekly does it.
+claude-latest:
+	$(MAKE) -s claude VERSION=latest
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv

@@ -44,6 +44,22 @@ def executable() -> Path:
     return found
 
 
+def newest() -> str:
+    """The newest published version. Raises RuntimeError with npm's words."""
+    npm = _npm()
+    done = subprocess.run([npm, "view", PACKAGE, "version"], capture_output=True, text=True, timeout=60, check=False)
+    if done.returncode:
+        raise RuntimeError(f"npm does not tell the newest {PACKAGE}: {done.stderr.strip()[-2000:]}")
+    return done.stdout.strip()
+
+
+def _npm() -> str:
+    npm = shutil.which("npm")
+    if npm is None:
+        raise RuntimeError("npm is needed to install the Claude Code client for these tests")
+    return npm
+
+
 def _program(root: Path) -> Path | None:
     """The platform package's program, e.g. claude-code-linux-x64/claude."""
     return next(iter(sorted(root.glob("node_modules/@anthropic-ai/claude-code-*/claude"))), None)
@@ -51,9 +67,7 @@ def _program(root: Path) -> Path | None:
 
 def _install(target: Path) -> None:
     """Install into a folder beside the target and rename it, so that a killed installation leaves nothing half done."""
-    npm = shutil.which("npm")
-    if npm is None:
-        raise RuntimeError("npm is needed to install the Claude Code client for these tests")
+    npm = _npm()
     fresh = Path(tempfile.mkdtemp(prefix="claude-", dir=target.parent))
     try:
         command = [npm, "install", "--no-audit", "--no-fund", "--prefix", str(fresh), f"{PACKAGE}@{version()}"]

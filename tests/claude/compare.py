@@ -1,21 +1,26 @@
-"""hookspan's spans beside the client's own telemetry: `python -m tests.claude.compare [--markdown] [NAME ...]`.
+"""hookspan held against the client: `python -m tests.claude.compare [--version V] [--jobs N] [--markdown] [NAME ...]`.
 
-Prints two kinds of difference. A call, a wait or a token count that one side has and the other hasn't is a fault and
-listed. Times differ by what the client needs until a hook's process runs; that is measured in the same run and stands
-beside them, with what the machine itself needs to start a process.
+Plays scenarios on a version of the client, hookspan installed and the client's own telemetry on, and prints what
+differs. A call, a wait or a token count that one side has and the other hasn't is a fault. A fact about the client that
+its run doesn't confirm is named. Times differ by what the client needs until a hook's process runs; that is measured in
+the same run and stands beside them, with what the machine itself needs to start a process.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 from hookspan.model import semconv as sc
-from tests.claude import client, lag, money
+from tests.claude import client, facts, lag, money
+from tests.claude.evidence import Evidence
 from tests.claude.lag import Control
 from tests.claude.native import Interval, Native
 from tests.claude.pipeline import Outcome, Pipeline
@@ -62,11 +67,13 @@ class Comparison:
     times: dict[str, list[float]] = field(default_factory=dict)
     lags: dict[str, list[float]] = field(default_factory=dict)
     residuals: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
     busy: list[float] = field(default_factory=list)
 
     def __iadd__(self, other: Comparison) -> Self:
         self.faults += other.faults
         self.residuals += other.residuals
+        self.changed += other.changed
         self.busy += other.busy
         for mine, others in ((self.times, other.times), (self.lags, other.lags)):
             for what, values in others.items():
@@ -243,25 +250,41 @@ def table(head: Sequence[str], body: Sequence[Sequence[str]], *, markdown: bool)
         yield "  ".join(cells).rstrip()
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run scenarios, print all differences; 1 if any span is wrong."""
-    parser = argparse.ArgumentParser(prog="python -m tests.claude.compare")
-    parser.add_argument("--markdown", action="store_true", help="print tables as the page docs/accuracy.md has them")
-    parser.add_argument("names", nargs="*", choices=[*SCENARIOS, []], metavar="NAME")
-    options = parser.parse_args(arguments)
-    total = Comparison()
-    for name in options.names or SCENARIOS:
-        with Control() as control:
+def play(name: str) -> Comparison:
+    """One scenario, compared. A client that can't even be brought into the situation is a fault like any other."""
+    with Control() as control:
+        try:
             run = Pipeline().run(SCENARIOS[name])
-        one = compare(run)
-        one.busy.append(control.busy)
-        one.lags["control: this process to the stamp of the same program"] = [value / MS for value in control.lags]
-        total += one
-        for fault in run.faults + one.faults:
-            sys.stderr.write(f"{name}: {fault}\n")
-        total.faults += run.faults
+        except (AssertionError, OSError, RuntimeError, subprocess.SubprocessError) as broken:
+            return Comparison(faults=[f"{name}: could not be played: {str(broken).splitlines()[0]}"])
+    found = compare(run)
+    found.faults = [f"{name}: {fault}" for fault in run.faults + found.faults]
+    found.changed += facts.changed(name, Evidence.of(run.recording, run.native))
+    found.busy.append(control.busy)
+    found.lags["control: this process to the stamp of the same program"] = [value / MS for value in control.lags]
+    return found
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Play scenarios and print all differences; 1 if a span is wrong or a fact has changed."""
+    parser = argparse.ArgumentParser(prog="python -m tests.claude.compare")
+    parser.add_argument("--version", default=client.version(), help="the client's, or `latest`")
+    parser.add_argument("--jobs", type=int, default=1, help="scenarios at a time; more than one disturbs the times")
+    parser.add_argument("--markdown", action="store_true", help="print tables as the page docs/accuracy.md has them")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="scenarios; none: all")
+    options = parser.parse_args(arguments)
+    os.environ["HOOKSPAN_CLAUDE_VERSION"] = client.newest() if options.version == "latest" else options.version
+    client.executable()
+    total = Comparison()
+    with ProcessPoolExecutor(options.jobs) as pool:
+        for one in pool.map(play, options.names or SCENARIOS):
+            total += one
+            sys.stderr.writelines(f"{line}\n" for line in one.faults + one.changed)
+    heads = {"Wrong": total.faults, "Facts that changed": total.changed}
+    for head, lines in heads.items():
+        sys.stdout.write("\n".join([f"{head}: {len(lines)}", *(f"- {line}" for line in lines), "", ""]))
     sys.stdout.write("\n".join([*report(total, markdown=options.markdown), ""]))
-    return 1 if total.faults else 0
+    return 1 if total.faults or total.changed else 0
 
 
 if __name__ == "__main__":
