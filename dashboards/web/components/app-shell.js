@@ -7,6 +7,7 @@ import { store } from "../lib/store.js";
 import * as tab from "../lib/tab.js";
 import { nextTheme, theme } from "../lib/theme.js";
 import { BaseComponent, shared } from "./base-component.js";
+import "./copy-button.js";
 
 /** @type {Record<string, () => Promise<unknown>>} */
 const PAGES = {
@@ -63,7 +64,9 @@ export class AppShell extends BaseComponent {
       .banner > div { display: flex; flex-wrap: wrap; align-items: center; gap: 0.25rem 0.75rem; padding-block: 0.45rem; }
       .banner.lost { background: var(--error-soft); color: var(--error-ink); } .banner.new { background: var(--accent-soft); color: var(--ink); }
       .banner .btn { min-height: 1.5rem; }
+      .banner.demo { background: var(--sunken); color: var(--ink-2); }
       .start { padding: 15vh 0; text-align: center; color: var(--ink-3); }
+      .down { max-width: 34rem; margin: clamp(1rem, 12vh, 8rem) auto 0; padding: 1.75rem 2rem; border-top: 3px solid var(--error); } .down p { margin-top: 0.6rem; color: var(--ink-2); } .down .row { margin-top: 1.25rem; } .down code { flex: 1; padding: 0.45rem 0.75rem; background: var(--sunken); border: 1px solid var(--line); border-radius: 0.4rem; }
       @media (max-width: 52rem) { .find kbd, .find span { display: none; } .find { border: 0; background: none; padding: 0; width: 2rem; height: 2rem; justify-content: center; color: var(--ink-2); } .find svg { width: 1.0625rem; height: 1.0625rem; } }
       @media (max-width: 42rem) {
         .brand span, .state span { display: none; } .brand { margin-right: 0.25rem; } nav a { padding: 0.3rem 0.45rem; } .state { padding-right: 0.125rem; }
@@ -77,6 +80,7 @@ export class AppShell extends BaseComponent {
     this.loadedPage = "";
     this.failed = "";
     this.said = "";
+    this.removing = false;
     /** When the connection was lost, by performance.now(). @type {number | null} */
     this.lostAt = null;
   }
@@ -203,7 +207,23 @@ export class AppShell extends BaseComponent {
     if (store.outdated) {
       return html`<div class="banner new"><div><span>hookspan ${store.live.version} is running now; this page is of ${store.version}.</span><button class="btn" @click=${() => location.reload()}>Reload</button></div></div>`;
     }
+    if (store.summary?.demo) {
+      return html`<div class="banner demo"><div><span>Some of these sessions are demo data: made up, and counted nowhere.</span><button class="btn" ?disabled=${this.removing} @click=${this.#removeDemo}>Remove them</button></div></div>`;
+    }
     return nothing;
+  }
+
+  async #removeDemo() {
+    this.removing = true;
+    this.requestUpdate();
+    try {
+      await store.demo("DELETE");
+      this.announce("Demo data removed");
+    } catch (error) {
+      this.announce(error instanceof Error ? error.message : "That failed");
+    }
+    this.removing = false;
+    this.requestUpdate();
   }
 
   #page() {
@@ -230,7 +250,14 @@ export class AppShell extends BaseComponent {
 
   #start() {
     if (!store.error) return html`<p class="start" aria-busy="true">${clock.now() && nothing}</p>`;
-    return html`<div class="start"><h1>${store.error.message}</h1><p>${store.error.hint}</p></div>`;
+    const isSignedOut = store.error.status === 401;
+    const command = isSignedOut ? "hookspan open" : "hookspan up";
+    return html`<div class="card down">
+      <h1>${isSignedOut ? "This browser is signed out" : store.error.message}</h1>
+      <p>${isSignedOut ? "A new login is made in a terminal:" : "Hooks go on recording meanwhile; nothing is lost. In a terminal:"}</p>
+      <div class="row"><code>${command}</code><copy-button .text=${command} what=${`the command ${command}`}></copy-button></div>
+      ${isSignedOut ? nothing : html`<p class="quiet">This page tries again by itself${this.lostAt === null ? "" : `, for ${elapsed(performance.now() - this.lostAt)} now`}.</p>`}
+    </div>`;
   }
 
   #now() {

@@ -3,7 +3,7 @@ import { css, html } from "lit";
 import { BaseComponent, shared } from "./base-component.js";
 
 /** @param {string} text */
-async function copy(text) {
+export async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
     return true;

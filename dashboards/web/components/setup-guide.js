@@ -1,6 +1,6 @@
 /** First use: which step is missing, the command for it, and what it will look like. */
 import { css, html, nothing } from "lit";
-import { ApiError, ask } from "../lib/api.js";
+import { ApiError } from "../lib/api.js";
 import { store } from "../lib/store.js";
 import { BaseComponent, shared } from "./base-component.js";
 import "./copy-button.js";
@@ -29,7 +29,6 @@ export class SetupGuide extends BaseComponent {
   constructor() {
     super();
     this.loading = false;
-    this.missing = false;
     this.trouble = "";
   }
 
@@ -42,12 +41,10 @@ export class SetupGuide extends BaseComponent {
     this.trouble = "";
     this.requestUpdate();
     try {
-      await ask("/demo", {}, { method: "POST" });
-      await store.load();
+      await store.demo("POST");
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      this.missing = error.status === 404 || error.status === 405;
-      this.trouble = this.missing ? "" : `${error.message} ${error.hint}`;
+      this.trouble = `${error.message} ${error.hint}`;
     }
     this.loading = false;
     this.requestUpdate();
@@ -77,8 +74,8 @@ export class SetupGuide extends BaseComponent {
         </div></li>
       </ol>
       <div class="demo card">
-        <p>${this.missing ? "In a terminal, this shows recorded sessions in a home of their own:" : this.trouble || "Or look around first: three recorded sessions, one waiting, one fanning out, one failing."}</p>
-        ${this.missing ? this.#command("hookspan demo") : html`<button class="btn first" ?disabled=${this.loading} @click=${this.#demo}>${this.loading ? "Loading …" : "Load demo data"}</button>`}
+        <p role="status">${this.trouble ? html`<span class="bad">${this.trouble}</span>` : "Or look around first: three made-up sessions, one waiting, one fanning out, one failing. They stay on this machine and count nowhere."}</p>
+        <button class="btn first" ?disabled=${this.loading} @click=${this.#demo}>${this.loading ? "Loading …" : "Load demo data"}</button>
       </div>
     `;
   }

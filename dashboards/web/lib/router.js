@@ -11,7 +11,7 @@ export const PARAMETERS = /** @type {const} */ ({
   now: { q: "", state: "all", project: "" },
   session: { turn: "", span: "", q: "", view: "turn" },
   friction: { days: "7", project: "", by: "project" },
-  health: {},
+  health: { q: "", settings: "changed" },
   log: { q: "", kind: "all", session: "", record: "" },
   unknown: {},
 });
@@ -23,6 +23,7 @@ const ALLOWED = {
   by: ["project", "model"],
   kind: ["all", "event", "fact"],
   view: ["turn", "all"],
+  settings: ["changed", "all"],
 };
 
 /** @type {Record<string, PageName>} */

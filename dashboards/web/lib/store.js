@@ -80,6 +80,12 @@ class Store extends EventTarget {
     this.#changed();
   }
 
+  /** Put the demo data in, or take it out. @param {"POST" | "DELETE"} method */
+  async demo(method) {
+    await ask("/demo", {}, { method });
+    await this.load();
+  }
+
   /** Sessions, who needs you first. */
   sorted() {
     return [...this.sessions.values()].sort(compare);

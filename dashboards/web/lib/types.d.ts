@@ -71,6 +71,7 @@ export interface Summary extends LiveSummary {
   position: number;
   waiting: Session[];
   setup: { step: "install" | "use" | null; detail: string; command: string };
+  demo: boolean;
   content: boolean;
   links: Links;
   cache: Cache;
@@ -134,6 +135,7 @@ export interface Turn {
   error_type: string;
   permission_mode: string;
   split: Split;
+  delegated: number;
   tools: number;
   tools_failed: number;
   model_calls: number;
@@ -229,6 +231,12 @@ export interface Failing {
   average: number;
 }
 
+export interface Waits {
+  count: number;
+  waited: number;
+  days: { day: string; count: number; waited: number; projects: Record<string, number> }[];
+}
+
 export interface DayCost {
   day: string;
   cost: number;
@@ -243,6 +251,7 @@ export interface Friction {
   since: number;
   content: boolean;
   projects: string[];
+  waits: Waits;
   asked: Asked[];
   rules: Rule[];
   failing: Failing[];
@@ -274,13 +283,52 @@ export interface Health {
   at: number | null;
   took: number;
   checks: Check[];
-  agent: Record<string, unknown>;
-  ingest: Record<string, unknown>;
-  export: Record<string, unknown> | null;
-  loops: Record<string, unknown>;
-  drops: Record<string, unknown>;
-  cache: Record<string, unknown>;
-  stream: Record<string, unknown>;
+  agent: { version: string; started: number; pid: number; state: string; stay: boolean; url: string | null };
+  ingest: {
+    records: number;
+    behind_seconds: number;
+    backlog_bytes: number;
+    delay_seconds: number;
+    commit_seconds: number;
+    quarantined: number;
+    open_sessions: number;
+    hold: { reason: string } | null;
+    damaged: string | null;
+  };
+  export: ExportState | { problem: string } | null;
+  loops: Record<string, { alive: boolean; failures: number; last_failure: string | null; last_failure_at: number | null }>;
+  drops: Record<string, { count: number; last: number }>;
+  cache: Cache;
+  stream: { connections: number; maximum: number; refused: number; slow: number };
+}
+
+export interface ExportState {
+  state: string;
+  endpoint: string;
+  protocol: string;
+  queue: number;
+  oldest_age: number;
+  exported: number;
+  rejected: number;
+  refused: number;
+  expired: number;
+  failures: number;
+  last_success: number | null;
+  last_error: string | null;
+  retry_in: number;
+}
+
+export interface Setting {
+  key: string;
+  value: unknown;
+  origin: string;
+  locked: boolean;
+}
+
+export interface Settings {
+  now: number;
+  settings: Setting[];
+  warnings: string[];
 }
 
 export interface Round {
@@ -288,6 +336,7 @@ export interface Round {
   took: number;
   status: Status;
   checks: Record<string, Status>;
+  values: Record<string, number | null>;
 }
 
 export interface LogItem {

@@ -1,0 +1,247 @@
+/** Ctrl/Cmd-K: to any session or page, commands to copy, and what the page can do. `?`: the keys. */
+import { css, html, nothing } from "lit";
+import { ask } from "../lib/api.js";
+import * as clock from "../lib/clock.js";
+import { find } from "../lib/commands.js";
+import { elapsed, short } from "../lib/format.js";
+import { href, router } from "../lib/router.js";
+import { store } from "../lib/store.js";
+import { setTheme } from "../lib/theme.js";
+import { doing } from "../lib/words.js";
+import { BaseComponent, shared, typing } from "./base-component.js";
+import { copy } from "./copy-button.js";
+
+/** @import { Choice } from "../lib/commands.js" */
+/** @typedef {Choice & {run: () => unknown}} Action */
+
+const MOST = 7; // of a group
+/** @type {[string, string, string][]} */
+const PAGES = [["Now", "/", "sessions waiting overview home"], ["Friction", "/friction", "permissions rules dialogs cost failing tools"], ["Health", "/health", "checks settings export journal versions"], ["Raw log", "/log", "events facts journal tail"]];
+/** @type {[string, string][]} */
+const COMMANDS = [
+  ["hookspan status --watch", "how it stands, live"],
+  ["hookspan tail", "follow events in a terminal"],
+  ["hookspan doctor", "what is wrong, and what to do"],
+  ["hookspan doctor --end-to-end", "prove that the hooks work"],
+  ["hookspan open", "a new login for a browser"],
+  ["hookspan config show --origin", "settings in force"],
+  ["hookspan restart", "the agent anew"],
+  ["hookspan up", "start the agent"],
+  ["hookspan down", "stop the agent"],
+  ["hookspan install", "put the hooks in place"],
+];
+/** @type {[string, string][]} */
+const KEYS = [
+  ["Ctrl K  ·  ⌘ K", "Search and commands"],
+  ["?", "These keys"],
+  ["/", "Filter or search on the page"],
+  ["j  k  ·  ↓  ↑", "Next and former row"],
+  ["Enter", "Open"],
+  ["Escape", "Close, clear"],
+  ["p", "Raw log: pause"],
+  ["f", "Raw log: follow"],
+];
+
+export class CommandPalette extends BaseComponent {
+  static styles = [
+    shared,
+    css`
+      dialog { width: min(40rem, calc(100vw - 1.5rem)); max-height: min(32rem, 80dvh); padding: 0; margin: 10dvh auto auto; border: 1px solid var(--line-strong); border-radius: 0.75rem; background: var(--surface); color: var(--ink); box-shadow: var(--shadow-big); overflow: hidden; }
+      dialog[open] { display: flex; flex-direction: column; }
+      dialog::backdrop { background: light-dark(#1b1c1f4d, #0009); }
+      .ask { display: flex; align-items: center; gap: 0.6rem; padding: 0 1rem; border-bottom: 1px solid var(--line); }
+      .ask svg { flex: none; width: 1.1rem; height: 1.1rem; fill: none; stroke: var(--ink-3); stroke-width: 1.6; stroke-linecap: round; }
+      input { flex: 1; min-width: 0; height: 3rem; border: 0; background: none; font-size: 1rem; } input:focus-visible { outline: none; }
+      .ask:focus-within { box-shadow: inset 0 -2px 0 var(--focus); }
+      .found { overflow-y: auto; padding: 0.375rem; overscroll-behavior: contain; }
+      .group { padding: 0.5rem 0.625rem 0.2rem; font-size: 0.75rem; color: var(--ink-3); }
+      .choice { display: grid; grid-template-columns: 0.5rem minmax(0, auto) minmax(0, 1fr) auto; min-height: 2rem; gap: 0.625rem; align-items: center; padding: 0.4rem 0.625rem; border-radius: 0.4rem; cursor: pointer; }
+      .choice[aria-selected="true"] { background: var(--accent-soft); } .choice[aria-selected="true"] .enter { visibility: visible; }
+      .choice .detail { color: var(--ink-3); font-size: 0.8125rem; } .choice.command .label { font-family: var(--mono); font-size: 0.8125rem; }
+      .detail:empty { display: none; }
+      .enter { visibility: hidden; font-size: 0.75rem; color: var(--ink-2); white-space: nowrap; }
+      .waiting { background: var(--wait); border-radius: 1px; } .working { background: var(--tool); } .idle { background: none; border: 2px solid var(--ok); } .ended { background: none; border: 1.5px solid var(--line-strong); } .none { background: none; }
+      .keys { padding: 1.25rem 1.5rem 1.5rem; overflow-y: auto; } .keys dl { display: grid; grid-template-columns: auto 1fr; gap: 0.5rem 1.5rem; margin-top: 1rem; align-items: baseline; } .keys dd { color: var(--ink-2); } .keys dt { white-space: nowrap; }
+      @media (max-width: 40rem) { dialog { margin-top: 0.75rem; } .choice { grid-template-columns: 0.5rem minmax(0, 1fr); } .choice .detail { grid-column: 2; } .enter { display: none; } }
+    `,
+  ];
+
+  constructor() {
+    super();
+    this.query = "";
+    this.at = 0;
+    this.isHelp = false;
+    this.isOpen = false;
+    this.trouble = "";
+  }
+
+  connected() {
+    this.listen(document, "keydown", (event) => this.#key(event));
+    this.listen(store, "change", () => this.isOpen && this.requestUpdate());
+    this.listen(router, "route", () => this.#close());
+  }
+
+  open() {
+    this.#show(false);
+  }
+
+  help() {
+    this.#show(true);
+  }
+
+  /** @param {boolean} help */
+  async #show(help) {
+    this.isHelp = help;
+    this.isOpen = true;
+    this.query = "";
+    this.at = 0;
+    this.trouble = "";
+    this.requestUpdate();
+    await this.updateComplete;
+    const { dialog } = this;
+    if (dialog && !dialog.open) dialog.showModal(); // gives the focus back to where it was when it closes
+    this.renderRoot.querySelector("input")?.focus();
+  }
+
+  #close() {
+    this.dialog?.close();
+  }
+
+  get dialog() {
+    return this.renderRoot.querySelector("dialog");
+  }
+
+  /** @param {KeyboardEvent} event */
+  #key(event) {
+    if ((event.metaKey || event.ctrlKey) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === "k") {
+      event.preventDefault();
+      if (this.isOpen && !this.isHelp) this.#close();
+      else this.open();
+    } else if (event.key === "?" && !typing(event) && !event.metaKey && !event.ctrlKey && !event.altKey) {
+      event.preventDefault();
+      this.help();
+    }
+  }
+
+  // --- What there is
+
+  /** @returns {Action[]} */
+  #actions() {
+    const go = (/** @type {string} */ to) => () => router.go(to);
+    return [
+      ...store.sorted().map((session) => {
+        const { verb, what } = doing(session);
+        const ended = session.state === "ended";
+        const since = elapsed(clock.now() - (session.waiting_since ?? session.since));
+        return {
+          id: session.id,
+          group: "Sessions",
+          label: [session.project || "(none)", session.title].filter(Boolean).join(": "),
+          detail: ended ? `${verb}, ${short(session.id)}` : `${verb}${what ? ` ${what}` : ""}, ${since}`,
+          words: `${session.id} ${session.branch} ${session.state} session`,
+          mark: session.state.startsWith("waiting") ? "waiting" : session.state,
+          run: go(href("session", { id: session.id })),
+        };
+      }),
+      ...PAGES.map(([label, to, words]) => ({ id: to, group: "Pages", label, detail: "", words: `${words} page go`, run: go(to) })),
+      ...COMMANDS.map(([label, detail]) => ({ id: label, group: "Copy a command", label, detail, words: "command terminal copy", mark: "command", run: () => this.#copy(label) })),
+      ...["light", "dark", "system"].map((name) => ({
+        id: name,
+        group: "This page",
+        label: `Theme: ${name}`,
+        detail: "",
+        words: "colour appearance mode",
+        run: () => setTheme(/** @type {import("../lib/theme.js").Theme} */ (name)),
+      })),
+      { id: "link", group: "This page", label: "Copy this address", detail: "what you see is in it", words: "url link share", run: () => this.#copy(location.href) },
+      { id: "keys", group: "This page", label: "Keys", detail: "?", words: "keyboard shortcuts help", run: () => this.help() },
+      store.summary?.demo
+        ? { id: "demo", group: "This page", label: "Remove demo data", detail: "", words: "recorded sessions", run: () => this.#demo("DELETE") }
+        : { id: "demo", group: "This page", label: "Load demo data", detail: "three recorded sessions", words: "example", run: () => this.#demo("POST") },
+      { id: "logout", group: "This page", label: "Sign this browser out", detail: "", words: "logout leave", run: () => this.#signOut() },
+    ];
+  }
+
+  /** @param {string} text */
+  async #copy(text) {
+    this.announce((await copy(text)) ? "Copied" : "Copying failed");
+  }
+
+  /** @param {"POST" | "DELETE"} method */
+  async #demo(method) {
+    await store.demo(method);
+    if (method === "POST") router.go("/");
+  }
+
+  async #signOut() {
+    await ask("/logout", {}, { method: "POST" });
+    location.reload();
+  }
+
+  // --- View
+
+  /** @param {Action | undefined} action */
+  async #run(action) {
+    if (!action) return;
+    if (action.id !== "keys") this.#close();
+    try {
+      await action.run();
+    } catch (error) {
+      this.announce(error instanceof Error ? error.message : "That failed");
+    }
+  }
+
+  /** @param {KeyboardEvent} event @param {Action[]} flat */
+  #typed(event, flat) {
+    const step = { ArrowDown: 1, ArrowUp: -1, Home: -Infinity, End: Infinity }[event.key];
+    if (event.key === "Enter") {
+      event.preventDefault();
+      this.#run(flat[this.at]);
+    } else if (step !== undefined && (Number.isFinite(step) || !this.query)) {
+      event.preventDefault();
+      this.at = Number.isFinite(step) ? (this.at + step + flat.length) % Math.max(1, flat.length) : step > 0 ? flat.length - 1 : 0;
+      this.requestUpdate();
+      this.updateComplete.then(() => this.renderRoot.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: "nearest" }));
+    }
+  }
+
+  render() {
+    return html`<dialog aria-label=${this.isHelp ? "Keys" : "Search and commands"} @close=${() => ((this.isOpen = false), this.requestUpdate())} @click=${(/** @type {Event} */ event) => event.target === this.dialog && this.#close()}>
+      ${this.isOpen ? (this.isHelp ? this.#keys() : this.#search()) : nothing}
+    </dialog>`;
+  }
+
+  #keys() {
+    return html`<div class="keys"><div class="row"><h2>Keys</h2><button class="btn push" autofocus @click=${() => this.#close()}>Close</button></div>
+      <dl>${KEYS.map(([keys, what]) => html`<dt>${keys.split("  ").map((key) => (key === "·" ? html` <span class="quiet">or</span> ` : html`<kbd>${key}</kbd> `))}</dt><dd>${what}</dd>`)}</dl></div>`;
+  }
+
+  #search() {
+    const groups = find(this.#actions(), this.query, this.query ? MOST : 5);
+    const flat = /** @type {Action[]} */ (groups.flatMap((group) => group.choices));
+    this.at = Math.min(this.at, Math.max(0, flat.length - 1));
+    return html`
+      <div class="ask"><svg viewBox="0 0 16 16" aria-hidden="true"><circle cx="7" cy="7" r="4.5"/><path d="m10.5 10.5 3 3"/></svg>
+        <input type="text" role="combobox" aria-expanded="true" aria-controls="found" aria-autocomplete="list" aria-label="Search sessions, pages and commands" aria-activedescendant=${flat.length ? `c${this.at}` : nothing}
+          autocomplete="off" spellcheck="false" placeholder="Session, page or command" .value=${this.query}
+          @input=${(/** @type {any} */ event) => ((this.query = event.target.value), (this.at = 0), this.requestUpdate())}
+          @keydown=${(/** @type {KeyboardEvent} */ event) => this.#typed(event, flat)} /><kbd>Esc</kbd></div>
+      <div class="found" id="found" role="listbox" aria-label="Found">
+        ${groups.map(
+          ({ name, choices }, number) => html`<div role="group" aria-labelledby=${`g${number}`}><div class="group" id=${`g${number}`} role="presentation">${name}</div>
+            ${choices.map((choice) => this.#choice(/** @type {Action} */ (choice), flat.indexOf(/** @type {Action} */ (choice))))}</div>`,
+        )}
+        ${flat.length ? nothing : html`<p class="empty" role="option" aria-selected="false" aria-disabled="true">Nothing matches.</p>`}
+      </div>
+      <p class="hide" role="status">${flat.length} found</p>`;
+  }
+
+  /** @param {Action} action @param {number} at */
+  #choice(action, at) {
+    const isCommand = action.mark === "command";
+    return html`<div class="choice ${isCommand ? "command" : ""}" id=${`c${at}`} role="option" aria-selected=${at === this.at} @click=${() => this.#run(action)}
+      @pointermove=${() => at !== this.at && ((this.at = at), this.requestUpdate())}>
+      <i class="dot ${!action.mark || isCommand ? "none" : action.mark}" aria-hidden="true"></i><span class="label cut">${action.label}</span><span class="detail cut">${action.detail}</span><span class="enter" aria-hidden="true">${isCommand ? "Copy" : "Go"} ↵</span></div>`;
+  }
+}
+customElements.define("command-palette", CommandPalette);

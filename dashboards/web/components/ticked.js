@@ -1,0 +1,8 @@
+/** Text from the agent in which `commands and names` stand between backticks. */
+import { html } from "lit";
+
+/** @param {string} text */
+export const ticked = (text) => text.split("`").map((part, at) => (at % 2 ? html`<code>${part}</code>` : part));
+
+/** The first command between backticks, to copy. @param {string} text */
+export const commandIn = (text) => text.match(/`(hookspan [^`]*)`/)?.[1] ?? "";
