@@ -15,7 +15,7 @@ import "./session-header.js";
 import "./span-details.js";
 import "./span-waterfall.js";
 import { splitBar, splitStyle } from "./split-bar.js";
-import { current } from "./turn-bar.js";
+import { current, delegated } from "./turn-bar.js";
 
 /** @import { Span, TimeKind, Turn } from "../lib/types.js" */
 
@@ -39,7 +39,7 @@ export class SessionView extends BaseComponent {
       .both { display: grid; grid-template-columns: minmax(0, 1fr); }
       .both.picked { grid-template-columns: minmax(0, 1fr) minmax(20rem, 27rem); } span-waterfall { min-width: 0; }
       span-details { border-left: 1px solid var(--line); max-height: max(24rem, calc(100vh - 8rem)); overflow-y: auto; position: sticky; top: 3.25rem; align-self: start; }
-      .legend-turns { display: flex; flex-wrap: wrap; gap: 0.25rem 0.875rem; font-size: 0.75rem; color: var(--ink-2); } .legend-turns span { display: inline-flex; align-items: center; gap: 0.3rem; } .legend-turns i { width: 0.625rem; height: 0.625rem; border-radius: 2px; }
+      .legend-turns { display: flex; flex-wrap: wrap; gap: 0.25rem 0.875rem; font-size: 0.75rem; color: var(--ink-2); } .legend-turns span { display: inline-flex; align-items: center; gap: 0.3rem; } .legend-turns i { width: 0.625rem; height: 0.625rem; border-radius: 2px; } .legend-turns i.line { height: 3px; }
       .note { padding: 0.5rem 1rem; font-size: 0.8125rem; color: var(--ink-2); border-bottom: 1px solid var(--line); }
       progress { width: 10rem; height: 0.5rem; accent-color: var(--accent); }
       @container (width < 58rem) {
@@ -148,7 +148,12 @@ export class SessionView extends BaseComponent {
 
   /** @param {Turn} turn */
   #now(turn) {
-    return current(turn, (turn.end ?? Math.max(clock.now(), turn.start)) - turn.start, this.doing);
+    return current(turn, this.#took(turn), this.doing);
+  }
+
+  /** @param {Turn} turn */
+  #took(turn) {
+    return (turn.end ?? Math.max(clock.now(), turn.start)) - turn.start;
   }
 
   render() {
@@ -156,6 +161,7 @@ export class SessionView extends BaseComponent {
     if (!feed?.session) return this.#nothing();
     const { session, turns } = feed;
     const split = total(turns.map((turn) => ({ ...turn, split: this.#now(turn) })));
+    const left = turns.reduce((sum, turn) => sum + delegated(turn, this.#took(turn)), 0);
     return html`
       <session-header .session=${session} .prompt=${turns.find((turn) => turn.label)?.label ?? ""}>
         <div class="actions">
@@ -165,7 +171,7 @@ export class SessionView extends BaseComponent {
       </session-header>
       ${this.#beside()}
       ${turns.length
-        ? html`<section class="card time" aria-labelledby="time"><h2 id="time">Where the time went <span class="quiet">${duration(KINDS.reduce((sum, kind) => sum + split[kind], 0))}</span></h2>${splitBar(split)}</section>
+        ? html`<section class="card time" aria-labelledby="time"><h2 id="time">Where the time went <span class="quiet">${duration(KINDS.reduce((sum, kind) => sum + split[kind], 0))}</span></h2>${splitBar(split, { delegated: left })}</section>
             ${turns.length > 1 ? this.#turns() : nothing}${this.#spans()}`
         : html`<p class="card empty">No turn yet: nothing has been asked of it.</p>`}
     `;
@@ -200,7 +206,7 @@ export class SessionView extends BaseComponent {
     const longest = turns.reduce((most, turn) => Math.max(most, (turn.end ?? now) - turn.start), 1);
     return html`<section class="card turns" aria-labelledby="turns">
       <div class="bar"><h2 id="turns">${plural(turns.length, "turn")}</h2>
-        <p class="legend-turns push" aria-hidden="true">${KINDS.map((kind) => html`<span><i class="k-${kind}"></i>${KIND_NAMES[kind]}</span>`)}</p></div>
+        <p class="legend-turns push" aria-hidden="true">${KINDS.map((kind) => html`<span><i class="k-${kind}"></i>${KIND_NAMES[kind]}</span>`)}${turns.some((turn) => turn.delegated) ? html`<span><i class="k-subagent line"></i>in subagents</span>` : nothing}</p></div>
       <ol tabindex="-1">${repeat(
         turns,
         (turn) => turn.span_id,
@@ -226,7 +232,7 @@ export class SessionView extends BaseComponent {
               <button aria-pressed=${!this.all} @click=${() => router.set({ view: "turn" }, { push: true })}>One turn</button><button aria-pressed=${this.all} @click=${() => router.set({ view: "all" }, { push: true })}>All turns</button></div>`
           : nothing}
       </div>
-      ${turn && feed.turns.length > 1 ? html`<div class="time">${splitBar(this.#now(turn), KINDS.slice(1))}</div>` : nothing}
+      ${turn && feed.turns.length > 1 ? html`<div class="time">${splitBar(this.#now(turn), { delegated: delegated(turn, this.#took(turn)), kinds: KINDS.slice(1) })}</div>` : nothing}
       ${this.lost && this.lost === wanted ? html`<p class="note" role="status">No span ${wanted} is in this session any more.</p>` : nothing}
       ${feed.complete ? nothing : html`<p class="note" role="status" aria-busy="true">Loading spans${feed.expected > feed.spans.length ? html` <progress max=${feed.expected} value=${feed.spans.length} aria-label="Spans loaded"></progress> ${count(feed.spans.length)} of ${count(feed.expected)}` : nothing}</p>`}
       ${feed.spans.length

@@ -59,7 +59,7 @@ export class SpanWaterfall extends BaseComponent {
       .failed .b { background: var(--error); } .open .b { border-radius: 2px 0 0 2px; border-right: 3px solid var(--ink); animation: breathe 2.4s ease-in-out infinite; } @keyframes breathe { 50% { opacity: 0.65; } }
       .never .b { width: 0.5rem !important; margin-left: -0.25rem; top: 35%; bottom: 35%; background: none; border: 1.5px solid var(--ink-3); transform: rotate(45deg); border-radius: 1px; }
       .chained .track::after { content: ""; position: absolute; bottom: 6%; height: 2px; left: var(--l); width: var(--w); min-width: 2px; background: var(--ink-2); border-radius: 1px; }
-      .len.over { background: color-mix(in srgb, var(--surface) 82%, transparent); border-radius: 0.25rem; line-height: 1rem; top: calc((var(--row) - 1rem) / 2); }
+      .len.inside { background: color-mix(in srgb, var(--surface) 82%, transparent); border-radius: 0.25rem; line-height: 1rem; top: calc((var(--row) - 1rem) / 2); }
       .len { position: absolute; top: 0; line-height: var(--row); font-size: 0.6875rem; color: var(--ink-2); white-space: nowrap; padding: 0 0.35rem; pointer-events: none; }
       .help { color: var(--ink-3); font-size: 0.75rem; padding: 0.4rem 0.75rem; border-top: 1px solid var(--line); display: flex; gap: 0.25rem 0.9rem; flex-wrap: wrap; }
       @container (width < 40rem) {
@@ -522,19 +522,19 @@ export class SpanWaterfall extends BaseComponent {
     const dim = (this.onlyChain && !chained) || (this.hits.size > 0 && !this.hits.has(span));
     const names = ["line", `t-${span.type}`, span.status === "error" && "failed", span.end === null && "open", never && "never", marked && "chained", dim && "dim", this.hits.has(span) && "hit", at === this.active && "active", span.span_id === this.picked && "picked"];
     const length = never ? "never ran" : duration(endOf(span, now) - span.start);
-    const over = right > 85 && left <= 12;
-    const beside = over ? "right:0.25rem" : right > 85 ? `right:${100 - Math.max(0, left)}%` : `left:${Math.max(0, right)}%`;
+    const inside = right > 85 && left <= 12;
+    const beside = inside ? "right:0.25rem" : right > 85 ? `right:${100 - Math.max(0, left)}%` : `left:${Math.max(0, right)}%`;
     return html`<div class=${names.filter(Boolean).join(" ")} id=${`row-${at}`} role="treeitem" aria-level=${row.depth + 1} aria-posinset=${at + 1} aria-setsize=${this.rows.length} aria-expanded=${children.length ? String(!row.folded) : nothing} aria-selected=${span.span_id === this.picked}
       .style=${`top:${at * this.rowHigh}px`} @click=${() => this.#pick(row)} @dblclick=${() => this.#focusOn(span)}>
       <div class="name" .style=${`padding-left:${0.375 + Math.min(row.depth, 12) * 0.875}rem`}>
         ${children.length
           ? html`<span class="twist" aria-hidden="true" @click=${(/** @type {Event} */ event) => (event.stopPropagation(), this.#fold(row, !row.folded))}>${row.folded ? "▶" : "▼"}</span>`
           : html`<span class="twist" aria-hidden="true"></span>`}
-        <i class="mark k-${span.type}" aria-hidden="true"></i><span class="text cut">${spanName(span)}</span>${row.folded ? html`<span class="n">+${count(size)}</span>` : nothing}${span.label && span.type !== "turn" ? html`<code class="of cut">${span.label}</code>` : nothing}
+        <i class="mark k-${span.type}" aria-hidden="true"></i><span class="text cut">${spanName(span)}</span>${row.folded ? html`<span class="n">+${count(size)}</span>` : nothing}${span.label && (span.type !== "turn" || this.roots.length > 1) ? html`<code class="of cut">${span.label}</code>` : nothing}
         <span class="hide">${span.status === "error" ? ", failed" : ""}, ${length}</span>
       </div>
       <div class="track" aria-hidden="true" .style=${`--l:${left}%;--w:${width}%`}>
-        ${right >= 0 && left <= 100 ? html`<i class="b k-${span.type}" .style=${`left:${Math.max(-1, left)}%;width:${Math.min(102, right) - Math.max(-1, left)}%`}></i><span class="len ${over ? "over" : ""}" .style=${beside}>${length}</span>` : nothing}
+        ${right >= 0 && left <= 100 ? html`<i class="b k-${span.type}" .style=${`left:${Math.max(-1, left)}%;width:${Math.min(102, right) - Math.max(-1, left)}%`}></i><span class="len ${inside ? "inside" : ""}" .style=${beside}>${length}</span>` : nothing}
       </div>
     </div>`;
   }

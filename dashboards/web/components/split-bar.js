@@ -12,17 +12,19 @@ export const splitStyle = css`
   .legend { display: flex; flex-wrap: wrap; gap: 0.375rem 1.5rem; margin-top: 0.6rem; font-size: 0.8125rem; }
   .legend > div { display: flex; align-items: baseline; gap: 0.4rem; }
   .legend i { width: 0.625rem; height: 0.625rem; border-radius: 2px; align-self: center; }
+  .legend .line { height: 3px; }
   .legend .none dd { font-weight: 400; color: var(--ink-3); }
   .legend dt { color: var(--ink-2); } .legend dd { font-weight: 560; } .legend small { color: var(--ink-3); font-weight: 400; font-size: 0.75rem; }
 `;
 
-/** @param {Split} split @param {readonly TimeKind[]} [kinds] */
-export function splitBar(split, kinds = KINDS) {
+/** @param {Split} split @param {{delegated?: number, kinds?: readonly TimeKind[]}} [how] `delegated`: ms of it left to subagents */
+export function splitBar(split, { delegated = 0, kinds = KINDS } = {}) {
   const all = kinds.reduce((sum, kind) => sum + split[kind], 0);
   return html`
     <div class="split" aria-hidden="true">${kinds.map((kind) => (split[kind] > 0 ? html`<i class="k-${kind}" .style=${`flex:${split[kind] / all} 0 0`}></i>` : nothing))}</div>
     <dl class="legend">
       ${kinds.map((kind) => html`<div class=${split[kind] ? "" : "none"} title=${KIND_HINTS[kind]}><i class="k-${kind}" aria-hidden="true"></i><dt>${KIND_NAMES[kind]}</dt><dd>${duration(split[kind])} <small>${all ? percent(split[kind] / all) : ""}</small></dd></div>`)}
+      ${delegated ? html`<div title="Calls, tools and waits of subagents are in the numbers before"><i class="k-subagent line" aria-hidden="true"></i><dt>of it in subagents</dt><dd>${duration(delegated)}</dd></div>` : nothing}
     </dl>
   `;
 }

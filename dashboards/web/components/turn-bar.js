@@ -25,6 +25,7 @@ export class TurnBar extends BaseComponent {
       .bar .before { top: 0.3125rem; bottom: 0.3125rem; border-radius: 0.2rem 0 0 0.2rem; }
       .bar .before.much { mask-image: linear-gradient(90deg, transparent, #000 60%); }
       .bar .k-wait { background: repeating-linear-gradient(135deg, var(--wait) 0 4px, color-mix(in srgb, var(--wait) 62%, var(--surface)) 4px 7px); }
+      .bar .k-subagent { top: auto; bottom: -0.25rem; height: 2px; }
       .bar .last { border-radius: 0 0.2rem 0.2rem 0; }
       .bar .open { animation: breathe 2.4s ease-in-out infinite; } @keyframes breathe { 50% { opacity: 0.6; } }
       .took { text-align: right; font-weight: 560; white-space: nowrap; } .cost { text-align: right; color: var(--ink-2); }
@@ -52,21 +53,24 @@ export class TurnBar extends BaseComponent {
     const took = (turn.end ?? Math.max(this.now, turn.start)) - turn.start;
     const split = current(turn, took, this.doing);
     const room = (100 - LEFT) / this.scale;
+    const words = KINDS.filter((kind) => split[kind] > 0).map((kind) => `${KIND_NAMES[kind].toLowerCase()} ${duration(split[kind])}`);
     let at = LEFT;
     const parts = KINDS.filter((kind) => kind !== "user" && split[kind] > 0).map((kind) => {
       const left = at;
       at += split[kind] * room;
       return { kind, left, width: split[kind] * room };
     });
+    const left = delegated(turn, took);
+    if (left) words.push(`of it in subagents ${duration(left)}`);
     const before = Math.min(LEFT, split.user * room);
     const ended = outcome(turn);
-    const words = KINDS.filter((kind) => split[kind] > 0).map((kind) => `${KIND_NAMES[kind].toLowerCase()} ${duration(split[kind])}`);
     return html`<a href=${this.to} aria-current=${this.selected ? "true" : nothing} title=${`${time(turn.start)}\n${words.join("\n")}`}>
       <span class="n">${turn.number}</span>
       <span class="label cut">${turn.label || (turn.prompt_kind === "human" || !turn.prompt_kind ? html`<span class="quiet">turn at ${time(turn.start)}</span>` : html`<span class="quiet">${turn.prompt_kind.replaceAll("_", " ")}</span>`)}</span>
       <span class="bar" aria-hidden="true">
         ${before > 0.05 ? html`<i class="before k-user ${split.user * room > LEFT ? "much" : ""}" .style=${`left:${LEFT - before}%;width:${before}%`}></i>` : nothing}
         <i class="axis"></i>
+        ${left ? html`<i class="k-subagent" .style=${`left:${LEFT}%;width:${left * room}%`}></i>` : nothing}
         ${parts.map(({ kind, left, width }, index) => html`<i class="k-${kind} ${index === parts.length - 1 ? `last ${turn.open ? "open" : ""}` : ""}" .style=${`left:${left}%;width:${width}%`}></i>`)}
       </span>
       <span class="took">${turn.open ? elapsed(took) : duration(took)}</span>
@@ -82,5 +86,12 @@ export function current(turn, took, doing) {
   if (!turn.open || turn.end !== null) return turn.split;
   const { model, tool, wait, other } = turn.split;
   return { ...turn.split, [doing]: turn.split[doing] + Math.max(0, took - model - tool - wait - other) };
+}
+
+/** How long the main agent had left its work to subagents; in an open turn it goes on if it did when it was asked for. @param {Turn} turn @param {number} took */
+export function delegated(turn, took) {
+  if (!turn.open || !turn.delegated) return turn.delegated;
+  const { model, tool, wait, other } = turn.split;
+  return turn.delegated + Math.max(0, took - model - tool - wait - other);
 }
 customElements.define("turn-bar", TurnBar);

@@ -72,16 +72,16 @@ export function rows(roots, isFolded) {
 }
 
 /**
- * The chain of spans that decided how long it all took: from the end backwards, always the one that ended last.
+ * The chain of spans that decided how long a turn took: from its end backwards, always the one that ended last.
  * @param {Node[]} roots
  * @param {number} now
  */
 export function longestChain(roots, now) {
   /** @type {Set<Span>} */
   const chain = new Set();
-  const last = roots.reduce((/** @type {Node | null} */ found, node) => (!found || lengthOf(node.span, now) > lengthOf(found.span, now) ? node : found), null);
+  const turns = roots.filter((node) => node.span.type === "turn");
   /** @type {[Node, number][]} */
-  const stack = last ? [[last, endOf(last.span, now)]] : [];
+  const stack = (turns.length ? turns : roots).map((node) => [node, endOf(node.span, now)]);
   for (let next = stack.pop(); next; next = stack.pop()) {
     const [node, until] = next;
     chain.add(node.span);
