@@ -171,7 +171,7 @@ export class FrictionReport extends FetchedPage {
     const most = Math.max(...answer.waits.days.map((day) => day.waited));
     return html`<section class="card wide" aria-labelledby="h-waits">
       <header><h2 id="h-waits">Where the time went</h2><p>Of all turns. Striped: an agent stood still until you answered.</p></header>
-      <div class="body">${splitBar(answer.time, 0)}</div>
+      <div class="body">${splitBar(answer.time)}</div>
       ${answer.waits.count && days.length > 1
         ? html`<header><h2>Waited for you, by day</h2></header><div class="body">${this.#columns(days, names, "Time waited for you, by day", duration(most))}${this.#legend(names.filter((name) => total[name]).map((name) => [name || "(none)", duration(total[name])]))}</div>`
         : nothing}
