@@ -1,7 +1,7 @@
 /** One number of a health check over the last rounds, with its threshold. */
 import { css, html, nothing } from "lit";
-import uPlot from "uplot";
 import { measure, time } from "../lib/format.js";
+import uPlot from "../lib/uplot.js";
 import { BaseComponent, shared } from "./base-component.js";
 
 /** @typedef {{at: number, value: number | null}} Point */
