@@ -33,6 +33,7 @@ def test_one_waits_one_fans_out_one_fails(make_site: Callable[..., Site]) -> Non
     site = make_site(cache_ttl=0)
     sessions = load(site)
     assert load(site) == sessions
+    assert site.get("/summary")["setup"]["step"] == "install"  # it is still missing
     rows = {row["project"]: row for row in site.get("/sessions")["sessions"]}
     assert sorted(row["id"] for row in rows.values()) == sorted(sessions)
     assert all(row["local"] and row["cost"] and not row["unpriced"] for row in rows.values())

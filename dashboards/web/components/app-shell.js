@@ -208,7 +208,7 @@ export class AppShell extends BaseComponent {
       return html`<div class="banner new"><div><span>hookspan ${store.live.version} is running now; this page is of ${store.version}.</span><button class="btn" @click=${() => location.reload()}>Reload</button></div></div>`;
     }
     if (store.summary?.demo) {
-      return html`<div class="banner demo"><div><span>Some of these sessions are demo data: made up, and counted nowhere.</span><button class="btn" ?disabled=${this.removing} @click=${this.#removeDemo}>Remove them</button></div></div>`;
+      return html`<div class="banner demo"><div><span>Demo data is shown: three sessions that are made up, in no sum, and never exported.</span><button class="btn" ?disabled=${this.removing} @click=${this.#removeDemo}>Remove them</button></div></div>`;
     }
     return nothing;
   }
@@ -261,12 +261,13 @@ export class AppShell extends BaseComponent {
   }
 
   #now() {
-    const step = store.summary?.setup.step;
-    if (step || !store.sessions.size) {
+    const isSetUp = !store.summary?.setup.step;
+    if (!store.sessions.size || !(isSetUp || store.summary?.demo)) {
       import("./setup-guide.js");
       return html`<setup-guide></setup-guide>`;
     }
-    return html`<metrics-panel></metrics-panel><sessions-list></sessions-list>`;
+    if (!isSetUp) import("./setup-step.js");
+    return html`${isSetUp ? nothing : html`<setup-step></setup-step>`}<metrics-panel></metrics-panel><sessions-list></sessions-list>`;
   }
 }
 customElements.define("app-shell", AppShell);

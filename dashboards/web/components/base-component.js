@@ -67,7 +67,8 @@ export const shared = css`
   .k-user { background: var(--user); } .k-model { background: var(--model); } .k-tool { background: var(--tool); }
   .k-wait { background: var(--wait); } .k-other { background: var(--other); } .k-subagent { background: var(--subagent); }
   .k-compact { background: var(--compact); } .k-turn, .k-session { background: var(--ink-3); } .k-hook { background: var(--other); }
-  .notice { display: flex; gap: 0.75rem; align-items: baseline; flex-wrap: wrap; padding: 0.75rem 1rem; }
+  .notice { display: flex; gap: 0.75rem; align-items: baseline; flex-wrap: wrap; padding: 0.75rem 1rem; margin-bottom: 1rem; font-size: 0.8125rem; }
+  .notice.lost { border-left: 3px solid var(--error); }
   @media (prefers-reduced-motion: reduce) {
     *, *::before, *::after { animation: none !important; transition: none !important; scroll-behavior: auto !important; }
   }

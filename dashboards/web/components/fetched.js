@@ -1,8 +1,9 @@
 /** A page that shows what it fetched, and fetches it again while things happen. */
-import { html } from "lit";
+import { html, nothing } from "lit";
 import { ApiError } from "../lib/api.js";
 import { store } from "../lib/store.js";
 import { BaseComponent } from "./base-component.js";
+import { ticked } from "./ticked.js";
 
 /** @template T */
 export class FetchedPage extends BaseComponent {
@@ -69,9 +70,15 @@ export class FetchedPage extends BaseComponent {
     this.fetch();
   }
 
+  /** Says that the answer is of before. That no agent answers, the frame says for all pages. */
+  stale() {
+    if (!this.error?.status || this.error.status === 401) return nothing;
+    return html`<div class="card notice lost" role="alert"><strong>${this.error.message}</strong><span class="second">What you see is from before. ${ticked(this.error.hint)}</span></div>`;
+  }
+
   /** What stands there before the first answer. */
   pending() {
     if (!this.error || this.error.status === 401) return html`<p class="start" aria-busy=${this.error ? "false" : "true"}></p>`;
-    return html`<div class="card notice" role="alert"><strong>${this.error.message}</strong><span class="second">${this.error.hint}</span><button class="btn" @click=${() => this.fetch()}>Try again</button></div>`;
+    return html`<div class="card notice lost" role="alert"><strong>${this.error.message}</strong><span class="second">${this.error.hint}</span><button class="btn" @click=${() => this.fetch()}>Try again</button></div>`;
   }
 }

@@ -54,7 +54,6 @@ export class FrictionReport extends FetchedPage {
       .more { padding: 0.5rem 1rem; border-top: 1px solid var(--line); }
       .swatch { display: inline-block; width: 0.625rem; height: 0.625rem; border-radius: 2px; margin-right: 0.5rem; }
       .steps { padding: 0.6rem 1rem 0.8rem; border-top: 1px solid var(--line); font-size: 0.8125rem; color: var(--ink-3); }
-      .stale { margin-bottom: 1rem; border-left: 3px solid var(--error); font-size: 0.8125rem; }
       .start { padding: 12vh 0; }
       @container (width < 60rem) { .grid { grid-template-columns: minmax(0, 1fr); } }
       @container (width < 34rem) {
@@ -108,14 +107,14 @@ export class FrictionReport extends FetchedPage {
             ${[...new Set([...(answer?.projects ?? store.projects), ...(project ? [project] : [])])].map((name) => html`<option value=${name} ?selected=${name === project}>${name || "(none)"}</option>`)}
           </select></label>
       </header>
-      ${answer && this.error ? html`<div class="card notice stale" role="alert"><strong>${this.error.message}</strong><span class="second">What you see is from before.</span></div>` : nothing}
+      ${answer ? this.stale() : nothing}
       ${answer ? html`<div class="grid" aria-busy=${this.busy && !sameAs(answer, days) ? "true" : "false"}>${isEmpty(answer) ? this.#nothing(period, project) : [this.#rules(answer), this.#waits(answer), this.#asked(answer), this.#failing(answer), this.#cost(answer)]}</div>` : this.pending()}
     `;
   }
 
   /** @param {string} period @param {string} project */
   #nothing(period, project) {
-    return html`<div class="card wide empty">Nothing was recorded ${period}${project ? html` in ${project}` : nothing}. Here you will see what made agents wait for you, the permission rules that would have saved it, tools that fail, and cost.</div>`;
+    return html`<div class="card wide empty">Nothing was recorded ${period}${project ? html` in ${project}` : nothing}. Here you will see what made agents wait for you, the permission rules that would have saved it, tools that fail, and cost.${store.summary?.demo ? " Demo data is in no sum." : nothing}</div>`;
   }
 
   /** @param {Friction} answer @param {string} period */

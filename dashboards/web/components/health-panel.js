@@ -60,7 +60,6 @@ export class HealthPanel extends FetchedPage {
       .parts .note { margin-top: 0.5rem; font-size: 0.75rem; color: var(--ink-3); overflow-wrap: anywhere; } .parts .note.bad { color: var(--error-ink); }
       .settings td { overflow-wrap: anywhere; } .settings td:first-child { white-space: nowrap; }
       .settings tr.default td { color: var(--ink-3); }
-      .stale { margin-bottom: 1rem; border-left: 3px solid var(--error); font-size: 0.8125rem; }
       .start { padding: 12vh 0; }
       @container (width < 46rem) {
         .checks li { grid-template: "mark name value" auto "mark what what" auto "mark strip strip" auto / 1.25rem minmax(0, 1fr) auto; padding-inline: 0.75rem; }
@@ -96,10 +95,10 @@ export class HealthPanel extends FetchedPage {
     return html`
       <setup-step></setup-step>
       <header>
-        <h1>${mark(this.error ? "unknown" : health.status)}${headline(health)}</h1>
+        <h1>${this.error ? html`${mark("critical")}${this.error.message}` : html`${mark(health.status)}${headline(health)}`}</h1>
         <p class="second">${health.at ? html`Checked ${ago(clock.now() - health.at)}, in ${duration(health.took)}${rounds.length > 1 ? html` · ${plural(rounds.length, "round")} kept` : nothing}` : "Not checked yet."}</p>
       </header>
-      ${this.error ? html`<div class="card notice stale" role="alert"><strong>${this.error.message}</strong><span class="second">What you see is from before. ${ticked(this.error.hint)}</span></div>` : nothing}
+      ${this.stale()}
       <section class="checks" aria-labelledby="h-checks"><h2 id="h-checks" class="hide">Checks</h2>
         ${health.checks.length ? html`<ol class="card">${[...health.checks].sort((a, b) => STATUS[b.status][2] - STATUS[a.status][2]).map((check) => this.#check(check, rounds))}</ol>` : html`<div class="card empty">The first round of checks comes within seconds.</div>`}
       </section>

@@ -51,7 +51,7 @@ export class RawLog extends BaseComponent {
       .detail dl { display: grid; grid-template-columns: auto minmax(0, 1fr); gap: 0.15rem 0.75rem; margin: 0.6rem 0 0.75rem; font-size: 0.8125rem; } .detail dt { color: var(--ink-3); } .detail dd { overflow-wrap: anywhere; }
       .detail pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: 0; font-size: 0.75rem; }
       .paused { color: var(--wait-ink); font-weight: 560; }
-      .notice { margin-bottom: 0.75rem; font-size: 0.8125rem; border-left: 3px solid var(--accent); } .notice.lost { border-color: var(--error); }
+      .notice.less { border-left: 3px solid var(--accent); }
       @container (width < 62rem) {
         .split.open { grid-template-columns: minmax(0, 1fr); } .split.open .list { display: none; }
         .detail { position: static; max-height: none; }
@@ -330,8 +330,8 @@ export class RawLog extends BaseComponent {
       </div>
       ${this.content
         ? nothing
-        : html`<div class="card notice"><span><strong>Hook events without their content.</strong> <code>content.local</code> is off. To see prompts, commands and whole lines here, for you alone:</span><code>${COMMAND}</code><copy-button .text=${COMMAND} what=${`the command ${COMMAND}`}></copy-button></div>`}
-      ${this.error ? html`<div class="card notice lost" role="alert"><strong>${this.error.message}</strong><span class="second">${this.error.hint}</span></div>` : nothing}
+        : html`<div class="card notice less"><span><strong>Hook events without their content.</strong> <code>content.local</code> is off. To see prompts, commands and whole lines here, for you alone:</span><code>${COMMAND}</code><copy-button .text=${COMMAND} what=${`the command ${COMMAND}`}></copy-button></div>`}
+      ${this.error && this.error.status && this.error.status !== 401 ? html`<div class="card notice lost" role="alert"><strong>${this.error.message}</strong><span class="second">${this.error.hint}</span></div>` : nothing}
       <div class="split ${this.picked || this.missing ? "open" : ""}" aria-busy=${this.loaded ? "false" : "true"}>
         <div class="card list">
           <div class="lines ${seen.length ? "" : "none"}" role="listbox" tabindex="0" aria-label="Lines of the journal, newest last" aria-activedescendant=${this.#isDrawn() ? `r${this.picked?.record}` : nothing}

@@ -74,7 +74,7 @@ export class SetupGuide extends BaseComponent {
         </div></li>
       </ol>
       <div class="demo card">
-        <p role="status">${this.trouble ? html`<span class="bad">${this.trouble}</span>` : "Or look around first: three made-up sessions, one waiting, one fanning out, one failing. They stay on this machine and count nowhere."}</p>
+        <p role="status">${this.trouble ? html`<span class="bad">${this.trouble}</span>` : "Or look around first: three made-up sessions, one waiting, one fanning out, one failing. They are in no sum and never exported."}</p>
         <button class="btn first" ?disabled=${this.loading} @click=${this.#demo}>${this.loading ? "Loading …" : "Load demo data"}</button>
       </div>
     `;

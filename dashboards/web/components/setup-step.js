@@ -21,8 +21,8 @@ export class SetupStep extends BaseComponent {
   render() {
     const setup = store.summary?.setup;
     if (!setup?.step) return nothing;
-    const text = setup.step === "install" ? "No event has come yet: the hooks are not installed." : "No event has come yet. The hooks are installed; start a session of Claude Code.";
-    return html`<div class="card"><p>${text} <a class="link" href="/">All steps</a></p><div class="row"><code>${setup.command}</code><copy-button .text=${setup.command} what=${`the command ${setup.command}`}></copy-button></div></div>`;
+    const text = setup.step === "install" ? "No event of yours has come yet: the hooks are not installed." : "No event of yours has come yet. The hooks are installed; start a session of Claude Code.";
+    return html`<div class="card"><p>${text}${store.summary?.demo ? nothing : html` <a class="link" href="/">All steps</a>`}</p><div class="row"><code>${setup.command}</code><copy-button .text=${setup.command} what=${`the command ${setup.command}`}></copy-button></div></div>`;
   }
 }
 customElements.define("setup-step", SetupStep);

@@ -8,6 +8,7 @@ import { compare, moveOn } from "./order.js";
 
 const HIDDEN_POLL = 15_000; // ms; the tab's title must tell who waits, most of all when nobody looks at the tab
 const MINUTES = 30;
+const DEMO = "demo"; // how a session of the demo data says that it began
 
 class Store extends EventTarget {
   live = new Live();
@@ -134,7 +135,7 @@ class Store extends EventTarget {
       if (minute >= 0 && minute < MINUTES) strip[minute] += 1;
       this.#activity.set(event.session, { strip, at: update.now });
     }
-    if (this.summary?.setup.step && update.events.length) this.summary = { ...this.summary, setup: { step: null, detail: "", command: "" } };
+    if (this.summary?.setup.step && update.events.length && update.sessions.some((session) => session.source !== DEMO)) this.summary = { ...this.summary, setup: { step: null, detail: "", command: "" } };
     this.#changed();
   }
 

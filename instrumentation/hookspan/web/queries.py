@@ -173,8 +173,9 @@ class Moment:
         return [schema.read_event(row) for row in self._rows(sql, *values, limit)]
 
     def any_event(self) -> bool:
-        """Whether there ever was one."""
-        return bool(self._rows("SELECT 1 FROM event LIMIT 1"))
+        """Whether there ever was one, of demo data apart."""
+        demo = "SELECT session FROM session WHERE local AND source = ?"
+        return bool(self._rows(f"SELECT 1 FROM event WHERE session NOT IN ({demo}) LIMIT 1", DEMO))
 
     def activity(self, since: int) -> list[tuple[str, int, int]]:
         """Session, Unix minute and number of events, from `since` (Unix nanoseconds) on.
