@@ -79,12 +79,19 @@ class Day:
 
 
 def recordings(folder: Path) -> list[Recording]:
-    """Every recording, played."""
+    """Every recording, played; its project is a repository again, on the branch `main`."""
     found = []
     for name in replay.names():
         root = folder / name
-        root.mkdir(parents=True)
-        played = replay.play(name, root)
+        project = root / "shop"
+        (project / ".git").mkdir(parents=True)
+        (project / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
+        recorded, now = f"{replay.HOME}/shop".encode(), str(project).encode()
+
+        def moved_to(lines: list[bytes], recorded: bytes = recorded, now: bytes = now) -> list[bytes]:
+            return [line.replace(recorded, now) for line in lines]
+
+        played = replay.play(name, root, change=moved_to)
         times = [span.start for span in played.spans] + [increment.at for increment in played.increments]
         if times:
             found.append(Recording(name, played, min(times), max([*times, *(span.end for span in played.spans)])))
