@@ -70,7 +70,8 @@ static const char *const inherited[] = {"HOME", "USER", "LOGNAME", "LANG", "LC_A
                                         "DBUS_SESSION_BUS_ADDRESS"};
 #define INHERITED (sizeof inherited / sizeof *inherited)
 
-static int64_t at, began;  // start of this hook: wall clock and monotonic, nanoseconds
+static int64_t at, began;  // this hook's first instruction: wall clock and monotonic, nanoseconds
+static int64_t age;        // how long before that its process was made, nanoseconds
 
 // Static, because pages that are never touched cost nothing. One byte over the cap tells "at it" from "over it".
 static char payload[PAYLOAD_MAX + 1];
@@ -81,6 +82,21 @@ static int64_t nanoseconds(clockid_t clock)
     struct timespec t = {0};
     clock_gettime(clock, &t);
     return (int64_t)t.tv_sec * SECOND + t.tv_nsec;
+}
+
+// What this process ran (exec, loading) and waited for a processor before `began`: on a busy machine most of what lies
+// between the host's decision to run a hook and its first instruction. 0 where the kernel doesn't tell.
+static int64_t age_at_start(void)
+{
+    char text[64], *rest;
+    int fd = open("/proc/self/schedstat", O_RDONLY);
+    ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
+    if (fd >= 0)
+        close(fd);
+    text[n > 0 ? n : 0] = '\0';
+    int64_t lived = strtoll(text, &rest, 10);
+    lived += strtoll(rest, NULL, 10) - (nanoseconds(CLOCK_MONOTONIC) - began);
+    return lived > 0 ? lived : 0;
 }
 
 // Tries for `wait` nanoseconds. False if somebody else holds the lock, or the file system has none.
@@ -286,8 +302,8 @@ static bool may_start(void)
 static bool write_line(int fd, off_t end, bool torn, struct iovec *line)
 {
     static char stamp[128];
-    int n = snprintf(stamp, sizeof stamp, "%s{\"v\":1,\"agent\":\"claude-code\",\"at\":%lld,\"took\":%lld", torn ? "\n" : "",
-                     (long long)at, (long long)(nanoseconds(CLOCK_MONOTONIC) - began));
+    int n = snprintf(stamp, sizeof stamp, "%s{\"v\":1,\"agent\":\"claude-code\",\"at\":%lld,\"took\":%lld,\"age\":%lld",
+                     torn ? "\n" : "", (long long)at, (long long)(nanoseconds(CLOCK_MONOTONIC) - began), (long long)age);
     line[0] = (struct iovec){stamp, (size_t)n};
     size_t size = line[0].iov_len + line[1].iov_len + line[2].iov_len + line[3].iov_len;
     ssize_t written = writev(fd, line, 4);
@@ -441,6 +457,7 @@ int main(int argc, char **argv)
 {
     at = nanoseconds(CLOCK_REALTIME);
     began = nanoseconds(CLOCK_MONOTONIC);
+    age = age_at_start();
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
     umask(077);

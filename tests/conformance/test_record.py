@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import sys
 import time
 from pathlib import Path
 
@@ -26,8 +27,8 @@ def test_a_line_is_one_json_object_with_these_keys(relay: Relay, state: State) -
     [line] = state.lines()
     assert line.startswith(b'{"v":1,"agent":"claude-code","at":')
     record = json.loads(line)
-    assert list(record) == ["v", "agent", "at", "took", "pid", "ppid", "host", "pidns", "env", "event"]
-    assert before <= record["at"] <= record["at"] + record["took"] <= time.time_ns()
+    assert list(record) == ["v", "agent", "at", "took", "age", "pid", "ppid", "host", "pidns", "env", "event"]
+    assert before <= record["at"] - record["age"] <= record["at"] <= record["at"] + record["took"] <= time.time_ns()
     assert (record["pid"], record["ppid"]) == (hook.pid, os.getpid())
     assert record["host"] == socket.gethostname()
     assert record["pidns"] == Path("/proc/self/ns/pid").stat().st_ino
@@ -45,6 +46,15 @@ def test_time_is_that_of_the_start_and_took_lasts_until_the_write(relay: Relay, 
     assert record["took"] > 200_000_000  # an interpreter may need half of what we slept to start
     assert record["at"] < sent
     assert record["at"] + record["took"] >= sent
+
+
+def test_age_is_what_the_process_had_lived_through_before(relay: Relay, state: State) -> None:
+    burnt = 0.2
+    burn = f"import os, sys, time\nwhile time.process_time() < {burnt}: pass\nos.execv(sys.argv[1], sys.argv[1:])"
+    before = time.time_ns()
+    relay.run(state, before=[sys.executable, "-I", "-S", "-c", burn])
+    [record] = state.records()
+    assert burnt * 1e9 <= record["age"] <= record["at"] - before
 
 
 @pytest.mark.parametrize(

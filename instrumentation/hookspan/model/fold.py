@@ -104,7 +104,7 @@ def _is_repeat(step: Step, event: Reduced) -> bool:
 
 
 def _write_hook(step: Step, event: Reduced, prompt: str) -> None:
-    """The hook's own span, from the relay's start to the journal's write, and its row and sums."""
+    """The hook's own span, from its process's start to the journal's write, and its row and sums."""
     session = step.session
     place = _place_of_hook(step, event, prompt)
     own = span_id("hook", session.id, event.event, event.at, event.pid, event.host)
@@ -117,7 +117,8 @@ def _write_hook(step: Step, event: Reduced, prompt: str) -> None:
         attributes[sc.PAYLOAD_CUT] = True
     if event.notification:
         attributes[sc.NOTIFICATION_TYPE] = event.notification
-    step.span(f"hook {known}", place, own, event.at, event.at + event.took, attributes, hook=True)
+    written = event.at + event.age + event.took
+    step.span(f"hook {known}", place, own, event.at, written, attributes, hook=True)
     step.add("hookspan.hook.events", 1, (sc.HOOK_EVENT, known), place=place, own_id=own)
     step.add("hookspan.hook.duration", event.took / NANO, (sc.HOOK_EVENT, known), place=place, own_id=own)
     step.rows.events.append(

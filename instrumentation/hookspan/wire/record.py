@@ -13,6 +13,8 @@ from .reduced import Reduced
 Record: TypeAlias = Reduced | Fact
 
 _PID_DIGITS: Final = 12
+_AGE_MAX: Final = 60 * 1_000_000_000
+"""Nanoseconds. A client gives its hooks up long before that, so what is older is an error of the kernel's account."""
 _REDUCED_PREFIX: Final = b'{"v":1,"kind":"reduced",'
 _FACT_PREFIX: Final = b'{"v":1,"kind":"fact",'
 
@@ -31,6 +33,7 @@ class _Line(msgspec.Struct):
     kind: str = "event"
     agent: str = "claude-code"
     took: int = 0
+    age: int = 0
     pid: int = 0
     ppid: int = 0
     host: str = ""
@@ -87,9 +90,11 @@ def _decode_line(data: bytes) -> _Line:
 def _reduce_line(line: _Line, key: bytes, *, labels: bool) -> Reduced:
     env = line.env.get
     pid = env("CLAUDE_PID", "")
+    age = line.age if 0 < line.age <= _AGE_MAX else 0
     event = Reduced(
-        at=line.at,
+        at=line.at - age,
         took=line.took,
+        age=age,
         pid=line.pid,
         ppid=line.ppid,
         host=line.host,
@@ -100,7 +105,6 @@ def _reduce_line(line: _Line, key: bytes, *, labels: bool) -> Reduced:
         project_dir=env("CLAUDE_PROJECT_DIR", ""),
         remote=env("CLAUDE_CODE_REMOTE", "").lower() in {"1", "true"},
         traceparent=env("TRACEPARENT", "")[:64],
-        tracestate=env("TRACESTATE", "")[:512],
         session=env("CLAUDE_CODE_SESSION_ID", "")[:64],
         effort=env("CLAUDE_EFFORT", "")[:16],
     )

@@ -28,8 +28,9 @@ class Reduced(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One hook event, past the allow list.
 
     Attributes:
-        at: Unix nanoseconds at the relay's start.
-        took: Nanoseconds from there until the journal's write.
+        at: Unix nanoseconds at which the relay's process was made.
+        age: Nanoseconds from there to its first instruction, 0 if unknown: then `at` is that of the first instruction.
+        took: Nanoseconds from the first instruction until the journal's write.
         pid: The relay's.
         ppid: The relay's parent: the client.
         pidns: Inode of the pid namespace that `pid` and `ppid` are of, 0 if unknown.
@@ -50,6 +51,7 @@ class Reduced(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     at: int
     took: int = 0
+    age: int = 0
     pid: int = 0
     ppid: int = 0
     host: str = ""
@@ -64,7 +66,6 @@ class Reduced(msgspec.Struct, kw_only=True, omit_defaults=True):
     project_dir: str = ""
     remote: bool = False
     traceparent: str = ""
-    tracestate: str = ""
 
     event: str = ""
     session: str = ""
