@@ -33,9 +33,10 @@ lint: .venv/installed-dev
 reference: .venv/installed-dev
 	$(BIN)/python docs/generator
 
-# What hookspan costs on this machine, against its bars.
+# What hookspan costs on this machine, against its bars; then with the real Collector, Jaeger and Claude Code.
 bench: .venv/installed-dev
-	$(BIN)/hookspan bench
+	$(BIN)/hookspan bench --backlog 1000000
+	$(BIN)/python -m tests.bench.real
 
 # A million events while one fault after the other lasts: nothing lost, nothing counted twice. About 15 minutes.
 soak: .venv/installed-dev

@@ -11,22 +11,19 @@ import datetime as dt
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
+from hookspan.cli.throw_away import Home, throw_away_home
 from hookspan.errors import EXIT_USER, UserError
 from hookspan.model.rows import Span
-from hookspan.paths import Paths
 from hookspan.store import Reader
 
 RECORDING: Final = Path(__file__).with_name("demo_session")
@@ -48,7 +45,7 @@ def demo(ctx: click.Context, no_open: bool, as_json: bool, endpoint: str | None)
 
     It takes six seconds, as the session did. Your own data is neither read nor changed. Exits 1 if an event is lost.
     """
-    with _home(endpoint) as home:
+    with throw_away_home("hookspan-demo-", _settings(endpoint)) as home:
         if not as_json:
             click.echo(f"Playing a session of six seconds into {home.folder} ..", err=True)
         home.cli("up")
@@ -62,46 +59,8 @@ def demo(ctx: click.Context, no_open: bool, as_json: bool, endpoint: str | None)
         ctx.exit(EXIT_USER)
 
 
-@dataclass(frozen=True, slots=True)
-class Home:
-    """A throw-away home: the user's folder, hookspan's folders, and the relay's command."""
-
-    folder: Path
-    paths: Paths
-    relay: tuple[str, ...]
-    env: dict[str, str]
-
-    def cli(self, *arguments: str) -> str:
-        """What one of our own commands printed, run in this home. UserError when it fails."""
-        command = [sys.executable, "-m", "hookspan", *arguments]
-        done = subprocess.run(command, env=self.env, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise UserError(f"`hookspan {arguments[0]}` failed in the demo: {done.stderr.strip()}")
-        return done.stdout
-
-
-@contextlib.contextmanager
-def _home(endpoint: str | None) -> Iterator[Home]:
-    from hookspan import relay
-    from hookspan.config import load
-
-    folder = Path(tempfile.mkdtemp(prefix="hookspan-demo-"))
-    env = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "TZ", "PYTHONPATH") if name in os.environ}
-    env |= {"HOME": str(folder), "HOOKSPAN_HOME": str(folder / "hookspan")}
-    if endpoint is not None:
-        env |= {"HOOKSPAN_EXPORT_ENDPOINT": endpoint, "HOOKSPAN_EXPORT_METRIC_INTERVAL": "1"}
-    paths = Paths.from_environment(env)
-    try:
-        made = relay.prepare(paths)
-        relay.create_state(paths, load(paths))
-        made.install()
-        home = Home(folder, paths, made.command, env)
-        try:
-            yield home
-        finally:
-            home.cli("down")
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+def _settings(endpoint: str | None) -> dict[str, str]:
+    return {} if endpoint is None else {"EXPORT_ENDPOINT": endpoint, "EXPORT_METRIC_INTERVAL": "1"}
 
 
 # --- Playing
