@@ -1,45 +1,62 @@
 """The real client with hookspan installed: every span as the script says, and beside the client's own telemetry.
 
-The other scenarios are held by their recordings; all of them run live in `python -m tests.claude.compare`.
+Most of a scenario is waiting, for the client and for the turns' ends, so several are played at a time.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
+from tests.claude import facts
 from tests.claude.compare import compare
+from tests.claude.evidence import Evidence
 from tests.claude.native import UNREPORTED_HOOKS
-from tests.claude.pipeline import Pipeline
+from tests.claude.pipeline import Outcome, Pipeline
 from tests.claude.scenarios import SCENARIOS
 
-LIVE = (
-    "print_tools_agent",  # parallel calls, a failing one, a background agent
-    "print_nested_agents",
-    "print_sigkill_tool",  # only the process table tells of the end
-    "print_api_529",
-    "print_mcp",
-    "permission_approved",  # a wait of seconds that must not be in the tool's span
-    "permission_esc",
-    "esc_tool",  # only the transcript tells of the end
-    "queued_next",
-    "compact",
-)
+AT_A_TIME = 4
 NOT_IN_A_SPAN = 1000.0  # ms; a wait inside a tool's span would be longer, and no machine is as slow
+LONGEST = "idle_prompt"  # a minute of silence: it begins first
 
-pytestmark = [pytest.mark.need_npm, pytest.mark.need_tmux, pytest.mark.need_cc]
+pytestmark = [
+    pytest.mark.need_npm,
+    pytest.mark.need_tmux,
+    pytest.mark.need_cc,
+    pytest.mark.xdist_group("client"),
+]
 
 
-@pytest.mark.parametrize("name", LIVE)
-def test_spans_are_right(name):
-    run = Pipeline().run(SCENARIOS[name])
+@pytest.fixture(scope="module")
+def runs(request: pytest.FixtureRequest) -> Iterator[Mapping[str, Future[Outcome]]]:
+    """All scenarios that tests of this module ask for, being played."""
+    items = [item for item in request.session.items if item.path == request.path and isinstance(item, pytest.Function)]
+    names = list(dict.fromkeys(item.callspec.params["name"] for item in items))
+    names.sort(key=lambda name: name != LONGEST)
+    pool = ThreadPoolExecutor(AT_A_TIME, thread_name_prefix="scenario")
+    yield {name: pool.submit(Pipeline().run, SCENARIOS[name]) for name in names}
+    pool.shutdown(cancel_futures=True)
+
+
+@pytest.mark.parametrize("name", [*(name for name in SCENARIOS if name != LONGEST), LONGEST])
+def test_spans_are_right(runs, name):
+    run = runs[name].result()
     assert run.faults == []
     beside = compare(run)
     assert beside.faults == []
     assert all(abs(ms) < NOT_IN_A_SPAN for ms in beside.times.get("tool length", ()))
+    assert list(facts.changed(name, Evidence.of(run.recording, run.native))) == []
+
+
+@pytest.mark.parametrize("name", [name for name in SCENARIOS if "sigkill" not in name and "resume_killed" not in name])
+def test_every_hook_has_its_span_and_the_client_counts_as_many(runs, name):
+    """What a killed client had not exported yet is lost."""
+    run = runs[name].result()
     heard = Counter(line["event"]["hook_event_name"] for line in run.recording.journal)
-    assert len(run.spans.hooks) == heard.total()
-    if "sigkill" not in name:  # what a killed client had not exported yet is lost
-        reported = Counter({event: count for event, count in heard.items() if event not in UNREPORTED_HOOKS})
-        assert run.native.hooks == reported
+    times = run.recording.expected["notes"].get("registered", 1)
+    assert len(run.spans.hooks) * times == heard.total()
+    reported = Counter({event: count // times for event, count in heard.items() if event not in UNREPORTED_HOOKS})
+    assert run.native.hooks == reported
