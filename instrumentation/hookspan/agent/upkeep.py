@@ -42,6 +42,7 @@ class Upkeep:
                 _logger.info(
                     "segment reduced", extra={"segment": segment.first, "bytes": segment.size, "now": packed.size}
                 )
+        self._journal.delete_quarantined(keep.raw_hours)
         for segment in self._journal.delete_old(keep.days, keep.bytes, self._next_record()):
             _logger.info("segment deleted", extra={"segment": segment.first, "bytes": segment.size})
 

@@ -6,7 +6,7 @@ import contextlib
 import os
 from pathlib import Path
 
-from hookspan.journal import quarantine, segments
+from hookspan.journal import segments
 from hookspan.journal.segments import Segment
 from hookspan.paths import Paths
 
@@ -32,7 +32,6 @@ def delete_old(paths: Paths, days: float, max_bytes: int, unread: int, now: floa
     A segment that holds record `unread` or a later one stays. When the last one goes, a mark keeps the count.
     """
     before = now - days * 86400
-    quarantine.delete_old(paths, before)
     finished = list(segments.finished(paths.journal))
     total = size(paths)
     deleted: list[Segment] = []

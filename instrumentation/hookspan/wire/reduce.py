@@ -28,6 +28,7 @@ _EXIT_CODE: Final = re.compile(r"\AExit code (-?\d{1,6})\b")
 _TASK: Final = re.compile(r"<task-id>([^<\s]{1,128})</task-id>")
 _TASK_CALL: Final = re.compile(r"<tool-use-id>([^<\s]{1,128})</tool-use-id>")
 _COMMAND: Final = re.compile(r"\A/([\w:.-]{1,64})(?:\s|\Z)")
+_WORD: Final = re.compile(r"\A[\w.:-]{1,64}\Z")
 _EXTENSION: Final = re.compile(r"\.([A-Za-z0-9_+-]{1,12})\Z")
 TASK_NOTIFICATION: Final = "<task-notification>"
 SYNTHETIC_KEY: Final = "hookspan_synthetic"
@@ -38,6 +39,11 @@ LOCAL_KEY: Final = "hookspan_local"
 
 def _text(value: object, limit: int = _ID_LENGTH) -> str:
     return value[:limit] if type(value) is str else ""
+
+
+def _word(value: object) -> str:
+    """A word of one of the client's own lists; what is none is text that somebody wrote, and is not kept."""
+    return "" if type(value) is not str or not value else value if _WORD.match(value) else "other"
 
 
 def _number(value: object) -> float:
@@ -67,12 +73,12 @@ def reduce_event(event: Reduced, payload: bytes, fields: dict[str, Any], key: by
     event.prompt = _text(get("prompt_id"))
     event.cwd = _text(get("cwd"), _PATH_LENGTH)
     event.transcript = _text(get("transcript_path"), _PATH_LENGTH)
-    event.permission_mode = _text(get("permission_mode"))
+    event.permission_mode = _word(get("permission_mode"))
     event.agent_id = _text(get("agent_id"))
     event.agent_type = _text(get("agent_type"))
     effort = get("effort")
     if effort is not None:
-        event.effort = _text(_dict(effort).get("level"))
+        event.effort = _word(_dict(effort).get("level"))
     event.synthetic = get(SYNTHETIC_KEY) is True
     event.local = get(LOCAL_KEY) is True
     if "tool_name" in fields:
@@ -174,7 +180,7 @@ def verdict(response: object) -> str:
 
 def _reduce_prompt(event: Reduced, fields: dict[str, Any], labels: bool) -> None:
     prompt = fields.get("prompt")
-    event.source = _text(fields.get("source"))
+    event.source = _word(fields.get("source"))
     if type(prompt) is not str:
         return
     event.prompt_size = len(prompt.encode("utf-8", "surrogatepass"))
@@ -192,30 +198,30 @@ def _reduce_prompt(event: Reduced, fields: dict[str, Any], labels: bool) -> None
 
 def _reduce_expansion(event: Reduced, fields: dict[str, Any], _labels: bool) -> None:
     event.command_name = _text(fields.get("command_name"))
-    event.source = _text(fields.get("command_source"))
+    event.source = _word(fields.get("command_source"))
 
 
 def _reduce_session(event: Reduced, fields: dict[str, Any], labels: bool) -> None:
-    event.source = _text(fields.get("source"))
-    event.reason = _text(fields.get("reason"))
+    event.source = _word(fields.get("source"))
+    event.reason = _word(fields.get("reason"))
     event.model = _text(fields.get("model"))
     title = fields.get("session_title")
     event.label = label(title) if labels and type(title) is str else ""
 
 
 def _reduce_stop(event: Reduced, fields: dict[str, Any], _labels: bool) -> None:
-    event.failure = _text(fields.get("error"))
+    event.failure = _word(fields.get("error"))
     event.agent_transcript = _text(fields.get("agent_transcript_path"), _PATH_LENGTH)
     tasks = (_text(_dict(task).get("id")) for task in _list(fields.get("background_tasks"))[:_MAX_CALLS])
     event.running_tasks = tuple(task for task in tasks if task)
 
 
 def _reduce_other(event: Reduced, fields: dict[str, Any], _labels: bool) -> None:
-    event.trigger = _text(fields.get("trigger"))
-    event.notification = _text(fields.get("notification_type"))
+    event.trigger = _word(fields.get("trigger"))
+    event.notification = _word(fields.get("notification_type"))
     event.mcp_server = _text(fields.get("mcp_server_name"))
-    event.action = _text(fields.get("action"))
-    event.source = _text(fields.get("source"))
+    event.action = _word(fields.get("action"))
+    event.source = _word(fields.get("source"))
     event.model = _text(fields.get("to_model"))
 
 

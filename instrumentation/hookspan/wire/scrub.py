@@ -16,6 +16,8 @@ _SECRETS: Final = re.compile(
     r"""
     (?P<pem>-----BEGIN\ [A-Z ]*PRIVATE\ KEY-----.*?(?:-----END\ [A-Z ]*PRIVATE\ KEY-----|\Z))
     | (?P<url>(?<=://)[^/\s:@]*:[^/\s@]+(?=@))
+    | (?P<user>(?:(?<=-u\ )|(?<=--user[\ =]))(?!\d+:\d+\b)[^\s:]+:\S+)
+    | (?P<sshpass>(?<=sshpass\ -p)\s*\S+)
     | (?P<jwt>\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*)
     | (?P<key>\b(?:
           sk-[\w-]{6,} | (?:gh[pousr]|github_pat)_\w{16,} | glpat-[\w-]{16,} | xox[a-z]-[\w-]{8,} | xapp-[\w-]{8,}

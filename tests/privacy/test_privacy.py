@@ -1,0 +1,195 @@
+"""No content leaves the machine, and no secret stays on it once its event is compacted."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import threading
+import time
+import uuid
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from opentelemetry.sdk.resources import Resource
+
+from hookspan import wire
+from hookspan.export.convert import readable
+from hookspan.journal import Journal
+from hookspan.model import semconv as sc
+from hookspan.paths import Paths
+from hookspan.store import Reader
+from tests.agent.stage import Machine, append, event, until
+from tests.model.replay import HOME, KEY, names, play
+from tests.otlp_sink import Sink
+
+from .marked import FOLDER, SECRET, copy, mark
+
+SAMPLES = Path(__file__).parents[1] / "samples" / "hook-payloads.jsonl"
+PLAYED = (
+    "permission_words",
+    "print_tools_agent",
+    "print_mcp",
+    "queued_next",
+    "compact_auto",
+    "print_api_400",
+    "esc_tool",
+)
+
+
+def shape(spans):
+    """What marks must not change: if pairing broke, the marked fields would not have been where they matter."""
+    keys = (sc.OUTCOME, sc.DECISION, sc.END_REASON, sc.GEN_AI_TOOL_CALL_ID)
+    return sorted(
+        (span.trace_id, span.span_id, span.name, span.start, span.end, *(str(span.attributes.get(key)) for key in keys))
+        for span in spans
+    )
+
+
+@pytest.mark.parametrize("name", names())
+def test_no_mark_reaches_a_span_or_a_metric(name, tmp_path):
+    plain = play(name, tmp_path / "plain")
+    root = tmp_path / FOLDER
+    played = play(str(copy(name, tmp_path / "marked")), root)
+    assert shape(played.spans) == shape(plain.spans)
+    assert any(SECRET.encode() in line for line in played.records)
+    sent = [readable(span, Resource({})) for span in played.spans]
+    text = repr([(span.name, dict(span.attributes), [link.attributes for link in span.links]) for span in sent])
+    text += repr(played.increments)
+    assert SECRET not in text
+    assert FOLDER not in text
+    labelled = [readable(span, Resource({}), content=True).attributes for span in played.spans]
+    assert SECRET not in repr(labelled)
+    assert any(sc.LABEL in attributes for attributes in labelled)
+    for line in played.records:
+        assert SECRET.encode() not in wire.encode(wire.decode(line, KEY)), "the reduced form keeps a label, scrubbed"
+
+
+def test_every_field_of_every_known_event():
+    """The published payloads, marked, one by one: what stays of them has no mark."""
+    seen = set()
+    for text in SAMPLES.read_text().splitlines():
+        payload = json.loads(text)
+        seen.add(payload["hook_event_name"])
+        line = json.dumps({"v": 1, "at": 1, "event": mark(payload) | {"session_id": "s"}}).encode()
+        assert SECRET.encode() in line
+        assert SECRET.encode() not in wire.encode(wire.decode(line, KEY))
+    assert len(seen) > 20
+
+
+class Inbox(BaseHTTPRequestHandler):
+    received: list[bytes]
+
+    def do_POST(self) -> None:
+        type(self).received.append(self.rfile.read(int(self.headers["Content-Length"])))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        """Stay silent."""
+
+
+@pytest.fixture
+def inbox():
+    class OneInbox(Inbox):
+        received: list[bytes] = []  # noqa: RUF012 - one list for each inbox is what is wanted
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), OneInbox)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"json://127.0.0.1:{server.server_address[1]}/", OneInbox.received
+    server.shutdown()
+    server.server_close()
+
+
+def take_in(machine: Machine, folder: Path) -> int:
+    """Recordings, marked, through the journal and the transcripts; how many events."""
+    events = 0
+    for name in PLAYED:
+        marked = copy(name, folder / name)
+        for path in (marked / "projects").rglob("*.json*"):
+            target = machine.home / ".claude" / "projects" / path.relative_to(marked / "projects")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(path.read_bytes())
+        moved = f"{HOME}/.claude".encode(), f"{machine.home}/.claude".encode()
+        lines = (marked / "journal.jsonl").read_bytes().replace(*moved).splitlines()
+        append(machine, *lines)
+        events += len(lines)
+    return events
+
+
+def told_now(machine: Machine) -> int:
+    """A session of this moment that waits, and one whose turn failed: both are notified."""
+    for ending in ("PermissionRequest", "StopFailure"):
+        session, prompt = str(uuid.uuid4()), str(uuid.uuid4())
+        about = {"prompt_id": prompt, "cwd": f"/home/u/{FOLDER}/shop"}
+        call = {"tool_name": "Bash", "tool_input": {"command": SECRET}}
+        events = [
+            event("SessionStart", session, source="startup", session_title=SECRET),
+            event("UserPromptSubmit", session, prompt=SECRET, **about),
+            event("PreToolUse", session, tool_use_id="toolu_1", **about, **call),
+            event(ending, session, error="rate_limit", error_details=SECRET, **about, **call),
+        ]
+        machine.hooks(*events)
+    return 8
+
+
+def in_files(paths: Paths, text: str) -> list[str]:
+    """The files below the state folder whose bytes, unpacked, hold a text."""
+    found = []
+    for path in sorted(paths.state.rglob("*")):
+        if path.is_file():
+            data = path.read_bytes()
+            if text.encode() in (gzip.decompress(data) if path.suffix == ".gz" else data):
+                found.append(path.name)
+    return found
+
+
+@pytest.mark.parametrize("export", [False, True])
+def test_what_leaves_the_machine_and_what_stays(make_machine, tmp_path, inbox, export):
+    url, received = inbox
+    with Sink() as sink:
+        machine = make_machine(
+            settings=f'[export]\nendpoint = "{sink.url}"\nmetric_interval = 1\n'
+            f"[content]\nexport = {str(export).lower()}\n"
+            f'[[notify]]\nurl = "{url}"\nwaiting_seconds = 1\ninterval = 1\n'
+        )
+        machine.up()
+        events = take_in(machine, tmp_path) + told_now(machine)
+        append(machine, b'{"v":1,"at":1,"event":{"torn":"' + SECRET.encode())
+        until(lambda: len(received) >= 2)
+        until(lambda: Reader(machine.paths).counts().events == events)
+        until(lambda: all(row.ended for row in Reader(machine.paths).sessions() if row.last < time.time_ns() - 10**12))
+        assert machine.json("flush")["exported"]
+        sink.wait(lambda: any(point.name == "hookspan.tool.calls" for point in sink.points))
+        said = [machine.cli(*words) for words in (("status",), ("status", "--json"), ("doctor",), ("doctor", "--json"))]
+        reports = "".join(one.stdout + one.stderr for one in said)
+        log = machine.paths.log.read_text()
+        sent = repr((sink.spans, sink.points, sink.logs))
+        assert "execute_tool Bash" in sent
+        for name, text in {"otlp": sent, "notified": repr(received), "reports": reports, "log": log}.items():
+            assert SECRET not in text, name
+            if name != "reports":  # they tell its user where a file of theirs is
+                assert FOLDER not in text or (export and name == "otlp"), name
+        labels = {span.attributes.get(sc.LABEL) for span in sink.spans} - {None}
+        assert any("fix the cart" in label for label in labels) is export
+        machine.cli("down")
+    assert in_files(machine.paths, SECRET)
+    compact_all(machine.paths)
+    assert in_files(machine.paths, SECRET) == []
+
+
+def compact_all(paths: Paths) -> None:
+    """What a day does to the journal."""
+    journal = Journal(paths)
+    journal.rotate()
+    key = paths.key.read_bytes()
+
+    def reduced(line: bytes) -> bytes:
+        try:
+            return wire.encode(wire.decode(line, key))
+        except wire.Unreadable:
+            return b""
+
+    for segment in journal.raw_older_than(-1):
+        journal.compact(segment, reduced)
+    assert journal.delete_quarantined(-1)
