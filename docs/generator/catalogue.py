@@ -182,7 +182,7 @@ SPANS: Final = (
         "INTERNAL",
         sc.HOOK_SCOPE,
         "turn, subagent or session",
-        "the relay's first instruction",
+        "the making of the relay's process",
         "the line is in the journal",
         "at once, for every event; switched off by `export.hook_spans`. `hook other` for an event that this version doesn't know",
         (
