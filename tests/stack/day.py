@@ -193,6 +193,7 @@ def send_native_hooks(otlp: str) -> None:
                 "event.name": "hook_execution_complete",
                 "hook_event": event,
                 "hook_name": event,
+                "num_hooks": "2",
                 "total_duration_ms": milliseconds,
             }
             logger.emit(

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import yaml
@@ -152,8 +152,8 @@ def test_panels_neither_overlap_nor_leave_holes(uid: str):
     assert len(cells) == 24 * height
 
 
-def test_every_link_leads_somewhere():
-    urls = [
+def link_urls() -> list[str]:
+    return [
         link["url"]
         for board in boards().values()
         for panel in panels(board)
@@ -168,12 +168,18 @@ def test_every_link_leads_somewhere():
             ),
         ]
     ]
+
+
+def test_every_link_leads_somewhere():
+    urls = link_urls()
     assert len(urls) > 100
     pages = {"/", "/friction"}  # of hookspan's own
     for url in set(urls):
         parts = urlsplit(url.replace("${__data.fields.Alert}", "HumanAwaited"))
         if parts.path.startswith("/d/"):
             assert parts.path.removeprefix("/d/") in boards(), url
+        elif parts.netloc == "127.0.0.1:16686":
+            assert parts.path == "/search", url  # and what it finds is looked at below
         elif parts.netloc == "127.0.0.1:9090":
             assert (programs.ROOT / "docs/runbooks" / parts.path.removeprefix("/user/")).is_file(), url
         else:
@@ -284,3 +290,18 @@ def test_every_search_for_traces_finds_some(stack: Stack, played_day: Day):
     assert len(found) >= 10
     services = get(f"{stack.jaeger.url}/api/services")["data"]
     assert "claude-code-hooks" in services
+
+
+def test_a_row_leads_to_its_spans(stack: Stack, played_day: Day):
+    of_a_row = {"Tool": "Bash", "Event": "PreToolUse", "Model": "claude-opus-5-5"}
+    links = {url for url in link_urls() if urlsplit(url).netloc == "127.0.0.1:16686"}
+    assert len(links) >= 4
+    for url in links:
+        for name, value in of_a_row.items():
+            url = url.replace(f"${{__data.fields.{name}}}", value)  # noqa: PLW2901
+        query = {key: values[0] for key, values in parse_qs(urlsplit(url).query).items()}
+        assert (query.pop("start"), query.pop("end")) == ("${__from}000", "${__to}000")  # milliseconds, made longer
+        assert query.pop("lookback") == "custom"
+        tags = json.loads(query.pop("tags", "{}"))
+        assert "$" not in str([query, tags])
+        assert stack.search(query.pop("service"), tags, **query | {"lookback": "2d"}), url

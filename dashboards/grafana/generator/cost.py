@@ -153,7 +153,11 @@ def make() -> d.Dashboard:
                             "Project": Link(
                                 "Only this project",
                                 f"/d/{COST}?${{__url_time_range}}&var-project=${{__data.fields.Project}}",
-                            )
+                            ),
+                            "Model": Link.jaeger(
+                                "Its calls in Jaeger",
+                                tags="%7B%22gen_ai.response.model%22%3A%22${__data.fields.Model}%22%7D",
+                            ),
                         },
                         links=[TO_OVERVIEW],
                         size=(24, 8),

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.models import dashboard as d
 from panels import BYTES, COUNT, PAGE, SECONDS, SHARE, Column, Link, Query, board, columns, figure, lines, states
-from queries import FLEET, HOST, RATE, TO_HOST, TO_OVERVIEW, TO_PIPELINE, host_choice, increase, rate
+from queries import FLEET, HOST, HOST_BOARD, RATE, TO_HOST, TO_OVERVIEW, TO_PIPELINE, host_choice, increase, rate
 
 
 def make() -> d.Dashboard:
     """Agents, versions, checks."""
+    machine = {
+        "Machine": Link("This machine", f"/d/{HOST_BOARD}?${{__url_time_range}}&var-host=${{__data.fields.Machine}}")
+    }
     return board(
         FLEET,
         "Fleet",
@@ -90,6 +93,7 @@ def make() -> d.Dashboard:
                             )
                         ],
                         empty="No agent reports an open session",
+                        data_links=machine,
                         links=[TO_HOST],
                     ),
                     columns(
@@ -98,6 +102,7 @@ def make() -> d.Dashboard:
                         {"host_name": "Machine", "service_instance_id": "Instance"},
                         [Column("Sessions", f"hookspan:sessions_at_work:last2h{{{HOST}}}")],
                         empty="No agent has reported a session at work",
+                        data_links=machine,
                         links=[Link.runbook("AgentSilent")],
                     ),
                     states(

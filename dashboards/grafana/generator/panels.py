@@ -81,6 +81,13 @@ class Link:
         """The page of an alert, which Prometheus serves."""
         return cls(f"Runbook: {alert}", f"http://127.0.0.1:9090/user/{alert}.md")
 
+    @classmethod
+    def jaeger(cls, title: str, *, operation: str = "", tags: str = "") -> Link:
+        """A search in Jaeger for the time range; `${__data.fields.NAME}` is what stands in that column of the row."""
+        found = f"operation={operation}" if operation else f"tags={tags}"
+        when = "lookback=custom&start=${__from}000&end=${__to}000"  # microseconds
+        return cls(title, f"http://127.0.0.1:16686/search?service={SERVICE}&{found}&{when}&limit=50")
+
 
 PAGE: Final = Link("hookspan's own page", "http://127.0.0.1:8420/")
 
@@ -118,6 +125,12 @@ class JaegerSearch(Builder[Dataquery]):
             "maxDuration": "",
             "limit": limit,
         }
+
+    @property
+    def conditions(self) -> int:
+        """How many there are, those that a variable adds left aside."""
+        tags = [word for word in self.fields["tags"].split() if not word.startswith("$")]
+        return len(tags) + bool(self.fields["operation"]) + bool(self.fields["minDuration"])
 
     def build(self) -> Dataquery:
         """Itself: it knows its JSON."""
@@ -335,6 +348,8 @@ def traces(
     size: Size = (12, 9),
 ) -> Any:
     """A table of what a search in Jaeger finds; the trace id of a row opens the trace."""
+    if search.conditions > 1:
+        question += " Jaeger looks at traces: one is here if each condition is true of some span in it."
     panel = _common(table.Panel(), title, question, "", empty, links, size).datasource(JAEGER)
     return panel.with_target(search)
 

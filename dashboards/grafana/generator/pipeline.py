@@ -38,6 +38,8 @@ from queries import (
 def make() -> d.Dashboard:
     """What hooks cost, and whether everything arrives."""
     ours, native = "hookspan_hook_duration_seconds", "claude_code_hook_duration_seconds"
+    each = "hook_name, hook_event, num_hooks"
+    in_jaeger = Link.jaeger("Our spans of it in Jaeger", operation="hook ${__data.fields.Event}")
     kinds = "spans|metric_points|log_records"
     return board(
         PIPELINE,
@@ -121,7 +123,7 @@ def make() -> d.Dashboard:
                         "How long does Claude Code wait for all hooks of an event? Its own telemetry tells.",
                         [Query(quantile(0.95, native, by="hook_event, hook_name"), "{{hook_name}}, slowest 5 %")],
                         SECONDS,
-                        empty="Claude Code's own telemetry is not sent here",
+                        empty="Claude Code's own telemetry is not sent here: hookspan install --native-telemetry",
                         links=[TO_TURNS],
                     ),
                     columns(
@@ -131,6 +133,7 @@ def make() -> d.Dashboard:
                         [
                             Column("Events", increase("hookspan_hook_events_total", by="hook_event")),
                             Column("Ours, slowest 1 %", quantile(0.99, ours, by="hook_event", over=RANGE), SECONDS),
+                            Column("Ours, time", increase(f"{ours}_sum", by="hook_event"), SECONDS),
                             Column("All hooks, time", increase(f"{native}_sum", by="hook_event"), SECONDS),
                             Column(
                                 "In transcripts, time",
@@ -138,6 +141,23 @@ def make() -> d.Dashboard:
                                 SECONDS,
                             ),
                         ],
+                        data_links={"Event": in_jaeger},
+                        links=[TO_TURNS],
+                        size=(24, 9),
+                    ),
+                    columns(
+                        "What does each hook cost?",
+                        "How long does Claude Code wait, by event and matcher? It measures all hooks of an event "
+                        "together, the start of their processes included; where one runs, it is ours alone.",
+                        {"hook_name": "Hook", "hook_event": "Event", "num_hooks": "Hooks run"},
+                        [
+                            Column("Time", increase(f"{native}_sum", by=each), SECONDS),
+                            Column("Runs", increase(f"{native}_count", by=each)),
+                            Column("Half take", quantile(0.5, native, by=each, over=RANGE), SECONDS),
+                            Column("Slowest 5 %", quantile(0.95, native, by=each, over=RANGE), SECONDS),
+                        ],
+                        empty="Claude Code's own telemetry is not sent here: hookspan install --native-telemetry",
+                        data_links={"Event": in_jaeger},
                         links=[TO_TURNS],
                         size=(24, 9),
                     ),

@@ -126,7 +126,8 @@ def make() -> d.Dashboard:
                             "Tool": Link(
                                 "Only this tool",
                                 f"/d/{TOOLS}?${{__url_time_range}}&var-tool=${{__data.fields.Tool}}",
-                            )
+                            ),
+                            "Calls": Link.jaeger("Its calls in Jaeger", operation="execute_tool ${__data.fields.Tool}"),
                         },
                         links=[TO_TURNS],
                         size=(24, 9),

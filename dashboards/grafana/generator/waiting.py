@@ -165,6 +165,9 @@ def make() -> d.Dashboard:
                             ),
                         ],
                         empty="You were not asked in this time",
+                        data_links={
+                            "Tool": Link.jaeger("Its questions in Jaeger", operation="permission ${__data.fields.Tool}")
+                        },
                         links=[Link("Rules to copy", "http://127.0.0.1:8420/friction")],
                         size=(8, 9),
                     ),

@@ -1,0 +1,77 @@
+"""Claude Code's own telemetry beside ours: the real client after `install --native-telemetry`, and the real stack."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.claude.drivers import PrintSession
+from tests.claude.installed import InstalledHome
+from tests.claude.model import Model, says
+from tests.claude.scenarios.printed import bash
+from tests.stack import programs
+from tests.stack.stack import Stack
+
+PROMPT = "fix the cart"
+SLOW = 0.3  # s that a hook of the user's takes
+OURS, NATIVE = "claude-code-hooks", "claude-code"
+
+
+@pytest.fixture
+def home(stack: Stack) -> Iterator[InstalledHome]:
+    with Model("native") as model, InstalledHome(model.url, settings={"export.endpoint": stack.otlp_http}) as home:
+        model.play({PROMPT: 2 * [says(bash("ls")), says(bash("pwd", "more")), says("Done.")]})
+        home.hookspan("install", "--yes", "--native-telemetry")
+        home.hook(["/bin/sleep", str(SLOW)], ["Stop"])
+        yield home
+
+
+@pytest.mark.need_npm
+def test_what_every_hook_costs_and_how_the_two_join(stack: Stack, home: InstalledHome):
+    ended = PrintSession(home, PROMPT, "--allowedTools", "Bash").wait()
+    assert ended.code == 0, ended
+    home.hookspan("flush", "--wait", "20s")
+    events = home.events()
+    session, prompt = events[0]["session_id"], next(e["prompt_id"] for e in events if e.get("prompt_id"))
+    calls = sorted(event["tool_use_id"] for event in events if event["hook_event_name"] == "PreToolUse")
+
+    # Two services in one Jaeger, never mixed, which have the session and every tool call in common.
+    def joined() -> bool:
+        (ours,) = (trace for trace in stack.search(OURS, {"session.id": session}) if trace == prompt.replace("-", ""))
+        (theirs,) = stack.search(NATIVE, {"session.id": session})
+        for service, trace, name in ((OURS, ours, "execute_tool Bash"), (NATIVE, theirs, "claude_code.tool")):
+            spans = stack.trace(trace)
+            assert {span.resource["service.name"] for span in spans} == {service}
+            found = sorted(span.attributes["gen_ai.tool.call.id"] for span in spans if span.name == name)
+            assert found == calls, service
+        for call in calls:
+            tags = {"gen_ai.tool.call.id": call}
+            assert [stack.search(service, tags) for service in (OURS, NATIVE)] == [[ours], [theirs]]
+        return True
+
+    stack.wait(joined, 60)
+
+    # What hooks cost, by event and matcher: where only ours ran, and where a slow one ran beside it.
+    def cost(kind: str, event: str, hooks: int) -> float:
+        series = (
+            f'claude_code_hook_duration_seconds_{kind}{{job="{NATIVE}", hook_event="{event}", num_hooks="{hooks}"}}'
+        )
+        (sample,) = stack.query(series)
+        return sample.value
+
+    def counted() -> bool:
+        assert cost("count", "PreToolUse", 1) >= len(calls)
+        assert cost("sum", "Stop", 2) >= SLOW
+        return True
+
+    stack.wait(counted, 60)
+    assert cost("sum", "Stop", 2) > cost("sum", "PreToolUse", 1)
+
+    # The panel that shows it has both, from the second batch on: the first one makes the series.
+    assert PrintSession(home, PROMPT, "--allowedTools", "Bash").wait().code == 0
+    board = json.loads((programs.ROOT / "dashboards/grafana/dashboards/pipeline.json").read_text())
+    (panel,) = (panel for panel in board["panels"] if panel["title"] == "What does each hook cost?")
+    expr = next(target["expr"] for target in panel["targets"] if "0.95" in target["expr"]).replace("$__range", "1h")
+    stack.wait(lambda: {"PreToolUse:Bash", "Stop"} <= {sample.labels["hook_name"] for sample in stack.query(expr)})
