@@ -179,13 +179,18 @@ def _subagents(found: Comparison, native: Native, spans: Spans) -> None:
 
 
 def _lags(found: Comparison, native: Native, journal: Sequence[Mapping[str, Any]]) -> None:
-    """What the client needs from a call's end until it begins to run the hook, and from there to the hook's stamp."""
+    """What the client needs from a call's end until it begins to run the hook, and from there until there is a process.
+
+    How long that process then waits for its first instruction is told by itself, and its stamp is free of it.
+    """
+    for line in journal:
+        found.lag("hook's process: made .. first instruction", line["age"], 0)
     for index, start in lag.starts(native, journal).items():
         line = journal[index]
-        found.lag(start.event, line["at"], start.at)
+        found.lag(start.event, line["at"] - line["age"], start.at)
         tool = native.tools.get(line["event"].get("tool_use_id", ""))
         if tool is not None and start.event in {"PostToolUse", "PostToolUseFailure"}:
-            found.lag("client: a call's end to the start of its hook", start.at, tool.whole.end)
+            found.lag("client: a call's end .. start of its hook", start.at, tool.whole.end)
 
 
 def percentile_95(values: Sequence[float]) -> float:
@@ -227,7 +232,7 @@ def report(total: Comparison, *, markdown: bool) -> Iterator[str]:
     yield ""
     lags = list(rows(total.lags, ()))
     yield from table(
-        ("ms from the client's start of a hook to its stamp", "n", "p50", "p95", "max"), lags, markdown=markdown
+        ("ms, client's start of a hook .. its process made", "n", "p50", "p95", "max"), lags, markdown=markdown
     )
     if total.residuals:
         yield ""
@@ -255,13 +260,13 @@ def play(name: str) -> Comparison:
     with Control() as control:
         try:
             run = Pipeline().run(SCENARIOS[name])
-        except (AssertionError, OSError, RuntimeError, subprocess.SubprocessError) as broken:
-            return Comparison(faults=[f"{name}: could not be played: {str(broken).splitlines()[0]}"])
+        except (AssertionError, LookupError, OSError, RuntimeError, subprocess.SubprocessError) as broken:
+            return Comparison(faults=[f"{name}: could not be played: {repr(broken)[:200]}"])
     found = compare(run)
     found.faults = [f"{name}: {fault}" for fault in run.faults + found.faults]
     found.changed += facts.changed(name, Evidence.of(run.recording, run.native))
     found.busy.append(control.busy)
-    found.lags["control: this process to the stamp of the same program"] = [value / MS for value in control.lags]
+    found.lags["control: asking for the same program .. its first instruction"] = [value / MS for value in control.lags]
     return found
 
 

@@ -186,7 +186,10 @@ def _turns(spans: list[Span], logs: list[Log]) -> Iterable[Turn]:
 
 
 def _subagents(logs: list[Log]) -> Iterable[Subagent]:
+    """Older versions, such as 2.1.300, don't say which subagent it was."""
     for log in _named(logs, "subagent_completed"):
+        if "agent_id" not in log.attributes:
+            continue
         length = int(log.attributes["duration_ms"]) * 1_000_000
         whole = Interval(log.time - length, log.time)
         yield Subagent(log.attributes["agent_id"], log.attributes["agent_type"], whole)
