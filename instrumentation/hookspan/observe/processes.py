@@ -8,6 +8,7 @@ from typing import Final
 
 import psutil
 
+from hookspan.claude_settings import RELAY_NAME
 from hookspan.model.state import Session
 from hookspan.wire.facts import ClientGone, Fact, Running
 
@@ -95,7 +96,10 @@ class Processes:
     def _children(process: psutil.Process, session: Session, now: int) -> list[Fact]:
         oldest = min(wait.at for wait in session.waits if not wait.running_at)
         try:
-            births = [round(child.create_time() * NANO) for child in process.children()]
+            # A hook that waits for a processor lives long, before it is even a program of its own: the client's copy.
+            no_tools = {RELAY_NAME, process.name()}
+            children = [child for child in process.children() if child.name() not in no_tools]
+            births = [round(child.create_time() * NANO) for child in children]
         except psutil.Error:
             return []
         born = [at for at in births if oldest + NOT_A_HOOK < at < now - SETTLED_CHILD * NANO]
