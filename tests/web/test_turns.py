@@ -54,7 +54,7 @@ class Page:
         made = []
         with self.reader.moment() as moment:
             for row in [*moment.open_sessions(), *moment.ended_sessions("", 1 << 62, 100)]:
-                made += turns.turns(moment.marks(row.id), moment.state(row.id), row.last, content=True)
+                made += turns.turns(moment, row.id, moment.state(row.id), row.last, turns.Times(), content=True)
         return made
 
 
@@ -126,7 +126,8 @@ def test_the_page_of_a_session_that_waits(tmp_path: Path, paths: Paths) -> None:
     assert wait.end is None
     assert view.asks(session) == wait.label != ""
     assert [span.label for span in turns.open_spans(session, content=False)] == ["", ""]
-    (shown,) = turns.turns([], session, session.last + 5_000_000_000, content=True)
+    (going_on,) = session.turns.values()
+    shown = turns.open_turn(going_on, session, [], session.last + 5_000_000_000, content=True)
     assert shown.open
     assert shown.end is None
     assert shown.split.wait == pytest.approx(5_000, abs=0.01)

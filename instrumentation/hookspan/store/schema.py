@@ -22,8 +22,9 @@ MINUTE: Final = 60 * NANOSECONDS
 # span.key is record * 65536 + ordinal: the one order of spans, a rowid, so that new rows are appended, and what the
 # export cursor is. Ids and texts that repeat in every row are kept short: session ids are numbers of table `state`,
 # trace and span ids are blobs (`hex(trace_id)` shows them). No index on random ids is unique: a unique one has to be
-# looked up before each insert. `span_waited` has the calls that somebody was asked about, few among many; a query must
-# repeat its condition to use it. Attributes are JSON, so that SQLite's and DuckDB's JSON functions can read them. Sums
+# looked up before each insert. `span_work` has what a session's page shows, in its order; `span_turn` its turns, and
+# `span_waited` the calls that somebody was asked about, few among many. A query must repeat an index's condition to use
+# it. Attributes are JSON, so that SQLite's and DuckDB's JSON functions can read them. Sums
 # have no column type: with one, SQLite would make the integer 2 of the float 2.0.
 _FIRST: Final = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;
@@ -63,6 +64,8 @@ CREATE TABLE span (
 );
 CREATE INDEX span_trace ON span (trace_id);
 CREATE INDEX span_session ON span (session);
+CREATE INDEX span_work ON span (session, start) WHERE NOT hook;
+CREATE INDEX span_turn ON span (session, start) WHERE name = 'invoke_agent claude-code';
 CREATE INDEX span_waited ON span (key) WHERE instr(attributes, '"hookspan.waited":') > 0;
 
 CREATE TABLE metric (

@@ -49,6 +49,7 @@ class Answers:
         self._activity = activity
         self._stream = stream
         self._log = RawLog(source.paths)
+        self._times = turns.Times()
         self._demo = Demo(source.paths, reader, source.caught_up)
 
     @property
@@ -159,7 +160,7 @@ class Answers:
             state = moment.state(id_)
             found = moment.spans(id_, (-1, -1), asked["limit"], hooks=False)
             events = moment.events(after=None, before=None, limit=EVENTS, session=id_)
-            made = turns.turns(moment.marks(id_), state, now, content=content)
+            made = turns.turns(moment, id_, state, now, self._times, content=content)
             return shapes.SessionPage(
                 now=view.ms(now),
                 position=moment.position(),

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from hookspan.journal.position import Position
+from hookspan.model import semconv as sc
 from hookspan.model.rows import EventRow, SessionRow, Span
 from hookspan.model.semconv import SessionPhase
 from hookspan.model.state import Session, load_session
@@ -19,26 +20,24 @@ from hookspan.store import Reader, schema
 
 DEMO: Final = "demo"  # how a session of the demo data says that it began
 OPEN_MAX: Final = 500  # open sessions in a list; more of them nobody reads
+TURN: Final = "invoke_agent claude-code"
 _GOES_ON: Final = f"phase <> '{SessionPhase.ENDED}'"
 _OF_SESSION: Final = "session = (SELECT session FROM state WHERE id = ?)"
 _WAITED: Final = "instr(attributes, '\"hookspan.waited\":') > 0"  # as the index `span_waited` has it
-_TURN_MARK: Final = "instr(attributes, '\"hookspan.prompt.kind\":') > 0"
 _BACKGROUND: Final = "instr(attributes, '\"hookspan.background\":true') > 0"
 _NEVER_RAN: Final = "instr(attributes, '\"hookspan.tool.never_ran\":true') > 0"
 
 
 class Mark(NamedTuple):
-    """As much of a span as it takes to say where a turn's time went. `turn`: the whole span, if it is a turn's."""
+    """As much of a span as it takes to say where a turn's time went."""
 
-    trace_id: str
-    span_id: str
-    parent_id: str
+    span_id: bytes
+    parent_id: bytes | None
     name: str
     start: int
     end: int
-    background: bool
-    never_ran: bool
-    turn: Span | None
+    background: int
+    never_ran: int
 
 
 class SpanRows(NamedTuple):
@@ -115,27 +114,24 @@ class Moment:
 
     # --- Spans
 
-    def marks(self, session: str) -> Iterator[Mark]:
-        """All spans of a session but hook spans, by start."""
-        columns = schema.SPAN_COLUMNS.replace(" session,", " '' AS session,")
+    def turns(self, session: str) -> list[Span]:
+        """The turns of a session that are written, by start."""
+        sql = f"{schema.SELECT_SPAN} WHERE {_OF_SESSION} AND name = '{TURN}' ORDER BY start, key"
+        found = [schema.read_span(row) for row in self._rows(sql, session)]
+        return [span for span in found if sc.PROMPT_KIND in span.attributes]  # a subagent may have the same name
+
+    def extent(self, trace_id: str) -> tuple[int, int]:
+        """How many spans a trace has, and the key of the newest: another pair tells that something was added."""
+        rows = self._rows("SELECT count(*), max(key) FROM span WHERE trace_id = ?", bytes.fromhex(trace_id))
+        return (rows[0][0], rows[0][1] or 0) if rows else (0, 0)
+
+    def marks(self, session: str, trace_id: str) -> list[Mark]:
+        """A session's spans in a trace but hook spans."""
         sql = (
-            f"SELECT {columns}, {_BACKGROUND}, {_NEVER_RAN}, name = 'invoke_agent claude-code' AND {_TURN_MARK} "
-            f"FROM span WHERE {_OF_SESSION} AND NOT hook ORDER BY start, key"
+            f'SELECT span_id, parent_id, name, start, "end", {_BACKGROUND}, {_NEVER_RAN} '
+            f"FROM span WHERE trace_id = ? AND +{_OF_SESSION} AND NOT hook"
         )
-        for row in self._rows(sql, session):
-            _, trace_id, span_id, parent_id, name, start, end = row[:7]
-            background, never_ran, turn = row[-3:]
-            yield Mark(
-                trace_id.hex(),
-                span_id.hex(),
-                parent_id.hex() if parent_id else "",
-                name,
-                start,
-                end,
-                bool(background),
-                bool(never_ran),
-                schema.read_span(row[:-3]) if turn else None,
-            )
+        return [Mark(*row) for row in self._rows(sql, bytes.fromhex(trace_id), session)]
 
     def spans(self, session: str, after: tuple[int, int], limit: int, *, hooks: bool) -> SpanRows:
         """Spans of a session from a place (start and key of the last one) on."""

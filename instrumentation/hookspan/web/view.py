@@ -14,6 +14,7 @@ from hookspan.model.semconv import SessionPhase
 from hookspan.model.state import Session
 from hookspan.store import Summary
 from hookspan.web import shapes
+from hookspan.web.queries import TURN
 
 NANO: Final = 1_000_000_000
 MILLI: Final = 1_000_000
@@ -21,7 +22,7 @@ WINDOW: Final = 200_000  # tokens of the context window of today's models
 LONG_WINDOW: Final = 1_000_000  # of those that say so in their name (`[1m]`)
 HOOK_THRESHOLD: Final = 5.0  # milliseconds: the promise for a hook
 
-_TURN: Final = "invoke_agent claude-code"
+
 _TYPES: Final[Mapping[str, shapes.SpanType]] = {
     "execute_tool": "tool",
     "permission": "wait",
@@ -63,7 +64,7 @@ def now_ms() -> float:
 
 def span_type(name: str, attributes: Mapping[str, object]) -> shapes.SpanType:
     """What a span is about. A turn is told from a subagent of the same name by what only turns have."""
-    if name == _TURN and sc.PROMPT_KIND in attributes:
+    if name == TURN and sc.PROMPT_KIND in attributes:
         return "turn"
     return _TYPES.get(name.partition(" ")[0], "tool")
 
