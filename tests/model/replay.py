@@ -37,6 +37,19 @@ class Played:
     increments: list[Increment] = field(default_factory=list)
     records: list[bytes] = field(default_factory=list)
     phases: list[tuple[int, str, str]] = field(default_factory=list)
+    now: int = 0
+
+    def take(self, data: Iterable[bytes]) -> None:
+        """Folds more journal lines."""
+        for line in data:
+            self.records.append(line)
+            rows = fold(self.state, len(self.records), wire.decode(line, KEY))
+            self.spans += rows.spans
+            self.increments += rows.increments
+            for session in rows.touched:
+                known = self.state.sessions.get(session)
+                if known:
+                    self.phases.append((known.phase_since, session, known.phase.value))
 
     def named(self, name: str) -> list[Span]:
         """Spans whose name begins so, by start."""
@@ -115,25 +128,10 @@ def play(
         change: Changes the journal's lines first (drop, double, reorder).
         observers: Other than the usual ones.
     """
-    projects = root / ".claude" / "projects"
-    growing = _Growing(SESSIONS / name / "projects", projects)
-    watch = observers or Observers(roots=(str(projects.resolve()),))
+    growing = grow(name, root)
+    watch = observers or Observers(roots=(str((root / ".claude" / "projects").resolve()),))
     played = Played(State())
-    number = 0
-
-    def take(data: Iterable[bytes]) -> None:
-        nonlocal number
-        for line in data:
-            number += 1
-            played.records.append(line)
-            rows = fold(played.state, number, wire.decode(line, KEY))
-            played.spans += rows.spans
-            played.increments += rows.increments
-            for session in rows.touched:
-                known = played.state.sessions.get(session)
-                if known:
-                    played.phases.append((known.phase_since, session, known.phase.value))
-
+    take = played.take
     lines = change(lines_of(name, root))
     now = 0
     for line in lines:
@@ -145,14 +143,23 @@ def play(
         now = max(now, at)
         growing.until(now)
         take([line])
-    killed = list((SESSIONS / name / "sessions").glob("*.json"))
     for _ in range(AFTER // TICK):
         now += TICK
         growing.until(now)
         take(watch.step(now, played.state))
-        for path in killed:
-            take(_gone(played.state, json.loads(path.read_text()), now))
+        take(gone_clients(name, played.state, now))
     return played
+
+
+def grow(name: str, root: Path) -> _Growing:
+    """The recording's transcripts, to be written below `root` as time goes by."""
+    return _Growing(SESSIONS / name / "projects", root / ".claude" / "projects")
+
+
+def gone_clients(name: str, state: State, now: int) -> list[bytes]:
+    """What a look at the process table would tell of the recording's clients that were killed."""
+    left = [json.loads(path.read_text()) for path in (SESSIONS / name / "sessions").glob("*.json")]
+    return [line for one in left for line in _gone(state, one, now)]
 
 
 def _gone(state: State, left: dict[str, Any], now: int) -> list[bytes]:

@@ -24,8 +24,6 @@ from .step import NANO, Step, project_of
 
 _KNOWN_EVENTS: Final = frozenset(sc.HOOK_EVENTS)
 _OTHER_EVENT: Final = "other"
-UNHEARD: Final = 2 * NANO
-"""What a transcript dates longer than this before the session's first event was before hookspan: no part of this."""
 _SESSION_EVENTS: Final = frozenset({"SessionStart", "SessionEnd", "Setup", "InstructionsLoaded"})
 """Events that are the session's, whatever prompt_id they carry: that of print mode's SessionEnd is the last turn's."""
 
@@ -224,22 +222,18 @@ def _fold_fact(state: State, number: int, fact: Fact) -> Rows:
         session.imported, session.last = fact.history, max(session.last, fact.at)
     if fact.judged_at and fact.judged_at < session.last_record:
         return Rows()  # a newer event speaks against the judgement
-    if fact.file and _is_old(session, fact.at):
+    if fact.file and sessions.is_old(session, fact.at):
         return Rows()
     session.facts[fact.key] = True
     bound(session.facts, KEPT_FACTS)
     if fact.file:
         session.files[fact.file] = max(fact.offset, session.files.get(fact.file, 0))
+        if prompt := getattr(fact, "prompt", ""):
+            session.prompts[fact.file] = prompt
     step = Step(state, session, number, fact.at)
     _FACTS[type(fact)](step, fact)
     sessions.update_phase(session, fact.at)
     return step.rows
-
-
-def _is_old(session: Session, at: int) -> bool:
-    """Whether a transcript's line is from before the session. A fork copies its parent's under its own ids."""
-    allowed = 0 if session.source == "fork" else UNHEARD
-    return at < session.first - allowed and not session.local
 
 
 def _read(step: Step, fact: facts.TranscriptRead) -> None:

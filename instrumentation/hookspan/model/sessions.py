@@ -19,6 +19,8 @@ from .semconv import EndReason, Outcome, SessionPhase
 from .state import Place, Session, State, Tally, Turn
 from .step import MAIN_AGENT, NANO, Step
 
+UNHEARD: Final = 2 * NANO
+"""What a transcript dates longer than this before the session's first event was before hookspan: no part of this."""
 _WORK: Final = frozenset({"UserPromptSubmit", "PreToolUse", "Stop"})
 
 
@@ -129,6 +131,12 @@ def finish_turn(step: Step, turn: Turn) -> None:
     tools.forget_answered(step, "", end_at)
     calls.write_compactions(step, 0, of=turn.prompt)
     turns.write(step, turn)
+
+
+def is_old(session: Session, at: int) -> bool:
+    """Whether a transcript's line is from before the session. A fork copies its parent's under its own ids."""
+    allowed = 0 if session.source == "fork" else UNHEARD
+    return at < session.first - allowed and not session.local
 
 
 def is_open(session: Session) -> bool:

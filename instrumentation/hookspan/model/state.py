@@ -182,6 +182,7 @@ class Session(msgspec.Struct, kw_only=True):
         batches: Newest PostToolBatch of the main thread and of each subagent: dialogs before it are answered.
         read: Up to when all transcripts of the session have been read.
         files: Transcript -> offset up to which facts from it are in.
+        prompts: Transcript -> prompt that what is read there belongs to.
         before: `tally` at the beginning of this run, `turns_before` likewise: the run's span has the difference.
         reported_nano: The client's own figure for the session's cost, -1 unknown.
         local: Whether it was imported from transcripts or made up for the page: never exported, never counted.
@@ -235,6 +236,7 @@ class Session(msgspec.Struct, kw_only=True):
     facts: dict[str, bool] = {}
     read: int = 0
     files: dict[str, int] = {}
+    prompts: dict[str, str] = {}
 
     tally: Tally = msgspec.field(default_factory=Tally)
     before: Tally = msgspec.field(default_factory=Tally)

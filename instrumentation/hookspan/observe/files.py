@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 CHUNK: Final = 256 << 10
-MAX_LINE: Final = 64 << 20
-"""A longer line is passed over without being held whole."""
+MAX_LINE: Final = 32 << 20
+"""A longer line is passed over without being held whole; the client's longest hold an image of some 10 MB."""
 
 
 class RefusedError(Exception):

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from hookspan.model.sessions import is_open
+from hookspan.model.sessions import is_old, is_open
 from hookspan.model.state import Session
 from hookspan.model.tools import REORDER
 from hookspan.wire.facts import AgentMeta, Fact, ModelCall, Overdue, TranscriptRead
@@ -44,12 +44,20 @@ class _Meta(msgspec.Struct, rename="camel"):
 class _File:
     """One transcript and how far it is read."""
 
-    def __init__(self, path: str, session: str, agent_id: str, offset: int, *, labels: bool) -> None:
+    def __init__(self, path: str, session: Session, agent_id: str, *, labels: bool) -> None:
         self.path = path
-        self.offset = offset
-        self.parser = TranscriptParser(session, path, agent_id=agent_id, offset=offset, labels=labels)
-        self.partial = b""
-        self.skipping = False
+        self.offset = session.files.get(path, 0)
+        self.parser = TranscriptParser(
+            session.id,
+            path,
+            agent_id=agent_id,
+            offset=self.offset,
+            prompt=session.prompts.get(path, ""),
+            labels=labels,
+        )
+        self.parts: list[bytes] = []  # of a line whose LF is still to come
+        self.held = 0  # bytes of them
+        self.passed = 0  # bytes of that line which are let go, since it is too long
         self.identity = (0, 0)
         self.at_end = False
 
@@ -60,7 +68,7 @@ class _File:
             status = os.fstat(descriptor)
             identity = (status.st_dev, status.st_ino)
             if self.identity not in {(0, 0), identity} or status.st_size < self.offset:
-                self.offset, self.partial = status.st_size, b""  # replaced or cut: what it says anew was said before
+                self._jump(status.st_size)  # replaced or cut: what it says anew was said before
             self.identity = identity
             found: list[Fact] = []
             total = 0
@@ -85,20 +93,32 @@ class _File:
         return _priced(self.parser.flush()) if changed <= up_to else []
 
     def _lines(self, data: bytes) -> list[Fact]:
-        whole = self.partial + data
-        *lines, rest = whole.split(b"\n")
+        first, *others = data.split(b"\n")
+        if not others:
+            self._hold(first)
+            return []
         found: list[Fact] = []
-        for line in lines:
-            if self.skipping:
-                self.skipping = False
-                self.parser.skip(len(line) + 1)
-            else:
-                found += self.parser.feed(line + b"\n")
-        if len(rest) > MAX_LINE or (self.skipping and rest):
-            self.parser.skip(len(rest))
-            self.skipping, rest = True, b""
-        self.partial = rest
+        if self.passed:
+            self.parser.skip(self.passed + self.held + len(first) + 1)
+        else:
+            found += self.parser.feed(b"".join((*self.parts, first, b"\n")))
+        for line in others[:-1]:
+            found += self.parser.feed(line + b"\n")
+        self.parts, self.held, self.passed = [], 0, 0
+        self._hold(others[-1])
         return found
+
+    def _hold(self, part: bytes) -> None:
+        if part:
+            self.parts.append(part)
+            self.held += len(part)
+        if self.held > MAX_LINE:
+            self.parts, self.held, self.passed = [], 0, self.passed + self.held
+
+    def _jump(self, offset: int) -> None:
+        self.offset = offset
+        self.parts, self.held, self.passed = [], 0, 0
+        self.parser.jump(offset)
 
 
 def _priced(facts: Iterable[Fact]) -> list[Fact]:
@@ -178,7 +198,8 @@ class Transcripts:
                 self.refused += 1
                 file.at_end = True
                 continue
-            found += _priced(facts)
+            # A resumed session's file, or a fork's, begins with what was before.
+            found += _priced(fact for fact in facts if not is_old(session, fact.at))
             used += size
             if used >= budget:
                 break
@@ -211,7 +232,7 @@ class Transcripts:
 
     def _add(self, files: dict[str, _File], path: str, session: Session, agent_id: str) -> None:
         if path not in files:
-            files[path] = _File(path, session.id, agent_id, session.files.get(path, 0), labels=self._labels)
+            files[path] = _File(path, session, agent_id, labels=self._labels)
 
     def _meta(self, session: Session, path: str, agent_id: str) -> list[Fact]:
         known = self._metas.setdefault(session.id, set())
@@ -234,7 +255,7 @@ class Transcripts:
         files = list(self._files.get(session.id, {}).values())
         read_up_to = now - QUIET
         if all(file.at_end for file in files):
-            found = [fact for file in files for fact in file.flush(read_up_to)]
+            found = [fact for file in files for fact in file.flush(read_up_to) if not is_old(session, fact.at)]
             missing = not any(file.offset for file in files)
             read = TranscriptRead(at=read_up_to, key=f"read:{now}", session=session.id, missing=missing)
             return [*found, read]

@@ -32,6 +32,8 @@ _INTERRUPTED: Final = "[Request interrupted by user"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _SYNTHETIC: Final = "<synthetic>"
+_COST_MAX: Final = 1e9
+"""US dollars of one session. More is no cost, and its nano-dollars would not fit into 64 bits."""
 
 
 class _CacheCreation(msgspec.Struct):
@@ -121,13 +123,15 @@ class TranscriptParser:
     `safe_offset` is where reading may begin again after a restart: before the first line whose fact is not out yet.
     """
 
-    def __init__(self, session: str, file: str, *, agent_id: str = "", offset: int = 0, labels: bool = True) -> None:
+    def __init__(
+        self, session: str, file: str, *, agent_id: str = "", offset: int = 0, prompt: str = "", labels: bool = True
+    ) -> None:
         self._session = session
         self._file = file
         self._agent_id = agent_id
         self._labels = labels
         self._offset = offset
-        self._prompt = ""
+        self._prompt = prompt
         self._version = ""
         self._title = ""
         self._dequeued = 0
@@ -155,6 +159,11 @@ class TranscriptParser:
         """Passes over bytes that are not read: a line longer than anything the client means to say, or a copied one."""
         self._offset += size
         self.unreadable += unreadable
+
+    def jump(self, offset: int) -> None:
+        """Goes on from another place: the file is another one, or shorter."""
+        self._offset = offset
+        self._request = self._message = self._queued = None
 
     def feed(self, data: bytes) -> Iterator[Fact]:
         """The facts that one line (with its LF) completes."""
@@ -317,7 +326,7 @@ class TranscriptParser:
             yield self._place(StopHooks(at=at, key="", durations_ms=durations[:64]), f"stop_hooks:{at}")
 
     def _cost(self, line: _Line) -> Iterator[Fact]:
-        if line.total_cost_usd is not None:
+        if line.total_cost_usd is not None and 0 <= line.total_cost_usd < _COST_MAX:
             nano = round(line.total_cost_usd * 1e9)
             yield self._place(CostState(at=0, key="", cost_nano=nano), f"cost:{nano}")
 
@@ -336,12 +345,15 @@ def _take_usage(call: ModelCall, usage: _Usage) -> None:
         call.thinking_tokens = max(call.thinking_tokens, usage.output_tokens_details.thinking_tokens or 0)
 
 
+_WHOLE_MAX: Final = 1 << 53
+
+
 def _is_number(value: object) -> bool:
     return type(value) in {int, float}
 
 
 def _whole(value: object) -> int:
-    return int(value) if isinstance(value, int | float) else 0
+    return int(value) if isinstance(value, int | float) and abs(value) < _WHOLE_MAX else 0
 
 
 def _blocks(content: msgspec.Raw) -> list[dict[str, Any]]:

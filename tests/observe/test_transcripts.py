@@ -1,0 +1,274 @@
+"""Transcripts as they may be: growing, missing, replaced, huge, no files at all; and an agent that was long away."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from hookspan import wire
+from hookspan.cli.tree import render
+from hookspan.model import semconv as sc
+from hookspan.model.fold import fold
+from hookspan.model.state import State
+from hookspan.observe import Observers
+from hookspan.observe.transcripts import Transcripts
+from hookspan.wire.facts import AgentMeta, ModelCall, TranscriptRead
+from tests.model.replay import KEY, MS, SESSIONS, TICK, Played, gone_clients, grow, lines_of, names, play
+
+MB = 1 << 20
+HOUR = 3_600_000 * MS
+
+
+def taken_in(name: str, root: Path) -> Played:
+    """All events of a recording, as an agent finds them that was away, and whole transcripts."""
+    played = Played(State())
+    lines = lines_of(name, root)
+    played.now = max(json.loads(line)["at"] for line in lines) + HOUR
+    grow(name, root).until(played.now)
+    played.take(lines)
+    return played
+
+
+def watch(played: Played, name: str, root: Path) -> Played:
+    """Then it looks around until nothing is left to see."""
+    observers = Observers(roots=(str((root / ".claude" / "projects").resolve()),))
+    for _ in range(150):
+        played.now += TICK
+        played.take(observers.step(played.now, played.state))
+        played.take(gone_clients(name, played.state, played.now))
+    return played
+
+
+RESUMED = {"print_continue", "sigkill_dialog"}
+"""Recordings whose session is resumed: the first run is written when its resumption is read, its transcript later."""
+
+
+@pytest.mark.parametrize("name", names())
+def test_an_agent_that_was_away_all_along_finds_the_same(name, tmp_path):
+    played = watch(taken_in(name, tmp_path), name, tmp_path)
+    for session in played.state.sessions.values():
+        assert (session.calls, session.waits, session.turns, session.agents) == ({}, [], {}, {})
+        assert session.written
+    tree = "\n".join(render(played.spans)) + "\n"
+    expected = (SESSIONS / name / "tree.txt").read_text()
+    if name not in RESUMED:
+        assert tree == expected
+        return
+    chats = [span for span in played.spans if span.name.startswith("chat")]
+    assert len(chats) == expected.count("  chat ")
+    assert any(sc.LATE in span.attributes for span in chats), "what was written without them is not changed"
+    assert sum(session.tally.model_calls for session in played.state.sessions.values()) == len(chats)
+
+
+def session_of(name: str, root: Path):
+    played = Played(State())
+    played.take(lines_of(name, root))
+    (session,) = played.state.sessions.values()
+    return session, Transcripts((str((root / ".claude" / "projects").resolve()),))
+
+
+def told(facts) -> set[tuple[str, str]]:
+    return {(type(fact).__name__, fact.key) for fact in facts if not isinstance(fact, TranscriptRead)}
+
+
+def step(transcripts: Transcripts, session, now: int = 10**18 * 2):
+    return transcripts.step(now, [session], lambda _: False)
+
+
+@pytest.mark.parametrize("name", ["print_parallel_agents", "queued_next", "esc_stream", "compact_auto"])
+def test_half_written_lines_are_waited_for(name, tmp_path):
+    whole_root, root = tmp_path / "whole", tmp_path / "pieces"
+    grow(name, whole_root).until(1 << 62)
+    session, transcripts = session_of(name, whole_root)
+    whole = told(step(transcripts, session) + step(transcripts, session))
+    assert len(whole) > 3
+    session, transcripts = session_of(name, root)
+    data = {path.relative_to(whole_root): path.read_bytes() for path in sorted(whole_root.rglob("*.json*"))}
+    chance = random.Random(name)
+    found: set[tuple[str, str]] = set()
+    written = dict.fromkeys(data, 0)
+    while any(written[path] < len(data[path]) for path in data):
+        path = chance.choice([path for path in data if written[path] < len(data[path])])
+        piece = data[path][written[path] : written[path] + chance.randrange(1, 4000)]
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        with (root / path).open("ab") as file:
+            file.write(piece)
+        written[path] += len(piece)
+        found |= told(step(transcripts, session, now=1))
+    assert found | told(step(transcripts, session)) == whole
+
+
+def test_a_restart_goes_on_where_the_facts_end(tmp_path):
+    """A reader begins anew at every step, from the offset that the last fact named: each call is told once, whole."""
+    name = "print_tools_agent"
+    grow(name, tmp_path).until(1 << 62)
+    session, transcripts = session_of(name, tmp_path)
+    whole = [fact for fact in step(transcripts, session) if isinstance(fact, ModelCall)]
+    assert len(whole) > 2
+    for fact in whole:
+        again, transcripts = session_of(name, tmp_path)
+        again.files[fact.file], again.prompts[fact.file] = fact.offset, fact.prompt
+        rest = [one for one in step(transcripts, again) if isinstance(one, ModelCall) and one.file == fact.file]
+        same = [one for one in whole if one.file == fact.file]
+        assert rest == same[same.index(fact) + 1 :]
+
+
+def test_without_any_transcript_turns_are_written_all_the_same(tmp_path):
+    for name in ("print_tools_agent", "permission_approved", "background_agent"):
+        played = Played(State())
+        lines = lines_of(name, tmp_path)
+        played.now = max(json.loads(line)["at"] for line in lines)
+        played.take(lines)
+        watch(played, name, tmp_path)
+        wanted = play(name, tmp_path / name)
+        for kind in ("invoke_agent claude-code", "execute_tool", "permission", "session"):
+            assert len(played.named(kind)) == len(wanted.named(kind)), (name, kind)
+        assert not played.named("chat")
+        assert all(session.written for session in played.state.sessions.values())
+
+
+def answer(number: int, at: str = "2026-11-25T23:00:00.000Z") -> bytes:
+    """A line with an answer of the model; the next one's beginning completes it."""
+    usage = {"input_tokens": number, "output_tokens": 1}
+    message = {"id": f"msg_{number}", "role": "assistant", "model": "claude-opus-5-5", "usage": usage, "content": []}
+    return json.dumps({"type": "assistant", "timestamp": at, "message": message}).encode() + b"\n"
+
+
+def transcript(name: str, root: Path) -> Path:
+    (path,) = (root / p.relative_to(SESSIONS / name) for p in (SESSIONS / name / "projects").glob("*/*.jsonl"))
+    path = root / ".claude" / path.relative_to(root)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def read_all(transcripts: Transcripts, session, steps: int) -> list[ModelCall]:
+    found: list[ModelCall] = []
+    for _ in range(steps):
+        found += [fact for fact in step(transcripts, session) if isinstance(fact, ModelCall)]
+    return found
+
+
+def test_half_a_gigabyte_in_bounded_memory(tmp_path):
+    """A file of 500 MB (with holes): lines of 7 MB, one of 200 MB, and the answers between them are all found."""
+    path = transcript("print_mcp", tmp_path)
+    session, transcripts = session_of("print_mcp", tmp_path)
+    with path.open("wb") as file:
+        for number in range(1, 44):
+            file.write(answer(number))
+            file.seek(7 * MB, os.SEEK_CUR)
+            file.write(b"\n")
+        file.seek(200 * MB, os.SEEK_CUR)
+        file.write(b"\n" + answer(44))
+    assert path.stat().st_size > 500 * MB
+    tracemalloc.start()
+    found = read_all(transcripts, session, 70)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert [call.input_tokens for call in found] == list(range(1, 45))
+    assert peak < 100 * MB
+
+
+def test_what_was_before_the_session_is_read_over(tmp_path):
+    """A session resumed for the first time since the installation has a long past: none of it goes to the journal."""
+    path = transcript("print_mcp", tmp_path)
+    session, transcripts = session_of("print_mcp", tmp_path)
+    old = b"".join(answer(number, "2026-11-24T03:00:00.000Z") for number in range(10_000))
+    path.write_bytes(old + answer(1))
+    assert [call.input_tokens for call in read_all(transcripts, session, 30)] == [1]
+
+
+def test_a_file_that_is_replaced_or_cut_is_read_on_from_its_end(tmp_path):
+    path = transcript("print_mcp", tmp_path)
+    session, transcripts = session_of("print_mcp", tmp_path)
+    path.write_bytes(answer(1) + answer(2) + answer(3)[:50])
+    assert [call.input_tokens for call in read_all(transcripts, session, 2)] == [1, 2]
+    other = path.with_suffix(".new")
+    other.write_bytes(answer(1) + answer(2) + answer(4))
+    other.replace(path)
+    assert read_all(transcripts, session, 2) == []
+    with path.open("ab") as file:
+        file.write(answer(5))
+    (call,) = read_all(transcripts, session, 2)
+    assert (call.input_tokens, call.offset) == (5, path.stat().st_size)
+    path.write_bytes(answer(1))
+    assert read_all(transcripts, session, 2) == []
+
+
+def fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def link(path: Path) -> None:
+    target = path.with_suffix(".other")
+    target.write_bytes(answer(1) + answer(2))
+    path.symlink_to(target)
+
+
+def device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+@pytest.mark.parametrize("make", [fifo, link, device, Path.mkdir])
+def test_what_is_no_file_is_not_read_and_holds_nothing_up(make, tmp_path):
+    name = "print_mcp"
+    make(transcript(name, tmp_path))
+    played = Played(State())
+    lines = lines_of(name, tmp_path)
+    played.now = max(json.loads(line)["at"] for line in lines)
+    played.take(lines)
+    watch(played, name, tmp_path)
+    assert len(played.named("invoke_agent claude-code")) == 1
+    assert not played.named("chat")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "/dev/zero",
+        "/etc/passwd",
+        "relative.jsonl",
+        "{root}/../x/{id}.jsonl",
+        "{root}/shop/other.jsonl",
+        "{root}/{id}.jsonl",
+        "/a\0b",
+    ],
+)
+def test_paths_outside_of_the_client_s_folders_are_refused(given, tmp_path):
+    session, transcripts = session_of("print_mcp", tmp_path)
+    root = transcript("print_mcp", tmp_path).parents[1]
+    session.transcript = given.format(root=root, id=session.id)
+    if session.transcript.startswith("/") and "\0" not in given and str(tmp_path) in session.transcript:
+        Path(session.transcript).parent.mkdir(parents=True, exist_ok=True)
+        Path(session.transcript).write_bytes(answer(1) + answer(2))
+    assert told(step(transcripts, session)) == set()
+    assert transcripts.refused == 1
+
+
+def test_a_half_written_meta_file_is_read_when_it_is_whole(tmp_path):
+    name = "print_parallel_agents"
+    grow(name, tmp_path).until(1 << 62)
+    played = Played(State())
+    lines = lines_of(name, tmp_path)
+    played.take(lines[: next(n for n, line in enumerate(lines) if b'"SubagentStop"' in line)])
+    (session,) = played.state.sessions.values()
+    transcripts = Transcripts((str((tmp_path / ".claude" / "projects").resolve()),))
+    metas = sorted(tmp_path.rglob("*.meta.json"))
+    texts = [path.read_bytes() for path in metas]
+    for path, text in zip(metas, texts, strict=True):
+        path.write_bytes(text[: len(text) // 2])
+    assert not [fact for fact in step(transcripts, session) if isinstance(fact, AgentMeta)]
+    for path, text in zip(metas, texts, strict=True):
+        path.write_bytes(text)
+    assert len([fact for fact in step(transcripts, session) if isinstance(fact, AgentMeta)]) == len(metas) == 2
+    assert not [fact for fact in step(transcripts, session) if isinstance(fact, AgentMeta)]
+
+
+def test_facts_of_a_session_that_is_not_known_are_nothing(tmp_path):
+    fact = ModelCall(at=1, key="call:x", session="nobody", start=1, end=2, message_id="x")
+    rows = fold(State(), 1, wire.decode(wire.encode(fact), KEY))
+    assert (rows.spans, rows.increments) == ([], [])
