@@ -161,12 +161,12 @@ class SettingsText:
         return jsontext.container(self.text, found[-1].value_start) if found else None
 
     def broken(self) -> list[str]:
-        """Other people's entries that Claude Code can't use, as `hooks.Stop[0]`."""
+        """Other people's entries that Claude Code can't use, as `hooks.Stop[0]` or `hooks.Stop[0].hooks[1]`."""
         return [
-            f"hooks.{event}[{number}]"
+            f"hooks.{event}[{number}]{place}"
             for event, groups in self.value.get("hooks", {}).items()
             for number, group in enumerate(groups)
-            if not isinstance(group, dict) or not isinstance(group.get("hooks"), list)
+            for place in _faults(group)
         ]
 
     def empty(self) -> list[str]:
@@ -312,6 +312,19 @@ def is_ours(handler: object, paths: Paths) -> bool:
         except ValueError:  # a quote that isn't closed: no form of ours
             return False
     return bool(words) and (os.path.basename(words[0]) == RELAY_NAME or str(paths.relay_script) in words)  # noqa: PTH119
+
+
+def _faults(group: object) -> Iterator[str]:
+    """Where a matcher group is not as Claude Code 2.1.331 wants it: "" for itself, `.hooks[0]` for a handler."""
+    if not isinstance(group, dict) or not isinstance(group.get("hooks"), list):
+        yield ""
+    elif not isinstance(group.get("matcher", ""), str):
+        yield ".matcher"
+    else:
+        for place, handler in enumerate(group["hooks"]):
+            kind = handler.get("type") if isinstance(handler, dict) else None
+            if not isinstance(kind, str) or (kind == "command" and not isinstance(handler.get("command"), str)):
+                yield f".hooks[{place}]"
 
 
 def _dump(text: str, value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -120,7 +121,8 @@ class Home:
         """End what still runs in this home, and remove it."""
         processes = self.left_over()
         for process in processes:
-            process.terminate()
+            with contextlib.suppress(psutil.NoSuchProcess):  # it may end by itself just now
+                process.terminate()
         for process in psutil.wait_procs(processes, TERMINATE_PATIENCE)[1]:
             process.kill()
         shutil.rmtree(self.root, ignore_errors=True)

@@ -264,6 +264,26 @@ def test_a_file_that_claude_code_could_not_use_is_refused_and_kept(
     assert tree(file.parents[1]) == {".claude/settings.json": data}
 
 
+# Each makes Claude Code 2.1.331 ignore the file's hooks when it stands under PreToolUse.
+TRAPS = {
+    '"what"': "",
+    '{"hooks": 3}': "",
+    '{"matcher": 5, "hooks": []}': ".matcher",
+    '{"hooks": ["what"]}': ".hooks[0]",
+    '{"hooks": [{"type": "command", "command": "x"}, {"type": "command"}]}': ".hooks[1]",
+    '{"hooks": [{"command": "x"}]}': ".hooks[0]",
+}
+
+
+@pytest.mark.parametrize("group", TRAPS)
+def test_an_entry_that_disables_the_whole_file_is_named_and_is_never_ours(group: str, file: Path, hookspan: Run):
+    file.write_text(f'{{"hooks": {{"PreToolUse": [{group}], "Stop": []}}}}')
+    warned = hookspan("install", "--yes").stderr
+    assert warned.startswith(f"warning: `hooks.PreToolUse[0]{TRAPS[group]}` is broken")
+    assert warned.count("warning:") == 1
+    assert SettingsText.of("x", file.read_bytes()).broken() == [f"hooks.PreToolUse[0]{TRAPS[group]}"]
+
+
 @pytest.mark.parametrize("words", [("--dry-run",), ("--print",), ("--check",), ()])
 def test_nothing_is_written_by(words: tuple[str, ...], file: Path, hookspan: Run):
     file.write_bytes(b"{}")
@@ -325,9 +345,10 @@ def test_without_a_compiler_the_script_is_installed_and_works(file: Path, home: 
     hookspan("install", "--check")
     hookspan("install", "--yes")  # with a compiler: the compiled one takes over
     assert json.loads(file.read_text())["hooks"]["Stop"] == [entry(command(home))]
-    hookspan("uninstall", "--yes")
+    done = hookspan("uninstall", "--yes")
     assert not file.exists()
     assert paths.relay.exists()
+    assert f"The relay stays in ~/{paths.bin.relative_to(home)}" in done.stdout
 
 
 def test_a_compiler_whose_programs_do_not_work_is_passed_over(home: Path, hookspan: Run):
