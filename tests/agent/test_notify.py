@@ -2,14 +2,21 @@
 
 import json
 import re
+import ssl
+import subprocess
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from .stage import Machine, event, until
+from hookspan.web.demo import lines as demo_lines
+
+from .stage import Machine, append, event, launch, ready, until
 
 
 class Inbox(BaseHTTPRequestHandler):
@@ -55,6 +62,7 @@ def test_a_long_wait_and_failed_turns_are_told_without_content(
         settings=f'[[notify]]\nurl = "{url}"\nevents = ["waiting", "turn_failed"]\nwaiting_seconds = 1\ninterval = 1\n'
     )
     machine.up()
+    append(machine, *demo_lines(time.time_ns()))  # who waits and what fails in it is made up: nobody is told
     session, prompt = str(uuid.uuid4()), str(uuid.uuid4())
     secret = "rm -rf hunter2"
     call = {"tool_name": "Bash", "tool_input": {"command": secret}, "prompt_id": prompt}
@@ -69,3 +77,67 @@ def test_a_long_wait_and_failed_turns_are_told_without_content(
     until(lambda: told(received[1:]) == 8, f"received {received}")
     assert len(received) < 9, "a burst becomes one message"
     assert machine.status()["notify"]["sent"] == len(received)
+
+
+@pytest.fixture
+def discord(tmp_path: Path) -> Iterator[tuple[str, list[Any]]]:
+    """A proxy behind which discord.com is our own: its address, and the posts with their hosts and paths."""
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=discord.com"]
+    files = ["-keyout", str(key), "-out", str(certificate)]
+    subprocess.run([*command, *files], check=True, capture_output=True)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate, key)
+    posts: list[Any] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_CONNECT(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            with (
+                tls.wrap_socket(self.connection, server_side=True) as inner,
+                inner.makefile("rb") as self.rfile,
+                inner.makefile("wb") as self.wfile,
+            ):
+                self.handle_one_request()
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            posts.append((self.headers["Host"], self.path, body))
+            self.send_response(204)
+            self.end_headers()
+            self.wfile.flush()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+            """Stay silent."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}", posts
+    server.shutdown()
+    server.server_close()
+
+
+def test_discord_gets_what_its_webhooks_take(
+    make_machine: Callable[..., Machine], discord: tuple[str, list[tuple[str, str, dict[str, Any]]]]
+):
+    proxy, posts = discord
+    webhook, token = "123456789012345678", "t" * 60
+    machine = make_machine(
+        settings=f'[[notify]]\nurl = "discord://{webhook}/{token}/?verify=no"\nevents = ["turn_failed"]\n'
+    )
+    machine.env["HTTPS_PROXY"] = proxy
+    launch(machine, "--stay")
+    ready(machine)
+    session, prompt = str(uuid.uuid4()), str(uuid.uuid4())
+    machine.hooks(
+        event("SessionStart", session, source="startup"),
+        event("UserPromptSubmit", session, prompt="go", prompt_id=prompt),
+        event("StopFailure", session, error="overloaded", prompt_id=prompt),
+    )
+    until(lambda: posts)
+    host, path, body = posts[0]
+    assert (host, path) == ("discord.com", f"/api/webhooks/{webhook}/{token}")
+    assert "shop: a turn failed" in json.dumps(body)
+    assert "Claude Code" in json.dumps(body)
+    until(lambda: machine.status()["notify"]["sent"] == 1)

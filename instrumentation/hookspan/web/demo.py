@@ -41,7 +41,7 @@ class Demo:
         """Put them in, unless they are there."""
         with self._lock:
             if not self._sessions():
-                self._write(_lines(time.time_ns()))
+                self._write(lines(time.time_ns()))
 
     def remove(self) -> None:
         """Take them out, if they are there."""
@@ -181,7 +181,7 @@ class _Thread:
             self.event("Stop", stop_hook_active=False)
 
 
-def _lines(now: int) -> list[bytes]:
+def lines(now: int) -> list[bytes]:
     """The three sessions up to now, as journal lines in the order of their times."""
     lines = [*_waiting(now), *_fanning_out(now), *_failing(now)]
     lines.sort(key=lambda line: line[0])

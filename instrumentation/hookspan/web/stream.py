@@ -3,7 +3,7 @@
 A message's id is the store's position after it, and it holds all that happened since the one before. So a page that
 comes back with the last id gets the rest from the store, nothing twice, whether its connection broke or the agent was
 started anew. The ingest thread only says how far the store is; rows are read back from there, for the live pages as for
-those that return.
+those that return. Why no library writes the frames: `docs/decisions/2026-11-25-own-event-stream.md`.
 """
 
 from __future__ import annotations
