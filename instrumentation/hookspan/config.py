@@ -141,6 +141,11 @@ class Collector:
     health: str | None = _option(
         None, URL, "Its health_check address, such as http://127.0.0.1:13133; none: not checked."
     )
+    metrics: str | None = _option(
+        None,
+        URL,
+        "Its own metrics, such as http://127.0.0.1:8888/metrics: they tell whether the backends take what it has.",
+    )
 
 
 @dataclass(frozen=True, slots=True)

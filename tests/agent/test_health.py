@@ -7,7 +7,9 @@ from threading import Thread
 import pytest
 
 from hookspan.agent import health
+from hookspan.agent.backlog import Backlog
 from hookspan.agent.health import HISTORY, Finding, IngestView, Monitor, Status
+from hookspan.config import Collector
 
 MS = 1_000_000  # nanoseconds
 
@@ -100,6 +102,51 @@ def test_collector(answering: tuple[str, list[int]]):
         assert health.collector(url).status is status
     assert health.collector(None).status is Status.HEALTHY
     assert health.collector("http://127.0.0.1:1/").status is Status.CRITICAL
+
+
+def exposition(exporter: str, size: int, sent: int) -> str:
+    """What a Collector's metrics say of one exporter; newer ones put `_total` behind counters."""
+    label = f'data_type="traces",exporter="{exporter}"'
+    return (
+        f"# TYPE otelcol_exporter_queue_size gauge\n"
+        f"otelcol_exporter_queue_size{{{label}}} {size}\n"
+        f"otelcol_exporter_queue_capacity{{{label}}} 1e+06\n"
+        f'otelcol_exporter_sent_spans_total{{exporter="{exporter}",url_path="/v1/traces"}} {sent}\n'
+        f"otelcol_exporter_sent_metric_points{{{label}}} 0\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("looks", "status"),
+    [
+        ([(0, 0, 5), (60, 0, 5)], Status.HEALTHY),  # nothing to deliver
+        ([(0, 9, 5), (60, 9, 6)], Status.HEALTHY),  # delivers, and something new waits
+        ([(0, 9, 5), (9, 9, 5)], Status.HEALTHY),  # not for long
+        ([(0, 9, 5), (60, 9, 5)], Status.WARNING),
+        ([(0, 9, 5), (60, 0, 5), (65, 9, 5)], Status.HEALTHY),  # was empty in between
+        ([(0, 510_000, 5), (1, 510_000, 6)], Status.WARNING),
+        ([(0, 910_000, 5), (1, 910_000, 6)], Status.CRITICAL),
+    ],
+)
+def test_a_backend_that_takes_nothing_shows_at_its_collector(looks: list[tuple[int, int, int]], status: Status):
+    now, size, sent = 0, 0, 0
+    both = Backlog(lambda _: exposition("otlp_http/jaeger", size, sent) + exposition("other", 0, 9), lambda: float(now))
+    settings = Collector(health="http://h", metrics="http://m")
+    for now, size, sent in looks:  # noqa: B007 - the lambdas read them
+        found = both.check(settings, lambda _: Finding(Status.HEALTHY, "answers"))
+    assert found.status is status
+    assert ("otlp_http/jaeger" in found.message) == (status is not Status.HEALTHY)
+    assert "other" not in found.message
+
+
+def test_a_collector_that_is_down_or_tells_nothing(answering: tuple[str, list[int]]):
+    url, codes = answering
+    codes.append(404)
+    backlog = Backlog()
+    down = backlog.check(Collector(health="http://127.0.0.1:1/", metrics=url), health.collector)
+    assert down.status is Status.CRITICAL
+    assert backlog.check(Collector(metrics=url), health.collector).status is Status.UNKNOWN
+    assert backlog.check(Collector(), health.collector).status is Status.HEALTHY
 
 
 def test_a_broken_check_is_unknown_and_the_others_go_on():

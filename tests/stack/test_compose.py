@@ -1,23 +1,25 @@
 """docker-compose.yml: what users start, run for real, with everything in it killed in turn."""
 
 import json
+import re
 import subprocess
 import sys
 import threading
 import urllib.request
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
-from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
-from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace.export import SpanExportResult
 
+from tests.claude.drivers import PrintSession
+from tests.claude.installed import InstalledHome
+from tests.claude.model import Model, says
+from tests.claude.scenarios.printed import bash
 from tests.stack import programs
 from tests.stack.compose import RUNNABLE, Compose, services
 from tests.stack.docker import IMAGES, Docker
@@ -138,27 +140,60 @@ def test_each_container_crashes_in_turn_while_spans_flow_and_nothing_is_lost(com
     assert {int(compose.inspect(service, ".RestartCount")) for service in RUNNABLE} == {1}
 
 
-def test_jaeger_and_prometheus_are_down_while_a_session_goes_on(compose: Compose):
-    compose.run("kill", "jaeger", "prometheus")
-    provider = MeterProvider(
-        [PeriodicExportingMetricReader(OTLPMetricExporter(f"{compose.otlp}/v1/metrics"), 600_000)],
-        Resource({"service.name": "test-outage"}),
-    )
-    counter = provider.get_meter("hookspan").create_counter("outages")
-    outcome = demo(compose.otlp)  # the Collector takes everything: the agent says that all is exported
-    assert outcome["exported"] == outcome["spans"]
-    counter.add(3)
-    assert provider.force_flush()
-    compose.crash("otel-collector")  # and what it took is on its volume
-    compose.up()
-    compose.wait(lambda: arrived(compose, outcome), DELIVERY)
-    compose.wait(lambda: total(compose, 'outages_total{job="test-outage"}') == 3, DELIVERY)
-    provider.shutdown()
-    # Taken down and up again, volumes and all that is in them stay.
-    compose.down()
-    compose.up()
-    compose.wait(lambda: arrived(compose, outcome), DELIVERY)
-    compose.wait(lambda: compose.query('last_over_time(outages_total{job="test-outage"}[1h])'), DELIVERY)
+@pytest.mark.need_npm
+def test_a_clients_sessions_go_on_whatever_is_down_and_the_agents_health_says_what(compose: Compose):
+    """Jaeger and Prometheus, then the Collector, too; then all of them are there again, and everything is in them."""
+    port = compose.ports
+    settings = {
+        "export.endpoint": compose.otlp,
+        "collector.health": f"http://127.0.0.1:{port['COLLECTOR_HEALTH_PORT']}",
+        "collector.metrics": f"http://127.0.0.1:{port['COLLECTOR_METRICS_PORT']}/metrics",
+        "monitor.interval": "1",
+    }
+    with Model("outage") as model, InstalledHome(model.url, settings=settings) as home:
+        prompts = ("all is well", "no Jaeger and no Prometheus", "no Collector")
+        model.play({prompt: [says(bash("ls")), says("Done.")] for prompt in prompts})
+
+        def session(prompt: str) -> None:
+            ended = PrintSession(home, prompt, "--allowedTools", "Bash").wait()
+            assert ended.code == 0, ended
+
+        def checks(**expected: str) -> str:
+            found = json.loads(home.hookspan("status", "--json", check=False))["health"]["checks"]
+            assert {name: found[name]["status"] for name in expected} == expected
+            return str(found["collector"]["message"])
+
+        session(prompts[0])
+        compose.wait(lambda: checks(collector="healthy", export="healthy"), DELIVERY)
+        compose.run("kill", "jaeger", "prometheus")
+        session(prompts[1])
+        said = compose.wait(lambda: checks(collector="warning", export="healthy"), DELIVERY)
+        assert re.search(r"`otlp_http/(jaeger|prometheus)` has delivered nothing for \d+ s", said), said
+        compose.run("kill", "otel-collector")  # and what it had taken is on its volume
+        session(prompts[2])
+        compose.wait(lambda: checks(collector="critical", export="warning"), DELIVERY)
+        compose.up()
+        compose.wait(lambda: checks(collector="healthy", export="healthy"), DELIVERY)
+        compose.wait(lambda: everything_of(compose, home), DELIVERY)
+        assert len({event["session_id"] for event in home.events()}) == len(prompts)
+        # Taken down and up again, volumes and all that is in them stay.
+        compose.down()
+        compose.up()
+        compose.wait(lambda: everything_of(compose, home, "last_over_time", "[1h]"), DELIVERY)
+
+
+def everything_of(compose: Compose, home: InstalledHome, function: str = "", over: str = "") -> bool:
+    """Whether Jaeger has a span of each hook that the client ran and of each call, and Prometheus counted them all."""
+    events = home.events()
+    uuids = {event[key] for event in events for key in ("session_id", "prompt_id") if event.get(key)}
+    spans = {span.span_id: span for one in uuids for span in compose.trace(uuid.UUID(one).hex)}.values()
+    hooks = Counter(span.attributes["hook.event"] for span in spans if span.name.startswith("hook "))
+    assert hooks == Counter(event["hook_event_name"] for event in events)
+    calls = {event["tool_use_id"] for event in events if event["hook_event_name"] == "PreToolUse"}
+    assert {span.attributes["gen_ai.tool.call.id"] for span in spans if span.name == "execute_tool Bash"} == calls
+    instance = next(span.resource["service.instance.id"] for span in spans)
+    assert total(compose, f'{function}(hookspan_hook_events_total{{instance="{instance}"}}{over})') == len(events)
+    return True
 
 
 def test_alertmanager_comes_with_its_profile_and_reads_the_webhook_from_a_file(compose: Compose):

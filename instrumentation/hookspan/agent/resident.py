@@ -19,6 +19,7 @@ import msgspec
 
 from hookspan import __version__, atomic, relay
 from hookspan.agent import health, live, log, standing
+from hookspan.agent.backlog import Backlog
 from hookspan.agent.control import Answer, Control
 from hookspan.agent.exports import Exports
 from hookspan.agent.gauges import Gauges
@@ -94,6 +95,7 @@ class Resident:
         self._ingest.opened = self._store_opened
         self._ingest.exported = self._exports.protected
         self._ingest.listeners += [self._exports.committed, self._page.committed, self._notifier.committed]
+        self._backlog = Backlog()
         self._health_loop = Loop("health", self._check)
         self._control = Control(self._paths.control_socket, self._operations(), self._about)
         self._control_loop = Loop("control", self._control.accept, wake=self._control.close)
@@ -233,7 +235,7 @@ class Resident:
             "store": self._check_store,
             "export": lambda: health.export(self._exports.stats()),
             "resources": lambda: health.resources(self._paths),
-            "collector": lambda: health.collector(self._settings.now.collector.health),
+            "collector": lambda: self._backlog.check(self._settings.now.collector, health.collector),
             "installation": lambda: health.installation(self._paths),
             "dashboard": self._check_page,
         }

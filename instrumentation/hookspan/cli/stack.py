@@ -31,6 +31,7 @@ POLL: Final = 0.2
 OTLP_HTTP: Final = 4318
 OTLP_GRPC: Final = 4317
 HEALTH: Final = 13133
+METRICS: Final = 8888
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def up(
 ) -> None:
     """Start the stack, or only SERVICES of it, and export to it.
 
-    Sets `export.endpoint`, and `collector.health` and `links` where they are not set. `stack down` puts them back.
+    Sets `export.endpoint`, and `collector` and `links` where they are not set. `stack down` puts them back.
     """
     paths = Paths.from_environment()
     _check_names(services)
@@ -246,6 +247,8 @@ def export_to(paths: Paths, ports: Mapping[int, int]) -> tuple[str, ...]:
         "links.jaeger": f"http://127.0.0.1:{ports[16686]}",
         "links.grafana": f"http://127.0.0.1:{ports[3000]}",
     }
+    if METRICS in ports:  # a copy of your own may not publish it
+        wanted["collector.metrics"] = f"http://127.0.0.1:{ports[METRICS]}/metrics"
     before = read_json(_memory(paths))
     warnings = []
     for key, url in wanted.items():

@@ -1,0 +1,103 @@
+"""Whether what is behind the Collector takes what it has, as the Collector's own metrics tell.
+
+The endpoint takes spans as long as the Collector runs, so an outage of Jaeger or Prometheus shows nowhere else.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from hookspan.agent.health import Finding, Status, worst
+from hookspan.config import Collector
+
+STUCK: Final = 10.0  # seconds without a delivery; the Collector's retries are at most this far apart
+FULL_WARNING: Final = 0.5  # of a queue's capacity
+FULL_CRITICAL: Final = 0.9
+TIMEOUT: Final = 2.0  # seconds
+LIMIT: Final = 4 << 20  # bytes of metrics that are read; a Collector of ours has 60 KB
+
+_SAMPLE: Final = re.compile(
+    r"^otelcol_exporter_(?P<what>queue_size|queue_capacity|sent_\w+?)(?:_total)?"
+    r'\{[^}]*exporter="(?P<exporter>[^"]+)"[^}]*\} (?P<value>\S+)',
+    re.MULTILINE,
+)
+
+
+@dataclass(slots=True)
+class Queue:
+    """What one exporter has waiting and may have (in the queue's own unit), and how much it has delivered."""
+
+    size: float = 0.0
+    capacity: float = 0.0
+    sent: float = 0.0
+
+    @property
+    def full(self) -> float:
+        """From 0 to 1."""
+        return self.size / self.capacity if self.capacity else 0.0
+
+
+def read(text: str) -> dict[str, Queue]:
+    """The queues by exporter, from Prometheus' text format."""
+    found: dict[str, Queue] = {}
+    for sample in _SAMPLE.finditer(text):
+        queue, value = found.setdefault(sample["exporter"], Queue()), float(sample["value"])
+        if sample["what"] == "queue_size":
+            queue.size += value
+        elif sample["what"] == "queue_capacity":
+            queue.capacity += value
+        else:
+            queue.sent += value
+    return found
+
+
+def fetch(url: str) -> str:
+    """The Collector's metrics."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy: it is the user's own Collector
+    with opener.open(url, timeout=TIMEOUT) as answer:
+        return bytes(answer.read(LIMIT)).decode("utf-8", "replace")
+
+
+class Backlog:
+    """Looks again and again, and remembers since when an exporter with something to deliver has delivered nothing."""
+
+    def __init__(self, ask: Callable[[str], str] = fetch, clock: Callable[[], float] = time.monotonic) -> None:
+        self._ask = ask
+        self._clock = clock
+        self._since: dict[str, tuple[float, float]] = {}  # by exporter: what it had sent, and when that was new
+
+    def check(self, settings: Collector, alive: Callable[[str | None], Finding]) -> Finding:
+        """The Collector's health; where that is good and its metrics are known, that of its deliveries."""
+        health = alive(settings.health)
+        if health.status is not Status.HEALTHY or settings.metrics is None:
+            return health
+        try:
+            queues = read(self._ask(settings.metrics))
+        except (OSError, ValueError) as error:
+            said = f"its metrics at `{settings.metrics}` can't be read ({getattr(error, 'reason', error)})"
+            return Finding(Status.UNKNOWN, said, todo="correct `collector.metrics`")
+        return self._judge(queues) or health
+
+    def _judge(self, queues: dict[str, Queue]) -> Finding | None:
+        now = self._clock()
+        status, said, longest = Status.HEALTHY, [], 0.0
+        for name, queue in queues.items():
+            sent, since = self._since.get(name, (queue.sent, now))
+            if sent != queue.sent or not queue.size:
+                since = now
+            self._since[name] = (queue.sent, since)
+            stuck = now - since
+            if stuck < STUCK and queue.full < FULL_WARNING:
+                continue
+            status = worst(status, Status.CRITICAL if queue.full > FULL_CRITICAL else Status.WARNING)
+            longest = max(longest, stuck)
+            said.append(f"`{name}` has delivered nothing for {stuck:.0f} s, its queue is {queue.full:.0%} full")
+        if not said:
+            return None
+        todo = "start what it delivers to: `hookspan stack status`; the Collector keeps what it can't deliver"
+        return Finding(status, "; ".join(said), longest, STUCK, "s", todo)
