@@ -13,6 +13,8 @@ from .reduced import Reduced
 Record: TypeAlias = Reduced | Fact
 
 _PID_DIGITS: Final = 12
+_AT_MAX: Final = 1 << 63
+"""Unix nanoseconds, in 2262: what does not fit is no time, and 0 stands for none."""
 _AGE_MAX: Final = 60 * 1_000_000_000
 """Nanoseconds. A client gives its hooks up long before that, so what is older is an error of the kernel's account."""
 _REDUCED_PREFIX: Final = b'{"v":1,"kind":"reduced",'
@@ -72,7 +74,7 @@ def decode(data: bytes, key: bytes, *, labels: bool = True) -> Record:
         raise Unreadable("not_an_object" if data[:1] != b"{" else "foreign") from error
     except (msgspec.DecodeError, RecursionError) as error:
         raise Unreadable("not_json") from error
-    if line.kind != "event":
+    if line.kind != "event" or not 0 < line.at < _AT_MAX:
         raise Unreadable("foreign")
     return _reduce_line(line, key, labels=labels)
 

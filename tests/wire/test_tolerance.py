@@ -1,0 +1,108 @@
+"""Whatever a client of the future sends, or a broken one: lines are read or passed over, never more than that."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hookspan import wire
+from hookspan.model.fold import fold
+from hookspan.model.state import State, dump_session, load_session
+from hookspan.observe.history import read_line
+from hookspan.wire.facts import Silent, TranscriptRead
+from hookspan.wire.transcript import TranscriptParser
+from tests.model.replay import KEY, SESSIONS
+
+PAYLOADS = [
+    json.loads(line)
+    for line in (Path(__file__).parents[1] / "samples" / "hook-payloads.jsonl").read_text().splitlines()
+]
+LINES = [
+    json.loads(line)
+    for name in (
+        "print_nested_agents",
+        "queued_next",
+        "esc_stream",
+        "compact_auto",
+        "permission_words",
+        "print_api_529",
+    )
+    for path in sorted((SESSIONS / name / "projects").rglob("*.jsonl"))
+    for line in path.read_text().splitlines()
+]
+
+scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20)
+values = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+)
+
+
+@st.composite
+def changed(draw: st.DrawFn, originals: list[dict]) -> dict:
+    """A real object with something else at up to four places, at any depth, or something more."""
+    whole = json.loads(json.dumps(draw(st.sampled_from(originals))))
+    for _ in range(draw(st.integers(1, 4))):
+        at = whole
+        while True:
+            keys = [key for key, item in at.items() if isinstance(item, dict)]
+            if not keys or draw(st.booleans()):
+                break
+            at = at[draw(st.sampled_from(keys))]
+        key = draw(st.sampled_from(sorted(at))) if at and draw(st.booleans()) else draw(st.text(max_size=8))
+        at[key] = draw(values)
+    return whole
+
+
+@settings(max_examples=150)
+@given(
+    events=st.lists(changed(PAYLOADS), min_size=1, max_size=6), at=st.lists(st.integers(-(2**70), 2**70), min_size=6)
+)
+def test_events_of_another_shape(events, at):
+    state, spans = State(), []
+    for number, (event, moment) in enumerate(zip(events, at, strict=False), 1):
+        line = json.dumps({"v": 1, "at": moment, "took": 1, "event": event}).encode()
+        try:
+            record = wire.decode(line, KEY)
+        except wire.Unreadable:
+            continue
+        assert wire.decode(wire.encode(record), b"") == record
+        spans += fold(state, number, record).spans
+    for session in list(state.sessions.values()):
+        assert dump_session(load_session(dump_session(session))) == dump_session(session)
+        late = max(session.last, 0) + 1
+        spans += fold(state, 90, Silent(at=late, key="s", session=session.id, judged_at=100)).spans
+        spans += fold(state, 91, TranscriptRead(at=late + 2**62, key="r", session=session.id)).spans
+        assert (session.turns, session.calls, session.agents) == ({}, {}, {})
+    assert all(span.start <= span.end for span in spans)
+
+
+@settings(max_examples=150)
+@given(lines=st.lists(changed(LINES), min_size=1, max_size=8))
+def test_transcript_lines_of_another_shape(lines):
+    parser = TranscriptParser("s", "f.jsonl")
+    read = 0
+    facts = []
+    for line in lines:
+        data = json.dumps(line).encode() + b"\n"
+        facts += parser.feed(data)
+        read_line(data)
+        read += len(data)
+    facts += parser.flush()
+    assert parser.safe_offset <= read
+    for fact in facts:
+        assert wire.decode(wire.encode(fact), KEY) == fact
+        assert fact.key
+
+
+@given(st.binary(max_size=200))
+def test_lines_that_are_nothing(data):
+    parser = TranscriptParser("s", "f.jsonl")
+    list(parser.feed(data + b"\n"))
+    read_line(data)
+    try:
+        wire.decode(data, KEY)
+    except wire.Unreadable:
+        return
