@@ -17,6 +17,7 @@ from catalogue import ATTRIBUTES, BEGINS_OR_ENDS, COMMON, MEANINGS, METRICS, SPA
 from hookspan.agent.gauges import Gauges
 from hookspan.claude_settings import EVENTS
 from hookspan.config import OPTIONS, SECTIONS, Notify, Option, Project, _options
+from hookspan.export.metrics import SERIES
 from hookspan.export.resource import resources
 from hookspan.model import semconv as sc
 from hookspan.model.instruments import ALL, Instrument
@@ -191,7 +192,8 @@ def gauges() -> list[tuple[str, str, str, str, tuple[str, ...], str]]:
         )
         for one in made.own()
     ]
-    return [*found.values(), *own]
+    name, unit, about = SERIES
+    return [*found.values(), *own, (name, "gauge", unit, about, (), sc.AGENT_SERVICE_NAME)]
 
 
 _OWN: Final = {"hookspan.agent.failures": (sc.LOOP,), "hookspan.health.status": (sc.HEALTH_CHECK,)}

@@ -76,6 +76,21 @@ def prometheus_names(instrument: Instrument) -> set[str]:
     )
 
 
+def reference() -> set[str]:
+    """Every metric of ours that docs/reference has, by the names that Prometheus gives, and the native one."""
+    units = {"s": "_seconds", "USD": "_USD", "By": "_bytes", "1": "_ratio"}
+    suffixes = {"counter": ("_total",), "gauge": ("",), "histogram": ("_bucket", "_sum", "_count")}
+    page = (programs.ROOT / "docs/reference/metrics.md").read_text()
+    rows = re.findall(r"^\| `([\w.]+)` \| (\w+) \| `([^`]+)` \|", page, re.MULTILINE)
+    names = {
+        f"{name.replace('.', '_')}{units.get(unit, '')}{suffix}"
+        for name, kind, unit in rows
+        for suffix in suffixes[kind]
+    }
+    (native,) = set(re.findall(r"`(claude_code_hook\w+)`", (programs.ROOT / "docs/native-telemetry.md").read_text()))
+    return names | {f"{native}{suffix}" for suffix in suffixes["histogram"]}
+
+
 def selectors(stack: Stack, expr: str) -> list[dict[str, Any]]:
     """Every vector selector of an expression, as Prometheus itself reads it."""
     found: list[dict[str, Any]] = []
@@ -214,12 +229,15 @@ def test_every_metric_is_one_that_somebody_sends_and_each_of_ours_is_shown(stack
     known = {name: instrument for instrument in ALL for name in prometheus_names(instrument)}
     stack.wait(lambda: stack.query("hookspan:cost_usd:increase1d"), 60)
     there = set(stack.prometheus_api("label/__name__/values"))
+    documented = reference()
     shown: set[str] = set()
     for where, board, target in targets("prometheus"):
         variables = {variable["name"] for variable in board["templating"]["list"]}
         for selector in selectors(stack, filled(target["expr"], board)):
             name = selector["name"]
             assert name in there, f"{where}: nobody sends {name}"
+            ours = name.startswith(("hookspan_", "gen_ai_", "claude_code_"))
+            assert name in documented or not ours, f"{where}: {name} is not in the reference"
             instrument = known.get(name)
             if instrument is None:
                 continue

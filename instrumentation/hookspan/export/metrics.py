@@ -44,6 +44,8 @@ CUMULATIVE: Final[dict[type, AggregationTemporality]] = dict.fromkeys(
 )
 COMPLAINT_PAUSE: Final = 60.0  # seconds
 DRAIN_PAUSE: Final = 0.5  # seconds between attempts while somebody waits
+SERIES: Final = ("hookspan.agent.series", "{series}", "Metric series in the store.")
+"""Name, unit and description of the one instrument that is here."""
 ZERO_TO_VALUE: Final = 0.01  # seconds at least between a series' zero and its value when there is no interval to wait
 
 _logger = logging.getLogger(__name__)
@@ -89,9 +91,8 @@ class MetricExport:
         self.meter: Meter = self._provider.get_meter(sc.SCOPE, __version__, sc.SCHEMA_URL)
         """For the agent's own instruments."""
         # Without any instrument the SDK would not call the exporter at all.
-        self.meter.create_observable_gauge(
-            "hookspan.agent.series", [self._observe_series], "{series}", "Metric series in the store."
-        )
+        name, unit, about = SERIES
+        self.meter.create_observable_gauge(name, [self._observe_series], unit, about)
 
     # --- For the agent
 
