@@ -328,6 +328,8 @@ static enum reason write_stray(int journal, struct iovec *line)
     return WRITE;
 }
 
+static int journal = -1, current = -1;  // the folder and its file, while they are open
+
 // Appends the event to the journal. Returns why not, or NONE.
 static enum reason record(void)
 {
@@ -340,26 +342,25 @@ static enum reason record(void)
     struct iovec line[4] = {{0}, {head, put_head(head)}, put_payload(), {closing, 2}};
 
     int folder_flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-    int journal = openat(AT_FDCWD, "journal", folder_flags);
+    journal = openat(AT_FDCWD, "journal", folder_flags);
     if (journal < 0 && errno == ENOENT && (mkdir("journal", 0700) == 0 || errno == EEXIST))
         journal = openat(AT_FDCWD, "journal", folder_flags);
     if (journal < 0)
         return OPEN;
 
     int64_t give_up = nanoseconds(CLOCK_MONOTONIC) + LOCK_WAIT;
-    int fd;
     for (;;) {
-        fd = openat(journal, "current.jsonl", O_RDWR | O_APPEND | NEW_FILE, 0600);
-        if (fd < 0)
+        current = openat(journal, "current.jsonl", O_RDWR | O_APPEND | NEW_FILE, 0600);
+        if (current < 0)
             return OPEN;
-        if (!lock(fd, give_up - nanoseconds(CLOCK_MONOTONIC)))
+        if (!lock(current, give_up - nanoseconds(CLOCK_MONOTONIC)))
             return write_stray(journal, line);
-        if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+        if (fstat(current, &st) != 0 || !S_ISREG(st.st_mode))
             return OPEN;
         if (fstatat(journal, "current.jsonl", &named, AT_SYMLINK_NOFOLLOW) == 0 && named.st_ino == st.st_ino &&
             named.st_dev == st.st_dev)
             break;
-        close(fd);  // it was rotated (or removed) between open and lock: what we hold is somebody's past
+        close(current);  // it was rotated (or removed) between open and lock: what we hold is somebody's past
     }
     if (stale && st.st_size > STALE_CAP)
         return HEARTBEAT;
@@ -369,10 +370,10 @@ static enum reason record(void)
             return CAP;
     }
     char last = '\n';
-    if (st.st_size > 0 && pread(fd, &last, 1, st.st_size - 1) != 1)
+    if (st.st_size > 0 && pread(current, &last, 1, st.st_size - 1) != 1)
         return WRITE;
-    bool ok = write_line(fd, st.st_size, last != '\n', line);
-    close(fd);  // the next writer needn't wait for our poke
+    bool ok = write_line(current, st.st_size, last != '\n', line);
+    close(current);  // the next writer needn't wait for our poke
     return ok ? NONE : WRITE;
 }
 
@@ -470,8 +471,13 @@ int main(int argc, char **argv)
         _exit(0);
     }
     enum reason why = read ? record() : READ;
-    if (why != NONE)
+    if (why != NONE) {
+        // A process that may not open more files must still count.
+        close(STDIN_FILENO);
+        close(journal);
+        close(current);
         count(why);
+    }
     if (!poke() && may_start())
         start_agent();
     _exit(0);

@@ -16,6 +16,8 @@ from hookspan.store import Commit, SpanKey, Store
 from tests.otlp_sink import Received, Sink
 from tests.store import made
 
+DAY = 86_400 * 10**9  # nanoseconds
+
 
 class Stage:
     """A store with an exporter that drains it."""
@@ -349,11 +351,12 @@ def test_a_rebuilt_store_is_not_sent_again(stage: Stage, sink: Sink) -> None:
     assert sent(sink) == wanted
 
 
-def test_a_damaged_export_db_is_set_aside_and_export_begins_anew(stage: Stage, sink: Sink) -> None:
-    stage.commit(20)
+def test_a_damaged_export_db_is_set_aside_and_the_last_day_is_sent_again(stage: Stage, sink: Sink) -> None:
+    stage.commit(20, start=time.time_ns() - 3 * DAY, end=time.time_ns() - 2 * DAY)
+    wanted = stage.commit(20, end=time.time_ns())
     stage.paths.export_db.write_bytes(b"nonsense" * 1000)
     exporter = stage.start(sink.url)
-    wanted = stage.commit(2)
+    wanted += stage.commit(2)
     assert exporter.drain(10)
     assert sent(sink) == wanted
     assert len(list(stage.paths.state.glob("export.db.damaged-*"))) == 1

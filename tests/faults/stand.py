@@ -9,15 +9,20 @@ import subprocess
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import click
+
+from hookspan.agent.client import Client
 from hookspan.agent.lock import is_held
+from hookspan.agent.standing import standing
+from hookspan.cli.status import lines
 from hookspan.journal import drops
 from hookspan.store import Reader
-from tests.agent.stage import Machine, event, launch, ready, until
+from tests.agent.stage import PATIENCE, Machine, event, launch, ready, until
 from tests.otlp_sink import Sink
 
 EVENTS = int(os.environ.get("FAULT_EVENTS", "8"))  # at each step; more with `make faults`
@@ -104,12 +109,12 @@ class Stand:
             until(lambda: not is_held(self.machine.paths.agent_lock))
 
     def status(self, *, says: str) -> str:
-        """What `hookspan status` prints, which in time holds the words."""
+        """What `hookspan status` prints (asked in this process), which in time holds the words."""
         said = ""
 
         def is_said() -> bool:
             nonlocal said
-            said = self.machine.cli("status").stdout
+            said = click.unstyle("\n".join(lines(standing(self.machine.paths))))
             return says in said
 
         end = time.monotonic() + 30
@@ -133,20 +138,22 @@ class Stand:
         return {span.trace_id for span in self.sink.spans if span.scope == "hookspan.hooks"}
 
     def counter(self) -> int:
-        """What the counter of hook events says in its newest points."""
+        """What the counter of hook events came to; each series counts from its start, a rebuilt one from a new one."""
         newest = {
-            tuple(point.attributes.items()): point for point in self.sink.points if point.name == "hookspan.hook.events"
+            (point.start, *point.attributes.items()): point
+            for point in self.sink.points
+            if point.name == "hookspan.hook.events"
         }
         return sum(int(point.value or 0) for point in newest.values())
 
-    def settle(self, *, gone: "list[str] | tuple[str, ...]" = (), stored_only: int = 0) -> None:
+    def settle(self, *, gone: Sequence[str] = ()) -> None:
         """Every event that a relay wrote is in the store once and exported at least once, and counters are exact.
 
         `gone` are those whose line the fault itself took before anybody read it.
         """
         if not self.machine.pid:
             self.start()
-        flushed = self.machine.json("flush", "--wait", "60s")
+        flushed = Client(self.machine.paths).request("flush", wait=PATIENCE, timeout=PATIENCE + 10)
         assert flushed["drained"], flushed
         assert flushed["exported"], flushed
         wanted = Counter({id_: 1 for id_ in self.written if id_ not in gone})

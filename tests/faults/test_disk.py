@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from hookspan.agent.standing import standing
 from tests.agent.stage import until
 from tests.faults.stand import EVENTS, Stand, fault, mounted, read_only, stand
 
@@ -68,12 +69,12 @@ def test_store(on_small_disk: Stand):
     on_small_disk.start()
     on_small_disk.hooks()
     with full(on_small_disk, left=40_000):
-        while not on_small_disk.machine.status()["ingest"]["hold"]:
+        while not standing(on_small_disk.machine.paths)["ingest"]["hold"]:
             on_small_disk.hooks()
         on_small_disk.status(says="WAITING")
         on_small_disk.hooks()
     on_small_disk.settle()
-    assert on_small_disk.machine.status()["ingest"]["hold"] is None
+    assert "WAITING" not in on_small_disk.status(says="read to its end")
 
 
 @fault("disk full", "before the agent ever ran", "it can't come up, hooks are counted; it comes up when there is room")

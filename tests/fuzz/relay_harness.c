@@ -166,7 +166,7 @@ static bool is_counted(unsigned flags)
                   strtoull(line + 16, NULL, 10) > 0 && strtoull(line + 37, NULL, 10) == 1800000000ULL * 1000000000;
     }
     free(table);
-    require(!changed || counts == 1, "one reason is counted, now");
+    require(!changed || counts > 0, "a reason is counted, now");
     return changed;
 }
 

@@ -56,6 +56,11 @@ class Exports:
         exporter = self._exporter
         return None if exporter is None else exporter.protected
 
+    def measured(self) -> int:
+        """The record as of which metrics were last exported; a commit should end there. 0: none were."""
+        exporter = self._exporter
+        return 0 if exporter is None else exporter.db.measured
+
     def stats(self) -> dict[str, Any] | None:
         """What `status` and health show."""
         exporter = self._exporter

@@ -139,6 +139,7 @@ class Ingest:
         self.hold: Hold | None = None
         self.damaged: str | None = None  # where a damaged store was put
         self.opened: Callable[[], None] = lambda: None  # called when the store is open, before the first commit
+        self.measured: Callable[[], int] = lambda: 0  # the record at which metrics were last exported
         self.exported: Callable[[], int | None] = lambda: None  # key of the last span that is out; None: no export
         self.loop = Loop("ingest", self.step, wake=poke.wake)
 
@@ -248,8 +249,9 @@ class Ingest:
         self._announce()
 
     def _announce(self) -> None:
-        """Tell that the store is open. What is committed before export has noted where it begins is never sent, so a
-        disk that doesn't let it is waited for.
+        """Tell that the store is open.
+
+        What is committed before the exporter has noted where it begins is never sent: a full disk is waited for.
         """
         try:
             self._patiently(self.opened)
@@ -305,7 +307,10 @@ class Ingest:
         tail = self._tail
         if tail is None:
             raise RuntimeError("the journal is not open")
-        lines = tail.read(max_lines=1 if self._singly else self._batch_size)
+        size = 1 if self._singly else self._batch_size
+        if (left := self.measured() - tail.record) > 0:
+            size = min(size, left)  # so that a rebuilt store passes through the state that was last exported
+        lines = tail.read(max_lines=size)
         if not lines:
             return False
         self.caught_up = False

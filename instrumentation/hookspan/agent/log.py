@@ -10,6 +10,8 @@ import traceback
 from pathlib import Path
 from typing import Any, Final
 
+from hookspan.errors import UserError
+
 FILE_BYTES: Final = 5 << 20
 FILES: Final = 3  # with the current one: 15 MB at most
 
@@ -35,7 +37,9 @@ class _Json(logging.Formatter):
 
 
 def describe(error: BaseException) -> str:
-    """An exception in a word or two: its type, and what the system said where the system speaks."""
+    """An exception in a word or two: its type, and what was said where the system or we ourselves speak."""
+    if isinstance(error, UserError):
+        return error.message
     name = type(error).__name__
     return f"{name}: {error.strerror}" if isinstance(error, OSError) and error.strerror else name
 

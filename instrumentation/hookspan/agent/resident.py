@@ -32,6 +32,7 @@ from hookspan.agent.notify import Notifier
 from hookspan.agent.page import Page
 from hookspan.agent.sockets import Poke
 from hookspan.agent.upkeep import Upkeep
+from hookspan.errors import UserError
 from hookspan.journal import drops
 from hookspan.paths import Paths
 from hookspan.store import Reader, StoreDamaged
@@ -94,6 +95,7 @@ class Resident:
         self._exports = Exports(self._paths, self._settings, gauges)
         self._ingest.opened = self._store_opened
         self._ingest.exported = self._exports.protected
+        self._ingest.measured = self._exports.measured
         self._ingest.listeners += [self._exports.committed, self._page.committed, self._notifier.committed]
         self._backlog = Backlog()
         self._health_loop = Loop("health", self._check)
@@ -199,6 +201,12 @@ class Resident:
 
     def _export_stats(self) -> dict[str, Any] | None:
         return self._exports.stats()
+
+    def _export_stats_now(self) -> dict[str, Any] | None:
+        stats = self._exports.stats()
+        if stats is None and self._settings.now.export.endpoint is not None:
+            raise UserError("export begins once the store is open")
+        return stats
 
     def _store_opened(self) -> None:
         self._reader.close()  # its connections may be to a file that was set aside
@@ -329,7 +337,7 @@ class Resident:
             "agent": {"version": __version__, "started": self._started, **self._about()},
             "ingest": self._ingest.report(),
             "hooks": hook_times(self._ingest.hooks_now()),
-            "export": _part(self._exports.stats),
+            "export": _part(self._export_stats_now),
             "health": latest.report() if latest is not None else None,
             "notify": self._notifier.report(),
             "loops": {loop.name: loop.report() for loop in self._loops()},

@@ -113,6 +113,8 @@ def _journal(found: Mapping[str, Any]) -> str:
         )
         if ingest["quarantined"]:
             text += f", {ingest['quarantined']} lines set aside"
+        if behind and ingest["last_failure"]:
+            text += click.style(f", FAILING: {ingest['last_failure']}", fg="red")
         if ingest["hold"]:
             text += click.style(f", WAITING: {ingest['hold']['reason']}", fg="red")
     return _row("journal", text)

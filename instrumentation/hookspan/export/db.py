@@ -69,8 +69,10 @@ class ExportDb:
     Synchronous FULL: a cursor that is lost costs repeats, but a series announced twice would count twice.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, replaced: bool = False) -> None:
+        """`replaced`: a damaged one was set aside, so that nobody knows what was sent."""
         self._db = connection
+        self.replaced = replaced
         self._lock = threading.RLock()
         self._meta: dict[str, Any] = dict(connection.execute("SELECT name, value FROM meta"))
         self._announced = {
@@ -89,7 +91,8 @@ class ExportDb:
         except StoreDamaged as error:
             aside = set_aside(path, time.time_ns())
             _logger.warning("export.db was damaged and is set aside", extra={"reason": str(error), "aside": str(aside)})
-        return cls(open_writer(path, application=APPLICATION, migrations=MIGRATIONS, synchronous="FULL"))
+        fresh = open_writer(path, application=APPLICATION, migrations=MIGRATIONS, synchronous="FULL")
+        return cls(fresh, replaced=True)
 
     def close(self) -> None:
         """Close it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from opentelemetry.metrics import Meter
 
@@ -17,6 +17,8 @@ from .metrics import MetricExport
 from .resource import resources
 from .settings import ExportSettings
 from .spans import SpanExport
+
+AGAIN: Final = 86_400 * 10**9  # nanoseconds; endpoints that were away for longer are rare, months to send again dear
 
 
 class Exporter:
@@ -35,6 +37,7 @@ class Exporter:
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
         """`resource`: the user's `[resource]` table. `gauges`: read at each export, from the exporter's thread."""
+        self._clock = clock
         self.db = ExportDb.open(paths)
         self._reader = Reader(paths)
         self._switch(settings)
@@ -88,8 +91,12 @@ class Exporter:
         return {**self.spans.stats(), "metrics": self.metrics.stats()}
 
     def _switch(self, settings: ExportSettings) -> None:
-        """Where an endpoint is set that wasn't there, export begins with what comes from now on."""
+        """Where an endpoint is set that wasn't there, export begins with what comes from now on.
+
+        If the cursor is lost, a day is sent again: a span twice is one span, one that never came is missing.
+        """
         if settings.on and not self.db.enabled:
-            self.db.switch_on(self._reader.last_span())
+            lost, self.db.replaced = self.db.replaced, False
+            self.db.switch_on(self._reader.span_before(self._clock() - AGAIN) if lost else self._reader.last_span())
         elif not settings.on and self.db.enabled:
             self.db.switch_off()

@@ -128,6 +128,11 @@ class Reader:
         rows = self._rows("SELECT max(key) FROM span")
         return SpanKey.unpack(rows[0][0] or 0) if rows else SpanKey(0, 0)
 
+    def span_before(self, at: int) -> SpanKey:
+        """The key of the newest span that ended before that time (Unix nanoseconds), (0, 0) without one."""
+        rows = self._rows('SELECT key FROM span WHERE "end" < ? ORDER BY key DESC LIMIT 1', at)
+        return SpanKey.unpack(rows[0][0]) if rows else SpanKey(0, 0)
+
     def spans_of_trace(self, trace_id: str) -> list[Span]:
         """All spans of a trace (32 hex digits), by start. Raises ValueError for another text."""
         where = "WHERE trace_id = ? ORDER BY start, key"

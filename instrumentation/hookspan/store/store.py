@@ -252,8 +252,7 @@ class Store:
             self._db.execute("BEGIN IMMEDIATE")
             self._pending = self._totals
             try:
-                if self._meta("position") != self._position:
-                    raise StoreMoved
+                self._require_unmoved()
                 yield
                 self._db.execute("COMMIT")
             except BaseException:
@@ -261,6 +260,10 @@ class Store:
                     self._db.execute("ROLLBACK")
                 raise
             self._totals = self._pending
+
+    def _require_unmoved(self) -> None:
+        if self._meta("position") != self._position:
+            raise StoreMoved
 
     def _meta(self, name: str) -> Any:
         row = self._db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()

@@ -1,0 +1,288 @@
+"""What is on the disk is not what was written: the journal, the store, both after a power cut."""
+
+import os
+import random
+import shutil
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from hookspan.journal import quarantine
+from tests.agent.stage import until
+from tests.faults.stand import EVENTS, Stand, fault, stand
+
+GIB = 1 << 30
+MEMORY_MAX = 150 << 20  # bytes, the bar for the agent; a GiB in memory would be seen
+pytestmark = pytest.mark.need_cc
+
+
+@pytest.fixture
+def at(tmp_path: Path) -> Iterator[Stand]:
+    with stand(tmp_path / "machine") as made:
+        yield made
+
+
+def aside(at: Stand) -> Counter[str]:
+    """Lines that were set aside, by reason."""
+    return Counter(quarantine.counts(at.machine.paths))
+
+
+def journal_lines(at: Stand) -> list[bytes]:
+    return at.machine.paths.current.read_bytes().splitlines(keepends=True)
+
+
+# --- the journal
+
+
+@fault(
+    "journal",
+    "bits flipped in lines that nobody has read",
+    "set aside and counted, or read as what they say; no other line suffers",
+)
+def test_flipped_bits(at: Stand):
+    at.hooks(4 * EVENTS)
+    lines = journal_lines(at)
+    seed = random.randrange(1 << 32)
+    dice = random.Random(seed)
+    hit = sorted(dice.sample(range(len(lines)), EVENTS))
+    for number in hit:
+        line = bytearray(lines[number])
+        line[dice.randrange(len(line) - 1)] ^= 0x80  # no UTF-8 any more, wherever it hits
+        lines[number] = bytes(line)
+    at.machine.paths.current.write_bytes(b"".join(lines))
+    at.hooks()
+    at.start()
+    until(lambda: at.rows().total() + aside(at).total() == len(at.written), f"seed {seed}")
+    # Bytes that are no UTF-8 in a field that nobody reads do no harm: such a line is read.
+    gone = [at.written[number] for number in hit if at.written[number] not in at.rows()]
+    assert aside(at).total() == len(gone), seed
+    at.status(says=f"{len(gone)} lines set aside")
+    at.settle(gone=gone)
+
+
+@fault("journal", "cut in the middle of a line", "the torn line is ended by the next hook and set aside")
+def test_truncated(at: Stand):
+    at.hooks()
+    os.truncate(at.machine.paths.current, at.machine.paths.current.stat().st_size - 100)
+    torn = at.written[-1]
+    at.hooks()
+    at.start()
+    at.status(says="1 lines set aside")
+    at.settle(gone=[torn])
+
+
+@fault("journal", "lines of other programs", "set aside and counted")
+def test_foreign_lines(at: Stand):
+    foreign = [
+        b"not json\n",
+        b"[1, 2]\n",
+        b'{"v":1,"event":5}\n',
+        b"\xff\xfe\x00\n",
+        b'{"kind":"fact","of":"?"}\n',
+        b"\n",
+    ]
+    at.start()
+    for line in foreign:
+        at.hooks(1)
+        with at.machine.paths.current.open("ab") as file:
+            file.write(line)
+    at.hooks()
+    at.settle()
+    at.status(says=f"{aside(at).total()} lines set aside")
+    assert aside(at).total() >= len(foreign) - 1  # an empty line says nothing
+
+
+@fault("journal", "a line of 1 GiB", "passed in constant memory, set aside by its beginning")
+def test_huge_line(at: Stand):
+    at.hooks()
+    os.truncate(at.machine.paths.current, at.machine.paths.current.stat().st_size + GIB)  # a hole: it takes no disk
+    at.hooks()
+    agent = at.start()
+    at.settle()
+    assert aside(at) == {"too_long": 1}
+    assert psutil.Process(agent.pid).memory_info().rss < MEMORY_MAX
+
+
+@fault("journal", "a reduced and packed segment is damaged", "its store rows stay; the journal goes on")
+def test_packed_segment(at: Stand):
+    first = at.start(fault="import hookspan.agent.upkeep as u; u.FIRST = 0.2; u.INTERVAL = 0.2")
+    at.hooks()
+    until(lambda: at.rows().total() == EVENTS)
+    at.stop()
+    first.wait(60)
+    target = at.machine.paths.journal / f"{1:020}.jsonl"
+    at.machine.paths.current.rename(target)
+    os.utime(target, (0, target.stat().st_mtime - 2 * 86400))
+    at.start(fault="import hookspan.agent.upkeep as u; u.FIRST = 0.2; u.INTERVAL = 0.2")
+    packed = until(lambda: list(at.machine.paths.journal.glob("*.gz")))[0]
+    at.hooks()
+    at.stop()
+    with packed.open("r+b") as file:
+        file.seek(packed.stat().st_size // 2)
+        file.write(b"\xde\xad\xbe\xef" * 8)
+    at.hooks()
+    at.settle()
+
+
+@fault(
+    "power cut",
+    "the journal is shorter than the store's position",
+    "what the store has stays; new lines get new numbers",
+)
+def test_power_cut(at: Stand):
+    at.start()
+    at.hooks(2 * EVENTS)
+    until(lambda: at.rows().total() == 2 * EVENTS)
+    at.machine.kill()
+    kept = journal_lines(at)[:EVENTS]
+    at.machine.paths.current.write_bytes(b"".join(kept) + b'{"v":1,"agent":"cl')  # and the last one torn
+    at.hooks()
+    at.start()
+    at.settle()
+
+
+# --- the store
+
+
+def header(store: Path) -> None:
+    with store.open("r+b") as file:
+        file.write(os.urandom(100))
+
+
+def pages(store: Path) -> None:
+    with store.open("r+b") as file:
+        for offset in range(4096, store.stat().st_size, 4096):
+            file.seek(offset)
+            file.write(b"\xde\xad\xbe\xef" * 64)
+
+
+def empty(store: Path) -> None:
+    store.write_bytes(b"")
+
+
+def foreign(store: Path) -> None:
+    store.unlink()
+    with sqlite3.connect(store) as other:
+        other.execute("CREATE TABLE somebody_elses (thing)")
+    other.close()
+
+
+@fault("store", "its header is garbage", "set aside, rebuilt from the journal; `status` names the old file")
+def test_store_header(at: Stand):
+    rebuilt(at, header)
+
+
+@fault("store", "its pages are garbage", "the same")
+def test_store_pages(at: Stand):
+    rebuilt(at, pages)
+
+
+@fault("store", "is a database of another program", "the same")
+def test_store_foreign(at: Stand):
+    rebuilt(at, foreign)
+
+
+def rebuilt(at: Stand, damage: Callable[[Path], None]) -> None:
+    at.start()
+    at.hooks(4 * EVENTS)
+    until(lambda: at.rows().total() == 4 * EVENTS)
+    at.stop()
+    damage(at.machine.paths.store)
+    at.hooks()
+    at.start()
+    at.status(says="was damaged, is rebuilt from the journal")
+    at.hooks()
+    at.settle()
+    assert list(at.machine.paths.state.glob("store.db.damaged-*"))
+
+
+@fault("store", "was emptied or deleted", "rebuilt from the journal")
+def test_store_deleted(at: Stand):
+    at.start()
+    at.hooks()
+    until(lambda: at.rows().total() == EVENTS)
+    at.machine.kill()
+    for path in at.machine.paths.state.glob("store.db*"):
+        path.unlink()
+    at.hooks()
+    at.settle()
+
+
+@fault(
+    "store",
+    "its write-ahead log is torn and has garbage at the end",
+    "what was lost of it is read again from the journal, once",
+)
+def test_torn_wal(at: Stand):
+    at.start()
+    for _ in range(4):
+        at.hooks()
+        until(lambda: at.rows().total() == len(at.written))
+    at.machine.kill()
+    log = at.machine.paths.store.with_name("store.db-wal")
+    size = log.stat().st_size
+    assert size > 40_000
+    os.truncate(log, int(size * 0.6) + 7)
+    with log.open("r+b") as file:
+        file.seek(int(size * 0.5))
+        file.write(os.urandom(64))
+    at.machine.paths.store.with_name("store.db-shm").unlink()
+    at.hooks()
+    at.settle()
+
+
+@fault("store", "breaks while the agent runs", "a reader notices, the store is rebuilt")
+def test_store_breaks(at: Stand):
+    at.start()
+    at.hooks(4 * EVENTS)
+    until(lambda: at.rows().total() == 4 * EVENTS)
+    at.stop()  # the write-ahead log is merged into the file
+    at.start()
+    pages(at.machine.paths.store)
+    at.hooks()
+    at.status(says="was damaged, is rebuilt from the journal")
+    at.settle()
+
+
+@fault("store", "the exporter's database is garbage", "set aside; spans go on from what the store has, none is skipped")
+def test_export_db(at: Stand):
+    at.start()
+    at.hooks()
+    at.settle()
+    at.stop()
+    header(at.machine.paths.export_db)
+    at.hooks()
+    at.settle()
+    assert list(at.machine.paths.state.glob("export.db.damaged-*"))
+
+
+@fault(
+    "store",
+    "the store and the journal are restored from a backup",
+    "events of the backup once, and all that come after",
+)
+def test_restored_backup(at: Stand):
+    at.start()
+    at.hooks()
+    at.settle()
+    at.stop()
+    copy = at.machine.folder / "backup"
+    shutil.copytree(at.machine.paths.state, copy, ignore=shutil.ignore_patterns("*.sock"))
+    at.start()
+    at.hooks()
+    until(lambda: at.rows().total() == len(at.written))
+    at.stop()
+    shutil.rmtree(at.machine.paths.state)
+    shutil.copytree(copy, at.machine.paths.state)
+    del at.written[EVENTS:]
+    at.sent = EVENTS
+    at.sink.clear()
+    at.hooks()
+    at.start()
+    until(lambda: at.rows().total() == 2 * EVENTS)
+    at.written = at.written[EVENTS:] + at.written[:EVENTS]
+    assert set(at.rows()) == set(at.written)
