@@ -224,7 +224,7 @@ def esc_in_a_stream_has_no_native_span(run: Evidence) -> Any:
 
 @fact("13", "print_api_400", ["StopFailure", "unknown", 6])
 def bad_request_is_tried_six_times(run: Evidence) -> Any:
-    """An HTTP 400: six attempts, then StopFailure with error `unknown` in Stop's place."""
+    """An HTTP 400: six attempts (within 0.26 s in the recording), then StopFailure with error `unknown` in Stop's place."""
     (end,) = run.named("Stop", "StopFailure")
     return [end["hook_event_name"], end["error"], len(run.expected["failed_calls"])]
 
@@ -239,13 +239,13 @@ def api_error_is_a_synthetic_line(run: Evidence) -> Any:
 
 @fact("14", "print_api_529", [2, "Stop"])
 def overload_is_retried(run: Evidence) -> Any:
-    """An HTTP 529 is tried again; no hook tells of the failed attempts."""
+    """An HTTP 529 is tried again, in the recording after 0.6 s and 1.1 s; no hook tells of the failed attempts."""
     return [len(run.expected["failed_calls"]), run.named("Stop", "StopFailure")[0]["hook_event_name"]]
 
 
 @fact("14", "print_api_429", [1, "Stop"])
 def rate_limit_is_retried(run: Evidence) -> Any:
-    """An HTTP 429 is tried again; no hook tells of it."""
+    """An HTTP 429 is tried again, in the recording after 0.6 s; no hook tells of it."""
     return [len(run.expected["failed_calls"]), run.named("Stop", "StopFailure")[0]["hook_event_name"]]
 
 
