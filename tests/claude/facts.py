@@ -224,7 +224,7 @@ def esc_in_a_stream_has_no_native_span(run: Evidence) -> Any:
 
 @fact("13", "print_api_400", ["StopFailure", "unknown", 6])
 def bad_request_is_tried_six_times(run: Evidence) -> Any:
-    """An HTTP 400: six attempts (within 0.26 s in the recording), then StopFailure with error `unknown` in Stop's place."""
+    """An HTTP 400: six attempts (in the recording within 0.26 s), then StopFailure{unknown} in Stop's place."""
     (end,) = run.named("Stop", "StopFailure")
     return [end["hook_event_name"], end["error"], len(run.expected["failed_calls"])]
 
