@@ -1,13 +1,15 @@
 """What the page costs: `.venv/bin/python -m tests.bench.web [--events 1000000] [--pages 1]`.
 
 A real agent on a store of so many events is asked over HTTP, with the query cache off, idle and while 100 events a
-second come in. Then how long an event takes from the relay's stamp to an open page.
+second come in; one of its sessions has 10,000 spans. Then how long an event takes from the relay's stamp to an open
+page, and how often the cache, switched on, answers pages that ask the same. `!` marks what misses its bar.
 """
 
 import argparse
 import asyncio
 import http.client
 import json
+import shutil
 import socket
 import statistics
 import tempfile
@@ -30,12 +32,18 @@ from hookspan.paths import Paths
 from hookspan.store import Commit, Store
 from tests.agent.stage import Machine
 from tests.bench import store as made
+from tests.web.player import Player
 from tests.web.site import Play, Site, stream
 
 RATE = 100  # events a second
 SECONDS = 20.0
-TIMES = 200
+TIMES = 100
+PATIENCE = 15.0  # seconds for one question's times
 SPREAD = 14 * 24 * 3600 * made.SECOND
+LONG = 10_000  # spans
+IDLE_BARS = {"summary": 2.0, "session list": 10.0, "session page": 50.0, "long session page": 50.0}  # ms, p50
+BUSY_BARS = {"summary": 10.0, "session list": 30.0, "session page": 100.0, "long session page": 100.0}  # ms, p95
+FRESH_BAR = 50.0  # ms, p50
 
 
 def commits(events: int, start: int, step: int) -> Iterator[Commit]:
@@ -106,10 +114,20 @@ def build(paths: Paths, events: int) -> None:
     for commit in commits(events, time.time_ns() - SPREAD, SPREAD // events):
         store.commit(commit)
     store.close()
-    (paths.journal / f"{events + 1:020}.jsonl").touch()  # the number from which the journal goes on
     print(
         f"a store of {events} events, {paths.store.stat().st_size / 1e6:.0f} MB, in {time.perf_counter() - began:.0f} s"
     )
+
+
+def prepare(paths: Paths, events: int, kept: Path | None) -> None:
+    if kept is not None and kept.exists():
+        paths.create()
+        shutil.copy(kept, paths.store)
+    else:
+        build(paths, events)
+        if kept is not None:
+            shutil.copy(paths.store, kept)
+    (paths.journal / f"{events + 1:020}.jsonl").touch()  # the number from which the journal goes on
 
 
 class Load:
@@ -159,11 +177,22 @@ class Load:
         poke.close()
 
 
-def measure(site: Site, name: str, path: str) -> None:
+def cpu_time(site: Site) -> float:
+    """Seconds of CPU time that the agent has used."""
+    times = psutil.Process(site.pid).cpu_times()
+    return times.user + times.system
+
+
+def judged(value: float, bar: float | None) -> str:
+    return "" if bar is None else f"   bar {bar:g}{' !' if value >= bar else ''}"
+
+
+def measure(site: Site, name: str, path: str, *, busy: bool) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", site.port or 0)
     headers = {"authorization": f"Bearer {site.token}"}
-    took, size = [], 0
-    for _ in range(TIMES):
+    took, size, end = [], 0, time.monotonic() + PATIENCE
+    spent = cpu_time(site)
+    while len(took) < TIMES and time.monotonic() < end:
         began = time.perf_counter()
         connection.request("GET", path, headers=headers)
         answer = connection.getresponse()
@@ -171,19 +200,29 @@ def measure(site: Site, name: str, path: str) -> None:
         took.append((time.perf_counter() - began) * 1e3)
         assert answer.status == 200, path
         time.sleep(0.01)
+    spent = cpu_time(site) - spent
     took.sort()
-    p95 = took[int(len(took) * 0.95)]
-    print(f"  {name:34} p50 {statistics.median(took):7.2f} ms   p95 {p95:7.2f} ms   {size} bytes")
+    p50, p95 = statistics.median(took), took[int(len(took) * 0.95)]
+    bar = judged(p95, BUSY_BARS.get(name)) if busy else judged(p50, IDLE_BARS.get(name))
+    own = (
+        "" if busy else f"   CPU {spent * 1e3 / len(took):6.2f} ms"
+    )  # what a machine with nothing else to do would take
+    print(f"  {name:22} p50 {p50:7.2f} ms   p95 {p95:7.2f} ms{own}   {size:7} bytes{bar}", flush=True)
 
 
-def ask(site: Site, session: str, trace: str) -> None:
-    measure(site, "nothing (/healthz)", "/healthz")
-    measure(site, "summary", "/api/v1/summary")
-    measure(site, "session list, 50 ended rows", "/api/v1/sessions")
-    measure(site, "session page, 500 spans", f"/api/v1/sessions/{session}")
-    measure(site, "trace", f"/api/v1/traces/{trace}")
-    measure(site, "newest 100 events", "/api/v1/events")
-    measure(site, "friction, 7 days", "/api/v1/friction")
+def ask(site: Site, session: str, trace: str, long: str, *, busy: bool) -> None:
+    for name, path in {
+        "nothing": "/healthz",
+        "summary": "/api/v1/summary",
+        "session list": "/api/v1/sessions",
+        "session page": f"/api/v1/sessions/{session}",
+        "long session page": f"/api/v1/sessions/{long}",
+        "1,000 more spans": f"/api/v1/sessions/{long}/spans",
+        "trace": f"/api/v1/traces/{trace}",
+        "newest 100 events": "/api/v1/events",
+        "friction, 7 days": "/api/v1/friction",
+    }.items():
+        measure(site, name, path, busy=busy)
 
 
 async def listen(site: Site, pages: int) -> None:
@@ -199,35 +238,52 @@ async def listen(site: Site, pages: int) -> None:
     process = psutil.Process(site.pid)
     tasks = [asyncio.create_task(page()) for _ in range(pages)]
     await asyncio.sleep(1)
-    cpu = process.cpu_times()
+    spent = cpu_time(site)
     with Load(site.machine, RATE) as load:
         await asyncio.sleep(SECONDS)
-    spent = process.cpu_times()
+    spent = cpu_time(site) - spent
     await asyncio.sleep(1)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     delays.sort()
-    used = (spent.user + spent.system - cpu.user - cpu.system) / SECONDS * 100
+    median = statistics.median(delays)
+    used = spent / SECONDS * 100
     print(
-        f"event to page, {RATE} events/s, {pages} pages: p50 {statistics.median(delays):.1f} ms, "
+        f"event to page, {RATE} events/s, {pages} pages: p50 {median:.1f} ms{judged(median, FRESH_BAR)}, "
         f"p95 {delays[int(len(delays) * 0.95)]:.1f} ms, p99 {delays[int(len(delays) * 0.99)]:.1f} ms; "
         f"{len(delays)} of {load.sent * pages} came; agent {used:.0f} % of a core, {process.memory_info().rss >> 20} MB"
     )
 
 
 def idle(site: Site, seconds: float = 20.0) -> None:
-    process = psutil.Process(site.pid)
-    before = process.cpu_times()
+    before = cpu_time(site)
     time.sleep(seconds)
-    after = process.cpu_times()
-    used = (after.user + after.system - before.user - before.system) / seconds * 100
-    print(f"idle agent with its page: {process.memory_info().rss / 1e6:.1f} MB, {used:.2f} % of a core")
+    used = (cpu_time(site) - before) / seconds * 100
+    memory = psutil.Process(site.pid).memory_info().rss / 1e6
+    print(f"idle agent with its page: {memory:.1f} MB, {used:.2f} % of a core", flush=True)
+
+
+def cached(site: Site, seconds: float = 20.0) -> None:
+    """Ten pages that ask for the summary and the list once a second, with the cache as it is by default."""
+    site.machine.paths.config.write_text("[dashboard]\nport = 0\ncache_ttl = 5\n")
+    assert site.machine.cli("restart").returncode == 0
+    script = site.script()
+    with Load(site.machine, RATE):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            for _ in range(10):
+                script.get("/api/v1/summary").raise_for_status()
+                script.get("/api/v1/sessions").raise_for_status()
+            time.sleep(1)
+    report = site.get("/health")["cache"]
+    print(f"cache, {report['ttl'] / 1e3:g} s: {report['hits']} of {report['hits'] + report['misses']} answers")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=1_000_000)
+    parser.add_argument("--store", type=Path, help="a file that the store is made in once and taken from after that")
     parser.add_argument("--pages", type=int, default=100, help="pages that listen at once, in the last measurement")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -236,7 +292,7 @@ def main() -> None:
         try:
             site = Site(
                 root,
-                prepare=lambda paths: build(paths, options.events),
+                prepare=lambda paths: prepare(paths, options.events, options.store),
                 cache_ttl=0,
                 max_connections=options.pages + 10,
             )
@@ -250,14 +306,18 @@ def run(site: Site, pages: int) -> None:
     idle(site)
     found = site.get("/sessions", state="ended", limit=1)["sessions"][0]["id"]
     trace = site.get(f"/sessions/{found}")["turns"][0]["trace_id"]
+    long = Player(site.machine.paths, site.machine.home, {}).calls(LONG)
+    assert site.machine.json("flush", "--wait", "120s")["drained"]
+    assert site.get(f"/sessions/{long}")["spans"]["total"] >= LONG
     print("idle:")
-    ask(site, found, trace)
+    ask(site, found, trace, long, busy=False)
     with Load(site.machine, RATE):
         time.sleep(1)
         print(f"at {RATE} events/s:")
-        ask(site, found, trace)
+        ask(site, found, trace, long, busy=True)
     for count in (1, pages):
         asyncio.run(listen(site, count))
+    cached(site)
 
 
 if __name__ == "__main__":

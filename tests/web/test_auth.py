@@ -2,7 +2,9 @@
 
 import json
 import pwd
+import re
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -10,6 +12,7 @@ from collections.abc import Callable
 import pytest
 
 from hookspan.web.auth import Auth
+from tests.agent.stage import PATIENCE
 from tests.web.site import Play, Site
 
 PATHS = ("/", "/sessions/x", "/index.html", "/api/v1/summary", "/api/v1/openapi.json", "/api/v1/stream", "/nothing")
@@ -67,7 +70,7 @@ def test_a_login_outlives_the_agent_and_ends_with_logout(site: Site) -> None:
     assert site.machine.status()["agent"]["url"] == site.url  # the port is kept
     assert browser.get("/api/v1/summary").status_code == 200
     cookies = dict(browser.cookies)
-    assert browser.post("/api/v1/logout").status_code == 204
+    assert browser.post("/api/v1/logout", headers={"origin": site.url}).status_code == 204
     assert (
         site.client(cookie="; ".join(f"{k}={v}" for k, v in cookies.items())).get("/api/v1/summary").status_code == 401
     )
@@ -215,3 +218,47 @@ def test_open_says_why_there_is_no_page(make_site: Callable[..., Site]) -> None:
     assert done.returncode == 1
     assert "dashboard.enabled" in done.stderr
     assert site.machine.status()["agent"]["url"] is None
+
+
+def _listen(port: int = 0) -> socket.socket:
+    listening = socket.create_server(("127.0.0.1", port))
+    listening.settimeout(PATIENCE)
+    return listening
+
+
+def test_a_port_that_somebody_else_has_is_left_to_him(make_site: Callable[..., Site]) -> None:
+    """Who listens where the page was sees no ticket and no token: addresses come from the agent by its own socket."""
+    with _listen() as first:
+        taken = first.getsockname()[1]
+        site = make_site(port=taken)
+        assert site.port != taken
+        assert site.ticket_url().startswith(f"{site.url}/login?ticket=")
+        assert site.browser().get("/api/v1/summary").status_code == 200
+        site.machine.kill()
+        site.machine.up()
+        assert site.machine.status()["agent"]["url"] == site.url  # the port is kept while it is free
+        site.machine.cli("down")
+        with _listen(site.port or 0):
+            site.machine.up()
+            moved = site.machine.status()["agent"]["url"]
+            assert moved not in {site.url, f"http://127.0.0.1:{taken}"}
+            assert site.ticket_url().startswith(f"{moved}/login?ticket=")
+
+
+def test_only_our_own_scripts_run_and_nothing_is_fetched_from_elsewhere(site: Site) -> None:
+    browser = site.browser()
+    for path in ("/", "/sessions/x", "/friction", "/health", "/log"):
+        answer = browser.get(path)
+        rules = dict(one.strip().split(" ", 1) for one in answer.headers["content-security-policy"].split(";"))
+        assert rules["default-src"] == "'none'"
+        script, *hashes = rules.pop("script-src").split()
+        assert script == "'self'"
+        inline = re.findall(r"<script([^>]*)>[^<]*\S[^<]*</script>", answer.text)
+        assert inline == [' type="importmap"'] * len(hashes)
+        assert all(one.startswith("'sha256-") for one in hashes)
+        assert not {"unsafe", "http", "*"} & set(re.findall(r"unsafe|http|\*", " ".join(rules.values())))
+        assert not re.findall(r"(?:src|href)=\"(?:\w+:)?//", answer.text)
+        assert not re.findall(r"\son\w+=", answer.text)
+    assert (
+        site.client().get("/").headers["content-security-policy"].startswith("default-src 'none'; script-src 'self';")
+    )

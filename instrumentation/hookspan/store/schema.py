@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
@@ -80,7 +81,9 @@ CREATE TABLE rollup (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS: Final = (_FIRST,)
+_RESIDUAL: Final = "ALTER TABLE session ADD COLUMN residual_nano INTEGER NOT NULL DEFAULT 0;"
+
+MIGRATIONS: Final = (_FIRST, _RESIDUAL)
 """MIGRATIONS[n] leads from `user_version` n to n + 1. Only ever appended to."""
 
 
@@ -287,6 +290,7 @@ def read_metric(row: Sequence[Any]) -> Series | None:
     )
 
 
+@functools.lru_cache(maxsize=1024)  # each question for sums meets the same few hundred
 def read_labels(text: str) -> tuple[tuple[str, str], ...]:
     """Attributes of a series, sorted by key as they were written."""
     return tuple(_labels(text).items())
