@@ -57,6 +57,7 @@ KINDS = {
     "subagent start": Kind(None, "ours (SubagentStart) - native"),
     "subagent end": Kind(None, "ours (SubagentStop) - native"),
 }
+LATE = 25.0  # ms; a tool's end that is later is told apart
 
 
 @dataclass
@@ -66,12 +67,14 @@ class Comparison:
     faults: list[str] = field(default_factory=list)
     times: dict[str, list[float]] = field(default_factory=dict)
     lags: dict[str, list[float]] = field(default_factory=dict)
+    late: list[str] = field(default_factory=list)
     residuals: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     busy: list[float] = field(default_factory=list)
 
     def __iadd__(self, other: Comparison) -> Self:
         self.faults += other.faults
+        self.late += other.late
         self.residuals += other.residuals
         self.changed += other.changed
         self.busy += other.busy
@@ -102,7 +105,7 @@ def compare(run: Outcome) -> Comparison:
     _model_calls(found, native, spans)
     _turns(found, native, spans)
     _subagents(found, native, spans)
-    _lags(found, native, run.recording.journal)
+    _lags(found, run)
     lines = (line for lines in run.recording.transcripts.values() for line in lines)
     rest = money.residuals(lines, spans.model_calls)
     found.residuals += money.told(run.recording.name, rest)
@@ -178,11 +181,12 @@ def _subagents(found: Comparison, native: Native, spans: Spans) -> None:
             found.interval("subagent", span, agent.whole)
 
 
-def _lags(found: Comparison, native: Native, journal: Sequence[Mapping[str, Any]]) -> None:
+def _lags(found: Comparison, run: Outcome) -> None:
     """What the client needs from a call's end until it begins to run the hook, and from there until there is a process.
 
     How long that process then waits for its first instruction is told by itself, and its stamp is free of it.
     """
+    native, journal = run.native, run.recording.journal
     for line in journal:
         found.lag("hook's process: made .. first instruction", line["age"], 0)
     for index, start in lag.starts(native, journal).items():
@@ -191,6 +195,12 @@ def _lags(found: Comparison, native: Native, journal: Sequence[Mapping[str, Any]
         tool = native.tools.get(line["event"].get("tool_use_id", ""))
         if tool is not None and start.event in {"PostToolUse", "PostToolUseFailure"}:
             found.lag("client: a call's end .. start of its hook", start.at, tool.whole.end)
+            parts = (start.at - tool.whole.end) / MS, (line["at"] - line["age"] - start.at) / MS
+            if sum(parts) > LATE:
+                found.late.append(
+                    f"{run.recording.name}: the end of {tool.name} is {sum(parts):.0f} ms late, {parts[0]:.0f} until the "
+                    f"client began to run the hook and {parts[1]:.0f} until it had made the process"
+                )
 
 
 def percentile_95(values: Sequence[float]) -> float:
@@ -234,6 +244,9 @@ def report(total: Comparison, *, markdown: bool) -> Iterator[str]:
     yield from table(
         ("ms, client's start of a hook .. its process made", "n", "p50", "p95", "max"), lags, markdown=markdown
     )
+    if total.late:
+        yield ""
+        yield from (f"- {late}" for late in total.late)
     if total.residuals:
         yield ""
         yield from (f"- {residual}" for residual in total.residuals)
