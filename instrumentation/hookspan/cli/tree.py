@@ -44,6 +44,7 @@ _FLAGS: Final = (
     (sc.LATE, "late"),
     (sc.PAYLOAD_CUT, "payload cut"),
 )
+_LEAST_COST: Final = 0.000_001  # dollars; less is the client's arithmetic with fractions
 _HIDDEN_IF: Final = {(sc.PROMPTS, 1), (sc.PROMPT_KIND, "human"), (sc.TOOLS_FAILED, 0), (sc.TOOLS, 0)}
 
 
@@ -80,6 +81,10 @@ def describe(span: Span) -> str:
     cost = get(sc.COST_USD)
     if isinstance(cost, int | float):
         parts.append(f"${cost:.6f}".rstrip("0").rstrip("."))
+    residual = get(sc.COST_RESIDUAL_USD)
+    if isinstance(residual, int | float) and abs(residual) >= _LEAST_COST:
+        sign = "-" if residual < 0 else "+"
+        parts.append(f"{sign}${abs(residual):.6f}".rstrip("0") + " in no transcript")
     parts += [words for key, words in _FLAGS if get(key)]
     parts += [f"link:{link.attributes.get(sc.LINK, '')}" for link in span.links]
     if span.status == STATUS_ERROR:

@@ -43,6 +43,8 @@ def called(step: Step, fact: ModelCall) -> None:
     agent = session.agents.get(fact.agent_id) if fact.agent_id else None
     turn = session.turns.get(place.prompt)
     tallies = [session.tally]
+    if fact.end < session.opened:
+        tallies.append(session.before)  # read late: it was no part of this run
     if agent:
         tallies.append(agent.tally)
     elif turn and not fact.agent_id:
@@ -154,8 +156,12 @@ def _tally(tally: Tally, fact: ModelCall) -> None:
 
 
 def reported(step: Step, fact: CostState) -> None:
-    """The client's own total so far; what it has over ours are calls that no transcript shows."""
-    step.session.reported_nano = fact.cost_nano
+    """The client's own total so far; what a run adds to it over ours are calls that no transcript shows."""
+    session = step.session
+    if fact.at < session.opened:
+        session.reported_before = fact.cost_nano
+    else:
+        session.reported_nano = fact.cost_nano
 
 
 def stop_hooks(step: Step, fact: StopHooks) -> None:

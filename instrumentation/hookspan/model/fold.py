@@ -222,7 +222,7 @@ def _fold_fact(state: State, number: int, fact: Fact) -> Rows:
         session.imported, session.last = fact.history, max(session.last, fact.at)
     if fact.judged_at and fact.judged_at < session.last_record:
         return Rows()  # a newer event speaks against the judgement
-    if fact.file and sessions.is_old(session, fact.at):
+    if fact.file and sessions.is_before(session, fact):
         return Rows()
     session.facts[fact.key] = True
     bound(session.facts, KEPT_FACTS)

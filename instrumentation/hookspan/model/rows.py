@@ -119,6 +119,8 @@ class SessionRow(msgspec.Struct, kw_only=True):
         input_tokens: Not cached ones, as Anthropic counts.
         cost_nano: List price in nano-USD.
         unpriced: Model calls without a known price.
+        residual_nano: What the client's own total has over `cost_nano`: calls that no transcript shows. Known when a
+            run has ended.
         context_tokens: Input of the newest call of the main agent, cached tokens included.
         local: Whether it was imported from transcripts or made up for the page, and is never exported.
     """
@@ -158,6 +160,7 @@ class SessionRow(msgspec.Struct, kw_only=True):
     model: str = ""
     permission_mode: str = ""
     local: bool = False
+    residual_nano: int = 0
 
 
 class Rows(msgspec.Struct):

@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from hookspan.wire.facts import CostState, Observed
 from hookspan.wire.reduced import Reduced
 
 from . import agents, calls, tools, turns
@@ -86,6 +87,8 @@ def _begin_run(step: Step, at: int) -> None:
     session.ended, session.end_reason, session.written = 0, "", False
     session.last_stop = 0
     session.before = msgspec.structs.replace(session.tally)
+    if session.reported_nano >= 0:
+        session.reported_before, session.reported_nano = session.reported_nano, -1
     session.turns_before = session.turns_finished
 
 
@@ -133,10 +136,13 @@ def finish_turn(step: Step, turn: Turn) -> None:
     turns.write(step, turn)
 
 
-def is_old(session: Session, at: int) -> bool:
-    """Whether a transcript's line is from before the session. A fork copies its parent's under its own ids."""
+def is_before(session: Session, fact: Observed) -> bool:
+    """Whether what a transcript tells is from before the session. A fork copies its parent's under its own ids.
+
+    The client's own total is wanted from before, too: its later ones go on from there.
+    """
     allowed = 0 if session.source == "fork" else UNHEARD
-    return at < session.first - allowed and not session.local
+    return fact.at < session.first - allowed and not session.local and not isinstance(fact, CostState)
 
 
 def is_open(session: Session) -> bool:
@@ -194,8 +200,10 @@ def _write(step: Step, at: int, reason: EndReason) -> None:
         attributes[sc.START_INFERRED] = True
     if reason is not EndReason.SESSION_END:
         attributes[sc.END_INFERRED] = True
-    if session.reported_nano >= 0 and not session.tally.unpriced:
-        attributes[sc.COST_RESIDUAL_USD] = (session.reported_nano - session.tally.cost_nano) / NANO
+    if session.reported_nano >= 0 and not run.unpriced and session.source != "fork":  # its total has its parent's
+        residual = session.reported_nano - session.reported_before - run.cost_nano
+        session.residual_nano += residual
+        attributes[sc.COST_RESIDUAL_USD] = residual / NANO
     root = Place(trace_id(session.id), "", "", MAIN_AGENT)
     step.span("session", root, own.span_id, session.start, at, attributes, label=session.title)
 

@@ -184,7 +184,9 @@ class Session(msgspec.Struct, kw_only=True):
         files: Transcript -> offset up to which facts from it are in.
         prompts: Transcript -> prompt that what is read there belongs to.
         before: `tally` at the beginning of this run, `turns_before` likewise: the run's span has the difference.
-        reported_nano: The client's own figure for the session's cost, -1 unknown.
+        reported_nano: The client's own figure for the session's cost, -1 unknown in this run.
+        reported_before: The same at the beginning of this run.
+        residual_nano: What finished runs cost over what their transcripts show.
         local: Whether it was imported from transcripts or made up for the page: never exported, never counted.
         imported: Place of the newest record of its history that is in, 0 for what was not imported.
     """
@@ -245,6 +247,8 @@ class Session(msgspec.Struct, kw_only=True):
     messages: int = 0
     context_tokens: int = 0
     reported_nano: int = -1
+    reported_before: int = 0
+    residual_nano: int = 0
     phase: SessionPhase = SessionPhase.IDLE
     phase_since: int = 0
 

@@ -53,4 +53,5 @@ def session_row(state: State, session: Session) -> SessionRow | None:
         model=session.model,
         permission_mode=session.permission_mode,
         local=session.local,
+        residual_nano=session.residual_nano,
     )

@@ -143,9 +143,12 @@ def dequeued(step: Step, fact: QueuedPrompt) -> None:
     """A queued prompt became a turn: that is its start, whatever event of it came first."""
     session = step.session
     turn = session.turns.get(fact.prompt)
+    if turn is None and fact.prompt in session.done:
+        return
+    before = [other for other in session.turns.values() if other.prompt != fact.prompt and other.start < fact.at]
+    if before:  # their UserPromptSubmit came with the id of the turn that ran
+        before[-1].tally.prompts = max(1, before[-1].tally.prompts - fact.prompts)
     if turn is None:
-        if fact.prompt in session.done:
-            return
         turn = open_turn(step, fact.prompt, fact.at)
     elif turn.start_inferred:
         for other in session.turns.values():

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from hookspan.model.sessions import is_old, is_open
+from hookspan.model.sessions import is_before, is_open
 from hookspan.model.state import Session
 from hookspan.model.tools import REORDER
 from hookspan.wire.facts import AgentMeta, Fact, ModelCall, Overdue, TranscriptRead
@@ -199,7 +199,7 @@ class Transcripts:
                 file.at_end = True
                 continue
             # A resumed session's file, or a fork's, begins with what was before.
-            found += _priced(fact for fact in facts if not is_old(session, fact.at))
+            found += _priced(fact for fact in facts if not is_before(session, fact))
             used += size
             if used >= budget:
                 break
@@ -255,7 +255,7 @@ class Transcripts:
         files = list(self._files.get(session.id, {}).values())
         read_up_to = now - QUIET
         if all(file.at_end for file in files):
-            found = [fact for file in files for fact in file.flush(read_up_to) if not is_old(session, fact.at)]
+            found = [fact for file in files for fact in file.flush(read_up_to) if not is_before(session, fact)]
             missing = not any(file.offset for file in files)
             read = TranscriptRead(at=read_up_to, key=f"read:{now}", session=session.id, missing=missing)
             return [*found, read]

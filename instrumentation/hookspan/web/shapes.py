@@ -76,6 +76,7 @@ class Session(msgspec.Struct, kw_only=True):
     subagents: int
     tokens: Tokens
     cost: float
+    residual: float
     unpriced: int
     context: Context
     activity: list[int] | None

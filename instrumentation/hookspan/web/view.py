@@ -153,6 +153,7 @@ def session(
             cache_write=row.cache_write_tokens,
         ),
         cost=row.cost_nano / NANO,
+        residual=row.residual_nano / NANO,
         unpriced=row.unpriced,
         context=shapes.Context(tokens=row.context_tokens, window=window, share=min(1.0, row.context_tokens / window)),
         activity=None if activity is None else list(activity),
