@@ -162,8 +162,8 @@ def head() -> bytes:
         if value:
             env.append('"%s":%s' % (name.decode(), value))
     try:
-        namespace = posix.stat("/proc/self/ns/pid").st_ino
-    except OSError:
+        namespace = int(posix.readlink("/proc/self/ns/pid")[5:-1])
+    except (OSError, ValueError):
         namespace = 0
     host = string(posix.uname().nodename.encode(errors="replace"))
     ids = posix.getpid(), posix.getppid(), host, namespace, ",".join(env)

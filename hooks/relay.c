@@ -209,16 +209,16 @@ static char *put_string(char *to, const char *value)
 // The middle of the line, from "pid" to "event": everything but the time stamps and the payload.
 static size_t put_head(char *head)
 {
-    struct stat ns = {0};
-    char host[256] = "", *to = head;
+    char host[256] = "", ns[64] = "", *to = head;
     if (gethostname(host, sizeof host - 1) != 0)
         host[0] = '\0';
-    if (stat("/proc/self/ns/pid", &ns) != 0)
-        ns.st_ino = 0;
+    // `pid:[4026531836]`. To follow the link makes an inode, which takes five times as long.
+    if (readlink("/proc/self/ns/pid", ns, sizeof ns - 1) < 5)
+        strcpy(ns, "pid:[0");
     to += sprintf(to, ",\"pid\":%ld,\"ppid\":%ld,\"host\":", (long)getpid(), (long)getppid());
     char *end = put_string(to, host);
     to = end ? end : put_string(to, "");
-    to += sprintf(to, ",\"pidns\":%llu,\"env\":{", (unsigned long long)ns.st_ino);
+    to += sprintf(to, ",\"pidns\":%llu,\"env\":{", strtoull(ns + 5, NULL, 10));
     const char *comma = "";
     for (size_t i = 0; i < RECORDED; i++) {
         const char *value = getenv(recorded[i]);

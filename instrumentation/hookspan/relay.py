@@ -20,8 +20,9 @@ from hookspan.config import Settings
 from hookspan.errors import UserError
 from hookspan.paths import Paths
 
-# Static binaries start in a third of the time of dynamic ones, musl's fastest.
-COMPILERS: Final[tuple[tuple[str, ...], ...]] = (("musl-gcc", "-static"), ("cc", "-static"), ("cc",))
+# Static binaries start in a third of the time of dynamic ones, musl's fastest; fewer segments are fewer page faults.
+STATIC: Final = ("-static", "-Wl,-z,noseparate-code")
+COMPILERS: Final[tuple[tuple[str, ...], ...]] = (("musl-gcc", *STATIC), ("cc", *STATIC), ("cc",))
 COMPILE_TIMEOUT: Final = 60  # seconds
 TRIAL_TIMEOUT: Final = 10  # seconds; a run takes a millisecond
 TRIAL_EVENT: Final = b'{"hook_event_name":"Trial","session_id":"trial"}'

@@ -355,7 +355,7 @@ def test_a_compiler_whose_programs_do_not_work_is_passed_over(home: Path, hooksp
     tools = home / "tools"
     tools.mkdir()
     for name in ("musl-gcc", "cc"):
-        (tools / name).write_text('#!/bin/sh\nfor last; do :; done\n[ "$2" = -static ] && cp /bin/true "$4"\nexit 0\n')
+        (tools / name).write_text('#!/bin/sh\nfor last; do :; done\n[ "$2" = -static ] && cp /bin/true "$5"\nexit 0\n')
         (tools / name).chmod(0o755)
     done = hookspan("install", "--yes", PATH=f"{tools}:/usr/bin:/bin")
     assert "nothing can be compiled here" in done.stdout

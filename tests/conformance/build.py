@@ -6,6 +6,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from hookspan.relay import STATIC
+
 HOOKS = Path(__file__).parents[2] / "hooks"
 
 WARNINGS = (
@@ -30,7 +32,7 @@ WARNINGS = (
     ),
     "-Werror",
 )
-RELEASE = ("-O2", "-static")
+RELEASE = ("-O2", *STATIC)
 SANITIZED = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer")
 
 

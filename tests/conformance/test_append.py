@@ -29,9 +29,11 @@ def obey_modes() -> None:
 
 
 def start_many(relay: Relay, state: State, count: int) -> list[Hook]:
-    hooks = [relay.start(state) for _ in range(count)]
-    for i, hook in enumerate(hooks):
-        hook.send(json.dumps({"i": i, "text": "x" * 8192}).encode())
+    """Each with all of its event and a stdin that is still open; one that takes too long to start is not waited for."""
+    hooks = []
+    for i in range(count):
+        hooks.append(relay.start(state))
+        hooks[-1].send(json.dumps({"i": i, "text": "x" * 8192}).encode())
     return hooks
 
 
