@@ -1,15 +1,19 @@
 """The health checks' thresholds, and a monitor that outlives its checks."""
 
+import shutil
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
+from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from hookspan.agent import health
 from hookspan.agent.backlog import Backlog
 from hookspan.agent.health import HISTORY, Finding, IngestView, Monitor, Status
 from hookspan.config import Collector
+from hookspan.paths import Paths
 
 MS = 1_000_000  # nanoseconds
 
@@ -66,6 +70,39 @@ def test_store(latency: float, status: Status):
 )
 def test_export(stats: dict[str, object] | None, status: Status):
     assert health.export(stats).status is status
+
+
+@pytest.mark.parametrize(
+    ("memory", "disk", "own", "status"),
+    [
+        (79, 89, 90, Status.HEALTHY),
+        (81, 10, 90, Status.WARNING),
+        (10, 91, 90, Status.WARNING),
+        (96, 10, 90, Status.CRITICAL),
+        (10, 96, 90, Status.CRITICAL),
+        (10, 10, 160, Status.WARNING),
+    ],
+)
+def test_resources(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch, memory: int, disk: int, own: int, status: Status
+) -> None:
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(percent=float(memory)))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(used=disk, free=100 - disk))
+    monkeypatch.setattr(psutil.Process, "memory_info", lambda _: SimpleNamespace(rss=own << 20))
+    finding = health.resources(paths)
+    assert finding.status is status
+    assert bool(finding.todo) is (status is not Status.HEALTHY)
+    assert finding.value == max(memory, disk)
+
+
+def test_events_that_were_lost_are_told_for_a_day():
+    now = 1_800_000_000.0
+    drops = {"write": (3, int(now * 1e9) - 60 * 10**9)}
+    assert health.relay_drops({}, now).status is Status.HEALTHY
+    recent = health.relay_drops(drops, now)
+    assert (recent.status, recent.value) == (Status.WARNING, 3.0)
+    assert "3 (write) events lost, the last 1 min ago" in recent.message
+    assert health.relay_drops(drops, now + 86_400).status is Status.HEALTHY
 
 
 def test_dashboard():

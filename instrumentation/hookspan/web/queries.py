@@ -169,9 +169,9 @@ class Moment:
         return [schema.read_event(row) for row in self._rows(sql, *values, limit)]
 
     def any_event(self) -> bool:
-        """Whether there ever was one, of demo data apart."""
-        demo = "SELECT session FROM session WHERE local AND source = ?"
-        return bool(self._rows(f"SELECT 1 FROM event WHERE session NOT IN ({demo}) LIMIT 1", DEMO))
+        """Whether there is one, of demo data apart. The first real one ends the search."""
+        demo = "coalesce(local AND source = ?, 0)"
+        return bool(self._rows(f"SELECT 1 FROM event LEFT JOIN session USING (session) WHERE NOT {demo} LIMIT 1", DEMO))
 
     def activity(self, since: int) -> list[tuple[str, int, int]]:
         """Session, Unix minute and number of events, from `since` (Unix nanoseconds) on.
