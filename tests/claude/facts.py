@@ -529,6 +529,13 @@ def no_auxiliary_calls(run: Evidence) -> Any:
     return set(_native(run).model_calls) == scripted
 
 
+@fact("36", "clear", [4, 0])
+def no_auxiliary_calls_in_a_terminal(run: Evidence) -> Any:
+    """Neither does it in a terminal, not for a session's title either; 2.1.300 did."""
+    shown = [call["in_transcript"] for call in run.expected["model_calls"]]
+    return [shown.count(True), shown.count(False)]
+
+
 @fact("37", "print_subfolder_worktree", 2)
 def subfolder_has_its_own_transcript_folder(run: Evidence) -> Any:
     """A session in a subfolder or a worktree has a transcript folder of its own."""

@@ -23,7 +23,10 @@ from typing import Any, Self
 
 NOTIFICATION = "<task-notification>"
 SUMMARY = "(a request for a summary)"
+AUXILIARY = "(a request of the client's own, such as for a title)"
 UNSCRIPTED = "(unscripted)"
+HIDDEN = frozenset({SUMMARY, AUXILIARY})
+"""Conversations that no transcript shows."""
 CLOSING_TEXT = "All done."
 GATE_TIMEOUT = 60.0  # seconds that an answer waits for its gate at most
 
@@ -166,7 +169,7 @@ class Model:
     def next_step(self, request: Mapping[str, Any], attempt: int) -> tuple[Call, Step]:
         """Log a request and decide its answer."""
         with self._lock:
-            conversation = self._conversation(request.get("messages", []))
+            conversation = self._conversation(request.get("messages", []), tools=bool(request.get("tools")))
             steps = self._script.get(conversation, [])
             index = self._asked[conversation]
             self._asked[conversation] += 1
@@ -183,11 +186,16 @@ class Model:
             self.calls.append(call)
             return call, step
 
-    def _conversation(self, messages: Sequence[Mapping[str, Any]]) -> str:
-        """Which conversation a request belongs to: the newest user text that holds a marker decides."""
+    def _conversation(self, messages: Sequence[Mapping[str, Any]], *, tools: bool) -> str:
+        """Which conversation a request belongs to: the newest user text that holds a marker decides.
+
+        Only the client's own requests offer no tools to the model.
+        """
         texts = [text for message in messages if message.get("role") == "user" for text in _texts(message)]
         if texts and _SUMMARY_REQUEST.search(texts[-1]):
             return SUMMARY
+        if not tools:
+            return AUXILIARY
         for text in reversed(texts):
             if NOTIFICATION in text:
                 return NOTIFICATION

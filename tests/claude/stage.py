@@ -17,7 +17,7 @@ from typing import Any, Self
 
 from tests.claude import client
 from tests.claude.drivers import PATIENCE, Home, InteractiveSession, PrintSession, until
-from tests.claude.model import SUMMARY, Model, Tool
+from tests.claude.model import HIDDEN, Model, Tool
 
 RELAY_SOURCE = Path(__file__).parents[2] / "hooks" / "relay.c"
 ALLOW = ("--permission-mode", "acceptEdits", "--allowedTools", "Bash Read Edit Write Agent")
@@ -230,7 +230,7 @@ class Stage:
                     "done_at": call.done_at,
                     "usage": vars(call.usage),
                     "in_agent_of": agent_of.get(call.conversation),
-                    "in_transcript": call.conversation != SUMMARY,
+                    "in_transcript": call.conversation not in HIDDEN,
                 }
                 for call in done
             ],
