@@ -14,7 +14,7 @@ from tests.agent.stage import Machine
 from tests.stack import programs
 from tests.stack.compose import PORTS, RUNNABLE
 from tests.stack.docker import Docker
-from tests.stack.stack import Ports, get
+from tests.stack.stack import Ports, get, text
 
 BEFORE = """
 [export]
@@ -74,6 +74,7 @@ def test_up_exports_to_the_stack_and_down_puts_everything_back(machine: Machine)
     assert get(f"{services['prometheus']}/api/v1/status/runtimeinfo")["status"] == "success"
     assert setting(machine, "export.endpoint") == otlp
     assert setting(machine, "links.jaeger") == services["jaeger"]
+    assert "otelcol_exporter_queue_size" in text(str(setting(machine, "collector.metrics")))
     agent = json.loads(machine.cli("status", "--json").stdout)
     assert agent["settings"]["export.endpoint"]["value"] == otlp, "the running agent has not heard of it"
 
@@ -93,7 +94,7 @@ def test_up_exports_to_the_stack_and_down_puts_everything_back(machine: Machine)
     assert stopped.returncode == 0, stopped.stderr
     assert "hookspan exports to http://127.0.0.1:9999 now." in stopped.stdout
     assert machine.paths.config.read_text().startswith(BEFORE)
-    assert setting(machine, "collector.health") is None
+    assert [setting(machine, f"collector.{key}") for key in ("health", "metrics")] == [None, None]
     assert "hookspan_prometheus" in docker_volumes(machine)
 
 
