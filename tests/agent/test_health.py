@@ -160,6 +160,7 @@ def exposition(exporter: str, size: int, sent: int) -> str:
         ([(0, 9, 5), (60, 9, 6)], Status.HEALTHY),  # delivers, and something new waits
         ([(0, 9, 5), (9, 9, 5)], Status.HEALTHY),  # not for long
         ([(0, 9, 5), (60, 9, 5)], Status.WARNING),
+        ([(0, 9, 5), (300, 9, 5)], Status.CRITICAL),
         ([(0, 9, 5), (60, 0, 5), (65, 9, 5)], Status.HEALTHY),  # was empty in between
         ([(0, 510_000, 5), (1, 510_000, 6)], Status.WARNING),
         ([(0, 910_000, 5), (1, 910_000, 6)], Status.CRITICAL),

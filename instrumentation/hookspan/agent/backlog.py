@@ -15,7 +15,8 @@ from typing import Final
 from hookspan.agent.health import Finding, Status, worst
 from hookspan.config import Collector
 
-STUCK: Final = 10.0  # seconds without a delivery; the Collector's retries are at most this far apart
+STUCK_WARNING: Final = 10.0  # seconds without a delivery; the Collector's retries are at most this far apart
+STUCK_CRITICAL: Final = 300.0  # seconds; a Prometheus that is down can't alert, so somebody has to
 FULL_WARNING: Final = 0.5  # of a queue's capacity
 FULL_CRITICAL: Final = 0.9
 TIMEOUT: Final = 2.0  # seconds
@@ -92,12 +93,13 @@ class Backlog:
                 since = now
             self._since[name] = (queue.sent, since)
             stuck = now - since
-            if stuck < STUCK and queue.full < FULL_WARNING:
+            if stuck < STUCK_WARNING and queue.full < FULL_WARNING:
                 continue
-            status = worst(status, Status.CRITICAL if queue.full > FULL_CRITICAL else Status.WARNING)
+            critical = stuck >= STUCK_CRITICAL or queue.full > FULL_CRITICAL
+            status = worst(status, Status.CRITICAL if critical else Status.WARNING)
             longest = max(longest, stuck)
             said.append(f"`{name}` has delivered nothing for {stuck:.0f} s, its queue is {queue.full:.0%} full")
         if not said:
             return None
         todo = "start what it delivers to: `hookspan stack status`; the Collector keeps what it can't deliver"
-        return Finding(status, "; ".join(said), longest, STUCK, "s", todo)
+        return Finding(status, "; ".join(said), longest, STUCK_WARNING, "s", todo)
