@@ -296,7 +296,8 @@ def _write_wait(step: Step, wait: Wait, place: Place, end: int, decision: Decisi
         place=place,
         own_id=own,
     )
-    _spend(step, wait.agent_id, place, times.WAIT, wait.at, end)
+    if decision is not Decision.AUTO_DENIED:  # no human was asked
+        _spend(step, wait.agent_id, place, times.WAIT, wait.at, end)
 
 
 def _spend(step: Step, agent_id: str, place: Place, rank: int, start: int, end: int) -> None:
@@ -345,7 +346,8 @@ def _write_never_ran(step: Step, call: ToolCall, at: int, cut_off: Outcome | Non
     if by_hook:
         attributes[sc.BLOCKED_BY_HOOK] = True
     if wait:
-        attributes[sc.WAITED] = max(0, at - wait.at) / NANO
+        if decision != Decision.AUTO_DENIED:
+            attributes[sc.WAITED] = max(0, at - wait.at) / NANO
         _write_wait(step, wait, _place(step, call), at, Decision(decision) if decision else Decision.REFUSED)
     _write(step, call, at, at, outcome, attributes)
 
