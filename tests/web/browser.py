@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.web.packages import node_modules
 from tests.web.site import Site
 
 PATIENCE = 30_000  # ms; only a broken page takes as long, whatever else the machine does
 AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]  # root; small /dev/shm of containers; no screen
 UNREACHABLE = (
     "ERR_CONNECTION_REFUSED",
     "ERR_CONNECTION_RESET",
@@ -106,7 +107,7 @@ class Visitor:
         self._contexts.clear()
 
 
-# The first element that a selector finds, in open shadow roots too.
+# The first element that a selector finds, and all texts with attributes' values, both in open shadow roots, too.
 DEEP = """
 window.deep = (root, selector) => {
   const found = root.querySelector(selector);
@@ -117,16 +118,26 @@ window.deep = (root, selector) => {
   }
   return null;
 };
+window.text = root => {
+  let found = "";
+  for (const element of root.querySelectorAll("*")) {
+    for (const node of element.childNodes) if (node.nodeType === Node.TEXT_NODE) found += `${node.data} `;
+    for (const attribute of element.attributes) found += `${attribute.value} `;
+    if (element.shadowRoot) found += window.text(element.shadowRoot);
+  }
+  return found;
+};
 """
 
 
 @contextlib.contextmanager
 def chromium() -> Iterator[Browser]:
-    """Debian's, in the sandbox of nobody: the tests run as root."""
+    """Debian's."""
+    expect.set_options(timeout=PATIENCE)
     program = shutil.which("chromium")
     assert program
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
         yield browser
         browser.close()
 
@@ -166,3 +177,9 @@ def sideways(page: Page) -> list[str]:
         }"""
     )
     return found
+
+
+CLIPBOARD = """() => {
+  Object.defineProperty(navigator.clipboard, "writeText", { value: async text => { window.copied = text; } });
+}"""
+"""For `page.evaluate`: what is copied can be read as `copied`; only a window in front has the clipboard."""

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.agent.stage import PATIENCE
+from tests.web.player import Player, busy
 from tests.web.site import Site
 
 if TYPE_CHECKING:
@@ -29,6 +31,18 @@ def make_site(tmp_path: Path) -> Iterator[Callable[..., Site]]:
 def site(make_site: Callable[..., Site]) -> Site:
     """A running agent with its page."""
     return make_site()
+
+
+@pytest.fixture(scope="module")
+def morning(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, dict[str, str]]]:
+    """A site with sessions in every state, for tests that only look; and the sessions' ids by what they show."""
+    site = Site(tmp_path_factory.mktemp("morning") / "machine")
+    player = Player(site.machine.paths, site.machine.home, site.machine.env)
+    shown = busy(player)
+    assert site.machine.json("flush", "--wait", f"{PATIENCE:.0f}s")["drained"]
+    yield site, shown
+    player.close()
+    site.close()
 
 
 @pytest.fixture(scope="module")

@@ -94,10 +94,12 @@ class Player:
         project: str = "shop",
         words: Mapping[str, str] | None = None,
         until: Callable[[dict[str, Any]], bool] | None = None,
+        title: str = "",
     ) -> Played:
         """Write a session that came to its present point `end` seconds ago.
 
         `until`: the first event for which it is true is the last one. `words`: texts to put in place of recorded ones.
+        `title`: as the client gives one in a transcript.
         """
         moments = self._cut(Recording.load(recording), until)
         first, last = moments[0].at, moments[-1].at
@@ -110,6 +112,9 @@ class Player:
                 self._write(rename(moment.file), line)
             else:
                 events.append(self._around(json.loads(line), played, stretch))
+        if title and (transcript := next((moment.file for moment in moments if "/" in moment.file), "")):
+            line = json.dumps({"type": "ai-title", "sessionId": played.session, "aiTitle": title})
+            self._write(rename(transcript), line)
         Writer(self.paths).append(events)
         return played
 

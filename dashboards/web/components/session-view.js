@@ -165,8 +165,8 @@ export class SessionView extends BaseComponent {
     return html`
       <session-header .session=${session} .prompt=${turns.find((turn) => turn.label)?.label ?? ""}>
         <div class="actions">
-          <copy-button label="Copy as Markdown" .text=${() => sessionMarkdown(session, turns, { turn: this.turn, spans: feed.spans, now: clock.now() })}></copy-button>
-          <copy-button label="Copy resume command" .text=${`claude --resume ${session.id}`}></copy-button>
+          <copy-button label="Copy as Markdown" what="the session" .text=${() => sessionMarkdown(session, turns, { turn: this.turn, spans: feed.spans, now: clock.now() })}></copy-button>
+          <copy-button label="Copy resume command" what="to resume it" .text=${`claude --resume ${session.id}`}></copy-button>
         </div>
       </session-header>
       ${this.#beside()}

@@ -1,0 +1,236 @@
+"""The session page in a real browser: by its address, live, by keyboard, with ten thousand spans."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.agent.stage import event, until
+from tests.web.browser import Visitor
+from tests.web.player import Player
+from tests.web.site import Play, Site
+
+pytestmark = pytest.mark.need_chromium
+
+MANY = 10_000
+ROWS_MAX = 100  # drawn at once, of however many
+
+
+def rows(page: Page) -> list[str]:
+    """Names of the spans that are drawn, in their order."""
+    return [text.strip() for text in page.locator("span-waterfall [role=treeitem] .text").all_inner_texts()]
+
+
+def written(site: Site, session: str, label: str) -> Any:
+    """The span of the call with this label, as soon as it is in the store."""
+    return until(
+        lambda: [span for span in site.get(f"/sessions/{session}/spans")["items"] if span["label"] == label],
+        "the call is not written",
+    )[0]
+
+
+def test_an_address_opens_the_turn_and_the_span(site: Site, visitor: Visitor) -> None:
+    play = Play()
+    site.append(
+        play.start(), play.submit("count the lines"), *play.tool("wc -l *.py"), play.stop(),
+        play.submit("and the tests"), *play.tool("pytest -q"), play.stop(), play.submit("thanks"),
+    )  # fmt: skip
+    first = written(site, play.session, "wc -l *.py")
+    page = visitor.visit(site, f"/sessions/{play.session}?span={first['span_id']}")
+    expect(page.get_by_role("heading", name="Turn 1: count the lines")).to_be_visible()
+    details = page.locator("span-details")
+    expect(details.get_by_role("heading", name="Bash")).to_be_visible()
+    expect(details.locator(".about")).to_have_text("wc -l *.py")
+    expect(details.locator("json-view").first).to_contain_text('command: "wc -l *.py"')
+    expect(details).to_contain_text(first["trace_id"])
+    expect(page.get_by_role("treeitem", selected=True)).to_contain_text("Bash")
+    assert f"turn=1&span={first['span_id']}" in page.url
+
+    page.get_by_role("link", name="and the tests").click()
+    expect(page.get_by_role("heading", name="Turn 2: and the tests")).to_be_visible()
+    page.get_by_role("treeitem", name="pytest -q").click()
+    expect(details.locator(".about")).to_have_text("pytest -q")
+    page.reload()
+    expect(details.locator(".about")).to_have_text("pytest -q")
+    page.go_back()
+    expect(page.get_by_role("heading", name="Turn 1: count the lines")).to_be_visible()
+
+    page.goto(f"{site.url}/sessions/{play.session}?view=all&q=pytest")
+    expect(page.locator("span-waterfall .line.hit")).to_have_count(1)
+    assert rows(page).count("Turn") == 3
+    page.goto(f"{site.url}/sessions/{play.session}?span=00000000000000ff")
+    expect(page.get_by_text("No span 00000000000000ff is in this session any more.")).to_be_visible()
+
+
+def test_it_grows_without_a_reload(site: Site, visitor: Visitor) -> None:
+    play = Play()
+    site.append(play.start(), play.submit("fix the cart"))
+    page = visitor.visit(site, f"/sessions/{play.session}")
+    status = page.locator("session-header [role=status]")
+    expect(status).to_contain_text("thinks")
+    pre, asked, post = play.tool("npm test", asked=True)
+    site.append(pre)
+    running = page.get_by_role("treeitem", name="Bash npm test")
+    expect(running).to_be_visible()
+    lengths = {running.locator(".len").inner_text()}
+    until(lambda: lengths.add(running.locator(".len").inner_text()) or len(lengths) > 3, "an open span does not grow")
+    site.append(asked)
+    expect(page.get_by_role("treeitem", name="Asked: Bash")).to_be_visible()
+    expect(status).to_contain_text("asks: Bash")
+    site.append(post, play.stop())
+    expect(status).to_contain_text("done, your turn")
+    site.append(play.submit("more"))
+    expect(page.get_by_role("heading", name="Turn 2: more")).to_be_visible()  # it follows what happens
+    expect(page.get_by_role("link", name="fix the cart")).to_be_visible()
+
+
+def test_it_misses_nothing_while_the_agent_is_away(site: Site, visitor: Visitor) -> None:
+    play = Play()
+    site.append(play.start(), play.submit("fix the cart"), *play.tool("make 0"))
+    page = visitor.visit(site, f"/sessions/{play.session}")
+    expect(page.get_by_role("treeitem", name="make 0")).to_be_visible()
+    visitor.agent_may_be_away = True
+    site.machine.kill()
+    expect(page.get_by_text("The agent does not answer.")).to_be_visible()
+    assert page.title().startswith("(offline)")
+    for number in range(1, 6):
+        site.append(*play.tool(f"make {number}"), wait=False)
+    site.machine.up()
+    expect(page.get_by_role("treeitem", name="make 5")).to_be_visible()
+    site.append(*play.tool("make 6"))
+    expect(page.get_by_role("treeitem", name="make 6")).to_be_visible()
+    expect(page.get_by_text("The agent does not answer.")).to_be_hidden()
+    assert rows(page) == ["Turn", *["Bash"] * 7]
+    labels = page.locator("span-waterfall [role=treeitem] .of").all_inner_texts()
+    assert labels == [f"make {number}" for number in range(7)]
+
+
+def test_the_keyboard_is_enough(site: Site, visitor: Visitor) -> None:
+    play = Play()
+    site.append(play.start(), play.submit("one"), *play.tool("ls"), play.stop(), play.submit("two"))
+    for number in range(3):
+        site.append(*play.tool(f"make {number}"))
+    page = visitor.visit(site)
+
+    def press(*keys: str) -> None:
+        for key in keys:
+            page.keyboard.press(key)
+
+    def tab_to(name: str) -> None:
+        """Tab on until the focus is at what is called so; each stop on the way must show it."""
+        for _ in range(40):
+            press("Tab")
+            at = page.evaluate(FOCUS)
+            assert at["shown"], at
+            if name in at["name"]:
+                return
+        pytest.fail(f"{name} can't be reached")
+
+    press("j")
+    press("Enter")
+    expect(page.get_by_role("heading", name="Turn 2: two")).to_be_visible()
+    tab_to("one")
+    press("Enter")
+    expect(page.get_by_role("heading", name="Turn 1: one")).to_be_visible()
+    press("]")
+    expect(page.get_by_role("heading", name="Turn 2: two")).to_be_visible()
+    tab_to("Spans by time")
+    press("ArrowDown", "ArrowDown", "Enter")
+    expect(page.locator("span-details .about")).to_have_text("make 1")
+    press("End", "Enter")
+    expect(page.locator("span-details .about")).to_have_text("make 2")
+    press("Home", "ArrowLeft")
+    expect(page.get_by_role("treeitem")).to_have_count(1)
+    press("ArrowRight")
+    expect(page.get_by_role("treeitem")).to_have_count(4)
+    press("+")
+    expect(page.get_by_role("button", name="Fit")).to_be_enabled()
+    press("0")
+    expect(page.get_by_role("button", name="Fit")).to_be_disabled()
+    tab_to("Close details")
+    press("Escape")
+    expect(page.locator("span-details")).to_have_count(0)
+    assert "Spans by time" in page.evaluate(FOCUS)["name"]
+
+
+FOCUS = """() => {
+  let at = document.activeElement;
+  while (at?.shadowRoot?.activeElement) at = at.shadowRoot.activeElement;
+  const name = [at.getAttribute("aria-label"), at.textContent].filter(Boolean).join(" ");
+  const style = getComputedStyle(at), after = getComputedStyle(at, "::after"), box = at.getBoundingClientRect();
+  const outlined = [style, after].some(one => one.outlineStyle !== "none" && parseFloat(one.outlineWidth) >= 2);
+  const seen = box.bottom > 0 && box.top < innerHeight;
+  return {name, shown: at === document.body || (outlined && seen), element: at.outerHTML.slice(0, 200)};
+}"""
+
+
+def test_ten_thousand_spans_are_few_rows(site: Site, visitor: Visitor) -> None:
+    session = Player(site.machine.paths, site.machine.home, site.machine.env).calls(MANY)
+    site.append()
+    page = visitor.visit(site, f"/sessions/{session}")
+    expect(page.get_by_text(f"{MANY + 1:,} spans")).to_be_visible()
+    view = page.locator("span-waterfall .view")
+    seen = set()
+    for part in range(11):
+        view.evaluate("(view, part) => view.scrollTo(0, view.scrollHeight * part / 10)", part)
+        page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        drawn = page.locator("span-waterfall [role=treeitem]")
+        assert 0 < drawn.count() < ROWS_MAX
+        seen |= {int(id_.removeprefix("row-")) for id_ in drawn.evaluate_all("all => all.map(one => one.id)")}
+    assert {0, MANY} <= seen
+    view.focus()
+    page.keyboard.press("End")
+    expect(page.get_by_role("treeitem", name=f"part-{MANY - 1}")).to_be_in_viewport()
+    page.get_by_role("searchbox", name="Search spans").fill(f"part-{MANY // 2 - 1}")
+    expect(page.get_by_text("1 found")).to_be_visible()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("treeitem", name=f"part-{MANY // 2 - 1}")).to_be_in_viewport()
+
+
+def test_nothing_of_the_user_s_texts_where_they_are_off(make_site: Callable[..., Site], visitor: Visitor) -> None:
+    def off(paths: Any) -> None:
+        with paths.config.open("a") as config:
+            config.write('\n[content]\nlocal = false\n[links]\njaeger = "http://127.0.0.1:16686"\n')
+
+    site = make_site(prepare=off)
+    play = Play()
+    site.append(play.start(), play.submit("a secret plan"), *play.tool("cat secret.txt"), play.stop())
+    (call,) = until(
+        lambda: [one for one in site.get(f"/sessions/{play.session}/spans")["items"] if one["name"].endswith("Bash")]
+    )
+    page = visitor.visit(site, f"/sessions/{play.session}?turn=1&span={call['span_id']}")
+    expect(page.locator("span-details")).to_contain_text("content.local is off")
+    assert "secret" not in page.evaluate("() => text(document)")
+    link = page.locator("span-details").get_by_role("link", name="Open in Jaeger")
+    expect(link).to_have_attribute("href", f"http://127.0.0.1:16686/trace/{call['trace_id']}?uiFind={call['span_id']}")
+
+
+def test_it_is_copied_as_markdown(site: Site, visitor: Visitor) -> None:
+    play = Play()
+    command = "echo '| ` **bold** <b>' # |"
+    site.append(play.start(), play.submit("fix *the* cart | now"), *play.tool(command), play.stop())
+    page = visitor.visit(site, f"/sessions/{play.session}")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy as Markdown").click()
+    expect(page.get_by_role("button", name="Copied the session")).to_be_visible()
+    copied = page.evaluate("() => navigator.clipboard.readText()")
+    assert "| 1 | fix \\*the\\* cart \\| now |" in copied
+    assert "| Bash `` echo '\\| ` **bold** <b>' # \\| `` |" in copied
+    page.get_by_role("button", name="Copy resume command").click()
+    expect(page.get_by_role("button", name="Copied to resume it")).to_be_visible()
+    assert page.evaluate("() => navigator.clipboard.readText()") == f"claude --resume {play.session}"
+
+
+def test_what_runs_beside_is_named_after_its_turn_is_over(site: Site, visitor: Visitor) -> None:
+    play = Play()
+    call = {"tool_name": "Bash", "tool_input": {"command": "make watch", "run_in_background": True}}
+    site.append(
+        play.start(),
+        play.submit("watch it"),
+        event("PreToolUse", play.session, prompt_id=play.prompt, tool_use_id="toolu_1", **call),
+        play.stop(),
+        play.submit("and now"),
+    )
+    page = visitor.visit(site, f"/sessions/{play.session}")
+    expect(page.get_by_role("region", name="Runs in the background")).to_contain_text("make watch")
