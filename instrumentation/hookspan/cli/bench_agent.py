@@ -37,6 +37,7 @@ LINES: Final = 100  # a write
 STEP: Final = 1_000_000  # nanoseconds between two events of a backlog
 IDLE_SECONDS: Final = 30.0
 SETTLE_SECONDS: Final = 8.0  # a turn's end is certain after 5
+SHORT_SESSION: Final = 50  # events
 STATUS_RUNS: Final = 15
 RATE: Final = 100.0  # events a second for delays, as the bars have it
 KILLS: Final = 3
@@ -110,10 +111,11 @@ class Idle:
 
 
 def idle() -> Idle:
-    """An agent after one short session."""
+    """An agent after one short session that has ended."""
     with throw_away_home(PREFIX, {}) as home, open(os.devnull, "wb") as null:  # noqa: PTH123 - a device
         home.cli("up")
-        for event in bench_events.events(50, sessions=1):
+        events = list(bench_events.events(SHORT_SESSION, sessions=1))
+        for event in (*events, events[0] | {"hook_event_name": "SessionEnd", "reason": "other"}):
             bench_hook.run(home.relay, bench_hook.payload(event, event["session_id"]), null.fileno())
         home.cli("flush")
         time.sleep(SETTLE_SECONDS)
