@@ -7,6 +7,7 @@ page, and how often the cache, switched on, answers pages that ask the same. `!`
 
 import argparse
 import asyncio
+import contextlib
 import http.client
 import json
 import shutil
@@ -38,6 +39,7 @@ from tests.web.site import Play, Site, stream
 RATE = 100  # events a second
 SECONDS = 20.0
 TIMES = 100
+LISTEN_PATIENCE = 60.0  # seconds for all pages to have read what was sent
 PATIENCE = 15.0  # seconds for one question's times
 SPREAD = 14 * 24 * 3600 * made.SECOND
 LONG = 10_000  # spans
@@ -227,6 +229,7 @@ def ask(site: Site, session: str, trace: str, long: str, *, busy: bool) -> None:
 
 async def listen(site: Site, pages: int) -> None:
     delays: list[float] = []
+    arrived = asyncio.Event()
 
     async def page() -> None:
         async with stream(site) as messages:
@@ -234,6 +237,7 @@ async def listen(site: Site, pages: int) -> None:
                 if message.kind == "update":
                     now = time.time() * 1e3
                     delays.extend(now - event["at"] for event in message.data["events"])
+                    arrived.set()
 
     process = psutil.Process(site.pid)
     tasks = [asyncio.create_task(page()) for _ in range(pages)]
@@ -242,7 +246,11 @@ async def listen(site: Site, pages: int) -> None:
     with Load(site.machine, RATE) as load:
         await asyncio.sleep(SECONDS)
     spent = cpu_time(site) - spent
-    await asyncio.sleep(1)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LISTEN_PATIENCE):
+            while len(delays) < load.sent * pages:
+                arrived.clear()
+                await arrived.wait()
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

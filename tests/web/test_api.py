@@ -231,12 +231,9 @@ def test_packed_segments_are_in_the_log_too(site: Site) -> None:
     assert journal.compact(segment, lambda line: encode(decode(line, key))) is not None
     site.append(*play.tool())
     items = site.get("/log", after=2)["items"]
-    assert [(item["record"], item["kind"]) for item in items] == [
-        (3, "reduced"),
-        (4, "reduced"),
-        (5, "event"),
-        (6, "event"),
-    ]
+    assert [item["record"] for item in items] == list(range(3, 3 + len(items)))
+    kinds = [item["kind"] for item in items if item["kind"] != "fact"]  # observers write theirs at their own time
+    assert kinds == ["reduced", "reduced", "event", "event"]
     assert items[0]["event"] == "PreToolUse"
     assert site.get("/log/3")["kind"] == "reduced"
 
