@@ -19,7 +19,21 @@ from pathlib import Path
 from tests.stack import programs
 
 START_TIMEOUT = 60.0  # s
+STOP_TIMEOUT = 120.0  # s for all containers, the daemon and its folder
 NOBODY = 65534
+
+# Runs the daemon until nobody holds the other end of its stdin, be it that the tests are over or were killed.
+KEEPER = """
+folder=$1 docker=$2
+shift 2
+"$@" >"$folder/dockerd.log" 2>&1 &
+cat >/dev/null
+"$docker" ps -aq | xargs -r "$docker" rm -f -v
+kill $!
+wait $!
+umount "$folder"/exec/netns/*
+rm -rf "$folder"
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,27 +83,30 @@ class Docker:
         # Not below pytest's folder: a socket's path is short, and the daemon's files are big.
         self.folder = Path(tempfile.mkdtemp(prefix="hookspan-docker-"))
         self.host = f"unix://{self.folder}/d.sock"
+        self._docker = shutil.which("docker", path="/usr/bin") or "docker"
         self.log = self.folder / "dockerd.log"
         dockerd = shutil.which("dockerd") or "/usr/sbin/dockerd"
-        with self.log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [
-                    dockerd,
-                    "--iptables=false",
-                    "--ip6tables=false",
-                    "--bridge=none",
-                    f"--data-root={self.folder}/root",
-                    f"--exec-root={self.folder}/exec",
-                    f"--pidfile={self.folder}/pid",
-                    f"--host={self.host}",
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
+        self._keeper = subprocess.Popen(
+            [
+                *("sh", "-c", KEEPER, "keeper", str(self.folder), self._docker),
+                dockerd,
+                "--iptables=false",
+                "--ip6tables=false",
+                "--bridge=none",
+                f"--data-root={self.folder}/root",
+                f"--exec-root={self.folder}/exec",
+                f"--pidfile={self.folder}/pid",
+                f"--host={self.host}",
+            ],
+            env={**os.environ, **self.environment()},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # an interrupt from the terminal is not for it
+        )
         deadline = time.monotonic() + START_TIMEOUT
         while self.run("version", check=False).returncode:
-            if self._process.poll() is not None or time.monotonic() > deadline:
+            if time.monotonic() > deadline:
                 text = self.log.read_text(errors="replace")[-3000:]
                 self.close()
                 raise RuntimeError(f"dockerd did not start:\n{text}")
@@ -104,7 +121,7 @@ class Docker:
     def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """`docker` with these arguments."""
         return subprocess.run(
-            [shutil.which("docker", path="/usr/bin") or "docker", *arguments],
+            [self._docker, *arguments],
             env=self.environment(),
             capture_output=True,
             text=True,
@@ -113,23 +130,16 @@ class Docker:
 
     def close(self) -> None:
         """End everything."""
-        if self._process.poll() is None:
-            if running := self.run("ps", "-aq", check=False).stdout.split():
-                self.run("rm", "-f", "-v", *running, check=False)
-            self._process.terminate()
-            try:
-                self._process.wait(20)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        assert self._keeper.stdin
+        self._keeper.stdin.close()
+        self._keeper.wait(STOP_TIMEOUT)
 
     def _import(self, image: Image) -> None:
         changes = [f"ENTRYPOINT {json.dumps([image.entrypoint])}", f"USER {image.user}", f"WORKDIR {image.workdir}"]
         changes += [f"VOLUME {volume}" for volume in image.volumes]
         flags = [word for change in changes for word in ("--change", change)]
         process = subprocess.Popen(
-            [shutil.which("docker", path="/usr/bin") or "docker", "import", *flags, "-", image.name],
+            [self._docker, "import", *flags, "-", image.name],
             env=self.environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,

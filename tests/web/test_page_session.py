@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.agent.stage import event, until
-from tests.web.browser import Visitor
+from tests.web.browser import CLIPBOARD, Visitor
 from tests.web.player import Player
 from tests.web.site import Play, Site
 
@@ -211,15 +211,15 @@ def test_it_is_copied_as_markdown(site: Site, visitor: Visitor) -> None:
     command = "echo '| ` **bold** <b>' # |"
     site.append(play.start(), play.submit("fix *the* cart | now"), *play.tool(command), play.stop())
     page = visitor.visit(site, f"/sessions/{play.session}")
-    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.evaluate(CLIPBOARD)
     page.get_by_role("button", name="Copy as Markdown").click()
     expect(page.get_by_role("button", name="Copied the session")).to_be_visible()
-    copied = page.evaluate("() => navigator.clipboard.readText()")
+    copied = page.evaluate("copied")
     assert "| 1 | fix \\*the\\* cart \\| now |" in copied
     assert "| Bash `` echo '\\| ` **bold** <b>' # \\| `` |" in copied
     page.get_by_role("button", name="Copy resume command").click()
     expect(page.get_by_role("button", name="Copied to resume it")).to_be_visible()
-    assert page.evaluate("() => navigator.clipboard.readText()") == f"claude --resume {play.session}"
+    assert page.evaluate("copied") == f"claude --resume {play.session}"
 
 
 def test_what_runs_beside_is_named_after_its_turn_is_over(site: Site, visitor: Visitor) -> None:

@@ -30,6 +30,7 @@ const CONNECTION = {
   full: ["lost", "Too many pages"],
   "signed-out": ["lost", "Signed out"],
 };
+const CTRL = /Mac/.test(navigator.platform) ? "⌘" : "Ctrl";
 const GRACE = 2500; // ms: a connection that is back within that was not worth a word
 
 export class AppShell extends BaseComponent {
@@ -157,17 +158,17 @@ export class AppShell extends BaseComponent {
     const waits = store.waiting ? html`<span class="n">${store.waiting}<span class="hide"> waiting</span></span>` : nothing;
     const sick = health === "warning" || health === "critical" ? html`<i class="dot ${health}"></i><span class="hide">${health}</span>` : nothing;
     return html`
-      <a class="skip btn first" href="#main" @click=${this.#skip}>Skip to the content</a>
-      <div class="bar"><div>
+      <header class="bar"><div>
+        <button class="skip btn first" @click=${this.#skip}>Skip to the content</button>
         <a class="brand" href="/" aria-label="hookspan, to the first page"><svg viewBox="0 0 20 20" stroke-width="2" aria-hidden="true"><path d="M3 5h8" stroke="var(--model)"/><path d="M6 10h11" stroke="var(--tool)"/><path d="M3 15h6" stroke="var(--wait)"/></svg><span>hookspan</span></a>
         <nav aria-label="Pages">
           ${link("now", "/", "Now", waits)}${link("friction", "/friction", "Friction")}${link("health", "/health", "Health", sick)}${link("log", "/log", "Log")}
         </nav>
         <div class="state ${kind}" role="status"><i aria-hidden="true"></i><span>${word}</span></div>
-        <button class="btn find" @click=${() => this.#palette("open")} aria-label="Search and commands" aria-haspopup="dialog">
-          <svg viewBox="0 0 16 16" aria-hidden="true"><circle cx="7" cy="7" r="4.5"/><path d="m10.5 10.5 3 3"/></svg><span>Search</span><kbd>${/Mac/.test(navigator.platform) ? "⌘" : "Ctrl"} K</kbd></button>
+        <button class="btn find" @click=${() => this.#palette("open")} aria-label=${`Search ${CTRL} K: sessions, pages, commands`} aria-haspopup="dialog">
+          <svg viewBox="0 0 16 16" aria-hidden="true"><circle cx="7" cy="7" r="4.5"/><path d="m10.5 10.5 3 3"/></svg><span>Search</span><kbd>${CTRL} K</kbd></button>
         <button class="icon" @click=${nextTheme} aria-label=${`Theme: ${theme()}. Change it`} title=${`Theme: ${theme()}`}>${this.#themeIcon()}</button>
-      </div></div>
+      </div></header>
       ${this.#banner()}
       <main id="main" tabindex="-1">${this.#page()}</main>
       <command-palette></command-palette>
@@ -175,9 +176,7 @@ export class AppShell extends BaseComponent {
     `;
   }
 
-  /** @param {Event} event */
-  #skip(event) {
-    event.preventDefault();
+  #skip() {
     this.renderRoot.querySelector("main")?.focus();
   }
 

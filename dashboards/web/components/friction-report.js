@@ -193,7 +193,7 @@ export class FrictionReport extends FetchedPage {
     return html`<section class="card" aria-labelledby="h-asked">
       <header><h2 id="h-asked">What you were asked</h2></header>
       ${asked.length
-        ? html`<div class="scroll-x" tabindex="0" role="region" aria-labelledby="h-asked"><table>
+        ? html`<div class="scroll-x" tabindex="0" role="group" aria-labelledby="h-asked"><table>
             <thead><tr><th scope="col">Tool</th><th scope="col" class="num">Asked</th><th scope="col">Approved</th><th scope="col" class="num">Waited</th><th scope="col" class="num if-wide">Median</th><th scope="col" class="num if-wide">Longest</th></tr></thead>
             <tbody>${this.#first("asked", asked).map((one) => this.#askedRow(one))}</tbody></table></div>${this.#more("asked", asked)}`
         : html`<p class="empty">Nobody was asked for anything.</p>`}
@@ -223,7 +223,7 @@ export class FrictionReport extends FetchedPage {
     return html`<section class="card" aria-labelledby="h-failing">
       <header><h2 id="h-failing">Tools that fail</h2></header>
       ${failed.length
-        ? html`<div class="scroll-x" tabindex="0" role="region" aria-labelledby="h-failing"><table>
+        ? html`<div class="scroll-x" tabindex="0" role="group" aria-labelledby="h-failing"><table>
             <thead><tr><th scope="col">Tool</th><th scope="col" class="num">Failed</th><th scope="col" class="num">of</th><th scope="col" class="num">Share</th><th scope="col" class="num if-wide">Denied</th><th scope="col" class="num if-wide">Interrupted</th><th scope="col" class="num">Average</th></tr></thead>
             <tbody>${this.#first("failing", failed).map(
               (one) => html`<tr><td title=${one.tool}>${one.tool}</td><td class="num ${one.failed ? "bad" : "quiet"}">${count(one.failed)}</td><td class="num">${count(one.calls)}</td><td class="num">${percent(one.share)}</td>
@@ -254,7 +254,7 @@ export class FrictionReport extends FetchedPage {
         ? html`<div class="body">${this.#columns(days, names, `Cost by day and ${by}`, money(most))}</div>`
         : nothing}
       ${rows.length
-        ? html`<div class="scroll-x" tabindex="0" role="region" aria-labelledby="h-cost"><table>
+        ? html`<div class="scroll-x" tabindex="0" role="group" aria-labelledby="h-cost"><table>
             <thead><tr><th scope="col">${byModel ? "Model" : "Project"}</th><th scope="col" class="num">Cost</th><th scope="col" class="num">Share</th>${byModel ? html`<th scope="col" class="num">Input</th><th scope="col" class="num">Output</th><th scope="col" class="num if-wide">Cache read</th><th scope="col" class="num if-wide">Cache write</th>` : nothing}</tr></thead>
             <tbody>${this.#first("cost", rows).map(
               (row, at) => html`<tr><td><i class="swatch c${Math.min(names.indexOf(row.name), COLOURS)}" aria-hidden="true"></i>${row.label}</td><td class="num">${money(row.cost)}</td><td class="num">${cost.total ? percent(row.cost / cost.total) : "–"}</td>

@@ -11,7 +11,7 @@ export class JsonView extends BaseComponent {
     css`
       :host { font-family: var(--mono); font-size: 0.75rem; line-height: 1.55; overflow-wrap: anywhere; }
       details > div { padding-left: 1rem; border-left: 1px solid var(--line); margin-left: 0.3rem; }
-      summary { cursor: pointer; list-style: none; } summary::before { content: "▸"; display: inline-block; width: 1em; color: var(--ink-3); } details[open] > summary::before { content: "▾"; }
+      summary { min-height: 1.5rem; cursor: pointer; list-style: none; } summary::before { content: "▸"; display: inline-block; width: 1em; color: var(--ink-3); } details[open] > summary::before { content: "▾"; }
       .leaf { padding-left: 1em; white-space: pre-wrap; }
       .key { color: var(--ink-2); } .string { color: var(--ok-ink); } .number { color: var(--tool-ink); } .word { color: var(--model-ink); }
     `,

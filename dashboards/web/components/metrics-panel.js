@@ -11,7 +11,7 @@ export class MetricsPanel extends BaseComponent {
     css`
       :host { container-type: inline-size; }
       header { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0.25rem 0.875rem; margin-bottom: 1rem; }
-      .numbers { display: grid; grid-template-columns: repeat(5, minmax(6.5rem, 1fr)) minmax(15rem, 1.9fr); }
+      .numbers { display: grid; grid-template-columns: repeat(4, minmax(6.5rem, 1fr)) minmax(11.5rem, 1.2fr) minmax(15rem, 1.8fr); }
       .numbers > div { padding: 0.75rem 1rem 0.8rem; border-left: 1px solid var(--line); min-width: 0; }
       .numbers > div:first-child { border-left: 0; }
       dt { color: var(--ink-3); font-size: 0.75rem; white-space: nowrap; }

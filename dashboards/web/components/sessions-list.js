@@ -3,6 +3,7 @@ import { css, html, nothing, svg } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import * as clock from "../lib/clock.js";
 import { ago, count, duration, elapsed, model, money, percent, plural, short, tokens } from "../lib/format.js";
+import { shortcuts } from "../lib/keys.js";
 import { matches } from "../lib/order.js";
 import { href, router } from "../lib/router.js";
 import { doing } from "../lib/words.js";
@@ -92,6 +93,7 @@ export class SessionsList extends BaseComponent {
   /** @param {KeyboardEvent} event */
   #key(event) {
     if (event.metaKey || event.ctrlKey || event.altKey || event.defaultPrevented) return;
+    if (event.key.length === 1 && !shortcuts()) return;
     if (event.key === "/" && !typing(event)) {
       event.preventDefault();
       this.renderRoot.querySelector("input")?.focus();
@@ -178,12 +180,12 @@ export class SessionsList extends BaseComponent {
         </div>
       </div>
       <div class="context">
-        ${context.tokens
+        ${context.tokens && !ended
           ? html`<span class="hide">Context filled: </span>${percent(context.share)} <span class="quiet">of ${tokens(context.window)}</span>
               <div class="fill ${level}" aria-hidden="true"><i .style=${`width:${Math.min(100, context.share * 100)}%`}></i></div>`
           : nothing}
       </div>
-      <div class="cost"><span class="hide">List price: </span>${session.cost || session.messages > session.prompts ? money(session.cost) : html`<span class="quiet">–</span>`}</div>
+      <div class="cost"><span class="hide">List price: </span>${session.cost || session.tokens.output ? money(session.cost) : html`<span class="quiet">–</span>`}</div>
       ${this.#strip(session)}
     </li>`;
   }
@@ -192,6 +194,7 @@ export class SessionsList extends BaseComponent {
   #strip(session) {
     const strip = store.strip(session.id);
     const total = strip.reduce((sum, events) => sum + events, 0);
+    if (!total && session.state === "ended") return nothing;
     const most = Math.max(6, ...strip);
     const bars = strip.map((events, at) => (events ? `M${at * 5} 22v${-Math.max(2, Math.round((events / most) * 20))}h4v${Math.max(2, Math.round((events / most) * 20))}z` : "")).join("");
     return html`<svg class="strip" viewBox="0 0 149 24" preserveAspectRatio="none" role="img" aria-label=${`${plural(total, "event")} in the last 30 minutes`}>

@@ -49,7 +49,12 @@ class Upkeep:
     def _reduce(self, line: bytes) -> bytes:
         if self.loop.stopping:
             raise InterruptedError  # leaves the segment as it was
-        try:
-            return encode(decode(line, self._key, labels=self._settings.now.content.local))
-        except Unreadable:
-            return b""  # it was set aside when it was read; its number stays
+        return reduced(line, self._key, labels=self._settings.now.content.local)
+
+
+def reduced(line: bytes, key: bytes, *, labels: bool) -> bytes:
+    """What takes the place of a journal line."""
+    try:
+        return encode(decode(line, key, labels=labels))
+    except Unreadable:
+        return b""  # it was set aside when it was read; its number stays

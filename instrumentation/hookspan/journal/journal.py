@@ -134,6 +134,11 @@ class Journal:
         found = next(segments.finished(self._paths.journal, first - 1), None)
         return compaction.compact(found, reduce) if found is not None and found.first == first else None
 
+    def old(self, days: float, max_bytes: int, unread: int, now: float | None = None) -> list[Segment]:
+        """The segments that `delete_old` would delete, without marks."""
+        found = retention.old(self._paths, days, max_bytes, unread, time.time() if now is None else now)
+        return [segment for segment, _ in found if segment.size]
+
     def delete_old(self, days: float, max_bytes: int, unread: int, now: float | None = None) -> list[Segment]:
         """Delete finished segments over the age or, oldest first, over the size.
 

@@ -73,15 +73,23 @@ def counts(paths: Paths) -> dict[str, int]:
     return dict(Counter(entry.reason for entry in _entries(paths.quarantine)))
 
 
-def delete_old(paths: Paths, before: float) -> int:
-    """Delete the files last written before that time (Unix seconds); the number of bytes that were freed."""
-    freed = 0
+def old(paths: Paths, before: float) -> list[tuple[Path, int]]:
+    """The files last written before that time (Unix seconds), and their bytes."""
+    found = []
     for path in paths.quarantine.glob(FILES):
         with contextlib.suppress(FileNotFoundError):
             status = path.stat()
             if status.st_mtime < before:
-                path.unlink()
-                freed += status.st_size
+                found.append((path, status.st_size))
+    return found
+
+
+def delete_old(paths: Paths, before: float) -> int:
+    """Delete the files last written before that time (Unix seconds); the number of bytes that were freed."""
+    freed = 0
+    for path, size in old(paths, before):
+        path.unlink(missing_ok=True)
+        freed += size
     return freed
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from hookspan.journal import segments
@@ -26,29 +27,36 @@ def _size(folder: Path) -> int:
     return total
 
 
-def delete_old(paths: Paths, days: float, max_bytes: int, unread: int, now: float) -> list[Segment]:
-    """Delete finished segments: those last appended to `days` ago, then the oldest until all fit into `max_bytes`.
+def old(paths: Paths, days: float, max_bytes: int, unread: int, now: float) -> Iterator[tuple[Segment, int | None]]:
+    """What is to be deleted, oldest first: finished segments last appended to `days` ago, then others until all fit.
 
-    A segment that holds record `unread` or a later one stays. When the last one goes, a mark keeps the count.
+    A segment that holds record `unread` or a later one stays, and so do those after it. With the last one of all, which
+    keeps the count, comes the number from which the count goes on; with a mark that is none.
     """
     before = now - days * 86400
     finished = list(segments.finished(paths.journal))
     total = size(paths)
-    deleted: list[Segment] = []
     for place, segment in enumerate(finished):
         last = place == len(finished) - 1
         after = segments.end(segment) if last else finished[place + 1].first
         if after > unread or (segment.modified >= before and total <= max_bytes):
-            break
+            return
+        total -= segment.size
+        yield segment, after if last else None
+
+
+def delete_old(paths: Paths, days: float, max_bytes: int, unread: int, now: float) -> list[Segment]:
+    """Delete what `old` names; when the last segment goes, a mark keeps the count."""
+    deleted: list[Segment] = []
+    for segment, after in old(paths, days, max_bytes, unread, now):
         if not segment.size:  # a mark; the last one holds the count
-            if not last:
+            if after is None:
                 segment.path.unlink(missing_ok=True)
             continue
-        if last:
+        if after is not None:
             segments.mark(paths.journal, after)
         if segment.compressed:  # a crash while compacting leaves the plain one beside it, which must not come back
             segment.path.with_suffix("").unlink(missing_ok=True)
         segment.path.unlink(missing_ok=True)
-        total -= segment.size
         deleted.append(segment)
     return deleted

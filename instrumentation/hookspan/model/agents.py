@@ -75,7 +75,7 @@ def _parent_place(step: Step, agent_id: str, prompt: str) -> Place:
 def bind(step: Step, agent: Agent, tool_use_id: str, prompt: str, parent_agent_id: str) -> None:
     """Puts a subagent under the Agent call that started it."""
     parent = _parent_place(step, parent_agent_id, prompt)
-    own = span_id("tool", step.session.id, parent.prompt or prompt, tool_use_id)
+    own = span_id("tool", step.session.id, tool_use_id)
     agent.bound = True
     agent.tool_use_id = tool_use_id
     agent.parent_agent_id = parent_agent_id

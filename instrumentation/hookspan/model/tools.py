@@ -243,7 +243,7 @@ def _remember_children(step: Step, call: ToolCall, event: Reduced) -> None:
         agents.bind_by_id(step, event.child_agent, call)
     if event.background:
         place = _place(step, call)
-        own = Place(place.trace_id, _own_id(step, call, place), place.prompt, place.agent)
+        own = Place(place.trace_id, _own_id(step.session.id, call.id), place.prompt, place.agent)
         for name in {event.task, event.child_agent, call.id} - {""}:
             step.session.tasks[name] = own
         bound(step.session.tasks, KEPT_PLACES)
@@ -253,7 +253,7 @@ def _count_lines(step: Step, call: ToolCall, event: Reduced) -> None:
     place = _place(step, call)
     for kind, lines in (("added", event.lines_added), ("removed", event.lines_removed)):
         if lines:
-            own = _own_id(step, call, place)
+            own = _own_id(step.session.id, call.id)
             step.count("hookspan.lines", lines, (sc.LINES_TYPE, kind), place=place, own_id=own)
 
 
@@ -261,8 +261,9 @@ def _place(step: Step, call: ToolCall) -> Place:
     return agents.place_of_agent(step, call.agent_id) or turns.place_of_prompt(step, call.prompt)
 
 
-def _own_id(step: Step, call: ToolCall, place: Place) -> str:
-    return span_id("tool", step.session.id, place.prompt or call.prompt, call.id)
+def _own_id(session: str, call: str) -> str:
+    """The span id of a call: neither the order of events nor what is known of its place changes it."""
+    return span_id("tool", session, call)
 
 
 def _take_wait(step: Step, call: ToolCall) -> Wait | None:
@@ -383,7 +384,7 @@ def _write(step: Step, call: ToolCall, start: int, end: int, outcome: Outcome, a
     """Writes the span of a call, counts it, and forgets it but for its id."""
     session = step.session
     place = _place(step, call)
-    own = _own_id(step, call, place)
+    own = _own_id(step.session.id, call.id)
     session.calls.pop(call.id, None)
     session.closed[call.id] = max(end, step.now)
     bound(session.closed, KEPT_CLOSED)

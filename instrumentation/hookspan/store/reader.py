@@ -20,7 +20,7 @@ from hookspan.model.semconv import SessionPhase
 from hookspan.model.sums import Series
 from hookspan.paths import Paths
 
-from . import schema
+from . import retention, schema
 from .database import damage_noticed, open_reader
 from .schema import MINUTE, NANOSECONDS, SpanKey
 
@@ -274,6 +274,16 @@ class Reader:
         position = meta.get("position")
         record = msgspec.json.decode(position, type=Position).record if position else 0
         return SeriesSnapshot(meta.get("epoch", ""), record, [one for row in rows if (one := schema.read_metric(row))])
+
+    def size(self) -> int:
+        """Bytes in use, without the free pages that later rows will fill."""
+        with self._connection() as db:
+            return 0 if db is None else retention.size(db)
+
+    def prunable(self, policy: retention.Policy, now: int) -> retention.Pruned:
+        """What `Store.prune` would delete by age; not `done` if the store is larger than it may be."""
+        with self._snapshot() as db:
+            return retention.Pruned() if db is None else retention.outlook(db, policy, now)
 
     # --- Connections
 

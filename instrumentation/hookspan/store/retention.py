@@ -70,6 +70,16 @@ def prune(db: sqlite3.Connection, policy: Policy, now: int) -> Pruned:
     return Pruned(events=events, spans=spans, sessions=sessions, done=done)
 
 
+def outlook(db: sqlite3.Connection, policy: Policy, now: int) -> Pruned:
+    """What all rounds of `prune` together would delete by age; what goes by size is not known before."""
+    cutoff = now - policy.days * DAY
+    exported = INTEGER_MAX if policy.exported is None else policy.exported
+    events = db.execute("SELECT count(*) FROM event WHERE at < ?", (cutoff,)).fetchone()[0]
+    spans = db.execute('SELECT count(*) FROM span WHERE "end" < ? AND key <= ?', (cutoff, exported)).fetchone()[0]
+    sessions = db.execute("SELECT count(*) FROM session WHERE last < ? AND ended > 0", (cutoff,)).fetchone()[0]
+    return Pruned(events=events, spans=spans, sessions=sessions, done=size(db) <= policy.bytes)
+
+
 def forget(db: sqlite3.Connection, session: str) -> Pruned:
     """Delete one session and everything of it, exemplars that lead to its traces included."""
     row = db.execute("SELECT session FROM state WHERE id = ?", (session,)).fetchone()

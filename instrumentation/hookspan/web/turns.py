@@ -298,7 +298,7 @@ def _open_call(call: ToolCall, state: Session, *, content: bool) -> shapes.Span:
     return _made(
         state,
         place,
-        span_id("tool", state.id, place.prompt or call.prompt, call.id),
+        span_id("tool", state.id, call.id),
         f"execute_tool {call.tool}",
         next(started, call.at),
         label=call.label if content else "",

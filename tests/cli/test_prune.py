@@ -1,0 +1,178 @@
+"""`hookspan prune`: what is past its time or too large goes, what is still needed stays, whenever it is interrupted."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hookspan.errors import EXIT_INTERRUPTED
+from hookspan.journal import Journal, Tail, Writer
+from hookspan.wire import decode, encode
+from tests.agent.stage import Machine, event, small_session, until
+from tests.otlp_sink import Sink
+
+DAY = 86_400
+SETTINGS = "[journal]\nraw_hours = 1\ndays = 5\n[store]\ndays = 5\n[agent]\nautostart = false\n"
+JOURNAL = int(os.environ.get("PRUNE_BYTES", str(12 << 20)))  # 2 GiB with `make faults`
+SEGMENT = min(JOURNAL // 4, 64 << 20)
+MEMORY_MAX = 150 << 20  # bytes, as the agent's
+
+
+def put(machine: Machine, days: float, *events: dict[str, Any]) -> None:
+    """A segment of events that came so many days ago."""
+    at = time.time() - days * DAY
+    around = {"v": 1, "agent": "claude-code", "took": 100_000, "pid": 1, "ppid": 1, "host": "h", "pidns": 1, "env": {}}
+    lines = [json.dumps({**around, "at": int(at * 1e9) + n, "event": one}).encode() for n, one in enumerate(events)]
+    Writer(machine.paths).append(lines)
+    journal = Journal(machine.paths)
+    journal.rotate()
+    os.utime(journal.segments()[-1].path, (at, at))
+
+
+def files(machine: Machine) -> dict[str, tuple[int, int]]:
+    return {
+        str(path): (path.stat().st_size, path.stat().st_mtime_ns)
+        for path in machine.paths.state.rglob("*")
+        if path.is_file() and not path.name.endswith(("-shm", "-wal"))
+    }
+
+
+@pytest.fixture
+def old(make_machine: Callable[..., Machine]) -> Machine:
+    """Sessions that ended 9 and 2 days ago and now, all in the store and none exported, and old copies."""
+    machine = make_machine()
+    for days in (9, 2, 0):
+        put(machine, days, *small_session(tools=5))
+    with (machine.paths.current).open("ab") as file:
+        file.write(b"no JSON\n")
+    machine.up()
+    machine.json("flush")
+    assert machine.cli("down").returncode == 0
+    machine.paths.config.write_text(SETTINGS)
+    for path in (machine.paths.quarantine / "2026-01-01.jsonl", machine.paths.state / "store.db.damaged-1"):
+        path.write_bytes(b"x" * 1000)
+        os.utime(path, (time.time() - 9 * DAY,) * 2)
+    needed, unneeded = (machine.paths.backups / name for name in ("settings.json.1", "settings.json.2"))
+    for path in (needed, unneeded):
+        path.write_bytes(b"{}")
+        os.utime(path, (time.time() - 9 * DAY,) * 2)
+    machine.paths.installed.write_text(json.dumps({"x": {"backup": str(needed)}}))
+    return machine
+
+
+def test_what_is_past_its_days_goes_and_the_rest_stays(old: Machine):
+    before, counts = files(old), old.counts()
+    would = old.json("prune", "--dry-run")
+    assert files(old) == before, "a dry run changes nothing"
+    done = old.json("prune")
+    assert {**would, "dry_run": False, "journal": 0, "store": 0} == {**done, "journal": 0, "store": 0}
+    for found in (would, done):
+        assert (found["journal"]["reduced"], found["journal"]["deleted"]) in {(1, 1), (2, 1)}
+        assert (found["store"]["events"], found["store"]["sessions"]) == (14, 1)
+        assert found["quarantine"]["bytes"] == 1000
+        assert [Path(path).name for path in found["copies"]["files"]] == ["store.db.damaged-1", "settings.json.2"]
+    assert old.counts().events == counts.events - 14 == 28
+    names = sorted(path.name for path in old.paths.journal.glob("0*"))
+    assert names == [f"{15:020}.jsonl.gz", f"{29:020}.jsonl"]
+    again = old.json("prune")
+    assert (again["journal"]["reduced"], again["journal"]["deleted"], again["store"]["events"]) == (0, 0, 0)
+    old.up()
+    old.hooks(*small_session())
+    old.json("flush")
+    assert old.counts().events == 28 + 6
+    assert "deleted" in old.cli("prune").stdout
+    assert old.status()["agent"]["stay"], "an agent that was to stay runs again"
+
+
+def test_spans_that_wait_for_an_endpoint_stay_and_so_does_what_is_unread(make_machine: Callable[..., Machine]):
+    with Sink() as sink:
+        export = f'[export]\nendpoint = "{sink.url}"\n'
+        machine = make_machine(settings=export)
+        sink.stop()
+        machine.up()
+        machine.json("flush", "--wait", "1s")  # export has begun before the events come
+        put(machine, 6, *small_session())
+        machine.json("flush", "--wait", "1s")
+        spans = machine.counts().spans
+        assert machine.cli("down").returncode == 0
+        machine.paths.config.write_text(SETTINGS + export)
+        put(machine, 6, *small_session())  # nobody read these
+        found = machine.json("prune")
+        assert found["store"]["spans"] == 0
+        assert machine.counts().spans == spans > 0
+        sink.start()
+        machine.up()
+        assert machine.json("flush", "--wait", "60s")["exported"]
+        assert len({span.span_id for span in sink.spans if span.scope == "hookspan.hooks"}) == 12
+
+
+def large(machine: Machine) -> int:
+    """Old segments of JOURNAL bytes that nobody has reduced; how many events are in them."""
+    session, prompt, count = str(uuid.uuid4()), str(uuid.uuid4()), 0
+    call = {"tool_name": "Read", "tool_input": {"file_path": "/x"}, "tool_use_id": "toolu_1"}
+    line = event("PostToolUse", session, prompt_id=prompt, **call, tool_response={"stdout": "word " * 250})
+    machine.paths.create()
+    block = SEGMENT // 1700
+    data = b"".join(
+        json.dumps({"v": 1, "agent": "claude-code", "at": 1 + number, "env": {}, "event": line}).encode() + b"\n"
+        for number in range(min(block, 5000))
+    )
+    lines = min(block, 5000)
+    for _ in range(JOURNAL // SEGMENT):
+        path = machine.paths.journal / f"{count + 1:020}.jsonl"
+        with path.open("wb") as file:
+            for _ in range(max(1, block // lines)):
+                file.write(data)
+                count += lines
+        os.utime(path, (time.time() - 2 * DAY,) * 2)
+    return count
+
+
+def raw(machine: Machine) -> list[Path]:
+    return list(machine.paths.journal.glob("0*.jsonl"))
+
+
+def at_work(machine: Machine) -> list[Path]:
+    return list(machine.paths.journal.glob("*.tmp"))
+
+
+def test_interrupted_at_any_moment_it_goes_on_and_memory_does_not_grow(make_machine: Callable[..., Machine]):
+    machine = make_machine(settings=SETTINGS)
+    count = large(machine)
+    with (machine.paths.journal / f"{1:020}.jsonl").open("rb") as file:
+        want = file.readline().rstrip()
+    seed = random.randrange(1 << 32)
+    dice = random.Random(seed)
+    command = [sys.executable, "-m", "hookspan", "prune", "--json"]
+    for patience in (0.1, 0.5, None):
+        process = subprocess.Popen(command, env=machine.env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        if patience is not None:
+            until(lambda: at_work(machine) or not raw(machine))
+            time.sleep(dice.uniform(0, patience))
+            os.kill(process.pid, signal.SIGINT)  # `send_signal` would take its resource usage
+        assert process.stdout is not None
+        said = process.stdout.read()
+        process.stdout.close()
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        assert used.ru_maxrss * 1024 < MEMORY_MAX, (seed, used.ru_maxrss)
+        assert process.returncode in ({0} if patience is None else {0, EXIT_INTERRUPTED}), seed
+    assert json.loads(said)["journal"]["deleted"] == 0
+    assert not raw(machine)
+    assert not at_work(machine)
+    tail, read, first = Tail(machine.paths, mend=False), 0, b""
+    while found := tail.read():
+        first = first or found[0].data
+        read += len(found)
+    tail.close()
+    assert read == count, seed
+    assert first == encode(decode(want, machine.paths.key.read_bytes(), labels=True)), "one line stays one line"

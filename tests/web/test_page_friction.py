@@ -1,0 +1,72 @@
+"""The friction page in a real browser."""
+
+import time
+
+import pytest
+
+from tests.web.browser import CLIPBOARD, Visitor, sideways, violations
+from tests.web.site import Play, Site, append
+
+SECOND = 10**9
+HOSTILE = "<img src=x onerror=alert(1)>'\"${7*7}"
+
+pytestmark = pytest.mark.need_chromium
+
+
+def ask(site: Site, play: Play, command: str, waited: int, *, times: int) -> None:
+    """Dialogs that were approved after `waited` seconds, the last of them now."""
+    for number in range(times):
+        now = time.time_ns() - (times - number) * waited * SECOND
+        events = play.tool(command, asked=True)
+        append(site.machine, *events[:2], at=now)
+        append(site.machine, events[2], at=now + waited * SECOND + SECOND // 100)
+
+
+def test_a_rule_is_copied_as_claude_code_takes_it(site: Site, visitor: Visitor) -> None:
+    play = Play()
+    site.append(play.start(), play.submit())
+    ask(site, play, "git status", 20, times=3)
+    ask(site, play, "npm test -- cart", 10, times=4)
+    ask(site, play, "rm -rf dist", 5, times=1)
+    site.append(play.stop())
+    page = visitor.visit(site, "/friction")
+    page.evaluate(CLIPBOARD)
+    page.get_by_role("heading", name="Agents waited 1m 45s for you").wait_for()
+    page.get_by_text("2 rules would have saved 1m 40s").wait_for()
+    page.get_by_role("button", name="Copy the rule Bash(git status:*)").click()
+    page.get_by_role("button", name="Copied the rule").wait_for()
+    assert page.evaluate("copied") == "Bash(git status:*)"
+    page.get_by_role("button", name="Copy all for settings.json").click()
+    page.get_by_role("button", name="Copied", exact=True).wait_for()
+    settings = page.evaluate("JSON.parse(copied)")
+    assert settings == {"permissions": {"allow": ["Bash(git status:*)", "Bash(npm test:*)"]}}
+    page.get_by_role("button", name="30 days").click()
+    page.get_by_text("8 dialogs in the last 30 days").wait_for()
+    assert page.url.endswith("/friction?days=30")
+    page.go_back()
+    page.get_by_text("8 dialogs in the last 7 days").wait_for()
+    ask(site, play, "git status", 5, times=1)
+    site.append(play.stop())
+    page.get_by_text("9 dialogs").wait_for()  # without a reload
+    assert violations(page) == []
+
+
+def test_names_from_outside_are_text_and_fit(site: Site, visitor: Visitor) -> None:
+    play = Play()
+    failed = play.tool(HOSTILE, name=HOSTILE, asked=True, error=HOSTILE)
+    failed[-1]["hook_event_name"] = "PostToolUseFailure"
+    site.append(
+        play.start(), play.submit(HOSTILE), *failed, *play.tool("x" * 300, name="mcp__" + "y" * 80), play.stop()
+    )
+    page = visitor.visit(site, "/friction", width=360, height=740, dark=True)
+    page.get_by_role("region", name="Tools that fail").get_by_text(HOSTILE).wait_for()
+    assert sideways(page) == []
+    assert violations(page) == []
+
+
+def test_without_content_it_says_why_there_are_no_rules(site: Site, visitor: Visitor) -> None:
+    assert site.machine.cli("config", "set", "content.local", "false").returncode == 0
+    play = Play()
+    site.append(play.start(), play.submit(), *play.tool("git status", asked=True), play.stop())
+    page = visitor.visit(site, "/friction")
+    page.get_by_text("hookspan config set content.local true", exact=True).wait_for()

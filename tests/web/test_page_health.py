@@ -1,0 +1,43 @@
+"""The health page in a real browser."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.web.browser import Visitor, sideways, violations
+from tests.web.site import Play, Site
+
+pytestmark = pytest.mark.need_chromium
+
+
+def test_checks_history_pipeline_and_settings(make_site: Callable[..., Site], visitor: Visitor) -> None:
+    site = make_site(cache_ttl=7)
+    play = Play()
+    site.append(play.start(), play.submit(), play.stop())
+    page = visitor.visit(site, "/health")
+    page.get_by_role("heading", name="Nothing is wrong, not all is known").wait_for()
+    page.get_by_text("hookspan did not install these hooks").wait_for()
+    page.get_by_role("button", name="Copy the command hookspan install").wait_for()
+    page.get_by_role("img", name="Store's answer").wait_for()
+    assert page.evaluate("() => deep(document, 'history-chart canvas').width > 100")
+    page.get_by_role("heading", name="Export").wait_for()
+    page.get_by_role("row", name="dashboard.cache_ttl 7").get_by_text(str(site.machine.paths.config)).wait_for()
+    page.get_by_role("searchbox", name="Find a setting").fill("journal days")
+    page.get_by_role("row", name="journal.days").get_by_text("default").wait_for()
+    assert page.url.endswith("/health?q=journal+days")
+    assert violations(page) == []
+
+
+def test_it_says_that_the_agent_is_away_and_goes_on_when_it_is_back(site: Site, visitor: Visitor) -> None:
+    page = visitor.visit(site, "/health", width=360, height=740, dark=True)
+    visitor.agent_may_be_away = True
+    site.machine.cli("down")
+    page.get_by_role("heading", name="The agent does not answer").wait_for()
+    page.get_by_role("alert").get_by_text("hookspan up").wait_for()
+    assert page.title() == "(offline) Health · hookspan"
+    assert sideways(page) == []
+    assert violations(page) == []
+    site.machine.up()
+    page.get_by_role("heading", name="Nothing is wrong, not all is known").wait_for()
+    assert page.title() == "Health · hookspan"
+    assert page.get_by_role("alert").count() == 0

@@ -1,0 +1,81 @@
+"""Commands by keyboard alone, and what a newcomer finds."""
+
+import pytest
+
+from tests.web.browser import CLIPBOARD, Visitor, sideways, violations
+from tests.web.site import Play, Site
+
+pytestmark = pytest.mark.need_chromium
+
+
+def test_to_a_session_a_page_a_command_and_another_theme(site: Site, visitor: Visitor) -> None:
+    play = Play()
+    site.append(play.start(), play.submit("fix the cart"))
+    page = visitor.visit(site)
+    page.evaluate(CLIPBOARD)
+    page.get_by_role("searchbox", name="Filter sessions").focus()
+    page.keyboard.press("Control+k")
+    box = page.get_by_role("combobox", name="Search sessions, pages and commands")
+    box.wait_for()
+    assert violations(page) == []
+    page.keyboard.type("doct")
+    page.get_by_role("option", name="hookspan doctor", selected=True).wait_for()
+    page.keyboard.press("Enter")
+    page.wait_for_function("window.copied === 'hookspan doctor'")
+    box.wait_for(state="detached")
+    focused = page.evaluate("() => deep(document, 'sessions-list').shadowRoot.activeElement.type")
+    assert focused == "search"  # where it was before
+    page.keyboard.press("Control+k")
+    page.keyboard.type("theme dark")
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.documentElement.dataset.theme === 'dark'")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("frict")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/friction")
+    page.keyboard.press("Control+k")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/sessions/{play.session}")
+    page.keyboard.press("?")
+    page.get_by_role("dialog", name="Keys").wait_for()
+    page.keyboard.press("Escape")
+    page.get_by_role("dialog").wait_for(state="hidden")
+
+
+def test_a_newcomer_sees_the_missing_step_and_may_look_at_demo_data(site: Site, visitor: Visitor) -> None:
+    page = visitor.visit(site, width=360, height=740)
+    page.get_by_role("button", name="Copy the command hookspan install").wait_for()
+    assert violations(page) == []
+    assert sideways(page) == []
+    page.get_by_role("button", name="Load demo data").click()
+    page.get_by_text("1 session waits for you").wait_for()
+    assert page.title() == "(1) waiting · hookspan"
+    icon = page.evaluate("document.querySelector('link[rel=icon]').href")
+    assert icon.startswith("data:image/svg+xml")
+    page.get_by_text("the hooks are not installed").wait_for()
+    assert violations(page) == []
+    assert sideways(page) == []
+    page.get_by_role("button", name="Remove them").click()
+    page.get_by_role("button", name="Load demo data").wait_for()
+    assert page.title() == "hookspan"
+    for path in ("/friction", "/health", "/log"):
+        other = visitor.visit(site, path)
+        other.get_by_text("No event of yours has come yet").wait_for()
+        other.close()
+
+
+def test_a_page_of_another_version_offers_to_be_loaded_again(site: Site, visitor: Visitor) -> None:
+    page = visitor.visit(site, "/health")
+    page.get_by_text("Live", exact=True).wait_for()
+    page.evaluate(
+        """async () => {
+          const { store } = await import("/lib/store.js");
+          store.live.version = "99.0.0";
+          store.live.dispatchEvent(new CustomEvent("hello", { detail: { version: "99.0.0" } }));
+        }"""
+    )
+    page.get_by_text("hookspan 99.0.0 is running now").wait_for()
+    page.get_by_role("button", name="Reload").click()
+    page.get_by_text("hookspan 99.0.0").wait_for(state="detached")
