@@ -53,6 +53,18 @@ def test_a_hook_starts_an_agent_that_reads_what_was_recorded(machine: Machine):
     )
 
 
+def test_a_setting_is_in_force_once_it_is_set(machine: Machine):
+    machine.up()
+    machine.hooks(*SESSION)
+    with Sink() as sink:
+        said = machine.cli("config", "set", "export.endpoint", sink.url).stdout
+        assert "the running agent goes by it" in said
+        assert machine.json("flush", "--wait", "60s")["exported"]
+        assert sink.spans
+    machine.cli("down")
+    assert "running agent" not in machine.cli("config", "set", "export.endpoint", "--unset").stdout
+
+
 def test_twenty_hooks_at_once_start_one_agent(machine: Machine):
     running = [machine.hook(event) for event in small_session(tools=8)]
     assert len(running) == 20

@@ -63,6 +63,8 @@ def set_(key: str, value: str | None, unset: bool) -> None:
         click.echo(f"warning: `{settings.origin(key)}` in the environment wins over the file", err=True)
     if paths.installed.exists():
         relay.write_conf(paths, load(paths))
+    heard = agent_reads_again(paths)
+    click.echo(f"Saved in `{paths.config}`{'; the running agent goes by it' if heard else ''}.")
 
 
 @config.command()
@@ -93,6 +95,16 @@ def change(paths: Paths, key: str, value: str | None) -> None:
         atomic.write(paths.config, changed.encode(), mode=0o600)  # it may hold credentials in headers
     except OSError as error:
         raise UserError(f"can't write `{paths.config}`: {error.strerror}") from error
+
+
+def agent_reads_again(paths: Paths) -> bool:
+    """Have a running agent read its settings again; False if none did: the next one reads the files anyhow."""
+    from hookspan.agent.client import Client
+
+    try:
+        return bool(Client(paths).request("reload")["reloaded"])
+    except UserError:
+        return False
 
 
 def _plain(option: Option | None, value: str) -> Any:

@@ -21,6 +21,7 @@ from typing import Any, Final
 
 import click
 
+from hookspan.cli.text import counted
 from hookspan.cli.throw_away import Home, throw_away_home
 from hookspan.errors import EXIT_USER, UserError
 from hookspan.model.rows import Span
@@ -188,11 +189,6 @@ def kind(span: Span) -> str:
     return {"execute_tool": "tools", "chat": "model calls", "session": "sessions", "permission": "waits"}.get(
         first, first
     )
-
-
-def counted(count: int, plural: str) -> str:
-    """The count with its noun, given in the plural."""
-    return f"{count} {plural.removesuffix('s') if count == 1 else plural}"
 
 
 def _show(home: Home, outcome: dict[str, Any], *, opened: bool) -> None:

@@ -236,7 +236,7 @@ def _answers(service: Service, ports: Mapping[int, int]) -> bool:
 
 def export_to(paths: Paths, ports: Mapping[int, int]) -> tuple[str, ...]:
     """Point the settings at the stack, remember what they were, and tell a running agent. What to warn of."""
-    from hookspan.cli.config import change
+    from hookspan.cli.config import agent_reads_again, change
     from hookspan.config import load, read_file
 
     settings, own = load(paths, os.environ), read_file(paths.config)[0]
@@ -268,13 +268,13 @@ def export_to(paths: Paths, ports: Mapping[int, int]) -> tuple[str, ...]:
     origin = load(paths, os.environ).origin("export.endpoint")
     if origin.startswith("HOOKSPAN_"):
         warnings.append(f"`{origin}` in the environment wins over the file")
-    _reload(paths)
+    agent_reads_again(paths)
     return tuple(warnings)
 
 
 def export_back(paths: Paths) -> list[str]:
     """Put back what `export_to` changed, unless somebody has changed it since. What to say."""
-    from hookspan.cli.config import change
+    from hookspan.cli.config import agent_reads_again, change
     from hookspan.config import read_file
 
     remembered, own = read_json(_memory(paths)), read_file(paths.config)[0]
@@ -287,7 +287,7 @@ def export_back(paths: Paths) -> list[str]:
             said.append(f"hookspan exports to {entry['before'] or 'nowhere'} now.")
     _memory(paths).unlink(missing_ok=True)
     if remembered:
-        _reload(paths)
+        agent_reads_again(paths)
     return said
 
 
@@ -307,13 +307,6 @@ def _endpoints(ports: Mapping[int, int]) -> set[str]:
         for port in ports
         if port in {OTLP_HTTP, OTLP_GRPC}
     }
-
-
-def _reload(paths: Paths) -> None:
-    from hookspan.agent.client import Client
-
-    with contextlib.suppress(UserError):  # none runs: the next one reads the files anyhow
-        Client(paths).request("reload")
 
 
 def _flush(paths: Paths) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Final
 import click
 
 from hookspan.agent.standing import standing
+from hookspan.cli.text import counted
 from hookspan.errors import EXIT_USER
 from hookspan.paths import Paths
 
@@ -56,7 +57,7 @@ def is_bad(found: Mapping[str, Any]) -> bool:
 def lines(found: Mapping[str, Any]) -> Iterator[str]:
     """The report, line by line."""
     yield from _agent(found)
-    yield _journal(found)
+    yield from _journal(found)
     yield from _store(found)
     yield from _export(found)
     yield from _notify(found)
@@ -99,9 +100,9 @@ def _agent(found: Mapping[str, Any]) -> Iterator[str]:
         yield _row("settings", click.style(problem, fg="yellow"))
 
 
-def _journal(found: Mapping[str, Any]) -> str:
+def _journal(found: Mapping[str, Any]) -> Iterator[str]:
     journal, ingest = found["journal"], found.get("ingest")
-    text = f"{size(journal['bytes'])} in {journal['segments'] + bool(journal['current_bytes'])} files"
+    text = f"{size(journal['bytes'])} in {counted(journal['segments'] + bool(journal['current_bytes']), 'files')}"
     if journal["strays"]:
         text += f", {journal['strays']} strays"
     if not journal.get("writable", True):
@@ -109,7 +110,9 @@ def _journal(found: Mapping[str, Any]) -> str:
     if ingest is not None:
         behind = ingest["behind_seconds"]
         text += (
-            ", read to its end" if not behind else f", {behind:.1f} s behind ({size(ingest['backlog_bytes'])} to read)"
+            f", read{' from its beginning' if ingest.get('whole') else ''} to its end"
+            if not behind
+            else f", {behind:.1f} s behind ({size(ingest['backlog_bytes'])} to read)"
         )
         if ingest["quarantined"]:
             text += f", {ingest['quarantined']} lines set aside"
@@ -117,7 +120,17 @@ def _journal(found: Mapping[str, Any]) -> str:
             text += click.style(f", FAILING: {ingest['last_failure']}", fg="red")
         if ingest["hold"]:
             text += click.style(f", WAITING: {ingest['hold']['reason']}", fg="red")
-    return _row("journal", text)
+    yield _row("journal", text)
+    if ingest is not None:
+        yield from (_row("", click.style(line, fg="yellow")) for line in _mended(ingest))
+
+
+def _mended(ingest: Mapping[str, Any]) -> Iterator[str]:
+    """What the agent found damaged in the journal since its start, and what it did about it."""
+    if ingest.get("restarts"):
+        yield "was not what it had been (cut, replaced or gone): what may be new was read again"
+    if damaged := ingest.get("damaged_segments"):
+        yield f"packed segments that are damaged: {damaged}; what comes before the damage was read"
 
 
 def _store(found: Mapping[str, Any]) -> Iterator[str]:
@@ -126,7 +139,7 @@ def _store(found: Mapping[str, Any]) -> Iterator[str]:
     if "problem" in store:
         text += click.style(f", can't be read: {store['problem']}", fg="red")
     elif "events" in store:
-        text += f", {store['events']:,} events, {store['spans']:,} spans, {store['sessions']:,} sessions"
+        text += "".join(f", {counted(store[what], what)}" for what in ("events", "spans", "sessions"))
     yield _row("store", text)
     if damaged := (found.get("ingest") or {}).get("damaged"):
         yield _row(
@@ -148,6 +161,10 @@ def _export(found: Mapping[str, Any]) -> Iterator[str]:
     if export["refused"]:
         text += f", {export['refused']:,} refused"
     yield _row("export", text)
+    if export.get("cursor_lost"):
+        yield _row(
+            "", click.style("export.db was damaged, what was sent is not known: a day is sent again", fg="yellow")
+        )
     if export.get("last_error"):
         yield _row("", click.style(str(export["last_error"]), fg="yellow"))
 
