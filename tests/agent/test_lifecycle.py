@@ -14,7 +14,7 @@ from pathlib import Path
 
 from hookspan import __version__
 from hookspan.agent.client import Client, NeedsRestart, Ready, Unreachable, is_newer
-from hookspan.agent.lock import is_held
+from hookspan.agent.lock import FileLock, is_held
 from tests.otlp_sink import Sink
 
 from .stage import Machine, append, end, launch, ready, small_session, until
@@ -53,12 +53,23 @@ def test_a_hook_starts_an_agent_that_reads_what_was_recorded(machine: Machine):
     )
 
 
+def test_an_agent_that_is_being_started_is_said_to_be(machine: Machine):
+    start = FileLock(machine.paths.start_lock)
+    assert start.acquire()
+    start.write("1")
+    assert machine.status()["agent"]["state"] == "starting"
+    assert "is starting" in machine.cli("status").stdout
+    os.utime(machine.paths.start_lock, (0, 0))
+    assert machine.status()["agent"]["state"] == "not running", "what hangs is not starting"
+    start.release()
+
+
 def test_a_setting_is_in_force_once_it_is_set(machine: Machine):
     machine.up()
-    machine.hooks(*SESSION)
     with Sink() as sink:
         said = machine.cli("config", "set", "export.endpoint", sink.url).stdout
         assert "the running agent goes by it" in said
+        machine.hooks(*SESSION)
         assert machine.json("flush", "--wait", "60s")["exported"]
         assert sink.spans
     machine.cli("down")

@@ -15,6 +15,7 @@ from hookspan.agent.lock import is_held
 from hookspan.errors import UserError
 from hookspan.paths import Paths
 
+READY_TIMEOUT: Final = 15.0  # seconds; an agent is ready in less than one, on a machine that isn't drowning
 ANSWER_TIMEOUT: Final = 5.0  # seconds; an agent answers from memory
 
 

@@ -10,13 +10,12 @@ from collections.abc import Mapping
 from typing import Final
 
 from hookspan import __version__
-from hookspan.agent.client import Client, NeedsRestart, Ready, Unreachable, is_newer
+from hookspan.agent.client import READY_TIMEOUT, Client, NeedsRestart, Ready, Unreachable, is_newer
 from hookspan.agent.lock import FileLock, is_held, wait_free
 from hookspan.errors import UserError
 from hookspan.paths import Paths
 from hookspan.relay import agent_command
 
-READY_TIMEOUT: Final = 15.0  # seconds; an agent is ready in less than one, on a machine that isn't drowning
 STOP_TIMEOUT: Final = 20.0  # seconds; the agent's own deadline for draining is 10
 LOCK_TIMEOUT: Final = 10.0  # seconds for a start by somebody else to end
 POLL: Final = 0.02

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from hookspan.agent.client import Client, NeedsRestart, Ready, lock_content
+from hookspan.agent.client import READY_TIMEOUT, Client, NeedsRestart, Ready, lock_content
+from hookspan.agent.lock import is_held
 from hookspan.errors import UserError
 from hookspan.paths import Paths
 
@@ -17,13 +19,22 @@ def standing(paths: Paths) -> dict[str, Any]:
     try:
         return Client(paths).request("status") | {"answered": True}
     except UserError as error:
-        found = files(paths)
-        probe = Client(paths).probe()
-        state = "unresponsive" if isinstance(probe, Ready | NeedsRestart) else "not running"
-        about: dict[str, Any] = {"state": "down" if state == "not running" and paths.down.exists() else state}
-        if state == "unresponsive":
-            about |= lock_content(paths) | {"problem": error.message}
-        return {"answered": False, "agent": about, **found}
+        return {"answered": False, "agent": _unheard(paths, error.message), **files(paths)}
+
+
+def _unheard(paths: Paths, problem: str) -> dict[str, Any]:
+    """What can be said of an agent that gave no answer."""
+    probe = Client(paths).probe()
+    if is_held(paths.start_lock) and _since(paths.start_lock, paths.agent_lock) < READY_TIMEOUT:
+        return {"state": "starting", **lock_content(paths)}
+    if isinstance(probe, Ready | NeedsRestart):
+        return {"state": "unresponsive", **lock_content(paths), "problem": problem}
+    return {"state": "down" if paths.down.exists() else "not running"}
+
+
+def _since(*paths: Path) -> float:
+    """Seconds since one of them was written last; whoever starts an agent writes into its locks."""
+    return time.time() - max(_modified(path) or 0.0 for path in paths)
 
 
 def files(paths: Paths) -> dict[str, Any]:

@@ -74,6 +74,8 @@ def next_step(found: Mapping[str, Any]) -> str:
         return "hookspan install"
     if state == "unresponsive":
         return "hookspan restart"
+    if state == "starting":
+        return "hookspan status"
     if state == "down":
         return "hookspan up"
     if is_bad(found):
@@ -88,6 +90,8 @@ def _agent(found: Mapping[str, Any]) -> Iterator[str]:
         yield _row("agent", "not running; the next hook starts it")
     elif state == "down":
         yield _row("agent", "down, as you said; hooks go on recording")
+    elif state == "starting":
+        yield _row("agent", "is starting")
     elif state == "unresponsive":
         yield _row("agent", click.style(f"does not answer (pid {agent.get('pid', '?')}): {agent['problem']}", fg="red"))
     else:
@@ -225,6 +229,8 @@ def show_bare() -> None:
         text = "hookspan is not installed in Claude Code's settings."
     elif state in {"not running", "down"}:
         text = f"hookspan is installed; the agent is {state}. Hooks are recorded all the same."
+    elif state == "starting":
+        text = "The agent is starting."
     elif state == "unresponsive":
         text = f"The agent does not answer: {found['agent']['problem']}."
     else:
