@@ -185,9 +185,23 @@ Kind = Flag | Number | Size | Choice | Text | Texts | Pairs
 def _is_url(text: str) -> bool:
     try:
         parts = urlsplit(text)
-        return parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+        return (
+            parts.scheme in {"http", "https"}
+            and bool(parts.hostname)
+            and (parts.port or 1) > 0
+            and "@" not in parts.netloc  # a password there would be shown, and is not even sent
+        )
     except ValueError:
         return False
 
 
-URL: Final = Text("a URL such as `http://127.0.0.1:4318`", _is_url)
+def without_secrets(text: str) -> str:
+    """A text for messages and logs: of a URL neither user and password nor query and fragment."""
+    before, mark, rest = text.partition("://")
+    if not mark:
+        return text
+    host, slash, path = re.split(r"[?#]", rest, maxsplit=1)[0].partition("/")
+    return f"{before}://{host.rpartition('@')[2]}{slash}{path}"
+
+
+URL: Final = Text("a URL such as `http://127.0.0.1:4318`, without user and password", _is_url)

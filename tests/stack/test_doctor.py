@@ -34,6 +34,8 @@ def test_it_finds_its_session_everywhere(machine: Machine, stack: Stack):
     assert done.returncode == 0, done.stdout
     found = [line.split()[1] for line in done.stdout.splitlines() if " found after " in line]
     assert found == ["hook", "store", "export", "collector", "jaeger", "prometheus"]
+    assert "took a test span" in done.stdout
+    assert f"and it was in {stack.jaeger.url}" in done.stdout
     assert "All is well." in done.stdout
 
 
@@ -45,3 +47,6 @@ def test_it_says_what_is_missing(machine: Machine, stack: Stack):
     assert report["ok"] is False
     steps = {step["name"]: step["found"] for step in report["end_to_end"]}
     assert steps == {"hook": True, "store": True, "export": True, "collector": True, "jaeger": False}
+    (gone,) = (check for check in report["checks"] if check["status"] == "critical")
+    assert gone["check"] == "export"
+    assert "the test span is not in" in gone["message"]

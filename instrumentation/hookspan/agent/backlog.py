@@ -7,20 +7,20 @@ from __future__ import annotations
 
 import re
 import time
-import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from hookspan.agent import ask
 from hookspan.agent.health import Finding, Status, worst
 from hookspan.config import Collector
+from hookspan.values import without_secrets
 
 STUCK_WARNING: Final = 10.0  # seconds without a delivery; the Collector's retries are at most this far apart
 STUCK_CRITICAL: Final = 300.0  # seconds; a Prometheus that is down can't alert, so somebody has to
 FULL_WARNING: Final = 0.5  # of a queue's capacity
 FULL_CRITICAL: Final = 0.9
 TIMEOUT: Final = 2.0  # seconds
-LIMIT: Final = 4 << 20  # bytes of metrics that are read; a Collector of ours has 60 KB
 
 _SAMPLE: Final = re.compile(
     r"^otelcol_exporter_(?P<what>queue_size|queue_capacity|sent_\w+?)(?:_total)?"
@@ -59,9 +59,10 @@ def read(text: str) -> dict[str, Queue]:
 
 def fetch(url: str) -> str:
     """The Collector's metrics."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy: it is the user's own Collector
-    with opener.open(url, timeout=TIMEOUT) as answer:
-        return bytes(answer.read(LIMIT)).decode("utf-8", "replace")
+    status, body = ask.get(url, TIMEOUT)
+    if not 200 <= status < 300:  # noqa: PLR2004 - HTTP's own
+        raise ValueError(f"it says {status}")
+    return body.decode("utf-8", "replace")
 
 
 class Backlog:
@@ -80,7 +81,8 @@ class Backlog:
         try:
             queues = read(self._ask(settings.metrics))
         except (OSError, ValueError) as error:
-            said = f"its metrics at `{settings.metrics}` can't be read ({getattr(error, 'reason', error)})"
+            where, why = without_secrets(settings.metrics), getattr(error, "reason", error)
+            said = f"its metrics at `{where}` can't be read ({why})"
             return Finding(Status.UNKNOWN, said, todo="correct `collector.metrics`")
         return self._judge(queues) or health
 

@@ -21,9 +21,11 @@ from hookspan.agent import log
 from hookspan.claude_settings import SettingsText
 from hookspan.errors import UserError
 from hookspan.paths import Paths
+from hookspan.values import without_secrets
 
 HISTORY: Final = 100  # results kept
-MANAGED: Final = (Path("/etc/claude-code/managed-settings.json"),)  # Linux; the administrator's settings of Claude Code
+MANAGED: Final = (Path("/etc/claude-code"), Path("/Library/Application Support/ClaudeCode"))
+"""Folders of the administrator's settings of Claude Code, on Linux and on macOS."""
 
 HOOK_WARNING: Final = 0.005  # seconds: the promise for a hook; for the average and for p99
 HOOK_CRITICAL: Final = 0.010  # seconds, average
@@ -277,27 +279,22 @@ def collector(url: str | None, timeout: float = 2.0) -> Finding:
     """The Collector's own health endpoint."""
     if url is None:
         return Finding(Status.HEALTHY, "not checked: `collector.health` is not set")
-    import urllib.error  # noqa: PLC0415 - only where it is set
-    import urllib.request  # noqa: PLC0415
+    from hookspan.agent import ask  # noqa: PLC0415 - only where it is set
 
+    shown = without_secrets(url)
     began = time.monotonic()
     try:
-        # No proxy: it is this machine's collector, or one that the user named.
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(url, timeout=timeout) as answer:
-            code = answer.status
-    except urllib.error.HTTPError as error:
-        code = error.code
+        code, _ = ask.get(url, timeout)
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         return Finding(
             Status.CRITICAL,
-            f"`{url}` does not answer ({reason})",
+            f"`{shown}` does not answer ({reason})",
             todo="start it; spans wait meanwhile, nothing is lost",
         )
     took = time.monotonic() - began
-    if code >= 400:  # noqa: PLR2004 - HTTP's errors begin there
-        return Finding(Status.CRITICAL, f"`{url}` says {code}", took, timeout, "s", "see the collector's own log")
+    if code >= 300:  # noqa: PLR2004 - a redirect is no word on anybody's health
+        return Finding(Status.CRITICAL, f"`{shown}` says {code}", took, timeout, "s", "see the collector's own log")
     return Finding(Status.HEALTHY, f"answers in {took * 1000:.0f} ms", took, timeout, "s")
 
 
@@ -307,16 +304,34 @@ def installation(paths: Paths, managed: Sequence[Path] = MANAGED) -> Finding:
     if not files:
         said = "hookspan did not install these hooks (a plugin, or not installed)"
         return Finding(Status.UNKNOWN, said, todo="`hookspan install`")
-    problems = [problem for file in files for problem in _settings_problems(file, paths)]
-    for file in managed:
-        policy = _json(file)
-        if policy.get("disableAllHooks") is True:
-            problems.append(f"`disableAllHooks` in `{file}` keeps every hook from running")
-        if policy.get("allowManagedHooksOnly") is True:
-            problems.append(f"`allowManagedHooksOnly` in `{file}` keeps your own hooks from running")
+    problems = [problem for file in files for problem in settings_problems(file, paths)]
+    problems += [problem for file in files for problem in switched_off(file)]
+    problems += policy_problems(managed)
     if problems:
         return Finding(Status.CRITICAL, "; ".join(problems), todo="`hookspan install` mends what is yours to mend")
     return Finding(Status.HEALTHY, f"the hooks are in {', '.join(f'`{file}`' for file in files)}")
+
+
+def policy_problems(managed: Sequence[Path] = MANAGED) -> list[str]:
+    """How the administrator's settings of Claude Code, with their drop-ins, keep our hooks from running."""
+    files = [file for folder in managed for file in (folder / "managed-settings.json", *_drop_ins(folder))]
+    problems = [problem for file in files for problem in switched_off(file)]
+    return problems + [
+        f"`allowManagedHooksOnly` in `{file}` keeps your own hooks from running"
+        for file in files
+        if _json(file).get("allowManagedHooksOnly") is True
+    ]
+
+
+def _drop_ins(folder: Path) -> list[Path]:
+    return sorted((folder / "managed-settings.d").glob("*.json"))
+
+
+def switched_off(file: Path) -> list[str]:
+    """Whether a settings file switches every hook off."""
+    if _json(file).get("disableAllHooks") is True:
+        return [f"`disableAllHooks` in `{file}` keeps every hook from running"]
+    return []
 
 
 def settings_files(paths: Paths) -> list[Path]:
@@ -327,7 +342,8 @@ def settings_files(paths: Paths) -> list[Path]:
         return []
 
 
-def _settings_problems(file: Path, paths: Paths) -> list[str]:
+def settings_problems(file: Path, paths: Paths) -> list[str]:
+    """What is wrong with our entries in a settings file."""
     try:
         found = SettingsText.of(str(file), file.read_bytes())
     except FileNotFoundError:
@@ -346,8 +362,6 @@ def _settings_problems(file: Path, paths: Paths) -> list[str]:
         programs = [word for word in command if Path(word) in {paths.relay, paths.relay_script}]
         if not programs or not os.access(programs[0], os.X_OK):
             problems.append(f"`{command[0]}`, which our hooks run, is gone")
-    if found.value.get("disableAllHooks") is True:
-        problems.append(f"`disableAllHooks` in `{file}` keeps every hook from running")
     return problems
 
 

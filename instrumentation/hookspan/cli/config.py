@@ -14,7 +14,7 @@ from hookspan import atomic, relay
 from hookspan.config import OPTIONS, Option, is_locked, load, parse, read_file, values
 from hookspan.errors import UserError
 from hookspan.paths import Paths
-from hookspan.values import Flag, Number, Size
+from hookspan.values import Flag, Number, Size, without_secrets
 
 
 @click.group()
@@ -114,7 +114,7 @@ def _plain(option: Option | None, value: str) -> Any:
     try:
         found = option.kind.read_text(value)
     except ValueError as error:
-        shown = "that" if option.secret else f"`{value}`"
+        shown = "that" if option.secret else f"`{without_secrets(value)}`"
         raise UserError(f"`{option.key}` can't be {shown}", hint=f"allowed: {option.kind.allowed}") from error
     if isinstance(option.kind, Size):
         return value if not value.isdigit() else found  # `2 GiB` reads better than its digits

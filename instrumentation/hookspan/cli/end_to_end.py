@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
+from hookspan.agent import ask
 from hookspan.agent.client import Client
 from hookspan.config import Settings
 from hookspan.errors import UserError
@@ -79,8 +80,9 @@ def steps(
     yield stored
     if not stored.found:
         return
-    if settings.export.endpoint is None:
-        yield Step("export", True, 0.0, "off: no endpoint is set, so it is looked for nowhere else")
+    if not settings.export.on:
+        why = "no endpoint is set" if settings.export.enabled else "`export.enabled` is false"
+        yield Step("export", True, 0.0, f"off: {why}, so it is looked for nowhere else")
         return
     exported = _export(paths, settings)
     yield exported
@@ -211,12 +213,5 @@ def _try(ask: Callable[[], float]) -> float | None:
 
 def _get(url: str) -> bytes | None:
     """The body of a 2xx answer; None for another answer. Raises OSError when there is none."""
-    import urllib.error
-    import urllib.request
-
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with opener.open(url, timeout=REQUEST_TIMEOUT) as answer:
-            return bytes(answer.read())
-    except urllib.error.HTTPError:
-        return None
+    status, body = ask.get(url, REQUEST_TIMEOUT)
+    return body if 200 <= status < 300 else None  # noqa: PLR2004 - HTTP's own

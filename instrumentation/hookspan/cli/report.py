@@ -1,17 +1,39 @@
-"""A bug's report, ready for an issue: versions, the verb and the traceback, no argument and no setting."""
+"""Reports ready for an issue, without secrets and content: of a bug, and of how things stand (`doctor --report`).
+
+What may be in one is listed here, not what may not: settings by their kind, log lines by their keys, and of texts only
+our own words, without paths, addresses and names.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import json
 import os
 import platform
 import sys
 import tempfile
 import time
 import traceback
+from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from hookspan import __version__
+from hookspan.cli.redact import Redactor
 from hookspan.paths import Paths
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hookspan.cli.checks import Found, Place
+
+LOG_LINES: Final = 60
+LOG_BYTES: Final = 256 << 10  # read from the log's end
+LOG_KEYS: Final = ("at", "level", "logger", "event", "error", "stack")
+LIBRARIES: Final = ("click", "msgspec", "opentelemetry-sdk", "psutil", "starlette", "uvicorn")
+VARIABLES: Final = ("HOOKSPAN_", "OTEL_", "CLAUDE")
 
 
 def write(error: BaseException) -> Path:
@@ -24,7 +46,135 @@ def write(error: BaseException) -> Path:
         f"- Python {platform.python_version()} ({sys.implementation.name}), {platform.platform()}\n\n"
         f"```\n{trace.replace(str(Path.home()), '~')}```\n"
     )
-    name = time.strftime("crash-%Y%m%dT%H%M%S") + f"-{os.getpid()}.md"
+    return _save("crash", text)
+
+
+def bundle(place: Place, found: Sequence[tuple[str, Found]]) -> Path:
+    """Write how things stand (0600) as Markdown with JSON in it, and give its path."""
+    redact = Redactor(place.paths, place.env)
+    parts = {
+        "Versions": _versions(place.paths),
+        "What `hookspan doctor` found": [_finding(name, each, redact) for name, each in found],
+        "Settings": _settings(place),
+        "Variables that are set (names alone)": sorted(name for name in place.env if name.startswith(VARIABLES)),
+        "Health and counts": _counts(place.paths, redact),
+        f"The last {LOG_LINES} lines of the agent's log": _log(place.paths, redact),
+    }
+    text = "".join(f"\n## {title}\n\n```json\n{_json(part)}\n```\n" for title, part in parts.items())
+    return _save("doctor", f"# hookspan {__version__}: how things stand\n{text}")
+
+
+def _json(part: Any) -> str:
+    if part and isinstance(part, list):  # a line each
+        return "[\n" + ",\n".join(f"  {json.dumps(row)}" for row in part) + "\n]"
+    return json.dumps(part, indent=2)
+
+
+def _versions(paths: Paths) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "hookspan": __version__,
+        "python": f"{platform.python_version()} ({sys.implementation.name})",
+        "system": platform.platform(),
+    }
+    for name in LIBRARIES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    for name, path in (("relay", paths.relay), ("relay in Python", paths.relay_script)):
+        with contextlib.suppress(OSError):
+            found[name] = f"{path.stat().st_size} bytes, sha256 {hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"
+    return found
+
+
+def _finding(name: str, found: Found, redact: Redactor) -> dict[str, Any]:
+    message = "(left out: it quotes a setting or another program)" if found.quotes else redact.text(found.message)
+    return {"check": name, "status": found.status, "message": message, "value": found.value, "unit": found.unit}
+
+
+def _settings(place: Place) -> dict[str, Any]:
+    """What is a number or one of a few words as it is, of everything else only whether it is set."""
+    from hookspan.config import OPTIONS, TABLES, Option
+    from hookspan.errors import UserError
+    from hookspan.values import URL, Choice, Flag, Number, Size
+
+    def shown(option: Option, value: Any) -> Any:
+        if isinstance(option.kind, Flag | Number | Size | Choice):
+            return value
+        if not value:
+            return "not set"
+        return _address(value) if option.kind is URL else "set"
+
+    try:
+        settings = place.settings
+    except UserError:
+        return {"problem": "they can't be read"}
+    found: dict[str, Any] = {
+        key: shown(option, settings.value(key))
+        for key, option in OPTIONS.items()
+        if settings.origin(key) != "default" or isinstance(option.kind, Flag)
+    }
+    return found | {table: f"{len(settings.value(table))} entries" for table in TABLES}
+
+
+def _address(url: str) -> str:
+    """Protocol, port, and whether it is this machine."""
+    parts = urlsplit(url)
+    where = "this machine" if parts.hostname in {"127.0.0.1", "localhost", "::1"} else "another machine"
+    return f"{parts.scheme}, port {parts.port or 'by default'}, {where}"
+
+
+def _counts(paths: Paths, redact: Redactor) -> dict[str, Any]:
+    from hookspan.agent.standing import files, standing
+    from hookspan.store import Reader
+
+    now = standing(paths)
+    checks = (now.get("health") or {}).get("checks") or {}
+    found: dict[str, Any] = {
+        "agent": {key: now["agent"].get(key) for key in ("state", "version", "stay", "started")},
+        "health": {
+            name: {key: check[key] for key in ("status", "value", "threshold", "unit", "since")}
+            for name, check in checks.items()
+        },
+        **files(paths),
+    }
+    export = now.get("export")
+    if isinstance(export, dict):
+        found["export"] = {
+            key: redact.text(value) if isinstance(value, str) else value
+            for key, value in export.items()
+            if key != "endpoint"
+        }
+    if paths.store.exists():
+        reader = Reader(paths)
+        try:
+            counts = reader.counts()
+            found["rows"] = {name: getattr(counts, name) for name in counts.__struct_fields__}
+        except Exception as error:  # noqa: BLE001 - a store that can't be read is what the report is about
+            found["rows"] = type(error).__name__
+        finally:
+            reader.close()
+    return found
+
+
+def _log(paths: Paths, redact: Redactor) -> list[dict[str, Any]]:
+    try:
+        with paths.log.open("rb") as file:
+            file.seek(max(0, paths.log.stat().st_size - LOG_BYTES))
+            lines = file.read(LOG_BYTES).splitlines()[-LOG_LINES:]
+    except OSError:
+        return []
+    found = []
+    for line in lines:
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(entry, dict):
+            found.append({key: redact.value(entry[key]) for key in LOG_KEYS if key in entry})
+    return found
+
+
+def _save(kind: str, text: str) -> Path:
+    name = time.strftime(f"{kind}-%Y%m%dT%H%M%S") + f"-{os.getpid()}.md"
     try:
         folder = Paths.from_environment().state / "reports"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

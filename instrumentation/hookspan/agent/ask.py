@@ -1,0 +1,37 @@
+"""Questions over HTTP to what the user named: no proxy, no redirect, one deadline, and an answer of bounded size."""
+
+from __future__ import annotations
+
+import time
+import urllib.error
+import urllib.request
+from typing import Final
+
+LIMIT: Final = 8 << 20  # bytes; a trace of ours has some hundred KB, a Collector's metrics 60 KB
+PART: Final = 64 << 10
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """What is asked of one address is not asked of another that this one names."""
+
+    def redirect_request(self, *_: object) -> None:
+        """Take the redirect for the answer that it is."""
+
+
+_OPENER: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect())
+
+
+def get(url: str, timeout: float) -> tuple[int, bytes]:
+    """The status and so much of the body as comes within `timeout` seconds and LIMIT; only a 2xx answer's is read.
+
+    Raises OSError or ValueError when there is no answer.
+    """
+    until, body = time.monotonic() + timeout, bytearray()
+    try:
+        with _OPENER.open(url, timeout=timeout) as answer:
+            while len(body) < LIMIT and time.monotonic() < until and (part := answer.read1(PART)):
+                body += part
+            return int(answer.status), bytes(body[:LIMIT])
+    except urllib.error.HTTPError as error:
+        with error:
+            return int(error.code), b""

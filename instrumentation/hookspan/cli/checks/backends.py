@@ -1,0 +1,204 @@
+"""What is sent goes out and arrives: the endpoint, the Collector behind it, the clock, and what `stack` needs."""
+
+from __future__ import annotations
+
+import dataclasses
+import http.client
+import os
+import secrets
+import shutil
+import ssl
+import time
+from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from hookspan.agent import ask, health
+from hookspan.agent.backlog import Backlog
+from hookspan.agent.health import Status
+from hookspan.cli.checks.found import Found, Place
+from hookspan.values import without_secrets
+
+ARRIVAL: Final = 10.0  # seconds that the test span is looked for; a Collector's batches wait a second or two
+POLL: Final = 0.25
+ASK_TIMEOUT: Final = 5.0
+DATE_TIMEOUT: Final = 3.0
+SKEW_WARNING: Final = 5.0  # seconds; a Date header has whole ones
+SKEW_CRITICAL: Final = 300.0
+SPAN: Final = "hookspan doctor"
+
+
+def export(place: Place) -> Iterator[Found]:
+    """One span of our own goes to the endpoint, and is asked for where Jaeger can be asked."""
+    export = place.settings.export
+    if export.endpoint is None:
+        yield Found(Status.HEALTHY, "off: no endpoint is set")
+        return
+    if not export.enabled:
+        yield Found(Status.HEALTHY, "off: `export.enabled` is false")
+        return
+    endpoint = without_secrets(export.endpoint)
+    trace, began = secrets.randbits(128) or 1, time.monotonic()
+    problem = _send(place, trace)
+    took = time.monotonic() - began
+    if problem:
+        todo = "start the collector, or correct `export.endpoint` and its token or certificates"
+        why = "spans wait meanwhile, nothing is lost for `export.max_days`"
+        yield Found(Status.CRITICAL, f"{endpoint}: {problem}", why, todo, took, "s")
+        return
+    yield Found(Status.HEALTHY, f"{endpoint} took a test span in {took * 1000:.0f} ms", value=took, unit="s")
+    jaeger = place.jaeger or place.settings.links.jaeger
+    if jaeger is not None:
+        yield _arrived(jaeger, f"{trace:032x}")
+
+
+def _send(place: Place, trace: int) -> str:
+    """Why the endpoint does not take a span; empty if it does."""
+    from opentelemetry.sdk.trace import ReadableSpan
+    from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+    from opentelemetry.trace import SpanContext, TraceFlags
+
+    from hookspan import __version__
+    from hookspan.export import ExportSettings
+    from hookspan.export.resource import resources
+    from hookspan.export.sender import forget_ambient, make
+    from hookspan.model import semconv as sc
+
+    forget_ambient()
+    settings = place.settings
+    now = time.time_ns()
+    span = ReadableSpan(
+        name=SPAN,
+        context=SpanContext(trace, secrets.randbits(64) or 1, is_remote=False, trace_flags=TraceFlags(1)),
+        resource=resources(place.paths, settings.resource)[1],
+        attributes={sc.SYNTHETIC: True},
+        start_time=now,
+        end_time=now,
+        instrumentation_scope=InstrumentationScope(sc.SCOPE, __version__, sc.SCHEMA_URL),
+    )
+    try:
+        sender = make(ExportSettings(**dataclasses.asdict(settings.export)), "traces")
+    except (OSError, ValueError) as error:  # a certificate that can't be read
+        return f"can't be asked ({error})"
+    try:
+        answer = sender.send([span])
+    finally:
+        sender.close()
+    if answer.accepted and answer.rejected:
+        return "it took the request and rejected the span"
+    return answer.error
+
+
+def _arrived(url: str, trace: str) -> Found:
+    shown, began = without_secrets(url), time.monotonic()
+    problem = ""
+    while True:
+        try:
+            _, answer = ask.get(f"{url.rstrip('/')}/api/v3/traces/{trace}", ASK_TIMEOUT)
+        except (OSError, ValueError) as error:
+            answer, problem = b"", f" ({getattr(error, 'reason', error)})"
+        took = time.monotonic() - began
+        if trace.encode() in answer:
+            return Found(Status.HEALTHY, f"and it was in {shown} after {took:.1f} s", value=took, unit="s")
+        if took > ARRIVAL:
+            break
+        time.sleep(POLL)
+    why = "the endpoint took it, so what is behind the endpoint does not deliver, or delivers elsewhere"
+    todo = "does the Collector export traces to this Jaeger? its own log says what it refuses"
+    return Found(Status.CRITICAL, f"the test span is not in {shown} after {took:.0f} s{problem}", why, todo, took, "s")
+
+
+def collector(place: Place) -> Iterator[Found]:
+    """The Collector's own word on itself and on what it delivers."""
+    finding = Backlog().check(place.settings.collector, health.collector)
+    yield Found.of(finding, "" if finding.status is Status.HEALTHY else "it keeps what it can't deliver")
+
+
+def clock(place: Place) -> Iterator[Found]:
+    """Our clock agrees with that of the backends, and has not gone back behind what is recorded."""
+    well = True
+    ahead = max((_modified(path) for path in (place.paths.current, place.paths.heartbeat)), default=0.0) - time.time()
+    if ahead > SKEW_WARNING:
+        well = False
+        yield Found(
+            Status.WARNING,
+            f"the newest record is {ahead:.0f} s in the future",
+            "the clock was set back: what is recorded now seems older than what was before",
+            "if the clock is right now, nothing; it sorts itself out when that time has come",
+            ahead,
+            "s",
+        )
+    settings = place.settings
+    http_endpoint = settings.export.endpoint if settings.export.protocol != "grpc" else None
+    for url in (http_endpoint, settings.collector.health, settings.links.jaeger):
+        if url is None or (skew := _skew(url)) is None:
+            continue
+        status = health.graded(abs(skew), SKEW_WARNING, SKEW_CRITICAL)
+        direction = "behind" if skew > 0 else "ahead of"
+        if status is not Status.HEALTHY:
+            well = False
+            yield Found(
+                status,
+                f"this machine's clock is {abs(skew):.0f} s {direction} that of {without_secrets(url)}",
+                "spans lie beside those of other machines, and what is too old or too new may be refused",
+                "set the clock by NTP here or there: `timedatectl`",
+                skew,
+                "s",
+            )
+        break
+    if well:
+        yield Found(Status.HEALTHY, "no skew is seen")
+
+
+def _skew(url: str) -> float | None:
+    """Seconds that a server's Date is ahead of our clock, halfway through the question; None without a Date."""
+    parts = urlsplit(url)
+    host, number = parts.hostname or "", parts.port
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # nothing is told; the export checks it
+    connection: http.client.HTTPConnection = (
+        http.client.HTTPSConnection(host, number, timeout=DATE_TIMEOUT, context=context)
+        if parts.scheme == "https"
+        else http.client.HTTPConnection(host, number, timeout=DATE_TIMEOUT)
+    )
+    try:
+        began = time.time()
+        connection.request("GET", "/")
+        said = connection.getresponse().getheader("Date") or ""
+        return parsedate_to_datetime(said).timestamp() + 0.5 - (began + time.time()) / 2  # the header cuts fractions
+    except (OSError, http.client.HTTPException, ValueError, TypeError, OverflowError):
+        return None
+    finally:
+        connection.close()
+
+
+def _modified(path: Any) -> float:
+    try:
+        return float(os.stat(path).st_mtime)  # noqa: PTH116
+    except FileNotFoundError:
+        return 0.0
+
+
+def docker(place: Place) -> Iterator[Found]:
+    """What `hookspan stack` needs; nothing else does."""
+    if not (place.paths.data / "stack" / "docker-compose.yml").exists():
+        there = shutil.which("docker", path=place.env.get("PATH")) is not None
+        said = "there, for `hookspan stack`" if there else "not installed; only `hookspan stack` would need it"
+        yield Found(Status.HEALTHY, said)
+        return
+    from hookspan.cli.compose import Compose, environment
+    from hookspan.errors import UserError
+
+    why = "the stack that `hookspan stack up` made can't be started or asked"
+    try:
+        states = Compose.find(place.paths.data / "stack", environment(None)).states()
+    except UserError as error:
+        yield Found(Status.WARNING, error.message, why, error.hint or "", quotes=True)
+        return
+    gone = [name for name, state in states.items() if state != "running"]
+    if gone:
+        why = "what they would take waits in the Collector's queue, or here"
+        yield Found(Status.WARNING, f"of the stack {', '.join(gone)} does not run", why, "`hookspan stack up`")
+    else:
+        yield Found(Status.HEALTHY, f"{len(states)} services of the stack run" if states else "the stack is down")

@@ -1,0 +1,86 @@
+"""What a check is given and what it says."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from hookspan.agent.health import Finding, Status
+from hookspan.claude_settings import config_folder
+from hookspan.config import Settings, load
+from hookspan.errors import UserError
+from hookspan.paths import Paths
+
+
+class UnreadError(UserError):
+    """The settings can't be read, which the check of the settings has said already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """Something that mends a finding and can do no harm: in words, and as a call. UserError or OSError if it can't."""
+
+    what: str
+    do: Callable[[], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is so (`message`), why that matters or how it comes (`why`), and what to do (`todo`)."""
+
+    status: Status
+    message: str
+    why: str = ""
+    todo: str = ""
+    value: float | None = None
+    unit: str = ""
+    fix: Fix | None = None
+    quotes: bool = False
+    """The message quotes what the user or another program wrote: nothing for a report."""
+
+    @classmethod
+    def of(cls, finding: Finding, why: str = "") -> Found:
+        """A finding of the agent's own checks."""
+        return cls(finding.status, finding.message, why, finding.todo, finding.value, finding.unit)
+
+    def report(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "status": self.status,
+            "message": self.message,
+            "why": self.why,
+            "todo": self.todo,
+            "value": self.value,
+            "unit": self.unit,
+            "fix": None if self.fix is None else self.fix.what,
+        }
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where to look: one user's files, the environment of the shell, and the folder that it is in."""
+
+    paths: Paths
+    env: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    folder: Path = field(default_factory=Path.cwd)
+    jaeger: str | None = None
+    """Where the test span is looked for; None: where `links.jaeger` says."""
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings in force; UnreadError where they can't be read."""
+        try:
+            return load(self.paths, self.env)
+        except UserError as error:
+            raise UnreadError(error.message, hint=error.hint) from error
+
+    @property
+    def settings_files(self) -> list[Path]:
+        """Claude Code's settings files that count here: the user's and this folder's."""
+        own = self.folder / ".claude"
+        files = [config_folder(self.env) / "settings.json", own / "settings.json", own / "settings.local.json"]
+        return list(dict.fromkeys(files))

@@ -1,0 +1,75 @@
+"""Takes out of a text what tells who and where somebody is, and what is secret."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import re
+import socket
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from hookspan.claude_settings import config_folder
+from hookspan.config import load
+from hookspan.errors import UserError
+from hookspan.paths import Paths
+from hookspan.wire.scrub import GONE, scrub
+
+SHORTEST: Final = 4  # characters of a secret or a name that is looked for: a shorter one is in every other word
+_URL: Final = re.compile(r"\b([a-z][a-z0-9+.-]*)://[^\s`'\"<>]+")
+_PATH: Final = re.compile(r"(?<![\w<>~])(?:~|/(?=[\w.]))[^\s`'\":;,]*/?[^\s`'\":;,]*")
+_SAID: Final = re.compile(r"(answered (?:with )?\w+)\b.*", re.DOTALL)
+"""What an endpoint says after its status is its own text, which may quote what it was sent."""
+
+
+class Redactor:
+    """Knows this user's folders, names and secrets."""
+
+    def __init__(self, paths: Paths, env: Mapping[str, str]) -> None:
+        known = {
+            str(paths.state): "<state>",
+            str(paths.data): "<data>",
+            str(paths.config): "<config>",
+            str(config_folder(env) / "settings.json"): "<claude>/settings.json",
+        }
+        self._known = sorted(known.items(), key=lambda item: -len(item[0]))
+        names = {socket.gethostname(), env.get("USER", ""), env.get("LOGNAME", "")}
+        with contextlib.suppress(OSError, KeyError, ImportError):
+            names.add(getpass.getuser())
+        self._names = [name for name in names if len(name) >= SHORTEST]
+        self._secrets = sorted({one for one in _secrets(paths, env) if len(one) >= SHORTEST}, key=len, reverse=True)
+
+    def text(self, text: str) -> str:
+        """The text without them. Folders that are known keep a name, other paths and addresses are left out."""
+        for secret in self._secrets:
+            text = text.replace(secret, GONE)
+        text = _SAID.sub(r"\1", text)
+        text = _URL.sub(r"\1://<address>", text)
+        for folder, name in self._known:
+            text = text.replace(folder, name)
+        text = _PATH.sub("<path>", text)
+        for name in self._names:
+            text = re.sub(rf"\b{re.escape(name)}\b", "<name>", text)
+        return scrub(text)
+
+    def value(self, value: Any) -> Any:
+        """The same for texts within lists and objects."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, list):
+            return [self.value(item) for item in value]
+        if isinstance(value, dict):
+            return {str(key): self.value(item) for key, item in value.items()}
+        return value
+
+
+def _secrets(paths: Paths, env: Mapping[str, str]) -> Iterator[str]:
+    """What the settings hold of secrets, whole and word by word, and the token of scripts."""
+    with contextlib.suppress(UserError):
+        settings = load(paths, env)
+        for value in settings.export.headers.values():
+            yield value
+            yield from value.split()
+        yield from (row.url for row in settings.notify)
+    with contextlib.suppress(OSError):
+        yield paths.token.read_text(encoding="ascii", errors="replace").strip()
