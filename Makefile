@@ -1,9 +1,9 @@
 # The commands of this repository; CI calls the same ones.
 PYTHON ?= python3
 BIN := .venv/bin
-PACKAGES := tmux strace musl-tools gcc clang jq chromium faketime docker.io iptables
+PACKAGES := tmux strace musl-tools gcc clang jq chromium faketime docker.io iptables iproute2 systemd fish zsh mandoc
 
-.PHONY: demo test test-deps lint reference bench soak endure fuzz claude claude-latest
+.PHONY: demo test test-deps lint reference docs bench soak endure fuzz claude claude-latest wheels wheels-check
 
 # The page with made-up sessions, from nothing but Python.
 demo: .venv/installed
@@ -29,9 +29,14 @@ lint: .venv/installed-dev
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/deptry .
 
-# The pages of docs/reference, from the code.
+# The pages of docs/reference and the manual page, from the code.
 reference: .venv/installed-dev
 	$(BIN)/python docs/generator
+	$(BIN)/hookspan man > docs/reference/hookspan.1
+
+# The documentation as a site, into site/.
+docs: .venv/installed-dev
+	$(BIN)/mkdocs build
 
 # What hookspan costs on this machine, against its bars; then with the real Collector, Jaeger and Claude Code.
 bench: .venv/installed-dev
@@ -57,6 +62,15 @@ claude: .venv/installed-dev
 # The same with the newest version; .ci/weekly does it.
 claude-latest:
 	$(MAKE) -s claude VERSION=latest
+
+# Into dist/: sdist, pure wheel, and wheels with the compiled relay inside for Linux and macOS (the first time: 10 minutes).
+wheels: .venv/installed-dev
+	$(BIN)/pip install -q ziglang==0.17.1
+	nice $(BIN)/python packaging/wheels.py
+
+# What is in dist/, installed by pip, pipx and uv into clean environments of each Python that is here. About 5 minutes.
+wheels-check: .venv/installed-dev
+	nice $(BIN)/python packaging/check.py
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -23,6 +24,7 @@ from hookspan.paths import Paths
 # Static binaries start in a third of the time of dynamic ones, musl's fastest; fewer segments are fewer page faults.
 STATIC: Final = ("-static", "-Wl,-z,noseparate-code")
 COMPILERS: Final[tuple[tuple[str, ...], ...]] = (("musl-gcc", *STATIC), ("cc", *STATIC), ("cc",))
+PACKED: Final = "hookspan-relay"  # beside relay.c in the wheel of a platform: packaging/build_hook.py puts it there
 COMPILE_TIMEOUT: Final = 60  # seconds
 TRIAL_TIMEOUT: Final = 10  # seconds; a run takes a millisecond
 TRIAL_EVENT: Final = b'{"hook_event_name":"Trial","session_id":"trial"}'
@@ -57,17 +59,19 @@ class Relay:
 
 
 def prepare(paths: Paths) -> Relay:
-    """Build the relay and try it; where that can't be done, the one in Python. UserError if neither works."""
+    """Take the package's relay or build one, and try it; where that can't be done, take the one in Python.
+
+    UserError if neither works.
+    """
     for path in (paths.state, paths.data):
         if not str(path).isprintable():  # a newline in relay.conf, or bytes that are no UTF-8
             raise UserError(f"`{path!r}` has characters that a settings file can't hold", hint="set `HOOKSPAN_HOME`")
     hooks = assets.root() / "hooks"
     with tempfile.TemporaryDirectory(prefix="hookspan-build-") as folder:
-        for compiler, *options in COMPILERS:
-            built = Path(folder) / "relay"
-            if _compile(compiler, options, hooks / "relay.c", built) and _works([str(built)]):
-                line = (str(paths.relay), str(paths.state))
-                return Relay(paths.relay, built.read_bytes(), line, " ".join(["compiled with", compiler, *options]))
+        built = Path(folder) / "relay"
+        for how in _compiled(hooks, built):
+            if _works([str(built)]):
+                return Relay(paths.relay, built.read_bytes(), (str(paths.relay), str(paths.state)), how)
     script = hooks / "main.py"
     for python in interpreters():
         words = (python, "-I", "-S")
@@ -85,6 +89,18 @@ def prepare(paths: Paths) -> Relay:
 def interpreters() -> list[str]:
     """The Pythons that may run the relay: the system's outlives a venv, and starts faster than a venv's link to it."""
     return [python for python in ("/usr/bin/python3", os.path.realpath(sys.executable)) if os.access(python, os.X_OK)]
+
+
+def _compiled(hooks: Path, target: Path) -> Iterator[str]:
+    """Put the compiled relay to `target`, in one way after the other, and say each time in which."""
+    packed = hooks / PACKED
+    if packed.is_file():
+        shutil.copyfile(packed, target)
+        target.chmod(0o700)
+        yield "from this package"
+    for compiler, *options in COMPILERS:
+        if _compile(compiler, options, hooks / "relay.c", target):
+            yield " ".join(["compiled with", compiler, *options])
 
 
 def _compile(compiler: str, options: list[str], source: Path, target: Path) -> bool:

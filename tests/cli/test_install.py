@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -577,3 +578,64 @@ def test_native_windows_is_refused(monkeypatch: pytest.MonkeyPatch):
         patch.setattr("os.name", "nt")
         assert install.callback is not None
         install.callback(dry_run=False, check=False, yes=True, print_block=False, scope="user", native=None)
+
+
+def everything(folder: Path) -> dict[str, tuple[int, bytes]]:
+    """Every file, folder and link, with its mode and what it holds."""
+    return {
+        str(path.relative_to(folder)): (
+            path.lstat().st_mode,
+            os.readlink(path).encode() if path.is_symlink() else path.read_bytes() if path.is_file() else b"",
+        )
+        for path in folder.rglob("*")
+    }
+
+
+@pytest.mark.parametrize("others", [True, False], ids=["a home with other people's files", "an empty home"])
+def test_purge_leaves_nothing(others: bool, tmp_path: Path, hookspan: Run):
+    home = tmp_path
+    (home / ".claude").rmdir()
+    if others:
+        for name in (".config/other/a.toml", ".local/share/other/b", ".local/state/c", ".claude/CLAUDE.md"):
+            (home / name).parent.mkdir(parents=True, exist_ok=True)
+            (home / name).write_text("theirs")
+        (home / ".claude" / "settings.json").write_bytes(b'{ "model": "opus" }')
+        (home / ".config" / "systemd" / "user").mkdir(parents=True)
+        (home / "shop").mkdir()
+        (home / "link").symlink_to("shop")
+    before = everything(home)
+    env = {"HOOKSPAN_DASHBOARD_PORT": "0"}
+    hookspan("config", "set", "export.endpoint", "http://127.0.0.1:9")
+    hookspan("install", "--yes")
+    hookspan("install", "--yes", "--scope", "local")
+    (relay_file,) = (home / ".local" / "share" / "hookspan" / "bin").iterdir()
+    state = home / ".local" / "state" / "hookspan"
+    event = b'{"hook_event_name":"Stop","session_id":"2275201c-d667-46b2-be10-331a52d1ebcf"}'
+    hookspan("up", **env)
+    subprocess.run([str(relay_file), str(state)], input=event, env={}, check=True)
+    hookspan("flush", "--wait", "1s", status=1)  # nobody listens there
+    assert "To be deleted" in hookspan("uninstall", "--purge", "--dry-run").stdout
+    assert (state / "store.db").exists()
+    hookspan("uninstall", "--purge", "--yes")
+    assert everything(home) == before
+    commands = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
+    assert not [command for command in commands if str(state) in command]
+
+
+def test_purge_spares_a_home_and_a_running_stack(home: Path, hookspan: Run):
+    (home / ".local" / "state" / "hookspan").mkdir(parents=True)
+    stack = home / ".local" / "state" / "hookspan" / "stack.json"
+    stack.write_text("{}")
+    assert "`hookspan stack down --volumes`" in hookspan("uninstall", "--purge", "--yes", status=1).stderr
+    stack.unlink()
+    (home / "data").symlink_to(home)
+    (home / "state").mkdir()
+    assert stack.parent.is_dir()
+    hookspan("uninstall", "--purge", "--yes", HOOKSPAN_HOME=str(home))
+    assert stack.parent.is_dir(), "a link is deleted, not what it points to"
+    assert (
+        "is or holds your home"
+        in hookspan(
+            "uninstall", "--purge", "--yes", status=1, HOOKSPAN_HOME=str(home), HOME=str(home / "state" / "user")
+        ).stderr
+    )

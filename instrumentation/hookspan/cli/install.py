@@ -94,31 +94,46 @@ def install(dry_run: bool, check: bool, yes: bool, print_block: bool, scope: Sco
 @click.option("--dry-run", is_flag=True, help="Show the change and make none.")
 @click.option("--yes", is_flag=True, help="Don't ask.")
 @click.option("--scope", type=click.Choice(["user", "local"]), help="Only there; else everywhere it was installed.")
-def uninstall(dry_run: bool, yes: bool, scope: Scope | None) -> None:
+@click.option("--purge", is_flag=True, help="Delete the relay, the settings and all that was recorded, too.")
+def uninstall(dry_run: bool, yes: bool, scope: Scope | None, purge: bool) -> None:
     """Take hookspan out of Claude Code's settings.
 
     A file that nobody else has changed gets its very bytes back; from any other only our entries are removed.
     """
+    from hookspan.cli import purge as everything
+
     paths = Paths.from_environment()
+    if purge and scope:
+        raise click.UsageError("--purge is for all of hookspan, not for a scope")
+    doomed = everything.kept(paths) if purge else []
     files = [claude_settings.path(scope or "user", os.environ, Path.cwd())]
     if scope is None:
         files = list(dict.fromkeys([*files, *map(Path, _records(paths))]))
     planned = [change for file in files if (change := _removal(paths, file)) is not None]
-    if not planned:
+    if not planned and not doomed:
         click.echo("Nothing to change: hookspan is not installed.")
         return
     for change in planned:
         _show_diff(change.file, change.old, change.new or b"")
+    if doomed:
+        click.echo(f"\nTo be deleted, with every session recorded: {', '.join(map(_short, doomed))}")
     if dry_run:
         click.echo("\nnothing was changed (--dry-run)")
         return
-    _ask(f"\nWrite this to {', '.join(_short(change.file) for change in planned)}?", yes=yes)
+    write = f"Write this to {', '.join(_short(change.file) for change in planned)}?"
+    _ask(f"\n{'Go ahead? Sessions of Claude Code should be closed.' if doomed else write}", yes=yes)
     for change in planned:
         _remove(paths, change)
         click.echo(f"Removed from {_short(change.file)}.")
+    if purge:
+        everything.purge(paths)
+        for change in planned:
+            everything.remove_empty(change.file.parent)
+        click.echo("Nothing of hookspan is left but the command itself.")
+        return
     click.echo(
         f"\nThe relay stays in {_short(paths.bin)}, since a session that is open now would show errors without it,\n"
-        f"and what was recorded in {_short(paths.state)}. When no session is open, delete both if you like."
+        f"and what was recorded in {_short(paths.state)}. When no session is open: hookspan uninstall --purge"
     )
 
 

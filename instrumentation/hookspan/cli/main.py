@@ -18,7 +18,7 @@ from hookspan.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_USAGE, EXIT_USER, U
 
 
 class Verb(NamedTuple):
-    """Where a verb's click command is, and its line in `hookspan --help`."""
+    """Where a verb's click command is, and its line in `hookspan --help`, which neighbours can share."""
 
     target: str  # "module:attribute" under hookspan.cli
     help: str
@@ -26,16 +26,16 @@ class Verb(NamedTuple):
 
 SECTIONS: Final[dict[str, dict[str, Verb]]] = {
     "Set up": {
-        "install": Verb("install:install", "Add hookspan's hooks to Claude Code's settings."),
-        "uninstall": Verb("install:uninstall", "Take them out again."),
+        "install": Verb("install:install", "Add hooks to Claude Code, or take them out."),
+        "uninstall": Verb("install:uninstall", "Add hooks to Claude Code, or take them out."),
         "config": Verb("config:config", "Show or change settings."),
         "doctor": Verb("doctor:doctor", "Find what is wrong and say how to mend it."),
         "service": Verb("service:service", "Start the agent at login."),
     },
     "Agent": {
-        "up": Verb("up:up", "Start the agent and keep it running."),
-        "down": Verb("up:down", "Stop the agent until `up`."),
-        "restart": Verb("up:restart", "Stop the agent and start it again."),
+        "up": Verb("up:up", "Start it, stop it until `up`, or both."),
+        "down": Verb("up:down", "Start it, stop it until `up`, or both."),
+        "restart": Verb("up:restart", "Start it, stop it until `up`, or both."),
         "status": Verb("status:status", "Is it running, and is it well?"),
         "flush": Verb("flush:flush", "Export now what is waiting to be exported."),
     },
@@ -55,8 +55,9 @@ SECTIONS: Final[dict[str, dict[str, Verb]]] = {
         "stack": Verb("stack:stack", "Run Collector, Jaeger, Prometheus and Grafana."),
     },
     "Other": {
-        "completion": Verb("completion:completion", "Print a shell completion script."),
-        "version": Verb("version:version", "Print versions."),
+        "completion": Verb("completion:completion", "Print completion, manual page, versions."),
+        "man": Verb("man:man", "Print completion, manual page, versions."),
+        "version": Verb("version:version", "Print completion, manual page, versions."),
     },
 }
 
@@ -78,14 +79,17 @@ class LazyGroup(click.Group):
         assert isinstance(command, click.Command)  # noqa: S101 - a mistake in SECTIONS is ours, and reported as a bug
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """One block a section; all of it fits a screen of 40 lines."""
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """All of it on a screen of 24 lines: a line a verb, or for some, with the section at its left."""
         present = set(self.list_commands(ctx))
+        formatter.write(f"Usage: {ctx.command_path} [-h] [-V] VERB ...    {self.help}\n\n")
         for title, verbs in SECTIONS.items():
-            rows = [(name, verb.help) for name, verb in verbs.items() if name in present]
-            if rows:
-                with formatter.section(title):
-                    formatter.write_dl(rows, col_max=12)
+            lines: dict[str, list[str]] = {}
+            for name, verb in verbs.items():
+                if name in present:
+                    lines.setdefault(verb.help, []).append(name)
+            for number, (words, names) in enumerate(lines.items()):
+                formatter.write(f"{title if not number else '':<8}{', '.join(names):<26}{words}\n")
 
 
 def _exists(verb: Verb) -> bool:

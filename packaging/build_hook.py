@@ -1,0 +1,23 @@
+"""Puts a compiled relay into the wheel: hatchling runs this for every wheel that it builds.
+
+Without HOOKSPAN_RELAY the wheel is pure, and `hookspan install` compiles the relay on the machine where it is to run.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+
+class RelayHook(BuildHookInterface[Any]):
+    """Takes the relay's file from HOOKSPAN_RELAY and the wheel's platform tag from HOOKSPAN_RELAY_PLATFORM."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Add the file and the tag; an editable install takes its files from the checkout and gets none."""
+        relay = os.environ.get("HOOKSPAN_RELAY")
+        if relay and version == "standard":
+            build_data["force_include"][relay] = "hookspan/_stack/hooks/hookspan-relay"
+            build_data["pure_python"] = False
+            build_data["tag"] = f"py3-none-{os.environ['HOOKSPAN_RELAY_PLATFORM']}"
