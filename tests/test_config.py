@@ -58,6 +58,41 @@ def test_a_locked_key_is_the_administrators_alone(paths: Paths):
     assert load(paths).content.export is True  # a user's lock locks nothing
 
 
+def test_an_administrator_sets_where_to_and_a_user_may_still_stay_out(paths: Paths):
+    """As docs/team.md has it: the endpoint is locked, whether to take part isn't."""
+    policy = 'locked = ["export.endpoint", "content.export"]\n[export]\nendpoint = "https://gate:4318"'
+    write(paths.system_config, policy)
+    assert load(paths).export.on
+    write(paths.config, "[export]\nenabled = false")
+    settings = load(paths)
+    assert (settings.export.on, settings.export.endpoint) == (False, "https://gate:4318")
+    write(paths.system_config, policy.replace('"export.endpoint"', '"export"'))
+    assert load(paths).export.on, "all of `export` is locked, so that nobody stays out"
+
+
+def test_labels_of_the_team_and_of_the_user_stand_side_by_side(paths: Paths):
+    write(
+        paths.system_config,
+        'locked = ["resource.team", "projects.shop"]\n[resource]\nteam = "core"\nsite = "north"\n'
+        '[projects.shop.labels]\ncost_centre = "42"',
+    )
+    write(
+        paths.config,
+        '[resource]\nteam = "mine"\nsite = "home"\nrole = "dev"\n'
+        "[projects.shop]\nrecord = false\n[projects.diary]\nrecord = false",
+    )
+    settings = load(paths)
+    assert settings.resource == {"team": "core", "site": "home", "role": "dev"}
+    assert settings.projects == {
+        "shop": Project(labels={"cost_centre": "42"}),
+        "diary": Project(record=False),
+    }
+    assert [warning.partition("`")[2].partition("`")[0] for warning in settings.warnings] == [
+        "resource.team",
+        "projects.shop",
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

@@ -9,14 +9,14 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
 from hookspan.errors import UserError
 from hookspan.paths import Paths
-from hookspan.values import URL, Choice, Flag, Kind, Number, Pairs, Size, Text, Texts
+from hookspan.values import URL, Choice, Flag, Kind, Number, Pairs, Size, Text, Texts, without_secrets
 
 DAYS_MAX: Final = 3650
 
@@ -32,6 +32,7 @@ def _option(default: object, kind: Kind, text: str, *, secret: bool = False) -> 
 class Export:
     """Where spans and metrics are sent."""
 
+    enabled: bool = _option(True, Flag(), "false: nothing is exported, though an administrator sets an endpoint.")
     endpoint: str | None = _option(None, URL, "OTLP endpoint without /v1/traces; none: nothing is exported.")
     protocol: Literal["http/protobuf", "grpc"] = _option(
         "http/protobuf", Choice(("http/protobuf", "grpc")), "OTLP protocol."
@@ -42,16 +43,30 @@ class Export:
         "Headers sent with every request.",
         secret=True,
     )
+    token_file: str | None = _option(
+        None,
+        Text("a path"),
+        "File with a token, sent as `Authorization: Bearer`; read for every request, so it may change.",
+    )
     compression: Literal["none", "gzip"] = _option("none", Choice(("none", "gzip")), "Compression of requests.")
     timeout: float = _option(10.0, Number(0.1, 300, "seconds", fraction=True), "How long one request may take.")
     certificate: str | None = _option(
         None, Text("a path"), "File with the certificates to trust instead of the system's."
     )
+    client_certificate: str | None = _option(
+        None, Text("a path"), "File with the certificate that the agent shows to an endpoint that asks for one."
+    )
+    client_key: str | None = _option(None, Text("a path"), "File with the key of `export.client_certificate`.")
     hook_spans: bool = _option(True, Flag(), "Export a span for every hook event (scope `hookspan.hooks`).")
     metric_interval: float = _option(
         10.0, Number(1, 3600, "seconds", fraction=True), "Time between exports of metrics."
     )
     max_days: int = _option(7, Number(1, DAYS_MAX, "days"), "How long spans wait for an endpoint that is unreachable.")
+
+    @property
+    def on(self) -> bool:
+        """Whether anything is exported."""
+        return self.enabled and self.endpoint is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,6 +311,7 @@ OPTIONS: Final[Mapping[str, Option]] = {
 }
 HIDDEN: Final = "(hidden)"
 TABLES: Final = ("resource", "projects", "notify")  # free names, so files only
+JOINED: Final = ("resource", "projects")  # tables whose names in both files count, each by itself
 _PROJECT: Final = {option.name: option for option in _options("projects", Project)}
 _NOTIFY: Final = {option.name: option for option in _options("notify", Notify)}
 _VARIABLES: Final = [option.variable for option in OPTIONS.values()]
@@ -325,9 +341,12 @@ def load(paths: Paths, env: Mapping[str, str] | None = None, flags: Mapping[str,
             option = OPTIONS[key]
             others.append((key, _value(option, given, option.flag, as_text=isinstance(given, str)), option.flag))
     for key, value, origin in others:
-        if is_locked(key, locked):
-            more.append(f"`{key}` in {origin} is ignored: `{paths.system_config}` locks it")
-        else:
+        names = [f"{key}.{name}" for name in value] if key in JOINED else [key]
+        held = [name for name in names if is_locked(name, locked)]
+        more += [f"`{name}` in {origin} is ignored: `{paths.system_config}` locks it" for name in held]
+        if key in JOINED:
+            layers.append((key, _joined(key, value, system.get(key, {}), held), origin))
+        elif not held:
             layers.append((key, value, origin))
     return Settings(
         **_sections({key: value for key, value, _ in layers}),
@@ -335,6 +354,13 @@ def load(paths: Paths, env: Mapping[str, str] | None = None, flags: Mapping[str,
         locked=locked,
         warnings=(*warnings, *more),
     )
+
+
+def _joined(
+    table: str, users: Mapping[str, Any], administrators: Mapping[str, Any], held: Collection[str]
+) -> dict[str, Any]:
+    """A table of free names: the administrator's, and over it what the user may set."""
+    return {**administrators, **{name: value for name, value in users.items() if f"{table}.{name}" not in held}}
 
 
 def values(settings: Settings, *, secrets: bool = False) -> dict[str, Any]:
@@ -431,7 +457,7 @@ def _checked(value: object, kind: Kind, key: str, origin: str, *, secret: bool =
     try:
         return kind.read_text(str(value)) if as_text else kind.read(value)
     except ValueError as error:
-        shown = "its value" if secret else f"`{value}`"
+        shown = "its value" if secret else f"`{without_secrets(str(value))}`"
         raise UserError(f"`{key}` can't be {shown} ({origin})", hint=f"allowed: {kind.allowed}") from error
 
 

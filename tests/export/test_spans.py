@@ -410,6 +410,32 @@ def test_certificates_are_checked(stage: Stage, tmp_path, tls: tuple[Any, Any]) 
         assert sent(secure) == wanted
 
 
+def test_a_token_is_read_from_its_file_for_every_request(stage: Stage, sink: Sink, tmp_path) -> None:
+    token = tmp_path / "token"
+    exporter = stage.start(sink.url, token_file=str(token), headers={"X-Team": "blue"})
+    stage.commit()
+    why = stage.until(lambda stats: stats["failures"] > 0)["last_error"]
+    assert why == "`export.token_file` can't be read: No such file or directory"
+    for text in ("first\n", "second what it is for\n"):
+        token.write_text(text)
+        stage.commit()
+        assert exporter.drain(20)
+        headers = sink.requests[-1].headers
+        assert headers["authorization"] == f"Bearer {text.split()[0]}"
+        assert headers["x-team"] == "blue"
+
+
+def test_who_stays_out_sends_nothing_and_begins_with_what_comes_after(stage: Stage, sink: Sink) -> None:
+    exporter = stage.start(sink.url, enabled=False)
+    stage.commit(3)
+    assert exporter.protected is None, "the store keeps nothing for an export that is off"
+    exporter.apply(ExportSettings(sink.url, metric_interval=3600))
+    stage.until(lambda stats: stats["state"] != "off")
+    wanted = stage.commit()
+    assert exporter.drain(10)
+    assert sent(sink) == wanted
+
+
 def test_commits_while_it_sends_are_not_forgotten(stage: Stage, sink: Sink) -> None:
     """A commit between the last look and the wait must still be seen, without another commit to wake the thread."""
     stage.start(sink.url)

@@ -84,7 +84,7 @@ class Exports:
     def _ingredients(self) -> tuple[Any, ...]:
         """What an exporter can't change while it runs."""
         now = self._settings.now
-        return now.export.endpoint is not None, now.export.metric_interval, dict(now.resource)
+        return now.export.on, now.export.metric_interval, dict(now.resource)
 
     def _export_settings(self) -> ExportSettings:
         from hookspan.export import ExportSettings  # noqa: PLC0415
@@ -94,7 +94,7 @@ class Exports:
 
     def _begin(self) -> None:
         self._made_of = self._ingredients()
-        on = self._settings.now.export.endpoint is not None
+        on = self._settings.now.export.on
         if not on and not self._paths.export_db.exists():
             return
         from hookspan.export import Exporter  # noqa: PLC0415 - 25 MB and half a second that most agents don't need

@@ -28,11 +28,12 @@ class _Listening:
 
     def __init__(self, stub: Any) -> None:
         self._stub = stub
+        self.metadata: tuple[tuple[str, str], ...] = ()
         self.answer: Answer | None = None
 
     def Export(self, **arguments: Any) -> Any:  # noqa: N802 - the service's name for it
         try:
-            response = self._stub.Export(**arguments)
+            response = self._stub.Export(**{**arguments, "metadata": self.metadata})
         except grpc.RpcError as error:
             details = f"{error.code().name}: {error.details()}"
             self.answer = Answer(error=f"the endpoint answered {details}"[:REASON_MAX])
@@ -61,12 +62,16 @@ class GrpcSender:
 
     def __init__(self, settings: ExportSettings, signal: str) -> None:
         secure = (settings.endpoint or "").startswith("https:")
-        roots = Path(settings.certificate).read_bytes() if secure and settings.certificate else None
+        roots, shown, key = (
+            Path(file).read_bytes() if secure and file else None
+            for file in (settings.certificate, settings.client_certificate, settings.client_key)
+        )
+        self._settings = settings
         arguments: dict[str, Any] = {
             "endpoint": settings.endpoint,
             "insecure": not secure,
-            "credentials": grpc.ssl_channel_credentials(roots) if secure else None,
-            "headers": tuple((name.lower(), value) for name, value in settings.headers.items()),
+            # A file may hold both, the certificate and its key.
+            "credentials": grpc.ssl_channel_credentials(roots, key or shown, shown) if secure else None,
             "timeout": settings.timeout,
             "compression": grpc.Compression.Gzip if settings.compression == "gzip" else grpc.Compression.NoCompression,
             "channel_options": OPTIONS,
@@ -81,6 +86,11 @@ class GrpcSender:
         """Send once."""
         listening = self._exporter._client  # noqa: SLF001 - set by the classes above
         listening.answer = None
+        try:
+            headers = self._settings.headers_now()
+        except (OSError, UnicodeError) as error:
+            return Answer(error=f"`export.token_file` can't be read: {error}"[:REASON_MAX])
+        listening.metadata = tuple((name.lower(), value) for name, value in headers.items())
         self._exporter.export(data)
         return listening.answer or Answer(error="the exporter did not send the request")
 

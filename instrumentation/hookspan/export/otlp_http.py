@@ -50,11 +50,17 @@ class _Session(requests.Session):
         self.answer: Answer | None = None
         self.until: float | None = None  # time.monotonic() that an answer is waited for at most
         self._settings = settings
+        shown, key = settings.client_certificate, settings.client_key
+        self._certificate = (shown, key) if shown and key else shown
         self._rejected = rejected
 
     def send(self, request: requests.PreparedRequest, **_: Any) -> requests.Response:
         ours = {name: value for name in _KEPT_HEADERS if (value := request.headers.get(name)) is not None}
-        request.headers = requests.structures.CaseInsensitiveDict({**self._settings.headers, **ours})
+        try:
+            request.headers = requests.structures.CaseInsensitiveDict({**self._settings.headers_now(), **ours})
+        except (OSError, UnicodeError) as error:
+            self.answer = Answer(error=f"`export.token_file` can't be read: {describe(error, 0)}")
+            raise _Stopped from error
         seconds = self._settings.timeout
         if self.until is not None:
             seconds = max(0.05, min(seconds, self.until - time.monotonic()))
@@ -63,7 +69,7 @@ class _Session(requests.Session):
                 request,
                 timeout=seconds,
                 verify=self._settings.certificate or True,
-                cert=None,
+                cert=self._certificate,
                 proxies={},
                 stream=True,
                 allow_redirects=False,

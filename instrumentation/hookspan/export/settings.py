@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
+
+from hookspan.values import without_secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,28 +18,50 @@ class ExportSettings:
     Attributes:
         endpoint: Base URL, without `/v1/traces`; None: nothing is exported.
         headers: Sent with every request, such as an API key.
+        token_file: File whose first word is sent as a bearer token.
         timeout: Seconds that one request may take.
         certificate: File with the certificates to trust instead of the well-known ones.
+        client_certificate: File with the certificate to show to an endpoint that asks for one.
+        client_key: File with its key.
         metric_interval: Seconds between two exports of metrics.
         max_days: How long spans wait for an endpoint that can't be reached.
+        enabled: False: nothing is exported, whatever the endpoint.
         content: `content.export`: whether spans take their labels along.
     """
 
     endpoint: str | None = None
     protocol: Literal["http/protobuf", "grpc"] = "http/protobuf"
     headers: Mapping[str, str] = field(default_factory=dict)
+    token_file: str | None = None
     compression: Literal["none", "gzip"] = "none"
     timeout: float = 10.0
     certificate: str | None = None
+    client_certificate: str | None = None
+    client_key: str | None = None
     hook_spans: bool = True
     metric_interval: float = 10.0
     max_days: float = 7.0
+    enabled: bool = True
     content: bool = False
 
     @property
     def on(self) -> bool:
         """Whether anything is exported."""
-        return bool(self.endpoint)
+        return self.enabled and bool(self.endpoint)
+
+    @property
+    def shown(self) -> str:
+        """The endpoint as logs and `status` show it."""
+        return without_secrets(self.endpoint or "")
+
+    def headers_now(self) -> dict[str, str]:
+        """The headers of a request, with the token as its file has it now. OSError if it can't be read."""
+        if self.token_file is None:
+            return dict(self.headers)
+        words = Path(self.token_file).read_text(encoding="utf-8").split(maxsplit=1)
+        if not words:
+            raise OSError(errno.ENODATA, "it is empty", self.token_file)
+        return {**self.headers, "Authorization": f"Bearer {words[0]}"}
 
     def url(self, signal: Literal["traces", "metrics"]) -> str:
         """Where a signal is posted to. People copy an endpoint with its path, too."""
