@@ -204,7 +204,7 @@ class Resident:
 
     def _export_stats_now(self) -> dict[str, Any] | None:
         stats = self._exports.stats()
-        if stats is None and self._settings.now.export.endpoint is not None:
+        if stats is None and self._settings.now.export.on:
             raise UserError("export begins once the store is open")
         return stats
 
