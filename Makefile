@@ -1,9 +1,9 @@
 # The commands of this repository; CI calls the same ones.
 PYTHON ?= python3
 BIN := .venv/bin
-PACKAGES := tmux strace musl-tools gcc clang jq chromium faketime docker.io iptables iproute2 systemd fish zsh mandoc
+PACKAGES := tmux strace musl-tools gcc clang jq chromium faketime docker.io iptables iproute2 systemd fish zsh mandoc maven haproxy
 
-.PHONY: demo test test-deps lint reference docs bench soak endure fuzz claude claude-latest wheels wheels-check
+.PHONY: demo test test-deps lint reference docs bench soak endure gateway-load fuzz claude claude-latest wheels wheels-check
 
 # The page with made-up sessions, from nothing but Python.
 demo: .venv/installed
@@ -50,6 +50,10 @@ soak: .venv/installed-dev
 # An hour at 200 events/s with outages, rotation and retention within: memory, descriptors and lag, into docs/.
 endure: .venv/installed-dev
 	nice $(BIN)/python -m tests.faults.endure --write docs
+
+# What one gateway and one ingester take, and a sizing made from it: the figures of docs/gateway.md. About 10 minutes.
+gateway-load: .venv/installed-dev
+	nice $(BIN)/python -m tests.gateway.load
 
 # The relay under AFL++ for half an hour (Debian's package afl++).
 fuzz: .venv/installed-dev

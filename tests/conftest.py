@@ -15,6 +15,7 @@ import pytest
 from hookspan.paths import Paths
 
 CI = os.environ.get("CI") == "true"
+SBIN = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"  # where servers are, and not every user looks
 
 
 def program(*names: str) -> Callable[[], bool]:
@@ -39,6 +40,7 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
     "go": (program("go"), "Go 1.26 or newer from https://go.dev/dl/, its bin folder on PATH"),
     "npm": (program("npm"), "Node.js with npm from https://nodejs.org"),
     "java": (program("mvn"), "apt-get install maven"),
+    "haproxy": (lambda: bool(shutil.which("haproxy", path=SBIN)), "apt-get install haproxy"),
     "root": (lambda: os.geteuid() == 0, "run the tests as root in a throw-away machine"),
 }
 LEFT_OUT = pytest.StashKey[dict[str, int]]()

@@ -1,9 +1,9 @@
-"""The real backend programs, built once from their own source through the Go module proxy.
+"""The real backend programs, built once from their own source through the Go module proxy; Kafka's jars by Maven.
 
 No image registry is needed. A binary is cached outside the checkout, under
 `${HOOKSPAN_TEST_CACHE:-~/.cache/hookspan-test}/<program>-<version>/`, so a version change builds anew and nothing
 else does. Run `python -m tests.stack.programs [NAME ...]` to build ahead of the tests (all of them take about
-12 minutes on two cores).
+15 minutes on two cores).
 """
 
 import fcntl
@@ -20,12 +20,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILDER_MANIFEST = ROOT / "collector" / "builder.yaml"
+KAFKA_MANIFEST = Path(__file__).with_name("kafka-pom.xml")
 
-GO_HINT = (
-    "Go 1.26 or newer is needed to build the real Collector, Jaeger, Prometheus, Alertmanager and compose\n\n"
+HINTS = {
+    "go": "Go 1.26 or newer is needed to build the real Collector, Jaeger, Prometheus and others\n\n"
     "hint: install it from https://go.dev/dl/ (`tar -C /usr/local -xzf go1.26.*.tar.gz`) and put "
-    "`/usr/local/go/bin` on PATH"
-)
+    "`/usr/local/go/bin` on PATH",
+    "mvn": "Maven is needed to fetch Apache Kafka\n\nhint: `apt-get install maven`",
+}
 LOG_TAIL = 4000  # characters of a failed build's output that the error shows
 
 
@@ -46,6 +48,7 @@ class Program:
     binaries: tuple[str, ...]
     build: Callable[[Path, Path], None]
     manifest: Path | None = None  # a file whose content decides what is built, besides the version
+    tool: str = "go"  # what builds it
 
     @property
     def key(self) -> str:
@@ -67,7 +70,7 @@ def cache_root() -> Path:
 
 def _run(work: Path, *command: str, **env: str) -> None:
     if shutil.which(command[0]) is None:
-        raise MissingToolError(GO_HINT)
+        raise MissingToolError(HINTS.get(command[0], f"`{command[0]}` is not on this machine"))
     # Niced: a build must not starve the tests (or the editor) beside it.
     process = subprocess.run(
         ["nice", "-n", "10", *command],
@@ -108,9 +111,20 @@ def _go_commands(module: str, tag: str, commands: dict[str, str], ldflags: str =
     return build
 
 
+def _kafka(out: Path, work: Path) -> None:
+    """Kafka's jars, and a script that runs one of its main classes."""
+    shutil.copy(KAFKA_MANIFEST, work / "pom.xml")
+    _run(work, "mvn", "-q", "-B", "dependency:copy-dependencies", f"-DoutputDirectory={out / 'libs'}")
+    script = out / "kafka"
+    script.write_text('#!/bin/sh\nexec java $KAFKA_JAVA -cp "$(dirname "$0")/libs/*" "$@"\n')
+    script.chmod(0o755)
+
+
 _PROMETHEUS = "3.16.0"
 _ALERTMANAGER = "0.29.0"
 _COMPOSE = "5.0.1"
+_VICTORIA_METRICS = "1.151.0"
+_KUSTOMIZE = "5.8.1"
 PROGRAMS = {
     program.name: program
     for program in (
@@ -156,6 +170,23 @@ PROGRAMS = {
                 f"-X github.com/docker/compose/v5/internal.Version=v{_COMPOSE}",
             ),
         ),
+        Program("kafka", "4.1.1", ("kafka",), _kafka, KAFKA_MANIFEST, tool="mvn"),
+        Program(
+            "victoria-metrics",
+            _VICTORIA_METRICS,
+            ("victoria-metrics",),
+            _go_commands(
+                "github.com/VictoriaMetrics/VictoriaMetrics",
+                f"v{_VICTORIA_METRICS}",
+                {"victoria-metrics": "app/victoria-metrics"},
+            ),
+        ),
+        Program(
+            "kustomize",
+            _KUSTOMIZE,
+            ("kustomize",),
+            _go_commands("sigs.k8s.io/kustomize/kustomize", f"v{_KUSTOMIZE}", {"kustomize": "v5"}),
+        ),
     )
 }
 
@@ -168,9 +199,9 @@ def _exclusive(path: Path) -> Iterator[None]:
         yield
 
 
-def cached() -> bool:
-    """Whether every program is built already."""
-    return all(program.folder.is_dir() for program in PROGRAMS.values())
+def cached(tool: str = "go") -> bool:
+    """Whether every program that a tool builds is built already."""
+    return all(program.folder.is_dir() for program in PROGRAMS.values() if program.tool == tool)
 
 
 def folder(name: str) -> Path:

@@ -63,7 +63,15 @@ class Program:
     """One process that can be stopped, killed and started again with the same ports and folders."""
 
     def __init__(
-        self, name: str, argv: list[str], *, env: Mapping[str, str], folder: Path, url: str, ready: str, group: int
+        self,
+        name: str,
+        argv: list[str],
+        *,
+        env: Mapping[str, str],
+        folder: Path,
+        url: str,
+        ready: str | Callable[[], bool],  # an address that answers, or the question itself
+        group: int,
     ) -> None:
         self.name = name
         self.url = url  # where its users reach it over HTTP
@@ -71,7 +79,7 @@ class Program:
         self._argv = argv
         self._env = dict(env)
         self._folder = folder
-        self._ready = ready
+        self._ready = (lambda: _answers(ready)) if isinstance(ready, str) else ready
         self._group = group
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -95,7 +103,7 @@ class Program:
                 process_group=self._group,
             )
         deadline = time.monotonic() + START_TIMEOUT
-        while not _answers(self._ready):
+        while not self._ready():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
                 tail = self.log.read_text(errors="replace")[-LOG_TAIL:]
@@ -110,11 +118,22 @@ class Program:
         """SIGKILL: what a crash or a power cut looks like to the others."""
         self._end(signal.SIGKILL)
 
+    def freeze(self) -> None:
+        """SIGSTOP: it is there, and does nothing until `thaw`."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, which: signal.Signals) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(which)
+
     def _end(self, how: signal.Signals) -> None:
         if self._process is None:
             return
-        if self._process.poll() is None:
-            self._process.send_signal(how)
+        self._signal(how)
         try:
             self._process.wait(STOP_TIMEOUT)
         except subprocess.TimeoutExpired:
