@@ -13,6 +13,7 @@ from hookspan.agent import launch
 from hookspan.config import Settings
 from hookspan.errors import UserError
 from hookspan.paths import Paths
+from hookspan.values import URL, without_secrets
 
 LAST_GOOD: Final = "settings.json"
 """In the run folder, 0600: a start with a broken file goes on with these, or it would stop exporting."""
@@ -58,6 +59,8 @@ class LiveSettings:
         shown: dict[str, Any] = {}
         for key, option in config.OPTIONS.items():
             value = self.now.value(key)
+            if option.kind is URL and value:
+                value = without_secrets(value)
             shown[key] = {"value": bool(value) if option.secret else value, "origin": self.now.origin(key)}
         return shown
 

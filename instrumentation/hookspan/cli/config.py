@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from typing import Any
 
 import click
@@ -53,9 +54,14 @@ def show(keys: tuple[str, ...], origin: bool, changed: bool, secrets: bool, as_j
 @click.argument("value", required=False)
 @click.option("--unset", is_flag=True, help="Take the key out of the file: back to the default.")
 def set_(key: str, value: str | None, unset: bool) -> None:
-    """Set KEY (`export.endpoint`, `resource.NAME`) to VALUE in the user's file, whose comments stay."""
+    """Set KEY (`export.endpoint`, `resource.NAME`) to VALUE in the user's file, whose comments stay.
+
+    `-` reads VALUE from standard input: a secret in a command line can be read by every user of the machine.
+    """
     if (value is None) != unset:
         raise click.UsageError("give a value, or --unset")
+    if value == "-":
+        value = click.prompt(key, hide_input=True) if sys.stdin.isatty() else sys.stdin.read().strip()
     paths = Paths.from_environment()
     change(paths, key, value)
     settings = load(paths, os.environ)

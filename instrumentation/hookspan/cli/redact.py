@@ -18,6 +18,7 @@ from hookspan.wire.scrub import GONE, scrub
 SHORTEST: Final = 4  # characters of a secret or a name that is looked for: a shorter one is in every other word
 _URL: Final = re.compile(r"\b([a-z][a-z0-9+.-]*)://[^\s`'\"<>]+")
 _PATH: Final = re.compile(r"(?<![\w<>~])(?:~|/(?=[\w.]))[^\s`'\":;,]*/?[^\s`'\":;,]*")
+_QUOTED: Final = re.compile(r"(?P<quote>[`'])[~/](?:(?!(?P=quote)).)*(?P=quote)")
 _SAID: Final = re.compile(r"(answered (?:with )?\w+)\b.*", re.DOTALL)
 """What an endpoint says after its status is its own text, which may quote what it was sent."""
 
@@ -47,6 +48,7 @@ class Redactor:
         text = _URL.sub(r"\1://<address>", text)
         for folder, name in self._known:
             text = text.replace(folder, name)
+        text = _QUOTED.sub(r"\g<quote><path>\g<quote>", text)  # it may have blanks
         text = _PATH.sub("<path>", text)
         for name in self._names:
             text = re.sub(rf"\b{re.escape(name)}\b", "<name>", text)

@@ -138,11 +138,7 @@ def _counts(paths: Paths, redact: Redactor) -> dict[str, Any]:
     }
     export = now.get("export")
     if isinstance(export, dict):
-        found["export"] = {
-            key: redact.text(value) if isinstance(value, str) else value
-            for key, value in export.items()
-            if key != "endpoint"
-        }
+        found["export"] = {key: redact.value(value) for key, value in export.items() if key != "endpoint"}
     if paths.store.exists():
         reader = Reader(paths)
         try:
@@ -169,7 +165,9 @@ def _log(paths: Paths, redact: Redactor) -> list[dict[str, Any]]:
         except ValueError:
             continue
         if isinstance(entry, dict):
-            found.append({key: redact.value(entry[key]) for key in LOG_KEYS if key in entry})
+            ours = str(entry.get("logger", "")).startswith("hookspan")  # other libraries' words may quote anything
+            keys = LOG_KEYS if ours else LOG_KEYS[:3]
+            found.append({key: redact.value(entry[key]) for key in keys if key in entry})
     return found
 
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
+from hookspan.wire.scrub import GONE, scrub
+
 FIRST_DELAY: Final = 1.0  # seconds after a first failure, doubled with each further one
 LAST_DELAY: Final = 30.0
 RETRY_AFTER_MAX: Final = 300.0  # seconds; an endpoint that asks for more is asked again all the same
+
+SECRET_LENGTH: Final = 6  # characters of a header's value, or of a word of it, from which on it may be a secret
 
 REFUSALS: Final = frozenset({HTTPStatus.BAD_REQUEST.value, HTTPStatus.REQUEST_ENTITY_TOO_LARGE.value})
 """What can be the fault of one span. Everything else (a wrong key, an overload) concerns all of them."""
@@ -42,6 +47,15 @@ class Answer:
     def refused(self) -> bool:
         """Whether it says that it will never take this request, though it may take a part of it."""
         return self.unsendable or self.status in REFUSALS
+
+
+def told(text: str, headers: Mapping[str, str]) -> str:
+    """What an endpoint says, fit to be shown: it may quote the key it was sent, or try to steer a terminal."""
+    for value in headers.values():
+        for word in (value, *value.split()):
+            if len(word) >= SECRET_LENGTH:
+                text = text.replace(word, GONE)
+    return scrub("".join(letter if letter.isprintable() else " " for letter in text))
 
 
 def delay(failures: int, answer: Answer) -> float:

@@ -13,7 +13,7 @@ from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.metrics.export import MetricsData
 from opentelemetry.sdk.trace import ReadableSpan
 
-from .answer import Answer
+from .answer import Answer, told
 from .settings import ExportSettings
 
 REASON_MAX: Final = 200
@@ -35,7 +35,7 @@ class _Listening:
         try:
             response = self._stub.Export(**{**arguments, "metadata": self.metadata})
         except grpc.RpcError as error:
-            details = f"{error.code().name}: {error.details()}"
+            details = told(f"{error.code().name}: {error.details()}", dict(self.metadata))
             self.answer = Answer(error=f"the endpoint answered {details}"[:REASON_MAX])
             raise
         partial = response.partial_success

@@ -25,7 +25,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.sdk.metrics.export import MetricsData
 from opentelemetry.sdk.trace import ReadableSpan
 
-from .answer import Answer
+from .answer import Answer, told
 from .settings import ExportSettings
 
 ANSWER_MAX: Final = 64 << 10  # bytes of an answer that are read; an OTLP one has fewer than a hundred
@@ -88,9 +88,11 @@ class _Session(requests.Session):
 
     def _judge(self, response: requests.Response, body: bytes) -> Answer:
         status, kind = response.status_code, response.headers.get("Content-Type", "")
+        sent = {name: str(value) for name, value in response.request.headers.items() if name not in _KEPT_HEADERS}
         retry_after = _seconds(response.headers.get("Retry-After", ""))
         if not 200 <= status < 300:  # noqa: PLR2004 - HTTP's own
-            return Answer(status, f"the endpoint answered {status} {_reason(response, body)}".rstrip(), retry_after)
+            said = f"the endpoint answered {status} {_reason(response, body, sent)}".rstrip()
+            return Answer(status, said, retry_after)
         if kind.startswith("text/html"):
             return Answer(status, "the endpoint answered with a web page: it is no OTLP endpoint", retry_after)
         return Answer(status, rejected=self._rejected(body) if "json" not in kind else 0)
@@ -161,9 +163,9 @@ def _read(response: requests.Response, until: float) -> bytes:
     return body
 
 
-def _reason(response: requests.Response, body: bytes) -> str:
+def _reason(response: requests.Response, body: bytes, headers: Mapping[str, str]) -> str:
     text = body.decode("utf-8", "replace") if body else response.reason or ""
-    return "".join(letter if letter.isprintable() else " " for letter in text[:REASON_MAX]).strip()
+    return told(text[: 10 * REASON_MAX], headers)[:REASON_MAX].strip()  # a key at the end must be seen whole
 
 
 def _seconds(value: str) -> float:

@@ -107,7 +107,7 @@ class SpanExport:
         )
         return {
             "state": self._state,
-            "endpoint": self._settings.endpoint,
+            "endpoint": self._settings.shown,
             "protocol": self._settings.protocol,
             "queue": self._queue() if waiting else 0,
             "oldest_age": max(0, self._clock() - waiting[0].end) / 1e9 if waiting else 0.0,
@@ -256,7 +256,7 @@ class SpanExport:
         now = self._clock()
         if now - self._complained >= COMPLAINT_PAUSE * 1e9:
             self._complained = now
-            extra = {"endpoint": self._settings.endpoint, "reason": said.error, "failures": self._in_a_row}
+            extra = {"endpoint": self._settings.shown, "reason": said.error, "failures": self._in_a_row}
             _logger.warning("spans can't be exported; they are kept", extra=extra)
 
     def _rest(self) -> None:

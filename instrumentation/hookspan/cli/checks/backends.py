@@ -32,8 +32,9 @@ SPAN: Final = "hookspan doctor"
 def export(place: Place) -> Iterator[Found]:
     """One span of our own goes to the endpoint, and is asked for where Jaeger can be asked."""
     export = place.settings.export
-    if export.endpoint is None:
-        yield Found(Status.HEALTHY, "off: no endpoint is set")
+    if export.endpoint is None or not export.on:
+        why = "no endpoint is set" if export.endpoint is None else "`export.enabled` is false"
+        yield Found(Status.HEALTHY, f"off: {why}")
         return
     if not export.enabled:
         yield Found(Status.HEALTHY, "off: `export.enabled` is false")

@@ -1,0 +1,143 @@
+"""An endpoint, a Collector or a Jaeger that means harm: it redirects, never ends, and says what it likes."""
+
+import contextlib
+import itertools
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import grpc  # type: ignore[import-untyped]
+import pytest
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc
+
+from hookspan.agent import ask, backlog, health
+from hookspan.agent.health import Status
+from hookspan.cli.checks import Place, backends
+from hookspan.config import Collector
+from tests.agent.stage import Machine, small_session, until
+from tests.otlp_sink import Sink
+
+HOSTILE = "\x1b]0;owned\x07\x1b[31m\u202eevil\x9b2J"
+STEERS = set("\x1b\x07\x9b\r\u202e")
+Answer = Callable[[BaseHTTPRequestHandler], None]
+
+
+@contextlib.contextmanager
+def server(answer: Answer) -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            with contextlib.suppress(OSError):
+                answer(self)
+
+        do_POST = do_GET  # noqa: N815 - the base class's name
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+            """Stay silent."""
+
+    made = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    made.daemon_threads = True
+    threading.Thread(target=made.serve_forever, args=(0.05,), daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{made.server_address[1]}"
+    finally:
+        made.shutdown()
+        made.server_close()
+
+
+def endless(request: BaseHTTPRequestHandler) -> None:
+    """As much as the other side takes."""
+    request.send_response(200)
+    request.end_headers()
+    while True:
+        request.wfile.write(b'otelcol_exporter_queue_size{exporter="x"} 1\n' * 20_000)
+
+
+def dripping(request: BaseHTTPRequestHandler) -> None:
+    """A byte now and then, so that no single read times out."""
+    request.send_response(200)
+    request.end_headers()
+    for _ in itertools.count():
+        request.wfile.write(b"x")
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("answer", [endless, dripping])
+def test_an_answer_without_an_end_is_cut(answer: Answer):
+    with server(answer) as url:
+        status, body = ask.get(url, timeout=1.0)
+        assert status == 200
+        assert 0 < len(body) <= ask.LIMIT
+        backlog.Backlog().check(Collector(health=url, metrics=url), health.collector)
+
+
+def test_no_question_is_asked_elsewhere():
+    """Not of the Collector's health, of its metrics, of Jaeger: a redirect is an answer, and no good one."""
+    asked: list[str] = []
+
+    def elsewhere(request: BaseHTTPRequestHandler) -> None:
+        asked.append(request.path)
+        request.send_response(200)
+        request.end_headers()
+
+    with server(elsewhere) as other:
+
+        def away(request: BaseHTTPRequestHandler) -> None:
+            request.send_response(302)
+            request.send_header("Location", f"{other}/elsewhere")
+            request.end_headers()
+
+        with server(away) as url:
+            assert ask.get(url, timeout=5.0) == (302, b"")
+            assert health.collector(url).status is Status.CRITICAL
+            with pytest.raises(ValueError, match="302"):
+                backlog.fetch(url)
+    assert asked == []
+
+
+def test_a_file_is_no_backend(machine: Machine):
+    """`file://` and the like would be read by Python's own library."""
+    for url in ("file:///etc/passwd", "ftp://127.0.0.1/x", "http://user:hunter2@127.0.0.1:1"):
+        for key in ("export.endpoint", "collector.health", "collector.metrics", "links.jaeger"):
+            done = machine.cli("config", "set", key, url)
+            assert done.returncode == 1
+            assert "hunter2" not in done.stderr
+
+
+class _Rude(trace_service_pb2_grpc.TraceServiceServicer):
+    def Export(self, _: Any, context: Any) -> None:  # noqa: N802 - the service's name for it
+        context.abort(grpc.StatusCode.PERMISSION_DENIED, HOSTILE)
+
+
+@contextlib.contextmanager
+def rude(protocol: str) -> Iterator[str]:
+    if protocol == "grpc":
+        made = grpc.server(ThreadPoolExecutor(2))
+        trace_service_pb2_grpc.add_TraceServiceServicer_to_server(_Rude(), made)  # type: ignore[no-untyped-call]
+        port = made.add_insecure_port("127.0.0.1:0")
+        made.start()
+        yield f"http://127.0.0.1:{port}"
+        made.stop(0).wait()
+    else:
+        with Sink() as sink:
+            sink.fault(status=403, body=HOSTILE.encode())
+            yield sink.url
+
+
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+def test_what_it_says_steers_no_terminal(machine: Machine, protocol: str):
+    with rude(protocol) as url:
+        machine.paths.config.write_text(f'[export]\nendpoint = "{url}"\nprotocol = "{protocol}"\n')
+        machine.up()
+        machine.hooks(*small_session())
+        until(lambda: (machine.status()["export"] or {}).get("last_error"))
+        for words in (("status",), ("doctor",), ()):
+            done = machine.cli(*words)
+            assert not STEERS & set(done.stdout + done.stderr), words
+            assert words != ("status",) or "evil" in done.stdout
+        assert not STEERS & set(machine.status()["export"]["last_error"])
+        (one,) = backends.export(Place(machine.paths, machine.env, machine.home))
+        assert one.status is Status.CRITICAL
