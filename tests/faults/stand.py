@@ -4,6 +4,7 @@ Every event is a session of its own: its id is found in the store's rows and, wi
 hook span that arrived. What a relay did not write it must have counted.
 """
 
+import functools
 import os
 import subprocess
 import time
@@ -13,20 +14,30 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import click
+import pytest
 
 from hookspan.agent.client import Client
 from hookspan.agent.lock import is_held
 from hookspan.agent.standing import standing
 from hookspan.cli.status import lines
 from hookspan.journal import drops
-from hookspan.store import Reader
+from hookspan.store import Reader, schema
 from tests.agent.stage import PATIENCE, Machine, event, launch, ready, until
 from tests.otlp_sink import Sink
 
 EVENTS = int(os.environ.get("FAULT_EVENTS", "8"))  # at each step; more with `make faults`
 SETTINGS = '[export]\nendpoint = "{url}"\nmetric_interval = 1\ntimeout = 5\n[monitor]\ninterval = 1\n'
+WELL = "to its end"
+TROUBLE = ("WAITING", "FAILING", "CAN'T BE WRITTEN", "can't be", "does not answer")
+"""What `status` says of an agent that can't do its work."""
+
+MIGRATIONS = schema.MIGRATIONS
+_LATER = "ALTER TABLE session ADD COLUMN later INTEGER NOT NULL DEFAULT 0;"
+LATER_FORMAT = f"import hookspan.store.schema as s; s.MIGRATIONS = (*s.MIGRATIONS, {_LATER!r})"
+"""An agent's fault: it is of a version whose store has another format."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +47,28 @@ class Fault:
     group: str
     what: str
     outcome: str
+    says: str
 
 
 FAULTS: dict[str, Fault] = {}
 """By the name of the test."""
 
 
-def fault(group: str, what: str, outcome: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Put a test into the table."""
+def fault(
+    group: str, what: str, outcome: str, says: str = WELL
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Put a test into the table. `says`: words of `status`, which the test must have looked for."""
 
     def enter(test: Callable[..., None]) -> Callable[..., None]:
-        FAULTS[test.__name__] = Fault(group, what, outcome)
-        return test
+        FAULTS[test.__name__] = Fault(group, what, outcome, says)
+
+        @functools.wraps(test)
+        def looked(**given: Any) -> None:
+            test(**given)
+            (at,) = (one for one in given.values() if isinstance(one, Stand))
+            assert any(says in said for said in at.said), f"the table promises {says!r}, which nobody looked for"
+
+        return looked
 
     return enter
 
@@ -61,6 +82,7 @@ class Stand:
     sent: int = 0
     written: list[str] = field(default_factory=list)
     uncounted: int = 0  # gone without a count, which only a test that says so may have
+    said: set[str] = field(default_factory=set)  # what `status` was seen to say
 
     # --- events
 
@@ -121,6 +143,7 @@ class Stand:
         while not is_said():
             assert time.monotonic() < end, f"status does not say {says!r}:\n{said}"
             time.sleep(0.2)
+        self.said.add(says)
         return said
 
     # --- what must hold after every fault
@@ -146,16 +169,20 @@ class Stand:
         }
         return sum(int(point.value or 0) for point in newest.values())
 
+    def flush(self) -> None:
+        """All that is in the journal is in the store and exported."""
+        flushed = Client(self.machine.paths).request("flush", wait=PATIENCE, timeout=PATIENCE + 10)
+        assert flushed["drained"], flushed
+        assert flushed["exported"], flushed
+
     def settle(self, *, gone: Sequence[str] = ()) -> None:
-        """Every event that a relay wrote is in the store once and exported at least once, and counters are exact.
+        """Every event that a relay wrote is in the store once and exported at least once; counters and `status` agree.
 
         `gone` are those whose line the fault itself took before anybody read it.
         """
         if not self.machine.pid:
             self.start()
-        flushed = Client(self.machine.paths).request("flush", wait=PATIENCE, timeout=PATIENCE + 10)
-        assert flushed["drained"], flushed
-        assert flushed["exported"], flushed
+        self.flush()
         wanted = Counter({id_: 1 for id_ in self.written if id_ not in gone})
         found = self.rows()
         assert found == wanted, {"missing": wanted - found, "too many": found - wanted}
@@ -163,6 +190,17 @@ class Stand:
         assert not missing, f"{len(missing)} of {len(wanted)} were not exported"
         until(lambda: self.counter() == len(wanted), f"the counter says {self.counter()} instead of {len(wanted)}")
         assert self.sent == len(self.written) + self.dropped + self.uncounted
+        self.well()
+
+    def well(self) -> None:
+        """`status` says that all is in order again, and how much was lost."""
+        said = self.status(says=WELL)
+        assert not [words for words in TROUBLE if words in said], said
+        found = standing(self.machine.paths)
+        assert found["agent"]["state"] == "running"
+        assert found["journal"]["strays"] == 0
+        assert found["store"]["events"] == self.rows().total()
+        assert sum(drop["count"] for drop in found["drops"].values()) == self.dropped
 
 
 @contextmanager
@@ -175,6 +213,11 @@ def stand(folder: Path, *, settings: str = "") -> Iterator[Stand]:
             yield Stand(machine, sink)
         finally:
             machine.close()
+
+
+def later_format(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test itself reads stores of LATER_FORMAT from now on."""
+    monkeypatch.setattr(schema, "MIGRATIONS", (*MIGRATIONS, _LATER))
 
 
 @contextmanager

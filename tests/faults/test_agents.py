@@ -17,11 +17,9 @@ import psutil
 import pytest
 
 from hookspan import relay
-from hookspan.agent.client import Client
 from hookspan.agent.lock import is_held
-from hookspan.errors import UserError
 from tests.agent.stage import end, event, launch, until
-from tests.faults.stand import EVENTS, Stand, fault, stand
+from tests.faults.stand import EVENTS, LATER_FORMAT, MIGRATIONS, Stand, fault, later_format, stand
 
 pytestmark = pytest.mark.need_cc
 
@@ -66,7 +64,8 @@ def test_squatted_before(at: Stand):
 @fault(
     "sockets",
     "a live process takes the names from a running agent",
-    "read within a second all the same; `status`: does not answer",
+    "read within a second all the same",
+    "does not answer",
 )
 def test_squatted_while_running(at: Stand):
     agent = at.start()
@@ -92,6 +91,7 @@ def test_squatted_while_running(at: Stand):
     "versions",
     "a newer agent comes while hooks run, then an older one",
     "the newer takes over, the older leaves at once",
+    "version 99.0",
 )
 def test_two_versions(at: Stand):
     first = at.start()
@@ -103,6 +103,7 @@ def test_two_versions(at: Stand):
     assert older.wait(60) == 0
     at.hooks()
     assert at.machine.pid == newer.pid
+    at.status(says="version 99.0")
     newer.terminate()
     assert newer.wait(60) == 0
     at.hooks()
@@ -142,6 +143,7 @@ def test_relay_replaced(at: Stand):
     "versions",
     "downgrade: the store is of a newer format",
     "refused with a hint, hooks are recorded, nothing is changed; the newer one goes on",
+    "was written by a newer hookspan",
 )
 def test_store_of_a_newer_format(at: Stand):
     at.start()
@@ -151,10 +153,40 @@ def test_store_of_a_newer_format(at: Stand):
     format_ = set_format(at, 99)
     agent = at.start()
     at.hooks()
-    at.status(says="newer hookspan")
+    at.status(says="was written by a newer hookspan")
     at.stop()
     assert agent.wait(60) == 0
     set_format(at, format_)
+    at.hooks()
+    at.settle()
+
+
+@fault(
+    "versions",
+    "upgrade in place to another format of the store while hooks run, and downgrade, with the store moved aside",
+    "a copy is kept, all goes on; the older one rebuilds its store from the journal",
+    "was written by a newer hookspan",
+)
+def test_upgrade_and_downgrade(at: Stand, monkeypatch: pytest.MonkeyPatch):
+    older = at.start()
+    at.hooks()
+    until(lambda: at.rows().total() == EVENTS)
+    newer = at.start(version="99.0", fault=LATER_FORMAT)
+    assert older.wait(60) == 0
+    at.hooks()
+    with monkeypatch.context() as patch:
+        later_format(patch)
+        until(lambda: at.rows().total() == 2 * EVENTS)
+    assert at.machine.paths.store.with_name(f"store.db.v{len(MIGRATIONS)}").exists()
+    newer.terminate()
+    assert newer.wait(60) == 0
+    older = at.start()
+    at.hooks()
+    at.status(says="was written by a newer hookspan")
+    at.stop()
+    assert older.wait(60) == 0
+    for path in at.machine.paths.state.glob("store.db*"):
+        path.rename(path.with_name(f"aside-{path.name}"))
     at.hooks()
     at.settle()
 
@@ -170,7 +202,12 @@ def set_format(at: Stand, number: int) -> int:
 # --- descriptors
 
 
-@fault("descriptors", "a relay can open no or few files", "written or, where that takes more, counted; exits 0")
+@fault(
+    "descriptors",
+    "a relay can open no or few files",
+    "written or, where that takes more, counted; exits 0",
+    "events (open), the last",
+)
 def test_relay_without_descriptors(at: Stand):
     at.start()
     plain = at.machine.relay
@@ -179,6 +216,7 @@ def test_relay_without_descriptors(at: Stand):
         at.hooks(2)
     at.machine.relay = plain
     assert 0 < at.dropped < 10
+    at.status(says="events (open), the last")
     at.hooks()
     at.settle()
 
@@ -187,6 +225,7 @@ def test_relay_without_descriptors(at: Stand):
     "descriptors",
     "the agent can open no further file",
     "it goes on with those it has; all is read at the latest when there are more",
+    "does not answer",
 )
 def test_agent_without_descriptors(at: Stand):
     agent = at.start()
@@ -196,8 +235,7 @@ def test_agent_without_descriptors(at: Stand):
     before = resource.prlimit(agent.pid, resource.RLIMIT_NOFILE)
     resource.prlimit(agent.pid, resource.RLIMIT_NOFILE, (used, before[1]))
     at.hooks()
-    with contextlib.suppress(UserError):
-        Client(at.machine.paths).request("status")
+    at.status(says="does not answer")
     os.kill(agent.pid, 0)
     resource.prlimit(agent.pid, resource.RLIMIT_NOFILE, before)
     at.hooks()
@@ -212,6 +250,7 @@ def test_agent_without_descriptors(at: Stand):
     "sleep",
     "everything is stopped (SIGSTOP), hooks in the midst of their work too",
     "all goes on; hooks that ran meanwhile leave strays, which are taken in",
+    "does not answer",
 )
 def test_sleep(at: Stand):
     agent = at.start()

@@ -4,10 +4,12 @@ import os
 import random
 import shutil
 import sqlite3
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 
@@ -42,6 +44,7 @@ def journal_lines(at: Stand) -> list[bytes]:
     "journal",
     "bits flipped in lines that nobody has read",
     "set aside and counted, or read as what they say; no other line suffers",
+    "set aside",
 )
 def test_flipped_bits(at: Stand):
     at.hooks(4 * EVENTS)
@@ -64,18 +67,19 @@ def test_flipped_bits(at: Stand):
     at.settle(gone=gone)
 
 
-@fault("journal", "cut in the middle of a line", "the torn line is ended by the next hook and set aside")
+@fault("journal", "cut in the middle of a line", "the torn line is ended by the next hook and set aside", "set aside")
 def test_truncated(at: Stand):
     at.hooks()
     os.truncate(at.machine.paths.current, at.machine.paths.current.stat().st_size - 100)
     torn = at.written[-1]
     at.hooks()
     at.start()
-    at.status(says="1 lines set aside")
+    at.status(says=" set aside")
     at.settle(gone=[torn])
+    assert aside(at).total() == 1
 
 
-@fault("journal", "lines of other programs", "set aside and counted")
+@fault("journal", "lines of other programs", "set aside and counted", "set aside")
 def test_foreign_lines(at: Stand):
     foreign = [
         b"not json\n",
@@ -109,9 +113,44 @@ def test_huge_line(at: Stand):
 
 @fault("journal", "a reduced and packed segment is damaged", "its store rows stay; the journal goes on")
 def test_packed_segment(at: Stand):
-    first = at.start(fault="import hookspan.agent.upkeep as u; u.FIRST = 0.2; u.INTERVAL = 0.2")
+    damage_packed(at)
     at.hooks()
-    until(lambda: at.rows().total() == EVENTS)
+    at.settle()
+
+
+@fault(
+    "journal",
+    "a packed segment is damaged, and the store, too",
+    "rebuilt from all that comes before the damage and after the segment; counters keep what was counted",
+    "packed segments that are damaged: 1",
+)
+def test_packed_segment_and_store(at: Stand):
+    packed = damage_packed(at)
+    header(at.machine.paths.store)
+    before, after = readable(packed), at.written[4 * EVENTS :] + at.hooks()
+    assert 0 < len(before) < 4 * EVENTS
+    at.start()
+    at.flush()
+    rows = at.rows()
+    assert set(rows.values()) == {1}
+    assert {*before, *after} <= set(rows) <= set(at.written)
+    at.status(says="packed segments that are damaged: 1")
+    until(lambda: at.counter() == len(at.written))
+
+
+def readable(packed: Path) -> list[str]:
+    """The sessions of the lines that come before the damage."""
+    data = packed.read_bytes()
+    lines = zlib.decompressobj(wbits=31).decompress(data[: len(data) // 2]).split(b"\n")
+    sessions = [msgspec.json.decode(line)["session"] for line in lines[:-1]]
+    return [id_ for id_ in sessions if id_]  # facts about the agent have none
+
+
+def damage_packed(at: Stand) -> Path:
+    """Events, reduced and packed in a segment that is damaged then, and some after it; no agent runs."""
+    first = at.start(fault="import hookspan.agent.upkeep as u; u.FIRST = 0.2; u.INTERVAL = 0.2")
+    at.hooks(4 * EVENTS)
+    until(lambda: at.rows().total() == 4 * EVENTS)
     at.stop()
     first.wait(60)
     target = at.machine.paths.journal / f"{1:020}.jsonl"
@@ -124,14 +163,14 @@ def test_packed_segment(at: Stand):
     with packed.open("r+b") as file:
         file.seek(packed.stat().st_size // 2)
         file.write(b"\xde\xad\xbe\xef" * 8)
-    at.hooks()
-    at.settle()
+    return packed
 
 
 @fault(
     "power cut",
     "the journal is shorter than the store's position",
     "what the store has stays; new lines get new numbers",
+    "was not what it had been",
 )
 def test_power_cut(at: Stand):
     at.start()
@@ -143,6 +182,7 @@ def test_power_cut(at: Stand):
     at.hooks()
     at.start()
     at.settle()
+    at.status(says="was not what it had been")
 
 
 # --- the store
@@ -160,10 +200,6 @@ def pages(store: Path) -> None:
             file.write(b"\xde\xad\xbe\xef" * 64)
 
 
-def empty(store: Path) -> None:
-    store.write_bytes(b"")
-
-
 def foreign(store: Path) -> None:
     store.unlink()
     with sqlite3.connect(store) as other:
@@ -171,17 +207,20 @@ def foreign(store: Path) -> None:
     other.close()
 
 
-@fault("store", "its header is garbage", "set aside, rebuilt from the journal; `status` names the old file")
+REBUILT = "was damaged, is rebuilt from the journal"
+
+
+@fault("store", "its header is garbage", "set aside, rebuilt from the journal", REBUILT)
 def test_store_header(at: Stand):
     rebuilt(at, header)
 
 
-@fault("store", "its pages are garbage", "the same")
+@fault("store", "its pages are garbage", "the same", REBUILT)
 def test_store_pages(at: Stand):
     rebuilt(at, pages)
 
 
-@fault("store", "is a database of another program", "the same")
+@fault("store", "is a database of another program", "the same", REBUILT)
 def test_store_foreign(at: Stand):
     rebuilt(at, foreign)
 
@@ -194,22 +233,26 @@ def rebuilt(at: Stand, damage: Callable[[Path], None]) -> None:
     damage(at.machine.paths.store)
     at.hooks()
     at.start()
-    at.status(says="was damaged, is rebuilt from the journal")
+    at.status(says=REBUILT)
     at.hooks()
     at.settle()
     assert list(at.machine.paths.state.glob("store.db.damaged-*"))
 
 
-@fault("store", "was emptied or deleted", "rebuilt from the journal")
-def test_store_deleted(at: Stand):
+@fault("store", "was emptied or deleted", "rebuilt from the journal", "read from its beginning to its end")
+@pytest.mark.parametrize("emptied", [True, False])
+def test_store_deleted(at: Stand, emptied: bool):
     at.start()
     at.hooks()
     until(lambda: at.rows().total() == EVENTS)
     at.machine.kill()
     for path in at.machine.paths.state.glob("store.db*"):
         path.unlink()
+    if emptied:
+        at.machine.paths.store.touch()
     at.hooks()
     at.settle()
+    at.status(says="read from its beginning to its end")
 
 
 @fault(
@@ -235,7 +278,7 @@ def test_torn_wal(at: Stand):
     at.settle()
 
 
-@fault("store", "breaks while the agent runs", "a reader notices, the store is rebuilt")
+@fault("store", "breaks while the agent runs", "a reader notices, the store is rebuilt", REBUILT)
 def test_store_breaks(at: Stand):
     at.start()
     at.hooks(4 * EVENTS)
@@ -244,11 +287,16 @@ def test_store_breaks(at: Stand):
     at.start()
     pages(at.machine.paths.store)
     at.hooks()
-    at.status(says="was damaged, is rebuilt from the journal")
+    at.status(says=REBUILT)
     at.settle()
 
 
-@fault("store", "the exporter's database is garbage", "set aside; spans go on from what the store has, none is skipped")
+@fault(
+    "store",
+    "the exporter's database is garbage",
+    "set aside; spans of the last day are sent again, none is skipped",
+    "export.db was damaged",
+)
 def test_export_db(at: Stand):
     at.start()
     at.hooks()
@@ -257,6 +305,7 @@ def test_export_db(at: Stand):
     header(at.machine.paths.export_db)
     at.hooks()
     at.settle()
+    at.status(says="export.db was damaged")
     assert list(at.machine.paths.state.glob("export.db.damaged-*"))
 
 

@@ -10,7 +10,17 @@ import pytest
 
 from hookspan.agent.standing import standing
 from tests.agent.stage import until
-from tests.faults.stand import EVENTS, Stand, fault, mounted, read_only, stand
+from tests.faults.stand import (
+    EVENTS,
+    LATER_FORMAT,
+    MIGRATIONS,
+    Stand,
+    fault,
+    later_format,
+    mounted,
+    read_only,
+    stand,
+)
 
 DISK = 32 << 20  # bytes; an empty store with its log takes 2 MB
 pytestmark = [pytest.mark.need_root, pytest.mark.need_cc]
@@ -49,7 +59,7 @@ def fill_page(at: Stand) -> None:
         at.hooks(1)
 
 
-@fault("disk full", "when a relay appends to the journal", "counted in place; `status` says how many and why; exits 0")
+@fault("disk full", "when a relay appends to the journal", "counted in place; exits 0", "events (write), the last")
 def test_journal(on_small_disk: Stand):
     on_small_disk.start()
     on_small_disk.hooks()
@@ -62,9 +72,7 @@ def test_journal(on_small_disk: Stand):
     on_small_disk.settle()
 
 
-@fault(
-    "disk full", "when the agent commits to the store", "the batch is held in memory and tried again; `status`: WAITING"
-)
+@fault("disk full", "when the agent commits to the store", "the batch is held in memory and tried again", "WAITING")
 def test_store(on_small_disk: Stand):
     on_small_disk.start()
     on_small_disk.hooks()
@@ -74,10 +82,14 @@ def test_store(on_small_disk: Stand):
         on_small_disk.status(says="WAITING")
         on_small_disk.hooks()
     on_small_disk.settle()
-    assert "WAITING" not in on_small_disk.status(says="read to its end")
 
 
-@fault("disk full", "before the agent ever ran", "it can't come up, hooks are counted; it comes up when there is room")
+@fault(
+    "disk full",
+    "before the agent ever ran",
+    "it can't come up, hooks are counted; it comes up when there is room",
+    "events (write), the last",
+)
 def test_start(on_small_disk: Stand):
     on_small_disk.hooks()
     with full(on_small_disk):
@@ -88,7 +100,7 @@ def test_start(on_small_disk: Stand):
     on_small_disk.settle()
 
 
-@fault("disk full", "when the agent writes its log", "log lines are lost, nothing else")
+@fault("disk full", "when the agent writes its log", "log lines are lost, nothing else", "agent     running")
 def test_log(at: Stand):
     at.machine.paths.log.symlink_to("/dev/full")
     at.start()
@@ -97,7 +109,12 @@ def test_log(at: Stand):
     at.status(says="agent     running")
 
 
-@fault("disk full", "and the counter file was deleted", "exits 0 in silence; what is not written can't be counted")
+@fault(
+    "disk full",
+    "and the counter file was deleted",
+    "exits 0 in silence; what is not written can't be counted",
+    "resources: ",
+)
 def test_counter_file(on_small_disk: Stand):
     on_small_disk.start()
     on_small_disk.hooks()
@@ -112,7 +129,87 @@ def test_counter_file(on_small_disk: Stand):
     on_small_disk.settle()
 
 
-@fault("read-only", "the journal's folder", "counted; `status` says so, and that the journal can't be written")
+@fault(
+    "disk full",
+    "when the exporter notes what is out",
+    "what was sent and could not be noted is sent again",
+    "database or disk is full",
+)
+def test_export(on_small_disk: Stand):
+    on_small_disk.start()
+    on_small_disk.hooks()
+    on_small_disk.settle()
+    on_small_disk.sink.stop()
+    on_small_disk.hooks()
+    until(lambda: on_small_disk.rows().total() == 2 * EVENTS)
+    with full(on_small_disk):
+        on_small_disk.sink.start()
+        on_small_disk.status(says="database or disk is full")
+    on_small_disk.hooks()
+    on_small_disk.settle()
+
+
+@fault("disk full", "when a line is set aside", "it is passed and counted; the journal keeps it", "set aside")
+def test_quarantine(at: Stand):
+    at.machine.paths.quarantine.mkdir(exist_ok=True)
+    with mounted(at.machine.paths.quarantine, "-o", "size=4096") as disk:
+        (disk / "ballast").write_bytes(b"x" * 4096)
+        at.start()
+        at.hooks()
+        with at.machine.paths.current.open("ab") as file:
+            file.write(b"not json\n")
+        at.hooks()
+        at.settle()
+        at.status(says="set aside")
+        assert standing(at.machine.paths)["ingest"]["quarantined"] == 1
+
+
+@fault("disk full", "when an old segment is reduced and packed", "it stays as it is until there is room", "resources: ")
+def test_packing(on_small_disk: Stand):
+    at, often = on_small_disk, "import hookspan.agent.upkeep as u; u.FIRST = 0.2; u.INTERVAL = 0.2"
+    at.start(fault=often)
+    at.hooks()
+    until(lambda: at.rows().total() == EVENTS)
+    at.stop()
+    segment = at.machine.paths.journal / f"{1:020}.jsonl"
+    at.machine.paths.current.rename(segment)
+    raw = segment.read_bytes()
+    with full(at):
+        os.utime(segment, (0, segment.stat().st_mtime - 2 * 86400))
+        at.start(fault=often)
+        until(lambda: standing(at.machine.paths)["loops"]["upkeep"]["failures"] > 1)
+        at.status(says="resources: ")
+        assert segment.read_bytes() == raw
+    until(lambda: list(at.machine.paths.journal.glob("*.gz")))
+    assert not segment.exists()
+    assert not list(at.machine.paths.journal.glob("*.tmp"))
+    at.hooks()
+    at.settle()
+
+
+@fault(
+    "disk full",
+    "when an upgrade keeps a copy of the store",
+    "nothing is changed; upgraded when there is room",
+    "WAITING",
+)
+def test_upgrade(on_small_disk: Stand, monkeypatch: pytest.MonkeyPatch):
+    at = on_small_disk
+    at.start()
+    at.hooks()
+    until(lambda: at.rows().total() == EVENTS)
+    at.stop()
+    with full(at, left=20_000):
+        at.start(fault=LATER_FORMAT)
+        at.hooks()
+        at.status(says="WAITING")
+    later_format(monkeypatch)
+    at.hooks()
+    at.settle()
+    assert (at.machine.paths.state / f"store.db.v{len(MIGRATIONS)}").exists()
+
+
+@fault("read-only", "the journal's folder", "counted", "CAN'T BE WRITTEN")
 def test_read_only_journal(at: Stand):
     at.start()
     at.hooks()
@@ -128,7 +225,8 @@ def test_read_only_journal(at: Stand):
 @fault(
     "read-only",
     "the whole state folder",
-    "exits 0 in silence, nothing can be counted; `status` says it can't be written",
+    "exits 0 in silence, nothing can be counted",
+    "CAN'T BE WRITTEN",
 )
 def test_read_only_state(at: Stand):
     at.start()
@@ -141,7 +239,12 @@ def test_read_only_state(at: Stand):
     at.settle()
 
 
-@fault("vanished", "the journal's folder, with all that was read of it", "the next hook makes it anew; numbers go on")
+@fault(
+    "vanished",
+    "the journal's folder, with all that was read of it",
+    "the next hook makes it anew; numbers go on",
+    "was not what it had been",
+)
 def test_journal_vanishes(at: Stand):
     at.start()
     at.hooks()
@@ -149,9 +252,15 @@ def test_journal_vanishes(at: Stand):
     shutil.rmtree(at.machine.paths.journal)
     at.hooks()
     at.settle()
+    at.status(says="was not what it had been")
 
 
-@fault("vanished", "the sockets and locks (`run`), while the agent runs", "one agent is left, which has everything")
+@fault(
+    "vanished",
+    "the sockets and locks (`run`), while the agent runs",
+    "one agent is left, which has everything",
+    "agent     running",
+)
 def test_run_vanishes(at: Stand):
     first = at.start()
     at.hooks()
@@ -165,18 +274,24 @@ def test_run_vanishes(at: Stand):
     at.status(says="agent     running")
 
 
-@fault("vanished", "the whole state folder, while the agent runs", "hooks do nothing until `install`; then all goes on")
+@fault(
+    "vanished",
+    "the whole state folder, while the agent runs",
+    "hooks do nothing until `install`; then all goes on",
+    "next: hookspan install",
+)
 def test_state_vanishes(at: Stand):
     first = at.start()
     at.hooks()
     until(lambda: at.rows().total() == EVENTS)
     shutil.rmtree(at.machine.paths.state)
     at.machine.hooks()
-    at.status(says="hookspan install")
+    at.status(says="next: hookspan install")
     at.written.clear()
     at.sent = 0
     assert first.wait(60) == 0, "the agent that lost its lock leaves"
     at.sink.clear()
     at.machine.install()
+    at.machine.paths.down.touch()
     at.hooks()
     at.settle()

@@ -37,7 +37,7 @@ from hookspan.model.state import State, World, dump_session, dump_world, load_se
 from hookspan.observe import Observers
 from hookspan.observe.files import transcript_roots
 from hookspan.paths import Paths
-from hookspan.store import Commit, Store, StoreDamaged, StoreMoved, set_aside
+from hookspan.store import Commit, SpanKey, Store, StoreDamaged, StoreMoved, set_aside
 from hookspan.store import Policy as Retention
 from hookspan.wire import Record, Unreadable, decode
 from hookspan.wire.facts import Policy
@@ -125,6 +125,8 @@ class Ingest:
         self._rebuild = False
         self._stale = False  # the state or the tail is ahead of the last commit
         self._aside: list[Increment] = []  # counts of the lines of this batch that were set aside
+        self._restarts = 0  # of the tails before this one ..
+        self._broken = 0  # .. and the packed segments that they could not read to their end
         self._singly = 0  # so many lines go one by one, to find the one that can't be committed
         self.listeners: list[Callable[[Committed], None]] = []
         self.hooks: collections.deque[int] = collections.deque(maxlen=HOOKS_KEPT)  # relay times, nanoseconds
@@ -138,6 +140,7 @@ class Ingest:
         self.active_at = time.monotonic()  # when there was last something to do
         self.hold: Hold | None = None
         self.damaged: str | None = None  # where a damaged store was put
+        self.whole = False  # the store was empty when it was opened: the journal is read from its beginning
         self.opened: Callable[[], None] = lambda: None  # called when the store is open, before the first commit
         self.measured: Callable[[], int] = lambda: 0  # the record at which metrics were last exported
         self.exported: Callable[[], int | None] = lambda: None  # key of the last span that is out; None: no export
@@ -148,7 +151,6 @@ class Ingest:
     def step(self) -> None:
         """Take one batch, or wait for something to do."""
         if self._rebuild:
-            self._rebuild = False
             self._set_aside()
         if self._store is None:
             self._open()
@@ -170,17 +172,19 @@ class Ingest:
 
     def close(self) -> None:
         """Close the store and the journal."""
-        if self._tail is not None:
-            self._tail.close()
-            self._tail = None
+        self._leave_journal()
         if self._store is not None:
             self._store.close()
             self._store = None
 
-    def rebuild(self) -> None:
-        """A reader met a damaged page: the store is set aside and rebuilt."""
-        self._rebuild = True
-        self._poke.wake()
+    def rebuild(self, seen: str | None) -> None:
+        """A reader met a damaged page: the store is set aside and rebuilt.
+
+        `seen` is what `damaged` was before: if it is something else now, the reader had the old store.
+        """
+        if seen == self.damaged:
+            self._rebuild = True
+            self._poke.wake()
 
     def settings_changed(self) -> None:
         """The observers get the new ones at their next turn."""
@@ -229,7 +233,9 @@ class Ingest:
             "delay_seconds": round(self.delay, 3),
             "commit_seconds": round(self.commit_time, 4),
             "quarantined": self.quarantined,
-            "restarts": tail.restarts if tail is not None else 0,
+            "whole": self.whole,
+            "restarts": self._restarts + (tail.restarts if tail is not None else 0),
+            "damaged_segments": self._broken + (tail.damaged if tail is not None else 0),
             "open_sessions": self.open_sessions(),
             "hold": None if self.hold is None else {"reason": self.hold.reason, "since": self.hold.since},
             "damaged": self.damaged,
@@ -239,7 +245,7 @@ class Ingest:
 
     def _open(self) -> None:
         try:
-            self._load()
+            self._patiently(self._load)
         except Exception as error:
             self.close()
             if not _is_damage(error):
@@ -247,6 +253,9 @@ class Ingest:
             self._set_aside()
             self._load()
         self._announce()
+        if self.whole:  # what gets a number that was exported before would never be
+            exported = SpanKey.unpack(self.exported() or 0).record
+            self._journal.count_from(max(self.measured(), exported + 1))
 
     def _announce(self) -> None:
         """Tell that the store is open.
@@ -260,8 +269,10 @@ class Ingest:
 
     def _load(self) -> None:
         """Open the store and stand where it ends."""
+        self.close()
         self._store = Store.open(self._paths)
         self._reload()
+        self.whole = self._committed is None
 
     def _load_state(self) -> None:
         """The state as of the last commit."""
@@ -282,10 +293,16 @@ class Ingest:
         """Begin again from the last commit."""
         self._load_state()
         self._committed = self._opened().position()
-        if self._tail is not None:
-            self._tail.close()
+        self._leave_journal()
         self._tail = Tail(self._paths, self._committed)
         self._stale = False
+
+    def _leave_journal(self) -> None:
+        if self._tail is not None:
+            self._tail.close()
+            self._restarts += self._tail.restarts
+            self._broken += self._tail.damaged
+            self._tail = None
 
     def _opened(self) -> Store:
         if self._store is None:
@@ -295,7 +312,8 @@ class Ingest:
     def _set_aside(self) -> None:
         """Move a damaged store out of the way; the journal rebuilds what it still holds."""
         self.close()
-        self.damaged = str(set_aside(self._paths.store, int(time.time())))
+        self.damaged = str(set_aside(self._paths.store, time.time_ns()))
+        self._rebuild = False
         _logger.error("the store is damaged and is rebuilt from the journal", extra={"set_aside": self.damaged})
 
     # --- a batch
@@ -344,6 +362,7 @@ class Ingest:
         self._aside = []
         self._set_aside_line("commit", lines[0], "raised")
         self._commit(position, _Batch())
+        self._leave_journal()
         self._tail = Tail(self._paths, position)
 
     def _decode(self, lines: Sequence[Line]) -> list[_Numbered]:

@@ -266,11 +266,11 @@ class Resident:
         return self._page.check()
 
     def _check_store(self) -> health.Finding:
-        began = time.monotonic()
+        began, damaged = time.monotonic(), self._ingest.damaged
         try:
             self._reader.counts()
         except StoreDamaged:
-            self._ingest.rebuild()
+            self._ingest.rebuild(damaged)
             raise
         latency = time.monotonic() - began
         return health.store(latency, standing.store(self._paths)["bytes"], self._settings.now.store.bytes)

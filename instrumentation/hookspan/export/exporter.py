@@ -39,6 +39,7 @@ class Exporter:
         """`resource`: the user's `[resource]` table. `gauges`: read at each export, from the exporter's thread."""
         self._clock = clock
         self.db = ExportDb.open(paths)
+        self._lost = False  # nobody knows what was sent before
         self._reader = Reader(paths)
         self._switch(settings)
         both = resources(paths, resource or {})
@@ -80,15 +81,15 @@ class Exporter:
     def stop(self, seconds: float = 1.0) -> None:
         """End; what was not sent is sent after the next start."""
         until = time.monotonic() + seconds
-        ended = self.spans.stop(seconds)
-        self.metrics.stop(max(0.1, until - time.monotonic()))
-        if ended:
+        spans_ended = self.spans.stop(seconds)
+        metrics_ended = self.metrics.stop(max(0.1, until - time.monotonic()))
+        if spans_ended and metrics_ended:
             self._reader.close()
             self.db.close()
 
     def stats(self) -> dict[str, Any]:
         """What `status` and health show: the spans' numbers, and under `metrics` the others'."""
-        return {**self.spans.stats(), "metrics": self.metrics.stats()}
+        return {**self.spans.stats(), "metrics": self.metrics.stats(), "cursor_lost": self._lost}
 
     def _switch(self, settings: ExportSettings) -> None:
         """Where an endpoint is set that wasn't there, export begins with what comes from now on.
@@ -96,7 +97,8 @@ class Exporter:
         If the cursor is lost, a day is sent again: a span twice is one span, one that never came is missing.
         """
         if settings.on and not self.db.enabled:
-            lost, self.db.replaced = self.db.replaced, False
+            self._lost = lost = self.db.replaced
+            self.db.replaced = False
             self.db.switch_on(self._reader.span_before(self._clock() - AGAIN) if lost else self._reader.last_span())
         elif not settings.on and self.db.enabled:
             self.db.switch_off()

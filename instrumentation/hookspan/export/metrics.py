@@ -75,6 +75,7 @@ class MetricExport:
         self._resource = resources[0]
         self._sender: Sender | None = None
         self._lock = threading.Lock()  # settings and sender
+        self._exporting = threading.Lock()  # held during an export
         self._attached = self._attach_due = False
         self._stopped = threading.Event()
         self._until = 0.0  # until then somebody waits
@@ -122,12 +123,17 @@ class MetricExport:
         threading.Thread(target=self._drain, args=(until, done), name="export-drain", daemon=True).start()
         return done.wait(seconds)
 
-    def stop(self, seconds: float = 1.0) -> None:
-        """End, without a last export."""
+    def stop(self, seconds: float = 1.0) -> bool:
+        """End, without a last export; False if one is still going on."""
+        until = time.monotonic() + seconds
         self._stopped.set()
         self._provider.shutdown(seconds * 1e3)
         with self._lock:
             self._close()
+        if self._exporting.acquire(timeout=max(0.0, until - time.monotonic())):
+            self._exporting.release()
+            return True
+        return False
 
     def stats(self) -> dict[str, Any]:
         """What `status` and health show."""
@@ -145,6 +151,10 @@ class MetricExport:
 
     def export(self, own: MetricsData) -> MetricExportResult:
         """Send the agent's own metrics and, beside them, those of the store."""
+        with self._exporting:
+            return self._export(own)
+
+    def _export(self, own: MetricsData) -> MetricExportResult:
         with self._lock:
             settings = self._settings
             if self._stopped.is_set() or not settings.on:
@@ -161,28 +171,28 @@ class MetricExport:
             [resource_metrics(points, self._readings(), self._resource, self._clock()), *own.resource_metrics]
         )
         said = ready.send(data)
-        if self._stopped.is_set():
-            return MetricExportResult.FAILURE
         if not said.accepted:
-            self._failed(said)
+            if not self._stopped.is_set():
+                self._failed(said)
             return MetricExportResult.FAILURE
         fresh = [point.series for point in points if point.zero]
-        if self._attached:
+        if record is not None:
             self._db.sent(record, fresh)
-        self._complete, self._record = self._attached and not fresh, record
+        self._complete, self._record = record is not None and not fresh, record or 0
         self._exports, self._in_a_row, self._last_success, self._last_error = self._exports + 1, 0, self._clock(), ""
         self._rejected += said.rejected
         return MetricExportResult.SUCCESS
 
-    def _points(self) -> tuple[int, list[Point]]:
+    def _points(self) -> tuple[int | None, list[Point]]:
+        """The store's series as of a record; None while it is not to be sent."""
         if self._attach_due:
             self._try_to_attach()
         snapshot = self._reader.series()
         if snapshot is None or not self._attached or snapshot.epoch != self._db.epoch:
-            return 0, []
+            return None, []
         self._series = len(snapshot.series)
         if snapshot.record < self._db.measured:
-            return 0, []
+            return None, []
         announced = self._db.announced
         return snapshot.record, [
             Point.of(one, announced.get((one.instrument, one.attributes))) for one in snapshot.series
@@ -203,7 +213,7 @@ class MetricExport:
             self._retry_at = time.monotonic() + answer.delay(1, said)
         if time.monotonic() - self._complained >= COMPLAINT_PAUSE:
             self._complained = time.monotonic()
-            extra = {"endpoint": self._settings.endpoint, "reason": said.error, "failures": self._in_a_row}
+            extra = {"endpoint": self._settings.shown, "reason": said.error, "failures": self._in_a_row}
             _logger.warning("metrics can't be exported; the sums go on", extra=extra)
 
     # --- Inside

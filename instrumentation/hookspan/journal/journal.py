@@ -132,7 +132,18 @@ class Journal:
         """
         first = segment if isinstance(segment, int) else segment.first
         found = next(segments.finished(self._paths.journal, first - 1), None)
-        return compaction.compact(found, reduce) if found is not None and found.first == first else None
+        if found is None or found.first != first:
+            return None
+        if segments.names(self._paths.journal)[-1][0] == first:  # the count must not depend on what can be unpacked
+            segments.mark(self._paths.journal, segments.end(found))
+        return compaction.compact(found, reduce)
+
+    def count_from(self, record: int) -> None:
+        """Let the count go on at `record`, where it has not come so far."""
+        with self._lock:
+            known = [segments.next_number(self._paths.journal), *map(segments.end, self.segments()[-1:])]
+            if max(known) < record:
+                segments.mark(self._paths.journal, record)
 
     def old(self, days: float, max_bytes: int, unread: int, now: float | None = None) -> list[Segment]:
         """The segments that `delete_old` would delete, without marks."""

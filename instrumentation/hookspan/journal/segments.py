@@ -88,7 +88,20 @@ def _no_follow(path: str, flags: int) -> int:
 
 def read(file: File, size: int) -> bytes:
     """The next bytes, at most `size`; none at the end. Of a damaged file all that can be had before it raises."""
-    return file.read1(size) if isinstance(file, gzip.GzipFile) else file.read(size)
+    if not isinstance(file, gzip.GzipFile):
+        return file.read(size)
+    at = file.tell()
+    try:
+        return file.read1(size)
+    except DAMAGED:
+        found = bytearray()
+        with contextlib.suppress(*DAMAGED):
+            file.seek(at)
+            while len(found) < size and (byte := file.read1(1)):  # more at once, and zlib keeps what comes before
+                found += byte
+        if not found:
+            raise
+        return bytes(found)
 
 
 def chunks(file: File, size: int = CHUNK) -> Iterator[bytes]:
