@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PACKAGES := tmux strace musl-tools gcc clang jq chromium faketime docker.io iptables iproute2 systemd fish zsh mandoc maven haproxy
 
-.PHONY: demo test test-deps lint reference docs bench soak endure gateway-load fuzz claude claude-latest wheels wheels-check
+.PHONY: demo test test-deps lint reference docs bench soak endure gateway-load fuzz claude claude-latest screenshots wheels wheels-check
 
 # The page with made-up sessions, from nothing but Python.
 demo: .venv/installed
@@ -37,6 +37,10 @@ reference: .venv/installed-dev
 # The documentation as a site, into site/.
 docs: .venv/installed-dev
 	$(BIN)/mkdocs build
+
+# The pictures of docs/page.md, taken in chromium of a machine with a made-up day's work.
+screenshots: .venv/installed-dev
+	nice $(BIN)/python -m tests.web.screenshots
 
 # What hookspan costs on this machine, against its bars; then with the real Collector, Jaeger and Claude Code.
 bench: .venv/installed-dev

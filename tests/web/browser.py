@@ -8,13 +8,12 @@ import contextlib
 import functools
 import shutil
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.web.packages import node_modules
-from tests.web.site import Site
 
 PATIENCE = 30_000  # ms; only a broken page takes as long, whatever else the machine does
 AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
@@ -27,6 +26,14 @@ UNREACHABLE = (
 )
 
 
+class Served(Protocol):
+    """Where a page is, and how to sign in."""
+
+    url: str
+
+    def ticket_url(self) -> str: ...
+
+
 class Visitor:
     """Opens pages, signed in by one-time addresses, and remembers what went wrong on them."""
 
@@ -36,10 +43,12 @@ class Visitor:
         self.trouble: list[str] = []
         self.agent_may_be_away = False
         """Set by tests that end the agent: then requests without an answer are no trouble."""
+        self.refusals = False
+        """Set by tests that are refused: then 401 and 503 are no trouble."""
 
     def visit(
         self,
-        site: Site,
+        site: Served,
         path: str = "/",
         *,
         width: int = 1280,
@@ -65,24 +74,33 @@ class Visitor:
         self.loaded(page)
         return page
 
+    def stranger(self, site: Served) -> Page:
+        """An empty page of a browser that has never been signed in; refusals are no trouble then."""
+        self.refusals = True
+        context = self._contexts[f"stranger {len(self._contexts)}", ""] = self._browser.new_context(locale="en-GB")
+        context.set_default_timeout(PATIENCE)
+        context.add_init_script(DEEP)
+        page = context.new_page()
+        self._watch(page, site)
+        return page
+
     @staticmethod
     def loaded(page: Page) -> None:
         """Wait until the page that the address names is there, with what it fetches."""
         page.wait_for_selector("app-shell main > :not(.start)")
         page.wait_for_function("() => !deep(document, '[aria-busy=true]')")
 
-    def _context(self, site: Site, options: dict[str, Any]) -> BrowserContext:
+    def _context(self, site: Served, options: dict[str, Any]) -> BrowserContext:
         key = (site.url, repr(options))
         if key not in self._contexts:
             context = self._contexts[key] = self._browser.new_context(**options)
             context.set_default_timeout(PATIENCE)
             context.add_init_script(DEEP)
-            page = context.new_page()
-            page.goto(site.ticket_url())
-            page.close()
+            # Not by a page: closing one while the login's own page goes on to the next may hang chromium.
+            assert context.request.get(site.ticket_url()).ok
         return self._contexts[key]
 
-    def _watch(self, page: Page, site: Site) -> None:
+    def _watch(self, page: Page, site: Served) -> None:
         ours = urlsplit(site.url).netloc
 
         def said(message: Any) -> None:
@@ -90,6 +108,10 @@ class Visitor:
                 return
             if self.agent_may_be_away and any(word in message.text for word in UNREACHABLE):
                 return
+            if self.refusals and ("status of 401" in message.text or "status of 503" in message.text):
+                return
+            if "status of 404" in message.text and message.location.get("url") == page.url:
+                return  # an address that is no page's; what it shows is the test's matter
             self.trouble.append(f"{message.type}: {message.text} ({message.location.get('url', '')})")
 
         def asked(request: Any) -> None:
@@ -107,7 +129,8 @@ class Visitor:
         self._contexts.clear()
 
 
-# The first element that a selector finds, and all texts with attributes' values, both in open shadow roots, too.
+# The first element that a selector finds, how many animations run, and all texts with attributes' values; all of them
+# in open shadow roots, too.
 DEEP = """
 window.deep = (root, selector) => {
   const found = root.querySelector(selector);
@@ -117,6 +140,11 @@ window.deep = (root, selector) => {
     if (inner) return inner;
   }
   return null;
+};
+window.moving = root => {
+  let count = root.getAnimations().filter(one => one.playState === "running").length;
+  for (const element of root.querySelectorAll("*")) if (element.shadowRoot) count += window.moving(element.shadowRoot);
+  return count;
 };
 window.text = root => {
   let found = "";

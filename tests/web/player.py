@@ -30,6 +30,7 @@ STAMP = re.compile(r'("timestamp":")(\d{4}-\d\d-\d\dT[\d:.]+Z)(")')
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 TOOL_USE = re.compile(r"toolu_[0-9a-zA-Z_]+")
 MESSAGE = re.compile(r"msg_[0-9a-zA-Z_]+")
+TOOK_MAX = 400_000  # ns of a hook: the load of the machine that recorded is no part of a session
 
 
 @dataclass
@@ -270,6 +271,7 @@ class Player:
     @staticmethod
     def _around(whole: dict[str, Any], played: Played, stretch: float) -> bytes:
         whole["env"]["CLAUDE_PID"] = str(played.client.pid)
+        whole["took"] = min(whole["took"], TOOK_MAX)
         if "duration_ms" in whole["event"]:
             whole["event"]["duration_ms"] = int(whole["event"]["duration_ms"] * stretch)
         return json.dumps(whole).encode()
@@ -297,21 +299,39 @@ def event_is(name: str, number: int = 1, **fields: str) -> Callable[[dict[str, A
 def busy(player: Player) -> dict[str, str]:
     """A morning: one session waits, one fans out, one works, one is idle, some ended. Their ids by what they show."""
     shown: dict[str, str] = {}
-    test = {"fix the cart": "Add a coupon field to the cart", "touch built.txt; sleep 0.5": "npm test -- --coverage"}
+    test = {"fix the cart": "Show the shipping date", "touch built.txt; sleep 0.5": "npm test -- --coverage"}
+    push = {"fix the cart": "Tidy the history", "touch built.txt; sleep 0.5": "git push --force"}  # is refused
     review = {
-        "fix the cart": "Review the payment module",
+        "fix the cart": "Add refunds to the API",
         "echo tested": "pytest -q payments",
         "echo reviewed": "rg TODO",
     }
     for number, name in enumerate(("print_tools_agent", "print_fork", "print_mcp", "print_api_529", "compact")):
         project = ("shop", "api", "docs")[number % 3]
-        player.past(name, end=2400 + number * 5000, stretch=45, project=project)
+        title = (
+            "Count the open orders",
+            "Try another cache",
+            "Greet by MCP",
+            "Cope with overload",
+            "Explain the build",
+        )
+        player.past(name, end=2400 + number * 5000, stretch=45, project=project, title=title[number])
     for number in range(6):
         recording = ("permission_approved", "permission_words", "permission_approved")[number % 3]
-        player.past(recording, end=1500 + number * 4000, stretch=8, words=test, project=("shop", "api")[number % 2])
-    shown["ended"] = player.past("print_nested_agents", end=900, stretch=150, project="api", words=review).session
+        words = push if recording == "permission_words" else test
+        title, project = words["fix the cart"], ("shop", "api")[number % 2]
+        player.past(recording, end=1500 + number * 4000, stretch=8, words=words, project=project, title=title)
+    shown["ended"] = player.past(
+        "print_nested_agents", end=900, stretch=150, project="api", words=review, title="Add refunds"
+    ).session
     shown["idle"] = player.past(
-        "compact", end=200, stretch=30, project="docs", until=event_is("Stop"), words={"fix the cart": "Explain hooks"}
+        "compact",
+        end=200,
+        stretch=30,
+        project="docs",
+        until=event_is("Stop"),
+        words={"fix the cart": "Explain hooks"},
+        title="Explain hooks",
     ).session
     shown["working"] = player.past(
         "permission_approved",
@@ -319,13 +339,25 @@ def busy(player: Player) -> dict[str, str]:
         stretch=20,
         project="api",
         until=event_is("PreToolUse", 2),
-        words={**test, "rm built.txt": "cargo build --release", "Add a coupon field to the cart": "Speed up the build"},
+        words={**test, "rm built.txt": "cargo build --release", "Show the shipping date": "Speed up the build"},
+        title="Speed up the build",
     ).session
     shown["fans_out"] = player.past(
-        "print_parallel_agents", end=3, stretch=110, project="payments", words=review, until=event_is("PostToolUse")
+        "print_parallel_agents",
+        end=3,
+        stretch=110,
+        project="payments",
+        words=review,
+        until=event_is("PostToolUse"),
+        title="Add refunds to the API",
     ).session
     shown["waits"] = player.past(
-        "permission_approved", end=192, stretch=60, words=test, until=event_is("PermissionRequest")
+        "permission_approved",
+        end=192,
+        stretch=60,
+        words=test,
+        until=event_is("PermissionRequest"),
+        title="Show the shipping date",
     ).session
     return shown
 

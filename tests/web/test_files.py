@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from hookspan.web.files import TYPES, Files
+from tests.web.site import Site
 
 MAP = b'\r\n  {"imports": {"lit": "/vendor/lit.js"}}\n'
 
@@ -88,3 +89,15 @@ def test_a_file_that_changes_comes_or_goes_is_noticed(folder: Path, monkeypatch:
     assert files.get("new.js") is None
     shutil.rmtree(folder)
     assert files.get("index.html") is None
+
+
+def test_an_address_that_is_no_page_shows_the_way_to_those_that_are(site: Site) -> None:
+    browser = site.browser()
+    opened = browser.get(
+        "/nowhere", headers={"sec-fetch-dest": "document", "if-none-match": browser.get("/").headers["etag"]}
+    )
+    assert opened.status_code == 404
+    assert opened.text == browser.get("/").text
+    assert opened.headers["content-security-policy"] == browser.get("/").headers["content-security-policy"]
+    fetched = browser.get("/nowhere")
+    assert (fetched.status_code, fetched.headers["content-type"]) == (404, "application/problem+json")

@@ -47,7 +47,7 @@ def test_a_rule_is_copied_as_claude_code_takes_it(site: Site, visitor: Visitor) 
     page.get_by_text("8 dialogs in the last 7 days").wait_for()
     ask(site, play, "git status", 5, times=1)
     site.append(play.stop())
-    page.get_by_text("9 dialogs").wait_for()  # without a reload
+    page.get_by_text("9 dialogs in the last 7 days").wait_for()  # without a reload
     assert violations(page) == []
 
 

@@ -28,7 +28,7 @@ def test_it_follows_pauses_searches_and_opens_a_line(site: Site, visitor: Visito
     site.append(*play.tool("npm test -- new"))
     page.get_by_role("option", name="npm test -- new").last.wait_for()
     page.keyboard.press("p")
-    page.get_by_text("Paused").wait_for()
+    page.locator("raw-log .paused").wait_for()
     site.append(*play.tool("npm test -- paused"))
     page.get_by_text("Paused, 2 new").wait_for()
     assert "npm test -- paused" not in lines(page)

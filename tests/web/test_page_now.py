@@ -1,6 +1,11 @@
-"""The first page in a real browser."""
+"""The first page in a real browser, and the connection that every page has."""
+
+import os
+import signal
+from collections.abc import Callable
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.web.browser import Visitor
 from tests.web.site import Play, Site
@@ -23,3 +28,52 @@ def test_it_shows_what_happens_without_a_reload(site: Site, visitor: Visitor) ->
     site.append(play.stop())
     page.get_by_text("Nobody needs you").wait_for()
     assert page.title() == "hookspan"
+
+
+def test_a_one_time_address_opens_the_page_and_only_once(site: Site, visitor: Visitor) -> None:
+    page = visitor.stranger(site)
+    address = site.ticket_url()
+    page.goto(address)
+    page.get_by_text("Nearly there").wait_for()
+    assert page.url == f"{site.url}/"
+    other = visitor.stranger(site)
+    other.goto(address)
+    other.get_by_text("This address was used already").wait_for()
+    other.goto(site.url)
+    expect(other.get_by_text("hookspan open").first).to_be_visible()
+
+
+def test_it_wakes_up_after_a_sleep_and_has_missed_nothing(site: Site, visitor: Visitor) -> None:
+    """The agent stands still, and for the page two minutes go by at once, as when a lid is opened."""
+    play = Play()
+    site.append(play.start(), play.submit("fix the cart"), *play.tool("make 0"))
+    page = visitor.visit(site, f"/sessions/{play.session}")
+    page.clock.install()
+    page.reload()
+    visitor.loaded(page)
+    page.get_by_text("Live", exact=True).wait_for()
+    visitor.agent_may_be_away = True
+    os.kill(site.pid, signal.SIGSTOP)
+    try:
+        site.append(*play.tool("make 1"), *play.tool("make 2"), wait=False)
+        page.clock.fast_forward("02:00")
+        page.get_by_text("Connecting", exact=True).wait_for()
+    finally:
+        os.kill(site.pid, signal.SIGCONT)
+    page.get_by_text("Live", exact=True).wait_for()
+    site.append(*play.tool("make 3"))
+    labels = page.locator("span-waterfall [role=treeitem] .of")
+    expect(labels).to_have_text([f"make {number}" for number in range(4)])
+
+
+def test_one_page_too_many_says_so_and_gets_the_place_of_one_that_closes(
+    make_site: Callable[..., Site], visitor: Visitor
+) -> None:
+    site = make_site(max_connections=1)
+    visitor.refusals = True
+    first, second = visitor.visit(site), visitor.visit(site)
+    first.get_by_text("Live", exact=True).wait_for()
+    second.get_by_role("alert").get_by_text("Too many pages are open; close one.").wait_for()
+    first.close()
+    second.get_by_text("Live", exact=True).wait_for()
+    expect(second.get_by_role("alert")).to_have_count(0)

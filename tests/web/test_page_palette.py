@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.agent.stage import launch
 from tests.web.browser import CLIPBOARD, Visitor, sideways, violations
 from tests.web.site import Play, Site
 
@@ -50,7 +51,7 @@ def test_a_newcomer_sees_the_missing_step_and_may_look_at_demo_data(site: Site, 
     assert violations(page) == []
     assert sideways(page) == []
     page.get_by_role("button", name="Load demo data").click()
-    page.get_by_text("1 session waits for you").wait_for()
+    page.get_by_role("heading", name="1 session waits for you").wait_for()
     assert page.title() == "(1) waiting · hookspan"
     icon = page.evaluate("document.querySelector('link[rel=icon]').href")
     assert icon.startswith("data:image/svg+xml")
@@ -69,13 +70,10 @@ def test_a_newcomer_sees_the_missing_step_and_may_look_at_demo_data(site: Site, 
 def test_a_page_of_another_version_offers_to_be_loaded_again(site: Site, visitor: Visitor) -> None:
     page = visitor.visit(site, "/health")
     page.get_by_text("Live", exact=True).wait_for()
-    page.evaluate(
-        """async () => {
-          const { store } = await import("/lib/store.js");
-          store.live.version = "99.0.0";
-          store.live.dispatchEvent(new CustomEvent("hello", { detail: { version: "99.0.0" } }));
-        }"""
-    )
+    visitor.agent_may_be_away = True
+    site.machine.cli("down")
+    launch(site.machine, "--stay", version="99.0.0")
     page.get_by_text("hookspan 99.0.0 is running now").wait_for()
     page.get_by_role("button", name="Reload").click()
     page.get_by_text("hookspan 99.0.0").wait_for(state="detached")
+    page.get_by_text("Live", exact=True).wait_for()

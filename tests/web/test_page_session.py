@@ -1,5 +1,6 @@
 """The session page in a real browser: by its address, live, by keyboard, with ten thousand spans."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -8,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.agent.stage import event, until
 from tests.web.browser import CLIPBOARD, Visitor
-from tests.web.player import Player
+from tests.web.player import Player, event_is
 from tests.web.site import Play, Site
 
 pytestmark = pytest.mark.need_chromium
@@ -223,14 +224,29 @@ def test_it_is_copied_as_markdown(site: Site, visitor: Visitor) -> None:
 
 
 def test_what_runs_beside_is_named_after_its_turn_is_over(site: Site, visitor: Visitor) -> None:
+    player = Player(site.machine.paths, site.machine.home, site.machine.env)
+    try:
+        session = player.past("background_agent", end=1, until=event_is("Stop")).session
+        site.append()
+        page = visitor.visit(site, f"/sessions/{session}")
+        expect(page.get_by_role("region", name="Runs in the background")).to_contain_text("general-purpose")
+    finally:
+        player.close()
+
+
+def test_a_session_that_was_asked_nothing(site: Site, visitor: Visitor) -> None:
     play = Play()
-    call = {"tool_name": "Bash", "tool_input": {"command": "make watch", "run_in_background": True}}
-    site.append(
-        play.start(),
-        play.submit("watch it"),
-        event("PreToolUse", play.session, prompt_id=play.prompt, tool_use_id="toolu_1", **call),
-        play.stop(),
-        play.submit("and now"),
-    )
+    site.append(play.start())
     page = visitor.visit(site, f"/sessions/{play.session}")
-    expect(page.get_by_role("region", name="Runs in the background")).to_contain_text("make watch")
+    expect(page.locator("session-header [role=status]")).to_have_text(
+        re.compile(r"^\s*no prompt yet, your turn\s*\d+s\s*$")
+    )
+    expect(page.get_by_text("No turn yet: nothing has been asked of it.")).to_be_visible()
+
+
+def test_a_turn_that_failed_says_why(site: Site, visitor: Visitor) -> None:
+    play = Play()
+    failed = event("StopFailure", play.session, prompt_id=play.prompt, error="overloaded")
+    site.append(play.start(), play.submit("fix the cart"), failed | {"prompt_id": play.prompt})
+    page = visitor.visit(site, f"/sessions/{play.session}")
+    expect(page.get_by_role("region", name="Spans").locator(".tag.bad")).to_have_text("overloaded")

@@ -50,7 +50,7 @@ export class AppShell extends BaseComponent {
       nav a { padding: 0.25rem 0.625rem; border-radius: 0.4rem; color: var(--ink-2); font-size: 0.8125rem; white-space: nowrap; }
       nav a:hover { background: var(--hover); color: var(--ink); }
       nav a[aria-current] { color: var(--ink); font-weight: 600; background: light-dark(#ebeae6, #202329); }
-      nav .n { display: inline-block; margin-left: 0.3rem; padding: 0 0.4em; border-radius: 1em; background: var(--wait); color: #1b1c1f; font-size: 0.6875rem; font-weight: 700; }
+      nav .n { display: inline-block; margin-left: 0.3rem; padding: 0 0.4em; line-height: 1.4; vertical-align: 0.08em; border-radius: 1em; background: var(--wait); color: #1b1c1f; font-size: 0.6875rem; font-weight: 700; }
       nav .dot { display: inline-block; margin-left: 0.375rem; vertical-align: 0.06em; width: 0.4375rem; height: 0.4375rem; }
       .warning { background: var(--wait); } .critical { background: var(--error); }
       .state { display: flex; align-items: center; gap: 0.4rem; font-size: 0.75rem; color: var(--ink-3); margin-left: auto; padding-right: 0.5rem; white-space: nowrap; }
@@ -73,6 +73,7 @@ export class AppShell extends BaseComponent {
         .brand span, .state span { display: none; } .brand { margin-right: 0.25rem; } nav a { padding: 0.3rem 0.45rem; } .state { padding-right: 0.125rem; }
         main { padding-block: 1rem 3rem; } .bar > div { gap: 0.125rem; } .icon, .find { width: 1.75rem; }
       }
+      @media (max-width: 22rem) { .bar > div { gap: 0; padding-inline: 0.5rem; } nav a { padding-inline: 0.35rem; } .icon, .find { width: 1.5rem; } }
     `,
   ];
 
@@ -166,7 +167,7 @@ export class AppShell extends BaseComponent {
         </nav>
         <div class="state ${kind}" role="status"><i aria-hidden="true"></i><span>${word}</span></div>
         <button class="btn find" @click=${() => this.#palette("open")} aria-label=${`Search ${CTRL} K: sessions, pages, commands`} aria-haspopup="dialog">
-          <svg viewBox="0 0 16 16" aria-hidden="true"><circle cx="7" cy="7" r="4.5"/><path d="m10.5 10.5 3 3"/></svg><span>Search</span><kbd>${CTRL} K</kbd></button>
+          <svg viewBox="0 0 16 16" aria-hidden="true"><circle cx="7" cy="7" r="4.5"/><path d="m10.5 10.5 3 3"/></svg><span>Search</span> <kbd>${CTRL} K</kbd></button>
         <button class="icon" @click=${nextTheme} aria-label=${`Theme: ${theme()}. Change it`} title=${`Theme: ${theme()}`}>${this.#themeIcon()}</button>
       </div></header>
       ${this.#banner()}
@@ -204,10 +205,10 @@ export class AppShell extends BaseComponent {
         <span>What you see is ${elapsed(performance.now() - (this.lostAt ?? 0))} old. ${state === "full" ? "" : html`<code>hookspan up</code> starts it; this`} page reconnects by itself.</span></div></div>`;
     }
     if (store.outdated) {
-      return html`<div class="banner new"><div><span>hookspan ${store.live.version} is running now; this page is of ${store.version}.</span><button class="btn" @click=${() => location.reload()}>Reload</button></div></div>`;
+      return html`<div class="banner new" role="status"><div><span>hookspan ${store.live.version} is running now; this page is of ${store.version}.</span><button class="btn" @click=${() => location.reload()}>Reload</button></div></div>`;
     }
     if (store.summary?.demo) {
-      return html`<div class="banner demo"><div><span>Demo data is shown: three sessions that are made up, in no sum, and never exported.</span><button class="btn" ?disabled=${this.removing} @click=${this.#removeDemo}>Remove them</button></div></div>`;
+      return html`<section class="banner demo" aria-label="Demo data"><div><span>Demo data is shown: three sessions that are made up, in no sum, and never exported.</span><button class="btn" ?disabled=${this.removing} @click=${this.#removeDemo}>Remove them</button></div></section>`;
     }
     return nothing;
   }

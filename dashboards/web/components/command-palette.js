@@ -59,7 +59,7 @@ export class CommandPalette extends BaseComponent {
       .choice[aria-selected="true"] { background: var(--accent-soft); } .choice[aria-selected="true"] .enter { visibility: visible; }
       .choice .detail { color: var(--ink-3); font-size: 0.8125rem; } .choice.command .label { font-family: var(--mono); font-size: 0.8125rem; }
       .detail:empty { display: none; }
-      .enter { visibility: hidden; font-size: 0.75rem; color: var(--ink-2); white-space: nowrap; }
+      .enter { grid-column: 4; visibility: hidden; font-size: 0.75rem; color: var(--ink-2); white-space: nowrap; }
       .waiting { background: var(--wait); border-radius: 1px; } .working { background: var(--tool); } .idle { background: none; border: 2px solid var(--ok); } .ended { background: none; border: 1.5px solid var(--line-strong); } .none { background: none; }
       .keys { padding: 1.25rem 1.5rem 1.5rem; overflow-y: auto; } .keys dl { display: grid; grid-template-columns: auto 1fr; gap: 0.5rem 1.5rem; margin-top: 1rem; align-items: baseline; } .keys dd { color: var(--ink-2); } .keys dt { white-space: nowrap; }
       @media (max-width: 40rem) { dialog { margin-top: 0.75rem; } .choice { grid-template-columns: 0.5rem minmax(0, 1fr); } .choice .detail { grid-column: 2; } .enter { display: none; } }
@@ -128,6 +128,8 @@ export class CommandPalette extends BaseComponent {
   /** @returns {Action[]} */
   #actions() {
     const go = (/** @type {string} */ to) => () => router.go(to);
+    const helps = store.live.state === "lost" ? "hookspan up" : "";
+    const commands = [...COMMANDS].sort(([a], [b]) => Number(b === helps) - Number(a === helps));
     return [
       ...store.sorted().map((session) => {
         const { verb, what } = doing(session);
@@ -144,7 +146,7 @@ export class CommandPalette extends BaseComponent {
         };
       }),
       ...PAGES.map(([label, to, words]) => ({ id: to, group: "Pages", label, detail: "", words: `${words} page go`, run: go(to) })),
-      ...COMMANDS.map(([label, detail]) => ({ id: label, group: "Copy a command", label, detail, words: "command terminal copy", mark: "command", run: () => this.#copy(label) })),
+      ...commands.map(([label, detail]) => ({ id: label, group: "Copy a command", label, detail, words: "command terminal copy", mark: "command", run: () => this.#copy(label) })),
       ...["light", "dark", "system"].map((name) => ({
         id: name,
         group: "This page",

@@ -95,8 +95,8 @@ export class FrictionReport extends FetchedPage {
       <setup-step></setup-step>
       <header>
         <div>
-          <h1>${answer ? headline(answer) : "Friction"}</h1>
-          <p class="second">${answer ? this.#under(answer, period) : nothing}</p>
+          <h1>${answer && !isEmpty(answer) ? headline(answer) : "Friction"}</h1>
+          <p class="second">${answer && !isEmpty(answer) ? this.#under(answer, period) : nothing}</p>
         </div>
         <div class="segments" role="group" aria-label="Period">
           ${DAYS.map(([value, label]) => html`<button aria-pressed=${value === days} @click=${() => router.set({ days: value }, { push: true })}>${label}</button>`)}

@@ -7,7 +7,7 @@ import { router } from "../lib/router.js";
 import { store } from "../lib/store.js";
 import { shared } from "./base-component.js";
 import { FetchedPage } from "./fetched.js";
-import { commandIn, ticked } from "./ticked.js";
+import { commandIn, sentence, ticked } from "./ticked.js";
 import "./copy-button.js";
 import "./history-chart.js";
 import "./setup-step.js";
@@ -116,8 +116,8 @@ export class HealthPanel extends FetchedPage {
       ${mark(check.status)}
       <div class="name"><h3>${check.name}</h3><span class="quiet">${STATUS[check.status][1]} for ${elapsed(clock.now() - check.since)}</span></div>
       <div class="value">${check.value === null ? nothing : ofThreshold(check)}</div>
-      <div class="what">${ticked(check.message)}
-        ${check.todo ? html`<div class="todo"><span>${ticked(check.todo)}</span>${command ? html`<copy-button .text=${command} what=${`the command ${command}`}></copy-button>` : nothing}</div>` : nothing}</div>
+      <div class="what">${ticked(sentence(check.message))}
+        ${check.todo ? html`<div class="todo"><span>${ticked(sentence(check.todo))}</span>${command ? html`<copy-button .text=${command} what=${`the command ${command}`}></copy-button>` : nothing}</div>` : nothing}</div>
       <div class="strip" role="img" aria-label=${`${bad ? `${bad} of the` : "None of the"} last ${strip.length} rounds found something`}>${before}${strip.map((round) => html`<i class=${round.checks[check.name] ?? "none"} title=${`${time(round.at)} ${round.checks[check.name] ?? ""}`}></i>`)}</div>
     </li>`;
   }

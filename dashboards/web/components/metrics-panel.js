@@ -88,7 +88,7 @@ export class MetricsPanel extends BaseComponent {
             ? html`<dd>${duration(hooks.average)}<span class="budget ${hooks.average > hooks.threshold ? "over" : ""}" aria-hidden="true"
                     ><i .style=${`width:${Math.min(100, (hooks.average / hooks.threshold) * 100)}%`}></i></span
                   ><span class="under">${percent(hooks.average / hooks.threshold)} of ${hooks.threshold} ms · p99 ${duration(hooks.p99)}</span></dd>`
-            : html`<dd>–<span class="under">no event yet</span></dd>`}
+            : html`<dd>–<span class="under">none since the agent began</span></dd>`}
         </div>
         <div class="tools">
           <dt>Top tools of the last hour</dt>

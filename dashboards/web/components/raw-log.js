@@ -23,7 +23,11 @@ const FACTS = 2000; // ms between looks for lines that change nothing on the pag
 const COMMAND = "hookspan config set content.local true";
 
 /** The time of a line; of another day, the day too. @param {number} at */
-const timeOf = (at) => (new Date(at).toDateString() === new Date(clock.now()).toDateString() ? timeExact(at) : date(at));
+function timeOf(at) {
+  if (new Date(at).toDateString() !== new Date(clock.now()).toDateString()) return date(at);
+  const [seconds, ms] = timeExact(at).split(".");
+  return html`${seconds}<span class="ms">.${ms}</span>`;
+}
 
 export class RawLog extends BaseComponent {
   static styles = [
@@ -58,7 +62,7 @@ export class RawLog extends BaseComponent {
       }
       @container list (width < 52rem) { .line { grid-template-columns: 6.75rem 9.5rem minmax(0, 6rem) minmax(0, 1fr); } .line .session, .line .size { display: none; } }
       @container list (width < 40rem) { .line { grid-template-columns: 6.75rem 9rem minmax(0, 1fr); } .line .tool { display: none; } }
-      @container list (width < 30rem) { .line { grid-template-columns: 5.5rem minmax(0, 8rem) minmax(0, 1fr); gap: 0.5rem; padding-inline: 0.5rem; } }
+      @container list (width < 30rem) { .line { grid-template-columns: 3.75rem minmax(0, 7.5rem) minmax(0, 1fr); gap: 0.5rem; padding-inline: 0.5rem; } .ms { display: none; } }
       @container (width < 44rem) { .tools input { width: 100%; } .tools label { flex: 1 1 9rem; } .tools select { width: 100%; max-width: none; } }
     `,
   ];
@@ -380,7 +384,7 @@ export class RawLog extends BaseComponent {
     const part = (/** @type {string} */ text) => marked(text, words).map((one, index) => (index % 2 ? html`<mark>${one}</mark>` : one));
     return html`<div class="line ${item.kind} ${kind} ${picked ? "picked" : ""}" id=${`r${item.record}`} role="option" aria-selected=${picked} aria-posinset=${at + 1} aria-setsize=${this.seen.length}
       .style=${`transform:translateY(${at * ROW}px)`} @click=${() => this.#pick(picked ? undefined : item)}>
-      <span class="quiet cut">${item.at === null ? "" : timeOf(item.at)}</span><span class="event cut">${part(item.event || item.kind)}</span><span class="tool cut">${part(toolOf(item))}</span>
+      <span class="quiet cut">${item.at === null ? nothing : timeOf(item.at)}</span><span class="event cut">${part(item.event || item.kind)}</span><span class="tool cut">${part(toolOf(item))}</span>
       <span class="cut second">${part(inShort(item))}</span><span class="session quiet cut">${part(short(item.session))}</span><span class="size num quiet">${bytes(item.size)}</span></div>`;
   }
 
@@ -389,6 +393,7 @@ export class RawLog extends BaseComponent {
     const filtered = q || session || kind !== "all";
     const behind = Math.max(0, this.newest - (this.items.at(-1)?.record ?? 0));
     const older = this.#hasOlder();
+    if (!this.items.length && !this.paused) return nothing;
     return html`<div class="foot">
       <span>${filtered ? `${count(this.seen.length)} of ${plural(this.items.length, "line")} loaded` : `${plural(this.items.length, "line")} loaded`}${older ? "" : ", back to the first"}</span>
       ${this.paused ? html`<span class="paused" role="status">Paused${behind ? `, ${count(behind)} new` : ""}</span>` : nothing}

@@ -2,6 +2,7 @@
 import { css, html, nothing } from "lit";
 import * as clock from "../lib/clock.js";
 import { ago, count, date, duration, elapsed, model, money, percent, plural, short, tokens } from "../lib/format.js";
+import { store } from "../lib/store.js";
 import { doing } from "../lib/words.js";
 import { BaseComponent, shared } from "./base-component.js";
 import "./copy-button.js";
@@ -62,13 +63,13 @@ export class SessionHeader extends BaseComponent {
     return html`
       <p class="where"><a class="link" href="/">Sessions</a><span aria-hidden="true">/</span><b>${session.project || "(no project)"}</b>
         ${session.branch ? html`<span><span class="hide">branch </span>${session.branch}</span>` : nothing}
-        ${session.local ? nothing : html`<span class="tag" title="Not a process of this machine that can be watched">${session.host || "another host"}</span>`}
+        ${store.hosts > 1 && session.host ? html`<span class="tag"><span class="hide">host </span>${session.host}</span>` : nothing}
         ${session.permission_mode && session.permission_mode !== "default" ? html`<span class="tag">${session.permission_mode}</span>` : nothing}
         <code class="quiet" title=${session.id}>${short(session.id)}</code></p>
       <div class="head">
         <div>
           <h1>${session.title || this.prompt || `Session ${short(session.id)}`}</h1>
-          <p class="doing ${session.state}" role="status"><i class="mark" aria-hidden="true"></i><b>${verb}</b>${what ? html`<code class="cut">${what}</code>` : nothing}<span aria-live="off">${since}</span></p>
+          <p class="doing ${session.state}" role="status"><i class="mark" aria-hidden="true"></i><b>${verb}</b>${what ? html`<code class="cut">${what}</code>` : nothing}<span aria-live="off">${since}${session.state === "working" ? html` <span class="quiet">into the turn</span>` : nothing}</span></p>
         </div>
         <slot></slot>
       </div>

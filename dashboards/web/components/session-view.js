@@ -8,7 +8,7 @@ import { shortcuts } from "../lib/keys.js";
 import { sessionMarkdown, total } from "../lib/markdown.js";
 import { href, router } from "../lib/router.js";
 import { store } from "../lib/store.js";
-import { KINDS, KIND_NAMES, spanName } from "../lib/words.js";
+import { KINDS, KIND_NAMES, outcome, spanName } from "../lib/words.js";
 import { BaseComponent, outside, shared, typing } from "./base-component.js";
 import "./copy-button.js";
 import "./session-header.js";
@@ -219,6 +219,7 @@ export class SessionView extends BaseComponent {
     const feed = /** @type {SessionFeed} */ (this.feed);
     const { q = "", span: wanted = "" } = router.route.query;
     const turn = this.all ? undefined : this.turn;
+    const ended = turn ? outcome(turn) : "";
     const span = feed.spans.find((one) => one.span_id === wanted);
     const begin = turn?.start ?? feed.session?.started ?? 0;
     const jaeger = outside(feed.jaeger);
@@ -226,6 +227,7 @@ export class SessionView extends BaseComponent {
     return html`<section class="card spans" aria-label="Spans">
       <div class="bar">
         <div class="what"><h2>${turn ? (turn.label ? `Turn ${turn.number}: ${turn.label}` : `Turn ${turn.number}`) : "All turns"}</h2></div>
+        ${ended ? html`<span class="tag ${turn?.error_type || turn?.outcome === "error" ? "bad" : "wait"}">${ended}</span>` : nothing}
         ${trace ? html`<a class="btn" href=${trace} target="_blank" rel="noreferrer">Open in Jaeger</a>` : nothing}
         ${feed.turns.length > 1
           ? html`<div class="segments" role="group" aria-label="Spans of">

@@ -75,7 +75,7 @@ export class SetupGuide extends BaseComponent {
       </ol>
       <div class="demo card">
         <p role="status">${this.trouble ? html`<span class="bad">${this.trouble}</span>` : "Or look around first: three made-up sessions, one waiting, one fanning out, one failing. They are in no sum and never exported."}</p>
-        <button class="btn first" ?disabled=${this.loading} @click=${this.#demo}>${this.loading ? "Loading …" : "Load demo data"}</button>
+        <button class="btn" ?disabled=${this.loading} @click=${this.#demo}>${this.loading ? "Loading …" : "Load demo data"}</button>
       </div>
     `;
   }

@@ -45,7 +45,7 @@ export class SpanWaterfall extends BaseComponent {
       .line { position: absolute; left: 0; right: 0; height: var(--row); display: grid; grid-template-columns: var(--names) minmax(0, 1fr); cursor: default; font-size: 0.8125rem; }
       .line:hover { background: color-mix(in srgb, var(--ink) 4%, transparent); } .line.picked { background: var(--accent-soft); }
       .view:focus-visible .line.active { box-shadow: inset 0 0 0 2px var(--focus); } .line.active { box-shadow: inset 2px 0 var(--accent); }
-      .line.dim .name, .line.dim .b { opacity: 0.36; } .line.hit .text { background: color-mix(in srgb, var(--wait) 28%, transparent); border-radius: 2px; }
+      .line.dim .b { opacity: 0.36; } .line.dim .text, .line.dim .of { color: var(--ink-3); font-weight: 400; } .line.dim .mark { opacity: 0.5; } .line.hit .text { background: color-mix(in srgb, var(--wait) 28%, transparent); border-radius: 2px; }
       .name { display: flex; align-items: center; gap: 0.375rem; min-width: 0; padding-right: 0.5rem; border-right: 1px solid var(--line); }
       .twist { flex: none; width: 1.125rem; height: 1.125rem; display: grid; place-items: center; border: 0; padding: 0; background: none; border-radius: 0.2rem; color: var(--ink-3); font-size: 0.625rem; cursor: pointer; }
       .twist:hover { background: var(--line); color: var(--ink); }
@@ -523,7 +523,7 @@ export class SpanWaterfall extends BaseComponent {
     const names = ["line", `t-${span.type}`, span.status === "error" && "failed", span.end === null && "open", never && "never", marked && "chained", dim && "dim", this.hits.has(span) && "hit", at === this.active && "active", span.span_id === this.picked && "picked"];
     const length = never ? "never ran" : duration(endOf(span, now) - span.start);
     const inside = right > 85 && left <= 12;
-    const beside = inside ? "right:0.25rem" : right > 85 ? `right:${100 - Math.max(0, left)}%` : `left:${Math.max(0, right)}%`;
+    const beside = inside ? "right:0" : right > 85 ? `right:${100 - Math.max(0, left)}%` : `left:${Math.max(0, right)}%`;
     return html`<div class=${names.filter(Boolean).join(" ")} id=${`row-${at}`} role="treeitem" aria-level=${row.depth + 1} aria-posinset=${at + 1} aria-setsize=${this.rows.length} aria-expanded=${children.length ? String(!row.folded) : nothing} aria-selected=${span.span_id === this.picked}
       .style=${`top:${at * this.rowHigh}px`} @click=${() => this.#pick(row)} @dblclick=${() => this.#focusOn(span)}>
       <div class="name" .style=${`padding-left:${0.375 + Math.min(row.depth, 12) * 0.875}rem`}>

@@ -23,7 +23,7 @@ export function splitBar(split, { delegated = 0, kinds = KINDS } = {}) {
   return html`
     <div class="split" aria-hidden="true">${kinds.map((kind) => (split[kind] > 0 ? html`<i class="k-${kind}" .style=${`flex:${split[kind] / all} 0 0`}></i>` : nothing))}</div>
     <dl class="legend">
-      ${kinds.map((kind) => html`<div class=${split[kind] ? "" : "none"} title=${KIND_HINTS[kind]}><i class="k-${kind}" aria-hidden="true"></i><dt>${KIND_NAMES[kind]}</dt><dd>${duration(split[kind])} <small>${all ? percent(split[kind] / all) : ""}</small></dd></div>`)}
+      ${kinds.map((kind) => html`<div class=${split[kind] ? "" : "none"} title=${KIND_HINTS[kind]}><i class="k-${kind}" aria-hidden="true"></i><dt>${KIND_NAMES[kind]}</dt><dd>${split[kind] ? html`${duration(split[kind])} <small>${percent(split[kind] / all)}</small>` : "0"}</dd></div>`)}
       ${delegated ? html`<div title="Calls, tools and waits of subagents are in the numbers before"><i class="k-subagent line" aria-hidden="true"></i><dt>of it in subagents</dt><dd>${duration(delegated)}</dd></div>` : nothing}
     </dl>
   `;

@@ -105,6 +105,11 @@ class Store extends EventTarget {
     return found;
   }
 
+  /** On how many machines the known sessions run. */
+  get hosts() {
+    return new Set([...this.sessions.values()].filter((session) => !session.local).map((session) => session.host)).size;
+  }
+
   /** @param {Sessions} page @param {boolean} fresh */
   #take(page, fresh) {
     if (fresh) {

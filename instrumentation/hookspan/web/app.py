@@ -256,7 +256,14 @@ def _page(files: Files) -> Handler:
 
 def _file(files: Files) -> Handler:
     async def handler(request: Request) -> Response:
-        return await _serve(files, request.path_params["name"], request.headers)
+        try:
+            return await _serve(files, request.path_params["name"], request.headers)
+        except ProblemError:
+            if request.headers.get("sec-fetch-dest") != "document":
+                raise
+            response = await _serve(files, INDEX, Headers())  # it says so, and has the way to the others
+            response.status_code = 404
+            return response
 
     return handler
 

@@ -1,0 +1,211 @@
+"""The pictures of docs/page.md: every page empty, busy and broken, light, dark and narrow.
+
+`make screenshots` writes docs/screenshots/*.webp. To look at some of them while working on the page:
+`python -m tests.web.screenshots --only session --format png --into /tmp/shots`.
+"""
+
+import argparse
+import base64
+import json
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Page
+
+from hookspan.journal import Writer
+from hookspan.web import demo
+from hookspan.wire.reduce import LOCAL_KEY
+from tests.agent.stage import until
+from tests.web.browser import Visitor, chromium
+from tests.web.player import Player, busy
+from tests.web.site import Play, Site
+
+FOLDER = Path(__file__).parents[2] / "docs" / "screenshots"
+WIDE, NARROW = (1280, 860), (360, 740)
+HIGHEST = 1600  # px of a page that is longer than the window
+QUALITY = 60  # of WebP; writing stays sharp
+SCROLL_HEIGHT = "document.documentElement.scrollHeight"
+NOBODY = "http://127.0.0.1:9"  # the discard port: nothing listens there
+PAGES = {
+    "now": "/",
+    "session": "/sessions/{id}",
+    "friction": "/friction",
+    "health": "/health",
+    "log": "/log?kind=event",
+}
+
+
+class Camera:
+    """Takes every picture of a state whose name has a wanted part, in each look."""
+
+    def __init__(self, visitor: Visitor, into: Path, kind: str, only: str) -> None:
+        self._visitor, self._into, self._kind, self._only = visitor, into, kind, only
+        self.before: Callable[[], object] = lambda: None
+        """Done before each page is opened."""
+
+    def shoot(
+        self, site: Site, name: str, path: str, *, narrow: bool = False, act: Callable[[Page], object] = lambda _: None
+    ) -> None:
+        looks = {"light": WIDE, "dark": WIDE} | ({"narrow": NARROW} if narrow else {})
+        for look, (width, height) in looks.items():
+            if self._only not in f"{name}-{look}":
+                continue
+            self.before()
+            page = self._visitor.visit(site, path, width=width, height=height, dark=look == "dark", reduced_motion=True)
+            act(page)
+            self._take(page, self._into / f"{name}-{look}.{self._kind}")
+            page.close()
+
+    def _take(self, page: Page, file: Path) -> None:
+        """The browser's own encoder: playwright knows no WebP."""
+        page.evaluate("() => scrollTo(0, 0)")
+        page.evaluate("() => document.fonts.ready.then(() => new Promise(requestAnimationFrame))")
+        dialog = page.get_by_role("dialog").is_visible()  # and it shades the window alone
+        wide, high = page.evaluate(f"() => [innerWidth, {'innerHeight' if dialog else SCROLL_HEIGHT}]")
+        clip = {"x": 0, "y": 0, "width": wide, "height": min(high, HIGHEST), "scale": 1}
+        options = {"format": self._kind, "clip": clip, "captureBeyondViewport": True}
+        session = page.context.new_cdp_session(page)
+        taken = session.send("Page.captureScreenshot", options | ({"quality": QUALITY} if self._kind == "webp" else {}))
+        file.write_bytes(base64.b64decode(taken["data"]))
+        session.detach()
+
+
+def palette(page: Page) -> None:
+    page.keyboard.press("Control+k")
+    page.get_by_role("dialog").wait_for()
+
+
+def longest_wait(page: Page) -> None:
+    page.locator("span-waterfall .t-wait").first.click()
+    page.locator("span-details").wait_for()
+
+
+@contextmanager
+def machine(folder: Path, settings: str = "") -> Iterator[Site]:
+    site = Site(folder, settings=f"[monitor]\ninterval = 1\n{settings}")
+    try:
+        yield site
+    finally:
+        site.close()
+
+
+def checked(site: Site, rounds: int) -> None:
+    script = site.script()
+    until(
+        lambda: len(script.get("/api/v1/health/history", params={"limit": rounds}).json()["rounds"]) >= rounds,
+        "there are not so many rounds of checks",
+    )
+
+
+def empty(camera: Camera, folder: Path) -> None:
+    """A fresh agent; then a session that was asked nothing."""
+    with machine(folder) as site:
+        checked(site, 2)
+        for name in ("now", "friction", "health", "log"):
+            camera.shoot(site, f"{name}-empty", PAGES[name], narrow=name == "now")
+        camera.shoot(site, "palette-empty", "/", act=palette)
+        play = Play()
+        site.append(play.start())
+        camera.shoot(site, "session-empty", PAGES["session"].format(id=play.session))
+
+
+def day(site: Site, player: Player) -> dict[str, str]:
+    """A day's sessions; their ids by what they show. Among them those of the demo, as if somebody had worked so."""
+    shown = busy(player)
+    clients: dict[str, subprocess.Popen[bytes]] = {}
+    lines = []
+    for data in demo.lines(time.time_ns()):
+        line = json.loads(data)
+        if event := line.get("event"):
+            if event["session_id"] not in clients:
+                clients[event["session_id"]] = subprocess.Popen(["sleep", "86400"])
+            client = clients[event["session_id"]]
+            del event[LOCAL_KEY]
+            if event["hook_event_name"] == "SessionStart":
+                event["source"] = "startup"
+            line |= {"took": 180_000, "pid": client.pid, "ppid": client.pid, "pidns": 1, "host": "host"}
+            line["env"]["CLAUDE_PID"] = str(client.pid)
+        lines.append(json.dumps(line).encode())
+    player.clients += clients.values()
+    Writer(player.paths).append(lines)
+    site.append()
+    return shown | dict(zip(("asks", "fails", "spawns"), clients, strict=True))  # in the order of their beginnings
+
+
+@contextmanager
+def worked(folder: Path, settings: str = "") -> Iterator[tuple[Site, dict[str, str]]]:
+    """A machine with a day's work on it."""
+    with machine(folder, settings) as site:
+        assert site.machine.cli("install", "--yes").returncode == 0
+        player = Player(site.machine.paths, site.machine.home, site.machine.env)
+        try:
+            yield site, day(site, player)
+        finally:
+            player.close()
+
+
+def well(camera: Camera, folder: Path) -> None:
+    with worked(folder) as (site, shown):
+        checked(site, 30)
+        session = PAGES["session"]
+        for name, path in PAGES.items():
+            camera.shoot(site, f"{name}-busy", path.format(id=shown["spawns"]), narrow=True)
+        camera.shoot(site, "session-wait", session.format(id=shown["asks"]), narrow=True, act=longest_wait)
+        camera.shoot(site, "palette-busy", "/", narrow=True, act=palette)
+
+
+def broken(camera: Camera, folder: Path) -> None:
+    """Hooks are switched off and nobody takes spans; then the agent is killed, too."""
+    settings = f'[export]\nendpoint = "{NOBODY}"\n[collector]\nhealth = "{NOBODY}/"\n'
+    with worked(folder, settings) as (site, shown):
+        checked(site, 30)
+        file = site.machine.home / ".claude" / "settings.json"
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"disableAllHooks": True}))
+        checked(site, 30)
+        camera.shoot(site, "health-broken", PAGES["health"], narrow=True)
+
+        def kill(page: Page) -> None:
+            site.machine.kill()
+            page.get_by_role("alert").first.wait_for()
+            if page.url.endswith(PAGES["health"]):
+                page.get_by_role("heading", name="The agent does not answer").wait_for()
+
+        def kill_and_search(page: Page) -> None:
+            kill(page)
+            palette(page)
+
+        camera.before = site.machine.up
+        for name in ("now", "session", "friction", "log", "health"):
+            camera.shoot(
+                site,
+                f"{name}-{'away' if name == 'health' else 'broken'}",
+                PAGES[name].format(id=shown["fails"]),
+                narrow=name in {"now", "session"},
+                act=kill,
+            )
+        camera.shoot(site, "palette-broken", "/", act=kill_and_search)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="", help="a part of the pictures' names: a page, a state, a look")
+    parser.add_argument("--format", choices=["webp", "png"], default="webp")
+    parser.add_argument("--into", type=Path, default=FOLDER)
+    options = parser.parse_args()
+    options.into.mkdir(parents=True, exist_ok=True)
+    with chromium() as browser, tempfile.TemporaryDirectory(prefix="hs-", dir="/tmp") as folder:
+        for state in (empty, well, broken):
+            visitor = Visitor(browser)
+            visitor.agent_may_be_away = state is broken
+            state(Camera(visitor, options.into, options.format, options.only), Path(folder) / state.__name__)
+            visitor.close()
+            for trouble in visitor.trouble:
+                print(trouble)
+
+
+if __name__ == "__main__":
+    main()
