@@ -59,7 +59,7 @@ def test_a_locked_key_is_the_administrators_alone(paths: Paths):
 
 
 def test_an_administrator_sets_where_to_and_a_user_may_still_stay_out(paths: Paths):
-    """As docs/team.md has it: the endpoint is locked, whether to take part isn't."""
+    """As docs/guides/team.md has it: the endpoint is locked, whether to take part isn't."""
     policy = 'locked = ["export.endpoint", "content.export"]\n[export]\nendpoint = "https://gate:4318"'
     write(paths.system_config, policy)
     assert load(paths).export.on
