@@ -95,7 +95,7 @@ def test_quick_verbs_import_neither_opentelemetry_nor_a_web_server(tmp_path: Pat
         "except SystemExit: print(*sorted({name.partition('.')[0] for name in sys.modules}), file=sys.stderr)"
     )
     heavy = {"opentelemetry", "starlette", "uvicorn", "google", "grpc", "apprise", "genai_prices", "requests", "psutil"}
-    for words in (["version"], ["config", "show"], []):
+    for words in (["version"], ["config", "show"], ["status"], []):
         done = subprocess.run(
             [sys.executable, "-c", code, *words],
             env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},

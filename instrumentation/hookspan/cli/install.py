@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -27,12 +27,15 @@ from hookspan.errors import UserError
 from hookspan.paths import Paths
 from hookspan.values import URL
 
+NEXT: Final = "Start a session of Claude Code, then: hookspan open"
+
 
 @click.command()
 @click.option("--dry-run", is_flag=True, help="Show the change and make none.")
 @click.option("--check", is_flag=True, help="Say whether everything is installed (exit 1 if not), and change nothing.")
 @click.option("--yes", is_flag=True, help="Don't ask.")
 @click.option("--print", "print_block", is_flag=True, help="Print the hooks, for managed settings, and change nothing.")
+@click.option("--no-hooks", is_flag=True, help="Only what the plugin's hooks run and record to; no settings change.")
 @click.option(
     "--scope",
     type=click.Choice(["user", "local"]),
@@ -45,13 +48,14 @@ from hookspan.values import URL
     default=None,
     help="Let Claude Code send its own telemetry to `export.endpoint`, or no longer; else left as it is.",
 )
-def install(dry_run: bool, check: bool, yes: bool, print_block: bool, scope: Scope, native: bool | None) -> None:
+def install(
+    dry_run: bool, check: bool, yes: bool, print_block: bool, no_hooks: bool, scope: Scope, native: bool | None
+) -> None:
     """Add hookspan's hooks to Claude Code's settings.
 
     Shows the change and asks first. Other hooks and settings stay as they are, byte for byte.
     """
-    if os.name == "nt":
-        raise UserError("hookspan does not run on native Windows; use it inside WSL2.")
+    _refuse_windows()
     paths = Paths.from_environment()
     file = claude_settings.path(scope, os.environ, Path.cwd())
     settings = load(paths, os.environ)
@@ -61,8 +65,12 @@ def install(dry_run: bool, check: bool, yes: bool, print_block: bool, scope: Sco
         return
     made = relay.prepare(paths)
     if print_block:
-        block = claude_settings.block(made.command) | ({"env": variables} if variables else {})
-        click.echo(json.dumps(block, indent=2))
+        _print(claude_settings.block(made.command), variables)
+        return
+    if no_hooks:
+        relay.create_state(paths, load(paths))
+        made.install()
+        click.echo(f"The plugin's hooks run {_short(made.target)}, {made.how}.\n\n{NEXT}")
         return
     old = _read(file)
     before = SettingsText.of(str(file), old or b"")
@@ -87,7 +95,7 @@ def install(dry_run: bool, check: bool, yes: bool, print_block: bool, scope: Sco
         click.echo(f"Claude Code sends its own telemetry to {settings.export.endpoint} from its next session on.")
     _offer_endpoint(paths, settings.export.endpoint, yes=yes)
     if changes:
-        click.echo("\nStart a session of Claude Code, then: hookspan open")
+        click.echo(f"\n{NEXT}")
 
 
 @click.command()
@@ -157,6 +165,15 @@ class Removal:
     old: bytes
     new: bytes | None
     backup: Path | None  # no longer needed afterwards
+
+
+def _refuse_windows() -> None:
+    if os.name == "nt":
+        raise UserError("hookspan does not run on native Windows; use it inside WSL2.")
+
+
+def _print(block: dict[str, Any], variables: Mapping[str, str] | None) -> None:
+    click.echo(json.dumps(block | ({"env": variables} if variables else {}), indent=2))
 
 
 def _native_variables(settings: Settings, wanted: bool | None) -> dict[str, str] | None:
