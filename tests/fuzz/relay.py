@@ -1,11 +1,13 @@
-"""The relay under AFL++: `python -m tests.fuzz.relay [--minutes N]`, or `make fuzz`; needs the package afl++.
+"""The relay under AFL++: `python -m tests.fuzz.relay [--minutes N] [--write FILE]`, or `make fuzz`.
 
-What the fuzzer varies is told in `relay_harness.c`. Findings are kept in the folder that is named at the end; one that
-is mended goes to `tests/fuzz/findings`, where the tests run it for ever.
+Needs the packages afl++ and the sanitizers of its clang. What the fuzzer varies is told in `relay_harness.c`. Findings
+are kept in the folder that is named at the end; one that is mended goes to `tests/fuzz/findings`, where the tests run
+it for ever, and into MENDED. `--write` makes the page of the documentation.
 """
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -31,6 +33,48 @@ WORDS = (
     *('{\\"hook_event_name\\":', "99999999999999999999", "-1", ',\\"event\\":'),
 )
 CALM = ("AFL_NO_UI", "AFL_SKIP_CPUFREQ", "AFL_NO_AFFINITY", "AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES", "AFL_QUIET")
+
+MENDED = {
+    "start-lock-tries": "a start lock that no relay wrote made the count of tries overflow; it is read as a first try",
+}
+"""What was found once, by its file in `findings`."""
+PAGE = """\
+# Fuzzing
+
+## The relay
+
+`make fuzz` ran `hooks/relay.c`, built with AddressSanitizer and UBSan, under AFL++ for {minutes:g} minutes, on a
+machine that did other work beside it. Each run is a hook in a state folder that the input describes: `relay.conf`, the
+file of counts, the start lock, the journal's end, a journal near its cap, no journal, a lock that is held, a full disk,
+the eight variables that are recorded, and the payload. After each run its outcome is checked, not only that it did not
+crash: the event is written once, as one clean line, and what was in the journal stays; or it is counted.
+
+| what | number |
+|---|---|
+{rows}
+
+What was found once is mended, and its input is run by the tests:
+
+{mended}
+
+`tests/fuzz/test_relay.py` runs the seeds, these inputs and some mutations in every run of the tests.
+
+## The decoder and the fold
+
+Hypothesis changes real payloads and transcript lines of Claude Code (other types, other values, missing and new fields,
+at any depth), and replays recorded sessions with events lost, repeated and in another order. `make fuzz` runs ten times
+as many examples as the tests do:
+
+| property | tests |
+|---|---|
+| Whatever an event holds, it is read or passed over; nothing is open after the session's end, no span ends before it begins. | `wire/test_events_of_another_shape` |
+| Whatever a transcript's line holds, it is read or passed over. | `wire/test_transcript_lines_of_another_shape` |
+| Bytes that are nothing are unreadable, and no more than that. | `wire/test_lines_that_are_nothing` |
+| In any order within two seconds, with any loss and repetition: no exception, nothing open after the end, no span and no call twice, the same ids. | `model/test_any_order_within_two_seconds_any_loss_any_repeat` |
+| A session may end after any of its events. | `model/test_any_prefix_can_end` |
+
+This page is written by `python -m tests.fuzz.relay --write docs/fuzzing.md`.
+"""  # noqa: E501 - rows of a table
 
 
 def case(
@@ -81,18 +125,54 @@ def fuzz(folder: Path, minutes: float) -> dict[str, str]:
     return {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
 
 
+def covered(folder: Path) -> str:
+    """The share of the relay's lines that the fuzzer's inputs reach, as gcov says it."""
+    compile_harness(folder / "measured", "gcc", "-O0", "--coverage")
+    for path in sorted((folder / "found" / "default" / "queue").glob("id*")):
+        subprocess.run(["./measured", folder / "state"], cwd=folder, input=path.read_bytes(), check=False)
+    (data,) = folder.glob("*.gcda")
+    said = subprocess.run(["gcov", "-n", data.name], cwd=folder, capture_output=True, text=True, check=True).stdout
+    found = re.search(r"relay\.c'\nLines executed:([\d.]+)% of (\d+)", said)
+    assert found, said
+    return f"{float(found[1]):.0f} % of {found[2]}"
+
+
+def report(stats: dict[str, str], lines: str) -> str:
+    """The page."""
+    minutes = int(stats["run_time"]) / 60
+    crashes, hangs = stats["saved_crashes"], stats["saved_hangs"]
+    rows = {
+        "runs": f"{int(stats['execs_done']):,}, {float(stats['execs_per_sec']):.0f} a second",
+        "inputs that reached something new": f"{int(stats['corpus_count']):,}",
+        "edges of relay and harness that were reached": f"{stats['edges_found']} of {stats['total_edges']}",
+        "lines of `relay.c` that were reached": lines,
+        "crashes and wrong outcomes": crashes,
+        "hangs": hangs,
+    }
+    return PAGE.format(
+        minutes=round(minutes),
+        rows="\n".join(f"| {what} | {number} |" for what, number in rows.items()),
+        mended="\n".join(f"- `{name}`: {what}" for name, what in MENDED.items()),
+    )
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--write", type=Path, help="the page of the documentation")
     given = parser.parse_args()
     if not shutil.which("afl-fuzz"):
-        print("afl-fuzz is missing: apt-get install afl++")
+        print("afl-fuzz is missing: apt-get install afl++ libclang-rt-14-dev")
         return 1
     memory = Path("/dev/shm")
     folder = Path(tempfile.mkdtemp(prefix="hookspan-fuzz-", dir=memory if memory.is_dir() else None))
     stats = fuzz(folder, given.minutes)
     for name in ("run_time", "execs_done", "execs_per_sec", "corpus_count", "edges_found", "total_edges", "bitmap_cvg"):
         print(f"{name:<14}{stats.get(name, '?')}")
+    lines = covered(folder)
+    print(f"lines         {lines}")
+    if given.write:
+        given.write.write_text(report(stats, lines))
     found = sum(int(stats[name]) for name in ("saved_crashes", "saved_hangs"))
     print(f"findings      {found}, in {folder}/found/default" if found else "findings      0")
     if not found:

@@ -54,7 +54,9 @@ enum flag { NO_JOURNAL = 1, NO_HEARTBEAT = 2, OLD_HEARTBEAT = 4, LOCKED = 8, HUG
 #define INPUT_MAX (1 << 20)
 #define JOURNAL "journal/current.jsonl"
 
-static char input[INPUT_MAX + 1], *section[SECTIONS + 1];
+#define SOURCE_MIN 200  // where the input is kept open, away from the descriptors that the relay opens
+
+static char resolved[4096], input[INPUT_MAX + 1], *section[SECTIONS + 1];
 static size_t size[SECTIONS + 1];
 
 static void require(bool holds, const char *what)
@@ -216,17 +218,28 @@ static void check(unsigned flags, off_t hole)
         require(counted, "what isn't written is counted");
 }
 
-int main(int argc, char **argv)
+// As a process that has just begun: no descriptor of an earlier run, nothing in the relay's own variables.
+static void begin_anew(void)
+{
+    for (int fd = 0; fd < 198; fd++)  // AFL++ has 198 and 199
+        if (fd != STDOUT_FILENO && fd != STDERR_FILENO)
+            close(fd);
+    open("/dev/null", O_RDWR);  // stdin for now
+    journal = current = -1;
+    at = began = age = payload_bytes = waited = 0;
+}
+
+static void run(int source)
 {
     static const char *const names[] = {"CLAUDE_PID",          "CLAUDE_CODE_SESSION_ID", "CLAUDE_CODE_ENTRYPOINT",
                                         "CLAUDE_PROJECT_DIR", "CLAUDE_CODE_REMOTE",     "CLAUDE_EFFORT",
                                         "TRACEPARENT",        "TRACESTATE"};
-    char resolved[4096];
-    require(argc == 2 && realpath(argv[1], resolved) && chdir(resolved) == 0, "usage: relay_harness FOLDER < INPUT");
-#ifdef __AFL_HAVE_MANUAL_CONTROL
-    __AFL_INIT();
-#endif
-    size_t got = fread(input, 1, INPUT_MAX, stdin);
+    begin_anew();
+    require(chdir(resolved) == 0, "the folder");
+    lseek(source, 0, SEEK_SET);
+    size_t got = 0;
+    for (ssize_t n; (n = read(source, input + got, INPUT_MAX - got)) > 0;)
+        got += (size_t)n;
     char *at_ = input, *end_ = input + got;
     for (int i = 0; i < SECTIONS; i++) {
         char *next = memchr(at_, 0x1E, (size_t)(end_ - at_));
@@ -268,5 +281,17 @@ int main(int argc, char **argv)
     room.rlim_cur = RLIM_INFINITY;
     setrlimit(RLIMIT_FSIZE, &room);
     check(flags, hole);
+}
+
+int main(int argc, char **argv)
+{
+    require(argc == 2 && realpath(argv[1], resolved), "usage: relay_harness FOLDER < INPUT");
+    int source = fcntl(STDIN_FILENO, F_DUPFD, SOURCE_MIN);
+    require(source >= 0, "the input");
+#ifdef __AFL_HAVE_MANUAL_CONTROL
+    __AFL_INIT();
+    while (__AFL_LOOP(1000))
+#endif
+        run(source);
     return 0;
 }

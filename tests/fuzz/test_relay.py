@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fuzz.relay import END, HERE, SANITIZED, compile_harness, seeds
+from tests.fuzz.relay import END, HERE, MENDED, SANITIZED, compile_harness, seeds
 
 FINDINGS = sorted((HERE / "findings").iterdir())
 MUTATIONS = 150  # a run takes 5 ms; `make fuzz` does millions
@@ -26,6 +26,7 @@ def run(harness: Path, folder: Path, data: bytes) -> None:
 
 
 def test_seeds_and_findings(harness: Path, tmp_path: Path):
+    assert {path.name for path in FINDINGS} == MENDED.keys()
     for data in [*seeds(), *(path.read_bytes() for path in FINDINGS)]:
         run(harness, tmp_path, data)
 
