@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PACKAGES := tmux strace musl-tools gcc clang jq chromium faketime docker.io iptables iproute2 systemd fish zsh mandoc maven haproxy
 
-.PHONY: demo test test-deps lint reference docs bench soak endure gateway-load fuzz claude claude-latest screenshots wheels wheels-check
+.PHONY: demo test test-deps lint reference docs bench faults soak endure gateway-load fuzz claude claude-latest screenshots wheels wheels-check
 
 # The page with made-up sessions, from nothing but Python.
 demo: .venv/installed
@@ -29,9 +29,10 @@ lint: .venv/installed-dev
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/deptry .
 
-# The pages of docs/reference and the manual page, from the code.
+# The pages of docs/reference, docs/faults.md and the manual page, from the code.
 reference: .venv/installed-dev
 	$(BIN)/python docs/generator
+	$(BIN)/python -m tests.faults.page
 	$(BIN)/hookspan man > docs/reference/hookspan.1
 
 # The documentation as a site, into site/.
@@ -59,9 +60,15 @@ endure: .venv/installed-dev
 gateway-load: .venv/installed-dev
 	nice $(BIN)/python -m tests.gateway.load
 
-# The relay under AFL++ for half an hour (Debian's package afl++).
+# The decoder and the fold with ten times the examples, then the relay under AFL++ for half an hour (Debian's packages
+# afl++ and libclang-rt-14-dev), into docs/.
 fuzz: .venv/installed-dev
-	nice $(BIN)/python -m tests.fuzz.relay
+	nice $(BIN)/pytest -n 2 --hypothesis-profile=fuzz tests/wire tests/model/test_properties.py
+	nice $(BIN)/python -m tests.fuzz.relay --write docs/fuzzing.md
+
+# Every fault of docs/faults.md with many events, 200,000 events with kills, prune on a journal of 2 GiB.
+faults: .venv/installed-dev
+	FAULT_EVENTS=200 KILL_EVENTS=200000 PRUNE_BYTES=2147483648 nice $(BIN)/pytest -n 2 tests/faults tests/cli/test_prune.py
 
 # Every scenario on a version of Claude Code (from npm, kept outside this folder): wrong spans, changed facts, times.
 claude: .venv/installed-dev

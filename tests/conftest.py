@@ -51,6 +51,7 @@ hypothesis.settings.register_profile(
     print_blob=True,
     suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.function_scoped_fixture],
 )
+hypothesis.settings.register_profile("fuzz", hypothesis.settings.get_profile("hookspan"), max_examples=1000)
 hypothesis.settings.load_profile("hookspan")
 
 

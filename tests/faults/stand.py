@@ -48,6 +48,7 @@ class Fault:
     what: str
     outcome: str
     says: str
+    module: str
 
 
 FAULTS: dict[str, Fault] = {}
@@ -60,7 +61,7 @@ def fault(
     """Put a test into the table. `says`: words of `status`, which the test must have looked for."""
 
     def enter(test: Callable[..., None]) -> Callable[..., None]:
-        FAULTS[test.__name__] = Fault(group, what, outcome, says)
+        FAULTS[test.__name__] = Fault(group, what, outcome, says, test.__module__)
 
         @functools.wraps(test)
         def looked(**given: Any) -> None:

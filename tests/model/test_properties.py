@@ -17,6 +17,7 @@ from hookspan.wire.facts import Silent, TranscriptRead
 
 from .replay import KEY, names, play
 
+EXAMPLES = settings.default.max_examples  # a hundred, or what `--hypothesis-profile` says
 NAMES = names()
 HOUR = 3_600_000_000_000
 SECOND = 1_000_000_000
@@ -110,7 +111,10 @@ def test_every_record_twice_gives_nothing_more(records, name):
 
 
 @settings(
-    max_examples=400, deadline=None, print_blob=False, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=4 * EXAMPLES,
+    deadline=None,
+    print_blob=False,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(name=st.sampled_from(NAMES), seed=st.integers(0, 2**32), lost=st.sampled_from([0, 0, 0.1, 0.4]))
 def test_any_order_within_two_seconds_any_loss_any_repeat(all_records, name, seed, lost):
@@ -148,7 +152,7 @@ def test_any_order_within_two_seconds_any_loss_any_repeat(all_records, name, see
     assert not extra or lost, "the same ids whatever the order"
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=EXAMPLES // 2, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=st.sampled_from(NAMES), data=st.data())
 def test_any_prefix_can_end(all_records, name, data):
     cut = data.draw(st.integers(0, len(all_records[name])))

@@ -33,6 +33,7 @@ LINES = [
     for path in sorted((SESSIONS / name / "projects").rglob("*.jsonl"))
     for line in path.read_text().splitlines()
 ]
+EXAMPLES = settings.default.max_examples  # a hundred, or what `--hypothesis-profile` says
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20)
 values = st.recursive(
@@ -56,7 +57,7 @@ def changed(draw: st.DrawFn, originals: list[dict]) -> dict:
     return whole
 
 
-@settings(max_examples=150)
+@settings(max_examples=3 * EXAMPLES // 2)
 @given(
     events=st.lists(changed(PAYLOADS), min_size=1, max_size=6), at=st.lists(st.integers(-(2**70), 2**70), min_size=6)
 )
@@ -79,7 +80,7 @@ def test_events_of_another_shape(events, at):
     assert all(span.start <= span.end for span in spans)
 
 
-@settings(max_examples=150)
+@settings(max_examples=3 * EXAMPLES // 2)
 @given(lines=st.lists(changed(LINES), min_size=1, max_size=8))
 def test_transcript_lines_of_another_shape(lines):
     parser = TranscriptParser("s", "f.jsonl")

@@ -232,7 +232,7 @@ class Ingest:
             "backlog_bytes": 0 if self.caught_up or tail is None else tail.backlog()[0],
             "delay_seconds": round(self.delay, 3),
             "commit_seconds": round(self.commit_time, 4),
-            "quarantined": self.quarantined,
+            "quarantined": self.quarantined + (tail.set_aside if tail is not None else 0),
             "whole": self.whole,
             "restarts": self._restarts + (tail.restarts if tail is not None else 0),
             "damaged_segments": self._broken + (tail.damaged if tail is not None else 0),
@@ -302,6 +302,7 @@ class Ingest:
             self._tail.close()
             self._restarts += self._tail.restarts
             self._broken += self._tail.damaged
+            self.quarantined += self._tail.set_aside
             self._tail = None
 
     def _opened(self) -> Store:

@@ -28,13 +28,14 @@ class Tail:
 
     `position` is where an earlier reader stopped; None reads from the oldest record. `restarts` counts how often the
     journal was not what it had been (cut by a power failure, replaced, truncated), `damaged` the compressed segments
-    that couldn't be read to their end. `mend=False` is for readers beside the agent: they change nothing on disk.
+    that couldn't be read to their end, `set_aside` the lines that are too long or have no end. `mend=False` is for readers beside the agent: they change nothing on disk.
     Belongs to one thread.
     """
 
     def __init__(self, paths: Paths, position: Position | None = None, *, mend: bool = True) -> None:
         self.restarts = 0
         self.damaged = 0
+        self.set_aside = 0
         self._paths = paths
         self._folder = paths.journal
         self._mend = mend
@@ -188,8 +189,8 @@ class Tail:
         self._offset += self._pending_size + 1
 
     def _set_aside(self, reason: str) -> None:
-        if self._mend:
-            self._quarantine.add(self._record, b"".join(self._pending), reason, self._pending_size)
+        if self._mend and self._quarantine.add(self._record, b"".join(self._pending), reason, self._pending_size):
+            self.set_aside += 1
 
     def _at_end(self) -> bool:
         """Nothing more in the open file. True if reading can go on, here or in the next one; False when caught up."""
