@@ -28,8 +28,8 @@ class Tail:
 
     `position` is where an earlier reader stopped; None reads from the oldest record. `restarts` counts how often the
     journal was not what it had been (cut by a power failure, replaced, truncated), `damaged` the compressed segments
-    that couldn't be read to their end, `set_aside` the lines that are too long or have no end. `mend=False` is for readers beside the agent: they change nothing on disk.
-    Belongs to one thread.
+    that couldn't be read to their end, `set_aside` the lines that are too long or have no end.
+    `mend=False` is for readers beside the agent: they change nothing on disk. Belongs to one thread.
     """
 
     def __init__(self, paths: Paths, position: Position | None = None, *, mend: bool = True) -> None:
