@@ -15,6 +15,8 @@ from hookspan.agent.lock import FileLock, is_held, wait_free
 from hookspan.errors import UserError
 from hookspan.paths import Paths
 from hookspan.relay import agent_command
+from hookspan.store.database import refuse_newer
+from hookspan.store.schema import MIGRATIONS
 
 STOP_TIMEOUT: Final = 20.0  # seconds; the agent's own deadline for draining is 10
 LOCK_TIMEOUT: Final = 10.0  # seconds for a start by somebody else to end
@@ -66,6 +68,7 @@ def start(paths: Paths, env: Mapping[str, str]) -> Ready:
                     hint="use the newer `hookspan`, or say `hookspan down` with it first",
                 )
             _stop(paths)
+        refuse_newer(paths.store, len(MIGRATIONS))  # better said here, to somebody, than in the agent's log
         return _spawn(paths, env, start_lock)
     finally:
         start_lock.release()

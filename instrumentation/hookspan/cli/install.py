@@ -27,6 +27,7 @@ from hookspan.errors import UserError
 from hookspan.paths import Paths
 from hookspan.values import URL
 
+RECORD_VERSION: Final = 1  # of installed.json; a new one needs a fixture in tests/upgrades
 NEXT: Final = "Start a session of Claude Code, then: hookspan open"
 
 
@@ -354,6 +355,12 @@ def _records(paths: Paths) -> dict[str, Record]:
     """By settings file; a record that can't be read is as good as none."""
     try:
         found = json.loads(paths.installed.read_bytes())
+        if found["version"] > RECORD_VERSION:
+            raise UserError(
+                f"`{paths.installed}` was written by a newer hookspan "
+                f"(format {found['version']}, this one knows {RECORD_VERSION})",
+                hint="update hookspan, or uninstall with the newer one first",
+            )
         return {file: Record(**record) for file, record in found["files"].items()}
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return {}
@@ -361,7 +368,8 @@ def _records(paths: Paths) -> dict[str, Record]:
 
 def _save_records(paths: Paths, records: dict[str, Record]) -> None:
     if records:
-        plain: dict[str, Any] = {"version": 1, "files": {file: asdict(record) for file, record in records.items()}}
+        files = {file: asdict(record) for file, record in records.items()}
+        plain: dict[str, Any] = {"version": RECORD_VERSION, "files": files}
         atomic.write(paths.installed, json.dumps(plain, indent=2).encode() + b"\n", mode=0o600)
     else:
         paths.installed.unlink(missing_ok=True)

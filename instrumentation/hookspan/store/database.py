@@ -85,6 +85,20 @@ def open_writer(
     return connection
 
 
+def refuse_newer(path: Path, known: int) -> None:
+    """Raise StoreTooNew if the database has a format above `known`; a missing or damaged one is no matter here."""
+    try:
+        connection = open_reader(path)
+        try:
+            version = _pragma(connection, "user_version")
+        finally:
+            connection.close()
+    except sqlite3.Error:
+        return
+    if version > known:
+        raise StoreTooNew(path, version, known)
+
+
 def open_reader(path: Path) -> sqlite3.Connection:
     """A read-only connection. Raises sqlite3.OperationalError if there is no file yet."""
     connection = sqlite3.connect(

@@ -1,0 +1,134 @@
+"""What older versions left is taken over, with a copy of it; what newer ones left is refused and not touched."""
+
+import hashlib
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from hookspan.export.db import MIGRATIONS as EXPORT_MIGRATIONS
+from hookspan.export.db import ExportDb
+from hookspan.paths import Paths
+from hookspan.store import Reader, schema
+from tests.cli.stage import drain, take_in
+from tests.upgrades.make import HERE, RECORD_VERSION, SETTINGS, dump, halves
+
+STORES = range(1, len(schema.MIGRATIONS) + 1)
+
+
+def restored(script: Path, path: Path) -> None:
+    database = sqlite3.connect(path)
+    database.executescript(script.read_text())
+    database.close()
+
+
+def test_every_format_has_its_fixture():
+    missing = [f"store-{n}" for n in STORES] + [f"export-{n + 1}.sql" for n in range(len(EXPORT_MIGRATIONS))]
+    missing += [f"install-{n + 1}" for n in range(RECORD_VERSION)]
+    assert [name for name in missing if not (HERE / name).exists()] == [], "python -m tests.upgrades.make"
+
+
+def shown(paths: Paths) -> list[object]:
+    """What a user sees of the store: spans, sessions, sums. Another version may make ids otherwise."""
+    reader = Reader(paths)
+    try:
+        sessions = reader.sessions()
+        spans = [span for session in sessions for span in reader.spans_of_session(session.id)]
+        names = {span.span_id: span.name for span in spans} | {"": "(root)"}
+        tree = Counter((names.get(span.parent_id, "(open)"), span.name, span.status, span.end) for span in spans)
+        sums = {(one.instrument, one.attributes): one.count for one in reader.series().series}
+        return [tree, sessions, sums]
+    finally:
+        reader.close()
+
+
+@pytest.mark.parametrize("version", STORES)
+def test_a_session_that_began_under_an_older_version_goes_on_under_this_one(version: int, tmp_path: Path):
+    old, new = (Paths.from_environment({"HOME": str(tmp_path), "HOOKSPAN_HOME": str(tmp_path / n)}) for n in "ab")
+    for paths in (old, new):
+        paths.create()
+        paths.key.write_bytes(bytes.fromhex((HERE / f"store-{version}" / "key").read_text()))
+    shutil.copy(HERE / f"store-{version}" / "journal.jsonl", old.current)
+    restored(HERE / f"store-{version}" / "store.sql", old.store)
+    before = dump(old.store)
+    take_in(old, halves()[1])
+    take_in(new, [*halves()[0], *halves()[1]])
+    assert shown(old) == shown(new)
+    copy = old.store.with_name(f"store.db.v{version}")
+    assert copy.exists() == (version < len(schema.MIGRATIONS))
+    if copy.exists():
+        assert dump(copy) == before
+    drain(old)
+    assert Counter(path.name for path in old.state.glob("*.v*")) == Counter([copy.name] if copy.exists() else [])
+
+
+@pytest.mark.parametrize("version", range(1, len(EXPORT_MIGRATIONS) + 1))
+def test_the_export_cursor_of_an_older_version_is_where_it_was(version: int, paths: Paths):
+    paths.create()
+    restored(HERE / f"export-{version}.sql", paths.export_db)
+    database = ExportDb.open(paths)
+    assert database.enabled
+    assert database.cursor == (1, 0)
+    assert not database.replaced
+    database.close()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A home with hookspan installed by the version whose fixture it is."""
+    source = HERE / "install-1"
+    shutil.copytree(source, tmp_path, dirs_exist_ok=True)
+    settings = tmp_path / ".claude" / "settings.json"
+    record = tmp_path / ".local" / "state" / "hookspan" / "installed.json"
+    for file in (settings, record):
+        file.write_bytes(file.read_bytes().replace(b"@HOME@", str(tmp_path).encode()))
+    digest = hashlib.sha256(settings.read_bytes()).hexdigest()
+    record.write_bytes(record.read_bytes().replace(b"@AFTER@", digest.encode()))
+    return tmp_path
+
+
+def hookspan(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "hookspan", *words]
+    env = {"HOME": str(home), "PATH": os.environ["PATH"], "HOOKSPAN_DASHBOARD_ENABLED": "false"}
+    return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+
+
+def test_an_older_versions_installation_is_brought_up_and_taken_out(home: Path):
+    assert hookspan(home, "install", "--yes").returncode == 0
+    assert hookspan(home, "install", "--check").returncode == 0
+    assert hookspan(home, "uninstall", "--yes").returncode == 0
+    assert (home / ".claude" / "settings.json").read_bytes() == SETTINGS
+
+
+@pytest.mark.parametrize("verb", ["install", "uninstall"])
+def test_a_newer_versions_record_is_refused_and_left(verb: str, home: Path):
+    record = home / ".local" / "state" / "hookspan" / "installed.json"
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"version": RECORD_VERSION + 1}))
+    before = {path: path.read_bytes() for path in home.rglob("*") if path.is_file()}
+    done = hookspan(home, verb, "--yes")
+    assert done.returncode == 1
+    assert "was written by a newer hookspan (format 2, this one knows 1)" in done.stderr
+    assert "hint: update hookspan" in done.stderr
+    assert {path: path.read_bytes() for path in home.rglob("*") if path.is_file()} == before
+
+
+def test_a_newer_versions_store_keeps_the_agent_from_starting_and_says_so(home: Path):
+    state = home / ".local" / "state" / "hookspan"
+    database = sqlite3.connect(state / "store.db")
+    database.executescript(
+        f"CREATE TABLE later (x); PRAGMA application_id = {schema.APPLICATION}; "
+        f"PRAGMA user_version = {len(schema.MIGRATIONS) + 1};"
+    )
+    database.close()
+    before = (state / "store.db").read_bytes()
+    done = hookspan(home, "up")
+    assert done.returncode == 1
+    assert "was written by a newer hookspan" in done.stderr
+    assert "update hookspan" in done.stderr
+    assert (state / "store.db").read_bytes() == before
