@@ -8,6 +8,7 @@ page, and how often the cache, switched on, answers pages that ask the same. `!`
 import argparse
 import asyncio
 import contextlib
+import gzip
 import http.client
 import json
 import shutil
@@ -33,6 +34,7 @@ from hookspan.paths import Paths
 from hookspan.store import Commit, Store
 from tests.agent.stage import Machine
 from tests.bench import store as made
+from tests.web.browser import Visitor, chromium
 from tests.web.player import Player
 from tests.web.site import Play, Site, stream
 
@@ -46,6 +48,24 @@ LONG = 10_000  # spans
 IDLE_BARS = {"summary": 2.0, "session list": 10.0, "session page": 50.0, "long session page": 50.0}  # ms, p50
 BUSY_BARS = {"summary": 10.0, "session list": 30.0, "session page": 100.0, "long session page": 100.0}  # ms, p95
 FRESH_BAR = 50.0  # ms, p50
+PAINT_BAR = 300.0  # ms, p50
+SIZE_BAR = 150.0  # KB, gzip
+VISITS = 10
+WEB = Path(__file__).parents[2] / "dashboards" / "web"
+
+# Scrolls through all rows as a wheel does, a screen's half each frame, and gives how long each frame took (ms).
+SCROLL = """async () => {
+  const view = deep(deep(document, "span-waterfall").shadowRoot, ".view");
+  const took = [];
+  let before = await new Promise(requestAnimationFrame);
+  for (let number = 0; number < 300; number += 1) {
+    view.scrollTop = (view.scrollHeight - view.clientHeight) * (number / 300);
+    const now = await new Promise(requestAnimationFrame);
+    took.push(now - before);
+    before = now;
+  }
+  return took;
+}"""
 
 
 def commits(events: int, start: int, step: int) -> Iterator[Commit]:
@@ -272,6 +292,37 @@ def idle(site: Site, seconds: float = 20.0) -> None:
     print(f"idle agent with its page: {memory:.1f} MB, {used:.2f} % of a core", flush=True)
 
 
+def seen(site: Site, long: str) -> None:
+    """What a browser on the same machine makes of it: first paint, all there, and how smoothly 10,000 spans scroll."""
+    sent = [path for path in WEB.rglob("*") if path.suffix in {".js", ".css", ".html", ".svg"}]
+    size = sum(len(gzip.compress(path.read_bytes(), 9)) for path in sent) / 1e3
+    print(f"page: {size:.0f} KB gzip, every file of every page{judged(size, SIZE_BAR)}")
+    with chromium() as browser:
+        visitor = Visitor(browser)
+        for name, path in {"first page": "/", "long session page": f"/sessions/{long}"}.items():
+            painted, whole = [], []
+            for _ in range(VISITS):
+                page = visitor.visit(site, path)
+                entries = page.evaluate("() => performance.getEntriesByName('first-contentful-paint')[0].startTime")
+                painted.append(entries)
+                whole.append(page.evaluate("() => performance.now()"))
+                page.close()
+            median = statistics.median(painted)
+            print(
+                f"  {name:22} first paint p50 {median:.0f} ms, max {max(painted):.0f} ms{judged(median, PAINT_BAR)}; "
+                f"with all that it fetches p50 {statistics.median(whole):.0f} ms",
+                flush=True,
+            )
+        page = visitor.visit(site, f"/sessions/{long}")
+        page.get_by_text(f"{LONG + 1:,} spans").wait_for()
+        frames = sorted(page.evaluate(SCROLL))
+        print(
+            f"  scrolling {LONG} spans    a frame takes p50 {statistics.median(frames):.1f} ms, "
+            f"p95 {frames[int(len(frames) * 0.95)]:.1f} ms, max {frames[-1]:.1f} ms"
+        )
+        visitor.close()
+
+
 def cached(site: Site, seconds: float = 20.0) -> None:
     """Ten pages that ask for the summary and the list once a second, with the cache as it is by default."""
     site.machine.paths.config.write_text("[dashboard]\nport = 0\ncache_ttl = 5\n")
@@ -324,6 +375,7 @@ def run(site: Site, pages: int) -> None:
         time.sleep(1)
         print(f"at {RATE} events/s:")
         ask(site, found, trace, long, busy=True)
+    seen(site, long)
     for count in (1, pages):
         asyncio.run(listen(site, count))
     cached(site)

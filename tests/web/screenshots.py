@@ -19,7 +19,7 @@ from playwright.sync_api import Page
 from hookspan.journal import Writer
 from hookspan.web import demo
 from hookspan.wire.reduce import LOCAL_KEY
-from tests.agent.stage import until
+from tests.agent.stage import event, until
 from tests.web.browser import Visitor, chromium
 from tests.web.player import Player, busy
 from tests.web.site import Play, Site
@@ -28,7 +28,6 @@ FOLDER = Path(__file__).parents[2] / "docs" / "screenshots"
 WIDE, NARROW = (1280, 860), (360, 740)
 HIGHEST = 1600  # px of a page that is longer than the window
 QUALITY = 60  # of WebP; writing stays sharp
-SCROLL_HEIGHT = "document.documentElement.scrollHeight"
 NOBODY = "http://127.0.0.1:9"  # the discard port: nothing listens there
 PAGES = {
     "now": "/",
@@ -63,11 +62,11 @@ class Camera:
     def _take(self, page: Page, file: Path) -> None:
         """The browser's own encoder: playwright knows no WebP."""
         page.evaluate("() => scrollTo(0, 0)")
-        page.evaluate("() => document.fonts.ready.then(() => new Promise(requestAnimationFrame))")
-        dialog = page.get_by_role("dialog").is_visible()  # and it shades the window alone
-        wide, high = page.evaluate(f"() => [innerWidth, {'innerHeight' if dialog else SCROLL_HEIGHT}]")
-        clip = {"x": 0, "y": 0, "width": wide, "height": min(high, HIGHEST), "scale": 1}
-        options = {"format": self._kind, "clip": clip, "captureBeyondViewport": True}
+        if not page.get_by_role("dialog").is_visible():  # that shades the window, however long the page
+            high = page.evaluate("() => document.documentElement.scrollHeight")
+            page.set_viewport_size({"width": page.evaluate("() => innerWidth"), "height": min(high, HIGHEST)})
+        page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        options = {"format": self._kind}
         session = page.context.new_cdp_session(page)
         taken = session.send("Page.captureScreenshot", options | ({"quality": QUALITY} if self._kind == "webp" else {}))
         file.write_bytes(base64.b64decode(taken["data"]))
@@ -120,19 +119,19 @@ def day(site: Site, player: Player) -> dict[str, str]:
     lines = []
     for data in demo.lines(time.time_ns()):
         line = json.loads(data)
-        if event := line.get("event"):
-            if event["session_id"] not in clients:
-                clients[event["session_id"]] = subprocess.Popen(["sleep", "86400"])
-            client = clients[event["session_id"]]
-            del event[LOCAL_KEY]
-            if event["hook_event_name"] == "SessionStart":
-                event["source"] = "startup"
+        if told := line.get("event"):
+            if told["session_id"] not in clients:
+                clients[told["session_id"]] = subprocess.Popen(["sleep", "86400"])
+            client = clients[told["session_id"]]
+            del told[LOCAL_KEY]
+            if told["hook_event_name"] == "SessionStart":
+                told["source"] = "startup"
             line |= {"took": 180_000, "pid": client.pid, "ppid": client.pid, "pidns": 1, "host": "host"}
             line["env"]["CLAUDE_PID"] = str(client.pid)
         lines.append(json.dumps(line).encode())
     player.clients += clients.values()
     Writer(player.paths).append(lines)
-    site.append()
+    site.append(event("Notification", shown["idle"], notification_type="auth_success"))  # one that comes as it happens
     return shown | dict(zip(("asks", "fails", "spawns"), clients, strict=True))  # in the order of their beginnings
 
 

@@ -250,3 +250,4 @@ def test_a_turn_that_failed_says_why(site: Site, visitor: Visitor) -> None:
     site.append(play.start(), play.submit("fix the cart"), failed | {"prompt_id": play.prompt})
     page = visitor.visit(site, f"/sessions/{play.session}")
     expect(page.get_by_role("region", name="Spans").locator(".tag.bad")).to_have_text("overloaded")
+    expect(page.locator("session-header [role=status]")).to_contain_text("failed: overloaded, your turn")

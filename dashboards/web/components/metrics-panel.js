@@ -78,7 +78,7 @@ export class MetricsPanel extends BaseComponent {
         <p class="second">${this.#beside()}</p>
       </header>
       <dl class="numbers card">
-        <div><dt>Active sessions</dt><dd>${count(metrics.active_sessions)}<span class="under">of ${count(metrics.total_sessions)} in all</span></dd></div>
+        <div><dt>Active sessions</dt><dd>${count(metrics.active_sessions)}<span class="under">in the last hour, of ${count(metrics.total_sessions)}</span></dd></div>
         <div><dt>Events</dt><dd>${count(metrics.events_last_hour)}<span class="under">in the last hour</span></dd></div>
         <div><dt>Messages</dt><dd>${count(metrics.messages_last_hour)}<span class="under">in the last hour</span></dd></div>
         <div><dt>Average session</dt><dd>${metrics.average_session ? elapsed(metrics.average_session) : "–"}<span class="under">start to end</span></dd></div>

@@ -130,5 +130,5 @@ export function measure(value, unit) {
   if (unit === "s") return duration(value * SECOND);
   if (unit === "%") return `${fixed(value, value < 10 ? 1 : 0)} %`;
   if (unit === "bytes") return bytes(value);
-  return unit ? `${count(value)} ${unit}` : count(value);
+  return unit ? `${count(value)} ${value === 1 ? unit.replace(/s$/, "") : unit}` : count(value);
 }
