@@ -21,6 +21,7 @@ HOOKS = json.loads((PLUGIN / "hooks.json").read_text())["hooks"]
 def test_every_event_has_the_same_hook():
     ((handler,),) = {tuple(json.dumps(one) for one in groups[0]["hooks"]) for groups in HOOKS.values()}
     assert {"type": "command", "timeout": TIMEOUT}.items() <= json.loads(handler).items()
+    assert "${CLAUDE_PLUGIN_ROOT}" not in handler, "with it the client would not run them as managed settings"
     assert tuple(HOOKS) == EVENTS
     assert all(len(groups) == 1 and groups[0].keys() == {"hooks"} for groups in HOOKS.values())
 
@@ -38,11 +39,10 @@ def test_the_plugin_has_our_version_and_the_marketplace_has_the_plugin():
 def run(home: Path, plugin: Path, path: str = "/usr/bin:/bin", **env: str) -> bytes:
     """Run the hook as the client does, in exec form; everything that it printed."""
     handler = HOOKS["Stop"][0]["hooks"][0]
-    words = [word.replace("${CLAUDE_PLUGIN_ROOT}", str(plugin)) for word in handler["args"]]
     done = subprocess.run(
-        [handler["command"], *words],
+        [handler["command"], *handler["args"]],
         input=EVENT * 10_000,  # more than a pipe holds: whoever doesn't read it gives the client a broken pipe
-        env={"HOME": str(home), "PATH": path} | env,
+        env={"HOME": str(home), "PATH": path, "CLAUDE_PLUGIN_ROOT": str(plugin)} | env,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         check=False,
