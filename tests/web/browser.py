@@ -29,7 +29,8 @@ UNREACHABLE = (
 class Served(Protocol):
     """Where a page is, and how to sign in."""
 
-    url: str
+    @property
+    def url(self) -> str: ...
 
     def ticket_url(self) -> str: ...
 

@@ -308,14 +308,14 @@ def busy(player: Player) -> dict[str, str]:
     }
     for number, name in enumerate(("print_tools_agent", "print_fork", "print_mcp", "print_api_529", "compact")):
         project = ("shop", "api", "docs")[number % 3]
-        title = (
+        titles = (
             "Count the open orders",
             "Try another cache",
             "Greet by MCP",
             "Cope with overload",
             "Explain the build",
         )
-        player.past(name, end=2400 + number * 5000, stretch=45, project=project, title=title[number])
+        player.past(name, end=2400 + number * 5000, stretch=45, project=project, title=titles[number])
     for number in range(6):
         recording = ("permission_approved", "permission_words", "permission_approved")[number % 3]
         words = push if recording == "permission_words" else test

@@ -68,6 +68,35 @@ def test_it_is_small() -> None:
     assert sum(sizes.values()) < SIZE_MAX, sorted(sizes.items(), key=lambda one: -one[1])[:10]
 
 
+IMPORT = re.compile(r"""(?:^|[;}\s])(?:import|export)\s*(?:[\w*{},$\s]+from\s*)?["']([^"']+)["']""")
+
+
+def test_what_the_first_page_needs_is_fetched_at_once() -> None:
+    """And not file after file, as their imports are found."""
+    index = (WEB / "index.html").read_text()
+    found = re.search(r'<script type="importmap">(.*?)</script>', index, re.DOTALL)
+    assert found
+    names: dict[str, str] = json.loads(found[1])["imports"]
+
+    def path_of(name: str, importer: Path) -> Path:
+        if name.startswith("."):
+            return (importer.parent / name).resolve()
+        key = max((key for key in names if name == key or (key.endswith("/") and name.startswith(key))), key=len)
+        return WEB / (names[key] + name.removeprefix(key)).lstrip("/")
+
+    needed, todo = (
+        set(),
+        [WEB / "main.js", *(WEB / "components" / f"{one}.js" for one in ("metrics-panel", "sessions-list"))],
+    )
+    while todo:
+        path = todo.pop()
+        if path not in needed:
+            needed.add(path)
+            todo += [path_of(name, path) for name in IMPORT.findall(path.read_text())]
+    preloaded = re.findall(r'rel="modulepreload" href="/([^"]+)"', index)
+    assert {WEB / one for one in preloaded} == needed - {WEB / "main.js"}
+
+
 def test_nothing_writes_markup() -> None:
     """Lit puts values into the page as text; these would not."""
     forbidden = re.compile(

@@ -31,6 +31,7 @@ const CONNECTION = {
   "signed-out": ["lost", "Signed out"],
 };
 const CTRL = /Mac/.test(navigator.platform) ? "⌘" : "Ctrl";
+const RETRY = 5000; // ms
 const GRACE = 2500; // ms: a connection that is back within that was not worth a word
 
 export class AppShell extends BaseComponent {
@@ -99,7 +100,8 @@ export class AppShell extends BaseComponent {
     store.load();
     this.#routed(true);
     const idle = window.requestIdleCallback ?? setTimeout;
-    idle(() => import("./command-palette.js").then(() => this.requestUpdate()));
+    const palette = () => import("./command-palette.js").then(() => this.requestUpdate(), () => setTimeout(palette, RETRY)); // no agent just now
+    idle(palette);
   }
 
   /** @param {boolean} samePage */
