@@ -115,6 +115,11 @@ def test_all_hooks_disabled(machine: Machine) -> None:
     machine.home.settings(disableAllHooks=True)
     assert not machine.session()
     assert "`disableAllHooks`" in machine.hookspan("doctor", status=1)
+    managed = json.loads(PLUGIN_HOOKS.read_text())
+    machine.managed(managed)
+    assert machine.session(), "a user can't disable managed hooks"
+    machine.managed({"disableAllHooks": True} | managed)
+    assert not machine.session()
 
 
 def test_settings_in_another_folder(machine: Machine) -> None:
