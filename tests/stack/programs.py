@@ -71,11 +71,13 @@ def cache_root() -> Path:
 def _run(work: Path, *command: str, **env: str) -> None:
     if shutil.which(command[0]) is None:
         raise MissingToolError(HINTS.get(command[0], f"`{command[0]}` is not on this machine"))
+    # Tests have a home each: without these every build would load and compile what all of them share.
+    go = {"CGO_ENABLED": "0", "GOMODCACHE": str(cache_root() / "go-mod"), "GOCACHE": str(cache_root() / "go-build")}
     # Niced: a build must not starve the tests (or the editor) beside it.
     process = subprocess.run(
         ["nice", "-n", "10", *command],
         cwd=work,
-        env={**os.environ, "CGO_ENABLED": "0", **env},
+        env={**os.environ, **go, "GOFLAGS": "-modcacherw", **env},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
