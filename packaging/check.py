@@ -73,7 +73,8 @@ def install(by: str, interpreter: str, distribution: Path, home: Path) -> str:
         run("pipx", "install", "--quiet", "--python", interpreter, str(distribution), **env)
     else:
         run(interpreter, "-m", "venv", "--without-pip", str(place), **env)  # to put one there takes longer than ours
-        run("pip", "--python", str(place / "bin" / "python"), "install", "--quiet", str(distribution), **env)
+        pip = ("pip", "--python", str(place / "bin" / "python"))
+        run(*pip, "install", "--quiet", "--no-compile", str(distribution), **env)
         where = place / "bin"
     return str(where / "hookspan")
 
