@@ -1,9 +1,10 @@
 # The commands of this repository; CI calls the same ones.
 PYTHON ?= python3
 BIN := .venv/bin
+LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 PACKAGES := tmux strace musl-tools gcc clang jq chromium faketime docker.io iptables iproute2 systemd fish zsh mandoc maven haproxy
 
-.PHONY: demo test test-deps lint reference docs bench faults soak endure gateway-load fuzz claude claude-latest screenshots wheels wheels-check
+.PHONY: demo test test-deps lint reference docs bench faults soak endure gateway-load fuzz claude claude-latest screenshots wheels wheels-check lock sbom
 
 # The page with made-up sessions, from nothing but Python.
 demo: .venv/installed
@@ -42,6 +43,15 @@ docs: .venv/installed-dev
 # The pictures of docs/page.md, taken in chromium of a machine with a made-up day's work.
 screenshots: .venv/installed-dev
 	nice $(BIN)/python -m tests.web.screenshots
+
+# The versions that `make` installs, with their hashes, and those that users can install: newest that pyproject.toml allows.
+lock: .venv/installed-dev
+	$(BIN)/uv pip compile $(LOCK) --all-extras --output-file requirements-dev.lock pyproject.toml
+	$(BIN)/uv pip compile $(LOCK) --extra notify --constraint requirements-dev.lock --output-file requirements.lock pyproject.toml
+
+# What hookspan is made of, as a CycloneDX document, into dist/.
+sbom: .venv/installed-dev
+	$(BIN)/python packaging/sbom.py
 
 # What hookspan costs on this machine, against its bars; then with the real Collector, Jaeger and Claude Code.
 bench: .venv/installed-dev

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final, cast
 
+import licences
 from catalogue import ATTRIBUTES, BEGINS_OR_ENDS, COMMON, MEANINGS, METRICS, SPANS
 
 from hookspan.agent.gauges import Gauges
@@ -38,6 +39,7 @@ def pages() -> dict[str, str]:
         "metrics.md": _metrics(),
         "events.md": _events(),
         "settings.md": _settings(),
+        "licences.md": licences.page(),
     }
     return {name: "\n".join((MADE, "", *lines)).rstrip() + "\n" for name, lines in made.items()}
 
@@ -64,6 +66,7 @@ def _index() -> list[str]:
         "- [Metrics](metrics.md)",
         "- [Events](events.md): what comes in, and what becomes of it",
         "- [Settings](settings.md)",
+        "- [Licences](licences.md) of what comes with it",
         "",
         "## Conventions and stability",
         "",
