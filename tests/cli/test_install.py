@@ -577,7 +577,9 @@ def test_native_windows_is_refused(monkeypatch: pytest.MonkeyPatch):
     with monkeypatch.context() as patch, pytest.raises(UserError, match="native Windows"):
         patch.setattr("os.name", "nt")
         assert install.callback is not None
-        install.callback(dry_run=False, check=False, yes=True, print_block=False, scope="user", native=None)
+        install.callback(
+            dry_run=False, check=False, yes=True, print_block=False, no_hooks=False, scope="user", native=None
+        )
 
 
 def everything(folder: Path) -> dict[str, tuple[int, bytes]]:

@@ -302,8 +302,8 @@ def installation(paths: Paths, managed: Sequence[Path] = MANAGED) -> Finding:
     """Whether Claude Code still runs our hooks: settings and policies change without us."""
     files = settings_files(paths)
     if not files:
-        said = "hookspan did not install these hooks (a plugin, or not installed)"
-        return Finding(Status.UNKNOWN, said, todo="`hookspan install`")
+        said = "hookspan did not install these hooks: the plugin or managed settings may bring them"
+        return Finding(Status.UNKNOWN, said, todo="`hookspan doctor` looks for them")
     problems = [problem for file in files for problem in settings_problems(file, paths)]
     problems += [problem for file in files for problem in switched_off(file)]
     problems += policy_problems(managed)

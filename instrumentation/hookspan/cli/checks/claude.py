@@ -28,7 +28,7 @@ def install_fix(what: str, *, native: bool | None = None) -> Fix:
         from hookspan.cli.install import install
 
         install.callback(  # type: ignore[misc] # click's callbacks are optional
-            dry_run=False, check=False, yes=True, print_block=False, scope="user", native=native
+            dry_run=False, check=False, yes=True, print_block=False, no_hooks=False, scope="user", native=native
         )
 
     return Fix(what, do)
