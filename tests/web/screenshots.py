@@ -130,8 +130,10 @@ def day(site: Site, player: Player) -> dict[str, str]:
             line["env"]["CLAUDE_PID"] = str(client.pid)
         lines.append(json.dumps(line).encode())
     player.clients += clients.values()
-    Writer(player.paths).append(lines)
-    site.append(event("Notification", shown["idle"], notification_type="auth_success"))  # one that comes as it happens
+    newest = event("Notification", shown["idle"], notification_type="auth_success")  # comes as it happens
+    line = {"v": 1, "agent": "claude-code", "at": time.time_ns(), "took": 180_000, "host": "host", "env": {}}
+    Writer(player.paths).append([*lines, json.dumps(line | {"event": newest}).encode()])
+    site.append()
     return shown | dict(zip(("asks", "fails", "spawns"), clients, strict=True))  # in the order of their beginnings
 
 
