@@ -1,0 +1,303 @@
+"""The whole gateway as real processes on loopback ports: HAProxy, two gateways, Kafka, two ingesters, and the stores.
+
+They run on the configuration files that teams run (`collector/gateway/`); only addresses, folders and intervals differ.
+"""
+
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from tests.stack import programs, stack
+from tests.stack.stack import Backends, Ports, Program
+
+FILES = programs.ROOT / "collector" / "gateway"
+COMPONENTS = FILES / "components"
+TOPICS = ("hookspan_traces", "hookspan_metrics")
+GROUPS = ("hookspan-traces", "hookspan-metrics")
+PARTITIONS = 12
+TOKEN = "a-token-of-this-test-alone"
+RETRY_ON_429 = "--feature-gates=exporter.prometheusremotewritexporter.RetryOn429"  # as the manifests have it
+
+SERVER_PROPERTIES = """
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+listeners=PLAINTEXT://127.0.0.1:{kafka},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{kafka}
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=PLAINTEXT
+log.dirs={folder}
+num.partitions=1
+offsets.topic.num.partitions=2
+offsets.topic.replication.factor=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+group.initial.rebalance.delay.ms=0
+auto.create.topics.enable=false
+"""
+
+
+class Certificates:
+    """A certificate authority in a folder, with a server's certificate for loopback and a client's."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True)
+        self.ca, self._ca_key = folder / "ca.crt", folder / "ca.key"
+        _openssl("req", "-x509", *_KEY, "-keyout", self._ca_key, "-out", self.ca, "-days", "2", "-subj", "/CN=test CA")
+        self.server, self.server_key = self._issue(folder / "server", "subjectAltName=DNS:localhost,IP:127.0.0.1")
+        self.client, self.client_key = self._issue(folder / "client", "extendedKeyUsage=clientAuth")
+
+    def context(self) -> ssl.SSLContext:
+        """Trusts the authority and nobody else."""
+        return ssl.create_default_context(cafile=str(self.ca))
+
+    def _issue(self, stem: Path, extension: str) -> tuple[Path, Path]:
+        certificate, key = stem.with_suffix(".crt"), stem.with_suffix(".key")
+        authority = ("-CA", self.ca, "-CAkey", self._ca_key)
+        subject = ("-subj", f"/CN={stem.name}", "-addext", extension)
+        _openssl("req", "-x509", *_KEY, *authority, "-keyout", key, "-out", certificate, "-days", "2", *subject)
+        return certificate, key
+
+
+_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+
+
+def _openssl(*arguments: str | Path) -> None:
+    subprocess.run(["openssl", *map(str, arguments)], capture_output=True, check=True)
+
+
+class Fleet(Backends):
+    """All programs. `folder` holds their configuration, data and logs; `close` ends them all."""
+
+    def __init__(self, folder: Path, partitions: int = PARTITIONS) -> None:
+        self.folder = folder
+        self.partitions = partitions
+        self.certificates = Certificates(folder / "certificates")
+        self._reaper = subprocess.Popen(
+            ["sh", "-c", "cat >/dev/null; kill -9 0"], stdin=subprocess.PIPE, process_group=0
+        )
+        self.ports = Ports()
+        self.tokens = folder / "tokens"
+        self.tokens.write_text(f"another-token of another team\n{TOKEN} this one's\n")
+        self.kafka = self._kafka()
+        self.jaeger = self._jaeger()
+        self.metrics = self._victoria_metrics()
+        self.gateways = [self.gateway(f"gateway-{number}") for number in range(2)]
+        self.ingesters = [self.ingester(f"ingester-{number}") for number in range(2)]
+        self.load_balancer = self._load_balancer()
+        super().__init__(self.jaeger.url, self.metrics.url)
+        self._others: list[Program] = []
+
+    @property
+    def endpoint(self) -> str:
+        """Where agents send to."""
+        return f"https://127.0.0.1:{self.ports['balanced_http']}"
+
+    @property
+    def programs(self) -> list[Program]:
+        """All that a fleet is, in the order of starting."""
+        return [self.jaeger, self.metrics, self.kafka, *self.gateways, *self.ingesters, self.load_balancer]
+
+    def start(self) -> None:
+        """Start whatever isn't running."""
+        for program in (self.jaeger, self.metrics, self.kafka):
+            program.start()
+        self.make_topics()
+        for program in (*self.gateways, *self.ingesters, self.load_balancer):
+            program.start()
+
+    def close(self) -> None:
+        """End all programs at once; nobody needs their data any more."""
+        for program in [*self.programs, *self._others]:
+            program.kill()
+        if self._reaper.stdin:
+            self._reaper.stdin.close()
+        self._reaper.wait()
+
+    def other(self, program: Program) -> Program:
+        """A further program, started, that ends with the fleet."""
+        self._others.append(program)
+        program.start()
+        return program
+
+    def make_topics(self) -> None:
+        """The two topics, unless they are there."""
+        for topic in TOPICS:
+            more = ("--create", "--if-not-exists", "--topic", topic, "--partitions", str(self.partitions))
+            self.kafka_tool("TopicCommand", *more, "--replication-factor", "1")
+
+    def lag(self, group: str = GROUPS[0]) -> int:
+        """Messages of a topic that a group hasn't committed yet; what was never committed counts from the start."""
+        rows = self.kafka_tool("consumer.group.ConsumerGroupCommand", "--describe", "--group", group, "--offsets")
+        words = [line.split() for line in rows.splitlines() if line.startswith(group + " ")]
+        return sum(int(row[4]) - (int(row[3]) if row[3] != "-" else 0) for row in words)
+
+    def kafka_tool(self, name: str, *arguments: str) -> str:
+        """What one of Kafka's command-line tools printed."""
+        broker = f"127.0.0.1:{self.ports['kafka']}"
+        done = subprocess.run(
+            [str(programs.binary("kafka")), f"org.apache.kafka.tools.{name}", "--bootstrap-server", broker, *arguments],
+            env=self._environment(KAFKA_JAVA="-XX:TieredStopAtLevel=1 -Dorg.slf4j.simpleLogger.defaultLogLevel=error"),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def _environment(self, **variables: object) -> dict[str, str]:
+        # Nothing of the developer's own: an OTEL_* or a proxy variable would change what the programs do.
+        found = {"PATH": os.environ["PATH"], "HOME": str(self.folder)}
+        return found | {key: str(value) for key, value in variables.items()}
+
+    def gateway(self, name: str, *overlays: Path, **variables: object) -> Program:
+        """A gateway with queues of its own."""
+        return self._collector(
+            name,
+            FILES / "base" / "gateway.yaml",
+            *overlays,
+            OTLP_HTTP_PORT=self.ports[f"{name}_http"],
+            OTLP_GRPC_PORT=self.ports[f"{name}_grpc"],
+            TOKENS_FILE=self.tokens,
+            TLS_CERT=self.certificates.server,
+            TLS_KEY=self.certificates.server_key,
+            CLIENT_CA=self.certificates.ca,
+            QUEUE_DIR=self.folder / f"{name}-queue",
+            **variables,
+        )
+
+    def ingester(self, name: str, *overlays: Path, **variables: object) -> Program:
+        """An ingester."""
+        return self._collector(
+            name,
+            FILES / "base" / "ingester.yaml",
+            *overlays,
+            options=(RETRY_ON_429,),
+            JAEGER_ENDPOINT=f"http://127.0.0.1:{self.ports['jaeger_otlp']}",
+            REMOTE_WRITE_ENDPOINT=f"{self.metrics.url}/api/v1/write",
+            METRICS_INTERVAL=stack.INTERVAL,
+            **variables,
+        )
+
+    def own(self, program: Program, name: str) -> float:
+        """The sum of a program's own metric, by the start of its name; 0 if it has none."""
+        text = stack.text(f"http://127.0.0.1:{self.ports[f'{program.name}_metrics']}/metrics")
+        return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(name))
+
+    def _collector(
+        self, name: str, *configurations: Path, options: tuple[str, ...] = (), **variables: object
+    ) -> Program:
+        return Program(
+            name,
+            [str(programs.binary("otelcol")), *(f"--config={path}" for path in configurations), *options],
+            env=self._environment(
+                INSTANCE=name,
+                HEALTH_PORT=self.ports[f"{name}_health"],
+                METRICS_PORT=self.ports[f"{name}_metrics"],
+                KAFKA_BROKERS=f"127.0.0.1:{self.ports['kafka']}",
+                **variables,
+            ),
+            folder=self.folder,
+            url=f"https://127.0.0.1:{self.ports[f'{name}_http']}",
+            ready=f"http://127.0.0.1:{self.ports[f'{name}_health']}",
+            group=self._reaper.pid,
+        )
+
+    def _kafka(self) -> Program:
+        properties, data = self.folder / "server.properties", self.folder / "kafka"
+        port = self.ports["kafka"]
+        properties.write_text(SERVER_PROPERTIES.format(kafka=port, controller=self.ports["controller"], folder=data))
+        kafka = str(programs.binary("kafka"))
+        form = [kafka, "kafka.tools.StorageTool", "format", "-t", "aG9va3NwYW4tZ2F0ZXdheQ", "-c", str(properties)]
+        subprocess.run(form, env=self._environment(), capture_output=True, check=True)
+        return Program(
+            "kafka",
+            [kafka, "kafka.Kafka", str(properties)],
+            env=self._environment(KAFKA_JAVA="-Xmx512m -XX:+UseSerialGC -Dorg.slf4j.simpleLogger.defaultLogLevel=warn"),
+            folder=self.folder,
+            url=f"127.0.0.1:{port}",
+            ready=lambda: _listens(port),
+            group=self._reaper.pid,
+        )
+
+    def _jaeger(self) -> Program:
+        ports = self.ports
+        return Program(
+            "jaeger",
+            [str(programs.binary("jaeger")), "--config", str(stack.COLLECTOR_FILES / "jaeger.yaml")],
+            env=self._environment(
+                OTLP_GRPC_PORT=ports["jaeger_grpc"],
+                OTLP_HTTP_PORT=ports["jaeger_otlp"],
+                QUERY_PORT=ports["jaeger"],
+                QUERY_GRPC_PORT=ports["jaeger_query_grpc"],
+                HEALTH_PORT=ports["jaeger_health"],
+                METRICS_PORT=ports["jaeger_metrics"],
+                JAEGER_DATA=self.folder / "badger",
+                JAEGER_UI=stack.COLLECTOR_FILES / "jaeger-ui.json",
+                PROMETHEUS_URL=f"http://127.0.0.1:{ports['victoria_metrics']}",
+            ),
+            folder=self.folder,
+            url=f"http://127.0.0.1:{ports['jaeger']}",
+            ready=f"http://127.0.0.1:{ports['jaeger_health']}/status",
+            group=self._reaper.pid,
+        )
+
+    def _victoria_metrics(self) -> Program:
+        url = f"http://127.0.0.1:{self.ports['victoria_metrics']}"
+        return Program(
+            "victoria-metrics",
+            [
+                str(programs.binary("victoria-metrics")),
+                f"--storageDataPath={self.folder / 'victoria-metrics'}",
+                f"--httpListenAddr=127.0.0.1:{self.ports['victoria_metrics']}",
+                "--search.latencyOffset=0s",  # by default a sample is found after 30 s
+                "--search.disableCache",
+            ],
+            env=self._environment(),
+            folder=self.folder,
+            url=url,
+            ready=f"{url}/health",
+            group=self._reaper.pid,
+        )
+
+    def _load_balancer(self) -> Program:
+        ports = self.ports
+        addresses: Mapping[str, object] = {
+            name: value
+            for number in range(2)
+            for name, value in {
+                f"GATEWAY_{number}": "127.0.0.1",
+                f"GATEWAY_{number}_HTTP": ports[f"gateway-{number}_http"],
+                f"GATEWAY_{number}_GRPC": ports[f"gateway-{number}_grpc"],
+                f"GATEWAY_{number}_HEALTH": ports[f"gateway-{number}_health"],
+            }.items()
+        }
+        return Program(
+            "haproxy",
+            [
+                shutil.which("haproxy", path=f"{os.environ['PATH']}:/usr/sbin") or "haproxy",
+                "-db",
+                "-f",
+                str(FILES / "haproxy.cfg"),
+            ],
+            env=self._environment(
+                OTLP_HTTP_BIND=f"127.0.0.1:{ports['balanced_http']}",
+                OTLP_GRPC_BIND=f"127.0.0.1:{ports['balanced_grpc']}",
+                **addresses,
+            ),
+            folder=self.folder,
+            url=f"https://127.0.0.1:{ports['balanced_http']}",
+            ready=lambda: _listens(ports["balanced_http"]),
+            group=self._reaper.pid,
+        )
+
+
+def _listens(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False

@@ -1,0 +1,188 @@
+"""The gateway's files against each other and against the single machine's: what is said twice is said alike."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.gateway.fleet import COMPONENTS, FILES, PARTITIONS, RETRY_ON_429, TOPICS
+from tests.stack import programs
+from tests.stack.docker import IMAGES
+
+BASE = FILES / "base"
+
+
+def load(path: Path) -> Any:
+    return yaml.safe_load(path.read_text())
+
+
+def build(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
+    """What kustomize makes of a folder, by kind and name (without the hash of its content)."""
+    done = subprocess.run(
+        [str(programs.binary("kustomize")), "build", str(folder)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    found = {}
+    for one in yaml.safe_load_all(done.stdout):
+        found[one["kind"], re.sub(r"-[a-z0-9]{10}$", "", one["metadata"]["name"])] = one
+    return found
+
+
+def with_component(name: str, folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
+    lines = {"resources": [os.path.relpath(BASE, folder)], "components": [os.path.relpath(COMPONENTS / name, folder)]}
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(lines))
+    return build(folder)
+
+
+def container(found: dict[tuple[str, str], dict[str, Any]], name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The pod and the one container of a StatefulSet."""
+    pod = found["StatefulSet", name]["spec"]["template"]["spec"]
+    (only,) = pod["containers"]
+    return pod, only
+
+
+@pytest.mark.need_go
+@pytest.mark.parametrize(
+    "files",
+    [
+        ("base/gateway.yaml",),
+        ("base/ingester.yaml",),
+        ("base/gateway.yaml", "components/mtls/mtls.yaml"),
+        ("base/ingester.yaml", "components/tail-sampling/tail-sampling.yaml"),
+        ("base/gateway.yaml", "components/kafka-sasl/kafka-sasl.yaml"),
+        ("base/ingester.yaml", "components/kafka-sasl/kafka-sasl.yaml"),
+    ],
+    ids=lambda files: "+".join(Path(file).stem for file in files),
+)
+def test_each_configuration_is_valid_as_shipped(files: tuple[str, ...], tmp_path: Path):
+    (tmp_path / "tokens").write_text("x")
+    done = subprocess.run(
+        [str(programs.binary("otelcol")), "validate", *(f"--config={FILES / file}" for file in files)],
+        env={
+            "INSTANCE": "i-0",
+            "QUEUE_DIR": str(tmp_path),
+            "TOKENS_FILE": str(tmp_path / "tokens"),
+            "KAFKA_USER": "u",
+            "KAFKA_PASSWORD": "p",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.need_go
+def test_kubernetes_runs_the_configurations_as_they_are():
+    found = build(BASE)
+    for name in ("gateway", "ingester"):
+        held = found["ConfigMap", f"hookspan-{name}"]["data"]
+        assert held == {f"{name}.yaml": (BASE / f"{name}.yaml").read_text()}
+        pod, collector = container(found, f"hookspan-{name}")
+        config = next(one["configMap"]["name"] for one in pod["volumes"] if one["name"] == "config")
+        assert config == found["ConfigMap", f"hookspan-{name}"]["metadata"]["name"]
+        assert collector["image"] == IMAGES[0].name
+        assert f"--config=/etc/otelcol/{name}.yaml" in collector["args"]
+        assert pod["securityContext"]["runAsNonRoot"]
+        assert collector["securityContext"]["readOnlyRootFilesystem"]
+        assert collector["resources"]["limits"]["memory"] == "1200Mi"
+        assert found["PodDisruptionBudget", f"hookspan-{name}"]
+        ports = {one["name"] for one in collector["ports"]}
+        probed = {collector[f"{kind}Probe"]["httpGet"]["port"] for kind in ("startup", "readiness", "liveness")}
+        assert probed == {"health"} <= ports
+        for service in (one for (kind, _), one in found.items() if kind == "Service"):
+            if (
+                service["spec"]["selector"]
+                == found["StatefulSet", f"hookspan-{name}"]["spec"]["selector"]["matchLabels"]
+            ):
+                assert {port["targetPort"] for port in service["spec"]["ports"]} <= ports
+    assert RETRY_ON_429 in container(found, "hookspan-ingester")[1]["args"]
+
+
+@pytest.mark.need_go
+def test_a_teams_own_folder_builds_and_holds_no_secret():
+    found = build(FILES / "example")
+    assert {kind for kind, _ in found}.isdisjoint({"Secret"})
+    assert {one["metadata"]["namespace"] for one in found.values()} == {"telemetry"}
+    assert "kafka-2.example.internal:9093" in found["ConfigMap", "hookspan-backends"]["data"]["KAFKA_BROKERS"]
+    for name in ("gateway", "ingester"):
+        assert found["StatefulSet", f"hookspan-{name}"]["spec"]["replicas"] == 3
+        _, collector = container(found, f"hookspan-{name}")
+        assert collector["args"][-1] == "--config=/etc/otelcol/kafka-sasl.yaml"
+        assert {"secretRef": {"name": "hookspan-kafka"}} in collector["envFrom"]
+
+
+@pytest.mark.need_go
+def test_client_certificates_take_the_place_of_tokens(tmp_path: Path):
+    pod, collector = container(with_component("mtls", tmp_path), "hookspan-gateway")
+    assert collector["args"] == ["--config=/etc/otelcol/gateway.yaml", "--config=/etc/otelcol/mtls.yaml"]
+    mounted = {one["name"]: one["mountPath"] for one in collector["volumeMounts"]}
+    assert mounted["clients"] == "/etc/hookspan/clients"
+    assert {"token"}.isdisjoint({*mounted, *(one["name"] for one in pod["volumes"])})
+
+
+@pytest.mark.need_go
+def test_sampling_is_an_ingesters_matter_alone(tmp_path: Path):
+    found = with_component("tail-sampling", tmp_path)
+    assert "--config=/etc/otelcol/tail-sampling.yaml" in container(found, "hookspan-ingester")[1]["args"]
+    assert len(container(found, "hookspan-gateway")[1]["args"]) == 1
+
+
+@pytest.mark.need_go
+def test_compose_reads_the_file_and_everything_in_it_is_pinned_and_bounded():
+    done = subprocess.run(
+        [str(programs.binary("docker-compose")), "config", "--format", "json"],
+        cwd=FILES,
+        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    services = yaml.safe_load(done.stdout)["services"]
+    for name, service in services.items():
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["mem_limit"], name
+        assert re.search(r":v?\d+\.\d+\.\d+", service["image"]), name
+        for port in service.get("ports", ()):
+            assert port["host_ip"] == "127.0.0.1", name
+        for volume in service.get("volumes", ()):
+            source = Path(volume["source"])
+            if volume["type"] == "bind" and "secrets" not in source.parts:
+                assert source.is_file(), volume
+    versions = {service["image"].partition(":")[2] for service in services.values()}
+    pinned = {image.name.partition(":")[2] for image in IMAGES[:2]}
+    kafka, metrics = programs.PROGRAMS["kafka"].version, programs.PROGRAMS["victoria-metrics"].version
+    assert {*pinned, kafka, f"v{metrics}"} <= versions, "compose runs the versions that the tests run"
+    assert RETRY_ON_429 in services["ingester-0"]["command"]
+    made = " ".join(services["topics"]["command"])
+    assert f"for topic in {' '.join(TOPICS)}" in made
+    assert f"--partitions {PARTITIONS}" in made
+
+
+def test_what_the_single_collector_does_too_is_done_alike():
+    single = load(programs.ROOT / "collector" / "otel-collector.yaml")
+    gateway, ingester = load(BASE / "gateway.yaml"), load(BASE / "ingester.yaml")
+    assert gateway["processors"]["redaction"] == single["processors"]["redaction"]
+    assert gateway["connectors"]["signal_to_metrics"] == single["connectors"]["signal_to_metrics"]
+    spans = ingester["connectors"]["span_metrics"]
+    assert spans.pop("exclude_dimensions") == ["collector.instance.id"]
+    assert spans == single["connectors"]["span_metrics"]
+    hooks = "filter/without_hook_spans"
+    assert ingester["processors"][hooks] == single["processors"][hooks]
+    prometheus = load(programs.ROOT / "collector" / "prometheus.yml")
+    (labels,) = ingester["processors"]["transform/labels"]["metric_statements"]
+    copied = [re.findall(r'"([a-z.]+)"', statement) for statement in labels["statements"]]
+    assert copied == [[name, name] for name in prometheus["otlp"]["promote_resource_attributes"]]
+
+
+def test_every_variable_of_a_configuration_is_explained_at_its_top():
+    for path in [*BASE.glob("*er.yaml"), *BASE.glob("gateway.yaml"), *COMPONENTS.glob("*/[!k]*.yaml")]:
+        text = path.read_text()
+        comment = "\n".join(line for line in text.splitlines() if line.startswith("#"))
+        for variable in re.findall(r"\$\{env:([A-Z_]+)", text):
+            assert re.search(rf"\b{variable}\b", comment), (path, variable)
