@@ -77,7 +77,7 @@ def _run(work: Path, *command: str, **env: str) -> None:
     process = subprocess.run(
         ["nice", "-n", "10", *command],
         cwd=work,
-        env={**os.environ, **go, "GOFLAGS": "-modcacherw", **env},
+        env={**os.environ, **go, "GOFLAGS": "-modcacherw -buildvcs=false", **env},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
