@@ -326,10 +326,8 @@ class Ingest:
         tail = self._tail
         if tail is None:
             raise RuntimeError("the journal is not open")
-        size = 1 if self._singly else self._batch_size
-        if (left := self.measured() - tail.record) > 0:
-            size = min(size, left)  # so that a rebuilt store passes through the state that was last exported
-        lines = tail.read(max_lines=size)
+        # A rebuilt store must pass through the state that was last exported.
+        lines = tail.read(max_lines=1 if self._singly else self._batch_size, before=self.measured())
         if not lines:
             return False
         self.caught_up = False

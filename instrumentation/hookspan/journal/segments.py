@@ -87,27 +87,27 @@ def _no_follow(path: str, flags: int) -> int:
 
 
 def read(file: File, size: int) -> bytes:
-    """The next bytes, at most `size`; none at the end. Of a damaged file all that can be had before it raises."""
-    if not isinstance(file, gzip.GzipFile):
-        return file.read(size)
-    at = file.tell()
-    try:
-        return file.read1(size)
-    except DAMAGED:
-        found = bytearray()
-        with contextlib.suppress(*DAMAGED):
-            file.seek(at)
-            while len(found) < size and (byte := file.read1(1)):  # more at once, and zlib keeps what comes before
-                found += byte
-        if not found:
-            raise
-        return bytes(found)
+    """The next bytes, at most `size`; none at the end. Raises DAMAGED; then `salvage` gets what is left."""
+    return file.read1(size) if isinstance(file, gzip.GzipFile) else file.read(size)
+
+
+def salvage(path: Path, offset: int) -> bytes:
+    """What lies between the offset at which `read` raised, and the damage."""
+    found = bytearray()
+    with contextlib.suppress(OSError, *DAMAGED), open_segment(path) as file:
+        file.seek(offset)
+        while byte := read(file, 1):  # more at once, and zlib keeps to itself what comes before the damage
+            found += byte
+    return bytes(found)
 
 
 def chunks(file: File, size: int = CHUNK) -> Iterator[bytes]:
     """The rest of a file in pieces; a damaged end is an end."""
-    with contextlib.suppress(*DAMAGED):
+    try:
         while chunk := read(file, size):
+            yield chunk
+    except DAMAGED:
+        if chunk := salvage(Path(str(file.name)), file.tell()):
             yield chunk
 
 

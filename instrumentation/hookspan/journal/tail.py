@@ -62,6 +62,8 @@ class Tail:
         self._taken = 0  # how many of them were handed out
         self._pending: list[bytes] = []  # the beginning of a line whose LF hasn't been read yet ..
         self._pending_size = 0  # .. and its length, of which `_pending` is only a sample past LINE_MAX
+        self._broken = False  # the open file is damaged, and read as far as it can be
+        self._end = 0  # the number at which a packed file ends, if that is known: damage can make lines more
         self._left = False  # the open file was seen not to be current.jsonl any more
 
     def close(self) -> None:
@@ -70,8 +72,10 @@ class Tail:
             self._file.close()
             self._file = None
 
-    def read(self, max_lines: int = 500, max_bytes: int = 4 << 20) -> list[Line]:
+    def read(self, max_lines: int = 500, max_bytes: int = 4 << 20, before: int = 0) -> list[Line]:
         """The next lines: at most `max_lines`, and no more after `max_bytes` are reached. Empty when caught up.
+
+        Ends before record `before` if that comes later than the first line.
 
         JournalBusyError while the journal is to be mended and a stopped process keeps its lock: try later.
         """
@@ -79,7 +83,12 @@ class Tail:
         while len(lines) < max_lines and max_bytes > 0:
             if self._taken == len(self._ready) and not self._fill():
                 break
-            for data in self._ready[self._taken : self._taken + max_lines - len(lines)]:
+            room = max_lines - len(lines)
+            if lines and self._record >= before > lines[0].number:
+                break
+            if self._record < before:
+                room = min(room, before - self._record)
+            for data in self._ready[self._taken : self._taken + room]:
                 lines.append(Line(self._record, data))
                 size = len(data) + 1
                 self._record += 1
@@ -147,12 +156,15 @@ class Tail:
                 return False
             assert self._file is not None  # noqa: S101 - for the type checker
             try:
-                chunk = segments.read(self._file, CHUNK)
+                chunk = b"" if self._broken else segments.read(self._file, CHUNK)
             except segments.DAMAGED:
                 self.damaged += 1
-                chunk = b""
+                self._broken = True
+                chunk = segments.salvage(self._path, self._file.tell())
             if chunk:
                 self._split(chunk)
+                if self._end and self._record + len(self._ready) > self._end:
+                    self._drop_rest()
                 if self._ready:
                     return True
             elif not self._at_end():
@@ -173,6 +185,13 @@ class Tail:
         if start <= end:
             self._ready += chunk[start:end].split(b"\n")
         self._hold(chunk[end + 1 :] if end >= 0 else chunk)
+
+    def _drop_rest(self) -> None:
+        """What comes after the damage has numbers that are others'."""
+        self.damaged += not self._broken
+        self._broken = True
+        del self._ready[max(0, self._end - self._record) :]
+        self._pending, self._pending_size = [], 0
 
     def _hold(self, part: bytes) -> None:
         if part:
@@ -212,7 +231,7 @@ class Tail:
 
     def _leave(self, *, gone: bool = False) -> None:
         """Done with the open file. `gone`: its records are no longer counted on disk."""
-        if self._pending_size:  # as `segments.count` has it
+        if self._pending_size and self._record != self._end:  # as `segments.count` has it
             self._set_aside("unterminated")
             self._record += 1
         if gone:
@@ -256,6 +275,8 @@ class Tail:
     def _use(self, file: File, path: Path, first: int) -> None:
         self._forget()
         self._file, self._path, self._segment = file, path, first
+        if path.suffix == ".gz":
+            self._end = next((number for number, _ in segments.names(self._folder) if number > first), 0)
         self._record, self._offset = first, 0
 
     # Going on where an earlier reader stopped
