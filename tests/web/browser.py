@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 from tests.web.packages import node_modules
 
-PATIENCE = 30_000  # ms; only a broken page takes as long, whatever else the machine does
+PATIENCE = 60_000  # ms; only a broken page takes as long, whatever else the machine does
 AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]  # root; small /dev/shm of containers; no screen
 UNREACHABLE = (

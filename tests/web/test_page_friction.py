@@ -70,3 +70,12 @@ def test_without_content_it_says_why_there_are_no_rules(site: Site, visitor: Vis
     site.append(play.start(), play.submit(), *play.tool("git status", asked=True), play.stop())
     page = visitor.visit(site, "/friction")
     page.get_by_text("hookspan config set content.local true", exact=True).wait_for()
+
+
+def test_who_leaves_before_the_answer_causes_no_error(site: Site, visitor: Visitor) -> None:
+    page = visitor.visit(site)
+    page.route("**/api/v1/friction*", lambda _: None)  # never answered
+    page.get_by_role("link", name="Friction").click()
+    page.locator("friction-report").wait_for(state="attached")
+    page.get_by_role("link", name="Log").click()
+    page.get_by_role("heading", name="Raw log").wait_for()

@@ -66,7 +66,11 @@ export class FetchedPage extends BaseComponent {
       }, Math.max(0, this.fetchedAt + every - performance.now()));
     });
     this.listen(store.live, "hello", () => this.fetch());
-    this.later(() => this.request?.abort());
+    this.later(() => {
+      this.request?.abort();
+      this.request = null; // so that its end is nobody's failure
+      this.busy = false;
+    });
     this.fetch();
   }
 
