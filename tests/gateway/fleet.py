@@ -181,6 +181,7 @@ class Fleet(Backends):
             JAEGER_ENDPOINT=f"http://127.0.0.1:{self.ports['jaeger_otlp']}",
             REMOTE_WRITE_ENDPOINT=f"{self.metrics.url}/api/v1/write",
             METRICS_INTERVAL=stack.INTERVAL,
+            SESSION_TIMEOUT="6s",  # the least that Kafka allows
             **variables,
         )
 
