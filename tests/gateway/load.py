@@ -42,7 +42,6 @@ PROTOBUF = {"Content-Type": "application/x-protobuf", "Authorization": f"Bearer 
 MODEL_CALL = 10.0  # s from one model call to the next while a client works, tools included: an assumption, not measured
 HEADROOM = 2  # cores and disks are planned for twice the load
 OUTAGE_HOURS = 4  # of Kafka, that a gateway's disk lasts for
-KEPT_DAYS = 3  # in Kafka
 DEVELOPERS = (100, 1_000, 10_000)
 
 
