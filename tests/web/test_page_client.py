@@ -71,3 +71,4 @@ def test_it_follows_the_client_without_a_reload(visitor: Visitor) -> None:
             session.exit()
             expect(status).to_contain_text("ended")
         assert page.evaluate("window.same"), "the page was loaded again"
+        page.close()

@@ -25,7 +25,8 @@ _GOES_ON: Final = f"phase <> '{SessionPhase.ENDED}'"
 _OF_SESSION: Final = "session = (SELECT session FROM state WHERE id = ?)"
 _WAITED: Final = "instr(attributes, '\"hookspan.waited\":') > 0"  # as the index `span_waited` has it
 _BACKGROUND: Final = "instr(attributes, '\"hookspan.background\":true') > 0"
-_NEVER_RAN: Final = "instr(attributes, '\"hookspan.tool.never_ran\":true') > 0"
+# A call that never ran, and a dialog that nobody saw: neither took anybody's time.
+_NO_TIME: Final = 'instr(attributes, \'"hookspan.tool.never_ran":true\') + instr(attributes, \'"hookspan.decision":"auto_denied"\') > 0'
 
 
 class Mark(NamedTuple):
@@ -37,7 +38,7 @@ class Mark(NamedTuple):
     start: int
     end: int
     background: int
-    never_ran: int
+    no_time: int
 
 
 class SpanRows(NamedTuple):
@@ -128,7 +129,7 @@ class Moment:
     def marks(self, session: str, trace_id: str) -> list[Mark]:
         """A session's spans in a trace but hook spans."""
         sql = (
-            f'SELECT span_id, parent_id, name, start, "end", {_BACKGROUND}, {_NEVER_RAN} '
+            f'SELECT span_id, parent_id, name, start, "end", {_BACKGROUND}, {_NO_TIME} '
             f"FROM span WHERE trace_id = ? AND +{_OF_SESSION} AND NOT hook"
         )
         return [Mark(*row) for row in self._rows(sql, bytes.fromhex(trace_id), session)]

@@ -184,7 +184,7 @@ def _intervals(marks: list[Mark]) -> list[Interval]:
     made = []
     for mark in marks:
         kind, _, name = mark.name.partition(" ")
-        if kind in _RANKS and not mark.never_ran and mark.span_id not in beside:
+        if kind in _RANKS and not mark.no_time and mark.span_id not in beside:
             rank = times.FRAME if kind == "execute_tool" and name in AGENT_TOOLS else _RANKS[kind]
             made.append(Interval(rank, mark.start, mark.end))
     return made
