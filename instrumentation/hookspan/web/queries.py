@@ -26,7 +26,10 @@ _OF_SESSION: Final = "session = (SELECT session FROM state WHERE id = ?)"
 _WAITED: Final = "instr(attributes, '\"hookspan.waited\":') > 0"  # as the index `span_waited` has it
 _BACKGROUND: Final = "instr(attributes, '\"hookspan.background\":true') > 0"
 # A call that never ran, and a dialog that nobody saw: neither took anybody's time.
-_NO_TIME: Final = 'instr(attributes, \'"hookspan.tool.never_ran":true\') + instr(attributes, \'"hookspan.decision":"auto_denied"\') > 0'
+_NO_TIME: Final = " + ".join(
+    f"(instr(attributes, '{mark}') > 0)"
+    for mark in ('"hookspan.tool.never_ran":true', '"hookspan.decision":"auto_denied"')
+)
 
 
 class Mark(NamedTuple):
