@@ -88,12 +88,12 @@ claude: .venv/installed-dev
 claude-latest:
 	$(MAKE) -s claude VERSION=latest
 
-# Into dist/: sdist, pure wheel, and wheels with the compiled relay inside for Linux and macOS (the first time: 10 minutes).
+# Into dist/: sdist, pure wheel, and wheels with the compiled relay inside for Linux and macOS (the first time: 6 minutes).
 wheels: .venv/installed-dev
 	$(BIN)/pip install -q ziglang==0.17.1
 	nice $(BIN)/python packaging/wheels.py
 
-# What is in dist/, installed by pip, pipx and uv into clean environments of each Python that is here. About 5 minutes.
+# What is in dist/, installed by pip, pipx and uv into clean environments of each Python that is here: 15 installations, 20 minutes on a busy machine.
 wheels-check: .venv/installed-dev
 	nice $(BIN)/python packaging/check.py
 
