@@ -102,7 +102,8 @@ wheels-check: .venv/installed-dev
 	$(BIN)/pip install -q -e .
 	touch $@
 
-.venv/installed-dev: pyproject.toml
+.venv/installed-dev: pyproject.toml requirements-dev.lock
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install -q -e '.[dev,notify]'
+	$(BIN)/pip install -q --require-hashes -r requirements-dev.lock
+	$(BIN)/pip install -q --no-deps --no-build-isolation -e .
 	touch $@
