@@ -53,6 +53,14 @@ def test_a_hook_starts_an_agent_that_reads_what_was_recorded(machine: Machine):
     )
 
 
+def test_flush_waits_for_the_spans_of_what_is_over(machine: Machine):
+    machine.up()
+    machine.hooks(*SESSION)
+    found = machine.json("flush", "--wait", "60s")
+    assert (found["unwritten"], found["drained"]) == (0, True)
+    assert machine.json("trace", "last"), "the turn is over and written"
+
+
 def test_an_agent_that_is_being_started_is_said_to_be(machine: Machine):
     start = FileLock(machine.paths.start_lock)
     assert start.acquire()

@@ -221,6 +221,12 @@ class Ingest:
         """How many sessions have not ended; made-up ones are nobody's work."""
         return sum(not (session.ended or session.local) for session in list(self._state.sessions.values()))
 
+    def unwritten(self) -> int:
+        """How many turns and sessions may be over and have no span yet: a judgement or a transcript is waited for."""
+        sessions = [session for session in list(self._state.sessions.values()) if not session.local]
+        turns = sum(bool(turn.stop or turn.fixed) for session in sessions for turn in list(session.turns.values()))
+        return turns + sum(bool(session.ended) and not session.written for session in sessions)
+
     def report(self) -> dict[str, Any]:
         """What `status` shows."""
         tail = self._tail

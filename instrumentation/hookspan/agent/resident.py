@@ -43,6 +43,8 @@ STOP_DEADLINE: Final = 10.0  # seconds for draining and exporting
 DRAIN_SHARE: Final = 0.6  # of it for the journal; the rest is for the export
 KEY_BYTES: Final = 32
 FLUSH_WAIT: Final = 10.0  # seconds
+FLUSH_POLL: Final = 0.05  # seconds between looks for what has no span yet
+FLUSH_SHARE: Final = 0.7  # of that time at most for what has no span yet; the rest is for export
 FLUSH_WAIT_MAX: Final = 3600.0
 
 _T = TypeVar("_T")
@@ -313,14 +315,19 @@ class Resident:
         return {"reloaded": self._apply_settings(), "problem": self._settings.problem}
 
     def _flush(self, asked: Mapping[str, Any]) -> Answer:
-        """Wait until all that is in the journal now is in the store, and what is due is exported."""
+        """Wait until all of the journal is in the store, what is over has its span, and that is exported."""
         began = time.monotonic()
-        deadline = began + min(float(asked.get("wait", FLUSH_WAIT)), FLUSH_WAIT_MAX)
+        wait = min(float(asked.get("wait", FLUSH_WAIT)), FLUSH_WAIT_MAX)
+        deadline = began + wait
         drained = self._ingest.wait_caught_up(deadline)
+        while drained and self._ingest.unwritten() and time.monotonic() < began + wait * FLUSH_SHARE:
+            time.sleep(FLUSH_POLL)
+            drained = self._ingest.wait_caught_up(deadline)
         exported = self._exports.drain(deadline - time.monotonic())
         stats = self._exports.stats()
         return {
             "drained": drained,
+            "unwritten": self._ingest.unwritten(),
             "exported": exported,
             "spans_left": 0 if stats is None else stats["queue"],
             "export": "off" if stats is None else stats["state"],

@@ -10,6 +10,7 @@ from typing import Final
 import click
 
 from hookspan.agent.client import Client, Unreachable
+from hookspan.cli.text import counted
 from hookspan.errors import EXIT_USER
 from hookspan.paths import Paths
 
@@ -39,7 +40,8 @@ class Duration(click.ParamType[float]):
 def flush(ctx: click.Context, wait: float, as_json: bool) -> None:
     """Read all that hooks have recorded and export it now.
 
-    Starts the agent as `up` does when none runs. Exits 1 if not all of it was exported in time.
+    Waits for the spans of turns and sessions that are over, which takes some seconds. Starts the agent as `up` does
+    when none runs. Exits 1 if not all of it was exported in time.
     """
     paths = Paths.from_environment()
     client = Client(paths)
@@ -48,12 +50,14 @@ def flush(ctx: click.Context, wait: float, as_json: bool) -> None:
 
         launch.start(paths, os.environ)
     answer = client.request("flush", timeout=wait + MARGIN, wait=wait)
-    found = {key: answer.get(key) for key in ("drained", "exported", "spans_left", "export", "seconds")}
-    done = bool(found["drained"] and found["exported"])
+    found = {key: answer.get(key) for key in ("drained", "unwritten", "exported", "spans_left", "export", "seconds")}
+    done = bool(found["drained"] and found["exported"] and not found["unwritten"])
     if as_json:
         click.echo(json.dumps(found))
     elif not found["drained"]:
         click.echo(f"The journal was not read to its end within {wait:g} s.")
+    elif found["unwritten"]:
+        click.echo(f"After {wait:g} s {counted(found['unwritten'], 'turns')} that may be over still wait to be judged.")
     elif found["export"] == "off":
         click.echo("All events are in the store. Nothing is exported: no endpoint is set.")
     elif done:
