@@ -7,7 +7,7 @@ import json
 import random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from hookspan import wire
@@ -117,6 +117,7 @@ def test_every_record_twice_gives_nothing_more(records, name):
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(name=st.sampled_from(NAMES), seed=st.integers(0, 2**32), lost=st.sampled_from([0, 0, 0.1, 0.4]))
+@example(name="print_denied", seed=3820274592, lost=0.1)  # a dialog read twice, with its call between
 def test_any_order_within_two_seconds_any_loss_any_repeat(all_records, name, seed, lost):
     """No exception, nothing open after the end, no span twice, no call counted twice; ids as in the right order."""
     chance = random.Random(seed)

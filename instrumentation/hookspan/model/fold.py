@@ -85,7 +85,7 @@ def _is_repeat(step: Step, event: Reduced) -> bool:
     """Whether the same event came before: hooked twice (by settings and a plugin), or taken in twice after a crash.
 
     The client gives every hook of an event the very same bytes. A tool's event happens once; of others, equal ones
-    are the same only within 2 s, and two equal dialogs are two when two equal calls are pending.
+    are the same only within 2 s, and two equal dialogs of two moments are two when two equal calls are pending.
     """
     if not event.digest:
         return False
@@ -97,7 +97,7 @@ def _is_repeat(step: Step, event: Reduced) -> bool:
     if before is None:
         return False
     if event.event == "PermissionRequest":
-        return tools.pending_equal(step, event) < 1
+        return event.at == before or tools.pending_equal(step, event) < 1
     return bool(event.tool_use_id) or abs(event.at - before) <= tools.REORDER
 
 
