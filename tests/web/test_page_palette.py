@@ -1,6 +1,7 @@
 """Commands by keyboard alone, and what a newcomer finds."""
 
 import pytest
+from playwright.sync_api import Route, expect
 
 from tests.agent.stage import launch
 from tests.web.browser import CLIPBOARD, Visitor, sideways, violations
@@ -77,3 +78,16 @@ def test_a_page_of_another_version_offers_to_be_loaded_again(site: Site, visitor
     page.get_by_role("button", name="Reload").click()
     page.get_by_text("hookspan 99.0.0").wait_for(state="detached")
     page.get_by_text("Live", exact=True).wait_for()
+
+
+def test_keys_that_come_before_it_is_loaded_are_not_lost(site: Site, visitor: Visitor) -> None:
+    held: list[Route] = []
+    page = visitor.visit(site)
+    page.route("**/command-palette.js*", lambda route, _: held.append(route))
+    page.reload()
+    expect(page.get_by_role("main")).to_be_visible()
+    page.keyboard.press("Control+k")
+    while not held:
+        page.wait_for_timeout(20)
+    held[0].continue_()
+    expect(page.get_by_role("dialog")).to_be_visible()

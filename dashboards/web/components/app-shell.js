@@ -86,6 +86,8 @@ export class AppShell extends BaseComponent {
     this.removing = false;
     /** When the connection was lost, by performance.now(). @type {number | null} */
     this.lostAt = null;
+    /** What was asked of the palette before it was loaded. @type {"open" | "help" | null} */
+    this.wish = null;
   }
 
   connected() {
@@ -100,8 +102,14 @@ export class AppShell extends BaseComponent {
     store.load();
     this.#routed(true);
     const idle = window.requestIdleCallback ?? setTimeout;
-    const palette = () => import("./command-palette.js").then(() => this.requestUpdate(), () => setTimeout(palette, RETRY)); // no agent just now
+    const palette = () => import("./command-palette.js").then(() => this.#loaded(), () => setTimeout(palette, RETRY)); // no agent just now
     idle(palette);
+    this.listen(document, "keydown", (event) => {
+      if (!customElements.get("command-palette") && (event.metaKey || event.ctrlKey) && event.key === "k") {
+        event.preventDefault();
+        this.#palette("open");
+      }
+    });
   }
 
   /** @param {boolean} samePage */
@@ -186,7 +194,16 @@ export class AppShell extends BaseComponent {
   /** @param {"open" | "help"} what */
   #palette(what) {
     const palette = /** @type {any} */ (this.renderRoot.querySelector("command-palette"));
-    palette?.[what]?.();
+    if (palette?.[what]) palette[what]();
+    else this.wish = what;
+  }
+
+  /** The palette is there: do what was asked of it before. */
+  async #loaded() {
+    this.requestUpdate();
+    await this.updateComplete;
+    if (this.wish) this.#palette(this.wish);
+    this.wish = null;
   }
 
   #themeIcon() {

@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+from hookspan import __version__
 from hookspan.agent import launch, log
 from hookspan.agent.lock import FileLock
 from hookspan.errors import EXIT_USER, UserError
@@ -38,10 +39,13 @@ def main() -> int:
     log.open_log(paths.log)
     if paths.down.exists() and not options.stay:
         return 0  # `down` was said while a hook was starting us
+    if options.start_lock_fd is None:
+        start_lock.acquire()  # whoever wants to stop an agent waits for one that is just coming up
     lock = FileLock(paths.agent_lock)
     if not launch.take_over(paths, lock):
         start_lock.write("")  # an agent is there, which is all that a starter wants
         return 0
+    lock.write(f"{os.getpid()} {__version__}\n")
 
     from hookspan.agent.resident import Resident  # noqa: PLC0415 - an agent that isn't needed doesn't pay for it
 

@@ -16,6 +16,7 @@ from hookspan.errors import UserError
 from hookspan.paths import Paths
 
 READY_TIMEOUT: Final = 15.0  # seconds; an agent is ready in less than one, on a machine that isn't drowning
+START_POLL: Final = 0.05  # seconds between looks for an agent that is being started
 ANSWER_TIMEOUT: Final = 5.0  # seconds; an agent answers from memory
 
 
@@ -80,6 +81,15 @@ class Client:
                 hint=f"details are in `{self._paths.log}`",
             )
         return answer
+
+    def wait_for_start(self) -> Probe:
+        """As `probe`, after one that is just being started has come up, or should have."""
+        deadline = time.monotonic() + READY_TIMEOUT
+        while not isinstance(found := self.probe(), Ready) and is_held(self._paths.start_lock):
+            if time.monotonic() > deadline:
+                break
+            time.sleep(START_POLL)
+        return found
 
     def probe(self) -> Probe:
         """Whether there is an agent, and whether it fits this program."""

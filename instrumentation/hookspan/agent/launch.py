@@ -10,14 +10,15 @@ from collections.abc import Mapping
 from typing import Final
 
 from hookspan import __version__
-from hookspan.agent.client import READY_TIMEOUT, Client, NeedsRestart, Ready, Unreachable, is_newer
-from hookspan.agent.lock import FileLock, is_held, wait_free
+from hookspan.agent.client import READY_TIMEOUT, Client, NeedsRestart, Ready, Unreachable, is_newer, lock_content
+from hookspan.agent.lock import FileLock, wait_free
 from hookspan.errors import UserError
 from hookspan.paths import Paths
 from hookspan.relay import agent_command
 from hookspan.store.database import refuse_newer
 from hookspan.store.schema import MIGRATIONS
 
+ASK_AGAIN: Final = 0.2  # seconds until an agent that didn't hear us is asked again
 STOP_TIMEOUT: Final = 20.0  # seconds; the agent's own deadline for draining is 10
 LOCK_TIMEOUT: Final = 10.0  # seconds for a start by somebody else to end
 POLL: Final = 0.02
@@ -87,20 +88,20 @@ def stop(paths: Paths) -> bool:
 
 
 def _stop(paths: Paths) -> bool:
-    client = Client(paths)
-    found = client.probe()
-    if isinstance(found, Unreachable):
+    client, deadline, asked = Client(paths), time.monotonic() + STOP_TIMEOUT, False
+    if isinstance(client.probe(), Unreachable):
         return False
-    try:
-        client.request("stop")
-    except UserError:
-        if not is_held(paths.agent_lock):
-            return True  # it went while we asked
-    if not wait_free(paths.agent_lock, STOP_TIMEOUT):
-        pid = found.pid if isinstance(found, Ready) else found.about.get("pid", "?")
-        raise UserError(
-            f"the agent (pid {pid}) does not end", hint=f"look into `{paths.log}`; `kill -9 {pid}` loses nothing"
-        )
+    while not asked or not wait_free(paths.agent_lock, deadline - time.monotonic()):
+        if time.monotonic() > deadline:
+            pid = lock_content(paths).get("pid", "?")
+            raise UserError(
+                f"the agent (pid {pid}) does not end", hint=f"look into `{paths.log}`; `kill -9 {pid}` loses nothing"
+            )
+        try:
+            client.request("stop")
+            asked = True
+        except UserError:  # it is going, or not ready yet
+            asked = wait_free(paths.agent_lock, ASK_AGAIN)
     return True
 
 

@@ -70,7 +70,6 @@ class Resident:
 
     def run(self) -> int:
         """Come up, work until told to stop or until there is nothing to do, go down. The exit status."""
-        self._lock.write(f"{os.getpid()} {__version__}\n")
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
         signal.signal(signal.SIGHUP, self._on_signal)

@@ -45,7 +45,7 @@ def flush(ctx: click.Context, wait: float, as_json: bool) -> None:
     """
     paths = Paths.from_environment()
     client = Client(paths)
-    if isinstance(client.probe(), Unreachable) and paths.current.exists() and not paths.down.exists():
+    if isinstance(client.wait_for_start(), Unreachable) and paths.current.exists() and not paths.down.exists():
         from hookspan.agent import launch
 
         launch.start(paths, os.environ)
