@@ -2,14 +2,17 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
+from hookspan.cli.main import cli
 from tests.claude.client import cache, executable
 from tests.claude.drivers import Home
 from tests.claude.model import Model, Tool, says
@@ -23,6 +26,9 @@ STEP = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 MESSAGE = re.compile(r"^### `(.+)`$", re.MULTILINE)
+IN_BLOCK = re.compile(r"^ *hookspan (?=[a-z-])(.+?)(?: +#.*)?$", re.MULTILINE)
+IN_TEXT = re.compile(r"`hookspan ([a-z][^`]*)`")
+FENCED = re.compile(r"^( *)```(?:sh|console)\n.*?^\1```$|^(?: {4}.*\n)+", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?://)([^)#]+)(?:#[^)]*)?\)")
 NETWORK = re.compile(r"(PIP|UV|SSL|REQUESTS)_|.*_proxy$", re.IGNORECASE)  # how this machine reaches packages
 TIMEOUT = 300  # s for one command: the installation loads packages
@@ -78,6 +84,26 @@ def test_troubleshooting_has_our_very_words(message: str) -> None:
 @pytest.mark.parametrize("page", [*PAGES, *ROOT.glob("*.md")], ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
     assert [link for link in LINK.findall(page.read_text()) if not (page.parent / link).exists()] == []
+
+
+def commands(page: Path) -> list[list[str]]:
+    """Every command line of ours, in a block or in the text."""
+    text = page.read_text()
+    blocks = "\n".join(match[0] for match in FENCED.finditer(text))
+    return [shlex.split(line) for line in IN_BLOCK.findall(blocks) + IN_TEXT.findall(text)]
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=lambda page: page.stem)
+def test_every_command_is_one_that_we_take(page: Path) -> None:
+    for words in commands(page):
+        command: click.Command = cli
+        context = click.Context(cli)
+        while isinstance(command, click.Group) and words:
+            found = command.get_command(context, words.pop(0))
+            assert found, page
+            command = found
+        if not isinstance(command, click.Group):
+            command.make_context("hookspan", words).close()  # raises for what is no usage
 
 
 def test_the_site_builds(tmp_path: Path) -> None:
