@@ -3,8 +3,8 @@
 import json
 import os
 import pty
-import select
 import re
+import select
 import shlex
 import subprocess
 import sys
