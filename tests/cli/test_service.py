@@ -33,8 +33,8 @@ for _ in $(seq 600); do hookspan status --json > status.json && break; sleep 0.1
 cat status.json
 first=$(agent)
 kill -9 "$first"
-for _ in $(seq 600); do [ "$(agent)" != 0 ] && [ "$(agent)" != "$first" ] && break; sleep 0.1; done
-[ "$(agent)" != 0 ]
+for _ in $(seq 600); do next=$(agent); [ "$next" != 0 ] && [ "$next" != "$first" ] && break; sleep 0.1; done
+[ "$next" != 0 ] && [ "$next" != "$first" ]
 hookspan service install >&2
 hookspan service uninstall >&2
 hookspan service uninstall
