@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import kubernetes_validate
 import pytest
 import yaml
 
@@ -14,6 +15,10 @@ from tests.stack import programs
 from tests.stack.docker import IMAGES
 
 BASE = FILES / "base"
+KUBERNETES = (
+    "1.27",
+    "1.37",
+)  # the first that minds persistentVolumeClaimRetentionPolicy, and the newest in the package
 
 
 def load(path: Path) -> Any:
@@ -32,8 +37,9 @@ def build(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
     return found
 
 
-def with_component(name: str, folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
-    lines = {"resources": [os.path.relpath(BASE, folder)], "components": [os.path.relpath(COMPONENTS / name, folder)]}
+def with_components(folder: Path, *names: str) -> dict[tuple[str, str], dict[str, Any]]:
+    components = [os.path.relpath(COMPONENTS / name, folder) for name in names]
+    lines = {"resources": [os.path.relpath(BASE, folder)], "components": components}
     (folder / "kustomization.yaml").write_text(yaml.safe_dump(lines))
     return build(folder)
 
@@ -117,8 +123,25 @@ def test_a_teams_own_folder_builds_and_holds_no_secret():
 
 
 @pytest.mark.need_go
+@pytest.mark.parametrize("version", KUBERNETES)
+def test_every_field_is_one_that_kubernetes_has(version: str, tmp_path: Path):
+    """Its own schemas, strictly: no field that it doesn't know, none missing that it requires, no wrong type."""
+    folders = [tmp_path / name for name in ("nothing", "everything")]
+    for folder in folders:
+        folder.mkdir()
+    everything = with_components(folders[1], *(path.name for path in COMPONENTS.iterdir()))
+    for found in (build(FILES / "example"), with_components(folders[0]), everything):
+        for one in found.values():
+            assert kubernetes_validate.validate(one, version, strict=True) == version
+    pod, _ = container(everything, "hookspan-gateway")
+    pod["securityContext"]["runAsNonroot"] = pod["securityContext"].pop("runAsNonRoot")
+    with pytest.raises(kubernetes_validate.ValidationError, match="runAsNonroot"):
+        kubernetes_validate.validate(everything["StatefulSet", "hookspan-gateway"], version, strict=True)
+
+
+@pytest.mark.need_go
 def test_client_certificates_take_the_place_of_tokens(tmp_path: Path):
-    pod, collector = container(with_component("mtls", tmp_path), "hookspan-gateway")
+    pod, collector = container(with_components(tmp_path, "mtls"), "hookspan-gateway")
     assert collector["args"] == ["--config=/etc/otelcol/gateway.yaml", "--config=/etc/otelcol/mtls.yaml"]
     mounted = {one["name"]: one["mountPath"] for one in collector["volumeMounts"]}
     assert mounted["clients"] == "/etc/hookspan/clients"
@@ -127,7 +150,7 @@ def test_client_certificates_take_the_place_of_tokens(tmp_path: Path):
 
 @pytest.mark.need_go
 def test_sampling_is_an_ingesters_matter_alone(tmp_path: Path):
-    found = with_component("tail-sampling", tmp_path)
+    found = with_components(tmp_path, "tail-sampling")
     assert "--config=/etc/otelcol/tail-sampling.yaml" in container(found, "hookspan-ingester")[1]["args"]
     assert len(container(found, "hookspan-gateway")[1]["args"]) == 1
 
