@@ -53,6 +53,12 @@ def test_a_hook_starts_an_agent_that_reads_what_was_recorded(machine: Machine):
     )
 
 
+def test_an_agent_takes_no_processor_from_the_hook_that_wakes_it(machine: Machine):
+    pid = machine.up()
+    threads = [int(task.name) for task in Path(f"/proc/{pid}/task").iterdir()]
+    assert {os.sched_getscheduler(thread) for thread in threads} == {os.SCHED_BATCH}
+
+
 def test_flush_waits_for_the_spans_of_what_is_over(machine: Machine):
     machine.up()
     machine.hooks(*SESSION)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -25,6 +26,7 @@ def main() -> int:
     options = parser.parse_args()
     paths = Paths(state=options.state, config=options.config, data=options.data)
     os.umask(0o077)
+    stand_back()
     for name in [name for name in os.environ if name.startswith("OTEL_")]:
         del os.environ[name]  # the SDK would obey them, and they are often meant for the user's own program
     os.chdir("/")
@@ -50,6 +52,13 @@ def main() -> int:
     from hookspan.agent.resident import Resident  # noqa: PLC0415 - an agent that isn't needed doesn't pay for it
 
     return Resident(paths, lock, start_lock, stay=options.stay).run()
+
+
+def stand_back() -> None:
+    """Let whoever wakes us go on first: a hook that pokes us must not lose its processor to us (Linux)."""
+    if hasattr(os, "SCHED_BATCH"):
+        with contextlib.suppress(OSError):  # a sandbox may forbid it
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 if __name__ == "__main__":
