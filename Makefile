@@ -64,11 +64,11 @@ soak: .venv/installed-dev
 
 # An hour at 200 events/s with outages, rotation and retention within: memory, descriptors and lag, into docs/.
 endure: .venv/installed-dev
-	nice $(BIN)/python -m tests.faults.endure --write docs
+	$(BIN)/python -m tests.faults.endure --write docs
 
-# What one gateway and one ingester take, and a sizing made from it: the figures of docs/gateway.md. About 10 minutes.
+# What one gateway and one ingester take, and a sizing made from it, into docs/gateway.md. About 10 minutes.
 gateway-load: .venv/installed-dev
-	nice $(BIN)/python -m tests.gateway.load
+	nice $(BIN)/python -m tests.gateway.load --write docs/gateway.md
 
 # The decoder and the fold with ten times the examples, then the relay under AFL++ for half an hour (Debian's packages
 # afl++ and libclang-rt-14-dev), into docs/.

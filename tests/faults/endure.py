@@ -5,11 +5,13 @@ store is pruned, and the exporter's endpoint goes away three times: refused, ans
 without an answer. Every 5 s the agent's memory, descriptors, lag and queue are noted. At the end every event must be
 counted once and its span delivered.
 
-What happens once an hour or a day is made to happen within the hour: upkeep and pruning come every two minutes, and
-finished segments are given a time two hours ago. `--write` puts `endurance.md` and `endurance.svg` there.
+What happens once an hour or a day is made to happen within the hour: upkeep and pruning come every two minutes,
+finished segments are given a time two hours ago, and packed ones, but for the newest, one two days ago. `--write`
+puts `endurance.md` and `endurance.svg` there.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import signal
@@ -39,7 +41,9 @@ TOOLS = 8  # a turn
 EVENT_BYTES = 1500  # the median of real events
 TICK = 0.05  # seconds; what is due within one is started at once, as parallel sessions do
 SAMPLE = 5.0  # seconds
-AGED = 2 * 3600  # seconds that finished segments are made older by
+AGED = 2 * 3600  # seconds that finished segments are made older by: past `raw_hours`
+OLD = 2 * 86_400  # that packed ones are, but for the newest: past `days`
+PACKED_KEPT = 3
 OUTAGES = ((0.15, 0.22), (0.45, 0.52), (0.75, 0.82))  # shares of the whole time
 SETTINGS = """\
 [export]
@@ -47,6 +51,7 @@ endpoint = "{url}"
 metric_interval = 10
 [journal]
 raw_hours = 1
+days = 1
 bytes = 268435456
 [store]
 bytes = 209715200
@@ -161,8 +166,11 @@ def watch(machine: Machine, run: Run, agent: int, stop: threading.Event) -> None
     began, cpu = time.monotonic(), process.cpu_times()
     while not stop.wait(SAMPLE):
         now = time.time()
-        for path in machine.paths.journal.glob("0*.jsonl"):
-            os.utime(path, (now - AGED, now - AGED))
+        packed = sorted(machine.paths.journal.glob("0*.jsonl.gz"))
+        ages = dict.fromkeys(machine.paths.journal.glob("0*.jsonl"), AGED) | dict.fromkeys(packed[:-PACKED_KEPT], OLD)
+        for path, age in ages.items():
+            with contextlib.suppress(FileNotFoundError):  # packed or deleted meanwhile
+                os.utime(path, (now - age, now - age))
         used = process.cpu_times()
         try:
             found = Client(machine.paths).request("status")
@@ -175,6 +183,7 @@ def watch(machine: Machine, run: Run, agent: int, stop: threading.Event) -> None
                 "descriptors": process.num_fds(),
                 "threads": process.num_threads(),
                 "cpu": (used.user + used.system - cpu.user - cpu.system) / SAMPLE * 100,
+                "load": os.getloadavg()[0],
                 "delay": found["ingest"]["delay_seconds"] * 1000,
                 "backlog": found["ingest"]["backlog_bytes"] / 2**20,
                 "queue": found["export"]["queue"],
@@ -298,8 +307,8 @@ def chart(run: Run, title: str) -> str:
 PAGE = """\
 # An hour of work
 
-`make endure` ran {minutes:g} minutes with {sessions} sessions and a relay process for each event, niced, on a machine
-with {cores} cores that did other work beside it. {rate:g} events/s were wanted; {done:.0f} were what it had time for.
+`make endure` ran {minutes:g} minutes with {sessions} sessions and a relay process for each event, on a machine with
+{cores} cores and a load of {load:.1f} (the median). {rate:g} events/s were wanted, {done:.0f} were written.
 The endpoint was away three times (shaded): refused, answering 503, and hanging. Reducing, packing and deleting segments
 and pruning the store came every two minutes instead of every ten and sixty.
 
@@ -351,6 +360,7 @@ def report(run: Run, outcome: dict[str, Any], minutes: float, rate: float) -> st
         done=outcome["events"] / minutes / 60,
         sessions=SESSIONS,
         cores=os.cpu_count(),
+        load=statistics.median(sample["load"] for sample in run.samples),
         rows="\n".join(f"| {name} | {value} |" for name, value in rows.items()),
         quarters="\n".join(
             f"| {title} | " + " | ".join(f"{value:,.0f}" for value in quarters(run, name)) + " |"
