@@ -51,7 +51,7 @@ class Export:
     compression: Literal["none", "gzip"] = _option("none", Choice(("none", "gzip")), "Compression of requests.")
     timeout: float = _option(10.0, Number(0.1, 300, "seconds", fraction=True), "How long one request may take.")
     certificate: str | None = _option(
-        None, Text("a path"), "File with the certificates to trust instead of the system's."
+        None, Text("a path"), "File with the certificates to trust instead of the well-known ones."
     )
     client_certificate: str | None = _option(
         None, Text("a path"), "File with the certificate that the agent shows to an endpoint that asks for one."

@@ -1,17 +1,23 @@
 """What a team is promised of the gateway: who may send, where it ends up, and that nothing is lost on the way."""
 
+import json
+import shutil
+import subprocess
+import sys
 import threading
 import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
 
 from hookspan.cli.demo import await_outcome, play
 from hookspan.cli.throw_away import throw_away_home
-from tests.gateway.fleet import COMPONENTS, TOKEN, Fleet
+from hookspan.errors import UserError
+from tests.gateway.fleet import COMPONENTS, TOKEN, Certificates, Fleet
 from tests.gateway.senders import SPANS, Developer, everything
 
 DELIVERY = 90  # s; a delivery takes 2 s, and up to 20 s more after an outage
@@ -141,6 +147,17 @@ def test_every_span_arrives_and_every_sum_is_right_whatever_stops(
     fleet.wait(lambda: total(fleet, calls) >= len(everybody), DELIVERY)
 
 
+def arrived(fleet: Fleet, outcome: dict[str, Any]) -> None:
+    """Wait until every span of a played session is in Jaeger, and every event of its machine is counted."""
+    assert outcome["spans"]
+    traces = [*outcome["traces"], uuid.UUID(outcome["session"]).hex]
+    fleet.wait(lambda: sum(len(fleet.trace(trace)) for trace in traces) == outcome["spans"], DELIVERY)
+    instance = fleet.trace(traces[-1])[0].resource["service.instance.id"]
+    fleet.wait(
+        lambda: total(fleet, f'hookspan_hook_events_total{{instance="{instance}"}}') == outcome["events"], DELIVERY
+    )
+
+
 def test_an_agents_session_goes_through_with_its_token_from_a_file(fleet: Fleet, tmp_path: Path):
     token = tmp_path / "token"
     token.write_text(TOKEN + "\n")
@@ -153,21 +170,56 @@ def test_an_agents_session_goes_through_with_its_token_from_a_file(fleet: Fleet,
     with throw_away_home("hookspan-demo-", settings) as home:
         home.cli("up")
         outcome = await_outcome(home, play(home))
-    assert outcome["spans"]
-    traces = [*outcome["traces"], uuid.UUID(outcome["session"]).hex]
-    fleet.wait(lambda: sum(len(fleet.trace(trace)) for trace in traces) == outcome["spans"], DELIVERY)
-    events = 'hookspan_hook_events_total{service_name="claude-code-hooks"}'
-    fleet.wait(lambda: total(fleet, events) == outcome["events"], DELIVERY)
+    arrived(fleet, outcome)
 
 
-def test_a_certificate_of_its_own_lets_an_agent_in_where_no_token_is_asked_for(fleet: Fleet, service: str):
-    gateway = fleet.other(fleet.gateway("gateway-mtls", COMPONENTS / "mtls" / "mtls.yaml"))
-    address = f"{gateway.url}/v1/traces"
-    ca, client = fleet.certificates.ca, (fleet.certificates.client, fleet.certificates.client_key)
-    with pytest.raises(requests.exceptions.RequestException):
-        requests.post(address, json={"resourceSpans": []}, verify=ca, timeout=10)
-    answer = requests.post(address, json={"resourceSpans": []}, verify=ca, cert=tuple(map(str, client)), timeout=10)
-    assert answer.status_code == 200
+@pytest.mark.parametrize("protocol", ["http", "grpc"])
+def test_with_client_certificates_an_agent_is_told_which_one_is_missing_and_loses_nothing_until_it_has_it(
+    fleet: Fleet, protocol: str, tmp_path: Path
+):
+    """Without a certificate, with another authority's, and with the right one in the place of that."""
+    gateway = fleet.other(fleet.gateway(f"gateway-mtls-{protocol}", COMPONENTS / "mtls" / "mtls.yaml"))
+    ours, others = fleet.certificates, Certificates(tmp_path / "others")
+    certificate, key = tmp_path / "machine.crt", tmp_path / "machine.key"
+    settings = {
+        "EXPORT_ENDPOINT": f"https://127.0.0.1:{fleet.ports[f'{gateway.name}_{protocol}']}",
+        "EXPORT_PROTOCOL": {"http": "http/protobuf"}.get(protocol, protocol),
+        "EXPORT_CERTIFICATE": str(ours.ca),
+        "EXPORT_METRIC_INTERVAL": "1",
+    }
+    with throw_away_home("hookspan-demo-", settings) as home:
+
+        def doctor(status: str) -> dict[str, Any]:
+            command = [sys.executable, "-m", "hookspan", "doctor", "--json"]
+            told = subprocess.run(command, env=home.env, capture_output=True, text=True, check=False)
+            assert told.stderr == ""
+            (found,) = (one for one in json.loads(told.stdout)["checks"] if one["check"] == "export")
+            assert found["status"] == status, found
+            return dict(found)
+
+        def refused(why: str) -> None:
+            with pytest.raises(UserError):  # not all is out
+                home.cli("flush", "--wait", "3s")
+            export = json.loads(home.cli("status", "--json"))["export"]
+            assert (export["exported"], export["queue"] > 0) == (0, True)
+            assert why in export["last_error"]
+            assert why in export["metrics"]["last_error"]
+            found = doctor("critical")
+            assert why in found["message"]
+
+        home.cli("up")
+        played = play(home)
+        refused("the endpoint asks for a client certificate")
+        for target, source in ((certificate, others.client), (key, others.client_key)):
+            shutil.copy(source, target)
+        home.cli("config", "set", "export.client_certificate", str(certificate))
+        home.cli("config", "set", "export.client_key", str(key))
+        refused(f"the endpoint refuses `export.client_certificate` ({certificate}): unknown ca")
+        for target, source in ((certificate, ours.client), (key, ours.client_key)):
+            shutil.copy(source, target)
+        outcome = await_outcome(home, played)
+        doctor("healthy")
+    arrived(fleet, outcome)
     gateway.stop()
 
 

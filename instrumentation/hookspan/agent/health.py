@@ -246,7 +246,7 @@ def export(stats: Mapping[str, Any] | None) -> Finding:
     if stats.get("state") == "holding":
         status = worst(status, Status.WARNING)
         message = f"{stats.get('last_error') or 'the endpoint does not take spans'}; {message}"
-        todo = "start the collector, or correct `export.endpoint`; nothing is lost meanwhile"
+        todo = "start the collector, or correct `export.endpoint`, its token or certificates; nothing is lost meanwhile"
     elif status is not Status.HEALTHY:
         todo = "the endpoint is slower than the events come"
     return Finding(status, message, age, EXPORT_WARNING, "s", todo)

@@ -25,6 +25,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.sdk.metrics.export import MetricsData
 from opentelemetry.sdk.trace import ReadableSpan
 
+from . import tls
 from .answer import Answer, told
 from .settings import ExportSettings
 
@@ -51,7 +52,7 @@ class _Session(requests.Session):
         self.until: float | None = None  # time.monotonic() that an answer is waited for at most
         self._settings = settings
         shown, key = settings.client_certificate, settings.client_key
-        self._certificate = (shown, key) if shown and key else shown
+        self._certificate = (shown, key or shown) if shown else None  # a file may hold both
         self._rejected = rejected
 
     def send(self, request: requests.PreparedRequest, **_: Any) -> requests.Response:
@@ -75,8 +76,11 @@ class _Session(requests.Session):
                 allow_redirects=False,
             )
             body = _read(response, time.monotonic() + seconds)
-        except Exception as error:
+        except requests.exceptions.Timeout as error:
             self.answer = Answer(error=describe(error, seconds))
+            raise _Stopped from error
+        except Exception as error:
+            self.answer = Answer(error=tls.trouble(self._settings) or describe(error, seconds))
             raise _Stopped from error
         self.answer = self._judge(response, body)
         if self.answer.error:
