@@ -30,6 +30,7 @@ from hookspan.model import semconv as sc
 from hookspan.model.rows import Attributes, SessionRow, Span
 from hookspan.model.semconv import SessionPhase
 from hookspan.model.state import Session, dump_session
+from hookspan.observe.observers import RECENT
 from hookspan.paths import Paths
 from hookspan.store import Commit, Store
 from tests.agent.stage import Machine
@@ -285,6 +286,7 @@ async def listen(site: Site, pages: int) -> None:
 
 
 def idle(site: Site, seconds: float = 20.0) -> None:
+    time.sleep(RECENT / made.SECOND)  # so long after an event the agent looks at its session more often
     before = cpu_time(site)
     time.sleep(seconds)
     used = (cpu_time(site) - before) / seconds * 100

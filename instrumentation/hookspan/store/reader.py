@@ -248,14 +248,14 @@ class Reader:
 
         `slot` splits it into slots of so many minutes. Minutes are whole; older than two days, hours are.
         """
-        at = f"minute / {slot:d} * {slot:d}" if slot else "0"
+        at, groups, order = (f"minute / {slot:d} * {slot:d}", "1, 2", "ORDER BY at") if slot else ("0", "1", "")
         named = f"AND instrument IN ({', '.join('?' * len(instruments))})" if instruments else ""
         inner = (
             f"SELECT metric, {at} AS at, sum(count) AS n, sum(value) AS v FROM rollup WHERE minute >= ? AND minute < ?"
         )
         sql = (
-            f"SELECT instrument, attributes, at, n, v FROM ({inner} GROUP BY 1, 2) "
-            f"JOIN metric ON key = metric {named} ORDER BY at"
+            f"SELECT instrument, attributes, at, n, v FROM ({inner} GROUP BY {groups}) "
+            f"JOIN metric ON key = metric {named} {order}"
         )
         found: dict[str, list[Total]] = {}
         for instrument, attributes, minute, count, value in self._rows(
