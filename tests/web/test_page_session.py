@@ -251,3 +251,7 @@ def test_a_turn_that_failed_says_why(site: Site, visitor: Visitor) -> None:
     page = visitor.visit(site, f"/sessions/{play.session}")
     expect(page.get_by_role("region", name="Spans").locator(".tag.bad")).to_have_text("overloaded")
     expect(page.locator("session-header [role=status]")).to_contain_text("failed: overloaded, your turn")
+    now = visitor.visit(site, "/")
+    expect(now.get_by_text("failed: overloaded, your turn")).to_be_visible()
+    site.append(play.submit("once more"), play.stop())
+    expect(now.get_by_text("done, your turn")).to_be_visible()

@@ -10,7 +10,7 @@ import "./copy-button.js";
 /** @import { Session } from "../lib/types.js" */
 
 export class SessionHeader extends BaseComponent {
-  static properties = { session: { attribute: false }, prompt: {}, failure: {} };
+  static properties = { session: { attribute: false }, prompt: {} };
   static styles = [
     shared,
     css`
@@ -44,7 +44,6 @@ export class SessionHeader extends BaseComponent {
     /** The first prompt: it names a session that has no title. */
     this.prompt = "";
     /** Why the newest turn failed; empty if it did not. */
-    this.failure = "";
   }
 
   connected() {
@@ -71,7 +70,7 @@ export class SessionHeader extends BaseComponent {
       <div class="head">
         <div>
           <h1>${session.title || this.prompt || `Session ${short(session.id)}`}</h1>
-          <p class="doing ${session.state}" role="status"><i class="mark" aria-hidden="true"></i><b>${session.state === "idle" && this.failure ? html`<span class="bad">failed: ${this.failure}</span>, your turn` : verb}</b>${what ? html`<code class="cut">${what}</code>` : nothing}<span aria-live="off">${since}${session.state === "working" ? html` <span class="quiet">into the turn</span>` : nothing}</span></p>
+          <p class="doing ${session.state}" role="status"><i class="mark" aria-hidden="true"></i><b class=${session.failure ? "bad" : ""}>${verb}</b>${what ? html`<code class="cut">${what}</code>` : nothing}<span aria-live="off">${since}${session.state === "working" ? html` <span class="quiet">into the turn</span>` : nothing}</span></p>
         </div>
         <slot></slot>
       </div>

@@ -163,7 +163,7 @@ export class SessionView extends BaseComponent {
     const split = total(turns.map((turn) => ({ ...turn, split: this.#now(turn) })));
     const left = turns.reduce((sum, turn) => sum + delegated(turn, this.#took(turn)), 0);
     return html`
-      <session-header .session=${session} .prompt=${turns.find((turn) => turn.label)?.label ?? ""} .failure=${turns.at(-1)?.error_type ? outcome(/** @type {Turn} */ (turns.at(-1))) : ""}>
+      <session-header .session=${session} .prompt=${turns.find((turn) => turn.label)?.label ?? ""}>
         <div class="actions">
           <copy-button label="Copy as Markdown" what="the session" .text=${() => sessionMarkdown(session, turns, { turn: this.turn, spans: feed.spans, now: clock.now() })}></copy-button>
           <copy-button label="Copy resume command" what="to resume it" .text=${`claude --resume ${session.id}`}></copy-button>

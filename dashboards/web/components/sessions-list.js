@@ -170,7 +170,7 @@ export class SessionsList extends BaseComponent {
         <div class="sub cut">${session.title || html`<span class="quiet">${ended ? short(session.id) : "untitled"}</span>`}</div>
       </div>
       <div class="what">
-        <div class="doing"><i class="live" aria-hidden="true"></i><span class="verb">${verb}</span>${what ? html`<code class="cut">${what}</code>` : nothing}<span class="for">${since}</span></div>
+        <div class="doing"><i class="live" aria-hidden="true"></i><span class="verb ${session.failure ? "bad" : ""}">${verb}</span>${what ? html`<code class="cut">${what}</code>` : nothing}<span class="for">${since}</span></div>
         <div class="meta">
           ${session.subagents && !ended ? html`<span>${plural(session.subagents, "subagent")}</span>` : nothing}
           <span>${plural(session.turns, "turn")}</span>

@@ -12,6 +12,7 @@ export interface Session {
   title: string;
   state: State;
   since: number;
+  failure: string;
   tool: string;
   asks: string;
   waiting_since: number | null;

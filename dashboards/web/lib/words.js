@@ -4,9 +4,9 @@
 
 /**
  * What a session does at this moment, and about what.
- * @param {Pick<Session, "state" | "tool" | "asks" | "end_reason" | "turns">} session
+ * @param {Pick<Session, "state" | "tool" | "asks" | "end_reason" | "turns" | "failure">} session
  */
-export function doing({ state, tool, asks, end_reason, turns }) {
+export function doing({ state, tool, asks, end_reason, turns, failure }) {
   if (state === "waiting") {
     if (tool === "AskUserQuestion") return { verb: "asks you a question", what: asks };
     if (tool === "ExitPlanMode") return { verb: "wants its plan approved", what: "" };
@@ -15,6 +15,7 @@ export function doing({ state, tool, asks, end_reason, turns }) {
   }
   if (state === "waiting_or_running") return { verb: `asked, perhaps runs: ${tool}`, what: asks };
   if (state === "working") return { verb: tool ? `runs ${tool}` : "thinks", what: asks };
+  if (state === "idle" && failure) return { verb: `failed: ${failure.replaceAll("_", " ")}, your turn`, what: "" };
   if (state === "idle") return { verb: turns ? "done, your turn" : "no prompt yet, your turn", what: "" };
   return { verb: ENDS[end_reason] ?? "ended", what: "" };
 }

@@ -89,6 +89,8 @@ def _cells(row: SessionRow, now: int) -> tuple[str, ...]:
         phase += f": {row.waiting_tool}"
     elif row.phase is SessionPhase.WORKING and row.current_tool:
         phase += f": {row.current_tool}"
+    elif row.phase is SessionPhase.IDLE and row.failure:
+        phase = f"failed: {row.failure.replace('_', ' ')}"
     since = row.waiting_since or (row.last if row.phase is SessionPhase.ENDED else row.phase_since)
     cost = f"${row.cost_nano / 1e9:.2f}" + ("+" if row.unpriced else "")
     title = row.title + (" (imported)" if row.local else "")

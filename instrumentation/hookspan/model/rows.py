@@ -121,6 +121,7 @@ class SessionRow(msgspec.Struct, kw_only=True):
         unpriced: Model calls without a known price.
         residual_nano: What the client's own total has over `cost_nano`: calls that no transcript shows. Known when a
             run has ended.
+        failure: Why the newest turn failed (`error` of StopFailure), empty if it didn't or goes on.
         context_tokens: Input of the newest call of the main agent, cached tokens included.
         local: Whether it was imported from transcripts or made up for the page, and is never exported.
     """
@@ -161,6 +162,7 @@ class SessionRow(msgspec.Struct, kw_only=True):
     permission_mode: str = ""
     local: bool = False
     residual_nano: int = 0
+    failure: str = ""
 
 
 class Rows(msgspec.Struct):

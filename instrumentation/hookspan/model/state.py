@@ -187,6 +187,7 @@ class Session(msgspec.Struct, kw_only=True):
         reported_nano: The client's own figure for the session's cost, -1 unknown in this run.
         reported_before: The same at the beginning of this run.
         residual_nano: What finished runs cost over what their transcripts show.
+        failure: Why the turn that stopped last failed, empty if it didn't.
         local: Whether it was imported from transcripts or made up for the page: never exported, never counted.
         imported: Place of the newest record of its history that is in, 0 for what was not imported.
     """
@@ -249,6 +250,7 @@ class Session(msgspec.Struct, kw_only=True):
     reported_nano: int = -1
     reported_before: int = 0
     residual_nano: int = 0
+    failure: str = ""
     phase: SessionPhase = SessionPhase.IDLE
     phase_since: int = 0
 

@@ -54,4 +54,5 @@ def session_row(state: State, session: Session) -> SessionRow | None:
         permission_mode=session.permission_mode,
         local=session.local,
         residual_nano=session.residual_nano,
+        failure=session.failure,
     )

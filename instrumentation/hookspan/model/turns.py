@@ -171,6 +171,8 @@ def stopped(step: Step, event: Reduced, reason: EndReason) -> None:
         turn.error = ""
         if reason is EndReason.STOP_FAILURE:
             turn.error = event.failure if event.failure in sc.STOP_FAILURES else sc.ErrorType.OTHER
+        if event.at >= step.session.last_stop:
+            step.session.failure = turn.error
     step.session.last_stop = max(step.session.last_stop, event.at)
 
 
@@ -187,6 +189,7 @@ def interrupted(step: Step, fact: Interruption) -> None:
     turn.last = max(turn.last, fact.at)
     if turn.prompt == session.current and not turn.fixed:
         session.last_stop = max(session.last_stop, fact.at)
+        session.failure = ""
 
 
 def fix(turn: Turn, at: int, reason: EndReason) -> None:

@@ -82,8 +82,9 @@ CREATE TABLE rollup (
 """
 
 _RESIDUAL: Final = "ALTER TABLE session ADD COLUMN residual_nano INTEGER NOT NULL DEFAULT 0;"
+_FAILURE: Final = "ALTER TABLE session ADD COLUMN failure TEXT NOT NULL DEFAULT '';"
 
-MIGRATIONS: Final = (_FIRST, _RESIDUAL)
+MIGRATIONS: Final = (_FIRST, _RESIDUAL, _FAILURE)
 """MIGRATIONS[n] leads from `user_version` n to n + 1. Only ever appended to."""
 
 

@@ -45,7 +45,10 @@ class Context(msgspec.Struct, kw_only=True):
 
 
 class Session(msgspec.Struct, kw_only=True):
-    """A session as lists show it. `activity`: events in each of the last 30 minutes, null in the stream."""
+    """A session as lists show it. `activity`: events in each of the last 30 minutes, null in the stream.
+
+    `failure`: why its newest turn failed, empty if it didn't.
+    """
 
     id: str
     project: str
@@ -54,6 +57,7 @@ class Session(msgspec.Struct, kw_only=True):
     title: str
     state: State
     since: float
+    failure: str
     tool: str
     asks: str
     waiting_since: float | None

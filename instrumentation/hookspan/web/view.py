@@ -126,6 +126,7 @@ def session(
         title=row.title if content else "",
         state=row.phase.value,
         since=ms(row.phase_since or row.started),  # a session that was asked nothing has changed nothing
+        failure=row.failure if row.phase is SessionPhase.IDLE else "",
         tool=row.waiting_tool if waits else row.current_tool,
         asks=asks(state) if content and state is not None and waits else "",
         waiting_since=ms_or_none(row.waiting_since),
