@@ -29,7 +29,10 @@ hookspan service status && exit 10
 hookspan service install >&2
 hookspan service status --json
 agent() { systemctl --user show --property MainPID --value hookspan.service; }
-for _ in $(seq 600); do hookspan status --json > status.json && break; sleep 0.1; done
+for _ in $(seq 600); do
+    hookspan status --json > status.json && jq -e '.agent.state == "running"' status.json >&2 && break
+    sleep 0.1
+done
 cat status.json
 first=$(agent)
 kill -9 "$first"
