@@ -1,4 +1,4 @@
-"""The `fleet` fixture: one gateway, with all that belongs to it, for the tests that ask for it."""
+"""The `fleet` fixture: one gateway, with all that belongs to it, for the tests that ask for it; and who needs what."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ import pytest
 from tests.gateway.fleet import Fleet
 from tests.stack import programs
 
-NEEDS = ("java", "haproxy")  # to run, whatever is built already
+NEEDS = {"fleet": ("java", "haproxy"), "gateway_compose": ("java", "haproxy", "docker", "root")}  # beside what is built
 
 
 @pytest.fixture(scope="session")
@@ -32,9 +32,9 @@ def fleet(_session_fleet: Fleet) -> Iterator[Fleet]:
 @pytest.hookimpl(tryfirst=True)  # before tests/conftest.py decides who has what it needs
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if "fleet" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("gateway"))
-            for name in NEEDS:
+        for fixture in NEEDS.keys() & getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group({"fleet": "gateway"}.get(fixture, fixture)))
+            for name in NEEDS[fixture]:
                 item.add_marker(getattr(pytest.mark, f"need_{name}"))
             if not programs.cached():
                 item.add_marker(pytest.mark.need_go)

@@ -1,14 +1,17 @@
-"""What the gateway takes and what a team needs: `python -m tests.gateway.load`, the figures of docs/gateway.md.
+"""What the gateway takes and what a team needs: `python -m tests.gateway.load [--write docs/gateway.md]`.
 
 What developers send is what the recorded sessions of the real client become: their spans, in requests as an agent
 makes them (all that ended within a second), and their sums. The recordings' model answers at once, a real one doesn't,
 so time is stretched until a model call takes `MODEL_CALL` seconds. What one core does is work by the CPU seconds that
-the program took, from /proc, so that a busy machine changes it little; `wall_seconds` are this machine's.
+the program took, from /proc, so that a busy machine changes it little; `wall_seconds` are this machine's. Memory is the
+most that was resident (VmHWM) while that work was done. `--write` puts the figures into the page, between its markers.
 """
 
 import argparse
 import json
 import os
+import platform
+import re
 import tempfile
 import threading
 import time
@@ -17,7 +20,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import requests
@@ -26,10 +28,10 @@ from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.metrics.export import MetricsData
 from opentelemetry.sdk.resources import Resource
 
-from hookspan.config import Export
 from hookspan.export.convert import Point, readable, resource_metrics
 from hookspan.model.rows import Span
 from hookspan.model.sums import Sums
+from tests.gateway import load_page
 from tests.gateway.fleet import TOKEN, Fleet
 from tests.stack import day
 from tests.stack.stack import Program
@@ -40,9 +42,6 @@ EXPORTS = 20  # of each developer's sums
 COPIES = 40  # of all recorded sessions, each a developer with ids of its own
 PROTOBUF = {"Content-Type": "application/x-protobuf", "Authorization": f"Bearer {TOKEN}"}
 MODEL_CALL = 10.0  # s from one model call to the next while a client works, tools included: an assumption, not measured
-HEADROOM = 2  # cores and disks are planned for twice the load
-OUTAGE_HOURS = 4  # of Kafka, that a gateway's disk lasts for
-DEVELOPERS = (100, 1_000, 10_000)
 
 
 @dataclass(frozen=True)
@@ -65,14 +64,21 @@ class Density:
 
 @dataclass(frozen=True)
 class Rate:
-    """Work of one program: so much for each second of one core."""
+    """Work of one program, its cost, and what it held in memory at most meanwhile."""
 
     program: str
+    kind: str  # "spans" or "samples"
     what: str
-    per_core_second: float
     done: int
     cpu_seconds: float
     wall_seconds: float
+    peak_bytes: int
+    sized: bool = True  # whether it counts for the sizing
+
+    @property
+    def per_core_second(self) -> float:
+        """So much for each second of one core."""
+        return self.done / max(0.01, self.cpu_seconds)
 
 
 @dataclass(frozen=True)
@@ -82,6 +88,27 @@ class Outage:
     spans: int
     queue_bytes_per_span: float
     drained_seconds: float
+    peak_bytes: int  # of the gateway, until everything was gone
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What it was measured on."""
+
+    processor: str
+    cores: int
+    load: float  # other work included, over the last minute, when it began
+    copies: int
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Everything that was measured."""
+
+    machine: Machine
+    density: Density
+    rates: list[Rate]
+    outage: Outage
 
 
 def recorded(folder: Path) -> tuple[list[day.Recording], Density]:
@@ -173,17 +200,24 @@ def cpu(program: Program) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def peak(program: Program) -> int:
+    """Bytes that were resident at most since its start, or since `Watch` began."""
+    (line,) = re.findall(r"^VmHWM:\s+(\d+) kB", Path(f"/proc/{program.pid}/status").read_text(), re.MULTILINE)
+    return int(line) * 1024
+
+
 class Watch:
-    """CPU and time of some programs while something is done."""
+    """CPU, time and memory of some programs while something is done."""
 
     def __init__(self, *programs: Program) -> None:
+        for program in programs:
+            Path(f"/proc/{program.pid}/clear_refs").write_text("5")  # the peak is what it has now, man 5 proc
         self._began, self._before = time.monotonic(), {program: cpu(program) for program in programs}
 
-    def rates(self, what: str, done: int) -> list[Rate]:
-        """One rate for each program."""
-        wall = time.monotonic() - self._began
-        took = {program: cpu(program) - before for program, before in self._before.items()}
-        return [Rate(one.name, what, done / max(0.01, spent), done, spent, wall) for one, spent in took.items()]
+    def rate(self, program: Program, kind: str, what: str, done: int, *, sized: bool = True) -> Rate:
+        """What one of them did."""
+        took = cpu(program) - self._before[program]
+        return Rate(program.name, kind, what, done, took, time.monotonic() - self._began, peak(program), sized)
 
 
 def caught_up(fleet: Fleet, group: str) -> None:
@@ -199,6 +233,7 @@ def spans_through(fleet: Fleet, found: list[day.Recording], density: Density, co
     url = f"{gateway.url}/v1/traces"
     send(fleet, url, list(developers(found, density, 2)))  # connections, caches
     rates = []
+    request = f"in requests of {density.spans_per_request:.1f} as agents send them"
     for fsync in (True, False):
         gateway.stop()
         gateway.start({"QUEUE_FSYNC": str(fsync).lower()})
@@ -206,24 +241,32 @@ def spans_through(fleet: Fleet, found: list[day.Recording], density: Density, co
         watch = Watch(gateway, fleet.kafka)
         sent = send(fleet, url, bodies)
         fleet.wait(lambda: fleet.own(gateway, "otelcol_exporter_queue_size") == 0, 600)
-        how = "spans" if fsync else "spans, QUEUE_FSYNC=false"
-        rates += watch.rates(how, sent)[: 2 if fsync else 1]
+        if fsync:
+            what = f"spans, {request}, over TLS, onto a synced disk and into Kafka"
+            rates += [watch.rate(gateway, "spans", what, sent), watch.rate(fleet.kafka, "spans", "spans taken", sent)]
+        else:
+            rates.append(watch.rate(gateway, "spans", "the same with `QUEUE_FSYNC=false`", sent, sized=False))
 
     fleet.kafka.stop()
     bodies = list(developers(found, density, copies))
     empty = _size(fleet.folder / f"{gateway.name}-queue")
+    Watch(gateway)
     outage_spans = send(fleet, url, bodies)
     grown = _size(fleet.folder / f"{gateway.name}-queue") - empty
     fleet.kafka.start()
     began = time.monotonic()
     fleet.wait(lambda: fleet.own(gateway, "otelcol_exporter_queue_size") == 0, 600)
-    outage = Outage(outage_spans, grown / outage_spans, time.monotonic() - began)
+    outage = Outage(outage_spans, grown / outage_spans, time.monotonic() - began, peak(gateway))
 
     total = sum(len(one.played.spans) for one in found) * (2 + 3 * copies)
     ingester.start()
-    watch = Watch(ingester, fleet.jaeger)
+    watch = Watch(ingester, fleet.jaeger, fleet.kafka)
     caught_up(fleet, "hookspan-traces")
-    rates += watch.rates("spans", total)
+    rates += [
+        watch.rate(fleet.kafka, "spans", "spans given", total),
+        watch.rate(ingester, "spans", "spans from Kafka, counted and into Jaeger", total),
+        watch.rate(fleet.jaeger, "spans", "spans written", total),
+    ]
     return rates, outage
 
 
@@ -243,11 +286,16 @@ def metrics_through(fleet: Fleet, found: list[day.Recording], copies: int) -> li
             at = time.time_ns() - (EXPORTS - interval) * 10 * SECOND
             data = MetricsData([resource_metrics(points, [], resource, at)])
             bodies.append((encode_metrics(data).SerializeToString(), series))
-    watch = Watch(gateway, ingester, fleet.metrics)
+    watch = Watch(gateway, fleet.kafka, ingester, fleet.metrics)
     sent = send(fleet, f"{gateway.url}/v1/metrics", bodies)
     fleet.wait(lambda: fleet.own(gateway, "otelcol_exporter_queue_size") == 0, 600)
     caught_up(fleet, "hookspan-metrics")
-    return watch.rates("samples", sent)
+    return [
+        watch.rate(gateway, "samples", "samples of metrics", sent),
+        watch.rate(fleet.kafka, "samples", "samples taken and given", sent),
+        watch.rate(ingester, "samples", "samples from Kafka, by remote write", sent),
+        watch.rate(fleet.metrics, "samples", f"samples written, of {copies * series:,} series", sent),
+    ]
 
 
 def _size(folder: Path) -> int:
@@ -255,79 +303,44 @@ def _size(folder: Path) -> int:
     return sum(path.stat().st_blocks * 512 for path in folder.iterdir())
 
 
-def sizing(density: Density, rates: list[Rate], outage: Outage) -> list[dict[str, Any]]:
-    """What each tier needs when so many developers work at the same time."""
-    speed = {(rate.program, rate.what): rate.per_core_second for rate in rates}
-    interval = Export().metric_interval
-    rows = []
-    for number in DEVELOPERS:
-        spans = number * density.spans_per_hour / 3600
-        samples = number * density.series / interval
-
-        def cores(program: str, spans: float = spans, samples: float = samples) -> float:
-            def need(what: str, load: float) -> float:
-                return load / speed[program, what] if (program, what) in speed else 0.0
-
-            return HEADROOM * (need("spans", spans) + need("samples", samples))
-
-        rows.append(
-            {
-                "developers": number,
-                "events/s": number * density.events_per_hour / 3600,
-                "spans/s": spans,
-                "samples/s": samples,
-                "series": number * density.series,
-                "gateway cores": cores("gateway-0"),
-                "ingester cores": cores("ingester-0"),
-                "kafka cores": cores("kafka"),
-                "jaeger cores": cores("jaeger"),
-                "store cores": cores("victoria-metrics"),
-                "gateway queues GB": OUTAGE_HOURS * 3600 * spans * outage.queue_bytes_per_span * HEADROOM / 1e9,
-                "OTLP MB/s": spans * density.bytes_per_span / 1e6,
-            }
-        )
-    return rows
+def machine(copies: int) -> Machine:
+    """This one."""
+    names = re.findall(r"^model name\s*: (.+)", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    return Machine(names[0] if names else platform.machine(), os.cpu_count() or 1, os.getloadavg()[0], copies)
 
 
-def table(rows: Sequence[dict[str, Any]]) -> str:
-    """As Markdown."""
-    names = list(rows[0])
-    lines = [f"| {' | '.join(names)} |", f"|{'---|' * len(names)}"]
-    lines += [f"| {' | '.join(_shown(row[name]) for name in names)} |" for row in rows]
-    return "\n".join(lines) + "\n"
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:,.0f}" if value >= 100 else f"{value:.2g}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+def measure(copies: int) -> Figures:
+    """All of it; about ten minutes with `COPIES`."""
+    here = machine(copies)
+    with tempfile.TemporaryDirectory() as folder:
+        found, density = recorded(Path(folder, "recorded"))
+        fleet = Fleet(Path(folder))
+        try:
+            fleet.start()
+            rates, outage = spans_through(fleet, found, density, copies)
+            rates += metrics_through(fleet, found, copies)
+        finally:
+            fleet.close()
+    return Figures(here, density, rates, outage)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--copies", type=int, default=COPIES, help="developers, each with all recorded sessions")
     parser.add_argument("--json", type=Path, help="write the figures into this file, too")
+    parser.add_argument(
+        "--write", type=Path, metavar="PAGE", help="put the figures into this page, between its markers"
+    )
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        found, density = recorded(Path(folder, "recorded"))
-        print(table([asdict(density)]))
-        fleet = Fleet(Path(folder))
-        try:
-            fleet.start()
-            rates, outage = spans_through(fleet, found, density, options.copies)
-            rates += metrics_through(fleet, found, options.copies)
-        finally:
-            fleet.close()
-    rows = sizing(density, rates, outage)
-    print(table([asdict(rate) for rate in rates]), table([asdict(outage)]), table(rows), sep="\n")
+    if options.write:
+        load_page.filled(options.write.read_text(), {})  # that it has its markers
+    figures = measure(options.copies)
+    sections = load_page.sections(figures)
+    print(*sections.values(), sep="\n\n")
     if options.json:
-        figures = {
-            "density": asdict(density),
-            "rates": [asdict(rate) for rate in rates],
-            "outage": asdict(outage),
-            "sizing": rows,
-        }
-        options.json.write_text(json.dumps(figures, indent=1))
+        options.json.write_text(json.dumps(asdict(figures), indent=1))
+    if options.write:
+        options.write.write_text(load_page.filled(options.write.read_text(), sections))
 
 
 if __name__ == "__main__":

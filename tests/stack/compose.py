@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,18 +46,19 @@ def clone(folder: Path) -> None:
             shutil.copy(source, target)
 
 
-class Compose(Backends):
-    """A clone, and `docker-compose` in it."""
+class Project(Backends):
+    """`docker-compose` in a folder with a docker-compose.yml; `ports` are the variables that it takes them from."""
 
-    def __init__(self, docker: Docker, folder: Path, **variables: str) -> None:
-        self.docker = docker
-        self.folder = folder
-        ports = Ports()
-        self.ports = {name: str(ports[name]) for name in PORTS}
-        self.env = docker.environment() | self.ports | {"HOST_NAME": "compose-host"} | variables
-        self.otlp = f"http://127.0.0.1:{self.ports['OTLP_HTTP_PORT']}"
-        super().__init__(*(f"http://127.0.0.1:{self.ports[name]}" for name in ("JAEGER_PORT", "PROMETHEUS_PORT")))
-        clone(folder)
+    flags: tuple[str, ...] = ()  # for every command that starts or ends something
+
+    def __init__(
+        self, docker: Docker, name: str, folder: Path, ports: Sequence[str], metrics: str, **variables: str
+    ) -> None:
+        self.docker, self.name, self.folder = docker, name, folder
+        free = Ports()
+        self.ports = {port: str(free[port]) for port in ports}
+        self.env = docker.environment() | self.ports | variables
+        super().__init__(*(f"http://127.0.0.1:{self.ports[port]}" for port in ("JAEGER_PORT", metrics)))
 
     def run(self, *arguments: str) -> str:
         """`docker-compose` with these arguments; what it printed."""
@@ -72,16 +74,16 @@ class Compose(Backends):
         return done.stdout
 
     def up(self, *names: str) -> None:
-        """Start services and wait until compose says that those with a health check are well."""
-        self.run("--profile", "alerts", "up", "-d", "--pull", "never", *(names or RUNNABLE))
+        """Start services and wait until compose says that those that others wait for are well."""
+        self.run(*self.flags, "up", "-d", "--pull", "never", *names)
 
     def down(self, *flags: str) -> None:
         """Stop and remove everything but volumes."""
-        self.run("--profile", "alerts", "down", *flags)
+        self.run(*self.flags, "down", *flags)
 
     def inspect(self, service: str, what: str) -> str:
         """A value of the container of a service, by a template such as `.State.Pid`."""
-        name = f"hookspan-{service}-1"
+        name = f"{self.name}-{service}-1"
         return self.docker.run("inspect", "--format", f"{{{{{what}}}}}", name).stdout.strip()
 
     def crash(self, service: str) -> None:
@@ -92,3 +94,18 @@ class Compose(Backends):
         while self.inspect(service, ".State.Pid") in {str(pid), "0"}:
             assert time.monotonic() < deadline, f"{service} was not started again"
             time.sleep(0.05)
+
+
+class Compose(Project):
+    """A clone of the repository, and its docker-compose.yml."""
+
+    flags = ("--profile", "alerts")
+
+    def __init__(self, docker: Docker, folder: Path, **variables: str) -> None:
+        super().__init__(docker, "hookspan", folder, PORTS, "PROMETHEUS_PORT", HOST_NAME="compose-host", **variables)
+        self.otlp = f"http://127.0.0.1:{self.ports['OTLP_HTTP_PORT']}"
+        clone(folder)
+
+    def up(self, *names: str) -> None:
+        """Start services, by default all that can run here."""
+        super().up(*(names or RUNNABLE))

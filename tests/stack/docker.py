@@ -5,6 +5,7 @@ user and the volumes that the upstream image has. So docker-compose.yml runs as 
 user could not write can't be written here either.
 """
 
+import io
 import json
 import os
 import shutil
@@ -12,9 +13,10 @@ import subprocess
 import tarfile
 import tempfile
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from tests.stack import programs
 
@@ -41,11 +43,13 @@ class Image:
     """An upstream image: where its programs are, who runs them, which folders are there and whose."""
 
     name: str
-    files: Mapping[str, str]  # path in the image: name of a program
+    files: Mapping[str, str | Path | bytes]  # path in the image: name of a program, file of this machine, or content
     user: int
     folders: Mapping[str, int]  # path: owner
     volumes: tuple[str, ...] = ()
     workdir: str = "/"
+    command: tuple[str, ...] = ()  # what it is given where compose gives nothing
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def entrypoint(self) -> str:
@@ -79,7 +83,7 @@ IMAGES = (
 class Docker:
     """The daemon, with the images in it. `close` ends it and what runs in it, and deletes its folder."""
 
-    def __init__(self) -> None:
+    def __init__(self, images: Sequence[Image] = IMAGES) -> None:
         # Not below pytest's folder: a socket's path is short, and the daemon's files are big.
         self.folder = Path(tempfile.mkdtemp(prefix="hookspan-docker-"))
         self.host = f"unix://{self.folder}/d.sock"
@@ -111,7 +115,7 @@ class Docker:
                 self.close()
                 raise RuntimeError(f"dockerd did not start:\n{text}")
             time.sleep(0.1)
-        for image in IMAGES:
+        for image in images:
             self._import(image)
 
     def environment(self) -> dict[str, str]:
@@ -137,6 +141,8 @@ class Docker:
     def _import(self, image: Image) -> None:
         changes = [f"ENTRYPOINT {json.dumps([image.entrypoint])}", f"USER {image.user}", f"WORKDIR {image.workdir}"]
         changes += [f"VOLUME {volume}" for volume in image.volumes]
+        changes += [f"ENV {name}={value}" for name, value in image.variables.items()]
+        changes += [f"CMD {json.dumps(image.command)}"] if image.command else []
         flags = [word for change in changes for word in ("--change", change)]
         process = subprocess.Popen(
             [self._docker, "import", *flags, "-", image.name],
@@ -150,10 +156,18 @@ class Docker:
                 folder = tarfile.TarInfo(path.lstrip("/"))
                 folder.type, folder.mode, folder.uid, folder.gid = tarfile.DIRTYPE, 0o775, owner, owner
                 archive.addfile(folder)
-            for path, name in image.files.items():
-                with programs.binary(name).open("rb") as source:
-                    file = tarfile.TarInfo(path.lstrip("/"))
-                    file.size, file.mode = os.fstat(source.fileno()).st_size, 0o755
+            for path, what in image.files.items():
+                file = tarfile.TarInfo(path.lstrip("/"))
+                file.mode = 0o755
+                with _opened(what) as source:
+                    file.size = source.seek(0, os.SEEK_END)
+                    source.seek(0)
                     archive.addfile(file, source)
         if process.wait():
             raise RuntimeError(f"docker import {image.name} exited {process.returncode}")
+
+
+def _opened(what: str | Path | bytes) -> BinaryIO:
+    if isinstance(what, bytes):
+        return io.BytesIO(what)
+    return (programs.binary(what) if isinstance(what, str) else what).open("rb")

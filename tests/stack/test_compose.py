@@ -68,7 +68,7 @@ def test_the_images_are_those_that_were_built_from_their_own_releases():
     built = {image.name for image in IMAGES}
     assert pinned - built == {"grafana/grafana:12.3.0"}
     for image in IMAGES:
-        version = programs.PROGRAMS[next(iter(image.files.values()))].version
+        version = programs.PROGRAMS[str(next(iter(image.files.values())))].version
         assert image.name.partition(":")[2].removeprefix("v") == version
 
 

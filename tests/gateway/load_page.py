@@ -1,0 +1,160 @@
+"""The measured figures as docs/gateway.md has them, and the sizing that follows from them.
+
+The page has a pair of markers for each section, `<!-- measured: NAME -->` and `<!-- /measured -->`; what lies between
+them is replaced, and the rest is written by hand.
+"""
+
+import math
+import re
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from hookspan.config import Export
+
+if TYPE_CHECKING:
+    from tests.gateway.load import Figures, Rate
+
+HEADROOM = 2  # cores and disks are planned for twice the load
+OUTAGE_HOURS = 4  # of Kafka, that a gateway's disk lasts for
+DEVELOPERS = (100, 1_000, 10_000)
+SECTIONS = ("rates", "developer", "sizing")
+TITLES = {
+    "gateway-0": "gateway",
+    "ingester-0": "ingester",
+    "kafka": "Kafka",
+    "jaeger": "Jaeger (badger)",
+    "victoria-metrics": "VictoriaMetrics",
+}
+
+
+def filled(page: str, sections: Mapping[str, str]) -> str:
+    """The page with these sections in the place of the old ones. ValueError if it lacks a marker."""
+    for name in SECTIONS:
+        marked = re.compile(rf"(<!-- measured: {name} -->\n).*?(\n<!-- /measured -->)", re.DOTALL)
+        if not marked.search(page):
+            raise ValueError(f"the page has no place for `{name}`: <!-- measured: {name} --> .. <!-- /measured -->")
+        if name in sections:
+            page = marked.sub(lambda found, new=sections[name]: f"{found[1]}{new}{found[2]}", page)
+    return page
+
+
+def sections(figures: "Figures") -> dict[str, str]:
+    """All sections, as Markdown."""
+    return {
+        "rates": f"{_measured(figures)}\n\n{_rates(figures.rates)}\n\n{_outage(figures)}",
+        "developer": _developer(figures),
+        "sizing": table([_needs(figures, number) for number in DEVELOPERS]),
+    }
+
+
+def _measured(figures: "Figures") -> str:
+    machine = figures.machine
+    return _wrapped(f"""
+        One run with `--copies {machine.copies}`, on {machine.cores} cores of an {machine.processor}, load
+        {machine.load:.1f} when it began, the real programs on one disk. A rate of one core is work by the CPU seconds
+        that the program took; the time by the clock is this machine's. Memory is the most that was resident meanwhile.
+    """)
+
+
+def _rates(rates: "Sequence[Rate]") -> str:
+    return table(
+        [
+            {
+                "program": TITLES[rate.program],
+                "work": rate.what,
+                "of one core, each second": rate.per_core_second,
+                "done": rate.done,
+                "CPU s": rate.cpu_seconds,
+                "s by the clock": rate.wall_seconds,
+                "peak MB": rate.peak_bytes / 1e6,
+            }
+            for rate in sorted(rates, key=lambda rate: list(TITLES).index(rate.program))
+        ]
+    )
+
+
+def _outage(figures: "Figures") -> str:
+    outage, (synced, unsynced) = figures.outage, _by_the_clock(figures)
+    return _wrapped(f"""
+        By the clock one gateway took {synced:,.0f} spans/s, {synced / figures.density.spans_per_request:,.0f} requests,
+        with a sync of its disk for each, and {unsynced:,.0f} spans/s without. While Kafka was stopped a gateway took
+        {outage.spans:,} spans: {outage.queue_bytes_per_span:,.0f} bytes of its disk for each, and
+        {outage.peak_bytes / 1e6:,.0f} MB of memory at most. When Kafka was back they were gone in
+        {outage.drained_seconds:.1f} s.
+    """)
+
+
+def _developer(figures: "Figures") -> str:
+    one = figures.density
+    return _wrapped(f"""
+        What a developer makes comes from the {one.sessions} recorded sessions of the real client in `tests/sessions`,
+        folded as the agent does it: {one.events:,} events and {one.spans:,} spans for {one.model_calls:,} model calls,
+        so {one.events / one.model_calls:.1f} events and {one.spans / one.model_calls:.1f} spans for each;
+        {one.bytes_per_span:,.0f} bytes a span; {one.series:,} series for somebody who has done all that was recorded.
+        The model of the recordings answers at once, which makes {one.events_per_hour_at_most:,.0f} events an hour: no
+        developer is so quick. **Assumed, not measured:** a model call every
+        {one.stretch * one.seconds / one.model_calls:.0f} s, all hour, which makes {one.events_per_hour:,.0f} events and
+        {one.spans_per_hour:,.0f} spans. If yours make half, halve the columns up to spans/s. Sums are exported every
+        {Export().metric_interval:g} s (`export.metric_interval`).
+    """)
+
+
+def _needs(figures: "Figures", number: int) -> dict[str, Any]:
+    """What so many developers need who all work at the same time."""
+    density = figures.density
+    load = {
+        "spans": number * density.spans_per_hour / 3600,
+        "samples": number * density.series / Export().metric_interval,
+    }
+
+    def cores(program: str) -> float:
+        rates = (rate for rate in figures.rates if rate.program == program and rate.sized)
+        return HEADROOM * sum(load[rate.kind] / rate.per_core_second for rate in rates)
+
+    def memory(program: str) -> float:
+        """Of so many with one core each, and never fewer than two."""
+        peak = max(rate.peak_bytes for rate in figures.rates if rate.program == program)
+        return max(2, math.ceil(cores(program))) * peak / 1e9
+
+    disks = OUTAGE_HOURS * 3600 * load["spans"] * figures.outage.queue_bytes_per_span * HEADROOM
+    return {
+        "developers": number,
+        "events/s": number * density.events_per_hour / 3600,
+        "spans/s": load["spans"],
+        "samples/s": load["samples"],
+        "series": number * density.series,
+        "gateway cores": cores("gateway-0"),
+        "gateways, by their disks' syncs": max(2, math.ceil(HEADROOM * load["spans"] / _by_the_clock(figures)[0])),
+        "ingester cores": cores("ingester-0"),
+        "gateways' and ingesters' memory, GB": memory("gateway-0") + memory("ingester-0"),
+        "Kafka cores": cores("kafka"),
+        "Jaeger cores": cores("jaeger"),
+        "store cores": cores("victoria-metrics"),
+        "gateway disks, GB": disks / 1e9,
+        "spans, MB/s": load["spans"] * density.bytes_per_span / 1e6,
+    }
+
+
+def _by_the_clock(figures: "Figures") -> tuple[float, float]:
+    """Spans/s of one gateway with and without the sync of its disk."""
+    synced, unsynced = (rate for rate in figures.rates if (rate.program, rate.kind) == ("gateway-0", "spans"))
+    return synced.done / synced.wall_seconds, unsynced.done / unsynced.wall_seconds
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(" ".join(text.split()), 120, break_long_words=False, break_on_hyphens=False)
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """As Markdown."""
+    names = list(rows[0])
+    lines = [f"| {' | '.join(names)} |", f"|{'---|' * len(names)}"]
+    lines += [f"| {' | '.join(_shown(row[name]) for name in names)} |" for row in rows]
+    return "\n".join(lines)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:,.0f}" if value >= 100 else f"{value:.2g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
