@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ DAY = 86_400
 SETTINGS = "[journal]\nraw_hours = 1\ndays = 5\n[store]\ndays = 5\n[agent]\nautostart = false\n"
 JOURNAL = int(os.environ.get("PRUNE_BYTES", str(12 << 20)))  # 2 GiB with `make faults`
 SEGMENT = min(JOURNAL // 4, 64 << 20)
+PRUNE_PATIENCE = max(PATIENCE, JOURNAL >> 21)  # seconds: 2 MiB of them in one
 MEMORY_MAX = 150 << 20  # bytes, as the agent's
 
 
@@ -34,6 +35,11 @@ atexit.register(lambda: sys.stderr.write(open("/proc/self/status").read()))
 from hookspan.__main__ import main
 sys.exit(main())
 """
+
+
+def memory(said: str) -> list[int]:
+    """The most bytes that a MEASURED program took; empty if it was interrupted before it said so."""
+    return [int(kilobytes) << 10 for kilobytes in re.findall(r"^VmHWM:\s+(\d+) kB", said, re.MULTILINE)]
 
 
 def put(machine: Machine, days: float, *events: dict[str, Any]) -> None:
@@ -125,25 +131,29 @@ def test_spans_that_wait_for_an_endpoint_stay_and_so_does_what_is_unread(make_ma
 
 
 def large(machine: Machine) -> int:
-    """Old segments of JOURNAL bytes that nobody has reduced; how many events are in them."""
-    session, prompt, count = str(uuid.uuid4()), str(uuid.uuid4()), 0
-    call = {"tool_name": "Read", "tool_input": {"file_path": "/x"}, "tool_use_id": "toolu_1"}
-    line = event("PostToolUse", session, prompt_id=prompt, **call, tool_response={"stdout": "word " * 250})
+    """Segments of JOURNAL bytes, two days old, that nobody has reduced; how many events are in them."""
+    count, at = 0, time.time() - 2 * DAY
     machine.paths.create()
-    block = SEGMENT // 1700
-    data = b"".join(
-        json.dumps({"v": 1, "agent": "claude-code", "at": 1 + number, "env": {}, "event": line}).encode() + b"\n"
-        for number in range(min(block, 5000))
-    )
-    lines = min(block, 5000)
     for _ in range(JOURNAL // SEGMENT):
         path = machine.paths.journal / f"{count + 1:020}.jsonl"
         with path.open("wb") as file:
-            for _ in range(max(1, block // lines)):
-                file.write(data)
-                count += lines
-        os.utime(path, (time.time() - 2 * DAY,) * 2)
+            while file.tell() < SEGMENT:
+                for one in calls(100):
+                    line = {"v": 1, "agent": "claude-code", "at": int(at * 1e9) + count, "env": {}, "event": one}
+                    file.write(json.dumps(line).encode() + b"\n")
+                    count += 1
+        os.utime(path, (at, at))
     return count
+
+
+def calls(number: int) -> Iterator[dict[str, Any]]:
+    """So many events of a session that reads files."""
+    session, prompt = str(uuid.uuid4()), str(uuid.uuid4())
+    yield event("SessionStart", session, source="startup")
+    for _ in range(number - 2):
+        call = {"tool_name": "Read", "tool_input": {"file_path": "/x"}, "tool_use_id": f"toolu_{uuid.uuid4().hex}"}
+        yield event("PostToolUse", session, prompt_id=prompt, **call, tool_response={"stdout": "word " * 250})
+    yield event("SessionEnd", session, reason="other")
 
 
 def raw(machine: Machine) -> list[Path]:
@@ -170,9 +180,9 @@ def test_interrupted_at_any_moment_it_goes_on_and_memory_does_not_grow(make_mach
             until(lambda: at_work(machine) or not raw(machine))
             time.sleep(dice.uniform(0, patience))
             process.send_signal(signal.SIGINT)
-        said, errors = process.communicate(timeout=PATIENCE)
-        peak = re.findall(r"^VmHWM:\s+(\d+) kB", errors, re.MULTILINE)
-        assert not peak or int(peak[0]) * 1024 < MEMORY_MAX, (seed, peak)
+        said, errors = process.communicate(timeout=PRUNE_PATIENCE)
+        peak = memory(errors)
+        assert not peak or max(peak) < MEMORY_MAX, (seed, peak)
         assert process.returncode in ({0} if patience is None else {0, EXIT_INTERRUPTED, -signal.SIGINT}), seed
     assert peak
     assert json.loads(said)["journal"]["deleted"] == 0
@@ -185,3 +195,16 @@ def test_interrupted_at_any_moment_it_goes_on_and_memory_does_not_grow(make_mach
     tail.close()
     assert read == count, seed
     assert first == encode(decode(want, machine.paths.key.read_bytes(), labels=True)), "one line stays one line"
+
+    machine.up()
+    assert machine.json("flush", "--wait", f"{PRUNE_PATIENCE}s")["drained"]
+    assert machine.cli("down").returncode == 0
+    assert machine.counts().events == count
+    packed = list(machine.paths.journal.glob("0*.jsonl.gz"))
+    machine.paths.config.write_text(SETTINGS.replace("days = 5", "days = 1"))
+    done = subprocess.run(command, env=machine.env, capture_output=True, text=True, check=True, timeout=PRUNE_PATIENCE)
+    assert json.loads(done.stdout)["journal"]["deleted"] == len(packed)
+    assert not [path for path in machine.paths.journal.glob("0*") if path.stat().st_size]
+    assert json.loads(done.stdout)["store"]["events"] == count
+    assert (machine.counts().events, machine.counts().spans) == (0, 0)
+    assert max(memory(done.stderr)) < MEMORY_MAX
