@@ -49,7 +49,7 @@ lock: .venv/installed-dev
 	$(BIN)/uv pip compile $(LOCK) --all-extras --output-file requirements-dev.lock pyproject.toml
 	$(BIN)/uv pip compile $(LOCK) --extra notify --constraint requirements-dev.lock --output-file requirements.lock pyproject.toml
 
-# What hookspan is made of, as a CycloneDX document, into dist/.
+# What hookspan is made of, as a CycloneDX document, into dist/; `make wheels` makes it, too.
 sbom: .venv/installed-dev
 	$(BIN)/python packaging/sbom.py
 
@@ -88,10 +88,12 @@ claude: .venv/installed-dev
 claude-latest:
 	$(MAKE) -s claude VERSION=latest
 
-# Into dist/: sdist, pure wheel, and wheels with the compiled relay inside for Linux and macOS (the first time: 6 minutes).
+# Into dist/: sdist, pure wheel, wheels with the compiled relay inside for Linux and macOS, and the list of what they are
+# made of (the first time: 6 minutes).
 wheels: .venv/installed-dev
-	$(BIN)/pip install -q ziglang==0.17.1
+	$(BIN)/pip install -q --require-hashes -r packaging/wheels.lock
 	nice $(BIN)/python packaging/wheels.py
+	$(BIN)/python packaging/sbom.py
 
 # What is in dist/, installed by pip, pipx and uv into clean environments of each Python that is here: 15 installations, 20 minutes on a busy machine.
 wheels-check: .venv/installed-dev
