@@ -44,7 +44,7 @@ PAGE = """\
 ## The relay
 
 `make fuzz` ran `hooks/relay.c`, built with AddressSanitizer and UBSan, under AFL++ for {minutes:g} minutes, on a
-machine that did other work beside it. Each run is a hook in a state folder that the input describes: `relay.conf`, the
+machine with {cores} cores and a load of {load:.1f}. Each run is a hook in a state folder that the input describes: `relay.conf`, the
 file of counts, the start lock, the journal's end, a journal near its cap, no journal, a lock that is held, a full disk,
 the eight variables that are recorded, and the payload. After each run its outcome is checked, not only that it did not
 crash: the event is written once, as one clean line, and what was in the journal stays; or it is counted.
@@ -164,6 +164,8 @@ def report(stats: dict[str, str], lines: str, hanging: int) -> str:
     }
     return PAGE.format(
         minutes=round(minutes),
+        cores=os.cpu_count(),
+        load=os.getloadavg()[2],  # of the last 15 minutes
         rows="\n".join(f"| {what} | {number} |" for what, number in rows.items()),
         mended="\n".join(f"- `{name}`: {what}" for name, what in MENDED.items()),
     )

@@ -9,7 +9,7 @@ import pytest
 from tests.fuzz.relay import END, HERE, MENDED, SANITIZED, compile_harness, seeds
 
 FINDINGS = sorted((HERE / "findings").iterdir())
-MUTATIONS = 150  # a run takes 5 ms; `make fuzz` does millions
+MUTATIONS = 150  # a run takes 5 ms; `make fuzz` goes on for half an hour
 pytestmark = pytest.mark.need_cc
 
 
