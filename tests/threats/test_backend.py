@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import grpc  # type: ignore[import-untyped]
+import psutil
 import pytest
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc
 
@@ -22,6 +23,7 @@ from tests.otlp_sink import Sink
 
 HOSTILE = "\x1b]0;owned\x07\x1b[31m\u202eevil\x9b2J"
 STEERS = set("\x1b\x07\x9b\r\u202e")
+MEMORY_MAX = 150 << 20  # bytes, the agent's bar
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
@@ -72,6 +74,17 @@ def test_an_answer_without_an_end_is_cut(answer: Answer):
         assert status == 200
         assert 0 < len(body) <= ask.LIMIT
         backlog.Backlog().check(Collector(health=url, metrics=url), health.collector)
+
+
+@pytest.mark.parametrize("answer", [endless, dripping])
+def test_the_exporter_is_held_up_by_no_answer_without_an_end(machine: Machine, answer: Answer):
+    with server(answer) as url:
+        machine.paths.config.write_text(f'[export]\nendpoint = "{url}"\ntimeout = 1\n')
+        pid = machine.up()
+        machine.json("flush", "--wait", "1s")  # export has begun before the events come
+        machine.hooks(*small_session())
+        assert machine.json("flush", "--wait", "60s")["exported"]
+        assert psutil.Process(pid).memory_info().rss < MEMORY_MAX
 
 
 def test_no_question_is_asked_elsewhere():
