@@ -4,7 +4,7 @@ BIN := .venv/bin
 LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 PACKAGES := tmux strace musl-tools gcc clang jq chromium faketime docker.io iptables iproute2 systemd fish zsh mandoc maven haproxy
 
-.PHONY: demo test test-deps lint reference docs bench faults soak endure gateway-load fuzz claude claude-latest screenshots wheels wheels-check lock sbom
+.PHONY: demo test test-deps lint reference docs bench measurements faults soak endure gateway-load fuzz claude claude-latest screenshots wheels wheels-check lock sbom
 
 # The page with made-up sessions, from nothing but Python.
 demo: .venv/installed
@@ -57,6 +57,14 @@ sbom: .venv/installed-dev
 bench: .venv/installed-dev
 	$(BIN)/hookspan bench --backlog 1000000
 	$(BIN)/python -m tests.bench.real
+
+# All of it into docs/measurements.md, with `make soak`: 40 minutes of a machine that does nothing else.
+measurements: .venv/installed-dev
+	mkdir -p build/measured
+	$(BIN)/hookspan bench --backlog 1000000 --json > build/measured/bench.json || true
+	$(BIN)/python -m tests.bench.real --json build/measured || true
+	$(BIN)/python -m tests.faults.campaign --events 1000000 --json build/measured/soak.json
+	$(BIN)/python -m tests.bench.page build/measured
 
 # A million events while one fault after the other lasts: nothing lost, nothing counted twice. About 15 minutes.
 soak: .venv/installed-dev
