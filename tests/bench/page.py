@@ -26,7 +26,7 @@ SOAK = """\
 ## While something is broken
 
 Sixteen sessions at once, one fault after the other ([Faults](faults.md#agent-and-endpoint)). `hook spans` are those
-that the endpoint has once each, `refused` those that it refused by themselves, `counter` what the counter of events says.
+that the endpoint has once each, `refused` those that it refused by themselves, `counter` what its counter says.
 The times are of the hooks that relay processes ran while the fault lasted; other events were appended to the journal.
 """
 
