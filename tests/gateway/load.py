@@ -17,7 +17,7 @@ import threading
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -40,6 +40,10 @@ SECOND = 1_000_000_000
 SENDERS = 8  # connections
 EXPORTS = 20  # of each developer's sums
 COPIES = 40  # of all recorded sessions, each a developer with ids of its own
+WARM = 4  # copies sent before
+AS_SHIPPED = {"METRICS_INTERVAL": "15s"}  # the fleet of the tests is asked for its span metrics each second
+POLL = 0.5  # s
+PATIENCE = 900  # s
 PROTOBUF = {"Content-Type": "application/x-protobuf", "Authorization": f"Bearer {TOKEN}"}
 MODEL_CALL = 10.0  # s from one model call to the next while a client works, tools included: an assumption, not measured
 
@@ -220,18 +224,32 @@ class Watch:
         return Rate(program.name, kind, what, done, took, time.monotonic() - self._began, peak(program), sized)
 
 
-def caught_up(fleet: Fleet, group: str) -> None:
-    """Wait until a group has read everything."""
-    fleet.wait(lambda: fleet.lag(group) == 0, 900)
+def settle(condition: Callable[[], bool]) -> None:
+    """Wait for it without asking so often that the answers cost something."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not within {PATIENCE} s")
+        time.sleep(POLL)
 
 
-def spans_through(fleet: Fleet, found: list[day.Recording], density: Density, copies: int) -> tuple[list[Rate], Outage]:
-    """Gateways alone, then an ingester alone; and in between an outage of Kafka."""
+def handed_on(fleet: Fleet, gateway: Program) -> None:
+    """Wait until a gateway's queue is empty."""
+    settle(lambda: fleet.own(gateway, "otelcol_exporter_queue_size") == 0)
+
+
+def delivered(fleet: Fleet, ingester: Program, name: str, number: int) -> None:
+    """Wait until an ingester that was just started has got so many through, by its own count."""
+    settle(lambda: fleet.own(ingester, f"otelcol_receiver_accepted_{name}") >= number)
+
+
+def spans_through(fleet: Fleet, found: list[day.Recording], density: Density, copies: int) -> list[Rate]:
+    """A gateway alone, with and without its syncs; then an ingester alone."""
     gateway, ingester = fleet.gateways[0], fleet.ingesters[0]
-    for program in (*fleet.ingesters, fleet.gateways[1]):
-        program.stop()
-    url = f"{gateway.url}/v1/traces"
-    send(fleet, url, list(developers(found, density, 2)))  # connections, caches
+    url, warm = f"{gateway.url}/v1/traces", list(developers(found, density, WARM))
+    send(fleet, url, warm)  # connections, caches, and Kafka's compiler
+    delivered(fleet, ingester, "spans", density.spans * WARM)
+    ingester.stop()
     rates = []
     request = f"in requests of {density.spans_per_request:.1f} as agents send them"
     for fsync in (True, False):
@@ -240,34 +258,22 @@ def spans_through(fleet: Fleet, found: list[day.Recording], density: Density, co
         bodies = list(developers(found, density, copies))
         watch = Watch(gateway, fleet.kafka)
         sent = send(fleet, url, bodies)
-        fleet.wait(lambda: fleet.own(gateway, "otelcol_exporter_queue_size") == 0, 600)
+        handed_on(fleet, gateway)
         if fsync:
             what = f"spans, {request}, over TLS, onto a synced disk and into Kafka"
             rates += [watch.rate(gateway, "spans", what, sent), watch.rate(fleet.kafka, "spans", "spans taken", sent)]
         else:
             rates.append(watch.rate(gateway, "spans", "the same with `QUEUE_FSYNC=false`", sent, sized=False))
-
-    fleet.kafka.stop()
-    bodies = list(developers(found, density, copies))
-    empty = _size(fleet.folder / f"{gateway.name}-queue")
-    Watch(gateway)
-    outage_spans = send(fleet, url, bodies)
-    grown = _size(fleet.folder / f"{gateway.name}-queue") - empty
-    fleet.kafka.start()
-    began = time.monotonic()
-    fleet.wait(lambda: fleet.own(gateway, "otelcol_exporter_queue_size") == 0, 600)
-    outage = Outage(outage_spans, grown / outage_spans, time.monotonic() - began, peak(gateway))
-
-    total = sum(len(one.played.spans) for one in found) * (2 + 3 * copies)
-    ingester.start()
+    total = 2 * copies * density.spans
+    ingester.start(AS_SHIPPED)
     watch = Watch(ingester, fleet.jaeger, fleet.kafka)
-    caught_up(fleet, "hookspan-traces")
-    rates += [
+    delivered(fleet, ingester, "spans", total)
+    return [
+        *rates,
         watch.rate(fleet.kafka, "spans", "spans given", total),
         watch.rate(ingester, "spans", "spans from Kafka, counted and into Jaeger", total),
         watch.rate(fleet.jaeger, "spans", "spans written", total),
     ]
-    return rates, outage
 
 
 def metrics_through(fleet: Fleet, found: list[day.Recording], copies: int) -> list[Rate]:
@@ -288,14 +294,30 @@ def metrics_through(fleet: Fleet, found: list[day.Recording], copies: int) -> li
             bodies.append((encode_metrics(data).SerializeToString(), series))
     watch = Watch(gateway, fleet.kafka, ingester, fleet.metrics)
     sent = send(fleet, f"{gateway.url}/v1/metrics", bodies)
-    fleet.wait(lambda: fleet.own(gateway, "otelcol_exporter_queue_size") == 0, 600)
-    caught_up(fleet, "hookspan-metrics")
+    delivered(fleet, ingester, "metric_points", len(bodies) * len(points))
     return [
         watch.rate(gateway, "samples", "samples of metrics", sent),
         watch.rate(fleet.kafka, "samples", "samples taken and given", sent),
         watch.rate(ingester, "samples", "samples from Kafka, by remote write", sent),
         watch.rate(fleet.metrics, "samples", f"samples written, of {copies * series:,} series", sent),
     ]
+
+
+def outage_of_kafka(fleet: Fleet, found: list[day.Recording], density: Density, copies: int) -> Outage:
+    """A gateway, with its syncs again, while Kafka is stopped and after it."""
+    gateway = fleet.gateways[0]
+    gateway.stop()
+    gateway.start()
+    fleet.kafka.stop()
+    bodies = list(developers(found, density, copies))
+    empty = _size(fleet.folder / f"{gateway.name}-queue")
+    Watch(gateway)
+    spans = send(fleet, f"{gateway.url}/v1/traces", bodies)
+    grown = _size(fleet.folder / f"{gateway.name}-queue") - empty
+    fleet.kafka.start()
+    began = time.monotonic()
+    handed_on(fleet, gateway)
+    return Outage(spans, grown / spans, time.monotonic() - began, peak(gateway))
 
 
 def _size(folder: Path) -> int:
@@ -317,8 +339,11 @@ def measure(copies: int) -> Figures:
         fleet = Fleet(Path(folder))
         try:
             fleet.start()
-            rates, outage = spans_through(fleet, found, density, copies)
+            for program in (fleet.ingesters[1], fleet.gateways[1], fleet.load_balancer):
+                program.stop()
+            rates = spans_through(fleet, found, density, copies)
             rates += metrics_through(fleet, found, copies)
+            outage = outage_of_kafka(fleet, found, density, copies)
         finally:
             fleet.close()
     return Figures(here, density, rates, outage)
