@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from tests.web.browser import Visitor
 
+LINKS = '[links]\njaeger = "https://jaeger.example/ui/"\ngrafana = "https://grafana.example"\n'
+
 
 @pytest.fixture
 def make_site(tmp_path: Path) -> Iterator[Callable[..., Site]]:
@@ -36,7 +38,7 @@ def site(make_site: Callable[..., Site]) -> Site:
 @pytest.fixture(scope="module")
 def morning(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, dict[str, str]]]:
     """A site with sessions in every state, for tests that only look; and the sessions' ids by what they show."""
-    site = Site(tmp_path_factory.mktemp("morning") / "machine")
+    site = Site(tmp_path_factory.mktemp("morning") / "machine", settings=LINKS)
     player = Player(site.machine.paths, site.machine.home, site.machine.env)
     shown = busy(player)
     assert site.machine.json("flush", "--wait", f"{PATIENCE:.0f}s")["drained"]

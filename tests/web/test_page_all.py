@@ -1,5 +1,9 @@
 """What every page must be: usable by all, in any window, and safe whatever the agents' texts are."""
 
+import json
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -11,6 +15,8 @@ pytestmark = pytest.mark.need_chromium
 
 HOSTILE = "<img src=x onerror=\"window.caught='text'\">\"'><script>window.caught='script'</script>{{7*7}}`${7*7}`"
 PAGES = ["/", "/sessions/{fans_out}", "/sessions/{ended}?turn=1&q=Bash", "/friction", "/health", "/log", "/nowhere"]
+
+BOARDS = Path(__file__).parents[2] / "dashboards" / "grafana" / "dashboards"
 
 
 def pick(page: Page) -> None:
@@ -38,7 +44,9 @@ def test_axe_finds_nothing(morning: tuple[Site, dict[str, str]], visitor: Visito
 
 
 def test_axe_finds_nothing_on_an_empty_page(site: Site, visitor: Visitor) -> None:
-    assert violations(visitor.visit(site)) == []
+    page = visitor.visit(site)
+    assert violations(page) == []
+    expect(page.get_by_role("contentinfo")).to_have_count(0)  # no link to another program without its address
 
 
 @pytest.mark.parametrize(("width", "zoom"), [(360, 1.0), (1280, 2.0), (1280, 4.0)])
@@ -54,6 +62,32 @@ def test_no_page_scrolls_sideways(
         wide[path] = sideways(page)
         page.close()
     assert {path: what for path, what in wide.items() if what} == {}
+
+
+def test_links_lead_to_our_dashboards_and_to_the_turn_in_jaeger(
+    morning: tuple[Site, dict[str, str]], visitor: Visitor
+) -> None:
+    site, shown = morning
+    boards = [json.loads(path.read_text()) for path in BOARDS.glob("*.json")]
+    turns = next(board for board in boards if board["uid"] == "hookspan-turns")
+    assert "project" in {variable["name"] for variable in turns["templating"]["list"]}
+    for name, is_over in {"ended": True, "waits": False}.items():
+        page = visitor.visit(site, f"/sessions/{shown[name]}")
+        links = page.get_by_role("contentinfo").get_by_role("link")
+        assert set(links.evaluate_all("all => all.map(one => one.href)")) == {
+            *(f"https://grafana.example/d/{board['uid']}" for board in boards),
+            "https://jaeger.example/ui",
+        }
+        answer = site.get(f"/sessions/{shown[name]}")
+        session, turn = answer["session"], answer["turns"][-1]
+        link = urlsplit(page.get_by_role("link", name="Turns in Grafana").get_attribute("href"))
+        asked = {key: values[0] for key, values in parse_qs(str(link.query)).items()}
+        assert link.path == "/d/hookspan-turns"
+        assert asked["var-project"] == session["project"]
+        assert int(asked["from"]) < session["started"]
+        assert int(asked["to"]) > session["ended"] if is_over else asked["to"] == "now"
+        link = page.get_by_role("region", name="Spans").get_by_role("link", name="Open in Jaeger")
+        expect(link).to_have_attribute("href", f"https://jaeger.example/ui/trace/{turn['trace_id']}")
 
 
 def test_texts_are_never_more_than_text(site: Site, visitor: Visitor) -> None:

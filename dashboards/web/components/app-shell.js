@@ -2,6 +2,7 @@
 import { css, html, nothing } from "lit";
 import * as clock from "../lib/clock.js";
 import { elapsed } from "../lib/format.js";
+import { BOARDS, grafana, jaeger } from "../lib/outside.js";
 import { router } from "../lib/router.js";
 import { store } from "../lib/store.js";
 import * as tab from "../lib/tab.js";
@@ -62,6 +63,7 @@ export class AppShell extends BaseComponent {
       .find { gap: 0.5rem; color: var(--ink-3); min-height: 1.75rem; padding-right: 0.3rem; font-size: 0.75rem; }
       .find svg { width: 0.875rem; height: 0.875rem; }
       svg { fill: none; stroke: currentColor; stroke-width: 1.6; stroke-linecap: round; stroke-linejoin: round; }
+      footer { display: flex; flex-wrap: wrap; gap: 0.25rem 1rem; width: 100%; max-width: 100rem; margin: 0 auto; padding: 0 clamp(0.75rem, 2.5vw, 2rem) 1.5rem; font-size: 0.8125rem; color: var(--ink-3); }
       .banner { border-bottom: 1px solid var(--line); font-size: 0.8125rem; }
       .banner > div { display: flex; flex-wrap: wrap; align-items: center; gap: 0.25rem 0.75rem; padding-block: 0.45rem; }
       .banner.lost { background: var(--error-soft); color: var(--error-ink); } .banner.new { background: var(--accent-soft); color: var(--ink); }
@@ -182,9 +184,19 @@ export class AppShell extends BaseComponent {
       </div></header>
       ${this.#banner()}
       <main id="main" tabindex="-1">${this.#page()}</main>
+      ${this.#footer()}
       <command-palette></command-palette>
       <p class="hide" role="status" aria-live="polite">${this.said}</p>
     `;
+  }
+
+  /** The ways to other programs that the settings name. */
+  #footer() {
+    /** @param {string} name @param {string} to */
+    const link = (name, to) => html`<a class="link" href=${to} target="_blank" rel="noreferrer">${name}</a>`;
+    const boards = grafana("overview") ? html`<span>Grafana:</span>${Object.entries(BOARDS).map(([board, name]) => link(name, grafana(board)))}` : nothing;
+    const traces = jaeger() ? link("Jaeger", jaeger()) : nothing;
+    return boards === nothing && traces === nothing ? nothing : html`<footer aria-label="Other programs">${boards}${traces}</footer>`;
   }
 
   #skip() {

@@ -125,6 +125,3 @@ export function typing(event) {
   const target = event.composedPath()[0];
   return target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|SELECT|TEXTAREA)$/.test(target.tagName));
 }
-
-/** An address of another program from the settings, or nothing if it is not one of the web. @param {string | undefined} url */
-export const outside = (url) => (url && /^https?:\/\//i.test(url) ? url : "");

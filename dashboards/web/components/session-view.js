@@ -6,10 +6,11 @@ import { SessionFeed } from "../lib/feed.js";
 import { count, duration, elapsed, plural } from "../lib/format.js";
 import { shortcuts } from "../lib/keys.js";
 import { sessionMarkdown, total } from "../lib/markdown.js";
+import { grafana, inJaeger } from "../lib/outside.js";
 import { href, router } from "../lib/router.js";
 import { store } from "../lib/store.js";
 import { KINDS, KIND_NAMES, outcome, spanName } from "../lib/words.js";
-import { BaseComponent, outside, shared, typing } from "./base-component.js";
+import { BaseComponent, shared, typing } from "./base-component.js";
 import "./copy-button.js";
 import "./session-header.js";
 import "./span-details.js";
@@ -17,7 +18,9 @@ import "./span-waterfall.js";
 import { splitBar, splitStyle } from "./split-bar.js";
 import { current, delegated } from "./turn-bar.js";
 
-/** @import { Span, TimeKind, Turn } from "../lib/types.js" */
+/** @import { Session, Span, TimeKind, Turn } from "../lib/types.js" */
+
+const AROUND = 300_000; // ms: metrics come once in a while, and a rate needs two of them
 
 export class SessionView extends BaseComponent {
   static properties = { session: {} };
@@ -167,6 +170,7 @@ export class SessionView extends BaseComponent {
         <div class="actions">
           <copy-button label="Copy as Markdown" what="the session" .text=${() => sessionMarkdown(session, turns, { turn: this.turn, spans: feed.spans, now: clock.now() })}></copy-button>
           <copy-button label="Copy resume command" what="to resume it" .text=${`claude --resume ${session.id}`}></copy-button>
+          ${this.#dashboard(session)}
         </div>
       </session-header>
       ${this.#beside()}
@@ -175,6 +179,12 @@ export class SessionView extends BaseComponent {
             ${turns.length > 1 ? this.#turns() : nothing}${this.#spans()}`
         : html`<p class="card empty">No turn yet: nothing has been asked of it.</p>`}
     `;
+  }
+
+  /** The turns of its project and time in Grafana. @param {Session} session */
+  #dashboard({ project, started, ended }) {
+    const to = grafana("turns", { project, from: started - AROUND, ...(ended === null ? {} : { to: ended + AROUND }) });
+    return to ? html`<a class="btn" href=${to} target="_blank" rel="noreferrer">Turns in Grafana</a>` : nothing;
   }
 
   #nothing() {
@@ -222,8 +232,7 @@ export class SessionView extends BaseComponent {
     const ended = turn ? outcome(turn) : "";
     const span = feed.spans.find((one) => one.span_id === wanted);
     const begin = turn?.start ?? feed.session?.started ?? 0;
-    const jaeger = outside(feed.jaeger);
-    const trace = jaeger && turn ? `${jaeger.replace(/\/$/, "")}/trace/${turn.trace_id}` : "";
+    const trace = turn ? inJaeger(turn.trace_id) : "";
     return html`<section class="card spans" aria-label="Spans">
       <div class="bar">
         <div class="what"><h2>${turn ? (turn.label ? `Turn ${turn.number}: ${turn.label}` : `Turn ${turn.number}`) : "All turns"}</h2></div>
@@ -240,7 +249,7 @@ export class SessionView extends BaseComponent {
       ${feed.spans.length
         ? html`<div class="both ${span ? "picked" : ""}">
             <span-waterfall .spans=${feed.spans} .picked=${wanted} .query=${q} @pick=${(/** @type {CustomEvent<string>} */ event) => this.#pick(event.detail)} @search=${(/** @type {CustomEvent<string>} */ event) => router.set({ q: event.detail })}></span-waterfall>
-            ${span ? html`<span-details .span=${span} .begin=${begin} .record=${this.#record(span)} .near=${this.#near(span)} .jaeger=${jaeger ? `${jaeger.replace(/\/$/, "")}/trace/${span.trace_id}?uiFind=${span.span_id}` : ""} @close=${this.#close}></span-details>` : nothing}
+            ${span ? html`<span-details .span=${span} .begin=${begin} .record=${this.#record(span)} .near=${this.#near(span)} @close=${this.#close}></span-details>` : nothing}
           </div>`
         : feed.complete
           ? html`<p class="empty">No span of it has been written yet.</p>`

@@ -3,11 +3,12 @@ import { css, html, nothing } from "lit";
 import { ApiError, ask } from "../lib/api.js";
 import * as clock from "../lib/clock.js";
 import { duration, timeExact } from "../lib/format.js";
+import { inJaeger } from "../lib/outside.js";
 import { href } from "../lib/router.js";
 import { endOf } from "../lib/spans.js";
 import { store } from "../lib/store.js";
 import { spanName } from "../lib/words.js";
-import { BaseComponent, outside, shared } from "./base-component.js";
+import { BaseComponent, shared } from "./base-component.js";
 import "./copy-button.js";
 import "./json-view.js";
 
@@ -19,7 +20,7 @@ const TYPES = { turn: "Turn", tool: "Tool call", wait: "Waiting for you", subage
 const ABOUT = { turn: "Prompt", tool: "Call", wait: "Asked about" };
 
 export class SpanDetails extends BaseComponent {
-  static properties = { span: { attribute: false }, begin: { type: Number }, record: { type: Number }, jaeger: {}, near: { attribute: false } };
+  static properties = { span: { attribute: false }, begin: { type: Number }, record: { type: Number }, near: { attribute: false } };
   static styles = [
     shared,
     css`
@@ -45,8 +46,6 @@ export class SpanDetails extends BaseComponent {
     this.begin = 0;
     /** The journal's record that tells of it, 0 if none is known. */
     this.record = 0;
-    /** The span's address in Jaeger. */
-    this.jaeger = "";
     /** Spans that are shown, by id: links to them stay on this page. @type {Map<string, Span>} */
     this.near = new Map();
     /** @type {LogItem | null} */
@@ -86,7 +85,7 @@ export class SpanDetails extends BaseComponent {
     const span = this.span;
     if (!span) return nothing;
     const end = endOf(span, clock.now());
-    const jaeger = outside(this.jaeger);
+    const jaeger = inJaeger(span.trace_id, span.span_id);
     const attributes = Object.entries(span.attributes).sort(([a], [b]) => a.localeCompare(b));
     return html`
       <header>

@@ -16,7 +16,6 @@ export class SessionFeed extends EventTarget {
   turns = [];
   /** The newest hook events. @type {HookEvent[]} */
   events = [];
-  jaeger = "";
   /** @type {ApiError | null} */
   error = null;
   loaded = false;
@@ -100,7 +99,6 @@ export class SessionFeed extends EventTarget {
       this.#failures = 0;
       this.error = null;
       this.loaded = true;
-      this.jaeger = page.links.jaeger ?? "";
       if (page.position >= this.#sessionAt) [this.session, this.#sessionAt] = [page.session, page.position];
       if (page.position >= this.#pageAt) {
         this.#pageAt = page.position;
