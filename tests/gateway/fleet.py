@@ -20,6 +20,7 @@ COMPONENTS = FILES / "components"
 TOPICS = ("hookspan_traces", "hookspan_metrics")
 GROUPS = ("hookspan-traces", "hookspan-metrics")
 PARTITIONS = 12
+KAFKA_USER, KAFKA_PASSWORD = "hookspan", "a-password-of-this-test-alone"
 TOKEN = "a-token-of-this-test-alone"
 RETRY_ON_429 = "--feature-gates=exporter.prometheusremotewritexporter.RetryOn429"  # as the manifests have it
 
@@ -27,8 +28,13 @@ SERVER_PROPERTIES = """
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{kafka},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{kafka}
+listeners=PLAINTEXT://127.0.0.1:{kafka},SASL_SSL://127.0.0.1:{kafka_sasl},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{kafka},SASL_SSL://127.0.0.1:{kafka_sasl}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL,CONTROLLER:PLAINTEXT
+sasl.enabled.mechanisms=SCRAM-SHA-512
+listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+ssl.keystore.type=PEM
+ssl.keystore.location={keystore}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 log.dirs={folder}
@@ -212,9 +218,13 @@ class Fleet(Backends):
     def _kafka(self) -> Program:
         properties, data = self.folder / "server.properties", self.folder / "kafka"
         port = self.ports["kafka"]
-        properties.write_text(SERVER_PROPERTIES.format(kafka=port, controller=self.ports["controller"], folder=data))
+        keystore = self.folder / "kafka.pem"
+        keystore.write_text(self.certificates.server_key.read_text() + self.certificates.server.read_text())
+        listens = {name: self.ports[name] for name in ("kafka", "kafka_sasl", "controller")}
+        properties.write_text(SERVER_PROPERTIES.format(folder=data, keystore=keystore, **listens))
         kafka = str(programs.binary("kafka"))
         form = [kafka, "kafka.tools.StorageTool", "format", "-t", "aG9va3NwYW4tZ2F0ZXdheQ", "-c", str(properties)]
+        form += ["--add-scram", f"SCRAM-SHA-512=[name={KAFKA_USER},password={KAFKA_PASSWORD}]"]
         subprocess.run(form, env=self._environment(), capture_output=True, check=True)
         return Program(
             "kafka",

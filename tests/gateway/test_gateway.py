@@ -17,7 +17,7 @@ import requests
 from hookspan.cli.demo import await_outcome, play
 from hookspan.cli.throw_away import throw_away_home
 from hookspan.errors import UserError
-from tests.gateway.fleet import COMPONENTS, TOKEN, Certificates, Fleet
+from tests.gateway.fleet import COMPONENTS, KAFKA_PASSWORD, KAFKA_USER, TOKEN, Certificates, Fleet
 from tests.gateway.senders import SPANS, Developer, everything
 
 DELIVERY = 90  # s; a delivery takes 2 s, and up to 20 s more after an outage
@@ -221,6 +221,32 @@ def test_with_client_certificates_an_agent_is_told_which_one_is_missing_and_lose
         doctor("healthy")
     arrived(fleet, outcome)
     gateway.stop()
+
+
+def test_a_kafka_with_passwords_is_waited_for_until_the_right_one_is_given(fleet: Fleet, service: str):
+    overlay = COMPONENTS / "kafka-sasl" / "kafka-sasl.yaml"
+    kafka = {
+        "KAFKA_BROKERS": f"127.0.0.1:{fleet.ports['kafka_sasl']}",
+        "KAFKA_CA": str(fleet.certificates.ca),
+        "KAFKA_USER": KAFKA_USER,
+    }
+    for ingester in fleet.ingesters:
+        ingester.stop()
+    gateway, ingester = fleet.gateway("gateway-sasl", overlay), fleet.ingester("ingester-sasl", overlay)
+    gateway.start(kafka | {"KAFKA_PASSWORD": "wrong"})
+    fleet.other(gateway)
+    developer = Developer(fleet, service, endpoint=gateway.url)
+    developer.send(developer.trace())
+    for said in ("SASL_AUTHENTICATION_FAILED", "Will retry the request after interval"):
+        fleet.wait(lambda said=said: said in gateway.log.read_text(), DELIVERY)
+    gateway.stop()
+    for program in (gateway, ingester):
+        program.start(kafka | {"KAFKA_PASSWORD": KAFKA_PASSWORD})
+        fleet.other(program)
+    fleet.wait(lambda: found(fleet, [developer]) == developer.sent, DELIVERY)
+    developer.close()
+    gateway.stop()
+    ingester.stop()
 
 
 def test_a_sampled_ingester_keeps_what_failed_and_counts_everything(
