@@ -175,7 +175,11 @@ class Links:
 class Project:
     """`[projects."name"]`: what is special about a project."""
 
-    record: bool = _option(True, Flag(), "false: hookspan forgets this project's events when it reads them.")
+    record: bool = _option(
+        True,
+        Flag(),
+        "false: nothing is made of this project's sessions, work trees included; raw lines go after `journal.raw_hours`.",
+    )
     labels: Mapping[str, str] = _option(
         {}, Pairs("names with texts"), "Attributes for its spans and counters, such as team or cost centre."
     )

@@ -19,31 +19,6 @@ from hookspan.web.demo import lines as demo_lines
 from .stage import Machine, append, event, launch, ready, until
 
 
-class Inbox(BaseHTTPRequestHandler):
-    received: list[str]
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        type(self).received.append(body["message"])
-        self.send_response(204)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        """Stay silent."""
-
-
-@pytest.fixture
-def inbox() -> Iterator[tuple[str, list[str]]]:
-    class OneInbox(Inbox):
-        received: list[str] = []  # noqa: RUF012 - one list for each inbox is what is wanted
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), OneInbox)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"json://127.0.0.1:{server.server_address[1]}/", OneInbox.received
-    server.shutdown()
-    server.server_close()
-
-
 def told(messages: list[str]) -> int:
     """How many failed turns; anything else is an error."""
     found = 0

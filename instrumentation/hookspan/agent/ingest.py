@@ -36,6 +36,7 @@ from hookspan.model.sessions import is_open
 from hookspan.model.state import State, World, dump_session, dump_world, load_session, load_world
 from hookspan.observe import Observers
 from hookspan.observe.files import transcript_roots
+from hookspan.observe.opted_out import OptedOut
 from hookspan.paths import Paths
 from hookspan.store import Commit, SpanKey, Store, StoreDamaged, StoreMoved, set_aside
 from hookspan.store import Policy as Retention
@@ -119,6 +120,7 @@ class Ingest:
         self._tail: Tail | None = None
         self._due: dict[str, float] = {}
         self._observers: Observers | None = None
+        self._opted_out: OptedOut | None = None
         self._batch_size = BATCH
         self._shrunk_at = 0
         self._incomplete = False  # some open sessions are in the store only
@@ -187,8 +189,8 @@ class Ingest:
             self._poke.wake()
 
     def settings_changed(self) -> None:
-        """The observers get the new ones at their next turn."""
-        self._observers = None
+        """The observers, and who knows what isn't recorded, get the new ones at their next turn."""
+        self._observers = self._opted_out = None
         self._poke.wake()
 
     def read_record(self, number: int) -> bytes | None:
@@ -401,10 +403,12 @@ class Ingest:
 
     def _fold_all(self, records: Sequence[_Numbered]) -> _Batch:
         batch, state = _Batch(), self._state
+        if (opted_out := self._opted_out) is None:
+            opted_out = self._opted_out = OptedOut(self._settings.now.projects)
         for index, (line, found) in enumerate(records):
             self._load_session(found.session)
             try:
-                rows = fold(state, line.number, found)
+                rows = self._leave_out(found.session) if opted_out.has(found) else fold(state, line.number, found)
             except Exception as error:
                 self.loop.failed(error)
                 raise _RaisedError(index) from error
@@ -413,6 +417,10 @@ class Ingest:
             batch.removed |= rows.removed
             batch.world |= rows.world
         return batch
+
+    def _leave_out(self, id_: str) -> Rows:
+        """Take in nothing of a session, and let go of what was taken in before its project was not to be recorded."""
+        return Rows(removed={id_} if self._state.sessions.pop(id_, None) else set())
 
     def _load_session(self, id_: str) -> None:
         if id_ and id_ not in self._state.sessions and (blob := self._opened().load_session(id_)) is not None:

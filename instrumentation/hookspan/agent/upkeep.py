@@ -9,6 +9,7 @@ from typing import Final
 from hookspan.agent.live import LiveSettings
 from hookspan.agent.loop import Loop
 from hookspan.journal import Journal
+from hookspan.observe.opted_out import OptedOut
 from hookspan.paths import Paths
 from hookspan.wire import Unreadable, decode, encode
 
@@ -27,6 +28,7 @@ class Upkeep:
         self._key = key
         self._next_record = next_record
         self._pause = FIRST
+        self._opted_out = OptedOut({})
         self.loop = Loop("upkeep", self.step)
 
     def step(self) -> None:
@@ -34,6 +36,7 @@ class Upkeep:
         self.loop.pause(self._pause)
         self._pause = INTERVAL
         keep = self._settings.now.journal
+        self._opted_out = OptedOut(self._settings.now.projects)
         for segment in self._journal.raw_older_than(keep.raw_hours):
             if self.loop.stopping:
                 return
@@ -49,12 +52,12 @@ class Upkeep:
     def _reduce(self, line: bytes) -> bytes:
         if self.loop.stopping:
             raise InterruptedError  # leaves the segment as it was
-        return reduced(line, self._key, labels=self._settings.now.content.local)
+        return reduced(line, self._key, labels=self._settings.now.content.local, opted_out=self._opted_out)
 
 
-def reduced(line: bytes, key: bytes, *, labels: bool) -> bytes:
+def reduced(line: bytes, key: bytes, *, labels: bool, opted_out: OptedOut) -> bytes:
     """What takes the place of a journal line."""
     try:
-        return encode(decode(line, key, labels=labels))
+        return encode(decode(opted_out.blanked(line), key, labels=labels))
     except Unreadable:
         return b""  # it was set aside when it was read; its number stays

@@ -13,13 +13,10 @@ import click
 from hookspan.cli.text import printable
 from hookspan.errors import UserError
 from hookspan.paths import Paths
-from hookspan.wire import Unreadable, decode, encode
-from hookspan.wire.facts import Forgotten
+from hookspan.wire import FORGOTTEN, Unreadable, decode
 
 if TYPE_CHECKING:
     from hookspan.store import SpanKey
-
-FORGOTTEN = encode(Forgotten(at=0, key=""))
 
 
 @click.command()

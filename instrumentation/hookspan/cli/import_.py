@@ -18,6 +18,7 @@ from hookspan.agent.client import Client, Ready
 from hookspan.cli.text import printable
 from hookspan.config import Settings, load
 from hookspan.errors import UserError
+from hookspan.observe.opted_out import OptedOut
 from hookspan.paths import Paths
 from hookspan.wire import Record, Reduced, encode
 from hookspan.wire.facts import ModelCall, QueuedPrompt
@@ -77,6 +78,7 @@ class Import:
 
         self._paths = paths
         self._settings = settings
+        self._opted_out = OptedOut(settings.projects)
         self._dry_run = dry_run
         self._reader = Reader(paths)
         self._writer = Writer(paths)
@@ -146,8 +148,7 @@ class Import:
         from hookspan.observe.history import History
 
         folder = transcript.project_dir()
-        project = self._settings.projects.get(folder.rstrip("/").rpartition("/")[2])
-        if project is not None and not project.record:
+        if self._opted_out.has_folder(folder):
             return "opted_out"
         labels = self._settings.content.local
         history = History(transcript.session, transcript.sources(), copies, labels=labels, project_dir=folder)

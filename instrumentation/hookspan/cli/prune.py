@@ -98,7 +98,7 @@ def run(paths: Paths, *, progress: bool = False) -> dict[str, Any]:
     # What is to be deleted needn't be reduced first; what is too large then may be small enough afterwards.
     deleted = journal.delete_old(keep.journal.days, sys.maxsize, unread)
     raw = journal.raw_older_than(keep.journal.raw_hours)
-    saved = _reduce(paths, raw, labels=keep.content.local, progress=progress)
+    saved = _reduce(paths, raw, keep, progress=progress)
     aside = journal.delete_quarantined(keep.journal.raw_hours)
     deleted += journal.delete_old(keep.journal.days, keep.journal.bytes, unread)
     copies = list(_copies(paths, before))
@@ -116,13 +116,16 @@ def run(paths: Paths, *, progress: bool = False) -> dict[str, Any]:
     }
 
 
-def _reduce(paths: Paths, raw: list[Any], *, labels: bool, progress: bool) -> int:
+def _reduce(paths: Paths, raw: list[Any], keep: Any, *, progress: bool) -> int:
     """Reduce and pack segments; the bytes that this saved."""
     from hookspan.agent.resident import read_key
     from hookspan.agent.upkeep import reduced
     from hookspan.journal import Journal
+    from hookspan.observe.opted_out import OptedOut
 
-    journal, reduce, saved = Journal(paths), partial(reduced, key=read_key(paths), labels=labels), 0
+    opted_out = OptedOut(keep.projects)
+    reduce = partial(reduced, key=read_key(paths), labels=keep.content.local, opted_out=opted_out)
+    journal, saved = Journal(paths), 0
     total = sum(segment.size for segment in raw)
     with click.progressbar(length=total, label="Reducing old events", file=sys.stderr, hidden=not progress) as bar:
         for segment in raw:

@@ -8,8 +8,9 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any, Final, TypeAlias
 
 import click
 
@@ -18,6 +19,7 @@ from hookspan.errors import UserError
 from hookspan.journal import segments
 from hookspan.journal.position import Line, Position
 from hookspan.journal.tail import Tail
+from hookspan.observe.opted_out import OptedOut
 from hookspan.paths import Paths
 
 POLL: Final = 0.2  # seconds; the journal tells nobody but the agent
@@ -38,6 +40,9 @@ FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "PostCompact": ("trigger",),
 }
 
+_Choice: TypeAlias = Callable[[list[Line]], Iterator[dict[str, Any]]]
+"""What of the journal's lines is to be shown."""
+
 
 @click.command()
 @click.option(
@@ -51,25 +56,26 @@ def tail(count: int, as_json: bool, no_follow: bool, facts: bool) -> None:
     paths = Paths.from_environment()
     if not paths.journal.is_dir():
         raise UserError("nothing has been recorded yet", hint="`hookspan install` adds the hooks")
-    content = load(paths).content.local
-    for line in _lines(paths, count, follow=not no_follow, facts=facts):
-        shown = _as_json(line) if as_json else _readable(line, content=content)
+    settings = load(paths)
+    chosen = partial(_parsed, facts=facts, opted_out=OptedOut(settings.projects))
+    for line in _lines(paths, count, chosen, follow=not no_follow):
+        shown = _as_json(line) if as_json else _readable(line, content=settings.content.local)
         if shown is not None:
             click.echo(shown)
             sys.stdout.flush()
 
 
-def _lines(paths: Paths, count: int, *, follow: bool, facts: bool) -> Iterator[dict[str, Any]]:
-    reader, old = _start(paths, count, facts=facts)
+def _lines(paths: Paths, count: int, chosen: _Choice, *, follow: bool) -> Iterator[dict[str, Any]]:
+    reader, old = _start(paths, count, chosen)
     yield from old
     while follow:
         fresh = reader.read()
-        yield from _parsed(fresh, facts=facts)
+        yield from chosen(fresh)
         if not fresh:
             time.sleep(POLL)
 
 
-def _start(paths: Paths, count: int, *, facts: bool) -> tuple[Tail, list[dict[str, Any]]]:
+def _start(paths: Paths, count: int, chosen: _Choice) -> tuple[Tail, list[dict[str, Any]]]:
     """A reader at the journal's end, and the last `count` events; of the segment before, too, if this one has fewer."""
     finished = [segment.first for segment in segments.finished(paths.journal)]
     starts = [segments.next_number(paths.journal), *finished[-1:]]
@@ -78,17 +84,17 @@ def _start(paths: Paths, count: int, *, facts: bool) -> tuple[Tail, list[dict[st
         reader = Tail(paths, Position(first, first, 0, ""), mend=False)
         kept: collections.deque[dict[str, Any]] = collections.deque(maxlen=count)
         while lines := reader.read(5000):
-            kept.extend(_parsed(lines, facts=facts))
+            kept.extend(chosen(lines))
         old = list(kept)
         if len(old) >= count:
             break
     return reader, old
 
 
-def _parsed(lines: list[Line], *, facts: bool) -> Iterator[dict[str, Any]]:
+def _parsed(lines: list[Line], *, facts: bool, opted_out: OptedOut) -> Iterator[dict[str, Any]]:
     for line in lines:
         try:
-            found = json.loads(line.data)
+            found = json.loads(opted_out.blanked(line.data))
         except (ValueError, RecursionError):
             continue  # torn or foreign: the agent sets it aside and counts it
         if isinstance(found, dict) and (facts or found.get("kind") != "fact"):

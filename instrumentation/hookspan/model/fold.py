@@ -47,14 +47,14 @@ def fold(state: State, number: int, record: Record) -> Rows:
 def _fold_event(state: State, number: int, event: Reduced) -> Rows:
     if event.history and not _is_next(state.sessions.get(event.session), event.history):
         return Rows()
+    known = event.session in state.sessions
     session = sessions.session_of(state, event)
     former_pid = session.pid
     sessions.learn(session, event)
-    step = Step(state, session, number, event.at)
-    policy = state.world.policy
-    if policy and step.project in policy.opted_out:
+    if _is_opted_out(state, session):
         del state.sessions[session.id]
-        return Rows()
+        return Rows(removed={session.id} if known else set())
+    step = Step(state, session, number, event.at)
     if event.history:
         session.local, session.imported = True, event.history
     elif session.imported:
@@ -216,13 +216,14 @@ def _fold_fact(state: State, number: int, fact: Fact) -> Rows:
     session = state.sessions.get(fact.session)
     if session is None or fact.key in session.facts:
         return Rows()
+    if _is_opted_out(state, session):
+        return Rows(removed=_leave_out(state, [session]))
     if fact.history or session.imported:
         if not fact.history or not _is_next(session, fact.history):
             return Rows()
         session.imported, session.last = fact.history, max(session.last, fact.at)
-    if fact.judged_at and fact.judged_at < session.last_record:
-        return Rows()  # a newer event speaks against the judgement
-    if fact.file and sessions.is_before(session, fact):
+    outdated = fact.judged_at and fact.judged_at < session.last_record  # a newer event speaks against the judgement
+    if outdated or (fact.file and sessions.is_before(session, fact)):
         return Rows()
     session.facts[fact.key] = True
     bound(session.facts, KEPT_FACTS)
@@ -292,8 +293,9 @@ def _learn_repository(state: State, _number: int, fact: facts.Repository) -> Row
     state.world.repositories.pop(fact.folder, None)
     state.world.repositories[fact.folder] = fact
     bound(state.world.repositories, KEPT_PLACES * 4)
-    touched = {session.id for session in state.sessions.values() if _is_in(session, fact.folder)}
-    return Rows(touched=touched, world=True)
+    inside = [session for session in state.sessions.values() if _is_in(session, fact.folder)]
+    removed = _leave_out(state, inside)
+    return Rows(touched={session.id for session in inside} - removed, removed=removed, world=True)
 
 
 def _is_in(session: Session, folder: str) -> bool:
@@ -302,7 +304,20 @@ def _is_in(session: Session, folder: str) -> bool:
 
 def _learn_policy(state: State, _number: int, fact: facts.Policy) -> Rows:
     state.world.policy = fact
-    return Rows(world=True)
+    return Rows(removed=_leave_out(state, list(state.sessions.values())), world=True)
+
+
+def _is_opted_out(state: State, session: Session) -> bool:
+    policy = state.world.policy
+    return policy is not None and bool(policy.opted_out) and project_of(state, session) in policy.opted_out
+
+
+def _leave_out(state: State, found: list[Session]) -> set[str]:
+    """Lets go of those that are of projects that are not recorded: a session is kept whole or not at all."""
+    removed = {session.id for session in found if _is_opted_out(state, session)}
+    for session in removed:
+        del state.sessions[session]
+    return removed
 
 
 def _count_dropped(state: State, _number: int, fact: facts.Dropped) -> Rows:

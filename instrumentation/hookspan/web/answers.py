@@ -11,6 +11,7 @@ from typing import Any, Final
 from hookspan.config import is_locked, values
 from hookspan.model import semconv as sc
 from hookspan.model.rows import SessionRow
+from hookspan.observe.opted_out import OptedOut
 from hookspan.store import Summary
 from hookspan.web import friction, shapes, turns, view
 from hookspan.web.activity import Activity
@@ -271,23 +272,27 @@ class Answers:
         after, before = _one_of(asked)
         with self._reader.moment() as moment:
             end = moment.position()
-        first, limit = self._log.first(), asked["limit"]
+        first, limit, opted_out = self._log.first(), asked["limit"], self._opted_out()
         if after is not None:
-            items = self._log.page(max(after + 1, first), min(limit, max(0, end - after - 1)))
+            items = self._log.page(max(after + 1, first), min(limit, max(0, end - after - 1)), opted_out)
         else:
             end_of_page = end if before is None else min(before, end)
             start = max(first, end_of_page - limit)
-            items = self._log.page(start, max(0, end_of_page - start))[::-1]
+            items = self._log.page(start, max(0, end_of_page - start), opted_out)[::-1]
         return shapes.Log(now=view.now_ms(), first=first, last=max(0, end - 1), items=items)
 
     def log_record(self, asked: Asked) -> shapes.LogRecord:
         """One line."""
         self._need_content()
         number = asked["record"]
-        found = self._log.one(int(number)) if _NUMBER.match(number) and int(number) >> 53 == 0 else None
+        known = _NUMBER.match(number) and int(number) >> 53 == 0
+        found = self._log.one(int(number), self._opted_out()) if known else None
         if found is None:
             raise not_found("there is no such record (any more)", "`journal.days` says how long they are kept")
         return shapes.LogRecord(now=view.now_ms(), **{name: getattr(found, name) for name in found.__struct_fields__})
+
+    def _opted_out(self) -> OptedOut:
+        return OptedOut(self._source.settings().projects)
 
     def _need_content(self) -> None:
         if not self.content:

@@ -11,6 +11,7 @@ import msgspec
 from hookspan.journal import segments
 from hookspan.journal.records import Records
 from hookspan.journal.tail import LINE_MAX
+from hookspan.observe.opted_out import OptedOut
 from hookspan.paths import Paths
 from hookspan.web import shapes
 from hookspan.web.view import ms
@@ -35,24 +36,24 @@ class RawLog:
             segments.next_number(self._folder)
         )
 
-    def one(self, number: int) -> shapes.LogItem | None:
+    def one(self, number: int, opted_out: OptedOut) -> shapes.LogItem | None:
         """A line by its number."""
         line = self._records.read(number)
-        return None if line is None else item(number, line, WHOLE)
+        return None if line is None else item(number, opted_out.blanked(line), WHOLE)
 
-    def page(self, first: int, limit: int) -> list[shapes.LogItem]:
-        """Lines from `first` on, rising. Numbers whose segment is gone are left out."""
+    def page(self, first: int, limit: int, opted_out: OptedOut) -> list[shapes.LogItem]:
+        """Lines from `first` on, rising; blanks for opted-out ones. Numbers whose segment is gone are left out."""
         found: list[shapes.LogItem] = []
         number = first
         while number < first + limit:
             lines = self._unpack(number, first + limit)
             if lines:
-                found += [item(at, line, SHOWN) for at, line in lines]
+                found += [item(at, opted_out.blanked(line), SHOWN) for at, line in lines]
                 number = lines[-1][0] + 1
                 continue
             line = self._records.read(number)
             if line is not None:
-                found.append(item(number, line, SHOWN))
+                found.append(item(number, opted_out.blanked(line), SHOWN))
             number += 1
         return found
 

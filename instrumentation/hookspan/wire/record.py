@@ -6,7 +6,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from .facts import Fact
+from .facts import Fact, Forgotten
 from .reduce import reduce_event
 from .reduced import Reduced
 
@@ -129,3 +129,7 @@ def encode(record: Record) -> bytes:
     """The journal line (without LF) of a reduced event or a fact; `decode` gives an equal record back."""
     prefix = _REDUCED_PREFIX if isinstance(record, Reduced) else _FACT_PREFIX
     return prefix + _encoder.encode(record)[1:]
+
+
+FORGOTTEN: Final = encode(Forgotten(at=0, key=""))
+"""The line that stands for a record that is not kept."""

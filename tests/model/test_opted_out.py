@@ -1,0 +1,51 @@
+"""What the fold makes of a session whose project turns out not to be recorded, by the journal's own facts."""
+
+from collections.abc import Callable
+
+import pytest
+
+from hookspan.model.fold import fold
+from hookspan.model.rows import Rows
+from hookspan.model.state import State
+from hookspan.wire import Record, Reduced
+from hookspan.wire.facts import Policy, Repository, Title
+
+FOLDER = "/home/u/spring"
+POLICY = Policy(at=3, key="policy:3", opted_out=["diary"])
+REPOSITORY = Repository(at=3, key="repository:3", folder=FOLDER, project="diary")
+TITLE = Title(at=4, key="title:4", session="s", label="what it is about")
+
+
+def event(name: str, at: int) -> Reduced:
+    return Reduced(at=at, event=name, session="s", prompt="p", project_dir=FOLDER)
+
+
+@pytest.fixture
+def take() -> Callable[[Record], Rows]:
+    state, number = State(), iter(range(100))
+    return lambda record: fold(state, next(number), record)
+
+
+@pytest.mark.parametrize("facts", [(POLICY, REPOSITORY), (REPOSITORY, POLICY)])
+def test_a_session_goes_when_it_is_known_and_nothing_follows(take: Callable[[Record], Rows], facts: tuple[Record, ...]):
+    assert take(event("SessionStart", 1)).spans
+    assert take(event("UserPromptSubmit", 2)).touched
+    assert [take(fact).removed for fact in facts] == [set(), {"s"}]
+    for record in (TITLE, event("Stop", 5), event("SessionEnd", 6)):
+        rows = take(record)
+        assert not (rows.spans or rows.increments or rows.events or rows.touched), record
+
+
+def test_one_that_comes_back_from_the_store_goes_again():
+    """By an event or by what an observer found: it may have been out of memory when the setting came."""
+    for later in (TITLE, event("Stop", 5)):
+        state = State()
+        fold(state, 1, event("SessionStart", 1))
+        (session,) = state.sessions.values()
+        state = State()
+        fold(state, 2, POLICY)
+        fold(state, 3, REPOSITORY)
+        state.sessions["s"] = session
+        rows = fold(state, 4, later)
+        assert rows.removed == {"s"}
+        assert not (rows.spans or rows.increments or rows.events or state.sessions)
