@@ -178,7 +178,7 @@ class Project:
     record: bool = _option(
         True,
         Flag(),
-        "false: nothing is made of this project's sessions, work trees included; raw lines go after `journal.raw_hours`.",
+        "false: nothing is made of its sessions, work trees included; raw lines go after `journal.raw_hours`.",
     )
     labels: Mapping[str, str] = _option(
         {}, Pairs("names with texts"), "Attributes for its spans and counters, such as team or cost centre."

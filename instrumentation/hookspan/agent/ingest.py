@@ -120,7 +120,7 @@ class Ingest:
         self._tail: Tail | None = None
         self._due: dict[str, float] = {}
         self._observers: Observers | None = None
-        self._opted_out: OptedOut | None = None
+        self._opted_out = OptedOut(settings.now.projects)
         self._batch_size = BATCH
         self._shrunk_at = 0
         self._incomplete = False  # some open sessions are in the store only
@@ -189,8 +189,8 @@ class Ingest:
             self._poke.wake()
 
     def settings_changed(self) -> None:
-        """The observers, and who knows what isn't recorded, get the new ones at their next turn."""
-        self._observers = self._opted_out = None
+        """The observers get the new ones at their next turn."""
+        self._observers = None
         self._poke.wake()
 
     def read_record(self, number: int) -> bytes | None:
@@ -403,12 +403,12 @@ class Ingest:
 
     def _fold_all(self, records: Sequence[_Numbered]) -> _Batch:
         batch, state = _Batch(), self._state
-        if (opted_out := self._opted_out) is None:
-            opted_out = self._opted_out = OptedOut(self._settings.now.projects)
+        if self._opted_out.projects is not (projects := self._settings.now.projects):
+            self._opted_out = OptedOut(projects)
         for index, (line, found) in enumerate(records):
             self._load_session(found.session)
             try:
-                rows = self._leave_out(found.session) if opted_out.has(found) else fold(state, line.number, found)
+                rows = self._leave_out(found.session) if self._opted_out.has(found) else fold(state, line.number, found)
             except Exception as error:
                 self.loop.failed(error)
                 raise _RaisedError(index) from error

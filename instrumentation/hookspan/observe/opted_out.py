@@ -24,6 +24,7 @@ class OptedOut:
     """For one thread at a time, and for one state of the settings."""
 
     def __init__(self, projects: Mapping[str, Project]) -> None:
+        self.projects = projects
         self.names = frozenset(name for name, project in projects.items() if not project.record)
         self._folders: dict[str, bool] = {}
         self._sessions: dict[str, bool] = {}
