@@ -1,8 +1,9 @@
-"""What the page costs: `.venv/bin/python -m tests.bench.web [--events 1000000] [--pages 1]`.
+"""What the page costs: `.venv/bin/python -m tests.bench.web [--events 1000000] [--pages 100] [--write docs/page.md]`.
 
 A real agent on a store of so many events is asked over HTTP, with the query cache off, idle and while 100 events a
 second come in; one of its sessions has 10,000 spans. Then how long an event takes from the relay's stamp to an open
-page, and how often the cache, switched on, answers pages that ask the same. `!` marks what misses its bar.
+page, and how often the cache, switched on, answers pages that ask the same. `!` marks what misses its bar. `--write`
+puts what was measured between the page's markers, `<!-- measured: cost -->` and `<!-- /measured -->`.
 """
 
 import argparse
@@ -11,13 +12,17 @@ import contextlib
 import gzip
 import http.client
 import json
+import os
+import re
 import shutil
 import socket
 import statistics
 import tempfile
+import textwrap
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, Self
@@ -46,11 +51,15 @@ LISTEN_PATIENCE = 60.0  # seconds for all pages to have read what was sent
 PATIENCE = 15.0  # seconds for one question's times
 SPREAD = 14 * 24 * 3600 * made.SECOND
 LONG = 10_000  # spans
-IDLE_BARS = {"summary": 2.0, "session list": 10.0, "session page": 50.0, "long session page": 50.0}  # ms, p50
-BUSY_BARS = {"summary": 10.0, "session list": 30.0, "session page": 100.0, "long session page": 100.0}  # ms, p95
+LONG_PAGE = f"session page of {LONG:,} spans, its first 500"
+IDLE_BARS = {"summary": 2.0, "session list": 10.0, "session page": 50.0, LONG_PAGE: 50.0}  # ms, p50
+BUSY_BARS = {"summary": 10.0, "session list": 30.0, "session page": 100.0, LONG_PAGE: 100.0}  # ms, p95
 FRESH_BAR = 50.0  # ms, p50
 PAINT_BAR = 300.0  # ms, p50
+FRAME_BAR = 34.0  # ms, p95: two frames of a screen that shows 60 a second
 SIZE_BAR = 150.0  # KB, gzip
+MEMORY_BAR = 80.0  # MB, of an idle agent
+CPU_BAR = 0.1  # % of a core, of an idle agent
 VISITS = 10
 WEB = Path(__file__).parents[2] / "dashboards" / "web"
 
@@ -67,6 +76,75 @@ SCROLL = """async () => {
   }
   return took;
 }"""
+
+
+@dataclass
+class Answer:
+    """How long one question takes: ms, and bytes of the answer."""
+
+    p50: float
+    p95: float
+    cpu: float
+    size: int
+
+
+@dataclass
+class Report:
+    """What was measured, and the section of docs/page.md that it makes."""
+
+    events: int
+    began: float = field(default_factory=lambda: os.getloadavg()[0])
+    store: float = 0.0
+    """MB."""
+    sessions: int = 0
+    idle: dict[str, Answer] = field(default_factory=dict)
+    busy: dict[str, Answer] = field(default_factory=dict)
+    others: list[tuple[str, str, str]] = field(default_factory=list)
+    """What, its bar, what came out."""
+
+    def add(self, what: str, bar: str, measured: str) -> None:
+        self.others.append((what, bar, measured))
+        print(f"{what}: {measured}{f'   bar {bar}' if bar else ''}", flush=True)
+
+    def markdown(self) -> str:
+        load = sorted((self.began, os.getloadavg()[0]))
+        intro = (
+            f"`python -m tests.bench.web --write docs/page.md` wrote what follows, on a machine of {os.cpu_count()} "
+            f"processors (load {load[0]:.1f} to {load[1]:.1f}): a store of {self.events:,} events "
+            f"({self.store:,.0f} MB, {self.sessions:,} sessions), one session of {LONG:,} spans, the query cache off. "
+            "The CPU time is the agent's own for one answer, HTTP included."
+        )
+        lines = [*textwrap.wrap(intro, 150, break_long_words=False), ""]
+        lines += ["| what | bar | idle, p50 | CPU of it | at 100 events/s, p95 |", "|---|---|---|---|---|"]
+        for name, idle in self.idle.items():
+            bars = (IDLE_BARS.get(name), BUSY_BARS.get(name))
+            told = f"{bars[0]:g} ms; busy {bars[1]:g} ms" if bars[0] is not None else ""
+            lines.append(
+                f"| {name} | {told} | {marked(ms(idle.p50), idle.p50, bars[0])} | {ms(idle.cpu)} "
+                f"| {marked(ms(self.busy[name].p95), self.busy[name].p95, bars[1])} |"
+            )
+        lines += ["", "| what | bar | measured |", "|---|---|---|"]
+        lines += [f"| {what} | {bar} | {measured} |" for what, bar, measured in self.others]
+        return "\n".join(lines)
+
+    def write(self, page: Path) -> None:
+        text = page.read_text()
+        new, found = PLACE.subn(lambda place: f"{place[1]}{self.markdown()}{place[2]}", text)
+        assert found == 1, f"{page} has no place for what was measured"
+        page.write_text(new)
+
+
+PLACE = re.compile(r"(<!-- measured: cost -->\n).*?(\n<!-- /measured -->)", re.DOTALL)
+
+
+def ms(value: float) -> str:
+    """Two digits of it: `0.63 ms`, `5.5 ms`, `23 ms`, `1,400 ms`."""
+    digits = 2 if value < 1 else 1 if value < 10 else 0
+    return f"{value:,.{digits}f} ms"
+
+
+def marked(text: str, value: float, bar: float | None) -> str:
+    return f"{text} **missed**" if bar is not None and value >= bar else text
 
 
 def commits(events: int, start: int, step: int) -> Iterator[Commit]:
@@ -210,7 +288,7 @@ def judged(value: float, bar: float | None) -> str:
     return "" if bar is None else f"   bar {bar:g}{' !' if value >= bar else ''}"
 
 
-def measure(site: Site, name: str, path: str, *, busy: bool) -> None:
+def measure(site: Site, name: str, path: str, *, busy: bool) -> Answer:
     connection = http.client.HTTPConnection("127.0.0.1", site.port or 0)
     headers = {"authorization": f"Bearer {site.token}"}
     took, size, end = [], 0, time.monotonic() + PATIENCE
@@ -230,25 +308,26 @@ def measure(site: Site, name: str, path: str, *, busy: bool) -> None:
     own = (
         "" if busy else f"   CPU {spent * 1e3 / len(took):6.2f} ms"
     )  # what a machine with nothing else to do would take
-    print(f"  {name:22} p50 {p50:7.2f} ms   p95 {p95:7.2f} ms{own}   {size:7} bytes{bar}", flush=True)
+    print(f"  {name:44} p50 {p50:7.2f} ms   p95 {p95:7.2f} ms{own}   {size:7} bytes{bar}", flush=True)
+    return Answer(p50, p95, spent * 1e3 / len(took), size)
 
 
-def ask(site: Site, session: str, trace: str, long: str, *, busy: bool) -> None:
-    for name, path in {
-        "nothing": "/healthz",
+def ask(site: Site, session: str, trace: str, long: str, *, busy: bool) -> dict[str, Answer]:
+    paths = {
+        "nothing (`/healthz`)": "/healthz",
         "summary": "/api/v1/summary",
         "session list": "/api/v1/sessions",
         "session page": f"/api/v1/sessions/{session}",
-        "long session page": f"/api/v1/sessions/{long}",
+        LONG_PAGE: f"/api/v1/sessions/{long}",
         "1,000 more spans": f"/api/v1/sessions/{long}/spans",
         "trace": f"/api/v1/traces/{trace}",
         "newest 100 events": "/api/v1/events",
         "friction, 7 days": "/api/v1/friction",
-    }.items():
-        measure(site, name, path, busy=busy)
+    }
+    return {name: measure(site, name, path, busy=busy) for name, path in paths.items()}
 
 
-async def listen(site: Site, pages: int) -> None:
+async def listen(site: Site, pages: int, report: Report) -> None:
     delays: list[float] = []
     arrived = asyncio.Event()
 
@@ -278,27 +357,38 @@ async def listen(site: Site, pages: int) -> None:
     delays.sort()
     median = statistics.median(delays)
     used = spent / SECONDS * 100
-    print(
-        f"event to page, {RATE} events/s, {pages} pages: p50 {median:.1f} ms{judged(median, FRESH_BAR)}, "
-        f"p95 {delays[int(len(delays) * 0.95)]:.1f} ms, p99 {delays[int(len(delays) * 0.99)]:.1f} ms; "
-        f"{len(delays)} of {load.sent * pages} came; agent {used:.0f} % of a core, {process.memory_info().rss >> 20} MB"
+    came = (
+        f"all {len(delays):,} came"
+        if len(delays) == load.sent * pages
+        else f"{len(delays)} of {load.sent * pages} came"
+    )
+    report.add(
+        f"event to {pages} page{'s at once' if pages > 1 else ''}, {RATE} events/s",
+        f"p50 {FRESH_BAR:g} ms",
+        f"{marked(f'p50 {ms(median)}', median, FRESH_BAR)}, p95 {ms(delays[int(len(delays) * 0.95)])}, "
+        f"p99 {ms(delays[int(len(delays) * 0.99)])}; {came}; agent {used:.0f} % of a core, "
+        f"{process.memory_info().rss / 1e6:.0f} MB",
     )
 
 
-def idle(site: Site, seconds: float = 20.0) -> None:
+def idle(site: Site, report: Report, seconds: float = 20.0) -> None:
     time.sleep(RECENT / made.SECOND)  # so long after an event the agent looks at its session more often
     before = cpu_time(site)
     time.sleep(seconds)
     used = (cpu_time(site) - before) / seconds * 100
     memory = psutil.Process(site.pid).memory_info().rss / 1e6
-    print(f"idle agent with its page: {memory:.1f} MB, {used:.2f} % of a core", flush=True)
+    report.add(
+        f"idle agent with its page, {made.SESSIONS} sessions open",
+        f"{MEMORY_BAR:g} MB, {CPU_BAR:g} % of a core",
+        f"{marked(f'{memory:.0f} MB', memory, MEMORY_BAR)}, {marked(f'{used:.2f} %', used, CPU_BAR)}",
+    )
 
 
-def seen(site: Site, long: str) -> None:
+def seen(site: Site, long: str, report: Report) -> None:
     """What a browser on the same machine makes of it: first paint, all there, and how smoothly 10,000 spans scroll."""
     sent = [path for path in WEB.rglob("*") if path.suffix in {".js", ".css", ".html", ".svg"}]
     size = sum(len(gzip.compress(path.read_bytes(), 9)) for path in sent) / 1e3
-    print(f"page: {size:.0f} KB gzip, every file of every page{judged(size, SIZE_BAR)}")
+    report.add("every file of every page, gzip", f"{SIZE_BAR:g} KB", marked(f"{size:.0f} KB", size, SIZE_BAR))
     with chromium() as browser:
         visitor = Visitor(browser)
         for name, path in {"first page": "/", "long session page": f"/sessions/{long}"}.items():
@@ -310,22 +400,25 @@ def seen(site: Site, long: str) -> None:
                 whole.append(page.evaluate("() => performance.now()"))
                 page.close()
             median = statistics.median(painted)
-            print(
-                f"  {name:22} first paint p50 {median:.0f} ms, max {max(painted):.0f} ms{judged(median, PAINT_BAR)}; "
-                f"with all that it fetches p50 {statistics.median(whole):.0f} ms",
-                flush=True,
+            report.add(
+                f"first paint, {name}",
+                f"p50 {PAINT_BAR:g} ms",
+                f"{marked(f'p50 {ms(median)}', median, PAINT_BAR)}, max {ms(max(painted))}; "
+                f"with all that it fetches p50 {ms(statistics.median(whole))}",
             )
         page = visitor.visit(site, f"/sessions/{long}")
         page.get_by_text(f"{LONG + 1:,} spans").wait_for()
         frames = sorted(page.evaluate(SCROLL))
-        print(
-            f"  scrolling {LONG} spans    a frame takes p50 {statistics.median(frames):.1f} ms, "
-            f"p95 {frames[int(len(frames) * 0.95)]:.1f} ms, max {frames[-1]:.1f} ms"
+        p95 = frames[int(len(frames) * 0.95)]
+        report.add(
+            f"a frame while {LONG:,} spans scroll",
+            f"p95 {FRAME_BAR:g} ms",
+            f"p50 {ms(statistics.median(frames))}, {marked(f'p95 {ms(p95)}', p95, FRAME_BAR)}, max {ms(frames[-1])}",
         )
         visitor.close()
 
 
-def cached(site: Site, seconds: float = 20.0) -> None:
+def cached(site: Site, report: Report, seconds: float = 20.0) -> None:
     """Ten pages that ask for the summary and the list once a second, with the cache as it is by default."""
     site.machine.paths.config.write_text("[dashboard]\nport = 0\ncache_ttl = 5\n")
     assert site.machine.cli("restart").returncode == 0
@@ -337,8 +430,13 @@ def cached(site: Site, seconds: float = 20.0) -> None:
                 script.get("/api/v1/summary").raise_for_status()
                 script.get("/api/v1/sessions").raise_for_status()
             time.sleep(1)
-    report = site.get("/health")["cache"]
-    print(f"cache, {report['ttl'] / 1e3:g} s: {report['hits']} of {report['hits'] + report['misses']} answers")
+    cache = site.get("/health")["cache"]
+    asked = cache["hits"] + cache["misses"]
+    report.add(
+        f"query cache of {cache['ttl'] / 1e3:g} s, ten pages that ask each second",
+        "",
+        f"{cache['hits']} of {asked} answers ({cache['hits'] / asked:.0%})",
+    )
 
 
 def main() -> None:
@@ -346,7 +444,9 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--store", type=Path, help="a file that the store is made in once and taken from after that")
     parser.add_argument("--pages", type=int, default=100, help="pages that listen at once, in the last measurement")
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="put what was measured into this page")
     options = parser.parse_args()
+    report = Report(options.events)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "machine"
         site = None
@@ -357,14 +457,18 @@ def main() -> None:
                 cache_ttl=0,
                 max_connections=options.pages + 10,
             )
-            run(site, options.pages)
+            run(site, options.pages, report)
         finally:
             if site is not None:
                 site.close()
+    if options.write is not None:
+        report.write(options.write)
 
 
-def run(site: Site, pages: int) -> None:
-    idle(site)
+def run(site: Site, pages: int, report: Report) -> None:
+    report.store = site.machine.paths.store.stat().st_size / 1e6
+    report.sessions = site.get("/summary")["metrics"]["total_sessions"]
+    idle(site, report)
     listed = site.get("/sessions", state="ended", limit=50)["sessions"]
     found = next(one["id"] for one in listed if one["turns"] > 1)  # a kept store has an earlier run's long one, too
     trace = site.get(f"/sessions/{found}")["turns"][0]["trace_id"]
@@ -372,15 +476,15 @@ def run(site: Site, pages: int) -> None:
     assert site.machine.json("flush", "--wait", "120s")["drained"]
     assert site.get(f"/sessions/{long}")["spans"]["total"] >= LONG
     print("idle:")
-    ask(site, found, trace, long, busy=False)
+    report.idle = ask(site, found, trace, long, busy=False)
     with Load(site.machine, RATE):
         time.sleep(1)
         print(f"at {RATE} events/s:")
-        ask(site, found, trace, long, busy=True)
-    seen(site, long)
+        report.busy = ask(site, found, trace, long, busy=True)
+    seen(site, long, report)
     for count in (1, pages):
-        asyncio.run(listen(site, count))
-    cached(site)
+        asyncio.run(listen(site, count, report))
+    cached(site, report)
 
 
 if __name__ == "__main__":
