@@ -20,6 +20,12 @@ from hookspan.journal import Writer
 from hookspan.paths import Paths
 from hookspan.store import Reader
 
+# /etc as the machine has it, with files of our own over it.
+_ETC = """
+mount -t tmpfs none "$1" && mkdir "$1/upper" "$1/work" && cp -r "$2/." "$1/upper"
+mount -t overlay overlay -o "lowerdir=/etc,upperdir=$1/upper,workdir=$1/work" /etc
+shift 2; exec "$@"
+"""
 PATIENCE = 60.0  # seconds; only a broken agent takes as long, whatever else the machine does
 
 
@@ -148,6 +154,11 @@ def end(relay: "subprocess.Popen[bytes]") -> None:
     with relay.stdout:
         assert relay.stdout.read() == b""
     assert relay.wait() == 0
+
+
+def with_etc(files: Path, scratch: Path) -> tuple[str, ...]:
+    """What to put before a command that is to find `files` in /etc, with all that it starts. Needs root."""
+    return ("unshare", "--mount", "sh", "-ec", _ETC, "sh", str(scratch), str(files))
 
 
 def until(condition: Callable[[], Any], otherwise: str = "it did not happen", timeout: float = PATIENCE) -> Any:

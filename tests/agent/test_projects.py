@@ -22,9 +22,10 @@ from hookspan.store import Reader
 from tests.otlp_sink import Sink
 from tests.web.site import Site, stream
 
-from .stage import PATIENCE, Machine, end, until
+from .stage import PATIENCE, Machine, end, ready, until, with_etc
 
 DAY = 86_400
+LABEL = "cost.centre"
 
 
 @pytest.fixture
@@ -100,6 +101,15 @@ def counted(sink: Sink) -> int:
     """How many hook events the newest points tell of."""
     newest = {tuple(sorted(one.attributes.items())): one for one in sink.points if one.name == "hookspan.hook.events"}
     return round(sum(point.value for point in newest.values()))
+
+
+def started(sink: Sink) -> dict[tuple[str, str | None], float]:
+    """How many sessions the newest points tell of, by project and its label."""
+    return {
+        (point.attributes["hookspan.project"], point.attributes.get(LABEL)): point.value
+        for point in sink.points
+        if point.name == "hookspan.session.started"
+    }
 
 
 class Listener:
@@ -195,3 +205,61 @@ def test_a_session_whose_project_is_left_out_while_it_runs_is_removed(make_site:
     assert kept(machine) == {staying.session}
     assert machine.cli("rebuild").returncode == 0
     assert kept(machine) == {staying.session}
+
+
+def test_the_labels_of_a_project_are_on_its_spans_and_counters(
+    make_site: Callable[..., Site], sink: Sink, tmp_path: Path
+):
+    """On a hook's span, a tool's and a counter; and a changed label from its change on."""
+    settings = f'[dashboard]\nport = 0\n[export]\nendpoint = "{sink.url}"\nmetric_interval = 1\n'
+    site = make_site(settings.removeprefix("[dashboard]\nport = 0\n"))
+    machine = site.machine
+    for centre in ("4711", "4712"):
+        labels = f'[projects.diary.labels]\n"{LABEL}" = "{centre}"\n'
+        machine.paths.config.write_text(settings + labels)
+        os.kill(machine.pid, signal.SIGHUP)
+        until(lambda centre=centre: centre in str(machine.cli("tail", "--facts", "--json", "--no-follow").stdout))
+        for name in ("diary", "shop"):
+            worker = Worker(machine, tmp_path / name)
+            worker.begin()
+            worker.finish()
+        assert machine.json("flush", "--wait", "60s")["exported"]
+    found = [(one.name, one.attributes["hookspan.project"], one.attributes.get(LABEL)) for one in sink.spans]
+    for name in ("hook PreToolUse", "execute_tool Bash"):
+        assert [tuple(about) for each, *about in found if each == name] == [
+            ("diary", "4711"),
+            ("shop", None),
+            ("diary", "4712"),
+            ("shop", None),
+        ]
+    until(lambda: started(sink) == {("diary", "4711"): 1, ("diary", "4712"): 1, ("shop", None): 2})
+
+
+@pytest.mark.need_root
+@pytest.mark.parametrize("locked", [True, False])
+def test_what_the_administrator_locks_holds_for_an_agent_that_a_hook_started(
+    make_machine: Callable[..., Machine], sink: Sink, tmp_path: Path, locked: bool
+):
+    """Where to, and that no text goes along; without the lock the user's own settings count."""
+    with Sink() as users:
+        machine = make_machine(
+            settings=f'[dashboard]\nport = 0\n[export]\nendpoint = "{users.url}"\n[content]\nexport = true\n'
+        )
+        etc, scratch = tmp_path / "etc", tmp_path / "over"
+        (etc / "hookspan").mkdir(parents=True)
+        scratch.mkdir()
+        (etc / "hookspan" / "config.toml").write_text(
+            ('locked = ["export.endpoint", "content.export"]\n' if locked else "")
+            + f'[export]\nendpoint = "{sink.url}"\n[content]\nexport = false\n'
+        )
+        machine.relay = (*with_etc(etc, scratch), *machine.relay)
+        worker = Worker(machine, tmp_path / "shop")
+        worker.begin()
+        worker.finish()
+        ready(machine)
+        assert machine.json("flush", "--wait", "60s")["exported"]
+        there, elsewhere = (sink, users) if locked else (users, sink)
+        assert "execute_tool Bash" in {span.name for span in there.spans}
+        assert not elsewhere.requests
+        texts = [span.attributes["hookspan.label"] for span in there.spans if "hookspan.label" in span.attributes]
+        assert texts == [] if locked else f"rm -rf {tmp_path}/shop" in texts

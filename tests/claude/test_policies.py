@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from hookspan.paths import Paths
+from tests.agent.stage import with_etc
 from tests.claude import client
 from tests.claude.drivers import PATIENCE, Home
 from tests.claude.installed import HOOKSPAN
@@ -19,12 +20,6 @@ from tests.claude.stage import ALLOW
 
 PLUGIN_HOOKS = Path(__file__).parents[2] / "hooks" / "hooks.json"
 MANAGED = "claude-code/managed-settings.json"
-# /etc as the machine has it, with files of our own over it, for one command and what it starts.
-ETC = """
-mount -t tmpfs none "$1" && mkdir "$1/upper" "$1/work" && cp -r "$2/." "$1/upper"
-mount -t overlay overlay -o "lowerdir=/etc,upperdir=$1/upper,workdir=$1/work" /etc
-shift 2; exec "$@"
-"""
 
 pytestmark = [pytest.mark.need_npm, pytest.mark.need_cc, pytest.mark.need_root]
 
@@ -49,9 +44,8 @@ class Machine:
         self.put(MANAGED, json.dumps(value))
 
     def run(self, *command: str, status: int = 0) -> str:
-        within = ["unshare", "--mount", "sh", "-ec", ETC, "sh", str(self.home.root / "over"), str(self.etc), *command]
         done = subprocess.run(
-            within,
+            [*with_etc(self.etc, self.home.root / "over"), *command],
             env=self.home.env,
             cwd=self.home.project,
             stdin=subprocess.DEVNULL,
