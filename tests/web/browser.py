@@ -18,6 +18,7 @@ from tests.web.packages import node_modules
 PATIENCE = 60_000  # ms; only a broken page takes as long, whatever else the machine does
 AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]  # root; small /dev/shm of containers; no screen
+CHANGED = "ERR_NETWORK_CHANGED"  # what chromium makes of requests under way when an interface comes, as docker's do
 UNREACHABLE = (
     "ERR_CONNECTION_REFUSED",
     "ERR_CONNECTION_RESET",
@@ -70,8 +71,15 @@ class Visitor:
         }
         context = self._context(site, options)
         page = context.new_page()
+        changed: list[str] = []
+        page.on(
+            "requestfailed", lambda request: changed.append(request.url) if CHANGED in (request.failure or "") else None
+        )
         self._watch(page, site)
         page.goto(f"{site.url}{path}")
+        while changed:
+            changed.clear()
+            page.reload()
         self.loaded(page)
         return page
 
@@ -106,6 +114,8 @@ class Visitor:
 
         def said(message: Any) -> None:
             if message.type not in {"error", "warning"}:
+                return
+            if CHANGED in message.text:
                 return
             if self.agent_may_be_away and any(word in message.text for word in UNREACHABLE):
                 return

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.agent.stage import PATIENCE
 from tests.web.player import Player, busy
 from tests.web.site import Site
 
@@ -41,7 +40,7 @@ def morning(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, di
     site = Site(tmp_path_factory.mktemp("morning") / "machine", settings=LINKS)
     player = Player(site.machine.paths, site.machine.home, site.machine.env)
     shown = busy(player)
-    assert site.machine.json("flush", "--wait", f"{PATIENCE:.0f}s")["drained"]
+    site.settle()
     yield site, shown
     player.close()
     site.close()

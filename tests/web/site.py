@@ -13,10 +13,13 @@ from urllib.parse import urlsplit
 
 import httpx2
 
+from hookspan.agent.client import Client
 from hookspan.journal import Writer
 from hookspan.paths import Paths
 from hookspan.store import Reader
-from tests.agent.stage import PATIENCE, Machine, event
+from tests.agent.stage import PATIENCE, Machine, event, until
+
+STEP = 0.2  # seconds that one look at the journal's end may take
 
 
 class Site:
@@ -33,7 +36,8 @@ class Site:
         if prepare is not None:
             prepare(self.machine.paths)
         self.pid = self.machine.up()
-        self.url: str = self.machine.status()["agent"]["url"]
+        self._agent = Client(self.machine.paths)  # as the command line has it, without a process for each question
+        self.url: str = self._agent.request("ping")["url"]
         self.port = urlsplit(self.url).port
         self._clients: list[httpx2.Client] = []
 
@@ -56,9 +60,8 @@ class Site:
         return self.client(authorization=f"Bearer {self.token}", **headers)
 
     def ticket_url(self) -> str:
-        done = self.machine.cli("open", "--print")
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
+        login: str = self._agent.request("open")["login"]
+        return login
 
     def browser(self) -> httpx2.Client:
         """Somebody who came by a one-time address."""
@@ -83,7 +86,11 @@ class Site:
         """Events go to the journal, each with the time of its writing; returns when they are in the store."""
         append(self.machine, *events)
         if wait:
-            assert self.machine.json("flush", "--wait", f"{PATIENCE:.0f}s")["drained"]
+            until(lambda: self._agent.request("flush", wait=STEP)["drained"], "the journal is not read to its end")
+
+    def settle(self) -> None:
+        """Wait for the spans of what may be over, too: a turn is when nothing has come for some seconds after it."""
+        assert self._agent.request("flush", timeout=PATIENCE * 2, wait=PATIENCE)["drained"]
 
 
 def append(machine: Machine, *events: Mapping[str, Any] | bytes, at: int = 0) -> None:

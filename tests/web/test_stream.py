@@ -198,6 +198,7 @@ def test_a_page_that_is_too_far_behind_or_ahead_begins_anew(site: Site) -> None:
                     break
         return [f"{one.kind} {one.data.get('reason', '')} {one.id}".strip() for one in found[:2]]
 
+    site.settle()
     position = site.get("/summary")["position"]
     assert asyncio.run(first(100)) == [f"hello  {position}", f"reset too_far_behind {position}"]
     assert asyncio.run(first(position + 1)) == [f"hello  {position}", f"reset store_rebuilt {position}"]
