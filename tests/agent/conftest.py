@@ -3,10 +3,13 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.agent.stage import Machine
+from tests.otlp_sink import Sink
+from tests.web.site import Site
 
 
 class Inbox(BaseHTTPRequestHandler):
@@ -52,3 +55,43 @@ def make_machine(tmp_path: Path) -> Iterator[Callable[..., Machine]]:
 @pytest.fixture
 def machine(make_machine: Callable[..., Machine]) -> Machine:
     return make_machine()
+
+
+@pytest.fixture
+def sink() -> Iterator[Sink]:
+    """An endpoint."""
+    with Sink() as listening:
+        yield listening
+
+
+@pytest.fixture
+def make_site(tmp_path: Path) -> Iterator[Callable[..., Site]]:
+    made: list[Site] = []
+
+    def make(settings: str = "", **dashboard: Any) -> Site:
+        made.append(Site(tmp_path / f"site{len(made)}", settings=settings, **dashboard))
+        return made[-1]
+
+    yield make
+    for site in made:
+        site.close()
+
+
+@pytest.fixture
+def answering() -> Iterator[tuple[str, list[int]]]:
+    """A server: its URL, and the statuses of which it answers the last."""
+    codes: list[int] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(codes[-1])
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+            """Stay silent."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}/", codes
+    server.shutdown()
+    server.server_close()

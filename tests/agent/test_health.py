@@ -1,9 +1,6 @@
 """The health checks' thresholds, and a monitor that outlives its checks."""
 
 import shutil
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
 from types import SimpleNamespace
 
 import psutil
@@ -106,30 +103,11 @@ def test_events_that_were_lost_are_told_for_a_day():
 
 
 def test_dashboard():
-    page = {"enabled": True, "url": "http://x", "connections": 3, "limit": 50}
+    page = {"enabled": True, "url": "http://x", "connections": 3, "limit": 50, "refused": 0}
     assert health.dashboard(**page).status is Status.HEALTHY  # type: ignore[arg-type]
     assert health.dashboard(**{**page, "enabled": False}).status is Status.WARNING  # type: ignore[arg-type]
-    assert health.dashboard(**{**page, "connections": 51}).status is Status.WARNING  # type: ignore[arg-type]
+    assert health.dashboard(**{**page, "refused": 1}).status is Status.WARNING  # type: ignore[arg-type]
     assert health.dashboard(**{**page, "url": None}).status is Status.CRITICAL  # type: ignore[arg-type]
-
-
-@pytest.fixture
-def answering() -> Iterator[tuple[str, list[int]]]:
-    codes: list[int] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(codes[-1])
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-            """Stay silent."""
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}/", codes
-    server.shutdown()
-    server.server_close()
 
 
 def test_collector(answering: tuple[str, list[int]]):

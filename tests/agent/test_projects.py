@@ -10,8 +10,7 @@ import subprocess
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,24 +25,6 @@ from .stage import PATIENCE, Machine, end, ready, until, with_etc
 
 DAY = 86_400
 LABEL = "cost.centre"
-
-
-@pytest.fixture
-def sink() -> Iterator[Sink]:
-    with Sink() as listening:
-        yield listening
-
-
-@pytest.fixture
-def make_site(tmp_path: Path) -> Iterator[Callable[..., Site]]:
-    with ExitStack() as stack:
-
-        def make(settings: str) -> Site:
-            site = Site(tmp_path / "machine", settings=settings)
-            stack.callback(site.close)
-            return site
-
-        yield make
 
 
 class Worker:

@@ -373,17 +373,16 @@ def _json(file: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def dashboard(*, enabled: bool, url: str | None, connections: int, limit: int) -> Finding:
-    """The page's server."""
+def dashboard(*, enabled: bool, url: str | None, connections: int, limit: int, refused: int) -> Finding:
+    """The page's server. `refused`: pages that it turned away since the last check; they come back every 10 s."""
     if not enabled:
         return Finding(Status.WARNING, "the page is switched off", todo="`hookspan config set dashboard.enabled true`")
     if url is None:
         return Finding(Status.CRITICAL, "the page is not served", todo="see `agent.log`")
-    status = Status.WARNING if connections > limit else Status.HEALTHY
-    todo = "" if status is Status.HEALTHY else "close some pages, or raise `dashboard.max_connections`"
-    return Finding(
-        status, f"{url}, {connections} live connections", float(connections), float(limit), "connections", todo
-    )
+    status = Status.WARNING if refused else Status.HEALTHY
+    message = f"{url}, {connections} live connections" + (f", {refused} more refused" if refused else "")
+    todo = "close some pages, or raise `dashboard.max_connections`" if refused else ""
+    return Finding(status, message, float(connections), float(limit), "connections", todo)
 
 
 def relay_drops(found: Mapping[str, tuple[int, int]], now: float) -> Finding:

@@ -39,6 +39,7 @@ class Page:
         self._rounds = rounds
         self._lock = threading.Lock()
         self._server: Server | None = None
+        self._refused = 0  # pages that the server had turned away at the last check
         self._served: tuple[bool, str, int] | None = None  # the settings that it was started with
 
     def start(self) -> None:
@@ -82,9 +83,14 @@ class Page:
 
     def check(self) -> health.Finding:
         """For the monitor."""
-        dashboard = self._settings.now.dashboard
+        dashboard, server, seen = self._settings.now.dashboard, self._server, self._refused
+        self._refused = server.refused if server is not None else 0
         return health.dashboard(
-            enabled=dashboard.enabled, url=self.url, connections=self.connections, limit=dashboard.max_connections
+            enabled=dashboard.enabled,
+            url=self.url,
+            connections=self.connections,
+            limit=dashboard.max_connections,
+            refused=max(0, self._refused - seen),
         )
 
     def open(self, _asked: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import sqlite3
 import time
 from collections.abc import Callable
 from typing import Any, Final
@@ -12,7 +13,7 @@ from hookspan.config import is_locked, values
 from hookspan.model import semconv as sc
 from hookspan.model.rows import SessionRow
 from hookspan.observe.opted_out import OptedOut
-from hookspan.store import Summary
+from hookspan.store import StoreDamaged, Summary
 from hookspan.web import friction, shapes, turns, view
 from hookspan.web.activity import Activity
 from hookspan.web.ask import Answers as Asked
@@ -385,7 +386,11 @@ class Answers:
 
     def ready(self) -> bool:
         """Whether the store can be read."""
-        return self._source.paths.store.exists() and self._reader.counts() is not None
+        try:
+            self._reader.counts()
+        except (StoreDamaged, sqlite3.Error):
+            return False
+        return self._source.paths.store.exists()
 
 
 def _one_of(asked: Asked) -> tuple[int | None, int | None]:

@@ -121,6 +121,11 @@ class Server:
         """Live connections."""
         return self._hub.connections
 
+    @property
+    def refused(self) -> int:
+        """Live connections that were one too many, since the start."""
+        return self._hub.refused
+
     def one_time_url(self) -> str:
         """An address that signs one browser in."""
         return f"{self.url}/login?ticket={self._auth.mint()}"
