@@ -68,3 +68,9 @@ def test_the_bill_of_materials_has_all_that_is_locked_or_vendored(tmp_path: Path
 def test_every_vendored_library_has_its_licence_beside_it():
     vendor = ROOT / "dashboards" / "web" / "vendor"
     assert [folder.name for folder in vendor.iterdir() if folder.is_dir() and not (folder / "LICENSE").is_file()] == []
+
+
+@pytest.mark.xdist_group("together")
+def test_the_locked_pytest_and_xdist_keep_a_group_in_one_worker(request: pytest.FixtureRequest):
+    if request.config.getoption("loadgroup", default=False):
+        assert request.node.nodeid.endswith("@together")
