@@ -16,7 +16,9 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from tests.web.packages import node_modules
 
 PATIENCE = 60_000  # ms; only a broken page takes as long, whatever else the machine does
-AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+COLOURS = ["color-contrast"]
+"""What of axe's rules another theme can break."""
 FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]  # root; small /dev/shm of containers; no screen
 CHANGED = "ERR_NETWORK_CHANGED"  # what chromium makes of requests under way when an interface comes, as docker's do
 UNREACHABLE = (
@@ -186,15 +188,67 @@ def _axe() -> str:
     return (node_modules() / "axe-core" / "axe.min.js").read_text()
 
 
-def violations(page: Page) -> list[str]:
+def violations(page: Page, rules: list[str] = RULES) -> list[str]:
     """What axe finds on the page as it is, against WCAG 2.2 AA and axe's own best practice."""
     page.evaluate(_axe())
-    result = page.evaluate("options => axe.run(document, options)", AXE)
+    options = {"runOnly": rules, "resultTypes": ["violations"]}
+    result = page.evaluate("options => axe.run(document, options)", options)
     return [
         f"{found['id']} ({found['impact']}): {found['help']}: {node['target']} {node.get('failureSummary', '')}"
         for found in result["violations"]
         for node in found["nodes"][:5]
     ]
+
+
+def resize(page: Page, width: int, height: int) -> None:
+    """Another window for a page that is open; returns when it has been drawn."""
+    page.set_viewport_size({"width": width, "height": height})
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def out_of_reach(page: Page) -> list[str]:
+    """Controls that something covers, or that what holds them cuts off, though one scrolls to them."""
+    found: list[str] = page.evaluate(
+        """() => {
+          const found = [];
+          const above = node => node.assignedSlot ?? node.parentElement ?? node.getRootNode().host ?? null;
+          const named = node => `${node?.localName}.${node?.className}`;
+          const isWithin = (node, what) => {
+            for (let at = node; at; at = above(at)) if (at === what) return true;
+            return false;
+          };
+          const topAt = (x, y) => {
+            let top = document.elementFromPoint(x, y);
+            for (let inner = top; (inner = top?.shadowRoot?.elementFromPoint(x, y)) && inner !== top;) top = inner;
+            return top;
+          };
+          const check = control => {
+            const name = (control.getAttribute("aria-label") ?? control.textContent.trim()).slice(0, 60);
+            const {left, right} = control.getBoundingClientRect();
+            for (let holder = above(control); holder; holder = above(holder)) {
+              const {overflowX} = getComputedStyle(holder);
+              if (/auto|scroll/.test(overflowX)) break; // one can scroll to it
+              const edge = holder.getBoundingClientRect();
+              const isCut = overflowX !== "visible" && (left < edge.left - 1 || right > edge.right + 1);
+              if (isCut) found.push(`${name}: cut off by ${named(holder)}`);
+            }
+            control.scrollIntoView({block: "center", inline: "center"});
+            const box = control.getBoundingClientRect();
+            const top = topAt(box.left + box.width / 2, box.top + box.height / 2);
+            if (!isWithin(top, control)) found.push(`${name}: covered by ${named(top)}`);
+          };
+          const walk = root => {
+            for (const element of root.querySelectorAll("*")) {
+              const isControl = element.matches("a[href], button, input, select, summary") && !element.matches(".skip");
+              if (isControl && element.checkVisibility({visibilityProperty: true}) && !element.disabled) check(element);
+              if (element.shadowRoot) walk(element.shadowRoot);
+            }
+          };
+          walk(document);
+          return found.slice(0, 10);
+        }"""
+    )
+    return found
 
 
 def sideways(page: Page) -> list[str]:

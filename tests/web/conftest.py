@@ -12,7 +12,16 @@ if TYPE_CHECKING:
 
     from tests.web.browser import Visitor
 
+HERE = Path(__file__).parent
 LINKS = '[links]\njaeger = "https://jaeger.example/ui/"\ngrafana = "https://grafana.example"\n'
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A file's tests stay together: browsers, agents and sessions that it shares are made once."""
+    for item in items:
+        if item.path.parent == HERE and item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture
