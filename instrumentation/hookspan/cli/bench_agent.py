@@ -144,17 +144,18 @@ class Losses:
 
 
 def losses(events: int) -> Losses:
-    """Sixteen sessions at once, the agent killed (-9) at random."""
+    """Sixteen sessions at once, the agent killed (-9) at random; at the second kill the endpoint hangs."""
     with throw_away_home(PREFIX, {}) as home, endpoint() as target:
         home.cli("config", "set", "export.endpoint", target.url)
         home.cli("up")
         with _sessions(home, events, events / 10):
-            for _ in range(KILLS):
-                time.sleep(random.uniform(0.5, 3.0))  # noqa: S311 - no secret
-                if not is_held(home.paths.agent_lock):
-                    home.cli("up")
-                with contextlib.suppress(KeyError, ProcessLookupError):  # it is just beginning, or gone
-                    os.kill(lock_content(home.paths)["pid"], signal.SIGKILL)
+            for number in range(KILLS):
+                with target.hung() if number == 1 else contextlib.nullcontext():
+                    time.sleep(random.uniform(0.5, 3.0))  # noqa: S311 - no secret
+                    if not is_held(home.paths.agent_lock):
+                        home.cli("up")
+                    with contextlib.suppress(KeyError, ProcessLookupError):  # it is just beginning, or gone
+                        os.kill(lock_content(home.paths)["pid"], signal.SIGKILL)
         home.cli("up")
         home.cli("flush", "--wait", "60s")
         with contextlib.closing(Reader(home.paths)) as reader:

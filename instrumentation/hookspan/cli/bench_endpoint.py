@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -47,6 +49,9 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     counts = Counts()
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """An agent that was killed leaves its connections."""
+
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -83,6 +88,7 @@ class Endpoint:
     """One that runs."""
 
     port: int
+    pid: int
 
     @property
     def url(self) -> str:
@@ -98,6 +104,15 @@ class Endpoint:
         finally:
             connection.close()
 
+    @contextlib.contextmanager
+    def hung(self) -> Iterator[None]:
+        """Meanwhile it takes connections and says nothing."""
+        os.kill(self.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.pid, signal.SIGCONT)
+
 
 @contextlib.contextmanager
 def endpoint() -> Iterator[Endpoint]:
@@ -106,7 +121,7 @@ def endpoint() -> Iterator[Endpoint]:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         if process.stdout is None:
             raise RuntimeError("no pipe from the endpoint")
-        yield Endpoint(int(process.stdout.readline()))
+        yield Endpoint(int(process.stdout.readline()), process.pid)
         process.communicate()  # closes its stdin, which ends it
 
 

@@ -49,7 +49,7 @@ def compare(home: Home, found: Sequence[Program], rounds: int) -> dict[str, list
     """Nanoseconds of every run, one program after the other in an order that turns: what the machine does hits all."""
     took: dict[str, list[int]] = {program.name: [] for program in found}
     events = bench_events.events(rounds * len(found))
-    with open(os.devnull, "wb") as null, idle_agent(home) as drain:  # noqa: PTH123 - a device
+    with open(os.devnull, "wb") as null, bare_socket(home) as drain:  # noqa: PTH123 - a device
         for number in range(rounds):
             for place in range(len(found)):
                 program = found[(number + place) % len(found)]
@@ -85,8 +85,11 @@ def run(command: Sequence[str], given: bytes, output: int) -> int:
 
 
 @contextlib.contextmanager
-def idle_agent(home: Home) -> Iterator[Any]:
-    """Where no agent runs: a socket that takes the pokes, emptied by a call; else nothing."""
+def bare_socket(home: Home) -> Iterator[Any]:
+    """Where no agent runs: a socket that takes the pokes, emptied by a call; else nothing.
+
+    An agent that is poked is at work, on the processor of one that was idle until then.
+    """
     if home.paths.poke_socket.exists():
         yield lambda: None
         return
