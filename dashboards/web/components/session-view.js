@@ -128,7 +128,7 @@ export class SessionView extends BaseComponent {
 
   /** @param {Turn} turn */
   #choose(turn) {
-    router.set({ turn: String(turn.number), span: "", view: "turn" });
+    router.set({ turn: String(turn.number), span: "", view: "turn", zoom: "" });
     this.announce(`Turn ${turn.number}`);
   }
 
@@ -137,9 +137,9 @@ export class SessionView extends BaseComponent {
     /** @type {HTMLElement | null | undefined} */ (this.renderRoot.querySelector("span-waterfall")?.shadowRoot?.querySelector(".view"))?.focus();
   }
 
-  /** @param {string} span */
-  #pick(span) {
-    router.set({ span, ...(this.all ? {} : { turn: String(this.turn?.number ?? "") }) });
+  /** Change parameters that are of the turn that is shown: it stays when a newer one begins. @param {Record<string, string>} change */
+  #here(change) {
+    router.set({ ...change, ...(this.all ? {} : { turn: String(this.turn?.number ?? "") }) });
   }
 
   /** What an open turn spends its time on. @returns {TimeKind} */
@@ -212,6 +212,7 @@ export class SessionView extends BaseComponent {
 
   #turns() {
     const turns = this.feed?.turns ?? [];
+    const { q = "", chain = "" } = router.route.query;
     const now = clock.now();
     const longest = turns.reduce((most, turn) => Math.max(most, (turn.end ?? now) - turn.start), 1);
     return html`<section class="card turns" aria-labelledby="turns">
@@ -221,13 +222,13 @@ export class SessionView extends BaseComponent {
         turns,
         (turn) => turn.span_id,
         (turn) => html`<li><turn-bar .turn=${turn} .scale=${longest} .now=${turn.open ? now : 0} .doing=${this.doing} ?selected=${!this.all && turn === this.turn}
-          .to=${href("session", { id: this.session, query: { turn: String(turn.number), q: router.route.query["q"] ?? "" } })}></turn-bar></li>`,
+          .to=${href("session", { id: this.session, query: { turn: String(turn.number), q, chain } })}></turn-bar></li>`,
       )}</ol></section>`;
   }
 
   #spans() {
     const feed = /** @type {SessionFeed} */ (this.feed);
-    const { q = "", span: wanted = "" } = router.route.query;
+    const { q = "", chain, zoom = "", span: wanted = "" } = router.route.query;
     const turn = this.all ? undefined : this.turn;
     const ended = turn ? outcome(turn) : "";
     const span = feed.spans.find((one) => one.span_id === wanted);
@@ -240,7 +241,7 @@ export class SessionView extends BaseComponent {
         ${trace ? html`<a class="btn" href=${trace} target="_blank" rel="noreferrer">Open in Jaeger</a>` : nothing}
         ${feed.turns.length > 1
           ? html`<div class="segments" role="group" aria-label="Spans of">
-              <button aria-pressed=${!this.all} @click=${() => router.set({ view: "turn" }, { push: true })}>One turn</button><button aria-pressed=${this.all} @click=${() => router.set({ view: "all" }, { push: true })}>All turns</button></div>`
+              <button aria-pressed=${!this.all} @click=${() => router.set({ view: "turn", zoom: "" }, { push: true })}>One turn</button><button aria-pressed=${this.all} @click=${() => router.set({ view: "all", zoom: "" }, { push: true })}>All turns</button></div>`
           : nothing}
       </div>
       ${turn && feed.turns.length > 1 ? html`<div class="time">${splitBar(this.#now(turn), { delegated: delegated(turn, this.#took(turn)), kinds: KINDS.slice(1) })}</div>` : nothing}
@@ -248,7 +249,9 @@ export class SessionView extends BaseComponent {
       ${feed.complete ? nothing : html`<p class="note" role="status" aria-busy="true">Loading spans${feed.expected > feed.spans.length ? html` <progress max=${feed.expected} value=${feed.spans.length} aria-label="Spans loaded"></progress> ${count(feed.spans.length)} of ${count(feed.expected)}` : nothing}</p>`}
       ${feed.spans.length
         ? html`<div class="both ${span ? "picked" : ""}">
-            <span-waterfall .spans=${feed.spans} .picked=${wanted} .query=${q} @pick=${(/** @type {CustomEvent<string>} */ event) => this.#pick(event.detail)} @search=${(/** @type {CustomEvent<string>} */ event) => router.set({ q: event.detail })}></span-waterfall>
+            <span-waterfall .spans=${feed.spans} .picked=${wanted} .query=${q} .zoomed=${zoom} ?chain=${chain === "only"}
+              @pick=${(/** @type {CustomEvent<string>} */ event) => this.#here({ span: event.detail })} @search=${(/** @type {CustomEvent<string>} */ event) => router.set({ q: event.detail })}
+              @zoom=${(/** @type {CustomEvent<string>} */ event) => this.#here({ zoom: event.detail })} @chain=${() => router.set({ chain: chain === "only" ? "all" : "only" })}></span-waterfall>
             ${span ? html`<span-details .span=${span} .begin=${begin} .record=${this.#record(span)} .near=${this.#near(span)} @close=${this.#close}></span-details>` : nothing}
           </div>`
         : feed.complete

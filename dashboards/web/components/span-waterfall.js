@@ -1,6 +1,7 @@
 /**
  * Spans by time: above, one lane an agent; below, one row a span. Only the rows that can be seen are drawn, so ten
- * thousand scroll as ten do. Events: `pick` with the span's id.
+ * thousand scroll as ten do. Events: `pick` with the span's id, `search`, `zoom` with what `zoomed` is to be, and
+ * `chain` to turn `onlyChain` round.
  */
 import { css, html, nothing } from "lit";
 import * as clock from "../lib/clock.js";
@@ -16,10 +17,11 @@ const BEYOND = 8; // rows drawn above and below what is seen
 const FOLD_OVER = 400; // spans; in a smaller tree subagents are open at first
 const BANDS_MAX = 150;
 const LANES_HIGH = 112; // px
+const TELL = 200; // ms
 const SHORTEST = 1; // ms: as far as one can zoom in
 
 export class SpanWaterfall extends BaseComponent {
-  static properties = { spans: { attribute: false }, picked: {}, query: {} };
+  static properties = { spans: { attribute: false }, picked: {}, query: {}, zoomed: {}, onlyChain: { type: Boolean, attribute: "chain" } };
   static styles = [
     shared,
     css`
@@ -87,8 +89,11 @@ export class SpanWaterfall extends BaseComponent {
     this.bands = [];
     /** What the user folded and unfolded. @type {Map<string, boolean>} */
     this.folds = new Map();
-    /** What is zoomed to, ms; null: everything. @type {{from: number, to: number} | null} */
+    /** What is zoomed to, ms since the first span, as `1200-5300`; empty: everything. */
+    this.zoomed = "";
+    /** The same. @type {{from: number, to: number} | null} */
     this.zoom = null;
+    /** Whether what is not of the longest chain is dimmed. */
     this.onlyChain = false;
     this.marks = false;
     this.active = 0;
@@ -115,6 +120,7 @@ export class SpanWaterfall extends BaseComponent {
     this.tick(calm ? 1000 : 250, () => this.isOpen && this.requestUpdate());
     this.listen(window, "theme", () => this.#repaint());
     this.listen(matchMedia("(prefers-color-scheme: dark)"), "change", () => this.#repaint());
+    this.later(() => clearTimeout(this.telling));
     const watch = new ResizeObserver(() => this.#measure());
     watch.observe(this);
     this.later(() => watch.disconnect());
@@ -132,6 +138,11 @@ export class SpanWaterfall extends BaseComponent {
       this.start = this.spans.reduce((least, span) => Math.min(least, span.start), Infinity);
       this.#chainAndLanes();
     }
+    if (changed.has("zoomed") && this.zoomed !== this.#zoomText()) {
+      clearTimeout(this.telling);
+      const [, from, to] = /^(\d+)-(\d+)$/.exec(this.zoomed) ?? [];
+      this.zoom = Number(to) > Number(from) ? { from: Number(from), to: Number(to) } : null;
+    }
     if (this.isOpen && performance.now() - this.chainedAt > 2000) this.#chainAndLanes();
     const now = clock.now();
     if (changed.has("spans") || this.isOpen) this.end = this.spans.reduce((most, span) => Math.max(most, endOf(span, now)), this.start + SHORTEST);
@@ -147,6 +158,8 @@ export class SpanWaterfall extends BaseComponent {
   }
 
   chainedAt = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  telling;
 
   #chainAndLanes() {
     const now = clock.now();
@@ -208,7 +221,7 @@ export class SpanWaterfall extends BaseComponent {
   }
 
   get range() {
-    return this.zoom ?? { from: this.start, to: this.end };
+    return this.zoom ? { from: this.start + this.zoom.from, to: this.start + this.zoom.to } : { from: this.start, to: this.end };
   }
 
   // --- What one can do
@@ -232,8 +245,19 @@ export class SpanWaterfall extends BaseComponent {
   #zoomTo(from, to) {
     from = Math.max(this.start, from);
     to = Math.min(this.end, to);
-    this.zoom = from <= this.start && to >= this.end ? null : { from, to: Math.max(to, from + SHORTEST) };
+    this.zoom = from <= this.start && to >= this.end ? null : { from: from - this.start, to: Math.max(to, from + SHORTEST) - this.start };
+    this.#zoomedTo();
+  }
+
+  /** Draw it now, and tell a little later: a wheel zooms more often than a browser lets the address change. */
+  #zoomedTo() {
     this.requestUpdate();
+    clearTimeout(this.telling);
+    this.telling = setTimeout(() => this.dispatchEvent(new CustomEvent("zoom", { detail: this.#zoomText() })), TELL);
+  }
+
+  #zoomText() {
+    return this.zoom ? `${Math.floor(this.zoom.from)}-${Math.ceil(this.zoom.to)}` : "";
   }
 
   /** @param {WheelEvent} event */
@@ -332,7 +356,7 @@ export class SpanWaterfall extends BaseComponent {
 
   #fit() {
     this.zoom = null;
-    this.requestUpdate();
+    this.#zoomedTo();
   }
 
   /** @param {Span} span */
@@ -342,8 +366,7 @@ export class SpanWaterfall extends BaseComponent {
   }
 
   #toggleChain() {
-    this.onlyChain = !this.onlyChain;
-    this.requestUpdate();
+    this.dispatchEvent(new CustomEvent("chain"));
   }
 
   /** @param {number} step */

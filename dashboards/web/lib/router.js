@@ -1,6 +1,6 @@
 /**
  * Addresses. `parse` and `href` are pure; the rest ties them to the browser's history.
- * Everything that the page shows is in its address: what was opened, filtered, sorted or searched.
+ * What the page shows is in its address: what was opened, filtered, searched or zoomed to, but not what was folded.
  */
 
 /** @typedef {"now" | "session" | "friction" | "health" | "log" | "unknown"} PageName */
@@ -9,7 +9,7 @@
 /** The parameters that a page knows, with their defaults: a default is never in the address. */
 export const PARAMETERS = /** @type {const} */ ({
   now: { q: "", state: "all", project: "" },
-  session: { turn: "", span: "", q: "", view: "turn" },
+  session: { turn: "", span: "", q: "", view: "turn", chain: "all", zoom: "" },
   friction: { days: "7", project: "", by: "project" },
   health: { q: "", settings: "changed" },
   log: { q: "", kind: "all", session: "", record: "" },
@@ -23,6 +23,7 @@ const ALLOWED = {
   by: ["project", "model"],
   kind: ["all", "event", "fact"],
   view: ["turn", "all"],
+  chain: ["all", "only"],
   settings: ["changed", "all"],
 };
 
