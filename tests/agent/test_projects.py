@@ -5,6 +5,7 @@ import contextlib
 import gzip
 import json
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -155,8 +156,15 @@ def test_a_session_of_a_project_that_is_not_recorded_is_nowhere(
     raw = machine.paths.current.read_text()
     assert all(worker.session in raw for worker in out), "the journal has them until `raw_hours` are over"
 
+    shutil.rmtree(tmp_path / "spring")  # the work tree: now only the journal knows whose it was
     assert machine.cli("down").returncode == 0
     listener.join()
+    settings = machine.paths.config.read_text()
+    machine.paths.config.write_text(settings.replace("record = false", "record = true"))
+    assert machine.cli("rebuild").returncode == 0
+    assert kept(machine) == {control.session}, "nor does what was left out come back if the project is recorded later"
+    machine.paths.config.write_text(settings)
+    machine.cli("down")
     journal = Journal(machine.paths)
     journal.rotate()
     for segment in journal.segments():

@@ -40,8 +40,8 @@ from hookspan.observe.opted_out import OptedOut
 from hookspan.paths import Paths
 from hookspan.store import Commit, SpanKey, Store, StoreDamaged, StoreMoved, set_aside
 from hookspan.store import Policy as Retention
-from hookspan.wire import Record, Unreadable, decode
-from hookspan.wire.facts import Policy
+from hookspan.wire import Record, Unreadable, decode, encode
+from hookspan.wire.facts import Policy, Repository
 
 BATCH: Final = 500  # lines a transaction: a commit costs about as much as folding 100 of them
 SESSIONS_KEPT: Final = 500  # open sessions in memory, 12 KB each: more are only there while a long backlog is read
@@ -120,7 +120,7 @@ class Ingest:
         self._tail: Tail | None = None
         self._due: dict[str, float] = {}
         self._observers: Observers | None = None
-        self._opted_out = OptedOut(settings.now.projects)
+        self._opted_out = OptedOut({})
         self._batch_size = BATCH
         self._shrunk_at = 0
         self._incomplete = False  # some open sessions are in the store only
@@ -196,6 +196,10 @@ class Ingest:
     def read_record(self, number: int) -> bytes | None:
         """The raw line of a record."""
         return self._journal.read_record(number)
+
+    def repositories(self) -> dict[str, Repository]:
+        """What is known of folders."""
+        return dict(self._state.world.repositories)
 
     def next_record(self) -> int:
         """The number of the first record that is not in the store."""
@@ -404,7 +408,7 @@ class Ingest:
     def _fold_all(self, records: Sequence[_Numbered]) -> _Batch:
         batch, state = _Batch(), self._state
         if self._opted_out.projects is not (projects := self._settings.now.projects):
-            self._opted_out = OptedOut(projects)
+            self._opted_out = OptedOut(projects, state.world.repositories)
         for index, (line, found) in enumerate(records):
             self._load_session(found.session)
             try:
@@ -536,7 +540,7 @@ class Ingest:
             self._load_open_sessions()
         if self._observers is None:
             self._observers = self._new_observers()
-        lines = self._observers.step(time.time_ns(), self._state)
+        lines = [*self._observers.step(time.time_ns(), self._state), *map(encode, self._opted_out.found())]
         if lines:
             self._patiently(lambda: self._writer.append(lines))
             return 0.0

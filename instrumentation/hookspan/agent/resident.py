@@ -77,7 +77,13 @@ class Resident:
         self._settings = LiveSettings(self._paths, live.environment(stay=self._stay))
         self._poke = Poke(self._paths.poke_socket)
         self._ingest = Ingest(self._paths, self._settings, self._poke, key)
-        self._upkeep = Upkeep(self._paths, self._settings, key, self._ingest.next_record)
+        self._upkeep = Upkeep(
+            self._paths,
+            self._settings,
+            key,
+            next_record=self._ingest.next_record,
+            repositories=self._ingest.repositories,
+        )
         self._reader = Reader(self._paths)
         self._notifier = Notifier(self._settings, self._reader)
         self._monitor = Monitor(self._checks(), self._health_changed)

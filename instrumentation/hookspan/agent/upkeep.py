@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from hookspan.agent.live import LiveSettings
@@ -12,6 +12,7 @@ from hookspan.journal import Journal
 from hookspan.observe.opted_out import OptedOut
 from hookspan.paths import Paths
 from hookspan.wire import Unreadable, decode, encode
+from hookspan.wire.facts import Repository
 
 INTERVAL: Final = 600.0  # seconds
 FIRST: Final = 20.0  # seconds after the start, when whoever started us has got what they wanted
@@ -20,13 +21,27 @@ _logger = logging.getLogger(__name__)
 
 
 class Upkeep:
-    """`next_record`: the first record that is not in the store; what has it, or comes later, is not deleted."""
+    """Reduces, packs and deletes.
 
-    def __init__(self, paths: Paths, settings: LiveSettings, key: bytes, next_record: Callable[[], int]) -> None:
+    Args:
+        next_record: The first record that is not in the store; what has it, or comes later, is not deleted.
+        repositories: What is known of folders.
+    """
+
+    def __init__(
+        self,
+        paths: Paths,
+        settings: LiveSettings,
+        key: bytes,
+        *,
+        next_record: Callable[[], int],
+        repositories: Callable[[], Mapping[str, Repository]],
+    ) -> None:
         self._journal = Journal(paths)
         self._settings = settings
         self._key = key
         self._next_record = next_record
+        self._repositories = repositories
         self._pause = FIRST
         self._opted_out = OptedOut({})
         self.loop = Loop("upkeep", self.step)
@@ -36,7 +51,7 @@ class Upkeep:
         self.loop.pause(self._pause)
         self._pause = INTERVAL
         keep = self._settings.now.journal
-        self._opted_out = OptedOut(self._settings.now.projects)
+        self._opted_out = OptedOut(self._settings.now.projects, self._repositories())
         for segment in self._journal.raw_older_than(keep.raw_hours):
             if self.loop.stopping:
                 return

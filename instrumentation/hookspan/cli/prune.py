@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -123,7 +124,7 @@ def _reduce(paths: Paths, raw: list[Any], keep: Any, *, progress: bool) -> int:
     from hookspan.journal import Journal
     from hookspan.observe.opted_out import OptedOut
 
-    opted_out = OptedOut(keep.projects)
+    opted_out = OptedOut(keep.projects, _repositories(paths))
     reduce = partial(reduced, key=read_key(paths), labels=keep.content.local, opted_out=opted_out)
     journal, saved = Journal(paths), 0
     total = sum(segment.size for segment in raw)
@@ -133,6 +134,18 @@ def _reduce(paths: Paths, raw: list[Any], keep: Any, *, progress: bool) -> int:
             saved += segment.size - (packed.size if packed is not None else segment.size)
             bar.update(segment.size)
     return saved
+
+
+def _repositories(paths: Paths) -> dict[str, Any]:
+    """What is known of folders."""
+    from hookspan.model.state import load_world
+    from hookspan.store import Store
+
+    if not paths.store.exists():
+        return {}
+    with contextlib.closing(Store.open(paths)) as store:
+        world = store.load_world()
+    return {} if world is None else load_world(world).repositories
 
 
 def _prune_store(paths: Paths, keep: Any) -> tuple[dict[str, int], int]:

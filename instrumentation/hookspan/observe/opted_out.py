@@ -12,22 +12,30 @@ from typing import Final
 from hookspan.config import Project
 from hookspan.model.state import bound
 from hookspan.wire import FORGOTTEN, Record, Unreadable, decode
+from hookspan.wire.facts import Fact, Repository
 from hookspan.wire.reduced import Reduced
 
-from .repositories import describe
+from .repositories import describe, last_part
 
 _KEPT: Final = 4096
 """Folders, and sessions, that are remembered."""
 
 
 class OptedOut:
-    """For one thread at a time, and for one state of the settings."""
+    """For one thread at a time, and for one state of the settings.
 
-    def __init__(self, projects: Mapping[str, Project]) -> None:
+    Args:
+        projects: The setting.
+        repositories: What is known of folders that are gone by now, as the fold's world has it.
+    """
+
+    def __init__(self, projects: Mapping[str, Project], repositories: Mapping[str, Repository] | None = None) -> None:
         self.projects = projects
         self.names = frozenset(name for name, project in projects.items() if not project.record)
+        self._repositories = {} if repositories is None else repositories
         self._folders: dict[str, bool] = {}
         self._sessions: dict[str, bool] = {}
+        self._found: list[Fact] = []
 
     def has(self, record: Record) -> bool:
         """Whether a record is of such a project's session: its subfolders and linked work trees belong to it."""
@@ -36,23 +44,40 @@ class OptedOut:
         if record.session in self._sessions:
             return True
         folder = (record.project_dir or record.cwd) if isinstance(record, Reduced) else ""
-        if not folder or not self.has_folder(folder):
+        if not folder or not self.has_folder(folder, record.at):
             return False
         self._sessions[record.session] = True
         bound(self._sessions, _KEPT)
         return True
 
     def blanked(self, line: bytes) -> bytes:
-        """A journal line, or what stands in its place where it is such a session's; what can't be read is nobody's."""
+        """A journal line, or what stands in its place where it tells of such a project; what can't be read doesn't."""
+        if not self.names:
+            return line
         try:
-            return FORGOTTEN if self.names and self.has(decode(line, b"", labels=False)) else line
+            record = decode(line, b"", labels=False)
         except Unreadable:
             return line
+        theirs = isinstance(record, Repository) and record.project in self.names
+        return FORGOTTEN if theirs or self.has(record) else line
 
-    def has_folder(self, folder: str) -> bool:
-        """Whether a folder belongs to such a project."""
+    def has_folder(self, folder: str, now: int = 0) -> bool:
+        """Whether a folder belongs to such a project; `now` (unix ns) is when it was heard of."""
         known = self._folders.get(folder)
         if known is None:
-            known = self._folders[folder] = describe(folder, 0).project in self.names
+            known = self._folders[folder] = self._look(folder, now)
             bound(self._folders, _KEPT)
         return known
+
+    def found(self) -> list[Fact]:
+        """What the fold can't tell by a folder's name alone, and is to know when it reads the same lines again."""
+        found, self._found = self._found, []
+        return found
+
+    def _look(self, folder: str, now: int) -> bool:
+        fact, known = describe(folder, now), self._repositories.get(folder)
+        if fact.project == last_part(folder):  # no repository, or none any more
+            return (known or fact).project in self.names
+        if fact.project in self.names and (known is None or known.project != fact.project):
+            self._found.append(fact)
+        return fact.project in self.names

@@ -47,7 +47,7 @@ def describe(folder: str, now: int) -> Repository:
     """The repository of a folder: the main one for a linked worktree; none gives a fact with the folder's own name."""
     top, git = _find(folder)
     name = branch = ""
-    project = os.path.basename(folder.rstrip("/")) or "/"
+    project = last_part(folder)
     if git:
         head = read_small(f"{git}/HEAD", 512).decode("utf-8", "replace")
         match = _BRANCH.match(head)
@@ -60,6 +60,11 @@ def describe(folder: str, now: int) -> Repository:
     return Repository(
         at=now, key=f"repository:{folder}:{now}", folder=folder, project=project[:100], name=name[:100], branch=branch
     )
+
+
+def last_part(folder: str) -> str:
+    """What a project is called that no repository gives a name."""
+    return os.path.basename(folder.rstrip("/")) or "/"
 
 
 def main_folder(folder: str) -> str:
