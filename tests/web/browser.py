@@ -272,6 +272,34 @@ def sideways(page: Page) -> list[str]:
     return found
 
 
+def focused(page: Page) -> Any:
+    """What has the focus: its `name`, its `element`, and whether that is `shown`, by an outline within the window."""
+    return page.evaluate(
+        """() => {
+          let at = document.activeElement;
+          while (at?.shadowRoot?.activeElement) at = at.shadowRoot.activeElement;
+          const texts = [at.getAttribute("aria-label"), at.labels?.[0]?.textContent.trim(), at.textContent];
+          const style = getComputedStyle(at), after = getComputedStyle(at, "::after");
+          const outlined = [style, after].some(one => one.outlineStyle !== "none" && parseFloat(one.outlineWidth) >= 2);
+          const box = at.getBoundingClientRect();
+          const seen = box.bottom > 0 && box.top < innerHeight;
+          const shown = at === document.body || (outlined && seen);
+          return {name: texts.filter(Boolean).join(" "), shown, element: at.outerHTML.slice(0, 200)};
+        }"""
+    )
+
+
+def tab_to(page: Page, name: str, *, most: int = 60) -> None:
+    """Tab on until the focus is at what is called so; each stop on the way must show it."""
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        at = focused(page)
+        assert at["shown"], at
+        if name in at["name"]:
+            return
+    raise AssertionError(f"{name} can't be reached")
+
+
 CLIPBOARD = """() => {
   Object.defineProperty(navigator.clipboard, "writeText", { value: async text => { window.copied = text; } });
 }"""

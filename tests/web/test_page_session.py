@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.agent.stage import event, until
-from tests.web.browser import CLIPBOARD, Visitor
+from tests.web.browser import CLIPBOARD, Visitor, focused, tab_to
 from tests.web.player import Player, event_is
 from tests.web.site import Play, Site
 
@@ -118,25 +118,15 @@ def test_the_keyboard_is_enough(site: Site, visitor: Visitor) -> None:
         for key in keys:
             page.keyboard.press(key)
 
-    def tab_to(name: str) -> None:
-        """Tab on until the focus is at what is called so; each stop on the way must show it."""
-        for _ in range(40):
-            press("Tab")
-            at = page.evaluate(FOCUS)
-            assert at["shown"], at
-            if name in at["name"]:
-                return
-        pytest.fail(f"{name} can't be reached")
-
     press("j")
     press("Enter")
     expect(page.get_by_role("heading", name="Turn 2: two")).to_be_visible()
-    tab_to("one")
+    tab_to(page, "one")
     press("Enter")
     expect(page.get_by_role("heading", name="Turn 1: one")).to_be_visible()
     press("]")
     expect(page.get_by_role("heading", name="Turn 2: two")).to_be_visible()
-    tab_to("Spans by time")
+    tab_to(page, "Spans by time")
     press("ArrowDown", "ArrowDown", "Enter")
     expect(page.locator("span-details .about")).to_have_text("make 1")
     press("End", "Enter")
@@ -149,21 +139,10 @@ def test_the_keyboard_is_enough(site: Site, visitor: Visitor) -> None:
     expect(page.get_by_role("button", name="Fit")).to_be_enabled()
     press("0")
     expect(page.get_by_role("button", name="Fit")).to_be_disabled()
-    tab_to("Close details")
+    tab_to(page, "Close details")
     press("Escape")
     expect(page.locator("span-details")).to_have_count(0)
-    assert "Spans by time" in page.evaluate(FOCUS)["name"]
-
-
-FOCUS = """() => {
-  let at = document.activeElement;
-  while (at?.shadowRoot?.activeElement) at = at.shadowRoot.activeElement;
-  const name = [at.getAttribute("aria-label"), at.textContent].filter(Boolean).join(" ");
-  const style = getComputedStyle(at), after = getComputedStyle(at, "::after"), box = at.getBoundingClientRect();
-  const outlined = [style, after].some(one => one.outlineStyle !== "none" && parseFloat(one.outlineWidth) >= 2);
-  const seen = box.bottom > 0 && box.top < innerHeight;
-  return {name, shown: at === document.body || (outlined && seen), element: at.outerHTML.slice(0, 200)};
-}"""
+    assert "Spans by time" in focused(page)["name"]
 
 
 def test_ten_thousand_spans_are_few_rows(site: Site, visitor: Visitor) -> None:
