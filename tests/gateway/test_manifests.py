@@ -10,6 +10,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from tests.gateway import load_page
 from tests.gateway.fleet import COMPONENTS, FILES, PARTITIONS, RETRY_ON_429, TOPICS
 from tests.stack import programs
 from tests.stack.docker import IMAGES
@@ -209,3 +210,10 @@ def test_every_variable_of_a_configuration_is_explained_at_its_top():
         comment = "\n".join(line for line in text.splitlines() if line.startswith("#"))
         for variable in re.findall(r"\$\{env:([A-Z_]+)", text):
             assert re.search(rf"\b{variable}\b", comment), (path, variable)
+
+
+def test_the_page_has_a_place_for_every_section_that_the_load_test_writes():
+    page = (programs.ROOT / "docs" / "gateway.md").read_text()
+    written = load_page.filled(page, dict.fromkeys(load_page.SECTIONS, "new"))
+    assert written.count("-->\nnew\n<!--") == len(load_page.SECTIONS)
+    assert load_page.filled(written, {}) == written
