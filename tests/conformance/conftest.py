@@ -110,7 +110,11 @@ class Hook:
 
     def wait(self) -> None:
         """Waits for its end. A hook always exits 0 and says nothing."""
-        code = self.process.wait(LONG)
+        try:
+            code = self.process.wait(LONG)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
         self.output.seek(0)
         said = self.output.read()
         self.output.close()

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -91,8 +92,11 @@ def tries(state: State) -> str:
     return state.path.joinpath("run", "start.lock").read_text().split(" ")[1]
 
 
-def test_poke_comes_after_the_line(relay: Relay, state: State, poke: socket.socket) -> None:
-    relay.run(state)
+@pytest.mark.need_strace
+def test_poke_comes_after_the_line(relay: Relay, state: State, poke: socket.socket, tmp_path: Path) -> None:
+    log = tmp_path / "trace"
+    relay.run(state, before=["strace", "-e", "trace=writev,sendto", "-o", str(log)])
+    assert re.findall(r"^\w+", log.read_text(), re.MULTILINE)[:2] == ["writev", "sendto"]
     assert poke.recv(16) == b"!"
     assert len(state.lines()) == 1
     poke.settimeout(0)
@@ -266,6 +270,26 @@ def test_an_agent_that_is_starting_is_not_started_again(relay: Relay, state: Sta
 
 
 @pytest.mark.need_cc
+@pytest.mark.need_strace
+def test_an_agent_that_got_ready_just_now_is_not_started_again(relay: Relay, state: State, agent: Agent) -> None:
+    """Between the poke that finds none and the start, where the relay is stopped here."""
+    agent.conf("hold")
+    lock, poke = state.path / "run" / "start.lock", state.path / "run" / "poke.sock"
+    lock.touch()
+    stop = ["strace", "-D", "-o", "/dev/null", "-P", str(lock), "-e", "inject=flock:signal=STOP"]
+    hook = relay.start(state, before=stop)
+    hook.close()
+    os.waitid(os.P_PID, hook.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.bind(str(poke))
+        sock.settimeout(LONG)
+        os.kill(hook.pid, signal.SIGCONT)
+        hook.wait()
+        assert sock.recv(16) == b"!"
+    assert lock.read_bytes() == b""
+
+
+@pytest.mark.need_cc
 def test_an_agent_that_left_is_started_again(relay: Relay, state: State, agent: Agent) -> None:
     agent.conf("ready")
     relay.run(state)
@@ -328,7 +352,7 @@ def test_time_between_tries_doubles_up_to_10_minutes(
     assert tries(state) == f"{after}\n"
 
 
-@pytest.mark.parametrize("content", ["", "rubbish", "1\n", "\x00\x00\x00", "9" * 200])
+@pytest.mark.parametrize("content", ["", "rubbish", "1\n", "-1 3\n", "\x00\x00\x00", "9" * 200])
 def test_a_start_lock_that_says_nothing_is_a_first_try(relay: Relay, state: State, content: str) -> None:
     state.conf("autostart 1\narg /nonexistent\n")
     (state.path / "run" / "start.lock").write_text(content)

@@ -301,6 +301,7 @@ def test_a_journal_that_is_no_plain_file_in_a_plain_folder_is_refused(relay: Rel
 
 
 def test_a_missing_state_folder_stays_missing(relay: Relay, tmp_path: Path) -> None:
+    relay.run(tmp_path / "gone", b"x" * MIB)
     relay.run(tmp_path / "gone" / "state", b"x" * MIB)
     assert list(tmp_path.iterdir()) == []
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conformance.build import HOOKS, RELEASE, compile_c
-from tests.conformance.conftest import Relay, State, compiled, interpreted, python
+from tests.conformance.conftest import LONG, Relay, State, compiled, interpreted, python
 
 # Of the compiled relay, for an event that came in one piece, with an agent alive.
 SYSTEM_CALLS = collections.Counter(
@@ -34,15 +34,19 @@ def test_no_file_is_opened_through_a_link_or_created_over_another(
 ) -> None:
     state.conf("autostart 1\narg /nonexistent\n")
     log = tmp_path / "trace"
-    strace = ["strace", "-e", "trace=open,openat", "-o", str(log)]
+    strace = ["strace", "-e", "trace=open,openat,flock", "-o", str(log)]
     with state.locked():
         build().run(state, before=strace)
     ours = "journal", "current.jsonl", "stray-", "relay.conf", "run/start.lock"
-    opened = {name: line for name in ours for line in log.read_text().splitlines() if f'"{name}' in line}
+    lines = log.read_text().splitlines()
+    opened = {name: line for name in ours for line in lines if f'"{name}' in line}
     assert sorted(opened) == sorted(ours)
     assert all("O_NOFOLLOW" in line and "O_CLOEXEC" in line for line in opened.values())
     assert "O_EXCL" in opened["stray-"]
     assert "O_APPEND" in opened["current.jsonl"]
+    locks = [line for line in lines if "flock(" in line]
+    assert locks
+    assert all("LOCK_EX|LOCK_NB" in line for line in locks)
 
 
 @pytest.mark.parametrize("build", [pytest.param(compiled, marks=pytest.mark.need_cc), interpreted])
@@ -63,6 +67,7 @@ def trace(relay: Relay, state: State, tmp_path: Path) -> list[str]:
     log = tmp_path / "trace"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.bind(str(state.path / "run" / "poke.sock"))
+        sock.settimeout(LONG)
         event = tmp_path / "event"
         event.write_bytes(b"x" * 8192)
         with event.open("rb") as stdin:
