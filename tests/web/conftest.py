@@ -44,6 +44,14 @@ def site(make_site: Callable[..., Site]) -> Site:
 
 
 @pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A running agent for tests of one file that don't mind what the others put there, and leave it running."""
+    site = Site(tmp_path_factory.mktemp("shared") / "machine")
+    yield site
+    site.close()
+
+
+@pytest.fixture(scope="module")
 def morning(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, dict[str, str]]]:
     """A site with sessions in every state, for tests that only look; and the sessions' ids by what they show."""
     site = Site(tmp_path_factory.mktemp("morning") / "machine", settings=LINKS)

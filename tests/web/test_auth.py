@@ -18,8 +18,8 @@ from tests.web.site import Play, Site
 PATHS = ("/", "/sessions/x", "/index.html", "/api/v1/summary", "/api/v1/openapi.json", "/api/v1/stream", "/nothing")
 
 
-def test_nothing_but_health_is_told_without_a_login(site: Site) -> None:
-    client = site.client()
+def test_nothing_but_health_is_told_without_a_login(shared: Site) -> None:
+    client = shared.client()
     for path in PATHS:
         answer = client.get(path)
         assert answer.status_code == 401, path
@@ -30,7 +30,7 @@ def test_nothing_but_health_is_told_without_a_login(site: Site) -> None:
     assert client.get("/healthz").json() == {"status": "ok"}
     assert client.get("/readyz").json() == {"status": "ok"}
     assert client.post("/api/v1/logout").status_code == 401
-    for token in ("x", site.token + "x", site.token[:-1], "é"):
+    for token in ("x", shared.token + "x", shared.token[:-1], "é"):
         authorization = f"Bearer {token}".encode()
         assert client.get("/api/v1/summary", headers={b"authorization": authorization}).status_code == 401
 
@@ -44,9 +44,9 @@ def test_the_token_is_in_a_file_of_our_own_and_deleting_it_takes_it_back(site: S
     assert script.get("/api/v1/summary").status_code == 401
 
 
-def test_a_one_time_address_signs_one_browser_in_once(site: Site) -> None:
-    address = site.ticket_url()
-    browser, second = site.client(), site.client()
+def test_a_one_time_address_signs_one_browser_in_once(shared: Site) -> None:
+    address = shared.ticket_url()
+    browser, second = shared.client(), shared.client()
     answer = browser.get(address)
     assert answer.status_code == 200
     cookie = answer.headers["set-cookie"]
@@ -60,7 +60,7 @@ def test_a_one_time_address_signs_one_browser_in_once(site: Site) -> None:
     assert "set-cookie" not in again.headers
     assert second.get("/login").status_code == 401
     value = browser.cookies[next(iter(browser.cookies))]
-    assert value not in (site.machine.paths.state / "logins.json").read_text()  # its hash is
+    assert value not in (shared.machine.paths.state / "logins.json").read_text()  # its hash is
 
 
 def test_a_login_outlives_the_agent_and_ends_with_logout(site: Site) -> None:
@@ -107,8 +107,8 @@ def test_tickets_and_logins_grow_old(paths, monkeypatch: pytest.MonkeyPatch) -> 
     ],
 )
 @pytest.mark.parametrize("path", ["/api/v1/summary", "/healthz"])
-def test_a_name_that_was_rebound_to_loopback_gets_nothing(site: Site, host: str, status: int, path: str) -> None:
-    answer = site.script(host=host.format(port=site.port)).get(path)
+def test_a_name_that_was_rebound_to_loopback_gets_nothing(shared: Site, host: str, status: int, path: str) -> None:
+    answer = shared.script(host=host.format(port=shared.port)).get(path)
     assert answer.status_code == status
     assert ("position" in answer.text) == (status == 200 and path != "/healthz")
 
@@ -136,18 +136,18 @@ def test_more_names_can_be_allowed(make_site: Callable[..., Site]) -> None:
 )
 @pytest.mark.parametrize("path", ["/api/v1/summary", "/api/v1/stream"])
 def test_another_sites_page_gets_nothing_even_with_the_cookie(
-    site: Site, headers: dict[str, str], status: int, path: str
+    shared: Site, headers: dict[str, str], status: int, path: str
 ) -> None:
-    browser = site.browser()
-    given = {name: value.format(port=site.port) for name, value in headers.items()}
+    browser = shared.browser()
+    given = {name: value.format(port=shared.port) for name, value in headers.items()}
     with browser.stream("GET", path, headers=given) as answer:
         assert answer.status_code == status
         assert not [name for name in answer.headers if name.startswith("access-control-")]
     assert browser.options(path, headers={"origin": "http://evil.example"}).status_code == 403
 
 
-def test_another_site_may_link_to_the_page_and_not_embed_it(site: Site) -> None:
-    browser = site.browser()
+def test_another_site_may_link_to_the_page_and_not_embed_it(shared: Site) -> None:
+    browser = shared.browser()
     cross = {"sec-fetch-site": "cross-site"}
     link = cross | {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
     assert browser.get("/friction", headers=link).status_code != 403
@@ -245,8 +245,8 @@ def test_a_port_that_somebody_else_has_is_left_to_him(make_site: Callable[..., S
             assert site.ticket_url().startswith(f"{moved}/login?ticket=")
 
 
-def test_only_our_own_scripts_run_and_nothing_is_fetched_from_elsewhere(site: Site) -> None:
-    browser = site.browser()
+def test_only_our_own_scripts_run_and_nothing_is_fetched_from_elsewhere(shared: Site) -> None:
+    browser = shared.browser()
     for path in ("/", "/sessions/x", "/friction", "/health", "/log"):
         answer = browser.get(path)
         rules = dict(one.strip().split(" ", 1) for one in answer.headers["content-security-policy"].split(";"))
@@ -260,5 +260,5 @@ def test_only_our_own_scripts_run_and_nothing_is_fetched_from_elsewhere(site: Si
         assert not re.findall(r"(?:src|href)=\"(?:\w+:)?//", answer.text)
         assert not re.findall(r"\son\w+=", answer.text)
     assert (
-        site.client().get("/").headers["content-security-policy"].startswith("default-src 'none'; script-src 'self';")
+        shared.client().get("/").headers["content-security-policy"].startswith("default-src 'none'; script-src 'self';")
     )

@@ -31,14 +31,14 @@ def written(site: Site, session: str, label: str) -> Any:
     )[0]
 
 
-def test_an_address_opens_the_turn_and_the_span(site: Site, visitor: Visitor) -> None:
+def test_an_address_opens_the_turn_and_the_span(shared: Site, visitor: Visitor) -> None:
     play = Play()
-    site.append(
+    shared.append(
         play.start(), play.submit("count the lines"), *play.tool("wc -l *.py"), play.stop(),
         play.submit("and the tests"), *play.tool("pytest -q"), play.stop(), play.submit("thanks"),
     )  # fmt: skip
-    first = written(site, play.session, "wc -l *.py")
-    page = visitor.visit(site, f"/sessions/{play.session}?span={first['span_id']}")
+    first = written(shared, play.session, "wc -l *.py")
+    page = visitor.visit(shared, f"/sessions/{play.session}?span={first['span_id']}")
     expect(page.get_by_role("heading", name="Turn 1: count the lines")).to_be_visible()
     details = page.locator("span-details")
     expect(details.get_by_role("heading", name="Bash")).to_be_visible()
@@ -57,31 +57,31 @@ def test_an_address_opens_the_turn_and_the_span(site: Site, visitor: Visitor) ->
     page.go_back()
     expect(page.get_by_role("heading", name="Turn 1: count the lines")).to_be_visible()
 
-    page.goto(f"{site.url}/sessions/{play.session}?view=all&q=pytest")
+    page.goto(f"{shared.url}/sessions/{play.session}?view=all&q=pytest")
     expect(page.locator("span-waterfall .line.hit")).to_have_count(1)
     assert rows(page).count("Turn") == 3
-    page.goto(f"{site.url}/sessions/{play.session}?span=00000000000000ff")
+    page.goto(f"{shared.url}/sessions/{play.session}?span=00000000000000ff")
     expect(page.get_by_text("No span 00000000000000ff is in this session any more.")).to_be_visible()
 
 
-def test_it_grows_without_a_reload(site: Site, visitor: Visitor) -> None:
+def test_it_grows_without_a_reload(shared: Site, visitor: Visitor) -> None:
     play = Play()
-    site.append(play.start(), play.submit("fix the cart"))
-    page = visitor.visit(site, f"/sessions/{play.session}")
+    shared.append(play.start(), play.submit("fix the cart"))
+    page = visitor.visit(shared, f"/sessions/{play.session}")
     status = page.locator("session-header [role=status]")
     expect(status).to_contain_text("thinks")
     pre, asked, post = play.tool("npm test", asked=True)
-    site.append(pre)
+    shared.append(pre)
     running = page.get_by_role("treeitem", name="Bash npm test")
     expect(running).to_be_visible()
     lengths = {running.locator(".len").inner_text()}
     until(lambda: lengths.add(running.locator(".len").inner_text()) or len(lengths) > 3, "an open span does not grow")
-    site.append(asked)
+    shared.append(asked)
     expect(page.get_by_role("treeitem", name="Asked: Bash")).to_be_visible()
     expect(status).to_contain_text("asks: Bash")
-    site.append(post, play.stop())
+    shared.append(post, play.stop())
     expect(status).to_contain_text("done, your turn")
-    site.append(play.submit("more"))
+    shared.append(play.submit("more"))
     expect(page.get_by_role("heading", name="Turn 2: more")).to_be_visible()  # it follows what happens
     expect(page.get_by_role("link", name="fix the cart")).to_be_visible()
 
@@ -145,10 +145,10 @@ def test_the_keyboard_is_enough(site: Site, visitor: Visitor) -> None:
     assert "Spans by time" in focused(page)["name"]
 
 
-def test_ten_thousand_spans_are_few_rows(site: Site, visitor: Visitor) -> None:
-    session = Player(site.machine.paths, site.machine.home, site.machine.env).calls(MANY)
-    site.append()
-    page = visitor.visit(site, f"/sessions/{session}")
+def test_ten_thousand_spans_are_few_rows(shared: Site, visitor: Visitor) -> None:
+    session = Player(shared.machine.paths, shared.machine.home, shared.machine.env).calls(MANY)
+    shared.append()
+    page = visitor.visit(shared, f"/sessions/{session}")
     expect(page.get_by_text(f"{MANY + 1:,} spans")).to_be_visible()
     view = page.locator("span-waterfall .view")
     seen = set()
@@ -186,11 +186,11 @@ def test_nothing_of_the_user_s_texts_where_they_are_off(make_site: Callable[...,
     expect(link).to_have_attribute("href", f"http://127.0.0.1:16686/trace/{call['trace_id']}?uiFind={call['span_id']}")
 
 
-def test_it_is_copied_as_markdown(site: Site, visitor: Visitor) -> None:
+def test_it_is_copied_as_markdown(shared: Site, visitor: Visitor) -> None:
     play = Play()
     command = "echo '| ` **bold** <b>' # |"
-    site.append(play.start(), play.submit("fix *the* cart | now"), *play.tool(command), play.stop())
-    page = visitor.visit(site, f"/sessions/{play.session}")
+    shared.append(play.start(), play.submit("fix *the* cart | now"), *play.tool(command), play.stop())
+    page = visitor.visit(shared, f"/sessions/{play.session}")
     page.evaluate(CLIPBOARD)
     page.get_by_role("button", name="Copy as Markdown").click()
     expect(page.get_by_role("button", name="Copied the session")).to_be_visible()
@@ -202,21 +202,21 @@ def test_it_is_copied_as_markdown(site: Site, visitor: Visitor) -> None:
     assert page.evaluate("copied") == f"claude --resume {play.session}"
 
 
-def test_what_runs_beside_is_named_after_its_turn_is_over(site: Site, visitor: Visitor) -> None:
-    player = Player(site.machine.paths, site.machine.home, site.machine.env)
+def test_what_runs_beside_is_named_after_its_turn_is_over(shared: Site, visitor: Visitor) -> None:
+    player = Player(shared.machine.paths, shared.machine.home, shared.machine.env)
     try:
         session = player.past("background_agent", end=1, until=event_is("Stop")).session
-        site.append()
-        page = visitor.visit(site, f"/sessions/{session}")
+        shared.append()
+        page = visitor.visit(shared, f"/sessions/{session}")
         expect(page.get_by_role("region", name="Runs in the background")).to_contain_text("general-purpose")
     finally:
         player.close()
 
 
-def test_a_session_that_was_asked_nothing(site: Site, visitor: Visitor) -> None:
+def test_a_session_that_was_asked_nothing(shared: Site, visitor: Visitor) -> None:
     play = Play()
-    site.append(play.start())
-    page = visitor.visit(site, f"/sessions/{play.session}")
+    shared.append(play.start())
+    page = visitor.visit(shared, f"/sessions/{play.session}")
     expect(page.locator("session-header [role=status]")).to_have_text(
         re.compile(r"^\s*no prompt yet, your turn\s*\d+s\s*$")
     )
