@@ -251,6 +251,13 @@ def test_answers_are_used_again_and_the_rate_is_true(make_site: Callable[..., Si
     cache = site.get("/health")["cache"]
     assert (cache["hits"], cache["misses"], cache["hit_rate"], cache["entries"]) == (3, 2, 0.6, 2)
     assert 0 < cache["oldest"] < 60_000
+    play = Play()
+    site.append(play.start())
+    old = site.get(f"/sessions/{play.session}", position=1)
+    site.append(play.submit())
+    assert site.get(f"/sessions/{play.session}", position=1) == old
+    position = site.get("/summary")["position"]
+    assert site.get(f"/sessions/{play.session}", position=position)["session"]["turns"] == old["session"]["turns"] + 1
     site = make_site(cache_ttl=0)
     for _ in range(2):
         site.get("/sessions")

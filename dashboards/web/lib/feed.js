@@ -33,7 +33,7 @@ export class SessionFeed extends EventTarget {
   #trace = null;
   #sessionAt = 0; // the position that `session` is of
   #pageAt = 0; // that of turns and open spans
-  #wanted = store.live.position; // that of the newest news: an answer from a cache may be older
+  #wanted = store.live.position; // that of the newest news: an answer that is kept from before it is too old
   #asked = 0;
   #failures = 0;
   #ends = new AbortController();
@@ -95,7 +95,7 @@ export class SessionFeed extends EventTarget {
   async #load() {
     this.#asked = performance.now();
     try {
-      const page = /** @type {SessionPage} */ (await ask(`/sessions/${encodeURIComponent(this.id)}`, { limit: 0 }, { signal: this.#ends.signal }));
+      const page = /** @type {SessionPage} */ (await ask(`/sessions/${encodeURIComponent(this.id)}`, { limit: 0, position: this.#wanted || undefined }, { signal: this.#ends.signal }));
       this.#failures = 0;
       this.error = null;
       this.loaded = true;
@@ -107,7 +107,7 @@ export class SessionFeed extends EventTarget {
         this.#open = page.open;
         this.#gather();
       }
-      if (page.position < this.#wanted) this.#later(); // it came from a cache
+      if (page.position < this.#wanted) this.#later(); // more came meanwhile
     } catch (error) {
       this.#failed(error, () => this.#load());
     }

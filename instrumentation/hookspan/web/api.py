@@ -69,7 +69,10 @@ ENDPOINTS: Final = (
         "One session: its turns, what is open, its first spans, its newest events.",
         lambda all_: all_.session,
         shapes.SessionPage,
-        (number("limit", "How many spans.", 500, 0, 2000),),
+        (
+            number("limit", "How many spans.", 500, 0, 2000),
+            number("position", "What the stream told last: an answer that was kept from before it is not used.", None, 0),
+        ),
         (404,),
         cached=True,
     ),
