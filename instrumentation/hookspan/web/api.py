@@ -71,7 +71,7 @@ ENDPOINTS: Final = (
         shapes.SessionPage,
         (
             number("limit", "How many spans.", 500, 0, 2000),
-            number("position", "What the stream told last: an answer that was kept from before it is not used.", None, 0),
+            number("position", "What the stream told last: no answer that was kept from before it is used.", None, 0),
         ),
         (404,),
         cached=True,
