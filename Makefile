@@ -4,7 +4,7 @@ BIN := .venv/bin
 LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 PACKAGES := tmux strace musl-tools gcc clang jq chromium faketime docker.io iptables iproute2 systemd fish zsh mandoc maven haproxy
 
-.PHONY: demo test test-deps lint reference docs bench measurements faults soak endure gateway-load fuzz claude claude-latest screenshots wheels wheels-check lock sbom
+.PHONY: demo test test-deps lint reference docs bench measurements faults soak endure gateway-load fuzz mutants claude claude-latest screenshots wheels wheels-check lock sbom
 
 # The page with made-up sessions, from nothing but Python.
 demo: .venv/installed
@@ -83,6 +83,10 @@ gateway-load: .venv/installed-dev
 fuzz: .venv/installed-dev
 	nice $(BIN)/pytest -n 2 --hypothesis-profile=fuzz tests/wire tests/model/test_properties.py
 	nice $(BIN)/python -m tests.fuzz.relay --write docs/fuzzing.md
+
+# Breaks each promise of docs/hook-path.md in a copy of the relays: do its tests fail?
+mutants: .venv/installed-dev
+	nice $(BIN)/python -m tests.conformance.mutants
 
 # Every fault of docs/faults.md with many events, 200,000 events with kills, prune on a journal of 2 GiB.
 faults: .venv/installed-dev

@@ -1,0 +1,652 @@
+"""Relays that break a promise of docs/hook-path.md, by a small edit each, and the tests that must fail then."""
+
+from dataclasses import dataclass
+
+COMPILES = "test_relay_compiles_without_a_warning"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A relay that breaks a promise."""
+
+    file: str
+    what: str
+    edits: dict[str, str]
+    """What its text becomes; each piece occurs once."""
+    tests: tuple[str, ...]
+    """All of them must fail."""
+
+
+def c(what: str, edits: dict[str, str], *tests: str) -> Mutant:
+    return Mutant("relay.c", what, edits, tests)
+
+
+def py(what: str, edits: dict[str, str], *tests: str) -> Mutant:
+    return Mutant("main.py", what, edits, tests)
+
+
+# By how the promise begins on the page.
+MUTANTS: dict[str, list[Mutant]] = {
+    # --- It is installed outside everything that moves
+    "The state folder comes as an argument": [
+        c(
+            "a variable names the folder",
+            {"chdir(argv[1])": 'chdir(getenv("HOOKSPAN_HOME") ? getenv("HOOKSPAN_HOME") : argv[1])'},
+            "test_a_hostile_environment_changes_nothing",
+        ),
+        c(
+            "without an argument it is this folder",
+            {"argc < 2 || chdir(argv[1]) != 0": "(argc > 1 && chdir(argv[1]) != 0)"},
+            "test_no_argument_at_all",
+        ),
+        c(
+            "a missing folder is made",
+            {"argc < 2 || chdir": "argc < 2 || (mkdir(argv[1], 0700) != 0 && errno != EEXIST) || chdir"},
+            "test_a_missing_state_folder_stays_missing",
+        ),
+        py(
+            "a variable names the folder",
+            {"chdir(sys.argv[1])": 'chdir(posix.environ.get(b"HOOKSPAN_HOME", sys.argv[1]))'},
+            "test_a_hostile_environment_changes_nothing",
+        ),
+    ],
+    "`relay.conf` holds": [
+        c(
+            "a command that is cut short is run",
+            {"n == (ssize_t)sizeof text)": "n == 0)", "read(fd, text, sizeof text);": "read(fd, text, 16383);"},
+            "test_no_start_without_a_setting_and_an_absolute_program",
+        ),
+        py(
+            "a command that is cut short is run",
+            {" if len(text) < 16384 else ()": ""},
+            "test_no_start_without_a_setting_and_an_absolute_program",
+        ),
+    ],
+    # --- It reads all of stdin, and waits for nobody
+    "Stdin is read to its end": [
+        c(
+            "one read is enough",
+            {"payload_bytes += n;": "{\n            payload_bytes += n;\n            return true;\n        }"},
+            "test_payload",
+            "test_payload_in_pieces",
+        ),
+        c(
+            "stdin is opened by its name",
+            {"read(STDIN_FILENO, payload": 'read(open("/dev/stdin", O_RDONLY), payload'},
+            "test_payload_from_a_socket",
+        ),
+        py(
+            "one read is enough",
+            {"while chunk := posix.read(0, 65536)": "if chunk := posix.read(0, 65536)"},
+            "test_payload_in_pieces",
+        ),
+    ],
+    "A host that never closes it": [
+        c(
+            "it waits for an hour",
+            {"(2 * SECOND)": "(3600 * SECOND)"},
+            "test_stdin_that_is_never_closed_gives_what_came",
+        ),
+        c("it waits for a second", {"(2 * SECOND)": "(1 * SECOND)"}, "test_stdin_that_is_never_closed_gives_what_came"),
+        c(
+            "what came by then is dropped",
+            {"if (left <= 0)\n            return payload_bytes > 0;": "if (left <= 0)\n            return false;"},
+            "test_stdin_that_is_never_closed_gives_what_came",
+        ),
+        c(
+            "silence counts as an empty event",
+            {"if (left <= 0)\n            return payload_bytes > 0;": "if (left <= 0)\n            return true;"},
+            "test_stdin_that_never_says_anything_is_counted",
+        ),
+        c(
+            "an error counts as the end",
+            {"errno != EAGAIN)\n            return payload_bytes > 0;": "errno != EAGAIN)\n            return true;"},
+            "test_closed_stdin_is_counted",
+        ),
+        py(
+            "it waits for a second",
+            {"REAL, 2, 0.05": "REAL, 1, 0.05"},
+            "test_stdin_that_is_never_closed_gives_what_came",
+        ),
+        py(
+            "a signal that the host blocked stays blocked",
+            {"    _signal.pthread_sigmask(_signal.SIG_SETMASK, ())\n": ""},
+            "test_stdin_that_is_never_closed_gives_what_came",
+        ),
+        py(
+            "silence counts as an empty event",
+            {"size or -len(late[:1])": "size"},
+            "test_stdin_that_never_says_anything_is_counted",
+            "test_closed_stdin_is_counted",
+        ),
+    ],
+    "Over 16 MiB the rest is drained": [
+        c("the rest stays", {"if (left <= 0)": "if (left <= 0 || payload_bytes > PAYLOAD_MAX)"}, "test_payload"),
+        c("the size is that of the cap", {"(long long)payload_bytes);": "(long long)PAYLOAD_MAX);"}, "test_payload"),
+        py("the rest stays", {"chunks.clear()": "break"}, "test_payload"),
+    ],
+    "The time is that of the relay's first instruction": [
+        c(
+            "the time is that of the end of stdin",
+            {"bool read = read_stdin();": "bool read = read_stdin();\n    at = nanoseconds(CLOCK_REALTIME);"},
+            "test_time_is_that_of_the_start_and_took_lasts_until_the_write",
+        ),
+        c(
+            "nothing takes time",
+            {"(long long)(nanoseconds(CLOCK_MONOTONIC) - began)": "0LL"},
+            "test_time_is_that_of_the_start_and_took_lasts_until_the_write",
+        ),
+        c(
+            "age is the wait for a processor alone",
+            {"lived += strtoll": "lived = strtoll"},
+            "test_age_is_what_the_process_had_lived_through_before",
+        ),
+        py(
+            "the time is that of the end of stdin",
+            {
+                "    payload, size = read_stdin()": "    global AT\n    payload, size = read_stdin()\n"
+                "    AT = time.time_ns()"
+            },
+            "test_time_is_that_of_the_start_and_took_lasts_until_the_write",
+        ),
+    ],
+    # --- It appends one line
+    "One JSON object a line": [
+        c("CR stays", {" || payload[i] == '\\r')": ")"}, "test_payload"),
+        c("an empty payload is nothing", {'memcpy(payload, "null", size = 4);': "size = 0;"}, "test_payload"),
+        c(
+            "keys in another order",
+            {r'",\"pid\":%ld,\"ppid\":%ld': r'",\"ppid\":%ld,\"pid\":%ld'},
+            "test_a_line_is_one_json_object_with_these_keys",
+        ),
+        py("CR stays", {'.replace(b"\\r", b" ")': ""}, "test_payload"),
+    ],
+    "Eight variables of the environment": [
+        c(
+            "a key is recorded, too",
+            {'recorded[] = {\n    "CLAUDE_PID"': 'recorded[] = {\n    "ANTHROPIC_API_KEY", "CLAUDE_PID"'},
+            "test_env_is_recorded_by_an_allow_list",
+        ),
+        c(
+            "any length",
+            {"ENV_VALUE_MAX + 1) > ENV_VALUE_MAX": "ENV_VALUE_MAX + 1) > ENV_VALUE_MAX + 1"},
+            "test_env_value_that_is_no_short_text_is_left_out",
+        ),
+        c(
+            "surrogates are text",
+            {"(s[0] == 0xED && s[1] > 0x9F) || ": ""},
+            "test_env_value_that_is_no_short_text_is_left_out",
+        ),
+        c(
+            "the longest is too long",
+            {"ENV_VALUE_MAX + 1) > ENV_VALUE_MAX": "ENV_VALUE_MAX + 1) >= ENV_VALUE_MAX"},
+            "test_env_value_at_the_limits",
+        ),
+        py(
+            "a key is recorded, too",
+            {'b"CLAUDE_PID ': 'b"ANTHROPIC_API_KEY CLAUDE_PID '},
+            "test_env_is_recorded_by_an_allow_list",
+        ),
+        py("any length", {" if len(value) <= 1024": " if value"}, "test_env_value_that_is_no_short_text_is_left_out"),
+    ],
+    "One write on a file opened to append": [
+        c(
+            "not opened to append",
+            {"O_RDWR | O_APPEND | NEW_FILE": "O_RDWR | NEW_FILE"},
+            "test_no_file_is_opened_through_a_link_or_created_over_another",
+            "test_64_at_once",
+        ),
+        c(
+            "a link is followed",
+            {"(O_CREAT | O_NOFOLLOW | O_CLOEXEC)": "(O_CREAT | O_CLOEXEC)"},
+            "test_no_file_is_opened_through_a_link_or_created_over_another",
+        ),
+        c(
+            "a shared lock",
+            {"while (flock(fd, LOCK_EX |": "while (flock(fd, LOCK_SH |"},
+            "test_no_file_is_opened_through_a_link_or_created_over_another",
+        ),
+        c(
+            "two writes",
+            {"writev(fd, line, 4)": "writev(fd, line, 2) + writev(fd, line + 2, 2)"},
+            "test_system_calls_of_the_compiled_relay",
+        ),
+        py(
+            "not opened to append",
+            {"CREATE | posix.O_APPEND": "CREATE"},
+            "test_no_file_is_opened_through_a_link_or_created_over_another",
+        ),
+        py(
+            "two writes",
+            {"posix.writev(fd, line)": "posix.writev(fd, line[:2]) + posix.writev(fd, line[2:])"},
+            "test_the_interpreted_relay_starts_nothing_and_writes_once",
+        ),
+    ],
+    "A lock that is held is tried for 50 ms": [
+        c(
+            "a lock that is held is passed over",
+            {"(!lock(current, give_up - nanoseconds(CLOCK_MONOTONIC)))": "(!lock(current, 0 * give_up) && !began)"},
+            "test_lock_held_by_another_gives_a_stray",
+        ),
+        c("it waits for an hour", {"(50 * MS)": "(3600 * SECOND)"}, "test_lock_held_by_another_gives_a_stray"),
+        c("it is tried once", {"(50 * MS)": "(0 * MS)"}, "test_lock_held_for_a_moment_is_waited_for"),
+        c(
+            "a stray that can't be made is forgotten",
+            {"return LOCK;": "return NONE;"},
+            "test_a_lock_without_a_place_for_strays_is_counted",
+        ),
+        py(
+            "a lock that is held is passed over",
+            {"if not lock(fd, end - time.monotonic()):": "if not lock(fd, end - time.monotonic()) and fd < 0:"},
+            "test_lock_held_by_another_gives_a_stray",
+        ),
+    ],
+    "A journal that was rotated or unlinked": [
+        c(
+            "what it holds is taken for the journal",
+            {"named.st_ino == st.st_ino": "(named.st_ino == st.st_ino || true)"},
+            "test_a_journal_that_goes_away_before_the_lock_is_opened_anew",
+            "test_rotation_under_load_loses_no_line",
+        ),
+        c(
+            "a folder that another made is an error",
+            {' && (mkdir("journal", 0700) == 0 || errno == EEXIST)': ' && mkdir("journal", 0700) == 0'},
+            "test_two_that_both_find_no_journal_create_one",
+        ),
+        py(
+            "what it holds is taken for the journal",
+            {"(named.st_ino, named.st_dev) == (st.st_ino, st.st_dev)": "named"},
+            "test_a_journal_that_goes_away_before_the_lock_is_opened_anew",
+            "test_rotation_under_load_loses_no_line",
+        ),
+    ],
+    "A torn last line is ended first": [
+        c("no LF before", {"last != '\\n', line)": "false, line)"}, "test_a_torn_last_line_is_ended_first"),
+        c(
+            "no truncate after",
+            {"ftruncate(fd, end)": "ftruncate(fd, end + written)"},
+            "test_a_short_write_leaves_nothing_behind",
+        ),
+        c("a short stray stays", {"    unlinkat(journal, name, 0);\n": ""}, "test_a_short_write_leaves_nothing_behind"),
+        c(
+            "a lock that outlives its holder",
+            {
+                "(!lock(current, give_up - nanoseconds(CLOCK_MONOTONIC)))": (
+                    '(!lock(current, give_up - nanoseconds(CLOCK_MONOTONIC)) || mkdir("busy", 0700) != 0)'
+                ),
+                "close(current);  // the next": 'rmdir("busy");\n    close(current);  // the next',
+            },
+            "test_a_killed_writer_stands_in_nobodys_way",
+        ),
+        py("no LF before", {'line[0] = b"\\n"': 'line[0] = b""'}, "test_a_torn_last_line_is_ended_first"),
+        py("no truncate after", {"        posix.ftruncate(fd, end)\n": ""}, "test_a_short_write_leaves_nothing_behind"),
+    ],
+    "A journal at its cap is not written to": [
+        c(
+            "no cap",
+            {"if (st.st_size > conf.cap)": "if (st.st_size > INT64_MAX - conf.cap)"},
+            "test_a_journal_at_its_cap_is_not_written_to",
+            "test_the_cap_is_1_gib_without_a_better_one",
+        ),
+        c("a cap of 0 counts", {" && strtoll(value, NULL, 10) > 0": ""}, "test_the_cap_is_1_gib_without_a_better_one"),
+        c(
+            "no heartbeat is needed",
+            {"> STALE_AFTER;": "> 1000 * STALE_AFTER;"},
+            "test_without_an_agent_for_7_days_nothing_is_written",
+        ),
+        c(
+            "a holiday is for ever",
+            {"if (stale && !may_start())": "if (stale)"},
+            "test_after_a_holiday_the_hook_that_starts_the_agent_is_written",
+        ),
+        c(
+            "a hook that may start it is always written",
+            {"stale && st.st_size > STALE_CAP": "stale && st.st_size > CAP_DEFAULT"},
+            "test_after_a_holiday_the_hook_that_starts_the_agent_is_written",
+        ),
+        py(
+            "no cap",
+            {' > rare("settings")[0]': ' > 9 * rare("settings")[0]'},
+            "test_a_journal_at_its_cap_is_not_written_to",
+            "test_the_cap_is_1_gib_without_a_better_one",
+        ),
+        py(
+            "no heartbeat is needed",
+            {"7 * 24 * 3600": "7000 * 24 * 3600"},
+            "test_without_an_agent_for_7_days_nothing_is_written",
+        ),
+    ],
+    # --- It pokes the agent, and starts one where there is none
+    "One datagram after the line": [
+        c(
+            "the poke comes first",
+            {
+                "enum reason why = read": "bool alive = poke();\n    enum reason why = read",
+                "if (!poke() && may_start())": "if (!alive && may_start())",
+            },
+            "test_poke_comes_after_the_line",
+        ),
+        c(
+            "what was lost wakes nobody",
+            {"        count(why);\n    }": "        count(why);\n        _exit(0);\n    }"},
+            "test_poke_comes_even_if_nothing_could_be_written_or_counted",
+        ),
+        c("a full queue is waited for", {"1, MSG_DONTWAIT,": "1, 0,"}, "test_a_full_queue_means_that_the_agent_lives"),
+        c(
+            "a full queue is a dead agent",
+            {"errno != ECONNREFUSED)": "errno != ECONNREFUSED && errno != EAGAIN)"},
+            "test_a_full_queue_means_that_the_agent_lives",
+            "test_a_stopped_agent_is_neither_waited_for_nor_replaced",
+        ),
+        py(
+            "the poke comes first",
+            {
+                '        if why := b"read"': '        alive = poke()\n        if why := b"read"',
+                "if not poke() and (": "if not alive and (",
+            },
+            "test_poke_comes_after_the_line",
+        ),
+        py(
+            "a full queue is a dead agent",
+            {"ConnectionRefusedError)": "ConnectionRefusedError, BlockingIOError)"},
+            "test_a_full_queue_means_that_the_agent_lives",
+        ),
+    ],
+    "A path that is too long for a socket": [
+        c(
+            "the whole path is used",
+            {
+                ', .sun_path = "run/poke.sock"};': "};\n    char here[4096];\n"
+                '    snprintf(to.sun_path, sizeof to.sun_path, "%s/run/poke.sock", getcwd(here, sizeof here));'
+            },
+            "test_poke_where_the_path_is_too_long_for_a_socket",
+        ),
+        py(
+            "the whole path is used",
+            {'"run/poke.sock")': 'posix.getcwd() + "/run/poke.sock")'},
+            "test_poke_where_the_path_is_too_long_for_a_socket",
+        ),
+    ],
+    "Without an agent one is started": [
+        c(
+            "a stale socket is an agent",
+            {"(errno != ENOENT && errno != ECONNREFUSED)": "errno != ENOENT"},
+            "test_starts_the_agent",
+            "test_an_agent_that_left_is_started_again",
+        ),
+        c("down is not heard", {' && access("down", F_OK) != 0': ""}, "test_down_means_down"),
+        c("nobody is asked", {"conf.autostart && ": ""}, "test_no_start_without_a_setting_and_an_absolute_program"),
+        c(
+            "any program",
+            {" && conf.arg[0][0] == '/'": ""},
+            "test_no_start_without_a_setting_and_an_absolute_program",
+        ),
+        py("down is not heard", {' and not posix.access("down", posix.F_OK)': ""}, "test_down_means_down"),
+    ],
+    "It is detached and inherits no secret": [
+        c(
+            "the API key goes along",
+            {'inherited[] = {"HOME"': 'inherited[] = {"ANTHROPIC_API_KEY", "HOME"'},
+            "test_a_started_agent_is_detached_and_knows_no_secret",
+        ),
+        c("no session of its own", {"    setsid();": "    "}, "test_a_started_agent_is_detached_and_knows_no_secret"),
+        c(
+            "blocked signals stay blocked",
+            {"    sigprocmask(SIG_SETMASK, &none, NULL);\n": ""},
+            "test_a_started_agent_is_detached_and_knows_no_secret",
+        ),
+        c(
+            "ignored signals stay ignored",
+            {"signal(number, SIG_DFL)": "signal(number, number == SIGHUP ? SIG_IGN : SIG_DFL)"},
+            "test_a_started_agent_is_detached_and_knows_no_secret",
+        ),
+        c(
+            "files stay open",
+            {"SYS_close_range, 4U": "SYS_close_range, 64U"},
+            "test_descriptors_are_right_whatever_the_host_closed",
+        ),
+        c(
+            "the start lock is not handed on",
+            {"start_lock == 3 ? fcntl(3, F_SETFD, 0) != 0 : dup2": "dup2"},
+            "test_descriptors_are_right_whatever_the_host_closed",
+        ),
+        c(
+            "stderr stays the host's",
+            {"fd < 3; fd++)": "fd < 2; fd++)"},
+            "test_descriptors_are_right_whatever_the_host_closed",
+        ),
+        py(
+            "the API key goes along",
+            {'b"HOME USER': 'b"ANTHROPIC_API_KEY HOME USER'},
+            "test_a_started_agent_is_detached_and_knows_no_secret",
+        ),
+        py(
+            "the start lock is not handed on",
+            {"    posix.set_inheritable(3, True)\n": ""},
+            "test_descriptors_are_right_whatever_the_host_closed",
+        ),
+    ],
+    "Twenty hooks at once start one": [
+        c(
+            "a start is neither locked nor remembered",
+            {
+                "flock(fd, LOCK_EX | LOCK_NB) != 0 || poke()": "poke()",
+                "if (tries > 0 && now >= last && now - last < wait)": "if (wait < 0)",
+            },
+            "test_20_hooks_at_once_start_one_agent",
+            "test_a_broken_agent_makes_no_storm",
+        ),
+        c(
+            "the start lock is not kept",
+            {"flock(fd, LOCK_EX | LOCK_NB) != 0 || poke()": "poke()"},
+            "test_an_agent_that_is_starting_is_not_started_again",
+        ),
+        c(
+            "it does not look again",
+            {" != 0 || poke())": " != 0)"},
+            "test_an_agent_that_got_ready_just_now_is_not_started_again",
+        ),
+        c(
+            "the time between tries stays",
+            {"wait *= 2": "wait += 0"},
+            "test_time_between_tries_doubles_up_to_10_minutes",
+        ),
+        c(
+            "it doubles without an end",
+            {"START_WAIT_MAX 600": "START_WAIT_MAX 6000"},
+            "test_time_between_tries_doubles_up_to_10_minutes",
+        ),
+        c(
+            "a clock that was set back stops it",
+            {"tries > 0 && now >= last && ": "tries > 0 && "},
+            "test_time_between_tries_doubles_up_to_10_minutes",
+        ),
+        c(
+            "a time before 1970 is taken for one",
+            {"last < 0 || tries < 0": "tries < 0"},
+            "test_a_start_lock_that_says_nothing_is_a_first_try",
+        ),
+        c(
+            "a link is followed",
+            {'"run/start.lock", O_RDWR | NEW_FILE': '"run/start.lock", O_RDWR | O_CREAT'},
+            "test_files_of_another_kind_start_nothing",
+        ),
+        c(
+            "a FIFO is waited for",
+            {"O_RDONLY | O_NOFOLLOW | O_NONBLOCK": "O_RDONLY | O_NOFOLLOW"},
+            "test_files_of_another_kind_start_nothing",
+        ),
+        py(
+            "the start lock is not kept",
+            {"if not lock(fd, -1) or poke()": "if poke()"},
+            "test_an_agent_that_is_starting_is_not_started_again",
+        ),
+        py(
+            "it does not look again",
+            {"lock(fd, -1) or poke()": "lock(fd, -1)"},
+            "test_an_agent_that_got_ready_just_now_is_not_started_again",
+        ),
+        py(
+            "the time between tries stays",
+            {"30 << min(tries - 1, 9)": "30"},
+            "test_time_between_tries_doubles_up_to_10_minutes",
+        ),
+    ],
+    # --- What could not be written is counted
+    "In place, in a file that was made before": [
+        c(
+            "the file is begun anew",
+            {'"drops", O_RDWR |': '"drops", O_RDWR | O_TRUNC |'},
+            "test_a_full_disk_is_counted_in_place_and_recovers",
+        ),
+        c(
+            "it complains where nothing can be counted",
+            {"return;  // a full disk": 'perror("drops");  // a full disk'},
+            "test_a_full_disk_without_the_side_file_is_borne_in_silence",
+        ),
+        py(
+            "the file is begun anew",
+            {'"drops", CREATE': '"drops", CREATE | posix.O_TRUNC'},
+            "test_a_full_disk_is_counted_in_place_and_recovers",
+        ),
+    ],
+    "By everyone at once, keeping what is there": [
+        c(
+            "the others are forgotten",
+            {
+                "if (whole) {": "if (whole && i == (int)why) {",
+                "off_t from = whole ?": "off_t from = began < 0 ?",
+                "size_t size = whole ?": "size_t size = began < 0 ?",
+            },
+            "test_drops_counts_everyone_and_keeps_what_is_there",
+        ),
+        c(
+            "it looks before it locks",
+            {
+                "|| !lock(fd, DROPS_LOCK_WAIT))\n        return;\n": ")\n        return;\n",
+                "    bool whole = got": "    if (!lock(fd, DROPS_LOCK_WAIT))\n        return;\n    bool whole = got",
+            },
+            "test_drops_created_by_two_at_once_counts_both",
+        ),
+        c(
+            "half a file is a whole one",
+            {"got == (ssize_t)sizeof table - 1": "got > 0"},
+            "test_drops_that_is_damaged_is_written_anew",
+        ),
+        c(
+            "no lock",
+            {"|| !lock(fd, DROPS_LOCK_WAIT)": "|| (!lock(fd, DROPS_LOCK_WAIT) && fd < 0)"},
+            "test_a_locked_drops_file_is_not_waited_for",
+        ),
+        c("it waits for an hour", {"(200 * MS)": "(3600 * SECOND)"}, "test_a_locked_drops_file_is_not_waited_for"),
+        c(
+            "a second name is followed",
+            {" || st.st_nlink != 1": ""},
+            "test_drops_that_is_no_file_of_its_own_is_left_alone",
+        ),
+        c(
+            "a link is followed",
+            {'"drops", O_RDWR | NEW_FILE': '"drops", O_RDWR | O_CREAT'},
+            "test_drops_that_is_no_file_of_its_own_is_left_alone",
+        ),
+        py(
+            "it looks before it locks",
+            {"whole = posix.fstat(fd).st_size": "whole = st.st_size"},
+            "test_drops_created_by_two_at_once_counts_both",
+        ),
+        py("no lock", {" or not lock(fd, 0.2)": ""}, "test_a_locked_drops_file_is_not_waited_for"),
+    ],
+    # --- It exits 0 in silence, and touches only what is ours
+    "It exits 0, and nothing is on stdout or stderr": [
+        c(
+            "1 without a folder",
+            {'stat(".", &st) != 0)\n        _exit(0);': 'stat(".", &st) != 0)\n        _exit(1);'},
+            "test_a_missing_state_folder_stays_missing",
+            "test_no_argument_at_all",
+        ),
+        c(
+            "1 for a loss",
+            {"        count(why);\n    }": "        count(why);\n        _exit(1);\n    }"},
+            "test_a_full_disk_without_the_side_file_is_borne_in_silence",
+        ),
+        py(
+            "1 for an error",
+            {"finally:\n    posix._exit(0)": "except OSError:\n    posix._exit(1)\nfinally:\n    posix._exit(0)"},
+            "test_a_missing_state_folder_stays_missing",
+        ),
+    ],
+    "Files are 0600, folders 0700": [
+        c(
+            "mode 0644",
+            {"umask(077);": "umask(022);", "O_APPEND | NEW_FILE, 0600": "O_APPEND | NEW_FILE, 0644"},
+            "test_what_is_created_is_ours_alone",
+        ),
+        c("the host's umask counts", {"    umask(077);\n": ""}, "test_what_is_created_is_ours_alone"),
+        c("a group may write", {"(S_IWGRP | S_IWOTH)": "S_IWOTH"}, "test_a_folder_that_others_may_write_to_is_refused"),
+        c(
+            "anybody's folder",
+            {"if (st.st_uid != geteuid() || (st.st_mode": "if ((st.st_mode"},
+            "test_a_folder_that_is_not_ours_is_refused",
+        ),
+        c(
+            "no file, no loss",
+            {"if (current < 0)\n            return OPEN;": "if (current < 0)\n            return NONE;"},
+            "test_a_read_only_folder",
+        ),
+        py(
+            "mode 0644",
+            {"posix.umask(0o077)": "posix.umask(0o022)", "posix.O_APPEND, 0o600": "posix.O_APPEND, 0o644"},
+            "test_what_is_created_is_ours_alone",
+        ),
+        py("a group may write", {"& 0o022": "& 0o002"}, "test_a_folder_that_others_may_write_to_is_refused"),
+    ],
+    "Links, FIFOs and folders in the place of our files": [
+        c(
+            "a FIFO will do",
+            {" || !S_ISREG(st.st_mode)": ""},
+            "test_a_journal_that_is_no_plain_file_in_a_plain_folder_is_refused",
+        ),
+        c(
+            "a linked folder will do",
+            {"O_DIRECTORY | O_NOFOLLOW |": "O_DIRECTORY |"},
+            "test_a_journal_that_is_no_plain_file_in_a_plain_folder_is_refused",
+            "test_no_file_is_opened_through_a_link_or_created_over_another",
+        ),
+        py(
+            "a linked folder will do",
+            {"O_DIRECTORY | posix.O_NOFOLLOW |": "O_DIRECTORY |"},
+            "test_a_journal_that_is_no_plain_file_in_a_plain_folder_is_refused",
+            "test_no_file_is_opened_through_a_link_or_created_over_another",
+        ),
+    ],
+    "No path is taken from the payload": [
+        c(
+            "it looks for the folder",
+            {
+                "    enum reason why = read": '    const char *path = strstr(payload, "/work/");\n'
+                "    read = read && (!path || access(path, F_OK) != 0);\n    enum reason why = read"
+            },
+            "test_no_path_comes_from_the_payload",
+        ),
+        py(
+            "it looks for the folder",
+            {"    posix.chdir(sys": '    posix.access(payload[payload.find(b"/work/") :], 0)\n    posix.chdir(sys'},
+            "test_no_path_comes_from_the_payload",
+        ),
+    ],
+    "It costs a known number of system calls": [
+        c(
+            "it waits for the disk",
+            {"    close(current);  // the next": "    fsync(current);\n    close(current);  // the next"},
+            "test_system_calls_of_the_compiled_relay",
+        ),
+        py(
+            "it imports json",
+            {"import sys\n": "import json\nimport sys\n"},
+            "test_the_interpreted_relay_imports_three_extension_modules",
+        ),
+    ],
+    "gcc, clang and musl compile it": [
+        c("a variable that nobody uses", {"    struct stat st, named;": "    struct stat st, named, other;"}, COMPILES),
+    ],
+}
