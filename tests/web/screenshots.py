@@ -133,7 +133,7 @@ def day(site: Site, player: Player) -> dict[str, str]:
     newest = event("Notification", shown["idle"], notification_type="auth_success")  # comes as it happens
     line = {"v": 1, "agent": "claude-code", "at": time.time_ns(), "took": 180_000, "host": "host", "env": {}}
     Writer(player.paths).append([*lines, json.dumps(line | {"event": newest}).encode()])
-    site.append()
+    site.settle()
     return shown | dict(zip(("asks", "fails", "spawns"), clients, strict=True))  # in the order of their beginnings
 
 
