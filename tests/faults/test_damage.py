@@ -144,7 +144,7 @@ def readable(packed: Path) -> list[str]:
     """The sessions of the lines that come before the damage."""
     data = packed.read_bytes()
     lines = zlib.decompressobj(wbits=31).decompress(data[: len(data) // 2]).split(b"\n")
-    sessions = [msgspec.json.decode(line)["session"] for line in lines[:-1]]
+    sessions = [msgspec.json.decode(line).get("session") for line in lines[:-1]]
     return [id_ for id_ in sessions if id_]  # facts about the agent have none
 
 
