@@ -149,6 +149,11 @@ MUTANTS: dict[str, list[Mutant]] = {
             },
             "test_time_is_that_of_the_start_and_took_lasts_until_the_write",
         ),
+        py(
+            "age is the wait for a processor alone",
+            {"int(LIVED[0]) + ": ""},
+            "test_age_is_what_the_process_had_lived_through_before",
+        ),
     ],
     # --- It appends one line
     "One JSON object a line": [
