@@ -114,6 +114,18 @@ def test_summary(paths: Paths, reader: Reader) -> None:
     )
     assert [one.id for one in reader.sessions()] == ["s1", "s2", "s3", "s4"]
     assert [one.id for one in reader.sessions(open_only=True, since=now - 10 * MINUTE)] == ["s1", "s2"]
+    answered = session(2, SessionPhase.WORKING, now)
+    store.commit(
+        Commit(
+            position=made.position(3),
+            rows=[Rows(increments=gained("hookspan.hook.events", {sc.HOOK_EVENT: "PostToolUse"}, 1, 0))],
+            sessions={"s2": (b"", answered)},
+        )
+    )
+    assert reader.summary(now).phases == {"working": 2, "waiting": 1}
+    assert reader.summary(now).events_last_hour == 10
+    assert reader.summary(now, local=False) == reader.summary(now)
+    assert reader.summary(now + 2 * MINUTE).events_last_hour == 8
     store.close()
 
 

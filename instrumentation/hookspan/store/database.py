@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from hookspan.errors import UserError
 
@@ -99,10 +99,23 @@ def refuse_newer(path: Path, known: int) -> None:
         raise StoreTooNew(path, version, known)
 
 
-def open_reader(path: Path) -> sqlite3.Connection:
+class Reading(sqlite3.Connection):
+    """A read-only connection, with answers that hold as long as its `PRAGMA data_version` says that nothing changed."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.known: tuple[Hashable, Any] | None = None  # the newest question and its answer
+
+
+def open_reader(path: Path) -> Reading:
     """A read-only connection. Raises sqlite3.OperationalError if there is no file yet."""
-    connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY, isolation_level=None, check_same_thread=False
+    connection: Reading = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=ro",
+        uri=True,
+        timeout=BUSY,
+        isolation_level=None,
+        check_same_thread=False,
+        factory=Reading,
     )
     connection.execute(f"PRAGMA cache_size = -{READER_CACHE}")
     connection.execute(f"PRAGMA mmap_size = {MMAP}")

@@ -1,4 +1,7 @@
-"""Questions that the page, the command line and the exporter ask. Read-only; nothing outlives the call."""
+"""Questions that the page, the command line and the exporter ask. Read-only.
+
+A summary is kept with the connection that it came from, for the same minute and until anything is committed.
+"""
 
 # ruff: noqa: S608 - statements are put together from names of our own; values are always bound
 
@@ -21,7 +24,7 @@ from hookspan.model.sums import Series
 from hookspan.paths import Paths
 
 from . import retention, schema
-from .database import damage_noticed, open_reader
+from .database import Reading, damage_noticed, open_reader
 from .schema import MINUTE, NANOSECONDS, SpanKey
 
 IDLE_CONNECTIONS: Final = 4
@@ -94,7 +97,7 @@ class Reader:
     def __init__(self, paths: Paths, path: Path | None = None) -> None:
         """`path`: another file than `store.db`, such as one that was set aside."""
         self._path = path or paths.store
-        self._idle: list[tuple[sqlite3.Connection, int]] = []  # with the inode of the file that each one has open
+        self._idle: list[tuple[Reading, int]] = []  # with the inode of the file that each one has open
         self._lock = threading.Lock()
 
     def close(self) -> None:
@@ -222,24 +225,11 @@ class Reader:
         with self._snapshot() as db:
             if db is None:
                 return Summary()
-            total, seconds = db.execute("SELECT count(*), avg(last - started) FROM session").fetchone()
-            (active,) = db.execute("SELECT count(*) FROM session WHERE last >= ?", (now - HOUR,)).fetchone()
-            waiting = SessionPhase.WAITING.value
-            phases, oldest = {}, 0
-            for phase, count, since in db.execute(
-                "SELECT phase, count(*), min(waiting_since) FROM session WHERE ended = 0 AND local <= ? GROUP BY phase",
-                (local,),
-            ):
-                phases[phase] = count
-                oldest = since if phase == waiting else oldest
-        sessions = Summary(
-            active_sessions=active,
-            total_sessions=total,
-            average_session=(seconds or 0.0) / NANOSECONDS,
-            phases=phases,
-            oldest_wait=oldest,
-        )
-        return _summary(sessions, self.totals(since=now - HOUR))
+            asked = ("summary", db.execute("PRAGMA data_version").fetchone()[0], now // MINUTE, local)
+            if db.known is None or db.known[0] != asked:
+                db.known = asked, _summary(_sessions(db, now, local=local), self.totals(since=now - HOUR))
+            found: Summary = db.known[1]
+            return found
 
     def totals(
         self, *instruments: str, since: int = 0, until: int = schema.INTEGER_MAX, slot: int = 0
@@ -292,7 +282,7 @@ class Reader:
             return [] if db is None else db.execute(sql, values).fetchall()
 
     @contextmanager
-    def _snapshot(self) -> Iterator[sqlite3.Connection | None]:
+    def _snapshot(self) -> Iterator[Reading | None]:
         """Several statements that see one state of the store."""
         with self._connection() as db:
             if db is None:
@@ -305,7 +295,7 @@ class Reader:
                 db.execute("COMMIT")
 
     @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection | None]:
+    def _connection(self) -> Iterator[Reading | None]:
         taken = self._take()
         if taken is None:
             yield None
@@ -323,7 +313,7 @@ class Reader:
                 return
         connection.close()
 
-    def _take(self) -> tuple[sqlite3.Connection, int] | None:
+    def _take(self) -> tuple[Reading, int] | None:
         try:
             inode = self._path.stat().st_ino
         except FileNotFoundError:
@@ -349,6 +339,26 @@ class Reader:
             return connection, inode
         connection.close()
         return None
+
+
+def _sessions(db: sqlite3.Connection, now: int, *, local: bool) -> Summary:
+    total, seconds = db.execute("SELECT count(*), avg(last - started) FROM session").fetchone()
+    (active,) = db.execute("SELECT count(*) FROM session WHERE last >= ?", (now - HOUR,)).fetchone()
+    waiting = SessionPhase.WAITING.value
+    phases, oldest = {}, 0
+    for phase, count, since in db.execute(
+        "SELECT phase, count(*), min(waiting_since) FROM session WHERE ended = 0 AND local <= ? GROUP BY phase",
+        (local,),
+    ):
+        phases[phase] = count
+        oldest = since if phase == waiting else oldest
+    return Summary(
+        active_sessions=active,
+        total_sessions=total,
+        average_session=(seconds or 0.0) / NANOSECONDS,
+        phases=phases,
+        oldest_wait=oldest,
+    )
 
 
 def _summary(sessions: Summary, gained: dict[str, list[Total]]) -> Summary:
