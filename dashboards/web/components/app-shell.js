@@ -114,6 +114,10 @@ export class AppShell extends BaseComponent {
     });
   }
 
+  firstUpdated() {
+    this.replaceChildren(); // what stood there until now
+  }
+
   /** @param {boolean} samePage */
   async #routed(samePage) {
     const { page } = router.route;
