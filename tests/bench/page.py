@@ -32,15 +32,15 @@ The times are of the hooks that relay processes ran while the fault lasted; othe
 
 
 def benchmark(found: Mapping[str, Any]) -> Iterator[str]:
-    """One table for each section of a benchmark's JSON."""
+    """One table for each section of a benchmark's JSON, and the machine."""
     for section, rows in groupby(found["rows"], key=lambda row: row["section"]):
         yield f"## {section}\n"
         yield "| what | measured | bar |\n|---|---|---|"
         for row in rows:
             missed = " **missed**" if row["ok"] is False else ""
             yield f"| {row['name']} | {_figure(row['value'], row['unit'])}{missed} | {_bar(row)} |"
-        on = ", ".join([*found["machine"].values(), *found["versions"].values()])
-        yield f"\n{on}.\n"
+        yield ""
+    yield f"Measured on: {', '.join([*found['machine'].values(), *found['versions'].values()])}.\n"
 
 
 def _bar(row: Mapping[str, Any]) -> str:
