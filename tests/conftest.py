@@ -6,6 +6,7 @@ out, and the end of the run says which and how to get them. With CI=true nothing
 
 import os
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -56,6 +57,8 @@ hypothesis.settings.load_profile("hookspan")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # of a run in the background; all that it starts would, too
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     # Programs built from source are kept where the next run finds them, though tests have another home.
     os.environ.setdefault("HOOKSPAN_TEST_CACHE", str(Path.home() / ".cache" / "hookspan-test"))
     for name, (_, how) in NEEDS.items():

@@ -6,7 +6,6 @@ import pty
 import re
 import select
 import shlex
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -304,7 +303,6 @@ def test_the_question(answer: bytes, status: int, file: Path, home: Path):
     file.write_bytes(b"{}")
     pid, terminal = pty.fork()
     if pid == 0:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a run in the background has it ignored
         os.chdir(home)
         words = [sys.executable, "-m", "hookspan", "install"]
         os.execve(sys.executable, words, {"HOME": str(home), "PATH": "/usr/bin:/bin", "TERM": "dumb"})
