@@ -90,6 +90,7 @@ export class AppShell extends BaseComponent {
     this.lostAt = null;
     /** What was asked of the palette before it was loaded. @type {"open" | "help" | null} */
     this.wish = null;
+    this.fetching = false;
   }
 
   connected() {
@@ -104,8 +105,7 @@ export class AppShell extends BaseComponent {
     store.load();
     this.#routed(true);
     const idle = window.requestIdleCallback ?? setTimeout;
-    const palette = () => import("./command-palette.js").then(() => this.#loaded(), () => setTimeout(palette, RETRY)); // no agent just now
-    idle(palette);
+    idle(() => this.#fetch());
     this.listen(document, "keydown", (event) => {
       if (!customElements.get("command-palette") && (event.metaKey || event.ctrlKey) && event.key === "k") {
         event.preventDefault();
@@ -211,7 +211,20 @@ export class AppShell extends BaseComponent {
   #palette(what) {
     const palette = /** @type {any} */ (this.renderRoot.querySelector("command-palette"));
     if (palette?.[what]) palette[what]();
-    else this.wish = what;
+    else {
+      this.wish = what;
+      this.#fetch(); // a busy browser may not have come to it
+    }
+  }
+
+  #fetch() {
+    if (this.fetching) return;
+    this.fetching = true;
+    const again = () => {
+      this.fetching = false;
+      this.#fetch();
+    };
+    import("./command-palette.js").then(() => this.#loaded(), () => setTimeout(again, RETRY)); // no agent just now
   }
 
   /** The palette is there: do what was asked of it before. */
