@@ -628,14 +628,14 @@ MUTANTS: dict[str, list[Mutant]] = {
         c(
             "it looks for the folder",
             {
-                "    enum reason why = read": '    const char *path = strstr(payload, "/work/");\n'
+                "    enum reason why = read": '    const char *path = strstr(payload, "/nowhere/");\n'
                 "    read = read && (!path || access(path, F_OK) != 0);\n    enum reason why = read"
             },
             "test_no_path_comes_from_the_payload",
         ),
         py(
             "it looks for the folder",
-            {"    posix.chdir(sys": '    posix.access(payload[payload.find(b"/work/") :], 0)\n    posix.chdir(sys'},
+            {"    posix.chdir(sys": '    posix.access(payload[payload.find(b"/nowhere/") :], 0)\n    posix.chdir(sys'},
             "test_no_path_comes_from_the_payload",
         ),
     ],

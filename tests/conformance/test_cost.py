@@ -53,7 +53,7 @@ def test_no_file_is_opened_through_a_link_or_created_over_another(
 @pytest.mark.need_strace
 def test_no_path_comes_from_the_payload(build: Callable[[], Relay], state: State, tmp_path: Path) -> None:
     names = "cwd", "transcript_path", "session_id", "agent_transcript_path"
-    payload = json.dumps({name: f"/work/payload/{name}/../../.." for name in names}).encode()
+    payload = json.dumps({name: f"/nowhere/payload/{name}/../../.." for name in names}).encode()
     log = tmp_path / "trace"
     build().run(state, payload, before=["strace", "-f", "-e", "trace=%file", "-o", str(log)])
     assert "current.jsonl" in log.read_text()
