@@ -338,7 +338,7 @@ def load(paths: Paths, env: Mapping[str, str] | None = None, flags: Mapping[str,
             # An empty variable is as good as none, but where none is allowed it says none.
             if text or (isinstance(option.kind, Text) and option.kind.optional):
                 others.append((option.key, _value(option, text, variable, as_text=True), variable))
-        elif variable.startswith("HOOKSPAN_") and (near := _nearest(variable, _VARIABLES, alike=0.85)):
+        elif variable.startswith("HOOKSPAN_") and (near := nearest(variable, _VARIABLES, alike=0.85)):
             more.append(f"`{variable}` is no setting{near}")
     for key, given in (flags or {}).items():
         if given is not None:
@@ -433,7 +433,7 @@ def _read(table: Mapping[str, Any], origin: str) -> tuple[dict[str, Any], list[s
             found = _row(rows_of, known, section, origin, warnings)
             values.update({f"{section}.{name}": value for name, value in found.items()})
         else:
-            warnings.append(f"`{section}` in `{origin}` is no section{_nearest(section, [*SECTIONS, *TABLES])}")
+            warnings.append(f"`{section}` in `{origin}` is no section{nearest(section, [*SECTIONS, *TABLES])}")
     return values, warnings
 
 
@@ -451,7 +451,7 @@ def _row(
     found = {}
     for name, value in row.items():
         if (option := known.get(name)) is None:
-            warnings.append(f"`{where}.{name}` in `{origin}` is no setting{_nearest(name, list(known))}")
+            warnings.append(f"`{where}.{name}` in `{origin}` is no setting{nearest(name, list(known))}")
         else:
             found[name] = _checked(value, option.kind, f"{where}.{name}", origin, secret=option.secret)
     return found
@@ -482,6 +482,7 @@ def _by_variable(variable: str) -> Option | None:
     return next((option for option in OPTIONS.values() if option.variable == variable), None)
 
 
-def _nearest(name: str, names: list[str], alike: float = 0.6) -> str:
+def nearest(name: str, names: list[str], alike: float = 0.6) -> str:
+    """Words that ask whether the most alike of `names` was meant; empty if none is."""
     found = difflib.get_close_matches(name, names, n=1, cutoff=alike)
     return f"; did you mean `{found[0]}`?" if found else ""

@@ -60,6 +60,8 @@ def test_set_refuses_what_is_not_allowed_and_changes_nothing(run: Callable[..., 
     for words in (("export.endpoint", "x"), ("nope.nope", "1"), ("dashboard.port", "99999"), ("resource", "x")):
         with pytest.raises(UserError):
             run("set", *words)
+    with pytest.raises(UserError, match=r"did you mean `export\.endpoint`\?"):
+        run("set", "export.endpont", "http://b:4318")
     assert not file.exists()
     file.write_text("[export\n")
     with pytest.raises(UserError, match="is not TOML"):

@@ -12,7 +12,7 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from hookspan import atomic, relay
-from hookspan.config import OPTIONS, Option, is_locked, load, parse, read_file, values
+from hookspan.config import OPTIONS, Option, is_locked, load, nearest, parse, read_file, values
 from hookspan.errors import UserError
 from hookspan.paths import Paths
 from hookspan.values import Flag, Number, Size, without_secrets
@@ -88,7 +88,8 @@ def change(paths: Paths, key: str, value: str | None) -> None:
     option = OPTIONS.get(key)
     if option is None and not (section == "resource" and name):
         raise UserError(
-            f"`{key}` can't be set here", hint=f"`hookspan config show` lists keys; tables: `{paths.config}`"
+            f"`{key}` can't be set here{nearest(key, list(OPTIONS))}",
+            hint=f"`hookspan config show` lists keys; tables: `{paths.config}`",
         )
     read_file(paths.config)
     text = paths.config.read_text(encoding="utf-8-sig") if paths.config.exists() else ""
