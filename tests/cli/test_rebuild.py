@@ -98,7 +98,7 @@ def test_what_the_journal_lost_is_asked_about(machine_with_sessions: Machine):
             segment.path.unlink()
     asked = machine.cli("rebuild")
     assert asked.returncode == EXIT_USER
-    assert "7 sessions are older than the journal" in asked.stderr
+    assert "7 sessions older than the journal" in asked.stderr
     assert content(machine.paths) == before
     assert machine.json("rebuild", "--yes")["after"]["sessions"] == 1
 

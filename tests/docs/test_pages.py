@@ -13,6 +13,8 @@ import click
 import pytest
 
 from hookspan.cli.main import cli
+from hookspan.relay import DROP_REASONS
+from hookspan.wire import Unreadable
 from tests.claude.client import cache, executable
 from tests.claude.drivers import Home
 from tests.claude.model import Model, Tool, says
@@ -104,6 +106,39 @@ def test_every_command_is_one_that_we_take(page: Path) -> None:
             command = found
         if not isinstance(command, click.Group):
             command.make_context("hookspan", words).close()  # raises for what is no usage
+
+
+def without_json(command: click.Command, name: str = "") -> Iterator[str]:
+    if isinstance(command, click.Group):
+        for verb in command.list_commands(click.Context(command)):
+            found = command.get_command(click.Context(command), verb)
+            assert found
+            yield from without_json(found, f"{name} {verb}".strip())
+    elif not any("--json" in parameter.opts for parameter in command.params):
+        yield name
+
+
+def test_the_readme_names_the_commands_without_json() -> None:
+    (sentence,) = re.findall(
+        r"Every command has `--json`, but for (.+?)\. ", (ROOT / "README.md").read_text(), re.DOTALL
+    )
+    assert sorted(name.replace("\n", " ") for name in re.findall(r"`([^`]+)`", sentence)) == sorted(without_json(cli))
+
+
+REASON = re.compile(r"^\| (`[a-z`, ]+) \| (`[a-z_`, ]+) \|", re.MULTILINE)
+
+
+def test_the_runbook_of_lost_events_has_the_reasons_that_there_are() -> None:
+    text = (DOCS / "runbooks" / "EventsDropped.md").read_text()
+    told = {
+        (where, reason)
+        for wheres, reasons in REASON.findall(text)
+        for where in re.findall(r"\w+", wheres)
+        for reason in re.findall(r"\w+", reasons)
+    }
+    unreadable = set(re.findall(r"\w+", str(Unreadable.__doc__).partition("one of:")[2]))
+    raised = {(where, "raised") for where in ("journal", "fold", "commit")}
+    assert told == {("relay", reason) for reason in DROP_REASONS} | {("journal", one) for one in unreadable} | raised
 
 
 def test_the_site_builds(tmp_path: Path) -> None:

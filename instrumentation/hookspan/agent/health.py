@@ -16,11 +16,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
-from hookspan import relay
+from hookspan import relay, units
 from hookspan.agent import log
 from hookspan.claude_settings import SettingsText
 from hookspan.errors import UserError
 from hookspan.paths import Paths
+from hookspan.units import counted
 from hookspan.values import without_secrets
 
 HISTORY: Final = 100  # results kept
@@ -173,7 +174,8 @@ def hook_path(took: Sequence[int]) -> Finding:
         status = worst(status, Status.WARNING)
     return Finding(
         status,
-        f"p99 {p99 * 1000:.2f} ms, average {average * 1000:.2f} ms, max {most * 1000:.2f} ms of {len(ordered)} hooks",
+        f"p99 {p99 * 1000:.2f} ms, average {average * 1000:.2f} ms, max {most * 1000:.2f} ms "
+        f"of {counted(len(ordered), 'hooks')}",
         p99,
         HOOK_WARNING,
         "s",
@@ -201,7 +203,7 @@ def ingest(view: IngestView) -> Finding:
         todo = "a backlog is being read; if it does not shrink, see `agent.log`"
     if view.failures:
         status, todo = worst(status, Status.WARNING), "see `agent.log`"
-        message += f", {view.failures} failures since the last check"
+        message += f", {counted(view.failures, 'failures')} since the last check"
     if view.damaged:
         status, message = worst(status, Status.WARNING), f"{message}; the store was damaged and rebuilt"
         todo = f"`{view.damaged}` is the old one: delete it when you don't need it"
@@ -227,7 +229,7 @@ def store(latency: float, size: int, limit: int) -> Finding:
     todo = "" if status is Status.HEALTHY else "the disk is slow, or `store.days` keeps too much: `hookspan prune`"
     return Finding(
         status,
-        f"answers in {latency * 1000:.1f} ms; {size / 1e6:.1f} MB of {limit / 1e6:.0f} MB",
+        f"answers in {latency * 1000:.1f} ms; {units.size(size)} of {units.size(limit)}",
         latency,
         STORE_WARNING,
         "s",
@@ -241,7 +243,8 @@ def export(stats: Mapping[str, Any] | None) -> Finding:
         return Finding(Status.HEALTHY, "off: no endpoint is set", unit="s")
     age = float(stats.get("oldest_age") or 0.0)
     status = graded(age, EXPORT_WARNING, EXPORT_CRITICAL)
-    message = f"{stats.get('queue', 0)} spans wait, the oldest for {age:.0f} s; {stats.get('refused', 0)} refused"
+    waiting = f"{counted(stats.get('queue', 0), 'spans')} waiting"
+    message = f"{waiting}, the oldest for {age:.0f} s; {stats.get('refused', 0)} refused"
     todo = ""
     if stats.get("state") == "holding":
         status = worst(status, Status.WARNING)
@@ -267,7 +270,7 @@ def resources(paths: Paths) -> Finding:
         status, todo = worst(status, Status.WARNING), todo or "`hookspan restart`, and report it: the agent grew"
     return Finding(
         status,
-        f"memory {memory:.0f} %, disk {full:.0f} %, CPU {psutil.cpu_percent():.0f} %; agent {resident / 1e6:.0f} MB",
+        f"memory {memory:.0f} %, disk {full:.0f} %, CPU {psutil.cpu_percent():.0f} %; agent {units.size(resident)}",
         max(memory, full),
         MEMORY_WARNING if memory >= full else DISK_WARNING,
         "%",
@@ -358,7 +361,7 @@ def settings_problems(file: Path, paths: Paths) -> list[str]:
         problems.append(f"our hooks are not in `{file}` any more")
     for command in commands:
         if missing := found.missing(command, paths):
-            problems.append(f"{len(missing)} events are missing in `{file}`: {', '.join(missing[:5])}")
+            problems.append(f"`{file}` lacks {counted(len(missing), 'events')}: {', '.join(missing[:5])}")
         programs = [word for word in command if Path(word) in {paths.relay, paths.relay_script}]
         if not programs or not os.access(programs[0], os.X_OK):
             problems.append(f"`{command[0]}`, which our hooks run, is gone")
@@ -380,7 +383,7 @@ def dashboard(*, enabled: bool, url: str | None, connections: int, limit: int, r
     if url is None:
         return Finding(Status.CRITICAL, "the page is not served", todo="see `agent.log`")
     status = Status.WARNING if refused else Status.HEALTHY
-    message = f"{url}, {connections} live connections" + (f", {refused} more refused" if refused else "")
+    message = f"{url}, {counted(connections, 'live connections')}" + (f", {refused} more refused" if refused else "")
     todo = "close some pages, or raise `dashboard.max_connections`" if refused else ""
     return Finding(status, message, float(connections), float(limit), "connections", todo)
 
@@ -395,7 +398,7 @@ def relay_drops(found: Mapping[str, tuple[int, int]], now: float) -> Finding:
     return Finding(
         Status.WARNING if recent else Status.HEALTHY,
         ", ".join(f"{count} ({reason})" for reason, count in lost.items())
-        + f" events lost, the last {_ago(now - last)} ago",
+        + f" {'event' if sum(lost.values()) == 1 else 'events'} lost, the last {_ago(now - last)} ago",
         float(sum(lost.values())),
         0.0,
         "events",

@@ -21,6 +21,7 @@ import click
 
 from hookspan import __version__
 from hookspan.errors import EXIT_USER, UserError
+from hookspan.units import counted, size
 
 ROUNDS: Final = 2000  # of hooks, in each state of the agent
 BACKLOG: Final = 100_000  # events
@@ -122,7 +123,7 @@ def _hooks(rounds: int, report: Report, *, busy: bool) -> Iterator[Row]:
     from hookspan.cli import bench_hook
     from hookspan.cli.throw_away import throw_away_home
 
-    _say(f"Running {rounds} hooks ..")
+    _say(f"Running {counted(rounds, 'hooks')} ..")
     with throw_away_home("hookspan-bench-", {}) as home:
         if busy:
             home.cli("up")
@@ -143,7 +144,7 @@ def _hooks(rounds: int, report: Report, *, busy: bool) -> Iterator[Row]:
 def _losses() -> Iterator[Row]:
     from hookspan.cli import bench_agent
 
-    _say(f"Killing the agent while {LOSSES} hooks run ..")
+    _say(f"Killing the agent while {counted(LOSSES, 'hooks')} run ..")
     found = bench_agent.losses(LOSSES)
     yield Row("hooks run, agent killed 3 times, endpoint hung once", found.sent, "events")
     yield Row("lost", found.sent - found.stored, "events", 0)
@@ -154,7 +155,7 @@ def _losses() -> Iterator[Row]:
 def _agent(backlog: int, report: Report) -> Iterator[Row]:
     from hookspan.cli import bench_agent, bench_hook
 
-    _say(f"Catching up on {backlog} events, without and with export ..")
+    _say(f"Catching up on {counted(backlog, 'events')}, without and with export ..")
     taken: dict[bool, list[bench_agent.Taken]] = {False: [], True: []}
     for _ in range(PASSES):
         for export in (False, True):
@@ -192,7 +193,9 @@ def _jaeger(endpoint: str, jaeger: str, report: Report) -> Iterator[Row]:
 def _client(claude: Path, sessions: int, report: Report) -> Iterator[Row]:
     from hookspan.cli import bench_client, bench_hook
 
-    _say(f"Playing {sessions} sessions each without hooks, with hooks that do nothing, and with hookspan ..")
+    _say(
+        f"Playing {counted(sessions, 'sessions')} each without hooks, with hooks that do nothing, and with hookspan .."
+    )
     without, *others = bench_client.measure(claude, sessions)
     yield Row("no hooks, a session, p50", statistics.median(without.walls), "s")
     for variant in others:
@@ -217,8 +220,8 @@ def machine() -> dict[str, str]:
     named = [line.partition(":")[2].strip() for line in lines.splitlines() if line.startswith("model name")]
     return {
         "processor": named[0] if named else platform.processor(),
-        "processors": f"{os.cpu_count()} processors",
-        "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
+        "processors": counted(os.cpu_count() or 1, "processors"),
+        "memory": size(psutil.virtual_memory().total),
         "load": f"load {os.getloadavg()[0]:.1f}",
         "system": platform.platform(),
     }

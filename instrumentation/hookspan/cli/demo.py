@@ -21,11 +21,11 @@ from typing import Any, Final
 
 import click
 
-from hookspan.cli.text import counted
 from hookspan.cli.throw_away import Home, throw_away_home
 from hookspan.errors import EXIT_USER, UserError
 from hookspan.model.rows import Span
 from hookspan.store import Reader
+from hookspan.units import counted
 
 RECORDING: Final = Path(__file__).with_name("demo_session")
 PROJECT: Final = "-home-u-shop"  # the folder of the recorded client's transcripts
@@ -198,7 +198,7 @@ def _show(home: Home, outcome: dict[str, Any], *, opened: bool) -> None:
     click.echo(f"spans     {outcome['spans']}: {kinds}")
     click.echo(f"metrics   {outcome['metrics']} series")
     if outcome["exported"] is not None:
-        click.echo(f"exported  {outcome['exported']} spans; traces {', '.join(outcome['traces'])}")
+        click.echo(f"exported  {counted(outcome['exported'], 'spans')}; traces {', '.join(outcome['traces'])}")
     click.echo(f"{outcome['lost']} lost\n")
     click.echo(home.cli("trace", outcome["session"]).rstrip())
     if not sys.stdin.isatty():

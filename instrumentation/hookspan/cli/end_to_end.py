@@ -19,6 +19,7 @@ from hookspan.errors import UserError
 from hookspan.model.ids import trace_id
 from hookspan.paths import Paths
 from hookspan.store import Reader
+from hookspan.units import counted
 from hookspan.wire.reduce import SYNTHETIC_KEY
 
 HOOK_TIMEOUT: Final = 5.0  # seconds; what Claude Code gives a hook of ours
@@ -118,10 +119,11 @@ def _hook(command: Sequence[str], synthetic: Synthetic) -> Step:
             return Step("hook", False, time.monotonic() - began, f"`{command[0]}` fails: {error}", "`hookspan install`")
         longest = max(longest, time.monotonic() - started)
         if done.returncode or done.stdout or done.stderr:
-            said = f"exit {done.returncode}, {len(done.stdout) + len(done.stderr)} bytes of output"
+            said = f"exit {done.returncode}, {counted(len(done.stdout) + len(done.stderr), 'bytes')} of output"
             return Step("hook", False, time.monotonic() - began, f"`{command[0]}` disturbs Claude Code: {said}")
     took = time.monotonic() - began
-    return Step("hook", True, took, f"{len(synthetic.events)} events, the slowest process took {longest * 1000:.1f} ms")
+    played = counted(len(synthetic.events), "events")
+    return Step("hook", True, took, f"{played}, the slowest process took {longest * 1000:.1f} ms")
 
 
 def _store(paths: Paths, synthetic: Synthetic) -> Step:
@@ -131,7 +133,7 @@ def _store(paths: Paths, synthetic: Synthetic) -> Step:
         spans = reader.spans_of_session(synthetic.session)
         tools = [span for span in spans if span.name == "execute_tool Bash"]
         hooks = [span for span in spans if span.hook]
-        return f"{len(spans)} spans" if tools and len(hooks) == len(synthetic.events) else None
+        return counted(len(spans), "spans") if tools and len(hooks) == len(synthetic.events) else None
 
     try:
         return _until("store", look, "the agent does not read the journal", "`hookspan up`, then look into `agent.log`")
@@ -148,7 +150,7 @@ def _export(paths: Paths, settings: Settings) -> Step:
     took = time.monotonic() - began
     if answer.get("exported"):
         return Step("export", True, took, f"all spans and metrics went to {settings.export.endpoint}")
-    waiting = f"{answer.get('spans_left')} spans wait for {settings.export.endpoint}"
+    waiting = f"{counted(answer.get('spans_left') or 0, 'spans')} waiting for {settings.export.endpoint}"
     return Step("export", False, took, waiting, "start the collector, or correct `export.endpoint`; nothing is lost")
 
 
@@ -175,7 +177,7 @@ def _jaeger(url: str, synthetic: Synthetic) -> Step:
 def _prometheus(url: str, before: float | None, events: int) -> Step:
     def look() -> str | None:
         now = _counted(url)
-        return f"{now:g} hook events counted" if now >= (before or 0.0) + events else None
+        return f"{counted(round(now), 'hook events')} counted" if now >= (before or 0.0) + events else None
 
     said = f"`hookspan_hook_events_total` did not rise by {events} at {url}"
     return _until("prometheus", look, said, "does the collector export metrics to this Prometheus?")

@@ -10,9 +10,9 @@ from typing import Final
 import click
 
 from hookspan.agent.client import Client, Unreachable
-from hookspan.cli.text import counted
 from hookspan.errors import EXIT_USER
 from hookspan.paths import Paths
+from hookspan.units import counted
 
 MARGIN: Final = 3.0  # seconds that the answer may take beyond the wait itself
 
@@ -63,6 +63,6 @@ def flush(ctx: click.Context, wait: float, as_json: bool) -> None:
     elif done:
         click.echo(f"All spans and metrics are exported ({found['seconds']:.1f} s).")
     else:
-        click.echo(f"{found['spans_left']} spans are not exported after {wait:g} s; they are kept.")
+        click.echo(f"Not exported after {wait:g} s, but kept: {counted(found['spans_left'] or 0, 'spans')}.")
     if not done:
         ctx.exit(EXIT_USER)

@@ -13,6 +13,7 @@ import click
 from hookspan.cli.text import printable
 from hookspan.errors import UserError
 from hookspan.paths import Paths
+from hookspan.units import counted
 from hookspan.wire import FORGOTTEN, Unreadable, decode
 
 if TYPE_CHECKING:
@@ -42,12 +43,16 @@ def forget(ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
         click.echo(json.dumps(found))
         return
     click.echo(f"Forgotten: {', '.join(sessions)}")
-    click.echo(f"journal     {found['records']:,} records replaced in {found['segments']:,} segments")
-    click.echo(f"set aside   {found['quarantined']:,} lines removed")
-    click.echo(f"store       {found['spans']:,} spans and {found['events']:,} events removed")
-    click.echo(f"export      {found['unexported']:,} spans waited and won't be sent")
+    click.echo(
+        f"journal     {counted(found['records'], 'records')} replaced in {counted(found['segments'], 'segments')}"
+    )
+    click.echo(f"set aside   {counted(found['quarantined'], 'lines')} removed")
+    click.echo(f"store       {counted(found['spans'], 'spans')} and {counted(found['events'], 'events')} removed")
+    click.echo(f"export      {counted(found['unexported'], 'spans')} that waited and won't be sent")
     if found["exported"]:
-        click.echo(f"Not called back: {found['exported']:,} spans that were exported. Delete them where you sent them.")
+        click.echo(
+            f"Not called back: {counted(found['exported'], 'spans')} exported before. Delete them where you sent them."
+        )
     for path in found["copies"]:
         click.echo(f"copy        {path} removed")
 

@@ -20,6 +20,7 @@ from hookspan.config import Settings, load
 from hookspan.errors import UserError
 from hookspan.observe.opted_out import OptedOut
 from hookspan.paths import Paths
+from hookspan.units import counted
 from hookspan.wire import Record, Reduced, encode
 from hookspan.wire.facts import ModelCall, QueuedPrompt
 
@@ -35,14 +36,15 @@ QUIET: Final = 300.0  # seconds; a transcript changed since then belongs to a se
 DAY: Final = 86_400 * 10**9
 REFUSED_SHOWN: Final = 5
 WHY: Final = {
-    "recorded": "were recorded by hookspan itself.",
-    "imported": "were imported before; `hookspan forget` and another import read one anew.",
-    "running": "changed in the last minutes, so they may be running: import them later.",
-    "opted_out": "are of projects that are not recorded.",
-    "empty": "hold no work.",
-    "unreadable": "could not be read to their end.",
-    "refused": "are no transcripts of yours: links, devices or somebody else's files.",
+    "recorded": "recorded by hookspan itself",
+    "imported": "imported before; `hookspan forget` and another import read one anew",
+    "running": "changed in the last minutes, so perhaps running: import later",
+    "opted_out": "of projects that are not recorded",
+    "empty": "without any work in it",
+    "unreadable": "not readable to the end",
+    "refused": "not of yours: links, devices or somebody else's files",
 }
+COUNTED: Final = {"turns": "turns", "tools": "tool calls", "model_calls": "model calls"}
 
 
 @click.command("import")
@@ -220,16 +222,16 @@ def report(found: Mapping[str, Any]) -> Iterator[str]:
     verb = "Would import" if found["dry_run"] else "Imported"
     skipped = found["skipped"]
     if found["sessions"]:
-        counts = f"{found['turns']:,} turns, {found['tools']:,} tool calls, {found['model_calls']:,} model calls"
+        counts = ", ".join(counted(found[key], words) for key, words in COUNTED.items())
         price = f"${found['cost_usd']:,.2f} at list prices"
         if found["unpriced"]:
-            price += f" ({found['unpriced']:,} calls without a known price)"
-        yield f"{verb} {found['sessions']:,} sessions: {counts}, {price}."
+            price += f" ({counted(found['unpriced'], 'calls')} without a known price)"
+        yield f"{verb} {counted(found['sessions'], 'sessions')}: {counts}, {price}."
     else:
         yield f"Nothing to import in {', '.join(found['from'])}."
     for why, count in skipped.items():
-        yield f"{count:,} {WHY[why]}"
+        yield f"Left out: {counted(count, 'transcripts')} {WHY[why]}."
     for one in found["refused"][:REFUSED_SHOWN]:
         yield f"refused: {printable(one['path'])}: {printable(one['why'])}"
     if found["unreadable_lines"]:
-        yield f"{found['unreadable_lines']:,} lines could not be read and were passed over."
+        yield f"Passed over: {counted(found['unreadable_lines'], 'lines')} that could not be read."

@@ -25,6 +25,7 @@ from hookspan.claude_settings import EVENTS, Scope, SettingsText
 from hookspan.config import Settings, load
 from hookspan.errors import UserError
 from hookspan.paths import Paths
+from hookspan.units import counted
 from hookspan.values import URL
 
 RECORD_VERSION: Final = 1  # of installed.json; a new one needs a fixture in tests/upgrades
@@ -89,7 +90,7 @@ def install(
     made.install()
     if changes:
         _write(paths, file, old, before, after, _env_of(record, before, variables))
-        click.echo(f"Installed in {_short(file)}: {len(EVENTS)} events, relay {made.how}.")
+        click.echo(f"Installed in {_short(file)}: {counted(len(EVENTS), 'events')}, relay {made.how}.")
     else:
         click.echo(f"Nothing to change: hookspan is installed in {_short(file)}.")
     if variables:
@@ -238,7 +239,7 @@ def _check(paths: Paths, file: Path, variables: Mapping[str, str]) -> None:
     else:
         (command,) = ours
         if missing := found.missing(command, paths):
-            problems.append(f"{len(missing)} of {len(EVENTS)} events are missing: {', '.join(missing)}")
+            problems.append(f"of {counted(len(EVENTS), 'events')} it lacks {len(missing)}: {', '.join(missing)}")
         if not any(Path(word) in {paths.relay, paths.relay_script} and os.access(word, os.X_OK) for word in command):
             problems.append(f"what our hooks run is not in `{paths.bin}`")
         if command[-1] != str(paths.state):
@@ -256,7 +257,7 @@ def _check(paths: Paths, file: Path, variables: Mapping[str, str]) -> None:
         raise UserError(
             f"hookspan is not fully installed in `{file}`: {'; '.join(problems)}", hint="`hookspan install`"
         )
-    click.echo(f"hookspan is installed in {_short(file)}: {len(EVENTS)} events.")
+    click.echo(f"hookspan is installed in {_short(file)}: {counted(len(EVENTS), 'events')}.")
 
 
 def _warn(file: Path, found: SettingsText) -> None:

@@ -14,9 +14,9 @@ from typing import Any
 
 import click
 
-from hookspan.cli.status import size
 from hookspan.errors import UserError
 from hookspan.paths import Paths
+from hookspan.units import counted, size
 
 COPIES = ("store.db.v*", "store.db.damaged-*", "export.db.v*", "export.db.damaged-*", "reports/crash-*.md")
 """What is kept aside at a migration, for want of a readable file, or after a bug."""
@@ -44,19 +44,22 @@ def prune(dry_run: bool, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"dry_run": dry_run, **found}))
         return
-    click.echo("\n".join(lines(found, "would be" if dry_run else "were")))
+    click.echo("\n".join(lines(found, "to be" if dry_run else "")))
 
 
-def lines(found: dict[str, Any], were: str) -> Iterator[str]:
-    """The report."""
+def lines(found: dict[str, Any], to_be: str) -> Iterator[str]:
+    """The report; `to_be` stands before what has not been done."""
+    deleted = f"{to_be} deleted".strip()
+    reduced = f"{to_be} reduced".strip()
     journal, store = found["journal"], found["store"]
-    segments = f"{journal['reduced']} segments {were} reduced, {journal['deleted']} deleted"
+    segments = f"{counted(journal['reduced'], 'segments')} {reduced}, {journal['deleted']:,} {deleted}"
     yield f"journal     {segments}: {size(journal['bytes'])}"
-    rows = f"{store['events']:,} events, {store['spans']:,} spans and {store['sessions']:,} sessions {were} deleted"
+    events, spans, sessions = (counted(store[what], what) for what in ("events", "spans", "sessions"))
+    rows = f"{events}, {spans} and {sessions} {deleted}"
     over = f", more as it is {size(store['over'])} too large" if store["over"] else ""
     yield f"store       {rows}: {size(store['bytes'])}{over}"
-    yield f"set aside   {size(found['quarantine']['bytes'])}"
-    yield f"copies      {len(found['copies']['files'])} files: {size(found['copies']['bytes'])}"
+    yield f"set aside   {size(found['quarantine']['bytes'])} {deleted}"
+    yield f"copies      {counted(len(found['copies']['files']), 'files')} {deleted}: {size(found['copies']['bytes'])}"
 
 
 def plan(paths: Paths) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import click
 
 from hookspan.errors import UserError
 from hookspan.paths import Paths
+from hookspan.units import counted
 
 KEPT_AS: Final = ".before-rebuild"
 PARTS: Final = ("", "-wal", "-shm")
@@ -45,7 +46,7 @@ def rebuild(yes: bool, as_json: bool) -> None:
         click.echo(json.dumps(found))
         return
     before, after = found["before"], found["after"]
-    click.echo(f"The store is rebuilt from {found['records']:,} records.")
+    click.echo(f"The store is rebuilt from {counted(found['records'], 'records')}.")
     for name in ("sessions", "spans", "events"):
         click.echo(f"{name:<9} {before[name]:>10,} -> {after[name]:,}")
 
@@ -65,7 +66,7 @@ def _lost(paths: Paths) -> int:
 
 
 def _ask(lost: int) -> None:
-    what = f"{lost} sessions are older than the journal: the rebuilt store will not have all of them"
+    what = f"{counted(lost, 'sessions')} older than the journal: the rebuilt store will not have all of them"
     if not sys.stdin.isatty():
         raise UserError(
             what, hint="`hookspan rebuild --yes` does it all the same; `journal.days` says how long it reaches"

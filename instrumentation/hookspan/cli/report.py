@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 from hookspan import __version__
 from hookspan.cli.redact import Redactor
 from hookspan.paths import Paths
+from hookspan.units import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,7 +82,9 @@ def _versions(paths: Paths) -> dict[str, Any]:
             found[name] = metadata.version(name)
     for name, path in (("relay", paths.relay), ("relay in Python", paths.relay_script)):
         with contextlib.suppress(OSError):
-            found[name] = f"{path.stat().st_size} bytes, sha256 {hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"
+            found[name] = (
+                f"{counted(path.stat().st_size, 'bytes')}, sha256 {hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"
+            )
     return found
 
 
@@ -112,7 +115,7 @@ def _settings(place: Place) -> dict[str, Any]:
         for key, option in OPTIONS.items()
         if settings.origin(key) != "default" or isinstance(option.kind, Flag)
     }
-    return found | {table: f"{len(settings.value(table))} entries" for table in TABLES}
+    return found | {table: counted(len(settings.value(table)), "entries") for table in TABLES}
 
 
 def _address(url: str) -> str:

@@ -10,14 +10,13 @@ from typing import Any, Final
 import click
 
 from hookspan.agent.standing import standing
-from hookspan.cli.text import counted
 from hookspan.errors import EXIT_USER
 from hookspan.paths import Paths
+from hookspan.units import counted, size
 
 WATCH_INTERVAL: Final = 2.0  # seconds
 CLEAR: Final = "\033[H\033[2J"
 COLOURS: Final = {"healthy": "green", "warning": "yellow", "critical": "red"}
-KIB: Final = 1024
 
 
 @click.command()
@@ -108,7 +107,7 @@ def _journal(found: Mapping[str, Any]) -> Iterator[str]:
     journal, ingest = found["journal"], found.get("ingest")
     text = f"{size(journal['bytes'])} in {counted(journal['segments'] + bool(journal['current_bytes']), 'files')}"
     if journal["strays"]:
-        text += f", {journal['strays']} strays"
+        text += f", {counted(journal['strays'], 'strays')}"
     if not journal.get("writable", True):
         text += click.style(", CAN'T BE WRITTEN: hooks lose their events", fg="red")
     if ingest is not None:
@@ -119,7 +118,7 @@ def _journal(found: Mapping[str, Any]) -> Iterator[str]:
             else f", {behind:.1f} s behind ({size(ingest['backlog_bytes'])} to read)"
         )
         if ingest["quarantined"]:
-            text += f", {ingest['quarantined']} lines set aside"
+            text += f", {counted(ingest['quarantined'], 'lines')} set aside"
         if behind and ingest["last_failure"]:
             text += click.style(f", FAILING: {ingest['last_failure']}", fg="red")
         if ingest["hold"]:
@@ -161,7 +160,7 @@ def _export(found: Mapping[str, Any]) -> Iterator[str]:
     if "problem" in export:
         yield _row("export", click.style(f"can't be told: {export['problem']}", fg="red"))
         return
-    text = f"{export['endpoint']}: {export['exported']:,} spans out, {export['queue']:,} wait"
+    text = f"{export['endpoint']}: {counted(export['exported'], 'spans')} out, {export['queue']:,} waiting"
     if export["refused"]:
         text += f", {export['refused']:,} refused"
     yield _row("export", text)
@@ -187,7 +186,9 @@ def _notify(found: Mapping[str, Any]) -> Iterator[str]:
 def _drops(found: Mapping[str, Any]) -> Iterator[str]:
     for reason, drop in found["drops"].items():
         ago = duration(time.time() - drop["last"])
-        yield _row("lost", click.style(f"{drop['count']} events ({reason}), the last {ago} ago", fg="red"))
+        yield _row(
+            "lost", click.style(f"{counted(round(drop['count']), 'events')} ({reason}), the last {ago} ago", fg="red")
+        )
 
 
 def _health(found: Mapping[str, Any]) -> Iterator[str]:
@@ -202,15 +203,6 @@ def _health(found: Mapping[str, Any]) -> Iterator[str]:
 
 def _row(name: str, text: str) -> str:
     return f"{name:<10}{text}"
-
-
-def size(number: float) -> str:
-    """Bytes as people read them."""
-    for unit in ("B", "KiB", "MiB"):
-        if number < KIB:
-            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
-        number /= KIB
-    return f"{number:.1f} GiB"
 
 
 def duration(seconds: float) -> str:
@@ -236,5 +228,6 @@ def show_bare() -> None:
     else:
         health = (found.get("health") or {}).get("status", "not checked yet")
         text = f"hookspan is {state} (pid {found['agent']['pid']}), health: {health}."
-        text += f"\n{found['store'].get('events', 0):,} events, {found['ingest']['open_sessions']} open sessions."
+        events = counted(found["store"].get("events", 0), "events")
+        text += f"\n{events}, {counted(found['ingest']['open_sessions'], 'open sessions')}."
     click.echo(f"{text}\n\nnext: {next_step(found)}\nall commands: hookspan --help")

@@ -41,8 +41,3 @@ def pad(text: str, columns: int) -> str:
     """The text in exactly so many columns."""
     short = fit(text, columns)
     return short + " " * (columns - width(short))
-
-
-def counted(count: int, plural: str) -> str:
-    """The count with its noun, given in the plural."""
-    return f"{count:,} {plural.removesuffix('s') if count == 1 else plural}"

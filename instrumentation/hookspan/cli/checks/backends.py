@@ -18,6 +18,7 @@ from hookspan.agent import ask, health
 from hookspan.agent.backlog import Backlog
 from hookspan.agent.health import Status
 from hookspan.cli.checks.found import Found, Place
+from hookspan.units import counted
 from hookspan.values import without_secrets
 
 ARRIVAL: Final = 10.0  # seconds that the test span is looked for; a Collector's batches wait a second or two
@@ -202,4 +203,5 @@ def docker(place: Place) -> Iterator[Found]:
         why = "what they would take waits in the Collector's queue, or here"
         yield Found(Status.WARNING, f"of the stack {', '.join(gone)} does not run", why, "`hookspan stack up`")
     else:
-        yield Found(Status.HEALTHY, f"{len(states)} services of the stack run" if states else "the stack is down")
+        up = f"{counted(len(states), 'services')} of the stack running"
+        yield Found(Status.HEALTHY, up if states else "the stack is down")

@@ -14,6 +14,7 @@ from hookspan.agent.health import Status
 from hookspan.cli.checks.found import Found, Place
 from hookspan.cli.checks.words import chmod, some
 from hookspan.paths import NETWORK_FILE_SYSTEMS, SOCKET_PATH_MAX, file_system
+from hookspan.units import counted, size
 
 OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
 
@@ -121,11 +122,11 @@ def disk(place: Place) -> Iterator[Found]:
     why = todo = ""
     if status is not Status.HEALTHY:
         why, todo = "hooks count what they can't write, and lose it", "make room, or lower `journal.bytes`"
-    yield Found(status, f"{usage.free / 1e9:.1f} GB free ({full:.0f} % full)", why, todo, full, "%")
+    yield Found(status, f"{size(usage.free)} free ({full:.0f} % full)", why, todo, full, "%")
     if table.f_files and (files := 100.0 * (1 - table.f_favail / table.f_files)) > health.DISK_WARNING:
         yield Found(
             health.graded(files, health.DISK_WARNING, health.CRITICAL),
-            f"{table.f_favail} more files fit ({files:.0f} % of the file system's are used)",
+            f"room for {counted(table.f_favail, 'more files')} ({files:.0f} % of the file system's are used)",
             "neither a new segment nor a stray can be made then, whatever room there is",
             "delete files, on most systems caches of small ones",
             files,

@@ -20,6 +20,7 @@ from hookspan.cli.checks.words import chmod
 from hookspan.config import load
 from hookspan.paths import Paths
 from hookspan.relay import TRIAL_EVENT
+from hookspan.units import counted
 from hookspan.values import without_secrets
 
 TRIAL_TIMEOUT: Final = 10.0  # seconds
@@ -102,7 +103,7 @@ def _try(command: Sequence[str]) -> tuple[str, float]:
         took = time.monotonic() - began
         journal = Path(folder) / "journal" / "current.jsonl"
         if (done.returncode, done.stdout, done.stderr) != (0, b"", b"") or not journal.exists():
-            said = f"exit {done.returncode}, {len(done.stdout) + len(done.stderr)} bytes of output"
+            said = f"exit {done.returncode}, {counted(len(done.stdout) + len(done.stderr), 'bytes')} of output"
             return f"does not record: {said}", took
     return "", took
 

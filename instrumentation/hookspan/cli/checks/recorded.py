@@ -14,6 +14,7 @@ from hookspan.cli.checks.found import Found, Place
 from hookspan.cli.checks.words import some
 from hookspan.store import schema
 from hookspan.store.database import StoreDamaged, damage_noticed, open_reader
+from hookspan.units import counted, size
 
 DAY: Final = 86_400.0  # seconds
 STORE_SECONDS: Final = 3.0  # that a store's pages are looked through; a large one is looked at in part
@@ -34,7 +35,7 @@ REASONS: Final[Mapping[str, str]] = {
 def journal(place: Place) -> Iterator[Found]:
     """Relays can write, and every line could be read."""
     found = standing.journal(place.paths)
-    message = f"{found['bytes'] / 1e6:.1f} MB in {found['segments'] + 1} files"
+    message = f"{size(found['bytes'])} in {counted(found['segments'] + 1, 'files')}"
     if not found["writable"]:
         why = "hooks lose their events, and count them"
         todo = f"`ls -ld {place.paths.journal}`; is the file system read-only?"
@@ -48,7 +49,7 @@ def journal(place: Place) -> Iterator[Found]:
         )
         return
     if found["strays"]:
-        message += f", {found['strays']} strays that the agent takes in"
+        message += f", {counted(found['strays'], 'strays')} that the agent takes in"
     if found["writable"]:
         yield Found(Status.HEALTHY, message)
 
@@ -92,7 +93,7 @@ def store(place: Place) -> Iterator[Found]:
         todo = "`hookspan rebuild`, or `hookspan restart`: the agent sets it aside and rebuilds it"
         yield Found(Status.CRITICAL, problem, why, todo)
     elif not aside:
-        yield Found(Status.HEALTHY, f"{path.stat().st_size / 1e6:.1f} MB, sound")
+        yield Found(Status.HEALTHY, f"{size(path.stat().st_size)}, sound")
 
 
 def _damage(path: Path) -> str:

@@ -10,6 +10,7 @@ from typing import Final
 
 from hookspan.cli.checks.found import Fix
 from hookspan.errors import UserError
+from hookspan.units import counted
 
 EXAMPLES: Final = 3
 
@@ -17,7 +18,7 @@ EXAMPLES: Final = 3
 def some(paths: Sequence[Path]) -> str:
     """All of them, or how many with a few."""
     shown = ", ".join(f"`{path}`" for path in paths[:EXAMPLES])
-    return f"{len(paths)} files ({shown}, ...)" if len(paths) > EXAMPLES else shown
+    return f"{counted(len(paths), 'files')} ({shown}, ...)" if len(paths) > EXAMPLES else shown
 
 
 def chmod(*paths: Path) -> Fix:
