@@ -322,15 +322,30 @@ _VARIABLES: Final = [option.variable for option in OPTIONS.values()]
 _RESOURCE: Final = Pairs("a table of names with texts")
 
 
+Layer = tuple[dict[str, Any], list[str]]
+"""What a settings file says: checked values by key, and what is odd about it."""
+
+
 def load(paths: Paths, env: Mapping[str, str] | None = None, flags: Mapping[str, Any] | None = None) -> Settings:
     """Read, check and merge every layer; UserError names what is not allowed.
 
     Without `env` the files alone count, as for an agent that a hook started. `flags` has keys as `section.name`; a text
     is read as a variable is, None is a flag that was not given.
     """
-    system, warnings = read_file(paths.system_config)
-    user, more = read_file(paths.config)
-    locked = frozenset(system.pop("locked", ()))
+    return merge(paths, read_file(paths.system_config), read_file(paths.config), env, flags)
+
+
+def merge(
+    paths: Paths,
+    administrators: Layer,
+    users: Layer,
+    env: Mapping[str, str] | None = None,
+    flags: Mapping[str, Any] | None = None,
+) -> Settings:
+    """As `load`, of files that were read."""
+    system = {key: value for key, value in administrators[0].items() if key != "locked"}
+    locked, warnings = frozenset(administrators[0].get("locked", ())), administrators[1]
+    user, more = users[0], list(users[1])
     layers = [(key, value, str(paths.system_config)) for key, value in system.items()]
     others = [(key, value, str(paths.config)) for key, value in user.items() if key != "locked"]
     for variable, text in (env or {}).items():
@@ -385,19 +400,24 @@ def is_locked(key: str, locked: frozenset[str]) -> bool:
     return key in locked or key.partition(".")[0] in locked
 
 
-def read_file(path: Path) -> tuple[dict[str, Any], list[str]]:
-    """The checked values of a settings file by key (none if there is no file), and what is odd about it."""
+def read_file(path: Path) -> Layer:
+    """What a settings file says; nothing if there is none."""
+    text = read_text(path)
+    return ({}, []) if text is None else parse(text, str(path))
+
+
+def read_text(path: Path) -> str | None:
+    """The text of a settings file, None if there is none; UserError if it can't be read."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        return {}, []
+        return None
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"can't read `{path}`: {error}", hint=f"its owner and mode: `ls -l {path}`") from error
-    return parse(text, str(path))
 
 
-def parse(text: str, origin: str) -> tuple[dict[str, Any], list[str]]:
-    """The checked values of a settings file's text."""
+def parse(text: str, origin: str) -> Layer:
+    """What a settings file's text says."""
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

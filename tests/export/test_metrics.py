@@ -33,8 +33,10 @@ class Stage:
 
     def start(self, *, on: bool = True) -> Exporter:
         self.stop()
-        settings = ExportSettings(self.sink.url if on else None, timeout=2.0, metric_interval=3600)
-        self.exporter = Exporter(self.paths, settings, resource={"team": "blue"}, gauges=self.gauges)
+        settings = ExportSettings(
+            self.sink.url if on else None, timeout=2.0, metric_interval=3600, resource={"team": "blue"}
+        )
+        self.exporter = Exporter(self.paths, settings, gauges=self.gauges)
         self.exporter.start()
         return self.exporter
 

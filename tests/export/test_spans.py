@@ -33,8 +33,9 @@ class Stage:
         self.stop()
         self.exporter = Exporter(
             self.paths,
-            ExportSettings(endpoint, **{"timeout": 2.0, "metric_interval": 3600, **settings}),
-            resource={"team": "blue"},
+            ExportSettings(
+                endpoint, **{"timeout": 2.0, "metric_interval": 3600, "resource": {"team": "blue"}, **settings}
+            ),
         )
         self.exporter.start()
         return self.exporter

@@ -84,13 +84,17 @@ class Exports:
     def _ingredients(self) -> tuple[Any, ...]:
         """What an exporter can't change while it runs."""
         now = self._settings.now
-        return now.export.on, now.export.metric_interval, dict(now.resource)
+        return now.export.on, now.export.metric_interval
 
     def _export_settings(self) -> ExportSettings:
         from hookspan.export import ExportSettings  # noqa: PLC0415
 
         now = self._settings.now
-        return ExportSettings(**dataclasses.asdict(now.export), content=now.content.export)
+        return ExportSettings(**dataclasses.asdict(now.export), content=now.content.export, resource=now.resource)
+
+    def _in_force(self, used: ExportSettings) -> bool:
+        """Whether something may be sent by these settings: before every request, or it would break a new policy."""
+        return self._settings.look() and self._export_settings() == used
 
     def _begin(self) -> None:
         self._made_of = self._ingredients()
@@ -102,8 +106,8 @@ class Exports:
         exporter = Exporter(
             self._paths,
             self._export_settings(),
-            resource=self._settings.now.resource,
             gauges=self._gauges.readings,
+            permit=self._in_force,
         )
         if not on:
             exporter.stop(RESTART)  # it has noted that export is off, so that it will begin anew when it is on again

@@ -152,6 +152,7 @@ class Ingest:
 
     def step(self) -> None:
         """Take one batch, or wait for something to do."""
+        self._settings.look()
         if self._rebuild:
             self._set_aside()
         if self._store is None:

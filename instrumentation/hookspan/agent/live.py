@@ -1,58 +1,80 @@
-"""The settings of a running agent: read again on request, and what can't be read leaves the last good ones in force."""
+"""The settings of a running agent: what the files say, within a second of their change.
+
+Nothing may leave that they forbid, so whoever sends something asks `look` first. A file that can't be read leaves the
+last good text of it in force.
+"""
 
 from __future__ import annotations
 
 import json
 import logging
 import os
-from collections.abc import Mapping
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
 from hookspan import atomic, config
 from hookspan.agent import launch
-from hookspan.config import Settings
+from hookspan.config import Layer, Settings
 from hookspan.errors import UserError
 from hookspan.paths import Paths
 from hookspan.values import URL, without_secrets
 
 LAST_GOOD: Final = "settings.json"
-"""In the run folder, 0600: a start with a broken file goes on with these, or it would stop exporting."""
+"""In the run folder, 0600, texts by path: a start with a broken file goes on with these, or it would stop exporting."""
+REST: Final = 0.5  # seconds that a file is left alone before it counts: who writes in place begins with an empty one
+
+_NOTHING: Final[Layer] = ({}, [])
 
 _logger = logging.getLogger(__name__)
 
 
 class LiveSettings:
-    """`now` are the settings in force, `problem` says why the newest ones are not."""
+    """`now` are the settings in force, `problem` says why the newest ones are not. Thread-safe."""
 
     def __init__(self, paths: Paths, env: Mapping[str, str] | None) -> None:
         """`env` None: files alone count, as for an agent that a hook started."""
         self._paths = paths
         self._env = None if env is None else launch.settings_variables(env)
-        self._last_good = paths.run / LAST_GOOD
+        self._files = (paths.system_config, paths.config)
+        self._kept, self._kept_text = paths.run / LAST_GOOD, ""
+        self._good = self._remembered()
+        self._lock = threading.RLock()
+        self._identities: tuple[Any, ...] = ()
+        self._due = float("inf")  # monotonic seconds: when the files are read (again)
+        self._held = False  # a file is being changed
+        self.changed: Callable[[], None] = lambda: None
+        """Called with other settings in force, from any thread, to tell whoever has to be told."""
         self.now = Settings()
         self.problem: str | None = None
-        if not self.reload():
-            self.now = self._remembered()
+        self.reload()
 
     @property
     def variables(self) -> str:
         """A fingerprint of the variables that are in force."""
         return launch.fingerprint(self._env or {})
 
+    def look(self) -> bool:
+        """Take in what has changed; costs two `stat`. False: a file is being changed, so nothing may leave now."""
+        with self._lock:
+            clock, identities = time.monotonic(), tuple(map(_identity, self._files))
+            if identities != self._identities:
+                self._identities, self._due, self._held = identities, clock + REST, True
+            if clock >= self._due:
+                self._due, self._held = float("inf"), False
+                self._read()
+            return not self._held
+
     def reload(self) -> bool:
-        """Read them again; False if the old ones stay in force."""
-        try:
-            fresh = config.load(self._paths, self._env)
-        except UserError as error:
-            self.problem = f"{error.message}; the last good settings are in force"
-            _logger.error("settings can't be read")  # noqa: TRY400 - the message may quote a value
-            return False
-        self.now, self.problem = fresh, None
-        try:
-            atomic.write(self._last_good, json.dumps(fresh.as_dict()).encode(), mode=0o600)
-        except OSError as error:
-            _logger.warning("the last good settings can't be kept", exc_info=error)
-        return True
+        """Read them at once; False if one is not good, so that its last good text stays in force."""
+        with self._lock:
+            if not self._held:  # and once more, since another change in the same moment could leave no trace
+                self._identities, self._due = tuple(map(_identity, self._files)), time.monotonic() + REST
+            self._read()
+            return self.problem is None
 
     def report(self) -> dict[str, Any]:
         """Every setting with its value and where it comes from; secrets as whether they are set."""
@@ -64,11 +86,80 @@ class LiveSettings:
             shown[key] = {"value": bool(value) if option.secret else value, "origin": self.now.origin(key)}
         return shown
 
-    def _remembered(self) -> Settings:
+    # --- Inside
+
+    def _read(self) -> None:
+        """Have in force what can be read, and the last good text of what can't."""
+        policy, policy_problem = self._layer(self._paths.system_config)
+        own, own_problem = self._layer(self._paths.config)
+        problems = [problem for problem in (policy_problem, own_problem) if problem]
         try:
-            return Settings.from_dict(json.loads(self._last_good.read_bytes()))
-        except (OSError, ValueError, KeyError, UserError):
-            return Settings()
+            fresh = config.merge(self._paths, policy, own, self._env)
+        except UserError as error:  # a variable is not what is allowed
+            fresh = config.merge(self._paths, policy, own)
+            problems.append(error.message)
+        consequence = "the last good settings are in force"
+        if policy_problem:
+            fresh = self._cautious(fresh)
+            consequence += "; what the administrator may have forbidden stays here: "
+            consequence += "content" if fresh.export.enabled else "nothing is exported"
+        if problems:
+            _logger.error("settings can't be read")  # the message may quote a value
+        self.problem = f"{'; '.join(problems)}; {consequence}" if problems else None
+        self._keep()
+        if fresh != self.now:
+            self.now = fresh
+            self.changed()
+
+    def _layer(self, path: Path) -> tuple[Layer, str]:
+        """What a file says, or said when it was good; and why it is not good now."""
+        try:
+            text = config.read_text(path)
+            layer = _NOTHING if text is None else config.parse(text, str(path))
+        except UserError as error:
+            return _parsed(self._good.get(path), path), error.message
+        self._good[path] = text
+        return layer, ""
+
+    def _cautious(self, settings: Settings) -> Settings:
+        """Nobody knows what the administrator forbids now: no content leaves, and nothing at all if nobody ever did."""
+        if self._paths.system_config not in self._good:
+            return replace(settings, export=replace(settings.export, enabled=False))
+        return replace(settings, content=replace(settings.content, export=False))
+
+    def _remembered(self) -> dict[Path, str | None]:
+        try:
+            known = json.loads(self._kept.read_bytes())
+            return {path: known[str(path)] for path in self._files if isinstance(known[str(path)], str | None)}
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
+
+    def _keep(self) -> None:
+        text = json.dumps({str(path): text for path, text in self._good.items()})
+        if text == self._kept_text:
+            return
+        try:
+            atomic.write(self._kept, text.encode(), mode=0o600)
+            self._kept_text = text
+        except OSError as error:
+            _logger.warning("the last good settings can't be kept", exc_info=error)
+
+
+def _identity(path: Path) -> tuple[int, ...]:
+    """What every change alters, also one of the same second and size, or another file in its place."""
+    try:
+        found = path.stat()
+    except OSError as error:
+        return (error.errno or 0,)
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def _parsed(text: str | None, path: Path) -> Layer:
+    """A text that was good; nothing if it isn't any more, since it was kept by another version."""
+    try:
+        return _NOTHING if text is None else config.parse(text, str(path))
+    except UserError:
+        return _NOTHING
 
 
 def environment(*, stay: bool) -> Mapping[str, str] | None:

@@ -82,7 +82,8 @@ class Notifier:
             self._awake.clear()
             return
         self._look()
-        for target, text in self._due():
+        while (due := self._due()) is not None:
+            target, text = due
             try:
                 self._send(target, text)
             except ImportError:
@@ -126,17 +127,19 @@ class Notifier:
                     target.pending.append(text)
         self._awake.set()
 
-    def _due(self) -> list[tuple[_Target, str]]:
-        found = []
+    def _due(self) -> tuple[_Target, str] | None:
+        """Whom to tell something now, and what; None if nobody. A target that a new policy forbids is told nothing."""
         now = time.monotonic()
         with self._lock:
             for target in self._targets:
                 if not target.pending or now - target.sent_at < target.wish.interval:
                     continue
+                if not self._settings.look() or target.wish not in self._settings.now.notify:
+                    continue
                 lines, target.pending, target.sent_at = target.pending, [], now
                 more = len(lines) - LINES
-                found.append((target, "\n".join(lines[:LINES]) + (f"\nand {more} more" if more > 0 else "")))
-        return found
+                return target, "\n".join(lines[:LINES]) + (f"\nand {more} more" if more > 0 else "")
+        return None
 
     def _send(self, target: _Target, text: str) -> None:
         import apprise  # noqa: PLC0415 - 20 MB that an agent with nothing to tell doesn't need

@@ -64,6 +64,7 @@ class Resident:
         self._started = time.time()
         self._stopping = threading.Event()
         self._reload = threading.Event()
+        self._outdated = threading.Event()  # parts of the agent go by settings that are no longer in force
         self._changed = threading.Event()  # something for the main thread
         self._failures_seen = 0
         self._asked_at = time.monotonic()  # when somebody last looked
@@ -110,6 +111,7 @@ class Resident:
         self._control_loop = Loop("control", self._control.accept, wake=self._control.close)
         self._beat()
         self._page.start()
+        self._settings.changed = self._settings_changed
         for loop in self._loops():
             loop.start()
         self._state = "running"
@@ -133,7 +135,9 @@ class Resident:
             try:
                 if self._reload.is_set():
                     self._reload.clear()
-                    self._apply_settings()
+                    self._settings.reload()
+                self._settings.look()
+                self._tell_settings()
                 if time.monotonic() - beat >= HEARTBEAT:
                     beat = time.monotonic()
                     self._beat()
@@ -225,16 +229,21 @@ class Resident:
 
     # --- settings
 
-    def _apply_settings(self) -> bool:
-        if not self._settings.reload():
-            return False
+    def _settings_changed(self) -> None:
+        """From whatever thread saw it first; the parts are told by the main one, since they have locks of their own."""
+        self._outdated.set()
+        self._changed.set()
+
+    def _tell_settings(self) -> None:
+        if not self._outdated.is_set():
+            return
+        self._outdated.clear()
         self._ingest.settings_changed()
         self._exports.settings_changed()
         self._notifier.settings_changed()
         self._page.settings_changed()
         if self._paths.relay_conf.exists():
             relay.write_conf(self._paths, self._settings.now)
-        return True
 
     # --- health
 
@@ -296,6 +305,7 @@ class Resident:
             "status": self._status,
             "stop": self._stop,
             "reload": self._reload_now,
+            "settings": lambda _: {"settings": self._settings.now.as_dict()},
             "flush": self._flush,
             "open": self._page.open,
             "health": lambda _: {"history": [found.report() for found in self._monitor.history]},
@@ -317,7 +327,9 @@ class Resident:
         return {}
 
     def _reload_now(self, _asked: Mapping[str, Any]) -> Answer:
-        return {"reloaded": self._apply_settings(), "problem": self._settings.problem}
+        reloaded = self._settings.reload()
+        self._tell_settings()
+        return {"reloaded": reloaded, "problem": self._settings.problem}
 
     def _flush(self, asked: Mapping[str, Any]) -> Answer:
         """Wait until all of the journal is in the store, what is over has its span, and that is exported."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, Final
 
 from opentelemetry.metrics import Meter
@@ -32,19 +33,27 @@ class Exporter:
         paths: Paths,
         settings: ExportSettings,
         *,
-        resource: Mapping[str, str] | None = None,
         gauges: Callable[[], Iterable[Reading]] = list,
+        permit: Callable[[ExportSettings], bool] = lambda _: True,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
-        """`resource`: the user's `[resource]` table. `gauges`: read at each export, from the exporter's thread."""
+        """Both are called from the exporter's threads.
+
+        Args:
+            paths: Whose store and cursor.
+            settings: Until `apply` says others.
+            gauges: Read at each export of metrics.
+            permit: Asked before each request whether these settings are still those to go by; if not, it waits.
+            clock: Unix nanoseconds.
+        """
         self._clock = clock
         self.db = ExportDb.open(paths)
         self._lost = False  # nobody knows what was sent before
         self._reader = Reader(paths)
         self._switch(settings)
-        both = resources(paths, resource or {})
-        self.spans = SpanExport(self._reader, self.db, settings, both[0], clock)
-        self.metrics = MetricExport(self._reader, self.db, settings, both, gauges=gauges, clock=clock)
+        who = partial(resources, paths)
+        self.spans = SpanExport(self._reader, self.db, settings, who, permit=permit, clock=clock)
+        self.metrics = MetricExport(self._reader, self.db, settings, who, gauges=gauges, permit=permit, clock=clock)
 
     @property
     def meter(self) -> Meter:
@@ -67,7 +76,7 @@ class Exporter:
         self.spans.committed()
 
     def apply(self, settings: ExportSettings) -> None:
-        """Go on with other settings. Another `metric_interval` or `[resource]` needs a new start of the agent."""
+        """Go on with other settings; another `metric_interval` needs another exporter."""
         self._switch(settings)
         self.metrics.apply(settings)
         self.spans.apply(settings)

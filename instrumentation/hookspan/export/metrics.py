@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import threading
 import time
@@ -25,7 +26,6 @@ from opentelemetry.sdk.metrics.export import (
     MetricsData,
     PeriodicExportingMetricReader,
 )
-from opentelemetry.sdk.resources import Resource
 
 from hookspan import __version__
 from hookspan.model import semconv as sc
@@ -35,6 +35,7 @@ from . import answer, sender
 from .answer import Answer
 from .convert import Point, Reading, resource_metrics
 from .db import ExportDb
+from .resource import Resources
 from .sender import Sender
 from .settings import ExportSettings
 
@@ -65,14 +66,15 @@ class MetricExport:
         reader: Reader,
         db: ExportDb,
         settings: ExportSettings,
-        resources: tuple[Resource, Resource],
+        resources: Resources,
         *,
+        permit: Callable[[ExportSettings], bool],
         gauges: Callable[[], Iterable[Reading]] = list,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
-        """`resources`: that of the store's series and gauges, and the agent's."""
         self._reader, self._db, self._settings, self._gauges, self._clock = reader, db, settings, gauges, clock
-        self._resource = resources[0]
+        self._permit, self._resources = permit, resources
+        self._both = resources(settings.resource)  # that of the store's series and gauges, and the agent's
         self._sender: Sender | None = None
         self._lock = threading.Lock()  # settings and sender
         self._exporting = threading.Lock()  # held during an export
@@ -86,7 +88,7 @@ class MetricExport:
         interval = settings.metric_interval * 1e3
         self._provider = MeterProvider(
             [PeriodicExportingMetricReader(_Exporter(self.export), interval, settings.timeout * 1e3)],
-            resources[1],
+            self._both[1],
             shutdown_on_exit=False,
         )
         self.meter: Meter = self._provider.get_meter(sc.SCOPE, __version__, sc.SCHEMA_URL)
@@ -113,6 +115,7 @@ class MetricExport:
         with self._lock:
             if settings != self._settings:
                 self._settings, self._in_a_row, self._retry_at = settings, 0, 0.0
+                self._both = self._resources(settings.resource)
                 self._close()
         self.attach()
 
@@ -159,17 +162,19 @@ class MetricExport:
             settings = self._settings
             if self._stopped.is_set() or not settings.on:
                 return MetricExportResult.SUCCESS
+            if not self._permit(settings):
+                return MetricExportResult.FAILURE
             until = self._until if time.monotonic() < self._until else None
             if until is None and time.monotonic() < self._retry_at:
                 return MetricExportResult.FAILURE
             if self._sender is None:
                 self._sender = sender.make(settings, "metrics")
-            ready = self._sender
+            ready, (resource, agents) = self._sender, self._both
         record, points = self._points()
         ready.limit(until)
-        data = MetricsData(
-            [resource_metrics(points, self._readings(), self._resource, self._clock()), *own.resource_metrics]
-        )
+        # The SDK's provider has the resource that it was made with.
+        mine = [dataclasses.replace(one, resource=agents) for one in own.resource_metrics]
+        data = MetricsData([resource_metrics(points, self._readings(), resource, self._clock()), *mine])
         said = ready.send(data)
         if not said.accepted:
             if not self._stopped.is_set():

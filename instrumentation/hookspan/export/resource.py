@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final
@@ -17,6 +17,10 @@ from hookspan.model import semconv as sc
 from hookspan.paths import Paths
 
 _MACHINE_IDS: Final = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
+
+
+Resources = Callable[[Mapping[str, str]], tuple[Resource, Resource]]
+"""`resources` of one user's files."""
 
 
 def instance_id(paths: Paths) -> str:

@@ -27,6 +27,7 @@ class ExportSettings:
         max_days: How long spans wait for an endpoint that can't be reached.
         enabled: False: nothing is exported, whatever the endpoint.
         content: `content.export`: whether spans take their labels along.
+        resource: `[resource]`: what the user wants the resource to say beside what is known of this machine.
     """
 
     endpoint: str | None = None
@@ -43,6 +44,7 @@ class ExportSettings:
     max_days: float = 7.0
     enabled: bool = True
     content: bool = False
+    resource: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def on(self) -> bool:

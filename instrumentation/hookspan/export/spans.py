@@ -8,8 +8,6 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from opentelemetry.sdk.resources import Resource
-
 from hookspan.model.rows import Span
 from hookspan.store import Reader, SpanKey
 
@@ -17,12 +15,14 @@ from . import answer, sender
 from .answer import Answer
 from .convert import readable
 from .db import ExportDb, Refusal
+from .resource import Resources
 from .sender import Sender
 from .settings import ExportSettings
 
 BATCH: Final = 512
 LINGER: Final = 1.0  # seconds that a batch may take to fill
 DRAIN_PAUSE: Final = 0.5  # seconds between attempts while somebody waits
+PERMIT_PAUSE: Final = 0.1  # seconds until it is asked again whether anything may go; other settings end it
 SUSPECTS_MAX: Final = 32
 """Spans refused without any being accepted, after which the endpoint itself is held to be at fault."""
 COMPLAINT_PAUSE: Final = 60.0  # seconds between two log lines about the same trouble
@@ -44,10 +44,14 @@ class SpanExport:
         reader: Reader,
         db: ExportDb,
         settings: ExportSettings,
-        resource: Resource,
+        resources: Resources,
+        *,
+        permit: Callable[[ExportSettings], bool],
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
-        self._reader, self._db, self._settings, self._resource, self._clock = reader, db, settings, resource, clock
+        self._reader, self._db, self._settings, self._clock = reader, db, settings, clock
+        self._resources, self._permit = resources, permit
+        self._resource = resources(settings.resource)[0]
         self._sender: Sender | None = None
         self._next_settings: ExportSettings | None = None
         self._condition = threading.Condition()
@@ -157,13 +161,16 @@ class SpanExport:
             self._state = "off"
             self._wait(None)
             return
+        if not self._permit(self._settings):
+            self._wait(PERMIT_PAUSE)
+            return
         self._fresh = False
         last, cursor = self._reader.last_span(), self._db.cursor
         batch = self._reader.spans_after(cursor, BATCH, hooks=self._settings.hook_spans)
         if batch:
             if self._deliver(batch):
                 self._settle_to(self._db.cursor)
-            elif not self._stopping:
+            elif self._state == "holding":
                 self._expire()
                 self._rest()
             return
@@ -179,6 +186,7 @@ class SpanExport:
         settings, self._next_settings = self._next_settings, None
         if settings is not None and settings != self._settings:
             self._settings, self._proven, self._in_a_row = settings, False, 0
+            self._resource = self._resources(settings.resource)[0]
             if self._sender is not None:
                 self._sender.close()
                 self._sender = None
@@ -193,7 +201,7 @@ class SpanExport:
         proven = False
         parts = [batch]
         while parts and len(suspects) < SUSPECTS_MAX:
-            if self._stopping:
+            if self._stopping or not self._permit(self._settings):
                 return False
             part = parts.pop()
             said = self._send(part)

@@ -15,13 +15,17 @@ import psutil
 
 from hookspan import __version__
 from hookspan.agent import launch, standing
-from hookspan.agent.client import is_newer, lock_content
+from hookspan.agent.client import Client, is_newer, lock_content
 from hookspan.agent.health import Status
 from hookspan.agent.lock import is_held
 from hookspan.cli.checks.found import Fix, Found, Place
+from hookspan.config import OPTIONS, TABLES, Settings, is_locked, load
+from hookspan.errors import UserError
 from hookspan.paths import Paths
 
 GRACE: Final = launch.STOP_TIMEOUT + 10.0  # seconds: an agent that takes over waits so long for the one before
+TAKEN_IN: Final = 5.0  # seconds in which a running agent takes in a change of the files
+POLL: Final = 0.25
 LISTENERS: Final = ("/proc/net/tcp", "/proc/net/tcp6")
 LISTENING: Final = "0A"  # the state in these tables
 
@@ -61,6 +65,13 @@ def _answering(place: Place, found: dict[str, Any]) -> Iterator[Found]:
         why = "it goes on with the last settings that were good"
         todo = "correct the setting, then `hookspan restart`"
         yield Found(Status.CRITICAL, problem, why, todo, quotes=True)
+    elif about["version"] == __version__ and (keys := _other_settings(place.paths)):
+        well = False
+        why = "it takes in a change of the files within seconds, locks above all, and did not take in these"
+        said = f"the agent goes by other settings than the files say: {', '.join(f'`{key}`' for key in keys)}"
+        yield Found(
+            Status.CRITICAL, said, why, "`hookspan restart`", fix=Fix("`hookspan restart`", lambda: _restart(place))
+        )
     checks = (found.get("health") or {}).get("checks") or {}
     for name, check in checks.items():
         if check["status"] in {"warning", "critical"}:
@@ -68,6 +79,26 @@ def _answering(place: Place, found: dict[str, Any]) -> Iterator[Found]:
             yield Found(Status.WARNING, f"its check `{name}`: {check['message']}", "", check["todo"])
     if well:
         yield Found(Status.HEALTHY, text)
+
+
+def _other_settings(paths: Paths) -> list[str]:
+    """Keys whose value in the running agent is not what the files say; what the variables of `up` say may differ."""
+    until = time.monotonic() + TAKEN_IN
+    while True:
+        try:
+            files = load(paths)
+            agents = Settings.from_dict(Client(paths).request("settings")["settings"])
+        except (UserError, KeyError):  # said elsewhere, or it has just gone
+            return []
+        keys = [
+            key
+            for key in (*OPTIONS, *TABLES)
+            if agents.value(key) != files.value(key)
+            and (key not in OPTIONS or agents.origin(key) != OPTIONS[key].variable or is_locked(key, files.locked))
+        ]
+        if not keys or time.monotonic() > until:
+            return keys
+        time.sleep(POLL)
 
 
 def _restart(place: Place) -> None:
