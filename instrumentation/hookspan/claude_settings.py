@@ -53,6 +53,7 @@ EVENTS: Final = (
 )
 TIMEOUT: Final = 5  # seconds; also lifts the 1.5 s that all SessionEnd hooks share otherwise
 RELAY_NAME: Final = "hookspan-relay"
+COMMAND_MAX: Final = 16 << 10  # characters of a command of ours: three paths of 4 KiB, quoted. shlex's work is squared
 BOM: Final = "\ufeff"
 
 Scope = Literal["user", "local"]
@@ -306,6 +307,8 @@ def is_ours(handler: object, paths: Paths) -> bool:
     words, arguments = [handler["command"]], handler.get("args")
     if isinstance(arguments, list):
         words += [word for word in arguments if isinstance(word, str)]
+    elif len(handler["command"]) > COMMAND_MAX:
+        return False
     else:
         try:
             words = shlex.split(handler["command"])

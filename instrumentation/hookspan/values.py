@@ -65,7 +65,7 @@ class Number:
         return self.read(float(text) if self.fraction else int(text))
 
 
-_SIZE = re.compile(r"(\d+) ?([KMGT]i?)?B?", re.IGNORECASE)
+_SIZE: Final = re.compile(r"(\d+) ?([KMGT]i?)?B?", re.IGNORECASE)
 _POWERS: Final = {"K": 1, "M": 2, "G": 3, "T": 4}
 
 
@@ -182,6 +182,10 @@ class Pairs:
 Kind = Flag | Number | Size | Choice | Text | Texts | Pairs
 
 
+_HOST_END: Final = re.compile(r"[/?#]")
+_QUERY: Final = re.compile(r"[?#]")
+
+
 def _is_url(text: str) -> bool:
     try:
         parts = urlsplit(text)
@@ -196,12 +200,20 @@ def _is_url(text: str) -> bool:
 
 
 def without_secrets(text: str) -> str:
-    """A text for messages and logs: of a URL neither user and password nor query and fragment."""
-    before, mark, rest = text.partition("://")
+    """A text for messages and logs: of an address neither user and password nor query and fragment.
+
+    An `@` behind the host's end may end a password with a `/`, `?` or `#` in it: of such an address nothing is sure.
+    """
+    scheme, mark, rest = text.partition("://")
     if not mark:
-        return text
-    host, slash, path = re.split(r"[?#]", rest, maxsplit=1)[0].partition("/")
-    return f"{before}://{host.rpartition('@')[2]}{slash}{path}"
+        if "@" not in text:
+            return text
+        scheme, rest = "", text
+    end = _HOST_END.search(rest)
+    host, path = (rest[: end.start()], rest[end.start() :]) if end else (rest, "")
+    if "@" in path:
+        return f"{scheme}{mark}[redacted]"
+    return f"{scheme}{mark}{host.rpartition('@')[2]}{_QUERY.split(path, maxsplit=1)[0]}"
 
 
 URL: Final = Text("a URL such as `http://127.0.0.1:4318`, without user and password", _is_url)

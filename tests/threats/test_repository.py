@@ -12,9 +12,40 @@ from pathlib import Path
 import pytest
 
 from hookspan.observe.repositories import describe, main_folder
+from hookspan.store import Reader
 from tests.agent.stage import PATIENCE, Machine, append, event, small_session, until
 from tests.otlp_sink import Sink
 
+ADDRESSES = {
+    "https://me:hunter2@host/team/shop.git?private_token=hunter2": "shop",
+    "https://me:hunter2@host/team/shop.git#hunter2": "shop",
+    "https://host/team/shop.git;token=hunter2": "",
+    "https://host/team/shop%3Ftoken=hunter2": "",
+    "https://host/team/glpat-hunter2hunter2hunter2.git": "",
+    "https://hunter2@host": "",
+    "https://me:hunter2": "",
+    "https://me:hun#ter2@host/team/shop.git": "",
+    "https://me:hunter2/x?y@host/team/shop.git": "",
+    "https://me:hunter2/x@host/team/shop.git/": "shop",
+    "ssh://git@host:22/~me/shop": "shop",
+    "ssh://host:22": "",
+    "git@host:team/shop.git": "shop",
+    "git@host:shop.git?token=hunter2": "shop",
+    "me:hunter2@host": "",
+    "hunter2@host": "",
+    "work:shop": "shop",
+    "ext::ssh host /shop --token hunter2": "",
+    "codecommit::eu-west-1://me@shop": "",
+    "/srv/git/shop.git/": "shop",
+    "/home/hunter2/.git": "",
+    "../..": "",
+    "file:///srv/git/shop.git": "shop",
+    r"C:\\Users\\hunter2\\shop": "shop",
+    r"\\\\host\\share\\shop.git": "shop",
+    '"https://host/shop.git" # hunter2': "shop",
+    "https://host/" + "x" * 101: "",
+    "": "",
+}
 HOSTILE = "\x1b]0;owned\x07\x1b[31m\u202eevil\x9b2J\r\n"
 STEERS = set("\x1b\x07\x9b\r\u202e\x00")
 
@@ -127,6 +158,46 @@ def test_a_repository_of_traps_is_looked_at_in_a_moment(tmp_path: Path):
     assert max(len(one.project) + len(one.name) + len(one.branch) for one in found.values()) <= 400
     assert found["secret"].name == "shop"
     assert "hunter2" not in repr(found)
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_of_an_address_the_name_alone_is_known(tmp_path: Path, address: str):
+    folder = tmp_path / "clone"
+    (folder / ".git").mkdir(parents=True)
+    (folder / ".git" / "config").write_text(
+        '[core]\n\tbare = false\n[url "https://hunter2@host/"]\n\tinsteadOf = work:\n'
+        f'[Remote "origin"]\n\tURL = {address}\n\turl = https://host/second.git\n'
+    )
+    found = describe(str(folder), 1)
+    assert found.name == (ADDRESSES[address] or "clone")
+    assert "hunter2" not in repr(found)
+
+
+def test_no_secret_of_an_address_leaves(machine: Machine, tmp_path: Path):
+    """Nor that of the folder: `git clone` names it after the address, query and all."""
+    session, prompt = str(uuid.uuid4()), str(uuid.uuid4())
+    secret = "?private_token=hunter2"
+    folder = tmp_path / "code" / f"shop.git{secret}"
+    (folder / ".git").mkdir(parents=True)
+    (folder / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
+    (folder / ".git" / "config").write_text(f'[remote "origin"]\nurl = https://me:hunter2@host/shop.git{secret}\n')
+    with Sink() as sink:
+        machine.paths.config.write_text(f'[export]\nendpoint = "{sink.url}"\nmetric_interval = 1\n')
+        machine.up()
+        about = {"cwd": str(folder), "prompt_id": prompt}
+        machine.hooks(event("SessionStart", session, source="startup", cwd=str(folder)))
+        until(lambda: any(row.repository for row in Reader(machine.paths).sessions()))
+        machine.hooks(
+            event("UserPromptSubmit", session, prompt="hello", **about),
+            event("Stop", session, **about),
+            event("SessionEnd", session, reason="other", cwd=str(folder)),
+        )
+        assert machine.json("flush", "--wait", "30s")["exported"]
+        sink.wait(lambda: any("shop.git" in point.attributes.values() for point in sink.points))
+        assert {span.attributes.get("vcs.repository.name") for span in sink.spans} > {"shop"}
+        assert "hunter2" not in repr((sink.spans, sink.points))
+    said = machine.json("sessions")
+    assert "shop.git" in repr(said)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from hookspan.cli.redact import Redactor
+from hookspan.values import without_secrets
 from tests.agent.stage import Machine, event, small_session, until
 from tests.otlp_sink import Sink
 
@@ -157,3 +158,19 @@ def test_a_secret_can_be_set_without_being_an_argument(machine: Machine):
 def test_what_a_report_leaves_of_a_text(machine: Machine, text: str, wanted: str):
     redact = Redactor(machine.paths, machine.env)
     assert redact.text(text.format(state=machine.paths.state)) == wanted
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("http://host:4318/v1?k=hunter2#hunter2", "http://host:4318/v1"),
+        ("https://me:hunter2@host/v1", "https://host/v1"),
+        ("https://me:hunter2/x@host/v1", "https://[redacted]"),
+        ("https://me:hunter2?x@host/v1", "https://[redacted]"),
+        ("me:hunter2@host:4318?hunter2", "host:4318"),
+        ("host:4318", "host:4318"),
+        ("what is no address", "what is no address"),
+    ],
+)
+def test_an_address_is_shown_without_its_secrets(address: str, shown: str):
+    assert without_secrets(address) == shown

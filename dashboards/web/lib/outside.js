@@ -14,7 +14,7 @@ export const BOARDS = {
 };
 
 /** An address from the settings without its last slash, or nothing if it is not one of the web. @param {string | undefined} url */
-const base = (url) => (url && /^https?:\/\//i.test(url) ? url.replace(/\/+$/, "") : "");
+const base = (url) => (url && /^https?:\/\//i.test(url) ? url.replace(/(?<!\/)\/+$/, "") : "");
 
 export const jaeger = () => base(store.summary?.links.jaeger);
 

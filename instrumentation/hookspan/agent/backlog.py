@@ -5,7 +5,6 @@ The endpoint takes spans as long as the Collector runs, so an outage of Jaeger o
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,11 +21,7 @@ FULL_WARNING: Final = 0.5  # of a queue's capacity
 FULL_CRITICAL: Final = 0.9
 TIMEOUT: Final = 2.0  # seconds
 
-_SAMPLE: Final = re.compile(
-    r"^otelcol_exporter_(?P<what>queue_size|queue_capacity|sent_\w+?)(?:_total)?"
-    r'\{[^}]*exporter="(?P<exporter>[^"]+)"[^}]*\} (?P<value>\S+)',
-    re.MULTILINE,
-)
+_PREFIX: Final = "otelcol_exporter_"
 
 
 @dataclass(slots=True)
@@ -46,14 +41,19 @@ class Queue:
 def read(text: str) -> dict[str, Queue]:
     """The queues by exporter, from Prometheus' text format."""
     found: dict[str, Queue] = {}
-    for sample in _SAMPLE.finditer(text):
-        queue, value = found.setdefault(sample["exporter"], Queue()), float(sample["value"])
-        if sample["what"] == "queue_size":
-            queue.size += value
-        elif sample["what"] == "queue_capacity":
-            queue.capacity += value
-        else:
-            queue.sent += value
+    for line in text.splitlines():
+        what, _, rest = line.partition("{")
+        labels, _, value = rest.partition("} ")
+        exporter = f",{labels}".partition(',exporter="')[2].partition('"')[0]
+        if not what.startswith(_PREFIX) or not exporter or not value:
+            continue
+        what, queue = what.removeprefix(_PREFIX).removesuffix("_total"), found.setdefault(exporter, Queue())
+        if what == "queue_size":
+            queue.size += float(value)
+        elif what == "queue_capacity":
+            queue.capacity += float(value)
+        elif what.startswith("sent_"):
+            queue.sent += float(value)
     return found
 
 
@@ -88,12 +88,13 @@ class Backlog:
 
     def _judge(self, queues: dict[str, Queue]) -> Finding | None:
         now = self._clock()
+        known: dict[str, tuple[float, float]] = {}
         status, said, longest = Status.HEALTHY, [], 0.0
         for name, queue in queues.items():
             sent, since = self._since.get(name, (queue.sent, now))
             if sent != queue.sent or not queue.size:
                 since = now
-            self._since[name] = (queue.sent, since)
+            known[name] = (queue.sent, since)
             stuck = now - since
             if stuck < STUCK_WARNING and queue.full < FULL_WARNING:
                 continue
@@ -101,6 +102,7 @@ class Backlog:
             status = worst(status, Status.CRITICAL if critical else Status.WARNING)
             longest = max(longest, stuck)
             said.append(f"`{name}` has delivered nothing for {stuck:.0f} s, its queue is {queue.full:.0%} full")
+        self._since = known
         if not said:
             return None
         todo = "start what it delivers to: `hookspan stack status`; the Collector keeps what it can't deliver"

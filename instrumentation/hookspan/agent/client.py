@@ -15,6 +15,7 @@ from hookspan.agent.lock import is_held
 from hookspan.errors import UserError
 from hookspan.paths import Paths
 
+_RELEASE: Final = re.compile(r"\d+(?:\.\d+)*")  # numbers at a version's beginning
 READY_TIMEOUT: Final = 15.0  # seconds; an agent is ready in less than one, on a machine that isn't drowning
 START_POLL: Final = 0.05  # seconds between looks for an agent that is being started
 ANSWER_TIMEOUT: Final = 5.0  # seconds; an agent answers from memory
@@ -124,7 +125,7 @@ def is_newer(version: str, than: str) -> bool:
 
 
 def _order(version: str) -> tuple[tuple[int, ...], int, str]:
-    match = re.match(r"\d+(?:\.\d+)*", version)
+    match = _RELEASE.match(version)
     if match is None:
         return (), 0, version
     rest = version[match.end() :]

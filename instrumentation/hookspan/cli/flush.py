@@ -14,6 +14,7 @@ from hookspan.errors import EXIT_USER
 from hookspan.paths import Paths
 from hookspan.units import counted
 
+_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|)")
 MARGIN: Final = 3.0  # seconds that the answer may take beyond the wait itself
 
 
@@ -27,7 +28,7 @@ class Duration(click.ParamType[float]):
         """The seconds of a text."""
         if isinstance(value, float):
             return value
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|)", str(value))
+        match = _DURATION.fullmatch(str(value))
         if match is None:
             self.fail(f"`{value}` is no duration; allowed are such as `10s`, `500ms`, `2m`", param, ctx)
         return float(match[1]) * self._units[match[2]]

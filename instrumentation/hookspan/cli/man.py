@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Final
 
 import click
 
 from hookspan import __version__
 
+_QUOTED: Final = re.compile(r"`([^`]*)`")
 FILES = {
     "$XDG_CONFIG_HOME/hookspan/config.toml": "Your settings.",
     "/etc/hookspan/config.toml": "The administrator's, which can lock keys.",
@@ -85,5 +87,5 @@ def _list(entries: dict[str, str]) -> Iterator[str]:
 def _text(text: str) -> str:
     """Roff's own signs escaped; what the help has in backquotes is bold."""
     escaped = text.replace("\\", r"\e").replace("-", r"\-").replace("'", r"\(aq")
-    escaped = re.sub(r"`([^`]*)`", r"\\fB\1\\fR", escaped)
+    escaped = _QUOTED.sub(r"\\fB\1\\fR", escaped)
     return rf"\&{escaped}" if escaped.startswith((".", "\\(aq")) else escaped

@@ -16,8 +16,8 @@ from hookspan.paths import Paths
 from hookspan.wire.scrub import GONE, scrub
 
 SHORTEST: Final = 4  # characters of a secret or a name that is looked for: a shorter one is in every other word
-_URL: Final = re.compile(r"\b([a-z][a-z0-9+.-]*)://[^\s`'\"<>]+")
-_PATH: Final = re.compile(r"(?<![\w<>~])(?:~|/(?=[\w.]))[^\s`'\":;,]*/?[^\s`'\":;,]*")
+_URL: Final = re.compile(r"\b([a-z][a-z0-9+.-]{0,30})://[^\s`'\"<>]+")
+_PATH: Final = re.compile(r"(?<![\w<>~])(?:~|/(?=[\w.]))[^\s`'\":;,]*")
 _QUOTED: Final = re.compile(r"(?P<quote>[`'])[~/](?:(?!(?P=quote)).)*(?P=quote)")
 _SAID: Final = re.compile(r"(answered (?:with )?\w+)\b.*", re.DOTALL)
 """What an endpoint says after its status is its own text, which may quote what it was sent."""

@@ -16,6 +16,8 @@ RETRY_AFTER_MAX: Final = 300.0  # seconds; an endpoint that asks for more is ask
 
 SECRET_LENGTH: Final = 6  # characters of a header's value, or of a word of it, from which on it may be a secret
 
+TOLD_MAX: Final = 2000  # characters looked at of what it says: ten times what is shown, so that a key is seen whole
+
 REFUSALS: Final = frozenset({HTTPStatus.BAD_REQUEST.value, HTTPStatus.REQUEST_ENTITY_TOO_LARGE.value})
 """What can be the fault of one span. Everything else (a wrong key, an overload) concerns all of them."""
 
@@ -51,6 +53,7 @@ class Answer:
 
 def told(text: str, headers: Mapping[str, str]) -> str:
     """What an endpoint says, fit to be shown: it may quote the key it was sent, or try to steer a terminal."""
+    text = text[:TOLD_MAX]
     for value in headers.values():
         for word in (value, *value.split()):
             if len(word) >= SECRET_LENGTH:

@@ -25,6 +25,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.sdk.metrics.export import MetricsData
 from opentelemetry.sdk.trace import ReadableSpan
 
+from hookspan.values import without_secrets
+
 from . import tls
 from .answer import Answer, told
 from .settings import ExportSettings
@@ -144,7 +146,7 @@ def describe(error: BaseException, seconds: float) -> str:
         cause, depth = inner, depth + 1
     if isinstance(cause, OSError) and cause.strerror:
         return cause.strerror
-    return f"{type(cause).__name__}: {cause}"[:REASON_MAX]
+    return without_secrets(f"{type(cause).__name__}: {cause}"[:REASON_MAX])
 
 
 def _inner(error: BaseException) -> BaseException:
@@ -169,7 +171,7 @@ def _read(response: requests.Response, until: float) -> bytes:
 
 def _reason(response: requests.Response, body: bytes, headers: Mapping[str, str]) -> str:
     text = body.decode("utf-8", "replace") if body else response.reason or ""
-    return told(text[: 10 * REASON_MAX], headers)[:REASON_MAX].strip()  # a key at the end must be seen whole
+    return told(text, headers)[:REASON_MAX].strip()
 
 
 def _seconds(value: str) -> float:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
+from hookspan.wire.scrub import folder_name
+
 from . import semconv as sc
 from .ids import span_id, trace_id
 from .rows import INTERNAL, STATUS_UNSET, Attributes, Increment, Rows, SeriesAttributes, Span, SpanLink
@@ -145,6 +147,6 @@ def project_of(state: State, session: Session) -> str:
     if repository and repository.project:
         return repository.project
     if folder:
-        return folder.rstrip("/").rsplit("/", 1)[-1] or "/"
+        return folder_name(folder)
     parts = session.transcript.rsplit("/", 2)
     return parts[1].rsplit("-", 1)[-1] if len(parts) > 2 else ""  # noqa: PLR2004 (folder/project/file)

@@ -30,7 +30,7 @@ UNKNOWN_AGENT: Final = "subagent"
 """Type of a subagent whose transcript has no `.meta.json`: only the client's own subagents have no type at all."""
 
 _NO_PROMPT: Final = re.compile(
-    r"\s*(?:<local-command-|<bash-|<command-contents|Caveat: |\[Request interrupted by user)"
+    r"\A\s*(?:<local-command-|<bash-|<command-contents|Caveat: |\[Request interrupted by user)"
 )
 _COMMAND: Final = re.compile(r"<command-name>\s*/?([^<\s]{1,64})\s*</command-name>")
 _ARGUMENTS: Final = re.compile(r"<command-args>([^<]{0,600})")

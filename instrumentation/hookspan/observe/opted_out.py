@@ -14,8 +14,9 @@ from hookspan.model.state import bound
 from hookspan.wire import FORGOTTEN, Record, Unreadable, decode
 from hookspan.wire.facts import Fact, Repository
 from hookspan.wire.reduced import Reduced
+from hookspan.wire.scrub import folder_name
 
-from .repositories import describe, last_part
+from .repositories import describe
 
 _KEPT: Final = 4096
 """Folders, and sessions, that are remembered."""
@@ -76,7 +77,7 @@ class OptedOut:
 
     def _look(self, folder: str, now: int) -> bool:
         fact, known = describe(folder, now), self._repositories.get(folder)
-        if fact.project == last_part(folder):  # no repository, or none any more
+        if fact.project == folder_name(folder):  # no repository, or none any more
             return (known or fact).project in self.names
         if fact.project in self.names and (known is None or known.project != fact.project):
             self._found.append(fact)

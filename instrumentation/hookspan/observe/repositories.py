@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from configparser import ConfigParser, Error
+from collections.abc import Iterator
 from typing import Final
 
 from hookspan.model.state import Session, State
 from hookspan.wire.facts import Fact, Repository
+from hookspan.wire.scrub import folder_name, scrub
 
 from .files import read_small
 
@@ -16,8 +17,16 @@ NANO: Final = 1_000_000_000
 REFRESH: Final = 5 * NANO
 """How often the branch of a folder with open sessions is looked at."""
 _MAX_DEPTH: Final = 64
-_BRANCH: Final = re.compile(r"\Aref: refs/heads/(.{1,200})\s*\Z")
-_URL_NAME: Final = re.compile(r"([^/:]{1,100}?)(?:\.git)?/?\s*\Z")
+_HEAD: Final = "ref: refs/heads/"
+_BRANCH_LENGTH: Final = 200
+_NAME_LENGTH: Final = 100
+_ORIGIN: Final = frozenset({'[remote "origin"]', "[remote.origin]"})
+_HOST_END: Final = re.compile(r"[/?#]")
+_QUERY: Final = re.compile(r"[?#]")
+_AROUND: Final = '"/ \t'
+"""Stands around an address: quotes, blanks before a comment, a slash at the end."""
+_NAME: Final = re.compile(rf"\A[\w.+~-]{{1,{_NAME_LENGTH}}}\Z")
+"""What hosts allow in a repository's name. An address has more in it, and may have secrets in that."""
 
 
 class Repositories:
@@ -47,24 +56,22 @@ def describe(folder: str, now: int) -> Repository:
     """The repository of a folder: the main one for a linked worktree; none gives a fact with the folder's own name."""
     top, git = _find(folder)
     name = branch = ""
-    project = last_part(folder)
+    project = folder_name(folder)
     if git:
-        head = read_small(f"{git}/HEAD", 512).decode("utf-8", "replace")
-        match = _BRANCH.match(head)
-        branch = match.group(1) if match else ""
+        branch = _branch(git)
         main = _main_git(git)
         if os.path.basename(main) == ".git":
             top = os.path.dirname(main)
-        project = os.path.basename(top) or project
+        project = folder_name(top)
         name = _remote_name(main) or project
     return Repository(
-        at=now, key=f"repository:{folder}:{now}", folder=folder, project=project[:100], name=name[:100], branch=branch
+        at=now,
+        key=f"repository:{folder}:{now}",
+        folder=folder,
+        project=project[:_NAME_LENGTH],
+        name=name[:_NAME_LENGTH],
+        branch=branch,
     )
-
-
-def last_part(folder: str) -> str:
-    """What a project is called that no repository gives a name."""
-    return os.path.basename(folder.rstrip("/")) or "/"
 
 
 def main_folder(folder: str) -> str:
@@ -74,6 +81,13 @@ def main_folder(folder: str) -> str:
         return folder
     main = _main_git(git)
     return os.path.dirname(main) if os.path.basename(main) == ".git" else top
+
+
+def _branch(git: str) -> str:
+    """The branch that a work tree is on; none with a detached HEAD."""
+    head = read_small(f"{git}/HEAD", 512).decode("utf-8", "replace").rstrip()
+    branch = head.removeprefix(_HEAD)
+    return branch if head.startswith(_HEAD) and len(branch) <= _BRANCH_LENGTH and branch.isprintable() else ""
 
 
 def _main_git(git: str) -> str:
@@ -103,11 +117,41 @@ def _find(folder: str) -> tuple[str, str]:
 
 def _remote_name(git: str) -> str:
     """The repository's name as its `origin` has it; never the address, which may hold a password."""
-    parser = ConfigParser(strict=False, interpolation=None)
-    try:
-        parser.read_string(read_small(f"{git}/config").decode("utf-8", "replace"))
-        url = parser.get('remote "origin"', "url", fallback="")
-    except Error:
+    config = read_small(f"{git}/config").decode("utf-8", "replace")
+    return next((repository_name(url) for url in _origins(config)), "")
+
+
+def _origins(config: str) -> Iterator[str]:
+    """The addresses of `origin`, read line by line: of git's syntax what git itself writes."""
+    within = False
+    for line in config.splitlines():
+        text = line.strip()
+        if text.startswith("["):
+            heading, bracket, text = text.partition("]")
+            section, _, remote = (heading + bracket).partition(" ")
+            within = f"{section.lower()} {remote}".strip() in _ORIGIN
+        key, equals, value = text.partition("=")
+        if within and equals and key.strip().lower() == "url":
+            yield value.strip()
+
+
+def repository_name(address: str) -> str:
+    """The last part of a remote's address without `.git`, where it is a name beyond doubt; empty where it is not.
+
+    The address is a URL, `[user@]host:path` or a path, with git's quotes and escapes. Neither user and password nor
+    query and fragment are in a name. An `@` behind a `?` or `#` may end a password: such an address has none.
+    """
+    address = address.replace("\\\\", "\\")
+    if "::" in address:  # a helper's (`ext::`, `codecommit::`), with a syntax of its own
         return ""
-    match = _URL_NAME.search(url)
-    return match.group(1) if match else ""
+    _, scheme, rest = address.partition("://")
+    if scheme:
+        end = _HOST_END.search(rest)
+        address = rest[end.start() :] if end else ""
+    path, *behind = _QUERY.split(address, maxsplit=1)
+    if behind and "@" in behind[0]:
+        return ""
+    parts = path.replace("\\", "/").strip(_AROUND)
+    last = (parts if scheme else parts.replace(":", "/")).rpartition("/")[2]
+    name = last.removesuffix(".git")
+    return name if _NAME.match(name) and not name.startswith(".") and scrub(name) == name else ""

@@ -48,9 +48,16 @@ def rule_for(tool: str, label: str) -> str:
     if tool == "Bash":
         return _bash_rule(label)
     if tool == "WebFetch":
-        host = urlsplit(label).hostname if label.startswith(("http://", "https://")) else None
+        host = _host(label)
         return f"WebFetch(domain:{host})" if host else ""
     return "WebSearch" if tool == "WebSearch" else ""
+
+
+def _host(address: str) -> str:
+    try:
+        return (urlsplit(address).hostname or "") if address.startswith(("http://", "https://")) else ""
+    except ValueError:  # such as a bracket that isn't closed
+        return ""
 
 
 def _bash_rule(command: str) -> str:

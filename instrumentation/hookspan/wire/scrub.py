@@ -15,7 +15,7 @@ GONE: Final = "[redacted]"
 _SECRETS: Final = re.compile(
     r"""
     (?P<pem>-----BEGIN\ [A-Z ]*PRIVATE\ KEY-----.*?(?:-----END\ [A-Z ]*PRIVATE\ KEY-----|\Z))
-    | (?P<url>(?<=://)[^/\s:@]*:[^/\s@]+(?=@))
+    | (?P<url>(?<=://)(?!git@)[^/\s@]+(?=@))
     | (?P<user>(?:(?<=-u\ )|(?<=--user[\ =]))(?!\d+:\d+\b)[^\s:]+:\S+)
     | (?P<sshpass>(?<=sshpass\ -p)\s*\S+)
     | (?P<jwt>\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*)
@@ -37,7 +37,7 @@ _SECRETS: Final = re.compile(
 )
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]+")
 _DIGIT, _LOWER, _UPPER = re.compile("[0-9]"), re.compile("[a-z]"), re.compile("[A-Z]")
-_NAME: Final = re.compile(r"""^[\w.-]+["']?\s*[=:]?\s*""")
+_NAME: Final = re.compile(r"""^[\w.-]+["']?\s*(?:[=:]\s*)?""")
 
 
 def _replace(match: re.Match[str]) -> str:
@@ -63,3 +63,14 @@ def label(text: str) -> str:
     """One scrubbed line of at most LABEL_LENGTH characters, without control, bidi and zero-width characters."""
     flat = " ".join(_CONTROL.sub(" ", scrub(text[:_LOOK_AHEAD])).split())
     return flat if len(flat) <= LABEL_LENGTH else flat[: LABEL_LENGTH - 1] + "…"
+
+
+def folder_name(path: str) -> str:
+    """What a project is called after its folder.
+
+    `git clone https://host/shop.git?private_token=...` names the folder after all of that: query and fragment are no
+    part of a name, wherever that is shown or sent. A `#` alone is (`C#`).
+    """
+    name = path.rstrip("/").rpartition("/")[2]
+    before, _, fragment = name.partition("#")
+    return (before if "=" in fragment else name).partition("?")[0] or "/"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 
@@ -36,6 +36,10 @@ _COST_MAX: Final = 1e9
 """US dollars of one session. More is no cost, and its nano-dollars would not fit into 64 bits."""
 
 
+Name: TypeAlias = Annotated[str, msgspec.Meta(max_length=256)]
+"""Ids and names, which become attributes. None of the client's is longer: a line with one that is can't be read."""
+
+
 class _CacheCreation(msgspec.Struct):
     ephemeral_1h_input_tokens: int | None = 0
 
@@ -54,10 +58,10 @@ class _Usage(msgspec.Struct):
 
 
 class _Message(msgspec.Struct):
-    id: str = ""
+    id: Name = ""
     role: str = ""
-    model: str = ""
-    stop_reason: str | None = None
+    model: Name = ""
+    stop_reason: Name | None = None
     usage: _Usage | None = None
     content: msgspec.Raw = msgspec.Raw(b"null")
 
@@ -66,15 +70,15 @@ class _Line(msgspec.Struct, rename="camel"):
     type: str = ""
     timestamp: str = ""
     subtype: str = ""
-    id: str = ""
-    uuid: str = ""
-    prompt_id: str = ""
+    id: Name = ""
+    uuid: Name = ""
+    prompt_id: Name = ""
     version: str = ""
-    request_id: str = ""
+    request_id: Name = ""
     request_ref: str = ""
-    requested_model: str = ""
-    effort: str | None = None
-    query_source: str = ""
+    requested_model: Name = ""
+    effort: Name | None = None
+    query_source: Name = ""
     prompt_source: str = ""
     operation: str = ""
     message: _Message | None = None
