@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+import time
+from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from hookspan.claude_settings import EVENTS
-from tests.claude.drivers import Home, InteractiveSession, until
-from tests.claude.installed import hookspan, install
-from tests.claude.model import Model
+from hookspan.paths import Paths
+from tests.claude.drivers import Home, InteractiveSession, PrintSession, until
+from tests.claude.installed import TOP, hookspan, install
+from tests.claude.model import Model, Tool, says
+from tests.claude.stage import ALLOW
 
 HOOKS = {
     "Stop": [{"hooks": [{"type": "command", "command": "cat > stopped"}]}],
@@ -23,6 +28,8 @@ SETTINGS = {
     "hooks": HOOKS,
     "includeCoAuthoredBy": False,
 }
+LS = Tool("Bash", {"command": "ls"})
+TRIES = 20
 LISTED = re.compile(r"^\W+(\w+)  \S.*\n(?:(?!\n).*\n)*?.*\[User\] \S*/hookspan-relay ", re.MULTILINE)
 
 pytestmark = [pytest.mark.need_npm, pytest.mark.need_tmux, pytest.mark.need_cc]
@@ -60,3 +67,45 @@ def test_the_client_lists_our_hooks_and_no_other_setting_changed() -> None:
         hookspan(home, "down")
         hookspan(home, "uninstall", "--yes")
         assert file.read_bytes() == before
+
+
+def test_a_session_that_is_open_has_the_hooks_and_loses_them_again() -> None:
+    with Model("open") as model, Home(model.url) as home:
+        model.play({f"Turn {number}.": [says(LS), says(f"End {number}.")] for number in range(TRIES)})
+        journal = Paths.from_environment({"HOME": str(home.home), "HOOKSPAN_HOME": str(home.root / TOP)}).current
+        turns = iter(range(TRIES))
+        with InteractiveSession(home, *ALLOW) as session:
+            session.wait_for("accept edits on")
+
+            def is_heard() -> bool:
+                """Whether a turn's events come; the client looks at its settings file every now and then."""
+                number, before = next(turns), heard(journal)
+                session.submit(f"Turn {number}.")
+                session.wait_for(f"End {number}.")
+                time.sleep(1)
+                return heard(journal) > before
+
+            assert not is_heard()
+            install(home, {})
+            until(is_heard, "the hooks in a session that was open before")
+            assert heard(journal) >= Counter(UserPromptSubmit=1, PreToolUse=1, PostToolUse=1, Stop=1)
+            hookspan(home, "uninstall", "--yes")
+            until(lambda: not is_heard(), "the same session without them")
+            session.exit()
+        hookspan(home, "down")
+
+
+def test_a_settings_file_that_the_client_can_t_use_is_told_in_a_terminal_only() -> None:
+    for broken, words in (({"hooks": []}, "Settings Warning"), ({"env": []}, "Settings Error")):
+        with Model("broken") as model, Home(model.url) as home:
+            model.play({"Look.": [says("Done.")]})
+            home.settings(**broken)
+            done = PrintSession(home, "Look.").wait()
+            assert (done.code, done.stderr) == (0, "")
+            with InteractiveSession(home) as session:
+                session.wait_for(words)
+
+
+def heard(journal: Path) -> Counter[str]:
+    records = map(json.loads, journal.read_bytes().splitlines() if journal.exists() else ())
+    return Counter(record["event"]["hook_event_name"] for record in records if "event" in record)

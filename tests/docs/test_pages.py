@@ -1,13 +1,10 @@
-"""What the pages in docs/ tell to type and to see is typed and seen."""
+"""What the pages in docs/ name is there: links, commands, messages, reasons."""
 
-import os
 import re
 import shlex
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import click
 import pytest
@@ -15,67 +12,18 @@ import pytest
 from hookspan.cli.main import cli
 from hookspan.relay import DROP_REASONS
 from hookspan.wire import Unreadable
-from tests.claude.client import cache, executable
-from tests.claude.drivers import Home
-from tests.claude.model import Model, Tool, says
-from tests.otlp_sink import Sink
+from tests.docs.walk import DOCS, ROOT, run
 
-ROOT = Path(__file__).parents[2]
-DOCS = ROOT / "docs"
 PAGES = sorted(page for page in DOCS.rglob("*.md") if "node_modules" not in page.parts)
-STEP = re.compile(
-    r"^ *```sh\n(?P<commands>.*?)^ *```$|^ *Verify: `(?P<command>[^`]+)` says `(?P<text>[^`]+)`",
-    re.MULTILINE | re.DOTALL,
-)
 MESSAGE = re.compile(r"^### `(.+)`$", re.MULTILINE)
 IN_BLOCK = re.compile(r"^ *hookspan (?=[a-z-])(.+?)(?: +#.*)?$", re.MULTILINE)
 IN_TEXT = re.compile(r"`hookspan ([a-z][^`]*)`")
 FENCED = re.compile(r"^( *)```(?:sh|console)\n.*?^\1```$|^(?: {4}.*\n)+", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?://)([^)#]+)(?:#[^)]*)?\)")
-NETWORK = re.compile(r"(PIP|UV|SSL|REQUESTS)_|.*_proxy$", re.IGNORECASE)  # how this machine reaches packages
-TIMEOUT = 300  # s for one command: the installation loads packages
 
 
 def sources() -> str:
     return "\n".join(path.read_text() for path in (ROOT / "instrumentation").rglob("*.py"))
-
-
-def run(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, check=False, **options)
-
-
-@pytest.fixture
-def home() -> Iterator[Home]:
-    script = {"How many lines": [says(Tool("Bash", {"command": "wc -l cart.py"})), says("Two.")]}
-    with Model("docs") as model, Home(model.url) as home:
-        model.play(script)
-        programs = home.home / ".local" / "bin"
-        programs.mkdir(parents=True)
-        (programs / "claude").symlink_to(executable())
-        (programs / "pipx").symlink_to(Path(sys.executable).with_name("pipx"))
-        home.env["PATH"] = f"{programs}:{home.env['PATH']}"
-        home.env |= {name: value for name, value in os.environ.items() if NETWORK.match(name)}
-        home.env["PIP_CACHE_DIR"] = home.env["UV_CACHE_DIR"] = str(cache() / "packages")
-        yield home
-        run(["bash", "-c", "hookspan down"], cwd=home.home, env=home.env)
-
-
-@pytest.mark.need_npm
-@pytest.mark.need_cc
-def test_getting_started_from_nothing_and_back(home: Home) -> None:
-    with Sink() as sink:
-        text = (DOCS / "getting-started.md").read_text().replace("http://127.0.0.1:4318", sink.url)
-        steps = list(STEP.finditer(text))
-        assert len(steps) > 10
-        for step in steps:
-            for line in (step["commands"] or step["command"]).splitlines():
-                here = ROOT if line.startswith("pipx install") else home.project
-                done = run(["bash", "-c", line], cwd=here, env=home.env)
-                said = done.stdout + done.stderr
-                assert done.returncode == 0, f"{line}: {said}"
-                assert (step["text"] or "") in said, f"{line}: {said}"
-        assert sink.spans
-    assert [path for path in home.home.rglob("*hookspan*") if "pipx" not in path.parts] == []
 
 
 @pytest.mark.parametrize("message", MESSAGE.findall((DOCS / "troubleshooting.md").read_text()))
