@@ -353,7 +353,7 @@ METRICS: Final = {
     "hookspan.client_hook.duration": "a transcript tells what the client measured: for Stop",
     "hookspan.session.started": "the first work of a run of a session",
     "hookspan.turn.finished": WITH_TURN,
-    "hookspan.time": WITH_TURN,
+    "hookspan.time": f"{WITH_TURN} and its subagents are done; waits: with the permission's span",
     "hookspan.turn.duration": WITH_TURN,
     "hookspan.user.idle": f"{WITH_TURN}, if the session's turn before was ended by Stop or Esc",
     "hookspan.tool.duration": "a tool's span is written, unless the call never ran",

@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
+import sqlite3
 import time
 
 import pytest
 
-from hookspan.model.semconv import SessionPhase
+from hookspan.model import semconv as sc
+from hookspan.model.semconv import Decision, EndReason, SessionPhase
+from hookspan.model.state import Wait, load_session
+from hookspan.store import Reader
 from tests.claude.drivers import InteractiveSession, until
 from tests.claude.installed import InstalledHome
 from tests.claude.model import Model, says
-from tests.claude.scenarios.printed import bash
+from tests.claude.scenarios.printed import agent, bash
 
 PROMPT = "fix the cart"
 RUNS = 6  # seconds that the approved command runs
+SECOND = 1_000_000_000
+QUOTED = """printf '%s\\n' "it's" \\$HOME | cat <<EOF && for i in 1 2 3 4 5 6; do sleep 1; done
+two  words
+EOF"""
+"""A command that a shell within a shell gets in other quotes."""
+
+
+def open_dialogs(home: InstalledHome) -> list[Wait]:
+    """The dialogs that are open in the home's only session, as the store has them."""
+    with contextlib.closing(sqlite3.connect(home.paths.store)) as db:
+        blobs = db.execute("SELECT state FROM state WHERE state IS NOT NULL").fetchall()
+    return [wait for (blob,) in blobs for wait in load_session(blob).waits]
 
 
 @pytest.mark.need_npm
@@ -51,3 +69,72 @@ def test_an_approved_command_that_runs_is_not_waiting():
         until(lambda: home.sessions()[0].phase is SessionPhase.ENDED, "the end")
         (row,) = home.sessions()
         assert (row.turns, row.tools, row.waiting_tool) == (1, 1, "")
+
+
+@pytest.mark.need_npm
+@pytest.mark.need_tmux
+def test_an_approval_is_the_one_dialog_s_whose_command_runs():
+    commands = {"review the cart": "touch cart.txt; " + QUOTED, "review the tax": "touch tax.txt; sleep 6"}
+    with Model("two dialogs") as model, InstalledHome(model.url) as home:
+        answers = {prompt: [says(bash(command)), says("Reviewed.")] for prompt, command in commands.items()}
+        model.play({PROMPT: [says(*map(agent, commands)), says("Both are being reviewed.")], **answers})
+        home.hookspan("up")
+        with InteractiveSession(home, "--permission-mode", "default") as session:
+            session.wait_for("mode on")
+            session.submit(PROMPT)
+            session.wait_for("Do you want to proceed?")
+            until(lambda: len(open_dialogs(home)) == 2, "both dialogs")
+            calls = {
+                event["tool_input"]["command"]: event["tool_use_id"]
+                for event in home.events()
+                if event["hook_event_name"] == "PreToolUse" and event["tool_name"] == "Bash"
+            }
+            first, second = commands.values() if "cart.txt" in session.screen() else reversed(commands.values())
+
+            session.keys("Enter")
+            until(
+                lambda: any(wait.running_at for wait in open_dialogs(home)), "evidence that it runs", timeout=RUNS - 1
+            )
+            assert {wait.tool_use_id: wait.running_at > 0 for wait in open_dialogs(home)} == {
+                calls[first]: True,
+                calls[second]: False,
+            }
+            (row,) = home.sessions()
+            (asked,) = [wait.at for wait in open_dialogs(home) if not wait.running_at]
+            assert (row.phase, row.waiting_since, row.current_tool) == (SessionPhase.WAITING, asked, "Bash")
+
+            session.keys("Enter")
+            until(
+                lambda: any(wait.at == asked and wait.running_at for wait in open_dialogs(home)), "the other's evidence"
+            )
+            until(lambda: not open_dialogs(home), "the ends of both")
+
+
+@pytest.mark.need_npm
+@pytest.mark.need_tmux
+def test_a_client_that_is_killed_was_there_as_long_as_it_was_seen():
+    with Model("killed") as model, InstalledHome(model.url) as home:
+        model.play({PROMPT: [says(bash("touch built.txt; sleep 60")), says("Fixed.")]})
+        home.hookspan("up")
+        with InteractiveSession(home, "--permission-mode", "default") as session:
+            session.wait_for("mode on")
+            session.submit(PROMPT)
+            session.wait_for("Do you want to proceed?")
+            time.sleep(1)
+            session.keys("Enter")
+            until(lambda: any(wait.running_at for wait in open_dialogs(home)), "evidence that it runs")
+            time.sleep(4)
+            session.signal(signal.SIGKILL)
+            killed = time.time_ns()
+            until(lambda: home.sessions()[0].ended, "the end")
+        (row,) = home.sessions()
+        spans = Reader(home.paths).spans_of_session(row.id, hooks=False)
+    (whole,) = [span for span in spans if span.name == "session"]
+    (tool,) = [span for span in spans if span.name == "execute_tool Bash"]
+    (wait,) = [span for span in spans if span.name == "permission Bash"]
+    (turn,) = [span for span in spans if sc.PROMPT_KIND in span.attributes]
+    assert whole.attributes[sc.END_REASON] == EndReason.CLIENT_GONE
+    assert wait.attributes[sc.DECISION] == Decision.APPROVED
+    assert tool.attributes[sc.WAITED] == (wait.end - wait.start) / SECOND > 0.5
+    assert wait.end == tool.start < tool.end == turn.end == whole.end < killed
+    assert tool.end - tool.start > 2 * SECOND, "the command ran for at least four"

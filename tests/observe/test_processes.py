@@ -1,8 +1,10 @@
-"""Which of a client's children tells that a dialog was answered."""
+"""Which of a client's children tells that a dialog was answered, and until when a client was there."""
 
 from __future__ import annotations
 
+import json
 import os
+import shlex
 import shutil
 import subprocess
 import time
@@ -13,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from hookspan.model.state import Session, Wait
+from hookspan.model.state import Session, ToolCall, Wait
 from hookspan.observe.processes import Processes
 
 SECOND = 1_000_000_000
@@ -47,3 +49,86 @@ def test_only_a_tool_s_process_tells_that_a_dialog_was_answered(tmp_path, child,
         session.waits = [Wait(at=asked, tool="Bash")]
         found = Processes().step(now + SECOND, [session])
     assert bool(found) is tells
+
+
+def asked_about(*commands: str, allowed: tuple[str, ...] = ()) -> tuple[Session, dict[int, bytes]]:
+    """A session with a dialog for each command, the first asked first, and calls that nobody is asked about.
+
+    Also the journal's lines of their PreToolUse.
+    """
+    now = time.time_ns()
+    session = Session(id="s", first=now, opened=now, start=now, started=True, pid=os.getpid(), last=now)
+    lines = {}
+    for number, command in enumerate((*commands, *allowed), 1):
+        at = now - (60 - number) * SECOND
+        session.calls[command] = ToolCall(id=command, tool="Bash", at=at, record=number)
+        if command in commands:
+            session.waits.append(Wait(at=at, tool="Bash", tool_use_id=command))
+        event = {"hook_event_name": "PreToolUse", "tool_input": {"command": command}}
+        lines[number] = json.dumps({"at": at, "event": event}).encode()
+    return session, lines
+
+
+@contextmanager
+def running(*commands: str) -> Iterator[None]:
+    """Children of this process that run commands as the client has them run: in quotes, with words of its own."""
+    children = []
+    try:
+        for command in commands:
+            script = f"shopt -u extglob 2>/dev/null || true && eval {shlex.quote(command)} \\< /dev/null; read -r _"
+            children.append(subprocess.Popen(["bash", "-c", script], stdin=subprocess.PIPE))
+            time.sleep(0.02)  # births are told in hundredths of a second
+        yield
+    finally:
+        for child in children:
+            child.kill()
+            child.communicate()
+
+
+FIRST, SECOND_ONE, QUOTED = "true first", "true second", """true 'it'"'"'s' "a  b" \\$HOME;\ntrue"""
+
+
+@pytest.mark.parametrize(
+    ("runs", "told"),
+    [
+        pytest.param([SECOND_ONE], [SECOND_ONE], id="the newer dialog's"),
+        pytest.param([QUOTED], [QUOTED], id="whatever its quotes"),
+        pytest.param([FIRST, QUOTED], [FIRST, QUOTED], id="each its own"),
+        pytest.param(["true allowed"], [], id="that of a call that nobody was asked about"),
+        pytest.param(["true"], [], id="the client's own"),
+    ],
+)
+def test_a_child_tells_of_the_dialog_whose_command_it_runs(runs, told):
+    session, lines = asked_about(FIRST, SECOND_ONE, QUOTED, allowed=("true allowed",))
+    with running(*runs):
+        found = Processes(lines.get).step(time.time_ns() + SECOND, [session])
+    stamps = {wait.at: wait.tool_use_id for wait in session.waits}
+    assert [stamps[fact.asked] for fact in found] == told
+
+
+def test_a_child_is_as_old_as_it_is():
+    session, lines = asked_about(FIRST)
+    before = time.time_ns()
+    with running(FIRST):
+        after = time.time_ns()
+        (fact,) = Processes(lines.get).step(after + SECOND, [session])
+    assert before - SECOND // 50 <= fact.at <= after
+
+
+def test_where_it_can_t_be_told_a_child_tells_of_one_dialog():
+    session, _ = asked_about(FIRST, SECOND_ONE)
+    with running(SECOND_ONE):
+        (fact,) = Processes().step(time.time_ns() + SECOND, [session])
+        assert fact.asked == session.waits[0].at
+        session.waits[0].running_at = fact.at
+        assert not Processes().step(time.time_ns() + SECOND, [session]), "it has told already"
+
+
+def test_a_client_that_was_seen_to_run_was_there_until_then(tmp_path):
+    with client_with_child(tmp_path, "claude", "bash") as pid:
+        heard = time.time_ns()
+        session = Session(id="s", first=heard, opened=heard, start=heard, started=True, pid=pid, last=heard)
+        watching, late = Processes(), Processes()
+        watching.step(heard + 9 * SECOND, [session])
+    ends = [one.step(heard + 20 * SECOND, [session])[0].at for one in (watching, late)]
+    assert ends == [heard + 9 * SECOND, heard]

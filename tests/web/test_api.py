@@ -1,5 +1,6 @@
 """What the API says, asked over HTTP from a running agent."""
 
+import contextlib
 import json
 import time
 from collections.abc import Callable
@@ -9,7 +10,8 @@ import pytest
 from hookspan.journal import Journal
 from hookspan.web import friction
 from hookspan.wire import decode, encode
-from tests.agent.stage import event
+from tests.agent.stage import event, until
+from tests.web.player import Player
 from tests.web.site import Play, Site, append
 
 HOSTILE = (
@@ -306,6 +308,28 @@ def test_friction_finds_the_habit_and_its_rule(site: Site) -> None:
     assert sum(day["waited"] for day in today) == pytest.approx(found["waits"]["waited"])
     assert {project for day in today for project in day["projects"]} == set(found["projects"])
     assert site.get("/friction", days=1, project="none")["asked"] == []
+
+
+def test_time_is_the_same_everywhere_and_of_its_own_day(site: Site) -> None:
+    """Sessions whose background subagent asks: one of a minute ago and one of ten days ago, both read now."""
+    with contextlib.closing(Player(site.machine.paths, site.machine.home, site.machine.env)) as player:
+        ids = {
+            days: player.past("background_agent_asks", end=60 + days * 86_400, stretch=10).session for days in (0, 10)
+        }
+        site.settle()
+    waited = {}
+    for days, id_ in ids.items():
+        turns = until(lambda id_=id_: [one for one in site.get(f"/sessions/{id_}")["turns"] if not one["open"]])
+        spans = site.get(f"/sessions/{id_}/spans")["items"]
+        (dialog,) = [span["end"] - span["start"] for span in spans if span["type"] == "wait"]
+        assert sum(turn["split"]["wait"] for turn in turns) == pytest.approx(dialog, abs=0.01)
+        waited[days] = dialog
+    for days, dialogs in {7: [0], 30: [0, 10]}.items():
+        found = site.get("/friction", days=days)
+        total = pytest.approx(sum(waited[one] for one in dialogs), abs=0.01)
+        assert found["time"]["wait"] == found["waits"]["waited"] == total
+        assert [day["count"] for day in found["waits"]["days"] if day["waited"]] == [1] * len(dialogs)
+        assert sum(one["waited"]["total"] for one in found["asked"]) == total
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,10 @@ HOSTILE = "<img src=x onerror=alert(1)>'\"${7*7}"
 pytestmark = pytest.mark.need_chromium
 
 
-def ask(site: Site, play: Play, command: str, waited: int, *, times: int) -> None:
-    """Dialogs that were approved after `waited` seconds, the last of them now."""
+def ask(site: Site, play: Play, command: str, waited: int, *, times: int, ago: int = 0) -> None:
+    """Dialogs that were approved after `waited` seconds, one after the other, the last of them `ago` seconds ago."""
     for number in range(times):
-        now = time.time_ns() - (times - number) * waited * SECOND
+        now = time.time_ns() - ((times - number) * waited + ago) * SECOND
         events = play.tool(command, asked=True)
         append(site.machine, *events[:2], at=now)
         append(site.machine, events[2], at=now + waited * SECOND + SECOND // 100)
@@ -25,8 +25,8 @@ def ask(site: Site, play: Play, command: str, waited: int, *, times: int) -> Non
 def test_a_rule_is_copied_as_claude_code_takes_it(site: Site, visitor: Visitor) -> None:
     play = Play()
     site.append(play.start(), play.submit())
-    ask(site, play, "git status", 20, times=3)
-    ask(site, play, "npm test -- cart", 10, times=4)
+    ask(site, play, "git status", 20, times=3, ago=50)
+    ask(site, play, "npm test -- cart", 10, times=4, ago=10)
     ask(site, play, "rm -rf dist", 5, times=1)
     site.append(play.stop())
     page = visitor.visit(site, "/friction")

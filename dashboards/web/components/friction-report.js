@@ -124,7 +124,7 @@ export class FrictionReport extends FetchedPage {
     const parts = [];
     if (answer.waits.count) parts.push(html`${plural(answer.waits.count, "dialog")} ${period}`);
     else parts.push(html`No dialog ${period}`);
-    if (all && answer.time.wait) parts.push(html`${percent(answer.time.wait / all)} of the time of turns that have ended`);
+    if (all && answer.time.wait) parts.push(html`${percent(answer.time.wait / all)} of all time`);
     if (saved) parts.push(html`<span class="wait">${plural(answer.rules.length, "rule")} would have saved ${elapsed(saved)}</span>`);
     return parts.map((part, at) => html`${at ? " · " : nothing}${part}`);
   }
@@ -169,7 +169,7 @@ export class FrictionReport extends FetchedPage {
     const names = projectsOf(answer);
     const most = Math.max(...answer.waits.days.map((day) => day.waited));
     return html`<section class="card wide" aria-labelledby="h-waits">
-      <header><h2 id="h-waits">Where the time went</h2><p>Of turns that have ended. Striped: an agent stood still until you answered.</p></header>
+      <header><h2 id="h-waits">Where the time went</h2><p>Of turns that have ended and their subagents, each moment of a turn once. Striped: an agent stood still until you answered.</p></header>
       <div class="body">${splitBar(answer.time)}</div>
       ${answer.waits.count && days.length > 1
         ? html`<header><h2>Waited for you, by day</h2></header><div class="body">${this.#columns(days, names, "Time waited for you, by day", duration(most))}${this.#legend(names.filter((name) => total[name]).map((name) => [name || "(none)", duration(total[name])]))}</div>`

@@ -16,7 +16,7 @@ import "./session-header.js";
 import "./span-details.js";
 import "./span-waterfall.js";
 import { splitBar, splitStyle } from "./split-bar.js";
-import { current, delegated } from "./turn-bar.js";
+import { current, worked } from "./turn-bar.js";
 
 /** @import { Session, Span, TimeKind, Turn } from "../lib/types.js" */
 
@@ -164,7 +164,7 @@ export class SessionView extends BaseComponent {
     if (!feed?.session) return this.#nothing();
     const { session, turns } = feed;
     const split = total(turns.map((turn) => ({ ...turn, split: this.#now(turn) })));
-    const left = turns.reduce((sum, turn) => sum + delegated(turn, this.#took(turn)), 0);
+    const left = turns.reduce((sum, turn) => sum + turn.delegated, 0);
     return html`
       <session-header .session=${session} .prompt=${turns.find((turn) => turn.label)?.label ?? ""}>
         <div class="actions">
@@ -214,7 +214,7 @@ export class SessionView extends BaseComponent {
     const turns = this.feed?.turns ?? [];
     const { q = "", chain = "" } = router.route.query;
     const now = clock.now();
-    const longest = turns.reduce((most, turn) => Math.max(most, (turn.end ?? now) - turn.start), 1);
+    const longest = turns.reduce((most, turn) => Math.max(most, (turn.end ?? now) - turn.start, worked(turn)), 1);
     return html`<section class="card turns" aria-labelledby="turns">
       <div class="bar"><h2 id="turns">${plural(turns.length, "turn")}</h2>
         <p class="legend-turns push" aria-hidden="true">${KINDS.map((kind) => html`<span><i class="k-${kind}"></i>${KIND_NAMES[kind]}</span>`)}${turns.some((turn) => turn.delegated) ? html`<span><i class="k-subagent line"></i>in subagents</span>` : nothing}</p></div>
@@ -244,7 +244,7 @@ export class SessionView extends BaseComponent {
               <button aria-pressed=${!this.all} @click=${() => router.set({ view: "turn", zoom: "" }, { push: true })}>One turn</button><button aria-pressed=${this.all} @click=${() => router.set({ view: "all", zoom: "" }, { push: true })}>All turns</button></div>`
           : nothing}
       </div>
-      ${turn && feed.turns.length > 1 ? html`<div class="time">${splitBar(this.#now(turn), { delegated: delegated(turn, this.#took(turn)), kinds: KINDS.slice(1) })}</div>` : nothing}
+      ${turn && feed.turns.length > 1 ? html`<div class="time">${splitBar(this.#now(turn), { delegated: turn.delegated, kinds: KINDS.slice(1) })}</div>` : nothing}
       ${this.lost && this.lost === wanted ? html`<p class="note" role="status">No span ${wanted} is in this session any more.</p>` : nothing}
       ${feed.complete ? nothing : html`<p class="note" role="status" aria-busy="true">Loading spans${feed.expected > feed.spans.length ? html` <progress max=${feed.expected} value=${feed.spans.length} aria-label="Spans loaded"></progress> ${count(feed.spans.length)} of ${count(feed.expected)}` : nothing}</p>`}
       ${feed.spans.length

@@ -60,7 +60,7 @@ export class TurnBar extends BaseComponent {
       at += split[kind] * room;
       return { kind, left, width: split[kind] * room };
     });
-    const left = delegated(turn, took);
+    const left = turn.delegated;
     if (left) words.push(`of it in subagents ${duration(left)}`);
     const before = Math.min(LEFT, split.user * room);
     const ended = outcome(turn);
@@ -84,14 +84,9 @@ export class TurnBar extends BaseComponent {
 /** The split of an open turn, grown by what has passed since it was asked for. @param {Turn} turn @param {number} took @param {TimeKind} doing @returns {Split} */
 export function current(turn, took, doing) {
   if (!turn.open || turn.end !== null) return turn.split;
-  const { model, tool, wait, other } = turn.split;
-  return { ...turn.split, [doing]: turn.split[doing] + Math.max(0, took - model - tool - wait - other) };
+  return { ...turn.split, [doing]: turn.split[doing] + Math.max(0, took - worked(turn)) };
 }
 
-/** How long the main agent had left its work to subagents; in an open turn it goes on if it did when it was asked for. @param {Turn} turn @param {number} took */
-export function delegated(turn, took) {
-  if (!turn.open || !turn.delegated) return turn.delegated;
-  const { model, tool, wait, other } = turn.split;
-  return turn.delegated + Math.max(0, took - model - tool - wait - other);
-}
+/** How long the turn and its subagents worked, which may go on after its end. @param {Turn} turn */
+export const worked = ({ split: { model, tool, wait, other } }) => model + tool + wait + other;
 customElements.define("turn-bar", TurnBar);

@@ -564,6 +564,7 @@ class Ingest:
             policy=policy,
             totals=self._lost,
             roots=tuple(dict.fromkeys((*transcript_roots(), *map(os.path.realpath, folders)))),
+            read_record=self.read_record,
         )
 
     def _lost(self) -> dict[tuple[str, str], int]:

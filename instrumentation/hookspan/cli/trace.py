@@ -19,10 +19,8 @@ from hookspan.config import load
 from hookspan.errors import UserError
 from hookspan.model import semconv as sc
 from hookspan.model import times
-from hookspan.model.agents import AGENT_TOOLS
 from hookspan.model.rows import SessionRow, Span
-from hookspan.model.semconv import TimeKind
-from hookspan.model.state import Interval
+from hookspan.model.semconv import Decision, TimeKind
 from hookspan.paths import Paths
 from hookspan.store import Reader
 
@@ -114,24 +112,16 @@ def lines(row: SessionRow | None, spans: Sequence[Span], *, hooks: bool, labels:
 
 
 def breakdown(turn: Span, spans: Sequence[Span]) -> str:
-    """What the turn's time was spent on, each moment counted once; work in the background doesn't count."""
-    intervals: list[Interval] = []
-    inside = {turn.span_id}
-    for span in sorted((one for one in spans if one.trace_id == turn.trace_id), key=lambda span: span.start):
-        if span.parent_id not in inside or span.hook:
-            continue
-        if not span.attributes.get(sc.BACKGROUND):
-            inside.add(span.span_id)
-        kind = span.name.split(" ", 1)[0]
-        if kind == "execute_tool":
-            rank = times.FRAME if span.attributes.get(sc.GEN_AI_TOOL_NAME) in AGENT_TOOLS else times.TOOL
-        elif kind in {"chat", "permission"}:
-            rank = times.MODEL if kind == "chat" else times.WAIT
-        else:
-            continue
-        intervals.append(Interval(rank, span.start, span.end))
-    spent = times.spent(intervals, turn.start, turn.end)
+    """What the time of the turn and of its subagents was spent on, each moment counted once."""
+    parts = [_part(span) for span in spans if span.trace_id == turn.trace_id and not span.hook]
+    spent = times.spent(*times.of_spans(bytes.fromhex(turn.span_id), parts), turn.start, turn.end)
     return ", ".join(f"{WORDS[kind]} {tree.duration(length)}" for kind, length in spent.items() if length)
+
+
+def _part(span: Span) -> times.Part:
+    no_time = sc.NEVER_RAN in span.attributes or span.attributes.get(sc.DECISION) == Decision.AUTO_DENIED
+    parent = bytes.fromhex(span.parent_id) if span.parent_id else None
+    return times.Part(bytes.fromhex(span.span_id), parent, span.name, span.start, span.end, no_time)
 
 
 def as_plain(row: SessionRow | None, spans: Sequence[Span], *, hooks: bool, labels: bool) -> dict[str, Any]:

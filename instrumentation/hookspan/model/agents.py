@@ -6,8 +6,6 @@ call's PostToolUse (`agentId` in its response) or the subagent's `.meta.json`.
 
 from __future__ import annotations
 
-from typing import Final
-
 from hookspan.wire.facts import AgentMeta, Interruption
 from hookspan.wire.reduced import Reduced
 
@@ -16,10 +14,8 @@ from .ids import span_id
 from .semconv import EndReason, Outcome
 from .state import KEPT_PLACES, Agent, Place, ToolCall, bound
 from .step import NANO, Step
-from .turns import place_of_prompt, tally_attributes
-
-AGENT_TOOLS: Final = frozenset({"Agent", "Task"})
-"""`Task` is what the tool was called before."""
+from .times import AGENT_TOOLS
+from .turns import count_time, place_of_prompt, tally_attributes
 
 
 def start(step: Step, event: Reduced) -> None:
@@ -180,4 +176,6 @@ def write(step: Step, agent: Agent, end: int, outcome: Outcome, reason: EndReaso
     place = Place(agent.place.trace_id, agent.place.span_id, agent.place.prompt, agent.type)
     step.span(f"invoke_agent {agent.type or 'subagent'}", place, agent.span_id, agent.start, end, attributes)
     seconds = max(0, end - agent.start) / NANO
-    step.add("hookspan.subagent.duration", seconds, (sc.GEN_AI_AGENT_NAME, agent.type or "subagent"), place=own)
+    named = (sc.GEN_AI_AGENT_NAME, agent.type or "subagent")
+    step.add("hookspan.subagent.duration", seconds, named, place=own, at=end)
+    count_time(step)

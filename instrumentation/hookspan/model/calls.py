@@ -52,8 +52,7 @@ def called(step: Step, fact: ModelCall) -> None:
         turn.last = max(turn.last, fact.end)
     for tally in tallies:
         _tally(tally, fact)
-    if turn and (not fact.agent_id or (agent and agents.is_foreground(step, agent))):
-        times.remember(turn.intervals, times.MODEL, fact.start, fact.end)
+    turns.spend(step, fact.agent_id, place, times.MODEL, fact.start, fact.end)
 
 
 def _place(step: Step, fact: ModelCall) -> Place:
@@ -222,4 +221,5 @@ def write_compactions(step: Step, up_to: int, *, of: str | None = None) -> None:
             (sc.OUTCOME, outcome.value),
             place=compaction.place,
             own_id=own,
+            at=end,
         )

@@ -76,7 +76,11 @@ ALL: Final = (
         sc.ERROR_TYPE,
     ),
     _counter(
-        "hookspan.time", "s", "Where the time of turns went, and the user's between them.", sc.PROJECT, sc.TIME_KIND
+        "hookspan.time",
+        "s",
+        "Where the time of turns and their subagents went, each moment of a turn once, and the user's between turns.",
+        sc.PROJECT,
+        sc.TIME_KIND,
     ),
     _histogram("hookspan.turn.duration", "s", PATIENCE_BOUNDS, "From a prompt to the end of its turn.", sc.OUTCOME),
     _histogram(

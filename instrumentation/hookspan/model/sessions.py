@@ -29,7 +29,7 @@ def session_of(state: State, event: Reduced) -> Session:
     """The session of an event; an unknown one begins with it."""
     session = state.sessions.get(event.session)
     if session is None:
-        session = Session(id=event.session, first=event.at, opened=event.at, start=event.at)
+        session = Session(id=event.session, first=event.at, opened=event.at, start=event.at, phase_since=event.at)
         state.sessions[event.session] = session
     return session
 

@@ -52,6 +52,7 @@ class ToolCall(msgspec.Struct, kw_only=True):
 
     Attributes:
         at: PreToolUse's stamp, 0 when only its end is known so far.
+        record: PreToolUse's record, 0 without one: what it says is compared with the client's processes.
         prompt: The prompt whose turn started it.
         post: The event that ended it, kept while its PreToolUse is awaited.
         resolved: Stamp of the PostToolBatch that lists it, 0 before.
@@ -62,6 +63,7 @@ class ToolCall(msgspec.Struct, kw_only=True):
     tool: str
     agent_id: str = ""
     at: int = 0
+    record: int = 0
     prompt: str = ""
     program: str = ""
     extension: str = ""
@@ -127,6 +129,8 @@ class Turn(msgspec.Struct, kw_only=True):
         fixed: When it became certain that the turn is over, 0 before.
         fixed_by: What made it certain; the end reason when there is no candidate.
         last: Newest sign of the turn's own life.
+        intervals: What the main thread spent its time on.
+        beside: What its subagents spent theirs on.
     """
 
     prompt: str
@@ -152,6 +156,19 @@ class Turn(msgspec.Struct, kw_only=True):
     synthetic: bool = False
     tally: Tally = msgspec.field(default_factory=Tally)
     intervals: list[Interval] = []
+    beside: list[Interval] = []
+
+
+class GoingOn(msgspec.Struct, kw_only=True):
+    """A finished turn whose subagents still work: its time is counted when the last of them is done.
+
+    `start` and `end` are the turn's, `own` and `beside` its `intervals` and `beside`.
+    """
+
+    start: int
+    end: int
+    own: list[Interval] = []
+    beside: list[Interval] = []
 
 
 class Compaction(msgspec.Struct, kw_only=True):
@@ -178,6 +195,7 @@ class Session(msgspec.Struct, kw_only=True):
         turns: Turns whose spans are not written, by prompt id.
         done: Places of finished turns; their span_id is the turn's own.
         agents_done: Places of finished subagents; their span_id is the subagent's own.
+        going_on: Finished turns whose subagents still work, by prompt id.
         tasks: Places of the calls that started background tasks, by task id and by call id.
         batches: Newest PostToolBatch of the main thread and of each subagent: dialogs before it are answered.
         read: Up to when all transcripts of the session have been read.
@@ -232,6 +250,7 @@ class Session(msgspec.Struct, kw_only=True):
     batches: dict[str, int] = {}
     agents: dict[str, Agent] = {}
     agents_done: dict[str, Place] = {}
+    going_on: dict[str, GoingOn] = {}
     agent_runs: dict[str, int] = {}
     compactions: list[Compaction] = []
     tasks: dict[str, Place] = {}

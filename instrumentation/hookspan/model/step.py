@@ -109,9 +109,19 @@ class Step:
         )
 
     def add(
-        self, instrument: str, value: float, *attributes: tuple[str, str], place: Place | None = None, own_id: str = ""
+        self,
+        instrument: str,
+        value: float,
+        *attributes: tuple[str, str],
+        place: Place | None = None,
+        own_id: str = "",
+        at: int = 0,
     ) -> None:
-        """One observation; with a place its exemplar points to the span `own_id` there. None for imported sessions."""
+        """One observation; with a place its exemplar points to the span `own_id` there. None for imported sessions.
+
+        `at` is when it happened, where that is not the record's own time: what is written once a transcript is read
+        may be long over.
+        """
         if self.session.local:
             return
         self.rows.increments.append(
@@ -119,21 +129,27 @@ class Step:
                 instrument,
                 _series(attributes),
                 value,
-                self.now,
+                at or self.now,
                 place.trace_id if place else "",
                 (own_id or place.span_id) if place else "",
             )
         )
 
     def count(
-        self, instrument: str, value: float, *attributes: tuple[str, str], place: Place | None = None, own_id: str = ""
+        self,
+        instrument: str,
+        value: float,
+        *attributes: tuple[str, str],
+        place: Place | None = None,
+        own_id: str = "",
+        at: int = 0,
     ) -> None:
         """Like `add`, for counters that have the project and its labels among their attributes."""
         labels: tuple[tuple[str, str], ...] = ()
         policy = self.state.world.policy
         if policy and (given := policy.labels.get(self.project)):
             labels = tuple(given.items())
-        self.add(instrument, value, (sc.PROJECT, self.project), *labels, *attributes, place=place, own_id=own_id)
+        self.add(instrument, value, (sc.PROJECT, self.project), *labels, *attributes, place=place, own_id=own_id, at=at)
 
 
 def project_of(state: State, session: Session) -> str:

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from .rows import SessionRow
 from .sessions import is_open
-from .state import Session, State
+from .state import Session, State, Wait
 from .step import project_of
+
+
+def foremost(session: Session) -> Wait | None:
+    """The dialog that waits longest; one that may be answered by now only where there is no other."""
+    return min(session.waits, key=lambda wait: (wait.running_at > 0, wait.at), default=None)
 
 
 def session_row(state: State, session: Session) -> SessionRow | None:
@@ -14,7 +19,7 @@ def session_row(state: State, session: Session) -> SessionRow | None:
         return None
     repository = state.world.repositories.get(session.project_dir or session.cwd)
     tally = session.tally
-    wait = min(session.waits, key=lambda wait: wait.at, default=None)
+    wait = foremost(session)
     waiting = {waiting.tool_use_id for waiting in session.waits if not waiting.running_at}
     running = [call for call in session.calls.values() if call.at and not call.resolved and call.id not in waiting]
     return SessionRow(

@@ -62,7 +62,7 @@ class Series(msgspec.Struct, kw_only=True):
             self.high = max(self.high, value) if self.count else value
         self.value += value
         self.count += 1
-        if increment.trace_id:
+        if increment.trace_id and (self.exemplar is None or self.exemplar.at <= increment.at):
             self.exemplar = Exemplar(value, increment.at, increment.trace_id, increment.span_id)
 
 

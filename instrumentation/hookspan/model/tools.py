@@ -33,7 +33,7 @@ def started(step: Step, event: Reduced) -> None:
         known = session.calls[event.tool_use_id] = ToolCall(id=event.tool_use_id, tool=event.tool)
     if known.at:
         return
-    known.at = event.at
+    known.at, known.record = event.at, step.number
     _describe(step, known, event)
     for wait in session.waits:
         if not wait.tool_use_id and _fits(wait, known):
@@ -155,14 +155,18 @@ def rejected(step: Step, fact: Rejection) -> None:
     if fact.never_ran:
         _write_never_ran(step, call, min(fact.at, call.resolved or fact.at))
     else:
-        _write_interrupted(step, call, fact.at)
+        _write_cut_off(step, call, fact.at, Outcome.INTERRUPTED)
 
 
 def running(step: Step, fact: Running) -> None:
-    """A child of the client was born after a dialog opened: that dialog may be answered by now."""
+    """A child of the client was born after a dialog opened: that one dialog may be answered by now.
+
+    Facts of older journals don't name it: then it is the one that is open longest.
+    """
     for wait in step.session.waits:
-        if not wait.running_at and wait.at < fact.at and not wait.elicitation:
+        if not wait.running_at and wait.at < fact.at and not wait.elicitation and fact.asked in {0, wait.at}:
             wait.running_at = fact.at
+            break
 
 
 def still_waiting(step: Step) -> None:
@@ -254,7 +258,7 @@ def _count_lines(step: Step, call: ToolCall, event: Reduced) -> None:
     for kind, lines in (("added", event.lines_added), ("removed", event.lines_removed)):
         if lines:
             own = _own_id(step.session.id, call.id)
-            step.count("hookspan.lines", lines, (sc.LINES_TYPE, kind), place=place, own_id=own)
+            step.count("hookspan.lines", lines, (sc.LINES_TYPE, kind), place=place, own_id=own, at=event.at)
 
 
 def _place(step: Step, call: ToolCall) -> Place:
@@ -296,22 +300,18 @@ def _write_wait(step: Step, wait: Wait, place: Place, end: int, decision: Decisi
         (sc.DECISION, decision.value),
         place=place,
         own_id=own,
+        at=end,
     )
     if decision is not Decision.AUTO_DENIED:  # no human was asked
-        _spend(step, wait.agent_id, place, times.WAIT, wait.at, end)
+        turns.spend(step, wait.agent_id, place, times.WAIT, wait.at, end)
 
 
-def _spend(step: Step, agent_id: str, place: Place, rank: int, start: int, end: int) -> None:
-    """Puts an interval to the turn that it kept busy: its own, or that of a subagent that the turn waits for."""
-    turn = step.session.turns.get(place.prompt)
-    agent = step.session.agents.get(agent_id) if agent_id else None
-    if turn and (not agent_id or (agent and agents.is_foreground(step, agent))):
-        times.remember(turn.intervals, rank, start, end)
+def _write_cut_off(step: Step, call: ToolCall, at: int, outcome: Outcome) -> None:
+    """A call that ran until its user stopped it, or until the end of what it ran in.
 
-
-def _write_interrupted(step: Step, call: ToolCall, at: int) -> None:
-    """A call that ran until its user stopped it; when it started is known only if a child of the client was seen."""
-    attributes: Attributes = {}
+    When one that somebody was asked about started is known only if a child of the client was seen.
+    """
+    attributes: Attributes = {} if outcome is Outcome.INTERRUPTED else {sc.END_INFERRED: True}
     start = call.at or at
     wait = _take_wait(step, call)
     if wait:
@@ -321,7 +321,7 @@ def _write_interrupted(step: Step, call: ToolCall, at: int) -> None:
         start = max(approved, wait.at)
         attributes[sc.WAITED] = (start - wait.at) / NANO
         _write_wait(step, wait, _place(step, call), start, Decision.APPROVED)
-    _write(step, call, start, at, Outcome.INTERRUPTED, attributes)
+    _write(step, call, start, at, outcome, attributes)
 
 
 def _write_never_ran(step: Step, call: ToolCall, at: int, cut_off: Outcome | None = None) -> None:
@@ -374,10 +374,8 @@ def close_open(step: Step, prompt: str, at: int, outcome: Outcome, *, agent_id: 
             wait = _take_wait(step, call)
             if wait and not wait.running_at:
                 _write_never_ran(step, call, at, outcome)
-            elif outcome is Outcome.INTERRUPTED:
-                _write_interrupted(step, call, at)
             else:
-                _write(step, call, call.at or at, at, outcome, {sc.END_INFERRED: True})
+                _write_cut_off(step, call, at, outcome)
 
 
 def _write(step: Step, call: ToolCall, start: int, end: int, outcome: Outcome, attributes: Attributes) -> None:
@@ -415,7 +413,13 @@ def _write(step: Step, call: ToolCall, start: int, end: int, outcome: Outcome, a
         tally.tools += 1
         tally.failed += failed
     step.count(
-        "hookspan.tool.calls", 1, (sc.GEN_AI_TOOL_NAME, call.tool), (sc.OUTCOME, outcome.value), place=place, own_id=own
+        "hookspan.tool.calls",
+        1,
+        (sc.GEN_AI_TOOL_NAME, call.tool),
+        (sc.OUTCOME, outcome.value),
+        place=place,
+        own_id=own,
+        at=end,
     )
     if sc.NEVER_RAN not in attributes:
         step.add(
@@ -427,9 +431,10 @@ def _write(step: Step, call: ToolCall, start: int, end: int, outcome: Outcome, a
             (sc.MCP_SERVER, call.mcp_server),
             place=place,
             own_id=own,
+            at=end,
         )
-        rank = times.FRAME if call.tool in agents.AGENT_TOOLS else times.TOOL
-        _spend(step, call.agent_id, place, rank, start, end)
+        rank = times.FRAME if call.tool in times.AGENT_TOOLS else times.TOOL
+        turns.spend(step, call.agent_id, place, rank, start, end)
 
 
 def _tallies(step: Step, call: ToolCall, place: Place) -> list[Tally]:

@@ -18,7 +18,7 @@ from . import times
 from .ids import span_id, trace_id
 from .rows import STATUS_ERROR, STATUS_UNSET, Attributes, SpanLink
 from .semconv import EndReason, Outcome, PromptKind, TimeKind
-from .state import KEPT_PLACES, Place, Tally, Turn, bound
+from .state import KEPT_PLACES, GoingOn, Interval, Place, Tally, Turn, bound
 from .step import MAIN_AGENT, NANO, Step
 
 _TRACEPARENT: Final = re.compile(r"\A[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}\Z")
@@ -296,12 +296,51 @@ def _measure(step: Step, turn: Turn, end: int, outcome: Outcome, own: Place) -> 
         (sc.PERMISSION_MODE, turn.permission_mode),
         (sc.ERROR_TYPE, turn.error if outcome is Outcome.ERROR else ""),
         place=own,
+        at=end,
     )
-    step.add("hookspan.turn.duration", (end - turn.start) / NANO, (sc.OUTCOME, outcome.value), place=own)
-    spent = times.spent(turn.intervals, turn.start, end)
+    step.add("hookspan.turn.duration", (end - turn.start) / NANO, (sc.OUTCOME, outcome.value), place=own, at=end)
     if turn.idle_before:
-        step.add("hookspan.user.idle", turn.idle_before / NANO, place=own)
-        spent[TimeKind.USER] = turn.idle_before
-    for kind, nanoseconds in spent.items():
-        if nanoseconds:
-            step.count("hookspan.time", nanoseconds / NANO, (sc.TIME_KIND, kind.value), place=own)
+        step.add("hookspan.user.idle", turn.idle_before / NANO, place=own, at=turn.start)
+        _count_time(step, TimeKind.USER, turn.idle_before, own, turn.start)
+    step.session.going_on[turn.prompt] = GoingOn(start=turn.start, end=end, own=turn.intervals, beside=turn.beside)
+    count_time(step)
+
+
+def spend(step: Step, agent_id: str, place: Place, rank: int, start: int, end: int) -> None:
+    """Something of a turn or of one of its subagents took from start to end.
+
+    A wait counts at once, less what others of the turn that overlap it have counted, all else at the turn's end.
+    """
+    session = step.session
+    turn = session.turns.get(place.prompt)
+    found = turn or session.going_on.get(place.prompt)
+    if found is None and agent_id in session.agents:  # of a turn that is over and counted: it was sent another message
+        began = session.agents[agent_id].start
+        found = session.going_on[place.prompt] = GoingOn(start=began, end=began)
+    own = Interval(rank, start, end)
+    if rank == times.WAIT:
+        others = [*(turn.intervals if turn else ()), *(found.beside if found else ())]
+        waits = [one for one in others if one.rank == times.WAIT]
+        more = times.covered(*waits, own) - times.covered(*waits)
+        _count_time(step, TimeKind.WAIT, more, place_of_prompt(step, place.prompt), end)
+    if agent_id and found:
+        times.remember(found.beside, rank, start, end)
+    elif turn:
+        times.remember(turn.intervals, rank, start, end)
+
+
+def count_time(step: Step) -> None:
+    """Counts the time of finished turns none of whose subagents is at work any more."""
+    session = step.session
+    at_work = {agent.place.prompt for agent in session.agents.values()}
+    for prompt in session.going_on.keys() - at_work:
+        turn = session.going_on.pop(prompt)
+        place = session.done.get(prompt) or step.place_of_session()
+        for kind, nanoseconds in times.spent(turn.own, turn.beside, turn.start, turn.end).items():
+            if kind is not TimeKind.WAIT:
+                _count_time(step, kind, nanoseconds, place, turn.end)
+
+
+def _count_time(step: Step, kind: TimeKind, nanoseconds: int, place: Place, at: int) -> None:
+    if nanoseconds:
+        step.count("hookspan.time", nanoseconds / NANO, (sc.TIME_KIND, kind.value), place=place, at=at)

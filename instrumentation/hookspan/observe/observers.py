@@ -33,6 +33,7 @@ class Observers:
         policy: Settings that change rows; None when they are not known yet.
         totals: Gives the totals of lost events so far, by (where, reason).
         roots: Folders that transcripts may be read in; the client's own by default.
+        read_record: Gives a journal line by its number, None if it is gone.
     """
 
     def __init__(
@@ -43,12 +44,13 @@ class Observers:
         policy: Policy | None = None,
         totals: Callable[[], Mapping[tuple[str, str], int]] | None = None,
         roots: tuple[str, ...] | None = None,
+        read_record: Callable[[int], bytes | None] = lambda _number: None,
     ) -> None:
         self._idle = round(idle_hours * 3600 * NANO)
         self._policy = policy
         self._totals = totals
         self._transcripts = Transcripts(transcript_roots() if roots is None else roots, labels=labels)
-        self._processes = Processes()
+        self._processes = Processes(read_record)
         self._repositories = Repositories()
         self._due = 0
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import socket
+import time
+from collections.abc import Callable
 from typing import Final
 
 import psutil
 
 from hookspan.claude_settings import RELAY_NAME
-from hookspan.model.state import Session
+from hookspan.model.state import Session, ToolCall, Wait
+from hookspan.wire import shell_command
 from hookspan.wire.facts import ClientGone, Fact, Running
 
 NANO: Final = 1_000_000_000
@@ -19,7 +24,10 @@ NOT_A_HOOK: Final = 300_000_000
 """A child born sooner than this after a dialog opened is one of the dialog's own hooks: nobody answers that fast."""
 SETTLED_CHILD: Final = 0.4
 """Seconds that a child must live to count: hooks and status lines are over by then."""
+SAME_BIRTH: Final = 30_000_000
+"""Two births closer than this are one: the kernel tells them in hundredths of a second, and clocks are adjusted."""
 _SHELL_TOOLS: Final = frozenset({"Bash", "PowerShell"})
+_QUOTES: Final = re.compile(r"""['"\\]+""")
 
 
 def own_pid_namespace() -> int:
@@ -31,12 +39,19 @@ def own_pid_namespace() -> int:
 
 
 class Processes:
-    """The clients of open sessions. A pid means something only on its own host and in its own namespace."""
+    """The clients of open sessions. A pid means something only on its own host and in its own namespace.
 
-    def __init__(self) -> None:
+    Args:
+        read_record: Gives a journal line by its number, None if it is gone.
+    """
+
+    def __init__(self, read_record: Callable[[int], bytes | None] = lambda _number: None) -> None:
         self._host = socket.gethostname()
         self._namespace = own_pid_namespace()
+        self._read_record = read_record
         self._known: dict[int, psutil.Process] = {}
+        self._alive: dict[int, int] = {}
+        self._words: dict[int, list[str]] = {}
 
     def step(self, now: int, sessions: list[Session]) -> list[Fact]:
         """Judgements about clients of these sessions."""
@@ -48,12 +63,21 @@ class Processes:
             if process is None:
                 if now > session.last + GRACE:
                     found.append(self._gone(session))
-            elif any(not wait.running_at and wait.tool in _SHELL_TOOLS for wait in session.waits):
-                found += self._children(process, session, now)
-        alive = {session.pid for session in sessions}
-        for pid in self._known.keys() - alive:
-            del self._known[pid]
+                continue
+            self._alive[session.pid] = now
+            if open_waits := [wait for wait in session.waits if not wait.running_at and wait.tool in _SHELL_TOOLS]:
+                found += self._children(process, session, open_waits, now)
+        self._forget(sessions)
         return found
+
+    def _forget(self, sessions: list[Session]) -> None:
+        pids = {session.pid for session in sessions}
+        for by_pid in (self._known, self._alive):
+            for pid in by_pid.keys() - pids:
+                del by_pid[pid]
+        records = {call.record for session in sessions if session.waits for call in session.calls.values()}
+        for record in self._words.keys() - records:
+            del self._words[record]
 
     def is_alive(self, session: Session) -> bool:
         """Whether the session's client is known to run still."""
@@ -70,7 +94,7 @@ class Processes:
             if known is None:
                 known = psutil.Process(session.pid)
                 # Older than the session's first sign of life, else the pid was given to another program since.
-                if known.create_time() * NANO > session.last + NANO:
+                if _born(known) > session.last + NANO:
                     return None
                 self._known[session.pid] = known
             if known.is_running() and known.status() != psutil.STATUS_ZOMBIE:
@@ -82,28 +106,92 @@ class Processes:
         self._known.pop(session.pid, None)
         return None
 
-    @staticmethod
-    def _gone(session: Session) -> ClientGone:
+    def _gone(self, session: Session) -> ClientGone:
+        """That it is gone: since it was last seen to run, or since its last event if it never was."""
         return ClientGone(
-            at=session.last,
+            at=max(session.last, self._alive.get(session.pid, 0)),
             key=f"gone:{session.pid}:{session.opened}",
             session=session.id,
             judged_at=session.last_record,
             pid=session.pid,
         )
 
-    @staticmethod
-    def _children(process: psutil.Process, session: Session, now: int) -> list[Fact]:
-        oldest = min(wait.at for wait in session.waits if not wait.running_at)
-        try:
-            # A hook that waits for a processor lives long, before it is even a program of its own: the client's copy.
-            no_tools = {RELAY_NAME, process.name()}
-            children = [child for child in process.children() if child.name() not in no_tools]
-            births = [round(child.create_time() * NANO) for child in children]
-        except psutil.Error:
+    def _children(self, process: psutil.Process, session: Session, waits: list[Wait], now: int) -> list[Fact]:
+        """Each child tells of one dialog at most; `waits` are the open ones of shells."""
+        found: list[Fact] = []
+        told = [wait.running_at for wait in session.waits]
+        for birth, words in _children(process):
+            asked_before = [wait for wait in waits if wait.at + NOT_A_HOOK < birth < now - SETTLED_CHILD * NANO]
+            if not asked_before or any(abs(birth - known) < SAME_BIRTH for known in told):
+                continue
+            wait = self._answered(session, asked_before, words)
+            if wait is not None:
+                waits.remove(wait)
+                key = f"running:{wait.at}:{birth}"
+                found.append(
+                    Running(at=birth, key=key, session=session.id, judged_at=session.last_record, asked=wait.at)
+                )
+        return found
+
+    def _answered(self, session: Session, waits: list[Wait], words: list[str]) -> Wait | None:
+        """The dialog whose command a child runs: `words` are its command line's.
+
+        It may run the command of a call that nobody was asked about, too. Where a dialog's command can't be known
+        (any more), the one that is open longest may be meant.
+        """
+        by_call = {wait.tool_use_id: wait for wait in reversed(waits)}
+        best: ToolCall | None = None
+        length = 0
+        for call in session.calls.values():
+            said = self._words_of(call)
+            if _is_within(said, words) and (len(said), call.id in by_call) > (length, False):
+                best, length = call, len(said)
+        if best is not None:
+            return by_call.get(best.id)
+        known = {call.id for call in session.calls.values() if self._words_of(call)}
+        unknown = [wait for wait in waits if wait.tool_use_id not in known]
+        return min(unknown if words else waits, key=lambda wait: wait.at, default=None)
+
+    def _words_of(self, call: ToolCall) -> list[str]:
+        """The command of a call of Bash in words; none if it is not known. PowerShell gets its own encoded."""
+        if call.tool != "Bash" or not call.record:
             return []
-        born = [at for at in births if oldest + NOT_A_HOOK < at < now - SETTLED_CHILD * NANO]
-        if not born:
-            return []
-        at = min(born)
-        return [Running(at=at, key=f"running:{at}", session=session.id, judged_at=session.last_record)]
+        if call.record not in self._words:
+            self._words[call.record] = _words(shell_command(self._read_record(call.record) or b""))
+        return self._words[call.record]
+
+
+def _children(process: psutil.Process) -> list[tuple[int, list[str]]]:
+    """Birth (unix ns) and command line, in words, of those of a client's children that may be tools; oldest first."""
+    found = []
+    with contextlib.suppress(psutil.Error):
+        # A hook that waits for a processor lives long, before it is even a program of its own: the client's copy.
+        no_tools = {RELAY_NAME, process.name()}
+        for child in process.children():
+            with contextlib.suppress(psutil.Error):
+                if child.name() not in no_tools:
+                    found.append((_born(child), _words(" ".join(child.cmdline()))))
+    return sorted(found)
+
+
+def _born(process: psutil.Process) -> int:
+    """When a process was made, unix ns.
+
+    Linux counts from its boot, the moment of which psutil knows in whole seconds: births would be up to one too early.
+    """
+    birth = round(process.create_time() * NANO)
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    if clock is None:
+        return birth
+    return birth + time.time_ns() - time.clock_gettime_ns(clock) - round(psutil.boot_time() * NANO)
+
+
+def _words(text: str) -> list[str]:
+    """Words of a shell's text however it is quoted: a client hands a command over as one quoted word of another."""
+    return _QUOTES.sub("", text).split()
+
+
+def _is_within(said: list[str], words: list[str]) -> bool:
+    """Whether a command is part of a command line; the client may put words of its own between (`< /dev/null`)."""
+    rest = iter(words)
+    return bool(said) and all(word in rest for word in said)

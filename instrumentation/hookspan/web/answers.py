@@ -326,7 +326,7 @@ class Answers:
             since=view.ms(since),
             content=content,
             projects=projects,
-            waits=friction.waits(calls, first, today.date()),
+            waits=friction.waits(calls, totals, first, today.date()),
             asked=friction.asked(calls),
             rules=friction.rules(calls) if content else [],
             failing=friction.failing(totals),

@@ -17,6 +17,8 @@ from hookspan.store import Total
 from hookspan.web import shapes
 from hookspan.web.view import NANO, ms
 
+Totals = Mapping[str, Sequence[Total]]
+
 RULE_TIMES: Final = 3  # approvals without a refusal that make a habit
 EXAMPLES: Final = 3
 HOUR_MINUTES: Final = 60
@@ -122,16 +124,23 @@ def _asked(tool: str, program: str, spans: Sequence[Span]) -> shapes.Asked:
     )
 
 
-def waits(spans: Sequence[Span], since: dt.date, until: dt.date) -> shapes.Waits:
-    """All dialogs by the day on which they ended."""
+def waits(spans: Sequence[Span], totals: Totals, since: dt.date, until: dt.date) -> shapes.Waits:
+    """All dialogs by the day on which they ended.
+
+    How long they waited is what `time_split` says, too: dialogs of one turn that are open at once wait together.
+    `totals` in slots of an hour, days of this machine's time zone.
+    """
     days = {since + dt.timedelta(days=n): _DayOfWaits() for n in range((until - since).days + 1)}
     for span in spans:
-        if (day := days.get(dt.datetime.fromtimestamp(span.end // NANO, dt.UTC).astimezone().date())) is not None:
+        if (day := days.get(_day(span.end // NANO))) is not None:
             day.count += 1
-            day.projects[str(span.attributes.get(sc.PROJECT, ""))] += _waited(span)
+    waited = [one for one in totals.get("hookspan.time", ()) if (sc.TIME_KIND, TimeKind.WAIT) in one.attributes]
+    for one in waited:
+        if (day := days.get(_day(one.minute * 60))) is not None:
+            day.projects[dict(one.attributes).get(sc.PROJECT, "")] += one.value * 1e3
     return shapes.Waits(
         count=len(spans),
-        waited=sum(map(_waited, spans)),
+        waited=sum(one.value * 1e3 for one in waited),
         days=[
             shapes.WaitDay(
                 day=day.isoformat(), count=sums.count, waited=sum(sums.projects.values()), projects=sums.projects
@@ -139,6 +148,10 @@ def waits(spans: Sequence[Span], since: dt.date, until: dt.date) -> shapes.Waits
             for day, sums in days.items()
         ],
     )
+
+
+def _day(seconds: int) -> dt.date:
+    return dt.datetime.fromtimestamp(seconds, dt.UTC).astimezone().date()
 
 
 class _DayOfWaits:
@@ -173,8 +186,6 @@ def rules(spans: Iterable[Span]) -> list[shapes.Rule]:
 
 
 # --- Sums
-
-Totals = Mapping[str, Sequence[Total]]
 
 
 def of_project(totals: Totals, project: str) -> Totals:
@@ -217,7 +228,7 @@ def failing(totals: Totals) -> list[shapes.Failing]:
 
 
 def time_split(totals: Totals) -> shapes.Split:
-    """Where the time of all turns went."""
+    """Where the time of all turns and of their subagents went."""
     kinds: dict[str, float] = dict.fromkeys((kind.value for kind in TimeKind), 0.0)
     for one in totals.get("hookspan.time", ()):
         kind = dict(one.attributes).get(sc.TIME_KIND, "")
@@ -239,8 +250,7 @@ def cost(totals: Totals, since: dt.date, until: dt.date) -> shapes.Cost:
     for one in totals.get("hookspan.cost", ()):
         labels = dict(one.attributes)
         project, model = labels.get(sc.PROJECT, ""), labels.get(sc.GEN_AI_RESPONSE_MODEL, NO_MODEL)
-        day = dt.datetime.fromtimestamp(one.minute * 60, dt.UTC).astimezone().date()
-        for sums in (whole, days.get(day)):
+        for sums in (whole, days.get(_day(one.minute * 60))):
             if sums is not None:
                 sums.add(project, model, one.value)
     tokens: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))

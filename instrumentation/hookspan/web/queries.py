@@ -16,6 +16,7 @@ from hookspan.model import semconv as sc
 from hookspan.model.rows import EventRow, SessionRow, Span
 from hookspan.model.semconv import SessionPhase
 from hookspan.model.state import Session, load_session
+from hookspan.model.times import Part
 from hookspan.store import Reader, schema
 
 DEMO: Final = "demo"  # how a session of the demo data says that it began
@@ -24,24 +25,11 @@ TURN: Final = "invoke_agent claude-code"
 _GOES_ON: Final = f"phase <> '{SessionPhase.ENDED}'"
 _OF_SESSION: Final = "session = (SELECT session FROM state WHERE id = ?)"
 _WAITED: Final = "instr(attributes, '\"hookspan.waited\":') > 0"  # as the index `span_waited` has it
-_BACKGROUND: Final = "instr(attributes, '\"hookspan.background\":true') > 0"
 # A call that never ran, and a dialog that nobody saw: neither took anybody's time.
 _NO_TIME: Final = " + ".join(
     f"(instr(attributes, '{mark}') > 0)"
     for mark in ('"hookspan.tool.never_ran":true', '"hookspan.decision":"auto_denied"')
 )
-
-
-class Mark(NamedTuple):
-    """As much of a span as it takes to say where a turn's time went."""
-
-    span_id: bytes
-    parent_id: bytes | None
-    name: str
-    start: int
-    end: int
-    background: int
-    no_time: int
 
 
 class SpanRows(NamedTuple):
@@ -129,13 +117,13 @@ class Moment:
         rows = self._rows("SELECT count(*), max(key) FROM span WHERE trace_id = ?", bytes.fromhex(trace_id))
         return (rows[0][0], rows[0][1] or 0) if rows else (0, 0)
 
-    def marks(self, session: str, trace_id: str) -> list[Mark]:
+    def parts(self, session: str, trace_id: str) -> list[Part]:
         """A session's spans in a trace but hook spans."""
         sql = (
-            f'SELECT span_id, parent_id, name, start, "end", {_BACKGROUND}, {_NO_TIME} '
+            f'SELECT span_id, parent_id, name, start, "end", {_NO_TIME} '
             f"FROM span WHERE trace_id = ? AND +{_OF_SESSION} AND NOT hook"
         )
-        return [Mark(*row) for row in self._rows(sql, bytes.fromhex(trace_id), session)]
+        return [Part(*row) for row in self._rows(sql, bytes.fromhex(trace_id), session)]
 
     def spans(self, session: str, after: tuple[int, int], limit: int, *, hooks: bool) -> SpanRows:
         """Spans of a session from a place (start and key of the last one) on."""

@@ -244,7 +244,10 @@ class Demo(msgspec.Struct, kw_only=True):
 
 
 class Split(msgspec.Struct, kw_only=True):
-    """Where a turn's time went, milliseconds; `user` is the time before it."""
+    """Where the time of a turn and of its subagents went, milliseconds; `user` is the time before it.
+
+    Background subagents go on beside a turn and after it, so the parts may be longer together than the turn.
+    """
 
     user: float
     model: float
@@ -254,7 +257,7 @@ class Split(msgspec.Struct, kw_only=True):
 
 
 class Turn(msgspec.Struct, kw_only=True):
-    """A turn, one bar of the session page. `delegated`: how much of it the main agent left to subagents, ms."""
+    """A turn, one bar of the session page. `delegated`: how much of `split` is of subagents, ms."""
 
     number: int
     prompt: str
@@ -425,7 +428,7 @@ class Cost(msgspec.Struct, kw_only=True):
 
 
 class WaitDay(msgspec.Struct, kw_only=True):
-    """Dialogs of one day of the agent's time zone, and how long they waited by project, ms."""
+    """Dialogs of one day of the agent's time zone, and how long agents waited for them by project, ms."""
 
     day: str
     count: int
@@ -434,7 +437,7 @@ class WaitDay(msgspec.Struct, kw_only=True):
 
 
 class Waits(msgspec.Struct, kw_only=True):
-    """All dialogs: how many, how long they waited in total (ms), and when."""
+    """All dialogs: how many, how long agents waited for them in total (ms), and when."""
 
     count: int
     waited: float

@@ -9,7 +9,6 @@ from typing import Final, NamedTuple
 
 from hookspan.model import semconv as sc
 from hookspan.model import times
-from hookspan.model.agents import AGENT_TOOLS
 from hookspan.model.ids import span_id, trace_id
 from hookspan.model.rows import Attributes
 from hookspan.model.rows import Span as SpanRow
@@ -17,11 +16,10 @@ from hookspan.model.semconv import TimeKind
 from hookspan.model.state import Agent, Interval, Place, Session, ToolCall, Wait
 from hookspan.model.state import Turn as OpenTurn
 from hookspan.web import shapes
-from hookspan.web.queries import Mark, Moment
+from hookspan.web.queries import Moment
 from hookspan.web.view import NANO, ms, span_type
 
 TURNS_KEPT: Final = 2_000
-_RANKS: Final = {"permission": times.WAIT, "chat": times.MODEL, "execute_tool": times.TOOL}
 
 
 class Work(NamedTuple):
@@ -50,7 +48,7 @@ class Times:
             if known is not None and known[0] == extent:
                 self._known.move_to_end(key)
                 return known[1]
-        work = _work(row, moment.marks(row.session, row.trace_id))
+        work = _work(row, moment.parts(row.session, row.trace_id))
         with self._lock:
             self._known[key] = (extent, work)
             while len(self._known) > TURNS_KEPT:
@@ -67,7 +65,7 @@ def turns(
     written = {row.span_id for row in finished}
     if state is not None:
         made += [
-            open_turn(turn, state, moment.marks(session, turn.trace_id), now, content=content)
+            open_turn(turn, state, moment.parts(session, turn.trace_id), now, content=content)
             for turn in state.turns.values()
             if turn.span_id not in written
         ]
@@ -77,11 +75,12 @@ def turns(
     return made
 
 
-def _work(row: SpanRow, marks: list[Mark]) -> Work:
-    intervals = _intervals(marks)
+def _work(row: SpanRow, parts: list[times.Part]) -> Work:
+    own, beside = times.of_spans(bytes.fromhex(row.span_id), parts)
     idle = row.attributes.get(sc.IDLE_BEFORE, 0)
     user = float(idle) * 1e3 if isinstance(idle, int | float) else 0.0
-    return Work(_split(intervals, row.start, row.end, user), _delegated(intervals, row.start, row.end), len(marks))
+    split = _split(times.spent(own, beside, row.start, row.end), user)
+    return Work(split, _delegated(own, beside), len(parts))
 
 
 def _finished(row: SpanRow, work: Work, *, content: bool) -> shapes.Turn:
@@ -121,18 +120,19 @@ def _finished(row: SpanRow, work: Work, *, content: bool) -> shapes.Turn:
     )
 
 
-def open_turn(turn: OpenTurn, state: Session, marks: list[Mark], now: int, *, content: bool) -> shapes.Turn:
+def open_turn(turn: OpenTurn, state: Session, parts: list[times.Part], now: int, *, content: bool) -> shapes.Turn:
     """A turn whose span is not written; one that stopped is shown as it will be unless something else comes."""
     end = turn.stop if turn.stop and (turn.fixed or turn.last <= turn.stop) else 0
     until = max(end or now, turn.start)
-    intervals = _intervals(marks)
-    intervals += [Interval(times.WAIT, wait.at, until) for wait in state.waits if wait.prompt == turn.prompt]
+    own, beside = times.of_spans(bytes.fromhex(turn.span_id), parts)
+    for wait in state.waits:
+        if _place(state, wait.agent_id, wait.prompt).prompt == turn.prompt:
+            (beside if wait.agent_id else own).append(Interval(times.WAIT, wait.at, until))
     waiting = {wait.tool_use_id for wait in state.waits}
-    intervals += [
-        Interval(times.FRAME if call.tool in AGENT_TOOLS else times.TOOL, call.at, until)
-        for call in state.calls.values()
-        if call.prompt == turn.prompt and not call.agent_id and call.at and call.id not in waiting
-    ]
+    for call in state.calls.values():
+        if call.at and call.id not in waiting and _place(state, call.agent_id, call.prompt).prompt == turn.prompt:
+            rank = times.FRAME if call.tool in times.AGENT_TOOLS else times.TOOL
+            (beside if call.agent_id else own).append(Interval(rank, call.at, until))
     tally = turn.tally
     return shapes.Turn(
         number=0,
@@ -148,8 +148,8 @@ def open_turn(turn: OpenTurn, state: Session, marks: list[Mark], now: int, *, co
         end_reason="",
         error_type=turn.error,
         permission_mode=turn.permission_mode,
-        split=_split(intervals, turn.start, until, turn.idle_before / 1e6),
-        delegated=_delegated(intervals, turn.start, until),
+        split=_split(times.spent(own, beside, turn.start, until), turn.idle_before / 1e6),
+        delegated=_delegated(own, beside),
         tools=tally.tools,
         tools_failed=tally.failed,
         model_calls=tally.model_calls,
@@ -157,12 +157,11 @@ def open_turn(turn: OpenTurn, state: Session, marks: list[Mark], now: int, *, co
         input_tokens=tally.input_tokens + tally.cache_read_tokens + tally.cache_write_tokens,
         output_tokens=tally.output_tokens,
         cost=tally.cost_nano / NANO,
-        spans=len(marks),
+        spans=len(parts),
     )
 
 
-def _split(intervals: list[Interval], start: int, end: int, user: float) -> shapes.Split:
-    spent = times.spent(intervals, start, end)
+def _split(spent: Mapping[TimeKind, int], user: float) -> shapes.Split:
     return shapes.Split(
         user=user,
         model=ms(spent[TimeKind.MODEL]),
@@ -172,38 +171,9 @@ def _split(intervals: list[Interval], start: int, end: int, user: float) -> shap
     )
 
 
-def _delegated(intervals: list[Interval], start: int, end: int) -> float:
-    """Milliseconds in which a foreground subagent's call ran, several at once counted once."""
-    frames = [interval for interval in intervals if interval.rank == times.FRAME]
-    return ms(times.spent(frames, start, end)[TimeKind.TOOL])
-
-
-def _intervals(marks: list[Mark]) -> list[Interval]:
-    """What kept a turn busy. What runs below a background call doesn't: the turn goes on beside it."""
-    beside = _below_background(marks)
-    made = []
-    for mark in marks:
-        kind, _, name = mark.name.partition(" ")
-        if kind in _RANKS and not mark.no_time and mark.span_id not in beside:
-            rank = times.FRAME if kind == "execute_tool" and name in AGENT_TOOLS else _RANKS[kind]
-            made.append(Interval(rank, mark.start, mark.end))
-    return made
-
-
-def _below_background(marks: list[Mark]) -> set[bytes]:
-    """Ids of the spans that a background call started, directly or not."""
-    todo = [mark.span_id for mark in marks if mark.background]
-    if not todo:
-        return set()
-    children: dict[bytes | None, list[bytes]] = {}
-    for mark in marks:
-        children.setdefault(mark.parent_id, []).append(mark.span_id)
-    found: set[bytes] = set()
-    while todo:
-        fresh = [child for child in children.get(todo.pop(), ()) if child not in found]
-        found.update(fresh)
-        todo += fresh
-    return found
+def _delegated(own: list[Interval], beside: list[Interval]) -> float:
+    """Milliseconds in which a foreground subagent's call ran or a subagent did something, each moment once."""
+    return ms(times.covered(*beside, *(interval for interval in own if interval.rank == times.FRAME)))
 
 
 # --- What is going on

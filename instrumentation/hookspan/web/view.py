@@ -12,6 +12,7 @@ from hookspan.model.rows import STATUS_ERROR, EventRow, SessionRow
 from hookspan.model.rows import Span as SpanRow
 from hookspan.model.semconv import SessionPhase
 from hookspan.model.state import Session
+from hookspan.model.summary import foremost
 from hookspan.store import Summary
 from hookspan.web import shapes
 from hookspan.web.queries import TURN
@@ -164,7 +165,7 @@ def session(
 
 def asks(state: Session) -> str:
     """What the oldest open dialog is about: the command, file or address of its call."""
-    wait = min(state.waits, key=lambda wait: wait.at, default=None)
+    wait = foremost(state)
     if wait is None:
         return ""
     if wait.elicitation:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .facts import Fact
-from .record import FORGOTTEN, Record, Unreadable, decode, encode
+from .record import FORGOTTEN, Record, Unreadable, decode, encode, shell_command
 from .reduced import Reduced
 
-__all__ = ["FORGOTTEN", "Fact", "Record", "Reduced", "Unreadable", "decode", "encode"]
+__all__ = ["FORGOTTEN", "Fact", "Record", "Reduced", "Unreadable", "decode", "encode", "shell_command"]

@@ -176,15 +176,18 @@ class Silent(Observed, tag="silent"):
 
 
 class ClientGone(Observed, tag="client_gone"):
-    """The client's process no longer exists. `at` is the last sign of its life."""
+    """The client's process no longer exists. `at` is its last sign of life: an event, or that it was seen to run."""
 
     pid: int = 0
 
 
 class Running(Observed, tag="running"):
-    """Judgement: a child of the client was born at `at`, after a permission dialog opened: its tool may run by now."""
+    """Judgement: a child of the client was born at `at`, after a permission dialog opened: its tool may run by now.
 
-    agent_id: str = ""
+    `asked` names the dialog: the stamp of its PermissionRequest. Older journals don't have it: 0.
+    """
+
+    asked: int = 0
 
 
 class Repository(Observed, tag="repository"):

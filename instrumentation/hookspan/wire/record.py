@@ -46,7 +46,16 @@ class _Line(msgspec.Struct):
     cut: bool = False
 
 
+class _Input(msgspec.Struct):
+    command: str = ""
+
+
+class _Event(msgspec.Struct):
+    tool_input: _Input = msgspec.field(default_factory=_Input)
+
+
 _line = msgspec.json.Decoder(_Line).decode
+_event = msgspec.json.Decoder(_Event).decode
 _payload = msgspec.json.Decoder().decode
 _reduced = msgspec.json.Decoder(Reduced).decode
 _fact: msgspec.json.Decoder[Fact] = msgspec.json.Decoder(Fact)
@@ -123,6 +132,15 @@ def _reduce_line(line: _Line, key: bytes, *, labels: bool) -> Reduced:
     if not event.session:
         raise Unreadable("no_session")
     return event
+
+
+def shell_command(data: bytes) -> str:
+    """The command in the event of a raw journal line; empty where there is none (any more). Content: not to be kept."""
+    try:
+        event = _event(_decode_line(data).event)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""
+    return event.tool_input.command
 
 
 def encode(record: Record) -> bytes:

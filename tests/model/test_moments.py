@@ -1,0 +1,195 @@
+"""When things happened: what is told late, by facts or not at all, and what goes on beside a turn."""
+
+from __future__ import annotations
+
+import pytest
+
+from hookspan.model import semconv as sc
+from hookspan.model.fold import fold
+from hookspan.model.rows import Increment, Span
+from hookspan.model.semconv import EndReason, SessionPhase
+from hookspan.model.state import State
+from hookspan.model.summary import session_row
+from hookspan.wire import Record, Reduced
+from hookspan.wire.facts import ClientGone, ModelCall, Running, Settled, TranscriptRead
+
+SECOND = 1_000_000_000
+DAY = 86_400 * SECOND
+START = 1_795_000_000 * SECOND
+PID = 4242
+
+
+class Told:
+    """A session that is told event by event; times are in seconds from its start."""
+
+    def __init__(self) -> None:
+        self.state = State()
+        self.spans: list[Span] = []
+        self.increments: list[Increment] = []
+        self.number = 0
+
+    def take(self, record: Record) -> None:
+        self.number += 1
+        rows = fold(self.state, self.number, record)
+        self.spans += [span for span in rows.spans if not span.hook]
+        self.increments += rows.increments
+
+    def event(self, at: float, event: str, agent: str = "", **fields: object) -> None:
+        whole = {"prompt": "p", "agent_id": agent, "agent_type": agent and "general-purpose", **fields}
+        self.take(Reduced(at=START + round(at * SECOND), session="s", event=event, client_pid=PID, **whole))
+
+    def begin(self) -> None:
+        self.event(0, "SessionStart", prompt="", source="startup")
+        self.event(0, "UserPromptSubmit")
+
+    def asked(self, at: float, call: str, agent: str = "") -> None:
+        """A call of Bash that somebody is asked about."""
+        about = {"tool": "Bash", "input_digest": call}
+        self.event(at, "PreToolUse", agent, tool_use_id=call, **about)
+        self.event(at, "PermissionRequest", agent, **about)
+
+    def ran(self, at: float, call: str, seconds: float, agent: str = "") -> None:
+        self.event(at, "PostToolUse", agent, tool="Bash", tool_use_id=call, duration_ms=seconds * 1e3)
+
+    def delegate(self, at: float, call: str, agent: str) -> None:
+        """A background subagent."""
+        self.event(at, "PreToolUse", tool="Agent", tool_use_id=call)
+        self.event(at, "SubagentStart", agent)
+        self.event(
+            at, "PostToolUse", tool="Agent", tool_use_id=call, duration_ms=0.0, background=True, child_agent=agent
+        )
+
+    def read(self, at: float) -> None:
+        """All transcripts are read up to then."""
+        moment = START + round(at * SECOND)
+        self.take(TranscriptRead(at=moment, key=f"read:{moment}", session="s"))
+
+    def over(self, stop: float, read: float) -> None:
+        """The turn stopped, which was judged and read then."""
+        self.event(stop, "Stop")
+        moment = START + round(stop * SECOND)
+        self.take(Settled(at=moment + 5 * SECOND, key=f"settled:{moment}", session="s", prompt="p", stop=moment))
+        self.read(read)
+
+    def running(self, at: float, asked: float | None) -> None:
+        dialog = 0 if asked is None else START + round(asked * SECOND)
+        self.take(Running(at=START + round(at * SECOND), key=f"running:{at}:{asked}", session="s", asked=dialog))
+
+    def span(self, name: str) -> Span:
+        (found,) = [span for span in self.spans if span.name == name]
+        return found
+
+    def seconds(self) -> dict[str, float]:
+        """`hookspan.time` by kind."""
+        found: dict[str, float] = {}
+        for one in self.increments:
+            if one.instrument == "hookspan.time":
+                kind = dict(one.attributes)[sc.TIME_KIND]
+                found[kind] = found.get(kind, 0) + one.value
+        return found
+
+
+@pytest.fixture
+def told() -> Told:
+    return Told()
+
+
+def spans(told: Told) -> dict[str, tuple[float, float]]:
+    return {span.name: ((span.start - START) / SECOND, (span.end - START) / SECOND) for span in told.spans}
+
+
+@pytest.mark.parametrize(
+    ("asked", "runs"),
+    [
+        pytest.param(2, "b", id="it names one"),
+        pytest.param(None, "a", id="an older journal's: the one that is open longest"),
+        pytest.param(3, "", id="it was answered meanwhile"),
+    ],
+)
+def test_evidence_that_a_command_runs_is_of_one_dialog(told, asked, runs):
+    told.begin()
+    told.asked(1, "a")
+    told.asked(2, "b")
+    told.running(4, asked)
+    (session,) = told.state.sessions.values()
+    assert "".join(wait.tool_use_id for wait in session.waits if wait.running_at) == runs
+    row = session_row(told.state, session)
+    assert row is not None
+    assert (row.phase, row.current_tool) == (SessionPhase.WAITING, "Bash" if runs else "")
+    assert row.waiting_since == START + (2 if runs == "a" else 1) * SECOND
+
+
+def test_a_client_that_died_while_it_was_watched(told):
+    told.begin()
+    told.asked(1, "a")
+    told.running(3, 1)
+    gone = ClientGone(at=START + 24 * SECOND, key="gone", session="s", pid=PID, judged_at=told.number)
+    told.take(gone)
+    told.read(40)
+    assert spans(told) == {
+        "permission Bash": (1, 3),
+        "execute_tool Bash": (3, 24),
+        "invoke_agent claude-code": (0, 24),
+        "session": (0, 24),
+    }
+    assert told.span("execute_tool Bash").attributes[sc.WAITED] == 2
+    assert told.span("session").attributes[sc.END_REASON] == EndReason.CLIENT_GONE
+    assert told.seconds() == {"wait": 2, "tool": 21, "other": 1}
+
+
+def test_what_background_subagents_do_is_in_the_time_of_the_turn_that_started_them(told):
+    """Two of them ask at the same time, and work on after the turn has ended: each moment counts once."""
+    told.begin()
+    told.delegate(1, "first", "agent1")
+    told.delegate(1, "second", "agent2")
+    told.asked(2, "a", "agent1")
+    told.asked(4, "b", "agent2")
+    told.over(10, 16)
+    assert told.span("invoke_agent claude-code").end == START + 10 * SECOND
+    assert told.seconds() == {}, "they are still at work"
+    told.ran(20, "a", 8, "agent1")
+    assert told.seconds() == {"wait": 10}, "a wait counts at once"
+    told.ran(22, "b", 2, "agent2")
+    told.take(
+        ModelCall(
+            at=START + 33 * SECOND,
+            start=START + 30 * SECOND,
+            end=START + 33 * SECOND,
+            key="call",
+            session="s",
+            agent_id="agent2",
+            message_id="msg_1",
+        )
+    )
+    for agent in ("agent1", "agent2"):
+        told.event(34, "SubagentStop", agent)
+    told.read(40)
+    # 2 to 20: a dialog of either; 20 to 22: a tool; 30 to 33: the model; of the turn's own 10 s nothing else.
+    assert told.seconds() == {"wait": 18, "tool": 2, "model": 3, "other": 2}
+    assert told.state.sessions["s"].going_on == {}
+
+
+def test_sums_are_of_when_it_happened_not_of_when_it_was_read(told):
+    told.begin()
+    told.delegate(1, "first", "agent1")
+    told.asked(2, "a")
+    told.ran(5, "a", 1)
+    told.event(6, "SubagentStop", "agent1")
+    told.event(7, "PreCompact", trigger="auto")
+    told.event(8, "PostCompact", trigger="auto")
+    told.over(9, 3 * 86_400)
+    told.event(10, "SessionEnd")
+    told.read(4 * 86_400)
+    assert {"hookspan.time", "hookspan.turn.finished", "hookspan.subagent.duration", "hookspan.compactions"} <= {
+        one.instrument for one in told.increments
+    }
+    assert [one for one in told.increments if one.at > START + 10 * SECOND] == []
+
+
+def test_a_session_of_which_only_a_late_event_is_known_is_as_old_as_that(told):
+    told.ran(5, "a", 1)
+    told.event(6, "Stop")
+    (session,) = told.state.sessions.values()
+    row = session_row(told.state, session)
+    assert row is not None
+    assert (row.phase, row.phase_since, row.started) == (SessionPhase.IDLE, START + 5 * SECOND, START + 5 * SECOND)
