@@ -39,6 +39,8 @@ kill -9 "$first"
 for _ in $(seq 600); do next=$(agent); [ "$next" != 0 ] && [ "$next" != "$first" ] && break; sleep 0.1; done
 [ "$next" != 0 ] && [ "$next" != "$first" ]
 hookspan service install >&2
+hookspan prune >&2
+systemctl --user is-active --quiet hookspan.service
 hookspan service uninstall >&2
 hookspan service uninstall
 systemctl --user is-active --quiet hookspan.service && exit 11

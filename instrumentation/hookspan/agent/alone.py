@@ -1,15 +1,14 @@
-"""Work on the state that no agent may see half done: it is stopped, kept from starting, and started again."""
+"""Work on the state that no agent may see half done: it is stopped and kept from starting."""
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
 from hookspan.agent import launch
-from hookspan.agent.client import Client, Ready
 from hookspan.agent.ingest import Committed, Ingest
 from hookspan.agent.live import LiveSettings
 from hookspan.agent.lock import FileLock
@@ -24,11 +23,9 @@ LOCK_TIMEOUT: Final = 10.0  # seconds
 
 
 @contextmanager
-def alone(paths: Paths, env: Mapping[str, str]) -> Iterator[None]:
-    """Nobody else works on the state meanwhile; hooks go on recording. An agent that was to stay runs again then."""
+def alone(paths: Paths) -> Iterator[None]:
+    """Nobody else works on the state meanwhile; hooks go on recording."""
     paths.create()
-    found = Client(paths).probe()
-    stays = isinstance(found, Ready) and bool(found.about.get("stay"))
     start_lock, agent_lock = FileLock(paths.start_lock), FileLock(paths.agent_lock)
     for _ in range(TRIES):
         launch.stop(paths)
@@ -40,8 +37,6 @@ def alone(paths: Paths, env: Mapping[str, str]) -> Iterator[None]:
             finally:
                 agent_lock.release()
                 start_lock.release()
-                if stays:
-                    launch.start(paths, env)
             return
         start_lock.release()
     raise UserError("an agent keeps starting", hint="stop it first: `hookspan down`")

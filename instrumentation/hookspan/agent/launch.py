@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from hookspan import __version__
@@ -47,8 +48,39 @@ def fingerprint(env: Mapping[str, str]) -> str:
     return hashlib.sha256(repr(sorted(settings_variables(env).items())).encode()).hexdigest()[:16]
 
 
-def start(paths: Paths, env: Mapping[str, str]) -> Ready:
-    """Make sure that an agent of this version runs, stays, and has the settings of `env`; UserError if it can't.
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How an agent was started: by `up` it stays, with the settings of variables; by a hook it does neither."""
+
+    stay: bool
+    variables: Mapping[str, str]
+
+
+def way(paths: Paths) -> Way | None:
+    """How the agent that runs was started; None if none runs."""
+    client = Client(paths)
+    found = client.wait_for_start()
+    if isinstance(found, Unreachable):
+        return None
+    try:
+        said = client.request("way")
+    except UserError:  # an older one, or one that does not answer
+        return Way(bool(found.about.get("stay")), {})
+    return Way(said["stay"], said["with"])
+
+
+def ensure(paths: Paths, env: Mapping[str, str]) -> None:
+    """Have an agent run: the one that does, or one as a hook starts it. UserError after `down`."""
+    if isinstance(Client(paths).wait_for_start(), Unreachable):
+        if paths.down.exists():
+            raise UserError("the agent is down, as you said", hint="`hookspan up` starts it")
+        start(paths, env, stay=False)
+
+
+def start(paths: Paths, env: Mapping[str, str], *, stay: bool = True) -> Ready:
+    """Make sure that an agent of this version runs; UserError if it can't.
+
+    One that is to stay has the settings of `env`. Else it is as one that a hook starts, and any will do.
 
     It holds the start lock as a relay does, so that hooks don't start another one meanwhile.
     """
@@ -59,7 +91,7 @@ def start(paths: Paths, env: Mapping[str, str]) -> Ready:
     try:
         found = Client(paths).probe()
         if isinstance(found, Ready):
-            if found.about.get("stay") and found.about.get("variables") == fingerprint(env):
+            if not stay or (found.about.get("stay") and found.about.get("variables") == fingerprint(env)):
                 return found
             _stop(paths)
         elif isinstance(found, NeedsRestart):
@@ -70,7 +102,7 @@ def start(paths: Paths, env: Mapping[str, str]) -> Ready:
                 )
             _stop(paths)
         refuse_newer(paths.store, len(MIGRATIONS))  # better said here, to somebody, than in the agent's log
-        return _spawn(paths, env, start_lock)
+        return _spawn(paths, env, start_lock, stay=stay)
     finally:
         start_lock.release()
 
@@ -105,12 +137,14 @@ def _stop(paths: Paths) -> bool:
     return True
 
 
-def _spawn(paths: Paths, env: Mapping[str, str], start_lock: FileLock) -> Ready:
+def _spawn(paths: Paths, env: Mapping[str, str], start_lock: FileLock, *, stay: bool) -> Ready:
     descriptor = start_lock.fileno()
-    passed = {name: env[name] for name in ENVIRONMENT if name in env} | settings_variables(env)
+    passed = {name: env[name] for name in ENVIRONMENT if name in env}
+    if stay:
+        passed |= settings_variables(env)
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
-            [*agent_command(paths), "--start-lock-fd", str(descriptor), "--stay"],
+            [*agent_command(paths), "--start-lock-fd", str(descriptor), *(["--stay"] if stay else [])],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=errors,

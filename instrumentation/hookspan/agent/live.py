@@ -33,12 +33,15 @@ _logger = logging.getLogger(__name__)
 
 
 class LiveSettings:
-    """`now` are the settings in force, `problem` says why the newest ones are not. Thread-safe."""
+    """`now` are the settings in force, `problem` says why the newest ones are not, `env` are the variables that count.
+
+    Thread-safe.
+    """
 
     def __init__(self, paths: Paths, env: Mapping[str, str] | None) -> None:
         """`env` None: files alone count, as for an agent that a hook started."""
         self._paths = paths
-        self._env = None if env is None else launch.settings_variables(env)
+        self.env = {} if env is None else launch.settings_variables(env)
         self._files = (paths.system_config, paths.config)
         self._kept, self._kept_text = paths.run / LAST_GOOD, ""
         self._good = self._remembered()
@@ -55,7 +58,7 @@ class LiveSettings:
     @property
     def variables(self) -> str:
         """A fingerprint of the variables that are in force."""
-        return launch.fingerprint(self._env or {})
+        return launch.fingerprint(self.env)
 
     def look(self) -> bool:
         """Take in what has changed; costs two `stat`. False: a file is being changed, so nothing may leave now."""
@@ -94,7 +97,7 @@ class LiveSettings:
         own, own_problem = self._layer(self._paths.config)
         problems = [problem for problem in (policy_problem, own_problem) if problem]
         try:
-            fresh = config.merge(self._paths, policy, own, self._env)
+            fresh = config.merge(self._paths, policy, own, self.env)
         except UserError as error:  # a variable is not what is allowed
             fresh = config.merge(self._paths, policy, own)
             problems.append(error.message)

@@ -305,6 +305,7 @@ class Resident:
             "status": self._status,
             "stop": self._stop,
             "reload": self._reload_now,
+            "way": lambda _: {"with": self._settings.env},
             "settings": lambda _: {"settings": self._settings.now.as_dict()},
             "flush": self._flush,
             "open": self._page.open,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -32,12 +31,13 @@ def forget(ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
     transcripts stay. The agent is stopped meanwhile; hooks go on recording.
     """
     from hookspan.agent.alone import alone
+    from hookspan.cli.paused import paused
 
     paths = Paths.from_environment()
     sessions = [_session(paths, given) for given in ids]
     if not yes:
         _ask(sessions)
-    with alone(paths, os.environ):
+    with paused(paths), alone(paths):
         found = run(paths, sessions)
     if as_json:
         click.echo(json.dumps(found))

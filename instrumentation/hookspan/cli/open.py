@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import webbrowser
 
 import click
@@ -14,11 +15,15 @@ from hookspan.paths import Paths
 @click.command("open")
 @click.option("--print", "only_print", is_flag=True, help="Print the address instead of opening it.")
 def open_(only_print: bool) -> None:
-    """Open the page in a browser.
+    """Open the page in a browser, and start the agent if none runs.
 
     The address signs one browser in, once, within two minutes.
     """
-    answer = Client(Paths.from_environment()).request("open")
+    from hookspan.agent import launch
+
+    paths = Paths.from_environment()
+    launch.ensure(paths, os.environ)
+    answer = Client(paths).request("open")
     address = answer.get("login")
     if not address:
         raise UserError(f"the page is not served: {answer.get('reason', 'no reason given')}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -34,12 +33,13 @@ def prune(dry_run: bool, as_json: bool) -> None:
     stopped meanwhile, hooks go on recording. It can be interrupted at any time and goes on when it is said again.
     """
     from hookspan.agent.alone import alone
+    from hookspan.cli.paused import paused
 
     paths = Paths.from_environment()
     if dry_run:
         found = plan(paths)
     else:
-        with alone(paths, os.environ):
+        with paused(paths), alone(paths):
             found = run(paths, progress=sys.stderr.isatty() and not as_json)
     if as_json:
         click.echo(json.dumps({"dry_run": dry_run, **found}))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,11 +31,12 @@ def rebuild(yes: bool, as_json: bool) -> None:
     store is kept until the new one is whole.
     """
     from hookspan.agent.alone import alone
+    from hookspan.cli.paused import paused
 
     paths = Paths.from_environment()
     if not paths.store.exists() and not paths.journal.is_dir():
         raise UserError("nothing has been recorded yet", hint="`hookspan install` adds the hooks")
-    with alone(paths, os.environ):
+    with paused(paths), alone(paths):
         lost = _lost(paths)
         if lost and not yes:
             _ask(lost)

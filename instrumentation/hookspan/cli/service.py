@@ -13,6 +13,7 @@ import plistlib
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -28,6 +29,7 @@ UNIT: Final = "hookspan.service"
 LABEL: Final = "dev.hookspan.agent"
 TIMEOUT: Final = 60  # seconds for systemctl or launchctl
 RESTART_AFTER: Final = 5  # seconds
+WITHOUT: Final = "nothing has changed and nothing is lost: the first hook of a session starts the agent"
 
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -44,7 +46,7 @@ def service() -> None:
 @click.option("--dry-run", is_flag=True, help="Print the file that would be written, and change nothing.")
 def install(dry_run: bool) -> None:
     """Write the service's file, and start the service now and at every login."""
-    from hookspan.agent import launch
+    from hookspan.cli.paused import paused
 
     paths = Paths.from_environment()
     manager = Manager.here(paths)
@@ -52,22 +54,44 @@ def install(dry_run: bool) -> None:
         click.echo(f"# {manager.file}\n{manager.text.decode()}", nl=False)
         return
     manager.check()
-    if not manager.is_written():
-        try:
-            manager.file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-            atomic.write(manager.file, manager.text, mode=0o644)
-        except OSError as error:
-            raise UserError(f"can't write `{manager.file}`: {error.strerror}") from error
-    paths.down.unlink(missing_ok=True)
-    launch.stop(paths)  # or the service's agent would find one at work, and end
-    try:
+    with _taken_back(manager, paths), paused(paths) as pause:  # or the service's agent would find one at work, and end
+        _write(manager)
+        paths.down.unlink(missing_ok=True)
         manager.run(*manager.start)
-    except UserError:
-        manager.file.unlink()
-        raise
+        pause.over = True
     click.echo(f"The agent starts at login: {manager.file}")
     if manager.kind == "systemd":
         click.echo("On a machine where you are not always logged in: sudo loginctl enable-linger $USER")
+
+
+def _write(manager: Manager) -> None:
+    if manager.is_written():
+        return
+    try:
+        manager.file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        atomic.write(manager.file, manager.text, mode=0o644)
+    except OSError as error:
+        raise UserError(f"can't write `{manager.file}`: {error.strerror}") from error
+
+
+@contextlib.contextmanager
+def _taken_back(manager: Manager, paths: Paths) -> Iterator[None]:
+    """If the block fails the service's file, and whether `down` was said, are as before."""
+    before = manager.file.read_bytes() if manager.file.exists() else None
+    down = paths.down.exists()
+    try:
+        yield
+    except BaseException:
+        if before is not None:
+            atomic.write(manager.file, before, mode=0o644)
+        elif manager.file.exists():
+            with contextlib.suppress(UserError):
+                manager.run(*manager.stop)
+            for path in (manager.file, *manager.links):
+                path.unlink(missing_ok=True)
+        if down:
+            paths.down.touch(mode=0o600)
+        raise
 
 
 @service.command()
@@ -128,6 +152,8 @@ class Manager:
     stop: tuple[tuple[str, ...], ...]
     forget: tuple[tuple[str, ...], ...]  # once the file is gone
     ask: tuple[str, ...]  # succeeds while the service runs
+    reach: tuple[str, ...]  # succeeds where the manager can be asked anything
+    resume: tuple[tuple[str, ...], ...]  # starts the service where it has ended
     links: tuple[Path, ...] = ()
 
     @classmethod
@@ -136,12 +162,10 @@ class Manager:
         return launchd(paths) if sys.platform == "darwin" else systemd(paths)
 
     def check(self) -> None:
-        """UserError where this system has no such manager."""
+        """UserError where this system has no such manager, or this user none."""
         if shutil.which(self.ask[0]) is None:
-            raise UserError(
-                f"there is no `{self.ask[0]}` on this machine",
-                hint="nothing is lost: the first hook of a session starts the agent",
-            )
+            raise UserError(f"there is no `{self.ask[0]}` on this machine", hint=WITHOUT)
+        self.run(self.reach)
 
     def is_written(self) -> bool:
         """Whether the file is there as this hookspan would write it."""
@@ -157,7 +181,7 @@ class Manager:
             if done.returncode:
                 raise UserError(
                     f"`{' '.join(command)}` failed: {done.stderr.strip() or done.stdout.strip()}",
-                    hint="nothing is lost: the first hook of a session starts the agent",
+                    hint=WITHOUT,
                 )
 
     def runs(self) -> bool:
@@ -197,6 +221,8 @@ WantedBy=default.target
         stop=((*control, "disable", "--quiet", "--now", UNIT),),
         forget=((*control, "daemon-reload"),),
         ask=(*control, "is-active", "--quiet", UNIT),
+        reach=(*control, "show-environment"),
+        resume=((*control, "start", UNIT),),
         links=(folder / "default.target.wants" / UNIT,),
     )
 
@@ -221,6 +247,8 @@ def launchd(paths: Paths) -> Manager:
         stop=(("launchctl", "bootout", f"{domain}/{LABEL}"),),
         forget=(),
         ask=("launchctl", "print", f"{domain}/{LABEL}"),
+        reach=("launchctl", "print", domain),
+        resume=(("launchctl", "kickstart", f"{domain}/{LABEL}"),),
     )
 
 

@@ -19,6 +19,7 @@ from hookspan.agent.client import Client, is_newer, lock_content
 from hookspan.agent.health import Status
 from hookspan.agent.lock import is_held
 from hookspan.cli.checks.found import Fix, Found, Place
+from hookspan.cli.paused import paused
 from hookspan.config import OPTIONS, TABLES, Settings, is_locked, load
 from hookspan.errors import UserError
 from hookspan.paths import Paths
@@ -102,8 +103,8 @@ def _other_settings(paths: Paths) -> list[str]:
 
 
 def _restart(place: Place) -> None:
-    launch.stop(place.paths)
-    launch.start(place.paths, place.env)
+    with paused(place.paths):
+        pass
 
 
 def alone(place: Place, grace: float = GRACE) -> Iterator[Found]:
