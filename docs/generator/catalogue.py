@@ -216,7 +216,7 @@ ATTRIBUTES: Final = {
     sc.VCS_REPOSITORY_NAME: Attribute("string", "Name of the main repository, as `origin` has it."),
     sc.VCS_REF_HEAD_NAME: Attribute("string", "The branch that was checked out."),
     sc.GEN_AI_OPERATION_NAME: Attribute("string", "What was done.", ("invoke_agent", "execute_tool", "chat")),
-    sc.GEN_AI_PROVIDER_NAME: Attribute("string", "Whose model.", ("anthropic",)),
+    sc.GEN_AI_PROVIDER_NAME: Attribute("string", "Who served the model.", sc.Provider),
     sc.GEN_AI_CONVERSATION_ID: Attribute(
         "string", "The session's id once more, where the GenAI conventions look for it."
     ),
@@ -311,6 +311,9 @@ ATTRIBUTES: Final = {
 }
 
 MEANINGS: Final = {
+    sc.Provider.ANTHROPIC: "Anthropic's own API, a gateway before it, or what tells no other name.",
+    sc.Provider.BEDROCK: "Amazon Bedrock.",
+    sc.Provider.VERTEX: "Google Cloud's Vertex AI.",
     sc.Outcome.SUCCESS: "It did what it was for.",
     sc.Outcome.ERROR: "It failed; `error.type` says how. The only outcome whose span has status ERROR.",
     sc.Outcome.DENIED: "The user, a rule or another hook said no.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from hookspan.wire.facts import CompactBoundary, CostState, ModelCall, StopHooks
@@ -11,7 +12,7 @@ from . import agents, times, turns
 from . import semconv as sc
 from .ids import span_id
 from .rows import CLIENT, STATUS_ERROR, STATUS_UNSET, Attributes
-from .semconv import Outcome
+from .semconv import Outcome, Provider
 from .state import Compaction, Place, Tally
 from .step import NANO, Step
 
@@ -23,7 +24,8 @@ _ERROR_TYPES: Final = {
     429: "rate_limit",
     529: "overloaded",
 }
-_PROVIDER: Final = (sc.GEN_AI_PROVIDER_NAME, "anthropic")
+_BEDROCK_MODEL: Final = re.compile(r"(?:\A|[./])anthropic\.")
+_VERTEX_MODEL: Final = re.compile(r"@\d+\Z")
 _CHAT: Final = (sc.GEN_AI_OPERATION_NAME, "chat")
 
 
@@ -55,6 +57,16 @@ def called(step: Step, fact: ModelCall) -> None:
     turns.spend(step, fact.agent_id, place, times.MODEL, fact.start, fact.end)
 
 
+def provider(fact: ModelCall) -> Provider:
+    """Who served the model: ids of answers begin with a mark of the cloud, and clouds name models in their own ways."""
+    models = (fact.request_model, fact.response_model)
+    if fact.message_id.startswith("msg_bdrk_") or any(map(_BEDROCK_MODEL.search, models)):
+        return Provider.BEDROCK
+    if fact.message_id.startswith("msg_vrtx_") or any(map(_VERTEX_MODEL.search, models)):
+        return Provider.VERTEX
+    return Provider.ANTHROPIC
+
+
 def _place(step: Step, fact: ModelCall) -> Place:
     if fact.agent_id:
         known = agents.place_of_agent(step, fact.agent_id)
@@ -75,7 +87,7 @@ def _write_call(step: Step, fact: ModelCall, place: Place, own: str, error: str)
     outcome = Outcome.ERROR if error else Outcome.INTERRUPTED if fact.aborted else Outcome.SUCCESS
     attributes: Attributes = {
         sc.GEN_AI_OPERATION_NAME: "chat",
-        sc.GEN_AI_PROVIDER_NAME: "anthropic",
+        sc.GEN_AI_PROVIDER_NAME: provider(fact).value,
         sc.GEN_AI_REQUEST_MODEL: fact.request_model,
         sc.GEN_AI_RESPONSE_MODEL: fact.response_model,
         sc.GEN_AI_RESPONSE_ID: fact.message_id,
@@ -107,13 +119,14 @@ def _write_call(step: Step, fact: ModelCall, place: Place, own: str, error: str)
 
 
 def _measure_call(step: Step, fact: ModelCall, place: Place, own: str, error: str) -> None:
+    whose = (sc.GEN_AI_PROVIDER_NAME, provider(fact).value)
     models = ((sc.GEN_AI_REQUEST_MODEL, fact.request_model), (sc.GEN_AI_RESPONSE_MODEL, fact.response_model))
     seconds = max(0, fact.end - fact.start) / NANO
     step.add(
         "gen_ai.client.operation.duration",
         seconds,
         _CHAT,
-        _PROVIDER,
+        whose,
         *models,
         (sc.ERROR_TYPE, error),
         place=place,
@@ -123,7 +136,7 @@ def _measure_call(step: Step, fact: ModelCall, place: Place, own: str, error: st
         return
     whole = fact.input_tokens + fact.cache_read_tokens + fact.cache_write_tokens
     for kind, value in (("input", whole), ("output", fact.output_tokens)):
-        usage = (_CHAT, _PROVIDER, *models, (sc.GEN_AI_TOKEN_TYPE, kind))
+        usage = (_CHAT, whose, *models, (sc.GEN_AI_TOKEN_TYPE, kind))
         step.add("gen_ai.client.token.usage", value, *usage, place=place, own_id=own)
     model = (sc.GEN_AI_RESPONSE_MODEL, fact.response_model)
     for kind, tokens in (

@@ -120,6 +120,14 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Provider(StrEnum):
+    """Who served a model (`gen_ai.provider.name`)."""
+
+    ANTHROPIC = "anthropic"
+    BEDROCK = "aws.bedrock"
+    VERTEX = "gcp.vertex_ai"
+
+
 class Decision(StrEnum):
     """What became of a permission dialog (`hookspan.decision`)."""
 

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
+from hookspan.model.calls import provider
+from hookspan.model.semconv import Provider
 from hookspan.wire.facts import ModelCall
+
+_TABLES: Final = {Provider.ANTHROPIC: "anthropic", Provider.BEDROCK: "aws", Provider.VERTEX: "google"}
+_CLOUD_NAME: Final = re.compile(r"\A(?:.*anthropic\.)?(.+?)(?:-v\d+(?::\d+)?|@\d+)?(?:\[1m\])?\Z")
+"""A model's name in a cloud: `us.anthropic.NAME-v1:0`, `NAME@20250929`."""
 
 
 @lru_cache(maxsize=1)
@@ -27,9 +34,24 @@ def put_price(call: ModelCall) -> None:
         cache_write_tokens=call.cache_write_tokens,
         cache_write_1h_tokens=call.cache_write_1h_tokens,
     )
-    try:
-        price = library.calc_price(usage, model_ref=call.response_model, provider_id="anthropic")
-    except LookupError:
+    for table, model in _names(call):
+        try:
+            price = library.calc_price(usage, model_ref=model, provider_id=table)
+        except LookupError:
+            continue
+        call.cost_nano = round(price.total_price * 1_000_000_000)
+        call.prices = f"genai-prices {library.__version__}"
         return
-    call.cost_nano = round(price.total_price * 1_000_000_000)
-    call.prices = f"genai-prices {library.__version__}"
+
+
+def _names(call: ModelCall) -> list[tuple[str, str]]:
+    """Tables and names to look a price up by: the cloud's own first, which may depend on the region, then the list's.
+
+    On Bedrock the region stands in what was asked for; the answer may name the model only.
+    """
+    whose = provider(call)
+    model = call.response_model
+    if whose is Provider.BEDROCK and "anthropic." in call.request_model and "anthropic." not in model:
+        model = call.request_model
+    bare = _CLOUD_NAME.sub(r"\1", call.response_model)
+    return list(dict.fromkeys([(_TABLES[whose], model), (_TABLES[Provider.ANTHROPIC], bare)]))
