@@ -1,7 +1,10 @@
 """`hookspan import`: transcripts of the real client and of older ones, in, once, and not further."""
 
+import datetime as dt
 import os
+import re
 import shutil
+import time
 from pathlib import Path
 
 from hookspan.errors import EXIT_USER
@@ -12,17 +15,27 @@ from tests.cli.stage import take_in
 from tests.model.replay import SESSIONS, expected, play
 from tests.otlp_sink import Sink
 
+STAMP = re.compile(r'(?<="timestamp":")[^"]+(?=")')
 RECORDED = ("background_agent", "print_fork", "compact")
 
 
 def put(home: Path, *names: str) -> Path:
-    """The recordings' transcripts, where the client keeps them, written a while ago."""
+    """The recordings' transcripts, where the client keeps them, as if recorded an hour ago."""
     projects = home / ".claude" / "projects"
     for name in names:
         shutil.copytree(SESSIONS / name / "projects", projects, dirs_exist_ok=True)
-    for path in projects.rglob("*.jsonl"):
-        os.utime(path, (path.stat().st_atime, path.stat().st_mtime - 3600))
+    files = list(projects.rglob("*.jsonl"))
+    newest = max(dt.datetime.fromisoformat(stamp) for path in files for stamp in STAMP.findall(path.read_text()))
+    move(files, dt.datetime.now(dt.UTC) - dt.timedelta(hours=1) - newest)
     return projects
+
+
+def move(files: list[Path], by: dt.timedelta) -> None:
+    """Lets transcripts be of another time; the files themselves are an hour old."""
+    for path in files:
+        moved = STAMP.sub(lambda stamp: f"{dt.datetime.fromisoformat(stamp[0]) + by:%FT%T.%fZ}", path.read_text())
+        path.write_text(moved)
+        os.utime(path, (time.time() - 3600,) * 2)
 
 
 def lines(machine: Machine) -> int:
@@ -116,9 +129,10 @@ def test_what_may_be_running_or_is_not_to_be_read(make_machine):
 def test_since_and_places(machine: Machine, tmp_path):
     projects = put(machine.home, "background_agent", "print_mcp")
     (old,) = projects.glob("*/3522a16c*.jsonl")
-    os.utime(old, (0, old.stat().st_mtime - 40 * 86_400))
+    move([old], dt.timedelta(days=-20))
     assert machine.json("import", "--dry-run")["sessions"] == 2
-    assert machine.json("import", "--dry-run", "--since", "30")["sessions"] == 1
+    since = machine.json("import", "--dry-run", "--since", "10")
+    assert (since["sessions"], since["skipped"]) == (1, {"before": 1})
     assert machine.json("import", "--dry-run", str(old))["sessions"] == 1
     elsewhere = tmp_path / "config"
     put(tmp_path / "other", "compact")
@@ -126,6 +140,20 @@ def test_since_and_places(machine: Machine, tmp_path):
     assert machine.json("import", "--dry-run", env={"CLAUDE_CONFIG_DIR": str(elsewhere)})["sessions"] == 3
     missing = machine.cli("import", str(tmp_path / "nowhere"))
     assert (missing.returncode, "does not exist" in missing.stderr) == (EXIT_USER, True)
+
+
+def test_what_the_store_would_not_keep_is_left_out_and_said(make_machine):
+    """Transcripts that were copied have new times; what is in them is old all the same."""
+    machine = make_machine(settings="[store]\ndays = 30\n")
+    projects = put(machine.home, "background_agent", "print_mcp")
+    move(list(projects.glob("*/3522a16c*.jsonl")), dt.timedelta(days=-40))
+    said = machine.cli("import", "--since", "300").stdout
+    assert said.startswith("Imported 1 session: ")
+    assert "Left out: 1 transcript whose sessions ended longer ago than the store keeps them (`store.days`)." in said
+    machine.up()
+    until(lambda: sessions(machine))
+    machine.cli("down")
+    assert machine.json("import", "--dry-run")["skipped"] == {"old": 1, "imported": 1}
 
 
 def test_what_hooks_record_has_its_room(make_machine, tmp_path):

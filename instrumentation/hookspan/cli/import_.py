@@ -35,10 +35,13 @@ SHARE: Final = 0.5  # of what the journal may take: relays stop recording when i
 QUIET: Final = 300.0  # seconds; a transcript changed since then belongs to a session that is running
 DAY: Final = 86_400 * 10**9
 REFUSED_SHOWN: Final = 5
+TOO_OLD: Final = frozenset({"old", "before"})
 WHY: Final = {
     "recorded": "recorded by hookspan itself",
     "imported": "imported before; `hookspan forget` and another import read one anew",
     "running": "changed in the last minutes, so perhaps running: import later",
+    "old": "whose sessions ended longer ago than the store keeps them (`store.days`)",
+    "before": "whose sessions ended before the days of `--since`",
     "opted_out": "of projects that are not recorded",
     "empty": "without any work in it",
     "unreadable": "not readable to the end",
@@ -49,7 +52,7 @@ COUNTED: Final = {"turns": "turns", "tools": "tool calls", "model_calls": "model
 
 @click.command("import")
 @click.argument("places", nargs=-1, metavar="[PATH]...", type=click.Path(path_type=Path))
-@click.option("--since", type=click.IntRange(1), metavar="DAYS", help="Only what changed in so many days [store.days].")
+@click.option("--since", type=click.IntRange(1), metavar="DAYS", help="Only what ended in the last so many days.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be imported.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def import_(places: tuple[Path, ...], since: int | None, dry_run: bool, as_json: bool) -> None:
@@ -61,7 +64,7 @@ def import_(places: tuple[Path, ...], since: int | None, dry_run: bool, as_json:
     paths = Paths.from_environment()
     paths.create()
     settings = load(paths, os.environ)
-    found = Import(paths, settings, dry_run=dry_run).run(places, since or settings.store.days)
+    found = Import(paths, settings, dry_run=dry_run).run(places, since)
     if as_json:
         click.echo(json.dumps(found))
         return
@@ -90,8 +93,8 @@ class Import:
         self._skipped: Counter[str] = Counter()
         self._cost = 0
 
-    def run(self, places: tuple[Path, ...], days: int) -> dict[str, Any]:
-        """Do it; what came of it, as JSON types."""
+    def run(self, places: tuple[Path, ...], since: int | None) -> dict[str, Any]:
+        """Do it; what came of it, as JSON types. `since` is in days."""
         from hookspan.observe import library
         from hookspan.observe.files import transcript_roots
 
@@ -99,8 +102,8 @@ class Import:
             if not place.exists():
                 raise UserError(f"`{place}` does not exist")
         roots = [str(place) for place in places] or list(transcript_roots())
-        transcripts, refused = library.find(roots, since=time.time_ns() - days * DAY)
-        self._import([(one, self._why_not(one, explicit=bool(places))) for one in transcripts])
+        transcripts, refused = library.find(roots)
+        self._import([(one, self._why_not(one, since, explicit=bool(places))) for one in transcripts])
         self._skipped["refused"] += len(refused)
         counts = {name: self._counts[name] for name in ("sessions", "turns", "tools", "model_calls")}
         return {
@@ -114,13 +117,18 @@ class Import:
             "from": roots,
         }
 
-    def _why_not(self, transcript: Transcript, *, explicit: bool) -> str:
+    def _why_not(self, transcript: Transcript, since: int | None, *, explicit: bool) -> str:
         """Why a transcript is left alone; empty if it isn't."""
         row = self._reader.session(transcript.session)
         if row is not None and not row.local:
             return "recorded"
         if row is not None and row.end_reason:
             return "imported"
+        age = time.time_ns() - transcript.ended
+        if age > self._settings.store.days * DAY:
+            return "old"
+        if since is not None and age > since * DAY:
+            return "before"
         if not explicit and transcript.changed > time.time_ns() - QUIET * 1e9:
             return "running"
         return ""
@@ -140,7 +148,7 @@ class Import:
                 why = known or self._take(transcript, copies)
                 if why:
                     self._skipped[why] += 1
-                if known and wanted:
+                if known and wanted and known not in TOO_OLD:
                     self._learn(transcript, copies)
                 bar.update(transcript.size)
 

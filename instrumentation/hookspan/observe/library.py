@@ -16,17 +16,22 @@ from .repositories import main_folder
 from .transcripts import AGENT_FILE, read_meta
 
 HEAD: Final = 64 << 10
-"""Bytes in which a transcript's first time is looked for."""
+"""Bytes in which a transcript's first time is looked for, and at its end the last one."""
 _STRAY_AGENT: Final = re.compile(r"\Aagent-([\w.-]{1,128})\.jsonl\Z")
 """2.0 put the transcripts of subagents beside those of sessions."""
 
 
 class Transcript(msgspec.Struct, frozen=True):
-    """A session's main transcript. `began` and `changed` are Unix nanoseconds, `size` is in bytes."""
+    """A session's main transcript.
+
+    `began` and `ended` are what its lines say, `changed` is the file's own time, which a copy or a restore makes anew;
+    all Unix nanoseconds. `size` is in bytes.
+    """
 
     session: str
     path: str
     began: int
+    ended: int
     changed: int
     size: int
     agents: tuple[str, ...] = ()
@@ -57,11 +62,8 @@ class Refused(msgspec.Struct, frozen=True):
     why: str
 
 
-def find(places: Iterable[str], since: int = 0) -> tuple[list[Transcript], list[Refused]]:
-    """The transcripts below `places` (files, project folders, folders of those), the one that began first first.
-
-    `since`: only those that were changed from then on (Unix nanoseconds).
-    """
+def find(places: Iterable[str]) -> tuple[list[Transcript], list[Refused]]:
+    """The transcripts below `places` (files, project folders, folders of those), the one that began first first."""
     found: dict[str, Transcript] = {}
     refused: list[Refused] = []
     strays: dict[str, list[str]] = {}
@@ -77,7 +79,7 @@ def find(places: Iterable[str], since: int = 0) -> tuple[list[Transcript], list[
         if _STRAY_AGENT.match(os.path.basename(path)):
             if session := _session_in(path):
                 strays.setdefault(session, []).append(path)
-        elif transcript.changed >= since:
+        else:
             known = found.get(transcript.session)
             if known is None or known.size < transcript.size:
                 found[transcript.session] = transcript
@@ -111,13 +113,19 @@ def _look(path: str) -> Transcript:
     try:
         status = os.fstat(descriptor)
         head = os.pread(descriptor, HEAD, 0)
+        tail = os.pread(descriptor, HEAD, max(0, status.st_size - HEAD))
     finally:
         os.close(descriptor)
-    times = (line.at for data in head.splitlines(keepends=True) if (line := read_line(data)))
-    began = next((at for at in times if at), status.st_mtime_ns)
+    began = next(_times(head), status.st_mtime_ns)
+    ended = max(_times(tail), default=status.st_mtime_ns)
     folder = f"{path.removesuffix('.jsonl')}/subagents"
     agents = tuple(f"{folder}/{name}" for name in _names(folder) if _STRAY_AGENT.match(name))
-    return Transcript(Path(path).stem, path, began, status.st_mtime_ns, status.st_size, agents)
+    return Transcript(Path(path).stem, path, began, ended, status.st_mtime_ns, status.st_size, agents)
+
+
+def _times(part: bytes) -> Iterator[int]:
+    """The times of the lines in a part of a file; the first and the last line may be cut."""
+    return (line.at for data in part.splitlines(keepends=True) if (line := read_line(data)) and line.at)
 
 
 def _session_in(path: str) -> str:
