@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -17,7 +16,6 @@ from hookspan.cli import checks
 from hookspan.cli.checks import Found, Place
 from hookspan.cli.checks.claude import hook_commands
 from hookspan.cli.text import printable
-from hookspan.config import load
 from hookspan.errors import EXIT_USER, UserError
 from hookspan.paths import Paths
 
@@ -122,7 +120,7 @@ def _fixed(found: Sequence[tuple[str, Found]], *, yes: bool, quiet: bool) -> Ite
 def _end_to_end(place: Place, prometheus: str | None, *, quiet: bool) -> Iterator[dict[str, Any]]:
     from hookspan.cli.end_to_end import Step, steps
 
-    settings, commands = load(place.paths, os.environ), hook_commands(place)
+    settings, commands = place.settings, hook_commands(place)
     found: Sequence[Step] | Iterator[Step]
     if commands:
         jaeger = place.jaeger or settings.links.jaeger

@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 import os
 import re
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import click
 
 from hookspan.agent.client import Client, Unreachable
-from hookspan.errors import EXIT_USER
+from hookspan.agent.standing import journal
+from hookspan.errors import EXIT_USER, UserError
 from hookspan.paths import Paths
 from hookspan.units import counted
 
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|)")
+ENDPOINT: Final = "export.endpoint"
+NOTHING: Final = {"drained": True, "unwritten": 0, "exported": True, "spans_left": 0, "export": "idle", "seconds": 0.0}
+"""The answer where nothing was recorded."""
 MARGIN: Final = 3.0  # seconds that the answer may take beyond the wait itself
 
 
@@ -42,28 +47,50 @@ def flush(ctx: click.Context, wait: float, as_json: bool) -> None:
     """Read all that hooks have recorded and export it now.
 
     Waits for the spans of turns and sessions that are over, which takes some seconds. Starts the agent as `up` does
-    when none runs. Exits 1 if not all of it was exported in time.
+    when none runs and something was recorded. Exits 1 if not all of it was exported in time, or if the endpoint of
+    HOOKSPAN_EXPORT_ENDPOINT is not in force.
     """
+    from hookspan.agent import in_force
+
     paths = Paths.from_environment()
+    found = _flushed(paths, wait)
+    unheard = [] if found is NOTHING else in_force.unheard(paths, os.environ)
+    done = bool(found["drained"] and found["exported"] and not found["unwritten"])
+    done &= not (found["export"] == "off" and any(one.key == ENDPOINT for one in unheard))
+    for one in unheard:
+        click.echo(f"warning: {one.message}; {one.todo}", err=True)
+    if as_json:
+        click.echo(json.dumps(found))
+    else:
+        click.echo(_said(found, wait))
+    if not done:
+        ctx.exit(EXIT_USER)
+
+
+def _flushed(paths: Paths, wait: float) -> Mapping[str, Any]:
+    """What the agent says of it, or what is so where nothing was recorded and none runs."""
     client = Client(paths)
-    if isinstance(client.wait_for_start(), Unreachable) and paths.current.exists() and not paths.down.exists():
+    if isinstance(client.wait_for_start(), Unreachable):
+        if not journal(paths)["bytes"]:
+            return NOTHING
+        if paths.down.exists():
+            raise UserError("the agent is down, as you said; what was recorded waits", hint="`hookspan up` starts it")
         from hookspan.agent import launch
 
         launch.start(paths, os.environ)
     answer = client.request("flush", timeout=wait + MARGIN, wait=wait)
-    found = {key: answer.get(key) for key in ("drained", "unwritten", "exported", "spans_left", "export", "seconds")}
-    done = bool(found["drained"] and found["exported"] and not found["unwritten"])
-    if as_json:
-        click.echo(json.dumps(found))
-    elif not found["drained"]:
-        click.echo(f"The journal was not read to its end within {wait:g} s.")
-    elif found["unwritten"]:
-        click.echo(f"After {wait:g} s {counted(found['unwritten'], 'turns')} that may be over still wait to be judged.")
-    elif found["export"] == "off":
-        click.echo("All events are in the store. Nothing is exported: no endpoint is set.")
-    elif done:
-        click.echo(f"All spans and metrics are exported ({found['seconds']:.1f} s).")
-    else:
-        click.echo(f"Not exported after {wait:g} s, but kept: {counted(found['spans_left'] or 0, 'spans')}.")
-    if not done:
-        ctx.exit(EXIT_USER)
+    return {key: answer.get(key) for key in NOTHING}
+
+
+def _said(found: Mapping[str, Any], wait: float) -> str:
+    if found is NOTHING:
+        return "Nothing has been recorded: there is nothing to export."
+    if not found["drained"]:
+        return f"The journal was not read to its end within {wait:g} s."
+    if found["unwritten"]:
+        return f"After {wait:g} s {counted(found['unwritten'], 'turns')} that may be over still wait to be judged."
+    if found["export"] == "off":
+        return "All events are in the store. Nothing is exported: no endpoint is set."
+    if found["exported"]:
+        return f"All spans and metrics are exported ({found['seconds']:.1f} s)."
+    return f"Not exported after {wait:g} s, but kept: {counted(found['spans_left'] or 0, 'spans')}."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -31,7 +32,7 @@ def status(ctx: click.Context, as_json: bool, watch: bool) -> None:
     """
     paths = Paths.from_environment()
     while True:
-        found = standing(paths)
+        found = standing(paths) | {"unheard": _unheard(paths)}
         if as_json:
             click.echo(json.dumps(found))
         else:
@@ -42,6 +43,18 @@ def status(ctx: click.Context, as_json: bool, watch: bool) -> None:
         time.sleep(WATCH_INTERVAL)
     if is_bad(found):
         ctx.exit(EXIT_USER)
+
+
+def _unheard(paths: Paths) -> list[dict[str, str]]:
+    """Variables of this shell that the agent does not go by."""
+    if not any(name.startswith("HOOKSPAN_") for name in os.environ):
+        return []
+    from hookspan.agent import in_force
+
+    return [
+        {"variable": one.variable, "key": one.key, "message": one.message, "todo": one.todo}
+        for one in in_force.unheard(paths, os.environ)
+    ]
 
 
 def is_bad(found: Mapping[str, Any]) -> bool:
@@ -56,6 +69,8 @@ def is_bad(found: Mapping[str, Any]) -> bool:
 def lines(found: Mapping[str, Any]) -> Iterator[str]:
     """The report, line by line."""
     yield from _agent(found)
+    for one in found.get("unheard", ()):
+        yield _row("settings", click.style(f"{one['message']} -> {one['todo']}", fg="yellow"))
     yield from _journal(found)
     yield from _store(found)
     yield from _export(found)

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from hookspan.agent import in_force
 from hookspan.agent.health import Finding, Status
 from hookspan.claude_settings import config_folder
 from hookspan.config import Settings, load
@@ -72,9 +73,10 @@ class Place:
 
     @cached_property
     def settings(self) -> Settings:
-        """The settings in force; UnreadError where they can't be read."""
+        """The settings in force, so not what a variable says that the agent hasn't; UnreadError where one is wrong."""
         try:
-            return load(self.paths, self.env)
+            load(self.paths, self.env)
+            return in_force.settings(self.paths)
         except UserError as error:
             raise UnreadError(error.message, hint=error.hint) from error
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from hookspan import relay as installed_relay
-from hookspan.agent import standing
+from hookspan.agent import in_force, standing
 from hookspan.agent.health import Status
 from hookspan.cli.checks.claude import hook_commands, install_fix
 from hookspan.cli.checks.folders import OTHERS
@@ -32,6 +32,9 @@ def settings(place: Place) -> Iterator[Found]:
     for warning in found.warnings:
         why = "what is no setting has no effect"
         yield Found(Status.WARNING, warning, why, f"edit `{place.paths.config}`, or unset the variable", quotes=True)
+    unheard = in_force.unheard(place.paths, place.env)
+    for one in unheard:
+        yield Found(Status.WARNING, one.message, "what follows looks at the settings in force", one.todo)
     endpoint = place.env.get("OTEL_EXPORTER_OTLP_ENDPOINT")
     if endpoint and found.export.endpoint is None:
         yield Found(
@@ -40,7 +43,7 @@ def settings(place: Place) -> Iterator[Found]:
             "it is often that of your own program",
             f"to export there: `hookspan config set export.endpoint {without_secrets(endpoint)}`",
         )
-    elif not found.warnings:
+    elif not found.warnings and not unheard:
         config = place.paths.config
         yield Found(Status.HEALTHY, f"`{config}`" if config.exists() else "defaults")
 

@@ -1,0 +1,60 @@
+"""Which settings count on this machine now: those of the agent, not those of the shell that asks."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hookspan.agent.client import Client
+from hookspan.config import OPTIONS, Settings, load
+from hookspan.errors import UserError
+from hookspan.paths import Paths
+from hookspan.values import without_secrets
+
+
+@dataclass(frozen=True, slots=True)
+class Unheard:
+    """A variable that sets `key`, and what to do so that it counts."""
+
+    variable: str
+    key: str
+    todo: str
+
+    @property
+    def message(self) -> str:
+        """What is so."""
+        return (
+            f"`{self.variable}` has no effect: an agent that a hook starts reads files only, "
+            "and none runs that was started with it"
+        )
+
+
+def settings(paths: Paths) -> Settings:
+    """What the running agent goes by; without one, what one that a hook starts will. UserError for broken files."""
+    try:
+        return Settings.from_dict(Client(paths).request("settings")["settings"])
+    except (UserError, KeyError):  # none runs, or one of a version that can't say it
+        return load(paths)
+
+
+def unheard(paths: Paths, env: Mapping[str, str]) -> list[Unheard]:
+    """Variables of `env` that set something else than what is in force; none while a file or a variable is wrong."""
+    options = [option for option in OPTIONS.values() if option.variable in env]
+    if not options:
+        return []
+    try:
+        wanted, now = load(paths, env), settings(paths)
+    except UserError:
+        return []
+    return [
+        Unheard(option.variable, option.key, _todo(option.key, env[option.variable], secret=option.secret))
+        for option in options
+        if wanted.origin(option.key) == option.variable and wanted.value(option.key) != now.value(option.key)
+    ]
+
+
+def _todo(key: str, value: str, *, secret: bool) -> str:
+    """In the files it counts for every agent; `up` starts one that has the variables of its shell."""
+    shown = "-" if secret or without_secrets(value) != value else shlex.quote(value)
+    return f"`hookspan config set {key} {shown}`, or `hookspan up` in this shell"

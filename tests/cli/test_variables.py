@@ -1,0 +1,77 @@
+"""What only a variable says, and an agent that a hook started never hears, is told; and what `flush` finds to do."""
+
+import pytest
+
+from tests.agent.stage import Machine, append, ready, small_session, until
+from tests.otlp_sink import Sink
+
+SESSION = small_session()
+SECRET = "hunter2-the-key"
+
+
+@pytest.fixture
+def machine(machine: Machine) -> Machine:
+    machine.paths.config.write_text("[dashboard]\nport = 0\n")
+    return machine
+
+
+def by_a_hook(machine: Machine) -> None:
+    machine.hooks(*SESSION)
+    ready(machine)
+    until(lambda: machine.counts().events == len(SESSION))
+
+
+@pytest.mark.parametrize("remedy", ["config set", "up"])
+def test_an_endpoint_that_only_a_variable_names(machine: Machine, remedy: str):
+    by_a_hook(machine)
+    with Sink() as sink:
+        env = {"HOOKSPAN_EXPORT_ENDPOINT": sink.url}
+        flushed, doctor, status = (machine.cli(verb, env=env) for verb in ("flush", "doctor", "status"))
+        assert flushed.returncode == 1
+        command = f"hookspan config set export.endpoint {sink.url}"
+        for said in (flushed.stderr, doctor.stdout, status.stdout):
+            assert "`HOOKSPAN_EXPORT_ENDPOINT` has no effect" in said
+            assert f"`{command}`, or `hookspan up`" in said
+        assert "test span" not in doctor.stdout
+        assert not sink.requests
+
+        machine.cli(*(command.split()[1:] if remedy == "config set" else ["up"]), env=env)
+        machine.hooks(*small_session())
+        flushed, doctor, status = (machine.cli(verb, env=env) for verb in ("flush", "doctor", "status"))
+        assert (flushed.returncode, flushed.stderr) == (0, "")
+        assert "are exported" in flushed.stdout
+        assert "took a test span" in doctor.stdout
+        assert "no effect" not in doctor.stdout + status.stdout
+
+
+def test_without_an_agent_it_is_told_too_and_a_secret_is_not(machine: Machine):
+    env = {"HOOKSPAN_EXPORT_HEADERS": f"authorization={SECRET}"}
+    for verb in ("doctor", "status"):
+        said = machine.cli(verb, env=env)
+        assert "`hookspan config set export.headers -`" in said.stdout
+        assert SECRET not in said.stdout + said.stderr
+
+
+def test_a_variable_that_says_what_the_file_says_is_no_matter(machine: Machine):
+    assert "no effect" not in machine.cli("status", env={"HOOKSPAN_DASHBOARD_PORT": "0"}).stdout
+
+
+def test_flush_with_nothing_to_do_is_a_success(machine: Machine):
+    done = machine.cli("flush", env={"HOOKSPAN_EXPORT_ENDPOINT": "http://127.0.0.1:1"})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Nothing has been recorded" in done.stdout
+    assert machine.json("flush")["exported"]
+    machine.cli("down")
+    assert machine.cli("flush").returncode == 0
+    assert machine.pid == 0
+
+
+def test_flush_after_down_says_what_waits(machine: Machine):
+    machine.cli("down")
+    append(machine, *SESSION)
+    done = machine.cli("flush")
+    assert done.returncode == 1
+    assert "is down, as you said; what was recorded waits" in done.stderr
+    machine.paths.down.unlink()
+    assert machine.json("flush", "--wait", "60s")["drained"]
+    assert machine.counts().events == len(SESSION)
