@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hookspan.units import counted, size
+from hookspan.units import counted, elapsed, size
 
 SOURCES = Path(__file__).parents[1] / "instrumentation" / "hookspan"
 NOUNS = {
@@ -32,6 +32,11 @@ AFTER = re.compile(r" (?:[a-z]+ )?([a-z]+)\b")
 )
 def test_a_size_reads_as_on_the_page(number: int, text: str):
     assert size(number) == text
+
+
+def test_a_time_that_ticks_reads_as_on_the_page():
+    seconds = (-1, 0, 59, 60, 192, 7500, 86_400 * 3 + 4 * 3600)
+    assert [elapsed(one * 10**9) for one in seconds] == ["0s", "0s", "59s", "1m 00s", "3m 12s", "2h 05m", "3d 4h"]
 
 
 def test_one_is_no_plural():

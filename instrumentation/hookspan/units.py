@@ -19,6 +19,18 @@ def size(number: float) -> str:
     return f"{number:.{digits}f} {unit}"
 
 
+def elapsed(nanoseconds: int) -> str:
+    """A length in whole seconds: `0s`, `42s`, `3m 12s`, `2h 05m`, `3d 4h`."""
+    minutes, seconds = divmod(max(0, nanoseconds) // 10**9, 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days}d {hours}h"
+    if hours:
+        return f"{hours}h {minutes:02}m"
+    return f"{minutes}m {seconds:02}s" if minutes else f"{seconds}s"
+
+
 def counted(count: int, plural: str) -> str:
     """The count with its noun, given in the plural: `1 turn`, `1,234 turns`, `1 entry`."""
     if count != 1:

@@ -298,6 +298,14 @@ def test_nothing_is_written_by(words: tuple[str, ...], file: Path, hookspan: Run
         assert "--- ~/.claude/settings.json" in done.stdout
 
 
+def test_who_is_not_asked_is_spared_the_diff(file: Path, hookspan: Run):
+    file.write_bytes(b"{}")
+    for command in ("install", "uninstall"):
+        shown = hookspan(command, "--yes").stdout.splitlines()
+        assert len(shown) < 8
+        assert re.fullmatch(r"~/.claude/settings.json: [\d,]+ lines? added, [\d,]+ removed", shown[0])
+
+
 @pytest.mark.parametrize(("answer", "status"), [(b"y\n", 0), (b"n\n", 1), (b"\x03", 130)])
 def test_the_question(answer: bytes, status: int, file: Path, home: Path):
     file.write_bytes(b"{}")

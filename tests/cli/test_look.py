@@ -1,6 +1,7 @@
 """`hookspan sessions` and `hookspan trace`, on what recorded sessions of the real client left in a store."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -99,6 +100,31 @@ def test_last_is_the_newest_turn(home):
     found = json.loads(run(home, "trace", "last", "--json").stdout)
     turns = [span for span in found["spans"] if span["name"] == "invoke_agent claude-code"]
     assert len(turns) == 1
+
+
+def test_last_is_a_turn_that_somebody_typed_and_names_what_came_of_it(tmp_path):
+    paths = Paths.from_environment({"HOOKSPAN_HOME": str(tmp_path)})
+    take_in(paths, play("background_agent", tmp_path / "played").records)
+    found = json.loads(run(tmp_path, "trace", "last", "--json").stdout)
+    (turn,) = [span for span in found["spans"] if span["name"] == "invoke_agent claude-code"]
+    assert turn["attributes"]["hookspan.prompt.kind"] == "human"
+    (later,) = found["followed_by"]
+    assert run(tmp_path, "trace", "last").stdout.splitlines()[-1].endswith(f" hookspan trace {later[:8]}")
+    (machines,) = [
+        span
+        for span in json.loads(run(tmp_path, "trace", later, "--json").stdout)["spans"]
+        if span["name"] == "invoke_agent claude-code"
+    ]
+    assert machines["attributes"]["hookspan.prompt.kind"] == "task_notification"
+    assert machines["start"] > turn["start"]
+
+
+def test_every_length_has_its_unit(home):
+    heads, *rows = run(home, "sessions", COLUMNS="200").stdout.splitlines()
+    begins, ends = heads.index("for"), heads.index("project")
+    assert all(re.fullmatch(r"(\d+d \d+h|\d+h \d\dm|\d+m \d\ds|\d+s)", row[begins:ends].strip()) for row in rows)
+    lines = run(home, "trace", "3e76516d").stdout.splitlines()
+    assert all(lines[number + 1].startswith("   seconds") for number, line in enumerate(lines) if line[:6] == "trace ")
 
 
 def test_ids_that_name_nothing_or_too_much(home):

@@ -11,6 +11,9 @@ import click
 import pytest
 
 from hookspan.cli.main import SECTIONS, cli
+from hookspan.paths import Paths
+from tests.cli.stage import take_in
+from tests.model.replay import play
 
 
 def run(*words: str, home: Path, **env: str) -> subprocess.CompletedProcess[str]:
@@ -46,7 +49,9 @@ def test_every_verb_is_found_and_says_what_the_list_says():
 @pytest.mark.parametrize(
     ("words", "status", "message"),
     [
-        (["nope"], 2, "error: No such command 'nope'.\n\nhint: `hookspan --help` lists what is allowed\n"),
+        (["xyzzy"], 2, "error: No such command 'xyzzy'.\n\nhint: `hookspan --help` lists what is allowed\n"),
+        (["stats"], 2, "error: No such command 'stats'. Did you mean 'status'?\n"),
+        (["config", "shw"], 2, "error: No such command 'shw'. Did you mean 'show'?\n"),
         (["config", "show", "--nope"], 2, "`hookspan config show --help`"),
         (["config", "set", "export.protocol", "x"], 1, "error: `export.protocol` can't be `x`\n\nhint: allowed: `http"),
         (["config", "show", "nope"], 1, "error: `nope` is no setting"),
@@ -138,6 +143,37 @@ def test_shells_complete_verbs_options_and_values(shell: str, tmp_path: Path):
             check=False,
         )
         assert sorted(done.stdout.split()) == expected, done.stderr
+
+
+@pytest.mark.need_fish
+@pytest.mark.need_zsh
+@pytest.mark.parametrize("shell", COMPLETIONS)
+def test_shells_complete_sessions_projects_and_settings(shell: str, tmp_path: Path):
+    env = {"HOME": str(tmp_path), "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"}
+    take_in(Paths.from_environment(env), play("print_mcp", tmp_path / "played").records)
+    (row,) = json.loads(run("sessions", "--json", home=tmp_path).stdout)
+    for words, expected in (
+        (f"trace {row['id'][:4]}", row["id"]),
+        ("trace la", "last"),
+        (f"forget {row['id'][:4]}", row["id"]),
+        (f"sessions --project {row['project'][:2]}", row["project"]),
+        ("config set export.end", "export.endpoint"),
+        ("config show dashboard.po", "dashboard.port"),
+    ):
+        done = subprocess.run(
+            [shell, "-c", COMPLETIONS[shell].format(words=words)], env=env, capture_output=True, text=True, check=False
+        )
+        assert done.stdout.split() == [expected], done.stderr
+
+
+@pytest.mark.need_fish
+def test_fish_shows_help_lines_to_their_end(tmp_path: Path):
+    env = {"HOME": str(tmp_path), "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"}
+    line = "hookspan completion fish | source; complete --do-complete 'hookspan sess'"
+    done = subprocess.run(["fish", "-c", line], env=env, capture_output=True, text=True, check=False)
+    (offered,) = done.stdout.splitlines()
+    assert "," in offered
+    assert offered.endswith(".")
 
 
 @pytest.mark.need_mandoc

@@ -20,4 +20,5 @@ def completion(shell: str) -> None:
         raise click.UsageError(f"click knows no completion for {shell}")
     # Not `source()` for bash: it starts bash to check its version, which need not be the one that reads the script.
     made = found(cli, {}, "hookspan", "_HOOKSPAN_COMPLETE")
-    click.echo(made.source_template % made.source_vars())
+    template = made.source_template.replace('string split ","', 'string split -m 1 ","')  # fish: a help line has commas
+    click.echo(template % made.source_vars())

@@ -12,6 +12,7 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from hookspan import atomic, relay
+from hookspan.cli import complete
 from hookspan.config import OPTIONS, Option, is_locked, load, nearest, parse, read_file, values
 from hookspan.errors import UserError
 from hookspan.paths import Paths
@@ -24,7 +25,7 @@ def config() -> None:
 
 
 @config.command()
-@click.argument("keys", nargs=-1)
+@click.argument("keys", nargs=-1, shell_complete=complete.keys)
 @click.option("--origin", is_flag=True, help="Say where each value comes from.")
 @click.option("--changed", is_flag=True, help="Only what is not the default.")
 @click.option("--secrets", is_flag=True, help="Show headers and notification addresses.")
@@ -50,7 +51,7 @@ def show(keys: tuple[str, ...], origin: bool, changed: bool, secrets: bool, as_j
 
 
 @config.command("set")
-@click.argument("key")
+@click.argument("key", shell_complete=complete.keys)
 @click.argument("value", required=False)
 @click.option("--unset", is_flag=True, help="Take the key out of the file: back to the default.")
 def set_(key: str, value: str | None, unset: bool) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hookspan.cli import complete
 from hookspan.cli.text import printable
 from hookspan.errors import UserError
 from hookspan.paths import Paths
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("ids", metavar="SESSION...", nargs=-1, required=True)
+@click.argument("ids", metavar="SESSION...", nargs=-1, required=True, shell_complete=complete.sessions)
 @click.option("--yes", is_flag=True, help="Don't ask.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def forget(ids: tuple[str, ...], yes: bool, as_json: bool) -> None:

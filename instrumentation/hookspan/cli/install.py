@@ -13,6 +13,7 @@ import json
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -79,7 +80,7 @@ def install(
     record = _records(paths).get(str(file))
     after = _with_native(before.with_ours(made.command, paths), record, variables)
     if changes := after.data() != (old or b""):
-        _show_diff(file, old or b"", after.data())
+        _show_change(file, old or b"", after.data(), whole=dry_run or not yes)
     _warn(file, before)
     if dry_run:
         click.echo("\nnothing was changed (--dry-run)" if changes else "nothing to change")
@@ -124,7 +125,7 @@ def uninstall(dry_run: bool, yes: bool, scope: Scope | None, purge: bool) -> Non
         click.echo("Nothing to change: hookspan is not installed.")
         return
     for change in planned:
-        _show_diff(change.file, change.old, change.new or b"")
+        _show_change(change.file, change.old, change.new or b"", whole=dry_run or not yes)
     if doomed:
         click.echo(f"\nTo be deleted, with every session recorded: {', '.join(map(_short, doomed))}")
     if dry_run:
@@ -413,10 +414,16 @@ def _short(path: Path) -> str:
     return "~" + text[len(home) :] if text.startswith(home.rstrip("/") + "/") else text
 
 
-def _show_diff(file: Path, old: bytes, new: bytes) -> None:
-    for line in diff(_short(file), old, new):
-        colour = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1])
-        click.secho(line, fg=colour)
+def _show_change(file: Path, old: bytes, new: bytes, *, whole: bool) -> None:
+    """The diff; or, for who doesn't want to be asked about it, how many lines it has."""
+    lines = list(diff(_short(file), old, new))
+    if whole:
+        for line in lines:
+            colour = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1])
+            click.secho(line, fg=colour)
+    else:
+        signs = Counter(line[:1] for line in lines[2:])  # two lines of heading
+        click.echo(f"{_short(file)}: {counted(signs['+'], 'lines')} added, {signs['-']:,} removed")
 
 
 def diff(name: str, old: bytes, new: bytes) -> Iterator[str]:

@@ -6,6 +6,7 @@ web server.
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import sys
 from pathlib import Path
@@ -78,6 +79,18 @@ class LazyGroup(click.Group):
         command = getattr(importlib.import_module(f"hookspan.cli.{module}"), attribute)
         assert isinstance(command, click.Command)  # noqa: S101 - a mistake in SECTIONS is ours, and reported as a bug
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As ever; an unknown verb is told with the one that was meant."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
+            if not near:
+                raise
+            raise click.UsageError(f"No such command '{args[0]}'. Did you mean '{near[0]}'?", ctx) from error
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """All of it on a screen of 24 lines: a line a verb, or for some, with the section at its left."""

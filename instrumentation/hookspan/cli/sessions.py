@@ -11,13 +11,14 @@ from typing import Final
 import click
 import msgspec
 
+from hookspan.cli import complete
 from hookspan.cli.text import fit, pad, printable, width
-from hookspan.cli.tree import duration
 from hookspan.config import load
 from hookspan.model.rows import SessionRow
 from hookspan.model.semconv import SessionPhase
 from hookspan.paths import Paths
 from hookspan.store import Reader
+from hookspan.units import elapsed
 
 PLAIN_WIDTH: Final = 120  # columns where there is no terminal
 TITLE_LEAST: Final = 12  # columns that make a title worth showing
@@ -46,7 +47,7 @@ COLOURS: Final = {
 @click.command()
 @click.option("-n", "count", type=click.IntRange(1, 100_000), default=20, show_default=True, help="How many at most.")
 @click.option("--open", "open_only", is_flag=True, help="Only those that have not ended.")
-@click.option("--project", default="", help="Only this project's.")
+@click.option("--project", default="", help="Only this project's.", shell_complete=complete.projects)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def sessions(count: int, open_only: bool, project: str, as_json: bool) -> None:
     """List sessions, who needs you first. Works without an agent."""
@@ -94,10 +95,6 @@ def _cells(row: SessionRow, now: int) -> tuple[str, ...]:
     since = row.waiting_since or (row.last if row.phase is SessionPhase.ENDED else row.phase_since)
     cost = f"${row.cost_nano / 1e9:.2f}" + ("+" if row.unpriced else "")
     title = row.title + (" (imported)" if row.local else "")
-    cells = (row.id[:8], phase, _ago(now - since), row.project, cost, str(row.turns), str(row.tools), row.branch, title)
+    counts = (str(row.turns), str(row.tools))
+    cells = (row.id[:8], phase, elapsed(now - since), row.project, cost, *counts, row.branch, title)
     return tuple(printable(cell) for cell in cells)
-
-
-def _ago(nanoseconds: int) -> str:
-    days = nanoseconds / 86_400e9
-    return f"{days:.0f} d" if days >= 2 else duration(max(0, nanoseconds) // 10**9 * 10**9).removesuffix(".00 s")  # noqa: PLR2004

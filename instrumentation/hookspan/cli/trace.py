@@ -13,7 +13,7 @@ from typing import Any, Final
 import click
 import msgspec
 
-from hookspan.cli import tree
+from hookspan.cli import complete, tree
 from hookspan.cli.text import fit, printable
 from hookspan.config import load
 from hookspan.errors import UserError
@@ -36,24 +36,32 @@ WORDS: Final = {
 
 
 @click.command()
-@click.argument("id_", metavar="ID")
+@click.argument("id_", metavar="ID", shell_complete=complete.traces)
 @click.option("--hooks", is_flag=True, help="Show the spans of hooks, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def trace(id_: str, hooks: bool, as_json: bool) -> None:
     """Show where the time of a turn or of a whole session went.
 
-    ID is that of a session, a prompt or a trace, its first digits, or `last` for the newest turn. Works without an
-    agent.
+    ID is that of a session, a prompt or a trace, its first digits, or `last` for the newest turn of yours; turns
+    after it that nobody typed, begun by the end of a background task, are named below it. A name that begins with `?`
+    is of a span whose parent is not there: it has not ended yet, or is past `store.days`. Works without an agent.
     """
     paths = Paths.from_environment()
     labels = load(paths).content.local
-    row, spans = find(Reader(paths), id_)
+    reader = Reader(paths)
+    row, spans = find(reader, id_)
+    later = followed_by(reader, spans)
     if as_json:
-        click.echo(json.dumps(as_plain(row, spans, hooks=hooks, labels=labels)))
+        plain = as_plain(row, spans, hooks=hooks, labels=labels)
+        click.echo(json.dumps(plain | {"followed_by": [turn.trace_id for turn in later]}))
         return
     columns = shutil.get_terminal_size().columns if sys.stdout.isatty() or "COLUMNS" in os.environ else 0
     for line in lines(row, spans, hooks=hooks, labels=labels):
         click.echo(fit(line, columns) if columns else line)
+    for turn in later:
+        length = tree.duration(turn.end - turn.start)
+        text = f"then a turn that nobody typed, {length}: hookspan trace {turn.trace_id[:8]}"
+        click.echo(fit(text, columns) if columns else text)
 
 
 def find(reader: Reader, given: str) -> tuple[SessionRow | None, list[Span]]:
@@ -85,8 +93,23 @@ def _last(reader: Reader) -> tuple[SessionRow | None, list[Span]]:
     for row in reader.sessions(limit=100):
         turns = [span for span in reader.spans_of_session(row.id, hooks=False) if span.name == TURN]
         if turns:
-            return row, reader.spans_of_trace(max(turns, key=lambda span: span.start).trace_id)
+            yours = [turn for turn in turns if turn.attributes.get(sc.PROMPT_KIND) != sc.PromptKind.TASK_NOTIFICATION]
+            return row, reader.spans_of_trace(max(yours or turns, key=lambda span: span.start).trace_id)
     raise UserError("no turn has ended yet", hint="`hookspan sessions` shows what runs")
+
+
+def followed_by(reader: Reader, spans: Sequence[Span]) -> list[Span]:
+    """Turns that nobody typed, begun by the end of what these spans started or right after them; and theirs in turn."""
+    if not spans:
+        return []
+    known, found = {span.trace_id for span in spans}, []
+    turns = (span for span in reader.spans_of_session(spans[0].session, hooks=False) if span.name == TURN)
+    for turn in sorted(turns, key=lambda span: span.start):
+        own = turn.attributes.get(sc.PROMPT_KIND) == sc.PromptKind.TASK_NOTIFICATION
+        if own and turn.trace_id not in known and any(link.trace_id in known for link in turn.links):
+            known.add(turn.trace_id)
+            found.append(turn)
+    return found
 
 
 def lines(row: SessionRow | None, spans: Sequence[Span], *, hooks: bool, labels: bool) -> Iterator[str]:
@@ -105,8 +128,9 @@ def lines(row: SessionRow | None, spans: Sequence[Span], *, hooks: bool, labels:
     turns = {span.trace_id: span for span in spans if span.name == TURN}
     for line in shown:
         yield line
-        if line.startswith("trace ") and (turn := turns.get(line.removeprefix("trace "))):
-            yield f"{'':>10}  {breakdown(turn, spans)}"
+        if line.startswith("trace "):
+            turn = turns.get(line.removeprefix("trace "))
+            yield f"{'seconds':>10}  {breakdown(turn, spans) if turn else ''}".rstrip()
     if not shown:
         yield "Nothing of it has ended yet."
 
