@@ -42,7 +42,10 @@ def shown(paths: Paths) -> list[object]:
         spans = [span for session in sessions for span in reader.spans_of_session(session.id)]
         names = {span.span_id: span.name for span in spans} | {"": "(root)"}
         tree = Counter((names.get(span.parent_id, "(open)"), span.name, span.status, span.end) for span in spans)
-        sums = {(one.instrument, one.attributes): one.count for one in reader.series().series}
+        sums = {
+            (one.instrument, one.attributes): one.count if one.buckets else round(one.value, 6)
+            for one in reader.series().series
+        }
         return [tree, sessions, sums]
     finally:
         reader.close()

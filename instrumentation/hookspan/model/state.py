@@ -131,6 +131,7 @@ class Turn(msgspec.Struct, kw_only=True):
         last: Newest sign of the turn's own life.
         intervals: What the main thread spent its time on.
         beside: What its subagents spent theirs on.
+        waited: Nanoseconds of waits that are counted already.
     """
 
     prompt: str
@@ -157,18 +158,20 @@ class Turn(msgspec.Struct, kw_only=True):
     tally: Tally = msgspec.field(default_factory=Tally)
     intervals: list[Interval] = []
     beside: list[Interval] = []
+    waited: int = 0
 
 
 class GoingOn(msgspec.Struct, kw_only=True):
     """A finished turn whose subagents still work: its time is counted when the last of them is done.
 
-    `start` and `end` are the turn's, `own` and `beside` its `intervals` and `beside`.
+    All is as it was in the turn.
     """
 
     start: int
     end: int
-    own: list[Interval] = []
+    intervals: list[Interval] = []
     beside: list[Interval] = []
+    waited: int = 0
 
 
 class Compaction(msgspec.Struct, kw_only=True):

@@ -302,7 +302,9 @@ def _measure(step: Step, turn: Turn, end: int, outcome: Outcome, own: Place) -> 
     if turn.idle_before:
         step.add("hookspan.user.idle", turn.idle_before / NANO, place=own, at=turn.start)
         _count_time(step, TimeKind.USER, turn.idle_before, own, turn.start)
-    step.session.going_on[turn.prompt] = GoingOn(start=turn.start, end=end, own=turn.intervals, beside=turn.beside)
+    step.session.going_on[turn.prompt] = GoingOn(
+        start=turn.start, end=end, intervals=turn.intervals, beside=turn.beside, waited=turn.waited
+    )
     count_time(step)
 
 
@@ -317,16 +319,17 @@ def spend(step: Step, agent_id: str, place: Place, rank: int, start: int, end: i
     if found is None and agent_id in session.agents:  # of a turn that is over and counted: it was sent another message
         began = session.agents[agent_id].start
         found = session.going_on[place.prompt] = GoingOn(start=began, end=began)
-    own = Interval(rank, start, end)
-    if rank == times.WAIT:
-        others = [*(turn.intervals if turn else ()), *(found.beside if found else ())]
-        waits = [one for one in others if one.rank == times.WAIT]
-        more = times.covered(*waits, own) - times.covered(*waits)
-        _count_time(step, TimeKind.WAIT, more, place_of_prompt(step, place.prompt), end)
     if agent_id and found:
         times.remember(found.beside, rank, start, end)
     elif turn:
         times.remember(turn.intervals, rank, start, end)
+    if rank == times.WAIT:
+        more = end - start
+        if found:
+            waits = [one for one in (*found.intervals, *found.beside) if one.rank == times.WAIT]
+            more = max(0, times.covered(*waits, Interval(rank, start, end)) - found.waited)
+            found.waited += more
+        _count_time(step, TimeKind.WAIT, more, place_of_prompt(step, place.prompt), end)
 
 
 def count_time(step: Step) -> None:
@@ -336,11 +339,12 @@ def count_time(step: Step) -> None:
     for prompt in session.going_on.keys() - at_work:
         turn = session.going_on.pop(prompt)
         place = session.done.get(prompt) or step.place_of_session()
-        for kind, nanoseconds in times.spent(turn.own, turn.beside, turn.start, turn.end).items():
-            if kind is not TimeKind.WAIT:
-                _count_time(step, kind, nanoseconds, place, turn.end)
+        spent = times.spent(turn.intervals, turn.beside, turn.start, turn.end)
+        spent[TimeKind.WAIT] -= turn.waited
+        for kind, nanoseconds in spent.items():
+            _count_time(step, kind, nanoseconds, place, turn.end)
 
 
 def _count_time(step: Step, kind: TimeKind, nanoseconds: int, place: Place, at: int) -> None:
-    if nanoseconds:
+    if nanoseconds > 0:
         step.count("hookspan.time", nanoseconds / NANO, (sc.TIME_KIND, kind.value), place=place, at=at)
