@@ -16,7 +16,7 @@ from typing import Any, Final, Literal
 
 from hookspan import jsontext
 from hookspan.errors import UserError
-from hookspan.paths import Paths
+from hookspan.paths import Paths, home_folder
 
 # Every hook event of Claude Code 2.1.331 but those whose registration changes what it does: WorktreeCreate and
 # WorktreeRemove (a hook replaces git's worktrees), MessageDisplay (delays drawing), FileChanged (the matcher is a watch
@@ -70,7 +70,7 @@ def config_folder(env: Mapping[str, str]) -> Path:
     """`~/.claude`, or where CLAUDE_CONFIG_DIR has moved it."""
     if moved := env.get("CLAUDE_CONFIG_DIR"):
         return Path(moved).absolute()
-    return Path(env.get("HOME") or Path.home()) / ".claude"
+    return home_folder(env) / ".claude"
 
 
 def entry(command: Sequence[str]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -42,6 +43,18 @@ NETWORK_FILE_SYSTEMS: Final = frozenset(
 )
 
 
+def home_folder(env: Mapping[str, str] | None = None) -> Path:
+    """The user's home: HOME, else as the system knows it. UserError for a user without one, as in many containers."""
+    if found := (os.environ if env is None else env).get("HOME"):
+        return Path(found)
+    try:
+        return Path(pwd.getpwuid(os.getuid()).pw_dir)
+    except KeyError as error:
+        raise UserError(
+            f"HOME is not set, and the system knows no home of user {os.getuid()}", hint="set HOME to a folder of yours"
+        ) from error
+
+
 @dataclass(frozen=True, slots=True)
 class Paths:
     """One user's files on one machine.
@@ -62,12 +75,11 @@ class Paths:
         if top := env.get("HOOKSPAN_HOME"):
             folder = Path(os.path.abspath(os.path.expanduser(top)))  # noqa: PTH100, PTH111 - a relative home must not move
             return cls(state=folder / "state", config=folder / "config.toml", data=folder / "data")
-        home = Path(env.get("HOME") or Path.home())
 
         def xdg(name: str, default: str) -> Path:
             value = env.get(name, "")
             # The specification: a relative path is invalid and to be ignored.
-            return (Path(value) if value.startswith("/") else home / default) / "hookspan"
+            return (Path(value) if value.startswith("/") else home_folder(env) / default) / "hookspan"
 
         return cls(
             state=xdg("XDG_STATE_HOME", ".local/state"),

@@ -602,6 +602,8 @@ def test_end_to_end_without_an_endpoint_and_with_one(machine: Machine):
         ("store", True),
         ("export", True),
     ]
+    (session,) = machine.json("sessions")
+    assert session["project"] == "hookspan-doctor", "so everybody sees what it is, and no project of theirs has it"
     with endpoint(machine) as sink:
         machine.cli("restart")
         done = machine.cli("doctor", "--end-to-end")

@@ -27,6 +27,7 @@ WAIT: Final = (
     30.0  # seconds to look for it in each place: Prometheus sees it after the Collector's and our own intervals
 )
 POLL: Final = 0.25
+PROJECT: Final = "hookspan-doctor"  # what lists, page and counters show, so that no project of the user's has it
 REQUEST_TIMEOUT: Final = 5.0
 
 
@@ -50,11 +51,11 @@ class Synthetic:
     events: Sequence[dict[str, Any]]
 
     @classmethod
-    def make(cls) -> Synthetic:
-        """A session with one turn that calls one tool."""
+    def make(cls, paths: Paths) -> Synthetic:
+        """A session with one turn that calls one tool, in a project of its own."""
         session, prompt = str(uuid.uuid4()), str(uuid.uuid4())
         call = {"tool_name": "Bash", "tool_use_id": f"toolu_{uuid.uuid4().hex}", "tool_input": {"command": "true"}}
-        common = {"session_id": session, "transcript_path": "", "cwd": os.getcwd(), SYNTHETIC_KEY: True}  # noqa: PTH109
+        common = {"session_id": session, "transcript_path": "", "cwd": str(paths.state / PROJECT), SYNTHETIC_KEY: True}
         of_turn = {"prompt_id": prompt, "permission_mode": "default"}
         events: list[dict[str, Any]] = [
             {"hook_event_name": "SessionStart", "source": "startup"},
@@ -71,7 +72,7 @@ def steps(
     paths: Paths, settings: Settings, command: Sequence[str], *, jaeger: str | None, prometheus: str | None
 ) -> Iterator[Step]:
     """Each step as it is known; the later ones are left out when an earlier one shows that they can't succeed."""
-    synthetic = Synthetic.make()
+    synthetic = Synthetic.make(paths)
     counted = None if prometheus is None else _try(lambda: _counted(prometheus))
     hooked = _hook(command, synthetic)
     yield hooked

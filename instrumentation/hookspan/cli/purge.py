@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from hookspan.errors import UserError
-from hookspan.paths import Paths
+from hookspan.paths import Paths, home_folder
 
 
 def kept(paths: Paths) -> list[Path]:
@@ -18,7 +18,7 @@ def kept(paths: Paths) -> list[Path]:
             "the stack of `hookspan stack up` has not been stopped",
             hint="`hookspan stack down --volumes` ends it and deletes its data; then try again",
         )
-    home = _home()
+    home = home_folder()
     for folder in (paths.state, paths.data):
         if folder == home or folder in home.parents:
             raise UserError(f"`{folder}` is or holds your home; nothing was deleted", hint="look at `HOOKSPAN_HOME`")
@@ -51,14 +51,10 @@ def purge(paths: Paths) -> None:
 
 def remove_empty(folder: Path) -> None:
     """Remove a folder below the home, and those above it, as long as they are empty."""
-    home = _home()
+    home = home_folder()
     while home in folder.parents:
         try:
             folder.rmdir()
         except OSError:  # there is something in it
             return
         folder = folder.parent
-
-
-def _home() -> Path:
-    return Path(os.environ.get("HOME") or Path.home())

@@ -22,7 +22,8 @@ from urllib.parse import urlsplit
 
 from hookspan import __version__
 from hookspan.cli.redact import Redactor
-from hookspan.paths import Paths
+from hookspan.errors import UserError
+from hookspan.paths import Paths, home_folder
 from hookspan.units import counted
 
 if TYPE_CHECKING:
@@ -45,9 +46,15 @@ def write(error: BaseException) -> Path:
         f"# hookspan {__version__}: {type(error).__name__}\n\n"
         f"- command: `hookspan {verb}` (arguments left out)\n"
         f"- Python {platform.python_version()} ({sys.implementation.name}), {platform.platform()}\n\n"
-        f"```\n{trace.replace(str(Path.home()), '~')}```\n"
+        f"```\n{_without_home(trace)}```\n"
     )
     return _save("crash", text)
+
+
+def _without_home(text: str) -> str:
+    with contextlib.suppress(UserError):  # it may be what the report is about
+        return text.replace(str(home_folder()), "~")
+    return text
 
 
 def bundle(place: Place, found: Sequence[tuple[str, Found]]) -> Path:

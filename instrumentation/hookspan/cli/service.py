@@ -23,7 +23,7 @@ import click
 from hookspan import atomic, relay
 from hookspan.cli.purge import remove_empty
 from hookspan.errors import EXIT_USER, UserError
-from hookspan.paths import Paths
+from hookspan.paths import Paths, home_folder
 
 UNIT: Final = "hookspan.service"
 LABEL: Final = "dev.hookspan.agent"
@@ -195,7 +195,7 @@ class Manager:
 
 def systemd(paths: Paths) -> Manager:
     """A unit of the user's own systemd."""
-    config = Path(os.environ.get("XDG_CONFIG_HOME") or Path(os.environ.get("HOME") or Path.home()) / ".config")
+    config = Path(os.environ.get("XDG_CONFIG_HOME") or home_folder() / ".config")
     folder = config / "systemd" / "user"
     control = ("systemctl", "--user")
     text = f"""\
@@ -229,7 +229,7 @@ WantedBy=default.target
 
 def launchd(paths: Paths) -> Manager:
     """A launch agent of the user's session."""
-    file = Path(os.environ.get("HOME") or Path.home()) / "Library" / "LaunchAgents" / f"{LABEL}.plist"
+    file = home_folder() / "Library" / "LaunchAgents" / f"{LABEL}.plist"
     value = {
         "Label": LABEL,
         "ProgramArguments": [*relay.agent_command(paths), "--stay"],

@@ -94,7 +94,8 @@ def next_step(found: Mapping[str, Any]) -> str:
         return "hookspan up"
     if is_bad(found):
         return "hookspan doctor"
-    return "hookspan open"
+    page = found.get("settings", {}).get("dashboard.enabled", {})
+    return "hookspan open" if page.get("value", True) else "hookspan sessions"
 
 
 def _agent(found: Mapping[str, Any]) -> Iterator[str]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
+
+from hookspan.errors import UserError
+from hookspan.paths import home_folder
 
 CHUNK: Final = 256 << 10
 MAX_LINE: Final = 32 << 20
@@ -48,7 +52,9 @@ def read_small(path: str, limit: int = 65536) -> bytes:
 
 def transcript_roots(environ: dict[str, str] | os._Environ[str] = os.environ) -> tuple[str, ...]:
     """The folders that the client keeps transcripts in: `projects` of its configuration folder."""
-    folders = [Path(environ.get("HOME") or "~").expanduser() / ".claude"]
+    folders = []
+    with contextlib.suppress(UserError):  # a user without a home
+        folders.append(home_folder(environ) / ".claude")
     if configured := environ.get("CLAUDE_CONFIG_DIR"):
         folders.append(Path(configured).expanduser())
     return tuple(os.path.realpath(folder / "projects") for folder in folders)

@@ -115,7 +115,7 @@ def sockets(place: Place) -> Iterator[Found]:
 def disk(place: Place) -> Iterator[Found]:
     """Room for what is to be recorded: bytes and files."""
     state = place.paths.state
-    folder = state if state.exists() else Path.home()
+    folder = next(each for each in (state, *state.parents) if each.exists())
     usage, table = shutil.disk_usage(folder), os.statvfs(folder)
     full = 100.0 * usage.used / (usage.used + usage.free)
     status = health.graded(full, health.DISK_WARNING, health.CRITICAL)

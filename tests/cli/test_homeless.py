@@ -1,0 +1,56 @@
+"""A user of whom the system knows no more than a number, as in many containers."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hookspan.cli.main import SECTIONS
+from hookspan.errors import EXIT_BUG
+from tests.agent.stage import PATIENCE
+
+NOBODY = 61_005
+ARGUMENTS = {
+    "install": ["--yes"],
+    "uninstall": ["--yes"],
+    "config": ["show"],
+    "service": ["install"],
+    "open": ["--print"],
+    "trace": ["last"],
+    "tail": ["--no-follow"],
+    "demo": ["--help"],
+    "bench": ["--help"],
+    "import": ["--dry-run"],
+    "forget": ["--yes", "x"],
+    "rebuild": ["--yes"],
+    "stack": ["status"],
+    "completion": ["bash"],
+}
+VERBS = [verb for verbs in SECTIONS.values() for verb in verbs]
+
+# Pythons of a version manager are often in a folder that only their owner may enter: this user may look everywhere.
+AS_NOBODY = (
+    *("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"),
+    *("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"),
+)
+
+
+@pytest.mark.need_root
+@pytest.mark.parametrize("env", [{}, {"HOME": ""}, {"HOME": "/nonexistent"}], ids=["unset", "empty", "missing"])
+@pytest.mark.parametrize("verb", ["", *VERBS])
+def test_no_command_breaks_without_a_home(verb: str, env: dict[str, str], tmp_path: Path):
+    done = subprocess.run(
+        [*AS_NOBODY, sys.executable, "-m", "hookspan", *filter(None, [verb]), *ARGUMENTS.get(verb, [])],
+        env={"PATH": "/usr/bin:/bin", **env},
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.returncode in {0, 1}, f"{done.returncode} (a bug is {EXIT_BUG}): {done.stdout}{done.stderr}"
+    assert "Traceback" not in done.stderr
+    if not env.get("HOME") and done.returncode and "error" in done.stderr:
+        assert "set HOME to a folder of yours" in done.stderr
