@@ -52,6 +52,30 @@ def test_who_needs_you_first(home):
     assert run(home, "sessions", "--project", "nowhere").stdout == "No such sessions.\n"
 
 
+def test_a_session_s_row_and_its_span_say_the_same(home):
+    rows = json.loads(run(home, "sessions", "--json").stdout)
+    compared = set()
+    for row in rows:
+        found = json.loads(run(home, "trace", row["id"], "--json").stdout)
+        for span in found["spans"]:
+            if span["name"] == "session":
+                told = span["attributes"]
+                names = {
+                    "subagents": told.get("hookspan.subagents", 0),
+                    "input_tokens": told["gen_ai.usage.input_tokens"],
+                    "output_tokens": told["gen_ai.usage.output_tokens"],
+                    "cache_read_tokens": told["gen_ai.usage.cache_read.input_tokens"],
+                    "cache_write_tokens": told["gen_ai.usage.cache_creation.input_tokens"],
+                    "tools": told["hookspan.tools"],
+                    "turns": told["hookspan.turns"],
+                    "prompts": told["hookspan.prompts"],
+                }
+                assert {name: row[name] for name in names} == names
+                assert found["session"] == row
+                compared.add(row["subagents"])
+    assert {0, 1, 2} <= compared
+
+
 @pytest.mark.parametrize("columns", [20, 40, 60, 80, 200])
 def test_narrow_terminals(home, columns):
     for command in (("sessions",), ("trace", "last"), ("trace", "3522a16c", "--hooks")):

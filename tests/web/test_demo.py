@@ -41,7 +41,7 @@ def test_one_waits_one_fans_out_one_fails(make_site: Callable[..., Site]) -> Non
     assert (shop["state"], shop["tool"], shop["asks"]) == ("waiting", "Bash", "npm test -- --coverage")
     assert (shop["title"], shop["branch"]) == ("Add a coupon field to the cart", "coupons")
     assert 190_000 < time.time() * 1000 - shop["waiting_since"] < 300_000
-    assert (payments["state"], payments["subagents"]) == ("working", 3)
+    assert (payments["state"], payments["subagents"], payments["subagents_running"]) == ("working", 4, 3)
     running = {one["label"] for one in site.get(f"/sessions/{payments['id']}/open")["open"] if one["type"] == "tool"}
     assert {"semgrep --config auto src", "pytest -q tests"} <= running
     assert (docs["state"], docs["tools_failed"]) == ("idle", 5)

@@ -79,7 +79,7 @@ export class SessionHeader extends BaseComponent {
         <div><dt>Started</dt><dd>${date(session.started)}</dd></div>
         <div><dt>Length</dt><dd>${duration((session.ended ?? (ended ? session.last : now)) - session.started)}</dd></div>
         <div><dt>Tool calls</dt><dd>${count(session.tools)}${session.tools_failed ? html` <small class="bad">${count(session.tools_failed)} failed</small>` : nothing}</dd></div>
-        ${session.subagents ? html`<div><dt>${ended ? "Subagents" : "Subagents now"}</dt><dd>${count(session.subagents)}</dd></div>` : nothing}
+        ${session.subagents ? html`<div><dt>Subagents</dt><dd>${count(session.subagents)}${session.subagents_running && !ended ? html` <small>${count(session.subagents_running)} at work</small>` : nothing}</dd></div>` : nothing}
         ${read || output ? html`<div><dt>Tokens</dt><dd>${tokens(read)} <small>in, ${read ? percent(cache_read / read) : "0 %"} cached</small> ${tokens(output)} <small>out</small></dd></div>` : nothing}
         ${read || session.cost ? html`<div><dt>List price</dt><dd>${money(session.cost)}${session.unpriced ? html` <small>and ${plural(session.unpriced, "call")} without a known price</small>` : nothing}</dd></div>` : nothing}
         ${context.tokens

@@ -172,7 +172,7 @@ export class SessionsList extends BaseComponent {
       <div class="what">
         <div class="doing"><i class="live" aria-hidden="true"></i><span class="verb ${session.failure ? "bad" : ""}">${verb}</span>${what ? html`<code class="cut">${what}</code>` : nothing}<span class="for">${since}</span></div>
         <div class="meta">
-          ${session.subagents && !ended ? html`<span>${plural(session.subagents, "subagent")}</span>` : nothing}
+          ${session.subagents_running && !ended ? html`<span>${plural(session.subagents_running, "subagent")}</span>` : nothing}
           <span>${plural(session.turns, "turn")}</span>
           <span>${plural(session.tools, "tool")}${session.tools_failed ? html`, <span class="bad">${count(session.tools_failed)} failed</span>` : nothing}</span>
           ${ended ? html`<span>${duration((session.ended ?? session.last) - session.started)} long</span>` : nothing}

@@ -33,6 +33,7 @@ export interface Session {
   tools: number;
   tools_failed: number;
   subagents: number;
+  subagents_running: number;
   tokens: { input: number; output: number; cache_read: number; cache_write: number };
   cost: number;
   unpriced: number;

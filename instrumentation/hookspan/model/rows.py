@@ -112,11 +112,12 @@ class SessionRow(msgspec.Struct, kw_only=True):
         end_reason: An EndReason, empty while it is open.
         messages: Prompts and assistant messages.
         tools: Tool calls that finished.
-        subagents: Those that are running now.
+        subagents: Those that were started, as in the session's span.
+        subagents_running: Those that work now.
         current_tool: Tool that runs now, empty without one.
         waiting_tool: Tool that waits for permission or an answer, empty without one.
         waiting_since: Unix nanoseconds, 0 when nothing waits.
-        input_tokens: Not cached ones, as Anthropic counts.
+        input_tokens: With those that were read from the cache or written to it, as `gen_ai.usage.input_tokens`.
         cost_nano: List price in nano-USD.
         unpriced: Model calls without a known price.
         residual_nano: What the client's own total has over `cost_nano`: calls that no transcript shows. Known when a
@@ -163,6 +164,7 @@ class SessionRow(msgspec.Struct, kw_only=True):
     local: bool = False
     residual_nano: int = 0
     failure: str = ""
+    subagents_running: int = 0
 
 
 class Rows(msgspec.Struct):

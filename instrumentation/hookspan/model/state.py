@@ -79,7 +79,7 @@ class ToolCall(msgspec.Struct, kw_only=True):
 
 
 class Tally(msgspec.Struct):
-    """Counts of a turn, a subagent or a session."""
+    """Counts of a turn, a subagent or a session. `input_tokens` is Anthropic's figure, without cached ones."""
 
     tools: int = 0
     failed: int = 0
@@ -92,6 +92,11 @@ class Tally(msgspec.Struct):
     cache_write_tokens: int = 0
     cost_nano: int = 0
     unpriced: int = 0
+
+    @property
+    def whole_input(self) -> int:
+        """Input tokens as OpenTelemetry counts them: with cached ones, which Anthropic's figure leaves out."""
+        return self.input_tokens + self.cache_read_tokens + self.cache_write_tokens
 
 
 class Agent(msgspec.Struct, kw_only=True):

@@ -278,9 +278,7 @@ def tally_attributes(tally: Tally) -> Attributes:
     if tally.subagents:
         attributes[sc.SUBAGENTS] = tally.subagents
     if tally.model_calls:
-        attributes[sc.GEN_AI_USAGE_INPUT_TOKENS] = (
-            tally.input_tokens + tally.cache_read_tokens + tally.cache_write_tokens
-        )
+        attributes[sc.GEN_AI_USAGE_INPUT_TOKENS] = tally.whole_input
         attributes[sc.GEN_AI_USAGE_OUTPUT_TOKENS] = tally.output_tokens
         attributes[sc.GEN_AI_USAGE_CACHE_READ] = tally.cache_read_tokens
         attributes[sc.GEN_AI_USAGE_CACHE_CREATION] = tally.cache_write_tokens

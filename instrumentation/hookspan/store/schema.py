@@ -83,8 +83,21 @@ CREATE TABLE rollup (
 
 _RESIDUAL: Final = "ALTER TABLE session ADD COLUMN residual_nano INTEGER NOT NULL DEFAULT 0;"
 _FAILURE: Final = "ALTER TABLE session ADD COLUMN failure TEXT NOT NULL DEFAULT '';"
+# `subagents` was how many work now, `input_tokens` was without cached ones, and a session whose state had never changed
+# had no time of that.
+_ONE_NAME: Final = """
+ALTER TABLE session ADD COLUMN subagents_running INTEGER NOT NULL DEFAULT 0;
+UPDATE session SET
+    subagents_running = subagents,
+    subagents = subagents + (
+        SELECT count(*) FROM span
+        WHERE span.session = session.session AND instr(attributes, '"gen_ai.agent.id":') > 0
+    ),
+    input_tokens = input_tokens + cache_read_tokens + cache_write_tokens,
+    phase_since = iif(phase_since, phase_since, started);
+"""
 
-MIGRATIONS: Final = (_FIRST, _RESIDUAL, _FAILURE)
+MIGRATIONS: Final = (_FIRST, _RESIDUAL, _FAILURE, _ONE_NAME)
 """MIGRATIONS[n] leads from `user_version` n to n + 1. Only ever appended to."""
 
 

@@ -78,6 +78,7 @@ class Session(msgspec.Struct, kw_only=True):
     tools: int
     tools_failed: int
     subagents: int
+    subagents_running: int
     tokens: Tokens
     cost: float
     residual: float

@@ -126,7 +126,7 @@ def session(
         branch=row.branch,
         title=row.title if content else "",
         state=row.phase.value,
-        since=ms(row.phase_since or row.started),  # a session that was asked nothing has changed nothing
+        since=ms(row.phase_since),
         failure=row.failure if row.phase is SessionPhase.IDLE else "",
         tool=row.waiting_tool if waits else row.current_tool,
         asks=asks(state) if content and state is not None and waits else "",
@@ -148,8 +148,9 @@ def session(
         tools=row.tools,
         tools_failed=row.tools_failed,
         subagents=row.subagents,
+        subagents_running=row.subagents_running,
         tokens=shapes.Tokens(
-            input=row.input_tokens,
+            input=row.input_tokens - row.cache_read_tokens - row.cache_write_tokens,
             output=row.output_tokens,
             cache_read=row.cache_read_tokens,
             cache_write=row.cache_write_tokens,
