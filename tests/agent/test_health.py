@@ -10,6 +10,7 @@ from hookspan.agent import health
 from hookspan.agent.backlog import Backlog
 from hookspan.agent.health import HISTORY, Finding, IngestView, Monitor, Status
 from hookspan.config import Collector
+from hookspan.hooktime import HookTime
 from hookspan.paths import Paths
 
 MS = 1_000_000  # nanoseconds
@@ -26,7 +27,7 @@ MS = 1_000_000  # nanoseconds
     ],
 )
 def test_hook_path(took: list[int], status: Status):
-    assert health.hook_path(took).status is status
+    assert health.hook_path([HookTime(one, 7 * MS) for one in took]).status is status
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,8 @@ export class MetricsPanel extends BaseComponent {
           ${hooks
             ? html`<dd>${duration(hooks.average)}<span class="budget ${hooks.average > hooks.threshold ? "over" : ""}" aria-hidden="true"
                     ><i .style=${`width:${Math.min(100, (hooks.average / hooks.threshold) * 100)}%`}></i></span
-                  ><span class="under">${percent(hooks.average / hooks.threshold)} of ${hooks.threshold} ms · p99 ${duration(hooks.p99)}</span></dd>`
+                  ><span class="under">${percent(hooks.average / hooks.threshold)} of ${hooks.threshold} ms · p99 ${duration(hooks.p99)}</span
+                  ><span class="under">${hooks.start === null ? "without its process's start" : `its process starts in ${duration(hooks.start)}`}</span></dd>`
             : html`<dd>–<span class="under">none since the agent began</span></dd>`}
         </div>
         <div class="tools">

@@ -56,6 +56,7 @@ export interface Hooks {
   p99: number;
   max: number;
   min: number;
+  start: number | null;
   samples: number;
   threshold: number;
 }

@@ -16,10 +16,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
-from hookspan import relay, units
+from hookspan import hooktime, relay, units
 from hookspan.agent import log
 from hookspan.claude_settings import SettingsText
 from hookspan.errors import UserError
+from hookspan.hooktime import HookTime
 from hookspan.paths import Paths
 from hookspan.units import counted
 from hookspan.values import without_secrets
@@ -162,21 +163,18 @@ def worst(*statuses: Status) -> Status:
 # --- The checks
 
 
-def hook_path(took: Sequence[int]) -> Finding:
-    """What hooks cost, from the newest relay times (nanoseconds)."""
-    if not took:
+def hook_path(hooks: Sequence[HookTime]) -> Finding:
+    """What the newest hooks cost. Judged is the relay's own part: its process's start is the machine's."""
+    found = hooktime.statistics(hooks)
+    if found is None:
         return Finding(Status.HEALTHY, "no events yet", threshold=HOOK_WARNING, unit="s")
-    ordered = sorted(took)
-    average = sum(ordered) / len(ordered) / 1e9
-    p99, most = ordered[int(len(ordered) * 0.99)] / 1e9, ordered[-1] / 1e9
-    status = graded(average, HOOK_WARNING, HOOK_CRITICAL)
-    if p99 > HOOK_WARNING:
+    status = graded(found["average"], HOOK_WARNING, HOOK_CRITICAL)
+    if found["p99"] > HOOK_WARNING:
         status = worst(status, Status.WARNING)
     return Finding(
         status,
-        f"p99 {p99 * 1000:.2f} ms, average {average * 1000:.2f} ms, max {most * 1000:.2f} ms "
-        f"of {counted(len(ordered), 'hooks')}",
-        p99,
+        hooktime.words(found),
+        found["p99"],
         HOOK_WARNING,
         "s",
         "" if status is Status.HEALTHY else "the disk or the machine is slow: `hookspan bench` measures both",

@@ -27,6 +27,7 @@ from hookspan.agent.health import settings_files
 from hookspan.agent.live import LiveSettings
 from hookspan.agent.loop import Loop
 from hookspan.agent.sockets import Poke
+from hookspan.hooktime import HookTime
 from hookspan.journal import Journal, Line, Position, Tail, Writer, drops
 from hookspan.model import semconv as sc
 from hookspan.model import summary
@@ -42,6 +43,7 @@ from hookspan.store import Commit, SpanKey, Store, StoreDamaged, StoreMoved, set
 from hookspan.store import Policy as Retention
 from hookspan.wire import Record, Unreadable, decode, encode
 from hookspan.wire.facts import Policy, Repository
+from hookspan.wire.reduced import Reduced
 
 BATCH: Final = 500  # lines a transaction: a commit costs about as much as folding 100 of them
 SESSIONS_KEPT: Final = 500  # open sessions in memory, 12 KB each: more are only there while a long backlog is read
@@ -92,6 +94,7 @@ class Hold:
 @dataclass(slots=True)
 class _Batch:
     rows: list[Rows] = field(default_factory=list)
+    hooks: list[HookTime] = field(default_factory=list)
     touched: set[str] = field(default_factory=set)
     removed: set[str] = field(default_factory=set)
     world: bool = False
@@ -131,7 +134,7 @@ class Ingest:
         self._broken = 0  # .. and the packed segments that they could not read to their end
         self._singly = 0  # so many lines go one by one, to find the one that can't be committed
         self.listeners: list[Callable[[Committed], None]] = []
-        self.hooks: collections.deque[int] = collections.deque(maxlen=HOOKS_KEPT)  # relay times, nanoseconds
+        self.hooks: collections.deque[HookTime] = collections.deque(maxlen=HOOKS_KEPT)
         self.records = 0  # since the start
         self.quarantined = 0
         self.delay = 0.0  # seconds from the newest committed event's stamp to its commit
@@ -206,8 +209,8 @@ class Ingest:
         """The number of the first record that is not in the store."""
         return self._committed.record if self._committed is not None else 0
 
-    def hooks_now(self) -> list[int]:
-        """The newest relay times, nanoseconds."""
+    def hooks_now(self) -> list[HookTime]:
+        """What the newest hooks took."""
         return list(self.hooks)
 
     def wait_caught_up(self, deadline: float) -> bool:
@@ -418,6 +421,8 @@ class Ingest:
                 self.loop.failed(error)
                 raise _RaisedError(index) from error
             batch.rows.append(rows)
+            if rows.events and isinstance(found, Reduced) and found.took:  # made-up events took no time
+                batch.hooks.append(HookTime(found.took, found.age))
             batch.touched |= rows.touched
             batch.removed |= rows.removed
             batch.world |= rows.world
@@ -495,7 +500,7 @@ class Ingest:
 
     def _tell(self, position: Position, batch: _Batch) -> None:
         events = [event for rows in batch.rows for event in rows.events]
-        self.hooks.extend(event.took for event in events if event.took)  # made-up events took no time
+        self.hooks.extend(batch.hooks)
         if events:
             self.delay = time.time() - max(event.at for event in events) / 1e9
         news = Committed(

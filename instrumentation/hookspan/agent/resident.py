@@ -12,12 +12,12 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
 import msgspec
 
-from hookspan import __version__, atomic, relay
+from hookspan import __version__, atomic, hooktime, relay
 from hookspan.agent import health, live, log, standing
 from hookspan.agent.backlog import Backlog
 from hookspan.agent.control import Answer, Control
@@ -361,7 +361,7 @@ class Resident:
             **files,
             "agent": {"version": __version__, "started": self._started, **self._about()},
             "ingest": self._ingest.report(),
-            "hooks": hook_times(self._ingest.hooks_now()),
+            "hooks": hooktime.statistics(self._ingest.hooks_now()),
             "export": _part(self._export_stats_now),
             "health": latest.report() if latest is not None else None,
             "notify": self._notifier.report(),
@@ -377,20 +377,6 @@ def _part(read: Callable[[], _T]) -> _T | dict[str, str]:
         return read()
     except Exception as error:  # noqa: BLE001 - shown in place of the part
         return {"problem": log.describe(error)}
-
-
-def hook_times(took: Sequence[int]) -> dict[str, float] | None:
-    """Average, p99, maximum and minimum in seconds, and how many they are of (nanoseconds)."""
-    if not took:
-        return None
-    ordered = sorted(took)
-    return {
-        "average": sum(ordered) / len(ordered) / 1e9,
-        "p99": ordered[int(len(ordered) * 0.99)] / 1e9,
-        "max": ordered[-1] / 1e9,
-        "min": ordered[0] / 1e9,
-        "samples": len(ordered),
-    }
 
 
 def read_key(paths: Paths) -> bytes:

@@ -21,6 +21,7 @@ from typing import Any, Final
 
 import click
 
+from hookspan import hooktime
 from hookspan.cli.throw_away import Home, throw_away_home
 from hookspan.errors import EXIT_USER, UserError
 from hookspan.model.rows import Span
@@ -170,7 +171,7 @@ def await_outcome(home: Home, played: Played) -> dict[str, Any]:
         "spans": len(spans),
         "by_kind": dict(collections.Counter(kind(span) for span in spans)),
         "metrics": counts.series,
-        "hook_average_seconds": (status["hooks"] or {}).get("average"),
+        "hooks": status["hooks"],
         "exported": (status["export"] or {}).get("exported"),
         "session": played.session,
         "traces": [prompt.replace("-", "") for prompt in played.prompts],
@@ -193,8 +194,9 @@ def kind(span: Span) -> str:
 
 def _show(home: Home, outcome: dict[str, Any], *, opened: bool) -> None:
     kinds = ", ".join(counted(count, name) for name, count in sorted(outcome["by_kind"].items()))
-    average = outcome["hook_average_seconds"]
-    click.echo(f"events    {outcome['events']}, each by a relay process; {average * 1000:.2f} ms on average")
+    click.echo(f"events    {outcome['events']}, each by a relay process")
+    if outcome["hooks"]:
+        click.echo(f"hooks     {hooktime.words(outcome['hooks'])}")
     click.echo(f"spans     {outcome['spans']}: {kinds}")
     click.echo(f"metrics   {outcome['metrics']} series")
     if outcome["exported"] is not None:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import click
 
+from hookspan import hooktime
 from hookspan.agent.standing import standing
 from hookspan.errors import EXIT_USER
 from hookspan.paths import Paths
@@ -190,8 +191,7 @@ def _export(found: Mapping[str, Any]) -> Iterator[str]:
 
 def _hooks(found: Mapping[str, Any]) -> Iterator[str]:
     if hooks := found.get("hooks"):
-        times = ", ".join(f"{name} {hooks[name] * 1000:.2f} ms" for name in ("average", "p99", "max", "min"))
-        yield _row("hooks", f"{times} of the last {hooks['samples']}")
+        yield _row("hooks", hooktime.words(hooks))
 
 
 def _notify(found: Mapping[str, Any]) -> Iterator[str]:

@@ -55,7 +55,7 @@ ALL: Final = (
         "hookspan.hook.duration",
         "s",
         HOOK_BOUNDS,
-        "Time the relay took, from its start until the event was in the journal.",
+        "Time the relay took, from its first instruction until the event was in the journal.",
         sc.HOOK_EVENT,
     ),
     _histogram(

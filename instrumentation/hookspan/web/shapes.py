@@ -151,12 +151,16 @@ class Metrics(msgspec.Struct, kw_only=True):
 
 
 class Hooks(msgspec.Struct, kw_only=True):
-    """What our hook took for the newest events, milliseconds; above `threshold` it warns."""
+    """What our relay took for the newest events, milliseconds; above `threshold` it warns.
+
+    `start`: what its process took on average to get there, null where the system doesn't tell.
+    """
 
     average: float
     p99: float
     max: float
     min: float
+    start: float | None
     samples: int
     threshold: float
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hookspan.config import Settings
+from hookspan.hooktime import HookTime
 from hookspan.paths import Paths
 
 
@@ -16,7 +17,7 @@ class Source:
 
     Attributes:
         settings: Those in force now.
-        hooks: The newest relay times, nanoseconds.
+        hooks: What the newest hooks took.
         status: What `hookspan status --json` shows of the agent: `agent`, `ingest`, `export`, `loops`, `drops`.
         health: So many of the newest rounds of checks, oldest first, as reports (seconds).
         installed: Whether something was installed that gives us events.
@@ -25,7 +26,7 @@ class Source:
 
     paths: Paths
     settings: Callable[[], Settings]
-    hooks: Callable[[], Sequence[int]]
+    hooks: Callable[[], Sequence[HookTime]]
     status: Callable[[], Mapping[str, Any]]
     health: Callable[[int], Sequence[Mapping[str, Any]]]
     installed: Callable[[], bool]

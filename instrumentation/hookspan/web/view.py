@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from hookspan import hooktime
+from hookspan.hooktime import HookTime
 from hookspan.model import ids
 from hookspan.model import semconv as sc
 from hookspan.model.rows import STATUS_ERROR, EventRow, SessionRow
@@ -201,17 +203,18 @@ def states(found: Summary) -> dict[str, int]:
     return {phase.value: found.phases.get(phase.value, 0) for phase in SessionPhase if phase is not SessionPhase.ENDED}
 
 
-def hooks(took: Sequence[int]) -> shapes.Hooks | None:
-    """What hooks took (nanoseconds); None before the first."""
-    if not took:
+def hooks(times: Sequence[HookTime]) -> shapes.Hooks | None:
+    """What hooks took; None before the first."""
+    found = hooktime.statistics(times)
+    if found is None:
         return None
-    ordered = sorted(took)
     return shapes.Hooks(
-        average=sum(ordered) / len(ordered) / MILLI,
-        p99=ordered[int(len(ordered) * 0.99)] / MILLI,
-        max=ordered[-1] / MILLI,
-        min=ordered[0] / MILLI,
-        samples=len(ordered),
+        average=found["average"] * 1e3,
+        p99=found["p99"] * 1e3,
+        max=found["max"] * 1e3,
+        min=found["min"] * 1e3,
+        start=None if found["start"] is None else found["start"] * 1e3,
+        samples=found["samples"],
         threshold=HOOK_THRESHOLD,
     )
 
