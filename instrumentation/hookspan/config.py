@@ -57,6 +57,8 @@ class Export:
         None, Text("a path"), "File with the certificate that the agent shows to an endpoint that asks for one."
     )
     client_key: str | None = _option(None, Text("a path"), "File with the key of `export.client_certificate`.")
+    traces: bool = _option(True, Flag(), "Send spans. Those of a time when they were not sent are not sent later.")
+    metrics: bool = _option(True, Flag(), "Send metrics. false for a backend that takes traces only.")
     hook_spans: bool = _option(True, Flag(), "Export a span for every hook event (scope `hookspan.hooks`).")
     metric_interval: float = _option(
         10.0, Number(1, 3600, "seconds", fraction=True), "Time between exports of metrics."
@@ -66,7 +68,16 @@ class Export:
     @property
     def on(self) -> bool:
         """Whether anything is exported."""
-        return self.enabled and self.endpoint is not None
+        return self.enabled and self.endpoint is not None and (self.traces or self.metrics)
+
+    @property
+    def off(self) -> str:
+        """Why nothing is exported; empty if something is."""
+        if self.on:
+            return ""
+        if self.endpoint is None:
+            return "no endpoint is set"
+        return "`export.enabled` is false" if not self.enabled else "`export.traces` and `export.metrics` are false"
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,3 +50,31 @@ def test_it_says_what_is_missing(machine: Machine, stack: Stack):
     (gone,) = (check for check in report["checks"] if check["status"] == "critical")
     assert gone["check"] == "export"
     assert "the test span is not in" in gone["message"]
+
+
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+def test_a_jaeger_alone_is_backend_enough(tmp_path: Path, stack: Stack, protocol: str):
+    """It takes no metrics, which is said once and no failure."""
+    port = stack.ports["jaeger_otlp" if protocol != "grpc" else "jaeger_grpc"]
+    machine = Machine(
+        tmp_path / "machine",
+        settings=f"""
+            [export]
+            endpoint = "http://127.0.0.1:{port}"
+            protocol = "{protocol}"
+            metric_interval = 1
+            [links]
+            jaeger = "{stack.jaeger.url}"
+        """,
+    )
+    try:
+        assert machine.cli("install", "--yes").returncode == 0
+        done = machine.cli("doctor", "--end-to-end")
+        assert done.returncode == 0, done.stdout
+        assert done.stdout.count("hookspan config set export.metrics false") == 1
+        flushed = machine.cli("flush")
+        assert (flushed.returncode, "Metrics are refused" in flushed.stdout) == (0, True), flushed.stdout
+        assert machine.cli("config", "set", "export.metrics", "false").returncode == 0
+        assert "metrics" not in machine.cli("doctor").stdout
+    finally:
+        machine.close()

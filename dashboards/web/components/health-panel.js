@@ -243,8 +243,10 @@ function exported(state) {
     ["Failures", count(state.failures)],
     ["Last success", state.last_success ? date(state.last_success / 1e6) : "never"],
   ];
+  if (state.state === "off") rows.splice(0);
+  rows.push(["Metrics", state.metrics.state]);
   if (holding) rows.push(["Tries again in", elapsed(state.retry_in * 1000)]);
-  return part("Export", holding ? ["bad", "holding"] : ["", state.state], rows, [state.endpoint, state.last_error].filter(Boolean).join(": "), Boolean(state.last_error));
+  return part("Export", holding ? ["bad", "holding"] : ["", state.state], rows, [state.endpoint, state.last_error || state.metrics.last_error].filter(Boolean).join(": "), Boolean(state.last_error || state.metrics.last_error));
 }
 
 /** @param {unknown} value */

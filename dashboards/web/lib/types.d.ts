@@ -319,6 +319,7 @@ export interface ExportState {
   last_success: number | null;
   last_error: string | null;
   retry_in: number;
+  metrics: { state: "off" | "sending" | "holding" | "refused"; last_error: string };
 }
 
 export interface Setting {

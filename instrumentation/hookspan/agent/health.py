@@ -37,6 +37,8 @@ STORE_WARNING: Final = 0.100  # seconds a query takes
 STORE_CRITICAL: Final = 0.500
 EXPORT_WARNING: Final = 60.0  # seconds the oldest span has waited
 EXPORT_CRITICAL: Final = 3600.0
+NO_METRICS: Final = "if it is to have traces only: `hookspan config set export.metrics false`"
+NO_TRACES: Final = "if it is to have metrics only: `hookspan config set export.traces false`"
 MEMORY_WARNING: Final = 80.0  # percent of the machine's
 DISK_WARNING: Final = 90.0  # percent of the state folder's file system
 CRITICAL: Final = 95.0  # percent, of either
@@ -236,9 +238,10 @@ def store(latency: float, size: int, limit: int) -> Finding:
 
 
 def export(stats: Mapping[str, Any] | None) -> Finding:
-    """Whether spans get out. None: no endpoint is set, which is a normal state."""
+    """Whether spans and metrics get out. None: no endpoint is set, which is a normal state."""
     if stats is None:
         return Finding(Status.HEALTHY, "off: no endpoint is set", unit="s")
+    metrics = stats.get("metrics") or {}
     age = float(stats.get("oldest_age") or 0.0)
     status = graded(age, EXPORT_WARNING, EXPORT_CRITICAL)
     waiting = f"{counted(stats.get('queue', 0), 'spans')} waiting"
@@ -248,8 +251,16 @@ def export(stats: Mapping[str, Any] | None) -> Finding:
         status = worst(status, Status.WARNING)
         message = f"{stats.get('last_error') or 'the endpoint does not take spans'}; {message}"
         todo = "start the collector, or correct `export.endpoint`, its token or certificates; nothing is lost meanwhile"
+        if stats.get("not_taken") and metrics.get("state") == "sending":
+            todo = NO_TRACES
     elif status is not Status.HEALTHY:
         todo = "the endpoint is slower than the events come"
+    elif metrics.get("state") == "refused":
+        status, todo = Status.WARNING, NO_METRICS
+        message = f"{message}; metrics: {metrics['last_error']}"
+    elif metrics.get("state") == "holding" and time.time() - metrics["last_success"] / 1e9 > EXPORT_WARNING:
+        status, todo = Status.WARNING, "see the log of what is at `export.endpoint`; sums go on, no count is lost"
+        message = f"{message}; metrics: {metrics['last_error']}"
     return Finding(status, message, age, EXPORT_WARNING, "s", todo)
 
 

@@ -349,6 +349,9 @@ class Resident:
             "exported": exported,
             "spans_left": 0 if stats is None else stats["queue"],
             "export": "off" if stats is None else stats["state"],
+            "error": "" if stats is None else stats["last_error"],
+            "metrics": "off" if stats is None else stats["metrics"]["state"],
+            "metrics_error": "" if stats is None else stats["metrics"]["last_error"],
             "seconds": time.monotonic() - began,
         }
 

@@ -14,12 +14,14 @@ from urllib.parse import quote, urlencode
 
 from hookspan.agent import ask
 from hookspan.agent.client import Client
+from hookspan.cli.flush import sent
 from hookspan.config import Settings
 from hookspan.errors import UserError
 from hookspan.model.ids import trace_id
 from hookspan.paths import Paths
 from hookspan.store import Reader
 from hookspan.units import counted
+from hookspan.values import without_secrets
 from hookspan.wire.reduce import SYNTHETIC_KEY
 
 HOOK_TIMEOUT: Final = 5.0  # seconds; what Claude Code gives a hook of ours
@@ -83,8 +85,7 @@ def steps(
     if not stored.found:
         return
     if not settings.export.on:
-        why = "no endpoint is set" if settings.export.enabled else "`export.enabled` is false"
-        yield Step("export", True, 0.0, f"off: {why}, so it is looked for nowhere else")
+        yield Step("export", True, 0.0, f"off: {settings.export.off}, so it is looked for nowhere else")
         return
     exported = _export(paths, settings)
     yield exported
@@ -92,9 +93,9 @@ def steps(
         yield _collector(settings.collector.health)
     if not exported.found:
         return
-    if jaeger is not None:
+    if jaeger is not None and settings.export.traces:
         yield _jaeger(jaeger, synthetic)
-    if prometheus is not None:
+    if prometheus is not None and settings.export.metrics:
         yield _prometheus(prometheus, counted, len(synthetic.events))
 
 
@@ -149,9 +150,11 @@ def _export(paths: Paths, settings: Settings) -> Step:
     except UserError as error:
         return Step("export", False, time.monotonic() - began, error.message, error.hint or "")
     took = time.monotonic() - began
+    endpoint = without_secrets(settings.export.endpoint or "")
     if answer.get("exported"):
-        return Step("export", True, took, f"all spans and metrics went to {settings.export.endpoint}")
-    waiting = f"{counted(answer.get('spans_left') or 0, 'spans')} waiting for {settings.export.endpoint}"
+        return Step("export", True, took, f"all {' and '.join(sent(answer))} went to {endpoint}")
+    left = answer.get("spans_left") or 0
+    waiting = f"{counted(left, 'spans') if left else 'metrics'} waiting for {endpoint}"
     return Step("export", False, took, waiting, "start the collector, or correct `export.endpoint`; nothing is lost")
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 import click
 
 from hookspan.agent.client import Client, Unreachable
+from hookspan.agent.health import NO_METRICS
 from hookspan.agent.standing import journal
 from hookspan.errors import EXIT_USER, UserError
 from hookspan.paths import Paths
@@ -18,7 +19,17 @@ from hookspan.units import counted
 
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|)")
 ENDPOINT: Final = "export.endpoint"
-NOTHING: Final = {"drained": True, "unwritten": 0, "exported": True, "spans_left": 0, "export": "idle", "seconds": 0.0}
+NOTHING: Final = {
+    "drained": True,
+    "unwritten": 0,
+    "exported": True,
+    "spans_left": 0,
+    "seconds": 0.0,
+    "export": "idle",
+    "error": "",
+    "metrics": "sending",
+    "metrics_error": "",
+}
 """The answer where nothing was recorded."""
 MARGIN: Final = 3.0  # seconds that the answer may take beyond the wait itself
 
@@ -56,7 +67,7 @@ def flush(ctx: click.Context, wait: float, as_json: bool) -> None:
     found = _flushed(paths, wait)
     unheard = [] if found is NOTHING else in_force.unheard(paths, os.environ)
     done = bool(found["drained"] and found["exported"] and not found["unwritten"])
-    done &= not (found["export"] == "off" and any(one.key == ENDPOINT for one in unheard))
+    done &= not (found["export"] == found["metrics"] == "off" and any(one.key == ENDPOINT for one in unheard))
     for one in unheard:
         click.echo(f"warning: {one.message}; {one.todo}", err=True)
     if as_json:
@@ -82,15 +93,27 @@ def _flushed(paths: Paths, wait: float) -> Mapping[str, Any]:
     return {key: answer.get(key) for key in NOTHING}
 
 
+def sent(answer: Mapping[str, Any]) -> list[str]:
+    """What the agent sends and the endpoint takes, by its answer to `flush`."""
+    return [
+        name for name, key in (("spans", "export"), ("metrics", "metrics")) if answer[key] not in {"off", "refused"}
+    ]
+
+
 def _said(found: Mapping[str, Any], wait: float) -> str:
+    """What became of it, in a line; a second one on what the endpoint does not take."""
     if found is NOTHING:
         return "Nothing has been recorded: there is nothing to export."
     if not found["drained"]:
         return f"The journal was not read to its end within {wait:g} s."
     if found["unwritten"]:
         return f"After {wait:g} s {counted(found['unwritten'], 'turns')} that may be over still wait to be judged."
-    if found["export"] == "off":
+    if found["export"] == found["metrics"] == "off":
         return "All events are in the store. Nothing is exported: no endpoint is set."
     if found["exported"]:
-        return f"All spans and metrics are exported ({found['seconds']:.1f} s)."
-    return f"Not exported after {wait:g} s, but kept: {counted(found['spans_left'] or 0, 'spans')}."
+        said = f"All {' and '.join(sent(found))} are exported ({found['seconds']:.1f} s)."
+        refused = f"\nMetrics are refused: {found['metrics_error']}; {NO_METRICS}."
+        return said + (refused if found["metrics"] == "refused" else "")
+    left = counted(found["spans_left"], "spans") if found["spans_left"] else "metrics"
+    why = found["error" if found["spans_left"] else "metrics_error"]
+    return f"Not exported after {wait:g} s, but kept: {left}" + (f" ({why})." if why else ".")

@@ -180,6 +180,10 @@ def _export(found: Mapping[str, Any]) -> Iterator[str]:
     text = f"{export['endpoint']}: {counted(export['exported'], 'spans')} out, {export['queue']:,} waiting"
     if export["refused"]:
         text += f", {export['refused']:,} refused"
+    if export["state"] == "off":
+        text = f"{export['endpoint']}: metrics only"
+    elif export["metrics"]["state"] == "off":
+        text += "; no metrics"
     yield _row("export", text)
     if export.get("cursor_lost"):
         yield _row(

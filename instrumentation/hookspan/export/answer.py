@@ -21,13 +21,18 @@ TOLD_MAX: Final = 2000  # characters looked at of what it says: ten times what i
 REFUSALS: Final = frozenset({HTTPStatus.BAD_REQUEST.value, HTTPStatus.REQUEST_ENTITY_TOO_LARGE.value})
 """What can be the fault of one span. Everything else (a wrong key, an overload) concerns all of them."""
 
+NOT_TAKEN: Final = frozenset(
+    {HTTPStatus.NOT_FOUND.value, HTTPStatus.METHOD_NOT_ALLOWED.value, HTTPStatus.NOT_IMPLEMENTED.value}
+)
+"""What a backend for one signal answers to the other. gRPC's UNIMPLEMENTED counts as the last."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """The outcome of one request.
 
     Attributes:
-        status: HTTP status, 200 for gRPC's OK, 0 if there was no answer.
+        status: HTTP status, 200 for gRPC's OK and 501 for its UNIMPLEMENTED, 0 if there was no answer.
         error: Why it failed, in words; empty if it didn't.
         retry_after: Seconds that the endpoint asked for, 0 if it didn't.
         rejected: Spans or data points that were refused within a success.
@@ -44,6 +49,11 @@ class Answer:
     def accepted(self) -> bool:
         """Whether the endpoint has the data now."""
         return not self.error
+
+    @property
+    def not_taken(self) -> bool:
+        """Whether nobody takes this signal there: it is not this request, nor how often it is sent."""
+        return bool(self.error) and self.status in NOT_TAKEN
 
     @property
     def refused(self) -> bool:

@@ -103,20 +103,32 @@ class ExportDb:
 
     @property
     def enabled(self) -> bool:
-        """Whether export was on when it was last asked."""
+        """Whether spans were exported when it was last asked."""
         return bool(self._meta.get("enabled"))
 
+    @property
+    def measuring(self) -> bool:
+        """Whether metrics were exported when it was last asked."""
+        return bool(self._meta.get("measuring", self.enabled))
+
     def switch_on(self, cursor: SpanKey) -> None:
-        """Export begins now: spans after `cursor`, and of the series what they gain from now on."""
+        """The export of spans begins now, with those after `cursor`."""
         with self._transaction():
-            self._db.execute("DELETE FROM announced")
-            self._announced.clear()
-            self._set(enabled=1, cursor=cursor.pack(), epoch="", measured=0)
+            self._set(enabled=1, cursor=cursor.pack())
 
     def switch_off(self) -> None:
-        """Export has ended."""
+        """The export of spans has ended."""
         with self._transaction():
             self._set(enabled=0)
+
+    def measure(self, *, on: bool) -> None:
+        """The export of metrics begins now, with what series gain from now on, or has ended."""
+        with self._transaction():
+            if on:
+                self._db.execute("DELETE FROM announced")
+                self._announced.clear()
+                self._set(epoch="", measured=0)
+            self._set(measuring=int(on))
 
     # --- Spans
 

@@ -101,13 +101,15 @@ class Exporter:
         return {**self.spans.stats(), "metrics": self.metrics.stats(), "cursor_lost": self._lost}
 
     def _switch(self, settings: ExportSettings) -> None:
-        """Where an endpoint is set that wasn't there, export begins with what comes from now on.
+        """Where a signal is sent that wasn't, its export begins with what comes from now on.
 
         If the cursor is lost, a day is sent again: a span twice is one span, one that never came is missing.
         """
-        if settings.on and not self.db.enabled:
+        if settings.metrics_on is not self.db.measuring:
+            self.db.measure(on=settings.metrics_on)
+        if settings.traces_on and not self.db.enabled:
             self._lost = lost = self.db.replaced
             self.db.replaced = False
             self.db.switch_on(self._reader.span_before(self._clock() - AGAIN) if lost else self._reader.last_span())
-        elif not settings.on and self.db.enabled:
+        elif not settings.traces_on and self.db.enabled:
             self.db.switch_off()

@@ -44,6 +44,7 @@ CUMULATIVE: Final[dict[type, AggregationTemporality]] = dict.fromkeys(
     AggregationTemporality.CUMULATIVE,
 )
 COMPLAINT_PAUSE: Final = 60.0  # seconds
+NOT_TAKEN_PAUSE: Final = 300.0  # seconds until an endpoint that takes no metrics is asked again: it may be another now
 DRAIN_PAUSE: Final = 0.5  # seconds between attempts while somebody waits
 SERIES: Final = ("hookspan.agent.series", "{series}", "Metric series in the store.")
 """Name, unit and description of the one instrument that is here."""
@@ -83,6 +84,7 @@ class MetricExport:
         self._until = 0.0  # until then somebody waits
         self._exports = self._failures = self._in_a_row = self._last_success = self._rejected = self._series = 0
         self._last_error, self._retry_at, self._complained = "", 0.0, float("-inf")
+        self._not_taken = False  # the endpoint takes no metrics, by its last answer
         self._complete = True  # the last export had every series with its value
         self._record = 0
         interval = settings.metric_interval * 1e3
@@ -102,7 +104,7 @@ class MetricExport:
     def attach(self) -> None:
         """Begin with the store as it is. To be called before its first commit, which would not be counted."""
         self._attached = False
-        self._attach_due = self._settings.on
+        self._attach_due = self._settings.metrics_on
         self.committed()
 
     def committed(self) -> None:
@@ -114,13 +116,17 @@ class MetricExport:
         """Go on with other settings; another interval needs a new start."""
         with self._lock:
             if settings != self._settings:
-                self._settings, self._in_a_row, self._retry_at = settings, 0, 0.0
+                self._settings, self._in_a_row, self._retry_at, self._not_taken = settings, 0, 0.0, False
+                self._last_error = ""
                 self._both = self._resources(settings.resource)
                 self._close()
         self.attach()
 
     def drain(self, seconds: float) -> bool:
-        """Export now, new series with zero and value, until it is done or the time is over."""
+        """Export now, new series with zero and value, until it is done or the time is over.
+
+        Nothing is left of what the endpoint does not take.
+        """
         until = time.monotonic() + seconds
         done = threading.Event()
         threading.Thread(target=self._drain, args=(until, done), name="export-drain", daemon=True).start()
@@ -139,8 +145,10 @@ class MetricExport:
         return False
 
     def stats(self) -> dict[str, Any]:
-        """What `status` and health show."""
+        """What `status` and health show. `state` is `off`, `sending`, `holding` or `refused` (not taken)."""
+        failing = "refused" if self._not_taken else "holding" if self._in_a_row else "sending"
         return {
+            "state": failing if self._settings.metrics_on else "off",
             "series": self._series,
             "exports": self._exports,
             "rejected": self._rejected,
@@ -160,7 +168,7 @@ class MetricExport:
     def _export(self, own: MetricsData) -> MetricExportResult:
         with self._lock:
             settings = self._settings
-            if self._stopped.is_set() or not settings.on:
+            if self._stopped.is_set() or not settings.metrics_on:
                 return MetricExportResult.SUCCESS
             if not self._permit(settings):
                 return MetricExportResult.FAILURE
@@ -185,6 +193,7 @@ class MetricExport:
             self._db.sent(record, fresh)
         self._complete, self._record = record is not None and not fresh, record or 0
         self._exports, self._in_a_row, self._last_success, self._last_error = self._exports + 1, 0, self._clock(), ""
+        self._not_taken = False
         self._rejected += said.rejected
         return MetricExportResult.SUCCESS
 
@@ -214,9 +223,12 @@ class MetricExport:
         self._failures += 1
         self._in_a_row += 1
         self._last_error = said.error
-        if said.retry_after:  # else the interval is pause enough
+        again, self._not_taken = self._not_taken and said.not_taken, said.not_taken
+        if said.not_taken:
+            self._retry_at = time.monotonic() + NOT_TAKEN_PAUSE
+        elif said.retry_after:  # else the interval is pause enough
             self._retry_at = time.monotonic() + answer.delay(1, said)
-        if time.monotonic() - self._complained >= COMPLAINT_PAUSE:
+        if not again and time.monotonic() - self._complained >= COMPLAINT_PAUSE:
             self._complained = time.monotonic()
             extra = {"endpoint": self._settings.shown, "reason": said.error, "failures": self._in_a_row}
             _logger.warning("metrics can't be exported; the sums go on", extra=extra)
@@ -239,15 +251,17 @@ class MetricExport:
         target = snapshot.record if snapshot is not None else 0
         self._until = until
         try:
-            while time.monotonic() < until and self._settings.on and not self._stopped.is_set():
+            while time.monotonic() < until and self._settings.metrics_on and not self._stopped.is_set():
                 before = self._exports
                 self._flush(until)
                 succeeded = self._exports > before
+                if self._not_taken:
+                    break
                 if succeeded and self._complete and self._record >= target:
                     break
                 time.sleep(max(0.0, min(ZERO_TO_VALUE if succeeded else DRAIN_PAUSE, until - time.monotonic())))
             else:
-                if self._settings.on:
+                if self._settings.metrics_on:
                     return
             done.set()
         finally:

@@ -41,7 +41,8 @@ class _Listening:
             response = self._stub.Export(**{**arguments, "metadata": self.metadata})
         except grpc.RpcError as error:
             details = told(f"{error.code().name}: {error.details()}", dict(self.metadata))
-            self.answer = Answer(error=f"the endpoint answered {details}"[:REASON_MAX])
+            status = 501 if error.code() is grpc.StatusCode.UNIMPLEMENTED else 0
+            self.answer = Answer(status, f"the endpoint answered {details}"[:REASON_MAX])
             self.connected = error.code() is not grpc.StatusCode.UNAVAILABLE
             raise
         partial = response.partial_success

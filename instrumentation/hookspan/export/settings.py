@@ -26,6 +26,8 @@ class ExportSettings:
         metric_interval: Seconds between two exports of metrics.
         max_days: How long spans wait for an endpoint that can't be reached.
         enabled: False: nothing is exported, whatever the endpoint.
+        traces: Whether spans are sent.
+        metrics: Whether metrics are sent.
         content: `content.export`: whether spans take their labels along.
         resource: `[resource]`: what the user wants the resource to say beside what is known of this machine.
     """
@@ -39,6 +41,8 @@ class ExportSettings:
     certificate: str | None = None
     client_certificate: str | None = None
     client_key: str | None = None
+    traces: bool = True
+    metrics: bool = True
     hook_spans: bool = True
     metric_interval: float = 10.0
     max_days: float = 7.0
@@ -49,7 +53,17 @@ class ExportSettings:
     @property
     def on(self) -> bool:
         """Whether anything is exported."""
-        return self.enabled and bool(self.endpoint)
+        return self.traces_on or self.metrics_on
+
+    @property
+    def traces_on(self) -> bool:
+        """Whether spans are sent."""
+        return self.enabled and bool(self.endpoint) and self.traces
+
+    @property
+    def metrics_on(self) -> bool:
+        """Whether metrics are sent."""
+        return self.enabled and bool(self.endpoint) and self.metrics
 
     @property
     def shown(self) -> str:

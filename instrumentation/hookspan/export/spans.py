@@ -63,10 +63,11 @@ class SpanExport:
         self._settled = SpanKey(0, 0)
         self._count_lock = threading.Lock()
         self._counted, self._queue_total, self._handled = db.cursor, 0, 0
-        self._state = "idle" if settings.on else "off"
+        self._state = "idle" if settings.traces_on else "off"
         self._failures = self._in_a_row = 0
         self._last_success = self._complained = 0
         self._last_error, self._retry_at, self._told_when = "", 0.0, False
+        self._not_taken = False  # by its last failure the endpoint takes no spans
         self._proven = False  # this endpoint has accepted something
         self._thread = threading.Thread(target=self._run, name="export-spans", daemon=True)
 
@@ -107,7 +108,9 @@ class SpanExport:
     def stats(self) -> dict[str, Any]:
         """What `status` and health show. Times are Unix nanoseconds, ages and waits seconds."""
         waiting = (
-            self._reader.spans_after(self._db.cursor, 1, hooks=self._settings.hook_spans) if self._settings.on else []
+            self._reader.spans_after(self._db.cursor, 1, hooks=self._settings.hook_spans)
+            if self._settings.traces_on
+            else []
         )
         return {
             "state": self._state,
@@ -122,6 +125,7 @@ class SpanExport:
             "failures": self._failures,
             "last_success": self._last_success,
             "last_error": self._last_error,
+            "not_taken": self._state == "holding" and self._not_taken,
             "retry_in": max(0.0, self._retry_at - time.monotonic()) if self._state == "holding" else 0.0,
         }
 
@@ -157,7 +161,7 @@ class SpanExport:
 
     def _step(self) -> None:
         self._adopt()
-        if not self._settings.on:
+        if not self._settings.traces_on:
             self._state = "off"
             self._wait(None)
             return
@@ -192,7 +196,7 @@ class SpanExport:
                 self._sender = None
             with self._count_lock:
                 self._counted, self._queue_total, self._handled = self._db.cursor, 0, 0
-        if self._sender is None and self._settings.on:
+        if self._sender is None and self._settings.traces_on:
             self._sender = sender.make(self._settings, "traces")
 
     def _deliver(self, batch: list[Span]) -> bool:
@@ -258,7 +262,7 @@ class SpanExport:
         """Nothing more goes out for a while."""
         self._failures += 1
         self._in_a_row += 1
-        self._state, self._last_error = "holding", said.error
+        self._state, self._last_error, self._not_taken = "holding", said.error, said.not_taken
         self._told_when = said.retry_after > 0
         self._retry_at = time.monotonic() + answer.delay(self._in_a_row, said)
         now = self._clock()

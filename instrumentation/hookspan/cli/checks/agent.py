@@ -16,7 +16,7 @@ import psutil
 from hookspan import __version__
 from hookspan.agent import launch, standing
 from hookspan.agent.client import Client, is_newer, lock_content
-from hookspan.agent.health import Status
+from hookspan.agent.health import NO_METRICS, Status
 from hookspan.agent.lock import is_held
 from hookspan.cli.checks.found import Fix, Found, Place
 from hookspan.cli.paused import paused
@@ -75,7 +75,7 @@ def _answering(place: Place, found: dict[str, Any]) -> Iterator[Found]:
         )
     checks = (found.get("health") or {}).get("checks") or {}
     for name, check in checks.items():
-        if check["status"] in {"warning", "critical"}:
+        if check["status"] in {"warning", "critical"} and check["todo"] != NO_METRICS:  # `export` below says it
             well = False
             yield Found(Status.WARNING, f"its check `{name}`: {check['message']}", "", check["todo"])
     if well:

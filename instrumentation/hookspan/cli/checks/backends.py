@@ -9,9 +9,9 @@ import secrets
 import shutil
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from email.utils import parsedate_to_datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from hookspan.agent import ask, health
@@ -21,6 +21,12 @@ from hookspan.cli.checks.found import Found, Place
 from hookspan.units import counted
 from hookspan.values import without_secrets
 
+if TYPE_CHECKING:
+    from opentelemetry.sdk.metrics.export import MetricsData
+    from opentelemetry.sdk.trace import ReadableSpan
+
+    from hookspan.export.answer import Answer
+
 ARRIVAL: Final = 10.0  # seconds that the test span is looked for; a Collector's batches wait a second or two
 POLL: Final = 0.25
 ASK_TIMEOUT: Final = 5.0
@@ -28,68 +34,92 @@ DATE_TIMEOUT: Final = 3.0
 SKEW_WARNING: Final = 5.0  # seconds; a Date header has whole ones
 SKEW_CRITICAL: Final = 300.0
 SPAN: Final = "hookspan doctor"
+CORRECT: Final = "start the collector, or correct `export.endpoint` and its token or certificates"
 
 
 def export(place: Place) -> Iterator[Found]:
-    """One span of our own goes to the endpoint, and is asked for where Jaeger can be asked."""
+    """A span of our own goes to the endpoint, and is asked for where Jaeger can be asked. Then: are metrics taken?"""
     export = place.settings.export
     if export.endpoint is None or not export.on:
-        why = "no endpoint is set" if export.endpoint is None else "`export.enabled` is false"
-        yield Found(Status.HEALTHY, f"off: {why}")
-        return
-    if not export.enabled:
-        yield Found(Status.HEALTHY, "off: `export.enabled` is false")
+        yield Found(Status.HEALTHY, f"off: {export.off}")
         return
     endpoint = without_secrets(export.endpoint)
+    if export.traces:
+        yield from _traces(place, endpoint)
+    else:
+        yield _metrics(place, endpoint)
+
+
+def _traces(place: Place, endpoint: str) -> Iterator[Found]:
     trace, began = secrets.randbits(128) or 1, time.monotonic()
-    problem = _send(place, trace)
+    said = _send(place, "traces", [_span(place, trace)])
     took = time.monotonic() - began
-    if problem:
-        todo = "start the collector, or correct `export.endpoint` and its token or certificates"
+    metrics = _send_no_metrics(place) if place.settings.export.metrics and (said.accepted or said.not_taken) else None
+    if said.error or said.rejected:
+        problem = said.error or "it took the request and rejected the span"
         why = "spans wait meanwhile, nothing is lost for `export.max_days`"
+        todo = health.NO_TRACES if metrics is not None and metrics.accepted else CORRECT
         yield Found(Status.CRITICAL, f"{endpoint}: {problem}", why, todo, took, "s")
         return
     yield Found(Status.HEALTHY, f"{endpoint} took a test span in {took * 1000:.0f} ms", value=took, unit="s")
+    if metrics is not None and metrics.not_taken:
+        why = "counts, times and costs are in no dashboard; spans are not concerned"
+        yield Found(Status.WARNING, f"{endpoint} takes no metrics: {metrics.error}", why, health.NO_METRICS)
     jaeger = place.jaeger or place.settings.links.jaeger
     if jaeger is not None:
         yield _arrived(jaeger, f"{trace:032x}")
 
 
-def _send(place: Place, trace: int) -> str:
-    """Why the endpoint does not take a span; empty if it does."""
+def _metrics(place: Place, endpoint: str) -> Found:
+    said = _send_no_metrics(place)
+    if said.error:
+        return Found(Status.CRITICAL, f"{endpoint}: {said.error}", "sums go on, no count is lost", CORRECT)
+    return Found(Status.HEALTHY, f"{endpoint} takes metrics; `export.traces` is false")
+
+
+def _send_no_metrics(place: Place) -> Answer:
+    """An empty request: who takes no metrics says so to that, too."""
+    from opentelemetry.sdk.metrics.export import MetricsData
+
+    return _send(place, "metrics", MetricsData([]))
+
+
+def _span(place: Place, trace: int) -> ReadableSpan:
     from opentelemetry.sdk.trace import ReadableSpan
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
     from opentelemetry.trace import SpanContext, TraceFlags
 
     from hookspan import __version__
-    from hookspan.export import ExportSettings
     from hookspan.export.resource import resources
-    from hookspan.export.sender import forget_ambient, make
     from hookspan.model import semconv as sc
 
-    forget_ambient()
-    settings = place.settings
     now = time.time_ns()
-    span = ReadableSpan(
+    return ReadableSpan(
         name=SPAN,
         context=SpanContext(trace, secrets.randbits(64) or 1, is_remote=False, trace_flags=TraceFlags(1)),
-        resource=resources(place.paths, settings.resource)[1],
+        resource=resources(place.paths, place.settings.resource)[1],
         attributes={sc.SYNTHETIC: True},
         start_time=now,
         end_time=now,
         instrumentation_scope=InstrumentationScope(sc.SCOPE, __version__, sc.SCHEMA_URL),
     )
+
+
+def _send(place: Place, signal: Literal["traces", "metrics"], data: Sequence[ReadableSpan] | MetricsData) -> Answer:
+    """What the endpoint says to one request."""
+    from hookspan.export import ExportSettings
+    from hookspan.export.answer import Answer
+    from hookspan.export.sender import forget_ambient, make
+
+    forget_ambient()
     try:
-        sender = make(ExportSettings(**dataclasses.asdict(settings.export)), "traces")
+        sender = make(ExportSettings(**dataclasses.asdict(place.settings.export)), signal)
     except (OSError, ValueError) as error:  # a certificate that can't be read
-        return f"can't be asked ({error})"
+        return Answer(error=f"can't be asked ({error})")
     try:
-        answer = sender.send([span])
+        return sender.send(data)
     finally:
         sender.close()
-    if answer.accepted and answer.rejected:
-        return "it took the request and rejected the span"
-    return answer.error
 
 
 def _arrived(url: str, trace: str) -> Found:
