@@ -129,6 +129,12 @@ class Play:
         made.append(event("PostToolUse", self.session, prompt_id=self.prompt, **call, **own, **end))
         return made
 
+    def ask(self, tool: str, given: dict[str, Any]) -> list[dict[str, Any]]:
+        """A call whose dialog is open."""
+        call = {"prompt_id": self.prompt, "tool_name": tool, "tool_input": given}
+        own = {"tool_use_id": f"toolu_{uuid.uuid4().hex}"}
+        return [event("PreToolUse", self.session, **call, **own), event("PermissionRequest", self.session, **call)]
+
     def stop(self) -> dict[str, Any]:
         return event("Stop", self.session, prompt_id=self.prompt)
 

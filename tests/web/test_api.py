@@ -4,6 +4,7 @@ import contextlib
 import json
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -92,6 +93,101 @@ def test_who_waits_comes_first_then_who_works_then_the_newest(site: Site) -> Non
     assert site.get("/sessions", state="ended")["sessions"][0]["state"] == "ended"
     assert site.get("/sessions", project="none")["sessions"] == []
     assert site.get("/sessions", project="shop", state="open")["projects"] == ["shop"]
+
+
+def test_a_filter_is_of_all_there_is_and_counts_it(site: Site) -> None:
+    plays = [Play() for _ in range(12)]
+    for number, play in enumerate(plays):
+        folder = {"cwd": "/home/u/pay ments"} if number % 4 == 0 else {}
+        over = [play.stop(), event("SessionEnd", play.session, reason="other")] if number else play.tool(asked=True)[:2]
+        site.append(*({**one, **folder} for one in (play.start(), play.submit(f"Überarbeite Teil {number}"), *over)))
+    few = {"project": "pay ments", "limit": 1}
+    page = site.get("/sessions", **few)
+    none = {"working": 0, "waiting": 0, "waiting_or_running": 0, "idle": 0}
+    assert page["counts"] == none | {"waiting": 1, "ended": 2}
+    assert [row["id"] for row in page["sessions"]] == [plays[0].session, plays[8].session]
+    older = site.get("/sessions", **few, before=page["next"])
+    assert [row["id"] for row in older["sessions"]] == [plays[4].session]
+    assert older["next"] is None
+    for words, found in {
+        "überarbeite 11": [11],
+        "PAY teil ments": [0, 8, 4],
+        f"{plays[3].session[:8]}": [3],
+        "%": [],
+    }.items():
+        page = site.get("/sessions", q=words)
+        assert [row["id"] for row in page["sessions"]] == [plays[number].session for number in found], words
+        assert sum(page["counts"].values()) == len(found)
+    for state, count in {"all": 12, "open": 1, "waiting": 1, "working": 0, "idle": 0, "ended": 11}.items():
+        page = site.get("/sessions", state=state)
+        assert len(page["sessions"]) == count, state
+        assert page["counts"] == none | {"waiting": 1, "ended": 11}
+
+
+def test_a_session_is_called_by_its_first_prompt_until_it_has_a_title(site: Site) -> None:
+    play, named = Play(), Play()
+    site.append(
+        play.start(), play.submit("fix the cart, token=abcdefgh12345678"), play.stop(), play.submit("and test it")
+    )
+    site.append({**named.start(), "session_title": "Tidy up"}, named.submit("remove the dead code"))
+    titles = {play.session: "fix the cart, token=[redacted]", named.session: "Tidy up"}
+    assert {row["id"]: row["title"] for row in site.get("/sessions")["sessions"]} == titles
+    assert {id_: site.get(f"/sessions/{id_}")["session"]["title"] for id_ in titles} == titles
+    rows = json.loads(site.machine.cli("sessions", "--json").stdout)
+    assert {row["id"]: row["title"] for row in rows} == titles
+    found = site.get("/sessions", q="dead code")["sessions"]
+    assert [row["title"] for row in found] == ["Tidy up"]  # its first prompt has it
+    site.machine.paths.config.write_text("[dashboard]\nport = 0\n[content]\nlocal = false\n")
+    site.machine.cli("restart")
+    assert [row["title"] for row in site.get("/sessions")["sessions"]] == ["", ""]
+    assert site.get("/sessions", q="cart")["sessions"] == []  # nor is it told by what is found
+
+
+def test_a_dialog_says_what_it_asks_as_long_as_its_event_is_kept(site: Site) -> None:
+    asks, plans, server = Play(), Play(), Play()
+    question = {
+        "question": "How shall it round?",
+        "header": "Rounding",
+        "options": [{"label": "Up", "description": "Always"}, {"label": "Down", "description": None}, "odd"],
+        "multiSelect": True,
+    }
+    site.append(asks.start(), asks.submit(), *asks.ask("AskUserQuestion", {"questions": [question, 7]}))
+    site.append(plans.start(), plans.submit(), *plans.ask("ExitPlanMode", {"plan": "# Round\n\n- *up*"}))
+    elicits = {"mcp_server_name": "bank", "message": "Which account?", "prompt_id": server.prompt}
+    site.append(server.start(), server.submit(), event("Elicitation", server.session, **elicits))
+
+    def shown(play: Play) -> tuple[list[dict[str, Any]], str]:
+        position = site.get("/events")["position"]
+        page = site.get(f"/sessions/{play.session}", position=position)
+        rows = {row["id"]: row for row in site.get("/sessions", position=position)["sessions"]}
+        assert page["session"]["asks"] == rows[play.session]["asks"]
+        return page["asking"], page["session"]["asks"]
+
+    (asking,), short = shown(asks)
+    assert short == "How shall it round?"
+    assert len(asking["questions"]) == 1  # what is no question is left out
+    assert asking["questions"][0] == {
+        "question": "How shall it round?",
+        "header": "Rounding",
+        "options": [
+            {"label": "Up", "description": "Always"},
+            {"label": "Down", "description": ""},
+            {"label": "", "description": ""},
+        ],
+        "multiple": True,
+    }
+    assert site.get(f"/log/{asking['record']}")["event"] == "PermissionRequest"
+    (asking,), short = shown(plans)
+    assert (asking["plan"], short) == ("# Round\n\n- *up*", "")
+    (asking,), short = shown(server)
+    assert (asking["message"], short) == ("Which account?", "Which account?")
+    journal = Journal(site.machine.paths)
+    assert journal.rotate()
+    (segment,) = [one for one in journal.segments() if not one.current]
+    key = site.machine.paths.key.read_bytes()
+    assert journal.compact(segment, lambda line: encode(decode(line, key))) is not None
+    site.append(Play().start())
+    assert shown(asks) == ([], "")
 
 
 def test_a_session_of_many_spans_comes_page_by_page_and_whole(site: Site) -> None:

@@ -102,7 +102,7 @@ class SessionRow(msgspec.Struct, kw_only=True):
 
     Attributes:
         id: Session id.
-        title: Scrubbed label, never exported; empty without one.
+        title: Scrubbed label, never exported; empty without one. Read from the store, it is the first prompt's then.
         source: How it began: startup, resume, clear, fork ...
         pid: Process id of the client, 0 if unknown.
         phase_since: Unix nanoseconds of the last change of `phase`.

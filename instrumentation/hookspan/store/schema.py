@@ -235,7 +235,16 @@ INSERT_SESSION: Final = (
     f"INSERT OR REPLACE INTO session (session, {', '.join(SESSION_FIELDS)}) "
     f"VALUES ({', '.join('?' * (len(SESSION_FIELDS) + 1))})"
 )
-SELECT_SESSION: Final = f"SELECT {', '.join(SESSION_FIELDS)} FROM session"
+PROMPT_WITHIN: Final = 50  # events of a session among which its first prompt is looked for; it is the second, mostly
+FIRST_PROMPT: Final = (
+    "coalesce((SELECT label FROM "
+    f"(SELECT event, label FROM event WHERE event.session = session.session ORDER BY record LIMIT {PROMPT_WITHIN}) "
+    "WHERE event = 'UserPromptSubmit' AND label <> '' LIMIT 1), '')"
+)
+"""The label of a session's first prompt, empty without one."""
+TITLE: Final = f"CASE WHEN session.title <> '' THEN session.title ELSE {FIRST_PROMPT} END"
+"""What a session is called, wherever it is shown: the client's title, else the first prompt."""
+SELECT_SESSION: Final = f"SELECT {', '.join({'title': TITLE}.get(name, name) for name in SESSION_FIELDS)} FROM session"
 _PHASE: Final = SESSION_FIELDS.index("phase")
 _LOCAL: Final = SESSION_FIELDS.index("local")
 

@@ -12,15 +12,17 @@ from typing import Any, Final
 from hookspan.config import is_locked, values
 from hookspan.model import semconv as sc
 from hookspan.model.rows import SessionRow
+from hookspan.model.semconv import SessionPhase
 from hookspan.observe.opted_out import OptedOut
 from hookspan.store import StoreDamaged, Summary
 from hookspan.web import friction, shapes, turns, view
 from hookspan.web.activity import Activity
 from hookspan.web.ask import Answers as Asked
+from hookspan.web.asking import Asking
 from hookspan.web.cache import Cache
 from hookspan.web.demo import Demo
 from hookspan.web.problems import ProblemError, invalid, not_found
-from hookspan.web.queries import Moment, PageReader
+from hookspan.web.queries import OPEN_MAX, Moment, PageReader
 from hookspan.web.rawlog import RawLog
 from hookspan.web.source import Source
 
@@ -43,7 +45,13 @@ class Answers:
     """One method for each path of the API."""
 
     def __init__(
-        self, source: Source, reader: PageReader, cache: Cache, activity: Activity, stream: Callable[[], shapes.Stream]
+        self,
+        source: Source,
+        reader: PageReader,
+        cache: Cache,
+        activity: Activity,
+        asking: Asking,
+        stream: Callable[[], shapes.Stream],
     ) -> None:
         self._source = source
         self._reader = reader
@@ -51,6 +59,7 @@ class Answers:
         self._activity = activity
         self._stream = stream
         self._log = RawLog(source.paths)
+        self._asking = asking
         self._times = turns.Times()
         self._demo = Demo(source.paths, reader, source.caught_up)
 
@@ -109,30 +118,32 @@ class Answers:
 
     def sessions(self, asked: Asked) -> shapes.Sessions:
         """Who needs you first."""
-        state, project, limit = asked["state"], asked["project"] or "", asked["limit"]
-        before = _before(asked["before"])
+        limit, before, words = asked["limit"], _before(asked["before"]), (asked["q"] or "").split()
+        phases = view.PHASES[asked["state"]]
         strips = self._activity.strips(time.time_ns())
         with self._reader.moment() as moment:
             position = moment.position()
-            rows: list[SessionRow] = []
-            if state != "ended" and before is None:
-                rows = view.in_order(moment.open_sessions(project))
-            following = None
-            if state != "open":
-                ended = moment.ended_sessions(project, (1 << 63) - 1 if before is None else before, limit + 1)
-                if len(ended) > limit:
-                    ended.pop()
-                    following = str(ended[-1].last)
-                rows += ended
+            found = moment.find(asked["project"] or "", words, content=self.content)
+            wanted = [one for one in found if one.phase in phases]
+            going_on = [one for one in wanted if one.phase is not SessionPhase.ENDED] if before is None else []
+            ended = [one for one in wanted if one.phase is SessionPhase.ENDED and (before is None or one.last < before)]
+            following = str(ended[limit - 1].last) if len(ended) > limit else None
+            rows = view.in_order(moment.rows(going_on[:OPEN_MAX])) + moment.rows(ended[:limit])
             sessions = [self._session(moment, row, strips.get(row.id)) for row in rows]
             projects = moment.projects()
         return shapes.Sessions(
-            now=view.now_ms(), position=position, sessions=sessions, next=following, projects=projects
+            now=view.now_ms(),
+            position=position,
+            sessions=sessions,
+            next=following,
+            counts={phase.value: sum(one.phase is phase for one in found) for phase in SessionPhase},
+            projects=projects,
         )
 
     def _session(self, moment: Moment, row: SessionRow, strip: list[int] | None = None) -> shapes.Session:
         state = moment.state(row.id) if row.phase in view.WAITING else None
-        return view.session(row, content=self.content, state=state, activity=strip or [0] * 30)
+        asks = self._asking.short(moment, state) if state is not None else ""
+        return view.session(row, content=self.content, asks=asks, activity=strip or [0] * 30)
 
     # --- Demo data
 
@@ -166,7 +177,8 @@ class Answers:
             return shapes.SessionPage(
                 now=view.ms(now),
                 position=moment.position(),
-                session=view.session(row, content=content, state=state, activity=strips.get(id_) or [0] * 30),
+                session=self._session(moment, row, strips.get(id_)),
+                asking=self._asking.whole(moment, state) if state is not None else [],
                 turns=made,
                 open=turns.open_spans(state, content=content) if state is not None else [],
                 spans=shapes.SpanPage(

@@ -36,6 +36,9 @@ class Endpoint:
 
 _SESSION: Final = Parameter("session", "Only of this session.")
 _PROJECT: Final = Parameter("project", "Only of this project.")
+_POSITION: Final = number(
+    "position", "What the stream told last: no answer that was kept from before it is used.", None, 0
+)
 _HOOKS: Final = flag("hooks", "With the spans of our own hooks.")
 
 
@@ -57,10 +60,17 @@ ENDPOINTS: Final = (
         lambda all_: all_.sessions,
         shapes.Sessions,
         (
-            Parameter("state", "Which ones.", "all", words=("all", "open", "ended")),
+            Parameter(
+                "state",
+                "Which ones; `waiting`: those that may wait, too.",
+                "all",
+                words=("all", "open", "waiting", "working", "idle", "ended"),
+            ),
             _PROJECT,
+            Parameter("q", "Words that are all in its project, branch, repository, title, first prompt, model or id."),
             number("limit", "How many ended ones.", 50, 1, 200),
             Parameter("before", "Older ended ones: `next` of the answer before."),
+            _POSITION,
         ),
         cached=True,
     ),
@@ -71,7 +81,7 @@ ENDPOINTS: Final = (
         shapes.SessionPage,
         (
             number("limit", "How many spans.", 500, 0, 2000),
-            number("position", "What the stream told last: no answer that was kept from before it is used.", None, 0),
+            _POSITION,
         ),
         (404,),
         cached=True,

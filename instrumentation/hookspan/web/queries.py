@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
@@ -32,12 +32,24 @@ _NO_TIME: Final = " + ".join(
 )
 
 
+# What a session is found by, its user's texts apart.
+_SEARCHED: Final = ("id", "project", "repository", "branch", "model", "host")
+
+
 class SpanRows(NamedTuple):
     """Some spans by start, the cursor of the next ones (empty at the end), and how many there are in all."""
 
     spans: list[Span]
     next: str
     total: int
+
+
+class Found(NamedTuple):
+    """A session that a filter lets through: its number in the store, its phase and its last event's time."""
+
+    number: int
+    phase: SessionPhase
+    last: int
 
 
 class News(NamedTuple):
@@ -74,22 +86,39 @@ class Moment:
         rows = self._rows(f"{schema.SELECT_SESSION} WHERE {_OF_SESSION}", session)
         return schema.read_session(rows[0]) if rows else None
 
-    def open_sessions(self, project: str = "") -> list[SessionRow]:
-        """Sessions that have not ended; of one project unless that is empty."""
-        where, values = ("AND project = ?", [project]) if project else ("", [])
-        sql = f"{schema.SELECT_SESSION} WHERE ended = 0 AND {_GOES_ON} {where} ORDER BY last DESC LIMIT {OPEN_MAX}"
-        return [schema.read_session(row) for row in self._rows(sql, *values)]
+    def find(self, project: str, words: Sequence[str], *, content: bool) -> list[Found]:
+        """All sessions of a project (empty: of any) in which every word is found, the newest first.
+
+        `content`: whether the user's texts are looked at, too: titles and first prompts.
+        """
+        where, values = ["TRUE"], list[str]()
+        if project:
+            where.append("project = ?")
+            values.append(project)
+        if words and self._db is not None:
+            # SQLite knows upper and lower case of ASCII alone.
+            self._db.create_function("holds", 2, _holds, deterministic=True)
+            texts = [*_SEARCHED, *(("session.title", schema.FIRST_PROMPT) if content else ())]
+            text = " || ' ' || ".join(texts)
+            where.append(f"holds({text}, ?)")
+            values.append("\n".join(word.casefold() for word in words))
+        sql = f"SELECT session, phase, last FROM session WHERE {' AND '.join(where)} ORDER BY last DESC"
+        return [Found(number, SessionPhase(phase), last) for number, phase, last in self._rows(sql, *values)]
+
+    def rows(self, found: Iterable[Found]) -> list[SessionRow]:
+        """Rows of found sessions, in the same order."""
+        sql = f"{schema.SELECT_SESSION} WHERE session = ?"
+        return [schema.read_session(row) for one in found for row in self._rows(sql, one.number)]
+
+    def open_sessions(self) -> list[SessionRow]:
+        """Sessions that have not ended."""
+        sql = f"{schema.SELECT_SESSION} WHERE ended = 0 AND {_GOES_ON} ORDER BY last DESC LIMIT {OPEN_MAX}"
+        return [schema.read_session(row) for row in self._rows(sql)]
 
     def unwritten_sessions(self) -> list[SessionRow]:
         """Those, and the ones that ended a moment ago, whose last spans are still to come."""
         sql = f"{schema.SELECT_SESSION} WHERE ended = 0 ORDER BY last DESC LIMIT {OPEN_MAX}"
         return [schema.read_session(row) for row in self._rows(sql)]
-
-    def ended_sessions(self, project: str, before: int, limit: int) -> list[SessionRow]:
-        """Ended sessions, the newest first. `before`: only those whose last event was earlier (Unix nanoseconds)."""
-        where, values = ("AND project = ?", [project]) if project else ("", [])
-        sql = f"{schema.SELECT_SESSION} WHERE last < ? AND NOT {_GOES_ON} {where} ORDER BY last DESC LIMIT ?"
-        return [schema.read_session(row) for row in self._rows(sql, before, *values, limit)]
 
     def demo_sessions(self) -> list[str]:
         """Ids of the demo data's sessions."""
@@ -165,6 +194,15 @@ class Moment:
         demo = "coalesce(local AND source = ?, 0)"
         return bool(self._rows(f"SELECT 1 FROM event LEFT JOIN session USING (session) WHERE NOT {demo} LIMIT 1", DEMO))
 
+    def asked_at(self, session: str, at: int) -> int:
+        """The record of the event that opened a session's dialog at that time; 0 if it is not kept any more."""
+        sql = (
+            f"SELECT record FROM event WHERE {_OF_SESSION} AND at = ? "
+            "AND event IN ('PermissionRequest', 'Elicitation') ORDER BY record DESC LIMIT 1"
+        )
+        rows = self._rows(sql, session, at)
+        return int(rows[0][0]) if rows else 0
+
     def activity(self, since: int) -> list[tuple[str, int, int]]:
         """Session, Unix minute and number of events, from `since` (Unix nanoseconds) on.
 
@@ -193,6 +231,12 @@ class Moment:
         ids = {event.session for event in news.events} | {span.session for span in news.spans} | set(touched)
         news.sessions.extend(row for id_ in sorted(ids) if (row := self.session(id_)) is not None)
         return news
+
+
+def _holds(text: str, words: str) -> bool:
+    """Whether all words, one a line and casefolded, are in the text."""
+    folded = text.casefold()
+    return all(word in folded for word in words.split("\n"))
 
 
 class PageReader(Reader):

@@ -19,6 +19,7 @@ from hookspan.web import shapes
 from hookspan.web.activity import Activity
 from hookspan.web.answers import Answers
 from hookspan.web.app import make
+from hookspan.web.asking import Asking
 from hookspan.web.auth import Auth
 from hookspan.web.cache import Cache
 from hookspan.web.files import Files
@@ -72,8 +73,9 @@ class Server:
         self._auth = Auth(source.paths)
         self._activity = Activity(self._reader)
         self._cache = Cache(lambda: source.settings().dashboard.cache_ttl)
-        answers = Answers(source, self._reader, self._cache, self._activity, self.stream)
-        self._hub = Hub(self._reader, answers.live, lambda: source.settings().content.local)
+        asking = Asking(source)
+        answers = Answers(source, self._reader, self._cache, self._activity, asking, self.stream)
+        self._hub = Hub(self._reader, answers.live, lambda: source.settings().content.local, asking)
         app = make(source, answers, self._cache, self._hub, self._auth, Files(page_folder()))
         dashboard = source.settings().dashboard
         self._socket = _listen(dashboard.host, dashboard.port, source.paths.state / PORT_FILE)

@@ -47,7 +47,7 @@ class Context(msgspec.Struct, kw_only=True):
 class Session(msgspec.Struct, kw_only=True):
     """A session as lists show it. `activity`: events in each of the last 30 minutes, null in the stream.
 
-    `failure`: why its newest turn failed, empty if it didn't.
+    `title`: as the client gave it, else its first prompt. `failure`: why its newest turn failed, empty if it didn't.
     """
 
     id: str
@@ -231,12 +231,16 @@ class Summary(msgspec.Struct, kw_only=True):
 
 
 class Sessions(msgspec.Struct, kw_only=True):
-    """A page of sessions, who needs you first. `next` is the cursor of older ended ones."""
+    """A page of sessions, who needs you first. `next` is the cursor of older ended ones.
+
+    `counts`: how many there are in each state, of the project and with the words that were asked for.
+    """
 
     now: float
     position: int
     sessions: list[Session]
     next: str | None
+    counts: dict[State, int]
     projects: list[str]
 
 
@@ -297,12 +301,43 @@ class SpanPage(msgspec.Struct, kw_only=True):
     total: int
 
 
+class Option(msgspec.Struct, kw_only=True):
+    """One answer to choose."""
+
+    label: str
+    description: str
+
+
+class Question(msgspec.Struct, kw_only=True):
+    """A question with its answers; `multiple`: several may be chosen."""
+
+    header: str
+    question: str
+    options: list[Option]
+    multiple: bool
+
+
+class Asking(msgspec.Struct, kw_only=True):
+    """What an open dialog asks beside yes or no: questions, a plan (Markdown), or an MCP server's message.
+
+    Read from the hook event itself: it is there as long as that is, and only where `content.local` is on.
+    """
+
+    tool: str
+    since: float
+    record: int
+    questions: list[Question]
+    plan: str
+    message: str
+
+
 class SessionPage(msgspec.Struct, kw_only=True):
     """Everything about one session."""
 
     now: float
     position: int
     session: Session
+    asking: list[Asking]
     turns: list[Turn]
     open: list[Span]
     spans: SpanPage

@@ -21,6 +21,7 @@ import msgspec
 from hookspan import __version__
 from hookspan.model.rows import SessionRow
 from hookspan.web import shapes, view
+from hookspan.web.asking import Asking
 from hookspan.web.queries import Moment, PageReader
 
 FLUSH_INTERVAL: Final = 0.03  # seconds between two messages under load: 100 pages cost 3,000 writes a second
@@ -98,8 +99,11 @@ class Client:
 class Hub:
     """All live connections. `committed` is for the ingest thread, everything else for the server's loop."""
 
-    def __init__(self, reader: PageReader, live: Callable[[], shapes.Live], content: Callable[[], bool]) -> None:
+    def __init__(
+        self, reader: PageReader, live: Callable[[], shapes.Live], content: Callable[[], bool], asking: Asking
+    ) -> None:
         self._reader = reader
+        self._asking = asking
         self._live = live
         self._content = content
         self._clients: set[Client] = set()
@@ -233,7 +237,7 @@ class Hub:
             if all_open:
                 touched = touched | {row.id for row in moment.unwritten_sessions()}
             news = moment.news(since, until, touched)
-            sessions = [_session(moment, row, content=content) for row in news.sessions]
+            sessions = [self._session(moment, row, content=content) for row in news.sessions]
         update = Update(
             now=view.now_ms(),
             position=until,
@@ -242,6 +246,10 @@ class Hub:
             sessions=sessions,
         )
         return message("update", update, until)
+
+    def _session(self, moment: Moment, row: SessionRow, *, content: bool) -> shapes.Session:
+        state = moment.state(row.id) if row.phase in view.WAITING else None
+        return view.session(row, content=content, asks=self._asking.short(moment, state) if state is not None else "")
 
     # --- One connection
 
@@ -283,11 +291,6 @@ class Hub:
         self._changed.set()
         while data := await client.take():
             yield data
-
-
-def _session(moment: Moment, row: SessionRow, *, content: bool) -> shapes.Session:
-    state = moment.state(row.id) if row.phase in view.WAITING else None
-    return view.session(row, content=content, state=state)
 
 
 def _reset(position: int, reason: str) -> bytes:

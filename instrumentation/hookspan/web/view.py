@@ -13,8 +13,6 @@ from hookspan.model import semconv as sc
 from hookspan.model.rows import STATUS_ERROR, EventRow, SessionRow
 from hookspan.model.rows import Span as SpanRow
 from hookspan.model.semconv import SessionPhase
-from hookspan.model.state import Session
-from hookspan.model.summary import foremost
 from hookspan.store import Summary
 from hookspan.web import shapes
 from hookspan.web.queries import TURN
@@ -48,6 +46,15 @@ _ORDER: Final = {
     )
 }
 WAITING: Final = frozenset({SessionPhase.WAITING, SessionPhase.WAITING_OR_RUNNING})
+PHASES: Final[Mapping[str, frozenset[SessionPhase]]] = {
+    "all": frozenset(SessionPhase),
+    "open": frozenset(SessionPhase) - {SessionPhase.ENDED},
+    "waiting": WAITING,
+    "working": frozenset({SessionPhase.WORKING}),
+    "idle": frozenset({SessionPhase.IDLE}),
+    "ended": frozenset({SessionPhase.ENDED}),
+}
+"""What a filter by state lets through."""
 
 
 def ms(nanoseconds: int) -> float:
@@ -115,10 +122,8 @@ def event(row: EventRow, *, content: bool) -> shapes.Event:
     )
 
 
-def session(
-    row: SessionRow, *, content: bool, state: Session | None = None, activity: Sequence[int] | None = None
-) -> shapes.Session:
-    """A session's row. `state` is needed to say what a waiting one asks about."""
+def session(row: SessionRow, *, content: bool, asks: str = "", activity: Sequence[int] | None = None) -> shapes.Session:
+    """A session's row. `asks`: what a waiting one asks about."""
     window = LONG_WINDOW if "[1m]" in row.model or row.context_tokens > WINDOW else WINDOW
     waits = row.phase in WAITING
     return shapes.Session(
@@ -131,7 +136,7 @@ def session(
         since=ms(row.phase_since),
         failure=row.failure if row.phase is SessionPhase.IDLE else "",
         tool=row.waiting_tool if waits else row.current_tool,
-        asks=asks(state) if content and state is not None and waits else "",
+        asks=asks,
         waiting_since=ms_or_none(row.waiting_since),
         started=ms(row.started),
         last=ms(row.last),
@@ -164,17 +169,6 @@ def session(
         activity=None if activity is None else list(activity),
         local=row.local,
     )
-
-
-def asks(state: Session) -> str:
-    """What the oldest open dialog is about: the command, file or address of its call."""
-    wait = foremost(state)
-    if wait is None:
-        return ""
-    if wait.elicitation:
-        return wait.mcp_server
-    call = state.calls.get(wait.tool_use_id)
-    return call.label if call is not None else ""
 
 
 def in_order(rows: Iterable[SessionRow]) -> list[SessionRow]:

@@ -1,0 +1,102 @@
+"""What open dialogs ask: the command or file of a call; questions, a plan or an MCP server's words.
+
+The former are labels in the store. The latter are kept nowhere but in the hook event itself, so they are read from the
+journal, for as long as it has that event's content, and only where the user's texts may be shown.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from hookspan.model.state import Session, Wait
+from hookspan.model.summary import foremost
+from hookspan.observe.opted_out import OptedOut
+from hookspan.web import shapes
+from hookspan.web.queries import Moment
+from hookspan.web.rawlog import RawLog
+from hookspan.web.source import Source
+from hookspan.web.view import ms
+
+QUESTIONS: Final = 20  # of a dialog, and answers of a question; the client asks at most four
+TEXT_MAX: Final = 2_000  # characters of a question or an answer
+PLAN_MAX: Final = 64 << 10  # characters
+TELLS_MORE: Final = frozenset({"AskUserQuestion", "ExitPlanMode"})
+
+
+class Asking:
+    """Thread-safe."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._log = RawLog(source.paths)
+
+    def short(self, moment: Moment, state: Session) -> str:
+        """What the dialog that a session is shown by is about, in one line; empty if that is not to be shown."""
+        wait = foremost(state)
+        if wait is None or not self._source.settings().content.local:
+            return ""
+        found = self._whole(moment, state, wait)
+        if found is not None and (found.questions or found.message):
+            return found.message or found.questions[0].question
+        call = state.calls.get(wait.tool_use_id)
+        return wait.mcp_server if wait.elicitation else call.label if call is not None else ""
+
+    def whole(self, moment: Moment, state: Session) -> list[shapes.Asking]:
+        """What all open dialogs ask beside yes or no, the oldest first."""
+        if not self._source.settings().content.local:
+            return []
+        found = (self._whole(moment, state, wait) for wait in sorted(state.waits, key=lambda wait: wait.at))
+        return [one for one in found if one is not None and (one.questions or one.plan or one.message)]
+
+    def _whole(self, moment: Moment, state: Session, wait: Wait) -> shapes.Asking | None:
+        if not wait.elicitation and wait.tool not in TELLS_MORE:
+            return None
+        record = moment.asked_at(state.id, wait.at)
+        if not record:
+            return None
+        line = self._log.one(record, OptedOut(self._source.settings().projects))
+        return _read(line.json, wait, record) if line is not None else None
+
+
+def _read(line: Any, wait: Wait, record: int) -> shapes.Asking | None:
+    """From the journal's line; None once its content is gone."""
+    event = _dict(_dict(line).get("event"))
+    if not event:
+        return None
+    given = _dict(event.get("tool_input"))
+    return shapes.Asking(
+        tool=wait.tool,
+        since=ms(wait.at),
+        record=record,
+        questions=[
+            made for one in _list(given.get("questions"))[:QUESTIONS] if (made := _question(_dict(one))).question
+        ],
+        plan=_text(given.get("plan"), PLAN_MAX),
+        message=_text(event.get("message")) if wait.elicitation else "",
+    )
+
+
+def _question(given: dict[str, Any]) -> shapes.Question:
+    options = (_dict(one) for one in _list(given.get("options"))[:QUESTIONS])
+    return shapes.Question(
+        header=_text(given.get("header")),
+        question=_text(given.get("question")),
+        options=[
+            shapes.Option(label=_text(one.get("label")), description=_text(one.get("description"))) for one in options
+        ],
+        multiple=given.get("multiSelect") is True,
+    )
+
+
+def _dict(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _text(value: object, most: int = TEXT_MAX) -> str:
+    if not isinstance(value, str):
+        return ""
+    return value if len(value) <= most else f"{value[: most - 1]}…"
