@@ -86,7 +86,10 @@ def test_what_the_first_page_needs_is_fetched_at_once() -> None:
 
     needed, todo = (
         set(),
-        [WEB / "main.js", *(WEB / "components" / f"{one}.js" for one in ("metrics-panel", "sessions-list"))],
+        [
+            WEB / "main.js",
+            *(WEB / "components" / f"{one}.js" for one in ("metrics-panel", "now-header", "sessions-list")),
+        ],
     )
     while todo:
         path = todo.pop()

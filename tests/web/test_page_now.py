@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
+from tests.agent.stage import event
 from tests.web.browser import Visitor
 from tests.web.site import Play, Site
 
@@ -77,3 +78,73 @@ def test_one_page_too_many_says_so_and_gets_the_place_of_one_that_closes(
     first.close()
     second.get_by_text("Live", exact=True).wait_for()
     expect(second.get_by_role("alert")).to_have_count(0)
+
+
+def test_a_filter_is_of_all_sessions_and_says_how_many(site: Site, visitor: Visitor) -> None:
+    """More than are loaded at first: by address, by typing, page by page, and while sessions come and go."""
+    plays = [Play() for _ in range(60)]
+    for number, play in enumerate(plays):
+        cwd = {} if number % 2 else {"cwd": "/home/u/payments"}
+        end = event("SessionEnd", play.session, reason="other")
+        site.append(
+            *({**one, **cwd} for one in (play.start(), play.submit(f"part-{number:02}"), play.stop(), end)), wait=False
+        )
+    site.append()
+    page = visitor.visit(site, "/?project=payments")
+    rows, heading = page.locator("sessions-list li"), page.get_by_role("heading", name="Ended")
+    expect(rows).to_have_count(30)
+    expect(heading).to_have_text("Ended 30")
+    box = page.get_by_role("searchbox", name="Filter sessions")
+    box.fill("PART-00")
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text("part-00")
+    page.get_by_label("Project").select_option("")
+    box.fill("")
+    expect(heading).to_have_text("Ended 60")
+    expect(rows).to_have_count(50)
+    page.get_by_role("button", name="Show older ones").click()
+    expect(rows).to_have_count(60)
+    expect(page.get_by_role("button", name="Show older ones")).to_have_count(0)
+    box.fill("part-1")
+    expect(rows).to_have_count(10)
+    expect(page.get_by_role("status").get_by_text("10 sessions found")).to_have_count(1)
+    late = Play()
+    site.append(late.start(), late.submit("part-1 again"))
+    expect(rows).to_have_count(11)
+    box.fill("no such thing")
+    expect(page.get_by_text("No session matches.")).to_be_visible()
+
+
+def test_the_headline_says_what_the_rows_say(site: Site, visitor: Visitor) -> None:
+    """In the same frame: it is of the rows, and does not wait for the next summary."""
+    play = Play()
+    site.append(play.start(), play.submit("fix the cart"))
+    page = visitor.visit(site)
+    page.get_by_role("heading", name="1 session is working").wait_for()
+    page.evaluate(
+        """() => {
+          window.seen = [];
+          const look = () => {
+            const text = selector => deep(document, selector)?.textContent.trim() ?? "";
+            seen.push([text("h1"), !!deep(document, "section.waiting"), document.title.includes("waiting")]);
+            requestAnimationFrame(look);
+          };
+          look();
+        }"""
+    )
+    for _ in range(3):
+        pre, asked, post = play.tool("npm test", asked=True)
+        site.append(pre, asked)
+        page.get_by_role("heading", name="1 session waits for you").wait_for()
+        site.append(post)
+        page.get_by_role("heading", name="1 session is working").wait_for()
+    seen = {tuple(one) for one in page.evaluate("seen")}
+    assert seen == {("1 session is working", False, False), ("1 session waits for you", True, True)}
+
+
+def test_who_needs_you_is_seen_first_on_a_telephone(morning: tuple[Site, dict[str, str]], visitor: Visitor) -> None:
+    page = visitor.visit(morning[0], width=360, height=740)
+    row = page.locator("sessions-list section.waiting li").first.bounding_box()
+    assert row["y"] + row["height"] < 740 / 2
+    for one in page.locator("metrics-panel .budget, sessions-list .fill:visible, metrics-panel .track:visible").all():
+        assert one.bounding_box()["height"] >= 3  # a bar that has no height says nothing

@@ -12,7 +12,7 @@ import "./copy-button.js";
 
 /** @type {Record<string, () => Promise<unknown>>} */
 const PAGES = {
-  now: () => Promise.all([import("./metrics-panel.js"), import("./sessions-list.js")]),
+  now: () => Promise.all([import("./metrics-panel.js"), import("./now-header.js"), import("./sessions-list.js")]),
   session: () => import("./session-view.js"),
   friction: () => import("./friction-report.js"),
   health: () => import("./health-panel.js"),
@@ -71,6 +71,9 @@ export class AppShell extends BaseComponent {
       .banner.demo { background: var(--sunken); color: var(--ink-2); }
       .start { padding: 15vh 0; text-align: center; color: var(--ink-3); }
       .down { max-width: 34rem; margin: clamp(1rem, 12vh, 8rem) auto 0; padding: 1.75rem 2rem; border-top: 3px solid var(--error); } .down p { margin-top: 0.6rem; color: var(--ink-2); } .down .row { margin-top: 1.25rem; } .down code { flex: 1; padding: 0.45rem 0.75rem; background: var(--sunken); border: 1px solid var(--line); border-radius: 0.4rem; }
+      metrics-panel { margin-top: 1rem; }
+      /* Who needs you stands above the last hour's numbers, which nothing in can be focused. */
+      @media (max-width: 42rem) { main.now { display: flex; flex-direction: column; } main.now > metrics-panel { order: 1; margin-top: 1.5rem; } }
       @media (max-width: 52rem) { .find kbd, .find span { display: none; } .find { border: 0; background: none; padding: 0; width: 2rem; height: 2rem; justify-content: center; color: var(--ink-2); } .find svg { width: 1.0625rem; height: 1.0625rem; } }
       @media (max-width: 42rem) {
         .brand span, .state span { display: none; } .brand { margin-right: 0.25rem; } nav a { padding: 0.3rem 0.45rem; } .state { padding-right: 0.125rem; }
@@ -187,7 +190,7 @@ export class AppShell extends BaseComponent {
         <button class="icon" @click=${nextTheme} aria-label=${`Theme: ${theme()}. Change it`} title=${`Theme: ${theme()}`}>${this.#themeIcon()}</button>
       </div></header>
       ${this.#banner()}
-      <main id="main" tabindex="-1">${this.#page()}</main>
+      <main id="main" class=${page} tabindex="-1">${this.#page()}</main>
       ${this.#footer()}
       <command-palette></command-palette>
       <p class="hide" role="status" aria-live="polite">${this.said}</p>
@@ -315,7 +318,7 @@ export class AppShell extends BaseComponent {
       return html`<setup-guide></setup-guide>`;
     }
     if (!isSetUp) import("./setup-step.js");
-    return html`${isSetUp ? nothing : html`<setup-step></setup-step>`}<metrics-panel></metrics-panel><sessions-list></sessions-list>`;
+    return html`${isSetUp ? nothing : html`<setup-step></setup-step>`}<now-header></now-header><metrics-panel></metrics-panel><sessions-list></sessions-list>`;
   }
 }
 customElements.define("app-shell", AppShell);

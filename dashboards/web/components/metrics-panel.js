@@ -1,7 +1,6 @@
-/** The top of the first page: who needs you, and the last hour in numbers. */
+/** The last hour in numbers. */
 import { css, html, nothing } from "lit";
-import * as clock from "../lib/clock.js";
-import { count, duration, elapsed, percent, plural } from "../lib/format.js";
+import { count, duration, elapsed, percent } from "../lib/format.js";
 import { store } from "../lib/store.js";
 import { BaseComponent, shared } from "./base-component.js";
 
@@ -10,7 +9,6 @@ export class MetricsPanel extends BaseComponent {
     shared,
     css`
       :host { container-type: inline-size; }
-      header { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0.25rem 0.875rem; margin-bottom: 1rem; }
       .numbers { display: grid; grid-template-columns: repeat(4, minmax(6.5rem, 1fr)) minmax(11.5rem, 1.2fr) minmax(15rem, 1.8fr); }
       .numbers > div { padding: 0.75rem 1rem 0.8rem; border-left: 1px solid var(--line); min-width: 0; }
       .numbers > div:first-child { border-left: 0; }
@@ -21,7 +19,7 @@ export class MetricsPanel extends BaseComponent {
       .tools dd { display: grid; grid-template-columns: minmax(3rem, auto) 1fr auto; gap: 0.1rem 0.6rem; align-items: center; font-size: 0.75rem; font-weight: 400; letter-spacing: 0; line-height: 1.35; margin-top: 0.15rem; }
       .track { height: 0.375rem; border-radius: 0.2rem; background: var(--sunken); overflow: hidden; }
       .track > i { display: block; height: 100%; border-radius: inherit; background: var(--tool); }
-      .budget { position: relative; height: 0.25rem; margin: 0.3rem 0 0.1rem; border-radius: 0.2rem; background: var(--sunken); overflow: hidden; }
+      .budget { display: block; height: 0.25rem; margin: 0.3rem 0 0.1rem; border-radius: 0.2rem; background: var(--sunken); overflow: hidden; }
       .budget > i { display: block; height: 100%; background: var(--ok); border-radius: inherit; }
       .budget.over > i { background: var(--error); }
       @container (width < 66rem) {
@@ -43,28 +41,6 @@ export class MetricsPanel extends BaseComponent {
 
   connected() {
     this.listen(store, "change", () => this.requestUpdate());
-    this.tick(1000);
-  }
-
-  #headline() {
-    const states = store.summary?.states ?? {};
-    const { waiting = 0, waiting_or_running: maybe = 0, working = 0, idle = 0 } = states;
-    if (waiting) return waiting === 1 ? "1 session waits for you" : `${waiting} sessions wait for you`;
-    if (maybe) return maybe === 1 ? "1 session may wait for you" : `${maybe} sessions may wait for you`;
-    if (working) return working === 1 ? "1 session is working" : `${working} sessions are working`;
-    if (idle) return "Nobody needs you";
-    return "No session is open";
-  }
-
-  #beside() {
-    const { waiting = 0, waiting_or_running: maybe = 0, working = 0, idle = 0 } = store.summary?.states ?? {};
-    const oldest = store.summary?.oldest_wait;
-    const parts = [];
-    if (waiting && oldest) parts.push(html`<span class="wait">longest ${elapsed(clock.now() - oldest)}</span>`);
-    if (maybe && waiting) parts.push(html`${maybe} may wait`);
-    if (working && (waiting || maybe)) parts.push(html`${working} working`);
-    if (idle) parts.push(html`${idle} idle, your turn`);
-    return parts.map((part, at) => html`${at ? " · " : nothing}${part}`);
   }
 
   render() {
@@ -73,10 +49,6 @@ export class MetricsPanel extends BaseComponent {
     const { metrics, hooks } = summary;
     const most = Math.max(1, ...metrics.top_tools.map((tool) => tool.calls));
     return html`
-      <header>
-        <h1>${this.#headline()}</h1>
-        <p class="second">${this.#beside()}</p>
-      </header>
       <dl class="numbers card">
         <div><dt>Active sessions</dt><dd>${count(metrics.active_sessions)}<span class="under">in the last hour, of ${count(metrics.total_sessions)}</span></dd></div>
         <div><dt>Events</dt><dd>${count(metrics.events_last_hour)}<span class="under">in the last hour</span></dd></div>
@@ -103,7 +75,6 @@ export class MetricsPanel extends BaseComponent {
           </dd>
         </div>
       </dl>
-      <p class="hide" role="status">${summary.states["waiting"] ? plural(summary.states["waiting"], "session waits", "sessions wait") + " for you" : ""}</p>
     `;
   }
 }

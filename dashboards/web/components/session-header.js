@@ -10,7 +10,7 @@ import "./copy-button.js";
 /** @import { Session } from "../lib/types.js" */
 
 export class SessionHeader extends BaseComponent {
-  static properties = { session: { attribute: false }, prompt: {} };
+  static properties = { session: { attribute: false } };
   static styles = [
     shared,
     css`
@@ -27,7 +27,7 @@ export class SessionHeader extends BaseComponent {
       .waiting .mark, .waiting_or_running .mark { background: var(--wait); border-radius: 1px; transform: rotate(45deg); }
       .working .mark { background: var(--tool); animation: breathe 2.4s ease-in-out infinite; }
       .idle .mark { background: none; border: 2px solid var(--ok); } .ended .mark { background: none; border: 1.5px solid var(--ink-3); }
-      .waiting { color: var(--wait-ink); } .waiting code { color: var(--ink); }
+      .waiting { color: var(--wait-ink); } .waiting code, .waiting .said { color: var(--ink); } .said { overflow-wrap: anywhere; }
       @keyframes breathe { 50% { opacity: 0.35; } }
       .facts { display: flex; flex-wrap: wrap; gap: 0.75rem 2rem; margin-top: 1rem; }
       dt { color: var(--ink-3); font-size: 0.75rem; } dd { font-weight: 560; white-space: nowrap; } dd small { font-weight: 400; color: var(--ink-3); font-size: 0.75rem; }
@@ -41,9 +41,6 @@ export class SessionHeader extends BaseComponent {
     super();
     /** @type {Session | null} */
     this.session = null;
-    /** The first prompt: it names a session that has no title. */
-    this.prompt = "";
-    /** Why the newest turn failed; empty if it did not. */
   }
 
   connected() {
@@ -54,7 +51,7 @@ export class SessionHeader extends BaseComponent {
     const session = this.session;
     if (!session) return nothing;
     const now = clock.now();
-    const { verb, what } = doing(session);
+    const { verb, what, isSaid } = doing(session);
     const ended = session.state === "ended";
     const since = ended ? ago(now - (session.ended ?? session.last)) : elapsed(now - (session.waiting_since ?? session.since));
     const { input, output, cache_read, cache_write } = session.tokens;
@@ -69,8 +66,8 @@ export class SessionHeader extends BaseComponent {
         <code class="quiet" title=${session.id}>${short(session.id)}</code></p>
       <div class="head">
         <div>
-          <h1>${session.title || this.prompt || `Session ${short(session.id)}`}</h1>
-          <p class="doing ${session.state}" role="status"><i class="mark" aria-hidden="true"></i><b class=${session.failure ? "bad" : ""}>${verb}</b>${what ? html`<code class="cut">${what}</code>` : nothing}<span aria-live="off">${since}${session.state === "working" ? html` <span class="quiet">into the turn</span>` : nothing}</span></p>
+          <h1>${session.title || `Session ${short(session.id)}`}</h1>
+          <p class="doing ${session.state}" role="status"><i class="mark" aria-hidden="true"></i><b class=${session.failure ? "bad" : ""}>${verb}</b>${what ? (isSaid ? html`<span class="said">${what}</span>` : html`<code class="cut">${what}</code>`) : nothing}<span aria-live="off">${since}${session.state === "working" ? html` <span class="quiet">into the turn</span>` : nothing}</span></p>
         </div>
         <slot></slot>
       </div>

@@ -11,6 +11,7 @@ import { href, router } from "../lib/router.js";
 import { store } from "../lib/store.js";
 import { KINDS, KIND_NAMES, outcome, spanName } from "../lib/words.js";
 import { BaseComponent, shared, typing } from "./base-component.js";
+import "./asking-card.js";
 import "./copy-button.js";
 import "./session-header.js";
 import "./span-details.js";
@@ -166,13 +167,14 @@ export class SessionView extends BaseComponent {
     const split = total(turns.map((turn) => ({ ...turn, split: this.#now(turn) })));
     const left = turns.reduce((sum, turn) => sum + turn.delegated, 0);
     return html`
-      <session-header .session=${session} .prompt=${turns.find((turn) => turn.label)?.label ?? ""}>
+      <session-header .session=${session}>
         <div class="actions">
           <copy-button label="Copy as Markdown" what="the session" .text=${() => sessionMarkdown(session, turns, { turn: this.turn, spans: feed.spans, now: clock.now() })}></copy-button>
           <copy-button label="Copy resume command" what="to resume it" .text=${`claude --resume ${session.id}`}></copy-button>
           ${this.#dashboard(session)}
         </div>
       </session-header>
+      ${feed.asking.map((asking) => html`<asking-card .asking=${asking}></asking-card>`)}
       ${this.#beside()}
       ${turns.length
         ? html`<section class="card time" aria-labelledby="time"><h2 id="time">Where the time went <span class="quiet">${duration(KINDS.reduce((sum, kind) => sum + split[kind], 0))}</span></h2>${splitBar(split, { delegated: left })}</section>

@@ -4,7 +4,7 @@ import { repeat } from "lit/directives/repeat.js";
 import * as clock from "../lib/clock.js";
 import { ago, count, duration, elapsed, model, money, percent, plural, short, tokens } from "../lib/format.js";
 import { shortcuts } from "../lib/keys.js";
-import { matches } from "../lib/order.js";
+import { compare } from "../lib/order.js";
 import { href, router } from "../lib/router.js";
 import { doing } from "../lib/words.js";
 import { store } from "../lib/store.js";
@@ -49,7 +49,7 @@ export class SessionsList extends BaseComponent {
       .branch { color: var(--ink-3); font-size: 0.8125rem; flex: 0 1 auto; }
       .sub { color: var(--ink-2); font-size: 0.8125rem; }
       .doing { display: flex; align-items: center; gap: 0.5rem; min-width: 0; }
-      .doing .verb { flex: none; } .doing code { flex: 0 1 auto; color: var(--ink); }
+      .doing .verb { flex: none; } .doing .said, .doing code { flex: 0 1 auto; color: var(--ink); }
       .for { flex: none; margin-left: auto; padding-left: 0.5rem; color: var(--ink-2); font-weight: 500; }
       .waiting .for { color: var(--wait-ink); font-weight: 650; font-size: 1rem; letter-spacing: -0.01em; }
       .waiting .verb { color: var(--wait-ink); font-weight: 600; }
@@ -113,11 +113,20 @@ export class SessionsList extends BaseComponent {
     next.closest("li")?.scrollIntoView({ block: "nearest" });
   }
 
+  get filter() {
+    const { q = "", state = "all", project = "" } = router.route.query;
+    return { q, state, project };
+  }
+
+  willUpdate() {
+    if (router.route.page === "now") store.show(this.filter);
+  }
+
   render() {
-    const query = router.route.query;
-    const filter = { q: query["q"] ?? "", state: query["state"] ?? "all", project: query["project"] ?? "" };
-    const all = store.sorted();
-    const found = all.filter((session) => matches(session, filter));
+    const { filter } = this;
+    const { list } = store;
+    const found = list.sessions().sort(compare);
+    const projects = filter.project && !store.projects.includes(filter.project) ? [...store.projects, filter.project] : store.projects;
     return html`
       <div class="row wrap tools">
         <h2>Sessions</h2>
@@ -127,7 +136,7 @@ export class SessionsList extends BaseComponent {
         <label><span class="hide">Project</span>
           <select @change=${(/** @type {any} */ event) => router.set({ project: event.target.value }, { push: true })}>
             <option value="" ?selected=${!filter.project}>All projects</option>
-            ${store.projects.map((project) => html`<option value=${project} ?selected=${project === filter.project}>${project || "(none)"}</option>`)}
+            ${projects.map((project) => html`<option value=${project} ?selected=${project === filter.project}>${project || "(none)"}</option>`)}
           </select></label>
         <label><span class="hide">State</span>
           <select @change=${(/** @type {any} */ event) => router.set({ state: event.target.value }, { push: true })}>
@@ -136,28 +145,40 @@ export class SessionsList extends BaseComponent {
             )}
           </select></label>
       </div>
-      ${found.length
+      <p class="hide" role="status">${list.pending || !this.#isFiltered ? nothing : `${plural(this.#total(found), "session")} found`}</p>
+      <div aria-busy=${list.pending ? "true" : "false"}>${found.length
         ? GROUPS.map(([name, label, test]) => this.#group(name, label, found.filter(test)))
-        : html`<div class="card empty">No session matches. <a class="link" href="/">Show all</a></div>`}
+        : html`<div class="card empty">${list.pending ? "Searching …" : html`No session matches. <a class="link" href="/">Show all</a>`}</div>`}</div>
     `;
+  }
+
+  get #isFiltered() {
+    const { q, state, project } = this.filter;
+    return q || project || state !== "all";
+  }
+
+  /** How many there are, loaded or not. @param {Session[]} found */
+  #total(found) {
+    const ended = found.filter((session) => session.state === "ended").length;
+    return found.length - ended + (ended ? Math.max(ended, store.list.counts.ended) : 0);
   }
 
   /** @param {string} name @param {string} label @param {Session[]} sessions */
   #group(name, label, sessions) {
     if (!sessions.length) return nothing;
-    const ended = name === "ended";
+    const older = name === "ended" && store.list.next;
     return html`<section class=${name} aria-labelledby=${`group-${name}`}>
-      <h2 id=${`group-${name}`}>${label} <span class="n">${ended && store.next ? `${sessions.length}+` : sessions.length}</span></h2>
+      <h2 id=${`group-${name}`}>${label} <span class="n">${count(this.#total(sessions))}</span></h2>
       <div class="card">
         <ol>${repeat(sessions, (session) => session.id, (session) => this.#row(session))}</ol>
-        ${ended && store.next ? html`<div class="more"><button class="btn" @click=${() => store.more()}>Show older ones</button></div>` : nothing}
+        ${older ? html`<div class="more"><button class="btn" @click=${() => store.list.more()}>Show older ones</button></div>` : nothing}
       </div>
     </section>`;
   }
 
   /** @param {Session} session */
   #row(session) {
-    const { verb, what } = doing(session);
+    const { verb, what, isSaid } = doing(session);
     const now = clock.now();
     const { context } = session;
     const ended = session.state === "ended";
@@ -167,10 +188,10 @@ export class SessionsList extends BaseComponent {
       <div class="who">
         <div class="name"><a class="cut" href=${href("session", { id: session.id })}>${session.project || short(session.id)}</a
           >${session.branch ? html`<span class="branch cut">${session.branch}</span>` : nothing}</div>
-        <div class="sub cut">${session.title || html`<span class="quiet">${ended ? short(session.id) : "untitled"}</span>`}</div>
+        <div class="sub cut">${session.title || html`<span class="quiet">${session.prompts ? short(session.id) : "no prompt"}</span>`}</div>
       </div>
       <div class="what">
-        <div class="doing"><i class="live" aria-hidden="true"></i><span class="verb ${session.failure ? "bad" : ""}">${verb}</span>${what ? html`<code class="cut">${what}</code>` : nothing}<span class="for">${since}</span></div>
+        <div class="doing"><i class="live" aria-hidden="true"></i><span class="verb ${session.failure ? "bad" : ""}">${verb}</span>${what ? (isSaid ? html`<span class="said cut">${what}</span>` : html`<code class="cut">${what}</code>`) : nothing}<span class="for">${since}</span></div>
         <div class="meta">
           ${session.subagents_running && !ended ? html`<span>${plural(session.subagents_running, "subagent")}</span>` : nothing}
           <span>${plural(session.turns, "turn")}</span>

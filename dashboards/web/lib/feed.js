@@ -2,7 +2,7 @@
 import { ApiError, ask } from "./api.js";
 import { store } from "./store.js";
 
-/** @import { Event as HookEvent, Session, SessionPage, Span, SpanPage, Trace, Turn, Update } from "./types.js" */
+/** @import { Asking, Event as HookEvent, Session, SessionPage, Span, SpanPage, Trace, Turn, Update } from "./types.js" */
 
 const SOON = 120; // ms from news to asking for turns: what comes together is asked for once
 const EVERY = 1000; // ms between two such questions while news keeps coming
@@ -14,6 +14,8 @@ export class SessionFeed extends EventTarget {
   session = null;
   /** @type {Turn[]} */
   turns = [];
+  /** What open dialogs ask beside yes or no. @type {Asking[]} */
+  asking = [];
   /** The newest hook events. @type {HookEvent[]} */
   events = [];
   /** @type {ApiError | null} */
@@ -103,6 +105,7 @@ export class SessionFeed extends EventTarget {
       if (page.position >= this.#pageAt) {
         this.#pageAt = page.position;
         this.turns = page.turns;
+        this.asking = page.asking;
         this.events = page.events;
         this.#open = page.open;
         this.#gather();

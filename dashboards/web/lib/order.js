@@ -19,17 +19,22 @@ export function compare(a, b) {
   return b.since - a.since;
 }
 
+/** Whether a filter by state lets a session through. @param {import("./types.js").State} state @param {string} wanted */
+export function inState(state, wanted) {
+  if (wanted === "open") return state !== "ended";
+  if (wanted === "waiting") return state === "waiting" || state === "waiting_or_running";
+  return wanted === "all" || state === wanted;
+}
+
 /**
+ * As far as can be told from the session itself: the agent looks at its first prompt, too.
  * @param {Session} session
  * @param {{q: string, state: string, project: string}} filter
  */
 export function matches(session, { q, state, project }) {
-  if (project && session.project !== project) return false;
-  if (state === "open" && session.state === "ended") return false;
-  if (state === "waiting" && !session.state.startsWith("waiting")) return false;
-  if (!["all", "open", "waiting"].includes(state) && session.state !== state) return false;
+  if ((project && session.project !== project) || !inState(session.state, state)) return false;
   if (!q) return true;
-  const text = `${session.project} ${session.branch} ${session.title} ${session.tool} ${session.asks} ${session.model} ${session.id}`.toLowerCase();
+  const text = `${session.project} ${session.repository} ${session.branch} ${session.title} ${session.model} ${session.host} ${session.id}`.toLowerCase();
   return q
     .toLowerCase()
     .split(/\s+/)

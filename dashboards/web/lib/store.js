@@ -2,9 +2,10 @@
 import { ApiError, ask } from "./api.js";
 import * as clock from "./clock.js";
 import { Live } from "./live.js";
+import { Listing } from "./listing.js";
 import { compare, moveOn } from "./order.js";
 
-/** @import { Session, Sessions, Summary, Update, LiveSummary } from "./types.js" */
+/** @import { Session, Sessions, State, Summary, Update, LiveSummary } from "./types.js" */
 
 const HIDDEN_POLL = 15_000; // ms; the tab's title must tell who waits, most of all when nobody looks at the tab
 const MINUTES = 30;
@@ -14,12 +15,12 @@ class Store extends EventTarget {
   live = new Live();
   /** @type {Summary | null} */
   summary = null;
-  /** @type {Map<string, Session>} */
+  /** All that the page knows: every open one, and of the others those that were asked for. @type {Map<string, Session>} */
   sessions = new Map();
   /** @type {string[]} */
   projects = [];
-  /** @type {string | null} */
-  next = null;
+  /** What the first page lists. */
+  list = this.#listing({ q: "", state: "all", project: "" });
   /** @type {ApiError | null} */
   error = null;
   loaded = false;
@@ -27,6 +28,8 @@ class Store extends EventTarget {
   version = "";
   outdated = false;
 
+  /** The position that a session's row is of. @type {Map<string, number>} */
+  #rowAt = new Map();
   /** @type {Map<string, {strip: number[], at: number}>} */
   #activity = new Map();
   #counted = 0; // events up to this record are in the strips
@@ -58,7 +61,12 @@ class Store extends EventTarget {
         /** @type {Promise<Sessions>} */ (ask("/sessions", { limit: 50 })),
       ]);
       this.summary = summary;
-      this.#take(sessions, true);
+      this.sessions.clear();
+      this.#rowAt.clear();
+      this.#activity.clear();
+      this.#counted = sessions.position;
+      this.#take(sessions);
+      this.#relist(sessions);
       this.error = null;
       this.loaded = true;
       this.#failures = 0;
@@ -74,11 +82,29 @@ class Store extends EventTarget {
     this.#changed();
   }
 
-  /** The next page of ended sessions. */
-  async more() {
-    if (!this.next) return;
-    this.#take(/** @type {Sessions} */ (await ask("/sessions", { limit: 100, before: this.next })), false);
-    this.#changed();
+  /** List what a filter lets through. @param {import("./listing.js").Filter} filter */
+  show(filter) {
+    const before = this.list.filter;
+    if (filter.q === before.q && filter.state === before.state && filter.project === before.project) return;
+    this.list.end();
+    this.list = this.#listing(filter);
+    this.list.ask();
+  }
+
+  /** @param {import("./listing.js").Filter} filter */
+  #listing(filter) {
+    const list = new Listing(filter, this.sessions, (page) => this.#take(page), () => this.live.position);
+    list.addEventListener("change", () => this.#changed());
+    return list;
+  }
+
+  /** The list anew, after all was fetched. @param {Sessions} all the first page of all */
+  #relist(all) {
+    const { filter } = this.list;
+    this.list.end();
+    this.list = this.#listing(filter);
+    if (filter.q || filter.project || filter.state !== "all") this.list.ask();
+    else this.list.answered(all);
   }
 
   /** Put the demo data in, or take it out. @param {"POST" | "DELETE"} method */
@@ -98,11 +124,23 @@ class Store extends EventTarget {
     return known ? moveOn(known.strip, known.at, clock.now()) : [];
   }
 
+  /** How many open sessions there are in each state: of the rows themselves, so that all of the page says the same. */
+  get states() {
+    /** @type {Record<State, number>} */
+    const found = { waiting: 0, waiting_or_running: 0, working: 0, idle: 0, ended: 0 };
+    for (const session of this.sessions.values()) found[session.state] += 1;
+    return found;
+  }
+
   /** How many wait for you. */
   get waiting() {
-    let found = 0;
-    for (const session of this.sessions.values()) if (session.state === "waiting") found += 1;
-    return found;
+    return this.states.waiting;
+  }
+
+  /** Since when the longest wait lasts, Unix ms; null without one. */
+  get oldestWait() {
+    const since = [...this.sessions.values()].flatMap((session) => (session.state === "waiting" && session.waiting_since !== null ? [session.waiting_since] : []));
+    return since.length ? Math.min(...since) : null;
   }
 
   /** On how many machines the known sessions run. */
@@ -110,25 +148,28 @@ class Store extends EventTarget {
     return new Set([...this.sessions.values()].filter((session) => !session.local).map((session) => session.host)).size;
   }
 
-  /** @param {Sessions} page @param {boolean} fresh */
-  #take(page, fresh) {
-    if (fresh) {
-      this.sessions.clear();
-      this.#activity.clear();
-      this.#counted = page.position;
-    }
+  /** @param {Sessions} page */
+  #take(page) {
     for (const session of page.sessions) {
-      this.sessions.set(session.id, session);
-      if (session.activity) this.#activity.set(session.id, { strip: session.activity, at: page.now });
+      if (!this.#set(session, page.position)) continue;
+      if (session.activity && !this.#activity.has(session.id)) this.#activity.set(session.id, { strip: session.activity, at: page.now });
     }
-    this.next = page.next;
     this.projects = page.projects;
+  }
+
+  /** Unless what is known is newer. @param {Session} session @param {number} position that its row is of */
+  #set(session, position) {
+    if (position < (this.#rowAt.get(session.id) ?? 0)) return false;
+    this.#rowAt.set(session.id, position);
+    this.sessions.set(session.id, session);
+    return true;
   }
 
   /** @param {Update} update */
   #update(update) {
     for (const session of update.sessions) {
-      this.sessions.set(session.id, session);
+      const before = this.sessions.get(session.id);
+      if (this.#set(session, update.position)) this.list.touched(session, before);
       if (session.project && !this.projects.includes(session.project)) this.projects = [...this.projects, session.project].sort();
     }
     for (const event of update.events) {
@@ -155,6 +196,7 @@ class Store extends EventTarget {
     this.version ||= version;
     this.outdated = version !== this.version;
     this.error = null;
+    if (this.list.pending) this.list.ask();
     this.#changed();
   }
 

@@ -100,7 +100,17 @@ export interface Sessions {
   position: number;
   sessions: Session[];
   next: string | null;
+  counts: Record<State, number>;
   projects: string[];
+}
+
+export interface Asking {
+  tool: string;
+  since: number;
+  record: number;
+  questions: { header: string; question: string; options: { label: string; description: string }[]; multiple: boolean }[];
+  plan: string;
+  message: string;
 }
 
 export type Attribute = string | number | boolean | null | (string | number | boolean)[];
@@ -169,6 +179,7 @@ export interface SessionPage {
   now: number;
   position: number;
   session: Session;
+  asking: Asking[];
   turns: Turn[];
   open: Span[];
   spans: { items: Span[]; next: string | null; total: number };

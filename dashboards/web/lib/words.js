@@ -3,14 +3,15 @@
 /** @import { Session, Span, Turn } from "./types.js" */
 
 /**
- * What a session does at this moment, and about what.
+ * What a session does at this moment, and about what; `isSaid`: that is a sentence, and no command or path.
  * @param {Pick<Session, "state" | "tool" | "asks" | "end_reason" | "turns" | "failure">} session
+ * @returns {{verb: string, what: string, isSaid?: boolean}}
  */
 export function doing({ state, tool, asks, end_reason, turns, failure }) {
   if (state === "waiting") {
-    if (tool === "AskUserQuestion") return { verb: "asks you a question", what: asks };
+    if (tool === "AskUserQuestion") return { verb: asks ? "asks you:" : "asks you a question", what: asks, isSaid: true };
     if (tool === "ExitPlanMode") return { verb: "wants its plan approved", what: "" };
-    if (tool === "elicitation") return { verb: "an MCP server asks", what: asks };
+    if (tool === "elicitation") return { verb: "an MCP server asks:", what: asks, isSaid: true };
     return { verb: tool ? `asks: ${tool}` : "waits for you", what: asks };
   }
   if (state === "waiting_or_running") return { verb: `asked, perhaps runs: ${tool}`, what: asks };
