@@ -108,3 +108,15 @@ def test_nothing_writes_markup() -> None:
     )
     for path in [*WEB.glob("*.*"), *WEB.glob("lib/*"), *WEB.glob("components/*")]:
         assert not forbidden.search(path.read_text()), path
+
+
+def test_keys_are_asked_of_the_table_that_the_help_is_made_of() -> None:
+    """But for those that end or send what is typed, and the arrows in the palette's own field."""
+    compared = re.compile(r"""event\.key\s*===?\s*"([^"]+)"|\[event\.key\]|event\.code""")
+    found = {
+        (path.name, match[0])
+        for path in WEB.glob("components/*.js")
+        for match in compared.finditer(path.read_text())
+        if match[1] not in {"Enter", "Escape"}
+    }
+    assert found == {("command-palette.js", "[event.key]")}

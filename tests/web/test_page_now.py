@@ -148,3 +148,29 @@ def test_who_needs_you_is_seen_first_on_a_telephone(morning: tuple[Site, dict[st
     assert row["y"] + row["height"] < 740 / 2
     for one in page.locator("metrics-panel .budget, sessions-list .fill:visible, metrics-panel .track:visible").all():
         assert one.bounding_box()["height"] >= 3  # a bar that has no height says nothing
+
+
+def test_back_is_where_one_was(site: Site, visitor: Visitor) -> None:
+    """At the same row, as far down as before, by keys and by mouse, and with the older ones that were asked for."""
+    plays = [Play() for _ in range(60)]
+    for number, play in enumerate(plays):
+        end = event("SessionEnd", play.session, reason="other")
+        site.append(play.start(), play.submit(f"part-{number:02}"), play.stop(), end, wait=False)
+    site.append()
+    page = visitor.visit(site)
+    page.get_by_role("button", name="Show older ones").click()
+    expect(page.locator("sessions-list li")).to_have_count(60)
+    row = page.locator("sessions-list li", has_text="part-03")
+    row.scroll_into_view_if_needed()
+    before = page.evaluate("scrollY")
+    assert before > 1000
+    row.get_by_role("link").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="part-03", exact=True)).to_be_visible()
+    assert page.evaluate("scrollY") == 0
+    page.go_back()
+    expect(row).to_be_in_viewport()
+    assert abs(page.evaluate("scrollY") - before) < 5
+    expect(row.get_by_role("link")).to_be_focused()
+    page.keyboard.press("j")
+    expect(page.locator("sessions-list li", has_text="part-02").get_by_role("link")).to_be_focused()

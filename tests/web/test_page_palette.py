@@ -5,7 +5,7 @@ import time
 import pytest
 from playwright.sync_api import Route, expect
 
-from tests.agent.stage import launch
+from tests.agent.stage import event, launch
 from tests.web.browser import CLIPBOARD, Visitor, sideways, violations
 from tests.web.site import Play, Site
 
@@ -97,3 +97,53 @@ def test_keys_that_come_before_it_is_loaded_are_not_lost(site: Site, visitor: Vi
             break
     held[-1].continue_()
     expect(page.get_by_role("dialog")).to_be_visible()
+
+
+def test_it_finds_sessions_that_are_not_loaded_and_shows_what_they_are_called(site: Site, visitor: Visitor) -> None:
+    """However long a project's name is."""
+    plays = [Play() for _ in range(55)]
+    project = {"cwd": "/home/u/" + "a-very-long-project-name-" * 5}
+    for number, play in enumerate(plays):
+        end = event("SessionEnd", play.session, reason="other")
+        site.append(*({**one, **project} for one in (play.start(), play.submit(f"part-{number:02}"), end)), wait=False)
+    site.append()
+    page = visitor.visit(site)
+    for width in (1280, 360):
+        page.set_viewport_size({"width": width, "height": 740})
+        page.keyboard.press("Control+k")
+        page.keyboard.type("part-00")
+        option = page.get_by_role("option", name="part-00")
+        expect(option).to_have_count(1)
+        title = option.locator(".named > :last-child")
+        assert title.evaluate("one => one.scrollWidth <= one.clientWidth")
+        assert not option.locator(".named > :first-child").evaluate("one => one.scrollWidth <= one.clientWidth")
+        page.keyboard.press("Escape")
+        page.keyboard.press("Escape")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("part-00")
+    expect(page.get_by_role("option", name="part-00")).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/sessions/{plays[0].session}")
+
+
+def test_the_help_has_every_key_and_shortcuts_can_be_turned_off(site: Site, visitor: Visitor) -> None:
+    play = Play()
+    site.append(play.start(), play.submit("one"), play.stop(), play.submit("two"))
+    page = visitor.visit(site, f"/sessions/{play.session}")
+    page.keyboard.press("?")
+    help_ = page.get_by_role("dialog", name="Keys")
+    expect(help_).to_be_visible()
+    told = set(help_.locator("kbd").all_inner_texts())
+    assert {"[", "]", "n", "N", "*", "/", "j", "k", "p", "f", "c", "0", "?", "Ctrl", "K", "Space", "Home"} <= told
+    assert violations(page) == []
+    page.keyboard.press("Escape")
+    page.keyboard.press("[")
+    expect(page.get_by_role("heading", name="Turn 1: one")).to_be_visible()
+    page.keyboard.press("Control+k")
+    page.keyboard.type("shortcuts of one")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.keyboard.press("]")
+    page.keyboard.press("?")
+    expect(page.get_by_role("heading", name="Turn 1: one")).to_be_visible()
+    expect(page.get_by_role("dialog")).to_have_count(0)

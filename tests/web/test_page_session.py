@@ -69,7 +69,7 @@ def test_it_grows_without_a_reload(make_site: Callable[..., Site], visitor: Visi
     play = Play()
     site.append(play.start(), play.submit("fix the cart"))
     page = visitor.visit(site, f"/sessions/{play.session}")
-    status = page.locator("session-header [role=status]")
+    status = page.locator("session-header .doing")
     expect(status).to_contain_text("thinks")
     pre, asked, post = play.tool("npm test", asked=True)
     site.append(pre)
@@ -218,9 +218,7 @@ def test_a_session_that_was_asked_nothing(shared: Site, visitor: Visitor) -> Non
     play = Play()
     shared.append(play.start())
     page = visitor.visit(shared, f"/sessions/{play.session}")
-    expect(page.locator("session-header [role=status]")).to_have_text(
-        re.compile(r"^\s*no prompt yet, your turn\s*\d+s\s*$")
-    )
+    expect(page.locator("session-header .doing")).to_have_text(re.compile(r"^\s*no prompt yet, your turn\s*\d+s\s*$"))
     expect(page.get_by_text("No turn yet: nothing has been asked of it.")).to_be_visible()
 
 
@@ -230,8 +228,91 @@ def test_a_turn_that_failed_says_why(site: Site, visitor: Visitor) -> None:
     site.append(play.start(), play.submit("fix the cart"), failed | {"prompt_id": play.prompt})
     page = visitor.visit(site, f"/sessions/{play.session}")
     expect(page.get_by_role("region", name="Spans").locator(".tag.bad")).to_have_text("overloaded")
-    expect(page.locator("session-header [role=status]")).to_contain_text("failed: overloaded, your turn")
+    expect(page.locator("session-header .doing")).to_contain_text("failed: overloaded, your turn")
     now = visitor.visit(site, "/")
     expect(now.get_by_text("failed: overloaded, your turn")).to_be_visible()
     site.append(play.submit("once more"), play.stop())
     expect(now.get_by_text("done, your turn")).to_be_visible()
+
+
+def test_the_chosen_turn_and_the_hit_of_a_search_are_in_view(shared: Site, visitor: Visitor) -> None:
+    """In the list of turns from the first moment, and when one goes on by keys; of a search in a low window, too."""
+    play = Play()
+    shared.append(play.start())
+    for number in range(1, 41):
+        events = [play.submit(f"part {number}")]
+        for part in range(30 if number == 40 else 1):
+            events += play.tool(f"make {number}-{part}")
+        shared.append(*events, play.stop(), wait=False)
+    shared.append()
+    page = visitor.visit(shared, f"/sessions/{play.session}", height=600)
+    turns = page.get_by_role("region", name="40 turns")
+    box = turns.locator("ol")
+
+    def seen(name: str) -> bool:
+        line = turns.get_by_role("link", name=name, exact=False).bounding_box()
+        around = box.bounding_box()
+        return around["y"] <= line["y"] and line["y"] + line["height"] <= around["y"] + around["height"] + 1
+
+    expect(turns.locator("turn-bar[selected]")).to_contain_text("part 40")
+    until(lambda: seen("part 40"), "the newest turn is not in view")
+    for _ in range(25):
+        page.keyboard.press("[")
+    expect(turns.locator("turn-bar[selected]")).to_contain_text("part 15")
+    until(lambda: seen("part 15"), "the chosen turn is not in view")
+    page.goto(f"{shared.url}/sessions/{play.session}?turn=40")
+    page.get_by_role("searchbox", name="Search spans").fill("40-29")
+    expect(page.get_by_text("1 found")).to_be_visible()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("treeitem", name="make 40-29")).to_be_in_viewport(ratio=0.9)
+
+
+def test_an_unknown_turn_is_said_to_be_unknown(shared: Site, visitor: Visitor) -> None:
+    play = Play()
+    shared.append(play.start(), play.submit("one"), play.stop(), play.submit("two"))
+    page = visitor.visit(shared, f"/sessions/{play.session}?turn=99")
+    note = page.get_by_text("There is no turn 99. This is the newest one.")
+    expect(note).to_be_visible()
+    page.get_by_role("link", name="one").click()
+    expect(page.get_by_role("heading", name="Turn 1: one")).to_be_visible()
+    expect(note).to_have_count(0)
+
+
+def test_only_what_matters_of_what_it_does_is_announced(site: Site, visitor: Visitor) -> None:
+    """A session that works says so once, not with each tool; that it asks, and that it is done."""
+    play = Play()
+    site.append(play.start(), play.submit("fix the cart"))
+    page = visitor.visit(site, f"/sessions/{play.session}")
+    expect(page.locator("session-header")).to_contain_text("thinks")
+    page.evaluate(
+        """() => {
+          window.said = [];
+          const watched = new Set();
+          const look = root => {
+            for (const one of root.querySelectorAll("*")) {
+              if (one.matches("[role=status],[role=alert],[aria-live=polite]") && !watched.has(one)) {
+                watched.add(one);
+                const options = {subtree: true, childList: true, characterData: true};
+                new MutationObserver(() => said.push(one.textContent.trim())).observe(one, options);
+              }
+              if (one.shadowRoot) look(one.shadowRoot);
+            }
+          };
+          look(document);
+        }"""
+    )
+    for number in range(3):
+        pre, post = play.tool(f"make {number}")
+        site.append(pre)
+        expect(page.locator("session-header")).to_contain_text("runs Bash")
+        site.append(post)
+        expect(page.locator("session-header")).to_contain_text("thinks")
+    pre, asked, post = play.tool("npm test", asked=True)
+    site.append(pre, asked)
+    expect(page.locator("session-header")).to_contain_text("asks: Bash")
+    site.append(post)
+    expect(page.locator("session-header")).to_contain_text("thinks")
+    site.append(play.stop())
+    expect(page.locator("session-header")).to_contain_text("done, your turn")
+    said = [text for text in page.evaluate("said") if text]
+    assert said == ["asks: Bash", "works", "done, your turn"]

@@ -2,6 +2,7 @@
 import { css, html, nothing } from "lit";
 import * as clock from "../lib/clock.js";
 import { elapsed } from "../lib/format.js";
+import { action } from "../lib/keys.js";
 import { BOARDS, grafana, jaeger } from "../lib/outside.js";
 import { router } from "../lib/router.js";
 import { store } from "../lib/store.js";
@@ -33,6 +34,7 @@ const CONNECTION = {
 };
 const CTRL = /Mac/.test(navigator.platform) ? "⌘" : "Ctrl";
 const RETRY = 5000; // ms
+const RETURN = 3000; // ms in which a page that one comes back to may grow to its former length
 const GRACE = 2500; // ms: a connection that is back within that was not worth a word
 
 export class AppShell extends BaseComponent {
@@ -110,10 +112,10 @@ export class AppShell extends BaseComponent {
     const idle = window.requestIdleCallback ?? setTimeout;
     idle(() => this.#fetch());
     this.listen(document, "keydown", (event) => {
-      if (!customElements.get("command-palette") && (event.metaKey || event.ctrlKey) && event.key === "k") {
-        event.preventDefault();
-        this.#palette("open");
-      }
+      const what = customElements.get("command-palette") ? null : action("all", event);
+      if (!what) return;
+      event.preventDefault();
+      this.#palette(what === "help" ? "help" : "open");
     });
   }
 
@@ -137,11 +139,40 @@ export class AppShell extends BaseComponent {
       this.loadedPage = page;
       this.requestUpdate();
     }
-    if (samePage) return;
-    await this.updateComplete;
-    const main = this.renderRoot.querySelector("main");
-    main?.focus({ preventScroll: true });
-    this.announce(NAMES[page] || "Now");
+    if (!samePage) {
+      await this.updateComplete;
+      this.renderRoot.querySelector("main")?.focus({ preventScroll: true });
+      this.announce(NAMES[page] || "Now");
+    }
+    if (router.place) this.#return(router.place);
+  }
+
+  /** Back to where somebody was, as soon as the page is as long again. @param {import("../lib/router.js").Place} place */
+  #return(place) {
+    const began = performance.now();
+    const moves = new AbortController();
+    const end = () => {
+      moves.abort();
+      if (router.place === place) router.place = null;
+    };
+    for (const what of ["wheel", "touchstart", "pointerdown", "keydown"]) addEventListener(what, end, { passive: true, signal: moves.signal });
+    const look = () => {
+      if (router.place !== place) return end(); // the user went on, or scrolls already
+      const main = this.renderRoot.querySelector("main");
+      const link = place.link && main ? linkTo(main, place.link) : null;
+      const isLong = document.documentElement.scrollHeight - innerHeight >= place.top;
+      if (isLong && (link || !place.link)) {
+        link?.focus({ preventScroll: true });
+        scrollTo(0, place.top);
+        end();
+      } else if (performance.now() - began < RETURN) {
+        requestAnimationFrame(look);
+      } else {
+        scrollTo(0, place.top); // as far as it goes
+        end();
+      }
+    };
+    requestAnimationFrame(look);
   }
 
   #changed() {
@@ -320,5 +351,14 @@ export class AppShell extends BaseComponent {
     if (!isSetUp) import("./setup-step.js");
     return html`${isSetUp ? nothing : html`<setup-step></setup-step>`}<now-header></now-header><metrics-panel></metrics-panel><sessions-list></sessions-list>`;
   }
+}
+/** The first link to an address, wherever it is. @param {ParentNode} root @param {string} to @returns {HTMLElement | null} */
+function linkTo(root, to) {
+  for (const element of root.querySelectorAll("*")) {
+    if (element instanceof HTMLAnchorElement && element.getAttribute("href") === to) return element;
+    const inner = element.shadowRoot && linkTo(element.shadowRoot, to);
+    if (inner) return inner;
+  }
+  return null;
 }
 customElements.define("app-shell", AppShell);

@@ -14,6 +14,7 @@ export class AskingCard extends BaseComponent {
     css`
       section { margin-top: 1.25rem; border-color: color-mix(in srgb, var(--wait) 45%, var(--line)); overflow: hidden; }
       header { display: flex; align-items: center; gap: 0.5rem; padding: 0.625rem 1rem; background: var(--wait-soft); } header h2 { flex: 1; color: var(--wait-ink); }
+      .where { font-size: 0.8125rem; text-align: right; }
       .question { padding: 0.75rem 1rem; } .question + .question { border-top: 1px solid var(--line); }
       .question h3 { font-size: 0.9375rem; overflow-wrap: anywhere; white-space: pre-wrap; } .question h3 .tag { margin-right: 0.5rem; vertical-align: 0.1em; }
       .question p { margin-top: 0.25rem; font-size: 0.8125rem; }
@@ -42,7 +43,7 @@ export class AskingCard extends BaseComponent {
     if (!asking) return nothing;
     const title = asking.plan ? "Its plan, for you to approve" : asking.message ? "An MCP server asks you" : asking.questions.length > 1 ? `It asks you ${asking.questions.length} questions` : "It asks you";
     return html`<section class="card" aria-labelledby="asks">
-      <header><h2 id="asks">${title}</h2>${asking.plan ? html`<copy-button .text=${asking.plan} what="the plan"></copy-button>` : html`<span class="quiet">Answer it in the terminal</span>`}</header>
+      <header><h2 id="asks">${title}</h2>${asking.plan ? html`<copy-button .text=${asking.plan} what="the plan"></copy-button>` : html`<span class="quiet where">Answer it in the terminal</span>`}</header>
       ${asking.questions.map(
         ({ header, question, options, multiple }) => html`<div class="question">
           <h3>${header ? html`<span class="tag">${header}</span>` : nothing}${question}</h3>

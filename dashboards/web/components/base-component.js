@@ -119,9 +119,3 @@ export class BaseComponent extends LitElement {
     dispatchEvent(new CustomEvent("announce", { detail: text }));
   }
 }
-
-/** Whether a key press is meant for a field in which one types. @param {Event} event */
-export function typing(event) {
-  const target = event.composedPath()[0];
-  return target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|SELECT|TEXTAREA)$/.test(target.tagName));
-}

@@ -4,17 +4,19 @@ import { ask } from "../lib/api.js";
 import * as clock from "../lib/clock.js";
 import { find } from "../lib/commands.js";
 import { elapsed, short } from "../lib/format.js";
+import { PLACES, action, setShortcuts, shortcuts, written } from "../lib/keys.js";
 import { href, router } from "../lib/router.js";
 import { store } from "../lib/store.js";
 import { setTheme } from "../lib/theme.js";
 import { doing } from "../lib/words.js";
-import { BaseComponent, shared, typing } from "./base-component.js";
+import { BaseComponent, shared } from "./base-component.js";
 import { copy } from "./copy-button.js";
 
 /** @import { Choice } from "../lib/commands.js" */
 /** @typedef {Choice & {run: () => unknown}} Action */
 
 const MOST = 7; // of a group
+const TYPED = 150; // ms after a key, before the agent is asked
 /** @type {[string, string, string][]} */
 const PAGES = [["Now", "/", "sessions waiting overview home"], ["Friction", "/friction", "permissions rules dialogs cost failing tools"], ["Health", "/health", "checks settings export journal versions"], ["Raw log", "/log", "events facts journal tail"]];
 /** @type {[string, string][]} */
@@ -30,17 +32,7 @@ const COMMANDS = [
   ["hookspan down", "stop the agent"],
   ["hookspan install", "put the hooks in place"],
 ];
-/** @type {[string, string][]} */
-const KEYS = [
-  ["Ctrl K  ·  ⌘ K", "Search and commands"],
-  ["?", "These keys"],
-  ["/", "Filter or search on the page"],
-  ["j  k  ·  ↓  ↑", "Next and former row"],
-  ["Enter", "Open"],
-  ["Escape", "Close, clear"],
-  ["p", "Raw log: pause"],
-  ["f", "Raw log: follow"],
-];
+const MOD = /Mac/.test(navigator.platform) ? "⌘" : "Ctrl";
 
 export class CommandPalette extends BaseComponent {
   static styles = [
@@ -58,11 +50,12 @@ export class CommandPalette extends BaseComponent {
       .choice { display: grid; grid-template-columns: 0.5rem minmax(0, auto) minmax(0, 1fr) auto; min-height: 2rem; gap: 0.625rem; align-items: center; padding: 0.4rem 0.625rem; border-radius: 0.4rem; cursor: pointer; }
       .choice[aria-selected="true"] { background: var(--accent-soft); } .choice[aria-selected="true"] .enter { visibility: visible; }
       .choice .detail { color: var(--ink-3); font-size: 0.8125rem; } .choice.command .label { font-family: var(--mono); font-size: 0.8125rem; }
+      .named { display: flex; min-width: 0; white-space: pre; } .named > :first-child { flex: 0 1 auto; max-width: 12rem; } .named > :last-child { flex: 0 1 auto; }
       .detail:empty { display: none; }
       .enter { grid-column: 4; visibility: hidden; font-size: 0.75rem; color: var(--ink-2); white-space: nowrap; }
       .waiting { background: var(--wait); border-radius: 1px; } .working { background: var(--tool); } .idle { background: none; border: 2px solid var(--ok); } .ended { background: none; border: 1.5px solid var(--line-strong); } .none { background: none; }
-      .keys { padding: 1.25rem 1.5rem 1.5rem; overflow-y: auto; } .keys dl { display: grid; grid-template-columns: auto 1fr; gap: 0.5rem 1.5rem; margin-top: 1rem; align-items: baseline; } .keys dd { color: var(--ink-2); } .keys dt { white-space: nowrap; }
-      @media (max-width: 40rem) { dialog { margin-top: 0.75rem; } .choice { grid-template-columns: 0.5rem minmax(0, 1fr); } .choice .detail { grid-column: 2; } .enter { display: none; } }
+      .keys { padding: 1.25rem 1.5rem 1.5rem; overflow-y: auto; } .places { columns: 2; column-gap: 2rem; } .places section { margin-top: 1rem; break-inside: avoid; } .places h3 { color: var(--ink-3); font-weight: 500; font-size: 0.75rem; } .keys dl { display: grid; grid-template-columns: auto 1fr; gap: 0.375rem 1rem; margin-top: 0.375rem; align-items: baseline; } .keys dd { color: var(--ink-2); } .keys dt { white-space: nowrap; }
+      @media (max-width: 40rem) { .places { columns: 1; } dialog { margin-top: 0.75rem; } .choice { grid-template-columns: 0.5rem minmax(0, 1fr); } .choice .detail { grid-column: 2; } .enter { display: none; } }
     `,
   ];
 
@@ -73,12 +66,33 @@ export class CommandPalette extends BaseComponent {
     this.isHelp = false;
     this.isOpen = false;
     this.trouble = "";
+    /** Sessions in which the agent found the query: it knows more of them, and more about them. @type {Set<string>} */
+    this.found = new Set();
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.typed = undefined;
   }
 
   connected() {
     this.listen(document, "keydown", (event) => this.#key(event));
     this.listen(store, "change", () => this.isOpen && this.requestUpdate());
     this.listen(router, "route", () => this.#close());
+    this.later(() => clearTimeout(this.typed));
+  }
+
+  /** @param {string} query */
+  #ask(query) {
+    this.query = query;
+    this.at = 0;
+    this.found = new Set();
+    clearTimeout(this.typed);
+    if (query.trim()) {
+      this.typed = setTimeout(async () => {
+        const found = await store.find(query.trim(), MOST);
+        if (query === this.query) this.found = found;
+        this.requestUpdate();
+      }, TYPED);
+    }
+    this.requestUpdate();
   }
 
   open() {
@@ -113,14 +127,12 @@ export class CommandPalette extends BaseComponent {
 
   /** @param {KeyboardEvent} event */
   #key(event) {
-    if ((event.metaKey || event.ctrlKey) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === "k") {
-      event.preventDefault();
-      if (this.isOpen && !this.isHelp) this.#close();
-      else this.open();
-    } else if (event.key === "?" && !typing(event) && !event.metaKey && !event.ctrlKey && !event.altKey) {
-      event.preventDefault();
-      this.help();
-    }
+    const what = action("all", event);
+    if (!what) return;
+    event.preventDefault();
+    if (what === "help") this.help();
+    else if (this.isOpen && !this.isHelp) this.#close();
+    else this.open();
   }
 
   // --- What there is
@@ -139,8 +151,9 @@ export class CommandPalette extends BaseComponent {
           id: session.id,
           group: "Sessions",
           label: [session.project || "(none)", session.title].filter(Boolean).join(": "),
+          prefix: session.title ? session.project || "(none)" : "",
           detail: ended ? `${verb}, ${short(session.id)}` : `${verb}${what ? ` ${what}` : ""}, ${since}`,
-          words: `${session.id} ${session.branch} ${session.state} session`,
+          words: `${session.id} ${session.branch} ${session.repository} ${session.state} session ${this.found.has(session.id) ? this.query : ""}`,
           mark: session.state.startsWith("waiting") ? "waiting" : session.state,
           run: go(href("session", { id: session.id })),
         };
@@ -157,6 +170,7 @@ export class CommandPalette extends BaseComponent {
       })),
       { id: "link", group: "This page", label: "Copy this address", detail: "what you see is in it", words: "url link share", run: () => this.#copy(location.href) },
       { id: "keys", group: "This page", label: "Keys", detail: "?", words: "keyboard shortcuts help", run: () => this.help() },
+      { id: "shortcuts", group: "This page", label: `Shortcuts of one key: ${shortcuts() ? "off" : "on"}`, detail: shortcuts() ? "for those who dictate" : "", words: "keyboard character disable enable", run: () => setShortcuts(!shortcuts()) },
       store.summary?.demo
         ? { id: "demo", group: "This page", label: "Remove demo data", detail: "", words: "recorded sessions", run: () => this.#demo("DELETE") }
         : { id: "demo", group: "This page", label: "Load demo data", detail: "three recorded sessions", words: "example", run: () => this.#demo("POST") },
@@ -215,7 +229,12 @@ export class CommandPalette extends BaseComponent {
 
   #keys() {
     return html`<div class="keys"><div class="row"><h2>Keys</h2><button class="btn push" autofocus @click=${() => this.#close()}>Close</button></div>
-      <dl>${KEYS.map(([keys, what]) => html`<dt>${keys.split("  ").map((key) => (key === "·" ? html` <span class="quiet">or</span> ` : html`<kbd>${key}</kbd> `))}</dt><dd>${what}</dd>`)}</dl></div>`;
+      <div class="places">${Object.values(PLACES).map(
+        ({ name, keys }) => html`<section><h3>${name}</h3><dl>${Object.values(keys).map(
+          (/** @type {{keys: readonly string[], text: string}} */ one) => html`<dt>${one.keys.map((key, at) => html`${at ? html` <span class="quiet">or</span> ` : nothing}${written(key, MOD).map((part) => html`<kbd>${part}</kbd> `)}`)}</dt><dd>${one.text}</dd>`,
+        )}</dl></section>`,
+      )}</div>
+      ${shortcuts() ? nothing : html`<p class="second">Shortcuts of one key are off, but for those of what has the focus.</p>`}</div>`;
   }
 
   #search() {
@@ -226,7 +245,7 @@ export class CommandPalette extends BaseComponent {
       <div class="ask"><svg viewBox="0 0 16 16" aria-hidden="true"><circle cx="7" cy="7" r="4.5"/><path d="m10.5 10.5 3 3"/></svg>
         <input type="text" role="combobox" aria-expanded="true" aria-controls="found" aria-autocomplete="list" aria-label="Search sessions, pages and commands" aria-activedescendant=${flat.length ? `c${this.at}` : nothing}
           autocomplete="off" spellcheck="false" placeholder="Session, page or command" .value=${this.query}
-          @input=${(/** @type {any} */ event) => ((this.query = event.target.value), (this.at = 0), this.requestUpdate())}
+          @input=${(/** @type {any} */ event) => this.#ask(event.target.value)}
           @keydown=${(/** @type {KeyboardEvent} */ event) => this.#typed(event, flat)} /><kbd>Esc</kbd></div>
       <div class="found" id="found" role="listbox" aria-label="Found">
         ${groups.map(
@@ -238,12 +257,18 @@ export class CommandPalette extends BaseComponent {
       <p class="hide" role="status">${flat.length} found</p>`;
   }
 
+  /** A project is cut before what its session is called. @param {Action} action */
+  #label({ label, prefix = "" }) {
+    if (!prefix) return html`<span class="label cut">${label}</span>`;
+    return html`<span class="label named"><span class="cut">${prefix}</span><span class="cut">: ${label.slice(prefix.length + 2)}</span></span>`;
+  }
+
   /** @param {Action} action @param {number} at */
   #choice(action, at) {
     const isCommand = action.mark === "command";
     return html`<div class="choice ${isCommand ? "command" : ""}" id=${`c${at}`} role="option" aria-selected=${at === this.at} @click=${() => this.#run(action)}
       @pointermove=${() => at !== this.at && ((this.at = at), this.requestUpdate())}>
-      <i class="dot ${!action.mark || isCommand ? "none" : action.mark}" aria-hidden="true"></i><span class="label cut">${action.label}</span><span class="detail cut">${action.detail}</span><span class="enter" aria-hidden="true">${isCommand ? "Copy" : "Go"} ↵</span></div>`;
+      <i class="dot ${!action.mark || isCommand ? "none" : action.mark}" aria-hidden="true"></i>${this.#label(action)}<span class="detail cut">${action.detail}</span><span class="enter" aria-hidden="true">${isCommand ? "Copy" : "Go"} ↵</span></div>`;
   }
 }
 customElements.define("command-palette", CommandPalette);

@@ -5,9 +5,10 @@ import { ApiError, ask } from "../lib/api.js";
 import * as clock from "../lib/clock.js";
 import { bytes, count, date, plural, short, timeExact } from "../lib/format.js";
 import { fromEvent, inShort, lets, marked, surplus, toolOf, wordsOf } from "../lib/loglines.js";
+import { action } from "../lib/keys.js";
 import { href, router } from "../lib/router.js";
 import { store } from "../lib/store.js";
-import { BaseComponent, shared, typing } from "./base-component.js";
+import { BaseComponent, shared } from "./base-component.js";
 import "./copy-button.js";
 import "./json-view.js";
 import "./setup-step.js";
@@ -286,26 +287,24 @@ export class RawLog extends BaseComponent {
 
   /** @param {KeyboardEvent} event */
   #key(event) {
-    if (event.metaKey || event.ctrlKey || event.altKey || event.defaultPrevented) return;
-    if (event.key === "Escape" && this.picked) {
+    const what = action("log", event);
+    if (what === "close" && this.picked) {
       event.preventDefault();
       this.#pick(undefined);
       this.updateComplete.then(() => /** @type {HTMLElement | null} */ (this.list)?.focus());
-      return;
-    }
-    if (typing(event)) return;
-    if (event.key === "/") {
+    } else if (what === "find") {
       event.preventDefault();
       this.renderRoot.querySelector("input")?.focus();
-    } else if (event.key === "p") this.#pause();
-    else if (event.key === "f") this.#toEnd();
+    } else if (what === "pause") this.#pause();
+    else if (what === "follow") this.#toEnd();
   }
 
   /** @param {KeyboardEvent} event */
   #listKey(event) {
     const page = Math.max(1, Math.floor(this.height / ROW) - 1);
-    const step = { ArrowDown: 1, ArrowUp: -1, j: 1, k: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity }[event.key];
-    if (step === undefined || event.metaKey || event.ctrlKey || event.altKey || !this.seen.length) return;
+    const what = action("lines", event);
+    if (!what || !this.seen.length) return;
+    const step = { next: 1, former: -1, pageDown: page, pageUp: -page, first: -Infinity, last: Infinity }[what];
     event.preventDefault();
     const at = this.seen.findIndex((item) => item.record === this.picked?.record);
     const next = Math.min(this.seen.length - 1, Math.max(0, at < 0 ? this.seen.length - 1 : at + step));
@@ -396,7 +395,7 @@ export class RawLog extends BaseComponent {
     if (!this.items.length && !this.paused) return nothing;
     return html`<div class="foot">
       <span>${filtered ? `${count(this.seen.length)} of ${plural(this.items.length, "line")} loaded` : `${plural(this.items.length, "line")} loaded`}${older ? "" : ", back to the first"}</span>
-      ${this.paused ? html`<span class="paused" role="status">Paused${behind ? `, ${count(behind)} new` : ""}</span>` : nothing}
+      ${this.paused ? html`<span class="paused">Paused${behind ? `, ${count(behind)} new` : ""}</span>` : nothing}
       ${filtered && older ? html`<button class="btn" @click=${() => ((this.searched = 0), this.#older())}>Search older lines</button>` : nothing}
       ${this.follow || this.paused ? nothing : html`<button class="btn push" @click=${this.#toEnd}>To the newest ↓</button>`}
     </div>`;

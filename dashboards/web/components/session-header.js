@@ -3,7 +3,7 @@ import { css, html, nothing } from "lit";
 import * as clock from "../lib/clock.js";
 import { ago, count, date, duration, elapsed, model, money, percent, plural, short, tokens } from "../lib/format.js";
 import { store } from "../lib/store.js";
-import { doing } from "../lib/words.js";
+import { calling, doing } from "../lib/words.js";
 import { BaseComponent, shared } from "./base-component.js";
 import "./copy-button.js";
 
@@ -27,7 +27,7 @@ export class SessionHeader extends BaseComponent {
       .waiting .mark, .waiting_or_running .mark { background: var(--wait); border-radius: 1px; transform: rotate(45deg); }
       .working .mark { background: var(--tool); animation: breathe 2.4s ease-in-out infinite; }
       .idle .mark { background: none; border: 2px solid var(--ok); } .ended .mark { background: none; border: 1.5px solid var(--ink-3); }
-      .waiting { color: var(--wait-ink); } .waiting code, .waiting .said { color: var(--ink); } .said { overflow-wrap: anywhere; }
+      .waiting { color: var(--wait-ink); } .waiting code { color: var(--ink); }
       @keyframes breathe { 50% { opacity: 0.35; } }
       .facts { display: flex; flex-wrap: wrap; gap: 0.75rem 2rem; margin-top: 1rem; }
       dt { color: var(--ink-3); font-size: 0.75rem; } dd { font-weight: 560; white-space: nowrap; } dd small { font-weight: 400; color: var(--ink-3); font-size: 0.75rem; }
@@ -67,7 +67,8 @@ export class SessionHeader extends BaseComponent {
       <div class="head">
         <div>
           <h1>${session.title || `Session ${short(session.id)}`}</h1>
-          <p class="doing ${session.state}" role="status"><i class="mark" aria-hidden="true"></i><b class=${session.failure ? "bad" : ""}>${verb}</b>${what ? (isSaid ? html`<span class="said">${what}</span>` : html`<code class="cut">${what}</code>`) : nothing}<span aria-live="off">${since}${session.state === "working" ? html` <span class="quiet">into the turn</span>` : nothing}</span></p>
+          <p class="hide" role="status">${calling(session)}</p>
+          <p class="doing ${session.state}"><i class="mark" aria-hidden="true"></i><b class=${session.failure ? "bad" : ""}>${verb}</b>${what && !isSaid ? html`<code class="cut">${what}</code>` : nothing}<span>${since}${session.state === "working" ? html` <span class="quiet">into the turn</span>` : nothing}</span></p>
         </div>
         <slot></slot>
       </div>

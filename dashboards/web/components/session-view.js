@@ -4,13 +4,13 @@ import { repeat } from "lit/directives/repeat.js";
 import * as clock from "../lib/clock.js";
 import { SessionFeed } from "../lib/feed.js";
 import { count, duration, elapsed, plural } from "../lib/format.js";
-import { shortcuts } from "../lib/keys.js";
+import { action, typing } from "../lib/keys.js";
 import { sessionMarkdown, total } from "../lib/markdown.js";
 import { grafana, inJaeger } from "../lib/outside.js";
 import { href, router } from "../lib/router.js";
 import { store } from "../lib/store.js";
 import { KINDS, KIND_NAMES, outcome, spanName } from "../lib/words.js";
-import { BaseComponent, shared, typing } from "./base-component.js";
+import { BaseComponent, shared } from "./base-component.js";
 import "./asking-card.js";
 import "./copy-button.js";
 import "./session-header.js";
@@ -60,6 +60,8 @@ export class SessionView extends BaseComponent {
     this.feed = null;
     this.lost = "";
     this.searched = "";
+    /** The turn that the list was scrolled to. */
+    this.seen = "";
   }
 
   connected() {
@@ -78,7 +80,7 @@ export class SessionView extends BaseComponent {
       this.feed?.end();
       this.feed = new SessionFeed(this.session);
       this.feed.addEventListener("change", () => this.requestUpdate());
-      this.lost = this.searched = "";
+      this.lost = this.searched = this.seen = "";
     }
     const { feed } = this;
     if (!feed.loaded) return;
@@ -114,17 +116,31 @@ export class SessionView extends BaseComponent {
 
   /** @param {KeyboardEvent} event */
   #key(event) {
-    if (event.defaultPrevented || event.metaKey || event.ctrlKey || event.altKey || typing(event)) return;
-    if (event.key === "Escape" && router.route.query["span"]) {
+    const what = action("session", event);
+    if (!what || typing(event)) return;
+    if (what === "close") {
+      if (!router.route.query["span"]) return;
       this.#close();
-    } else if ((event.key === "[" || event.key === "]") && shortcuts()) {
-      const turns = this.feed?.turns ?? [];
-      const next = turns[turns.findIndex((turn) => turn === this.turn) + (event.key === "[" ? -1 : 1)];
-      if (next) this.#choose(next);
     } else {
-      return;
+      const turns = this.feed?.turns ?? [];
+      const next = turns[turns.findIndex((turn) => turn === this.turn) + (what === "former" ? -1 : 1)];
+      if (next) this.#choose(next);
     }
     event.preventDefault();
+  }
+
+  /** The chosen turn is seen in the list, whoever chose it; the page itself stays. */
+  updated() {
+    const turn = this.all ? "" : (this.turn?.span_id ?? "");
+    if (turn === this.seen) return;
+    const list = this.renderRoot.querySelector(".turns ol");
+    const line = list?.querySelector("turn-bar[selected]")?.parentElement;
+    if (turn && list && !line) return; // not drawn yet
+    this.seen = turn;
+    if (!list || !line) return;
+    const [outer, inner] = [list.getBoundingClientRect(), line.getBoundingClientRect()];
+    if (inner.top < outer.top) list.scrollTop -= outer.top - inner.top + inner.height;
+    else if (inner.bottom > outer.bottom) list.scrollTop += inner.bottom - outer.bottom + inner.height;
   }
 
   /** @param {Turn} turn */
@@ -230,8 +246,9 @@ export class SessionView extends BaseComponent {
 
   #spans() {
     const feed = /** @type {SessionFeed} */ (this.feed);
-    const { q = "", chain, zoom = "", span: wanted = "" } = router.route.query;
+    const { q = "", chain, zoom = "", span: wanted = "", turn: named = "" } = router.route.query;
     const turn = this.all ? undefined : this.turn;
+    const unknown = turn && named && String(turn.number) !== named ? named : "";
     const ended = turn ? outcome(turn) : "";
     const span = feed.spans.find((one) => one.span_id === wanted);
     const begin = turn?.start ?? feed.session?.started ?? 0;
@@ -246,6 +263,7 @@ export class SessionView extends BaseComponent {
               <button aria-pressed=${!this.all} @click=${() => router.set({ view: "turn", zoom: "" }, { push: true })}>One turn</button><button aria-pressed=${this.all} @click=${() => router.set({ view: "all", zoom: "" }, { push: true })}>All turns</button></div>`
           : nothing}
       </div>
+      ${turn && unknown ? html`<p class="note" role="status">There is no turn ${unknown}. This is the newest one.</p>` : nothing}
       ${turn && feed.turns.length > 1 ? html`<div class="time">${splitBar(this.#now(turn), { delegated: turn.delegated, kinds: KINDS.slice(1) })}</div>` : nothing}
       ${this.lost && this.lost === wanted ? html`<p class="note" role="status">No span ${wanted} is in this session any more.</p>` : nothing}
       ${feed.complete ? nothing : html`<p class="note" role="status" aria-busy="true">Loading spans${feed.expected > feed.spans.length ? html` <progress max=${feed.expected} value=${feed.spans.length} aria-label="Spans loaded"></progress> ${count(feed.spans.length)} of ${count(feed.expected)}` : nothing}</p>`}

@@ -3,12 +3,12 @@ import { css, html, nothing, svg } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import * as clock from "../lib/clock.js";
 import { ago, count, duration, elapsed, model, money, percent, plural, short, tokens } from "../lib/format.js";
-import { shortcuts } from "../lib/keys.js";
+import { action } from "../lib/keys.js";
 import { compare } from "../lib/order.js";
 import { href, router } from "../lib/router.js";
 import { doing } from "../lib/words.js";
 import { store } from "../lib/store.js";
-import { BaseComponent, shared, typing } from "./base-component.js";
+import { BaseComponent, shared } from "./base-component.js";
 
 /** @import { Session } from "../lib/types.js" */
 
@@ -49,7 +49,8 @@ export class SessionsList extends BaseComponent {
       .branch { color: var(--ink-3); font-size: 0.8125rem; flex: 0 1 auto; }
       .sub { color: var(--ink-2); font-size: 0.8125rem; }
       .doing { display: flex; align-items: center; gap: 0.5rem; min-width: 0; }
-      .doing .verb { flex: none; } .doing .said, .doing code { flex: 0 1 auto; color: var(--ink); }
+      .doing .verb { flex: none; } .doing .said { display: -webkit-box; -webkit-line-clamp: 2; -webkit-box-orient: vertical; white-space: normal; overflow-wrap: anywhere; color: var(--ink); }
+      .doing .said, .doing code { flex: 0 1 auto; color: var(--ink); }
       .for { flex: none; margin-left: auto; padding-left: 0.5rem; color: var(--ink-2); font-weight: 500; }
       .waiting .for { color: var(--wait-ink); font-weight: 650; font-size: 1rem; letter-spacing: -0.01em; }
       .waiting .verb { color: var(--wait-ink); font-weight: 600; }
@@ -92,15 +93,14 @@ export class SessionsList extends BaseComponent {
 
   /** @param {KeyboardEvent} event */
   #key(event) {
-    if (event.metaKey || event.ctrlKey || event.altKey || event.defaultPrevented) return;
-    if (event.key.length === 1 && !shortcuts()) return;
-    if (event.key === "/" && !typing(event)) {
+    const what = action("list", event);
+    if (!what) return;
+    if (what === "find") {
       event.preventDefault();
       this.renderRoot.querySelector("input")?.focus();
       return;
     }
-    const step = { j: 1, k: -1, ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (!step || (typing(event) && event.key.length === 1)) return;
+    const step = { next: 1, former: -1 }[what];
     const links = /** @type {HTMLElement[]} */ ([...this.renderRoot.querySelectorAll("li a")]);
     const active = this.renderRoot instanceof ShadowRoot ? this.renderRoot.activeElement : null;
     const at = links.findIndex((link) => link === active);

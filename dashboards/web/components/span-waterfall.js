@@ -5,7 +5,8 @@
  */
 import { css, html, nothing } from "lit";
 import * as clock from "../lib/clock.js";
-import { count, duration } from "../lib/format.js";
+import { count, duration, plural } from "../lib/format.js";
+import { action } from "../lib/keys.js";
 import { bands, endOf, lanes, lengthOf, longestChain, rows, searchText, ticks, tree } from "../lib/spans.js";
 import { spanName } from "../lib/words.js";
 import { BaseComponent, shared } from "./base-component.js";
@@ -276,53 +277,54 @@ export class SpanWaterfall extends BaseComponent {
 
   /** @param {KeyboardEvent} event */
   #key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const what = action("spans", event);
+    if (!what) return;
     const row = this.rows[this.active];
     const page = Math.max(1, Math.floor(this.high / this.rowHigh) - 1);
-    /** @type {Record<string, () => void>} */
-    const keys = {
-      ArrowDown: () => this.#move(this.active + 1),
-      ArrowUp: () => this.#move(this.active - 1),
-      PageDown: () => this.#move(this.active + page),
-      PageUp: () => this.#move(this.active - page),
-      Home: () => this.#move(0),
-      End: () => this.#move(this.rows.length - 1),
-      ArrowRight: () => (event.shiftKey ? this.pan(0.2) : row?.folded ? this.#fold(row, false) : row?.node.children.length && this.#move(this.active + 1)),
-      ArrowLeft: () => (event.shiftKey ? this.pan(-0.2) : row && row.node.children.length && !row.folded ? this.#fold(row, true) : this.#parent(row)),
-      Enter: () => row && this.#pick(row),
-      " ": () => row && this.#pick(row),
-      "+": () => this.scaleBy(0.6),
-      "=": () => this.scaleBy(0.6),
-      "-": () => this.scaleBy(1 / 0.6),
-      0: () => this.#fit(),
-      f: () => row && this.#focusOn(row.node.span),
-      c: () => this.#toggleChain(),
-      n: () => this.#nextHit(1),
-      N: () => this.#nextHit(-1),
-      "*": () => this.#foldAll(false),
+    /** @type {Record<import("../lib/keys.js").Action<"spans">, () => unknown>} */
+    const actions = {
+      next: () => this.#move(this.active + 1),
+      former: () => this.#move(this.active - 1),
+      pageDown: () => this.#move(this.active + page),
+      pageUp: () => this.#move(this.active - page),
+      first: () => this.#move(0),
+      last: () => this.#move(this.rows.length - 1),
+      unfold: () => (row?.folded ? this.#fold(row, false) : row?.node.children.length && this.#move(this.active + 1)),
+      fold: () => (row && row.node.children.length && !row.folded ? this.#fold(row, true) : this.#parent(row)),
+      left: () => this.pan(-0.2),
+      right: () => this.pan(0.2),
+      open: () => row && this.#pick(row),
+      zoomIn: () => this.scaleBy(0.6),
+      zoomOut: () => this.scaleBy(1 / 0.6),
+      fit: () => this.#fit(),
+      focus: () => row && this.#focusOn(row.node.span),
+      chain: () => this.#toggleChain(),
+      nextHit: () => this.#nextHit(1),
+      formerHit: () => this.#nextHit(-1),
+      unfoldAll: () => this.#foldAll(false),
     };
-    const what = keys[event.key];
-    if (!what) return;
     event.preventDefault();
     event.stopPropagation();
-    what();
+    actions[what]();
   }
 
   /** @param {number} to */
   #move(to) {
     this.active = Math.max(0, Math.min(this.rows.length - 1, to));
     this.#show(this.active);
-    this.requestUpdate();
   }
 
-  /** @param {number} at row */
-  #show(at) {
+  /** Scroll to a row: the rows in their box, and the page if the box is not wholly seen. @param {number} at */
+  async #show(at) {
     const view = this.#view();
     if (!view) return;
     const top = at * this.rowHigh;
     if (top < view.scrollTop) view.scrollTop = top - this.rowHigh;
     else if (top + this.rowHigh * 2 > view.scrollTop + view.clientHeight) view.scrollTop = top + this.rowHigh * 2 - view.clientHeight;
     this.top = view.scrollTop;
+    this.requestUpdate();
+    await this.updateComplete;
+    this.renderRoot.querySelector(`#row-${at}`)?.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
 
   /** @param {Row | undefined} row */
@@ -473,7 +475,7 @@ export class SpanWaterfall extends BaseComponent {
     const chained = [...this.chain].filter((span) => span.type !== "turn" && span.type !== "session").length;
     return html`
       <div class="row wrap bar">
-        <span class="second">${count(this.spans.length)} spans</span>
+        <span class="second">${plural(this.spans.length, "span")}</span>
         <button class="btn" aria-pressed=${this.onlyChain} @click=${this.#toggleChain} title="The spans that decided how long it took (c)">Longest chain <span class="quiet">${count(chained)}</span></button>
         ${this.spans.some((span) => span.type === "subagent")
           ? html`<button class="btn" @click=${() => this.#foldAll(!this.rows.some((row) => row.folded))}>${this.rows.some((row) => row.folded) ? "Unfold all" : "Fold subagents"}</button>`
@@ -505,7 +507,7 @@ export class SpanWaterfall extends BaseComponent {
           ${active && (this.active < first || this.active >= last) ? this.#row(active, this.active, now) : nothing}
         </div>
       </div>
-      <p class="help"><span><kbd>↑</kbd> <kbd>↓</kbd> move</span><span><kbd>←</kbd> <kbd>→</kbd> fold</span><span><kbd>Enter</kbd> details</span><span><kbd>+</kbd> <kbd>−</kbd> <kbd>0</kbd> zoom</span><span><kbd>Shift</kbd> <kbd>←</kbd> pan</span><span><kbd>f</kbd> zoom to it</span><span><kbd>c</kbd> longest chain</span></p>
+      <p class="help"><span><kbd>↑</kbd> <kbd>↓</kbd> move</span><span><kbd>←</kbd> <kbd>→</kbd> fold</span><span><kbd>Enter</kbd> details</span><span><kbd>+</kbd> <kbd>−</kbd> <kbd>0</kbd> zoom</span><span><kbd>Shift</kbd> <kbd>←</kbd> pan</span><span><kbd>f</kbd> zoom to it</span><span><kbd>c</kbd> longest chain</span><span><kbd>?</kbd> all keys</span></p>
     `;
   }
 

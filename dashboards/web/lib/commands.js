@@ -1,8 +1,8 @@
 /** What the command palette offers, and how well it matches what was typed. Pure. */
 
 /**
- * @typedef {{id: string, group: string, label: string, detail: string, words: string, mark?: string, rank?: number}} Choice
- * `words`: what it is found by beside its label.
+ * @typedef {{id: string, group: string, label: string, detail: string, words: string, mark?: string, prefix?: string}} Choice
+ * `words`: what it is found by beside its label; `prefix`: the part of the label that is cut first.
  */
 
 /**

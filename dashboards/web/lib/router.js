@@ -73,20 +73,47 @@ export function href(page, { id = "", query = {} } = {}) {
   return text ? `${path}?${text}` : path;
 }
 
+/** Where somebody was on a page: how far down, and at which link. @typedef {{top: number, link: string}} Place */
+
+const SCROLLED = 150; // ms; browsers let the history's entry change only so often
+
 class Router extends EventTarget {
+  /** Where to go back to, until the page is there. @type {Place | null} */
+  place = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #keeping;
+
   constructor() {
     super();
     /** @type {Route} */
     this.route = parse(location.pathname, location.search);
-    addEventListener("popstate", () => this.#changed(true));
+    history.scrollRestoration = "manual"; // the browser scrolls before the page is there
+    this.place = history.state?.place ?? null; // it was reloaded, or somebody came back from elsewhere
+    addEventListener("popstate", (event) => {
+      clearTimeout(this.#keeping);
+      this.#changed(event.state?.place ?? null);
+    });
     addEventListener("click", (event) => this.#click(event));
+    addEventListener("scroll", () => (this.#keeping ??= setTimeout(() => this.#keep(), SCROLLED)), { passive: true });
+  }
+
+  /** Remember where somebody is, in the history's present entry. */
+  #keep() {
+    clearTimeout(this.#keeping);
+    this.#keeping = undefined;
+    if (this.place) return; // not there yet
+    let at = document.activeElement;
+    while (at?.shadowRoot?.activeElement) at = at.shadowRoot.activeElement;
+    const link = at instanceof HTMLAnchorElement ? (at.getAttribute("href") ?? "") : "";
+    history.replaceState({ place: { top: scrollY, link } }, "");
   }
 
   /** Go to an address of this page. @param {string} to @param {{replace?: boolean}} [how] */
   go(to, { replace = false } = {}) {
     if (to === location.pathname + location.search) return;
-    history[replace ? "replaceState" : "pushState"](null, "", to);
-    this.#changed(false);
+    if (!replace) this.#keep();
+    history[replace ? "replaceState" : "pushState"](replace ? history.state : null, "", to);
+    this.#changed();
   }
 
   /**
@@ -99,12 +126,13 @@ class Router extends EventTarget {
     this.go(href(page, { id, query: { ...query, ...change } }), { replace: !push });
   }
 
-  /** @param {boolean} back */
-  #changed(back) {
+  /** @param {Place | null} [place] where somebody was who comes back */
+  #changed(place = null) {
     const before = this.route;
     this.route = parse(location.pathname, location.search);
     const samePage = before.page === this.route.page && before.id === this.route.id;
-    if (!samePage && !back) scrollTo(0, 0);
+    this.place = samePage ? null : place;
+    if (!samePage) scrollTo(0, 0);
     this.dispatchEvent(new CustomEvent("route", { detail: { samePage } }));
   }
 

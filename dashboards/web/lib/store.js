@@ -91,6 +91,18 @@ class Store extends EventTarget {
     this.list.ask();
   }
 
+  /** Ids of the newest sessions in which words are found, and those that are open; they are known then. @param {string} q @param {number} limit */
+  async find(q, limit) {
+    try {
+      const page = /** @type {Sessions} */ (await ask("/sessions", { q, limit, position: this.live.position || undefined }));
+      this.#take(page);
+      return new Set(page.sessions.map((session) => session.id));
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      return new Set();
+    }
+  }
+
   /** @param {import("./listing.js").Filter} filter */
   #listing(filter) {
     const list = new Listing(filter, this.sessions, (page) => this.#take(page), () => this.live.position);

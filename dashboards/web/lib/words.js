@@ -9,9 +9,9 @@
  */
 export function doing({ state, tool, asks, end_reason, turns, failure }) {
   if (state === "waiting") {
-    if (tool === "AskUserQuestion") return { verb: asks ? "asks you:" : "asks you a question", what: asks, isSaid: true };
+    if (tool === "AskUserQuestion") return { verb: "asks you a question", what: asks, isSaid: true };
     if (tool === "ExitPlanMode") return { verb: "wants its plan approved", what: "" };
-    if (tool === "elicitation") return { verb: "an MCP server asks:", what: asks, isSaid: true };
+    if (tool === "elicitation") return { verb: "an MCP server asks you", what: asks, isSaid: true };
     return { verb: tool ? `asks: ${tool}` : "waits for you", what: asks };
   }
   if (state === "waiting_or_running") return { verb: `asked, perhaps runs: ${tool}`, what: asks };
@@ -20,6 +20,9 @@ export function doing({ state, tool, asks, end_reason, turns, failure }) {
   if (state === "idle") return { verb: turns ? "done, your turn" : "no prompt yet, your turn", what: "" };
   return { verb: ENDS[end_reason] ?? "ended", what: "" };
 }
+
+/** The same for those who hear the page: not each tool, but when it needs somebody, and when it goes on. @param {Session} session */
+export const calling = (session) => (session.state === "working" ? "works" : doing(session).verb);
 
 /** @type {Record<string, string>} */
 const ENDS = { client_gone: "client gone", silent: "went silent", session_end: "ended" };
