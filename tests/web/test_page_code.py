@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from hookspan import units
 from tests.web.packages import LOCK, node_modules
 
 ROOT = Path(__file__).parents[2]
@@ -120,3 +121,37 @@ def test_keys_are_asked_of_the_table_that_the_help_is_made_of() -> None:
         if match[1] not in {"Enter", "Escape"}
     }
     assert found == {("command-palette.js", "[event.key]")}
+
+
+MILLISECONDS = [
+    0, 0.001, 0.0049, 0.005, 0.21, 9.99, 9.995, 12, 531, 999.4, 999.5, 1000, 4240, 9_940, 9_950, 42_000, 59_940, 59_950,
+    60_000, 192_000, 3_599_400, 3_599_600, 3_600_000, 7_500_000, 86_399_999, 86_400_000, 273_600_000, -4200,
+]  # fmt: skip
+DOLLARS = [0, 0.0004, 0.0005, 0.004, 0.078, 0.11, 0.9994, 0.9995, 1.2, 9.996, 999.5, 1234.5, -0.078]
+NODE = """
+import {age, duration, elapsed, money} from "./format.js";
+const [times, dollars] = JSON.parse(process.argv[1]);
+const all = {
+  duration: times.map(duration), elapsed: times.map(elapsed), age: times.map(age),
+  money: dollars.map(one => money(one)), column: dollars.map(one => money(one, Math.max(...dollars))),
+};
+console.log(JSON.stringify(all));
+"""
+
+
+def test_figures_read_alike_on_the_page_and_in_the_terminal() -> None:
+    command = ["node", "--input-type=module", "-e", NODE, json.dumps([MILLISECONDS, DOLLARS])]
+    done = subprocess.run(command, cwd=WEB / "lib", capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout)
+    seconds = [one / 1e3 for one in MILLISECONDS]
+    assert found["duration"] == [units.duration(one) for one in seconds]
+    assert found["elapsed"] == [units.elapsed(one) for one in seconds]
+    assert found["age"] == [units.age(one) for one in seconds]
+    assert found["money"] == [units.money(one) for one in DOLLARS]
+    assert found["column"] == [units.money(one, max(DOLLARS)) for one in DOLLARS]
+    assert found["duration"][4:20] == [
+        "0.21 ms", "9.99 ms", "10 ms", "12 ms", "531 ms", "999 ms", "1.0 s", "1.0 s", "4.2 s", "9.9 s", "9.9 s",
+        "42.0 s", "59.9 s", "1 min 00 s", "1 min 00 s", "3 min 12 s",
+    ]  # fmt: skip
+    assert found["money"][3:9] == ["$0.004", "$0.078", "$0.110", "$0.999", "$1.00", "$1.20"]
+    assert {text[-3] for text in found["column"]} == {"."}  # decimals below each other

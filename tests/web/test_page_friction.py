@@ -1,8 +1,10 @@
 """The friction page in a real browser."""
 
+import json
 import time
 
 import pytest
+from playwright.sync_api import Route, expect
 
 from tests.web.browser import CLIPBOARD, Visitor, sideways, violations
 from tests.web.site import Play, Site, append
@@ -31,8 +33,8 @@ def test_a_rule_is_copied_as_claude_code_takes_it(site: Site, visitor: Visitor) 
     site.append(play.stop())
     page = visitor.visit(site, "/friction")
     page.evaluate(CLIPBOARD)
-    page.get_by_role("heading", name="Agents waited 1m 45s for you").wait_for()
-    page.get_by_text("2 rules would have saved 1m 40s").wait_for()
+    page.get_by_role("heading", name="Agents waited 1 min 45 s for you").wait_for()
+    page.get_by_text("2 rules would have saved 1 min 40 s").wait_for()
     page.get_by_role("button", name="Copy the rule Bash(git status:*)").click()
     page.get_by_role("button", name="Copied the rule").wait_for()
     assert page.evaluate("copied") == "Bash(git status:*)"
@@ -79,3 +81,49 @@ def test_who_leaves_before_the_answer_causes_no_error(site: Site, visitor: Visit
     page.locator("friction-report").wait_for(state="attached")
     page.get_by_role("link", name="Log").click()
     page.get_by_role("heading", name="Raw log").wait_for()
+
+
+def test_the_dearest_project_has_a_colour_whoever_waited_longest(site: Site, visitor: Visitor) -> None:
+    """The same in both charts; and money is written alike in a column."""
+    site.append(Play().start())
+    waited = {f"patient-{number}": 1000.0 - number for number in range(9)}
+    paid = {"dear": 12.3, "patient-0": 0.078, "patient-8": 0.004}
+
+    def answered(route: Route) -> None:
+        answer = route.fetch()
+        friction = json.loads(answer.text())
+        friction["waits"] |= {"count": 9, "waited": sum(waited.values())}
+        friction["waits"]["days"][-1] |= {"count": 9, "waited": sum(waited.values()), "projects": waited}
+        friction["cost"]["days"][-1] |= {"cost": sum(paid.values()), "projects": paid}
+        projects = [{"name": name, "cost": cost} for name, cost in paid.items()]
+        friction["cost"] |= {"total": sum(paid.values()), "projects": projects}
+        route.fulfill(response=answer, json=friction)
+
+    page = visitor.visit(site)
+    page.route("**/api/v1/friction*", answered)
+    page.goto(f"{site.url}/friction")
+    visitor.loaded(page)
+    look = "one => getComputedStyle(one).backgroundColor"
+    cost = page.get_by_role("region", name="Cost")
+    swatches = {name: cost.get_by_role("row", name=name).locator(".swatch").evaluate(look) for name in paid}
+    grey = page.locator("friction-report .c6").first.evaluate(look)
+    assert grey not in {swatches["dear"], swatches["patient-0"]}
+    assert swatches["patient-8"] == grey
+    waits = page.get_by_role("region", name="Where the time went")
+    legend = waits.locator(".legend > div", has_text="patient-0").locator("i")
+    assert legend.evaluate(look) == swatches["patient-0"]
+    expect(waits.locator(".legend > div").last).to_contain_text("4 more")
+    assert cost.locator("td:nth-child(2)").all_inner_texts() == ["$12.30", "$0.08", "<$0.01"]
+
+
+def test_on_paper_its_bars_are_printed_in_the_colours_of_paper(site: Site, visitor: Visitor) -> None:
+    play = Play()
+    site.append(play.start(), play.submit(), *play.tool("ls"), play.stop())
+    page = visitor.visit(site, f"/sessions/{play.session}", dark=True)
+    assert page.locator("session-view .split i").count() > 0
+    background = "getComputedStyle(document.body).backgroundColor"
+    dark = page.evaluate(background)
+    page.emulate_media(media="print")
+    for one in page.locator("session-view .split i").all():
+        assert one.evaluate("one => getComputedStyle(one).printColorAdjust") == "exact"
+    assert page.evaluate(background) != dark

@@ -196,7 +196,7 @@ def test_it_is_copied_as_markdown(shared: Site, visitor: Visitor) -> None:
     page.get_by_role("button", name="Copy as Markdown").click()
     expect(page.get_by_role("button", name="Copied the session")).to_be_visible()
     copied = page.evaluate("copied")
-    assert "| 1 | fix \\*the\\* cart \\| now |" in copied
+    assert re.search(r"\| 1 \| fix \\\*the\\\* cart \\\| now \| <?[\d.]+ ms \|", copied), copied
     assert "| Bash `` echo '\\| ` **bold** <b>' # \\| `` |" in copied
     page.get_by_role("button", name="Copy resume command").click()
     expect(page.get_by_role("button", name="Copied to resume it")).to_be_visible()
@@ -218,7 +218,7 @@ def test_a_session_that_was_asked_nothing(shared: Site, visitor: Visitor) -> Non
     play = Play()
     shared.append(play.start())
     page = visitor.visit(shared, f"/sessions/{play.session}")
-    expect(page.locator("session-header .doing")).to_have_text(re.compile(r"^\s*no prompt yet, your turn\s*\d+s\s*$"))
+    expect(page.locator("session-header .doing")).to_have_text(re.compile(r"^\s*no prompt yet, your turn\s*\d+ s\s*$"))
     expect(page.get_by_text("No turn yet: nothing has been asked of it.")).to_be_visible()
 
 

@@ -76,6 +76,7 @@ export class AppShell extends BaseComponent {
       metrics-panel { margin-top: 1rem; }
       /* Who needs you stands above the last hour's numbers, which nothing in can be focused. */
       @media (max-width: 42rem) { main.now { display: flex; flex-direction: column; } main.now > metrics-panel { order: 1; margin-top: 1.5rem; } }
+      @media print { .bar { position: static; } .find, .icon, .state { display: none; } }
       @media (max-width: 52rem) { .find kbd, .find span { display: none; } .find { border: 0; background: none; padding: 0; width: 2rem; height: 2rem; justify-content: center; color: var(--ink-2); } .find svg { width: 1.0625rem; height: 1.0625rem; } }
       @media (max-width: 42rem) {
         .brand span, .state span { display: none; } .brand { margin-right: 0.25rem; } nav a { padding: 0.3rem 0.45rem; } .state { padding-right: 0.125rem; }

@@ -172,7 +172,7 @@ export class FrictionReport extends FetchedPage {
       <header><h2 id="h-waits">Where the time went</h2><p>Of turns that have ended and their subagents, each moment of a turn once. Striped: an agent stood still until you answered.</p></header>
       <div class="body">${splitBar(answer.time)}</div>
       ${answer.waits.count && days.length > 1
-        ? html`<header><h2>Waited for you, by day</h2></header><div class="body">${this.#columns(days, names, "Time waited for you, by day", duration(most))}${this.#legend(names.filter((name) => total[name]).map((name) => [name || "(none)", duration(total[name])]))}</div>`
+        ? html`<header><h2>Waited for you, by day</h2></header><div class="body">${this.#columns(days, names, "Time waited for you, by day", duration(most))}${this.#legend(names, total)}</div>`
         : nothing}
     </section>`;
   }
@@ -182,10 +182,12 @@ export class FrictionReport extends FetchedPage {
     return html`<day-columns .days=${days} .names=${names} label=${label} top=${top}></day-columns>`;
   }
 
-  /** @param {string[][]} rows name and value */
-  #legend(rows) {
-    return html`<dl class="legend">${rows.slice(0, COLOURS).map(([name, value], at) => html`<div><i class="c${at}" aria-hidden="true"></i><dt>${name}</dt><dd>${value}</dd></div>`)}
-      ${rows.length > COLOURS ? html`<div><i class="c${COLOURS}" aria-hidden="true"></i><dt>${rows.length - COLOURS} more</dt></div>` : nothing}</dl>`;
+  /** @param {string[]} names in the order of their colours @param {Record<string, number>} total ms */
+  #legend(names, total) {
+    const rows = names.map((name, at) => ({ name, at, value: total[name] ?? 0 })).filter(({ value }) => value);
+    const [own, others] = [rows.filter(({ at }) => at < COLOURS), rows.filter(({ at }) => at >= COLOURS)];
+    return html`<dl class="legend">${own.map(({ name, at, value }) => html`<div><i class="c${at}" aria-hidden="true"></i><dt>${name || "(none)"}</dt><dd>${duration(value)}</dd></div>`)}
+      ${others.length ? html`<div><i class="c${COLOURS}" aria-hidden="true"></i><dt>${others.length} more</dt><dd>${duration(others.reduce((sum, { value }) => sum + value, 0))}</dd></div>` : nothing}</dl>`;
   }
 
   /** @param {Friction} answer */
@@ -244,6 +246,7 @@ export class FrictionReport extends FetchedPage {
       text: money(day.cost),
       parts: Object.entries(byModel ? day.models : day.projects).map(([name, value]) => ({ name, value })),
     }));
+    const dearest = Math.max(0, ...rows.map((row) => row.cost));
     const names = byModel ? cost.models.map((one) => one.name) : projectsOf(answer);
     const most = Math.max(...cost.days.map((day) => day.cost));
     return html`<section class="card wide" aria-labelledby="h-cost">
@@ -257,7 +260,7 @@ export class FrictionReport extends FetchedPage {
         ? html`<div class="scroll-x" tabindex="0" role="group" aria-labelledby="h-cost"><table>
             <thead><tr><th scope="col">${byModel ? "Model" : "Project"}</th><th scope="col" class="num">Cost</th><th scope="col" class="num">Share</th>${byModel ? html`<th scope="col" class="num">Input</th><th scope="col" class="num">Output</th><th scope="col" class="num if-wide">Cache read</th><th scope="col" class="num if-wide">Cache write</th>` : nothing}</tr></thead>
             <tbody>${this.#first("cost", rows).map(
-              (row, at) => html`<tr><td><i class="swatch c${Math.min(names.indexOf(row.name), COLOURS)}" aria-hidden="true"></i>${row.label}</td><td class="num">${money(row.cost)}</td><td class="num">${cost.total ? percent(row.cost / cost.total) : "–"}</td>
+              (row, at) => html`<tr><td><i class="swatch c${Math.min(names.indexOf(row.name), COLOURS)}" aria-hidden="true"></i>${row.label}</td><td class="num">${money(row.cost, dearest)}</td><td class="num">${cost.total ? percent(row.cost / cost.total) : "–"}</td>
                 ${byModel ? tokenCells(cost.models[at]) : nothing}</tr>`,
             )}</tbody></table></div>${this.#more("cost", rows)}`
         : html`<p class="empty">No model was called.</p>`}
@@ -299,10 +302,13 @@ function sums(all) {
   return found;
 }
 
-/** Projects in the order of their colours, which are the same in all charts: who waited longest first. @param {Friction} answer */
+/** Projects in the order of their colours, which are the same in all charts: who has most of the waits or of the cost first. @param {Friction} answer */
 function projectsOf({ waits, cost }) {
-  const waited = Object.entries(sums(waits.days.map((day) => day.projects))).sort((a, b) => b[1] - a[1]);
-  return [...new Set([...waited.map(([name]) => name), ...cost.projects.map((one) => one.name)])];
+  const waited = sums(waits.days.map((day) => day.projects));
+  const paid = Object.fromEntries(cost.projects.map((one) => [one.name, one.cost]));
+  /** @param {string} name */
+  const part = (name) => Math.max((waited[name] ?? 0) / (waits.waited || 1), (paid[name] ?? 0) / (cost.total || 1));
+  return [...new Set([...Object.keys(waited), ...Object.keys(paid)])].sort((a, b) => part(b) - part(a));
 }
 
 /** @param {import("../lib/types.js").Friction["cost"]["models"][number] | undefined} one */

@@ -232,6 +232,7 @@ export class SessionView extends BaseComponent {
     const turns = this.feed?.turns ?? [];
     const { q = "", chain = "" } = router.route.query;
     const now = clock.now();
+    const dearest = turns.reduce((most, turn) => Math.max(most, turn.cost), 0);
     const longest = turns.reduce((most, turn) => Math.max(most, (turn.end ?? now) - turn.start, worked(turn)), 1);
     return html`<section class="card turns" aria-labelledby="turns">
       <div class="bar"><h2 id="turns">${plural(turns.length, "turn")}</h2>
@@ -239,7 +240,7 @@ export class SessionView extends BaseComponent {
       <ol tabindex="-1">${repeat(
         turns,
         (turn) => turn.span_id,
-        (turn) => html`<li><turn-bar .turn=${turn} .scale=${longest} .now=${turn.open ? now : 0} .doing=${this.doing} ?selected=${!this.all && turn === this.turn}
+        (turn) => html`<li><turn-bar .turn=${turn} .scale=${longest} .now=${turn.open ? now : 0} .doing=${this.doing} .dearest=${dearest} ?selected=${!this.all && turn === this.turn}
           .to=${href("session", { id: this.session, query: { turn: String(turn.number), q, chain } })}></turn-bar></li>`,
       )}</ol></section>`;
   }

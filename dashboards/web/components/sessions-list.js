@@ -84,6 +84,8 @@ export class SessionsList extends BaseComponent {
     `,
   ];
 
+  dearest = 0;
+
   connected() {
     this.listen(store, "change", () => this.requestUpdate());
     this.listen(router, "route", () => this.requestUpdate());
@@ -126,6 +128,7 @@ export class SessionsList extends BaseComponent {
     const { filter } = this;
     const { list } = store;
     const found = list.sessions().sort(compare);
+    this.dearest = Math.max(0, ...found.map((session) => session.cost));
     const projects = filter.project && !store.projects.includes(filter.project) ? [...store.projects, filter.project] : store.projects;
     return html`
       <div class="row wrap tools">
@@ -206,7 +209,7 @@ export class SessionsList extends BaseComponent {
               <div class="fill ${level}" aria-hidden="true"><i .style=${`width:${Math.min(100, context.share * 100)}%`}></i></div>`
           : nothing}
       </div>
-      <div class="cost"><span class="hide">List price: </span>${session.cost || session.tokens.output ? money(session.cost) : html`<span class="quiet">–</span>`}</div>
+      <div class="cost"><span class="hide">List price: </span>${session.cost || session.tokens.output ? money(session.cost, this.dearest) : html`<span class="quiet">–</span>`}</div>
       ${this.#strip(session)}
     </li>`;
   }

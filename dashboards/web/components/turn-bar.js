@@ -9,12 +9,12 @@ import { BaseComponent, shared } from "./base-component.js";
 const LEFT = 16; // % of the bar's width in front of the axis
 
 export class TurnBar extends BaseComponent {
-  static properties = { turn: { attribute: false }, scale: { type: Number }, now: { type: Number }, doing: {}, selected: { type: Boolean, reflect: true }, to: {} };
+  static properties = { turn: { attribute: false }, scale: { type: Number }, now: { type: Number }, doing: {}, dearest: { type: Number }, selected: { type: Boolean, reflect: true }, to: {} };
   static styles = [
     shared,
     css`
       :host { container-type: inline-size; content-visibility: auto; contain-intrinsic-size: auto 2.125rem; }
-      a { display: grid; grid-template-columns: 1.75rem minmax(8rem, 1fr) minmax(12rem, 2.4fr) 4.75rem 6.5rem 4rem; gap: 0 0.875rem; align-items: center; min-height: 2.125rem; padding: 0.2rem 1rem 0.2rem 0.5rem; font-size: 0.8125rem; }
+      a { display: grid; grid-template-columns: 1.75rem minmax(8rem, 1fr) minmax(12rem, 2.4fr) 5.5rem 6.5rem 4.25rem; gap: 0 0.875rem; align-items: center; min-height: 2.125rem; padding: 0.2rem 1rem 0.2rem 0.5rem; font-size: 0.8125rem; }
       a:hover { background: var(--hover); } a:focus-visible { outline-offset: -2px; }
       :host([selected]) a { background: var(--accent-soft); box-shadow: inset 3px 0 var(--accent); }
       .n { color: var(--ink-3); text-align: right; font-size: 0.75rem; }
@@ -30,7 +30,7 @@ export class TurnBar extends BaseComponent {
       .bar .open { animation: breathe 2.4s ease-in-out infinite; } @keyframes breathe { 50% { opacity: 0.6; } }
       .took { text-align: right; font-weight: 560; white-space: nowrap; } .cost { text-align: right; color: var(--ink-2); }
       .calls { color: var(--ink-3); font-size: 0.75rem; white-space: nowrap; }
-      @container (width < 52rem) { a { grid-template-columns: 1.5rem minmax(0, 1fr) 4.5rem 3.75rem; padding-block: 0.4rem; } .bar { grid-column: 2 / -1; grid-row: 2; margin-top: 0.35rem; height: 0.625rem; } .bar .before { top: 0.2rem; bottom: 0.2rem; } .calls { display: none; } }
+      @container (width < 52rem) { a { grid-template-columns: 1.5rem minmax(0, 1fr) 5.25rem 4rem; padding-block: 0.4rem; } .bar { grid-column: 2 / -1; grid-row: 2; margin-top: 0.35rem; height: 0.625rem; } .bar .before { top: 0.2rem; bottom: 0.2rem; } .calls { display: none; } }
     `,
   ];
 
@@ -43,6 +43,8 @@ export class TurnBar extends BaseComponent {
     this.now = 0;
     /** What an open turn spends its time on now. @type {TimeKind} */
     this.doing = "model";
+    /** The cost of the dearest turn: all of them have its decimals. */
+    this.dearest = 0;
     this.selected = false;
     this.to = "";
   }
@@ -75,7 +77,7 @@ export class TurnBar extends BaseComponent {
       </span>
       <span class="took">${turn.open ? elapsed(took) : duration(took)}</span>
       <span class="calls cut">${ended ? html`<span class=${turn.error_type || turn.outcome === "error" ? "bad" : "wait"}>${ended}</span>` : html`${plural(turn.tools, "tool")}${turn.tools_failed ? html`, <span class="bad">${count(turn.tools_failed)} failed</span>` : nothing}`}</span>
-      <span class="cost" title=${`${tokens(turn.input_tokens)} tokens in, ${tokens(turn.output_tokens)} out`}>${turn.model_calls ? money(turn.cost) : html`<span class="quiet">–</span>`}</span>
+      <span class="cost" title=${`${tokens(turn.input_tokens)} tokens in, ${tokens(turn.output_tokens)} out`}>${turn.model_calls ? money(turn.cost, this.dearest) : html`<span class="quiet">–</span>`}</span>
       <span class="hide">${words.join(", ")}</span>
     </a>`;
   }

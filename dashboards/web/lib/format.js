@@ -1,4 +1,4 @@
-/** How numbers read: durations, ages, tokens, money. Pure; every number has one form on the whole page. */
+/** How numbers read: durations, ages, tokens, money. Pure; every number has one form on the whole page, and in the terminal (`units.py`). */
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -12,7 +12,7 @@ const fixed = (value, digits) => value.toFixed(digits);
 const two = (value) => String(value).padStart(2, "0");
 
 /**
- * A measured length: `0.21 ms`, `812 ms`, `4.2 s`, `42 s`, `3m 12s`, `2h 05m`, `3d 4h`.
+ * A measured length: `0.21 ms`, `812 ms`, `4.2 s`, `42.0 s`, `3 min 12 s`, `2 h 05 min`, `3 d 4 h`.
  * @param {number | null | undefined} ms
  * @returns {string}
  */
@@ -20,38 +20,34 @@ export function duration(ms) {
   if (ms == null || !Number.isFinite(ms)) return "–";
   if (ms < 0) return `−${duration(-ms)}`;
   if (ms === 0) return "0 ms";
-  if (ms < 9.995) return `${fixed(ms, 2)} ms`;
-  if (ms < 999.5) return `${Math.round(ms)} ms`;
-  if (ms < 9950) return `${fixed(ms / SECOND, 1)} s`;
-  return elapsed(ms);
+  if (ms < 9.995) return ms < 0.005 ? "<0.01 ms" : `${fixed(ms, 2)} ms`;
+  if (ms < 999.5) return `${fixed(ms, 0)} ms`;
+  return ms < MINUTE - 50 ? `${fixed(ms / SECOND, 1)} s` : elapsed(ms + SECOND / 2);
 }
 
 /**
- * A length in whole seconds, which may tick: `0s`, `42s`, `3m 12s`, `2h 05m`, `3d 4h`.
+ * A length in whole seconds, which may tick: `0 s`, `42 s`, `3 min 12 s`, `2 h 05 min`, `3 d 4 h`.
  * @param {number | null | undefined} ms
  */
 export function elapsed(ms) {
   if (ms == null || !Number.isFinite(ms)) return "–";
   const seconds = Math.max(0, Math.floor(ms / SECOND));
-  if (seconds < 60) return `${seconds}s`;
+  if (seconds < 60) return `${seconds} s`;
   const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes}m ${two(seconds % 60)}s`;
+  if (minutes < 60) return `${minutes} min ${two(seconds % 60)} s`;
   const hours = Math.floor(minutes / 60);
-  if (hours < 24) return `${hours}h ${two(minutes % 60)}m`;
-  return `${Math.floor(hours / 24)}d ${hours % 24}h`;
+  if (hours < 24) return `${hours} h ${two(minutes % 60)} min`;
+  return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
-/**
- * How long ago: `now`, `42s ago`, `5m ago`, `3h ago`, `2d ago`.
- * @param {number} ms
- */
-export function ago(ms) {
-  if (ms < 5 * SECOND) return "now";
-  if (ms < MINUTE) return `${Math.floor(ms / SECOND)}s ago`;
-  if (ms < HOUR) return `${Math.floor(ms / MINUTE)}m ago`;
-  if (ms < DAY) return `${Math.floor(ms / HOUR)}h ago`;
-  return `${Math.floor(ms / DAY)}d ago`;
+/** How long ago, roughly: `42 s`, `5 min`, `3 h`, `2 d`. @param {number} ms */
+export function age(ms) {
+  const [unit, length] = ms >= DAY ? ["d", DAY] : ms >= HOUR ? ["h", HOUR] : ms >= MINUTE ? ["min", MINUTE] : ["s", SECOND];
+  return `${Math.max(0, Math.floor(ms / length))} ${unit}`;
 }
+
+/** The same in words: `now`, `42 s ago`. @param {number} ms */
+export const ago = (ms) => (ms < 5 * SECOND ? "now" : `${age(ms)} ago`);
 
 const whole = new Intl.NumberFormat("en");
 
@@ -70,15 +66,20 @@ export function tokens(value) {
 }
 
 /**
- * US dollars: `$0`, `$0.004`, `$1.23`, `$1,234`.
+ * US dollars: `$0.004`, `$0.110`, `$1.23`, `$1,234.50`. `of` is the largest of a column: all of it has as many decimals,
+ * three below a dollar and two above.
  * @param {number} value
+ * @param {number} [of]
+ * @returns {string}
  */
-export function money(value) {
-  if (value === 0) return "$0";
-  if (value < 0.0005) return "<$0.001";
-  if (value < 0.0995) return `$${fixed(value, 3)}`;
-  if (value < 999.5) return `$${fixed(value, 2)}`;
-  return `$${count(value)}`;
+export function money(value, of = value) {
+  of = Math.max(of, value);
+  const digits = of < 0.9995 ? 3 : 2;
+  if (value < 0) return `−${money(-value, of)}`;
+  if (of === 0) return "$0";
+  const least = 10 ** -digits;
+  if (value > 0 && value < least / 2) return `<$${fixed(least, digits)}`;
+  return `$${value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits })}`;
 }
 
 /** `42 %`; what is there but small is not 0: `<1 %`. @param {number} share of 1 */

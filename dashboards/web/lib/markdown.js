@@ -1,5 +1,5 @@
 /** A session as Markdown, for an issue or a note. Pure. */
-import { count, date, duration, elapsed, money, percent, plural, tokens } from "./format.js";
+import { count, date, duration, money, percent, plural, tokens } from "./format.js";
 import { endOf, lengthOf } from "./spans.js";
 import { KINDS, KIND_NAMES, outcome, spanName } from "./words.js";
 
@@ -51,11 +51,12 @@ export function sessionMarkdown(session, turns, { turn, spans, now }) {
   const all = KINDS.reduce((found, kind) => found + sum[kind], 0) || 1;
   for (const kind of KINDS) lines.push(`| ${KIND_NAMES[kind]} | ${duration(sum[kind])} | ${percent(sum[kind] / all)} |`);
   lines.push("", "### Turns", "", "| # | prompt | took | model | tools | waited | calls | cost | |", "|--:|---|--:|--:|--:|--:|--:|--:|---|");
+  const dearest = Math.max(0, ...turns.map((one) => one.cost));
   for (const one of turns) {
     const { model, tool, wait } = one.split;
     lines.push(
-      `| ${one.number} | ${plain(one.label) || one.prompt_kind} | ${elapsed((one.end ?? now) - one.start)} | ${duration(model)} | ${duration(tool)} | ${duration(wait)} | ` +
-        `${one.tools} | ${money(one.cost)} | ${one.open ? "open" : outcome(one)} |`,
+      `| ${one.number} | ${plain(one.label) || one.prompt_kind} | ${duration((one.end ?? now) - one.start)} | ${duration(model)} | ${duration(tool)} | ${duration(wait)} | ` +
+        `${one.tools} | ${money(one.cost, dearest)} | ${one.open ? "open" : outcome(one)} |`,
     );
   }
   if (turn && spans.length) {

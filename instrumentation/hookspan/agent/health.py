@@ -22,7 +22,7 @@ from hookspan.claude_settings import SettingsText
 from hookspan.errors import UserError
 from hookspan.hooktime import HookTime
 from hookspan.paths import Paths
-from hookspan.units import counted
+from hookspan.units import age, counted
 from hookspan.values import without_secrets
 
 HISTORY: Final = 100  # results kept
@@ -407,16 +407,9 @@ def relay_drops(found: Mapping[str, tuple[int, int]], now: float) -> Finding:
     return Finding(
         Status.WARNING if recent else Status.HEALTHY,
         ", ".join(f"{count} ({reason})" for reason, count in lost.items())
-        + f" {'event' if sum(lost.values()) == 1 else 'events'} lost, the last {_ago(now - last)} ago",
+        + f" {'event' if sum(lost.values()) == 1 else 'events'} lost, the last {age(now - last)} ago",
         float(sum(lost.values())),
         0.0,
         "events",
         "`hookspan doctor` says what the reasons mean" if recent else "",
     )
-
-
-def _ago(seconds: float) -> str:
-    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
-        if seconds >= length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{max(0, seconds):.0f} s"

@@ -18,7 +18,7 @@ from hookspan.model.rows import SessionRow
 from hookspan.model.semconv import SessionPhase
 from hookspan.paths import Paths
 from hookspan.store import Reader
-from hookspan.units import elapsed
+from hookspan.units import age, elapsed, money
 
 PLAIN_WIDTH: Final = 120  # columns where there is no terminal
 TITLE_LEAST: Final = 12  # columns that make a title worth showing
@@ -70,7 +70,8 @@ def sessions(count: int, open_only: bool, project: str, as_json: bool) -> None:
 def table(rows: Sequence[SessionRow], now: int, columns: int) -> Iterator[str]:
     """The rows as lines of at most `columns`; what matters least is left out first."""
     heads = ("session", "state", "for", "project", "cost", "turns", "tools", "branch", "title")
-    cells = [heads, *(_cells(row, now) for row in rows)]
+    dearest = max(row.cost_nano for row in rows) / 1e9
+    cells = [heads, *(_cells(row, now, dearest) for row in rows)]
     widths = [min(28, max(width(line[place]) for line in cells)) for place in range(len(heads))]
     shown = len(heads) - 1
     while shown > 1 and sum(widths[:shown]) + 2 * shown > columns:
@@ -84,7 +85,7 @@ def table(rows: Sequence[SessionRow], now: int, columns: int) -> Iterator[str]:
         yield click.style(text, fg=COLOURS.get(rows[place - 1].phase)) if place else click.style(text, bold=True)
 
 
-def _cells(row: SessionRow, now: int) -> tuple[str, ...]:
+def _cells(row: SessionRow, now: int, dearest: float) -> tuple[str, ...]:
     phase = WORDS[row.phase]
     if row.phase in {SessionPhase.WAITING, SessionPhase.WAITING_OR_RUNNING} and row.waiting_tool:
         phase += f": {row.waiting_tool}"
@@ -93,8 +94,10 @@ def _cells(row: SessionRow, now: int) -> tuple[str, ...]:
     elif row.phase is SessionPhase.IDLE and row.failure:
         phase = f"failed: {row.failure.replace('_', ' ')}"
     since = row.waiting_since or (row.last if row.phase is SessionPhase.ENDED else row.phase_since)
-    cost = f"${row.cost_nano / 1e9:.2f}" + ("+" if row.unpriced else "")
+    gone = (now - since) / 1e9
+    cost = money(row.cost_nano / 1e9, dearest) + ("+" if row.unpriced else "")
     title = row.title + (" (imported)" if row.local else "")
     counts = (str(row.turns), str(row.tools))
-    cells = (row.id[:8], phase, elapsed(now - since), row.project, cost, *counts, row.branch, title)
+    for_ = age(gone) if row.phase is SessionPhase.ENDED else elapsed(gone)
+    cells = (row.id[:8], phase, for_, row.project, cost, *counts, row.branch, title)
     return tuple(printable(cell) for cell in cells)

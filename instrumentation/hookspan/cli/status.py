@@ -14,7 +14,7 @@ from hookspan import hooktime
 from hookspan.agent.standing import standing
 from hookspan.errors import EXIT_USER
 from hookspan.paths import Paths
-from hookspan.units import counted, size
+from hookspan.units import age, counted, size
 
 WATCH_INTERVAL: Final = 2.0  # seconds
 CLEAR: Final = "\033[H\033[2J"
@@ -111,7 +111,7 @@ def _agent(found: Mapping[str, Any]) -> Iterator[str]:
     elif state == "unresponsive":
         yield _row("agent", click.style(f"does not answer (pid {agent.get('pid', '?')}): {agent['problem']}", fg="red"))
     else:
-        since = duration(time.time() - agent["started"])
+        since = age(time.time() - agent["started"])
         until = "stays" if agent["stay"] else "leaves when idle"
         yield _row("agent", f"{state} for {since} (pid {agent['pid']}, version {agent['version']}; {until})")
         if agent.get("url"):
@@ -205,7 +205,7 @@ def _notify(found: Mapping[str, Any]) -> Iterator[str]:
 
 def _drops(found: Mapping[str, Any]) -> Iterator[str]:
     for reason, drop in found["drops"].items():
-        ago = duration(time.time() - drop["last"])
+        ago = age(time.time() - drop["last"])
         yield _row(
             "lost", click.style(f"{counted(round(drop['count']), 'events')} ({reason}), the last {ago} ago", fg="red")
         )
@@ -223,14 +223,6 @@ def _health(found: Mapping[str, Any]) -> Iterator[str]:
 
 def _row(name: str, text: str) -> str:
     return f"{name:<10}{text}"
-
-
-def duration(seconds: float) -> str:
-    """A time as people say it."""
-    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
-        if seconds >= length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{max(0.0, seconds):.0f} s"
 
 
 def show_bare() -> None:
