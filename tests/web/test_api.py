@@ -100,7 +100,7 @@ def test_a_filter_is_of_all_there_is_and_counts_it(site: Site) -> None:
     for number, play in enumerate(plays):
         folder = {"cwd": "/home/u/pay ments"} if number % 4 == 0 else {}
         over = [play.stop(), event("SessionEnd", play.session, reason="other")] if number else play.tool(asked=True)[:2]
-        site.append(*({**one, **folder} for one in (play.start(), play.submit(f"Überarbeite Teil {number}"), *over)))
+        site.append(*({**one, **folder} for one in (play.start(), play.submit(f"Überarbeite Teil-{number}"), *over)))
     few = {"project": "pay ments", "limit": 1}
     page = site.get("/sessions", **few)
     none = {"working": 0, "waiting": 0, "waiting_or_running": 0, "idle": 0}
@@ -110,7 +110,7 @@ def test_a_filter_is_of_all_there_is_and_counts_it(site: Site) -> None:
     assert [row["id"] for row in older["sessions"]] == [plays[4].session]
     assert older["next"] is None
     for words, found in {
-        "überarbeite 11": [11],
+        "überarbeite TEIL-11": [11],
         "PAY teil ments": [0, 8, 4],
         f"{plays[3].session[:8]}": [3],
         "%": [],

@@ -53,7 +53,7 @@ class Page:
     def turns(self) -> list[shapes.Turn]:
         made = []
         with self.reader.moment() as moment:
-            for row in [*moment.open_sessions(), *moment.ended_sessions("", 1 << 62, 100)]:
+            for row in moment.rows(moment.find("", (), content=True)):
                 made += turns.turns(moment, row.id, moment.state(row.id), row.last, turns.Times(), content=True)
         return made
 

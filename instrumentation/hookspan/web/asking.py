@@ -15,7 +15,7 @@ from hookspan.web import shapes
 from hookspan.web.queries import Moment
 from hookspan.web.rawlog import RawLog
 from hookspan.web.source import Source
-from hookspan.web.view import ms
+from hookspan.web.view import asks, ms
 
 QUESTIONS: Final = 20  # of a dialog, and answers of a question; the client asks at most four
 TEXT_MAX: Final = 2_000  # characters of a question or an answer
@@ -38,8 +38,7 @@ class Asking:
         found = self._whole(moment, state, wait)
         if found is not None and (found.questions or found.message):
             return found.message or found.questions[0].question
-        call = state.calls.get(wait.tool_use_id)
-        return wait.mcp_server if wait.elicitation else call.label if call is not None else ""
+        return asks(state)
 
     def whole(self, moment: Moment, state: Session) -> list[shapes.Asking]:
         """What all open dialogs ask beside yes or no, the oldest first."""

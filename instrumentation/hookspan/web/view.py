@@ -13,6 +13,8 @@ from hookspan.model import semconv as sc
 from hookspan.model.rows import STATUS_ERROR, EventRow, SessionRow
 from hookspan.model.rows import Span as SpanRow
 from hookspan.model.semconv import SessionPhase
+from hookspan.model.state import Session
+from hookspan.model.summary import foremost
 from hookspan.store import Summary
 from hookspan.web import shapes
 from hookspan.web.queries import TURN
@@ -169,6 +171,17 @@ def session(row: SessionRow, *, content: bool, asks: str = "", activity: Sequenc
         activity=None if activity is None else list(activity),
         local=row.local,
     )
+
+
+def asks(state: Session) -> str:
+    """What the dialog that a session is shown by is about: the command, file or address of its call."""
+    wait = foremost(state)
+    if wait is None:
+        return ""
+    if wait.elicitation:
+        return wait.mcp_server
+    call = state.calls.get(wait.tool_use_id)
+    return call.label if call is not None else ""
 
 
 def in_order(rows: Iterable[SessionRow]) -> list[SessionRow]:
