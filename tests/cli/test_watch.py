@@ -1,5 +1,6 @@
-"""`hookspan status --watch`, as somebody who sits before it sees it."""
+"""What somebody sees who sits before a terminal: `hookspan status --watch`, colours, progress."""
 
+import contextlib
 import json
 import os
 import pty
@@ -9,6 +10,9 @@ import sys
 import uuid
 from pathlib import Path
 
+import pytest
+
+from hookspan.cli.text import may_draw
 from tests.agent.stage import Machine, event, until
 
 
@@ -53,3 +57,47 @@ def test_a_terminal_is_cleared_and_a_file_is_not(tmp_path: Path):
             process.wait()
         os.close(outer)
         os.close(inner)
+
+
+@pytest.mark.parametrize(
+    ("variables", "drawn"),
+    [
+        ({}, True),
+        ({"NO_COLOR": ""}, True),
+        ({"NO_COLOR": "1"}, False),
+        ({"NO_COLOR": "0"}, False),
+        ({"TERM": "dumb"}, False),
+    ],
+)
+@pytest.mark.parametrize("words", [("status", "--watch"), ("doctor",), ("sesions",)])
+def test_a_terminal_gets_sequences_only_where_they_are_wanted(
+    words: tuple[str, ...], variables: dict[str, str], drawn: bool, tmp_path: Path
+):
+    outer, inner = pty.openpty()
+    env = {**Machine(tmp_path).env, "TERM": "xterm-256color", **variables}
+    process = subprocess.Popen([sys.executable, "-m", "hookspan", *words], env=env, stdout=inner, stderr=inner)
+    os.close(inner)
+    text = ""
+    try:
+        with contextlib.suppress(OSError):  # EIO: nobody has the terminal's other end any more
+            while chunk := os.read(outer, 1 << 16).decode():
+                text += chunk
+                if text.count("next: ") > 1:
+                    process.kill()
+    finally:
+        process.kill()
+        process.wait()
+        os.close(outer)
+    assert len(text.splitlines()) > 1
+    assert ("\033" in text) == drawn
+
+
+def test_progress_is_drawn_only_where_it_may_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    outer, inner = pty.openpty()
+    with open(inner, "w") as terminal, (tmp_path / "file").open("w") as file:
+        monkeypatch.setenv("TERM", "xterm")
+        assert may_draw(terminal)
+        assert not may_draw(file)
+        monkeypatch.setenv("NO_COLOR", "yes")
+        assert not may_draw(terminal)
+    os.close(outer)

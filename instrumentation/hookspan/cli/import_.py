@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from hookspan.agent.client import Client, Ready
-from hookspan.cli.text import printable
+from hookspan.cli.text import may_draw, printable
 from hookspan.config import Settings, load
 from hookspan.errors import UserError
 from hookspan.observe.opted_out import OptedOut
@@ -142,7 +142,7 @@ class Import:
             length=sum(one.size for one, _ in transcripts) if wanted else 0,
             label="Reading transcripts",
             file=sys.stderr,
-            hidden=not (wanted and sys.stderr.isatty()),
+            hidden=not (wanted and may_draw(sys.stderr)),
         ) as bar:
             for transcript, known in transcripts:
                 why = known or self._take(transcript, copies)

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple, NoReturn
 import click
 
 from hookspan import __version__
+from hookspan.cli.text import colour
 from hookspan.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_USAGE, EXIT_USER, UserError
 
 
@@ -127,7 +128,7 @@ def cli(ctx: click.Context) -> None:
 def main() -> NoReturn:
     """Run the command line and exit: 0 ok, 1 failed check or user's error, 2 usage, 3 bug, 130 interrupted."""
     try:
-        result = cli.main(standalone_mode=False, prog_name="hookspan")
+        result = cli.main(standalone_mode=False, prog_name="hookspan", color=colour())
     except UserError as error:
         show_error(error.message, error.hint)
         code = EXIT_USER
@@ -157,6 +158,6 @@ def main() -> NoReturn:
 
 def show_error(message: str, hint: str | None = None) -> None:
     """Print `error: ...` and, after a blank line, `hint: ...` on stderr."""
-    click.echo(click.style("error", fg="red", bold=True) + f": {message}", err=True)
+    click.echo(click.style("error", fg="red", bold=True) + f": {message}", err=True, color=colour())
     if hint is not None:
-        click.echo("\n" + click.style("hint", fg="cyan", bold=True) + f": {hint}", err=True)
+        click.echo("\n" + click.style("hint", fg="cyan", bold=True) + f": {hint}", err=True, color=colour())

@@ -52,6 +52,7 @@ def page() -> Iterator[str]:
     yield ".SH ENVIRONMENT"
     yield from _list({"HOOKSPAN_HOME": "One folder for all that hookspan keeps."})
     yield from _list({"HOOKSPAN_SECTION_KEY": "A setting, for the command line and for an agent started by `up`."})
+    yield from _list({"NO_COLOR": "With any value: neither colours nor progress bars. TERM=dumb does the same."})
     yield ".SH FILES"
     yield from _list(FILES)
     yield ".SH EXIT STATUS"

@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from hookspan.cli.text import may_draw
 from hookspan.errors import UserError
 from hookspan.paths import Paths
 from hookspan.units import counted, size
@@ -40,7 +41,7 @@ def prune(dry_run: bool, as_json: bool) -> None:
         found = plan(paths)
     else:
         with paused(paths), alone(paths):
-            found = run(paths, progress=sys.stderr.isatty() and not as_json)
+            found = run(paths, progress=may_draw(sys.stderr) and not as_json)
     if as_json:
         click.echo(json.dumps({"dry_run": dry_run, **found}))
         return

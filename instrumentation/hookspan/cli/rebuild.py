@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import click
 
+from hookspan.cli.text import may_draw
 from hookspan.errors import UserError
 from hookspan.paths import Paths
 from hookspan.units import counted
@@ -40,7 +41,7 @@ def rebuild(yes: bool, as_json: bool) -> None:
         lost = _lost(paths)
         if lost and not yes:
             _ask(lost)
-        found = run(paths, progress=sys.stderr.isatty() and not as_json)
+        found = run(paths, progress=may_draw(sys.stderr) and not as_json)
     found["lost"] = lost
     if as_json:
         click.echo(json.dumps(found))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -12,6 +13,7 @@ import click
 
 from hookspan import hooktime
 from hookspan.agent.standing import standing
+from hookspan.cli.text import may_draw
 from hookspan.errors import EXIT_USER
 from hookspan.paths import Paths
 from hookspan.units import age, counted, size
@@ -38,10 +40,12 @@ def status(ctx: click.Context, as_json: bool, watch: bool) -> None:
             click.echo(json.dumps(found))
         else:
             text = "\n".join(lines(found))
-            click.echo(CLEAR + text if watch else text)
+            click.echo(CLEAR + text if watch and may_draw(sys.stdout) else text)
         if not watch:
             break
         time.sleep(WATCH_INTERVAL)
+        if not as_json and not may_draw(sys.stdout):
+            click.echo()
     if is_bad(found):
         ctx.exit(EXIT_USER)
 

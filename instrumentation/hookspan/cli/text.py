@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
-from typing import Final
+from typing import IO, Final
 
 ELLIPSIS: Final = "…"
+
+
+def plain() -> bool:
+    """Whether only text is wanted, without colours and without moving the cursor; pipes and files get no more anyhow.
+
+    NO_COLOR: https://no-color.org. A terminal that calls itself dumb shows the sequences as rubbish.
+    """
+    return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+
+
+def may_draw(stream: IO[str]) -> bool:
+    """Whether a line on the stream may be written over, as progress is."""
+    return stream.isatty() and not plain()
+
+
+def colour() -> bool | None:
+    """For click: False takes every sequence out of what is printed, None does where it is no terminal."""
+    return False if plain() else None
 
 
 def printable(text: object) -> str:
