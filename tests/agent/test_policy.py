@@ -67,6 +67,11 @@ class Governed:
         return {sc.LABEL in span.attributes for span in sink.spans}, {resource["team"] for resource in resources}
 
 
+def waiting(machine: Machine) -> int:
+    """How many spans wait to be exported; none where the store is not open yet."""
+    return int(machine.status()["export"].get("queue", 0))
+
+
 @pytest.fixture
 def governed(make_machine: Callable[..., Machine], sink: Sink) -> Governed:
     return Governed(make_machine(settings=OWN.format(url=sink.url)))
@@ -81,13 +86,29 @@ def test_a_lock_holds_for_what_waits_to_be_exported(governed: Governed, sink: Si
 
     sink.fault(status=503)
     governed.session()
-    until(lambda: governed.machine.status()["export"]["queue"] > 5, "spans wait")
+    until(lambda: waiting(governed.machine) > 5, "spans wait")
     sink.clear()
     governed.policy.write_text(LOCKED)
     sink.heal()
     assert governed.exported(sink) == ({False}, {"theirs"})
     governed.session()
     assert governed.exported(sink) == ({False}, {"theirs"}), "and later"
+
+
+def test_what_waits_of_a_project_that_is_no_longer_recorded_is_not_sent(
+    make_machine: Callable[..., Machine], sink: Sink
+):
+    machine = make_machine(settings=OWN.format(url=sink.url))
+    machine.up()
+    sink.fault(status=503)
+    machine.hooks(*small_session(), *({**event, "cwd": "/home/u/other"} for event in small_session()))
+    until(lambda: waiting(machine) > 12, "spans of both wait")
+    with machine.paths.config.open("a") as file:
+        file.write("[projects.shop]\nrecord = false\n")
+    sink.heal()
+    assert machine.json("flush", "--wait", "60s")["exported"]
+    assert {span.attributes[sc.PROJECT] for span in sink.spans} == {"other"}
+    assert waiting(machine) == 0
 
 
 @pytest.mark.need_root

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from hookspan.model import semconv as sc
 from hookspan.paths import Paths
 from tests.agent.stage import with_etc
 from tests.claude import client
@@ -17,6 +18,7 @@ from tests.claude.drivers import PATIENCE, Home
 from tests.claude.installed import HOOKSPAN
 from tests.claude.model import Model, Tool, says
 from tests.claude.stage import ALLOW
+from tests.otlp_sink import Sink
 
 PLUGIN_HOOKS = Path(__file__).parents[2] / "hooks" / "hooks.json"
 MANAGED = "claude-code/managed-settings.json"
@@ -137,9 +139,30 @@ def test_the_administrators_lock(machine: Machine) -> None:
     assert json.loads(machine.hookspan("config", "show", "content.export", "--json"))
 
 
-def test_a_build_machine_exports_before_it_goes(machine: Machine) -> None:
-    from tests.otlp_sink import Sink  # noqa: PLC0415 - it is this test's alone
+def test_a_lock_that_comes_while_the_agent_runs(machine: Machine) -> None:
+    lock = 'locked = ["content.export"]\n[content]\nexport = false\n'
+    with Sink() as sink:
+        machine.hookspan("config", "set", "export.endpoint", sink.url)
+        machine.hookspan("config", "set", "content.export", "true")
+        machine.hookspan("install", "--yes")
+        assert machine.session()
+        machine.hookspan("flush", "--wait", "30s")
+        assert any(sc.LABEL in span.attributes for span in sink.spans)
+        agent = json.loads(machine.hookspan("status", "--json"))["agent"]
+        # Every command here has an /etc of its own, and so has the agent that the hook started.
+        file = Path(f"/proc/{agent['pid']}/root/etc/hookspan/config.toml")
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(lock)
+        machine.put("hookspan/config.toml", lock)
+        sink.clear()
+        assert machine.session()
+        machine.hookspan("flush", "--wait", "30s")
+        assert sink.spans
+        assert not any(sc.LABEL in span.attributes for span in sink.spans)
+        assert json.loads(machine.hookspan("status", "--json"))["agent"]["pid"] == agent["pid"]
 
+
+def test_a_build_machine_exports_before_it_goes(machine: Machine) -> None:
     with Sink() as sink:
         machine.hookspan("config", "set", "export.endpoint", sink.url)
         machine.hookspan("install", "--yes")

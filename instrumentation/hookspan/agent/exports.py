@@ -90,7 +90,12 @@ class Exports:
         from hookspan.export import ExportSettings  # noqa: PLC0415
 
         now = self._settings.now
-        return ExportSettings(**dataclasses.asdict(now.export), content=now.content.export, resource=now.resource)
+        return ExportSettings(
+            **dataclasses.asdict(now.export),
+            content=now.content.export,
+            left_out=frozenset(name for name, project in now.projects.items() if not project.record),
+            resource=now.resource,
+        )
 
     def _in_force(self, used: ExportSettings) -> bool:
         """Whether something may be sent by these settings: before every request, or it would break a new policy."""

@@ -29,6 +29,7 @@ class ExportSettings:
         traces: Whether spans are sent.
         metrics: Whether metrics are sent.
         content: `content.export`: whether spans take their labels along.
+        left_out: Projects with `record = false`: what of theirs waits, from before they were, is not sent.
         resource: `[resource]`: what the user wants the resource to say beside what is known of this machine.
     """
 
@@ -48,6 +49,7 @@ class ExportSettings:
     max_days: float = 7.0
     enabled: bool = True
     content: bool = False
+    left_out: frozenset[str] = frozenset()
     resource: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
+from hookspan.model import semconv as sc
 from hookspan.model.rows import Span
 from hookspan.store import Reader, SpanKey
 
@@ -171,8 +172,12 @@ class SpanExport:
         self._fresh = False
         last, cursor = self._reader.last_span(), self._db.cursor
         batch = self._reader.spans_after(cursor, BATCH, hooks=self._settings.hook_spans)
-        if batch:
-            if self._deliver(batch):
+        due = [span for span in batch if span.attributes.get(sc.PROJECT) not in self._settings.left_out]
+        if batch and not due:
+            self._db.settle(_key(batch[-1]))
+            return
+        if due:
+            if self._deliver(due):
                 self._settle_to(self._db.cursor)
             elif self._state == "holding":
                 self._expire()
