@@ -39,6 +39,7 @@ export class CommandPalette extends BaseComponent {
     shared,
     css`
       dialog { width: min(40rem, calc(100vw - 1.5rem)); max-height: min(32rem, 80dvh); padding: 0; margin: 10dvh auto auto; border: 1px solid var(--line-strong); border-radius: 0.75rem; background: var(--surface); color: var(--ink); box-shadow: var(--shadow-big); overflow: hidden; }
+      dialog[aria-label="Keys"] { max-height: 86dvh; }
       dialog[open] { display: flex; flex-direction: column; }
       dialog::backdrop { background: light-dark(#1b1c1f4d, #0009); }
       .ask { display: flex; align-items: center; gap: 0.6rem; padding: 0 1rem; border-bottom: 1px solid var(--line); }
@@ -50,7 +51,7 @@ export class CommandPalette extends BaseComponent {
       .choice { display: grid; grid-template-columns: 0.5rem minmax(0, auto) minmax(0, 1fr) auto; min-height: 2rem; gap: 0.625rem; align-items: center; padding: 0.4rem 0.625rem; border-radius: 0.4rem; cursor: pointer; }
       .choice[aria-selected="true"] { background: var(--accent-soft); } .choice[aria-selected="true"] .enter { visibility: visible; }
       .choice .detail { color: var(--ink-3); font-size: 0.8125rem; } .choice.command .label { font-family: var(--mono); font-size: 0.8125rem; }
-      .named { display: flex; min-width: 0; white-space: pre; } .named > :first-child { flex: 0 1 auto; max-width: 12rem; } .named > :last-child { flex: 0 1 auto; }
+      .named { display: flex; min-width: 0; white-space: pre; } .named > :first-child { flex: none; max-width: min(12rem, 40%); } .named > :last-child { flex: 0 1 auto; }
       .detail:empty { display: none; }
       .enter { grid-column: 4; visibility: hidden; font-size: 0.75rem; color: var(--ink-2); white-space: nowrap; }
       .waiting { background: var(--wait); border-radius: 1px; } .working { background: var(--tool); } .idle { background: none; border: 2px solid var(--ok); } .ended { background: none; border: 1.5px solid var(--line-strong); } .none { background: none; }
@@ -144,7 +145,7 @@ export class CommandPalette extends BaseComponent {
     const commands = [...COMMANDS].sort(([a], [b]) => Number(b === helps) - Number(a === helps));
     return [
       ...store.sorted().map((session) => {
-        const { verb, what } = doing(session);
+        const { verb, what, isSaid } = doing(session);
         const ended = session.state === "ended";
         const since = elapsed(clock.now() - (session.waiting_since ?? session.since));
         return {
@@ -152,7 +153,7 @@ export class CommandPalette extends BaseComponent {
           group: "Sessions",
           label: [session.project || "(none)", session.title].filter(Boolean).join(": "),
           prefix: session.title ? session.project || "(none)" : "",
-          detail: ended ? `${verb}, ${short(session.id)}` : `${verb}${what ? ` ${what}` : ""}, ${since}`,
+          detail: ended ? `${verb}, ${short(session.id)}` : `${verb}${what ? `${isSaid ? ":" : ""} ${what}` : ""}, ${since}`,
           words: `${session.id} ${session.branch} ${session.repository} ${session.state} session ${this.found.has(session.id) ? this.query : ""}`,
           mark: session.state.startsWith("waiting") ? "waiting" : session.state,
           run: go(href("session", { id: session.id })),

@@ -267,7 +267,7 @@ export class SessionView extends BaseComponent {
       ${turn && unknown ? html`<p class="note" role="status">There is no turn ${unknown}. This is the newest one.</p>` : nothing}
       ${turn && feed.turns.length > 1 ? html`<div class="time">${splitBar(this.#now(turn), { delegated: turn.delegated, kinds: KINDS.slice(1) })}</div>` : nothing}
       ${this.lost && this.lost === wanted ? html`<p class="note" role="status">No span ${wanted} is in this session any more.</p>` : nothing}
-      ${feed.complete ? nothing : html`<p class="note" role="status" aria-busy="true">Loading spans${feed.expected > feed.spans.length ? html` <progress max=${feed.expected} value=${feed.spans.length} aria-label="Spans loaded"></progress> ${count(feed.spans.length)} of ${count(feed.expected)}` : nothing}</p>`}
+      ${feed.complete ? nothing : html`<p class="note" aria-busy="true"><span role="status">Loading spans</span>${feed.expected > feed.spans.length ? html` <progress max=${feed.expected} value=${feed.spans.length} aria-label="Spans loaded"></progress> ${count(feed.spans.length)} of ${count(feed.expected)}` : nothing}</p>`}
       ${feed.spans.length
         ? html`<div class="both ${span ? "picked" : ""}">
             <span-waterfall .spans=${feed.spans} .picked=${wanted} .query=${q} .zoomed=${zoom} ?chain=${chain === "only"}

@@ -49,8 +49,8 @@ export class SessionsList extends BaseComponent {
       .branch { color: var(--ink-3); font-size: 0.8125rem; flex: 0 1 auto; }
       .sub { color: var(--ink-2); font-size: 0.8125rem; }
       .doing { display: flex; align-items: center; gap: 0.5rem; min-width: 0; }
-      .doing .verb { flex: none; } .doing .said { display: -webkit-box; -webkit-line-clamp: 2; -webkit-box-orient: vertical; white-space: normal; overflow-wrap: anywhere; color: var(--ink); }
-      .doing .said, .doing code { flex: 0 1 auto; color: var(--ink); }
+      .doing .verb { flex: none; } .said { display: -webkit-box; -webkit-line-clamp: 2; -webkit-box-orient: vertical; overflow: hidden; overflow-wrap: anywhere; margin: 0.1rem 0; font-size: 0.8125rem; }
+      .doing code { flex: 0 1 auto; color: var(--ink); }
       .for { flex: none; margin-left: auto; padding-left: 0.5rem; color: var(--ink-2); font-weight: 500; }
       .waiting .for { color: var(--wait-ink); font-weight: 650; font-size: 1rem; letter-spacing: -0.01em; }
       .waiting .verb { color: var(--wait-ink); font-weight: 600; }
@@ -194,7 +194,8 @@ export class SessionsList extends BaseComponent {
         <div class="sub cut">${session.title || html`<span class="quiet">${session.prompts ? short(session.id) : "no prompt"}</span>`}</div>
       </div>
       <div class="what">
-        <div class="doing"><i class="live" aria-hidden="true"></i><span class="verb ${session.failure ? "bad" : ""}">${verb}</span>${what ? (isSaid ? html`<span class="said cut">${what}</span>` : html`<code class="cut">${what}</code>`) : nothing}<span class="for">${since}</span></div>
+        <div class="doing"><i class="live" aria-hidden="true"></i><span class="verb ${session.failure ? "bad" : ""}">${verb}</span>${what && !isSaid ? html`<code class="cut">${what}</code>` : nothing}<span class="for">${since}</span></div>
+        ${isSaid && what ? html`<p class="said">${what}</p>` : nothing}
         <div class="meta">
           ${session.subagents_running && !ended ? html`<span>${plural(session.subagents_running, "subagent")}</span>` : nothing}
           <span>${plural(session.turns, "turn")}</span>

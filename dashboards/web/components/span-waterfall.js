@@ -5,7 +5,7 @@
  */
 import { css, html, nothing } from "lit";
 import * as clock from "../lib/clock.js";
-import { count, duration, plural } from "../lib/format.js";
+import { count, duration, elapsed, plural } from "../lib/format.js";
 import { action } from "../lib/keys.js";
 import { bands, endOf, lanes, lengthOf, longestChain, rows, searchText, ticks, tree } from "../lib/spans.js";
 import { spanName } from "../lib/words.js";
@@ -472,6 +472,7 @@ export class SpanWaterfall extends BaseComponent {
     const last = Math.min(this.rows.length, Math.ceil((this.top + this.high) / this.rowHigh) + BEYOND);
     const active = this.rows[this.active]; // drawn wherever it is: what has the focus must be there
     const times = ticks(from - this.start, to - this.start, Math.max(2, Math.floor(this.wide / 90)));
+    const step = (times[1] ?? 0) - (times[0] ?? 0);
     const chained = [...this.chain].filter((span) => span.type !== "turn" && span.type !== "session").length;
     return html`
       <div class="row wrap bar">
@@ -496,7 +497,7 @@ export class SpanWaterfall extends BaseComponent {
         </div>
       </div>
       <div class="grid axis" aria-hidden="true"><div class="head">${this.zoom ? `${duration(to - from)} of ${duration(this.end - this.start)}` : duration(this.end - this.start)}</div>
-        <div class="ticks">${times.map((at) => html`<span class=${this.#x(at + this.start) > 92 ? "end" : ""} .style=${`left:${this.#x(at + this.start)}%`}>${at ? duration(at) : "0"}</span>`)}</div></div>
+        <div class="ticks">${times.map((at) => html`<span class=${this.#x(at + this.start) > 92 ? "end" : ""} .style=${`left:${this.#x(at + this.start)}%`}>${at ? (step < 1000 ? duration(at) : elapsed(at)) : "0"}</span>`)}</div></div>
       <div class="view" role="tree" aria-label="Spans by time" tabindex="0" aria-activedescendant=${`row-${this.active}`} @keydown=${this.#key} @wheel=${this.#wheel} @scroll=${this.#scrolled}>
         <div class="all" role="none" .style=${`height:${this.rows.length * this.rowHigh}px`}>
           <div class="behind" aria-hidden="true">

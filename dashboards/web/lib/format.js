@@ -5,6 +5,9 @@ const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
+/** Within a figure no line ends. @param {string} text */
+const whole = (text) => text.replaceAll(" ", "\u00a0");
+
 /** @param {number} value @param {number} digits */
 const fixed = (value, digits) => value.toFixed(digits);
 
@@ -19,10 +22,10 @@ const two = (value) => String(value).padStart(2, "0");
 export function duration(ms) {
   if (ms == null || !Number.isFinite(ms)) return "–";
   if (ms < 0) return `−${duration(-ms)}`;
-  if (ms === 0) return "0 ms";
-  if (ms < 9.995) return ms < 0.005 ? "<0.01 ms" : `${fixed(ms, 2)} ms`;
-  if (ms < 999.5) return `${fixed(ms, 0)} ms`;
-  return ms < MINUTE - 50 ? `${fixed(ms / SECOND, 1)} s` : elapsed(ms + SECOND / 2);
+  if (ms === 0) return whole("0 ms");
+  if (ms < 9.995) return whole(ms < 0.005 ? "<0.01 ms" : `${fixed(ms, 2)} ms`);
+  if (ms < 999.5) return whole(`${fixed(ms, 0)} ms`);
+  return ms < MINUTE - 50 ? whole(`${fixed(ms / SECOND, 1)} s`) : elapsed(ms + SECOND / 2);
 }
 
 /**
@@ -32,27 +35,27 @@ export function duration(ms) {
 export function elapsed(ms) {
   if (ms == null || !Number.isFinite(ms)) return "–";
   const seconds = Math.max(0, Math.floor(ms / SECOND));
-  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 60) return whole(`${seconds} s`);
   const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes} min ${two(seconds % 60)} s`;
+  if (minutes < 60) return whole(`${minutes} min ${two(seconds % 60)} s`);
   const hours = Math.floor(minutes / 60);
-  if (hours < 24) return `${hours} h ${two(minutes % 60)} min`;
-  return `${Math.floor(hours / 24)} d ${hours % 24} h`;
+  if (hours < 24) return whole(`${hours} h ${two(minutes % 60)} min`);
+  return whole(`${Math.floor(hours / 24)} d ${hours % 24} h`);
 }
 
 /** How long ago, roughly: `42 s`, `5 min`, `3 h`, `2 d`. @param {number} ms */
 export function age(ms) {
   const [unit, length] = ms >= DAY ? ["d", DAY] : ms >= HOUR ? ["h", HOUR] : ms >= MINUTE ? ["min", MINUTE] : ["s", SECOND];
-  return `${Math.max(0, Math.floor(ms / length))} ${unit}`;
+  return whole(`${Math.max(0, Math.floor(ms / length))} ${unit}`);
 }
 
 /** The same in words: `now`, `42 s ago`. @param {number} ms */
 export const ago = (ms) => (ms < 5 * SECOND ? "now" : `${age(ms)} ago`);
 
-const whole = new Intl.NumberFormat("en");
+const grouped = new Intl.NumberFormat("en");
 
 /** `1,234`. @param {number} value */
-export const count = (value) => whole.format(Math.round(value));
+export const count = (value) => grouped.format(Math.round(value));
 
 /** `1 turn`, `3 turns`. @param {number} value @param {string} one @param {string} [many] */
 export const plural = (value, one, many = `${one}s`) => `${count(value)} ${value === 1 ? one : many}`;
@@ -84,9 +87,9 @@ export function money(value, of = value) {
 
 /** `42 %`; what is there but small is not 0: `<1 %`. @param {number} share of 1 */
 export function percent(share) {
-  if (share > 0 && share < 0.005) return "<1 %";
-  if (share < 1 && share >= 0.995) return "99 %";
-  return `${Math.round(share * 100)} %`;
+  if (share > 0 && share < 0.005) return whole("<1 %");
+  if (share < 1 && share >= 0.995) return whole("99 %");
+  return whole(`${Math.round(share * 100)} %`);
 }
 
 /** `0 B`, `1.5 KiB`, `64 MiB`. @param {number} value */

@@ -70,5 +70,5 @@ export function sessionMarkdown(session, turns, { turn, spans, now }) {
       lines.push(`| +${duration(span.start - turn.start)} | ${plain(spanName(span))}${label}${span.status === "error" ? " (failed)" : ""} | ${duration(endOf(span, now) - span.start)} |`);
     }
   }
-  return `${lines.join("\n")}\n`;
+  return `${lines.join("\n").replaceAll("\u00a0", " ")}\n`;
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import datetime as dt
 import re
 import sqlite3
@@ -124,19 +125,20 @@ class Answers:
         with self._reader.moment() as moment:
             position = moment.position()
             found = moment.find(asked["project"] or "", words, content=self.content)
-            wanted = [one for one in found if one.phase in phases]
-            going_on = [one for one in wanted if one.phase is not SessionPhase.ENDED] if before is None else []
-            ended = [one for one in wanted if one.phase is SessionPhase.ENDED and (before is None or one.last < before)]
-            following = str(ended[limit - 1].last) if len(ended) > limit else None
+            wanted = [one for one in found if one[1] in phases]
+            going_on = [one for one in wanted if one[1] != SessionPhase.ENDED] if before is None else []
+            ended = [one for one in wanted if one[1] == SessionPhase.ENDED and (before is None or one[2] < before)]
+            following = str(ended[limit - 1][2]) if len(ended) > limit else None
             rows = view.in_order(moment.rows(going_on[:OPEN_MAX])) + moment.rows(ended[:limit])
             sessions = [self._session(moment, row, strips.get(row.id)) for row in rows]
             projects = moment.projects()
+        counts = collections.Counter(phase for _, phase, _ in found)
         return shapes.Sessions(
             now=view.now_ms(),
             position=position,
             sessions=sessions,
             next=following,
-            counts={phase.value: sum(one.phase is phase for one in found) for phase in SessionPhase},
+            counts={phase.value: counts[phase] for phase in SessionPhase},
             projects=projects,
         )
 

@@ -36,20 +36,17 @@ _NO_TIME: Final = " + ".join(
 _SEARCHED: Final = ("id", "project", "repository", "branch", "model", "host")
 
 
+# A session that a filter lets through: its number in the store, its phase, its last event's time (Unix nanoseconds).
+# No more than that is made of each, since a list finds all sessions and shows fifty.
+Found = tuple[int, str, int]
+
+
 class SpanRows(NamedTuple):
     """Some spans by start, the cursor of the next ones (empty at the end), and how many there are in all."""
 
     spans: list[Span]
     next: str
     total: int
-
-
-class Found(NamedTuple):
-    """A session that a filter lets through: its number in the store, its phase and its last event's time."""
-
-    number: int
-    phase: SessionPhase
-    last: int
 
 
 class News(NamedTuple):
@@ -103,12 +100,12 @@ class Moment:
             where.append(f"holds({text}, ?)")
             values.append("\n".join(word.casefold() for word in words))
         sql = f"SELECT session, phase, last FROM session WHERE {' AND '.join(where)} ORDER BY last DESC"
-        return [Found(number, SessionPhase(phase), last) for number, phase, last in self._rows(sql, *values)]
+        return self._rows(sql, *values)
 
     def rows(self, found: Iterable[Found]) -> list[SessionRow]:
         """Rows of found sessions, in the same order."""
         sql = f"{schema.SELECT_SESSION} WHERE session = ?"
-        return [schema.read_session(row) for one in found for row in self._rows(sql, one.number)]
+        return [schema.read_session(row) for number, _, _ in found for row in self._rows(sql, number)]
 
     def open_sessions(self) -> list[SessionRow]:
         """Sessions that have not ended."""
