@@ -16,7 +16,7 @@ from typing import Any, Final, Literal
 
 from hookspan import jsontext
 from hookspan.errors import UserError
-from hookspan.paths import Paths, home_folder
+from hookspan.paths import Paths, absolute, home_folder
 
 # Every hook event of Claude Code 2.1.331 but those whose registration changes what it does: WorktreeCreate and
 # WorktreeRemove (a hook replaces git's worktrees), MessageDisplay (delays drawing), FileChanged (the matcher is a watch
@@ -59,9 +59,11 @@ BOM: Final = "\ufeff"
 Scope = Literal["user", "local"]
 
 
-def path(scope: Scope, env: Mapping[str, str], folder: Path) -> Path:
-    """The settings file of a scope: the user's everywhere, or the user's in the project `folder`."""
+def path(scope: Scope, env: Mapping[str, str], folder: Path | None) -> Path:
+    """The settings file of a scope: the user's everywhere, or the user's in the project `folder`; None: it is gone."""
     if scope == "local":
+        if folder is None:
+            raise UserError("the folder that you are in is gone", hint="`cd` into the project, then try again")
         return folder / ".claude" / "settings.local.json"
     return config_folder(env) / "settings.json"
 
@@ -69,7 +71,7 @@ def path(scope: Scope, env: Mapping[str, str], folder: Path) -> Path:
 def config_folder(env: Mapping[str, str]) -> Path:
     """`~/.claude`, or where CLAUDE_CONFIG_DIR has moved it."""
     if moved := env.get("CLAUDE_CONFIG_DIR"):
-        return Path(moved).absolute()
+        return absolute("CLAUDE_CONFIG_DIR", moved)
     return home_folder(env) / ".claude"
 
 
@@ -221,10 +223,15 @@ class SettingsText:
             edits.append(jsontext.append(text, hooks, absent))
         return SettingsText(self.name, jsontext.apply(text, edits), self.bom)
 
-    def without_ours(self, paths: Paths, keep: Sequence[str] = ()) -> SettingsText:
-        """The text without our entries and without the containers left empty by that, but those in `keep`."""
+    def without_ours(self, paths: Paths, keep: Sequence[str] = (), spare: Sequence[str] = ()) -> SettingsText:
+        """The text without our entries and without the containers left empty by that, but those in `keep`.
+
+        `spare`: state folders whose entries stay.
+        """
         ours: dict[str, dict[int, set[int]]] = {}
         for handler in self.ours(paths):
+            if words(handler.value)[-1] in spare:
+                continue
             ours.setdefault(handler.event, {}).setdefault(handler.group, set()).add(handler.number)
         hooks = self.container()
         if hooks is None or not ours:
@@ -301,20 +308,47 @@ class SettingsText:
 
 
 def is_ours(handler: object, paths: Paths) -> bool:
-    """Whether a hook handler runs our relay: compiled, or the script in our own folder, in exec or shell form."""
+    """Whether a hook handler runs a relay of ours, wherever that is, or looks for it as the plugin's does."""
+    found = words(handler)
+    if len(found) > 2 and found[1] == "-c" and is_plugins(found[2]):  # noqa: PLR2004 - a shell, `-c`, its script
+        return True
+    return bool(found) and (os.path.basename(found[0]) == RELAY_NAME or _script(found, paths) is not None)  # noqa: PTH119
+
+
+def relay_of(command: Sequence[str], paths: Paths) -> str:
+    """What of a command of ours is the relay: the program, or the script that Python runs."""
+    return _script(command, paths) or command[0]
+
+
+def is_plugins(script: str) -> bool:
+    """Whether a shell script is that of the plugin's hooks, which looks for the relay of the user who runs it."""
+    return "/hookspan/bin" in script and RELAY_NAME in script
+
+
+def words(handler: object) -> tuple[str, ...]:
+    """What a command handler runs, in exec or shell form; nothing for what is none, or can't be told."""
     if not isinstance(handler, dict) or not isinstance(handler.get("command"), str):
-        return False
-    words, arguments = [handler["command"]], handler.get("args")
+        return ()
+    arguments = handler.get("args")
     if isinstance(arguments, list):
-        words += [word for word in arguments if isinstance(word, str)]
-    elif len(handler["command"]) > COMMAND_MAX:
-        return False
-    else:
-        try:
-            words = shlex.split(handler["command"])
-        except ValueError:  # a quote that isn't closed: no form of ours
-            return False
-    return bool(words) and (os.path.basename(words[0]) == RELAY_NAME or str(paths.relay_script) in words)  # noqa: PTH119
+        return (handler["command"], *(word for word in arguments if isinstance(word, str)))
+    if len(handler["command"]) > COMMAND_MAX:
+        return ()
+    try:
+        return tuple(shlex.split(handler["command"]))
+    except ValueError:  # a quote that isn't closed: no form of ours
+        return ()
+
+
+def _script(command: Sequence[str], paths: Paths) -> str | None:
+    """The relay in Python within a command: ours, or by its form and place one of another state folder."""
+    if str(paths.relay_script) in command:
+        return str(paths.relay_script)
+    if tuple(command[1:3]) == ("-I", "-S") and len(command) == 5:  # noqa: PLR2004 - Python, -I, -S, script, state
+        script = Path(command[3])
+        if script.parts[-2:] == ("bin", "main.py") and script.parent.parent.name in {"data", "hookspan"}:
+            return command[3]
+    return None
 
 
 def _faults(group: object) -> Iterator[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import pwd
 import stat
@@ -73,7 +75,7 @@ class Paths:
         """`HOOKSPAN_HOME` holds everything if set; else the XDG folders (on macOS too, as other terminal tools do)."""
         env = os.environ if env is None else env
         if top := env.get("HOOKSPAN_HOME"):
-            folder = Path(os.path.abspath(os.path.expanduser(top)))  # noqa: PTH100, PTH111 - a relative home must not move
+            folder = absolute("HOOKSPAN_HOME", os.path.expanduser(top))  # noqa: PTH111 - `~` alone, and no error
             return cls(state=folder / "state", config=folder / "config.toml", data=folder / "data")
 
         def xdg(name: str, default: str) -> Path:
@@ -197,31 +199,103 @@ class Paths:
         """The relay in Python, where there is no compiler."""
         return self.bin / "main.py"
 
+    @property
+    def made(self) -> Path:
+        """Which folders `make` made: a JSON string a line. `uninstall --purge` deletes no others."""
+        return self.data / "made"
+
     def create(self) -> None:
         """Make the state folders, 0700 and ours. UserError where that can't be, or where state would be shared."""
         _refuse_network(self.state)
         for folder in (self.state, self.journal, self.quarantine, self.run, self.backups):
-            _private(folder)
+            self._private(folder)
 
+    def make(self, folder: Path, mode: int = 0o700) -> None:
+        """Make a folder, and those above it that are missing, and note that they are ours; raises OSError."""
+        made = [path for path in _make(folder, mode) if not {self.state, self.data} & set(path.parents)]
+        if made:
+            with contextlib.suppress(OSError):  # then they stay when everything else goes
+                self._note([*_make(self.data, 0o700), *made])
 
-def _private(folder: Path) -> None:
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = folder.stat()
-        if found.st_uid != os.geteuid():
+    def folders_made(self) -> list[Path]:
+        """What `make` made outside of `state` and `data`, and these two, deepest first."""
+        try:
+            lines = self.made.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError):
+            return []
+        found: list[Path] = []
+        for line in lines:
+            with contextlib.suppress(ValueError, TypeError):
+                found.append(Path(json.loads(line)))
+        return sorted(dict.fromkeys(found), key=lambda path: len(path.parts), reverse=True)
+
+    def unmake(self) -> None:
+        """Remove the folders that `make` made, as far as they are empty, and note what is left."""
+        folders = self.folders_made()
+        for folder in folders:
+            with contextlib.suppress(OSError):  # there is something in it, or it is gone
+                folder.rmdir()
+        left = [folder for folder in folders if folder.is_dir()]
+        if left != folders:
+            self.made.unlink()
+            self._note(left)
+
+    def _note(self, folders: list[Path]) -> None:
+        descriptor = os.open(self.made, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write("".join(f"{json.dumps(str(folder))}\n" for folder in folders))
+
+    def _private(self, folder: Path) -> None:
+        try:
+            self.make(folder)
+            found = folder.stat()
+            if found.st_uid != os.geteuid():
+                raise UserError(
+                    f"`{folder}` belongs to user {found.st_uid}, not to you",
+                    hint=f"remove it, or give it back with `sudo chown -R {os.geteuid()} {folder}`",
+                )
+            if stat.S_IMODE(found.st_mode) & 0o077:
+                folder.chmod(0o700)
+        except FileExistsError as error:
+            raise UserError(f"`{folder}` is in the way: it is not a folder", hint="move it aside") from error
+        except OSError as error:
             raise UserError(
-                f"`{folder}` belongs to user {found.st_uid}, not to you",
-                hint=f"remove it, or give it back with `sudo chown -R {os.geteuid()} {folder}`",
-            )
-        if stat.S_IMODE(found.st_mode) & 0o077:
-            folder.chmod(0o700)
-    except FileExistsError as error:
-        raise UserError(f"`{folder}` is in the way: it is not a folder", hint="move it aside") from error
-    except OSError as error:
+                f"can't make the folder `{folder}`: {error.strerror}",
+                hint="set `HOOKSPAN_HOME` to a folder of yours on a local disk",
+            ) from error
+
+
+def _make(folder: Path, mode: int) -> list[Path]:
+    """Make a folder and those above it, all with this mode; which there were not, from the top."""
+    missing = [folder] if not os.path.lexists(folder) else []
+    while missing and not os.path.lexists(above := missing[-1].parent):
+        missing.append(above)
+    made: list[Path] = []
+    for each in reversed(missing):
+        with contextlib.suppress(FileExistsError):  # somebody else was quicker
+            each.mkdir(mode=mode)
+            made.append(each)
+    folder.mkdir(mode=mode, exist_ok=True)  # raises where something else is in its place
+    return made
+
+
+def absolute(name: str, text: str) -> Path:
+    """The full path that a variable's text means. UserError where it is relative to a folder that is gone."""
+    try:
+        return Path(os.path.abspath(text))  # noqa: PTH100 - without a look at links
+    except FileNotFoundError as error:
         raise UserError(
-            f"can't make the folder `{folder}`: {error.strerror}",
-            hint="set `HOOKSPAN_HOME` to a folder of yours on a local disk",
+            f"`{name}` is `{text}`, and the folder that you are in is gone",
+            hint="give the whole path, or `cd` elsewhere",
         ) from error
+
+
+def working_folder() -> Path | None:
+    """The folder that the user is in; None where it has been deleted."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return None
 
 
 def _refuse_network(folder: Path) -> None:

@@ -41,7 +41,7 @@ class Relay:
     command: tuple[str, ...]  # what Claude Code runs
     how: str  # in words
 
-    def install(self) -> bool:
+    def install(self, paths: Paths) -> bool:
         """Put it in place by a rename, since a live session may run the old one; False if it is there already."""
         try:
             if self.target.read_bytes() == self.data and os.access(self.target, os.X_OK):
@@ -49,7 +49,7 @@ class Relay:
         except OSError:
             pass
         try:
-            self.target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            paths.make(self.target.parent)
             if self.target.is_symlink():  # or the file it points to would be written
                 self.target.unlink()
             atomic.write(self.target, self.data, mode=0o700)

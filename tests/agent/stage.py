@@ -54,7 +54,7 @@ class Machine:
         """What `hookspan install` puts in place, without Claude Code's settings."""
         made = relay.prepare(self.paths)
         relay.create_state(self.paths, load(self.paths))
-        made.install()
+        made.install(self.paths)
         self.relay = made.command
         return self
 

@@ -18,6 +18,7 @@ from tests.claude.drivers import PATIENCE, Home, InteractiveSession, PrintSessio
 from tests.claude.installed import HOOKSPAN
 from tests.claude.model import Model, Tool, says
 from tests.claude.stage import ALLOW
+from tests.cli.verdict import found, installed
 
 ROOT = Path(__file__).parents[2]
 ADDRESS = "https://git.example.invalid/hookspan.git"  # git takes it from the folder
@@ -66,6 +67,19 @@ class Site:
 
     def hookspan(self, *args: str) -> str:
         return self.run(HOOKSPAN, *args)
+
+    def any(self, *args: str) -> subprocess.CompletedProcess[str]:
+        """Our command, whatever its exit code."""
+        return subprocess.run(
+            [HOOKSPAN, *args],
+            env=self.home.env,
+            cwd=self.home.project,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=3 * PATIENCE,
+            check=False,
+        )
 
     def heard(self) -> list[str]:
         lines = self.paths.current.read_bytes().splitlines() if self.paths.current.exists() else []
@@ -132,8 +146,16 @@ def test_from_the_marketplace_to_a_session_and_out_again(site: Site) -> None:
     heard = Counter(site.heard())
     assert heard["PreToolUse"] == heard["PostToolUse"] == 3
 
-    # Settings as well: each event comes twice, and counts once.
+    assert installed(site.any) == f"the plugin `{PLUGIN}`"
     site.hookspan("install", "--yes")
+    assert "hooks" not in json.loads((site.home.claude / "settings.json").read_text()), "they are not doubled"
+    assert installed(site.any) == f"the plugin `{PLUGIN}`"
+
+    # Settings as well: each event comes twice, and counts once.
+    site.home.settings(**json.loads(site.hookspan("install", "--print")))
+    (twice,) = found(site.any, "twice")
+    assert f"`claude plugin disable {PLUGIN}`" in twice["todo"]
+    site.hookspan("up")
     assert site.session("Look again.") == by_plugin
     assert Counter(site.heard())["PreToolUse"] == 3 + 2 * 3
     site.hookspan("uninstall", "--yes")

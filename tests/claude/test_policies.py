@@ -18,6 +18,7 @@ from tests.claude.drivers import PATIENCE, Home
 from tests.claude.installed import HOOKSPAN
 from tests.claude.model import Model, Tool, says
 from tests.claude.stage import ALLOW
+from tests.cli.verdict import installed
 from tests.otlp_sink import Sink
 
 PLUGIN_HOOKS = Path(__file__).parents[2] / "hooks" / "hooks.json"
@@ -45,8 +46,8 @@ class Machine:
     def managed(self, value: Mapping[str, Any]) -> None:
         self.put(MANAGED, json.dumps(value))
 
-    def run(self, *command: str, status: int = 0) -> str:
-        done = subprocess.run(
+    def any(self, *command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
             [*with_etc(self.etc, self.home.root / "over"), *command],
             env=self.home.env,
             cwd=self.home.project,
@@ -56,11 +57,20 @@ class Machine:
             timeout=3 * PATIENCE,
             check=False,
         )
+
+    def run(self, *command: str, status: int = 0) -> str:
+        done = self.any(*command)
         assert done.returncode == status, f"{' '.join(command)}: {done.stdout}{done.stderr}"
         return done.stdout + done.stderr
 
     def hookspan(self, *words: str, status: int = 0) -> str:
         return self.run(HOOKSPAN, *words, status=status)
+
+    def installed(self) -> str | None:
+        """Where the hooks are, as every part of hookspan says."""
+        found = installed(lambda *words: self.any(HOOKSPAN, *words))
+        self.paths.down.unlink()
+        return found
 
     def session(self) -> bool:
         """Whether hookspan has heard of a session of one command."""
@@ -87,6 +97,14 @@ def test_hooks_in_managed_settings(machine: Machine) -> None:
     machine.hookspan("install", "--no-hooks")
     machine.managed(printed)
     assert machine.session()
+    assert machine.installed() == f"`/etc/{MANAGED}`"
+    machine.hookspan("install", "--yes")
+    assert not (machine.home.claude / "settings.json").exists(), "they are not doubled"
+    machine.home.settings(**printed)
+    before = len(machine.heard())
+    assert machine.session()
+    assert machine.heard()[before:].count("Stop") == 1, "the same handler in two files runs once"
+    assert machine.installed() == f"`{machine.home.claude}/settings.json`, `/etc/{MANAGED}`"
 
 
 def test_the_plugins_hooks_in_managed_settings_are_each_users_own(machine: Machine) -> None:
@@ -94,6 +112,7 @@ def test_the_plugins_hooks_in_managed_settings_are_each_users_own(machine: Machi
     assert not machine.session(), "a user without hookspan is left alone"
     machine.hookspan("install", "--no-hooks")
     assert machine.session()
+    assert machine.installed() == f"`/etc/{MANAGED}`"
 
 
 def test_only_managed_hooks_allowed(machine: Machine) -> None:
@@ -102,8 +121,18 @@ def test_only_managed_hooks_allowed(machine: Machine) -> None:
     machine.managed({"allowManagedHooksOnly": True})
     assert not machine.session()
     assert "`allowManagedHooksOnly`" in machine.hookspan("doctor", status=1)
+    assert machine.installed() is None
     machine.managed({"allowManagedHooksOnly": True} | json.loads(machine.hookspan("install", "--print")))
     assert machine.session()
+    assert machine.installed() == f"`/etc/{MANAGED}`"
+
+
+def test_only_plugins_allowed(machine: Machine) -> None:
+    machine.hookspan("install", "--yes")
+    machine.managed({"strictPluginOnlyCustomization": ["hooks"]})
+    assert not machine.session()
+    assert "`strictPluginOnlyCustomization`" in machine.hookspan("doctor", status=1)
+    assert machine.installed() is None
 
 
 def test_all_hooks_disabled(machine: Machine) -> None:
@@ -114,6 +143,7 @@ def test_all_hooks_disabled(machine: Machine) -> None:
     managed = json.loads(PLUGIN_HOOKS.read_text())
     machine.managed(managed)
     assert machine.session(), "a user can't disable managed hooks"
+    assert machine.installed() == f"`/etc/{MANAGED}`"
     machine.managed({"disableAllHooks": True} | managed)
     assert not machine.session()
 

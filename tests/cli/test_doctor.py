@@ -121,10 +121,6 @@ def entry_twice(machine: Machine) -> None:
     change(machine, lambda value: value["hooks"].update(Stop=value["hooks"]["Stop"] * 2))
 
 
-def plugin_too(machine: Machine) -> None:
-    change(machine, lambda value: value.update(enabledPlugins={"hookspan@somewhere": True, "other@x": True}))
-
-
 def native_taken_out(machine: Machine) -> None:
     configure(machine, '[export]\nendpoint = "http://127.0.0.1:9"\n')
     assert machine.cli("install", "--yes", "--native-telemetry").returncode == 0
@@ -382,15 +378,14 @@ root = pytest.mark.need_root
 CASES: list[Any] = [
     (bad_setting, {"settings": (CRITICAL, "export.endpoint")}),
     (misspelt_setting, {"settings": (WARNING, "did you mean `export`")}),
-    (without_hooks, {"hooks": (CRITICAL, "not in"), "relay": (CRITICAL, "no hook of ours")}),
-    (no_json, {"hooks": (CRITICAL, "line 1"), "relay": (CRITICAL, "line 1")}),
+    (without_hooks, {"hooks": (CRITICAL, "has none of our hooks"), "relay": (CRITICAL, "no hook of ours")}),
+    (no_json, {"hooks": (CRITICAL, "line 1"), "relay": (CRITICAL, "no hook of ours")}),
     (another_entry_broken, {"hooks": (WARNING, "`hooks.Stop[1].hooks[0]`")}),
     (switched_off, {"policies": (CRITICAL, "disableAllHooks")}),
     (switched_off_by_the_project, {"policies": (CRITICAL, "settings.local.json")}),
-    (entry_of_a_relay_that_is_gone, {"stale": (CRITICAL, "is gone"), "twice": (WARNING, "different relays")}),
+    (entry_of_a_relay_that_is_gone, {"stale": (CRITICAL, "is gone")}),
     (entry_for_an_event_that_changes_things, {"stale": (WARNING, "`hooks.WorktreeCreate[0]`")}),
     (entry_twice, {"stale": (WARNING, "a second time")}),
-    (plugin_too, {"twice": (WARNING, "`hookspan@somewhere`")}),
     (native_taken_out, {"native": (WARNING, "lacks `OTEL_LOGS_EXPORTER`")}),
     (native(), {"native": (WARNING, "no `OTEL_*_EXPORTER`")}),
     (native(OTEL_METRICS_EXPORTER="otlp"), {"native": (WARNING, "OTEL_EXPORTER_OTLP_PROTOCOL")}),
@@ -401,7 +396,7 @@ CASES: list[Any] = [
     pytest.param(relay_of_others, {"relay": (CRITICAL, "belongs to user")}, marks=root),
     (relay_for_all_to_write, {"relay": (CRITICAL, "written by others")}),
     (python_moved, {"starter": (CRITICAL, "/gone/bin/python")}),
-    (conf_gone, {"starter": (WARNING, "`relay.conf` missing")}),
+    (conf_gone, {"starter": (CRITICAL, "`relay.conf` missing")}),
     (state_open, {"folders": (WARNING, "read by others")}),
     (journal_for_all_to_write, {"folders": (CRITICAL, "written by others")}),
     pytest.param(state_of_others, {"folders": (CRITICAL, "somebody else")}, marks=root),
@@ -452,7 +447,7 @@ def test_docker_matters_only_where_a_stack_was_made(machine: Machine):
 def test_policies_of_the_administrator(machine: Machine, tmp_path: Path, where: str, key: str):
     (tmp_path / where).parent.mkdir(exist_ok=True)
     (tmp_path / where).write_text(json.dumps({key: True}))
-    (policy,) = claude.policies(place(machine), managed=[tmp_path])
+    (policy,) = claude.policies(Place(machine.paths, machine.env, machine.home, managed=[tmp_path]))
     assert policy.status is CRITICAL
     assert key in policy.message
     assert str(tmp_path / where) in policy.message

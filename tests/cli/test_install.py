@@ -476,7 +476,7 @@ def test_a_relay_that_is_running_can_be_replaced(home: Path, hookspan: Run):
     running = subprocess.Popen([str(paths.relay), str(paths.state)], stdin=subprocess.PIPE, env={})
     inode = paths.relay.stat().st_ino
     built = Relay(paths.relay, paths.relay.read_bytes() + b"\0", (), "")
-    assert built.install()
+    assert built.install(paths)
     assert paths.relay.stat().st_ino != inode
     running.communicate(b"{}")
     assert running.returncode == 0
@@ -635,22 +635,3 @@ def test_purge_leaves_nothing(others: bool, tmp_path: Path, hookspan: Run):
     assert everything(home) == before
     commands = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
     assert not [command for command in commands if str(state) in command]
-
-
-def test_purge_spares_a_home_and_a_running_stack(home: Path, hookspan: Run):
-    (home / ".local" / "state" / "hookspan").mkdir(parents=True)
-    stack = home / ".local" / "state" / "hookspan" / "stack.json"
-    stack.write_text("{}")
-    assert "`hookspan stack down --volumes`" in hookspan("uninstall", "--purge", "--yes", status=1).stderr
-    stack.unlink()
-    (home / "data").symlink_to(home)
-    (home / "state").mkdir()
-    assert stack.parent.is_dir()
-    hookspan("uninstall", "--purge", "--yes", HOOKSPAN_HOME=str(home))
-    assert stack.parent.is_dir(), "a link is deleted, not what it points to"
-    assert (
-        "is or holds your home"
-        in hookspan(
-            "uninstall", "--purge", "--yes", status=1, HOOKSPAN_HOME=str(home), HOME=str(home / "state" / "user")
-        ).stderr
-    )

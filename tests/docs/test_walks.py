@@ -68,14 +68,14 @@ def test_getting_started_from_nothing_and_back() -> None:
 
 def test_the_plugin(home: Home) -> None:
     with Walk(home) as walk:
-        assert walk.page("guides/plugin.md", done=DONE) == 4
+        assert walk.page("guides/plugin.md", done=DONE) == 5
         assert left_of_us(home) == []
 
 
 @pytest.mark.need_root
 def test_managed_settings(home: Home) -> None:
     with Walk(home, etc=True) as walk:
-        assert walk.page("guides/managed.md", done=DONE) == 3
+        assert walk.page("guides/managed.md", done=DONE) == 4
         assert not (home.claude / "settings.json").exists()
 
 

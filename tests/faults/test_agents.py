@@ -129,7 +129,7 @@ def test_relay_replaced(at: Stand):
             at.sent += 1
             at.written.append(id_)
             made.target.unlink()  # else it is seen to be there already
-            made.install()
+            made.install(at.machine.paths)
         for process in running:
             end(process)
         if command != made.command:

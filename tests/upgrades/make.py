@@ -16,10 +16,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from hookspan.cli.install import RECORD_VERSION
 from hookspan.export.db import MIGRATIONS as EXPORT_MIGRATIONS
 from hookspan.export.db import ExportDb
 from hookspan.paths import Paths
+from hookspan.setup.record import VERSION as RECORD_VERSION
 from hookspan.store import SpanKey, schema
 from tests.cli.stage import take_in
 

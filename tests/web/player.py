@@ -366,7 +366,7 @@ def install(paths: Paths) -> None:
     """What `hookspan install` puts in place, without Claude Code's settings."""
     made = relay.prepare(paths)
     relay.create_state(paths, load(paths))
-    made.install()
+    made.install(paths)
 
 
 def main(arguments: Iterable[str]) -> None:

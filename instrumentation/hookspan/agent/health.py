@@ -6,7 +6,6 @@ One check that breaks makes itself unknown, not the monitor.
 from __future__ import annotations
 
 import collections
-import json
 import os
 import shutil
 import time
@@ -18,17 +17,15 @@ from typing import Any, Final
 
 from hookspan import hooktime, relay, units
 from hookspan.agent import log
-from hookspan.claude_settings import SettingsText
-from hookspan.errors import UserError
 from hookspan.hooktime import HookTime
 from hookspan.paths import Paths
+from hookspan.setup import places
+from hookspan.setup.installation import Installation, look
+from hookspan.setup.sources import MANAGED
 from hookspan.units import age, counted
 from hookspan.values import without_secrets
 
 HISTORY: Final = 100  # results kept
-MANAGED: Final = (Path("/etc/claude-code"), Path("/Library/Application Support/ClaudeCode"))
-"""Folders of the administrator's settings of Claude Code, on Linux and on macOS."""
-
 HOOK_WARNING: Final = 0.005  # seconds: the promise for a hook; for the average and for p99
 HOOK_CRITICAL: Final = 0.010  # seconds, average
 LAG_WARNING: Final = 5.0  # seconds that the journal's reader is behind
@@ -310,79 +307,24 @@ def collector(url: str | None, timeout: float = 2.0) -> Finding:
     return Finding(Status.HEALTHY, f"answers in {took * 1000:.0f} ms", took, timeout, "s")
 
 
+def installed(paths: Paths, managed: Sequence[Path] = MANAGED) -> Installation:
+    """What is installed for the agent of these files, whose own variables may be those of another, or none."""
+    env = {name: value for name, value in os.environ.items() if name not in places.MOVED}
+    return look(paths, {**env, **places.variables(paths, env)}, managed=managed)
+
+
 def installation(paths: Paths, managed: Sequence[Path] = MANAGED) -> Finding:
     """Whether Claude Code still runs our hooks: settings and policies change without us."""
-    files = settings_files(paths)
-    if not files:
-        said = "hookspan did not install these hooks: the plugin or managed settings may bring them"
-        return Finding(Status.UNKNOWN, said, todo="`hookspan doctor` looks for them")
-    problems = [problem for file in files for problem in settings_problems(file, paths)]
-    problems += [problem for file in files for problem in switched_off(file)]
-    problems += policy_problems(managed)
+    found = installed(paths, managed)
+    problems = found.problems
+    if not found.ours and not found.recorded:  # hooks of a project, or of a command line, which no settings tell
+        said = "; ".join(one.what for one in problems)
+        return Finding(Status.UNKNOWN, said, todo="`hookspan doctor` says more")
     if problems:
-        return Finding(Status.CRITICAL, "; ".join(problems), todo="`hookspan install` mends what is yours to mend")
-    return Finding(Status.HEALTHY, f"the hooks are in {', '.join(f'`{file}`' for file in files)}")
-
-
-def policy_problems(managed: Sequence[Path] = MANAGED) -> list[str]:
-    """How the administrator's settings of Claude Code, with their drop-ins, keep our hooks from running."""
-    files = [file for folder in managed for file in (folder / "managed-settings.json", *_drop_ins(folder))]
-    problems = [problem for file in files for problem in switched_off(file)]
-    return problems + [
-        f"`allowManagedHooksOnly` in `{file}` keeps your own hooks from running"
-        for file in files
-        if _json(file).get("allowManagedHooksOnly") is True
-    ]
-
-
-def _drop_ins(folder: Path) -> list[Path]:
-    return sorted((folder / "managed-settings.d").glob("*.json"))
-
-
-def switched_off(file: Path) -> list[str]:
-    """Whether a settings file switches every hook off."""
-    if _json(file).get("disableAllHooks") is True:
-        return [f"`disableAllHooks` in `{file}` keeps every hook from running"]
-    return []
-
-
-def settings_files(paths: Paths) -> list[Path]:
-    """Claude Code's settings files that `install` wrote our hooks into."""
-    try:
-        return [Path(file) for file in json.loads(paths.installed.read_bytes())["files"]]
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
-
-
-def settings_problems(file: Path, paths: Paths) -> list[str]:
-    """What is wrong with our entries in a settings file."""
-    try:
-        found = SettingsText.of(str(file), file.read_bytes())
-    except FileNotFoundError:
-        return [f"`{file}` is gone"]
-    except OSError as error:
-        return [f"`{file}` can't be read ({error.strerror})"]
-    except UserError as error:
-        return [error.message]
-    problems = []
-    commands = {(handler.value["command"], *handler.value.get("args", ())) for handler in found.ours(paths)}
-    if not commands:
-        problems.append(f"our hooks are not in `{file}` any more")
-    for command in commands:
-        if missing := found.missing(command, paths):
-            problems.append(f"`{file}` lacks {counted(len(missing), 'events')}: {', '.join(missing[:5])}")
-        programs = [word for word in command if Path(word) in {paths.relay, paths.relay_script}]
-        if not programs or not os.access(programs[0], os.X_OK):
-            problems.append(f"`{command[0]}`, which our hooks run, is gone")
-    return problems
-
-
-def _json(file: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(file.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+        status = Status.CRITICAL if found.broken else Status.WARNING
+        todo = "; ".join(dict.fromkeys(one.todo for one in problems))
+        return Finding(status, "; ".join(one.what for one in problems), todo=todo)
+    return Finding(Status.HEALTHY, f"the hooks are in {found.where}")
 
 
 def dashboard(*, enabled: bool, url: str | None, connections: int, limit: int, refused: int) -> Finding:

@@ -23,7 +23,6 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from hookspan.agent import log
-from hookspan.agent.health import settings_files
 from hookspan.agent.live import LiveSettings
 from hookspan.agent.loop import Loop
 from hookspan.agent.sockets import Poke
@@ -39,6 +38,7 @@ from hookspan.observe import Observers
 from hookspan.observe.files import transcript_roots
 from hookspan.observe.opted_out import OptedOut
 from hookspan.paths import Paths
+from hookspan.setup import record
 from hookspan.store import Commit, SpanKey, Store, StoreDamaged, StoreMoved, set_aside
 from hookspan.store import Policy as Retention
 from hookspan.wire import Record, Unreadable, decode, encode
@@ -561,8 +561,8 @@ class Ingest:
             labels={name: dict(project.labels) for name, project in settings.projects.items() if project.labels},
             opted_out=sorted(name for name, project in settings.projects.items() if not project.record),
         )
-        # CLAUDE_CONFIG_DIR is not in our environment, but `install` wrote to that folder.
-        folders = [str(file.parent / "projects") for file in settings_files(self._paths)]
+        # CLAUDE_CONFIG_DIR is not in the environment of every agent, but `install` wrote to that folder.
+        folders = [str(file.parent / "projects") for file in record.files(self._paths)]
         return Observers(
             idle_hours=settings.session.idle_hours,
             labels=settings.content.local,

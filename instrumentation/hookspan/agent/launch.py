@@ -33,6 +33,7 @@ ENVIRONMENT: Final = (
     "LC_ALL",
     "TZ",
     "PATH",
+    "CLAUDE_CONFIG_DIR",  # where transcripts and the hooks' settings are
     "XDG_RUNTIME_DIR",
     "DBUS_SESSION_BUS_ADDRESS",
 )

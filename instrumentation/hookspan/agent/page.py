@@ -120,7 +120,7 @@ class Page:
                     hooks=self._ingest.hooks_now,
                     status=self._status,
                     health=self._rounds,
-                    installed=self._paths.installed.exists,
+                    installed=lambda: bool(health.installed(self._paths).ours),
                     caught_up=self._ingest.wait_caught_up,
                 )
             )

@@ -44,7 +44,6 @@ def files(paths: Paths) -> dict[str, Any]:
         "store": store(paths),
         "drops": drops(paths),
         "heartbeat": _modified(paths.heartbeat),
-        "installed": paths.relay_conf.exists(),
     }
 
 

@@ -68,7 +68,7 @@ def set_(key: str, value: str | None, unset: bool) -> None:
     settings = load(paths, os.environ)
     if settings.origin(key).startswith("HOOKSPAN_"):
         click.echo(f"warning: `{settings.origin(key)}` in the environment wins over the file", err=True)
-    if paths.installed.exists():
+    if paths.relay_conf.exists():
         relay.write_conf(paths, load(paths))
     heard = agent_reads_again(paths)
     click.echo(f"Saved in `{paths.config}`{'; the running agent goes by it' if heard else ''}.")
@@ -99,7 +99,7 @@ def change(paths: Paths, key: str, value: str | None) -> None:
     changed = tomlkit.dumps(document)
     parse(changed, str(paths.config))
     try:
-        paths.config.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        paths.make(paths.config.parent)
         atomic.write(paths.config, changed.encode(), mode=0o600)  # it may hold credentials in headers
     except OSError as error:
         raise UserError(f"can't write `{paths.config}`: {error.strerror}") from error

@@ -14,10 +14,10 @@ import click
 from hookspan.agent.health import Status
 from hookspan.cli import checks
 from hookspan.cli.checks import Found, Place
-from hookspan.cli.checks.claude import hook_commands
 from hookspan.cli.text import printable
 from hookspan.errors import EXIT_USER, UserError
 from hookspan.paths import Paths
+from hookspan.units import counted
 
 SYMBOLS: Final = {
     Status.HEALTHY: ("ok", "green"),
@@ -71,7 +71,7 @@ def doctor(
     if as_json:
         click.echo(json.dumps(told))
     else:
-        _close(ok=ok, report=told.get("report"), fixable=not fix and any(each.fix for _, each in found))
+        _close(found, ok=ok, report=told.get("report"), fixable=not fix and any(each.fix for _, each in found))
     if not ok:
         ctx.exit(EXIT_USER)
 
@@ -82,8 +82,14 @@ def _reported(place: Place, found: Sequence[tuple[str, Found]]) -> str:
     return str(report.bundle(place, found))
 
 
-def _close(*, ok: bool, report: str | None, fixable: bool) -> None:
-    click.echo("\nAll is well." if ok else "\nSomething is broken: see FAIL above.")
+def _close(found: Sequence[tuple[str, Found]], *, ok: bool, report: str | None, fixable: bool) -> None:
+    warnings = sum(each.status is not Status.HEALTHY for _, each in found)
+    if not ok:
+        click.echo("\nSomething is broken: see FAIL above.")
+    elif warnings:
+        click.echo(f"\nNothing is broken; {counted(warnings, 'warnings')} above.")
+    else:
+        click.echo("\nAll is well.")
     if report:
         click.echo(f"The report is in `{report}`. Read it, then attach it to an issue.")
     if fixable:
@@ -120,13 +126,13 @@ def _fixed(found: Sequence[tuple[str, Found]], *, yes: bool, quiet: bool) -> Ite
 def _end_to_end(place: Place, prometheus: str | None, *, quiet: bool) -> Iterator[dict[str, Any]]:
     from hookspan.cli.end_to_end import Step, steps
 
-    settings, commands = place.settings, hook_commands(place)
+    settings, commands = place.settings, place.installation.run
     found: Sequence[Step] | Iterator[Step]
     if commands:
         jaeger = place.jaeger or settings.links.jaeger
         found = steps(place.paths, settings, commands[0], jaeger=jaeger, prometheus=prometheus)
     else:
-        found = [Step("hook", False, 0.0, "no hook of ours is in Claude Code's settings", "`hookspan install`")]
+        found = [Step("hook", False, 0.0, "no hook of ours records here", "`hookspan install`")]
     for step in found:
         words = f"{'found' if step.found else 'NOT FOUND'} after {step.seconds:.2f} s: {step.message}"
         if not quiet:

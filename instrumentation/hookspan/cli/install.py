@@ -1,23 +1,21 @@
 """`hookspan install` and `hookspan uninstall`: our hooks in Claude Code's settings, and out again.
 
-What install changed stands in `<state>/installed.json`, by settings file: the digests before and after, a backup, the
-containers that were there empty, and the variables that were put into `env`. With it uninstall gives back the very
-bytes if nobody else has changed the file.
+What install changed is recorded (`setup/record.py`), so that uninstall gives back the very bytes if nobody else has
+changed the file.
 """
 
 from __future__ import annotations
 
 import difflib
-import hashlib
 import json
 import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import click
 
@@ -25,11 +23,14 @@ from hookspan import atomic, claude_settings, relay
 from hookspan.claude_settings import EVENTS, Scope, SettingsText
 from hookspan.config import Settings, load
 from hookspan.errors import UserError
-from hookspan.paths import Paths
+from hookspan.paths import Paths, home_folder, working_folder
+from hookspan.relay import Relay
+from hookspan.setup import places, record, removal, settings_file
+from hookspan.setup.installation import Area, Installation, look
+from hookspan.setup.record import Record
 from hookspan.units import counted
 from hookspan.values import URL
 
-RECORD_VERSION: Final = 1  # of installed.json; a new one needs a fixture in tests/upgrades
 NEXT: Final = "Start a session of Claude Code, then: hookspan open"
 
 
@@ -59,12 +60,13 @@ def install(
     Shows the change and asks first. Other hooks and settings stay as they are, byte for byte.
     """
     _refuse_windows()
-    paths = Paths.from_environment()
-    file = claude_settings.path(scope, os.environ, Path.cwd())
+    paths, folder = Paths.from_environment(), working_folder()
+    file = claude_settings.path(scope, os.environ, folder)
     settings = load(paths, os.environ)
     variables = _native_variables(settings, native)
+    found = look(paths, folder=folder)
     if check:
-        _check(paths, file, variables or {})
+        _check(found, file, variables or {})
         return
     made = relay.prepare(paths)
     if print_block:
@@ -72,32 +74,29 @@ def install(
         return
     if no_hooks:
         relay.create_state(paths, load(paths))
-        made.install()
+        made.install(paths)
         click.echo(f"The plugin's hooks run {_short(made.target)}, {made.how}.\n\n{NEXT}")
         return
-    old = _read(file)
-    before = SettingsText.of(str(file), old or b"")
-    record = _records(paths).get(str(file))
-    after = _with_native(before.with_ours(made.command, paths), record, variables)
-    if changes := after.data() != (old or b""):
-        _show_change(file, old or b"", after.data(), whole=dry_run or not yes)
-    _warn(file, before)
+    change = Change.of(found, file, made, variables)
+    change.show(whole=dry_run or not yes)
     if dry_run:
-        click.echo("\nnothing was changed (--dry-run)" if changes else "nothing to change")
+        click.echo("\nnothing was changed (--dry-run)" if change.needed else "nothing to change")
         return
-    if changes:
+    if change.needed:
         _ask(f"\nWrite this to {_short(file)}?", yes=yes)
     relay.create_state(paths, load(paths))  # from the files alone, as the agent that a hook starts reads them
-    made.install()
-    if changes:
-        _write(paths, file, old, before, after, _env_of(record, before, variables))
-        click.echo(f"Installed in {_short(file)}: {counted(len(EVENTS), 'events')}, relay {made.how}.")
-    else:
-        click.echo(f"Nothing to change: hookspan is installed in {_short(file)}.")
+    made.install(paths)
+    change.make(paths)
+    click.echo(change.done(made))
+    for other in () if change.brought else found.others:
+        click.echo(
+            f"Until now these hooks recorded to {_short(other.state)}, which stays as it is.\n"
+            f"To delete it: {places.call(other, os.environ, 'uninstall --purge')}"
+        )
     if variables:
         click.echo(f"Claude Code sends its own telemetry to {settings.export.endpoint} from its next session on.")
     _offer_endpoint(paths, settings.export.endpoint, yes=yes)
-    if changes:
+    if change.needed:
         click.echo(f"\n{NEXT}")
 
 
@@ -113,61 +112,66 @@ def uninstall(dry_run: bool, yes: bool, scope: Scope | None, purge: bool) -> Non
     """
     from hookspan.cli import purge as everything
 
-    paths = Paths.from_environment()
     if purge and scope:
         raise click.UsageError("--purge is for all of hookspan, not for a scope")
-    doomed = everything.kept(paths) if purge else []
-    files = [claude_settings.path(scope or "user", os.environ, Path.cwd())]
-    if scope is None:
-        files = list(dict.fromkeys([*files, *map(Path, _records(paths))]))
-    planned = [change for file in files if (change := _removal(paths, file)) is not None]
-    if not planned and not doomed:
-        click.echo("Nothing to change: hookspan is not installed.")
+    paths, folder = Paths.from_environment(), working_folder()
+    found = look(paths, folder=folder)
+    planned = removal.plan(found, scope, os.environ, folder)
+    doomed = everything.kept(planned.places) if purge else []
+    if not planned.changes and not doomed:
+        click.echo("\n".join(filter(None, ["Nothing to change: hookspan is not installed here.", _where_else(found)])))
         return
-    for change in planned:
+    for change in planned.changes:
         _show_change(change.file, change.old, change.new or b"", whole=dry_run or not yes)
     if doomed:
         click.echo(f"\nTo be deleted, with every session recorded: {', '.join(map(_short, doomed))}")
     if dry_run:
         click.echo("\nnothing was changed (--dry-run)")
         return
-    write = f"Write this to {', '.join(_short(change.file) for change in planned)}?"
-    _ask(f"\n{'Go ahead? Sessions of Claude Code should be closed.' if doomed else write}", yes=yes)
-    for change in planned:
-        _remove(paths, change)
+    write = f"Write this to {', '.join(_short(change.file) for change in planned.changes)}?"
+    _ask(f"\n{'Go ahead? Sessions of Claude Code should be closed.' if purge else write}", yes=yes)
+    for change in planned.changes:
+        planned.carry_out(change)
         click.echo(f"Removed from {_short(change.file)}.")
     if purge:
-        everything.purge(paths)
-        for change in planned:
-            everything.remove_empty(change.file.parent)
-        click.echo("Nothing of hookspan is left but the command itself.")
+        everything.purge(planned.places)
+    _say_what_is_left(look(paths, folder=folder), planned.places, purged=purge)
+
+
+def _say_what_is_left(found: Installation, owners: Sequence[Paths], *, purged: bool) -> None:
+    """After an uninstall: what stays, and how to be rid of it."""
+    if others := _where_else(found):
+        click.echo(others)
+    if not purged:
+        for place in owners:
+            if place.state.exists():
+                click.echo(
+                    f"\nThe relay stays in {_short(place.bin)}, since a session that is open now would show errors "
+                    f"without it,\nand what was recorded in {_short(place.state)}. "
+                    f"When no session is open: {places.call(place, os.environ, 'uninstall --purge')}"
+                )
         return
-    click.echo(
-        f"\nThe relay stays in {_short(paths.bin)}, since a session that is open now would show errors without it,\n"
-        f"and what was recorded in {_short(paths.state)}. When no session is open: hookspan uninstall --purge"
-    )
+    left = [folder for place in owners for folder in (place.state, place.data) if folder.exists()]
+    if left:
+        click.echo(f"{', '.join(map(_short, left))} was there before hookspan, and stays.")
+    elif not others:
+        click.echo("Nothing of hookspan is left but the command itself.")
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """What `install` did to one settings file."""
-
-    at: int  # Unix seconds
-    before: str | None  # SHA-256 of the file as it was; None: there was none
-    after: str
-    backup: str | None
-    empty: list[str]  # containers that were there with nothing in them
-    env: dict[str, str] = field(default_factory=dict)  # variables of ours, as they were written
-
-
-@dataclass(frozen=True, slots=True)
-class Removal:
-    """What `uninstall` is going to do to one settings file; `new` None deletes it."""
-
-    file: Path
-    old: bytes
-    new: bytes | None
-    backup: Path | None  # no longer needed afterwards
+def _where_else(found: Installation) -> str:
+    """Hooks that `uninstall` leaves: the plugin's, the administrator's, and those of another hookspan."""
+    said = []
+    for source in found.sources:
+        if source.handlers and source.kind == "plugin":
+            said.append(f"{source.name} brings hooks: `claude plugin uninstall {source.plugin}` takes them out.")
+        elif source.handlers and source.kind in {"managed", "project"}:
+            said.append(f"{source.name} has hooks of ours, and is not for `hookspan uninstall` to change.")
+    for state, sources in found.elsewhere.items():
+        if any(source.of_install for source in sources):
+            place = found.place(state)
+            how = f": `{places.call(place, found.env, 'uninstall')}`" if place is not None else "."
+            said.append(f"The hooks in {', '.join(one.name for one in sources)} record to `{state}`{how}")
+    return "\n".join(said)
 
 
 def _refuse_windows() -> None:
@@ -231,34 +235,21 @@ def _env_of(record: Record | None, before: SettingsText, variables: Mapping[str,
     return {key: value for key, value in variables.items() if key in ours or key not in before.env}
 
 
-def _check(paths: Paths, file: Path, variables: Mapping[str, str]) -> None:
-    found = SettingsText.of(str(file), _read(file) or b"")
-    problems = []
-    ours = {(h.value["command"], *h.value.get("args", ())) for h in found.ours(paths)}
-    if len(ours) != 1:
-        problems.append("our hooks are not there" if not ours else "our hooks run different commands")
-    else:
-        (command,) = ours
-        if missing := found.missing(command, paths):
-            problems.append(f"of {counted(len(EVENTS), 'events')} it lacks {len(missing)}: {', '.join(missing)}")
-        if not any(Path(word) in {paths.relay, paths.relay_script} and os.access(word, os.X_OK) for word in command):
-            problems.append(f"what our hooks run is not in `{paths.bin}`")
-        if command[-1] != str(paths.state):
-            problems.append(f"our hooks record to `{command[-1]}`, not to `{paths.state}`")
-    record = _records(paths).get(str(file))
-    wanted = {**(record.env if record is not None else {}), **variables}
-    if lacking := [key for key, value in wanted.items() if found.env.get(key) != value]:
-        problems.append(f"Claude Code's own telemetry is not sent: `env` lacks {', '.join(lacking)}")
-    problems += [
-        f"`{file}` is missing" for file in (paths.relay_conf, paths.heartbeat, paths.drops) if not file.exists()
-    ]
-    if found.value.get("disableAllHooks") is True:
-        problems.append("`disableAllHooks` is set")
+def _check(found: Installation, file: Path, variables: Mapping[str, str]) -> None:
+    paths = found.paths
+    wrong = [one for one in found.problems if one.broken or one.area is Area.STARTER]
+    problems = [one.what for one in wrong]
+    if not problems and not found.here:
+        problems.append(f"no hook of ours runs in this folder; there are some in {found.where}")
+    text = SettingsText.of(str(file), settings_file.read(file) or b"")
+    known = record.read(paths).get(str(file))
+    wanted = {**(known.env if known is not None else {}), **variables}
+    if lacking := [key for key, value in wanted.items() if text.env.get(key) != value]:
+        problems.append(f"Claude Code's own telemetry is not sent: `env` in `{file}` lacks {', '.join(lacking)}")
     if problems:
-        raise UserError(
-            f"hookspan is not fully installed in `{file}`: {'; '.join(problems)}", hint="`hookspan install`"
-        )
-    click.echo(f"hookspan is installed in {_short(file)}: {counted(len(EVENTS), 'events')}.")
+        hint = next((one.todo for one in wrong), "`hookspan install`")
+        raise UserError(f"hookspan is not fully installed: {'; '.join(problems)}", hint=hint)
+    click.echo(f"hookspan is installed in {found.where}: {counted(len(EVENTS), 'events')}.")
 
 
 def _warn(file: Path, found: SettingsText) -> None:
@@ -269,116 +260,92 @@ def _warn(file: Path, found: SettingsText) -> None:
         click.echo(f"warning: `disableAllHooks` in {_short(file)} keeps every hook from running", err=True)
 
 
-def _read(file: Path) -> bytes | None:
-    try:
-        return file.read_bytes()
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise UserError(f"can't read `{file}`: {error.strerror}") from error
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What `install` is going to do to a settings file."""
 
+    file: Path
+    old: bytes | None
+    before: SettingsText
+    after: SettingsText
+    known: Record | None  # what an earlier `install` did to it
+    env: Mapping[str, str]  # the variables that are ours then
+    brought: str  # what brings the hooks, if that is not these settings
 
-def _put(file: Path, data: bytes, expected: bytes | None) -> None:
-    """Write a settings file, unless it has changed since it was read."""
-    if _read(file) != expected:
-        raise UserError(f"`{file}` has changed while you were asked; nothing was written", hint="try again")
-    try:
-        if expected is None:
-            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        atomic.write(file, data)
-    except OSError as error:
-        raise UserError(f"can't write `{file}`: {error.strerror}", hint="nothing was changed") from error
+    @classmethod
+    def of(cls, found: Installation, file: Path, made: Relay, variables: Mapping[str, str] | None) -> Self:
+        """The change; UserError for a file that nothing can be put into."""
+        old = settings_file.read(file)
+        before = SettingsText.of(str(file), old or b"")
+        known = record.read(found.paths).get(str(file)) or _of_another(found, file)
+        brought = " and ".join(source.name for source in found.brought)
+        after = before if brought else before.with_ours(made.command, found.paths)
+        env = _env_of(known, before, variables)
+        return cls(file, old, before, _with_native(after, known, variables), known, env, brought)
 
+    @property
+    def needed(self) -> bool:
+        """Whether the file isn't already as it should be."""
+        return self.after.data() != self.before.data()
 
-def _write(
-    paths: Paths, file: Path, old: bytes | None, before: SettingsText, after: SettingsText, env: dict[str, str]
-) -> None:
-    """Back up, record, write: in this order, so that whatever is written can be taken back."""
-    records = _records(paths)
-    known = records.get(str(file))
-    if known is not None and old is not None and known.after == _digest(old):
-        record = Record(int(time.time()), known.before, _digest(after.data()), known.backup, known.empty, env)
-    else:
-        # Nothing of ours in it, nor an older form, must come back with uninstall.
-        text = before.without_ours(paths).without_env(known.env if known is not None else {})
-        clean = old if text is before else text.data()
+    def show(self, *, whole: bool) -> None:
+        """Print it, as a diff if `whole`, and what stands in its way."""
+        if self.needed:
+            _show_change(self.file, self.old or b"", self.after.data(), whole=whole)
+        _warn(self.file, self.before)
+        if self.brought:
+            click.echo(f"The hooks come from {self.brought}: a second set would start two relays at each event.")
+
+    def make(self, paths: Paths) -> None:
+        """Back up, record, write: in this order, so that whatever is written can be taken back."""
+        if not self.needed:
+            return
+        clean, empty = self._without_ours(paths)
         backup = None
         if clean is not None:
-            backup = paths.backups / f"{file.name}.{_digest(clean)[:16]}"
+            backup = paths.backups / f"{self.file.name}.{settings_file.digest(clean)[:16]}"
             atomic.write(backup, clean, mode=0o600)
-        record = Record(
-            int(time.time()),
-            None if clean is None else _digest(clean),
-            _digest(after.data()),
-            None if backup is None else str(backup),
-            before.empty(),
-            env,
+        made = Record(
+            at=int(time.time()),
+            before=None if clean is None else settings_file.digest(clean),
+            after=settings_file.digest(self.after.data()),
+            backup=None if backup is None else str(backup),
+            empty=empty,
+            env=dict(self.env),
         )
-    _save_records(paths, records | {str(file): record})
-    try:
-        _put(file, after.data(), old)
-    except UserError:
-        _save_records(paths, records)
-        raise
+        records = record.read(paths)
+        record.write(paths, records | {str(self.file): made})
+        try:
+            settings_file.put(paths, self.file, self.after.data(), self.old)
+        except UserError:
+            record.write(paths, records)
+            raise
+
+    def _without_ours(self, paths: Paths) -> tuple[bytes | None, list[str]]:
+        """The file as `uninstall` gives it back (None: without it), and the containers that were empty in it."""
+        known = self.known
+        if known is not None and self.old is not None and known.after == settings_file.digest(self.old):
+            saved = None if known.backup is None else settings_file.read(Path(known.backup))
+            if known.backup is None or saved is not None:
+                return saved, known.empty
+        # Nothing of ours in it, nor an older form, must come back with uninstall.
+        text = self.before.without_ours(paths).without_env(known.env if known is not None else {})
+        if known is not None and known.before is None and text.value == {}:
+            return None, []  # we made it, and nobody else has put anything in
+        return self.old if text is self.before else text.data(), self.before.empty()
+
+    def done(self, made: Relay) -> str:
+        """What was done, in words."""
+        if self.brought:
+            return f"{f'Changed {_short(self.file)}: `env`. ' if self.needed else ''}Relay {made.how}."
+        if self.needed:
+            return f"Installed in {_short(self.file)}: {counted(len(EVENTS), 'events')}, relay {made.how}."
+        return f"Nothing to change: hookspan is installed in {_short(self.file)}."
 
 
-def _removal(paths: Paths, file: Path) -> Removal | None:
-    old, record = _read(file), _records(paths).get(str(file))
-    if old is None:
-        return None
-    if record is not None and record.after == _digest(old):
-        if record.backup is None:
-            return Removal(file, old, None, None)
-        backup = Path(record.backup)
-        saved = _read(backup)
-        if saved is not None and _digest(saved) == record.before:
-            return Removal(file, old, saved, backup)
-    text = SettingsText.of(str(file), old)
-    keep, env = ((), {}) if record is None else (record.empty, record.env)
-    clean = text.without_ours(paths, keep=keep).without_env(env, keep=keep)
-    return None if clean is text or clean.data() == old else Removal(file, old, clean.data(), None)
-
-
-def _remove(paths: Paths, change: Removal) -> None:
-    if change.new is None:
-        if _read(change.file) != change.old:
-            raise UserError(f"`{change.file}` has changed while you were asked; nothing was written", hint="try again")
-        Path(os.path.realpath(change.file)).unlink()
-    else:
-        _put(change.file, change.new, change.old)
-    records = _records(paths)
-    records.pop(str(change.file), None)
-    _save_records(paths, records)
-    if change.backup is not None and not any(r.backup == str(change.backup) for r in records.values()):
-        change.backup.unlink()
-
-
-def _records(paths: Paths) -> dict[str, Record]:
-    """By settings file; a record that can't be read is as good as none."""
-    try:
-        found = json.loads(paths.installed.read_bytes())
-        if found["version"] > RECORD_VERSION:
-            raise UserError(
-                f"`{paths.installed}` was written by a newer hookspan "
-                f"(format {found['version']}, this one knows {RECORD_VERSION})",
-                hint="update hookspan, or uninstall with the newer one first",
-            )
-        return {file: Record(**record) for file, record in found["files"].items()}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        return {}
-
-
-def _save_records(paths: Paths, records: dict[str, Record]) -> None:
-    if records:
-        files = {file: asdict(record) for file, record in records.items()}
-        plain: dict[str, Any] = {"version": RECORD_VERSION, "files": files}
-        atomic.write(paths.installed, json.dumps(plain, indent=2).encode() + b"\n", mode=0o600)
-    else:
-        paths.installed.unlink(missing_ok=True)
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+def _of_another(found: Installation, file: Path) -> Record | None:
+    """What another hookspan, whose hooks are there now, did to the file."""
+    return next((known for other in found.others if (known := record.read(other).get(str(file))) is not None), None)
 
 
 def _ask(question: str, *, yes: bool) -> None:
@@ -409,9 +376,12 @@ def _offer_endpoint(paths: Paths, endpoint: str | None, *, yes: bool) -> None:
 
 def _short(path: Path) -> str:
     """A path as people write it."""
-    home = os.environ.get("HOME") or str(Path.home())
+    try:
+        top = str(home_folder(os.environ))
+    except UserError:  # there is none
+        return str(path)
     text = str(path)
-    return "~" + text[len(home) :] if text.startswith(home.rstrip("/") + "/") else text
+    return "~" + text[len(top) :] if text.startswith(top.rstrip("/") + "/") else text
 
 
 def _show_change(file: Path, old: bytes, new: bytes, *, whole: bool) -> None:

@@ -103,7 +103,6 @@ def _finding(name: str, found: Found, redact: Redactor) -> dict[str, Any]:
 def _settings(place: Place) -> dict[str, Any]:
     """What is a number or one of a few words as it is, of everything else only whether it is set."""
     from hookspan.config import OPTIONS, TABLES, Option
-    from hookspan.errors import UserError
     from hookspan.values import URL, Choice, Flag, Number, Size
 
     def shown(option: Option, value: Any) -> Any:

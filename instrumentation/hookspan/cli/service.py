@@ -21,7 +21,6 @@ from typing import Final
 import click
 
 from hookspan import atomic, relay
-from hookspan.cli.purge import remove_empty
 from hookspan.errors import EXIT_USER, UserError
 from hookspan.paths import Paths, home_folder
 
@@ -55,7 +54,7 @@ def install(dry_run: bool) -> None:
         return
     manager.check()
     with _taken_back(manager, paths), paused(paths) as pause:  # or the service's agent would find one at work, and end
-        _write(manager)
+        _write(manager, paths)
         paths.down.unlink(missing_ok=True)
         manager.run(*manager.start)
         pause.over = True
@@ -64,11 +63,12 @@ def install(dry_run: bool) -> None:
         click.echo("On a machine where you are not always logged in: sudo loginctl enable-linger $USER")
 
 
-def _write(manager: Manager) -> None:
+def _write(manager: Manager, paths: Paths) -> None:
     if manager.is_written():
         return
     try:
-        manager.file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        for folder in (manager.file.parent, *(link.parent for link in manager.links)):
+            paths.make(folder, mode=0o755)
         atomic.write(manager.file, manager.text, mode=0o644)
     except OSError as error:
         raise UserError(f"can't write `{manager.file}`: {error.strerror}") from error
@@ -89,6 +89,7 @@ def _taken_back(manager: Manager, paths: Paths) -> Iterator[None]:
                 manager.run(*manager.stop)
             for path in (manager.file, *manager.links):
                 path.unlink(missing_ok=True)
+            paths.unmake()
         if down:
             paths.down.touch(mode=0o600)
         raise
@@ -136,8 +137,7 @@ def remove(paths: Paths) -> bool:
         link.unlink(missing_ok=True)
     with contextlib.suppress(UserError):
         manager.run(*manager.forget)
-    for folder in (*(link.parent for link in manager.links), manager.file.parent):
-        remove_empty(folder)
+    paths.unmake()
     return True
 
 

@@ -15,7 +15,9 @@ from hookspan import hooktime
 from hookspan.agent.standing import standing
 from hookspan.cli.text import may_draw
 from hookspan.errors import EXIT_USER
-from hookspan.paths import Paths
+from hookspan.paths import Paths, working_folder
+from hookspan.setup import places
+from hookspan.setup.installation import look
 from hookspan.units import age, counted, size
 
 WATCH_INTERVAL: Final = 2.0  # seconds
@@ -35,7 +37,7 @@ def status(ctx: click.Context, as_json: bool, watch: bool) -> None:
     """
     paths = Paths.from_environment()
     while True:
-        found = standing(paths) | {"unheard": _unheard(paths)}
+        found = stand(paths) | {"unheard": _unheard(paths)}
         if as_json:
             click.echo(json.dumps(found))
         else:
@@ -62,13 +64,33 @@ def _unheard(paths: Paths) -> list[dict[str, str]]:
     ]
 
 
+def stand(paths: Paths) -> dict[str, Any]:
+    """How things stand, with what is installed: the agent can't know the folder and the variables of a shell."""
+    found = look(paths, folder=working_folder())
+    ours = bool(found.ours)
+    others = [] if ours else [place for state in found.elsewhere if (place := found.place(state)) is not None]
+    return standing(paths) | {
+        "installed": ours,
+        "installation": {
+            "where": found.where,
+            "problems": [{"message": one.what, "todo": one.todo, "broken": one.broken} for one in found.problems],
+            "next": places.call(others[0], found.env) if others else None,
+        },
+    }
+
+
 def is_bad(found: Mapping[str, Any]) -> bool:
     """Whether somebody should look."""
     health = found.get("health") or {}
     lost = any(time.time() - drop["last"] < 86_400 for drop in found.get("drops", {}).values())  # noqa: PLR2004 - a day
-    if not found["journal"].get("writable", True):
+    if not found["journal"].get("writable", True) or _is_broken(found):
         return True
     return health.get("status") == "critical" or found["agent"].get("state") == "unresponsive" or lost
+
+
+def _is_broken(found: Mapping[str, Any]) -> bool:
+    """Whether hooks are there that don't record."""
+    return bool(found["installed"]) and any(problem["broken"] for problem in found["installation"]["problems"])
 
 
 def lines(found: Mapping[str, Any]) -> Iterator[str]:
@@ -81,6 +103,7 @@ def lines(found: Mapping[str, Any]) -> Iterator[str]:
     yield from _export(found)
     yield from _notify(found)
     yield from _hooks(found)
+    yield from _installed(found)
     yield from _drops(found)
     yield from _health(found)
     yield f"\nnext: {next_step(found)}"
@@ -89,14 +112,12 @@ def lines(found: Mapping[str, Any]) -> Iterator[str]:
 def next_step(found: Mapping[str, Any]) -> str:
     """The command that comes next."""
     state = found["agent"].get("state")
-    if not found.get("installed"):
-        return "hookspan install"
-    if state == "unresponsive":
-        return "hookspan restart"
-    if state == "starting":
-        return "hookspan status"
-    if state == "down":
-        return "hookspan up"
+    if not found["installed"]:
+        return found["installation"]["next"] or "hookspan install"
+    if _is_broken(found):
+        return "hookspan doctor"
+    if state in (by_state := {"unresponsive": "restart", "starting": "status", "down": "up"}):
+        return f"hookspan {by_state[state]}"
     if is_bad(found):
         return "hookspan doctor"
     page = found.get("settings", {}).get("dashboard.enabled", {})
@@ -202,6 +223,15 @@ def _hooks(found: Mapping[str, Any]) -> Iterator[str]:
         yield _row("hooks", hooktime.words(hooks))
 
 
+def _installed(found: Mapping[str, Any]) -> Iterator[str]:
+    installation = found["installation"]
+    if where := installation["where"]:
+        yield _row("installed", f"in {where}")
+    for number, problem in enumerate(installation["problems"]):
+        text = click.style(problem["message"], fg="red" if problem["broken"] else "yellow")
+        yield _row("" if where or number else "installed", f"{text} -> {problem['todo']}")
+
+
 def _notify(found: Mapping[str, Any]) -> Iterator[str]:
     if problem := (found.get("notify") or {}).get("problem"):
         yield _row("notify", click.style(problem, fg="yellow"))
@@ -221,7 +251,7 @@ def _health(found: Mapping[str, Any]) -> Iterator[str]:
         return
     yield _row("health", click.style(health["status"], fg=COLOURS.get(health["status"])))
     for name, check in health["checks"].items():
-        if check["status"] != "healthy":
+        if check["status"] != "healthy" and name != "installation":  # as seen from here it is told above
             yield _row("", f"{name}: {check['message']}" + (f" -> {check['todo']}" if check["todo"] else ""))
 
 
@@ -231,10 +261,11 @@ def _row(name: str, text: str) -> str:
 
 def show_bare() -> None:
     """What `hookspan` alone says: the state in a line, and the next command."""
-    found = standing(Paths.from_environment())
+    found = stand(Paths.from_environment())
     state = found["agent"].get("state")
-    if not found.get("installed"):
-        text = "hookspan is not installed in Claude Code's settings."
+    if not found["installed"]:
+        text = "\n".join(problem["message"] for problem in found["installation"]["problems"])
+        text = f"hookspan is not installed here: {text}."
     elif state in {"not running", "down"}:
         text = f"hookspan is installed; the agent is {state}. Hooks are recorded all the same."
     elif state == "starting":

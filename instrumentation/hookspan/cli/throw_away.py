@@ -48,7 +48,7 @@ def throw_away_home(prefix: str, settings: Mapping[str, str]) -> Iterator[Home]:
     try:
         made = relay.prepare(paths)
         relay.create_state(paths, load(paths))
-        made.install()
+        made.install(paths)
         home = Home(folder, paths, made.command, env)
         try:
             yield home

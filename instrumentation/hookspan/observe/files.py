@@ -6,11 +6,10 @@ import contextlib
 import os
 import stat
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 from hookspan.errors import UserError
-from hookspan.paths import home_folder
+from hookspan.paths import absolute, home_folder
 
 CHUNK: Final = 256 << 10
 MAX_LINE: Final = 32 << 20
@@ -56,7 +55,8 @@ def transcript_roots(environ: dict[str, str] | os._Environ[str] = os.environ) ->
     with contextlib.suppress(UserError):  # a user without a home
         folders.append(home_folder(environ) / ".claude")
     if configured := environ.get("CLAUDE_CONFIG_DIR"):
-        folders.append(Path(configured).expanduser())
+        with contextlib.suppress(UserError):  # relative to a folder that is gone
+            folders.append(absolute("CLAUDE_CONFIG_DIR", os.path.expanduser(configured)))
     return tuple(os.path.realpath(folder / "projects") for folder in folders)
 
 

@@ -6,7 +6,6 @@ import dataclasses
 import http.client
 import os
 import secrets
-import shutil
 import ssl
 import time
 from collections.abc import Iterator, Sequence
@@ -214,18 +213,22 @@ def _modified(path: Any) -> float:
 
 def docker(place: Place) -> Iterator[Found]:
     """What `hookspan stack` needs; nothing else does."""
-    if not (place.paths.data / "stack" / "docker-compose.yml").exists():
-        there = shutil.which("docker", path=place.env.get("PATH")) is not None
-        said = "there, for `hookspan stack`" if there else "not installed; only `hookspan stack` would need it"
-        yield Found(Status.HEALTHY, said)
-        return
     from hookspan.cli.compose import Compose, environment
     from hookspan.errors import UserError
 
+    folder = place.paths.data / "stack"
+    made = (folder / "docker-compose.yml").exists()
     why = "the stack that `hookspan stack up` made can't be started or asked"
     try:
-        states = Compose.find(place.paths.data / "stack", environment(None)).states()
+        compose = Compose.find(folder, {**environment(None), **place.env})
+        if not made:
+            yield Found(Status.HEALTHY, f"`{' '.join(compose.command)}` is there, for `hookspan stack`")
+            return
+        states = compose.states()
     except UserError as error:
+        if not made:
+            yield Found(Status.HEALTHY, f"{error.message}; only `hookspan stack` would need it")
+            return
         yield Found(Status.WARNING, error.message, why, error.hint or "", quotes=True)
         return
     gone = [name for name, state in states.items() if state != "running"]

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from hookspan.agent import health
 from hookspan.agent.health import Status
-from hookspan.claude_settings import EVENTS, Handler, SettingsText
+from hookspan.claude_settings import config_folder
 from hookspan.cli.checks.found import Fix, Found, Place
-from hookspan.errors import UserError
-from hookspan.paths import Paths
+from hookspan.setup import record
+from hookspan.setup.installation import Area
 
-PLUGIN: Final = "hookspan"
 TELEMETRY: Final = "CLAUDE_CODE_ENABLE_TELEMETRY"
 ENDPOINTS: Final = tuple(f"OTEL_EXPORTER_OTLP_{kind}ENDPOINT" for kind in ("", "TRACES_", "METRICS_", "LOGS_"))
 CONTENT: Final = ("OTEL_LOG_USER_PROMPTS", "OTEL_LOG_TOOL_DETAILS", "OTEL_LOG_TOOL_CONTENT", "OTEL_LOG_RAW_API_BODIES")
@@ -35,132 +32,41 @@ def install_fix(what: str, *, native: bool | None = None) -> Fix:
 
 
 def hooks(place: Place) -> Iterator[Found]:
-    """Our entries are where `install` put them, in a file that Claude Code can read."""
-    files = health.settings_files(place.paths)
-    if not files:
-        if plugins(place):
-            yield Found(Status.HEALTHY, "the plugin brings the hooks")
-            return
-        yield Found(
-            Status.UNKNOWN,
-            "hookspan did not install these hooks",
-            "they may come from managed settings; if not, Claude Code runs none of ours",
-            "`hookspan install`",
-        )
-        return
-    well = True
-    for file in files:
-        for problem in health.settings_problems(file, place.paths):
-            well = False
-            yield Found(
-                Status.CRITICAL,
-                problem,
-                "what Claude Code does not run is not recorded",
-                "`hookspan install`",
-                fix=install_fix("`hookspan install`") if _can_be_read(file) else None,
-            )
-        for problem in _broken(file):
-            well = False
-            yield Found(
-                Status.WARNING,
-                f"`{problem}` in `{file}` is broken",
-                "Claude Code can ignore every hook of a file for one entry that it can't use",
-                "mend or remove that entry, which is not ours",
-            )
-    if well:
-        yield Found(Status.HEALTHY, f"the hooks are in {', '.join(f'`{file}`' for file in files)}")
+    """Our hooks are in settings that Claude Code reads, or come with the plugin, whole and with their relay."""
+    yield from _of(place, Area.HOOKS, f"the hooks are in {place.installation.where}")
 
 
-def policies(place: Place, managed: Sequence[Path] = health.MANAGED) -> Iterator[Found]:
-    """Nothing keeps Claude Code from running hooks at all."""
-    own = [problem for file in place.settings_files for problem in health.switched_off(file)]
-    for problem in own:
-        yield Found(
-            Status.CRITICAL, problem, "nothing is recorded while it is set", "take `disableAllHooks` out of that file"
-        )
-    theirs = health.policy_problems(managed)
-    for problem in theirs:
-        yield Found(
-            Status.CRITICAL,
-            problem,
-            "the administrator's settings win over yours",
-            "ask who manages this machine to add what `hookspan install --print` says",
-        )
-    if not own and not theirs:
-        yield Found(Status.HEALTHY, "hooks may run")
+def policies(place: Place) -> Iterator[Found]:
+    """Nothing keeps Claude Code from running our hooks."""
+    yield from _of(place, Area.POLICIES, "hooks may run")
 
 
 def stale(place: Place) -> Iterator[Found]:
     """No entry of an older hookspan is left, which would run another relay, or one that is gone."""
-    well = True
-    for file, handlers in _ours(place).items():
-        seen: set[str] = set()
-        for handler in handlers:
-            problem = _stale(handler, place.paths, again=handler.event in seen)
-            seen.add(handler.event)
-            if problem is None:
-                continue
-            well = False
-            status, message, why = problem
-            of_user = file in {place.settings_files[0], *health.settings_files(place.paths)}
-            yield Found(
-                status,
-                f"`hooks.{handler.event}[{handler.group}]` in `{file}` {message}",
-                why,
-                "`hookspan install` replaces it" if of_user else "`hookspan uninstall --scope local` in that project",
-                fix=install_fix("`hookspan install`") if file == place.settings_files[0] else None,
-            )
-    if well:
-        yield Found(Status.HEALTHY, "no entry of an older hookspan")
-
-
-def _stale(handler: Handler, paths: Paths, *, again: bool) -> tuple[Status, str, str] | None:
-    words = [handler.value["command"], *handler.value.get("args", ())]
-    if str(paths.relay) not in words and str(paths.relay_script) not in words:
-        program = words[0].split()[0] if len(words) == 1 and words[0].split() else words[0]
-        if not os.access(program, os.X_OK):
-            why = "Claude Code shows an error at each of these events"
-            return Status.CRITICAL, f"runs `{program}`, which is gone", why
-        return Status.WARNING, f"runs another relay, `{program}`", "it records to another place, or as an older version"
-    if handler.event not in EVENTS:
-        why = "a hook for this event changes what Claude Code does"
-        return Status.WARNING, "is for an event that hookspan does not register", why
-    if again:
-        return Status.WARNING, "is there a second time", "each event starts two relays"
-    return None
+    yield from _of(place, Area.STALE, "no entry of an older hookspan")
 
 
 def twice(place: Place) -> Iterator[Found]:
     """Our hooks come by one way only: settings, or the plugin."""
-    ours = {file: handlers for file, handlers in _ours(place).items() if handlers}
-    names = plugins(place)
-    commands = {
-        (handler.value["command"], *handler.value.get("args", ())) for found in ours.values() for handler in found
-    }
-    why = "each event starts two relays; the second record is recognised and not counted, but the time is spent"
-    if names and ours:
-        files = ", ".join(f"`{file}`" for file in ours)
-        yield Found(
-            Status.WARNING,
-            f"the plugin `{names[0]}` and our entries in {files} are both there",
-            why,
-            f"keep one: `hookspan uninstall`, or `claude plugin disable {names[0]}`",
-        )
-    elif len(ours) > 1 and len(commands) > 1:
-        files = ", ".join(f"`{file}`" for file in ours)
-        yield Found(
-            Status.WARNING, f"{files} run different relays", why, "`hookspan uninstall`, then `hookspan install`"
-        )
-    else:
-        yield Found(Status.HEALTHY, "each event is recorded once")
+    runs = bool(place.installation.run)
+    yield from _of(place, Area.TWICE, "each event is recorded once" if runs else "no event is recorded twice")
+
+
+def _of(place: Place, area: Area, well: str) -> Iterator[Found]:
+    problems = [one for one in place.installation.problems if one.area is area]
+    for one in problems:
+        yield Found.of_problem(one, fix=install_fix("`hookspan install`") if one.mends else None)
+    if not problems:
+        yield Found(Status.HEALTHY, well)
 
 
 def native(place: Place) -> Iterator[Found]:
     """Where Claude Code's own telemetry goes, and whether it says more than ours may."""
-    file = place.settings_files[0]
+    file = config_folder(place.env) / "settings.json"
     written = _env(file)
     env = {**place.env, **written}
-    lacking = [key for key, value in _recorded(place.paths, file).items() if written.get(key) != value]
+    known = record.read(place.paths).get(str(file))
+    lacking = [key for key, value in (known.env if known is not None else {}).items() if written.get(key) != value]
     if lacking:
         yield Found(
             Status.WARNING,
@@ -215,55 +121,6 @@ def _conflicts(place: Place, env: Mapping[str, str]) -> Iterator[Found]:
         )
 
 
-def plugins(place: Place) -> list[str]:
-    """Our plugin as the settings name it (`hookspan@marketplace`), if it is enabled here."""
-    enabled: dict[str, Any] = {}
-    for file in place.settings_files:  # the later ones win
-        found = _value(file).get("enabledPlugins")
-        if isinstance(found, dict):
-            enabled |= found
-    return [name for name, on in enabled.items() if on and name.partition("@")[0] == PLUGIN]
-
-
-def hook_commands(place: Place) -> list[tuple[str, ...]]:
-    """What Claude Code runs of ours, from the settings files that `install` wrote, else from the user's."""
-    files = health.settings_files(place.paths) or place.settings_files[:1]
-    commands: dict[tuple[str, ...], None] = {}
-    for file in files:
-        if file.exists():
-            for handler in SettingsText.of(str(file), file.read_bytes()).ours(place.paths):
-                commands[handler.value["command"], *handler.value.get("args", ())] = None
-    return list(commands)
-
-
-def _ours(place: Place) -> dict[Path, list[Handler]]:
-    """Our handlers by settings file; one that can't be read is another check's matter."""
-    found = {}
-    for file in dict.fromkeys([*place.settings_files, *health.settings_files(place.paths)]):
-        try:
-            found[file] = list(SettingsText.of(str(file), file.read_bytes()).ours(place.paths))
-        except (OSError, UserError):
-            continue
-    return found
-
-
-def _broken(file: Path) -> list[str]:
-    try:
-        return SettingsText.of(str(file), file.read_bytes()).broken()
-    except (OSError, UserError):
-        return []
-
-
-def _can_be_read(file: Path) -> bool:
-    try:
-        SettingsText.of(str(file), file.read_bytes())
-    except FileNotFoundError:
-        return True
-    except (OSError, UserError):
-        return False
-    return True
-
-
 def _value(file: Path) -> dict[str, Any]:
     try:
         found = json.loads(file.read_bytes())
@@ -275,14 +132,6 @@ def _value(file: Path) -> dict[str, Any]:
 def _env(file: Path) -> dict[str, str]:
     found = _value(file).get("env")
     return {key: str(value) for key, value in found.items()} if isinstance(found, dict) else {}
-
-
-def _recorded(paths: Paths, file: Path) -> dict[str, str]:
-    """The variables that `install` wrote to a settings file."""
-    try:
-        return dict(json.loads(paths.installed.read_bytes())["files"][str(file)]["env"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
 
 
 def _on(value: str | None) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,10 +11,11 @@ from typing import Any
 
 from hookspan.agent import in_force
 from hookspan.agent.health import Finding, Status
-from hookspan.claude_settings import config_folder
 from hookspan.config import Settings, load
 from hookspan.errors import UserError
-from hookspan.paths import Paths
+from hookspan.paths import Paths, working_folder
+from hookspan.setup.installation import Installation, Problem, look
+from hookspan.setup.sources import MANAGED
 
 
 class UnreadError(UserError):
@@ -48,6 +49,12 @@ class Found:
         """A finding of the agent's own checks."""
         return cls(finding.status, finding.message, why, finding.todo, finding.value, finding.unit)
 
+    @classmethod
+    def of_problem(cls, problem: Problem, fix: Fix | None) -> Found:
+        """What is wrong with the installation."""
+        status = Status.CRITICAL if problem.broken else Status.WARNING
+        return cls(status, problem.what, problem.why, problem.todo, fix=fix)
+
     def report(self) -> dict[str, Any]:
         """As JSON."""
         return {
@@ -67,9 +74,11 @@ class Place:
 
     paths: Paths
     env: Mapping[str, str] = field(default_factory=lambda: os.environ)
-    folder: Path = field(default_factory=Path.cwd)
+    folder: Path | None = field(default_factory=working_folder)
     jaeger: str | None = None
     """Where the test span is looked for; None: where `links.jaeger` says."""
+    managed: Sequence[Path] = MANAGED
+    """Folders of the administrator's settings of Claude Code."""
 
     @cached_property
     def settings(self) -> Settings:
@@ -80,9 +89,7 @@ class Place:
         except UserError as error:
             raise UnreadError(error.message, hint=error.hint) from error
 
-    @property
-    def settings_files(self) -> list[Path]:
-        """Claude Code's settings files that count here: the user's and this folder's."""
-        own = self.folder / ".claude"
-        files = [config_folder(self.env) / "settings.json", own / "settings.json", own / "settings.local.json"]
-        return list(dict.fromkeys(files))
+    @cached_property
+    def installation(self) -> Installation:
+        """What Claude Code runs of ours."""
+        return look(self.paths, self.env, self.folder, self.managed)

@@ -13,13 +13,14 @@ from typing import Final
 from hookspan import relay as installed_relay
 from hookspan.agent import in_force, standing
 from hookspan.agent.health import Status
-from hookspan.cli.checks.claude import hook_commands, install_fix
+from hookspan.cli.checks.claude import install_fix
 from hookspan.cli.checks.folders import OTHERS
 from hookspan.cli.checks.found import Fix, Found, Place
 from hookspan.cli.checks.words import chmod
 from hookspan.config import load
 from hookspan.paths import Paths
 from hookspan.relay import TRIAL_EVENT
+from hookspan.setup.installation import Area
 from hookspan.units import counted
 from hookspan.values import without_secrets
 
@@ -50,12 +51,11 @@ def settings(place: Place) -> Iterator[Found]:
 
 def relay(place: Place) -> Iterator[Found]:
     """Run what is installed with a folder of its own: silent, quick, and the event is in the journal."""
-    paths, commands = place.paths, hook_commands(place)
+    paths, commands = place.paths, place.installation.run
     for program in (paths.relay, paths.relay_script):
         yield from _program(program)
     if not commands:
-        why = "without hooks nothing is recorded"
-        yield Found(Status.CRITICAL, "no hook of ours is in Claude Code's settings", why, "`hookspan install`")
+        yield Found(Status.CRITICAL, "no hook of ours records here", "nothing is recorded", "see `hooks` above")
         return
     took = 0.0
     for command in commands:
@@ -64,14 +64,6 @@ def relay(place: Place) -> Iterator[Found]:
             why = "these events are lost, and Claude Code may show an error at each"
             todo = "`hookspan install`"
             yield Found(Status.CRITICAL, f"`{command[0]}` {problem}", why, todo, fix=install_fix(todo))
-            return
-        if command[-1] != str(paths.state):
-            yield Found(
-                Status.CRITICAL,
-                f"the hooks record to `{command[-1]}`, this `hookspan` looks into `{paths.state}`",
-                "two installations, or a HOOKSPAN_HOME that was another at the installation",
-                "`hookspan install`, or set HOOKSPAN_HOME as it was at the installation",
-            )
             return
     kind = "compiled" if Path(commands[0][0]).name == paths.relay.name else "in Python, for want of a C compiler"
     message = f"records in silence ({kind}; {took * 1000:.1f} ms with the process)"
@@ -120,10 +112,8 @@ def starter(place: Place) -> Iterator[Found]:
     mend = Fix("write `relay.conf`, `heartbeat` and `drops` anew", lambda: _create_state(paths))
     lines = _lines(paths.relay_conf)
     command = [line.removeprefix("arg ") for line in lines if line.startswith("arg ")]
-    if missing := [path for path in (paths.relay_conf, paths.heartbeat, paths.drops) if not path.exists()]:
-        names = ", ".join(f"`{path.name}`" for path in missing)
-        why = "without them no hook starts an agent, or what is lost is not counted"
-        yield Found(Status.WARNING, f"{names} missing in `{paths.state}`", why, "`hookspan install`", fix=mend)
+    if problems := [one for one in place.installation.problems if one.area is Area.STARTER]:
+        yield from (Found.of_problem(one, fix=mend) for one in problems)
     elif not command or not os.access(command[0], os.X_OK):
         said = f"hooks start the agent with `{command[0] if command else ''}`, which is gone"
         why = "hooks are recorded, but no agent starts by itself; most often a Python environment was moved"

@@ -1,0 +1,59 @@
+"""What `install` changed, in `<state>/installed.json`: by settings file, for `uninstall` to give back its bytes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from hookspan import atomic
+from hookspan.errors import UserError
+from hookspan.paths import Paths
+
+VERSION: Final = 1  # of installed.json; a new one needs a fixture in tests/upgrades
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What `install` did to one settings file."""
+
+    at: int  # Unix seconds
+    before: str | None  # SHA-256 of the file as it was; None: there was none
+    after: str
+    backup: str | None
+    empty: list[str]  # containers that were there with nothing in them
+    env: dict[str, str] = field(default_factory=dict)  # variables of ours, as they were written
+
+
+def read(paths: Paths) -> dict[str, Record]:
+    """By settings file; a record that can't be read is as good as none. UserError for a newer version's."""
+    try:
+        found = json.loads(paths.installed.read_bytes())
+        if found["version"] > VERSION:
+            raise UserError(
+                f"`{paths.installed}` was written by a newer hookspan "
+                f"(format {found['version']}, this one knows {VERSION})",
+                hint="update hookspan, or uninstall with the newer one first",
+            )
+        return {file: Record(**record) for file, record in found["files"].items()}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return {}
+
+
+def write(paths: Paths, records: dict[str, Record]) -> None:
+    """Keep these records; without any there is no file."""
+    if records:
+        files = {file: asdict(record) for file, record in records.items()}
+        plain: dict[str, Any] = {"version": VERSION, "files": files}
+        atomic.write(paths.installed, json.dumps(plain, indent=2).encode() + b"\n", mode=0o600)
+    else:
+        paths.installed.unlink(missing_ok=True)
+
+
+def files(paths: Paths) -> list[Path]:
+    """The settings files that `install` wrote our hooks into, whichever version wrote the record."""
+    try:
+        return [Path(file) for file in json.loads(paths.installed.read_bytes())["files"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []

@@ -1,0 +1,94 @@
+"""Taking our hooks out of settings files again, by the record of the hookspan that wrote them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hookspan import claude_settings
+from hookspan.claude_settings import Scope, SettingsText
+from hookspan.paths import Paths
+
+from . import places, record
+from .installation import Installation
+from .record import Record
+from .settings_file import digest, put, read, refuse_changed
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """What is going to be done to one settings file; `new` None deletes it."""
+
+    file: Path
+    old: bytes
+    new: bytes | None
+    backup: Path | None  # no longer needed afterwards
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What `uninstall` does: changes of settings files, and whose records of them go."""
+
+    changes: tuple[Removal, ...]
+    places: tuple[Paths, ...]  # ours first
+    spared: tuple[Path, ...]  # state folders of other hookspans, whose hooks stay
+
+    def carry_out(self, change: Removal) -> None:
+        """Change the file, and forget it. UserError if it has changed meanwhile."""
+        if change.new is None:
+            refuse_changed(change.file, change.old)
+            Path(os.path.realpath(change.file)).unlink()
+        else:
+            put(self.places[0], change.file, change.new, change.old)
+        for paths in self.places:
+            records = record.read(paths)
+            if records.pop(str(change.file), None) is not None:
+                record.write(paths, records)
+                if change.backup is not None and not any(one.backup == str(change.backup) for one in records.values()):
+                    change.backup.unlink(missing_ok=True)
+
+
+def plan(found: Installation, scope: Scope | None, env: Mapping[str, str], folder: Path | None) -> Plan:
+    """What there is to take out, in one scope, or everywhere.
+
+    Whoever sets a variable that moves hookspan's files means the hookspan there, and the hooks of others stay. Without
+    one all hooks go, whatever they record to.
+    """
+    told = any(env.get(name) for name in places.MOVED)
+    spared = tuple(found.elsewhere) if told else ()
+    owners = (found.paths, *(() if told else found.others))
+    records = {paths: record.read(paths) for paths in owners}
+    if scope is not None:
+        files = [claude_settings.path(scope, env, folder)]
+    else:
+        files = [source.file for source in found.sources if source.of_install and (source.here or source.handlers)]
+        files += [Path(file) for known in records.values() for file in known]
+    changes = [
+        _removal(found.paths, file, [known[str(file)] for known in records.values() if str(file) in known], spared)
+        for file in dict.fromkeys(files)
+    ]
+    return Plan(tuple(change for change in changes if change is not None), owners, spared)
+
+
+def _removal(paths: Paths, file: Path, records: Sequence[Record], spared: Sequence[Path]) -> Removal | None:
+    old = read(file)
+    if old is None:
+        return None
+    exact = next((one for one in records if one.after == digest(old)), None)
+    if exact is not None:
+        if exact.backup is None:
+            return Removal(file, old, None, None)
+        backup = Path(exact.backup)
+        saved = read(backup)
+        if saved is not None and digest(saved) == exact.before:
+            return Removal(file, old, saved, backup)
+    known = exact or next(iter(records), None)
+    text = SettingsText.of(str(file), old)
+    keep, env = ((), {}) if known is None else (known.empty, known.env)
+    clean = text.without_ours(paths, keep, [str(state) for state in spared]).without_env(env, keep=keep)
+    if clean is text or clean.data() == old:
+        return None
+    made_by_us = known is not None and known.before is None and clean.value == {}
+    return Removal(file, old, None if made_by_us else clean.data(), None)

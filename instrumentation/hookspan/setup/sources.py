@@ -1,0 +1,207 @@
+"""Where Claude Code finds hooks of ours: settings files, the administrator's, the plugin; and what switches them off.
+
+As Claude Code 2.1.331 reads them (tests/claude/test_policies.py, test_plugin.py): all are merged; the same handler in
+two settings files runs once, a plugin's once more; `disableAllHooks` of the administrator stops every hook, anybody
+else's all but the administrator's; what a project's files say holds in that project.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from hookspan.claude_settings import Handler, SettingsText, config_folder
+from hookspan.errors import UserError
+from hookspan.paths import Paths
+
+from . import record
+
+MANAGED: Final = (Path("/etc/claude-code"), Path("/Library/Application Support/ClaudeCode"))
+"""Folders of the administrator's settings of Claude Code, on Linux and on macOS."""
+PLUGIN: Final = "hookspan"
+
+Kind = Literal["user", "project", "local", "managed", "plugin"]
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """What keeps Claude Code from running hooks, and whether it is the administrator's."""
+
+    what: str
+    managed: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """One place that hooks come from."""
+
+    kind: Kind
+    file: Path  # the settings file, or the plugin's file of hooks
+    here: bool = True  # whether Claude Code reads it in this folder and environment
+    plugin: str = ""  # `name@marketplace`
+    text: SettingsText | None = None  # None: there is no such file, or none that can be read
+    problem: str = ""  # why Claude Code can't read it
+    handlers: tuple[Handler, ...] = ()  # ours
+    off: Switch | None = None  # what keeps Claude Code from running them
+
+    @property
+    def name(self) -> str:
+        """As messages name it."""
+        return f"the plugin `{self.plugin}`" if self.plugin else f"`{self.file}`"
+
+    @property
+    def of_install(self) -> bool:
+        """Whether `hookspan install` is what writes there."""
+        return self.kind in {"user", "local"}
+
+
+def find(paths: Paths, env: Mapping[str, str], folder: Path | None, managed: Sequence[Path]) -> list[Source]:
+    """Every place that has, may have or once had hooks of ours, and whether they run."""
+    config = _config(env)
+    here = _here(config, folder)
+    recorded: list[tuple[Kind, Path]] = [
+        ("local" if file.name == "settings.local.json" else "user", file)
+        for file in record.files(paths)
+        if file not in {path for _, path in here}
+    ]
+    files = [_settings(kind, file, paths, here=True) for kind, file in [*here, *_managed(managed)]]
+    files += [_settings(kind, file, paths, here=False) for kind, file in recorded]
+    found = [*files, *_plugins(files, paths, config, folder)]
+    return [replace(source, off=_off(source, found)) for source in found]
+
+
+def _config(env: Mapping[str, str]) -> Path | None:
+    """Claude Code's folder; None for a user without a home."""
+    try:
+        return config_folder(env)
+    except UserError:
+        return None
+
+
+def _here(config: Path | None, folder: Path | None) -> list[tuple[Kind, Path]]:
+    """The user's file and those of the project, of which the user's home is none."""
+    files: list[tuple[Kind, Path]] = [("user", config / "settings.json")] if config is not None else []
+    if folder is not None:
+        own = folder / ".claude"
+        files += [("project", own / "settings.json"), ("local", own / "settings.local.json")]
+    return [one for number, one in enumerate(files) if one[1] not in {path for _, path in files[:number]}]
+
+
+def _managed(folders: Sequence[Path]) -> list[tuple[Kind, Path]]:
+    return [
+        ("managed", file)
+        for folder in folders
+        for file in (folder / "managed-settings.json", *sorted((folder / "managed-settings.d").glob("*.json")))
+        if file.exists()
+    ]
+
+
+def _settings(kind: Kind, file: Path, paths: Paths, *, here: bool) -> Source:
+    try:
+        text = SettingsText.of(str(file), file.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return Source(kind, file, here)
+    except OSError as error:
+        return Source(kind, file, here, problem=f"`{file}` can't be read ({error.strerror})")
+    except UserError as error:
+        return Source(kind, file, here, problem=error.message)
+    return Source(kind, file, here, text=text, handlers=tuple(text.ours(paths)))
+
+
+# --- The plugin
+
+
+def _plugins(files: Sequence[Source], paths: Paths, config: Path | None, folder: Path | None) -> Iterator[Source]:
+    """Our plugin, under whatever marketplace's name, where it is installed and enabled."""
+    listed = {} if config is None else _installed(config / "plugins" / "installed_plugins.json")
+    for name, installed in listed.items():
+        if name.partition("@")[0] != PLUGIN:
+            continue
+        for one in installed:
+            project = Path(one["projectPath"]) if one.get("projectPath") else None
+            if folder is not None and project not in {None, folder}:
+                continue
+            read = files if project in {None, folder} else [*files, *_of_project(project, paths)]
+            if _enabled(name, read) and (file := _hooks_file(Path(one["installPath"]))) is not None:
+                yield replace(_settings("plugin", file, paths, here=True), plugin=name)
+                break  # it is loaded once, for whichever scope
+
+
+def _of_project(project: Path | None, paths: Paths) -> list[Source]:
+    """A project's files, seen from elsewhere."""
+    if project is None:
+        return []
+    own = project / ".claude"
+    return [
+        _settings("project", own / "settings.json", paths, here=False),
+        _settings("local", own / "settings.local.json", paths, here=False),
+    ]
+
+
+def _installed(file: Path) -> dict[str, list[dict[str, Any]]]:
+    """Claude Code's own list of plugins that are on this machine: by name, with `installPath` and `projectPath`."""
+    listed = _json(file).get("plugins")
+    return {
+        name: [one for one in found if isinstance(one, dict) and isinstance(one.get("installPath"), str)]
+        for name, found in (listed.items() if isinstance(listed, dict) else ())
+        if isinstance(found, list)
+    }
+
+
+def _enabled(name: str, files: Sequence[Source]) -> bool:
+    """Whether `enabledPlugins` says so; the later files win, and the administrator's over all."""
+    order = ("user", "project", "local", "managed")
+    on = False
+    for source in sorted((one for one in files if one.text is not None), key=lambda one: order.index(one.kind)):
+        found = source.text.value.get("enabledPlugins") if source.text is not None else None
+        if isinstance(found, dict) and name in found:
+            on = bool(found[name])
+    return on
+
+
+def _hooks_file(folder: Path) -> Path | None:
+    """The plugin's file of hooks, as its manifest names it."""
+    named = _json(folder / ".claude-plugin" / "plugin.json").get("hooks")
+    file = folder / (named if isinstance(named, str) else "hooks/hooks.json")
+    return file if file.is_file() else None
+
+
+def _json(file: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+# --- What switches hooks off
+
+
+def _off(source: Source, files: Sequence[Source]) -> Switch | None:
+    """What keeps Claude Code from running a source's hooks; None if they run."""
+    managed = [one for one in files if one.kind == "managed"]
+    if (by := _says("disableAllHooks", managed)) is not None:
+        return Switch(f"`disableAllHooks` in {by} keeps every hook from running", managed=True)
+    if source.kind == "managed":
+        return None
+    forced = source.kind == "plugin" and _enabled(source.plugin, managed)
+    if not forced and (by := _says("allowManagedHooksOnly", managed)) is not None:
+        return Switch(f"`allowManagedHooksOnly` in {by} keeps your own hooks from running", managed=True)
+    if source.kind != "plugin" and (by := _says("strictPluginOnlyCustomization", managed)) is not None:
+        return Switch(f"`strictPluginOnlyCustomization` in {by} lets plugins alone bring hooks", managed=True)
+    own = [one for one in files if one.here and one.kind in {"user", "project", "local"}]
+    if (by := _says("disableAllHooks", [*own, source])) is not None:
+        return Switch(f"`disableAllHooks` in {by} keeps every hook from running", managed=False)
+    return None
+
+
+def _says(key: str, files: Sequence[Source]) -> str | None:
+    """The first file in which a switch is on: `true`, or a list of what it is for with `hooks` in it."""
+    for source in files:
+        value = None if source.text is None else source.text.value.get(key)
+        if value is True or (isinstance(value, list) and "hooks" in value):
+            return source.name
+    return None

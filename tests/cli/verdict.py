@@ -1,0 +1,38 @@
+"""Whether hooks are installed, as each part of hookspan that says so sees it: they must say the same."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from typing import Any
+
+from tests.agent.stage import until
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+CHECKS = {"hooks", "policies", "stale", "twice", "relay", "starter"}
+
+
+def installed(run: Run) -> str | None:
+    """Where the hooks are, as all agree; None where all agree that something is wrong. `run`: our command."""
+    checked = run("install", "--check")
+    doctor = json.loads(run("doctor", "--json").stdout)
+    status = json.loads(run("status", "--json").stdout)
+    bare = run().stdout
+    run("restart")
+    health = until(lambda: json.loads(run("status", "--json").stdout).get("health"))["checks"]["installation"]
+    run("down")
+    broken = [one for one in doctor["checks"] if one["check"] in CHECKS and one["status"] == "critical"]
+    said = {
+        "install --check": checked.returncode == 0,
+        "doctor": not broken,
+        "status": status["installed"] and not any(one["broken"] for one in status["installation"]["problems"]),
+        "bare": "next: hookspan install" not in bare and "next: hookspan doctor" not in bare,
+        "health": health["status"] in {"healthy", "warning"},
+    }
+    assert len(set(said.values())) == 1, (said, checked.stderr, broken, status["installation"], health)
+    return str(status["installation"]["where"]) if said["doctor"] else None
+
+
+def found(run: Run, name: str) -> list[dict[str, Any]]:
+    """What a check of `doctor` found that isn't well."""
+    checks = json.loads(run("doctor", "--json").stdout)["checks"]
+    return [one for one in checks if one["check"] == name and one["status"] != "healthy"]
