@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -53,6 +54,20 @@ def test_the_agent_is_there_again_as_it_was(running: Machine, command: list[str]
     assert done.returncode == 0, done.stderr
     assert running.pid not in {0, pid}
     assert found(running) == before
+
+
+def test_the_page_does_not_move_to_a_port_that_has_become_free(machine: Machine):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        wished = other.getsockname()[1]
+        machine.paths.config.write_text(f"[dashboard]\nport = {wished}\n")
+        machine.hooks(*SESSION)
+        ready(machine)
+        before = found(machine)["url"]
+    assert not before.endswith(f":{wished}")
+    machine.cli("prune")
+    assert found(machine)["url"] == before, "pages are open there"
+    machine.cli("restart")
+    assert found(machine)["url"].endswith(f":{wished}")
 
 
 def test_also_when_the_command_fails(running: Machine):

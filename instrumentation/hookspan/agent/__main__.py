@@ -23,6 +23,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--start-lock-fd", type=int, help="descriptor of the start lock that our starter holds")
     parser.add_argument("--stay", action="store_true", help="never leave for want of work; obey HOOKSPAN_*")
+    parser.add_argument("--port", type=int, default=0, help="port that the page had before, tried first; 0: none")
     options = parser.parse_args()
     paths = Paths(state=options.state, config=options.config, data=options.data)
     os.umask(0o077)
@@ -51,7 +52,7 @@ def main() -> int:
 
     from hookspan.agent.resident import Resident  # noqa: PLC0415 - an agent that isn't needed doesn't pay for it
 
-    return Resident(paths, lock, start_lock, stay=options.stay).run()
+    return Resident(paths, lock, start_lock, stay=options.stay, port=options.port).run()
 
 
 def stand_back() -> None:

@@ -6,9 +6,10 @@ import hashlib
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
+from urllib.parse import urlsplit
 
 from hookspan import __version__
 from hookspan.agent.client import READY_TIMEOUT, Client, NeedsRestart, Ready, Unreachable, is_newer, lock_content
@@ -51,10 +52,14 @@ def fingerprint(env: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How an agent was started: by `up` it stays, with the settings of variables; by a hook it does neither."""
+    """How an agent was started: by `up` it stays, with the settings of variables; by a hook it does neither.
+
+    `port` is where its page is, 0 without one.
+    """
 
     stay: bool
     variables: Mapping[str, str]
+    port: int
 
 
 def way(paths: Paths) -> Way | None:
@@ -66,8 +71,12 @@ def way(paths: Paths) -> Way | None:
     try:
         said = client.request("way")
     except UserError:  # an older one, or one that does not answer
-        return Way(bool(found.about.get("stay")), {})
-    return Way(said["stay"], said["with"])
+        return Way(bool(found.about.get("stay")), {}, _port(found.about))
+    return Way(said["stay"], said["with"], _port(said))
+
+
+def _port(about: Mapping[str, Any]) -> int:
+    return urlsplit(about.get("url") or "").port or 0
 
 
 def ensure(paths: Paths, env: Mapping[str, str]) -> None:
@@ -78,10 +87,11 @@ def ensure(paths: Paths, env: Mapping[str, str]) -> None:
         start(paths, env, stay=False)
 
 
-def start(paths: Paths, env: Mapping[str, str], *, stay: bool = True) -> Ready:
+def start(paths: Paths, env: Mapping[str, str], *, stay: bool = True, port: int = 0) -> Ready:
     """Make sure that an agent of this version runs; UserError if it can't.
 
-    One that is to stay has the settings of `env`. Else it is as one that a hook starts, and any will do.
+    One that is to stay has the settings of `env`. Else it is as one that a hook starts, and any will do. `port` is
+    tried first for the page; 0: none.
 
     It holds the start lock as a relay does, so that hooks don't start another one meanwhile.
     """
@@ -103,7 +113,7 @@ def start(paths: Paths, env: Mapping[str, str], *, stay: bool = True) -> Ready:
                 )
             _stop(paths)
         refuse_newer(paths.store, len(MIGRATIONS))  # better said here, to somebody, than in the agent's log
-        return _spawn(paths, env, start_lock, stay=stay)
+        return _spawn(paths, env, start_lock, [*(["--stay"] if stay else []), *(["--port", str(port)] if port else [])])
     finally:
         start_lock.release()
 
@@ -138,14 +148,14 @@ def _stop(paths: Paths) -> bool:
     return True
 
 
-def _spawn(paths: Paths, env: Mapping[str, str], start_lock: FileLock, *, stay: bool) -> Ready:
+def _spawn(paths: Paths, env: Mapping[str, str], start_lock: FileLock, options: Sequence[str]) -> Ready:
     descriptor = start_lock.fileno()
     passed = {name: env[name] for name in ENVIRONMENT if name in env}
-    if stay:
+    if "--stay" in options:
         passed |= settings_variables(env)
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
-            [*agent_command(paths), "--start-lock-fd", str(descriptor), *(["--stay"] if stay else [])],
+            [*agent_command(paths), "--start-lock-fd", str(descriptor), *options],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=errors,

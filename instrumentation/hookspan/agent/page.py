@@ -31,12 +31,15 @@ class Page:
         *,
         status: Callable[[], Mapping[str, Any]],
         rounds: Callable[[int], Sequence[Mapping[str, Any]]],
+        port: int = 0,
     ) -> None:
+        """`port`: where it was before this agent, so that open pages find it again; 0 for nowhere."""
         self._paths = paths
         self._settings = settings
         self._ingest = ingest
         self._status = status
         self._rounds = rounds
+        self._port = port
         self._lock = threading.Lock()
         self._server: Server | None = None
         self._refused = 0  # pages that the server had turned away at the last check
@@ -122,8 +125,10 @@ class Page:
                     health=self._rounds,
                     installed=lambda: bool(health.installed(self._paths).ours),
                     caught_up=self._ingest.wait_caught_up,
-                )
+                ),
+                self._port,
             )
+            self._port = 0  # later starts are those of another setting
             server.start()
         except Exception:
             _logger.exception("the page can't be served")

@@ -55,11 +55,13 @@ _logger = logging.getLogger(__name__)
 class Resident:
     """One agent, from having the lock to giving it back."""
 
-    def __init__(self, paths: Paths, lock: FileLock, start_lock: FileLock, *, stay: bool) -> None:
+    def __init__(self, paths: Paths, lock: FileLock, start_lock: FileLock, *, stay: bool, port: int = 0) -> None:
+        """`port`: where the page was before, 0 for nowhere."""
         self._paths = paths
         self._lock = lock
         self._start_lock = start_lock
         self._stay = stay
+        self._port = port
         self._state = "starting"
         self._started = time.time()
         self._stopping = threading.Event()
@@ -89,7 +91,12 @@ class Resident:
         self._notifier = Notifier(self._settings, self._reader)
         self._monitor = Monitor(self._checks(), self._health_changed)
         self._page = Page(
-            self._paths, self._settings, self._ingest, status=lambda: self._status({}), rounds=self._monitor.newest
+            self._paths,
+            self._settings,
+            self._ingest,
+            status=lambda: self._status({}),
+            rounds=self._monitor.newest,
+            port=self._port,
         )
         gauges = Gauges(
             self._paths,

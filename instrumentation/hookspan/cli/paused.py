@@ -50,7 +50,7 @@ def _resume(paths: Paths, way: launch.Way, manager: Manager | None) -> None:
         with contextlib.suppress(UserError):  # then without it
             manager.run(*manager.resume)
             return
-    launch.start(paths, _environment(way), stay=way.stay)
+    launch.start(paths, _environment(way), stay=way.stay, port=way.port)
 
 
 def _environment(way: launch.Way) -> dict[str, str]:

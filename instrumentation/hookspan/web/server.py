@@ -67,7 +67,8 @@ class _Uvicorn(uvicorn.Server):
 class Server:
     """One server, from start to end. Raises OSError where no port can be had."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, port: int = 0) -> None:
+        """`port` is tried before the one of the settings; 0: none."""
         self._source = source
         self._reader = PageReader(source.paths)
         self._auth = Auth(source.paths)
@@ -78,7 +79,7 @@ class Server:
         self._hub = Hub(self._reader, answers.live, lambda: source.settings().content.local, asking)
         app = make(source, answers, self._cache, self._hub, self._auth, Files(page_folder()))
         dashboard = source.settings().dashboard
-        self._socket = _listen(dashboard.host, dashboard.port, source.paths.state / PORT_FILE)
+        self._socket = _listen(dashboard.host, dashboard.port, source.paths.state / PORT_FILE, port)
         self._server = _Uvicorn(
             uvicorn.Config(
                 app,
@@ -168,10 +169,10 @@ def page_folder() -> Path:
     return assets.root() / "dashboards" / "web"
 
 
-def _listen(host: str, port: int, kept: Path) -> socket.socket:
-    """A socket on the wished port, else on the one that was free last time, else on any."""
+def _listen(host: str, port: int, kept: Path, before: int) -> socket.socket:
+    """A socket on the port of before a pause, the wished one, the one that was free last time, or any."""
     problem: OSError | None = None
-    for number in [one for one in (port, _kept_port(kept)) if one] + [0]:
+    for number in [one for one in (before, port, _kept_port(kept)) if one] + [0]:
         try:
             found = _bind(host, number)
         except OSError as error:
