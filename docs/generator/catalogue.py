@@ -272,6 +272,12 @@ ATTRIBUTES: Final = {
     sc.CLIENT_VERSION: Attribute("string", "Version of Claude Code."),
     sc.COST_USD: Attribute("double", "List price in US dollars; not a bill. Absent where a model has no known price."),
     sc.PRICES_VERSION: Attribute("string", "The price table."),
+    sc.USAGE_SOURCE: Attribute(
+        "string",
+        "`client_total`: what Claude Code's own total of a session has over the calls in its transcripts. "
+        "Absent for those calls.",
+        sc.UsageSource,
+    ),
     sc.TOKEN_TYPE: Attribute(
         "string", "Kind of tokens, each counted once.", ("input", "output", "cache_read", "cache_write")
     ),
@@ -311,6 +317,7 @@ ATTRIBUTES: Final = {
 }
 
 MEANINGS: Final = {
+    sc.UsageSource.CLIENT_TOTAL: "Calls that no transcript shows: summaries, titles, cut-off answers.",
     sc.Provider.ANTHROPIC: "Anthropic's own API, a gateway before it, or what tells no other name.",
     sc.Provider.BEDROCK: "Amazon Bedrock.",
     sc.Provider.VERTEX: "Google Cloud's Vertex AI.",
@@ -365,8 +372,8 @@ METRICS: Final = {
     "hookspan.subagent.duration": "a subagent's span is written",
     "gen_ai.client.operation.duration": WITH_CALL,
     "gen_ai.client.token.usage": f"{WITH_CALL}, unless it failed",
-    "hookspan.tokens": f"{WITH_CALL}, unless it failed",
-    "hookspan.cost": f"{WITH_CALL} and its model has a price",
+    "hookspan.tokens": f"{WITH_CALL}, unless it failed; the client's own total: with the session's span",
+    "hookspan.cost": f"{WITH_CALL} and its model has a price; the client's own total: with the session's span",
     "hookspan.cost.unpriced": f"{WITH_CALL} and its model has none",
     "hookspan.context.tokens": f"{WITH_CALL} of the main agent, unless it failed",
     "hookspan.lines": "an edit has ended",

@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from hookspan.model import semconv as sc
 from hookspan.model.rows import STATUS_ERROR
+from tests.claude.money import theirs
 
 from .replay import SESSIONS, Played, expected, play
 
@@ -381,6 +383,21 @@ def test_fact_38_what_the_client_s_total_has_over_the_transcripts(played):
     assert residuals("print_continue") == [pytest.approx(0, abs=1e-9)] * 2, "the second run's total has the first's"
     assert residuals("print_fork") == [pytest.approx(0, abs=1e-9), None], "the fork's total has its origin's"
     assert residuals("print_resume_killed") == [None, pytest.approx(0, abs=1e-9)], "the first run's total was lost"
+
+
+@pytest.mark.parametrize("name", ["print_nested_agents", "print_continue", "compact", "compact_auto", "esc_stream"])
+def test_fact_38_the_sums_are_the_client_s_own(played, name):
+    lines = [json.loads(line) for path in (SESSIONS / name).rglob("*.jsonl") for line in path.read_text().splitlines()]
+    counted = Counter()
+    for (_, model), total in theirs(lines).items():
+        counted.update({(model, kind): value for kind, value in total.items()})
+    ours = Counter()
+    for one in played(name).increments:
+        told = dict(one.attributes)
+        if one.instrument in {"hookspan.cost", "hookspan.tokens"}:
+            kind, value = told.get(sc.TOKEN_TYPE, "nano_usd"), one.value
+            ours[told[sc.GEN_AI_RESPONSE_MODEL], kind] += round(value * 1e9) if kind == "nano_usd" else value
+    assert ours == pytest.approx(+counted, abs=2)
 
 
 def test_fact_41_questions_and_plans_wait(played):

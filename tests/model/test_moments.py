@@ -11,7 +11,7 @@ from hookspan.model.semconv import EndReason, SessionPhase
 from hookspan.model.state import State
 from hookspan.model.summary import session_row
 from hookspan.wire import Record, Reduced
-from hookspan.wire.facts import ClientGone, ModelCall, Running, Settled, TranscriptRead
+from hookspan.wire.facts import ClientGone, CostState, ModelCall, ModelTotal, Running, Settled, TranscriptRead
 
 SECOND = 1_000_000_000
 DAY = 86_400 * SECOND
@@ -167,6 +167,26 @@ def test_what_background_subagents_do_is_in_the_time_of_the_turn_that_started_th
     # 2 to 20: a dialog of either; 20 to 22: a tool; 30 to 33: the model; of the turn's own 10 s nothing else.
     assert told.seconds() == {"wait": 18, "tool": 2, "model": 3, "other": 2}
     assert told.state.sessions["s"].going_on == {}
+
+
+def test_a_client_that_counts_less_than_we_do_is_caught_up_with(told):
+    """Three runs: the client's total is 2 less, 1 more, then 4 more than ours."""
+    for run, total in enumerate((8, 19, 33)):
+        at = 100 * run
+        told.event(at, "SessionStart", prompt="", source="resume" if run else "startup")
+        told.event(at, "UserPromptSubmit", prompt=f"p{run}")
+        call = {"message_id": f"msg_{run}", "response_model": "claude-x", "cost_nano": 10 * SECOND}
+        ends = START + (at + 2) * SECOND
+        told.take(ModelCall(at=ends, start=ends, end=ends, key=f"call{run}", session="s", prompt=f"p{run}", **call))
+        told.event(at + 3, "SessionEnd", prompt="")
+        models = [ModelTotal("claude-x", total * SECOND)]
+        state = CostState(at=ends + SECOND, key=f"cost{run}", session="s", cost_nano=total * SECOND, models=models)
+        told.take(state)
+        told.read(at + 10)
+    sums = [one for one in told.increments if one.instrument == "hookspan.cost"]
+    assert [one.value for one in sums if sc.USAGE_SOURCE in dict(one.attributes)] == [3]
+    assert sum(one.value for one in sums) == 33
+    assert [span.attributes[sc.COST_RESIDUAL_USD] for span in told.spans if span.name == "session"] == [-2, 1, 4]
 
 
 def test_sums_are_of_when_it_happened_not_of_when_it_was_read(told):

@@ -79,7 +79,7 @@ export class SessionHeader extends BaseComponent {
         <div><dt>Tool calls</dt><dd>${count(session.tools)}${session.tools_failed ? html` <small class="bad">${count(session.tools_failed)} failed</small>` : nothing}</dd></div>
         ${session.subagents ? html`<div><dt>Subagents</dt><dd>${count(session.subagents)}${session.subagents_running && !ended ? html` <small>${count(session.subagents_running)} at work</small>` : nothing}</dd></div>` : nothing}
         ${read || output ? html`<div><dt>Tokens</dt><dd>${tokens(read)} <small>in, ${read ? percent(cache_read / read) : "0 %"} cached</small> ${tokens(output)} <small>out</small></dd></div>` : nothing}
-        ${read || session.cost ? html`<div><dt>List price</dt><dd>${money(session.cost)}${session.unpriced ? html` <small>and ${plural(session.unpriced, "call")} without a known price</small>` : nothing}</dd></div>` : nothing}
+        ${read || session.cost ? html`<div><dt>List price</dt><dd>${money(session.cost)}${session.residual > 0.00005 ? html` <small>and ${money(session.residual)} in no transcript</small>` : nothing}${session.unpriced ? html` <small>and ${plural(session.unpriced, "call")} without a known price</small>` : nothing}</dd></div>` : nothing}
         ${context.tokens
           ? html`<div><dt>Context</dt><dd>${percent(context.share)} <small>${tokens(context.tokens)} of ${tokens(context.window)}</small><div class="fill ${level}" aria-hidden="true"><i .style=${`width:${Math.min(100, context.share * 100)}%`}></i></div></dd></div>`
           : nothing}

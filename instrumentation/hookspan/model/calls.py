@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from hookspan.wire.facts import CompactBoundary, CostState, ModelCall, StopHooks
+from hookspan.wire.facts import CompactBoundary, CostState, ModelCall, ModelTotal, StopHooks
 from hookspan.wire.reduced import Reduced
 
 from . import agents, times, turns
@@ -13,7 +13,7 @@ from . import semconv as sc
 from .ids import span_id
 from .rows import CLIENT, STATUS_ERROR, STATUS_UNSET, Attributes
 from .semconv import Outcome, Provider
-from .state import Compaction, Place, Tally
+from .state import KEPT_MODELS, Compaction, Place, Session, Tally, bound
 from .step import NANO, Step
 
 _ERROR_TYPES: Final = {
@@ -47,6 +47,9 @@ def called(step: Step, fact: ModelCall) -> None:
     tallies = [session.tally]
     if fact.end < session.opened:
         tallies.append(session.before)  # read late: it was no part of this run
+    elif not error:
+        tallies.append(session.by_model.setdefault(fact.response_model, Tally()))
+        bound(session.by_model, KEPT_MODELS)
     if agent:
         tallies.append(agent.tally)
     elif turn and not fact.agent_id:
@@ -139,17 +142,13 @@ def _measure_call(step: Step, fact: ModelCall, place: Place, own: str, error: st
         usage = (_CHAT, whose, *models, (sc.GEN_AI_TOKEN_TYPE, kind))
         step.add("gen_ai.client.token.usage", value, *usage, place=place, own_id=own)
     model = (sc.GEN_AI_RESPONSE_MODEL, fact.response_model)
-    for kind, tokens in (
-        ("input", fact.input_tokens),
-        ("output", fact.output_tokens),
-        ("cache_read", fact.cache_read_tokens),
-        ("cache_write", fact.cache_write_tokens),
-    ):
-        if tokens:
+    settled = fact.end <= step.session.settled  # the client's total had it
+    for kind, tokens in _token_kinds(fact):
+        if tokens and not settled:
             step.count("hookspan.tokens", tokens, model, (sc.TOKEN_TYPE, kind), place=place, own_id=own)
-    if fact.cost_nano >= 0:
+    if fact.cost_nano >= 0 and not settled:
         step.count("hookspan.cost", fact.cost_nano / NANO, model, place=place, own_id=own)
-    else:
+    elif fact.cost_nano < 0:
         step.count("hookspan.cost.unpriced", 1, model, place=place, own_id=own)
     if not fact.agent_id:
         step.add("hookspan.context.tokens", whole, model, place=place, own_id=own)
@@ -171,9 +170,75 @@ def reported(step: Step, fact: CostState) -> None:
     """The client's own total so far; what a run adds to it over ours are calls that no transcript shows."""
     session = step.session
     if fact.at < session.opened:
-        session.reported_before = fact.cost_nano
+        session.reported_before, session.reported_models_before = fact.cost_nano, fact.models
     else:
-        session.reported_nano = fact.cost_nano
+        session.reported_nano, session.reported_models = fact.cost_nano, fact.models
+        session.reported_at = fact.at
+
+
+def count_unseen(step: Step, residual: int, ours: int, at: int) -> None:
+    """Adds to the sums what the client's total of a run that ends has over the calls that its transcripts show.
+
+    A counter can't fall: where the client counts less than we do, later runs make up for it first. Nor do the sums of
+    a session come to more than the client's total, should its figure for an earlier run have been missed.
+
+    Args:
+        step: The step that ends the run.
+        residual: The client's total over ours, nano-USD.
+        ours: That of ours.
+        at: When the run ended.
+    """
+    session = step.session
+    session.settled = max(at, session.reported_at)
+    session.uncounted_nano += residual
+    left = min(session.uncounted_nano, session.reported_nano - session.tally.cost_nano - session.unseen_nano)
+    if left <= 0:
+        return
+    complete = left == session.uncounted_nano and ours == sum(one.cost_nano for one in session.by_model.values())
+    session.uncounted_nano -= left
+    session.unseen_nano += left
+    source = (sc.USAGE_SOURCE, sc.UsageSource.CLIENT_TOTAL.value)
+    rests = _rests(session) if complete else {}
+    whole = sum(max(0, rest.cost_nano) for rest in rests.values())
+    for name, rest in rests.items():
+        model = (sc.GEN_AI_RESPONSE_MODEL, name)
+        if whole and rest.cost_nano > 0:
+            step.count("hookspan.cost", left * rest.cost_nano / whole / NANO, model, source, at=at)
+        for kind, tokens in _token_kinds(rest):
+            if tokens > 0:
+                step.count("hookspan.tokens", tokens, model, (sc.TOKEN_TYPE, kind), source, at=at)
+    if not whole:
+        step.count("hookspan.cost", left / NANO, source, at=at)
+
+
+def _rests(session: Session) -> dict[str, Tally]:
+    """What the client counts over us in this run, by model; under no name where its names are not those of answers."""
+    rests: dict[str, Tally] = {}
+    named = session.by_model.keys() <= {total.model for total in session.reported_models}
+    totals = [(total, 1) for total in session.reported_models]
+    totals += [(total, -1) for total in session.reported_models_before]
+    for total, sign in totals:
+        _add(rests.setdefault(total.model if named else "", Tally()), total, sign)
+    for name, tally in session.by_model.items() if totals else ():
+        _add(rests.setdefault(name if named else "", Tally()), tally, -1)
+    return rests
+
+
+def _add(rest: Tally, more: Tally | ModelTotal, sign: int) -> None:
+    rest.cost_nano += sign * more.cost_nano
+    rest.input_tokens += sign * more.input_tokens
+    rest.output_tokens += sign * more.output_tokens
+    rest.cache_read_tokens += sign * more.cache_read_tokens
+    rest.cache_write_tokens += sign * more.cache_write_tokens
+
+
+def _token_kinds(counted: Tally | ModelCall) -> tuple[tuple[str, int], ...]:
+    return (
+        ("input", counted.input_tokens),
+        ("output", counted.output_tokens),
+        ("cache_read", counted.cache_read_tokens),
+        ("cache_write", counted.cache_write_tokens),
+    )
 
 
 def stop_hooks(step: Step, fact: StopHooks) -> None:

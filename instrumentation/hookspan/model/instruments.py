@@ -142,8 +142,16 @@ ALL: Final = (
         sc.PROJECT,
         sc.GEN_AI_RESPONSE_MODEL,
         sc.TOKEN_TYPE,
+        sc.USAGE_SOURCE,
     ),
-    _counter("hookspan.cost", "USD", "List price of model calls; not a bill.", sc.PROJECT, sc.GEN_AI_RESPONSE_MODEL),
+    _counter(
+        "hookspan.cost",
+        "USD",
+        "List price of model calls, and what the client's own total has over them; not a bill.",
+        sc.PROJECT,
+        sc.GEN_AI_RESPONSE_MODEL,
+        sc.USAGE_SOURCE,
+    ),
     _counter(
         "hookspan.cost.unpriced", "{call}", "Model calls without a known price.", sc.PROJECT, sc.GEN_AI_RESPONSE_MODEL
     ),

@@ -80,6 +80,7 @@ CLIENT_VERSION: Final = "hookspan.client.version"
 COST_USD: Final = "hookspan.cost.usd"
 PRICES_VERSION: Final = "hookspan.prices.version"
 TOKEN_TYPE: Final = "hookspan.token.type"
+USAGE_SOURCE: Final = "hookspan.usage.source"
 CONTEXT_BEFORE: Final = "hookspan.context.before"
 CONTEXT_AFTER: Final = "hookspan.context.after"
 ATTEMPTS: Final = "hookspan.attempts"
@@ -118,6 +119,12 @@ class Outcome(StrEnum):
     DENIED = "denied"
     INTERRUPTED = "interrupted"
     UNKNOWN = "unknown"
+
+
+class UsageSource(StrEnum):
+    """Where cost and tokens are known from that no call in a transcript shows (`hookspan.usage.source`)."""
+
+    CLIENT_TOTAL = "client_total"
 
 
 class Provider(StrEnum):

@@ -89,6 +89,8 @@ def _begin_run(step: Step, at: int) -> None:
     session.before = msgspec.structs.replace(session.tally)
     if session.reported_nano >= 0:
         session.reported_before, session.reported_nano = session.reported_nano, -1
+        session.reported_models_before, session.reported_models = session.reported_models, []
+    session.by_model = {}
     session.turns_before = session.turns_finished
 
 
@@ -204,6 +206,8 @@ def _write(step: Step, at: int, reason: EndReason) -> None:
         residual = session.reported_nano - session.reported_before - run.cost_nano
         session.residual_nano += residual
         attributes[sc.COST_RESIDUAL_USD] = residual / NANO
+        if not session.start_inferred:  # whose start was not heard may be a fork
+            calls.count_unseen(step, residual, run.cost_nano, at)
     root = Place(trace_id(session.id), "", "", MAIN_AGENT)
     step.span("session", root, own.span_id, session.start, at, attributes, label=session.title)
 

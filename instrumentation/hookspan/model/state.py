@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from hookspan.wire.facts import Policy, Rejection, Repository
+from hookspan.wire.facts import ModelTotal, Policy, Rejection, Repository
 from hookspan.wire.reduced import Reduced
 
 from .rows import SpanLink
@@ -22,6 +22,8 @@ KEPT_FACTS: Final = 1024
 KEPT_CLOSED: Final = 256
 KEPT_PLACES: Final = 128
 """Finished turns, subagents and tasks that late spans and links can still be put to."""
+KEPT_MODELS: Final = 32
+"""Models of one run whose calls are summed for themselves."""
 
 
 class Place(msgspec.Struct, frozen=True, array_like=True):
@@ -212,6 +214,13 @@ class Session(msgspec.Struct, kw_only=True):
         before: `tally` at the beginning of this run, `turns_before` likewise: the run's span has the difference.
         reported_nano: The client's own figure for the session's cost, -1 unknown in this run.
         reported_before: The same at the beginning of this run.
+        reported_at: Stamp of those figures.
+        reported_models: The client's own figures by model, as `reported_nano`.
+        reported_models_before: As `reported_before`.
+        by_model: Counts of this run by the model that answered.
+        uncounted_nano: What of `residual_nano` is in no sum: below 0 while the client's total is less than ours.
+        unseen_nano: What of it is.
+        settled: Up to when the client's own total is in the sums: calls before that which are read later are in it.
         residual_nano: What finished runs cost over what their transcripts show.
         failure: Why the turn that stopped last failed, empty if it didn't.
         local: Whether it was imported from transcripts or made up for the page: never exported, never counted.
@@ -276,6 +285,13 @@ class Session(msgspec.Struct, kw_only=True):
     context_tokens: int = 0
     reported_nano: int = -1
     reported_before: int = 0
+    reported_at: int = 0
+    reported_models: list[ModelTotal] = []
+    reported_models_before: list[ModelTotal] = []
+    by_model: dict[str, Tally] = {}
+    uncounted_nano: int = 0
+    unseen_nano: int = 0
+    settled: int = 0
     residual_nano: int = 0
     failure: str = ""
     phase: SessionPhase = SessionPhase.IDLE

@@ -128,14 +128,22 @@ class StopHooks(Observed, tag="stop_hooks"):
     durations_ms: list[float] = []
 
 
-class CostState(Observed, tag="cost_state"):
-    """`cost-state`: the client's own totals for the session so far, calls that no transcript shows included."""
+class ModelTotal(msgspec.Struct, frozen=True, array_like=True):
+    """What a client counts for one model: nano-USD, and tokens with `input_tokens` without cached ones."""
 
+    model: str
     cost_nano: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
+
+
+class CostState(Observed, tag="cost_state"):
+    """`cost-state`: the client's own totals for the session so far, calls that no transcript shows included."""
+
+    cost_nano: int = 0
+    models: list[ModelTotal] = []
 
 
 class Title(Observed, tag="title"):

@@ -21,6 +21,7 @@ from .facts import (
     Fact,
     Interruption,
     ModelCall,
+    ModelTotal,
     QueuedPrompt,
     Rejection,
     StopHooks,
@@ -32,6 +33,8 @@ _INTERRUPTED: Final = "[Request interrupted by user"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _SYNTHETIC: Final = "<synthetic>"
+_MODELS_MAX: Final = 32
+"""Models of one session whose totals are taken in; its client knows of fewer."""
 _COST_MAX: Final = 1e9
 """US dollars of one session. More is no cost, and its nano-dollars would not fit into 64 bits."""
 
@@ -92,6 +95,7 @@ class _Line(msgspec.Struct, rename="camel"):
     compact_metadata: dict[str, Any] | None = None
     hook_infos: list[dict[str, Any]] | None = None
     total_cost_usd: float | None = msgspec.field(name="totalCostUSD", default=None)
+    model_usage: dict[str, dict[str, Any]] | None = None
     ai_title: str = ""
     custom_title: str = ""
     title: str = ""
@@ -332,7 +336,21 @@ class TranscriptParser:
     def _cost(self, line: _Line) -> Iterator[Fact]:
         if line.total_cost_usd is not None and 0 <= line.total_cost_usd < _COST_MAX:
             nano = round(line.total_cost_usd * 1e9)
-            yield self._place(CostState(at=0, key="", cost_nano=nano), f"cost:{nano}")
+            models = [_total(*one) for one in list((line.model_usage or {}).items())[:_MODELS_MAX]]
+            yield self._place(CostState(at=0, key="", cost_nano=nano, models=models), f"cost:{nano}")
+
+
+def _total(model: str, usage: dict[str, Any]) -> ModelTotal:
+    get = usage.get
+    cost = get("costUSD")
+    return ModelTotal(
+        model[:128],
+        round(cost * 1e9) if isinstance(cost, int | float) and 0 <= cost < _COST_MAX else 0,
+        _whole(get("inputTokens")),
+        _whole(get("outputTokens")),
+        _whole(get("cacheReadInputTokens")),
+        _whole(get("cacheCreationInputTokens")),
+    )
 
 
 def _take_usage(call: ModelCall, usage: _Usage) -> None:
