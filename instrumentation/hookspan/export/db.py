@@ -12,6 +12,7 @@ from typing import Any, Final, Self
 
 import msgspec
 
+from hookspan.model import semconv as sc
 from hookspan.model.rows import SeriesAttributes
 from hookspan.model.sums import Series
 from hookspan.paths import Paths
@@ -172,11 +173,15 @@ class ExportDb:
             rows = self._db.execute("SELECT key, at, status, reason FROM refused ORDER BY key DESC LIMIT ?", (limit,))
             return [Refusal(SpanKey.unpack(key), at, status, reason) for key, at, status, reason in rows]
 
-    def forget(self, keys: Iterable[SpanKey]) -> None:
-        """Let go of what was said of these spans."""
-        self._db.execute("PRAGMA secure_delete = ON")
+    def forget(self, keys: Iterable[SpanKey], projects: Sequence[str] = ()) -> None:
+        """Let go of what was said of these spans, and of the series of these projects, to the last byte."""
         with self._transaction():
             self._db.executemany("DELETE FROM refused WHERE key = ?", [(key.pack(),) for key in keys])
+            for name in [name for name in self._announced if dict(name[1]).get(sc.PROJECT) in projects]:
+                text = msgspec.json.encode(dict(name[1])).decode()
+                self._db.execute("DELETE FROM announced WHERE instrument = ? AND attributes = ?", (name[0], text))
+                del self._announced[name]
+        self._db.execute("VACUUM")
         self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     # --- Series

@@ -48,6 +48,12 @@ def rewrite(segment: Segment, change: Callable[[bytes], bytes]) -> int:
     return changed
 
 
+def lines(segment: Segment) -> Iterator[bytes]:
+    """The lines of a segment (without LF) but for those that are too long to be held."""
+    with _open(segment) as file:
+        yield from (line for line in compaction.lines(file) if line is not None)
+
+
 def _open(segment: Segment) -> BinaryIO:
     return cast("BinaryIO", gzip.open(segment.path, "rb")) if segment.compressed else segment.path.open("rb")
 

@@ -5,9 +5,12 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
+
+from hookspan.model import semconv as sc
 
 from .schema import INTEGER_MAX, MINUTE, NANOSECONDS
 
@@ -17,6 +20,8 @@ DAY: Final = 86_400 * NANOSECONDS
 FINE: Final = 2 * DAY
 """Age up to which rollups are by minute; after that by hour."""
 HOUR_MINUTES: Final = 60
+PROJECT: Final = f"json_extract(attributes, '$.\"{sc.PROJECT}\"')"
+"""Where spans and series have their project."""
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +83,36 @@ def outlook(db: sqlite3.Connection, policy: Policy, now: int) -> Pruned:
     spans = db.execute('SELECT count(*) FROM span WHERE "end" < ? AND key <= ?', (cutoff, exported)).fetchone()[0]
     sessions = db.execute("SELECT count(*) FROM session WHERE last < ? AND ended > 0", (cutoff,)).fetchone()[0]
     return Pruned(events=events, spans=spans, sessions=sessions, done=size(db) <= policy.bytes)
+
+
+def projects_of(db: sqlite3.Connection, sessions: Sequence[str]) -> dict[str, bool]:
+    """The projects that these sessions had, as events and spans of theirs say, and whether no other session has it."""
+    own = f"(SELECT session FROM state WHERE id IN ({', '.join('?' * len(sessions))}))"
+    had = db.execute(
+        f"SELECT project FROM session WHERE session IN {own} UNION SELECT project FROM event WHERE session IN {own} "
+        f"UNION SELECT {PROJECT} FROM span WHERE session IN {own}",
+        [*sessions, *sessions, *sessions],
+    ).fetchall()
+    others = (
+        f"SELECT EXISTS (SELECT 1 FROM session WHERE project = ? AND session NOT IN {own}) "
+        f"OR EXISTS (SELECT 1 FROM event WHERE project = ? AND session NOT IN {own})"
+    )
+    return {
+        project: not db.execute(others, [project, *sessions, project, *sessions]).fetchone()[0]
+        for (project,) in had
+        if project
+    }
+
+
+def forget_projects(db: sqlite3.Connection, projects: Iterable[str]) -> list[tuple[str, str]]:
+    """Delete the metric series of projects: (instrument, attributes) of each."""
+    gone = []
+    for project in projects:
+        rows = db.execute(f"SELECT key, instrument, attributes FROM metric WHERE {PROJECT} = ?", (project,)).fetchall()
+        db.executemany("DELETE FROM rollup WHERE metric = ?", [(key,) for key, _, _ in rows])
+        db.executemany("DELETE FROM metric WHERE key = ?", [(key,) for key, _, _ in rows])
+        gone += [(instrument, attributes) for _, instrument, attributes in rows]
+    return gone
 
 
 def forget(db: sqlite3.Connection, session: str) -> Pruned:

@@ -121,22 +121,36 @@ class Store:
         self._db.executescript("PRAGMA incremental_vacuum(1000);")
         return pruned
 
-    def forget(self, sessions: Iterable[str]) -> int:
-        """Delete sessions with all their events, spans and states; how many there were. Sums stay.
+    def projects_of(self, sessions: Sequence[str]) -> dict[str, bool]:
+        """The projects that these sessions had, and whether no other session here has it."""
+        return retention.projects_of(self._db, sessions)
 
-        What was deleted is overwritten in the file, not only unlinked, and the write-ahead log is emptied.
+    def forget(self, sessions: Iterable[str], projects: Iterable[str] = ()) -> int:
+        """Delete sessions with all their events, spans and states; how many there were.
+
+        Of the sums the series of `projects` go, the others stay as they are. Nothing of it is left in the file's bytes
+        once `scrub` was called, too.
         """
         found = 0
-        self._db.execute("PRAGMA secure_delete = ON")
+        with self._transaction():
+            if retention.forget_projects(self._db, projects):
+                self._sums = self._load_sums()
         for session in sessions:
             with self._transaction():
                 pruned = retention.forget(self._db, session)
                 self._count(events=-pruned.events, spans=-pruned.spans)
             self._sessions.pop(session, None)
             found += pruned.sessions
-        self._db.execute("PRAGMA secure_delete = OFF")
-        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return found
+
+    def scrub(self) -> None:
+        """Write the file anew, since rows that were changed or deleted leave their bytes in it; needs its room again.
+
+        A row that grew was moved, long before anybody wanted it forgotten: to overwrite what is deleted is not enough.
+        """
+        with damage_noticed(self.path):
+            self._db.execute("VACUUM")
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def size(self) -> int:
         """Bytes in use, without the free pages that later rows will fill."""

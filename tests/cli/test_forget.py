@@ -1,0 +1,121 @@
+"""What `hookspan forget` leaves of a session: no byte of what it alone brought, and all that others brought, too."""
+
+import gzip
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hookspan.model.rows import SessionRow
+from hookspan.paths import Paths
+from hookspan.store import Reader
+from tests.agent.stage import Machine, event, until
+from tests.otlp_sink import Sink
+
+MARK = "acme"  # in every name that the forgotten session brings
+
+
+@pytest.fixture
+def sink() -> Iterator[Sink]:
+    with Sink() as sink:
+        yield sink
+
+
+@pytest.fixture
+def machine(tmp_path: Path, sink: Sink) -> Iterator[Machine]:
+    machine = Machine(
+        tmp_path / "machine",
+        settings=f'[dashboard]\nport = 0\n[export]\nendpoint = "{sink.url}"\nmetric_interval = 1\n',
+    ).install()
+    yield machine
+    machine.close()
+
+
+def repository(folder: Path, name: str) -> Path:
+    (folder / ".git").mkdir(parents=True)
+    (folder / ".git" / "HEAD").write_text(f"ref: refs/heads/{name}-branch\n")
+    (folder / ".git" / "config").write_text(f'[remote "origin"]\n\turl = https://host/{name}-remote.git\n')
+    return folder
+
+
+def worked(machine: Machine, folder: Path) -> str:
+    """A session in a folder, from its start to its end, with its repository seen."""
+    session, prompt = str(uuid.uuid4()), str(uuid.uuid4())
+    about: dict[str, Any] = {"cwd": str(folder), "prompt_id": prompt}
+    call = {"tool_name": "Bash", "tool_use_id": f"toolu_{session}", "tool_input": {"command": f"ls {folder}"}}
+    machine.hooks(event("SessionStart", session, source="startup", cwd=str(folder)))
+    until(lambda: any(row.id == session and row.repository for row in sessions(machine)))
+    machine.hooks(
+        event("UserPromptSubmit", session, prompt=f"look at {folder}", **about),
+        event("PreToolUse", session, **about, **call),
+        event("PostToolUse", session, tool_response={"stdout": ""}, duration_ms=1, **about, **call),
+        event("Stop", session, **about),
+        event("SessionEnd", session, reason="other", cwd=str(folder)),
+    )
+    assert machine.json("flush", "--wait", "30s")["exported"]
+    return session
+
+
+def sessions(machine: Machine) -> list[SessionRow]:
+    """A reader that stays open would lose its locks when `files_with` closes the same file."""
+    reader = Reader(machine.paths)
+    try:
+        return reader.sessions()
+    finally:
+        reader.close()
+
+
+def files_with(paths: Paths, text: str) -> list[str]:
+    found = []
+    for path in sorted(paths.state.rglob("*")):
+        if path.is_file():
+            data = path.read_bytes()
+            if text.encode() in (gzip.decompress(data) if path.suffix == ".gz" else data).lower():
+                found.append(str(path.relative_to(paths.state)))
+    return found
+
+
+def test_no_byte_stays_of_what_a_session_alone_brought(machine: Machine, tmp_path: Path):
+    machine.up()
+    gone = worked(machine, repository(tmp_path / f"{MARK}-folder", MARK))
+    kept = worked(machine, repository(tmp_path / "shop", "shop"))
+    held = {name.removesuffix("-wal") for name in files_with(machine.paths, MARK)}
+    assert held >= {"store.db", "export.db", "journal/current.jsonl"}
+
+    told = machine.json("forget", gone, "--yes")
+    assert (told["folders"], told["projects"], told["shared"]) == (1, [f"{MARK}-folder"], [])
+    assert machine.cli("down").returncode == 0
+    assert files_with(machine.paths, MARK) == []
+    machine.up()
+    until(lambda: machine.counts().sessions == 1)
+    worked(machine, tmp_path / "shop")
+    assert machine.cli("down").returncode == 0
+    assert files_with(machine.paths, MARK) == []
+    assert machine.cli("rebuild").returncode == 0
+    assert files_with(machine.paths, MARK) == []
+    assert {row.repository for row in sessions(machine) if row.id == kept} == {"shop-remote"}
+
+
+def test_what_another_session_brought_too_stays(machine: Machine, tmp_path: Path):
+    machine.up()
+    folder = repository(tmp_path / "shop", "shop")
+    gone, kept = worked(machine, folder), worked(machine, folder)
+    done = machine.cli("forget", gone, "--yes")
+    assert "project     shop stays: other sessions have it, and its sums count these, too" in done.stdout
+    assert machine.cli("down").returncode == 0
+    assert calls(machine, "shop") == 2
+    assert machine.cli("rebuild").returncode == 0
+    (row,) = sessions(machine)
+    assert (row.id, row.project, row.repository, row.branch) == (kept, "shop", "shop-remote", "shop-branch")
+
+
+def calls(machine: Machine, project: str) -> float:
+    """A project's tool calls, as the store's sums have them."""
+    reader = Reader(machine.paths)
+    snapshot = reader.series()
+    reader.close()
+    assert snapshot is not None
+    of_calls = [one for one in snapshot.series if one.instrument == "hookspan.tool.calls"]
+    return sum(one.value for one in of_calls if dict(one.attributes)["hookspan.project"] == project)
