@@ -37,6 +37,21 @@ PAGES = {
     "log": "/log?kind=event",
 }
 
+ASKED = {
+    "questions": [
+        {
+            "question": "How shall a sum be rounded that lies between two cents?",
+            "header": "Rounding",
+            "options": [
+                {"label": "Half up", "description": "As the shop shows it today"},
+                {"label": "Half to even", "description": "No drift over many orders"},
+                {"label": "Down", "description": "What the bank does"},
+            ],
+            "multiSelect": False,
+        }
+    ]
+}
+
 
 class Camera:
     """Takes every picture of a state whose name has a wanted part, in each look."""
@@ -157,6 +172,9 @@ def well(camera: Camera, folder: Path) -> None:
             camera.shoot(site, f"{name}-busy", path.format(id=shown["spawns"]), narrow=True)
         camera.shoot(site, "session-wait", session.format(id=shown["asks"]), narrow=True, act=longest_wait)
         camera.shoot(site, "palette-busy", "/", narrow=True, act=palette)
+        play = Play()
+        site.append(play.start(), play.submit("Round the sums of the cart"), *play.ask("AskUserQuestion", ASKED))
+        camera.shoot(site, "session-question", session.format(id=play.session), narrow=True)
 
 
 def broken(camera: Camera, folder: Path) -> None:

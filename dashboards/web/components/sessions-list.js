@@ -78,6 +78,7 @@ export class SessionsList extends BaseComponent {
       @container (width < 34rem) {
         li { grid-template: "who cost" auto "what what" auto / minmax(0, 1fr) auto; padding-inline: 0.875rem 0.75rem; }
         .context { display: none; }
+        .tools { margin: 0.75rem 0 0; } section { margin-top: 0.625rem; }
         .tools input { width: 100%; } .tools label { flex: 1 1 8rem; } .tools h2 { display: none; }
         .tools select { max-width: 100%; width: 100%; }
       }
