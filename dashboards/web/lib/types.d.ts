@@ -36,6 +36,7 @@ export interface Session {
   subagents_running: number;
   tokens: { input: number; output: number; cache_read: number; cache_write: number };
   cost: number;
+  residual: number;
   unpriced: number;
   context: { tokens: number; window: number; share: number };
   activity: number[] | null;
