@@ -144,7 +144,8 @@ def test_a_service_that_does_not_start_leaves_the_agent_and_the_file_as_they_wer
     assert "Job failed" in done.stderr
     assert found(running) == before
     unit = running.home / ".config/systemd/user/hookspan.service"
-    assert not unit.exists()
+    assert not (running.home / ".config").exists()
+    unit.parent.mkdir(parents=True)
     unit.write_text("another")
     running.cli("service", "install", env={"PATH": path})
     assert unit.read_text() == "another"
