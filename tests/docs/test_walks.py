@@ -80,10 +80,27 @@ def test_managed_settings(home: Home) -> None:
 
 
 def test_ci(home: Home) -> None:
+    (job,) = re.findall(r"`(hookspan config set resource[^`]+)`", (DOCS / "guides" / "ci.md").read_text())
     with Walk(home) as walk, Sink() as sink:
+        walk.env["GITHUB_RUN_ID"] = "77"
+        walk.run(job)
         assert walk.page("guides/ci.md", instead={"https://otlp.example.com": sink.url}, done=DONE) == 1
         assert_one_session(sink)
         assert sink.points
+        assert {span.resource["cicd.pipeline.run.id"] for span in sink.spans} == {"77"}
+
+
+def test_ci_with_a_variable_only(home: Home) -> None:
+    """What the page says of `HOOKSPAN_EXPORT_ENDPOINT`, and of a job whose client never ran."""
+    with Walk(home) as walk, Sink() as sink:
+        walk.env["HOOKSPAN_EXPORT_ENDPOINT"] = sink.url
+        walk.run("hookspan config set dashboard.enabled false && hookspan install --yes")
+        walk.run("hookspan flush")
+        walk.run("claude -p 'How many lines?'")
+        assert "`hookspan up`" in walk.run("hookspan flush --wait 30s", status=1)
+        assert not sink.spans
+        walk.run("hookspan up && claude -p 'Fix the failing test' && hookspan flush --wait 30s")
+        assert_one_session(sink)
 
 
 @pytest.mark.need_root

@@ -122,6 +122,11 @@ class Docker:
         """What docker and compose need to reach this daemon, and nothing of the developer's own."""
         return {"PATH": os.environ["PATH"], "HOME": str(self.folder), "DOCKER_HOST": self.host}
 
+    @property
+    def client(self) -> list[str]:
+        """The words before docker's arguments."""
+        return [self._docker]
+
     def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """`docker` with these arguments."""
         return subprocess.run(
