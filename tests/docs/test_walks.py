@@ -61,21 +61,21 @@ def left_of_us(home: Home) -> list[Path]:
 def test_getting_started_from_nothing_and_back() -> None:
     with Model("docs") as model, Home(model.url) as home, Walk(prepare(home)) as walk, Sink() as sink:
         model.play(SCRIPT)
-        assert walk.page("getting-started.md", instead={"http://127.0.0.1:4318": sink.url}) > 10
+        walk.page("getting-started.md", instead={"http://127.0.0.1:4318": sink.url})
         assert sink.spans
         assert [path for path in home.home.rglob("*hookspan*") if "pipx" not in path.parts] == []
 
 
 def test_the_plugin(home: Home) -> None:
     with Walk(home) as walk:
-        assert walk.page("guides/plugin.md", done=DONE) == 5
+        walk.page("guides/plugin.md", done=DONE)
         assert left_of_us(home) == []
 
 
 @pytest.mark.need_root
 def test_managed_settings(home: Home) -> None:
     with Walk(home, etc=True) as walk:
-        assert walk.page("guides/managed.md", done=DONE) == 4
+        walk.page("guides/managed.md", done=DONE)
         assert not (home.claude / "settings.json").exists()
 
 
@@ -84,7 +84,7 @@ def test_ci(home: Home) -> None:
     with Walk(home) as walk, Sink() as sink:
         walk.env["GITHUB_RUN_ID"] = "77"
         walk.run(job)
-        assert walk.page("guides/ci.md", instead={"https://otlp.example.com": sink.url}, done=DONE) == 1
+        walk.page("guides/ci.md", instead={"https://otlp.example.com": sink.url}, done=DONE)
         assert_one_session(sink)
         assert sink.points
         assert {span.resource["cicd.pipeline.run.id"] for span in sink.spans} == {"77"}
@@ -112,7 +112,7 @@ def test_a_team(home: Home, tls: tuple[Path, Path]) -> None:
         walk.put("hookspan/config.toml", file.replace(example, sink.url))
         walk.put("hookspan/token", "of-the-team\n")
         walk.put("hookspan/ca.crt", tls[0].read_text())
-        assert walk.page("guides/team.md") == 3
+        walk.page("guides/team.md")
         assert_one_session(sink)
         assert {request.headers.get("authorization") for request in sink.requests} == {"Bearer of-the-team"}
         assert {span.resource["team"] for span in sink.spans} == {"payments"}
@@ -127,7 +127,7 @@ def test_upgrading(home: Home, program: dict[str, str]) -> None:
         walk.run("hookspan install --yes && claude -p 'How many lines?'")
         before = agent(walk)
         assert before["version"] == "0.0.1"
-        assert walk.page("upgrading.md") == 3
+        walk.page("upgrading.md")
         after = agent(walk)
         assert after["version"] == __version__
         assert after["pid"] != before["pid"]

@@ -118,8 +118,8 @@ class Walk:
             f"mkdir -p {shlex.quote(str(Path(file).parent))} && printf %s {shlex.quote(text)} > {shlex.quote(file)}"
         )
 
-    def page(self, name: str, *, instead: Mapping[str, str] = {}, done: Sequence[str] = ()) -> int:
-        """Every block of `sh` and every `Verify:` of a page, in their order; how many these were.
+    def page(self, name: str, *, instead: Mapping[str, str] = {}, done: Sequence[str] = ()) -> None:
+        """Every block of `sh` and every `Verify:` of a page, in their order.
 
         `instead` has what this machine has in place of the page's examples, `done` the lines that somebody has typed.
         """
@@ -128,9 +128,10 @@ class Walk:
             assert example in text, f"{name} has no {example}"
             text = text.replace(example, here)
         steps = list(STEP.finditer(text))
+        assert any(step["commands"] for step in steps), name
+        assert any(step["text"] for step in steps), name
         for step in steps:
             for line in (step["commands"] or step["command"]).splitlines():
                 if line not in done:
                     said = self.run(line)
                     assert (step["text"] or "") in said, f"{line}: {said}"
-        return len(steps)
