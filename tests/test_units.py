@@ -14,7 +14,7 @@ NOUNS = {
     "bytes", "calls", "checks", "connections", "entries", "events", "failures", "files", "hooks", "lines", "processors",
     "records", "segments", "services", "sessions", "spans", "strays", "subagents", "transcripts", "turns",
 }  # fmt: skip
-AFTER = re.compile(r" (?:[a-z]+ )?([a-z]+)\b")
+AFTER = re.compile(r" (?:[a-z]*[a-rt-z] )?([a-z]+)\b")  # a word between them is none that ends in s: that is a verb
 
 
 @pytest.mark.parametrize(
