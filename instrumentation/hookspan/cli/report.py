@@ -66,7 +66,7 @@ def bundle(place: Place, found: Sequence[tuple[str, Found]]) -> Path:
         "Settings": _settings(place),
         "Variables that are set (names alone)": sorted(name for name in place.env if name.startswith(VARIABLES)),
         "Health and counts": _counts(place.paths, redact),
-        f"The last {LOG_LINES} lines of the agent's log": _log(place.paths, redact),
+        f"The last {counted(LOG_LINES, 'lines')} of the agent's log": _log(place.paths, redact),
     }
     text = "".join(f"\n## {title}\n\n```json\n{_json(part)}\n```\n" for title, part in parts.items())
     return _save("doctor", f"# hookspan {__version__}: how things stand\n{text}")

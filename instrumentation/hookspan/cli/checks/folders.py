@@ -93,7 +93,7 @@ def sockets(place: Place) -> Iterator[Found]:
     if longest > SOCKET_PATH_MAX:
         yield Found(
             Status.HEALTHY,
-            f"`{paths.run}` is too long for a socket's name ({longest} bytes of {SOCKET_PATH_MAX}): "
+            f"`{paths.run}` is too long for a socket's name ({counted(longest, 'bytes')} of {SOCKET_PATH_MAX}): "
             "they are reached from their own folder",
             "relay and agent know how; other programs would not",
             value=float(longest),
@@ -109,7 +109,7 @@ def sockets(place: Place) -> Iterator[Found]:
             "`hookspan restart` takes the name back",
         )
         return
-    yield Found(Status.HEALTHY, f"{longest} bytes of {SOCKET_PATH_MAX}")
+    yield Found(Status.HEALTHY, f"{counted(longest, 'bytes')} of {SOCKET_PATH_MAX}")
 
 
 def disk(place: Place) -> Iterator[Found]:
