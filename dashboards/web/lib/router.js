@@ -75,7 +75,7 @@ export function href(page, { id = "", query = {} } = {}) {
 
 /** Where somebody was on a page: how far down, and at which link. @typedef {{top: number, link: string}} Place */
 
-const SCROLLED = 150; // ms; browsers let the history's entry change only so often
+const SCROLLED = 500; // ms; browsers let the history be changed only so often (Safari: 100 times in 30 s)
 
 class Router extends EventTarget {
   /** Where to go back to, until the page is there. @type {Place | null} */
