@@ -4,6 +4,8 @@ import json
 import re
 import subprocess
 import sys
+import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -146,7 +148,7 @@ def test_last_is_a_turn_that_somebody_typed_and_names_what_came_of_it(tmp_path):
 def test_every_length_has_its_unit(home):
     heads, *rows = run(home, "sessions", COLUMNS="200").stdout.splitlines()
     begins, ends = heads.index("for"), heads.index("project")
-    assert all(re.fullmatch(r"(\d+d \d+h|\d+h \d\dm|\d+m \d\ds|\d+s)", row[begins:ends].strip()) for row in rows)
+    assert all(re.fullmatch(r"\d+ (d|h|min|s)( \d+ (h|min|s))?", row[begins:ends].strip()) for row in rows)
     lines = run(home, "trace", "3e76516d").stdout.splitlines()
     assert all(lines[number + 1].startswith("   seconds") for number, line in enumerate(lines) if line[:6] == "trace ")
 
@@ -185,3 +187,13 @@ def test_before_the_first_session(tmp_path):
     assert run(tmp_path, "sessions").stdout == "No sessions yet.\n"
     assert json.loads(run(tmp_path, "sessions", "--json").stdout) == []
     assert run(tmp_path, "trace", "last").returncode == EXIT_USER
+
+
+def test_the_readme_shows_what_is_printed(tmp_path):
+    text = (Path(__file__).parents[2] / "README.md").read_text()
+    (shown,) = re.findall(r"^    trace .*\n(?:    .*\n)+", text, re.MULTILINE)
+    paths = Paths.from_environment({"HOOKSPAN_HOME": str(tmp_path)})
+    paths.config.write_text("[content]\nlocal = false\n")
+    take_in(paths, play("interactive", tmp_path / "played").records)
+    printed = run(tmp_path, "trace", shown.split()[1]).stdout
+    assert textwrap.dedent(shown) in printed
