@@ -200,6 +200,11 @@ class Paths:
         return self.bin / "main.py"
 
     @property
+    def relay_source(self) -> Path:
+        """SHA-256 of what the relay was made from, in hexadecimal."""
+        return self.data / "relay-source"
+
+    @property
     def made(self) -> Path:
         """Which folders `make` made: a JSON string a line. `uninstall --purge` deletes no others."""
         return self.data / "made"

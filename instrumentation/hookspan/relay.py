@@ -6,6 +6,7 @@ command that starts the agent. `drops` is preallocated, so that a full disk stil
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -44,18 +45,37 @@ class Relay:
     def install(self, paths: Paths) -> bool:
         """Put it in place by a rename, since a live session may run the old one; False if it is there already."""
         try:
-            if self.target.read_bytes() == self.data and os.access(self.target, os.X_OK):
-                return False
-        except OSError:
-            pass
-        try:
             paths.make(self.target.parent)
-            if self.target.is_symlink():  # or the file it points to would be written
+            changed = not self._is_there()
+            if changed and self.target.is_symlink():  # or the file it points to would be written
                 self.target.unlink()
-            atomic.write(self.target, self.data, mode=0o700)
+            if changed:
+                atomic.write(self.target, self.data, mode=0o700)
+            if not is_newest(paths, self.target):
+                atomic.write(paths.relay_source, source_of(self.target).encode(), mode=0o600)
         except OSError as error:
             raise UserError(f"can't write `{self.target}`: {error.strerror}") from error
-        return True
+        return changed
+
+    def _is_there(self) -> bool:
+        try:
+            return self.target.read_bytes() == self.data and os.access(self.target, os.X_OK)
+        except OSError:
+            return False
+
+
+def source_of(relay: Path) -> str:
+    """SHA-256 of what this version makes such a relay from: `relay.c`, or `main.py`."""
+    source = assets.root() / "hooks" / ("main.py" if relay.suffix == ".py" else "relay.c")
+    return hashlib.sha256(source.read_bytes()).hexdigest()
+
+
+def is_newest(paths: Paths, relay: Path) -> bool:
+    """Whether an installed relay is this version's; an older hookspan did not note what its own was made from."""
+    try:
+        return paths.relay_source.read_text(encoding="ascii", errors="replace") == source_of(relay)
+    except FileNotFoundError:
+        return False
 
 
 def prepare(paths: Paths) -> Relay:

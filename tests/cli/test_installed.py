@@ -165,6 +165,19 @@ def test_policies_that_switch_the_users_hooks_off(switch: dict[str, Any], user: 
     assert installed(user.run) == (f"the plugin `{PLUGIN}`" if runs else None)
 
 
+@pytest.mark.parametrize("path", ["/usr/bin:/bin", "/nowhere"], ids=["compiled", "in Python"])
+def test_a_relay_of_another_version_is_told_and_replaced(path: str, user: User):
+    user.told("install", "--yes", PATH=path)
+    assert found(user.run, "hooks") == []
+    for older in (user.paths.relay_source.unlink, lambda: user.paths.relay_source.write_text("an older one's")):
+        older()
+        (old,) = found(user.run, "hooks")
+        assert "another version's" in old["message"]
+        assert old["status"] == "warning"
+        user.told("install", "--yes", PATH=path)
+        assert found(user.run, "hooks") == []
+
+
 @pytest.mark.parametrize("scope", ["project", "local"])
 def test_in_a_projects_settings(scope: str, user: User):
     file = user.project / ".claude" / ("settings.json" if scope == "project" else "settings.local.json")

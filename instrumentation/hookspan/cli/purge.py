@@ -64,7 +64,7 @@ def _within(paths: Paths, top: Path) -> Iterator[Path]:
     elif top == paths.state:
         yield from sorted(path for pattern in STATE for path in top.glob(pattern))
     else:
-        yield from filter(os.path.lexists, [paths.relay, paths.made])
+        yield from filter(os.path.lexists, [paths.relay, paths.relay_source, paths.made])
         if paths.relay_script.is_file() and b"hookspan" in paths.relay_script.read_bytes():
             yield paths.relay_script
         if (stack := top / "stack").joinpath(COPIED).is_file():

@@ -12,6 +12,7 @@ from typing import Final
 
 from hookspan.claude_settings import EVENTS, Handler, entry, is_plugins, relay_of, words
 from hookspan.paths import Paths
+from hookspan.relay import is_newest
 
 from . import places, record
 from .sources import MANAGED, Source, find
@@ -174,6 +175,7 @@ class Installation:
         yield from self._lost()
         yield from self._incomplete()
         yield from self._without_relay()
+        yield from self._old_relay()
 
     def _unreadable(self) -> Iterator[Problem]:
         """Files that Claude Code can't read either, and entries for which it may ignore a file's hooks."""
@@ -255,6 +257,14 @@ class Installation:
                         else f"{source.name} finds no relay in `{self.paths.bin}`"
                     )
                     yield Problem(Area.HOOKS, what, NOT_RUN, "`hookspan install`", mends=True)
+
+    def _old_relay(self) -> Iterator[Problem]:
+        relays = {one.relay for source in self.running for one in self.commands(source) if one.executable}
+        for relay in sorted(relays):
+            if relay.parent == self.paths.bin and not is_newest(self.paths, relay):
+                why = "it may not record what this version reads"
+                what = f"`{relay}` is another version's"
+                yield Problem(Area.HOOKS, what, why, "`hookspan install`", broken=False, mends=True)
 
     def _policies(self) -> Iterator[Problem]:
         """What keeps our hooks from running, where none of them runs."""
