@@ -213,14 +213,14 @@ class Paths:
         """Make the state folders, 0700 and ours. UserError where that can't be, or where state would be shared."""
         _refuse_network(self.state)
         for folder in (self.state, self.journal, self.quarantine, self.run, self.backups):
-            self._private(folder)
+            self.private(folder)
 
     def make(self, folder: Path, mode: int = 0o700) -> None:
         """Make a folder, and those above it that are missing, and note that they are ours; raises OSError."""
-        made = [path for path in _make(folder, mode) if not {self.state, self.data} & set(path.parents)]
+        made = [path for path in make_folders(folder, mode) if not {self.state, self.data} & set(path.parents)]
         if made:
             with contextlib.suppress(OSError):  # then they stay when everything else goes
-                self._note([*_make(self.data, 0o700), *made])
+                self._note([*make_folders(self.data, 0o700), *made])
 
     def folders_made(self) -> list[Path]:
         """What `make` made outside of `state` and `data`, and these two, deepest first."""
@@ -250,7 +250,8 @@ class Paths:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write("".join(f"{json.dumps(str(folder))}\n" for folder in folders))
 
-    def _private(self, folder: Path) -> None:
+    def private(self, folder: Path) -> None:
+        """Make a folder that is 0700 and ours, or make it so. UserError where that can't be."""
         try:
             self.make(folder)
             found = folder.stat()
@@ -270,8 +271,12 @@ class Paths:
             ) from error
 
 
-def _make(folder: Path, mode: int) -> list[Path]:
-    """Make a folder and those above it, all with this mode; which there were not, from the top."""
+def make_folders(folder: Path, mode: int = 0o700) -> list[Path]:
+    """Make a folder and those above it, all with this mode; which there were not, from the top.
+
+    `Path.mkdir` with `parents` gives those above what the umask leaves of 0777: others could put another folder in
+    the place of ours. What is there already stays as it is.
+    """
     missing = [folder] if not os.path.lexists(folder) else []
     while missing and not os.path.lexists(above := missing[-1].parent):
         missing.append(above)

@@ -44,8 +44,9 @@ class Relay:
 
     def install(self, paths: Paths) -> bool:
         """Put it in place by a rename, since a live session may run the old one; False if it is there already."""
+        for folder in (paths.data, paths.bin):  # an older hookspan made them as the umask said
+            paths.private(folder)
         try:
-            paths.make(self.target.parent)
             changed = not self._is_there()
             if changed and self.target.is_symlink():  # or the file it points to would be written
                 self.target.unlink()

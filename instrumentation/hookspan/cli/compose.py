@@ -17,6 +17,7 @@ import click
 
 from hookspan import assets, atomic
 from hookspan.errors import UserError
+from hookspan.paths import make_folders
 
 FILES: Final = (
     "docker-compose.yml",
@@ -51,7 +52,8 @@ def copy(target: Path) -> bool:
             click.echo(f"warning: `{file}` stays as you changed it", err=True)
             continue
         changed |= there is not None
-        file.parent.mkdir(parents=True, exist_ok=True)
+        make_folders(target.parent)
+        make_folders(file.parent, 0o755)
         atomic.write(file, data, mode=0o644)  # the programs in the containers are other users
     for name in known.keys() - made.keys():
         if (target / name).is_file() and _digest((target / name).read_bytes()) == known[name]:

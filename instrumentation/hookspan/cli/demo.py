@@ -25,6 +25,7 @@ from hookspan import hooktime
 from hookspan.cli.throw_away import Home, throw_away_home
 from hookspan.errors import EXIT_USER, UserError
 from hookspan.model.rows import Span
+from hookspan.paths import make_folders
 from hookspan.store import Reader
 from hookspan.units import counted
 
@@ -139,7 +140,7 @@ def _hook(home: Home, line: dict[str, Any]) -> None:
 
 def _write(home: Home, name: str, line: bytes) -> None:
     target = home.folder / ".claude" / "projects" / PROJECT / name
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folders(target.parent)
     now = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     with target.open("ab") as file:
         file.write(_TIMESTAMP.sub(rb"\g<1>" + now.encode() + rb"\g<2>", line) + b"\n")

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 from hookspan import __version__
 from hookspan.cli.redact import Redactor
 from hookspan.errors import UserError
-from hookspan.paths import Paths, home_folder
+from hookspan.paths import Paths, home_folder, make_folders
 from hookspan.units import counted
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ def _save(kind: str, text: str) -> Path:
     name = time.strftime(f"{kind}-%Y%m%dT%H%M%S") + f"-{os.getpid()}.md"
     try:
         folder = Paths.from_environment().state / "reports"
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folders(folder)
         return _put(folder / name, text)
     except Exception:  # noqa: BLE001 - whatever is wrong with the state folder, the report must still be written
         return _put(Path(tempfile.mkdtemp(prefix="hookspan-")) / name, text)

@@ -68,7 +68,7 @@ def _write(manager: Manager, paths: Paths) -> None:
         return
     try:
         for folder in (manager.file.parent, *(link.parent for link in manager.links)):
-            paths.make(folder, mode=0o755)
+            paths.make(folder)
         atomic.write(manager.file, manager.text, mode=0o644)
     except OSError as error:
         raise UserError(f"can't write `{manager.file}`: {error.strerror}") from error

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from hookspan.paths import Paths
+from hookspan.paths import Paths, make_folders
 
 SAMPLE: Final = 64 << 10  # bytes kept of a line; the line itself stays in the journal under its number
 CAP: Final = 16 << 20  # bytes of all files; a flood of foreign lines must not double the journal
@@ -59,7 +59,7 @@ class Quarantine:
         return True
 
     def _write(self, file: str, entry: bytes) -> None:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folders(self._folder)
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         descriptor = os.open(self._folder / file, flags, 0o600)
         try:

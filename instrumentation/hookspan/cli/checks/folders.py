@@ -12,7 +12,7 @@ from typing import Final
 from hookspan.agent import health
 from hookspan.agent.health import Status
 from hookspan.cli.checks.found import Found, Place
-from hookspan.cli.checks.words import chmod, some
+from hookspan.cli.checks.words import chmod, some, unwritable
 from hookspan.paths import NETWORK_FILE_SYSTEMS, SOCKET_PATH_MAX, file_system
 from hookspan.units import counted, size
 
@@ -67,17 +67,19 @@ def _of_others(top: Path) -> tuple[list[Path], list[Path], list[Path]]:
 def owners(place: Place) -> Iterator[Found]:
     """Nobody else can put another folder in the place of ours, or of the relay's."""
     well = True
-    for top in (place.paths.state, place.paths.bin):
-        for folder in top.parents:
+    for top, folders in ((place.paths.state, ()), (place.paths.bin, (place.paths.bin,))):
+        for folder in (*folders, *top.parents):
             try:
                 found = folder.stat()
             except FileNotFoundError:
                 continue
             by_group = found.st_mode & stat.S_IWGRP and found.st_gid not in {0, os.getegid()}
-            why = f"others could put something of their own in the place of `{top}`"
+            why = f"others could put something of their own in the place of `{top}`, or into it"
             if (found.st_mode & stat.S_IWOTH or by_group) and not found.st_mode & stat.S_ISVTX:
                 well = False
-                yield Found(Status.CRITICAL, f"`{folder}` can be written by others", why, f"`chmod go-w {folder}`")
+                todo = f"`chmod go-w {folder}`"
+                fix = unwritable(folder) if found.st_uid == os.geteuid() else None
+                yield Found(Status.CRITICAL, f"`{folder}` can be written by others", why, todo, fix=fix)
             elif found.st_uid not in {0, os.geteuid()} and folder != Path("/"):
                 well = False
                 todo = "set `HOOKSPAN_HOME` to a folder of yours"

@@ -21,6 +21,18 @@ def some(paths: Sequence[Path]) -> str:
     return f"{counted(len(paths), 'files')} ({shown}, ...)" if len(paths) > EXAMPLES else shown
 
 
+def unwritable(folder: Path) -> Fix:
+    """Take from others that they may write to a folder, of ours; who may read in it may go on."""
+
+    def do() -> None:
+        found = folder.stat()
+        if found.st_uid != os.geteuid():
+            raise UserError(f"`{folder}` is not yours any more; nothing was done to it")
+        folder.chmod(stat.S_IMODE(found.st_mode) & ~0o022)
+
+    return Fix(f"chmod go-w {some([folder])}", do)
+
+
 def chmod(*paths: Path) -> Fix:
     """Take from others what they may do with these files, of ours all."""
 
