@@ -22,7 +22,7 @@ import pytest
 from hookspan.agent.client import Client
 from hookspan.agent.lock import is_held
 from hookspan.agent.standing import standing
-from hookspan.cli.status import lines
+from hookspan.cli import status
 from hookspan.journal import drops
 from hookspan.store import Reader, schema
 from tests.agent.stage import PATIENCE, Machine, event, launch, ready, until
@@ -137,7 +137,7 @@ class Stand:
 
         def is_said() -> bool:
             nonlocal said
-            said = click.unstyle("\n".join(lines(standing(self.machine.paths))))
+            said = click.unstyle("\n".join(status.lines(status.stand(self.machine.paths))))
             return says in said
 
         end = time.monotonic() + 30
