@@ -439,6 +439,24 @@ def test_docker_matters_only_where_a_stack_was_made(machine: Machine):
     assert found(machine, PATH="/nowhere").keys() == {"docker"}
 
 
+@pytest.mark.parametrize("works", [True, False])
+def test_docker_without_compose_is_no_docker_for_the_stack(works: bool, machine: Machine, tmp_path: Path):
+    docker = tmp_path / "docker"
+    docker.write_text(f"#!/bin/sh\nexit {int(not works)}\n")
+    docker.chmod(0o755)
+    (one,) = backends.docker(place(machine, PATH=str(tmp_path)))
+    assert one.status is Status.HEALTHY
+    assert ("Compose is not installed" in one.message) is not works
+
+
+def test_the_last_line_says_no_more_than_those_above(machine: Machine):
+    assert machine.cli("doctor").stdout.splitlines()[-1] == "All is well."
+    state_open(machine)
+    assert "\nNothing is broken; 1 warning above.\n" in machine.cli("doctor").stdout
+    relay_gone(machine)
+    assert "\nSomething is broken: see FAIL above.\n" in machine.cli("doctor").stdout
+
+
 # --- What one test a case can't show
 
 
