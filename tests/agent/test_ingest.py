@@ -18,14 +18,14 @@ from .stage import Machine, append, event, launch, ready, small_session, until
 
 # Raises in the fold on every event of a session called `poison`, after changing the state: as a bug would.
 FOLD_RAISES = """
-import hookspan.agent.ingest as ingest
-true_fold = ingest.fold
+import hookspan.model.fold as model
+true_fold = model.fold
 def fold(state, number, record):
     rows = true_fold(state, number, record)
     if record.session.startswith("poison"):
         raise ValueError("hunter2")
     return rows
-ingest.fold = fold
+model.fold = fold
 """
 COMMIT_RAISES = """
 import hookspan.agent.ingest as ingest

@@ -20,9 +20,9 @@ HOOKSPAN = str(Path(sys.executable).with_name("hookspan"))
 TOP = "hs"  # short: a socket's path holds 104 bytes
 
 
-def hookspan(home: Home, *args: str, check: bool = True) -> str:
-    """Run the command line as the home's user would; its standard output."""
-    env = {key: home.env[key] for key in ("HOME", "PATH", "LANG")} | {"HOOKSPAN_HOME": str(home.root / TOP)}
+def hookspan(home: Home, *args: str, check: bool = True, top: str = TOP) -> str:
+    """Run the command line as the home's user would; its standard output. `top` has all that hookspan keeps."""
+    env = {key: home.env[key] for key in ("HOME", "PATH", "LANG")} | {"HOOKSPAN_HOME": str(home.root / top)}
     done = subprocess.run(
         [HOOKSPAN, *args], env=env, cwd=home.home, capture_output=True, text=True, timeout=3 * PATIENCE, check=False
     )

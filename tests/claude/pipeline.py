@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
+from hookspan.paths import Paths
+from tests import late
 from tests.claude import native
 from tests.claude.drivers import Home
 from tests.claude.installed import TOP, hookspan, install
@@ -14,17 +16,22 @@ from tests.claude.stage import Recording, Stage
 from tests.claude.verdict import Spans, faults, wrong_lengths
 from tests.otlp_sink import Sink
 
+LATE = "late"  # what the second agent has, beside TOP
 SETTLED = 45.0  # seconds after the client's end within which every span is out: a turn whose end is unclear waits 10
 
 
 @dataclass
 class Outcome:
-    """What a run gave: hookspan's spans, what is wrong with them, and the client's own telemetry."""
+    """What a run gave: hookspan's spans, what is wrong with them, and the client's own telemetry.
+
+    `late` is what an agent tells otherwise that is given the events when the client has ended.
+    """
 
     recording: Recording
     spans: Spans
     faults: list[str]
     native: Native
+    late: list[str]
 
 
 @dataclass
@@ -43,9 +50,25 @@ class Pipeline:
         ):
             recording = stage.recording(scenario.play(stage))
             wrong = self._settle(recording)
+            hookspan(stage.home, "flush", "--wait", "60s")
             hookspan(stage.home, "down")
             wrong += wrong_lengths(recording.journal, self._spans())
-            return Outcome(recording, self._spans(), wrong, native.read(self.theirs))
+            return Outcome(recording, self._spans(), wrong, native.read(self.theirs), self._late(stage.home))
+
+    def _late(self, home: Home) -> list[str]:
+        """The same events, transcripts and folders for an agent that starts now. Only what it was told by hooks."""
+        late.hand_over(home.state / "journal", home.root / LATE / "state" / "journal")
+        hookspan(home, "config", "set", "dashboard.enabled", "false", top=LATE)
+        hookspan(home, "up", top=LATE)
+        early, deadline = self._told(home, TOP), time.monotonic() + SETTLED
+        while (found := late.all_differences(early, self._told(home, LATE))) and time.monotonic() < deadline:
+            time.sleep(0.5)
+        hookspan(home, "down", top=LATE)
+        return found
+
+    @staticmethod
+    def _told(home: Home, top: str) -> tuple[late.Told, late.Told]:
+        return late.store(Paths.from_environment({"HOME": str(home.home), "HOOKSPAN_HOME": str(home.root / top)}))
 
     def _env(self, scenario: Scenario) -> dict[str, str]:
         return {**scenario.env, **native.environment(self.theirs.url)}

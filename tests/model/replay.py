@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from hookspan import wire
+from hookspan.agent.ahead import Ahead
 from hookspan.model.fold import fold
 from hookspan.model.rows import Increment, Span
 from hookspan.model.state import State
 from hookspan.observe import Observers
+from hookspan.observe.repositories import Repositories
 from hookspan.wire.facts import ClientGone
 from hookspan.wire.transcript import timestamp_ns
 
@@ -25,6 +27,7 @@ KEY = b"k" * 32
 MS = 1_000_000
 TICK = 200 * MS
 AFTER = 20_000 * MS
+LATER = 3_600_000 * MS
 HOME = "/home/u"
 
 
@@ -38,18 +41,25 @@ class Played:
     records: list[bytes] = field(default_factory=list)
     phases: list[tuple[int, str, str]] = field(default_factory=list)
     now: int = 0
+    ahead: Ahead = field(default_factory=lambda: Ahead(Repositories(()), lambda _session, _event: []))
 
     def take(self, data: Iterable[bytes]) -> None:
-        """Folds more journal lines."""
+        """Folds more journal lines, each after what is told of its folder."""
         for line in data:
-            self.records.append(line)
-            rows = fold(self.state, len(self.records), wire.decode(line, KEY))
-            self.spans += rows.spans
-            self.increments += rows.increments
-            for session in rows.touched:
-                known = self.state.sessions.get(session)
-                if known:
-                    self.phases.append((known.phase_since, session, known.phase.value))
+            record = wire.decode(line, KEY)
+            for fact in self.ahead.of(len(self.records) + 1, record, self.state):
+                self._fold(fact, wire.encode(fact))
+            self._fold(record, line)
+
+    def _fold(self, record: wire.Record, line: bytes) -> None:
+        self.records.append(line)
+        rows = fold(self.state, len(self.records), record)
+        self.spans += rows.spans
+        self.increments += rows.increments
+        for session in rows.touched:
+            known = self.state.sessions.get(session)
+            if known:
+                self.phases.append((known.phase_since, session, known.phase.value))
 
     def named(self, name: str) -> list[Span]:
         """Spans whose name begins so, by start."""
@@ -129,8 +139,8 @@ def play(
         observers: Other than the usual ones.
     """
     growing = grow(name, root)
-    watch = observers or Observers(roots=(str((root / ".claude" / "projects").resolve()),))
-    played = Played(State())
+    watch = observers or Observers(roots=roots(root))
+    played = Played(State(), ahead=Ahead(Repositories(roots(root)), watch.before))
     take = played.take
     lines = change(lines_of(name, root))
     now = 0
@@ -149,6 +159,28 @@ def play(
         take(watch.step(now, played.state))
         take(gone_clients(name, played.state, now))
     return played
+
+
+def play_late(
+    name: str, root: Path, *, change: Callable[[list[bytes]], list[bytes]] = lambda lines: lines, later: int = LATER
+) -> Played:
+    """The same for an agent that starts when all is over, that many nanoseconds after the last event."""
+    lines = change(lines_of(name, root))
+    now = max(json.loads(line)["at"] for line in lines) + later
+    grow(name, root).until(now)
+    watch = Observers(roots=roots(root))
+    played = Played(State(), ahead=Ahead(Repositories(roots(root)), watch.before))
+    played.take(lines)
+    for _ in range(AFTER // TICK):
+        now += TICK
+        played.take(watch.step(now, played.state))
+        played.take(gone_clients(name, played.state, now))
+    return played
+
+
+def roots(root: Path) -> tuple[str, ...]:
+    """Where the transcripts of a recording are that is played below `root`."""
+    return (str((root / ".claude" / "projects").resolve()),)
 
 
 def grow(name: str, root: Path) -> _Growing:

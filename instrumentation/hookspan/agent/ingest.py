@@ -23,6 +23,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from hookspan.agent import log
+from hookspan.agent.ahead import Ahead
 from hookspan.agent.live import LiveSettings
 from hookspan.agent.loop import Loop
 from hookspan.agent.sockets import Poke
@@ -30,13 +31,14 @@ from hookspan.hooktime import HookTime
 from hookspan.journal import Journal, Line, Position, Tail, Writer, drops
 from hookspan.model import semconv as sc
 from hookspan.model import summary
-from hookspan.model.fold import fold
+from hookspan.model.fold import fold_behind
 from hookspan.model.rows import EventRow, Increment, Rows
 from hookspan.model.sessions import is_open
 from hookspan.model.state import State, World, dump_session, dump_world, load_session, load_world
 from hookspan.observe import Observers
 from hookspan.observe.files import transcript_roots
 from hookspan.observe.opted_out import OptedOut
+from hookspan.observe.repositories import Repositories
 from hookspan.paths import Paths
 from hookspan.setup import record
 from hookspan.store import Commit, SpanKey, Store, StoreDamaged, StoreMoved, set_aside
@@ -124,6 +126,7 @@ class Ingest:
         self._due: dict[str, float] = {}
         self._observers: Observers | None = None
         self._opted_out = OptedOut({})
+        self._ahead = self._new_ahead()
         self._batch_size = BATCH
         self._shrunk_at = 0
         self._incomplete = False  # some open sessions are in the store only
@@ -289,6 +292,9 @@ class Ingest:
         self._store = Store.open(self._paths)
         self._reload()
         self.whole = self._committed is None
+        self._ahead = self._new_ahead()
+        with contextlib.closing(Tail(self._paths, self._committed, mend=False)) as rest:
+            self._ahead.scan(rest)
 
     def _load_state(self) -> None:
         """The state as of the last commit."""
@@ -351,11 +357,21 @@ class Ingest:
         self._singly = max(0, self._singly - 1)
         self._aside = []
         try:
-            self._commit(tail.position, self._fold(self._decode(lines)))
+            batch = self._fold(self._decode(lines))
+            self._write_ahead()
+            self._commit(tail.position, batch)
         except Exception as error:  # noqa: BLE001 - whatever it is, the next step begins at the last commit
             self._recover(error, lines, tail.position)
         self.records += len(lines)
+        if self._observers is not None:
+            self._observers.wake()
         return True
+
+    def _write_ahead(self) -> None:
+        """What was folded ahead of its line is in the journal before what it led to is in the store."""
+        if lines := self._ahead.lines():
+            self._patiently(lambda: self._writer.append(lines))
+            self._ahead.written()
 
     def _recover(self, error: Exception, lines: Sequence[Line], position: Position) -> None:
         """Go back to the last commit, and get past a line that can't be committed."""
@@ -416,17 +432,24 @@ class Ingest:
         for index, (line, found) in enumerate(records):
             self._load_session(found.session)
             try:
-                rows = self._leave_out(found.session) if self._opted_out.has(found) else fold(state, line.number, found)
+                for rows in self._fold_one(line.number, found, state):
+                    batch.rows.append(rows)
+                    if rows.events and isinstance(found, Reduced) and found.took:  # made-up events took no time
+                        batch.hooks.append(HookTime(found.took, found.age))
+                    batch.touched |= rows.touched
+                    batch.removed |= rows.removed
+                    batch.world |= rows.world
             except Exception as error:
                 self.loop.failed(error)
                 raise _RaisedError(index) from error
-            batch.rows.append(rows)
-            if rows.events and isinstance(found, Reduced) and found.took:  # made-up events took no time
-                batch.hooks.append(HookTime(found.took, found.age))
-            batch.touched |= rows.touched
-            batch.removed |= rows.removed
-            batch.world |= rows.world
         return batch
+
+    def _fold_one(self, number: int, record: Record, state: State) -> list[Rows]:
+        if self._opted_out.has(record):
+            return [self._leave_out(record.session)]
+        if self._ahead.has_moved(record, state):
+            return []
+        return fold_behind(state, number, self._ahead.of(number, record, state), record)
 
     def _leave_out(self, id_: str) -> Rows:
         """Take in nothing of a session, and let go of what was taken in before its project was not to be recorded."""
@@ -544,13 +567,20 @@ class Ingest:
         """Facts that observers found go to the journal; returns when they want to look again (seconds from now)."""
         if self._incomplete and len(self._state.sessions) < SESSIONS_KEPT // 2:
             self._load_open_sessions()
-        if self._observers is None:
-            self._observers = self._new_observers()
-        lines = [*self._observers.step(time.time_ns(), self._state), *map(encode, self._opted_out.found())]
+        observers = self._watch()
+        lines = [*observers.step(time.time_ns(), self._state), *map(encode, self._opted_out.found())]
         if lines:
             self._patiently(lambda: self._writer.append(lines))
             return 0.0
-        return min(POLL, max(0.0, (self._observers.next_due() - time.time_ns()) / 1e9))
+        return min(POLL, max(0.0, (observers.next_due() - time.time_ns()) / 1e9))
+
+    def _watch(self) -> Observers:
+        if self._observers is None:
+            self._observers = self._new_observers()
+        return self._observers
+
+    def _new_ahead(self) -> Ahead:
+        return Ahead(Repositories(self._roots()), lambda session, event: self._watch().before(session, event))
 
     def _new_observers(self) -> Observers:
         settings = self._settings.now
@@ -561,16 +591,20 @@ class Ingest:
             labels={name: dict(project.labels) for name, project in settings.projects.items() if project.labels},
             opted_out=sorted(name for name, project in settings.projects.items() if not project.record),
         )
-        # CLAUDE_CONFIG_DIR is not in the environment of every agent, but `install` wrote to that folder.
-        folders = [str(file.parent / "projects") for file in record.files(self._paths)]
         return Observers(
             idle_hours=settings.session.idle_hours,
             labels=settings.content.local,
             policy=policy,
             totals=self._lost,
-            roots=tuple(dict.fromkeys((*transcript_roots(), *map(os.path.realpath, folders)))),
+            roots=self._roots(),
             read_record=self.read_record,
         )
+
+    def _roots(self) -> tuple[str, ...]:
+        """The folders that transcripts are in."""
+        # CLAUDE_CONFIG_DIR is not in the environment of every agent, but `install` wrote to that folder.
+        folders = [str(file.parent / "projects") for file in record.files(self._paths)]
+        return tuple(dict.fromkeys((*transcript_roots(), *map(os.path.realpath, folders))))
 
     def _lost(self) -> dict[tuple[str, str], int]:
         """What relays could not write so far, by (where, reason)."""

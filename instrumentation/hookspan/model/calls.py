@@ -26,6 +26,8 @@ _ERROR_TYPES: Final = {
 }
 _BEDROCK_MODEL: Final = re.compile(r"(?:\A|[./])anthropic\.")
 _VERTEX_MODEL: Final = re.compile(r"@\d+\Z")
+MEASURED: Final = 2 * NANO
+"""The client tells what a compaction came to soon after its PostCompact; on a busy machine more than 0.3 s later."""
 _CHAT: Final = (sc.GEN_AI_OPERATION_NAME, "chat")
 
 
@@ -275,11 +277,16 @@ def compaction_measured(step: Step, fact: CompactBoundary) -> None:
             return
 
 
+def awaited(compaction: Compaction) -> int:
+    """Up to when the transcript is to be read before a compaction that ended is written."""
+    return compaction.end if compaction.before else compaction.end + MEASURED
+
+
 def write_compactions(step: Step, up_to: int, *, of: str | None = None) -> None:
     """Writes compactions that ended before `up_to`, and of the prompt `of` those that nothing ended: they failed."""
     session = step.session
     for compaction in list(session.compactions):
-        if compaction.place.prompt != of and not (compaction.end and compaction.end <= up_to):
+        if compaction.place.prompt != of and not (compaction.end and awaited(compaction) <= up_to):
             continue
         session.compactions.remove(compaction)
         outcome = Outcome.SUCCESS if compaction.end else Outcome.ERROR

@@ -6,7 +6,7 @@ are folded. It changes the state in place; the caller commits that state and the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from hookspan.wire import facts
@@ -44,6 +44,15 @@ def fold(state: State, number: int, record: Record) -> Rows:
     return _fold_fact(state, number, record)
 
 
+def fold_behind(state: State, number: int, ahead: Sequence[Fact], record: Record) -> list[Rows]:
+    """Takes in a record and, before it, what was found for it; their rows have the record's number."""
+    found = [fold(state, number, one) for one in (*ahead, record)]
+    spans = (span for rows in found for span in rows.spans)
+    for ordinal, span in enumerate(spans):
+        span.ordinal = ordinal
+    return found
+
+
 def _fold_event(state: State, number: int, event: Reduced) -> Rows:
     if event.history and not _is_next(state.sessions.get(event.session), event.history):
         return Rows()
@@ -51,6 +60,7 @@ def _fold_event(state: State, number: int, event: Reduced) -> Rows:
     session = sessions.session_of(state, event)
     former_pid = session.pid
     sessions.learn(session, event)
+    sessions.locate(state, session, event.at)
     if _is_opted_out(state, session):
         del state.sessions[session.id]
         return Rows(removed={session.id} if known else set())
@@ -294,12 +304,14 @@ def _learn_repository(state: State, _number: int, fact: facts.Repository) -> Row
     state.world.repositories[fact.folder] = fact
     bound(state.world.repositories, KEPT_PLACES * 4)
     inside = [session for session in state.sessions.values() if _is_in(session, fact.folder)]
+    for session in inside:
+        sessions.locate(state, session, fact.at)
     removed = _leave_out(state, inside)
     return Rows(touched={session.id for session in inside} - removed, removed=removed, world=True)
 
 
 def _is_in(session: Session, folder: str) -> bool:
-    return folder in {session.project_dir, session.cwd}
+    return folder in {session.folder, session.project_dir, session.cwd}
 
 
 def _learn_policy(state: State, _number: int, fact: facts.Policy) -> Rows:
@@ -347,4 +359,4 @@ _WORLD: Final[dict[type, Callable[[State, int, Any], Rows]]] = {
     facts.Dropped: _count_dropped,
 }
 
-__all__ = ["fold", "project_of"]
+__all__ = ["fold", "fold_behind", "project_of"]

@@ -17,7 +17,7 @@ from . import semconv as sc
 from .ids import trace_id
 from .rows import Attributes
 from .semconv import EndReason, Outcome, SessionPhase
-from .state import Place, Session, State, Tally, Turn
+from .state import KEPT_BRANCHES, Place, Session, State, Tally, Turn
 from .step import MAIN_AGENT, NANO, Step
 
 UNHEARD: Final = 2 * NANO
@@ -37,14 +37,27 @@ def session_of(state: State, event: Reduced) -> Session:
 def learn(session: Session, event: Reduced) -> None:
     """What every event says of its session."""
     session.host, session.pidns, session.agent = event.host, event.pidns, event.agent
-    session.pid = event.client_pid or session.pid or event.ppid
+    session.pid = pid_of(session, event)
     session.entrypoint = event.entrypoint or session.entrypoint
     session.project_dir = event.project_dir or session.project_dir
     session.cwd = event.cwd or session.cwd
+    session.folder = event.project_dir or session.folder or event.cwd
     session.transcript = event.transcript or session.transcript
     session.permission_mode = event.permission_mode or session.permission_mode
     session.synthetic = session.synthetic or event.synthetic
     session.local = session.local or event.local
+
+
+def locate(state: State, session: Session, at: int) -> None:
+    """What is known of the session's folder holds for it from `at` on. Its spans keep the branch of their own time."""
+    known = state.world.repositories.get(session.folder)
+    if known is None:
+        return
+    session.project, session.repository = known.project, known.name
+    branches = session.branches
+    if not branches or branches[-1][1] != known.branch:
+        branches.append((max(at, branches[-1][0]) if branches else at, known.branch))
+        del branches[:-KEPT_BRANCHES]
 
 
 def enter(step: Step, event: Reduced, former_pid: int) -> None:
@@ -53,22 +66,36 @@ def enter(step: Step, event: Reduced, former_pid: int) -> None:
     A SessionStart in a session that is open tells that its client (`former_pid`) died unheard.
     """
     session = step.session
-    begins = event.event == "SessionStart" and event.source != "compact"
-    if session.ended:
-        if begins or (event.event in _WORK and event.at > session.ended + tools.REORDER):
-            _begin_run(step, event.at)
-    elif begins and session.started and (event.at > session.start + tools.REORDER or session.pid != former_pid):
-        end(step, session.last, EndReason.CLIENT_GONE)
+    if is_new_run(session, event, former_pid):
+        if not session.ended:
+            end(step, session.last, EndReason.CLIENT_GONE)
         _begin_run(step, event.at)
-    if begins:
+    if _begins(event):
         session.source = event.source
         session.model = event.model or session.model
         session.title = event.label or session.title
         session.start = event.at if session.start_inferred else min(session.start, event.at)
         session.start_inferred = False
-    if (begins or event.event in _WORK) and not session.started:
+    if (_begins(event) or event.event in _WORK) and not session.started:
         session.started = True
         step.count("hookspan.session.started", 1, (sc.SOURCE, session.source), place=step.place_of_session())
+
+
+def is_new_run(session: Session, event: Reduced, former_pid: int) -> bool:
+    """Whether an event begins a run in a session that had one. What that one left is then to be read and written."""
+    if session.ended:
+        return _begins(event) or (event.event in _WORK and event.at > session.ended + tools.REORDER)
+    another = event.at > session.start + tools.REORDER or pid_of(session, event) != former_pid
+    return _begins(event) and session.started and another
+
+
+def _begins(event: Reduced) -> bool:
+    return event.event == "SessionStart" and event.source != "compact"
+
+
+def pid_of(session: Session, event: Reduced) -> int:
+    """The client's pid, as far as it is known with this event."""
+    return event.client_pid or session.pid or event.ppid
 
 
 def revive(step: Step, at: int) -> None:

@@ -24,6 +24,8 @@ KEPT_PLACES: Final = 128
 """Finished turns, subagents and tasks that late spans and links can still be put to."""
 KEPT_MODELS: Final = 32
 """Models of one run whose calls are summed for themselves."""
+KEPT_BRANCHES: Final = 64
+"""Changes of the branch remembered per session: what is written late ended after the oldest of them."""
 
 
 class Place(msgspec.Struct, frozen=True, array_like=True):
@@ -209,6 +211,9 @@ class Session(msgspec.Struct, kw_only=True):
         tasks: Places of the calls that started background tasks, by task id and by call id.
         batches: Newest PostToolBatch of the main thread and of each subagent: dialogs before it are answered.
         read: Up to when all transcripts of the session have been read.
+        folder: The project folder, the first that was told: a client's `cwd` follows its `cd`.
+        project: What `folder` is called, and its repository, as far as a fact told; empty before.
+        branches: (since when, branch) of `folder`, as of the session's events.
         files: Transcript -> offset up to which facts from it are in.
         prompts: Transcript -> prompt that what is read there belongs to.
         before: `tally` at the beginning of this run, `turns_before` likewise: the run's span has the difference.
@@ -244,6 +249,10 @@ class Session(msgspec.Struct, kw_only=True):
     permission_mode: str = ""
     project_dir: str = ""
     cwd: str = ""
+    folder: str = ""
+    project: str = ""
+    repository: str = ""
+    branches: list[tuple[int, str]] = []
     transcript: str = ""
     title: str = ""
     last: int = 0

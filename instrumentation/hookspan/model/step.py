@@ -41,7 +41,7 @@ class Step:
         return Place(trace_id(session.id), span_id("session", session.id, session.opened), "", MAIN_AGENT)
 
     def base(self) -> Attributes:
-        """What every span of the session carries."""
+        """What every span of the session carries, whenever it was."""
         if self._base is None:
             session = self.session
             base: Attributes = {sc.SESSION_ID: session.id, sc.GEN_AI_CONVERSATION_ID: session.id}
@@ -50,11 +50,8 @@ class Step:
                 base.update(labels)
             if self.project:
                 base[sc.PROJECT] = self.project
-            repository = self.state.world.repositories.get(session.project_dir or session.cwd)
-            if repository and repository.name:
-                base[sc.VCS_REPOSITORY_NAME] = repository.name
-                if repository.branch and not session.local:  # it is today's, not that of then
-                    base[sc.VCS_REF_HEAD_NAME] = repository.branch
+            if repository := repository_of(self.state, session):
+                base[sc.VCS_REPOSITORY_NAME] = repository
             if session.synthetic:
                 base[sc.SYNTHETIC] = True
             self._base = base
@@ -80,6 +77,8 @@ class Step:
         if place.prompt:
             whole[sc.PROMPT_ID] = place.prompt
         whole[sc.GEN_AI_AGENT_NAME] = place.agent or MAIN_AGENT
+        if branch := branch_at(self.session, end):
+            whole[sc.VCS_REF_HEAD_NAME] = branch
         for key, value in attributes.items():
             if value not in {"", None} if not isinstance(value, list) else value:
                 whole[key] = value
@@ -155,14 +154,40 @@ class Step:
 def project_of(state: State, session: Session) -> str:
     """The project's name: of the main repository if known, else the last part of the project folder.
 
-    The folder is CLAUDE_PROJECT_DIR (`cwd` follows `cd` and worktrees), else cwd, else what the transcript's folder
-    is named after: the working directory with every separator turned into a dash, which is lossy.
+    The folder is CLAUDE_PROJECT_DIR (`cwd` follows `cd` and worktrees), else the first cwd, else what the transcript's
+    folder is named after: the working directory with every separator turned into a dash, which is lossy.
     """
-    folder = session.project_dir or session.cwd
+    folder = folder_of(session)
     repository = state.world.repositories.get(folder)
-    if repository and repository.project:
-        return repository.project
+    if project := (repository.project if repository else session.project):
+        return project
     if folder:
         return folder_name(folder)
     parts = session.transcript.rsplit("/", 2)
     return parts[1].rsplit("-", 1)[-1] if len(parts) > 2 else ""  # noqa: PLR2004 (folder/project/file)
+
+
+def folder_of(session: Session) -> str:
+    """The session's project folder, empty if nothing told it."""
+    return session.folder or session.project_dir or session.cwd
+
+
+def repository_of(state: State, session: Session) -> str:
+    """The name of the main repository that the session's folder belongs to, empty if it is in none that is known."""
+    repository = state.world.repositories.get(folder_of(session))
+    return repository.name if repository else session.repository
+
+
+def branch_at(session: Session, at: int) -> str:
+    """The branch that was checked out then; what was before the first that is known was on that one.
+
+    Empty for a session that no hook told of: what is known is the branch of its import.
+    """
+    if session.local:
+        return ""
+    branch = session.branches[0][1] if session.branches else ""
+    for since, name in session.branches:
+        if since > at:
+            break
+        branch = name
+    return branch

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .rows import SessionRow
 from .sessions import is_open
 from .state import Session, State, Wait
-from .step import project_of
+from .step import folder_of, project_of, repository_of
 
 
 def foremost(session: Session) -> Wait | None:
@@ -17,7 +17,7 @@ def session_row(state: State, session: Session) -> SessionRow | None:
     """The row of a session, or None while nothing but preparation was heard of it."""
     if not session.started:
         return None
-    repository = state.world.repositories.get(session.project_dir or session.cwd)
+    known = state.world.repositories.get(folder_of(session))
     tally = session.tally
     wait = foremost(session)
     waiting = {waiting.tool_use_id for waiting in session.waits if not waiting.running_at}
@@ -25,8 +25,8 @@ def session_row(state: State, session: Session) -> SessionRow | None:
     return SessionRow(
         id=session.id,
         project=project_of(state, session),
-        repository=repository.name if repository else "",
-        branch=repository.branch if repository else "",
+        repository=repository_of(state, session),
+        branch=session.branches[-1][1] if session.branches else known.branch if known else "",
         title=session.title,
         source=session.source,
         entrypoint=session.entrypoint,

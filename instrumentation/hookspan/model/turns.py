@@ -190,6 +190,9 @@ def interrupted(step: Step, fact: Interruption) -> None:
     if turn.prompt == session.current and not turn.fixed:
         session.last_stop = max(session.last_stop, fact.at)
         session.failure = ""
+    after = [other for other in session.turns.values() if other.start >= fact.at and other.prompt != turn.prompt]
+    if after and after[0].kind is not PromptKind.TASK_NOTIFICATION:  # the next prompt was told of before this
+        after[0].idle_before = after[0].start - fact.at
 
 
 def fix(turn: Turn, at: int, reason: EndReason) -> None:

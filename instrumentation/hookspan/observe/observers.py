@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from hookspan import wire
-from hookspan.model.sessions import is_open
+from hookspan.model.sessions import is_new_run, is_open
 from hookspan.model.state import Session, State
 from hookspan.wire.facts import Dropped, Fact, Policy
+from hookspan.wire.reduced import Reduced
 
 from . import timers
 from .files import transcript_roots
 from .processes import Processes
-from .repositories import Repositories
 from .transcripts import Transcripts, waits_since
 
 NANO: Final = 1_000_000_000
@@ -51,8 +51,7 @@ class Observers:
         self._totals = totals
         self._transcripts = Transcripts(transcript_roots() if roots is None else roots, labels=labels)
         self._processes = Processes(read_record)
-        self._repositories = Repositories()
-        self._due = 0
+        self._looked = self._due = 0
 
     def step(self, now: int, state: State) -> list[bytes]:
         """The journal lines (without LF) of all that is new at `now` (unix ns); empty before `next_due`."""
@@ -60,21 +59,30 @@ class Observers:
             return []
         sessions = [session for session in state.sessions.values() if is_watched(session)]
         found: list[Fact] = self._world(now, state)
-        found += self._repositories.step(now, state, [session for session in sessions if not session.local])
         found += self._transcripts.step(now, sessions, self._processes.is_alive)
         found += self._processes.step(now, sessions)
         found += timers.step(now, sessions, self._idle)
         busy = bool(found) or any(_is_busy(session, now) for session in sessions)
-        self._due = now + (BUSY if busy else IDLE)
+        self._looked, self._due = now, now + (BUSY if busy else IDLE)
         return [wire.encode(fact) for fact in found]
+
+    def before(self, session: Session, event: Reduced) -> list[Fact]:
+        """What is judged of a session by the time of an event, and what its transcripts say until then.
+
+        Nothing, mostly: looks are more frequent. But an event may be read long after it was written.
+        """
+        judged = timers.step(event.at, [session], self._idle)
+        if judged or (not session.written and is_new_run(session, event, session.pid)):
+            return [*judged, *self._transcripts.until(session, event.at)]
+        return []
 
     def next_due(self) -> int:
         """When (unix ns) `step` wants to be called again at the latest."""
         return self._due
 
     def wake(self) -> None:
-        """Something happened: the next step looks at once."""
-        self._due = 0
+        """Something happened: look as soon as while something goes on."""
+        self._due = min(self._due, self._looked + BUSY)
 
     def _world(self, now: int, state: State) -> list[Fact]:
         found: list[Fact] = []

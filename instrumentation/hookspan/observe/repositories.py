@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
-from hookspan.model.state import Session, State
-from hookspan.wire.facts import Fact, Repository
+from hookspan.model.state import bound
+from hookspan.wire import Reduced
+from hookspan.wire.facts import Repository
 from hookspan.wire.scrub import folder_name, scrub
 
+from .branches import Branches
 from .files import read_small
 
-NANO: Final = 1_000_000_000
-REFRESH: Final = 5 * NANO
-"""How often the branch of a folder with open sessions is looked at."""
+REFRESH: Final = 5.0
+"""Seconds after which it is looked again where a folder's git files are, and what its repository is called."""
+KEPT: Final = 512
+"""Folders that are remembered, and sessions whose transcripts are."""
+MOMENTS: Final = frozenset({"SessionStart", "UserPromptSubmit", "PreToolUse", "Stop", "StopFailure"})
+"""Events of the main thread at which the branch is looked at: the client has just written a line of its transcript, or
+is about to (`BEFORE`), so that this line tells the same as git's files."""
+BEFORE: Final = frozenset({"SessionStart", "UserPromptSubmit"})
 _MAX_DEPTH: Final = 64
 _HEAD: Final = "ref: refs/heads/"
 _BRANCH_LENGTH: Final = 200
@@ -29,49 +37,92 @@ _NAME: Final = re.compile(rf"\A[\w.+~-]{{1,{_NAME_LENGTH}}}\Z")
 """What hosts allow in a repository's name. An address has more in it, and may have secrets in that."""
 
 
+class _Place(NamedTuple):
+    """A folder's git folder (empty for none), what its project is called, and the repository's name."""
+
+    git: str
+    project: str
+    name: str
+
+
 class Repositories:
-    """Repositories of the folders that open sessions work in."""
+    """Repositories of the folders that sessions work in, as of the moment of an event and not of the look.
 
-    def __init__(self) -> None:
-        self._looked: dict[str, int] = {}
+    Git's `HEAD` tells the branch of every moment since it was last written. What was before that, the session's
+    transcript tells (`gitBranch` of its lines). So an agent that comes late finds what one that was there has found.
 
-    def step(self, now: int, state: State, sessions: list[Session]) -> list[Fact]:
-        """What is new or has changed about the folders of these sessions."""
-        found: list[Fact] = []
-        folders = {session.project_dir or session.cwd for session in sessions if not session.ended} - {""}
-        for folder in folders:
-            if now < self._looked.get(folder, 0) + REFRESH:
-                continue
-            self._looked[folder] = now
-            fact = describe(folder, now)
-            known = state.world.repositories.get(folder)
-            if known is None or (known.project, known.name, known.branch) != (fact.project, fact.name, fact.branch):
-                found.append(fact)
-        for folder in self._looked.keys() - folders:
-            del self._looked[folder]
-        return found
+    Args:
+        roots: Folders that transcripts may be read in.
+    """
+
+    def __init__(self, roots: tuple[str, ...]) -> None:
+        self._roots = roots
+        self._places: dict[str, tuple[float, _Place]] = {}
+        self._transcripts: dict[str, Branches] = {}
+
+    def at(self, event: Reduced, folder: str, known: Repository | None) -> Repository | None:
+        """What is so at an event and not yet `known` of its folder; None for nothing new."""
+        if known is not None and (event.agent_id or event.event not in MOMENTS):
+            return None
+        place = self._place(folder)
+        if not place.git and known is not None and not os.path.isdir(folder):
+            place = _Place("", known.project, known.name)  # it is gone by now
+        branch = self._branch(event, place.git)
+        if branch is None:
+            branch = known.branch if known else ""
+        if known is not None and (known.project, known.name, known.branch) == (place.project, place.name, branch):
+            return None
+        return _fact(folder, place, branch, event.at, event.session)
+
+    def _place(self, folder: str) -> _Place:
+        now = time.monotonic()
+        looked, place = self._places.get(folder, (-REFRESH, _Place("", "", "")))
+        if now >= looked + REFRESH:
+            place = _look(folder)
+            self._places[folder] = now, place
+            bound(self._places, KEPT)
+        return place
+
+    def _branch(self, event: Reduced, git: str) -> str | None:
+        """The branch at an event, empty for none, None where nothing tells."""
+        if git:
+            branch = _branch(git)
+            if _written(git) <= event.at:  # asked after it was read: it was so by then
+                return branch
+        transcript = self._transcripts.get(event.session)
+        if transcript is None:
+            transcript = self._transcripts[event.session] = Branches(event.transcript, event.session, self._roots)
+            bound(self._transcripts, KEPT)
+        return transcript.at(event.at, before=event.event in BEFORE)
 
 
 def describe(folder: str, now: int) -> Repository:
     """The repository of a folder: the main one for a linked worktree; none gives a fact with the folder's own name."""
-    top, git = _find(folder)
-    name = branch = ""
-    project = folder_name(folder)
-    if git:
-        branch = _branch(git)
-        main = _main_git(git)
-        if os.path.basename(main) == ".git":
-            top = os.path.dirname(main)
-        project = folder_name(top)
-        name = _remote_name(main) or project
+    place = _look(folder)
+    return _fact(folder, place, _branch(place.git) if place.git else "", now)
+
+
+def _fact(folder: str, place: _Place, branch: str, at: int, session: str = "") -> Repository:
     return Repository(
-        at=now,
-        key=f"repository:{folder}:{now}",
+        at=at,
+        key=f"repository:{folder}:{at}",
+        session=session,
         folder=folder,
-        project=project[:_NAME_LENGTH],
-        name=name[:_NAME_LENGTH],
+        project=place.project,
+        name=place.name,
         branch=branch,
     )
+
+
+def _look(folder: str) -> _Place:
+    top, git = _find(folder)
+    if not git:
+        return _Place("", folder_name(folder)[:_NAME_LENGTH], "")
+    main = _main_git(git)
+    if os.path.basename(main) == ".git":
+        top = os.path.dirname(main)
+    project = folder_name(top)
+    return _Place(git, project[:_NAME_LENGTH], (_remote_name(main) or project)[:_NAME_LENGTH])
 
 
 def main_folder(folder: str) -> str:
@@ -88,6 +139,14 @@ def _branch(git: str) -> str:
     head = read_small(f"{git}/HEAD", 512).decode("utf-8", "replace").rstrip()
     branch = head.removeprefix(_HEAD)
     return branch if head.startswith(_HEAD) and len(branch) <= _BRANCH_LENGTH and branch.isprintable() else ""
+
+
+def _written(git: str) -> int:
+    """When a work tree was last put on a branch (unix ns)."""
+    try:
+        return os.stat(f"{git}/HEAD").st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _main_git(git: str) -> str:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from operator import itemgetter
 from typing import Final
 
 import msgspec
 
+from hookspan.model.calls import awaited
 from hookspan.model.sessions import is_before, is_open
 from hookspan.model.state import Session
 from hookspan.model.tools import REORDER
 from hookspan.wire.facts import AgentMeta, Fact, ModelCall, Overdue, TranscriptRead
-from hookspan.wire.transcript import TranscriptParser
+from hookspan.wire.transcript import TranscriptParser, timestamp_ns
 
 from .files import MAX_LINE, RefusedError, open_regular, read_small, transcript_of
 from .prices import put_price
@@ -61,8 +65,11 @@ class _File:
         self.identity = (0, 0)
         self.at_end = False
 
-    def read(self, limit: int) -> tuple[list[Fact], int]:
-        """The facts of at most `limit` more bytes, and how many bytes that were."""
+    def read(self, limit: int, until: int = 0) -> tuple[list[Fact], int]:
+        """The facts of at most `limit` more bytes, and how many bytes that were.
+
+        With `until` (unix ns) a later line ends it, which is read the next time.
+        """
         descriptor = open_regular(self.path)
         try:
             status = os.fstat(descriptor)
@@ -76,9 +83,13 @@ class _File:
                 data = os.pread(descriptor, min(CHUNK, limit - total), self.offset)
                 if not data:
                     break
+                later = self._later(data, until) if until else 0
+                data = data[: len(data) - later]
                 self.offset += len(data)
                 total += len(data)
                 found += self._lines(data)
+                if later:
+                    break
             self.at_end = self.offset >= os.fstat(descriptor).st_size
             return found, total
         finally:
@@ -91,6 +102,20 @@ class _File:
         except OSError:
             changed = 0
         return _priced(self.parser.flush()) if changed <= up_to else []
+
+    def _later(self, data: bytes, until: int) -> int:
+        """How many bytes at the end of `data` begin with a whole line that has a time after `until`."""
+        at = 0
+        for line in data.split(b"\n")[:-1]:
+            whole = b"".join((*self.parts, line)) if not at else line
+            if _time_of(whole) > until:
+                return len(data) - at
+            at += len(line) + 1
+        return 0
+
+    def end(self) -> list[Fact]:
+        """The call that it has ended with so far: whatever is added is of another run."""
+        return _priced(self.parser.flush())
 
     def _lines(self, data: bytes) -> list[Fact]:
         first, *others = data.split(b"\n")
@@ -119,6 +144,27 @@ class _File:
         self.offset = offset
         self.parts, self.held, self.passed = [], 0, 0
         self.parser.jump(offset)
+
+
+def _by_time(read: list[list[Fact]]) -> Iterator[Fact]:
+    """What several files say, in the order in which it was so; that of each file stays."""
+
+    def timed(facts: list[Fact]) -> Iterator[tuple[int, Fact]]:
+        return zip(itertools.accumulate((fact.at for fact in facts), max), facts, strict=True)
+
+    return (fact for _, fact in heapq.merge(*map(timed, read), key=itemgetter(0)))
+
+
+class _Timed(msgspec.Struct):
+    timestamp: str = ""
+
+
+def _time_of(line: bytes) -> int:
+    """When a line was written (unix ns), 0 for one that doesn't tell."""
+    try:
+        return timestamp_ns(msgspec.json.decode(line, type=_Timed).timestamp)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return 0
 
 
 def _priced(facts: Iterable[Fact]) -> list[Fact]:
@@ -179,18 +225,32 @@ class Transcripts:
             self.forget(name)
         return found
 
+    def until(self, session: Session, moment: int) -> list[Fact]:
+        """What the transcripts of a session say up to `moment` (unix ns), and that they are read so far."""
+        found: list[Fact] = []
+        while session.transcript:
+            facts, size = self._read(session, STEP_BYTES, moment)
+            found += facts
+            if not size:
+                break
+        files = list(self._files.get(session.id, {}).values())
+        found += [fact for file in files for fact in file.end() if not is_before(session, fact)]
+        missing = not any(file.offset for file in files)
+        return [*found, TranscriptRead(at=moment, key=f"read:{moment}", session=session.id, missing=missing)]
+
     def forget(self, session: str) -> None:
         """Lets go of a session that has ended."""
         self._files.pop(session, None)
         self._metas.pop(session, None)
         self._waiting_since.pop(session, None)
 
-    def _read(self, session: Session, budget: int) -> tuple[list[Fact], int]:
+    def _read(self, session: Session, budget: int, until: int = 0) -> tuple[list[Fact], int]:
         found: list[Fact] = []
         used = 0
+        read: list[list[Fact]] = []
         for file in self._known(session, found):
             try:
-                facts, size = file.read(budget - used)
+                facts, size = file.read(budget - used, until)
             except FileNotFoundError:
                 file.at_end = True
                 continue
@@ -199,11 +259,11 @@ class Transcripts:
                 file.at_end = True
                 continue
             # A resumed session's file, or a fork's, begins with what was before.
-            found += _priced(fact for fact in facts if not is_before(session, fact))
+            read.append(_priced(fact for fact in facts if not is_before(session, fact)))
             used += size
             if used >= budget:
                 break
-        return found, used
+        return [*found, *_by_time(read)], used
 
     def _known(self, session: Session, found: list[Fact]) -> list[_File]:
         """The session's files; new subagents are told by their `.meta.json`, which goes to `found`."""
@@ -268,7 +328,7 @@ def waits_since(session: Session) -> int:
     """The oldest moment that something of the session waits for its transcripts to be read past; 0 for nothing."""
     moments = [turn.fixed for turn in session.turns.values() if turn.fixed]
     moments += [agent.stop for agent in session.agents.values() if agent.stop]
-    moments += [compaction.end for compaction in session.compactions if compaction.end]
+    moments += [awaited(compaction) for compaction in session.compactions if compaction.end]
     for call in session.calls.values():
         if call.post or call.resolved:
             moments.append(max(call.post.at if call.post else 0, call.resolved) + REORDER)

@@ -21,6 +21,8 @@ class Observed(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="type
         judged_at: The record a judgement was made at, 0 for what is no judgement.
         file: Transcript that it was read from, empty otherwise.
         offset: Byte offset in `file` behind the line it was read from: where reading goes on after a restart.
+        ahead: Stamp (`at`) of the event of its session that it was found for and is folded before, 0 for what is folded
+            where it stands.
         history: Its place (from 1) in what `import` made of a session's transcripts, 0 for what was observed live.
     """
 
@@ -30,6 +32,7 @@ class Observed(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="type
     judged_at: int = 0
     file: str = ""
     offset: int = 0
+    ahead: int = 0
     history: int = 0
 
 
@@ -199,9 +202,9 @@ class Running(Observed, tag="running"):
 
 
 class Repository(Observed, tag="repository"):
-    """The main repository of a project folder (worktrees and subfolders resolved), and its branch.
+    """The main repository of a project folder (worktrees and subfolders resolved), and its branch, as of `at`.
 
-    `folder` is the project folder it is about; `project` the name to use for it.
+    `folder` is the project folder it is about; `project` the name to use for it. `session` worked in it then.
     """
 
     folder: str

@@ -1,0 +1,111 @@
+"""What is folded before the event that it was found for.
+
+Which repository a folder belongs to is looked up when an event tells of the folder. What silence has told by the time
+of an event (a turn is over, a session is) is judged before it is folded, if it was not yet. The journal has such facts
+after their event: that was there first. If they were folded there, the event's rows would not heed them, and the later
+the agent came the more rows would not. So they are moved ahead, at once when they are found, and by a look through the
+journal when it is read again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import Final
+
+from hookspan.journal import Tail
+from hookspan.model.state import Session, State
+from hookspan.observe.repositories import Repositories
+from hookspan.wire import Fact, Record, Reduced, Unreadable, decode, encode
+from hookspan.wire.facts import Repository, TranscriptRead
+
+_FACT: Final = b'{"v":1,"kind":"fact",'
+_AHEAD: Final = b'"ahead":'
+_READ: Final = b'"type":"transcript_read"'
+
+
+class Ahead:
+    """For one thread and one way through the journal.
+
+    Args:
+        repositories: Tells what is so of a folder at an event.
+        judge: Gives what is so of a session by the time of its event.
+    """
+
+    def __init__(self, repositories: Repositories, judge: Callable[[Session, Reduced], list[Fact]]) -> None:
+        self._repositories = repositories
+        self._judge = judge
+        self._told: dict[tuple[str, int], list[Fact]] = {}
+        self._moved: dict[tuple[str, int], int] = {}  # how many of them are still to come where they stand
+        self._looked = 0
+        self._new: list[Fact] = []
+
+    def scan(self, tail: Tail) -> None:
+        """Look through the rest of a journal for what an agent has told before."""
+        while lines := tail.read():
+            for line in lines:
+                if line.data.startswith(_FACT) and (_AHEAD in line.data or _READ in line.data):
+                    with contextlib.suppress(Unreadable):
+                        self._see(line.number, decode(line.data, b""))
+
+    def _see(self, number: int, record: Record) -> None:
+        if isinstance(record, Reduced):
+            return
+        if record.ahead:
+            self._told.setdefault((record.session, record.ahead), []).append(record)
+        elif isinstance(record, TranscriptRead) and not record.history:
+            self._looked = number  # it was written when all before it was folded
+
+    def of(self, number: int, record: Record, state: State) -> list[Fact]:
+        """What is to be folded before a record."""
+        if not isinstance(record, Reduced) or record.local or record.history:
+            return []
+        name = record.session, record.at
+        if name not in self._told:
+            found = self._find(record, state, anew=number >= self._looked)
+            if not found:
+                return []
+            for fact in found:
+                fact.ahead, fact.session = record.at, record.session
+            self._told[name] = found
+            self._new += found
+        self._moved[name] = len(self._told[name])
+        return self._told[name]
+
+    def _find(self, event: Reduced, state: State, *, anew: bool) -> list[Fact]:
+        """What is new at an event; without `anew` an agent has looked at it and found what is told already."""
+        session = state.sessions.get(event.session)
+        found: list[Fact] = []
+        folder = event.project_dir or (session.folder if session else "") or event.cwd
+        known = state.world.repositories.get(folder)
+        if folder and (anew or known is None) and (fact := self._repositories.at(event, folder, known)):
+            found.append(fact)
+        if anew and session is not None and not session.local:
+            found += self._judge(session, event)
+        return found
+
+    def has_moved(self, record: Record, state: State) -> bool:
+        """Whether a record is such a fact and was folded before, so that nothing is to be made of it here."""
+        if isinstance(record, Reduced) or not record.ahead:
+            return False
+        name = record.session, record.ahead
+        if name in self._moved:
+            self._moved[name] -= 1
+            if not self._moved[name]:
+                del self._moved[name], self._told[name]
+            return True
+        self._told.pop(name, None)
+        # It was before a restart, if what is known is newer.
+        if isinstance(record, Repository):
+            known = state.world.repositories.get(record.folder)
+            return known is not None and known.at > record.at
+        session = state.sessions.get(record.session)
+        return session is not None and bool(record.file) and record.offset <= session.files.get(record.file, -1)
+
+    def lines(self) -> list[bytes]:
+        """The journal lines (without LF) of what is new."""
+        return [encode(fact) for fact in self._new]
+
+    def written(self) -> None:
+        """They are in the journal."""
+        self._new.clear()

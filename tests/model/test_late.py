@@ -1,0 +1,59 @@
+"""Every recorded session: an agent that was there and one that came when all was over tell the same, field by field."""
+
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from hookspan.model import semconv as sc
+from tests import late
+
+from .replay import HOME, SESSIONS, names, play, play_late
+
+WORKTREE = "shop-feature"
+
+
+def checked_out(root: Path, name: str) -> None:
+    """The project folders of a recording as they were: repositories since long before it."""
+    text = "".join(path.read_text() for path in (SESSIONS / name / "projects").rglob("*.jsonl"))
+    found = re.findall(r'"gitBranch":"(ma\w+)"', text)
+    for folder in {Path(one).parts[3] for one in projects(name)} - {WORKTREE}:
+        head(root / folder / ".git", found[0], 0)
+    linked = root / "shop" / ".git" / "worktrees" / WORKTREE
+    head(linked, "feature", 0)
+    (linked / "commondir").write_text("../..\n")
+    (root / WORKTREE).mkdir()
+    (root / WORKTREE / ".git").write_text(f"gitdir: {linked}\n")
+
+
+def projects(name: str) -> set[str]:
+    lines = (SESSIONS / name / "journal.jsonl").read_text().splitlines()
+    return {json.loads(line)["env"]["CLAUDE_PROJECT_DIR"] for line in lines}
+
+
+def head(git: Path, branch: str, at: int) -> None:
+    git.mkdir(parents=True, exist_ok=True)
+    (git / "HEAD").write_text(f"ref: refs/heads/{branch}\n")
+    os.utime(git / "HEAD", ns=(at, at))
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_late_agent_tells_the_same(name: str, tmp_path: Path):
+    """All branches are others by the time that it looks."""
+    work = tmp_path / "work"
+    checked_out(work, name)
+
+    def there(lines: list[bytes]) -> list[bytes]:
+        return [line.replace(b'_DIR":"%s/' % HOME.encode(), b'_DIR":"%s/' % str(work).encode()) for line in lines]
+
+    early = play(name, tmp_path / "early", change=there)
+    for git in (path.parent for path in list(work.rglob("HEAD"))):
+        head(git, "later", max(span.end for span in early.spans) + 1)
+    afterwards = play_late(name, tmp_path / "after", change=there)
+    assert all(
+        {sc.PROJECT, sc.VCS_REPOSITORY_NAME, sc.VCS_REF_HEAD_NAME} <= span.attributes.keys() for span in early.spans
+    )
+    assert late.differences(late.spans(early.spans), late.spans(afterwards.spans)) == []
+    assert late.differences(late.sums(early.increments), late.sums(afterwards.increments)) == []
