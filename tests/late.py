@@ -1,19 +1,35 @@
-"""What an agent tells that was there, and one that came when all was over: compared field by field."""
+"""What an agent tells that was there, and one that came when all was over: compared field by field.
+
+Not compared, since they are of the agent and not of what happened: the order of the spans, when a series began, and
+which span is its exemplar. `docs/accuracy.md` tells what else may differ, and why.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from hookspan.model import semconv as sc
 from hookspan.model.rows import Increment
+from hookspan.model.semconv import EndReason
 from hookspan.model.sums import Series, Sums
 from hookspan.paths import Paths
 from hookspan.store import Reader
 
 FIELDS = ("name", "parent_id", "start", "end", "kind", "status")
 DIGITS = 6  # sums of seconds are added up in another order, so that their last digits differ
+
+# Only who watched a client knows how long it lived after its last event; all that it cut off ended then.
+_CUT_OFF = ("session", "invoke_agent", "execute_tool", "permission")
+_LENGTHS = ("turn.duration", "tool.duration", "subagent.duration", "permission.wait", "time")
+SEEN_OF_A_KILLED_CLIENT = {
+    *((name, field) for name in _CUT_OFF for field in ("end", sc.WAITED)),
+    ("execute_tool", "start"),  # of a call whose dialog was open
+    *((f"hookspan.{name}", field) for name in _LENGTHS for field in ("value", "buckets")),
+    *(("hookspan.time", field) for field in ("name", "count")),  # kinds of time that the rest of its life was of
+}
 
 Told = dict[tuple[str, ...], dict[str, Any]]
 
@@ -62,22 +78,24 @@ def store(paths: Paths) -> tuple[Told, Told]:
         reader.close()
 
 
-def differences(early: Mapping[tuple[str, ...], Any], late: Mapping[tuple[str, ...], Any]) -> list[str]:
-    """What differs, a line each: the span or the series, the field, and both values."""
-    found = []
+def differences(early: tuple[Told, Told], late: tuple[Told, Told]) -> list[str]:
+    """What differs of the spans and sums of two agents and must not: a line for each field, with both values."""
+    killed = any(span.get(sc.END_REASON) == EndReason.CLIENT_GONE for span in early[0].values())
+    return sorted(
+        f"{name} {' '.join(key[1:])}: {field} {one!r}, late {other!r}"
+        for before, after in zip(early, late, strict=True)
+        for name, key, field, one, other in _compare(before, after)
+        if not (killed and (name.split(" ")[0], field) in SEEN_OF_A_KILLED_CLIENT)
+    )
+
+
+def _compare(early: Told, late: Told) -> Iterator[tuple[str, tuple[str, ...], str, Any, Any]]:
+    """Name, key, field and both values of what differs; what one of them lacks has no fields there."""
     for key in early.keys() | late.keys():
-        one, other = early.get(key), late.get(key)
-        if one is None or other is None:
-            found.append(f"only {'late' if one is None else 'early'}: {(one or other or {})['name']} {key}")
-            continue
-        fields = sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
-        found += [f"{one['name']} {key[1:]}: {name} {one.get(name)!r}, late {other.get(name)!r}" for name in fields]
-    return sorted(found)
-
-
-def all_differences(early: tuple[Told, Told], late: tuple[Told, Told]) -> list[str]:
-    """What differs of spans and sums."""
-    return [line for one, other in zip(early, late, strict=True) for line in differences(one, other)]
+        one, other = early.get(key, {}), late.get(key, {})
+        for field in one.keys() | other.keys():
+            if one.get(field) != other.get(field):
+                yield {**one, **other}["name"], key, field, one.get(field), other.get(field)
 
 
 def hand_over(early: Path, late: Path) -> None:
@@ -87,8 +105,3 @@ def hand_over(early: Path, late: Path) -> None:
     lines = [line for path in (*finished, early / "current.jsonl") for line in path.read_bytes().splitlines()]
     heard = [line for line in lines if json.loads(line).get("kind", "event") == "event"]
     (late / "current.jsonl").write_bytes(b"".join(line + b"\n" for line in heard))
-
-
-def unexplained(found: list[str]) -> list[str]:
-    """The differences that nothing in `docs/accuracy.md` tells of."""
-    return found

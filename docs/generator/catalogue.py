@@ -214,7 +214,7 @@ ATTRIBUTES: Final = {
     ),
     sc.FILE_EXTENSION: Attribute("string", "Extension of the file that the tool was given, in lower case."),
     sc.VCS_REPOSITORY_NAME: Attribute("string", "Name of the main repository, as `origin` has it."),
-    sc.VCS_REF_HEAD_NAME: Attribute("string", "The branch that was checked out."),
+    sc.VCS_REF_HEAD_NAME: Attribute("string", "The branch that was checked out when the span ended."),
     sc.GEN_AI_OPERATION_NAME: Attribute("string", "What was done.", ("invoke_agent", "execute_tool", "chat")),
     sc.GEN_AI_PROVIDER_NAME: Attribute("string", "Who served the model.", sc.Provider),
     sc.GEN_AI_CONVERSATION_ID: Attribute(

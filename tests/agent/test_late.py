@@ -110,12 +110,13 @@ def test_an_agent_that_comes_late_tells_the_same(make_machine: Callable[..., Mac
         "second",
     ]
     # What the repository is called, only its folder tells.
-    for span in early[0].values() if gone else ():
-        span[WHERE[0]] = folder.name
-        del span[WHERE[1]]
-    assert late.differences(early[0], afterwards[0]) == []
-    if not gone:
-        assert late.differences(early[1], afterwards[1]) == []
+    if gone:
+        assert {(span[WHERE[0]], span.get(WHERE[1])) for span in afterwards[0].values()} == {(folder.name, None)}
+        for span in early[0].values():
+            span[WHERE[0]] = folder.name
+            del span[WHERE[1]]
+        early = early[0], afterwards[1]
+    assert late.differences(early, afterwards) == []
     assert other.cli("down").returncode == 0
     assert other.cli("rebuild").returncode == 0
     assert late.store(other.paths) == afterwards, "nor does a rebuild"

@@ -61,7 +61,7 @@ class Pipeline:
         hookspan(home, "config", "set", "dashboard.enabled", "false", top=LATE)
         hookspan(home, "up", top=LATE)
         early, deadline = self._told(home, TOP), time.monotonic() + SETTLED
-        while (found := late.all_differences(early, self._told(home, LATE))) and time.monotonic() < deadline:
+        while (found := late.differences(early, self._told(home, LATE))) and time.monotonic() < deadline:
             time.sleep(0.5)
         hookspan(home, "down", top=LATE)
         return found

@@ -11,7 +11,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from tests import late
 from tests.claude import facts
 from tests.claude.compare import compare
 from tests.claude.evidence import Evidence
@@ -60,8 +59,8 @@ def test_spans_are_right(runs, name):
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_an_agent_that_comes_when_all_is_over_tells_the_same(runs, name):
-    """Every span and every sum, field by field. What hooks and transcripts don't tell may be missing."""
-    assert late.unexplained(runs[name].result().late) == []
+    """Every span and every sum, field by field."""
+    assert runs[name].result().late == []
 
 
 @pytest.mark.parametrize("name", [name for name in SCENARIOS if "sigkill" not in name and "resume_killed" not in name])

@@ -55,5 +55,5 @@ def test_a_late_agent_tells_the_same(name: str, tmp_path: Path):
     assert all(
         {sc.PROJECT, sc.VCS_REPOSITORY_NAME, sc.VCS_REF_HEAD_NAME} <= span.attributes.keys() for span in early.spans
     )
-    assert late.differences(late.spans(early.spans), late.spans(afterwards.spans)) == []
-    assert late.differences(late.sums(early.increments), late.sums(afterwards.increments)) == []
+    told = [(late.spans(played.spans), late.sums(played.increments)) for played in (early, afterwards)]
+    assert late.differences(*told) == []

@@ -38,8 +38,9 @@ _NAME: Final = re.compile(rf"\A[\w.+~-]{{1,{_NAME_LENGTH}}}\Z")
 
 
 class _Place(NamedTuple):
-    """A folder's git folder (empty for none), what its project is called, and the repository's name."""
+    """Whether a folder is there, its git folder (empty for none), what its project and its repository are called."""
 
+    there: bool
     git: str
     project: str
     name: str
@@ -58,6 +59,7 @@ class Repositories:
     def __init__(self, roots: tuple[str, ...]) -> None:
         self._roots = roots
         self._places: dict[str, tuple[float, _Place]] = {}
+        self._heads: dict[str, tuple[tuple[int, int], str]] = {}
         self._transcripts: dict[str, Branches] = {}
 
     def at(self, event: Reduced, folder: str, known: Repository | None) -> Repository | None:
@@ -65,9 +67,9 @@ class Repositories:
         if known is not None and (event.agent_id or event.event not in MOMENTS):
             return None
         place = self._place(folder)
-        if not place.git and known is not None and not os.path.isdir(folder):
-            place = _Place("", known.project, known.name)  # it is gone by now
-        branch = self._branch(event, place.git)
+        if not place.there and known is not None:
+            place = _Place(False, "", known.project, known.name)
+        branch = self._branch(event, place)
         if branch is None:
             branch = known.branch if known else ""
         if known is not None and (known.project, known.name, known.branch) == (place.project, place.name, branch):
@@ -76,24 +78,36 @@ class Repositories:
 
     def _place(self, folder: str) -> _Place:
         now = time.monotonic()
-        looked, place = self._places.get(folder, (-REFRESH, _Place("", "", "")))
-        if now >= looked + REFRESH:
+        looked, place = self._places.get(folder, (0.0, None))
+        if place is None or now >= looked + REFRESH:
             place = _look(folder)
             self._places[folder] = now, place
             bound(self._places, KEPT)
         return place
 
-    def _branch(self, event: Reduced, git: str) -> str | None:
+    def _branch(self, event: Reduced, place: _Place) -> str | None:
         """The branch at an event, empty for none, None where nothing tells."""
-        if git:
-            branch = _branch(git)
-            if _written(git) <= event.at:  # asked after it was read: it was so by then
+        if place.git:
+            branch, since = self._head(place.git)
+            if since <= event.at:
                 return branch
+        elif place.there:
+            return ""
         transcript = self._transcripts.get(event.session)
         if transcript is None:
             transcript = self._transcripts[event.session] = Branches(event.transcript, event.session, self._roots)
             bound(self._transcripts, KEPT)
         return transcript.at(event.at, before=event.event in BEFORE)
+
+    def _head(self, git: str) -> tuple[str, int]:
+        """The branch that is checked out, and since when (unix ns) it is at least."""
+        stamp = _stamp(git)
+        known = self._heads.get(git)
+        if known is not None and known[0] == stamp:
+            return known[1], stamp[0]
+        self._heads[git] = stamp, _branch(git)
+        bound(self._heads, KEPT)
+        return self._heads[git][1], _stamp(git)[0]  # asked after it was read: it was so by then
 
 
 def describe(folder: str, now: int) -> Repository:
@@ -117,12 +131,13 @@ def _fact(folder: str, place: _Place, branch: str, at: int, session: str = "") -
 def _look(folder: str) -> _Place:
     top, git = _find(folder)
     if not git:
-        return _Place("", folder_name(folder)[:_NAME_LENGTH], "")
+        there = "\0" not in folder and os.path.isdir(folder)
+        return _Place(there, "", folder_name(folder)[:_NAME_LENGTH], "")
     main = _main_git(git)
     if os.path.basename(main) == ".git":
         top = os.path.dirname(main)
     project = folder_name(top)
-    return _Place(git, project[:_NAME_LENGTH], (_remote_name(main) or project)[:_NAME_LENGTH])
+    return _Place(True, git, project[:_NAME_LENGTH], (_remote_name(main) or project)[:_NAME_LENGTH])
 
 
 def main_folder(folder: str) -> str:
@@ -141,12 +156,13 @@ def _branch(git: str) -> str:
     return branch if head.startswith(_HEAD) and len(branch) <= _BRANCH_LENGTH and branch.isprintable() else ""
 
 
-def _written(git: str) -> int:
-    """When a work tree was last put on a branch (unix ns)."""
+def _stamp(git: str) -> tuple[int, int]:
+    """When `HEAD` was last written (unix ns), and its inode."""
     try:
-        return os.stat(f"{git}/HEAD").st_mtime_ns
+        status = os.stat(f"{git}/HEAD")
     except OSError:
-        return 0
+        return 0, 0
+    return status.st_mtime_ns, status.st_ino
 
 
 def _main_git(git: str) -> str:
