@@ -36,7 +36,9 @@ class Ahead:
         self._repositories = repositories
         self._judge = judge
         self._told: dict[tuple[str, int], list[Fact]] = {}
-        self._moved: dict[tuple[str, int], int] = {}  # how many of them are still to come where they stand
+        self._moved: dict[tuple[str, int], int] = {}  # how many of them are still to come where they stand ..
+        self._kept: dict[tuple[str, int], int] = {}  # .. and as of the last commit
+        self._passed: list[tuple[str, int]] = []
         self._looked = 0
         self._new: list[Fact] = []
 
@@ -55,6 +57,18 @@ class Ahead:
             self._told.setdefault((record.session, record.ahead), []).append(record)
         elif isinstance(record, TranscriptRead) and not record.history:
             self._looked = number  # it was written when all before it was folded
+
+    def begin(self) -> None:
+        """A batch is folded, perhaps once more: what was since the last commit is not so."""
+        self._moved = dict(self._kept)
+        self._passed.clear()
+
+    def committed(self) -> None:
+        """What was folded is in the store."""
+        self._kept = dict(self._moved)
+        for name in self._passed:
+            self._told.pop(name, None)
+        self._passed.clear()
 
     def of(self, number: int, record: Record, state: State) -> list[Fact]:
         """What is to be folded before a record."""
@@ -92,9 +106,10 @@ class Ahead:
         if name in self._moved:
             self._moved[name] -= 1
             if not self._moved[name]:
-                del self._moved[name], self._told[name]
+                del self._moved[name]
+                self._passed.append(name)
             return True
-        self._told.pop(name, None)
+        self._passed.append(name)
         # It was before a restart, if what is known is newer.
         if isinstance(record, Repository):
             known = state.world.repositories.get(record.folder)

@@ -392,6 +392,7 @@ class Ingest:
             return
         self._aside = []
         self._set_aside_line("commit", lines[0], "raised")
+        self._ahead.begin()
         self._commit(position, _Batch())
         self._leave_journal()
         self._tail = Tail(self._paths, position)
@@ -427,6 +428,7 @@ class Ingest:
 
     def _fold_all(self, records: Sequence[_Numbered]) -> _Batch:
         batch, state = _Batch(), self._state
+        self._ahead.begin()
         if self._opted_out.projects is not (projects := self._settings.now.projects):
             self._opted_out = OptedOut(projects, state.world.repositories)
         for index, (line, found) in enumerate(records):
@@ -481,6 +483,7 @@ class Ingest:
         self._patiently(lambda: self._write(commit))
         self.commit_time = time.monotonic() - began
         self._committed = position
+        self._ahead.committed()
         self._forget(batch.touched)
         self._tell(position, batch)
 
