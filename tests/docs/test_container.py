@@ -27,7 +27,8 @@ from tests.stack.docker import Docker, Image
 USER, UID, IMAGE = "vscode", 1000, "devcontainer:test"
 PASSWD = f"root:x:0:0::/root:/bin/sh\n{USER}:x:{UID}:{UID}::/home/{USER}:/bin/bash\n"
 # Of this machine: programs, and what they look for. At the places that they have here.
-PROGRAMS = ("/usr", "/etc/ssl", "/etc/alternatives", sys.prefix, sys.base_prefix)
+PROGRAMS = ("/usr", "/etc/ssl", "/etc/alternatives")
+PYTHON = (sys.prefix, sys.base_prefix)
 MERGED = ("bin", "lib", "lib64", "sbin")  # links into /usr
 
 pytestmark = [pytest.mark.need_npm, pytest.mark.need_cc, pytest.mark.need_docker, pytest.mark.need_root]
@@ -52,7 +53,8 @@ class Container:
     def __init__(self, docker: Docker, home: Home, tree: Path, wanted: dict[str, Any]) -> None:
         self._docker = docker
         programs = home.home / ".local" / "bin"
-        places = [*PROGRAMS, str(executable().parent), str(tree), str(programs)]
+        python = dict.fromkeys(place for place in PYTHON if not Path(place).is_relative_to("/usr"))
+        places = [*PROGRAMS, *python, str(executable().parent), str(tree), str(programs)]
         binds = [f"{place}:{place}:ro" for place in places] + [f"/usr/{name}:/{name}:ro" for name in MERGED]
         self._env = {**home.env, "HOME": f"/home/{USER}", "PATH": f"/home/{USER}/.local/bin:{home.env['PATH']}"}
         self._env = {
