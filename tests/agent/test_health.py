@@ -37,13 +37,14 @@ def test_hook_path(took: list[int], status: Status):
         ({"behind": 6.0}, Status.WARNING),
         ({"behind": 61.0}, Status.CRITICAL),
         ({"failures": 1}, Status.WARNING),
-        ({"damaged": "/x"}, Status.WARNING),
+        ({"mended": health.Mended("was damaged", "/x")}, Status.WARNING),
+        ({"mended": health.Mended("was damaged")}, Status.WARNING),
         ({"hold": "OperationalError"}, Status.CRITICAL),
         ({"alive": False}, Status.CRITICAL),
     ],
 )
 def test_ingest(changes: dict[str, object], status: Status):
-    view = {"alive": True, "behind": 0.0, "hold": None, "damaged": None, "failures": 0, "quarantined": 0}
+    view = {"alive": True, "behind": 0.0, "hold": None, "mended": None, "failures": 0, "quarantined": 0}
     finding = health.ingest(IngestView(**{**view, **changes}))  # type: ignore[arg-type]
     assert finding.status is status
     assert bool(finding.todo) is (status is not Status.HEALTHY)
@@ -54,6 +55,12 @@ def test_ingest(changes: dict[str, object], status: Status):
 )
 def test_store(latency: float, status: Status):
     assert health.store(latency, 1, 2).status is status
+
+
+def test_a_store_that_was_slow_once_is_not_called_slow(monkeypatch: pytest.MonkeyPatch):
+    times = iter([0.0, 9.0, 9.0, 9.01])  # the second answer takes 10 ms
+    monkeypatch.setattr(health.time, "monotonic", lambda: next(times))
+    assert health.least(lambda: None) == pytest.approx(0.01)
 
 
 @pytest.mark.parametrize(

@@ -155,9 +155,9 @@ def test_a_damaged_store_is_set_aside_and_rebuilt_from_the_journal(machine: Mach
     machine.up()
     until(lambda: machine.counts().events == before.events)
     until(lambda: machine.counts() == before, "the rebuilt store holds something else")
-    damaged = machine.status()["ingest"]["damaged"]
-    assert Path(damaged).exists()
-    assert damaged in machine.cli("status").stdout
+    aside = machine.status()["ingest"]["mended"]["aside"]
+    assert Path(aside).exists()
+    assert aside in machine.cli("status").stdout
 
 
 def test_a_store_that_breaks_while_the_agent_runs_is_rebuilt(machine: Machine):
@@ -168,7 +168,7 @@ def test_a_store_that_breaks_while_the_agent_runs_is_rebuilt(machine: Machine):
     machine.cli("restart")  # the write-ahead log is merged into the file
     damage(machine.paths.store)
     append(machine, *small_session())
-    until(lambda: machine.status()["ingest"]["damaged"] and machine.counts().events == before + 6)
+    until(lambda: machine.status()["ingest"]["mended"] and machine.counts().events == before + 6)
 
 
 def test_what_relays_lost_is_counted_once(machine: Machine):

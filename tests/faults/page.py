@@ -11,11 +11,12 @@ from tests.faults import (
     test_clock,
     test_damage,
     test_disk,
+    test_open_files,
 )  # each puts its faults into the table
 from tests.faults.stand import FAULTS, WELL
 
 TARGET = Path(__file__).parents[2] / "docs" / "faults.md"
-MODULES = (test_disk, test_damage, test_clock, test_agents)
+MODULES = (test_disk, test_damage, test_open_files, test_clock, test_agents)
 HEAD = """\
 <!-- Made by `python -m tests.faults.page`. -->
 

@@ -61,6 +61,7 @@ def fault(
     """Put a test into the table. `says`: words of `status`, which the test must have looked for."""
 
     def enter(test: Callable[..., None]) -> Callable[..., None]:
+        assert test.__name__ not in FAULTS, "another module has a fault of that name"
         FAULTS[test.__name__] = Fault(group, what, outcome, says, test.__module__)
 
         @functools.wraps(test)

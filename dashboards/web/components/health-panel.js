@@ -151,7 +151,7 @@ export class HealthPanel extends FetchedPage {
         ["Commit", duration(ingest.commit_seconds * 1000)],
         ["Open sessions", count(ingest.open_sessions)],
         ["Set aside", plural(ingest.quarantined, "line")],
-      ], ingest.hold?.reason ?? (ingest.damaged ? `The store was damaged and is made anew from the journal; the old one is ${ingest.damaged}` : ""))}
+      ], ingest.hold?.reason ?? (ingest.mended ? `The store ${ingest.mended.text}${ingest.mended.aside ? `; the old one is ${ingest.mended.aside}` : ""}` : ""))}
       ${exported(health.export)}
       ${part("Lost events", lost.length ? ["bad", count(lost.reduce((sum, [, drop]) => sum + drop.count, 0))] : ["", "none"],
         lost.map(([reason, drop]) => [reason.replaceAll("_", " "), html`${count(drop.count)} <span class="quiet">last ${ago(clock.now() - drop.last * 1000)}</span>`]),

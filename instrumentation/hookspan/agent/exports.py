@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import logging
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from hookspan.agent.gauges import Gauges
 from hookspan.agent.live import LiveSettings
 from hookspan.paths import Paths
+from hookspan.store import Identity
 
 if TYPE_CHECKING:
     from hookspan.export import Exporter, ExportSettings
@@ -23,8 +25,12 @@ _logger = logging.getLogger(__name__)
 class Exports:
     """Holds an exporter while an endpoint is set. `stats` and `protected` are None without one, a normal state."""
 
-    def __init__(self, paths: Paths, settings: LiveSettings, gauges: Gauges) -> None:
+    def __init__(
+        self, paths: Paths, settings: LiveSettings, gauges: Gauges, *, damaged: Callable[[Identity], None]
+    ) -> None:
+        """`damaged`: hears in which file a reader of the store met damage."""
         self._paths = paths
+        self._damaged = damaged
         self._settings = settings
         self._gauges = gauges
         self._exporter: Exporter | None = None
@@ -60,6 +66,11 @@ class Exports:
         """The record as of which metrics were last exported; a commit should end there. 0: none were."""
         exporter = self._exporter
         return 0 if exporter is None else exporter.db.measured
+
+    def look_after_db(self, vanishing: Callable[[], bool]) -> None:
+        """Write `export.db` anew where it was deleted, replaced or cut, and not all is `vanishing`."""
+        if (exporter := self._exporter) is not None:
+            exporter.db.look_after(vanishing)
 
     def stats(self) -> dict[str, Any] | None:
         """What `status` and health show."""
@@ -113,6 +124,7 @@ class Exports:
             self._export_settings(),
             gauges=self._gauges.readings,
             permit=self._in_force,
+            damaged=self._damaged,
         )
         if not on:
             exporter.stop(RESTART)  # it has noted that export is off, so that it will begin anew when it is on again

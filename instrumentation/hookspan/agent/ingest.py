@@ -9,6 +9,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import ctypes
+import dataclasses
 import errno
 import functools
 import gc
@@ -18,12 +19,12 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final, TypeVar
-
-import msgspec
 
 from hookspan.agent import log
 from hookspan.agent.ahead import Ahead
+from hookspan.agent.health import Mended
 from hookspan.agent.live import LiveSettings
 from hookspan.agent.loop import Loop
 from hookspan.agent.sockets import Poke
@@ -41,7 +42,7 @@ from hookspan.observe.opted_out import OptedOut
 from hookspan.observe.repositories import Repositories
 from hookspan.paths import Paths
 from hookspan.setup import record
-from hookspan.store import Commit, SpanKey, Store, StoreDamaged, StoreMoved, set_aside
+from hookspan.store import Commit, FilesLost, Identity, SpanKey, Store, StoreDamaged, StoreMoved, is_damage, set_aside
 from hookspan.store import Policy as Retention
 from hookspan.wire import Record, Unreadable, decode, encode
 from hookspan.wire.facts import Policy, Repository
@@ -61,8 +62,9 @@ PRUNE_PAUSE: Final = 1.0  # seconds between two slices of a prune, so that event
 HOOKS_KEPT: Final = 1000  # newest hook times, for the health check
 WAIT_POLL: Final = 0.01  # seconds
 FULL_PAUSE: Final = 2.0  # seconds between tries on a full disk
+FILES_INTERVAL: Final = 1.0  # seconds between two looks at what else is held open
+REBUILD_PAUSE: Final = 60.0  # seconds until readers may have the store rebuilt again, doubled each time
 
-_CORRUPT: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _HOLD: Final = frozenset(
     {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
 )
@@ -130,7 +132,9 @@ class Ingest:
         self._batch_size = BATCH
         self._shrunk_at = 0
         self._incomplete = False  # some open sessions are in the store only
-        self._rebuild = False
+        self._broken_store: Identity | None = None  # a reader met damage in this one
+        self._rebuilds = 0  # that readers asked for ..
+        self._rebuild_from = 0.0  # .. and when they may again (monotonic seconds)
         self._stale = False  # the state or the tail is ahead of the last commit
         self._aside: list[Increment] = []  # counts of the lines of this batch that were set aside
         self._restarts = 0  # of the tails before this one ..
@@ -147,11 +151,13 @@ class Ingest:
         self._committed: Position | None = None
         self.active_at = time.monotonic()  # when there was last something to do
         self.hold: Hold | None = None
-        self.damaged: str | None = None  # where a damaged store was put
+        self.mended: Mended | None = None  # what the store's files met last
         self.whole = False  # the store was empty when it was opened: the journal is read from its beginning
         self.opened: Callable[[], None] = lambda: None  # called when the store is open, before the first commit
         self.measured: Callable[[], int] = lambda: 0  # the record at which metrics were last exported
         self.exported: Callable[[], int | None] = lambda: None  # key of the last span that is out; None: no export
+        self.looked: Callable[[], None] = lambda: None  # called every FILES_INTERVAL, to look after other files
+        self.vanishing: Callable[[], bool] = lambda: False  # asked before lost files are made anew
         self.loop = Loop("ingest", self.step, wake=poke.wake)
 
     # --- the loop
@@ -159,10 +165,11 @@ class Ingest:
     def step(self) -> None:
         """Take one batch, or wait for something to do."""
         self._settings.look()
-        if self._rebuild:
-            self._set_aside()
+        self._look_after_store()
         if self._store is None:
             self._open()
+        if self._is_due("files", FILES_INTERVAL):
+            self._guarded(self.looked)
         began = time.monotonic()
         if self._take_batch():
             return
@@ -186,13 +193,13 @@ class Ingest:
             self._store.close()
             self._store = None
 
-    def rebuild(self, seen: str | None) -> None:
-        """A reader met a damaged page: the store is set aside and rebuilt.
+    def damage_met(self, identity: Identity) -> None:
+        """A reader met damage in that file. If it is the store as it is now, it is set aside and rebuilt.
 
-        `seen` is what `damaged` was before: if it is something else now, the reader had the old store.
+        Not again and again: what is the same after that is no damage of a file.
         """
-        if seen == self.damaged:
-            self._rebuild = True
+        if time.monotonic() >= self._rebuild_from:
+            self._broken_store = identity
             self._poke.wake()
 
     def settings_changed(self) -> None:
@@ -257,7 +264,7 @@ class Ingest:
             "damaged_segments": self._broken + (tail.damaged if tail is not None else 0),
             "open_sessions": self.open_sessions(),
             "hold": None if self.hold is None else {"reason": self.hold.reason, "since": self.hold.since},
-            "damaged": self.damaged,
+            "mended": None if self.mended is None else dataclasses.asdict(self.mended),
         }
 
     # --- opening
@@ -267,9 +274,9 @@ class Ingest:
             self._patiently(self._load)
         except Exception as error:
             self.close()
-            if not _is_damage(error):
+            if not is_damage(error):
                 raise
-            self._set_aside()
+            self._set_aside(error)
             self._load()
         self._announce()
         if self.whole:  # what gets a number that was exported before would never be
@@ -332,12 +339,50 @@ class Ingest:
             raise RuntimeError("the store is not open")
         return self._store
 
-    def _set_aside(self) -> None:
+    # --- mending
+
+    def _look_after_store(self) -> None:
+        """Mend it where its files are not what they were, or where a reader met damage."""
+        broken, self._broken_store = self._broken_store, None
+        if self._store is None:
+            return
+        try:
+            self._store.check()
+        except FilesLost as error:
+            self._mend(error)
+            return
+        if broken == self._store.identity:
+            self._rebuild_from = time.monotonic() + REBUILD_PAUSE * 2**self._rebuilds
+            self._rebuilds += 1
+            self._set_aside(StoreDamaged(self._paths.store, "a reader met damage"))
+
+    def _mend(self, error: Exception) -> None:
+        """Have a store again whose files are what its connections hold, with all that can be had."""
+        if isinstance(error, FilesLost) and self.vanishing():
+            raise error
+        if isinstance(error, FilesLost) and error.whole:
+            try:
+                self._patiently(self._opened().save)
+            except Exception as unsaved:  # noqa: BLE001 - whatever it is, the journal has it, too
+                self.loop.failed(unsaved)
+            else:
+                self._store = None
+                self._mended(f"was damaged ({error.why}), is written anew with all that it had")
+                self._open()
+                return
+        self._set_aside(error)
+        self._open()
+
+    def _set_aside(self, error: Exception) -> None:
         """Move a damaged store out of the way; the journal rebuilds what it still holds."""
         self.close()
-        self.damaged = str(set_aside(self._paths.store, time.time_ns()))
-        self._rebuild = False
-        _logger.error("the store is damaged and is rebuilt from the journal", extra={"set_aside": self.damaged})
+        aside = set_aside(self._paths.store, time.time_ns())
+        why = f" ({error.why})" if isinstance(error, FilesLost) else ""
+        self._mended(f"was damaged{why}, is rebuilt from the journal", aside)
+
+    def _mended(self, text: str, aside: Path | None = None) -> None:
+        self.mended = Mended(text, None if aside is None else str(aside))
+        _logger.error("the store %s", text, extra={"set_aside": self.mended.aside})
 
     # --- a batch
 
@@ -376,9 +421,8 @@ class Ingest:
     def _recover(self, error: Exception, lines: Sequence[Line], position: Position) -> None:
         """Go back to the last commit, and get past a line that can't be committed."""
         self._stale = True  # whatever fails from here on, nothing is read before the last commit is loaded again
-        if _is_damage(error):
-            self._set_aside()
-            self._open()
+        if is_damage(error):
+            self._mend(error)
             return
         if isinstance(error, StoreMoved):
             self.close()  # opened again where the other one stands
@@ -636,13 +680,6 @@ class Ingest:
         except Exception as error:  # noqa: BLE001 - each task is a loop's top of its own
             self.loop.failed(error)
             return None
-
-
-def _is_damage(error: Exception) -> bool:
-    """Whether what the store holds can't be read; the lines at hand are not to blame."""
-    if isinstance(error, sqlite3.Error):
-        return getattr(error, "sqlite_errorcode", 0) & 0xFF in _CORRUPT
-    return isinstance(error, StoreDamaged | msgspec.DecodeError)
 
 
 def _is_disk(error: Exception) -> bool:

@@ -125,6 +125,7 @@ class Page:
                     health=self._rounds,
                     installed=lambda: bool(health.installed(self._paths).ours),
                     caught_up=self._ingest.wait_caught_up,
+                    damaged=self._ingest.damage_met,
                 ),
                 self._port,
             )

@@ -39,6 +39,7 @@ from hookspan.store import Reader, StoreDamaged
 
 HEARTBEAT: Final = 60.0  # seconds; relays give up on an agent after 7 days
 WATCH: Final = 5.0  # seconds between two looks at whether there is anything left to do
+VANISH: Final = 0.5  # seconds that deleting the whole state folder may take
 STOP_DEADLINE: Final = 10.0  # seconds for draining and exporting
 DRAIN_SHARE: Final = 0.6  # of it for the journal; the rest is for the export
 KEY_BYTES: Final = 32
@@ -87,7 +88,7 @@ class Resident:
             next_record=self._ingest.next_record,
             repositories=self._ingest.repositories,
         )
-        self._reader = Reader(self._paths)
+        self._reader = Reader(self._paths, damaged=self._ingest.damage_met)
         self._notifier = Notifier(self._settings, self._reader)
         self._monitor = Monitor(self._checks(), self._health_changed)
         self._page = Page(
@@ -107,8 +108,10 @@ class Resident:
             exports=self._export_stats,
             connections=lambda: self._page.connections,
         )
-        self._exports = Exports(self._paths, self._settings, gauges)
+        self._exports = Exports(self._paths, self._settings, gauges, damaged=self._ingest.damage_met)
         self._ingest.opened = self._store_opened
+        self._ingest.vanishing = self._is_vanishing
+        self._ingest.looked = lambda: self._exports.look_after_db(self._is_vanishing)
         self._ingest.exported = self._exports.protected
         self._ingest.measured = self._exports.measured
         self._ingest.listeners += [self._exports.committed, self._page.committed, self._notifier.committed]
@@ -164,6 +167,11 @@ class Resident:
         _logger.error("leaving: the lock's file is gone, so that another agent can start beside this one")
         logging.shutdown()
         os._exit(0)
+
+    def _is_vanishing(self) -> bool:
+        """Whether everything is being deleted: who does that must not meet files that are made anew meanwhile."""
+        self._stopping.wait(VANISH)
+        return self._lock.lost()
 
     def _beat(self) -> None:
         try:
@@ -279,7 +287,7 @@ class Resident:
                 alive=ingest.loop.alive,
                 behind=ingest.behind(),
                 hold=ingest.hold.reason if ingest.hold is not None else None,
-                damaged=ingest.damaged,
+                mended=ingest.mended,
                 failures=ingest.loop.failures - seen,
                 quarantined=ingest.quarantined,
             )
@@ -289,13 +297,7 @@ class Resident:
         return self._page.check()
 
     def _check_store(self) -> health.Finding:
-        began, damaged = time.monotonic(), self._ingest.damaged
-        try:
-            self._reader.counts()
-        except StoreDamaged:
-            self._ingest.rebuild(damaged)
-            raise
-        latency = time.monotonic() - began
+        latency = health.least(self._reader.counts)
         return health.store(latency, standing.store(self._paths)["bytes"], self._settings.now.store.bytes)
 
     def _health_changed(self, name: str, checked: Checked) -> None:
@@ -348,7 +350,11 @@ class Resident:
         while drained and self._ingest.unwritten() and time.monotonic() < began + wait * FLUSH_SHARE:
             time.sleep(FLUSH_POLL)
             drained = self._ingest.wait_caught_up(deadline)
-        exported = self._exports.drain(deadline - time.monotonic())
+        try:
+            exported = self._exports.drain(deadline - time.monotonic())
+        except StoreDamaged:  # ingest has been told, and rebuilds the store
+            drained = self._ingest.wait_caught_up(deadline)
+            exported = self._exports.drain(deadline - time.monotonic())
         stats = self._exports.stats()
         return {
             "drained": drained,

@@ -163,7 +163,7 @@ def _prune_store(paths: Paths, keep: Any) -> tuple[dict[str, int], int]:
     try:
         store = Store.open(paths)
     except StoreDamaged as error:
-        raise UserError(str(error), hint="`hookspan up` sets it aside and rebuilds it from the journal") from error
+        raise UserError(error.message, hint="`hookspan up` sets it aside and rebuilds it from the journal") from error
     try:
         before, done = store.size(), False
         while not done:

@@ -186,10 +186,9 @@ def _store(found: Mapping[str, Any]) -> Iterator[str]:
     elif "events" in store:
         text += "".join(f", {counted(store[what], what)}" for what in ("events", "spans", "sessions"))
     yield _row("store", text)
-    if damaged := (found.get("ingest") or {}).get("damaged"):
-        yield _row(
-            "", click.style(f"was damaged, is rebuilt from the journal; the old one is `{damaged}`", fg="yellow")
-        )
+    if mended := (found.get("ingest") or {}).get("mended"):
+        aside = f"; the old one is `{mended['aside']}`" if mended["aside"] else ""
+        yield _row("", click.style(f"{mended['text']}{aside}", fg="yellow"))
 
 
 def _export(found: Mapping[str, Any]) -> Iterator[str]:
@@ -214,6 +213,9 @@ def _export(found: Mapping[str, Any]) -> Iterator[str]:
         yield _row(
             "", click.style("export.db was damaged, what was sent is not known: a day is sent again", fg="yellow")
         )
+    if renewed := export.get("renewed"):
+        text = f"export.db was damaged ({renewed}), is written anew; what was sent is known"
+        yield _row("", click.style(text, fg="yellow"))
     if export.get("last_error"):
         yield _row("", click.style(str(export["last_error"]), fg="yellow"))
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final, Self
 
 import msgspec
@@ -16,7 +18,16 @@ from hookspan.model import semconv as sc
 from hookspan.model.rows import SeriesAttributes
 from hookspan.model.sums import Series
 from hookspan.paths import Paths
-from hookspan.store.database import StoreDamaged, open_writer, set_aside
+from hookspan.store.database import (
+    Files,
+    FilesLost,
+    StoreDamaged,
+    damage_noticed,
+    delete,
+    is_damage,
+    open_writer,
+    set_aside,
+)
 from hookspan.store.schema import SpanKey
 
 APPLICATION: Final = 0x68737078  # "hspx"
@@ -67,13 +78,17 @@ SeriesName = tuple[str, SeriesAttributes]
 class ExportDb:
     """Export cursor, refusals, series already announced, health history. For any thread.
 
+    Raises FilesLost where a file of it was deleted, replaced or cut, until `look_after` has mended that.
+
     Synchronous FULL: a cursor that is lost costs repeats, but a series announced twice would count twice.
     """
 
-    def __init__(self, connection: sqlite3.Connection, *, replaced: bool = False) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection, *, replaced: bool = False) -> None:
         """`replaced`: a damaged one was set aside, so that nobody knows what was sent."""
+        self._path = path
         self._db = connection
         self.replaced = replaced
+        self.renewed = ""  # why it was written anew from memory, in words
         self._lock = threading.RLock()
         self._meta: dict[str, Any] = dict(connection.execute("SELECT name, value FROM meta"))
         self._announced = {
@@ -82,23 +97,40 @@ class ExportDb:
                 "SELECT instrument, attributes, start, base FROM announced"
             )
         }
+        self._files = Files(path)
 
     @classmethod
     def open(cls, paths: Paths) -> Self:
         """Open or create it; a damaged one is set aside. Raises StoreTooNew."""
         path = paths.export_db
         try:
-            return cls(open_writer(path, application=APPLICATION, migrations=MIGRATIONS, synchronous="FULL"))
+            with damage_noticed(path):
+                return cls(path, _open(path))
         except StoreDamaged as error:
             aside = set_aside(path, time.time_ns())
             _logger.warning("export.db was damaged and is set aside", extra={"reason": str(error), "aside": str(aside)})
-        fresh = open_writer(path, application=APPLICATION, migrations=MIGRATIONS, synchronous="FULL")
-        return cls(fresh, replaced=True)
+        return cls(path, _open(path), replaced=True)
 
     def close(self) -> None:
         """Close it."""
         with self._lock:
+            with contextlib.suppress(sqlite3.Error, OSError):
+                if self._path.parent.exists():
+                    self.look_after()
             self._db.close()
+
+    def look_after(self, vanishing: Callable[[], bool] = lambda: False) -> None:
+        """Write it anew where a file of it was deleted, replaced or cut, unless it is `vanishing` with all the rest.
+
+        All of it is in memory, but for the list of what was refused and the health history, which begin anew. Raises
+        sqlite3.Error and OSError where nothing can be written.
+        """
+        with self._lock:
+            try:
+                self._files.check()
+            except FilesLost as error:
+                if not vanishing():
+                    self._renew(error.why)
 
     # --- Whether and from where
 
@@ -239,38 +271,74 @@ class ExportDb:
 
     # --- Inside
 
+    def _renew(self, why: str) -> None:
+        fresh = self._path.with_name(f"{self._path.name}.fresh")
+        delete(fresh)
+        written = _open(fresh)
+        try:
+            written.execute("BEGIN")
+            _write_meta(written, self._meta)
+            _write_announced(written, self._announced)
+            written.execute("COMMIT")
+        finally:
+            written.close()
+        with contextlib.suppress(sqlite3.Error):
+            self._db.close()
+        aside = set_aside(self._path, time.time_ns())
+        fresh.rename(self._path)
+        self._db = _open(self._path)
+        self._files = Files(self._path)
+        self.renewed = why
+        _logger.warning("export.db was damaged and is written anew", extra={"reason": why, "aside": str(aside)})
+
     def _announce(self, begun: Mapping[SeriesName, Announced]) -> None:
-        self._db.executemany(
-            "INSERT OR REPLACE INTO announced (instrument, attributes, start, base) VALUES (?, ?, ?, ?)",
-            [
-                (
-                    instrument,
-                    msgspec.json.encode(dict(attributes)).decode(),
-                    one.start,
-                    None if one.base is None else msgspec.json.encode(one.base).decode(),
-                )
-                for (instrument, attributes), one in begun.items()
-            ],
-        )
+        _write_announced(self._db, begun)
         self._announced.update(begun)
 
     def _set(self, **values: str | int) -> None:
-        self._db.executemany("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", values.items())
+        _write_meta(self._db, values)
         self._meta.update(values)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         with self._lock:
+            self._files.check()
             meta, announced = dict(self._meta), dict(self._announced)
-            self._db.execute("BEGIN IMMEDIATE")
             try:
+                self._db.execute("BEGIN IMMEDIATE")
                 yield
                 self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
+            except BaseException as error:
                 self._meta, self._announced = meta, announced
+                if is_damage(error):
+                    self._renew("was damaged")
+                elif self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
                 raise
+            self._files.note()
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    return open_writer(path, application=APPLICATION, migrations=MIGRATIONS, synchronous="FULL")
+
+
+def _write_meta(db: sqlite3.Connection, meta: Mapping[str, Any]) -> None:
+    db.executemany("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", meta.items())
+
+
+def _write_announced(db: sqlite3.Connection, announced: Mapping[SeriesName, Announced]) -> None:
+    db.executemany(
+        "INSERT OR REPLACE INTO announced (instrument, attributes, start, base) VALUES (?, ?, ?, ?)",
+        [
+            (
+                instrument,
+                msgspec.json.encode(dict(attributes)).decode(),
+                one.start,
+                None if one.base is None else msgspec.json.encode(one.base).decode(),
+            )
+            for (instrument, attributes), one in announced.items()
+        ],
+    )
 
 
 def _labels(text: str) -> SeriesAttributes:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from opentelemetry.metrics import Meter
 
 from hookspan.paths import Paths
-from hookspan.store import Reader
+from hookspan.store import Identity, Reader
 
 from .convert import Reading
 from .db import ExportDb
@@ -36,6 +36,7 @@ class Exporter:
         gauges: Callable[[], Iterable[Reading]] = list,
         permit: Callable[[ExportSettings], bool] = lambda _: True,
         clock: Callable[[], int] = time.time_ns,
+        damaged: Callable[[Identity], None] = lambda _: None,
     ) -> None:
         """Both are called from the exporter's threads.
 
@@ -45,11 +46,12 @@ class Exporter:
             gauges: Read at each export of metrics.
             permit: Asked before each request whether these settings are still those to go by; if not, it waits.
             clock: Unix nanoseconds.
+            damaged: Hears in which file a reader of the store met damage.
         """
         self._clock = clock
         self.db = ExportDb.open(paths)
         self._lost = False  # nobody knows what was sent before
-        self._reader = Reader(paths)
+        self._reader = Reader(paths, damaged=damaged)
         self._switch(settings)
         who = partial(resources, paths)
         self.spans = SpanExport(self._reader, self.db, settings, who, permit=permit, clock=clock)
@@ -98,7 +100,8 @@ class Exporter:
 
     def stats(self) -> dict[str, Any]:
         """What `status` and health show: the spans' numbers, and under `metrics` the others'."""
-        return {**self.spans.stats(), "metrics": self.metrics.stats(), "cursor_lost": self._lost}
+        about = {"cursor_lost": self._lost, "renewed": self.db.renewed}
+        return {**self.spans.stats(), "metrics": self.metrics.stats(), **about}
 
     def _switch(self, settings: ExportSettings) -> None:
         """Where a signal is sent that wasn't, its export begins with what comes from now on.

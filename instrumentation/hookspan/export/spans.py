@@ -96,7 +96,7 @@ class SpanExport:
             self._drain_until = max(self._drain_until, time.monotonic() + seconds)
             self._urgent = True
             self._condition.notify_all()
-            return self._condition.wait_for(lambda: self._state == "off" or self._settled >= target, seconds)
+            return self._condition.wait_for(lambda: self._is_off() or self._settled >= target, seconds)
 
     def stop(self, seconds: float = 1.0) -> bool:
         """End after the present request; False if that takes longer."""
@@ -129,6 +129,10 @@ class SpanExport:
             "not_taken": self._state == "holding" and self._not_taken,
             "retry_in": max(0.0, self._retry_at - time.monotonic()) if self._state == "holding" else 0.0,
         }
+
+    def _is_off(self) -> bool:
+        """Whether there is nowhere to send to, and nobody has said otherwise."""
+        return self._next_settings is None and not self._settings.traces_on
 
     def _call(self, *, next_settings: ExportSettings | None = None, stopping: bool = False) -> None:
         with self._condition:
@@ -170,8 +174,8 @@ class SpanExport:
             self._wait(PERMIT_PAUSE)
             return
         self._fresh = False
-        last, cursor = self._reader.last_span(), self._db.cursor
-        batch = self._reader.spans_after(cursor, BATCH, hooks=self._settings.hook_spans)
+        cursor = self._db.cursor
+        batch, last = self._reader.outbox(cursor, BATCH, hooks=self._settings.hook_spans)
         due = [span for span in batch if span.attributes.get(sc.PROJECT) not in self._settings.left_out]
         if batch and not due:
             self._db.settle(_key(batch[-1]))
@@ -192,9 +196,11 @@ class SpanExport:
             self._wait(LINGER)
 
     def _adopt(self) -> None:
-        settings, self._next_settings = self._next_settings, None
-        if settings is not None and settings != self._settings:
-            self._settings, self._proven, self._in_a_row = settings, False, 0
+        with self._condition:
+            settings, self._next_settings = self._next_settings or self._settings, None
+            changed, self._settings = settings != self._settings, settings
+        if changed:
+            self._proven, self._in_a_row = False, 0
             self._resource = self._resources(settings.resource)[0]
             if self._sender is not None:
                 self._sender.close()

@@ -1,6 +1,6 @@
 """What the page reads and the exporter drains: schema, one writer, queries, retention."""
 
-from .database import StoreDamaged, StoreTooNew, set_aside
+from .database import FilesLost, Identity, StoreDamaged, StoreTooNew, is_damage, set_aside
 from .reader import Counts, Reader, SeriesSnapshot, Summary, ToolCount, Total
 from .retention import Policy, Pruned
 from .schema import SpanKey
@@ -9,6 +9,8 @@ from .store import Commit, Store, StoreMoved
 __all__ = [
     "Commit",
     "Counts",
+    "FilesLost",
+    "Identity",
     "Policy",
     "Pruned",
     "Reader",
@@ -21,5 +23,6 @@ __all__ = [
     "Summary",
     "ToolCount",
     "Total",
+    "is_damage",
     "set_aside",
 ]

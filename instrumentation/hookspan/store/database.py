@@ -1,21 +1,24 @@
-"""SQLite as both databases use it: opening, migrating, refusing, setting aside."""
+"""SQLite as both databases use it: opening, migrating, refusing, setting aside, and noticing that a file is gone."""
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import sqlite3
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
+
+import msgspec
 
 from hookspan.errors import UserError
 
+COMPANIONS: Final = ("-wal", "-shm")
+
 WRITER_CACHE: Final = 16 << 10  # KiB; holds the inner pages of the indexes on random ids at a million spans
 READER_CACHE: Final = 4 << 10  # KiB for each connection
-MMAP: Final = (
-    8 << 20
-)  # bytes of each connection, and of resident memory; 64 MiB gained nothing measurable at 300,000 events
 CHECKPOINT: Final = 4_000  # pages, 16 MiB: one fsync for about twenty full batches
 WAL_LIMIT: Final = 64 << 20  # bytes to which the WAL is cut back after a long reader made it grow
 BUSY: Final = 5.0  # seconds that a connection waits for a lock
@@ -31,34 +34,140 @@ class StoreTooNew(UserError):
         )
 
 
-class StoreDamaged(Exception):
+class StoreDamaged(UserError):
     """The file is no database, or not ours, or its content is broken. It can be set aside and rebuilt."""
 
     def __init__(self, path: Path, why: str) -> None:
-        super().__init__(f"`{path}` is damaged: {why}")
-        self.path = path
+        super().__init__(
+            f"`{path}` is damaged: {why}",
+            hint="an agent that meets this rebuilds it from the journal; `hookspan rebuild` does so at once",
+        )
+        self.why = why
 
 
-def set_aside(path: Path, stamp: int) -> Path:
-    """Rename a database and its companions to `<name>.damaged-<stamp>`, so that a new one can take its place."""
+class FilesLost(StoreDamaged):
+    """A file of an open database was deleted, replaced or cut. `whole`: what is open still has everything."""
+
+    def __init__(self, path: Path, why: str, *, whole: bool) -> None:
+        super().__init__(path, why)
+        self.whole = whole
+
+
+class Identity(NamedTuple):
+    """A file, whatever its name: device and inode."""
+
+    device: int
+    inode: int
+
+    @classmethod
+    def of(cls, path: Path) -> Identity:
+        """Of the file that has the path now. Raises FileNotFoundError."""
+        return _look(path)[0]
+
+
+class Files:
+    """The files of an open database: are they still what its writer left?
+
+    SQLite does not notice that they aren't: it goes on with a file that has no name any more, while everybody who comes
+    later finds another one, or a log that is empty. There is one writer, so what the files are after its transaction
+    they are before its next. Three `stat`, 8 us.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._parts = {suffix: path.with_name(path.name + suffix) for suffix in ("", *COMPANIONS)}
+        self._known: dict[str, tuple[Identity, int]] = {}  # and the size in bytes
+        self.note()
+
+    @property
+    def identity(self) -> Identity:
+        """Of the database itself."""
+        return self._known[""][0]
+
+    def note(self) -> None:
+        """They are as they should be; one that is missing has to be what it was (where SQLite has no log: none)."""
+        for suffix, part in self._parts.items():
+            with contextlib.suppress(FileNotFoundError):
+                self._known[suffix] = _look(part)
+
+    def check(self) -> None:
+        """Raise FilesLost unless they are what they were: the same ones, and none of them shorter."""
+        for suffix, (known, size) in self._known.items():
+            part = self._parts[suffix]
+            try:
+                found, now = _look(part)
+            except FileNotFoundError:
+                raise self._lost(part, "was deleted") from None
+            if found != known:
+                raise self._lost(part, "was replaced")
+            if now < size:
+                if suffix != "-shm":
+                    raise self._lost(part, "was cut", whole=False)
+                _renew_index(part, size)
+
+    def _lost(self, part: Path, what: str, *, whole: bool = True) -> FilesLost:
+        return FilesLost(self._path, f"`{part.name}` {what}", whole=whole and part != self._path)
+
+
+def _look(path: Path) -> tuple[Identity, int]:
+    status = os.stat(path)  # noqa: PTH116 - no Path object for a hot check
+    return Identity(status.st_dev, status.st_ino), status.st_size
+
+
+def _renew_index(shm: Path, size: int) -> None:
+    """Give the index of the write-ahead log its size again, as zeros, which SQLite makes anew from the log.
+
+    Every connection has it in memory: who touched what was cut off would end with SIGBUS.
+    """
+    os.truncate(shm, 0)
+    os.truncate(shm, size)
+
+
+def set_aside(path: Path, stamp: int) -> Path | None:
+    """Rename a database and its companions to `<name>.damaged-<stamp>`, so that a new one can take its place.
+
+    If there is none, or an empty one, nothing is kept: somebody wanted to be rid of it, and a log alone is nothing.
+    """
     target = path.with_name(f"{path.name}.damaged-{stamp}")
-    for suffix in ("", "-wal", "-shm"):
-        part = path.with_name(path.name + suffix)
-        if part.exists():
-            part.rename(target.with_name(target.name + suffix))
-    return target
+    there = path.exists() and path.stat().st_size > 0
+    for suffix in ("", *COMPANIONS):
+        with contextlib.suppress(FileNotFoundError):
+            part = path.with_name(path.name + suffix)
+            if there:
+                part.rename(target.with_name(target.name + suffix))
+            else:
+                part.unlink()
+    return target if there else None
+
+
+def delete(path: Path) -> None:
+    """Delete a database and its companions, if it is there."""
+    for suffix in ("", *COMPANIONS):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def is_damage(error: BaseException) -> bool:
+    """Whether it says that a database is broken or has what nobody wrote; a full disk or a lock is something else."""
+    if not isinstance(error, sqlite3.Error):
+        return isinstance(error, StoreDamaged | msgspec.DecodeError | UnicodeDecodeError)
+    code = getattr(error, "sqlite_errorcode", 0)
+    # The primary result code is the low byte; extended ones say where. Who reads past the end has a file that was cut.
+    if code & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB} or code == sqlite3.SQLITE_IOERR_SHORT_READ:
+        return True
+    return not code and "Could not decode to UTF-8" in str(error)  # Python's own, of a text
 
 
 @contextmanager
 def damage_noticed(path: Path) -> Iterator[None]:
-    """Turn SQLite's ways to say that a file is broken into StoreDamaged; a full disk or a lock is something else."""
+    """Turn all of that into StoreDamaged."""
     try:
         yield
-    except sqlite3.DatabaseError as error:
-        # The primary result code is the low byte; extended ones say where.
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
-            raise StoreDamaged(path, str(error)) from error
-        raise
+    except (sqlite3.Error, msgspec.DecodeError, UnicodeDecodeError) as error:
+        if not is_damage(error):
+            raise
+        # Of SQLite's own words alone it is known that they quote no row.
+        why = str(error) if getattr(error, "sqlite_errorcode", 0) else "a value can't be read"
+        raise StoreDamaged(path, why) from error
 
 
 def open_writer(
@@ -73,7 +182,7 @@ def open_writer(
     `application` marks the file as ours. `migrations[n]` is the SQL that leads from `user_version` n to n + 1; before
     an existing file is changed a copy of it is kept as `<name>.v<n>`. Raises StoreTooNew and StoreDamaged.
     """
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))  # the WAL gets the same mode
+    _create(path)
     # Isolation level None: transactions are begun and ended in the open. The owner sees to one thread at a time.
     connection = sqlite3.connect(path, timeout=BUSY, isolation_level=None, check_same_thread=False)
     try:
@@ -83,6 +192,19 @@ def open_writer(
         connection.close()
         raise
     return connection
+
+
+def _create(path: Path) -> None:
+    """Make the file, for us alone: its companions get the same mode.
+
+    One that is there is not opened: closing it would drop the locks that this process's other connections hold on it.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        os.close(os.open(path, flags, 0o600))
+    except FileExistsError:
+        if path.is_symlink():
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path)) from None
 
 
 def refuse_newer(path: Path, known: int) -> None:
@@ -118,7 +240,7 @@ def open_reader(path: Path) -> Reading:
         factory=Reading,
     )
     connection.execute(f"PRAGMA cache_size = -{READER_CACHE}")
-    connection.execute(f"PRAGMA mmap_size = {MMAP}")
+    connection.execute("PRAGMA mmap_size = 0")  # a mapped file that somebody cuts ends the process with SIGBUS
     connection.execute("PRAGMA temp_store = MEMORY")
     return connection
 
@@ -137,13 +259,13 @@ def _prepare(
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(f"PRAGMA synchronous = {synchronous}")
     connection.execute(f"PRAGMA cache_size = -{WRITER_CACHE}")
-    connection.execute(f"PRAGMA mmap_size = {MMAP}")
+    connection.execute("PRAGMA mmap_size = 0")  # a mapped file that somebody cuts ends the process with SIGBUS
     connection.execute("PRAGMA temp_store = MEMORY")
     connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT}")
     connection.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT}")
     if version < len(migrations):
         if tables:
-            _keep_copy(connection, path, version)
+            copy_to(path.with_name(f"{path.name}.v{version}"), connection)
         steps = "".join(migrations[version:])
         connection.executescript(
             f"BEGIN IMMEDIATE; {steps} PRAGMA application_id = {application};"
@@ -151,14 +273,14 @@ def _prepare(
         )
 
 
-def _keep_copy(connection: sqlite3.Connection, path: Path, version: int) -> None:
-    copy = path.with_name(f"{path.name}.v{version}")
-    os.close(os.open(copy, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
-    target = sqlite3.connect(copy)
+def copy_to(target: Path, connection: sqlite3.Connection) -> None:
+    """Write what a connection sees to another file, page by page."""
+    os.close(os.open(target, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+    written = sqlite3.connect(target)
     try:
-        connection.backup(target)
+        connection.backup(written)
     finally:
-        target.close()
+        written.close()
 
 
 def _pragma(connection: sqlite3.Connection, name: str) -> int:

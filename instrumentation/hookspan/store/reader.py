@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +24,7 @@ from hookspan.model.sums import Series
 from hookspan.paths import Paths
 
 from . import retention, schema
-from .database import Reading, damage_noticed, open_reader
+from .database import Identity, Reading, StoreDamaged, damage_noticed, open_reader
 from .schema import MINUTE, NANOSECONDS, SpanKey
 
 IDLE_CONNECTIONS: Final = 4
@@ -91,13 +91,16 @@ class SeriesSnapshot(msgspec.Struct, frozen=True):
 class Reader:
     """Answers from `store.db`, from any thread. Before the agent's first start there is none: everything is empty then.
 
-    Raises StoreDamaged where SQLite finds the file broken.
+    Follows to the file that has the path. Raises StoreDamaged where SQLite finds it broken.
     """
 
-    def __init__(self, paths: Paths, path: Path | None = None) -> None:
-        """`path`: another file than `store.db`, such as one that was set aside."""
+    def __init__(
+        self, paths: Paths, path: Path | None = None, *, damaged: Callable[[Identity], None] = lambda _: None
+    ) -> None:
+        """`path`: another file than `store.db`, such as one that was set aside. `damaged` hears which file is."""
         self._path = path or paths.store
-        self._idle: list[tuple[Reading, int]] = []  # with the inode of the file that each one has open
+        self._damaged = damaged
+        self._idle: list[tuple[Reading, Identity]] = []  # with the file that each one has open
         self._lock = threading.Lock()
 
     def close(self) -> None:
@@ -111,13 +114,17 @@ class Reader:
 
     def spans_after(self, after: SpanKey, limit: int, *, hooks: bool = True) -> list[Span]:
         """The next spans for export in the order of their keys: no local ones, hook spans only if `hooks`."""
+        return self.outbox(after, limit, hooks=hooks)[0]
+
+    def outbox(self, after: SpanKey, limit: int, *, hooks: bool = True) -> tuple[list[Span], SpanKey]:
+        """`spans_after`, and the key of the last span of all at that moment: (0, 0) without one."""
         hook = "" if hooks else "AND NOT hook"
-        return [
-            schema.read_span(row)
-            for row in self._rows(
-                f"{schema.SELECT_SPAN} WHERE key > ? AND NOT local {hook} ORDER BY key LIMIT ?", after.pack(), limit
-            )
-        ]
+        sql = f"{schema.SELECT_SPAN} WHERE key > ? AND NOT local {hook} ORDER BY key LIMIT ?"
+        with self._snapshot() as db:
+            if db is None:
+                return [], SpanKey(0, 0)
+            last = self._last_span(db)
+            return [schema.read_span(row) for row in db.execute(sql, (after.pack(), limit))], last
 
     def count_spans(self, after: SpanKey, *, hooks: bool = True) -> tuple[int, SpanKey]:
         """How many spans `spans_after` would give without a limit, and the key of the last of all."""
@@ -128,8 +135,16 @@ class Reader:
 
     def last_span(self) -> SpanKey:
         """The key of the newest span, (0, 0) without one."""
-        rows = self._rows("SELECT max(key) FROM span")
-        return SpanKey.unpack(rows[0][0] or 0) if rows else SpanKey(0, 0)
+        with self._snapshot() as db:
+            return SpanKey(0, 0) if db is None else self._last_span(db)
+
+    def _last_span(self, db: Reading) -> SpanKey:
+        """The cursor of an exporter goes as far as this, so it is not taken from a page that is damaged."""
+        (last,) = db.execute("SELECT max(key) FROM span").fetchone()
+        key = SpanKey.unpack(last or 0)
+        if last and key.record >= _record(dict(db.execute("SELECT name, value FROM meta WHERE name = 'position'"))):
+            raise StoreDamaged(self._path, "it has spans of records that it has not read")
+        return key
 
     def span_before(self, at: int) -> SpanKey:
         """The key of the newest span that ended before that time (Unix nanoseconds), (0, 0) without one."""
@@ -261,9 +276,8 @@ class Reader:
                 return None
             meta = dict(db.execute("SELECT name, value FROM meta WHERE name IN ('epoch', 'position')"))
             rows = db.execute(f"{schema.SELECT_METRIC} ORDER BY key").fetchall()
-        position = meta.get("position")
-        record = msgspec.json.decode(position, type=Position).record if position else 0
-        return SeriesSnapshot(meta.get("epoch", ""), record, [one for row in rows if (one := schema.read_metric(row))])
+        series = [one for row in rows if (one := schema.read_metric(row))]
+        return SeriesSnapshot(meta.get("epoch", ""), _record(meta), series)
 
     def size(self) -> int:
         """Bytes in use, without the free pages that later rows will fill."""
@@ -300,22 +314,32 @@ class Reader:
         if taken is None:
             yield None
             return
-        connection, inode = taken
+        connection, identity = taken
         try:
-            with damage_noticed(self._path):
+            with self._noticed(identity):
                 yield connection
         except BaseException:
             connection.close()
             raise
         with self._lock:
             if len(self._idle) < IDLE_CONNECTIONS:
-                self._idle.append((connection, inode))
+                self._idle.append((connection, identity))
                 return
         connection.close()
 
-    def _take(self) -> tuple[Reading, int] | None:
+    @contextmanager
+    def _noticed(self, identity: Identity) -> Iterator[None]:
+        """Damage is told to whom it concerns before it is raised."""
         try:
-            inode = self._path.stat().st_ino
+            with damage_noticed(self._path):
+                yield
+        except StoreDamaged:
+            self._damaged(identity)
+            raise
+
+    def _take(self) -> tuple[Reading, Identity] | None:
+        try:
+            identity = Identity.of(self._path)
         except FileNotFoundError:
             return None
         while True:
@@ -323,11 +347,11 @@ class Reader:
                 if not self._idle:
                     break
                 connection, known = self._idle.pop()
-            if known == inode:
-                return connection, inode
-            connection.close()  # its file was set aside
+            if known == identity:
+                return connection, identity
+            connection.close()  # another file has the path now
         try:
-            with damage_noticed(self._path):
+            with self._noticed(identity):
                 connection = open_reader(self._path)
                 # A file that the writer has created and not yet filled has no tables.
                 ready = connection.execute("PRAGMA user_version").fetchone()[0] == len(schema.MIGRATIONS)
@@ -336,9 +360,15 @@ class Reader:
                 raise
             return None
         if ready:
-            return connection, inode
+            return connection, identity
         connection.close()
         return None
+
+
+def _record(meta: Mapping[str, Any]) -> int:
+    """The number of the first record that is not in the store, from the rows of `meta`."""
+    position = meta.get("position")
+    return msgspec.json.decode(position, type=Position).record if position else 0
 
 
 def _sessions(db: sqlite3.Connection, now: int, *, local: bool) -> Summary:

@@ -21,7 +21,7 @@ from hookspan.paths import Paths
 
 from . import retention, schema
 from .clean import cleaned
-from .database import damage_noticed, open_writer
+from .database import Files, Identity, copy_to, damage_noticed, delete, open_writer, set_aside
 from .retention import Policy, Pruned
 
 
@@ -48,9 +48,9 @@ class StoreMoved(Exception):
 class Store:
     """`store.db`. For one thread at a time; readers have connections of their own (`Reader`).
 
-    Raises StoreDamaged where SQLite finds the file broken, StoreMoved where somebody else wrote to it (open it again),
-    sqlite3.OperationalError where the disk is full: the transaction is then undone, in memory too, and can be tried
-    again.
+    Raises StoreDamaged where SQLite finds the file broken, FilesLost (one of those) where a file was deleted, replaced
+    or cut, StoreMoved where somebody else wrote to it (open it again), sqlite3.OperationalError where the disk is full:
+    the transaction is then undone, in memory too, and can be tried again.
     """
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
@@ -62,6 +62,7 @@ class Store:
             self._pending = self._totals
             epoch = self._meta("epoch")
             self._position = self._meta("position")
+        self._files = Files(path)  # all of them are there, now that something was read
         self.epoch = epoch if isinstance(epoch, str) else self._new_epoch()
         self._sessions: dict[str, int] = {}
 
@@ -78,6 +79,30 @@ class Store:
     def close(self) -> None:
         """Close it; the write-ahead log is merged into the file."""
         self._db.close()
+
+    @property
+    def identity(self) -> Identity:
+        """Of the file."""
+        return self._files.identity
+
+    def check(self) -> None:
+        """Raise FilesLost where its files are not those that are open, or were cut. Costs 8 us."""
+        self._files.check()
+
+    def save(self) -> None:
+        """Close it, with all that it holds in a new file, where it was `whole` although files of it were lost.
+
+        Whoever reads notices that the path has another file. Raises StoreDamaged and sqlite3.OperationalError; it is
+        then still open.
+        """
+        fresh = self.path.with_name(f"{self.path.name}.fresh")
+        delete(fresh)
+        with damage_noticed(self.path):
+            copy_to(fresh, self._db)
+        self._db.close()
+        if (old := set_aside(self.path, time.time_ns())) is not None:
+            delete(old)
+        fresh.rename(self.path)
 
     def position(self) -> Position | None:
         """Where to go on reading the journal, None at the beginning."""
@@ -119,6 +144,7 @@ class Store:
             self._count(events=-pruned.events, spans=-pruned.spans)
         # `execute` steps the statement once, and each step gives back one page.
         self._db.executescript("PRAGMA incremental_vacuum(1000);")
+        self._files.note()
         return pruned
 
     def projects_of(self, sessions: Sequence[str]) -> dict[str, bool]:
@@ -151,6 +177,7 @@ class Store:
         with damage_noticed(self.path):
             self._db.execute("VACUUM")
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._files.note()
 
     def size(self) -> int:
         """Bytes in use, without the free pages that later rows will fill."""
@@ -263,6 +290,7 @@ class Store:
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         with damage_noticed(self.path):
+            self._files.check()
             self._db.execute("BEGIN IMMEDIATE")
             self._pending = self._totals
             try:
@@ -273,6 +301,7 @@ class Store:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
+            self._files.note()
             self._totals = self._pending
 
     def _require_unmoved(self) -> None:

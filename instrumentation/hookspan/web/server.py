@@ -70,7 +70,7 @@ class Server:
     def __init__(self, source: Source, port: int = 0) -> None:
         """`port` is tried before the one of the settings; 0: none."""
         self._source = source
-        self._reader = PageReader(source.paths)
+        self._reader = PageReader(source.paths, damaged=source.damaged)
         self._auth = Auth(source.paths)
         self._activity = Activity(self._reader)
         self._cache = Cache(lambda: source.settings().dashboard.cache_ttl)

@@ -9,6 +9,7 @@ from typing import Any
 from hookspan.config import Settings
 from hookspan.hooktime import HookTime
 from hookspan.paths import Paths
+from hookspan.store import Identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Source:
         health: So many of the newest rounds of checks, oldest first, as reports (seconds).
         installed: Whether something was installed that gives us events.
         caught_up: Waits until all that is in the journal is in the store, at most to that monotonic time.
+        damaged: Hears in which file a reader of the store met damage.
     """
 
     paths: Paths
@@ -31,3 +33,4 @@ class Source:
     health: Callable[[int], Sequence[Mapping[str, Any]]]
     installed: Callable[[], bool]
     caught_up: Callable[[float], bool]
+    damaged: Callable[[Identity], None] = lambda _: None

@@ -84,7 +84,7 @@ def store(place: Place) -> Iterator[Found]:
     try:
         problem = _damage(path)
     except StoreDamaged as error:
-        problem = str(error)
+        problem = error.message
     except sqlite3.OperationalError as error:
         yield Found(Status.UNKNOWN, f"`{path}` can't be opened ({error})", todo="`hookspan status`")
         return
