@@ -312,7 +312,8 @@ class Installation:
                 return f"runs `{relay}`, which is gone", "Claude Code shows an error at each of these events", True
             if command is None or command.state == self.paths.state:
                 return f"runs another relay, `{relay}`", "it may be that of an older version", False
-            return None  # it belongs to another state folder
+            why = "it may be another installation's, or have come with the project"
+            return None if source.kind == "user" else (f"runs another relay, `{relay}`", why, False)
         if handler.event not in EVENTS:
             return (
                 "is for an event that hookspan does not register",
