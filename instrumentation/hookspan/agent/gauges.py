@@ -100,24 +100,36 @@ class Gauges:
         """The agent's own instruments, for the resource `hookspan`."""
         ingest = self._ingest
         return [
-            Own("hookspan.agent.ingest.delay", "s", "From the newest event to its commit.", lambda: _one(ingest.delay)),
+            Own(
+                "hookspan.agent.ingest.delay",
+                "s",
+                "Time from the newest event to its commit.",
+                lambda: _one(ingest.delay),
+            ),
             Own(
                 "hookspan.agent.ingest.lag",
                 "s",
-                "Since the journal was read to its end.",
+                "Time since the journal was last read to its end.",
                 lambda: _one(ingest.behind()),
             ),
             Own(
-                "hookspan.agent.ingest.records", "{record}", "Records read.", lambda: _one(ingest.records), counter=True
+                "hookspan.agent.ingest.records",
+                "{record}",
+                "Journal records read.",
+                lambda: _one(ingest.records),
+                counter=True,
             ),
-            Own("hookspan.agent.commit.duration", "s", "The newest commit.", lambda: _one(ingest.commit_time)),
             Own(
-                "hookspan.agent.export.queue", "{span}", "Spans that wait for export.", lambda: self._of_export("queue")
+                "hookspan.agent.commit.duration",
+                "s",
+                "Duration of the newest commit.",
+                lambda: _one(ingest.commit_time),
             ),
+            Own("hookspan.agent.export.queue", "{span}", "Spans waiting for export.", lambda: self._of_export("queue")),
             Own(
                 "hookspan.agent.export.age",
                 "s",
-                "How long the oldest has waited.",
+                "How long the oldest span has waited for export.",
                 lambda: self._of_export("oldest_age"),
             ),
             Own(
@@ -138,10 +150,27 @@ class Gauges:
                 "Size of the journal.",
                 lambda: _one(standing.journal(self._paths)["bytes"]),
             ),
-            Own("hookspan.agent.sse.clients", "{connection}", "Live connections.", lambda: _one(self._connections())),
-            Own("hookspan.agent.cpu.time", "s", "CPU time.", lambda: _one(time.process_time()), counter=True),
-            Own("hookspan.agent.memory.usage", "By", "Resident memory.", lambda: _one(resident_memory())),
-            Own("hookspan.agent.failures", "{failure}", "What loops survived.", self._failures, counter=True),
+            Own(
+                "hookspan.agent.sse.clients",
+                "{connection}",
+                "Live connections of the page.",
+                lambda: _one(self._connections()),
+            ),
+            Own(
+                "hookspan.agent.cpu.time",
+                "s",
+                "CPU time of the agent.",
+                lambda: _one(time.process_time()),
+                counter=True,
+            ),
+            Own("hookspan.agent.memory.usage", "By", "Resident memory of the agent.", lambda: _one(resident_memory())),
+            Own(
+                "hookspan.agent.failures",
+                "{failure}",
+                "Errors that a loop of the agent caught before it went on.",
+                self._failures,
+                counter=True,
+            ),
             Own(
                 "hookspan.health.status",
                 "1",

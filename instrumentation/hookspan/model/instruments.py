@@ -62,7 +62,7 @@ ALL: Final = (
         "hookspan.client_hook.duration",
         "s",
         HOOK_BOUNDS,
-        "Time the client itself measured for hooks of one event, where its transcript tells.",
+        "Duration of an event's hooks as the client measured it, where its transcript has it.",
         sc.HOOK_EVENT,
     ),
     _counter("hookspan.session.started", "{session}", "Sessions started.", sc.PROJECT, sc.SOURCE),
@@ -78,16 +78,18 @@ ALL: Final = (
     _counter(
         "hookspan.time",
         "s",
-        "Where the time of turns and their subagents went, each moment of a turn once, and the user's between turns.",
+        "Where the time of turns and their subagents went, each moment once, and the user's time between turns.",
         sc.PROJECT,
         sc.TIME_KIND,
     ),
-    _histogram("hookspan.turn.duration", "s", PATIENCE_BOUNDS, "From a prompt to the end of its turn.", sc.OUTCOME),
+    _histogram(
+        "hookspan.turn.duration", "s", PATIENCE_BOUNDS, "Time from a prompt to the end of its turn.", sc.OUTCOME
+    ),
     _histogram(
         "hookspan.tool.duration",
         "s",
         TOOL_BOUNDS,
-        "Time a tool ran, waiting for permission excluded.",
+        "Time a tool ran, excluding the wait for permission.",
         sc.GEN_AI_TOOL_NAME,
         sc.OUTCOME,
         sc.ERROR_TYPE,
@@ -96,7 +98,7 @@ ALL: Final = (
     _counter(
         "hookspan.tool.calls",
         "{call}",
-        "Tool calls, those that never ran included.",
+        "Tool calls, including those that never ran.",
         sc.PROJECT,
         sc.GEN_AI_TOOL_NAME,
         sc.OUTCOME,
@@ -105,13 +107,17 @@ ALL: Final = (
         "hookspan.permission.wait",
         "s",
         PATIENCE_BOUNDS,
-        "From a permission dialog to its answer.",
+        "Time from a permission dialog to its answer.",
         sc.GEN_AI_TOOL_NAME,
         sc.DECISION,
     ),
-    _histogram("hookspan.user.idle", "s", PATIENCE_BOUNDS, "From the end of a turn to the next prompt."),
+    _histogram("hookspan.user.idle", "s", PATIENCE_BOUNDS, "Time from the end of a turn to the next prompt."),
     _histogram(
-        "hookspan.subagent.duration", "s", PATIENCE_BOUNDS, "From a subagent's start to its stop.", sc.GEN_AI_AGENT_NAME
+        "hookspan.subagent.duration",
+        "s",
+        PATIENCE_BOUNDS,
+        "Time from a subagent's start to its stop.",
+        sc.GEN_AI_AGENT_NAME,
     ),
     _histogram(
         "gen_ai.client.operation.duration",
@@ -147,7 +153,7 @@ ALL: Final = (
     _counter(
         "hookspan.cost",
         "USD",
-        "List price of model calls, and what the client's own total has over them; not a bill.",
+        "List price of model calls, plus what the client's own total has beyond them; not a bill.",
         sc.PROJECT,
         sc.GEN_AI_RESPONSE_MODEL,
         sc.USAGE_SOURCE,
@@ -159,14 +165,18 @@ ALL: Final = (
         "hookspan.context.tokens",
         "{token}",
         CONTEXT_BOUNDS,
-        "Input of each call of the main agent: how full the context gets.",
+        "Input tokens of each call of the main agent: how full the context gets.",
         sc.GEN_AI_RESPONSE_MODEL,
     ),
-    _counter("hookspan.lines", "{line}", "Lines that edits added and removed.", sc.PROJECT, sc.LINES_TYPE),
+    _counter("hookspan.lines", "{line}", "Lines added and removed by edits.", sc.PROJECT, sc.LINES_TYPE),
     _counter("hookspan.compactions", "{compaction}", "Compactions of the context.", sc.TRIGGER, sc.OUTCOME),
-    _counter("hookspan.notifications", "{notification}", "Notifications of the client.", sc.NOTIFICATION_TYPE),
+    _counter("hookspan.notifications", "{notification}", "Notifications from the client.", sc.NOTIFICATION_TYPE),
     _counter(
-        "hookspan.dropped", "{event}", "Events that were lost or set aside, and why.", sc.DROP_WHERE, sc.DROP_REASON
+        "hookspan.dropped",
+        "{event}",
+        "Events that were lost or set aside, by place and reason.",
+        sc.DROP_WHERE,
+        sc.DROP_REASON,
     ),
 )
 
