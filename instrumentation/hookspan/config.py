@@ -32,7 +32,7 @@ def _option(default: object, kind: Kind, text: str, *, secret: bool = False) -> 
 class Export:
     """Where spans and metrics are sent."""
 
-    enabled: bool = _option(True, Flag(), "false: nothing is exported, though an administrator sets an endpoint.")
+    enabled: bool = _option(True, Flag(), "false: nothing is exported, even if an administrator sets an endpoint.")
     endpoint: str | None = _option(None, URL, "OTLP endpoint without /v1/traces; none: nothing is exported.")
     protocol: Literal["http/protobuf", "grpc"] = _option(
         "http/protobuf", Choice(("http/protobuf", "grpc")), "OTLP protocol."
@@ -57,7 +57,7 @@ class Export:
         None, Text("a path"), "File with the certificate that the agent shows to an endpoint that asks for one."
     )
     client_key: str | None = _option(None, Text("a path"), "File with the key of `export.client_certificate`.")
-    traces: bool = _option(True, Flag(), "Send spans. Those of a time when they were not sent are not sent later.")
+    traces: bool = _option(True, Flag(), "Send spans. Spans from a time when this was false are not sent later.")
     metrics: bool = _option(True, Flag(), "Send metrics. false for a backend that takes traces only.")
     hook_spans: bool = _option(True, Flag(), "Export a span for every hook event (scope `hookspan.hooks`).")
     metric_interval: float = _option(
@@ -86,7 +86,7 @@ class Journal:
 
     raw_hours: int = _option(24, Number(1, 8760, "hours"), "How long events keep everything that Claude Code sent.")
     days: int = _option(30, Number(1, DAYS_MAX, "days"), "How long compacted events are kept.")
-    bytes: int = _option(2 << 30, Size(1 << 20), "Disk that the journal may take.")
+    bytes: int = _option(2 << 30, Size(1 << 20), "Disk space that the journal may use.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class Store:
     """How long the page can look back."""
 
     days: int = _option(90, Number(1, DAYS_MAX, "days"), "How long sessions and spans are kept.")
-    bytes: int = _option(4 << 30, Size(1 << 20), "Disk that the store may take.")
+    bytes: int = _option(4 << 30, Size(1 << 20), "Disk space that the store may use.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class Session:
     idle_hours: float = _option(
         24.0,
         Number(0.1, 8760, "hours", fraction=True),
-        "A session silent for so long has ended, if nothing else says so.",
+        "A session without events for this long counts as ended, if nothing else ended it.",
     )
 
 
@@ -114,7 +114,7 @@ class Agent:
 
     autostart: bool = _option(True, Flag(), "Let a hook start the agent when it isn't running.")
     idle_minutes: float = _option(
-        30.0, Number(0.1, 100_000, "minutes", fraction=True), "An agent with nothing to do leaves after this time."
+        30.0, Number(0.1, 100_000, "minutes", fraction=True), "An agent with nothing to do exits after this time."
     )
 
 
@@ -124,7 +124,9 @@ class Content:
 
     local: bool = _option(True, Flag(), "Show them on your own page and command line, and keep short labels.")
     export: bool = _option(
-        False, Flag(), "Let the short labels into OTLP (`hookspan.label`), secrets scrubbed. Nothing else ever leaves."
+        False,
+        Flag(),
+        "Export the short labels (`hookspan.label`), with secrets removed. No other content is ever exported.",
     )
 
 
@@ -134,13 +136,13 @@ class Dashboard:
 
     enabled: bool = _option(True, Flag(), "Serve the page.")
     host: str = _option("127.0.0.1", Text("an address or host name", optional=False), "Address to listen on.")
-    port: int = _option(8420, Number(0, 65535), "Port to listen on; taken or 0: a free one.")
+    port: int = _option(8420, Number(0, 65535), "Port to listen on. If it is taken, or 0: any free port.")
     cache_ttl: float = _option(
-        5.0, Number(0, 3600, "seconds", fraction=True), "How long a query's answer is used again."
+        5.0, Number(0, 3600, "seconds", fraction=True), "How long the answer to a query is reused."
     )
-    max_connections: int = _option(50, Number(1, 10_000), "Live connections that are served at once.")
+    max_connections: int = _option(50, Number(1, 10_000), "Maximum number of live connections.")
     allowed_hosts: tuple[str, ...] = _option(
-        (), Texts("a list of host names, in the environment with commas"), "Host names to answer to beside loopback."
+        (), Texts("a list of host names, in the environment with commas"), "Host names to accept besides loopback."
     )
 
 
@@ -153,10 +155,12 @@ class Monitor:
 
 @dataclass(frozen=True, slots=True)
 class Traces:
-    """Traces that began before the prompt."""
+    """How a turn joins a trace that began before the prompt."""
 
     parent: Literal["link", "adopt"] = _option(
-        "link", Choice(("link", "adopt")), "A TRACEPARENT becomes a link of the turn, or the turn takes its trace id."
+        "link",
+        Choice(("link", "adopt")),
+        "link: the turn links to the span in TRACEPARENT. adopt: the turn becomes part of that trace.",
     )
 
 
@@ -165,12 +169,12 @@ class Collector:
     """The OpenTelemetry Collector that the endpoint belongs to."""
 
     health: str | None = _option(
-        None, URL, "Its health_check address, such as http://127.0.0.1:13133; none: not checked."
+        None, URL, "Address of its health_check, such as http://127.0.0.1:13133; none: not checked."
     )
     metrics: str | None = _option(
         None,
         URL,
-        "Its own metrics, such as http://127.0.0.1:8888/metrics: they tell whether the backends take what it has.",
+        "Address of its own metrics, such as http://127.0.0.1:8888/metrics: they show whether backends accept data.",
     )
 
 
@@ -184,15 +188,15 @@ class Links:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """`[projects."name"]`: what is special about a project."""
+    """`[projects."name"]`: settings of one project."""
 
     record: bool = _option(
         True,
         Flag(),
-        "false: nothing is made of its sessions, work trees included; raw lines go after `journal.raw_hours`.",
+        "false: its sessions are not recorded, work trees included; raw lines are deleted after `journal.raw_hours`.",
     )
     labels: Mapping[str, str] = _option(
-        {}, Pairs("names with texts"), "Attributes for its spans and counters, such as team or cost centre."
+        {}, Pairs("names with texts"), "Attributes of its spans and counters, such as team or cost centre."
     )
 
 
@@ -201,21 +205,23 @@ NOTIFY_EVENTS: Final = ("waiting", "turn_failed", "health_critical")
 
 @dataclass(frozen=True, slots=True)
 class Notify:
-    """`[[notify]]`: somebody to tell."""
+    """`[[notify]]`: where to send notifications."""
 
     url: str = _option(
         "",
         Text("an apprise URL such as `ntfy://topic`", lambda text: "://" in text, optional=False),
-        "Where to.",
+        "Address to notify.",
         secret=True,
     )
     events: tuple[str, ...] = _option(
         NOTIFY_EVENTS,
         Texts(f"a list of {', '.join(NOTIFY_EVENTS)}", words=frozenset(NOTIFY_EVENTS)),
-        f"What about: {', '.join(NOTIFY_EVENTS)}.",
+        f"What to notify about: {', '.join(NOTIFY_EVENTS)}.",
     )
     waiting_seconds: float = _option(
-        60.0, Number(1, 86_400, "seconds", fraction=True), "A session that waits for you longer than this is told."
+        60.0,
+        Number(1, 86_400, "seconds", fraction=True),
+        "Notify about a session once it has waited for you this long.",
     )
     interval: float = _option(
         60.0, Number(1, 86_400, "seconds", fraction=True), "At most one notification in this time."

@@ -1,4 +1,4 @@
-"""Facts that no hook tells: what the observers found in transcripts, in the process table, in git and on the clock.
+"""Facts that no hook reports: what the observers found in transcripts, in the process table, in git and on the clock.
 
 A fact is one journal line of kind `fact`. It is self-contained and has a natural key, so that a repeat changes
 nothing. A judgement (`judged_at` above zero) says what was so at that record; a newer event of its session voids it.
@@ -99,7 +99,7 @@ class Rejection(Observed, tag="rejection"):
 
 
 class QueuedPrompt(Observed, tag="queued_prompt"):
-    """Prompts that waited in the client's queue and became one turn, under the last one's id and without an event."""
+    """Prompts that waited in the client's queue and became one turn, under the last one's id, without a hook event."""
 
     prompt: str
     prompts: int = 1
@@ -143,7 +143,7 @@ class ModelTotal(msgspec.Struct, frozen=True, array_like=True):
 
 
 class CostState(Observed, tag="cost_state"):
-    """`cost-state`: the client's own totals for the session so far, calls that no transcript shows included."""
+    """`cost-state`: the client's own totals for the session so far, including calls that no transcript shows."""
 
     cost_nano: int = 0
     models: list[ModelTotal] = []
@@ -168,7 +168,7 @@ class TranscriptRead(Observed, tag="transcript_read"):
 
 
 class Settled(Observed, tag="settled"):
-    """Nothing came of a turn for some seconds after `stop`, the candidate for its end, so that end is final.
+    """A turn had no event for some seconds after `stop`, the candidate for its end, so that end is final.
 
     Void if the turn has another candidate or another sign of life by the time it is folded; events of other turns and
     of background subagents don't matter, so it needs no `judged_at`.
@@ -179,21 +179,21 @@ class Settled(Observed, tag="settled"):
 
 
 class Overdue(Observed, tag="overdue"):
-    """The transcripts could not be read past a fixed end in time; what waits for that is written without them."""
+    """The transcripts could not be read past a final end in time; rows that wait for them are written without them."""
 
 
 class Silent(Observed, tag="silent"):
-    """Judgement: nothing came from the session for `session.idle_hours`."""
+    """Judgement: the session had no event for `session.idle_hours`."""
 
 
 class ClientGone(Observed, tag="client_gone"):
-    """The client's process no longer exists. `at` is its last sign of life: an event, or that it was seen to run."""
+    """The client's process no longer exists. `at` is its last sign of life: an event, or the process seen running."""
 
     pid: int = 0
 
 
 class Running(Observed, tag="running"):
-    """Judgement: a child of the client was born at `at`, after a permission dialog opened: its tool may run by now.
+    """Judgement: a child of the client started at `at`, after a permission dialog opened, so its tool may be running.
 
     `asked` names the dialog: the stamp of its PermissionRequest. Older journals don't have it: 0.
     """
@@ -222,15 +222,15 @@ class Policy(Observed, tag="policy"):
 
 
 class Forgotten(Observed, tag="forgotten"):
-    """Stands for a record of a session that its user had forgotten: numbers of records must stay."""
+    """Replaces a record of a forgotten session (`hookspan forget SESSION`), so that record numbers stay the same."""
 
 
 class Removed(Observed, tag="removed"):
-    """A session that was made up for the page leaves the store with all that it gave. Real ones don't heed it."""
+    """A made-up session of the page is removed from the store with all its rows. It has no effect on real sessions."""
 
 
 class Dropped(Observed, tag="dropped"):
-    """How many events were lost or set aside so far, where and why. A total below the last one is a new count."""
+    """How many events were lost or set aside so far, where and why. A total below the last one starts a new count."""
 
     where: str
     reason: str
