@@ -601,14 +601,14 @@ def killed_client_s_totals_are_lost(run: Evidence) -> Any:
 HEAD = f"""\
 # What Claude Code does
 
-Seen on Claude Code {client.DEFAULT_VERSION}, run for real against a scripted model. hookspan relies on each of these;
-none of them is documented by Anthropic in this detail. Each is a check that reads the evidence of a run:
-`tests/claude/facts.py` holds them, the recordings in `tests/sessions` confirm them in every test run, and
-`make claude VERSION=x` asks another version of the client. A check that no recording can show, because it needs the
-client's own telemetry, is marked *live*.
+Observed on Claude Code {client.DEFAULT_VERSION}, the real client, against a scripted model. hookspan relies on each of
+these facts; Anthropic documents none of them in this detail. Each fact is a check that reads the evidence of a run. The
+checks are in `tests/claude/facts.py`; the recordings in `tests/sessions` confirm them in every test run, and
+`make claude VERSION=x` runs them against another version of the client. A check marked *live* needs the client's own
+telemetry, which no recording has.
 
-Facts with one number belong together. How far a hook's stamp lies from the client's own times is measured, not decided:
-it stands in [accuracy.md](accuracy.md).
+Facts with the same number belong together. How far a hook's timestamp is from the client's own times is measured, not a
+fact: see [accuracy.md](accuracy.md).
 
 | no. | fact | name | seen in |
 |---|---|---|---|

@@ -20,21 +20,22 @@ MODULES = (test_disk, test_damage, test_open_files, test_clock, test_agents)
 HEAD = """\
 <!-- Made by `python -m tests.faults.page`. -->
 
-# Faults and what comes of them
+# Faults and their outcomes
 
-Each row is a test of `tests/faults`. Whatever the fault, once it is over every event that a relay wrote is in the store
-once and has been exported at least once, the counter of events says how many they were, what was not written is
-counted, and `hookspan status` says that all is well again. Exceptions are in the row. The last column is what `status`
-says of the fault, while it lasts or afterwards; nothing where nothing is left to say.
+Each row is a test of `tests/faults`. Once the fault is over, every event that a relay wrote is in the store once and
+has been exported at least once, the counter of events is exact, what was not written is counted, and `hookspan status`
+says that all is well again. The rows name the exceptions. The last column is what `status` says about the fault, while
+it lasts or afterwards; it is empty if there is nothing to report.
 
 `make test` runs all of them with few events, `make faults` with many.
 """
 KILLS = """\
 ## Agent and endpoint
 
-While each of these lasts sixteen sessions run their hooks. After each the endpoint has every hook's span once, but for
-those that it refused by themselves, which are counted; the counter of events says what was sent; and the median hook
-waited for none of them. `make soak` does it with a million events; [What it costs](measurements.md) has the times.
+While each of these faults lasts, sixteen sessions run their hooks. Afterwards the endpoint has every hook's span once,
+except those that it refused individually, which are counted; the counter of events matches what was sent; and the
+median hook waited for none of the faults. `make soak` does the same with a million events;
+[What it costs](measurements.md) has the times.
 """
 
 
@@ -56,7 +57,7 @@ def _said(words: str) -> str:
 
 
 def _kills() -> Iterator[str]:
-    yield from ("| fault | agent killed meanwhile |", "|---|---|")
+    yield from ("| fault | agent killed during it |", "|---|---|")
     for fault in campaign.FAULTS:
         yield f"| {fault.name} | {f'{fault.kills} times' if fault.kills > 1 else 'once' if fault.kills else ''} |"
 
