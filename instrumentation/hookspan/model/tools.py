@@ -16,7 +16,7 @@ from . import semconv as sc
 from .ids import span_id
 from .rows import STATUS_ERROR, STATUS_UNSET, Attributes
 from .semconv import Decision, ErrorType, Outcome
-from .state import KEPT_CLOSED, KEPT_PLACES, Place, Tally, ToolCall, Wait, bound
+from .state import KEPT_CLOSED, KEPT_PLACES, Place, Session, Tally, ToolCall, Wait, bound
 from .step import NANO, Step
 
 REORDER: Final = 2 * NANO
@@ -190,6 +190,11 @@ def answered(step: Step, event: Reduced) -> None:
             place = agents.place_of_event(step, event) if event.agent_id else turns.place_of_prompt(step, event.prompt)
             _write_wait(step, wait, place, event.at, decision)
             return
+
+
+def is_unexplained(session: Session, now: int) -> bool:
+    """Whether a call is to be closed at `now` by its batch alone, though a transcript may say when and why it ended."""
+    return any(call.resolved and not call.post and now > call.resolved + REORDER for call in session.calls.values())
 
 
 def flush(step: Step, now: int, *, of: str | None = None) -> None:

@@ -8,6 +8,7 @@ from typing import Final
 from hookspan import wire
 from hookspan.model.sessions import is_new_run, is_open
 from hookspan.model.state import Session, State
+from hookspan.model.tools import is_unexplained
 from hookspan.wire.facts import Dropped, Fact, Policy
 from hookspan.wire.reduced import Reduced
 
@@ -72,7 +73,8 @@ class Observers:
         Nothing, mostly: looks are more frequent. But an event may be read long after it was written.
         """
         judged = timers.step(event.at, [session], self._idle)
-        if judged or (not session.written and is_new_run(session, event, session.pid)):
+        new_run = not session.written and is_new_run(session, event, session.pid)
+        if judged or new_run or is_unexplained(session, event.at):
             return [*judged, *self._transcripts.until(session, event.at)]
         return []
 
