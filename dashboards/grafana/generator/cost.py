@@ -76,7 +76,7 @@ def make() -> d.Dashboard:
                     ),
                     figure(
                         "From cache",
-                        "What share of the input came from the prompt cache? Less than half means contexts built anew.",
+                        "What share of the input came from the prompt cache? Below half, contexts are being rebuilt.",
                         share(
                             or_zero(increase(tokens, PROJECT, MODEL, cached)), increase(tokens, PROJECT, MODEL, read)
                         ),
@@ -201,7 +201,7 @@ def make() -> d.Dashboard:
                     ),
                     lines(
                         "Are contexts compacted?",
-                        "How often, on its own or by you, and with success?",
+                        "How often, automatically or by you, and did it succeed?",
                         [
                             Query(
                                 increase(
@@ -243,7 +243,7 @@ def make() -> d.Dashboard:
                     ),
                     lines(
                         "How much does a call read and write?",
-                        "How many tokens has a call, by type (half have fewer)?",
+                        "How many tokens does a call have, by type (median)?",
                         [
                             Query(
                                 quantile(0.5, "gen_ai_client_token_usage", MODEL, by="gen_ai_token_type"),

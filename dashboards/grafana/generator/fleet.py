@@ -97,7 +97,7 @@ def make() -> d.Dashboard:
                         links=[TO_HOST],
                     ),
                     columns(
-                        "Who was at work and says nothing now?",
+                        "Which agents had active sessions and are silent now?",
                         "Which agents had sessions at work within two hours?",
                         {"host_name": "Machine", "service_instance_id": "Instance"},
                         [Column("Sessions", f"hookspan:sessions_at_work:last2h{{{HOST}}}")],
@@ -122,7 +122,7 @@ def make() -> d.Dashboard:
                 [
                     lines(
                         "Memory",
-                        "How much memory does an agent take?",
+                        "How much memory does an agent use?",
                         [Query(f"hookspan_agent_memory_usage_bytes{{{HOST}}}", "{{host_name}}")],
                         BYTES,
                         empty="No agent has reported in this time",
@@ -131,7 +131,7 @@ def make() -> d.Dashboard:
                     ),
                     lines(
                         "CPU",
-                        "What share of a core does an agent take?",
+                        "What share of a core does an agent use?",
                         [Query(rate("hookspan_agent_cpu_time_seconds_total", HOST, by="host_name"), "{{host_name}}")],
                         SHARE,
                         empty="No agent has reported in this time",
@@ -151,7 +151,7 @@ def make() -> d.Dashboard:
                         size=(8, 8),
                     ),
                     lines(
-                        "What did agents survive?",
+                        "Which errors did the agents' loops catch?",
                         "In which loop did something fail?",
                         [
                             Query(
@@ -165,7 +165,7 @@ def make() -> d.Dashboard:
                     ),
                     lines(
                         "Metric series",
-                        "How many series does each agent keep? 2,000 is the most; what is over goes to one series.",
+                        "How many series does each agent keep? The limit is 2,000; anything beyond goes to one series.",
                         [Query(f"hookspan_agent_series{{{HOST}}}", "{{host_name}}")],
                         COUNT,
                         limit=2000,

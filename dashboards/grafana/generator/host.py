@@ -39,7 +39,7 @@ def make() -> d.Dashboard:
                     ),
                     figure(
                         "Memory",
-                        "What share of the memory is taken?",
+                        "What share of the memory is used?",
                         f'max(system_memory_utilization_ratio{{{HOST}, state="used"}})',
                         SHARE,
                         empty="no data",

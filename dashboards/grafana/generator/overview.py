@@ -59,7 +59,7 @@ def make() -> d.Dashboard:
         ),
         figure(
             "Longest wait",
-            "How long has the session waited that waits longest?",
+            "How long has the longest-waiting session waited?",
             "max(hookspan_wait_oldest_seconds)",
             SECONDS,
             empty="no agent",

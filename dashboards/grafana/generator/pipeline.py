@@ -51,7 +51,7 @@ def make() -> d.Dashboard:
                 "Now",
                 [
                     figure(
-                        "Our hook, slowest 1 %",
+                        "hookspan's hook, slowest 1 %",
                         "How long do hookspan's own hooks take? 5 ms is the promise.",
                         quantile(0.99, ours, over=RANGE),
                         SECONDS,
@@ -60,8 +60,8 @@ def make() -> d.Dashboard:
                         links=[Link.runbook("HookSlow")],
                     ),
                     figure(
-                        "Every hook, altogether",
-                        "How long did Claude Code wait for hooks, foreign ones included? (from its native telemetry)",
+                        "All hooks, in total",
+                        "How long did Claude Code wait for all hooks, not only hookspan's? (from its native telemetry)",
                         increase(f"{native}_sum"),
                         SECONDS,
                         empty="not sent here",
@@ -109,7 +109,7 @@ def make() -> d.Dashboard:
                 [
                     lines(
                         "Ours",
-                        "How long does our relay take until the event is safe?",
+                        "How long does the relay take until the event is safe?",
                         [
                             Query("hookspan:hook_duration_seconds:p99_5m", "slowest 1 % on {{host_name}}"),
                             Query(quantile(0.5, ours), "half are quicker than"),
@@ -120,7 +120,7 @@ def make() -> d.Dashboard:
                     ),
                     lines(
                         "All of them, as Claude Code measured",
-                        "How long does Claude Code wait for all hooks of an event? Its own telemetry tells.",
+                        "How long does Claude Code wait for all hooks of an event? (from its native telemetry)",
                         [Query(quantile(0.95, native, by="hook_event, hook_name"), "{{hook_name}}, slowest 5 %")],
                         SECONDS,
                         empty="Claude Code's own telemetry is not sent here: hookspan install --native-telemetry",
@@ -153,7 +153,7 @@ def make() -> d.Dashboard:
                         [
                             Column("Time", increase(f"{native}_sum", by=each), SECONDS),
                             Column("Runs", increase(f"{native}_count", by=each)),
-                            Column("Half take", quantile(0.5, native, by=each, over=RANGE), SECONDS),
+                            Column("Median", quantile(0.5, native, by=each, over=RANGE), SECONDS),
                             Column("Slowest 5 %", quantile(0.95, native, by=each, over=RANGE), SECONDS),
                         ],
                         empty="Claude Code's own telemetry is not sent here: hookspan install --native-telemetry",
@@ -162,8 +162,8 @@ def make() -> d.Dashboard:
                         size=(24, 9),
                     ),
                     distribution(
-                        "How long do our hooks take?",
-                        "How are the times of our hooks distributed?",
+                        "How long do hookspan's hooks take?",
+                        "How are the times of hookspan's hooks distributed?",
                         increase(f"{ours}_bucket", by="le", over=RATE),
                         SECONDS,
                         links=[Link.runbook("HookSlow")],
@@ -234,7 +234,7 @@ def make() -> d.Dashboard:
                     ),
                     lines(
                         "Refused by the Collector",
-                        "Does the Collector take all that is sent to it?",
+                        "Does the Collector accept everything that is sent to it?",
                         [
                             Query(increase(f"otelcol_receiver_refused_{kind}", by="receiver", over=RATE), kind)
                             for kind in kinds.split("|")
@@ -251,7 +251,7 @@ def make() -> d.Dashboard:
                 [
                     lines(
                         "How full are the Collector's queues?",
-                        "Does a backend not take its data?",
+                        "Does a backend refuse its data?",
                         [Query("hookspan:collector_queue:ratio", "{{exporter}}")],
                         SHARE,
                         limit=0.5,

@@ -94,7 +94,7 @@ def make() -> d.Dashboard:
                     ),
                     figure(
                         "Time in tools",
-                        "How long did tools run altogether?",
+                        "How long did tools run in total?",
                         or_zero(increase(f"{duration}_sum", TOOL)),
                         SECONDS,
                         links=[TO_TURNS],
@@ -114,12 +114,12 @@ def make() -> d.Dashboard:
                 [
                     columns(
                         "Which tool?",
-                        "How often, how slow, and how much time altogether, by tool?",
+                        "How often, how slow, and how much time in total, by tool?",
                         {by_tool: "Tool"},
                         [
                             Column("Time", increase(f"{duration}_sum", TOOL, by=by_tool), SECONDS),
                             Column("Calls", increase(f"{duration}_count", TOOL, by=by_tool)),
-                            Column("Half take", quantile(0.5, duration, TOOL, by=by_tool, over=RANGE), SECONDS),
+                            Column("Median", quantile(0.5, duration, TOOL, by=by_tool, over=RANGE), SECONDS),
                             Column("Slowest 5 %", quantile(0.95, duration, TOOL, by=by_tool, over=RANGE), SECONDS),
                         ],
                         data_links={
@@ -164,7 +164,7 @@ def make() -> d.Dashboard:
                     ),
                     distribution(
                         "How long do calls take?",
-                        "How are the lengths of calls distributed?",
+                        "How are the durations of calls distributed?",
                         increase(f"{duration}_bucket", TOOL, by="le", over=RATE),
                         SECONDS,
                         links=[TO_TURNS],

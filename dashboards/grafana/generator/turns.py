@@ -58,7 +58,7 @@ def make() -> d.Dashboard:
                         links=[TO_OVERVIEW],
                     ),
                     figure(
-                        "Half take",
+                        "Median turn",
                         "How long does a turn take?",
                         quantile(0.5, duration, over=RANGE),
                         SECONDS,
@@ -126,7 +126,7 @@ def make() -> d.Dashboard:
                     ),
                     distribution(
                         "Are there two kinds of turns?",
-                        "How are the lengths of turns distributed?",
+                        "How are the durations of turns distributed?",
                         increase(f"{duration}_bucket", by="le", over=RATE),
                         SECONDS,
                         links=[TO_TOOLS],

@@ -65,7 +65,7 @@ def make() -> d.Dashboard:
                     ),
                     figure(
                         "Longest wait",
-                        "How long has the session waited that waits longest?",
+                        "How long has the longest-waiting session waited?",
                         "max(hookspan_wait_oldest_seconds)",
                         SECONDS,
                         empty="no agent",
@@ -92,7 +92,7 @@ def make() -> d.Dashboard:
                         links=[Link("Rules to copy", "http://127.0.0.1:8420/friction")],
                     ),
                     figure(
-                        "Half wait",
+                        "Median wait",
                         "How long does a question wait for an answer?",
                         quantile(0.5, wait, TOOL, over=RANGE),
                         SECONDS,
@@ -101,7 +101,7 @@ def make() -> d.Dashboard:
                     ),
                     figure(
                         "Time waited",
-                        "How long did sessions wait for answers altogether?",
+                        "How long did sessions wait for answers in total?",
                         or_zero(increase("hookspan_time_seconds_total", PROJECT, 'hookspan_time_kind="wait"')),
                         SECONDS,
                         links=[TO_OVERVIEW],
