@@ -206,7 +206,7 @@ class Sink:
             for messages in self._stored.values():
                 messages.clear()
 
-    def wait(self, condition: Callable[[], bool], timeout: float = 30.0) -> None:
+    def wait(self, condition: Callable[[], bool], timeout: float = 60.0) -> None:
         """Return once `condition` holds; it is asked after every request. Raises `TimeoutError`."""
         with self._changed:
             if not self._changed.wait_for(condition, timeout):

@@ -24,6 +24,8 @@ MS = 1_000_000  # nanoseconds
         ([1 * MS] * 98 + [6 * MS] * 2, Status.WARNING),  # p99
         ([6 * MS] * 100, Status.WARNING),  # average
         ([11 * MS] * 100, Status.CRITICAL),
+        ([11 * MS] * 20, Status.CRITICAL),
+        ([1 * MS] * 18 + [300 * MS], Status.HEALTHY),  # too few to tell a slow hook from a busy machine
     ],
 )
 def test_hook_path(took: list[int], status: Status):

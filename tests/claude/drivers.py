@@ -23,7 +23,8 @@ from tests.claude.scrub import slug
 
 API_KEY = "sk-dummy"
 POLL = 0.05  # seconds between two looks at a screen, a file or a process
-PATIENCE = 30.0  # seconds until a test gives up waiting; the machine may be busy
+PATIENCE = 60.0  # seconds until a test gives up waiting; the machine may be busy
+LOST = 5.0  # seconds without a sign of it after which a key is taken for lost
 TERMINATE_PATIENCE = 5.0  # seconds that a left-over process gets between SIGTERM and SIGKILL
 
 # Every event but the five whose mere registration changes what the client does.
@@ -226,6 +227,17 @@ class InteractiveSession:
     def keys(self, *names: str) -> None:
         """Press keys by tmux's names: Enter, Escape, Down, BTab .."""
         self._tmux("send-keys", *names)
+
+    def press(self, name: str, seen: Callable[[], bool]) -> None:
+        """Press a key until it is seen to be taken: the client takes none while it draws a dialog."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            self.keys(name)
+            try:
+                return until(seen, f"{name} to be taken", LOST)
+            except TimeoutError as late:
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"{late}:\n{self.screen()}") from None
 
     def enter(self, text: str) -> None:
         """Type a text, without Enter."""

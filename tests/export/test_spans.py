@@ -13,6 +13,7 @@ from hookspan.model import semconv as sc
 from hookspan.model.rows import Rows
 from hookspan.paths import Paths
 from hookspan.store import Commit, SpanKey, Store
+from tests.agent.stage import PATIENCE
 from tests.otlp_sink import Received, Sink
 from tests.store import made
 
@@ -53,7 +54,7 @@ class Stage:
         assert self.exporter is not None
         return self.exporter.stats()
 
-    def until(self, condition: Callable[[dict[str, Any]], bool], seconds: float = 20) -> dict[str, Any]:
+    def until(self, condition: Callable[[dict[str, Any]], bool], seconds: float = PATIENCE) -> dict[str, Any]:
         end = time.monotonic() + seconds
         while not condition(stats := self.stats()):
             assert time.monotonic() < end, stats
@@ -451,6 +452,6 @@ def test_commits_while_it_sends_are_not_forgotten(stage: Stage, sink: Sink) -> N
 
         sink.fault(signal="traces", times=1, when=hold, delay=0.2)
         stage.commit()
-        assert arrived.wait(10)
+        assert arrived.wait(PATIENCE)
         stage.commit()
-        sink.wait(lambda: sink.distinct_spans == stage.next - 1, timeout=10)
+        sink.wait(lambda: sink.distinct_spans == stage.next - 1)

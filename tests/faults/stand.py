@@ -141,7 +141,7 @@ class Stand:
             said = click.unstyle("\n".join(status.lines(status.stand(self.machine.paths))))
             return says in said
 
-        end = time.monotonic() + 30
+        end = time.monotonic() + PATIENCE
         while not is_said():
             assert time.monotonic() < end, f"status does not say {says!r}:\n{said}"
             time.sleep(0.2)

@@ -205,7 +205,7 @@ class Backends:
             for item in series["exemplars"]
         ]
 
-    def wait(self, condition: Callable[[], T], timeout: float = 30.0) -> T:
+    def wait(self, condition: Callable[[], T], timeout: float = 60.0) -> T:
         """Ask again and again until the answer is truthy, and return it.
 
         A failed assertion or a refused connection within counts as "not yet". Raises `TimeoutError` with the last one.

@@ -37,7 +37,7 @@ class Site:
             prepare(self.machine.paths)
         self.pid = self.machine.up()
         self._agent = Client(self.machine.paths)  # as the command line has it, without a process for each question
-        self.url: str = self._agent.request("ping")["url"]
+        self.url: str = self._agent.request("ping", timeout=PATIENCE)["url"]
         self.port = urlsplit(self.url).port
         self._clients: list[httpx2.Client] = []
 
@@ -60,7 +60,7 @@ class Site:
         return self.client(authorization=f"Bearer {self.token}", **headers)
 
     def ticket_url(self) -> str:
-        login: str = self._agent.request("open")["login"]
+        login: str = self._agent.request("open", timeout=PATIENCE)["login"]
         return login
 
     def browser(self) -> httpx2.Client:
@@ -86,7 +86,10 @@ class Site:
         """Events go to the journal, each with the time of its writing; returns when they are in the store."""
         append(self.machine, *events)
         if wait:
-            until(lambda: self._agent.request("flush", wait=STEP)["drained"], "the journal is not read to its end")
+            until(
+                lambda: self._agent.request("flush", timeout=PATIENCE, wait=STEP)["drained"],
+                "the journal is not read to its end",
+            )
 
     def settle(self) -> None:
         """Wait for the spans of what may be over, too: a turn is when nothing has come for some seconds after it."""

@@ -338,6 +338,7 @@ def test_packed_segments_are_in_the_log_too(site: Site) -> None:
 
 def test_answers_are_used_again_and_the_rate_is_true(make_site: Callable[..., Site]) -> None:
     site = make_site(cache_ttl=3600)
+    site.append(Play().start())  # then the store is open; when it was opened all answers were forgotten
     script = site.script()
     before = site.get("/health")["cache"]
     assert (before["hits"], before["misses"], before["hit_rate"]) == (0, 0, 0.0)
@@ -461,12 +462,15 @@ def test_a_rule_allows_what_was_allowed_and_little_more(tool: str, label: str, r
 
 
 def test_health_and_its_history(site: Site) -> None:
+    until(lambda: site.get("/health")["checks"], "the first round of checks")
     found = site.get("/health")
     checks = {check["name"]: check for check in found["checks"]}
     assert checks["dashboard"]["status"] == "healthy"
     assert site.url in checks["dashboard"]["message"]
     assert checks["installation"]["status"] == "unknown"
-    assert found["status"] == "unknown"
+    sick = {name: one for name, one in checks.items() if one["status"] not in {"healthy", "unknown"}}
+    assert set(sick) <= {"resources"}, sick  # the machine's memory and disk are not the test's
+    assert found["status"] == (sick["resources"]["status"] if sick else "unknown")
     assert found["agent"]["pid"] == site.pid
     assert found["ingest"]["caught_up"] in {True, False}
     (round_,) = site.get("/health/history", limit=1)["rounds"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -59,7 +60,7 @@ def test_it_follows_the_client_without_a_reload(visitor: Visitor) -> None:
             page.get_by_role("heading", name="1 session waits for you").wait_for()
             expect(page.locator("sessions-list .waiting .doing")).to_contain_text("asks: Bash")
             expect(page.locator("sessions-list .waiting .doing code")).to_have_text(COMMAND)
-            assert page.title() == "(1) waiting · hookspan"
+            expect(page).to_have_title("(1) waiting · hookspan")
             page.get_by_role("link", name="shop").click()
             expect(page.get_by_role("treeitem", name="Asked: Bash")).to_be_visible()
             session.wait_for("Do you want to proceed?")
@@ -67,7 +68,7 @@ def test_it_follows_the_client_without_a_reload(visitor: Visitor) -> None:
             status = page.locator("session-header .doing")
             expect(status).to_contain_text("done, your turn")
             expect(page.get_by_role("treeitem", name=f"Bash {COMMAND}", exact=False).last).to_be_visible()
-            assert "waiting" not in page.title()
+            expect(page).not_to_have_title(re.compile("waiting"))
             session.exit()
             expect(status).to_contain_text("ended")
         assert page.evaluate("window.same"), "the page was loaded again"

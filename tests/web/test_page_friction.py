@@ -1,6 +1,7 @@
 """The friction page in a real browser."""
 
 import json
+import re
 import time
 
 import pytest
@@ -44,7 +45,7 @@ def test_a_rule_is_copied_as_claude_code_takes_it(site: Site, visitor: Visitor) 
     assert settings == {"permissions": {"allow": ["Bash(git status:*)", "Bash(npm test:*)"]}}
     page.get_by_role("button", name="30 days").click()
     page.get_by_text("8 dialogs in the last 30 days").wait_for()
-    assert page.url.endswith("/friction?days=30")
+    expect(page).to_have_url(re.compile(r"/friction\?days=30$"))
     page.go_back()
     page.get_by_text("8 dialogs in the last 7 days").wait_for()
     ask(site, play, "git status", 5, times=1)

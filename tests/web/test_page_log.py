@@ -1,5 +1,7 @@
 """The raw log in a real browser."""
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -42,7 +44,7 @@ def test_it_follows_pauses_searches_and_opens_a_line(site: Site, visitor: Visito
     page.keyboard.press("End")
     page.keyboard.press("ArrowUp")
     page.get_by_role("complementary", name="The open line").get_by_text('"make part-38"').wait_for()
-    assert "record=" in page.url
+    expect(page).to_have_url(re.compile("record="))
     assert violations(page) == []
     page.reload()
     page.get_by_role("complementary", name="The open line").get_by_text('"make part-38"').wait_for()

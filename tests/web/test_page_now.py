@@ -1,6 +1,7 @@
 """The first page in a real browser, and the connection that every page has."""
 
 import os
+import re
 import signal
 from collections.abc import Callable
 
@@ -23,12 +24,12 @@ def test_it_shows_what_happens_without_a_reload(site: Site, visitor: Visitor) ->
     pre, asked, post = play.tool("npm test", asked=True)
     site.append(pre, asked)
     page.get_by_role("heading", name="1 session waits for you").wait_for()
-    assert page.title().startswith("(1) waiting")
+    expect(page).to_have_title(re.compile(r"^\(1\) waiting"))
     site.append(post)
     page.get_by_text("1 session is working").wait_for()
     site.append(play.stop())
     page.get_by_text("Nobody needs you").wait_for()
-    assert page.title() == "hookspan"
+    expect(page).to_have_title("hookspan")
 
 
 def test_a_one_time_address_opens_the_page_and_only_once(site: Site, visitor: Visitor) -> None:
@@ -36,7 +37,7 @@ def test_a_one_time_address_opens_the_page_and_only_once(site: Site, visitor: Vi
     address = site.ticket_url()
     page.goto(address)
     page.get_by_text("Nearly there").wait_for()
-    assert page.url == f"{site.url}/"
+    expect(page).to_have_url(f"{site.url}/")
     other = visitor.stranger(site)
     other.goto(address)
     other.get_by_text("This address was used already").wait_for()

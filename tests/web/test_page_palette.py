@@ -55,7 +55,7 @@ def test_a_newcomer_sees_the_missing_step_and_may_look_at_demo_data(site: Site, 
     assert sideways(page) == []
     page.get_by_role("button", name="Load demo data").click()
     page.get_by_role("heading", name="1 session waits for you").wait_for()
-    assert page.title() == "(1) waiting · hookspan"
+    expect(page).to_have_title("(1) waiting · hookspan")
     icon = page.evaluate("document.querySelector('link[rel=icon]').href")
     assert icon.startswith("data:image/svg+xml")
     page.get_by_text("the hooks are not installed").wait_for()
@@ -63,7 +63,7 @@ def test_a_newcomer_sees_the_missing_step_and_may_look_at_demo_data(site: Site, 
     assert sideways(page) == []
     page.get_by_role("button", name="Remove them").click()
     page.get_by_role("button", name="Load demo data").wait_for()
-    assert page.title() == "hookspan"
+    expect(page).to_have_title("hookspan")
     for path in ("/friction", "/health", "/log"):
         other = visitor.visit(site, path)
         other.get_by_text("No event of yours has come yet").wait_for()

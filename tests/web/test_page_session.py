@@ -46,7 +46,7 @@ def test_an_address_opens_the_turn_and_the_span(shared: Site, visitor: Visitor) 
     expect(details.locator("json-view").first).to_contain_text('command: "wc -l *.py"')
     expect(details).to_contain_text(first["trace_id"])
     expect(page.get_by_role("treeitem", selected=True)).to_contain_text("Bash")
-    assert f"turn=1&span={first['span_id']}" in page.url
+    expect(page).to_have_url(re.compile(f"turn=1&span={first['span_id']}"))
 
     page.get_by_role("link", name="and the tests").click()
     expect(page.get_by_role("heading", name="Turn 2: and the tests")).to_be_visible()
@@ -95,7 +95,7 @@ def test_it_misses_nothing_while_the_agent_is_away(site: Site, visitor: Visitor)
     visitor.agent_may_be_away = True
     site.machine.kill()
     expect(page.get_by_text("The agent does not answer.")).to_be_visible()
-    assert page.title().startswith("(offline)")
+    expect(page).to_have_title(re.compile(r"^\(offline\)"))
     for number in range(1, 6):
         site.append(*play.tool(f"make {number}"), wait=False)
     site.machine.up()

@@ -28,6 +28,7 @@ from hookspan.values import without_secrets
 HISTORY: Final = 100  # results kept
 HOOK_WARNING: Final = 0.005  # seconds: the promise for a hook; for the average and for p99
 HOOK_CRITICAL: Final = 0.010  # seconds, average
+HOOKS_JUDGED: Final = 20  # so many at least: of fewer, one that had to wait for a processor would make the average
 LAG_WARNING: Final = 5.0  # seconds that the journal's reader is behind
 LAG_CRITICAL: Final = 60.0
 STORE_WARNING: Final = 0.100  # seconds a query takes
@@ -168,8 +169,9 @@ def hook_path(hooks: Sequence[HookTime]) -> Finding:
     found = hooktime.statistics(hooks)
     if found is None:
         return Finding(Status.HEALTHY, "no events yet", threshold=HOOK_WARNING, unit="s")
-    status = graded(found["average"], HOOK_WARNING, HOOK_CRITICAL)
-    if found["p99"] > HOOK_WARNING:
+    enough = found["samples"] >= HOOKS_JUDGED
+    status = graded(found["average"], HOOK_WARNING, HOOK_CRITICAL) if enough else Status.HEALTHY
+    if enough and found["p99"] > HOOK_WARNING:
         status = worst(status, Status.WARNING)
     return Finding(
         status,

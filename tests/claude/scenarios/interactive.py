@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import time
 
-from tests.claude.drivers import InteractiveSession
+from tests.claude.drivers import InteractiveSession, until
 from tests.claude.model import Tool, says
 from tests.claude.scenarios.printed import LONG_JOB, PROMPT, agent, bash
 from tests.claude.scenarios.registry import scenario
@@ -14,19 +15,25 @@ from tests.claude.stage import Session, Stage, Story, Turn
 FOREGROUND_AGENTS = {"CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1"}
 TOUCH = "touch built.txt; sleep 0.5"  # needs a permission, and then takes a while
 QUESTION = "Do you want to proceed?"
-CURSOR = "\u276f"
-NOTICE = 8.0  # seconds within which the client sends Notification{permission_prompt}, seen after 6.4
+CHOSEN = re.compile(r"^ *\u276f \d+\. .*", re.MULTILINE)  # the line of a dialog that has the cursor
+CHOICES = 10  # more than any dialog has
 BASH = ("--allowedTools", "Bash")  # nobody is asked
 LEFT = Session(end="prompt_input_exit")
 
 
+def chosen(session: InteractiveSession) -> str:
+    """The choice of a dialog that the cursor is on; empty while it is being drawn."""
+    found = CHOSEN.search(session.screen())
+    return found[0] if found else ""
+
+
 def choose(session: InteractiveSession, label: str) -> None:
-    """Move the cursor of a dialog onto the line that starts with a label."""
-    for _ in range(10):
-        if any(line.lstrip().startswith(CURSOR) and label in line for line in session.screen().splitlines()):
+    """Move the cursor of a dialog onto the line that has a label; each step is seen before the next one."""
+    until(lambda: bool(chosen(session)), "a dialog's cursor")
+    for _ in range(CHOICES):
+        if label in (line := chosen(session)):
             return
-        session.keys("Down")
-        time.sleep(0.15)  # the dialog draws itself anew
+        session.press("Down", lambda line=line: chosen(session) not in {"", line})
     raise TimeoutError(f"no choice {label!r} in:\n{session.screen()}")
 
 
@@ -51,7 +58,7 @@ def permission_approved(stage: Stage) -> Story:
     session = stage.interactive()
     session.submit(PROMPT)
     asked(stage, session)
-    stage.heard("Notification", timeout=NOTICE * 2, notification_type="permission_prompt")
+    stage.heard("Notification", notification_type="permission_prompt")
     session.keys("Enter")
     asked(stage, session, 2)
     session.keys("Enter")
