@@ -73,9 +73,10 @@ class Observers:
         Nothing, mostly: looks are more frequent. But an event may be read long after it was written.
         """
         judged = timers.step(event.at, [session], self._idle)
-        new_run = not session.written and is_new_run(session, event, session.pid)
-        if judged or new_run or is_unexplained(session, event.at):
+        if judged or (not session.written and is_new_run(session, event, session.pid)):
             return [*judged, *self._transcripts.until(session, event.at)]
+        if is_unexplained(session, event.at):
+            return self._transcripts.said(session, event.at)
         return []
 
     def next_due(self) -> int:

@@ -227,16 +227,21 @@ class Transcripts:
 
     def until(self, session: Session, moment: int) -> list[Fact]:
         """What the transcripts of a session say up to `moment` (unix ns), and that they are read so far."""
+        found = self.said(session, moment)
+        files = list(self._files.get(session.id, {}).values())
+        found += [fact for file in files for fact in file.end() if not is_before(session, fact)]
+        missing = not any(file.offset for file in files)
+        return [*found, TranscriptRead(at=moment, key=f"read:{moment}", session=session.id, missing=missing)]
+
+    def said(self, session: Session, moment: int) -> list[Fact]:
+        """What they say up to `moment`; a model call that is going on may go on."""
         found: list[Fact] = []
         while session.transcript:
             facts, size = self._read(session, STEP_BYTES, moment)
             found += facts
             if not size:
                 break
-        files = list(self._files.get(session.id, {}).values())
-        found += [fact for file in files for fact in file.end() if not is_before(session, fact)]
-        missing = not any(file.offset for file in files)
-        return [*found, TranscriptRead(at=moment, key=f"read:{moment}", session=session.id, missing=missing)]
+        return found
 
     def forget(self, session: str) -> None:
         """Lets go of a session that has ended."""
