@@ -17,7 +17,8 @@ from hookspan.model.state import State
 from hookspan.observe import Observers
 from hookspan.observe.transcripts import Transcripts
 from hookspan.wire.facts import AgentMeta, ModelCall, TranscriptRead
-from tests.model.replay import KEY, SESSIONS, TICK, Played, gone_clients, grow, lines_of, names, play, play_late
+from hookspan.wire.transcript import timestamp_ns
+from tests.model.replay import KEY, SESSIONS, TICK, Played, gone_clients, grow, lines_of, names, play, play_late, roots
 
 MB = 1 << 20
 
@@ -54,6 +55,25 @@ def told(facts) -> set[tuple[str, str]]:
 
 def step(transcripts: Transcripts, session, now: int = 10**18 * 2):
     return transcripts.step(now, [session], lambda _: False)
+
+
+@pytest.mark.parametrize("name", ["print_denied", "permission_words"])
+def test_a_look_at_the_moment_of_an_event_ends_no_model_call(name, tmp_path):
+    """The lines of one answer are written one after the other, with hooks between them."""
+    session, transcripts = session_of(name, tmp_path)
+    growing, end = grow(name, tmp_path), 10**18 * 2
+    moments = sorted(timestamp_ns(moment) for moment in written(name))
+    growing.until(end)
+    looked = [fact for moment in [*moments, end] for fact in transcripts.said(session, moment)]
+    at_once = Transcripts(roots(tmp_path)).said(session, end)
+    assert [wire.encode(fact) for fact in looked] == [wire.encode(fact) for fact in at_once]
+    assert {"ModelCall", "Rejection"} <= {type(fact).__name__ for fact in looked}
+
+
+def written(name: str) -> set[str]:
+    """The times of a recording's transcript lines."""
+    lines = [line for path in (SESSIONS / name / "projects").rglob("*.jsonl") for line in path.read_text().splitlines()]
+    return {json.loads(line)["timestamp"] for line in lines if "timestamp" in json.loads(line)}
 
 
 @pytest.mark.parametrize("name", ["print_parallel_agents", "queued_next", "esc_stream", "compact_auto"])
