@@ -21,8 +21,9 @@ import pytest
 from hookspan.agent import standing
 from hookspan.agent.health import Status
 from hookspan.cli import checks
-from hookspan.cli.checks import Place, backends, claude
+from hookspan.cli.checks import Place, backends, claude, recorded
 from hookspan.cli.checks import agent as agent_checks
+from hookspan.cli.checks import installed as installed_checks
 from tests.agent.stage import Machine, append, launch, ready, small_session, until
 from tests.export.test_grpc import Endpoint
 from tests.faults.stand import mounted, read_only
@@ -447,6 +448,23 @@ def test_docker_without_compose_is_no_docker_for_the_stack(works: bool, machine:
     (one,) = backends.docker(place(machine, PATH=str(tmp_path)))
     assert one.status is Status.HEALTHY
     assert ("Compose is not installed" in one.message) is not works
+
+
+def test_it_says_the_same_as_status(machine: Machine):
+    (journal,) = recorded.journal(place(machine))
+    assert f"journal   {journal.message}\n" in machine.cli("status").stdout
+    launch(machine)
+    ready(machine)
+    assert machine.cli("down").returncode == 0
+    (store,) = recorded.store(place(machine))
+    assert f"store     {store.message.removesuffix(', sound')}\n" in machine.cli("status").stdout
+
+
+def test_where_nothing_is_installed_no_command_without_a_name_is_gone(machine: Machine):
+    without_hooks(machine)
+    machine.paths.relay_conf.unlink()
+    (starter,) = installed_checks.starter(place(machine))
+    assert (starter.status, "relay.conf` is not there yet" in starter.message) == (WARNING, True)
 
 
 def test_the_last_line_says_no_more_than_those_above(machine: Machine):

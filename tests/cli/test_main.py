@@ -51,6 +51,7 @@ def test_every_verb_is_found_and_says_what_the_list_says():
     [
         (["xyzzy"], 2, "error: No such command 'xyzzy'.\n\nhint: `hookspan --help` lists what is allowed\n"),
         (["stats"], 2, "error: No such command 'stats'. Did you mean 'status'?\n"),
+        (["config"], 2, "Usage: hookspan config [OPTIONS] COMMAND [ARGS]...\n"),
         (["config", "shw"], 2, "error: No such command 'shw'. Did you mean 'show'?\n"),
         (["config", "show", "--nope"], 2, "`hookspan config show --help`"),
         (["config", "set", "export.protocol", "x"], 1, "error: `export.protocol` can't be `x`\n\nhint: allowed: `http"),

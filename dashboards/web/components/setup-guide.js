@@ -69,7 +69,7 @@ export class SetupGuide extends BaseComponent {
         </div></li>
         <li class=${installed ? "next" : ""}><span class="mark" aria-hidden="true">3</span><div>
           <h2>Use Claude Code</h2>
-          <p>${installed && setup.detail ? setup.detail : "Sessions that were open before the hooks were installed have to be started again."}</p>
+          <p>${installed && setup.detail ? setup.detail : "Sessions that are open get the hooks within seconds, too."}</p>
           ${installed ? this.#command(setup.command || "claude") : nothing}
         </div></li>
       </ol>

@@ -15,7 +15,7 @@ from hookspan.paths import Paths
 if TYPE_CHECKING:
     from hookspan.web.server import Server
 
-_OFF: Final = "dashboard.enabled is off: `hookspan config set dashboard.enabled true`, then `hookspan restart`"
+_OFF: Final = "`dashboard.enabled` is off: `hookspan config set dashboard.enabled true`"
 
 _logger = logging.getLogger(__name__)
 

@@ -32,6 +32,7 @@ from hookspan.units import counted
 from hookspan.values import URL
 
 NEXT: Final = "Start a session of Claude Code, then: hookspan open"
+NEXT_DOWN: Final = "The agent is down, as you said, and no hook starts it until: hookspan up"
 
 
 @click.command()
@@ -97,7 +98,7 @@ def install(
         click.echo(f"Claude Code sends its own telemetry to {settings.export.endpoint} from its next session on.")
     _offer_endpoint(paths, settings.export.endpoint, yes=yes)
     if change.needed:
-        click.echo(f"\n{NEXT}")
+        click.echo(f"\n{NEXT if not paths.down.exists() else NEXT_DOWN}")
 
 
 @click.command()

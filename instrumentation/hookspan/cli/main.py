@@ -132,6 +132,9 @@ def main() -> NoReturn:
     except UserError as error:
         show_error(error.message, error.hint)
         code = EXIT_USER
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True, color=colour())  # the help of a group that was given no verb
+        code = EXIT_USAGE
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx is not None else "hookspan"
         show_error(error.format_message(), f"`{command} --help` lists what is allowed")

@@ -109,13 +109,20 @@ def starter(place: Place) -> Iterator[Found]:
     if not paths.state.exists():
         yield Found(Status.WARNING, f"`{paths.state}` is not there yet", todo="`hookspan install`")
         return
+    if not place.installation.running and not paths.relay_conf.exists():
+        yield Found(Status.WARNING, f"`{paths.relay_conf}` is not there yet", todo="see `hooks` above")
+        return
     mend = Fix("write `relay.conf`, `heartbeat` and `drops` anew", lambda: _create_state(paths))
     lines = _lines(paths.relay_conf)
     command = [line.removeprefix("arg ") for line in lines if line.startswith("arg ")]
     if problems := [one for one in place.installation.problems if one.area is Area.STARTER]:
         yield from (Found.of_problem(one, fix=mend) for one in problems)
     elif not command or not os.access(command[0], os.X_OK):
-        said = f"hooks start the agent with `{command[0] if command else ''}`, which is gone"
+        said = (
+            f"hooks start the agent with `{command[0]}`, which is gone"
+            if command
+            else f"`{paths.relay_conf}` names no command that starts an agent"
+        )
         why = "hooks are recorded, but no agent starts by itself; most often a Python environment was moved"
         yield Found(Status.CRITICAL, said, why, "`hookspan install` with the hookspan that you have now", fix=mend)
     elif command != installed_relay.agent_command(paths):

@@ -35,7 +35,7 @@ REASONS: Final[Mapping[str, str]] = {
 def journal(place: Place) -> Iterator[Found]:
     """Relays can write, and every line could be read."""
     found = standing.journal(place.paths)
-    message = f"{size(found['bytes'])} in {counted(found['segments'] + 1, 'files')}"
+    message = f"{size(found['bytes'])} in {counted(found['segments'] + bool(found['current_bytes']), 'files')}"
     if not found["writable"]:
         why = "hooks lose their events, and count them"
         todo = f"`ls -ld {place.paths.journal}`; is the file system read-only?"
@@ -93,7 +93,7 @@ def store(place: Place) -> Iterator[Found]:
         todo = "`hookspan rebuild`, or `hookspan restart`: the agent sets it aside and rebuilds it"
         yield Found(Status.CRITICAL, problem, why, todo)
     elif not aside:
-        yield Found(Status.HEALTHY, f"{size(path.stat().st_size)}, sound")
+        yield Found(Status.HEALTHY, f"{size(standing.store(place.paths)['bytes'])}, sound")
 
 
 def _damage(path: Path) -> str:
