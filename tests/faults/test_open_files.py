@@ -100,6 +100,8 @@ def goes_on(at: Stand, *, says: str, check: str = "") -> None:
         until(lambda: says in health(at, check), f"the check `{check}` does not say {says!r}")
     at.settle()
     readers_answer(at)
+    told = at.machine.status()
+    assert told["hooks"]["samples"] <= told["store"]["events"], "a hook that is read again has taken its time once"
     at.stop()
     at.hooks()
     at.settle()

@@ -376,6 +376,7 @@ class Ingest:
     def _set_aside(self, error: Exception) -> None:
         """Move a damaged store out of the way; the journal rebuilds what it still holds."""
         self.close()
+        self.hooks.clear()  # they are read again
         aside = set_aside(self._paths.store, time.time_ns())
         why = f" ({error.why})" if isinstance(error, FilesLost) else ""
         self._mended(f"was damaged{why}, is rebuilt from the journal", aside)

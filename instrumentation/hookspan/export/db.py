@@ -213,8 +213,10 @@ class ExportDb:
                 text = msgspec.json.encode(dict(name[1])).decode()
                 self._db.execute("DELETE FROM announced WHERE instrument = ? AND attributes = ?", (name[0], text))
                 del self._announced[name]
-        self._db.execute("VACUUM")
-        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with self._lock:
+            self._db.execute("VACUUM")
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._files.note()  # shorter, by our own doing
 
     # --- Series
 

@@ -1,0 +1,35 @@
+"""What `export.db` keeps."""
+
+from hookspan.export.db import ExportDb, Refusal
+from hookspan.model import semconv as sc
+from hookspan.model.sums import Series
+from hookspan.paths import Paths
+from hookspan.store import SpanKey
+
+
+def test_what_we_compact_ourselves_was_not_cut_by_others(paths: Paths):
+    paths.create()
+    series = [
+        Series(
+            key=key,
+            instrument="hookspan.tool.calls",
+            attributes=((sc.PROJECT, "gone"), ("name", f"{key:0500}")),
+            start=1,
+        )
+        for key in range(1, 200)
+    ]
+    db = ExportDb.open(paths)
+    db.attach("epoch", series, start=1)
+    db.settle(SpanKey(5, 0), refused=[Refusal(SpanKey(1, 0), 1, 400, "no"), Refusal(SpanKey(2, 0), 1, 400, "no")])
+    db.close()
+
+    db = ExportDb.open(paths)
+    before = paths.export_db.stat().st_size
+    db.forget([SpanKey(1, 0)], ["gone"])
+    db.settle(SpanKey(6, 0))
+    db.close()
+    assert paths.export_db.stat().st_size < before
+    assert [path.name for path in paths.state.glob("export.db.*")] == []
+    db = ExportDb.open(paths)
+    assert ([one.key for one in db.refusals()], db.announced) == ([SpanKey(2, 0)], {})
+    db.close()
