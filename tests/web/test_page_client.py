@@ -64,7 +64,7 @@ def test_it_follows_the_client_without_a_reload(visitor: Visitor) -> None:
             page.get_by_role("link", name="shop").click()
             expect(page.get_by_role("treeitem", name="Asked: Bash")).to_be_visible()
             session.wait_for("Do you want to proceed?")
-            session.keys("Enter")
+            session.press("Enter", lambda: "Do you want to proceed?" not in session.screen())
             status = page.locator("session-header .doing")
             expect(status).to_contain_text("done, your turn")
             expect(page.get_by_role("treeitem", name=f"Bash {COMMAND}", exact=False).last).to_be_visible()
