@@ -429,8 +429,10 @@ def read_text(path: Path) -> str | None:
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"can't read `{path}`: {error}", hint=f"its owner and mode: `ls -l {path}`") from error
+    except OSError as error:
+        raise UserError(f"can't read `{path}`: {error.strerror}", hint=f"its owner and mode: `ls -l {path}`") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"can't read `{path}`: it is not UTF-8 (byte {error.start + 1})") from error
 
 
 def parse(text: str, origin: str) -> Layer:

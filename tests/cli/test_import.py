@@ -73,6 +73,11 @@ def test_a_month_on_the_first_page(machine: Machine):
     assert machine.cli("import").stdout.startswith("Nothing to import in ")
 
 
+def test_where_no_client_ever_ran_nothing_is_left_out(machine: Machine):
+    done = machine.json("import")
+    assert (done["sessions"], done["skipped"], done["refused"]) == (0, {}, [])
+
+
 def test_without_an_agent_twice_is_once(machine: Machine):
     put(machine.home, *RECORDED)
     assert "hookspan up" in machine.cli("import").stdout

@@ -201,3 +201,9 @@ def test_bare_says_the_next_command(tmp_path: Path):
     assert "next: hookspan install" in run(home=tmp_path).stdout
     run("install", "--yes", home=tmp_path)
     assert "next: hookspan open" in run(home=tmp_path).stdout
+    config = tmp_path / ".config" / "hookspan" / "config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text("[store]\ndays = 'x'\n")
+    told = run("status", home=tmp_path).stdout
+    assert "settings  `store.days` can't be `x`" in told
+    assert "next: hookspan doctor" in told

@@ -14,7 +14,8 @@ import click
 from hookspan import hooktime
 from hookspan.agent.standing import standing
 from hookspan.cli.text import may_draw
-from hookspan.errors import EXIT_USER
+from hookspan.config import load
+from hookspan.errors import EXIT_USER, UserError
 from hookspan.paths import Paths, working_folder
 from hookspan.setup import places
 from hookspan.setup.installation import look
@@ -69,14 +70,27 @@ def stand(paths: Paths) -> dict[str, Any]:
     found = look(paths, folder=working_folder())
     ours = bool(found.ours)
     others = [] if ours else [place for state in found.elsewhere if (place := found.place(state)) is not None]
-    return standing(paths) | {
-        "installed": ours,
-        "installation": {
-            "where": found.where,
-            "problems": [{"message": one.what, "todo": one.todo, "broken": one.broken} for one in found.problems],
-            "next": places.call(others[0], found.env) if others else None,
-        },
-    }
+    return (
+        {"settings_problem": _settings_problem(paths)}
+        | standing(paths)
+        | {
+            "installed": ours,
+            "installation": {
+                "where": found.where,
+                "problems": [{"message": one.what, "todo": one.todo, "broken": one.broken} for one in found.problems],
+                "next": places.call(others[0], found.env) if others else None,
+            },
+        }
+    )
+
+
+def _settings_problem(paths: Paths) -> str | None:
+    """What keeps an agent from starting; one that runs says itself by what it goes on."""
+    try:
+        load(paths)
+    except UserError as error:
+        return error.message
+    return None
 
 
 def is_bad(found: Mapping[str, Any]) -> bool:
@@ -118,7 +132,7 @@ def next_step(found: Mapping[str, Any]) -> str:
         return "hookspan doctor"
     if state in (by_state := {"unresponsive": "restart", "starting": "status", "down": "up"}):
         return f"hookspan {by_state[state]}"
-    if is_bad(found):
+    if is_bad(found) or found.get("settings_problem"):
         return "hookspan doctor"
     page = found.get("settings", {}).get("dashboard.enabled", {})
     return "hookspan open" if page.get("value", True) else "hookspan sessions"

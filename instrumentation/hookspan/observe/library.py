@@ -73,6 +73,8 @@ def find(places: Iterable[str]) -> tuple[list[Transcript], list[Refused]]:
         except RefusedError as error:
             refused.append(Refused(path, str(error)))
             continue
+        except FileNotFoundError:  # gone meanwhile, or a folder of a client that never ran
+            continue
         except OSError as error:
             refused.append(Refused(path, error.strerror or "it can't be read"))
             continue
