@@ -104,6 +104,9 @@ def test_what_another_session_brought_too_stays(machine: Machine, tmp_path: Path
     gone, kept = worked(machine, folder), worked(machine, folder)
     done = machine.cli("forget", gone, "--yes")
     assert "project     shop stays: other sessions have it, and its sums count these, too" in done.stdout
+    lines = machine.cli("tail", "--no-follow", "--facts", "-n", "100").stdout.splitlines()
+    placeholder = next(line for line in lines if "forgotten" in line)
+    assert placeholder.split() == ["forgotten"], "nobody knows of when it was"
     assert machine.cli("down").returncode == 0
     assert calls(machine, "shop") == 2
     assert machine.cli("rebuild").returncode == 0

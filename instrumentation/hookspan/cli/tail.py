@@ -107,7 +107,8 @@ def _as_json(line: dict[str, Any]) -> str:
 
 
 def _readable(line: dict[str, Any], *, content: bool) -> str | None:
-    at = dt.datetime.fromtimestamp(_number(line.get("at")) / 1e9).astimezone()
+    at = _number(line.get("at"))
+    when = dt.datetime.fromtimestamp(at / 1e9).astimezone().isoformat(timespec="milliseconds")[11:23] if at else ""
     event = line.get("event")
     name: Any
     tool: Any
@@ -121,7 +122,7 @@ def _readable(line: dict[str, Any], *, content: bool) -> str | None:
     else:
         name, tool, session, detail = line.get("type") or "?", "", line.get("session"), ""
     took = f"{_number(line.get('took')) / 1e6:.2f} ms" if line.get("took") else ""
-    head = f"{at:%H:%M:%S}.{at.microsecond // 1000:03d}  {_clean(session)[:8]:8}  {_clean(name):18}  {_clean(tool):12}"
+    head = f"{when:12}  {_clean(session)[:8]:8}  {_clean(name):18}  {_clean(tool):12}"
     width = shutil.get_terminal_size((TIME_WIDTH, 24)).columns
     room = max(0, width - len(head) - 14)
     return f"{head}  {_clean(detail)[:room]:{room}}  {took:>9}".rstrip()

@@ -93,7 +93,7 @@ def item(number: int, line: bytes, shown: int) -> shapes.LogItem:
     whole = len(line) <= shown
     return shapes.LogItem(
         record=number,
-        at=ms(at) if isinstance(at, int) and 0 <= at < 1 << 63 else None,
+        at=ms(at) if isinstance(at, int) and 0 < at < 1 << 63 else None,
         kind=kind,
         event=_text(raw.get("hook_event_name") or (event if kind == "reduced" else None) or about.get("type")),
         session=_text(raw.get("session_id") or about.get("session")),
