@@ -64,7 +64,7 @@ def _answering(place: Place, found: dict[str, Any]) -> Iterator[Found]:
     if problem := found.get("settings_problem"):
         well = False
         why = "it goes on with the last settings that were good"
-        todo = "correct the setting, then `hookspan restart`"
+        todo = "correct the setting; the agent takes it in within seconds"
         yield Found(Status.CRITICAL, problem, why, todo, quotes=True)
     elif about["version"] == __version__ and (keys := _other_settings(place.paths)):
         well = False

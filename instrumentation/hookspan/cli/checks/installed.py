@@ -31,7 +31,7 @@ def settings(place: Place) -> Iterator[Found]:
     """Our own settings can be read, and every name in them is one."""
     found = load(place.paths, place.env)  # not place.settings: here its error is the finding
     for warning in found.warnings:
-        why = "what is no setting has no effect"
+        why = "what is no setting, or is locked, has no effect"
         yield Found(Status.WARNING, warning, why, f"edit `{place.paths.config}`, or unset the variable", quotes=True)
     unheard = in_force.unheard(place.paths, place.env)
     for one in unheard:
