@@ -7,6 +7,7 @@ import pwd
 import shutil
 import signal
 import socket
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -465,6 +466,14 @@ def test_where_nothing_is_installed_no_command_without_a_name_is_gone(machine: M
     machine.paths.relay_conf.unlink()
     (starter,) = installed_checks.starter(place(machine))
     assert (starter.status, "relay.conf` is not there yet" in starter.message) == (WARNING, True)
+
+
+def test_a_store_that_is_just_being_made_is_nobody_elses(machine: Machine):
+    with contextlib.closing(sqlite3.connect(machine.paths.store)) as db:
+        db.execute("PRAGMA journal_mode = WAL")
+    machine.paths.store.chmod(0o600)
+    (one,) = recorded.store(place(machine))
+    assert one.status is Status.HEALTHY, one.message
 
 
 def test_the_last_line_says_no_more_than_those_above(machine: Machine):

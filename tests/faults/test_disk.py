@@ -59,7 +59,7 @@ def fill_page(at: Stand) -> None:
         at.hooks(1)
 
 
-@fault("disk full", "when a relay appends to the journal", "counted in place; exits 0", "events (write), the last")
+@fault("disk full", "when a relay appends to the journal", "counted in place; exits 0", "(write), the last")
 def test_journal(on_small_disk: Stand):
     on_small_disk.start()
     on_small_disk.hooks()
@@ -67,7 +67,7 @@ def test_journal(on_small_disk: Stand):
         fill_page(on_small_disk)
         on_small_disk.hooks()
         assert on_small_disk.dropped > EVENTS / 2
-        on_small_disk.status(says="events (write), the last")
+        on_small_disk.status(says="(write), the last")
     on_small_disk.hooks()
     on_small_disk.settle()
 
@@ -88,7 +88,7 @@ def test_store(on_small_disk: Stand):
     "disk full",
     "before the agent ever ran",
     "it can't come up, hooks are counted; it comes up when there is room",
-    "events (write), the last",
+    "(write), the last",
 )
 def test_start(on_small_disk: Stand):
     on_small_disk.hooks()
@@ -96,7 +96,7 @@ def test_start(on_small_disk: Stand):
         fill_page(on_small_disk)
         done = on_small_disk.machine.cli("up")
         assert done.returncode in {0, 1}, done.stderr
-        on_small_disk.status(says="events (write), the last")
+        on_small_disk.status(says="(write), the last")
     on_small_disk.settle()
 
 

@@ -308,7 +308,7 @@ export interface Health {
     quarantined: number;
     open_sessions: number;
     hold: { reason: string } | null;
-    damaged: string | null;
+    mended: { text: string; aside: string | null } | null;
   };
   export: ExportState | { problem: string } | null;
   loops: Record<string, { alive: boolean; failures: number; last_failure: string | null; last_failure_at: number | null }>;

@@ -101,6 +101,8 @@ def _damage(path: Path) -> str:
     with damage_noticed(path):
         connection = open_reader(path)
         try:
+            if not connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+                return ""  # an agent is just making it
             application, version = (
                 connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
             )
