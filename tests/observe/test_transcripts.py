@@ -12,6 +12,7 @@ import pytest
 
 from hookspan import wire
 from hookspan.cli.tree import render
+from hookspan.model import semconv as sc
 from hookspan.model.fold import fold
 from hookspan.model.state import State
 from hookspan.observe import Observers
@@ -68,6 +69,30 @@ def test_a_look_at_the_moment_of_an_event_ends_no_model_call(name, tmp_path):
     at_once = Transcripts(roots(tmp_path)).said(session, end)
     assert [wire.encode(fact) for fact in looked] == [wire.encode(fact) for fact in at_once]
     assert {"ModelCall", "Rejection"} <= {type(fact).__name__ for fact in looked}
+
+
+def test_what_a_client_that_died_was_told_last_is_of_its_run(tmp_path):
+    """Another client, which goes on with the session, may write to its transcript before its first hook."""
+    name = "sigkill_dialog"
+    played = Played(State())
+    lines = lines_of(name, tmp_path)[:4]
+    played.take(lines)
+    played.now = json.loads(lines[-1])["at"]
+    grow(name, tmp_path).until(played.now)
+    observers = Observers(roots=roots(tmp_path))
+    played.take(observers.step(played.now, played.state))
+    played.now += 20 * TICK
+    played.take(gone_clients(name, played.state, played.now))
+    path = transcript(name, tmp_path)
+    for _ in range(5):
+        with path.open("ab") as file:
+            file.write(b'{"type":"mode"}\n')
+        os.utime(path, ns=(played.now, played.now))
+        played.take(observers.step(played.now, played.state))
+        played.now += TICK
+    watch(played, name, tmp_path)
+    assert [sc.LATE in chat.attributes for chat in played.named("chat")] == [False]
+    assert [turn.attributes[sc.MODEL_CALLS] for turn in played.named("invoke_agent")] == [1]
 
 
 def written(name: str) -> set[str]:

@@ -95,13 +95,14 @@ class _File:
         finally:
             os.close(descriptor)
 
-    def flush(self, up_to: int) -> list[Fact]:
-        """The call that the file ends with, if nothing was added to it since `up_to`."""
+    def is_quiet(self, up_to: int) -> bool:
+        """Whether no call that the file ends with goes on: nothing was added to it since `up_to`."""
+        if not self.parser.in_call:
+            return True
         try:
-            changed = os.stat(self.path, follow_symlinks=False).st_mtime_ns
+            return os.stat(self.path, follow_symlinks=False).st_mtime_ns <= up_to
         except OSError:
-            changed = 0
-        return _priced(self.parser.flush()) if changed <= up_to else []
+            return True
 
     def _later(self, data: bytes, until: int) -> int:
         """How many bytes at the end of `data` begin with a whole line that has a time after `until`."""
@@ -319,8 +320,8 @@ class Transcripts:
             return []
         files = list(self._files.get(session.id, {}).values())
         read_up_to = now - QUIET
-        if all(file.at_end for file in files):
-            found = [fact for file in files for fact in file.flush(read_up_to) if not is_before(session, fact)]
+        if all(file.at_end and file.is_quiet(read_up_to) for file in files):
+            found = [fact for file in files for fact in file.end() if not is_before(session, fact)]
             missing = not any(file.offset for file in files)
             read = TranscriptRead(at=read_up_to, key=f"read:{now}", session=session.id, missing=missing)
             return [*found, read]

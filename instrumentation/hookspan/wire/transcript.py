@@ -163,6 +163,11 @@ class TranscriptParser:
             pending.append(self._queued_offset)
         return min(pending)
 
+    @property
+    def in_call(self) -> bool:
+        """Whether the newest line is of a model call whose lines may go on."""
+        return self._message is not None
+
     def skip(self, size: int, *, unreadable: bool = True) -> None:
         """Passes over bytes that are not read: a line longer than anything the client means to say, or a copied one."""
         self._offset += size
