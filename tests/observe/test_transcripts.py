@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 
 from hookspan import wire
+from hookspan.agent.ahead import Ahead
 from hookspan.cli.tree import render
 from hookspan.model import semconv as sc
 from hookspan.model.fold import fold
 from hookspan.model.state import State
 from hookspan.observe import Observers
+from hookspan.observe.repositories import Repositories
 from hookspan.observe.transcripts import Transcripts
 from hookspan.wire.facts import AgentMeta, ModelCall, TranscriptRead
 from hookspan.wire.transcript import timestamp_ns
@@ -93,6 +95,26 @@ def test_what_a_client_that_died_was_told_last_is_of_its_run(tmp_path):
     watch(played, name, tmp_path)
     assert [sc.LATE in chat.attributes for chat in played.named("chat")] == [False]
     assert [turn.attributes[sc.MODEL_CALLS] for turn in played.named("invoke_agent")] == [1]
+
+
+def test_what_was_read_when_the_next_client_came_is_of_the_run_before(tmp_path):
+    """Its first event was written to the journal between the look at the transcript and what that gave."""
+    name = "sigkill_dialog"
+    observers = Observers(roots=roots(tmp_path))
+    played = Played(State(), ahead=Ahead(Repositories(roots(tmp_path)), observers.before))
+    lines = lines_of(name, tmp_path)
+    played.take(lines[:4])
+    played.now = json.loads(lines[4])["at"]
+    growing = grow(name, tmp_path)
+    growing.until(played.now - 1)
+    told = observers.step(played.now, played.state)
+    assert any(isinstance(wire.decode(line, KEY), ModelCall) for line in told)
+    played.take([lines[4], *told])
+    growing.until(10**18 * 2)
+    played.take(lines[5:])
+    watch(played, name, tmp_path)
+    assert [sc.LATE in chat.attributes for chat in played.named("chat")] == [False] * 3
+    assert [turn.attributes[sc.MODEL_CALLS] for turn in played.named("invoke_agent")] == [1, 2]
 
 
 def written(name: str) -> set[str]:

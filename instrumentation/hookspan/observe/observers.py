@@ -52,6 +52,7 @@ class Observers:
         self._totals = totals
         self._transcripts = Transcripts(transcript_roots() if roots is None else roots, labels=labels)
         self._processes = Processes(read_record)
+        self._told: list[Fact] = []  # by the last step; the next one comes when all of it is folded
         self._looked = self._due = 0
 
     def step(self, now: int, state: State) -> list[bytes]:
@@ -65,6 +66,7 @@ class Observers:
         found += timers.step(now, sessions, self._idle)
         busy = bool(found) or any(_is_busy(session, now) for session in sessions)
         self._looked, self._due = now, now + (BUSY if busy else IDLE)
+        self._told = found
         return [wire.encode(fact) for fact in found]
 
     def before(self, session: Session, event: Reduced) -> list[Fact]:
@@ -74,10 +76,15 @@ class Observers:
         """
         judged = timers.step(event.at, [session], self._idle)
         if judged or (not session.written and is_new_run(session, event, session.pid)):
-            return [*judged, *self._transcripts.until(session, event.at)]
+            return [*judged, *self._on_their_way(session), *self._transcripts.until(session, event.at)]
         if is_unexplained(session, event.at):
-            return self._transcripts.said(session, event.at)
+            return [*self._on_their_way(session), *self._transcripts.said(session, event.at)]
         return []
+
+    def _on_their_way(self, session: Session) -> list[Fact]:
+        """What was read of a session's transcripts, but stands in the journal behind an event that came meanwhile."""
+        known = session.facts
+        return [fact for fact in self._told if fact.file and fact.session == session.id and fact.key not in known]
 
     def next_due(self) -> int:
         """When (unix ns) `step` wants to be called again at the latest."""

@@ -16,6 +16,7 @@ FOREGROUND_AGENTS = {"CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1"}
 TOUCH = "touch built.txt; sleep 0.5"  # needs a permission, and then takes a while
 QUESTION = "Do you want to proceed?"
 CHOSEN = re.compile(r"^ *\u276f \d+\. .*", re.MULTILINE)  # the line of a dialog that has the cursor
+DIALOG = "Esc to cancel"  # a dialog's last line
 CHOICES = 10  # more than any dialog has
 BASH = ("--allowedTools", "Bash")  # nobody is asked
 LEFT = Session(end="prompt_input_exit")
@@ -40,7 +41,7 @@ def choose(session: InteractiveSession, label: str) -> None:
 def asked(stage: Stage, session: InteractiveSession, times: int = 1) -> None:
     """Wait for a permission dialog, both heard and seen."""
     stage.heard("PermissionRequest", times)
-    session.wait_for("Esc to cancel")
+    session.wait_for(DIALOG)
 
 
 @scenario()
@@ -153,7 +154,7 @@ def permission_auto_mode(stage: Stage) -> Story:
     session.submit(PROMPT)
     asked(stage, session)
     choose(session, "auto mode")
-    session.keys("Enter")
+    session.press("Enter", lambda: DIALOG not in session.screen())
     stage.heard("Stop")
     session.exit()
     return Story([Turn(PROMPT)], [LEFT])
