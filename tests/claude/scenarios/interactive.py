@@ -17,7 +17,9 @@ TOUCH = "touch built.txt; sleep 0.5"  # needs a permission, and then takes a whi
 QUESTION = "Do you want to proceed?"
 CHOSEN = re.compile(r"^ *\u276f \d+\. .*", re.MULTILINE)  # the line of a dialog that has the cursor
 DIALOG = "Esc to cancel"  # a dialog's last line
-CHOICES = 10  # more than any dialog has
+CHOICE = re.compile(r"^ *(?:\u276f )? *\d+\. .*", re.MULTILINE)
+CHOICES = 20  # steps: more than any dialog has
+LATE_KEY = 1.0  # seconds
 BASH = ("--allowedTools", "Bash")  # nobody is asked
 LEFT = Session(end="prompt_input_exit")
 
@@ -29,12 +31,18 @@ def chosen(session: InteractiveSession) -> str:
 
 
 def choose(session: InteractiveSession, label: str) -> None:
-    """Move the cursor of a dialog onto the line that has a label; each step is seen before the next one."""
-    until(lambda: bool(chosen(session)), "a dialog's cursor")
+    """Move the cursor of a dialog onto the line that has a label, and see that it stays: keys may be taken late."""
     for _ in range(CHOICES):
-        if label in (line := chosen(session)):
-            return
-        session.press("Down", lambda line=line: chosen(session) not in {"", line})
+        until(lambda: bool(chosen(session)), "a dialog's cursor")
+        line = chosen(session)
+        if label in line:
+            time.sleep(LATE_KEY)
+            if label in chosen(session):
+                return
+            continue
+        lines = [found[0] for found in CHOICE.finditer(session.screen())]
+        below = any(label in other for other in lines[lines.index(line) + 1 :]) if line in lines else True
+        session.press("Down" if below else "Up", lambda line=line: chosen(session) not in {"", line})
     raise TimeoutError(f"no choice {label!r} in:\n{session.screen()}")
 
 
