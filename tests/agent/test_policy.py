@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from hookspan.agent.client import Client
 from hookspan.agent.live import LAST_GOOD, LiveSettings
 from hookspan.model import semconv as sc
 from hookspan.paths import Paths
@@ -72,6 +73,11 @@ def waiting(machine: Machine) -> int:
     return int(machine.status()["export"].get("queue", 0))
 
 
+def projects(machine: Machine) -> set[str]:
+    """The projects that the agent's settings in force name."""
+    return set(Client(machine.paths).request("settings")["settings"]["settings"]["projects"])
+
+
 @pytest.fixture
 def governed(make_machine: Callable[..., Machine], sink: Sink) -> Governed:
     return Governed(make_machine(settings=OWN.format(url=sink.url)))
@@ -105,6 +111,7 @@ def test_what_waits_of_a_project_that_is_no_longer_recorded_is_not_sent(
     until(lambda: waiting(machine) > 12, "spans of both wait")
     with machine.paths.config.open("a") as file:
         file.write("[projects.shop]\nrecord = false\n")
+    until(lambda: "shop" in projects(machine), "the agent knows it")  # what was on its way by then was refused
     sink.heal()
     assert machine.json("flush", "--wait", "60s")["exported"]
     assert {span.attributes[sc.PROJECT] for span in sink.spans} == {"other"}
