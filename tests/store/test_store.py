@@ -1,5 +1,6 @@
 """The store: one transaction or nothing, the same rows after a kill, and what is refused at its door."""
 
+import contextlib
 import os
 import signal
 import sqlite3
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -242,6 +244,50 @@ def test_a_damaged_store_is_told_apart_and_can_be_set_aside(paths: Paths, store:
     fresh = Store.open(paths)
     assert fresh.position() is None
     fresh.close()
+
+
+def halved(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def replaced(path: Path) -> None:
+    path.with_name("other").write_bytes(path.read_bytes())
+    path.with_name("other").replace(path)
+
+
+# A log that is cut is written on where it was: it has a hole then, which whoever reads there meets.
+@pytest.mark.parametrize(
+    ("suffix", "damage"),
+    [("", halved), ("", replaced), ("", Path.unlink), ("-wal", replaced), ("-wal", Path.unlink)],
+)
+def test_what_happens_to_a_file_during_a_transaction_is_noticed_at_the_next(
+    paths: Paths, store: Store, suffix: str, damage: Callable[[Path], None]
+) -> None:
+    store.commit(made.commit(1, 200))
+    hit = paths.store.with_name(paths.store.name + suffix)
+
+    def strike(statement: str) -> None:
+        if statement == "COMMIT":
+            damage(hit)
+
+    store._db.set_trace_callback(strike)
+    with contextlib.suppress(StoreDamaged, sqlite3.Error):  # or by SQLite itself, at once
+        store.commit(made.commit(201, 202))
+    store._db.set_trace_callback(None)
+    with pytest.raises(StoreDamaged):
+        store.commit(made.commit(203, 204))
+
+
+def test_a_database_that_gives_pages_back_was_not_cut(paths: Paths, store: Store) -> None:
+    store.commit(made.commit(1, 3000))
+    store._db.execute("PRAGMA wal_checkpoint")
+    long = paths.store.stat().st_size
+    store._db.execute("PRAGMA wal_autocheckpoint = 1")
+    while not store.prune(Policy(days=30, bytes=1, exported=None), time.time_ns()).done:
+        pass
+    store.commit(made.commit(3001, 3002))
+    assert paths.store.stat().st_size < long
+    store.check()
 
 
 def test_files_are_the_users_alone(paths: Paths, store: Store) -> None:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -26,6 +27,7 @@ from hookspan.store.database import (
     delete,
     is_damage,
     open_writer,
+    own_size,
     set_aside,
 )
 from hookspan.store.schema import SpanKey
@@ -317,7 +319,7 @@ class ExportDb:
                 elif self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
-            self._files.note()
+            self._files.settle(partial(own_size, self._db))
 
 
 def _open(path: Path) -> sqlite3.Connection:

@@ -6,7 +6,7 @@ import contextlib
 import errno
 import os
 import sqlite3
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
@@ -85,10 +85,23 @@ class Files:
         return self._known[""][0]
 
     def note(self) -> None:
-        """They are as they should be; one that is missing has to be what it was (where SQLite has no log: none)."""
+        """They are as they should be: just opened, or written anew. One that is missing has to be what it was."""
         for suffix, part in self._parts.items():
             with contextlib.suppress(FileNotFoundError):
                 self._known[suffix] = _look(part)
+
+    def settle(self, own: Callable[[], int]) -> None:
+        """A transaction is over: they may be longer. What else has changed was not its doing, and `check` tells it.
+
+        Shorter is only what SQLite cut: the database to its `own` size in bytes when a checkpoint gives pages back, the
+        log to WAL_LIMIT.
+        """
+        for suffix, part in self._parts.items():
+            with contextlib.suppress(FileNotFoundError):
+                found, now = _look(part)
+                known, size = self._known.get(suffix, (found, now))
+                if found == known and (now >= size or now == (own() if not suffix else WAL_LIMIT)):
+                    self._known[suffix] = found, now
 
     def check(self) -> None:
         """Raise FilesLost unless they are what they were: the same ones, and none of them shorter."""
@@ -168,6 +181,12 @@ def damage_noticed(path: Path) -> Iterator[None]:
         # Of SQLite's own words alone it is known that they quote no row.
         why = str(error) if getattr(error, "sqlite_errorcode", 0) else "a value can't be read"
         raise StoreDamaged(path, why) from error
+
+
+def own_size(connection: sqlite3.Connection) -> int:
+    """Bytes of a database by its own count of pages."""
+    (pages,), (size,) = (connection.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "page_size"))
+    return int(pages) * int(size)
 
 
 def open_writer(

@@ -9,6 +9,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,7 +22,7 @@ from hookspan.paths import Paths
 
 from . import retention, schema
 from .clean import cleaned
-from .database import Files, Identity, copy_to, damage_noticed, delete, open_writer, set_aside
+from .database import Files, Identity, copy_to, damage_noticed, delete, open_writer, own_size, set_aside
 from .retention import Policy, Pruned
 
 
@@ -144,7 +145,7 @@ class Store:
             self._count(events=-pruned.events, spans=-pruned.spans)
         # `execute` steps the statement once, and each step gives back one page.
         self._db.executescript("PRAGMA incremental_vacuum(1000);")
-        self._files.note()
+        self._files.settle(partial(own_size, self._db))
         return pruned
 
     def projects_of(self, sessions: Sequence[str]) -> dict[str, bool]:
@@ -301,7 +302,7 @@ class Store:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
-            self._files.note()
+            self._files.settle(partial(own_size, self._db))
             self._totals = self._pending
 
     def _require_unmoved(self) -> None:
