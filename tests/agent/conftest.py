@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.agent.stage import Machine
+from tests.agent.machine import Machine
 from tests.otlp_sink import Sink
 from tests.web.site import Site
 

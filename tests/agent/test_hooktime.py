@@ -8,7 +8,7 @@ import pytest
 
 from hookspan import hooktime
 from hookspan.hooktime import HookTime
-from tests.agent.stage import Machine, event, until
+from tests.agent.machine import Machine, event, until
 
 MS = 1_000_000  # nanoseconds
 RELAY = Path(__file__).parents[2] / "hooks" / "main.py"

@@ -14,7 +14,7 @@ import pytest
 from hookspan.store import Reader
 from tests.otlp_sink import Sink
 
-from .stage import Machine, append, event, launch, ready, small_session, until
+from .machine import Machine, append, event, launch, ready, small_session, until
 
 # Raises in the fold on every event of a session called `poison`, after changing the state: as a bug would.
 FOLD_RAISES = """

@@ -12,7 +12,7 @@ import pytest
 from tests import late
 from tests.otlp_sink import Sink
 
-from .stage import Machine
+from .machine import Machine
 from .test_projects import Worker, git, repository
 
 WHERE = ("hookspan.project", "vcs.repository.name", "vcs.ref.head.name")

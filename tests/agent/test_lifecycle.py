@@ -17,7 +17,7 @@ from hookspan.agent.client import Client, NeedsRestart, Ready, Unreachable, is_n
 from hookspan.agent.lock import FileLock, is_held
 from tests.otlp_sink import Sink
 
-from .stage import Machine, append, end, launch, ready, small_session, until
+from .machine import Machine, append, end, launch, ready, small_session, until
 
 SESSION = small_session(tools=3)
 

@@ -9,7 +9,7 @@ import pytest
 from tests.otlp_sink import Sink
 from tests.web.site import Refused, Site, stream
 
-from .stage import PATIENCE, until
+from .machine import PATIENCE, until
 
 OFTEN = "[monitor]\ninterval = 1\n"
 

@@ -16,7 +16,7 @@ import pytest
 
 from hookspan.web.demo import lines as demo_lines
 
-from .stage import Machine, append, event, launch, ready, until
+from .machine import Machine, append, event, launch, ready, until
 
 
 def told(messages: list[str]) -> int:

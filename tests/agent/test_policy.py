@@ -16,7 +16,7 @@ from hookspan.model import semconv as sc
 from hookspan.paths import Paths
 from tests.otlp_sink import Sink
 
-from .stage import PATIENCE, Machine, launch, ready, small_session, until, with_etc
+from .machine import PATIENCE, Machine, launch, ready, small_session, until, with_etc
 
 LOCKED = 'locked = ["content.export", "resource.team"]\n[content]\nexport = false\n[resource]\nteam = "theirs"\n'
 OWN = '[export]\nendpoint = "{url}"\nmetric_interval = 1\n[content]\nexport = true\n[resource]\nteam = "own"\n'

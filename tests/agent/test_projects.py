@@ -22,7 +22,7 @@ from hookspan.store import Reader
 from tests.otlp_sink import Sink
 from tests.web.site import Site, stream
 
-from .stage import PATIENCE, Machine, end, ready, until, with_etc
+from .machine import PATIENCE, Machine, end, ready, until, with_etc
 
 DAY = 86_400
 LABEL = "cost.centre"

@@ -38,7 +38,7 @@ from hookspan.model.state import Session, dump_session
 from hookspan.observe.observers import RECENT
 from hookspan.paths import Paths
 from hookspan.store import Commit, Policy, Store
-from tests.agent.stage import Machine
+from tests.agent.machine import Machine
 from tests.bench import store as made
 from tests.web.browser import Visitor, chromium
 from tests.web.player import Player

@@ -12,7 +12,7 @@ import pytest
 
 from hookspan.model import semconv as sc
 from hookspan.paths import Paths
-from tests.agent.stage import with_etc
+from tests.agent.machine import with_etc
 from tests.claude import client
 from tests.claude.drivers import PATIENCE, Home
 from tests.claude.installed import HOOKSPAN
@@ -27,7 +27,7 @@ MANAGED = "claude-code/managed-settings.json"
 pytestmark = [pytest.mark.need_npm, pytest.mark.need_cc, pytest.mark.need_root]
 
 
-class Machine:
+class ManagedHome:
     """A home on a machine with files of its own in /etc."""
 
     def __init__(self, home: Home) -> None:
@@ -43,7 +43,7 @@ class Machine:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
 
-    def managed(self, value: Mapping[str, Any]) -> None:
+    def managed_settings(self, value: Mapping[str, Any]) -> None:
         self.put(MANAGED, json.dumps(value))
 
     def any(self, *command: str) -> subprocess.CompletedProcess[str]:
@@ -86,118 +86,120 @@ class Machine:
 
 
 @pytest.fixture
-def machine():
+def managed_home():
     with Model("policies") as model, Home(model.url) as home:
         model.play({"Look.": [says(Tool("Bash", {"command": "ls"})), says("Done.")]})
-        yield Machine(home)
+        yield ManagedHome(home)
 
 
-def test_hooks_in_managed_settings(machine: Machine) -> None:
-    printed = json.loads(machine.hookspan("install", "--print"))
-    machine.hookspan("install", "--no-hooks")
-    machine.managed(printed)
-    assert machine.session()
-    assert machine.installed() == f"`/etc/{MANAGED}`"
-    machine.hookspan("install", "--yes")
-    assert not (machine.home.claude / "settings.json").exists(), "they are not doubled"
-    machine.home.settings(**printed)
-    before = len(machine.heard())
-    assert machine.session()
-    assert machine.heard()[before:].count("Stop") == 1, "the same handler in two files runs once"
-    assert machine.installed() == f"`{machine.home.claude}/settings.json`, `/etc/{MANAGED}`"
+def test_hooks_in_managed_settings(managed_home: ManagedHome) -> None:
+    printed = json.loads(managed_home.hookspan("install", "--print"))
+    managed_home.hookspan("install", "--no-hooks")
+    managed_home.managed_settings(printed)
+    assert managed_home.session()
+    assert managed_home.installed() == f"`/etc/{MANAGED}`"
+    managed_home.hookspan("install", "--yes")
+    assert not (managed_home.home.claude / "settings.json").exists(), "they are not doubled"
+    managed_home.home.settings(**printed)
+    before = len(managed_home.heard())
+    assert managed_home.session()
+    assert managed_home.heard()[before:].count("Stop") == 1, "the same handler in two files runs once"
+    assert managed_home.installed() == f"`{managed_home.home.claude}/settings.json`, `/etc/{MANAGED}`"
 
 
-def test_the_plugins_hooks_in_managed_settings_are_each_users_own(machine: Machine) -> None:
-    machine.managed(json.loads(PLUGIN_HOOKS.read_text()))
-    assert not machine.session(), "a user without hookspan is left alone"
-    machine.hookspan("install", "--no-hooks")
-    assert machine.session()
-    assert machine.installed() == f"`/etc/{MANAGED}`"
+def test_the_plugins_hooks_in_managed_settings_are_each_users_own(managed_home: ManagedHome) -> None:
+    managed_home.managed_settings(json.loads(PLUGIN_HOOKS.read_text()))
+    assert not managed_home.session(), "a user without hookspan is left alone"
+    managed_home.hookspan("install", "--no-hooks")
+    assert managed_home.session()
+    assert managed_home.installed() == f"`/etc/{MANAGED}`"
 
 
-def test_only_managed_hooks_allowed(machine: Machine) -> None:
-    machine.hookspan("install", "--yes")
-    assert machine.session()
-    machine.managed({"allowManagedHooksOnly": True})
-    assert not machine.session()
-    assert "`allowManagedHooksOnly`" in machine.hookspan("doctor", status=1)
-    assert machine.installed() is None
-    machine.managed({"allowManagedHooksOnly": True} | json.loads(machine.hookspan("install", "--print")))
-    assert machine.session()
-    assert machine.installed() == f"`/etc/{MANAGED}`"
+def test_only_managed_hooks_allowed(managed_home: ManagedHome) -> None:
+    managed_home.hookspan("install", "--yes")
+    assert managed_home.session()
+    managed_home.managed_settings({"allowManagedHooksOnly": True})
+    assert not managed_home.session()
+    assert "`allowManagedHooksOnly`" in managed_home.hookspan("doctor", status=1)
+    assert managed_home.installed() is None
+    managed_home.managed_settings(
+        {"allowManagedHooksOnly": True} | json.loads(managed_home.hookspan("install", "--print"))
+    )
+    assert managed_home.session()
+    assert managed_home.installed() == f"`/etc/{MANAGED}`"
 
 
-def test_only_plugins_allowed(machine: Machine) -> None:
-    machine.hookspan("install", "--yes")
-    machine.managed({"strictPluginOnlyCustomization": ["hooks"]})
-    assert not machine.session()
-    assert "`strictPluginOnlyCustomization`" in machine.hookspan("doctor", status=1)
-    assert machine.installed() is None
+def test_only_plugins_allowed(managed_home: ManagedHome) -> None:
+    managed_home.hookspan("install", "--yes")
+    managed_home.managed_settings({"strictPluginOnlyCustomization": ["hooks"]})
+    assert not managed_home.session()
+    assert "`strictPluginOnlyCustomization`" in managed_home.hookspan("doctor", status=1)
+    assert managed_home.installed() is None
 
 
-def test_all_hooks_disabled(machine: Machine) -> None:
-    machine.hookspan("install", "--yes")
-    machine.home.settings(disableAllHooks=True)
-    assert not machine.session()
-    assert "`disableAllHooks`" in machine.hookspan("doctor", status=1)
+def test_all_hooks_disabled(managed_home: ManagedHome) -> None:
+    managed_home.hookspan("install", "--yes")
+    managed_home.home.settings(disableAllHooks=True)
+    assert not managed_home.session()
+    assert "`disableAllHooks`" in managed_home.hookspan("doctor", status=1)
     managed = json.loads(PLUGIN_HOOKS.read_text())
-    machine.managed(managed)
-    assert machine.session(), "a user can't disable managed hooks"
-    assert machine.installed() == f"`/etc/{MANAGED}`"
-    machine.managed({"disableAllHooks": True} | managed)
-    assert not machine.session()
+    managed_home.managed_settings(managed)
+    assert managed_home.session(), "a user can't disable managed hooks"
+    assert managed_home.installed() == f"`/etc/{MANAGED}`"
+    managed_home.managed_settings({"disableAllHooks": True} | managed)
+    assert not managed_home.session()
 
 
-def test_settings_in_another_folder(machine: Machine) -> None:
-    moved = machine.home.home / "elsewhere"
-    machine.home.env["CLAUDE_CONFIG_DIR"] = str(moved)
-    machine.hookspan("install", "--yes")
+def test_settings_in_another_folder(managed_home: ManagedHome) -> None:
+    moved = managed_home.home.home / "elsewhere"
+    managed_home.home.env["CLAUDE_CONFIG_DIR"] = str(moved)
+    managed_home.hookspan("install", "--yes")
     assert (moved / "settings.json").exists()
-    assert not (machine.home.claude / "settings.json").exists()
-    assert machine.session()
-    del machine.home.env["CLAUDE_CONFIG_DIR"]
-    assert not machine.session(), "the client without the variable has other settings"
-    machine.hookspan("uninstall", "--yes")
+    assert not (managed_home.home.claude / "settings.json").exists()
+    assert managed_home.session()
+    del managed_home.home.env["CLAUDE_CONFIG_DIR"]
+    assert not managed_home.session(), "the client without the variable has other settings"
+    managed_home.hookspan("uninstall", "--yes")
     assert not (moved / "settings.json").exists(), "it is remembered where it was installed"
 
 
-def test_the_administrators_lock(machine: Machine) -> None:
-    machine.put("hookspan/config.toml", 'locked = ["content.export"]\n[content]\nexport = false\n')
-    assert "is locked by `/etc/hookspan/config.toml`" in machine.hookspan(
+def test_the_administrators_lock(managed_home: ManagedHome) -> None:
+    managed_home.put("hookspan/config.toml", 'locked = ["content.export"]\n[content]\nexport = false\n')
+    assert "is locked by `/etc/hookspan/config.toml`" in managed_home.hookspan(
         "config", "set", "content.export", "true", status=1
     )
-    assert json.loads(machine.hookspan("config", "show", "content.export", "--json"))
+    assert json.loads(managed_home.hookspan("config", "show", "content.export", "--json"))
 
 
-def test_a_lock_that_comes_while_the_agent_runs(machine: Machine) -> None:
+def test_a_lock_that_comes_while_the_agent_runs(managed_home: ManagedHome) -> None:
     lock = 'locked = ["content.export"]\n[content]\nexport = false\n'
     with Sink() as sink:
-        machine.hookspan("config", "set", "export.endpoint", sink.url)
-        machine.hookspan("config", "set", "content.export", "true")
-        machine.hookspan("install", "--yes")
-        assert machine.session()
-        machine.hookspan("flush", "--wait", "30s")
+        managed_home.hookspan("config", "set", "export.endpoint", sink.url)
+        managed_home.hookspan("config", "set", "content.export", "true")
+        managed_home.hookspan("install", "--yes")
+        assert managed_home.session()
+        managed_home.hookspan("flush", "--wait", "30s")
         assert any(sc.LABEL in span.attributes for span in sink.spans)
-        agent = json.loads(machine.hookspan("status", "--json"))["agent"]
+        agent = json.loads(managed_home.hookspan("status", "--json"))["agent"]
         # Every command here has an /etc of its own, and so has the agent that the hook started.
         file = Path(f"/proc/{agent['pid']}/root/etc/hookspan/config.toml")
         file.parent.mkdir(exist_ok=True)
         file.write_text(lock)
-        machine.put("hookspan/config.toml", lock)
+        managed_home.put("hookspan/config.toml", lock)
         sink.clear()
-        assert machine.session()
-        machine.hookspan("flush", "--wait", "30s")
+        assert managed_home.session()
+        managed_home.hookspan("flush", "--wait", "30s")
         assert sink.spans
         assert not any(sc.LABEL in span.attributes for span in sink.spans)
-        assert json.loads(machine.hookspan("status", "--json"))["agent"]["pid"] == agent["pid"]
+        assert json.loads(managed_home.hookspan("status", "--json"))["agent"]["pid"] == agent["pid"]
 
 
-def test_a_build_machine_exports_before_it_goes(machine: Machine) -> None:
+def test_a_build_machine_exports_before_it_goes(managed_home: ManagedHome) -> None:
     with Sink() as sink:
-        machine.hookspan("config", "set", "export.endpoint", sink.url)
-        machine.hookspan("install", "--yes")
-        assert machine.session()
-        machine.hookspan("flush", "--wait", "30s")
+        managed_home.hookspan("config", "set", "export.endpoint", sink.url)
+        managed_home.hookspan("install", "--yes")
+        assert managed_home.session()
+        managed_home.hookspan("flush", "--wait", "30s")
         names = [span.name for span in sink.spans]
         assert names.count("execute_tool Bash") == names.count("invoke_agent claude-code") == 1
         assert names.count("session") == 1

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from tests.agent.stage import Machine
+from tests.agent.machine import Machine
 from tests.otlp_sink import Sink
 
 

@@ -25,7 +25,7 @@ from hookspan.cli import checks
 from hookspan.cli.checks import Place, backends, claude, recorded
 from hookspan.cli.checks import agent as agent_checks
 from hookspan.cli.checks import installed as installed_checks
-from tests.agent.stage import Machine, append, launch, ready, small_session, until
+from tests.agent.machine import Machine, append, launch, ready, small_session, until
 from tests.export.test_grpc import Endpoint
 from tests.faults.stand import mounted, read_only
 from tests.otlp_sink import Sink

@@ -11,7 +11,7 @@ import pytest
 from hookspan.model.rows import SessionRow
 from hookspan.paths import Paths
 from hookspan.store import Reader
-from tests.agent.stage import Machine, event, until
+from tests.agent.machine import Machine, event, until
 from tests.otlp_sink import Sink
 
 MARK = "acme"  # in every name that the forgotten session brings

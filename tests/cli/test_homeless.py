@@ -8,7 +8,7 @@ import pytest
 
 from hookspan.cli.main import SECTIONS
 from hookspan.errors import EXIT_BUG
-from tests.agent.stage import PATIENCE
+from tests.agent.machine import PATIENCE
 
 NOBODY = 61_005
 ARGUMENTS = {

@@ -10,8 +10,8 @@ from pathlib import Path
 from hookspan.errors import EXIT_USER
 from hookspan.journal import Tail
 from hookspan.store import Reader, SpanKey
-from tests.agent.stage import Machine, until
-from tests.cli.stage import take_in
+from tests.agent.ingest import take_in
+from tests.agent.machine import Machine, until
 from tests.model.replay import SESSIONS, expected, play
 from tests.otlp_sink import Sink
 

@@ -12,7 +12,7 @@ import pytest
 
 from hookspan.claude_settings import EVENTS
 from hookspan.paths import Paths
-from tests.agent.stage import with_etc
+from tests.agent.machine import with_etc
 from tests.cli.test_homeless import ARGUMENTS, VERBS
 from tests.cli.verdict import found, installed
 

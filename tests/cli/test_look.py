@@ -11,7 +11,7 @@ import pytest
 
 from hookspan.errors import EXIT_USER
 from hookspan.paths import Paths
-from tests.cli.stage import take_in
+from tests.agent.ingest import take_in
 from tests.model.replay import SESSIONS, play
 
 HOSTILE = b"mcp__x\\u001b[31m\\u202e__run\\u0007"

@@ -12,7 +12,7 @@ import pytest
 
 from hookspan.cli.main import SECTIONS, cli
 from hookspan.paths import Paths
-from tests.cli.stage import take_in
+from tests.agent.ingest import take_in
 from tests.model.replay import play
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from hookspan.errors import EXIT_INTERRUPTED
-from tests.agent.stage import PATIENCE, Machine, append, ready, small_session, until
+from tests.agent.machine import PATIENCE, Machine, append, ready, small_session, until
 
 SESSION = small_session()
 ID = SESSION[0]["session_id"]

@@ -18,7 +18,7 @@ import pytest
 from hookspan.errors import EXIT_INTERRUPTED
 from hookspan.journal import Journal, Tail, Writer
 from hookspan.wire import decode, encode
-from tests.agent.stage import PATIENCE, Machine, event, small_session, until
+from tests.agent.machine import PATIENCE, Machine, event, small_session, until
 from tests.otlp_sink import Sink
 
 DAY = 86_400

@@ -12,8 +12,8 @@ from hookspan.journal import Journal, Tail, Writer, quarantine, segments
 from hookspan.paths import Paths
 from hookspan.store import Reader, Store
 from hookspan.wire import decode, encode
-from tests.agent.stage import Machine, small_session, until
-from tests.cli.stage import drain, take_in
+from tests.agent.ingest import drain, take_in
+from tests.agent.machine import Machine, small_session, until
 from tests.cli.test_import import put
 from tests.model.replay import play
 from tests.otlp_sink import Sink

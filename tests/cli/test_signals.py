@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent.stage import Machine, event, small_session, until
+from tests.agent.machine import Machine, event, small_session, until
 from tests.otlp_sink import Sink
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from hookspan.cli import compose
 from hookspan.paths import Paths
-from tests.agent.stage import Machine, small_session, until
+from tests.agent.machine import Machine, small_session, until
 
 
 @pytest.fixture

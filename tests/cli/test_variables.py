@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.agent.stage import Machine, append, ready, small_session, until
+from tests.agent.machine import Machine, append, ready, small_session, until
 from tests.otlp_sink import Sink
 
 SESSION = small_session()

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from hookspan.cli.text import may_draw
-from tests.agent.stage import Machine, event, until
+from tests.agent.machine import Machine, event, until
 
 
 def test_it_shows_what_changes_until_it_is_interrupted(tmp_path: Path):

@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Callable
 from typing import Any
 
-from tests.agent.stage import until
+from tests.agent.machine import until
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 CHECKS = {"hooks", "policies", "stale", "twice", "relay", "starter"}

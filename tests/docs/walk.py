@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from tests.agent.stage import with_etc
+from tests.agent.machine import with_etc
 from tests.claude.client import cache, executable
 from tests.claude.drivers import Home
 

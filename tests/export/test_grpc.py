@@ -14,8 +14,8 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_serv
 from hookspan.paths import Paths
 from hookspan.store import SpanKey
 from tests import otlp_decode
-from tests.agent.stage import PATIENCE
-from tests.export.test_spans import Stage
+from tests.agent.machine import PATIENCE
+from tests.export.test_spans import SpanExport
 
 ROOT = Path(__file__).parents[2]
 
@@ -58,11 +58,11 @@ class _Metrics(metrics_service_pb2_grpc.MetricsServiceServicer):
 
 
 @pytest.fixture
-def stage(paths: Paths):
-    made_stage = Stage(paths)
-    yield made_stage
-    made_stage.stop()
-    made_stage.store.close()
+def span_export(paths: Paths):
+    exporting = SpanExport(paths)
+    yield exporting
+    exporting.stop()
+    exporting.store.close()
 
 
 @pytest.fixture
@@ -72,14 +72,14 @@ def endpoint():
     listening.server.stop(0)
 
 
-def test_spans_and_metrics_arrive_and_partial_success_is_counted(stage: Stage, endpoint: Endpoint) -> None:
-    exporter = stage.start(f"http://127.0.0.1:{endpoint.port}", protocol="grpc", headers={"X-Key": "secret"})
+def test_spans_and_metrics_arrive_and_partial_success_is_counted(span_export: SpanExport, endpoint: Endpoint) -> None:
+    exporter = span_export.start(f"http://127.0.0.1:{endpoint.port}", protocol="grpc", headers={"X-Key": "secret"})
     endpoint.rejected = 2
-    wanted = stage.commit(700)
+    wanted = span_export.commit(700)
     assert exporter.drain(PATIENCE)
     assert endpoint.span_ids == wanted
     assert endpoint.headers["x-key"] == "secret"
-    assert (stage.stats()["exported"], stage.stats()["rejected"]) == (696, 4)
+    assert (span_export.stats()["exported"], span_export.stats()["rejected"]) == (696, 4)
     assert {point.name for point in endpoint.points} == {"hookspan.agent.series"}
 
 
@@ -87,12 +87,12 @@ def test_spans_and_metrics_arrive_and_partial_success_is_counted(stage: Stage, e
     "code", [grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL]
 )
 def test_any_failure_holds_all_spans_and_each_is_one_call(
-    stage: Stage, endpoint: Endpoint, code: grpc.StatusCode
+    span_export: SpanExport, endpoint: Endpoint, code: grpc.StatusCode
 ) -> None:
     endpoint.code = code
-    exporter = stage.start(f"http://127.0.0.1:{endpoint.port}", protocol="grpc")
-    wanted = stage.commit(10)
-    stats = stage.until(lambda stats: stats["failures"] >= 2)
+    exporter = span_export.start(f"http://127.0.0.1:{endpoint.port}", protocol="grpc")
+    wanted = span_export.commit(10)
+    stats = span_export.until(lambda stats: stats["failures"] >= 2)
     assert endpoint.calls <= stats["failures"] + 1
     assert code.name in stats["last_error"]
     assert (stats["refused"], stats["queue"], exporter.db.cursor) == (0, 10, SpanKey(0, 0))
@@ -101,11 +101,11 @@ def test_any_failure_holds_all_spans_and_each_is_one_call(
     assert endpoint.span_ids == wanted
 
 
-def test_an_endpoint_that_was_away_is_found_again(stage: Stage, endpoint: Endpoint) -> None:
+def test_an_endpoint_that_was_away_is_found_again(span_export: SpanExport, endpoint: Endpoint) -> None:
     endpoint.server.stop(0).wait()
-    exporter = stage.start(f"http://127.0.0.1:{endpoint.port}", protocol="grpc")
-    wanted = stage.commit(10)
-    stage.until(lambda stats: stats["failures"] >= 1)
+    exporter = span_export.start(f"http://127.0.0.1:{endpoint.port}", protocol="grpc")
+    wanted = span_export.commit(10)
+    span_export.until(lambda stats: stats["failures"] >= 1)
     back = Endpoint(endpoint.port)
     assert exporter.drain(PATIENCE)
     assert back.span_ids == wanted

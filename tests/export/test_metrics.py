@@ -12,7 +12,7 @@ from hookspan.model import semconv as sc
 from hookspan.model.rows import Increment, Rows
 from hookspan.paths import Paths
 from hookspan.store import Commit, Store
-from tests.agent.stage import PATIENCE
+from tests.agent.machine import PATIENCE
 from tests.otlp_decode import Point
 from tests.otlp_sink import Sink
 from tests.store import made
@@ -21,7 +21,7 @@ EVENTS = "hookspan.hook.events"
 STOP = ((sc.HOOK_EVENT, "Stop"),)
 
 
-class Stage:
+class MetricExport:
     """A store whose metrics are exported when the test says so."""
 
     def __init__(self, paths: Paths, sink: Sink) -> None:
@@ -82,11 +82,11 @@ def sink():
 
 
 @pytest.fixture
-def stage(paths: Paths, sink: Sink):
-    made_stage = Stage(paths, sink)
-    yield made_stage
-    made_stage.stop()
-    made_stage.store.close()
+def metric_export(paths: Paths, sink: Sink):
+    exporting = MetricExport(paths, sink)
+    yield exporting
+    exporting.stop()
+    exporting.store.close()
 
 
 def increase(values: list[float]) -> float:
@@ -94,18 +94,18 @@ def increase(values: list[float]) -> float:
     return sum(after - before if after >= before else after for before, after in pairwise(values))
 
 
-def test_a_new_series_is_zero_first_and_then_what_it_counted(stage: Stage) -> None:
-    stage.start()
-    stage.count(5)
-    stage.count(3, "hookspan.tool.duration", ((sc.GEN_AI_TOOL_NAME, "Bash"),), 0.3)
-    stage.count(2, "hookspan.cost", ((sc.PROJECT, "shop"),), 1.5)
-    stage.tick()
-    stage.count(2)
-    stage.tick()
-    stage.tick()
-    assert stage.values() == [0, 7, 7]
-    assert stage.values("hookspan.cost") == [0, 3.0, 3.0]
-    zero, counted, _ = stage.points()
+def test_a_new_series_is_zero_first_and_then_what_it_counted(metric_export: MetricExport) -> None:
+    metric_export.start()
+    metric_export.count(5)
+    metric_export.count(3, "hookspan.tool.duration", ((sc.GEN_AI_TOOL_NAME, "Bash"),), 0.3)
+    metric_export.count(2, "hookspan.cost", ((sc.PROJECT, "shop"),), 1.5)
+    metric_export.tick()
+    metric_export.count(2)
+    metric_export.tick()
+    metric_export.tick()
+    assert metric_export.values() == [0, 7, 7]
+    assert metric_export.values("hookspan.cost") == [0, 3.0, 3.0]
+    zero, counted, _ = metric_export.points()
     assert 0 < zero.start == counted.start <= zero.time < counted.time
     assert (counted.type, counted.monotonic, counted.temporality, counted.unit) == (
         "sum",
@@ -115,7 +115,7 @@ def test_a_new_series_is_zero_first_and_then_what_it_counted(stage: Stage) -> No
     )
     assert counted.attributes == {sc.HOOK_EVENT: "Stop"}
     assert (zero.exemplars, [one.span_id for one in counted.exemplars]) == ((), ["00000000000000cd"])
-    empty, full, _ = stage.points("hookspan.tool.duration")
+    empty, full, _ = metric_export.points("hookspan.tool.duration")
     assert (empty.count, empty.sum, sum(empty.buckets)) == (0, 0.0, 0)
     assert (full.count, full.temporality) == (3, "cumulative")
     assert full.sum == pytest.approx(0.9)
@@ -124,19 +124,19 @@ def test_a_new_series_is_zero_first_and_then_what_it_counted(stage: Stage) -> No
     assert full.exemplars[0].value == 0.3
 
 
-def test_both_resources_come_in_one_request(stage: Stage) -> None:
-    exporter = stage.start()
+def test_both_resources_come_in_one_request(metric_export: MetricExport) -> None:
+    exporter = metric_export.start()
     exporter.meter.create_counter("hookspan.agent.things").add(4)
-    stage.readings = [
+    metric_export.readings = [
         Reading("hookspan.session.active", "{session}", "Sessions.", 2, {sc.STATE: "waiting"}),
         Reading("hookspan.session.active", "{session}", "Sessions.", 1, {sc.STATE: "working"}),
         Reading("hookspan.wait.oldest", "s", "Waiting.", 12.5),
     ]
-    stage.count()
-    stage.tick()
-    (request,) = stage.sink.requests
+    metric_export.count()
+    metric_export.tick()
+    (request,) = metric_export.sink.requests
     assert len(request.message.resource_metrics) == 2
-    services = {point.name: point.resource["service.name"] for point in stage.sink.points}
+    services = {point.name: point.resource["service.name"] for point in metric_export.sink.points}
     assert services == {
         EVENTS: "claude-code-hooks",
         "hookspan.session.active": "claude-code-hooks",
@@ -144,150 +144,150 @@ def test_both_resources_come_in_one_request(stage: Stage) -> None:
         "hookspan.agent.things": "hookspan",
         "hookspan.agent.series": "hookspan",
     }
-    active = {point.attributes[sc.STATE]: point.value for point in stage.points("hookspan.session.active")}
+    active = {point.attributes[sc.STATE]: point.value for point in metric_export.points("hookspan.session.active")}
     assert active == {"waiting": 2, "working": 1}
-    assert stage.points()[0].resource["team"] == "blue"
+    assert metric_export.points()[0].resource["team"] == "blue"
 
 
-def test_gauges_that_fail_do_not_stop_the_rest(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gauges_that_fail_do_not_stop_the_rest(metric_export: MetricExport, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken() -> Iterable[Reading]:
         raise RuntimeError
 
-    monkeypatch.setattr(stage, "gauges", broken)
-    stage.start()
-    stage.count()
-    stage.tick()
-    assert stage.values() == [0]
+    monkeypatch.setattr(metric_export, "gauges", broken)
+    metric_export.start()
+    metric_export.count()
+    metric_export.tick()
+    assert metric_export.values() == [0]
 
 
-def test_drain_sends_zero_and_value_with_times_of_their_own(stage: Stage) -> None:
-    exporter = stage.start()
-    stage.count(5)
+def test_drain_sends_zero_and_value_with_times_of_their_own(metric_export: MetricExport) -> None:
+    exporter = metric_export.start()
+    metric_export.count(5)
     assert exporter.drain(PATIENCE)
-    zero, counted = stage.points()
+    zero, counted = metric_export.points()
     assert (zero.value, counted.value) == (0, 5)
     assert counted.time - zero.time >= 1_000_000
-    stage.count(1)
+    metric_export.count(1)
     assert exporter.drain(PATIENCE)
-    assert stage.values() == [0, 5, 6]
+    assert metric_export.values() == [0, 5, 6]
 
 
-def test_a_restart_announces_nothing_twice(stage: Stage) -> None:
+def test_a_restart_announces_nothing_twice(metric_export: MetricExport) -> None:
     for _ in range(3):
-        stage.start()
-        stage.count(2)
-        stage.tick()
-        stage.tick()
-    assert stage.values() == [0, 2, 4, 4, 6, 6]
-    assert len({point.start for point in stage.points()}) == 1
+        metric_export.start()
+        metric_export.count(2)
+        metric_export.tick()
+        metric_export.tick()
+    assert metric_export.values() == [0, 2, 4, 4, 6, 6]
+    assert len({point.start for point in metric_export.points()}) == 1
 
 
-def test_a_zero_that_did_not_arrive_is_sent_again(stage: Stage) -> None:
-    stage.sink.fault(status=503, times=2)
-    stage.start()
-    stage.count(5)
-    stage.tick()
-    exporter = stage.start()
-    stage.tick()
-    stage.count(5)
-    stage.tick()
-    stage.tick()
-    assert stage.values() == [0, 10]
+def test_a_zero_that_did_not_arrive_is_sent_again(metric_export: MetricExport) -> None:
+    metric_export.sink.fault(status=503, times=2)
+    metric_export.start()
+    metric_export.count(5)
+    metric_export.tick()
+    exporter = metric_export.start()
+    metric_export.tick()
+    metric_export.count(5)
+    metric_export.tick()
+    metric_export.tick()
+    assert metric_export.values() == [0, 10]
     assert exporter.stats()["metrics"]["failures"] == 1
 
 
-def test_an_outage_adds_up(stage: Stage) -> None:
-    exporter = stage.start()
-    stage.count(1)
+def test_an_outage_adds_up(metric_export: MetricExport) -> None:
+    exporter = metric_export.start()
+    metric_export.count(1)
     assert exporter.drain(PATIENCE)
-    stage.sink.stop()
+    metric_export.sink.stop()
     for _ in range(3):
-        stage.count(10)
-        stage.tick()
+        metric_export.count(10)
+        metric_export.tick()
     assert exporter.stats()["metrics"]["failures"] == 3
     assert not exporter.metrics.drain(0.3)
-    stage.sink.start()
-    stage.tick()
-    assert stage.values() == [0, 1, 31]
+    metric_export.sink.start()
+    metric_export.tick()
+    assert metric_export.values() == [0, 1, 31]
 
 
-def test_what_was_counted_before_export_was_switched_on_is_not_exported(stage: Stage) -> None:
-    stage.count(1_000)
-    stage.count(50, "hookspan.tool.duration", (), 2.0)
-    exporter = stage.start(on=False)
-    stage.count(1_000)
-    stage.tick()
-    assert stage.sink.requests == []
-    exporter.apply(ExportSettings(stage.sink.url, metric_interval=3600))
-    stage.tick()
-    stage.count(7)
-    stage.count(3, "hookspan.tool.duration", (), 2.0)
-    stage.tick()
-    stage.start()
-    stage.tick()
-    assert stage.values() == [0, 7, 7]
-    last = stage.points("hookspan.tool.duration")[-1]
+def test_what_was_counted_before_export_was_switched_on_is_not_exported(metric_export: MetricExport) -> None:
+    metric_export.count(1_000)
+    metric_export.count(50, "hookspan.tool.duration", (), 2.0)
+    exporter = metric_export.start(on=False)
+    metric_export.count(1_000)
+    metric_export.tick()
+    assert metric_export.sink.requests == []
+    exporter.apply(ExportSettings(metric_export.sink.url, metric_interval=3600))
+    metric_export.tick()
+    metric_export.count(7)
+    metric_export.count(3, "hookspan.tool.duration", (), 2.0)
+    metric_export.tick()
+    metric_export.start()
+    metric_export.tick()
+    assert metric_export.values() == [0, 7, 7]
+    last = metric_export.points("hookspan.tool.duration")[-1]
     assert (last.count, last.sum, sum(last.buckets)) == (3, 6.0, 3)
-    assert all(point.start > 0 for point in stage.points())
+    assert all(point.start > 0 for point in metric_export.points())
 
 
-def test_a_rebuilt_store_counts_nothing_twice(stage: Stage) -> None:
-    stage.start()
+def test_a_rebuilt_store_counts_nothing_twice(metric_export: MetricExport) -> None:
+    metric_export.start()
     for _ in range(10):
-        stage.count(10)
-    stage.tick()
-    stage.tick()
-    first_start = stage.points()[0].start
-    stage.rebuild()
-    stage.tick()  # of the exporter that nobody has told
-    stage.start()
+        metric_export.count(10)
+    metric_export.tick()
+    metric_export.tick()
+    first_start = metric_export.points()[0].start
+    metric_export.rebuild()
+    metric_export.tick()  # of the exporter that nobody has told
+    metric_export.start()
     for _ in range(5):
-        stage.count(10)
-        stage.tick()  # half way: nothing of the store goes out
-    assert stage.values() == [0, 100]
+        metric_export.count(10)
+        metric_export.tick()  # half way: nothing of the store goes out
+    assert metric_export.values() == [0, 100]
     for _ in range(5):
-        stage.count(10)
-    stage.tick()
-    stage.count(4)
-    stage.tick()
-    stage.start()
-    stage.count(3)
-    stage.tick()
-    assert stage.values() == [0, 100, 0, 4, 7]
-    assert increase(stage.values()) == 107
-    assert stage.points()[-1].start > first_start
+        metric_export.count(10)
+    metric_export.tick()
+    metric_export.count(4)
+    metric_export.tick()
+    metric_export.start()
+    metric_export.count(3)
+    metric_export.tick()
+    assert metric_export.values() == [0, 100, 0, 4, 7]
+    assert increase(metric_export.values()) == 107
+    assert metric_export.points()[-1].start > first_start
 
 
-def test_a_store_that_lost_its_last_moments_waits_until_it_has_caught_up(stage: Stage) -> None:
-    exporter = stage.start()
-    stage.count(10)
-    stage.tick()
-    stage.tick()
+def test_a_store_that_lost_its_last_moments_waits_until_it_has_caught_up(metric_export: MetricExport) -> None:
+    exporter = metric_export.start()
+    metric_export.count(10)
+    metric_export.tick()
+    metric_export.tick()
     exporter.db.sent(
-        stage.record + 2, []
+        metric_export.record + 2, []
     )  # the commits of two more records were exported, but not on disk at the crash
-    stage.count(5)
-    stage.tick()
-    stage.tick()
-    assert stage.values() == [0, 10]
-    stage.count(5)
-    stage.tick()
-    assert stage.values() == [0, 10, 20]
+    metric_export.count(5)
+    metric_export.tick()
+    metric_export.tick()
+    assert metric_export.values() == [0, 10]
+    metric_export.count(5)
+    metric_export.tick()
+    assert metric_export.values() == [0, 10, 20]
 
 
-def test_the_overflow_attribute_is_a_boolean(stage: Stage) -> None:
-    stage.start()
-    stage.count(1, attributes=(("otel.metric.overflow", "true"),))
-    stage.tick()
-    assert stage.points()[0].attributes == {"otel.metric.overflow": True}
+def test_the_overflow_attribute_is_a_boolean(metric_export: MetricExport) -> None:
+    metric_export.start()
+    metric_export.count(1, attributes=(("otel.metric.overflow", "true"),))
+    metric_export.tick()
+    assert metric_export.points()[0].attributes == {"otel.metric.overflow": True}
 
 
-def test_rejected_points_and_retry_after(stage: Stage) -> None:
-    exporter = stage.start()
-    stage.count()
-    stage.sink.fault(partial=2, times=1)
-    stage.sink.fault(status=429, headers={"Retry-After": "60"}, times=1)
+def test_rejected_points_and_retry_after(metric_export: MetricExport) -> None:
+    exporter = metric_export.start()
+    metric_export.count()
+    metric_export.sink.fault(partial=2, times=1)
+    metric_export.sink.fault(status=429, headers={"Retry-After": "60"}, times=1)
     for _ in range(4):
-        stage.tick()
+        metric_export.tick()
     assert exporter.stats()["metrics"]["rejected"] == 2
-    assert len(stage.sink.requests) == 2  # asked not to come back, it stays away
+    assert len(metric_export.sink.requests) == 2  # asked not to come back, it stays away

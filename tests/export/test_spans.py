@@ -13,7 +13,7 @@ from hookspan.model import semconv as sc
 from hookspan.model.rows import Rows
 from hookspan.paths import Paths
 from hookspan.store import Commit, SpanKey, Store
-from tests.agent.stage import PATIENCE
+from tests.agent.machine import PATIENCE
 from tests.otlp_sink import Received, Sink
 from tests.store import made
 
@@ -21,7 +21,7 @@ DAY = 86_400 * 10**9  # nanoseconds
 ANSWER = 60.0  # seconds that an exporter gives an endpoint that hangs
 
 
-class Stage:
+class SpanExport:
     """A store with an exporter that drains it."""
 
     def __init__(self, paths: Paths) -> None:
@@ -69,11 +69,11 @@ class Stage:
 
 
 @pytest.fixture
-def stage(paths: Paths):
-    made_stage = Stage(paths)
-    yield made_stage
-    made_stage.stop()
-    made_stage.store.close()
+def span_export(paths: Paths):
+    exporting = SpanExport(paths)
+    yield exporting
+    exporting.stop()
+    exporting.store.close()
 
 
 @pytest.fixture
@@ -86,9 +86,9 @@ def sent(sink: Sink) -> list[str]:
     return [span.span_id for span in sink.spans]
 
 
-def test_a_span_arrives_as_it_was_written(stage: Stage, sink: Sink) -> None:
-    exporter = stage.start(sink.url, headers={"x-key": "secret"}, compression="gzip")
-    stage.store.commit(made.commit(1, 1))
+def test_a_span_arrives_as_it_was_written(span_export: SpanExport, sink: Sink) -> None:
+    exporter = span_export.start(sink.url, headers={"x-key": "secret"}, compression="gzip")
+    span_export.store.commit(made.commit(1, 1))
     exporter.committed()
     assert exporter.drain(PATIENCE)
     hook, tool = sink.spans
@@ -109,18 +109,18 @@ def test_a_span_arrives_as_it_was_written(stage: Stage, sink: Sink) -> None:
     assert b"never exported" not in sink.requests[0].message.SerializeToString()
 
 
-def test_gaps_are_passed_and_order_is_kept_over_many_batches(stage: Stage, sink: Sink) -> None:
-    exporter = stage.start(sink.url, hook_spans=False)
-    wanted = stage.commit(1_000)
-    stage.commit(700, local=True)
-    stage.commit(700, hook=True)
-    wanted += stage.commit(100)
-    stage.commit(600, local=True)
+def test_gaps_are_passed_and_order_is_kept_over_many_batches(span_export: SpanExport, sink: Sink) -> None:
+    exporter = span_export.start(sink.url, hook_spans=False)
+    wanted = span_export.commit(1_000)
+    span_export.commit(700, local=True)
+    span_export.commit(700, hook=True)
+    wanted += span_export.commit(100)
+    span_export.commit(600, local=True)
     assert exporter.drain(PATIENCE)
     assert sent(sink) == wanted
-    assert exporter.db.cursor == SpanKey(stage.next - 1, 0)  # what is not for export isn't looked at again
-    assert stage.until(lambda stats: stats["state"] == "idle")["exported"] == 1_100
-    assert (stage.stats()["queue"], stage.stats()["oldest_age"]) == (0, 0.0)
+    assert exporter.db.cursor == SpanKey(span_export.next - 1, 0)  # what is not for export isn't looked at again
+    assert span_export.until(lambda stats: stats["state"] == "idle")["exported"] == 1_100
+    assert (span_export.stats()["queue"], span_export.stats()["oldest_age"]) == (0, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -138,11 +138,13 @@ def test_gaps_are_passed_and_order_is_kept_over_many_batches(stage: Stage, sink:
     ],
     ids=str,
 )
-def test_what_says_nothing_about_the_spans_holds_all_of_them(stage: Stage, sink: Sink, fault: dict[str, Any]) -> None:
+def test_what_says_nothing_about_the_spans_holds_all_of_them(
+    span_export: SpanExport, sink: Sink, fault: dict[str, Any]
+) -> None:
     sink.fault(signal="traces", store=False, **fault)
-    exporter = stage.start(sink.url, timeout=0.3)
-    wanted = stage.commit(600)
-    stats = stage.until(lambda stats: stats["failures"] >= 2)
+    exporter = span_export.start(sink.url, timeout=0.3)
+    wanted = span_export.commit(600)
+    stats = span_export.until(lambda stats: stats["failures"] >= 2)
     assert (stats["exported"], stats["refused"], stats["queue"]) == (0, 0, 600)
     assert stats["last_error"]
     assert stats["oldest_age"] > 50
@@ -150,41 +152,41 @@ def test_what_says_nothing_about_the_spans_holds_all_of_them(stage: Stage, sink:
     sink.heal()
     assert exporter.drain(PATIENCE)
     assert sent(sink) == wanted
-    assert stage.stats()["queue"] == 0
+    assert span_export.stats()["queue"] == 0
 
 
-def test_one_bad_span_among_many_is_found_and_the_rest_goes_on(stage: Stage, sink: Sink) -> None:
-    wanted = stage.commit(0)
-    exporter = stage.start(sink.url)
-    wanted = stage.commit(300)
+def test_one_bad_span_among_many_is_found_and_the_rest_goes_on(span_export: SpanExport, sink: Sink) -> None:
+    wanted = span_export.commit(0)
+    exporter = span_export.start(sink.url)
+    wanted = span_export.commit(300)
     bad = {wanted[0], wanted[137], wanted[138], wanted[299]}
     sink.fault(
         status=400, signal="traces", message="span 137 is no good", when=lambda got: bool(bad & set(got.span_ids))
     )
     assert exporter.drain(PATIENCE)
     assert sent(sink) == [one for one in wanted if one not in bad]
-    stats = stage.stats()
+    stats = span_export.stats()
     assert (stats["exported"], stats["refused"], stats["failures"], stats["queue"]) == (296, 4, 0, 0)
     refusals = exporter.db.refusals()
     assert [one.key for one in refusals] == [(300, 0), (139, 0), (138, 0), (1, 0)]
     assert (refusals[0].status, "span 137 is no good" in refusals[0].reason) == (400, True)
 
 
-def test_too_large_a_request_is_sent_in_parts(stage: Stage, sink: Sink) -> None:
+def test_too_large_a_request_is_sent_in_parts(span_export: SpanExport, sink: Sink) -> None:
     sink.fault(status=413, signal="traces", when=lambda got: len(got.span_ids) > 20)
-    exporter = stage.start(sink.url)
-    wanted = stage.commit(512)
+    exporter = span_export.start(sink.url)
+    wanted = span_export.commit(512)
     assert exporter.drain(PATIENCE)
     assert sent(sink) == wanted
-    assert stage.stats()["refused"] == 0
+    assert span_export.stats()["refused"] == 0
 
 
-def test_an_endpoint_that_refuses_everything_loses_nothing(stage: Stage, sink: Sink) -> None:
+def test_an_endpoint_that_refuses_everything_loses_nothing(span_export: SpanExport, sink: Sink) -> None:
     """nginx answers plain HTTP on a TLS port with 400, whatever is sent."""
     sink.fault(status=400, signal="traces", body=b"The plain HTTP request was sent to HTTPS port")
-    exporter = stage.start(sink.url)
-    wanted = stage.commit(100)
-    stats = stage.until(lambda stats: stats["failures"] >= 2)
+    exporter = span_export.start(sink.url)
+    wanted = span_export.commit(100)
+    stats = span_export.until(lambda stats: stats["failures"] >= 2)
     assert (stats["refused"], stats["queue"]) == (0, 100)
     assert "refuses every span" in stats["last_error"]
     assert "HTTPS port" in stats["last_error"]
@@ -193,52 +195,52 @@ def test_an_endpoint_that_refuses_everything_loses_nothing(stage: Stage, sink: S
     assert sent(sink) == wanted
 
 
-def test_a_single_bad_span_does_not_block_an_endpoint_that_works(stage: Stage, sink: Sink) -> None:
-    exporter = stage.start(sink.url)
-    stage.commit()
+def test_a_single_bad_span_does_not_block_an_endpoint_that_works(span_export: SpanExport, sink: Sink) -> None:
+    exporter = span_export.start(sink.url)
+    span_export.commit()
     assert exporter.drain(PATIENCE)
     sink.fault(status=400, signal="traces", times=1)
-    stage.commit()
+    span_export.commit()
     assert exporter.drain(PATIENCE)
-    assert (stage.stats()["exported"], stage.stats()["refused"]) == (1, 1)
+    assert (span_export.stats()["exported"], span_export.stats()["refused"]) == (1, 1)
 
 
-def test_a_span_that_cannot_be_encoded_is_refused_without_being_sent(stage: Stage, sink: Sink) -> None:
-    exporter = stage.start(sink.url)
-    wanted = stage.commit(3)
-    stage.commit(1, start=-5)  # OTLP's times are unsigned
-    wanted += stage.commit(3)
+def test_a_span_that_cannot_be_encoded_is_refused_without_being_sent(span_export: SpanExport, sink: Sink) -> None:
+    exporter = span_export.start(sink.url)
+    wanted = span_export.commit(3)
+    span_export.commit(1, start=-5)  # OTLP's times are unsigned
+    wanted += span_export.commit(3)
     assert exporter.drain(PATIENCE)
     assert sorted(sent(sink)) == sorted(wanted)
     assert [(one.key, one.status) for one in exporter.db.refusals()] == [((4, 0), 0)]
 
 
-def test_a_partial_success_is_counted(stage: Stage, sink: Sink) -> None:
+def test_a_partial_success_is_counted(span_export: SpanExport, sink: Sink) -> None:
     sink.fault(signal="traces", partial=3, times=1)
-    exporter = stage.start(sink.url)
-    stage.commit(10)
+    exporter = span_export.start(sink.url)
+    span_export.commit(10)
     assert exporter.drain(PATIENCE)
-    assert (stage.stats()["exported"], stage.stats()["rejected"], stage.stats()["queue"]) == (7, 3, 0)
+    assert (span_export.stats()["exported"], span_export.stats()["rejected"], span_export.stats()["queue"]) == (7, 3, 0)
 
 
 @pytest.mark.parametrize("body", [b"\xff\xfe garbage", b"x" * 1_000_000], ids=["garbage", "huge"])
-def test_an_answer_that_makes_no_sense_is_still_a_success(stage: Stage, sink: Sink, body: bytes) -> None:
+def test_an_answer_that_makes_no_sense_is_still_a_success(span_export: SpanExport, sink: Sink, body: bytes) -> None:
     sink.fault(signal="traces", body=body, store=True)
-    exporter = stage.start(sink.url)
-    wanted = stage.commit(10)
+    exporter = span_export.start(sink.url)
+    wanted = span_export.commit(10)
     assert exporter.drain(PATIENCE)
-    wanted += stage.commit(10)
+    wanted += span_export.commit(10)
     assert exporter.drain(PATIENCE)
     assert sent(sink) == wanted
 
 
-def test_retry_after_is_honoured(stage: Stage, sink: Sink) -> None:
+def test_retry_after_is_honoured(span_export: SpanExport, sink: Sink) -> None:
     sink.fault(status=503, signal="traces", headers={"Retry-After": "77"})
-    stage.start(sink.url)
-    stage.commit()
-    stats = stage.until(lambda stats: stats["state"] == "holding")
+    span_export.start(sink.url)
+    span_export.commit()
+    stats = span_export.until(lambda stats: stats["state"] == "holding")
     assert 60 < stats["retry_in"] <= 77
-    assert not stage.exporter.drain(1.2)  # type: ignore[union-attr]
+    assert not span_export.exporter.drain(1.2)  # type: ignore[union-attr]
     assert len(sink.requests) == 1  # not even then is it asked sooner
 
 
@@ -250,122 +252,122 @@ def test_pauses_grow_to_thirty_seconds_and_vary() -> None:
     assert delay(1, Answer(429, "no", retry_after=1e6)) == 300
 
 
-def test_an_outage_and_a_restart_lose_and_repeat_nothing(stage: Stage, sink: Sink) -> None:
-    exporter = stage.start(sink.url)
-    wanted = stage.commit(50)
+def test_an_outage_and_a_restart_lose_and_repeat_nothing(span_export: SpanExport, sink: Sink) -> None:
+    exporter = span_export.start(sink.url)
+    wanted = span_export.commit(50)
     assert exporter.drain(PATIENCE)
     sink.stop()
-    wanted += stage.commit(1_500)
+    wanted += span_export.commit(1_500)
     assert not exporter.drain(0.5)
-    stage.start(sink.url)
-    stage.until(lambda stats: stats["failures"] > 0)
-    assert stage.stats()["queue"] == 1_500
+    span_export.start(sink.url)
+    span_export.until(lambda stats: stats["failures"] > 0)
+    assert span_export.stats()["queue"] == 1_500
     sink.start()
-    assert stage.exporter.drain(PATIENCE)  # type: ignore[union-attr]
+    assert span_export.exporter.drain(PATIENCE)  # type: ignore[union-attr]
     assert sent(sink) == wanted
 
 
-def test_drain_keeps_its_deadline_whatever_the_endpoint_does(stage: Stage, sink: Sink) -> None:
+def test_drain_keeps_its_deadline_whatever_the_endpoint_does(span_export: SpanExport, sink: Sink) -> None:
     sink.fault(hang=True)
-    exporter = stage.start(sink.url, timeout=ANSWER)
-    stage.commit(5)
+    exporter = span_export.start(sink.url, timeout=ANSWER)
+    span_export.commit(5)
     began = time.monotonic()
     assert not exporter.drain(0.5)
     assert not exporter.drain(0.5)
     exporter.stop(0.3)
     assert time.monotonic() - began < ANSWER
-    stage.exporter = None
+    span_export.exporter = None
     sink.heal()
 
 
-def test_an_exporter_that_hangs_does_not_move_the_cursor_of_its_successor(stage: Stage, sink: Sink) -> None:
+def test_an_exporter_that_hangs_does_not_move_the_cursor_of_its_successor(span_export: SpanExport, sink: Sink) -> None:
     sink.fault(signal="traces", times=1, delay=3, store=False)
-    first = stage.start(sink.url, timeout=20)
-    wanted = stage.commit(5)
-    stage.until(lambda stats: stats["state"] == "sending")
+    first = span_export.start(sink.url, timeout=20)
+    wanted = span_export.commit(5)
+    span_export.until(lambda stats: stats["state"] == "sending")
     first.stop(0.1)
-    stage.exporter = None
-    second = stage.start(sink.url)
-    wanted += stage.commit(5)
+    span_export.exporter = None
+    second = span_export.start(sink.url)
+    wanted += span_export.commit(5)
     assert second.drain(PATIENCE)
     first.spans._thread.join(PATIENCE)
     assert second.db.cursor == SpanKey(10, 0)
-    third = stage.start(sink.url)
-    wanted += stage.commit(1)
+    third = span_export.start(sink.url)
+    wanted += span_export.commit(1)
     assert third.drain(PATIENCE)
     assert sent(sink) == wanted
 
 
-def test_off_is_a_normal_state_and_on_begins_with_what_comes_then(stage: Stage, sink: Sink) -> None:
-    exporter = stage.start(None)
-    stage.commit(10)
+def test_off_is_a_normal_state_and_on_begins_with_what_comes_then(span_export: SpanExport, sink: Sink) -> None:
+    exporter = span_export.start(None)
+    span_export.commit(10)
     assert exporter.drain(PATIENCE)
-    assert (stage.stats()["state"], stage.stats()["queue"], exporter.protected) == ("off", 0, None)
+    assert (span_export.stats()["state"], span_export.stats()["queue"], exporter.protected) == ("off", 0, None)
     exporter.apply(ExportSettings(sink.url, metric_interval=3600))
-    wanted = stage.commit(5)
+    wanted = span_export.commit(5)
     assert exporter.protected is not None
     assert exporter.drain(PATIENCE)
     assert sent(sink) == wanted
     exporter.apply(ExportSettings(None))
-    stage.until(lambda stats: stats["state"] == "off")
-    stage.commit(5)
-    stage.start(sink.url)  # switched on again by a restart with other settings
-    wanted += stage.commit(5)
-    assert stage.exporter.drain(PATIENCE)  # type: ignore[union-attr]
+    span_export.until(lambda stats: stats["state"] == "off")
+    span_export.commit(5)
+    span_export.start(sink.url)  # switched on again by a restart with other settings
+    wanted += span_export.commit(5)
+    assert span_export.exporter.drain(PATIENCE)  # type: ignore[union-attr]
     assert sent(sink) == wanted
 
 
-def test_another_endpoint_goes_on_where_the_first_stopped(stage: Stage, sink: Sink) -> None:
-    exporter = stage.start("http://127.0.0.1:1")
-    wanted = stage.commit(5)
-    assert "refused" in stage.until(lambda stats: stats["failures"] > 0)["last_error"].lower()
+def test_another_endpoint_goes_on_where_the_first_stopped(span_export: SpanExport, sink: Sink) -> None:
+    exporter = span_export.start("http://127.0.0.1:1")
+    wanted = span_export.commit(5)
+    assert "refused" in span_export.until(lambda stats: stats["failures"] > 0)["last_error"].lower()
     exporter.apply(ExportSettings(f"{sink.url}/v1/traces", metric_interval=3600))  # with its path: people copy it so
     assert exporter.drain(PATIENCE)
     assert sent(sink) == wanted
 
 
-def test_spans_expire_only_while_nothing_gets_through(stage: Stage, sink: Sink) -> None:
+def test_spans_expire_only_while_nothing_gets_through(span_export: SpanExport, sink: Sink) -> None:
     day = 86_400_000_000_000
     old = time.time_ns() - 10 * day
-    exporter = stage.start(sink.url)
-    wanted = stage.commit(3, start=old, end=old)
+    exporter = span_export.start(sink.url)
+    wanted = span_export.commit(3, start=old, end=old)
     assert exporter.drain(PATIENCE)
     sink.fault(status=503, signal="traces")
-    stage.commit(700, start=old, end=old)
-    wanted += stage.commit(2)
-    stage.until(lambda stats: (stats["expired"], stats["queue"]) == (700, 2))
+    span_export.commit(700, start=old, end=old)
+    wanted += span_export.commit(2)
+    span_export.until(lambda stats: (stats["expired"], stats["queue"]) == (700, 2))
     sink.heal()
     assert exporter.drain(PATIENCE)
     assert sent(sink) == wanted
 
 
-def test_a_rebuilt_store_is_not_sent_again(stage: Stage, sink: Sink) -> None:
-    exporter = stage.start(sink.url)
-    wanted = stage.commit(20)
+def test_a_rebuilt_store_is_not_sent_again(span_export: SpanExport, sink: Sink) -> None:
+    exporter = span_export.start(sink.url)
+    wanted = span_export.commit(20)
     assert exporter.drain(PATIENCE)
-    stage.stop()
-    stage.store.close()
-    stage.paths.store.unlink()
-    stage.store, stage.next = Store.open(stage.paths), 1
-    exporter = stage.start(sink.url)
-    assert stage.commit(20) == wanted
-    wanted += stage.commit(3)
-    assert exporter.drain(PATIENCE)
-    assert sent(sink) == wanted
-
-
-def test_a_damaged_export_db_is_set_aside_and_the_last_day_is_sent_again(stage: Stage, sink: Sink) -> None:
-    stage.commit(20, start=time.time_ns() - 3 * DAY, end=time.time_ns() - 2 * DAY)
-    wanted = stage.commit(20, end=time.time_ns())
-    stage.paths.export_db.write_bytes(b"nonsense" * 1000)
-    exporter = stage.start(sink.url)
-    wanted += stage.commit(2)
+    span_export.stop()
+    span_export.store.close()
+    span_export.paths.store.unlink()
+    span_export.store, span_export.next = Store.open(span_export.paths), 1
+    exporter = span_export.start(sink.url)
+    assert span_export.commit(20) == wanted
+    wanted += span_export.commit(3)
     assert exporter.drain(PATIENCE)
     assert sent(sink) == wanted
-    assert len(list(stage.paths.state.glob("export.db.damaged-*"))) == 1
 
 
-def test_the_environment_is_not_obeyed(stage: Stage, sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_damaged_export_db_is_set_aside_and_the_last_day_is_sent_again(span_export: SpanExport, sink: Sink) -> None:
+    span_export.commit(20, start=time.time_ns() - 3 * DAY, end=time.time_ns() - 2 * DAY)
+    wanted = span_export.commit(20, end=time.time_ns())
+    span_export.paths.export_db.write_bytes(b"nonsense" * 1000)
+    exporter = span_export.start(sink.url)
+    wanted += span_export.commit(2)
+    assert exporter.drain(PATIENCE)
+    assert sent(sink) == wanted
+    assert len(list(span_export.paths.state.glob("export.db.damaged-*"))) == 1
+
+
+def test_the_environment_is_not_obeyed(span_export: SpanExport, sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
     with Sink() as theirs:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization=theirs")
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", theirs.url)
@@ -374,8 +376,8 @@ def test_the_environment_is_not_obeyed(stage: Stage, sink: Sink, monkeypatch: py
         monkeypatch.setenv("HTTP_PROXY", theirs.url)
         monkeypatch.setenv("http_proxy", theirs.url)
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere")
-        exporter = stage.start(sink.url)
-        stage.commit()
+        exporter = span_export.start(sink.url)
+        span_export.commit()
         assert exporter.drain(PATIENCE)
         assert theirs.requests == []
     for request in sink.requests:
@@ -383,65 +385,65 @@ def test_the_environment_is_not_obeyed(stage: Stage, sink: Sink, monkeypatch: py
     assert "theirs" not in sink.spans[0].resource.values()
 
 
-def test_a_redirect_takes_no_header_elsewhere(stage: Stage, sink: Sink) -> None:
+def test_a_redirect_takes_no_header_elsewhere(span_export: SpanExport, sink: Sink) -> None:
     with Sink() as elsewhere:
         sink.fault(status=307, headers={"Location": f"{elsewhere.url}/v1/traces"}, store=False)
-        stage.start(sink.url, headers={"authorization": "Bearer secret"})
-        stage.commit()
-        stats = stage.until(lambda stats: stats["failures"] > 0)
+        span_export.start(sink.url, headers={"authorization": "Bearer secret"})
+        span_export.commit()
+        stats = span_export.until(lambda stats: stats["failures"] > 0)
         assert "307" in stats["last_error"]
         assert elsewhere.requests == []
 
 
-def test_one_line_a_minute_in_the_log(stage: Stage, sink: Sink, caplog: pytest.LogCaptureFixture) -> None:
+def test_one_line_a_minute_in_the_log(span_export: SpanExport, sink: Sink, caplog: pytest.LogCaptureFixture) -> None:
     sink.fault(status=503)
-    stage.start(sink.url)
-    stage.commit(3)
-    stage.until(lambda stats: stats["failures"] >= 3)
+    span_export.start(sink.url)
+    span_export.commit(3)
+    span_export.until(lambda stats: stats["failures"] >= 3)
     assert len([one for one in caplog.records if "spans can't be exported" in one.message]) == 1
     assert [one.name for one in caplog.records if one.name.startswith("opentelemetry")] == []
 
 
-def test_certificates_are_checked(stage: Stage, tmp_path, tls: tuple[Any, Any]) -> None:
+def test_certificates_are_checked(span_export: SpanExport, tmp_path, tls: tuple[Any, Any]) -> None:
     certificate, key = tls
     with Sink(tls=(certificate, key)) as secure:
-        exporter = stage.start(secure.url)
-        wanted = stage.commit()
-        assert "certificate" in stage.until(lambda stats: stats["failures"] > 0)["last_error"].lower()
+        exporter = span_export.start(secure.url)
+        wanted = span_export.commit()
+        assert "certificate" in span_export.until(lambda stats: stats["failures"] > 0)["last_error"].lower()
         exporter.apply(ExportSettings(secure.url, certificate=str(certificate), metric_interval=3600))
         assert exporter.drain(PATIENCE)
         assert sent(secure) == wanted
 
 
-def test_a_token_is_read_from_its_file_for_every_request(stage: Stage, sink: Sink, tmp_path) -> None:
+def test_a_token_is_read_from_its_file_for_every_request(span_export: SpanExport, sink: Sink, tmp_path) -> None:
     token = tmp_path / "token"
-    exporter = stage.start(sink.url, token_file=str(token), headers={"X-Team": "blue"})
-    stage.commit()
-    why = stage.until(lambda stats: stats["failures"] > 0)["last_error"]
+    exporter = span_export.start(sink.url, token_file=str(token), headers={"X-Team": "blue"})
+    span_export.commit()
+    why = span_export.until(lambda stats: stats["failures"] > 0)["last_error"]
     assert why == "`export.token_file` can't be read: No such file or directory"
     for text in ("first\n", "second what it is for\n"):
         token.write_text(text)
-        stage.commit()
+        span_export.commit()
         assert exporter.drain(PATIENCE)
         headers = sink.requests[-1].headers
         assert headers["authorization"] == f"Bearer {text.split()[0]}"
         assert headers["x-team"] == "blue"
 
 
-def test_who_stays_out_sends_nothing_and_begins_with_what_comes_after(stage: Stage, sink: Sink) -> None:
-    exporter = stage.start(sink.url, enabled=False)
-    stage.commit(3)
+def test_who_stays_out_sends_nothing_and_begins_with_what_comes_after(span_export: SpanExport, sink: Sink) -> None:
+    exporter = span_export.start(sink.url, enabled=False)
+    span_export.commit(3)
     assert exporter.protected is None, "the store keeps nothing for an export that is off"
     exporter.apply(ExportSettings(sink.url, metric_interval=3600))
-    stage.until(lambda stats: stats["state"] != "off")
-    wanted = stage.commit()
+    span_export.until(lambda stats: stats["state"] != "off")
+    wanted = span_export.commit()
     assert exporter.drain(PATIENCE)
     assert sent(sink) == wanted
 
 
-def test_commits_while_it_sends_are_not_forgotten(stage: Stage, sink: Sink) -> None:
+def test_commits_while_it_sends_are_not_forgotten(span_export: SpanExport, sink: Sink) -> None:
     """A commit between the last look and the wait must still be seen, without another commit to wake the thread."""
-    stage.start(sink.url)
+    span_export.start(sink.url)
     for _ in range(3):
         arrived = threading.Event()
         received: list[Received] = []
@@ -452,7 +454,7 @@ def test_commits_while_it_sends_are_not_forgotten(stage: Stage, sink: Sink) -> N
             return True
 
         sink.fault(signal="traces", times=1, when=hold, delay=0.2)
-        stage.commit()
+        span_export.commit()
         assert arrived.wait(PATIENCE)
-        stage.commit()
-        sink.wait(lambda: sink.distinct_spans == stage.next - 1)
+        span_export.commit()
+        sink.wait(lambda: sink.distinct_spans == span_export.next - 1)

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from tests import otlp_decode
-from tests.agent.stage import PATIENCE, Machine, until
+from tests.agent.machine import PATIENCE, Machine, until
 from tests.otlp_decode import Message
 from tests.otlp_sink import Received, Sink
 

@@ -31,7 +31,7 @@ import psutil
 from hookspan.agent.client import Client
 from hookspan.errors import UserError
 from tests import otlp_decode
-from tests.agent.stage import Machine, event, launch, ready
+from tests.agent.machine import Machine, event, launch, ready
 from tests.faults.chart import Panel, svg
 from tests.otlp_sink import Answer, Received, Signal, Sink
 

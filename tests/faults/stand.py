@@ -25,7 +25,7 @@ from hookspan.agent.standing import standing
 from hookspan.cli import status
 from hookspan.journal import drops
 from hookspan.store import Reader, schema
-from tests.agent.stage import PATIENCE, Machine, event, launch, ready, until
+from tests.agent.machine import PATIENCE, Machine, event, launch, ready, until
 from tests.otlp_sink import Sink
 
 EVENTS = int(os.environ.get("FAULT_EVENTS", "8"))  # at each step; more with `make faults`

@@ -18,7 +18,7 @@ import pytest
 
 from hookspan import relay
 from hookspan.agent.lock import is_held
-from tests.agent.stage import end, event, launch, until
+from tests.agent.machine import end, event, launch, until
 from tests.faults.stand import EVENTS, LATER_FORMAT, MIGRATIONS, Stand, fault, later_format, stand
 
 pytestmark = pytest.mark.need_cc

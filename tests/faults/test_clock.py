@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hookspan.store import Reader
-from tests.agent.stage import until
+from tests.agent.machine import until
 from tests.conformance.build import HOOKS, compile_c
 from tests.faults.stand import EVENTS, Stand, fault, stand
 

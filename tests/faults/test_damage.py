@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from hookspan.journal import quarantine
-from tests.agent.stage import until
+from tests.agent.machine import until
 from tests.faults.stand import EVENTS, Stand, fault, stand
 
 GIB = 1 << 30

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hookspan.agent.standing import standing
-from tests.agent.stage import until
+from tests.agent.machine import until
 from tests.faults.stand import (
     EVENTS,
     LATER_FORMAT,

@@ -16,7 +16,7 @@ import pytest
 
 from hookspan.agent.client import Client
 from hookspan.agent.standing import standing
-from tests.agent.stage import PATIENCE, until
+from tests.agent.machine import PATIENCE, until
 from tests.faults.stand import Stand, fault, stand
 
 PAGE = 4096  # bytes of SQLite's pages ..

@@ -96,7 +96,7 @@ class Outage:
 
 
 @dataclass(frozen=True)
-class Machine:
+class Hardware:
     """What it was measured on."""
 
     processor: str
@@ -109,7 +109,7 @@ class Machine:
 class Figures:
     """Everything that was measured."""
 
-    machine: Machine
+    hardware: Hardware
     density: Density
     rates: list[Rate]
     outage: Outage
@@ -325,15 +325,15 @@ def _size(folder: Path) -> int:
     return sum(path.stat().st_blocks * 512 for path in folder.iterdir())
 
 
-def machine(copies: int) -> Machine:
+def hardware(copies: int) -> Hardware:
     """This one."""
     names = re.findall(r"^model name\s*: (.+)", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
-    return Machine(names[0] if names else platform.machine(), os.cpu_count() or 1, os.getloadavg()[0], copies)
+    return Hardware(names[0] if names else platform.machine(), os.cpu_count() or 1, os.getloadavg()[0], copies)
 
 
 def measure(copies: int) -> Figures:
     """All of it; about ten minutes with `COPIES`."""
-    here = machine(copies)
+    here = hardware(copies)
     with tempfile.TemporaryDirectory() as folder:
         found, density = recorded(Path(folder, "recorded"))
         fleet = Fleet(Path(folder))

@@ -49,10 +49,10 @@ def sections(figures: "Figures") -> dict[str, str]:
 
 
 def _measured(figures: "Figures") -> str:
-    machine = figures.machine
+    hardware = figures.hardware
     return _wrapped(f"""
-        One run with `--copies {machine.copies}`, on {machine.cores} cores of an {machine.processor}, load
-        {machine.load:.1f} when it began, the real programs on one disk. A rate of one core is work by the CPU seconds
+        One run with `--copies {hardware.copies}`, on {hardware.cores} cores of an {hardware.processor}, load
+        {hardware.load:.1f} when it began, the real programs on one disk. A rate of one core is work by the CPU seconds
         that the program took; the time by the clock is this machine's. Memory is the most that was resident meanwhile.
     """)
 

@@ -19,7 +19,7 @@ from hookspan.journal import Journal
 from hookspan.model import semconv as sc
 from hookspan.paths import Paths
 from hookspan.store import Reader
-from tests.agent.stage import Machine, append, event, until
+from tests.agent.machine import Machine, append, event, until
 from tests.model.replay import HOME, KEY, names, play
 from tests.otlp_sink import Sink
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent.stage import Machine
+from tests.agent.machine import Machine
 from tests.stack import programs
 from tests.stack.compose import PORTS, RUNNABLE
 from tests.stack.docker import Docker

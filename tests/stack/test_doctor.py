@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent.stage import Machine
+from tests.agent.machine import Machine
 from tests.stack.stack import Stack
 
 

@@ -18,7 +18,7 @@ from hookspan.agent import ask, backlog, health
 from hookspan.agent.health import Status
 from hookspan.cli.checks import Place, backends
 from hookspan.config import Collector
-from tests.agent.stage import Machine, small_session, until
+from tests.agent.machine import Machine, small_session, until
 from tests.otlp_sink import Sink
 
 HOSTILE = "\x1b]0;owned\x07\x1b[31m\u202eevil\x9b2J"

@@ -13,7 +13,7 @@ import pytest
 
 from hookspan.observe.repositories import describe, main_folder
 from hookspan.store import Reader
-from tests.agent.stage import PATIENCE, Machine, append, event, small_session, until
+from tests.agent.machine import PATIENCE, Machine, append, event, small_session, until
 from tests.otlp_sink import Sink
 
 ADDRESSES = {

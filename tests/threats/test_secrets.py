@@ -12,7 +12,7 @@ import pytest
 
 from hookspan.cli.redact import Redactor
 from hookspan.values import without_secrets
-from tests.agent.stage import Machine, event, small_session, until
+from tests.agent.machine import Machine, event, small_session, until
 from tests.otlp_sink import Sink
 
 KEY, QUERY, HOOK, BODY = "tok-Kx7vQ2mZp9", "q-Jd83nslW0z", "hook-Pq5tY8bnM3", "body-Ls9fG4vcX1"

@@ -16,7 +16,7 @@ from hookspan import relay
 from hookspan.agent.lock import is_held
 from hookspan.cli import checks, report
 from hookspan.paths import Paths
-from tests.agent.stage import PATIENCE, Machine, until
+from tests.agent.machine import PATIENCE, Machine, until
 
 pytestmark = pytest.mark.need_root
 ANN, BOB = 61_001, 61_002

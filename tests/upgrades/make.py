@@ -21,7 +21,7 @@ from hookspan.export.db import ExportDb
 from hookspan.paths import Paths
 from hookspan.setup.record import VERSION as RECORD_VERSION
 from hookspan.store import SpanKey, schema
-from tests.cli.stage import take_in
+from tests.agent.ingest import take_in
 
 HERE = Path(__file__).parent
 SESSION = HERE.parent / "sessions" / "permission_approved" / "journal.jsonl"

@@ -16,7 +16,7 @@ from hookspan.export.db import MIGRATIONS as EXPORT_MIGRATIONS
 from hookspan.export.db import ExportDb
 from hookspan.paths import Paths
 from hookspan.store import Reader, schema
-from tests.cli.stage import drain, take_in
+from tests.agent.ingest import drain, take_in
 from tests.upgrades.make import HERE, RECORD_VERSION, SETTINGS, dump, halves
 
 STORES = range(1, len(schema.MIGRATIONS) + 1)

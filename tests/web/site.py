@@ -17,7 +17,7 @@ from hookspan.agent.client import Client
 from hookspan.journal import Writer
 from hookspan.paths import Paths
 from hookspan.store import Reader
-from tests.agent.stage import PATIENCE, Machine, event, until
+from tests.agent.machine import PATIENCE, Machine, event, until
 
 STEP = 0.2  # seconds that one look at the journal's end may take
 

@@ -11,7 +11,7 @@ import pytest
 from hookspan.journal import Journal
 from hookspan.web import friction
 from hookspan.wire import decode, encode
-from tests.agent.stage import event, until
+from tests.agent.machine import event, until
 from tests.web.player import Player
 from tests.web.site import Play, Site, append
 

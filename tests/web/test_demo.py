@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hookspan.store import Reader
-from tests.agent.stage import event, until
+from tests.agent.machine import event, until
 from tests.otlp_sink import Sink
 from tests.web.site import Follower, Play, Site
 

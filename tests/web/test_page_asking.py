@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.agent.stage import event
+from tests.agent.machine import event
 from tests.web.browser import CLIPBOARD, Visitor, sideways, violations
 from tests.web.site import Play, Site
 

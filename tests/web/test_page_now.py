@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
-from tests.agent.stage import event
+from tests.agent.machine import event
 from tests.web.browser import Visitor
 from tests.web.site import Play, Site
 

@@ -5,7 +5,7 @@ import time
 import pytest
 from playwright.sync_api import Route, expect
 
-from tests.agent.stage import event, launch
+from tests.agent.machine import event, launch
 from tests.web.browser import CLIPBOARD, Visitor, sideways, violations
 from tests.web.site import Play, Site
 
