@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from hookspan import wire
 from hookspan.agent.ingest import Ingest
-from hookspan.agent.live import LiveSettings
 from hookspan.agent.resident import read_key
+from hookspan.agent.settings import AgentSettings
 from hookspan.agent.sockets import Poke
 from hookspan.journal import Writer
 from hookspan.paths import Paths
@@ -21,7 +21,7 @@ def take_in(paths: Paths, lines: Sequence[bytes]) -> None:
 
 def drain(paths: Paths) -> None:
     poke = Poke(paths.poke_socket)
-    ingest = Ingest(paths, LiveSettings(paths, None), poke, read_key(paths))
+    ingest = Ingest(paths, AgentSettings(paths, None), poke, read_key(paths))
     assert ingest.drain(float("inf"))
     assert not ingest.loop.failures
     ingest.close()

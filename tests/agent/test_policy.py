@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from hookspan.agent.client import Client
-from hookspan.agent.live import LAST_GOOD, LiveSettings
+from hookspan.agent.settings import LAST_GOOD, AgentSettings
 from hookspan.model import semconv as sc
 from hookspan.paths import Paths
 from tests.otlp_sink import Sink
@@ -141,7 +141,7 @@ def test_an_edited_file_counts_for_an_agent_that_does_nothing(make_machine: Call
 
 def test_doctor_names_what_the_agent_has_not_taken_in(make_machine: Callable[..., Machine]):
     machine = make_machine(settings="[content]\nexport = true\n")
-    blind = "from hookspan.agent.live import LiveSettings; LiveSettings.look = lambda self: True"
+    blind = "from hookspan.agent.settings import AgentSettings; AgentSettings.look = lambda self: True"
     launch(machine, "--stay", fault=blind)
     ready(machine)
     machine.paths.config.write_text('[content]\nexport = false\n[resource]\nteam = "a"\n')
@@ -162,7 +162,7 @@ class Files:
         self.paths.create()
         self.policy, self.own = self.paths.system_config, self.paths.config
         self.own.write_text('[export]\nendpoint = "http://127.0.0.1:1"\n[content]\nexport = true\n')
-        self.live = LiveSettings(self.paths, None)
+        self.live = AgentSettings(self.paths, None)
         until(self.live.look)
 
     def forbid(self) -> None:
@@ -210,7 +210,7 @@ def test_every_way_to_change_a_file_is_seen(files: Files):
 
 
 def test_two_changes_that_the_file_system_cannot_tell_apart(files: Files, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("hookspan.agent.live._identity", lambda _: ())
+    monkeypatch.setattr("hookspan.agent.settings._identity", lambda _: ())
     files.own.write_text("[monitor]\ninterval = 2\n")
     assert files.live.reload()
     files.own.write_text("[monitor]\ninterval = 3\n")
@@ -223,14 +223,14 @@ def test_a_broken_file_of_the_user_does_not_keep_a_policy_out(files: Files):
     files.forbid()
     assert not files.settled().content.export
     assert "own.toml" in str(files.live.problem)
-    again = LiveSettings(files.paths, None)
+    again = AgentSettings(files.paths, None)
     assert (again.now.export.on, again.now.content.export) == (True, False), "for the next agent, too"
 
 
 def test_a_policy_that_nobody_ever_could_read_lets_nothing_out(files: Files):
     files.policy.write_text("locked = [")
-    assert LiveSettings(files.paths, None).now.export.on, "there was none when the last agent looked"
+    assert AgentSettings(files.paths, None).now.export.on, "there was none when the last agent looked"
     (files.paths.run / LAST_GOOD).unlink()
-    never = LiveSettings(files.paths, None)
+    never = AgentSettings(files.paths, None)
     assert not never.now.export.on
     assert "nothing is exported" in str(never.problem)

@@ -37,7 +37,7 @@ from hookspan.model.semconv import SessionPhase
 from hookspan.model.state import Session, dump_session
 from hookspan.observe.observers import RECENT
 from hookspan.paths import Paths
-from hookspan.store import Commit, Policy, Store
+from hookspan.store import Commit, Retention, Store
 from tests.agent.machine import Machine
 from tests.bench import store as made
 from tests.web.browser import Visitor, chromium
@@ -214,7 +214,7 @@ def build(paths: Paths, events: int) -> None:
     began = time.perf_counter()
     for commit in commits(events, time.time_ns() - SPREAD, SPREAD // events):
         store.commit(commit)
-    while not store.prune(Policy(days=90, bytes=1 << 40), time.time_ns()).done:
+    while not store.prune(Retention(days=90, bytes=1 << 40), time.time_ns()).done:
         pass  # what a store of so many days has behind it: minutes became hours
     store.close()
     print(

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from hookspan.agent import standing
+from hookspan.agent import status
 from hookspan.agent.health import Status
 from hookspan.cli import checks
 from hookspan.cli.checks import Place, backends, claude, recorded
@@ -237,7 +237,7 @@ def disk_read_only(machine: Machine) -> "AbstractContextManager[None]":
 def unreadable_line(machine: Machine) -> None:
     append(machine, b"{no json")
     machine.up()
-    until(lambda: standing.journal(machine.paths)["quarantine_bytes"])
+    until(lambda: status.journal(machine.paths)["quarantine_bytes"])
 
 
 def lossy(machine: Machine) -> None:

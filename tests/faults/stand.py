@@ -21,7 +21,7 @@ import pytest
 
 from hookspan.agent.client import Client
 from hookspan.agent.lock import is_held
-from hookspan.agent.standing import standing
+from hookspan.agent.status import status_of
 from hookspan.cli import status
 from hookspan.journal import drops
 from hookspan.store import Reader, schema
@@ -198,7 +198,7 @@ class Stand:
         """`status` says that all is in order again, and how much was lost."""
         said = self.status(says=WELL)
         assert not [words for words in TROUBLE if words in said], said
-        found = standing(self.machine.paths)
+        found = status_of(self.machine.paths)
         assert found["agent"]["state"] == "running"
         assert found["journal"]["strays"] == 0
         assert found["store"]["events"] == self.rows().total()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hookspan.agent.standing import standing
+from hookspan.agent.status import status_of
 from tests.agent.machine import until
 from tests.faults.stand import (
     EVENTS,
@@ -77,7 +77,7 @@ def test_store(on_small_disk: Stand):
     on_small_disk.start()
     on_small_disk.hooks()
     with full(on_small_disk, left=40_000):
-        while not standing(on_small_disk.machine.paths)["ingest"]["hold"]:
+        while not status_of(on_small_disk.machine.paths)["ingest"]["hold"]:
             on_small_disk.hooks()
         on_small_disk.status(says="WAITING")
         on_small_disk.hooks()
@@ -161,7 +161,7 @@ def test_quarantine(at: Stand):
         at.hooks()
         at.settle()
         at.status(says="set aside")
-        assert standing(at.machine.paths)["ingest"]["quarantined"] == 1
+        assert status_of(at.machine.paths)["ingest"]["quarantined"] == 1
 
 
 @fault("disk full", "when an old segment is reduced and packed", "it stays as it is until there is room", "resources: ")
@@ -177,7 +177,7 @@ def test_packing(on_small_disk: Stand):
     with full(at):
         os.utime(segment, (0, segment.stat().st_mtime - 2 * 86400))
         at.start(fault=often)
-        until(lambda: standing(at.machine.paths)["loops"]["upkeep"]["failures"] > 1)
+        until(lambda: status_of(at.machine.paths)["loops"]["upkeep"]["failures"] > 1)
         at.status(says="resources: ")
         assert segment.read_bytes() == raw
     until(lambda: list(at.machine.paths.journal.glob("*.gz")))

@@ -15,7 +15,7 @@ import httpx2
 import pytest
 
 from hookspan.agent.client import Client
-from hookspan.agent.standing import standing
+from hookspan.agent.status import status_of
 from tests.agent.machine import PATIENCE, until
 from tests.faults.stand import Stand, fault, stand
 
@@ -109,7 +109,7 @@ def goes_on(at: Stand, *, says: str, check: str = "") -> None:
 
 
 def health(at: Stand, check: str) -> str:
-    checks: dict[str, Any] = (standing(at.machine.paths).get("health") or {}).get("checks", {})
+    checks: dict[str, Any] = (status_of(at.machine.paths).get("health") or {}).get("checks", {})
     return str(checks.get(check, {}).get("message", ""))
 
 

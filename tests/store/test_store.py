@@ -22,8 +22,8 @@ from hookspan.model.semconv import SessionPhase
 from hookspan.paths import Paths
 from hookspan.store import (
     Commit,
-    Policy,
     Reader,
+    Retention,
     SpanKey,
     Store,
     StoreDamaged,
@@ -283,7 +283,7 @@ def test_a_database_that_gives_pages_back_was_not_cut(paths: Paths, store: Store
     store._db.execute("PRAGMA wal_checkpoint")
     long = paths.store.stat().st_size
     store._db.execute("PRAGMA wal_autocheckpoint = 1")
-    while not store.prune(Policy(days=30, bytes=1, exported=None), time.time_ns()).done:
+    while not store.prune(Retention(days=30, bytes=1, exported=None), time.time_ns()).done:
         pass
     store.commit(made.commit(3001, 3002))
     assert paths.store.stat().st_size < long
@@ -319,7 +319,7 @@ def test_retention_by_age_spares_what_waits_for_export(paths: Paths, store: Stor
     store.commit(made.commit(5_001, 5_010))
     sums = [(one.key, one.value) for one in store.series()]
     exported = SpanKey(4_000, 1).pack()
-    while not store.prune(Policy(days=5, bytes=1 << 40, exported=exported), now).done:
+    while not store.prune(Retention(days=5, bytes=1 << 40, exported=exported), now).done:
         pass
     reader = Reader(paths)
     left = reader.spans_after(SpanKey(0, 0), 10_000)
@@ -327,7 +327,7 @@ def test_retention_by_age_spares_what_waits_for_export(paths: Paths, store: Stor
     assert len(reader.events(after=0, limit=10_000)) == 10
     assert reader.counts().spans == len(left) == 2 * 1_010
     assert reader.session("session-0") is not None  # a newer commit touched it again
-    while not store.prune(Policy(days=5, bytes=1 << 40), now).done:
+    while not store.prune(Retention(days=5, bytes=1 << 40), now).done:
         pass
     assert reader.counts().spans == 20
     assert [(one.key, one.value) for one in store.series()] == sums
@@ -337,7 +337,7 @@ def test_retention_by_size_takes_the_oldest(paths: Paths, store: Store) -> None:
     for first in range(1, 20_000, 500):
         store.commit(made.commit(first, first + 499))
     target = store.size() // 2
-    while not store.prune(Policy(days=90, bytes=target), made.START).done:
+    while not store.prune(Retention(days=90, bytes=target), made.START).done:
         pass
     assert store.size() <= target
     store.close()
@@ -355,7 +355,7 @@ def test_rollups_become_hours_and_lose_nothing(paths: Paths, store: Store) -> No
         for minute in range(300)
     ]
     store.commit(Commit(position=made.position(2), rows=[Rows(increments=increments)]))
-    while not store.prune(Policy(days=30, bytes=1 << 40), made.START).done:
+    while not store.prune(Retention(days=30, bytes=1 << 40), made.START).done:
         pass
     totals = Reader(paths).totals("hookspan.cost", since=base, slot=60)["hookspan.cost"]
     assert [(one.minute - base // 60_000_000_000, one.count, one.value) for one in totals] == [

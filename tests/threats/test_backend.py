@@ -14,7 +14,7 @@ import psutil
 import pytest
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc
 
-from hookspan.agent import ask, backlog, health
+from hookspan.agent import backlog, fetch, health
 from hookspan.agent.health import Status
 from hookspan.cli.checks import Place, backends
 from hookspan.config import Collector
@@ -70,9 +70,9 @@ def dripping(request: BaseHTTPRequestHandler) -> None:
 @pytest.mark.parametrize("answer", [endless, dripping])
 def test_an_answer_without_an_end_is_cut(answer: Answer):
     with server(answer) as url:
-        status, body = ask.get(url, timeout=1.0)
+        status, body = fetch.get(url, timeout=1.0)
         assert status == 200
-        assert 0 < len(body) <= ask.LIMIT
+        assert 0 < len(body) <= fetch.LIMIT
         backlog.Backlog().check(Collector(health=url, metrics=url), health.collector)
 
 
@@ -104,10 +104,10 @@ def test_no_question_is_asked_elsewhere():
             request.end_headers()
 
         with server(away) as url:
-            assert ask.get(url, timeout=5.0) == (302, b"")
+            assert fetch.get(url, timeout=5.0) == (302, b"")
             assert health.collector(url).status is Status.CRITICAL
             with pytest.raises(ValueError, match="302"):
-                backlog.fetch(url)
+                backlog.exposition(url)
     assert asked == []
 
 

@@ -25,7 +25,8 @@ from hookspan.claude_settings import SettingsText
 from hookspan.cli.redact import Redactor
 from hookspan.errors import UserError
 from hookspan.export import answer, otlp_http
-from hookspan.observe import history, repositories
+from hookspan.history import records as history
+from hookspan.observe import repositories
 from hookspan.observe.prices import put_price
 from hookspan.paths import Paths
 from hookspan.web.friction import rule_for

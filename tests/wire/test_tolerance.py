@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hookspan import wire
+from hookspan.history.records import read_line
 from hookspan.model.fold import fold
 from hookspan.model.state import State, dump_session, load_session
-from hookspan.observe.history import read_line
 from hookspan.wire.facts import Silent, TranscriptRead
 from hookspan.wire.transcript import TranscriptParser
 from tests.model.replay import KEY, SESSIONS

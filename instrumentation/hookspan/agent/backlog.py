@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from hookspan.agent import ask
+from hookspan.agent import fetch
 from hookspan.agent.health import Finding, Status, worst
 from hookspan.config import Collector
 from hookspan.values import without_secrets
@@ -57,9 +57,9 @@ def read(text: str) -> dict[str, Queue]:
     return found
 
 
-def fetch(url: str) -> str:
+def exposition(url: str) -> str:
     """The Collector's metrics."""
-    status, body = ask.get(url, TIMEOUT)
+    status, body = fetch.get(url, TIMEOUT)
     if not 200 <= status < 300:  # noqa: PLR2004 - HTTP's own
         raise ValueError(f"it says {status}")
     return body.decode("utf-8", "replace")
@@ -68,8 +68,8 @@ def fetch(url: str) -> str:
 class Backlog:
     """Looks again and again, and remembers since when an exporter with something to deliver has delivered nothing."""
 
-    def __init__(self, ask: Callable[[str], str] = fetch, clock: Callable[[], float] = time.monotonic) -> None:
-        self._ask = ask
+    def __init__(self, fetch: Callable[[str], str] = exposition, clock: Callable[[], float] = time.monotonic) -> None:
+        self._fetch = fetch
         self._clock = clock
         self._since: dict[str, tuple[float, float]] = {}  # by exporter: what it had sent, and when that was new
 
@@ -79,7 +79,7 @@ class Backlog:
         if health.status is not Status.HEALTHY or settings.metrics is None:
             return health
         try:
-            queues = read(self._ask(settings.metrics))
+            queues = read(self._fetch(settings.metrics))
         except (OSError, ValueError) as error:
             where, why = without_secrets(settings.metrics), getattr(error, "reason", error)
             said = f"its metrics at `{where}` can't be read ({why})"

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from hookspan.agent.gauges import Gauges
-from hookspan.agent.live import LiveSettings
+from hookspan.agent.settings import AgentSettings
 from hookspan.paths import Paths
 from hookspan.store import Identity
 
@@ -26,7 +26,7 @@ class Exports:
     """Holds an exporter while an endpoint is set. `stats` and `protected` are None without one, a normal state."""
 
     def __init__(
-        self, paths: Paths, settings: LiveSettings, gauges: Gauges, *, damaged: Callable[[Identity], None]
+        self, paths: Paths, settings: AgentSettings, gauges: Gauges, *, damaged: Callable[[Identity], None]
     ) -> None:
         """`damaged`: hears in which file a reader of the store met damage."""
         self._paths = paths

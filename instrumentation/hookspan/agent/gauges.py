@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hookspan import __version__
-from hookspan.agent import standing
+from hookspan.agent import status
 from hookspan.agent.health import RANK, Monitor
 from hookspan.agent.ingest import Ingest
 from hookspan.agent.loop import Loop
@@ -142,13 +142,13 @@ class Gauges:
                 "hookspan.agent.store.size",
                 "By",
                 "Size of the store.",
-                lambda: _one(standing.store(self._paths)["bytes"]),
+                lambda: _one(status.store(self._paths)["bytes"]),
             ),
             Own(
                 "hookspan.agent.journal.size",
                 "By",
                 "Size of the journal.",
-                lambda: _one(standing.journal(self._paths)["bytes"]),
+                lambda: _one(status.journal(self._paths)["bytes"]),
             ),
             Own(
                 "hookspan.agent.sse.clients",

@@ -319,12 +319,12 @@ def collector(url: str | None, timeout: float = 2.0) -> Finding:
     """The Collector's own health endpoint."""
     if url is None:
         return Finding(Status.HEALTHY, "not checked: `collector.health` is not set")
-    from hookspan.agent import ask  # noqa: PLC0415 - only where it is set
+    from hookspan.agent import fetch  # noqa: PLC0415 - only where it is set
 
     shown = without_secrets(url)
     began = time.monotonic()
     try:
-        code, _ = ask.get(url, timeout)
+        code, _ = fetch.get(url, timeout)
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         return Finding(

@@ -25,8 +25,8 @@ from typing import Any, Final, TypeVar
 from hookspan.agent import log
 from hookspan.agent.ahead import Ahead
 from hookspan.agent.health import Mended
-from hookspan.agent.live import LiveSettings
 from hookspan.agent.loop import Loop
+from hookspan.agent.settings import AgentSettings
 from hookspan.agent.sockets import Poke
 from hookspan.hooktime import HookTime
 from hookspan.journal import Journal, Line, Position, Tail, Writer, drops
@@ -38,12 +38,22 @@ from hookspan.model.sessions import is_open
 from hookspan.model.state import State, World, dump_session, dump_world, load_session, load_world
 from hookspan.observe import Observers
 from hookspan.observe.files import transcript_roots
-from hookspan.observe.opted_out import OptedOut
 from hookspan.observe.repositories import Repositories
+from hookspan.opted_out import OptedOut
 from hookspan.paths import Paths
 from hookspan.setup import record
-from hookspan.store import Commit, FilesLost, Identity, SpanKey, Store, StoreDamaged, StoreMoved, is_damage, set_aside
-from hookspan.store import Policy as Retention
+from hookspan.store import (
+    Commit,
+    FilesLost,
+    Identity,
+    Retention,
+    SpanKey,
+    Store,
+    StoreDamaged,
+    StoreMoved,
+    is_damage,
+    set_aside,
+)
 from hookspan.wire import Record, Unreadable, decode, encode
 from hookspan.wire.facts import Policy, Repository
 from hookspan.wire.reduced import Reduced
@@ -115,7 +125,7 @@ class _RaisedError(Exception):
 class Ingest:
     """`step` is for a loop; everything else is read by other threads and never blocks."""
 
-    def __init__(self, paths: Paths, settings: LiveSettings, poke: Poke, key: bytes) -> None:
+    def __init__(self, paths: Paths, settings: AgentSettings, poke: Poke, key: bytes) -> None:
         self._paths = paths
         self._settings = settings
         self._poke = poke

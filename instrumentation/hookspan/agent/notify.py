@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from hookspan.agent.health import Checked, Status
 from hookspan.agent.ingest import Committed
-from hookspan.agent.live import LiveSettings
 from hookspan.agent.loop import Loop
+from hookspan.agent.settings import AgentSettings
 from hookspan.config import Notify
 from hookspan.model.semconv import SessionPhase
 from hookspan.store import Reader
@@ -39,7 +39,7 @@ class _Target:
 class Notifier:
     """Collects what is to be told, and tells it at most once in each target's interval."""
 
-    def __init__(self, settings: LiveSettings, reader: Reader) -> None:
+    def __init__(self, settings: AgentSettings, reader: Reader) -> None:
         self._settings = settings
         self._reader = reader
         self._lock = threading.Lock()

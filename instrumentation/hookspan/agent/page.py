@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hookspan.agent import health
 from hookspan.agent.ingest import Committed, Ingest
-from hookspan.agent.live import LiveSettings
+from hookspan.agent.settings import AgentSettings
 from hookspan.paths import Paths
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Page:
     def __init__(
         self,
         paths: Paths,
-        settings: LiveSettings,
+        settings: AgentSettings,
         ingest: Ingest,
         *,
         status: Callable[[], Mapping[str, Any]],

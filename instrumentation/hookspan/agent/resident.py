@@ -18,18 +18,18 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from hookspan import __version__, atomic, hooktime, relay
-from hookspan.agent import health, live, log, standing
+from hookspan.agent import health, log, settings, status
 from hookspan.agent.backlog import Backlog
 from hookspan.agent.control import Answer, Control
 from hookspan.agent.exports import Exports
 from hookspan.agent.gauges import Gauges
 from hookspan.agent.health import Checked, Monitor
 from hookspan.agent.ingest import Ingest
-from hookspan.agent.live import LiveSettings
 from hookspan.agent.lock import FileLock
 from hookspan.agent.loop import Loop
 from hookspan.agent.notify import Notifier
 from hookspan.agent.page import Page
+from hookspan.agent.settings import AgentSettings
 from hookspan.agent.sockets import Poke
 from hookspan.agent.upkeep import Upkeep
 from hookspan.errors import UserError
@@ -78,7 +78,7 @@ class Resident:
         signal.signal(signal.SIGINT, self._on_signal)
         signal.signal(signal.SIGHUP, self._on_signal)
         key = read_key(self._paths)
-        self._settings = LiveSettings(self._paths, live.environment(stay=self._stay))
+        self._settings = AgentSettings(self._paths, settings.environment(stay=self._stay))
         self._poke = Poke(self._paths.poke_socket)
         self._ingest = Ingest(self._paths, self._settings, self._poke, key)
         self._upkeep = Upkeep(
@@ -298,7 +298,7 @@ class Resident:
 
     def _check_store(self) -> health.Finding:
         latency = health.least(self._reader.counts)
-        return health.store(latency, standing.store(self._paths)["bytes"], self._settings.now.store.bytes)
+        return health.store(latency, status.store(self._paths)["bytes"], self._settings.now.store.bytes)
 
     def _health_changed(self, name: str, checked: Checked) -> None:
         self._notifier.health_changed(name, checked)
@@ -370,7 +370,7 @@ class Resident:
 
     def _status(self, _asked: Mapping[str, Any]) -> Answer:
         self._asked_at = time.monotonic()
-        files = standing.files(self._paths)
+        files = status.files(self._paths)
         files["store"] |= _part(lambda: msgspec.structs.asdict(self._reader.counts()))
         latest = self._monitor.latest
         return {

@@ -6,10 +6,10 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from hookspan.agent.live import LiveSettings
 from hookspan.agent.loop import Loop
+from hookspan.agent.settings import AgentSettings
 from hookspan.journal import Journal
-from hookspan.observe.opted_out import OptedOut
+from hookspan.opted_out import OptedOut
 from hookspan.paths import Paths
 from hookspan.wire import Unreadable, decode, encode
 from hookspan.wire.facts import Repository
@@ -31,7 +31,7 @@ class Upkeep:
     def __init__(
         self,
         paths: Paths,
-        settings: LiveSettings,
+        settings: AgentSettings,
         key: bytes,
         *,
         next_record: Callable[[], int],

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-from hookspan.agent import ask
+from hookspan.agent import fetch
 from hookspan.agent.client import Client
 from hookspan.cli.flush import sent
 from hookspan.config import Settings
@@ -219,5 +219,5 @@ def _try(ask: Callable[[], float]) -> float | None:
 
 def _get(url: str) -> bytes | None:
     """The body of a 2xx answer; None for another answer. Raises OSError when there is none."""
-    status, body = ask.get(url, REQUEST_TIMEOUT)
+    status, body = fetch.get(url, REQUEST_TIMEOUT)
     return body if 200 <= status < 300 else None  # noqa: PLR2004 - HTTP's own

@@ -12,7 +12,7 @@ import click
 
 from hookspan.agent.client import Client, Unreachable
 from hookspan.agent.health import NO_METRICS
-from hookspan.agent.standing import journal
+from hookspan.agent.status import journal
 from hookspan.errors import EXIT_USER, UserError
 from hookspan.paths import Paths
 from hookspan.units import counted
@@ -61,11 +61,11 @@ def flush(ctx: click.Context, wait: float, as_json: bool) -> None:
     when none runs and something was recorded. Exits 1 if not all of it was exported in time, or if the endpoint of
     HOOKSPAN_EXPORT_ENDPOINT is not in force.
     """
-    from hookspan.agent import in_force
+    from hookspan.agent import effective
 
     paths = Paths.from_environment()
     found = _flushed(paths, wait)
-    unheard = [] if found is NOTHING else in_force.unheard(paths, os.environ)
+    unheard = [] if found is NOTHING else effective.ignored(paths, os.environ)
     done = bool(found["drained"] and found["exported"] and not found["unwritten"])
     done &= not (found["export"] == found["metrics"] == "off" and any(one.key == ENDPOINT for one in unheard))
     for one in unheard:

@@ -41,14 +41,14 @@ def forget(ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
     copies of the store (made before an upgrade, or of a damaged one) are deleted whole. What was exported already is
     not called back, and Claude Code's own transcripts stay. The agent is stopped meanwhile; hooks go on recording.
     """
-    from hookspan.agent.alone import alone
+    from hookspan.agent.exclusive import exclusive
     from hookspan.cli.paused import paused
 
     paths = Paths.from_environment()
     sessions = [_session(paths, given) for given in ids]
     if not yes:
         _ask(sessions)
-    with paused(paths), alone(paths):
+    with paused(paths), exclusive(paths):
         found = run(paths, sessions)
     if as_json:
         click.echo(json.dumps(found))
@@ -121,7 +121,7 @@ def of_sessions(sessions: list[str]) -> Callable[[bytes], bool]:
 
 def run(paths: Paths, sessions: list[str]) -> dict[str, Any]:
     """Do it, for whoever is alone with the state; what was removed."""
-    from hookspan.agent.alone import ingest
+    from hookspan.agent.exclusive import ingest
     from hookspan.cli.rebuild import KEPT_AS
     from hookspan.journal import Journal
     from hookspan.journal.rewrite import forget_quarantined, rewrite

@@ -18,15 +18,15 @@ from hookspan.agent.client import Client, Ready
 from hookspan.cli.text import may_draw, printable
 from hookspan.config import Settings, load
 from hookspan.errors import UserError
-from hookspan.observe.opted_out import OptedOut
+from hookspan.opted_out import OptedOut
 from hookspan.paths import Paths
 from hookspan.units import counted
 from hookspan.wire import Record, Reduced, encode
 from hookspan.wire.facts import ModelCall, QueuedPrompt
 
 if TYPE_CHECKING:
-    from hookspan.observe.history import Copies
-    from hookspan.observe.library import Transcript
+    from hookspan.history.library import Transcript
+    from hookspan.history.records import Copies
 
 BATCH_BYTES: Final = 256 << 10  # of one append: a relay waits 50 ms for the journal, and this takes below 1
 PACE: Final = 4 << 20  # bytes after which a running agent is let catch up, so that live events don't wait behind
@@ -95,7 +95,7 @@ class Import:
 
     def run(self, places: tuple[Path, ...], since: int | None) -> dict[str, Any]:
         """Do it; what came of it, as JSON types. `since` is in days."""
-        from hookspan.observe import library
+        from hookspan.history import library
         from hookspan.observe.files import transcript_roots
 
         for place in places:
@@ -134,7 +134,7 @@ class Import:
         return ""
 
     def _import(self, transcripts: list[tuple[Transcript, str]]) -> None:
-        from hookspan.observe.history import Copies
+        from hookspan.history.records import Copies
 
         copies = Copies()
         wanted = any(not why for _, why in transcripts)
@@ -154,8 +154,8 @@ class Import:
 
     def _take(self, transcript: Transcript, copies: Copies) -> str:
         """Import one session; why not, if it can't be."""
+        from hookspan.history.records import History
         from hookspan.observe.files import RefusedError
-        from hookspan.observe.history import History
 
         folder = transcript.project_dir()
         if self._opted_out.has_folder(folder):

@@ -33,14 +33,14 @@ def prune(dry_run: bool, as_json: bool) -> None:
     databases, crash reports and settings backups that no `uninstall` needs go after `journal.days`. The agent is
     stopped meanwhile, hooks go on recording. It can be interrupted at any time and goes on when it is said again.
     """
-    from hookspan.agent.alone import alone
+    from hookspan.agent.exclusive import exclusive
     from hookspan.cli.paused import paused
 
     paths = Paths.from_environment()
     if dry_run:
         found = plan(paths)
     else:
-        with paused(paths), alone(paths):
+        with paused(paths), exclusive(paths):
             found = run(paths, progress=may_draw(sys.stderr) and not as_json)
     if as_json:
         click.echo(json.dumps({"dry_run": dry_run, **found}))
@@ -126,7 +126,7 @@ def _reduce(paths: Paths, raw: list[Any], keep: Any, *, progress: bool) -> int:
     from hookspan.agent.resident import read_key
     from hookspan.agent.upkeep import reduced
     from hookspan.journal import Journal
-    from hookspan.observe.opted_out import OptedOut
+    from hookspan.opted_out import OptedOut
 
     opted_out = OptedOut(keep.projects, _repositories(paths))
     reduce = partial(reduced, key=read_key(paths), labels=keep.content.local, opted_out=opted_out)
@@ -179,7 +179,7 @@ def _prune_store(paths: Paths, keep: Any) -> tuple[dict[str, int], int]:
 
 
 def _policy(paths: Paths, keep: Any) -> Any:
-    from hookspan.store import Policy
+    from hookspan.store import Retention
 
     exported = None
     if paths.export_db.exists():
@@ -188,7 +188,7 @@ def _policy(paths: Paths, keep: Any) -> Any:
         db = ExportDb.open(paths)
         exported = db.cursor.pack() if db.enabled else None
         db.close()
-    return Policy(days=keep.store.days, bytes=keep.store.bytes, exported=exported)
+    return Retention(days=keep.store.days, bytes=keep.store.bytes, exported=exported)
 
 
 def _copies(paths: Paths, before: float) -> Iterator[tuple[Path, int]]:

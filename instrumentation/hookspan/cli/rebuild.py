@@ -31,13 +31,13 @@ def rebuild(yes: bool, as_json: bool) -> None:
     Nothing is exported twice, and the sums begin anew. The agent is stopped meanwhile; hooks go on recording. The old
     store is kept until the new one is whole.
     """
-    from hookspan.agent.alone import alone
+    from hookspan.agent.exclusive import exclusive
     from hookspan.cli.paused import paused
 
     paths = Paths.from_environment()
     if not paths.store.exists() and not paths.journal.is_dir():
         raise UserError("nothing has been recorded yet", hint="`hookspan install` adds the hooks")
-    with paused(paths), alone(paths):
+    with paused(paths), exclusive(paths):
         lost = _lost(paths)
         if lost and not yes:
             _ask(lost)
@@ -77,7 +77,7 @@ def _ask(lost: int) -> None:
 
 def run(paths: Paths, *, progress: bool = False) -> dict[str, Any]:
     """Do it, for whoever is alone with the state; what there was and what there is."""
-    from hookspan.agent.alone import ingest
+    from hookspan.agent.exclusive import ingest
     from hookspan.journal import segments
 
     with _old_store_kept(paths):

@@ -132,10 +132,10 @@ def _address(url: str) -> str:
 
 
 def _counts(paths: Paths, redact: Redactor) -> dict[str, Any]:
-    from hookspan.agent.standing import files, standing
+    from hookspan.agent.status import files, status_of
     from hookspan.store import Reader
 
-    now = standing(paths)
+    now = status_of(paths)
     checks = (now.get("health") or {}).get("checks") or {}
     found: dict[str, Any] = {
         "agent": {key: now["agent"].get(key) for key in ("state", "version", "stay", "started")},

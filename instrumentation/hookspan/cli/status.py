@@ -12,7 +12,7 @@ from typing import Any, Final
 import click
 
 from hookspan import hooktime
-from hookspan.agent.standing import standing
+from hookspan.agent.status import status_of
 from hookspan.cli.text import may_draw
 from hookspan.config import load
 from hookspan.errors import EXIT_USER, UserError
@@ -57,11 +57,11 @@ def _unheard(paths: Paths) -> list[dict[str, str]]:
     """Variables of this shell that the agent does not go by."""
     if not any(name.startswith("HOOKSPAN_") for name in os.environ):
         return []
-    from hookspan.agent import in_force
+    from hookspan.agent import effective
 
     return [
         {"variable": one.variable, "key": one.key, "message": one.message, "todo": one.todo}
-        for one in in_force.unheard(paths, os.environ)
+        for one in effective.ignored(paths, os.environ)
     ]
 
 
@@ -72,7 +72,7 @@ def stand(paths: Paths) -> dict[str, Any]:
     others = [] if ours else [place for state in found.elsewhere if (place := found.place(state)) is not None]
     return (
         {"settings_problem": _settings_problem(paths)}
-        | standing(paths)
+        | status_of(paths)
         | {
             "installed": ours,
             "installation": {

@@ -19,7 +19,7 @@ from hookspan.errors import UserError
 from hookspan.journal import segments
 from hookspan.journal.position import Line, Position
 from hookspan.journal.tail import Tail
-from hookspan.observe.opted_out import OptedOut
+from hookspan.opted_out import OptedOut
 from hookspan.paths import Paths
 
 POLL: Final = 0.2  # seconds; the journal tells nobody but the agent

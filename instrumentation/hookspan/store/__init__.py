@@ -2,7 +2,7 @@
 
 from .database import FilesLost, Identity, StoreDamaged, StoreTooNew, is_damage, set_aside
 from .reader import Counts, Reader, SeriesSnapshot, Summary, ToolCount, Total
-from .retention import Policy, Pruned
+from .retention import Pruned, Retention
 from .schema import SpanKey
 from .store import Commit, Store, StoreMoved
 
@@ -11,9 +11,9 @@ __all__ = [
     "Counts",
     "FilesLost",
     "Identity",
-    "Policy",
     "Pruned",
     "Reader",
+    "Retention",
     "SeriesSnapshot",
     "SpanKey",
     "Store",

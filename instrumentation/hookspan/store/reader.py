@@ -284,7 +284,7 @@ class Reader:
         with self._connection() as db:
             return 0 if db is None else retention.size(db)
 
-    def prunable(self, policy: retention.Policy, now: int) -> retention.Pruned:
+    def prunable(self, policy: retention.Retention, now: int) -> retention.Pruned:
         """What `Store.prune` would delete by age; not `done` if the store is larger than it may be."""
         with self._snapshot() as db:
             return retention.Pruned() if db is None else retention.outlook(db, policy, now)

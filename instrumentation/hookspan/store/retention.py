@@ -24,7 +24,7 @@ PROJECT: Final = f"json_extract(attributes, '$.\"{sc.PROJECT}\"')"
 """Where spans and series have their project."""
 
 
-class Policy(msgspec.Struct, frozen=True, kw_only=True):
+class Retention(msgspec.Struct, frozen=True, kw_only=True):
     """How long rows are kept.
 
     Attributes:
@@ -55,7 +55,7 @@ def size(db: sqlite3.Connection) -> int:
     return int((pages - free) * page)
 
 
-def prune(db: sqlite3.Connection, policy: Policy, now: int) -> Pruned:
+def prune(db: sqlite3.Connection, policy: Retention, now: int) -> Pruned:
     """Delete at most CHUNK rows of each table, the oldest first.
 
     Rows are in order of their record numbers, nearly that of time, so only the head of each table is looked at.
@@ -75,7 +75,7 @@ def prune(db: sqlite3.Connection, policy: Policy, now: int) -> Pruned:
     return Pruned(events=events, spans=spans, sessions=sessions, done=done)
 
 
-def outlook(db: sqlite3.Connection, policy: Policy, now: int) -> Pruned:
+def outlook(db: sqlite3.Connection, policy: Retention, now: int) -> Pruned:
     """What all rounds of `prune` together would delete by age; what goes by size is not known before."""
     cutoff = now - policy.days * DAY
     exported = INTEGER_MAX if policy.exported is None else policy.exported

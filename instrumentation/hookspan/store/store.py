@@ -23,7 +23,7 @@ from hookspan.paths import Paths
 from . import retention, schema
 from .clean import cleaned
 from .database import Files, Identity, copy_to, damage_noticed, delete, open_writer, own_size, set_aside
-from .retention import Policy, Pruned
+from .retention import Pruned, Retention
 
 
 class Commit(msgspec.Struct, kw_only=True):
@@ -138,7 +138,7 @@ class Store:
             # for those in every value would cost each commit, so it is done for the batch that has one.
             self._commit(cleaned(commit))
 
-    def prune(self, policy: Policy, now: int) -> Pruned:
+    def prune(self, policy: Retention, now: int) -> Pruned:
         """Delete a little of what is past retention; see `retention.prune`. Call again until it says `done`."""
         with self._transaction():
             pruned = retention.prune(self._db, policy, now)

@@ -14,7 +14,7 @@ from hookspan.config import is_locked, values
 from hookspan.model import semconv as sc
 from hookspan.model.rows import SessionRow
 from hookspan.model.semconv import SessionPhase
-from hookspan.observe.opted_out import OptedOut
+from hookspan.opted_out import OptedOut
 from hookspan.store import StoreDamaged, Summary
 from hookspan.web import friction, shapes, turns, view
 from hookspan.web.activity import Activity

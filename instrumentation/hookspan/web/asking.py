@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from hookspan.model.state import Session, Wait
 from hookspan.model.summary import foremost
-from hookspan.observe.opted_out import OptedOut
+from hookspan.opted_out import OptedOut
 from hookspan.web import shapes
 from hookspan.web.queries import Moment
 from hookspan.web.rawlog import RawLog

@@ -11,7 +11,7 @@ import msgspec
 from hookspan.journal import segments
 from hookspan.journal.records import Records
 from hookspan.journal.tail import LINE_MAX
-from hookspan.observe.opted_out import OptedOut
+from hookspan.opted_out import OptedOut
 from hookspan.paths import Paths
 from hookspan.web import shapes
 from hookspan.web.view import ms

@@ -14,7 +14,7 @@ from typing import Any, Final
 import psutil
 
 from hookspan import __version__
-from hookspan.agent import launch, standing
+from hookspan.agent import launch, status
 from hookspan.agent.client import Client, is_newer, lock_content
 from hookspan.agent.health import NO_METRICS, Status
 from hookspan.agent.lock import is_held
@@ -33,7 +33,7 @@ LISTENING: Final = "0A"  # the state in these tables
 
 def agent(place: Place) -> Iterator[Found]:
     """It answers, is of this version, and well."""
-    found = standing.standing(place.paths)
+    found = status.status_of(place.paths)
     state = found["agent"]["state"]
     if found["answered"]:
         yield from _answering(place, found)
@@ -167,7 +167,7 @@ def port(place: Place) -> Iterator[Found]:
     if not dashboard.enabled:
         yield Found(Status.HEALTHY, "the page is switched off")
         return
-    found = standing.standing(place.paths)
+    found = status.status_of(place.paths)
     url = found["agent"].get("url") if found["answered"] else None
     if not dashboard.port or (url and url.endswith(f":{dashboard.port}")):
         yield Found(Status.HEALTHY, url or "a free one, as you said")

@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import urlsplit
 
-from hookspan.agent import ask, health
+from hookspan.agent import fetch, health
 from hookspan.agent.backlog import Backlog
 from hookspan.agent.health import Status
 from hookspan.cli.checks.found import Found, Place
@@ -126,7 +126,7 @@ def _arrived(url: str, trace: str) -> Found:
     problem = ""
     while True:
         try:
-            _, answer = ask.get(f"{url.rstrip('/')}/api/v3/traces/{trace}", ASK_TIMEOUT)
+            _, answer = fetch.get(f"{url.rstrip('/')}/api/v3/traces/{trace}", ASK_TIMEOUT)
         except (OSError, ValueError) as error:
             answer, problem = b"", f" ({getattr(error, 'reason', error)})"
         took = time.monotonic() - began

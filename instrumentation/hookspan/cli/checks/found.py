@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from hookspan.agent import in_force
+from hookspan.agent import effective
 from hookspan.agent.health import Finding, Status
 from hookspan.config import Settings, load
 from hookspan.errors import UserError
@@ -85,7 +85,7 @@ class Place:
         """The settings in force, so not what a variable says that the agent hasn't; UnreadError where one is wrong."""
         try:
             load(self.paths, self.env)
-            return in_force.settings(self.paths)
+            return effective.settings(self.paths)
         except UserError as error:
             raise UnreadError(error.message, hint=error.hint) from error
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from hookspan import relay as installed_relay
-from hookspan.agent import in_force, standing
+from hookspan.agent import effective, status
 from hookspan.agent.health import Status
 from hookspan.cli.checks.claude import install_fix
 from hookspan.cli.checks.folders import OTHERS
@@ -33,7 +33,7 @@ def settings(place: Place) -> Iterator[Found]:
     for warning in found.warnings:
         why = "what is no setting, or is locked, has no effect"
         yield Found(Status.WARNING, warning, why, f"edit `{place.paths.config}`, or unset the variable", quotes=True)
-    unheard = in_force.unheard(place.paths, place.env)
+    unheard = effective.ignored(place.paths, place.env)
     for one in unheard:
         yield Found(Status.WARNING, one.message, "what follows looks at the settings in force", one.todo)
     endpoint = place.env.get("OTEL_EXPORTER_OTLP_ENDPOINT")
@@ -129,7 +129,7 @@ def starter(place: Place) -> Iterator[Found]:
         why = "an update or another environment; both work, and the newer one takes over"
         said = f"hooks start another hookspan's agent (`{command[0]}`)"
         yield Found(Status.WARNING, said, why, "`hookspan install`", fix=mend)
-    elif "autostart 0" in lines and not paths.down.exists() and not standing.standing(paths)["answered"]:
+    elif "autostart 0" in lines and not paths.down.exists() and not status.status_of(paths)["answered"]:
         why = "hooks are recorded, and nobody reads them"
         yield Found(Status.WARNING, "`agent.autostart` is off and no agent runs", why, "`hookspan up`")
     else:

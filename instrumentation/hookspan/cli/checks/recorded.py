@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from hookspan.agent import standing
+from hookspan.agent import status
 from hookspan.agent.health import Status
 from hookspan.cli.checks.found import Found, Place
 from hookspan.cli.checks.words import some
@@ -34,7 +34,7 @@ REASONS: Final[Mapping[str, str]] = {
 
 def journal(place: Place) -> Iterator[Found]:
     """Relays can write, and every line could be read."""
-    found = standing.journal(place.paths)
+    found = status.journal(place.paths)
     message = f"{size(found['bytes'])} in {counted(found['segments'] + bool(found['current_bytes']), 'files')}"
     if not found["writable"]:
         why = "hooks lose their events, and count them"
@@ -56,7 +56,7 @@ def journal(place: Place) -> Iterator[Found]:
 
 def lost(place: Place) -> Iterator[Found]:
     """Events that a relay could not write."""
-    drops = standing.drops(place.paths)
+    drops = status.drops(place.paths)
     if not drops:
         yield Found(Status.HEALTHY, "no event was lost")
         return
@@ -93,7 +93,7 @@ def store(place: Place) -> Iterator[Found]:
         todo = "`hookspan rebuild`, or `hookspan restart`: the agent sets it aside and rebuilds it"
         yield Found(Status.CRITICAL, problem, why, todo)
     elif not aside:
-        yield Found(Status.HEALTHY, f"{size(standing.store(place.paths)['bytes'])}, sound")
+        yield Found(Status.HEALTHY, f"{size(status.store(place.paths)['bytes'])}, sound")
 
 
 def _damage(path: Path) -> str:

@@ -14,7 +14,7 @@ from hookspan.errors import UserError
 from hookspan.paths import Paths
 
 
-def standing(paths: Paths) -> dict[str, Any]:
+def status_of(paths: Paths) -> dict[str, Any]:
     """Everything `status` shows: from the agent where one answers, else from files."""
     try:
         return Client(paths).request("status") | {"answered": True}

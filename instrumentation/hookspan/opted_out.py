@@ -11,12 +11,11 @@ from typing import Final
 
 from hookspan.config import Project
 from hookspan.model.state import bound
+from hookspan.observe.repositories import describe
 from hookspan.wire import FORGOTTEN, Record, Unreadable, decode
 from hookspan.wire.facts import Fact, Repository
 from hookspan.wire.reduced import Reduced
 from hookspan.wire.scrub import folder_name
-
-from .repositories import describe
 
 _KEPT: Final = 4096
 """Folders, and sessions, that are remembered."""

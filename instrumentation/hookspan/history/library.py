@@ -10,10 +10,11 @@ from typing import Final
 
 import msgspec
 
-from .files import RefusedError, open_regular, read_lines, read_small
-from .history import Source, read_line
-from .repositories import main_folder
-from .transcripts import AGENT_FILE, read_meta
+from hookspan.observe.files import RefusedError, open_regular, read_lines, read_small
+from hookspan.observe.repositories import main_folder
+from hookspan.observe.transcripts import AGENT_FILE, read_meta
+
+from .records import Source, read_line
 
 HEAD: Final = 64 << 10
 """Bytes in which a transcript's first time is looked for, and at its end the last one."""

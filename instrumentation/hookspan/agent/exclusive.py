@@ -10,9 +10,9 @@ from typing import Final
 
 from hookspan.agent import launch
 from hookspan.agent.ingest import Committed, Ingest
-from hookspan.agent.live import LiveSettings
 from hookspan.agent.lock import FileLock
 from hookspan.agent.resident import read_key
+from hookspan.agent.settings import AgentSettings
 from hookspan.agent.sockets import Poke
 from hookspan.errors import UserError
 from hookspan.paths import Paths
@@ -23,7 +23,7 @@ LOCK_TIMEOUT: Final = 10.0  # seconds
 
 
 @contextmanager
-def alone(paths: Paths) -> Iterator[None]:
+def exclusive(paths: Paths) -> Iterator[None]:
     """Nobody else works on the state meanwhile; hooks go on recording."""
     paths.create()
     start_lock, agent_lock = FileLock(paths.start_lock), FileLock(paths.agent_lock)
@@ -44,11 +44,11 @@ def alone(paths: Paths) -> Iterator[None]:
 
 @contextmanager
 def ingest(paths: Paths, told: Callable[[Committed], None] = lambda _: None) -> Iterator[Ingest]:
-    """What the agent reads the journal with, for whoever is `alone`. What it logs is for the agent's log."""
+    """What the agent reads the journal with, for whoever has it `exclusive`. What it logs is for the agent's log."""
     logging.getLogger("hookspan").addHandler(logging.NullHandler())
     logging.getLogger("hookspan").propagate = False
     poke = Poke(paths.poke_socket)
-    reading = Ingest(paths, LiveSettings(paths, os.environ), poke, read_key(paths))
+    reading = Ingest(paths, AgentSettings(paths, os.environ), poke, read_key(paths))
     reading.listeners.append(told)
     try:
         yield reading

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from hookspan import wire
+from hookspan.history import library
+from hookspan.history.records import Copies, History
 from hookspan.model import semconv as sc
 from hookspan.model.fold import fold
 from hookspan.model.rows import Span
 from hookspan.model.state import State, dump_session
-from hookspan.observe import library
-from hookspan.observe.history import Copies, History
 from tests.model.replay import KEY, SESSIONS, expected, names, play
 
 SAMPLES = Path(__file__).parent.parent / "samples" / "transcripts"

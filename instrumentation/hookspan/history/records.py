@@ -15,13 +15,12 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from hookspan.model.calls import error_type
+from hookspan.observe.prices import put_price
 from hookspan.wire import Fact, Record, Reduced
 from hookspan.wire.facts import AgentMeta, CompactBoundary, Interruption, ModelCall, Silent, TranscriptRead
 from hookspan.wire.reduce import TASK_NOTIFICATION, reduce_event, verdict
 from hookspan.wire.reduced import Call
 from hookspan.wire.transcript import TranscriptParser, timestamp_ns
-
-from .prices import put_price
 
 MS: Final = 1_000_000
 KEPT_CALLS: Final = 10_000

@@ -14,7 +14,7 @@ from hookspan.values import without_secrets
 
 
 @dataclass(frozen=True, slots=True)
-class Unheard:
+class Ignored:
     """A variable that sets `key`, and what to do so that it counts."""
 
     variable: str
@@ -38,7 +38,7 @@ def settings(paths: Paths) -> Settings:
         return load(paths)
 
 
-def unheard(paths: Paths, env: Mapping[str, str]) -> list[Unheard]:
+def ignored(paths: Paths, env: Mapping[str, str]) -> list[Ignored]:
     """Variables of `env` that set something else than what is in force; none while a file or a variable is wrong."""
     options = [option for option in OPTIONS.values() if option.variable in env]
     if not options:
@@ -48,7 +48,7 @@ def unheard(paths: Paths, env: Mapping[str, str]) -> list[Unheard]:
     except UserError:
         return []
     return [
-        Unheard(option.variable, option.key, _todo(option.key, env[option.variable], secret=option.secret))
+        Ignored(option.variable, option.key, _todo(option.key, env[option.variable], secret=option.secret))
         for option in options
         if wanted.origin(option.key) == option.variable and wanted.value(option.key) != now.value(option.key)
     ]

@@ -32,7 +32,7 @@ _NOTHING: Final[Layer] = ({}, [])
 _logger = logging.getLogger(__name__)
 
 
-class LiveSettings:
+class AgentSettings:
     """`now` are the settings in force, `problem` says why the newest ones are not, `env` are the variables that count.
 
     Thread-safe.
