@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from hookspan.model import semconv as sc
+from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.enums import EndReason
 from hookspan.model.rows import Increment
-from hookspan.model.semconv import EndReason
 from hookspan.model.sums import Series, Sums
 from hookspan.paths import Paths
 from hookspan.store import Reader

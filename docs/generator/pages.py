@@ -1,33 +1,34 @@
-"""The pages of docs/reference, from the code's own tables and `catalogue`."""
+"""The pages of docs/reference, from the catalogue and the code's own tables."""
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import inspect
+import itertools
 import json
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, Final, cast
+from typing import Final, cast
 
 import licences
-from catalogue import ATTRIBUTES, BEGINS_OR_ENDS, COMMON, MEANINGS, METRICS, SPANS
 
-from hookspan.agent.gauges import Gauges
-from hookspan.claude_settings import EVENTS
+from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.attributes import ATTRIBUTES
+from hookspan.catalogue.claude_code import CLAUDE_CODE
+from hookspan.catalogue.enums import Link, SessionPhase
+from hookspan.catalogue.metrics import READ_OF_AGENT, READ_OF_CLIENT, SUMS, Instrument
+from hookspan.catalogue.scopes import AGENT_SERVICE_NAME, SCHEMA_URL, SERVICE_NAME
+from hookspan.catalogue.spans import COMMON, SPANS
 from hookspan.config import OPTIONS, SECTIONS, Notify, Option, Project, _options
-from hookspan.export.metrics import SERIES
 from hookspan.export.resource import resources
-from hookspan.model import semconv as sc
-from hookspan.model.instruments import ALL, Instrument
-from hookspan.model.semconv import SessionPhase
 from hookspan.paths import Paths
 from hookspan.wire.facts import Observed
 
 MADE: Final = "<!-- Made by `python docs/generator`. -->"
-SCHEMA: Final = sc.SCHEMA_URL.rsplit("/", 1)[-1]
+SCHEMA: Final = SCHEMA_URL.rsplit("/", 1)[-1]
 
 
 def pages() -> dict[str, str]:
@@ -70,7 +71,7 @@ def _index() -> list[str]:
         "",
         "## Conventions and stability",
         "",
-        f"Names of OpenTelemetry's conventions are those of schema {SCHEMA}, `{sc.SCHEMA_URL}`.",
+        f"Names of OpenTelemetry's conventions are those of schema {SCHEMA}, `{SCHEMA_URL}`.",
         "The GenAI conventions (`gen_ai.*`) are the ones of that version. They are in development, and have since moved to a",
         "repository of their own,",
         "[semantic-conventions-genai](https://github.com/open-telemetry/semantic-conventions-genai); what changes there is",
@@ -113,7 +114,7 @@ def _spans() -> list[str]:
                     ("begins", span.begins),
                     ("ends", span.ends),
                     ("emitted", span.emitted),
-                    ("attributes", _code(span.also)),
+                    ("attributes", _code(span.attributes)),
                 ),
             ),
         ]
@@ -133,34 +134,35 @@ def _spans() -> list[str]:
         "",
         f"A turn has links, each with `{sc.LINK}`:",
         "",
-        *_values(sc.Link),
+        *_values(Link),
         "## The test span of `hookspan doctor`",
         "",
-        f"Where an endpoint is set `hookspan doctor` sends one span of its own, `hookspan doctor`, of service `{sc.AGENT_SERVICE_NAME}` and with",
+        f"Where an endpoint is set `hookspan doctor` sends one span of its own, `hookspan doctor`, of service `{AGENT_SERVICE_NAME}` and with",
         f"`{sc.SYNTHETIC}`, in a trace of its own, to see whether it arrives.",
         "",
         "## Resource",
         "",
-        f"`service.name` is `{sc.SERVICE_NAME}`, and `{sc.AGENT_SERVICE_NAME}` for what the agent tells of itself. Both have",
+        f"`service.name` is `{SERVICE_NAME}`, and `{AGENT_SERVICE_NAME}` for what the agent tells of itself. Both have",
         _code(name for name in names if name != "service.name") + ", and the `[resource]` table of the settings.",
     ]
 
 
 def _values(closed: type[StrEnum]) -> Iterator[str]:
-    yield from _table(("value", "meaning"), ((f"`{one.value}`", MEANINGS[one]) for one in closed))
+    meanings = dict(_meanings(closed))
+    yield from _table(("value", "meaning"), ((f"`{one.value}`", meanings[one.name]) for one in closed))
 
 
-STABLE: Final = frozenset({sc.ERROR_TYPE})
-"""What of OpenTelemetry's is stable in that schema."""
+def _meanings(closed: type[StrEnum]) -> Iterator[tuple[str, str]]:
+    """Each member's name with the text that stands below it."""
+    (body,) = ast.parse(inspect.getsource(closed)).body
+    for member, text in itertools.pairwise(cast("ast.ClassDef", body).body):
+        match member, text:
+            case ast.Assign(targets=[ast.Name(id=name)]), ast.Expr(value=ast.Constant(value=str(meaning))):
+                yield name, meaning
 
 
-def stability(name: str) -> str:
-    """Of an attribute or a metric."""
-    if name.startswith("hookspan.") or name == sc.HOOK_EVENT:
-        return "hookspan"
-    if name == sc.PROMPT_ID:
-        return "claude-code"
-    return "stable" if name in STABLE else "development"
+def _stability(metric: str) -> str:
+    return "hookspan" if metric.startswith("hookspan.") else "development"
 
 
 def _attributes() -> list[str]:
@@ -174,37 +176,8 @@ def _attributes() -> list[str]:
         elif closed:
             brief += f" [Values](#{closed.__name__.lower()})."
             lists += [f"### {closed.__name__}", "", f"`{key}`. {inspect.getdoc(closed)}", "", *_values(closed)]
-        rows.append((f"`{key}`", attribute.type, brief, stability(key)))
+        rows.append((f"`{key}`", attribute.type, brief, attribute.stability))
     return ["# Attributes", "", *_table(("attribute", "type", "meaning", "stability"), rows), "## Values", "", *lists]
-
-
-def gauges() -> list[tuple[str, str, str, str, tuple[str, ...], str]]:
-    """Name, type, unit, description, attributes and resource of what is read at each export."""
-    summary = SimpleNamespace(phases={}, oldest_wait=0)
-    session = SimpleNamespace(client_version="", local=False)
-    reader = SimpleNamespace(summary=lambda *_, **__: summary, sessions=lambda **_: [session])
-    paths = SimpleNamespace(relay=SimpleNamespace(exists=lambda: True))
-    made = Gauges(cast("Any", paths), *cast("Any", (None, reader, None, None, None, None)))
-    found = {
-        one.name: (one.name, "gauge", one.unit, one.description, tuple(one.attributes), sc.SERVICE_NAME)
-        for one in made.readings()
-    }
-    own = [
-        (
-            one.name,
-            "counter" if one.counter else "gauge",
-            one.unit,
-            one.description,
-            _OWN.get(one.name, ()),
-            sc.AGENT_SERVICE_NAME,
-        )
-        for one in made.own()
-    ]
-    name, unit, about = SERIES
-    return [*found.values(), *own, (name, "gauge", unit, about, (), sc.AGENT_SERVICE_NAME)]
-
-
-_OWN: Final = {"hookspan.agent.failures": (sc.LOOP,), "hookspan.health.status": (sc.HEALTH_CHECK,)}
 
 
 def _metrics() -> list[str]:
@@ -217,11 +190,11 @@ def _metrics() -> list[str]:
         "Exemplars link to the span that was counted, if there is one.",
         f'`{sc.PROJECT}` brings the labels of `[projects."name"]` with it. Prometheus turns dots into `_` and adds the unit and `_total`.',
         "",
-        f"## What Claude Code did (`{sc.SERVICE_NAME}`)",
+        f"## What Claude Code did (`{SERVICE_NAME}`)",
         "",
         *_table(
             ("metric", "type", "unit", "meaning", "counted when", "attributes", "stability"),
-            (_instrument(one) for one in sorted(ALL, key=lambda one: one.name)),
+            (_instrument(one) for one in sorted(SUMS, key=lambda one: one.name)),
         ),
         "## Current state",
         "",
@@ -230,8 +203,17 @@ def _metrics() -> list[str]:
         *_table(
             ("metric", "type", "unit", "meaning", "attributes", "resource", "stability"),
             (
-                (f"`{name}`", kind, f"`{unit}`", about, _code(attributes), f"`{resource}`", stability(name))
-                for name, kind, unit, about, attributes, resource in gauges()
+                (
+                    f"`{one.name}`",
+                    one.kind.value,
+                    f"`{one.unit}`",
+                    one.description,
+                    _code(one.attributes),
+                    f"`{service}`",
+                    _stability(one.name),
+                )
+                for service, instruments in ((SERVICE_NAME, READ_OF_CLIENT), (AGENT_SERVICE_NAME, READ_OF_AGENT))
+                for one in instruments
             ),
         ),
         f"`{sc.STATE}` of `hookspan.session.active` is one of {_code(one.value for one in SessionPhase if one is not SessionPhase.ENDED)}.",
@@ -240,7 +222,7 @@ def _metrics() -> list[str]:
         "",
         *_table(
             ("metric", "upper bounds"),
-            ((f"`{one.name}`", ", ".join(f"{bound:.10g}" for bound in one.bounds)) for one in ALL if one.bounds),
+            ((f"`{one.name}`", ", ".join(f"{bound:.10g}" for bound in one.bounds)) for one in SUMS if one.bounds),
         ),
     ]
 
@@ -251,9 +233,9 @@ def _instrument(one: Instrument) -> tuple[str, ...]:
         one.kind.value,
         f"`{one.unit}`",
         one.description,
-        METRICS[one.name],
+        one.moves,
         _code(one.attributes),
-        stability(one.name),
+        _stability(one.name),
     )
 
 
@@ -268,7 +250,7 @@ def _events() -> list[str]:
         "",
         *_table(
             ("event", "registered by `install`", "besides its hook span"),
-            ((f"`{name}`", "yes" if name in EVENTS else "no", BEGINS_OR_ENDS[name]) for name in sc.HOOK_EVENTS),
+            ((f"`{event.name}`", "no" if event.unregistered else "yes", event.effect) for event in CLAUDE_CODE.events),
         ),
         "## Facts",
         "",

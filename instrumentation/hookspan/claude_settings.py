@@ -15,42 +15,11 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from hookspan import jsontext
+from hookspan.catalogue.claude_code import CLAUDE_CODE
 from hookspan.errors import UserError
 from hookspan.paths import Paths, absolute, home_folder
 
-# Every hook event of Claude Code 2.1.331 but those whose registration changes what it does: WorktreeCreate and
-# WorktreeRemove (a hook replaces git's worktrees), MessageDisplay (delays drawing), FileChanged (the matcher is a watch
-# list) and PreModelSwitch (can block).
-EVENTS: Final = (
-    "SessionStart",
-    "Setup",
-    "InstructionsLoaded",
-    "UserPromptSubmit",
-    "UserPromptExpansion",
-    "PreToolUse",
-    "PermissionRequest",
-    "PermissionDenied",
-    "PostToolUse",
-    "PostToolUseFailure",
-    "PostToolBatch",
-    "Notification",
-    "SubagentStart",
-    "SubagentStop",
-    "TaskCreated",
-    "TaskCompleted",
-    "TeammateIdle",
-    "Stop",
-    "StopFailure",
-    "PreCompact",
-    "PostCompact",
-    "PostModelSwitch",
-    "ConfigChange",
-    "CwdChanged",
-    "DirectoryAdded",
-    "Elicitation",
-    "ElicitationResult",
-    "SessionEnd",
-)
+EVENTS: Final = CLAUDE_CODE.registered
 TIMEOUT: Final = 5  # seconds; also lifts the 1.5 s that all SessionEnd hooks share otherwise
 RELAY_NAME: Final = "hookspan-relay"
 COMMAND_MAX: Final = 16 << 10  # characters of a command of ours: three paths of 4 KiB, quoted. shlex's work is squared

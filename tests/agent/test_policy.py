@@ -12,7 +12,7 @@ import pytest
 
 from hookspan.agent.client import Client
 from hookspan.agent.settings import LAST_GOOD, AgentSettings
-from hookspan.model import semconv as sc
+from hookspan.catalogue import attributes as sc
 from hookspan.paths import Paths
 from tests.otlp_sink import Sink
 

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
+from hookspan.catalogue import attributes as sc
 from hookspan.journal.position import Position
 from hookspan.model import ids
-from hookspan.model import semconv as sc
 from hookspan.model.rows import Attributes, EventRow, Increment, Rows, SessionRow, Span
 from hookspan.paths import Paths
 from hookspan.store import Commit, Reader, SpanKey, Store

@@ -29,11 +29,11 @@ from typing import Any, Self
 
 import psutil
 
+from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.enums import SessionPhase
 from hookspan.journal import Position, Writer
 from hookspan.model import ids
-from hookspan.model import semconv as sc
 from hookspan.model.rows import Attributes, SessionRow, Span
-from hookspan.model.semconv import SessionPhase
 from hookspan.model.state import Session, dump_session
 from hookspan.observe.observers import RECENT
 from hookspan.paths import Paths

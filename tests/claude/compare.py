@@ -19,7 +19,9 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from typing import Self
 
-from hookspan.model import semconv as sc
+from hookspan.catalogue import attributes as sc
+from hookspan.catalogue import enums
+from hookspan.catalogue.enums import EndReason
 from tests.claude import client, facts, lag, money
 from tests.claude.evidence import Evidence
 from tests.claude.lag import Control
@@ -128,11 +130,11 @@ def _tools(found: Comparison, native: Native, spans: Spans) -> None:
             continue
         if tool.execution is not None:
             outcome = span.attributes[sc.OUTCOME]
-            ended = outcome in {sc.Outcome.SUCCESS, sc.Outcome.ERROR}
+            ended = outcome in {enums.Outcome.SUCCESS, enums.Outcome.ERROR}
             found.interval("tool" if ended else "cut tool", span, Interval(tool.execution.start, tool.whole.end))
             if ended:
                 found.time("tool length", span.end - span.start, tool.execution.length)
-            if tool.success is not None and tool.success != (outcome == sc.Outcome.SUCCESS):
+            if tool.success is not None and tool.success != (outcome == enums.Outcome.SUCCESS):
                 found.faults.append(f"{tool.name} {tool.id}: {outcome}, native success {tool.success}")
         wait = waits.get(tool.id)
         if tool.wait is not None and wait is not None:
@@ -170,7 +172,7 @@ def _turns(found: Comparison, native: Native, spans: Spans) -> None:
         if span is None:
             found.faults.append(f"turn {turn.prompt_id}: native only")
         else:
-            stopped = span.attributes[sc.END_REASON] == sc.EndReason.STOP
+            stopped = span.attributes[sc.END_REASON] == EndReason.STOP
             found.interval("turn" if stopped else "cut turn", span, turn.whole)
 
 

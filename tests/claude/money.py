@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from hookspan.model import semconv as sc
+from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.enums import Outcome
 from tests.claude.verdict import SpanLike
 
 NANO = 1_000_000_000
@@ -48,7 +49,7 @@ def ours(model_calls: Iterable[SpanLike]) -> dict[Key, Counter[str]]:
     found: dict[Key, Counter[str]] = {}
     for span in model_calls:
         told = span.attributes
-        if told.get(sc.OUTCOME) == sc.Outcome.ERROR:
+        if told.get(sc.OUTCOME) == Outcome.ERROR:
             continue
         read, write = (told.get(key, 0) for key in (sc.GEN_AI_USAGE_CACHE_READ, sc.GEN_AI_USAGE_CACHE_CREATION))
         key = (str(told[sc.SESSION_ID]), str(told[sc.GEN_AI_RESPONSE_MODEL]))

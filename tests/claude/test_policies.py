@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from hookspan.model import semconv as sc
+from hookspan.catalogue import attributes as sc
 from hookspan.paths import Paths
 from tests.agent.machine import with_etc
 from tests.claude import client

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from hookspan.model import semconv as sc
+from hookspan.catalogue import attributes as sc
 from hookspan.model.rows import Span
 from tests.claude.verdict import Spans, faults
 from tests.model import replay

@@ -10,8 +10,8 @@ import time
 import psutil
 import pytest
 
-from hookspan.model import semconv as sc
-from hookspan.model.semconv import Decision, EndReason, SessionPhase
+from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.enums import Decision, EndReason, SessionPhase
 from hookspan.model.state import Wait, load_session
 from hookspan.store import Reader
 from tests.claude.drivers import InteractiveSession, until

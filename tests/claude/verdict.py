@@ -10,13 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from hookspan.model import semconv as sc
+from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.enums import Outcome, PromptKind
 
 MADE_BY = {
-    "user": sc.PromptKind.HUMAN,
-    "queue": sc.PromptKind.HUMAN,
-    "command": sc.PromptKind.COMMAND,
-    "notification": sc.PromptKind.TASK_NOTIFICATION,
+    "user": PromptKind.HUMAN,
+    "queue": PromptKind.HUMAN,
+    "command": PromptKind.COMMAND,
+    "notification": PromptKind.TASK_NOTIFICATION,
 }
 
 
@@ -124,7 +125,7 @@ def _tools(expected: Mapping[str, Any], spans: Spans) -> Iterator[str]:
         if tool := expected["tools"].get(span.attributes[sc.GEN_AI_TOOL_CALL_ID]):
             yield from _differs(f"{span.name} outcome", span.attributes[sc.OUTCOME], tool["outcome"])
             yield from _differs("tool name", span.attributes[sc.GEN_AI_TOOL_NAME], tool["name"])
-            if tool["outcome"] == sc.Outcome.DENIED or not tool["heard"]:  # it never ran
+            if tool["outcome"] == Outcome.DENIED or not tool["heard"]:  # it never ran
                 yield from _differs(f"length of {span.name}", span.end - span.start, 0)
 
 
@@ -139,7 +140,7 @@ def _turns(expected: Mapping[str, Any], spans: Spans) -> Iterator[str]:
         (
             span.attributes.get(sc.OUTCOME),
             span.attributes.get(sc.END_REASON),
-            span.attributes.get(sc.PROMPT_KIND, sc.PromptKind.HUMAN),
+            span.attributes.get(sc.PROMPT_KIND, PromptKind.HUMAN),
         )
         for span in spans.turns
     ]
@@ -186,7 +187,7 @@ def _model_calls(expected: Mapping[str, Any], spans: Spans) -> Iterator[str]:
         return (call["model"], usage["input_tokens"] + read + created, usage["output_tokens"], read, created)
 
     answered = [
-        span for span in spans.model_calls if span.attributes.get(sc.OUTCOME, sc.Outcome.SUCCESS) == sc.Outcome.SUCCESS
+        span for span in spans.model_calls if span.attributes.get(sc.OUTCOME, Outcome.SUCCESS) == Outcome.SUCCESS
     ]
     found = {span.attributes.get(sc.GEN_AI_RESPONSE_ID): told(span.attributes) for span in answered}
     wanted = {call["message_id"]: scripted(call) for call in expected["model_calls"] if call["in_transcript"]}

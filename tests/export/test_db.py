@@ -1,7 +1,7 @@
 """What `export.db` keeps."""
 
+from hookspan.catalogue import attributes as sc
 from hookspan.export.db import ExportDb, Refusal
-from hookspan.model import semconv as sc
 from hookspan.model.sums import Series
 from hookspan.paths import Paths
 from hookspan.store import SpanKey

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from hookspan.catalogue import attributes as sc
 from hookspan.export import Exporter, ExportSettings, Reading
-from hookspan.model import semconv as sc
 from hookspan.model.rows import Increment, Rows
 from hookspan.paths import Paths
 from hookspan.store import Commit, Store
@@ -128,9 +128,9 @@ def test_both_resources_come_in_one_request(metric_export: MetricExport) -> None
     exporter = metric_export.start()
     exporter.meter.create_counter("hookspan.agent.things").add(4)
     metric_export.readings = [
-        Reading("hookspan.session.active", "{session}", "Sessions.", 2, {sc.STATE: "waiting"}),
-        Reading("hookspan.session.active", "{session}", "Sessions.", 1, {sc.STATE: "working"}),
-        Reading("hookspan.wait.oldest", "s", "Waiting.", 12.5),
+        Reading("hookspan.session.active", 2, {sc.STATE: "waiting"}),
+        Reading("hookspan.session.active", 1, {sc.STATE: "working"}),
+        Reading("hookspan.wait.oldest", 12.5),
     ]
     metric_export.count()
     metric_export.tick()

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from hookspan.catalogue.scopes import HOOK_SCOPE, SCHEMA_URL, SCOPE
 from hookspan.export import Exporter, ExportSettings
 from hookspan.export.answer import Answer, delay
-from hookspan.model import semconv as sc
 from hookspan.model.rows import Rows
 from hookspan.paths import Paths
 from hookspan.store import Commit, SpanKey, Store
@@ -93,14 +93,14 @@ def test_a_span_arrives_as_it_was_written(span_export: SpanExport, sink: Sink) -
     assert exporter.drain(PATIENCE)
     hook, tool = sink.spans
     wanted_hook, wanted = made.rows(1).spans
-    assert (hook.name, hook.scope, tool.scope) == ("hook PostToolUse", sc.HOOK_SCOPE, sc.SCOPE)
+    assert (hook.name, hook.scope, tool.scope) == ("hook PostToolUse", HOOK_SCOPE, SCOPE)
     assert (tool.trace_id, tool.span_id, tool.parent_id) == (wanted.trace_id, wanted.span_id, "")
     assert (tool.start, tool.end, tool.status, tool.status_message) == (wanted.start, wanted.end, "error", "")
     assert tool.attributes == wanted.attributes
     assert [(link.trace_id, link.span_id, link.attributes) for link in hook.links] == [
         (one.trace_id, one.span_id, one.attributes) for one in wanted_hook.links
     ]
-    assert tool.schema_url == sc.SCHEMA_URL
+    assert tool.schema_url == SCHEMA_URL
     assert tool.resource["service.name"] == "claude-code-hooks"
     assert tool.resource["team"] == "blue"
     assert {"service.instance.id", "host.name", "os.type"} <= tool.resource.keys()

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from hookspan import wire
+from hookspan.catalogue import attributes as sc
 from hookspan.history import library
 from hookspan.history.records import Copies, History
-from hookspan.model import semconv as sc
 from hookspan.model.fold import fold
 from hookspan.model.rows import Span
 from hookspan.model.state import State, dump_session

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from hookspan.model import semconv as sc
+from hookspan.catalogue import attributes as sc
 from hookspan.model.rows import STATUS_ERROR
 from tests.claude.money import theirs
 

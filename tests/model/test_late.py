@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hookspan.model import semconv as sc
+from hookspan.catalogue import attributes as sc
 from tests import late
 
 from .replay import HOME, SESSIONS, names, play, play_late

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from hookspan.model import semconv as sc
+from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.enums import EndReason, SessionPhase
 from hookspan.model.fold import fold
 from hookspan.model.rows import Increment, Span
-from hookspan.model.semconv import EndReason, SessionPhase
 from hookspan.model.state import State
 from hookspan.model.summary import session_row
 from hookspan.wire import Record, Reduced

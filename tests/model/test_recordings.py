@@ -7,8 +7,8 @@ from collections import Counter
 
 import pytest
 
+from hookspan.catalogue import attributes as sc
 from hookspan.cli.tree import render
-from hookspan.model import semconv as sc
 
 from .replay import SESSIONS, Played, expected, lines_of, names, play
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hookspan import wire
-from hookspan.model import semconv as sc
+from hookspan.catalogue import attributes as sc
 from hookspan.model.fold import fold
 from hookspan.model.state import State
 from hookspan.observe import Observers

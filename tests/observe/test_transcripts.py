@@ -12,8 +12,8 @@ import pytest
 
 from hookspan import wire
 from hookspan.agent.ahead import Ahead
+from hookspan.catalogue import attributes as sc
 from hookspan.cli.tree import render
-from hookspan.model import semconv as sc
 from hookspan.model.fold import fold
 from hookspan.model.state import State
 from hookspan.observe import Observers

@@ -14,9 +14,9 @@ import pytest
 from opentelemetry.sdk.resources import Resource
 
 from hookspan import wire
+from hookspan.catalogue import attributes as sc
 from hookspan.export.convert import readable
 from hookspan.journal import Journal
-from hookspan.model import semconv as sc
 from hookspan.paths import Paths
 from hookspan.store import Reader
 from tests.agent.machine import Machine, append, event, until

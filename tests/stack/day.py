@@ -25,11 +25,12 @@ from opentelemetry.sdk.metrics.export import MetricExportResult, MetricsData
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace.export import SpanExportResult
 
+from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.enums import SessionPhase
+from hookspan.catalogue.scopes import SERVICE_NAME
 from hookspan.export.convert import Point, Reading, readable, resource_metrics
 from hookspan.export.db import Announced
-from hookspan.model import semconv as sc
 from hookspan.model.rows import Increment, Span
-from hookspan.model.semconv import SessionPhase
 from hookspan.model.sums import Sums
 from tests.model import replay
 
@@ -39,7 +40,7 @@ DAY = 24 * 60 * MINUTE
 BATCH = 512
 RESOURCE = Resource(
     {
-        "service.name": sc.SERVICE_NAME,
+        "service.name": SERVICE_NAME,
         "service.instance.id": "played-day",
         "service.version": "0",
         "host.name": "test-host",

@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import yaml
 
-from hookspan.model.instruments import ALL, Instrument, Kind
+from hookspan.catalogue.metrics import SUMS, Instrument, Kind
 from tests.stack import programs
 from tests.stack.day import Day
 from tests.stack.stack import Stack, get
@@ -226,7 +226,7 @@ def test_provisioning_names_what_the_dashboards_ask_and_lets_nobody_change_it():
 
 
 def test_every_metric_is_one_that_somebody_sends_and_each_of_ours_is_shown(stack: Stack, played_day: Day):
-    known = {name: instrument for instrument in ALL for name in prometheus_names(instrument)}
+    known = {name: instrument for instrument in SUMS for name in prometheus_names(instrument)}
     stack.wait(lambda: stack.query("hookspan:cost_usd:increase1d"), 60)
     there = set(stack.prometheus_api("label/__name__/values"))
     documented = reference()
@@ -246,7 +246,7 @@ def test_every_metric_is_one_that_somebody_sends_and_each_of_ours_is_shown(stack
             for variable, attribute in FILTERS.items():
                 if variable in variables and attribute in instrument.attributes:
                     assert attribute.replace(".", "_") in labels, f"{where}: {name} isn't filtered by ${variable}"
-    assert shown == {instrument.name for instrument in ALL}
+    assert shown == {instrument.name for instrument in SUMS}
     for variable in [v for board in boards().values() for v in board["templating"]["list"] if v["type"] == "query"]:
         metric, label = re.fullmatch(r"label_values\((\w+), (\w+)\)", variable["definition"]).groups()  # type: ignore[union-attr]
         assert stack.query(f'{metric}{{{label}!=""}}'), variable["name"]

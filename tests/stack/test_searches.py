@@ -9,8 +9,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.scopes import HOOK_SCOPE, SCOPE, SERVICE_NAME
 from hookspan.model import rows
-from hookspan.model import semconv as sc
 from tests import otlp_decode
 from tests.stack import programs
 from tests.stack.day import Day
@@ -35,7 +36,7 @@ class Search:
     def matches(self, span: rows.Span | otlp_decode.Span) -> bool:
         """Whether a span, as it was sent or as it came back, is what the row looks for."""
         if isinstance(span, rows.Span):
-            scope = sc.HOOK_SCOPE if span.hook else sc.SCOPE
+            scope = HOOK_SCOPE if span.hook else SCOPE
             has = dict(span.attributes) | {"error": span.status == rows.STATUS_ERROR, "otel.scope.name": scope}
         else:
             has = span.attributes | {"error": span.status == "error", "otel.scope.name": span.scope}
@@ -94,13 +95,13 @@ def test_a_search_finds_the_traces_that_it_should_and_no_other(
     def older() -> bool:
         fields = {"operation": search.operation, "minDuration": search.slower}
         given = {key: value for key, value in fields.items() if value}
-        found = stack.search(sc.SERVICE_NAME, search.tags, lookback="2d", **given)
+        found = stack.search(SERVICE_NAME, search.tags, lookback="2d", **given)
         assert of_the_day.intersection(found) == by_trace
         return True
 
     def newer() -> bool:
         asked = (search.operation, search.slower)
-        found = answers.pop(asked, None) or stack.find(sc.SERVICE_NAME, *asked)
+        found = answers.pop(asked, None) or stack.find(SERVICE_NAME, *asked)
         assert of_the_day.intersection(span.trace_id for span in found if search.matches(span)) == wanted
         answers[asked] = found
         return True

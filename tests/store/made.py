@@ -2,9 +2,9 @@
 
 import time
 
+from hookspan.catalogue import attributes as sc
 from hookspan.journal.position import Position
 from hookspan.model import ids
-from hookspan.model import semconv as sc
 from hookspan.model.rows import EventRow, Increment, Rows, SessionRow, Span, SpanLink
 from hookspan.store import Commit
 

@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from hookspan.model import semconv as sc
+from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.enums import SessionPhase
 from hookspan.model.rows import Increment, Rows, SessionRow
-from hookspan.model.semconv import SessionPhase
 from hookspan.paths import Paths
 from hookspan.store import Commit, Counts, Reader, SpanKey, Store, Summary, ToolCount, set_aside
 from tests.store import made

@@ -16,9 +16,9 @@ import msgspec
 import pytest
 from dirty_equals import IsPositiveInt
 
-from hookspan.model.instruments import BY_NAME
+from hookspan.catalogue.enums import SessionPhase
+from hookspan.catalogue.metrics import BY_NAME
 from hookspan.model.rows import Increment, Rows, SessionRow
-from hookspan.model.semconv import SessionPhase
 from hookspan.paths import Paths
 from hookspan.store import (
     Commit,

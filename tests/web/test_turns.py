@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from hookspan import wire
+from hookspan.catalogue import attributes as sc
 from hookspan.journal import Position
-from hookspan.model import semconv as sc
 from hookspan.model.fold import fold
 from hookspan.model.rows import Increment
 from hookspan.model.state import State, dump_session

@@ -6,7 +6,6 @@ import os
 import platform
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hookspan import __version__
@@ -14,8 +13,9 @@ from hookspan.agent import status
 from hookspan.agent.health import RANK, Monitor
 from hookspan.agent.ingest import Ingest
 from hookspan.agent.loop import Loop
-from hookspan.model import semconv as sc
-from hookspan.model.semconv import SessionPhase
+from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.enums import SessionPhase
+from hookspan.catalogue.metrics import READ_OF_AGENT, Kind
 from hookspan.paths import Paths
 from hookspan.store import Reader
 
@@ -25,17 +25,6 @@ if TYPE_CHECKING:
     from hookspan.export import Reading
 
 Values = Iterable[tuple[float, Mapping[str, str]]]
-
-
-@dataclass(frozen=True, slots=True)
-class Own:
-    """One instrument of the agent's own; `counter` for what only rises."""
-
-    name: str
-    unit: str
-    description: str
-    read: Callable[[], Values]
-    counter: bool = False
 
 
 class Gauges:
@@ -65,21 +54,12 @@ class Gauges:
 
         summary = self._reader.summary(time.time_ns(), local=False)
         found = [
-            Reading(
-                "hookspan.session.active",
-                "{session}",
-                "Sessions that have not ended, by what they are doing.",
-                summary.phases.get(phase, 0),
-                {sc.STATE: phase.value},
-            )
+            Reading("hookspan.session.active", summary.phases.get(phase, 0), {sc.STATE: phase.value})
             for phase in SessionPhase
             if phase is not SessionPhase.ENDED
         ]
         waited = max(0.0, time.time() - summary.oldest_wait / 1e9) if summary.oldest_wait else 0.0
-        found.append(
-            Reading("hookspan.wait.oldest", "s", "How long the longest-waiting session has waited for you.", waited)
-        )
-        about = "1 for each version of the client among open sessions, with the agent's and the kind of relay."
+        found.append(Reading("hookspan.wait.oldest", waited))
         for version in sorted({row.client_version for row in self._reader.sessions(open_only=True) if not row.local}):
             labels = {
                 sc.CLIENT_VERSION: version or "unknown",
@@ -87,97 +67,37 @@ class Gauges:
                 sc.RELAY: "compiled" if self._paths.relay.exists() else "python",
                 sc.OS_TYPE: platform.system().lower(),
             }
-            found.append(Reading("hookspan.client.info", "1", about, 1, labels))
+            found.append(Reading("hookspan.client.info", 1, labels))
         return found
 
     def register(self, meter: Meter) -> None:
         """Make the agent's own instruments."""
-        for own in self.own():
-            make = meter.create_observable_counter if own.counter else meter.create_observable_gauge
-            make(own.name, [_callback(own.read)], own.unit, own.description)
+        reads = self.own()
+        for instrument in READ_OF_AGENT:
+            if instrument.name in reads:
+                counts = instrument.kind is Kind.COUNTER
+                make = meter.create_observable_counter if counts else meter.create_observable_gauge
+                make(instrument.name, [_callback(reads[instrument.name])], instrument.unit, instrument.description)
 
-    def own(self) -> list[Own]:
-        """The agent's own instruments, for the resource `hookspan`."""
-        ingest = self._ingest
-        return [
-            Own(
-                "hookspan.agent.ingest.delay",
-                "s",
-                "Time from the newest event to its commit.",
-                lambda: _one(ingest.delay),
-            ),
-            Own(
-                "hookspan.agent.ingest.lag",
-                "s",
-                "Time since the journal was last read to its end.",
-                lambda: _one(ingest.behind()),
-            ),
-            Own(
-                "hookspan.agent.ingest.records",
-                "{record}",
-                "Journal records read.",
-                lambda: _one(ingest.records),
-                counter=True,
-            ),
-            Own(
-                "hookspan.agent.commit.duration",
-                "s",
-                "Duration of the newest commit.",
-                lambda: _one(ingest.commit_time),
-            ),
-            Own("hookspan.agent.export.queue", "{span}", "Spans waiting for export.", lambda: self._of_export("queue")),
-            Own(
-                "hookspan.agent.export.age",
-                "s",
-                "How long the oldest span has waited for export.",
-                lambda: self._of_export("oldest_age"),
-            ),
-            Own(
-                "hookspan.agent.export.last_success",
-                "s",
-                "Unix time of the last export that succeeded.",
-                lambda: self._of_export("last_success", 1e-9),
-            ),
-            Own(
-                "hookspan.agent.store.size",
-                "By",
-                "Size of the store.",
-                lambda: _one(status.store(self._paths)["bytes"]),
-            ),
-            Own(
-                "hookspan.agent.journal.size",
-                "By",
-                "Size of the journal.",
-                lambda: _one(status.journal(self._paths)["bytes"]),
-            ),
-            Own(
-                "hookspan.agent.sse.clients",
-                "{connection}",
-                "Live connections of the page.",
-                lambda: _one(self._connections()),
-            ),
-            Own(
-                "hookspan.agent.cpu.time",
-                "s",
-                "CPU time of the agent.",
-                lambda: _one(time.process_time()),
-                counter=True,
-            ),
-            Own("hookspan.agent.memory.usage", "By", "Resident memory of the agent.", lambda: _one(resident_memory())),
-            Own(
-                "hookspan.agent.failures",
-                "{failure}",
-                "Errors that a loop of the agent caught before it went on.",
-                self._failures,
-                counter=True,
-            ),
-            Own(
-                "hookspan.health.status",
-                "1",
-                "0 healthy, 1 unknown, 2 warning, 3 critical.",
-                self._health,
-            ),
-        ]
+    def own(self) -> dict[str, Callable[[], Values]]:
+        """How each of the agent's own instruments is read, by its name."""
+        ingest, paths = self._ingest, self._paths
+        return {
+            "hookspan.agent.ingest.delay": lambda: _one(ingest.delay),
+            "hookspan.agent.ingest.lag": lambda: _one(ingest.behind()),
+            "hookspan.agent.ingest.records": lambda: _one(ingest.records),
+            "hookspan.agent.commit.duration": lambda: _one(ingest.commit_time),
+            "hookspan.agent.export.queue": lambda: self._of_export("queue"),
+            "hookspan.agent.export.age": lambda: self._of_export("oldest_age"),
+            "hookspan.agent.export.last_success": lambda: self._of_export("last_success", 1e-9),
+            "hookspan.agent.store.size": lambda: _one(status.store(paths)["bytes"]),
+            "hookspan.agent.journal.size": lambda: _one(status.journal(paths)["bytes"]),
+            "hookspan.agent.sse.clients": lambda: _one(self._connections()),
+            "hookspan.agent.cpu.time": lambda: _one(time.process_time()),
+            "hookspan.agent.memory.usage": lambda: _one(resident_memory()),
+            "hookspan.agent.failures": self._failures,
+            "hookspan.health.status": self._health,
+        }
 
     def _of_export(self, name: str, factor: float = 1.0) -> Values:
         stats = self._exports()

@@ -28,9 +28,9 @@ from hookspan.agent.health import Mended
 from hookspan.agent.loop import Loop
 from hookspan.agent.settings import AgentSettings
 from hookspan.agent.sockets import Poke
+from hookspan.catalogue import attributes as sc
 from hookspan.hooktime import HookTime
 from hookspan.journal import Journal, Line, Position, Tail, Writer, drops
-from hookspan.model import semconv as sc
 from hookspan.model import summary
 from hookspan.model.fold import fold_behind
 from hookspan.model.rows import EventRow, Increment, Rows

@@ -14,8 +14,8 @@ from hookspan.agent.health import Checked, Status
 from hookspan.agent.ingest import Committed
 from hookspan.agent.loop import Loop
 from hookspan.agent.settings import AgentSettings
+from hookspan.catalogue.enums import SessionPhase
 from hookspan.config import Notify
-from hookspan.model.semconv import SessionPhase
 from hookspan.store import Reader
 
 LOOK: Final = 5.0  # seconds between two looks at who waits

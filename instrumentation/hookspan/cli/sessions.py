@@ -11,11 +11,11 @@ from typing import Final
 import click
 import msgspec
 
+from hookspan.catalogue.enums import SessionPhase
 from hookspan.cli import complete
 from hookspan.cli.text import fit, pad, printable, width
 from hookspan.config import load
 from hookspan.model.rows import SessionRow
-from hookspan.model.semconv import SessionPhase
 from hookspan.paths import Paths
 from hookspan.store import Reader
 from hookspan.units import age, elapsed, money

@@ -13,14 +13,14 @@ from typing import Any, Final
 import click
 import msgspec
 
+from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.enums import Decision, PromptKind, TimeKind
 from hookspan.cli import complete, tree
 from hookspan.cli.text import fit, printable
 from hookspan.config import load
 from hookspan.errors import UserError
-from hookspan.model import semconv as sc
 from hookspan.model import times
 from hookspan.model.rows import SessionRow, Span
-from hookspan.model.semconv import Decision, TimeKind
 from hookspan.paths import Paths
 from hookspan.store import Reader
 
@@ -93,7 +93,7 @@ def _last(reader: Reader) -> tuple[SessionRow | None, list[Span]]:
     for row in reader.sessions(limit=100):
         turns = [span for span in reader.spans_of_session(row.id, hooks=False) if span.name == TURN]
         if turns:
-            yours = [turn for turn in turns if turn.attributes.get(sc.PROMPT_KIND) != sc.PromptKind.TASK_NOTIFICATION]
+            yours = [turn for turn in turns if turn.attributes.get(sc.PROMPT_KIND) != PromptKind.TASK_NOTIFICATION]
             return row, reader.spans_of_trace(max(yours or turns, key=lambda span: span.start).trace_id)
     raise UserError("no turn has ended yet", hint="`hookspan sessions` shows what runs")
 
@@ -105,7 +105,7 @@ def followed_by(reader: Reader, spans: Sequence[Span]) -> list[Span]:
     known, found = {span.trace_id for span in spans}, []
     turns = (span for span in reader.spans_of_session(spans[0].session, hooks=False) if span.name == TURN)
     for turn in sorted(turns, key=lambda span: span.start):
-        own = turn.attributes.get(sc.PROMPT_KIND) == sc.PromptKind.TASK_NOTIFICATION
+        own = turn.attributes.get(sc.PROMPT_KIND) == PromptKind.TASK_NOTIFICATION
         if own and turn.trace_id not in known and any(link.trace_id in known for link in turn.links):
             known.add(turn.trace_id)
             found.append(turn)

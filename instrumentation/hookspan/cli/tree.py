@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from hookspan.catalogue import attributes as sc
 from hookspan.cli.text import printable
-from hookspan.model import semconv as sc
 from hookspan.model.rows import STATUS_ERROR, Span
 
 _SHOWN: Final = (

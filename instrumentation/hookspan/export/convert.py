@@ -23,16 +23,18 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from hookspan import __version__
-from hookspan.model import semconv as sc
-from hookspan.model.instruments import BY_NAME, Instrument
+from hookspan.catalogue import attributes as sc
+from hookspan.catalogue import scopes
+from hookspan.catalogue.metrics import BY_NAME, Instrument
+from hookspan.catalogue.scopes import SCHEMA_URL
 from hookspan.model.rows import CLIENT, STATUS_ERROR, SeriesAttributes, Span
 from hookspan.model.sums import OVERFLOW_KEY, Series
 from hookspan.wire.scrub import scrub
 
 from .db import Announced, Base
 
-SCOPE: Final = InstrumentationScope(sc.SCOPE, __version__, sc.SCHEMA_URL)
-HOOK_SCOPE: Final = InstrumentationScope(sc.HOOK_SCOPE, __version__, sc.SCHEMA_URL)
+SCOPE: Final = InstrumentationScope(scopes.SCOPE, __version__, SCHEMA_URL)
+HOOK_SCOPE: Final = InstrumentationScope(scopes.HOOK_SCOPE, __version__, SCHEMA_URL)
 
 _SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
 _UNSET: Final = Status(StatusCode.UNSET)
@@ -42,11 +44,9 @@ _FRACTIONS: Final = frozenset({"s", "USD"})
 
 
 class Reading(NamedTuple):
-    """The value of a gauge now."""
+    """The value of one of the catalogue's gauges now."""
 
-    name: str
-    unit: str
-    description: str
+    instrument: str
     value: int | float
     attributes: dict[str, str] = {}  # noqa: RUF012 - never changed
 
@@ -96,10 +96,10 @@ def resource_metrics(
         by_instrument.setdefault(point.series.instrument, []).append(point)
     gauges: dict[str, list[Reading]] = {}
     for reading in readings:
-        gauges.setdefault(reading.name, []).append(reading)
+        gauges.setdefault(reading.instrument, []).append(reading)
     metrics = [_metric(BY_NAME[name], some, now) for name, some in by_instrument.items()]
-    metrics += [_gauge(some, now) for some in gauges.values()]
-    return ResourceMetrics(resource, [ScopeMetrics(SCOPE, metrics, sc.SCHEMA_URL)], sc.SCHEMA_URL)
+    metrics += [_gauge(BY_NAME[name], some, now) for name, some in gauges.items()]
+    return ResourceMetrics(resource, [ScopeMetrics(SCOPE, metrics, SCHEMA_URL)], SCHEMA_URL)
 
 
 def _metric(instrument: Instrument, points: list[Point], now: int) -> Metric:
@@ -148,10 +148,9 @@ def _distribution(instrument: Instrument, point: Point, now: int) -> HistogramDa
     )
 
 
-def _gauge(readings: list[Reading], now: int) -> Metric:
-    first = readings[0]
+def _gauge(instrument: Instrument, readings: list[Reading], now: int) -> Metric:
     points = [NumberDataPoint(one.attributes, 0, now, one.value) for one in readings]
-    return Metric(first.name, first.description, first.unit, Gauge(points))
+    return Metric(instrument.name, instrument.description, instrument.unit, Gauge(points))
 
 
 def _exemplars(point: Point) -> list[Exemplar]:

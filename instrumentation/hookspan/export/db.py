@@ -15,7 +15,7 @@ from typing import Any, Final, Self
 
 import msgspec
 
-from hookspan.model import semconv as sc
+from hookspan.catalogue import attributes as sc
 from hookspan.model.rows import SeriesAttributes
 from hookspan.model.sums import Series
 from hookspan.paths import Paths

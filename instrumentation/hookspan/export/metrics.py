@@ -28,7 +28,8 @@ from opentelemetry.sdk.metrics.export import (
 )
 
 from hookspan import __version__
-from hookspan.model import semconv as sc
+from hookspan.catalogue.metrics import BY_NAME
+from hookspan.catalogue.scopes import SCHEMA_URL, SCOPE
 from hookspan.store import Reader
 
 from . import answer, sender
@@ -46,8 +47,6 @@ CUMULATIVE: Final[dict[type, AggregationTemporality]] = dict.fromkeys(
 COMPLAINT_PAUSE: Final = 60.0  # seconds
 NOT_TAKEN_PAUSE: Final = 300.0  # seconds until an endpoint that takes no metrics is asked again: it may be another now
 DRAIN_PAUSE: Final = 0.5  # seconds between attempts while somebody waits
-SERIES: Final = ("hookspan.agent.series", "{series}", "Metric series in the store.")
-"""Name, unit and description of the one instrument that is here."""
 ZERO_TO_VALUE: Final = 0.01  # seconds at least between a series' zero and its value when there is no interval to wait
 
 _logger = logging.getLogger(__name__)
@@ -93,11 +92,11 @@ class MetricExport:
             self._both[1],
             shutdown_on_exit=False,
         )
-        self.meter: Meter = self._provider.get_meter(sc.SCOPE, __version__, sc.SCHEMA_URL)
+        self.meter: Meter = self._provider.get_meter(SCOPE, __version__, SCHEMA_URL)
         """For the agent's own instruments."""
         # Without any instrument the SDK would not call the exporter at all.
-        name, unit, about = SERIES
-        self.meter.create_observable_gauge(name, [self._observe_series], unit, about)
+        series = BY_NAME["hookspan.agent.series"]
+        self.meter.create_observable_gauge(series.name, [self._observe_series], series.unit, series.description)
 
     # --- For the agent
 

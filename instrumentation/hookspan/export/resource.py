@@ -13,7 +13,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.version import __version__ as sdk_version
 
 from hookspan import __version__
-from hookspan.model import semconv as sc
+from hookspan.catalogue.scopes import AGENT_SERVICE_NAME, SCHEMA_URL, SERVICE_NAME
 from hookspan.paths import Paths
 
 _MACHINE_IDS: Final = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
@@ -46,8 +46,8 @@ def resources(paths: Paths, extra: Mapping[str, str]) -> tuple[Resource, Resourc
         "service.version": __version__,
     }
     return (
-        Resource(common | {"service.name": sc.SERVICE_NAME}, sc.SCHEMA_URL),
-        Resource(common | {"service.name": sc.AGENT_SERVICE_NAME}, sc.SCHEMA_URL),
+        Resource(common | {"service.name": SERVICE_NAME}, SCHEMA_URL),
+        Resource(common | {"service.name": AGENT_SERVICE_NAME}, SCHEMA_URL),
     )
 
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from hookspan.model import semconv as sc
+from hookspan.catalogue import attributes as sc
 from hookspan.model.rows import Span
 from hookspan.store import Reader, SpanKey
 

@@ -6,12 +6,13 @@ call's PostToolUse (`agentId` in its response) or the subagent's `.meta.json`.
 
 from __future__ import annotations
 
+from hookspan.catalogue import attributes as sc
+from hookspan.catalogue import spans
+from hookspan.catalogue.enums import EndReason, Outcome
 from hookspan.wire.facts import AgentMeta, Interruption
 from hookspan.wire.reduced import Reduced
 
-from . import semconv as sc
 from .ids import span_id
-from .semconv import EndReason, Outcome
 from .state import KEPT_PLACES, Agent, Place, ToolCall, bound
 from .step import NANO, Step
 from .times import AGENT_TOOLS
@@ -174,7 +175,7 @@ def write(step: Step, agent: Agent, end: int, outcome: Outcome, reason: EndReaso
     if agent.start_inferred:
         attributes[sc.START_INFERRED] = True
     place = Place(agent.place.trace_id, agent.place.span_id, agent.place.prompt, agent.type)
-    step.span(f"invoke_agent {agent.type or 'subagent'}", place, agent.span_id, agent.start, end, attributes)
+    step.span(spans.SUBAGENT.of(agent.type or "subagent"), place, agent.span_id, agent.start, end, attributes)
     seconds = max(0, end - agent.start) / NANO
     named = (sc.GEN_AI_AGENT_NAME, agent.type or "subagent")
     step.add("hookspan.subagent.duration", seconds, named, place=own, at=end)

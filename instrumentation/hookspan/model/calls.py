@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from hookspan.catalogue import attributes as sc
+from hookspan.catalogue import spans
+from hookspan.catalogue.enums import ErrorType, Outcome, Provider, UsageSource
 from hookspan.wire.facts import CompactBoundary, CostState, ModelCall, ModelTotal, StopHooks
 from hookspan.wire.reduced import Reduced
 
 from . import agents, times, turns
-from . import semconv as sc
 from .ids import span_id
 from .rows import CLIENT, STATUS_ERROR, STATUS_UNSET, Attributes
-from .semconv import Outcome, Provider
 from .state import KEPT_MODELS, Compaction, Place, Session, Tally, bound
 from .step import NANO, Step
 
@@ -84,7 +85,7 @@ def error_type(status: int) -> str:
     """`error.type` of an HTTP status, empty for none."""
     if not status:
         return ""
-    return _ERROR_TYPES.get(status) or ("server_error" if status >= 500 else sc.ErrorType.OTHER.value)  # noqa: PLR2004
+    return _ERROR_TYPES.get(status) or ("server_error" if status >= 500 else ErrorType.OTHER.value)  # noqa: PLR2004
 
 
 def _write_call(step: Step, fact: ModelCall, place: Place, own: str, error: str) -> None:
@@ -120,7 +121,7 @@ def _write_call(step: Step, fact: ModelCall, place: Place, own: str, error: str)
     if place.prompt in step.session.done and not fact.agent_id:
         attributes[sc.LATE] = True
     status = STATUS_ERROR if error else STATUS_UNSET
-    step.span(f"chat {model}".rstrip(), place, own, fact.start, fact.end, attributes, kind=CLIENT, status=status)
+    step.span(spans.MODEL.of(model), place, own, fact.start, fact.end, attributes, kind=CLIENT, status=status)
 
 
 def _measure_call(step: Step, fact: ModelCall, place: Place, own: str, error: str) -> None:
@@ -199,7 +200,7 @@ def count_unseen(step: Step, residual: int, ours: int, at: int) -> None:
     complete = left == session.uncounted_nano and ours == sum(one.cost_nano for one in session.by_model.values())
     session.uncounted_nano -= left
     session.unseen_nano += left
-    source = (sc.USAGE_SOURCE, sc.UsageSource.CLIENT_TOTAL.value)
+    source = (sc.USAGE_SOURCE, UsageSource.CLIENT_TOTAL.value)
     rests = _rests(session) if complete else {}
     whole = sum(max(0, rest.cost_nano) for rest in rests.values())
     for name, rest in rests.items():
@@ -294,11 +295,11 @@ def write_compactions(step: Step, up_to: int, *, of: str | None = None) -> None:
         if compaction.before:
             attributes |= {sc.CONTEXT_BEFORE: compaction.before, sc.CONTEXT_AFTER: compaction.after}
         if not compaction.end:
-            attributes |= {sc.END_INFERRED: True, sc.ERROR_TYPE: sc.ErrorType.OTHER.value}
+            attributes |= {sc.END_INFERRED: True, sc.ERROR_TYPE: ErrorType.OTHER.value}
         own = span_id("compact", session.id, compaction.start)
         end = compaction.end or compaction.start
         status = STATUS_UNSET if compaction.end else STATUS_ERROR
-        step.span("compact", compaction.place, own, compaction.start, end, attributes, status=status)
+        step.span(spans.COMPACTION.name, compaction.place, own, compaction.start, end, attributes, status=status)
         step.add(
             "hookspan.compactions",
             1,

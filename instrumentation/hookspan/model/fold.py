@@ -9,23 +9,24 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from hookspan.catalogue import attributes as sc
+from hookspan.catalogue import spans
+from hookspan.catalogue.claude_code import CLAUDE_CODE
+from hookspan.catalogue.enums import EndReason
 from hookspan.wire import facts
 from hookspan.wire.facts import Fact
 from hookspan.wire.record import Record
 from hookspan.wire.reduced import Reduced
 
 from . import agents, calls, sessions, tools, turns
-from . import semconv as sc
 from .ids import span_id
 from .rows import Attributes, EventRow, Increment, Rows
-from .semconv import EndReason
 from .state import KEPT_FACTS, KEPT_PLACES, KEPT_SEEN, Place, Session, State, bound
 from .step import NANO, Step, project_of
 
-_KNOWN_EVENTS: Final = frozenset(sc.HOOK_EVENTS)
+_KNOWN_EVENTS: Final = frozenset(event.name for event in CLAUDE_CODE.events)
 _OTHER_EVENT: Final = "other"
-_SESSION_EVENTS: Final = frozenset({"SessionStart", "SessionEnd", "Setup", "InstructionsLoaded"})
-"""Events that are the session's, whatever prompt_id they carry: that of print mode's SessionEnd is the last turn's."""
+_SESSION_EVENTS: Final = frozenset(event.name for event in CLAUDE_CODE.events if event.of_session)
 
 
 def fold(state: State, number: int, record: Record) -> Rows:
@@ -47,8 +48,7 @@ def fold(state: State, number: int, record: Record) -> Rows:
 def fold_behind(state: State, number: int, ahead: Sequence[Fact], record: Record) -> list[Rows]:
     """Takes in a record and, before it, what was found for it; their rows have the record's number."""
     found = [fold(state, number, one) for one in (*ahead, record)]
-    spans = (span for rows in found for span in rows.spans)
-    for ordinal, span in enumerate(spans):
+    for ordinal, span in enumerate(span for rows in found for span in rows.spans):
         span.ordinal = ordinal
     return found
 
@@ -75,7 +75,7 @@ def _fold_event(state: State, number: int, event: Reduced) -> Rows:
     tools.flush(step, event.at)
     call = session.calls.get(event.tool_use_id) if event.tool_use_id else None
     prompt = call.prompt if call and call.at else event.prompt
-    handler = _EVENTS.get(event.event)
+    handler = HANDLERS.get(event.event)
     if handler:
         handler(step, event)
     if not event.history:
@@ -126,7 +126,7 @@ def _write_hook(step: Step, event: Reduced, prompt: str) -> None:
     if event.notification:
         attributes[sc.NOTIFICATION_TYPE] = event.notification
     written = event.at + event.age + event.took
-    step.span(f"hook {known}", place, own, event.at, written, attributes, hook=True)
+    step.span(spans.HOOK.of(known), place, own, event.at, written, attributes, hook=True)
     step.add("hookspan.hook.events", 1, (sc.HOOK_EVENT, known), place=place, own_id=own)
     step.add("hookspan.hook.duration", event.took / NANO, (sc.HOOK_EVENT, known), place=place, own_id=own)
     step.rows.events.append(
@@ -197,7 +197,8 @@ def _subagent_event(handler: Callable[[Step, Reduced], None]) -> Callable[[Step,
     return checked
 
 
-_EVENTS: Final[dict[str, Callable[[Step, Reduced], None]]] = {
+HANDLERS: Final[dict[str, Callable[[Step, Reduced], None]]] = {
+    "SessionStart": sessions.started,
     "SessionEnd": _session_ended,
     "UserPromptSubmit": turns.submitted,
     "UserPromptExpansion": turns.expanded,
@@ -217,6 +218,7 @@ _EVENTS: Final[dict[str, Callable[[Step, Reduced], None]]] = {
     "PostCompact": calls.compaction_ended,
     "Notification": _notified,
 }
+"""What an event does besides its hook span: one entry for each event that the catalogue gives an effect."""
 
 
 def _fold_fact(state: State, number: int, fact: Fact) -> Rows:

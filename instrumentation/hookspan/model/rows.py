@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from .semconv import SessionPhase
+from hookspan.catalogue.enums import SessionPhase
 
 AttributeValue: TypeAlias = str | bool | int | float | list[str]
 Attributes: TypeAlias = dict[str, AttributeValue]

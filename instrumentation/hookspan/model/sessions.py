@@ -9,14 +9,15 @@ from typing import Final
 
 import msgspec
 
+from hookspan.catalogue import attributes as sc
+from hookspan.catalogue import spans
+from hookspan.catalogue.enums import EndReason, Outcome, SessionPhase
 from hookspan.wire.facts import CostState, Observed
 from hookspan.wire.reduced import Reduced
 
 from . import agents, calls, tools, turns
-from . import semconv as sc
 from .ids import trace_id
 from .rows import Attributes
-from .semconv import EndReason, Outcome, SessionPhase
 from .state import KEPT_BRANCHES, Place, Session, State, Tally, Turn
 from .step import MAIN_AGENT, NANO, Step
 
@@ -70,13 +71,26 @@ def enter(step: Step, event: Reduced, former_pid: int) -> None:
         if not session.ended:
             end(step, session.last, EndReason.CLIENT_GONE)
         _begin_run(step, event.at)
-    if _begins(event):
-        session.source = event.source
-        session.model = event.model or session.model
-        session.title = event.label or session.title
-        session.start = event.at if session.start_inferred else min(session.start, event.at)
-        session.start_inferred = False
-    if (_begins(event) or event.event in _WORK) and not session.started:
+    if event.event in _WORK:
+        _count(step)
+
+
+def started(step: Step, event: Reduced) -> None:
+    """Takes what a SessionStart tells of the run that it begins."""
+    if not _begins(event):
+        return
+    session = step.session
+    session.source = event.source
+    session.model = event.model or session.model
+    session.title = event.label or session.title
+    session.start = event.at if session.start_inferred else min(session.start, event.at)
+    session.start_inferred = False
+    _count(step)
+
+
+def _count(step: Step) -> None:
+    session = step.session
+    if not session.started:
         session.started = True
         step.count("hookspan.session.started", 1, (sc.SOURCE, session.source), place=step.place_of_session())
 
@@ -236,7 +250,7 @@ def _write(step: Step, at: int, reason: EndReason) -> None:
         if not session.start_inferred:  # whose start was not heard may be a fork
             calls.count_unseen(step, residual, run.cost_nano, at)
     root = Place(trace_id(session.id), "", "", MAIN_AGENT)
-    step.span("session", root, own.span_id, session.start, at, attributes, label=session.title)
+    step.span(spans.SESSION.name, root, own.span_id, session.start, at, attributes, label=session.title)
 
 
 def _difference(now: Tally, before: Tally) -> Tally:

@@ -9,11 +9,11 @@ from typing import Any, Final
 
 import msgspec
 
+from hookspan.catalogue.enums import EndReason, PromptKind, SessionPhase
 from hookspan.wire.facts import ModelTotal, Policy, Rejection, Repository
 from hookspan.wire.reduced import Reduced
 
 from .rows import SpanLink
-from .semconv import EndReason, PromptKind, SessionPhase
 
 KEPT_SEEN: Final = 256
 """Payload digests remembered per session: more than parallel hooks can mix up."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
+from hookspan.catalogue import attributes as sc
 from hookspan.wire.scrub import folder_name
 
-from . import semconv as sc
 from .ids import span_id, trace_id
 from .rows import INTERNAL, STATUS_UNSET, Attributes, Increment, Rows, SeriesAttributes, Span, SpanLink
 from .state import Place, Session, State

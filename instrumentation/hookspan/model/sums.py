@@ -8,7 +8,8 @@ from typing import Final
 
 import msgspec
 
-from .instruments import BY_NAME, Kind
+from hookspan.catalogue.metrics import BY_NAME, Kind
+
 from .rows import Increment, SeriesAttributes
 
 SERIES_MAX: Final = 2_000

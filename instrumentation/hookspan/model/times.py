@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from .semconv import TimeKind
+from hookspan.catalogue.enums import TimeKind
+
 from .state import Interval
 
 RANKS: Final = (TimeKind.WAIT, TimeKind.TOOL, TimeKind.MODEL, TimeKind.TOOL, TimeKind.OTHER)

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from typing import Final
 
+from hookspan.catalogue import attributes as sc
+from hookspan.catalogue import spans
+from hookspan.catalogue.enums import Decision, ErrorType, Outcome
 from hookspan.wire.facts import Rejection, Running
 from hookspan.wire.reduced import VERDICT_DENIED, VERDICT_HOOK, VERDICT_INVALID, VERDICT_REJECTED, Call, Reduced
 
 from . import agents, times, turns
-from . import semconv as sc
 from .ids import span_id
 from .rows import STATUS_ERROR, STATUS_UNSET, Attributes
-from .semconv import Decision, ErrorType, Outcome
 from .state import KEPT_CLOSED, KEPT_PLACES, Place, Session, Tally, ToolCall, Wait, bound
 from .step import NANO, Step
 
@@ -297,7 +298,7 @@ def _write_wait(step: Step, wait: Wait, place: Place, end: int, decision: Decisi
         sc.DECISION: decision.value,
     }
     end = max(end, wait.at)
-    step.span(f"permission {wait.tool}", place, own, wait.at, end, attributes)
+    step.span(spans.WAIT.of(wait.tool), place, own, wait.at, end, attributes)
     step.add(
         "hookspan.permission.wait",
         (end - wait.at) / NANO,
@@ -412,7 +413,7 @@ def _write(step: Step, call: ToolCall, start: int, end: int, outcome: Outcome, a
         whole[sc.BACKGROUND] = True
     end = max(start, end)
     status = STATUS_ERROR if outcome is Outcome.ERROR else STATUS_UNSET
-    step.span(f"execute_tool {call.tool}", place, own, start, end, whole, status=status, label=call.label)
+    step.span(spans.TOOL.of(call.tool), place, own, start, end, whole, status=status, label=call.label)
     failed = outcome is Outcome.ERROR
     for tally in _tallies(step, call, place):
         tally.tools += 1

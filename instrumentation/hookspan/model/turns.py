@@ -10,14 +10,15 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from hookspan.catalogue import attributes as sc
+from hookspan.catalogue import spans
+from hookspan.catalogue.enums import STOP_FAILURES, EndReason, ErrorType, Link, Outcome, PromptKind, TimeKind
 from hookspan.wire.facts import Interruption, QueuedPrompt
 from hookspan.wire.reduced import Reduced
 
-from . import semconv as sc
 from . import times
 from .ids import span_id, trace_id
 from .rows import STATUS_ERROR, STATUS_UNSET, Attributes, SpanLink
-from .semconv import EndReason, Outcome, PromptKind, TimeKind
 from .state import KEPT_PLACES, GoingOn, Interval, Place, Tally, Turn, bound
 from .step import MAIN_AGENT, NANO, Step
 
@@ -63,7 +64,7 @@ def open_turn(step: Step, prompt: str, at: int, *, kind: PromptKind = PromptKind
         synthetic=session.synthetic,
     )
     if session.previous:
-        turn.links.append(_link(session.previous, sc.Link.PREVIOUS_TURN))
+        turn.links.append(_link(session.previous, Link.PREVIOUS_TURN))
     if session.last_stop and session.last_stop < at and kind is not PromptKind.TASK_NOTIFICATION:
         turn.idle_before = at - session.last_stop
     session.last_stop = 0
@@ -73,7 +74,7 @@ def open_turn(step: Step, prompt: str, at: int, *, kind: PromptKind = PromptKind
     return turn
 
 
-def _link(place: Place, why: sc.Link) -> SpanLink:
+def _link(place: Place, why: Link) -> SpanLink:
     return SpanLink(place.trace_id, place.span_id, {sc.LINK: why.value})
 
 
@@ -104,7 +105,7 @@ def submitted(step: Step, event: Reduced) -> None:
     turn.permission_mode = event.permission_mode or turn.permission_mode
     started_by = session.tasks.get(event.task_call) or session.tasks.get(event.task)
     if event.machine_prompt and started_by:
-        turn.links.append(_link(started_by, sc.Link.STARTED_BY))
+        turn.links.append(_link(started_by, Link.STARTED_BY))
     _follow_traceparent(step, turn, event)
 
 
@@ -117,7 +118,7 @@ def _follow_traceparent(step: Step, turn: Turn, event: Reduced) -> None:
         turn.trace_id, turn.parent_id = found.group(1), found.group(2)
         step.session.previous = place_of_turn(turn)
     else:
-        turn.links.append(_link(Place(found.group(1), found.group(2)), sc.Link.TRACEPARENT))
+        turn.links.append(_link(Place(found.group(1), found.group(2)), Link.TRACEPARENT))
 
 
 def expanded(step: Step, event: Reduced) -> None:
@@ -170,7 +171,7 @@ def stopped(step: Step, event: Reduced, reason: EndReason) -> None:
         turn.stop, turn.stop_reason = event.at, reason
         turn.error = ""
         if reason is EndReason.STOP_FAILURE:
-            turn.error = event.failure if event.failure in sc.STOP_FAILURES else sc.ErrorType.OTHER
+            turn.error = event.failure if event.failure in STOP_FAILURES else ErrorType.OTHER
         if event.at >= step.session.last_stop:
             step.session.failure = turn.error
     step.session.last_stop = max(step.session.last_stop, event.at)
@@ -235,7 +236,7 @@ def write(step: Step, turn: Turn) -> None:
         session.current = ""
     session.turns_finished += 1
     step.span(
-        "invoke_agent claude-code",
+        spans.TURN.name,
         place,
         turn.span_id,
         turn.start,

@@ -6,8 +6,8 @@ import re
 from functools import lru_cache
 from typing import Any, Final
 
+from hookspan.catalogue.enums import Provider
 from hookspan.model.calls import provider
-from hookspan.model.semconv import Provider
 from hookspan.wire.facts import ModelCall
 
 _TABLES: Final = {Provider.ANTHROPIC: "anthropic", Provider.BEDROCK: "aws", Provider.VERTEX: "google"}

@@ -16,10 +16,10 @@ from typing import Any, Final
 
 import msgspec
 
+from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.enums import SessionPhase
 from hookspan.journal.position import Position
-from hookspan.model import semconv as sc
 from hookspan.model.rows import EventRow, SeriesAttributes, SessionRow, Span
-from hookspan.model.semconv import SessionPhase
 from hookspan.model.sums import Series
 from hookspan.paths import Paths
 

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from hookspan.model import semconv as sc
+from hookspan.catalogue import attributes as sc
 
 from .schema import INTEGER_MAX, MINUTE, NANOSECONDS
 

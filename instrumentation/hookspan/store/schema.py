@@ -10,9 +10,9 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from hookspan.model.instruments import BY_NAME
+from hookspan.catalogue.enums import SessionPhase
+from hookspan.catalogue.metrics import BY_NAME
 from hookspan.model.rows import AttributeValue, EventRow, SessionRow, Span, SpanLink
-from hookspan.model.semconv import SessionPhase
 from hookspan.model.sums import Exemplar, Series
 
 APPLICATION: Final = 0x6873706E  # "hspn"

@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
+from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.enums import SessionPhase
 from hookspan.config import is_locked, values
-from hookspan.model import semconv as sc
 from hookspan.model.rows import SessionRow
-from hookspan.model.semconv import SessionPhase
 from hookspan.opted_out import OptedOut
 from hookspan.store import StoreDamaged, Summary
 from hookspan.web import friction, shapes, turns, view

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
-from hookspan.model import semconv as sc
+from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.enums import Decision, Outcome, TimeKind
 from hookspan.model.rows import Span
-from hookspan.model.semconv import Decision, Outcome, TimeKind
 from hookspan.store import Total
 from hookspan.web import shapes
 from hookspan.web.view import NANO, ms

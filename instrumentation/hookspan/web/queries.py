@@ -11,10 +11,10 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.enums import SessionPhase
 from hookspan.journal.position import Position
-from hookspan.model import semconv as sc
 from hookspan.model.rows import EventRow, SessionRow, Span
-from hookspan.model.semconv import SessionPhase
 from hookspan.model.state import Session, load_session
 from hookspan.model.times import Part
 from hookspan.store import Reader, schema

@@ -7,12 +7,12 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from hookspan.model import semconv as sc
+from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.enums import TimeKind
 from hookspan.model import times
 from hookspan.model.ids import span_id, trace_id
 from hookspan.model.rows import Attributes
 from hookspan.model.rows import Span as SpanRow
-from hookspan.model.semconv import TimeKind
 from hookspan.model.state import Agent, Interval, Place, Session, ToolCall, Wait
 from hookspan.model.state import Turn as OpenTurn
 from hookspan.web import shapes

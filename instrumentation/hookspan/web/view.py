@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from hookspan import hooktime
+from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.enums import SessionPhase
 from hookspan.hooktime import HookTime
 from hookspan.model import ids
-from hookspan.model import semconv as sc
 from hookspan.model.rows import STATUS_ERROR, EventRow, SessionRow
 from hookspan.model.rows import Span as SpanRow
-from hookspan.model.semconv import SessionPhase
 from hookspan.model.state import Session
 from hookspan.model.summary import foremost
 from hookspan.store import Summary

@@ -89,8 +89,9 @@ def _span(place: Place, trace: int) -> ReadableSpan:
     from opentelemetry.trace import SpanContext, TraceFlags
 
     from hookspan import __version__
+    from hookspan.catalogue import attributes as sc
+    from hookspan.catalogue.scopes import SCHEMA_URL, SCOPE
     from hookspan.export.resource import resources
-    from hookspan.model import semconv as sc
 
     now = time.time_ns()
     return ReadableSpan(
@@ -100,7 +101,7 @@ def _span(place: Place, trace: int) -> ReadableSpan:
         attributes={sc.SYNTHETIC: True},
         start_time=now,
         end_time=now,
-        instrumentation_scope=InstrumentationScope(sc.SCOPE, __version__, sc.SCHEMA_URL),
+        instrumentation_scope=InstrumentationScope(SCOPE, __version__, SCHEMA_URL),
     )
 
 

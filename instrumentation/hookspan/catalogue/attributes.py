@@ -1,0 +1,229 @@
+"""Every attribute key that leaves this program, declared once with its type and meaning.
+
+A constant is the plain key; `ATTRIBUTES` has what is said about it. The module is imported as `sc`, for semantic
+conventions: names of OpenTelemetry's come first, and what they lack is `hookspan.*`.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final, Literal, NamedTuple
+
+from .enums import (
+    STOP_FAILURES,
+    Decision,
+    EndReason,
+    ErrorType,
+    Link,
+    Outcome,
+    PromptKind,
+    Provider,
+    SessionPhase,
+    TimeKind,
+    UsageSource,
+)
+
+Type = Literal["string", "boolean", "int", "double", "string[]"]
+Values = type[StrEnum] | tuple[str, ...] | None
+Stability = Literal["stable", "development", "hookspan", "claude-code"]
+"""`stable` and `development` are OpenTelemetry's own; the others say whose name it is."""
+
+
+class Attribute(NamedTuple):
+    """What is said about a key. `values`: the closed list that its value is of; None where any value may come.
+
+    `content`: people or programs wrote it, and it leaves the machine with `content.export` only.
+    """
+
+    key: str
+    type: Type
+    brief: str
+    values: Values
+    stability: Stability
+    content: bool
+
+
+ATTRIBUTES: Final[dict[str, Attribute]] = {}
+"""Every key, in the order of this module."""
+
+
+def _otel(key: str, kind: Type, brief: str, values: Values = None, *, stable: bool = False) -> str:
+    """Declares a key of OpenTelemetry's conventions."""
+    ATTRIBUTES[key] = Attribute(key, kind, brief, values, "stable" if stable else "development", content=False)
+    return key
+
+
+def _ours(key: str, kind: Type, brief: str, values: Values = None, *, content: bool = False) -> str:
+    """Declares a key of hookspan's own."""
+    ATTRIBUTES[key] = Attribute(key, kind, brief, values, "hookspan", content)
+    return key
+
+
+def _of_client(key: str, kind: Type, brief: str) -> str:
+    """Declares a key of the client's own telemetry."""
+    ATTRIBUTES[key] = Attribute(key, kind, brief, None, "claude-code", content=False)
+    return key
+
+
+# OpenTelemetry's
+SESSION_ID: Final = _otel("session.id", "string", "The session's id.")
+ERROR_TYPE: Final = _otel(
+    "error.type",
+    "string",
+    "Why it failed. For a turn: StopFailure's own value; for a model call: the value for its HTTP status; for a tool: one of hookspan's own two values.",
+    (*sorted(STOP_FAILURES), *(value.value for value in ErrorType)),
+    stable=True,
+)
+FILE_EXTENSION: Final = _otel(
+    "file.extension", "string", "Extension of the file that the tool was given, in lower case."
+)
+VCS_REPOSITORY_NAME: Final = _otel("vcs.repository.name", "string", "Name of the main repository, as `origin` has it.")
+VCS_REF_HEAD_NAME: Final = _otel("vcs.ref.head.name", "string", "The branch that was checked out when the span ended.")
+GEN_AI_OPERATION_NAME: Final = _otel(
+    "gen_ai.operation.name", "string", "What was done.", ("invoke_agent", "execute_tool", "chat")
+)
+GEN_AI_PROVIDER_NAME: Final = _otel("gen_ai.provider.name", "string", "Who served the model.", Provider)
+GEN_AI_CONVERSATION_ID: Final = _otel(
+    "gen_ai.conversation.id", "string", "The session's id again, under the name of the GenAI conventions."
+)
+GEN_AI_AGENT_NAME: Final = _otel("gen_ai.agent.name", "string", "Who acted: `claude-code`, or the subagent's type.")
+GEN_AI_AGENT_ID: Final = _otel("gen_ai.agent.id", "string", "The subagent's id.")
+GEN_AI_TOOL_NAME: Final = _otel(
+    "gen_ai.tool.name", "string", "The tool, as hooks name it (`mcp__server__tool` for MCP)."
+)
+GEN_AI_TOOL_CALL_ID: Final = _otel("gen_ai.tool.call.id", "string", "The call's id.")
+GEN_AI_TOOL_TYPE: Final = _otel("gen_ai.tool.type", "string", "`extension` for MCP tools.", ("function", "extension"))
+GEN_AI_REQUEST_MODEL: Final = _otel("gen_ai.request.model", "string", "The model that was asked for.")
+GEN_AI_RESPONSE_MODEL: Final = _otel("gen_ai.response.model", "string", "The model that answered.")
+GEN_AI_RESPONSE_ID: Final = _otel("gen_ai.response.id", "string", "The message's id.")
+GEN_AI_RESPONSE_FINISH_REASONS: Final = _otel("gen_ai.response.finish_reasons", "string[]", "The API's `stop_reason`.")
+GEN_AI_USAGE_INPUT_TOKENS: Final = _otel(
+    "gen_ai.usage.input_tokens",
+    "int",
+    "Input tokens, including cached ones as the convention says (Anthropic's own figure excludes them).",
+)
+GEN_AI_USAGE_OUTPUT_TOKENS: Final = _otel("gen_ai.usage.output_tokens", "int", "Output tokens.")
+GEN_AI_USAGE_CACHE_READ: Final = _otel(
+    "gen_ai.usage.cache_read.input_tokens", "int", "Input tokens that were read from the cache."
+)
+GEN_AI_USAGE_CACHE_CREATION: Final = _otel(
+    "gen_ai.usage.cache_creation.input_tokens", "int", "Input tokens that were written to the cache."
+)
+GEN_AI_USAGE_REASONING: Final = _otel("gen_ai.usage.reasoning.output_tokens", "int", "Output tokens spent on thinking.")
+GEN_AI_TOKEN_TYPE: Final = _otel("gen_ai.token.type", "string", "Kind of tokens.", ("input", "output"))
+
+# Claude Code's own telemetry: the two join on it
+PROMPT_ID: Final = _of_client(
+    "prompt.id",
+    "string",
+    "The prompt that started the trace: `prompt.id` in Claude Code's own telemetry, `promptId` in its transcript.",
+)
+
+# hookspan's
+HOOK_EVENT: Final = _ours(
+    "hook.event", "string", "The hook event; in metrics `other` for one that this version doesn't know."
+)
+PROJECT: Final = _ours(
+    "hookspan.project", "string", "Folder name of the main repository, the same in its subfolders and work trees."
+)
+OUTCOME: Final = _ours("hookspan.outcome", "string", "How it ended.", Outcome)
+DECISION: Final = _ours("hookspan.decision", "string", "The outcome of the permission request.", Decision)
+END_REASON: Final = _ours("hookspan.end_reason", "string", "Why it counts as ended.", EndReason)
+STATE: Final = _ours("hookspan.state", "string", "What a session is doing now.", SessionPhase)
+START_INFERRED: Final = _ours(
+    "hookspan.start_inferred", "boolean", "The start is not from an event but the best estimate."
+)
+END_INFERRED: Final = _ours("hookspan.end_inferred", "boolean", "The end is not from an event but the best estimate.")
+LATE: Final = _ours(
+    "hookspan.late",
+    "boolean",
+    "It arrived after its turn's span had been written, so the turn's counts do not include it.",
+)
+NEVER_RAN: Final = _ours(
+    "hookspan.tool.never_ran", "boolean", "The call was refused, denied or invalid; not in `hookspan.tool.duration`."
+)
+BLOCKED_BY_HOOK: Final = _ours("hookspan.tool.blocked_by_hook", "boolean", "Another hook blocked the call.")
+MCP_SERVER: Final = _ours("hookspan.mcp.server", "string", "The MCP server.")
+PERMISSION_MODE: Final = _ours("hookspan.permission_mode", "string", "Claude Code's permission mode.")
+COMMAND_PROGRAM: Final = _ours(
+    "hookspan.command.program",
+    "string",
+    "First program of a shell command, from a closed list; else `other`. Never an argument.",
+)
+EXIT_CODE: Final = _ours("hookspan.exit_code", "int", "Exit status of a failed shell command.")
+WAITED: Final = _ours("hookspan.waited", "double", "Seconds the call waited for permission before it ran.")
+INPUT_SIZE: Final = _ours("hookspan.input.size", "int", "Bytes of the tool's input, or of the prompt.")
+OUTPUT_SIZE: Final = _ours("hookspan.output.size", "int", "Bytes of the tool's result.")
+EFFORT: Final = _ours("hookspan.effort", "string", "The model's effort level.")
+SOURCE: Final = _ours("hookspan.source", "string", "How the session began: startup, resume, clear, fork ...")
+TRIGGER: Final = _ours("hookspan.trigger", "string", "What triggered the compaction.", ("manual", "auto"))
+PROMPT_KIND: Final = _ours("hookspan.prompt.kind", "string", "Who wrote the prompt.", PromptKind)
+BACKGROUND: Final = _ours("hookspan.background", "boolean", "What the call started keeps running after it.")
+NOTIFICATION_TYPE: Final = _ours("hookspan.notification.type", "string", "The notification's type.")
+COMMAND_NAME: Final = _ours("hookspan.command.name", "string", "Name of the /command, if the prompt was one.")
+ENTRYPOINT: Final = _ours(
+    "hookspan.entrypoint", "string", "How Claude Code was started: cli, sdk-cli, claude-vscode ..."
+)
+CLIENT_VERSION: Final = _ours("hookspan.client.version", "string", "Version of Claude Code.")
+COST_USD: Final = _ours(
+    "hookspan.cost.usd", "double", "List price in US dollars; not a bill. Absent if a model has no known price."
+)
+PRICES_VERSION: Final = _ours("hookspan.prices.version", "string", "Version of the price table.")
+TOKEN_TYPE: Final = _ours(
+    "hookspan.token.type",
+    "string",
+    "Kind of tokens, each counted once.",
+    ("input", "output", "cache_read", "cache_write"),
+)
+USAGE_SOURCE: Final = _ours(
+    "hookspan.usage.source",
+    "string",
+    "`client_total`: what Claude Code's own total of a session has beyond the calls in its transcripts. Absent for those calls.",
+    UsageSource,
+)
+CONTEXT_BEFORE: Final = _ours("hookspan.context.before", "int", "Tokens in the context before the compaction.")
+CONTEXT_AFTER: Final = _ours("hookspan.context.after", "int", "Tokens in the context after the compaction.")
+ATTEMPTS: Final = _ours("hookspan.attempts", "int", "HTTP attempts of the call, if there was more than one.")
+QUERY_SOURCE: Final = _ours("hookspan.query_source", "string", "What the client made the call for, in its own term.")
+IDLE_BEFORE: Final = _ours(
+    "hookspan.idle_before", "double", "Seconds from the end of the previous turn to this prompt."
+)
+TOOLS: Final = _ours("hookspan.tools", "int", "Tool calls, without those of its subagents.")
+TOOLS_FAILED: Final = _ours("hookspan.tools.failed", "int", "Failed tool calls, without those of its subagents.")
+MODEL_CALLS: Final = _ours(
+    "hookspan.model_calls", "int", "Model calls, without those of its subagents; for a session, all of them."
+)
+SUBAGENTS: Final = _ours("hookspan.subagents", "int", "Subagents that were started.")
+TURNS: Final = _ours("hookspan.turns", "int", "Turns of this run of the session.")
+PROMPTS: Final = _ours(
+    "hookspan.prompts", "int", "Prompts; more than one for a turn that took in prompts typed while it ran."
+)
+TIME_KIND: Final = _ours("hookspan.time.kind", "string", "What the time went to.", TimeKind)
+LINES_TYPE: Final = _ours(
+    "hookspan.lines.type", "string", "Whether the lines were added or removed.", ("added", "removed")
+)
+LINK: Final = _ours("hookspan.link", "string", "On a link: the reason for it.", Link)
+PAYLOAD_SIZE: Final = _ours("hookspan.payload.size", "int", "Bytes of the event.")
+PAYLOAD_CUT: Final = _ours("hookspan.payload.cut", "boolean", "The event was over 16 MiB; only its size is known.")
+EXIT_REASON: Final = _ours("hookspan.exit_reason", "string", "The reason that SessionEnd gives.")
+COST_RESIDUAL_USD: Final = _ours(
+    "hookspan.cost.residual_usd",
+    "double",
+    "What Claude Code's own total of the session has beyond hookspan's: calls that no transcript shows (summaries, titles, cut-off answers). Absent where a call has no price.",
+)
+SYNTHETIC: Final = _ours("hookspan.synthetic", "boolean", "Made by `hookspan doctor --end-to-end`.")
+LABEL: Final = _ours(
+    "hookspan.label",
+    "string",
+    "Start of the prompt, command, file name or title, at most 120 characters, secrets scrubbed. Only with `content.export`.",
+    content=True,
+)
+DROP_WHERE: Final = _ours(
+    "hookspan.dropped.where", "string", "Where an event was lost or set aside.", ("relay", "journal", "fold", "commit")
+)
+DROP_REASON: Final = _ours("hookspan.dropped.reason", "string", "Why an event was lost or set aside.")
+HEALTH_CHECK: Final = _ours("hookspan.health.check", "string", "The health check.")
+LOOP: Final = _ours("hookspan.loop", "string", "The agent's loop.")
+AGENT_VERSION: Final = _ours("hookspan.agent.version", "string", "Version of hookspan.")
+RELAY: Final = _ours("hookspan.relay", "string", "The kind of relay that the hooks run.", ("compiled", "python"))
+OS_TYPE: Final = _otel("os.type", "string", "The operating system.")

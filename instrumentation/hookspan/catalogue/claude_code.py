@@ -1,0 +1,46 @@
+"""What Claude Code tells: the hook events of version 2.1.331, in the order in which `install` registers them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .events import Client, HookEvent
+
+CLAUDE_CODE: Final = Client(
+    name="claude-code",
+    events=(
+        HookEvent("SessionStart", effect="begins a session, or a new run of a resumed session", of_session=True),
+        HookEvent("Setup", of_session=True),
+        HookEvent("InstructionsLoaded", of_session=True),
+        HookEvent("UserPromptSubmit", effect="begins a turn, or adds a prompt to the running turn"),
+        HookEvent("UserPromptExpansion", effect="names the turn's /command"),
+        HookEvent("PreToolUse", effect="announces a tool call"),
+        HookEvent("PermissionRequest", effect="begins a wait"),
+        HookEvent("PermissionDenied", effect="ends a call that a rule denied"),
+        HookEvent("PostToolUse", effect="ends a tool call, and the wait before it"),
+        HookEvent("PostToolUseFailure", effect="ends a tool call that failed, and the wait before it"),
+        HookEvent("PostToolBatch", effect="ends calls that no other event reports: refused, invalid, blocked"),
+        HookEvent("Notification", effect="counted by type; `permission_prompt` confirms that a dialog still waits"),
+        HookEvent("MessageDisplay", unregistered="a hook delays drawing"),
+        HookEvent("SubagentStart", effect="begins a subagent"),
+        HookEvent("SubagentStop", effect="ends a subagent"),
+        HookEvent("TaskCreated"),
+        HookEvent("TaskCompleted"),
+        HookEvent("TeammateIdle"),
+        HookEvent("Stop", effect="may be the end of the turn"),
+        HookEvent("StopFailure", effect="may be the end of the turn, which failed"),
+        HookEvent("PreCompact", effect="begins a compaction"),
+        HookEvent("PostCompact", effect="ends a compaction"),
+        HookEvent("PreModelSwitch", unregistered="a hook can block the switch"),
+        HookEvent("PostModelSwitch"),
+        HookEvent("ConfigChange"),
+        HookEvent("CwdChanged"),
+        HookEvent("WorktreeCreate", unregistered="a hook replaces git's work trees"),
+        HookEvent("WorktreeRemove", unregistered="a hook replaces git's work trees"),
+        HookEvent("DirectoryAdded"),
+        HookEvent("FileChanged", unregistered="the matcher is a watch list"),
+        HookEvent("Elicitation", effect="begins a wait for an answer to an MCP server"),
+        HookEvent("ElicitationResult", effect="ends that wait"),
+        HookEvent("SessionEnd", effect="ends the session and everything open in it", of_session=True),
+    ),
+)

@@ -1,0 +1,154 @@
+"""Closed lists of values; the text below a value is its meaning, which the reference pages show.
+
+They are enums, so that a value outside of its list can't be written by accident.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+
+class Outcome(StrEnum):
+    """How a tool call, a turn, a subagent or a compaction ended (`hookspan.outcome`)."""
+
+    SUCCESS = "success"
+    """It succeeded."""
+    ERROR = "error"
+    """It failed; `error.type` says how. The only outcome whose span has status ERROR."""
+    DENIED = "denied"
+    """The user, a rule or another hook said no."""
+    INTERRUPTED = "interrupted"
+    """The user pressed Esc, or the session ended meanwhile."""
+    UNKNOWN = "unknown"
+    """Not known: the client died, or an event is missing."""
+
+
+class UsageSource(StrEnum):
+    """Where cost and tokens are known from that no call in a transcript shows (`hookspan.usage.source`)."""
+
+    CLIENT_TOTAL = "client_total"
+    """Calls that no transcript shows: summaries, titles, cut-off answers."""
+
+
+class Provider(StrEnum):
+    """Who served a model (`gen_ai.provider.name`)."""
+
+    ANTHROPIC = "anthropic"
+    """Anthropic's own API, a gateway in front of it, or any provider that can't be identified."""
+    BEDROCK = "aws.bedrock"
+    """Amazon Bedrock."""
+    VERTEX = "gcp.vertex_ai"
+    """Google Cloud's Vertex AI."""
+
+
+class Decision(StrEnum):
+    """What became of a permission dialog (`hookspan.decision`)."""
+
+    APPROVED = "approved"
+    """The user said yes."""
+    REFUSED = "refused"
+    """The user said no."""
+    ABORTED = "aborted"
+    """The dialog was closed with Esc, or its session ended."""
+    AUTO_DENIED = "auto_denied"
+    """No human was asked: a rule, or print mode."""
+
+
+class EndReason(StrEnum):
+    """Why a turn, a subagent, a tool or a session counts as ended (`hookspan.end_reason`)."""
+
+    STOP = "stop"
+    """Stop: Claude finished."""
+    STOP_FAILURE = "stop_failure"
+    """StopFailure: an API error."""
+    INTERRUPTED = "interrupted"
+    """The user pressed Esc."""
+    NEXT_PROMPT = "next_prompt"
+    """The next prompt came, and nothing else had reported the end."""
+    SESSION_END = "session_end"
+    """SessionEnd."""
+    CLIENT_GONE = "client_gone"
+    """The client's process is gone."""
+    SILENT = "silent"
+    """Nothing came for `session.idle_hours`."""
+
+
+class SessionPhase(StrEnum):
+    """What a session is doing now (`hookspan.state`)."""
+
+    WORKING = "working"
+    """A turn is running."""
+    WAITING = "waiting"
+    """A dialog is open: permission, question, plan."""
+    WAITING_OR_RUNNING = "waiting_or_running"
+    """A dialog was opened, but the client has started a process since, which suggests that it was answered."""
+    IDLE = "idle"
+    """The session waits for your next prompt."""
+    ENDED = "ended"
+    """The session has ended; not in any gauge."""
+
+
+class Link(StrEnum):
+    """Why one span links to another (`hookspan.link`, on the link)."""
+
+    PREVIOUS_TURN = "previous_turn"
+    """The previous turn of the same session."""
+    STARTED_BY = "started_by"
+    """The call that started the background task whose end caused this prompt."""
+    TRACEPARENT = "traceparent"
+    """The span that TRACEPARENT named in the client's environment."""
+
+
+class PromptKind(StrEnum):
+    """Who wrote a turn's prompt (`hookspan.prompt.kind`)."""
+
+    HUMAN = "human"
+    """Somebody typed it."""
+    TASK_NOTIFICATION = "task_notification"
+    """The client, because a background task has ended."""
+    COMMAND = "command"
+    """Somebody typed a /command."""
+
+
+class TimeKind(StrEnum):
+    """Where the time went (`hookspan.time.kind`)."""
+
+    USER = "user"
+    """From the end of a turn to the next prompt."""
+    MODEL = "model"
+    """A model call was running; no tool was running and no dialog was open."""
+    TOOL = "tool"
+    """A tool was running, and no dialog was open."""
+    WAIT = "wait"
+    """A dialog was open."""
+    OTHER = "other"
+    """The rest of the turn: other hooks, the client itself."""
+
+
+class ErrorType(StrEnum):
+    """Our part of `error.type`; the rest is STOP_FAILURES."""
+
+    TOOL_ERROR = "tool_error"
+    EXIT_NONZERO = "exit_nonzero"
+    OTHER = "other"
+
+
+STOP_FAILURES: Final = frozenset(
+    {
+        "authentication_failed",
+        "oauth_org_not_allowed",
+        "account_on_hold",
+        "verification_required",
+        "billing_error",
+        "rate_limit",
+        "overloaded",
+        "invalid_request",
+        "model_not_found",
+        "server_error",
+        "unknown",
+        "max_output_tokens",
+        "cloud_credential_error",
+    }
+)
+"""`error` of a StopFailure event, from the published types of the agent SDK 0.3.331; all else becomes `other`."""

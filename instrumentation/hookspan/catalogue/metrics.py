@@ -1,0 +1,290 @@
+"""Every metric that leaves this program, declared once: kind, unit, buckets, attributes, and when it moves."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from . import attributes as sc
+
+
+class Kind(StrEnum):
+    """What a series is: a monotonic cumulative sum, an explicit-bucket histogram, or a value of the moment."""
+
+    COUNTER = "counter"
+    HISTOGRAM = "histogram"
+    GAUGE = "gauge"
+
+
+class Instrument(msgspec.Struct, frozen=True):
+    """One metric. `bounds` are the upper bounds of a histogram's buckets in `unit`.
+
+    `moves`: when it is counted, a phrase; empty for what is read at each export.
+    """
+
+    name: str
+    kind: Kind
+    unit: str
+    description: str
+    moves: str
+    attributes: tuple[str, ...]
+    bounds: tuple[float, ...] = ()
+
+
+HOOK_BOUNDS: Final = (0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
+"""50 us to 1 s; 5 ms, the promise about a hook, is a bound."""
+TOOL_BOUNDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800)
+"""5 ms to 30 min."""
+PATIENCE_BOUNDS: Final = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800)
+"""0.5 s to 8 h: waits, turns, idle times."""
+OPERATION_BOUNDS: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
+"""The GenAI conventions' advice for `gen_ai.client.operation.duration`."""
+TOKEN_BOUNDS: Final = (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864)
+"""The GenAI conventions' advice for `gen_ai.client.token.usage`."""
+CONTEXT_BOUNDS: Final = (1e3, 5e3, 1e4, 2e4, 4e4, 6e4, 8e4, 1e5, 1.2e5, 1.4e5, 1.6e5, 1.8e5, 2e5, 5e5, 1e6)
+
+
+def _counter(name: str, unit: str, description: str, moves: str, *attributes: str) -> Instrument:
+    return Instrument(name, Kind.COUNTER, unit, description, moves, attributes)
+
+
+def _histogram(
+    name: str, unit: str, bounds: tuple[float, ...], description: str, moves: str, *attributes: str
+) -> Instrument:
+    return Instrument(name, Kind.HISTOGRAM, unit, description, moves, attributes, bounds)
+
+
+def _gauge(name: str, unit: str, description: str, *attributes: str) -> Instrument:
+    return Instrument(name, Kind.GAUGE, unit, description, "", attributes)
+
+
+def _read(name: str, unit: str, description: str, *attributes: str) -> Instrument:
+    return Instrument(name, Kind.COUNTER, unit, description, "", attributes)
+
+
+_EVENT_READ: Final = "every event that is read"
+_TURN_WRITTEN: Final = "a turn's span is written"
+_TOOL_WRITTEN: Final = "a tool's span is written"
+_CALL_READ: Final = "a model call is read from a transcript"
+
+SUMS: Final = (
+    _counter("hookspan.hook.events", "{event}", "Hook events received.", _EVENT_READ, sc.HOOK_EVENT),
+    _histogram(
+        "hookspan.hook.duration",
+        "s",
+        HOOK_BOUNDS,
+        "Time the relay took, from its first instruction until the event was in the journal.",
+        _EVENT_READ,
+        sc.HOOK_EVENT,
+    ),
+    _histogram(
+        "hookspan.client_hook.duration",
+        "s",
+        HOOK_BOUNDS,
+        "Duration of an event's hooks as the client measured it, where its transcript has it.",
+        "a transcript has what the client measured: for Stop only",
+        sc.HOOK_EVENT,
+    ),
+    _counter(
+        "hookspan.session.started",
+        "{session}",
+        "Sessions started.",
+        "a run of a session does its first work",
+        sc.PROJECT,
+        sc.SOURCE,
+    ),
+    _counter(
+        "hookspan.turn.finished",
+        "{turn}",
+        "Turns finished.",
+        _TURN_WRITTEN,
+        sc.PROJECT,
+        sc.OUTCOME,
+        sc.PERMISSION_MODE,
+        sc.ERROR_TYPE,
+    ),
+    _counter(
+        "hookspan.time",
+        "s",
+        "Where the time of turns and their subagents went, each moment once, and the user's time between turns.",
+        f"{_TURN_WRITTEN} and its subagents are done; waits: when the permission's span is written",
+        sc.PROJECT,
+        sc.TIME_KIND,
+    ),
+    _histogram(
+        "hookspan.turn.duration",
+        "s",
+        PATIENCE_BOUNDS,
+        "Time from a prompt to the end of its turn.",
+        _TURN_WRITTEN,
+        sc.OUTCOME,
+    ),
+    _histogram(
+        "hookspan.tool.duration",
+        "s",
+        TOOL_BOUNDS,
+        "Time a tool ran, excluding the wait for permission.",
+        f"{_TOOL_WRITTEN}, unless the call never ran",
+        sc.GEN_AI_TOOL_NAME,
+        sc.OUTCOME,
+        sc.ERROR_TYPE,
+        sc.MCP_SERVER,
+    ),
+    _counter(
+        "hookspan.tool.calls",
+        "{call}",
+        "Tool calls, including those that never ran.",
+        _TOOL_WRITTEN,
+        sc.PROJECT,
+        sc.GEN_AI_TOOL_NAME,
+        sc.OUTCOME,
+    ),
+    _histogram(
+        "hookspan.permission.wait",
+        "s",
+        PATIENCE_BOUNDS,
+        "Time from a permission dialog to its answer.",
+        "a permission's span is written",
+        sc.GEN_AI_TOOL_NAME,
+        sc.DECISION,
+    ),
+    _histogram(
+        "hookspan.user.idle",
+        "s",
+        PATIENCE_BOUNDS,
+        "Time from the end of a turn to the next prompt.",
+        f"{_TURN_WRITTEN}, if the session's previous turn ended by Stop or Esc",
+    ),
+    _histogram(
+        "hookspan.subagent.duration",
+        "s",
+        PATIENCE_BOUNDS,
+        "Time from a subagent's start to its stop.",
+        "a subagent's span is written",
+        sc.GEN_AI_AGENT_NAME,
+    ),
+    _histogram(
+        "gen_ai.client.operation.duration",
+        "s",
+        OPERATION_BOUNDS,
+        "GenAI operation duration.",
+        _CALL_READ,
+        sc.GEN_AI_OPERATION_NAME,
+        sc.GEN_AI_PROVIDER_NAME,
+        sc.GEN_AI_REQUEST_MODEL,
+        sc.GEN_AI_RESPONSE_MODEL,
+        sc.ERROR_TYPE,
+    ),
+    _histogram(
+        "gen_ai.client.token.usage",
+        "{token}",
+        TOKEN_BOUNDS,
+        "Number of input and output tokens used.",
+        f"{_CALL_READ}, unless it failed",
+        sc.GEN_AI_OPERATION_NAME,
+        sc.GEN_AI_PROVIDER_NAME,
+        sc.GEN_AI_REQUEST_MODEL,
+        sc.GEN_AI_RESPONSE_MODEL,
+        sc.GEN_AI_TOKEN_TYPE,
+    ),
+    _counter(
+        "hookspan.tokens",
+        "{token}",
+        "Tokens by type: input (not cached), output, cache_read, cache_write.",
+        f"{_CALL_READ}, unless it failed; the client's own total: when the session's span is written",
+        sc.PROJECT,
+        sc.GEN_AI_RESPONSE_MODEL,
+        sc.TOKEN_TYPE,
+        sc.USAGE_SOURCE,
+    ),
+    _counter(
+        "hookspan.cost",
+        "USD",
+        "List price of model calls, plus what the client's own total has beyond them; not a bill.",
+        f"{_CALL_READ} and its model has a price; the client's own total: when the session's span is written",
+        sc.PROJECT,
+        sc.GEN_AI_RESPONSE_MODEL,
+        sc.USAGE_SOURCE,
+    ),
+    _counter(
+        "hookspan.cost.unpriced",
+        "{call}",
+        "Model calls without a known price.",
+        f"{_CALL_READ} and its model has none",
+        sc.PROJECT,
+        sc.GEN_AI_RESPONSE_MODEL,
+    ),
+    _histogram(
+        "hookspan.context.tokens",
+        "{token}",
+        CONTEXT_BOUNDS,
+        "Input tokens of each call of the main agent: how full the context gets.",
+        f"{_CALL_READ} of the main agent, unless it failed",
+        sc.GEN_AI_RESPONSE_MODEL,
+    ),
+    _counter(
+        "hookspan.lines", "{line}", "Lines added and removed by edits.", "an edit has ended", sc.PROJECT, sc.LINES_TYPE
+    ),
+    _counter(
+        "hookspan.compactions",
+        "{compaction}",
+        "Compactions of the context.",
+        "a compaction's span is written",
+        sc.TRIGGER,
+        sc.OUTCOME,
+    ),
+    _counter(
+        "hookspan.notifications",
+        "{notification}",
+        "Notifications from the client.",
+        "Notification",
+        sc.NOTIFICATION_TYPE,
+    ),
+    _counter(
+        "hookspan.dropped",
+        "{event}",
+        "Events that were lost or set aside, by place and reason.",
+        "a line is set aside, or the agent reads what relays could not write",
+        sc.DROP_WHERE,
+        sc.DROP_REASON,
+    ),
+)
+"""Counted by the fold; the sums live in the store, and are told of the service of the client's telemetry."""
+
+READ_OF_CLIENT: Final = (
+    _gauge("hookspan.session.active", "{session}", "Sessions that have not ended, by what they are doing.", sc.STATE),
+    _gauge("hookspan.wait.oldest", "s", "How long the longest-waiting session has waited for you."),
+    _gauge(
+        "hookspan.client.info",
+        "1",
+        "1 for each version of the client among open sessions, with the agent's and the kind of relay.",
+        sc.CLIENT_VERSION,
+        sc.AGENT_VERSION,
+        sc.RELAY,
+        sc.OS_TYPE,
+    ),
+)
+"""Read from the store at each export."""
+
+READ_OF_AGENT: Final = (
+    _gauge("hookspan.agent.ingest.delay", "s", "Time from the newest event to its commit."),
+    _gauge("hookspan.agent.ingest.lag", "s", "Time since the journal was last read to its end."),
+    _read("hookspan.agent.ingest.records", "{record}", "Journal records read."),
+    _gauge("hookspan.agent.commit.duration", "s", "Duration of the newest commit."),
+    _gauge("hookspan.agent.export.queue", "{span}", "Spans waiting for export."),
+    _gauge("hookspan.agent.export.age", "s", "How long the oldest span has waited for export."),
+    _gauge("hookspan.agent.export.last_success", "s", "Unix time of the last export that succeeded."),
+    _gauge("hookspan.agent.store.size", "By", "Size of the store."),
+    _gauge("hookspan.agent.journal.size", "By", "Size of the journal."),
+    _gauge("hookspan.agent.sse.clients", "{connection}", "Live connections of the page."),
+    _read("hookspan.agent.cpu.time", "s", "CPU time of the agent."),
+    _gauge("hookspan.agent.memory.usage", "By", "Resident memory of the agent."),
+    _read("hookspan.agent.failures", "{failure}", "Errors that a loop of the agent caught before it went on.", sc.LOOP),
+    _gauge("hookspan.health.status", "1", "0 healthy, 1 unknown, 2 warning, 3 critical.", sc.HEALTH_CHECK),
+    _gauge("hookspan.agent.series", "{series}", "Metric series in the store."),
+)
+"""Read by the agent of itself at each export; its own service, `hookspan`."""
+
+BY_NAME: Final = {instrument.name: instrument for instrument in (*SUMS, *READ_OF_CLIENT, *READ_OF_AGENT)}

@@ -1,0 +1,17 @@
+"""Whose telemetry it is: schema, instrumentation scopes, service names."""
+
+from __future__ import annotations
+
+from typing import Final
+
+SCHEMA_URL: Final = "https://opentelemetry.io/schemas/1.44.0"
+"""Schema of the names in `attributes`; their GenAI part is still in development there."""
+
+SCOPE: Final = "hookspan"
+HOOK_SCOPE: Final = "hookspan.hooks"
+"""Hook spans have a scope of their own, so that a Collector can drop or sample them with one condition."""
+
+SERVICE_NAME: Final = "claude-code-hooks"
+"""Claude Code's native telemetry calls itself `claude-code`; ours must not mix with it."""
+AGENT_SERVICE_NAME: Final = "hookspan"
+"""What the agent tells of itself."""

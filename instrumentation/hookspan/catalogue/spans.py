@@ -1,0 +1,209 @@
+"""Every kind of span: where it begins and ends, below what it stands, and which attributes it has."""
+
+from __future__ import annotations
+
+from typing import Final, Literal, NamedTuple
+
+from . import attributes as sc
+from .scopes import HOOK_SCOPE, SCOPE
+
+
+class SpanKind(NamedTuple):
+    """One kind of span.
+
+    `type` is what the page calls it, `name` the pattern of its name. `parent`, `begins`, `ends` and `emitted` are
+    phrases for people. `attributes` are those beside what every span has (`COMMON`).
+    """
+
+    type: str
+    name: str
+    parent: str
+    begins: str
+    ends: str
+    emitted: str
+    attributes: tuple[str, ...]
+    kind: Literal["INTERNAL", "CLIENT"] = "INTERNAL"
+    scope: str = SCOPE
+
+    @property
+    def operation(self) -> str:
+        """The first word of its name."""
+        return self.name.partition(" ")[0]
+
+    def of(self, what: str) -> str:
+        """The name of one that is about `what`: the tool, the model, the agent's type, the event."""
+        return f"{self.operation} {what}".rstrip()
+
+
+COMMON: Final = (
+    sc.SESSION_ID,
+    sc.GEN_AI_CONVERSATION_ID,
+    sc.GEN_AI_AGENT_NAME,
+    sc.PROMPT_ID,
+    sc.PROJECT,
+    sc.VCS_REPOSITORY_NAME,
+    sc.VCS_REF_HEAD_NAME,
+    sc.SYNTHETIC,
+    sc.START_INFERRED,
+    sc.END_INFERRED,
+    sc.LATE,
+    sc.LABEL,
+)
+_COUNTS: Final = (sc.TOOLS, sc.TOOLS_FAILED, sc.MODEL_CALLS, sc.SUBAGENTS)
+_USAGE: Final = (
+    sc.GEN_AI_USAGE_INPUT_TOKENS,
+    sc.GEN_AI_USAGE_OUTPUT_TOKENS,
+    sc.GEN_AI_USAGE_CACHE_READ,
+    sc.GEN_AI_USAGE_CACHE_CREATION,
+    sc.COST_USD,
+)
+
+TURN: Final = SpanKind(
+    type="turn",
+    name="invoke_agent claude-code",
+    parent='none: the root of its trace, whose id is the prompt id (with `traces.parent = "adopt"` the span that TRACEPARENT names)',
+    begins="UserPromptSubmit; for a queued prompt the transcript's `dequeue`",
+    ends="the last Stop or StopFailure, or the interruption; without any of these, what ended the session",
+    emitted="once the next prompt, the end of the session, the client's exit or 5 s of silence make the end final and the transcript has been read past it",
+    attributes=(
+        sc.GEN_AI_OPERATION_NAME,
+        sc.OUTCOME,
+        sc.END_REASON,
+        sc.ERROR_TYPE,
+        sc.PERMISSION_MODE,
+        sc.EFFORT,
+        sc.PROMPT_KIND,
+        sc.COMMAND_NAME,
+        sc.PROMPTS,
+        sc.INPUT_SIZE,
+        sc.IDLE_BEFORE,
+        *_COUNTS,
+        *_USAGE,
+    ),
+)
+
+TOOL: Final = SpanKind(
+    type="tool",
+    name="execute_tool {tool}",
+    parent="turn or subagent",
+    begins="the start of execution: the end minus the client's own `duration_ms`, so waiting for permission is not included",
+    ends="PostToolUse, PostToolUseFailure, or what stopped it; a call that never ran has duration 0",
+    emitted="when it has ended; if its PreToolUse is late, within 2 s of that",
+    attributes=(
+        sc.GEN_AI_OPERATION_NAME,
+        sc.GEN_AI_TOOL_NAME,
+        sc.GEN_AI_TOOL_CALL_ID,
+        sc.GEN_AI_TOOL_TYPE,
+        sc.OUTCOME,
+        sc.ERROR_TYPE,
+        sc.EXIT_CODE,
+        sc.DECISION,
+        sc.NEVER_RAN,
+        sc.BLOCKED_BY_HOOK,
+        sc.BACKGROUND,
+        sc.MCP_SERVER,
+        sc.COMMAND_PROGRAM,
+        sc.FILE_EXTENSION,
+        sc.INPUT_SIZE,
+        sc.OUTPUT_SIZE,
+        sc.WAITED,
+    ),
+)
+
+WAIT: Final = SpanKind(
+    type="wait",
+    name="permission {tool}",
+    parent="turn or subagent",
+    begins="PermissionRequest; `permission elicitation`: Elicitation, when an MCP server asks",
+    ends="the approval (the moment the tool began to run), or the refusal",
+    emitted="together with its tool's span",
+    attributes=(sc.GEN_AI_TOOL_NAME, sc.GEN_AI_TOOL_CALL_ID, sc.MCP_SERVER, sc.DECISION),
+)
+
+SUBAGENT: Final = SpanKind(
+    type="subagent",
+    name="invoke_agent {agent_type}",
+    parent="the Agent call that started it",
+    begins="SubagentStart",
+    ends="SubagentStop, or the interruption",
+    emitted="once its transcript has been read past its end",
+    attributes=(sc.GEN_AI_OPERATION_NAME, sc.GEN_AI_AGENT_ID, sc.OUTCOME, sc.END_REASON, *_COUNTS, *_USAGE),
+)
+
+MODEL: Final = SpanKind(
+    type="model",
+    name="chat {model}",
+    kind="CLIENT",
+    parent="turn or subagent",
+    begins="the transcript's `api-request` line of the first attempt",
+    ends="the last line of the answer",
+    emitted="once the answer's lines are all in the transcript",
+    attributes=(
+        sc.GEN_AI_OPERATION_NAME,
+        sc.GEN_AI_PROVIDER_NAME,
+        sc.GEN_AI_REQUEST_MODEL,
+        sc.GEN_AI_RESPONSE_MODEL,
+        sc.GEN_AI_RESPONSE_ID,
+        sc.GEN_AI_RESPONSE_FINISH_REASONS,
+        sc.GEN_AI_USAGE_REASONING,
+        sc.EFFORT,
+        sc.QUERY_SOURCE,
+        sc.OUTCOME,
+        sc.ERROR_TYPE,
+        sc.ATTEMPTS,
+        sc.PRICES_VERSION,
+        *_USAGE,
+    ),
+)
+
+COMPACTION: Final = SpanKind(
+    type="compact",
+    name="compact",
+    parent="turn; for /compact, the session",
+    begins="PreCompact",
+    ends="PostCompact; a failed compaction has duration 0",
+    emitted="once the transcript has been read past its end",
+    attributes=(sc.TRIGGER, sc.OUTCOME, sc.ERROR_TYPE, sc.CONTEXT_BEFORE, sc.CONTEXT_AFTER),
+)
+
+SESSION: Final = SpanKind(
+    type="session",
+    name="session",
+    parent="none: the root of its trace, whose id is the session id; a resumed session has one span for each run",
+    begins="SessionStart",
+    ends="SessionEnd; for a client that is gone, or a session silent for `session.idle_hours`, its last sign of life",
+    emitted="once the transcript has been read past its end; none for a session that did nothing",
+    attributes=(
+        sc.SOURCE,
+        sc.END_REASON,
+        sc.EXIT_REASON,
+        sc.ENTRYPOINT,
+        sc.CLIENT_VERSION,
+        sc.PERMISSION_MODE,
+        sc.TURNS,
+        sc.PROMPTS,
+        sc.COST_RESIDUAL_USD,
+        *_COUNTS,
+        *_USAGE,
+    ),
+)
+
+HOOK: Final = SpanKind(
+    type="hook",
+    name="hook {event}",
+    scope=HOOK_SCOPE,
+    parent="turn, subagent or session",
+    begins="the creation of the relay's process",
+    ends="when the event's line is in the journal",
+    emitted="at once, for every event; switched off by `export.hook_spans`. `hook other` for an event that this version doesn't know",
+    attributes=(
+        sc.HOOK_EVENT,
+        sc.GEN_AI_TOOL_NAME,
+        sc.GEN_AI_TOOL_CALL_ID,
+        sc.NOTIFICATION_TYPE,
+        sc.PAYLOAD_SIZE,
+        sc.PAYLOAD_CUT,
+    ),
+)
+
+SPANS: Final = (TURN, TOOL, WAIT, SUBAGENT, MODEL, COMPACTION, SESSION, HOOK)
