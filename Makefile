@@ -4,7 +4,7 @@ BIN := .venv/bin
 LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 PACKAGES := tmux strace musl-tools gcc clang jq chromium faketime docker.io iptables iproute2 systemd fish zsh mandoc maven haproxy
 
-.PHONY: demo test test-deps lint reference docs bench measurements faults soak endure gateway-load fuzz mutants claude claude-latest screenshots wheels wheels-check lock sbom
+.PHONY: demo test test-deps lint generate docs bench measurements faults soak endure gateway-load fuzz mutants claude claude-latest screenshots wheels wheels-check lock sbom
 
 # The page with made-up sessions, from nothing but Python.
 demo: .venv/installed
@@ -30,9 +30,11 @@ lint: .venv/installed-dev
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/deptry .
 
-# The pages of docs/reference, docs/faults.md and the manual page, from the code.
-reference: .venv/installed-dev
+# What repeats elsewhere what the catalogue and the code say: docs/reference, docs/faults.md, the manual page, the plugin's
+# hooks, the dashboards.
+generate: .venv/installed-dev
 	$(BIN)/python docs/generator
+	$(BIN)/python dashboards/grafana/generator
 	$(BIN)/python -m tests.faults.page
 	$(BIN)/hookspan man > docs/reference/hookspan.1
 

@@ -33,7 +33,7 @@ def test_the_pages_are_what_the_generator_makes():
     done = subprocess.run(
         [sys.executable, "docs/generator", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, f"{done.stderr}run `make reference`"
+    assert done.returncode == 0, f"{done.stderr}run `make generate`"
 
 
 def test_every_key_that_is_used_is_declared():

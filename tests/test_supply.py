@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LOCKS = {"requirements.lock": ("notify",), "requirements-dev.lock": ("notify", "dev")}
-HOW = "`make lock`, then `make reference`, and commit both"
+HOW = "`make lock`, then `make generate`, and commit both"
 
 
 def entries(lock: str) -> dict[str, tuple[str, int]]:

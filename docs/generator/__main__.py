@@ -1,4 +1,4 @@
-"""Write docs/reference: `python docs/generator`. `--check`: exit 1 if a page would be made otherwise."""
+"""Write what repeats the catalogue outside of Python: `python docs/generator`. `--check`: exit 1 where it is stale."""
 
 from __future__ import annotations
 
@@ -6,25 +6,35 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from pages import pages
+import pages
+import plugin
 
-TARGET: Final = Path(__file__).resolve().parents[1] / "reference"
+ROOT: Final = Path(__file__).resolve().parents[2]
+REFERENCE: Final = ROOT / "docs" / "reference"
+
+
+def files() -> dict[Path, str]:
+    """Each file's text by its path."""
+    return {
+        **{REFERENCE / name: text for name, text in pages.pages().items()},
+        ROOT / "hooks" / "hooks.json": plugin.hooks(),
+    }
 
 
 def main(arguments: list[str]) -> int:
-    """0, or with `--check` 1 when a page differs."""
-    made = pages()
-    there = {path.name: path.read_text(encoding="utf-8") for path in TARGET.glob("*.md")}
+    """0, or with `--check` 1 when a file differs."""
+    made = files()
+    left_over = {path for path in REFERENCE.glob("*.md") if path not in made}
+    stale = sorted(path for path, text in made.items() if not path.exists() or path.read_text(encoding="utf-8") != text)
     if arguments == ["--check"]:
-        different = sorted(name for name in made | there if made.get(name) != there.get(name))
-        for name in different:
-            sys.stderr.write(f"docs/reference/{name} is not what `python docs/generator` makes\n")
-        return 1 if different else 0
-    TARGET.mkdir(exist_ok=True)
-    for name in there.keys() - made.keys():
-        (TARGET / name).unlink()
-    for name, text in made.items():
-        (TARGET / name).write_text(text, encoding="utf-8")
+        for path in (*stale, *left_over):
+            sys.stderr.write(f"{path.relative_to(ROOT)} is not what `make generate` makes\n")
+        return 1 if stale or left_over else 0
+    for path in left_over:
+        path.unlink()
+    for path in stale:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(made[path], encoding="utf-8")
     return 0
 
 

@@ -27,7 +27,7 @@ from hookspan.export.resource import resources
 from hookspan.paths import Paths
 from hookspan.wire.facts import Observed
 
-MADE: Final = "<!-- Made by `python docs/generator`. -->"
+MADE: Final = "<!-- Made by `make generate`. -->"
 SCHEMA: Final = SCHEMA_URL.rsplit("/", 1)[-1]
 
 

@@ -180,7 +180,7 @@ def test_fish_shows_help_lines_to_their_end(tmp_path: Path):
 @pytest.mark.need_mandoc
 def test_the_manual_page_is_right_roff_and_names_every_verb(tmp_path: Path):
     page = run("man", home=tmp_path).stdout
-    assert page == (Path(__file__).parents[2] / "docs" / "reference" / "hookspan.1").read_text(), "make reference"
+    assert page == (Path(__file__).parents[2] / "docs" / "reference" / "hookspan.1").read_text(), "make generate"
     linted = subprocess.run(
         ["mandoc", "-T", "lint", "-W", "error"], input=page, capture_output=True, text=True, check=False
     )

@@ -18,7 +18,7 @@ from tests.faults.stand import FAULTS, WELL
 TARGET = Path(__file__).parents[2] / "docs" / "faults.md"
 MODULES = (test_disk, test_damage, test_open_files, test_clock, test_agents)
 HEAD = """\
-<!-- Made by `python -m tests.faults.page`. -->
+<!-- Made by `make generate`. -->
 
 # Faults and their outcomes
 

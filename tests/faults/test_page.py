@@ -8,4 +8,4 @@ from pathlib import Path
 def test_the_page_is_what_the_tests_say():
     root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-m", "tests.faults.page", "--check"], cwd=root, check=False)
-    assert done.returncode == 0, "`make reference` writes it"
+    assert done.returncode == 0, "`make generate` writes it"
