@@ -10,6 +10,7 @@ from typing import Final
 import cost
 import fleet
 import host
+import names
 import overview
 import pipeline
 import tools
@@ -26,12 +27,14 @@ def main(arguments: list[str]) -> int:
     made = {}
     for board in BOARDS:
         text = JSONEncoder(sort_keys=True, indent=2, ensure_ascii=False).encode(board.make())
-        made[f"{json.loads(text)['uid'].removeprefix('hookspan-')}.json"] = f"{text}\n"
+        name = f"{json.loads(text)['uid'].removeprefix('hookspan-')}.json"
+        names.check(name, text)
+        made[name] = f"{text}\n"
     there = {path.name: path.read_text(encoding="utf-8") for path in TARGET.glob("*.json")}
     if arguments == ["--check"]:
         different = sorted(name for name in made | there if made.get(name) != there.get(name))
         for name in different:
-            sys.stderr.write(f"dashboards/grafana/dashboards/{name} is not what the generator makes\n")
+            sys.stderr.write(f"dashboards/grafana/dashboards/{name} is not what `make generate` makes\n")
         return 1 if different else 0
     for name in there.keys() - made.keys():
         (TARGET / name).unlink()

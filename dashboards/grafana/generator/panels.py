@@ -8,6 +8,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Final
 
 from grafana_foundation_sdk.builders import (
@@ -28,9 +29,11 @@ from grafana_foundation_sdk.models import dashboard as d
 from grafana_foundation_sdk.models import heatmap as heatmap_model
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
+from hookspan.catalogue.enums import Decision, Outcome, SessionPhase, TimeKind
+from hookspan.catalogue.scopes import SERVICE_NAME
+
 PROMETHEUS: Final = c.DataSourceRef(type_val="prometheus", uid="prometheus")
 JAEGER: Final = c.DataSourceRef(type_val="jaeger", uid="jaeger")
-SERVICE: Final = "claude-code-hooks"
 
 SECONDS: Final = "s"
 DOLLARS: Final = "currencyUSD"
@@ -38,23 +41,32 @@ SHARE: Final = "percentunit"
 COUNT: Final = "short"
 BYTES: Final = "bytes"
 
-_OUTCOMES: Final = {
-    "success": "green",
-    "error": "red",
-    "denied": "orange",
-    "interrupted": "purple",
-    "unknown": "text",
-}
-COLOURS: Final = {
-    "{{hookspan_outcome}}": _OUTCOMES,
-    "{{hookspan_decision}}": {"approved": "green", "refused": "red", "aborted": "purple", "auto_denied": "orange"},
-    "{{hookspan_state}}": {"working": "green", "waiting": "orange", "waiting_or_running": "yellow", "idle": "blue"},
+COLOURS: Final[dict[str, dict[StrEnum, str]]] = {
+    "{{hookspan_outcome}}": {
+        Outcome.SUCCESS: "green",
+        Outcome.ERROR: "red",
+        Outcome.DENIED: "orange",
+        Outcome.INTERRUPTED: "purple",
+        Outcome.UNKNOWN: "text",
+    },
+    "{{hookspan_decision}}": {
+        Decision.APPROVED: "green",
+        Decision.REFUSED: "red",
+        Decision.ABORTED: "purple",
+        Decision.AUTO_DENIED: "orange",
+    },
+    "{{hookspan_state}}": {
+        SessionPhase.WORKING: "green",
+        SessionPhase.WAITING: "orange",
+        SessionPhase.WAITING_OR_RUNNING: "yellow",
+        SessionPhase.IDLE: "blue",
+    },
     "{{hookspan_time_kind}}": {
-        "user": "blue",
-        "model": "purple",
-        "tool": "green",
-        "wait": "orange",
-        "other": "text",
+        TimeKind.USER: "blue",
+        TimeKind.MODEL: "purple",
+        TimeKind.TOOL: "green",
+        TimeKind.WAIT: "orange",
+        TimeKind.OTHER: "text",
     },
 }
 """By legend: the same thing has the same colour on every dashboard."""
@@ -86,7 +98,7 @@ class Link:
         """A search in Jaeger for the time range; `${__data.fields.NAME}` is what stands in that column of the row."""
         found = f"operation={operation}" if operation else f"tags={tags}"
         when = "lookback=custom&start=${__from}000&end=${__to}000"  # microseconds
-        return cls(title, f"http://127.0.0.1:16686/search?service={SERVICE}&{found}&{when}&limit=50")
+        return cls(title, f"http://127.0.0.1:16686/search?service={SERVICE_NAME}&{found}&{when}&limit=50")
 
 
 PAGE: Final = Link("hookspan's own page", "http://127.0.0.1:8420/")
@@ -118,7 +130,7 @@ class JaegerSearch(Builder[Dataquery]):
             "datasource": {"type": "jaeger", "uid": "jaeger"},
             "refId": "A",
             "queryType": "search",
-            "service": SERVICE,
+            "service": SERVICE_NAME,
             "operation": operation,
             "tags": tags,
             "minDuration": slower,
