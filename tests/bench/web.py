@@ -34,7 +34,7 @@ from hookspan.catalogue.enums import SessionPhase
 from hookspan.journal import Position, Writer
 from hookspan.model import ids
 from hookspan.model.rows import Attributes, SessionRow, Span
-from hookspan.model.state import Session, dump_session
+from hookspan.model.state import SessionState, dump_session
 from hookspan.observe.observers import RECENT
 from hookspan.paths import Paths
 from hookspan.store import Commit, Retention, Store
@@ -191,7 +191,7 @@ def _turn(session: str, prompt: str, record: int, now: int, step: int) -> Span:
 
 def _session(id_: str, now: int, number: int, events: int) -> tuple[bytes, SessionRow]:
     is_open = number >= events // made.SESSIONS - 1
-    state = Session(id=id_, first=now, opened=now, start=now, started=True, last=now, ended=0 if is_open else now)
+    state = SessionState(id=id_, first=now, opened=now, start=now, started=True, last=now, ended=0 if is_open else now)
     state.written = not is_open
     row = SessionRow(
         id=id_,

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from hookspan.model.state import Session, ToolCall, Wait
+from hookspan.model.state import SessionState, ToolCall, Wait
 from hookspan.observe.processes import Processes
 
 SECOND = 1_000_000_000
@@ -45,19 +45,19 @@ def test_only_a_tool_s_process_tells_that_a_dialog_was_answered(tmp_path, child,
     with client_with_child(tmp_path, "claude", child) as pid:
         now = time.time_ns()
         asked = now - 10 * SECOND
-        session = Session(id="s", first=asked, opened=asked, start=asked, started=True, pid=pid, last=now)
+        session = SessionState(id="s", first=asked, opened=asked, start=asked, started=True, pid=pid, last=now)
         session.waits = [Wait(at=asked, tool="Bash")]
         found = Processes().step(now + SECOND, [session])
     assert bool(found) is tells
 
 
-def asked_about(*commands: str, allowed: tuple[str, ...] = ()) -> tuple[Session, dict[int, bytes]]:
+def asked_about(*commands: str, allowed: tuple[str, ...] = ()) -> tuple[SessionState, dict[int, bytes]]:
     """A session with a dialog for each command, the first asked first, and calls that nobody is asked about.
 
     Also the journal's lines of their PreToolUse.
     """
     now = time.time_ns()
-    session = Session(id="s", first=now, opened=now, start=now, started=True, pid=os.getpid(), last=now)
+    session = SessionState(id="s", first=now, opened=now, start=now, started=True, pid=os.getpid(), last=now)
     lines = {}
     for number, command in enumerate((*commands, *allowed), 1):
         at = now - (60 - number) * SECOND
@@ -127,7 +127,7 @@ def test_where_it_can_t_be_told_a_child_tells_of_one_dialog():
 def test_a_client_that_was_seen_to_run_was_there_until_then(tmp_path):
     with client_with_child(tmp_path, "claude", "bash") as pid:
         heard = time.time_ns()
-        session = Session(id="s", first=heard, opened=heard, start=heard, started=True, pid=pid, last=heard)
+        session = SessionState(id="s", first=heard, opened=heard, start=heard, started=True, pid=pid, last=heard)
         watching, late = Processes(), Processes()
         watching.step(heard + 9 * SECOND, [session])
     ends = [one.step(heard + 20 * SECOND, [session])[0].at for one in (watching, late)]

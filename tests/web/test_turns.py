@@ -14,7 +14,7 @@ from hookspan.model.state import State, dump_session
 from hookspan.model.summary import session_row
 from hookspan.paths import Paths
 from hookspan.store import Commit, Store
-from hookspan.web import shapes, turns, view
+from hookspan.web import schemas, serializers, turns
 from hookspan.web.queries import PageReader
 from tests.model import replay
 
@@ -26,7 +26,7 @@ class Page:
         paths.create()
         self.state = State()
         self.increments: list[Increment] = []
-        self.seen: dict[str, shapes.Span] = {}  # open spans as they were last seen
+        self.seen: dict[str, schemas.Span] = {}  # open spans as they were last seen
         self.wrong: list[str] = []
         self.closed: dict[str, str] = {}
         self.late: set[str] = set()  # traces that got a span after their turn's
@@ -50,7 +50,7 @@ class Page:
         store.close()
         self.reader = PageReader(paths)
 
-    def turns(self) -> list[shapes.Turn]:
+    def turns(self) -> list[schemas.Turn]:
         made = []
         with self.reader.moment() as moment:
             for row in moment.rows(moment.find("", (), content=True)):
@@ -93,7 +93,7 @@ def test_what_subagents_did_at_once_is_counted_once(tmp_path: Path, paths: Paths
     ran = [written[call.span_id] for call in calls]
     assert len(ran) == 2
     assert max(one.start for one in ran) < min(one.end for one in ran)
-    assert turn.delegated == view.ms(max(one.end for one in ran) - min(one.start for one in ran))
+    assert turn.delegated == serializers.ms(max(one.end for one in ran) - min(one.start for one in ran))
 
 
 @pytest.mark.parametrize("name", replay.names())
@@ -125,7 +125,7 @@ def test_the_page_of_a_session_that_waits(tmp_path: Path, paths: Paths) -> None:
     assert wait.parent_id == turn.span_id
     assert wait.trace_id == turn.trace_id
     assert wait.end is None
-    assert view.asks(session) == wait.label != ""
+    assert serializers.asks(session) == wait.label != ""
     assert [span.label for span in turns.open_spans(session, content=False)] == ["", ""]
     (going_on,) = session.turns.values()
     shown = turns.open_turn(going_on, session, [], session.last + 5_000_000_000, content=True)

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Final
 
 from hookspan.journal import Tail
-from hookspan.model.state import Session, State
+from hookspan.model.state import SessionState, State
 from hookspan.observe.repositories import Repositories
 from hookspan.wire import Fact, Record, Reduced, Unreadable, decode, encode
 from hookspan.wire.facts import Repository, TranscriptRead
@@ -32,7 +32,7 @@ class Ahead:
         judge: Gives what is so of a session by the time of its event.
     """
 
-    def __init__(self, repositories: Repositories, judge: Callable[[Session, Reduced], list[Fact]]) -> None:
+    def __init__(self, repositories: Repositories, judge: Callable[[SessionState, Reduced], list[Fact]]) -> None:
         self._repositories = repositories
         self._judge = judge
         self._told: dict[tuple[str, int], list[Fact]] = {}

@@ -113,11 +113,11 @@ class Page:
         if not self._served[0]:
             return
         try:
+            from hookspan.web.agent_interface import AgentInterface  # noqa: PLC0415
             from hookspan.web.server import Server  # noqa: PLC0415 - costs 15 MB
-            from hookspan.web.source import Source  # noqa: PLC0415
 
             server = Server(
-                Source(
+                AgentInterface(
                     paths=self._paths,
                     settings=lambda: self._settings.now,
                     hooks=self._ingest.hooks_now,

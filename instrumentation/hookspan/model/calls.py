@@ -14,7 +14,7 @@ from hookspan.wire.reduced import Reduced
 from . import agents, times, turns
 from .ids import span_id
 from .rows import CLIENT, STATUS_ERROR, STATUS_UNSET, Attributes
-from .state import KEPT_MODELS, Compaction, Place, Session, Tally, bound
+from .state import KEPT_MODELS, Compaction, Place, SessionState, Tally, bound
 from .step import NANO, Step
 
 _ERROR_TYPES: Final = {
@@ -214,7 +214,7 @@ def count_unseen(step: Step, residual: int, ours: int, at: int) -> None:
         step.count("hookspan.cost", left / NANO, source, at=at)
 
 
-def _rests(session: Session) -> dict[str, Tally]:
+def _rests(session: SessionState) -> dict[str, Tally]:
     """What the client counts over us in this run, by model; under no name where its names are not those of answers."""
     rests: dict[str, Tally] = {}
     named = session.by_model.keys() <= {total.model for total in session.reported_models}

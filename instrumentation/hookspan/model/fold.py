@@ -21,7 +21,7 @@ from hookspan.wire.reduced import Reduced
 from . import agents, calls, sessions, tools, turns
 from .ids import span_id
 from .rows import Attributes, EventRow, Increment, Rows
-from .state import KEPT_FACTS, KEPT_PLACES, KEPT_SEEN, Place, Session, State, bound
+from .state import KEPT_FACTS, KEPT_PLACES, KEPT_SEEN, Place, SessionState, State, bound
 from .step import NANO, Step, project_of
 
 _KNOWN_EVENTS: Final = frozenset(event.name for event in CLAUDE_CODE.events)
@@ -86,7 +86,7 @@ def _fold_event(state: State, number: int, event: Reduced) -> Rows:
     return step.rows
 
 
-def _is_next(session: Session | None, history: int) -> bool:
+def _is_next(session: SessionState | None, history: int) -> bool:
     """Whether a record of an imported history is new: not heard live, and not imported before."""
     return session is None or (0 < session.imported < history and not session.written)
 
@@ -312,7 +312,7 @@ def _learn_repository(state: State, _number: int, fact: facts.Repository) -> Row
     return Rows(touched={session.id for session in inside} - removed, removed=removed, world=True)
 
 
-def _is_in(session: Session, folder: str) -> bool:
+def _is_in(session: SessionState, folder: str) -> bool:
     return folder in {session.folder, session.project_dir, session.cwd}
 
 
@@ -321,12 +321,12 @@ def _learn_policy(state: State, _number: int, fact: facts.Policy) -> Rows:
     return Rows(removed=_leave_out(state, list(state.sessions.values())), world=True)
 
 
-def _is_opted_out(state: State, session: Session) -> bool:
+def _is_opted_out(state: State, session: SessionState) -> bool:
     policy = state.world.policy
     return policy is not None and bool(policy.opted_out) and project_of(state, session) in policy.opted_out
 
 
-def _leave_out(state: State, found: list[Session]) -> set[str]:
+def _leave_out(state: State, found: list[SessionState]) -> set[str]:
     """Lets go of those that are of projects that are not recorded: a session is kept whole or not at all."""
     removed = {session.id for session in found if _is_opted_out(state, session)}
     for session in removed:

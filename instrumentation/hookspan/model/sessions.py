@@ -18,7 +18,7 @@ from hookspan.wire.reduced import Reduced
 from . import agents, calls, tools, turns
 from .ids import trace_id
 from .rows import Attributes
-from .state import KEPT_BRANCHES, Place, Session, State, Tally, Turn
+from .state import KEPT_BRANCHES, Place, SessionState, State, Tally, Turn
 from .step import MAIN_AGENT, NANO, Step
 
 UNHEARD: Final = 2 * NANO
@@ -26,16 +26,16 @@ UNHEARD: Final = 2 * NANO
 _WORK: Final = frozenset({"UserPromptSubmit", "PreToolUse", "Stop"})
 
 
-def session_of(state: State, event: Reduced) -> Session:
+def session_of(state: State, event: Reduced) -> SessionState:
     """The session of an event; an unknown one begins with it."""
     session = state.sessions.get(event.session)
     if session is None:
-        session = Session(id=event.session, first=event.at, opened=event.at, start=event.at, phase_since=event.at)
+        session = SessionState(id=event.session, first=event.at, opened=event.at, start=event.at, phase_since=event.at)
         state.sessions[event.session] = session
     return session
 
 
-def learn(session: Session, event: Reduced) -> None:
+def learn(session: SessionState, event: Reduced) -> None:
     """What every event says of its session."""
     session.host, session.pidns, session.agent = event.host, event.pidns, event.agent
     session.pid = pid_of(session, event)
@@ -49,7 +49,7 @@ def learn(session: Session, event: Reduced) -> None:
     session.local = session.local or event.local
 
 
-def locate(state: State, session: Session, at: int) -> None:
+def locate(state: State, session: SessionState, at: int) -> None:
     """What is known of the session's folder holds for it from `at` on. Its spans keep the branch of their own time."""
     known = state.world.repositories.get(session.folder)
     if known is None:
@@ -95,7 +95,7 @@ def _count(step: Step) -> None:
         step.count("hookspan.session.started", 1, (sc.SOURCE, session.source), place=step.place_of_session())
 
 
-def is_new_run(session: Session, event: Reduced, former_pid: int) -> bool:
+def is_new_run(session: SessionState, event: Reduced, former_pid: int) -> bool:
     """Whether an event begins a run in a session that had one. What that one left is then to be read and written."""
     if session.ended:
         return _begins(event) or (event.event in _WORK and event.at > session.ended + tools.REORDER)
@@ -107,7 +107,7 @@ def _begins(event: Reduced) -> bool:
     return event.event == "SessionStart" and event.source != "compact"
 
 
-def pid_of(session: Session, event: Reduced) -> int:
+def pid_of(session: SessionState, event: Reduced) -> int:
     """The client's pid, as far as it is known with this event."""
     return event.client_pid or session.pid or event.ppid
 
@@ -179,7 +179,7 @@ def finish_turn(step: Step, turn: Turn) -> None:
     turns.write(step, turn)
 
 
-def is_before(session: Session, fact: Observed) -> bool:
+def is_before(session: SessionState, fact: Observed) -> bool:
     """Whether what a transcript tells is from before the session. A fork copies its parent's under its own ids.
 
     The client's own total is wanted from before, too: its later ones go on from there.
@@ -188,7 +188,7 @@ def is_before(session: Session, fact: Observed) -> bool:
     return fact.at < session.first - allowed and not session.local and not isinstance(fact, CostState)
 
 
-def is_open(session: Session) -> bool:
+def is_open(session: SessionState) -> bool:
     """Whether rows of the session are still to be written."""
     open_things = session.turns or session.calls or session.agents or session.waits or session.compactions
     return not session.ended or not session.written or bool(open_things)
@@ -257,7 +257,7 @@ def _difference(now: Tally, before: Tally) -> Tally:
     return Tally(*(getattr(now, name) - getattr(before, name) for name in Tally.__struct_fields__))
 
 
-def update_phase(session: Session, now: int) -> None:
+def update_phase(session: SessionState, now: int) -> None:
     """What the session is doing, after each record. A wait must not be claimed for what may be running."""
     if session.ended or session.imported:
         phase = SessionPhase.ENDED

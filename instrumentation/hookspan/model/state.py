@@ -194,7 +194,7 @@ class Compaction(msgspec.Struct, kw_only=True):
     after: int = 0
 
 
-class Session(msgspec.Struct, kw_only=True):
+class SessionState(msgspec.Struct, kw_only=True):
     """One session, all its runs (a resume is a new run of the same session).
 
     Attributes:
@@ -319,7 +319,7 @@ class State(msgspec.Struct):
     """All that the fold remembers between two records."""
 
     world: World = msgspec.field(default_factory=World)
-    sessions: dict[str, Session] = {}
+    sessions: dict[str, SessionState] = {}
 
 
 def bound(table: dict[str, Any], limit: int) -> None:
@@ -329,16 +329,16 @@ def bound(table: dict[str, Any], limit: int) -> None:
 
 
 _encoder = msgspec.msgpack.Encoder()
-_session = msgspec.msgpack.Decoder(Session)
+_session = msgspec.msgpack.Decoder(SessionState)
 _world = msgspec.msgpack.Decoder(World)
 
 
-def dump_session(session: Session) -> bytes:
+def dump_session(session: SessionState) -> bytes:
     """The session as the store keeps it."""
     return _encoder.encode(session)
 
 
-def load_session(data: bytes) -> Session:
+def load_session(data: bytes) -> SessionState:
     """What `dump_session` gave. Raises msgspec.ValidationError on anything else."""
     return _session.decode(data)
 

@@ -10,7 +10,7 @@ from hookspan.wire.scrub import folder_name
 
 from .ids import span_id, trace_id
 from .rows import INTERNAL, STATUS_UNSET, Attributes, Increment, Rows, SeriesAttributes, Span, SpanLink
-from .state import Place, Session, State
+from .state import Place, SessionState, State
 
 NANO: Final = 1_000_000_000
 MAIN_AGENT: Final = "claude-code"
@@ -26,7 +26,7 @@ class Step:
 
     __slots__ = ("_base", "now", "number", "project", "rows", "session", "state")
 
-    def __init__(self, state: State, session: Session, number: int, now: int) -> None:
+    def __init__(self, state: State, session: SessionState, number: int, now: int) -> None:
         self.state = state
         self.session = session
         self.number = number
@@ -151,7 +151,7 @@ class Step:
         self.add(instrument, value, (sc.PROJECT, self.project), *labels, *attributes, place=place, own_id=own_id, at=at)
 
 
-def project_of(state: State, session: Session) -> str:
+def project_of(state: State, session: SessionState) -> str:
     """The project's name: of the main repository if known, else the last part of the project folder.
 
     The folder is CLAUDE_PROJECT_DIR (`cwd` follows `cd` and worktrees), else the first cwd, else what the transcript's
@@ -167,18 +167,18 @@ def project_of(state: State, session: Session) -> str:
     return parts[1].rsplit("-", 1)[-1] if len(parts) > 2 else ""  # noqa: PLR2004 (folder/project/file)
 
 
-def folder_of(session: Session) -> str:
+def folder_of(session: SessionState) -> str:
     """The session's project folder, empty if nothing told it."""
     return session.folder or session.project_dir or session.cwd
 
 
-def repository_of(state: State, session: Session) -> str:
+def repository_of(state: State, session: SessionState) -> str:
     """The name of the main repository that the session's folder belongs to, empty if it is in none that is known."""
     repository = state.world.repositories.get(folder_of(session))
     return repository.name if repository else session.repository
 
 
-def branch_at(session: Session, at: int) -> str:
+def branch_at(session: SessionState, at: int) -> str:
     """The branch that was checked out then; what was before the first that is known was on that one.
 
     Empty for a session that no hook told of: what is known is the branch of its import.

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from .rows import SessionRow
 from .sessions import is_open
-from .state import Session, State, Wait
+from .state import SessionState, State, Wait
 from .step import folder_of, project_of, repository_of
 
 
-def foremost(session: Session) -> Wait | None:
+def foremost(session: SessionState) -> Wait | None:
     """The dialog that waits longest; one that may be answered by now only where there is no other."""
     return min(session.waits, key=lambda wait: (wait.running_at > 0, wait.at), default=None)
 
 
-def session_row(state: State, session: Session) -> SessionRow | None:
+def session_row(state: State, session: SessionState) -> SessionRow | None:
     """The row of a session, or None while nothing but preparation was heard of it."""
     if not session.started:
         return None

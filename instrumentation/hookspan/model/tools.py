@@ -17,7 +17,7 @@ from hookspan.wire.reduced import VERDICT_DENIED, VERDICT_HOOK, VERDICT_INVALID,
 from . import agents, times, turns
 from .ids import span_id
 from .rows import STATUS_ERROR, STATUS_UNSET, Attributes
-from .state import KEPT_CLOSED, KEPT_PLACES, Place, Session, Tally, ToolCall, Wait, bound
+from .state import KEPT_CLOSED, KEPT_PLACES, Place, SessionState, Tally, ToolCall, Wait, bound
 from .step import NANO, Step
 
 REORDER: Final = 2 * NANO
@@ -193,7 +193,7 @@ def answered(step: Step, event: Reduced) -> None:
             return
 
 
-def is_unexplained(session: Session, now: int) -> bool:
+def is_unexplained(session: SessionState, now: int) -> bool:
     """Whether a call is to be closed at `now` by its batch alone, though a transcript may say when and why it ended."""
     return any(call.resolved and not call.post and now > call.resolved + REORDER for call in session.calls.values())
 

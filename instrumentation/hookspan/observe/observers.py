@@ -7,7 +7,7 @@ from typing import Final
 
 from hookspan import wire
 from hookspan.model.sessions import is_new_run, is_open
-from hookspan.model.state import Session, State
+from hookspan.model.state import SessionState, State
 from hookspan.model.tools import is_unexplained
 from hookspan.wire.facts import Dropped, Fact, Policy
 from hookspan.wire.reduced import Reduced
@@ -69,7 +69,7 @@ class Observers:
         self._told = found
         return [wire.encode(fact) for fact in found]
 
-    def before(self, session: Session, event: Reduced) -> list[Fact]:
+    def before(self, session: SessionState, event: Reduced) -> list[Fact]:
         """What is judged of a session by the time of an event, and what its transcripts say until then.
 
         Nothing, mostly: looks are more frequent. But an event may be read long after it was written.
@@ -81,7 +81,7 @@ class Observers:
             return [*self._on_their_way(session), *self._transcripts.said(session, event.at)]
         return []
 
-    def _on_their_way(self, session: Session) -> list[Fact]:
+    def _on_their_way(self, session: SessionState) -> list[Fact]:
         """What was read of a session's transcripts, but stands in the journal behind an event that came meanwhile."""
         known = session.facts
         return [fact for fact in self._told if fact.file and fact.session == session.id and fact.key not in known]
@@ -115,10 +115,10 @@ def _same(wanted: Policy, known: Policy | None) -> bool:
     )
 
 
-def is_watched(session: Session) -> bool:
+def is_watched(session: SessionState) -> bool:
     """Whether anything about the session may still change without an event."""
     return not session.imported and is_open(session)
 
 
-def _is_busy(session: Session, now: int) -> bool:
+def _is_busy(session: SessionState, now: int) -> bool:
     return bool(session.waits or waits_since(session)) or now < session.last + RECENT

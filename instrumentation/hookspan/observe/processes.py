@@ -13,7 +13,7 @@ from typing import Final
 import psutil
 
 from hookspan.claude_settings import RELAY_NAME
-from hookspan.model.state import Session, ToolCall, Wait
+from hookspan.model.state import SessionState, ToolCall, Wait
 from hookspan.wire import shell_command
 from hookspan.wire.facts import ClientGone, Fact, Running
 
@@ -53,7 +53,7 @@ class Processes:
         self._alive: dict[int, int] = {}
         self._words: dict[int, list[str]] = {}
 
-    def step(self, now: int, sessions: list[Session]) -> list[Fact]:
+    def step(self, now: int, sessions: list[SessionState]) -> list[Fact]:
         """Judgements about clients of these sessions."""
         found: list[Fact] = []
         for session in sessions:
@@ -70,7 +70,7 @@ class Processes:
         self._forget(sessions)
         return found
 
-    def _forget(self, sessions: list[Session]) -> None:
+    def _forget(self, sessions: list[SessionState]) -> None:
         pids = {session.pid for session in sessions}
         for by_pid in (self._known, self._alive):
             for pid in by_pid.keys() - pids:
@@ -79,15 +79,15 @@ class Processes:
         for record in self._words.keys() - records:
             del self._words[record]
 
-    def is_alive(self, session: Session) -> bool:
+    def is_alive(self, session: SessionState) -> bool:
         """Whether the session's client is known to run still."""
         return self._is_here(session) and bool(session.pid) and self._process(session) is not None
 
-    def _is_here(self, session: Session) -> bool:
+    def _is_here(self, session: SessionState) -> bool:
         same_namespace = session.pidns == self._namespace or not session.pidns or not self._namespace
         return session.host in {"", self._host} and same_namespace
 
-    def _process(self, session: Session) -> psutil.Process | None:
+    def _process(self, session: SessionState) -> psutil.Process | None:
         """The client, or None if its pid is free or somebody else's by now."""
         known = self._known.get(session.pid)
         try:
@@ -106,7 +106,7 @@ class Processes:
         self._known.pop(session.pid, None)
         return None
 
-    def _gone(self, session: Session) -> ClientGone:
+    def _gone(self, session: SessionState) -> ClientGone:
         """That it is gone: since it was last seen to run, or since its last event if it never was."""
         return ClientGone(
             at=max(session.last, self._alive.get(session.pid, 0)),
@@ -116,7 +116,7 @@ class Processes:
             pid=session.pid,
         )
 
-    def _children(self, process: psutil.Process, session: Session, waits: list[Wait], now: int) -> list[Fact]:
+    def _children(self, process: psutil.Process, session: SessionState, waits: list[Wait], now: int) -> list[Fact]:
         """Each child tells of one dialog at most; `waits` are the open ones of shells."""
         found: list[Fact] = []
         told = [wait.running_at for wait in session.waits]
@@ -133,7 +133,7 @@ class Processes:
                 )
         return found
 
-    def _answered(self, session: Session, waits: list[Wait], words: list[str]) -> Wait | None:
+    def _answered(self, session: SessionState, waits: list[Wait], words: list[str]) -> Wait | None:
         """The dialog whose command a child runs: `words` are its command line's.
 
         It may run the command of a call that nobody was asked about, too. Where a dialog's command can't be known

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from hookspan.model.state import Session
+from hookspan.model.state import SessionState
 from hookspan.wire.facts import Fact, Settled, Silent
 
 NANO: Final = 1_000_000_000
@@ -12,7 +12,7 @@ SETTLE: Final = 5 * NANO
 """Silence after a Stop that makes it final: a Stop hook that blocks has the turn go on within a second or two."""
 
 
-def step(now: int, sessions: list[Session], idle: int) -> list[Fact]:
+def step(now: int, sessions: list[SessionState], idle: int) -> list[Fact]:
     """Judgements about silence; `idle` is `session.idle_hours` in nanoseconds."""
     found: list[Fact] = []
     for session in sessions:

@@ -14,7 +14,7 @@ import msgspec
 
 from hookspan.model.calls import awaited
 from hookspan.model.sessions import is_before, is_open
-from hookspan.model.state import Session
+from hookspan.model.state import SessionState
 from hookspan.model.tools import REORDER
 from hookspan.wire.facts import AgentMeta, Fact, ModelCall, Overdue, TranscriptRead
 from hookspan.wire.transcript import TranscriptParser, timestamp_ns
@@ -48,7 +48,7 @@ class _Meta(msgspec.Struct, rename="camel"):
 class _File:
     """One transcript and how far it is read."""
 
-    def __init__(self, path: str, session: Session, agent_id: str, *, labels: bool) -> None:
+    def __init__(self, path: str, session: SessionState, agent_id: str, *, labels: bool) -> None:
         self.path = path
         self.offset = session.files.get(path, 0)
         self.parser = TranscriptParser(
@@ -205,7 +205,7 @@ class Transcripts:
         self._waiting_since: dict[str, int] = {}
         self.refused = 0
 
-    def step(self, now: int, sessions: list[Session], is_alive: Callable[[Session], bool]) -> list[Fact]:
+    def step(self, now: int, sessions: list[SessionState], is_alive: Callable[[SessionState], bool]) -> list[Fact]:
         """What the transcripts of these sessions say that is not known yet.
 
         `is_alive` tells whether a session's client is known to run still.
@@ -226,7 +226,7 @@ class Transcripts:
             self.forget(name)
         return found
 
-    def until(self, session: Session, moment: int) -> list[Fact]:
+    def until(self, session: SessionState, moment: int) -> list[Fact]:
         """What the transcripts of a session say up to `moment` (unix ns), and that they are read so far."""
         found = self.said(session, moment)
         files = list(self._files.get(session.id, {}).values())
@@ -234,7 +234,7 @@ class Transcripts:
         missing = not any(file.offset for file in files)
         return [*found, TranscriptRead(at=moment, key=f"read:{moment}", session=session.id, missing=missing)]
 
-    def said(self, session: Session, moment: int) -> list[Fact]:
+    def said(self, session: SessionState, moment: int) -> list[Fact]:
         """What they say up to `moment`; a model call that is going on may go on."""
         found: list[Fact] = []
         while session.transcript:
@@ -250,7 +250,7 @@ class Transcripts:
         self._metas.pop(session, None)
         self._waiting_since.pop(session, None)
 
-    def _read(self, session: Session, budget: int, until: int = 0) -> tuple[list[Fact], int]:
+    def _read(self, session: SessionState, budget: int, until: int = 0) -> tuple[list[Fact], int]:
         found: list[Fact] = []
         used = 0
         read: list[list[Fact]] = []
@@ -271,7 +271,7 @@ class Transcripts:
                 break
         return [*found, *_by_time(read)], used
 
-    def _known(self, session: Session, found: list[Fact]) -> list[_File]:
+    def _known(self, session: SessionState, found: list[Fact]) -> list[_File]:
         """The session's files; new subagents are told by their `.meta.json`, which goes to `found`."""
         files = self._files.setdefault(session.id, {})
         try:
@@ -296,11 +296,11 @@ class Transcripts:
                     found += self._meta(session, f"{folder}/{name}", match.group(1))
         return list(files.values())
 
-    def _add(self, files: dict[str, _File], path: str, session: Session, agent_id: str) -> None:
+    def _add(self, files: dict[str, _File], path: str, session: SessionState, agent_id: str) -> None:
         if path not in files:
             files[path] = _File(path, session, agent_id, labels=self._labels)
 
-    def _meta(self, session: Session, path: str, agent_id: str) -> list[Fact]:
+    def _meta(self, session: SessionState, path: str, agent_id: str) -> list[Fact]:
         known = self._metas.setdefault(session.id, set())
         agent = session.agents.get(agent_id)
         if agent_id in known or agent is None or (meta := read_meta(path, session.id, agent_id)) is None:
@@ -309,7 +309,7 @@ class Transcripts:
         meta.at = agent.start
         return [meta]
 
-    def _report(self, session: Session, now: int) -> list[Fact]:
+    def _report(self, session: SessionState, now: int) -> list[Fact]:
         """Says that the transcripts are read to their ends, when something waits for that."""
         since = waits_since(session)
         if not since:
@@ -330,7 +330,7 @@ class Transcripts:
         return []
 
 
-def waits_since(session: Session) -> int:
+def waits_since(session: SessionState) -> int:
     """The oldest moment that something of the session waits for its transcripts to be read past; 0 for nothing."""
     moments = [turn.fixed for turn in session.turns.values() if turn.fixed]
     moments += [agent.stop for agent in session.agents.values() if agent.stop]

@@ -8,9 +8,9 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from hookspan.web import shapes
+from hookspan.web import schemas
 from hookspan.web.answers import Answers
-from hookspan.web.ask import Parameter, flag, number
+from hookspan.web.parameters import Parameter, flag, number
 
 PREFIX: Final = "/api/v1"
 
@@ -52,13 +52,13 @@ def _page(default: int, maximum: int) -> tuple[Parameter, ...]:
 
 ENDPOINTS: Final = (
     Endpoint(
-        "/summary", "Metrics, who waits, and what is missing.", lambda all_: all_.summary, shapes.Summary, cached=True
+        "/summary", "Metrics, who waits, and what is missing.", lambda all_: all_.summary, schemas.Summary, cached=True
     ),
     Endpoint(
         "/sessions",
         "Sessions, who needs you first.",
         lambda all_: all_.sessions,
-        shapes.Sessions,
+        schemas.Sessions,
         (
             Parameter(
                 "state",
@@ -78,7 +78,7 @@ ENDPOINTS: Final = (
         "/sessions/{id}",
         "One session: its turns, what is open, its first spans, its newest events.",
         lambda all_: all_.session,
-        shapes.SessionPage,
+        schemas.SessionPage,
         (
             number("limit", "How many spans.", 500, 0, 2000),
             _POSITION,
@@ -90,7 +90,7 @@ ENDPOINTS: Final = (
         "/sessions/{id}/spans",
         "A session's spans by start.",
         lambda all_: all_.session_spans,
-        shapes.SessionSpans,
+        schemas.SessionSpans,
         (Parameter("after", "`next` of the answer before."), number("limit", "How many.", 1000, 1, 2000), _HOOKS),
         (404,),
     ),
@@ -98,47 +98,52 @@ ENDPOINTS: Final = (
         "/sessions/{id}/open",
         "What goes on in a session now.",
         lambda all_: all_.session_open,
-        shapes.OpenSpans,
+        schemas.OpenSpans,
         (),
         (404,),
     ),
-    Endpoint("/traces/{id}", "All spans of a trace.", lambda all_: all_.trace, shapes.Trace, (_HOOKS,), (404,)),
+    Endpoint("/traces/{id}", "All spans of a trace.", lambda all_: all_.trace, schemas.Trace, (_HOOKS,), (404,)),
     Endpoint(
         "/friction",
         "Dialogs, rules that would end them, failing tools, cost.",
         lambda all_: all_.friction,
-        shapes.Friction,
+        schemas.Friction,
         (number("days", "How many days, today included.", 7, 1, 90), _PROJECT),
         cached=True,
     ),
-    Endpoint("/events", "Hook events.", lambda all_: all_.events, shapes.Events, (*_page(100, 500), _SESSION)),
+    Endpoint("/events", "Hook events.", lambda all_: all_.events, schemas.Events, (*_page(100, 500), _SESSION)),
     Endpoint(
         "/demo",
         "Put in the demo data: three made-up sessions that are neither exported nor counted.",
         lambda all_: all_.load_demo,
-        shapes.Demo,
+        schemas.Demo,
         method="POST",
     ),
-    Endpoint("/demo", "Take the demo data out.", lambda all_: all_.remove_demo, shapes.Demo, method="DELETE"),
-    Endpoint("/health", "The newest health checks.", lambda all_: all_.health, shapes.Health),
+    Endpoint("/demo", "Take the demo data out.", lambda all_: all_.remove_demo, schemas.Demo, method="DELETE"),
+    Endpoint("/health", "The newest health checks.", lambda all_: all_.health, schemas.Health),
     Endpoint(
         "/health/history",
         "Earlier health checks, newest first.",
         lambda all_: all_.history,
-        shapes.History,
+        schemas.History,
         (number("limit", "How many.", 100, 1, 100),),
     ),
     Endpoint(
-        "/settings", "The settings in force, and where each is from.", lambda all_: all_.settings, shapes.Settings
+        "/settings", "The settings in force, and where each is from.", lambda all_: all_.settings, schemas.Settings
     ),
     Endpoint(
-        "/log", "The journal's lines. Needs `content.local`.", lambda all_: all_.log, shapes.Log, _page(50, 200), (403,)
+        "/log",
+        "The journal's lines. Needs `content.local`.",
+        lambda all_: all_.log,
+        schemas.Log,
+        _page(50, 200),
+        (403,),
     ),
     Endpoint(
         "/log/{record}",
         "One line of the journal. Needs `content.local`.",
         lambda all_: all_.log_record,
-        shapes.LogRecord,
+        schemas.LogRecord,
         (),
         (403, 404),
     ),

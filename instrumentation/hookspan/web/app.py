@@ -20,20 +20,20 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from hookspan.web import api, ask, openapi, shapes
+from hookspan.web import api, openapi, parameters, schemas
+from hookspan.web.agent_interface import AgentInterface
 from hookspan.web.answers import Answers
 from hookspan.web.auth import LOGIN_SECONDS, Auth
 from hookspan.web.cache import Cache
 from hookspan.web.files import INDEX, File, Files
 from hookspan.web.guard import Guard, policy
 from hookspan.web.problems import ProblemError, invalid, not_found
-from hookspan.web.source import Source
 from hookspan.web.stream import RETRY_AFTER, Hub
 
 THREADS: Final = 4  # for queries; SQLite lets go of the interpreter while it works
 SEND_TIMEOUT: Final = 30.0  # seconds that a page may take for one piece of the stream
 PAGES: Final = ("/", "/sessions/{id}", "/friction", "/health", "/log")
-_AFTER: Final = (ask.number("after", "Where the stream begins.", None, 0),)
+_AFTER: Final = (parameters.number("after", "Where the stream begins.", None, 0),)
 _LAST: Final = re.compile(r"\A[0-9]{1,15}\Z")
 _SIGNED_IN: Final = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="0;url=/"><title>hookspan</title>
@@ -54,7 +54,7 @@ _logger = logging.getLogger(__name__)
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def make(source: Source, answers: Answers, cache: Cache, hub: Hub, auth: Auth, files: Files) -> ASGIApp:
+def make(agent: AgentInterface, answers: Answers, cache: Cache, hub: Hub, auth: Auth, files: Files) -> ASGIApp:
     """Everything behind its guard."""
 
     @contextlib.asynccontextmanager
@@ -71,9 +71,9 @@ def make(source: Source, answers: Answers, cache: Cache, hub: Hub, auth: Auth, f
         routes=[
             *_routes(answers, cache),
             Route(f"{api.PREFIX}/openapi.json", _fixed(_encode(document))),
-            Route(f"{api.PREFIX}/stream", _Stream(source, hub), methods=["GET"]),
+            Route(f"{api.PREFIX}/stream", _Stream(agent, hub), methods=["GET"]),
             Route(f"{api.PREFIX}/logout", _log_out(auth), methods=["POST"]),
-            Route("/healthz", _fixed(_encode(shapes.Standing(status="ok")))),
+            Route("/healthz", _fixed(_encode(schemas.Standing(status="ok")))),
             Route("/readyz", _ready(answers)),
             Route("/login", _login(auth), methods=["GET"]),
             *(Route(path, _page(files)) for path in PAGES),
@@ -87,7 +87,7 @@ def make(source: Source, answers: Answers, cache: Cache, hub: Hub, auth: Auth, f
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
-    return Guard(app, auth, source.settings)
+    return Guard(app, auth, agent.settings)
 
 
 # --- API
@@ -99,7 +99,7 @@ def _json(body: bytes, status: int = 200) -> Response:
 
 def _fixed(body: bytes) -> Handler:
     async def handler(request: Request) -> Response:
-        ask.read((), request.query_params.multi_items())
+        parameters.read((), request.query_params.multi_items())
         return _json(body)
 
     return handler
@@ -123,7 +123,7 @@ def _endpoint(endpoint: api.Endpoint, answers: Answers, cache: Cache) -> Handler
     answer = endpoint.answer(answers)
 
     async def handler(request: Request) -> Response:
-        asked = ask.read(endpoint.parameters, request.query_params.multi_items()) | request.path_params
+        asked = parameters.read(endpoint.parameters, request.query_params.multi_items()) | request.path_params
 
         def run() -> bytes:
             return _encode(answer(asked))
@@ -138,9 +138,9 @@ def _endpoint(endpoint: api.Endpoint, answers: Answers, cache: Cache) -> Handler
 
 def _ready(answers: Answers) -> Handler:
     async def handler(request: Request) -> Response:
-        ask.read((), request.query_params.multi_items())
+        parameters.read((), request.query_params.multi_items())
         ready = await asyncio.to_thread(answers.ready)
-        return _json(_encode(shapes.Standing(status="ok" if ready else "unavailable")), 200 if ready else 503)
+        return _json(_encode(schemas.Standing(status="ok" if ready else "unavailable")), 200 if ready else 503)
 
     return handler
 
@@ -162,14 +162,14 @@ async def _bug(_request: Request, error: Exception) -> Response:
 class _Stream:
     """An ASGI application, since Starlette's streaming notices neither a slow reader nor one that is gone."""
 
-    def __init__(self, source: Source, hub: Hub) -> None:
-        self._source = source
+    def __init__(self, agent: AgentInterface, hub: Hub) -> None:
+        self._agent = agent
         self._hub = hub
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope)
         after = _position(request)
-        if self._hub.connections >= self._source.settings().dashboard.max_connections:
+        if self._hub.connections >= self._agent.settings().dashboard.max_connections:
             self._hub.refused += 1
             raise ProblemError(
                 503,
@@ -193,7 +193,7 @@ class _Stream:
 
 
 def _position(request: Request) -> int | None:
-    after: int | None = ask.read(_AFTER, request.query_params.multi_items())["after"]
+    after: int | None = parameters.read(_AFTER, request.query_params.multi_items())["after"]
     last = request.headers.get("last-event-id")
     if last is None:
         return after

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Final
 
-from hookspan.web import shapes
+from hookspan.web import schemas
 
 ENTRIES: Final = 256
 BYTES: Final = 16 << 20  # of answers; a session page of 10,000 spans takes half a megabyte
@@ -54,13 +54,13 @@ class Cache:
             self._cleared += 1
             self._bytes = 0
 
-    def report(self) -> shapes.Cache:
+    def report(self) -> schemas.Cache:
         """What the page shows."""
         with self._lock:
             self._expire()
             asked = self.hits + self.misses
             oldest = min((at for at, _ in self._entries.values()), default=None)
-            return shapes.Cache(
+            return schemas.Cache(
                 hits=self.hits,
                 misses=self.misses,
                 hit_rate=self.hits / asked if asked else 0.0,

@@ -14,8 +14,8 @@ from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.enums import Decision, Outcome, TimeKind
 from hookspan.model.rows import Span
 from hookspan.store import Total
-from hookspan.web import shapes
-from hookspan.web.view import NANO, ms
+from hookspan.web import schemas
+from hookspan.web.serializers import NANO, ms
 
 Totals = Mapping[str, Sequence[Total]]
 
@@ -96,7 +96,7 @@ def _program(span: Span) -> str:
     return str(span.attributes.get(sc.COMMAND_PROGRAM, ""))
 
 
-def asked(spans: Iterable[Span]) -> list[shapes.Asked]:
+def asked(spans: Iterable[Span]) -> list[schemas.Asked]:
     """Dialogs by tool and program, those that cost most time first."""
     groups: dict[tuple[str, str], list[Span]] = defaultdict(list)
     for span in spans:
@@ -105,11 +105,11 @@ def asked(spans: Iterable[Span]) -> list[shapes.Asked]:
     return sorted(found, key=lambda one: -one.waited.total)
 
 
-def _asked(tool: str, program: str, spans: Sequence[Span]) -> shapes.Asked:
+def _asked(tool: str, program: str, spans: Sequence[Span]) -> schemas.Asked:
     decisions = [_decision(span) for span in spans]
     times = [_waited(span) for span in spans]
     approved = decisions.count(Decision.APPROVED)
-    return shapes.Asked(
+    return schemas.Asked(
         tool=tool,
         program=program,
         count=len(spans),
@@ -118,13 +118,13 @@ def _asked(tool: str, program: str, spans: Sequence[Span]) -> shapes.Asked:
         aborted=decisions.count(Decision.ABORTED),
         auto_denied=decisions.count(Decision.AUTO_DENIED),
         approved_share=approved / len(spans),
-        waited=shapes.Waited(
+        waited=schemas.Waited(
             total=sum(times), average=sum(times) / len(times), median=statistics.median(times), max=max(times)
         ),
     )
 
 
-def waits(spans: Sequence[Span], totals: Totals, since: dt.date, until: dt.date) -> shapes.Waits:
+def waits(spans: Sequence[Span], totals: Totals, since: dt.date, until: dt.date) -> schemas.Waits:
     """All dialogs by the day on which they ended.
 
     How long they waited is what `time_split` says, too: dialogs of one turn that are open at once wait together.
@@ -138,11 +138,11 @@ def waits(spans: Sequence[Span], totals: Totals, since: dt.date, until: dt.date)
     for one in waited:
         if (day := days.get(_day(one.minute * 60))) is not None:
             day.projects[dict(one.attributes).get(sc.PROJECT, "")] += one.value * 1e3
-    return shapes.Waits(
+    return schemas.Waits(
         count=len(spans),
         waited=sum(one.value * 1e3 for one in waited),
         days=[
-            shapes.WaitDay(
+            schemas.WaitDay(
                 day=day.isoformat(), count=sums.count, waited=sum(sums.projects.values()), projects=sums.projects
             )
             for day, sums in days.items()
@@ -160,7 +160,7 @@ class _DayOfWaits:
         self.projects: dict[str, float] = defaultdict(float)
 
 
-def rules(spans: Iterable[Span]) -> list[shapes.Rule]:
+def rules(spans: Iterable[Span]) -> list[schemas.Rule]:
     """What was always approved and has a rule, those that save most time first."""
     groups: dict[tuple[str, str], list[Span]] = defaultdict(list)
     for span in spans:
@@ -171,7 +171,7 @@ def rules(spans: Iterable[Span]) -> list[shapes.Rule]:
     for (tool, rule), group in groups.items():
         if len(group) >= RULE_TIMES and all(_decision(span) == Decision.APPROVED for span in group):
             found.append(
-                shapes.Rule(
+                schemas.Rule(
                     rule=rule,
                     tool=tool,
                     program=_program(group[0]),
@@ -198,7 +198,7 @@ def of_project(totals: Totals, project: str) -> Totals:
     }
 
 
-def failing(totals: Totals) -> list[shapes.Failing]:
+def failing(totals: Totals) -> list[schemas.Failing]:
     """How the calls of each tool ended, those that fail most first."""
     calls: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for one in totals.get("hookspan.tool.calls", ()):
@@ -214,7 +214,7 @@ def failing(totals: Totals) -> list[shapes.Failing]:
         count, failed = sum(outcomes.values()), outcomes[Outcome.ERROR]
         times = ran[tool]
         found.append(
-            shapes.Failing(
+            schemas.Failing(
                 tool=tool,
                 calls=count,
                 failed=failed,
@@ -227,14 +227,14 @@ def failing(totals: Totals) -> list[shapes.Failing]:
     return sorted(found, key=lambda one: (-one.failed, -one.calls))
 
 
-def time_split(totals: Totals) -> shapes.Split:
+def time_split(totals: Totals) -> schemas.Split:
     """Where the time of all turns and of their subagents went."""
     kinds: dict[str, float] = dict.fromkeys((kind.value for kind in TimeKind), 0.0)
     for one in totals.get("hookspan.time", ()):
         kind = dict(one.attributes).get(sc.TIME_KIND, "")
         if kind in kinds:
             kinds[kind] += one.value * 1e3
-    return shapes.Split(
+    return schemas.Split(
         user=kinds[TimeKind.USER],
         model=kinds[TimeKind.MODEL],
         tool=kinds[TimeKind.TOOL],
@@ -243,7 +243,7 @@ def time_split(totals: Totals) -> shapes.Split:
     )
 
 
-def cost(totals: Totals, since: dt.date, until: dt.date) -> shapes.Cost:
+def cost(totals: Totals, since: dt.date, until: dt.date) -> schemas.Cost:
     """List prices by project, model and day; `totals` in slots of an hour, days of this machine's time zone."""
     days = {since + dt.timedelta(days=n): _Day() for n in range((until - since).days + 1)}
     whole = _Day()
@@ -258,12 +258,12 @@ def cost(totals: Totals, since: dt.date, until: dt.date) -> shapes.Cost:
         labels = dict(one.attributes)
         tokens[labels.get(sc.GEN_AI_RESPONSE_MODEL, NO_MODEL)][labels.get(sc.TOKEN_TYPE, "")] += int(one.value)
     models = {name: whole.models.get(name, 0.0) for name in {*whole.models, *tokens}}
-    return shapes.Cost(
+    return schemas.Cost(
         total=sum(whole.projects.values()),
         unpriced=sum(one.count for one in totals.get("hookspan.cost.unpriced", ())),
-        projects=[shapes.ProjectCost(name=name, cost=value) for name, value in _falling(whole.projects)],
+        projects=[schemas.ProjectCost(name=name, cost=value) for name, value in _falling(whole.projects)],
         models=[
-            shapes.ModelCost(
+            schemas.ModelCost(
                 name=name,
                 cost=value,
                 input=tokens[name]["input"],
@@ -274,7 +274,7 @@ def cost(totals: Totals, since: dt.date, until: dt.date) -> shapes.Cost:
             for name, value in _falling(models)
         ],
         days=[
-            shapes.DayCost(
+            schemas.DayCost(
                 day=day.isoformat(),
                 cost=sum(sums.projects.values()),
                 projects=dict(sums.projects),

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from hookspan import __version__
-from hookspan.web import shapes
+from hookspan.web import schemas
 from hookspan.web.api import ENDPOINTS, PREFIX, Endpoint
 from hookspan.web.problems import MEDIA_TYPE
 
@@ -42,7 +42,7 @@ _LAST: Final = {
 
 def document() -> dict[str, Any]:
     """OpenAPI 3.1."""
-    types = [shapes.Problem, shapes.Standing, *(endpoint.shape for endpoint in ENDPOINTS)]
+    types = [schemas.Problem, schemas.Standing, *(endpoint.shape for endpoint in ENDPOINTS)]
     _, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     paths: dict[str, Any] = {}
     for endpoint in ENDPOINTS:

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 from starlette.responses import Response
 
-from hookspan.web import shapes
+from hookspan.web import schemas
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -26,7 +26,7 @@ class ProblemError(Exception):
 
     def response(self) -> Response:
         """As it goes out."""
-        body = shapes.Problem(
+        body = schemas.Problem(
             type=f"urn:hookspan:problem:{self.kind}",
             title=http.HTTPStatus(self.status).phrase,
             status=self.status,

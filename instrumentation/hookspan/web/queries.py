@@ -15,7 +15,7 @@ from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.enums import SessionPhase
 from hookspan.journal.position import Position
 from hookspan.model.rows import EventRow, SessionRow, Span
-from hookspan.model.state import Session, load_session
+from hookspan.model.state import SessionState, load_session
 from hookspan.model.times import Part
 from hookspan.store import Reader, schema
 
@@ -125,7 +125,7 @@ class Moment:
         """Names of all projects."""
         return [row[0] for row in self._rows("SELECT DISTINCT project FROM session WHERE project <> '' ORDER BY 1")]
 
-    def state(self, session: str) -> Session | None:
+    def state(self, session: str) -> SessionState | None:
         """What the fold knows of a session, as of the last commit."""
         rows = self._rows("SELECT state FROM state WHERE id = ? AND state IS NOT NULL", session)
         return load_session(rows[0][0]) if rows else None

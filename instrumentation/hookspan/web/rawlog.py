@@ -13,8 +13,8 @@ from hookspan.journal.records import Records
 from hookspan.journal.tail import LINE_MAX
 from hookspan.opted_out import OptedOut
 from hookspan.paths import Paths
-from hookspan.web import shapes
-from hookspan.web.view import ms
+from hookspan.web import schemas
+from hookspan.web.serializers import ms
 
 SHOWN: Final = 32 << 10  # bytes of a line in a list
 WHOLE: Final = 4 << 20  # bytes of a line that is asked for by its number
@@ -36,14 +36,14 @@ class RawLog:
             segments.next_number(self._folder)
         )
 
-    def one(self, number: int, opted_out: OptedOut) -> shapes.LogItem | None:
+    def one(self, number: int, opted_out: OptedOut) -> schemas.LogItem | None:
         """A line by its number."""
         line = self._records.read(number)
         return None if line is None else item(number, opted_out.blanked(line), WHOLE)
 
-    def page(self, first: int, limit: int, opted_out: OptedOut) -> list[shapes.LogItem]:
+    def page(self, first: int, limit: int, opted_out: OptedOut) -> list[schemas.LogItem]:
         """Lines from `first` on, rising; blanks for opted-out ones. Numbers whose segment is gone are left out."""
-        found: list[shapes.LogItem] = []
+        found: list[schemas.LogItem] = []
         number = first
         while number < first + limit:
             lines = self._unpack(number, first + limit)
@@ -79,7 +79,7 @@ class RawLog:
         return found
 
 
-def item(number: int, line: bytes, shown: int) -> shapes.LogItem:
+def item(number: int, line: bytes, shown: int) -> schemas.LogItem:
     """A line as the page gets it."""
     try:
         fields = _decode(line)
@@ -91,7 +91,7 @@ def item(number: int, line: bytes, shown: int) -> shapes.LogItem:
     kind = _kind(about)
     at = about.get("at")
     whole = len(line) <= shown
-    return shapes.LogItem(
+    return schemas.LogItem(
         record=number,
         at=ms(at) if isinstance(at, int) and 0 < at < 1 << 63 else None,
         kind=kind,

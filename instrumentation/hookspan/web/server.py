@@ -15,16 +15,16 @@ import uvicorn
 from hookspan import assets, atomic
 from hookspan.errors import UserError
 from hookspan.model.rows import EventRow
-from hookspan.web import shapes
+from hookspan.web import schemas
 from hookspan.web.activity import Activity
+from hookspan.web.agent_interface import AgentInterface
 from hookspan.web.answers import Answers
 from hookspan.web.app import make
-from hookspan.web.asking import Asking
 from hookspan.web.auth import Auth
 from hookspan.web.cache import Cache
+from hookspan.web.dialogs import Dialogs
 from hookspan.web.files import Files
 from hookspan.web.queries import PageReader
-from hookspan.web.source import Source
 from hookspan.web.stream import Hub
 
 PORT_FILE: Final = "port"  # in the state folder: the port that was free when the wished one was not
@@ -67,19 +67,19 @@ class _Uvicorn(uvicorn.Server):
 class Server:
     """One server, from start to end. Raises OSError where no port can be had."""
 
-    def __init__(self, source: Source, port: int = 0) -> None:
+    def __init__(self, agent: AgentInterface, port: int = 0) -> None:
         """`port` is tried before the one of the settings; 0: none."""
-        self._source = source
-        self._reader = PageReader(source.paths, damaged=source.damaged)
-        self._auth = Auth(source.paths)
+        self._agent = agent
+        self._reader = PageReader(agent.paths, damaged=agent.damaged)
+        self._auth = Auth(agent.paths)
         self._activity = Activity(self._reader)
-        self._cache = Cache(lambda: source.settings().dashboard.cache_ttl)
-        asking = Asking(source)
-        answers = Answers(source, self._reader, self._cache, self._activity, asking, self.stream)
-        self._hub = Hub(self._reader, answers.live, lambda: source.settings().content.local, asking)
-        app = make(source, answers, self._cache, self._hub, self._auth, Files(page_folder()))
-        dashboard = source.settings().dashboard
-        self._socket = _listen(dashboard.host, dashboard.port, source.paths.state / PORT_FILE, port)
+        self._cache = Cache(lambda: agent.settings().dashboard.cache_ttl)
+        dialogs = Dialogs(agent)
+        answers = Answers(agent, self._reader, self._cache, self._activity, dialogs, self.stream)
+        self._hub = Hub(self._reader, answers.live, lambda: agent.settings().content.local, dialogs)
+        app = make(agent, answers, self._cache, self._hub, self._auth, Files(page_folder()))
+        dashboard = agent.settings().dashboard
+        self._socket = _listen(dashboard.host, dashboard.port, agent.paths.state / PORT_FILE, port)
         self._server = _Uvicorn(
             uvicorn.Config(
                 app,
@@ -148,11 +148,11 @@ class Server:
         self._activity.forget()
         self._cache.clear()
 
-    def stream(self) -> shapes.Stream:
+    def stream(self) -> schemas.Stream:
         """What the page shows of live connections."""
-        return shapes.Stream(
+        return schemas.Stream(
             connections=self._hub.connections,
-            maximum=self._source.settings().dashboard.max_connections,
+            maximum=self._agent.settings().dashboard.max_connections,
             refused=self._hub.refused,
             slow=self._hub.slow,
         )

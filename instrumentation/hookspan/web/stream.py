@@ -20,8 +20,8 @@ import msgspec
 
 from hookspan import __version__
 from hookspan.model.rows import SessionRow
-from hookspan.web import shapes, view
-from hookspan.web.asking import Asking
+from hookspan.web import schemas, serializers
+from hookspan.web.dialogs import Dialogs
 from hookspan.web.queries import Moment, PageReader
 
 FLUSH_INTERVAL: Final = 0.03  # seconds between two messages under load: 100 pages cost 3,000 writes a second
@@ -43,9 +43,9 @@ class Update(msgspec.Struct, kw_only=True):
 
     now: float
     position: int
-    events: list[shapes.Event]
-    spans: list[shapes.Span]
-    sessions: list[shapes.Session]
+    events: list[schemas.Event]
+    spans: list[schemas.Span]
+    sessions: list[schemas.Session]
 
 
 def message(kind: str, data: object, position: int | None = None) -> bytes:
@@ -100,10 +100,10 @@ class Hub:
     """All live connections. `committed` is for the ingest thread, everything else for the server's loop."""
 
     def __init__(
-        self, reader: PageReader, live: Callable[[], shapes.Live], content: Callable[[], bool], asking: Asking
+        self, reader: PageReader, live: Callable[[], schemas.Live], content: Callable[[], bool], dialogs: Dialogs
     ) -> None:
         self._reader = reader
-        self._asking = asking
+        self._dialogs = dialogs
         self._live = live
         self._content = content
         self._clients: set[Client] = set()
@@ -239,17 +239,19 @@ class Hub:
             news = moment.news(since, until, touched)
             sessions = [self._session(moment, row, content=content) for row in news.sessions]
         update = Update(
-            now=view.now_ms(),
+            now=serializers.now_ms(),
             position=until,
-            events=[view.event(row, content=content) for row in news.events],
-            spans=[view.span(row, content=content) for row in news.spans],
+            events=[serializers.event(row, content=content) for row in news.events],
+            spans=[serializers.span(row, content=content) for row in news.spans],
             sessions=sessions,
         )
         return message("update", update, until)
 
-    def _session(self, moment: Moment, row: SessionRow, *, content: bool) -> shapes.Session:
-        state = moment.state(row.id) if row.phase in view.WAITING else None
-        return view.session(row, content=content, asks=self._asking.short(moment, state) if state is not None else "")
+    def _session(self, moment: Moment, row: SessionRow, *, content: bool) -> schemas.Session:
+        state = moment.state(row.id) if row.phase in serializers.WAITING else None
+        return serializers.session(
+            row, content=content, asks=self._dialogs.summary(moment, state) if state is not None else ""
+        )
 
     # --- One connection
 
@@ -277,7 +279,7 @@ class Hub:
     async def _messages(self, client: Client, after: int | None, start: int) -> AsyncIterator[bytes]:
         resumes = after is not None and start - RESUME_MAX <= after <= start
         since = after if resumes and after is not None else start
-        hello = {"now": view.now_ms(), "position": since, "version": __version__, "resumed": resumes}
+        hello = {"now": serializers.now_ms(), "position": since, "version": __version__, "resumed": resumes}
         yield b"retry: 1000\n\n" + message("hello", hello, since)
         if after is not None and not resumes:
             yield _reset(start, "too_far_behind" if after < start else "store_rebuilt")
@@ -294,4 +296,4 @@ class Hub:
 
 
 def _reset(position: int, reason: str) -> bytes:
-    return message("reset", {"now": view.now_ms(), "position": position, "reason": reason}, position)
+    return message("reset", {"now": serializers.now_ms(), "position": position, "reason": reason}, position)

@@ -13,11 +13,11 @@ from hookspan.model import times
 from hookspan.model.ids import span_id, trace_id
 from hookspan.model.rows import Attributes
 from hookspan.model.rows import Span as SpanRow
-from hookspan.model.state import Agent, Interval, Place, Session, ToolCall, Wait
+from hookspan.model.state import Agent, Interval, Place, SessionState, ToolCall, Wait
 from hookspan.model.state import Turn as OpenTurn
-from hookspan.web import shapes
+from hookspan.web import schemas
 from hookspan.web.queries import Moment
-from hookspan.web.view import NANO, ms, span_type
+from hookspan.web.serializers import NANO, ms, span_type
 
 TURNS_KEPT: Final = 2_000
 
@@ -25,7 +25,7 @@ TURNS_KEPT: Final = 2_000
 class Work(NamedTuple):
     """Where a finished turn's time went."""
 
-    split: shapes.Split
+    split: schemas.Split
     delegated: float
     spans: int
 
@@ -57,8 +57,8 @@ class Times:
 
 
 def turns(
-    moment: Moment, session: str, state: Session | None, now: int, known: Times, *, content: bool
-) -> list[shapes.Turn]:
+    moment: Moment, session: str, state: SessionState | None, now: int, known: Times, *, content: bool
+) -> list[schemas.Turn]:
     """All turns of a session by start, those that are still open last. `now` in Unix nanoseconds."""
     finished = moment.turns(session)
     made = [_finished(row, known.of(moment, row), content=content) for row in finished]
@@ -83,7 +83,7 @@ def _work(row: SpanRow, parts: list[times.Part]) -> Work:
     return Work(split, _delegated(own, beside), len(parts))
 
 
-def _finished(row: SpanRow, work: Work, *, content: bool) -> shapes.Turn:
+def _finished(row: SpanRow, work: Work, *, content: bool) -> schemas.Turn:
     found = row.attributes
 
     def text(key: str) -> str:
@@ -93,7 +93,7 @@ def _finished(row: SpanRow, work: Work, *, content: bool) -> shapes.Turn:
         value = found.get(key, 0)
         return value if isinstance(value, int | float) else 0
 
-    return shapes.Turn(
+    return schemas.Turn(
         number=0,
         prompt=text(sc.PROMPT_ID),
         trace_id=row.trace_id,
@@ -120,7 +120,7 @@ def _finished(row: SpanRow, work: Work, *, content: bool) -> shapes.Turn:
     )
 
 
-def open_turn(turn: OpenTurn, state: Session, parts: list[times.Part], now: int, *, content: bool) -> shapes.Turn:
+def open_turn(turn: OpenTurn, state: SessionState, parts: list[times.Part], now: int, *, content: bool) -> schemas.Turn:
     """A turn whose span is not written; one that stopped is shown as it will be unless something else comes."""
     end = turn.stop if turn.stop and (turn.fixed or turn.last <= turn.stop) else 0
     until = max(end or now, turn.start)
@@ -134,7 +134,7 @@ def open_turn(turn: OpenTurn, state: Session, parts: list[times.Part], now: int,
             rank = times.FRAME if call.tool in times.AGENT_TOOLS else times.TOOL
             (beside if call.agent_id else own).append(Interval(rank, call.at, until))
     tally = turn.tally
-    return shapes.Turn(
+    return schemas.Turn(
         number=0,
         prompt=turn.prompt,
         trace_id=turn.trace_id,
@@ -161,8 +161,8 @@ def open_turn(turn: OpenTurn, state: Session, parts: list[times.Part], now: int,
     )
 
 
-def _split(spent: Mapping[TimeKind, int], user: float) -> shapes.Split:
-    return shapes.Split(
+def _split(spent: Mapping[TimeKind, int], user: float) -> schemas.Split:
+    return schemas.Split(
         user=user,
         model=ms(spent[TimeKind.MODEL]),
         tool=ms(spent[TimeKind.TOOL]),
@@ -179,7 +179,7 @@ def _delegated(own: list[Interval], beside: list[Interval]) -> float:
 # --- What is going on
 
 
-def open_spans(state: Session, *, content: bool) -> list[shapes.Span]:
+def open_spans(state: SessionState, *, content: bool) -> list[schemas.Span]:
     """Spans that are not written yet, under the ids that they will have. What has stopped has an end already."""
     made = [_open_turn(turn, content=content, state=state) for turn in state.turns.values()]
     made += [_open_agent(agent, state) for agent in state.agents.values()]
@@ -200,7 +200,7 @@ def open_spans(state: Session, *, content: bool) -> list[shapes.Span]:
 
 
 def _made(
-    state: Session,
+    state: SessionState,
     place: Place,
     own: str,
     name: str,
@@ -209,12 +209,12 @@ def _made(
     end: int = 0,
     label: str = "",
     attributes: Mapping[str, str] | None = None,
-) -> shapes.Span:
+) -> schemas.Span:
     given: Attributes = {sc.SESSION_ID: state.id}
     if place.prompt:
         given[sc.PROMPT_ID] = place.prompt
     given |= {key: value for key, value in (attributes or {}).items() if value}
-    return shapes.Span(
+    return schemas.Span(
         key="",
         trace_id=place.trace_id,
         span_id=own,
@@ -231,7 +231,7 @@ def _made(
     )
 
 
-def _place(state: Session, agent_id: str, prompt: str) -> Place:
+def _place(state: SessionState, agent_id: str, prompt: str) -> Place:
     """That of the subagent or the turn, as the fold will put it; else of the session."""
     agent = state.agents.get(agent_id) if agent_id else None
     if agent is not None:
@@ -243,7 +243,7 @@ def _place(state: Session, agent_id: str, prompt: str) -> Place:
     return state.agents_done.get(agent_id) or state.done.get(prompt) or session
 
 
-def _open_turn(turn: OpenTurn, state: Session, *, content: bool) -> shapes.Span:
+def _open_turn(turn: OpenTurn, state: SessionState, *, content: bool) -> schemas.Span:
     return _made(
         state,
         Place(turn.trace_id, turn.parent_id, turn.prompt),
@@ -256,13 +256,13 @@ def _open_turn(turn: OpenTurn, state: Session, *, content: bool) -> shapes.Span:
     )
 
 
-def _open_agent(agent: Agent, state: Session) -> shapes.Span:
+def _open_agent(agent: Agent, state: SessionState) -> schemas.Span:
     name = f"invoke_agent {agent.type or 'subagent'}"
     attributes = {sc.GEN_AI_AGENT_NAME: agent.type, sc.GEN_AI_AGENT_ID: agent.id}
     return _made(state, agent.place, agent.span_id, name, agent.start, end=agent.stop, attributes=attributes)
 
 
-def _open_call(call: ToolCall, state: Session, *, content: bool) -> shapes.Span:
+def _open_call(call: ToolCall, state: SessionState, *, content: bool) -> schemas.Span:
     place = _place(state, call.agent_id, call.prompt)
     started = (wait.running_at for wait in state.waits if wait.tool_use_id == call.id and wait.running_at)
     return _made(
@@ -282,7 +282,7 @@ def _open_call(call: ToolCall, state: Session, *, content: bool) -> shapes.Span:
     )
 
 
-def _open_wait(wait: Wait, state: Session, *, content: bool) -> shapes.Span:
+def _open_wait(wait: Wait, state: SessionState, *, content: bool) -> schemas.Span:
     call = state.calls.get(wait.tool_use_id)
     return _made(
         state,

@@ -1,4 +1,4 @@
-"""What the server has from the agent. The agent hands it over, since nothing here may import the agent."""
+"""What the page's server asks of the agent. The agent hands it over, since nothing here may import the agent."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from hookspan.store import Identity
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """All of it may be called from any thread.
+class AgentInterface:
+    """Questions and settings of the agent; all may be called from any thread.
 
     Attributes:
         settings: Those in force now.

@@ -13,10 +13,10 @@ from hookspan.hooktime import HookTime
 from hookspan.model import ids
 from hookspan.model.rows import STATUS_ERROR, EventRow, SessionRow
 from hookspan.model.rows import Span as SpanRow
-from hookspan.model.state import Session
+from hookspan.model.state import SessionState
 from hookspan.model.summary import foremost
 from hookspan.store import Summary
-from hookspan.web import shapes
+from hookspan.web import schemas
 from hookspan.web.queries import TURN
 
 NANO: Final = 1_000_000_000
@@ -26,7 +26,7 @@ LONG_WINDOW: Final = 1_000_000  # of those that say so in their name (`[1m]`)
 HOOK_THRESHOLD: Final = 5.0  # milliseconds: the promise for a hook
 
 
-_TYPES: Final[Mapping[str, shapes.SpanType]] = {
+_TYPES: Final[Mapping[str, schemas.SpanType]] = {
     "execute_tool": "tool",
     "permission": "wait",
     "invoke_agent": "subagent",
@@ -74,16 +74,16 @@ def now_ms() -> float:
     return ms(time.time_ns())
 
 
-def span_type(name: str, attributes: Mapping[str, object]) -> shapes.SpanType:
+def span_type(name: str, attributes: Mapping[str, object]) -> schemas.SpanType:
     """What a span is about. A turn is told from a subagent of the same name by what only turns have."""
     if name == TURN and sc.PROMPT_KIND in attributes:
         return "turn"
     return _TYPES.get(name.partition(" ")[0], "tool")
 
 
-def span(row: SpanRow, *, content: bool) -> shapes.Span:
+def span(row: SpanRow, *, content: bool) -> schemas.Span:
     """A finished span."""
-    return shapes.Span(
+    return schemas.Span(
         key=f"{row.record}.{row.ordinal}",
         trace_id=row.trace_id,
         span_id=row.span_id,
@@ -97,7 +97,7 @@ def span(row: SpanRow, *, content: bool) -> shapes.Span:
         label=row.label if content else "",
         attributes=row.attributes,
         links=[
-            shapes.SpanLink(
+            schemas.SpanLink(
                 trace_id=link.trace_id, span_id=link.span_id, type=str(link.attributes.get(sc.LINK, "other"))
             )
             for link in row.links
@@ -105,9 +105,9 @@ def span(row: SpanRow, *, content: bool) -> shapes.Span:
     )
 
 
-def event(row: EventRow, *, content: bool) -> shapes.Event:
+def event(row: EventRow, *, content: bool) -> schemas.Event:
     """A hook event."""
-    return shapes.Event(
+    return schemas.Event(
         record=row.record,
         at=ms(row.at),
         session=row.session,
@@ -124,11 +124,13 @@ def event(row: EventRow, *, content: bool) -> shapes.Event:
     )
 
 
-def session(row: SessionRow, *, content: bool, asks: str = "", activity: Sequence[int] | None = None) -> shapes.Session:
+def session(
+    row: SessionRow, *, content: bool, asks: str = "", activity: Sequence[int] | None = None
+) -> schemas.Session:
     """A session's row. `asks`: what a waiting one asks about."""
     window = LONG_WINDOW if "[1m]" in row.model or row.context_tokens > WINDOW else WINDOW
     waits = row.phase in WAITING
-    return shapes.Session(
+    return schemas.Session(
         id=row.id,
         project=row.project,
         repository=row.repository,
@@ -158,7 +160,7 @@ def session(row: SessionRow, *, content: bool, asks: str = "", activity: Sequenc
         tools_failed=row.tools_failed,
         subagents=row.subagents,
         subagents_running=row.subagents_running,
-        tokens=shapes.Tokens(
+        tokens=schemas.Tokens(
             input=row.input_tokens - row.cache_read_tokens - row.cache_write_tokens,
             output=row.output_tokens,
             cache_read=row.cache_read_tokens,
@@ -167,13 +169,13 @@ def session(row: SessionRow, *, content: bool, asks: str = "", activity: Sequenc
         cost=row.cost_nano / NANO,
         residual=row.residual_nano / NANO,
         unpriced=row.unpriced,
-        context=shapes.Context(tokens=row.context_tokens, window=window, share=min(1.0, row.context_tokens / window)),
+        context=schemas.Context(tokens=row.context_tokens, window=window, share=min(1.0, row.context_tokens / window)),
         activity=None if activity is None else list(activity),
         local=row.local,
     )
 
 
-def asks(state: Session) -> str:
+def asks(state: SessionState) -> str:
     """What the dialog that a session is shown by is about: the command, file or address of its call."""
     wait = foremost(state)
     if wait is None:
@@ -193,14 +195,14 @@ def in_order(rows: Iterable[SessionRow]) -> list[SessionRow]:
     return sorted(rows, key=key)
 
 
-def metrics(found: Summary) -> shapes.Metrics:
+def metrics(found: Summary) -> schemas.Metrics:
     """The metrics panel."""
-    return shapes.Metrics(
+    return schemas.Metrics(
         active_sessions=found.active_sessions,
         total_sessions=found.total_sessions,
         events_last_hour=found.events_last_hour,
         messages_last_hour=found.messages_last_hour,
-        top_tools=[shapes.ToolCount(tool=one.tool, calls=one.calls) for one in found.top_tools],
+        top_tools=[schemas.ToolCount(tool=one.tool, calls=one.calls) for one in found.top_tools],
         average_session=found.average_session * 1e3,
     )
 
@@ -210,12 +212,12 @@ def states(found: Summary) -> dict[str, int]:
     return {phase.value: found.phases.get(phase.value, 0) for phase in SessionPhase if phase is not SessionPhase.ENDED}
 
 
-def hooks(times: Sequence[HookTime]) -> shapes.Hooks | None:
+def hooks(times: Sequence[HookTime]) -> schemas.Hooks | None:
     """What hooks took; None before the first."""
     found = hooktime.statistics(times)
     if found is None:
         return None
-    return shapes.Hooks(
+    return schemas.Hooks(
         average=found["average"] * 1e3,
         p99=found["p99"] * 1e3,
         max=found["max"] * 1e3,
@@ -226,9 +228,9 @@ def hooks(times: Sequence[HookTime]) -> shapes.Hooks | None:
     )
 
 
-def check(name: str, report: Mapping[str, Any]) -> shapes.Check:
+def check(name: str, report: Mapping[str, Any]) -> schemas.Check:
     """A health check as the monitor reports it (seconds)."""
-    return shapes.Check(
+    return schemas.Check(
         name=name,
         status=report["status"],
         message=report["message"],

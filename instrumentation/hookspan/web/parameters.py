@@ -11,7 +11,7 @@ from hookspan.web.problems import invalid
 
 INTEGER_MAX: Final = (1 << 53) - 1  # what JavaScript can count to
 TEXT_MAX: Final = 256
-Answers = dict[str, Any]
+Arguments = dict[str, Any]
 
 _TEXT: Final = re.compile(r"^[^\x00-\x1f\x7f-\x9f]+$")
 
@@ -70,7 +70,7 @@ def number(name: str, text: str, default: int | None, minimum: int, maximum: int
     return Parameter(name, text, default, minimum, maximum)
 
 
-def read(parameters: Sequence[Parameter], given: Sequence[tuple[str, str]]) -> Answers:
+def read(parameters: Sequence[Parameter], given: Sequence[tuple[str, str]]) -> Arguments:
     """All parameters' values, defaults included. Raises ProblemError for an unknown, repeated or wrong one."""
     known = {one.name: one for one in parameters}
     found: Mapping[str, Any] = {}

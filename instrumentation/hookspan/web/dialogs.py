@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from hookspan.model.state import Session, Wait
+from hookspan.model.state import SessionState, Wait
 from hookspan.model.summary import foremost
 from hookspan.opted_out import OptedOut
-from hookspan.web import shapes
+from hookspan.web import schemas
+from hookspan.web.agent_interface import AgentInterface
 from hookspan.web.queries import Moment
 from hookspan.web.rawlog import RawLog
-from hookspan.web.source import Source
-from hookspan.web.view import asks, ms
+from hookspan.web.serializers import asks, ms
 
 QUESTIONS: Final = 20  # of a dialog, and answers of a question; the client asks at most four
 TEXT_MAX: Final = 2_000  # characters of a question or an answer
@@ -23,47 +23,47 @@ PLAN_MAX: Final = 64 << 10  # characters
 TELLS_MORE: Final = frozenset({"AskUserQuestion", "ExitPlanMode"})
 
 
-class Asking:
-    """Thread-safe."""
+class Dialogs:
+    """Reads what open dialogs ask. Thread-safe."""
 
-    def __init__(self, source: Source) -> None:
-        self._source = source
-        self._log = RawLog(source.paths)
+    def __init__(self, agent: AgentInterface) -> None:
+        self._agent = agent
+        self._log = RawLog(agent.paths)
 
-    def short(self, moment: Moment, state: Session) -> str:
+    def summary(self, moment: Moment, state: SessionState) -> str:
         """What the dialog that a session is shown by is about, in one line; empty if that is not to be shown."""
         wait = foremost(state)
-        if wait is None or not self._source.settings().content.local:
+        if wait is None or not self._agent.settings().content.local:
             return ""
-        found = self._whole(moment, state, wait)
+        found = self._read_event(moment, state, wait)
         if found is not None and (found.questions or found.message):
             return found.message or found.questions[0].question
         return asks(state)
 
-    def whole(self, moment: Moment, state: Session) -> list[shapes.Asking]:
+    def details(self, moment: Moment, state: SessionState) -> list[schemas.Asking]:
         """What all open dialogs ask beside yes or no, the oldest first."""
-        if not self._source.settings().content.local:
+        if not self._agent.settings().content.local:
             return []
-        found = (self._whole(moment, state, wait) for wait in sorted(state.waits, key=lambda wait: wait.at))
+        found = (self._read_event(moment, state, wait) for wait in sorted(state.waits, key=lambda wait: wait.at))
         return [one for one in found if one is not None and (one.questions or one.plan or one.message)]
 
-    def _whole(self, moment: Moment, state: Session, wait: Wait) -> shapes.Asking | None:
+    def _read_event(self, moment: Moment, state: SessionState, wait: Wait) -> schemas.Asking | None:
         if not wait.elicitation and wait.tool not in TELLS_MORE:
             return None
         record = moment.asked_at(state.id, wait.at)
         if not record:
             return None
-        line = self._log.one(record, OptedOut(self._source.settings().projects))
+        line = self._log.one(record, OptedOut(self._agent.settings().projects))
         return _read(line.json, wait, record) if line is not None else None
 
 
-def _read(line: Any, wait: Wait, record: int) -> shapes.Asking | None:
+def _read(line: Any, wait: Wait, record: int) -> schemas.Asking | None:
     """From the journal's line; None once its content is gone."""
     event = _dict(_dict(line).get("event"))
     if not event:
         return None
     given = _dict(event.get("tool_input"))
-    return shapes.Asking(
+    return schemas.Asking(
         tool=wait.tool,
         since=ms(wait.at),
         record=record,
@@ -75,13 +75,13 @@ def _read(line: Any, wait: Wait, record: int) -> shapes.Asking | None:
     )
 
 
-def _question(given: dict[str, Any]) -> shapes.Question:
+def _question(given: dict[str, Any]) -> schemas.Question:
     options = (_dict(one) for one in _list(given.get("options"))[:QUESTIONS])
-    return shapes.Question(
+    return schemas.Question(
         header=_text(given.get("header")),
         question=_text(given.get("question")),
         options=[
-            shapes.Option(label=_text(one.get("label")), description=_text(one.get("description"))) for one in options
+            schemas.Option(label=_text(one.get("label")), description=_text(one.get("description"))) for one in options
         ],
         multiple=given.get("multiSelect") is True,
     )
