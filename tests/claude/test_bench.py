@@ -7,8 +7,8 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from hookspan.cli import bench as command
-from hookspan.cli import bench_client
+from hookspan.bench import client as bench_client
+from hookspan.cli.verbs import bench as command
 from tests.claude import client
 
 pytestmark = [pytest.mark.need_npm, pytest.mark.need_cc]

@@ -6,8 +6,8 @@ import pytest
 from click.testing import CliRunner
 
 from hookspan import __version__
-from hookspan.cli import bench as command
-from hookspan.cli import bench_agent
+from hookspan.bench import agent as bench_agent
+from hookspan.cli.verbs import bench as command
 
 
 @pytest.fixture(autouse=True)

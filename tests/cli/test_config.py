@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from hookspan.cli.config import change, reference
-from hookspan.cli.config import config as group
+from hookspan.cli.verbs.config import change, reference
+from hookspan.cli.verbs.config import config as group
 from hookspan.config import OPTIONS, load
 from hookspan.errors import UserError
 from hookspan.paths import Paths

@@ -21,10 +21,10 @@ import pytest
 
 from hookspan.agent import status
 from hookspan.agent.health import Status
-from hookspan.cli import checks
-from hookspan.cli.checks import Place, backends, claude, recorded
-from hookspan.cli.checks import agent as agent_checks
-from hookspan.cli.checks import installed as installed_checks
+from hookspan.cli.doctor import checks
+from hookspan.cli.doctor.checks import Place, backends, claude, recorded
+from hookspan.cli.doctor.checks import agent as agent_checks
+from hookspan.cli.doctor.checks import installed as installed_checks
 from tests.agent.machine import Machine, append, launch, ready, small_session, until
 from tests.export.test_grpc import Endpoint
 from tests.faults.stand import mounted, read_only

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from hookspan import relay
 from hookspan.claude_settings import EVENTS, SettingsText, entry, is_ours
-from hookspan.cli.install import diff, install
+from hookspan.cli.verbs.install import diff, install
 from hookspan.errors import UserError
 from hookspan.paths import Paths
 from hookspan.relay import Relay

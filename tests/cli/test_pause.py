@@ -21,7 +21,7 @@ PAUSING = (["forget", ID, "--yes"], ["prune"], ["rebuild", "--yes"])
 # A command that says when it is at work, and stays at it until it is told to end.
 AT_WORK = """
 import sys, time
-from hookspan.cli import prune
+from hookspan.cli.verbs import prune
 prune.run = lambda *_, **__: (print("at work", flush=True), time.sleep(60))
 from hookspan.cli.main import main
 sys.argv[1:] = ["prune"]

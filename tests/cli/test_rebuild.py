@@ -6,7 +6,7 @@ import stat
 import msgspec
 import pytest
 
-from hookspan.cli import rebuild
+from hookspan.cli.verbs import rebuild
 from hookspan.errors import EXIT_USER
 from hookspan.journal import Journal, Tail, Writer, quarantine, segments
 from hookspan.paths import Paths

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hookspan.cli import service
+from hookspan.cli.verbs import service
 from hookspan.paths import Paths
 
 HOOKSPAN = str(Path(sys.executable).with_name("hookspan"))

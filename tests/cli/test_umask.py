@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hookspan.cli import compose
+from hookspan.cli.stack import compose
 from hookspan.paths import Paths
 from tests.agent.machine import Machine, small_session, until
 

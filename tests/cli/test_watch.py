@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from hookspan.cli.text import may_draw
+from hookspan.cli.terminal.text import may_draw
 from tests.agent.machine import Machine, event, until
 
 

@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from hookspan.cli.bench_events import SESSIONS, events, lines
+from hookspan.bench.events import SESSIONS, events, lines
 from hookspan.journal import Writer
 from hookspan.paths import Paths
 

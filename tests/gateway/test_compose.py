@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from hookspan.cli.demo import await_outcome, play
-from hookspan.cli.throw_away import throw_away_home
+from hookspan.cli.verbs.demo import await_outcome, play
+from hookspan.sandbox import sandbox
 from tests.gateway.images import gateway_images
 from tests.stack import programs
 from tests.stack.compose import Project, clone
@@ -69,7 +69,7 @@ def session(compose: Project, protocol: str, port: str) -> dict[str, Any]:
         "EXPORT_TOKEN_FILE": str(secrets / "tokens"),
         "EXPORT_METRIC_INTERVAL": "1",
     }
-    with throw_away_home("hookspan-demo-", settings) as home:
+    with sandbox("hookspan-demo-", settings) as home:
         home.cli("up")
         outcome = await_outcome(home, play(home))
     assert outcome["spans"]

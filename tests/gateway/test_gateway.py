@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 import requests
 
-from hookspan.cli.demo import await_outcome, play
-from hookspan.cli.throw_away import throw_away_home
+from hookspan.cli.verbs.demo import await_outcome, play
 from hookspan.errors import UserError
+from hookspan.sandbox import sandbox
 from tests.gateway.fleet import COMPONENTS, KAFKA_PASSWORD, KAFKA_USER, TOKEN, Certificates, Fleet
 from tests.gateway.senders import SPANS, Developer, everything
 
@@ -167,7 +167,7 @@ def test_an_agents_session_goes_through_with_its_token_from_a_file(fleet: Fleet,
         "EXPORT_TOKEN_FILE": str(token),
         "EXPORT_METRIC_INTERVAL": "1",
     }
-    with throw_away_home("hookspan-demo-", settings) as home:
+    with sandbox("hookspan-demo-", settings) as home:
         home.cli("up")
         outcome = await_outcome(home, play(home))
     arrived(fleet, outcome)
@@ -187,7 +187,7 @@ def test_with_client_certificates_an_agent_is_told_which_one_is_missing_and_lose
         "EXPORT_CERTIFICATE": str(ours.ca),
         "EXPORT_METRIC_INTERVAL": "1",
     }
-    with throw_away_home("hookspan-demo-", settings) as home:
+    with sandbox("hookspan-demo-", settings) as home:
 
         def doctor(status: str) -> dict[str, Any]:
             command = [sys.executable, "-m", "hookspan", "doctor", "--json"]

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from hookspan.catalogue import attributes as sc
-from hookspan.cli.tree import render
+from hookspan.cli.terminal.tree import render
 
 from .replay import SESSIONS, Played, expected, lines_of, names, play
 

@@ -13,7 +13,7 @@ import pytest
 from hookspan import wire
 from hookspan.agent.ahead import Ahead
 from hookspan.catalogue import attributes as sc
-from hookspan.cli.tree import render
+from hookspan.cli.terminal.tree import render
 from hookspan.model.fold import fold
 from hookspan.model.state import State
 from hookspan.observe import Observers

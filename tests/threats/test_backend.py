@@ -16,7 +16,7 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc
 
 from hookspan.agent import backlog, fetch, health
 from hookspan.agent.health import Status
-from hookspan.cli.checks import Place, backends
+from hookspan.cli.doctor.checks import Place, backends
 from hookspan.config import Collector
 from tests.agent.machine import Machine, small_session, until
 from tests.otlp_sink import Sink

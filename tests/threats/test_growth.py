@@ -22,7 +22,7 @@ import hookspan
 from hookspan import config, values, wire
 from hookspan.agent import backlog, client
 from hookspan.claude_settings import SettingsText
-from hookspan.cli.redact import Redactor
+from hookspan.cli.doctor.redact import Redactor
 from hookspan.errors import UserError
 from hookspan.export import answer, otlp_http
 from hookspan.history import records as history

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from hookspan.cli.redact import Redactor
+from hookspan.cli.doctor.redact import Redactor
 from hookspan.values import without_secrets
 from tests.agent.machine import Machine, event, small_session, until
 from tests.otlp_sink import Sink

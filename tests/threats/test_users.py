@@ -14,7 +14,7 @@ import pytest
 
 from hookspan import relay
 from hookspan.agent.lock import is_held
-from hookspan.cli import checks, report
+from hookspan.cli.doctor import checks, report
 from hookspan.paths import Paths
 from tests.agent.machine import PATIENCE, Machine, until
 

@@ -1,1 +1,1 @@
-"""The command line: one verb, one module."""
+"""The command line. `verbs` has one module a verb; what they do together lies in the packages beside it."""

@@ -15,14 +15,14 @@ from typing import Final, NamedTuple, NoReturn
 import click
 
 from hookspan import __version__
-from hookspan.cli.text import colour
+from hookspan.cli.terminal.text import colour
 from hookspan.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_USAGE, EXIT_USER, UserError
 
 
 class Verb(NamedTuple):
     """Where a verb's click command is, and its line in `hookspan --help`, which neighbours can share."""
 
-    target: str  # "module:attribute" under hookspan.cli
+    target: str  # "module:attribute" under hookspan.cli.verbs
     help: str
 
 
@@ -42,7 +42,7 @@ SECTIONS: Final[dict[str, dict[str, Verb]]] = {
         "flush": Verb("flush:flush", "Export now what is waiting to be exported."),
     },
     "Look": {
-        "open": Verb("open:open_", "Open the page in a browser."),
+        "open": Verb("open_:open_", "Open the page in a browser."),
         "sessions": Verb("sessions:sessions", "List sessions, who needs you first."),
         "trace": Verb("trace:trace", "Show where a turn's time went."),
         "tail": Verb("tail:tail", "Follow the raw events."),
@@ -77,7 +77,7 @@ class LazyGroup(click.Group):
         if verb is None or not _exists(verb):
             return None
         module, _, attribute = verb.target.partition(":")
-        command = getattr(importlib.import_module(f"hookspan.cli.{module}"), attribute)
+        command = getattr(importlib.import_module(f"hookspan.cli.verbs.{module}"), attribute)
         assert isinstance(command, click.Command)  # noqa: S101 - a mistake in SECTIONS is ours, and reported as a bug
         return command
 
@@ -107,7 +107,7 @@ class LazyGroup(click.Group):
 
 
 def _exists(verb: Verb) -> bool:
-    return Path(__file__).with_name(verb.target.partition(":")[0] + ".py").exists()
+    return (Path(__file__).parent / "verbs" / (verb.target.partition(":")[0] + ".py")).exists()
 
 
 @click.group(
@@ -120,9 +120,9 @@ def _exists(verb: Verb) -> bool:
 def cli(ctx: click.Context) -> None:
     """OpenTelemetry for Claude Code hooks."""
     if ctx.invoked_subcommand is None:
-        from hookspan.cli import bare
+        from hookspan.cli.verbs.status import show_bare
 
-        bare.show()
+        show_bare()
 
 
 def main() -> NoReturn:
@@ -146,7 +146,7 @@ def main() -> NoReturn:
         click.echo(err=True)
         code = EXIT_INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the last handler of a program: it reports
-        from hookspan.cli import report
+        from hookspan.cli.doctor import report
 
         path = report.write(error)
         show_error(

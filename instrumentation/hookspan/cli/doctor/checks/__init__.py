@@ -1,0 +1,54 @@
+"""What `hookspan doctor` looks at, in the order in which it says it: a name and a function for each check."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
+
+from hookspan.agent.health import Status
+from hookspan.cli.doctor.checks import agent, backends, claude, folders, installed, recorded
+from hookspan.cli.doctor.result import Found, Place, UnreadError
+from hookspan.errors import UserError
+
+Check = Callable[[Place], Iterator[Found]]
+
+ALL: Final[Mapping[str, Check]] = {
+    "settings": installed.settings,
+    "hooks": claude.hooks,
+    "policies": claude.policies,
+    "stale": claude.stale,
+    "twice": claude.twice,
+    "native": claude.native,
+    "relay": installed.relay,
+    "starter": installed.starter,
+    "folders": folders.folders,
+    "owners": folders.owners,
+    "sockets": folders.sockets,
+    "disk": folders.disk,
+    "journal": recorded.journal,
+    "lost": recorded.lost,
+    "store": recorded.store,
+    "agent": agent.agent,
+    "alone": agent.alone,
+    "port": agent.port,
+    "clock": backends.clock,
+    "export": backends.export,
+    "collector": backends.collector,
+    "docker": backends.docker,
+}
+
+
+def run(place: Place) -> Iterator[tuple[str, Found]]:
+    """Every check in turn; one that breaks is a finding too."""
+    for name, check in ALL.items():
+        try:
+            yield from ((name, found) for found in check(place))
+        except UnreadError:
+            yield name, Found(Status.UNKNOWN, "not checked: the settings can't be read")
+        except UserError as error:
+            yield name, Found(Status.CRITICAL, error.message, todo=error.hint or "", quotes=True)
+        except OSError as error:
+            yield name, Found(Status.UNKNOWN, f"can't be checked: {error}", todo="see what it says of the file")
+
+
+__all__ = ["ALL", "Found", "Place", "run"]

@@ -1,0 +1,226 @@
+"""The agent: up, of this version, alone, and its page on the port that was wished for."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import psutil
+
+from hookspan import __version__
+from hookspan.agent import launch, status
+from hookspan.agent.client import Client, is_newer, lock_content
+from hookspan.agent.health import NO_METRICS, Status
+from hookspan.agent.lock import is_held
+from hookspan.cli.doctor.result import Fix, Found, Place
+from hookspan.cli.lifecycle.paused import paused
+from hookspan.config import OPTIONS, TABLES, Settings, is_locked, load
+from hookspan.errors import UserError
+from hookspan.paths import Paths
+
+GRACE: Final = launch.STOP_TIMEOUT + 10.0  # seconds: an agent that takes over waits so long for the one before
+TAKEN_IN: Final = 5.0  # seconds in which a running agent takes in a change of the files
+POLL: Final = 0.25
+LISTENERS: Final = ("/proc/net/tcp", "/proc/net/tcp6")
+LISTENING: Final = "0A"  # the state in these tables
+
+
+def agent(place: Place) -> Iterator[Found]:
+    """It answers, is of this version, and well."""
+    found = status.status_of(place.paths)
+    state = found["agent"]["state"]
+    if found["answered"]:
+        yield from _answering(place, found)
+    elif state == "unresponsive":
+        said = f"pid {found['agent'].get('pid', '?')} does not answer: {found['agent']['problem']}"
+        why = "hooks are recorded; nothing is read or exported meanwhile"
+        yield Found(Status.CRITICAL, said, why, "`hookspan restart`; if that fails `kill -9` it, which loses nothing")
+    elif state == "down":
+        why = "hooks are recorded, and nothing reads them"
+        yield Found(Status.WARNING, "down, as you said", why, "`hookspan up`")
+    else:
+        yield Found(Status.HEALTHY, "not running; the next hook starts it")
+
+
+def _answering(place: Place, found: dict[str, Any]) -> Iterator[Found]:
+    about = found["agent"]
+    text = f"{about['state']}, pid {about['pid']}, version {about['version']}"
+    well = True
+    if about["version"] != __version__:
+        well = False
+        if is_newer(__version__, str(about["version"])):
+            fix = Fix("`hookspan restart`", lambda: _restart(place))
+            why = "an update takes effect when the agent starts anew"
+            yield Found(Status.WARNING, f"{text}; this is {__version__}", why, "`hookspan restart`", fix=fix)
+        else:
+            why = "two installations; the newer agent stays"
+            yield Found(Status.WARNING, f"{text}; this is the older {__version__}", why, "use the newer `hookspan`")
+    if problem := found.get("settings_problem"):
+        well = False
+        why = "it goes on with the last settings that were good"
+        todo = "correct the setting; the agent takes it in within seconds"
+        yield Found(Status.CRITICAL, problem, why, todo, quotes=True)
+    elif about["version"] == __version__ and (keys := _other_settings(place.paths)):
+        well = False
+        why = "it takes in a change of the files within seconds, locks above all, and did not take in these"
+        said = f"the agent goes by other settings than the files say: {', '.join(f'`{key}`' for key in keys)}"
+        yield Found(
+            Status.CRITICAL, said, why, "`hookspan restart`", fix=Fix("`hookspan restart`", lambda: _restart(place))
+        )
+    checks = (found.get("health") or {}).get("checks") or {}
+    for name, check in checks.items():
+        if check["status"] in {"warning", "critical"} and check["todo"] != NO_METRICS:  # `export` below says it
+            well = False
+            yield Found(Status.WARNING, f"its check `{name}`: {check['message']}", "", check["todo"])
+    if well:
+        yield Found(Status.HEALTHY, text)
+
+
+def _other_settings(paths: Paths) -> list[str]:
+    """Keys whose value in the running agent is not what the files say; what the variables of `up` say may differ."""
+    until = time.monotonic() + TAKEN_IN
+    while True:
+        try:
+            files = load(paths)
+            agents = Settings.from_dict(Client(paths).request("settings")["settings"])
+        except (UserError, KeyError):  # said elsewhere, or it has just gone
+            return []
+        keys = [
+            key
+            for key in (*OPTIONS, *TABLES)
+            if agents.value(key) != files.value(key)
+            and (key not in OPTIONS or agents.origin(key) != OPTIONS[key].variable or is_locked(key, files.locked))
+        ]
+        if not keys or time.monotonic() > until:
+            return keys
+        time.sleep(POLL)
+
+
+def _restart(place: Place) -> None:
+    with paused(place.paths):
+        pass
+
+
+def alone(place: Place, grace: float = GRACE) -> Iterator[Found]:
+    """No second agent works on the same files: one without the lock can only be a stopped or a stuck one."""
+    holder = lock_content(place.paths).get("pid") if is_held(place.paths.agent_lock) else None
+    others = [
+        process
+        for process in agents(place.paths)
+        if process.pid != holder and time.time() - process.create_time() > grace
+    ]
+    for process in others:
+        yield Found(
+            Status.CRITICAL,
+            f"a second agent (pid {process.pid}) runs on `{place.paths.state}` without the lock",
+            "it was stopped or stuck when its run folder was deleted; it would leave by itself",
+            f"`kill -CONT {process.pid}`, else `kill -9 {process.pid}`, which loses nothing",
+            fix=Fix(f"end pid {process.pid}, {_command(process)}", lambda process=process: _end(process)),  # type: ignore[misc]
+        )
+    if not others:
+        yield Found(Status.HEALTHY, "no second agent")
+
+
+def agents(paths: Paths) -> Iterator[psutil.Process]:
+    """This user's agents that work on these files."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            words = process.cmdline()
+            state = words[words.index("--state") + 1] if "--state" in words[:-1] else None
+            if (
+                state == str(paths.state)
+                and any("hookspan.agent" in word for word in words)
+                and process.uids().real == os.getuid()
+            ):
+                yield process
+
+
+def _end(process: psutil.Process) -> None:
+    """A stopped process hears SIGTERM when it goes on; psutil checks that the pid is still its own."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGCONT)
+        with contextlib.suppress(psutil.TimeoutExpired):
+            process.wait(launch.STOP_TIMEOUT)
+            return
+        process.kill()
+
+
+def _command(process: psutil.Process) -> str:
+    with contextlib.suppress(psutil.Error):
+        return f"`{' '.join(process.cmdline()[:4])} ...`"
+    return "which has gone"
+
+
+# --- The page
+
+
+def port(place: Place) -> Iterator[Found]:
+    """The page is where `dashboard.port` says."""
+    dashboard = place.settings.dashboard
+    if not dashboard.enabled:
+        yield Found(Status.HEALTHY, "the page is switched off")
+        return
+    found = status.status_of(place.paths)
+    url = found["agent"].get("url") if found["answered"] else None
+    if not dashboard.port or (url and url.endswith(f":{dashboard.port}")):
+        yield Found(Status.HEALTHY, url or "a free one, as you said")
+        return
+    holder = listener(dashboard.port)
+    if holder is None:
+        if url is None:
+            yield Found(Status.HEALTHY, f"{dashboard.port} is free")
+        else:
+            why = f"{dashboard.port} was taken when the agent started; it is free now"
+            yield Found(Status.HEALTHY, f"the page is at {url}", why, "`hookspan restart` takes it")
+        return
+    where = f"the page is at {url}" if url else "the page will take another port"
+    yield Found(
+        Status.WARNING,
+        f"port {dashboard.port} is taken by {holder}; {where}",
+        "an address that you kept leads to somebody else's page; `hookspan open` knows the right one",
+        "`hookspan config set dashboard.port` with another one, or end that program",
+    )
+
+
+def listener(number: int) -> str | None:
+    """Who listens on a TCP port of this machine, in words; None if nobody does."""
+    with contextlib.suppress(psutil.Error, PermissionError):
+        for connection in psutil.net_connections("tcp"):
+            if connection.status == psutil.CONN_LISTEN and _port(connection.laddr) == number and connection.pid:
+                process = psutil.Process(connection.pid)
+                return f"`{process.name()}` (pid {process.pid}, user {process.username()})"
+    uids = {uid for table in LISTENERS for uid in _listening(Path(table), number)}
+    if uids:
+        return f"a program of user {', '.join(map(str, sorted(uids)))}"
+    return None if _is_free(number) else "another program"
+
+
+def _listening(table: Path, number: int) -> Iterator[int]:
+    """The users that listen on a port, as Linux tells everybody."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        for line in table.read_text(encoding="ascii").splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == LISTENING and int(fields[1].rpartition(":")[2], 16) == number:
+                yield int(fields[7])
+
+
+def _is_free(number: int) -> bool:
+    with socket.socket() as own:
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            own.bind(("127.0.0.1", number))
+        except OSError:
+            return False
+    return True
+
+
+def _port(address: Any) -> int | None:
+    """Of an address as psutil has it, which is an empty tuple where there is none."""
+    return getattr(address, "port", None)

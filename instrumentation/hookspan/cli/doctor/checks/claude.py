@@ -1,0 +1,146 @@
+"""Claude Code's side: whether it runs our hooks, once each, and where its own telemetry goes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from hookspan.agent.health import Status
+from hookspan.claude_settings import config_folder
+from hookspan.cli.doctor.result import Fix, Found, Place
+from hookspan.setup import record
+from hookspan.setup.installation import Area
+
+TELEMETRY: Final = "CLAUDE_CODE_ENABLE_TELEMETRY"
+ENDPOINTS: Final = tuple(f"OTEL_EXPORTER_OTLP_{kind}ENDPOINT" for kind in ("", "TRACES_", "METRICS_", "LOGS_"))
+CONTENT: Final = ("OTEL_LOG_USER_PROMPTS", "OTEL_LOG_TOOL_DETAILS", "OTEL_LOG_TOOL_CONTENT", "OTEL_LOG_RAW_API_BODIES")
+
+
+def install_fix(what: str, *, native: bool | None = None) -> Fix:
+    """`hookspan install`, which shows its change itself and has been agreed to."""
+
+    def do() -> None:
+        from hookspan.cli.verbs.install import install
+
+        install.callback(  # type: ignore[misc] # click's callbacks are optional
+            dry_run=False, check=False, yes=True, print_block=False, no_hooks=False, scope="user", native=native
+        )
+
+    return Fix(what, do)
+
+
+def hooks(place: Place) -> Iterator[Found]:
+    """Our hooks are in settings that Claude Code reads, or come with the plugin, whole and with their relay."""
+    yield from _of(place, Area.HOOKS, f"the hooks are in {place.installation.where}")
+
+
+def policies(place: Place) -> Iterator[Found]:
+    """Nothing keeps Claude Code from running our hooks."""
+    yield from _of(place, Area.POLICIES, "hooks may run")
+
+
+def stale(place: Place) -> Iterator[Found]:
+    """No entry of an older hookspan is left, which would run another relay, or one that is gone."""
+    yield from _of(place, Area.STALE, "no entry of an older hookspan")
+
+
+def twice(place: Place) -> Iterator[Found]:
+    """Our hooks come by one way only: settings, or the plugin."""
+    runs = bool(place.installation.run)
+    yield from _of(place, Area.TWICE, "each event is recorded once" if runs else "no event is recorded twice")
+
+
+def _of(place: Place, area: Area, well: str) -> Iterator[Found]:
+    problems = [one for one in place.installation.problems if one.area is area]
+    for one in problems:
+        yield Found.of_problem(one, fix=install_fix("`hookspan install`") if one.mends else None)
+    if not problems:
+        yield Found(Status.HEALTHY, well)
+
+
+def native(place: Place) -> Iterator[Found]:
+    """Where Claude Code's own telemetry goes, and whether it says more than ours may."""
+    file = config_folder(place.env) / "settings.json"
+    written = _env(file)
+    env = {**place.env, **written}
+    known = record.read(place.paths).get(str(file))
+    lacking = [key for key, value in (known.env if known is not None else {}).items() if written.get(key) != value]
+    if lacking:
+        yield Found(
+            Status.WARNING,
+            f"Claude Code's own telemetry was installed, but `env` in `{file}` lacks {_listed(lacking)}",
+            "somebody has changed these variables since",
+            "`hookspan install --native-telemetry`, or `--no-native-telemetry`",
+            fix=install_fix("`hookspan install --native-telemetry`", native=True)
+            if place.settings.export.endpoint
+            else None,
+        )
+        return
+    if not _on(env.get(TELEMETRY)):
+        yield Found(
+            Status.HEALTHY, "off; `hookspan install --native-telemetry` puts what every hook costs beside our spans"
+        )
+        return
+    problems = list(_conflicts(place, env))
+    yield from problems
+    if not problems:
+        yield Found(Status.HEALTHY, "on, and goes where ours goes")
+
+
+def _conflicts(place: Place, env: Mapping[str, str]) -> Iterator[Found]:
+    todo = "`hookspan install --native-telemetry`"
+    exporters = [name for name in ("TRACES", "METRICS", "LOGS") if env.get(f"OTEL_{name}_EXPORTER", "none") != "none"]
+    if not exporters:
+        yield Found(Status.WARNING, f"`{TELEMETRY}` is set, but no `OTEL_*_EXPORTER`", "nothing is sent", todo)
+        return
+    if not env.get("OTEL_EXPORTER_OTLP_PROTOCOL"):
+        yield Found(
+            Status.WARNING,
+            f"`{TELEMETRY}` is set, but not `OTEL_EXPORTER_OTLP_PROTOCOL`",
+            "Claude Code has no default for it, and sends nothing",
+            todo,
+        )
+    ours = (place.settings.export.endpoint or "").rstrip("/")
+    elsewhere = [key for key in ENDPOINTS if env.get(key) and not _same(env[key], ours)]
+    if ours and elsewhere:
+        yield Found(
+            Status.WARNING,
+            f"Claude Code's own telemetry goes elsewhere than `export.endpoint`: see {_listed(elsewhere)}",
+            "the two can be joined only where both arrive",
+            "set one of them to the other, or let that Collector pass it on",
+        )
+    told = [key for key in CONTENT if _on(env.get(key))]
+    if told and not place.settings.content.export:
+        yield Found(
+            Status.WARNING,
+            f"{_listed(told)} let Claude Code send content, though `content.export` is off",
+            "prompts, commands or results leave this machine by its own telemetry",
+            "take them out of `env` in Claude Code's settings, unless that is what you want",
+        )
+
+
+def _value(file: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _env(file: Path) -> dict[str, str]:
+    found = _value(file).get("env")
+    return {key: str(value) for key, value in found.items()} if isinstance(found, dict) else {}
+
+
+def _on(value: str | None) -> bool:
+    return (value or "").strip().lower() not in {"", "0", "false", "no", "off"}
+
+
+def _same(url: str, ours: str) -> bool:
+    return url.rstrip("/").removesuffix("/v1/traces").removesuffix("/v1/metrics").removesuffix("/v1/logs") == ours
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)

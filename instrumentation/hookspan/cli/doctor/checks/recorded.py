@@ -1,0 +1,123 @@
+"""What was recorded: the journal, what was lost, and the store."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from hookspan.agent import status
+from hookspan.agent.health import Status
+from hookspan.cli.doctor.fixes import some
+from hookspan.cli.doctor.result import Found, Place
+from hookspan.store import schema
+from hookspan.store.database import StoreDamaged, damage_noticed, open_reader
+from hookspan.units import counted, size
+
+DAY: Final = 86_400.0  # seconds
+STORE_SECONDS: Final = 3.0  # that a store's pages are looked through; a large one is looked at in part
+STEP: Final = 100_000  # of SQLite's instructions between two looks at the clock: some milliseconds
+
+# What the reasons in the relay's file of lost events mean.
+REASONS: Final[Mapping[str, str]] = {
+    "cap": "the journal had reached `journal.bytes`, and no agent was there to make room",
+    "heartbeat": "no agent had run for 7 days",
+    "read": "Claude Code sent nothing within 2 s",
+    "open": "the journal could not be opened",
+    "lock": "the journal was locked and a file beside it could not be made",
+    "write": "the disk was full",
+    "other": "the state folder was not private",
+}
+
+
+def journal(place: Place) -> Iterator[Found]:
+    """Relays can write, and every line could be read."""
+    found = status.journal(place.paths)
+    message = f"{size(found['bytes'])} in {counted(found['segments'] + bool(found['current_bytes']), 'files')}"
+    if not found["writable"]:
+        why = "hooks lose their events, and count them"
+        todo = f"`ls -ld {place.paths.journal}`; is the file system read-only?"
+        yield Found(Status.CRITICAL, f"`{place.paths.journal}` can't be written", why, todo)
+    if found["quarantine_bytes"]:
+        yield Found(
+            Status.WARNING,
+            f"{message}; lines that could not be read are set aside in `{place.paths.quarantine}`",
+            "most often another program wrote into the journal, or the power failed",
+            "look at their `reason`; they go by themselves after `journal.raw_hours`",
+        )
+        return
+    if found["strays"]:
+        message += f", {counted(found['strays'], 'strays')} that the agent takes in"
+    if found["writable"]:
+        yield Found(Status.HEALTHY, message)
+
+
+def lost(place: Place) -> Iterator[Found]:
+    """Events that a relay could not write."""
+    drops = status.drops(place.paths)
+    if not drops:
+        yield Found(Status.HEALTHY, "no event was lost")
+        return
+    reasons = "; ".join(f"{drop['count']:g} because {REASONS.get(reason, reason)}" for reason, drop in drops.items())
+    recent = any(time.time() - drop["last"] < DAY for drop in drops.values())
+    yield Found(
+        Status.CRITICAL if recent else Status.WARNING,
+        f"lost events: {reasons}",
+        "a hook never waits and never fails Claude Code: what it can't write it counts",
+        "mend what the other checks say" if recent else "",
+    )
+
+
+def store(place: Place) -> Iterator[Found]:
+    """The database can be read; what it holds can be had again from the journal."""
+    path = place.paths.store
+    aside = sorted(path.parent.glob(f"{path.name}.damaged-*[0-9]"))
+    if aside:
+        why = "it was damaged, and was rebuilt from what the journal held"
+        yield Found(Status.WARNING, f"{some(aside)} was set aside", why, "delete it when you don't need it")
+    if not path.exists():
+        if not aside:
+            yield Found(Status.HEALTHY, "not there yet")
+        return
+    try:
+        problem = _damage(path)
+    except StoreDamaged as error:
+        problem = error.message
+    except sqlite3.OperationalError as error:
+        yield Found(Status.UNKNOWN, f"`{path}` can't be opened ({error})", todo="`hookspan status`")
+        return
+    if problem:
+        why = "pages and counters can't be trusted; the journal still has the last days"
+        todo = "`hookspan rebuild`, or `hookspan restart`: the agent sets it aside and rebuilds it"
+        yield Found(Status.CRITICAL, problem, why, todo)
+    elif not aside:
+        yield Found(Status.HEALTHY, f"{size(status.store(place.paths)['bytes'])}, sound")
+
+
+def _damage(path: Path) -> str:
+    """What SQLite finds wrong with a store's pages in STORE_SECONDS; empty for nothing."""
+    with damage_noticed(path):
+        connection = open_reader(path)
+        try:
+            if not connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+                return ""  # an agent is just making it
+            application, version = (
+                connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
+            )
+            if application != schema.APPLICATION:
+                return f"`{path}` is a database of another program"
+            if version > len(schema.MIGRATIONS):
+                return f"`{path}` was written by a newer hookspan"
+            until = time.monotonic() + STORE_SECONDS
+            connection.set_progress_handler(lambda: time.monotonic() > until, STEP)
+            try:
+                said = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+                    raise
+                return ""
+            return "" if said == "ok" else f"`{path}` is damaged: {' '.join(said.split())}"
+        finally:
+            connection.close()

@@ -1,0 +1,46 @@
+"""What several checks say or do: a few paths in words, and taking from others what they may do with a file."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from hookspan.cli.doctor.result import Fix
+from hookspan.errors import UserError
+from hookspan.units import counted
+
+EXAMPLES: Final = 3
+
+
+def some(paths: Sequence[Path]) -> str:
+    """All of them, or how many with a few."""
+    shown = ", ".join(f"`{path}`" for path in paths[:EXAMPLES])
+    return f"{counted(len(paths), 'files')} ({shown}, ...)" if len(paths) > EXAMPLES else shown
+
+
+def unwritable(folder: Path) -> Fix:
+    """Take from others that they may write to a folder, of ours; who may read in it may go on."""
+
+    def do() -> None:
+        found = folder.stat()
+        if found.st_uid != os.geteuid():
+            raise UserError(f"`{folder}` is not yours any more; nothing was done to it")
+        folder.chmod(stat.S_IMODE(found.st_mode) & ~0o022)
+
+    return Fix(f"chmod go-w {some([folder])}", do)
+
+
+def chmod(*paths: Path) -> Fix:
+    """Take from others what they may do with these files, of ours all."""
+
+    def do() -> None:
+        for path in paths:
+            found = path.lstat()
+            if found.st_uid != os.geteuid() or stat.S_ISLNK(found.st_mode):
+                raise UserError(f"`{path}` is not yours any more; nothing was done to it")
+            path.chmod(stat.S_IMODE(found.st_mode) & ~0o077)
+
+    return Fix(f"chmod go= {some(paths)}", do)

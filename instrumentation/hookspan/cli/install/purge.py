@@ -1,0 +1,105 @@
+"""`hookspan uninstall --purge`: everything that hookspan keeps, gone, with the folders that it made.
+
+A folder that was there before us is somebody else's: only what bears our names is deleted in it, and it stays.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from hookspan.cli.stack.compose import COPIED
+from hookspan.errors import UserError
+from hookspan.paths import Paths, home_folder
+
+OWN_NAME: Final = "hookspan"
+"""A folder of this name is ours, whoever made it: older versions noted no folders."""
+STATE: Final = (
+    "agent.log*",
+    "backups",
+    "down",
+    "drops",
+    "export.db*",
+    "heartbeat",
+    "installed.json",
+    "journal",
+    "key",
+    "logins.json",
+    "port",
+    "relay.conf",
+    "reports",
+    "run",
+    "store.db*",
+    "token",
+)
+"""What is ours in a state folder that somebody else had made."""
+
+
+def kept(places: Iterable[Paths]) -> list[Path]:
+    """What there is to delete. UserError while containers use it, or if that would take somebody's home with it."""
+    found: dict[Path, None] = {}
+    for paths in places:
+        if (paths.state / "stack.json").exists():
+            raise UserError(
+                "the stack of `hookspan stack up` has not been stopped",
+                hint="`hookspan stack down --volumes` ends it and deletes its data; then try again",
+            )
+        found |= dict.fromkeys([*_within(paths, paths.state), *_within(paths, paths.data)])
+        found |= dict.fromkeys(filter(os.path.lexists, [paths.config]))
+    return list(found)
+
+
+def _within(paths: Paths, top: Path) -> Iterator[Path]:
+    """The folder, if it is ours; else what is ours in it."""
+    if not top.is_dir():
+        return
+    if not top.is_symlink() and (top.name == OWN_NAME or top in paths.folders_made()):
+        if _holds_home(top):
+            raise UserError(f"`{top}` is or holds your home; nothing was deleted", hint="look at `HOOKSPAN_HOME`")
+        yield top
+    elif top == paths.state:
+        yield from sorted(path for pattern in STATE for path in top.glob(pattern))
+    else:
+        yield from filter(os.path.lexists, [paths.relay, paths.relay_source, paths.made])
+        if paths.relay_script.is_file() and b"hookspan" in paths.relay_script.read_bytes():
+            yield paths.relay_script
+        if (stack := top / "stack").joinpath(COPIED).is_file():
+            yield stack
+
+
+def _holds_home(folder: Path) -> bool:
+    try:
+        home = home_folder()
+    except UserError:  # there is none
+        return False
+    return folder == home or folder in home.parents
+
+
+def purge(places: Sequence[Paths]) -> None:
+    """Stop their agents and delete it all. UserError if something can't be deleted."""
+    from hookspan.agent import launch
+    from hookspan.cli.verbs import service
+
+    for paths in places:
+        service.remove(paths)
+        if paths.state.is_dir():
+            paths.create()
+            paths.down.touch(mode=0o600)  # or a hook of a session that is still open starts another one
+            launch.stop(paths)
+    own = [paths.config.parent for paths in places if paths.config.parent.name == OWN_NAME]
+    made = [folder for paths in places for folder in paths.folders_made()]  # the note of them goes, too
+    for path in kept(places):
+        try:
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+        except OSError as error:
+            raise UserError(f"can't delete `{error.filename}`: {error.strerror}") from error
+    for folder in (*own, *made):
+        with contextlib.suppress(OSError):  # there is something in it, or it is gone
+            folder.rmdir()

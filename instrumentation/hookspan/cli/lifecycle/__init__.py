@@ -1,0 +1,1 @@
+"""Starting and stopping the agent around what a verb does."""

@@ -1,0 +1,1 @@
+"""What verbs share to write to a terminal, and what shells complete."""

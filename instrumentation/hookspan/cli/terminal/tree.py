@@ -1,0 +1,133 @@
+"""Spans as a tree of text: what `hookspan trace` prints, and what reviewers read."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from hookspan.catalogue import attributes as sc
+from hookspan.cli.terminal.text import printable
+from hookspan.model.rows import STATUS_ERROR, Span
+
+_SHOWN: Final = (
+    (sc.OUTCOME, ""),
+    (sc.DECISION, ""),
+    (sc.ERROR_TYPE, ""),
+    (sc.EXIT_CODE, "exit "),
+    (sc.END_REASON, "end="),
+    (sc.EXIT_REASON, "exit="),
+    (sc.SOURCE, "source="),
+    (sc.COMMAND_PROGRAM, ""),
+    (sc.FILE_EXTENSION, "."),
+    (sc.MCP_SERVER, "mcp="),
+    (sc.TRIGGER, ""),
+    (sc.PROMPT_KIND, ""),
+    (sc.COMMAND_NAME, "/"),
+    (sc.PERMISSION_MODE, "mode="),
+    (sc.TURNS, "turns="),
+    (sc.PROMPTS, "prompts="),
+    (sc.TOOLS, "tools="),
+    (sc.TOOLS_FAILED, "failed="),
+    (sc.MODEL_CALLS, "calls="),
+    (sc.SUBAGENTS, "subagents="),
+    (sc.ATTEMPTS, "attempts="),
+    (sc.CONTEXT_BEFORE, "before="),
+    (sc.CONTEXT_AFTER, "after="),
+)
+_FLAGS: Final = (
+    (sc.NEVER_RAN, "never ran"),
+    (sc.BLOCKED_BY_HOOK, "blocked by a hook"),
+    (sc.BACKGROUND, "background"),
+    (sc.START_INFERRED, "start inferred"),
+    (sc.END_INFERRED, "end inferred"),
+    (sc.LATE, "late"),
+    (sc.PAYLOAD_CUT, "payload cut"),
+)
+_LEAST_COST: Final = 0.000_001  # dollars; less is the client's arithmetic with fractions
+_HIDDEN_IF: Final = {(sc.PROMPTS, 1), (sc.PROMPT_KIND, "human"), (sc.TOOLS_FAILED, 0), (sc.TOOLS, 0)}
+
+
+def duration(nanoseconds: int) -> str:
+    """A length of time in the unit that a person would use."""
+    seconds = nanoseconds / 1e9
+    if seconds < 0.001:  # noqa: PLR2004
+        return f"{seconds * 1e6:.0f} us"
+    if seconds < 1:
+        return f"{seconds * 1e3:.0f} ms"
+    if seconds < 60:  # noqa: PLR2004
+        return f"{seconds:.2f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h{minutes:02}m{rest:02}s" if hours else f"{minutes}m{rest:02}s"
+
+
+def describe(span: Span) -> str:
+    """What matters of one span's attributes, in one line."""
+    get = span.attributes.get
+    parts = []
+    for key, prefix in _SHOWN:
+        value = get(key)
+        if value is None or (key, value) in _HIDDEN_IF:
+            continue
+        parts.append(f"{prefix}{value}")
+    waited = get(sc.WAITED)
+    if isinstance(waited, int | float):
+        parts.append(f"waited {duration(round(waited * 1e9))}")
+    tokens_in, tokens_out = get(sc.GEN_AI_USAGE_INPUT_TOKENS), get(sc.GEN_AI_USAGE_OUTPUT_TOKENS)
+    if tokens_in is not None:
+        cached = get(sc.GEN_AI_USAGE_CACHE_READ) or 0
+        parts.append(f"{tokens_in} in ({cached} cached), {tokens_out} out")
+    cost = get(sc.COST_USD)
+    if isinstance(cost, int | float):
+        parts.append(f"${cost:.6f}".rstrip("0").rstrip("."))
+    residual = get(sc.COST_RESIDUAL_USD)
+    if isinstance(residual, int | float) and abs(residual) >= _LEAST_COST:
+        sign = "-" if residual < 0 else "+"
+        parts.append(f"{sign}${abs(residual):.6f}".rstrip("0") + " in no transcript")
+    parts += [words for key, words in _FLAGS if get(key)]
+    parts += [f"link:{link.attributes.get(sc.LINK, '')}" for link in span.links]
+    if span.status == STATUS_ERROR:
+        parts.append("ERROR")
+    return "  ".join(parts)
+
+
+def render(spans: Iterable[Span], *, hooks: bool = False, labels: bool = False) -> list[str]:
+    """All traces, each as a tree: offset from its start, name, duration, what matters. Fit for a terminal.
+
+    Args:
+        spans: Spans of any number of traces.
+        hooks: Whether hook spans are shown.
+        labels: Whether the start of commands and prompts is shown.
+    """
+    traces: dict[str, list[Span]] = defaultdict(list)
+    for span in spans:
+        if hooks or not span.hook:
+            traces[span.trace_id].append(span)
+    lines: list[str] = []
+    for members in sorted(traces.values(), key=lambda members: min(span.start for span in members)):
+        lines += _render_trace(members, labels=labels)
+    return lines
+
+
+def _render_trace(members: Sequence[Span], *, labels: bool) -> list[str]:
+    begin = min(span.start for span in members)
+    ids = {span.span_id for span in members}
+    children: dict[str, list[Span]] = defaultdict(list)
+    for span in sorted(members, key=lambda span: (span.start, span.end, span.name, span.span_id)):
+        children[span.parent_id if span.parent_id in ids else ""].append(span)
+    lines = [f"trace {members[0].trace_id}"]
+
+    def walk(parent: str, depth: int) -> None:
+        for span in children.get(parent, ()):
+            orphan = "?" if depth == 0 and span.parent_id else ""
+            offset = f"+{(span.start - begin) / 1e9:.3f}"
+            name = f"{'  ' * depth}{orphan}{span.name}"
+            label = f"  `{span.label}`" if labels and span.label else ""
+            length = duration(span.end - span.start)
+            lines.append(printable(f"{offset:>10}  {name:<44} {length:>9}  {describe(span)}{label}".rstrip()))
+            if span.span_id != parent:
+                walk(span.span_id, depth + 1)
+
+    walk("", 0)
+    return lines

@@ -1,0 +1,1 @@
+"""One verb, one module, named as the verb: its options, its help, and what it prints."""

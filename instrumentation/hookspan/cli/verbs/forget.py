@@ -1,0 +1,268 @@
+"""`hookspan forget`: a session leaves everything that hookspan keeps."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import sys
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+import msgspec
+
+from hookspan.cli.terminal import completers
+from hookspan.cli.terminal.text import printable
+from hookspan.errors import UserError
+from hookspan.paths import Paths
+from hookspan.units import counted
+from hookspan.wire import FORGOTTEN, Reduced, Unreadable, decode
+from hookspan.wire.facts import Repository
+
+if TYPE_CHECKING:
+    from hookspan.journal import Journal
+    from hookspan.store import SpanKey, Store
+
+REPOSITORY: Final = b'"repository"'
+"""Is in every line that tells the repository of a folder, and in few others."""
+
+
+@click.command()
+@click.argument("ids", metavar="SESSION...", nargs=-1, required=True, shell_complete=completers.sessions)
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def forget(ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
+    """Delete sessions: their raw and compacted events, spans, labels, and what waits to be exported.
+
+    SESSION is an id or its first digits. What only they brought goes, too: folders that no other session worked in,
+    with their repository and branch, and projects that no other session has, with their metric series. Series that
+    other sessions have added to keep what they counted. The files are written anew, so that no byte of it stays. Older
+    copies of the store (made before an upgrade, or of a damaged one) are deleted whole. What was exported already is
+    not called back, and Claude Code's own transcripts stay. The agent is stopped meanwhile; hooks go on recording.
+    """
+    from hookspan.agent.exclusive import exclusive
+    from hookspan.cli.lifecycle.paused import paused
+
+    paths = Paths.from_environment()
+    sessions = [_session(paths, given) for given in ids]
+    if not yes:
+        _ask(sessions)
+    with paused(paths), exclusive(paths):
+        found = run(paths, sessions)
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    click.echo(f"Forgotten: {', '.join(sessions)}")
+    click.echo(
+        f"journal     {counted(found['records'], 'records')} replaced in {counted(found['segments'], 'segments')}"
+    )
+    click.echo(f"set aside   {counted(found['quarantined'], 'lines')} removed")
+    click.echo(f"store       {counted(found['spans'], 'spans')} and {counted(found['events'], 'events')} removed")
+    click.echo(f"folders     {counted(found['folders'], 'folders')} that only they worked in")
+    for project in found["projects"]:
+        click.echo(f"project     {printable(project)}, with its metrics: no other session has it")
+    for project in found["shared"]:
+        click.echo(f"project     {printable(project)} stays: other sessions have it, and its sums count these, too")
+    click.echo(f"export      {counted(found['unexported'], 'spans')} that waited and won't be sent")
+    if found["exported"]:
+        click.echo(
+            f"Not called back: {counted(found['exported'], 'spans')} exported before. Delete them where you sent them."
+        )
+    for path in found["copies"]:
+        click.echo(f"copy        {path} removed")
+
+
+def _session(paths: Paths, given: str) -> str:
+    """The session that is meant; one that only the journal knows must be given whole."""
+    from hookspan.store import Reader
+
+    known = Reader(paths).find_sessions(given, limit=6)
+    if given in known or (not known and _in_journal(paths, given)):
+        return given
+    if not known:
+        raise UserError(f"no session has the id `{printable(given)}`", hint="`hookspan sessions` lists them")
+    if len(known) > 1:
+        raise UserError(f"`{given}` could be {', '.join(known)}", hint="give more of it")
+    return known[0]
+
+
+def _in_journal(paths: Paths, session: str) -> bool:
+    from hookspan.journal import Tail
+
+    is_of = of_sessions([session])
+    tail = Tail(paths, mend=False)
+    try:
+        return any(is_of(line.data) for lines in iter(tail.read, []) for line in lines)
+    finally:
+        tail.close()
+
+
+def _ask(sessions: list[str]) -> None:
+    if not sys.stdin.isatty():
+        raise UserError("forgetting can't be undone", hint="`hookspan forget --yes ...` doesn't ask")
+    click.confirm(f"Delete {', '.join(sessions)}? This can't be undone.", abort=True, err=True)
+
+
+def of_sessions(sessions: list[str]) -> Callable[[bytes], bool]:
+    """Tells whether a journal line belongs to one of these sessions; one that can't be read does if it names it."""
+    names = [session.encode() for session in sessions]
+
+    def belongs(line: bytes) -> bool:
+        if not any(name in line for name in names):
+            return False
+        try:
+            return decode(line, b"", labels=False).session in sessions
+        except Unreadable:
+            return True
+
+    return belongs
+
+
+def run(paths: Paths, sessions: list[str]) -> dict[str, Any]:
+    """Do it, for whoever is alone with the state; what was removed."""
+    from hookspan.agent.exclusive import ingest
+    from hookspan.cli.verbs.rebuild import KEPT_AS
+    from hookspan.journal import Journal
+    from hookspan.journal.rewrite import forget_quarantined, rewrite
+    from hookspan.store import Store
+
+    if paths.store.with_name(paths.store.name + KEPT_AS).exists():
+        raise UserError("a rebuild was broken off", hint="`hookspan rebuild` finishes it")
+    journal = Journal(paths)
+    journal.rotate()  # relays append to the current segment, so that one can't be rewritten
+    with ingest(paths) as reading:
+        reading.drain(float("inf"))
+    is_of = of_sessions(sessions)
+    folders = _folders_of(journal, is_of)
+    store = Store.open(paths)
+    try:
+        projects = store.projects_of(sessions)
+        only = [project for project, alone in projects.items() if alone]
+        found: dict[str, Any] = _in_store(paths, sessions, only)
+        store.forget(sessions, only)
+        _step_out(paths, store, folders)
+        _scrub(store)
+    finally:
+        store.close()
+
+    def change(line: bytes) -> bytes:
+        return FORGOTTEN if is_of(line) or _folder(line) in folders else line
+
+    # The newest first: were it broken off, the sessions themselves would be there to tell which folders were theirs.
+    changes = [rewrite(segment, change) for segment in reversed(list(journal.segments())) if not segment.current]
+    names = [session.encode() for session in sessions]
+    return found | {
+        "sessions": sessions,
+        "records": sum(changes),
+        "segments": sum(map(bool, changes)),
+        "quarantined": forget_quarantined(paths, lambda line: any(name in line for name in names)),
+        "copies": _remove_copies(paths),
+        "folders": len(folders),
+        "projects": only,
+        "shared": [project for project, alone in projects.items() if not alone],
+    }
+
+
+def _folders_of(journal: Journal, is_of: Callable[[bytes], bool]) -> frozenset[str]:
+    """Folders whose repositories are known because these sessions worked there, and no other one did."""
+    from hookspan.journal.rewrite import lines
+
+    worked: set[str] = set()
+    known: set[str] = set()
+    for segment in journal.segments():
+        for line in lines(segment):
+            if folder := _folder(line):
+                known.add(folder)
+            elif is_of(line):
+                with contextlib.suppress(Unreadable):
+                    record = decode(line, b"", labels=False)
+                    worked |= {record.cwd, record.project_dir} if isinstance(record, Reduced) else set()
+    left = {msgspec.json.encode(folder): folder for folder in worked & known}
+    for segment in journal.segments() if left else ():
+        for line in lines(segment):
+            for quoted in [quoted for quoted in left if quoted in line]:
+                if not is_of(line) and not _folder(line):
+                    del left[quoted]
+    return frozenset(left.values())
+
+
+def _folder(line: bytes) -> str:
+    """The folder that a line tells the repository of; empty for every other line."""
+    if REPOSITORY not in line:
+        return ""
+    try:
+        record = decode(line, b"", labels=False)
+    except Unreadable:
+        return ""
+    return record.folder if isinstance(record, Repository) else ""
+
+
+def _scrub(store: Store) -> None:
+    try:
+        store.scrub()
+    except sqlite3.OperationalError as error:
+        raise UserError(
+            f"the rows are deleted, but their bytes may still be in free parts of `{store.path}`: {error}",
+            hint="make room for a second one of its size, then `hookspan rebuild`",
+        ) from error
+
+
+def _remove_copies(paths: Paths) -> list[str]:
+    """Copies of both databases that upgrades and damage left: no part of them can be taken out alone."""
+    copies = [path for base in (paths.store, paths.export_db) for path in paths.state.glob(f"{base.name}.*")]
+    for path in copies:
+        path.unlink()
+    return sorted(str(path) for path in copies if not path.name.endswith(("-wal", "-shm")))
+
+
+def _in_store(paths: Paths, sessions: list[str], projects: list[str]) -> dict[str, int]:
+    """What the store has of them, and what of that is out; what export knows of them and the projects is forgotten."""
+    from hookspan.store import Reader, SpanKey
+
+    reader = Reader(paths)
+    spans = [span for session in sessions for span in reader.spans_of_session(session)]
+    events = sum(len(reader.events(session=session, limit=10**9)) for session in sessions)
+    reader.close()
+    own = [SpanKey(span.record, span.ordinal) for span in spans if not span.local]
+    cursor = _let_go(paths, own, projects)
+    exported = sum(key <= cursor for key in own) if cursor else 0
+    unexported = len(own) - exported if cursor else 0
+    return {"spans": len(spans), "events": events, "exported": exported, "unexported": unexported}
+
+
+def _let_go(paths: Paths, keys: list[SpanKey], projects: list[str]) -> SpanKey | None:
+    """Key of the last span that was exported; None where nothing ever was. What was said of them is deleted."""
+    if not paths.export_db.exists():
+        return None
+    from hookspan.export.db import ExportDb
+
+    db = ExportDb.open(paths)
+    try:
+        db.forget(keys, projects)
+        return db.cursor if db.enabled else None
+    finally:
+        db.close()
+
+
+def _step_out(paths: Paths, store: Store, folders: Iterable[str]) -> None:
+    """Let the store know these folders no more, and the reader's place be the beginning of a segment.
+
+    It knows a place within one by bytes that are about to change.
+    """
+    from hookspan.journal import Position, segments
+    from hookspan.model.state import dump_world, load_world
+    from hookspan.store import Commit
+
+    position, following = store.position(), segments.next_number(paths.journal)
+    if position is None:
+        return
+    if position.record == following:
+        position = Position(following, following, 0, "")
+    known = store.load_world()
+    world = None
+    if known is not None:
+        world = load_world(known)
+        for folder in folders:
+            world.repositories.pop(folder, None)
+    store.commit(Commit(position=position, world=None if world is None else dump_world(world)))

@@ -1,0 +1,245 @@
+"""`hookspan import`: sessions from before hookspan, read from the transcripts that Claude Code kept."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from hookspan.agent.client import Client, Ready
+from hookspan.cli.terminal.text import may_draw, printable
+from hookspan.config import Settings, load
+from hookspan.errors import UserError
+from hookspan.opted_out import OptedOut
+from hookspan.paths import Paths
+from hookspan.units import counted
+from hookspan.wire import Record, Reduced, encode
+from hookspan.wire.facts import ModelCall, QueuedPrompt
+
+if TYPE_CHECKING:
+    from hookspan.history.library import Transcript
+    from hookspan.history.records import Copies
+
+BATCH_BYTES: Final = 256 << 10  # of one append: a relay waits 50 ms for the journal, and this takes below 1
+PACE: Final = 4 << 20  # bytes after which a running agent is let catch up, so that live events don't wait behind
+PACE_POLL: Final = 0.05  # seconds
+SHARE: Final = 0.5  # of what the journal may take: relays stop recording when it is full
+QUIET: Final = 300.0  # seconds; a transcript changed since then belongs to a session that is running
+DAY: Final = 86_400 * 10**9
+REFUSED_SHOWN: Final = 5
+TOO_OLD: Final = frozenset({"old", "before"})
+WHY: Final = {
+    "recorded": "recorded by hookspan itself",
+    "imported": "imported before; `hookspan forget` and another import read one anew",
+    "running": "changed in the last minutes, so perhaps running: import later",
+    "old": "whose sessions ended longer ago than the store keeps them (`store.days`)",
+    "before": "whose sessions ended before the days of `--since`",
+    "opted_out": "of projects that are not recorded",
+    "empty": "without any work in it",
+    "unreadable": "not readable to the end",
+    "refused": "not of yours: links, devices or somebody else's files",
+}
+COUNTED: Final = {"turns": "turns", "tools": "tool calls", "model_calls": "model calls"}
+
+
+@click.command("import")
+@click.argument("places", nargs=-1, metavar="[PATH]...", type=click.Path(path_type=Path))
+@click.option("--since", type=click.IntRange(1), metavar="DAYS", help="Only what ended in the last so many days.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be imported.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def import_(places: tuple[Path, ...], since: int | None, dry_run: bool, as_json: bool) -> None:
+    """Read the transcripts that are already there, or those in PATH: files, project folders or folders of those.
+
+    Imported sessions are shown on your page and command line. They are never exported and in no counter. Sessions that
+    hookspan has recorded itself, or imported before, are left as they are.
+    """
+    paths = Paths.from_environment()
+    paths.create()
+    settings = load(paths, os.environ)
+    found = Import(paths, settings, dry_run=dry_run).run(places, since)
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    for line in report(found):
+        click.echo(line)
+    if not dry_run and found["sessions"] and not isinstance(Client(paths).probe(), Ready):
+        click.echo("They appear once the agent runs: hookspan up")
+
+
+class Import:
+    """One import: finds transcripts, turns them into records, appends those to the journal."""
+
+    def __init__(self, paths: Paths, settings: Settings, *, dry_run: bool) -> None:
+        from hookspan.journal import Journal, Writer
+        from hookspan.store import Reader
+
+        self._paths = paths
+        self._settings = settings
+        self._opted_out = OptedOut(settings.projects)
+        self._dry_run = dry_run
+        self._reader = Reader(paths)
+        self._writer = Writer(paths)
+        self._room = settings.journal.bytes * SHARE - Journal(paths).size()
+        self._since_pause = 0
+        self._counts: Counter[str] = Counter()
+        self._skipped: Counter[str] = Counter()
+        self._cost = 0
+
+    def run(self, places: tuple[Path, ...], since: int | None) -> dict[str, Any]:
+        """Do it; what came of it, as JSON types. `since` is in days."""
+        from hookspan.history import library
+        from hookspan.observe.files import transcript_roots
+
+        for place in places:
+            if not place.exists():
+                raise UserError(f"`{place}` does not exist")
+        roots = [str(place) for place in places] or list(transcript_roots())
+        transcripts, refused = library.find(roots)
+        self._import([(one, self._why_not(one, since, explicit=bool(places))) for one in transcripts])
+        self._skipped["refused"] += len(refused)
+        counts = {name: self._counts[name] for name in ("sessions", "turns", "tools", "model_calls")}
+        return {
+            "dry_run": self._dry_run,
+            **counts,
+            "cost_usd": self._cost / 1e9,
+            "unpriced": self._counts["unpriced"],
+            "unreadable_lines": self._counts["unreadable"],
+            "skipped": {why: count for why, count in sorted(self._skipped.items()) if count},
+            "refused": [{"path": one.path, "why": one.why} for one in refused],
+            "from": roots,
+        }
+
+    def _why_not(self, transcript: Transcript, since: int | None, *, explicit: bool) -> str:
+        """Why a transcript is left alone; empty if it isn't."""
+        row = self._reader.session(transcript.session)
+        if row is not None and not row.local:
+            return "recorded"
+        if row is not None and row.end_reason:
+            return "imported"
+        age = time.time_ns() - transcript.ended
+        if age > self._settings.store.days * DAY:
+            return "old"
+        if since is not None and age > since * DAY:
+            return "before"
+        if not explicit and transcript.changed > time.time_ns() - QUIET * 1e9:
+            return "running"
+        return ""
+
+    def _import(self, transcripts: list[tuple[Transcript, str]]) -> None:
+        from hookspan.history.records import Copies
+
+        copies = Copies()
+        wanted = any(not why for _, why in transcripts)
+        with click.progressbar(
+            length=sum(one.size for one, _ in transcripts) if wanted else 0,
+            label="Reading transcripts",
+            file=sys.stderr,
+            hidden=not (wanted and may_draw(sys.stderr)),
+        ) as bar:
+            for transcript, known in transcripts:
+                why = known or self._take(transcript, copies)
+                if why:
+                    self._skipped[why] += 1
+                if known and wanted and known not in TOO_OLD:
+                    self._learn(transcript, copies)
+                bar.update(transcript.size)
+
+    def _take(self, transcript: Transcript, copies: Copies) -> str:
+        """Import one session; why not, if it can't be."""
+        from hookspan.history.records import History
+        from hookspan.observe.files import RefusedError
+
+        folder = transcript.project_dir()
+        if self._opted_out.has_folder(folder):
+            return "opted_out"
+        labels = self._settings.content.local
+        history = History(transcript.session, transcript.sources(), copies, labels=labels, project_dir=folder)
+        batch: list[bytes] = []
+        size = 0
+        try:
+            for record in history.records():
+                self._count(record)
+                batch.append(encode(record))
+                size += len(batch[-1])
+                if size >= BATCH_BYTES:
+                    self._append(batch, size)
+                    batch, size = [], 0
+        except (OSError, RefusedError):
+            return "unreadable"
+        self._append(batch, size)
+        self._counts["unreadable"] += history.unreadable
+        self._counts["sessions"] += bool(history.first)
+        return "" if history.first else "empty"
+
+    @staticmethod
+    def _learn(transcript: Transcript, copies: Copies) -> None:
+        """Forks of a session that is left alone have copies of its lines."""
+        from hookspan.observe.files import RefusedError
+
+        with contextlib.suppress(OSError, RefusedError):
+            copies.learn(transcript.sources()[0].lines)
+
+    def _count(self, record: Record) -> None:
+        if isinstance(record, ModelCall):
+            self._counts["model_calls"] += 1
+            self._cost += max(0, record.cost_nano)
+            self._counts["unpriced"] += record.cost_nano < 0 and not record.error_status
+        elif isinstance(record, QueuedPrompt):
+            self._counts["turns"] += 1
+        elif isinstance(record, Reduced):
+            self._counts["turns"] += record.event == "UserPromptSubmit"
+            self._counts["tools"] += record.event == "PreToolUse"
+
+    def _append(self, lines: list[bytes], size: int) -> None:
+        if self._dry_run or not lines:
+            return
+        self._room -= size
+        if self._room < 0:
+            raise UserError(
+                f"the journal would be fuller than {SHARE:.0%}, which is kept free for what hooks record",
+                hint="import less with `--since`, or give it more: `hookspan config set journal.bytes '8 GiB'`",
+            )
+        self._writer.append(lines)
+        self._since_pause += size
+        if self._since_pause >= PACE:
+            self._since_pause = 0
+            self._let_catch_up()
+
+    def _let_catch_up(self) -> None:
+        """Wait until a running agent has read what was written; without one there is nobody to wait for."""
+        client = Client(self._paths)
+        while True:
+            try:
+                if client.request("status")["ingest"]["caught_up"]:
+                    return
+            except UserError:
+                return
+            time.sleep(PACE_POLL)
+
+
+def report(found: Mapping[str, Any]) -> Iterator[str]:
+    """What came of it, in words."""
+    verb = "Would import" if found["dry_run"] else "Imported"
+    skipped = found["skipped"]
+    if found["sessions"]:
+        counts = ", ".join(counted(found[key], words) for key, words in COUNTED.items())
+        price = f"${found['cost_usd']:,.2f} at list prices"
+        if found["unpriced"]:
+            price += f" ({counted(found['unpriced'], 'calls')} without a known price)"
+        yield f"{verb} {counted(found['sessions'], 'sessions')}: {counts}, {price}."
+    else:
+        yield f"Nothing to import in {', '.join(found['from'])}."
+    for why, count in skipped.items():
+        yield f"Left out: {counted(count, 'transcripts')} {WHY[why]}."
+    for one in found["refused"][:REFUSED_SHOWN]:
+        yield f"refused: {printable(one['path'])}: {printable(one['why'])}"
+    if found["unreadable_lines"]:
+        yield f"Passed over: {counted(found['unreadable_lines'], 'lines')} that could not be read."

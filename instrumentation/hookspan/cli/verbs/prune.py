@@ -1,0 +1,202 @@
+"""`hookspan prune`: what is past its days or over its bytes leaves the disk."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hookspan.cli.terminal.text import may_draw
+from hookspan.errors import UserError
+from hookspan.paths import Paths
+from hookspan.units import counted, size
+
+COPIES = ("store.db.v*", "store.db.damaged-*", "export.db.v*", "export.db.damaged-*", "reports/crash-*.md")
+"""What is kept aside at a migration, for want of a readable file, or after a bug."""
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Say what would go, and change nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def prune(dry_run: bool, as_json: bool) -> None:
+    """Reduce old events and delete what is past its days or over its bytes, now.
+
+    The agent does this by itself, a little every hour. The settings are `journal.raw_hours`, `journal.days`,
+    `journal.bytes`, `store.days` and `store.bytes`. Spans that wait for an endpoint stay. Copies of damaged or older
+    databases, crash reports and settings backups that no `uninstall` needs go after `journal.days`. The agent is
+    stopped meanwhile, hooks go on recording. It can be interrupted at any time and goes on when it is said again.
+    """
+    from hookspan.agent.exclusive import exclusive
+    from hookspan.cli.lifecycle.paused import paused
+
+    paths = Paths.from_environment()
+    if dry_run:
+        found = plan(paths)
+    else:
+        with paused(paths), exclusive(paths):
+            found = run(paths, progress=may_draw(sys.stderr) and not as_json)
+    if as_json:
+        click.echo(json.dumps({"dry_run": dry_run, **found}))
+        return
+    click.echo("\n".join(lines(found, "to be" if dry_run else "")))
+
+
+def lines(found: dict[str, Any], to_be: str) -> Iterator[str]:
+    """The report; `to_be` stands before what has not been done."""
+    deleted = f"{to_be} deleted".strip()
+    reduced = f"{to_be} reduced".strip()
+    journal, store = found["journal"], found["store"]
+    segments = f"{counted(journal['reduced'], 'segments')} {reduced}, {journal['deleted']:,} {deleted}"
+    yield f"journal     {segments}: {size(journal['bytes'])}"
+    events, spans, sessions = (counted(store[what], what) for what in ("events", "spans", "sessions"))
+    rows = f"{events}, {spans} and {sessions} {deleted}"
+    over = f", more as it is {size(store['over'])} too large" if store["over"] else ""
+    yield f"store       {rows}: {size(store['bytes'])}{over}"
+    yield f"set aside   {size(found['quarantine']['bytes'])} {deleted}"
+    yield f"copies      {counted(len(found['copies']['files']), 'files')} {deleted}: {size(found['copies']['bytes'])}"
+
+
+def plan(paths: Paths) -> dict[str, Any]:
+    """What would be done; beside a running agent, which may do some of it meanwhile."""
+    from hookspan.config import load
+    from hookspan.journal import Journal, quarantine
+    from hookspan.store import Reader
+
+    keep, journal, reader = load(paths), Journal(paths), Reader(paths)
+    now = time.time()
+    series = reader.series()
+    reduced = journal.raw_older_than(keep.journal.raw_hours)
+    deleted = journal.old(keep.journal.days, keep.journal.bytes, 0 if series is None else series.record)
+    policy = _policy(paths, keep)
+    rows = reader.prunable(policy, time.time_ns())
+    over = max(0, reader.size() - policy.bytes)
+    reader.close()
+    before = now - keep.journal.days * 86400
+    copies = list(_copies(paths, before))
+    return {
+        "journal": {
+            "reduced": len(reduced),
+            "deleted": len(deleted),
+            "bytes": sum(segment.size for segment in deleted),
+        },
+        "store": {"events": rows.events, "spans": rows.spans, "sessions": rows.sessions, "bytes": 0, "over": over},
+        "quarantine": {"bytes": sum(size for _, size in quarantine.old(paths, now - keep.journal.raw_hours * 3600))},
+        "copies": {"files": [str(path) for path, _ in copies], "bytes": sum(size for _, size in copies)},
+    }
+
+
+def run(paths: Paths, *, progress: bool = False) -> dict[str, Any]:
+    """Do it, for whoever is alone with the state; what was done. Each step is whole or not done."""
+    from hookspan.config import load
+    from hookspan.journal import Journal
+
+    keep, journal = load(paths), Journal(paths)
+    before = time.time() - keep.journal.days * 86400
+    store, unread = _prune_store(paths, keep)
+    # What is to be deleted needn't be reduced first; what is too large then may be small enough afterwards.
+    deleted = journal.delete_old(keep.journal.days, sys.maxsize, unread)
+    raw = journal.raw_older_than(keep.journal.raw_hours)
+    saved = _reduce(paths, raw, keep, progress=progress)
+    aside = journal.delete_quarantined(keep.journal.raw_hours)
+    deleted += journal.delete_old(keep.journal.days, keep.journal.bytes, unread)
+    copies = list(_copies(paths, before))
+    for path, _ in copies:
+        path.unlink(missing_ok=True)
+    return {
+        "journal": {
+            "reduced": len(raw),
+            "deleted": len(deleted),
+            "bytes": saved + sum(segment.size for segment in deleted),
+        },
+        "store": store,
+        "quarantine": {"bytes": aside},
+        "copies": {"files": [str(path) for path, _ in copies], "bytes": sum(size for _, size in copies)},
+    }
+
+
+def _reduce(paths: Paths, raw: list[Any], keep: Any, *, progress: bool) -> int:
+    """Reduce and pack segments; the bytes that this saved."""
+    from hookspan.agent.resident import read_key
+    from hookspan.agent.upkeep import reduced
+    from hookspan.journal import Journal
+    from hookspan.opted_out import OptedOut
+
+    opted_out = OptedOut(keep.projects, _repositories(paths))
+    reduce = partial(reduced, key=read_key(paths), labels=keep.content.local, opted_out=opted_out)
+    journal, saved = Journal(paths), 0
+    total = sum(segment.size for segment in raw)
+    with click.progressbar(length=total, label="Reducing old events", file=sys.stderr, hidden=not progress) as bar:
+        for segment in raw:
+            packed = journal.compact(segment, reduce)
+            saved += segment.size - (packed.size if packed is not None else segment.size)
+            bar.update(segment.size)
+    return saved
+
+
+def _repositories(paths: Paths) -> dict[str, Any]:
+    """What is known of folders."""
+    from hookspan.model.state import load_world
+    from hookspan.store import Store
+
+    if not paths.store.exists():
+        return {}
+    with contextlib.closing(Store.open(paths)) as store:
+        world = store.load_world()
+    return {} if world is None else load_world(world).repositories
+
+
+def _prune_store(paths: Paths, keep: Any) -> tuple[dict[str, int], int]:
+    """Prune it to the end; what went, and the first record that is not in it."""
+    from hookspan.store import Store, StoreDamaged
+
+    gone = {"events": 0, "spans": 0, "sessions": 0, "bytes": 0, "over": 0}
+    if not paths.store.exists():
+        return gone, 0
+    policy = _policy(paths, keep)
+    try:
+        store = Store.open(paths)
+    except StoreDamaged as error:
+        raise UserError(error.message, hint="`hookspan up` sets it aside and rebuilds it from the journal") from error
+    try:
+        before, done = store.size(), False
+        while not done:
+            pruned = store.prune(policy, time.time_ns())
+            for name in ("events", "spans", "sessions"):
+                gone[name] += getattr(pruned, name)
+            done = pruned.done
+        gone["bytes"], gone["over"] = before - store.size(), max(0, store.size() - policy.bytes)
+        position = store.position()
+        return gone, 0 if position is None else position.record
+    finally:
+        store.close()
+
+
+def _policy(paths: Paths, keep: Any) -> Any:
+    from hookspan.store import Retention
+
+    exported = None
+    if paths.export_db.exists():
+        from hookspan.export.db import ExportDb
+
+        db = ExportDb.open(paths)
+        exported = db.cursor.pack() if db.enabled else None
+        db.close()
+    return Retention(days=keep.store.days, bytes=keep.store.bytes, exported=exported)
+
+
+def _copies(paths: Paths, before: float) -> Iterator[tuple[Path, int]]:
+    """Files kept aside before that time (Unix seconds), and their bytes; never a backup that `uninstall` would use."""
+    needed = paths.installed.read_text(encoding="utf-8") if paths.installed.exists() else ""
+    found = [path for pattern in COPIES for path in paths.state.glob(pattern)]
+    found += [path for path in paths.backups.glob("*") if json.dumps(str(path)) not in needed]
+    for path in found:
+        status = path.stat(follow_symlinks=False)
+        if status.st_mtime < before:
+            yield path, status.st_size

@@ -1,0 +1,139 @@
+"""`hookspan rebuild`: the store once more, from what the journal holds."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from hookspan.cli.terminal.text import may_draw
+from hookspan.errors import UserError
+from hookspan.paths import Paths
+from hookspan.units import counted
+
+KEPT_AS: Final = ".before-rebuild"
+PARTS: Final = ("", "-wal", "-shm")
+"""What a SQLite database may consist of."""
+
+
+@click.command()
+@click.option("--yes", is_flag=True, help="Don't ask, even if the journal doesn't go back as far as the store.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def rebuild(yes: bool, as_json: bool) -> None:
+    """Build the store anew from the journal: the same sessions and spans under the same ids.
+
+    Nothing is exported twice, and the sums begin anew. The agent is stopped meanwhile; hooks go on recording. The old
+    store is kept until the new one is whole.
+    """
+    from hookspan.agent.exclusive import exclusive
+    from hookspan.cli.lifecycle.paused import paused
+
+    paths = Paths.from_environment()
+    if not paths.store.exists() and not paths.journal.is_dir():
+        raise UserError("nothing has been recorded yet", hint="`hookspan install` adds the hooks")
+    with paused(paths), exclusive(paths):
+        lost = _lost(paths)
+        if lost and not yes:
+            _ask(lost)
+        found = run(paths, progress=may_draw(sys.stderr) and not as_json)
+    found["lost"] = lost
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    before, after = found["before"], found["after"]
+    click.echo(f"The store is rebuilt from {counted(found['records'], 'records')}.")
+    for name in ("sessions", "spans", "events"):
+        click.echo(f"{name:<9} {before[name]:>10,} -> {after[name]:,}")
+
+
+def _lost(paths: Paths) -> int:
+    """How many sessions the store has spans of whose records the journal doesn't hold any more."""
+    from hookspan.journal import segments
+    from hookspan.store import Reader, StoreDamaged
+
+    first = next((segment.first for segment in segments.finished(paths.journal) if segment.size), None)
+    if first is None:
+        first = segments.next_number(paths.journal)
+    try:
+        return Reader(paths).sessions_before(first)
+    except StoreDamaged:
+        return 0
+
+
+def _ask(lost: int) -> None:
+    what = f"{counted(lost, 'sessions')} older than the journal: the rebuilt store will not have all of them"
+    if not sys.stdin.isatty():
+        raise UserError(
+            what, hint="`hookspan rebuild --yes` does it all the same; `journal.days` says how long it reaches"
+        )
+    click.confirm(f"{what}. Go on?", abort=True, err=True)
+
+
+def run(paths: Paths, *, progress: bool = False) -> dict[str, Any]:
+    """Do it, for whoever is alone with the state; what there was and what there is."""
+    from hookspan.agent.exclusive import ingest
+    from hookspan.journal import segments
+
+    with _old_store_kept(paths):
+        before = _counts(paths, KEPT_AS)
+        last = segments.next_number(paths.journal)
+        with (
+            click.progressbar(length=last, label="Reading the journal", file=sys.stderr, hidden=not progress) as bar,
+            ingest(paths, lambda news: bar.update(max(0, news.position.record - bar.pos))) as reading,
+        ):
+            reading.drain(float("inf"))
+            records = reading.records
+        after = _counts(paths)
+    return {"records": records, "before": before, "after": after}
+
+
+def _counts(paths: Paths, suffix: str = "") -> dict[str, int]:
+    from hookspan.store import Reader, StoreDamaged
+
+    path = paths.store.with_name(paths.store.name + suffix)
+    counts = {"sessions": 0, "spans": 0, "events": 0}
+    with contextlib.suppress(StoreDamaged):
+        reader = Reader(paths, path)
+        counts = {name: int(getattr(reader.counts(), name)) for name in counts}
+        reader.close()
+    return counts
+
+
+@contextmanager
+def _old_store_kept(paths: Paths) -> Iterator[None]:
+    """The store's place is free; the old one comes back if the new one doesn't become whole."""
+    store = paths.store
+    kept = store.with_name(store.name + KEPT_AS)
+    if kept.exists():
+        _remove(store)  # half of a rebuild that was broken off
+    else:
+        _move(store, kept)
+    try:
+        yield
+    except BaseException:
+        if kept.exists():
+            _remove(store)
+            _move(kept, store)
+        raise
+    _remove(kept)
+
+
+def _part(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
+
+
+def _move(source: Path, target: Path) -> None:
+    for suffix in reversed(PARTS):  # the file itself last: with it the rest counts
+        with contextlib.suppress(FileNotFoundError):
+            _part(source, suffix).rename(_part(target, suffix))
+
+
+def _remove(path: Path) -> None:
+    for suffix in PARTS:
+        _part(path, suffix).unlink(missing_ok=True)

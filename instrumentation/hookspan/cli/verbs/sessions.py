@@ -1,0 +1,103 @@
+"""`hookspan sessions`: what runs and what ran, who needs you first."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import click
+import msgspec
+
+from hookspan.catalogue.enums import SessionPhase
+from hookspan.cli.terminal import completers
+from hookspan.cli.terminal.text import fit, pad, printable, width
+from hookspan.config import load
+from hookspan.model.rows import SessionRow
+from hookspan.paths import Paths
+from hookspan.store import Reader
+from hookspan.units import age, elapsed, money
+
+PLAIN_WIDTH: Final = 120  # columns where there is no terminal
+TITLE_LEAST: Final = 12  # columns that make a title worth showing
+ORDER: Final = (
+    SessionPhase.WAITING,
+    SessionPhase.WAITING_OR_RUNNING,
+    SessionPhase.IDLE,
+    SessionPhase.WORKING,
+    SessionPhase.ENDED,
+)
+"""Who needs you first: what waits for an answer, then what waits for the next prompt."""
+WORDS: Final = {
+    SessionPhase.WAITING: "waits for you",
+    SessionPhase.WAITING_OR_RUNNING: "waits or runs",
+    SessionPhase.IDLE: "your turn",
+    SessionPhase.WORKING: "works",
+    SessionPhase.ENDED: "ended",
+}
+COLOURS: Final = {
+    SessionPhase.WAITING: "yellow",
+    SessionPhase.WAITING_OR_RUNNING: "yellow",
+    SessionPhase.WORKING: "green",
+}
+
+
+@click.command()
+@click.option("-n", "count", type=click.IntRange(1, 100_000), default=20, show_default=True, help="How many at most.")
+@click.option("--open", "open_only", is_flag=True, help="Only those that have not ended.")
+@click.option("--project", default="", help="Only this project's.", shell_complete=completers.projects)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def sessions(count: int, open_only: bool, project: str, as_json: bool) -> None:
+    """List sessions, who needs you first. Works without an agent."""
+    paths = Paths.from_environment()
+    found = Reader(paths).sessions(open_only=open_only, project=project, limit=count)
+    if not load(paths).content.local:
+        found = [msgspec.structs.replace(row, title="") for row in found]
+    found.sort(key=lambda row: ORDER.index(row.phase))
+    if as_json:
+        click.echo(json.dumps([msgspec.to_builtins(row) for row in found]))
+        return
+    if not found:
+        click.echo("No sessions yet." if not (open_only or project) else "No such sessions.")
+        return
+    columns = shutil.get_terminal_size((PLAIN_WIDTH, 24)).columns
+    for line in table(found, time.time_ns(), columns):
+        click.echo(line)
+
+
+def table(rows: Sequence[SessionRow], now: int, columns: int) -> Iterator[str]:
+    """The rows as lines of at most `columns`; what matters least is left out first."""
+    heads = ("session", "state", "for", "project", "cost", "turns", "tools", "branch", "title")
+    dearest = max(row.cost_nano for row in rows) / 1e9
+    cells = [heads, *(_cells(row, now, dearest) for row in rows)]
+    widths = [min(28, max(width(line[place]) for line in cells)) for place in range(len(heads))]
+    shown = len(heads) - 1
+    while shown > 1 and sum(widths[:shown]) + 2 * shown > columns:
+        shown -= 1
+    left = columns - sum(widths[:shown]) - 2 * shown
+    for place, line in enumerate(cells):
+        parts = [pad(cell, size) for cell, size in zip(line[:shown], widths[:shown], strict=True)]
+        if left >= TITLE_LEAST and shown == len(heads) - 1:
+            parts.append(fit(line[-1], left))
+        text = fit("  ".join(parts).rstrip(), columns)
+        yield click.style(text, fg=COLOURS.get(rows[place - 1].phase)) if place else click.style(text, bold=True)
+
+
+def _cells(row: SessionRow, now: int, dearest: float) -> tuple[str, ...]:
+    phase = WORDS[row.phase]
+    if row.phase in {SessionPhase.WAITING, SessionPhase.WAITING_OR_RUNNING} and row.waiting_tool:
+        phase += f": {row.waiting_tool}"
+    elif row.phase is SessionPhase.WORKING and row.current_tool:
+        phase += f": {row.current_tool}"
+    elif row.phase is SessionPhase.IDLE and row.failure:
+        phase = f"failed: {row.failure.replace('_', ' ')}"
+    since = row.waiting_since or (row.last if row.phase is SessionPhase.ENDED else row.phase_since)
+    gone = (now - since) / 1e9
+    cost = money(row.cost_nano / 1e9, dearest) + ("+" if row.unpriced else "")
+    title = row.title + (" (imported)" if row.local else "")
+    counts = (str(row.turns), str(row.tools))
+    for_ = age(gone) if row.phase is SessionPhase.ENDED else elapsed(gone)
+    cells = (row.id[:8], phase, for_, row.project, cost, *counts, row.branch, title)
+    return tuple(printable(cell) for cell in cells)

@@ -1,0 +1,296 @@
+"""`hookspan status`: how things stand, with or without an agent, and what to do next."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import click
+
+from hookspan import hooktime
+from hookspan.agent.status import status_of
+from hookspan.cli.terminal.text import may_draw
+from hookspan.config import load
+from hookspan.errors import EXIT_USER, UserError
+from hookspan.paths import Paths, working_folder
+from hookspan.setup import places
+from hookspan.setup.installation import look
+from hookspan.units import age, counted, size
+
+WATCH_INTERVAL: Final = 2.0  # seconds
+CLEAR: Final = "\033[H\033[2J"
+COLOURS: Final = {"healthy": "green", "warning": "yellow", "critical": "red"}
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--watch", is_flag=True, help="Show it again every 2 s until interrupted.")
+@click.pass_context
+def status(ctx: click.Context, as_json: bool, watch: bool) -> None:
+    """Say whether the agent is running, and whether it is well.
+
+    Exits 1 when something is critical, when the agent holds its lock and doesn't answer, when the journal can't be
+    written, or when events were lost in the last day.
+    """
+    paths = Paths.from_environment()
+    while True:
+        found = stand(paths) | {"unheard": _unheard(paths)}
+        if as_json:
+            click.echo(json.dumps(found))
+        else:
+            text = "\n".join(lines(found))
+            click.echo(CLEAR + text if watch and may_draw(sys.stdout) else text)
+        if not watch:
+            break
+        time.sleep(WATCH_INTERVAL)
+        if not as_json and not may_draw(sys.stdout):
+            click.echo()
+    if is_bad(found):
+        ctx.exit(EXIT_USER)
+
+
+def _unheard(paths: Paths) -> list[dict[str, str]]:
+    """Variables of this shell that the agent does not go by."""
+    if not any(name.startswith("HOOKSPAN_") for name in os.environ):
+        return []
+    from hookspan.agent import effective
+
+    return [
+        {"variable": one.variable, "key": one.key, "message": one.message, "todo": one.todo}
+        for one in effective.ignored(paths, os.environ)
+    ]
+
+
+def stand(paths: Paths) -> dict[str, Any]:
+    """How things stand, with what is installed: the agent can't know the folder and the variables of a shell."""
+    found = look(paths, folder=working_folder())
+    ours = bool(found.ours)
+    others = [] if ours else [place for state in found.elsewhere if (place := found.place(state)) is not None]
+    return (
+        {"settings_problem": _settings_problem(paths)}
+        | status_of(paths)
+        | {
+            "installed": ours,
+            "installation": {
+                "where": found.where,
+                "problems": [{"message": one.what, "todo": one.todo, "broken": one.broken} for one in found.problems],
+                "next": places.call(others[0], found.env) if others else None,
+            },
+        }
+    )
+
+
+def _settings_problem(paths: Paths) -> str | None:
+    """What keeps an agent from starting; one that runs says itself by what it goes on."""
+    try:
+        load(paths)
+    except UserError as error:
+        return error.message
+    return None
+
+
+def is_bad(found: Mapping[str, Any]) -> bool:
+    """Whether somebody should look."""
+    health = found.get("health") or {}
+    lost = any(time.time() - drop["last"] < 86_400 for drop in found.get("drops", {}).values())  # noqa: PLR2004 - a day
+    if not found["journal"].get("writable", True) or _is_broken(found):
+        return True
+    return health.get("status") == "critical" or found["agent"].get("state") == "unresponsive" or lost
+
+
+def _is_broken(found: Mapping[str, Any]) -> bool:
+    """Whether hooks are there that don't record."""
+    return bool(found["installed"]) and any(problem["broken"] for problem in found["installation"]["problems"])
+
+
+def lines(found: Mapping[str, Any]) -> Iterator[str]:
+    """The report, line by line."""
+    yield from _agent(found)
+    for one in found.get("unheard", ()):
+        yield _row("settings", click.style(f"{one['message']} -> {one['todo']}", fg="yellow"))
+    yield from _journal(found)
+    yield from _store(found)
+    yield from _export(found)
+    yield from _notify(found)
+    yield from _hooks(found)
+    yield from _installed(found)
+    yield from _drops(found)
+    yield from _health(found)
+    yield f"\nnext: {next_step(found)}"
+
+
+def next_step(found: Mapping[str, Any]) -> str:
+    """The command that comes next."""
+    state = found["agent"].get("state")
+    if not found["installed"]:
+        return found["installation"]["next"] or "hookspan install"
+    if _is_broken(found):
+        return "hookspan doctor"
+    if state in (by_state := {"unresponsive": "restart", "starting": "status", "down": "up"}):
+        return f"hookspan {by_state[state]}"
+    if is_bad(found) or found.get("settings_problem"):
+        return "hookspan doctor"
+    page = found.get("settings", {}).get("dashboard.enabled", {})
+    return "hookspan open" if page.get("value", True) else "hookspan sessions"
+
+
+def _agent(found: Mapping[str, Any]) -> Iterator[str]:
+    agent = found["agent"]
+    state = agent.get("state")
+    if state == "not running":
+        yield _row("agent", "not running; the next hook starts it")
+    elif state == "down":
+        yield _row("agent", "down, as you said; hooks go on recording")
+    elif state == "starting":
+        yield _row("agent", "is starting")
+    elif state == "unresponsive":
+        yield _row("agent", click.style(f"does not answer (pid {agent.get('pid', '?')}): {agent['problem']}", fg="red"))
+    else:
+        since = age(time.time() - agent["started"])
+        until = "stays" if agent["stay"] else "leaves when idle"
+        yield _row("agent", f"{state} for {since} (pid {agent['pid']}, version {agent['version']}; {until})")
+        if agent.get("url"):
+            yield _row("page", agent["url"])
+    if problem := found.get("settings_problem"):
+        yield _row("settings", click.style(problem, fg="yellow"))
+
+
+def _journal(found: Mapping[str, Any]) -> Iterator[str]:
+    journal, ingest = found["journal"], found.get("ingest")
+    text = f"{size(journal['bytes'])} in {counted(journal['segments'] + bool(journal['current_bytes']), 'files')}"
+    if journal["strays"]:
+        text += f", {counted(journal['strays'], 'strays')}"
+    if not journal.get("writable", True):
+        text += click.style(", CAN'T BE WRITTEN: hooks lose their events", fg="red")
+    if ingest is not None:
+        behind = ingest["behind_seconds"]
+        text += (
+            f", read{' from its beginning' if ingest.get('whole') else ''} to its end"
+            if not behind
+            else f", {behind:.1f} s behind ({size(ingest['backlog_bytes'])} to read)"
+        )
+        if ingest["quarantined"]:
+            text += f", {counted(ingest['quarantined'], 'lines')} set aside"
+        if behind and ingest["last_failure"]:
+            text += click.style(f", FAILING: {ingest['last_failure']}", fg="red")
+        if ingest["hold"]:
+            text += click.style(f", WAITING: {ingest['hold']['reason']}", fg="red")
+    yield _row("journal", text)
+    if ingest is not None:
+        yield from (_row("", click.style(line, fg="yellow")) for line in _mended(ingest))
+
+
+def _mended(ingest: Mapping[str, Any]) -> Iterator[str]:
+    """What the agent found damaged in the journal since its start, and what it did about it."""
+    if ingest.get("restarts"):
+        yield "was not what it had been (cut, replaced or gone): what may be new was read again"
+    if damaged := ingest.get("damaged_segments"):
+        yield f"packed segments that are damaged: {damaged}; what comes before the damage was read"
+
+
+def _store(found: Mapping[str, Any]) -> Iterator[str]:
+    store = found["store"]
+    text = size(store["bytes"])
+    if "problem" in store:
+        text += click.style(f", can't be read: {store['problem']}", fg="red")
+    elif "events" in store:
+        text += "".join(f", {counted(store[what], what)}" for what in ("events", "spans", "sessions"))
+    yield _row("store", text)
+    if mended := (found.get("ingest") or {}).get("mended"):
+        aside = f"; the old one is `{mended['aside']}`" if mended["aside"] else ""
+        yield _row("", click.style(f"{mended['text']}{aside}", fg="yellow"))
+
+
+def _export(found: Mapping[str, Any]) -> Iterator[str]:
+    if "export" not in found:
+        return
+    export = found["export"]
+    if export is None:
+        yield _row("export", "off (no endpoint is set)")
+        return
+    if "problem" in export:
+        yield _row("export", click.style(f"can't be told: {export['problem']}", fg="red"))
+        return
+    text = f"{export['endpoint']}: {counted(export['exported'], 'spans')} out, {export['queue']:,} waiting"
+    if export["refused"]:
+        text += f", {export['refused']:,} refused"
+    if export["state"] == "off":
+        text = f"{export['endpoint']}: metrics only"
+    elif export["metrics"]["state"] == "off":
+        text += "; no metrics"
+    yield _row("export", text)
+    if export.get("cursor_lost"):
+        yield _row(
+            "", click.style("export.db was damaged, what was sent is not known: a day is sent again", fg="yellow")
+        )
+    if renewed := export.get("renewed"):
+        text = f"export.db was damaged ({renewed}), is written anew; what was sent is known"
+        yield _row("", click.style(text, fg="yellow"))
+    if export.get("last_error"):
+        yield _row("", click.style(str(export["last_error"]), fg="yellow"))
+
+
+def _hooks(found: Mapping[str, Any]) -> Iterator[str]:
+    if hooks := found.get("hooks"):
+        yield _row("hooks", hooktime.words(hooks))
+
+
+def _installed(found: Mapping[str, Any]) -> Iterator[str]:
+    installation = found["installation"]
+    if where := installation["where"]:
+        yield _row("installed", f"in {where}")
+    for number, problem in enumerate(installation["problems"]):
+        text = click.style(problem["message"], fg="red" if problem["broken"] else "yellow")
+        yield _row("" if where or number else "installed", f"{text} -> {problem['todo']}")
+
+
+def _notify(found: Mapping[str, Any]) -> Iterator[str]:
+    if problem := (found.get("notify") or {}).get("problem"):
+        yield _row("notify", click.style(problem, fg="yellow"))
+
+
+def _drops(found: Mapping[str, Any]) -> Iterator[str]:
+    for reason, drop in found["drops"].items():
+        ago = age(time.time() - drop["last"])
+        yield _row(
+            "lost", click.style(f"{counted(round(drop['count']), 'events')} ({reason}), the last {ago} ago", fg="red")
+        )
+
+
+def _health(found: Mapping[str, Any]) -> Iterator[str]:
+    health = found.get("health")
+    if not health:
+        return
+    yield _row("health", click.style(health["status"], fg=COLOURS.get(health["status"])))
+    for name, check in health["checks"].items():
+        if check["status"] != "healthy" and name != "installation":  # as seen from here it is told above
+            yield _row("", f"{name}: {check['message']}" + (f" -> {check['todo']}" if check["todo"] else ""))
+
+
+def _row(name: str, text: str) -> str:
+    return f"{name:<10}{text}"
+
+
+def show_bare() -> None:
+    """What `hookspan` alone says: the state in a line, and the next command."""
+    found = stand(Paths.from_environment())
+    state = found["agent"].get("state")
+    if not found["installed"]:
+        text = "\n".join(problem["message"] for problem in found["installation"]["problems"])
+        text = f"hookspan is not installed here: {text}."
+    elif state in {"not running", "down"}:
+        text = f"hookspan is installed; the agent is {state}. Hooks are recorded all the same."
+    elif state == "starting":
+        text = "The agent is starting."
+    elif state == "unresponsive":
+        text = f"The agent does not answer: {found['agent']['problem']}."
+    else:
+        health = (found.get("health") or {}).get("status", "not checked yet")
+        text = f"hookspan is {state} (pid {found['agent']['pid']}), health: {health}."
+        events = counted(found["store"].get("events", 0), "events")
+        text += f"\n{events}, {counted(found['ingest']['open_sessions'], 'open sessions')}."
+    click.echo(f"{text}\n\nnext: {next_step(found)}\nall commands: hookspan --help")

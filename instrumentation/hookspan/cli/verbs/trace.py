@@ -1,0 +1,159 @@
+"""`hookspan trace`: where a turn's time went, as a tree."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import click
+import msgspec
+
+from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.enums import Decision, PromptKind, TimeKind
+from hookspan.cli.terminal import completers, tree
+from hookspan.cli.terminal.text import fit, printable
+from hookspan.config import load
+from hookspan.errors import UserError
+from hookspan.model import times
+from hookspan.model.rows import SessionRow, Span
+from hookspan.paths import Paths
+from hookspan.store import Reader
+
+SHOWN: Final = 5  # of ids that a prefix could mean
+HEX: Final = frozenset("0123456789abcdef")
+TURN: Final = "invoke_agent claude-code"
+WORDS: Final = {
+    TimeKind.MODEL: "model",
+    TimeKind.TOOL: "tools",
+    TimeKind.WAIT: "waiting for you",
+    TimeKind.OTHER: "other",
+}
+
+
+@click.command()
+@click.argument("id_", metavar="ID", shell_complete=completers.traces)
+@click.option("--hooks", is_flag=True, help="Show the spans of hooks, too.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def trace(id_: str, hooks: bool, as_json: bool) -> None:
+    """Show where the time of a turn or of a whole session went.
+
+    ID is that of a session, a prompt or a trace, its first digits, or `last` for the newest turn of yours; turns
+    after it that nobody typed, begun by the end of a background task, are named below it. A name that begins with `?`
+    is of a span whose parent is not there: it has not ended yet, or is past `store.days`. Works without an agent.
+    """
+    paths = Paths.from_environment()
+    labels = load(paths).content.local
+    reader = Reader(paths)
+    row, spans = find(reader, id_)
+    later = followed_by(reader, spans)
+    if as_json:
+        plain = as_plain(row, spans, hooks=hooks, labels=labels)
+        click.echo(json.dumps(plain | {"followed_by": [turn.trace_id for turn in later]}))
+        return
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() or "COLUMNS" in os.environ else 0
+    for line in lines(row, spans, hooks=hooks, labels=labels):
+        click.echo(fit(line, columns) if columns else line)
+    for turn in later:
+        length = tree.duration(turn.end - turn.start)
+        text = f"then a turn that nobody typed, {length}: hookspan trace {turn.trace_id[:8]}"
+        click.echo(fit(text, columns) if columns else text)
+
+
+def find(reader: Reader, given: str) -> tuple[SessionRow | None, list[Span]]:
+    """The session's row, and the spans that were asked for. UserError names what else the id could mean."""
+    if given == "last":
+        return _last(reader)
+    wanted = given.strip().lower()
+    sessions = reader.find_sessions(given, SHOWN + 1) or reader.find_sessions(wanted, SHOWN + 1)
+    traces: list[str] = []
+    digits = wanted.replace("-", "")
+    if digits and len(digits) <= 32 and HEX.issuperset(digits):  # noqa: PLR2004 - of a trace id
+        of_sessions = {session.replace("-", "") for session in sessions}
+        traces = [one for one in reader.find_traces(digits, SHOWN + 1) if one not in of_sessions]
+    meant = [*sessions, *traces]
+    if given in sessions:
+        meant = [given]
+    if not meant:
+        raise UserError(f"nothing has the id `{printable(given)}`", hint="`hookspan sessions` lists sessions")
+    if len(meant) > 1:
+        more = ", ..." if len(meant) > SHOWN else ""
+        raise UserError(f"`{given}` could be {', '.join(meant[:SHOWN])}{more}", hint="give more of it")
+    if sessions:
+        return reader.session(meant[0]), reader.spans_of_session(meant[0])
+    spans = reader.spans_of_trace(meant[0])
+    return reader.session(spans[0].session), spans
+
+
+def _last(reader: Reader) -> tuple[SessionRow | None, list[Span]]:
+    for row in reader.sessions(limit=100):
+        turns = [span for span in reader.spans_of_session(row.id, hooks=False) if span.name == TURN]
+        if turns:
+            yours = [turn for turn in turns if turn.attributes.get(sc.PROMPT_KIND) != PromptKind.TASK_NOTIFICATION]
+            return row, reader.spans_of_trace(max(yours or turns, key=lambda span: span.start).trace_id)
+    raise UserError("no turn has ended yet", hint="`hookspan sessions` shows what runs")
+
+
+def followed_by(reader: Reader, spans: Sequence[Span]) -> list[Span]:
+    """Turns that nobody typed, begun by the end of what these spans started or right after them; and theirs in turn."""
+    if not spans:
+        return []
+    known, found = {span.trace_id for span in spans}, []
+    turns = (span for span in reader.spans_of_session(spans[0].session, hooks=False) if span.name == TURN)
+    for turn in sorted(turns, key=lambda span: span.start):
+        own = turn.attributes.get(sc.PROMPT_KIND) == PromptKind.TASK_NOTIFICATION
+        if own and turn.trace_id not in known and any(link.trace_id in known for link in turn.links):
+            known.add(turn.trace_id)
+            found.append(turn)
+    return found
+
+
+def lines(row: SessionRow | None, spans: Sequence[Span], *, hooks: bool, labels: bool) -> Iterator[str]:
+    """What is printed, line by line."""
+    if row:
+        started = datetime.fromtimestamp(row.started / 1e9).astimezone()
+        parts = [
+            f"session {row.id}",
+            row.project,
+            row.branch,
+            row.title if labels else "",
+            f"{started:%Y-%m-%d %H:%M:%S}",
+        ]
+        yield printable("  ".join(part for part in parts if part))
+    shown = tree.render(spans, hooks=hooks, labels=labels)
+    turns = {span.trace_id: span for span in spans if span.name == TURN}
+    for line in shown:
+        yield line
+        if line.startswith("trace "):
+            turn = turns.get(line.removeprefix("trace "))
+            yield f"{'seconds':>10}  {breakdown(turn, spans) if turn else ''}".rstrip()
+    if not shown:
+        yield "Nothing of it has ended yet."
+
+
+def breakdown(turn: Span, spans: Sequence[Span]) -> str:
+    """What the time of the turn and of its subagents was spent on, each moment counted once."""
+    parts = [_part(span) for span in spans if span.trace_id == turn.trace_id and not span.hook]
+    spent = times.spent(*times.of_spans(bytes.fromhex(turn.span_id), parts), turn.start, turn.end)
+    return ", ".join(f"{WORDS[kind]} {tree.duration(length)}" for kind, length in spent.items() if length)
+
+
+def _part(span: Span) -> times.Part:
+    no_time = sc.NEVER_RAN in span.attributes or span.attributes.get(sc.DECISION) == Decision.AUTO_DENIED
+    parent = bytes.fromhex(span.parent_id) if span.parent_id else None
+    return times.Part(bytes.fromhex(span.span_id), parent, span.name, span.start, span.end, no_time)
+
+
+def as_plain(row: SessionRow | None, spans: Sequence[Span], *, hooks: bool, labels: bool) -> dict[str, Any]:
+    """The same as JSON types; labels only where content is shown."""
+    plain = [msgspec.to_builtins(span) for span in spans if hooks or not span.hook]
+    session = msgspec.to_builtins(row) if row else None
+    for one in (*plain, *([session] if session else [])):
+        if not labels:
+            one.pop("label", None)
+            one.pop("title", None)
+    return {"session": session, "spans": plain}

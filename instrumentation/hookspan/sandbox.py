@@ -1,0 +1,57 @@
+"""A home that nobody misses: the agents of the demo and of the benchmarks live in it, and it goes with them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from hookspan import relay
+from hookspan.config import load
+from hookspan.errors import UserError
+from hookspan.paths import Paths
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """A home of its own: the user's folder, hookspan's folders, and the relay's command."""
+
+    folder: Path
+    paths: Paths
+    relay: tuple[str, ...]
+    env: dict[str, str]
+
+    def cli(self, *arguments: str) -> str:
+        """What one of our own commands printed, run in this home. UserError when it fails."""
+        command = [sys.executable, "-m", "hookspan", *arguments]
+        done = subprocess.run(command, env=self.env, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise UserError(f"`hookspan {arguments[0]}` failed: {done.stderr.strip()}")
+        return done.stdout
+
+
+@contextlib.contextmanager
+def sandbox(prefix: str, settings: Mapping[str, str]) -> Iterator[Sandbox]:
+    """A home with a relay and no agent yet; `settings` are HOOKSPAN_* variables without that prefix."""
+    folder = Path(tempfile.mkdtemp(prefix=prefix))
+    env = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "TZ", "PYTHONPATH") if name in os.environ}
+    env |= {"HOME": str(folder), "HOOKSPAN_HOME": str(folder / "hookspan")}
+    env |= {f"HOOKSPAN_{name}": value for name, value in settings.items()}
+    paths = Paths.from_environment(env)
+    try:
+        made = relay.prepare(paths)
+        relay.create_state(paths, load(paths))
+        made.install(paths)
+        home = Sandbox(folder, paths, made.command, env)
+        try:
+            yield home
+        finally:
+            home.cli("down")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
