@@ -24,8 +24,14 @@ export class CopyButton extends BaseComponent {
   static styles = [
     shared,
     css`
-      :host { display: inline-block; }
-      button { min-height: 1.625rem; padding: 0.1rem 0.55rem; font-size: 0.75rem; }
+      :host {
+        display: inline-block;
+      }
+      button {
+        min-height: 1.625rem;
+        padding: 0.1rem 0.55rem;
+        font-size: 0.75rem;
+      }
     `,
   ];
 
@@ -51,7 +57,9 @@ export class CopyButton extends BaseComponent {
   }
 
   render() {
-    return html`<button class="btn" @click=${this.#copy}>${this.said || this.label}<span class="hide"> ${this.what}</span></button>`;
+    return html`<button class="btn" @click=${this.#copy}>
+      <span>${this.said || this.label}</span><span class="hide"> ${this.what}</span>
+    </button>`;
   }
 }
 customElements.define("copy-button", CopyButton);

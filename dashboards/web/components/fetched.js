@@ -60,10 +60,13 @@ export class FetchedPage extends BaseComponent {
     let timer;
     this.later(() => clearTimeout(timer));
     this.listen(store.live, "update", () => {
-      timer ??= setTimeout(() => {
-        timer = undefined;
-        this.fetch();
-      }, Math.max(0, this.fetchedAt + every - performance.now()));
+      timer ??= setTimeout(
+        () => {
+          timer = undefined;
+          this.fetch();
+        },
+        Math.max(0, this.fetchedAt + every - performance.now()),
+      );
     });
     this.listen(store.live, "hello", () => this.fetch());
     this.later(() => {
@@ -77,12 +80,19 @@ export class FetchedPage extends BaseComponent {
   /** Says that the answer is of before. That no agent answers, the frame says for all pages. */
   stale() {
     if (!this.error?.status || this.error.status === 401) return nothing;
-    return html`<div class="card notice lost" role="alert"><strong>${this.error.message}</strong><span class="second">What you see is from before. ${ticked(this.error.hint)}</span></div>`;
+    return html`<div class="card notice lost" role="alert">
+      <strong>${this.error.message}</strong
+      ><span class="second">What you see is from before. ${ticked(this.error.hint)}</span>
+    </div>`;
   }
 
   /** What stands there before the first answer. */
   pending() {
-    if (!this.error || this.error.status === 401) return html`<p class="start" aria-busy=${this.error ? "false" : "true"}></p>`;
-    return html`<div class="card notice lost" role="alert"><strong>${this.error.message}</strong><span class="second">${this.error.hint}</span><button class="btn" @click=${() => this.fetch()}>Try again</button></div>`;
+    if (!this.error || this.error.status === 401)
+      return html`<p class="start" aria-busy=${this.error ? "false" : "true"}></p>`;
+    return html`<div class="card notice lost" role="alert">
+      <strong>${this.error.message}</strong><span class="second">${this.error.hint}</span
+      ><button class="btn" @click=${() => this.fetch()}>Try again</button>
+    </div>`;
   }
 }

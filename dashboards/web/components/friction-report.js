@@ -19,10 +19,16 @@ import "./setup-step.js";
 const FRESH = 10_000; // ms between fetches while things happen; the answer is of minutes and days
 const ROWS = 10; // of a table before the rest is asked for
 /** @type {[string, string, string][]} */
-const DAYS = [["1", "Today", "today"], ["7", "7 days", "in the last 7 days"], ["30", "30 days", "in the last 30 days"], ["90", "90 days", "in the last 90 days"]];
+const DAYS = [
+  ["1", "Today", "today"],
+  ["7", "7 days", "in the last 7 days"],
+  ["30", "30 days", "in the last 30 days"],
+  ["90", "90 days", "in the last 90 days"],
+];
 
 /** All rules as Claude Code's settings have them. @param {Rule[]} rules */
-export const settingsOf = (rules) => JSON.stringify({ permissions: { allow: rules.map((rule) => rule.rule) } }, null, 2);
+export const settingsOf = (rules) =>
+  JSON.stringify({ permissions: { allow: rules.map((rule) => rule.rule) } }, null, 2);
 
 /** @extends {FetchedPage<Friction>} */
 export class FrictionReport extends FetchedPage {
@@ -31,35 +37,165 @@ export class FrictionReport extends FetchedPage {
     splitStyle,
     colours,
     css`
-      :host { container-type: inline-size; }
-      header { display: flex; flex-wrap: wrap; align-items: end; gap: 0.75rem 1rem; margin-bottom: 1.25rem; }
-      header > div:first-child { flex: 1 1 20rem; } header p { margin-top: 0.25rem; }
-      .grid { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 1rem; align-items: start; }
-      .wide { grid-column: 1 / -1; }
-      section.card > header { margin: 0; padding: 0.75rem 1rem 0.6rem; align-items: center; gap: 0.5rem 1rem; }
-      section.card > header h2 { flex: 1 1 auto; }
-      section.card > header p { flex: 1 0 100%; order: 3; margin: -0.35rem 0 0; font-size: 0.8125rem; color: var(--ink-3); }
-      .body { padding: 0.25rem 1rem 1rem; }
-      .rules li { display: grid; grid-template: "rule copy" auto "why copy" auto / minmax(0, 1fr) auto; align-items: center; gap: 0.15rem 1rem; padding: 0.7rem 1rem; border-top: 1px solid var(--line); }
-      .rules code.rule { font-size: 0.875rem; font-weight: 560; overflow-wrap: anywhere; }
-      .rules p { grid-area: why; font-size: 0.8125rem; color: var(--ink-2); } .rules p code { color: var(--ink-3); overflow-wrap: anywhere; }
-      .rules copy-button { grid-area: copy; }
-      .saves { color: var(--wait-ink); font-weight: 560; }
-      td:first-child { white-space: nowrap; max-width: 16rem; overflow: hidden; text-overflow: ellipsis; }
-      td small { display: block; font-size: 0.75rem; color: var(--ink-3); white-space: nowrap; }
-      .card > header + .empty { padding-top: 0.25rem; }
-      td:first-child, th:first-child { padding-left: 1rem; } td:last-child, th:last-child { padding-right: 1rem; }
-      .bar { display: inline-flex; width: 4.5rem; height: 0.375rem; margin-right: 0.5rem; border-radius: 0.2rem; background: var(--sunken); overflow: hidden; vertical-align: 0.08em; }
-      .bar > i { background: var(--ok); } .bar > i.no { background: var(--error); }
-      .more { padding: 0.5rem 1rem; border-top: 1px solid var(--line); }
-      .swatch { display: inline-block; width: 0.625rem; height: 0.625rem; border-radius: 2px; margin-right: 0.5rem; }
-      .steps { padding: 0.6rem 1rem 0.8rem; border-top: 1px solid var(--line); font-size: 0.8125rem; color: var(--ink-3); }
-      .start { padding: 12vh 0; }
-      @container (width < 60rem) { .grid { grid-template-columns: minmax(0, 1fr); } }
+      :host {
+        container-type: inline-size;
+      }
+      header {
+        display: flex;
+        flex-wrap: wrap;
+        align-items: end;
+        gap: 0.75rem 1rem;
+        margin-bottom: 1.25rem;
+      }
+      header > div:first-child {
+        flex: 1 1 20rem;
+      }
+      header p {
+        margin-top: 0.25rem;
+      }
+      .grid {
+        display: grid;
+        grid-template-columns: repeat(2, minmax(0, 1fr));
+        gap: 1rem;
+        align-items: start;
+      }
+      .wide {
+        grid-column: 1 / -1;
+      }
+      section.card > header {
+        margin: 0;
+        padding: 0.75rem 1rem 0.6rem;
+        align-items: center;
+        gap: 0.5rem 1rem;
+      }
+      section.card > header h2 {
+        flex: 1 1 auto;
+      }
+      section.card > header p {
+        flex: 1 0 100%;
+        order: 3;
+        margin: -0.35rem 0 0;
+        font-size: 0.8125rem;
+        color: var(--ink-3);
+      }
+      .body {
+        padding: 0.25rem 1rem 1rem;
+      }
+      .rules li {
+        display: grid;
+        grid-template: "rule copy" auto "why copy" auto / minmax(0, 1fr) auto;
+        align-items: center;
+        gap: 0.15rem 1rem;
+        padding: 0.7rem 1rem;
+        border-top: 1px solid var(--line);
+      }
+      .rules code.rule {
+        font-size: 0.875rem;
+        font-weight: 560;
+        overflow-wrap: anywhere;
+      }
+      .rules p {
+        grid-area: why;
+        font-size: 0.8125rem;
+        color: var(--ink-2);
+      }
+      .rules p code {
+        color: var(--ink-3);
+        overflow-wrap: anywhere;
+      }
+      .rules copy-button {
+        grid-area: copy;
+      }
+      .saves {
+        color: var(--wait-ink);
+        font-weight: 560;
+      }
+      td:first-child {
+        white-space: nowrap;
+        max-width: 16rem;
+        overflow: hidden;
+        text-overflow: ellipsis;
+      }
+      td small {
+        display: block;
+        font-size: 0.75rem;
+        color: var(--ink-3);
+        white-space: nowrap;
+      }
+      .card > header + .empty {
+        padding-top: 0.25rem;
+      }
+      td:first-child,
+      th:first-child {
+        padding-left: 1rem;
+      }
+      td:last-child,
+      th:last-child {
+        padding-right: 1rem;
+      }
+      .bar {
+        display: inline-flex;
+        width: 4.5rem;
+        height: 0.375rem;
+        margin-right: 0.5rem;
+        border-radius: 0.2rem;
+        background: var(--sunken);
+        overflow: hidden;
+        vertical-align: 0.08em;
+      }
+      .bar > i {
+        background: var(--ok);
+      }
+      .bar > i.no {
+        background: var(--error);
+      }
+      .more {
+        padding: 0.5rem 1rem;
+        border-top: 1px solid var(--line);
+      }
+      .swatch {
+        display: inline-block;
+        width: 0.625rem;
+        height: 0.625rem;
+        border-radius: 2px;
+        margin-right: 0.5rem;
+      }
+      .steps {
+        padding: 0.6rem 1rem 0.8rem;
+        border-top: 1px solid var(--line);
+        font-size: 0.8125rem;
+        color: var(--ink-3);
+      }
+      .start {
+        padding: 12vh 0;
+      }
+      @container (width < 60rem) {
+        .grid {
+          grid-template-columns: minmax(0, 1fr);
+        }
+      }
       @container (width < 34rem) {
-        .bar, .if-wide { display: none; } header select { max-width: 9rem; }
-        td:first-child, th:first-child { padding-left: 0.75rem; } td, th { padding-inline: 0.4rem; }
-        .rules li, .body, .steps, section.card > header { padding-inline: 0.75rem; }
+        .bar,
+        .if-wide {
+          display: none;
+        }
+        header select {
+          max-width: 9rem;
+        }
+        td:first-child,
+        th:first-child {
+          padding-left: 0.75rem;
+        }
+        td,
+        th {
+          padding-inline: 0.4rem;
+        }
+        .rules li,
+        .body,
+        .steps,
+        section.card > header {
+          padding-inline: 0.75rem;
+        }
       }
     `,
   ];
@@ -101,11 +237,13 @@ export class FrictionReport extends FetchedPage {
         <div class="segments" role="group" aria-label="Period">
           ${DAYS.map(([value, label]) => html`<button aria-pressed=${value === days} @click=${() => router.set({ days: value }, { push: true })}>${label}</button>`)}
         </div>
-        <label><span class="hide">Project</span>
+        <label
+          ><span class="hide">Project</span>
           <select @change=${(/** @type {any} */ event) => router.set({ project: event.target.value }, { push: true })}>
             <option value="" ?selected=${!project}>All projects</option>
             ${[...new Set([...(answer?.projects ?? store.projects), ...(project ? [project] : [])])].map((name) => html`<option value=${name} ?selected=${name === project}>${name || "(none)"}</option>`)}
-          </select></label>
+          </select></label
+        >
       </header>
       ${answer ? this.stale() : nothing}
       ${answer ? html`<div class="grid" aria-busy=${this.busy && !sameAs(answer, days) ? "true" : "false"}>${isEmpty(answer) ? this.#nothing(period, project) : [this.#rules(answer), this.#waits(answer), this.#asked(answer), this.#failing(answer), this.#cost(answer)]}</div>` : this.pending()}
@@ -114,7 +252,11 @@ export class FrictionReport extends FetchedPage {
 
   /** @param {string} period @param {string} project */
   #nothing(period, project) {
-    return html`<div class="card wide empty">Nothing was recorded ${period}${project ? html` in ${project}` : nothing}. Here you will see what made agents wait for you, the permission rules that would have saved it, tools that fail, and cost.${store.summary?.demo ? " Demo data is in no sum." : nothing}</div>`;
+    return html`<div class="card wide empty">
+      Nothing was recorded ${period}${project ? html` in ${project}` : nothing}. Here you will see what made agents wait
+      for you, the permission rules that would have saved it, tools that fail, and
+      cost.${store.summary?.demo ? " Demo data is in no sum." : nothing}
+    </div>`;
   }
 
   /** @param {Friction} answer @param {string} period */
@@ -125,7 +267,10 @@ export class FrictionReport extends FetchedPage {
     if (answer.waits.count) parts.push(html`${plural(answer.waits.count, "dialog")} ${period}`);
     else parts.push(html`No dialog ${period}`);
     if (all && answer.time.wait) parts.push(html`${percent(answer.time.wait / all)} of all time`);
-    if (saved) parts.push(html`<span class="wait">${plural(answer.rules.length, "rule")} would have saved ${elapsed(saved)}</span>`);
+    if (saved)
+      parts.push(
+        html`<span class="wait">${plural(answer.rules.length, "rule")} would have saved ${elapsed(saved)}</span>`,
+      );
     return parts.map((part, at) => html`${at ? " · " : nothing}${part}`);
   }
 
@@ -133,18 +278,36 @@ export class FrictionReport extends FetchedPage {
   #rules({ rules, content }) {
     if (!content) {
       const command = "hookspan config set content.local true";
-      return html`<section class="card wide" aria-labelledby="h-rules"><header><h2 id="h-rules">Rules that would have saved you the wait</h2></header>
-        <div class="body"><p class="second">Rules are made from commands, and <code>content.local</code> is off: commands are not kept. To keep them, for you alone:</p>
-        <p class="row wrap"><code>${command}</code><copy-button .text=${command} what=${`the command ${command}`}></copy-button></p></div></section>`;
+      return html`<section class="card wide" aria-labelledby="h-rules">
+        <header><h2 id="h-rules">Rules that would have saved you the wait</h2></header>
+        <div class="body">
+          <p class="second">
+            Rules are made from commands, and <code>content.local</code> is off: commands are not kept. To keep them,
+            for you alone:
+          </p>
+          <p class="row wrap">
+            <code>${command}</code><copy-button .text=${command} what=${`the command ${command}`}></copy-button>
+          </p>
+        </div>
+      </section>`;
     }
     return html`<section class="card wide rules" aria-labelledby="h-rules">
-      <header><h2 id="h-rules">Rules that would have saved you the wait</h2>
+      <header>
+        <h2 id="h-rules">Rules that would have saved you the wait</h2>
         ${rules.length > 1 ? html`<copy-button label="Copy all for settings.json" .text=${settingsOf(rules)} what=""></copy-button>` : nothing}
-        <p>What you approved at least 3 times and never refused.</p></header>
-      ${rules.length
-        ? html`<ol>${rules.map((rule) => this.#rule(rule))}</ol>
-            <p class="steps">In Claude Code, <code>/permissions</code> adds a rule; or put it into <code>permissions.allow</code> of <code>~/.claude/settings.json</code>, or of the project's <code>.claude/settings.json</code>.</p>`
-        : html`<p class="empty">Nothing was approved so often without a refusal, or no narrow rule covers it.</p>`}
+        <p>What you approved at least 3 times and never refused.</p>
+      </header>
+      ${
+        rules.length
+          ? html`<ol>
+                ${rules.map((rule) => this.#rule(rule))}
+              </ol>
+              <p class="steps">
+                In Claude Code, <code>/permissions</code> adds a rule; or put it into <code>permissions.allow</code> of
+                <code>~/.claude/settings.json</code>, or of the project's <code>.claude/settings.json</code>.
+              </p>`
+          : html`<p class="empty">Nothing was approved so often without a refusal, or no narrow rule covers it.</p>`
+      }
     </section>`;
   }
 
@@ -152,8 +315,11 @@ export class FrictionReport extends FetchedPage {
   #rule(rule) {
     return html`<li>
       <code class="rule">${rule.rule}</code>
-      <p>Asked ${plural(rule.count, "time")}, always approved, <span class="saves">${duration(rule.waited)} waited</span>, last ${ago(clock.now() - rule.last)}.
-        ${rule.examples.length ? html`<span class="quiet">Such as</span> ${rule.examples.map((example, at) => html`${at ? ", " : nothing}<code>${example}</code>`)}` : nothing}</p>
+      <p>
+        Asked ${plural(rule.count, "time")}, always approved,
+        <span class="saves">${duration(rule.waited)} waited</span>, last ${ago(clock.now() - rule.last)}.
+        ${rule.examples.length ? html`<span class="quiet">Such as</span> ${rule.examples.map((example, at) => html`${at ? ", " : nothing}<code>${example}</code>`)}` : nothing}
+      </p>
       <copy-button .text=${rule.rule} what=${`the rule ${rule.rule}`}></copy-button>
     </li>`;
   }
@@ -169,11 +335,22 @@ export class FrictionReport extends FetchedPage {
     const names = projectsOf(answer);
     const most = Math.max(...answer.waits.days.map((day) => day.waited));
     return html`<section class="card wide" aria-labelledby="h-waits">
-      <header><h2 id="h-waits">Where the time went</h2><p>Of turns that have ended and their subagents, each moment of a turn once. Striped: an agent stood still until you answered.</p></header>
+      <header>
+        <h2 id="h-waits">Where the time went</h2>
+        <p>
+          Of turns that have ended and their subagents, each moment of a turn once. Striped: an agent stood still until
+          you answered.
+        </p>
+      </header>
       <div class="body">${splitBar(answer.time)}</div>
-      ${answer.waits.count && days.length > 1
-        ? html`<header><h2>Waited for you, by day</h2></header><div class="body">${this.#columns(days, names, "Time waited for you, by day", duration(most))}${this.#legend(names, total)}</div>`
-        : nothing}
+      ${
+        answer.waits.count && days.length > 1
+          ? html`<header><h2>Waited for you, by day</h2></header>
+              <div class="body">
+                ${this.#columns(days, names, "Time waited for you, by day", duration(most))}${this.#legend(names, total)}
+              </div>`
+          : nothing
+      }
     </section>`;
   }
 
@@ -186,19 +363,53 @@ export class FrictionReport extends FetchedPage {
   #legend(names, total) {
     const rows = names.map((name, at) => ({ name, at, value: total[name] ?? 0 })).filter(({ value }) => value);
     const [own, others] = [rows.filter(({ at }) => at < COLOURS), rows.filter(({ at }) => at >= COLOURS)];
-    return html`<dl class="legend">${own.map(({ name, at, value }) => html`<div><i class="c${at}" aria-hidden="true"></i><dt>${name || "(none)"}</dt><dd>${duration(value)}</dd></div>`)}
-      ${others.length ? html`<div><i class="c${COLOURS}" aria-hidden="true"></i><dt>${others.length} more</dt><dd>${duration(others.reduce((sum, { value }) => sum + value, 0))}</dd></div>` : nothing}</dl>`;
+    return html`<dl class="legend">
+      ${own.map(
+        ({ name, at, value }) =>
+          html`<div>
+            <i class="c${at}" aria-hidden="true"></i>
+            <dt>${name || "(none)"}</dt>
+            <dd>${duration(value)}</dd>
+          </div>`,
+      )}
+      ${
+        others.length
+          ? html`<div>
+              <i class="c${COLOURS}" aria-hidden="true"></i>
+              <dt>${others.length} more</dt>
+              <dd>${duration(others.reduce((sum, { value }) => sum + value, 0))}</dd>
+            </div>`
+          : nothing
+      }
+    </dl>`;
   }
 
   /** @param {Friction} answer */
   #asked({ asked }) {
     return html`<section class="card" aria-labelledby="h-asked">
       <header><h2 id="h-asked">What you were asked</h2></header>
-      ${asked.length
-        ? html`<div class="scroll-x" tabindex="0" role="group" aria-labelledby="h-asked"><table>
-            <thead><tr><th scope="col">Tool</th><th scope="col" class="num">Asked</th><th scope="col">Approved</th><th scope="col" class="num">Waited</th><th scope="col" class="num if-wide">Median</th><th scope="col" class="num if-wide">Longest</th></tr></thead>
-            <tbody>${this.#first("asked", asked).map((one) => this.#askedRow(one))}</tbody></table></div>${this.#more("asked", asked)}`
-        : html`<p class="empty">Nobody was asked for anything.</p>`}
+      ${
+        asked.length
+          ? html`<div class="scroll-x" tabindex="0" role="group" aria-labelledby="h-asked">
+                <table>
+                  <thead>
+                    <tr>
+                      <th scope="col">Tool</th>
+                      <th scope="col" class="num">Asked</th>
+                      <th scope="col">Approved</th>
+                      <th scope="col" class="num">Waited</th>
+                      <th scope="col" class="num if-wide">Median</th>
+                      <th scope="col" class="num if-wide">Longest</th>
+                    </tr>
+                  </thead>
+                  <tbody>
+                    ${this.#first("asked", asked).map((one) => this.#askedRow(one))}
+                  </tbody>
+                </table>
+              </div>
+              ${this.#more("asked", asked)}`
+          : html`<p class="empty">Nobody was asked for anything.</p>`
+      }
     </section>`;
   }
 
@@ -212,7 +423,12 @@ export class FrictionReport extends FetchedPage {
     return html`<tr>
       <td title=${one.tool}>${one.tool}${one.program ? html` <code class="quiet">${one.program}</code>` : nothing}</td>
       <td class="num">${count(one.count)}</td>
-      <td><span class="bar" aria-hidden="true"><i .style=${`width:${one.approved_share * 100}%`}></i><i class="no" .style=${`width:${(1 - one.approved_share) * 100}%`}></i></span>${percent(one.approved_share)}${others.length ? html`<small>${others.join(", ")}</small>` : nothing}</td>
+      <td>
+        <span class="bar" aria-hidden="true"
+          ><i .style=${`width:${one.approved_share * 100}%`}></i
+          ><i class="no" .style=${`width:${(1 - one.approved_share) * 100}%`}></i></span
+        >${percent(one.approved_share)}${others.length ? html`<small>${others.join(", ")}</small>` : nothing}
+      </td>
       <td class="num wait">${duration(one.waited.total)}</td>
       <td class="num if-wide">${duration(one.waited.median)}</td>
       <td class="num if-wide">${duration(one.waited.max)}</td>
@@ -224,14 +440,49 @@ export class FrictionReport extends FetchedPage {
     const failed = failing.filter((one) => one.failed || one.denied || one.interrupted);
     return html`<section class="card" aria-labelledby="h-failing">
       <header><h2 id="h-failing">Tools that fail</h2></header>
-      ${failed.length
-        ? html`<div class="scroll-x" tabindex="0" role="group" aria-labelledby="h-failing"><table>
-            <thead><tr><th scope="col">Tool</th><th scope="col" class="num">Failed</th><th scope="col" class="num">of</th><th scope="col" class="num">Share</th><th scope="col" class="num if-wide">Denied</th><th scope="col" class="num if-wide">Interrupted</th><th scope="col" class="num">Average</th></tr></thead>
-            <tbody>${this.#first("failing", failed).map(
-              (one) => html`<tr><td title=${one.tool}>${one.tool}</td><td class="num ${one.failed ? "bad" : "quiet"}">${count(one.failed)}</td><td class="num">${count(one.calls)}</td><td class="num">${percent(one.share)}</td>
-                <td class="num if-wide">${count(one.denied)}</td><td class="num if-wide">${count(one.interrupted)}</td><td class="num">${one.average ? duration(one.average) : "–"}</td></tr>`,
-            )}</tbody></table></div>${this.#more("failing", failed)}`
-        : html`<p class="empty">${failing.length ? `None of ${plural(failing.reduce((sum, one) => sum + one.calls, 0), "tool call")} failed.` : "No tool was called."}</p>`}
+      ${
+        failed.length
+          ? html`<div class="scroll-x" tabindex="0" role="group" aria-labelledby="h-failing">
+                <table>
+                  <thead>
+                    <tr>
+                      <th scope="col">Tool</th>
+                      <th scope="col" class="num">Failed</th>
+                      <th scope="col" class="num">of</th>
+                      <th scope="col" class="num">Share</th>
+                      <th scope="col" class="num if-wide">Denied</th>
+                      <th scope="col" class="num if-wide">Interrupted</th>
+                      <th scope="col" class="num">Average</th>
+                    </tr>
+                  </thead>
+                  <tbody>
+                    ${this.#first("failing", failed).map(
+                      (one) =>
+                        html`<tr>
+                          <td title=${one.tool}>${one.tool}</td>
+                          <td class="num ${one.failed ? "bad" : "quiet"}">${count(one.failed)}</td>
+                          <td class="num">${count(one.calls)}</td>
+                          <td class="num">${percent(one.share)}</td>
+                          <td class="num if-wide">${count(one.denied)}</td>
+                          <td class="num if-wide">${count(one.interrupted)}</td>
+                          <td class="num">${one.average ? duration(one.average) : "–"}</td>
+                        </tr>`,
+                    )}
+                  </tbody>
+                </table>
+              </div>
+              ${this.#more("failing", failed)}`
+          : html`<p class="empty">
+              ${
+                failing.length
+                  ? `None of ${plural(
+                      failing.reduce((sum, one) => sum + one.calls, 0),
+                      "tool call",
+                    )} failed.`
+                  : "No tool was called."
+              }
+            </p>`
+      }
     </section>`;
   }
 
@@ -240,7 +491,9 @@ export class FrictionReport extends FetchedPage {
     const { cost } = answer;
     const { by = "project" } = router.route.query;
     const byModel = by === "model";
-    const rows = byModel ? cost.models.map((one) => ({ ...one, label: model(one.name) })) : cost.projects.map((one) => ({ ...one, label: one.name || "(none)" }));
+    const rows = byModel
+      ? cost.models.map((one) => ({ ...one, label: model(one.name) }))
+      : cost.projects.map((one) => ({ ...one, label: one.name || "(none)" }));
     const days = cost.days.map((day) => ({
       day: day.day,
       text: money(day.cost),
@@ -250,20 +503,59 @@ export class FrictionReport extends FetchedPage {
     const names = byModel ? cost.models.map((one) => one.name) : projectsOf(answer);
     const most = Math.max(...cost.days.map((day) => day.cost));
     return html`<section class="card wide" aria-labelledby="h-cost">
-      <header><h2 id="h-cost">Cost <span class="quiet">${money(cost.total)}</span></h2>
-        <div class="segments" role="group" aria-label="Cost by">${["project", "model"].map((name) => html`<button aria-pressed=${by === name} @click=${() => router.set({ by: name })}>By ${name}</button>`)}</div>
-        <p>At list price, which is no bill: a subscription is not billed by tokens.${cost.unpriced ? html` <span class="wait">${plural(cost.unpriced, "call")} of models without a known price ${cost.unpriced === 1 ? "is" : "are"} not in it.</span>` : nothing}</p></header>
-      ${cost.total && days.length > 1
-        ? html`<div class="body">${this.#columns(days, names, `Cost by day and ${by}`, money(most))}</div>`
-        : nothing}
-      ${rows.length
-        ? html`<div class="scroll-x" tabindex="0" role="group" aria-labelledby="h-cost"><table>
-            <thead><tr><th scope="col">${byModel ? "Model" : "Project"}</th><th scope="col" class="num">Cost</th><th scope="col" class="num">Share</th>${byModel ? html`<th scope="col" class="num">Input</th><th scope="col" class="num">Output</th><th scope="col" class="num if-wide">Cache read</th><th scope="col" class="num if-wide">Cache write</th>` : nothing}</tr></thead>
-            <tbody>${this.#first("cost", rows).map(
-              (row, at) => html`<tr><td><i class="swatch c${Math.min(names.indexOf(row.name), COLOURS)}" aria-hidden="true"></i>${row.label}</td><td class="num">${money(row.cost, dearest)}</td><td class="num">${cost.total ? percent(row.cost / cost.total) : "–"}</td>
-                ${byModel ? tokenCells(cost.models[at]) : nothing}</tr>`,
-            )}</tbody></table></div>${this.#more("cost", rows)}`
-        : html`<p class="empty">No model was called.</p>`}
+      <header>
+        <h2 id="h-cost">Cost <span class="quiet">${money(cost.total)}</span></h2>
+        <div class="segments" role="group" aria-label="Cost by">
+          ${["project", "model"].map((name) => html`<button aria-pressed=${by === name} @click=${() => router.set({ by: name })}>By ${name}</button>`)}
+        </div>
+        <p>
+          At list price, which is no bill: a subscription is not billed by
+          tokens.${cost.unpriced ? html` <span class="wait">${plural(cost.unpriced, "call")} of models without a known price ${cost.unpriced === 1 ? "is" : "are"} not in it.</span>` : nothing}
+        </p>
+      </header>
+      ${
+        cost.total && days.length > 1
+          ? html`<div class="body">${this.#columns(days, names, `Cost by day and ${by}`, money(most))}</div>`
+          : nothing
+      }
+      ${
+        rows.length
+          ? html`<div class="scroll-x" tabindex="0" role="group" aria-labelledby="h-cost">
+                <table>
+                  <thead>
+                    <tr>
+                      <th scope="col">${byModel ? "Model" : "Project"}</th>
+                      <th scope="col" class="num">Cost</th>
+                      <th scope="col" class="num">Share</th>
+                      ${
+                        byModel
+                          ? html`<th scope="col" class="num">Input</th>
+                              <th scope="col" class="num">Output</th>
+                              <th scope="col" class="num if-wide">Cache read</th>
+                              <th scope="col" class="num if-wide">Cache write</th>`
+                          : nothing
+                      }
+                    </tr>
+                  </thead>
+                  <tbody>
+                    ${this.#first("cost", rows).map(
+                      (row, at) =>
+                        html`<tr>
+                          <td>
+                            <i class="swatch c${Math.min(names.indexOf(row.name), COLOURS)}" aria-hidden="true"></i
+                            >${row.label}
+                          </td>
+                          <td class="num">${money(row.cost, dearest)}</td>
+                          <td class="num">${cost.total ? percent(row.cost / cost.total) : "–"}</td>
+                          ${byModel ? tokenCells(cost.models[at]) : nothing}
+                        </tr>`,
+                    )}
+                  </tbody>
+                </table>
+              </div>
+              ${this.#more("cost", rows)}`
+          : html`<p class="empty">No model was called.</p>`
+      }
     </section>`;
   }
 
@@ -289,7 +581,8 @@ function headline({ waits }) {
 }
 
 /** @param {Friction} answer */
-const isEmpty = ({ waits, failing, cost, time }) => !waits.count && !failing.length && !cost.total && !cost.unpriced && KINDS.every((kind) => !time[kind]);
+const isEmpty = ({ waits, failing, cost, time }) =>
+  !waits.count && !failing.length && !cost.total && !cost.unpriced && KINDS.every((kind) => !time[kind]);
 
 /** Whether an answer is of the period that the address names. @param {Friction} answer @param {string} days */
 const sameAs = (answer, days) => answer.days === Number(days);
@@ -314,7 +607,10 @@ function projectsOf({ waits, cost }) {
 /** @param {import("../lib/types.js").Friction["cost"]["models"][number] | undefined} one */
 function tokenCells(one) {
   if (!one) return nothing;
-  return html`<td class="num">${tokens(one.input)}</td><td class="num">${tokens(one.output)}</td><td class="num if-wide">${tokens(one.cache_read)}</td><td class="num if-wide">${tokens(one.cache_write)}</td>`;
+  return html`<td class="num">${tokens(one.input)}</td>
+    <td class="num">${tokens(one.output)}</td>
+    <td class="num if-wide">${tokens(one.cache_read)}</td>
+    <td class="num if-wide">${tokens(one.cache_write)}</td>`;
 }
 
 customElements.define("friction-report", FrictionReport);

@@ -29,13 +29,63 @@ export class HistoryChart extends BaseComponent {
   static styles = [
     shared,
     css`
-      .chart { position: relative; height: ${HEIGHT}px; overflow: hidden; }
-      .uplot { position: absolute; } .u-wrap { position: relative; user-select: none; } .u-over, .u-under, .u-axis { position: absolute; } .u-under { overflow: hidden; }
-      .uplot canvas { display: block; position: relative; width: 100%; height: 100%; }
-      .u-cursor-x { position: absolute; left: 0; top: 0; height: 100%; border-right: 1px dashed var(--ink-3); pointer-events: none; will-change: transform; }
-      .u-cursor-pt { position: absolute; top: 0; left: 0; border-radius: 50%; pointer-events: none; will-change: transform; }
-      .u-hidden, .u-off, .u-cursor-y, .u-select { display: none; }
-      .now { display: flex; justify-content: space-between; gap: 0.5rem; font-size: 0.75rem; color: var(--ink-3); min-height: 1.1rem; }
+      .chart {
+        position: relative;
+        height: ${HEIGHT}px;
+        overflow: hidden;
+      }
+      .uplot {
+        position: absolute;
+      }
+      .u-wrap {
+        position: relative;
+        user-select: none;
+      }
+      .u-over,
+      .u-under,
+      .u-axis {
+        position: absolute;
+      }
+      .u-under {
+        overflow: hidden;
+      }
+      .uplot canvas {
+        display: block;
+        position: relative;
+        width: 100%;
+        height: 100%;
+      }
+      .u-cursor-x {
+        position: absolute;
+        left: 0;
+        top: 0;
+        height: 100%;
+        border-right: 1px dashed var(--ink-3);
+        pointer-events: none;
+        will-change: transform;
+      }
+      .u-cursor-pt {
+        position: absolute;
+        top: 0;
+        left: 0;
+        border-radius: 50%;
+        pointer-events: none;
+        will-change: transform;
+      }
+      .u-hidden,
+      .u-off,
+      .u-cursor-y,
+      .u-select {
+        display: none;
+      }
+      .now {
+        display: flex;
+        justify-content: space-between;
+        gap: 0.5rem;
+        font-size: 0.75rem;
+        color: var(--ink-3);
+        min-height: 1.1rem;
+      }
     `,
   ];
 
@@ -73,7 +123,11 @@ export class HistoryChart extends BaseComponent {
   /** Seconds, values, threshold. @returns {uPlot.AlignedData} */
   #data() {
     const threshold = this.#shown() ? this.threshold : null;
-    return [this.points.map((point) => point.at / 1000), this.points.map((point) => point.value), this.points.map(() => threshold)];
+    return [
+      this.points.map((point) => point.at / 1000),
+      this.points.map((point) => point.value),
+      this.points.map(() => threshold),
+    ];
   }
 
   /** Whether the threshold is near enough to be drawn without flattening the line. */
@@ -103,10 +157,38 @@ export class HistoryChart extends BaseComponent {
         cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
         scales: { y: { range: (_plot, _low, high) => [0, high > 0 ? high * 1.15 : 1] } },
         axes: [
-          { stroke: axis, font, size: 24, gap: 6, space: 70, grid: { show: false }, ticks: { show: false }, values: (_plot, values, _axis, _space, step) => values.map((value) => time(value * 1000).slice(0, step < 60 ? 8 : 5)) },
-          { stroke: axis, font, size: 56, gap: 4, space: 34, grid: { stroke: grid, width: 1 }, ticks: { show: false }, values: (_plot, values) => values.map((value) => tick(value, this.unit)) },
+          {
+            stroke: axis,
+            font,
+            size: 24,
+            gap: 6,
+            space: 70,
+            grid: { show: false },
+            ticks: { show: false },
+            values: (_plot, values, _axis, _space, step) =>
+              values.map((value) => time(value * 1000).slice(0, step < 60 ? 8 : 5)),
+          },
+          {
+            stroke: axis,
+            font,
+            size: 56,
+            gap: 4,
+            space: 34,
+            grid: { stroke: grid, width: 1 },
+            ticks: { show: false },
+            values: (_plot, values) => values.map((value) => tick(value, this.unit)),
+          },
         ],
-        series: [{}, { stroke: line, width: 1.5, fill: colour(place, "--sunken"), points: { show: this.points.length < 3, size: 5 } }, { stroke: limit, width: 1, dash: [4, 4], points: { show: false } }],
+        series: [
+          {},
+          {
+            stroke: line,
+            width: 1.5,
+            fill: colour(place, "--sunken"),
+            points: { show: this.points.length < 3, size: 5 },
+          },
+          { stroke: limit, width: 1, dash: [4, 4], points: { show: false } },
+        ],
         hooks: {
           setCursor: [
             (plot) => {
@@ -131,7 +213,10 @@ export class HistoryChart extends BaseComponent {
     const said = `${this.label}: ${measure(values.at(-1) ?? null, this.unit)} now, at most ${measure(Math.max(...values), this.unit)} in ${this.points.length} checks`;
     return html`
       <div class="chart" role="img" aria-label=${said}></div>
-      <div class="now" aria-hidden="true"><span>${point ? `${time(point.at)}  ${measure(point.value, this.unit)}` : ""}</span><span>${this.threshold ? `threshold ${measure(this.threshold, this.unit)}` : ""}</span></div>
+      <div class="now" aria-hidden="true">
+        <span>${point ? `${time(point.at)}  ${measure(point.value, this.unit)}` : ""}</span
+        ><span>${this.threshold ? `threshold ${measure(this.threshold, this.unit)}` : ""}</span>
+      </div>
     `;
   }
 }

@@ -9,11 +9,47 @@ export class JsonView extends BaseComponent {
   static styles = [
     shared,
     css`
-      :host { font-family: var(--mono); font-size: 0.75rem; line-height: 1.55; overflow-wrap: anywhere; }
-      details > div { padding-left: 1rem; border-left: 1px solid var(--line); margin-left: 0.3rem; }
-      summary { min-height: 1.5rem; cursor: pointer; list-style: none; } summary::before { content: "▸"; display: inline-block; width: 1em; color: var(--ink-3); } details[open] > summary::before { content: "▾"; }
-      .leaf { padding-left: 1em; white-space: pre-wrap; }
-      .key { color: var(--ink-2); } .string { color: var(--ok-ink); } .number { color: var(--tool-ink); } .word { color: var(--model-ink); }
+      :host {
+        font-family: var(--mono);
+        font-size: 0.75rem;
+        line-height: 1.55;
+        overflow-wrap: anywhere;
+      }
+      details > div {
+        padding-left: 1rem;
+        border-left: 1px solid var(--line);
+        margin-left: 0.3rem;
+      }
+      summary {
+        min-height: 1.5rem;
+        cursor: pointer;
+        list-style: none;
+      }
+      summary::before {
+        content: "▸";
+        display: inline-block;
+        width: 1em;
+        color: var(--ink-3);
+      }
+      details[open] > summary::before {
+        content: "▾";
+      }
+      .leaf {
+        padding-left: 1em;
+        white-space: pre-wrap;
+      }
+      .key {
+        color: var(--ink-2);
+      }
+      .string {
+        color: var(--ok-ink);
+      }
+      .number {
+        color: var(--tool-ink);
+      }
+      .word {
+        color: var(--model-ink);
+      }
     `,
   ];
 
@@ -51,10 +87,14 @@ export class JsonView extends BaseComponent {
     const most = this.shown.get(path) ?? PART;
     return html`<details .open=${open} @toggle=${(/** @type {any} */ event) => this.#toggle(path, event.target.open)}>
       <summary>${name}<span class="quiet">${left} ${entries.length} ${right}</span></summary>
-      ${open
-        ? html`<div>${entries.slice(0, most).map(([inner, one]) => this.#draw(inner, one, level + 1, `${path}/${inner}`))}
-            ${entries.length > most ? html`<button class="btn" @click=${() => this.#more(path, most)}>${entries.length - most} more</button>` : nothing}</div>`
-        : nothing}
+      ${
+        open
+          ? html`<div>
+              ${entries.slice(0, most).map(([inner, one]) => this.#draw(inner, one, level + 1, `${path}/${inner}`))}
+              ${entries.length > most ? html`<button class="btn" @click=${() => this.#more(path, most)}>${entries.length - most} more</button>` : nothing}
+            </div>`
+          : nothing
+      }
     </details>`;
   }
 

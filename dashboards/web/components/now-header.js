@@ -9,7 +9,12 @@ export class NowHeader extends BaseComponent {
   static styles = [
     shared,
     css`
-      header { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0.25rem 0.875rem; }
+      header {
+        display: flex;
+        flex-wrap: wrap;
+        align-items: baseline;
+        gap: 0.25rem 0.875rem;
+      }
     `,
   ];
 
@@ -44,7 +49,9 @@ export class NowHeader extends BaseComponent {
         <h1>${this.#headline()}</h1>
         <p class="second">${this.#beside()}</p>
       </header>
-      <p class="hide" role="status">${store.waiting ? plural(store.waiting, "session waits", "sessions wait") + " for you" : ""}</p>
+      <p class="hide" role="status">
+        ${store.waiting ? plural(store.waiting, "session waits", "sessions wait") + " for you" : ""}
+      </p>
     `;
   }
 }

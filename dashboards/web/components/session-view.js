@@ -29,25 +29,132 @@ export class SessionView extends BaseComponent {
     shared,
     splitStyle,
     css`
-      :host { container-type: inline-size; }
-      .actions { display: flex; flex-wrap: wrap; gap: 0.5rem; }
-      .card { margin-top: 1.25rem; min-width: 0; }
-      .time { padding: 0.875rem 1rem 1rem; } .time h2 { margin-bottom: 0.6rem; }
-      .bar { display: flex; flex-wrap: wrap; gap: 0.375rem 0.75rem; align-items: center; padding: 0.625rem 1rem; border-bottom: 1px solid var(--line); }
-      .turns ol { max-height: 24rem; overflow-y: auto; padding: 0.25rem 0; }
-      .beside { padding: 0.625rem 1rem; border-bottom: 1px solid var(--line); font-size: 0.8125rem; } .beside li { display: flex; gap: 0.6rem; align-items: center; min-width: 0; padding: 0.125rem 0; }
-      .beside h3 { margin-bottom: 0.25rem; color: var(--ink-2); }
-      .beside i { width: 0.5rem; height: 0.5rem; border-radius: 2px; flex: none; }
-      .what { flex: 1 1 12rem; min-width: 0; } .what h2 { display: -webkit-box; -webkit-line-clamp: 2; -webkit-box-orient: vertical; overflow: hidden; overflow-wrap: anywhere; }
-      .spans > .time { border-bottom: 1px solid var(--line); }
-      .both { display: grid; grid-template-columns: minmax(0, 1fr); }
-      .both.picked { grid-template-columns: minmax(0, 1fr) minmax(20rem, 27rem); } span-waterfall { min-width: 0; }
-      span-details { border-left: 1px solid var(--line); max-height: max(24rem, calc(100vh - 8rem)); overflow-y: auto; position: sticky; top: 3.25rem; align-self: start; }
-      .legend-turns { display: flex; flex-wrap: wrap; gap: 0.25rem 0.875rem; font-size: 0.75rem; color: var(--ink-2); } .legend-turns span { display: inline-flex; align-items: center; gap: 0.3rem; } .legend-turns i { width: 0.625rem; height: 0.625rem; border-radius: 2px; } .legend-turns i.line { height: 3px; }
-      .note { padding: 0.5rem 1rem; font-size: 0.8125rem; color: var(--ink-2); border-bottom: 1px solid var(--line); }
-      progress { width: 10rem; height: 0.5rem; accent-color: var(--accent); }
+      :host {
+        container-type: inline-size;
+      }
+      .actions {
+        display: flex;
+        flex-wrap: wrap;
+        gap: 0.5rem;
+      }
+      .card {
+        margin-top: 1.25rem;
+        min-width: 0;
+      }
+      .time {
+        padding: 0.875rem 1rem 1rem;
+      }
+      .time h2 {
+        margin-bottom: 0.6rem;
+      }
+      .bar {
+        display: flex;
+        flex-wrap: wrap;
+        gap: 0.375rem 0.75rem;
+        align-items: center;
+        padding: 0.625rem 1rem;
+        border-bottom: 1px solid var(--line);
+      }
+      .turns ol {
+        max-height: 24rem;
+        overflow-y: auto;
+        padding: 0.25rem 0;
+      }
+      .beside {
+        padding: 0.625rem 1rem;
+        border-bottom: 1px solid var(--line);
+        font-size: 0.8125rem;
+      }
+      .beside li {
+        display: flex;
+        gap: 0.6rem;
+        align-items: center;
+        min-width: 0;
+        padding: 0.125rem 0;
+      }
+      .beside h3 {
+        margin-bottom: 0.25rem;
+        color: var(--ink-2);
+      }
+      .beside i {
+        width: 0.5rem;
+        height: 0.5rem;
+        border-radius: 2px;
+        flex: none;
+      }
+      .what {
+        flex: 1 1 12rem;
+        min-width: 0;
+      }
+      .what h2 {
+        display: -webkit-box;
+        -webkit-line-clamp: 2;
+        -webkit-box-orient: vertical;
+        overflow: hidden;
+        overflow-wrap: anywhere;
+      }
+      .spans > .time {
+        border-bottom: 1px solid var(--line);
+      }
+      .both {
+        display: grid;
+        grid-template-columns: minmax(0, 1fr);
+      }
+      .both.picked {
+        grid-template-columns: minmax(0, 1fr) minmax(20rem, 27rem);
+      }
+      span-waterfall {
+        min-width: 0;
+      }
+      span-details {
+        border-left: 1px solid var(--line);
+        max-height: max(24rem, calc(100vh - 8rem));
+        overflow-y: auto;
+        position: sticky;
+        top: 3.25rem;
+        align-self: start;
+      }
+      .legend-turns {
+        display: flex;
+        flex-wrap: wrap;
+        gap: 0.25rem 0.875rem;
+        font-size: 0.75rem;
+        color: var(--ink-2);
+      }
+      .legend-turns span {
+        display: inline-flex;
+        align-items: center;
+        gap: 0.3rem;
+      }
+      .legend-turns i {
+        width: 0.625rem;
+        height: 0.625rem;
+        border-radius: 2px;
+      }
+      .legend-turns i.line {
+        height: 3px;
+      }
+      .note {
+        padding: 0.5rem 1rem;
+        font-size: 0.8125rem;
+        color: var(--ink-2);
+        border-bottom: 1px solid var(--line);
+      }
+      progress {
+        width: 10rem;
+        height: 0.5rem;
+        accent-color: var(--accent);
+      }
       @container (width < 58rem) {
-        .both.picked { grid-template-columns: minmax(0, 1fr); } span-details { border-left: 0; border-top: 2px solid var(--accent); position: static; max-height: none; }
+        .both.picked {
+          grid-template-columns: minmax(0, 1fr);
+        }
+        span-details {
+          border-left: 0;
+          border-top: 2px solid var(--accent);
+          position: static;
+          max-height: none;
+        }
       }
     `,
   ];
@@ -102,7 +209,15 @@ export class SessionView extends BaseComponent {
   /** An address that names a span and no turn: find the turn. @param {SessionFeed} feed */
   async #find(feed) {
     const { span = "", turn } = router.route.query;
-    if (!span || turn || this.all || !feed.complete || span === this.searched || feed.spans.some((one) => one.span_id === span)) return;
+    if (
+      !span ||
+      turn ||
+      this.all ||
+      !feed.complete ||
+      span === this.searched ||
+      feed.spans.some((one) => one.span_id === span)
+    )
+      return;
     this.searched = span;
     this.lost = "";
     const trace = await feed.traceOf(span);
@@ -151,7 +266,9 @@ export class SessionView extends BaseComponent {
 
   #close() {
     router.set({ span: "" });
-    /** @type {HTMLElement | null | undefined} */ (this.renderRoot.querySelector("span-waterfall")?.shadowRoot?.querySelector(".view"))?.focus();
+    /** @type {HTMLElement | null | undefined} */ (
+      this.renderRoot.querySelector("span-waterfall")?.shadowRoot?.querySelector(".view")
+    )?.focus();
   }
 
   /** Change parameters that are of the turn that is shown: it stays when a newer one begins. @param {Record<string, string>} change */
@@ -185,17 +302,32 @@ export class SessionView extends BaseComponent {
     return html`
       <session-header .session=${session}>
         <div class="actions">
-          <copy-button label="Copy as Markdown" what="the session" .text=${() => sessionMarkdown(session, turns, { turn: this.turn, spans: feed.spans, now: clock.now() })}></copy-button>
-          <copy-button label="Copy resume command" what="to resume it" .text=${`claude --resume ${session.id}`}></copy-button>
+          <copy-button
+            label="Copy as Markdown"
+            what="the session"
+            .text=${() => sessionMarkdown(session, turns, { turn: this.turn, spans: feed.spans, now: clock.now() })}
+          ></copy-button>
+          <copy-button
+            label="Copy resume command"
+            what="to resume it"
+            .text=${`claude --resume ${session.id}`}
+          ></copy-button>
           ${this.#dashboard(session)}
         </div>
       </session-header>
-      ${feed.asking.map((asking) => html`<asking-card .asking=${asking}></asking-card>`)}
-      ${this.#beside()}
-      ${turns.length
-        ? html`<section class="card time" aria-labelledby="time"><h2 id="time">Where the time went <span class="quiet">${duration(KINDS.reduce((sum, kind) => sum + split[kind], 0))}</span></h2>${splitBar(split, { delegated: left })}</section>
-            ${turns.length > 1 ? this.#turns() : nothing}${this.#spans()}`
-        : html`<p class="card empty">No turn yet: nothing has been asked of it.</p>`}
+      ${feed.asking.map((asking) => html`<asking-card .asking=${asking}></asking-card>`)} ${this.#beside()}
+      ${
+        turns.length
+          ? html`<section class="card time" aria-labelledby="time">
+                <h2 id="time">
+                  Where the time went
+                  <span class="quiet">${duration(KINDS.reduce((sum, kind) => sum + split[kind], 0))}</span>
+                </h2>
+                ${splitBar(split, { delegated: left })}
+              </section>
+              ${turns.length > 1 ? this.#turns() : nothing}${this.#spans()}`
+          : html`<p class="card empty">No turn yet: nothing has been asked of it.</p>`
+      }
     `;
   }
 
@@ -208,18 +340,26 @@ export class SessionView extends BaseComponent {
   #nothing() {
     const error = this.feed?.error;
     if (!error) return html`<p aria-busy="true" class="hide">Loading</p>`;
-    return html`<h1>${error.status === 404 ? "There is no such session" : "The session can't be shown"}</h1><p class="second">${error.message} ${error.hint}</p><p><a class="link" href="/">All sessions</a></p>`;
+    return html`<h1>${error.status === 404 ? "There is no such session" : "The session can't be shown"}</h1>
+      <p class="second">${error.message} ${error.hint}</p>
+      <p><a class="link" href="/">All sessions</a></p>`;
   }
 
   /** What still runs though its turn is over. */
   #beside() {
     const feed = this.feed;
     const over = new Set(feed?.turns.filter((turn) => !turn.open).map((turn) => turn.trace_id));
-    const running = feed?.open.filter((span) => span.end === null && ["tool", "subagent"].includes(span.type) && over.has(span.trace_id)) ?? [];
+    const running =
+      feed?.open.filter(
+        (span) => span.end === null && ["tool", "subagent"].includes(span.type) && over.has(span.trace_id),
+      ) ?? [];
     if (!running.length || feed?.session?.state === "ended") return nothing;
-    return html`<section class="card beside" aria-labelledby="beside"><h3 id="beside">Runs in the background</h3><ul>
-      ${running.map((span) => html`<li><i class="k-${span.type}" aria-hidden="true"></i><a class="link" href=${this.#to(span)}>${spanName(span)}</a>${span.label ? html`<code class="cut quiet">${span.label}</code>` : nothing}<span class="push">${elapsed(clock.now() - span.start)}</span></li>`)}
-    </ul></section>`;
+    return html`<section class="card beside" aria-labelledby="beside">
+      <h3 id="beside">Runs in the background</h3>
+      <ul>
+        ${running.map((span) => html`<li><i class="k-${span.type}" aria-hidden="true"></i><a class="link" href=${this.#to(span)}>${spanName(span)}</a>${span.label ? html`<code class="cut quiet">${span.label}</code>` : nothing}<span class="push">${elapsed(clock.now() - span.start)}</span></li>`)}
+      </ul>
+    </section>`;
   }
 
   /** @param {Span} span */
@@ -235,14 +375,31 @@ export class SessionView extends BaseComponent {
     const dearest = turns.reduce((most, turn) => Math.max(most, turn.cost), 0);
     const longest = turns.reduce((most, turn) => Math.max(most, (turn.end ?? now) - turn.start, worked(turn)), 1);
     return html`<section class="card turns" aria-labelledby="turns">
-      <div class="bar"><h2 id="turns">${plural(turns.length, "turn")}</h2>
-        <p class="legend-turns push" aria-hidden="true">${KINDS.map((kind) => html`<span><i class="k-${kind}"></i>${KIND_NAMES[kind]}</span>`)}${turns.some((turn) => turn.delegated) ? html`<span><i class="k-subagent line"></i>in subagents</span>` : nothing}</p></div>
-      <ol tabindex="-1">${repeat(
-        turns,
-        (turn) => turn.span_id,
-        (turn) => html`<li><turn-bar .turn=${turn} .scale=${longest} .now=${turn.open ? now : 0} .doing=${this.doing} .dearest=${dearest} ?selected=${!this.all && turn === this.turn}
-          .to=${href("session", { id: this.session, query: { turn: String(turn.number), q, chain } })}></turn-bar></li>`,
-      )}</ol></section>`;
+      <div class="bar">
+        <h2 id="turns">${plural(turns.length, "turn")}</h2>
+        <p class="legend-turns push" aria-hidden="true">
+          ${KINDS.map((kind) => html`<span><i class="k-${kind}"></i>${KIND_NAMES[kind]}</span>`)}${turns.some((turn) => turn.delegated) ? html`<span><i class="k-subagent line"></i>in subagents</span>` : nothing}
+        </p>
+      </div>
+      <ol tabindex="-1">
+        ${repeat(
+          turns,
+          (turn) => turn.span_id,
+          (turn) =>
+            html`<li>
+              <turn-bar
+                .turn=${turn}
+                .scale=${longest}
+                .now=${turn.open ? now : 0}
+                .doing=${this.doing}
+                .dearest=${dearest}
+                ?selected=${!this.all && turn === this.turn}
+                .to=${href("session", { id: this.session, query: { turn: String(turn.number), q, chain } })}
+              ></turn-bar>
+            </li>`,
+        )}
+      </ol>
+    </section>`;
   }
 
   #spans() {
@@ -256,28 +413,50 @@ export class SessionView extends BaseComponent {
     const trace = turn ? inJaeger(turn.trace_id) : "";
     return html`<section class="card spans" aria-label="Spans">
       <div class="bar">
-        <div class="what"><h2>${turn ? (turn.label ? `Turn ${turn.number}: ${turn.label}` : `Turn ${turn.number}`) : "All turns"}</h2></div>
+        <div class="what">
+          <h2>${turn ? (turn.label ? `Turn ${turn.number}: ${turn.label}` : `Turn ${turn.number}`) : "All turns"}</h2>
+        </div>
         ${ended ? html`<span class="tag ${turn?.error_type || turn?.outcome === "error" ? "bad" : "wait"}">${ended}</span>` : nothing}
         ${trace ? html`<a class="btn" href=${trace} target="_blank" rel="noreferrer">Open in Jaeger</a>` : nothing}
-        ${feed.turns.length > 1
-          ? html`<div class="segments" role="group" aria-label="Spans of">
-              <button aria-pressed=${!this.all} @click=${() => router.set({ view: "turn", zoom: "" }, { push: true })}>One turn</button><button aria-pressed=${this.all} @click=${() => router.set({ view: "all", zoom: "" }, { push: true })}>All turns</button></div>`
-          : nothing}
+        ${
+          feed.turns.length > 1
+            ? html`<div class="segments" role="group" aria-label="Spans of">
+                <button
+                  aria-pressed=${!this.all}
+                  @click=${() => router.set({ view: "turn", zoom: "" }, { push: true })}
+                >
+                  One turn</button
+                ><button aria-pressed=${this.all} @click=${() => router.set({ view: "all", zoom: "" }, { push: true })}>
+                  All turns
+                </button>
+              </div>`
+            : nothing
+        }
       </div>
       ${turn && unknown ? html`<p class="note" role="status">There is no turn ${unknown}. This is the newest one.</p>` : nothing}
       ${turn && feed.turns.length > 1 ? html`<div class="time">${splitBar(this.#now(turn), { delegated: turn.delegated, kinds: KINDS.slice(1) })}</div>` : nothing}
       ${this.lost && this.lost === wanted ? html`<p class="note" role="status">No span ${wanted} is in this session any more.</p>` : nothing}
       ${feed.complete ? nothing : html`<p class="note" aria-busy="true"><span role="status">Loading spans</span>${feed.expected > feed.spans.length ? html` <progress max=${feed.expected} value=${feed.spans.length} aria-label="Spans loaded"></progress> ${count(feed.spans.length)} of ${count(feed.expected)}` : nothing}</p>`}
-      ${feed.spans.length
-        ? html`<div class="both ${span ? "picked" : ""}">
-            <span-waterfall .spans=${feed.spans} .picked=${wanted} .query=${q} .zoomed=${zoom} ?chain=${chain === "only"}
-              @pick=${(/** @type {CustomEvent<string>} */ event) => this.#here({ span: event.detail })} @search=${(/** @type {CustomEvent<string>} */ event) => router.set({ q: event.detail })}
-              @zoom=${(/** @type {CustomEvent<string>} */ event) => this.#here({ zoom: event.detail })} @chain=${() => router.set({ chain: chain === "only" ? "all" : "only" })}></span-waterfall>
-            ${span ? html`<span-details .span=${span} .begin=${begin} .record=${this.#record(span)} .near=${this.#near(span)} @close=${this.#close}></span-details>` : nothing}
-          </div>`
-        : feed.complete
-          ? html`<p class="empty">No span of it has been written yet.</p>`
-          : nothing}
+      ${
+        feed.spans.length
+          ? html`<div class="both ${span ? "picked" : ""}">
+              <span-waterfall
+                .spans=${feed.spans}
+                .picked=${wanted}
+                .query=${q}
+                .zoomed=${zoom}
+                ?chain=${chain === "only"}
+                @pick=${(/** @type {CustomEvent<string>} */ event) => this.#here({ span: event.detail })}
+                @search=${(/** @type {CustomEvent<string>} */ event) => router.set({ q: event.detail })}
+                @zoom=${(/** @type {CustomEvent<string>} */ event) => this.#here({ zoom: event.detail })}
+                @chain=${() => router.set({ chain: chain === "only" ? "all" : "only" })}
+              ></span-waterfall>
+              ${span ? html`<span-details .span=${span} .begin=${begin} .record=${this.#record(span)} .near=${this.#near(span)} @close=${this.#close}></span-details>` : nothing}
+            </div>`
+          : feed.complete
+            ? html`<p class="empty">No span of it has been written yet.</p>`
+            : nothing
+      }
     </section>`;
   }
 
@@ -291,7 +470,9 @@ export class SessionView extends BaseComponent {
   /** The spans that one links to, as far as they are shown. @param {Span} span */
   #near(span) {
     const wanted = new Set(span.links.map((link) => link.span_id));
-    return new Map(wanted.size ? this.feed?.spans.filter((one) => wanted.has(one.span_id)).map((one) => [one.span_id, one]) : []);
+    return new Map(
+      wanted.size ? this.feed?.spans.filter((one) => wanted.has(one.span_id)).map((one) => [one.span_id, one]) : [],
+    );
   }
 }
 customElements.define("session-view", SessionView);

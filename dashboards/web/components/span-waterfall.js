@@ -22,52 +22,364 @@ const TELL = 200; // ms
 const SHORTEST = 1; // ms: as far as one can zoom in
 
 export class SpanWaterfall extends BaseComponent {
-  static properties = { spans: { attribute: false }, picked: {}, query: {}, zoomed: {}, onlyChain: { type: Boolean, attribute: "chain" } };
+  static properties = {
+    spans: { attribute: false },
+    picked: {},
+    query: {},
+    zoomed: {},
+    onlyChain: { type: Boolean, attribute: "chain" },
+  };
   static styles = [
     shared,
     css`
-      :host { container-type: inline-size; --names: clamp(11rem, 34%, 26rem); --row: 1.625rem; }
-      .bar { padding: 0.5rem 0.75rem; border-bottom: 1px solid var(--line); gap: 0.375rem 0.5rem; }
-      .bar .btn { min-height: 1.625rem; padding: 0.1rem 0.55rem; font-size: 0.75rem; } .bar input { min-height: 1.625rem; width: 11rem; font-size: 0.75rem; }
-      .grid { position: relative; display: grid; grid-template-columns: var(--names) minmax(0, 1fr); }
-      .lanes { border-bottom: 1px solid var(--line); background: var(--sunken); }
-      .lane-names { position: relative; overflow: hidden; font-size: 0.6875rem; color: var(--ink-3); }
-      .lane-names span { position: absolute; left: 0.75rem; right: 0.5rem; line-height: 1; }
-      .over { position: relative; cursor: crosshair; touch-action: pan-y; margin: 0.375rem 0; } canvas { display: block; width: 100%; height: 100%; }
-      .brush, .shade { position: absolute; top: 0; bottom: 0; pointer-events: none; } .brush { background: color-mix(in srgb, var(--accent) 22%, transparent); border-inline: 1px solid var(--accent); }
-      .shade { background: color-mix(in srgb, var(--sunken) 72%, transparent); }
-      .axis { height: 1.5rem; border-bottom: 1px solid var(--line); font-size: 0.6875rem; color: var(--ink-3); }
-      .axis .head { padding: 0.3rem 0.75rem; } .axis .ticks { position: relative; overflow: hidden; }
-      .axis .ticks span { position: absolute; top: 0.3rem; padding-left: 0.3rem; white-space: nowrap; } .axis .ticks span.end { transform: translateX(-100%); padding: 0 0.3rem 0 0; }
-      .view { position: relative; overflow-y: auto; overflow-x: hidden; max-height: max(18rem, calc(100vh - 15rem)); overscroll-behavior-y: auto; }
-      .view:focus-visible { outline-offset: -2px; }
-      .all { position: relative; overflow: hidden; }
-      .behind { position: absolute; inset: 0 0 0 var(--names); pointer-events: none; overflow: hidden; }
-      .behind i { position: absolute; top: 0; bottom: 0; min-width: 1px; }
-      .behind .tick { width: 1px; background: var(--line); opacity: 0.7; } .behind .b-wait { background: color-mix(in srgb, var(--wait) 13%, transparent); } .behind .b-compact { background: color-mix(in srgb, var(--compact) 16%, transparent); }
-      .line { position: absolute; left: 0; right: 0; height: var(--row); display: grid; grid-template-columns: var(--names) minmax(0, 1fr); cursor: default; font-size: 0.8125rem; }
-      .line:hover { background: color-mix(in srgb, var(--ink) 4%, transparent); } .line.picked { background: var(--accent-soft); }
-      .view:focus-visible .line.active { box-shadow: inset 0 0 0 2px var(--focus); } .line.active { box-shadow: inset 2px 0 var(--accent); }
-      .line.dim .b { opacity: 0.36; } .line.dim .text, .line.dim .of { color: var(--ink-3); font-weight: 400; } .line.dim .mark { opacity: 0.5; } .line.hit .text { background: color-mix(in srgb, var(--wait) 28%, transparent); border-radius: 2px; }
-      .name { display: flex; align-items: center; gap: 0.375rem; min-width: 0; padding-right: 0.5rem; border-right: 1px solid var(--line); }
-      .twist { flex: none; width: 1.125rem; height: 1.125rem; display: grid; place-items: center; border: 0; padding: 0; background: none; border-radius: 0.2rem; color: var(--ink-3); font-size: 0.625rem; cursor: pointer; }
-      .twist:hover { background: var(--line); color: var(--ink); }
-      .mark { flex: none; width: 0.5rem; height: 0.5rem; border-radius: 2px; } .t-turn .text, .t-session .text, .t-subagent .text { font-weight: 600; }
-      .t-model .mark { border-radius: 50%; } .t-wait .mark { transform: rotate(45deg) scale(0.9); border-radius: 1px; }
-      .text { flex: none; max-width: 70%; } .failed .text { color: var(--error-ink); } .of { flex: 0 1 auto; color: var(--ink-3); font-size: 0.75rem; } .n { flex: none; color: var(--ink-3); font-size: 0.6875rem; }
-      .track { position: relative; overflow: hidden; }
-      .b { position: absolute; top: 22%; bottom: 22%; min-width: 2px; border-radius: 2px; }
-      .t-model .b { top: 33%; bottom: 33%; } .t-turn .b, .t-session .b { top: 44%; bottom: 44%; background: var(--ink-3); } .t-subagent .b { background: color-mix(in srgb, var(--subagent) 22%, transparent); box-shadow: inset 0 0 0 1.5px var(--subagent); }
-      .t-wait .b { background: repeating-linear-gradient(135deg, var(--wait) 0 4px, color-mix(in srgb, var(--wait) 58%, var(--surface)) 4px 7px); }
-      .failed .b { background: var(--error); } .open .b { border-radius: 2px 0 0 2px; border-right: 3px solid var(--ink); animation: breathe 2.4s ease-in-out infinite; } @keyframes breathe { 50% { opacity: 0.65; } }
-      .never .b { width: 0.5rem !important; margin-left: -0.25rem; top: 35%; bottom: 35%; background: none; border: 1.5px solid var(--ink-3); transform: rotate(45deg); border-radius: 1px; }
-      .chained .track::after { content: ""; position: absolute; bottom: 6%; height: 2px; left: var(--l); width: var(--w); min-width: 2px; background: var(--ink-2); border-radius: 1px; }
-      .len.inside { background: color-mix(in srgb, var(--surface) 82%, transparent); border-radius: 0.25rem; line-height: 1rem; top: calc((var(--row) - 1rem) / 2); }
-      .len { position: absolute; top: 0; line-height: var(--row); font-size: 0.6875rem; color: var(--ink-2); white-space: nowrap; padding: 0 0.35rem; pointer-events: none; }
-      .help { color: var(--ink-3); font-size: 0.75rem; padding: 0.4rem 0.75rem; border-top: 1px solid var(--line); display: flex; gap: 0.25rem 0.9rem; flex-wrap: wrap; }
+      :host {
+        container-type: inline-size;
+        --names: clamp(11rem, 34%, 26rem);
+        --row: 1.625rem;
+      }
+      .bar {
+        padding: 0.5rem 0.75rem;
+        border-bottom: 1px solid var(--line);
+        gap: 0.375rem 0.5rem;
+      }
+      .bar .btn {
+        min-height: 1.625rem;
+        padding: 0.1rem 0.55rem;
+        font-size: 0.75rem;
+      }
+      .bar input {
+        min-height: 1.625rem;
+        width: 11rem;
+        font-size: 0.75rem;
+      }
+      .grid {
+        position: relative;
+        display: grid;
+        grid-template-columns: var(--names) minmax(0, 1fr);
+      }
+      .lanes {
+        border-bottom: 1px solid var(--line);
+        background: var(--sunken);
+      }
+      .lane-names {
+        position: relative;
+        overflow: hidden;
+        font-size: 0.6875rem;
+        color: var(--ink-3);
+      }
+      .lane-names span {
+        position: absolute;
+        left: 0.75rem;
+        right: 0.5rem;
+        line-height: 1;
+      }
+      .over {
+        position: relative;
+        cursor: crosshair;
+        touch-action: pan-y;
+        margin: 0.375rem 0;
+      }
+      canvas {
+        display: block;
+        width: 100%;
+        height: 100%;
+      }
+      .brush,
+      .shade {
+        position: absolute;
+        top: 0;
+        bottom: 0;
+        pointer-events: none;
+      }
+      .brush {
+        background: color-mix(in srgb, var(--accent) 22%, transparent);
+        border-inline: 1px solid var(--accent);
+      }
+      .shade {
+        background: color-mix(in srgb, var(--sunken) 72%, transparent);
+      }
+      .axis {
+        height: 1.5rem;
+        border-bottom: 1px solid var(--line);
+        font-size: 0.6875rem;
+        color: var(--ink-3);
+      }
+      .axis .head {
+        padding: 0.3rem 0.75rem;
+      }
+      .axis .ticks {
+        position: relative;
+        overflow: hidden;
+      }
+      .axis .ticks span {
+        position: absolute;
+        top: 0.3rem;
+        padding-left: 0.3rem;
+        white-space: nowrap;
+      }
+      .axis .ticks span.end {
+        transform: translateX(-100%);
+        padding: 0 0.3rem 0 0;
+      }
+      .view {
+        position: relative;
+        overflow-y: auto;
+        overflow-x: hidden;
+        max-height: max(18rem, calc(100vh - 15rem));
+        overscroll-behavior-y: auto;
+      }
+      .view:focus-visible {
+        outline-offset: -2px;
+      }
+      .all {
+        position: relative;
+        overflow: hidden;
+      }
+      .behind {
+        position: absolute;
+        inset: 0 0 0 var(--names);
+        pointer-events: none;
+        overflow: hidden;
+      }
+      .behind i {
+        position: absolute;
+        top: 0;
+        bottom: 0;
+        min-width: 1px;
+      }
+      .behind .tick {
+        width: 1px;
+        background: var(--line);
+        opacity: 0.7;
+      }
+      .behind .b-wait {
+        background: color-mix(in srgb, var(--wait) 13%, transparent);
+      }
+      .behind .b-compact {
+        background: color-mix(in srgb, var(--compact) 16%, transparent);
+      }
+      .line {
+        position: absolute;
+        left: 0;
+        right: 0;
+        height: var(--row);
+        display: grid;
+        grid-template-columns: var(--names) minmax(0, 1fr);
+        cursor: default;
+        font-size: 0.8125rem;
+      }
+      .line:hover {
+        background: color-mix(in srgb, var(--ink) 4%, transparent);
+      }
+      .line.picked {
+        background: var(--accent-soft);
+      }
+      .view:focus-visible .line.active {
+        box-shadow: inset 0 0 0 2px var(--focus);
+      }
+      .line.active {
+        box-shadow: inset 2px 0 var(--accent);
+      }
+      .line.dim .b {
+        opacity: 0.36;
+      }
+      .line.dim .text,
+      .line.dim .of {
+        color: var(--ink-3);
+        font-weight: 400;
+      }
+      .line.dim .mark {
+        opacity: 0.5;
+      }
+      .line.hit .text {
+        background: color-mix(in srgb, var(--wait) 28%, transparent);
+        border-radius: 2px;
+      }
+      .name {
+        display: flex;
+        align-items: center;
+        gap: 0.375rem;
+        min-width: 0;
+        padding-right: 0.5rem;
+        border-right: 1px solid var(--line);
+      }
+      .twist {
+        flex: none;
+        width: 1.125rem;
+        height: 1.125rem;
+        display: grid;
+        place-items: center;
+        border: 0;
+        padding: 0;
+        background: none;
+        border-radius: 0.2rem;
+        color: var(--ink-3);
+        font-size: 0.625rem;
+        cursor: pointer;
+      }
+      .twist:hover {
+        background: var(--line);
+        color: var(--ink);
+      }
+      .mark {
+        flex: none;
+        width: 0.5rem;
+        height: 0.5rem;
+        border-radius: 2px;
+      }
+      .t-turn .text,
+      .t-session .text,
+      .t-subagent .text {
+        font-weight: 600;
+      }
+      .t-model .mark {
+        border-radius: 50%;
+      }
+      .t-wait .mark {
+        transform: rotate(45deg) scale(0.9);
+        border-radius: 1px;
+      }
+      .text {
+        flex: none;
+        max-width: 70%;
+      }
+      .failed .text {
+        color: var(--error-ink);
+      }
+      .of {
+        flex: 0 1 auto;
+        color: var(--ink-3);
+        font-size: 0.75rem;
+      }
+      .n {
+        flex: none;
+        color: var(--ink-3);
+        font-size: 0.6875rem;
+      }
+      .track {
+        position: relative;
+        overflow: hidden;
+      }
+      .b {
+        position: absolute;
+        top: 22%;
+        bottom: 22%;
+        min-width: 2px;
+        border-radius: 2px;
+      }
+      .t-model .b {
+        top: 33%;
+        bottom: 33%;
+      }
+      .t-turn .b,
+      .t-session .b {
+        top: 44%;
+        bottom: 44%;
+        background: var(--ink-3);
+      }
+      .t-subagent .b {
+        background: color-mix(in srgb, var(--subagent) 22%, transparent);
+        box-shadow: inset 0 0 0 1.5px var(--subagent);
+      }
+      .t-wait .b {
+        background: repeating-linear-gradient(
+          135deg,
+          var(--wait) 0 4px,
+          color-mix(in srgb, var(--wait) 58%, var(--surface)) 4px 7px
+        );
+      }
+      .failed .b {
+        background: var(--error);
+      }
+      .open .b {
+        border-radius: 2px 0 0 2px;
+        border-right: 3px solid var(--ink);
+        animation: breathe 2.4s ease-in-out infinite;
+      }
+      @keyframes breathe {
+        50% {
+          opacity: 0.65;
+        }
+      }
+      .never .b {
+        width: 0.5rem !important;
+        margin-left: -0.25rem;
+        top: 35%;
+        bottom: 35%;
+        background: none;
+        border: 1.5px solid var(--ink-3);
+        transform: rotate(45deg);
+        border-radius: 1px;
+      }
+      .chained .track::after {
+        content: "";
+        position: absolute;
+        bottom: 6%;
+        height: 2px;
+        left: var(--l);
+        width: var(--w);
+        min-width: 2px;
+        background: var(--ink-2);
+        border-radius: 1px;
+      }
+      .len.inside {
+        background: color-mix(in srgb, var(--surface) 82%, transparent);
+        border-radius: 0.25rem;
+        line-height: 1rem;
+        top: calc((var(--row) - 1rem) / 2);
+      }
+      .len {
+        position: absolute;
+        top: 0;
+        line-height: var(--row);
+        font-size: 0.6875rem;
+        color: var(--ink-2);
+        white-space: nowrap;
+        padding: 0 0.35rem;
+        pointer-events: none;
+      }
+      .help {
+        color: var(--ink-3);
+        font-size: 0.75rem;
+        padding: 0.4rem 0.75rem;
+        border-top: 1px solid var(--line);
+        display: flex;
+        gap: 0.25rem 0.9rem;
+        flex-wrap: wrap;
+      }
       @container (width < 40rem) {
-        :host, .grid, .line { --names: 0px; } .grid, .line { grid-template-columns: minmax(0, 1fr); } .lane-names, .axis .head, .help { display: none; }
-        .view { --row: 2.75rem; } .line { align-content: start; } .name { border: 0; padding: 0.3rem 0.5rem 0; height: 1.5rem; } .track { height: 1rem; --row: 1rem; } .behind { inset-inline-start: 0; }
+        :host,
+        .grid,
+        .line {
+          --names: 0px;
+        }
+        .grid,
+        .line {
+          grid-template-columns: minmax(0, 1fr);
+        }
+        .lane-names,
+        .axis .head,
+        .help {
+          display: none;
+        }
+        .view {
+          --row: 2.75rem;
+        }
+        .line {
+          align-content: start;
+        }
+        .name {
+          border: 0;
+          padding: 0.3rem 0.5rem 0;
+          height: 1.5rem;
+        }
+        .track {
+          height: 1rem;
+          --row: 1rem;
+        }
+        .behind {
+          inset-inline-start: 0;
+        }
       }
     `,
   ];
@@ -146,10 +458,13 @@ export class SpanWaterfall extends BaseComponent {
     }
     if (this.isOpen && performance.now() - this.chainedAt > 2000) this.#chainAndLanes();
     const now = clock.now();
-    if (changed.has("spans") || this.isOpen) this.end = this.spans.reduce((most, span) => Math.max(most, endOf(span, now)), this.start + SHORTEST);
+    if (changed.has("spans") || this.isOpen)
+      this.end = this.spans.reduce((most, span) => Math.max(most, endOf(span, now)), this.start + SHORTEST);
     if (changed.has("spans") || changed.has("query")) {
       const words = this.query.toLowerCase().split(/\s+/).filter(Boolean);
-      this.hits = new Set(words.length ? this.spans.filter((span) => words.every((word) => searchText(span).includes(word))) : []);
+      this.hits = new Set(
+        words.length ? this.spans.filter((span) => words.every((word) => searchText(span).includes(word))) : [],
+      );
     }
     this.#layOut();
     if (this.picked !== this.wasPicked) {
@@ -174,7 +489,10 @@ export class SpanWaterfall extends BaseComponent {
     if (!this.stale) return;
     this.stale = false;
     const byDefault = this.spans.length > FOLD_OVER;
-    this.rows = rows(this.roots, (node) => this.folds.get(node.span.span_id) ?? (byDefault && node.span.type === "subagent"));
+    this.rows = rows(
+      this.roots,
+      (node) => this.folds.get(node.span.span_id) ?? (byDefault && node.span.type === "subagent"),
+    );
     this.active = Math.min(this.active, Math.max(0, this.rows.length - 1));
   }
 
@@ -186,7 +504,8 @@ export class SpanWaterfall extends BaseComponent {
       /** @type {Node[]} */
       const all = [...this.roots];
       for (let next = all.pop(); next; next = all.pop()) {
-        if (next.span.span_id === id) for (let above = next.parent; above; above = above.parent) this.folds.set(above.span.span_id, false);
+        if (next.span.span_id === id)
+          for (let above = next.parent; above; above = above.parent) this.folds.set(above.span.span_id, false);
         all.push(...next.children);
       }
       this.stale = true;
@@ -222,7 +541,9 @@ export class SpanWaterfall extends BaseComponent {
   }
 
   get range() {
-    return this.zoom ? { from: this.start + this.zoom.from, to: this.start + this.zoom.to } : { from: this.start, to: this.end };
+    return this.zoom
+      ? { from: this.start + this.zoom.from, to: this.start + this.zoom.to }
+      : { from: this.start, to: this.end };
   }
 
   // --- What one can do
@@ -246,7 +567,10 @@ export class SpanWaterfall extends BaseComponent {
   #zoomTo(from, to) {
     from = Math.max(this.start, from);
     to = Math.min(this.end, to);
-    this.zoom = from <= this.start && to >= this.end ? null : { from: from - this.start, to: Math.max(to, from + SHORTEST) - this.start };
+    this.zoom =
+      from <= this.start && to >= this.end
+        ? null
+        : { from: from - this.start, to: Math.max(to, from + SHORTEST) - this.start };
     this.#zoomedTo();
   }
 
@@ -267,7 +591,10 @@ export class SpanWaterfall extends BaseComponent {
     if (!track) return;
     if (event.ctrlKey || event.metaKey) {
       event.preventDefault();
-      this.scaleBy(Math.exp(event.deltaY * 0.004), Math.min(1, Math.max(0, (event.clientX - track.left) / track.width)));
+      this.scaleBy(
+        Math.exp(event.deltaY * 0.004),
+        Math.min(1, Math.max(0, (event.clientX - track.left) / track.width)),
+      );
     } else if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) {
       if (!this.zoom) return;
       event.preventDefault();
@@ -320,7 +647,8 @@ export class SpanWaterfall extends BaseComponent {
     if (!view) return;
     const top = at * this.rowHigh;
     if (top < view.scrollTop) view.scrollTop = top - this.rowHigh;
-    else if (top + this.rowHigh * 2 > view.scrollTop + view.clientHeight) view.scrollTop = top + this.rowHigh * 2 - view.clientHeight;
+    else if (top + this.rowHigh * 2 > view.scrollTop + view.clientHeight)
+      view.scrollTop = top + this.rowHigh * 2 - view.clientHeight;
     this.top = view.scrollTop;
     this.requestUpdate();
     await this.updateComplete;
@@ -375,7 +703,10 @@ export class SpanWaterfall extends BaseComponent {
   #nextHit(step) {
     const order = this.rows.map((row, at) => (this.hits.has(row.node.span) ? at : -1)).filter((at) => at >= 0);
     if (!order.length) return;
-    const next = step > 0 ? (order.find((at) => at > this.active) ?? order[0]) : (order.findLast((at) => at < this.active) ?? order.at(-1));
+    const next =
+      step > 0
+        ? (order.find((at) => at > this.active) ?? order[0])
+        : (order.findLast((at) => at < this.active) ?? order.at(-1));
     this.#move(next ?? 0);
   }
 
@@ -390,7 +721,8 @@ export class SpanWaterfall extends BaseComponent {
     const over = /** @type {HTMLElement} */ (event.currentTarget);
     const box = over.getBoundingClientRect();
     /** @param {PointerEvent} one */
-    const at = (one) => this.start + ((this.end - this.start) * Math.min(1, Math.max(0, (one.clientX - box.left) / box.width)));
+    const at = (one) =>
+      this.start + (this.end - this.start) * Math.min(1, Math.max(0, (one.clientX - box.left) / box.width));
     const from = at(event);
     over.setPointerCapture(event.pointerId);
     /** @param {PointerEvent} one */
@@ -402,7 +734,8 @@ export class SpanWaterfall extends BaseComponent {
       over.removeEventListener("pointermove", move);
       over.removeEventListener("pointerup", done);
       over.removeEventListener("pointercancel", done);
-      if (this.brush && ((this.brush.to - this.brush.from) / (this.end - this.start)) * box.width > 4) this.#zoomTo(this.brush.from, this.brush.to);
+      if (this.brush && ((this.brush.to - this.brush.from) / (this.end - this.start)) * box.width > 4)
+        this.#zoomTo(this.brush.from, this.brush.to);
       this.brush = null;
       this.requestUpdate();
     };
@@ -443,7 +776,8 @@ export class SpanWaterfall extends BaseComponent {
     const probe = this.renderRoot.querySelector(".probe");
     /** @type {Record<string, string>} */
     const colours = {};
-    for (const mark of probe?.children ?? []) colours[/** @type {HTMLElement} */ (mark).dataset["kind"] ?? ""] = getComputedStyle(mark).backgroundColor;
+    for (const mark of probe?.children ?? [])
+      colours[/** @type {HTMLElement} */ (mark).dataset["kind"] ?? ""] = getComputedStyle(mark).backgroundColor;
     const now = clock.now();
     const scale = wide / (this.end - this.start);
     let y = 0;
@@ -451,7 +785,12 @@ export class SpanWaterfall extends BaseComponent {
       for (const row of lane.spans) {
         for (const span of row) {
           context.fillStyle = (span.status === "error" ? colours["error"] : colours[span.type]) ?? "#888";
-          context.fillRect((span.start - this.start) * scale, y + 1, Math.max(1, lengthOf(span, now) * scale - 0.5), Math.max(1, this.laneHigh - 2));
+          context.fillRect(
+            (span.start - this.start) * scale,
+            y + 1,
+            Math.max(1, lengthOf(span, now) * scale - 0.5),
+            Math.max(1, this.laneHigh - 2),
+          );
         }
         y += this.laneHigh;
       }
@@ -477,28 +816,81 @@ export class SpanWaterfall extends BaseComponent {
     return html`
       <div class="row wrap bar">
         <span class="second">${plural(this.spans.length, "span")}</span>
-        <button class="btn" aria-pressed=${this.onlyChain} @click=${this.#toggleChain} title="The spans that decided how long it took (c)">Longest chain <span class="quiet">${count(chained)}</span></button>
-        ${this.spans.some((span) => span.type === "subagent")
-          ? html`<button class="btn" @click=${() => this.#foldAll(!this.rows.some((row) => row.folded))}>${this.rows.some((row) => row.folded) ? "Unfold all" : "Fold subagents"}</button>`
-          : nothing}
+        <button
+          class="btn"
+          aria-pressed=${this.onlyChain}
+          @click=${this.#toggleChain}
+          title="The spans that decided how long it took (c)"
+        >
+          Longest chain <span class="quiet">${count(chained)}</span>
+        </button>
+        ${
+          this.spans.some((span) => span.type === "subagent")
+            ? html`<button class="btn" @click=${() => this.#foldAll(!this.rows.some((row) => row.folded))}>
+                ${this.rows.some((row) => row.folded) ? "Unfold all" : "Fold subagents"}
+              </button>`
+            : nothing
+        }
         ${this.failed ? html`<button class="btn bad" aria-pressed=${this.query === "failed"} @click=${() => this.#search(this.query === "failed" ? "" : "failed")}>${count(this.failed)} failed</button>` : nothing}
-        <label class="push"><span class="hide">Search spans</span><input type="search" placeholder="Search spans" .value=${this.query} @input=${(/** @type {any} */ event) => this.#search(event.target.value)}
-          @keydown=${(/** @type {KeyboardEvent} */ event) => event.key === "Enter" && this.#nextHit(event.shiftKey ? -1 : 1)} /></label>
+        <label class="push"
+          ><span class="hide">Search spans</span
+          ><input
+            type="search"
+            placeholder="Search spans"
+            .value=${this.query}
+            @input=${(/** @type {any} */ event) => this.#search(event.target.value)}
+            @keydown=${(/** @type {KeyboardEvent} */ event) => event.key === "Enter" && this.#nextHit(event.shiftKey ? -1 : 1)}
+        /></label>
         ${this.query ? html`<span class="quiet" role="status">${count(this.hits.size)} found</span>` : nothing}
-        <span class="row" role="group" aria-label="Zoom"><button class="btn" aria-label="Zoom out" @click=${() => this.scaleBy(1 / 0.6)}>−</button><button class="btn" aria-label="Zoom in" @click=${() => this.scaleBy(0.6)}>+</button
-          ><button class="btn" ?disabled=${!this.zoom} @click=${this.#fit}>Fit</button></span>
+        <span class="row" role="group" aria-label="Zoom"
+          ><button class="btn" aria-label="Zoom out" @click=${() => this.scaleBy(1 / 0.6)}>−</button
+          ><button class="btn" aria-label="Zoom in" @click=${() => this.scaleBy(0.6)}>+</button
+          ><button class="btn" ?disabled=${!this.zoom} @click=${this.#fit}>Fit</button></span
+        >
       </div>
       <div class="grid lanes">
         <div class="lane-names" aria-hidden="true">${this.#laneNames()}</div>
-        <div class="over" .style=${`height:${Math.max(10, this.lanes.reduce((sum, lane) => sum + lane.spans.length, 0) * this.laneHigh)}px`} @pointerdown=${this.#brushFrom} @dblclick=${this.#fit} @wheel=${this.#wheel}>
-          <canvas role="img" aria-label=${`${this.lanes.length} agents in parallel lanes: ${this.lanes.map((lane) => lane.name).slice(0, 8).join(", ")}`}></canvas>
-          <span class="probe" hidden>${["tool", "model", "wait", "compact", "subagent"].map((kind) => html`<i class="k-${kind}" data-kind=${kind}></i>`)}<i data-kind="error" .style=${"background:var(--error)"}></i></span>
+        <div
+          class="over"
+          .style=${`height:${Math.max(10, this.lanes.reduce((sum, lane) => sum + lane.spans.length, 0) * this.laneHigh)}px`}
+          @pointerdown=${this.#brushFrom}
+          @dblclick=${this.#fit}
+          @wheel=${this.#wheel}
+        >
+          <canvas
+            role="img"
+            aria-label=${`${this.lanes.length} agents in parallel lanes: ${this.lanes
+              .map((lane) => lane.name)
+              .slice(0, 8)
+              .join(", ")}`}
+          ></canvas>
+          <span class="probe" hidden
+            >${["tool", "model", "wait", "compact", "subagent"].map((kind) => html`<i class="k-${kind}" data-kind=${kind}></i>`)}<i
+              data-kind="error"
+              .style=${"background:var(--error)"}
+            ></i
+          ></span>
           ${this.#overlay()}
         </div>
       </div>
-      <div class="grid axis" aria-hidden="true"><div class="head">${this.zoom ? `${duration(to - from)} of ${duration(this.end - this.start)}` : duration(this.end - this.start)}</div>
-        <div class="ticks">${times.map((at) => html`<span class=${this.#x(at + this.start) > 92 ? "end" : ""} .style=${`left:${this.#x(at + this.start)}%`}>${at ? (step < 1000 ? duration(at) : elapsed(at)) : "0"}</span>`)}</div></div>
-      <div class="view" role="tree" aria-label="Spans by time" tabindex="0" aria-activedescendant=${`row-${this.active}`} @keydown=${this.#key} @wheel=${this.#wheel} @scroll=${this.#scrolled}>
+      <div class="grid axis" aria-hidden="true">
+        <div class="head">
+          ${this.zoom ? `${duration(to - from)} of ${duration(this.end - this.start)}` : duration(this.end - this.start)}
+        </div>
+        <div class="ticks">
+          ${times.map((at) => html`<span class=${this.#x(at + this.start) > 92 ? "end" : ""} .style=${`left:${this.#x(at + this.start)}%`}>${at ? (step < 1000 ? duration(at) : elapsed(at)) : "0"}</span>`)}
+        </div>
+      </div>
+      <div
+        class="view"
+        role="tree"
+        aria-label="Spans by time"
+        tabindex="0"
+        aria-activedescendant=${`row-${this.active}`}
+        @keydown=${this.#key}
+        @wheel=${this.#wheel}
+        @scroll=${this.#scrolled}
+      >
         <div class="all" role="none" .style=${`height:${this.rows.length * this.rowHigh}px`}>
           <div class="behind" aria-hidden="true">
             ${times.map((at) => html`<i class="tick" .style=${`left:${this.#x(at + this.start)}%`}></i>`)}
@@ -508,7 +900,12 @@ export class SpanWaterfall extends BaseComponent {
           ${active && (this.active < first || this.active >= last) ? this.#row(active, this.active, now) : nothing}
         </div>
       </div>
-      <p class="help"><span><kbd>↑</kbd> <kbd>↓</kbd> move</span><span><kbd>←</kbd> <kbd>→</kbd> fold</span><span><kbd>Enter</kbd> details</span><span><kbd>+</kbd> <kbd>−</kbd> <kbd>0</kbd> zoom</span><span><kbd>Shift</kbd> <kbd>←</kbd> pan</span><span><kbd>f</kbd> zoom to it</span><span><kbd>c</kbd> longest chain</span><span><kbd>?</kbd> all keys</span></p>
+      <p class="help">
+        <span><kbd>↑</kbd> <kbd>↓</kbd> move</span><span><kbd>←</kbd> <kbd>→</kbd> fold</span
+        ><span><kbd>Enter</kbd> details</span><span><kbd>+</kbd> <kbd>−</kbd> <kbd>0</kbd> zoom</span
+        ><span><kbd>Shift</kbd> <kbd>←</kbd> pan</span><span><kbd>f</kbd> zoom to it</span
+        ><span><kbd>c</kbd> longest chain</span><span><kbd>?</kbd> all keys</span>
+      </p>
     `;
   }
 
@@ -518,7 +915,9 @@ export class SpanWaterfall extends BaseComponent {
     return this.lanes.map((lane) => {
       const top = y;
       y += lane.spans.length * this.laneHigh;
-      return html`<span class="cut" .style=${`top:calc(0.375rem + ${top + this.laneHigh / 2 - 5.5}px)`}>${lane.name}</span>`;
+      return html`<span class="cut" .style=${`top:calc(0.375rem + ${top + this.laneHigh / 2 - 5.5}px)`}
+        >${lane.name}</span
+      >`;
     });
   }
 
@@ -528,7 +927,7 @@ export class SpanWaterfall extends BaseComponent {
     const share = (at) => ((at - this.start) / whole) * 100;
     const { from, to } = this.range;
     return html`${this.zoom ? html`<i class="shade" .style=${`left:0;width:${share(from)}%`}></i><i class="shade" .style=${`left:${share(to)}%;right:0`}></i>` : nothing}
-      ${this.brush ? html`<i class="brush" .style=${`left:${share(this.brush.from)}%;width:${share(this.brush.to) - share(this.brush.from)}%`}></i>` : nothing}`;
+    ${this.brush ? html`<i class="brush" .style=${`left:${share(this.brush.from)}%;width:${share(this.brush.to) - share(this.brush.from)}%`}></i>` : nothing}`;
   }
 
   #scrolled() {
@@ -546,17 +945,52 @@ export class SpanWaterfall extends BaseComponent {
     const marked = chained && this.marks && !children.length;
     const never = span.end === span.start && span.type === "tool";
     const dim = (this.onlyChain && !chained) || (this.hits.size > 0 && !this.hits.has(span));
-    const names = ["line", `t-${span.type}`, span.status === "error" && "failed", span.end === null && "open", never && "never", marked && "chained", dim && "dim", this.hits.has(span) && "hit", at === this.active && "active", span.span_id === this.picked && "picked"];
+    const names = [
+      "line",
+      `t-${span.type}`,
+      span.status === "error" && "failed",
+      span.end === null && "open",
+      never && "never",
+      marked && "chained",
+      dim && "dim",
+      this.hits.has(span) && "hit",
+      at === this.active && "active",
+      span.span_id === this.picked && "picked",
+    ];
     const length = never ? "never ran" : duration(endOf(span, now) - span.start);
     const inside = right > 85 && left <= 12;
-    const beside = inside ? "right:0" : right > 85 ? `right:${100 - Math.max(0, left)}%` : `left:${Math.max(0, right)}%`;
-    return html`<div class=${names.filter(Boolean).join(" ")} id=${`row-${at}`} role="treeitem" aria-level=${row.depth + 1} aria-posinset=${at + 1} aria-setsize=${this.rows.length} aria-expanded=${children.length ? String(!row.folded) : nothing} aria-selected=${span.span_id === this.picked}
-      .style=${`top:${at * this.rowHigh}px`} @click=${() => this.#pick(row)} @dblclick=${() => this.#focusOn(span)}>
+    const beside = inside
+      ? "right:0"
+      : right > 85
+        ? `right:${100 - Math.max(0, left)}%`
+        : `left:${Math.max(0, right)}%`;
+    return html`<div
+      class=${names.filter(Boolean).join(" ")}
+      id=${`row-${at}`}
+      role="treeitem"
+      aria-level=${row.depth + 1}
+      aria-posinset=${at + 1}
+      aria-setsize=${this.rows.length}
+      aria-expanded=${children.length ? String(!row.folded) : nothing}
+      aria-selected=${span.span_id === this.picked}
+      .style=${`top:${at * this.rowHigh}px`}
+      @click=${() => this.#pick(row)}
+      @dblclick=${() => this.#focusOn(span)}
+    >
       <div class="name" .style=${`padding-left:${0.375 + Math.min(row.depth, 12) * 0.875}rem`}>
-        ${children.length
-          ? html`<span class="twist" aria-hidden="true" @click=${(/** @type {Event} */ event) => (event.stopPropagation(), this.#fold(row, !row.folded))}>${row.folded ? "▶" : "▼"}</span>`
-          : html`<span class="twist" aria-hidden="true"></span>`}
-        <i class="mark k-${span.type}" aria-hidden="true"></i><span class="text cut">${spanName(span)}</span>${row.folded ? html`<span class="n">+${count(size)}</span>` : nothing}${span.label && (span.type !== "turn" || this.roots.length > 1) ? html`<code class="of cut">${span.label}</code>` : nothing}
+        ${
+          children.length
+            ? html`<span
+                class="twist"
+                aria-hidden="true"
+                @click=${(/** @type {Event} */ event) => (event.stopPropagation(), this.#fold(row, !row.folded))}
+                >${row.folded ? "▶" : "▼"}</span
+              >`
+            : html`<span class="twist" aria-hidden="true"></span>`
+        }
+        <i class="mark k-${span.type}" aria-hidden="true"></i
+        ><span class="text cut">${spanName(span)}</span
+        >${row.folded ? html`<span class="n">+${count(size)}</span>` : nothing}${span.label && (span.type !== "turn" || this.roots.length > 1) ? html`<code class="of cut">${span.label}</code>` : nothing}
         <span class="hide">${span.status === "error" ? ", failed" : ""}, ${length}</span>
       </div>
       <div class="track" aria-hidden="true" .style=${`--l:${left}%;--w:${width}%`}>

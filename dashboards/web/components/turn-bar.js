@@ -9,28 +9,132 @@ import { BaseComponent, shared } from "./base-component.js";
 const LEFT = 16; // % of the bar's width in front of the axis
 
 export class TurnBar extends BaseComponent {
-  static properties = { turn: { attribute: false }, scale: { type: Number }, now: { type: Number }, doing: {}, dearest: { type: Number }, selected: { type: Boolean, reflect: true }, to: {} };
+  static properties = {
+    turn: { attribute: false },
+    scale: { type: Number },
+    now: { type: Number },
+    doing: {},
+    dearest: { type: Number },
+    selected: { type: Boolean, reflect: true },
+    to: {},
+  };
   static styles = [
     shared,
     css`
-      :host { container-type: inline-size; content-visibility: auto; contain-intrinsic-size: auto 2.125rem; }
-      a { display: grid; grid-template-columns: 1.75rem minmax(8rem, 1fr) minmax(12rem, 2.4fr) 5.5rem 6.5rem 4.25rem; gap: 0 0.875rem; align-items: center; min-height: 2.125rem; padding: 0.2rem 1rem 0.2rem 0.5rem; font-size: 0.8125rem; }
-      a:hover { background: var(--hover); } a:focus-visible { outline-offset: -2px; }
-      :host([selected]) a { background: var(--accent-soft); box-shadow: inset 3px 0 var(--accent); }
-      .n { color: var(--ink-3); text-align: right; font-size: 0.75rem; }
-      :host([selected]) .label { font-weight: 560; }
-      .bar { position: relative; height: 0.875rem; }
-      .bar i { position: absolute; top: 0; bottom: 0; min-width: 2px; }
-      .bar .axis { left: ${LEFT}%; top: -0.3rem; bottom: -0.3rem; width: 1px; min-width: 1px; background: var(--line-strong); }
-      .bar .before { top: 0.3125rem; bottom: 0.3125rem; border-radius: 0.2rem 0 0 0.2rem; }
-      .bar .before.much { mask-image: linear-gradient(90deg, transparent, #000 60%); }
-      .bar .k-wait { background: repeating-linear-gradient(135deg, var(--wait) 0 4px, color-mix(in srgb, var(--wait) 62%, var(--surface)) 4px 7px); }
-      .bar .k-subagent { top: auto; bottom: -0.25rem; height: 2px; }
-      .bar .last { border-radius: 0 0.2rem 0.2rem 0; }
-      .bar .open { animation: breathe 2.4s ease-in-out infinite; } @keyframes breathe { 50% { opacity: 0.6; } }
-      .took { text-align: right; font-weight: 560; white-space: nowrap; } .cost { text-align: right; color: var(--ink-2); }
-      .calls { color: var(--ink-3); font-size: 0.75rem; white-space: nowrap; }
-      @container (width < 52rem) { a { grid-template-columns: 1.5rem minmax(0, 1fr) 5.25rem 4rem; padding-block: 0.4rem; } .bar { grid-column: 2 / -1; grid-row: 2; margin-top: 0.35rem; height: 0.625rem; } .bar .before { top: 0.2rem; bottom: 0.2rem; } .calls { display: none; } }
+      :host {
+        container-type: inline-size;
+        content-visibility: auto;
+        contain-intrinsic-size: auto 2.125rem;
+      }
+      a {
+        display: grid;
+        grid-template-columns: 1.75rem minmax(8rem, 1fr) minmax(12rem, 2.4fr) 5.5rem 6.5rem 4.25rem;
+        gap: 0 0.875rem;
+        align-items: center;
+        min-height: 2.125rem;
+        padding: 0.2rem 1rem 0.2rem 0.5rem;
+        font-size: 0.8125rem;
+      }
+      a:hover {
+        background: var(--hover);
+      }
+      a:focus-visible {
+        outline-offset: -2px;
+      }
+      :host([selected]) a {
+        background: var(--accent-soft);
+        box-shadow: inset 3px 0 var(--accent);
+      }
+      .n {
+        color: var(--ink-3);
+        text-align: right;
+        font-size: 0.75rem;
+      }
+      :host([selected]) .label {
+        font-weight: 560;
+      }
+      .bar {
+        position: relative;
+        height: 0.875rem;
+      }
+      .bar i {
+        position: absolute;
+        top: 0;
+        bottom: 0;
+        min-width: 2px;
+      }
+      .bar .axis {
+        left: ${LEFT}%;
+        top: -0.3rem;
+        bottom: -0.3rem;
+        width: 1px;
+        min-width: 1px;
+        background: var(--line-strong);
+      }
+      .bar .before {
+        top: 0.3125rem;
+        bottom: 0.3125rem;
+        border-radius: 0.2rem 0 0 0.2rem;
+      }
+      .bar .before.much {
+        mask-image: linear-gradient(90deg, transparent, #000 60%);
+      }
+      .bar .k-wait {
+        background: repeating-linear-gradient(
+          135deg,
+          var(--wait) 0 4px,
+          color-mix(in srgb, var(--wait) 62%, var(--surface)) 4px 7px
+        );
+      }
+      .bar .k-subagent {
+        top: auto;
+        bottom: -0.25rem;
+        height: 2px;
+      }
+      .bar .last {
+        border-radius: 0 0.2rem 0.2rem 0;
+      }
+      .bar .open {
+        animation: breathe 2.4s ease-in-out infinite;
+      }
+      @keyframes breathe {
+        50% {
+          opacity: 0.6;
+        }
+      }
+      .took {
+        text-align: right;
+        font-weight: 560;
+        white-space: nowrap;
+      }
+      .cost {
+        text-align: right;
+        color: var(--ink-2);
+      }
+      .calls {
+        color: var(--ink-3);
+        font-size: 0.75rem;
+        white-space: nowrap;
+      }
+      @container (width < 52rem) {
+        a {
+          grid-template-columns: 1.5rem minmax(0, 1fr) 5.25rem 4rem;
+          padding-block: 0.4rem;
+        }
+        .bar {
+          grid-column: 2 / -1;
+          grid-row: 2;
+          margin-top: 0.35rem;
+          height: 0.625rem;
+        }
+        .bar .before {
+          top: 0.2rem;
+          bottom: 0.2rem;
+        }
+        .calls {
+          display: none;
+        }
+      }
     `,
   ];
 
@@ -55,7 +159,9 @@ export class TurnBar extends BaseComponent {
     const took = (turn.end ?? Math.max(this.now, turn.start)) - turn.start;
     const split = current(turn, took, this.doing);
     const room = (100 - LEFT) / this.scale;
-    const words = KINDS.filter((kind) => split[kind] > 0).map((kind) => `${KIND_NAMES[kind].toLowerCase()} ${duration(split[kind])}`);
+    const words = KINDS.filter((kind) => split[kind] > 0).map(
+      (kind) => `${KIND_NAMES[kind].toLowerCase()} ${duration(split[kind])}`,
+    );
     let at = LEFT;
     const parts = KINDS.filter((kind) => kind !== "user" && split[kind] > 0).map((kind) => {
       const left = at;
@@ -66,9 +172,15 @@ export class TurnBar extends BaseComponent {
     if (left) words.push(`of it in subagents ${duration(left)}`);
     const before = Math.min(LEFT, split.user * room);
     const ended = outcome(turn);
-    return html`<a href=${this.to} aria-current=${this.selected ? "true" : nothing} title=${`${time(turn.start)}\n${words.join("\n")}`}>
+    return html`<a
+      href=${this.to}
+      aria-current=${this.selected ? "true" : nothing}
+      title=${`${time(turn.start)}\n${words.join("\n")}`}
+    >
       <span class="n">${turn.number}</span>
-      <span class="label cut">${turn.label || (turn.prompt_kind === "human" || !turn.prompt_kind ? html`<span class="quiet">turn at ${time(turn.start)}</span>` : html`<span class="quiet">${turn.prompt_kind.replaceAll("_", " ")}</span>`)}</span>
+      <span class="label cut"
+        >${turn.label || (turn.prompt_kind === "human" || !turn.prompt_kind ? html`<span class="quiet">turn at ${time(turn.start)}</span>` : html`<span class="quiet">${turn.prompt_kind.replaceAll("_", " ")}</span>`)}</span
+      >
       <span class="bar" aria-hidden="true">
         ${before > 0.05 ? html`<i class="before k-user ${split.user * room > LEFT ? "much" : ""}" .style=${`left:${LEFT - before}%;width:${before}%`}></i>` : nothing}
         <i class="axis"></i>
@@ -76,8 +188,12 @@ export class TurnBar extends BaseComponent {
         ${parts.map(({ kind, left, width }, index) => html`<i class="k-${kind} ${index === parts.length - 1 ? `last ${turn.open ? "open" : ""}` : ""}" .style=${`left:${left}%;width:${width}%`}></i>`)}
       </span>
       <span class="took">${turn.open ? elapsed(took) : duration(took)}</span>
-      <span class="calls cut">${ended ? html`<span class=${turn.error_type || turn.outcome === "error" ? "bad" : "wait"}>${ended}</span>` : html`${plural(turn.tools, "tool")}${turn.tools_failed ? html`, <span class="bad">${count(turn.tools_failed)} failed</span>` : nothing}`}</span>
-      <span class="cost" title=${`${tokens(turn.input_tokens)} tokens in, ${tokens(turn.output_tokens)} out`}>${turn.model_calls ? money(turn.cost, this.dearest) : html`<span class="quiet">–</span>`}</span>
+      <span class="calls cut"
+        >${ended ? html`<span class=${turn.error_type || turn.outcome === "error" ? "bad" : "wait"}>${ended}</span>` : html`${plural(turn.tools, "tool")}${turn.tools_failed ? html`, <span class="bad">${count(turn.tools_failed)} failed</span>` : nothing}`}</span
+      >
+      <span class="cost" title=${`${tokens(turn.input_tokens)} tokens in, ${tokens(turn.output_tokens)} out`}
+        >${turn.model_calls ? money(turn.cost, this.dearest) : html`<span class="quiet">–</span>`}</span
+      >
       <span class="hide">${words.join(", ")}</span>
     </a>`;
   }

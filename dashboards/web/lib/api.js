@@ -20,7 +20,8 @@ export class ApiError extends Error {
  */
 export async function ask(path, query = {}, { method = "GET", signal } = {}) {
   const search = new URLSearchParams();
-  for (const [name, value] of Object.entries(query)) if (value !== undefined && value !== "") search.set(name, String(value));
+  for (const [name, value] of Object.entries(query))
+    if (value !== undefined && value !== "") search.set(name, String(value));
   const url = `/api/v1${path}${search.size ? `?${search}` : ""}`;
   let answer;
   try {
@@ -33,7 +34,12 @@ export async function ask(path, query = {}, { method = "GET", signal } = {}) {
   const body = await answer.json().catch(() => null);
   if (!answer.ok) {
     const after = Number(answer.headers.get("retry-after")) || 0;
-    const error = new ApiError(answer.status, body?.detail ?? `The agent answered ${answer.status}.`, body?.hint ?? "", after);
+    const error = new ApiError(
+      answer.status,
+      body?.detail ?? `The agent answered ${answer.status}.`,
+      body?.hint ?? "",
+      after,
+    );
     if (answer.status === 401) dispatchEvent(new CustomEvent("signed-out", { detail: error }));
     throw error;
   }

@@ -53,7 +53,10 @@ export function find(choices, query, most) {
     group.push({ choice, score: found });
     groups.set(choice.group, group);
   }
-  const sorted = [...groups].map(([name, found]) => ({ name, found: found.sort((a, b) => b.score - a.score).slice(0, most) }));
+  const sorted = [...groups].map(([name, found]) => ({
+    name,
+    found: found.sort((a, b) => b.score - a.score).slice(0, most),
+  }));
   if (words.length) sorted.sort((a, b) => (b.found[0]?.score ?? 0) - (a.found[0]?.score ?? 0));
   return sorted.map(({ name, found }) => ({ name, choices: found.map((one) => one.choice) }));
 }

@@ -50,7 +50,9 @@ export class SessionFeed extends EventTarget {
     super();
     this.id = id;
     const { signal } = this.#ends;
-    store.live.addEventListener("update", (event) => this.#update(/** @type {CustomEvent<Update>} */ (event).detail), { signal });
+    store.live.addEventListener("update", (event) => this.#update(/** @type {CustomEvent<Update>} */ (event).detail), {
+      signal,
+    });
     store.live.addEventListener("reset", () => this.#again(), { signal });
     store.live.addEventListener("hello", () => this.error && this.#again(), { signal });
     this.#load();
@@ -97,7 +99,13 @@ export class SessionFeed extends EventTarget {
   async #load() {
     this.#asked = performance.now();
     try {
-      const page = /** @type {SessionPage} */ (await ask(`/sessions/${encodeURIComponent(this.id)}`, { limit: 0, position: this.#wanted || undefined }, { signal: this.#ends.signal }));
+      const page = /** @type {SessionPage} */ (
+        await ask(
+          `/sessions/${encodeURIComponent(this.id)}`,
+          { limit: 0, position: this.#wanted || undefined },
+          { signal: this.#ends.signal },
+        )
+      );
       this.#failures = 0;
       this.error = null;
       this.loaded = true;
@@ -145,7 +153,9 @@ export class SessionFeed extends EventTarget {
   async *#pages(signal) {
     let after = "";
     do {
-      const page = /** @type {SpanPage} */ (await ask(`/sessions/${encodeURIComponent(this.id)}/spans`, { after, limit: PAGE }, { signal }));
+      const page = /** @type {SpanPage} */ (
+        await ask(`/sessions/${encodeURIComponent(this.id)}/spans`, { after, limit: PAGE }, { signal })
+      );
       yield page;
       after = page.next ?? "";
     } while (after);
@@ -157,7 +167,8 @@ export class SessionFeed extends EventTarget {
     if (!(error instanceof ApiError)) throw error;
     this.error = error;
     this.#failures += 1;
-    if (error.status === 0 || error.status >= 500) setTimeout(() => this.#ends.signal.aborted || again(), Math.min(8000, 500 * 2 ** this.#failures));
+    if (error.status === 0 || error.status >= 500)
+      setTimeout(() => this.#ends.signal.aborted || again(), Math.min(8000, 500 * 2 ** this.#failures));
   }
 
   /** Everything anew: the store was rebuilt, or too much was missed. */
@@ -186,13 +197,16 @@ export class SessionFeed extends EventTarget {
   /** @param {Span[]} spans */
   #take(spans) {
     for (const span of spans) {
-      if (span.session === this.id && span.key && (!this.#trace || span.trace_id === this.#trace)) this.#written.set(span.span_id, span);
+      if (span.session === this.id && span.key && (!this.#trace || span.trace_id === this.#trace))
+        this.#written.set(span.span_id, span);
     }
     this.#gather();
   }
 
   #gather() {
-    const open = this.#open.filter((span) => (!this.#trace || span.trace_id === this.#trace) && !this.#written.has(span.span_id));
+    const open = this.#open.filter(
+      (span) => (!this.#trace || span.trace_id === this.#trace) && !this.#written.has(span.span_id),
+    );
     this.#all = this.#trace === null ? [] : [...this.#written.values(), ...open];
   }
 

@@ -45,7 +45,8 @@ export function elapsed(ms) {
 
 /** How long ago, roughly: `42 s`, `5 min`, `3 h`, `2 d`. @param {number} ms */
 export function age(ms) {
-  const [unit, length] = ms >= DAY ? ["d", DAY] : ms >= HOUR ? ["h", HOUR] : ms >= MINUTE ? ["min", MINUTE] : ["s", SECOND];
+  const [unit, length] =
+    ms >= DAY ? ["d", DAY] : ms >= HOUR ? ["h", HOUR] : ms >= MINUTE ? ["min", MINUTE] : ["s", SECOND];
   return whole(`${Math.max(0, Math.floor(ms / length))} ${unit}`);
 }
 
@@ -104,7 +105,12 @@ export function bytes(value) {
 }
 
 const clockTime = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-const dayTime = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+const dayTime = new Intl.DateTimeFormat("en-GB", {
+  day: "numeric",
+  month: "short",
+  hour: "2-digit",
+  minute: "2-digit",
+});
 const monthDay = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
 
 /** `14:03:09` of this machine's day. @param {number} at Unix ms */

@@ -101,21 +101,38 @@ export function action(place, event) {
   if (event.altKey || event.defaultPrevented) return null;
   if (!PLACES[place].own && isCharacter && !mod && (!shortcuts() || typing(event))) return null;
   const name = `${mod ? "Mod+" : ""}${event.shiftKey && (!isCharacter || mod) ? "Shift+" : ""}${mod ? event.key.toLowerCase() : event.key}`;
-  for (const [what, { keys }] of Object.entries(PLACES[place].keys)) if (keys.includes(name)) return /** @type {Action<P>} */ (what);
+  for (const [what, { keys }] of Object.entries(PLACES[place].keys))
+    if (keys.includes(name)) return /** @type {Action<P>} */ (what);
   return null;
 }
 
 /** Whether a key press is meant for a field in which one types. @param {Event} event */
 export function typing(event) {
   const target = event.composedPath()[0];
-  return target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|SELECT|TEXTAREA)$/.test(target.tagName));
+  return (
+    target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|SELECT|TEXTAREA)$/.test(target.tagName))
+  );
 }
 
 /** @type {Record<string, string>} */
-const NAMES = { ArrowDown: "↓", ArrowUp: "↑", ArrowLeft: "←", ArrowRight: "→", " ": "Space", PageDown: "Page Down", PageUp: "Page Up", "-": "−" };
+const NAMES = {
+  ArrowDown: "↓",
+  ArrowUp: "↑",
+  ArrowLeft: "←",
+  ArrowRight: "→",
+  " ": "Space",
+  PageDown: "Page Down",
+  PageUp: "Page Up",
+  "-": "−",
+};
 
 /** How a key is written, part by part: `Ctrl`, `K`. @param {string} key @param {string} mod */
-export const written = (key, mod) => (key.length === 1 ? [NAMES[key] ?? key] : key.split("+").map((part) => (part === "Mod" ? mod : part.length === 1 ? part.toUpperCase() : (NAMES[part] ?? part))));
+export const written = (key, mod) =>
+  key.length === 1
+    ? [NAMES[key] ?? key]
+    : key
+        .split("+")
+        .map((part) => (part === "Mod" ? mod : part.length === 1 ? part.toUpperCase() : (NAMES[part] ?? part)));
 
 /** Whether shortcuts of one character work outside of what has the focus. */
 export const shortcuts = () => localStorage.getItem(KEY) !== "off";

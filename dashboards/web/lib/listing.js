@@ -83,7 +83,11 @@ export class Listing extends EventTarget {
     const wasOpen = before !== undefined && before.state !== "ended";
     if (!q && (session.state !== "ended" || wasOpen)) this.#ids.add(session.id);
     const ended = (session.state === "ended") !== (before?.state === "ended");
-    const changed = !before || ["state", "project", "branch", "repository", "title"].some((name) => session[/** @type {"title"} */ (name)] !== before[/** @type {"title"} */ (name)]);
+    const changed =
+      !before ||
+      ["state", "project", "branch", "repository", "title"].some(
+        (name) => session[/** @type {"title"} */ (name)] !== before[/** @type {"title"} */ (name)],
+      );
     if (q ? changed : ended) this.ask(EVERY);
   }
 
@@ -96,7 +100,10 @@ export class Listing extends EventTarget {
     this.#asked = performance.now();
     const ended = this.pending ? 0 : [...this.#ids].filter((id) => this.known.get(id)?.state === "ended").length; // as many as are listed
     try {
-      const page = await this.#page({ limit: Math.min(PAGE_MAX, Math.max(PAGE, ended)), position: this.position() || undefined });
+      const page = await this.#page({
+        limit: Math.min(PAGE_MAX, Math.max(PAGE, ended)),
+        position: this.position() || undefined,
+      });
       if (!this.#ends.signal.aborted) this.answered(page);
     } catch (error) {
       if (!(error instanceof ApiError) && !this.#ends.signal.aborted) throw error; // no agent: it is asked when it is back
@@ -116,7 +123,9 @@ export class Listing extends EventTarget {
   /** @param {Record<string, string | number | undefined>} how @returns {Promise<Sessions>} */
   async #page(how) {
     const { q, state, project } = this.filter;
-    const page = /** @type {Sessions} */ (await ask("/sessions", { q: q.trim(), state, project, ...how }, { signal: this.#ends.signal }));
+    const page = /** @type {Sessions} */ (
+      await ask("/sessions", { q: q.trim(), state, project, ...how }, { signal: this.#ends.signal })
+    );
     this.take(page);
     return page;
   }

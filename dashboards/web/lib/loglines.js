@@ -13,12 +13,48 @@ export function fromEvent(event) {
 }
 
 /** @param {unknown} value @returns {Record<string, any>} */
-const object = (value) => (value !== null && typeof value === "object" && !Array.isArray(value) ? /** @type {Record<string, any>} */ (value) : {});
+const object = (value) =>
+  value !== null && typeof value === "object" && !Array.isArray(value)
+    ? /** @type {Record<string, any>} */ (value)
+    : {};
 
 /** What tells most about a call or an event, in this order. */
-const TELLING = ["command", "file_path", "pattern", "url", "query", "description", "prompt", "message", "error", "label", "agent_type", "source", "trigger", "reason", "title"];
+const TELLING = [
+  "command",
+  "file_path",
+  "pattern",
+  "url",
+  "query",
+  "description",
+  "prompt",
+  "message",
+  "error",
+  "label",
+  "agent_type",
+  "source",
+  "trigger",
+  "reason",
+  "title",
+];
 /** What a fact has for the machine's sake, or has beside. */
-const FRAME = new Set(["v", "kind", "type", "at", "key", "session", "file", "offset", "start", "end", "stop", "prompt", "message_id", "request_id", "judged_at", "prices"]);
+const FRAME = new Set([
+  "v",
+  "kind",
+  "type",
+  "at",
+  "key",
+  "session",
+  "file",
+  "offset",
+  "start",
+  "end",
+  "stop",
+  "prompt",
+  "message_id",
+  "request_id",
+  "judged_at",
+  "prices",
+]);
 
 /** The tool of a line, or nothing. @param {LogItem} item @returns {string} */
 export function toolOf(item) {
@@ -37,7 +73,10 @@ export function inShort(item) {
     if (name) return from[name].replace(/\s+/g, " ").slice(0, 300);
   }
   if (item.kind !== "fact") return "";
-  const took = typeof json["start"] === "number" && typeof json["end"] === "number" ? [`took=${duration((json["end"] - json["start"]) / 1e6)}`] : [];
+  const took =
+    typeof json["start"] === "number" && typeof json["end"] === "number"
+      ? [`took=${duration((json["end"] - json["start"]) / 1e6)}`]
+      : [];
   const values = Object.entries(json)
     .filter(([name, value]) => !FRAME.has(name) && value !== "" && typeof value !== "object")
     .map(([name, value]) => `${name}=${value}`);
@@ -51,7 +90,8 @@ const texts = new WeakMap();
 function textOf(item) {
   let text = texts.get(item);
   if (text === undefined) {
-    text = `${item.record} ${item.event} ${item.session} ${item.json === null ? item.text : JSON.stringify(item.json)}`.toLowerCase();
+    text =
+      `${item.record} ${item.event} ${item.session} ${item.json === null ? item.text : JSON.stringify(item.json)}`.toLowerCase();
     texts.set(item, text);
   }
   return text;

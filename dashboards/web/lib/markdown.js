@@ -49,8 +49,15 @@ export function sessionMarkdown(session, turns, { turn, spans, now }) {
   ];
   const sum = total(turns);
   const all = KINDS.reduce((found, kind) => found + sum[kind], 0) || 1;
-  for (const kind of KINDS) lines.push(`| ${KIND_NAMES[kind]} | ${duration(sum[kind])} | ${percent(sum[kind] / all)} |`);
-  lines.push("", "### Turns", "", "| # | prompt | took | model | tools | waited | calls | cost | |", "|--:|---|--:|--:|--:|--:|--:|--:|---|");
+  for (const kind of KINDS)
+    lines.push(`| ${KIND_NAMES[kind]} | ${duration(sum[kind])} | ${percent(sum[kind] / all)} |`);
+  lines.push(
+    "",
+    "### Turns",
+    "",
+    "| # | prompt | took | model | tools | waited | calls | cost | |",
+    "|--:|---|--:|--:|--:|--:|--:|--:|---|",
+  );
   const dearest = Math.max(0, ...turns.map((one) => one.cost));
   for (const one of turns) {
     const { model, tool, wait } = one.split;
@@ -67,7 +74,9 @@ export function sessionMarkdown(session, turns, { turn, spans, now }) {
     lines.push("", `### Longest in turn ${turn.number}`, "", "| at | what | took |", "|--:|---|--:|");
     for (const span of longest) {
       const label = span.label ? ` ${code(span.label)}` : "";
-      lines.push(`| +${duration(span.start - turn.start)} | ${plain(spanName(span))}${label}${span.status === "error" ? " (failed)" : ""} | ${duration(endOf(span, now) - span.start)} |`);
+      lines.push(
+        `| +${duration(span.start - turn.start)} | ${plain(spanName(span))}${label}${span.status === "error" ? " (failed)" : ""} | ${duration(endOf(span, now) - span.start)} |`,
+      );
     }
   }
   return `${lines.join("\n").replaceAll("\u00a0", " ")}\n`;

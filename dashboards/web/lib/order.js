@@ -14,7 +14,8 @@ const RANK = { waiting: 0, waiting_or_running: 1, working: 2, idle: 3, ended: 4 
 export function compare(a, b) {
   const rank = RANK[a.state] - RANK[b.state];
   if (rank) return rank;
-  if (a.state === "waiting" || a.state === "waiting_or_running") return (a.waiting_since ?? a.since) - (b.waiting_since ?? b.since);
+  if (a.state === "waiting" || a.state === "waiting_or_running")
+    return (a.waiting_since ?? a.since) - (b.waiting_since ?? b.since);
   if (a.state === "ended") return (b.ended ?? b.last) - (a.ended ?? a.last);
   return b.since - a.since;
 }
@@ -34,7 +35,8 @@ export function inState(state, wanted) {
 export function matches(session, { q, state, project }) {
   if ((project && session.project !== project) || !inState(session.state, state)) return false;
   if (!q) return true;
-  const text = `${session.project} ${session.repository} ${session.branch} ${session.title} ${session.model} ${session.host} ${session.id}`.toLowerCase();
+  const text =
+    `${session.project} ${session.repository} ${session.branch} ${session.title} ${session.model} ${session.host} ${session.id}`.toLowerCase();
   return q
     .toLowerCase()
     .split(/\s+/)

@@ -22,7 +22,13 @@ export function parts(line) {
   for (const match of line.matchAll(PART)) {
     if (match.index > at) found.push({ kind: "text", text: line.slice(at, match.index) });
     const [whole, code, strong, underlined, em] = match;
-    found.push(code ? { kind: "code", text: code } : em ? { kind: "em", text: em } : { kind: "strong", text: strong ?? underlined ?? "" });
+    found.push(
+      code
+        ? { kind: "code", text: code }
+        : em
+          ? { kind: "em", text: em }
+          : { kind: "strong", text: strong ?? underlined ?? "" },
+    );
     at = match.index + whole.length;
   }
   if (at < line.length) found.push({ kind: "text", text: line.slice(at) });
@@ -55,7 +61,11 @@ export function blocks(text) {
       isOpen = false;
     } else if (item) {
       const [, indent = "", mark = "", rest = ""] = item;
-      const one = { depth: Math.min(4, Math.floor(indent.replaceAll("\t", "  ").length / 2)), mark: /\d/.test(mark) ? mark : "•", parts: parts(rest) };
+      const one = {
+        depth: Math.min(4, Math.floor(indent.replaceAll("\t", "  ").length / 2)),
+        mark: /\d/.test(mark) ? mark : "•",
+        parts: parts(rest),
+      };
       if (last?.kind === "list") last.items.push(one);
       else found.push({ kind: "list", items: [one] });
       isOpen = true;

@@ -138,7 +138,8 @@ class Router extends EventTarget {
 
   /** Links of this page are followed without loading it anew; all others are the browser's. @param {MouseEvent} event */
   #click(event) {
-    if (event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    if (event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey)
+      return;
     const link = event.composedPath().find((node) => node instanceof HTMLAnchorElement);
     if (!(link instanceof HTMLAnchorElement) || link.target || link.hasAttribute("download")) return;
     const to = new URL(link.href, location.href);
@@ -148,4 +149,5 @@ class Router extends EventTarget {
   }
 }
 
-export const router = typeof window === "undefined" ? /** @type {Router} */ (/** @type {unknown} */ (null)) : new Router();
+export const router =
+  typeof window === "undefined" ? /** @type {Router} */ (/** @type {unknown} */ (null)) : new Router();

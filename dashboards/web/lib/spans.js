@@ -66,7 +66,9 @@ export function rows(roots, isFolded) {
     const [node, depth] = next;
     const folded = node.children.length > 0 && isFolded(node);
     found.push({ node, depth, folded });
-    if (!folded) for (let at = node.children.length - 1; at >= 0; at -= 1) stack.push([/** @type {Node} */ (node.children[at]), depth + 1]);
+    if (!folded)
+      for (let at = node.children.length - 1; at >= 0; at -= 1)
+        stack.push([/** @type {Node} */ (node.children[at]), depth + 1]);
   }
   return found;
 }
@@ -115,11 +117,15 @@ export function lanes(roots, now) {
     if (node.span.type === "subagent") {
       agent = node.span.span_id;
       const what = node.parent?.span.label || node.span.label; // the call that started it says what for
-      agents.set(agent, { name: [node.span.name.split(" ").slice(1).join(" "), what].filter(Boolean).join(": "), spans: node.children.length ? [] : [node.span] });
+      agents.set(agent, {
+        name: [node.span.name.split(" ").slice(1).join(" "), what].filter(Boolean).join(": "),
+        spans: node.children.length ? [] : [node.span],
+      });
     } else if (works(node)) {
       agents.get(agent)?.spans.push(node.span);
     }
-    for (let at = node.children.length - 1; at >= 0; at -= 1) stack.push([/** @type {Node} */ (node.children[at]), agent]);
+    for (let at = node.children.length - 1; at >= 0; at -= 1)
+      stack.push([/** @type {Node} */ (node.children[at]), agent]);
   }
   /** @type {Lane[]} */
   const found = [];
@@ -143,7 +149,10 @@ export function lanes(roots, now) {
 /** Waits and compactions, drawn through all rows. @param {Iterable<Span>} spans */
 export const bands = (spans) => [...spans].filter((span) => span.type === "wait" || span.type === "compact");
 
-const STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 15e3, 3e4, 6e4, 12e4, 3e5, 6e5, 9e5, 18e5, 36e5, 72e5, 144e5, 432e5, 864e5];
+const STEPS = [
+  1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 15e3, 3e4, 6e4, 12e4, 3e5, 6e5, 9e5, 18e5, 36e5, 72e5, 144e5,
+  432e5, 864e5,
+];
 
 /**
  * Round times for an axis: at most `most` of them.

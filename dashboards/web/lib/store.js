@@ -41,7 +41,9 @@ class Store extends EventTarget {
   constructor() {
     super();
     this.live.addEventListener("update", (event) => this.#update(/** @type {CustomEvent<Update>} */ (event).detail));
-    this.live.addEventListener("summary", (event) => this.#live(/** @type {CustomEvent<LiveSummary>} */ (event).detail));
+    this.live.addEventListener("summary", (event) =>
+      this.#live(/** @type {CustomEvent<LiveSummary>} */ (event).detail),
+    );
     this.live.addEventListener("reset", () => this.load());
     this.live.addEventListener("hello", (event) => this.#hello(/** @type {CustomEvent} */ (event).detail.version));
     this.live.addEventListener("state", () => this.#changed());
@@ -94,7 +96,9 @@ class Store extends EventTarget {
   /** Ids of the newest sessions in which words are found, and those that are open; they are known then. @param {string} q @param {number} limit */
   async find(q, limit) {
     try {
-      const page = /** @type {Sessions} */ (await ask("/sessions", { q, limit, position: this.live.position || undefined }));
+      const page = /** @type {Sessions} */ (
+        await ask("/sessions", { q, limit, position: this.live.position || undefined })
+      );
       this.#take(page);
       return new Set(page.sessions.map((session) => session.id));
     } catch (error) {
@@ -105,7 +109,12 @@ class Store extends EventTarget {
 
   /** @param {import("./listing.js").Filter} filter */
   #listing(filter) {
-    const list = new Listing(filter, this.sessions, (page) => this.#take(page), () => this.live.position);
+    const list = new Listing(
+      filter,
+      this.sessions,
+      (page) => this.#take(page),
+      () => this.live.position,
+    );
     list.addEventListener("change", () => this.#changed());
     return list;
   }
@@ -151,7 +160,9 @@ class Store extends EventTarget {
 
   /** Since when the longest wait lasts, Unix ms; null without one. */
   get oldestWait() {
-    const since = [...this.sessions.values()].flatMap((session) => (session.state === "waiting" && session.waiting_since !== null ? [session.waiting_since] : []));
+    const since = [...this.sessions.values()].flatMap((session) =>
+      session.state === "waiting" && session.waiting_since !== null ? [session.waiting_since] : [],
+    );
     return since.length ? Math.min(...since) : null;
   }
 
@@ -164,7 +175,8 @@ class Store extends EventTarget {
   #take(page) {
     for (const session of page.sessions) {
       if (!this.#set(session, page.position)) continue;
-      if (session.activity && !this.#activity.has(session.id)) this.#activity.set(session.id, { strip: session.activity, at: page.now });
+      if (session.activity && !this.#activity.has(session.id))
+        this.#activity.set(session.id, { strip: session.activity, at: page.now });
     }
     this.projects = page.projects;
   }
@@ -182,7 +194,8 @@ class Store extends EventTarget {
     for (const session of update.sessions) {
       const before = this.sessions.get(session.id);
       if (this.#set(session, update.position)) this.list.touched(session, before);
-      if (session.project && !this.projects.includes(session.project)) this.projects = [...this.projects, session.project].sort();
+      if (session.project && !this.projects.includes(session.project))
+        this.projects = [...this.projects, session.project].sort();
     }
     for (const event of update.events) {
       if (event.record <= this.#counted) continue;
@@ -193,7 +206,8 @@ class Store extends EventTarget {
       if (minute >= 0 && minute < MINUTES) strip[minute] += 1;
       this.#activity.set(event.session, { strip, at: update.now });
     }
-    if (this.summary?.setup.step && update.events.length && update.sessions.some((session) => session.source !== DEMO)) this.summary = { ...this.summary, setup: { step: null, detail: "", command: "" } };
+    if (this.summary?.setup.step && update.events.length && update.sessions.some((session) => session.source !== DEMO))
+      this.summary = { ...this.summary, setup: { step: null, detail: "", command: "" } };
     this.#changed();
   }
 
@@ -221,7 +235,8 @@ class Store extends EventTarget {
       const still = new Set(summary.waiting.map((session) => session.id));
       for (const session of this.sessions.values()) {
         // It no longer waits; the stream will tell what it does as soon as somebody looks.
-        if (session.state === "waiting" && !still.has(session.id)) this.sessions.set(session.id, { ...session, state: "working" });
+        if (session.state === "waiting" && !still.has(session.id))
+          this.sessions.set(session.id, { ...session, state: "working" });
       }
       this.#changed();
     } catch (error) {

@@ -109,7 +109,12 @@ export interface Asking {
   tool: string;
   since: number;
   record: number;
-  questions: { header: string; question: string; options: { label: string; description: string }[]; multiple: boolean }[];
+  questions: {
+    header: string;
+    question: string;
+    options: { label: string; description: string }[];
+    multiple: boolean;
+  }[];
   plan: string;
   message: string;
 }
@@ -311,7 +316,10 @@ export interface Health {
     mended: { text: string; aside: string | null } | null;
   };
   export: ExportState | { problem: string } | null;
-  loops: Record<string, { alive: boolean; failures: number; last_failure: string | null; last_failure_at: number | null }>;
+  loops: Record<
+    string,
+    { alive: boolean; failures: number; last_failure: string | null; last_failure_at: number | null }
+  >;
   drops: Record<string, { count: number; last: number }>;
   cache: Cache;
   stream: { connections: number; maximum: number; refused: number; slow: number };
