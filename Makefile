@@ -3,8 +3,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 PACKAGES := tmux strace musl-tools gcc clang jq chromium faketime docker.io iptables iproute2 systemd fish zsh mandoc maven haproxy
+# A script of dashboards/package.json, after its tools are in dashboards/node_modules; says so where there is no npm.
+NPM = if command -v npm >/dev/null; then $(MAKE) -s dashboards/node_modules/installed && npm run --silent --prefix dashboards $(1); \
+	else echo "The page's code was left out: npm is missing (Node.js from https://nodejs.org)"; fi
 
-.PHONY: demo test test-deps lint generate docs bench measurements faults soak endure gateway-load fuzz mutants claude claude-latest screenshots wheels wheels-check lock sbom
+.PHONY: demo test test-deps format lint generate docs bench measurements faults soak endure gateway-load fuzz mutants claude claude-latest screenshots wheels wheels-check lock sbom
 
 # The page with made-up sessions, from nothing but Python.
 demo: .venv/installed
@@ -22,13 +25,19 @@ test-deps:
 		DEBIAN_FRONTEND=noninteractive $$root apt-get install -yq --no-install-recommends $(PACKAGES) >/dev/null; \
 	else echo "Install by your system's means: $(PACKAGES)"; fi
 
-# Style, types, the direction of imports, declared dependencies.
+# Python and the page's code, laid out anew.
+format: .venv/installed-dev
+	$(BIN)/ruff format .
+	@$(call NPM,format)
+
+# Style, types, the direction of imports, declared dependencies; of the page, too.
 lint: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/deptry .
+	@$(call NPM,check)
 
 # What repeats elsewhere what the catalogue and the code say: docs/reference, docs/faults.md, the manual page, the plugin's
 # hooks, the dashboards.
@@ -112,6 +121,10 @@ wheels: .venv/installed-dev
 # What is in dist/, installed by pip, pipx and uv into clean environments of each Python that is here: 15 installations, 20 minutes on a busy machine.
 wheels-check: .venv/installed-dev
 	nice $(BIN)/python packaging/check.py
+
+dashboards/node_modules/installed: dashboards/package-lock.json
+	npm ci --prefix dashboards --ignore-scripts --no-audit --no-fund --silent
+	touch $@
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv

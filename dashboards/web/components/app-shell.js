@@ -425,8 +425,9 @@ export class AppShell extends BaseComponent {
       moves.abort();
       if (router.place === place) router.place = null;
     };
-    for (const what of ["wheel", "touchstart", "pointerdown", "keydown"])
+    for (const what of ["wheel", "touchstart", "pointerdown", "keydown"]) {
       addEventListener(what, end, { passive: true, signal: moves.signal });
+    }
     const look = () => {
       if (router.place !== place) return end(); // the user went on, or scrolls already
       const main = this.renderRoot.querySelector("main");
@@ -579,15 +580,17 @@ export class AppShell extends BaseComponent {
 
   #themeIcon() {
     const chosen = theme();
-    if (chosen === "light")
+    if (chosen === "light") {
       return html`<svg viewBox="0 0 16 16" aria-hidden="true">
         <circle cx="8" cy="8" r="3" />
         <path d="M8 1.5v1M8 13.5v1M1.5 8h1M13.5 8h1M3.4 3.4l.7.7M11.9 11.9l.7.7M3.4 12.6l.7-.7M11.9 4.1l.7-.7" />
       </svg>`;
-    if (chosen === "dark")
+    }
+    if (chosen === "dark") {
       return html`<svg viewBox="0 0 16 16" aria-hidden="true">
         <path d="M13 9.6A5.5 5.5 0 0 1 6.4 3 5.5 5.5 0 1 0 13 9.6z" />
       </svg>`;
+    }
     return html`<svg viewBox="0 0 16 16" aria-hidden="true">
       <circle cx="8" cy="8" r="5.5" />
       <path d="M8 2.5a5.5 5.5 0 0 1 0 11z" fill="currentColor" />
@@ -649,9 +652,10 @@ export class AppShell extends BaseComponent {
 
   #page() {
     const { page, id } = router.route;
-    if (page === "unknown")
+    if (page === "unknown") {
       return html`<h1>There is no such page</h1>
         <p class="second"><a class="link" href="/">To the first page</a></p>`;
+    }
     if (!store.loaded) return this.#start();
     if (this.failed && this.loadedPage === page) {
       return html`<h1>This page could not be loaded</h1>

@@ -88,8 +88,9 @@ export class FetchedPage extends BaseComponent {
 
   /** What stands there before the first answer. */
   pending() {
-    if (!this.error || this.error.status === 401)
+    if (!this.error || this.error.status === 401) {
       return html`<p class="start" aria-busy=${this.error ? "false" : "true"}></p>`;
+    }
     return html`<div class="card notice lost" role="alert">
       <strong>${this.error.message}</strong><span class="second">${this.error.hint}</span
       ><button class="btn" @click=${() => this.fetch()}>Try again</button>

@@ -267,10 +267,11 @@ export class FrictionReport extends FetchedPage {
     if (answer.waits.count) parts.push(html`${plural(answer.waits.count, "dialog")} ${period}`);
     else parts.push(html`No dialog ${period}`);
     if (all && answer.time.wait) parts.push(html`${percent(answer.time.wait / all)} of all time`);
-    if (saved)
+    if (saved) {
       parts.push(
         html`<span class="wait">${plural(answer.rules.length, "rule")} would have saved ${elapsed(saved)}</span>`,
       );
+    }
     return parts.map((part, at) => html`${at ? " · " : nothing}${part}`);
   }
 

@@ -297,10 +297,11 @@ export class HealthPanel extends FetchedPage {
 
   render() {
     const { answer } = this;
-    if (!answer)
+    if (!answer) {
       return html`<setup-step></setup-step>
         <h1>Health</h1>
         ${this.pending()}`;
+    }
     const { health, rounds } = answer;
     return html`
       <setup-step></setup-step>
@@ -386,8 +387,9 @@ export class HealthPanel extends FetchedPage {
     const lost = Object.entries(drops);
     const failing = Object.entries(loops).filter(([, loop]) => !loop.alive || loop.failures);
     const clients = new Map();
-    for (const session of store.sessions.values())
+    for (const session of store.sessions.values()) {
       if (session.client_version) clients.set(session.client_version, (clients.get(session.client_version) ?? 0) + 1);
+    }
     return html`<section aria-labelledby="h-pipeline">
       <h2 id="h-pipeline">Pipeline</h2>
       <div class="parts">

@@ -50,7 +50,7 @@ export class NowHeader extends BaseComponent {
         <p class="second">${this.#beside()}</p>
       </header>
       <p class="hide" role="status">
-        ${store.waiting ? plural(store.waiting, "session waits", "sessions wait") + " for you" : ""}
+        ${store.waiting ? `${plural(store.waiting, "session waits", "sessions wait")} for you` : ""}
       </p>
     `;
   }

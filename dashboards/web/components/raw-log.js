@@ -617,13 +617,14 @@ export class RawLog extends BaseComponent {
 
   #detail() {
     const { picked, missing } = this;
-    if (missing)
+    if (missing) {
       return html`<aside class="card detail" aria-label="The open line">
         <h2>Record ${router.route.query["record"]}</h2>
         <p class="second">${missing.message}</p>
         <p class="quiet">${missing.hint}</p>
         <p><button class="btn" @click=${() => this.#pick(undefined)}>Close</button></p>
       </aside>`;
+    }
     if (!picked) return nothing;
     return html`<aside class="card detail" aria-label="The open line">
       <div class="row">

@@ -216,8 +216,9 @@ export class SessionView extends BaseComponent {
       !feed.complete ||
       span === this.searched ||
       feed.spans.some((one) => one.span_id === span)
-    )
+    ) {
       return;
+    }
     this.searched = span;
     this.lost = "";
     const trace = await feed.traceOf(span);

@@ -280,20 +280,22 @@ export class SpanDetails extends BaseComponent {
 
   /** Input and output of a call, from the journal. @param {Span} span */
   #content(span) {
-    if (!store.summary?.content)
+    if (!store.summary?.content) {
       return html`<section class="quiet">
         Commands, inputs and outputs are not shown: <code>content.local</code> is off.
       </section>`;
+    }
     if (!this.record) return nothing;
     if (this.trouble) return html`<section class="quiet">${this.trouble}</section>`;
     const event = /** @type {any} */ (this.raw?.json)?.event;
     if (!event || typeof event !== "object") return nothing;
     const log = html`<a class="link" href=${href("log", { query: { record: String(this.record) } })}>In the log</a>`;
-    if (span.type !== "tool" || event.tool_input === undefined)
+    if (span.type !== "tool" || event.tool_input === undefined) {
       return html`<section>
         <h3>${event.hook_event_name} event${log}</h3>
         <json-view .value=${event} depth="1"></json-view>
       </section>`;
+    }
     const answer = event.tool_response ?? event.error;
     return html`<section>
         <h3>Input${log}</h3>

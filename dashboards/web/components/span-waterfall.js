@@ -458,8 +458,9 @@ export class SpanWaterfall extends BaseComponent {
     }
     if (this.isOpen && performance.now() - this.chainedAt > 2000) this.#chainAndLanes();
     const now = clock.now();
-    if (changed.has("spans") || this.isOpen)
+    if (changed.has("spans") || this.isOpen) {
       this.end = this.spans.reduce((most, span) => Math.max(most, endOf(span, now)), this.start + SHORTEST);
+    }
     if (changed.has("spans") || changed.has("query")) {
       const words = this.query.toLowerCase().split(/\s+/).filter(Boolean);
       this.hits = new Set(
@@ -504,8 +505,9 @@ export class SpanWaterfall extends BaseComponent {
       /** @type {Node[]} */
       const all = [...this.roots];
       for (let next = all.pop(); next; next = all.pop()) {
-        if (next.span.span_id === id)
+        if (next.span.span_id === id) {
           for (let above = next.parent; above; above = above.parent) this.folds.set(above.span.span_id, false);
+        }
         all.push(...next.children);
       }
       this.stale = true;
@@ -647,8 +649,9 @@ export class SpanWaterfall extends BaseComponent {
     if (!view) return;
     const top = at * this.rowHigh;
     if (top < view.scrollTop) view.scrollTop = top - this.rowHigh;
-    else if (top + this.rowHigh * 2 > view.scrollTop + view.clientHeight)
+    else if (top + this.rowHigh * 2 > view.scrollTop + view.clientHeight) {
       view.scrollTop = top + this.rowHigh * 2 - view.clientHeight;
+    }
     this.top = view.scrollTop;
     this.requestUpdate();
     await this.updateComplete;
@@ -734,8 +737,9 @@ export class SpanWaterfall extends BaseComponent {
       over.removeEventListener("pointermove", move);
       over.removeEventListener("pointerup", done);
       over.removeEventListener("pointercancel", done);
-      if (this.brush && ((this.brush.to - this.brush.from) / (this.end - this.start)) * box.width > 4)
+      if (this.brush && ((this.brush.to - this.brush.from) / (this.end - this.start)) * box.width > 4) {
         this.#zoomTo(this.brush.from, this.brush.to);
+      }
       this.brush = null;
       this.requestUpdate();
     };
@@ -776,8 +780,9 @@ export class SpanWaterfall extends BaseComponent {
     const probe = this.renderRoot.querySelector(".probe");
     /** @type {Record<string, string>} */
     const colours = {};
-    for (const mark of probe?.children ?? [])
+    for (const mark of probe?.children ?? []) {
       colours[/** @type {HTMLElement} */ (mark).dataset["kind"] ?? ""] = getComputedStyle(mark).backgroundColor;
+    }
     const now = clock.now();
     const scale = wide / (this.end - this.start);
     let y = 0;

@@ -20,8 +20,9 @@ export class ApiError extends Error {
  */
 export async function ask(path, query = {}, { method = "GET", signal } = {}) {
   const search = new URLSearchParams();
-  for (const [name, value] of Object.entries(query))
+  for (const [name, value] of Object.entries(query)) {
     if (value !== undefined && value !== "") search.set(name, String(value));
+  }
   const url = `/api/v1${path}${search.size ? `?${search}` : ""}`;
   let answer;
   try {

@@ -167,8 +167,9 @@ export class SessionFeed extends EventTarget {
     if (!(error instanceof ApiError)) throw error;
     this.error = error;
     this.#failures += 1;
-    if (error.status === 0 || error.status >= 500)
+    if (error.status === 0 || error.status >= 500) {
       setTimeout(() => this.#ends.signal.aborted || again(), Math.min(8000, 500 * 2 ** this.#failures));
+    }
   }
 
   /** Everything anew: the store was rebuilt, or too much was missed. */
@@ -197,8 +198,9 @@ export class SessionFeed extends EventTarget {
   /** @param {Span[]} spans */
   #take(spans) {
     for (const span of spans) {
-      if (span.session === this.id && span.key && (!this.#trace || span.trace_id === this.#trace))
+      if (span.session === this.id && span.key && (!this.#trace || span.trace_id === this.#trace)) {
         this.#written.set(span.span_id, span);
+      }
     }
     this.#gather();
   }

@@ -101,8 +101,9 @@ export function action(place, event) {
   if (event.altKey || event.defaultPrevented) return null;
   if (!PLACES[place].own && isCharacter && !mod && (!shortcuts() || typing(event))) return null;
   const name = `${mod ? "Mod+" : ""}${event.shiftKey && (!isCharacter || mod) ? "Shift+" : ""}${mod ? event.key.toLowerCase() : event.key}`;
-  for (const [what, { keys }] of Object.entries(PLACES[place].keys))
+  for (const [what, { keys }] of Object.entries(PLACES[place].keys)) {
     if (keys.includes(name)) return /** @type {Action<P>} */ (what);
+  }
   return null;
 }
 

@@ -49,8 +49,9 @@ export function sessionMarkdown(session, turns, { turn, spans, now }) {
   ];
   const sum = total(turns);
   const all = KINDS.reduce((found, kind) => found + sum[kind], 0) || 1;
-  for (const kind of KINDS)
+  for (const kind of KINDS) {
     lines.push(`| ${KIND_NAMES[kind]} | ${duration(sum[kind])} | ${percent(sum[kind] / all)} |`);
+  }
   lines.push(
     "",
     "### Turns",

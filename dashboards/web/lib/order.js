@@ -14,8 +14,9 @@ const RANK = { waiting: 0, waiting_or_running: 1, working: 2, idle: 3, ended: 4 
 export function compare(a, b) {
   const rank = RANK[a.state] - RANK[b.state];
   if (rank) return rank;
-  if (a.state === "waiting" || a.state === "waiting_or_running")
+  if (a.state === "waiting" || a.state === "waiting_or_running") {
     return (a.waiting_since ?? a.since) - (b.waiting_since ?? b.since);
+  }
   if (a.state === "ended") return (b.ended ?? b.last) - (a.ended ?? a.last);
   return b.since - a.since;
 }

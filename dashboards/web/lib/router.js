@@ -38,9 +38,10 @@ const PAGES = { "/": "now", "/friction": "friction", "/health": "health", "/log"
 export function parse(pathname, search = "") {
   const session = /^\/sessions\/([^/]+)$/.exec(pathname);
   const page = session ? "session" : (PAGES[pathname] ?? "unknown");
-  let id = "";
+  /** @type {string} */
+  let id;
   try {
-    id = session ? decodeURIComponent(session[1] ?? "") : "";
+    id = decodeURIComponent(session?.[1] ?? "");
   } catch {
     return { page: "unknown", id: "", query: {} };
   }
@@ -138,8 +139,9 @@ class Router extends EventTarget {
 
   /** Links of this page are followed without loading it anew; all others are the browser's. @param {MouseEvent} event */
   #click(event) {
-    if (event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey)
+    if (event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) {
       return;
+    }
     const link = event.composedPath().find((node) => node instanceof HTMLAnchorElement);
     if (!(link instanceof HTMLAnchorElement) || link.target || link.hasAttribute("download")) return;
     const to = new URL(link.href, location.href);

@@ -66,9 +66,11 @@ export function rows(roots, isFolded) {
     const [node, depth] = next;
     const folded = node.children.length > 0 && isFolded(node);
     found.push({ node, depth, folded });
-    if (!folded)
-      for (let at = node.children.length - 1; at >= 0; at -= 1)
+    if (!folded) {
+      for (let at = node.children.length - 1; at >= 0; at -= 1) {
         stack.push([/** @type {Node} */ (node.children[at]), depth + 1]);
+      }
+    }
   }
   return found;
 }
@@ -124,8 +126,9 @@ export function lanes(roots, now) {
     } else if (works(node)) {
       agents.get(agent)?.spans.push(node.span);
     }
-    for (let at = node.children.length - 1; at >= 0; at -= 1)
+    for (let at = node.children.length - 1; at >= 0; at -= 1) {
       stack.push([/** @type {Node} */ (node.children[at]), agent]);
+    }
   }
   /** @type {Lane[]} */
   const found = [];

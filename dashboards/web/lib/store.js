@@ -175,8 +175,9 @@ class Store extends EventTarget {
   #take(page) {
     for (const session of page.sessions) {
       if (!this.#set(session, page.position)) continue;
-      if (session.activity && !this.#activity.has(session.id))
+      if (session.activity && !this.#activity.has(session.id)) {
         this.#activity.set(session.id, { strip: session.activity, at: page.now });
+      }
     }
     this.projects = page.projects;
   }
@@ -194,8 +195,9 @@ class Store extends EventTarget {
     for (const session of update.sessions) {
       const before = this.sessions.get(session.id);
       if (this.#set(session, update.position)) this.list.touched(session, before);
-      if (session.project && !this.projects.includes(session.project))
+      if (session.project && !this.projects.includes(session.project)) {
         this.projects = [...this.projects, session.project].sort();
+      }
     }
     for (const event of update.events) {
       if (event.record <= this.#counted) continue;
@@ -206,8 +208,13 @@ class Store extends EventTarget {
       if (minute >= 0 && minute < MINUTES) strip[minute] += 1;
       this.#activity.set(event.session, { strip, at: update.now });
     }
-    if (this.summary?.setup.step && update.events.length && update.sessions.some((session) => session.source !== DEMO))
+    if (
+      this.summary?.setup.step &&
+      update.events.length &&
+      update.sessions.some((session) => session.source !== DEMO)
+    ) {
       this.summary = { ...this.summary, setup: { step: null, detail: "", command: "" } };
+    }
     this.#changed();
   }
 
@@ -235,8 +242,9 @@ class Store extends EventTarget {
       const still = new Set(summary.waiting.map((session) => session.id));
       for (const session of this.sessions.values()) {
         // It no longer waits; the stream will tell what it does as soon as somebody looks.
-        if (session.state === "waiting" && !still.has(session.id))
+        if (session.state === "waiting" && !still.has(session.id)) {
           this.sessions.set(session.id, { ...session, state: "working" });
+        }
       }
       this.#changed();
     } catch (error) {
