@@ -9,8 +9,9 @@ from hookspan import wire
 from hookspan.catalogue import attributes as sc
 from hookspan.journal import Position
 from hookspan.model.fold import fold
+from hookspan.model.open_spans import open_spans
 from hookspan.model.rows import Increment
-from hookspan.model.state import State, dump_session
+from hookspan.model.state import SessionState, State, dump_session
 from hookspan.model.summary import session_row
 from hookspan.paths import Paths
 from hookspan.store import Commit, Store
@@ -26,15 +27,12 @@ class Page:
         paths.create()
         self.state = State()
         self.increments: list[Increment] = []
-        self.seen: dict[str, schemas.Span] = {}  # open spans as they were last seen
-        self.wrong: list[str] = []
-        self.closed: dict[str, str] = {}
+        self.calls: set[str] = set()  # that started a subagent
         self.late: set[str] = set()  # traces that got a span after their turn's
         store = Store.open(paths)
         for number, line in enumerate(replay.play(name, root).records, 1):
             rows = fold(self.state, number, wire.decode(line, replay.KEY))
             self.increments += rows.increments
-            self.closed |= {span.span_id: span.name for span in rows.spans}
             self.late |= {span.trace_id for span in rows.spans if sc.LATE in span.attributes}
             sessions = {
                 id_: (dump_session(session), session_row(self.state, session))
@@ -42,11 +40,7 @@ class Page:
                 if (session := self.state.sessions.get(id_)) is not None
             }
             store.commit(Commit(position=Position(1, number + 1, 0, ""), rows=[rows], sessions=sessions))
-            for id_ in rows.touched & self.state.sessions.keys():
-                for span in turns.open_spans(self.state.sessions[id_], content=True):
-                    self.seen[span.span_id] = span
-                    if span.span_id in self.closed:
-                        self.wrong.append(f"record {number}: {span.name} is open and closed")
+            self.calls |= {span.span_id for span in rows.spans if span.name == "execute_tool Agent"}
         store.close()
         self.reader = PageReader(paths)
 
@@ -87,27 +81,16 @@ def test_what_subagents_did_at_once_is_counted_once(tmp_path: Path, paths: Paths
     """print_parallel_agents: two calls that overlap."""
     page = Page("print_parallel_agents", tmp_path / "home", paths)
     (turn,) = page.turns()
-    calls = [span for span in page.seen.values() if span.name == "execute_tool Agent"]
     with page.reader.moment() as moment:
         written = {one.span_id: one for one in moment.trace(turn.trace_id, hooks=False)}
-    ran = [written[call.span_id] for call in calls]
+    ran = [written[call] for call in page.calls]
     assert len(ran) == 2
     assert max(one.start for one in ran) < min(one.end for one in ran)
     assert turn.delegated == serializers.ms(max(one.end for one in ran) - min(one.start for one in ran))
 
 
-@pytest.mark.parametrize("name", replay.names())
-def test_what_is_open_is_written_under_the_same_id(name: str, tmp_path: Path, paths: Paths) -> None:
-    page = Page(name, tmp_path / "home", paths)
-    assert page.wrong == []
-    assert page.seen
-    still = {
-        span.span_id for session in page.state.sessions.values() for span in turns.open_spans(session, content=True)
-    }
-    for span_id, span in page.seen.items():
-        assert span_id in page.closed or span_id in still, span
-    kinds = {span.type for span in page.seen.values()}
-    assert "turn" in kinds
+def serialized(session: SessionState, *, content: bool) -> list[schemas.Span]:
+    return [serializers.open_span(session.id, opened, content=content) for opened in open_spans(session)]
 
 
 def test_the_page_of_a_session_that_waits(tmp_path: Path, paths: Paths) -> None:
@@ -119,14 +102,14 @@ def test_the_page_of_a_session_that_waits(tmp_path: Path, paths: Paths) -> None:
         if getattr(record, "event", "") == "PermissionRequest":
             break
     (session,) = state.sessions.values()
-    spans = turns.open_spans(session, content=True)
+    spans = serialized(session, content=True)
     assert [span.type for span in spans] == ["turn", "wait"]
     turn, wait = spans
     assert wait.parent_id == turn.span_id
     assert wait.trace_id == turn.trace_id
     assert wait.end is None
     assert serializers.asks(session) == wait.label != ""
-    assert [span.label for span in turns.open_spans(session, content=False)] == ["", ""]
+    assert [span.label for span in serialized(session, content=False)] == ["", ""]
     (going_on,) = session.turns.values()
     shown = turns.open_turn(going_on, session, [], session.last + 5_000_000_000, content=True)
     assert shown.open

@@ -7,16 +7,16 @@ call's PostToolUse (`agentId` in its response) or the subagent's `.meta.json`.
 from __future__ import annotations
 
 from hookspan.catalogue import attributes as sc
-from hookspan.catalogue import spans
 from hookspan.catalogue.enums import EndReason, Outcome
 from hookspan.wire.facts import AgentMeta, Interruption
 from hookspan.wire.reduced import Reduced
 
-from .ids import span_id
+from . import ids, open_spans, places
+from .rows import Attributes
 from .state import KEPT_PLACES, Agent, Place, ToolCall, bound
 from .step import NANO, Step
 from .times import AGENT_TOOLS
-from .turns import count_time, place_of_prompt, tally_attributes
+from .turns import count_time, tally_attributes
 
 
 def start(step: Step, event: Reduced) -> None:
@@ -32,7 +32,7 @@ def start(step: Step, event: Reduced) -> None:
         if len(candidates) == 1:
             bind(step, agent, candidates[0].id, candidates[0].prompt, candidates[0].agent_id)
         elif candidates:
-            agent.place = _parent_place(step, candidates[0].agent_id, candidates[0].prompt)
+            agent.place = places.of_work(step.session, candidates[0].agent_id, candidates[0].prompt)
 
 
 def _open(step: Step, event: Reduced) -> Agent:
@@ -42,13 +42,13 @@ def _open(step: Step, event: Reduced) -> Agent:
         run = session.agent_runs.get(event.agent_id, 0)
         session.agent_runs[event.agent_id] = run + 1
         bound(session.agent_runs, KEPT_PLACES)
-        parent = place_of_prompt(step, event.prompt)
+        parent = places.of_prompt(session, event.prompt)
         agent = Agent(
             id=event.agent_id,
             type=event.agent_type,
             start=event.at,
             place=parent,
-            span_id=span_id("agent", session.id, event.agent_id, run),
+            span_id=ids.of_subagent(session.id, event.agent_id, run),
             start_inferred=True,
         )
         session.agents[event.agent_id] = agent
@@ -64,15 +64,10 @@ def _may_have_started(step: Step, call: ToolCall) -> bool:
     return call.tool in AGENT_TOOLS and call.id not in taken
 
 
-def _parent_place(step: Step, agent_id: str, prompt: str) -> Place:
-    """The place of the subagent or turn that made the call."""
-    return place_of_agent(step, agent_id) or place_of_prompt(step, prompt)
-
-
 def bind(step: Step, agent: Agent, tool_use_id: str, prompt: str, parent_agent_id: str) -> None:
     """Puts a subagent under the Agent call that started it."""
-    parent = _parent_place(step, parent_agent_id, prompt)
-    own = span_id("tool", step.session.id, tool_use_id)
+    parent = places.of_work(step.session, parent_agent_id, prompt)
+    own = ids.of_tool(step.session.id, tool_use_id)
     agent.bound = True
     agent.tool_use_id = tool_use_id
     agent.parent_agent_id = parent_agent_id
@@ -99,16 +94,6 @@ def learn(step: Step, fact: AgentMeta) -> None:
         bind(step, agent, fact.tool_use_id, prompt, fact.parent_agent_id or (call.agent_id if call else ""))
 
 
-def place_of_agent(step: Step, agent_id: str) -> Place | None:
-    """Where spans of a subagent belong, or None for one that is not known."""
-    if not agent_id:
-        return None
-    agent = step.session.agents.get(agent_id)
-    if agent:
-        return Place(agent.place.trace_id, agent.span_id, agent.place.prompt, agent.type)
-    return step.session.agents_done.get(agent_id)
-
-
 def place_of_event(step: Step, event: Reduced) -> Place:
     """Where an event of a subagent belongs; an unknown subagent begins here, its start inferred."""
     agent = step.session.agents.get(event.agent_id)
@@ -116,7 +101,7 @@ def place_of_event(step: Step, event: Reduced) -> Place:
         return step.session.agents_done[event.agent_id]
     if agent is None or event.at > agent.last:
         agent = _open(step, event)
-    return Place(agent.place.trace_id, agent.span_id, agent.place.prompt, agent.type)
+    return places.of_subagent(agent)
 
 
 def stop(step: Step, event: Reduced) -> None:
@@ -162,20 +147,18 @@ def write(step: Step, agent: Agent, end: int, outcome: Outcome, reason: EndReaso
     """Writes one subagent's span and forgets it but for its place."""
     session = step.session
     session.agents.pop(agent.id, None)
-    own = Place(agent.place.trace_id, agent.span_id, agent.place.prompt, agent.type)
+    own = places.of_subagent(agent)
     session.agents_done[agent.id] = own
     bound(session.agents_done, KEPT_PLACES)
-    attributes = {
+    attributes: Attributes = {
         sc.GEN_AI_OPERATION_NAME: "invoke_agent",
-        sc.GEN_AI_AGENT_ID: agent.id,
         sc.OUTCOME: outcome.value,
         sc.END_REASON: reason.value,
         **tally_attributes(agent.tally),
     }
     if agent.start_inferred:
         attributes[sc.START_INFERRED] = True
-    place = Place(agent.place.trace_id, agent.place.span_id, agent.place.prompt, agent.type)
-    step.span(spans.SUBAGENT.of(agent.type or "subagent"), place, agent.span_id, agent.start, end, attributes)
+    step.close(open_spans.of_subagent(agent), end, attributes)
     seconds = max(0, end - agent.start) / NANO
     named = (sc.GEN_AI_AGENT_NAME, agent.type or "subagent")
     step.add("hookspan.subagent.duration", seconds, named, place=own, at=end)

@@ -11,8 +11,7 @@ from hookspan.catalogue.enums import ErrorType, Outcome, Provider, UsageSource
 from hookspan.wire.facts import CompactBoundary, CostState, ModelCall, ModelTotal, StopHooks
 from hookspan.wire.reduced import Reduced
 
-from . import agents, times, turns
-from .ids import span_id
+from . import ids, open_spans, places, times, turns
 from .rows import CLIENT, STATUS_ERROR, STATUS_UNSET, Attributes
 from .state import KEPT_MODELS, Compaction, Place, SessionState, Tally, bound
 from .step import NANO, Step
@@ -35,8 +34,8 @@ _CHAT: Final = (sc.GEN_AI_OPERATION_NAME, "chat")
 def called(step: Step, fact: ModelCall) -> None:
     """A model call, whole, from the transcript."""
     session = step.session
-    place = _place(step, fact)
-    own = span_id("chat", session.id, fact.agent_id, fact.message_id)
+    place = places.of_work(session, fact.agent_id, fact.prompt or session.current)
+    own = ids.of_model_call(session.id, fact.agent_id, fact.message_id)
     error = error_type(fact.error_status)
     _write_call(step, fact, place, own, error)
     _measure_call(step, fact, place, own, error)
@@ -71,14 +70,6 @@ def provider(fact: ModelCall) -> Provider:
     if fact.message_id.startswith("msg_vrtx_") or any(map(_VERTEX_MODEL.search, models)):
         return Provider.VERTEX
     return Provider.ANTHROPIC
-
-
-def _place(step: Step, fact: ModelCall) -> Place:
-    if fact.agent_id:
-        known = agents.place_of_agent(step, fact.agent_id)
-        if known:
-            return known
-    return turns.place_of_prompt(step, fact.prompt or step.session.current)
 
 
 def error_type(status: int) -> str:
@@ -256,7 +247,7 @@ def compaction_started(step: Step, event: Reduced) -> None:
         if known.start == known.end and event.at <= known.end:
             known.start = event.at  # its PostCompact came first
             return
-    place = turns.place_of_prompt(step, event.prompt)
+    place = places.of_prompt(step.session, event.prompt)
     step.session.compactions.append(Compaction(start=event.at, place=place, trigger=event.trigger))
 
 
@@ -266,7 +257,7 @@ def compaction_ended(step: Step, event: Reduced) -> None:
         if not compaction.end:
             compaction.end = max(event.at, compaction.start)
             return
-    place = turns.place_of_prompt(step, event.prompt)
+    place = places.of_prompt(step.session, event.prompt)
     step.session.compactions.append(Compaction(start=event.at, place=place, trigger=event.trigger, end=event.at))
 
 
@@ -296,16 +287,16 @@ def write_compactions(step: Step, up_to: int, *, of: str | None = None) -> None:
             attributes |= {sc.CONTEXT_BEFORE: compaction.before, sc.CONTEXT_AFTER: compaction.after}
         if not compaction.end:
             attributes |= {sc.END_INFERRED: True, sc.ERROR_TYPE: ErrorType.OTHER.value}
-        own = span_id("compact", session.id, compaction.start)
         end = compaction.end or compaction.start
         status = STATUS_UNSET if compaction.end else STATUS_ERROR
-        step.span(spans.COMPACTION.name, compaction.place, own, compaction.start, end, attributes, status=status)
+        opened = open_spans.of_compaction(session, compaction)
+        step.close(opened, end, attributes, status=status)
         step.add(
             "hookspan.compactions",
             1,
             (sc.TRIGGER, compaction.trigger),
             (sc.OUTCOME, outcome.value),
-            place=compaction.place,
-            own_id=own,
+            place=opened.place,
+            own_id=opened.span_id,
             at=end,
         )

@@ -18,8 +18,7 @@ from hookspan.wire.facts import Fact
 from hookspan.wire.record import Record
 from hookspan.wire.reduced import Reduced
 
-from . import agents, calls, sessions, tools, turns
-from .ids import span_id
+from . import agents, calls, ids, places, sessions, tools, turns
 from .rows import Attributes, EventRow, Increment, Rows
 from .state import KEPT_FACTS, KEPT_PLACES, KEPT_SEEN, Place, SessionState, State, bound
 from .step import NANO, Step, project_of
@@ -115,7 +114,7 @@ def _write_hook(step: Step, event: Reduced, prompt: str) -> None:
     """The hook's own span, from its process's start to the journal's write, and its row and sums."""
     session = step.session
     place = _place_of_hook(step, event, prompt)
-    own = span_id("hook", session.id, event.event, event.at, event.pid, event.host)
+    own = ids.of_hook(session.id, event.event, event.at, event.pid, event.host)
     known = event.event if event.event in _KNOWN_EVENTS else _OTHER_EVENT
     attributes: Attributes = {sc.HOOK_EVENT: event.event or _OTHER_EVENT, sc.PAYLOAD_SIZE: event.size}
     if event.tool:
@@ -149,12 +148,8 @@ def _write_hook(step: Step, event: Reduced, prompt: str) -> None:
 
 def _place_of_hook(step: Step, event: Reduced, prompt: str) -> Place:
     if event.event in _SESSION_EVENTS:
-        return step.place_of_session()
-    if event.agent_id:
-        known = agents.place_of_agent(step, event.agent_id)
-        if known:
-            return known
-    return turns.place_of_prompt(step, prompt)
+        return places.of_session(step.session)
+    return places.of_work(step.session, event.agent_id, prompt)
 
 
 def _session_ended(step: Step, event: Reduced) -> None:

@@ -15,11 +15,10 @@ from hookspan.catalogue.enums import EndReason, Outcome, SessionPhase
 from hookspan.wire.facts import CostState, Observed
 from hookspan.wire.reduced import Reduced
 
-from . import agents, calls, tools, turns
-from .ids import trace_id
+from . import agents, calls, ids, places, tools, turns
 from .rows import Attributes
-from .state import KEPT_BRANCHES, Place, SessionState, State, Tally, Turn
-from .step import MAIN_AGENT, NANO, Step
+from .state import KEPT_BRANCHES, MAIN_AGENT, Place, SessionState, State, Tally, Turn
+from .step import NANO, Step
 
 UNHEARD: Final = 2 * NANO
 """What a transcript dates longer than this before the session's first event was before hookspan: no part of this."""
@@ -92,7 +91,7 @@ def _count(step: Step) -> None:
     session = step.session
     if not session.started:
         session.started = True
-        step.count("hookspan.session.started", 1, (sc.SOURCE, session.source), place=step.place_of_session())
+        step.count("hookspan.session.started", 1, (sc.SOURCE, session.source), place=places.of_session(step.session))
 
 
 def is_new_run(session: SessionState, event: Reduced, former_pid: int) -> bool:
@@ -226,7 +225,7 @@ def finish(step: Step) -> None:
 
 def _write(step: Step, at: int, reason: EndReason) -> None:
     session = step.session
-    own = step.place_of_session()
+    own_id = ids.of_session(session.id, session.opened)
     run = _difference(session.tally, session.before)
     attributes: Attributes = {
         **turns.tally_attributes(run),
@@ -249,8 +248,8 @@ def _write(step: Step, at: int, reason: EndReason) -> None:
         attributes[sc.COST_RESIDUAL_USD] = residual / NANO
         if not session.start_inferred:  # whose start was not heard may be a fork
             calls.count_unseen(step, residual, run.cost_nano, at)
-    root = Place(trace_id(session.id), "", "", MAIN_AGENT)
-    step.span(spans.SESSION.name, root, own.span_id, session.start, at, attributes, label=session.title)
+    root = Place(ids.trace_id(session.id), "", "", MAIN_AGENT)
+    step.span(spans.SESSION.name, root, own_id, session.start, at, attributes, label=session.title)
 
 
 def _difference(now: Tally, before: Tally) -> Tally:

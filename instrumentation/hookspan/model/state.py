@@ -15,6 +15,8 @@ from hookspan.wire.reduced import Reduced
 
 from .rows import SpanLink
 
+MAIN_AGENT: Final = "claude-code"
+"""The agent of a turn, where a subagent's has its type."""
 KEPT_SEEN: Final = 256
 """Payload digests remembered per session: more than parallel hooks can mix up."""
 KEPT_FACTS: Final = 1024

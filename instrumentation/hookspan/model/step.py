@@ -8,12 +8,11 @@ from typing import Final
 from hookspan.catalogue import attributes as sc
 from hookspan.wire.scrub import folder_name
 
-from .ids import span_id, trace_id
+from .open_spans import OpenSpan
 from .rows import INTERNAL, STATUS_UNSET, Attributes, Increment, Rows, SeriesAttributes, Span, SpanLink
-from .state import Place, SessionState, State
+from .state import MAIN_AGENT, Place, SessionState, State
 
 NANO: Final = 1_000_000_000
-MAIN_AGENT: Final = "claude-code"
 
 
 @lru_cache(maxsize=4096)
@@ -34,11 +33,6 @@ class Step:
         self.rows = Rows(touched={session.id})
         self._base: Attributes | None = None
         self.project = project_of(state, session)
-
-    def place_of_session(self) -> Place:
-        """The session's own span, in the session's own trace."""
-        session = self.session
-        return Place(trace_id(session.id), span_id("session", session.id, session.opened), "", MAIN_AGENT)
 
     def base(self) -> Attributes:
         """What every span of the session carries, whenever it was."""
@@ -105,6 +99,29 @@ class Step:
                 local=self.session.local,
                 label=label,
             )
+        )
+
+    def close(
+        self,
+        opened: OpenSpan,
+        end: int,
+        attributes: Attributes,
+        *,
+        start: int | None = None,
+        status: int = STATUS_UNSET,
+        links: tuple[SpanLink, ...] = (),
+    ) -> None:
+        """Writes a span that was open, with what its end adds; `start` where that is known better now."""
+        self.span(
+            opened.name,
+            opened.place,
+            opened.span_id,
+            opened.start if start is None else start,
+            end,
+            opened.attributes | attributes,
+            status=status,
+            links=links,
+            label=opened.label,
         )
 
     def add(

@@ -9,13 +9,11 @@ from __future__ import annotations
 from typing import Final
 
 from hookspan.catalogue import attributes as sc
-from hookspan.catalogue import spans
 from hookspan.catalogue.enums import Decision, ErrorType, Outcome
 from hookspan.wire.facts import Rejection, Running
 from hookspan.wire.reduced import VERDICT_DENIED, VERDICT_HOOK, VERDICT_INVALID, VERDICT_REJECTED, Call, Reduced
 
-from . import agents, times, turns
-from .ids import span_id
+from . import agents, ids, open_spans, places, times, turns
 from .rows import STATUS_ERROR, STATUS_UNSET, Attributes
 from .state import KEPT_CLOSED, KEPT_PLACES, Place, SessionState, Tally, ToolCall, Wait, bound
 from .step import NANO, Step
@@ -179,7 +177,14 @@ def still_waiting(step: Step) -> None:
 def elicited(step: Step, event: Reduced) -> None:
     """Elicitation: an MCP server asks the user."""
     step.session.waits.append(
-        Wait(at=event.at, tool="elicitation", agent_id=event.agent_id, mcp_server=event.mcp_server, elicitation=True)
+        Wait(
+            at=event.at,
+            tool="elicitation",
+            agent_id=event.agent_id,
+            prompt=event.prompt,
+            mcp_server=event.mcp_server,
+            elicitation=True,
+        )
     )
 
 
@@ -188,7 +193,9 @@ def answered(step: Step, event: Reduced) -> None:
     for wait in step.session.waits:
         if wait.elicitation and wait.mcp_server == event.mcp_server:
             decision = {"accept": Decision.APPROVED, "decline": Decision.REFUSED}.get(event.action, Decision.ABORTED)
-            place = agents.place_of_event(step, event) if event.agent_id else turns.place_of_prompt(step, event.prompt)
+            place = (
+                agents.place_of_event(step, event) if event.agent_id else places.of_prompt(step.session, event.prompt)
+            )
             _write_wait(step, wait, place, event.at, decision)
             return
 
@@ -229,7 +236,7 @@ def finish(step: Step, call: ToolCall) -> None:
         attributes[sc.START_INFERRED] = True
     if wait:
         start = min(max(start, wait.at), max(event.at, wait.at))
-        _write_wait(step, wait, _place(step, call), start, Decision.APPROVED)
+        _write_wait(step, wait, places.of_call(step.session, call), start, Decision.APPROVED)
         attributes[sc.WAITED] = (start - wait.at) / NANO
     outcome = Outcome.SUCCESS
     if event.interrupted:
@@ -252,28 +259,19 @@ def _remember_children(step: Step, call: ToolCall, event: Reduced) -> None:
     if event.child_agent:
         agents.bind_by_id(step, event.child_agent, call)
     if event.background:
-        place = _place(step, call)
-        own = Place(place.trace_id, _own_id(step.session.id, call.id), place.prompt, place.agent)
+        place = places.of_call(step.session, call)
+        own = Place(place.trace_id, ids.of_tool(step.session.id, call.id), place.prompt, place.agent)
         for name in {event.task, event.child_agent, call.id} - {""}:
             step.session.tasks[name] = own
         bound(step.session.tasks, KEPT_PLACES)
 
 
 def _count_lines(step: Step, call: ToolCall, event: Reduced) -> None:
-    place = _place(step, call)
+    place = places.of_call(step.session, call)
     for kind, lines in (("added", event.lines_added), ("removed", event.lines_removed)):
         if lines:
-            own = _own_id(step.session.id, call.id)
+            own = ids.of_tool(step.session.id, call.id)
             step.count("hookspan.lines", lines, (sc.LINES_TYPE, kind), place=place, own_id=own, at=event.at)
-
-
-def _place(step: Step, call: ToolCall) -> Place:
-    return agents.place_of_agent(step, call.agent_id) or turns.place_of_prompt(step, call.prompt)
-
-
-def _own_id(session: str, call: str) -> str:
-    """The span id of a call: neither the order of events nor what is known of its place changes it."""
-    return span_id("tool", session, call)
 
 
 def _take_wait(step: Step, call: ToolCall) -> Wait | None:
@@ -290,22 +288,16 @@ def _take_wait(step: Step, call: ToolCall) -> Wait | None:
 def _write_wait(step: Step, wait: Wait, place: Place, end: int, decision: Decision) -> None:
     session = step.session
     session.waits.remove(wait)
-    own = span_id("permission", session.id, wait.agent_id, wait.tool_use_id or wait.tool, wait.at)
-    attributes: Attributes = {
-        sc.GEN_AI_TOOL_NAME: "" if wait.elicitation else wait.tool,
-        sc.GEN_AI_TOOL_CALL_ID: wait.tool_use_id,
-        sc.MCP_SERVER: wait.mcp_server,
-        sc.DECISION: decision.value,
-    }
+    opened = open_spans.of_wait(session, wait, place)
     end = max(end, wait.at)
-    step.span(spans.WAIT.of(wait.tool), place, own, wait.at, end, attributes)
+    step.close(opened, end, {sc.DECISION: decision.value})
     step.add(
         "hookspan.permission.wait",
         (end - wait.at) / NANO,
         (sc.GEN_AI_TOOL_NAME, wait.tool),
         (sc.DECISION, decision.value),
         place=place,
-        own_id=own,
+        own_id=opened.span_id,
         at=end,
     )
     if decision is not Decision.AUTO_DENIED:  # no human was asked
@@ -326,7 +318,7 @@ def _write_cut_off(step: Step, call: ToolCall, at: int, outcome: Outcome) -> Non
             attributes[sc.START_INFERRED] = True
         start = max(approved, wait.at)
         attributes[sc.WAITED] = (start - wait.at) / NANO
-        _write_wait(step, wait, _place(step, call), start, Decision.APPROVED)
+        _write_wait(step, wait, places.of_call(step.session, call), start, Decision.APPROVED)
     _write(step, call, start, at, outcome, attributes)
 
 
@@ -355,7 +347,9 @@ def _write_never_ran(step: Step, call: ToolCall, at: int, cut_off: Outcome | Non
     if wait:
         if decision != Decision.AUTO_DENIED:
             attributes[sc.WAITED] = max(0, at - wait.at) / NANO
-        _write_wait(step, wait, _place(step, call), at, Decision(decision) if decision else Decision.REFUSED)
+        _write_wait(
+            step, wait, places.of_call(step.session, call), at, Decision(decision) if decision else Decision.REFUSED
+        )
     _write(step, call, at, at, outcome, attributes)
 
 
@@ -387,8 +381,8 @@ def close_open(step: Step, prompt: str, at: int, outcome: Outcome, *, agent_id: 
 def _write(step: Step, call: ToolCall, start: int, end: int, outcome: Outcome, attributes: Attributes) -> None:
     """Writes the span of a call, counts it, and forgets it but for its id."""
     session = step.session
-    place = _place(step, call)
-    own = _own_id(step.session.id, call.id)
+    opened = open_spans.of_tool(session, call)
+    place, own = opened.place, opened.span_id
     session.calls.pop(call.id, None)
     session.closed[call.id] = max(end, step.now)
     bound(session.closed, KEPT_CLOSED)
@@ -399,13 +393,8 @@ def _write(step: Step, call: ToolCall, start: int, end: int, outcome: Outcome, a
     error = attributes.get(sc.ERROR_TYPE)
     whole: Attributes = {
         sc.GEN_AI_OPERATION_NAME: "execute_tool",
-        sc.GEN_AI_TOOL_NAME: call.tool,
-        sc.GEN_AI_TOOL_CALL_ID: call.id,
         sc.GEN_AI_TOOL_TYPE: "extension" if call.mcp_server else "function",
         sc.OUTCOME: outcome.value,
-        sc.MCP_SERVER: call.mcp_server,
-        sc.COMMAND_PROGRAM: call.program,
-        sc.FILE_EXTENSION: call.extension,
         sc.INPUT_SIZE: call.input_size,
         **attributes,
     }
@@ -413,7 +402,7 @@ def _write(step: Step, call: ToolCall, start: int, end: int, outcome: Outcome, a
         whole[sc.BACKGROUND] = True
     end = max(start, end)
     status = STATUS_ERROR if outcome is Outcome.ERROR else STATUS_UNSET
-    step.span(spans.TOOL.of(call.tool), place, own, start, end, whole, status=status, label=call.label)
+    step.close(opened, end, whole, start=start, status=status)
     failed = outcome is Outcome.ERROR
     for tally in _tallies(step, call, place):
         tally.tools += 1

@@ -11,39 +11,16 @@ import re
 from typing import Final
 
 from hookspan.catalogue import attributes as sc
-from hookspan.catalogue import spans
 from hookspan.catalogue.enums import STOP_FAILURES, EndReason, ErrorType, Link, Outcome, PromptKind, TimeKind
 from hookspan.wire.facts import Interruption, QueuedPrompt
 from hookspan.wire.reduced import Reduced
 
-from . import times
-from .ids import span_id, trace_id
+from . import ids, open_spans, places, times
 from .rows import STATUS_ERROR, STATUS_UNSET, Attributes, SpanLink
 from .state import KEPT_PLACES, GoingOn, Interval, Place, Tally, Turn, bound
-from .step import MAIN_AGENT, NANO, Step
+from .step import NANO, Step
 
 _TRACEPARENT: Final = re.compile(r"\A[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}\Z")
-
-
-def place_of_turn(turn: Turn) -> Place:
-    """Where children of a turn belong."""
-    return Place(turn.trace_id, turn.span_id, turn.prompt, MAIN_AGENT)
-
-
-def place_of_prompt(step: Step, prompt: str) -> Place:
-    """Where something of this prompt belongs: its turn, open or finished, else the session.
-
-    Built-in commands (/clear, /compact, /exit) have prompt ids and are no turns, so their events fall to the session.
-    """
-    turn = step.session.turns.get(prompt)
-    if turn:
-        return place_of_turn(turn)
-    return step.session.done.get(prompt) or step.place_of_session()
-
-
-def is_known(step: Step, prompt: str) -> bool:
-    """Whether a turn of this prompt is open or was finished."""
-    return prompt in step.session.turns or prompt in step.session.done
 
 
 def open_turn(step: Step, prompt: str, at: int, *, kind: PromptKind = PromptKind.HUMAN, inferred: bool = False) -> Turn:
@@ -56,8 +33,8 @@ def open_turn(step: Step, prompt: str, at: int, *, kind: PromptKind = PromptKind
         prompt=prompt,
         start=at,
         last=at,
-        trace_id=trace_id(prompt),
-        span_id=span_id("turn", session.id, prompt),
+        trace_id=ids.trace_id(prompt),
+        span_id=ids.of_turn(session.id, prompt),
         start_inferred=inferred,
         kind=kind,
         permission_mode=session.permission_mode,
@@ -70,7 +47,7 @@ def open_turn(step: Step, prompt: str, at: int, *, kind: PromptKind = PromptKind
     session.last_stop = 0
     session.turns[prompt] = turn
     session.current = prompt
-    session.previous = place_of_turn(turn)
+    session.previous = places.of_turn(turn)
     return turn
 
 
@@ -116,7 +93,7 @@ def _follow_traceparent(step: Step, turn: Turn, event: Reduced) -> None:
     policy = step.state.world.policy
     if policy and policy.adopt_traceparent:
         turn.trace_id, turn.parent_id = found.group(1), found.group(2)
-        step.session.previous = place_of_turn(turn)
+        step.session.previous = places.of_turn(turn)
     else:
         turn.links.append(_link(Place(found.group(1), found.group(2)), Link.TRACEPARENT))
 
@@ -227,24 +204,19 @@ def write(step: Step, turn: Turn) -> None:
     end, reason = end_of(turn)
     end = max(end, turn.start)
     outcome = outcome_of(reason)
-    place = Place(turn.trace_id, turn.parent_id, turn.prompt, MAIN_AGENT)
-    own = place_of_turn(turn)
+    own = places.of_turn(turn)
     session.turns.pop(turn.prompt, None)
     session.done[turn.prompt] = own
     bound(session.done, KEPT_PLACES)
     if session.current == turn.prompt:
         session.current = ""
     session.turns_finished += 1
-    step.span(
-        spans.TURN.name,
-        place,
-        turn.span_id,
-        turn.start,
+    step.close(
+        open_spans.of_turn(turn),
         end,
         _attributes(turn, outcome, reason),
         status=STATUS_ERROR if outcome is Outcome.ERROR else STATUS_UNSET,
         links=tuple(turn.links),
-        label=turn.label,
     )
     _measure(step, turn, end, outcome, own)
 
@@ -256,9 +228,7 @@ def _attributes(turn: Turn, outcome: Outcome, reason: EndReason) -> Attributes:
         sc.OUTCOME: outcome.value,
         sc.END_REASON: reason.value,
         sc.ERROR_TYPE: turn.error if outcome is Outcome.ERROR else "",
-        sc.PERMISSION_MODE: turn.permission_mode,
         sc.EFFORT: turn.effort,
-        sc.PROMPT_KIND: turn.kind.value,
         sc.COMMAND_NAME: turn.command_name,
         sc.PROMPTS: max(1, turn.tally.prompts),
         sc.INPUT_SIZE: turn.size,
@@ -331,7 +301,7 @@ def spend(step: Step, agent_id: str, place: Place, rank: int, start: int, end: i
             waits = [one for one in (*found.intervals, *found.beside) if one.rank == times.WAIT]
             more = max(0, times.covered(*waits, Interval(rank, start, end)) - found.waited)
             found.waited += more
-        _count_time(step, TimeKind.WAIT, more, place_of_prompt(step, place.prompt), end)
+        _count_time(step, TimeKind.WAIT, more, places.of_prompt(step.session, place.prompt), end)
 
 
 def count_time(step: Step) -> None:
@@ -340,7 +310,7 @@ def count_time(step: Step) -> None:
     at_work = {agent.place.prompt for agent in session.agents.values()}
     for prompt in session.going_on.keys() - at_work:
         turn = session.going_on.pop(prompt)
-        place = session.done.get(prompt) or step.place_of_session()
+        place = session.done.get(prompt) or places.of_session(session)
         spent = times.spent(turn.intervals, turn.beside, turn.start, turn.end)
         spent[TimeKind.WAIT] -= turn.waited
         for kind, nanoseconds in spent.items():

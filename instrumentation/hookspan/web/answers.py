@@ -13,7 +13,9 @@ from typing import Any, Final
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.enums import SessionPhase
 from hookspan.config import is_locked, values
+from hookspan.model.open_spans import open_spans
 from hookspan.model.rows import SessionRow
+from hookspan.model.state import SessionState
 from hookspan.opted_out import OptedOut
 from hookspan.store import StoreDamaged, Summary
 from hookspan.web import friction, schemas, serializers, turns
@@ -184,7 +186,7 @@ class Answers:
                 session=self._session(moment, row, strips.get(id_)),
                 asking=self._dialogs.details(moment, state) if state is not None else [],
                 turns=made,
-                open=turns.open_spans(state, content=content) if state is not None else [],
+                open=_open_spans(state, content=content),
                 spans=schemas.SpanPage(
                     items=[serializers.span(one, content=content) for one in found.spans],
                     next=found.next or None,
@@ -220,7 +222,7 @@ class Answers:
         with self._reader.moment() as moment:
             self._known(moment, arguments["id"])
             state, position = moment.state(arguments["id"]), moment.position()
-        spans = turns.open_spans(state, content=self.content) if state is not None else []
+        spans = _open_spans(state, content=self.content)
         return schemas.OpenSpans(now=serializers.now_ms(), position=position, open=spans)
 
     @staticmethod
@@ -242,12 +244,8 @@ class Answers:
             state = moment.state(owner) if owner else None
         spans = [serializers.span(one, content=content) for one in rows]
         written = {span.span_id for span in spans}
-        if state is not None:
-            spans += [
-                span
-                for span in turns.open_spans(state, content=content)
-                if span.trace_id == id_ and span.span_id not in written
-            ]
+        unwritten = _open_spans(state, content=content)
+        spans += [span for span in unwritten if span.trace_id == id_ and span.span_id not in written]
         if not spans:
             raise not_found("there is no such trace", "it may be past `store.days`, or its turn has not begun")
         spans.sort(key=lambda span: span.start)
@@ -413,6 +411,12 @@ class Answers:
         except (StoreDamaged, sqlite3.Error):
             return False
         return self._agent.paths.store.exists()
+
+
+def _open_spans(state: SessionState | None, *, content: bool) -> list[schemas.Span]:
+    if state is None:
+        return []
+    return [serializers.open_span(state.id, opened, content=content) for opened in open_spans(state)]
 
 
 def _one_of(arguments: Arguments) -> tuple[int | None, int | None]:

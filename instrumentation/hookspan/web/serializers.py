@@ -11,7 +11,8 @@ from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.enums import SessionPhase
 from hookspan.hooktime import HookTime
 from hookspan.model import ids
-from hookspan.model.rows import STATUS_ERROR, EventRow, SessionRow
+from hookspan.model.open_spans import OpenSpan
+from hookspan.model.rows import STATUS_ERROR, Attributes, EventRow, SessionRow
 from hookspan.model.rows import Span as SpanRow
 from hookspan.model.state import SessionState
 from hookspan.model.summary import foremost
@@ -102,6 +103,29 @@ def span(row: SpanRow, *, content: bool) -> schemas.Span:
             )
             for link in row.links
         ],
+    )
+
+
+def open_span(session: str, opened: OpenSpan, *, content: bool) -> schemas.Span:
+    """A span that is not written yet. What may be its end is its end."""
+    attributes: Attributes = {sc.SESSION_ID: session}
+    if opened.place.prompt:
+        attributes[sc.PROMPT_ID] = opened.place.prompt
+    attributes |= {key: value for key, value in opened.attributes.items() if value}
+    return schemas.Span(
+        key="",
+        trace_id=opened.place.trace_id,
+        span_id=opened.span_id,
+        parent_id=opened.place.span_id,
+        name=opened.name,
+        type=span_type(opened.name, attributes),
+        start=ms(opened.start),
+        end=ms_or_none(opened.stop),
+        status="unset",
+        session=session,
+        label=opened.label if content else "",
+        attributes=attributes,
+        links=[],
     )
 
 
