@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hookspan import __version__
-from hookspan.claude_settings import EVENTS, TIMEOUT
+from hookspan.clients.claude_code.handlers import EVENTS, TIMEOUT
 from tests.claude.stage import relay
 
 ROOT = Path(__file__).parents[1]

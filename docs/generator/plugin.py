@@ -6,7 +6,7 @@ import json
 from typing import Final
 
 from hookspan.catalogue.claude_code import CLAUDE_CODE
-from hookspan.claude_settings import TIMEOUT
+from hookspan.clients.claude_code.handlers import TIMEOUT
 
 # The relay if `hookspan install` or a wheel has put it there, else main.py; without hookspan the event is read and
 # dropped, and so is one without its state folder, where nothing of ours has been set up. A shell finds both at each

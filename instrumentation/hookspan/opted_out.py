@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from hookspan.clients.decode import decode
 from hookspan.config import Project
 from hookspan.model.state import bound
 from hookspan.observe.repositories import describe
-from hookspan.wire import FORGOTTEN, Record, Unreadable, decode
+from hookspan.wire import FORGOTTEN, Record, Unreadable
 from hookspan.wire.facts import Fact, Repository
 from hookspan.wire.reduced import Reduced
 from hookspan.wire.scrub import folder_name

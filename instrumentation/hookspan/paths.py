@@ -15,6 +15,7 @@ from typing import Final, Self
 from hookspan.errors import UserError
 
 SYSTEM_CONFIG: Final = Path("/etc/hookspan/config.toml")
+RELAY_NAME: Final = "hookspan-relay"
 SOCKET_PATH_MAX: Final = 104  # bytes with the final NUL: macOS has 104, Linux 108
 
 # File systems on which another machine can write the same file: flock and O_APPEND promise nothing there.
@@ -131,7 +132,7 @@ class Paths:
 
     @property
     def drops(self) -> Path:
-        """Counts of what the relay could not write; see `hookspan.relay`."""
+        """Counts of what the relay could not write; see `hookspan.setup.relay`."""
         return self.state / "drops"
 
     @property
@@ -146,7 +147,7 @@ class Paths:
 
     @property
     def relay_conf(self) -> Path:
-        """The relay's settings; see `hookspan.relay`."""
+        """The relay's settings; see `hookspan.setup.relay`."""
         return self.state / "relay.conf"
 
     @property
@@ -192,7 +193,7 @@ class Paths:
     @property
     def relay(self) -> Path:
         """The compiled relay."""
-        return self.bin / "hookspan-relay"
+        return self.bin / RELAY_NAME
 
     @property
     def relay_script(self) -> Path:

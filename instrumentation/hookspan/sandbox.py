@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hookspan import relay
 from hookspan.config import load
 from hookspan.errors import UserError
 from hookspan.paths import Paths
+from hookspan.setup import relay
 
 
 @dataclass(frozen=True, slots=True)

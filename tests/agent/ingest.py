@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 
-from hookspan import wire
 from hookspan.agent.ingest import Ingest
 from hookspan.agent.resident import read_key
 from hookspan.agent.settings import AgentSettings
 from hookspan.agent.sockets import Poke
+from hookspan.clients.decode import decode
 from hookspan.journal import Writer
 from hookspan.paths import Paths
 from hookspan.wire.facts import Observed
@@ -29,4 +29,4 @@ def drain(paths: Paths) -> None:
 
 
 def without_facts(lines: Iterable[bytes]) -> list[bytes]:
-    return [line for line in lines if not isinstance(wire.decode(line, b""), Observed)]
+    return [line for line in lines if not isinstance(decode(line, b""), Observed)]

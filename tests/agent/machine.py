@@ -12,12 +12,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from hookspan import __version__, relay
+from hookspan import __version__
 from hookspan.agent.client import Client, Ready
 from hookspan.agent.lock import is_held
 from hookspan.config import load
 from hookspan.journal import Writer
 from hookspan.paths import Paths
+from hookspan.setup import relay
 from hookspan.store import Reader
 
 # /etc as the machine has it, with files of our own over it.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hookspan.claude_settings import EVENTS
+from hookspan.clients.claude_code.handlers import EVENTS
 from hookspan.paths import Paths
 from tests.claude.drivers import Home, InteractiveSession, PrintSession, until
 from tests.claude.installed import TOP, hookspan, install

@@ -17,12 +17,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hookspan import relay
-from hookspan.claude_settings import EVENTS, SettingsText, entry, is_ours
 from hookspan.cli.verbs.install import diff, install
+from hookspan.clients.claude_code.handlers import EVENTS, is_ours, matcher_group
+from hookspan.clients.claude_code.settings import SettingsText
 from hookspan.errors import UserError
 from hookspan.paths import Paths
-from hookspan.relay import Relay
+from hookspan.setup import relay
+from hookspan.setup.relay import Relay
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -121,7 +122,7 @@ def test_a_missing_file_is_made_and_removed_again(file: Path, hookspan: Run):
     file.parent.rmdir()
     hookspan("install", "--yes")
     assert file.stat().st_mode & 0o777 == 0o600
-    assert json.loads(file.read_text()) == {"hooks": {e: [entry(command(file.parents[1]))] for e in EVENTS}}
+    assert json.loads(file.read_text()) == {"hooks": {e: [matcher_group(command(file.parents[1]))] for e in EVENTS}}
     hookspan("uninstall", "--yes")
     assert not file.exists()
 
@@ -226,7 +227,7 @@ def test_older_forms_of_ours_are_replaced_and_do_not_come_back(home: Path, file:
     hookspan("install", "--check", status=1)
     hookspan("install", "--yes")
     hooks = json.loads(file.read_text())["hooks"]
-    assert hooks["Stop"] == [{"hooks": [foreign]}, entry(command(home))]
+    assert hooks["Stop"] == [{"hooks": [foreign]}, matcher_group(command(home))]
     assert set(hooks) == set(EVENTS)
     hookspan("uninstall", "--yes")
     assert json.loads(file.read_text()) == {"hooks": {"Stop": [{"hooks": [foreign]}]}}
@@ -358,7 +359,7 @@ def test_without_a_compiler_the_script_is_installed_and_works(file: Path, home: 
     assert b'{"a":1}' in paths.current.read_bytes()
     hookspan("install", "--check")
     hookspan("install", "--yes")  # with a compiler: the compiled one takes over
-    assert json.loads(file.read_text())["hooks"]["Stop"] == [entry(command(home))]
+    assert json.loads(file.read_text())["hooks"]["Stop"] == [matcher_group(command(home))]
     done = hookspan("uninstall", "--yes")
     assert not file.exists()
     assert paths.relay.exists()
@@ -526,7 +527,7 @@ def test_any_object_gets_ours_and_nothing_else_changes(
     after = SettingsText.of("settings.json", before.with_ours(COMMAND, PATHS).data())
     expected = dict(value)
     hooks = expected.setdefault("hooks", {})
-    expected["hooks"] = hooks | {event: [*hooks.get(event, []), entry(COMMAND)] for event in EVENTS}
+    expected["hooks"] = hooks | {event: [*hooks.get(event, []), matcher_group(COMMAND)] for event in EVENTS}
     assert after.value == expected
     assert list(after.value) == list(expected)
     assert after.with_ours(COMMAND, PATHS) is after
@@ -540,7 +541,7 @@ def test_any_object_gets_ours_and_nothing_else_changes(
 def test_ours_are_taken_out_wherever_somebody_put_them(
     value: dict[str, Any], layout: dict[str, Any], draw: st.DataObject
 ):
-    ours = entry(COMMAND)["hooks"][0]
+    ours = matcher_group(COMMAND)["hooks"][0]
     clean = SettingsText.of("x", json.dumps(value, **layout).encode())
     mixed = json.loads(clean.with_ours(COMMAND, PATHS).text)
     lists = [g["hooks"] for gs in mixed["hooks"].values() for g in gs if isinstance(g, dict) and "hooks" in g]

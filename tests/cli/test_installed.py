@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from hookspan.claude_settings import EVENTS
+from hookspan.clients.claude_code.handlers import EVENTS
 from hookspan.paths import Paths
 from tests.agent.machine import with_etc
 from tests.cli.test_homeless import ARGUMENTS, VERBS

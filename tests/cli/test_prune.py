@@ -15,9 +15,10 @@ from typing import Any
 
 import pytest
 
+from hookspan.clients.decode import decode
 from hookspan.errors import EXIT_INTERRUPTED
 from hookspan.journal import Journal, Tail, Writer
-from hookspan.wire import decode, encode
+from hookspan.wire import encode
 from tests.agent.machine import PATIENCE, Machine, event, small_session, until
 from tests.otlp_sink import Sink
 

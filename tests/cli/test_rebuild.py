@@ -7,11 +7,12 @@ import msgspec
 import pytest
 
 from hookspan.cli.verbs import rebuild
+from hookspan.clients.decode import decode
 from hookspan.errors import EXIT_USER
 from hookspan.journal import Journal, Tail, Writer, quarantine, segments
 from hookspan.paths import Paths
 from hookspan.store import Reader, Store
-from hookspan.wire import decode, encode
+from hookspan.wire import encode
 from tests.agent.ingest import drain, take_in
 from tests.agent.machine import Machine, small_session, until
 from tests.cli.test_import import put

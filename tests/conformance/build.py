@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from hookspan.relay import STATIC
+from hookspan.setup.relay import STATIC
 
 HOOKS = Path(__file__).parents[2] / "hooks"
 

@@ -10,7 +10,7 @@ import click
 import pytest
 
 from hookspan.cli.main import cli
-from hookspan.relay import DROP_REASONS
+from hookspan.setup.relay import DROP_REASONS
 from hookspan.wire import Unreadable
 from tests.docs.walk import DOCS, ROOT, run
 

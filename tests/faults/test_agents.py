@@ -16,8 +16,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from hookspan import relay
 from hookspan.agent.lock import is_held
+from hookspan.setup import relay
 from tests.agent.machine import end, event, launch, until
 from tests.faults.stand import EVENTS, LATER_FORMAT, MIGRATIONS, Stand, fault, later_format, stand
 

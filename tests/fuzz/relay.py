@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from hookspan.relay import DROP_REASONS, drop_line
+from hookspan.setup.relay import DROP_REASONS, drop_line
 
 HERE = Path(__file__).parent
 HARNESS = HERE / "relay_harness.c"

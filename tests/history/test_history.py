@@ -13,6 +13,7 @@ import pytest
 
 from hookspan import wire
 from hookspan.catalogue import attributes as sc
+from hookspan.clients.decode import decode
 from hookspan.history import library
 from hookspan.history.records import Copies, History
 from hookspan.model.fold import fold
@@ -37,7 +38,7 @@ class Imported:
     def take(self, lines) -> None:
         for line in lines:
             self.lines.append(line)
-            rows = fold(self.state, len(self.lines), wire.decode(line, KEY))
+            rows = fold(self.state, len(self.lines), decode(line, KEY))
             self.spans += rows.spans
             assert not rows.increments
             assert not rows.events
@@ -241,7 +242,7 @@ def test_what_hooks_told_is_not_imported(tmp_path):
     live = play(name, tmp_path)
     before = {key: dump_session(session) for key, session in live.state.sessions.items()}
     for number, line in enumerate(records(tmp_path / ".claude" / "projects"), 1_000_000):
-        rows = fold(live.state, number, wire.decode(line, KEY))
+        rows = fold(live.state, number, decode(line, KEY))
         assert (rows.spans, rows.increments, rows.events) == ([], [], [])
     assert {key: dump_session(session) for key, session in live.state.sessions.items()} == before
 
@@ -264,7 +265,7 @@ def test_a_session_that_goes_on_with_hooks_is_exported_from_then_on(tmp_path):
     increments = []
     for line in whole.records[starts[1] :]:
         result.lines.append(line)
-        rows = fold(result.state, len(result.lines), wire.decode(line, KEY))
+        rows = fold(result.state, len(result.lines), decode(line, KEY))
         result.spans += rows.spans
         increments += rows.increments
     fresh = [span for span in result.spans if span.span_id not in old]

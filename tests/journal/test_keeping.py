@@ -8,7 +8,7 @@ import pytest
 
 from hookspan.journal import Journal, Tail, Writer, drops, quarantine
 from hookspan.paths import Paths
-from hookspan.relay import DROP_REASONS
+from hookspan.setup.relay import DROP_REASONS
 from tests.journal.test_numbers import read_all
 
 HOUR = 3600.0

@@ -14,13 +14,14 @@ from typing import Any
 
 from hookspan import wire
 from hookspan.agent.ahead import Ahead
+from hookspan.clients.decode import decode
 from hookspan.model.fold import fold
 from hookspan.model.rows import Increment, Span
 from hookspan.model.state import State
 from hookspan.observe import Observers
 from hookspan.observe.repositories import Repositories
 from hookspan.wire.facts import ClientGone
-from hookspan.wire.transcript import timestamp_ns
+from hookspan.wire.fields import timestamp_ns
 
 SESSIONS = Path(__file__).parent.parent / "sessions"
 KEY = b"k" * 32
@@ -46,7 +47,7 @@ class Played:
     def take(self, data: Iterable[bytes]) -> None:
         """Folds more journal lines, each after what is told of its folder."""
         for line in data:
-            record = wire.decode(line, KEY)
+            record = decode(line, KEY)
             for fact in self.ahead.of(len(self.records) + 1, record, self.state):
                 self._fold(fact, wire.encode(fact))
             self._fold(record, line)

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from hookspan import wire
+from hookspan.clients.decode import decode
 from hookspan.model.fold import fold
 from hookspan.model.state import State
 
@@ -26,7 +26,7 @@ MS = 1_000_000
 def test_an_event_is_as_old_as_its_process(age, start):
     event = {"session_id": "s", "hook_event_name": "SessionStart", "source": "startup"}
     line = {"v": 1, "agent": "claude-code", "at": AT, "took": 2 * MS, "age": age, "pid": 1, "event": event}
-    reduced = wire.decode(json.dumps(line).encode(), b"k" * 32)
+    reduced = decode(json.dumps(line).encode(), b"k" * 32)
     assert reduced.at == start
     (hook,) = [span for span in fold(State(), 1, reduced).spans if span.hook]
     assert (hook.start, hook.end) == (start, AT + 2 * MS)

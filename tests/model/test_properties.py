@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from hookspan import wire
+from hookspan.clients.decode import decode
 from hookspan.model.fold import fold
 from hookspan.model.state import State, dump_session, dump_world, load_session, load_world
 from hookspan.wire.facts import Silent, TranscriptRead
@@ -46,7 +47,7 @@ def run(lines, *, state=None, start=1, times=1):
     state = state or State()
     spans, increments = [], []
     for number, line in ((number, line) for number, line in enumerate(lines, start) for _ in range(times)):
-        rows = fold(state, number, wire.decode(line, KEY))
+        rows = fold(state, number, decode(line, KEY))
         spans += rows.spans
         increments += rows.increments
     return state, spans, increments
@@ -86,9 +87,9 @@ def sums(increments):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_raw_and_reduced_fold_alike(records, name):
-    reduced = [wire.encode(wire.decode(line, KEY)) for line in records[name]]
+    reduced = [wire.encode(decode(line, KEY)) for line in records[name]]
     assert plain(run(records[name])[1]) == plain(run(reduced)[1])
-    assert reduced == [wire.encode(wire.decode(line, b"another key" + KEY)) for line in reduced], "reduce is idempotent"
+    assert reduced == [wire.encode(decode(line, b"another key" + KEY)) for line in reduced], "reduce is idempotent"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -179,7 +180,7 @@ def test_unknown_events_and_fields_make_a_hook_span():
 
 def test_the_fold_does_not_touch_what_it_is_given(records):
     for line in records["print"]:
-        record = wire.decode(line, KEY)
+        record = decode(line, KEY)
         before = copy.deepcopy(record)
         fold(State(), 1, record)
         assert record == before

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from hookspan import wire
 from hookspan.catalogue import attributes as sc
+from hookspan.clients.decode import decode
 from hookspan.model.fold import fold
 from hookspan.model.state import State
 from hookspan.observe import Observers
@@ -60,7 +60,7 @@ def test_a_cloud_s_model_has_its_provider_and_its_price(
     for tick in range(10, 40):
         observers.wake()
         lines = observers.step(AT + tick * NANO, state)
-        rows += [fold(state, 1000 * tick + number, wire.decode(one, b"k")) for number, one in enumerate(lines)]
+        rows += [fold(state, 1000 * tick + number, decode(one, b"k")) for number, one in enumerate(lines)]
     (chat,) = [span for each in rows for span in each.spans if span.name.startswith("chat")]
     assert chat.attributes[sc.GEN_AI_PROVIDER_NAME] == provider
     assert chat.attributes.get(sc.COST_USD) == cost

@@ -14,13 +14,14 @@ from hookspan import wire
 from hookspan.agent.ahead import Ahead
 from hookspan.catalogue import attributes as sc
 from hookspan.cli.terminal.tree import render
+from hookspan.clients.decode import decode
 from hookspan.model.fold import fold
 from hookspan.model.state import State
 from hookspan.observe import Observers
 from hookspan.observe.repositories import Repositories
 from hookspan.observe.transcripts import Transcripts
 from hookspan.wire.facts import AgentMeta, ModelCall, TranscriptRead
-from hookspan.wire.transcript import timestamp_ns
+from hookspan.wire.fields import timestamp_ns
 from tests.model.replay import KEY, SESSIONS, TICK, Played, gone_clients, grow, lines_of, names, play, play_late, roots
 
 MB = 1 << 20
@@ -108,7 +109,7 @@ def test_what_was_read_when_the_next_client_came_is_of_the_run_before(tmp_path):
     growing = grow(name, tmp_path)
     growing.until(played.now - 1)
     told = observers.step(played.now, played.state)
-    assert any(isinstance(wire.decode(line, KEY), ModelCall) for line in told)
+    assert any(isinstance(decode(line, KEY), ModelCall) for line in told)
     played.take([lines[4], *told])
     growing.until(10**18 * 2)
     played.take(lines[5:])
@@ -313,5 +314,5 @@ def test_a_half_written_meta_file_is_read_when_it_is_whole(tmp_path):
 
 def test_facts_of_a_session_that_is_not_known_are_nothing(tmp_path):
     fact = ModelCall(at=1, key="call:x", session="nobody", start=1, end=2, message_id="x")
-    rows = fold(State(), 1, wire.decode(wire.encode(fact), KEY))
+    rows = fold(State(), 1, decode(wire.encode(fact), KEY))
     assert (rows.spans, rows.increments) == ([], [])

@@ -15,6 +15,7 @@ from opentelemetry.sdk.resources import Resource
 
 from hookspan import wire
 from hookspan.catalogue import attributes as sc
+from hookspan.clients.decode import decode
 from hookspan.export.convert import readable
 from hookspan.journal import Journal
 from hookspan.paths import Paths
@@ -62,7 +63,7 @@ def test_no_mark_reaches_a_span_or_a_metric(name, tmp_path):
     assert SECRET not in repr(labelled)
     assert any(sc.LABEL in attributes for attributes in labelled)
     for line in played.records:
-        assert SECRET.encode() not in wire.encode(wire.decode(line, KEY)), "the reduced form keeps a label, scrubbed"
+        assert SECRET.encode() not in wire.encode(decode(line, KEY)), "the reduced form keeps a label, scrubbed"
 
 
 def test_every_field_of_every_known_event():
@@ -73,7 +74,7 @@ def test_every_field_of_every_known_event():
         seen.add(payload["hook_event_name"])
         line = json.dumps({"v": 1, "at": 1, "event": mark(payload) | {"session_id": "s"}}).encode()
         assert SECRET.encode() in line
-        assert SECRET.encode() not in wire.encode(wire.decode(line, KEY))
+        assert SECRET.encode() not in wire.encode(decode(line, KEY))
     assert len(seen) > 20
 
 
@@ -186,7 +187,7 @@ def compact_all(paths: Paths) -> None:
 
     def reduced(line: bytes) -> bytes:
         try:
-            return wire.encode(wire.decode(line, key))
+            return wire.encode(decode(line, key))
         except wire.Unreadable:
             return b""
 

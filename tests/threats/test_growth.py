@@ -21,8 +21,11 @@ import pytest
 import hookspan
 from hookspan import config, values, wire
 from hookspan.agent import backlog, client
-from hookspan.claude_settings import SettingsText
 from hookspan.cli.doctor.redact import Redactor
+from hookspan.clients.claude_code import reduce
+from hookspan.clients.claude_code.settings import SettingsText
+from hookspan.clients.claude_code.transcript import TranscriptParser
+from hookspan.clients.decode import decode
 from hookspan.errors import UserError
 from hookspan.export import answer, otlp_http
 from hookspan.history import records as history
@@ -30,9 +33,8 @@ from hookspan.observe import repositories
 from hookspan.observe.prices import put_price
 from hookspan.paths import Paths
 from hookspan.web.friction import rule_for
-from hookspan.wire import command, reduce, scrub
+from hookspan.wire import command, scrub
 from hookspan.wire.facts import ModelCall
-from hookspan.wire.transcript import TranscriptParser
 
 PACKAGE = Path(hookspan.__file__).parent
 PAGE = PACKAGE.parents[1] / "dashboards" / "web"
@@ -186,7 +188,7 @@ PATHS = Paths(Path("/nowhere"), Path("/nowhere/config.toml"), Path("/nowhere/dat
 
 def event(fields: dict[str, object]) -> object:
     line = {"v": 1, "at": 1, "took": 1, "pid": 1, "ppid": 1, "host": "h", "pidns": 1, "env": {}}
-    return wire.decode(json.dumps(line | {"event": {"session_id": SESSION} | fields}).encode(), b"key")
+    return decode(json.dumps(line | {"event": {"session_id": SESSION} | fields}).encode(), b"key")
 
 
 def tool(text: str) -> object:

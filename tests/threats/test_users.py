@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from hookspan import relay
 from hookspan.agent.lock import is_held
 from hookspan.cli.doctor import checks, report
 from hookspan.paths import Paths
+from hookspan.setup import relay
 from tests.agent.machine import PATIENCE, Machine, until
 
 pytestmark = pytest.mark.need_root

@@ -20,10 +20,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from hookspan import relay
 from hookspan.config import load
 from hookspan.journal import Writer
 from hookspan.paths import Paths
+from hookspan.setup import relay
 
 SESSIONS = Path(__file__).parents[1] / "sessions"
 STAMP = re.compile(r'("timestamp":")(\d{4}-\d\d-\d\dT[\d:.]+Z)(")')

@@ -18,7 +18,7 @@ from playwright.sync_api import Page
 
 from hookspan.journal import Writer
 from hookspan.web import demo
-from hookspan.wire.reduce import LOCAL_KEY
+from hookspan.wire.fields import LOCAL_KEY
 from tests.agent.machine import event, until
 from tests.web.browser import Visitor, chromium
 from tests.web.player import Player, busy

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from hookspan.clients.decode import decode
 from hookspan.journal import Journal
 from hookspan.web import friction
-from hookspan.wire import decode, encode
+from hookspan.wire import encode
 from tests.agent.machine import event, until
 from tests.web.player import Player
 from tests.web.site import Play, Site, append

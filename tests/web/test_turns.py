@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from hookspan import wire
 from hookspan.catalogue import attributes as sc
+from hookspan.clients.decode import decode
 from hookspan.journal import Position
 from hookspan.model.fold import fold
 from hookspan.model.open_spans import open_spans
@@ -31,7 +31,7 @@ class Page:
         self.late: set[str] = set()  # traces that got a span after their turn's
         store = Store.open(paths)
         for number, line in enumerate(replay.play(name, root).records, 1):
-            rows = fold(self.state, number, wire.decode(line, replay.KEY))
+            rows = fold(self.state, number, decode(line, replay.KEY))
             self.increments += rows.increments
             self.late |= {span.trace_id for span in rows.spans if sc.LATE in span.attributes}
             sessions = {
@@ -97,7 +97,7 @@ def test_the_page_of_a_session_that_waits(tmp_path: Path, paths: Paths) -> None:
     """permission_approved, up to its dialog."""
     state = State()
     for number, line in enumerate(replay.play("permission_approved", tmp_path / "home").records, 1):
-        record = wire.decode(line, replay.KEY)
+        record = decode(line, replay.KEY)
         fold(state, number, record)
         if getattr(record, "event", "") == "PermissionRequest":
             break

@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hookspan import wire
+from hookspan.clients.claude_code.transcript import TranscriptParser
+from hookspan.clients.decode import decode
 from hookspan.history.records import read_line
 from hookspan.model.fold import fold
 from hookspan.model.state import State, dump_session, load_session
 from hookspan.wire.facts import Silent, TranscriptRead
-from hookspan.wire.transcript import TranscriptParser
 from tests.model.replay import KEY, SESSIONS
 
 PAYLOADS = [
@@ -66,10 +67,10 @@ def test_events_of_another_shape(events, at):
     for number, (event, moment) in enumerate(zip(events, at, strict=False), 1):
         line = json.dumps({"v": 1, "at": moment, "took": 1, "event": event}).encode()
         try:
-            record = wire.decode(line, KEY)
+            record = decode(line, KEY)
         except wire.Unreadable:
             continue
-        assert wire.decode(wire.encode(record), b"") == record
+        assert decode(wire.encode(record), b"") == record
         spans += fold(state, number, record).spans
     for session in list(state.sessions.values()):
         assert dump_session(load_session(dump_session(session))) == dump_session(session)
@@ -94,7 +95,7 @@ def test_transcript_lines_of_another_shape(lines):
     facts += parser.flush()
     assert parser.safe_offset <= read
     for fact in facts:
-        assert wire.decode(wire.encode(fact), KEY) == fact
+        assert decode(wire.encode(fact), KEY) == fact
         assert fact.key
 
 
@@ -104,6 +105,6 @@ def test_lines_that_are_nothing(data):
     list(parser.feed(data + b"\n"))
     read_line(data)
     try:
-        wire.decode(data, KEY)
+        decode(data, KEY)
     except wire.Unreadable:
         return

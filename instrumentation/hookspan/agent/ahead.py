@@ -13,10 +13,11 @@ import contextlib
 from collections.abc import Callable
 from typing import Final
 
+from hookspan.clients.decode import decode
 from hookspan.journal import Tail
 from hookspan.model.state import SessionState, State
 from hookspan.observe.repositories import Repositories
-from hookspan.wire import Fact, Record, Reduced, Unreadable, decode, encode
+from hookspan.wire import Fact, Record, Reduced, Unreadable, encode
 from hookspan.wire.facts import Repository, TranscriptRead
 
 _FACT: Final = b'{"v":1,"kind":"fact",'

@@ -15,11 +15,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
-from hookspan import hooktime, relay, units
+from hookspan import hooktime, units
 from hookspan.agent import log
 from hookspan.hooktime import HookTime
 from hookspan.paths import Paths
-from hookspan.setup import places
+from hookspan.setup import places, relay
 from hookspan.setup.installation import Installation, look
 from hookspan.setup.sources import MANAGED
 from hookspan.units import age, counted

@@ -29,6 +29,7 @@ from hookspan.agent.loop import Loop
 from hookspan.agent.settings import AgentSettings
 from hookspan.agent.sockets import Poke
 from hookspan.catalogue import attributes as sc
+from hookspan.clients.decode import decode
 from hookspan.hooktime import HookTime
 from hookspan.journal import Journal, Line, Position, Tail, Writer, drops
 from hookspan.model import summary
@@ -54,7 +55,7 @@ from hookspan.store import (
     is_damage,
     set_aside,
 )
-from hookspan.wire import Record, Unreadable, decode, encode
+from hookspan.wire import Record, Unreadable, encode
 from hookspan.wire.facts import Policy, Repository
 from hookspan.wire.reduced import Reduced
 

@@ -16,7 +16,7 @@ from hookspan.agent.client import READY_TIMEOUT, Client, NeedsRestart, Ready, Un
 from hookspan.agent.lock import FileLock, wait_free
 from hookspan.errors import UserError
 from hookspan.paths import Paths
-from hookspan.relay import agent_command
+from hookspan.setup.relay import agent_command
 from hookspan.store.database import refuse_newer
 from hookspan.store.schema import MIGRATIONS
 

@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from hookspan import __version__, atomic, hooktime, relay
+from hookspan import __version__, atomic, hooktime
 from hookspan.agent import health, log, settings, status
 from hookspan.agent.backlog import Backlog
 from hookspan.agent.control import Answer, Control
@@ -35,6 +35,7 @@ from hookspan.agent.upkeep import Upkeep
 from hookspan.errors import UserError
 from hookspan.journal import drops
 from hookspan.paths import Paths
+from hookspan.setup import relay
 from hookspan.store import Reader, StoreDamaged
 
 HEARTBEAT: Final = 60.0  # seconds; relays give up on an agent after 7 days

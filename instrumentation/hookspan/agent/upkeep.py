@@ -8,10 +8,11 @@ from typing import Final
 
 from hookspan.agent.loop import Loop
 from hookspan.agent.settings import AgentSettings
+from hookspan.clients.decode import decode
 from hookspan.journal import Journal
 from hookspan.opted_out import OptedOut
 from hookspan.paths import Paths
-from hookspan.wire import Unreadable, decode, encode
+from hookspan.wire import Unreadable, encode
 from hookspan.wire.facts import Repository
 
 INTERVAL: Final = 600.0  # seconds

@@ -19,7 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final
 
-from hookspan import claude_settings
+from hookspan.clients.claude_code.handlers import all_hooks
 from hookspan.errors import UserError
 from hookspan.sandbox import Sandbox, sandbox
 
@@ -48,8 +48,8 @@ def measure(claude: Path, sessions: int) -> list[Variant]:
         home.cli("up")
         variants = [
             Variant("no hooks", {}),
-            Variant("no-op hooks", claude_settings.block([NO_OP])),
-            Variant("hookspan", claude_settings.block(home.relay)),
+            Variant("no-op hooks", all_hooks([NO_OP])),
+            Variant("hookspan", all_hooks(home.relay)),
         ]
         folder = home.folder / "project"
         folder.mkdir()

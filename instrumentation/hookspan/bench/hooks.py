@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from hookspan import assets
 from hookspan.bench import events as bench_events
-from hookspan.relay import interpreters
 from hookspan.sandbox import Sandbox
+from hookspan.setup.relay import interpreters
 
 PAYLOAD_BYTES: Final = 8192  # a large tool response; the median of recorded events is 1.5 KB
 INTERPRETED_EVERY: Final = 4  # Python takes ten times as long to start, and needs fewer samples

@@ -14,13 +14,14 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from hookspan.clients.claude_code.reduce import TASK_NOTIFICATION, reduce_payload, verdict
+from hookspan.clients.claude_code.transcript import TranscriptParser
 from hookspan.model.calls import error_type
 from hookspan.observe.prices import put_price
 from hookspan.wire import Fact, Record, Reduced
 from hookspan.wire.facts import AgentMeta, CompactBoundary, Interruption, ModelCall, Silent, TranscriptRead
-from hookspan.wire.reduce import TASK_NOTIFICATION, reduce_event, verdict
+from hookspan.wire.fields import timestamp_ns
 from hookspan.wire.reduced import Call
-from hookspan.wire.transcript import TranscriptParser, timestamp_ns
 
 MS: Final = 1_000_000
 KEPT_CALLS: Final = 10_000
@@ -378,9 +379,9 @@ class History:
     def _reduce(self, event: Reduced, fields: dict[str, Any]) -> Reduced:
         """As a hook's payload is reduced; digests are left out, since they need the install's secret."""
         mode = event.permission_mode
-        reduce_event(event, b"", fields, b"", labels=self._labels)
+        reduce_payload(event, fields, b"", labels=self._labels)
         event.permission_mode = event.permission_mode or mode
-        event.digest = event.input_digest = ""
+        event.input_digest = ""
         return event
 
     # --- subagents whose lines stand in the main file, as 1.0 wrote them

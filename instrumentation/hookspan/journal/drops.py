@@ -10,7 +10,7 @@ import os
 from typing import Final
 
 from hookspan.paths import Paths
-from hookspan.relay import DROP_REASONS, drop_line
+from hookspan.setup.relay import DROP_REASONS, drop_line
 
 _LINE: Final = 64
 

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from hookspan.wire.transcript import timestamp_ns
+from hookspan.wire.fields import timestamp_ns
 
 from .files import MAX_LINE, RefusedError, open_regular, transcript_of
 

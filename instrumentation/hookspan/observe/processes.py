@@ -12,9 +12,9 @@ from typing import Final
 
 import psutil
 
-from hookspan.claude_settings import RELAY_NAME
+from hookspan.clients.decode import shell_command
 from hookspan.model.state import SessionState, ToolCall, Wait
-from hookspan.wire import shell_command
+from hookspan.paths import RELAY_NAME
 from hookspan.wire.facts import ClientGone, Fact, Running
 
 NANO: Final = 1_000_000_000

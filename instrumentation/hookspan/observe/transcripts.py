@@ -12,12 +12,13 @@ from typing import Final
 
 import msgspec
 
+from hookspan.clients.claude_code.transcript import TranscriptParser
 from hookspan.model.calls import awaited
 from hookspan.model.sessions import is_before, is_open
 from hookspan.model.state import SessionState
 from hookspan.model.tools import REORDER
 from hookspan.wire.facts import AgentMeta, Fact, ModelCall, Overdue, TranscriptRead
-from hookspan.wire.transcript import TranscriptParser, timestamp_ns
+from hookspan.wire.fields import timestamp_ns
 
 from .files import MAX_LINE, RefusedError, open_regular, read_small, transcript_of
 from .prices import put_price

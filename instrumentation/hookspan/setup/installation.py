@@ -10,11 +10,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-from hookspan.claude_settings import EVENTS, Handler, entry, is_plugins, relay_of, words
+from hookspan.clients.claude_code.handlers import EVENTS, command_words, is_plugins, matcher_group
+from hookspan.clients.claude_code.settings import Handler
+from hookspan.clients.relay_command import in_python, relay_in
 from hookspan.paths import Paths
-from hookspan.relay import is_newest
 
 from . import places, record
+from .relay import is_newest
 from .sources import MANAGED, Source, find
 
 SHOWN: Final = 5  # events that a message names
@@ -146,14 +148,14 @@ class Installation:
     # --- What a handler runs
 
     def _command(self, handler: Handler, source: Source) -> Command | None:
-        found = words(handler.value)
-        if found[1:2] == ("-c",) and is_plugins(found[2]):
+        words = command_words(handler.value)
+        if is_plugins(words):
             return self._plugins_command(source)
-        relay = relay_of(found, self.paths)
-        place = found.index(relay) + 1
-        if place >= len(found):
+        relay = relay_in(words, self.paths)
+        place = words.index(relay) + 1
+        if place >= len(words):
             return None  # an old form without a state folder: it records nowhere
-        return Command(found, Path(relay), Path(found[place]))
+        return Command(words, Path(relay), Path(words[place]))
 
     def _plugins_command(self, source: Source) -> Command:
         """What the plugin's shell script comes to, which does not look at HOOKSPAN_HOME."""
@@ -164,7 +166,8 @@ class Installation:
         script = next((one for one in scripts if os.access(one, os.R_OK)), None)
         if script is None or not paths.state.is_dir():
             return Command((), paths.relay, paths.state)
-        return Command(("/usr/bin/env", "python3", "-I", "-S", str(script), str(paths.state)), script, paths.state)
+        run = (*in_python("/usr/bin/env", "python3", script=script), str(paths.state))
+        return Command(run, script, paths.state)
 
     # --- What can be wrong
 
@@ -239,7 +242,7 @@ class Installation:
         found = set()
         for handler in source.handlers:
             command = self._command(handler, source)
-            as_written = not source.of_install or (command and handler.value == entry(command.run)["hooks"][0])
+            as_written = not source.of_install or (command and handler.value == matcher_group(command.run)["hooks"][0])
             if command and command.state == self.paths.state and as_written and handler.matcher in {"", "*"}:
                 found.add(handler.event)
         return found
@@ -306,7 +309,7 @@ class Installation:
 
     def _out_of_date(self, handler: Handler, source: Source, *, again: bool) -> tuple[str, str, bool] | None:
         command = self._command(handler, source)
-        relay = Path(relay_of(words(handler.value), self.paths)) if command is None else command.relay
+        relay = Path(relay_in(command_words(handler.value), self.paths)) if command is None else command.relay
         if relay.parent != self.paths.bin:
             if not os.access(relay, os.R_OK if relay.suffix == ".py" else os.X_OK):
                 return f"runs `{relay}`, which is gone", "Claude Code shows an error at each of these events", True

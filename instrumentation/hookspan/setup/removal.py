@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hookspan import claude_settings
-from hookspan.claude_settings import Scope, SettingsText
+from hookspan.clients.claude_code import settings
+from hookspan.clients.claude_code.settings import Scope, SettingsText
 from hookspan.paths import Paths
 
 from . import places, record
@@ -61,7 +61,7 @@ def plan(found: Installation, scope: Scope | None, env: Mapping[str, str], folde
     owners = (found.paths, *(() if told else found.others))
     records = {paths: record.read(paths) for paths in owners}
     if scope is not None:
-        files = [claude_settings.path(scope, env, folder)]
+        files = [settings.path(scope, env, folder)]
     else:
         files = [source.file for source in found.sources if source.of_install and (source.here or source.handlers)]
         files += [Path(file) for known in records.values() for file in known]

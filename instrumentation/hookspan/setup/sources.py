@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from hookspan.claude_settings import Handler, SettingsText, config_folder
+from hookspan.clients.claude_code.settings import Handler, SettingsText, config_folder
 from hookspan.errors import UserError
 from hookspan.paths import Paths
 

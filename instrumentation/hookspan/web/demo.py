@@ -20,7 +20,7 @@ from hookspan.observe.prices import put_price
 from hookspan.paths import Paths
 from hookspan.web.queries import DEMO, PageReader
 from hookspan.wire import facts
-from hookspan.wire.reduce import LOCAL_KEY
+from hookspan.wire.fields import LOCAL_KEY
 
 NANO: Final = 1_000_000_000
 PATIENCE: Final = 5.0  # seconds until what was written is in the store; it comes by the stream, too

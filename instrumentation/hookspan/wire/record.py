@@ -1,4 +1,4 @@
-"""A journal line, read and written: a raw event, a reduced event or a fact."""
+"""A journal line, read and written: a raw event as the relay wrote it, a reduced event or a fact."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ from typing import Final, TypeAlias
 import msgspec
 
 from .facts import Fact, Forgotten
-from .reduce import reduce_event
 from .reduced import Reduced
 
 Record: TypeAlias = Reduced | Fact
 
-_PID_DIGITS: Final = 12
 _AT_MAX: Final = 1 << 63
 """Unix nanoseconds, in 2262: what does not fit is no time, and 0 stands for none."""
 _AGE_MAX: Final = 60 * 1_000_000_000
@@ -29,7 +27,18 @@ class Unreadable(Exception):
         self.reason = reason
 
 
-class _Line(msgspec.Struct):
+class RawEvent(msgspec.Struct):
+    """A hook event as the relay wrote it.
+
+    Attributes:
+        at: Unix nanoseconds of the relay's first instruction.
+        agent: The coding agent that it came from.
+        age: Nanoseconds that the relay's process was old by then, 0 if unknown.
+        env: Variables of the client's environment that the relay passes on.
+        event: The payload, unchanged.
+        bytes: Size of a payload that was over the relay's cap (`cut`) and is lost.
+    """
+
     at: int
     v: int = 1
     kind: str = "event"
@@ -45,36 +54,36 @@ class _Line(msgspec.Struct):
     bytes: int = 0
     cut: bool = False
 
+    def begin(self) -> Reduced:
+        """A reduced event with what the relay itself tells; the rest is the client's to fill in."""
+        age = self.age if 0 < self.age <= _AGE_MAX else 0
+        return Reduced(
+            at=self.at - age,
+            took=self.took,
+            age=age,
+            pid=self.pid,
+            ppid=self.ppid,
+            host=self.host,
+            pidns=self.pidns,
+            agent=self.agent,
+            traceparent=self.env.get("TRACEPARENT", "")[:64],
+        )
 
-class _Input(msgspec.Struct):
-    command: str = ""
 
-
-class _Event(msgspec.Struct):
-    tool_input: _Input = msgspec.field(default_factory=_Input)
-
-
-_line = msgspec.json.Decoder(_Line).decode
-_event = msgspec.json.Decoder(_Event).decode
-_payload = msgspec.json.Decoder().decode
+_line = msgspec.json.Decoder(RawEvent).decode
 _reduced = msgspec.json.Decoder(Reduced).decode
 _fact: msgspec.json.Decoder[Fact] = msgspec.json.Decoder(Fact)
 _encoder = msgspec.json.Encoder()
 
 
-def decode(data: bytes, key: bytes, *, labels: bool = True) -> Record:
-    """The record of one journal line (without its LF).
-
-    Args:
-        data: The line.
-        key: The install's secret for digests, at most 64 bytes.
-        labels: Whether scrubbed labels are kept (setting `content.local`).
+def read_line(data: bytes) -> RawEvent | Record:
+    """What one journal line (without its LF) holds.
 
     Raises:
-        Unreadable: It is no JSON, no object, not ours, or has no event in it.
+        Unreadable: It is no JSON, no object, or not ours.
     """
     try:
-        line = _decode_line(data)
+        line = read_raw(data)
         if line.kind == "fact":
             return _fact.decode(data)
         if line.kind == "reduced":
@@ -85,10 +94,11 @@ def decode(data: bytes, key: bytes, *, labels: bool = True) -> Record:
         raise Unreadable("not_json") from error
     if line.kind != "event" or not 0 < line.at < _AT_MAX:
         raise Unreadable("foreign")
-    return _reduce_line(line, key, labels=labels)
+    return line
 
 
-def _decode_line(data: bytes) -> _Line:
+def read_raw(data: bytes) -> RawEvent:
+    """A line as the relay writes it, whatever its `kind`; raises msgspec's errors and RecursionError."""
     try:
         return _line(data)
     except (msgspec.ValidationError, RecursionError):
@@ -98,53 +108,8 @@ def _decode_line(data: bytes) -> _Line:
         return _line(data.decode("utf-8", "replace").encode())
 
 
-def _reduce_line(line: _Line, key: bytes, *, labels: bool) -> Reduced:
-    env = line.env.get
-    pid = env("CLAUDE_PID", "")
-    age = line.age if 0 < line.age <= _AGE_MAX else 0
-    event = Reduced(
-        at=line.at - age,
-        took=line.took,
-        age=age,
-        pid=line.pid,
-        ppid=line.ppid,
-        host=line.host,
-        pidns=line.pidns,
-        agent=line.agent,
-        client_pid=int(pid) if pid.isascii() and pid.isdigit() and len(pid) < _PID_DIGITS else 0,
-        entrypoint=env("CLAUDE_CODE_ENTRYPOINT", "")[:64],
-        project_dir=env("CLAUDE_PROJECT_DIR", ""),
-        remote=env("CLAUDE_CODE_REMOTE", "").lower() in {"1", "true"},
-        traceparent=env("TRACEPARENT", "")[:64],
-        session=env("CLAUDE_CODE_SESSION_ID", "")[:64],
-        effort=env("CLAUDE_EFFORT", "")[:16],
-    )
-    if line.cut:
-        event.cut, event.size = True, line.bytes
-        return event
-    try:
-        payload = _payload(line.event)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise Unreadable("not_json") from error
-    if type(payload) is not dict:
-        raise Unreadable("no_event")
-    reduce_event(event, bytes(line.event), payload, key, labels=labels)
-    if not event.session:
-        raise Unreadable("no_session")
-    return event
-
-
-def shell_command(data: bytes) -> str:
-    """The command in the event of a raw journal line; empty where there is none (any more). Content: not to be kept."""
-    try:
-        event = _event(_decode_line(data).event)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return ""
-    return event.tool_input.command
-
-
 def encode(record: Record) -> bytes:
-    """The journal line (without LF) of a reduced event or a fact; `decode` gives an equal record back."""
+    """The journal line (without LF) of a reduced event or a fact; `clients.decode` gives an equal record back."""
     prefix = _REDUCED_PREFIX if isinstance(record, Reduced) else _FACT_PREFIX
     return prefix + _encoder.encode(record)[1:]
 

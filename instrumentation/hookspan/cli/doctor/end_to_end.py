@@ -22,7 +22,7 @@ from hookspan.paths import Paths
 from hookspan.store import Reader
 from hookspan.units import counted
 from hookspan.values import without_secrets
-from hookspan.wire.reduce import SYNTHETIC_KEY
+from hookspan.wire.fields import SYNTHETIC_KEY
 
 HOOK_TIMEOUT: Final = 5.0  # seconds; what Claude Code gives a hook of ours
 WAIT: Final = (

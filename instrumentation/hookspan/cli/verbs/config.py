@@ -11,11 +11,12 @@ import click
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
-from hookspan import atomic, relay
+from hookspan import atomic
 from hookspan.cli.terminal import completers
 from hookspan.config import OPTIONS, Option, is_locked, load, nearest, parse, read_file, values
 from hookspan.errors import UserError
 from hookspan.paths import Paths
+from hookspan.setup import relay
 from hookspan.values import Flag, Number, Size, without_secrets
 
 

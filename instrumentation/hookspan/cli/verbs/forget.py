@@ -14,10 +14,11 @@ import msgspec
 
 from hookspan.cli.terminal import completers
 from hookspan.cli.terminal.text import printable
+from hookspan.clients.decode import decode
 from hookspan.errors import UserError
 from hookspan.paths import Paths
 from hookspan.units import counted
-from hookspan.wire import FORGOTTEN, Reduced, Unreadable, decode
+from hookspan.wire import FORGOTTEN, Reduced, Unreadable
 from hookspan.wire.facts import Repository
 
 if TYPE_CHECKING:

@@ -19,15 +19,17 @@ from typing import Any, Final, Self
 
 import click
 
-from hookspan import atomic, claude_settings, relay
-from hookspan.claude_settings import EVENTS, Scope, SettingsText
+from hookspan import atomic
+from hookspan.clients.claude_code import settings as claude_settings
+from hookspan.clients.claude_code.handlers import EVENTS, all_hooks
+from hookspan.clients.claude_code.settings import Scope, SettingsText
 from hookspan.config import Settings, load
 from hookspan.errors import UserError
 from hookspan.paths import Paths, home_folder, working_folder
-from hookspan.relay import Relay
-from hookspan.setup import places, record, removal, settings_file
+from hookspan.setup import places, record, relay, removal, settings_file
 from hookspan.setup.installation import Area, Installation, look
 from hookspan.setup.record import Record
+from hookspan.setup.relay import Relay
 from hookspan.units import counted
 from hookspan.values import URL
 
@@ -71,7 +73,7 @@ def install(
         return
     made = relay.prepare(paths)
     if print_block:
-        _print(claude_settings.block(made.command), variables)
+        _print(all_hooks(made.command), variables)
         return
     if no_hooks:
         relay.create_state(paths, load(paths))

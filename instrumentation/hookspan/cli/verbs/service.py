@@ -20,9 +20,10 @@ from typing import Final
 
 import click
 
-from hookspan import atomic, relay
+from hookspan import atomic
 from hookspan.errors import EXIT_USER, UserError
 from hookspan.paths import Paths, home_folder
+from hookspan.setup import relay
 
 UNIT: Final = "hookspan.service"
 LABEL: Final = "dev.hookspan.agent"

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from hookspan.agent.health import Status
-from hookspan.claude_settings import config_folder
 from hookspan.cli.doctor.result import Fix, Found, Place
+from hookspan.clients.claude_code.settings import config_folder
 from hookspan.setup import record
 from hookspan.setup.installation import Area
 

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from hookspan import relay as installed_relay
 from hookspan.agent import effective, status
 from hookspan.agent.health import Status
 from hookspan.cli.doctor.checks.claude import install_fix
@@ -19,8 +18,9 @@ from hookspan.cli.doctor.fixes import chmod
 from hookspan.cli.doctor.result import Fix, Found, Place
 from hookspan.config import load
 from hookspan.paths import Paths
-from hookspan.relay import TRIAL_EVENT
+from hookspan.setup import relay as installed_relay
 from hookspan.setup.installation import Area
+from hookspan.setup.relay import TRIAL_EVENT
 from hookspan.units import counted
 from hookspan.values import without_secrets
 

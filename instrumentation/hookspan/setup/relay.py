@@ -18,14 +18,14 @@ from pathlib import Path
 from typing import Final
 
 from hookspan import assets, atomic
+from hookspan.clients import relay_command
 from hookspan.config import Settings
 from hookspan.errors import UserError
-from hookspan.paths import Paths
+from hookspan.paths import RELAY_NAME, Paths
 
 # Static binaries start in a third of the time of dynamic ones, musl's fastest; fewer segments are fewer page faults.
 STATIC: Final = ("-static", "-Wl,-z,noseparate-code")
 COMPILERS: Final[tuple[tuple[str, ...], ...]] = (("musl-gcc", *STATIC), ("cc", *STATIC), ("cc",))
-PACKED: Final = "hookspan-relay"  # beside relay.c in the wheel of a platform: packaging/build_hook.py puts it there
 COMPILE_TIMEOUT: Final = 60  # seconds
 TRIAL_TIMEOUT: Final = 10  # seconds; a run takes a millisecond
 TRIAL_EVENT: Final = b'{"hook_event_name":"Trial","session_id":"trial"}'
@@ -95,12 +95,10 @@ def prepare(paths: Paths) -> Relay:
                 return Relay(paths.relay, built.read_bytes(), (str(paths.relay), str(paths.state)), how)
     script = hooks / "main.py"
     for python in interpreters():
-        words = (python, "-I", "-S")
-        if _works([*words, str(script)]):
-            command = (*words, str(paths.relay_script), str(paths.state))
-            return Relay(
-                paths.relay_script, script.read_bytes(), command, f"run by `{python}`, as nothing can be compiled here"
-            )
+        if _works([*relay_command.in_python(python, script=script)]):
+            command = (*relay_command.in_python(python, script=paths.relay_script), str(paths.state))
+            how = f"run by `{python}`, as nothing can be compiled here"
+            return Relay(paths.relay_script, script.read_bytes(), command, how)
     raise UserError(
         "neither the compiled relay nor the one in Python works on this machine",
         hint="install a C compiler, such as `sudo apt-get install musl-tools`, and try again",
@@ -114,7 +112,7 @@ def interpreters() -> list[str]:
 
 def _compiled(hooks: Path, target: Path) -> Iterator[str]:
     """Put the compiled relay to `target`, in one way after the other, and say each time in which."""
-    packed = hooks / PACKED
+    packed = hooks / RELAY_NAME  # in the wheel of a platform: packaging/build_hook.py puts it there
     if packed.is_file():
         shutil.copyfile(packed, target)
         target.chmod(0o700)

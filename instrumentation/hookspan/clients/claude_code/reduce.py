@@ -1,4 +1,4 @@
-"""reduce: a raw hook event becomes a `Reduced`. Pure and idempotent; unknown fields and odd types never fail.
+"""reduce: a hook event of Claude Code fills in a `Reduced`. Pure; unknown fields and odd types never fail.
 
 Field names and their meaning: the published types of `@anthropic-ai/claude-agent-sdk` 0.3.331 and the events of
 Claude Code 2.1.331 as recorded in `tests/sessions/`.
@@ -7,18 +7,26 @@ Claude Code 2.1.331 as recorded in `tests/sessions/`.
 from __future__ import annotations
 
 import re
-from hashlib import blake2b
 from typing import Any, Final
 
 import msgspec
 
-from . import command
-from .reduced import VERDICT_DENIED, VERDICT_HOOK, VERDICT_INVALID, VERDICT_REJECTED, Call, Reduced
-from .scrub import label
+from hookspan.wire import command
+from hookspan.wire.fields import (
+    LOCAL_KEY,
+    SYNTHETIC_KEY,
+    as_array,
+    as_name,
+    as_number,
+    as_object,
+    as_path,
+    as_word,
+    digest,
+)
+from hookspan.wire.reduced import VERDICT_DENIED, VERDICT_HOOK, VERDICT_INVALID, VERDICT_REJECTED, Call, Reduced
+from hookspan.wire.scrub import label
 
-_ID_LENGTH: Final = 256
-"""Ids and names longer than this are cut: nothing of Claude Code's is, and they become attribute values."""
-_PATH_LENGTH: Final = 4096
+_PID_DIGITS: Final = 12
 _MAX_CALLS: Final = 256
 
 _canonical = msgspec.json.Encoder(order="sorted").encode
@@ -28,57 +36,52 @@ _EXIT_CODE: Final = re.compile(r"\AExit code (-?\d{1,6})\b")
 _TASK: Final = re.compile(r"<task-id>([^<\s]{1,128})</task-id>")
 _TASK_CALL: Final = re.compile(r"<tool-use-id>([^<\s]{1,128})</tool-use-id>")
 _COMMAND: Final = re.compile(r"\A/([\w:.-]{1,64})(?:\s|\Z)")
-_WORD: Final = re.compile(r"\A[\w.:-]{1,64}\Z")
 _EXTENSION: Final = re.compile(r"\.([A-Za-z0-9_+-]{1,12})\Z")
 TASK_NOTIFICATION: Final = "<task-notification>"
-SYNTHETIC_KEY: Final = "hookspan_synthetic"
-"""Marks the events that `hookspan doctor --end-to-end` makes up: they go the whole way."""
-LOCAL_KEY: Final = "hookspan_local"
-"""Marks the events of the page's demo data: they stay on this machine and out of every sum."""
 
 
-def _text(value: object, limit: int = _ID_LENGTH) -> str:
-    return value[:limit] if type(value) is str else ""
+class _Input(msgspec.Struct):
+    command: str = ""
 
 
-def _word(value: object) -> str:
-    """A word of one of the client's own lists; what is none is text that somebody wrote, and is not kept."""
-    return "" if type(value) is not str or not value else value if _WORD.match(value) else "other"
+class _Event(msgspec.Struct):
+    tool_input: _Input = msgspec.field(default_factory=_Input)
 
 
-def _number(value: object) -> float:
-    return float(value) if isinstance(value, int | float) else -1.0
+_event = msgspec.json.Decoder(_Event).decode
 
 
-def _dict(value: object) -> dict[str, Any]:
-    return value if type(value) is dict else {}
+def shell_command(payload: bytes) -> str:
+    """The command of the tool call in a payload; empty where there is none. Raises what msgspec raises."""
+    return _event(payload).tool_input.command
 
 
-def _list(value: object) -> list[Any]:
-    return value if type(value) is list else []
+def reduce_environment(event: Reduced, env: dict[str, str]) -> None:
+    """Fills in what the variables of Claude Code tell that the relay passes on."""
+    get = env.get
+    pid = get("CLAUDE_PID", "")
+    event.client_pid = int(pid) if pid.isascii() and pid.isdigit() and len(pid) < _PID_DIGITS else 0
+    event.entrypoint = get("CLAUDE_CODE_ENTRYPOINT", "")[:64]
+    event.project_dir = get("CLAUDE_PROJECT_DIR", "")
+    event.remote = get("CLAUDE_CODE_REMOTE", "").lower() in {"1", "true"}
+    event.session = get("CLAUDE_CODE_SESSION_ID", "")[:64]
+    event.effort = get("CLAUDE_EFFORT", "")[:16]
 
 
-def digest(data: bytes, key: bytes) -> str:
-    """Keyed digest (BLAKE2b as a MAC), 16 hex digits: equal data are recognised, the data can't be guessed from it."""
-    return blake2b(data, key=key, digest_size=8).hexdigest()
-
-
-def reduce_event(event: Reduced, payload: bytes, fields: dict[str, Any], key: bytes, *, labels: bool) -> Reduced:
-    """Fills `event` (which has the relay's own fields) from the payload, given both as bytes and decoded."""
-    event.size = len(payload)
-    event.digest = digest(payload, key)
+def reduce_payload(event: Reduced, fields: dict[str, Any], key: bytes, *, labels: bool) -> None:
+    """Fills in what the payload tells, an object with these fields; `key` is the secret for digests."""
     get = fields.get
-    event.event = _text(get("hook_event_name"))
-    event.session = _text(get("session_id")) or event.session
-    event.prompt = _text(get("prompt_id"))
-    event.cwd = _text(get("cwd"), _PATH_LENGTH)
-    event.transcript = _text(get("transcript_path"), _PATH_LENGTH)
-    event.permission_mode = _word(get("permission_mode"))
-    event.agent_id = _text(get("agent_id"))
-    event.agent_type = _text(get("agent_type"))
+    event.event = as_name(get("hook_event_name"))
+    event.session = as_name(get("session_id")) or event.session
+    event.prompt = as_name(get("prompt_id"))
+    event.cwd = as_path(get("cwd"))
+    event.transcript = as_path(get("transcript_path"))
+    event.permission_mode = as_word(get("permission_mode"))
+    event.agent_id = as_name(get("agent_id"))
+    event.agent_type = as_name(get("agent_type"))
     effort = get("effort")
     if effort is not None:
-        event.effort = _word(_dict(effort).get("level"))
+        event.effort = as_word(as_object(effort).get("level"))
     event.synthetic = get(SYNTHETIC_KEY) is True
     event.local = get(LOCAL_KEY) is True
     if "tool_name" in fields:
@@ -87,18 +90,17 @@ def reduce_event(event: Reduced, payload: bytes, fields: dict[str, Any], key: by
         reducer = _REDUCERS.get(event.event)
         if reducer:
             reducer(event, fields, labels)
-    return event
 
 
 def _reduce_tool(event: Reduced, fields: dict[str, Any], key: bytes, *, labels: bool) -> None:
     get = fields.get
-    event.tool = _text(get("tool_name"))
-    event.tool_use_id = _text(get("tool_use_id"))
-    event.duration_ms = _number(get("duration_ms"))
+    event.tool = as_name(get("tool_name"))
+    event.tool_use_id = as_name(get("tool_use_id"))
+    event.duration_ms = as_number(get("duration_ms"))
     server = get("mcp_server")
-    event.mcp_server = _text(_dict(server).get("name")) or _server_of(event.tool)
+    event.mcp_server = as_name(as_object(server).get("name")) or _server_of(event.tool)
     tool_input = get("tool_input")
-    given = _dict(tool_input)
+    given = as_object(tool_input)
     if tool_input is not None:
         canonical = _canonical(tool_input)
         event.input_size = len(canonical)
@@ -114,7 +116,7 @@ def _reduce_tool(event: Reduced, fields: dict[str, Any], key: bytes, *, labels: 
     response = get("tool_response")
     if response is not None:
         event.output_size = len(_encode(response))
-        _reduce_response(event, _dict(response))
+        _reduce_response(event, as_object(response))
     error = get("error")
     if type(error) is str:
         event.output_size = len(error.encode("utf-8", "surrogatepass"))
@@ -137,13 +139,13 @@ def _server_of(tool: str) -> str:
 
 def _reduce_response(event: Reduced, response: dict[str, Any]) -> None:
     get = response.get
-    event.child_agent = _text(get("agentId"))
-    event.task = _text(get("backgroundTaskId"))
+    event.child_agent = as_name(get("agentId"))
+    event.task = as_name(get("backgroundTaskId"))
     if get("status") == "async_launched" or event.task:
         event.background = True
     event.interrupted = get("interrupted") is True
-    for hunk in _list(get("structuredPatch")):
-        for line in _list(_dict(hunk).get("lines")):
+    for hunk in as_array(get("structuredPatch")):
+        for line in as_array(as_object(hunk).get("lines")):
             if type(line) is str:
                 event.lines_added += line.startswith("+")
                 event.lines_removed += line.startswith("-")
@@ -154,10 +156,10 @@ def _reduce_response(event: Reduced, response: dict[str, Any]) -> None:
 
 def _reduce_batch(event: Reduced, fields: dict[str, Any], _labels: bool) -> None:
     calls = []
-    for entry in _list(fields.get("tool_calls"))[:_MAX_CALLS]:
-        call = _dict(entry)
-        tool = _text(call.get("tool_name"))
-        calls.append(Call(_text(call.get("tool_use_id")), tool, verdict(call.get("tool_response")), _server_of(tool)))
+    for entry in as_array(fields.get("tool_calls"))[:_MAX_CALLS]:
+        call = as_object(entry)
+        tool = as_name(call.get("tool_name"))
+        calls.append(Call(as_name(call.get("tool_use_id")), tool, verdict(call.get("tool_response")), _server_of(tool)))
     event.calls = tuple(calls)
 
 
@@ -172,7 +174,7 @@ _VERDICTS: Final = (
 def verdict(response: object) -> str:
     """Why a call never ran, from the start of the text that the model saw; empty for a result."""
     if type(response) is list and response:
-        response = _dict(response[0]).get("text")
+        response = as_object(response[0]).get("text")
     if type(response) is not str:
         return ""
     return next((name for name, pattern in _VERDICTS if pattern.match(response[:400])), "")
@@ -180,7 +182,7 @@ def verdict(response: object) -> str:
 
 def _reduce_prompt(event: Reduced, fields: dict[str, Any], labels: bool) -> None:
     prompt = fields.get("prompt")
-    event.source = _word(fields.get("source"))
+    event.source = as_word(fields.get("source"))
     if type(prompt) is not str:
         return
     event.prompt_size = len(prompt.encode("utf-8", "surrogatepass"))
@@ -197,32 +199,32 @@ def _reduce_prompt(event: Reduced, fields: dict[str, Any], labels: bool) -> None
 
 
 def _reduce_expansion(event: Reduced, fields: dict[str, Any], _labels: bool) -> None:
-    event.command_name = _text(fields.get("command_name"))
-    event.source = _word(fields.get("command_source"))
+    event.command_name = as_name(fields.get("command_name"))
+    event.source = as_word(fields.get("command_source"))
 
 
 def _reduce_session(event: Reduced, fields: dict[str, Any], labels: bool) -> None:
-    event.source = _word(fields.get("source"))
-    event.reason = _word(fields.get("reason"))
-    event.model = _text(fields.get("model"))
+    event.source = as_word(fields.get("source"))
+    event.reason = as_word(fields.get("reason"))
+    event.model = as_name(fields.get("model"))
     title = fields.get("session_title")
     event.label = label(title) if labels and type(title) is str else ""
 
 
 def _reduce_stop(event: Reduced, fields: dict[str, Any], _labels: bool) -> None:
-    event.failure = _word(fields.get("error"))
-    event.agent_transcript = _text(fields.get("agent_transcript_path"), _PATH_LENGTH)
-    tasks = (_text(_dict(task).get("id")) for task in _list(fields.get("background_tasks"))[:_MAX_CALLS])
+    event.failure = as_word(fields.get("error"))
+    event.agent_transcript = as_path(fields.get("agent_transcript_path"))
+    tasks = (as_name(as_object(task).get("id")) for task in as_array(fields.get("background_tasks"))[:_MAX_CALLS])
     event.running_tasks = tuple(task for task in tasks if task)
 
 
 def _reduce_other(event: Reduced, fields: dict[str, Any], _labels: bool) -> None:
-    event.trigger = _word(fields.get("trigger"))
-    event.notification = _word(fields.get("notification_type"))
-    event.mcp_server = _text(fields.get("mcp_server_name"))
-    event.action = _word(fields.get("action"))
-    event.source = _word(fields.get("source"))
-    event.model = _text(fields.get("to_model"))
+    event.trigger = as_word(fields.get("trigger"))
+    event.notification = as_word(fields.get("notification_type"))
+    event.mcp_server = as_name(fields.get("mcp_server_name"))
+    event.action = as_word(fields.get("action"))
+    event.source = as_word(fields.get("source"))
+    event.model = as_name(fields.get("to_model"))
 
 
 _REDUCERS: Final = {

@@ -9,12 +9,11 @@ writes such a line.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 
-from .facts import (
+from hookspan.wire.facts import (
     ClientVersion,
     CompactBoundary,
     CostState,
@@ -27,11 +26,10 @@ from .facts import (
     StopHooks,
     Title,
 )
-from .scrub import label
+from hookspan.wire.fields import timestamp_ns
+from hookspan.wire.scrub import label
 
 _INTERRUPTED: Final = "[Request interrupted by user"
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
 _SYNTHETIC: Final = "<synthetic>"
 _MODELS_MAX: Final = 32
 """Models of one session whose totals are taken in; its client knows of fewer."""
@@ -102,17 +100,6 @@ class _Line(msgspec.Struct, rename="camel"):
 
 
 _decode = msgspec.json.Decoder(_Line).decode
-
-
-def timestamp_ns(text: str) -> int:
-    """Unix nanoseconds of an ISO 8601 timestamp, 0 for what is none."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return 0
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return (moment - _EPOCH) // _MICROSECOND * 1000
 
 
 class _Request(msgspec.Struct):

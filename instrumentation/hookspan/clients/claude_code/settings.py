@@ -7,22 +7,17 @@ byte order mark stay as they are.
 from __future__ import annotations
 
 import json
-import os
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from hookspan import jsontext
-from hookspan.catalogue.claude_code import CLAUDE_CODE
 from hookspan.errors import UserError
 from hookspan.paths import Paths, absolute, home_folder
 
-EVENTS: Final = CLAUDE_CODE.registered
-TIMEOUT: Final = 5  # seconds; also lifts the 1.5 s that all SessionEnd hooks share otherwise
-RELAY_NAME: Final = "hookspan-relay"
-COMMAND_MAX: Final = 16 << 10  # characters of a command of ours: three paths of 4 KiB, quoted. shlex's work is squared
+from .handlers import EVENTS, command_words, is_ours, matcher_group
+
 BOM: Final = "\ufeff"
 
 Scope = Literal["user", "local"]
@@ -42,17 +37,6 @@ def config_folder(env: Mapping[str, str]) -> Path:
     if moved := env.get("CLAUDE_CONFIG_DIR"):
         return absolute("CLAUDE_CONFIG_DIR", moved)
     return home_folder(env) / ".claude"
-
-
-def entry(command: Sequence[str]) -> dict[str, Any]:
-    """Our matcher group for an event: exec form, so no shell is started and nothing needs quoting."""
-    handler = {"type": "command", "command": command[0], "args": list(command[1:]), "timeout": TIMEOUT}
-    return {"hooks": [handler]}
-
-
-def block(command: Sequence[str]) -> dict[str, Any]:
-    """All of ours as a settings object, for managed settings."""
-    return {"hooks": {event: [entry(command)] for event in EVENTS}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +144,7 @@ class SettingsText:
 
     def missing(self, command: Sequence[str], paths: Paths) -> list[str]:
         """The events whose hook isn't there, or not as it should be."""
-        wanted = entry(command)["hooks"][0]
+        wanted = matcher_group(command)["hooks"][0]
         found = list(self.ours(paths))
         good = {h.event for h in found if h.value == wanted and h.matcher in {"", "*"}}
         return [event for event in EVENTS if event not in good]
@@ -182,7 +166,7 @@ class SettingsText:
         hooks = SettingsText(self.name, text).container()
         assert hooks is not None  # noqa: S101 - it was just put there
         present = {element.key: element for element in hooks.elements}
-        group = _dump(text, entry(command))
+        group = _dump(text, matcher_group(command))
         edits = [
             jsontext.append(text, jsontext.container(text, present[event].value_start), [group])
             for event in EVENTS
@@ -199,7 +183,7 @@ class SettingsText:
         """
         ours: dict[str, dict[int, set[int]]] = {}
         for handler in self.ours(paths):
-            if words(handler.value)[-1] in spare:
+            if command_words(handler.value)[-1] in spare:
                 continue
             ours.setdefault(handler.event, {}).setdefault(handler.group, set()).add(handler.number)
         hooks = self.container()
@@ -274,50 +258,6 @@ class SettingsText:
         if gone:
             edits += jsontext.remove(groups, gone)
         return len(gone) == len(groups.elements), edits
-
-
-def is_ours(handler: object, paths: Paths) -> bool:
-    """Whether a hook handler runs a relay of ours, wherever that is, or looks for it as the plugin's does."""
-    found = words(handler)
-    if len(found) > 2 and found[1] == "-c" and is_plugins(found[2]):  # noqa: PLR2004 - a shell, `-c`, its script
-        return True
-    return bool(found) and (os.path.basename(found[0]) == RELAY_NAME or _script(found, paths) is not None)  # noqa: PTH119
-
-
-def relay_of(command: Sequence[str], paths: Paths) -> str:
-    """What of a command of ours is the relay: the program, or the script that Python runs."""
-    return _script(command, paths) or command[0]
-
-
-def is_plugins(script: str) -> bool:
-    """Whether a shell script is that of the plugin's hooks, which looks for the relay of the user who runs it."""
-    return "/hookspan/bin" in script and RELAY_NAME in script
-
-
-def words(handler: object) -> tuple[str, ...]:
-    """What a command handler runs, in exec or shell form; nothing for what is none, or can't be told."""
-    if not isinstance(handler, dict) or not isinstance(handler.get("command"), str):
-        return ()
-    arguments = handler.get("args")
-    if isinstance(arguments, list):
-        return (handler["command"], *(word for word in arguments if isinstance(word, str)))
-    if len(handler["command"]) > COMMAND_MAX:
-        return ()
-    try:
-        return tuple(shlex.split(handler["command"]))
-    except ValueError:  # a quote that isn't closed: no form of ours
-        return ()
-
-
-def _script(command: Sequence[str], paths: Paths) -> str | None:
-    """The relay in Python within a command: ours, or by its form and place one of another state folder."""
-    if str(paths.relay_script) in command:
-        return str(paths.relay_script)
-    if tuple(command[1:3]) == ("-I", "-S") and len(command) == 5:  # noqa: PLR2004 - Python, -I, -S, script, state
-        script = Path(command[3])
-        if script.parts[-2:] == ("bin", "main.py") and script.parent.parent.name in {"data", "hookspan"}:
-            return command[3]
-    return None
 
 
 def _faults(group: object) -> Iterator[str]:

@@ -1,0 +1,1 @@
+"""Claude Code: its hook events, transcripts and settings files."""

@@ -1,0 +1,52 @@
+"""Hooks in the form that Claude Code's settings have: written, and read."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from typing import Any, Final
+
+from hookspan.catalogue.claude_code import CLAUDE_CODE
+from hookspan.clients import relay_command
+from hookspan.paths import RELAY_NAME, Paths
+
+EVENTS: Final = CLAUDE_CODE.registered
+TIMEOUT: Final = 5  # seconds; also lifts the 1.5 s that all SessionEnd hooks share otherwise
+COMMAND_MAX: Final = 16 << 10  # characters of a command of ours: three paths of 4 KiB, quoted. shlex's work is squared
+
+
+def matcher_group(command: Sequence[str]) -> dict[str, Any]:
+    """Our matcher group for an event: exec form, so no shell is started and nothing needs quoting."""
+    handler = {"type": "command", "command": command[0], "args": list(command[1:]), "timeout": TIMEOUT}
+    return {"hooks": [handler]}
+
+
+def all_hooks(command: Sequence[str]) -> dict[str, Any]:
+    """All of ours as a settings object, for managed settings."""
+    return {"hooks": {event: [matcher_group(command)] for event in EVENTS}}
+
+
+def is_ours(handler: object, paths: Paths) -> bool:
+    """Whether a hook handler runs a relay of ours, wherever that is, or looks for it as the plugin's does."""
+    command = command_words(handler)
+    return is_plugins(command) or bool(relay_command.relay_in(command, paths))
+
+
+def is_plugins(command: Sequence[str]) -> bool:
+    """Whether a command is that of the plugin's hooks: a shell script that looks for the relay of who runs it."""
+    return len(command) > 2 and command[1] == "-c" and "/hookspan/bin" in command[2] and RELAY_NAME in command[2]  # noqa: PLR2004 - a shell, `-c`, its script
+
+
+def command_words(handler: object) -> tuple[str, ...]:
+    """What a command handler runs, in exec or shell form; nothing for what is none, or can't be told."""
+    if not isinstance(handler, dict) or not isinstance(handler.get("command"), str):
+        return ()
+    arguments = handler.get("args")
+    if isinstance(arguments, list):
+        return (handler["command"], *(word for word in arguments if isinstance(word, str)))
+    if len(handler["command"]) > COMMAND_MAX:
+        return ()
+    try:
+        return tuple(shlex.split(handler["command"]))
+    except ValueError:  # a quote that isn't closed: no form of ours
+        return ()

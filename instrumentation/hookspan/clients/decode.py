@@ -1,0 +1,78 @@
+"""decode: a journal line becomes a record. A raw event is reduced as its client's events are."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from hookspan.wire.fields import digest
+from hookspan.wire.record import RawEvent, Record, Unreadable, read_line, read_raw
+from hookspan.wire.reduced import Reduced
+
+from .claude_code import reduce as claude_code
+
+
+class Client(Protocol):
+    """What a client's `reduce` module does."""
+
+    def reduce_environment(self, event: Reduced, env: dict[str, str]) -> None:
+        """Fills in what the variables tell that the relay passes on."""
+
+    def reduce_payload(self, event: Reduced, fields: dict[str, Any], key: bytes, *, labels: bool) -> None:
+        """Fills in what the payload tells; `fields` are what it holds."""
+
+    def shell_command(self, payload: bytes) -> str:
+        """The command of the tool call in a payload, empty for none. Raises what msgspec raises."""
+
+
+DEFAULT: Final[Client] = claude_code
+CLIENTS: Final[dict[str, Client]] = {"claude-code": claude_code}
+"""By the name that the relay records."""
+
+_decode = msgspec.json.Decoder().decode
+
+
+def decode(data: bytes, key: bytes, *, labels: bool = True) -> Record:
+    """The record of one journal line (without its LF).
+
+    Args:
+        data: The line.
+        key: The install's secret for digests, at most 64 bytes.
+        labels: Whether scrubbed labels are kept (setting `content.local`).
+
+    Raises:
+        Unreadable: It is no JSON, no object, not ours, or has no event in it.
+    """
+    line = read_line(data)
+    return _reduce(line, key, labels=labels) if isinstance(line, RawEvent) else line
+
+
+def _reduce(line: RawEvent, key: bytes, *, labels: bool) -> Reduced:
+    client = CLIENTS.get(line.agent, DEFAULT)
+    event = line.begin()
+    client.reduce_environment(event, line.env)
+    if line.cut:
+        event.cut, event.size = True, line.bytes
+        return event
+    try:
+        fields = _decode(line.event)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise Unreadable("not_json") from error
+    if type(fields) is not dict:
+        raise Unreadable("no_event")
+    payload = bytes(line.event)
+    event.size, event.digest = len(payload), digest(payload, key)
+    client.reduce_payload(event, fields, key, labels=labels)
+    if not event.session:
+        raise Unreadable("no_session")
+    return event
+
+
+def shell_command(data: bytes) -> str:
+    """The command in the event of a raw journal line; empty where there is none (any more). Content: not to be kept."""
+    try:
+        line = read_raw(data)
+        return CLIENTS.get(line.agent, DEFAULT).shell_command(line.event)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""

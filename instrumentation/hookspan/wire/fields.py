@@ -1,0 +1,68 @@
+"""What a client sent, read tolerantly: names, words, paths, numbers, times. What is of another type is nothing."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from typing import Any, Final
+
+NAME_LENGTH: Final = 256
+"""Characters. Ids and names longer than this are cut: no client's are, and they become attribute values."""
+PATH_LENGTH: Final = 4096
+"""Characters of a path: what Linux allows."""
+
+SYNTHETIC_KEY: Final = "hookspan_synthetic"
+"""In a payload: marks the events that `hookspan doctor --end-to-end` makes up: they go the whole way."""
+LOCAL_KEY: Final = "hookspan_local"
+"""In a payload: marks the events of the page's demo data: they stay on this machine and out of every sum."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_WORD: Final = re.compile(r"\A[\w.:-]{1,64}\Z")
+
+
+def as_name(value: object) -> str:
+    """An id or a name, of at most NAME_LENGTH characters."""
+    return value[:NAME_LENGTH] if type(value) is str else ""
+
+
+def as_path(value: object) -> str:
+    """A path, of at most PATH_LENGTH characters."""
+    return value[:PATH_LENGTH] if type(value) is str else ""
+
+
+def as_word(value: object) -> str:
+    """A word of one of the client's own lists; what is none is text that somebody wrote, and is not kept: `other`."""
+    return "" if type(value) is not str or not value else value if _WORD.match(value) else "other"
+
+
+def as_number(value: object) -> float:
+    """A number, -1 for none."""
+    return float(value) if isinstance(value, int | float) else -1.0
+
+
+def as_object(value: object) -> dict[str, Any]:
+    """An object, empty for what is none."""
+    return value if type(value) is dict else {}
+
+
+def as_array(value: object) -> list[Any]:
+    """An array, empty for what is none."""
+    return value if type(value) is list else []
+
+
+def timestamp_ns(text: str) -> int:
+    """Unix nanoseconds of an ISO 8601 timestamp, 0 for what is none."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return 0
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return (moment - _EPOCH) // _MICROSECOND * 1000
+
+
+def digest(data: bytes, key: bytes) -> str:
+    """Keyed digest (BLAKE2b as a MAC), 16 hex digits: equal data are recognised, the data can't be guessed from it."""
+    return blake2b(data, key=key, digest_size=8).hexdigest()
