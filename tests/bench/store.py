@@ -14,9 +14,10 @@ from itertools import islice
 from pathlib import Path
 
 from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.session_fields import SessionRow
 from hookspan.journal.position import Position
 from hookspan.model import ids
-from hookspan.model.rows import Attributes, EventRow, Increment, Rows, SessionRow, Span
+from hookspan.model.rows import Attributes, EventRow, Increment, Rows, Span
 from hookspan.paths import Paths
 from hookspan.store import Commit, Reader, SpanKey, Store
 

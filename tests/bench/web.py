@@ -31,9 +31,10 @@ import psutil
 
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.enums import SessionPhase
+from hookspan.catalogue.session_fields import SessionRow
 from hookspan.journal import Position, Writer
 from hookspan.model import ids
-from hookspan.model.rows import Attributes, SessionRow, Span
+from hookspan.model.rows import Attributes, Span
 from hookspan.model.state import SessionState, dump_session
 from hookspan.observe.observers import RECENT
 from hookspan.paths import Paths

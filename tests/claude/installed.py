@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hookspan.model.rows import SessionRow
+from hookspan.catalogue.session_fields import SessionRow
 from hookspan.paths import Paths
 from hookspan.store import Reader
 from tests.claude.drivers import PATIENCE, Home

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hookspan.model.rows import SessionRow
+from hookspan.catalogue.session_fields import SessionRow
 from hookspan.paths import Paths
 from hookspan.store import Reader
 from tests.agent.machine import Machine, event, until

@@ -3,9 +3,10 @@
 import time
 
 from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.session_fields import SessionRow
 from hookspan.journal.position import Position
 from hookspan.model import ids
-from hookspan.model.rows import EventRow, Increment, Rows, SessionRow, Span, SpanLink
+from hookspan.model.rows import EventRow, Increment, Rows, Span, SpanLink
 from hookspan.store import Commit
 
 START = time.time_ns() - 60_000_000_000

@@ -6,7 +6,8 @@ import pytest
 
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.enums import SessionPhase
-from hookspan.model.rows import Increment, Rows, SessionRow
+from hookspan.catalogue.session_fields import SessionRow
+from hookspan.model.rows import Increment, Rows
 from hookspan.paths import Paths
 from hookspan.store import Commit, Counts, Reader, SpanKey, Store, Summary, ToolCount, set_aside
 from tests.store import made

@@ -18,7 +18,8 @@ from dirty_equals import IsPositiveInt
 
 from hookspan.catalogue.enums import SessionPhase
 from hookspan.catalogue.metrics import BY_NAME
-from hookspan.model.rows import Increment, Rows, SessionRow
+from hookspan.catalogue.session_fields import SessionRow
+from hookspan.model.rows import Increment, Rows
 from hookspan.paths import Paths
 from hookspan.store import (
     Commit,
@@ -301,7 +302,24 @@ def test_columns_are_the_fields_of_the_rows(paths: Paths, store: Store) -> None:
     store.commit(made.commit(1, 1))
     with sqlite3.connect(paths.store) as db:
         columns = [row[1] for row in db.execute("PRAGMA table_info(session)")]
-    assert columns == ["session", *SessionRow.__struct_fields__]
+    assert sorted(columns) == sorted(["session", *SessionRow.__struct_fields__])
+
+
+def test_a_field_that_an_older_version_had_no_column_for_gets_one(paths: Paths, store: Store) -> None:
+    """Without a copy of the file, since nothing in it changes; and what a newer version added is let be."""
+    store.commit(made.commit(1, 1))
+    store.close()
+    with sqlite3.connect(paths.store) as db:
+        db.execute("ALTER TABLE session DROP COLUMN failure")
+        db.execute("ALTER TABLE session ADD COLUMN of_a_newer_version TEXT NOT NULL DEFAULT ''")
+    reader = Reader(paths)
+    assert reader.sessions() == []  # as long as no agent of this version has opened it
+    with contextlib.closing(Store.open(paths)) as opened:
+        (row,) = reader.sessions()
+        assert (row.failure, row.tools) == ("", 1)
+        opened.commit(made.commit(2, 2))
+        assert {row.tools for row in reader.sessions()} == {1, 2}
+    assert list(paths.state.glob("*.v*")) == []
 
 
 def test_retention_by_age_spares_what_waits_for_export(paths: Paths, store: Store) -> None:

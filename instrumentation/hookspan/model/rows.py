@@ -6,8 +6,6 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from hookspan.catalogue.enums import SessionPhase
-
 AttributeValue: TypeAlias = str | bool | int | float | list[str]
 Attributes: TypeAlias = dict[str, AttributeValue]
 SeriesAttributes: TypeAlias = tuple[tuple[str, str], ...]
@@ -95,76 +93,6 @@ class EventRow(msgspec.Struct, frozen=True):
     tool_use_id: str = ""
     project: str = ""
     label: str = ""
-
-
-class SessionRow(msgspec.Struct, kw_only=True):
-    """What lists and totals show of one session. Written whole each time that the session changes.
-
-    Attributes:
-        id: Session id.
-        title: Scrubbed label, never exported; empty without one. Read from the store, it is the first prompt's then.
-        source: How it began: startup, resume, clear, fork ...
-        pid: Process id of the client, 0 if unknown.
-        phase_since: Unix nanoseconds of the last change of `phase`.
-        started: Unix nanoseconds of the first event.
-        last: Unix nanoseconds of the newest event.
-        ended: Unix nanoseconds, 0 until its end is final and its span written.
-        end_reason: An EndReason, empty while it is open.
-        messages: Prompts and assistant messages.
-        tools: Tool calls that finished.
-        subagents: Those that were started, as in the session's span.
-        subagents_running: Those that work now.
-        current_tool: Tool that runs now, empty without one.
-        waiting_tool: Tool that waits for permission or an answer, empty without one.
-        waiting_since: Unix nanoseconds, 0 when nothing waits.
-        input_tokens: With those that were read from the cache or written to it, as `gen_ai.usage.input_tokens`.
-        cost_nano: List price in nano-USD.
-        unpriced: Model calls without a known price.
-        residual_nano: What the client's own total has over `cost_nano`: calls that no transcript shows. Known when a
-            run has ended.
-        failure: Why the newest turn failed (`error` of StopFailure), empty if it didn't or goes on.
-        context_tokens: Input of the newest call of the main agent, cached tokens included.
-        local: Whether it was imported from transcripts or made up for the page, and is never exported.
-    """
-
-    id: str
-    project: str = ""
-    repository: str = ""
-    branch: str = ""
-    title: str = ""
-    source: str = ""
-    entrypoint: str = ""
-    client_version: str = ""
-    host: str = ""
-    pid: int = 0
-    phase: SessionPhase = SessionPhase.IDLE
-    phase_since: int = 0
-    started: int = 0
-    last: int = 0
-    ended: int = 0
-    end_reason: str = ""
-    turns: int = 0
-    prompts: int = 0
-    messages: int = 0
-    tools: int = 0
-    tools_failed: int = 0
-    subagents: int = 0
-    current_tool: str = ""
-    waiting_tool: str = ""
-    waiting_since: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cache_read_tokens: int = 0
-    cache_write_tokens: int = 0
-    cost_nano: int = 0
-    unpriced: int = 0
-    context_tokens: int = 0
-    model: str = ""
-    permission_mode: str = ""
-    local: bool = False
-    residual_nano: int = 0
-    failure: str = ""
-    subagents_running: int = 0
 
 
 class Rows(msgspec.Struct):

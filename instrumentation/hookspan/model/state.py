@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import msgspec
 
-from hookspan.catalogue.enums import EndReason, PromptKind, SessionPhase
+from hookspan.catalogue.enums import EndReason, PromptKind
+from hookspan.catalogue.session_fields import KeptFields
 from hookspan.wire.facts import ModelTotal, Policy, Rejection, Repository
 from hookspan.wire.reduced import Reduced
 
@@ -196,14 +197,16 @@ class Compaction(msgspec.Struct, kw_only=True):
     after: int = 0
 
 
-class SessionState(msgspec.Struct, kw_only=True):
+class SessionState(KeptFields, msgspec.Struct, kw_only=True):
     """One session, all its runs (a resume is a new run of the same session).
+
+    What is shown of it as it is here is declared in the catalogue (`KeptFields`), all else here.
 
     Attributes:
         first: Stamp of the session's first event.
         opened: Stamp of the run's first event; with the session id it names the run's span.
         started: Whether anything but preparation (InstructionsLoaded, Setup) came yet.
-        last: Newest stamp; `last_record` the record of the newest event, which voids older judgements.
+        last_record: The record of the newest event, which voids older judgements.
         ended: Stamp of the run's end, 0 while open; `written` once its span is.
         current: Prompt id of the main thread's turn.
         turns: Turns whose spans are not written, by prompt id.
@@ -228,27 +231,16 @@ class SessionState(msgspec.Struct, kw_only=True):
         uncounted_nano: What of `residual_nano` is in no sum: below 0 while the client's total is less than ours.
         unseen_nano: What of it is.
         settled: Up to when the client's own total is in the sums: calls before that which are read later are in it.
-        residual_nano: What finished runs cost over what their transcripts show.
-        failure: Why the turn that stopped last failed, empty if it didn't.
-        local: Whether it was imported from transcripts or made up for the page: never exported, never counted.
         imported: Place of the newest record of its history that is in, 0 for what was not imported.
     """
 
-    id: str
     first: int
     opened: int
     start: int
     started: bool = False
     start_inferred: bool = True
     agent: str = "claude-code"
-    host: str = ""
     pidns: int = 0
-    pid: int = 0
-    entrypoint: str = ""
-    client_version: str = ""
-    source: str = ""
-    model: str = ""
-    permission_mode: str = ""
     project_dir: str = ""
     cwd: str = ""
     folder: str = ""
@@ -256,15 +248,11 @@ class SessionState(msgspec.Struct, kw_only=True):
     repository: str = ""
     branches: list[tuple[int, str]] = []
     transcript: str = ""
-    title: str = ""
-    last: int = 0
     last_record: int = 0
     ended: int = 0
-    end_reason: str = ""
     exit_reason: str = ""
     written: bool = False
     synthetic: bool = False
-    local: bool = False
     imported: int = 0
 
     current: str = ""
@@ -292,8 +280,6 @@ class SessionState(msgspec.Struct, kw_only=True):
     before: Tally = msgspec.field(default_factory=Tally)
     turns_finished: int = 0
     turns_before: int = 0
-    messages: int = 0
-    context_tokens: int = 0
     reported_nano: int = -1
     reported_before: int = 0
     reported_at: int = 0
@@ -303,10 +289,6 @@ class SessionState(msgspec.Struct, kw_only=True):
     uncounted_nano: int = 0
     unseen_nano: int = 0
     settled: int = 0
-    residual_nano: int = 0
-    failure: str = ""
-    phase: SessionPhase = SessionPhase.IDLE
-    phase_since: int = 0
 
 
 class World(msgspec.Struct):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .rows import SessionRow
+from hookspan.catalogue.session_fields import KeptFields, SessionRow
+
 from .sessions import is_open
 from .state import SessionState, State, Wait
 from .step import folder_of, project_of, repository_of
@@ -17,31 +18,21 @@ def session_row(state: State, session: SessionState) -> SessionRow | None:
     """The row of a session, or None while nothing but preparation was heard of it."""
     if not session.started:
         return None
-    known = state.world.repositories.get(folder_of(session))
+    repository = state.world.repositories.get(folder_of(session))
     tally = session.tally
     wait = foremost(session)
-    waiting = {waiting.tool_use_id for waiting in session.waits if not waiting.running_at}
+    waiting = {one.tool_use_id for one in session.waits if not one.running_at}
     running = [call for call in session.calls.values() if call.at and not call.resolved and call.id not in waiting]
+    kept = {name: getattr(session, name) for name in KeptFields.__struct_fields__}
     return SessionRow(
-        id=session.id,
+        **kept,
         project=project_of(state, session),
         repository=repository_of(state, session),
-        branch=session.branches[-1][1] if session.branches else known.branch if known else "",
-        title=session.title,
-        source=session.source,
-        entrypoint=session.entrypoint,
-        client_version=session.client_version,
-        host=session.host,
-        pid=session.pid,
-        phase=session.phase,
-        phase_since=session.phase_since,
+        branch=session.branches[-1][1] if session.branches else repository.branch if repository else "",
         started=session.start,
-        last=session.last,
         ended=0 if is_open(session) and not session.imported else session.ended or session.last,
-        end_reason=session.end_reason,
         turns=session.turns_finished + len(session.turns),
         prompts=tally.prompts,
-        messages=session.messages,
         tools=tally.tools,
         tools_failed=tally.failed,
         subagents=tally.subagents,
@@ -55,10 +46,4 @@ def session_row(state: State, session: SessionState) -> SessionRow | None:
         cache_write_tokens=tally.cache_write_tokens,
         cost_nano=tally.cost_nano,
         unpriced=tally.unpriced,
-        context_tokens=session.context_tokens,
-        model=session.model,
-        permission_mode=session.permission_mode,
-        local=session.local,
-        residual_nano=session.residual_nano,
-        failure=session.failure,
     )

@@ -18,8 +18,9 @@ import msgspec
 
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.enums import SessionPhase
+from hookspan.catalogue.session_fields import SessionRow
 from hookspan.journal.position import Position
-from hookspan.model.rows import EventRow, SeriesAttributes, SessionRow, Span
+from hookspan.model.rows import EventRow, SeriesAttributes, Span
 from hookspan.model.sums import Series
 from hookspan.paths import Paths
 
@@ -354,7 +355,8 @@ class Reader:
             with self._noticed(identity):
                 connection = open_reader(self._path)
                 # A file that the writer has created and not yet filled has no tables.
-                ready = connection.execute("PRAGMA user_version").fetchone()[0] == len(schema.MIGRATIONS)
+                version = connection.execute("PRAGMA user_version").fetchone()[0]
+                ready = version == len(schema.MIGRATIONS) and not schema.missing_columns(connection)
         except sqlite3.OperationalError:
             if self._path.exists():
                 raise

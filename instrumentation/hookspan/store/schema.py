@@ -5,14 +5,17 @@
 from __future__ import annotations
 
 import functools
+import sqlite3
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from hookspan.catalogue import session_fields
 from hookspan.catalogue.enums import SessionPhase
 from hookspan.catalogue.metrics import BY_NAME
-from hookspan.model.rows import AttributeValue, EventRow, SessionRow, Span, SpanLink
+from hookspan.catalogue.session_fields import SessionRow
+from hookspan.model.rows import AttributeValue, EventRow, Span, SpanLink
 from hookspan.model.sums import Exemplar, Series
 
 APPLICATION: Final = 0x6873706E  # "hspn"
@@ -98,7 +101,10 @@ UPDATE session SET
 """
 
 MIGRATIONS: Final = (_FIRST, _RESIDUAL, _FAILURE, _ONE_NAME)
-"""MIGRATIONS[n] leads from `user_version` n to n + 1. Only ever appended to."""
+"""MIGRATIONS[n] leads from `user_version` n to n + 1. Only ever appended to.
+
+A field of a session that is new needs no step here: `add_columns` sees to it, and older versions leave it alone. What
+changes the meaning of what is there does."""
 
 
 class SpanKey(NamedTuple):
@@ -231,6 +237,9 @@ def read_event(row: Sequence[Any]) -> EventRow:
 # --- Sessions
 
 SESSION_FIELDS: Final = SessionRow.__struct_fields__
+_DEFAULTS: Final = SessionRow(id="")
+_SESSION_TYPES: Final = {name: kind for name, kind, _ in session_fields.fields()}
+_COLUMN_TYPES: Final = {str: "TEXT", int: "INTEGER", bool: "INTEGER", SessionPhase: "TEXT"}
 INSERT_SESSION: Final = (
     f"INSERT OR REPLACE INTO session (session, {', '.join(SESSION_FIELDS)}) "
     f"VALUES ({', '.join('?' * (len(SESSION_FIELDS) + 1))})"
@@ -245,8 +254,23 @@ FIRST_PROMPT: Final = (
 TITLE: Final = f"CASE WHEN session.title <> '' THEN session.title ELSE {FIRST_PROMPT} END"
 """What a session is called, wherever it is shown: the client's title, else the first prompt."""
 SELECT_SESSION: Final = f"SELECT {', '.join({'title': TITLE}.get(name, name) for name in SESSION_FIELDS)} FROM session"
-_PHASE: Final = SESSION_FIELDS.index("phase")
-_LOCAL: Final = SESSION_FIELDS.index("local")
+_CONVERTED: Final = [(index, kind) for index, kind in enumerate(_SESSION_TYPES.values()) if kind not in {str, int}]
+
+
+def missing_columns(db: sqlite3.Connection) -> list[str]:
+    """Fields of a session for which a store of an older version has no column."""
+    columns = {row[1] for row in db.execute("PRAGMA table_info(session)")}
+    return [name for name in SESSION_FIELDS if name not in columns]
+
+
+def add_columns(db: sqlite3.Connection) -> None:
+    """Gives the store a column, with the default, for each field that it lacks."""
+    for name in missing_columns(db):
+        default = getattr(_DEFAULTS, name)
+        literal = int(default) if isinstance(default, int) else f"'{default}'"
+        db.execute(
+            f"ALTER TABLE session ADD COLUMN {name} {_COLUMN_TYPES[_SESSION_TYPES[name]]} NOT NULL DEFAULT {literal}"
+        )
 
 
 def session_values(row: SessionRow, session: int) -> tuple[Any, ...]:
@@ -257,8 +281,8 @@ def session_values(row: SessionRow, session: int) -> tuple[Any, ...]:
 def read_session(row: Sequence[Any]) -> SessionRow:
     """From what SELECT_SESSION gave."""
     values = list(row)
-    values[_PHASE] = SessionPhase(values[_PHASE])
-    values[_LOCAL] = bool(values[_LOCAL])
+    for index, kind in _CONVERTED:
+        values[index] = kind(values[index])
     return SessionRow(**dict(zip(SESSION_FIELDS, values, strict=True)))
 
 

@@ -15,8 +15,9 @@ from typing import Any, Self
 
 import msgspec
 
+from hookspan.catalogue.session_fields import SessionRow
 from hookspan.journal.position import Position
-from hookspan.model.rows import Increment, Rows, SessionRow
+from hookspan.model.rows import Increment, Rows
 from hookspan.model.sums import Series, Sums
 from hookspan.paths import Paths
 
@@ -72,6 +73,8 @@ class Store:
         """Open or create it. Raises StoreTooNew, StoreDamaged."""
         connection = open_writer(paths.store, application=schema.APPLICATION, migrations=schema.MIGRATIONS)
         try:
+            with damage_noticed(paths.store):
+                schema.add_columns(connection)
             return cls(paths.store, connection)
         except BaseException:
             connection.close()

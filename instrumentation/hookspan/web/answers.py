@@ -12,9 +12,9 @@ from typing import Any, Final
 
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.enums import SessionPhase
+from hookspan.catalogue.session_fields import SessionRow
 from hookspan.config import is_locked, values
 from hookspan.model.open_spans import open_spans
-from hookspan.model.rows import SessionRow
 from hookspan.model.state import SessionState
 from hookspan.opted_out import OptedOut
 from hookspan.store import StoreDamaged, Summary

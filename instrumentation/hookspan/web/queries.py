@@ -13,8 +13,9 @@ import msgspec
 
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.enums import SessionPhase
+from hookspan.catalogue.session_fields import SessionRow
 from hookspan.journal.position import Position
-from hookspan.model.rows import EventRow, SessionRow, Span
+from hookspan.model.rows import EventRow, Span
 from hookspan.model.state import SessionState, load_session
 from hookspan.model.times import Part
 from hookspan.store import Reader, schema

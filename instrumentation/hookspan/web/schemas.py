@@ -6,10 +6,12 @@ don't fit its numbers.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
+from hookspan.catalogue import session_fields
+from hookspan.catalogue.session_fields import Conversion
 from hookspan.model.rows import AttributeValue
 
 SpanType = Literal["turn", "tool", "wait", "subagent", "model", "compact", "session", "hook"]
@@ -44,48 +46,35 @@ class Context(msgspec.Struct, kw_only=True):
     share: float
 
 
-class Session(msgspec.Struct, kw_only=True):
+def _copied_fields() -> list[tuple[str, Any]]:
+    """Names and types of what the API copies from a session's row."""
+    types = {Conversion.TIME: float, Conversion.TIME_OR_NULL: float | None, Conversion.USD: float}
+    return [
+        (field.api or name, Annotated[types.get(field.conversion, kind), field])
+        for name, kind, field in session_fields.fields()
+        if field.api is not None
+    ]
+
+
+if TYPE_CHECKING:
+    _CopiedFields = msgspec.Struct
+else:
+    _CopiedFields = msgspec.defstruct("_CopiedFields", _copied_fields(), kw_only=True)
+
+
+class Session(_CopiedFields, kw_only=True):
     """A session as lists show it. `activity`: events in each of the last 30 minutes, null in the stream.
 
     `title`: as the client gave it, else its first prompt. `failure`: why its newest turn failed, empty if it didn't.
     """
 
-    id: str
-    project: str
-    repository: str
-    branch: str
-    title: str
     state: State
-    since: float
     failure: str
     tool: str
     asks: str
-    waiting_since: float | None
-    started: float
-    last: float
-    ended: float | None
-    end_reason: str
-    source: str
-    entrypoint: str
-    client_version: str
-    host: str
-    pid: int
-    model: str
-    permission_mode: str
-    turns: int
-    prompts: int
-    messages: int
-    tools: int
-    tools_failed: int
-    subagents: int
-    subagents_running: int
     tokens: Tokens
-    cost: float
-    residual: float
-    unpriced: int
     context: Context
     activity: list[int] | None
-    local: bool
 
 
 class SpanLink(msgspec.Struct, kw_only=True):

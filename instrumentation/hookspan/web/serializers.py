@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from hookspan import hooktime
 from hookspan.catalogue import attributes as sc
+from hookspan.catalogue import session_fields
 from hookspan.catalogue.enums import SessionPhase
+from hookspan.catalogue.session_fields import Conversion, SessionRow
 from hookspan.hooktime import HookTime
 from hookspan.model import ids
 from hookspan.model.open_spans import OpenSpan
-from hookspan.model.rows import STATUS_ERROR, Attributes, EventRow, SessionRow
+from hookspan.model.rows import STATUS_ERROR, Attributes, EventRow
 from hookspan.model.rows import Span as SpanRow
 from hookspan.model.state import SessionState
 from hookspan.model.summary import foremost
@@ -48,6 +50,9 @@ _ORDER: Final = {
         )
     )
 }
+_COPIED: Final = [
+    (name, field.api or name, field.conversion) for name, _, field in session_fields.fields() if field.api is not None
+]
 WAITING: Final = frozenset({SessionPhase.WAITING, SessionPhase.WAITING_OR_RUNNING})
 PHASES: Final[Mapping[str, frozenset[SessionPhase]]] = {
     "all": frozenset(SessionPhase),
@@ -155,48 +160,32 @@ def session(
     window = LONG_WINDOW if "[1m]" in row.model or row.context_tokens > WINDOW else WINDOW
     waits = row.phase in WAITING
     return schemas.Session(
-        id=row.id,
-        project=row.project,
-        repository=row.repository,
-        branch=row.branch,
-        title=row.title if content else "",
+        **_copied(row, content=content),
         state=row.phase.value,
-        since=ms(row.phase_since),
         failure=row.failure if row.phase is SessionPhase.IDLE else "",
         tool=row.waiting_tool if waits else row.current_tool,
         asks=asks,
-        waiting_since=ms_or_none(row.waiting_since),
-        started=ms(row.started),
-        last=ms(row.last),
-        ended=ms_or_none(row.ended),
-        end_reason=row.end_reason,
-        source=row.source,
-        entrypoint=row.entrypoint,
-        client_version=row.client_version,
-        host=row.host,
-        pid=row.pid,
-        model=row.model,
-        permission_mode=row.permission_mode,
-        turns=row.turns,
-        prompts=row.prompts,
-        messages=row.messages,
-        tools=row.tools,
-        tools_failed=row.tools_failed,
-        subagents=row.subagents,
-        subagents_running=row.subagents_running,
         tokens=schemas.Tokens(
             input=row.input_tokens - row.cache_read_tokens - row.cache_write_tokens,
             output=row.output_tokens,
             cache_read=row.cache_read_tokens,
             cache_write=row.cache_write_tokens,
         ),
-        cost=row.cost_nano / NANO,
-        residual=row.residual_nano / NANO,
-        unpriced=row.unpriced,
         context=schemas.Context(tokens=row.context_tokens, window=window, share=min(1.0, row.context_tokens / window)),
         activity=None if activity is None else list(activity),
-        local=row.local,
     )
+
+
+def _copied(row: SessionRow, *, content: bool) -> dict[str, Any]:
+    """What is copied from the row, as the catalogue says."""
+    convert: dict[Conversion, Callable[[Any], Any]] = {
+        Conversion.NONE: lambda value: value,
+        Conversion.TIME: ms,
+        Conversion.TIME_OR_NULL: ms_or_none,
+        Conversion.USD: lambda nano: nano / NANO,
+        Conversion.CONTENT: lambda text: text if content else "",
+    }
+    return {api: convert[conversion](getattr(row, name)) for name, api, conversion in _COPIED}
 
 
 def asks(state: SessionState) -> str:

@@ -19,7 +19,7 @@ from typing import Any, Final
 import msgspec
 
 from hookspan import __version__
-from hookspan.model.rows import SessionRow
+from hookspan.catalogue.session_fields import SessionRow
 from hookspan.web import schemas, serializers
 from hookspan.web.dialogs import Dialogs
 from hookspan.web.queries import Moment, PageReader

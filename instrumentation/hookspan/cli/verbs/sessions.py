@@ -12,10 +12,10 @@ import click
 import msgspec
 
 from hookspan.catalogue.enums import SessionPhase
+from hookspan.catalogue.session_fields import SessionRow
 from hookspan.cli.terminal import completers
 from hookspan.cli.terminal.text import fit, pad, printable, width
 from hookspan.config import load
-from hookspan.model.rows import SessionRow
 from hookspan.paths import Paths
 from hookspan.store import Reader
 from hookspan.units import age, elapsed, money

@@ -15,12 +15,13 @@ import msgspec
 
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.enums import Decision, PromptKind, TimeKind
+from hookspan.catalogue.session_fields import SessionRow
 from hookspan.cli.terminal import completers, tree
 from hookspan.cli.terminal.text import fit, printable
 from hookspan.config import load
 from hookspan.errors import UserError
 from hookspan.model import times
-from hookspan.model.rows import SessionRow, Span
+from hookspan.model.rows import Span
 from hookspan.paths import Paths
 from hookspan.store import Reader
 

@@ -1,0 +1,130 @@
+"""Every field that is shown of a session, declared once: its type, default and meaning, and what the API makes of it.
+
+From here come the fold's state of those that it keeps (`model/state.py`), the copy of them (`model/summary.py`), the
+columns of the store (a new one is added to a store that lacks it), the API's type `Session` and its schema, what
+`hookspan sessions --json` prints, and the page's `types.d.ts` (`make generate`). Only what is more than a copy is code:
+a field that is made of others in `model/summary.py`, one that the API makes of several in `web/schemas.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Annotated, Any, get_args, get_type_hints
+
+import msgspec
+
+from .enums import SessionPhase
+
+
+class Conversion(Enum):
+    """What the API makes of a value."""
+
+    NONE = "as it is"
+    TIME = "Unix nanoseconds to Unix milliseconds"
+    TIME_OR_NULL = "Unix nanoseconds to Unix milliseconds, 0 to null"
+    USD = "nano-USD to USD"
+    CONTENT = "a text of the user's, empty where texts are not shown"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """What is said about a field.
+
+    Attributes:
+        meaning: What it is, with the unit in which it is stored.
+        api: Its name in the API, empty for the same; None if the API shows it only as a part of something else.
+    """
+
+    meaning: str
+    api: str | None = ""
+    conversion: Conversion = Conversion.NONE
+
+
+class KeptFields(msgspec.Struct, kw_only=True):
+    """Fields that the fold keeps in a session's state and that are shown as they are there."""
+
+    id: Annotated[str, Field("Session id.")]
+    title: Annotated[
+        str,
+        Field(
+            "Scrubbed label, never exported; empty without one. Read from the store, it is the first prompt's then.",
+            conversion=Conversion.CONTENT,
+        ),
+    ] = ""
+    source: Annotated[str, Field("How it began: startup, resume, clear, fork ...")] = ""
+    entrypoint: Annotated[str, Field("How the client was started: cli, sdk-py ...")] = ""
+    client_version: Annotated[str, Field("Version of the client.")] = ""
+    host: Annotated[str, Field("Host on which it runs.")] = ""
+    pid: Annotated[int, Field("Process id of the client, 0 if unknown.")] = 0
+    phase: Annotated[SessionPhase, Field("What it is doing.", api=None)] = SessionPhase.IDLE
+    phase_since: Annotated[int, Field("Unix nanoseconds of the last change of `phase`.", "since", Conversion.TIME)] = 0
+    last: Annotated[int, Field("Unix nanoseconds of the newest event.", conversion=Conversion.TIME)] = 0
+    end_reason: Annotated[str, Field("An EndReason, empty while it is open.")] = ""
+    messages: Annotated[int, Field("Prompts and assistant messages.")] = 0
+    context_tokens: Annotated[
+        int, Field("Input of the newest call of the main agent, cached tokens included.", api=None)
+    ] = 0
+    model: Annotated[str, Field("Model of the newest call of the main agent.")] = ""
+    permission_mode: Annotated[str, Field("Permission mode of the newest event.")] = ""
+    local: Annotated[
+        bool, Field("Whether it was imported from transcripts or made up for the page, and is never exported.")
+    ] = False
+    residual_nano: Annotated[
+        int,
+        Field(
+            "What the client's own total has over `cost_nano`, in nano-USD: calls that no transcript shows. Known when "
+            "a run has ended.",
+            "residual",
+            Conversion.USD,
+        ),
+    ] = 0
+    failure: Annotated[
+        str, Field("Why the newest turn failed (`error` of StopFailure), empty if it didn't or goes on.", api=None)
+    ] = ""
+
+
+class SessionRow(KeptFields, kw_only=True):
+    """What lists and totals show of one session: those, and what is made of the state by `model/summary.py`.
+
+    Written whole each time that the session changes.
+    """
+
+    project: Annotated[str, Field("Name of the project.")] = ""
+    repository: Annotated[str, Field("Name of the main repository, empty if it is in none.")] = ""
+    branch: Annotated[str, Field("Branch that is checked out.")] = ""
+    started: Annotated[int, Field("Unix nanoseconds of the first event.", conversion=Conversion.TIME)] = 0
+    ended: Annotated[
+        int,
+        Field("Unix nanoseconds, 0 until its end is final and its span written.", conversion=Conversion.TIME_OR_NULL),
+    ] = 0
+    turns: Annotated[int, Field("Turns, open ones included.")] = 0
+    prompts: Annotated[int, Field("Prompts, those included that were typed during a turn.")] = 0
+    tools: Annotated[int, Field("Tool calls that finished.")] = 0
+    tools_failed: Annotated[int, Field("Those that failed.")] = 0
+    subagents: Annotated[int, Field("Subagents that were started, as in the session's span.")] = 0
+    current_tool: Annotated[str, Field("Tool that runs now, empty without one.", api=None)] = ""
+    waiting_tool: Annotated[str, Field("Tool that waits for permission or an answer, empty without one.", api=None)] = (
+        ""
+    )
+    waiting_since: Annotated[
+        int, Field("Unix nanoseconds, 0 when nothing waits.", conversion=Conversion.TIME_OR_NULL)
+    ] = 0
+    input_tokens: Annotated[
+        int,
+        Field("With those that were read from the cache or written to it, as `gen_ai.usage.input_tokens`.", api=None),
+    ] = 0
+    output_tokens: Annotated[int, Field("Output tokens.", api=None)] = 0
+    cache_read_tokens: Annotated[int, Field("Input tokens that were read from the cache.", api=None)] = 0
+    cache_write_tokens: Annotated[int, Field("Input tokens that were written to the cache.", api=None)] = 0
+    cost_nano: Annotated[int, Field("List price in nano-USD.", "cost", Conversion.USD)] = 0
+    unpriced: Annotated[int, Field("Model calls without a known price.")] = 0
+    subagents_running: Annotated[int, Field("Subagents that work now.")] = 0
+
+
+def fields(row: type[KeptFields] = SessionRow) -> Iterator[tuple[str, type[Any], Field]]:
+    """Name, type and declaration of each field, in their order."""
+    for name, hint in get_type_hints(row, include_extras=True).items():
+        kind, declared = get_args(hint)
+        yield name, kind, declared
