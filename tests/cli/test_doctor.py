@@ -22,9 +22,10 @@ import pytest
 from hookspan.agent import status
 from hookspan.agent.health import Status
 from hookspan.cli.doctor import checks
-from hookspan.cli.doctor.checks import Place, backends, claude, recorded
 from hookspan.cli.doctor.checks import agent as agent_checks
+from hookspan.cli.doctor.checks import backends, claude, recorded
 from hookspan.cli.doctor.checks import installed as installed_checks
+from hookspan.cli.doctor.context import Context
 from tests.agent.machine import Machine, append, launch, ready, small_session, until
 from tests.export.test_grpc import Endpoint
 from tests.faults.stand import mounted, read_only
@@ -57,14 +58,14 @@ def machine(installed: tuple[Machine, Path]) -> Iterator[Machine]:
     machine.agents.clear()
 
 
-def place(machine: Machine, **env: str) -> Place:
-    return Place(machine.paths, {**machine.env, **env}, machine.home)
+def context(machine: Machine, **env: str) -> Context:
+    return Context(machine.paths, {**machine.env, **env}, machine.home)
 
 
 def found(machine: Machine, **env: str) -> dict[str, tuple[Status, str]]:
     """The checks that found something, and the worst of what they say."""
     bad: dict[str, tuple[Status, str]] = {}
-    for name, each in checks.run(place(machine, **env)):
+    for name, each in checks.run(context(machine, **env)):
         if each.status in {WARNING, CRITICAL} and bad.get(name, (WARNING, ""))[0] is not CRITICAL:
             bad[name] = (each.status, each.message)
             assert each.todo or each.why, each
@@ -446,25 +447,25 @@ def test_docker_without_compose_is_no_docker_for_the_stack(works: bool, machine:
     docker = tmp_path / "docker"
     docker.write_text(f"#!/bin/sh\nexit {int(not works)}\n")
     docker.chmod(0o755)
-    (one,) = backends.docker(place(machine, PATH=str(tmp_path)))
+    (one,) = backends.docker(context(machine, PATH=str(tmp_path)))
     assert one.status is Status.HEALTHY
     assert ("Compose is not installed" in one.message) is not works
 
 
 def test_it_says_the_same_as_status(machine: Machine):
-    (journal,) = recorded.journal(place(machine))
+    (journal,) = recorded.journal(context(machine))
     assert f"journal   {journal.message}\n" in machine.cli("status").stdout
     launch(machine)
     ready(machine)
     assert machine.cli("down").returncode == 0
-    (store,) = recorded.store(place(machine))
+    (store,) = recorded.store(context(machine))
     assert f"store     {store.message.removesuffix(', sound')}\n" in machine.cli("status").stdout
 
 
 def test_where_nothing_is_installed_no_command_without_a_name_is_gone(machine: Machine):
     without_hooks(machine)
     machine.paths.relay_conf.unlink()
-    (starter,) = installed_checks.starter(place(machine))
+    (starter,) = installed_checks.starter(context(machine))
     assert (starter.status, "relay.conf` is not there yet" in starter.message) == (WARNING, True)
 
 
@@ -472,7 +473,7 @@ def test_a_store_that_is_just_being_made_is_nobody_elses(machine: Machine):
     with contextlib.closing(sqlite3.connect(machine.paths.store)) as db:
         db.execute("PRAGMA journal_mode = WAL")
     machine.paths.store.chmod(0o600)
-    (one,) = recorded.store(place(machine))
+    (one,) = recorded.store(context(machine))
     assert one.status is Status.HEALTHY, one.message
 
 
@@ -492,7 +493,7 @@ def test_the_last_line_says_no_more_than_those_above(machine: Machine):
 def test_policies_of_the_administrator(machine: Machine, tmp_path: Path, where: str, key: str):
     (tmp_path / where).parent.mkdir(exist_ok=True)
     (tmp_path / where).write_text(json.dumps({key: True}))
-    (policy,) = claude.policies(Place(machine.paths, machine.env, machine.home, managed=[tmp_path]))
+    (policy,) = claude.policies(Context(machine.paths, machine.env, machine.home, managed=[tmp_path]))
     assert policy.status is CRITICAL
     assert key in policy.message
     assert str(tmp_path / where) in policy.message
@@ -503,7 +504,7 @@ def test_native_telemetry_that_goes_elsewhere(machine: Machine):
     configure(machine, '[export]\nendpoint = "http://127.0.0.1:9/"\n')
     for url, elsewhere in (("http://127.0.0.1:9", False), ("http://other:4318", True)):
         native(**OTLP, OTEL_EXPORTER_OTLP_ENDPOINT=url)(machine)
-        (one,) = claude.native(place(machine))
+        (one,) = claude.native(context(machine))
         assert ("goes elsewhere" in one.message) is elsewhere
 
 
@@ -511,12 +512,12 @@ def test_a_second_agent_is_found_and_ended(machine: Machine):
     """It was stopped when somebody deleted the lock's file, so that another could start beside it."""
     stopped = launch(machine, "--stay")
     ready(machine)
-    assert [one.status for one in agent_checks.alone(place(machine), grace=0)] == [Status.HEALTHY]
+    assert [one.status for one in agent_checks.second_agent(context(machine), grace=0)] == [Status.HEALTHY]
     stopped.send_signal(signal.SIGSTOP)
     machine.paths.agent_lock.unlink()
     second = launch(machine, "--stay")
     until(lambda: machine.pid == second.pid)
-    (one,) = agent_checks.alone(place(machine), grace=0)
+    (one,) = agent_checks.second_agent(context(machine), grace=0)
     assert one.status is CRITICAL
     assert f"pid {stopped.pid}" in one.message
     assert one.fix is not None
@@ -542,7 +543,7 @@ def test_a_test_span_goes_out_with_our_headers_alone(machine: Machine, monkeypat
     with Sink() as sink:
         links = f'[links]\njaeger = "{sink.url}"\n'
         configure(machine, f'[export]\nendpoint = "{sink.url}"\nheaders = {{x-key = "ours"}}\n{links}')
-        took, arrived = backends.export(place(machine))
+        took, arrived = backends.export(context(machine))
         assert took.status is Status.HEALTHY
         (span,) = sink.spans
         assert (span.name, span.attributes) == ("hookspan doctor", {"hookspan.synthetic": True})
@@ -555,11 +556,11 @@ def test_a_test_span_goes_out_with_our_headers_alone(machine: Machine, monkeypat
 def test_a_test_span_by_grpc(machine: Machine):
     endpoint = Endpoint()
     configure(machine, f'[export]\nendpoint = "http://127.0.0.1:{endpoint.port}"\nprotocol = "grpc"\n')
-    (took,) = backends.export(place(machine))
+    (took,) = backends.export(context(machine))
     assert took.status is Status.HEALTHY
     assert len(endpoint.span_ids) == 1
     endpoint.server.stop(0).wait()
-    (refused,) = backends.export(place(machine))
+    (refused,) = backends.export(context(machine))
     assert refused.status is CRITICAL
 
 
@@ -569,7 +570,7 @@ def test_a_redirect_takes_no_header_elsewhere(machine: Machine):
         endpoint(machine, status=302, headers={"Location": f"{elsewhere.url}/v1/traces"}, store=False),
     ):
         machine.paths.config.write_text(machine.paths.config.read_text() + 'headers = {authorization = "Bearer x"}\n')
-        (one,) = backends.export(place(machine))
+        (one,) = backends.export(context(machine))
         assert "302" in one.message
         assert elsewhere.requests == []
 

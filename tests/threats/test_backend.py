@@ -16,7 +16,8 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc
 
 from hookspan.agent import backlog, fetch, health
 from hookspan.agent.health import Status
-from hookspan.cli.doctor.checks import Place, backends
+from hookspan.cli.doctor.checks import backends
+from hookspan.cli.doctor.context import Context
 from hookspan.config import Collector
 from tests.agent.machine import Machine, small_session, until
 from tests.otlp_sink import Sink
@@ -152,5 +153,5 @@ def test_what_it_says_steers_no_terminal(machine: Machine, protocol: str):
             assert not STEERS & set(done.stdout + done.stderr), words
             assert words != ("status",) or "evil" in done.stdout
         assert not STEERS & set(machine.status()["export"]["last_error"])
-        (one,) = backends.export(Place(machine.paths, machine.env, machine.home))
+        (one,) = backends.export(Context(machine.paths, machine.env, machine.home))
         assert one.status is Status.CRITICAL

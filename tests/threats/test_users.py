@@ -14,6 +14,7 @@ import pytest
 
 from hookspan.agent.lock import is_held
 from hookspan.cli.doctor import checks, report
+from hookspan.cli.doctor.context import Context
 from hookspan.paths import Paths
 from hookspan.setup import relay
 from tests.agent.machine import PATIENCE, Machine, until
@@ -179,8 +180,8 @@ def test_what_the_command_line_puts_into_tmp_is_its_own(machine: Machine, monkey
     monkeypatch.setattr(tempfile, "tempdir", str(top))
     monkeypatch.setenv("HOOKSPAN_HOME", "/proc/nowhere")
     relay.prepare(machine.paths)
-    list(checks.run(checks.Place(machine.paths, machine.env, machine.home)))
-    path = report.write(ValueError("x"))
+    list(checks.run(Context(machine.paths, machine.env, machine.home)))
+    path = report.write_crash(ValueError("x"))
     assert path.stat().st_mode & 0o777 == 0o600
     assert len(seen) >= 2
     assert set(seen.values()) == {0o700}

@@ -148,7 +148,7 @@ def main() -> NoReturn:
     except Exception as error:  # noqa: BLE001 - the last handler of a program: it reports
         from hookspan.cli.doctor import report
 
-        path = report.write(error)
+        path = report.write_crash(error)
         show_error(
             f"hookspan has a bug: {type(error).__name__}; the report is in `{path}`",
             "read it, then attach it to an issue",

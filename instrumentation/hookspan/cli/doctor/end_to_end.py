@@ -70,7 +70,7 @@ class Synthetic:
         return cls(session, prompt, [common | event for event in events])
 
 
-def steps(
+def run(
     paths: Paths, settings: Settings, command: Sequence[str], *, jaeger: str | None, prometheus: str | None
 ) -> Iterator[Step]:
     """Each step as it is known; the later ones are left out when an earlier one shows that they can't succeed."""

@@ -29,7 +29,8 @@ from hookspan.units import counted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hookspan.cli.doctor.checks import Found, Place
+    from hookspan.cli.doctor.context import Context
+    from hookspan.cli.doctor.result import Result
 
 LOG_LINES: Final = 60
 LOG_BYTES: Final = 256 << 10  # read from the log's end
@@ -38,7 +39,7 @@ LIBRARIES: Final = ("click", "msgspec", "opentelemetry-sdk", "psutil", "starlett
 VARIABLES: Final = ("HOOKSPAN_", "OTEL_", "CLAUDE")
 
 
-def write(error: BaseException) -> Path:
+def write_crash(error: BaseException) -> Path:
     """Write the report of `error` (0600) to the state folder, else to the temporary folder, and give its path."""
     verb = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), "")
     trace = "".join(traceback.format_exception(error))
@@ -57,16 +58,16 @@ def _without_home(text: str) -> str:
     return text
 
 
-def bundle(place: Place, found: Sequence[tuple[str, Found]]) -> Path:
+def write_state(context: Context, results: Sequence[tuple[str, Result]]) -> Path:
     """Write how things stand (0600) as Markdown with JSON in it, and give its path."""
-    redact = Redactor(place.paths, place.env)
+    redact = Redactor(context.paths, context.env)
     parts = {
-        "Versions": _versions(place.paths),
-        "What `hookspan doctor` found": [_finding(name, each, redact) for name, each in found],
-        "Settings": _settings(place),
-        "Variables that are set (names alone)": sorted(name for name in place.env if name.startswith(VARIABLES)),
-        "Health and counts": _counts(place.paths, redact),
-        f"The last {counted(LOG_LINES, 'lines')} of the agent's log": _log(place.paths, redact),
+        "Versions": _versions(context.paths),
+        "What `hookspan doctor` found": [_result(name, result, redact) for name, result in results],
+        "Settings": _settings(context),
+        "Variables that are set (names alone)": sorted(name for name in context.env if name.startswith(VARIABLES)),
+        "Health and counts": _counts(context.paths, redact),
+        f"The last {counted(LOG_LINES, 'lines')} of the agent's log": _log(context.paths, redact),
     }
     text = "".join(f"\n## {title}\n\n```json\n{_json(part)}\n```\n" for title, part in parts.items())
     return _save("doctor", f"# hookspan {__version__}: how things stand\n{text}")
@@ -95,12 +96,12 @@ def _versions(paths: Paths) -> dict[str, Any]:
     return found
 
 
-def _finding(name: str, found: Found, redact: Redactor) -> dict[str, Any]:
-    message = "(left out: it quotes a setting or another program)" if found.quotes else redact.text(found.message)
-    return {"check": name, "status": found.status, "message": message, "value": found.value, "unit": found.unit}
+def _result(name: str, result: Result, redact: Redactor) -> dict[str, Any]:
+    message = "(left out: it quotes a setting or another program)" if result.quotes else redact.text(result.message)
+    return {"check": name, "status": result.status, "message": message, "value": result.value, "unit": result.unit}
 
 
-def _settings(place: Place) -> dict[str, Any]:
+def _settings(context: Context) -> dict[str, Any]:
     """What is a number or one of a few words as it is, of everything else only whether it is set."""
     from hookspan.config import OPTIONS, TABLES, Option
     from hookspan.values import URL, Choice, Flag, Number, Size
@@ -113,7 +114,7 @@ def _settings(place: Place) -> dict[str, Any]:
         return _address(value) if option.kind is URL else "set"
 
     try:
-        settings = place.settings
+        settings = context.settings
     except UserError:
         return {"problem": "they can't be read"}
     found: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""`hookspan doctor`: what is wrong, why that matters, and what to do about it; `cli/checks` has what it looks at."""
+"""`hookspan doctor`: what is wrong, why that matters, and what to do about it; `doctor/checks` has what it looks at."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import click
 
 from hookspan.agent.health import Status
 from hookspan.cli.doctor import checks
-from hookspan.cli.doctor.checks import Found, Place
+from hookspan.cli.doctor.context import Context
+from hookspan.cli.doctor.result import Result
 from hookspan.cli.terminal.text import printable
 from hookspan.errors import EXIT_USER, UserError
 from hookspan.paths import Paths
@@ -52,38 +53,39 @@ def doctor(
     Exits 1 when something is broken. Where an endpoint is set one test span goes there, marked as synthetic;
     --end-to-end sends a whole session.
     """
-    place = Place(Paths.from_environment(), jaeger=jaeger)
-    found = list(_looked(place, quiet=as_json))
+    context = Context(Paths.from_environment(), jaeger=jaeger)
+    results = list(_run_checks(context, quiet=as_json))
     fixed: list[str] = []
     if fix:
-        fixed = list(_fixed(found, yes=yes, quiet=as_json))
+        fixed = list(_fix(results, yes=yes, quiet=as_json))
         if fixed:
             if not as_json:
                 click.echo("\nOnce more:")
-            place = Place(place.paths, jaeger=jaeger)
-            found = list(_looked(place, quiet=as_json))
-    steps = list(_end_to_end(place, prometheus, quiet=as_json)) if end_to_end else []
-    ok = all(each.status != Status.CRITICAL for _, each in found) and all(step["found"] for step in steps)
-    told: dict[str, Any] = {"ok": ok, "checks": [{"check": name, **each.report()} for name, each in found]}
-    told |= {"fixed": fixed} if fix else {}
-    told |= {"end_to_end": steps} if end_to_end else {}
-    told |= {"report": _reported(place, found)} if make_report else {}
+            context = Context(context.paths, jaeger=jaeger)
+            results = list(_run_checks(context, quiet=as_json))
+    steps = list(_end_to_end(context, prometheus, quiet=as_json)) if end_to_end else []
+    ok = all(result.status != Status.CRITICAL for _, result in results) and all(step["found"] for step in steps)
+    answer: dict[str, Any] = {"ok": ok, "checks": [{"check": name, **result.as_dict()} for name, result in results]}
+    answer |= {"fixed": fixed} if fix else {}
+    answer |= {"end_to_end": steps} if end_to_end else {}
+    answer |= {"report": _write_report(context, results)} if make_report else {}
     if as_json:
-        click.echo(json.dumps(told))
+        click.echo(json.dumps(answer))
     else:
-        _close(found, ok=ok, report=told.get("report"), fixable=not fix and any(each.fix for _, each in found))
+        fixable = not fix and any(result.fix for _, result in results)
+        _summarize(results, ok=ok, report=answer.get("report"), fixable=fixable)
     if not ok:
         ctx.exit(EXIT_USER)
 
 
-def _reported(place: Place, found: Sequence[tuple[str, Found]]) -> str:
+def _write_report(context: Context, results: Sequence[tuple[str, Result]]) -> str:
     from hookspan.cli.doctor import report
 
-    return str(report.bundle(place, found))
+    return str(report.write_state(context, results))
 
 
-def _close(found: Sequence[tuple[str, Found]], *, ok: bool, report: str | None, fixable: bool) -> None:
-    warnings = sum(each.status is not Status.HEALTHY for _, each in found)
+def _summarize(results: Sequence[tuple[str, Result]], *, ok: bool, report: str | None, fixable: bool) -> None:
+    warnings = sum(result.status is not Status.HEALTHY for _, result in results)
     if not ok:
         click.echo("\nSomething is broken: see FAIL above.")
     elif warnings:
@@ -96,19 +98,19 @@ def _close(found: Sequence[tuple[str, Found]], *, ok: bool, report: str | None, 
         click.echo("`hookspan doctor --fix` offers to do what is safe.")
 
 
-def _looked(place: Place, *, quiet: bool) -> Iterator[tuple[str, Found]]:
-    for name, found in checks.run(place):
+def _run_checks(context: Context, *, quiet: bool) -> Iterator[tuple[str, Result]]:
+    for name, result in checks.run(context):
         if not quiet:
-            _show(name, found)
-        yield name, found
+            _show(name, result)
+        yield name, result
 
 
-def _fixed(found: Sequence[tuple[str, Found]], *, yes: bool, quiet: bool) -> Iterator[str]:
-    """Show each fix, ask, do it; what was done. Two findings may have the same one."""
-    fixes = {each.fix.what: each.fix for _, each in found if each.fix is not None}
+def _fix(results: Sequence[tuple[str, Result]], *, yes: bool, quiet: bool) -> Iterator[str]:
+    """Show each fix, ask, do it; what was done. Two results may have the same one."""
+    fixes = {result.fix.what: result.fix for _, result in results if result.fix is not None}
     if fixes and not yes and not sys.stdin.isatty():
         raise UserError("there is no terminal to ask on; nothing was changed", hint="`--fix --yes` goes ahead")
-    for what, each in fixes.items():
+    for what, fix in fixes.items():
         text = f"fix: {printable(what)}"
         if yes:
             click.echo(text, err=quiet)
@@ -116,37 +118,38 @@ def _fixed(found: Sequence[tuple[str, Found]], *, yes: bool, quiet: bool) -> Ite
             continue
         try:
             with contextlib.redirect_stdout(sys.stderr if quiet else sys.stdout):  # JSON stays JSON
-                each.do()
+                fix.do()
         except (UserError, OSError) as error:
             click.echo(f"that failed: {printable(getattr(error, 'message', error))}", err=quiet)
             continue
         yield what
 
 
-def _end_to_end(place: Place, prometheus: str | None, *, quiet: bool) -> Iterator[dict[str, Any]]:
-    from hookspan.cli.doctor.end_to_end import Step, steps
+def _end_to_end(context: Context, prometheus: str | None, *, quiet: bool) -> Iterator[dict[str, Any]]:
+    from hookspan.cli.doctor.end_to_end import Step, run
 
-    settings, commands = place.settings, place.installation.run
-    found: Sequence[Step] | Iterator[Step]
+    settings, commands = context.settings, context.installation.run
+    steps: Sequence[Step] | Iterator[Step]
     if commands:
-        jaeger = place.jaeger or settings.links.jaeger
-        found = steps(place.paths, settings, commands[0], jaeger=jaeger, prometheus=prometheus)
+        jaeger = context.jaeger or settings.links.jaeger
+        steps = run(context.paths, settings, commands[0], jaeger=jaeger, prometheus=prometheus)
     else:
-        found = [Step("hook", False, 0.0, "no hook of ours records here", "`hookspan install`")]
-    for step in found:
-        words = f"{'found' if step.found else 'NOT FOUND'} after {step.seconds:.2f} s: {step.message}"
+        steps = [Step("hook", False, 0.0, "no hook of ours records here", "`hookspan install`")]
+    for step in steps:
+        message = f"{'found' if step.found else 'NOT FOUND'} after {step.seconds:.2f} s: {step.message}"
         if not quiet:
-            _show(step.name, Found(Status.HEALTHY if step.found else Status.CRITICAL, words, todo=step.hint))
+            status = Status.HEALTHY if step.found else Status.CRITICAL
+            _show(step.name, Result(status, message, todo=step.hint))
         yield asdict(step)
 
 
-def _show(name: str, found: Found) -> None:
+def _show(name: str, result: Result) -> None:
     """One line for what is well; else why and what to do under it."""
-    word, colour = SYMBOLS[found.status]
-    click.echo(f"{click.style(f'{word:<5}', fg=colour)}{name:<14}{printable(found.message)}")
-    if found.status is Status.HEALTHY:
+    word, colour = SYMBOLS[result.status]
+    click.echo(f"{click.style(f'{word:<5}', fg=colour)}{name:<14}{printable(result.message)}")
+    if result.status is Status.HEALTHY:
         return
-    if found.why:
-        click.echo(f"{INDENT}why: {printable(found.why)}")
-    if found.todo:
-        click.echo(f"{INDENT}-> {printable(found.todo)}")
+    if result.why:
+        click.echo(f"{INDENT}why: {printable(result.why)}")
+    if result.todo:
+        click.echo(f"{INDENT}-> {printable(result.todo)}")

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from hookspan.agent.health import Status
-from hookspan.cli.doctor.checks import agent, backends, claude, folders, installed, recorded
-from hookspan.cli.doctor.result import Found, Place, UnreadError
+from hookspan.cli.doctor.checks import agent, backends, claude, clock, folders, installed, recorded
+from hookspan.cli.doctor.context import Context, SettingsUnreadable
+from hookspan.cli.doctor.result import Result
 from hookspan.errors import UserError
 
-Check = Callable[[Place], Iterator[Found]]
+Check = Callable[[Context], Iterator[Result]]
 
 ALL: Final[Mapping[str, Check]] = {
     "settings": installed.settings,
@@ -29,26 +30,23 @@ ALL: Final[Mapping[str, Check]] = {
     "lost": recorded.lost,
     "store": recorded.store,
     "agent": agent.agent,
-    "alone": agent.alone,
+    "alone": agent.second_agent,
     "port": agent.port,
-    "clock": backends.clock,
+    "clock": clock.clock,
     "export": backends.export,
     "collector": backends.collector,
     "docker": backends.docker,
 }
 
 
-def run(place: Place) -> Iterator[tuple[str, Found]]:
+def run(context: Context) -> Iterator[tuple[str, Result]]:
     """Every check in turn; one that breaks is a finding too."""
     for name, check in ALL.items():
         try:
-            yield from ((name, found) for found in check(place))
-        except UnreadError:
-            yield name, Found(Status.UNKNOWN, "not checked: the settings can't be read")
+            yield from ((name, result) for result in check(context))
+        except SettingsUnreadable:
+            yield name, Result(Status.UNKNOWN, "not checked: the settings can't be read")
         except UserError as error:
-            yield name, Found(Status.CRITICAL, error.message, todo=error.hint or "", quotes=True)
+            yield name, Result(Status.CRITICAL, error.message, todo=error.hint or "", quotes=True)
         except OSError as error:
-            yield name, Found(Status.UNKNOWN, f"can't be checked: {error}", todo="see what it says of the file")
-
-
-__all__ = ["ALL", "Found", "Place", "run"]
+            yield name, Result(Status.UNKNOWN, f"can't be checked: {error}", todo="see what it says of the file")

@@ -1,4 +1,4 @@
-"""The agent: up, of this version, alone, and its page on the port that was wished for."""
+"""The agent: up, of this version, the only one, and its page on the port that is set."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from hookspan.agent import launch, status
 from hookspan.agent.client import Client, is_newer, lock_content
 from hookspan.agent.health import NO_METRICS, Status
 from hookspan.agent.lock import is_held
-from hookspan.cli.doctor.result import Fix, Found, Place
+from hookspan.cli.doctor.context import Context
+from hookspan.cli.doctor.result import Fix, Result
 from hookspan.cli.lifecycle.paused import paused
 from hookspan.config import OPTIONS, TABLES, Settings, is_locked, load
 from hookspan.errors import UserError
@@ -31,55 +32,55 @@ LISTENERS: Final = ("/proc/net/tcp", "/proc/net/tcp6")
 LISTENING: Final = "0A"  # the state in these tables
 
 
-def agent(place: Place) -> Iterator[Found]:
+def agent(context: Context) -> Iterator[Result]:
     """It answers, is of this version, and well."""
-    found = status.status_of(place.paths)
+    found = status.status_of(context.paths)
     state = found["agent"]["state"]
     if found["answered"]:
-        yield from _answering(place, found)
+        yield from _answering(context, found)
     elif state == "unresponsive":
         said = f"pid {found['agent'].get('pid', '?')} does not answer: {found['agent']['problem']}"
         why = "hooks are recorded; nothing is read or exported meanwhile"
-        yield Found(Status.CRITICAL, said, why, "`hookspan restart`; if that fails `kill -9` it, which loses nothing")
+        yield Result(Status.CRITICAL, said, why, "`hookspan restart`; if that fails `kill -9` it, which loses nothing")
     elif state == "down":
         why = "hooks are recorded, and nothing reads them"
-        yield Found(Status.WARNING, "down, as you said", why, "`hookspan up`")
+        yield Result(Status.WARNING, "down, as you said", why, "`hookspan up`")
     else:
-        yield Found(Status.HEALTHY, "not running; the next hook starts it")
+        yield Result(Status.HEALTHY, "not running; the next hook starts it")
 
 
-def _answering(place: Place, found: dict[str, Any]) -> Iterator[Found]:
+def _answering(context: Context, found: dict[str, Any]) -> Iterator[Result]:
     about = found["agent"]
     text = f"{about['state']}, pid {about['pid']}, version {about['version']}"
     well = True
     if about["version"] != __version__:
         well = False
         if is_newer(__version__, str(about["version"])):
-            fix = Fix("`hookspan restart`", lambda: _restart(place))
+            fix = Fix("`hookspan restart`", lambda: _restart(context))
             why = "an update takes effect when the agent starts anew"
-            yield Found(Status.WARNING, f"{text}; this is {__version__}", why, "`hookspan restart`", fix=fix)
+            yield Result(Status.WARNING, f"{text}; this is {__version__}", why, "`hookspan restart`", fix=fix)
         else:
             why = "two installations; the newer agent stays"
-            yield Found(Status.WARNING, f"{text}; this is the older {__version__}", why, "use the newer `hookspan`")
+            yield Result(Status.WARNING, f"{text}; this is the older {__version__}", why, "use the newer `hookspan`")
     if problem := found.get("settings_problem"):
         well = False
         why = "it goes on with the last settings that were good"
         todo = "correct the setting; the agent takes it in within seconds"
-        yield Found(Status.CRITICAL, problem, why, todo, quotes=True)
-    elif about["version"] == __version__ and (keys := _other_settings(place.paths)):
+        yield Result(Status.CRITICAL, problem, why, todo, quotes=True)
+    elif about["version"] == __version__ and (keys := _other_settings(context.paths)):
         well = False
         why = "it takes in a change of the files within seconds, locks above all, and did not take in these"
         said = f"the agent goes by other settings than the files say: {', '.join(f'`{key}`' for key in keys)}"
-        yield Found(
-            Status.CRITICAL, said, why, "`hookspan restart`", fix=Fix("`hookspan restart`", lambda: _restart(place))
+        yield Result(
+            Status.CRITICAL, said, why, "`hookspan restart`", fix=Fix("`hookspan restart`", lambda: _restart(context))
         )
     checks = (found.get("health") or {}).get("checks") or {}
     for name, check in checks.items():
         if check["status"] in {"warning", "critical"} and check["todo"] != NO_METRICS:  # `export` below says it
             well = False
-            yield Found(Status.WARNING, f"its check `{name}`: {check['message']}", "", check["todo"])
+            yield Result(Status.WARNING, f"its check `{name}`: {check['message']}", "", check["todo"])
     if well:
-        yield Found(Status.HEALTHY, text)
+        yield Result(Status.HEALTHY, text)
 
 
 def _other_settings(paths: Paths) -> list[str]:
@@ -102,29 +103,29 @@ def _other_settings(paths: Paths) -> list[str]:
         time.sleep(POLL)
 
 
-def _restart(place: Place) -> None:
-    with paused(place.paths):
+def _restart(context: Context) -> None:
+    with paused(context.paths):
         pass
 
 
-def alone(place: Place, grace: float = GRACE) -> Iterator[Found]:
+def second_agent(context: Context, grace: float = GRACE) -> Iterator[Result]:
     """No second agent works on the same files: one without the lock can only be a stopped or a stuck one."""
-    holder = lock_content(place.paths).get("pid") if is_held(place.paths.agent_lock) else None
+    holder = lock_content(context.paths).get("pid") if is_held(context.paths.agent_lock) else None
     others = [
         process
-        for process in agents(place.paths)
+        for process in agents(context.paths)
         if process.pid != holder and time.time() - process.create_time() > grace
     ]
     for process in others:
-        yield Found(
+        yield Result(
             Status.CRITICAL,
-            f"a second agent (pid {process.pid}) runs on `{place.paths.state}` without the lock",
+            f"a second agent (pid {process.pid}) runs on `{context.paths.state}` without the lock",
             "it was stopped or stuck when its run folder was deleted; it would leave by itself",
             f"`kill -CONT {process.pid}`, else `kill -9 {process.pid}`, which loses nothing",
             fix=Fix(f"end pid {process.pid}, {_command(process)}", lambda process=process: _end(process)),  # type: ignore[misc]
         )
     if not others:
-        yield Found(Status.HEALTHY, "no second agent")
+        yield Result(Status.HEALTHY, "no second agent")
 
 
 def agents(paths: Paths) -> Iterator[psutil.Process]:
@@ -161,27 +162,27 @@ def _command(process: psutil.Process) -> str:
 # --- The page
 
 
-def port(place: Place) -> Iterator[Found]:
+def port(context: Context) -> Iterator[Result]:
     """The page is where `dashboard.port` says."""
-    dashboard = place.settings.dashboard
+    dashboard = context.settings.dashboard
     if not dashboard.enabled:
-        yield Found(Status.HEALTHY, "the page is switched off")
+        yield Result(Status.HEALTHY, "the page is switched off")
         return
-    found = status.status_of(place.paths)
+    found = status.status_of(context.paths)
     url = found["agent"].get("url") if found["answered"] else None
     if not dashboard.port or (url and url.endswith(f":{dashboard.port}")):
-        yield Found(Status.HEALTHY, url or "a free one, as you said")
+        yield Result(Status.HEALTHY, url or "a free one, as you said")
         return
     holder = listener(dashboard.port)
     if holder is None:
         if url is None:
-            yield Found(Status.HEALTHY, f"{dashboard.port} is free")
+            yield Result(Status.HEALTHY, f"{dashboard.port} is free")
         else:
             why = f"{dashboard.port} was taken when the agent started; it is free now"
-            yield Found(Status.HEALTHY, f"the page is at {url}", why, "`hookspan restart` takes it")
+            yield Result(Status.HEALTHY, f"the page is at {url}", why, "`hookspan restart` takes it")
         return
     where = f"the page is at {url}" if url else "the page will take another port"
-    yield Found(
+    yield Result(
         Status.WARNING,
         f"port {dashboard.port} is taken by {holder}; {where}",
         "an address that you kept leads to somebody else's page; `hookspan open` knows the right one",

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from hookspan.agent.health import Status
-from hookspan.cli.doctor.result import Fix, Found, Place
+from hookspan.cli.doctor.context import Context
+from hookspan.cli.doctor.result import Fix, Result
 from hookspan.clients.claude_code.settings import config_folder
 from hookspan.setup import record
 from hookspan.setup.installation import Area
@@ -31,89 +32,89 @@ def install_fix(what: str, *, native: bool | None = None) -> Fix:
     return Fix(what, do)
 
 
-def hooks(place: Place) -> Iterator[Found]:
+def hooks(context: Context) -> Iterator[Result]:
     """Our hooks are in settings that Claude Code reads, or come with the plugin, whole and with their relay."""
-    yield from _of(place, Area.HOOKS, f"the hooks are in {place.installation.where}")
+    yield from _of(context, Area.HOOKS, f"the hooks are in {context.installation.where}")
 
 
-def policies(place: Place) -> Iterator[Found]:
+def policies(context: Context) -> Iterator[Result]:
     """Nothing keeps Claude Code from running our hooks."""
-    yield from _of(place, Area.POLICIES, "hooks may run")
+    yield from _of(context, Area.POLICIES, "hooks may run")
 
 
-def stale(place: Place) -> Iterator[Found]:
+def stale(context: Context) -> Iterator[Result]:
     """No entry of an older hookspan is left, which would run another relay, or one that is gone."""
-    yield from _of(place, Area.STALE, "no entry of an older hookspan")
+    yield from _of(context, Area.STALE, "no entry of an older hookspan")
 
 
-def twice(place: Place) -> Iterator[Found]:
+def twice(context: Context) -> Iterator[Result]:
     """Our hooks come by one way only: settings, or the plugin."""
-    runs = bool(place.installation.run)
-    yield from _of(place, Area.TWICE, "each event is recorded once" if runs else "no event is recorded twice")
+    runs = bool(context.installation.run)
+    yield from _of(context, Area.TWICE, "each event is recorded once" if runs else "no event is recorded twice")
 
 
-def _of(place: Place, area: Area, well: str) -> Iterator[Found]:
-    problems = [one for one in place.installation.problems if one.area is area]
+def _of(context: Context, area: Area, well: str) -> Iterator[Result]:
+    problems = [one for one in context.installation.problems if one.area is area]
     for one in problems:
-        yield Found.of_problem(one, fix=install_fix("`hookspan install`") if one.mends else None)
+        yield Result.of_problem(one, fix=install_fix("`hookspan install`") if one.mends else None)
     if not problems:
-        yield Found(Status.HEALTHY, well)
+        yield Result(Status.HEALTHY, well)
 
 
-def native(place: Place) -> Iterator[Found]:
+def native(context: Context) -> Iterator[Result]:
     """Where Claude Code's own telemetry goes, and whether it says more than ours may."""
-    file = config_folder(place.env) / "settings.json"
+    file = config_folder(context.env) / "settings.json"
     written = _env(file)
-    env = {**place.env, **written}
-    known = record.read(place.paths).get(str(file))
+    env = {**context.env, **written}
+    known = record.read(context.paths).get(str(file))
     lacking = [key for key, value in (known.env if known is not None else {}).items() if written.get(key) != value]
     if lacking:
-        yield Found(
+        yield Result(
             Status.WARNING,
             f"Claude Code's own telemetry was installed, but `env` in `{file}` lacks {_listed(lacking)}",
             "somebody has changed these variables since",
             "`hookspan install --native-telemetry`, or `--no-native-telemetry`",
             fix=install_fix("`hookspan install --native-telemetry`", native=True)
-            if place.settings.export.endpoint
+            if context.settings.export.endpoint
             else None,
         )
         return
     if not _on(env.get(TELEMETRY)):
-        yield Found(
+        yield Result(
             Status.HEALTHY, "off; `hookspan install --native-telemetry` puts what every hook costs beside our spans"
         )
         return
-    problems = list(_conflicts(place, env))
+    problems = list(_conflicts(context, env))
     yield from problems
     if not problems:
-        yield Found(Status.HEALTHY, "on, and goes where ours goes")
+        yield Result(Status.HEALTHY, "on, and goes where ours goes")
 
 
-def _conflicts(place: Place, env: Mapping[str, str]) -> Iterator[Found]:
+def _conflicts(context: Context, env: Mapping[str, str]) -> Iterator[Result]:
     todo = "`hookspan install --native-telemetry`"
     exporters = [name for name in ("TRACES", "METRICS", "LOGS") if env.get(f"OTEL_{name}_EXPORTER", "none") != "none"]
     if not exporters:
-        yield Found(Status.WARNING, f"`{TELEMETRY}` is set, but no `OTEL_*_EXPORTER`", "nothing is sent", todo)
+        yield Result(Status.WARNING, f"`{TELEMETRY}` is set, but no `OTEL_*_EXPORTER`", "nothing is sent", todo)
         return
     if not env.get("OTEL_EXPORTER_OTLP_PROTOCOL"):
-        yield Found(
+        yield Result(
             Status.WARNING,
             f"`{TELEMETRY}` is set, but not `OTEL_EXPORTER_OTLP_PROTOCOL`",
             "Claude Code has no default for it, and sends nothing",
             todo,
         )
-    ours = (place.settings.export.endpoint or "").rstrip("/")
+    ours = (context.settings.export.endpoint or "").rstrip("/")
     elsewhere = [key for key in ENDPOINTS if env.get(key) and not _same(env[key], ours)]
     if ours and elsewhere:
-        yield Found(
+        yield Result(
             Status.WARNING,
             f"Claude Code's own telemetry goes elsewhere than `export.endpoint`: see {_listed(elsewhere)}",
             "the two can be joined only where both arrive",
             "set one of them to the other, or let that Collector pass it on",
         )
     told = [key for key in CONTENT if _on(env.get(key))]
-    if told and not place.settings.content.export:
-        yield Found(
+    if told and not context.settings.content.export:
+        yield Result(
             Status.WARNING,
             f"{_listed(told)} let Claude Code send content, though `content.export` is off",
             "prompts, commands or results leave this machine by its own telemetry",

@@ -11,41 +11,42 @@ from typing import Final
 
 from hookspan.agent import health
 from hookspan.agent.health import Status
+from hookspan.cli.doctor.context import Context
 from hookspan.cli.doctor.fixes import chmod, some, unwritable
-from hookspan.cli.doctor.result import Found, Place
+from hookspan.cli.doctor.result import Result
 from hookspan.paths import NETWORK_FILE_SYSTEMS, SOCKET_PATH_MAX, file_system
 from hookspan.units import counted, size
 
 OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
 
 
-def folders(place: Place) -> Iterator[Found]:
+def folders(context: Context) -> Iterator[Result]:
     """What is recorded is this user's alone, on a disk of this machine."""
-    state = place.paths.state
+    state = context.paths.state
     if not state.exists():
-        yield Found(Status.WARNING, f"`{state}` is not there yet", todo="`hookspan install`")
+        yield Result(Status.WARNING, f"`{state}` is not there yet", todo="`hookspan install`")
         return
     kind = file_system(state)
     if kind in NETWORK_FILE_SYSTEMS:
         why = "two machines could write the same journal, and locks promise nothing there"
         todo = "set `HOOKSPAN_HOME` to a folder on a local disk"
-        yield Found(Status.CRITICAL, f"`{state}` lies on a network file system ({kind})", why, todo)
+        yield Result(Status.CRITICAL, f"`{state}` lies on a network file system ({kind})", why, todo)
     foreign, writable, readable = _of_others(state)
     if foreign:
         why = "the relay and the agent use only what is theirs; a `sudo hookspan` leaves such files"
         todo = f"`sudo chown -R {os.geteuid()} {state}`"
-        yield Found(Status.CRITICAL, f"{some(foreign)} belong to somebody else", why, todo)
+        yield Result(Status.CRITICAL, f"{some(foreign)} belong to somebody else", why, todo)
     todo = f"`chmod -R go= {state}`"
     if writable:
         why = "a folder that others may write to is refused: hooks lose their events"
-        yield Found(
+        yield Result(
             Status.CRITICAL, f"{some(writable)} can be written by others", why, todo, fix=chmod(*writable, *readable)
         )
     elif readable:
         why = "prompts, commands and results are in there"
-        yield Found(Status.WARNING, f"{some(readable)} can be read by others", why, todo, fix=chmod(*readable))
+        yield Result(Status.WARNING, f"{some(readable)} can be read by others", why, todo, fix=chmod(*readable))
     if not (foreign or writable or readable):
-        yield Found(Status.HEALTHY, f"`{state}` is yours alone ({kind or 'local'})")
+        yield Result(Status.HEALTHY, f"`{state}` is yours alone ({kind or 'local'})")
 
 
 def _of_others(top: Path) -> tuple[list[Path], list[Path], list[Path]]:
@@ -64,10 +65,10 @@ def _of_others(top: Path) -> tuple[list[Path], list[Path], list[Path]]:
     return foreign, writable, readable
 
 
-def owners(place: Place) -> Iterator[Found]:
+def owners(context: Context) -> Iterator[Result]:
     """Nobody else can put another folder in the place of ours, or of the relay's."""
     well = True
-    for top, folders in ((place.paths.state, ()), (place.paths.bin, (place.paths.bin,))):
+    for top, folders in ((context.paths.state, ()), (context.paths.bin, (context.paths.bin,))):
         for folder in (*folders, *top.parents):
             try:
                 found = folder.stat()
@@ -79,21 +80,21 @@ def owners(place: Place) -> Iterator[Found]:
                 well = False
                 todo = f"`chmod go-w {folder}`"
                 fix = unwritable(folder) if found.st_uid == os.geteuid() else None
-                yield Found(Status.CRITICAL, f"`{folder}` can be written by others", why, todo, fix=fix)
+                yield Result(Status.CRITICAL, f"`{folder}` can be written by others", why, todo, fix=fix)
             elif found.st_uid not in {0, os.geteuid()} and folder != Path("/"):
                 well = False
                 todo = "set `HOOKSPAN_HOME` to a folder of yours"
-                yield Found(Status.WARNING, f"`{folder}` belongs to user {found.st_uid}", why, todo)
+                yield Result(Status.WARNING, f"`{folder}` belongs to user {found.st_uid}", why, todo)
     if well:
-        yield Found(Status.HEALTHY, "no folder above can be changed by others")
+        yield Result(Status.HEALTHY, "no folder above can be changed by others")
 
 
-def sockets(place: Place) -> Iterator[Found]:
+def sockets(context: Context) -> Iterator[Result]:
     """How long the sockets' names are: the system's limit is short."""
-    paths = place.paths
+    paths = context.paths
     longest = max(len(os.fsencode(path)) for path in (paths.poke_socket, paths.control_socket)) + 1
     if longest > SOCKET_PATH_MAX:
-        yield Found(
+        yield Result(
             Status.HEALTHY,
             f"`{paths.run}` is too long for a socket's name ({counted(longest, 'bytes')} of {SOCKET_PATH_MAX}): "
             "they are reached from their own folder",
@@ -104,19 +105,19 @@ def sockets(place: Place) -> Iterator[Found]:
         return
     bad = [path for path in (paths.poke_socket, paths.control_socket) if path.exists() and not path.is_socket()]
     if bad:
-        yield Found(
+        yield Result(
             Status.WARNING,
             f"{some(bad)} is in the place of a socket",
             "hooks can't tell the agent that there is something new",
             "`hookspan restart` takes the name back",
         )
         return
-    yield Found(Status.HEALTHY, f"{counted(longest, 'bytes')} of {SOCKET_PATH_MAX}")
+    yield Result(Status.HEALTHY, f"{counted(longest, 'bytes')} of {SOCKET_PATH_MAX}")
 
 
-def disk(place: Place) -> Iterator[Found]:
+def disk(context: Context) -> Iterator[Result]:
     """Room for what is to be recorded: bytes and files."""
-    state = place.paths.state
+    state = context.paths.state
     folder = next(each for each in (state, *state.parents) if each.exists())
     usage, table = shutil.disk_usage(folder), os.statvfs(folder)
     full = 100.0 * usage.used / (usage.used + usage.free)
@@ -124,9 +125,9 @@ def disk(place: Place) -> Iterator[Found]:
     why = todo = ""
     if status is not Status.HEALTHY:
         why, todo = "hooks count what they can't write, and lose it", "make room, or lower `journal.bytes`"
-    yield Found(status, f"{size(usage.free)} free ({full:.0f} % full)", why, todo, full, "%")
+    yield Result(status, f"{size(usage.free)} free ({full:.0f} % full)", why, todo, full, "%")
     if table.f_files and (files := 100.0 * (1 - table.f_favail / table.f_files)) > health.DISK_WARNING:
-        yield Found(
+        yield Result(
             health.graded(files, health.DISK_WARNING, health.CRITICAL),
             f"room for {counted(table.f_favail, 'more files')} ({files:.0f} % of the file system's are used)",
             "neither a new segment nor a stray can be made then, whatever room there is",

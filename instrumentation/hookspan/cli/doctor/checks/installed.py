@@ -14,8 +14,9 @@ from hookspan.agent import effective, status
 from hookspan.agent.health import Status
 from hookspan.cli.doctor.checks.claude import install_fix
 from hookspan.cli.doctor.checks.folders import OTHERS
+from hookspan.cli.doctor.context import Context
 from hookspan.cli.doctor.fixes import chmod
-from hookspan.cli.doctor.result import Fix, Found, Place
+from hookspan.cli.doctor.result import Fix, Result
 from hookspan.config import load
 from hookspan.paths import Paths
 from hookspan.setup import relay as installed_relay
@@ -27,35 +28,35 @@ from hookspan.values import without_secrets
 TRIAL_TIMEOUT: Final = 10.0  # seconds
 
 
-def settings(place: Place) -> Iterator[Found]:
+def settings(context: Context) -> Iterator[Result]:
     """Our own settings can be read, and every name in them is one."""
-    found = load(place.paths, place.env)  # not place.settings: here its error is the finding
+    found = load(context.paths, context.env)  # not context.settings: here its error is the finding
     for warning in found.warnings:
         why = "what is no setting, or is locked, has no effect"
-        yield Found(Status.WARNING, warning, why, f"edit `{place.paths.config}`, or unset the variable", quotes=True)
-    unheard = effective.ignored(place.paths, place.env)
+        yield Result(Status.WARNING, warning, why, f"edit `{context.paths.config}`, or unset the variable", quotes=True)
+    unheard = effective.ignored(context.paths, context.env)
     for one in unheard:
-        yield Found(Status.WARNING, one.message, "what follows looks at the settings in force", one.todo)
-    endpoint = place.env.get("OTEL_EXPORTER_OTLP_ENDPOINT")
+        yield Result(Status.WARNING, one.message, "what follows looks at the settings in force", one.todo)
+    endpoint = context.env.get("OTEL_EXPORTER_OTLP_ENDPOINT")
     if endpoint and found.export.endpoint is None:
-        yield Found(
+        yield Result(
             Status.WARNING,
             "OTEL_EXPORTER_OTLP_ENDPOINT is set, which hookspan does not obey",
             "it is often that of your own program",
             f"to export there: `hookspan config set export.endpoint {without_secrets(endpoint)}`",
         )
     elif not found.warnings and not unheard:
-        config = place.paths.config
-        yield Found(Status.HEALTHY, f"`{config}`" if config.exists() else "defaults")
+        config = context.paths.config
+        yield Result(Status.HEALTHY, f"`{config}`" if config.exists() else "defaults")
 
 
-def relay(place: Place) -> Iterator[Found]:
+def relay(context: Context) -> Iterator[Result]:
     """Run what is installed with a folder of its own: silent, quick, and the event is in the journal."""
-    paths, commands = place.paths, place.installation.run
+    paths, commands = context.paths, context.installation.run
     for program in (paths.relay, paths.relay_script):
         yield from _program(program)
     if not commands:
-        yield Found(Status.CRITICAL, "no hook of ours records here", "nothing is recorded", "see `hooks` above")
+        yield Result(Status.CRITICAL, "no hook of ours records here", "nothing is recorded", "see `hooks` above")
         return
     took = 0.0
     for command in commands:
@@ -63,14 +64,14 @@ def relay(place: Place) -> Iterator[Found]:
         if problem:
             why = "these events are lost, and Claude Code may show an error at each"
             todo = "`hookspan install`"
-            yield Found(Status.CRITICAL, f"`{command[0]}` {problem}", why, todo, fix=install_fix(todo))
+            yield Result(Status.CRITICAL, f"`{command[0]}` {problem}", why, todo, fix=install_fix(todo))
             return
     kind = "compiled" if Path(commands[0][0]).name == paths.relay.name else "in Python, for want of a C compiler"
     message = f"records in silence ({kind}; {took * 1000:.1f} ms with the process)"
-    yield Found(Status.HEALTHY, message, value=took, unit="s")
+    yield Result(Status.HEALTHY, message, value=took, unit="s")
 
 
-def _program(path: Path) -> Iterator[Found]:
+def _program(path: Path) -> Iterator[Result]:
     """Owner and mode of what Claude Code runs as this user."""
     try:
         found = path.lstat()
@@ -79,10 +80,12 @@ def _program(path: Path) -> Iterator[Found]:
     if found.st_uid not in {0, os.geteuid()}:
         why = "its owner decides what Claude Code runs as you"
         todo = f"remove it, then `hookspan install`: `rm {path}`"
-        yield Found(Status.CRITICAL, f"`{path}` belongs to user {found.st_uid}", why, todo)
+        yield Result(Status.CRITICAL, f"`{path}` belongs to user {found.st_uid}", why, todo)
     elif found.st_mode & OTHERS:
         why = "others could change what Claude Code runs as you"
-        yield Found(Status.CRITICAL, f"`{path}` can be written by others", why, f"`chmod go-w {path}`", fix=chmod(path))
+        yield Result(
+            Status.CRITICAL, f"`{path}` can be written by others", why, f"`chmod go-w {path}`", fix=chmod(path)
+        )
 
 
 def _try(command: Sequence[str]) -> tuple[str, float]:
@@ -103,20 +106,20 @@ def _try(command: Sequence[str]) -> tuple[str, float]:
     return "", took
 
 
-def starter(place: Place) -> Iterator[Found]:
+def starter(context: Context) -> Iterator[Result]:
     """What the relay needs beside the journal: how to start an agent, where to count, since when none was there."""
-    paths = place.paths
+    paths = context.paths
     if not paths.state.exists():
-        yield Found(Status.WARNING, f"`{paths.state}` is not there yet", todo="`hookspan install`")
+        yield Result(Status.WARNING, f"`{paths.state}` is not there yet", todo="`hookspan install`")
         return
-    if not place.installation.running and not paths.relay_conf.exists():
-        yield Found(Status.WARNING, f"`{paths.relay_conf}` is not there yet", todo="see `hooks` above")
+    if not context.installation.running and not paths.relay_conf.exists():
+        yield Result(Status.WARNING, f"`{paths.relay_conf}` is not there yet", todo="see `hooks` above")
         return
     mend = Fix("write `relay.conf`, `heartbeat` and `drops` anew", lambda: _create_state(paths))
     lines = _lines(paths.relay_conf)
     command = [line.removeprefix("arg ") for line in lines if line.startswith("arg ")]
-    if problems := [one for one in place.installation.problems if one.area is Area.STARTER]:
-        yield from (Found.of_problem(one, fix=mend) for one in problems)
+    if problems := [one for one in context.installation.problems if one.area is Area.STARTER]:
+        yield from (Result.of_problem(one, fix=mend) for one in problems)
     elif not command or not os.access(command[0], os.X_OK):
         said = (
             f"hooks start the agent with `{command[0]}`, which is gone"
@@ -124,16 +127,16 @@ def starter(place: Place) -> Iterator[Found]:
             else f"`{paths.relay_conf}` names no command that starts an agent"
         )
         why = "hooks are recorded, but no agent starts by itself; most often a Python environment was moved"
-        yield Found(Status.CRITICAL, said, why, "`hookspan install` with the hookspan that you have now", fix=mend)
+        yield Result(Status.CRITICAL, said, why, "`hookspan install` with the hookspan that you have now", fix=mend)
     elif command != installed_relay.agent_command(paths):
         why = "an update or another environment; both work, and the newer one takes over"
         said = f"hooks start another hookspan's agent (`{command[0]}`)"
-        yield Found(Status.WARNING, said, why, "`hookspan install`", fix=mend)
+        yield Result(Status.WARNING, said, why, "`hookspan install`", fix=mend)
     elif "autostart 0" in lines and not paths.down.exists() and not status.status_of(paths)["answered"]:
         why = "hooks are recorded, and nobody reads them"
-        yield Found(Status.WARNING, "`agent.autostart` is off and no agent runs", why, "`hookspan up`")
+        yield Result(Status.WARNING, "`agent.autostart` is off and no agent runs", why, "`hookspan up`")
     else:
-        yield Found(Status.HEALTHY, "the next hook can start an agent")
+        yield Result(Status.HEALTHY, "the next hook can start an agent")
 
 
 def _lines(path: Path) -> list[str]:

@@ -10,8 +10,9 @@ from typing import Final
 
 from hookspan.agent import status
 from hookspan.agent.health import Status
+from hookspan.cli.doctor.context import Context
 from hookspan.cli.doctor.fixes import some
-from hookspan.cli.doctor.result import Found, Place
+from hookspan.cli.doctor.result import Result
 from hookspan.store import schema
 from hookspan.store.database import StoreDamaged, damage_noticed, open_reader
 from hookspan.units import counted, size
@@ -32,18 +33,18 @@ REASONS: Final[Mapping[str, str]] = {
 }
 
 
-def journal(place: Place) -> Iterator[Found]:
+def journal(context: Context) -> Iterator[Result]:
     """Relays can write, and every line could be read."""
-    found = status.journal(place.paths)
+    found = status.journal(context.paths)
     message = f"{size(found['bytes'])} in {counted(found['segments'] + bool(found['current_bytes']), 'files')}"
     if not found["writable"]:
         why = "hooks lose their events, and count them"
-        todo = f"`ls -ld {place.paths.journal}`; is the file system read-only?"
-        yield Found(Status.CRITICAL, f"`{place.paths.journal}` can't be written", why, todo)
+        todo = f"`ls -ld {context.paths.journal}`; is the file system read-only?"
+        yield Result(Status.CRITICAL, f"`{context.paths.journal}` can't be written", why, todo)
     if found["quarantine_bytes"]:
-        yield Found(
+        yield Result(
             Status.WARNING,
-            f"{message}; lines that could not be read are set aside in `{place.paths.quarantine}`",
+            f"{message}; lines that could not be read are set aside in `{context.paths.quarantine}`",
             "most often another program wrote into the journal, or the power failed",
             "look at their `reason`; they go by themselves after `journal.raw_hours`",
         )
@@ -51,18 +52,18 @@ def journal(place: Place) -> Iterator[Found]:
     if found["strays"]:
         message += f", {counted(found['strays'], 'strays')} that the agent takes in"
     if found["writable"]:
-        yield Found(Status.HEALTHY, message)
+        yield Result(Status.HEALTHY, message)
 
 
-def lost(place: Place) -> Iterator[Found]:
+def lost(context: Context) -> Iterator[Result]:
     """Events that a relay could not write."""
-    drops = status.drops(place.paths)
+    drops = status.drops(context.paths)
     if not drops:
-        yield Found(Status.HEALTHY, "no event was lost")
+        yield Result(Status.HEALTHY, "no event was lost")
         return
     reasons = "; ".join(f"{drop['count']:g} because {REASONS.get(reason, reason)}" for reason, drop in drops.items())
     recent = any(time.time() - drop["last"] < DAY for drop in drops.values())
-    yield Found(
+    yield Result(
         Status.CRITICAL if recent else Status.WARNING,
         f"lost events: {reasons}",
         "a hook never waits and never fails Claude Code: what it can't write it counts",
@@ -70,30 +71,30 @@ def lost(place: Place) -> Iterator[Found]:
     )
 
 
-def store(place: Place) -> Iterator[Found]:
+def store(context: Context) -> Iterator[Result]:
     """The database can be read; what it holds can be had again from the journal."""
-    path = place.paths.store
+    path = context.paths.store
     aside = sorted(path.parent.glob(f"{path.name}.damaged-*[0-9]"))
     if aside:
         why = "it was damaged, and was rebuilt from what the journal held"
-        yield Found(Status.WARNING, f"{some(aside)} was set aside", why, "delete it when you don't need it")
+        yield Result(Status.WARNING, f"{some(aside)} was set aside", why, "delete it when you don't need it")
     if not path.exists():
         if not aside:
-            yield Found(Status.HEALTHY, "not there yet")
+            yield Result(Status.HEALTHY, "not there yet")
         return
     try:
         problem = _damage(path)
     except StoreDamaged as error:
         problem = error.message
     except sqlite3.OperationalError as error:
-        yield Found(Status.UNKNOWN, f"`{path}` can't be opened ({error})", todo="`hookspan status`")
+        yield Result(Status.UNKNOWN, f"`{path}` can't be opened ({error})", todo="`hookspan status`")
         return
     if problem:
         why = "pages and counters can't be trusted; the journal still has the last days"
         todo = "`hookspan rebuild`, or `hookspan restart`: the agent sets it aside and rebuilds it"
-        yield Found(Status.CRITICAL, problem, why, todo)
+        yield Result(Status.CRITICAL, problem, why, todo)
     elif not aside:
-        yield Found(Status.HEALTHY, f"{size(status.store(place.paths)['bytes'])}, sound")
+        yield Result(Status.HEALTHY, f"{size(status.store(context.paths)['bytes'])}, sound")
 
 
 def _damage(path: Path) -> str:
