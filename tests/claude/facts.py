@@ -114,7 +114,7 @@ def prompt_id_is_the_newest(run: Evidence) -> Any:
 
 @fact("4", "queued_absorbed", [2, 1, ["absorbed_mid_turn"]])
 def typed_prompt_is_absorbed(run: Evidence) -> Any:
-    """A prompt typed while a tool runs fires UserPromptSubmit at once with the running turn's id, and is taken in by
+    """A prompt typed while a tool runs fires UserPromptSubmit at once with the running turn's id, and becomes part of
     that turn (queue-operation `remove`, reason `absorbed_mid_turn`)."""
     reasons = [line["reason"] for line in run.lines("queue-operation") if "reason" in line]
     return [len(run.named("UserPromptSubmit")), len(_prompts(run, "UserPromptSubmit")), reasons]
@@ -122,7 +122,7 @@ def typed_prompt_is_absorbed(run: Evidence) -> Any:
 
 @fact("4", "queued_next", [1, True])
 def queued_prompt_has_no_hook(run: Evidence) -> Any:
-    """Prompts typed during the last answer become one next turn under a new prompt id, on no UserPromptSubmit."""
+    """Prompts typed during the last answer become one new turn with a new prompt id, without a UserPromptSubmit."""
     submitted, stopped = _prompts(run, "UserPromptSubmit"), _prompts(run, "Stop")
     queued = {line["promptId"] for line in run.lines("user") if line.get("promptSource") == "queued"}
     return [len(submitted), stopped[-1] in queued - set(submitted)]
@@ -146,14 +146,14 @@ def agent_call_s_end_names_the_agent(run: Evidence) -> Any:
 
 @fact("6", "permission_approved", True)
 def permission_request_names_no_call(run: Evidence) -> Any:
-    """PermissionRequest has no tool_use_id, but the call's very tool_input."""
+    """PermissionRequest has no tool_use_id, but the same tool_input as the call."""
     asked = run.one("PermissionRequest")
     return "tool_use_id" not in asked and asked["tool_input"] == run.one("PreToolUse")["tool_input"]
 
 
 @fact("7", "print_nested_agents", [2, NONE])
 def nested_agent_s_hooks_name_no_parent(run: Evidence) -> Any:
-    """A nested agent's hooks carry its own agent_id and nothing of the agent that started it."""
+    """A nested agent's hooks carry its own agent_id and nothing about the agent that started it."""
     started = run.named("SubagentStart")
     return [len({event["agent_id"] for event in started}), sorted({k for e in started for k in e if "parent" in k})]
 
@@ -177,7 +177,7 @@ def interactive_frame(run: Evidence) -> Any:
 
 @fact("9", "permission_esc", [NONE, "user-rejected", True, True])
 def esc_at_a_dialog_fires_no_hook(run: Evidence) -> Any:
-    """Esc at a permission dialog: no hook, PostToolBatch neither. The transcript gets a tool_result with
+    """Esc at a permission dialog: no hook runs, not even PostToolBatch. The transcript gets a tool_result with
     `toolDenialKind: user-rejected` and `toolDenialBeforeRun: true`, then the interruption line."""
     line = run.rejections()[0]
     heard = run.after("PermissionRequest", ["UserPromptSubmit", "Notification"])
@@ -186,7 +186,8 @@ def esc_at_a_dialog_fires_no_hook(run: Evidence) -> Any:
 
 @fact("10", "permission_words", [["PostToolBatch"], "use the makefile", False])
 def refusal_with_words_fires_only_the_batch(run: Evidence) -> Any:
-    """No with a reason: only PostToolBatch; the transcript has `userFeedback` and no interruption, the turn goes on."""
+    """A refusal with a reason: only PostToolBatch runs; the transcript has `userFeedback` and no interruption line, and
+    the turn goes on."""
     heard = run.after("PermissionRequest", ["PreToolUse"])
     return [heard, run.rejections()[0]["userFeedback"], run.says(INTERRUPTED)]
 
@@ -224,47 +225,47 @@ def esc_in_a_stream_has_no_native_span(run: Evidence) -> Any:
 
 @fact("13", "print_api_400", ["StopFailure", "unknown", 6])
 def bad_request_is_tried_six_times(run: Evidence) -> Any:
-    """An HTTP 400: six attempts (in the recording within 0.26 s), then StopFailure{unknown} in Stop's place."""
+    """An HTTP 400: six attempts (in the recording within 0.26 s), then StopFailure{unknown} instead of Stop."""
     (end,) = run.named("Stop", "StopFailure")
     return [end["hook_event_name"], end["error"], len(run.expected["failed_calls"])]
 
 
 @fact("13", "print_api_400", ["<synthetic>", True, 400])
 def api_error_is_a_synthetic_line(run: Evidence) -> Any:
-    """An API error stands in the transcript as an assistant line of the model `<synthetic>`, isApiErrorMessage true,
-    with apiErrorStatus."""
+    """An API error is in the transcript as an assistant line of the model `<synthetic>`, with isApiErrorMessage true
+    and apiErrorStatus."""
     line = list(run.lines("assistant"))[-1]
     return [line["message"]["model"], line["isApiErrorMessage"], line["apiErrorStatus"]]
 
 
 @fact("14", "print_api_529", [2, "Stop"])
 def overload_is_retried(run: Evidence) -> Any:
-    """An HTTP 529 is tried again, in the recording after 0.6 s and 1.1 s; no hook tells of the failed attempts."""
+    """An HTTP 529 is retried, in the recording after 0.6 s and 1.1 s; no hook reports the failed attempts."""
     return [len(run.expected["failed_calls"]), run.named("Stop", "StopFailure")[0]["hook_event_name"]]
 
 
 @fact("14", "print_api_429", [1, "Stop"])
 def rate_limit_is_retried(run: Evidence) -> Any:
-    """An HTTP 429 is tried again, in the recording after 0.6 s; no hook tells of it."""
+    """An HTTP 429 is retried, in the recording after 0.6 s; no hook reports it."""
     return [len(run.expected["failed_calls"]), run.named("Stop", "StopFailure")[0]["hook_event_name"]]
 
 
 @fact("14", "print_api_529", 3)
 def each_attempt_has_its_line(run: Evidence) -> Any:
-    """Each attempt writes an `api-request` line of its own, so an answer's `requestRef` names its last attempt."""
+    """Each attempt writes its own `api-request` line, so an answer's `requestRef` names its last attempt."""
     answer = next(iter(run.lines("assistant")))
     return [line["id"] for line in run.lines("api-request")].index(answer["requestRef"]) + 1
 
 
 @fact("14", "print_api_529", [3], native=True)
 def attempts_are_one_native_span(run: Evidence) -> Any:
-    """The client's own telemetry has one `llm_request` over all attempts."""
+    """The client's own telemetry has one `llm_request` for all attempts."""
     return [call.attempts for call in _native(run).model_calls.values() if call.attempts > 1]
 
 
 @fact("15", "print_sigkill_tool", ["PreToolUse", 1])
 def killed_client_leaves_its_session_file(run: Evidence) -> Any:
-    """kill -9: no hook any more, and `~/.claude/sessions/<pid>.json` stays."""
+    """kill -9: no further hook runs, and `~/.claude/sessions/<pid>.json` stays."""
     left = [path for path in run.files if path.startswith("sessions/")]
     return [run.events[-1]["hook_event_name"], len(left)]
 
@@ -315,8 +316,8 @@ def resume_keeps_session_and_file(run: Evidence) -> Any:
 
 @fact("19", "print_resume_killed", [["interrupted"], ["No response requested."]])
 def resume_after_a_kill_adds_lines(run: Evidence) -> Any:
-    """A session resumed after a kill: the open call gets a tool_result with `toolDenialKind: interrupted`, and an
-    assistant line of the model `<synthetic>` follows that is no model call."""
+    """A session resumed after a kill: the open call gets a tool_result with `toolDenialKind: interrupted`, followed by
+    an assistant line of the model `<synthetic>`, which is not a model call."""
     synthetic = [line["message"] for line in run.lines("assistant") if line["message"]["model"] == "<synthetic>"]
     kinds = [line["toolDenialKind"] for line in run.rejections()]
     return [kinds, [block["text"] for message in synthetic for block in message["content"]]]
@@ -337,7 +338,7 @@ def fork_copies_lines_under_new_ids(run: Evidence) -> Any:
 
 @fact("21", "print_two_in_one_folder", [2, 1, 2])
 def clients_in_one_folder_share_the_transcript_folder(run: Evidence) -> Any:
-    """Two clients in one folder have two session ids and processes, and one transcript folder."""
+    """Two clients in one folder have separate session ids and processes, but share a transcript folder."""
     folders = {path.split("/")[1] for path in run.transcripts}
     return [len({event["session_id"] for event in run.events}), len(folders), len(run.parents)]
 
@@ -347,8 +348,8 @@ def clients_in_one_folder_share_the_transcript_folder(run: Evidence) -> Any:
 
 @fact("22", "print_serial_bash", ["PreToolUse", "PreToolUse", "PostToolUse", "PostToolUse", "PostToolBatch"])
 def parallel_calls_start_together(run: Evidence) -> Any:
-    """Calls of one answer: PreToolUse of all first, PostToolUse by end, one PostToolBatch. Two Bash calls are no
-    exception."""
+    """The calls of one answer: first PreToolUse for all of them, then PostToolUse for each as it ends, then one
+    PostToolBatch. This is also true of two Bash calls."""
     return run.order(of=("PreToolUse", "PostToolUse", "PostToolBatch"))
 
 
@@ -360,20 +361,20 @@ def asked_calls_go_one_after_the_other(run: Evidence) -> Any:
 
 @fact("23", "print_invalid_calls", 3)
 def some_calls_stand_in_the_batch_alone(run: Evidence) -> Any:
-    """Invalid input, an unknown tool and a Read under a deny rule are told by PostToolBatch alone."""
+    """Invalid input, an unknown tool and a Read under a deny rule are reported by PostToolBatch only."""
     return len(_unheard(run))
 
 
 @fact("23", "print_invalid_calls", 0, native=True)
 def such_calls_have_no_native_span(run: Evidence) -> Any:
-    """Calls that only PostToolBatch tells of have no native tool span."""
+    """Calls that only PostToolBatch reports have no native tool span."""
     return len(_native(run).tools)
 
 
 @fact("23", "print_bare_sleep", [1, "tool_use_error"])
 def bare_sleep_is_refused(run: Evidence) -> Any:
-    """A Bash call that is nothing but a long `sleep` is refused by the client as a tool error, told by PostToolBatch
-    alone."""
+    """A Bash call that is nothing but a long `sleep` is refused by the client as a tool error, reported by
+    PostToolBatch only."""
     (batch,) = run.named("PostToolBatch")
     kind = str(batch["tool_calls"][0]["tool_response"]).split(">")[0].lstrip("<")
     return [len(_unheard(run)), kind]
@@ -381,8 +382,8 @@ def bare_sleep_is_refused(run: Evidence) -> Any:
 
 @fact("24", "print_denied", [["PermissionRequest", "PostToolBatch"], "config"])
 def print_mode_denies_by_itself(run: Evidence) -> Any:
-    """Print mode, a call nobody allowed: PreToolUse, PermissionRequest, PostToolBatch. permissionDecision says that its
-    source is `config`: no human waited."""
+    """Print mode, a call that nobody allowed: PreToolUse, PermissionRequest, PostToolBatch. permissionDecision says
+    that its source is `config`: nobody was asked."""
     return [run.after("PreToolUse", ["Stop"]), run.rejections()[0]["permissionDecision"]["source"]]
 
 
@@ -394,7 +395,7 @@ def blocking_hook_leaves_the_batch(run: Evidence) -> Any:
 
 @fact("26", "permission_approved", [["permission_prompt"], "Claude needs your permission"])
 def waiting_dialog_is_notified_once(run: Evidence) -> Any:
-    """A dialog that waits: Notification{permission_prompt} some six seconds after PermissionRequest, once."""
+    """An open dialog: Notification{permission_prompt} about six seconds after PermissionRequest, once."""
     told = run.named("Notification")
     return [[event["notification_type"] for event in told], told[0]["message"]]
 
@@ -431,8 +432,8 @@ def foreground_agent_s_order(run: Evidence) -> Any:
 
 @fact("28", "background_bash", [True, True, True])
 def task_s_end_is_a_prompt(run: Evidence) -> Any:
-    """A background task's end is a new prompt with UserPromptSubmit: `<task-notification>` with task-id and the call
-    that started it."""
+    """The end of a background task causes a new prompt with UserPromptSubmit: `<task-notification>` with the task's id
+    and the call that started it."""
     last = run.named("UserPromptSubmit")[-1]["prompt"]
     call = run.one("PreToolUse")["tool_use_id"]
     return [last.startswith("<task-notification>"), "<task-id>" in last, f"<tool-use-id>{call}" in last]
@@ -440,8 +441,8 @@ def task_s_end_is_a_prompt(run: Evidence) -> Any:
 
 @fact("29", "compact", ["PreCompact", "SubagentStop", "SessionStart", "PostCompact", "", "compact", 1])
 def compaction_s_order(run: Evidence) -> Any:
-    """Compaction: PreCompact, SubagentStop of an agent without type that never started, SessionStart{compact} of the
-    same session, PostCompact."""
+    """Compaction: PreCompact, SubagentStop for an agent that has no type and had no SubagentStart,
+    SessionStart{compact} of the same session, PostCompact."""
     heard = run.after("PreCompact", ["UserPromptSubmit"])
     stopped, started = run.one("SubagentStop"), run.named("SessionStart")[1]
     sessions = {event["session_id"] for event in run.events}
@@ -450,19 +451,19 @@ def compaction_s_order(run: Evidence) -> Any:
 
 @fact("29", "compact_auto", True)
 def auto_compaction_lies_in_its_turn(run: Evidence) -> Any:
-    """An automatic compaction lies inside a turn: its Stop comes after, with the same prompt id."""
+    """An automatic compaction happens within a turn: the turn's Stop comes after it, with the same prompt id."""
     return run.named("Stop")[-1]["prompt_id"] == run.one("PreCompact")["prompt_id"]
 
 
 @fact("29", "compact_auto_failed", [1, 0])
 def failed_compaction_fires_only_its_start(run: Evidence) -> Any:
-    """An automatic compaction that fails fires PreCompact and nothing more."""
+    """An automatic compaction that fails fires PreCompact and nothing else."""
     return [len(run.named("PreCompact")), len(run.named("PostCompact"))]
 
 
 @fact("30", "project_command", ["UserPromptSubmit", "UserPromptExpansion", 1])
 def own_command_is_expanded(run: Evidence) -> Any:
-    """A project's own /command: UserPromptSubmit with the words typed, UserPromptExpansion, one turn."""
+    """A project's own /command: UserPromptSubmit with the text as typed, UserPromptExpansion, one turn."""
     return [*run.order(of=("UserPromptSubmit", "UserPromptExpansion")), len(run.named("Stop"))]
 
 
@@ -476,13 +477,13 @@ def mcp_tool_s_names(run: Evidence) -> Any:
 
 @fact("41", "ask_user_question", ["AskUserQuestion", NONE])
 def question_is_a_permission_request(run: Evidence) -> Any:
-    """AskUserQuestion fires PermissionRequest; nothing is heard until the answer."""
+    """AskUserQuestion fires PermissionRequest, and nothing else until the answer."""
     return [run.one("PermissionRequest")["tool_name"], run.after("PermissionRequest", ["PostToolUse"])]
 
 
 @fact("41", "exit_plan_mode", ["ExitPlanMode", NONE])
 def plan_is_a_permission_request(run: Evidence) -> Any:
-    """ExitPlanMode fires PermissionRequest; nothing is heard until the answer."""
+    """ExitPlanMode fires PermissionRequest, and nothing else until the answer."""
     return [run.one("PermissionRequest")["tool_name"], run.after("PermissionRequest", ["PostToolUse"])]
 
 
@@ -510,35 +511,35 @@ def some_hooks_are_not_reported(run: Evidence) -> Any:
 
 @fact("33", "print_tools_agent", True, native=True)
 def all_other_hooks_are_reported(run: Evidence) -> Any:
-    """For every other event the client's count of hooks equals ours."""
+    """For every other event the client reports as many hooks as hookspan recorded."""
     heard = Counter(str(event["hook_event_name"]) for event in run.events)
     return {name: count for name, count in heard.items() if name not in UNREPORTED_HOOKS} == _native(run).hooks
 
 
 @fact("34", "print_mcp", ["Stop", True])
 def only_stop_s_hooks_have_a_length(run: Evidence) -> Any:
-    """The transcript tells what a hook took for Stop alone (`stop_hook_summary`)."""
+    """The transcript has the duration of hooks for Stop only (`stop_hook_summary`)."""
     (line,) = [line for line in run.lines("system") if line.get("subtype") == "stop_hook_summary"]
     return ["Stop", all("durationMs" in info for info in line["hookInfos"])]
 
 
 @fact("36", "print_tools_agent", True, native=True)
 def no_auxiliary_calls(run: Evidence) -> Any:
-    """With CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC the client calls no model but for the conversation."""
+    """With CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC the client calls a model only for the conversation."""
     scripted = {call["request_id"] for call in run.expected["model_calls"]}
     return set(_native(run).model_calls) == scripted
 
 
 @fact("36", "clear", [4, 0])
 def no_auxiliary_calls_in_a_terminal(run: Evidence) -> Any:
-    """Neither does it in a terminal, not for a session's title either; 2.1.300 did."""
+    """The same is true in a terminal: it makes no call for a session's title, as 2.1.300 still did."""
     shown = [call["in_transcript"] for call in run.expected["model_calls"]]
     return [shown.count(True), shown.count(False)]
 
 
 @fact("37", "print_subfolder_worktree", 2)
 def subfolder_has_its_own_transcript_folder(run: Evidence) -> Any:
-    """A session in a subfolder or a worktree has a transcript folder of its own."""
+    """A session in a subfolder or a work tree has its own transcript folder."""
     return len({path.split("/")[1] for path in run.transcripts})
 
 
@@ -565,13 +566,14 @@ def _totals(run: Evidence) -> list[Counter[str]]:
 
 @fact("38", "print_nested_agents", True)
 def cost_state_equals_the_answers(run: Evidence) -> Any:
-    """The last `cost-state` line of a session holds the sum of the answers in its transcripts, subagents' too."""
+    """The last `cost-state` line of a session holds the sum of the answers in its transcripts, including its
+    subagents'."""
     return _totals(run) == [_answered(run)]
 
 
 @fact("38", "compact", 1)
 def summary_call_is_in_no_transcript(run: Evidence) -> Any:
-    """The call that asks for the summary is in `cost-state` and in no transcript."""
+    """The call for a compaction's summary is in `cost-state` but in no transcript."""
     known = {line["message"]["id"] for line in run.lines("assistant")}
     lacking = [call for call in run.expected["model_calls"] if call["message_id"] not in known]
     (total,) = _totals(run)
@@ -581,20 +583,21 @@ def summary_call_is_in_no_transcript(run: Evidence) -> Any:
 
 @fact("38", "esc_stream", True)
 def cut_answer_is_estimated(run: Evidence) -> Any:
-    """Of an answer that Esc cuts off, `cost-state` counts an estimate of the output; its transcript line says 1."""
+    """For an answer that Esc cuts off, `cost-state` counts an estimate of the output tokens; its transcript line says
+    1."""
     (total,) = _totals(run)
     return total["output_tokens"] > _answered(run)["output_tokens"]
 
 
 @fact("38", "print_fork", True)
 def fork_takes_the_totals_along(run: Evidence) -> Any:
-    """A fork's `cost-state` goes on from its origin's totals."""
+    """A fork's `cost-state` continues from its origin's totals."""
     return max(_totals(run), key=lambda total: total["input_tokens"]) == _answered(run)
 
 
 @fact("38", "print_sigkill_tool", [1, 0])
 def killed_client_s_totals_are_lost(run: Evidence) -> Any:
-    """kill -9: no `cost-state` line is written, and the resumed session's doesn't hold what was before."""
+    """kill -9: no `cost-state` line is written, and that of the resumed session doesn't include what came before."""
     return [len(list(run.lines("assistant"))) > 0, len(_totals(run))]
 
 

@@ -308,9 +308,9 @@ PAGE = """\
 # An hour of work
 
 `make endure` ran {minutes:g} minutes with {sessions} sessions and a relay process for each event, on a machine with
-{cores} cores and a load of {load:.1f} (the median). {rate:g} events/s were wanted, {done:.0f} were written.
-The endpoint was away three times (shaded): refused, answering 503, and hanging. Reducing, packing and deleting segments
-and pruning the store came every two minutes instead of every ten and sixty.
+{cores} cores and a load of {load:.1f} (the median). The target was {rate:g} events/s; {done:.0f} were written.
+The endpoint was away three times (shaded): refused, answering 503, and hanging. Segments were reduced,
+packed and deleted, and the store was pruned, every two minutes instead of every ten and sixty.
 
 ![memory, descriptors, lag, queue, disk and processor over the time](endurance.svg)
 
@@ -318,7 +318,7 @@ and pruning the store came every two minutes instead of every ten and sixty.
 |---|---|
 {rows}
 
-The median of each quarter of the time; what grows with time would show here:
+The median of each quarter of the hour shows whether anything grows:
 
 | | first | second | third | last |
 |---|---|---|---|---|
@@ -345,11 +345,11 @@ def report(run: Run, outcome: dict[str, Any], minutes: float, rate: float) -> st
     rows = {
         "events written by relay processes": f"{outcome['events']:,}",
         "counted by `hookspan.hook.events`": f"{outcome['counted']:,}",
-        "different hook spans that the endpoint took": f"{outcome['hook_spans']:,}",
-        "spans of all kinds": f"{outcome['spans']:,}, of which {outcome['sent_twice']:,} came more than once",
-        "lost, set aside, failed rounds of a loop": "; ".join(problems(run, outcome)) or "0",
+        "different hook spans that the endpoint accepted": f"{outcome['hook_spans']:,}",
+        "spans of all kinds": f"{outcome['spans']:,}, of which {outcome['sent_twice']:,} arrived more than once",
+        "events lost or set aside, errors in a loop": "; ".join(problems(run, outcome)) or "0",
         "lag (hook's start to commit)": f"median {middle:.0f} ms, p95 {most:.0f} ms, longest {delays[-1]:.0f} ms",
-        "writers behind their pace": f"at most {outcome['late_seconds']:.1f} s",
+        "delay of writers behind their schedule": f"at most {outcome['late_seconds']:.1f} s",
         "segments that are reduced and packed, at the end": f"{last['packed']:.0f}",
         "first record that the journal still holds": f"{last['first']:,.0f}",
         "events in the store at the end, after pruning": f"{last['rows']:,.0f}",

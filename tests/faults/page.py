@@ -33,9 +33,9 @@ KILLS = """\
 ## Agent and endpoint
 
 While each of these faults lasts, sixteen sessions run their hooks. Afterwards the endpoint has every hook's span once,
-except those that it refused individually, which are counted; the counter of events matches what was sent; and the
-median hook waited for none of the faults. `make soak` does the same with a million events;
-[What it costs](measurements.md) has the times.
+except those that it refused individually, which are counted; the counter of events matches what was sent; and no fault
+delayed the median hook. `make soak` does the same with a million events; [What it costs](measurements.md) has the
+times.
 """
 
 

@@ -33,7 +33,7 @@ def at(tmp_path: Path) -> Iterator[Stand]:
 # --- sockets
 
 
-@fault("sockets", "other files have their names (a file, a folder's link, a dead socket)", "the agent takes the names")
+@fault("sockets", "other files have their names (a file, a link to a folder, a dead socket)", "the agent replaces them")
 def test_names_are_taken(at: Stand):
     for path, content in ((at.machine.paths.poke_socket, b"x"), (at.machine.paths.control_socket, b"")):
         path.write_bytes(content)
@@ -49,7 +49,11 @@ def test_names_are_taken(at: Stand):
     at.settle()
 
 
-@fault("sockets", "a live process squats both before the agent comes", "hooks are recorded; the agent takes the names")
+@fault(
+    "sockets",
+    "a live process listens on both before the agent starts",
+    "hooks are recorded; the agent replaces the sockets",
+)
 def test_squatted_before(at: Stand):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as poke, socket.socket(socket.AF_UNIX) as control:
         poke.bind(str(at.machine.paths.poke_socket))
@@ -63,8 +67,8 @@ def test_squatted_before(at: Stand):
 
 @fault(
     "sockets",
-    "a live process takes the names from a running agent",
-    "read within a second all the same",
+    "a live process replaces the sockets of a running agent",
+    "events are still read within a second",
     "does not answer",
 )
 def test_squatted_while_running(at: Stand):
@@ -89,8 +93,8 @@ def test_squatted_while_running(at: Stand):
 
 @fault(
     "versions",
-    "a newer agent comes while hooks run, then an older one",
-    "the newer takes over, the older leaves at once",
+    "a newer agent starts while hooks run, then an older one",
+    "the newer one takes over, the older one exits at once",
     "version 99.0",
 )
 def test_two_versions(at: Stand):
@@ -112,7 +116,7 @@ def test_two_versions(at: Stand):
 
 @fault(
     "versions",
-    "the relay is replaced while hooks run (upgrade), by the one in Python (downgrade), and again",
+    "the relay is replaced while hooks run: upgraded, downgraded to the one in Python, upgraded again",
     "no hook fails",
 )
 def test_relay_replaced(at: Stand):
@@ -142,7 +146,7 @@ def test_relay_replaced(at: Stand):
 @fault(
     "versions",
     "downgrade: the store is of a newer format",
-    "refused with a hint, hooks are recorded, nothing is changed; the newer one goes on",
+    "the agent refuses it with a hint, hooks are recorded, nothing is changed; the newer version continues",
     "was written by a newer hookspan",
 )
 def test_store_of_a_newer_format(at: Stand):
@@ -164,7 +168,7 @@ def test_store_of_a_newer_format(at: Stand):
 @fault(
     "versions",
     "upgrade in place to another format of the store while hooks run, and downgrade, with the store moved aside",
-    "a copy is kept, all goes on; the older one rebuilds its store from the journal",
+    "a copy is kept and everything continues; the older version rebuilds its store from the journal",
     "was written by a newer hookspan",
 )
 def test_upgrade_and_downgrade(at: Stand, monkeypatch: pytest.MonkeyPatch):
@@ -205,7 +209,7 @@ def set_format(at: Stand, number: int) -> int:
 @fault(
     "descriptors",
     "a relay can open no or few files",
-    "written or, where that takes more, counted; exits 0",
+    "the event is written, or counted as lost if there are too few; the relay exits 0",
     "events (open), the last",
 )
 def test_relay_without_descriptors(at: Stand):
@@ -223,8 +227,8 @@ def test_relay_without_descriptors(at: Stand):
 
 @fault(
     "descriptors",
-    "the agent can open no further file",
-    "it goes on with those it has; all is read at the latest when there are more",
+    "the agent can open no more files",
+    "it continues with those that are open; everything is read once it can open more",
     "does not answer",
 )
 def test_agent_without_descriptors(at: Stand):
@@ -248,8 +252,8 @@ def test_agent_without_descriptors(at: Stand):
 
 @fault(
     "sleep",
-    "everything is stopped (SIGSTOP), hooks in the midst of their work too",
-    "all goes on; hooks that ran meanwhile leave strays, which are taken in",
+    "everything is stopped (SIGSTOP), including hooks in the middle of their work",
+    "everything continues; hooks that ran in the meantime leave strays, which the agent takes in",
     "does not answer",
 )
 def test_sleep(at: Stand):

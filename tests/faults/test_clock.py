@@ -66,7 +66,7 @@ def jump(at: Stand, seconds: int) -> None:
     settle(at)
 
 
-@fault("clock", "an hour forward, and back again", "every event once, with the time that its relay saw")
+@fault("clock", "an hour forward, and back again", "every event is there once, with the time that its relay saw")
 def test_forward(at: Stand):
     jump(at, HOUR)
 
@@ -76,7 +76,7 @@ def test_back(at: Stand):
     jump(at, -HOUR)
 
 
-@fault("clock", "an hour back while no agent runs, and an agent from the future before", "the same; the agent starts")
+@fault("clock", "an hour back while no agent runs, after an agent ran in the future", "the same; the agent starts")
 def test_back_between_agents(at: Stand):
     set_clock(at, HOUR)
     at.start()

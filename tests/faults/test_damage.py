@@ -43,7 +43,7 @@ def journal_lines(at: Stand) -> list[bytes]:
 @fault(
     "journal",
     "bits flipped in lines that nobody has read",
-    "set aside and counted, or read as what they say; no other line suffers",
+    "the line is set aside and counted, or read with its changed content; no other line is affected",
     "set aside",
 )
 def test_flipped_bits(at: Stand):
@@ -67,7 +67,9 @@ def test_flipped_bits(at: Stand):
     at.settle(gone=gone)
 
 
-@fault("journal", "cut in the middle of a line", "the torn line is ended by the next hook and set aside", "set aside")
+@fault(
+    "journal", "cut in the middle of a line", "the next hook terminates the torn line, which is set aside", "set aside"
+)
 def test_truncated(at: Stand):
     at.hooks()
     os.truncate(at.machine.paths.current, at.machine.paths.current.stat().st_size - 100)
@@ -100,7 +102,7 @@ def test_foreign_lines(at: Stand):
     assert aside(at).total() >= len(foreign) - 1  # an empty line says nothing
 
 
-@fault("journal", "a line of 1 GiB", "passed in constant memory, set aside by its beginning", "set aside")
+@fault("journal", "a line of 1 GiB", "read in constant memory; its beginning is set aside", "set aside")
 def test_huge_line(at: Stand):
     at.hooks()
     os.truncate(at.machine.paths.current, at.machine.paths.current.stat().st_size + GIB)  # a hole: it takes no disk
@@ -112,7 +114,7 @@ def test_huge_line(at: Stand):
     assert psutil.Process(agent.pid).memory_info().rss < MEMORY_MAX
 
 
-@fault("journal", "a reduced and packed segment is damaged", "its store rows stay; the journal goes on")
+@fault("journal", "a reduced and packed segment is damaged", "its rows stay in the store; the journal continues")
 def test_packed_segment(at: Stand):
     damage_packed(at)
     at.hooks()
@@ -121,8 +123,8 @@ def test_packed_segment(at: Stand):
 
 @fault(
     "journal",
-    "a packed segment is damaged, and the store, too",
-    "rebuilt from all that comes before the damage and after the segment; counters keep what was counted",
+    "a packed segment and the store are both damaged",
+    "the store is rebuilt from everything before the damage and after the segment; counters keep what was counted",
     "packed segments that are damaged: 1",
 )
 def test_packed_segment_and_store(at: Stand):
@@ -212,7 +214,7 @@ def foreign(store: Path) -> None:
 REBUILT = "was damaged, is rebuilt from the journal"
 
 
-@fault("store", "its header is garbage", "set aside, rebuilt from the journal", REBUILT)
+@fault("store", "its header is garbage", "the store is set aside and rebuilt from the journal", REBUILT)
 def test_store_header(at: Stand):
     rebuilt(at, header)
 
@@ -241,7 +243,7 @@ def rebuilt(at: Stand, damage: Callable[[Path], None]) -> None:
     assert list(at.machine.paths.state.glob("store.db.damaged-*"))
 
 
-@fault("store", "was emptied or deleted", "rebuilt from the journal", "read from its beginning to its end")
+@fault("store", "was emptied or deleted", "it is rebuilt from the journal", "read from its beginning to its end")
 @pytest.mark.parametrize("emptied", [True, False])
 def test_store_deleted(at: Stand, emptied: bool):
     at.start()
@@ -260,7 +262,7 @@ def test_store_deleted(at: Stand, emptied: bool):
 @fault(
     "store",
     "its write-ahead log is torn and has garbage at the end",
-    "what was lost of it is read again from the journal, once",
+    "what was lost is read again from the journal, and counted once",
 )
 def test_torn_wal(at: Stand):
     at.start()
@@ -280,7 +282,7 @@ def test_torn_wal(at: Stand):
     at.settle()
 
 
-@fault("store", "breaks while the agent runs", "a reader notices, the store is rebuilt", REBUILT)
+@fault("store", "breaks while the agent runs", "a reader notices, and the store is rebuilt", REBUILT)
 def test_store_breaks(at: Stand):
     at.start()
     at.hooks(4 * EVENTS)
@@ -296,7 +298,7 @@ def test_store_breaks(at: Stand):
 @fault(
     "store",
     "the exporter's database is garbage",
-    "set aside; spans of the last day are sent again, none is skipped",
+    "it is set aside; spans of the last day are sent again, none is skipped",
     "export.db was damaged",
 )
 def test_export_db(at: Stand):
@@ -314,7 +316,7 @@ def test_export_db(at: Stand):
 @fault(
     "store",
     "the store and the journal are restored from a backup",
-    "events of the backup once, and all that come after",
+    "events of the backup are counted once, and so are all later ones",
 )
 def test_restored_backup(at: Stand):
     at.start()

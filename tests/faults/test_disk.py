@@ -59,7 +59,12 @@ def fill_page(at: Stand) -> None:
         at.hooks(1)
 
 
-@fault("disk full", "when a relay appends to the journal", "counted in place; exits 0", "(write), the last")
+@fault(
+    "disk full",
+    "when a relay appends to the journal",
+    "the lost event is counted in place; the relay exits 0",
+    "(write), the last",
+)
 def test_journal(on_small_disk: Stand):
     on_small_disk.start()
     on_small_disk.hooks()
@@ -72,7 +77,7 @@ def test_journal(on_small_disk: Stand):
     on_small_disk.settle()
 
 
-@fault("disk full", "when the agent commits to the store", "the batch is held in memory and tried again", "WAITING")
+@fault("disk full", "when the agent commits to the store", "the batch stays in memory and is tried again", "WAITING")
 def test_store(on_small_disk: Stand):
     on_small_disk.start()
     on_small_disk.hooks()
@@ -87,7 +92,7 @@ def test_store(on_small_disk: Stand):
 @fault(
     "disk full",
     "before the agent ever ran",
-    "it can't come up, hooks are counted; it comes up when there is room",
+    "it can't start, and events are counted as lost; it starts when there is room",
     "(write), the last",
 )
 def test_start(on_small_disk: Stand):
@@ -100,7 +105,7 @@ def test_start(on_small_disk: Stand):
     on_small_disk.settle()
 
 
-@fault("disk full", "when the agent writes its log", "log lines are lost, nothing else", "agent     running")
+@fault("disk full", "when the agent writes its log", "log lines are lost, and nothing else", "agent     running")
 def test_log(at: Stand):
     at.machine.paths.log.symlink_to("/dev/full")
     at.start()
@@ -112,7 +117,7 @@ def test_log(at: Stand):
 @fault(
     "disk full",
     "and the counter file was deleted",
-    "exits 0 in silence; what is not written can't be counted",
+    "the relay exits 0 in silence; what is not written can't be counted",
     "resources: ",
 )
 def test_counter_file(on_small_disk: Stand):
@@ -131,8 +136,8 @@ def test_counter_file(on_small_disk: Stand):
 
 @fault(
     "disk full",
-    "when the exporter notes what is out",
-    "what was sent and could not be noted is sent again",
+    "when the exporter records what was sent",
+    "spans that were sent but could not be recorded as sent are sent again",
     "database or disk is full",
 )
 def test_export(on_small_disk: Stand):
@@ -149,7 +154,7 @@ def test_export(on_small_disk: Stand):
     on_small_disk.settle()
 
 
-@fault("disk full", "when a line is set aside", "it is passed and counted; the journal keeps it", "set aside")
+@fault("disk full", "when a line is set aside", "it is skipped and counted; the journal keeps it", "set aside")
 def test_quarantine(at: Stand):
     at.machine.paths.quarantine.mkdir(exist_ok=True)
     with mounted(at.machine.paths.quarantine, "-o", "size=4096") as disk:
@@ -190,7 +195,7 @@ def test_packing(on_small_disk: Stand):
 @fault(
     "disk full",
     "when an upgrade keeps a copy of the store",
-    "nothing is changed; upgraded when there is room",
+    "nothing is changed; the store is upgraded when there is room",
     "WAITING",
 )
 def test_upgrade(on_small_disk: Stand, monkeypatch: pytest.MonkeyPatch):
@@ -209,7 +214,7 @@ def test_upgrade(on_small_disk: Stand, monkeypatch: pytest.MonkeyPatch):
     assert (at.machine.paths.state / f"store.db.v{len(MIGRATIONS)}").exists()
 
 
-@fault("read-only", "the journal's folder", "counted", "CAN'T BE WRITTEN")
+@fault("read-only", "the journal's folder", "lost events are counted", "CAN'T BE WRITTEN")
 def test_read_only_journal(at: Stand):
     at.start()
     at.hooks()
@@ -225,7 +230,7 @@ def test_read_only_journal(at: Stand):
 @fault(
     "read-only",
     "the whole state folder",
-    "exits 0 in silence, nothing can be counted",
+    "the relay exits 0 in silence; nothing can be counted",
     "CAN'T BE WRITTEN",
 )
 def test_read_only_state(at: Stand):
@@ -241,8 +246,8 @@ def test_read_only_state(at: Stand):
 
 @fault(
     "vanished",
-    "the journal's folder, with all that was read of it",
-    "the next hook makes it anew; numbers go on",
+    "the journal's folder, after the agent has read it",
+    "the next hook creates it again; record numbers continue",
     "was not what it had been",
 )
 def test_journal_vanishes(at: Stand):
@@ -258,7 +263,7 @@ def test_journal_vanishes(at: Stand):
 @fault(
     "vanished",
     "the sockets and locks (`run`), while the agent runs",
-    "one agent is left, which has everything",
+    "one agent remains, and it has everything",
     "agent     running",
 )
 def test_run_vanishes(at: Stand):
@@ -277,7 +282,7 @@ def test_run_vanishes(at: Stand):
 @fault(
     "vanished",
     "the whole state folder, while the agent runs",
-    "hooks do nothing until `install`; then all goes on",
+    "hooks do nothing until `install`; then everything works again",
     "next: hookspan install",
 )
 def test_state_vanishes(at: Stand):

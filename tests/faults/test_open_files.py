@@ -149,7 +149,7 @@ def test_store_is_lost(at: Stand, damage: Damage):
 @fault(
     "held open",
     "bits flip in the store's pages",
-    "whoever reads such a page has the store rebuilt; a bit in a value that stays readable is not noticed",
+    "the first reader of such a page has the store rebuilt; a bit flip that leaves a value valid is not noticed",
     "was damaged, is rebuilt from the journal",
 )
 @pytest.mark.parametrize("name", ["store.db", "store.db-wal"])
@@ -176,7 +176,7 @@ def test_log_is_cut(at: Stand, damage: Damage):
 @fault(
     "held open",
     "the store's write-ahead log or its index is deleted or replaced",
-    "noticed within a second; the agent still has it open, and writes the store anew with all that it had",
+    "noticed within a second; the agent still has it open, and writes everything to a new store",
     "is written anew with all that it had",
 )
 @pytest.mark.parametrize("damage", [deleted, replaced])
@@ -190,7 +190,7 @@ def test_log_is_gone(at: Stand, name: str, damage: Damage):
 @fault(
     "held open",
     "the index of the store's write-ahead log is cut or damaged",
-    "made anew from the log; an agent that used it just then ends by SIGBUS, and the next hook starts another",
+    "it is created again from the log; an agent that is reading it ends by SIGBUS, and the next hook starts another",
 )
 @pytest.mark.parametrize("damage", [emptied, halved, flipped])
 def test_index_is_damaged(at: Stand, damage: Damage):
@@ -209,7 +209,7 @@ def test_index_is_damaged(at: Stand, damage: Damage):
 @fault(
     "held open",
     "the exporter's database or its log is deleted, cut or replaced",
-    "written anew from memory: nothing is sent again, nothing is skipped",
+    "it is written again from memory: nothing is sent again, nothing is skipped",
     "what was sent is known",
 )
 @pytest.mark.parametrize("damage", [deleted, halved, replaced])
@@ -222,7 +222,7 @@ def test_export_db_is_lost(at: Stand, name: str, damage: Damage):
 @fault(
     "held open",
     "bits flip in the exporter's database",
-    "the agent goes on with what it has in memory; one that is started then sends a day again",
+    "the agent continues with what it has in memory; an agent that is started later sends a day again",
     "export.db was damaged",
 )
 def test_export_db_is_flipped(at: Stand):
@@ -240,7 +240,7 @@ def test_export_db_is_flipped(at: Stand):
 @fault(
     "held open",
     "the journal's current segment is deleted, cut or damaged after it was read",
-    "what the store has stays; the next hook goes on with a new segment, or behind the cut",
+    "what the store has stays; the next hook continues with a new segment, or after the cut",
 )
 @pytest.mark.parametrize("damage", [deleted, halved, flipped])
 def test_journal_is_lost_after_it_was_read(at: Stand, damage: Damage):
@@ -266,7 +266,7 @@ def test_segment_is_lost(at: Stand, damage: Damage):
 @fault(
     "held open",
     "the key for digests is deleted, cut or damaged",
-    "the agent goes on with the one that it read; the next agent's digests are others",
+    "the agent continues with the key that it read; the next agent's digests differ",
 )
 @pytest.mark.parametrize("damage", [deleted, flipped])
 def test_key_is_lost(at: Stand, damage: Damage):

@@ -35,7 +35,7 @@ WORDS = (
 CALM = ("AFL_NO_UI", "AFL_SKIP_CPUFREQ", "AFL_NO_AFFINITY", "AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES", "AFL_QUIET")
 
 MENDED = {
-    "start-lock-tries": "a start lock that no relay wrote made the count of tries overflow; it is read as a first try",
+    "start-lock-tries": "a start lock that no relay wrote made the attempt count overflow; it now counts as none",
 }
 """What was found once, by its file in `findings`."""
 PAGE = """\
@@ -44,16 +44,17 @@ PAGE = """\
 ## The relay
 
 `make fuzz` ran `hooks/relay.c`, built with AddressSanitizer and UBSan, under AFL++ for {minutes:g} minutes, on a
-machine with {cores} cores and a load of {load:.1f}. Each run is a hook in a state folder that the input describes: `relay.conf`, the
-file of counts, the start lock, the journal's end, a journal near its cap, no journal, a lock that is held, a full disk,
-the eight variables that are recorded, and the payload. After each run its outcome is checked, not only that it did not
-crash: the event is written once, as one clean line, and what was in the journal stays; or it is counted.
+machine with {cores} cores and a load of {load:.1f}. Each run is a hook in a state folder that the input describes:
+`relay.conf`, the file of counts, the start lock, the journal's end, a journal near its cap, no journal, a lock that is
+held, a full disk, the eight variables that are recorded, and the payload. After each run its outcome is checked, not
+only that it did not crash: the event is written once, as one clean line, and what was in the journal stays; or it is
+counted.
 
 | what | number |
 |---|---|
 {rows}
 
-What was found once is mended, and its input is run by the tests:
+Every fault that the fuzzer found is fixed, and the tests run its input:
 
 {mended}
 
@@ -67,10 +68,10 @@ as many examples as the tests do:
 
 | property | tests |
 |---|---|
-| Whatever an event holds, it is read or passed over; nothing is open after the session's end, no span ends before it begins. | `wire/test_events_of_another_shape` |
-| Whatever a transcript's line holds, it is read or passed over. | `wire/test_transcript_lines_of_another_shape` |
-| Bytes that are nothing are unreadable, and no more than that. | `wire/test_lines_that_are_nothing` |
-| In any order within two seconds, with any loss and repetition: no exception, nothing open after the end, no span and no call twice, the same ids. | `model/test_any_order_within_two_seconds_any_loss_any_repeat` |
+| Whatever an event contains, it is read or skipped; nothing is open after the session's end, no span ends before it begins. | `wire/test_events_of_another_shape` |
+| Whatever a transcript's line contains, it is read or skipped. | `wire/test_transcript_lines_of_another_shape` |
+| Bytes that are no record are reported as unreadable, and nothing else happens. | `wire/test_lines_that_are_nothing` |
+| Events in any order within two seconds, with any of them lost or repeated: no exception, nothing open after the end, no span or call twice, the same ids. | `model/test_any_order_within_two_seconds_any_loss_any_repeat` |
 | A session may end after any of its events. | `model/test_any_prefix_can_end` |
 
 This page is written by `python -m tests.fuzz.relay --write docs/fuzzing.md`.
@@ -154,11 +155,11 @@ def report(stats: dict[str, str], lines: str, hanging: int) -> str:
     minutes = int(stats["run_time"]) / 60
     rows = {
         "runs": f"{int(stats['execs_done']):,}, {float(stats['execs_per_sec']):.0f} a second",
-        "inputs that reached something new": f"{int(stats['corpus_count']):,}",
+        "inputs that reached new code": f"{int(stats['corpus_count']):,}",
         "edges of relay and harness that were reached": f"{stats['edges_found']} of {stats['total_edges']}",
         "lines of `relay.c` that were reached": lines,
         "crashes and wrong outcomes": stats["saved_crashes"],
-        "runs that took over 5 s, and those of them that hang when they are done again": (
+        "runs that took over 5 s, and how many of these hang when they are repeated": (
             f"{stats['saved_hangs']}, {hanging}"
         ),
     }

@@ -261,7 +261,10 @@ def spans_through(fleet: Fleet, found: list[day.Recording], density: Density, co
         handed_on(fleet, gateway)
         if fsync:
             what = f"spans, {request}, over TLS, onto a synced disk and into Kafka"
-            rates += [watch.rate(gateway, "spans", what, sent), watch.rate(fleet.kafka, "spans", "spans taken", sent)]
+            rates += [
+                watch.rate(gateway, "spans", what, sent),
+                watch.rate(fleet.kafka, "spans", "spans received", sent),
+            ]
         else:
             rates.append(watch.rate(gateway, "spans", "the same with `QUEUE_FSYNC=false`", sent, sized=False))
     total = 2 * copies * density.spans
@@ -270,7 +273,7 @@ def spans_through(fleet: Fleet, found: list[day.Recording], density: Density, co
     delivered(fleet, ingester, "spans", total)
     return [
         *rates,
-        watch.rate(fleet.kafka, "spans", "spans given", total),
+        watch.rate(fleet.kafka, "spans", "spans delivered", total),
         watch.rate(ingester, "spans", "spans from Kafka, counted and into Jaeger", total),
         watch.rate(fleet.jaeger, "spans", "spans written", total),
     ]
@@ -297,7 +300,7 @@ def metrics_through(fleet: Fleet, found: list[day.Recording], copies: int) -> li
     delivered(fleet, ingester, "metric_points", len(bodies) * len(points))
     return [
         watch.rate(gateway, "samples", "samples of metrics", sent),
-        watch.rate(fleet.kafka, "samples", "samples taken and given", sent),
+        watch.rate(fleet.kafka, "samples", "samples received and delivered", sent),
         watch.rate(ingester, "samples", "samples from Kafka, by remote write", sent),
         watch.rate(fleet.metrics, "samples", f"samples written, of {copies * series:,} series", sent),
     ]

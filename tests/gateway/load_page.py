@@ -52,8 +52,8 @@ def _measured(figures: "Figures") -> str:
     hardware = figures.hardware
     return _wrapped(f"""
         One run with `--copies {hardware.copies}`, on {hardware.cores} cores of an {hardware.processor}, load
-        {hardware.load:.1f} when it began, the real programs on one disk. A rate of one core is work by the CPU seconds
-        that the program took; the time by the clock is this machine's. Memory is the most that was resident meanwhile.
+        {hardware.load:.1f} at the start, the real programs on one disk. The rate per core is the work divided by the
+        CPU seconds that the program took; wall-clock times are this machine's. Memory is the peak of resident memory.
     """)
 
 
@@ -63,10 +63,10 @@ def _rates(rates: "Sequence[Rate]") -> str:
             {
                 "program": TITLES[rate.program],
                 "work": rate.what,
-                "of one core, each second": rate.per_core_second,
+                "per core and second": rate.per_core_second,
                 "done": rate.done,
                 "CPU s": rate.cpu_seconds,
-                "s by the clock": rate.wall_seconds,
+                "wall-clock s": rate.wall_seconds,
                 "peak MB": rate.peak_bytes / 1e6,
             }
             for rate in sorted(rates, key=lambda rate: list(TITLES).index(rate.program))
@@ -77,26 +77,27 @@ def _rates(rates: "Sequence[Rate]") -> str:
 def _outage(figures: "Figures") -> str:
     outage, (synced, unsynced) = figures.outage, _by_the_clock(figures)
     return _wrapped(f"""
-        By the clock one gateway took {synced:,.0f} spans/s, {synced / figures.density.spans_per_request:,.0f} requests,
-        with a sync of its disk for each, and {unsynced:,.0f} spans/s without. While Kafka was stopped a gateway took
-        {outage.spans:,} spans: {outage.queue_bytes_per_span:,.0f} bytes of its disk for each, and
-        {outage.peak_bytes / 1e6:,.0f} MB of memory at most. When Kafka was back they were gone in
-        {outage.drained_seconds:.1f} s.
+        In wall-clock time one gateway accepted {synced:,.0f} spans/s in
+        {synced / figures.density.spans_per_request:,.0f} requests/s, with a sync of its disk for each, and
+        {unsynced:,.0f} spans/s without. While Kafka was stopped, a gateway accepted {outage.spans:,} spans: each took
+        {outage.queue_bytes_per_span:,.0f} bytes of its disk, and its memory peaked at {outage.peak_bytes / 1e6:,.0f}
+        MB. When Kafka was back, they were delivered within {outage.drained_seconds:.1f} s.
     """)
 
 
 def _developer(figures: "Figures") -> str:
     one = figures.density
     return _wrapped(f"""
-        What a developer makes comes from the {one.sessions} recorded sessions of the real client in `tests/sessions`,
-        folded as the agent does it: {one.events:,} events and {one.spans:,} spans for {one.model_calls:,} model calls,
-        so {one.events / one.model_calls:.1f} events and {one.spans / one.model_calls:.1f} spans for each;
-        {one.bytes_per_span:,.0f} bytes a span; {one.series:,} series for somebody who has done all that was recorded.
-        The model of the recordings answers at once, which makes {one.events_per_hour_at_most:,.0f} events an hour: no
-        developer is so quick. **Assumed, not measured:** a model call every
-        {one.stretch * one.seconds / one.model_calls:.0f} s, all hour, which makes {one.events_per_hour:,.0f} events and
-        {one.spans_per_hour:,.0f} spans. If yours make half, halve the columns up to spans/s. Sums are exported every
-        {Export().metric_interval:g} s (`export.metric_interval`).
+        How much one developer produces is computed from the {one.sessions} recorded sessions of the real client in
+        `tests/sessions`, folded as the agent does it: {one.events:,} events and {one.spans:,} spans for
+        {one.model_calls:,} model calls, which is {one.events / one.model_calls:.1f} events and
+        {one.spans / one.model_calls:.1f} spans for each; {one.bytes_per_span:,.0f} bytes a span; {one.series:,} series
+        for somebody who has done everything that was recorded. In the recordings the model answers at once, which gives
+        {one.events_per_hour_at_most:,.0f} events an hour: no developer is that fast. **Assumed, not measured:** a model
+        call every {one.stretch * one.seconds / one.model_calls:.0f} s throughout the hour, which gives
+        {one.events_per_hour:,.0f} events and {one.spans_per_hour:,.0f} spans. If your developers produce half as much,
+        halve the columns up to spans/s. Sums are exported every {Export().metric_interval:g} s
+        (`export.metric_interval`).
     """)
 
 
