@@ -39,7 +39,7 @@ lint: .venv/installed-dev
 	$(BIN)/deptry .
 	@$(call NPM,check)
 
-# What repeats elsewhere what the catalogue and the code say: docs/reference, docs/faults.md, the manual page, the plugin's
+# What repeats elsewhere what the catalogue and the code say: docs/reference, docs/registry, docs/faults.md, the manual page, the plugin's
 # hooks, the dashboards.
 generate: .venv/installed-dev
 	$(BIN)/python docs/generator

@@ -12,8 +12,9 @@ import pytest
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.attributes import ATTRIBUTES
 from hookspan.catalogue.claude_code import CLAUDE_CODE
+from hookspan.catalogue.enums import Outcome
 from hookspan.catalogue.metrics import READ_OF_AGENT, READ_OF_CLIENT, SUMS
-from hookspan.catalogue.spans import COMMON, SPANS
+from hookspan.catalogue.spans import COMMON, COMMON_REQUIRED, SPANS
 from hookspan.model import fold
 
 from .model.replay import names, play
@@ -74,12 +75,17 @@ def played(tmp_path_factory):
 
 def test_spans_have_only_what_the_page_says_and_every_kind_is_there(played):
     also = {span.name: {*COMMON, *span.attributes} for span in SPANS}
+    required = {span.name: {*COMMON_REQUIRED, *span.required} for span in SPANS}
+    assert all(required[name] <= also[name] for name in also)
     types = {"string": str, "boolean": bool, "int": int, "double": float, "string[]": list}
     seen = set()
     for span in (span for one in played for span in one.spans):
         kind = kind_of(span.name)
         seen.add(kind)
         assert span.attributes.keys() <= also[kind], span.name
+        assert span.attributes.keys() >= required[kind], span.name
+        if sc.OUTCOME in span.attributes and sc.ERROR_TYPE in also[kind]:
+            assert (sc.ERROR_TYPE in span.attributes) == (span.attributes[sc.OUTCOME] == Outcome.ERROR), span.name
         for key, value in span.attributes.items():
             attribute = ATTRIBUTES[key]
             assert isinstance(value, types[attribute.type]), (span.name, key, value)

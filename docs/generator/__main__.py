@@ -8,15 +8,18 @@ from typing import Final
 
 import pages
 import plugin
+import registry
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 REFERENCE: Final = ROOT / "docs" / "reference"
+REGISTRY: Final = ROOT / "docs" / "registry"
 
 
 def files() -> dict[Path, str]:
     """Each file's text by its path."""
     return {
         **{REFERENCE / name: text for name, text in pages.pages().items()},
+        **{REGISTRY / name: text for name, text in registry.registry().items()},
         ROOT / "hooks" / "hooks.json": plugin.hooks(),
     }
 
@@ -24,7 +27,7 @@ def files() -> dict[Path, str]:
 def main(arguments: list[str]) -> int:
     """0, or with `--check` 1 when a file differs."""
     made = files()
-    left_over = {path for path in REFERENCE.glob("*.md") if path not in made}
+    left_over = {path for path in (*REFERENCE.glob("*.md"), *REGISTRY.glob("*")) if path not in made}
     stale = sorted(path for path, text in made.items() if not path.exists() or path.read_text(encoding="utf-8") != text)
     if arguments == ["--check"]:
         for path in (*stale, *left_over):

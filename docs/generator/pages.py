@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 import inspect
-import itertools
 import json
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
-from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 import licences
+from introspect import meanings, resource_keys
+from registry import CONVENTIONS
 
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.attributes import ATTRIBUTES
@@ -23,8 +21,6 @@ from hookspan.catalogue.metrics import READ_OF_AGENT, READ_OF_CLIENT, SUMS, Inst
 from hookspan.catalogue.scopes import AGENT_SERVICE_NAME, SCHEMA_URL, SERVICE_NAME
 from hookspan.catalogue.spans import COMMON, SPANS
 from hookspan.config import OPTIONS, SECTIONS, Notify, Option, Project, _options
-from hookspan.export.resource import resources
-from hookspan.paths import Paths
 from hookspan.wire.facts import Observed
 
 MADE: Final = "<!-- Made by `make generate`. -->"
@@ -89,6 +85,21 @@ def _index() -> list[str]:
                 ("claude-code", "As Claude Code's own telemetry names it, so that the two can be joined."),
             ),
         ),
+        "## As a registry",
+        "",
+        "The same names are a registry of semantic conventions, [docs/registry](../registry/manifest.yaml), in the format",
+        "`definition/2` of OpenTelemetry's [Weaver](https://github.com/open-telemetry/weaver). It defines hookspan's attributes,",
+        f"metrics and spans, and refers to OpenTelemetry's registry for the rest: to version {CONVENTIONS}, the last that doesn't mark",
+        "`gen_ai.*` as moved. With Weaver installed, the first of these commands checks the registry, and the second one",
+        "receives OTLP and reports what the registry doesn't have:",
+        "",
+        "    weaver registry check -r docs/registry",
+        "    weaver registry live-check -r docs/registry",
+        "",
+        "The tests hold the registry to Weaver's format and to OpenTelemetry's names, without Weaver; these two commands have not",
+        'been tried yet. The attributes of `[resource]` and the labels of `[projects."name"]` are your own: define them in a',
+        "registry of yours that has this one among its `dependencies`. The `schema_url` is a placeholder, where nothing is",
+        "published.",
     ]
 
 
@@ -118,10 +129,6 @@ def _spans() -> list[str]:
                 ),
             ),
         ]
-    with tempfile.TemporaryDirectory() as folder:
-        paths = Paths(state=Path(folder), config=Path(folder) / "c", data=Path(folder))
-        both = resources(paths, {})
-    names = sorted({key for one in both for key in one.attributes})
     return [
         *lines,
         "## On every span",
@@ -143,22 +150,14 @@ def _spans() -> list[str]:
         "## Resource",
         "",
         f"`service.name` is `{SERVICE_NAME}`, and `{AGENT_SERVICE_NAME}` for what the agent tells of itself. Both have",
-        _code(name for name in names if name != "service.name") + ", and the `[resource]` table of the settings.",
+        _code(key for key in resource_keys() if key != "service.name")
+        + ", and the `[resource]` table of the settings.",
     ]
 
 
 def _values(closed: type[StrEnum]) -> Iterator[str]:
-    meanings = dict(_meanings(closed))
-    yield from _table(("value", "meaning"), ((f"`{one.value}`", meanings[one.name]) for one in closed))
-
-
-def _meanings(closed: type[StrEnum]) -> Iterator[tuple[str, str]]:
-    """Each member's name with the text that stands below it."""
-    (body,) = ast.parse(inspect.getsource(closed)).body
-    for member, text in itertools.pairwise(cast("ast.ClassDef", body).body):
-        match member, text:
-            case ast.Assign(targets=[ast.Name(id=name)]), ast.Expr(value=ast.Constant(value=str(meaning))):
-                yield name, meaning
+    rows = ((f"`{member.value}`", meaning) for member, meaning in meanings(closed).items())
+    yield from _table(("value", "meaning"), rows)
 
 
 def _stability(metric: str) -> str:

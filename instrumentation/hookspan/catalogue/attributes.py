@@ -32,7 +32,8 @@ Stability = Literal["stable", "development", "hookspan", "claude-code"]
 class Attribute(NamedTuple):
     """What is said about a key. `values`: the closed list that its value is of; None where any value may come.
 
-    `content`: people or programs wrote it, and it leaves the machine with `content.export` only.
+    `content`: people or programs wrote it, and it leaves the machine with `content.export` only. `examples`: values of a
+    text of ours that has no closed list. `condition`: when it must be there, a sentence; empty where none can be told.
     """
 
     key: str
@@ -40,28 +41,39 @@ class Attribute(NamedTuple):
     brief: str
     values: Values
     stability: Stability
-    content: bool
+    content: bool = False
+    examples: tuple[str, ...] = ()
+    condition: str = ""
 
 
 ATTRIBUTES: Final[dict[str, Attribute]] = {}
 """Every key, in the order of this module."""
 
 
-def _otel(key: str, kind: Type, brief: str, values: Values = None, *, stable: bool = False) -> str:
+def _otel(key: str, kind: Type, brief: str, values: Values = None, *, stable: bool = False, condition: str = "") -> str:
     """Declares a key of OpenTelemetry's conventions."""
-    ATTRIBUTES[key] = Attribute(key, kind, brief, values, "stable" if stable else "development", content=False)
+    stability: Stability = "stable" if stable else "development"
+    ATTRIBUTES[key] = Attribute(key, kind, brief, values, stability, condition=condition)
     return key
 
 
-def _ours(key: str, kind: Type, brief: str, values: Values = None, *, content: bool = False) -> str:
+def _ours(
+    key: str,
+    kind: Type,
+    brief: str,
+    values: Values = None,
+    *,
+    content: bool = False,
+    examples: tuple[str, ...] = (),
+) -> str:
     """Declares a key of hookspan's own."""
-    ATTRIBUTES[key] = Attribute(key, kind, brief, values, "hookspan", content)
+    ATTRIBUTES[key] = Attribute(key, kind, brief, values, "hookspan", content, examples)
     return key
 
 
-def _of_client(key: str, kind: Type, brief: str) -> str:
+def _of_client(key: str, kind: Type, brief: str, *, examples: tuple[str, ...] = ()) -> str:
     """Declares a key of the client's own telemetry."""
-    ATTRIBUTES[key] = Attribute(key, kind, brief, None, "claude-code", content=False)
+    ATTRIBUTES[key] = Attribute(key, kind, brief, None, "claude-code", examples=examples)
     return key
 
 
@@ -73,6 +85,7 @@ ERROR_TYPE: Final = _otel(
     "Why it failed. For a turn: StopFailure's own value; for a model call: the value for its HTTP status; for a tool: one of hookspan's own two values.",
     (*sorted(STOP_FAILURES), *(value.value for value in ErrorType)),
     stable=True,
+    condition="If it failed.",
 )
 FILE_EXTENSION: Final = _otel(
     "file.extension", "string", "Extension of the file that the tool was given, in lower case."
@@ -117,14 +130,21 @@ PROMPT_ID: Final = _of_client(
     "prompt.id",
     "string",
     "The prompt that started the trace: `prompt.id` in Claude Code's own telemetry, `promptId` in its transcript.",
+    examples=("6f1d9c52-0b7e-4c0a-9a53-2f4f0a4b7c11",),
 )
 
 # hookspan's
 HOOK_EVENT: Final = _ours(
-    "hook.event", "string", "The hook event; in metrics `other` for one that this version doesn't know."
+    "hook.event",
+    "string",
+    "The hook event; in metrics `other` for one that this version doesn't know.",
+    examples=("PreToolUse", "Stop"),
 )
 PROJECT: Final = _ours(
-    "hookspan.project", "string", "Folder name of the main repository, the same in its subfolders and work trees."
+    "hookspan.project",
+    "string",
+    "Folder name of the main repository, the same in its subfolders and work trees.",
+    examples=("shop",),
 )
 OUTCOME: Final = _ours("hookspan.outcome", "string", "How it ended.", Outcome)
 DECISION: Final = _ours("hookspan.decision", "string", "The outcome of the permission request.", Decision)
@@ -143,32 +163,49 @@ NEVER_RAN: Final = _ours(
     "hookspan.tool.never_ran", "boolean", "The call was refused, denied or invalid; not in `hookspan.tool.duration`."
 )
 BLOCKED_BY_HOOK: Final = _ours("hookspan.tool.blocked_by_hook", "boolean", "Another hook blocked the call.")
-MCP_SERVER: Final = _ours("hookspan.mcp.server", "string", "The MCP server.")
-PERMISSION_MODE: Final = _ours("hookspan.permission_mode", "string", "Claude Code's permission mode.")
+MCP_SERVER: Final = _ours("hookspan.mcp.server", "string", "The MCP server.", examples=("github",))
+PERMISSION_MODE: Final = _ours(
+    "hookspan.permission_mode", "string", "Claude Code's permission mode.", examples=("default", "acceptEdits", "plan")
+)
 COMMAND_PROGRAM: Final = _ours(
     "hookspan.command.program",
     "string",
     "First program of a shell command, from a closed list; else `other`. Never an argument.",
+    examples=("git", "pytest", "other"),
 )
 EXIT_CODE: Final = _ours("hookspan.exit_code", "int", "Exit status of a failed shell command.")
 WAITED: Final = _ours("hookspan.waited", "double", "Seconds the call waited for permission before it ran.")
 INPUT_SIZE: Final = _ours("hookspan.input.size", "int", "Bytes of the tool's input, or of the prompt.")
 OUTPUT_SIZE: Final = _ours("hookspan.output.size", "int", "Bytes of the tool's result.")
-EFFORT: Final = _ours("hookspan.effort", "string", "The model's effort level.")
-SOURCE: Final = _ours("hookspan.source", "string", "How the session began: startup, resume, clear, fork ...")
+EFFORT: Final = _ours("hookspan.effort", "string", "The model's effort level.", examples=("medium",))
+SOURCE: Final = _ours(
+    "hookspan.source",
+    "string",
+    "How the session began: startup, resume, clear, fork ...",
+    examples=("startup", "resume", "clear"),
+)
 TRIGGER: Final = _ours("hookspan.trigger", "string", "What triggered the compaction.", ("manual", "auto"))
 PROMPT_KIND: Final = _ours("hookspan.prompt.kind", "string", "Who wrote the prompt.", PromptKind)
 BACKGROUND: Final = _ours("hookspan.background", "boolean", "What the call started keeps running after it.")
-NOTIFICATION_TYPE: Final = _ours("hookspan.notification.type", "string", "The notification's type.")
-COMMAND_NAME: Final = _ours("hookspan.command.name", "string", "Name of the /command, if the prompt was one.")
-ENTRYPOINT: Final = _ours(
-    "hookspan.entrypoint", "string", "How Claude Code was started: cli, sdk-cli, claude-vscode ..."
+NOTIFICATION_TYPE: Final = _ours(
+    "hookspan.notification.type", "string", "The notification's type.", examples=("permission_prompt", "idle_prompt")
 )
-CLIENT_VERSION: Final = _ours("hookspan.client.version", "string", "Version of Claude Code.")
+COMMAND_NAME: Final = _ours(
+    "hookspan.command.name", "string", "Name of the /command, if the prompt was one.", examples=("review",)
+)
+ENTRYPOINT: Final = _ours(
+    "hookspan.entrypoint",
+    "string",
+    "How Claude Code was started: cli, sdk-cli, claude-vscode ...",
+    examples=("cli", "sdk-cli"),
+)
+CLIENT_VERSION: Final = _ours("hookspan.client.version", "string", "Version of Claude Code.", examples=("2.1.331",))
 COST_USD: Final = _ours(
     "hookspan.cost.usd", "double", "List price in US dollars; not a bill. Absent if a model has no known price."
 )
-PRICES_VERSION: Final = _ours("hookspan.prices.version", "string", "Version of the price table.")
+PRICES_VERSION: Final = _ours(
+    "hookspan.prices.version", "string", "Version of the price table.", examples=("genai-prices 0.2.3",)
+)
 TOKEN_TYPE: Final = _ours(
     "hookspan.token.type",
     "string",
@@ -184,7 +221,12 @@ USAGE_SOURCE: Final = _ours(
 CONTEXT_BEFORE: Final = _ours("hookspan.context.before", "int", "Tokens in the context before the compaction.")
 CONTEXT_AFTER: Final = _ours("hookspan.context.after", "int", "Tokens in the context after the compaction.")
 ATTEMPTS: Final = _ours("hookspan.attempts", "int", "HTTP attempts of the call, if there was more than one.")
-QUERY_SOURCE: Final = _ours("hookspan.query_source", "string", "What the client made the call for, in its own term.")
+QUERY_SOURCE: Final = _ours(
+    "hookspan.query_source",
+    "string",
+    "What the client made the call for, in its own term.",
+    examples=("repl_main_thread", "sdk"),
+)
 IDLE_BEFORE: Final = _ours(
     "hookspan.idle_before", "double", "Seconds from the end of the previous turn to this prompt."
 )
@@ -205,7 +247,9 @@ LINES_TYPE: Final = _ours(
 LINK: Final = _ours("hookspan.link", "string", "On a link: the reason for it.", Link)
 PAYLOAD_SIZE: Final = _ours("hookspan.payload.size", "int", "Bytes of the event.")
 PAYLOAD_CUT: Final = _ours("hookspan.payload.cut", "boolean", "The event was over 16 MiB; only its size is known.")
-EXIT_REASON: Final = _ours("hookspan.exit_reason", "string", "The reason that SessionEnd gives.")
+EXIT_REASON: Final = _ours(
+    "hookspan.exit_reason", "string", "The reason that SessionEnd gives.", examples=("prompt_input_exit", "clear")
+)
 COST_RESIDUAL_USD: Final = _ours(
     "hookspan.cost.residual_usd",
     "double",
@@ -217,13 +261,16 @@ LABEL: Final = _ours(
     "string",
     "Start of the prompt, command, file name or title, at most 120 characters, secrets scrubbed. Only with `content.export`.",
     content=True,
+    examples=("Fix the failing test of the cart",),
 )
 DROP_WHERE: Final = _ours(
     "hookspan.dropped.where", "string", "Where an event was lost or set aside.", ("relay", "journal", "fold", "commit")
 )
-DROP_REASON: Final = _ours("hookspan.dropped.reason", "string", "Why an event was lost or set aside.")
-HEALTH_CHECK: Final = _ours("hookspan.health.check", "string", "The health check.")
-LOOP: Final = _ours("hookspan.loop", "string", "The agent's loop.")
-AGENT_VERSION: Final = _ours("hookspan.agent.version", "string", "Version of hookspan.")
+DROP_REASON: Final = _ours(
+    "hookspan.dropped.reason", "string", "Why an event was lost or set aside.", examples=("lock", "not_json")
+)
+HEALTH_CHECK: Final = _ours("hookspan.health.check", "string", "The health check.", examples=("export", "store"))
+LOOP: Final = _ours("hookspan.loop", "string", "The agent's loop.", examples=("ingest",))
+AGENT_VERSION: Final = _ours("hookspan.agent.version", "string", "Version of hookspan.", examples=("0.1.0",))
 RELAY: Final = _ours("hookspan.relay", "string", "The kind of relay that the hooks run.", ("compiled", "python"))
 OS_TYPE: Final = _otel("os.type", "string", "The operating system.")

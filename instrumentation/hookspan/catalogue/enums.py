@@ -130,8 +130,11 @@ class ErrorType(StrEnum):
     """Our part of `error.type`; the rest is STOP_FAILURES."""
 
     TOOL_ERROR = "tool_error"
+    """The tool reported it."""
     EXIT_NONZERO = "exit_nonzero"
+    """The shell command's exit status was not 0."""
     OTHER = "other"
+    """Any other error."""
 
 
 STOP_FAILURES: Final = frozenset(

@@ -11,17 +11,20 @@ from .scopes import HOOK_SCOPE, SCOPE
 class SpanKind(NamedTuple):
     """One kind of span.
 
-    `type` is what the page calls it, `name` the pattern of its name. `parent`, `begins`, `ends` and `emitted` are
-    phrases for people. `attributes` are those beside what every span has (`COMMON`).
+    `type` is what the page calls it, `name` the pattern of its name, `brief` what it stands for. `parent`, `begins`,
+    `ends` and `emitted` are phrases for people. `attributes` are those beside what any span may have (`COMMON`), and
+    `required` those of them that no span of the kind lacks.
     """
 
     type: str
     name: str
+    brief: str
     parent: str
     begins: str
     ends: str
     emitted: str
     attributes: tuple[str, ...]
+    required: tuple[str, ...]
     kind: Literal["INTERNAL", "CLIENT"] = "INTERNAL"
     scope: str = SCOPE
 
@@ -49,6 +52,8 @@ COMMON: Final = (
     sc.LATE,
     sc.LABEL,
 )
+COMMON_REQUIRED: Final = (sc.SESSION_ID, sc.GEN_AI_CONVERSATION_ID, sc.GEN_AI_AGENT_NAME)
+"""Those of COMMON that no span lacks."""
 _COUNTS: Final = (sc.TOOLS, sc.TOOLS_FAILED, sc.MODEL_CALLS, sc.SUBAGENTS)
 _USAGE: Final = (
     sc.GEN_AI_USAGE_INPUT_TOKENS,
@@ -61,6 +66,7 @@ _USAGE: Final = (
 TURN: Final = SpanKind(
     type="turn",
     name="invoke_agent claude-code",
+    brief="A turn: from a prompt until Claude has answered it.",
     parent='none: the root of its trace, whose id is the prompt id (with `traces.parent = "adopt"` the span that TRACEPARENT names)',
     begins="UserPromptSubmit; for a queued prompt the transcript's `dequeue`",
     ends="the last Stop or StopFailure, or the interruption; without any of these, what ended the session",
@@ -80,11 +86,13 @@ TURN: Final = SpanKind(
         *_COUNTS,
         *_USAGE,
     ),
+    required=(sc.GEN_AI_OPERATION_NAME, sc.OUTCOME, sc.END_REASON, sc.PROMPTS),
 )
 
 TOOL: Final = SpanKind(
     type="tool",
     name="execute_tool {tool}",
+    brief="A tool call, without the wait for permission before it.",
     parent="turn or subagent",
     begins="the start of execution: the end minus the client's own `duration_ms`, so waiting for permission is not included",
     ends="PostToolUse, PostToolUseFailure, or what stopped it; a call that never ran has duration 0",
@@ -108,31 +116,37 @@ TOOL: Final = SpanKind(
         sc.OUTPUT_SIZE,
         sc.WAITED,
     ),
+    required=(sc.GEN_AI_OPERATION_NAME, sc.GEN_AI_TOOL_NAME, sc.OUTCOME),
 )
 
 WAIT: Final = SpanKind(
     type="wait",
     name="permission {tool}",
+    brief="A dialog that waits for the user: a permission, or a question of an MCP server.",
     parent="turn or subagent",
     begins="PermissionRequest; `permission elicitation`: Elicitation, when an MCP server asks",
     ends="the approval (the moment the tool began to run), or the refusal",
     emitted="together with its tool's span",
     attributes=(sc.GEN_AI_TOOL_NAME, sc.GEN_AI_TOOL_CALL_ID, sc.MCP_SERVER, sc.DECISION),
+    required=(sc.DECISION,),
 )
 
 SUBAGENT: Final = SpanKind(
     type="subagent",
     name="invoke_agent {agent_type}",
+    brief="The work of a subagent.",
     parent="the Agent call that started it",
     begins="SubagentStart",
     ends="SubagentStop, or the interruption",
     emitted="once its transcript has been read past its end",
     attributes=(sc.GEN_AI_OPERATION_NAME, sc.GEN_AI_AGENT_ID, sc.OUTCOME, sc.END_REASON, *_COUNTS, *_USAGE),
+    required=(sc.GEN_AI_OPERATION_NAME, sc.GEN_AI_AGENT_ID, sc.OUTCOME, sc.END_REASON),
 )
 
 MODEL: Final = SpanKind(
     type="model",
     name="chat {model}",
+    brief="A call of a model, with all its HTTP attempts.",
     kind="CLIENT",
     parent="turn or subagent",
     begins="the transcript's `api-request` line of the first attempt",
@@ -154,21 +168,25 @@ MODEL: Final = SpanKind(
         sc.PRICES_VERSION,
         *_USAGE,
     ),
+    required=(sc.GEN_AI_OPERATION_NAME, sc.GEN_AI_PROVIDER_NAME, sc.OUTCOME),
 )
 
 COMPACTION: Final = SpanKind(
     type="compact",
     name="compact",
+    brief="A compaction of the context.",
     parent="turn; for /compact, the session",
     begins="PreCompact",
     ends="PostCompact; a failed compaction has duration 0",
     emitted="once the transcript has been read past its end",
     attributes=(sc.TRIGGER, sc.OUTCOME, sc.ERROR_TYPE, sc.CONTEXT_BEFORE, sc.CONTEXT_AFTER),
+    required=(sc.OUTCOME,),
 )
 
 SESSION: Final = SpanKind(
     type="session",
     name="session",
+    brief="A run of a session.",
     parent="none: the root of its trace, whose id is the session id; a resumed session has one span for each run",
     begins="SessionStart",
     ends="SessionEnd; for a client that is gone, or a session silent for `session.idle_hours`, its last sign of life",
@@ -186,11 +204,13 @@ SESSION: Final = SpanKind(
         *_COUNTS,
         *_USAGE,
     ),
+    required=(sc.END_REASON,),
 )
 
 HOOK: Final = SpanKind(
     type="hook",
     name="hook {event}",
+    brief="A hook event, with the time that its hook took.",
     scope=HOOK_SCOPE,
     parent="turn, subagent or session",
     begins="the creation of the relay's process",
@@ -204,6 +224,7 @@ HOOK: Final = SpanKind(
         sc.PAYLOAD_SIZE,
         sc.PAYLOAD_CUT,
     ),
+    required=(sc.HOOK_EVENT, sc.PAYLOAD_SIZE),
 )
 
 SPANS: Final = (TURN, TOOL, WAIT, SUBAGENT, MODEL, COMPACTION, SESSION, HOOK)

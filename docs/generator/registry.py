@@ -1,0 +1,186 @@
+"""docs/registry: the catalogue as a registry of semantic conventions, which OpenTelemetry's Weaver reads.
+
+The format is Weaver's `definition/2`: https://github.com/open-telemetry/weaver/blob/main/schemas/semconv-syntax.v2.md.
+Names of OpenTelemetry's are references into its own registry, ours are defined here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Any, Final
+
+import yaml
+from introspect import meanings, resource_keys
+
+from hookspan import __version__
+from hookspan.catalogue.attributes import ATTRIBUTES, Attribute
+from hookspan.catalogue.metrics import READ_OF_AGENT, READ_OF_CLIENT, SUMS, Instrument
+from hookspan.catalogue.scopes import AGENT_SERVICE_NAME, SERVICE_NAME
+from hookspan.catalogue.spans import COMMON, COMMON_REQUIRED, SPANS, SpanKind
+
+MADE: Final = "# Made by `make generate` from instrumentation/hookspan/catalogue.\n"
+SCHEMA_URL: Final = f"https://hookspan.example/schemas/{__version__}"
+"""A placeholder in the form that Weaver wants; nothing is published there."""
+CONVENTIONS: Final = "1.41.1"
+"""Version of OpenTelemetry's registry that ours depends on: the last in which `gen_ai.*` is not marked as moved away."""
+
+COMMON_GROUP: Final = "hookspan.common"
+Node = dict[str, Any]
+"""A mapping of the YAML files."""
+
+
+def registry() -> dict[str, str]:
+    """Each file's text by its name."""
+    files: dict[str, Node] = {
+        "manifest.yaml": _manifest(),
+        "attributes.yaml": _file(attributes=[_attribute(one) for one in ATTRIBUTES.values() if _is_ours(one)]),
+        "conventions.yaml": _conventions(),
+        "metrics.yaml": _file(metrics=[*_metrics()]),
+        "spans.yaml": _file(attribute_groups=[_common()], spans=[_span(span) for span in SPANS]),
+    }
+    return {name: MADE + _yaml(node) for name, node in files.items()}
+
+
+class _Dumper(yaml.SafeDumper):
+    """Indents lists below their key and has lines as lines, as OpenTelemetry's registries do."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002 - as PyYAML calls it
+        super().increase_indent(flow, indentless=False)
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def _yaml(node: Node) -> str:
+    return yaml.dump(node, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+
+
+def _file(**parts: object) -> Node:
+    return {"file_format": "definition/2", **parts}
+
+
+def _manifest() -> Node:
+    return {
+        "schema_url": SCHEMA_URL,
+        "description": "What hookspan tells of Claude Code's sessions, from its hooks and transcripts.",
+        "stability": "development",
+        "dependencies": [
+            {
+                "schema_url": f"https://opentelemetry.io/schemas/{CONVENTIONS}",
+                "registry_path": f"https://github.com/open-telemetry/semantic-conventions@v{CONVENTIONS}[model]",
+            }
+        ],
+    }
+
+
+def _is_ours(attribute: Attribute) -> bool:
+    """Defined here: hookspan's, and the client's, which has no registry."""
+    return attribute.stability in {"hookspan", "claude-code"}
+
+
+def _attribute(attribute: Attribute) -> Node:
+    node: Node = {"key": attribute.key, "type": attribute.type, "stability": "development", "brief": attribute.brief}
+    if attribute.values:
+        node["type"] = {"members": _members(attribute.values)}
+    if attribute.examples:
+        node["examples"] = list(attribute.examples)
+    return node
+
+
+def _members(values: type[StrEnum] | tuple[str, ...]) -> list[Node]:
+    if isinstance(values, tuple):
+        return [{"id": value, "value": value, "stability": "development"} for value in values]
+    return [
+        {"id": member.name.lower(), "value": member.value, "brief": meaning, "stability": "development"}
+        for member, meaning in meanings(values).items()
+    ]
+
+
+def _conventions() -> Node:
+    """What is used of OpenTelemetry's registry, and how."""
+    theirs = [attribute for attribute in ATTRIBUTES.values() if not _is_ours(attribute)]
+    return _file(
+        imports={"metrics": [one.name for one in SUMS if not _is_our_metric(one)]},
+        attribute_groups=[
+            _group("hookspan.conventions", "What OpenTelemetry's names mean here.", map(_refined, theirs)),
+            _group(
+                "hookspan.resource",
+                f"On the resource, beside those of the settings: of `{SERVICE_NAME}`, and of `{AGENT_SERVICE_NAME}` for what the agent tells of itself.",
+                ({"ref": key, "requirement_level": "required"} for key in resource_keys()),
+            ),
+        ],
+    )
+
+
+def _refined(attribute: Attribute) -> Node:
+    node: Node = {"ref": attribute.key, "brief": attribute.brief}
+    if attribute.values:
+        node["examples"] = [str(value) for value in attribute.values]
+    return node
+
+
+def _group(name: str, brief: str, references: Iterable[Node]) -> Node:
+    return {
+        "id": name,
+        "visibility": "public",
+        "stability": "development",
+        "brief": brief,
+        "attributes": list(references),
+    }
+
+
+def _references(keys: Iterable[str], required: tuple[str, ...] = ()) -> Iterable[Node]:
+    """References, with a requirement level where it is another than `recommended`."""
+    for key in keys:
+        attribute = ATTRIBUTES[key]
+        if key in required:
+            yield {"ref": key, "requirement_level": "required"}
+        elif attribute.condition:
+            yield {"ref": key, "requirement_level": {"conditionally_required": attribute.condition}}
+        elif attribute.content:
+            yield {"ref": key, "requirement_level": "opt_in"}
+        else:
+            yield {"ref": key}
+
+
+def _common() -> Node:
+    return _group(COMMON_GROUP, "On every span, where they are known.", _references(COMMON, COMMON_REQUIRED))
+
+
+def _span(span: SpanKind) -> Node:
+    """A kind of span. The format has no place for where it begins and stands, so its note says that."""
+    told = {"Begins": span.begins, "Ends": span.ends, "Parent": span.parent, "Written": span.emitted}
+    return {
+        "type": f"hookspan.{span.type}",
+        "kind": span.kind.lower(),
+        "name": {"note": f"`{span.name}`"},
+        "stability": "development",
+        "brief": span.brief,
+        "note": "".join(f"- {head}: {text}.\n" for head, text in {**told, "Scope": f"`{span.scope}`"}.items()),
+        "attributes": [{"ref_group": COMMON_GROUP}, *_references(span.attributes, span.required)],
+    }
+
+
+def _is_our_metric(instrument: Instrument) -> bool:
+    return instrument.name.startswith("hookspan.")
+
+
+def _metrics() -> Iterable[Node]:
+    for service, instruments in ((SERVICE_NAME, (*SUMS, *READ_OF_CLIENT)), (AGENT_SERVICE_NAME, READ_OF_AGENT)):
+        for one in filter(_is_our_metric, instruments):
+            node = {
+                "name": one.name,
+                "instrument": one.kind.value,
+                "unit": one.unit,
+                "stability": "development",
+                "brief": one.description,
+                "note": f"Counted when: {one.moves}." if one.moves else f"Of service `{service}`, read at each export.",
+            }
+            if one.attributes:
+                node["attributes"] = [*_references(one.attributes)]
+            yield node
