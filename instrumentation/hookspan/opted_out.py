@@ -36,7 +36,7 @@ class OptedOut:
         self._repositories = {} if repositories is None else repositories
         self._folders: dict[str, bool] = {}
         self._sessions: dict[str, bool] = {}
-        self._found: list[Fact] = []
+        self._new: list[Fact] = []
 
     def has(self, record: Record) -> bool:
         """Whether a record is of such a project's session: its subfolders and linked work trees belong to it."""
@@ -70,15 +70,15 @@ class OptedOut:
             bound(self._folders, _KEPT)
         return known
 
-    def found(self) -> list[Fact]:
+    def new_facts(self) -> list[Fact]:
         """What the fold can't tell by a folder's name alone, and is to know when it reads the same lines again."""
-        found, self._found = self._found, []
-        return found
+        facts, self._new = self._new, []
+        return facts
 
     def _look(self, folder: str, now: int) -> bool:
         fact, known = describe(folder, now), self._repositories.get(folder)
         if fact.project == folder_name(folder):  # no repository, or none any more
             return (known or fact).project in self.names
         if fact.project in self.names and (known is None or known.project != fact.project):
-            self._found.append(fact)
+            self._new.append(fact)
         return fact.project in self.names

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from hookspan.agent.ingest import Ingest
-from hookspan.agent.resident import read_key
+from hookspan.agent.key import read_key
 from hookspan.agent.settings import AgentSettings
 from hookspan.agent.sockets import Poke
 from hookspan.clients.decode import decode

@@ -2,18 +2,29 @@
 
 import shutil
 from types import SimpleNamespace
+from typing import Any
 
 import psutil
 import pytest
 
 from hookspan.agent import health
-from hookspan.agent.backlog import Backlog
-from hookspan.agent.health import HISTORY, Finding, IngestView, Monitor, Status
-from hookspan.config import Collector
+from hookspan.agent.health import Finding, History, Monitor, Status, checks, collector
+from hookspan.agent.health.collector import Backlog
+from hookspan.agent.health.monitor import ROUNDS_KEPT
+from hookspan.agent.ingest import Mended
+from hookspan.agent.ingest.disk import Hold
+from hookspan.agent.ingest.progress import Progress
+from hookspan.config import Collector, Settings
 from hookspan.hooktime import HookTime
 from hookspan.paths import Paths
 
 MS = 1_000_000  # nanoseconds
+
+
+def agent(**parts: Any) -> checks.Inspected:
+    """An agent of these parts; a check that looks at another one fails."""
+    whole = dict.fromkeys(("paths", "settings", "ingest", "reader", "exports", "page"))
+    return checks.Inspected(**{**whole, **parts})
 
 
 @pytest.mark.parametrize(
@@ -29,7 +40,9 @@ MS = 1_000_000  # nanoseconds
     ],
 )
 def test_hook_path(took: list[int], status: Status):
-    assert health.hook_path([HookTime(one, 7 * MS) for one in took]).status is status
+    progress = Progress()
+    progress.hooks.extend(HookTime(one, 7 * MS) for one in took)
+    assert checks.hook_path(agent(ingest=SimpleNamespace(progress=progress))).status is status
 
 
 @pytest.mark.parametrize(
@@ -39,15 +52,21 @@ def test_hook_path(took: list[int], status: Status):
         ({"behind": 6.0}, Status.WARNING),
         ({"behind": 61.0}, Status.CRITICAL),
         ({"failures": 1}, Status.WARNING),
-        ({"mended": health.Mended("was damaged", "/x")}, Status.WARNING),
-        ({"mended": health.Mended("was damaged")}, Status.WARNING),
-        ({"hold": "OperationalError"}, Status.CRITICAL),
+        ({"mended": Mended("was damaged", "/x")}, Status.WARNING),
+        ({"mended": Mended("was damaged")}, Status.WARNING),
+        ({"hold": Hold("OperationalError", 0.0)}, Status.CRITICAL),
         ({"alive": False}, Status.CRITICAL),
     ],
 )
 def test_ingest(changes: dict[str, object], status: Status):
-    view = {"alive": True, "behind": 0.0, "hold": None, "mended": None, "failures": 0, "quarantined": 0}
-    finding = health.ingest(IngestView(**{**view, **changes}))  # type: ignore[arg-type]
+    state: dict[str, Any] = {"alive": True, "behind": 0.0, "hold": None, "mended": None, "failures": 0, **changes}
+    ingest = SimpleNamespace(
+        loop=SimpleNamespace(alive=state["alive"], failures=state["failures"]),
+        progress=SimpleNamespace(behind=lambda: state["behind"]),
+        hold=state["hold"],
+        mended=state["mended"],
+    )
+    finding = checks.ingest(agent(ingest=ingest))
     assert finding.status is status
     assert bool(finding.todo) is (status is not Status.HEALTHY)
 
@@ -55,14 +74,16 @@ def test_ingest(changes: dict[str, object], status: Status):
 @pytest.mark.parametrize(
     ("latency", "status"), [(0.09, Status.HEALTHY), (0.11, Status.WARNING), (0.51, Status.CRITICAL)]
 )
-def test_store(latency: float, status: Status):
-    assert health.store(latency, 1, 2).status is status
+def test_store(paths: Paths, monkeypatch: pytest.MonkeyPatch, latency: float, status: Status):
+    monkeypatch.setattr(checks, "shortest", lambda _: latency)
+    settings = SimpleNamespace(now=Settings())
+    assert checks.store(agent(paths=paths, settings=settings, reader=SimpleNamespace(counts=None))).status is status
 
 
 def test_a_store_that_was_slow_once_is_not_called_slow(monkeypatch: pytest.MonkeyPatch):
     times = iter([0.0, 9.0, 9.0, 9.01])  # the second answer takes 10 ms
-    monkeypatch.setattr(health.time, "monotonic", lambda: next(times))
-    assert health.least(lambda: None) == pytest.approx(0.01)
+    monkeypatch.setattr(checks.time, "monotonic", lambda: next(times))
+    assert checks.shortest(lambda: None) == pytest.approx(0.01)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +97,7 @@ def test_a_store_that_was_slow_once_is_not_called_slow(monkeypatch: pytest.Monke
     ],
 )
 def test_export(stats: dict[str, object] | None, status: Status):
-    assert health.export(stats).status is status
+    assert checks.export(agent(exports=SimpleNamespace(stats=lambda: stats))).status is status
 
 
 @pytest.mark.parametrize(
@@ -96,37 +117,53 @@ def test_resources(
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(percent=float(memory)))
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(used=disk, free=100 - disk))
     monkeypatch.setattr(psutil.Process, "memory_info", lambda _: SimpleNamespace(rss=own << 20))
-    finding = health.resources(paths)
+    finding = checks.resources(agent(paths=paths))
     assert finding.status is status
     assert bool(finding.todo) is (status is not Status.HEALTHY)
     assert finding.value == max(memory, disk)
 
 
-def test_events_that_were_lost_are_told_for_a_day():
+def test_events_that_were_lost_are_told_for_a_day(paths: Paths, monkeypatch: pytest.MonkeyPatch):
     now = 1_800_000_000.0
     drops = {"write": (3, int(now * 1e9) - 60 * 10**9)}
-    assert health.relay_drops({}, now).status is Status.HEALTHY
-    recent = health.relay_drops(drops, now)
+
+    def found(table: dict[str, tuple[int, int]], at: float) -> Finding:
+        monkeypatch.setattr(checks.drops, "read", lambda _: table)
+        monkeypatch.setattr(checks.time, "time", lambda: at)
+        return checks.lost_events(agent(paths=paths))
+
+    assert found({}, now).status is Status.HEALTHY
+    recent = found(drops, now)
     assert (recent.status, recent.value) == (Status.WARNING, 3.0)
     assert "3 (write) events lost, the last 1 min ago" in recent.message
-    assert health.relay_drops(drops, now + 86_400).status is Status.HEALTHY
+    assert found(drops, now + 86_400).status is Status.HEALTHY
 
 
 def test_dashboard():
-    page = {"enabled": True, "url": "http://x", "connections": 3, "limit": 50, "refused": 0}
-    assert health.dashboard(**page).status is Status.HEALTHY  # type: ignore[arg-type]
-    assert health.dashboard(**{**page, "enabled": False, "url": None}).status is Status.HEALTHY  # type: ignore[arg-type]
-    assert health.dashboard(**{**page, "refused": 1}).status is Status.WARNING  # type: ignore[arg-type]
-    assert health.dashboard(**{**page, "url": None}).status is Status.CRITICAL  # type: ignore[arg-type]
+    def found(url: str | None = "http://x", refused: int = 0, *, enabled: bool = True) -> Finding:
+        page = SimpleNamespace(url=url, connections=3, refused=refused)
+        dashboard = SimpleNamespace(enabled=enabled, max_connections=50)
+        settings = SimpleNamespace(now=SimpleNamespace(dashboard=dashboard))
+        return checks.dashboard(agent(page=page, settings=settings))
+
+    assert found().status is Status.HEALTHY
+    assert found(None, enabled=False).status is Status.HEALTHY
+    assert found(refused=1).status is Status.WARNING
+    assert found(None).status is Status.CRITICAL
+
+
+def test_what_a_total_gained_is_told_once():
+    one = agent()
+    assert [one.gained("refused pages", total) for total in (2, 2, 5, 1, 2)] == [2, 0, 3, 0, 1]
 
 
 def test_collector(answering: tuple[str, list[int]]):
     url, codes = answering
     for code, status in ((200, Status.HEALTHY), (503, Status.CRITICAL)):
         codes.append(code)
-        assert health.collector(url).status is status
-    assert health.collector(None).status is Status.HEALTHY
-    assert health.collector("http://127.0.0.1:1/").status is Status.CRITICAL
+        assert collector.answers(url).status is status
+    assert collector.answers(None).status is Status.HEALTHY
+    assert collector.answers("http://127.0.0.1:1/").status is Status.CRITICAL
 
 
 def exposition(exporter: str, size: int, sent: int) -> str:
@@ -156,10 +193,14 @@ def exposition(exporter: str, size: int, sent: int) -> str:
 )
 def test_a_backend_that_takes_nothing_shows_at_its_collector(looks: list[tuple[int, int, int]], status: Status):
     now, size, sent = 0, 0, 0
-    both = Backlog(lambda _: exposition("otlp_http/jaeger", size, sent) + exposition("other", 0, 9), lambda: float(now))
+    both = Backlog(
+        fetch=lambda _: exposition("otlp_http/jaeger", size, sent) + exposition("other", 0, 9),
+        alive=lambda _: Finding(Status.HEALTHY, "answers"),
+        clock=lambda: float(now),
+    )
     settings = Collector(health="http://h", metrics="http://m")
     for now, size, sent in looks:  # noqa: B007 - the lambdas read them
-        found = both.check(settings, lambda _: Finding(Status.HEALTHY, "answers"))
+        found = both.check(settings)
     assert found.status is status
     assert ("otlp_http/jaeger" in found.message) == (status is not Status.HEALTHY)
     assert "other" not in found.message
@@ -169,17 +210,17 @@ def test_a_collector_that_is_down_or_tells_nothing(answering: tuple[str, list[in
     url, codes = answering
     codes.append(404)
     backlog = Backlog()
-    down = backlog.check(Collector(health="http://127.0.0.1:1/", metrics=url), health.collector)
+    down = backlog.check(Collector(health="http://127.0.0.1:1/", metrics=url))
     assert down.status is Status.CRITICAL
-    assert backlog.check(Collector(metrics=url), health.collector).status is Status.UNKNOWN
-    assert backlog.check(Collector(), health.collector).status is Status.HEALTHY
+    assert backlog.check(Collector(metrics=url)).status is Status.UNKNOWN
+    assert backlog.check(Collector()).status is Status.HEALTHY
 
 
 def test_a_broken_check_is_unknown_and_the_others_go_on():
     def broken() -> Finding:
         raise ValueError("hunter2")
 
-    found = Monitor({"broken": broken, "fine": lambda: Finding(Status.HEALTHY, "fine")}).run()
+    found = Monitor({"broken": broken, "fine": lambda: Finding(Status.HEALTHY, "fine")}, History()).run()
     assert found.checks["broken"].finding.status is Status.UNKNOWN
     assert "hunter2" not in found.checks["broken"].finding.message
     assert found.checks["fine"].finding.status is Status.HEALTHY
@@ -188,19 +229,21 @@ def test_a_broken_check_is_unknown_and_the_others_go_on():
 
 def test_changes_are_told_once_and_history_is_bounded():
     statuses = iter(
-        (Status.HEALTHY, Status.WARNING, Status.WARNING, Status.CRITICAL, *[Status.HEALTHY] * (HISTORY + 6))
+        (Status.HEALTHY, Status.WARNING, Status.WARNING, Status.CRITICAL, *[Status.HEALTHY] * (ROUNDS_KEPT + 6))
     )
     changes: list[tuple[str, Status]] = []
+    history = History()
     monitor = Monitor(
         {"one": lambda: Finding(next(statuses), "")},
-        lambda name, checked: changes.append((name, checked.finding.status)),
+        history,
+        on_change=lambda name, checked: changes.append((name, checked.finding.status)),
     )
     for _ in range(5):
         monitor.run()
     assert [status for _, status in changes] == [Status.WARNING, Status.CRITICAL, Status.HEALTHY]
-    first, second = list(monitor.history)[1:3]
+    first, second = list(history.rounds)[1:3]
     assert second.checks["one"].since == first.checks["one"].since
-    for _ in range(HISTORY + 5):
+    for _ in range(ROUNDS_KEPT + 5):
         monitor.run()
-    assert len(monitor.history) == HISTORY
+    assert len(history.rounds) == ROUNDS_KEPT
     assert max(Status, key=health.RANK.__getitem__) is Status.CRITICAL

@@ -28,26 +28,26 @@ def fold(state, number, record):
 model.fold = fold
 """
 COMMIT_RAISES = """
-import hookspan.agent.ingest as ingest
-true_commit = ingest.Store.commit
+from hookspan.store import Store
+true_commit = Store.commit
 def commit(self, commit):
     if any(row.session.startswith("poison") for rows in commit.rows for row in rows.events):
         raise ValueError("hunter2")
     true_commit(self, commit)
-ingest.Store.commit = commit
+Store.commit = commit
 """
 DECODE_RAISES = """
-import hookspan.agent.ingest as ingest
-true_decode = ingest.decode
+import hookspan.agent.ingest.fold as reading
+true_decode = reading.decode
 def decode(data, key, **options):
     if b"poison" in data:
         raise ValueError("hunter2")
     return true_decode(data, key, **options)
-ingest.decode = decode
+reading.decode = decode
 """
 SHRINKS_SOON = """
-import hookspan.agent.ingest as ingest
-ingest.LONG_BACKLOG = 3
+import hookspan.agent.ingest.upkeep as upkeep
+upkeep.LONG_BACKLOG = 3
 """
 LISTENER_RAISES = """
 import hookspan.agent.exports as exports

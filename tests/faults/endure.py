@@ -59,9 +59,9 @@ bytes = 209715200
 autostart = false
 """
 OFTEN = """\
-import hookspan.agent.ingest, hookspan.agent.upkeep
-hookspan.agent.ingest.PRUNE_INTERVAL = 120.0
-hookspan.agent.upkeep.INTERVAL = 120.0
+import hookspan.agent.ingest.upkeep
+hookspan.agent.ingest.upkeep.PRUNE_INTERVAL = 120.0
+hookspan.agent.ingest.upkeep.INTERVAL = 120.0
 """
 
 

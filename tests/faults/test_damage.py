@@ -152,7 +152,7 @@ def readable(packed: Path) -> list[str]:
 
 def damage_packed(at: Stand) -> Path:
     """Events, reduced and packed in a segment that is damaged then, and some after it; no agent runs."""
-    first = at.start(fault="import hookspan.agent.upkeep as u; u.FIRST = 0.2; u.INTERVAL = 0.2")
+    first = at.start(fault="import hookspan.agent.ingest.upkeep as u; u.FIRST = 0.2; u.INTERVAL = 0.2")
     at.hooks(4 * EVENTS)
     until(lambda: at.rows().total() == 4 * EVENTS)
     at.stop()
@@ -160,7 +160,7 @@ def damage_packed(at: Stand) -> Path:
     target = at.machine.paths.journal / f"{1:020}.jsonl"
     at.machine.paths.current.rename(target)
     os.utime(target, (0, target.stat().st_mtime - 2 * 86400))
-    at.start(fault="import hookspan.agent.upkeep as u; u.FIRST = 0.2; u.INTERVAL = 0.2")
+    at.start(fault="import hookspan.agent.ingest.upkeep as u; u.FIRST = 0.2; u.INTERVAL = 0.2")
     packed = until(lambda: list(at.machine.paths.journal.glob("*.gz")))[0]
     at.hooks()
     at.stop()

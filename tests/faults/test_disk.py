@@ -171,7 +171,7 @@ def test_quarantine(at: Stand):
 
 @fault("disk full", "when an old segment is reduced and packed", "it stays as it is until there is room", "resources: ")
 def test_packing(on_small_disk: Stand):
-    at, often = on_small_disk, "import hookspan.agent.upkeep as u; u.FIRST = 0.2; u.INTERVAL = 0.2"
+    at, often = on_small_disk, "import hookspan.agent.ingest.upkeep as u; u.FIRST = 0.2; u.INTERVAL = 0.2"
     at.start(fault=often)
     at.hooks()
     until(lambda: at.rows().total() == EVENTS)

@@ -14,8 +14,8 @@ import psutil
 import pytest
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc
 
-from hookspan.agent import backlog, fetch, health
-from hookspan.agent.health import Status
+from hookspan.agent import fetch
+from hookspan.agent.health import Status, collector
 from hookspan.cli.doctor.checks import backends
 from hookspan.cli.doctor.context import Context
 from hookspan.config import Collector
@@ -74,7 +74,7 @@ def test_an_answer_without_an_end_is_cut(answer: Answer):
         status, body = fetch.get(url, timeout=1.0)
         assert status == 200
         assert 0 < len(body) <= fetch.LIMIT
-        backlog.Backlog().check(Collector(health=url, metrics=url), health.collector)
+        collector.Backlog().check(Collector(health=url, metrics=url))
 
 
 @pytest.mark.parametrize("answer", [endless, dripping])
@@ -106,9 +106,9 @@ def test_no_question_is_asked_elsewhere():
 
         with server(away) as url:
             assert fetch.get(url, timeout=5.0) == (302, b"")
-            assert health.collector(url).status is Status.CRITICAL
+            assert collector.answers(url).status is Status.CRITICAL
             with pytest.raises(ValueError, match="302"):
-                backlog.exposition(url)
+                collector.exposition(url)
     assert asked == []
 
 

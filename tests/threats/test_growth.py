@@ -20,7 +20,8 @@ import pytest
 
 import hookspan
 from hookspan import config, values, wire
-from hookspan.agent import backlog, client
+from hookspan.agent import client
+from hookspan.agent.health import collector
 from hookspan.cli.doctor.redact import Redactor
 from hookspan.clients.claude_code import reduce
 from hookspan.clients.claude_code.settings import SettingsText
@@ -257,7 +258,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "rule for an address": lambda text: rule_for("WebFetch", "https://" + text),
     "what an endpoint says": lambda text: answer.told(text, {"key": "secret-" + text[:100]}),
     "Retry-After": otlp_http._seconds,
-    "Collector's metrics": backlog.read,
+    "Collector's metrics": collector.read,
     "report": Redactor(PATHS, {}).text,
     "Claude Code's settings": settings,
     "version": lambda text: client.is_newer(text, "1.0"),

@@ -50,9 +50,9 @@ def main() -> int:
         return 0
     lock.write(f"{os.getpid()} {__version__}\n")
 
-    from hookspan.agent.resident import Resident  # noqa: PLC0415 - an agent that isn't needed doesn't pay for it
+    from hookspan.agent.resident import run  # noqa: PLC0415 - an agent that isn't needed doesn't pay for it
 
-    return Resident(paths, lock, start_lock, stay=options.stay, port=options.port).run()
+    return run(paths, lock, start_lock, stay=options.stay, port=options.port)
 
 
 def stand_back() -> None:

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from typing import Final
 
 from hookspan.agent import launch
-from hookspan.agent.ingest import Committed, Ingest
+from hookspan.agent.ingest import Committed, Feed, Ingest
+from hookspan.agent.key import read_key
 from hookspan.agent.lock import FileLock
-from hookspan.agent.resident import read_key
 from hookspan.agent.settings import AgentSettings
 from hookspan.agent.sockets import Poke
 from hookspan.errors import UserError
@@ -48,10 +48,9 @@ def ingest(paths: Paths, told: Callable[[Committed], None] = lambda _: None) -> 
     logging.getLogger("hookspan").addHandler(logging.NullHandler())
     logging.getLogger("hookspan").propagate = False
     poke = Poke(paths.poke_socket)
-    reading = Ingest(paths, AgentSettings(paths, os.environ), poke, read_key(paths))
-    reading.listeners.append(told)
+    reader = Ingest(paths, AgentSettings(paths, os.environ), poke, read_key(paths), feed=Feed(committed=[told]))
     try:
-        yield reading
+        yield reader
     finally:
-        reading.close()
+        reader.close()
         poke.close()

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from hookspan.agent.gauges import Gauges
+from hookspan.agent.ingest import Watermark
 from hookspan.agent.settings import AgentSettings
 from hookspan.paths import Paths
 from hookspan.store import Identity
@@ -23,13 +24,20 @@ _logger = logging.getLogger(__name__)
 
 
 class Exports:
-    """Holds an exporter while an endpoint is set. `stats` and `protected` are None without one, a normal state."""
+    """Holds an exporter while an endpoint is set. `stats` is None without one, a normal state."""
 
     def __init__(
-        self, paths: Paths, settings: AgentSettings, gauges: Gauges, *, damaged: Callable[[Identity], None]
+        self,
+        paths: Paths,
+        settings: AgentSettings,
+        gauges: Gauges,
+        *,
+        watermark: Watermark,
+        damaged: Callable[[Identity], None],
     ) -> None:
-        """`damaged`: hears in which file a reader of the store met damage."""
+        """`watermark` follows the exporter; `damaged` hears in which file a reader of the store met damage."""
         self._paths = paths
+        self._watermark = watermark
         self._damaged = damaged
         self._settings = settings
         self._gauges = gauges
@@ -56,16 +64,6 @@ class Exports:
         """There may be spans to export."""
         if (exporter := self._exporter) is not None:
             exporter.committed()
-
-    def protected(self) -> int | None:
-        """Key of the last span that is out; those after it must be kept."""
-        exporter = self._exporter
-        return None if exporter is None else exporter.protected
-
-    def measured(self) -> int:
-        """The record as of which metrics were last exported; a commit should end there. 0: none were."""
-        exporter = self._exporter
-        return 0 if exporter is None else exporter.db.measured
 
     def look_after_db(self, vanishing: Callable[[], bool]) -> None:
         """Write `export.db` anew where it was deleted, replaced or cut, and not all is `vanishing`."""
@@ -108,7 +106,7 @@ class Exports:
             resource=now.resource,
         )
 
-    def _in_force(self, used: ExportSettings) -> bool:
+    def _is_permitted(self, used: ExportSettings) -> bool:
         """Whether something may be sent by these settings: before every request, or it would break a new policy."""
         return self._settings.look() and self._export_settings() == used
 
@@ -123,7 +121,7 @@ class Exports:
             self._paths,
             self._export_settings(),
             gauges=self._gauges.readings,
-            permit=self._in_force,
+            permit=self._is_permitted,
             damaged=self._damaged,
         )
         if not on:
@@ -132,9 +130,11 @@ class Exports:
         self._gauges.register(exporter.meter)
         exporter.start()
         self._exporter = exporter
+        self._watermark.follow(exporter)
         _logger.info("exporting", extra={"protocol": self._settings.now.export.protocol})
 
     def _end(self) -> None:
         exporter, self._exporter = self._exporter, None
+        self._watermark.follow(None)
         if exporter is not None:
             exporter.stop(RESTART)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hookspan import __version__
 from hookspan.agent import status
-from hookspan.agent.health import RANK, Monitor
+from hookspan.agent.health import RANK, History
 from hookspan.agent.ingest import Ingest
 from hookspan.agent.loop import Loop
+from hookspan.agent.page import Page
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.enums import SessionPhase
 from hookspan.catalogue.metrics import READ_OF_AGENT, Kind
@@ -35,18 +36,19 @@ class Gauges:
         paths: Paths,
         ingest: Ingest,
         reader: Reader,
-        monitor: Monitor,
-        loops: Callable[[], Iterable[Loop]],
+        history: History,
+        loops: Sequence[Loop],
+        page: Page,
+        *,
         exports: Callable[[], dict[str, Any] | None],
-        connections: Callable[[], int],
     ) -> None:
         self._paths = paths
         self._ingest = ingest
         self._reader = reader
-        self._monitor = monitor
+        self._history = history
         self._loops = loops
         self._exports = exports
-        self._connections = connections
+        self._page = page
 
     def readings(self) -> list[Reading]:
         """Gauges with the resource of what Claude Code did."""
@@ -81,18 +83,18 @@ class Gauges:
 
     def own(self) -> dict[str, Callable[[], Values]]:
         """How each of the agent's own instruments is read, by its name."""
-        ingest, paths = self._ingest, self._paths
+        progress, paths = self._ingest.progress, self._paths
         return {
-            "hookspan.agent.ingest.delay": lambda: _one(ingest.delay),
-            "hookspan.agent.ingest.lag": lambda: _one(ingest.behind()),
-            "hookspan.agent.ingest.records": lambda: _one(ingest.records),
-            "hookspan.agent.commit.duration": lambda: _one(ingest.commit_time),
+            "hookspan.agent.ingest.delay": lambda: _one(progress.delay),
+            "hookspan.agent.ingest.lag": lambda: _one(progress.behind()),
+            "hookspan.agent.ingest.records": lambda: _one(progress.records),
+            "hookspan.agent.commit.duration": lambda: _one(progress.commit_time),
             "hookspan.agent.export.queue": lambda: self._of_export("queue"),
             "hookspan.agent.export.age": lambda: self._of_export("oldest_age"),
             "hookspan.agent.export.last_success": lambda: self._of_export("last_success", 1e-9),
             "hookspan.agent.store.size": lambda: _one(status.store(paths)["bytes"]),
             "hookspan.agent.journal.size": lambda: _one(status.journal(paths)["bytes"]),
-            "hookspan.agent.sse.clients": lambda: _one(self._connections()),
+            "hookspan.agent.sse.clients": lambda: _one(self._page.connections),
             "hookspan.agent.cpu.time": lambda: _one(time.process_time()),
             "hookspan.agent.memory.usage": lambda: _one(resident_memory()),
             "hookspan.agent.failures": self._failures,
@@ -104,10 +106,10 @@ class Gauges:
         return () if stats is None else _one(stats[name] * factor)
 
     def _failures(self) -> Values:
-        return [(loop.failures, {sc.LOOP: loop.name}) for loop in self._loops()]
+        return [(loop.failures, {sc.LOOP: loop.name}) for loop in self._loops]
 
     def _health(self) -> Values:
-        latest = self._monitor.latest
+        latest = self._history.latest
         if latest is None:
             return ()
         return [(RANK[checked.finding.status], {sc.HEALTH_CHECK: name}) for name, checked in latest.checks.items()]

@@ -6,12 +6,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from hookspan.agent import log
 
 FIRST_PAUSE: Final = 0.5  # seconds after a failure, doubled with each further one
 LAST_PAUSE: Final = 30.0
+
+_T = TypeVar("_T")
 
 _logger = logging.getLogger(__name__)
 
@@ -62,6 +64,14 @@ class Loop:
         self.last_failure_at = time.time()
         _logger.error("loop %s failed", self.name, exc_info=error, extra={"failures": self.failures})
 
+    def guarded(self, task: Callable[[], _T]) -> _T | None:
+        """A task's result; None if it failed, which is counted and must not keep others from their turn."""
+        try:
+            return task()
+        except Exception as error:  # noqa: BLE001 - each task is a loop's top of its own
+            self.failed(error)
+            return None
+
     def report(self) -> dict[str, Any]:
         """What `status` shows."""
         return {
@@ -81,3 +91,23 @@ class Loop:
                 self.failed(error)
                 self._stopping.wait(pause)
                 pause = min(pause * 2, LAST_PAUSE)
+
+
+class Interval:
+    """When something is due that a loop does every so many seconds; at once for the first time."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._due = 0.0
+
+    def is_due(self) -> bool:
+        """Whether to do it now; the interval begins anew then."""
+        now = time.monotonic()
+        if now < self._due:
+            return False
+        self._due = now + self._seconds
+        return True
+
+    def again_in(self, seconds: float) -> None:
+        """Be due earlier or later than the interval says, once."""
+        self._due = time.monotonic() + seconds

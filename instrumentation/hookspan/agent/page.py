@@ -7,8 +7,8 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from hookspan.agent import health
 from hookspan.agent.ingest import Committed, Ingest
+from hookspan.agent.installed import installed
 from hookspan.agent.settings import AgentSettings
 from hookspan.paths import Paths
 
@@ -42,7 +42,6 @@ class Page:
         self._port = port
         self._lock = threading.Lock()
         self._server: Server | None = None
-        self._refused = 0  # pages that the server had turned away at the last check
         self._served: tuple[bool, str, int] | None = None  # the settings that it was started with
 
     def start(self) -> None:
@@ -74,6 +73,12 @@ class Page:
         server = self._server
         return server.connections if server is not None else 0
 
+    @property
+    def refused(self) -> int:
+        """Pages that it has turned away."""
+        server = self._server
+        return server.refused if server is not None else 0
+
     def committed(self, news: Committed) -> None:
         """Called by the ingest thread."""
         if (server := self._server) is not None:
@@ -83,18 +88,6 @@ class Page:
         """The store may be another file now."""
         if (server := self._server) is not None:
             server.store_opened()
-
-    def check(self) -> health.Finding:
-        """For the monitor."""
-        dashboard, server, seen = self._settings.now.dashboard, self._server, self._refused
-        self._refused = server.refused if server is not None else 0
-        return health.dashboard(
-            enabled=dashboard.enabled,
-            url=self.url,
-            connections=self.connections,
-            limit=dashboard.max_connections,
-            refused=max(0, self._refused - seen),
-        )
 
     def open(self, _asked: Mapping[str, Any]) -> dict[str, Any]:
         """An address that signs one browser in; for the control socket."""
@@ -120,10 +113,10 @@ class Page:
                 AgentInterface(
                     paths=self._paths,
                     settings=lambda: self._settings.now,
-                    hooks=self._ingest.hooks_now,
+                    hooks=self._ingest.progress.hooks_now,
                     status=self._status,
                     health=self._rounds,
-                    installed=lambda: bool(health.installed(self._paths).ours),
+                    installed=lambda: bool(installed(self._paths).ours),
                     caught_up=self._ingest.wait_caught_up,
                     damaged=self._ingest.damage_met,
                 ),

@@ -38,8 +38,11 @@ class AgentSettings:
     Thread-safe.
     """
 
-    def __init__(self, paths: Paths, env: Mapping[str, str] | None) -> None:
-        """`env` None: files alone count, as for an agent that a hook started."""
+    def __init__(self, paths: Paths, env: Mapping[str, str] | None, changed: Callable[[], None] = lambda: None) -> None:
+        """`env` None: files alone count, as for an agent that a hook started.
+
+        `changed` is called with other settings in force, from any thread: somebody should `tell` the subscribers.
+        """
         self._paths = paths
         self.env = {} if env is None else launch.settings_variables(env)
         self._files = (paths.system_config, paths.config)
@@ -49,11 +52,14 @@ class AgentSettings:
         self._identities: tuple[Any, ...] = ()
         self._due = float("inf")  # monotonic seconds: when the files are read (again)
         self._held = False  # a file is being changed
-        self.changed: Callable[[], None] = lambda: None
-        """Called with other settings in force, from any thread, to tell whoever has to be told."""
+        self._untold = threading.Event()  # subscribers go by settings that are no longer in force
+        self._changed: Callable[[], None] = lambda: None
+        self.subscribers: list[Callable[[], None]] = []
         self.now = Settings()
         self.problem: str | None = None
         self.reload()
+        self._untold.clear()
+        self._changed = changed
 
     @property
     def variables(self) -> str:
@@ -78,6 +84,13 @@ class AgentSettings:
                 self._identities, self._due = tuple(map(_identity, self._files)), time.monotonic() + REST
             self._read()
             return self.problem is None
+
+    def tell(self) -> None:
+        """Call the subscribers if other settings are in force than they know: they have locks of their own."""
+        if self._untold.is_set():
+            self._untold.clear()
+            for subscriber in self.subscribers:
+                subscriber()
 
     def report(self) -> dict[str, Any]:
         """Every setting with its value and where it comes from; secrets as whether they are set."""
@@ -112,7 +125,8 @@ class AgentSettings:
         self._keep()
         if fresh != self.now:
             self.now = fresh
-            self.changed()
+            self._untold.set()
+            self._changed()
 
     def _layer(self, path: Path) -> tuple[Layer, str]:
         """What a file says, or said when it was good; and why it is not good now."""

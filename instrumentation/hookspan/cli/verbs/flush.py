@@ -11,7 +11,6 @@ from typing import Any, Final
 import click
 
 from hookspan.agent.client import Client, Unreachable
-from hookspan.agent.health import NO_METRICS
 from hookspan.agent.status import journal
 from hookspan.errors import EXIT_USER, UserError
 from hookspan.paths import Paths
@@ -111,6 +110,8 @@ def _said(found: Mapping[str, Any], wait: float) -> str:
     if found["export"] == found["metrics"] == "off":
         return "All events are in the store. Nothing is exported: no endpoint is set."
     if found["exported"]:
+        from hookspan.agent.health.checks import NO_METRICS
+
         said = f"All {' and '.join(sent(found))} are exported ({found['seconds']:.1f} s)."
         refused = f"\nMetrics are refused: {found['metrics_error']}; {NO_METRICS}."
         return said + (refused if found["metrics"] == "refused" else "")

@@ -123,8 +123,8 @@ def run(paths: Paths, *, progress: bool = False) -> dict[str, Any]:
 
 def _reduce(paths: Paths, raw: list[Any], keep: Any, *, progress: bool) -> int:
     """Reduce and pack segments; the bytes that this saved."""
-    from hookspan.agent.resident import read_key
-    from hookspan.agent.upkeep import reduced
+    from hookspan.agent.ingest.upkeep import reduced
+    from hookspan.agent.key import read_key
     from hookspan.journal import Journal
     from hookspan.opted_out import OptedOut
 

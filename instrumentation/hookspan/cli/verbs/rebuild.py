@@ -88,7 +88,7 @@ def run(paths: Paths, *, progress: bool = False) -> dict[str, Any]:
             ingest(paths, lambda news: bar.update(max(0, news.position.record - bar.pos))) as reading,
         ):
             reading.drain(float("inf"))
-            records = reading.records
+            records = reading.progress.records
         after = _counts(paths)
     return {"records": records, "before": before, "after": after}
 

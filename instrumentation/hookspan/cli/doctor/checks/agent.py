@@ -16,7 +16,8 @@ import psutil
 from hookspan import __version__
 from hookspan.agent import launch, status
 from hookspan.agent.client import Client, is_newer, lock_content
-from hookspan.agent.health import NO_METRICS, Status
+from hookspan.agent.health import Status
+from hookspan.agent.health.checks import NO_METRICS
 from hookspan.agent.lock import is_held
 from hookspan.cli.doctor.context import Context
 from hookspan.cli.doctor.result import Fix, Result

@@ -8,9 +8,10 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final, Literal
 
-from hookspan.agent import fetch, health
-from hookspan.agent.backlog import Backlog
+from hookspan.agent import fetch
 from hookspan.agent.health import Status
+from hookspan.agent.health.checks import NO_METRICS, NO_TRACES
+from hookspan.agent.health.collector import Backlog
 from hookspan.cli.doctor.context import Context
 from hookspan.cli.doctor.result import Result
 from hookspan.errors import UserError
@@ -53,13 +54,13 @@ def _traces(context: Context, endpoint: str) -> Iterator[Result]:
     if answer.error or answer.rejected:
         problem = answer.error or "it took the request and rejected the span"
         why = "spans wait meanwhile, nothing is lost for `export.max_days`"
-        todo = health.NO_TRACES if metrics is not None and metrics.accepted else CORRECT
+        todo = NO_TRACES if metrics is not None and metrics.accepted else CORRECT
         yield Result(Status.CRITICAL, f"{endpoint}: {problem}", why, todo, took, "s")
         return
     yield Result(Status.HEALTHY, f"{endpoint} took a test span in {took * 1000:.0f} ms", value=took, unit="s")
     if metrics is not None and metrics.not_taken:
         why = "counts, times and costs are in no dashboard; spans are not concerned"
-        yield Result(Status.WARNING, f"{endpoint} takes no metrics: {metrics.error}", why, health.NO_METRICS)
+        yield Result(Status.WARNING, f"{endpoint} takes no metrics: {metrics.error}", why, NO_METRICS)
     jaeger = context.jaeger or context.settings.links.jaeger
     if jaeger is not None:
         yield _arrived(jaeger, f"{trace:032x}")
@@ -139,7 +140,7 @@ def _arrived(url: str, trace: str) -> Result:
 
 def collector(context: Context) -> Iterator[Result]:
     """The Collector's own word on itself and on what it delivers."""
-    finding = Backlog().check(context.settings.collector, health.collector)
+    finding = Backlog().check(context.settings.collector)
     yield Result.of(finding, "" if finding.status is Status.HEALTHY else "it keeps what it can't deliver")
 
 

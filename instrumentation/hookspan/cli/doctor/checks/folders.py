@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from hookspan.agent import health
-from hookspan.agent.health import Status
+from hookspan.agent.health import Status, graded
+from hookspan.agent.health.checks import DISK_WARNING, FULL_CRITICAL
 from hookspan.cli.doctor.context import Context
 from hookspan.cli.doctor.fixes import chmod, some, unwritable
 from hookspan.cli.doctor.result import Result
@@ -121,14 +121,14 @@ def disk(context: Context) -> Iterator[Result]:
     folder = next(each for each in (state, *state.parents) if each.exists())
     usage, table = shutil.disk_usage(folder), os.statvfs(folder)
     full = 100.0 * usage.used / (usage.used + usage.free)
-    status = health.graded(full, health.DISK_WARNING, health.CRITICAL)
+    status = graded(full, DISK_WARNING, FULL_CRITICAL)
     why = todo = ""
     if status is not Status.HEALTHY:
         why, todo = "hooks count what they can't write, and lose it", "make room, or lower `journal.bytes`"
     yield Result(status, f"{size(usage.free)} free ({full:.0f} % full)", why, todo, full, "%")
-    if table.f_files and (files := 100.0 * (1 - table.f_favail / table.f_files)) > health.DISK_WARNING:
+    if table.f_files and (files := 100.0 * (1 - table.f_favail / table.f_files)) > DISK_WARNING:
         yield Result(
-            health.graded(files, health.DISK_WARNING, health.CRITICAL),
+            graded(files, DISK_WARNING, FULL_CRITICAL),
             f"room for {counted(table.f_favail, 'more files')} ({files:.0f} % of the file system's are used)",
             "neither a new segment nor a stray can be made then, whatever room there is",
             "delete files, on most systems caches of small ones",

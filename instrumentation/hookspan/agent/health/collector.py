@@ -1,4 +1,4 @@
-"""Whether what is behind the Collector takes what it has, as the Collector's own metrics tell.
+"""Whether the Collector is well, and whether what is behind it takes what it has, as its own metrics tell.
 
 The endpoint takes spans as long as the Collector runs, so an outage of Jaeger or Prometheus shows nowhere else.
 """
@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from hookspan.agent import fetch
-from hookspan.agent.health import Finding, Status, worst
 from hookspan.config import Collector
 from hookspan.values import without_secrets
+
+from .finding import Finding, Status, worst
 
 STUCK_WARNING: Final = 10.0  # seconds without a delivery; the Collector's retries are at most this far apart
 STUCK_CRITICAL: Final = 300.0  # seconds; a Prometheus that is down can't alert, so somebody has to
@@ -40,21 +41,21 @@ class Queue:
 
 def read(text: str) -> dict[str, Queue]:
     """The queues by exporter, from Prometheus' text format."""
-    found: dict[str, Queue] = {}
+    queues: dict[str, Queue] = {}
     for line in text.splitlines():
         what, _, rest = line.partition("{")
         labels, _, value = rest.partition("} ")
         exporter = f",{labels}".partition(',exporter="')[2].partition('"')[0]
         if not what.startswith(_PREFIX) or not exporter or not value:
             continue
-        what, queue = what.removeprefix(_PREFIX).removesuffix("_total"), found.setdefault(exporter, Queue())
+        what, queue = what.removeprefix(_PREFIX).removesuffix("_total"), queues.setdefault(exporter, Queue())
         if what == "queue_size":
             queue.size += float(value)
         elif what == "queue_capacity":
             queue.capacity += float(value)
         elif what.startswith("sent_"):
             queue.sent += float(value)
-    return found
+    return queues
 
 
 def exposition(url: str) -> str:
@@ -65,45 +66,72 @@ def exposition(url: str) -> str:
     return body.decode("utf-8", "replace")
 
 
+def answers(url: str | None, timeout: float = TIMEOUT) -> Finding:
+    """What the Collector's own health endpoint says."""
+    if url is None:
+        return Finding(Status.HEALTHY, "not checked: `collector.health` is not set")
+    shown = without_secrets(url)
+    began = time.monotonic()
+    try:
+        code, _ = fetch.get(url, timeout)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        return Finding(
+            Status.CRITICAL,
+            f"`{shown}` does not answer ({reason})",
+            todo="start it; spans wait meanwhile, nothing is lost",
+        )
+    took = time.monotonic() - began
+    if code >= 300:  # noqa: PLR2004 - a redirect is no word on anybody's health
+        return Finding(Status.CRITICAL, f"`{shown}` says {code}", took, timeout, "s", "see the collector's own log")
+    return Finding(Status.HEALTHY, f"answers in {took * 1000:.0f} ms", took, timeout, "s")
+
+
 class Backlog:
     """Looks again and again, and remembers since when an exporter with something to deliver has delivered nothing."""
 
-    def __init__(self, fetch: Callable[[str], str] = exposition, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        fetch: Callable[[str], str] = exposition,
+        alive: Callable[[str | None], Finding] = answers,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._fetch = fetch
+        self._alive = alive
         self._clock = clock
         self._since: dict[str, tuple[float, float]] = {}  # by exporter: what it had sent, and when that was new
 
-    def check(self, settings: Collector, alive: Callable[[str | None], Finding]) -> Finding:
+    def check(self, settings: Collector) -> Finding:
         """The Collector's health; where that is good and its metrics are known, that of its deliveries."""
-        health = alive(settings.health)
+        health = self._alive(settings.health)
         if health.status is not Status.HEALTHY or settings.metrics is None:
             return health
         try:
             queues = read(self._fetch(settings.metrics))
         except (OSError, ValueError) as error:
             where, why = without_secrets(settings.metrics), getattr(error, "reason", error)
-            said = f"its metrics at `{where}` can't be read ({why})"
-            return Finding(Status.UNKNOWN, said, todo="correct `collector.metrics`")
+            message = f"its metrics at `{where}` can't be read ({why})"
+            return Finding(Status.UNKNOWN, message, todo="correct `collector.metrics`")
         return self._judge(queues) or health
 
     def _judge(self, queues: dict[str, Queue]) -> Finding | None:
         now = self._clock()
-        known: dict[str, tuple[float, float]] = {}
-        status, said, longest = Status.HEALTHY, [], 0.0
+        newest: dict[str, tuple[float, float]] = {}
+        status, messages, longest = Status.HEALTHY, [], 0.0
         for name, queue in queues.items():
             sent, since = self._since.get(name, (queue.sent, now))
             if sent != queue.sent or not queue.size:
                 since = now
-            known[name] = (queue.sent, since)
+            newest[name] = (queue.sent, since)
             stuck = now - since
             if stuck < STUCK_WARNING and queue.full < FULL_WARNING:
                 continue
             critical = stuck >= STUCK_CRITICAL or queue.full > FULL_CRITICAL
             status = worst(status, Status.CRITICAL if critical else Status.WARNING)
             longest = max(longest, stuck)
-            said.append(f"`{name}` has delivered nothing for {stuck:.0f} s, its queue is {queue.full:.0%} full")
-        self._since = known
-        if not said:
+            messages.append(f"`{name}` has delivered nothing for {stuck:.0f} s, its queue is {queue.full:.0%} full")
+        self._since = newest
+        if not messages:
             return None
         todo = "start what it delivers to: `hookspan stack status`; the Collector keeps what it can't deliver"
-        return Finding(status, "; ".join(said), longest, STUCK_WARNING, "s", todo)
+        return Finding(status, "; ".join(messages), longest, STUCK_WARNING, "s", todo)

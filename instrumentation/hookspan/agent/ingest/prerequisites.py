@@ -1,4 +1,4 @@
-"""What is folded before the event that it was found for.
+"""Facts that are folded before the event that they were found for.
 
 Which repository a folder belongs to is looked up when an event tells of the folder. What silence has told by the time
 of an event (a turn is over, a session is) is judged before it is folded, if it was not yet. The journal has such facts
@@ -25,17 +25,23 @@ _AHEAD: Final = b'"ahead":'
 _READ: Final = b'"type":"transcript_read"'
 
 
-class Ahead:
-    """For one thread and one way through the journal.
+class Prerequisites:
+    """For one thread. `restart` comes first, and again with each new way through the journal.
 
     Args:
-        repositories: Tells what is so of a folder at an event.
+        roots: Gives the folders that transcripts may be read in.
         judge: Gives what is so of a session by the time of its event.
     """
 
-    def __init__(self, repositories: Repositories, judge: Callable[[SessionState, Reduced], list[Fact]]) -> None:
-        self._repositories = repositories
+    def __init__(
+        self, roots: Callable[[], tuple[str, ...]], judge: Callable[[SessionState, Reduced], list[Fact]]
+    ) -> None:
+        self._roots = roots
         self._judge = judge
+        self._forget()
+
+    def _forget(self) -> None:
+        self._repositories = Repositories(self._roots())
         self._told: dict[tuple[str, int], list[Fact]] = {}
         self._moved: dict[tuple[str, int], int] = {}  # how many of them are still to come where they stand ..
         self._kept: dict[tuple[str, int], int] = {}  # .. and as of the last commit
@@ -43,9 +49,10 @@ class Ahead:
         self._looked = 0
         self._new: list[Fact] = []
 
-    def scan(self, tail: Tail) -> None:
-        """Look through the rest of a journal for what an agent has told before."""
-        while lines := tail.read():
+    def restart(self, rest: Tail) -> None:
+        """Begin anew, with what an agent has told before: it stands in the rest of the journal."""
+        self._forget()
+        while lines := rest.read():
             for line in lines:
                 if line.data.startswith(_FACT) and (_AHEAD in line.data or _READ in line.data):
                     with contextlib.suppress(Unreadable):
@@ -77,27 +84,27 @@ class Ahead:
             return []
         name = record.session, record.at
         if name not in self._told:
-            found = self._find(record, state, anew=number >= self._looked)
-            if not found:
+            facts = self._find(record, state, anew=number >= self._looked)
+            if not facts:
                 return []
-            for fact in found:
+            for fact in facts:
                 fact.ahead, fact.session = record.at, record.session
-            self._told[name] = found
-            self._new += found
+            self._told[name] = facts
+            self._new += facts
         self._moved[name] = len(self._told[name])
         return self._told[name]
 
     def _find(self, event: Reduced, state: State, *, anew: bool) -> list[Fact]:
         """What is new at an event; without `anew` an agent has looked at it and found what is told already."""
         session = state.sessions.get(event.session)
-        found: list[Fact] = []
+        facts: list[Fact] = []
         folder = event.project_dir or (session.folder if session else "") or event.cwd
         known = state.world.repositories.get(folder)
         if folder and (anew or known is None) and (fact := self._repositories.at(event, folder, known)):
-            found.append(fact)
+            facts.append(fact)
         if anew and session is not None and not session.local:
-            found += self._judge(session, event)
-        return found
+            facts += self._judge(session, event)
+        return facts
 
     def has_moved(self, record: Record, state: State) -> bool:
         """Whether a record is such a fact and was folded before, so that nothing is to be made of it here."""

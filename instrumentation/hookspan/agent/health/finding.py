@@ -1,0 +1,41 @@
+"""What a check says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class Status(StrEnum):
+    """From best to worst."""
+
+    HEALTHY = "healthy"
+    UNKNOWN = "unknown"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+RANK: Final = {status: rank for rank, status in enumerate(Status)}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found. `value` and `threshold` are in `unit`; `todo` says what to do, empty when all is well."""
+
+    status: Status
+    message: str
+    value: float | None = None
+    threshold: float | None = None
+    unit: str = ""
+    todo: str = ""
+
+
+def graded(value: float, warning: float, critical: float) -> Status:
+    """The status of a value of which less is better."""
+    return Status.CRITICAL if value > critical else Status.WARNING if value > warning else Status.HEALTHY
+
+
+def worst(*statuses: Status) -> Status:
+    """The worst of them."""
+    return max(statuses, key=RANK.__getitem__)

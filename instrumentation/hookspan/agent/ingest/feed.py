@@ -1,0 +1,41 @@
+"""Who hears of what happens to the store. Made before ingest, so that every part of the agent can subscribe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from hookspan.journal import Position
+from hookspan.model.rows import EventRow
+
+
+@dataclass(slots=True)
+class Committed:
+    """What a transaction brought, for those who show or export it."""
+
+    position: Position
+    events: list[EventRow]
+    spans: int
+    sessions: frozenset[str]
+    removed: frozenset[str]
+
+
+@dataclass(slots=True)
+class Feed:
+    """Subscribers, each called in the ingest thread; what one raises is counted there and harms nobody.
+
+    Attributes:
+        opened: Called when the store is open, before the first commit; again whenever another has taken its place.
+            All of them are called once more as long as the disk is full.
+        committed: Called after each commit.
+        every_second: Called about once a second, to look after other files.
+    """
+
+    opened: list[Callable[[], None]] = field(default_factory=list)
+    committed: list[Callable[[Committed], None]] = field(default_factory=list)
+    every_second: list[Callable[[], None]] = field(default_factory=list)
+
+    def tell_opened(self) -> None:
+        """The store is open. Raises what the first of them raises: those after it have not heard."""
+        for subscriber in self.opened:
+            subscriber()

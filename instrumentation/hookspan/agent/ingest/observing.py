@@ -1,0 +1,92 @@
+"""The observers within ingest: made of the settings of now, asked when the journal is read to its end."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+
+from hookspan.agent.settings import AgentSettings
+from hookspan.config import Settings
+from hookspan.journal import drops
+from hookspan.model.state import SessionState, State
+from hookspan.observe import Observers
+from hookspan.observe.files import transcript_roots
+from hookspan.paths import Paths
+from hookspan.setup import record
+from hookspan.wire import Fact, Reduced
+from hookspan.wire.facts import Policy
+
+
+class Observing:
+    """Observers that are made anew after a change of the settings.
+
+    Args:
+        paths: Whose drops and whose client folders.
+        settings: Of the agent.
+        read_record: Gives a journal line by its number, None if it is gone.
+    """
+
+    def __init__(self, paths: Paths, settings: AgentSettings, read_record: Callable[[int], bytes | None]) -> None:
+        self._paths = paths
+        self._settings = settings
+        self._read_record = read_record
+        self._observers: Observers | None = None
+
+    def settings_changed(self) -> None:
+        """From any thread: the next look is by new settings."""
+        self._observers = None
+
+    def wake(self) -> None:
+        """There were events: look soon."""
+        if (observers := self._observers) is not None:
+            observers.wake()
+
+    def lines(self, state: State) -> list[bytes]:
+        """The journal lines (without LF) of all that is new."""
+        return self._current().step(time.time_ns(), state)
+
+    def wait(self) -> float:
+        """Seconds until they want to look again."""
+        return max(0.0, (self._current().next_due() - time.time_ns()) / 1e9)
+
+    def before(self, session: SessionState, event: Reduced) -> list[Fact]:
+        """What is judged of a session by the time of an event; see `Observers.before`."""
+        return self._current().before(session, event)
+
+    def roots(self) -> tuple[str, ...]:
+        """The folders that transcripts are in."""
+        # CLAUDE_CONFIG_DIR is not in the environment of every agent, but `install` wrote to that folder.
+        folders = [str(file.parent / "projects") for file in record.files(self._paths)]
+        return tuple(dict.fromkeys((*transcript_roots(), *map(os.path.realpath, folders))))
+
+    def _current(self) -> Observers:
+        if (observers := self._observers) is None:
+            observers = self._observers = self._made()
+        return observers
+
+    def _made(self) -> Observers:
+        settings = self._settings.now
+        return Observers(
+            idle_hours=settings.session.idle_hours,
+            labels=settings.content.local,
+            policy=policy_of(settings),
+            totals=self._lost,
+            roots=self.roots(),
+            read_record=self._read_record,
+        )
+
+    def _lost(self) -> dict[tuple[str, str], int]:
+        """What relays could not write so far, by (where, reason)."""
+        return {("relay", reason): total for reason, (total, _) in drops.read(self._paths).items()}
+
+
+def policy_of(settings: Settings) -> Policy:
+    """The settings that change rows, as the journal is to have them; its time is left open."""
+    return Policy(
+        at=0,
+        key="",
+        adopt_traceparent=settings.traces.parent == "adopt",
+        labels={name: dict(project.labels) for name, project in settings.projects.items() if project.labels},
+        opted_out=sorted(name for name, project in settings.projects.items() if not project.record),
+    )

@@ -1,0 +1,132 @@
+"""What keeps journal and store within their bounds: strays, rotation, compaction, retention.
+
+What needs the store, or takes no time, is done by the ingest thread when it has nothing to read. What takes seconds
+(reducing and packing segments) has a thread of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import logging
+import time
+from typing import Final
+
+from hookspan.agent.ingest.keeper import StoreKeeper
+from hookspan.agent.ingest.progress import Progress
+from hookspan.agent.ingest.state import FoldState
+from hookspan.agent.ingest.watermark import Watermark
+from hookspan.agent.loop import Interval, Loop
+from hookspan.agent.settings import AgentSettings
+from hookspan.clients.decode import decode
+from hookspan.journal import Journal
+from hookspan.opted_out import OptedOut
+from hookspan.store import Retention
+from hookspan.wire import Unreadable, encode
+
+STRAYS_INTERVAL: Final = 2.0  # seconds, as all of these
+ROTATE_INTERVAL: Final = 10.0
+PRUNE_INTERVAL: Final = 3600.0
+PRUNE_PAUSE: Final = 1.0  # between two slices of a prune, so that events come through
+LONG_BACKLOG: Final = 20_000  # records after which memory is given back ..
+SHRINK_INTERVAL: Final = 60.0  # .. but no more often than this
+INTERVAL: Final = 600.0  # between two rounds of the thread of its own
+FIRST: Final = 20.0  # after the start, when whoever started us has got what they wanted
+
+_logger = logging.getLogger(__name__)
+
+
+class Upkeep:
+    """`between_batches` is for the ingest thread, `loop` the thread of its own."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        keeper: StoreKeeper,
+        settings: AgentSettings,
+        key: bytes,
+        *,
+        state: FoldState,
+        progress: Progress,
+        watermark: Watermark,
+        ingest: Loop,
+    ) -> None:
+        self._journal = journal
+        self._keeper = keeper
+        self._settings = settings
+        self._key = key
+        self._state = state
+        self._progress = progress
+        self._watermark = watermark
+        self._ingest = ingest
+        self._strays = Interval(STRAYS_INTERVAL)
+        self._rotation = Interval(ROTATE_INTERVAL)
+        self._pruning = Interval(PRUNE_INTERVAL)
+        self._shrinking = Interval(SHRINK_INTERVAL)
+        self._shrunk_at = 0  # records
+        self._pause = FIRST
+        self._opted_out = OptedOut({})
+        self.loop = Loop("upkeep", self.step)
+
+    # --- the ingest thread
+
+    def between_batches(self) -> bool:
+        """Do what is due; True if there is something to read now. What fails is counted there."""
+        if self._strays.is_due() and self._ingest.guarded(lambda: bool(self._journal.take_in_strays())):
+            return True
+        if self._rotation.is_due():
+            self._ingest.guarded(lambda: self._journal.rotate_if_due(time.time()))
+        if self._pruning.is_due() and self._ingest.guarded(self._prune) is False:
+            self._pruning.again_in(PRUNE_PAUSE)
+        if self._progress.records - self._shrunk_at > LONG_BACKLOG and self._shrinking.is_due():
+            self._ingest.guarded(self._shrink)
+        return False
+
+    def _prune(self) -> bool:
+        """A slice of what is past retention; False if there is more."""
+        keep = self._settings.now.store
+        retention = Retention(days=keep.days, bytes=keep.bytes, exported=self._watermark.spans)
+        return self._keeper.store.prune(retention, time.time_ns()).done
+
+    def _shrink(self) -> None:
+        """After a long backlog: give back the database's mapping and caches, and what Python's allocator kept of it."""
+        self._keeper.reopen()  # the journal stays open where it is
+        gc.collect()
+        with contextlib.suppress(OSError, AttributeError):  # glibc's; elsewhere the system decides
+            ctypes.CDLL(None).malloc_trim(0)
+        self._shrunk_at = self._progress.records
+
+    # --- the thread of its own
+
+    def step(self) -> None:
+        """Wait, then reduce and pack old segments and delete the oldest."""
+        self.loop.pause(self._pause)
+        self._pause = INTERVAL
+        keep = self._settings.now.journal
+        self._opted_out = OptedOut(self._settings.now.projects, self._state.repositories())
+        for segment in self._journal.raw_older_than(keep.raw_hours):
+            if self.loop.stopping:
+                return
+            packed = self._journal.compact(segment, self._reduce)
+            if packed is not None:
+                _logger.info(
+                    "segment reduced", extra={"segment": segment.first, "bytes": segment.size, "now": packed.size}
+                )
+        self._journal.delete_quarantined(keep.raw_hours)
+        # What is not in the store yet is not deleted.
+        for segment in self._journal.delete_old(keep.days, keep.bytes, self._progress.next_record()):
+            _logger.info("segment deleted", extra={"segment": segment.first, "bytes": segment.size})
+
+    def _reduce(self, line: bytes) -> bytes:
+        if self.loop.stopping:
+            raise InterruptedError  # leaves the segment as it was
+        return reduced(line, self._key, labels=self._settings.now.content.local, opted_out=self._opted_out)
+
+
+def reduced(line: bytes, key: bytes, *, labels: bool, opted_out: OptedOut) -> bytes:
+    """What takes the place of a journal line."""
+    try:
+        return encode(decode(opted_out.blanked(line), key, labels=labels))
+    except Unreadable:
+        return b""  # it was set aside when it was read; its number stays

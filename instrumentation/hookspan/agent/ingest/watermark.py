@@ -1,0 +1,31 @@
+"""How far the export has come: where a commit should end, and what the store may not let go of yet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hookspan.export import Exporter
+
+
+class Watermark:
+    """Of whatever exporter runs at the moment. Any thread may read it."""
+
+    def __init__(self) -> None:
+        self._exporter: Exporter | None = None
+
+    def follow(self, exporter: Exporter | None) -> None:
+        """From now on it is that exporter's; None while there is none."""
+        self._exporter = exporter
+
+    @property
+    def metrics(self) -> int:
+        """The record as of which metrics were last exported, 0 for never: a commit should end there."""
+        exporter = self._exporter
+        return 0 if exporter is None else exporter.db.measured
+
+    @property
+    def spans(self) -> int | None:
+        """Packed key of the last span that is out: those after it must be kept. None: no spans are exported."""
+        exporter = self._exporter
+        return None if exporter is None else exporter.protected

@@ -1,0 +1,83 @@
+"""What state the agent is in, and what its main thread is asked to do, by signals or by other threads."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from typing import Any, Final
+
+from hookspan.agent.lock import FileLock
+
+VANISH: Final = 0.5  # seconds that deleting the whole state folder may take
+
+
+class Lifecycle:
+    """`stay`: never leave for want of work. `started` in unix seconds. Thread-safe."""
+
+    def __init__(self, lock: FileLock, *, stay: bool) -> None:
+        self._lock = lock
+        self._stopping = threading.Event()
+        self._reload = threading.Event()
+        self._changed = threading.Event()  # something for the main thread
+        self.stay = stay
+        self.started = time.time()
+        self.state = "starting"
+        self.asked_at = time.monotonic()  # when somebody last looked
+
+    def take_signals(self) -> None:
+        """SIGTERM and SIGINT stop the agent, SIGHUP has it read its settings; for the main thread."""
+        signal.signal(signal.SIGTERM, self._on_signal)
+        signal.signal(signal.SIGINT, self._on_signal)
+        signal.signal(signal.SIGHUP, self._on_signal)
+
+    def _on_signal(self, number: int, _frame: object) -> None:
+        (self._reload if number == signal.SIGHUP else self._stopping).set()
+        self._changed.set()
+
+    def about(self) -> dict[str, Any]:
+        """What every answer says of the agent."""
+        return {"pid": os.getpid(), "state": self.state, "stay": self.stay}
+
+    # --- asking
+
+    def stop(self) -> None:
+        """Have the agent go down."""
+        self.state = "stopping"
+        self._stopping.set()
+        self._changed.set()
+
+    def wake(self) -> None:
+        """There is something for the main thread."""
+        self._changed.set()
+
+    # --- the main thread
+
+    def wait(self, seconds: float) -> None:
+        """Wait until something is asked, at most so long."""
+        self._changed.wait(seconds)
+        self._changed.clear()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the agent is to go down."""
+        return self._stopping.is_set()
+
+    def take_reload(self) -> bool:
+        """Whether the settings are to be read at once; each time that was asked is told once."""
+        asked = self._reload.is_set()
+        if asked:
+            self._reload.clear()
+        return asked
+
+    # --- the lock
+
+    def lost_lock(self) -> bool:
+        """Whether the lock's file is gone, so that another agent can start."""
+        return self._lock.lost()
+
+    def is_vanishing(self) -> bool:
+        """Whether everything is being deleted: who does that must not meet files that are made anew meanwhile."""
+        self._stopping.wait(VANISH)
+        return self._lock.lost()
