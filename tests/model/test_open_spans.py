@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from hookspan import clients
 from hookspan.catalogue import spans
+from hookspan.clients.decode import decode
 from hookspan.model.fold import fold
 from hookspan.model.open_spans import OpenSpan, open_spans
 from hookspan.model.rows import Span
@@ -21,7 +21,7 @@ def watched(name: str, home: Path) -> tuple[State, list[OpenSpan], dict[str, Spa
     """The state at a recording's end, all that was open after any of its records, and the spans that were written."""
     state, seen, written = State(), list[OpenSpan](), dict[str, Span]()
     for number, line in enumerate(replay.play(name, home).records, 1):
-        rows = fold(state, number, clients.decode(line, replay.KEY))
+        rows = fold(state, number, decode(line, replay.KEY))
         written |= {span.span_id: span for span in rows.spans}
         for session in rows.touched & state.sessions.keys():
             opened = open_spans(state.sessions[session])
