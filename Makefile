@@ -40,7 +40,7 @@ lint: .venv/installed-dev
 	@$(call NPM,check)
 
 # What repeats elsewhere what the catalogue and the code say: docs/reference, docs/registry, docs/faults.md, the manual page, the plugin's
-# hooks, the dashboards.
+# hooks, the page's types, the dashboards.
 generate: .venv/installed-dev
 	$(BIN)/python docs/generator
 	$(BIN)/python dashboards/grafana/generator

@@ -9,6 +9,7 @@ from typing import Final
 import pages
 import plugin
 import registry
+import typescript
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 REFERENCE: Final = ROOT / "docs" / "reference"
@@ -21,6 +22,7 @@ def files() -> dict[Path, str]:
         **{REFERENCE / name: text for name, text in pages.pages().items()},
         **{REGISTRY / name: text for name, text in registry.registry().items()},
         ROOT / "hooks" / "hooks.json": plugin.hooks(),
+        ROOT / "dashboards" / "web" / "lib" / "types.d.ts": typescript.types(),
     }
 
 

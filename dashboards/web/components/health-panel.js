@@ -12,12 +12,12 @@ import "./copy-button.js";
 import "./history-chart.js";
 import "./setup-step.js";
 
-/** @import { Check, Health, Round, Settings, Status } from "../lib/types.js" */
+/** @import { Check, Health, HealthStatus, Round, Settings } from "../lib/types.js" */
 /** @typedef {{health: Health, rounds: Round[], settings: Settings}} Answer */
 
 const FRESH = 5000; // ms between looks: between two rounds of checks, and while things happen
 const STRIP = 60; // rounds in the strip beside a check: half an hour
-/** @type {Record<Status, [string, string, number]>} mark, word, how bad */
+/** @type {Record<HealthStatus, [string, string, number]>} mark, word, how bad */
 const STATUS = {
   healthy: ["✓", "Healthy", 0],
   unknown: ["?", "Unknown", 1],
@@ -545,7 +545,7 @@ function ofThreshold({ value, threshold, unit }) {
   return html`${measure(value, isMeasure ? unit : "")} <span class="quiet">of ${measure(threshold, unit)}</span>`;
 }
 
-/** @param {Status} status */
+/** @param {HealthStatus} status */
 const mark = (status) =>
   html`<span class="mark ${status}" role="img" aria-label=${STATUS[status][1]}>${STATUS[status][0]}</span>`;
 

@@ -2,7 +2,7 @@
 import { ApiError, ask } from "./api.js";
 import { store } from "./store.js";
 
-/** @import { Asking, Event as HookEvent, Session, SessionPage, Span, SpanPage, Trace, Turn, Update } from "./types.js" */
+/** @import { Asking, Event as HookEvent, Session, SessionPage, SessionSpans, Span, Trace, Turn, Update } from "./types.js" */
 
 const SOON = 120; // ms from news to asking for turns: what comes together is asked for once
 const EVERY = 1000; // ms between two such questions while news keeps coming
@@ -153,7 +153,7 @@ export class SessionFeed extends EventTarget {
   async *#pages(signal) {
     let after = "";
     do {
-      const page = /** @type {SpanPage} */ (
+      const page = /** @type {SessionSpans} */ (
         await ask(`/sessions/${encodeURIComponent(this.id)}/spans`, { after, limit: PAGE }, { signal })
       );
       yield page;

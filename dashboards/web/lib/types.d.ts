@@ -1,126 +1,119 @@
-/** What the API answers. Times are Unix milliseconds, durations milliseconds, costs USD. */
-export type State = "working" | "waiting" | "waiting_or_running" | "idle" | "ended";
+/**
+ * What the API answers. Times are Unix milliseconds, durations milliseconds, costs USD.
+ *
+ * Made by `make generate` from instrumentation/hookspan/web/schemas.py and catalogue/session_fields.py.
+ */
 export type SpanType = "turn" | "tool" | "wait" | "subagent" | "model" | "compact" | "session" | "hook";
-export type Status = "healthy" | "warning" | "critical" | "unknown";
+export type State = "working" | "waiting" | "waiting_or_running" | "idle" | "ended";
+export type HealthStatus = "healthy" | "warning" | "critical" | "unknown";
 export type TimeKind = "user" | "model" | "tool" | "wait" | "other";
 
-export interface Session {
-  id: string;
-  project: string;
-  repository: string;
-  branch: string;
+/** An error (RFC 9457): what is wrong, and in `hint` what to do. */
+export interface Problem {
+  type: string;
   title: string;
-  state: State;
+  status: number;
+  detail: string;
+  hint?: string;
+}
+
+/** Tokens as Anthropic counts them: `input` without cached ones. */
+export interface Tokens {
+  input: number;
+  output: number;
+  cache_read: number;
+  cache_write: number;
+}
+
+/** How full the context window of the main agent is; 0 tokens when no call was seen. */
+export interface Context {
+  tokens: number;
+  window: number;
+  share: number;
+}
+
+/**
+ * A session as lists show it. `activity`: events in each of the last 30 minutes, null in the stream. `title`: as the
+ * client gave it, else its first prompt. `failure`: why its newest turn failed, empty if it didn't.
+ */
+export interface Session {
+  /** Session id. */
+  id: string;
+  /** Scrubbed label, never exported; empty without one. Read from the store, it is the first prompt's then. */
+  title: string;
+  /** How it began: startup, resume, clear, fork ... */
+  source: string;
+  /** How the client was started: cli, sdk-py ... */
+  entrypoint: string;
+  /** Version of the client. */
+  client_version: string;
+  /** Host on which it runs. */
+  host: string;
+  /** Process id of the client, 0 if unknown. */
+  pid: number;
+  /** When what it is doing changed last. */
   since: number;
+  /** When the newest event was. */
+  last: number;
+  /** An EndReason, empty while it is open. */
+  end_reason: string;
+  /** Prompts and assistant messages. */
+  messages: number;
+  /** Model of the newest call of the main agent. */
+  model: string;
+  /** Permission mode of the newest event. */
+  permission_mode: string;
+  /** Whether it was imported from transcripts or made up for the page, and is never exported. */
+  local: boolean;
+  /**
+   * What the client's own total has over the list price: calls that no transcript shows. Known when a run has ended.
+   */
+  residual: number;
+  /** Name of the project. */
+  project: string;
+  /** Name of the main repository, empty if it is in none. */
+  repository: string;
+  /** Branch that is checked out. */
+  branch: string;
+  /** When the first event was. */
+  started: number;
+  /** When it ended, as soon as that is final and its span written. */
+  ended: number | null;
+  /** Turns, open ones included. */
+  turns: number;
+  /** Prompts, those included that were typed during a turn. */
+  prompts: number;
+  /** Tool calls that finished. */
+  tools: number;
+  /** Tool calls that failed. */
+  tools_failed: number;
+  /** Subagents that were started, as in the session's span. */
+  subagents: number;
+  /** Since when a dialog waits. */
+  waiting_since: number | null;
+  /** List price. */
+  cost: number;
+  /** Model calls without a known price. */
+  unpriced: number;
+  /** Subagents that work now. */
+  subagents_running: number;
+  state: State;
   failure: string;
   tool: string;
   asks: string;
-  waiting_since: number | null;
-  started: number;
-  last: number;
-  ended: number | null;
-  end_reason: string;
-  source: string;
-  entrypoint: string;
-  client_version: string;
-  host: string;
-  pid: number;
-  model: string;
-  permission_mode: string;
-  turns: number;
-  prompts: number;
-  messages: number;
-  tools: number;
-  tools_failed: number;
-  subagents: number;
-  subagents_running: number;
-  tokens: { input: number; output: number; cache_read: number; cache_write: number };
-  cost: number;
-  residual: number;
-  unpriced: number;
-  context: { tokens: number; window: number; share: number };
+  tokens: Tokens;
+  context: Context;
   activity: number[] | null;
-  local: boolean;
 }
 
-export interface Metrics {
-  active_sessions: number;
-  total_sessions: number;
-  events_last_hour: number;
-  messages_last_hour: number;
-  top_tools: { tool: string; calls: number }[];
-  average_session: number;
+/** A link to another span. */
+export interface SpanLink {
+  trace_id: string;
+  span_id: string;
+  type: string;
 }
 
-export interface Hooks {
-  average: number;
-  p99: number;
-  max: number;
-  min: number;
-  start: number | null;
-  samples: number;
-  threshold: number;
-}
-
-export interface LiveSummary {
-  now: number;
-  metrics: Metrics;
-  states: Record<string, number>;
-  oldest_wait: number | null;
-  hooks: Hooks | null;
-  health: Status;
-}
-
-export interface Summary extends LiveSummary {
-  position: number;
-  waiting: Session[];
-  setup: { step: "install" | "use" | null; detail: string; command: string };
-  demo: boolean;
-  content: boolean;
-  links: Links;
-  cache: Cache;
-  stream: { connections: number; maximum: number };
-}
-
-export interface Links {
-  jaeger?: string;
-  grafana?: string;
-}
-
-export interface Cache {
-  hits: number;
-  misses: number;
-  hit_rate: number;
-  entries: number;
-  oldest: number;
-  ttl: number;
-}
-
-export interface Sessions {
-  now: number;
-  position: number;
-  sessions: Session[];
-  next: string | null;
-  counts: Record<State, number>;
-  projects: string[];
-}
-
-export interface Asking {
-  tool: string;
-  since: number;
-  record: number;
-  questions: {
-    header: string;
-    question: string;
-    options: { label: string; description: string }[];
-    multiple: boolean;
-  }[];
-  plan: string;
-  message: string;
-}
-
-export type Attribute = string | number | boolean | null | (string | number | boolean)[];
-
+/** A span; while it is open its key is empty and its end null. */
 export interface Span {
   key: string;
   trace_id: string;
@@ -133,12 +126,149 @@ export interface Span {
   status: "unset" | "error";
   session: string;
   label: string;
-  attributes: Record<string, Attribute>;
-  links: { trace_id: string; span_id: string; type: string }[];
+  attributes: Record<string, string | boolean | number | string[]>;
+  links: SpanLink[];
 }
 
-export type Split = Record<TimeKind, number>;
+/** A hook event. `took` is what our hook needed, `size` the payload's bytes. */
+export interface Event {
+  record: number;
+  at: number;
+  session: string;
+  event: string;
+  tool: string;
+  took: number;
+  size: number;
+  project: string;
+  prompt: string;
+  trace_id: string;
+  agent_id: string;
+  tool_use_id: string;
+  label: string;
+}
 
+/** Calls of one tool. */
+export interface ToolCount {
+  tool: string;
+  calls: number;
+}
+
+/** The metrics panel. `average_session` in milliseconds. */
+export interface Metrics {
+  active_sessions: number;
+  total_sessions: number;
+  events_last_hour: number;
+  messages_last_hour: number;
+  top_tools: ToolCount[];
+  average_session: number;
+}
+
+/**
+ * What our relay took for the newest events, milliseconds; above `threshold` it warns. `start`: what its process took
+ * on average to get there, null where the system doesn't tell.
+ */
+export interface Hooks {
+  average: number;
+  p99: number;
+  max: number;
+  min: number;
+  start: number | null;
+  samples: number;
+  threshold: number;
+}
+
+/** Where else to look; empty where no address is set. */
+export interface Links {
+  jaeger: string;
+  grafana: string;
+}
+
+/** The query cache: real hits and misses since the start. `oldest` and `ttl` in milliseconds. */
+export interface Cache {
+  hits: number;
+  misses: number;
+  hit_rate: number;
+  entries: number;
+  oldest: number;
+  ttl: number;
+}
+
+/** Live connections, and how many are served at most; what was refused and what was closed for being slow. */
+export interface Stream {
+  connections: number;
+  maximum: number;
+  refused: number;
+  slow: number;
+}
+
+/** The step that is missing before there is anything to see; null when none is. */
+export interface Setup {
+  step: "install" | "use" | null;
+  detail: string;
+  command: string;
+}
+
+/** Numbers that change with every event; the stream's `summary` message. */
+export interface LiveSummary {
+  now: number;
+  metrics: Metrics;
+  states: Record<string, number>;
+  oldest_wait: number | null;
+  hooks: Hooks | null;
+  health: HealthStatus;
+}
+
+/** The top of the first page. `demo`: whether demo data is among what it shows. */
+export interface Summary {
+  now: number;
+  position: number;
+  metrics: Metrics;
+  states: Record<string, number>;
+  oldest_wait: number | null;
+  waiting: Session[];
+  hooks: Hooks | null;
+  health: HealthStatus;
+  setup: Setup;
+  demo: boolean;
+  content: boolean;
+  links: Links;
+  cache: Cache;
+  stream: Stream;
+}
+
+/**
+ * A page of sessions, who needs you first. `next` is the cursor of older ended ones. `counts`: how many there are in
+ * each state, of the project and with the words that were asked for.
+ */
+export interface Sessions {
+  now: number;
+  position: number;
+  sessions: Session[];
+  next: string | null;
+  counts: Record<State, number>;
+  projects: string[];
+}
+
+/** Ids of the demo data's sessions; none while there is no demo data. */
+export interface Demo {
+  now: number;
+  position: number;
+  sessions: string[];
+}
+
+/**
+ * Where the time of a turn and of its subagents went, milliseconds; `user` is the time before it. Background subagents
+ * go on beside a turn and after it, so the parts may be longer together than the turn.
+ */
+export interface Split {
+  user: number;
+  model: number;
+  tool: number;
+  wait: number;
+  other: number;
+}
+
+/** A turn, one bar of the session page. `delegated`: how much of `split` is of subagents, ms. */
 export interface Turn {
   number: number;
   prompt: string;
@@ -165,22 +295,41 @@ export interface Turn {
   spans: number;
 }
 
-export interface Event {
-  record: number;
-  at: number;
-  session: string;
-  event: string;
-  tool: string;
-  took: number;
-  size: number;
-  project: string;
-  prompt: string;
-  trace_id: string;
-  agent_id: string;
-  tool_use_id: string;
-  label: string;
+/** Some of a session's spans by start; `next` is the cursor of the following ones. */
+export interface SpanPage {
+  items: Span[];
+  next: string | null;
+  total: number;
 }
 
+/** One answer to choose. */
+export interface Option {
+  label: string;
+  description: string;
+}
+
+/** A question with its answers; `multiple`: several may be chosen. */
+export interface Question {
+  header: string;
+  question: string;
+  options: Option[];
+  multiple: boolean;
+}
+
+/**
+ * What an open dialog asks beside yes or no: questions, a plan (Markdown), or an MCP server's message. Read from the
+ * hook event itself: it is there as long as that is, and only where `content.local` is on.
+ */
+export interface Asking {
+  tool: string;
+  since: number;
+  record: number;
+  questions: Question[];
+  plan: string;
+  message: string;
+}
+
+/** Everything about one session. */
 export interface SessionPage {
   now: number;
   position: number;
@@ -188,12 +337,13 @@ export interface SessionPage {
   asking: Asking[];
   turns: Turn[];
   open: Span[];
-  spans: { items: Span[]; next: string | null; total: number };
+  spans: SpanPage;
   events: Event[];
   links: Links;
 }
 
-export interface SpanPage {
+/** More of a session's spans. */
+export interface SessionSpans {
   now: number;
   position: number;
   items: Span[];
@@ -201,6 +351,14 @@ export interface SpanPage {
   total: number;
 }
 
+/** What goes on in a session at this moment. */
+export interface OpenSpans {
+  now: number;
+  position: number;
+  open: Span[];
+}
+
+/** All spans of one trace by start, open ones included. */
 export interface Trace {
   now: number;
   position: number;
@@ -210,6 +368,14 @@ export interface Trace {
   links: Links;
 }
 
+/** Hook events by record number. */
+export interface Events {
+  now: number;
+  position: number;
+  items: Event[];
+}
+
+/** The stream's `update` message: what was committed since the one before. */
 export interface Update {
   now: number;
   position: number;
@@ -218,6 +384,15 @@ export interface Update {
   sessions: Session[];
 }
 
+/** How long answers took, milliseconds. */
+export interface Waited {
+  total: number;
+  average: number;
+  median: number;
+  max: number;
+}
+
+/** Permission dialogs about one tool and program. */
 export interface Asked {
   tool: string;
   program: string;
@@ -227,9 +402,10 @@ export interface Asked {
   aborted: number;
   auto_denied: number;
   approved_share: number;
-  waited: { total: number; average: number; median: number; max: number };
+  waited: Waited;
 }
 
+/** What was always approved, with the rule for `permissions.allow` that ends the asking. `waited` in total, ms. */
 export interface Rule {
   rule: string;
   tool: string;
@@ -241,6 +417,7 @@ export interface Rule {
   examples: string[];
 }
 
+/** How a tool's calls ended; `average` run time in milliseconds. */
 export interface Failing {
   tool: string;
   calls: number;
@@ -251,12 +428,23 @@ export interface Failing {
   average: number;
 }
 
-export interface Waits {
-  count: number;
-  waited: number;
-  days: { day: string; count: number; waited: number; projects: Record<string, number> }[];
+/** List price of a project's model calls. */
+export interface ProjectCost {
+  name: string;
+  cost: number;
 }
 
+/** List price and tokens of a model. */
+export interface ModelCost {
+  name: string;
+  cost: number;
+  input: number;
+  output: number;
+  cache_read: number;
+  cache_write: number;
+}
+
+/** One day of the agent's time zone. */
 export interface DayCost {
   day: string;
   cost: number;
@@ -264,6 +452,31 @@ export interface DayCost {
   models: Record<string, number>;
 }
 
+/** List price, no bill; `unpriced` calls have no known price. */
+export interface Cost {
+  total: number;
+  unpriced: number;
+  projects: ProjectCost[];
+  models: ModelCost[];
+  days: DayCost[];
+}
+
+/** Dialogs of one day of the agent's time zone, and how long agents waited for them by project, ms. */
+export interface WaitDay {
+  day: string;
+  count: number;
+  waited: number;
+  projects: Record<string, number>;
+}
+
+/** All dialogs: how many, how long agents waited for them in total (ms), and when. */
+export interface Waits {
+  count: number;
+  waited: number;
+  days: WaitDay[];
+}
+
+/** What holds you up, and what it costs. */
 export interface Friction {
   now: number;
   position: number;
@@ -276,18 +489,13 @@ export interface Friction {
   rules: Rule[];
   failing: Failing[];
   time: Split;
-  cost: {
-    total: number;
-    unpriced: number;
-    projects: { name: string; cost: number }[];
-    models: { name: string; cost: number; input: number; output: number; cache_read: number; cache_write: number }[];
-    days: DayCost[];
-  };
+  cost: Cost;
 }
 
+/** One health check; `value` and `threshold` are in `unit`. */
 export interface Check {
   name: string;
-  status: Status;
+  status: HealthStatus;
   message: string;
   value: number | null;
   threshold: number | null;
@@ -297,35 +505,48 @@ export interface Check {
   took: number;
 }
 
-export interface Health {
-  now: number;
-  status: Status;
-  at: number | null;
-  took: number;
-  checks: Check[];
-  agent: { version: string; started: number; pid: number; state: string; stay: boolean; url: string | null };
-  ingest: {
-    records: number;
-    behind_seconds: number;
-    backlog_bytes: number;
-    delay_seconds: number;
-    commit_seconds: number;
-    quarantined: number;
-    open_sessions: number;
-    hold: { reason: string } | null;
-    mended: { text: string; aside: string | null } | null;
-  };
-  export: ExportState | { problem: string } | null;
-  loops: Record<
-    string,
-    { alive: boolean; failures: number; last_failure: string | null; last_failure_at: number | null }
-  >;
-  drops: Record<string, { count: number; last: number }>;
-  cache: Cache;
-  stream: { connections: number; maximum: number; refused: number; slow: number };
+/** What the agent says of itself. `started` in Unix seconds. */
+export interface AgentReport {
+  version: string;
+  started: number;
+  pid: number;
+  state: string;
+  stay: boolean;
+  url: string | null;
 }
 
-export interface ExportState {
+/** Why reading the journal waits. */
+export interface Hold {
+  reason: string;
+}
+
+/** What was done about a damaged store, and where the old file is. */
+export interface Mended {
+  text: string;
+  aside: string | null;
+}
+
+/** How far the journal is read. */
+export interface IngestReport {
+  records: number;
+  behind_seconds: number;
+  backlog_bytes: number;
+  delay_seconds: number;
+  commit_seconds: number;
+  quarantined: number;
+  open_sessions: number;
+  hold: Hold | null;
+  mended: Mended | null;
+}
+
+/** How the export of metrics stands. */
+export interface MetricsExport {
+  state: "off" | "sending" | "holding" | "refused";
+  last_error: string;
+}
+
+/** How the export stands; `oldest_age` and `retry_in` in seconds, `last_success` in Unix seconds. */
+export interface ExportReport {
   state: string;
   endpoint: string;
   protocol: string;
@@ -339,9 +560,60 @@ export interface ExportState {
   last_success: number | null;
   last_error: string | null;
   retry_in: number;
-  metrics: { state: "off" | "sending" | "holding" | "refused"; last_error: string };
+  metrics: MetricsExport;
 }
 
+/** Why there is no export though it is switched on. */
+export interface ExportProblem {
+  problem: string;
+}
+
+/** One of the agent's threads. `last_failure_at` in Unix seconds. */
+export interface Loop {
+  alive: boolean;
+  failures: number;
+  last_failure: string | null;
+  last_failure_at: number | null;
+}
+
+/** Something that was dropped: how often, and when last (Unix seconds). */
+export interface Drop {
+  count: number;
+  last: number;
+}
+
+/** The newest round of checks, and what the agent says of itself. */
+export interface Health {
+  now: number;
+  status: HealthStatus;
+  at: number | null;
+  took: number;
+  checks: Check[];
+  agent: AgentReport;
+  ingest: IngestReport;
+  export: ExportReport | ExportProblem | null;
+  loops: Record<string, Loop>;
+  drops: Record<string, Drop>;
+  cache: Cache;
+  stream: Stream;
+}
+
+/** One round of checks, kept. `values` are in the unit of the check. */
+export interface Round {
+  at: number;
+  took: number;
+  status: HealthStatus;
+  checks: Record<string, HealthStatus>;
+  values: Record<string, number | null>;
+}
+
+/** Rounds of checks, newest first. */
+export interface History {
+  now: number;
+  rounds: Round[];
+}
+
+/** A setting in force; `origin`: `default`, a file's path or a variable's name. Secrets are hidden. */
 export interface Setting {
   key: string;
   value: unknown;
@@ -349,20 +621,14 @@ export interface Setting {
   locked: boolean;
 }
 
+/** All settings in force, and what is odd about them. */
 export interface Settings {
   now: number;
   settings: Setting[];
   warnings: string[];
 }
 
-export interface Round {
-  at: number;
-  took: number;
-  status: Status;
-  checks: Record<string, Status>;
-  values: Record<string, number | null>;
-}
-
+/** One line of the journal: `json` if it could be read and is not too long, else the beginning of its `text`. */
 export interface LogItem {
   record: number;
   at: number | null;
@@ -375,9 +641,29 @@ export interface LogItem {
   cut: boolean;
 }
 
+/** One line of the journal, whole up to 4 MiB. */
+export interface LogRecord {
+  record: number;
+  at: number | null;
+  kind: "event" | "reduced" | "fact" | "other";
+  event: string;
+  session: string;
+  size: number;
+  json: unknown;
+  text: string;
+  cut: boolean;
+  now: number;
+}
+
+/** Lines of the journal by record number; `first` and `last` say which there are. */
 export interface Log {
   now: number;
   first: number;
   last: number;
   items: LogItem[];
+}
+
+/** Whether the page can be served. */
+export interface Standing {
+  status: "ok" | "unavailable";
 }

@@ -33,7 +33,7 @@ class Field:
     """What is said about a field.
 
     Attributes:
-        meaning: What it is, with the unit in which it is stored.
+        meaning: What it is; times are Unix nanoseconds here, 0 for none, and money nano-USD.
         api: Its name in the API, empty for the same; None if the API shows it only as a part of something else.
     """
 
@@ -59,8 +59,8 @@ class KeptFields(msgspec.Struct, kw_only=True):
     host: Annotated[str, Field("Host on which it runs.")] = ""
     pid: Annotated[int, Field("Process id of the client, 0 if unknown.")] = 0
     phase: Annotated[SessionPhase, Field("What it is doing.", api=None)] = SessionPhase.IDLE
-    phase_since: Annotated[int, Field("Unix nanoseconds of the last change of `phase`.", "since", Conversion.TIME)] = 0
-    last: Annotated[int, Field("Unix nanoseconds of the newest event.", conversion=Conversion.TIME)] = 0
+    phase_since: Annotated[int, Field("When what it is doing changed last.", "since", Conversion.TIME)] = 0
+    last: Annotated[int, Field("When the newest event was.", conversion=Conversion.TIME)] = 0
     end_reason: Annotated[str, Field("An EndReason, empty while it is open.")] = ""
     messages: Annotated[int, Field("Prompts and assistant messages.")] = 0
     context_tokens: Annotated[
@@ -74,7 +74,7 @@ class KeptFields(msgspec.Struct, kw_only=True):
     residual_nano: Annotated[
         int,
         Field(
-            "What the client's own total has over `cost_nano`, in nano-USD: calls that no transcript shows. Known when "
+            "What the client's own total has over the list price: calls that no transcript shows. Known when "
             "a run has ended.",
             "residual",
             Conversion.USD,
@@ -94,23 +94,21 @@ class SessionRow(KeptFields, kw_only=True):
     project: Annotated[str, Field("Name of the project.")] = ""
     repository: Annotated[str, Field("Name of the main repository, empty if it is in none.")] = ""
     branch: Annotated[str, Field("Branch that is checked out.")] = ""
-    started: Annotated[int, Field("Unix nanoseconds of the first event.", conversion=Conversion.TIME)] = 0
+    started: Annotated[int, Field("When the first event was.", conversion=Conversion.TIME)] = 0
     ended: Annotated[
         int,
-        Field("Unix nanoseconds, 0 until its end is final and its span written.", conversion=Conversion.TIME_OR_NULL),
+        Field("When it ended, as soon as that is final and its span written.", conversion=Conversion.TIME_OR_NULL),
     ] = 0
     turns: Annotated[int, Field("Turns, open ones included.")] = 0
     prompts: Annotated[int, Field("Prompts, those included that were typed during a turn.")] = 0
     tools: Annotated[int, Field("Tool calls that finished.")] = 0
-    tools_failed: Annotated[int, Field("Those that failed.")] = 0
+    tools_failed: Annotated[int, Field("Tool calls that failed.")] = 0
     subagents: Annotated[int, Field("Subagents that were started, as in the session's span.")] = 0
     current_tool: Annotated[str, Field("Tool that runs now, empty without one.", api=None)] = ""
     waiting_tool: Annotated[str, Field("Tool that waits for permission or an answer, empty without one.", api=None)] = (
         ""
     )
-    waiting_since: Annotated[
-        int, Field("Unix nanoseconds, 0 when nothing waits.", conversion=Conversion.TIME_OR_NULL)
-    ] = 0
+    waiting_since: Annotated[int, Field("Since when a dialog waits.", conversion=Conversion.TIME_OR_NULL)] = 0
     input_tokens: Annotated[
         int,
         Field("With those that were read from the cache or written to it, as `gen_ai.usage.input_tokens`.", api=None),
@@ -118,7 +116,7 @@ class SessionRow(KeptFields, kw_only=True):
     output_tokens: Annotated[int, Field("Output tokens.", api=None)] = 0
     cache_read_tokens: Annotated[int, Field("Input tokens that were read from the cache.", api=None)] = 0
     cache_write_tokens: Annotated[int, Field("Input tokens that were written to the cache.", api=None)] = 0
-    cost_nano: Annotated[int, Field("List price in nano-USD.", "cost", Conversion.USD)] = 0
+    cost_nano: Annotated[int, Field("List price.", "cost", Conversion.USD)] = 0
     unpriced: Annotated[int, Field("Model calls without a known price.")] = 0
     subagents_running: Annotated[int, Field("Subagents that work now.")] = 0
 

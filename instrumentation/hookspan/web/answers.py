@@ -73,10 +73,10 @@ class Answers:
 
     # --- Now
 
-    def live(self) -> schemas.Live:
+    def live(self) -> schemas.LiveSummary:
         """The numbers that change with every event."""
         found = self._reader.summary(time.time_ns())
-        return schemas.Live(
+        return schemas.LiveSummary(
             now=serializers.now_ms(),
             metrics=serializers.metrics(found),
             states=serializers.states(found),

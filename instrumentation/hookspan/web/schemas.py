@@ -6,7 +6,7 @@ don't fit its numbers.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 
 import msgspec
 
@@ -189,7 +189,7 @@ class Setup(msgspec.Struct, kw_only=True):
     command: str = ""
 
 
-class Live(msgspec.Struct, kw_only=True):
+class LiveSummary(msgspec.Struct, kw_only=True):
     """Numbers that change with every event; the stream's `summary` message."""
 
     now: float
@@ -371,6 +371,16 @@ class Events(msgspec.Struct, kw_only=True):
     items: list[Event]
 
 
+class Update(msgspec.Struct, kw_only=True):
+    """The stream's `update` message: what was committed since the one before."""
+
+    now: float
+    position: int
+    events: list[Event]
+    spans: list[Span]
+    sessions: list[Session]
+
+
 class Waited(msgspec.Struct, kw_only=True):
     """How long answers took, milliseconds."""
 
@@ -504,6 +514,92 @@ class Check(msgspec.Struct, kw_only=True):
     took: float
 
 
+class AgentReport(TypedDict):
+    """What the agent says of itself. `started` in Unix seconds."""
+
+    version: str
+    started: float
+    pid: int
+    state: str
+    stay: bool
+    url: str | None
+
+
+class Hold(TypedDict):
+    """Why reading the journal waits."""
+
+    reason: str
+
+
+class Mended(TypedDict):
+    """What was done about a damaged store, and where the old file is."""
+
+    text: str
+    aside: str | None
+
+
+class IngestReport(TypedDict):
+    """How far the journal is read."""
+
+    records: int
+    behind_seconds: float
+    backlog_bytes: int
+    delay_seconds: float
+    commit_seconds: float
+    quarantined: int
+    open_sessions: int
+    hold: Hold | None
+    mended: Mended | None
+
+
+class MetricsExport(TypedDict):
+    """How the export of metrics stands."""
+
+    state: Literal["off", "sending", "holding", "refused"]
+    last_error: str
+
+
+class ExportReport(TypedDict):
+    """How the export stands; `oldest_age` and `retry_in` in seconds, `last_success` in Unix seconds."""
+
+    state: str
+    endpoint: str
+    protocol: str
+    queue: int
+    oldest_age: float
+    exported: int
+    rejected: int
+    refused: int
+    expired: int
+    failures: int
+    last_success: float | None
+    last_error: str | None
+    retry_in: float
+    metrics: MetricsExport
+
+
+class ExportProblem(TypedDict):
+    """Why there is no export though it is switched on."""
+
+    problem: str
+
+
+class Loop(TypedDict):
+    """One of the agent's threads. `last_failure_at` in Unix seconds."""
+
+    alive: bool
+    failures: int
+    last_failure: str | None
+    last_failure_at: float | None
+
+
+class Drop(TypedDict):
+    """Something that was dropped: how often, and when last (Unix seconds)."""
+
+    count: int
+    last: float
+
+
 class Health(msgspec.Struct, kw_only=True):
     """The newest round of checks, and what the agent says of itself."""
 
@@ -512,11 +608,11 @@ class Health(msgspec.Struct, kw_only=True):
     at: float | None
     took: float
     checks: list[Check]
-    agent: dict[str, Any]
-    ingest: dict[str, Any]
-    export: dict[str, Any] | None
-    loops: dict[str, Any]
-    drops: dict[str, Any]
+    agent: Annotated[dict[str, Any], AgentReport]
+    ingest: Annotated[dict[str, Any], IngestReport]
+    export: Annotated[dict[str, Any] | None, ExportReport | ExportProblem | None]
+    loops: Annotated[dict[str, Any], dict[str, Loop]]
+    drops: Annotated[dict[str, Any], dict[str, Drop]]
     cache: Cache
     stream: Stream
 

@@ -38,16 +38,6 @@ _encode = msgspec.json.Encoder().encode
 _logger = logging.getLogger(__name__)
 
 
-class Update(msgspec.Struct, kw_only=True):
-    """The `update` message."""
-
-    now: float
-    position: int
-    events: list[schemas.Event]
-    spans: list[schemas.Span]
-    sessions: list[schemas.Session]
-
-
 def message(kind: str, data: object, position: int | None = None) -> bytes:
     """One server-sent event. JSON has no line break of its own, so it is one `data` line."""
     head = f"event: {kind}\n" if position is None else f"event: {kind}\nid: {position}\n"
@@ -100,7 +90,7 @@ class Hub:
     """All live connections. `committed` is for the ingest thread, everything else for the server's loop."""
 
     def __init__(
-        self, reader: PageReader, live: Callable[[], schemas.Live], content: Callable[[], bool], dialogs: Dialogs
+        self, reader: PageReader, live: Callable[[], schemas.LiveSummary], content: Callable[[], bool], dialogs: Dialogs
     ) -> None:
         self._reader = reader
         self._dialogs = dialogs
@@ -238,7 +228,7 @@ class Hub:
                 touched = touched | {row.id for row in moment.unwritten_sessions()}
             news = moment.news(since, until, touched)
             sessions = [self._session(moment, row, content=content) for row in news.sessions]
-        update = Update(
+        update = schemas.Update(
             now=serializers.now_ms(),
             position=until,
             events=[serializers.event(row, content=content) for row in news.events],
