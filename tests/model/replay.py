@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from hookspan import wire
-from hookspan.agent.ahead import Ahead
+from hookspan.agent.ingest.prerequisites import Prerequisites
 from hookspan.clients.decode import decode
 from hookspan.model.fold import fold
 from hookspan.model.rows import Increment, Span
 from hookspan.model.state import State
 from hookspan.observe import Observers
-from hookspan.observe.repositories import Repositories
 from hookspan.wire.facts import ClientGone
 from hookspan.wire.fields import timestamp_ns
 
@@ -42,13 +41,13 @@ class Played:
     records: list[bytes] = field(default_factory=list)
     phases: list[tuple[int, str, str]] = field(default_factory=list)
     now: int = 0
-    ahead: Ahead = field(default_factory=lambda: Ahead(Repositories(()), lambda _session, _event: []))
+    prerequisites: Prerequisites = field(default_factory=lambda: Prerequisites(tuple, lambda _session, _event: []))
 
     def take(self, data: Iterable[bytes]) -> None:
         """Folds more journal lines, each after what is told of its folder."""
         for line in data:
             record = decode(line, KEY)
-            for fact in self.ahead.of(len(self.records) + 1, record, self.state):
+            for fact in self.prerequisites.of(len(self.records) + 1, record, self.state):
                 self._fold(fact, wire.encode(fact))
             self._fold(record, line)
 
@@ -141,7 +140,7 @@ def play(
     """
     growing = grow(name, root)
     watch = observers or Observers(roots=roots(root))
-    played = Played(State(), ahead=Ahead(Repositories(roots(root)), watch.before))
+    played = Played(State(), prerequisites=Prerequisites(lambda: roots(root), watch.before))
     take = played.take
     lines = change(lines_of(name, root))
     now = 0
@@ -170,7 +169,7 @@ def play_late(
     now = max(json.loads(line)["at"] for line in lines) + later
     grow(name, root).until(now)
     watch = Observers(roots=roots(root))
-    played = Played(State(), ahead=Ahead(Repositories(roots(root)), watch.before))
+    played = Played(State(), prerequisites=Prerequisites(lambda: roots(root), watch.before))
     played.take(lines)
     for _ in range(AFTER // TICK):
         now += TICK

@@ -11,14 +11,13 @@ from pathlib import Path
 import pytest
 
 from hookspan import wire
-from hookspan.agent.ahead import Ahead
+from hookspan.agent.ingest.prerequisites import Prerequisites
 from hookspan.catalogue import attributes as sc
 from hookspan.cli.terminal.tree import render
 from hookspan.clients.decode import decode
 from hookspan.model.fold import fold
 from hookspan.model.state import State
 from hookspan.observe import Observers
-from hookspan.observe.repositories import Repositories
 from hookspan.observe.transcripts import Transcripts
 from hookspan.wire.facts import AgentMeta, ModelCall, TranscriptRead
 from hookspan.wire.fields import timestamp_ns
@@ -102,7 +101,7 @@ def test_what_was_read_when_the_next_client_came_is_of_the_run_before(tmp_path):
     """Its first event was written to the journal between the look at the transcript and what that gave."""
     name = "sigkill_dialog"
     observers = Observers(roots=roots(tmp_path))
-    played = Played(State(), ahead=Ahead(Repositories(roots(tmp_path)), observers.before))
+    played = Played(State(), prerequisites=Prerequisites(lambda: roots(tmp_path), observers.before))
     lines = lines_of(name, tmp_path)
     played.take(lines[:4])
     played.now = json.loads(lines[4])["at"]
