@@ -15,7 +15,9 @@ from hookspan.catalogue.claude_code import CLAUDE_CODE
 from hookspan.catalogue.enums import Outcome
 from hookspan.catalogue.metrics import READ_OF_AGENT, READ_OF_CLIENT, SUMS
 from hookspan.catalogue.spans import COMMON, COMMON_REQUIRED, SPANS
+from hookspan.clients.claude_code import reduce
 from hookspan.model import fold
+from hookspan.wire.reduced import Reduced
 
 from .model.replay import names, play
 
@@ -50,6 +52,17 @@ def test_an_event_that_has_an_effect_has_a_handler():
         fold.HANDLERS.keys(),
         "`HANDLERS` in instrumentation/hookspan/model/fold.py has an entry for each effect",
     )
+
+
+def test_a_field_that_is_kept_has_an_attribute_in_the_reduced_event():
+    kept = (*CLAUDE_CODE.kept, *(field for event in CLAUDE_CODE.events for field in event.kept))
+    missing = {field.attribute or field.field for field in kept} - set(Reduced.__struct_fields__)
+    assert not missing, f"{sorted(missing)}: add it to `Reduced` in instrumentation/hookspan/wire/reduced.py"
+
+
+def test_a_reducer_is_of_an_event_of_the_client():
+    unknown = reduce.REDUCERS.keys() - {event.name for event in CLAUDE_CODE.events}
+    assert not unknown, f"{sorted(unknown)}: declare it in {ROOM}/claude_code.py"
 
 
 def test_names_of_the_conventions_are_really_theirs():

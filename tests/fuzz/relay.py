@@ -68,9 +68,9 @@ as many examples as the tests do:
 
 | property | tests |
 |---|---|
-| Whatever an event contains, it is read or skipped; nothing is open after the session's end, no span ends before it begins. | `wire/test_events_of_another_shape` |
-| Whatever a transcript's line contains, it is read or skipped. | `wire/test_transcript_lines_of_another_shape` |
-| Bytes that are no record are reported as unreadable, and nothing else happens. | `wire/test_lines_that_are_nothing` |
+| Whatever an event contains, it is read or skipped; nothing is open after the session's end, no span ends before it begins. | `clients/test_events_of_another_shape` |
+| Whatever a transcript's line contains, it is read or skipped. | `clients/test_transcript_lines_of_another_shape` |
+| Bytes that are no record are reported as unreadable, and nothing else happens. | `clients/test_lines_that_are_nothing` |
 | Events in any order within two seconds, with any of them lost or repeated: no exception, nothing open after the end, no span or call twice, the same ids. | `model/test_any_order_within_two_seconds_any_loss_any_repeat` |
 | A session may end after any of its events. | `model/test_any_prefix_can_end` |
 

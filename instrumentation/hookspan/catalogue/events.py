@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+
+
+class Kept(NamedTuple):
+    """A field of an event's payload that is kept as it is, in an attribute of `Reduced`; empty: of the field's name.
+
+    `kind`: a `word` of one of the client's own lists, a `name` (an id, too) or a `path`. What is of another kind, or
+    too long, is not kept.
+    """
+
+    field: str
+    kind: Literal["word", "name", "path"] = "word"
+    attribute: str = ""
 
 
 class HookEvent(NamedTuple):
@@ -10,19 +22,25 @@ class HookEvent(NamedTuple):
 
     `effect`: what it does besides its own hook span, a phrase for people; such an event has a handler in the fold.
     `of_session`: its hook span belongs to the session, whatever prompt it names. `unregistered`: why `install` leaves
-    it out, a phrase; empty for those that it registers.
+    it out, a phrase; empty for those that it registers. `kept`: the fields that it has besides those of every event;
+    what takes more than copying is in the client's reducer.
     """
 
     name: str
     effect: str = ""
     of_session: bool = False
     unregistered: str = ""
+    kept: tuple[Kept, ...] = ()
 
 
 class Client(NamedTuple):
-    """A coding agent whose hooks are heard; `name` as `gen_ai.agent.name` has it."""
+    """A coding agent whose hooks are heard; `name` as `gen_ai.agent.name` has it.
+
+    `kept`: the fields that every event has.
+    """
 
     name: str
+    kept: tuple[Kept, ...]
     events: tuple[HookEvent, ...]
 
     @property

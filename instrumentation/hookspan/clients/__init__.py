@@ -2,7 +2,7 @@
 
 A client's package has
 
-- `reduce`: its hook events become `Reduced`, in the functions that `decode.Client` names;
+- `reduce`: its hook events become `Reduced`, in the functions that `decode.Reducer` names;
 - `transcript`: the lines of its transcripts become facts;
 - `settings` and `handlers`: where its hooks are set up, and what of them is ours.
 

@@ -6,6 +6,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
+from hookspan.catalogue.claude_code import CLAUDE_CODE
 from hookspan.wire.fields import digest
 from hookspan.wire.record import RawEvent, Record, Unreadable, read_line, read_raw
 from hookspan.wire.reduced import Reduced
@@ -13,7 +14,7 @@ from hookspan.wire.reduced import Reduced
 from .claude_code import reduce as claude_code
 
 
-class Client(Protocol):
+class Reducer(Protocol):
     """What a client's `reduce` module does."""
 
     def reduce_environment(self, event: Reduced, env: dict[str, str]) -> None:
@@ -26,9 +27,9 @@ class Client(Protocol):
         """The command of the tool call in a payload, empty for none. Raises what msgspec raises."""
 
 
-DEFAULT: Final[Client] = claude_code
-CLIENTS: Final[dict[str, Client]] = {"claude-code": claude_code}
-"""By the name that the relay records."""
+REDUCERS: Final[dict[str, Reducer]] = {CLAUDE_CODE.name: claude_code}
+"""By the client's name, as the relay records it."""
+_DEFAULT: Final[Reducer] = claude_code
 
 _decode = msgspec.json.Decoder().decode
 
@@ -49,9 +50,9 @@ def decode(data: bytes, key: bytes, *, labels: bool = True) -> Record:
 
 
 def _reduce(line: RawEvent, key: bytes, *, labels: bool) -> Reduced:
-    client = CLIENTS.get(line.agent, DEFAULT)
+    reducer = REDUCERS.get(line.agent, _DEFAULT)
     event = line.begin()
-    client.reduce_environment(event, line.env)
+    reducer.reduce_environment(event, line.env)
     if line.cut:
         event.cut, event.size = True, line.bytes
         return event
@@ -61,9 +62,8 @@ def _reduce(line: RawEvent, key: bytes, *, labels: bool) -> Reduced:
         raise Unreadable("not_json") from error
     if type(fields) is not dict:
         raise Unreadable("no_event")
-    payload = bytes(line.event)
-    event.size, event.digest = len(payload), digest(payload, key)
-    client.reduce_payload(event, fields, key, labels=labels)
+    event.size, event.digest = len(line.event), digest(line.event, key)
+    reducer.reduce_payload(event, fields, key, labels=labels)
     if not event.session:
         raise Unreadable("no_session")
     return event
@@ -73,6 +73,6 @@ def shell_command(data: bytes) -> str:
     """The command in the event of a raw journal line; empty where there is none (any more). Content: not to be kept."""
     try:
         line = read_raw(data)
-        return CLIENTS.get(line.agent, DEFAULT).shell_command(line.event)
+        return REDUCERS.get(line.agent, _DEFAULT).shell_command(line.event)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ""

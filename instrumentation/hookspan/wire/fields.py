@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
+
+from hookspan.catalogue.events import Kept
+
+from .reduced import Reduced
 
 NAME_LENGTH: Final = 256
 """Characters. Ids and names longer than this are cut: no client's are, and they become attribute values."""
@@ -16,6 +21,9 @@ SYNTHETIC_KEY: Final = "hookspan_synthetic"
 """In a payload: marks the events that `hookspan doctor --end-to-end` makes up: they go the whole way."""
 LOCAL_KEY: Final = "hookspan_local"
 """In a payload: marks the events of the page's demo data: they stay on this machine and out of every sum."""
+
+Copied: TypeAlias = tuple[tuple[str, str, int], ...]
+"""Fields to be copied: key in the payload, attribute of `Reduced`, characters that are kept; 0 for a word."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -39,7 +47,7 @@ def as_word(value: object) -> str:
 
 def as_number(value: object) -> float:
     """A number, -1 for none."""
-    return float(value) if isinstance(value, int | float) else -1.0
+    return float(value) if isinstance(value, (int, float)) else -1.0
 
 
 def as_object(value: object) -> dict[str, Any]:
@@ -50,6 +58,23 @@ def as_object(value: object) -> dict[str, Any]:
 def as_array(value: object) -> list[Any]:
     """An array, empty for what is none."""
     return value if type(value) is list else []
+
+
+_KINDS: Final = {"name": NAME_LENGTH, "path": PATH_LENGTH, "word": 0}
+
+
+def copied(kept: Iterable[Kept]) -> Copied:
+    """Fields that the catalogue declares, made ready for `copy`."""
+    return tuple((field, attribute or field, _KINDS[kind]) for field, kind, attribute in kept)
+
+
+def copy(event: Reduced, fields: dict[str, Any], these: Copied) -> None:
+    """Puts those fields of a payload into `event`; what is not there, or nothing, leaves it as it is."""
+    get = fields.get
+    for key, attribute, length in these:
+        value = get(key)
+        if value and type(value) is str:
+            setattr(event, attribute, value[:length] if length else as_word(value))
 
 
 def timestamp_ns(text: str) -> int:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from hookspan.catalogue.claude_code import CLAUDE_CODE
 from hookspan.wire import command
 from hookspan.wire.fields import (
     LOCAL_KEY,
@@ -19,8 +20,9 @@ from hookspan.wire.fields import (
     as_name,
     as_number,
     as_object,
-    as_path,
     as_word,
+    copied,
+    copy,
     digest,
 )
 from hookspan.wire.reduced import VERDICT_DENIED, VERDICT_HOOK, VERDICT_INVALID, VERDICT_REJECTED, Call, Reduced
@@ -28,6 +30,8 @@ from hookspan.wire.scrub import label
 
 _PID_DIGITS: Final = 12
 _MAX_CALLS: Final = 256
+_MCP: Final = "mcp__"
+"""Tools of MCP servers are named `mcp__<server>__<tool>`."""
 
 _canonical = msgspec.json.Encoder(order="sorted").encode
 _encode = msgspec.json.encode
@@ -63,33 +67,32 @@ def reduce_environment(event: Reduced, env: dict[str, str]) -> None:
     event.client_pid = int(pid) if pid.isascii() and pid.isdigit() and len(pid) < _PID_DIGITS else 0
     event.entrypoint = get("CLAUDE_CODE_ENTRYPOINT", "")[:64]
     event.project_dir = get("CLAUDE_PROJECT_DIR", "")
-    event.remote = get("CLAUDE_CODE_REMOTE", "").lower() in {"1", "true"}
-    event.session = get("CLAUDE_CODE_SESSION_ID", "")[:64]
-    event.effort = get("CLAUDE_EFFORT", "")[:16]
+    if remote := get("CLAUDE_CODE_REMOTE"):
+        event.remote = remote.lower() in {"1", "true"}
+    if session := get("CLAUDE_CODE_SESSION_ID"):
+        event.session = session[:64]
+    if effort := get("CLAUDE_EFFORT"):
+        event.effort = effort[:16]
 
 
 def reduce_payload(event: Reduced, fields: dict[str, Any], key: bytes, *, labels: bool) -> None:
     """Fills in what the payload tells, an object with these fields; `key` is the secret for digests."""
     get = fields.get
-    event.event = as_name(get("hook_event_name"))
-    event.session = as_name(get("session_id")) or event.session
-    event.prompt = as_name(get("prompt_id"))
-    event.cwd = as_path(get("cwd"))
-    event.transcript = as_path(get("transcript_path"))
-    event.permission_mode = as_word(get("permission_mode"))
-    event.agent_id = as_name(get("agent_id"))
-    event.agent_type = as_name(get("agent_type"))
+    copy(event, fields, _OF_EVERY_EVENT)
     effort = get("effort")
     if effort is not None:
         event.effort = as_word(as_object(effort).get("level"))
-    event.synthetic = get(SYNTHETIC_KEY) is True
-    event.local = get(LOCAL_KEY) is True
+    if get(SYNTHETIC_KEY) is True:
+        event.synthetic = True
+    if get(LOCAL_KEY) is True:
+        event.local = True
     if "tool_name" in fields:
         _reduce_tool(event, fields, key, labels=labels)
-    else:
-        reducer = _REDUCERS.get(event.event)
-        if reducer:
-            reducer(event, fields, labels)
+        return
+    if kept := _OF_EVENT.get(event.event):
+        copy(event, fields, kept)
+    if reduce := REDUCERS.get(event.event):
+        reduce(event, fields, labels)
 
 
 def _reduce_tool(event: Reduced, fields: dict[str, Any], key: bytes, *, labels: bool) -> None:
@@ -132,9 +135,10 @@ def _reduce_tool(event: Reduced, fields: dict[str, Any], key: bytes, *, labels: 
 
 
 def _server_of(tool: str) -> str:
-    prefix, _, rest = tool.partition("__")
-    server, separator, _ = rest.partition("__")
-    return server if prefix == "mcp" and separator else ""
+    if not tool.startswith(_MCP):
+        return ""
+    server, separator, _ = tool.removeprefix(_MCP).partition("__")
+    return server if separator else ""
 
 
 def _reduce_response(event: Reduced, response: dict[str, Any]) -> None:
@@ -182,7 +186,6 @@ def verdict(response: object) -> str:
 
 def _reduce_prompt(event: Reduced, fields: dict[str, Any], labels: bool) -> None:
     prompt = fields.get("prompt")
-    event.source = as_word(fields.get("source"))
     if type(prompt) is not str:
         return
     event.prompt_size = len(prompt.encode("utf-8", "surrogatepass"))
@@ -198,51 +201,25 @@ def _reduce_prompt(event: Reduced, fields: dict[str, Any], labels: bool) -> None
         event.label = label(prompt) if labels else ""
 
 
-def _reduce_expansion(event: Reduced, fields: dict[str, Any], _labels: bool) -> None:
-    event.command_name = as_name(fields.get("command_name"))
-    event.source = as_word(fields.get("command_source"))
-
-
 def _reduce_session(event: Reduced, fields: dict[str, Any], labels: bool) -> None:
-    event.source = as_word(fields.get("source"))
-    event.reason = as_word(fields.get("reason"))
-    event.model = as_name(fields.get("model"))
     title = fields.get("session_title")
     event.label = label(title) if labels and type(title) is str else ""
 
 
 def _reduce_stop(event: Reduced, fields: dict[str, Any], _labels: bool) -> None:
-    event.failure = as_word(fields.get("error"))
-    event.agent_transcript = as_path(fields.get("agent_transcript_path"))
     tasks = (as_name(as_object(task).get("id")) for task in as_array(fields.get("background_tasks"))[:_MAX_CALLS])
     event.running_tasks = tuple(task for task in tasks if task)
 
 
-def _reduce_other(event: Reduced, fields: dict[str, Any], _labels: bool) -> None:
-    event.trigger = as_word(fields.get("trigger"))
-    event.notification = as_word(fields.get("notification_type"))
-    event.mcp_server = as_name(fields.get("mcp_server_name"))
-    event.action = as_word(fields.get("action"))
-    event.source = as_word(fields.get("source"))
-    event.model = as_name(fields.get("to_model"))
-
-
-_REDUCERS: Final = {
+_OF_EVERY_EVENT: Final = copied(CLAUDE_CODE.kept)
+_OF_EVENT: Final = {event.name: copied(event.kept) for event in CLAUDE_CODE.events if event.kept}
+REDUCERS: Final = {
     "PostToolBatch": _reduce_batch,
     "UserPromptSubmit": _reduce_prompt,
-    "UserPromptExpansion": _reduce_expansion,
     "SessionStart": _reduce_session,
     "SessionEnd": _reduce_session,
     "Stop": _reduce_stop,
     "StopFailure": _reduce_stop,
-    "SubagentStart": _reduce_stop,
     "SubagentStop": _reduce_stop,
-    "PreCompact": _reduce_other,
-    "PostCompact": _reduce_other,
-    "Setup": _reduce_other,
-    "Notification": _reduce_other,
-    "Elicitation": _reduce_other,
-    "ElicitationResult": _reduce_other,
-    "ConfigChange": _reduce_other,
-    "PostModelSwitch": _reduce_other,
 }
+"""What takes more than copying, by event; a tool's is known by its field `tool_name`."""
