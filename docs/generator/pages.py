@@ -68,10 +68,9 @@ def _index() -> list[str]:
         "## Conventions and stability",
         "",
         f"Names of OpenTelemetry's conventions are those of schema {SCHEMA}, `{SCHEMA_URL}`.",
-        "The GenAI conventions (`gen_ai.*`) are the ones of that version. They are in development, and have since moved to a",
-        "repository of their own,",
-        "[semantic-conventions-genai](https://github.com/open-telemetry/semantic-conventions-genai); what changes there is",
-        "followed with a new version of hookspan, and the changelog says so.",
+        "The GenAI conventions (`gen_ai.*`) are in development. Since 1.42.0 that schema marks them as moved to a repository of",
+        "their own, [semantic-conventions-genai](https://github.com/open-telemetry/semantic-conventions-genai); what changes",
+        "there is followed with a new version of hookspan, and the changelog says so.",
         "",
         *_table(
             ("stability", "means"),

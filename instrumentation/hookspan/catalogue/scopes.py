@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 SCHEMA_URL: Final = "https://opentelemetry.io/schemas/1.44.0"
-"""Schema of the names in `attributes`; their GenAI part is still in development there."""
+"""Schema of the names in `attributes`. It marks `gen_ai.*` as moved to a repository of their own."""
 
 SCOPE: Final = "hookspan"
 HOOK_SCOPE: Final = "hookspan.hooks"
