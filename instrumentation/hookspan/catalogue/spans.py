@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Final, Literal, NamedTuple
 
 from . import attributes as sc
+from .appearance import SpanLook
 from .scopes import HOOK_SCOPE, SCOPE
 
 
 class SpanKind(NamedTuple):
     """One kind of span.
 
-    `type` is what the page calls it, `name` the pattern of its name, `brief` what it stands for. `parent`, `begins`,
+    `type` is what the API calls it, `name` the pattern of its name, `brief` what it stands for. `parent`, `begins`,
     `ends` and `emitted` are phrases for people. `attributes` are those beside what any span may have (`COMMON`), and
-    `required` those of them that no span of the kind lacks.
+    `required` those of them that no span of the kind lacks. `look` is how the page shows it.
     """
 
     type: str
@@ -25,6 +26,7 @@ class SpanKind(NamedTuple):
     emitted: str
     attributes: tuple[str, ...]
     required: tuple[str, ...]
+    look: SpanLook
     kind: Literal["INTERNAL", "CLIENT"] = "INTERNAL"
     scope: str = SCOPE
 
@@ -65,6 +67,7 @@ _USAGE: Final = (
 
 TURN: Final = SpanKind(
     type="turn",
+    look=SpanLook("Turn", title="Turn", about="Prompt", bar="thread", role="root"),
     name="invoke_agent claude-code",
     brief="A turn: from a prompt until Claude has answered it.",
     parent='none: the root of its trace, whose id is the prompt id (with `traces.parent = "adopt"` the span that TRACEPARENT names)',
@@ -91,6 +94,7 @@ TURN: Final = SpanKind(
 
 TOOL: Final = SpanKind(
     type="tool",
+    look=SpanLook("Tool call", about="Call", colour="tool", outlives=True),
     name="execute_tool {tool}",
     brief="A tool call, without the wait for permission before it.",
     parent="turn or subagent",
@@ -121,6 +125,15 @@ TOOL: Final = SpanKind(
 
 WAIT: Final = SpanKind(
     type="wait",
+    look=SpanLook(
+        "Waiting for you",
+        title="Asked: {of}",
+        about="Asked about",
+        colour="wait",
+        mark="diamond",
+        bar="striped",
+        band="13%",
+    ),
     name="permission {tool}",
     brief="A dialog that waits for the user: a permission, or a question of an MCP server.",
     parent="turn or subagent",
@@ -133,6 +146,7 @@ WAIT: Final = SpanKind(
 
 SUBAGENT: Final = SpanKind(
     type="subagent",
+    look=SpanLook("Subagent", colour="subagent", bar="outline", role="agent", outlives=True),
     name="invoke_agent {agent_type}",
     brief="The work of a subagent.",
     parent="the Agent call that started it",
@@ -145,6 +159,7 @@ SUBAGENT: Final = SpanKind(
 
 MODEL: Final = SpanKind(
     type="model",
+    look=SpanLook("Model call", colour="model", mark="circle", bar="thin"),
     name="chat {model}",
     brief="A call of a model, with all its HTTP attempts.",
     kind="CLIENT",
@@ -173,6 +188,7 @@ MODEL: Final = SpanKind(
 
 COMPACTION: Final = SpanKind(
     type="compact",
+    look=SpanLook("Compaction", title="Compaction", colour="compact", band="16%"),
     name="compact",
     brief="A compaction of the context.",
     parent="turn; for /compact, the session",
@@ -185,6 +201,7 @@ COMPACTION: Final = SpanKind(
 
 SESSION: Final = SpanKind(
     type="session",
+    look=SpanLook("Session", title="Session", bar="thread", role="root"),
     name="session",
     brief="A run of a session.",
     parent="none: the root of its trace, whose id is the session id; a resumed session has one span for each run",
@@ -209,6 +226,7 @@ SESSION: Final = SpanKind(
 
 HOOK: Final = SpanKind(
     type="hook",
+    look=SpanLook("Hook", title="{name}", colour="other", role="overhead"),
     name="hook {event}",
     brief="A hook event, with the time that its hook took.",
     scope=HOOK_SCOPE,
