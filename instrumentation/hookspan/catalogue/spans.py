@@ -8,6 +8,9 @@ from . import attributes as sc
 from .appearance import SpanLook
 from .scopes import HOOK_SCOPE, SCOPE
 
+SpanType = Literal["turn", "tool", "wait", "subagent", "model", "compact", "session", "hook"]
+"""What the API calls the kinds."""
+
 
 class SpanKind(NamedTuple):
     """One kind of span.
@@ -17,7 +20,7 @@ class SpanKind(NamedTuple):
     `required` those of them that no span of the kind lacks. `look` is how the page shows it.
     """
 
-    type: str
+    type: SpanType
     name: str
     brief: str
     parent: str

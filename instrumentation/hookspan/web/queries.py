@@ -14,6 +14,7 @@ import msgspec
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.enums import SessionPhase
 from hookspan.catalogue.session_fields import SessionRow
+from hookspan.catalogue.spans import TURN
 from hookspan.journal.position import Position
 from hookspan.model.rows import EventRow, Span
 from hookspan.model.state import SessionState, load_session
@@ -22,7 +23,6 @@ from hookspan.store import Reader, schema
 
 DEMO: Final = "demo"  # how a session of the demo data says that it began
 OPEN_MAX: Final = 500  # open sessions in a list; more of them nobody reads
-TURN: Final = "invoke_agent claude-code"
 _GOES_ON: Final = f"phase <> '{SessionPhase.ENDED}'"
 _OF_SESSION: Final = "session = (SELECT session FROM state WHERE id = ?)"
 _WAITED: Final = "instr(attributes, '\"hookspan.waited\":') > 0"  # as the index `span_waited` has it
@@ -135,7 +135,7 @@ class Moment:
 
     def turns(self, session: str) -> list[Span]:
         """The turns of a session that are written, by start."""
-        sql = f"{schema.SELECT_SPAN} WHERE {_OF_SESSION} AND name = '{TURN}' ORDER BY start, key"
+        sql = f"{schema.SELECT_SPAN} WHERE {_OF_SESSION} AND name = '{TURN.name}' ORDER BY start, key"
         found = [schema.read_span(row) for row in self._rows(sql, session)]
         return [span for span in found if sc.PROMPT_KIND in span.attributes]  # a subagent may have the same name
 

@@ -12,9 +12,9 @@ import msgspec
 
 from hookspan.catalogue import session_fields
 from hookspan.catalogue.session_fields import Conversion
+from hookspan.catalogue.spans import SpanType
 from hookspan.model.rows import AttributeValue
 
-SpanType = Literal["turn", "tool", "wait", "subagent", "model", "compact", "session", "hook"]
 State = Literal["working", "waiting", "waiting_or_running", "idle", "ended"]
 HealthStatus = Literal["healthy", "warning", "critical", "unknown"]
 

@@ -11,6 +11,7 @@ from hookspan.catalogue import attributes as sc
 from hookspan.catalogue import session_fields
 from hookspan.catalogue.enums import SessionPhase
 from hookspan.catalogue.session_fields import Conversion, SessionRow
+from hookspan.catalogue.spans import SPANS, TOOL, TURN, SpanType
 from hookspan.hooktime import HookTime
 from hookspan.model import ids
 from hookspan.model.open_spans import OpenSpan
@@ -20,7 +21,6 @@ from hookspan.model.state import SessionState
 from hookspan.model.summary import foremost
 from hookspan.store import Summary
 from hookspan.web import schemas
-from hookspan.web.queries import TURN
 
 NANO: Final = 1_000_000_000
 MILLI: Final = 1_000_000
@@ -29,15 +29,7 @@ LONG_WINDOW: Final = 1_000_000  # of those that say so in their name (`[1m]`)
 HOOK_THRESHOLD: Final = 5.0  # milliseconds: the promise for a hook
 
 
-_TYPES: Final[Mapping[str, schemas.SpanType]] = {
-    "execute_tool": "tool",
-    "permission": "wait",
-    "invoke_agent": "subagent",
-    "chat": "model",
-    "compact": "compact",
-    "session": "session",
-    "hook": "hook",
-}
+_TYPES: Final = {kind.operation: kind.type for kind in SPANS if kind is not TURN}
 _ORDER: Final = {
     phase: rank
     for rank, phase in enumerate(
@@ -80,11 +72,11 @@ def now_ms() -> float:
     return ms(time.time_ns())
 
 
-def span_type(name: str, attributes: Mapping[str, object]) -> schemas.SpanType:
+def span_type(name: str, attributes: Mapping[str, object]) -> SpanType:
     """What a span is about. A turn is told from a subagent of the same name by what only turns have."""
-    if name == TURN and sc.PROMPT_KIND in attributes:
-        return "turn"
-    return _TYPES.get(name.partition(" ")[0], "tool")
+    if name == TURN.name and sc.PROMPT_KIND in attributes:
+        return TURN.type
+    return _TYPES.get(name.partition(" ")[0], TOOL.type)
 
 
 def span(row: SpanRow, *, content: bool) -> schemas.Span:

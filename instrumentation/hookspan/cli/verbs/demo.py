@@ -22,6 +22,7 @@ from typing import Any, Final
 import click
 
 from hookspan import hooktime
+from hookspan.catalogue.spans import MODEL, SESSION, TOOL, TURN, WAIT
 from hookspan.errors import EXIT_USER, UserError
 from hookspan.model.rows import Span
 from hookspan.paths import make_folders
@@ -156,7 +157,7 @@ def await_outcome(home: Sandbox, played: Played) -> dict[str, Any]:
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             names = collections.Counter(span.name for span in reader.spans_of_session(played.session))
-            if names["session"] and names["invoke_agent claude-code"] >= len(played.prompts):
+            if names["session"] and names[TURN.name] >= len(played.prompts):
                 break
             time.sleep(POLL)
         home.cli("flush", "--wait", f"{PATIENCE:.0f}s")
@@ -181,16 +182,22 @@ def await_outcome(home: Sandbox, played: Played) -> dict[str, Any]:
     }
 
 
+_WORDS: Final = {
+    TOOL.operation: "tools",
+    MODEL.operation: "model calls",
+    SESSION.operation: "sessions",
+    WAIT.operation: "waits",
+}
+
+
 def kind(span: Span) -> str:
     """What a span is about, in the words of the documentation."""
     if span.hook:
         return "hooks"
     first = span.name.partition(" ")[0]
-    if first == "invoke_agent":
-        return "turns" if span.name == "invoke_agent claude-code" else "subagents"
-    return {"execute_tool": "tools", "chat": "model calls", "session": "sessions", "permission": "waits"}.get(
-        first, first
-    )
+    if first == TURN.operation:
+        return "turns" if span.name == TURN.name else "subagents"
+    return _WORDS.get(first, first)
 
 
 def _show(home: Sandbox, outcome: dict[str, Any], *, opened: bool) -> None:

@@ -16,6 +16,7 @@ import msgspec
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.enums import Decision, PromptKind, TimeKind
 from hookspan.catalogue.session_fields import SessionRow
+from hookspan.catalogue.spans import TURN
 from hookspan.cli.terminal import completers, tree
 from hookspan.cli.terminal.text import fit, printable
 from hookspan.config import load
@@ -27,7 +28,6 @@ from hookspan.store import Reader
 
 SHOWN: Final = 5  # of ids that a prefix could mean
 HEX: Final = frozenset("0123456789abcdef")
-TURN: Final = "invoke_agent claude-code"
 WORDS: Final = {
     TimeKind.MODEL: "model",
     TimeKind.TOOL: "tools",
@@ -92,7 +92,7 @@ def find(reader: Reader, given: str) -> tuple[SessionRow | None, list[Span]]:
 
 def _last(reader: Reader) -> tuple[SessionRow | None, list[Span]]:
     for row in reader.sessions(limit=100):
-        turns = [span for span in reader.spans_of_session(row.id, hooks=False) if span.name == TURN]
+        turns = [span for span in reader.spans_of_session(row.id, hooks=False) if span.name == TURN.name]
         if turns:
             yours = [turn for turn in turns if turn.attributes.get(sc.PROMPT_KIND) != PromptKind.TASK_NOTIFICATION]
             return row, reader.spans_of_trace(max(yours or turns, key=lambda span: span.start).trace_id)
@@ -104,7 +104,7 @@ def followed_by(reader: Reader, spans: Sequence[Span]) -> list[Span]:
     if not spans:
         return []
     known, found = {span.trace_id for span in spans}, []
-    turns = (span for span in reader.spans_of_session(spans[0].session, hooks=False) if span.name == TURN)
+    turns = (span for span in reader.spans_of_session(spans[0].session, hooks=False) if span.name == TURN.name)
     for turn in sorted(turns, key=lambda span: span.start):
         own = turn.attributes.get(sc.PROMPT_KIND) == PromptKind.TASK_NOTIFICATION
         if own and turn.trace_id not in known and any(link.trace_id in known for link in turn.links):
@@ -126,7 +126,7 @@ def lines(row: SessionRow | None, spans: Sequence[Span], *, hooks: bool, labels:
         ]
         yield printable("  ".join(part for part in parts if part))
     shown = tree.render(spans, hooks=hooks, labels=labels)
-    turns = {span.trace_id: span for span in spans if span.name == TURN}
+    turns = {span.trace_id: span for span in spans if span.name == TURN.name}
     for line in shown:
         yield line
         if line.startswith("trace "):
