@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from hookspan.cli.verbs.install import diff, install
 from hookspan.clients.claude_code.handlers import EVENTS, is_ours, matcher_group
-from hookspan.clients.claude_code.settings import SettingsText
+from hookspan.clients.claude_code.settings_text import SettingsText
 from hookspan.errors import UserError
 from hookspan.paths import Paths
 from hookspan.setup import relay

@@ -24,7 +24,7 @@ from hookspan.agent import client
 from hookspan.agent.health import collector
 from hookspan.cli.doctor.redact import Redactor
 from hookspan.clients.claude_code import reduce
-from hookspan.clients.claude_code.settings import SettingsText
+from hookspan.clients.claude_code.settings_text import SettingsText
 from hookspan.clients.claude_code.transcript import TranscriptParser
 from hookspan.clients.decode import decode
 from hookspan.errors import UserError

@@ -10,9 +10,9 @@ from typing import Final
 
 import msgspec
 
-from hookspan.observe.files import RefusedError, open_regular, read_lines, read_small
+from hookspan.clients.claude_code.transcript_files import AGENT_FILE, agents_folder, read_meta
 from hookspan.observe.repositories import main_folder
-from hookspan.observe.transcripts import AGENT_FILE, read_meta
+from hookspan.reading import RefusedError, open_regular, read_lines, read_small
 
 from .records import Source, read_line
 
@@ -121,7 +121,7 @@ def _look(path: str) -> Transcript:
         os.close(descriptor)
     began = next(_times(head), status.st_mtime_ns)
     ended = max(_times(tail), default=status.st_mtime_ns)
-    folder = f"{path.removesuffix('.jsonl')}/subagents"
+    folder = agents_folder(path)
     agents = tuple(f"{folder}/{name}" for name in _names(folder) if _STRAY_AGENT.match(name))
     return Transcript(Path(path).stem, path, began, ended, status.st_mtime_ns, status.st_size, agents)
 

@@ -8,9 +8,9 @@ from typing import Final
 
 import msgspec
 
+from hookspan.clients.claude_code.transcript_files import transcript_of
+from hookspan.reading import MAX_LINE, RefusedError, open_regular
 from hookspan.wire.fields import timestamp_ns
-
-from .files import MAX_LINE, RefusedError, open_regular, transcript_of
 
 CHUNK: Final = 1 << 20
 MOST: Final = 256 << 20

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from hookspan import wire
+from hookspan.clients.claude_code.transcript_files import transcript_roots
 from hookspan.model.sessions import is_new_run, is_open
 from hookspan.model.state import SessionState, State
 from hookspan.model.tools import is_unexplained
@@ -13,7 +14,6 @@ from hookspan.wire.facts import Dropped, Fact, Policy
 from hookspan.wire.reduced import Reduced
 
 from . import timers
-from .files import transcript_roots
 from .processes import Processes
 from .transcripts import Transcripts, waits_since
 

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from hookspan.model.state import bound
+from hookspan.reading import read_small
 from hookspan.wire import Reduced
 from hookspan.wire.facts import Repository
 from hookspan.wire.scrub import folder_name, scrub
 
 from .branches import Branches
-from .files import read_small
 
 REFRESH: Final = 5.0
 """Seconds after which it is looked again where a folder's git files are, and what its repository is called."""

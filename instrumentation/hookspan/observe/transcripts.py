@@ -5,7 +5,6 @@ from __future__ import annotations
 import heapq
 import itertools
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator
 from operator import itemgetter
 from typing import Final
@@ -13,14 +12,15 @@ from typing import Final
 import msgspec
 
 from hookspan.clients.claude_code.transcript import TranscriptParser
+from hookspan.clients.claude_code.transcript_files import AGENT_FILE, agents_folder, read_meta, transcript_of
 from hookspan.model.calls import awaited
 from hookspan.model.sessions import is_before, is_open
 from hookspan.model.state import SessionState
 from hookspan.model.tools import REORDER
-from hookspan.wire.facts import AgentMeta, Fact, ModelCall, Overdue, TranscriptRead
+from hookspan.reading import MAX_LINE, RefusedError, open_regular
+from hookspan.wire.facts import Fact, ModelCall, Overdue, TranscriptRead
 from hookspan.wire.fields import timestamp_ns
 
-from .files import MAX_LINE, RefusedError, open_regular, read_small, transcript_of
 from .prices import put_price
 
 NANO: Final = 1_000_000_000
@@ -35,15 +35,6 @@ QUIET: Final = 300_000_000
 """The client writes its last lines up to 0.1 s after the event of the same moment (seen on 2.1.331)."""
 PATIENCE: Final = 10 * NANO
 """How long what is fixed waits for a transcript that can't be read."""
-
-AGENT_FILE: Final = re.compile(r"\Aagent-([\w.-]{1,128})\.(jsonl|meta\.json)\Z")
-
-
-class _Meta(msgspec.Struct, rename="camel"):
-    agent_type: str = ""
-    tool_use_id: str | None = ""
-    parent_agent_id: str | None = ""
-    spawn_depth: int | None = 0
 
 
 class _File:
@@ -177,24 +168,6 @@ def _priced(facts: Iterable[Fact]) -> list[Fact]:
     return found
 
 
-def read_meta(path: str, session: str, agent_id: str) -> AgentMeta | None:
-    """What a subagent's `.meta.json` says, its time left open; None if there is none or it is half-written."""
-    try:
-        meta = msgspec.json.decode(read_small(path), type=_Meta)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
-    return AgentMeta(
-        at=0,
-        key=f"meta:{agent_id}:{meta.tool_use_id}",
-        session=session,
-        agent_id=agent_id,
-        agent_type=meta.agent_type[:128],
-        tool_use_id=(meta.tool_use_id or "")[:256],
-        parent_agent_id=(meta.parent_agent_id or "")[:128],
-        depth=meta.spawn_depth or 0,
-    )
-
-
 class Transcripts:
     """The transcripts of all sessions that are open, or whose rows still wait for them."""
 
@@ -282,7 +255,7 @@ class Transcripts:
             return []
         self._add(files, main, session, "")
         if session.agent_runs:
-            folder = f"{main.removesuffix('.jsonl')}/subagents"
+            folder = agents_folder(main)
             try:
                 names = sorted(os.listdir(folder))
             except OSError:

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Final
 
 from hookspan.clients.claude_code.handlers import EVENTS, command_words, is_plugins, matcher_group
-from hookspan.clients.claude_code.settings import Handler
+from hookspan.clients.claude_code.settings_files import MANAGED
+from hookspan.clients.claude_code.settings_text import Handler
+from hookspan.clients.claude_code.sources import Source, find
 from hookspan.clients.relay_command import in_python, relay_in
 from hookspan.paths import Paths
 
 from . import places, record
 from .relay import is_newest
-from .sources import MANAGED, Source, find
 
 SHOWN: Final = 5  # events that a message names
 NOT_RUN: Final = "what Claude Code does not run is not recorded"
@@ -377,7 +378,7 @@ def look(
 ) -> Installation:
     """What is installed; `folder`: the project that Claude Code would run in, None: any that is known."""
     env = os.environ if env is None else env
-    return Installation(paths, env, find(paths, env, folder, managed))
+    return Installation(paths, env, find(paths, env, folder, managed, record.files(paths)))
 
 
 def _renew(source: Source) -> str:

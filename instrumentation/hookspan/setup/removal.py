@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hookspan.clients.claude_code import settings
-from hookspan.clients.claude_code.settings import Scope, SettingsText
+from hookspan.clients.claude_code import settings_files
+from hookspan.clients.claude_code.settings_files import Scope
+from hookspan.clients.claude_code.settings_text import SettingsText
 from hookspan.paths import Paths
 
 from . import places, record
@@ -61,7 +62,7 @@ def plan(found: Installation, scope: Scope | None, env: Mapping[str, str], folde
     owners = (found.paths, *(() if told else found.others))
     records = {paths: record.read(paths) for paths in owners}
     if scope is not None:
-        files = [settings.path(scope, env, folder)]
+        files = [settings_files.of_scope(scope, env, folder)]
     else:
         files = [source.file for source in found.sources if source.of_install and (source.here or source.handlers)]
         files += [Path(file) for known in records.values() for file in known]

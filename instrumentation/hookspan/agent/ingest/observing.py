@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable
 
 from hookspan.agent.settings import AgentSettings
+from hookspan.clients.claude_code.transcript_files import transcript_roots
 from hookspan.config import Settings
 from hookspan.journal import drops
 from hookspan.model.state import SessionState, State
 from hookspan.observe import Observers
-from hookspan.observe.files import transcript_roots
 from hookspan.paths import Paths
 from hookspan.setup import record
 from hookspan.wire import Fact, Reduced

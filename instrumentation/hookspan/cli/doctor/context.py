@@ -9,11 +9,11 @@ from functools import cached_property
 from pathlib import Path
 
 from hookspan.agent import effective
+from hookspan.clients.claude_code.settings_files import MANAGED
 from hookspan.config import Settings, load
 from hookspan.errors import UserError
 from hookspan.paths import Paths, working_folder
 from hookspan.setup.installation import Installation, look
-from hookspan.setup.sources import MANAGED
 
 
 class SettingsUnreadable(UserError):

@@ -9,7 +9,7 @@ import socket
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from hookspan.clients.claude_code.settings import config_folder
+from hookspan.clients.claude_code.settings_files import config_folder
 from hookspan.config import load
 from hookspan.errors import UserError
 from hookspan.paths import Paths

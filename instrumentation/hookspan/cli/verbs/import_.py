@@ -95,8 +95,8 @@ class Import:
 
     def run(self, places: tuple[Path, ...], since: int | None) -> dict[str, Any]:
         """Do it; what came of it, as JSON types. `since` is in days."""
+        from hookspan.clients.claude_code.transcript_files import transcript_roots
         from hookspan.history import library
-        from hookspan.observe.files import transcript_roots
 
         for place in places:
             if not place.exists():
@@ -155,7 +155,7 @@ class Import:
     def _take(self, transcript: Transcript, copies: Copies) -> str:
         """Import one session; why not, if it can't be."""
         from hookspan.history.records import History
-        from hookspan.observe.files import RefusedError
+        from hookspan.reading import RefusedError
 
         folder = transcript.project_dir()
         if self._opted_out.has_folder(folder):
@@ -182,7 +182,7 @@ class Import:
     @staticmethod
     def _learn(transcript: Transcript, copies: Copies) -> None:
         """Forks of a session that is left alone have copies of its lines."""
-        from hookspan.observe.files import RefusedError
+        from hookspan.reading import RefusedError
 
         with contextlib.suppress(OSError, RefusedError):
             copies.learn(transcript.sources()[0].lines)

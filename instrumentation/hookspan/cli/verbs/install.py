@@ -20,9 +20,10 @@ from typing import Any, Final, Self
 import click
 
 from hookspan import atomic
-from hookspan.clients.claude_code import settings as claude_settings
+from hookspan.clients.claude_code import settings_files
 from hookspan.clients.claude_code.handlers import EVENTS, all_hooks
-from hookspan.clients.claude_code.settings import Scope, SettingsText
+from hookspan.clients.claude_code.settings_files import Scope
+from hookspan.clients.claude_code.settings_text import SettingsText
 from hookspan.config import Settings, load
 from hookspan.errors import UserError
 from hookspan.paths import Paths, home_folder, working_folder
@@ -64,7 +65,7 @@ def install(
     """
     _refuse_windows()
     paths, folder = Paths.from_environment(), working_folder()
-    file = claude_settings.path(scope, os.environ, folder)
+    file = settings_files.of_scope(scope, os.environ, folder)
     settings = load(paths, os.environ)
     variables = _native_variables(settings, native)
     found = look(paths, folder=folder)

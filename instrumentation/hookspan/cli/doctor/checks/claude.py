@@ -10,7 +10,7 @@ from typing import Any, Final
 from hookspan.agent.health import Status
 from hookspan.cli.doctor.context import Context
 from hookspan.cli.doctor.result import Fix, Result
-from hookspan.clients.claude_code.settings import config_folder
+from hookspan.clients.claude_code.settings_files import config_folder
 from hookspan.setup import record
 from hookspan.setup.installation import Area
 

@@ -1,4 +1,4 @@
-"""Claude Code's settings files: where they are, what in them is ours, and texts with ours in or out.
+"""The text of a settings file: what in it is ours, and the text with ours in or out.
 
 Only the text between our own brackets ever changes: other people's hooks, unknown keys, indentation, line ends and a
 byte order mark stay as they are.
@@ -9,34 +9,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from hookspan import jsontext
 from hookspan.errors import UserError
-from hookspan.paths import Paths, absolute, home_folder
+from hookspan.paths import Paths
 
 from .handlers import EVENTS, command_words, is_ours, matcher_group
 
 BOM: Final = "\ufeff"
-
-Scope = Literal["user", "local"]
-
-
-def path(scope: Scope, env: Mapping[str, str], folder: Path | None) -> Path:
-    """The settings file of a scope: the user's everywhere, or the user's in the project `folder`; None: it is gone."""
-    if scope == "local":
-        if folder is None:
-            raise UserError("the folder that you are in is gone", hint="`cd` into the project, then try again")
-        return folder / ".claude" / "settings.local.json"
-    return config_folder(env) / "settings.json"
-
-
-def config_folder(env: Mapping[str, str]) -> Path:
-    """`~/.claude`, or where CLAUDE_CONFIG_DIR has moved it."""
-    if moved := env.get("CLAUDE_CONFIG_DIR"):
-        return absolute("CLAUDE_CONFIG_DIR", moved)
-    return home_folder(env) / ".claude"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,11 @@
-"""Opening files whose paths came from a payload: only regular files of our own, below folders that are expected."""
+"""Reading files whose paths came from a payload: only regular files of our own, and in bounded memory."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
 from collections.abc import Iterator
 from typing import Final
-
-from hookspan.errors import UserError
-from hookspan.paths import absolute, home_folder
 
 CHUNK: Final = 256 << 10
 MAX_LINE: Final = 32 << 20
@@ -47,32 +43,6 @@ def read_small(path: str, limit: int = 65536) -> bytes:
         return b""
     finally:
         os.close(descriptor)
-
-
-def transcript_roots(environ: dict[str, str] | os._Environ[str] = os.environ) -> tuple[str, ...]:
-    """The folders that the client keeps transcripts in: `projects` of its configuration folder."""
-    folders = []
-    with contextlib.suppress(UserError):  # a user without a home
-        folders.append(home_folder(environ) / ".claude")
-    if configured := environ.get("CLAUDE_CONFIG_DIR"):
-        with contextlib.suppress(UserError):  # relative to a folder that is gone
-            folders.append(absolute("CLAUDE_CONFIG_DIR", os.path.expanduser(configured)))
-    return tuple(os.path.realpath(folder / "projects") for folder in folders)
-
-
-def transcript_of(path: str, session: str, roots: tuple[str, ...]) -> str:
-    """The real path of a session's transcript, checked to be `<root>/<project>/<session>.jsonl`.
-
-    Raises:
-        RefusedError: The payload's path is anything else.
-    """
-    if not path.startswith("/") or "\0" in path or "/" in session or not session:
-        raise RefusedError("the payload's path is no transcript's")
-    folder, name = os.path.split(path)
-    real = os.path.realpath(folder)
-    if name != f"{session}.jsonl" or os.path.dirname(real) not in roots:
-        raise RefusedError(f"{path} is outside of the client's transcript folders")
-    return f"{real}/{name}"
 
 
 def read_lines(path: str, *, chunk: int = CHUNK, longest: int = MAX_LINE) -> Iterator[bytes | int]:

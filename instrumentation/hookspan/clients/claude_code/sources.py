@@ -13,14 +13,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from hookspan.clients.claude_code.settings import Handler, SettingsText, config_folder
 from hookspan.errors import UserError
 from hookspan.paths import Paths
 
-from . import record
+from . import settings_files
+from .settings_text import Handler, SettingsText
 
-MANAGED: Final = (Path("/etc/claude-code"), Path("/Library/Application Support/ClaudeCode"))
-"""Folders of the administrator's settings of Claude Code, on Linux and on macOS."""
 PLUGIN: Final = "hookspan"
 
 Kind = Literal["user", "project", "local", "managed", "plugin"]
@@ -58,17 +56,22 @@ class Source:
         return self.kind in {"user", "local"}
 
 
-def find(paths: Paths, env: Mapping[str, str], folder: Path | None, managed: Sequence[Path]) -> list[Source]:
-    """Every place that has, may have or once had hooks of ours, and whether they run."""
+def find(
+    paths: Paths, env: Mapping[str, str], folder: Path | None, managed: Sequence[Path], written: Sequence[Path]
+) -> list[Source]:
+    """Every place that has, may have or once had hooks of ours, and whether they run.
+
+    `managed`: the administrator's folders. `written`: the files that `install` wrote into.
+    """
     config = _config(env)
     here = _here(config, folder)
-    recorded: list[tuple[Kind, Path]] = [
+    elsewhere: list[tuple[Kind, Path]] = [
         ("local" if file.name == "settings.local.json" else "user", file)
-        for file in record.files(paths)
+        for file in written
         if file not in {path for _, path in here}
     ]
     files = [_settings(kind, file, paths, here=True) for kind, file in [*here, *_managed(managed)]]
-    files += [_settings(kind, file, paths, here=False) for kind, file in recorded]
+    files += [_settings(kind, file, paths, here=False) for kind, file in elsewhere]
     found = [*files, *_plugins(files, paths, config, folder)]
     return [replace(source, off=_off(source, found)) for source in found]
 
@@ -76,27 +79,22 @@ def find(paths: Paths, env: Mapping[str, str], folder: Path | None, managed: Seq
 def _config(env: Mapping[str, str]) -> Path | None:
     """Claude Code's folder; None for a user without a home."""
     try:
-        return config_folder(env)
+        return settings_files.config_folder(env)
     except UserError:
         return None
 
 
 def _here(config: Path | None, folder: Path | None) -> list[tuple[Kind, Path]]:
     """The user's file and those of the project, of which the user's home is none."""
-    files: list[tuple[Kind, Path]] = [("user", config / "settings.json")] if config is not None else []
+    files: list[tuple[Kind, Path]] = [("user", settings_files.of_user(config))] if config is not None else []
     if folder is not None:
-        own = folder / ".claude"
-        files += [("project", own / "settings.json"), ("local", own / "settings.local.json")]
+        shared, own = settings_files.of_project(folder)
+        files += [("project", shared), ("local", own)]
     return [one for number, one in enumerate(files) if one[1] not in {path for _, path in files[:number]}]
 
 
 def _managed(folders: Sequence[Path]) -> list[tuple[Kind, Path]]:
-    return [
-        ("managed", file)
-        for folder in folders
-        for file in (folder / "managed-settings.json", *sorted((folder / "managed-settings.d").glob("*.json")))
-        if file.exists()
-    ]
+    return [("managed", file) for folder in folders for file in settings_files.of_managed(folder)]
 
 
 def _settings(kind: Kind, file: Path, paths: Paths, *, here: bool) -> Source:
@@ -134,11 +132,8 @@ def _of_project(project: Path | None, paths: Paths) -> list[Source]:
     """A project's files, seen from elsewhere."""
     if project is None:
         return []
-    own = project / ".claude"
-    return [
-        _settings("project", own / "settings.json", paths, here=False),
-        _settings("local", own / "settings.local.json", paths, here=False),
-    ]
+    shared, own = settings_files.of_project(project)
+    return [_settings("project", shared, paths, here=False), _settings("local", own, paths, here=False)]
 
 
 def _installed(file: Path) -> dict[str, list[dict[str, Any]]]:

@@ -1,0 +1,73 @@
+"""Where Claude Code keeps the transcripts of a session and of its subagents."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from typing import Final
+
+import msgspec
+
+from hookspan.errors import UserError
+from hookspan.paths import absolute, home_folder
+from hookspan.reading import RefusedError, read_small
+from hookspan.wire.facts import AgentMeta
+
+AGENT_FILE: Final = re.compile(r"\Aagent-([\w.-]{1,128})\.(jsonl|meta\.json)\Z")
+
+
+class _Meta(msgspec.Struct, rename="camel"):
+    agent_type: str = ""
+    tool_use_id: str | None = ""
+    parent_agent_id: str | None = ""
+    spawn_depth: int | None = 0
+
+
+def transcript_roots(environ: dict[str, str] | os._Environ[str] = os.environ) -> tuple[str, ...]:
+    """The folders that the client keeps transcripts in: `projects` of its configuration folder."""
+    folders = []
+    with contextlib.suppress(UserError):  # a user without a home
+        folders.append(home_folder(environ) / ".claude")
+    if configured := environ.get("CLAUDE_CONFIG_DIR"):
+        with contextlib.suppress(UserError):  # relative to a folder that is gone
+            folders.append(absolute("CLAUDE_CONFIG_DIR", os.path.expanduser(configured)))
+    return tuple(os.path.realpath(folder / "projects") for folder in folders)
+
+
+def transcript_of(path: str, session: str, roots: tuple[str, ...]) -> str:
+    """The real path of a session's transcript, checked to be `<root>/<project>/<session>.jsonl`.
+
+    Raises:
+        RefusedError: The payload's path is anything else.
+    """
+    if not path.startswith("/") or "\0" in path or "/" in session or not session:
+        raise RefusedError("the payload's path is no transcript's")
+    folder, name = os.path.split(path)
+    real = os.path.realpath(folder)
+    if name != f"{session}.jsonl" or os.path.dirname(real) not in roots:
+        raise RefusedError(f"{path} is outside of the client's transcript folders")
+    return f"{real}/{name}"
+
+
+def agents_folder(transcript: str) -> str:
+    """The folder with the transcripts of a session's subagents, each with what is known of it (AGENT_FILE)."""
+    return f"{transcript.removesuffix('.jsonl')}/subagents"
+
+
+def read_meta(path: str, session: str, agent_id: str) -> AgentMeta | None:
+    """What a subagent's `.meta.json` says, its time left open; None if there is none or it is half-written."""
+    try:
+        meta = msgspec.json.decode(read_small(path), type=_Meta)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return AgentMeta(
+        at=0,
+        key=f"meta:{agent_id}:{meta.tool_use_id}",
+        session=session,
+        agent_id=agent_id,
+        agent_type=meta.agent_type[:128],
+        tool_use_id=(meta.tool_use_id or "")[:256],
+        parent_agent_id=(meta.parent_agent_id or "")[:128],
+        depth=meta.spawn_depth or 0,
+    )
