@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import msgspec
 
 from hookspan.web import schemas
-from hookspan.web.answers import Answers
-from hookspan.web.parameters import Parameter, flag, number
+from hookspan.web.context import Context
+from hookspan.web.handlers import demo, friction, health, journal, overview, sessions, traces
+from hookspan.web.parameters import Arguments, Parameter, flag, number
 
 PREFIX: Final = "/api/v1"
 
@@ -20,14 +21,16 @@ class Endpoint:
     """One method of a path.
 
     Attributes:
+        answer: The handler.
+        schema: What it answers with.
         refusals: Statuses beside those that all have.
         cached: The answer may be used again for a while.
     """
 
     path: str
     text: str
-    answer: Callable[[Answers], Callable[[dict[str, Any]], msgspec.Struct]]
-    shape: type[msgspec.Struct]
+    answer: Callable[[Context, Arguments], msgspec.Struct]
+    schema: type[msgspec.Struct]
     parameters: tuple[Parameter, ...] = ()
     refusals: tuple[int, ...] = ()
     cached: bool = False
@@ -51,13 +54,11 @@ def _page(default: int, maximum: int) -> tuple[Parameter, ...]:
 
 
 ENDPOINTS: Final = (
-    Endpoint(
-        "/summary", "Metrics, who waits, and what is missing.", lambda all_: all_.summary, schemas.Summary, cached=True
-    ),
+    Endpoint("/summary", "Metrics, who waits, and what is missing.", overview.summary, schemas.Summary, cached=True),
     Endpoint(
         "/sessions",
         "Sessions, who needs you first.",
-        lambda all_: all_.sessions,
+        sessions.sessions,
         schemas.Sessions,
         (
             Parameter(
@@ -77,7 +78,7 @@ ENDPOINTS: Final = (
     Endpoint(
         "/sessions/{id}",
         "One session: its turns, what is open, its first spans, its newest events.",
-        lambda all_: all_.session,
+        sessions.session,
         schemas.SessionPage,
         (
             number("limit", "How many spans.", 500, 0, 2000),
@@ -89,7 +90,7 @@ ENDPOINTS: Final = (
     Endpoint(
         "/sessions/{id}/spans",
         "A session's spans by start.",
-        lambda all_: all_.session_spans,
+        sessions.spans,
         schemas.SessionSpans,
         (Parameter("after", "`next` of the answer before."), number("limit", "How many.", 1000, 1, 2000), _HOOKS),
         (404,),
@@ -97,44 +98,42 @@ ENDPOINTS: Final = (
     Endpoint(
         "/sessions/{id}/open",
         "What goes on in a session now.",
-        lambda all_: all_.session_open,
+        sessions.open_now,
         schemas.OpenSpans,
         (),
         (404,),
     ),
-    Endpoint("/traces/{id}", "All spans of a trace.", lambda all_: all_.trace, schemas.Trace, (_HOOKS,), (404,)),
+    Endpoint("/traces/{id}", "All spans of a trace.", traces.trace, schemas.Trace, (_HOOKS,), (404,)),
     Endpoint(
         "/friction",
         "Dialogs, rules that would end them, failing tools, cost.",
-        lambda all_: all_.friction,
+        friction.friction,
         schemas.Friction,
         (number("days", "How many days, today included.", 7, 1, 90), _PROJECT),
         cached=True,
     ),
-    Endpoint("/events", "Hook events.", lambda all_: all_.events, schemas.Events, (*_page(100, 500), _SESSION)),
+    Endpoint("/events", "Hook events.", journal.events, schemas.Events, (*_page(100, 500), _SESSION)),
     Endpoint(
         "/demo",
         "Put in the demo data: three made-up sessions that are neither exported nor counted.",
-        lambda all_: all_.load_demo,
+        demo.load,
         schemas.Demo,
         method="POST",
     ),
-    Endpoint("/demo", "Take the demo data out.", lambda all_: all_.remove_demo, schemas.Demo, method="DELETE"),
-    Endpoint("/health", "The newest health checks.", lambda all_: all_.health, schemas.Health),
+    Endpoint("/demo", "Take the demo data out.", demo.remove, schemas.Demo, method="DELETE"),
+    Endpoint("/health", "The newest health checks.", health.health, schemas.Health),
     Endpoint(
         "/health/history",
         "Earlier health checks, newest first.",
-        lambda all_: all_.history,
+        health.history,
         schemas.History,
         (number("limit", "How many.", 100, 1, 100),),
     ),
-    Endpoint(
-        "/settings", "The settings in force, and where each is from.", lambda all_: all_.settings, schemas.Settings
-    ),
+    Endpoint("/settings", "The settings in force, and where each is from.", health.settings, schemas.Settings),
     Endpoint(
         "/log",
         "The journal's lines. Needs `content.local`.",
-        lambda all_: all_.log,
+        journal.lines,
         schemas.Log,
         _page(50, 200),
         (403,),
@@ -142,7 +141,7 @@ ENDPOINTS: Final = (
     Endpoint(
         "/log/{record}",
         "One line of the journal. Needs `content.local`.",
-        lambda all_: all_.log_record,
+        journal.line,
         schemas.LogRecord,
         (),
         (403, 404),

@@ -22,11 +22,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hookspan.web import api, openapi, parameters, schemas
 from hookspan.web.agent_interface import AgentInterface
-from hookspan.web.answers import Answers
 from hookspan.web.auth import LOGIN_SECONDS, Auth
-from hookspan.web.cache import Cache
+from hookspan.web.context import Context
 from hookspan.web.files import INDEX, File, Files
 from hookspan.web.guard import Guard, policy
+from hookspan.web.handlers import health
 from hookspan.web.problems import ProblemError, invalid, not_found
 from hookspan.web.stream import RETRY_AFTER, Hub
 
@@ -54,7 +54,7 @@ _logger = logging.getLogger(__name__)
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def make(agent: AgentInterface, answers: Answers, cache: Cache, hub: Hub, auth: Auth, files: Files) -> ASGIApp:
+def make(context: Context, hub: Hub, auth: Auth, files: Files) -> ASGIApp:
     """Everything behind its guard."""
 
     @contextlib.asynccontextmanager
@@ -65,29 +65,28 @@ def make(agent: AgentInterface, answers: Answers, cache: Cache, hub: Hub, auth: 
             yield
         threads.shutdown(wait=False, cancel_futures=True)
 
-    document = openapi.document()
-    document["components"]["securitySchemes"]["cookie"]["name"] = auth.cookie
     app = Starlette(
-        routes=[
-            *_routes(answers, cache),
-            Route(f"{api.PREFIX}/openapi.json", _fixed(_encode(document))),
-            Route(f"{api.PREFIX}/stream", _Stream(agent, hub), methods=["GET"]),
-            Route(f"{api.PREFIX}/logout", _log_out(auth), methods=["POST"]),
-            Route("/healthz", _fixed(_encode(schemas.Standing(status="ok")))),
-            Route("/readyz", _ready(answers)),
-            Route("/login", _login(auth), methods=["GET"]),
-            *(Route(path, _page(files)) for path in PAGES),
-            Route("/{name:path}", _file(files)),
-        ],
-        exception_handlers={
-            ProblemError: lambda _, problem: problem.response(),
-            HTTPException: _http_problem,
-            Exception: _bug,
-        },
+        routes=_routes(context, hub, auth, files),
+        exception_handlers={ProblemError: _problem, HTTPException: _http_problem, Exception: _bug},
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
-    return Guard(app, auth, agent.settings)
+    return Guard(app, auth, context.agent.settings)
+
+
+def _routes(context: Context, hub: Hub, auth: Auth, files: Files) -> list[Route]:
+    """All paths; the first that fits answers."""
+    return [
+        *_endpoints(context),
+        Route(f"{api.PREFIX}/openapi.json", _fixed(openapi.document(cookie=auth.cookie))),
+        Route(f"{api.PREFIX}/stream", _Stream(context.agent, hub), methods=["GET"]),
+        Route(f"{api.PREFIX}/logout", _log_out(auth), methods=["POST"]),
+        Route("/healthz", _fixed(schemas.Standing(status="ok"))),
+        Route("/readyz", _ready(context)),
+        Route("/login", _log_in(auth), methods=["GET"]),
+        *(Route(path, _page(files)) for path in PAGES),
+        Route("/{name:path}", _file(files)),
+    ]
 
 
 # --- API
@@ -97,7 +96,10 @@ def _json(body: bytes, status: int = 200) -> Response:
     return Response(body, status, media_type="application/json")
 
 
-def _fixed(body: bytes) -> Handler:
+def _fixed(answer: object) -> Handler:
+    """The same answer always."""
+    body = _encode(answer)
+
     async def handler(request: Request) -> Response:
         parameters.read((), request.query_params.multi_items())
         return _json(body)
@@ -105,11 +107,14 @@ def _fixed(body: bytes) -> Handler:
     return handler
 
 
-def _routes(answers: Answers, cache: Cache) -> list[Route]:
-    paths: dict[str, dict[str, Handler]] = {}
-    for one in api.ENDPOINTS:
-        paths.setdefault(one.path, {})[one.method] = _endpoint(one, answers, cache)
-    return [Route(api.PREFIX + path, _by_method(found), methods=list(found)) for path, found in paths.items()]
+def _endpoints(context: Context) -> list[Route]:
+    """A route for each path of `api.ENDPOINTS`, whatever its methods."""
+    handlers: dict[str, dict[str, Handler]] = {}
+    for endpoint in api.ENDPOINTS:
+        handlers.setdefault(endpoint.path, {})[endpoint.method] = _endpoint(endpoint, context)
+    return [
+        Route(api.PREFIX + path, _by_method(by_method), methods=list(by_method)) for path, by_method in handlers.items()
+    ]
 
 
 def _by_method(handlers: dict[str, Handler]) -> Handler:
@@ -119,30 +124,36 @@ def _by_method(handlers: dict[str, Handler]) -> Handler:
     return handler
 
 
-def _endpoint(endpoint: api.Endpoint, answers: Answers, cache: Cache) -> Handler:
-    answer = endpoint.answer(answers)
+def _endpoint(endpoint: api.Endpoint, context: Context) -> Handler:
+    """Reads the parameters, asks the endpoint's handler on a thread, and encodes what it answers."""
 
     async def handler(request: Request) -> Response:
-        asked = parameters.read(endpoint.parameters, request.query_params.multi_items()) | request.path_params
+        arguments = parameters.read(endpoint.parameters, request.query_params.multi_items()) | request.path_params
 
-        def run() -> bytes:
-            return _encode(answer(asked))
+        def answer() -> bytes:
+            return _encode(endpoint.answer(context, arguments))
 
-        def run_cached() -> bytes:
-            return cache.get((endpoint.path, *sorted(asked.items(), key=lambda item: item[0]), answers.content), run)
+        def cached_answer() -> bytes:
+            question = (endpoint.path, *sorted(arguments.items()), context.content)
+            return context.cache.get(question, answer)
 
-        return _json(await asyncio.to_thread(run_cached if endpoint.cached else run))
+        return _json(await asyncio.to_thread(cached_answer if endpoint.cached else answer))
 
     return handler
 
 
-def _ready(answers: Answers) -> Handler:
+def _ready(context: Context) -> Handler:
     async def handler(request: Request) -> Response:
         parameters.read((), request.query_params.multi_items())
-        ready = await asyncio.to_thread(answers.ready)
+        ready = await asyncio.to_thread(health.ready, context)
         return _json(_encode(schemas.Standing(status="ok" if ready else "unavailable")), 200 if ready else 503)
 
     return handler
+
+
+async def _problem(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, ProblemError)  # noqa: S101 - it is registered for nothing else
+    return error.response()
 
 
 async def _http_problem(_request: Request, error: Exception) -> Response:
@@ -218,7 +229,7 @@ async def _gone(receive: Receive) -> None:
 # --- Login
 
 
-def _login(auth: Auth) -> Handler:
+def _log_in(auth: Auth) -> Handler:
     async def handler(request: Request) -> Response:
         value = await asyncio.to_thread(auth.redeem, request.query_params.get("ticket", ""))
         if value is None:

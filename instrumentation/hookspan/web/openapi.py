@@ -40,9 +40,9 @@ _LAST: Final = {
 }
 
 
-def document() -> dict[str, Any]:
-    """OpenAPI 3.1."""
-    types = [schemas.Problem, schemas.Standing, *(endpoint.shape for endpoint in ENDPOINTS)]
+def document(*, cookie: str = "hookspan") -> dict[str, Any]:
+    """OpenAPI 3.1. `cookie`: the name of the one that signs a browser in."""
+    types = [schemas.Problem, schemas.Standing, *(endpoint.schema for endpoint in ENDPOINTS)]
     _, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     paths: dict[str, Any] = {}
     for endpoint in ENDPOINTS:
@@ -83,7 +83,7 @@ def document() -> dict[str, Any]:
         "components": {
             "schemas": components,
             "securitySchemes": {
-                "cookie": {"type": "apiKey", "in": "cookie", "name": "hookspan", "description": "By `hookspan open`."},
+                "cookie": {"type": "apiKey", "in": "cookie", "name": cookie, "description": "By `hookspan open`."},
                 "token": {"type": "http", "scheme": "bearer", "description": "The file `token` of the state folder."},
             },
         },
@@ -110,7 +110,7 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
             "200": {
                 "description": endpoint.text,
                 "content": {
-                    "application/json": {"schema": {"$ref": f"#/components/schemas/{endpoint.shape.__name__}"}}
+                    "application/json": {"schema": {"$ref": f"#/components/schemas/{endpoint.schema.__name__}"}}
                 },
             },
             **_refusals(*sorted({400, 401, 403, 421, *endpoint.refusals})),

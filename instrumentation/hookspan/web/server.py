@@ -18,14 +18,17 @@ from hookspan.model.rows import EventRow
 from hookspan.web import schemas
 from hookspan.web.activity import Activity
 from hookspan.web.agent_interface import AgentInterface
-from hookspan.web.answers import Answers
 from hookspan.web.app import make
 from hookspan.web.auth import Auth
 from hookspan.web.cache import Cache
+from hookspan.web.context import Context
+from hookspan.web.demo import Demo
 from hookspan.web.dialogs import Dialogs
 from hookspan.web.files import Files
 from hookspan.web.queries import PageReader
+from hookspan.web.rawlog import RawLog
 from hookspan.web.stream import Hub
+from hookspan.web.turns import Times
 
 PORT_FILE: Final = "port"  # in the state folder: the port that was free when the wished one was not
 START_TIMEOUT: Final = 10.0  # seconds
@@ -74,10 +77,19 @@ class Server:
         self._auth = Auth(agent.paths)
         self._activity = Activity(self._reader)
         self._cache = Cache(lambda: agent.settings().dashboard.cache_ttl)
-        dialogs = Dialogs(agent)
-        answers = Answers(agent, self._reader, self._cache, self._activity, dialogs, self.stream)
-        self._hub = Hub(self._reader, answers.live, lambda: agent.settings().content.local, dialogs)
-        app = make(agent, answers, self._cache, self._hub, self._auth, Files(page_folder()))
+        context = Context(
+            agent=agent,
+            reader=self._reader,
+            cache=self._cache,
+            activity=self._activity,
+            dialogs=Dialogs(agent),
+            log=RawLog(agent.paths),
+            times=Times(),
+            demo=Demo(agent.paths, self._reader, agent.caught_up),
+            stream=self.stream,
+        )
+        self._hub = Hub(context)
+        app = make(context, self._hub, self._auth, Files(page_folder()))
         dashboard = agent.settings().dashboard
         self._socket = _listen(dashboard.host, dashboard.port, agent.paths.state / PORT_FILE, port)
         self._server = _Uvicorn(

@@ -21,8 +21,9 @@ import msgspec
 from hookspan import __version__
 from hookspan.catalogue.session_fields import SessionRow
 from hookspan.web import schemas, serializers
-from hookspan.web.dialogs import Dialogs
-from hookspan.web.queries import Moment, PageReader
+from hookspan.web.context import Context
+from hookspan.web.handlers import overview
+from hookspan.web.queries import Moment
 
 FLUSH_INTERVAL: Final = 0.03  # seconds between two messages under load: 100 pages cost 3,000 writes a second
 SUMMARY_INTERVAL: Final = 1.0
@@ -89,13 +90,9 @@ class Client:
 class Hub:
     """All live connections. `committed` is for the ingest thread, everything else for the server's loop."""
 
-    def __init__(
-        self, reader: PageReader, live: Callable[[], schemas.LiveSummary], content: Callable[[], bool], dialogs: Dialogs
-    ) -> None:
-        self._reader = reader
-        self._dialogs = dialogs
-        self._live = live
-        self._content = content
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._reader = context.reader
         self._clients: set[Client] = set()
         self._admitted = 0
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -191,7 +188,7 @@ class Hub:
         return True
 
     async def _summary(self) -> None:
-        live = await asyncio.to_thread(self._live)
+        live = await asyncio.to_thread(overview.live, self._context)
         self._broadcast(message("summary", live))
 
     async def _flush(self) -> None:
@@ -220,7 +217,7 @@ class Hub:
 
     def _read(self, since: int, until: int, touched: set[str], *, all_open: bool = False) -> bytes:
         """The `update` message of these records."""
-        content = self._content()
+        content = self._context.content
         with self._reader.moment() as moment:
             if since < moment.removed() <= until:
                 return _reset(until, "sessions_removed")
@@ -240,7 +237,7 @@ class Hub:
     def _session(self, moment: Moment, row: SessionRow, *, content: bool) -> schemas.Session:
         state = moment.state(row.id) if row.phase in serializers.WAITING else None
         return serializers.session(
-            row, content=content, asks=self._dialogs.summary(moment, state) if state is not None else ""
+            row, content=content, asks=self._context.dialogs.summary(moment, state) if state is not None else ""
         )
 
     # --- One connection

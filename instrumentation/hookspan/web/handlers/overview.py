@@ -1,0 +1,60 @@
+"""The top of the first page: metrics, who waits, and what is missing."""
+
+from __future__ import annotations
+
+import time
+
+from hookspan.web import schemas, serializers
+from hookspan.web.context import Context
+from hookspan.web.handlers.sessions import listed
+from hookspan.web.parameters import Arguments
+
+
+def summary(context: Context, _arguments: Arguments) -> schemas.Summary:
+    """GET /summary."""
+    with context.reader.moment() as moment:
+        position, any_event = moment.position(), moment.any_event()
+        rows = moment.open_sessions()
+        waiting = [row for row in serializers.in_order(rows) if row.phase in serializers.WAITING]
+        sessions = [listed(context, moment, row) for row in waiting]
+    numbers = live(context)
+    links = context.agent.settings().links
+    return schemas.Summary(
+        now=numbers.now,
+        position=position,
+        metrics=numbers.metrics,
+        states=numbers.states,
+        oldest_wait=numbers.oldest_wait,
+        waiting=sessions,
+        hooks=numbers.hooks,
+        health=numbers.health,
+        setup=_setup(context, any_event=any_event),
+        demo=any(row.local for row in rows),
+        content=context.content,
+        links=schemas.Links(jaeger=links.jaeger or "", grafana=links.grafana or ""),
+        cache=context.cache.report(),
+        stream=context.stream(),
+    )
+
+
+def live(context: Context) -> schemas.LiveSummary:
+    """The numbers that change with every event; the stream sends them, too."""
+    summary = context.reader.summary(time.time_ns())
+    return schemas.LiveSummary(
+        now=serializers.now_ms(),
+        metrics=serializers.metrics(summary),
+        states=serializers.states(summary),
+        oldest_wait=serializers.ms_or_none(summary.oldest_wait),
+        hooks=serializers.hooks(context.agent.hooks()),
+        health=context.health,
+    )
+
+
+def _setup(context: Context, *, any_event: bool) -> schemas.Setup:
+    if any_event:
+        return schemas.Setup()
+    if not context.agent.installed():
+        return schemas.Setup(
+            step="install", detail="Claude Code does not run hookspan's hooks yet.", command="hookspan install"
+        )
+    return schemas.Setup(step="use", detail="No event has come yet: begin a new session.", command="claude")
