@@ -50,7 +50,7 @@ def sums(found: Iterable[Increment]) -> Told:
     """What the increments of a fold come to."""
     made = Sums()
     for increment in found:
-        made.apply(increment, 0)
+        made.find(increment, 0).add(increment)
     return series(made)
 
 

@@ -127,7 +127,7 @@ def recorded(folder: Path) -> tuple[list[day.Recording], Density]:
     bodies = [body for one in found for body in agent_requests(one.played.spans, Resource({}), stretch)]
     sums = Sums()
     for increment in increments:
-        sums.apply(increment, increment.at)
+        sums.find(increment, increment.at).add(increment)
     return found, Density(
         sessions=len(found),
         seconds=seconds,
@@ -285,7 +285,7 @@ def metrics_through(fleet: Fleet, found: list[day.Recording], copies: int) -> li
     sums = Sums()
     for one in found:
         for increment in one.played.increments:
-            sums.apply(increment, increment.at)
+            sums.find(increment, increment.at).add(increment)
     points = [Point.of(one, None) for one in sums]
     series = sum(map(_series, points))
     bodies = []

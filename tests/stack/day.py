@@ -144,7 +144,7 @@ def send_metrics(day: Day, otlp: str, now: int) -> None:
     increment, change = next(increments), next(changes)
     for at in moments(now):
         while increment is not None and increment.at <= at:
-            sums.apply(increment, increment.at)
+            sums.find(increment, increment.at).add(increment)
             increment = next(increments)
         while change is not None and change[0] <= at:
             phases[change[1]] = (change[0], change[2])

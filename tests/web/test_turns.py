@@ -82,7 +82,7 @@ def test_what_subagents_did_at_once_is_counted_once(tmp_path: Path, paths: Paths
     page = Page("print_parallel_agents", tmp_path / "home", paths)
     (turn,) = page.turns()
     with page.reader.moment() as moment:
-        written = {one.span_id: one for one in moment.trace(turn.trace_id, hooks=False)}
+        written = {one.span_id: one for one in moment.spans_of_trace(turn.trace_id, hooks=False)}
     ran = [written[call] for call in page.calls]
     assert len(ran) == 2
     assert max(one.start for one in ran) < min(one.end for one in ran)

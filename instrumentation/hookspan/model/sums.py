@@ -80,17 +80,11 @@ class Sums:
     def __iter__(self) -> Iterator[Series]:
         return iter(self._series.values())
 
-    def apply(self, increment: Increment, now: int) -> Series:
-        """Add one observation to its series and return that. `now` is the start of a series that is new.
+    def find(self, increment: Increment, now: int) -> Series:
+        """The series that an observation belongs to, new or old; `now` is the start of a new one.
 
         Raises KeyError for an instrument that doesn't exist.
         """
-        series = self.find(increment, now)
-        series.add(increment)
-        return series
-
-    def find(self, increment: Increment, now: int) -> Series:
-        """The series that an observation belongs to, new or old."""
         known = self._series.get((increment.instrument, increment.attributes))
         if known is not None:
             return known

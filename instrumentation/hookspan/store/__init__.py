@@ -1,6 +1,7 @@
 """What the page reads and the exporter drains: schema, one writer, queries, retention."""
 
 from .database import FilesLost, Identity, StoreDamaged, StoreTooNew, is_damage, set_aside
+from .questions import Questions
 from .reader import Counts, Reader, SeriesSnapshot, Summary, ToolCount, Total
 from .retention import Pruned, Retention
 from .schema import SpanKey
@@ -12,6 +13,7 @@ __all__ = [
     "FilesLost",
     "Identity",
     "Pruned",
+    "Questions",
     "Reader",
     "Retention",
     "SeriesSnapshot",

@@ -20,12 +20,13 @@ from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.enums import SessionPhase
 from hookspan.catalogue.session_fields import SessionRow
 from hookspan.journal.position import Position
-from hookspan.model.rows import EventRow, SeriesAttributes, Span
+from hookspan.model.rows import SeriesAttributes, Span
 from hookspan.model.sums import Series
 from hookspan.paths import Paths
 
 from . import retention, schema
 from .database import Identity, Reading, StoreDamaged, damage_noticed, open_reader
+from .questions import Questions
 from .schema import MINUTE, NANOSECONDS, SpanKey
 
 IDLE_CONNECTIONS: Final = 4
@@ -89,7 +90,7 @@ class SeriesSnapshot(msgspec.Struct, frozen=True):
     series: list[Series]
 
 
-class Reader:
+class Reader(Questions):
     """Answers from `store.db`, from any thread. Before the agent's first start there is none: everything is empty then.
 
     Follows to the file that has the path. Raises StoreDamaged where SQLite finds it broken.
@@ -152,11 +153,6 @@ class Reader:
         rows = self._rows('SELECT key FROM span WHERE "end" < ? ORDER BY key DESC LIMIT 1', at)
         return SpanKey.unpack(rows[0][0]) if rows else SpanKey(0, 0)
 
-    def spans_of_trace(self, trace_id: str) -> list[Span]:
-        """All spans of a trace (32 hex digits), by start. Raises ValueError for another text."""
-        where = "WHERE trace_id = ? ORDER BY start, key"
-        return [schema.read_span(row) for row in self._rows(f"{schema.SELECT_SPAN} {where}", bytes.fromhex(trace_id))]
-
     def find_traces(self, start: str, limit: int = 10) -> list[str]:
         """Trace ids that begin with these hex digits. Raises ValueError for another text, or one that is too long."""
         bounds = (bytes.fromhex(start.ljust(32, digit)) for digit in "0f")
@@ -166,39 +162,10 @@ class Reader:
     def spans_of_session(self, session: str, *, hooks: bool = True) -> list[Span]:
         """All spans of a session, by start."""
         hook = "" if hooks else "AND NOT hook"
-        where = f"WHERE session = (SELECT session FROM state WHERE id = ?) {hook} ORDER BY start, key"
+        where = f"WHERE {schema.OF_SESSION} {hook} ORDER BY start, key"
         return [schema.read_span(row) for row in self._rows(f"{schema.SELECT_SPAN} {where}", session)]
 
-    # --- Events
-
-    def events(
-        self, *, after: int | None = None, before: int | None = None, limit: int = 100, session: str = ""
-    ) -> list[EventRow]:
-        """Events by record number: those next to `after` rising, else the newest (or those `before`) falling."""
-        where = ["record > ?" if after is not None else "record < ?"]
-        values: list[Any] = [after if after is not None else before if before is not None else schema.INTEGER_MAX]
-        if session:
-            where.append("session = (SELECT session FROM state WHERE id = ?)")
-            values.append(session)
-        order = "ASC" if after is not None else "DESC"
-        sql = f"{schema.SELECT_EVENT} WHERE {' AND '.join(where)} ORDER BY record {order} LIMIT ?"
-        return [schema.read_event(row) for row in self._rows(sql, *values, limit)]
-
-    def activity(self, session: str, since: int) -> dict[int, int]:
-        """Events of a session by Unix minute, from `since` (Unix nanoseconds) on."""
-        sql = (
-            f"SELECT at / {MINUTE}, count(*) FROM event "
-            "WHERE session = (SELECT session FROM state WHERE id = ?) AND at >= ? GROUP BY 1"
-        )
-        return dict(self._rows(sql, session, since))
-
     # --- Sessions
-
-    def session(self, session: str) -> SessionRow | None:
-        """One session's row."""
-        sql = f"{schema.SELECT_SESSION} WHERE session = (SELECT session FROM state WHERE id = ?)"
-        rows = self._rows(sql, session)
-        return schema.read_session(rows[0]) if rows else None
 
     def sessions(
         self, *, open_only: bool = False, project: str = "", since: int = 0, limit: int = 100, offset: int = 0

@@ -125,6 +125,9 @@ class SpanKey(NamedTuple):
         return cls(key >> 16, key & 0xFFFF)
 
 
+OF_SESSION: Final = "session = (SELECT session FROM state WHERE id = ?)"
+"""The condition that a row of any table is of the session with that id."""
+
 # --- Spans
 
 SPAN_COLUMNS: Final = (

@@ -19,12 +19,11 @@ from hookspan.journal.position import Position
 from hookspan.model.rows import EventRow, Span
 from hookspan.model.state import SessionState, load_session
 from hookspan.model.times import Part
-from hookspan.store import Reader, schema
+from hookspan.store import Questions, Reader, schema
 
 DEMO: Final = "demo"  # how a session of the demo data says that it began
 OPEN_MAX: Final = 500  # open sessions in a list; more of them nobody reads
 _GOES_ON: Final = f"phase <> '{SessionPhase.ENDED}'"
-_OF_SESSION: Final = "session = (SELECT session FROM state WHERE id = ?)"
 _WAITED: Final = "instr(attributes, '\"hookspan.waited\":') > 0"  # as the index `span_waited` has it
 # A call that never ran, and a dialog that nobody saw: neither took anybody's time.
 _NO_TIME: Final = " + ".join(
@@ -32,14 +31,19 @@ _NO_TIME: Final = " + ".join(
     for mark in ('"hookspan.tool.never_ran":true', '"hookspan.decision":"auto_denied"')
 )
 
-
-# What a session is found by, its user's texts apart.
 _SEARCHED: Final = ("id", "project", "repository", "branch", "model", "host")
+"""What a session is found by, its user's texts apart."""
 
 
-# A session that a filter lets through: its number in the store, its phase, its last event's time (Unix nanoseconds).
-# No more than that is made of each, since a list finds all sessions and shows fifty.
-Found = tuple[int, str, int]
+class Match(NamedTuple):
+    """A session that a filter lets through: its number in the store, its phase, when its last event was (Unix ns).
+
+    No more than that is made of each, since a list finds all sessions and shows fifty.
+    """
+
+    number: int
+    phase: str
+    last: int
 
 
 class SpanRows(NamedTuple):
@@ -58,7 +62,7 @@ class News(NamedTuple):
     sessions: list[SessionRow]
 
 
-class Moment:
+class Moment(Questions):
     """The store at one moment; only within `PageReader.moment()`."""
 
     def __init__(self, db: sqlite3.Connection | None) -> None:
@@ -79,12 +83,7 @@ class Moment:
 
     # --- Sessions
 
-    def session(self, session: str) -> SessionRow | None:
-        """One session's row."""
-        rows = self._rows(f"{schema.SELECT_SESSION} WHERE {_OF_SESSION}", session)
-        return schema.read_session(rows[0]) if rows else None
-
-    def find(self, project: str, words: Sequence[str], *, content: bool) -> list[Found]:
+    def find(self, project: str, words: Sequence[str], *, content: bool) -> list[Match]:
         """All sessions of a project (empty: of any) in which every word is found, the newest first.
 
         `content`: whether the user's texts are looked at, too: titles and first prompts.
@@ -101,12 +100,12 @@ class Moment:
             where.append(f"holds({text}, ?)")
             values.append("\n".join(word.casefold() for word in words))
         sql = f"SELECT session, phase, last FROM session WHERE {' AND '.join(where)} ORDER BY last DESC"
-        return self._rows(sql, *values)
+        return [Match(*row) for row in self._rows(sql, *values)]
 
-    def rows(self, found: Iterable[Found]) -> list[SessionRow]:
-        """Rows of found sessions, in the same order."""
+    def rows(self, matches: Iterable[Match]) -> list[SessionRow]:
+        """Rows of sessions, in the same order."""
         sql = f"{schema.SELECT_SESSION} WHERE session = ?"
-        return [schema.read_session(row) for number, _, _ in found for row in self._rows(sql, number)]
+        return [schema.read_session(row) for match in matches for row in self._rows(sql, match.number)]
 
     def open_sessions(self) -> list[SessionRow]:
         """Sessions that have not ended."""
@@ -135,7 +134,7 @@ class Moment:
 
     def turns(self, session: str) -> list[Span]:
         """The turns of a session that are written, by start."""
-        sql = f"{schema.SELECT_SPAN} WHERE {_OF_SESSION} AND name = '{TURN.name}' ORDER BY start, key"
+        sql = f"{schema.SELECT_SPAN} WHERE {schema.OF_SESSION} AND name = '{TURN.name}' ORDER BY start, key"
         found = [schema.read_span(row) for row in self._rows(sql, session)]
         return [span for span in found if sc.PROMPT_KIND in span.attributes]  # a subagent may have the same name
 
@@ -148,13 +147,13 @@ class Moment:
         """A session's spans in a trace but hook spans."""
         sql = (
             f'SELECT span_id, parent_id, name, start, "end", {_NO_TIME} '
-            f"FROM span WHERE trace_id = ? AND +{_OF_SESSION} AND NOT hook"
+            f"FROM span WHERE trace_id = ? AND +{schema.OF_SESSION} AND NOT hook"
         )
         return [Part(*row) for row in self._rows(sql, bytes.fromhex(trace_id), session)]
 
     def spans(self, session: str, after: tuple[int, int], limit: int, *, hooks: bool) -> SpanRows:
         """Spans of a session from a place (start and key of the last one) on."""
-        where = f"WHERE {_OF_SESSION} {'' if hooks else 'AND NOT hook'}"
+        where = f"WHERE {schema.OF_SESSION} {'' if hooks else 'AND NOT hook'}"
         total = self._rows(f"SELECT count(*) FROM span {where}", session)
         sql = f"{schema.SELECT_SPAN} {where} AND (start, key) > (?, ?) ORDER BY start, key LIMIT ?"
         found = [schema.read_span(row) for row in self._rows(sql, session, *after, limit + 1)] if limit else []
@@ -164,28 +163,12 @@ class Moment:
             cursor = f"{found[-1].start}.{schema.SpanKey(found[-1].record, found[-1].ordinal).pack()}"
         return SpanRows(found, cursor, total[0][0] if total else 0)
 
-    def trace(self, trace_id: str, *, hooks: bool) -> list[Span]:
-        """Spans of a trace by start."""
-        where = f"WHERE trace_id = ? {'' if hooks else 'AND NOT hook'} ORDER BY start, key"
-        return [schema.read_span(row) for row in self._rows(f"{schema.SELECT_SPAN} {where}", bytes.fromhex(trace_id))]
-
     def waited(self, since: int) -> list[Span]:
         """Tool calls that somebody was asked about and that ended since then, in the order of their ends."""
         sql = f'{schema.SELECT_SPAN} WHERE {_WAITED} AND "end" >= ? ORDER BY key'
         return [schema.read_span(row) for row in self._rows(sql, since)]
 
     # --- Events
-
-    def events(self, *, after: int | None, before: int | None, limit: int, session: str) -> list[EventRow]:
-        """Events next to `after` rising, else the newest (or those before `before`) falling."""
-        where = ["record > ?" if after is not None else "record < ?"]
-        values: list[Any] = [after if after is not None else before if before is not None else schema.INTEGER_MAX]
-        if session:
-            where.append(_OF_SESSION)
-            values.append(session)
-        order = "ASC" if after is not None else "DESC"
-        sql = f"{schema.SELECT_EVENT} WHERE {' AND '.join(where)} ORDER BY record {order} LIMIT ?"
-        return [schema.read_event(row) for row in self._rows(sql, *values, limit)]
 
     def any_event(self) -> bool:
         """Whether there is one, of demo data apart. The first real one ends the search."""
@@ -195,7 +178,7 @@ class Moment:
     def asked_at(self, session: str, at: int) -> int:
         """The record of the event that opened a session's dialog at that time; 0 if it is not kept any more."""
         sql = (
-            f"SELECT record FROM event WHERE {_OF_SESSION} AND at = ? "
+            f"SELECT record FROM event WHERE {schema.OF_SESSION} AND at = ? "
             "AND event IN ('PermissionRequest', 'Elicitation') ORDER BY record DESC LIMIT 1"
         )
         rows = self._rows(sql, session, at)

@@ -32,14 +32,16 @@ def sessions(context: Context, arguments: Arguments) -> schemas.Sessions:
     with context.reader.moment() as moment:
         position = moment.position()
         matching = moment.find(arguments["project"] or "", words, content=context.content)
-        wanted = [match for match in matching if match[1] in phases]
-        unfinished = [match for match in wanted if match[1] != SessionPhase.ENDED] if before is None else []
-        ended = [match for match in wanted if match[1] == SessionPhase.ENDED and (before is None or match[2] < before)]
-        following = str(ended[limit - 1][2]) if len(ended) > limit else None
+        wanted = [match for match in matching if match.phase in phases]
+        unfinished = [match for match in wanted if match.phase != SessionPhase.ENDED] if before is None else []
+        ended = [
+            match for match in wanted if match.phase == SessionPhase.ENDED and (before is None or match.last < before)
+        ]
+        following = str(ended[limit - 1].last) if len(ended) > limit else None
         rows = serializers.in_order(moment.rows(unfinished[:OPEN_MAX])) + moment.rows(ended[:limit])
         items = [listed(context, moment, row, strips.get(row.id)) for row in rows]
         projects = moment.projects()
-    counts = collections.Counter(phase for _, phase, _ in matching)
+    counts = collections.Counter(match.phase for match in matching)
     return schemas.Sessions(
         now=serializers.now_ms(),
         position=position,

@@ -22,7 +22,7 @@ def trace(context: Context, arguments: Arguments) -> schemas.Trace:
         raise not_found("a trace id has 32 digits of 0-9 and a-f")
     with context.reader.moment() as moment:
         position = moment.position()
-        rows = moment.trace(id_, hooks=arguments["hooks"])
+        rows = moment.spans_of_trace(id_, hooks=arguments["hooks"])
         owner = rows[0].session if rows else _owner(moment, id_)
         state = moment.state(owner) if owner else None
     spans = [serializers.span(row, content=content) for row in rows]

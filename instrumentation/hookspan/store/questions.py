@@ -1,0 +1,42 @@
+"""Questions that are asked one by one (`Reader`) and several of one state of the store (the page): stated once."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from hookspan.catalogue.session_fields import SessionRow
+from hookspan.model.rows import EventRow, Span
+
+from . import schema
+
+
+class Questions(ABC):
+    """Whoever asks them says on which connection."""
+
+    @abstractmethod
+    def _rows(self, sql: str, *values: Any) -> list[Any]:
+        """All rows of a statement; none while there is no store."""
+
+    def session(self, session: str) -> SessionRow | None:
+        """One session's row."""
+        rows = self._rows(f"{schema.SELECT_SESSION} WHERE {schema.OF_SESSION}", session)
+        return schema.read_session(rows[0]) if rows else None
+
+    def spans_of_trace(self, trace_id: str, *, hooks: bool = True) -> list[Span]:
+        """All spans of a trace (32 hex digits), by start. Raises ValueError for another text."""
+        where = f"WHERE trace_id = ? {'' if hooks else 'AND NOT hook'} ORDER BY start, key"
+        return [schema.read_span(row) for row in self._rows(f"{schema.SELECT_SPAN} {where}", bytes.fromhex(trace_id))]
+
+    def events(
+        self, *, after: int | None = None, before: int | None = None, limit: int = 100, session: str = ""
+    ) -> list[EventRow]:
+        """Events by record number: those next to `after` rising, else the newest (or those `before`) falling."""
+        where = ["record > ?" if after is not None else "record < ?"]
+        values: list[Any] = [after if after is not None else before if before is not None else schema.INTEGER_MAX]
+        if session:
+            where.append(schema.OF_SESSION)
+            values.append(session)
+        order = "ASC" if after is not None else "DESC"
+        sql = f"{schema.SELECT_EVENT} WHERE {' AND '.join(where)} ORDER BY record {order} LIMIT ?"
+        return [schema.read_event(row) for row in self._rows(sql, *values, limit)]
