@@ -9,13 +9,14 @@ import pytest
 from hookspan.cli.verbs import rebuild
 from hookspan.clients.decode import decode
 from hookspan.errors import EXIT_USER
-from hookspan.journal import Journal, Tail, Writer, quarantine, segments
+from hookspan.journal import Journal, Tail, Writer, segments
 from hookspan.paths import Paths
 from hookspan.store import Reader, Store
 from hookspan.wire import encode
 from tests.agent.ingest import drain, take_in
 from tests.agent.machine import Machine, small_session, until
 from tests.cli.test_import import put
+from tests.journal.set_aside import counts
 from tests.model.replay import play
 from tests.otlp_sink import Sink
 
@@ -193,7 +194,7 @@ def test_a_session_is_nowhere_any_more(machine: Machine, tmp_path, packed):
     assert [line.number for line in lines[:total]] == list(range(1, total + 1))
     assert [repr(span) for span in Reader(machine.paths).spans_of_session(kept)] == others
     machine.json("rebuild")
-    assert quarantine.counts(machine.paths) == {}
+    assert counts(machine.paths) == {}
     assert Reader(machine.paths).session(gone) is None
     assert [repr(span) for span in Reader(machine.paths).spans_of_session(kept)] == others
     assert machine.cli("forget", gone, "--yes").returncode == EXIT_USER

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hookspan import wire
 from hookspan.clients.claude_code.transcript import TranscriptParser
 from hookspan.clients.decode import decode
-from hookspan.history.records import read_line
+from hookspan.history.lines import read_line
 from hookspan.model.fold import fold
 from hookspan.model.state import State, dump_session, load_session
 from hookspan.wire.facts import Silent, TranscriptRead

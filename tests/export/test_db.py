@@ -5,6 +5,7 @@ from hookspan.export.db import ExportDb, Refusal
 from hookspan.model.sums import Series
 from hookspan.paths import Paths
 from hookspan.store import SpanKey
+from tests.export.refused import refusals
 
 
 def test_what_we_compact_ourselves_was_not_cut_by_others(paths: Paths):
@@ -31,5 +32,5 @@ def test_what_we_compact_ourselves_was_not_cut_by_others(paths: Paths):
     assert paths.export_db.stat().st_size < before
     assert [path.name for path in paths.state.glob("export.db.*")] == []
     db = ExportDb.open(paths)
-    assert ([one.key for one in db.refusals()], db.announced) == ([SpanKey(2, 0)], {})
+    assert ([one.key for one in refusals(db)], db.announced) == ([SpanKey(2, 0)], {})
     db.close()

@@ -14,6 +14,7 @@ from hookspan.model.rows import Rows
 from hookspan.paths import Paths
 from hookspan.store import Commit, SpanKey, Store
 from tests.agent.machine import PATIENCE
+from tests.export.refused import refusals
 from tests.otlp_sink import Received, Sink
 from tests.store import made
 
@@ -167,9 +168,9 @@ def test_one_bad_span_among_many_is_found_and_the_rest_goes_on(span_export: Span
     assert sent(sink) == [one for one in wanted if one not in bad]
     stats = span_export.stats()
     assert (stats["exported"], stats["refused"], stats["failures"], stats["queue"]) == (296, 4, 0, 0)
-    refusals = exporter.db.refusals()
-    assert [one.key for one in refusals] == [(300, 0), (139, 0), (138, 0), (1, 0)]
-    assert (refusals[0].status, "span 137 is no good" in refusals[0].reason) == (400, True)
+    refused = refusals(exporter.db)
+    assert [one.key for one in refused] == [(300, 0), (139, 0), (138, 0), (1, 0)]
+    assert (refused[0].status, "span 137 is no good" in refused[0].reason) == (400, True)
 
 
 def test_too_large_a_request_is_sent_in_parts(span_export: SpanExport, sink: Sink) -> None:
@@ -212,7 +213,7 @@ def test_a_span_that_cannot_be_encoded_is_refused_without_being_sent(span_export
     wanted += span_export.commit(3)
     assert exporter.drain(PATIENCE)
     assert sorted(sent(sink)) == sorted(wanted)
-    assert [(one.key, one.status) for one in exporter.db.refusals()] == [((4, 0), 0)]
+    assert [(one.key, one.status) for one in refusals(exporter.db)] == [((4, 0), 0)]
 
 
 def test_a_partial_success_is_counted(span_export: SpanExport, sink: Sink) -> None:

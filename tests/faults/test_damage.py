@@ -13,9 +13,9 @@ import msgspec
 import psutil
 import pytest
 
-from hookspan.journal import quarantine
 from tests.agent.machine import until
 from tests.faults.stand import EVENTS, Stand, fault, stand
+from tests.journal.set_aside import counts
 
 GIB = 1 << 30
 MEMORY_MAX = 150 << 20  # bytes, the bar for the agent; a GiB in memory would be seen
@@ -30,7 +30,7 @@ def at(tmp_path: Path) -> Iterator[Stand]:
 
 def aside(at: Stand) -> Counter[str]:
     """Lines that were set aside, by reason."""
-    return Counter(quarantine.counts(at.machine.paths))
+    return Counter(counts(at.machine.paths))
 
 
 def journal_lines(at: Stand) -> list[bytes]:

@@ -14,8 +14,7 @@ import pytest
 from hookspan import wire
 from hookspan.catalogue import attributes as sc
 from hookspan.clients.decode import decode
-from hookspan.history import library
-from hookspan.history.records import Copies, History
+from hookspan.history import Copies, History, library
 from hookspan.model.fold import fold
 from hookspan.model.rows import Span
 from hookspan.model.state import State, dump_session

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hookspan.atomic import sync_folder
-from hookspan.journal import Journal, Line, Position, Tail, Writer, quarantine, resume, tail
+from hookspan.journal import Journal, Line, Position, Tail, Writer, resume, tail
 from hookspan.paths import Paths
+from tests.journal.set_aside import counts
 from tests.journal.test_numbers import KilledError, killed, read_all
 
 
@@ -219,13 +220,13 @@ def test_a_line_that_is_too_long_takes_a_number_and_no_more(paths, journal):
     reader = Tail(paths)
     found = read_all(reader)
     assert [(line.number, len(line.data)) for line in found] == [(1, 6), (3, tail.LINE_MAX), (4, 5)]
-    assert quarantine.counts(paths) == {"too_long": 1}
+    assert counts(paths) == {"too_long": 1}
     journal.rotate()
     journal.compact(1, lambda data: data[:9])
     assert [(line.number, line.data) for line in read_all(Tail(paths))] == [
         *((1, b"before"), (2, b""), (3, b"y" * 9), (4, b"after"))
     ]
-    assert quarantine.counts(paths) == {"too_long": 1}  # the replay set nothing aside again
+    assert counts(paths) == {"too_long": 1}  # the replay set nothing aside again
 
 
 def test_a_cut_compressed_segment_ends_early(paths, journal):
@@ -250,4 +251,4 @@ def test_what_a_foreign_program_left_without_line_feed_is_set_aside(paths, journ
     assert journal.read_record(8) == b"a"
     journal.compact(7, bytes.upper)
     assert numbers(read_all(Tail(paths))) == [(7, b"NO LINE AT ALL"), (8, b"a")]
-    assert quarantine.counts(paths) == {"unterminated": 1}
+    assert counts(paths) == {"unterminated": 1}

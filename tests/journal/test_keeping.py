@@ -9,6 +9,7 @@ import pytest
 from hookspan.journal import Journal, Tail, Writer, drops, quarantine
 from hookspan.paths import Paths
 from hookspan.setup.relay import DROP_REASONS
+from tests.journal.set_aside import counts
 from tests.journal.test_numbers import read_all
 
 HOUR = 3600.0
@@ -67,7 +68,7 @@ def test_a_stray_is_taken_in_when_its_writer_is_done(paths):
     torn.write_bytes(b"half a line\n")
     assert journal.take_in_strays() == 2
     assert [line.data for line in read_all(Tail(paths))] == [b"whole", b"half a line", b"busy"]
-    assert quarantine.counts(paths) == {"torn_stray": 1}
+    assert counts(paths) == {"torn_stray": 1}
 
 
 def test_a_stray_that_cannot_be_unlinked_is_appended_once(paths, monkeypatch):
@@ -93,7 +94,7 @@ def test_a_record_is_set_aside_once_for_a_reason_also_after_a_restart(paths):
     assert not journal.quarantine(5, b"\xff{", "not_json")
     assert journal.quarantine(5, b"\xff{", "fold")
     assert journal.quarantine(6, b"x" * (1 << 20), "not_json")
-    assert journal.quarantined() == {"not_json": 2, "fold": 1}
+    assert counts(paths) == {"not_json": 2, "fold": 1}
     assert journal.size() < 2 * quarantine.SAMPLE
 
 

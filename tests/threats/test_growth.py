@@ -29,7 +29,8 @@ from hookspan.clients.claude_code.transcript import TranscriptParser
 from hookspan.clients.decode import decode
 from hookspan.errors import UserError
 from hookspan.export import answer, otlp_http
-from hookspan.history import records as history
+from hookspan.history import Copies, History
+from hookspan.history.records import Source
 from hookspan.observe import repositories
 from hookspan.observe.prices import put_price
 from hookspan.paths import Paths
@@ -230,8 +231,8 @@ def past(text: str) -> object:
         {"type": "user", "message": {"role": "user", "content": content}, "promptSource": "typed", **base}
         for content in (text, "<command-name>" + text, "<command-name>a</command-name><command-args>" + text)
     ]
-    source = history.Source("/t.jsonl", [json.dumps(line).encode() + b"\n" for line in lines])
-    return list(history.History(SESSION, [source], history.Copies()).records())
+    source = Source("/t.jsonl", [json.dumps(line).encode() + b"\n" for line in lines])
+    return list(History(SESSION, [source], Copies()).records())
 
 
 def settings(text: str) -> object:

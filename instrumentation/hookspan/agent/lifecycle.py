@@ -73,10 +73,6 @@ class Lifecycle:
 
     # --- the lock
 
-    def lost_lock(self) -> bool:
-        """Whether the lock's file is gone, so that another agent can start."""
-        return self._lock.lost()
-
     def is_vanishing(self) -> bool:
         """Whether everything is being deleted: who does that must not meet files that are made anew meanwhile."""
         self._stopping.wait(VANISH)

@@ -34,7 +34,6 @@ from hookspan.store.schema import SpanKey
 
 APPLICATION: Final = 0x68737078  # "hspx"
 REFUSALS_KEPT: Final = 10_000
-HEALTH_KEPT: Final = 1_000
 
 _FIRST: Final = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -43,7 +42,6 @@ CREATE TABLE announced (
     instrument TEXT NOT NULL, attributes TEXT NOT NULL, start INTEGER NOT NULL, base TEXT,
     PRIMARY KEY (instrument, attributes)
 ) WITHOUT ROWID;
-CREATE TABLE health (number INTEGER PRIMARY KEY, at INTEGER NOT NULL, entry TEXT NOT NULL);
 """
 MIGRATIONS: Final = (_FIRST,)
 
@@ -78,7 +76,7 @@ SeriesName = tuple[str, SeriesAttributes]
 
 
 class ExportDb:
-    """Export cursor, refusals, series already announced, health history. For any thread.
+    """Export cursor, refusals, series already announced. For any thread.
 
     Raises FilesLost where a file of it was deleted, replaced or cut, until `look_after` has mended that.
 
@@ -124,8 +122,8 @@ class ExportDb:
     def look_after(self, vanishing: Callable[[], bool] = lambda: False) -> None:
         """Write it anew where a file of it was deleted, replaced or cut, unless it is `vanishing` with all the rest.
 
-        All of it is in memory, but for the list of what was refused and the health history, which begin anew. Raises
-        sqlite3.Error and OSError where nothing can be written.
+        All of it is in memory, but for the list of what was refused, which begins anew. Raises sqlite3.Error and
+        OSError where nothing can be written.
         """
         with self._lock:
             try:
@@ -201,12 +199,6 @@ class ExportDb:
         """How many spans were `exported`, `rejected` (unnamed, within a success), `refused` or `expired`, ever."""
         return int(self._meta.get(name, 0))
 
-    def refusals(self, limit: int = 100) -> list[Refusal]:
-        """The newest refused spans."""
-        with self._lock:
-            rows = self._db.execute("SELECT key, at, status, reason FROM refused ORDER BY key DESC LIMIT ?", (limit,))
-            return [Refusal(SpanKey.unpack(key), at, status, reason) for key, at, status, reason in rows]
-
     def forget(self, keys: Iterable[SpanKey], projects: Sequence[str] = ()) -> None:
         """Let go of what was said of these spans, and of the series of these projects, to the last byte."""
         with self._transaction():
@@ -257,21 +249,6 @@ class ExportDb:
         with self._transaction():
             self._announce(begun)
             self._set(measured=record)
-
-    # --- Health
-
-    def add_health(self, at: int, entry: Mapping[str, Any]) -> None:
-        """Keep the outcome of a health check; the last HEALTH_KEPT stay."""
-        with self._transaction():
-            text = msgspec.json.encode(entry).decode()
-            number = self._db.execute("INSERT INTO health (at, entry) VALUES (?, ?)", (at, text)).lastrowid or 0
-            self._db.execute("DELETE FROM health WHERE number <= ?", (number - HEALTH_KEPT,))
-
-    def health(self, limit: int = 100) -> list[dict[str, Any]]:
-        """The newest entries, newest first, each with its `at` (Unix nanoseconds)."""
-        with self._lock:
-            rows = self._db.execute("SELECT at, entry FROM health ORDER BY number DESC LIMIT ?", (limit,)).fetchall()
-        return [{"at": at, **msgspec.json.decode(entry)} for at, entry in rows]
 
     # --- Inside
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from .records import Copies, History
+from .lines import Copies
+from .records import History
 
 __all__ = ["Copies", "History"]

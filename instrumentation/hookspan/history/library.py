@@ -14,7 +14,8 @@ from hookspan.clients.claude_code.transcript_files import AGENT_FILE, agents_fol
 from hookspan.observe.repositories import main_folder
 from hookspan.reading import RefusedError, open_regular, read_lines, read_small
 
-from .records import Source, read_line
+from .lines import read_line
+from .records import Source
 
 HEAD: Final = 64 << 10
 """Bytes in which a transcript's first time is looked for, and at its end the last one."""

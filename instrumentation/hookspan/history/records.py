@@ -20,8 +20,9 @@ from hookspan.model.calls import error_type
 from hookspan.observe.prices import put_price
 from hookspan.wire import Fact, Record, Reduced
 from hookspan.wire.facts import AgentMeta, CompactBoundary, Interruption, ModelCall, Silent, TranscriptRead
-from hookspan.wire.fields import timestamp_ns
 from hookspan.wire.reduced import Call
+
+from .lines import Copies, Line, blocks, text_of, timed
 
 MS: Final = 1_000_000
 KEPT_CALLS: Final = 10_000
@@ -48,89 +49,6 @@ class Source(NamedTuple):
     lines: Iterable[bytes | int]
     agent_id: str = ""
     meta: AgentMeta | None = None
-
-
-class Copies:
-    """Lines that stand in several transcripts, since forks and resumes copy them: they are of the first one.
-
-    An answer is known by its message id, everything else by its uuid. 100 bytes for each.
-    """
-
-    def __init__(self) -> None:
-        self._owners: dict[int, int] = {}
-        self._sources = 0
-
-    def source(self) -> int:
-        """A number for one more transcript."""
-        self._sources += 1
-        return self._sources
-
-    def is_copy(self, line: Line, source: int) -> bool:
-        """Whether another transcript, or this one, had it before."""
-        if line.kind == "assistant" and line.message.id:
-            return self._owners.setdefault(hash((line.message.id, line.request_id)), source) != source
-        if line.kind != "user" or not line.uuid:
-            return False
-        known = hash(line.uuid) in self._owners
-        self._owners.setdefault(hash(line.uuid), source)
-        return known
-
-    def learn(self, lines: Iterable[bytes | int]) -> None:
-        """Takes in a transcript that is not imported, since hookspan heard its session itself."""
-        source = self.source()
-        for data in lines:
-            if isinstance(data, bytes) and (line := read_line(data)):
-                self.is_copy(line, source)
-
-
-class _Message(msgspec.Struct):
-    id: str = ""
-    role: str = ""
-    content: msgspec.Raw = msgspec.Raw(b"null")
-
-
-class Line(msgspec.Struct, rename="camel"):
-    """What is looked at of a transcript's line; the parser of facts reads it once more for itself."""
-
-    type: str = ""
-    timestamp: str = ""
-    uuid: str = ""
-    parent_uuid: str | None = ""
-    request_id: str = ""
-    prompt_id: str = ""
-    prompt_source: str = ""
-    row_source: str = ""
-    origin: dict[str, Any] | None = None
-    is_meta: bool | None = False
-    is_sidechain: bool | None = False
-    is_compact_summary: bool | None = False
-    tool_denial_kind: str = ""
-    permission_mode: str = ""
-    entrypoint: str = ""
-    cwd: str = ""
-    message: _Message = msgspec.field(default_factory=_Message)
-    tool_use_result: msgspec.Raw = msgspec.Raw(b"null")
-
-    @property
-    def kind(self) -> str:
-        """Its type; lines of 1.0 have only the role of their message."""
-        return self.type or self.message.role
-
-    @property
-    def at(self) -> int:
-        """Unix nanoseconds, 0 without a time."""
-        return timestamp_ns(self.timestamp) if self.timestamp else 0
-
-
-_decode = msgspec.json.Decoder(Line).decode
-
-
-def read_line(data: bytes) -> Line | None:
-    """A line, or None for one that can't be read."""
-    try:
-        return _decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
 
 
 class _Stream:
@@ -199,7 +117,7 @@ class History:
         for source in self._sources:
             parser = TranscriptParser(self._session, source.path, agent_id=source.agent_id, labels=self._labels)
             streams.append(_Stream(parser, source.agent_id, source.meta))
-        merged = heapq.merge(*(_timed(number, source.lines) for number, source in enumerate(self._sources)))
+        merged = heapq.merge(*(timed(number, source.lines) for number, source in enumerate(self._sources)))
         numbers = [self._copies.source() for _ in self._sources]
         for _, number, _, entry in merged:
             stream = streams[number]
@@ -300,7 +218,7 @@ class History:
     def _assistant(self, stream: _Stream, line: Line, at: int) -> Iterator[Record]:
         if line.message.id != stream.message or not line.message.id:
             stream.message, stream.prompt, stream.calls_tools = line.message.id, self._prompt, False
-        for block in _blocks(line.message.content):
+        for block in blocks(line.message.content):
             call_id, tool = block.get("id"), block.get("name")
             if block.get("type") != "tool_use" or not isinstance(call_id, str) or not isinstance(tool, str):
                 continue
@@ -317,12 +235,12 @@ class History:
             yield self._tool("PreToolUse", at, stream, self._prompt, fields)
 
     def _user(self, stream: _Stream, line: Line, at: int) -> Iterator[Record]:
-        results = [block for block in _blocks(line.message.content) if block.get("type") == "tool_result"]
+        results = [block for block in blocks(line.message.content) if block.get("type") == "tool_result"]
         for block in results:
             yield from self._result(stream, line, block, at)
         if results or stream.agent_id:
             return
-        text = _text(line.message.content)
+        text = text_of(line.message.content)
         if line.prompt_source == "queued" and line.prompt_id:
             self._prompt = line.prompt_id  # the parser's QueuedPrompt opens the turn
         elif _is_prompt(line, text):
@@ -336,7 +254,7 @@ class History:
         self._deferred = None
         at = line.at
         self._prompt = line.prompt_id or line.uuid or f"{self._session}:{at}"
-        text = _text(line.message.content)
+        text = text_of(line.message.content)
         if command := _COMMAND.search(text[:400]):
             arguments = _ARGUMENTS.search(text[:2000])
             text = f"/{command.group(1)} {arguments.group(1) if arguments else ''}".strip()
@@ -355,7 +273,7 @@ class History:
         if line.tool_denial_kind:
             return  # the parser's Rejection says more
         content = block.get("content")
-        text = content if isinstance(content, str) else _text(msgspec.json.encode(content))
+        text = content if isinstance(content, str) else text_of(msgspec.json.encode(content))
         if reason := verdict(text):
             event = self._event("PostToolBatch", at, stream, call.prompt)
             event.calls = (Call(call_id, call.tool, reason),)
@@ -390,7 +308,7 @@ class History:
         stream = self._side.get(line.parent_uuid or "")
         if stream is None:
             agent_id = f"side-{line.uuid}"[:128]
-            call = self._prompts_of_calls.pop(_text(line.message.content)[:200], "")
+            call = self._prompts_of_calls.pop(text_of(line.message.content)[:200], "")
             meta = None
             if call:
                 meta = AgentMeta(at=0, key="", agent_id=agent_id, tool_use_id=call)
@@ -403,29 +321,6 @@ class History:
         return stream
 
 
-class _Entry(NamedTuple):
-    """A line, read and as it is."""
-
-    line: Line
-    data: bytes
-
-
-def _timed(number: int, lines: Iterable[bytes | int]) -> Iterator[tuple[int, int, int, _Entry | int | None]]:
-    """The lines of one source with what orders them: a line without a time stands where the one before it does.
-
-    In place of a line that can't be read, its size; None at the end.
-    """
-    last = place = 0
-    for place, data in enumerate(lines):
-        line = read_line(data) if isinstance(data, bytes) else None
-        if isinstance(data, bytes) and line:
-            last = max(last, line.at)
-            yield last, number, place, _Entry(line, data)
-        else:
-            yield last, number, place, len(data) if isinstance(data, bytes) else data
-    yield last, number, place + 1, None
-
-
 def _is_prompt(line: Line, text: str) -> bool:
     """Whether a user line without results is something that somebody typed, or a task's end."""
     if line.is_meta or line.is_compact_summary or _NO_PROMPT.match(text):
@@ -434,19 +329,3 @@ def _is_prompt(line: Line, text: str) -> bool:
     if line.prompt_source or origin.get("kind") == "human" or text.startswith(TASK_NOTIFICATION):
         return True
     return not line.row_source and not origin and bool(text)  # before 2.1 nothing says who wrote it
-
-
-def _blocks(content: msgspec.Raw) -> list[dict[str, Any]]:
-    value = msgspec.json.decode(content)
-    return [block for block in value if isinstance(block, dict)] if isinstance(value, list) else []
-
-
-def _text(content: msgspec.Raw | bytes) -> str:
-    """The text of a message: itself, or its first block of text."""
-    value = msgspec.json.decode(content)
-    if isinstance(value, str):
-        return value
-    if not isinstance(value, list):
-        return ""
-    texts = (block.get("text") for block in value if isinstance(block, dict) and block.get("type") == "text")
-    return next((text for text in texts if isinstance(text, str)), "")

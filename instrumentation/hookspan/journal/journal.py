@@ -70,10 +70,6 @@ class Journal:
         with self._lock:
             return self._quarantine.add(number, data, reason)
 
-    def quarantined(self) -> dict[str, int]:
-        """How many lines are set aside, by reason."""
-        return quarantine.counts(self._paths)
-
     def delete_quarantined(self, hours: float, now: float | None = None) -> int:
         """Delete what was set aside longer ago: it is raw, as the lines that `compact` is due for; bytes freed."""
         return quarantine.delete_old(self._paths, (time.time() if now is None else now) - hours * 3600)

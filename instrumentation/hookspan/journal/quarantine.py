@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections import Counter
 from pathlib import Path
 from typing import Final
 
@@ -66,11 +65,6 @@ class Quarantine:
             self._size += os.write(descriptor, entry)
         finally:
             os.close(descriptor)
-
-
-def counts(paths: Paths) -> dict[str, int]:
-    """How many lines were set aside for each reason, as far as the files go back."""
-    return dict(Counter(entry.reason for entry in _entries(paths.quarantine)))
 
 
 def old(paths: Paths, before: float) -> list[tuple[Path, int]]:

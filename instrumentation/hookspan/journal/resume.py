@@ -92,18 +92,6 @@ def find(paths: Paths, position: Position, *, mend: bool) -> Start:  # noqa: PLR
     return _renumber(paths, position, segment)
 
 
-def last(paths: Paths, lines: int) -> Position:
-    """That many lines before the end, or as far back as the journal goes."""
-    files = _files(paths)
-    if not files:
-        following = segments.next_number(paths.journal)
-        return Position(following, following, 0, "")
-    after = segments.end(files[-1])
-    record = max(files[0].first, after - lines)
-    within = [segment.first for segment in files if segment.first <= record]
-    return Position(within[-1], record, 0, "")
-
-
 def _files(paths: Paths) -> list[Segment]:
     """All segments that hold something, and the current one in any case if it is there."""
     files = [segment for segment in segments.finished(paths.journal) if segment.size]

@@ -7,7 +7,7 @@ import os
 import time
 from collections import deque
 from pathlib import Path
-from typing import Final, Self
+from typing import Final
 
 from hookspan.journal import resume, segments
 from hookspan.journal.position import Line, Position
@@ -50,11 +50,6 @@ class Tail:
         self._next_checkpoint = 0.0
         if position is not None:
             self._resume(position)
-
-    @classmethod
-    def last(cls, paths: Paths, lines: int) -> Self:
-        """A reader beside the agent that begins that many lines before the end."""
-        return cls(paths, resume.last(paths, lines), mend=False)
 
     def _forget(self) -> None:
         """Nothing of the file is in memory."""

@@ -25,8 +25,8 @@ from hookspan.wire import Record, Reduced, encode
 from hookspan.wire.facts import ModelCall, QueuedPrompt
 
 if TYPE_CHECKING:
+    from hookspan.history import Copies
     from hookspan.history.library import Transcript
-    from hookspan.history.records import Copies
 
 BATCH_BYTES: Final = 256 << 10  # of one append: a relay waits 50 ms for the journal, and this takes below 1
 PACE: Final = 4 << 20  # bytes after which a running agent is let catch up, so that live events don't wait behind
@@ -134,7 +134,7 @@ class Import:
         return ""
 
     def _import(self, transcripts: list[tuple[Transcript, str]]) -> None:
-        from hookspan.history.records import Copies
+        from hookspan.history import Copies
 
         copies = Copies()
         wanted = any(not why for _, why in transcripts)
@@ -154,7 +154,7 @@ class Import:
 
     def _take(self, transcript: Transcript, copies: Copies) -> str:
         """Import one session; why not, if it can't be."""
-        from hookspan.history.records import History
+        from hookspan.history import History
         from hookspan.reading import RefusedError
 
         folder = transcript.project_dir()
