@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hookspan import config
-from hookspan.config import OPTIONS, Notify, Project, Settings, load
+from hookspan.config import OPTIONS, Notify, Project, Settings, from_snapshot, load
 from hookspan.errors import UserError
 from hookspan.paths import Paths
 
@@ -204,7 +204,7 @@ def test_a_snapshot_is_the_same_settings_in_another_process(paths: Paths):
         '[projects.a.labels]\nx = "y"\n[[notify]]\nurl = "ntfy://x"\n[dashboard]\nallowed_hosts = ["h"]\nx=1',
     )
     settings = load(paths, {"HOOKSPAN_EXPORT_ENDPOINT": "http://a", "HOOKSPAN_EXPORT_HEADERS": "a=b"})
-    assert Settings.from_dict(json.loads(json.dumps(settings.as_dict()))) == settings
+    assert from_snapshot(json.loads(json.dumps(settings.as_dict()))) == settings
 
 
 def test_names_are_unique_and_every_option_has_its_help():

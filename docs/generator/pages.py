@@ -20,7 +20,7 @@ from hookspan.catalogue.enums import Link, SessionPhase
 from hookspan.catalogue.metrics import READ_OF_AGENT, READ_OF_CLIENT, SUMS, Instrument
 from hookspan.catalogue.scopes import AGENT_SERVICE_NAME, SCHEMA_URL, SERVICE_NAME
 from hookspan.catalogue.spans import COMMON, SPANS
-from hookspan.config import OPTIONS, SECTIONS, Notify, Option, Project, _options
+from hookspan.config import OPTIONS, SECTIONS, Notify, Option, Project, options_of
 from hookspan.wire.facts import Observed
 
 MADE: Final = "<!-- Made by `make generate`. -->"
@@ -289,7 +289,7 @@ def _settings() -> list[str]:
         lines += [f"## `{title}`", "", inspect.getdoc(owner) or "", ""]
         lines += _table(
             ("setting", "default", "allowed", "meaning"),
-            ((f"`{one.name}`", _default(one), one.kind.allowed, one.help) for one in _options("", owner)),
+            ((f"`{one.name}`", _default(one), one.kind.allowed, one.help) for one in options_of("", owner)),
         )
     return [
         *lines,

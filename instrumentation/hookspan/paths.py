@@ -176,6 +176,11 @@ class Paths:
         return self.state / "store.db"
 
     @property
+    def store_before_rebuild(self) -> Path:
+        """The old store while `hookspan rebuild` makes the new one."""
+        return self.store.with_name(self.store.name + ".before-rebuild")
+
+    @property
     def export_db(self) -> Path:
         """The SQLite database of export cursors, refusals and health history."""
         return self.state / "export.db"

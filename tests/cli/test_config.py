@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from hookspan.cli.verbs.config import change, reference
 from hookspan.cli.verbs.config import config as group
 from hookspan.config import OPTIONS, load
+from hookspan.config.edit import change
 from hookspan.errors import UserError
 from hookspan.paths import Paths
 
@@ -102,8 +102,3 @@ def test_show_hides_secrets_and_tells_origins(
     assert "hunter2" in run("show", "--secrets").output
     assert set(json.loads(run("show", "export", "--json").output)) == {k for k in OPTIONS if k.startswith("export.")}
     assert run("path").output == f"{tmp_path / 'config.toml'}\n"
-
-
-def test_the_reference_has_a_heading_for_every_setting():
-    lines = reference().splitlines()
-    assert [line.removeprefix("### ") for line in lines if line.startswith("### ")] == list(OPTIONS)

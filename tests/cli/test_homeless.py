@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hookspan.cli.main import SECTIONS
+from hookspan.cli import verbs
 from hookspan.errors import EXIT_BUG
 from tests.agent.machine import PATIENCE
 
@@ -27,7 +27,7 @@ ARGUMENTS = {
     "stack": ["status"],
     "completion": ["bash"],
 }
-VERBS = [verb for verbs in SECTIONS.values() for verb in verbs]
+VERBS = list(verbs.NAMES)
 
 # Pythons of a version manager are often in a folder that only their owner may enter: this user may look everywhere.
 AS_NOBODY = (

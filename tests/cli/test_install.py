@@ -17,7 +17,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hookspan.cli.verbs.install import diff, install
+from hookspan.cli.install.diff import diff
+from hookspan.cli.verbs.install import install
 from hookspan.clients.claude_code.handlers import EVENTS, is_ours, matcher_group
 from hookspan.clients.claude_code.settings_text import SettingsText
 from hookspan.errors import UserError

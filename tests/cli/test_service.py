@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hookspan.cli.verbs import service
+from hookspan.cli.lifecycle import manager
 from hookspan.paths import Paths
 
 HOOKSPAN = str(Path(sys.executable).with_name("hookspan"))
@@ -59,8 +59,8 @@ def odd(tmp_path: Path) -> Paths:
 @pytest.mark.need_systemd
 def test_systemd_accepts_the_unit(odd: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    unit = tmp_path / service.UNIT
-    unit.write_bytes(service.systemd(odd).text)
+    unit = tmp_path / manager.UNIT
+    unit.write_bytes(manager.systemd(odd).text)
     done = subprocess.run(
         ["systemd-analyze", "--user", "verify", str(unit)], capture_output=True, text=True, check=False
     )
@@ -68,7 +68,7 @@ def test_systemd_accepts_the_unit(odd: Paths, tmp_path: Path, monkeypatch: pytes
 
 
 def test_launchd_gets_a_property_list_with_the_agents_command(odd: Paths):
-    value = plistlib.loads(service.launchd(odd).text)
+    value = plistlib.loads(manager.launchd(odd).text)
     assert value["ProgramArguments"][1:4] == ["-I", "-m", "hookspan.agent"]
     assert str(odd.state) in value["ProgramArguments"]
 
@@ -92,7 +92,7 @@ def test_a_real_systemd_starts_the_agent_and_starts_it_again(tmp_path: Path):
     assert done.returncode == 0, done.stdout + done.stderr
     none, installed, status, gone, *left = done.stdout.splitlines()
     assert none == "There is no service. `hookspan service install` makes one."
-    unit = home / ".config" / "systemd" / "user" / service.UNIT
+    unit = home / ".config" / "systemd" / "user" / manager.UNIT
     assert json.loads(installed) == {"file": str(unit), "current": True, "runs": True}
     assert json.loads(status)["agent"]["state"] == "running"
     assert gone == "There is no service."

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from hookspan.cli.verbs.demo import await_outcome, play
+from hookspan.cli.demo.outcome import await_outcome
+from hookspan.cli.demo.player import play
 from hookspan.sandbox import sandbox
 from tests.gateway.images import gateway_images
 from tests.stack import programs

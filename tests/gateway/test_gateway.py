@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 import requests
 
-from hookspan.cli.verbs.demo import await_outcome, play
+from hookspan.cli.demo.outcome import await_outcome
+from hookspan.cli.demo.player import play
 from hookspan.errors import UserError
 from hookspan.sandbox import sandbox
 from tests.gateway.fleet import COMPONENTS, KAFKA_PASSWORD, KAFKA_USER, TOKEN, Certificates, Fleet

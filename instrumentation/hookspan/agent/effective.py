@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hookspan.agent.client import Client
-from hookspan.config import OPTIONS, Settings, load
+from hookspan.config import OPTIONS, Settings, from_snapshot, load
 from hookspan.errors import UserError
 from hookspan.paths import Paths
 from hookspan.values import without_secrets
@@ -33,7 +33,7 @@ class Ignored:
 def settings(paths: Paths) -> Settings:
     """What the running agent goes by; without one, what one that a hook starts will. UserError for broken files."""
     try:
-        return Settings.from_dict(Client(paths).request("settings")["settings"])
+        return from_snapshot(Client(paths).request("settings")["settings"])
     except (UserError, KeyError):  # none runs, or one of a version that can't say it
         return load(paths)
 

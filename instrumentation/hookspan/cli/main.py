@@ -1,4 +1,4 @@
-"""The command's frame: which verbs there are, how they are found, and what a failure looks like.
+"""The command's frame: its help, how a verb is found, and what a failure looks like.
 
 A verb is imported when it is called and not before, so that `hookspan status` pays for neither OpenTelemetry nor the
 web server.
@@ -7,61 +7,15 @@ web server.
 from __future__ import annotations
 
 import difflib
-import importlib
 import sys
-from pathlib import Path
-from typing import Final, NamedTuple, NoReturn
+from typing import NoReturn
 
 import click
 
 from hookspan import __version__
+from hookspan.cli import verbs
 from hookspan.cli.terminal.text import colour
 from hookspan.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_USAGE, EXIT_USER, UserError
-
-
-class Verb(NamedTuple):
-    """Where a verb's click command is, and its line in `hookspan --help`, which neighbours can share."""
-
-    target: str  # "module:attribute" under hookspan.cli.verbs
-    help: str
-
-
-SECTIONS: Final[dict[str, dict[str, Verb]]] = {
-    "Set up": {
-        "install": Verb("install:install", "Add hooks to Claude Code, or take them out."),
-        "uninstall": Verb("install:uninstall", "Add hooks to Claude Code, or take them out."),
-        "config": Verb("config:config", "Show or change settings."),
-        "doctor": Verb("doctor:doctor", "Find what is wrong and say how to mend it."),
-        "service": Verb("service:service", "Start the agent at login."),
-    },
-    "Agent": {
-        "up": Verb("up:up", "Start it, stop it until `up`, or both."),
-        "down": Verb("up:down", "Start it, stop it until `up`, or both."),
-        "restart": Verb("up:restart", "Start it, stop it until `up`, or both."),
-        "status": Verb("status:status", "Is it running, and is it well?"),
-        "flush": Verb("flush:flush", "Export now what is waiting to be exported."),
-    },
-    "Look": {
-        "open": Verb("open_:open_", "Open the page in a browser."),
-        "sessions": Verb("sessions:sessions", "List sessions, who needs you first."),
-        "trace": Verb("trace:trace", "Show where a turn's time went."),
-        "tail": Verb("tail:tail", "Follow the raw events."),
-        "demo": Verb("demo:demo", "Play a recorded session and show it."),
-        "bench": Verb("bench:bench", "Measure hookspan on this machine."),
-    },
-    "Data": {
-        "import": Verb("import_:import_", "Read the transcripts that are already there."),
-        "forget": Verb("forget:forget", "Delete sessions."),
-        "prune": Verb("prune:prune", "Delete what is past its days or bytes."),
-        "rebuild": Verb("rebuild:rebuild", "Build the store anew from the journal."),
-        "stack": Verb("stack:stack", "Run Collector, Jaeger, Prometheus and Grafana."),
-    },
-    "Other": {
-        "completion": Verb("completion:completion", "Print completion, manual page, versions."),
-        "man": Verb("man:man", "Print completion, manual page, versions."),
-        "version": Verb("version:version", "Print completion, manual page, versions."),
-    },
-}
 
 
 class LazyGroup(click.Group):
@@ -69,17 +23,11 @@ class LazyGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """The verbs in the order of the help page."""
-        return [name for verbs in SECTIONS.values() for name in verbs if _exists(verbs[name])]
+        return list(verbs.NAMES)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
         """Import the verb, and nothing else."""
-        verb = next((verbs[cmd_name] for verbs in SECTIONS.values() if cmd_name in verbs), None)
-        if verb is None or not _exists(verb):
-            return None
-        module, _, attribute = verb.target.partition(":")
-        command = getattr(importlib.import_module(f"hookspan.cli.verbs.{module}"), attribute)
-        assert isinstance(command, click.Command)  # noqa: S101 - a mistake in SECTIONS is ours, and reported as a bug
-        return command
+        return verbs.load(cmd_name) if cmd_name in verbs.NAMES else None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -95,19 +43,10 @@ class LazyGroup(click.Group):
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """All of it on a screen of 24 lines: a line a verb, or for some, with the section at its left."""
-        present = set(self.list_commands(ctx))
         formatter.write(f"Usage: {ctx.command_path} [-h] [-V] VERB ...    {self.help}\n\n")
-        for title, verbs in SECTIONS.items():
-            lines: dict[str, list[str]] = {}
-            for name, verb in verbs.items():
-                if name in present:
-                    lines.setdefault(verb.help, []).append(name)
-            for number, (words, names) in enumerate(lines.items()):
-                formatter.write(f"{title if not number else '':<8}{', '.join(names):<26}{words}\n")
-
-
-def _exists(verb: Verb) -> bool:
-    return (Path(__file__).parent / "verbs" / (verb.target.partition(":")[0] + ".py")).exists()
+        for title, lines in verbs.SECTIONS.items():
+            for number, (names, meaning) in enumerate(lines.items()):
+                formatter.write(f"{title if not number else '':<8}{names:<26}{meaning}\n")
 
 
 @click.group(

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 
 from hookspan.agent import fetch
 from hookspan.agent.client import Client
-from hookspan.cli.verbs.flush import sent
+from hookspan.cli.lifecycle.agent import kinds_sent
 from hookspan.config import Settings
 from hookspan.errors import UserError
 from hookspan.model.ids import trace_id
@@ -152,7 +152,7 @@ def _export(paths: Paths, settings: Settings) -> Step:
     took = time.monotonic() - began
     endpoint = without_secrets(settings.export.endpoint or "")
     if answer.get("exported"):
-        return Step("export", True, took, f"all {' and '.join(sent(answer))} went to {endpoint}")
+        return Step("export", True, took, f"all {' and '.join(kinds_sent(answer))} went to {endpoint}")
     left = answer.get("spans_left") or 0
     waiting = f"{counted(left, 'spans') if left else 'metrics'} waiting for {endpoint}"
     return Step("export", False, took, waiting, "start the collector, or correct `export.endpoint`; nothing is lost")

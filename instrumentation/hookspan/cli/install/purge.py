@@ -39,18 +39,18 @@ STATE: Final = (
 """What is ours in a state folder that somebody else had made."""
 
 
-def kept(places: Iterable[Paths]) -> list[Path]:
+def to_delete(places: Iterable[Paths]) -> list[Path]:
     """What there is to delete. UserError while containers use it, or if that would take somebody's home with it."""
-    found: dict[Path, None] = {}
+    doomed: dict[Path, None] = {}
     for paths in places:
         if (paths.state / "stack.json").exists():
             raise UserError(
                 "the stack of `hookspan stack up` has not been stopped",
                 hint="`hookspan stack down --volumes` ends it and deletes its data; then try again",
             )
-        found |= dict.fromkeys([*_within(paths, paths.state), *_within(paths, paths.data)])
-        found |= dict.fromkeys(filter(os.path.lexists, [paths.config]))
-    return list(found)
+        doomed |= dict.fromkeys([*_within(paths, paths.state), *_within(paths, paths.data)])
+        doomed |= dict.fromkeys(filter(os.path.lexists, [paths.config]))
+    return list(doomed)
 
 
 def _within(paths: Paths, top: Path) -> Iterator[Path]:
@@ -82,17 +82,17 @@ def _holds_home(folder: Path) -> bool:
 def purge(places: Sequence[Paths]) -> None:
     """Stop their agents and delete it all. UserError if something can't be deleted."""
     from hookspan.agent import launch
-    from hookspan.cli.verbs import service
+    from hookspan.cli.lifecycle import manager
 
     for paths in places:
-        service.remove(paths)
+        manager.remove(paths)
         if paths.state.is_dir():
             paths.create()
             paths.down.touch(mode=0o600)  # or a hook of a session that is still open starts another one
             launch.stop(paths)
     own = [paths.config.parent for paths in places if paths.config.parent.name == OWN_NAME]
     made = [folder for paths in places for folder in paths.folders_made()]  # the note of them goes, too
-    for path in kept(places):
+    for path in to_delete(places):
         try:
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)

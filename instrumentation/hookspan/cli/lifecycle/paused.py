@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from hookspan.agent import launch
-from hookspan.cli.verbs.service import Manager
+from hookspan.cli.lifecycle.manager import Manager
 from hookspan.errors import UserError
 from hookspan.paths import Paths
 

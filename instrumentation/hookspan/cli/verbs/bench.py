@@ -20,6 +20,7 @@ from typing import Any, Final
 import click
 
 from hookspan import __version__
+from hookspan.cli.terminal.options import JSON
 from hookspan.errors import EXIT_USER, UserError
 from hookspan.units import counted, size
 
@@ -71,7 +72,7 @@ class Report:
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@JSON
 @click.option("--rounds", type=click.IntRange(100), default=ROUNDS, show_default=True, help="Hooks to run.")
 @click.option("--backlog", type=click.IntRange(1000), default=BACKLOG, show_default=True, help="Events to catch up on.")
 @click.option("--client", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Claude Code's program.")

@@ -15,6 +15,7 @@ from hookspan.agent.health import Status
 from hookspan.cli.doctor import checks
 from hookspan.cli.doctor.context import Context
 from hookspan.cli.doctor.result import Result
+from hookspan.cli.terminal.options import JSON
 from hookspan.cli.terminal.text import printable
 from hookspan.errors import EXIT_USER, UserError
 from hookspan.paths import Paths
@@ -30,7 +31,7 @@ INDENT: Final = " " * 19
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@JSON
 @click.option("--fix", is_flag=True, help="Do what is safe to do, each after showing it and asking.")
 @click.option("--yes", is_flag=True, help="With --fix: don't ask.")
 @click.option("--report", "make_report", is_flag=True, help="Write a report without secrets or content, to attach.")

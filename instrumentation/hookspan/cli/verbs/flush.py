@@ -12,6 +12,8 @@ import click
 
 from hookspan.agent.client import Client, Unreachable
 from hookspan.agent.status import journal
+from hookspan.cli.lifecycle.agent import kinds_sent
+from hookspan.cli.terminal.options import JSON
 from hookspan.errors import EXIT_USER, UserError
 from hookspan.paths import Paths
 from hookspan.units import counted
@@ -51,7 +53,7 @@ class Duration(click.ParamType[float]):
 
 @click.command()
 @click.option("--wait", type=Duration(), default="10s", show_default=True, help="How long it may take.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@JSON
 @click.pass_context
 def flush(ctx: click.Context, wait: float, as_json: bool) -> None:
     """Read all that hooks have recorded and export it now.
@@ -63,21 +65,22 @@ def flush(ctx: click.Context, wait: float, as_json: bool) -> None:
     from hookspan.agent import effective
 
     paths = Paths.from_environment()
-    found = _flushed(paths, wait)
-    unheard = [] if found is NOTHING else effective.ignored(paths, os.environ)
-    done = bool(found["drained"] and found["exported"] and not found["unwritten"])
-    done &= not (found["export"] == found["metrics"] == "off" and any(one.key == ENDPOINT for one in unheard))
-    for one in unheard:
-        click.echo(f"warning: {one.message}; {one.todo}", err=True)
+    answer = _flush(paths, wait)
+    ignored = [] if answer is NOTHING else effective.ignored(paths, os.environ)
+    done = bool(answer["drained"] and answer["exported"] and not answer["unwritten"])
+    if answer["export"] == answer["metrics"] == "off" and any(variable.key == ENDPOINT for variable in ignored):
+        done = False
+    for variable in ignored:
+        click.echo(f"warning: {variable.message}; {variable.todo}", err=True)
     if as_json:
-        click.echo(json.dumps(found))
+        click.echo(json.dumps(answer))
     else:
-        click.echo(_said(found, wait))
+        click.echo(_sentence(answer, wait))
     if not done:
         ctx.exit(EXIT_USER)
 
 
-def _flushed(paths: Paths, wait: float) -> Mapping[str, Any]:
+def _flush(paths: Paths, wait: float) -> Mapping[str, Any]:
     """What the agent says of it, or what is so where nothing was recorded and none runs."""
     client = Client(paths)
     if isinstance(client.wait_for_start(), Unreachable):
@@ -92,29 +95,22 @@ def _flushed(paths: Paths, wait: float) -> Mapping[str, Any]:
     return {key: answer.get(key) for key in NOTHING}
 
 
-def sent(answer: Mapping[str, Any]) -> list[str]:
-    """What the agent sends and the endpoint takes, by its answer to `flush`."""
-    return [
-        name for name, key in (("spans", "export"), ("metrics", "metrics")) if answer[key] not in {"off", "refused"}
-    ]
-
-
-def _said(found: Mapping[str, Any], wait: float) -> str:
+def _sentence(answer: Mapping[str, Any], wait: float) -> str:
     """What became of it, in a line; a second one on what the endpoint does not take."""
-    if found is NOTHING:
+    if answer is NOTHING:
         return "Nothing has been recorded: there is nothing to export."
-    if not found["drained"]:
+    if not answer["drained"]:
         return f"The journal was not read to its end within {wait:g} s."
-    if found["unwritten"]:
-        return f"After {wait:g} s {counted(found['unwritten'], 'turns')} that may be over still wait to be judged."
-    if found["export"] == found["metrics"] == "off":
+    if answer["unwritten"]:
+        return f"After {wait:g} s {counted(answer['unwritten'], 'turns')} that may be over still wait to be judged."
+    if answer["export"] == answer["metrics"] == "off":
         return "All events are in the store. Nothing is exported: no endpoint is set."
-    if found["exported"]:
+    if answer["exported"]:
         from hookspan.agent.health.checks import NO_METRICS
 
-        said = f"All {' and '.join(sent(found))} are exported ({found['seconds']:.1f} s)."
-        refused = f"\nMetrics are refused: {found['metrics_error']}; {NO_METRICS}."
-        return said + (refused if found["metrics"] == "refused" else "")
-    left = counted(found["spans_left"], "spans") if found["spans_left"] else "metrics"
-    why = found["error" if found["spans_left"] else "metrics_error"]
+        text = f"All {' and '.join(kinds_sent(answer))} are exported ({answer['seconds']:.1f} s)."
+        refused = f"\nMetrics are refused: {answer['metrics_error']}; {NO_METRICS}."
+        return text + (refused if answer["metrics"] == "refused" else "")
+    left = counted(answer["spans_left"], "spans") if answer["spans_left"] else "metrics"
+    why = answer["error" if answer["spans_left"] else "metrics_error"]
     return f"Not exported after {wait:g} s, but kept: {left}" + (f" ({why})." if why else ".")

@@ -13,6 +13,7 @@ import click
 import msgspec
 
 from hookspan.cli.terminal import completers
+from hookspan.cli.terminal.options import JSON, YES
 from hookspan.cli.terminal.text import printable
 from hookspan.clients.decode import decode
 from hookspan.errors import UserError
@@ -31,8 +32,8 @@ REPOSITORY: Final = b'"repository"'
 
 @click.command()
 @click.argument("ids", metavar="SESSION...", nargs=-1, required=True, shell_complete=completers.sessions)
-@click.option("--yes", is_flag=True, help="Don't ask.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@YES
+@JSON
 def forget(ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
     """Delete sessions: their raw and compacted events, spans, labels, and what waits to be exported.
 
@@ -123,12 +124,11 @@ def of_sessions(sessions: list[str]) -> Callable[[bytes], bool]:
 def run(paths: Paths, sessions: list[str]) -> dict[str, Any]:
     """Do it, for whoever is alone with the state; what was removed."""
     from hookspan.agent.exclusive import ingest
-    from hookspan.cli.verbs.rebuild import KEPT_AS
     from hookspan.journal import Journal
     from hookspan.journal.rewrite import forget_quarantined, rewrite
     from hookspan.store import Store
 
-    if paths.store.with_name(paths.store.name + KEPT_AS).exists():
+    if paths.store_before_rebuild.exists():
         raise UserError("a rebuild was broken off", hint="`hookspan rebuild` finishes it")
     journal = Journal(paths)
     journal.rotate()  # relays append to the current segment, so that one can't be rewritten

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from hookspan.agent.client import Client, Ready
+from hookspan.cli.terminal.options import JSON
 from hookspan.cli.terminal.text import may_draw, printable
 from hookspan.config import Settings, load
 from hookspan.errors import UserError
@@ -54,7 +55,7 @@ COUNTED: Final = {"turns": "turns", "tools": "tool calls", "model_calls": "model
 @click.argument("places", nargs=-1, metavar="[PATH]...", type=click.Path(path_type=Path))
 @click.option("--since", type=click.IntRange(1), metavar="DAYS", help="Only what ended in the last so many days.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be imported.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@JSON
 def import_(places: tuple[Path, ...], since: int | None, dry_run: bool, as_json: bool) -> None:
     """Read the transcripts that are already there, or those in PATH: files, project folders or folders of those.
 

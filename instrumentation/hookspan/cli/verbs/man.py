@@ -9,6 +9,7 @@ from typing import Final
 import click
 
 from hookspan import __version__
+from hookspan.cli import verbs
 
 _QUOTED: Final = re.compile(r"`([^`]*)`")
 FILES = {
@@ -27,15 +28,14 @@ STATUS = {
 
 
 @click.command()
-def man() -> None:
+@click.pass_context
+def man(ctx: click.Context) -> None:
     """Print the manual page, for `hookspan man | man -l -`."""
-    click.echo("\n".join(page()))
+    click.echo("\n".join(page(ctx.find_root().command)))
 
 
-def page() -> Iterator[str]:
+def page(hookspan: click.Command) -> Iterator[str]:
     """The lines of hookspan(1), in roff with the macros of man(7)."""
-    from hookspan.cli.main import SECTIONS, cli
-
     yield f'.TH HOOKSPAN 1 "" "hookspan {__version__}" "User Commands"'
     yield ".SH NAME"
     yield r"hookspan \- OpenTelemetry for Claude Code hooks"
@@ -43,12 +43,12 @@ def page() -> Iterator[str]:
     yield r"\fBhookspan\fR [\fIcommand\fR] [\fIoption\fR ...]"
     yield ".SH DESCRIPTION"
     yield "Without a command it says how things stand, and what to do next."
-    context = click.Context(cli, info_name="hookspan")
-    for title, verbs in SECTIONS.items():
+    context = click.Context(hookspan, info_name="hookspan")
+    for title in verbs.SECTIONS:
         yield f".SH {title.upper()}"
-        for name in verbs:
-            if (command := cli.get_command(context, name)) is not None:
-                yield from _command(command, click.Context(command, info_name=name, parent=context))
+        for name in verbs.in_section(title):
+            command = verbs.load(name)
+            yield from _command(command, click.Context(command, info_name=name, parent=context))
     yield ".SH ENVIRONMENT"
     yield from _list({"HOOKSPAN_HOME": "One folder for all that hookspan keeps."})
     yield from _list({"HOOKSPAN_SECTION_KEY": "A setting, for the command line and for an agent started by `up`."})

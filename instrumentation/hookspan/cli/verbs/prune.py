@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from hookspan.cli.terminal.options import JSON
 from hookspan.cli.terminal.text import may_draw
 from hookspan.errors import UserError
 from hookspan.paths import Paths
@@ -24,7 +25,7 @@ COPIES = ("store.db.v*", "store.db.damaged-*", "export.db.v*", "export.db.damage
 
 @click.command()
 @click.option("--dry-run", is_flag=True, help="Say what would go, and change nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@JSON
 def prune(dry_run: bool, as_json: bool) -> None:
     """Reduce old events and delete what is past its days or over its bytes, now.
 

@@ -12,19 +12,19 @@ from typing import Any, Final
 
 import click
 
+from hookspan.cli.terminal.options import JSON
 from hookspan.cli.terminal.text import may_draw
 from hookspan.errors import UserError
 from hookspan.paths import Paths
 from hookspan.units import counted
 
-KEPT_AS: Final = ".before-rebuild"
 PARTS: Final = ("", "-wal", "-shm")
 """What a SQLite database may consist of."""
 
 
 @click.command()
 @click.option("--yes", is_flag=True, help="Don't ask, even if the journal doesn't go back as far as the store.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@JSON
 def rebuild(yes: bool, as_json: bool) -> None:
     """Build the store anew from the journal: the same sessions and spans under the same ids.
 
@@ -41,13 +41,13 @@ def rebuild(yes: bool, as_json: bool) -> None:
         lost = _lost(paths)
         if lost and not yes:
             _ask(lost)
-        found = run(paths, progress=may_draw(sys.stderr) and not as_json)
-    found["lost"] = lost
+        counts = run(paths, progress=may_draw(sys.stderr) and not as_json)
+    counts["lost"] = lost
     if as_json:
-        click.echo(json.dumps(found))
+        click.echo(json.dumps(counts))
         return
-    before, after = found["before"], found["after"]
-    click.echo(f"The store is rebuilt from {counted(found['records'], 'records')}.")
+    before, after = counts["before"], counts["after"]
+    click.echo(f"The store is rebuilt from {counted(counts['records'], 'records')}.")
     for name in ("sessions", "spans", "events"):
         click.echo(f"{name:<9} {before[name]:>10,} -> {after[name]:,}")
 
@@ -81,7 +81,7 @@ def run(paths: Paths, *, progress: bool = False) -> dict[str, Any]:
     from hookspan.journal import segments
 
     with _old_store_kept(paths):
-        before = _counts(paths, KEPT_AS)
+        before = _counts(paths, paths.store_before_rebuild)
         last = segments.next_number(paths.journal)
         with (
             click.progressbar(length=last, label="Reading the journal", file=sys.stderr, hidden=not progress) as bar,
@@ -89,17 +89,16 @@ def run(paths: Paths, *, progress: bool = False) -> dict[str, Any]:
         ):
             reading.drain(float("inf"))
             records = reading.progress.records
-        after = _counts(paths)
+        after = _counts(paths, paths.store)
     return {"records": records, "before": before, "after": after}
 
 
-def _counts(paths: Paths, suffix: str = "") -> dict[str, int]:
+def _counts(paths: Paths, store: Path) -> dict[str, int]:
     from hookspan.store import Reader, StoreDamaged
 
-    path = paths.store.with_name(paths.store.name + suffix)
     counts = {"sessions": 0, "spans": 0, "events": 0}
     with contextlib.suppress(StoreDamaged):
-        reader = Reader(paths, path)
+        reader = Reader(paths, store)
         counts = {name: int(getattr(reader.counts(), name)) for name in counts}
         reader.close()
     return counts
@@ -108,8 +107,7 @@ def _counts(paths: Paths, suffix: str = "") -> dict[str, int]:
 @contextmanager
 def _old_store_kept(paths: Paths) -> Iterator[None]:
     """The store's place is free; the old one comes back if the new one doesn't become whole."""
-    store = paths.store
-    kept = store.with_name(store.name + KEPT_AS)
+    store, kept = paths.store, paths.store_before_rebuild
     if kept.exists():
         _remove(store)  # half of a rebuild that was broken off
     else:

@@ -14,6 +14,7 @@ import msgspec
 from hookspan.catalogue.enums import SessionPhase
 from hookspan.catalogue.session_fields import SessionRow
 from hookspan.cli.terminal import completers
+from hookspan.cli.terminal.options import JSON
 from hookspan.cli.terminal.text import fit, pad, printable, width
 from hookspan.config import load
 from hookspan.paths import Paths
@@ -48,7 +49,7 @@ COLOURS: Final = {
 @click.option("-n", "count", type=click.IntRange(1, 100_000), default=20, show_default=True, help="How many at most.")
 @click.option("--open", "open_only", is_flag=True, help="Only those that have not ended.")
 @click.option("--project", default="", help="Only this project's.", shell_complete=completers.projects)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@JSON
 def sessions(count: int, open_only: bool, project: str, as_json: bool) -> None:
     """List sessions, who needs you first. Works without an agent."""
     paths = Paths.from_environment()

@@ -13,6 +13,7 @@ import click
 
 from hookspan import hooktime
 from hookspan.agent.status import status_of
+from hookspan.cli.terminal.options import JSON
 from hookspan.cli.terminal.text import may_draw
 from hookspan.config import load
 from hookspan.errors import EXIT_USER, UserError
@@ -27,7 +28,7 @@ COLOURS: Final = {"healthy": "green", "warning": "yellow", "critical": "red"}
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@JSON
 @click.option("--watch", is_flag=True, help="Show it again every 2 s until interrupted.")
 @click.pass_context
 def status(ctx: click.Context, as_json: bool, watch: bool) -> None:

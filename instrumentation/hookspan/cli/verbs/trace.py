@@ -18,6 +18,7 @@ from hookspan.catalogue.enums import Decision, PromptKind, TimeKind
 from hookspan.catalogue.session_fields import SessionRow
 from hookspan.catalogue.spans import TURN
 from hookspan.cli.terminal import completers, tree
+from hookspan.cli.terminal.options import JSON
 from hookspan.cli.terminal.text import fit, printable
 from hookspan.config import load
 from hookspan.errors import UserError
@@ -39,7 +40,7 @@ WORDS: Final = {
 @click.command()
 @click.argument("id_", metavar="ID", shell_complete=completers.traces)
 @click.option("--hooks", is_flag=True, help="Show the spans of hooks, too.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@JSON
 def trace(id_: str, hooks: bool, as_json: bool) -> None:
     """Show where the time of a turn or of a whole session went.
 

@@ -9,11 +9,12 @@ import sys
 import click
 
 from hookspan import __version__
+from hookspan.cli.terminal.options import JSON
 from hookspan.paths import Paths
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@JSON
 def version(as_json: bool) -> None:
     """Print versions."""
     paths = Paths.from_environment()

@@ -22,7 +22,7 @@ from hookspan.agent.lock import is_held
 from hookspan.cli.doctor.context import Context
 from hookspan.cli.doctor.result import Fix, Result
 from hookspan.cli.lifecycle.paused import paused
-from hookspan.config import OPTIONS, TABLES, Settings, is_locked, load
+from hookspan.config import OPTIONS, TABLES, from_snapshot, is_locked, load
 from hookspan.errors import UserError
 from hookspan.paths import Paths
 
@@ -90,7 +90,7 @@ def _other_settings(paths: Paths) -> list[str]:
     while True:
         try:
             files = load(paths)
-            agents = Settings.from_dict(Client(paths).request("settings")["settings"])
+            agents = from_snapshot(Client(paths).request("settings")["settings"])
         except (UserError, KeyError):  # said elsewhere, or it has just gone
             return []
         keys = [

@@ -23,11 +23,9 @@ def install_fix(what: str, *, native: bool | None = None) -> Fix:
     """`hookspan install`, which shows its change itself and has been agreed to."""
 
     def do() -> None:
-        from hookspan.cli.verbs.install import install
+        from hookspan.cli.install.run import install
 
-        install.callback(  # type: ignore[misc] # click's callbacks are optional
-            dry_run=False, check=False, yes=True, print_block=False, no_hooks=False, scope="user", native=native
-        )
+        install(yes=True, native_telemetry=native)
 
     return Fix(what, do)
 

@@ -1,0 +1,123 @@
+"""What `install` does to a settings file, and the record by which `uninstall` gives back the very bytes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import click
+
+from hookspan import atomic
+from hookspan.cli.install import native
+from hookspan.cli.install.diff import show_change
+from hookspan.cli.install.prompt import short_path
+from hookspan.clients.claude_code.handlers import EVENTS
+from hookspan.clients.claude_code.settings_text import SettingsText
+from hookspan.errors import UserError
+from hookspan.paths import Paths
+from hookspan.setup import record, settings_file
+from hookspan.setup.installation import Installation
+from hookspan.setup.record import Record
+from hookspan.setup.relay import Relay
+from hookspan.units import counted
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What `install` is going to do to a settings file."""
+
+    file: Path
+    old: bytes | None
+    before: SettingsText
+    after: SettingsText
+    known: Record | None  # what an earlier `install` did to it
+    env: Mapping[str, str]  # the variables that are ours then
+    brought: str  # what brings the hooks, if that is not these settings
+
+    @classmethod
+    def of(cls, installation: Installation, file: Path, made: Relay, variables: Mapping[str, str] | None) -> Self:
+        """The change; UserError for a file that nothing can be put into."""
+        old = settings_file.read(file)
+        before = SettingsText.of(str(file), old or b"")
+        known = record.read(installation.paths).get(str(file)) or _of_another(installation, file)
+        brought = " and ".join(source.name for source in installation.brought)
+        after = before if brought else before.with_ours(made.command, installation.paths)
+        env = native.own(known, before, variables)
+        return cls(file, old, before, native.replaced(after, known, variables), known, env, brought)
+
+    @property
+    def needed(self) -> bool:
+        """Whether the file isn't already as it should be."""
+        return self.after.data() != self.before.data()
+
+    def show(self, *, whole: bool) -> None:
+        """Print it, as a diff if `whole`, and what stands in its way."""
+        if self.needed:
+            show_change(self.file, self.old or b"", self.after.data(), whole=whole)
+        _warn(self.file, self.before)
+        if self.brought:
+            click.echo(f"The hooks come from {self.brought}: a second set would start two relays at each event.")
+
+    def make(self, paths: Paths) -> None:
+        """Back up, record, write: in this order, so that whatever is written can be taken back."""
+        if not self.needed:
+            return
+        clean, empty = self._without_ours(paths)
+        backup = None
+        if clean is not None:
+            backup = paths.backups / f"{self.file.name}.{settings_file.digest(clean)[:16]}"
+            atomic.write(backup, clean, mode=0o600)
+        made = Record(
+            at=int(time.time()),
+            before=None if clean is None else settings_file.digest(clean),
+            after=settings_file.digest(self.after.data()),
+            backup=None if backup is None else str(backup),
+            empty=empty,
+            env=dict(self.env),
+        )
+        records = record.read(paths)
+        record.write(paths, records | {str(self.file): made})
+        try:
+            settings_file.put(paths, self.file, self.after.data(), self.old)
+        except UserError:
+            record.write(paths, records)
+            raise
+
+    def _without_ours(self, paths: Paths) -> tuple[bytes | None, list[str]]:
+        """The file as `uninstall` gives it back (None: without it), and the containers that were empty in it."""
+        known = self.known
+        if known is not None and self.old is not None and known.after == settings_file.digest(self.old):
+            saved = None if known.backup is None else settings_file.read(Path(known.backup))
+            if known.backup is None or saved is not None:
+                return saved, known.empty
+        # Nothing of ours in it, nor an older form, must come back with uninstall.
+        text = self.before.without_ours(paths).without_env(known.env if known is not None else {})
+        if known is not None and known.before is None and text.value == {}:
+            return None, []  # we made it, and nobody else has put anything in
+        return self.old if text is self.before else text.data(), self.before.empty()
+
+    def done(self, made: Relay) -> str:
+        """What was done, in words."""
+        if self.brought:
+            return f"{f'Changed {short_path(self.file)}: `env`. ' if self.needed else ''}Relay {made.how}."
+        if self.needed:
+            return f"Installed in {short_path(self.file)}: {counted(len(EVENTS), 'events')}, relay {made.how}."
+        return f"Nothing to change: hookspan is installed in {short_path(self.file)}."
+
+
+def _warn(file: Path, text: SettingsText) -> None:
+    """Say what keeps hooks from running, though they are installed."""
+    for entry in text.broken():
+        click.echo(f"warning: `{entry}` is broken, which can make Claude Code ignore every hook in this file", err=True)
+    if text.value.get("disableAllHooks") is True:
+        click.echo(f"warning: `disableAllHooks` in {short_path(file)} keeps every hook from running", err=True)
+
+
+def _of_another(installation: Installation, file: Path) -> Record | None:
+    """What another hookspan, whose hooks are there now, did to the file."""
+    return next(
+        (known for other in installation.others if (known := record.read(other).get(str(file))) is not None), None
+    )

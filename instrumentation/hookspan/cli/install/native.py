@@ -1,0 +1,64 @@
+"""Claude Code's own telemetry: the variables of its settings that send it where hookspan sends its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import click
+
+from hookspan.clients.claude_code.settings_text import SettingsText
+from hookspan.config import Settings
+from hookspan.errors import UserError
+from hookspan.setup.record import Record
+
+
+def variables(settings: Settings, on: bool | None) -> dict[str, str] | None:
+    """What makes Claude Code send all of its own telemetry where hookspan sends its; None: whatever is there."""
+    if not on:
+        return None if on is None else {}
+    export = settings.export
+    if export.endpoint is None:
+        raise UserError(
+            "there is no endpoint to send Claude Code's own telemetry to",
+            hint="`hookspan stack up`, or `hookspan config set export.endpoint URL`",
+        )
+    if export.headers:
+        click.echo(
+            "warning: `export.headers` are not written to Claude Code's settings, since they may be secret; "
+            "if the endpoint wants them, set OTEL_EXPORTER_OTLP_HEADERS there",
+            err=True,
+        )
+    return {
+        "CLAUDE_CODE_ENABLE_TELEMETRY": "1",
+        "CLAUDE_CODE_ENHANCED_TELEMETRY_BETA": "1",  # spans
+        "OTEL_TRACES_EXPORTER": "otlp",
+        "OTEL_METRICS_EXPORTER": "otlp",
+        "OTEL_LOGS_EXPORTER": "otlp",
+        "OTEL_EXPORTER_OTLP_PROTOCOL": export.protocol,
+        "OTEL_EXPORTER_OTLP_ENDPOINT": export.endpoint,
+    }
+
+
+def replaced(text: SettingsText, record: Record | None, variables: Mapping[str, str] | None) -> SettingsText:
+    """The text with these variables in place of those that are ours; another value of the user's own is an error."""
+    if variables is None:
+        return text
+    ours, keep = ({}, []) if record is None else (record.env, record.empty)
+    clean = text.without_env(
+        {key: value for key, value in ours.items() if variables.get(key) != value}, ["env"] if variables else keep
+    )
+    foreign = [key for key, value in variables.items() if clean.env.get(key, value) != value]
+    if foreign:
+        raise UserError(
+            f"`env` in `{text.name}` has {', '.join(f'`{key}`' for key in foreign)} of your own; nothing was changed",
+            hint="Claude Code sends its telemetry to one place: take them out, and let the Collector there pass it on",
+        )
+    return clean.with_env(variables)
+
+
+def own(record: Record | None, before: SettingsText, variables: Mapping[str, str] | None) -> dict[str, str]:
+    """Which variables are ours once `variables` are written (None: none are): not those that the user has as well."""
+    ours = {} if record is None else record.env
+    if variables is None:
+        return ours
+    return {key: value for key, value in variables.items() if key in ours or key not in before.env}

@@ -1,0 +1,117 @@
+"""What `hookspan install` does: the relay, what it needs, and its hooks in Claude Code's settings."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from hookspan.cli.install import native
+from hookspan.cli.install.change import Change
+from hookspan.cli.install.prompt import confirm, short_path
+from hookspan.clients.claude_code import settings_files
+from hookspan.clients.claude_code.handlers import EVENTS, all_hooks
+from hookspan.clients.claude_code.settings_files import Scope
+from hookspan.clients.claude_code.settings_text import SettingsText
+from hookspan.config import load
+from hookspan.errors import UserError
+from hookspan.paths import Paths, working_folder
+from hookspan.setup import places, record, relay, settings_file
+from hookspan.setup.installation import Area, Installation, look
+from hookspan.units import counted
+from hookspan.values import URL
+
+NEXT: Final = "Start a session of Claude Code, then: hookspan open"
+NEXT_DOWN: Final = "The agent is down, as you said, and no hook starts it until: hookspan up"
+
+
+def install(
+    *,
+    scope: Scope = "user",
+    native_telemetry: bool | None = None,
+    yes: bool = False,
+    dry_run: bool = False,
+    only_check: bool = False,
+    only_print: bool = False,
+    no_hooks: bool = False,
+) -> None:
+    """Do it, and print what is done; the arguments are the options of the verb."""
+    paths, folder = Paths.from_environment(), working_folder()
+    file = settings_files.of_scope(scope, os.environ, folder)
+    settings = load(paths, os.environ)
+    variables = native.variables(settings, native_telemetry)
+    installation = look(paths, folder=folder)
+    if only_check:
+        _check(installation, file, variables or {})
+        return
+    made = relay.prepare(paths)
+    if only_print:
+        _print(all_hooks(made.command), variables)
+        return
+    if no_hooks:
+        relay.create_state(paths, load(paths))
+        made.install(paths)
+        click.echo(f"The plugin's hooks run {short_path(made.target)}, {made.how}.\n\n{NEXT}")
+        return
+    change = Change.of(installation, file, made, variables)
+    change.show(whole=dry_run or not yes)
+    if dry_run:
+        click.echo("\nnothing was changed (--dry-run)" if change.needed else "nothing to change")
+        return
+    if change.needed:
+        confirm(f"\nWrite this to {short_path(file)}?", yes=yes)
+    relay.create_state(paths, load(paths))  # from the files alone, as the agent that a hook starts reads them
+    made.install(paths)
+    change.make(paths)
+    click.echo(change.done(made))
+    for other in () if change.brought else installation.others:
+        click.echo(
+            f"Until now these hooks recorded to {short_path(other.state)}, which stays as it is.\n"
+            f"To delete it: {places.call(other, os.environ, 'uninstall --purge')}"
+        )
+    if variables:
+        click.echo(f"Claude Code sends its own telemetry to {settings.export.endpoint} from its next session on.")
+    _offer_endpoint(paths, settings.export.endpoint, yes=yes)
+    if change.needed:
+        click.echo(f"\n{NEXT if not paths.down.exists() else NEXT_DOWN}")
+
+
+def _print(block: dict[str, Any], variables: Mapping[str, str] | None) -> None:
+    click.echo(json.dumps(block | ({"env": variables} if variables else {}), indent=2))
+
+
+def _check(installation: Installation, file: Path, variables: Mapping[str, str]) -> None:
+    paths = installation.paths
+    wrong = [problem for problem in installation.problems if problem.broken or problem.area is Area.STARTER]
+    problems = [problem.what for problem in wrong]
+    if not problems and not installation.here:
+        problems.append(f"no hook of ours runs in this folder; there are some in {installation.where}")
+    text = SettingsText.of(str(file), settings_file.read(file) or b"")
+    known = record.read(paths).get(str(file))
+    wanted = {**(known.env if known is not None else {}), **variables}
+    if lacking := [key for key, value in wanted.items() if text.env.get(key) != value]:
+        problems.append(f"Claude Code's own telemetry is not sent: `env` in `{file}` lacks {', '.join(lacking)}")
+    if problems:
+        hint = next((problem.todo for problem in wrong), "`hookspan install`")
+        raise UserError(f"hookspan is not fully installed: {'; '.join(problems)}", hint=hint)
+    click.echo(f"hookspan is installed in {installation.where}: {counted(len(EVENTS), 'events')}.")
+
+
+def _offer_endpoint(paths: Paths, endpoint: str | None, *, yes: bool) -> None:
+    """Offer OTEL_EXPORTER_OTLP_ENDPOINT, and don't obey it: it is often that of the application being worked on."""
+    from hookspan.config.edit import change
+
+    ambient = os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "")
+    if endpoint is not None or not URL.accept(ambient):
+        return
+    if not yes and sys.stdin.isatty() and click.confirm(f"\nExport to {ambient} (OTEL_EXPORTER_OTLP_ENDPOINT)?"):
+        change(paths, "export.endpoint", ambient)
+        if os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL") == "grpc":
+            change(paths, "export.protocol", "grpc")
+    else:
+        click.echo(f"\nNothing is exported. To export: hookspan config set export.endpoint {ambient}")

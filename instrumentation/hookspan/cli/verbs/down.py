@@ -1,0 +1,26 @@
+"""`hookspan down`: the agent is stopped, and nothing starts it."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from hookspan.agent import launch
+from hookspan.cli.terminal.options import JSON
+from hookspan.paths import Paths
+
+
+@click.command()
+@JSON
+def down(as_json: bool) -> None:
+    """Stop the agent; hooks go on recording, and nothing starts it until `hookspan up`."""
+    paths = Paths.from_environment()
+    paths.create()
+    paths.down.touch(mode=0o600)  # before it ends, or the next hook starts another one
+    stopped = launch.stop(paths)
+    if as_json:
+        click.echo(json.dumps({"stopped": stopped}))
+    else:
+        click.echo("The agent has ended." if stopped else "No agent was running.")
+        click.echo("Hooks go on recording. Nothing starts the agent until: hookspan up")

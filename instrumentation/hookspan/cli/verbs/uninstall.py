@@ -1,0 +1,92 @@
+"""`hookspan uninstall`: our hooks out of Claude Code's settings, and with `--purge` everything that hookspan keeps."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import click
+
+from hookspan.cli.install.diff import show_change
+from hookspan.cli.install.prompt import confirm, short_path
+from hookspan.cli.install.purge import purge as delete_all
+from hookspan.cli.install.purge import to_delete
+from hookspan.cli.terminal.options import YES
+from hookspan.clients.claude_code.settings_files import Scope
+from hookspan.paths import Paths, working_folder
+from hookspan.setup import places, removal
+from hookspan.setup.installation import Installation, look
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Show the change and make none.")
+@YES
+@click.option("--scope", type=click.Choice(["user", "local"]), help="Only there; else everywhere it was installed.")
+@click.option("--purge", is_flag=True, help="Delete the relay, the settings and all that was recorded, too.")
+def uninstall(dry_run: bool, yes: bool, scope: Scope | None, purge: bool) -> None:
+    """Take hookspan out of Claude Code's settings.
+
+    A file that nobody else has changed gets its very bytes back; from any other only our entries are removed.
+    """
+    if purge and scope:
+        raise click.UsageError("--purge is for all of hookspan, not for a scope")
+    paths, folder = Paths.from_environment(), working_folder()
+    installation = look(paths, folder=folder)
+    planned = removal.plan(installation, scope, os.environ, folder)
+    doomed = to_delete(planned.places) if purge else []
+    if not planned.changes and not doomed:
+        click.echo("Nothing to change: hookspan is not installed here.")
+        if others := _where_else(installation):
+            click.echo(others)
+        return
+    for change in planned.changes:
+        show_change(change.file, change.old, change.new or b"", whole=dry_run or not yes)
+    if doomed:
+        click.echo(f"\nTo be deleted, with every session recorded: {', '.join(map(short_path, doomed))}")
+    if dry_run:
+        click.echo("\nnothing was changed (--dry-run)")
+        return
+    write = f"Write this to {', '.join(short_path(change.file) for change in planned.changes)}?"
+    confirm(f"\n{'Go ahead? Sessions of Claude Code should be closed.' if purge else write}", yes=yes)
+    for change in planned.changes:
+        planned.carry_out(change)
+        click.echo(f"Removed from {short_path(change.file)}.")
+    if purge:
+        delete_all(planned.places)
+    _say_what_is_left(look(paths, folder=folder), planned.places, purged=purge)
+
+
+def _say_what_is_left(installation: Installation, owners: Sequence[Paths], *, purged: bool) -> None:
+    """After an uninstall: what stays, and how to be rid of it."""
+    if others := _where_else(installation):
+        click.echo(others)
+    if not purged:
+        for place in owners:
+            if place.state.exists():
+                click.echo(
+                    f"\nThe relay stays in {short_path(place.bin)}, since a session that is open now would show errors "
+                    f"without it,\nand what was recorded in {short_path(place.state)}. "
+                    f"When no session is open: {places.call(place, os.environ, 'uninstall --purge')}"
+                )
+        return
+    left = [folder for place in owners for folder in (place.state, place.data) if folder.exists()]
+    if left:
+        click.echo(f"{', '.join(map(short_path, left))} was there before hookspan, and stays.")
+    elif not others:
+        click.echo("Nothing of hookspan is left but the command itself.")
+
+
+def _where_else(installation: Installation) -> str:
+    """Hooks that `uninstall` leaves: the plugin's, the administrator's, and those of another hookspan."""
+    lines = []
+    for source in installation.sources:
+        if source.handlers and source.kind == "plugin":
+            lines.append(f"{source.name} brings hooks: `claude plugin uninstall {source.plugin}` takes them out.")
+        elif source.handlers and source.kind in {"managed", "project"}:
+            lines.append(f"{source.name} has hooks of ours, and is not for `hookspan uninstall` to change.")
+    for state, sources in installation.elsewhere.items():
+        if any(source.of_install for source in sources):
+            place = installation.place(state)
+            how = f": `{places.call(place, installation.env, 'uninstall')}`" if place is not None else "."
+            lines.append(f"The hooks in {', '.join(source.name for source in sources)} record to `{state}`{how}")
+    return "\n".join(lines)

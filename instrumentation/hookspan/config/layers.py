@@ -1,0 +1,90 @@
+"""The settings in force. Later layers win: first the administrator's file, then the user's, `HOOKSPAN_*`, flags.
+
+But what the administrator lists under `locked` stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, Final
+
+from hookspan.config.files import Layer, checked, read_file, sections_of
+from hookspan.config.options import BY_VARIABLE, JOINED, OPTIONS, TABLES, Option, is_locked, nearest
+from hookspan.config.sections import Settings
+from hookspan.paths import Paths
+from hookspan.values import Text
+
+HIDDEN: Final = "(hidden)"
+
+
+def load(paths: Paths, env: Mapping[str, str] | None = None, flags: Mapping[str, Any] | None = None) -> Settings:
+    """Read, check and merge every layer; UserError names what is not allowed.
+
+    Without `env` the files alone count, as for an agent that a hook started. `flags` has keys as `section.name`; a text
+    is read as a variable is, None is a flag that was not given.
+    """
+    return merge(paths, read_file(paths.system_config), read_file(paths.config), env, flags)
+
+
+def merge(
+    paths: Paths,
+    administrators: Layer,
+    users: Layer,
+    env: Mapping[str, str] | None = None,
+    flags: Mapping[str, Any] | None = None,
+) -> Settings:
+    """As `load`, of files that were read."""
+    system = {key: value for key, value in administrators[0].items() if key != "locked"}
+    locked, warnings = frozenset(administrators[0].get("locked", ())), administrators[1]
+    user, more = users[0], list(users[1])
+    layers = [(key, value, str(paths.system_config)) for key, value in system.items()]
+    others = [(key, value, str(paths.config)) for key, value in user.items() if key != "locked"]
+    for variable, text in (env or {}).items():
+        if (option := BY_VARIABLE.get(variable)) is not None:
+            # An empty variable is as good as none, but where none is allowed it says none.
+            if text or (isinstance(option.kind, Text) and option.kind.optional):
+                others.append((option.key, _value(option, text, variable, as_text=True), variable))
+        elif variable.startswith("HOOKSPAN_") and (near := nearest(variable, list(BY_VARIABLE), alike=0.85)):
+            more.append(f"`{variable}` is no setting{near}")
+    for key, given in (flags or {}).items():
+        if given is not None:
+            option = OPTIONS[key]
+            others.append((key, _value(option, given, option.flag, as_text=isinstance(given, str)), option.flag))
+    for key, value, origin in others:
+        names = [f"{key}.{name}" for name in value] if key in JOINED else [key]
+        held = [name for name in names if is_locked(name, locked)]
+        more += [f"`{name}` in {origin} is ignored: `{paths.system_config}` locks it" for name in held]
+        if key in JOINED:
+            layers.append((key, _joined(key, value, system.get(key, {}), held), origin))
+        elif not held:
+            layers.append((key, value, origin))
+    return Settings(
+        **sections_of({key: value for key, value, _ in layers}),
+        origins={key: origin for key, _, origin in layers},
+        locked=locked,
+        warnings=(*warnings, *more),
+    )
+
+
+def _joined(
+    table: str, users: Mapping[str, Any], administrators: Mapping[str, Any], held: Collection[str]
+) -> dict[str, Any]:
+    """A table of free names: the administrator's, and over it what the user may set."""
+    return {**administrators, **{name: value for name, value in users.items() if f"{table}.{name}" not in held}}
+
+
+def values(settings: Settings, *, secrets: bool = False) -> dict[str, Any]:
+    """Every setting by key, as JSON types; secret ones hidden."""
+    found: dict[str, Any] = {}
+    for option in OPTIONS.values():
+        value = settings.value(option.key)
+        hide = option.secret and value and not secrets
+        found[option.key] = HIDDEN if hide else list(value) if isinstance(value, tuple) else value
+    tables = settings.as_dict()["settings"]
+    if not secrets:
+        tables["notify"] = [row | {"url": HIDDEN} for row in tables["notify"]]
+    return found | {table: tables[table] for table in TABLES if tables[table]}
+
+
+def _value(option: Option, value: object, origin: str, *, as_text: bool) -> Any:
+    return checked(value, option.kind, option.key, origin, secret=option.secret, as_text=as_text)

@@ -1,0 +1,73 @@
+"""The settings as a list of options: each with its key and its name in the environment."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from hookspan.config.sections import Notify, Project, Settings
+from hookspan.values import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One row of the table."""
+
+    section: str
+    name: str
+    kind: Kind
+    default: Any
+    help: str
+    secret: bool
+
+    @property
+    def key(self) -> str:
+        """Its name in `config set` and in messages."""
+        return f"{self.section}.{self.name}"
+
+    @property
+    def variable(self) -> str:
+        """Its name in the environment."""
+        return f"HOOKSPAN_{self.section}_{self.name}".upper()
+
+    @property
+    def flag(self) -> str:
+        """Its name on a command line."""
+        return f"--{self.section}-{self.name}".replace("_", "-")
+
+
+def options_of(section: str, owner: type) -> Iterator[Option]:
+    """The options that the fields of a section are."""
+    instance = owner()
+    for row in dataclasses.fields(owner):
+        meta = row.metadata
+        yield Option(section, row.name, meta["kind"], getattr(instance, row.name), meta["help"], meta["secret"])
+
+
+SECTIONS: Final[Mapping[str, type]] = {
+    section.name: type(getattr(Settings(), section.name))
+    for section in dataclasses.fields(Settings)
+    if dataclasses.is_dataclass(getattr(Settings(), section.name))
+}
+OPTIONS: Final[Mapping[str, Option]] = {
+    option.key: option for section, owner in SECTIONS.items() for option in options_of(section, owner)
+}
+TABLES: Final = ("resource", "projects", "notify")  # free names, so files only
+JOINED: Final = ("resource", "projects")  # tables whose names in both files count, each by itself
+PROJECT: Final = {option.name: option for option in options_of("projects", Project)}
+NOTIFY: Final = {option.name: option for option in options_of("notify", Notify)}
+BY_VARIABLE: Final[Mapping[str, Option]] = {option.variable: option for option in OPTIONS.values()}
+
+
+def is_locked(key: str, locked: frozenset[str]) -> bool:
+    """A lock names a key or a whole section."""
+    return key in locked or key.partition(".")[0] in locked
+
+
+def nearest(name: str, names: list[str], alike: float = 0.6) -> str:
+    """Words that ask whether the most alike of `names` was meant; empty if none is."""
+    alternatives = difflib.get_close_matches(name, names, n=1, cutoff=alike)
+    return f"; did you mean `{alternatives[0]}`?" if alternatives else ""

@@ -1,0 +1,271 @@
+"""Every setting, declared once: a field of a section, with its type, default, what it may be, and what it means.
+
+From here come the file's keys, the environment's names, `hookspan config`, its completion and the reference page.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from hookspan.values import URL, Choice, Flag, Kind, Number, Pairs, Size, Text, Texts
+
+DAYS_MAX: Final = 3650
+
+
+def _option(default: object, kind: Kind, text: str, *, secret: bool = False) -> Any:
+    metadata = {"kind": kind, "help": text, "secret": secret}
+    if isinstance(default, dict):
+        return field(default_factory=dict, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """Where spans and metrics are sent."""
+
+    enabled: bool = _option(True, Flag(), "false: nothing is exported, even if an administrator sets an endpoint.")
+    endpoint: str | None = _option(None, URL, "OTLP endpoint without /v1/traces; none: nothing is exported.")
+    protocol: Literal["http/protobuf", "grpc"] = _option(
+        "http/protobuf", Choice(("http/protobuf", "grpc")), "OTLP protocol."
+    )
+    headers: Mapping[str, str] = _option(
+        {},
+        Pairs("names with texts, in the environment `name=value,...`"),
+        "Headers sent with every request.",
+        secret=True,
+    )
+    token_file: str | None = _option(
+        None,
+        Text("a path"),
+        "File with a token, sent as `Authorization: Bearer`; read for every request, so it may change.",
+    )
+    compression: Literal["none", "gzip"] = _option("none", Choice(("none", "gzip")), "Compression of requests.")
+    timeout: float = _option(10.0, Number(0.1, 300, "seconds", fraction=True), "How long one request may take.")
+    certificate: str | None = _option(
+        None, Text("a path"), "File with the certificates to trust instead of the well-known ones."
+    )
+    client_certificate: str | None = _option(
+        None, Text("a path"), "File with the certificate that the agent shows to an endpoint that asks for one."
+    )
+    client_key: str | None = _option(None, Text("a path"), "File with the key of `export.client_certificate`.")
+    traces: bool = _option(True, Flag(), "Send spans. Spans from a time when this was false are not sent later.")
+    metrics: bool = _option(True, Flag(), "Send metrics. false for a backend that takes traces only.")
+    hook_spans: bool = _option(True, Flag(), "Export a span for every hook event (scope `hookspan.hooks`).")
+    metric_interval: float = _option(
+        10.0, Number(1, 3600, "seconds", fraction=True), "Time between exports of metrics."
+    )
+    max_days: int = _option(7, Number(1, DAYS_MAX, "days"), "How long spans wait for an endpoint that is unreachable.")
+
+    @property
+    def on(self) -> bool:
+        """Whether anything is exported."""
+        return self.enabled and self.endpoint is not None and (self.traces or self.metrics)
+
+    @property
+    def off(self) -> str:
+        """Why nothing is exported; empty if something is."""
+        if self.on:
+            return ""
+        if self.endpoint is None:
+            return "no endpoint is set"
+        return "`export.enabled` is false" if not self.enabled else "`export.traces` and `export.metrics` are false"
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """How long raw and compacted events are kept."""
+
+    raw_hours: int = _option(24, Number(1, 8760, "hours"), "How long events keep everything that Claude Code sent.")
+    days: int = _option(30, Number(1, DAYS_MAX, "days"), "How long compacted events are kept.")
+    bytes: int = _option(2 << 30, Size(1 << 20), "Disk space that the journal may use.")
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """How long the page can look back."""
+
+    days: int = _option(90, Number(1, DAYS_MAX, "days"), "How long sessions and spans are kept.")
+    bytes: int = _option(4 << 30, Size(1 << 20), "Disk space that the store may use.")
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Sessions."""
+
+    idle_hours: float = _option(
+        24.0,
+        Number(0.1, 8760, "hours", fraction=True),
+        "A session without events for this long counts as ended, if nothing else ended it.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """The resident process."""
+
+    autostart: bool = _option(True, Flag(), "Let a hook start the agent when it isn't running.")
+    idle_minutes: float = _option(
+        30.0, Number(0.1, 100_000, "minutes", fraction=True), "An agent with nothing to do exits after this time."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Prompts, commands, results, file names and error texts."""
+
+    local: bool = _option(True, Flag(), "Show them on your own page and command line, and keep short labels.")
+    export: bool = _option(
+        False,
+        Flag(),
+        "Export the short labels (`hookspan.label`), with secrets removed. No other content is ever exported.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    """The page."""
+
+    enabled: bool = _option(True, Flag(), "Serve the page.")
+    host: str = _option("127.0.0.1", Text("an address or host name", optional=False), "Address to listen on.")
+    port: int = _option(8420, Number(0, 65535), "Port to listen on. If it is taken, or 0: any free port.")
+    cache_ttl: float = _option(
+        5.0, Number(0, 3600, "seconds", fraction=True), "How long the answer to a query is reused."
+    )
+    max_connections: int = _option(50, Number(1, 10_000), "Maximum number of live connections.")
+    allowed_hosts: tuple[str, ...] = _option(
+        (), Texts("a list of host names, in the environment with commas"), "Host names to accept besides loopback."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Monitor:
+    """Health checks."""
+
+    interval: float = _option(30.0, Number(1, 3600, "seconds", fraction=True), "Time between health checks.")
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """How a turn joins a trace that began before the prompt."""
+
+    parent: Literal["link", "adopt"] = _option(
+        "link",
+        Choice(("link", "adopt")),
+        "link: the turn links to the span in TRACEPARENT. adopt: the turn becomes part of that trace.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Collector:
+    """The OpenTelemetry Collector that the endpoint belongs to."""
+
+    health: str | None = _option(
+        None, URL, "Address of its health_check, such as http://127.0.0.1:13133; none: not checked."
+    )
+    metrics: str | None = _option(
+        None,
+        URL,
+        "Address of its own metrics, such as http://127.0.0.1:8888/metrics: they show whether backends accept data.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Where the page links to."""
+
+    jaeger: str | None = _option(None, URL, "Address of Jaeger.")
+    grafana: str | None = _option(None, URL, "Address of Grafana.")
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """`[projects."name"]`: settings of one project."""
+
+    record: bool = _option(
+        True,
+        Flag(),
+        "false: its sessions are not recorded, work trees included; raw lines are deleted after `journal.raw_hours`.",
+    )
+    labels: Mapping[str, str] = _option(
+        {}, Pairs("names with texts"), "Attributes of its spans and counters, such as team or cost centre."
+    )
+
+
+NOTIFY_EVENTS: Final = ("waiting", "turn_failed", "health_critical")
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """`[[notify]]`: where to send notifications."""
+
+    url: str = _option(
+        "",
+        Text("an apprise URL such as `ntfy://topic`", lambda text: "://" in text, optional=False),
+        "Address to notify.",
+        secret=True,
+    )
+    events: tuple[str, ...] = _option(
+        NOTIFY_EVENTS,
+        Texts(f"a list of {', '.join(NOTIFY_EVENTS)}", words=frozenset(NOTIFY_EVENTS)),
+        f"What to notify about: {', '.join(NOTIFY_EVENTS)}.",
+    )
+    waiting_seconds: float = _option(
+        60.0,
+        Number(1, 86_400, "seconds", fraction=True),
+        "Notify about a session once it has waited for you this long.",
+    )
+    interval: float = _option(
+        60.0, Number(1, 86_400, "seconds", fraction=True), "At most one notification in this time."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every setting, checked. `origins` names the layer of each that isn't a default."""
+
+    export: Export = field(default_factory=Export)
+    journal: Journal = field(default_factory=Journal)
+    store: Store = field(default_factory=Store)
+    session: Session = field(default_factory=Session)
+    agent: Agent = field(default_factory=Agent)
+    content: Content = field(default_factory=Content)
+    dashboard: Dashboard = field(default_factory=Dashboard)
+    monitor: Monitor = field(default_factory=Monitor)
+    traces: Traces = field(default_factory=Traces)
+    collector: Collector = field(default_factory=Collector)
+    links: Links = field(default_factory=Links)
+    resource: Mapping[str, str] = field(default_factory=dict)
+    projects: Mapping[str, Project] = field(default_factory=dict)
+    notify: tuple[Notify, ...] = ()
+    origins: Mapping[str, str] = field(default_factory=dict)
+    locked: frozenset[str] = frozenset()
+    warnings: tuple[str, ...] = ()
+
+    def value(self, key: str) -> Any:
+        """The value of `section.name`, or of the tables `resource`, `projects` and `notify`."""
+        section, _, name = key.partition(".")
+        found = getattr(self, section)
+        return getattr(found, name) if name else found
+
+    def origin(self, key: str) -> str:
+        """`default`, a file's path, a variable's name or `flag`."""
+        return self.origins.get(key, "default")
+
+    def as_dict(self) -> dict[str, Any]:
+        """A snapshot of JSON types for another process, read by `from_snapshot`. It holds secrets."""
+        plain = dataclasses.asdict(self)
+        about = {name: plain.pop(name) for name in ("origins", "locked", "warnings")}
+        return {
+            # No setting has another default than none where none is allowed, so what is none can be left out.
+            "settings": {
+                section: {name: value for name, value in values.items() if value is not None}
+                if isinstance(values, dict)
+                else values
+                for section, values in plain.items()
+            },
+            **about,
+            "locked": sorted(self.locked),
+        }
