@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from hookspan.cli.install.diff import diff
 from hookspan.cli.verbs.install import install
-from hookspan.clients.claude_code.handlers import EVENTS, is_ours, matcher_group
+from hookspan.clients.claude_code.handlers import EVENTS, command_words, is_ours, matcher_group
 from hookspan.clients.claude_code.settings_text import SettingsText
 from hookspan.errors import UserError
 from hookspan.paths import Paths
@@ -559,7 +559,7 @@ def test_ours_are_taken_out_wherever_somebody_put_them(
 def others(value: dict[str, Any]) -> list[object]:
     groups = [g for gs in value.get("hooks", {}).values() for g in gs]
     handlers = [h for g in groups if isinstance(g, dict) and isinstance(g.get("hooks"), list) for h in g["hooks"]]
-    return [handler for handler in handlers if not is_ours(handler, PATHS)]
+    return [handler for handler in handlers if not is_ours(command_words(handler), PATHS)]
 
 
 @given(st.lists(st.sampled_from("abc")), st.lists(st.sampled_from("abc")), st.booleans())

@@ -10,14 +10,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-from hookspan.clients.claude_code.handlers import EVENTS, command_words, is_plugins, matcher_group
+from hookspan.clients.claude_code.handlers import EVENTS, matcher_group
 from hookspan.clients.claude_code.settings_files import MANAGED
 from hookspan.clients.claude_code.settings_text import Handler
 from hookspan.clients.claude_code.sources import Source, find
-from hookspan.clients.relay_command import in_python, relay_in
+from hookspan.clients.relay_command import relay_in
 from hookspan.paths import Paths
 
 from . import places, record
+from .hooks import InstalledHooks
 from .relay import is_newest
 
 SHOWN: Final = 5  # events that a message names
@@ -49,92 +50,8 @@ class Problem:
     mends: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
-    """What one of our handlers runs: `run` without a shell around it, empty where the plugin's hook finds no relay."""
-
-    run: tuple[str, ...]
-    relay: Path
-    state: Path
-
-    @property
-    def executable(self) -> bool:
-        """Whether the relay is there and can be run."""
-        return bool(self.run) and os.access(self.relay, os.R_OK if self.relay.suffix == ".py" else os.X_OK)
-
-
-class Installation:
-    """What there is, as Claude Code would find it with these variables in this folder."""
-
-    def __init__(self, paths: Paths, env: Mapping[str, str], sources: Sequence[Source]) -> None:
-        self.paths, self.env, self.sources = paths, env, sources
-
-    @cached_property
-    def ours(self) -> list[Source]:
-        """The sources with hooks that record to our state folder, whether they run or not."""
-        return [
-            source for source in self.sources if any(one.state == self.paths.state for one in self.commands(source))
-        ]
-
-    @cached_property
-    def running(self) -> list[Source]:
-        """Those of them that Claude Code runs."""
-        return [source for source in self.ours if not source.off]
-
-    @property
-    def here(self) -> list[Source]:
-        """Those of them that it runs in this folder and environment."""
-        return [source for source in self.running if source.here]
-
-    @property
-    def brought(self) -> list[Source]:
-        """Those of them that are not `install`'s: the plugin's and the administrator's."""
-        return [source for source in self.here if source.kind in {"managed", "plugin"}]
-
-    @cached_property
-    def elsewhere(self) -> dict[Path, list[Source]]:
-        """State folders other than ours that hooks record to, with where these hooks are."""
-        found: dict[Path, list[Source]] = {}
-        for source in self.sources:
-            for state in dict.fromkeys(one.state for one in self.commands(source) if one.executable):
-                if state != self.paths.state and not source.off:
-                    found.setdefault(state, []).append(source)
-        return found
-
-    @cached_property
-    def others(self) -> list[Paths]:
-        """The other hookspans whose hooks `install` wrote into the user's own settings.
-
-        What stands in a project's files may have come with the project, so nothing is deleted for its sake.
-        """
-        found = [
-            places.of_hook(command.relay, command.state, self.env)
-            for source in self.sources
-            if source.kind == "user"
-            for command in self.commands(source)
-            if command.state != self.paths.state
-        ]
-        return list(dict.fromkeys(one for one in found if one is not None))
-
-    def place(self, state: Path) -> Paths | None:
-        """The files of the hookspan whose hooks record to this folder, as far as they tell."""
-        relays = [one.relay for source in self.sources for one in self.commands(source) if one.state == state]
-        return next((found for one in relays if (found := places.of_hook(one, state, self.env)) is not None), None)
-
-    def commands(self, source: Source) -> list[Command]:
-        """What a source's handlers run, each once."""
-        return list(dict.fromkeys(filter(None, (self._command(one, source) for one in source.handlers))))
-
-    @property
-    def run(self) -> list[tuple[str, ...]]:
-        """What Claude Code runs, or would if it were let, to record to our state folder, the last word; each once."""
-        commands = [one for source in self.here or self.running or self.ours for one in self.commands(source)]
-        return list(dict.fromkeys(one.run for one in commands if one.run and one.state == self.paths.state))
-
-    @property
-    def where(self) -> str:
-        """Where the hooks are that run, in words."""
-        return ", ".join(source.name for source in self.here or self.running)
+class Installation(InstalledHooks):
+    """The hooks that there are, and what is wrong with them."""
 
     @cached_property
     def problems(self) -> list[Problem]:
@@ -144,33 +61,7 @@ class Installation:
     @property
     def broken(self) -> list[Problem]:
         """The problems for which something is not recorded."""
-        return [one for one in self.problems if one.broken]
-
-    # --- What a handler runs
-
-    def _command(self, handler: Handler, source: Source) -> Command | None:
-        words = command_words(handler.value)
-        if is_plugins(words):
-            return self._plugins_command(source)
-        relay = relay_in(words, self.paths)
-        place = words.index(relay) + 1
-        if place >= len(words):
-            return None  # an old form without a state folder: it records nowhere
-        return Command(words, Path(relay), Path(words[place]))
-
-    def _plugins_command(self, source: Source) -> Command:
-        """What the plugin's shell script comes to, which does not look at HOOKSPAN_HOME."""
-        paths = Paths.from_environment({**self.env, "HOOKSPAN_HOME": ""})
-        if os.access(paths.relay, os.X_OK):
-            return Command((str(paths.relay), str(paths.state)), paths.relay, paths.state)
-        scripts = [paths.relay_script, *([source.file.parent / "main.py"] if source.plugin else [])]
-        script = next((one for one in scripts if os.access(one, os.R_OK)), None)
-        if script is None or not paths.state.is_dir():
-            return Command((), paths.relay, paths.state)
-        run = (*in_python("/usr/bin/env", "python3", script=script), str(paths.state))
-        return Command(run, script, paths.state)
-
-    # --- What can be wrong
+        return [problem for problem in self.problems if problem.broken]
 
     def _hooks(self) -> Iterator[Problem]:
         yield from self._unreadable()
@@ -202,7 +93,7 @@ class Installation:
         use = (
             f"`{places.call(place, self.env, 'doctor')}`" if place is not None else "the variables of that installation"
         )
-        here = "`hookspan install` makes them record here" if any(one.of_install for one in sources) else ""
+        here = "`hookspan install` makes them record here" if any(source.of_install for source in sources) else ""
         return Problem(
             Area.HOOKS,
             f"the hooks in {_names(sources)} record to `{state}`, and this hookspan looks into `{self.paths.state}`",
@@ -213,9 +104,9 @@ class Installation:
 
     def _lost(self) -> Iterator[Problem]:
         """Hooks that `install` wrote and that are no longer there, or that were never there."""
-        known = {source.file: source for source in self.sources}
+        by_file = {source.file: source for source in self.sources}
         for file in self.recorded:
-            source = known[file]
+            source = by_file[file]
             moved_on = source.kind == "local" and not file.parent.parent.exists()  # with its project
             if not (source.handlers or source.problem or moved_on):
                 gone = "is gone" if source.text is None else "has none of our hooks any more"
@@ -232,7 +123,7 @@ class Installation:
     def _incomplete(self) -> Iterator[Problem]:
         events = {source: self._events(source) for source in self.running}
         for source, present in events.items():
-            others = {event for other, found in events.items() if other is not source for event in found}
+            others = {event for other, theirs in events.items() if other is not source for event in theirs}
             if missing := [event for event in EVENTS if event not in present | others]:
                 names = ", ".join(missing[:SHOWN]) + (", ..." if len(missing) > SHOWN else "")
                 what = f"{len(missing)} of {len(EVENTS)} events are missing in {source.name}: {names}"
@@ -240,21 +131,19 @@ class Installation:
 
     def _events(self, source: Source) -> set[str]:
         """The events whose hooks record to our state folder; an entry that `install` writes must be as it writes it."""
-        found = set()
+        events = set()
         for handler in source.handlers:
-            command = self._command(handler, source)
+            command = self.command(handler, source)
             as_written = not source.of_install or (command and handler.value == matcher_group(command.run)["hooks"][0])
             if command and command.state == self.paths.state and as_written and handler.matcher in {"", "*"}:
-                found.add(handler.event)
-        return found
+                events.add(handler.event)
+        return events
 
     def _without_relay(self) -> Iterator[Problem]:
         for source in self.running:
             for command in self.commands(source):
-                told = (
-                    source.kind not in {"managed", "plugin"} and command.relay.parent != self.paths.bin
-                )  # it is stale
-                if command.state == self.paths.state and not command.executable and not told:
+                stale = source.kind not in {"managed", "plugin"} and command.relay.parent != self.paths.bin
+                if command.state == self.paths.state and not command.executable and not stale:
                     what = (
                         f"`{command.relay}`, which the hooks in {source.name} run, is gone"
                         if command.run
@@ -263,7 +152,8 @@ class Installation:
                     yield Problem(Area.HOOKS, what, NOT_RUN, "`hookspan install`", mends=True)
 
     def _old_relay(self) -> Iterator[Problem]:
-        relays = {one.relay for source in self.running for one in self.commands(source) if one.executable}
+        commands = [command for source in self.running for command in self.commands(source)]
+        relays = {command.relay for command in commands if command.executable}
         for relay in sorted(relays):
             if relay.parent == self.paths.bin and not is_newest(self.paths, relay):
                 why = "it may not record what this version reads"
@@ -295,22 +185,23 @@ class Installation:
             alike: dict[tuple[str, str, bool], list[Handler]] = {}
             seen: set[str] = set()
             for handler in source.handlers:
-                if (said := self._out_of_date(handler, source, again=handler.event in seen)) is not None:
-                    alike.setdefault(said, []).append(handler)
+                if (fault := self._out_of_date(handler, source, again=handler.event in seen)) is not None:
+                    alike.setdefault(fault, []).append(handler)
                 seen.add(handler.event)
             for (what, why, broken), handlers in alike.items():
                 first = f"`hooks.{handlers[0].event}[{handlers[0].group}]`"
                 more = f" and {len(handlers) - 1} more" if len(handlers) > 1 else ""
-                mends = source.kind == "user" or source.file in self.recorded
-                todo = (
-                    "`hookspan install` replaces it" if mends else "`hookspan uninstall --scope local` in that project"
-                )
-                told = f"{first}{more} in `{source.file}` {what}"
-                yield Problem(Area.STALE, told, why, todo, broken=broken, mends=source.kind == "user" and source.here)
+                of_install = source.kind == "user" or source.file in self.recorded
+                todo = "`hookspan install` replaces it"
+                if not of_install:
+                    todo = "`hookspan uninstall --scope local` in that project"
+                where = f"{first}{more} in `{source.file}`"
+                mends = source.kind == "user" and source.here
+                yield Problem(Area.STALE, f"{where} {what}", why, todo, broken=broken, mends=mends)
 
     def _out_of_date(self, handler: Handler, source: Source, *, again: bool) -> tuple[str, str, bool] | None:
-        command = self._command(handler, source)
-        relay = Path(relay_in(command_words(handler.value), self.paths)) if command is None else command.relay
+        command = self.command(handler, source)
+        relay = Path(relay_in(handler.command, self.paths)) if command is None else command.relay
         if relay.parent != self.paths.bin:
             if not os.access(relay, os.R_OK if relay.suffix == ".py" else os.X_OK):
                 return f"runs `{relay}`, which is gone", "Claude Code shows an error at each of these events", True
@@ -338,9 +229,9 @@ class Installation:
         sources = list(dict.fromkeys(ways.values()))
         if len(ways) < 2:  # noqa: PLR2004 - two
             return
-        plugin = next((f"`claude plugin disable {one.plugin}`" for one in sources if one.plugin), None)
-        own = "`hookspan uninstall`" if any(one.of_install for one in sources) else None
-        others = [one for one in sources if not one.of_install]
+        plugin = next((f"`claude plugin disable {source.plugin}`" for source in sources if source.plugin), None)
+        own = "`hookspan uninstall`" if any(source.of_install for source in sources) else None
+        others = [source for source in sources if not source.of_install]
         keep = " or ".join(filter(None, [own, plugin])) or "ask who manages this machine"
         yield Problem(
             Area.TWICE,
@@ -363,11 +254,6 @@ class Installation:
                 broken=paths.relay_conf in missing,
                 mends=True,
             )
-
-    @cached_property
-    def recorded(self) -> list[Path]:
-        """The settings files that `install` wrote our hooks into."""
-        return record.files(self.paths)
 
 
 def look(

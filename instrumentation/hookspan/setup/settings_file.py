@@ -1,4 +1,4 @@
-"""A settings file of Claude Code on disk: read, and written only if nobody has changed it meanwhile."""
+"""A settings file of a client on disk: read, and written only if nobody has changed it meanwhile."""
 
 from __future__ import annotations
 

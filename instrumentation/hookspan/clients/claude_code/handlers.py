@@ -26,9 +26,8 @@ def all_hooks(command: Sequence[str]) -> dict[str, Any]:
     return {"hooks": {event: [matcher_group(command)] for event in EVENTS}}
 
 
-def is_ours(handler: object, paths: Paths) -> bool:
-    """Whether a hook handler runs a relay of ours, wherever that is, or looks for it as the plugin's does."""
-    command = command_words(handler)
+def is_ours(command: Sequence[str], paths: Paths) -> bool:
+    """Whether a handler's command runs a relay of ours, wherever that is, or looks for it as the plugin's does."""
     return is_plugins(command) or bool(relay_command.relay_in(command, paths))
 
 

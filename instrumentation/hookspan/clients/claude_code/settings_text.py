@@ -29,6 +29,7 @@ class Handler:
     number: int  # within the group
     matcher: str
     value: Mapping[str, Any]
+    command: tuple[str, ...]  # its words
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +121,9 @@ class SettingsText:
             for number, group in enumerate(groups):
                 handlers = group.get("hooks") if isinstance(group, dict) else None
                 for place, handler in enumerate(handlers if isinstance(handlers, list) else ()):
-                    if is_ours(handler, paths):
-                        yield Handler(event, number, place, str(group.get("matcher") or ""), handler)
+                    command = command_words(handler)
+                    if is_ours(command, paths):
+                        yield Handler(event, number, place, str(group.get("matcher") or ""), handler, command)
 
     def missing(self, command: Sequence[str], paths: Paths) -> list[str]:
         """The events whose hook isn't there, or not as it should be."""
@@ -164,7 +166,7 @@ class SettingsText:
         """
         ours: dict[str, dict[int, set[int]]] = {}
         for handler in self.ours(paths):
-            if command_words(handler.value)[-1] in spare:
+            if handler.command[-1] in spare:
                 continue
             ours.setdefault(handler.event, {}).setdefault(handler.group, set()).add(handler.number)
         hooks = self.container()
