@@ -64,11 +64,11 @@ class OptedOut:
 
     def has_folder(self, folder: str, now: int = 0) -> bool:
         """Whether a folder belongs to such a project; `now` (unix ns) is when it was heard of."""
-        known = self._folders.get(folder)
-        if known is None:
-            known = self._folders[folder] = self._look(folder, now)
+        theirs = self._folders.get(folder)
+        if theirs is None:
+            theirs = self._folders[folder] = self._look(folder, now)
             bound(self._folders, _KEPT)
-        return known
+        return theirs
 
     def new_facts(self) -> list[Fact]:
         """What the fold can't tell by a folder's name alone, and is to know when it reads the same lines again."""
@@ -76,9 +76,9 @@ class OptedOut:
         return facts
 
     def _look(self, folder: str, now: int) -> bool:
-        fact, known = describe(folder, now), self._repositories.get(folder)
+        fact, earlier = describe(folder, now), self._repositories.get(folder)
         if fact.project == folder_name(folder):  # no repository, or none any more
-            return (known or fact).project in self.names
-        if fact.project in self.names and (known is None or known.project != fact.project):
+            return (earlier or fact).project in self.names
+        if fact.project in self.names and (earlier is None or earlier.project != fact.project):
             self._new.append(fact)
         return fact.project in self.names

@@ -67,8 +67,8 @@ def test_a_look_at_the_moment_of_an_event_ends_no_model_call(name, tmp_path):
     growing, end = grow(name, tmp_path), 10**18 * 2
     moments = sorted(timestamp_ns(moment) for moment in written(name))
     growing.until(end)
-    looked = [fact for moment in [*moments, end] for fact in transcripts.said(session, moment)]
-    at_once = Transcripts(roots(tmp_path)).said(session, end)
+    looked = [fact for moment in [*moments, end] for fact in transcripts.facts_up_to(session, moment)]
+    at_once = Transcripts(roots(tmp_path)).facts_up_to(session, end)
     assert [wire.encode(fact) for fact in looked] == [wire.encode(fact) for fact in at_once]
     assert {"ModelCall", "Rejection"} <= {type(fact).__name__ for fact in looked}
 

@@ -86,11 +86,11 @@ class Client:
     def wait_for_start(self) -> Probe:
         """As `probe`, after one that is just being started has come up, or should have."""
         deadline = time.monotonic() + READY_TIMEOUT
-        while not isinstance(found := self.probe(), Ready) and is_held(self._paths.start_lock):
+        while not isinstance(probed := self.probe(), Ready) and is_held(self._paths.start_lock):
             if time.monotonic() > deadline:
                 break
             time.sleep(START_POLL)
-        return found
+        return probed
 
     def probe(self) -> Probe:
         """Whether there is an agent, and whether it fits this program."""

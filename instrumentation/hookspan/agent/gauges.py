@@ -55,13 +55,13 @@ class Gauges:
         from hookspan.export import Reading  # noqa: PLC0415 - only where something is exported
 
         summary = self._reader.summary(time.time_ns(), local=False)
-        found = [
+        readings = [
             Reading("hookspan.session.active", summary.phases.get(phase, 0), {sc.STATE: phase.value})
             for phase in SessionPhase
             if phase is not SessionPhase.ENDED
         ]
         waited = max(0.0, time.time() - summary.oldest_wait / 1e9) if summary.oldest_wait else 0.0
-        found.append(Reading("hookspan.wait.oldest", waited))
+        readings.append(Reading("hookspan.wait.oldest", waited))
         for version in sorted({row.client_version for row in self._reader.sessions(open_only=True) if not row.local}):
             labels = {
                 sc.CLIENT_VERSION: version or "unknown",
@@ -69,8 +69,8 @@ class Gauges:
                 sc.RELAY: "compiled" if self._paths.relay.exists() else "python",
                 sc.OS_TYPE: platform.system().lower(),
             }
-            found.append(Reading("hookspan.client.info", 1, labels))
-        return found
+            readings.append(Reading("hookspan.client.info", 1, labels))
+        return readings
 
     def register(self, meter: Meter) -> None:
         """Make the agent's own instruments."""

@@ -65,14 +65,14 @@ class Way:
 def way(paths: Paths) -> Way | None:
     """How the agent that runs was started; None if none runs."""
     client = Client(paths)
-    found = client.wait_for_start()
-    if isinstance(found, Unreachable):
+    probed = client.wait_for_start()
+    if isinstance(probed, Unreachable):
         return None
     try:
-        said = client.request("way")
+        answer = client.request("way")
     except UserError:  # an older one, or one that does not answer
-        return Way(bool(found.about.get("stay")), {}, _port(found.about))
-    return Way(said["stay"], said["with"], _port(said))
+        return Way(bool(probed.about.get("stay")), {}, _port(probed.about))
+    return Way(answer["stay"], answer["with"], _port(answer))
 
 
 def _port(about: Mapping[str, Any]) -> int:
@@ -100,15 +100,15 @@ def start(paths: Paths, env: Mapping[str, str], *, stay: bool = True, port: int 
     if not start_lock.acquire(LOCK_TIMEOUT):
         raise UserError("somebody else has been starting the agent for 10 s", hint=f"see `{paths.log}`, then try again")
     try:
-        found = Client(paths).probe()
-        if isinstance(found, Ready):
-            if not stay or (found.about.get("stay") and found.about.get("variables") == fingerprint(env)):
-                return found
+        probed = Client(paths).probe()
+        if isinstance(probed, Ready):
+            if not stay or (probed.about.get("stay") and probed.about.get("variables") == fingerprint(env)):
+                return probed
             _stop(paths)
-        elif isinstance(found, NeedsRestart):
-            if is_newer(str(found.about.get("version", "")), __version__):
+        elif isinstance(probed, NeedsRestart):
+            if is_newer(str(probed.about.get("version", "")), __version__):
                 raise UserError(
-                    f"a newer agent runs ({found.about['version']}; this is {__version__})",
+                    f"a newer agent runs ({probed.about['version']}; this is {__version__})",
                     hint="use the newer `hookspan`, or say `hookspan down` with it first",
                 )
             _stop(paths)
@@ -166,14 +166,14 @@ def _spawn(paths: Paths, env: Mapping[str, str], start_lock: FileLock, options: 
         )
         deadline = time.monotonic() + READY_TIMEOUT
         while time.monotonic() < deadline:
-            found = Client(paths).probe()
-            if isinstance(found, Ready):
-                return found
+            probed = Client(paths).probe()
+            if isinstance(probed, Ready):
+                return probed
             if process.poll() is not None:
                 errors.seek(0)
-                said = errors.read().decode(errors="replace").strip()
+                output = errors.read().decode(errors="replace").strip()
                 raise UserError(
-                    f"the agent ended at once (exit {process.returncode})" + (f": {said}" if said else ""),
+                    f"the agent ended at once (exit {process.returncode})" + (f": {output}" if output else ""),
                     hint=f"`{paths.log}` may say more",
                 )
             time.sleep(POLL)
@@ -192,11 +192,11 @@ def take_over(paths: Paths, lock: FileLock) -> bool:
         return True
     client, deadline = Client(paths), time.monotonic() + STOP_TIMEOUT
     while time.monotonic() < deadline:
-        found = client.probe()
-        if isinstance(found, Ready):
+        probed = client.probe()
+        if isinstance(probed, Ready):
             return False
-        if isinstance(found, NeedsRestart) and found.about.get("state") not in {None, "stopping"}:
-            if not is_newer(__version__, str(found.about.get("version", ""))):
+        if isinstance(probed, NeedsRestart) and probed.about.get("state") not in {None, "stopping"}:
+            if not is_newer(__version__, str(probed.about.get("version", ""))):
                 return False
             client.request("stop")
         if lock.acquire(0.5):

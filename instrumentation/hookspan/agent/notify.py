@@ -54,8 +54,8 @@ class Notifier:
     def settings_changed(self) -> None:
         """Targets that stay keep what they have."""
         with self._lock:
-            known = {target.wish: target for target in self._targets}
-            self._targets = [known.get(wish) or _Target(wish) for wish in self._settings.now.notify]
+            before = {target.wish: target for target in self._targets}
+            self._targets = [before.get(wish) or _Target(wish) for wish in self._settings.now.notify]
         self._awake.set()
 
     def committed(self, news: Committed) -> None:

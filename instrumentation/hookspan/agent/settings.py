@@ -146,8 +146,8 @@ class AgentSettings:
 
     def _remembered(self) -> dict[Path, str | None]:
         try:
-            known = json.loads(self._kept.read_bytes())
-            return {path: known[str(path)] for path in self._files if isinstance(known[str(path)], str | None)}
+            texts = json.loads(self._kept.read_bytes())
+            return {path: texts[str(path)] for path in self._files if isinstance(texts[str(path)], str | None)}
         except (OSError, ValueError, KeyError, TypeError):
             return {}
 
@@ -165,10 +165,10 @@ class AgentSettings:
 def _identity(path: Path) -> tuple[int, ...]:
     """What every change alters, also one of the same second and size, or another file in its place."""
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError as error:
         return (error.errno or 0,)
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def _parsed(text: str | None, path: Path) -> Layer:

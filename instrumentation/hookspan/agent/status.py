@@ -54,7 +54,7 @@ def store(paths: Paths) -> dict[str, Any]:
 
 def journal(paths: Paths) -> dict[str, Any]:
     """Bytes by kind of file, and whether a relay can write there."""
-    found = {
+    report = {
         "writable": not paths.journal.exists() or os.access(paths.journal, os.W_OK),
         "bytes": 0,
         "current_bytes": 0,
@@ -64,15 +64,15 @@ def journal(paths: Paths) -> dict[str, Any]:
     }
     for entry in _entries(paths.journal):
         size = entry.stat(follow_symlinks=False).st_size
-        found["bytes"] += size
+        report["bytes"] += size
         if entry.name == paths.current.name:
-            found["current_bytes"] = size
+            report["current_bytes"] = size
         elif entry.name.startswith("stray-"):
-            found["strays"] += 1
+            report["strays"] += 1
         elif entry.name.endswith((".jsonl", ".jsonl.gz")):
-            found["segments"] += 1
-    found["quarantine_bytes"] = sum(entry.stat(follow_symlinks=False).st_size for entry in _entries(paths.quarantine))
-    return found
+            report["segments"] += 1
+    report["quarantine_bytes"] = sum(entry.stat(follow_symlinks=False).st_size for entry in _entries(paths.quarantine))
+    return report
 
 
 def drops(paths: Paths) -> dict[str, dict[str, float]]:

@@ -61,7 +61,7 @@ class Answer:
         return self.unsendable or self.status in REFUSALS
 
 
-def told(text: str, headers: Mapping[str, str]) -> str:
+def presentable(text: str, headers: Mapping[str, str]) -> str:
     """What an endpoint says, fit to be shown: it may quote the key it was sent, or try to steer a terminal."""
     text = text[:TOLD_MAX]
     for value in headers.values():

@@ -105,10 +105,10 @@ def resource_metrics(
 def _metric(instrument: Instrument, points: list[Point], now: int) -> Metric:
     data: Sum | Histogram
     if instrument.bounds:
-        data = Histogram([_distribution(instrument, one, now) for one in points], AggregationTemporality.CUMULATIVE)
+        data = Histogram([_distribution(instrument, point, now) for point in points], AggregationTemporality.CUMULATIVE)
     else:
         fraction = instrument.unit in _FRACTIONS
-        numbers = [_number(one, now, fraction=fraction) for one in points]
+        numbers = [_number(point, now, fraction=fraction) for point in points]
         data = Sum(numbers, AggregationTemporality.CUMULATIVE, is_monotonic=True)
     return Metric(instrument.name, instrument.description, instrument.unit, data)
 
@@ -149,15 +149,15 @@ def _distribution(instrument: Instrument, point: Point, now: int) -> HistogramDa
 
 
 def _gauge(instrument: Instrument, readings: list[Reading], now: int) -> Metric:
-    points = [NumberDataPoint(one.attributes, 0, now, one.value) for one in readings]
+    points = [NumberDataPoint(point.attributes, 0, now, point.value) for point in readings]
     return Metric(instrument.name, instrument.description, instrument.unit, Gauge(points))
 
 
 def _exemplars(point: Point) -> list[Exemplar]:
-    found = point.series.exemplar
-    if found is None or point.zero or (found.at < point.start and point.base is not None):
+    exemplar = point.series.exemplar
+    if exemplar is None or point.zero or (exemplar.at < point.start and point.base is not None):
         return []
-    return [Exemplar({}, found.value, found.at, int(found.span_id, 16), int(found.trace_id, 16))]
+    return [Exemplar({}, exemplar.value, exemplar.at, int(exemplar.span_id, 16), int(exemplar.trace_id, 16))]
 
 
 def _attributes(attributes: SeriesAttributes) -> dict[str, str | bool]:

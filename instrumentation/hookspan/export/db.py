@@ -183,7 +183,7 @@ class ExportDb:
         with self._transaction():
             self._db.executemany(
                 "INSERT OR REPLACE INTO refused (key, at, status, reason) VALUES (?, ?, ?, ?)",
-                [(one.key.pack(), one.at, one.status, one.reason) for one in refused],
+                [(refusal.key.pack(), refusal.at, refusal.status, refusal.reason) for refusal in refused],
             )
             if refused:
                 self._db.execute(
@@ -232,8 +232,8 @@ class ExportDb:
     def attach(self, epoch: str, series: Iterable[Series], start: int) -> None:
         """Begin with a store: what its series have counted so far is not exported, so they start at 0 now."""
         begun = {
-            (one.instrument, one.attributes): Announced(start, Base(one.value, one.count, list(one.buckets)))
-            for one in series
+            (each.instrument, each.attributes): Announced(start, Base(each.value, each.count, list(each.buckets)))
+            for each in series
         }
         with self._transaction():
             self._db.execute("DELETE FROM announced")
@@ -243,7 +243,7 @@ class ExportDb:
 
     def sent(self, record: int, fresh: Iterable[Series]) -> None:
         """Series were exported as of `record`, the fresh ones as 0."""
-        begun = {(one.instrument, one.attributes): Announced(one.start) for one in fresh}
+        begun = {(each.instrument, each.attributes): Announced(each.start) for each in fresh}
         if not begun and record == self.measured:
             return
         with self._transaction():
@@ -314,10 +314,10 @@ def _write_announced(db: sqlite3.Connection, announced: Mapping[SeriesName, Anno
             (
                 instrument,
                 msgspec.json.encode(dict(attributes)).decode(),
-                one.start,
-                None if one.base is None else msgspec.json.encode(one.base).decode(),
+                entry.start,
+                None if entry.base is None else msgspec.json.encode(entry.base).decode(),
             )
-            for (instrument, attributes), one in announced.items()
+            for (instrument, attributes), entry in announced.items()
         ],
     )
 

@@ -53,9 +53,11 @@ class Exporter:
         self._lost = False  # nobody knows what was sent before
         self._reader = Reader(paths, damaged=damaged)
         self._switch(settings)
-        who = partial(resources, paths)
-        self.spans = SpanExport(self._reader, self.db, settings, who, permit=permit, clock=clock)
-        self.metrics = MetricExport(self._reader, self.db, settings, who, gauges=gauges, permit=permit, clock=clock)
+        make_resources = partial(resources, paths)
+        self.spans = SpanExport(self._reader, self.db, settings, make_resources, permit=permit, clock=clock)
+        self.metrics = MetricExport(
+            self._reader, self.db, settings, make_resources, gauges=gauges, permit=permit, clock=clock
+        )
 
     @property
     def meter(self) -> Meter:

@@ -182,10 +182,10 @@ class MetricExport:
         # The SDK's provider has the resource that it was made with.
         mine = [dataclasses.replace(one, resource=agents) for one in own.resource_metrics]
         data = MetricsData([resource_metrics(points, self._readings(), resource, self._clock()), *mine])
-        said = ready.send(data)
-        if not said.accepted:
+        reply = ready.send(data)
+        if not reply.accepted:
             if not self._stopped.is_set():
-                self._failed(said)
+                self._failed(reply)
             return MetricExportResult.FAILURE
         fresh = [point.series for point in points if point.zero]
         if record is not None:
@@ -193,7 +193,7 @@ class MetricExport:
         self._complete, self._record = record is not None and not fresh, record or 0
         self._exports, self._in_a_row, self._last_success, self._last_error = self._exports + 1, 0, self._clock(), ""
         self._not_taken = False
-        self._rejected += said.rejected
+        self._rejected += reply.rejected
         return MetricExportResult.SUCCESS
 
     def _points(self) -> tuple[int | None, list[Point]]:
@@ -208,7 +208,7 @@ class MetricExport:
             return None, []
         announced = self._db.announced
         return snapshot.record, [
-            Point.of(one, announced.get((one.instrument, one.attributes))) for one in snapshot.series
+            Point.of(series, announced.get((series.instrument, series.attributes))) for series in snapshot.series
         ]
 
     def _readings(self) -> list[Reading]:
@@ -218,18 +218,18 @@ class MetricExport:
             _logger.exception("the gauges can't be read")
             return []
 
-    def _failed(self, said: Answer) -> None:
+    def _failed(self, reply: Answer) -> None:
         self._failures += 1
         self._in_a_row += 1
-        self._last_error = said.error
-        again, self._not_taken = self._not_taken and said.not_taken, said.not_taken
-        if said.not_taken:
+        self._last_error = reply.error
+        again, self._not_taken = self._not_taken and reply.not_taken, reply.not_taken
+        if reply.not_taken:
             self._retry_at = time.monotonic() + NOT_TAKEN_PAUSE
-        elif said.retry_after:  # else the interval is pause enough
-            self._retry_at = time.monotonic() + answer.delay(1, said)
+        elif reply.retry_after:  # else the interval is pause enough
+            self._retry_at = time.monotonic() + answer.delay(1, reply)
         if not again and time.monotonic() - self._complained >= COMPLAINT_PAUSE:
             self._complained = time.monotonic()
-            extra = {"endpoint": self._settings.shown, "reason": said.error, "failures": self._in_a_row}
+            extra = {"endpoint": self._settings.shown, "reason": reply.error, "failures": self._in_a_row}
             _logger.warning("metrics can't be exported; the sums go on", extra=extra)
 
     # --- Inside

@@ -17,7 +17,7 @@ from opentelemetry.sdk.metrics.export import MetricsData
 from opentelemetry.sdk.trace import ReadableSpan
 
 from . import tls
-from .answer import Answer, told
+from .answer import Answer, presentable
 from .settings import ExportSettings
 
 REASON_MAX: Final = 200
@@ -40,7 +40,7 @@ class _Listening:
         try:
             response = self._stub.Export(**{**arguments, "metadata": self.metadata})
         except grpc.RpcError as error:
-            details = told(f"{error.code().name}: {error.details()}", dict(self.metadata))
+            details = presentable(f"{error.code().name}: {error.details()}", dict(self.metadata))
             status = 501 if error.code() is grpc.StatusCode.UNIMPLEMENTED else 0
             self.answer = Answer(status, f"the endpoint answered {details}"[:REASON_MAX])
             self.connected = error.code() is not grpc.StatusCode.UNAVAILABLE

@@ -28,7 +28,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from hookspan.values import without_secrets
 
 from . import tls
-from .answer import Answer, told
+from .answer import Answer, presentable
 from .settings import ExportSettings
 
 ANSWER_MAX: Final = 64 << 10  # bytes of an answer that are read; an OTLP one has fewer than a hundred
@@ -97,8 +97,8 @@ class _Session(requests.Session):
         sent = {name: str(value) for name, value in response.request.headers.items() if name not in _KEPT_HEADERS}
         retry_after = _seconds(response.headers.get("Retry-After", ""))
         if not 200 <= status < 300:  # noqa: PLR2004 - HTTP's own
-            said = f"the endpoint answered {status} {_reason(response, body, sent)}".rstrip()
-            return Answer(status, said, retry_after)
+            reason = f"the endpoint answered {status} {_reason(response, body, sent)}".rstrip()
+            return Answer(status, reason, retry_after)
         if kind.startswith("text/html"):
             return Answer(status, "the endpoint answered with a web page: it is no OTLP endpoint", retry_after)
         return Answer(status, rejected=self._rejected(body) if "json" not in kind else 0)
@@ -125,9 +125,9 @@ class HttpSender:
             self._spans.export(data)
         elif self._metrics is not None and isinstance(data, MetricsData):
             self._metrics.export(data)
-        said, self._session.answer = self._session.answer, None
-        if said is not None:
-            return said
+        reply, self._session.answer = self._session.answer, None
+        if reply is not None:
+            return reply
         if problem := _unsendable(data):
             return Answer(error=problem, unsendable=True)
         return Answer(error="the exporter did not send the request")
@@ -150,9 +150,9 @@ def describe(error: BaseException, seconds: float) -> str:
 
 
 def _inner(error: BaseException) -> BaseException:
-    for found in (error.__cause__, getattr(error, "reason", None), *error.args, error.__context__):
-        if isinstance(found, BaseException) and found is not error:
-            return found
+    for cause in (error.__cause__, getattr(error, "reason", None), *error.args, error.__context__):
+        if isinstance(cause, BaseException) and cause is not error:
+            return cause
     return error
 
 
@@ -171,7 +171,7 @@ def _read(response: requests.Response, until: float) -> bytes:
 
 def _reason(response: requests.Response, body: bytes, headers: Mapping[str, str]) -> str:
     text = body.decode("utf-8", "replace") if body else response.reason or ""
-    return told(text, headers)[:REASON_MAX].strip()
+    return presentable(text, headers)[:REASON_MAX].strip()
 
 
 def _seconds(value: str) -> float:

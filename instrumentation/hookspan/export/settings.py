@@ -84,6 +84,6 @@ class ExportSettings:
     def url(self, signal: Literal["traces", "metrics"]) -> str:
         """Where a signal is posted to. People copy an endpoint with its path, too."""
         base = (self.endpoint or "").rstrip("/")
-        for known in ("/v1/traces", "/v1/metrics"):
-            base = base.removesuffix(known)
+        for path in ("/v1/traces", "/v1/metrics"):
+            base = base.removesuffix(path)
         return f"{base}/v1/{signal}"

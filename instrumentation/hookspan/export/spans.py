@@ -219,21 +219,21 @@ class SpanExport:
             if self._stopping or not self._permit(self._settings):
                 return False
             part = parts.pop()
-            said = self._send(part)
+            reply = self._send(part)
             if self._abandoned:
                 return False
-            if said.accepted:
+            if reply.accepted:
                 proven = True
-                rejected = min(said.rejected, len(part))
+                rejected = min(reply.rejected, len(part))
                 self._settle(part, exported=len(part) - rejected, rejected=rejected, suspects=suspects)
-            elif not said.refused:
-                self._hold(said)
+            elif not reply.refused:
+                self._hold(reply)
                 return False
             elif len(part) > 1:
                 middle = len(part) // 2
                 parts += [part[middle:], part[:middle]]
             else:
-                suspects.append(Refusal(_key(part[0]), self._clock(), said.status, said.error))
+                suspects.append(Refusal(_key(part[0]), self._clock(), reply.status, reply.error))
                 if proven or not any(one.status for one in suspects):  # 0: it can't be encoded, whoever asks
                     self._settle(part, suspects=suspects)
         if suspects and not (self._proven and len(batch) == 1):
@@ -247,13 +247,13 @@ class SpanExport:
         assert self._sender is not None  # noqa: S101 - _adopt made it
         self._state = "sending"
         self._sender.limit(self._drain_until if self._draining() else None)
-        said = self._sender.send([readable(span, self._resource, content=self._settings.content) for span in part])
-        if said.accepted:
+        reply = self._sender.send([readable(span, self._resource, content=self._settings.content) for span in part])
+        if reply.accepted:
             if self._in_a_row:
                 _logger.info("export goes on", extra={"failures": self._in_a_row})
             self._proven, self._in_a_row, self._last_success = True, 0, self._clock()
             self._last_error = ""
-        return said
+        return reply
 
     def _settle(self, part: list[Span], *, exported: int = 0, rejected: int = 0, suspects: list[Refusal]) -> None:
         self._db.settle(_key(part[-1]), exported=exported, rejected=rejected, refused=suspects)
@@ -269,17 +269,17 @@ class SpanExport:
             self._settled = key
             self._condition.notify_all()
 
-    def _hold(self, said: Answer) -> None:
+    def _hold(self, reply: Answer) -> None:
         """Nothing more goes out for a while."""
         self._failures += 1
         self._in_a_row += 1
-        self._state, self._last_error, self._not_taken = "holding", said.error, said.not_taken
-        self._told_when = said.retry_after > 0
-        self._retry_at = time.monotonic() + answer.delay(self._in_a_row, said)
+        self._state, self._last_error, self._not_taken = "holding", reply.error, reply.not_taken
+        self._told_when = reply.retry_after > 0
+        self._retry_at = time.monotonic() + answer.delay(self._in_a_row, reply)
         now = self._clock()
         if now - self._complained >= COMPLAINT_PAUSE * 1e9:
             self._complained = now
-            extra = {"endpoint": self._settings.shown, "reason": said.error, "failures": self._in_a_row}
+            extra = {"endpoint": self._settings.shown, "reason": reply.error, "failures": self._in_a_row}
             _logger.warning("spans can't be exported; they are kept", extra=extra)
 
     def _rest(self) -> None:

@@ -74,14 +74,14 @@ def _load(context: ssl.SSLContext, settings: ExportSettings) -> str:
 def _refusal(reason: str, settings: ExportSettings) -> str:
     """What an endpoint's alert means; empty if it is none. `reason`: OpenSSL's name for it."""
     _, is_alert, name = reason.upper().replace(" ", "_").partition("ALERT_")
-    said = name.replace("_", " ").lower()
+    alert = name.replace("_", " ").lower()
     if "WRONG_VERSION_NUMBER" in reason:
         return "the endpoint speaks no TLS: does its address begin with `http://`?"
     if not is_alert:
         return ""
-    if not set(ABOUT_US) & set(said.split()):
-        return f"the endpoint ends TLS: {said}"
+    if not set(ABOUT_US) & set(alert.split()):
+        return f"the endpoint ends TLS: {alert}"
     if not settings.client_certificate:
-        return f"the endpoint asks for a client certificate ({said}): `export.client_certificate` is not set"
+        return f"the endpoint asks for a client certificate ({alert}): `export.client_certificate` is not set"
     ours = f"`export.client_certificate` ({settings.client_certificate})"
-    return f"the endpoint refuses {ours}: {said}; it takes a valid one, of an authority that it trusts"
+    return f"the endpoint refuses {ours}: {alert}; it takes a valid one, of an authority that it trusts"

@@ -40,13 +40,13 @@ class Transcript(msgspec.Struct, frozen=True):
 
     def sources(self) -> list[Source]:
         """It and its subagents', to be read."""
-        found = [Source(self.path, read_lines(self.path))]
+        sources = [Source(self.path, read_lines(self.path))]
         for path in self.agents:
             name = AGENT_FILE.match(os.path.basename(path))
             agent_id = name.group(1) if name else ""
             meta = read_meta(path.removesuffix(".jsonl") + ".meta.json", self.session, agent_id)
-            found.append(Source(path, _carefully(path), agent_id, meta))
-        return found
+            sources.append(Source(path, _carefully(path), agent_id, meta))
+        return sources
 
     def project_dir(self) -> str:
         """The main work tree of the folder that the session began in; empty if the transcript doesn't tell."""
@@ -66,7 +66,7 @@ class Refused(msgspec.Struct, frozen=True):
 
 def find(places: Iterable[str]) -> tuple[list[Transcript], list[Refused]]:
     """The transcripts below `places` (files, project folders, folders of those), the one that began first first."""
-    found: dict[str, Transcript] = {}
+    by_session: dict[str, Transcript] = {}
     refused: list[Refused] = []
     strays: dict[str, list[str]] = {}
     for path in _files(places):
@@ -84,11 +84,14 @@ def find(places: Iterable[str]) -> tuple[list[Transcript], list[Refused]]:
             if session := _session_in(path):
                 strays.setdefault(session, []).append(path)
         else:
-            known = found.get(transcript.session)
-            if known is None or known.size < transcript.size:
-                found[transcript.session] = transcript
-    whole = [msgspec.structs.replace(one, agents=(*one.agents, *strays.get(one.session, ()))) for one in found.values()]
-    return sorted(whole, key=lambda one: (one.began, one.changed, one.session)), refused
+            other = by_session.get(transcript.session)
+            if other is None or other.size < transcript.size:
+                by_session[transcript.session] = transcript
+    whole = [
+        msgspec.structs.replace(transcript, agents=(*transcript.agents, *strays.get(transcript.session, ())))
+        for transcript in by_session.values()
+    ]
+    return sorted(whole, key=lambda transcript: (transcript.began, transcript.changed, transcript.session)), refused
 
 
 def _files(places: Iterable[str]) -> Iterator[str]:

@@ -85,9 +85,9 @@ class Copies:
             return self._owners.setdefault(hash((line.message.id, line.request_id)), source) != source
         if line.kind != "user" or not line.uuid:
             return False
-        known = hash(line.uuid) in self._owners
+        is_copy = hash(line.uuid) in self._owners
         self._owners.setdefault(hash(line.uuid), source)
-        return known
+        return is_copy
 
     def learn(self, lines: Iterable[bytes | int]) -> None:
         """Takes in a transcript that is not imported, since hookspan heard its session itself."""

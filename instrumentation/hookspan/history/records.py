@@ -284,8 +284,8 @@ class History:
         if block.get("is_error") is True:
             name, fields["error"] = "PostToolUseFailure", text
         else:
-            told = msgspec.json.decode(line.tool_use_result)
-            fields["tool_response"] = content if told is None else told
+            response = msgspec.json.decode(line.tool_use_result)
+            fields["tool_response"] = content if response is None else response
         yield self._tool(name, at, stream, call.prompt, fields)
 
     def _tool(self, name: str, at: int, stream: _Stream, prompt: str, fields: dict[str, Any]) -> Reduced:

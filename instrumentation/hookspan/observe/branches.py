@@ -65,11 +65,11 @@ class Branches:
         """
         self._read()
         if before:
-            found = next((span for span in self._spans if span.last >= moment), None)
+            span = next((span for span in self._spans if span.last >= moment), None)
         else:
-            found = next((span for span in reversed(self._spans) if span.first <= moment), None)
-        found = found or (self._spans[-1 if before else 0] if self._spans else None)
-        return None if found is None else found.branch
+            span = next((span for span in reversed(self._spans) if span.first <= moment), None)
+        span = span or (self._spans[-1 if before else 0] if self._spans else None)
+        return None if span is None else span.branch
 
     def _read(self) -> None:
         if not self._path or self._offset >= MOST:

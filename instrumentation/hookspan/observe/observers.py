@@ -52,7 +52,7 @@ class Observers:
         self._totals = totals
         self._transcripts = Transcripts(transcript_roots() if roots is None else roots, labels=labels)
         self._processes = Processes(read_record)
-        self._told: list[Fact] = []  # by the last step; the next one comes when all of it is folded
+        self._newest: list[Fact] = []  # by the last step; the next one comes when all of it is folded
         self._looked = self._due = 0
 
     def step(self, now: int, state: State) -> list[bytes]:
@@ -60,14 +60,14 @@ class Observers:
         if now < self._due:
             return []
         sessions = [session for session in state.sessions.values() if is_watched(session)]
-        found: list[Fact] = self._world(now, state)
-        found += self._transcripts.step(now, sessions, self._processes.is_alive)
-        found += self._processes.step(now, sessions)
-        found += timers.step(now, sessions, self._idle)
-        busy = bool(found) or any(_is_busy(session, now) for session in sessions)
+        facts: list[Fact] = self._world(now, state)
+        facts += self._transcripts.step(now, sessions, self._processes.is_alive)
+        facts += self._processes.step(now, sessions)
+        facts += timers.step(now, sessions, self._idle)
+        busy = bool(facts) or any(_is_busy(session, now) for session in sessions)
         self._looked, self._due = now, now + (BUSY if busy else IDLE)
-        self._told = found
-        return [wire.encode(fact) for fact in found]
+        self._newest = facts
+        return [wire.encode(fact) for fact in facts]
 
     def before(self, session: SessionState, event: Reduced) -> list[Fact]:
         """What is judged of a session by the time of an event, and what its transcripts say until then.
@@ -76,15 +76,15 @@ class Observers:
         """
         judged = timers.step(event.at, [session], self._idle)
         if judged or (not session.written and is_new_run(session, event, session.pid)):
-            return [*judged, *self._on_their_way(session), *self._transcripts.until(session, event.at)]
+            return [*judged, *self._on_their_way(session), *self._transcripts.read_up_to(session, event.at)]
         if is_unexplained(session, event.at):
-            return [*self._on_their_way(session), *self._transcripts.said(session, event.at)]
+            return [*self._on_their_way(session), *self._transcripts.facts_up_to(session, event.at)]
         return []
 
     def _on_their_way(self, session: SessionState) -> list[Fact]:
         """What was read of a session's transcripts, but stands in the journal behind an event that came meanwhile."""
-        known = session.facts
-        return [fact for fact in self._told if fact.file and fact.session == session.id and fact.key not in known]
+        folded = session.facts
+        return [fact for fact in self._newest if fact.file and fact.session == session.id and fact.key not in folded]
 
     def next_due(self) -> int:
         """When (unix ns) `step` wants to be called again at the latest."""
@@ -95,23 +95,23 @@ class Observers:
         self._due = min(self._due, self._looked + BUSY)
 
     def _world(self, now: int, state: State) -> list[Fact]:
-        found: list[Fact] = []
+        facts: list[Fact] = []
         if self._policy and not _same(self._policy, state.world.policy):
             self._policy.at, self._policy.key = now, f"policy:{now}"
-            found.append(self._policy)
+            facts.append(self._policy)
         for (where, reason), total in (self._totals() if self._totals else {}).items():
             if total != state.world.dropped.get(f"{where}/{reason}", 0):
                 key = f"dropped:{where}:{reason}:{total}:{now}"
-                found.append(Dropped(at=now, key=key, where=where, reason=reason, total=total))
-        return found
+                facts.append(Dropped(at=now, key=key, where=where, reason=reason, total=total))
+        return facts
 
 
-def _same(wanted: Policy, known: Policy | None) -> bool:
-    known = known or Policy(at=0, key="")
+def _same(wanted: Policy, current: Policy | None) -> bool:
+    current = current or Policy(at=0, key="")
     return (wanted.adopt_traceparent, wanted.labels, wanted.opted_out) == (
-        known.adopt_traceparent,
-        known.labels,
-        known.opted_out,
+        current.adopt_traceparent,
+        current.labels,
+        current.opted_out,
     )
 
 

@@ -49,30 +49,30 @@ class Processes:
         self._host = socket.gethostname()
         self._namespace = own_pid_namespace()
         self._read_record = read_record
-        self._known: dict[int, psutil.Process] = {}
+        self._processes: dict[int, psutil.Process] = {}
         self._alive: dict[int, int] = {}
         self._words: dict[int, list[str]] = {}
 
     def step(self, now: int, sessions: list[SessionState]) -> list[Fact]:
         """Judgements about clients of these sessions."""
-        found: list[Fact] = []
+        facts: list[Fact] = []
         for session in sessions:
             if session.ended or not session.started or not session.pid or not self._is_here(session):
                 continue
             process = self._process(session)
             if process is None:
                 if now > session.last + GRACE:
-                    found.append(self._gone(session))
+                    facts.append(self._gone(session))
                 continue
             self._alive[session.pid] = now
             if open_waits := [wait for wait in session.waits if not wait.running_at and wait.tool in _SHELL_TOOLS]:
-                found += self._children(process, session, open_waits, now)
+                facts += self._children(process, session, open_waits, now)
         self._forget(sessions)
-        return found
+        return facts
 
     def _forget(self, sessions: list[SessionState]) -> None:
         pids = {session.pid for session in sessions}
-        for by_pid in (self._known, self._alive):
+        for by_pid in (self._processes, self._alive):
             for pid in by_pid.keys() - pids:
                 del by_pid[pid]
         records = {call.record for session in sessions if session.waits for call in session.calls.values()}
@@ -89,21 +89,21 @@ class Processes:
 
     def _process(self, session: SessionState) -> psutil.Process | None:
         """The client, or None if its pid is free or somebody else's by now."""
-        known = self._known.get(session.pid)
+        process = self._processes.get(session.pid)
         try:
-            if known is None:
-                known = psutil.Process(session.pid)
+            if process is None:
+                process = psutil.Process(session.pid)
                 # Older than the session's first sign of life, else the pid was given to another program since.
-                if _born(known) > session.last + NANO:
+                if _born(process) > session.last + NANO:
                     return None
-                self._known[session.pid] = known
-            if known.is_running() and known.status() != psutil.STATUS_ZOMBIE:
-                return known
+                self._processes[session.pid] = process
+            if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+                return process
         except psutil.NoSuchProcess:
             pass
         except psutil.AccessDenied:
-            return known
-        self._known.pop(session.pid, None)
+            return process
+        self._processes.pop(session.pid, None)
         return None
 
     def _gone(self, session: SessionState) -> ClientGone:
@@ -118,20 +118,20 @@ class Processes:
 
     def _children(self, process: psutil.Process, session: SessionState, waits: list[Wait], now: int) -> list[Fact]:
         """Each child tells of one dialog at most; `waits` are the open ones of shells."""
-        found: list[Fact] = []
-        told = [wait.running_at for wait in session.waits]
+        facts: list[Fact] = []
+        births = [wait.running_at for wait in session.waits]
         for birth, words in _children(process):
             asked_before = [wait for wait in waits if wait.at + NOT_A_HOOK < birth < now - SETTLED_CHILD * NANO]
-            if not asked_before or any(abs(birth - known) < SAME_BIRTH for known in told):
+            if not asked_before or any(abs(birth - other) < SAME_BIRTH for other in births):
                 continue
             wait = self._answered(session, asked_before, words)
             if wait is not None:
                 waits.remove(wait)
                 key = f"running:{wait.at}:{birth}"
-                found.append(
+                facts.append(
                     Running(at=birth, key=key, session=session.id, judged_at=session.last_record, asked=wait.at)
                 )
-        return found
+        return facts
 
     def _answered(self, session: SessionState, waits: list[Wait], words: list[str]) -> Wait | None:
         """The dialog whose command a child runs: `words` are its command line's.
@@ -143,13 +143,13 @@ class Processes:
         best: ToolCall | None = None
         length = 0
         for call in session.calls.values():
-            said = self._words_of(call)
-            if _is_within(said, words) and (len(said), call.id in by_call) > (length, False):
-                best, length = call, len(said)
+            command = self._words_of(call)
+            if _is_within(command, words) and (len(command), call.id in by_call) > (length, False):
+                best, length = call, len(command)
         if best is not None:
             return by_call.get(best.id)
-        known = {call.id for call in session.calls.values() if self._words_of(call)}
-        unknown = [wait for wait in waits if wait.tool_use_id not in known]
+        with_command = {call.id for call in session.calls.values() if self._words_of(call)}
+        unknown = [wait for wait in waits if wait.tool_use_id not in with_command]
         return min(unknown if words else waits, key=lambda wait: wait.at, default=None)
 
     def _words_of(self, call: ToolCall) -> list[str]:
@@ -163,15 +163,15 @@ class Processes:
 
 def _children(process: psutil.Process) -> list[tuple[int, list[str]]]:
     """Birth (unix ns) and command line, in words, of those of a client's children that may be tools; oldest first."""
-    found = []
+    children = []
     with contextlib.suppress(psutil.Error):
         # A hook that waits for a processor lives long, before it is even a program of its own: the client's copy.
         no_tools = {RELAY_NAME, process.name()}
         for child in process.children():
             with contextlib.suppress(psutil.Error):
                 if child.name() not in no_tools:
-                    found.append((_born(child), _words(" ".join(child.cmdline()))))
-    return sorted(found)
+                    children.append((_born(child), _words(" ".join(child.cmdline()))))
+    return sorted(children)
 
 
 def _born(process: psutil.Process) -> int:
@@ -191,7 +191,7 @@ def _words(text: str) -> list[str]:
     return _QUOTES.sub("", text).split()
 
 
-def _is_within(said: list[str], words: list[str]) -> bool:
+def _is_within(command: list[str], words: list[str]) -> bool:
     """Whether a command is part of a command line; the client may put words of its own between (`< /dev/null`)."""
     rest = iter(words)
-    return bool(said) and all(word in rest for word in said)
+    return bool(command) and all(word in rest for word in command)

@@ -62,24 +62,28 @@ class Repositories:
         self._heads: dict[str, tuple[tuple[int, int], str]] = {}
         self._transcripts: dict[str, Branches] = {}
 
-    def at(self, event: Reduced, folder: str, known: Repository | None) -> Repository | None:
-        """What is so at an event and not yet `known` of its folder; None for nothing new."""
-        if known is not None and (event.agent_id or event.event not in MOMENTS):
+    def at(self, event: Reduced, folder: str, current: Repository | None) -> Repository | None:
+        """What is so at an event and not yet in the `current` fact of its folder; None for nothing new."""
+        if current is not None and (event.agent_id or event.event not in MOMENTS):
             return None
         place = self._place(folder)
-        if not place.there and known is not None:
-            place = _Place(False, "", known.project, known.name)
+        if not place.there and current is not None:
+            place = _Place(False, "", current.project, current.name)
         branch = self._branch(event, place)
         if branch is None:
-            branch = known.branch if known else ""
-        if known is not None and (known.project, known.name, known.branch) == (place.project, place.name, branch):
+            branch = current.branch if current else ""
+        if current is not None and (current.project, current.name, current.branch) == (
+            place.project,
+            place.name,
+            branch,
+        ):
             return None
         return _fact(folder, place, branch, event.at, event.session)
 
     def _place(self, folder: str) -> _Place:
         now = time.monotonic()
-        looked, place = self._places.get(folder, (0.0, None))
-        if place is None or now >= looked + REFRESH:
+        looked_at, place = self._places.get(folder, (0.0, None))
+        if place is None or now >= looked_at + REFRESH:
             place = _look(folder)
             self._places[folder] = now, place
             bound(self._places, KEPT)
@@ -102,9 +106,9 @@ class Repositories:
     def _head(self, git: str) -> tuple[str, int]:
         """The branch that is checked out, and since when (unix ns) it is at least."""
         stamp = _stamp(git)
-        known = self._heads.get(git)
-        if known is not None and known[0] == stamp:
-            return known[1], stamp[0]
+        cached = self._heads.get(git)
+        if cached is not None and cached[0] == stamp:
+            return cached[1], stamp[0]
         self._heads[git] = stamp, _branch(git)
         bound(self._heads, KEPT)
         return self._heads[git][1], _stamp(git)[0]  # asked after it was read: it was so by then

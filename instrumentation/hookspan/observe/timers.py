@@ -14,13 +14,13 @@ SETTLE: Final = 5 * NANO
 
 def step(now: int, sessions: list[SessionState], idle: int) -> list[Fact]:
     """Judgements about silence; `idle` is `session.idle_hours` in nanoseconds."""
-    found: list[Fact] = []
+    facts: list[Fact] = []
     for session in sessions:
         for turn in session.turns.values():
             if turn.stop and not turn.fixed and turn.last <= turn.stop and now > turn.stop + SETTLE:
                 key = f"settled:{turn.prompt}:{turn.stop}"
-                found.append(Settled(at=now, key=key, session=session.id, prompt=turn.prompt, stop=turn.stop))
+                facts.append(Settled(at=now, key=key, session=session.id, prompt=turn.prompt, stop=turn.stop))
         if not session.ended and now > session.last + idle:
             key = f"silent:{session.last}"
-            found.append(Silent(at=now, key=key, session=session.id, judged_at=session.last_record))
-    return found
+            facts.append(Silent(at=now, key=key, session=session.id, judged_at=session.last_record))
+    return facts

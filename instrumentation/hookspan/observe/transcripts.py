@@ -5,138 +5,29 @@ from __future__ import annotations
 import heapq
 import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from operator import itemgetter
 from typing import Final
 
-import msgspec
-
-from hookspan.clients.claude_code.transcript import TranscriptParser
 from hookspan.clients.claude_code.transcript_files import AGENT_FILE, agents_folder, read_meta, transcript_of
 from hookspan.model.calls import awaited
 from hookspan.model.sessions import is_before, is_open
 from hookspan.model.state import SessionState
 from hookspan.model.tools import REORDER
-from hookspan.reading import MAX_LINE, RefusedError, open_regular
-from hookspan.wire.facts import Fact, ModelCall, Overdue, TranscriptRead
-from hookspan.wire.fields import timestamp_ns
+from hookspan.reading import RefusedError
+from hookspan.wire.facts import Fact, Overdue, TranscriptRead
 
-from .prices import put_price
+from .transcript_file import MAX_FACTS, TranscriptFile, priced
 
 NANO: Final = 1_000_000_000
-CHUNK: Final = 1 << 20
 STEP_BYTES: Final = 8 << 20
 """Most that is read in one step of all sessions: some 50 ms of parsing, so that events never wait long behind it."""
-MAX_FACTS: Final = 400
-"""Most facts of one step, below what the fold remembers keys of."""
 EXIT: Final = 2 * NANO
 """How long the end of a session waits for its client to exit: until then it may add lines, and /clear never exits."""
 QUIET: Final = 300_000_000
 """The client writes its last lines up to 0.1 s after the event of the same moment (seen on 2.1.331)."""
 PATIENCE: Final = 10 * NANO
 """How long what is fixed waits for a transcript that can't be read."""
-
-
-class _File:
-    """One transcript and how far it is read."""
-
-    def __init__(self, path: str, session: SessionState, agent_id: str, *, labels: bool) -> None:
-        self.path = path
-        self.offset = session.files.get(path, 0)
-        self.parser = TranscriptParser(
-            session.id,
-            path,
-            agent_id=agent_id,
-            offset=self.offset,
-            prompt=session.prompts.get(path, ""),
-            labels=labels,
-        )
-        self.parts: list[bytes] = []  # of a line whose LF is still to come
-        self.held = 0  # bytes of them
-        self.passed = 0  # bytes of that line which are let go, since it is too long
-        self.identity = (0, 0)
-        self.at_end = False
-
-    def read(self, limit: int, until: int = 0) -> tuple[list[Fact], int]:
-        """The facts of at most `limit` more bytes, and how many bytes that were.
-
-        With `until` (unix ns) a later line ends it, which is read the next time.
-        """
-        descriptor = open_regular(self.path)
-        try:
-            status = os.fstat(descriptor)
-            identity = (status.st_dev, status.st_ino)
-            if self.identity not in {(0, 0), identity} or status.st_size < self.offset:
-                self._jump(status.st_size)  # replaced or cut: what it says anew was said before
-            self.identity = identity
-            found: list[Fact] = []
-            total = 0
-            while total < limit and len(found) < MAX_FACTS:
-                data = os.pread(descriptor, min(CHUNK, limit - total), self.offset)
-                if not data:
-                    break
-                later = self._later(data, until) if until else 0
-                data = data[: len(data) - later]
-                self.offset += len(data)
-                total += len(data)
-                found += self._lines(data)
-                if later:
-                    break
-            self.at_end = self.offset >= os.fstat(descriptor).st_size
-            return found, total
-        finally:
-            os.close(descriptor)
-
-    def is_quiet(self, up_to: int) -> bool:
-        """Whether no call that the file ends with goes on: nothing was added to it since `up_to`."""
-        if not self.parser.in_call:
-            return True
-        try:
-            return os.stat(self.path, follow_symlinks=False).st_mtime_ns <= up_to
-        except OSError:
-            return True
-
-    def _later(self, data: bytes, until: int) -> int:
-        """How many bytes at the end of `data` begin with a whole line that has a time after `until`."""
-        at = 0
-        for line in data.split(b"\n")[:-1]:
-            whole = b"".join((*self.parts, line)) if not at else line
-            if _time_of(whole) > until:
-                return len(data) - at
-            at += len(line) + 1
-        return 0
-
-    def end(self) -> list[Fact]:
-        """The call that it has ended with so far: whatever is added is of another run."""
-        return _priced(self.parser.flush())
-
-    def _lines(self, data: bytes) -> list[Fact]:
-        first, *others = data.split(b"\n")
-        if not others:
-            self._hold(first)
-            return []
-        found: list[Fact] = []
-        if self.passed:
-            self.parser.skip(self.passed + self.held + len(first) + 1)
-        else:
-            found += self.parser.feed(b"".join((*self.parts, first, b"\n")))
-        for line in others[:-1]:
-            found += self.parser.feed(line + b"\n")
-        self.parts, self.held, self.passed = [], 0, 0
-        self._hold(others[-1])
-        return found
-
-    def _hold(self, part: bytes) -> None:
-        if part:
-            self.parts.append(part)
-            self.held += len(part)
-        if self.held > MAX_LINE:
-            self.parts, self.held, self.passed = [], 0, self.passed + self.held
-
-    def _jump(self, offset: int) -> None:
-        self.offset = offset
-        self.parts, self.held, self.passed = [], 0, 0
-        self.parser.jump(offset)
 
 
 def _by_time(read: list[list[Fact]]) -> Iterator[Fact]:
@@ -148,33 +39,13 @@ def _by_time(read: list[list[Fact]]) -> Iterator[Fact]:
     return (fact for _, fact in heapq.merge(*map(timed, read), key=itemgetter(0)))
 
 
-class _Timed(msgspec.Struct):
-    timestamp: str = ""
-
-
-def _time_of(line: bytes) -> int:
-    """When a line was written (unix ns), 0 for one that doesn't tell."""
-    try:
-        return timestamp_ns(msgspec.json.decode(line, type=_Timed).timestamp)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return 0
-
-
-def _priced(facts: Iterable[Fact]) -> list[Fact]:
-    found = list(facts)
-    for fact in found:
-        if isinstance(fact, ModelCall):
-            put_price(fact)
-    return found
-
-
 class Transcripts:
     """The transcripts of all sessions that are open, or whose rows still wait for them."""
 
     def __init__(self, roots: tuple[str, ...], *, labels: bool = True) -> None:
         self._roots = roots
         self._labels = labels
-        self._files: dict[str, dict[str, _File]] = {}
+        self._files: dict[str, dict[str, TranscriptFile]] = {}
         self._metas: dict[str, set[str]] = {}
         self._waiting_since: dict[str, int] = {}
         self.refused = 0
@@ -184,31 +55,31 @@ class Transcripts:
 
         `is_alive` tells whether a session's client is known to run still.
         """
-        found: list[Fact] = []
+        new: list[Fact] = []
         budget = STEP_BYTES
         for session in sessions:
-            if not session.transcript or budget <= 0 or len(found) >= MAX_FACTS:
+            if not session.transcript or budget <= 0 or len(new) >= MAX_FACTS:
                 continue
             facts, used = self._read(session, budget)
-            found += facts
+            new += facts
             budget -= used
         for session in sessions:
             if session.ended and now < session.ended + EXIT and is_alive(session):
                 continue
-            found += self._report(session, now)
+            new += self._report(session, now)
         for name in self._files.keys() - {session.id for session in sessions}:
             self.forget(name)
-        return found
+        return new
 
-    def until(self, session: SessionState, moment: int) -> list[Fact]:
+    def read_up_to(self, session: SessionState, moment: int) -> list[Fact]:
         """What the transcripts of a session say up to `moment` (unix ns), and that they are read so far."""
-        found = self.said(session, moment)
+        facts = self.facts_up_to(session, moment)
         files = list(self._files.get(session.id, {}).values())
-        found += [fact for file in files for fact in file.end() if not is_before(session, fact)]
+        facts += [fact for file in files for fact in file.end() if not is_before(session, fact)]
         missing = not any(file.offset for file in files)
-        return [*found, TranscriptRead(at=moment, key=f"read:{moment}", session=session.id, missing=missing)]
+        return [*facts, TranscriptRead(at=moment, key=f"read:{moment}", session=session.id, missing=missing)]
 
-    def said(self, session: SessionState, moment: int) -> list[Fact]:
+    def facts_up_to(self, session: SessionState, moment: int) -> list[Fact]:
         """What they say up to `moment`; a model call that is going on may go on."""
         found: list[Fact] = []
         while session.transcript:
@@ -228,7 +99,7 @@ class Transcripts:
         found: list[Fact] = []
         used = 0
         read: list[list[Fact]] = []
-        for file in self._known(session, found):
+        for file in self._files_of(session, found):
             try:
                 facts, size = file.read(budget - used, until)
             except FileNotFoundError:
@@ -239,14 +110,14 @@ class Transcripts:
                 file.at_end = True
                 continue
             # A resumed session's file, or a fork's, begins with what was before.
-            read.append(_priced(fact for fact in facts if not is_before(session, fact)))
+            read.append(priced(fact for fact in facts if not is_before(session, fact)))
             used += size
             if used >= budget:
                 break
         return [*found, *_by_time(read)], used
 
-    def _known(self, session: SessionState, found: list[Fact]) -> list[_File]:
-        """The session's files; new subagents are told by their `.meta.json`, which goes to `found`."""
+    def _files_of(self, session: SessionState, metas: list[Fact]) -> list[TranscriptFile]:
+        """The session's files; new subagents are told by their `.meta.json`, which goes to `metas`."""
         files = self._files.setdefault(session.id, {})
         try:
             main = transcript_of(session.transcript, session.id, self._roots)
@@ -267,19 +138,19 @@ class Transcripts:
                 if match.group(2) == "jsonl":
                     self._add(files, f"{folder}/{name}", session, match.group(1))
                 else:
-                    found += self._meta(session, f"{folder}/{name}", match.group(1))
+                    metas += self._meta(session, f"{folder}/{name}", match.group(1))
         return list(files.values())
 
-    def _add(self, files: dict[str, _File], path: str, session: SessionState, agent_id: str) -> None:
+    def _add(self, files: dict[str, TranscriptFile], path: str, session: SessionState, agent_id: str) -> None:
         if path not in files:
-            files[path] = _File(path, session, agent_id, labels=self._labels)
+            files[path] = TranscriptFile(path, session, agent_id, labels=self._labels)
 
     def _meta(self, session: SessionState, path: str, agent_id: str) -> list[Fact]:
-        known = self._metas.setdefault(session.id, set())
+        told = self._metas.setdefault(session.id, set())
         agent = session.agents.get(agent_id)
-        if agent_id in known or agent is None or (meta := read_meta(path, session.id, agent_id)) is None:
+        if agent_id in told or agent is None or (meta := read_meta(path, session.id, agent_id)) is None:
             return []
-        known.add(agent_id)
+        told.add(agent_id)
         meta.at = agent.start
         return [meta]
 
@@ -295,10 +166,10 @@ class Transcripts:
         files = list(self._files.get(session.id, {}).values())
         read_up_to = now - QUIET
         if all(file.at_end and file.is_quiet(read_up_to) for file in files):
-            found = [fact for file in files for fact in file.end() if not is_before(session, fact)]
+            rest = [fact for file in files for fact in file.end() if not is_before(session, fact)]
             missing = not any(file.offset for file in files)
             read = TranscriptRead(at=read_up_to, key=f"read:{now}", session=session.id, missing=missing)
-            return [*found, read]
+            return [*rest, read]
         if now > max(since, started) + PATIENCE:
             return [Overdue(at=read_up_to, key=f"overdue:{now}", session=session.id)]
         return []

@@ -1,0 +1,144 @@
+"""One transcript file: read on by offset, in bounded memory, also while it is written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from hookspan.clients.claude_code.transcript import TranscriptParser
+from hookspan.model.state import SessionState
+from hookspan.reading import MAX_LINE, open_regular
+from hookspan.wire.facts import Fact, ModelCall
+from hookspan.wire.fields import timestamp_ns
+
+from .prices import put_price
+
+CHUNK: Final = 1 << 20
+MAX_FACTS: Final = 400
+"""Most facts of one step, below what the fold remembers keys of."""
+
+
+class TranscriptFile:
+    """One transcript and how far it is read."""
+
+    def __init__(self, path: str, session: SessionState, agent_id: str, *, labels: bool) -> None:
+        self.path = path
+        self.offset = session.files.get(path, 0)
+        self.parser = TranscriptParser(
+            session.id,
+            path,
+            agent_id=agent_id,
+            offset=self.offset,
+            prompt=session.prompts.get(path, ""),
+            labels=labels,
+        )
+        self.parts: list[bytes] = []  # of a line whose LF is still to come
+        self.held = 0  # bytes of them
+        self.passed = 0  # bytes of that line which are let go, since it is too long
+        self.identity = (0, 0)
+        self.at_end = False
+
+    def read(self, limit: int, until: int = 0) -> tuple[list[Fact], int]:
+        """The facts of at most `limit` more bytes, and how many bytes that were.
+
+        With `until` (unix ns) a later line ends it, which is read the next time.
+        """
+        descriptor = open_regular(self.path)
+        try:
+            status = os.fstat(descriptor)
+            identity = (status.st_dev, status.st_ino)
+            if self.identity not in {(0, 0), identity} or status.st_size < self.offset:
+                self._jump(status.st_size)  # replaced or cut: what it says anew was said before
+            self.identity = identity
+            found: list[Fact] = []
+            total = 0
+            while total < limit and len(found) < MAX_FACTS:
+                data = os.pread(descriptor, min(CHUNK, limit - total), self.offset)
+                if not data:
+                    break
+                later = self._later(data, until) if until else 0
+                data = data[: len(data) - later]
+                self.offset += len(data)
+                total += len(data)
+                found += self._lines(data)
+                if later:
+                    break
+            self.at_end = self.offset >= os.fstat(descriptor).st_size
+            return found, total
+        finally:
+            os.close(descriptor)
+
+    def is_quiet(self, up_to: int) -> bool:
+        """Whether no call that the file ends with goes on: nothing was added to it since `up_to`."""
+        if not self.parser.in_call:
+            return True
+        try:
+            return os.stat(self.path, follow_symlinks=False).st_mtime_ns <= up_to
+        except OSError:
+            return True
+
+    def _later(self, data: bytes, until: int) -> int:
+        """How many bytes at the end of `data` begin with a whole line that has a time after `until`."""
+        at = 0
+        for line in data.split(b"\n")[:-1]:
+            whole = b"".join((*self.parts, line)) if not at else line
+            if _time_of(whole) > until:
+                return len(data) - at
+            at += len(line) + 1
+        return 0
+
+    def end(self) -> list[Fact]:
+        """The call that it has ended with so far: whatever is added is of another run."""
+        return priced(self.parser.flush())
+
+    def _lines(self, data: bytes) -> list[Fact]:
+        first, *others = data.split(b"\n")
+        if not others:
+            self._hold(first)
+            return []
+        facts: list[Fact] = []
+        if self.passed:
+            self.parser.skip(self.passed + self.held + len(first) + 1)
+        else:
+            facts += self.parser.feed(b"".join((*self.parts, first, b"\n")))
+        for line in others[:-1]:
+            facts += self.parser.feed(line + b"\n")
+        self.parts, self.held, self.passed = [], 0, 0
+        self._hold(others[-1])
+        return facts
+
+    def _hold(self, part: bytes) -> None:
+        if part:
+            self.parts.append(part)
+            self.held += len(part)
+        if self.held > MAX_LINE:
+            self.parts, self.held, self.passed = [], 0, self.passed + self.held
+
+    def _jump(self, offset: int) -> None:
+        self.offset = offset
+        self.parts, self.held, self.passed = [], 0, 0
+        self.parser.jump(offset)
+
+
+class _Timed(msgspec.Struct):
+    timestamp: str = ""
+
+
+def _time_of(line: bytes) -> int:
+    """When a line was written (unix ns), 0 for one that doesn't tell."""
+    try:
+        return timestamp_ns(msgspec.json.decode(line, type=_Timed).timestamp)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return 0
+
+
+def priced(facts: Iterable[Fact]) -> list[Fact]:
+    """The facts, each model call of which has its price."""
+    priced = list(facts)
+    for fact in priced:
+        if isinstance(fact, ModelCall):
+            put_price(fact)
+    return priced
