@@ -54,10 +54,10 @@ def check(text: str, name: str) -> Any:
     except json.JSONDecodeError as error:
         raise UserError(
             f"`{name}` is not JSON: {error.msg} at line {error.lineno}, column {error.colno}",
-            hint="mend it by hand; nothing was changed",
+            hint="fix it by hand; nothing was changed",
         ) from error
     except (ValueError, RecursionError) as error:
-        raise UserError(f"`{name}` is not JSON that can be read: {error}", hint="nothing was changed") from error
+        raise UserError(f"`{name}` can't be read as JSON: {error}", hint="nothing was changed") from error
 
 
 def container(text: str, start: int | None = None) -> Container:

@@ -54,7 +54,8 @@ def home_folder(env: Mapping[str, str] | None = None) -> Path:
         return Path(pwd.getpwuid(os.getuid()).pw_dir)
     except KeyError as error:
         raise UserError(
-            f"HOME is not set, and the system knows no home of user {os.getuid()}", hint="set HOME to a folder of yours"
+            f"HOME is not set, and the system knows no home of user {os.getuid()}",
+            hint="set HOME to a folder that belongs to you",
         ) from error
 
 
@@ -264,7 +265,7 @@ class Paths:
             if found.st_uid != os.geteuid():
                 raise UserError(
                     f"`{folder}` belongs to user {found.st_uid}, not to you",
-                    hint=f"remove it, or give it back with `sudo chown -R {os.geteuid()} {folder}`",
+                    hint=f"remove it, or change its owner with `sudo chown -R {os.geteuid()} {folder}`",
                 )
             if stat.S_IMODE(found.st_mode) & 0o077:
                 folder.chmod(0o700)
@@ -273,7 +274,7 @@ class Paths:
         except OSError as error:
             raise UserError(
                 f"can't make the folder `{folder}`: {error.strerror}",
-                hint="set `HOOKSPAN_HOME` to a folder of yours on a local disk",
+                hint="set `HOOKSPAN_HOME` to a folder on a local disk that belongs to you",
             ) from error
 
 

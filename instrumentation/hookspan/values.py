@@ -74,7 +74,7 @@ class Size:
     """Bytes: a whole number, or text such as `2 GiB` (powers of 1024) or `2 GB` (of 1000)."""
 
     low: int
-    allowed: str = "bytes as a whole number, or such as `512 MiB` or `2 GiB`, at least 1 MiB"
+    allowed: str = "a whole number of bytes, or a size such as `512 MiB` or `2 GiB`; at least 1 MiB"
 
     def read(self, value: object) -> int:
         """A TOML integer or string."""

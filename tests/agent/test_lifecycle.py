@@ -82,7 +82,7 @@ def test_a_setting_is_in_force_once_it_is_set(machine: Machine):
     machine.up()
     with Sink() as sink:
         said = machine.cli("config", "set", "export.endpoint", sink.url).stdout
-        assert "the running agent goes by it" in said
+        assert "the running agent applies it" in said
         machine.hooks(*SESSION)
         assert machine.json("flush", "--wait", "60s")["exported"]
         assert sink.spans

@@ -122,7 +122,7 @@ def test_what_waits_of_a_project_that_is_no_longer_recorded_is_not_sent(
 def test_a_policy_that_cannot_be_read_is_said_and_lets_no_content_out(governed: Governed, sink: Sink):
     governed.up()
     governed.policy.write_text("[content\nexport = ")
-    until(lambda: "stays here: content" in (governed.machine.status()["settings_problem"] or ""))
+    until(lambda: "is not exported: content" in (governed.machine.status()["settings_problem"] or ""))
     governed.session()
     assert governed.exported(sink) == ({False}, {"own"}), "all else goes on"
     governed.policy.unlink()
@@ -146,7 +146,7 @@ def test_doctor_names_what_the_agent_has_not_taken_in(make_machine: Callable[...
     ready(machine)
     machine.paths.config.write_text('[content]\nexport = false\n[resource]\nteam = "a"\n')
     done = machine.cli("doctor")
-    assert "other settings than the files say: `content.export`, `resource`" in done.stdout
+    assert "settings differ from the files: `content.export`, `resource`" in done.stdout
     assert done.returncode == 1
     assert "other settings" not in machine.cli("doctor", "--fix", "--yes").stdout.partition("Once more:")[2]
 

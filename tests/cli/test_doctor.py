@@ -381,14 +381,17 @@ root = pytest.mark.need_root
 CASES: list[Any] = [
     (bad_setting, {"settings": (CRITICAL, "export.endpoint")}),
     (misspelt_setting, {"settings": (WARNING, "did you mean `export`")}),
-    (without_hooks, {"hooks": (CRITICAL, "has none of our hooks"), "relay": (CRITICAL, "no hook of ours")}),
-    (no_json, {"hooks": (CRITICAL, "line 1"), "relay": (CRITICAL, "no hook of ours")}),
+    (
+        without_hooks,
+        {"hooks": (CRITICAL, "no longer has hookspan's hooks"), "relay": (CRITICAL, "none of hookspan's hooks")},
+    ),
+    (no_json, {"hooks": (CRITICAL, "line 1"), "relay": (CRITICAL, "none of hookspan's hooks")}),
     (another_entry_broken, {"hooks": (WARNING, "`hooks.Stop[1].hooks[0]`")}),
     (switched_off, {"policies": (CRITICAL, "disableAllHooks")}),
     (switched_off_by_the_project, {"policies": (CRITICAL, "settings.local.json")}),
     (entry_of_a_relay_that_is_gone, {"stale": (CRITICAL, "is gone")}),
     (entry_for_an_event_that_changes_things, {"stale": (WARNING, "`hooks.WorktreeCreate[0]`")}),
-    (entry_twice, {"stale": (WARNING, "a second time")}),
+    (entry_twice, {"stale": (WARNING, "twice")}),
     (native_taken_out, {"native": (WARNING, "lacks `OTEL_LOGS_EXPORTER`")}),
     (native(), {"native": (WARNING, "no `OTEL_*_EXPORTER`")}),
     (native(OTEL_METRICS_EXPORTER="otlp"), {"native": (WARNING, "OTEL_EXPORTER_OTLP_PROTOCOL")}),
@@ -413,7 +416,7 @@ CASES: list[Any] = [
     (store_damaged, {"store": (CRITICAL, "is damaged")}),
     (store_of_others, {"store": (CRITICAL, "not a database")}),
     (store_set_aside, {"store": (WARNING, "set aside")}),
-    (agent_down, {"agent": (WARNING, "down, as you said")}),
+    (agent_down, {"agent": (WARNING, "stopped by `hookspan down`")}),
     (agent_old, {"agent": (WARNING, "version 0.0.1; this is")}),
     (agent_stopped, {"agent": (CRITICAL, "does not answer")}),
     (port_taken, {"port": (WARNING, f"(pid {os.getpid()}, user")}),
@@ -466,7 +469,7 @@ def test_where_nothing_is_installed_no_command_without_a_name_is_gone(machine: M
     without_hooks(machine)
     machine.paths.relay_conf.unlink()
     (starter,) = installed_checks.starter(context(machine))
-    assert (starter.status, "relay.conf` is not there yet" in starter.message) == (WARNING, True)
+    assert (starter.status, "relay.conf` does not exist yet" in starter.message) == (WARNING, True)
 
 
 def test_a_store_that_is_just_being_made_is_nobody_elses(machine: Machine):
@@ -478,7 +481,7 @@ def test_a_store_that_is_just_being_made_is_nobody_elses(machine: Machine):
 
 
 def test_the_last_line_says_no_more_than_those_above(machine: Machine):
-    assert machine.cli("doctor").stdout.splitlines()[-1] == "All is well."
+    assert machine.cli("doctor").stdout.splitlines()[-1] == "Everything is healthy."
     state_open(machine)
     assert "\nNothing is broken; 1 warning above.\n" in machine.cli("doctor").stdout
     relay_gone(machine)
@@ -505,7 +508,7 @@ def test_native_telemetry_that_goes_elsewhere(machine: Machine):
     for url, elsewhere in (("http://127.0.0.1:9", False), ("http://other:4318", True)):
         native(**OTLP, OTEL_EXPORTER_OTLP_ENDPOINT=url)(machine)
         (one,) = claude.native(context(machine))
-        assert ("goes elsewhere" in one.message) is elsewhere
+        assert ("sent elsewhere" in one.message) is elsewhere
 
 
 def test_a_second_agent_is_found_and_ended(machine: Machine):
@@ -628,7 +631,7 @@ def test_each_finding_says_what_why_and_what_to_do(machine: Machine):
 def test_a_name_of_a_setting_steers_no_terminal(machine: Machine):
     configure(machine, '[export]\n"\\u001b[31mred\\u202e" = 1\n')
     said = machine.cli("doctor").stdout
-    assert "is no setting" in said
+    assert "is not a setting" in said
     assert "\x1b[31m" not in said
     assert "\u202e" not in said
 

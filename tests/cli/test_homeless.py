@@ -53,4 +53,4 @@ def test_no_command_breaks_without_a_home(verb: str, env: dict[str, str], tmp_pa
     assert done.returncode in {0, 1}, f"{done.returncode} (a bug is {EXIT_BUG}): {done.stdout}{done.stderr}"
     assert "Traceback" not in done.stderr
     if not env.get("HOME") and done.returncode and "error" in done.stderr:
-        assert "set HOME to a folder of yours" in done.stderr
+        assert "set HOME to a folder that belongs to you" in done.stderr

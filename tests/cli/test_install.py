@@ -253,7 +253,7 @@ REFUSED = {
     "hooks twice": (b'{\n"hooks": {},\n"hooks": {}}', r"`hooks` is there 2 times .*lines 2, 3"),
     "an event twice": (b'{"hooks": {"Stop": [],\n"Stop": []}}', r"`Stop` is there 2 times"),
     "not UTF-8": (b'{"a": "\xff"}', r"not UTF-8: .* at byte 7"),
-    "too deep": (b'{"a": ' + b"[" * 200_000 + b"]" * 200_000 + b"}", r"is not JSON that can be read"),
+    "too deep": (b'{"a": ' + b"[" * 200_000 + b"]" * 200_000 + b"}", r"can't be read as JSON"),
 }
 
 

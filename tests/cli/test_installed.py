@@ -216,7 +216,7 @@ def test_what_was_put_elsewhere_is_found_again(names: tuple[str, ...], path: str
     assert "record to" in user.run("uninstall", "--yes", HOOKSPAN_HOME=str(tmp_path / "third")).stdout
     assert user.entries() == len(EVENTS), "whoever names a place means that one"
     assert "To be deleted" in user.told("uninstall", "--purge", "--dry-run")
-    assert "Nothing of hookspan is left" in user.told("uninstall", "--purge", "--yes")
+    assert "Only the command itself is left" in user.told("uninstall", "--purge", "--yes")
     assert sorted(user.home.rglob("*")) == before
     assert not (tmp_path / "el se").exists()
 

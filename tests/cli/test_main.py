@@ -62,7 +62,7 @@ def test_the_lines_of_the_help_are_sentences():
         (["config", "shw"], 2, "error: No such command 'shw'. Did you mean 'show'?\n"),
         (["config", "show", "--nope"], 2, "`hookspan config show --help`"),
         (["config", "set", "export.protocol", "x"], 1, "error: `export.protocol` can't be `x`\n\nhint: allowed: `http"),
-        (["config", "show", "nope"], 1, "error: `nope` is no setting"),
+        (["config", "show", "nope"], 1, "error: `nope` is not a setting"),
     ],
 )
 def test_errors_say_what_is_wrong_and_what_to_do(words: list[str], status: int, message: str, tmp_path: Path):

@@ -74,7 +74,7 @@ def test_also_when_the_command_fails(running: Machine):
     before = found(running)
     running.paths.store.with_name("store.db.before-rebuild").touch()
     done = running.cli("forget", ID, "--yes")
-    assert "a rebuild was broken off" in done.stderr
+    assert "a rebuild was interrupted" in done.stderr
     assert found(running) == before
 
 
@@ -109,7 +109,7 @@ def test_after_down_open_says_so(machine: Machine):
     machine.cli("down")
     done = machine.cli("open", "--print")
     assert (done.returncode, done.stdout) == (1, "")
-    assert "is down, as you said" in done.stderr
+    assert "is stopped by `hookspan down`" in done.stderr
     assert "`hookspan up`" in done.stderr
     assert machine.pid == 0
 

@@ -91,7 +91,7 @@ def test_a_real_systemd_starts_the_agent_and_starts_it_again(tmp_path: Path):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     none, installed, status, gone, *left = done.stdout.splitlines()
-    assert none == "There is no service. `hookspan service install` makes one."
+    assert none == "There is no service. `hookspan service install` installs one."
     unit = home / ".config" / "systemd" / "user" / manager.UNIT
     assert json.loads(installed) == {"file": str(unit), "current": True, "runs": True}
     assert json.loads(status)["agent"]["state"] == "running"

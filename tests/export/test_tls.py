@@ -54,4 +54,4 @@ def test_an_endpoint_that_is_not_trusted_or_speaks_no_tls(protocol: Protocol, tl
         other_name = error(secure.url.replace("127.0.0.1", "localhost"), protocol, certificate=tls[0])
         assert "Hostname mismatch" in other_name
         assert "`export.endpoint`" in other_name
-        assert "speaks no TLS" in error(plain.url.replace("http:", "https:"), protocol)
+        assert "doesn't speak TLS" in error(plain.url.replace("http:", "https:"), protocol)

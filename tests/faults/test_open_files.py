@@ -177,13 +177,13 @@ def test_log_is_cut(at: Stand, damage: Damage):
     "held open",
     "the store's write-ahead log or its index is deleted or replaced",
     "noticed within a second; the agent still has it open, and writes everything to a new store",
-    "is written anew with all that it had",
+    "was written again with everything that it had",
 )
 @pytest.mark.parametrize("damage", [deleted, replaced])
 @pytest.mark.parametrize("name", ["store.db-wal", "store.db-shm"])
 def test_log_is_gone(at: Stand, name: str, damage: Damage):
     struck(at, name, damage)
-    goes_on(at, says="is written anew with all that it had", check="ingest")
+    goes_on(at, says="was written again with everything that it had", check="ingest")
     assert not list(at.machine.paths.state.glob("store.db.*")), "a copy is left"
 
 

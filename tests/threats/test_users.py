@@ -138,7 +138,7 @@ def test_the_agent_answers_its_own_user_alone(machine: Machine, top: Path):
         folder.chmod(0o755)
     control.chmod(0o666)
     assert bob.python(_CONTROL, str(control)) == [""]
-    until(lambda: any("a stranger was turned away" in line["event"] for line in machine.log()))
+    until(lambda: any("another user's process was refused" in line["event"] for line in machine.log()))
     assert machine.status()["agent"]["pid"] == pid
 
 

@@ -134,7 +134,7 @@ class Store extends EventTarget {
     await this.load();
   }
 
-  /** Sessions, who needs you first. */
+  /** Sessions, those that need you first. */
   sorted() {
     return [...this.sessions.values()].sort(compare);
   }

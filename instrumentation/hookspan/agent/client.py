@@ -73,9 +73,9 @@ class Client:
         try:
             answer = json.loads(line)
         except ValueError as error:
-            raise NoAnswerError("the agent went away in mid-answer", hint="try again") from error
+            raise NoAnswerError("the agent ended in the middle of its answer", hint="try again") from error
         if not isinstance(answer, dict):
-            raise NoAnswerError("the agent's answer makes no sense", hint="`hookspan restart` starts a new one")
+            raise NoAnswerError("the agent's answer can't be read", hint="`hookspan restart` starts a new one")
         if not answer.get("ok"):
             raise UserError(
                 f"the agent could not do `{op}`: {answer.get('error', 'no reason given')}",
@@ -98,7 +98,7 @@ class Client:
             about = self.request("ping")
         except UserError as error:
             if is_held(self._paths.agent_lock):
-                return NeedsRestart(f"it holds its lock, but: {error.message}", lock_content(self._paths))
+                return NeedsRestart(f"it holds its lock, but {error.message}", lock_content(self._paths))
             return Unreachable()
         version, protocol = str(about.get("version", "")), about.get("protocol")
         if protocol != PROTOCOL:

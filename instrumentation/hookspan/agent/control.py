@@ -63,7 +63,7 @@ class Control:
             with stream:
                 stream.settimeout(READ_TIMEOUT)
                 if sockets.peer_uid(stream) not in {os.geteuid(), 0}:
-                    _logger.warning("a stranger was turned away from the control socket")
+                    _logger.warning("another user's process was refused at the control socket")
                     return
                 request = _read_line(stream)
                 stream.sendall(json.dumps(self._answer(request), default=str).encode() + b"\n")

@@ -24,7 +24,7 @@ LOCK_TIMEOUT: Final = 10.0  # seconds
 
 @contextmanager
 def exclusive(paths: Paths) -> Iterator[None]:
-    """Nobody else works on the state meanwhile; hooks go on recording."""
+    """Nobody else works on the state meanwhile; hooks keep recording."""
     paths.create()
     start_lock, agent_lock = FileLock(paths.start_lock), FileLock(paths.agent_lock)
     for _ in range(TRIES):

@@ -83,7 +83,7 @@ def ensure(paths: Paths, env: Mapping[str, str]) -> None:
     """Have an agent run: the one that does, or one as a hook starts it. UserError after `down`."""
     if isinstance(Client(paths).wait_for_start(), Unreachable):
         if paths.down.exists():
-            raise UserError("the agent is down, as you said", hint="`hookspan up` starts it")
+            raise UserError("the agent was stopped with `hookspan down`", hint="`hookspan up` starts it")
         start(paths, env, stay=False)
 
 
@@ -98,7 +98,9 @@ def start(paths: Paths, env: Mapping[str, str], *, stay: bool = True, port: int 
     paths.create()
     start_lock = FileLock(paths.start_lock)
     if not start_lock.acquire(LOCK_TIMEOUT):
-        raise UserError("somebody else has been starting the agent for 10 s", hint=f"see `{paths.log}`, then try again")
+        raise UserError(
+            "another process has been starting the agent for 10 s", hint=f"see `{paths.log}`, then try again"
+        )
     try:
         probed = Client(paths).probe()
         if isinstance(probed, Ready):
@@ -109,7 +111,7 @@ def start(paths: Paths, env: Mapping[str, str], *, stay: bool = True, port: int 
             if is_newer(str(probed.about.get("version", "")), __version__):
                 raise UserError(
                     f"a newer agent runs ({probed.about['version']}; this is {__version__})",
-                    hint="use the newer `hookspan`, or say `hookspan down` with it first",
+                    hint="use the newer `hookspan`, or run its `hookspan down` first",
                 )
             _stop(paths)
         refuse_newer(paths.store, len(MIGRATIONS))  # better said here, to somebody, than in the agent's log
@@ -138,7 +140,7 @@ def _stop(paths: Paths) -> bool:
         if time.monotonic() > deadline:
             pid = lock_content(paths).get("pid", "?")
             raise UserError(
-                f"the agent (pid {pid}) does not end", hint=f"look into `{paths.log}`; `kill -9 {pid}` loses nothing"
+                f"the agent (pid {pid}) does not end", hint=f"look at `{paths.log}`; `kill -9 {pid}` loses nothing"
             )
         try:
             client.request("stop")
@@ -178,7 +180,7 @@ def _spawn(paths: Paths, env: Mapping[str, str], start_lock: FileLock, options: 
                 )
             time.sleep(POLL)
     raise UserError(
-        f"the agent (pid {process.pid}) is not ready after {READY_TIMEOUT:.0f} s", hint=f"look into `{paths.log}`"
+        f"the agent (pid {process.pid}) is not ready after {READY_TIMEOUT:.0f} s", hint=f"look at `{paths.log}`"
     )
 
 

@@ -89,7 +89,7 @@ class Notifier:
             except ImportError:
                 self.problem = "apprise is missing: `pip install 'hookspan[notify]'`"
             except Exception as error:  # noqa: BLE001 - one target must not keep the others from theirs
-                self.problem = "a notification was not taken; see `agent.log`"
+                self.problem = "a notification was not accepted; see `agent.log`"
                 self.loop.failed(error)
             else:
                 self.sent, self.problem = self.sent + 1, None
@@ -148,4 +148,4 @@ class Notifier:
         if not sender.add(target.wish.url):
             raise ValueError("apprise does not know this kind of URL")
         if not sender.notify(body=text, title=TITLE):
-            raise OSError("the notification was not taken")
+            raise OSError("the notification was not accepted")

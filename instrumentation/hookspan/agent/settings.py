@@ -117,7 +117,7 @@ class AgentSettings:
         consequence = "the last good settings are in force"
         if policy_problem:
             fresh = self._cautious(fresh)
-            consequence += "; what the administrator may have forbidden stays here: "
+            consequence += "; what an administrator may have forbidden is not exported: "
             consequence += "content" if fresh.export.enabled else "nothing is exported"
         if problems:
             _logger.error("settings can't be read")  # the message may quote a value

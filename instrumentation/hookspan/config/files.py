@@ -12,7 +12,7 @@ from hookspan.config.sections import Notify, Project, Settings
 from hookspan.errors import UserError
 from hookspan.values import Kind, Pairs, Texts, without_secrets
 
-_RESOURCE: Final = Pairs("a table of names with texts")
+_RESOURCE: Final = Pairs("a table of names and texts")
 
 Layer = tuple[dict[str, Any], list[str]]
 """What a settings file says: checked values by key, and what is odd about it."""
@@ -31,7 +31,9 @@ def read_text(path: Path) -> str | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise UserError(f"can't read `{path}`: {error.strerror}", hint=f"its owner and mode: `ls -l {path}`") from error
+        raise UserError(
+            f"can't read `{path}`: {error.strerror}", hint=f"`ls -l {path}` shows its owner and mode"
+        ) from error
     except UnicodeDecodeError as error:
         raise UserError(f"can't read `{path}`: it is not UTF-8 (byte {error.start + 1})") from error
 
@@ -73,7 +75,7 @@ def _read(table: Mapping[str, Any], origin: str) -> tuple[dict[str, Any], list[s
             found = _row(rows_of, known, section, origin, warnings)
             values.update({f"{section}.{name}": value for name, value in found.items()})
         else:
-            warnings.append(f"`{section}` in `{origin}` is no section{nearest(section, [*SECTIONS, *TABLES])}")
+            warnings.append(f"`{section}` in `{origin}` is not a section{nearest(section, [*SECTIONS, *TABLES])}")
     return values, warnings
 
 
@@ -91,7 +93,7 @@ def _row(
     found = {}
     for name, value in row.items():
         if (option := known.get(name)) is None:
-            warnings.append(f"`{where}.{name}` in `{origin}` is no setting{nearest(name, list(known))}")
+            warnings.append(f"`{where}.{name}` in `{origin}` is not a setting{nearest(name, list(known))}")
         else:
             found[name] = checked(value, option.kind, f"{where}.{name}", origin, secret=option.secret)
     return found

@@ -45,7 +45,7 @@ def merge(
             if text or (isinstance(option.kind, Text) and option.kind.optional):
                 others.append((option.key, _value(option, text, variable, as_text=True), variable))
         elif variable.startswith("HOOKSPAN_") and (near := nearest(variable, list(BY_VARIABLE), alike=0.85)):
-            more.append(f"`{variable}` is no setting{near}")
+            more.append(f"`{variable}` is not a setting{near}")
     for key, given in (flags or {}).items():
         if given is not None:
             option = OPTIONS[key]

@@ -26,14 +26,14 @@ def _option(default: object, kind: Kind, text: str, *, secret: bool = False) -> 
 class Export:
     """Where spans and metrics are sent."""
 
-    enabled: bool = _option(True, Flag(), "false: nothing is exported, even if an administrator sets an endpoint.")
-    endpoint: str | None = _option(None, URL, "OTLP endpoint without /v1/traces; none: nothing is exported.")
+    enabled: bool = _option(True, Flag(), "If false, nothing is exported, even if an administrator sets an endpoint.")
+    endpoint: str | None = _option(None, URL, "OTLP endpoint, without /v1/traces. If none is set, nothing is exported.")
     protocol: Literal["http/protobuf", "grpc"] = _option(
         "http/protobuf", Choice(("http/protobuf", "grpc")), "OTLP protocol."
     )
     headers: Mapping[str, str] = _option(
         {},
-        Pairs("names with texts, in the environment `name=value,...`"),
+        Pairs("a table of names and texts; in the environment `name=value,...`"),
         "Headers sent with every request.",
         secret=True,
     )
@@ -45,14 +45,14 @@ class Export:
     compression: Literal["none", "gzip"] = _option("none", Choice(("none", "gzip")), "Compression of requests.")
     timeout: float = _option(10.0, Number(0.1, 300, "seconds", fraction=True), "How long one request may take.")
     certificate: str | None = _option(
-        None, Text("a path"), "File with the certificates to trust instead of the well-known ones."
+        None, Text("a path"), "File with the certificates to trust instead of the system's."
     )
     client_certificate: str | None = _option(
         None, Text("a path"), "File with the certificate that the agent shows to an endpoint that asks for one."
     )
     client_key: str | None = _option(None, Text("a path"), "File with the key of `export.client_certificate`.")
-    traces: bool = _option(True, Flag(), "Send spans. Spans from a time when this was false are not sent later.")
-    metrics: bool = _option(True, Flag(), "Send metrics. false for a backend that takes traces only.")
+    traces: bool = _option(True, Flag(), "Send spans. Spans recorded while this is false are not sent later.")
+    metrics: bool = _option(True, Flag(), "Send metrics. Set it to false for a backend that accepts only traces.")
     hook_spans: bool = _option(True, Flag(), "Export a span for every hook event (scope `hookspan.hooks`).")
     metric_interval: float = _option(
         10.0, Number(1, 3600, "seconds", fraction=True), "Time between exports of metrics."
@@ -130,13 +130,15 @@ class Dashboard:
 
     enabled: bool = _option(True, Flag(), "Serve the page.")
     host: str = _option("127.0.0.1", Text("an address or host name", optional=False), "Address to listen on.")
-    port: int = _option(8420, Number(0, 65535), "Port to listen on. If it is taken, or 0: any free port.")
+    port: int = _option(8420, Number(0, 65535), "Port to listen on. If it is 0 or taken, any free port.")
     cache_ttl: float = _option(
         5.0, Number(0, 3600, "seconds", fraction=True), "How long the answer to a query is reused."
     )
     max_connections: int = _option(50, Number(1, 10_000), "Maximum number of live connections.")
     allowed_hosts: tuple[str, ...] = _option(
-        (), Texts("a list of host names, in the environment with commas"), "Host names to accept besides loopback."
+        (),
+        Texts("a list of host names; in the environment separated by commas"),
+        "Host names to accept besides loopback.",
     )
 
 
@@ -163,7 +165,7 @@ class Collector:
     """The OpenTelemetry Collector that the endpoint belongs to."""
 
     health: str | None = _option(
-        None, URL, "Address of its health_check, such as http://127.0.0.1:13133; none: not checked."
+        None, URL, "Address of its health_check, such as http://127.0.0.1:13133; if none is set, it is not checked."
     )
     metrics: str | None = _option(
         None,
@@ -187,7 +189,7 @@ class Project:
     record: bool = _option(
         True,
         Flag(),
-        "false: its sessions are not recorded, work trees included; raw lines are deleted after `journal.raw_hours`.",
+        "If false, its sessions and those in its work trees are not recorded; raw lines go after `journal.raw_hours`.",
     )
     labels: Mapping[str, str] = _option(
         {}, Pairs("names with texts"), "Attributes of its spans and counters, such as team or cost centre."
@@ -218,7 +220,7 @@ class Notify:
         "Notify about a session once it has waited for you this long.",
     )
     interval: float = _option(
-        60.0, Number(1, 86_400, "seconds", fraction=True), "At most one notification in this time."
+        60.0, Number(1, 86_400, "seconds", fraction=True), "Shortest time between two notifications."
     )
 
 

@@ -270,7 +270,7 @@ class ExportDb:
         self._db = _open(self._path)
         self._files = Files(self._path)
         self.renewed = why
-        _logger.warning("export.db was damaged and is written anew", extra={"reason": why, "aside": str(aside)})
+        _logger.warning("export.db was damaged and is written again", extra={"reason": why, "aside": str(aside)})
 
     def _announce(self, begun: Mapping[SeriesName, Announced]) -> None:
         _write_announced(self._db, begun)

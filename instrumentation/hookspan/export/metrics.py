@@ -230,7 +230,7 @@ class MetricExport:
         if not again and time.monotonic() - self._complained >= COMPLAINT_PAUSE:
             self._complained = time.monotonic()
             extra = {"endpoint": self._settings.shown, "reason": reply.error, "failures": self._in_a_row}
-            _logger.warning("metrics can't be exported; the sums go on", extra=extra)
+            _logger.warning("metrics can't be exported; the sums continue", extra=extra)
 
     # --- Inside
 

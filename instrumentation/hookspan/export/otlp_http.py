@@ -100,7 +100,7 @@ class _Session(requests.Session):
             reason = f"the endpoint answered {status} {_reason(response, body, sent)}".rstrip()
             return Answer(status, reason, retry_after)
         if kind.startswith("text/html"):
-            return Answer(status, "the endpoint answered with a web page: it is no OTLP endpoint", retry_after)
+            return Answer(status, "the endpoint answered with a web page: it is not an OTLP endpoint", retry_after)
         return Answer(status, rejected=self._rejected(body) if "json" not in kind else 0)
 
 

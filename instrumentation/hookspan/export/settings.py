@@ -20,7 +20,7 @@ class ExportSettings:
         headers: Sent with every request, such as an API key.
         token_file: File whose first word is sent as a bearer token.
         timeout: Seconds that one request may take.
-        certificate: File with the certificates to trust instead of the well-known ones.
+        certificate: File with the certificates to trust instead of the system's.
         client_certificate: File with the certificate to show to an endpoint that asks for one.
         client_key: File with its key.
         metric_interval: Seconds between two exports of metrics.

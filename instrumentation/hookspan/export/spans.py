@@ -250,7 +250,7 @@ class SpanExport:
         reply = self._sender.send([readable(span, self._resource, content=self._settings.content) for span in part])
         if reply.accepted:
             if self._in_a_row:
-                _logger.info("export goes on", extra={"failures": self._in_a_row})
+                _logger.info("export continues", extra={"failures": self._in_a_row})
             self._proven, self._in_a_row, self._last_success = True, 0, self._clock()
             self._last_error = ""
         return reply

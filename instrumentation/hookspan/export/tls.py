@@ -76,11 +76,11 @@ def _refusal(reason: str, settings: ExportSettings) -> str:
     _, is_alert, name = reason.upper().replace(" ", "_").partition("ALERT_")
     alert = name.replace("_", " ").lower()
     if "WRONG_VERSION_NUMBER" in reason:
-        return "the endpoint speaks no TLS: does its address begin with `http://`?"
+        return "the endpoint doesn't speak TLS: should its address begin with `http://`?"
     if not is_alert:
         return ""
     if not set(ABOUT_US) & set(alert.split()):
-        return f"the endpoint ends TLS: {alert}"
+        return f"the endpoint ended the TLS connection: {alert}"
     if not settings.client_certificate:
         return f"the endpoint asks for a client certificate ({alert}): `export.client_certificate` is not set"
     ours = f"`export.client_certificate` ({settings.client_certificate})"

@@ -99,7 +99,7 @@ class Journal:
         return retention.size(self._paths)
 
     def read_record(self, number: int) -> bytes | None:
-        """One line without LF; None if there is no such record (any more)."""
+        """One line without LF; None if there is no such record, or it has been deleted."""
         return self._records.read(number)
 
     def segments(self) -> list[Segment]:

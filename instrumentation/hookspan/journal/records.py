@@ -59,7 +59,7 @@ class Records:
         self._indexes: OrderedDict[tuple[int, int], _Index] = OrderedDict()
 
     def read(self, number: int) -> bytes | None:
-        """The line without LF; None if there is no such record (any more)."""
+        """The line without LF; None if there is no such record, or it has been deleted."""
         with self._lock:
             while True:
                 try:

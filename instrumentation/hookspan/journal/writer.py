@@ -81,7 +81,7 @@ def _lock(descriptor: int, deadline: float) -> None:
         except BlockingIOError:
             if time.monotonic() >= deadline:
                 raise JournalBusyError(
-                    errno.EWOULDBLOCK, "the journal is locked by a process that doesn't let go"
+                    errno.EWOULDBLOCK, "the journal is locked by a process that doesn't release it"
                 ) from None
             time.sleep(_LOCK_RETRY)
         else:

@@ -22,7 +22,7 @@ from .hooks import InstalledHooks
 from .relay import is_newest
 
 SHOWN: Final = 5  # events that a message names
-NOT_RUN: Final = "what Claude Code does not run is not recorded"
+NOT_RUN: Final = "hooks that Claude Code doesn't run record nothing"
 
 
 class Area(StrEnum):
@@ -76,14 +76,14 @@ class Installation(InstalledHooks):
         """Files that Claude Code can't read either, and entries for which it may ignore a file's hooks."""
         for source in self.sources:
             if source.problem and (source.file in self.recorded or (source.kind == "user" and not self.running)):
-                yield Problem(Area.HOOKS, source.problem, NOT_RUN, "mend that file, then `hookspan install`")
+                yield Problem(Area.HOOKS, source.problem, NOT_RUN, "fix that file, then run `hookspan install`")
         for source in self.ours:
             for place in source.text.broken() if source.text is not None else ():
                 yield Problem(
                     Area.HOOKS,
                     f"`{place}` in `{source.file}` is broken",
-                    "Claude Code can ignore every hook of a file for one entry that it can't use",
-                    "mend or remove that entry, which is not ours",
+                    "one entry that Claude Code can't use can make it ignore every hook in the file",
+                    "fix or remove that entry, which is not hookspan's",
                     broken=False,
                 )
 
@@ -97,7 +97,7 @@ class Installation(InstalledHooks):
         return Problem(
             Area.HOOKS,
             f"the hooks in {_names(sources)} record to `{state}`, and this hookspan looks into `{self.paths.state}`",
-            "two installations, or HOOKSPAN_HOME or XDG_* were others at the installation",
+            "there are two installations, or HOOKSPAN_HOME or XDG_* had other values when the hooks were installed",
             f"use {use}" + (f"; {here}" if here else ""),
             broken=not self.running,
         )
@@ -109,12 +109,12 @@ class Installation(InstalledHooks):
             source = by_file[file]
             moved_on = source.kind == "local" and not file.parent.parent.exists()  # with its project
             if not (source.handlers or source.problem or moved_on):
-                gone = "is gone" if source.text is None else "has none of our hooks any more"
+                gone = "is gone" if source.text is None else "no longer has hookspan's hooks"
                 yield Problem(Area.HOOKS, f"`{file}` {gone}", NOT_RUN, "`hookspan install`", mends=True)
         if not (self.ours or self.elsewhere or self.recorded):
             yield Problem(
                 Area.HOOKS,
-                "no hook of ours is in Claude Code's settings, and no plugin brings them",
+                "Claude Code's settings have no hook of hookspan's, and no plugin provides them",
                 "without hooks nothing is recorded",
                 "`hookspan install`",
                 mends=True,
@@ -156,7 +156,7 @@ class Installation(InstalledHooks):
         relays = {command.relay for command in commands if command.executable}
         for relay in sorted(relays):
             if relay.parent == self.paths.bin and not is_newest(self.paths, relay):
-                why = "it may not record what this version reads"
+                why = "it may not record everything that this version reads"
                 what = f"`{relay}` is another version's"
                 yield Problem(Area.HOOKS, what, why, "`hookspan install`", broken=False, mends=True)
 
@@ -172,9 +172,9 @@ class Installation(InstalledHooks):
                 "the administrator's settings win over yours"
                 if switch.managed
                 else "nothing is recorded while it is set",
-                "ask who manages this machine to add what `hookspan install --print` says"
+                "ask the administrator of this machine to add what `hookspan install --print` prints"
                 if switch.managed
-                else "take `disableAllHooks` out of that file",
+                else "remove `disableAllHooks` from that file",
             )
 
     def _stale(self) -> Iterator[Problem]:
@@ -206,8 +206,8 @@ class Installation(InstalledHooks):
             if not os.access(relay, os.R_OK if relay.suffix == ".py" else os.X_OK):
                 return f"runs `{relay}`, which is gone", "Claude Code shows an error at each of these events", True
             if command is None or command.state == self.paths.state:
-                return f"runs another relay, `{relay}`", "it may be that of an older version", False
-            why = "it may be another installation's, or have come with the project"
+                return f"runs another relay, `{relay}`", "it may be left from an older version", False
+            why = "it may belong to another installation, or have come with the project"
             return None if source.kind == "user" else (f"runs another relay, `{relay}`", why, False)
         if handler.event not in EVENTS:
             return (
@@ -216,7 +216,7 @@ class Installation(InstalledHooks):
                 False,
             )
         if again:
-            return "is there a second time", "each event starts two relays", False
+            return "is in the settings twice", "each event starts two relays", False
         return None
 
     def _twice(self) -> Iterator[Problem]:
@@ -232,11 +232,13 @@ class Installation(InstalledHooks):
         plugin = next((f"`claude plugin disable {source.plugin}`" for source in sources if source.plugin), None)
         own = "`hookspan uninstall`" if any(source.of_install for source in sources) else None
         others = [source for source in sources if not source.of_install]
-        keep = " or ".join(filter(None, [own, plugin])) or "ask who manages this machine"
+        keep = " or ".join(filter(None, [own, plugin])) or "ask the administrator of this machine"
         yield Problem(
             Area.TWICE,
-            f"{_names(sources)} run different relays" if not others else f"hooks of ours come from {_names(sources)}",
-            "each event starts two relays; the second record is recognised and not counted, but the time is spent",
+            f"{_names(sources)} run different relays"
+            if not others
+            else f"hookspan's hooks come from {_names(sources)}",
+            "each event starts two relays; the second record is recognised and not counted, but it takes its time",
             f"keep one: {keep}" if others else "`hookspan uninstall`, then `hookspan install`",
             broken=False,
         )
@@ -249,7 +251,7 @@ class Installation(InstalledHooks):
             yield Problem(
                 Area.STARTER,
                 f"{', '.join(f'`{path.name}`' for path in missing)} missing in `{paths.state}`",
-                "without `relay.conf` no hook starts an agent, without the others what is lost is not counted",
+                "without `relay.conf` no hook starts an agent; without the others lost events are not counted",
                 "`hookspan install`",
                 broken=paths.relay_conf in missing,
                 mends=True,
@@ -272,8 +274,10 @@ def _renew(source: Source) -> str:
     if source.kind == "plugin":
         return f"`claude plugin update {source.plugin}`"
     if source.kind == "managed":
-        return "ask who manages this machine to add what `hookspan install --print` says"
-    return "`hookspan install`" if source.of_install else f"add what `hookspan install --print` says to `{source.file}`"
+        return "ask the administrator of this machine to add what `hookspan install --print` prints"
+    return (
+        "`hookspan install`" if source.of_install else f"add what `hookspan install --print` prints to `{source.file}`"
+    )
 
 
 def _names(sources: Sequence[Source]) -> str:

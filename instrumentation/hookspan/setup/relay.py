@@ -97,7 +97,7 @@ def prepare(paths: Paths) -> Relay:
     for python in interpreters():
         if _works([*relay_command.in_python(python, script=script)]):
             command = (*relay_command.in_python(python, script=paths.relay_script), str(paths.state))
-            how = f"run by `{python}`, as nothing can be compiled here"
+            how = f"run by `{python}`, since nothing can be compiled here"
             return Relay(paths.relay_script, script.read_bytes(), command, how)
     raise UserError(
         "neither the compiled relay nor the one in Python works on this machine",

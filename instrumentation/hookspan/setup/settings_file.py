@@ -34,7 +34,7 @@ def put(paths: Paths, file: Path, data: bytes, expected: bytes | None) -> None:
 def refuse_changed(file: Path, expected: bytes | None) -> None:
     """UserError if it isn't what it was."""
     if read(file) != expected:
-        raise UserError(f"`{file}` has changed while you were asked; nothing was written", hint="try again")
+        raise UserError(f"`{file}` has changed in the meantime; nothing was written", hint="try again")
 
 
 def digest(data: bytes) -> str:

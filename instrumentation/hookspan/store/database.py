@@ -40,7 +40,7 @@ class StoreDamaged(UserError):
     def __init__(self, path: Path, why: str) -> None:
         super().__init__(
             f"`{path}` is damaged: {why}",
-            hint="an agent that meets this rebuilds it from the journal; `hookspan rebuild` does so at once",
+            hint="an agent that notices this rebuilds it from the journal; `hookspan rebuild` does so at once",
         )
         self.why = why
 

@@ -40,37 +40,45 @@ class Endpoint:
 _SESSION: Final = Parameter("session", "Only of this session.")
 _PROJECT: Final = Parameter("project", "Only of this project.")
 _POSITION: Final = number(
-    "position", "What the stream told last: no answer that was kept from before it is used.", None, 0
+    "position", "The last `position` of the stream: a cached answer from before it is not used.", None, 0
 )
-_HOOKS: Final = flag("hooks", "With the spans of our own hooks.")
+_HOOKS: Final = flag("hooks", "Include the spans of hookspan's own hooks.")
 
 
 def _page(default: int, maximum: int) -> tuple[Parameter, ...]:
     return (
         number("after", "Only records after this one, oldest first.", None, 0),
         number("before", "Only records before this one, newest first.", None, 0),
-        number("limit", "How many.", default, 1, maximum),
+        number("limit", "Maximum number of rows.", default, 1, maximum),
     )
 
 
 ENDPOINTS: Final = (
-    Endpoint("/summary", "Metrics, who waits, and what is missing.", overview.summary, schemas.Summary, cached=True),
+    Endpoint(
+        "/summary",
+        "Figures, sessions that wait for you, and what is missing.",
+        overview.summary,
+        schemas.Summary,
+        cached=True,
+    ),
     Endpoint(
         "/sessions",
-        "Sessions, who needs you first.",
+        "Sessions, those that need you first.",
         sessions.sessions,
         schemas.Sessions,
         (
             Parameter(
                 "state",
-                "Which ones; `waiting`: those that may wait, too.",
+                "Only sessions in this state; `waiting` includes those that may be waiting.",
                 "all",
                 words=("all", "open", "waiting", "working", "idle", "ended"),
             ),
             _PROJECT,
-            Parameter("q", "Words that are all in its project, branch, repository, title, first prompt, model or id."),
-            number("limit", "How many ended ones.", 50, 1, 200),
-            Parameter("before", "Older ended ones: `next` of the answer before."),
+            Parameter(
+                "q", "Words that must all be in its project, branch, repository, title, first prompt, model or id."
+            ),
+            number("limit", "Maximum number of ended sessions.", 50, 1, 200),
+            Parameter("before", "Older ended sessions: the `next` of the previous answer."),
             _POSITION,
         ),
         cached=True,
@@ -81,7 +89,7 @@ ENDPOINTS: Final = (
         sessions.session,
         schemas.SessionPage,
         (
-            number("limit", "How many spans.", 500, 0, 2000),
+            number("limit", "Maximum number of spans.", 500, 0, 2000),
             _POSITION,
         ),
         (404,),
@@ -89,15 +97,19 @@ ENDPOINTS: Final = (
     ),
     Endpoint(
         "/sessions/{id}/spans",
-        "A session's spans by start.",
+        "A session's spans, by start.",
         sessions.spans,
         schemas.SessionSpans,
-        (Parameter("after", "`next` of the answer before."), number("limit", "How many.", 1000, 1, 2000), _HOOKS),
+        (
+            Parameter("after", "The `next` of the previous answer."),
+            number("limit", "Maximum number of rows.", 1000, 1, 2000),
+            _HOOKS,
+        ),
         (404,),
     ),
     Endpoint(
         "/sessions/{id}/open",
-        "What goes on in a session now.",
+        "What a session is doing now.",
         sessions.open_now,
         schemas.OpenSpans,
         (),
@@ -106,30 +118,30 @@ ENDPOINTS: Final = (
     Endpoint("/traces/{id}", "All spans of a trace.", traces.trace, schemas.Trace, (_HOOKS,), (404,)),
     Endpoint(
         "/friction",
-        "Dialogs, rules that would end them, failing tools, cost.",
+        "Dialogs, rules that would avoid them, failing tools, cost.",
         friction.friction,
         schemas.Friction,
-        (number("days", "How many days, today included.", 7, 1, 90), _PROJECT),
+        (number("days", "Number of days, including today.", 7, 1, 90), _PROJECT),
         cached=True,
     ),
     Endpoint("/events", "Hook events.", journal.events, schemas.Events, (*_page(100, 500), _SESSION)),
     Endpoint(
         "/demo",
-        "Put in the demo data: three made-up sessions that are neither exported nor counted.",
+        "Add the demo data: three made-up sessions that are neither exported nor counted.",
         demo.load,
         schemas.Demo,
         method="POST",
     ),
-    Endpoint("/demo", "Take the demo data out.", demo.remove, schemas.Demo, method="DELETE"),
+    Endpoint("/demo", "Remove the demo data.", demo.remove, schemas.Demo, method="DELETE"),
     Endpoint("/health", "The newest health checks.", health.health, schemas.Health),
     Endpoint(
         "/health/history",
         "Earlier health checks, newest first.",
         health.history,
         schemas.History,
-        (number("limit", "How many.", 100, 1, 100),),
+        (number("limit", "Maximum number of rows.", 100, 1, 100),),
     ),
-    Endpoint("/settings", "The settings in force, and where each is from.", health.settings, schemas.Settings),
+    Endpoint("/settings", "The settings in force, and where each comes from.", health.settings, schemas.Settings),
     Endpoint(
         "/log",
         "The journal's lines. Needs `content.local`.",

@@ -37,7 +37,7 @@ _AFTER: Final = (parameters.number("after", "Where the stream begins.", None, 0)
 _LAST: Final = re.compile(r"\A[0-9]{1,15}\Z")
 _SIGNED_IN: Final = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="0;url=/"><title>hookspan</title>
-<p>Signed in: <a href="/">go on to the page</a>.</p>
+<p>Signed in: <a href="/">continue to the page</a>.</p>
 </html>
 """
 _REFUSED: Final = """<!doctype html>
@@ -164,7 +164,7 @@ async def _http_problem(_request: Request, error: Exception) -> Response:
 
 async def _bug(_request: Request, error: Exception) -> Response:
     _logger.error("an answer failed", exc_info=error)
-    return ProblemError(500, "bug", "hookspan has a bug here", "the agent's log says more: `agent.log`").response()
+    return ProblemError(500, "bug", "hookspan has a bug here", "`agent.log` says more").response()
 
 
 # --- Stream
@@ -185,7 +185,7 @@ class _Stream:
             raise ProblemError(
                 503,
                 "connections",
-                "as many pages are open as `dashboard.max_connections` allows",
+                "no more pages can be open than `dashboard.max_connections` allows",
                 "close one, or raise the setting",
                 headers={"retry-after": str(RETRY_AFTER)},
             )
@@ -209,7 +209,7 @@ def _position(request: Request) -> int | None:
     if last is None:
         return after
     if not _LAST.match(last):
-        raise invalid("`Last-Event-ID` is none of ours")
+        raise invalid("`Last-Event-ID` is not from hookspan")
     return int(last)
 
 

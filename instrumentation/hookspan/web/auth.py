@@ -110,14 +110,14 @@ class Auth:
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, AttributeError, TypeError) as error:
-            _logger.warning("logins can't be read; browsers have to come again", exc_info=error)
+            _logger.warning("logins can't be read; browsers have to sign in again", exc_info=error)
             return {}
 
     def _save(self) -> None:
         try:
             atomic.write(self._file, json.dumps(self._logins).encode(), mode=0o600)
         except OSError as error:
-            _logger.warning("logins can't be kept over a restart", exc_info=error)
+            _logger.warning("logins can't be saved; they end with the agent", exc_info=error)
 
 
 def _read_own(path: Path) -> bytes:

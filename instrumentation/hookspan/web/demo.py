@@ -29,7 +29,7 @@ TESTS: Final = {"command": "npm test -- --coverage", "description": "Run the tes
 
 
 class Demo:
-    """Puts the sessions in, and takes them out. Thread-safe."""
+    """Puts the sessions in, and removes them. Thread-safe."""
 
     def __init__(self, paths: Paths, reader: PageReader, caught_up: Callable[[float], bool]) -> None:
         self._writer = Writer(paths)

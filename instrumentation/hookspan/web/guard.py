@@ -145,13 +145,17 @@ def _check_origin(headers: Headers) -> None:
     for origin in headers.getlist("origin"):
         parts = urlsplit(origin)
         if parts.scheme not in {"http", "https"} or parts.netloc.lower() != headers["host"].lower():
-            raise ProblemError(403, "origin", "another site's page may not ask this", "open hookspan's own page")
+            raise ProblemError(
+                403, "origin", "a page of another site may not send this request", "open hookspan's own page"
+            )
 
 
 def _check_asker(headers: Headers, method: str) -> None:
     """Where a login is to change something, the browser must have said which page wants that."""
     if method not in {"GET", "HEAD"} and "origin" not in headers and "sec-fetch-site" not in headers:
-        raise ProblemError(403, "origin", "the page that asks this is not named", "a script sends the token instead")
+        raise ProblemError(
+            403, "origin", "the request doesn't say which page sent it", "a script should send the token instead"
+        )
 
 
 def _check_site(headers: Headers, path: str) -> None:
@@ -161,7 +165,9 @@ def _check_site(headers: Headers, path: str) -> None:
             continue
         navigates = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
         if path.startswith("/api/") or not navigates:
-            raise ProblemError(403, "site", "another site's page may not ask this", "open hookspan's own page")
+            raise ProblemError(
+                403, "site", "a page of another site may not send this request", "open hookspan's own page"
+            )
 
 
 def cookie(headers: Headers, name: str) -> str:

@@ -18,7 +18,7 @@ _REFUSALS: Final = {
     400: "A parameter is wrong.",
     401: "Not signed in.",
     403: "Not allowed: another site's page, another user, or content that is switched off.",
-    404: "Not there.",
+    404: "Not found.",
     421: "A host name that is not served here.",
     503: "Too many live connections; `Retry-After` says when to come again.",
 }

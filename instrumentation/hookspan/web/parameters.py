@@ -79,6 +79,6 @@ def read(parameters: Sequence[Parameter], given: Sequence[tuple[str, str]]) -> A
             hint = f"there are {', '.join(known)}" if known else "there are none"
             raise invalid(f"there is no parameter `{name[:TEXT_MAX]}`", hint)
         if name in found:
-            raise invalid(f"`{name}` is there twice")
+            raise invalid(f"`{name}` is given twice")
         found = {**found, name: known[name].read(value)}
     return {one.name: one.default for one in parameters} | dict(found)

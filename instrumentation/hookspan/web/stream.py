@@ -60,7 +60,7 @@ class Client:
             return True
         if len(self._queue) >= QUEUE_MESSAGES or (self._queue and self._bytes + len(data) > QUEUE_BYTES):
             self._queue.clear()
-            detail = "this page reads too slowly; it goes on where it was when it comes back"
+            detail = "this page reads too slowly; when it reconnects, it continues where it was"
             self.close(message("slow", {"detail": detail}))
             return False
         self._queue.append(data)
@@ -148,7 +148,7 @@ class Hub:
     def say_goodbye(self) -> None:
         """The server ends: close every connection."""
         for client in self._clients:
-            client.close(message("bye", {"detail": "the agent stops; this page goes on when it is back"}))
+            client.close(message("bye", {"detail": "the agent is stopping; this page continues when it is back"}))
 
     def _broadcast(self, data: bytes) -> None:
         for client in self._clients:

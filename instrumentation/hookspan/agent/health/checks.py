@@ -42,8 +42,8 @@ STORE_CRITICAL: Final = 0.500
 STORE_TRIES: Final = 3
 EXPORT_WARNING: Final = 60.0  # seconds the oldest span has waited
 EXPORT_CRITICAL: Final = 3600.0
-NO_METRICS: Final = "if it is to have traces only: `hookspan config set export.metrics false`"
-NO_TRACES: Final = "if it is to have metrics only: `hookspan config set export.traces false`"
+NO_METRICS: Final = "if it should get traces only: `hookspan config set export.metrics false`"
+NO_TRACES: Final = "if it should get metrics only: `hookspan config set export.traces false`"
 MEMORY_WARNING: Final = 80.0  # percent of the machine's
 DISK_WARNING: Final = 90.0  # percent of the state folder's file system
 FULL_CRITICAL: Final = 95.0  # percent, of either
@@ -104,7 +104,7 @@ def hook_path(agent: Inspected) -> Finding:
         taken["p99"],
         HOOK_WARNING,
         "s",
-        "" if status is Status.HEALTHY else "the disk or the machine is slow: `hookspan bench` measures both",
+        "" if status is Status.HEALTHY else "the disk or the machine is slow; `hookspan bench` measures both",
     )
 
 
@@ -142,12 +142,12 @@ def ingest(agent: Inspected) -> Finding:
         message += f", {counted(failures, 'failures')} since the last check"
     if mended:
         status, message = worst(status, Status.WARNING), f"{message}; the store {mended.text}"
-        todo = "nothing: this is said until the agent's next start"
+        todo = "nothing; this is shown until the agent's next start"
         if mended.aside:
             todo = f"`{mended.aside}` is the old one: delete it when you don't need it"
     if hold:
-        status, todo = Status.CRITICAL, "make room on the disk of the state folder"
-        message = f"nothing can be written ({hold.reason}); hooks go on recording as long as the disk lets them"
+        status, todo = Status.CRITICAL, "free space on the disk of the state folder"
+        message = f"nothing can be written ({hold.reason}); hooks keep recording as long as the disk allows"
     elif not loop.alive:
         status, message, todo = Status.CRITICAL, "the ingest thread is dead", "`hookspan restart`"
     return Finding(status, message, behind, LAG_WARNING, "s", todo)
@@ -193,21 +193,26 @@ def export(agent: Inspected) -> Finding:
     todo = ""
     if stats.get("state") == "holding":
         status = worst(status, Status.WARNING)
-        message = f"{stats.get('last_error') or 'the endpoint does not take spans'}; {message}"
-        todo = "start the collector, or correct `export.endpoint`, its token or certificates; nothing is lost meanwhile"
+        message = f"{stats.get('last_error') or 'the endpoint does not accept spans'}; {message}"
+        todo = (
+            "start the collector, or correct `export.endpoint`, its token or certificates; until then nothing is lost"
+        )
         if stats.get("not_taken") and metrics.get("state") == "sending":
             todo = NO_TRACES
     elif status is not Status.HEALTHY:
-        todo = "the endpoint is slower than the events come"
+        todo = "the endpoint accepts spans more slowly than they are recorded"
     elif metrics.get("state") == "refused":
         status, todo = Status.WARNING, NO_METRICS
         message = f"{message}; metrics: {metrics['last_error']}"
     elif metrics.get("state") == "holding" and time.time() - metrics["last_success"] / 1e9 > EXPORT_WARNING:
-        status, todo = Status.WARNING, "see the log of what is at `export.endpoint`; sums go on, no count is lost"
+        status, todo = (
+            Status.WARNING,
+            "see the log of the program at `export.endpoint`; sums continue, no count is lost",
+        )
         message = f"{message}; metrics: {metrics['last_error']}"
     if renewed := stats.get("renewed"):
         status, message = worst(status, Status.WARNING), f"{message}; export.db was damaged ({renewed})"
-        todo = todo or "nothing: it is written anew, and what was sent is known"
+        todo = todo or "nothing; it was written again, and what was sent is known"
     return Finding(status, message, waited, EXPORT_WARNING, "s", todo)
 
 
@@ -221,9 +226,12 @@ def resources(agent: Inspected) -> Finding:
     full = 100.0 * disk.used / (disk.used + disk.free)
     resident = psutil.Process().memory_info().rss
     status = worst(graded(memory, MEMORY_WARNING, FULL_CRITICAL), graded(full, DISK_WARNING, FULL_CRITICAL))
-    todo = "" if status is Status.HEALTHY else "free memory" if memory > MEMORY_WARNING else "make room on the disk"
+    todo = "" if status is Status.HEALTHY else "free memory" if memory > MEMORY_WARNING else "free space on the disk"
     if resident > OWN_MEMORY_WARNING:
-        status, todo = worst(status, Status.WARNING), todo or "`hookspan restart`, and report it: the agent grew"
+        status, todo = (
+            worst(status, Status.WARNING),
+            todo or "`hookspan restart`, and report it: the agent uses too much memory",
+        )
     return Finding(
         status,
         f"memory {memory:.0f} %, disk {full:.0f} %, CPU {psutil.cpu_percent():.0f} %; agent {units.size(resident)}",
@@ -260,7 +268,7 @@ def dashboard(agent: Inspected) -> Finding:
     wanted, page = agent.settings.now.dashboard, agent.page
     refused = agent.gained("refused pages", page.refused)
     if not wanted.enabled:
-        return Finding(Status.HEALTHY, "switched off, as you said")
+        return Finding(Status.HEALTHY, "switched off by `dashboard.enabled`")
     if page.url is None:
         return Finding(Status.CRITICAL, "the page is not served", todo="see `agent.log`")
     message = f"{page.url}, {counted(page.connections, 'live connections')}"

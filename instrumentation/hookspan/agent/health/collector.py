@@ -79,7 +79,7 @@ def answers(url: str | None, timeout: float = TIMEOUT) -> Finding:
         return Finding(
             Status.CRITICAL,
             f"`{shown}` does not answer ({reason})",
-            todo="start it; spans wait meanwhile, nothing is lost",
+            todo="start it; spans wait in the meantime, nothing is lost",
         )
     took = time.monotonic() - began
     if code >= 300:  # noqa: PLR2004 - a redirect is no word on anybody's health

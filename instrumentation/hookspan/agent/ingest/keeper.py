@@ -119,7 +119,7 @@ class StoreKeeper:
             self._loop.failed(unsaved)
             return False
         self._store = None
-        self._note(f"was damaged ({error.why}), is written anew with all that it had")
+        self._note(f"was damaged ({error.why}), was written again with everything that it had")
         return True
 
     def set_aside(self, error: Exception) -> None:

@@ -85,7 +85,7 @@ def run(
     if not stored.found:
         return
     if not settings.export.on:
-        yield Step("export", True, 0.0, f"off: {settings.export.off}, so it is looked for nowhere else")
+        yield Step("export", True, 0.0, f"off: {settings.export.off}, so no backend is searched")
         return
     exported = _export(paths, settings)
     yield exported
@@ -161,7 +161,7 @@ def _export(paths: Paths, settings: Settings) -> Step:
 def _collector(url: str) -> Step:
     return _until(
         "collector",
-        lambda: f"{url} says that it is well" if _get(url) is not None else None,
+        lambda: f"{url} says that it is healthy" if _get(url) is not None else None,
         f"{url} does not answer",
         "",
     )

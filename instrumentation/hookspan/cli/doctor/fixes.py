@@ -27,7 +27,7 @@ def unwritable(folder: Path) -> Fix:
     def do() -> None:
         found = folder.stat()
         if found.st_uid != os.geteuid():
-            raise UserError(f"`{folder}` is not yours any more; nothing was done to it")
+            raise UserError(f"`{folder}` no longer belongs to you; nothing was changed")
         folder.chmod(stat.S_IMODE(found.st_mode) & ~0o022)
 
     return Fix(f"chmod go-w {some([folder])}", do)
@@ -40,7 +40,7 @@ def chmod(*paths: Path) -> Fix:
         for path in paths:
             found = path.lstat()
             if found.st_uid != os.geteuid() or stat.S_ISLNK(found.st_mode):
-                raise UserError(f"`{path}` is not yours any more; nothing was done to it")
+                raise UserError(f"`{path}` no longer belongs to you; nothing was changed")
             path.chmod(stat.S_IMODE(found.st_mode) & ~0o077)
 
     return Fix(f"chmod go= {some(paths)}", do)

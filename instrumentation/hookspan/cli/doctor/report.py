@@ -65,12 +65,12 @@ def write_state(context: Context, results: Sequence[tuple[str, Result]]) -> Path
         "Versions": _versions(context.paths),
         "What `hookspan doctor` found": [_result(name, result, redact) for name, result in results],
         "Settings": _settings(context),
-        "Variables that are set (names alone)": sorted(name for name in context.env if name.startswith(VARIABLES)),
+        "Variables that are set (names only)": sorted(name for name in context.env if name.startswith(VARIABLES)),
         "Health and counts": _counts(context.paths, redact),
         f"The last {counted(LOG_LINES, 'lines')} of the agent's log": _log(context.paths, redact),
     }
     text = "".join(f"\n## {title}\n\n```json\n{_json(part)}\n```\n" for title, part in parts.items())
-    return _save("doctor", f"# hookspan {__version__}: how things stand\n{text}")
+    return _save("doctor", f"# hookspan {__version__}: report\n{text}")
 
 
 def _json(part: Any) -> str:

@@ -19,13 +19,13 @@ def variables(settings: Settings, on: bool | None) -> dict[str, str] | None:
     export = settings.export
     if export.endpoint is None:
         raise UserError(
-            "there is no endpoint to send Claude Code's own telemetry to",
+            "no endpoint is set to which Claude Code could send its own telemetry",
             hint="`hookspan stack up`, or `hookspan config set export.endpoint URL`",
         )
     if export.headers:
         click.echo(
             "warning: `export.headers` are not written to Claude Code's settings, since they may be secret; "
-            "if the endpoint wants them, set OTEL_EXPORTER_OTLP_HEADERS there",
+            "if the endpoint needs them, set OTEL_EXPORTER_OTLP_HEADERS there",
             err=True,
         )
     return {
@@ -51,7 +51,7 @@ def replaced(text: SettingsText, record: Record | None, variables: Mapping[str, 
     if foreign:
         raise UserError(
             f"`env` in `{text.name}` has {', '.join(f'`{key}`' for key in foreign)} of your own; nothing was changed",
-            hint="Claude Code sends its telemetry to one place: take them out, and let the Collector there pass it on",
+            hint="Claude Code sends its telemetry to one place: remove them, and let the Collector there forward it",
         )
     return clean.with_env(variables)
 

@@ -18,7 +18,7 @@ def confirm(question: str, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise UserError(
-            "there is no terminal to ask on; nothing was changed", hint="`--yes` goes ahead, `--dry-run` looks"
+            "there is no terminal to ask on; nothing was changed", hint="use `--yes`, or `--dry-run` to see the change"
         )
     if not click.confirm(question):
         raise UserError("nothing was changed")

@@ -46,7 +46,7 @@ def to_delete(places: Iterable[Paths]) -> list[Path]:
         if (paths.state / "stack.json").exists():
             raise UserError(
                 "the stack of `hookspan stack up` has not been stopped",
-                hint="`hookspan stack down --volumes` ends it and deletes its data; then try again",
+                hint="`hookspan stack down --volumes` stops it and deletes its data; then try again",
             )
         doomed |= dict.fromkeys([*_within(paths, paths.state), *_within(paths, paths.data)])
         doomed |= dict.fromkeys(filter(os.path.lexists, [paths.config]))
@@ -59,7 +59,7 @@ def _within(paths: Paths, top: Path) -> Iterator[Path]:
         return
     if not top.is_symlink() and (top.name == OWN_NAME or top in paths.folders_made()):
         if _holds_home(top):
-            raise UserError(f"`{top}` is or holds your home; nothing was deleted", hint="look at `HOOKSPAN_HOME`")
+            raise UserError(f"`{top}` is your home or contains it; nothing was deleted", hint="look at `HOOKSPAN_HOME`")
         yield top
     elif top == paths.state:
         yield from sorted(path for pattern in STATE for path in top.glob(pattern))

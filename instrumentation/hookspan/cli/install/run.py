@@ -27,7 +27,7 @@ from hookspan.units import counted
 from hookspan.values import URL
 
 NEXT: Final = "Start a session of Claude Code, then: hookspan open"
-NEXT_DOWN: Final = "The agent is down, as you said, and no hook starts it until: hookspan up"
+NEXT_DOWN: Final = "The agent was stopped with `hookspan down`; no hook starts it until: hookspan up"
 
 
 def install(
@@ -90,7 +90,7 @@ def _check(installation: Installation, file: Path, variables: Mapping[str, str])
     wrong = [problem for problem in installation.problems if problem.broken or problem.area is Area.STARTER]
     problems = [problem.what for problem in wrong]
     if not problems and not installation.here:
-        problems.append(f"no hook of ours runs in this folder; there are some in {installation.where}")
+        problems.append(f"none of hookspan's hooks runs in this folder; there are some in {installation.where}")
     text = SettingsText.of(str(file), settings_file.read(file) or b"")
     known = record.read(paths).get(str(file))
     wanted = {**(known.env if known is not None else {}), **variables}

@@ -20,7 +20,7 @@ UNIT: Final = "hookspan.service"
 LABEL: Final = "dev.hookspan.agent"
 TIMEOUT: Final = 60  # seconds for systemctl or launchctl
 RESTART_AFTER: Final = 5  # seconds
-HINT: Final = "nothing has changed and nothing is lost: the first hook of a session starts the agent"
+HINT: Final = "nothing has changed, and no service is needed: the first hook of a session starts the agent"
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,7 @@ def await_ready(services: Sequence[Service], ports: Mapping[int, int]) -> None:
 
 
 def answers(service: Service, ports: Mapping[int, int]) -> bool:
-    """Whether it says that it is well."""
+    """Whether it says that it is healthy."""
     # No proxy: it is this machine.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:

@@ -43,12 +43,12 @@ def export_to(paths: Paths, ports: Mapping[int, int]) -> tuple[str, ...]:
         old = before.get(key, {}).get("before") if own.get(key) == _set(before, key) else own.get(key)
         before[key] = {"set": url, "before": old}
         if key == "export.endpoint" and old is not None:
-            warnings.append(f"hookspan exported to `{old}` before; `hookspan stack down` puts that back")
+            warnings.append(f"hookspan exported to `{old}` before; `hookspan stack down` restores that")
     paths.create()
     atomic.write(_memory(paths), json.dumps(before, indent=2).encode() + b"\n", mode=0o600)
     origin = load(paths, os.environ).origin("export.endpoint")
     if origin.startswith("HOOKSPAN_"):
-        warnings.append(f"`{origin}` in the environment wins over the file")
+        warnings.append(f"`{origin}` in the environment overrides the file")
     reload_settings(paths)
     return tuple(warnings)
 

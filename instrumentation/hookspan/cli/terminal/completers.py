@@ -58,6 +58,6 @@ def _keys() -> Iterator[tuple[str, str]]:
 
 
 sessions = _from(_sessions)
-traces = _from(lambda: [("last", "the newest turn of yours"), *_sessions()])
+traces = _from(lambda: [("last", "your newest turn"), *_sessions()])
 projects = _from(_projects)
 keys = _from(_keys)

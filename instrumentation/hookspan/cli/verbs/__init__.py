@@ -15,29 +15,29 @@ import click
 
 SECTIONS: Final[Mapping[str, Mapping[str, str]]] = {
     "Set up": {
-        "install, uninstall": "Add hooks to Claude Code, or take them out.",
+        "install, uninstall": "Add hooks to Claude Code, or remove them.",
         "config": "Show or change settings.",
-        "doctor": "Find what is wrong and say how to mend it.",
+        "doctor": "Find what is wrong and say how to fix it.",
         "service": "Start the agent at login.",
     },
     "Agent": {
-        "up, down, restart": "Start it, stop it until `up`, or both.",
-        "status": "Is it running, and is it well?",
-        "flush": "Export now what is waiting to be exported.",
+        "up, down, restart": "Start the agent, stop it until `up`, or both.",
+        "status": "Is the agent running and healthy?",
+        "flush": "Export everything that is waiting, now.",
     },
     "Look": {
         "open": "Open the page in a browser.",
-        "sessions": "List sessions, who needs you first.",
+        "sessions": "List sessions, those that need you first.",
         "trace": "Show where a turn's time went.",
         "tail": "Follow the raw events.",
         "demo": "Play a recorded session and show it.",
         "bench": "Measure hookspan on this machine.",
     },
     "Data": {
-        "import": "Read the transcripts that are already there.",
+        "import": "Import transcripts from before hookspan.",
         "forget": "Delete sessions.",
-        "prune": "Delete what is past its days or bytes.",
-        "rebuild": "Build the store anew from the journal.",
+        "prune": "Delete data past its age or size limit.",
+        "rebuild": "Rebuild the store from the journal.",
         "stack": "Run Collector, Jaeger, Prometheus and Grafana.",
     },
     "Other": {

@@ -31,7 +31,7 @@ LOSSES: Final = 2000  # events by relay processes while the agent is killed
 DELAY_SECONDS: Final = 20.0
 SESSIONS: Final = 20  # of the real client, for each kind of hooks
 MILLION: Final = 1e6
-STATES: Final = ("no agent at work: pokes go to a bare socket", "agent at work")  # without and with one
+STATES: Final = ("no agent running: a bare socket receives the wake-ups", "agent running")  # without and with one
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +73,15 @@ class Report:
 
 @click.command()
 @JSON
-@click.option("--rounds", type=click.IntRange(100), default=ROUNDS, show_default=True, help="Hooks to run.")
-@click.option("--backlog", type=click.IntRange(1000), default=BACKLOG, show_default=True, help="Events to catch up on.")
+@click.option("--rounds", type=click.IntRange(100), default=ROUNDS, show_default=True, help="How many hooks to run.")
+@click.option(
+    "--backlog", type=click.IntRange(1000), default=BACKLOG, show_default=True, help="How many events to catch up on."
+)
 @click.option("--client", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Claude Code's program.")
 @click.option(
-    "--sessions", type=click.IntRange(2), default=SESSIONS, show_default=True, help="Sessions, with --client."
+    "--sessions", type=click.IntRange(2), default=SESSIONS, show_default=True, help="With --client: how many sessions."
 )
-@click.option("--jaeger", metavar="URL", help="Look there for spans that are sent to --endpoint.")
+@click.option("--jaeger", metavar="URL", help="Address of Jaeger, to look for the spans sent to --endpoint.")
 @click.option("--endpoint", metavar="URL", help="The OTLP endpoint that feeds --jaeger.")
 @click.pass_context
 def bench(
@@ -94,9 +96,9 @@ def bench(
 ) -> None:
     """Measure what hookspan costs on this machine.
 
-    Hooks beside programs that do nothing, losses while the agent is killed, throughput, memory, delays; with --client
-    only what the real client feels, with --jaeger only how soon Jaeger shows a span. Your own data is neither read nor
-    changed. Exits 1 if a bar is missed.
+    It compares hooks with programs that do nothing, counts losses while the agent is killed, and measures
+    throughput, memory and delays. With --client it measures only the cost to the real client, with --jaeger only
+    how soon Jaeger shows a span. Your own data is neither read nor changed. Exits 1 if a limit is exceeded.
     """
     if (jaeger is None) != (endpoint is None):
         raise click.UsageError("`--jaeger` and `--endpoint` go together")

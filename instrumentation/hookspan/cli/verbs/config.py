@@ -37,7 +37,7 @@ def show(keys: tuple[str, ...], origin: bool, changed: bool, secrets: bool, as_j
         if (not keys or is_locked(key, frozenset(keys))) and (not changed or settings.origin(key) != "default")
     ]
     if keys and not rows and not changed:
-        raise UserError(f"`{keys[0]}` is no setting", hint="`hookspan config show` lists them")
+        raise UserError(f"`{keys[0]}` is not a setting", hint="`hookspan config show` lists them")
     if as_json:
         click.echo(json.dumps({key: {"value": value, "origin": settings.origin(key)} for key, value in rows}, indent=2))
     for key, value in rows if not as_json else ():
@@ -51,7 +51,7 @@ def show(keys: tuple[str, ...], origin: bool, changed: bool, secrets: bool, as_j
 @config.command("set")
 @click.argument("key", shell_complete=completers.keys)
 @click.argument("value", required=False)
-@click.option("--unset", is_flag=True, help="Take the key out of the file: back to the default.")
+@click.option("--unset", is_flag=True, help="Remove the key from the file: back to the default.")
 def set_(key: str, value: str | None, unset: bool) -> None:
     """Set KEY (`export.endpoint`, `resource.NAME`) to VALUE in the user's file, whose comments stay.
 
@@ -67,11 +67,11 @@ def set_(key: str, value: str | None, unset: bool) -> None:
     change(paths, key, value)
     settings = load(paths, os.environ)
     if settings.origin(key).startswith("HOOKSPAN_"):
-        click.echo(f"warning: `{settings.origin(key)}` in the environment wins over the file", err=True)
+        click.echo(f"warning: `{settings.origin(key)}` in the environment overrides the file", err=True)
     if paths.relay_conf.exists():
         relay.write_conf(paths, load(paths))
     reloaded = reload_settings(paths)
-    click.echo(f"Saved in `{paths.config}`{'; the running agent goes by it' if reloaded else ''}.")
+    click.echo(f"Saved in `{paths.config}`{'; the running agent applies it' if reloaded else ''}.")
 
 
 @config.command()

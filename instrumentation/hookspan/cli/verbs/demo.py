@@ -23,10 +23,10 @@ from hookspan.units import counted
 @click.command()
 @click.option("--no-open", is_flag=True, help="Don't open the page in a browser.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, and clean up at once.")
-@click.option("--endpoint", metavar="URL", help="Export the demo to this OTLP endpoint, too.")
+@click.option("--endpoint", metavar="URL", help="Also export the demo to this OTLP endpoint.")
 @click.pass_context
 def demo(ctx: click.Context, no_open: bool, as_json: bool, endpoint: str | None) -> None:
-    """Play a recorded session and show what becomes of it.
+    """Play a recorded session and show what comes out.
 
     It takes six seconds, as the session did. Your own data is neither read nor changed. Exits 1 if an event is lost.
     """

@@ -32,10 +32,12 @@ INDENT: Final = " " * 19
 
 @click.command()
 @JSON
-@click.option("--fix", is_flag=True, help="Do what is safe to do, each after showing it and asking.")
+@click.option("--fix", is_flag=True, help="Make the fixes that are safe; each is shown, and asks first.")
 @click.option("--yes", is_flag=True, help="With --fix: don't ask.")
-@click.option("--report", "make_report", is_flag=True, help="Write a report without secrets or content, to attach.")
-@click.option("--end-to-end", is_flag=True, help="Send a marked session through the hook and look for it everywhere.")
+@click.option(
+    "--report", "make_report", is_flag=True, help="Write a report to attach to an issue, without secrets or content."
+)
+@click.option("--end-to-end", is_flag=True, help="Send a test session through the hook and look for it everywhere.")
 @click.option("--jaeger", metavar="URL", help="Where to look for the spans; default: `links.jaeger`.")
 @click.option("--prometheus", metavar="URL", help="With --end-to-end: where to look for the counters.")
 @click.pass_context
@@ -49,9 +51,9 @@ def doctor(
     jaeger: str | None,
     prometheus: str | None,
 ) -> None:
-    """Find what is wrong and say how to mend it.
+    """Find what is wrong and say how to fix it.
 
-    Exits 1 when something is broken. Where an endpoint is set one test span goes there, marked as synthetic;
+    Exits 1 when something is broken. If an endpoint is set, one test span goes there, marked as synthetic;
     --end-to-end sends a whole session.
     """
     context = Context(Paths.from_environment(), jaeger=jaeger)
@@ -92,7 +94,7 @@ def _summarize(results: Sequence[tuple[str, Result]], *, ok: bool, report: str |
     elif warnings:
         click.echo(f"\nNothing is broken; {counted(warnings, 'warnings')} above.")
     else:
-        click.echo("\nAll is well.")
+        click.echo("\nEverything is healthy.")
     if report:
         click.echo(f"The report is in `{report}`. Read it, then attach it to an issue.")
     if fixable:
@@ -110,7 +112,7 @@ def _fix(results: Sequence[tuple[str, Result]], *, yes: bool, quiet: bool) -> It
     """Show each fix, ask, do it; what was done. Two results may have the same one."""
     fixes = {result.fix.what: result.fix for _, result in results if result.fix is not None}
     if fixes and not yes and not sys.stdin.isatty():
-        raise UserError("there is no terminal to ask on; nothing was changed", hint="`--fix --yes` goes ahead")
+        raise UserError("there is no terminal to ask on; nothing was changed", hint="use `--fix --yes`")
     for what, fix in fixes.items():
         text = f"fix: {printable(what)}"
         if yes:
@@ -121,7 +123,7 @@ def _fix(results: Sequence[tuple[str, Result]], *, yes: bool, quiet: bool) -> It
             with contextlib.redirect_stdout(sys.stderr if quiet else sys.stdout):  # JSON stays JSON
                 fix.do()
         except (UserError, OSError) as error:
-            click.echo(f"that failed: {printable(getattr(error, 'message', error))}", err=quiet)
+            click.echo(f"this failed: {printable(getattr(error, 'message', error))}", err=quiet)
             continue
         yield what
 
@@ -135,7 +137,7 @@ def _end_to_end(context: Context, prometheus: str | None, *, quiet: bool) -> Ite
         jaeger = context.jaeger or settings.links.jaeger
         steps = run(context.paths, settings, commands[0], jaeger=jaeger, prometheus=prometheus)
     else:
-        steps = [Step("hook", False, 0.0, "no hook of ours records here", "`hookspan install`")]
+        steps = [Step("hook", False, 0.0, "none of hookspan's hooks records here", "`hookspan install`")]
     for step in steps:
         message = f"{'found' if step.found else 'NOT FOUND'} after {step.seconds:.2f} s: {step.message}"
         if not quiet:

@@ -14,7 +14,7 @@ from hookspan.paths import Paths
 @click.command()
 @JSON
 def down(as_json: bool) -> None:
-    """Stop the agent; hooks go on recording, and nothing starts it until `hookspan up`."""
+    """Stop the agent; hooks keep recording, and nothing starts it until `hookspan up`."""
     paths = Paths.from_environment()
     paths.create()
     paths.down.touch(mode=0o600)  # before it ends, or the next hook starts another one
@@ -22,5 +22,5 @@ def down(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"stopped": stopped}))
     else:
-        click.echo("The agent has ended." if stopped else "No agent was running.")
-        click.echo("Hooks go on recording. Nothing starts the agent until: hookspan up")
+        click.echo("The agent has stopped." if stopped else "No agent was running.")
+        click.echo("Hooks keep recording. Nothing starts the agent until: hookspan up")

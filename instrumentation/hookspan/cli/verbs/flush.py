@@ -47,16 +47,16 @@ class Duration(click.ParamType[float]):
             return value
         match = _DURATION.fullmatch(str(value))
         if match is None:
-            self.fail(f"`{value}` is no duration; allowed are such as `10s`, `500ms`, `2m`", param, ctx)
+            self.fail(f"`{value}` is not a duration such as `10s`, `500ms` or `2m`", param, ctx)
         return float(match[1]) * self._units[match[2]]
 
 
 @click.command()
-@click.option("--wait", type=Duration(), default="10s", show_default=True, help="How long it may take.")
+@click.option("--wait", type=Duration(), default="10s", show_default=True, help="The longest time to wait.")
 @JSON
 @click.pass_context
 def flush(ctx: click.Context, wait: float, as_json: bool) -> None:
-    """Read all that hooks have recorded and export it now.
+    """Read everything that hooks have recorded and export it now.
 
     Waits for the spans of turns and sessions that are over, which takes some seconds. Starts the agent as `up` does
     when none runs and something was recorded. Exits 1 if not all of it was exported in time, or if the endpoint of
@@ -87,7 +87,9 @@ def _flush(paths: Paths, wait: float) -> Mapping[str, Any]:
         if not journal(paths)["bytes"]:
             return NOTHING
         if paths.down.exists():
-            raise UserError("the agent is down, as you said; what was recorded waits", hint="`hookspan up` starts it")
+            raise UserError(
+                "the agent was stopped with `hookspan down`; what was recorded waits", hint="`hookspan up` starts it"
+            )
         from hookspan.agent import launch
 
         launch.start(paths, os.environ)
@@ -102,7 +104,7 @@ def _sentence(answer: Mapping[str, Any], wait: float) -> str:
     if not answer["drained"]:
         return f"The journal was not read to its end within {wait:g} s."
     if answer["unwritten"]:
-        return f"After {wait:g} s {counted(answer['unwritten'], 'turns')} that may be over still wait to be judged."
+        return f"After {wait:g} s {counted(answer['unwritten'], 'turns')} that may be over are not settled yet."
     if answer["export"] == answer["metrics"] == "off":
         return "All events are in the store. Nothing is exported: no endpoint is set."
     if answer["exported"]:

@@ -37,11 +37,12 @@ REPOSITORY: Final = b'"repository"'
 def forget(ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
     """Delete sessions: their raw and compacted events, spans, labels, and what waits to be exported.
 
-    SESSION is an id or its first digits. What only they brought goes, too: folders that no other session worked in,
-    with their repository and branch, and projects that no other session has, with their metric series. Series that
-    other sessions have added to keep what they counted. The files are written anew, so that no byte of it stays. Older
-    copies of the store (made before an upgrade, or of a damaged one) are deleted whole. What was exported already is
-    not called back, and Claude Code's own transcripts stay. The agent is stopped meanwhile; hooks go on recording.
+    SESSION is an id or its first digits. What belongs only to these sessions is deleted with them: folders in which
+    no other session worked, with their repository and branch, and projects that no other session has, with their
+    metric series. Series to which other sessions have added keep what they counted. The files are written again, so
+    that no byte remains. Older copies of the store (made before an upgrade, or of a damaged one) are deleted whole.
+    What was already exported stays where it is, and so do Claude Code's own transcripts. The agent is stopped in
+    the meantime; hooks keep recording.
     """
     from hookspan.agent.exclusive import exclusive
     from hookspan.cli.lifecycle.paused import paused
@@ -61,7 +62,7 @@ def forget(ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
     )
     click.echo(f"set aside   {counted(found['quarantined'], 'lines')} removed")
     click.echo(f"store       {counted(found['spans'], 'spans')} and {counted(found['events'], 'events')} removed")
-    click.echo(f"folders     {counted(found['folders'], 'folders')} that only they worked in")
+    click.echo(f"folders     {counted(found['folders'], 'folders')} in which no other session worked")
     for project in found["projects"]:
         click.echo(f"project     {printable(project)}, with its metrics: no other session has it")
     for project in found["shared"]:
@@ -69,7 +70,7 @@ def forget(ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
     click.echo(f"export      {counted(found['unexported'], 'spans')} that waited and won't be sent")
     if found["exported"]:
         click.echo(
-            f"Not called back: {counted(found['exported'], 'spans')} exported before. Delete them where you sent them."
+            f"Already exported: {counted(found['exported'], 'spans')}, which stay at the backend: delete them there."
         )
     for path in found["copies"]:
         click.echo(f"copy        {path} removed")
@@ -85,7 +86,7 @@ def _session(paths: Paths, given: str) -> str:
     if not known:
         raise UserError(f"no session has the id `{printable(given)}`", hint="`hookspan sessions` lists them")
     if len(known) > 1:
-        raise UserError(f"`{given}` could be {', '.join(known)}", hint="give more of it")
+        raise UserError(f"`{given}` could be {', '.join(known)}", hint="give more of the id")
     return known[0]
 
 
@@ -102,7 +103,7 @@ def _in_journal(paths: Paths, session: str) -> bool:
 
 def _ask(sessions: list[str]) -> None:
     if not sys.stdin.isatty():
-        raise UserError("forgetting can't be undone", hint="`hookspan forget --yes ...` doesn't ask")
+        raise UserError("deleting sessions can't be undone", hint="`hookspan forget --yes ...` doesn't ask")
     click.confirm(f"Delete {', '.join(sessions)}? This can't be undone.", abort=True, err=True)
 
 
@@ -129,7 +130,7 @@ def run(paths: Paths, sessions: list[str]) -> dict[str, Any]:
     from hookspan.store import Store
 
     if paths.store_before_rebuild.exists():
-        raise UserError("a rebuild was broken off", hint="`hookspan rebuild` finishes it")
+        raise UserError("a rebuild was interrupted", hint="`hookspan rebuild` finishes it")
     journal = Journal(paths)
     journal.rotate()  # relays append to the current segment, so that one can't be rewritten
     with ingest(paths) as reading:

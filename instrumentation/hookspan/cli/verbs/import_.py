@@ -39,28 +39,29 @@ REFUSED_SHOWN: Final = 5
 TOO_OLD: Final = frozenset({"old", "before"})
 WHY: Final = {
     "recorded": "recorded by hookspan itself",
-    "imported": "imported before; `hookspan forget` and another import read one anew",
-    "running": "changed in the last minutes, so perhaps running: import later",
+    "imported": "imported before; to read one again, `hookspan forget` it first",
+    "running": "changed in the last minutes, so they may still be running: import them later",
     "old": "whose sessions ended longer ago than the store keeps them (`store.days`)",
     "before": "whose sessions ended before the days of `--since`",
     "opted_out": "of projects that are not recorded",
     "empty": "without any work in it",
-    "unreadable": "not readable to the end",
-    "refused": "not of yours: links, devices or somebody else's files",
+    "unreadable": "that could not be read to the end",
+    "refused": "that are links, devices or somebody else's files",
 }
 COUNTED: Final = {"turns": "turns", "tools": "tool calls", "model_calls": "model calls"}
 
 
 @click.command("import")
 @click.argument("places", nargs=-1, metavar="[PATH]...", type=click.Path(path_type=Path))
-@click.option("--since", type=click.IntRange(1), metavar="DAYS", help="Only what ended in the last so many days.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be imported.")
+@click.option("--since", type=click.IntRange(1), metavar="DAYS", help="Only sessions that ended within this many days.")
+@click.option("--dry-run", is_flag=True, help="Say what would be imported, and import nothing.")
 @JSON
 def import_(places: tuple[Path, ...], since: int | None, dry_run: bool, as_json: bool) -> None:
-    """Read the transcripts that are already there, or those in PATH: files, project folders or folders of those.
+    """Import transcripts from before hookspan: Claude Code's own, or those in PATH.
 
-    Imported sessions are shown on your page and command line. They are never exported and in no counter. Sessions that
-    hookspan has recorded itself, or imported before, are left as they are.
+    PATH is a transcript, a project's folder, or a folder of those. Imported sessions are shown on your page and
+    command line. They are never exported, and no counter includes them. Sessions that hookspan has recorded itself,
+    or imported before, are left as they are.
     """
     paths = Paths.from_environment()
     paths.create()
@@ -205,7 +206,7 @@ class Import:
         self._room -= size
         if self._room < 0:
             raise UserError(
-                f"the journal would be fuller than {SHARE:.0%}, which is kept free for what hooks record",
+                f"the journal would be more than {SHARE:.0%}, which is kept free for what hooks record",
                 hint="import less with `--since`, or give it more: `hookspan config set journal.bytes '8 GiB'`",
             )
         self._writer.append(lines)
@@ -243,4 +244,4 @@ def report(found: Mapping[str, Any]) -> Iterator[str]:
     for one in found["refused"][:REFUSED_SHOWN]:
         yield f"refused: {printable(one['path'])}: {printable(one['why'])}"
     if found["unreadable_lines"]:
-        yield f"Passed over: {counted(found['unreadable_lines'], 'lines')} that could not be read."
+        yield f"Skipped: {counted(found['unreadable_lines'], 'lines')} that could not be read."

@@ -14,10 +14,10 @@ from hookspan.errors import UserError
 
 @click.command()
 @click.option("--dry-run", is_flag=True, help="Show the change and make none.")
-@click.option("--check", is_flag=True, help="Say whether everything is installed (exit 1 if not), and change nothing.")
+@click.option("--check", is_flag=True, help="Say whether everything is installed (exit 1 if not); change nothing.")
 @YES
 @click.option("--print", "print_block", is_flag=True, help="Print the hooks, for managed settings, and change nothing.")
-@click.option("--no-hooks", is_flag=True, help="Only what the plugin's hooks run and record to; no settings change.")
+@click.option("--no-hooks", is_flag=True, help="Install only what the plugin's hooks need; change no settings.")
 @click.option(
     "--scope",
     type=click.Choice(["user", "local"]),
@@ -28,7 +28,7 @@ from hookspan.errors import UserError
     "--native-telemetry/--no-native-telemetry",
     "native",
     default=None,
-    help="Let Claude Code send its own telemetry to `export.endpoint`, or no longer; else left as it is.",
+    help="Have Claude Code send its own telemetry to `export.endpoint`, or stop it. Default: leave it as it is.",
 )
 def install(
     dry_run: bool, check: bool, yes: bool, print_block: bool, no_hooks: bool, scope: Scope, native: bool | None

@@ -19,8 +19,8 @@ FILES = {
     "$XDG_DATA_HOME/hookspan": "What is installed: the relay that Claude Code runs, and the stack.",
 }
 STATUS = {
-    "0": "All is well.",
-    "1": "A check failed, or something that you can mend is wrong.",
+    "0": "Everything is healthy.",
+    "1": "A check failed, or something is wrong that you can fix.",
     "2": "The command line is wrong.",
     "3": "A bug in hookspan; the report's path is printed.",
     "130": "Interrupted.",
@@ -42,7 +42,7 @@ def page(hookspan: click.Command) -> Iterator[str]:
     yield ".SH SYNOPSIS"
     yield r"\fBhookspan\fR [\fIcommand\fR] [\fIoption\fR ...]"
     yield ".SH DESCRIPTION"
-    yield "Without a command it says how things stand, and what to do next."
+    yield "Without a command it shows the current state and what to do next."
     context = click.Context(hookspan, info_name="hookspan")
     for title in verbs.SECTIONS:
         yield f".SH {title.upper()}"
@@ -50,9 +50,9 @@ def page(hookspan: click.Command) -> Iterator[str]:
             command = verbs.load(name)
             yield from _command(command, click.Context(command, info_name=name, parent=context))
     yield ".SH ENVIRONMENT"
-    yield from _list({"HOOKSPAN_HOME": "One folder for all that hookspan keeps."})
+    yield from _list({"HOOKSPAN_HOME": "One folder for everything that hookspan keeps."})
     yield from _list({"HOOKSPAN_SECTION_KEY": "A setting, for the command line and for an agent started by `up`."})
-    yield from _list({"NO_COLOR": "With any value: neither colours nor progress bars. TERM=dumb does the same."})
+    yield from _list({"NO_COLOR": "With any value: no colours and no progress bars. TERM=dumb does the same."})
     yield ".SH FILES"
     yield from _list(FILES)
     yield ".SH EXIT STATUS"

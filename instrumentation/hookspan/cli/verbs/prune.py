@@ -24,15 +24,16 @@ COPIES = ("store.db.v*", "store.db.damaged-*", "export.db.v*", "export.db.damage
 
 
 @click.command()
-@click.option("--dry-run", is_flag=True, help="Say what would go, and change nothing.")
+@click.option("--dry-run", is_flag=True, help="Say what would be deleted, and change nothing.")
 @JSON
 def prune(dry_run: bool, as_json: bool) -> None:
-    """Reduce old events and delete what is past its days or over its bytes, now.
+    """Reduce old events and delete data past its age or size limit, now.
 
-    The agent does this by itself, a little every hour. The settings are `journal.raw_hours`, `journal.days`,
-    `journal.bytes`, `store.days` and `store.bytes`. Spans that wait for an endpoint stay. Copies of damaged or older
-    databases, crash reports and settings backups that no `uninstall` needs go after `journal.days`. The agent is
-    stopped meanwhile, hooks go on recording. It can be interrupted at any time and goes on when it is said again.
+    The agent does this by itself, a little every hour. The limits are the settings `journal.raw_hours`,
+    `journal.days`, `journal.bytes`, `store.days` and `store.bytes`. Spans that wait for an endpoint stay. Copies of
+    damaged or older databases, crash reports, and backups of settings that no `uninstall` needs are deleted after
+    `journal.days`. The agent is stopped in the meantime; hooks keep recording. The command can be interrupted at
+    any time; when it is run again, it continues.
     """
     from hookspan.agent.exclusive import exclusive
     from hookspan.cli.lifecycle.paused import paused

@@ -23,13 +23,13 @@ PARTS: Final = ("", "-wal", "-shm")
 
 
 @click.command()
-@click.option("--yes", is_flag=True, help="Don't ask, even if the journal doesn't go back as far as the store.")
+@click.option("--yes", is_flag=True, help="Don't ask, even if the journal doesn't reach back as far as the store.")
 @JSON
 def rebuild(yes: bool, as_json: bool) -> None:
-    """Build the store anew from the journal: the same sessions and spans under the same ids.
+    """Rebuild the store from the journal: the same sessions and spans with the same ids.
 
-    Nothing is exported twice, and the sums begin anew. The agent is stopped meanwhile; hooks go on recording. The old
-    store is kept until the new one is whole.
+    Nothing is exported twice, and the sums start again from zero. The agent is stopped in the meantime; hooks keep
+    recording. The old store is kept until the new one is complete.
     """
     from hookspan.agent.exclusive import exclusive
     from hookspan.cli.lifecycle.paused import paused
@@ -67,10 +67,10 @@ def _lost(paths: Paths) -> int:
 
 
 def _ask(lost: int) -> None:
-    what = f"{counted(lost, 'sessions')} older than the journal: the rebuilt store will not have all of them"
+    what = f"{counted(lost, 'sessions')} older than the journal: not all of them will be in the rebuilt store"
     if not sys.stdin.isatty():
         raise UserError(
-            what, hint="`hookspan rebuild --yes` does it all the same; `journal.days` says how long it reaches"
+            what, hint="`hookspan rebuild --yes` does it anyway; `journal.days` says how far back the journal reaches"
         )
     click.confirm(f"{what}. Go on?", abort=True, err=True)
 

@@ -24,7 +24,7 @@ from hookspan.paths import Paths
 def service() -> None:
     """Start the agent at login.
 
-    A hook starts it anyway. This is for the page before the first session, and for an agent that comes back by itself.
+    A hook starts it anyway. Use this to have the page before the first session, and an agent that restarts by itself.
     """
 
 
@@ -51,14 +51,14 @@ def install(dry_run: bool) -> None:
 @service.command()
 def uninstall() -> None:
     """Stop the service and delete its file."""
-    click.echo("The service is gone." if remove(Paths.from_environment()) else "There is no service.")
+    click.echo("The service was removed." if remove(Paths.from_environment()) else "There is no service.")
 
 
 @service.command()
 @JSON
 @click.pass_context
 def status(ctx: click.Context, as_json: bool) -> None:
-    """Say whether the service is there and runs. Exits 1 if not, or if its file is of another installation."""
+    """Say whether the service is installed and running. Exits 1 if not, or if its file starts another installation."""
     manager = Manager.here(Paths.from_environment())
     there = manager.file.exists()
     found = {
@@ -69,11 +69,11 @@ def status(ctx: click.Context, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found))
     elif not there:
-        click.echo("There is no service. `hookspan service install` makes one.")
+        click.echo("There is no service. `hookspan service install` installs one.")
     else:
         click.echo(f"{manager.file}: {'runs' if found['runs'] else 'does not run'}")
         if not found["current"]:
-            click.echo("It starts another hookspan than this one. `hookspan service install` writes it anew.")
+            click.echo("It starts a different hookspan. `hookspan service install` rewrites it.")
     if not (found["current"] and found["runs"]):
         ctx.exit(EXIT_USER)
 

@@ -46,12 +46,14 @@ COLOURS: Final = {
 
 
 @click.command()
-@click.option("-n", "count", type=click.IntRange(1, 100_000), default=20, show_default=True, help="How many at most.")
+@click.option(
+    "-n", "count", type=click.IntRange(1, 100_000), default=20, show_default=True, help="Maximum number of sessions."
+)
 @click.option("--open", "open_only", is_flag=True, help="Only those that have not ended.")
-@click.option("--project", default="", help="Only this project's.", shell_complete=completers.projects)
+@click.option("--project", default="", help="Only sessions of this project.", shell_complete=completers.projects)
 @JSON
 def sessions(count: int, open_only: bool, project: str, as_json: bool) -> None:
-    """List sessions, who needs you first. Works without an agent."""
+    """List sessions, those that need you first. Works without an agent."""
     paths = Paths.from_environment()
     found = Reader(paths).sessions(open_only=open_only, project=project, limit=count)
     if not load(paths).content.local:

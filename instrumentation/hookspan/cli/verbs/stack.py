@@ -39,19 +39,19 @@ FOLDER = click.option(
 def stack() -> None:
     """Run Collector, Jaeger, Prometheus and Grafana.
 
-    They run in containers, listen on this machine only, and keep their data when they are stopped.
+    They run in containers, listen only on this machine, and keep their data when they are stopped.
     """
 
 
 @stack.command()
 @click.argument("services", nargs=-1)
-@click.option("--alerts", is_flag=True, help="With Alertmanager.")
+@click.option("--alerts", is_flag=True, help="Also run Alertmanager.")
 @click.option(
     "--discord-webhook",
     type=click.Path(exists=True, dir_okay=False, resolve_path=True, path_type=Path),
-    help="File with the URL of a Discord webhook that alerts go to.",
+    help="File with the URL of a Discord webhook for the alerts.",
 )
-@click.option("--no-export", is_flag=True, help="Leave hookspan's settings alone.")
+@click.option("--no-export", is_flag=True, help="Don't change hookspan's settings.")
 @FOLDER
 @JSON
 def up(
@@ -92,11 +92,11 @@ def up(
 
 
 @stack.command()
-@click.option("--volumes", is_flag=True, help="Delete all traces and metrics, too.")
+@click.option("--volumes", is_flag=True, help="Also delete all traces and metrics.")
 @YES
 @FOLDER
 def down(volumes: bool, yes: bool, folder: Path | None) -> None:
-    """Stop the stack. Its data stays, and hookspan exports to where it did before."""
+    """Stop the stack. Its data stays, and hookspan exports to the endpoint that it had before."""
     paths = Paths.from_environment()
     where = folder or paths.data / "stack"
     if not (where / "docker-compose.yml").exists():
@@ -115,7 +115,7 @@ def down(volumes: bool, yes: bool, folder: Path | None) -> None:
 @JSON
 @click.pass_context
 def status(ctx: click.Context, folder: Path | None, as_json: bool) -> None:
-    """Say what runs and what answers. Exits 1 if something is missing."""
+    """Say which services run and answer. Exits 1 if one doesn't."""
     paths = Paths.from_environment()
     where = folder or paths.data / "stack"
     rows: list[dict[str, Any]] = []
@@ -149,7 +149,7 @@ def status(ctx: click.Context, folder: Path | None, as_json: bool) -> None:
 @stack.command()
 @click.argument("folder", type=click.Path(path_type=Path), default=Path("hookspan-stack"))
 def eject(folder: Path) -> None:
-    """Copy the files to FOLDER, to make them your own."""
+    """Copy the stack's files to FOLDER, so that you can change them."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"`{folder}` is not empty", hint="name another folder: `hookspan stack eject FOLDER`")
     copy(folder)

@@ -32,9 +32,9 @@ COLOURS: Final = {"healthy": "green", "warning": "yellow", "critical": "red"}
 @click.option("--watch", is_flag=True, help="Show it again every 2 s until interrupted.")
 @click.pass_context
 def status(ctx: click.Context, as_json: bool, watch: bool) -> None:
-    """Say whether the agent is running, and whether it is well.
+    """Say whether the agent is running, and whether everything is healthy.
 
-    Exits 1 when something is critical, when the agent holds its lock and doesn't answer, when the journal can't be
+    Exits 1 when something is critical, when the agent holds its lock but doesn't answer, when the journal can't be
     written, or when events were lost in the last day.
     """
     paths = Paths.from_environment()
@@ -145,14 +145,14 @@ def _agent(found: Mapping[str, Any]) -> Iterator[str]:
     if state == "not running":
         yield _row("agent", "not running; the next hook starts it")
     elif state == "down":
-        yield _row("agent", "down, as you said; hooks go on recording")
+        yield _row("agent", "stopped by `hookspan down`; hooks keep recording")
     elif state == "starting":
         yield _row("agent", "is starting")
     elif state == "unresponsive":
         yield _row("agent", click.style(f"does not answer (pid {agent.get('pid', '?')}): {agent['problem']}", fg="red"))
     else:
         since = age(time.time() - agent["started"])
-        until = "stays" if agent["stay"] else "leaves when idle"
+        until = "stays" if agent["stay"] else "exits when idle"
         yield _row("agent", f"{state} for {since} (pid {agent['pid']}, version {agent['version']}; {until})")
         if agent.get("url"):
             yield _row("page", agent["url"])
@@ -188,7 +188,7 @@ def _journal(found: Mapping[str, Any]) -> Iterator[str]:
 def _mended(ingest: Mapping[str, Any]) -> Iterator[str]:
     """What the agent found damaged in the journal since its start, and what it did about it."""
     if ingest.get("restarts"):
-        yield "was not what it had been (cut, replaced or gone): what may be new was read again"
+        yield "was cut, replaced or deleted: what may be new was read again"
     if damaged := ingest.get("damaged_segments"):
         yield f"packed segments that are damaged: {damaged}; what comes before the damage was read"
 
@@ -214,7 +214,7 @@ def _export(found: Mapping[str, Any]) -> Iterator[str]:
         yield _row("export", "off (no endpoint is set)")
         return
     if "problem" in export:
-        yield _row("export", click.style(f"can't be told: {export['problem']}", fg="red"))
+        yield _row("export", click.style(f"is not known: {export['problem']}", fg="red"))
         return
     text = f"{export['endpoint']}: {counted(export['exported'], 'spans')} out, {export['queue']:,} waiting"
     if export["refused"]:
@@ -226,10 +226,10 @@ def _export(found: Mapping[str, Any]) -> Iterator[str]:
     yield _row("export", text)
     if export.get("cursor_lost"):
         yield _row(
-            "", click.style("export.db was damaged, what was sent is not known: a day is sent again", fg="yellow")
+            "", click.style("export.db was damaged; what was sent is not known, so a day is sent again", fg="yellow")
         )
     if renewed := export.get("renewed"):
-        text = f"export.db was damaged ({renewed}), is written anew; what was sent is known"
+        text = f"export.db was damaged ({renewed}), was written again; what was sent is known"
         yield _row("", click.style(text, fg="yellow"))
     if export.get("last_error"):
         yield _row("", click.style(str(export["last_error"]), fg="yellow"))
@@ -284,7 +284,7 @@ def show_bare() -> None:
         text = "\n".join(problem["message"] for problem in found["installation"]["problems"])
         text = f"hookspan is not installed here: {text}."
     elif state in {"not running", "down"}:
-        text = f"hookspan is installed; the agent is {state}. Hooks are recorded all the same."
+        text = f"hookspan is installed; the agent is {state}. Hooks are recorded in the meantime."
     elif state == "starting":
         text = "The agent is starting."
     elif state == "unresponsive":

@@ -46,11 +46,16 @@ _Choice: TypeAlias = Callable[[list[Line]], Iterator[dict[str, Any]]]
 
 @click.command()
 @click.option(
-    "-n", "count", type=click.IntRange(0, 100_000), default=10, show_default=True, help="Old lines to begin with."
+    "-n",
+    "count",
+    type=click.IntRange(0, 100_000),
+    default=10,
+    show_default=True,
+    help="How many old lines to show first.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the journal's own lines: one JSON object each.")
-@click.option("--no-follow", is_flag=True, help="End after the old lines.")
-@click.option("--facts", is_flag=True, help="Show what hookspan found out itself, too.")
+@click.option("--no-follow", is_flag=True, help="Exit after the old lines.")
+@click.option("--facts", is_flag=True, help="Also show what hookspan observed itself.")
 def tail(count: int, as_json: bool, no_follow: bool, facts: bool) -> None:
     """Follow the raw events. Works without an agent."""
     paths = Paths.from_environment()

@@ -39,14 +39,14 @@ WORDS: Final = {
 
 @click.command()
 @click.argument("id_", metavar="ID", shell_complete=completers.traces)
-@click.option("--hooks", is_flag=True, help="Show the spans of hooks, too.")
+@click.option("--hooks", is_flag=True, help="Also show the spans of hooks.")
 @JSON
 def trace(id_: str, hooks: bool, as_json: bool) -> None:
     """Show where the time of a turn or of a whole session went.
 
-    ID is that of a session, a prompt or a trace, its first digits, or `last` for the newest turn of yours; turns
-    after it that nobody typed, begun by the end of a background task, are named below it. A name that begins with `?`
-    is of a span whose parent is not there: it has not ended yet, or is past `store.days`. Works without an agent.
+    ID is that of a session, a prompt or a trace, or its first digits, or `last` for your newest turn. Turns after
+    it that nobody typed (the end of a background task started them) are named below it. A `?` before a name marks a
+    span whose parent is missing: the parent has not ended yet, or is past `store.days`. Works without an agent.
     """
     paths = Paths.from_environment()
     labels = load(paths).content.local
@@ -62,7 +62,7 @@ def trace(id_: str, hooks: bool, as_json: bool) -> None:
         click.echo(fit(line, columns) if columns else line)
     for turn in later:
         length = tree.duration(turn.end - turn.start)
-        text = f"then a turn that nobody typed, {length}: hookspan trace {turn.trace_id[:8]}"
+        text = f"then a turn without a typed prompt, {length}: hookspan trace {turn.trace_id[:8]}"
         click.echo(fit(text, columns) if columns else text)
 
 
@@ -84,7 +84,7 @@ def find(reader: Reader, given: str) -> tuple[SessionRow | None, list[Span]]:
         raise UserError(f"nothing has the id `{printable(given)}`", hint="`hookspan sessions` lists sessions")
     if len(meant) > 1:
         more = ", ..." if len(meant) > SHOWN else ""
-        raise UserError(f"`{given}` could be {', '.join(meant[:SHOWN])}{more}", hint="give more of it")
+        raise UserError(f"`{given}` could be {', '.join(meant[:SHOWN])}{more}", hint="give more of the id")
     if sessions:
         return reader.session(meant[0]), reader.spans_of_session(meant[0])
     spans = reader.spans_of_trace(meant[0])
@@ -134,7 +134,7 @@ def lines(row: SessionRow | None, spans: Sequence[Span], *, hooks: bool, labels:
             turn = turns.get(line.removeprefix("trace "))
             yield f"{'seconds':>10}  {breakdown(turn, spans) if turn else ''}".rstrip()
     if not shown:
-        yield "Nothing of it has ended yet."
+        yield "None of its spans has ended yet."
 
 
 def breakdown(turn: Span, spans: Sequence[Span]) -> str:

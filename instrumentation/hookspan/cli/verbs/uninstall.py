@@ -21,15 +21,15 @@ from hookspan.setup.installation import Installation, look
 @click.command()
 @click.option("--dry-run", is_flag=True, help="Show the change and make none.")
 @YES
-@click.option("--scope", type=click.Choice(["user", "local"]), help="Only there; else everywhere it was installed.")
-@click.option("--purge", is_flag=True, help="Delete the relay, the settings and all that was recorded, too.")
+@click.option("--scope", type=click.Choice(["user", "local"]), help="Only there. Default: everywhere it was installed.")
+@click.option("--purge", is_flag=True, help="Also delete the relay, the settings and everything that was recorded.")
 def uninstall(dry_run: bool, yes: bool, scope: Scope | None, purge: bool) -> None:
     """Take hookspan out of Claude Code's settings.
 
-    A file that nobody else has changed gets its very bytes back; from any other only our entries are removed.
+    A file that nobody else has changed is restored byte for byte; from any other, only our entries are removed.
     """
     if purge and scope:
-        raise click.UsageError("--purge is for all of hookspan, not for a scope")
+        raise click.UsageError("--purge removes all of hookspan and can't be combined with --scope")
     paths, folder = Paths.from_environment(), working_folder()
     installation = look(paths, folder=folder)
     planned = removal.plan(installation, scope, os.environ, folder)
@@ -47,7 +47,7 @@ def uninstall(dry_run: bool, yes: bool, scope: Scope | None, purge: bool) -> Non
         click.echo("\nnothing was changed (--dry-run)")
         return
     write = f"Write this to {', '.join(short_path(change.file) for change in planned.changes)}?"
-    confirm(f"\n{'Go ahead? Sessions of Claude Code should be closed.' if purge else write}", yes=yes)
+    confirm(f"\n{'Go ahead? Close all sessions of Claude Code first.' if purge else write}", yes=yes)
     for change in planned.changes:
         planned.carry_out(change)
         click.echo(f"Removed from {short_path(change.file)}.")
@@ -73,7 +73,7 @@ def _say_what_is_left(installation: Installation, owners: Sequence[Paths], *, pu
     if left:
         click.echo(f"{', '.join(map(short_path, left))} was there before hookspan, and stays.")
     elif not others:
-        click.echo("Nothing of hookspan is left but the command itself.")
+        click.echo("Only the command itself is left of hookspan.")
 
 
 def _where_else(installation: Installation) -> str:
@@ -81,9 +81,9 @@ def _where_else(installation: Installation) -> str:
     lines = []
     for source in installation.sources:
         if source.handlers and source.kind == "plugin":
-            lines.append(f"{source.name} brings hooks: `claude plugin uninstall {source.plugin}` takes them out.")
+            lines.append(f"{source.name} provides hooks: `claude plugin uninstall {source.plugin}` removes them.")
         elif source.handlers and source.kind in {"managed", "project"}:
-            lines.append(f"{source.name} has hooks of ours, and is not for `hookspan uninstall` to change.")
+            lines.append(f"{source.name} has hookspan's hooks, and `hookspan uninstall` doesn't change it.")
     for state, sources in installation.elsewhere.items():
         if any(source.of_install for source in sources):
             place = installation.place(state)

@@ -186,7 +186,7 @@ def _off(source: Source, files: Sequence[Source]) -> Switch | None:
     if not forced and (by := _says("allowManagedHooksOnly", managed)) is not None:
         return Switch(f"`allowManagedHooksOnly` in {by} keeps your own hooks from running", managed=True)
     if source.kind != "plugin" and (by := _says("strictPluginOnlyCustomization", managed)) is not None:
-        return Switch(f"`strictPluginOnlyCustomization` in {by} lets plugins alone bring hooks", managed=True)
+        return Switch(f"`strictPluginOnlyCustomization` in {by} allows hooks of plugins only", managed=True)
     own = [one for one in files if one.here and one.kind in {"user", "project", "local"}]
     if (by := _says("disableAllHooks", [*own, source])) is not None:
         return Switch(f"`disableAllHooks` in {by} keeps every hook from running", managed=False)

@@ -50,7 +50,7 @@ def line(context: Context, arguments: Arguments) -> schemas.LogRecord:
     exists = _NUMBER.match(number) and int(number) >> 53 == 0
     item = context.log.one(int(number), context.opted_out) if exists else None
     if item is None:
-        raise not_found("there is no such record (any more)", "`journal.days` says how long they are kept")
+        raise not_found("there is no such record, or it has been deleted", "`journal.days` says how long they are kept")
     return schemas.LogRecord(now=serializers.now_ms(), **msgspec.structs.asdict(item))
 
 
@@ -65,6 +65,6 @@ def _need_content(context: Context) -> None:
         raise ProblemError(
             403,
             "content",
-            "raw events are not shown: `content.local` is off",
+            "raw events are not shown, since `content.local` is off",
             "`hookspan config set content.local true` shows them to you alone",
         )

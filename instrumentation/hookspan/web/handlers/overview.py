@@ -57,4 +57,4 @@ def _setup(context: Context, *, any_event: bool) -> schemas.Setup:
         return schemas.Setup(
             step="install", detail="Claude Code does not run hookspan's hooks yet.", command="hookspan install"
         )
-    return schemas.Setup(step="use", detail="No event has come yet: begin a new session.", command="claude")
+    return schemas.Setup(step="use", detail="No event has been recorded yet: start a new session.", command="claude")

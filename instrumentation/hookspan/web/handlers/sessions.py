@@ -85,7 +85,7 @@ def spans(context: Context, arguments: Arguments) -> schemas.SessionSpans:
         match = _SPAN_CURSOR.match(arguments["after"])
         numbers = (int(match[1]), int(match[2])) if match else _START
         if match is None or max(numbers) >> 63:
-            raise invalid("`after` is no cursor", "pass on the `next` of the answer before")
+            raise invalid("`after` is not a cursor", "use the `next` of the previous answer")
         after = numbers
     with context.reader.moment() as moment:
         _row(moment, arguments["id"])
@@ -134,5 +134,5 @@ def _before(cursor: str | None) -> int | None:
     if cursor is None:
         return None
     if not _SESSION_CURSOR.match(cursor) or int(cursor) >> 63:
-        raise invalid("`before` is no cursor", "pass on the `next` of the answer before")
+        raise invalid("`before` is not a cursor", "use the `next` of the previous answer")
     return int(cursor)

@@ -41,11 +41,11 @@ def agent(context: Context) -> Iterator[Result]:
         yield from _answering(context, found)
     elif state == "unresponsive":
         said = f"pid {found['agent'].get('pid', '?')} does not answer: {found['agent']['problem']}"
-        why = "hooks are recorded; nothing is read or exported meanwhile"
-        yield Result(Status.CRITICAL, said, why, "`hookspan restart`; if that fails `kill -9` it, which loses nothing")
+        why = "hooks are recorded, but nothing is read or exported in the meantime"
+        yield Result(Status.CRITICAL, said, why, "`hookspan restart`; if that fails, `kill -9` it, which loses nothing")
     elif state == "down":
-        why = "hooks are recorded, and nothing reads them"
-        yield Result(Status.WARNING, "down, as you said", why, "`hookspan up`")
+        why = "hooks are recorded, but no agent reads them"
+        yield Result(Status.WARNING, "stopped by `hookspan down`", why, "`hookspan up`")
     else:
         yield Result(Status.HEALTHY, "not running; the next hook starts it")
 
@@ -58,20 +58,20 @@ def _answering(context: Context, found: dict[str, Any]) -> Iterator[Result]:
         well = False
         if is_newer(__version__, str(about["version"])):
             fix = Fix("`hookspan restart`", lambda: _restart(context))
-            why = "an update takes effect when the agent starts anew"
+            why = "an update takes effect when the agent restarts"
             yield Result(Status.WARNING, f"{text}; this is {__version__}", why, "`hookspan restart`", fix=fix)
         else:
-            why = "two installations; the newer agent stays"
+            why = "there are there are there are there are two installations; the newer agent stays"
             yield Result(Status.WARNING, f"{text}; this is the older {__version__}", why, "use the newer `hookspan`")
     if problem := found.get("settings_problem"):
         well = False
-        why = "it goes on with the last settings that were good"
-        todo = "correct the setting; the agent takes it in within seconds"
+        why = "it continues with the last good settings"
+        todo = "correct the setting; the agent applies it within seconds"
         yield Result(Status.CRITICAL, problem, why, todo, quotes=True)
     elif about["version"] == __version__ and (keys := _other_settings(context.paths)):
         well = False
-        why = "it takes in a change of the files within seconds, locks above all, and did not take in these"
-        said = f"the agent goes by other settings than the files say: {', '.join(f'`{key}`' for key in keys)}"
+        why = "it applies changed files within seconds, above all locks, but has not applied these"
+        said = f"the agent's settings differ from the files: {', '.join(f'`{key}`' for key in keys)}"
         yield Result(
             Status.CRITICAL, said, why, "`hookspan restart`", fix=Fix("`hookspan restart`", lambda: _restart(context))
         )
@@ -121,7 +121,7 @@ def second_agent(context: Context, grace: float = GRACE) -> Iterator[Result]:
         yield Result(
             Status.CRITICAL,
             f"a second agent (pid {process.pid}) runs on `{context.paths.state}` without the lock",
-            "it was stopped or stuck when its run folder was deleted; it would leave by itself",
+            "it was stopped or stuck when its run folder was deleted; otherwise it would exit by itself",
             f"`kill -CONT {process.pid}`, else `kill -9 {process.pid}`, which loses nothing",
             fix=Fix(f"end pid {process.pid}, {_command(process)}", lambda process=process: _end(process)),  # type: ignore[misc]
         )
@@ -157,7 +157,7 @@ def _end(process: psutil.Process) -> None:
 def _command(process: psutil.Process) -> str:
     with contextlib.suppress(psutil.Error):
         return f"`{' '.join(process.cmdline()[:4])} ...`"
-    return "which has gone"
+    return "which has ended"
 
 
 # --- The page
@@ -172,7 +172,7 @@ def port(context: Context) -> Iterator[Result]:
     found = status.status_of(context.paths)
     url = found["agent"].get("url") if found["answered"] else None
     if not dashboard.port or (url and url.endswith(f":{dashboard.port}")):
-        yield Result(Status.HEALTHY, url or "a free one, as you said")
+        yield Result(Status.HEALTHY, url or "any free port, since `dashboard.port` is 0")
         return
     holder = listener(dashboard.port)
     if holder is None:
@@ -186,8 +186,8 @@ def port(context: Context) -> Iterator[Result]:
     yield Result(
         Status.WARNING,
         f"port {dashboard.port} is taken by {holder}; {where}",
-        "an address that you kept leads to somebody else's page; `hookspan open` knows the right one",
-        "`hookspan config set dashboard.port` with another one, or end that program",
+        "a bookmarked address leads to somebody else's page; `hookspan open` knows the right one",
+        "choose another port with `hookspan config set dashboard.port`, or end that program",
     )
 
 

@@ -52,14 +52,14 @@ def _traces(context: Context, endpoint: str) -> Iterator[Result]:
         _send_no_metrics(context) if context.settings.export.metrics and (answer.accepted or answer.not_taken) else None
     )
     if answer.error or answer.rejected:
-        problem = answer.error or "it took the request and rejected the span"
-        why = "spans wait meanwhile, nothing is lost for `export.max_days`"
+        problem = answer.error or "it accepted the request but rejected the span"
+        why = "spans wait in the meantime; nothing is lost for `export.max_days`"
         todo = NO_TRACES if metrics is not None and metrics.accepted else CORRECT
         yield Result(Status.CRITICAL, f"{endpoint}: {problem}", why, todo, took, "s")
         return
     yield Result(Status.HEALTHY, f"{endpoint} took a test span in {took * 1000:.0f} ms", value=took, unit="s")
     if metrics is not None and metrics.not_taken:
-        why = "counts, times and costs are in no dashboard; spans are not concerned"
+        why = "counts, times and costs are in no dashboard; spans are not affected"
         yield Result(Status.WARNING, f"{endpoint} takes no metrics: {metrics.error}", why, NO_METRICS)
     jaeger = context.jaeger or context.settings.links.jaeger
     if jaeger is not None:
@@ -69,7 +69,7 @@ def _traces(context: Context, endpoint: str) -> Iterator[Result]:
 def _metrics(context: Context, endpoint: str) -> Result:
     answer = _send_no_metrics(context)
     if answer.error:
-        return Result(Status.CRITICAL, f"{endpoint}: {answer.error}", "sums go on, no count is lost", CORRECT)
+        return Result(Status.CRITICAL, f"{endpoint}: {answer.error}", "sums continue, no count is lost", CORRECT)
     return Result(Status.HEALTHY, f"{endpoint} takes metrics; `export.traces` is false")
 
 
@@ -112,7 +112,7 @@ def _send(context: Context, signal: Literal["traces", "metrics"], data: Sequence
     try:
         sender = make(ExportSettings(**dataclasses.asdict(context.settings.export)), signal)
     except (OSError, ValueError) as error:  # a certificate that can't be read
-        return Answer(error=f"can't be asked ({error})")
+        return Answer(error=f"can't be queried ({error})")
     try:
         return sender.send(data)
     finally:
@@ -133,8 +133,8 @@ def _arrived(url: str, trace: str) -> Result:
         if took > ARRIVAL:
             break
         time.sleep(POLL)
-    why = "the endpoint took it, so what is behind the endpoint does not deliver, or delivers elsewhere"
-    todo = "does the Collector export traces to this Jaeger? its own log says what it refuses"
+    why = "the endpoint accepted it, so a program behind the endpoint doesn't deliver it, or delivers it elsewhere"
+    todo = "does the Collector export traces to this Jaeger? Its log says what it refuses"
     return Result(Status.CRITICAL, f"the test span is not in {shown} after {took:.0f} s{problem}", why, todo, took, "s")
 
 
@@ -150,7 +150,7 @@ def docker(context: Context) -> Iterator[Result]:
 
     folder = context.paths.data / "stack"
     installed = (folder / "docker-compose.yml").exists()
-    why = "the stack that `hookspan stack up` made can't be started or asked"
+    why = "the stack of `hookspan stack up` can't be started or queried"
     try:
         compose = Compose.find(folder, {**environment(None), **context.env})
         if not installed:
@@ -159,13 +159,13 @@ def docker(context: Context) -> Iterator[Result]:
         states = compose.states()
     except UserError as error:
         if not installed:
-            yield Result(Status.HEALTHY, f"{error.message}; only `hookspan stack` would need it")
+            yield Result(Status.HEALTHY, f"{error.message}; only `hookspan stack` needs it")
             return
         yield Result(Status.WARNING, error.message, why, error.hint or "", quotes=True)
         return
     stopped = [name for name, state in states.items() if state != "running"]
     if stopped:
-        why = "what they would take waits in the Collector's queue, or here"
+        why = "what they should receive waits in the Collector's queue, or here"
         yield Result(Status.WARNING, f"of the stack {', '.join(stopped)} does not run", why, "`hookspan stack up`")
     else:
         up = f"{counted(len(states), 'services')} of the stack running"

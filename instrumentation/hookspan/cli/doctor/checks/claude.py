@@ -69,8 +69,8 @@ def native(context: Context) -> Iterator[Result]:
     if lacking:
         yield Result(
             Status.WARNING,
-            f"Claude Code's own telemetry was installed, but `env` in `{file}` lacks {_listed(lacking)}",
-            "somebody has changed these variables since",
+            f"Claude Code's own telemetry was switched on, but `env` in `{file}` lacks {_listed(lacking)}",
+            "somebody has since changed these variables",
             "`hookspan install --native-telemetry`, or `--no-native-telemetry`",
             fix=install_fix("`hookspan install --native-telemetry`", native=True)
             if context.settings.export.endpoint
@@ -79,13 +79,14 @@ def native(context: Context) -> Iterator[Result]:
         return
     if not _on(env.get(TELEMETRY)):
         yield Result(
-            Status.HEALTHY, "off; `hookspan install --native-telemetry` puts what every hook costs beside our spans"
+            Status.HEALTHY,
+            "off; `hookspan install --native-telemetry` shows what every hook costs, beside hookspan's spans",
         )
         return
     problems = list(_conflicts(context, env))
     yield from problems
     if not problems:
-        yield Result(Status.HEALTHY, "on, and goes where ours goes")
+        yield Result(Status.HEALTHY, "on, and sent to the same endpoint as hookspan's")
 
 
 def _conflicts(context: Context, env: Mapping[str, str]) -> Iterator[Result]:
@@ -106,17 +107,17 @@ def _conflicts(context: Context, env: Mapping[str, str]) -> Iterator[Result]:
     if ours and elsewhere:
         yield Result(
             Status.WARNING,
-            f"Claude Code's own telemetry goes elsewhere than `export.endpoint`: see {_listed(elsewhere)}",
+            f"Claude Code's own telemetry is sent elsewhere than to `export.endpoint`: see {_listed(elsewhere)}",
             "the two can be joined only where both arrive",
-            "set one of them to the other, or let that Collector pass it on",
+            "send both to the same endpoint, or let that Collector forward it",
         )
     told = [key for key in CONTENT if _on(env.get(key))]
     if told and not context.settings.content.export:
         yield Result(
             Status.WARNING,
-            f"{_listed(told)} let Claude Code send content, though `content.export` is off",
-            "prompts, commands or results leave this machine by its own telemetry",
-            "take them out of `env` in Claude Code's settings, unless that is what you want",
+            f"{_listed(told)} let Claude Code send content, although `content.export` is off",
+            "prompts, commands or results leave this machine in its own telemetry",
+            "remove them from `env` in Claude Code's settings, unless this is what you want",
         )
 
 

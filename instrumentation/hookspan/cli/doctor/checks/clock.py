@@ -33,8 +33,8 @@ def clock(context: Context) -> Iterator[Result]:
         yield Result(
             Status.WARNING,
             f"the newest record is {ahead:.0f} s in the future",
-            "the clock was set back: what is recorded now seems older than what was before",
-            "if the clock is right now, nothing; it sorts itself out when that time has come",
+            "the clock was set back: what is recorded now seems older than what came before",
+            "nothing, if the clock is right now; it resolves itself once that time is reached",
             ahead,
             "s",
         )
@@ -50,14 +50,14 @@ def clock(context: Context) -> Iterator[Result]:
             yield Result(
                 status,
                 f"this machine's clock is {abs(skew):.0f} s {direction} that of {without_secrets(url)}",
-                "spans lie beside those of other machines, and what is too old or too new may be refused",
-                "set the clock by NTP here or there: `timedatectl`",
+                "spans don't line up with those of other machines, and what is too old or too new may be refused",
+                "synchronise the clock by NTP here or there: `timedatectl`",
                 skew,
                 "s",
             )
         break
     if well:
-        yield Result(Status.HEALTHY, "no skew is seen")
+        yield Result(Status.HEALTHY, "no skew was found")
 
 
 def _skew(url: str) -> float | None:

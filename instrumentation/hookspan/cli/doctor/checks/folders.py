@@ -24,16 +24,16 @@ def folders(context: Context) -> Iterator[Result]:
     """What is recorded is this user's alone, on a disk of this machine."""
     state = context.paths.state
     if not state.exists():
-        yield Result(Status.WARNING, f"`{state}` is not there yet", todo="`hookspan install`")
+        yield Result(Status.WARNING, f"`{state}` does not exist yet", todo="`hookspan install`")
         return
     kind = file_system(state)
     if kind in NETWORK_FILE_SYSTEMS:
-        why = "two machines could write the same journal, and locks promise nothing there"
+        why = "two machines could write the same journal, and locks are not reliable there"
         todo = "set `HOOKSPAN_HOME` to a folder on a local disk"
         yield Result(Status.CRITICAL, f"`{state}` lies on a network file system ({kind})", why, todo)
     foreign, writable, readable = _of_others(state)
     if foreign:
-        why = "the relay and the agent use only what is theirs; a `sudo hookspan` leaves such files"
+        why = "the relay and the agent use only their user's files; `sudo hookspan` leaves such files"
         todo = f"`sudo chown -R {os.geteuid()} {state}`"
         yield Result(Status.CRITICAL, f"{some(foreign)} belong to somebody else", why, todo)
     todo = f"`chmod -R go= {state}`"
@@ -75,7 +75,7 @@ def owners(context: Context) -> Iterator[Result]:
             except FileNotFoundError:
                 continue
             by_group = found.st_mode & stat.S_IWGRP and found.st_gid not in {0, os.getegid()}
-            why = f"others could put something of their own in the place of `{top}`, or into it"
+            why = f"others could replace `{top}`, or into it"
             if (found.st_mode & stat.S_IWOTH or by_group) and not found.st_mode & stat.S_ISVTX:
                 well = False
                 todo = f"`chmod go-w {folder}`"
@@ -97,8 +97,8 @@ def sockets(context: Context) -> Iterator[Result]:
         yield Result(
             Status.HEALTHY,
             f"`{paths.run}` is too long for a socket's name ({counted(longest, 'bytes')} of {SOCKET_PATH_MAX}): "
-            "they are reached from their own folder",
-            "relay and agent know how; other programs would not",
+            "they are used by a relative path",
+            "the relay and the agent can do this; other programs can't",
             value=float(longest),
             unit="bytes",
         )
@@ -108,8 +108,8 @@ def sockets(context: Context) -> Iterator[Result]:
         yield Result(
             Status.WARNING,
             f"{some(bad)} is in the place of a socket",
-            "hooks can't tell the agent that there is something new",
-            "`hookspan restart` takes the name back",
+            "hooks can't wake the agent",
+            "`hookspan restart` replaces it",
         )
         return
     yield Result(Status.HEALTHY, f"{counted(longest, 'bytes')} of {SOCKET_PATH_MAX}")
@@ -124,14 +124,17 @@ def disk(context: Context) -> Iterator[Result]:
     status = graded(full, DISK_WARNING, FULL_CRITICAL)
     why = todo = ""
     if status is not Status.HEALTHY:
-        why, todo = "hooks count what they can't write, and lose it", "make room, or lower `journal.bytes`"
+        why, todo = (
+            "hooks lose the events that they can't write, and count them",
+            "free space, or lower `journal.bytes`",
+        )
     yield Result(status, f"{size(usage.free)} free ({full:.0f} % full)", why, todo, full, "%")
     if table.f_files and (files := 100.0 * (1 - table.f_favail / table.f_files)) > DISK_WARNING:
         yield Result(
             graded(files, DISK_WARNING, FULL_CRITICAL),
             f"room for {counted(table.f_favail, 'more files')} ({files:.0f} % of the file system's are used)",
-            "neither a new segment nor a stray can be made then, whatever room there is",
-            "delete files, on most systems caches of small ones",
+            "without them no file can be created, however much space is free",
+            "delete files: often a cache holds many small ones",
             files,
             "%",
         )

@@ -32,17 +32,17 @@ def settings(context: Context) -> Iterator[Result]:
     """Our own settings can be read, and every name in them is one."""
     found = load(context.paths, context.env)  # not context.settings: here its error is the finding
     for warning in found.warnings:
-        why = "what is no setting, or is locked, has no effect"
+        why = "a key that is unknown or locked has no effect"
         yield Result(Status.WARNING, warning, why, f"edit `{context.paths.config}`, or unset the variable", quotes=True)
     unheard = effective.ignored(context.paths, context.env)
     for one in unheard:
-        yield Result(Status.WARNING, one.message, "what follows looks at the settings in force", one.todo)
+        yield Result(Status.WARNING, one.message, "the following checks use the settings in force", one.todo)
     endpoint = context.env.get("OTEL_EXPORTER_OTLP_ENDPOINT")
     if endpoint and found.export.endpoint is None:
         yield Result(
             Status.WARNING,
-            "OTEL_EXPORTER_OTLP_ENDPOINT is set, which hookspan does not obey",
-            "it is often that of your own program",
+            "OTEL_EXPORTER_OTLP_ENDPOINT is set, but hookspan ignores it",
+            "it is often meant for your own program",
             f"to export there: `hookspan config set export.endpoint {without_secrets(endpoint)}`",
         )
     elif not found.warnings and not unheard:
@@ -56,7 +56,9 @@ def relay(context: Context) -> Iterator[Result]:
     for program in (paths.relay, paths.relay_script):
         yield from _program(program)
     if not commands:
-        yield Result(Status.CRITICAL, "no hook of ours records here", "nothing is recorded", "see `hooks` above")
+        yield Result(
+            Status.CRITICAL, "none of hookspan's hooks records here", "nothing is recorded", "see `hooks` above"
+        )
         return
     took = 0.0
     for command in commands:
@@ -66,8 +68,8 @@ def relay(context: Context) -> Iterator[Result]:
             todo = "`hookspan install`"
             yield Result(Status.CRITICAL, f"`{command[0]}` {problem}", why, todo, fix=install_fix(todo))
             return
-    kind = "compiled" if Path(commands[0][0]).name == paths.relay.name else "in Python, for want of a C compiler"
-    message = f"records in silence ({kind}; {took * 1000:.1f} ms with the process)"
+    kind = "compiled" if Path(commands[0][0]).name == paths.relay.name else "in Python, since there is no C compiler"
+    message = f"records an event, silently ({kind}; {took * 1000:.1f} ms with the process)"
     yield Result(Status.HEALTHY, message, value=took, unit="s")
 
 
@@ -110,12 +112,12 @@ def starter(context: Context) -> Iterator[Result]:
     """What the relay needs beside the journal: how to start an agent, where to count, since when none was there."""
     paths = context.paths
     if not paths.state.exists():
-        yield Result(Status.WARNING, f"`{paths.state}` is not there yet", todo="`hookspan install`")
+        yield Result(Status.WARNING, f"`{paths.state}` does not exist yet", todo="`hookspan install`")
         return
     if not context.installation.running and not paths.relay_conf.exists():
-        yield Result(Status.WARNING, f"`{paths.relay_conf}` is not there yet", todo="see `hooks` above")
+        yield Result(Status.WARNING, f"`{paths.relay_conf}` does not exist yet", todo="see `hooks` above")
         return
-    mend = Fix("write `relay.conf`, `heartbeat` and `drops` anew", lambda: _create_state(paths))
+    mend = Fix("write `relay.conf`, `heartbeat` and `drops` again", lambda: _create_state(paths))
     lines = _lines(paths.relay_conf)
     command = [line.removeprefix("arg ") for line in lines if line.startswith("arg ")]
     if problems := [one for one in context.installation.problems if one.area is Area.STARTER]:
@@ -126,14 +128,14 @@ def starter(context: Context) -> Iterator[Result]:
             if command
             else f"`{paths.relay_conf}` names no command that starts an agent"
         )
-        why = "hooks are recorded, but no agent starts by itself; most often a Python environment was moved"
-        yield Result(Status.CRITICAL, said, why, "`hookspan install` with the hookspan that you have now", fix=mend)
+        why = "hooks are recorded, but no agent starts by itself; usually a Python environment was moved"
+        yield Result(Status.CRITICAL, said, why, "`hookspan install` with the hookspan that you use now", fix=mend)
     elif command != installed_relay.agent_command(paths):
         why = "an update or another environment; both work, and the newer one takes over"
         said = f"hooks start another hookspan's agent (`{command[0]}`)"
         yield Result(Status.WARNING, said, why, "`hookspan install`", fix=mend)
     elif "autostart 0" in lines and not paths.down.exists() and not status.status_of(paths)["answered"]:
-        why = "hooks are recorded, and nobody reads them"
+        why = "hooks are recorded, but no agent reads them"
         yield Result(Status.WARNING, "`agent.autostart` is off and no agent runs", why, "`hookspan up`")
     else:
         yield Result(Status.HEALTHY, "the next hook can start an agent")

@@ -23,11 +23,11 @@ STEP: Final = 100_000  # of SQLite's instructions between two looks at the clock
 
 # What the reasons in the relay's file of lost events mean.
 REASONS: Final[Mapping[str, str]] = {
-    "cap": "the journal had reached `journal.bytes`, and no agent was there to make room",
+    "cap": "the journal had reached `journal.bytes`, and no agent was running to make room",
     "heartbeat": "no agent had run for 7 days",
     "read": "Claude Code sent nothing within 2 s",
     "open": "the journal could not be opened",
-    "lock": "the journal was locked and a file beside it could not be made",
+    "lock": "the journal was locked, and a file beside it could not be created",
     "write": "the disk was full",
     "other": "the state folder was not private",
 }
@@ -45,8 +45,8 @@ def journal(context: Context) -> Iterator[Result]:
         yield Result(
             Status.WARNING,
             f"{message}; lines that could not be read are set aside in `{context.paths.quarantine}`",
-            "most often another program wrote into the journal, or the power failed",
-            "look at their `reason`; they go by themselves after `journal.raw_hours`",
+            "usually another program wrote to the journal, or the power failed",
+            "look at their `reason`; they are deleted after `journal.raw_hours`",
         )
         return
     if found["strays"]:
@@ -66,8 +66,8 @@ def lost(context: Context) -> Iterator[Result]:
     yield Result(
         Status.CRITICAL if recent else Status.WARNING,
         f"lost events: {reasons}",
-        "a hook never waits and never fails Claude Code: what it can't write it counts",
-        "mend what the other checks say" if recent else "",
+        "a hook never delays Claude Code or makes it fail: it counts what it can't write",
+        "fix what the other checks report" if recent else "",
     )
 
 
@@ -90,7 +90,7 @@ def store(context: Context) -> Iterator[Result]:
         yield Result(Status.UNKNOWN, f"`{path}` can't be opened ({error})", todo="`hookspan status`")
         return
     if problem:
-        why = "pages and counters can't be trusted; the journal still has the last days"
+        why = "the page and the counters can't be trusted; the journal still has the last days"
         todo = "`hookspan rebuild`, or `hookspan restart`: the agent sets it aside and rebuilds it"
         yield Result(Status.CRITICAL, problem, why, todo)
     elif not aside:
