@@ -37,12 +37,13 @@ class Sandbox:
 
 
 @contextlib.contextmanager
-def sandbox(prefix: str, settings: Mapping[str, str]) -> Iterator[Sandbox]:
+def sandbox(name: str, settings: Mapping[str, str] | None = None) -> Iterator[Sandbox]:
     """A home with a relay and no agent yet; `settings` are HOOKSPAN_* variables without that prefix."""
-    folder = Path(tempfile.mkdtemp(prefix=prefix))
-    env = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "TZ", "PYTHONPATH") if name in os.environ}
+    folder = Path(tempfile.mkdtemp(prefix=f"hookspan-{name}-"))
+    inherited = ("PATH", "LANG", "LC_ALL", "TZ", "PYTHONPATH")
+    env = {variable: os.environ[variable] for variable in inherited if variable in os.environ}
     env |= {"HOME": str(folder), "HOOKSPAN_HOME": str(folder / "hookspan")}
-    env |= {f"HOOKSPAN_{name}": value for name, value in settings.items()}
+    env |= {f"HOOKSPAN_{key}": value for key, value in (settings or {}).items()}
     paths = Paths.from_environment(env)
     try:
         made = relay.prepare(paths)

@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from hookspan.cli.verbs.bench import rounded
+from hookspan.bench.report import rounded
 from tests.faults.campaign import Row, table
 
 TARGET = Path(__file__).parents[2] / "docs" / "measurements.md"

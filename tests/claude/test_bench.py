@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from hookspan.bench import client as bench_client
-from hookspan.cli.verbs import bench as command
+from hookspan.cli.verbs.bench import bench
 from tests.claude import client
 
 pytestmark = [pytest.mark.need_npm, pytest.mark.need_cc]
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.need_npm, pytest.mark.need_cc]
 
 def test_the_hooks_of_real_sessions_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench_client, "ANSWERS", 1)
-    done = CliRunner().invoke(command.bench, ["--client", str(client.executable()), "--sessions", "2", "--json"])
+    done = CliRunner().invoke(bench, ["--client", str(client.executable()), "--sessions", "2", "--json"])
     assert not isinstance(done.exception, Exception), done.exception
     assert done.exit_code == 0
     told = json.loads(done.stdout)

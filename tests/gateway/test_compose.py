@@ -70,7 +70,7 @@ def session(compose: Project, protocol: str, port: str) -> dict[str, Any]:
         "EXPORT_TOKEN_FILE": str(secrets / "tokens"),
         "EXPORT_METRIC_INTERVAL": "1",
     }
-    with sandbox("hookspan-demo-", settings) as home:
+    with sandbox("demo", settings) as home:
         home.cli("up")
         outcome = await_outcome(home, play(home))
     assert outcome["spans"]

@@ -168,7 +168,7 @@ def test_an_agents_session_goes_through_with_its_token_from_a_file(fleet: Fleet,
         "EXPORT_TOKEN_FILE": str(token),
         "EXPORT_METRIC_INTERVAL": "1",
     }
-    with sandbox("hookspan-demo-", settings) as home:
+    with sandbox("demo", settings) as home:
         home.cli("up")
         outcome = await_outcome(home, play(home))
     arrived(fleet, outcome)
@@ -188,7 +188,7 @@ def test_with_client_certificates_an_agent_is_told_which_one_is_missing_and_lose
         "EXPORT_CERTIFICATE": str(ours.ca),
         "EXPORT_METRIC_INTERVAL": "1",
     }
-    with sandbox("hookspan-demo-", settings) as home:
+    with sandbox("demo", settings) as home:
 
         def doctor(status: str) -> dict[str, Any]:
             command = [sys.executable, "-m", "hookspan", "doctor", "--json"]

@@ -34,6 +34,8 @@ from queries import (
     tags_text,
 )
 
+from hookspan.hooktime import PROMISE
+
 
 def make() -> d.Dashboard:
     """What hooks cost, and whether everything arrives."""
@@ -56,7 +58,7 @@ def make() -> d.Dashboard:
                         quantile(0.99, ours, over=RANGE),
                         SECONDS,
                         empty="no events",
-                        limits=[(0.005, "red")],
+                        limits=[(PROMISE, "red")],
                         links=[Link.runbook("HookSlow")],
                     ),
                     figure(
@@ -115,7 +117,7 @@ def make() -> d.Dashboard:
                             Query(quantile(0.5, ours), "half are quicker than"),
                         ],
                         SECONDS,
-                        limit=0.005,
+                        limit=PROMISE,
                         links=[Link.runbook("HookSlow")],
                     ),
                     lines(

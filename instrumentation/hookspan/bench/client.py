@@ -23,7 +23,6 @@ from hookspan.clients.claude_code.handlers import all_hooks
 from hookspan.errors import UserError
 from hookspan.sandbox import Sandbox, sandbox
 
-PREFIX: Final = "hookspan-bench-"
 ANSWERS: Final = 12  # of the model, each with CALLS tool calls that do nothing
 CALLS: Final = 2
 TIMEOUT: Final = 120.0  # seconds that one session may take
@@ -44,7 +43,7 @@ class Variant:
 
 def measure(claude: Path, sessions: int) -> list[Variant]:
     """Play so many sessions of each variant, in turns."""
-    with sandbox(PREFIX, {}) as home, _server() as server:
+    with sandbox("bench") as home, _server() as server:
         home.cli("up")
         variants = [
             Variant("no hooks", {}),

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from hookspan import assets
-from hookspan.bench import events as bench_events
+from hookspan.bench.events import events
 from hookspan.sandbox import Sandbox
 from hookspan.setup.relay import interpreters
 
@@ -31,7 +31,7 @@ class Program:
     every: int = 1
 
 
-def programs(home: Sandbox) -> list[Program]:
+def relays_and_others(home: Sandbox) -> list[Program]:
     """Both relays, each with the least that a program of its kind can do."""
     python = interpreters()[0]
     script = str(assets.root() / "hooks" / "main.py")
@@ -44,16 +44,16 @@ def programs(home: Sandbox) -> list[Program]:
     ]
 
 
-def compare(home: Sandbox, found: Sequence[Program], rounds: int) -> dict[str, list[int]]:
+def compare(home: Sandbox, programs: Sequence[Program], rounds: int) -> dict[str, list[int]]:
     """Nanoseconds of every run, one program after the other in an order that turns: what the machine does hits all."""
-    took: dict[str, list[int]] = {program.name: [] for program in found}
-    events = bench_events.events(rounds * len(found))
+    took: dict[str, list[int]] = {program.name: [] for program in programs}
+    made_up = events(rounds * len(programs))
     with open(os.devnull, "wb") as null, bare_socket(home) as drain:  # noqa: PTH123 - a device
         for number in range(rounds):
-            for place in range(len(found)):
-                program = found[(number + place) % len(found)]
+            for place in range(len(programs)):
+                program = programs[(number + place) % len(programs)]
                 if number % program.every == 0:
-                    took[program.name].append(run(program.command, payload(next(events), program.name), null.fileno()))
+                    took[program.name].append(run(program.command, payload(next(made_up), program.name), null.fileno()))
                     drain()
     return took
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from hookspan.paths import Paths
     from hookspan.store import Reader
 
-HOOK_WARNING: Final = 0.005  # seconds: the promise for a hook; for the average and for p99
+HOOK_WARNING: Final = hooktime.PROMISE  # for the average and for p99
 HOOK_CRITICAL: Final = 0.010  # seconds, average
 HOOKS_JUDGED: Final = 20  # so many at least: of fewer, one that had to wait for a processor would make the average
 LAG_WARNING: Final = 5.0  # seconds that the journal's reader is behind

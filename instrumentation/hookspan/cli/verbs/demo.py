@@ -30,7 +30,7 @@ def demo(ctx: click.Context, no_open: bool, as_json: bool, endpoint: str | None)
 
     It takes six seconds, as the session did. Your own data is neither read nor changed. Exits 1 if an event is lost.
     """
-    with sandbox("hookspan-demo-", _settings(endpoint)) as home:
+    with sandbox("demo", _settings(endpoint)) as home:
         if not as_json:
             click.echo(f"Playing a session of six seconds into {home.folder} ..", err=True)
         home.cli("up")
