@@ -16,7 +16,7 @@ def test_checks_history_pipeline_and_settings(make_site: Callable[..., Site], vi
     play = Play()
     site.append(play.start(), play.submit(), play.stop())
     page = visitor.visit(site, "/health")
-    page.get_by_role("heading", name="Nothing is wrong, not all is known").wait_for()
+    page.get_by_role("heading", name="No problem found, but not all is known").wait_for()
     page.get_by_text("Claude Code's settings have no hook of hookspan's").wait_for()
     page.get_by_role("button", name="Copy the command hookspan doctor").wait_for()
     page.get_by_role("img", name="Store's answer").wait_for()
@@ -39,6 +39,6 @@ def test_it_says_that_the_agent_is_away_and_goes_on_when_it_is_back(site: Site, 
     assert sideways(page) == []
     assert violations(page) == []
     site.machine.up()
-    page.get_by_role("heading", name="Nothing is wrong, not all is known").wait_for()
+    page.get_by_role("heading", name="No problem found, but not all is known").wait_for()
     expect(page).to_have_title("Health · hookspan")  # what is fetched may be there before the stream is
     expect(page.get_by_role("alert")).to_have_count(0)

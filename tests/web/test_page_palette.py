@@ -66,7 +66,7 @@ def test_a_newcomer_sees_the_missing_step_and_may_look_at_demo_data(site: Site, 
     expect(page).to_have_title("hookspan")
     for path in ("/friction", "/health", "/log"):
         other = visitor.visit(site, path)
-        other.get_by_text("No event of yours has come yet").wait_for()
+        other.get_by_text("No event has been recorded yet").wait_for()
         other.close()
 
 

@@ -219,7 +219,7 @@ def test_a_session_that_was_asked_nothing(shared: Site, visitor: Visitor) -> Non
     shared.append(play.start())
     page = visitor.visit(shared, f"/sessions/{play.session}")
     expect(page.locator("session-header .doing")).to_have_text(re.compile(r"^\s*no prompt yet, your turn\s*\d+\ss\s*$"))
-    expect(page.get_by_text("No turn yet: nothing has been asked of it.")).to_be_visible()
+    expect(page.get_by_text("No turn yet: it has had no prompt.")).to_be_visible()
 
 
 def test_a_turn_that_failed_says_why(site: Site, visitor: Visitor) -> None:

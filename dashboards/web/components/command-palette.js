@@ -26,16 +26,16 @@ const PAGES = [
 ];
 /** @type {[string, string][]} */
 const COMMANDS = [
-  ["hookspan status --watch", "how it stands, live"],
+  ["hookspan status --watch", "live status"],
   ["hookspan tail", "follow events in a terminal"],
   ["hookspan doctor", "what is wrong, and what to do"],
   ["hookspan doctor --end-to-end", "prove that the hooks work"],
   ["hookspan open", "a new login for a browser"],
   ["hookspan config show --origin", "settings in force"],
-  ["hookspan restart", "the agent anew"],
+  ["hookspan restart", "stop and start the agent"],
   ["hookspan up", "start the agent"],
   ["hookspan down", "stop the agent"],
-  ["hookspan install", "put the hooks in place"],
+  ["hookspan install", "add the hooks to Claude Code"],
 ];
 const MOD = /Mac/.test(navigator.platform) ? "⌘" : "Ctrl";
 
@@ -349,7 +349,7 @@ export class CommandPalette extends BaseComponent {
         id: "link",
         group: "This page",
         label: "Copy this address",
-        detail: "what you see is in it",
+        detail: "it leads to what you see now",
         words: "url link share",
         run: () => this.#copy(location.href),
       },
@@ -364,8 +364,8 @@ export class CommandPalette extends BaseComponent {
       {
         id: "shortcuts",
         group: "This page",
-        label: `Shortcuts of one key: ${shortcuts() ? "off" : "on"}`,
-        detail: shortcuts() ? "for those who dictate" : "",
+        label: `Single-key shortcuts: ${shortcuts() ? "off" : "on"}`,
+        detail: shortcuts() ? "for speech input" : "",
         words: "keyboard character disable enable",
         run: () => setShortcuts(!shortcuts()),
       },
@@ -382,7 +382,7 @@ export class CommandPalette extends BaseComponent {
             id: "demo",
             group: "This page",
             label: "Load demo data",
-            detail: "three recorded sessions",
+            detail: "three made-up sessions",
             words: "example",
             run: () => this.#demo("POST"),
           },
@@ -479,7 +479,7 @@ export class CommandPalette extends BaseComponent {
             </section>`,
         )}
       </div>
-      ${shortcuts() ? nothing : html`<p class="second">Shortcuts of one key are off, but for those of what has the focus.</p>`}
+      ${shortcuts() ? nothing : html`<p class="second">Single-key shortcuts are off, except in the part of the page that has the focus.</p>`}
     </div>`;
   }
 

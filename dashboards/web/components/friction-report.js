@@ -307,7 +307,7 @@ export class FrictionReport extends FetchedPage {
                 In Claude Code, <code>/permissions</code> adds a rule; or put it into <code>permissions.allow</code> of
                 <code>~/.claude/settings.json</code>, or of the project's <code>.claude/settings.json</code>.
               </p>`
-          : html`<p class="empty">Nothing was approved so often without a refusal, or no narrow rule covers it.</p>`
+          : html`<p class="empty">Nothing was approved often enough without a refusal, or no narrow rule covers it.</p>`
       }
     </section>`;
   }

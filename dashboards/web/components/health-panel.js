@@ -30,7 +30,7 @@ const CHARTS = {
   ingest: "Behind the journal",
   store: "Store's answer",
   export: "Oldest span that waits for export",
-  resources: "Memory or disk, the fuller",
+  resources: "Memory or disk, whichever is fuller",
   collector: "Collector's answer",
   dashboard: "Live connections",
 };
@@ -553,8 +553,8 @@ const mark = (status) =>
 function headline({ status, checks }) {
   const bad = checks.filter((check) => check.status === "warning" || check.status === "critical");
   if (status === "healthy") return "All is well";
-  if (!bad.length) return checks.length ? "Nothing is wrong, not all is known" : "Not checked yet";
-  return bad.length === 1 ? `One thing needs a look: ${bad[0]?.name}` : `${bad.length} things need a look`;
+  if (!bad.length) return checks.length ? "No problem found, but not all is known" : "Not checked yet";
+  return bad.length === 1 ? `One check needs attention: ${bad[0]?.name}` : `${bad.length} checks need attention`;
 }
 
 /**

@@ -536,7 +536,7 @@ export class RawLog extends BaseComponent {
             @keydown=${this.#listKey}
           >
             <div class="rows" role="presentation" .style=${`height:${seen.length * ROW}px`}>${this.#rows()}</div>
-            ${this.loaded && !seen.length ? html`<p class="empty">${this.items.length ? (this.fetching ? "Searching …" : "No line matches.") : "Nothing was written yet."}</p>` : nothing}
+            ${this.loaded && !seen.length ? html`<p class="empty">${this.items.length ? (this.fetching ? "Searching …" : "No line matches.") : "Nothing has been written yet."}</p>` : nothing}
           </div>
           ${this.#foot()}
         </div>

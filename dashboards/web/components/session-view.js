@@ -327,7 +327,7 @@ export class SessionView extends BaseComponent {
                 ${splitBar(split, { delegated: left })}
               </section>
               ${turns.length > 1 ? this.#turns() : nothing}${this.#spans()}`
-          : html`<p class="card empty">No turn yet: nothing has been asked of it.</p>`
+          : html`<p class="card empty">No turn yet: it has had no prompt.</p>`
       }
     `;
   }

@@ -39,8 +39,8 @@ export class SetupStep extends BaseComponent {
     if (!setup?.step) return nothing;
     const text =
       setup.step === "install"
-        ? "No event of yours has come yet: the hooks are not installed."
-        : "No event of yours has come yet. The hooks are installed; start a session of Claude Code.";
+        ? "No event has been recorded yet: the hooks are not installed."
+        : "No event has been recorded yet. The hooks are installed; start a session of Claude Code.";
     return html`<div class="card">
       <p>${text}${store.summary?.demo ? nothing : html` <a class="link" href="/">All steps</a>`}</p>
       <div class="row">

@@ -80,7 +80,7 @@ export function splitBar(split, { delegated = 0, kinds = KINDS } = {}) {
       )}
       ${
         delegated
-          ? html`<div title="Calls, tools and waits of subagents are in the numbers before">
+          ? html`<div title="The numbers before include the calls, tools and waits of subagents">
               <i class="k-subagent line" aria-hidden="true"></i>
               <dt>of it in subagents</dt>
               <dd>${duration(delegated)}</dd>

@@ -1,6 +1,6 @@
 /**
  * What keys do: one table, which the components ask and the help shows, so that a key that does something is told of.
- * Shortcuts of one character can be turned off, for those who dictate, or whose hands slip.
+ * Shortcuts of one character can be turned off, for speech input, or whose hands slip.
  */
 
 const KEY = "hookspan-shortcuts";
@@ -41,7 +41,7 @@ export const PLACES = /** @type {const} */ ({
     own: false,
     keys: {
       find: { keys: ["/"], text: "Search the lines" },
-      pause: { keys: ["p"], text: "Pause, go on" },
+      pause: { keys: ["p"], text: "Pause, continue" },
       follow: { keys: ["f"], text: "Follow" },
       close: { keys: ["Escape"], text: "Close the line" },
     },
@@ -69,11 +69,11 @@ export const PLACES = /** @type {const} */ ({
       first: { keys: ["Home"], text: "The first" },
       last: { keys: ["End"], text: "The last" },
       open: { keys: ["Enter", " "], text: "Details" },
-      unfold: { keys: ["ArrowRight"], text: "Unfold, or to the first below" },
-      fold: { keys: ["ArrowLeft"], text: "Fold, or to the one above" },
+      unfold: { keys: ["ArrowRight"], text: "Unfold, or go to the first child" },
+      fold: { keys: ["ArrowLeft"], text: "Fold, or go to the parent" },
       unfoldAll: { keys: ["*"], text: "Unfold everything" },
-      nextHit: { keys: ["n"], text: "Next one found" },
-      formerHit: { keys: ["N"], text: "Previous one found" },
+      nextHit: { keys: ["n"], text: "Next match" },
+      formerHit: { keys: ["N"], text: "Previous match" },
       chain: { keys: ["c"], text: "Longest chain" },
       focus: { keys: ["f"], text: "Zoom to it" },
       zoomIn: { keys: ["+", "="], text: "Zoom in" },

@@ -14,7 +14,7 @@ export function doing({ state, tool, asks, end_reason, turns, failure }) {
     if (tool === "elicitation") return { verb: "an MCP server asks you", what: asks, isSaid: true };
     return { verb: tool ? `asks: ${tool}` : "waits for you", what: asks };
   }
-  if (state === "waiting_or_running") return { verb: `asked, perhaps runs: ${tool}`, what: asks };
+  if (state === "waiting_or_running") return { verb: `asked, may be running: ${tool}`, what: asks };
   if (state === "working") return { verb: tool ? `runs ${tool}` : "thinks", what: asks };
   if (state === "idle" && failure) return { verb: `failed: ${failure.replaceAll("_", " ")}, your turn`, what: "" };
   if (state === "idle") return { verb: turns ? "done, your turn" : "no prompt yet, your turn", what: "" };
@@ -36,7 +36,7 @@ export const KIND_HINTS = {
   model: "The model answers, and no tool runs",
   tool: "A tool runs, and nobody is asked",
   wait: "A dialog is open",
-  other: "None of these: the client itself, other hooks, and what nobody tells of",
+  other: "None of these: the client itself, other hooks, and what nothing reports",
 };
 
 /** @type {readonly import("./types.js").TimeKind[]} */

@@ -62,7 +62,7 @@ class StateLook(NamedTuple):
 STATES: Final = {
     SessionPhase.WAITING: StateLook("Needs you", "waits for you", "asks: {tool}", "waiting", "diamond"),
     SessionPhase.WAITING_OR_RUNNING: StateLook(
-        "May need you", "asked, perhaps runs: ", "asked, perhaps runs: {tool}", "waiting", "diamond"
+        "May need you", "asked, may be running: ", "asked, may be running: {tool}", "waiting", "diamond"
     ),
     SessionPhase.WORKING: StateLook("Working", "thinks", "runs {tool}", "working", "pulse"),
     SessionPhase.IDLE: StateLook("Your turn", "done, your turn", "done, your turn", "idle", "ring"),
@@ -99,7 +99,7 @@ TIME_KINDS: Final = {
     TimeKind.MODEL: TimeLook("Model", "The model answers, and no tool runs"),
     TimeKind.TOOL: TimeLook("Tools", "A tool runs, and nobody is asked"),
     TimeKind.WAIT: TimeLook("Waiting for you", "A dialog is open", striped=True),
-    TimeKind.OTHER: TimeLook("Other", "None of these: the client itself, other hooks, and what nobody tells of"),
+    TimeKind.OTHER: TimeLook("Other", "None of these: the client itself, other hooks, and what nothing reports"),
 }
 
 
@@ -172,7 +172,7 @@ CHARTS: Final = {
     "ingest": "Behind the journal",
     "store": "Store's answer",
     "export": "Oldest span that waits for export",
-    "resources": "Memory or disk, the fuller",
+    "resources": "Memory or disk, whichever is fuller",
     "collector": "Collector's answer",
     "dashboard": "Live connections",
 }
