@@ -51,7 +51,7 @@ def fingerprint(env: Mapping[str, str]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Startup:
     """How an agent was started: by `up` it stays, with the settings of variables; by a hook it does neither.
 
     `port` is where its page is, 0 without one.
@@ -62,7 +62,7 @@ class Way:
     port: int
 
 
-def way(paths: Paths) -> Way | None:
+def startup(paths: Paths) -> Startup | None:
     """How the agent that runs was started; None if none runs."""
     client = Client(paths)
     probed = client.wait_for_start()
@@ -71,8 +71,8 @@ def way(paths: Paths) -> Way | None:
     try:
         answer = client.request("way")
     except UserError:  # an older one, or one that does not answer
-        return Way(bool(probed.about.get("stay")), {}, _port(probed.about))
-    return Way(answer["stay"], answer["with"], _port(answer))
+        return Startup(bool(probed.about.get("stay")), {}, _port(probed.about))
+    return Startup(answer["stay"], answer["with"], _port(answer))
 
 
 def _port(about: Mapping[str, Any]) -> int:

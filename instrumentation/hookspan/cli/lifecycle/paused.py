@@ -33,7 +33,7 @@ def paused(paths: Paths) -> Iterator[Pause]:
     It stays or leaves as before, with the variables and at the address that it had, by the service if that had started
     it. Also if the block fails, or is ended by Ctrl-C or a signal; but not if `down` was said meanwhile.
     """
-    manager, way, pause = Manager.here(paths), launch.way(paths), Pause()
+    manager, way, pause = Manager.here(paths), launch.startup(paths), Pause()
     served = way is not None and manager.file.exists() and manager.runs()
     with _signals(signal.default_int_handler):  # SIGTERM and SIGHUP unwind the block as Ctrl-C does
         try:
@@ -45,7 +45,7 @@ def paused(paths: Paths) -> Iterator[Pause]:
                     _resume(paths, way, manager if served else None)
 
 
-def _resume(paths: Paths, way: launch.Way, manager: Manager | None) -> None:
+def _resume(paths: Paths, way: launch.Startup, manager: Manager | None) -> None:
     if manager is not None:
         with contextlib.suppress(UserError):  # then without it
             manager.run(*manager.resume)
@@ -53,7 +53,7 @@ def _resume(paths: Paths, way: launch.Way, manager: Manager | None) -> None:
     launch.start(paths, _environment(way), stay=way.stay, port=way.port)
 
 
-def _environment(way: launch.Way) -> dict[str, str]:
+def _environment(way: launch.Startup) -> dict[str, str]:
     """That of this shell, with the settings of another."""
     own = launch.settings_variables(os.environ)
     return {name: value for name, value in os.environ.items() if name not in own} | dict(way.variables)
