@@ -6,7 +6,7 @@ import json
 from typing import Final
 
 from hookspan.catalogue.claude_code import CLAUDE_CODE
-from hookspan.clients.claude_code.handlers import TIMEOUT
+from hookspan.clients.claude_code.handlers import matcher_group
 
 # The relay if `hookspan install` or a wheel has put it there, else main.py; without hookspan the event is read and
 # dropped, and so is one without its state folder, where nothing of ours has been set up. A shell finds both at each
@@ -21,12 +21,6 @@ exec cat >/dev/null"""
 
 def hooks() -> str:
     """The file's text: a line for each event."""
-    handler = {
-        "type": "command",
-        "command": "/bin/sh",
-        "args": ["-c", _FINDS_ITS_RELAY.replace("\n", " ")],
-        "timeout": TIMEOUT,
-    }
-    group = json.dumps([{"hooks": [handler]}])
+    group = json.dumps([matcher_group(["/bin/sh", "-c", _FINDS_ITS_RELAY.replace("\n", " ")])])
     events = ",\n".join(f'    "{event}": {group}' for event in CLAUDE_CODE.registered)
     return f'{{\n  "hooks": {{\n{events}\n  }}\n}}\n'

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from hookspan import wire
 from hookspan.clients.claude_code.transcript import TranscriptParser
+from hookspan.clients.claude_code.transcript_lines import read_history_line
 from hookspan.clients.decode import decode
-from hookspan.history.lines import read_line
 from hookspan.model.fold import fold
 from hookspan.model.state import State, dump_session, load_session
 from hookspan.wire.facts import Silent, TranscriptRead
@@ -90,7 +90,7 @@ def test_transcript_lines_of_another_shape(lines):
     for line in lines:
         data = json.dumps(line).encode() + b"\n"
         facts += parser.feed(data)
-        read_line(data)
+        read_history_line(data)
         read += len(data)
     facts += parser.flush()
     assert parser.safe_offset <= read
@@ -103,7 +103,7 @@ def test_transcript_lines_of_another_shape(lines):
 def test_lines_that_are_nothing(data):
     parser = TranscriptParser("s", "f.jsonl")
     list(parser.feed(data + b"\n"))
-    read_line(data)
+    read_history_line(data)
     try:
         decode(data, KEY)
     except wire.Unreadable:

@@ -11,10 +11,10 @@ from typing import Final
 import msgspec
 
 from hookspan.clients.claude_code.transcript_files import AGENT_FILE, agents_folder, read_meta
+from hookspan.clients.claude_code.transcript_lines import read_history_line
 from hookspan.observe.repositories import main_folder
 from hookspan.reading import RefusedError, open_regular, read_lines, read_small
 
-from .lines import read_line
 from .records import Source
 
 HEAD: Final = 64 << 10
@@ -51,7 +51,7 @@ class Transcript(msgspec.Struct, frozen=True):
     def project_dir(self) -> str:
         """The main work tree of the folder that the session began in; empty if the transcript doesn't tell."""
         for data in read_small(self.path, HEAD).splitlines(keepends=True):
-            line = read_line(data)
+            line = read_history_line(data)
             if line and line.cwd:
                 return main_folder(line.cwd)
         return ""
@@ -132,7 +132,7 @@ def _look(path: str) -> Transcript:
 
 def _times(part: bytes) -> Iterator[int]:
     """The times of the lines in a part of a file; the first and the last line may be cut."""
-    return (line.at for data in part.splitlines(keepends=True) if (line := read_line(data)) and line.at)
+    return (line.at for data in part.splitlines(keepends=True) if (line := read_history_line(data)) and line.at)
 
 
 def _session_in(path: str) -> str:

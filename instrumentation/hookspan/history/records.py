@@ -16,13 +16,14 @@ import msgspec
 
 from hookspan.clients.claude_code.reduce import TASK_NOTIFICATION, reduce_payload, verdict
 from hookspan.clients.claude_code.transcript import TranscriptParser
+from hookspan.clients.claude_code.transcript_lines import HistoryLine, blocks, text_of
 from hookspan.model.calls import error_type
 from hookspan.observe.prices import put_price
 from hookspan.wire import Fact, Record, Reduced
 from hookspan.wire.facts import AgentMeta, CompactBoundary, Interruption, ModelCall, Silent, TranscriptRead
 from hookspan.wire.reduced import Call
 
-from .lines import Copies, Line, blocks, text_of, timed
+from .lines import Copies, timed
 
 MS: Final = 1_000_000
 KEPT_CALLS: Final = 10_000
@@ -98,7 +99,7 @@ class History:
         self._started = False
         self._last = 0
         self._calls: dict[str, _Pending] = {}
-        self._deferred: Line | None = None
+        self._deferred: HistoryLine | None = None
         self._side: dict[str, _Stream] = {}  # by uuid of each line: subagents in the main file
         self._side_calls: dict[str, _Stream] = {}  # by the call that started them
         self._prompts_of_calls: dict[str, str] = {}
@@ -134,7 +135,7 @@ class History:
             yield Silent(at=self._last, key=f"silent:{self._last}")
             yield TranscriptRead(at=self._last, key=f"end:{self._last}")
 
-    def _line(self, stream: _Stream, line: Line, data: bytes) -> Iterator[Record]:
+    def _line(self, stream: _Stream, line: HistoryLine, data: bytes) -> Iterator[Record]:
         at = line.at
         work = line.kind in {"user", "assistant"} and at > 0
         if work and not self._started:
@@ -158,7 +159,7 @@ class History:
 
     # --- beginnings and ends
 
-    def _start(self, line: Line, at: int) -> Reduced:
+    def _start(self, line: HistoryLine, at: int) -> Reduced:
         event = Reduced(at=at, event="SessionStart", cwd=line.cwd, project_dir=self._project_dir or line.cwd)
         event.transcript = self._sources[0].path
         event.entrypoint, event.permission_mode = line.entrypoint[:64], line.permission_mode[:64]
@@ -215,7 +216,7 @@ class History:
 
     # --- lines
 
-    def _assistant(self, stream: _Stream, line: Line, at: int) -> Iterator[Record]:
+    def _assistant(self, stream: _Stream, line: HistoryLine, at: int) -> Iterator[Record]:
         if line.message.id != stream.message or not line.message.id:
             stream.message, stream.prompt, stream.calls_tools = line.message.id, self._prompt, False
         for block in blocks(line.message.content):
@@ -234,7 +235,7 @@ class History:
             fields = {"tool_name": tool, "tool_use_id": call_id, "tool_input": given}
             yield self._tool("PreToolUse", at, stream, self._prompt, fields)
 
-    def _user(self, stream: _Stream, line: Line, at: int) -> Iterator[Record]:
+    def _user(self, stream: _Stream, line: HistoryLine, at: int) -> Iterator[Record]:
         results = [block for block in blocks(line.message.content) if block.get("type") == "tool_result"]
         for block in results:
             yield from self._result(stream, line, block, at)
@@ -249,7 +250,7 @@ class History:
             else:
                 yield from self._submit(line)
 
-    def _submit(self, line: Line) -> Iterator[Record]:
+    def _submit(self, line: HistoryLine) -> Iterator[Record]:
         """A prompt begins a turn, so the turn before it can be written."""
         self._deferred = None
         at = line.at
@@ -263,7 +264,7 @@ class History:
         yield self._reduce(event, fields)
         yield TranscriptRead(at=at, key=f"read:{at}")
 
-    def _result(self, stream: _Stream, line: Line, block: dict[str, Any], at: int) -> Iterator[Record]:
+    def _result(self, stream: _Stream, line: HistoryLine, block: dict[str, Any], at: int) -> Iterator[Record]:
         call_id = block.get("tool_use_id")
         call = self._calls.pop(call_id, None) if isinstance(call_id, str) else None
         if call is None or not isinstance(call_id, str):
@@ -304,7 +305,7 @@ class History:
 
     # --- subagents whose lines stand in the main file, as 1.0 wrote them
 
-    def _side_of(self, line: Line) -> _Stream:
+    def _side_of(self, line: HistoryLine) -> _Stream:
         stream = self._side.get(line.parent_uuid or "")
         if stream is None:
             agent_id = f"side-{line.uuid}"[:128]
@@ -321,7 +322,7 @@ class History:
         return stream
 
 
-def _is_prompt(line: Line, text: str) -> bool:
+def _is_prompt(line: HistoryLine, text: str) -> bool:
     """Whether a user line without results is something that somebody typed, or a task's end."""
     if line.is_meta or line.is_compact_summary or _NO_PROMPT.match(text):
         return False

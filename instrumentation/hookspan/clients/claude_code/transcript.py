@@ -9,7 +9,7 @@ writes such a line.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Any, Final
 
 import msgspec
 
@@ -29,77 +29,14 @@ from hookspan.wire.facts import (
 from hookspan.wire.fields import timestamp_ns
 from hookspan.wire.scrub import label
 
+from .transcript_lines import Line, Message, Usage, decode, text_of, tool_results
+
 _INTERRUPTED: Final = "[Request interrupted by user"
 _SYNTHETIC: Final = "<synthetic>"
 _MODELS_MAX: Final = 32
 """Models of one session whose totals are taken in; its client knows of fewer."""
 _COST_MAX: Final = 1e9
 """US dollars of one session. More is no cost, and its nano-dollars would not fit into 64 bits."""
-
-
-Name: TypeAlias = Annotated[str, msgspec.Meta(max_length=256)]
-"""Ids and names, which become attributes. None of the client's is longer: a line with one that is can't be read."""
-
-
-class _CacheCreation(msgspec.Struct):
-    ephemeral_1h_input_tokens: int | None = 0
-
-
-class _Details(msgspec.Struct):
-    thinking_tokens: int | None = 0
-
-
-class _Usage(msgspec.Struct):
-    input_tokens: int | None = 0
-    output_tokens: int | None = 0
-    cache_creation_input_tokens: int | None = 0
-    cache_read_input_tokens: int | None = 0
-    cache_creation: _CacheCreation | None = None
-    output_tokens_details: _Details | None = None
-
-
-class _Message(msgspec.Struct):
-    id: Name = ""
-    role: str = ""
-    model: Name = ""
-    stop_reason: Name | None = None
-    usage: _Usage | None = None
-    content: msgspec.Raw = msgspec.Raw(b"null")
-
-
-class _Line(msgspec.Struct, rename="camel"):
-    type: str = ""
-    timestamp: str = ""
-    subtype: str = ""
-    id: Name = ""
-    uuid: Name = ""
-    prompt_id: Name = ""
-    version: str = ""
-    request_id: Name = ""
-    request_ref: str = ""
-    requested_model: Name = ""
-    effort: Name | None = None
-    query_source: Name = ""
-    prompt_source: str = ""
-    operation: str = ""
-    message: _Message | None = None
-    is_api_error_message: bool | None = False
-    api_error_status: int | None = None
-    is_aborted_mid_stream: bool | None = False
-    tool_denial_kind: str = ""
-    tool_denial_before_run: bool | None = False
-    user_feedback: str | None = None
-    permission_decision: dict[str, Any] | None = None
-    compact_metadata: dict[str, Any] | None = None
-    hook_infos: list[dict[str, Any]] | None = None
-    total_cost_usd: float | None = msgspec.field(name="totalCostUSD", default=None)
-    model_usage: dict[str, dict[str, Any]] | None = None
-    ai_title: str = ""
-    custom_title: str = ""
-    title: str = ""
-
-
-_decode = msgspec.json.Decoder(_Line).decode
 
 
 class _Request(msgspec.Struct):
@@ -170,7 +107,7 @@ class TranscriptParser:
         before = self._offset
         self._offset += len(data)
         try:
-            line = _decode(data)
+            line = decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             self.unreadable += 1
             return
@@ -199,7 +136,7 @@ class TranscriptParser:
             self._version = line.version
             yield self._place(ClientVersion(at=at, key="", version=line.version[:40]), f"version:{line.version[:40]}")
 
-    def _metadata(self, line: _Line, before: int) -> Iterator[Fact]:
+    def _metadata(self, line: Line, before: int) -> Iterator[Fact]:
         """Lines beside the conversation, written again whenever they change."""
         if line.type == "cost-state":
             yield from self._cost(line)
@@ -215,14 +152,14 @@ class TranscriptParser:
         fact.session, fact.file, fact.offset = self._session, self._file, self.safe_offset
         return fact
 
-    def _requested(self, line: _Line, at: int, before: int) -> None:
+    def _requested(self, line: Line, at: int, before: int) -> None:
         pending = self._request
         if pending and pending.query_source == line.query_source:
             pending.id, pending.attempts = line.id, pending.attempts + 1
         else:
             self._request = _Request(line.id, at, 1, before, line.query_source)
 
-    def _assistant(self, line: _Line, message: _Message, at: int, before: int) -> Iterator[Fact]:
+    def _assistant(self, line: Line, message: Message, at: int, before: int) -> Iterator[Fact]:
         if message.model == _SYNTHETIC and not line.is_api_error_message:
             return  # filler that the client writes itself after a kill
         message.id = message.id or line.uuid
@@ -239,7 +176,7 @@ class TranscriptParser:
         if message.usage:
             _take_usage(call, message.usage)
 
-    def _begin(self, line: _Line, message: _Message, at: int, before: int) -> None:
+    def _begin(self, line: Line, message: Message, at: int, before: int) -> None:
         request, self._request = self._request, None
         self._message_offset = request.offset if request else before
         error = (line.api_error_status or 599) if line.is_api_error_message else 0
@@ -271,7 +208,7 @@ class TranscriptParser:
         if queued:
             yield self._place(queued, f"queued:{queued.prompt}")
 
-    def _user(self, line: _Line, message: _Message, at: int, before: int) -> Iterator[Fact]:
+    def _user(self, line: Line, message: Message, at: int, before: int) -> Iterator[Fact]:
         if line.prompt_id:
             self._prompt = line.prompt_id
         if line.prompt_source == "queued" and line.prompt_id:
@@ -279,14 +216,14 @@ class TranscriptParser:
             if queued is None:
                 self._queued_offset = before
             prompts = queued.prompts + 1 if queued else 1
-            text = _text_of(message.content) if self._labels else ""
+            text = text_of(message.content) if self._labels else ""
             start = queued.at if queued else self._dequeued or at
             self._queued = QueuedPrompt(at=start, key="", prompt=line.prompt_id, prompts=prompts, label=label(text))
             return
         yield from self._release_queued()
         if line.tool_denial_kind and line.tool_denial_kind != "interrupted":  # that one a resume writes after a kill
             decision = line.permission_decision or {}
-            for tool_use_id in _tool_results(message.content):
+            for tool_use_id in tool_results(message.content):
                 fact = Rejection(
                     at=at,
                     key="",
@@ -299,7 +236,7 @@ class TranscriptParser:
                 )
                 yield self._place(fact, f"rejected:{tool_use_id}")
         elif _INTERRUPTED.encode() in bytes(message.content)[:200]:
-            text = _text_of(message.content)
+            text = text_of(message.content)
             if text.startswith(_INTERRUPTED):
                 self._request = None
                 interruption = Interruption(
@@ -309,7 +246,7 @@ class TranscriptParser:
         elif line.prompt_source and self._request and self._request.first < at:
             self._request = None  # what was asked for before a new prompt is not answered any more
 
-    def _system(self, line: _Line, at: int) -> Iterator[Fact]:
+    def _system(self, line: Line, at: int) -> Iterator[Fact]:
         if line.subtype == "compact_boundary" and line.compact_metadata:
             get = line.compact_metadata.get
             boundary = CompactBoundary(
@@ -325,7 +262,7 @@ class TranscriptParser:
             durations = [float(info["durationMs"]) for info in line.hook_infos if _is_number(info.get("durationMs"))]
             yield self._place(StopHooks(at=at, key="", durations_ms=durations[:64]), f"stop_hooks:{at}")
 
-    def _cost(self, line: _Line) -> Iterator[Fact]:
+    def _cost(self, line: Line) -> Iterator[Fact]:
         if line.total_cost_usd is not None and 0 <= line.total_cost_usd < _COST_MAX:
             nano = round(line.total_cost_usd * 1e9)
             models = [_total(*one) for one in list((line.model_usage or {}).items())[:_MODELS_MAX]]
@@ -345,7 +282,7 @@ def _total(model: str, usage: dict[str, Any]) -> ModelTotal:
     )
 
 
-def _take_usage(call: ModelCall, usage: _Usage) -> None:
+def _take_usage(call: ModelCall, usage: Usage) -> None:
     """The largest figure of each kind: the first lines of a message may have partial ones."""
     call.input_tokens = max(call.input_tokens, usage.input_tokens or 0)
     call.output_tokens = max(call.output_tokens, usage.output_tokens or 0)
@@ -368,21 +305,3 @@ def _is_number(value: object) -> bool:
 
 def _whole(value: object) -> int:
     return int(value) if isinstance(value, int | float) and abs(value) < _WHOLE_MAX else 0
-
-
-def _blocks(content: msgspec.Raw) -> list[dict[str, Any]]:
-    value = msgspec.json.decode(content)
-    return [block for block in value if isinstance(block, dict)] if isinstance(value, list) else []
-
-
-def _tool_results(content: msgspec.Raw) -> list[str]:
-    ids = (block.get("tool_use_id") for block in _blocks(content) if block.get("type") == "tool_result")
-    return [name[:256] for name in ids if isinstance(name, str)]
-
-
-def _text_of(content: msgspec.Raw) -> str:
-    value = msgspec.json.decode(content)
-    if isinstance(value, str):
-        return value
-    texts = (block.get("text") for block in _blocks(content) if block.get("type") == "text")
-    return next((text for text in texts if isinstance(text, str)), "")

@@ -1,0 +1,157 @@
+"""The lines of a transcript: what of them becomes facts, and what more the importer needs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypeAlias
+
+import msgspec
+
+from hookspan.wire.fields import timestamp_ns
+
+Name: TypeAlias = Annotated[str, msgspec.Meta(max_length=256)]
+"""Ids and names, which become attributes. None of the client's is longer: a line with one that is can't be read."""
+
+
+class _CacheCreation(msgspec.Struct):
+    ephemeral_1h_input_tokens: int | None = 0
+
+
+class _Details(msgspec.Struct):
+    thinking_tokens: int | None = 0
+
+
+class Usage(msgspec.Struct):
+    """Tokens of an answer, so far."""
+
+    input_tokens: int | None = 0
+    output_tokens: int | None = 0
+    cache_creation_input_tokens: int | None = 0
+    cache_read_input_tokens: int | None = 0
+    cache_creation: _CacheCreation | None = None
+    output_tokens_details: _Details | None = None
+
+
+class Message(msgspec.Struct):
+    """A prompt, an answer of the model, or results of tools."""
+
+    id: Name = ""
+    role: str = ""
+    model: Name = ""
+    stop_reason: Name | None = None
+    usage: Usage | None = None
+    content: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class Line(msgspec.Struct, rename="camel"):
+    """What becomes facts."""
+
+    type: str = ""
+    timestamp: str = ""
+    subtype: str = ""
+    id: Name = ""
+    uuid: Name = ""
+    prompt_id: Name = ""
+    version: str = ""
+    request_id: Name = ""
+    request_ref: str = ""
+    requested_model: Name = ""
+    effort: Name | None = None
+    query_source: Name = ""
+    prompt_source: str = ""
+    operation: str = ""
+    message: Message | None = None
+    is_api_error_message: bool | None = False
+    api_error_status: int | None = None
+    is_aborted_mid_stream: bool | None = False
+    tool_denial_kind: str = ""
+    tool_denial_before_run: bool | None = False
+    user_feedback: str | None = None
+    permission_decision: dict[str, Any] | None = None
+    compact_metadata: dict[str, Any] | None = None
+    hook_infos: list[dict[str, Any]] | None = None
+    total_cost_usd: float | None = msgspec.field(name="totalCostUSD", default=None)
+    model_usage: dict[str, dict[str, Any]] | None = None
+    ai_title: str = ""
+    custom_title: str = ""
+    title: str = ""
+
+
+decode = msgspec.json.Decoder(Line).decode
+"""The line of some bytes; raises what msgspec raises, UnicodeDecodeError and RecursionError."""
+
+
+class _HistoryMessage(msgspec.Struct):
+    id: str = ""
+    role: str = ""
+    content: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class HistoryLine(msgspec.Struct, rename="camel"):
+    """What the importer looks at.
+
+    It decodes a line once more for itself: 2 % of an import, and a line that one of the two can't read is not lost to
+    the other.
+    """
+
+    type: str = ""
+    timestamp: str = ""
+    uuid: str = ""
+    parent_uuid: str | None = ""
+    request_id: str = ""
+    prompt_id: str = ""
+    prompt_source: str = ""
+    row_source: str = ""
+    origin: dict[str, Any] | None = None
+    is_meta: bool | None = False
+    is_sidechain: bool | None = False
+    is_compact_summary: bool | None = False
+    tool_denial_kind: str = ""
+    permission_mode: str = ""
+    entrypoint: str = ""
+    cwd: str = ""
+    message: _HistoryMessage = msgspec.field(default_factory=_HistoryMessage)
+    tool_use_result: msgspec.Raw = msgspec.Raw(b"null")
+
+    @property
+    def kind(self) -> str:
+        """Its type; lines of 1.0 have only the role of their message."""
+        return self.type or self.message.role
+
+    @property
+    def at(self) -> int:
+        """Unix nanoseconds, 0 without a time."""
+        return timestamp_ns(self.timestamp) if self.timestamp else 0
+
+
+_decode_history = msgspec.json.Decoder(HistoryLine).decode
+
+
+def read_history_line(data: bytes) -> HistoryLine | None:
+    """A line for the importer, or None for one that can't be read."""
+    try:
+        return _decode_history(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def blocks(content: msgspec.Raw) -> list[dict[str, Any]]:
+    """The blocks of a message; none if it is a text."""
+    value = msgspec.json.decode(content)
+    return [block for block in value if isinstance(block, dict)] if isinstance(value, list) else []
+
+
+def tool_results(content: msgspec.Raw) -> list[str]:
+    """Ids of the tool calls whose results a message has."""
+    ids = (block.get("tool_use_id") for block in blocks(content) if block.get("type") == "tool_result")
+    return [id_[:256] for id_ in ids if isinstance(id_, str)]
+
+
+def text_of(content: msgspec.Raw | bytes) -> str:
+    """The text of a message: itself, or its first block of text."""
+    value = msgspec.json.decode(content)
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, list):
+        return ""
+    texts = (block.get("text") for block in value if isinstance(block, dict) and block.get("type") == "text")
+    return next((text for text in texts if isinstance(text, str)), "")
