@@ -19,7 +19,7 @@ from pathlib import Path
 from hookspan.export.db import MIGRATIONS as EXPORT_MIGRATIONS
 from hookspan.export.db import ExportDb
 from hookspan.paths import Paths
-from hookspan.setup.record import VERSION as RECORD_VERSION
+from hookspan.setup.receipts import VERSION as RECORD_VERSION
 from hookspan.store import SpanKey, schema
 from tests.agent.ingest import take_in
 

@@ -14,7 +14,7 @@ from hookspan.clients.claude_code.sources import Source
 from hookspan.clients.relay_command import in_python, relay_in
 from hookspan.paths import Paths
 
-from . import places, record
+from . import places, receipts
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ class InstalledHooks:
     @cached_property
     def recorded(self) -> list[Path]:
         """The settings files that `install` wrote our hooks into."""
-        return record.files(self.paths)
+        return receipts.files(self.paths)
 
     def command(self, handler: Handler, source: Source) -> Command | None:
         """What a handler of ours runs; None for an old form that records nowhere."""

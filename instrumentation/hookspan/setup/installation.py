@@ -17,7 +17,7 @@ from hookspan.clients.claude_code.sources import Source, find
 from hookspan.clients.relay_command import relay_in
 from hookspan.paths import Paths
 
-from . import places, record
+from . import places, receipts
 from .hooks import InstalledHooks
 from .relay import is_newest
 
@@ -266,7 +266,7 @@ def look(
 ) -> Installation:
     """What is installed; `folder`: the project that Claude Code would run in, None: any that is known."""
     env = os.environ if env is None else env
-    return Installation(paths, env, find(paths, env, folder, managed, record.files(paths)))
+    return Installation(paths, env, find(paths, env, folder, managed, receipts.files(paths)))
 
 
 def _renew(source: Source) -> str:

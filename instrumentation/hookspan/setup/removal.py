@@ -1,4 +1,4 @@
-"""Taking our hooks out of settings files again, by the record of the hookspan that wrote them."""
+"""Taking our hooks out of settings files again, by the receipt of the hookspan that wrote them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from hookspan.clients.claude_code.settings_files import Scope
 from hookspan.clients.claude_code.settings_text import SettingsText
 from hookspan.paths import Paths
 
-from . import places, record
+from . import places, receipts
 from .installation import Installation
-from .record import Record
+from .receipts import Receipt
 from .settings_file import digest, put, read, refuse_changed
 
 
@@ -44,40 +44,43 @@ class Plan:
         else:
             put(self.places[0], change.file, change.new, change.old)
         for paths in self.places:
-            records = record.read(paths)
-            if records.pop(str(change.file), None) is not None:
-                record.write(paths, records)
-                if change.backup is not None and not any(one.backup == str(change.backup) for one in records.values()):
+            kept = receipts.read(paths)
+            if kept.pop(str(change.file), None) is not None:
+                receipts.write(paths, kept)
+                needed = {receipt.backup for receipt in kept.values()}
+                if change.backup is not None and str(change.backup) not in needed:
                     change.backup.unlink(missing_ok=True)
 
 
-def plan(found: Installation, scope: Scope | None, env: Mapping[str, str], folder: Path | None) -> Plan:
+def plan(installation: Installation, scope: Scope | None, env: Mapping[str, str], folder: Path | None) -> Plan:
     """What there is to take out, in one scope, or everywhere.
 
     Whoever sets a variable that moves hookspan's files means the hookspan there, and the hooks of others stay. Without
     one all hooks go, whatever they record to.
     """
-    told = any(env.get(name) for name in places.MOVED)
-    spared = tuple(found.elsewhere) if told else ()
-    owners = (found.paths, *(() if told else found.others))
-    records = {paths: record.read(paths) for paths in owners}
+    ours_alone = any(env.get(name) for name in places.MOVED)
+    spared = tuple(installation.elsewhere) if ours_alone else ()
+    owners = (installation.paths, *(() if ours_alone else installation.others))
+    by_owner = [receipts.read(paths) for paths in owners]
     if scope is not None:
         files = [settings_files.of_scope(scope, env, folder)]
     else:
-        files = [source.file for source in found.sources if source.of_install and (source.here or source.handlers)]
-        files += [Path(file) for known in records.values() for file in known]
+        sources = installation.sources
+        files = [source.file for source in sources if source.of_install and (source.here or source.handlers)]
+        files += [Path(file) for by_file in by_owner for file in by_file]
     changes = [
-        _removal(found.paths, file, [known[str(file)] for known in records.values() if str(file) in known], spared)
+        _removal(installation.paths, file, [by_file[str(file)] for by_file in by_owner if str(file) in by_file], spared)
         for file in dict.fromkeys(files)
     ]
     return Plan(tuple(change for change in changes if change is not None), owners, spared)
 
 
-def _removal(paths: Paths, file: Path, records: Sequence[Record], spared: Sequence[Path]) -> Removal | None:
+def _removal(paths: Paths, file: Path, told: Sequence[Receipt], spared: Sequence[Path]) -> Removal | None:
+    """The change of one file, of which these receipts tell."""
     old = read(file)
     if old is None:
         return None
-    exact = next((one for one in records if one.after == digest(old)), None)
+    exact = next((receipt for receipt in told if receipt.after == digest(old)), None)
     if exact is not None:
         if exact.backup is None:
             return Removal(file, old, None, None)
@@ -85,11 +88,11 @@ def _removal(paths: Paths, file: Path, records: Sequence[Record], spared: Sequen
         saved = read(backup)
         if saved is not None and digest(saved) == exact.before:
             return Removal(file, old, saved, backup)
-    known = exact or next(iter(records), None)
+    receipt = exact or next(iter(told), None)
     text = SettingsText.of(str(file), old)
-    keep, env = ((), {}) if known is None else (known.empty, known.env)
+    keep, env = ((), {}) if receipt is None else (receipt.empty, receipt.env)
     clean = text.without_ours(paths, keep, [str(state) for state in spared]).without_env(env, keep=keep)
     if clean is text or clean.data() == old:
         return None
-    made_by_us = known is not None and known.before is None and clean.value == {}
+    made_by_us = receipt is not None and receipt.before is None and clean.value == {}
     return Removal(file, old, None if made_by_us else clean.data(), None)

@@ -13,7 +13,7 @@ from hookspan.journal import drops
 from hookspan.model.state import SessionState, State
 from hookspan.observe import Observers
 from hookspan.paths import Paths
-from hookspan.setup import record
+from hookspan.setup import receipts
 from hookspan.wire import Fact, Reduced
 from hookspan.wire.facts import Policy
 
@@ -57,7 +57,7 @@ class Observing:
     def roots(self) -> tuple[str, ...]:
         """The folders that transcripts are in."""
         # CLAUDE_CONFIG_DIR is not in the environment of every agent, but `install` wrote to that folder.
-        folders = [str(file.parent / "projects") for file in record.files(self._paths)]
+        folders = [str(file.parent / "projects") for file in receipts.files(self._paths)]
         return tuple(dict.fromkeys((*transcript_roots(), *map(os.path.realpath, folders))))
 
     def _current(self) -> Observers:

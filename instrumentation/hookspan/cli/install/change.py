@@ -18,9 +18,9 @@ from hookspan.clients.claude_code.handlers import EVENTS
 from hookspan.clients.claude_code.settings_text import SettingsText
 from hookspan.errors import UserError
 from hookspan.paths import Paths
-from hookspan.setup import record, settings_file
+from hookspan.setup import receipts, settings_file
 from hookspan.setup.installation import Installation
-from hookspan.setup.record import Record
+from hookspan.setup.receipts import Receipt
 from hookspan.setup.relay import Relay
 from hookspan.units import counted
 
@@ -33,7 +33,7 @@ class Change:
     old: bytes | None
     before: SettingsText
     after: SettingsText
-    known: Record | None  # what an earlier `install` did to it
+    known: Receipt | None  # what an earlier `install` did to it
     env: Mapping[str, str]  # the variables that are ours then
     brought: str  # what brings the hooks, if that is not these settings
 
@@ -42,7 +42,7 @@ class Change:
         """The change; UserError for a file that nothing can be put into."""
         old = settings_file.read(file)
         before = SettingsText.of(str(file), old or b"")
-        known = record.read(installation.paths).get(str(file)) or _of_another(installation, file)
+        known = receipts.read(installation.paths).get(str(file)) or _of_another(installation, file)
         brought = " and ".join(source.name for source in installation.brought)
         after = before if brought else before.with_ours(made.command, installation.paths)
         env = native.own(known, before, variables)
@@ -70,7 +70,7 @@ class Change:
         if clean is not None:
             backup = paths.backups / f"{self.file.name}.{settings_file.digest(clean)[:16]}"
             atomic.write(backup, clean, mode=0o600)
-        made = Record(
+        made = Receipt(
             at=int(time.time()),
             before=None if clean is None else settings_file.digest(clean),
             after=settings_file.digest(self.after.data()),
@@ -78,12 +78,12 @@ class Change:
             empty=empty,
             env=dict(self.env),
         )
-        records = record.read(paths)
-        record.write(paths, records | {str(self.file): made})
+        records = receipts.read(paths)
+        receipts.write(paths, records | {str(self.file): made})
         try:
             settings_file.put(paths, self.file, self.after.data(), self.old)
         except UserError:
-            record.write(paths, records)
+            receipts.write(paths, records)
             raise
 
     def _without_ours(self, paths: Paths) -> tuple[bytes | None, list[str]]:
@@ -116,8 +116,8 @@ def _warn(file: Path, text: SettingsText) -> None:
         click.echo(f"warning: `disableAllHooks` in {short_path(file)} keeps every hook from running", err=True)
 
 
-def _of_another(installation: Installation, file: Path) -> Record | None:
+def _of_another(installation: Installation, file: Path) -> Receipt | None:
     """What another hookspan, whose hooks are there now, did to the file."""
     return next(
-        (known for other in installation.others if (known := record.read(other).get(str(file))) is not None), None
+        (known for other in installation.others if (known := receipts.read(other).get(str(file))) is not None), None
     )

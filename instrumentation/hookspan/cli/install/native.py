@@ -9,7 +9,7 @@ import click
 from hookspan.clients.claude_code.settings_text import SettingsText
 from hookspan.config import Settings
 from hookspan.errors import UserError
-from hookspan.setup.record import Record
+from hookspan.setup.receipts import Receipt
 
 
 def variables(settings: Settings, on: bool | None) -> dict[str, str] | None:
@@ -39,7 +39,7 @@ def variables(settings: Settings, on: bool | None) -> dict[str, str] | None:
     }
 
 
-def replaced(text: SettingsText, record: Record | None, variables: Mapping[str, str] | None) -> SettingsText:
+def replaced(text: SettingsText, record: Receipt | None, variables: Mapping[str, str] | None) -> SettingsText:
     """The text with these variables in place of those that are ours; another value of the user's own is an error."""
     if variables is None:
         return text
@@ -56,7 +56,7 @@ def replaced(text: SettingsText, record: Record | None, variables: Mapping[str, 
     return clean.with_env(variables)
 
 
-def own(record: Record | None, before: SettingsText, variables: Mapping[str, str] | None) -> dict[str, str]:
+def own(record: Receipt | None, before: SettingsText, variables: Mapping[str, str] | None) -> dict[str, str]:
     """Which variables are ours once `variables` are written (None: none are): not those that the user has as well."""
     ours = {} if record is None else record.env
     if variables is None:

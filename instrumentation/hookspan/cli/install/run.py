@@ -21,7 +21,7 @@ from hookspan.clients.claude_code.settings_text import SettingsText
 from hookspan.config import load
 from hookspan.errors import UserError
 from hookspan.paths import Paths, working_folder
-from hookspan.setup import places, record, relay, settings_file
+from hookspan.setup import places, receipts, relay, settings_file
 from hookspan.setup.installation import Area, Installation, look
 from hookspan.units import counted
 from hookspan.values import URL
@@ -92,7 +92,7 @@ def _check(installation: Installation, file: Path, variables: Mapping[str, str])
     if not problems and not installation.here:
         problems.append(f"none of hookspan's hooks runs in this folder; there are some in {installation.where}")
     text = SettingsText.of(str(file), settings_file.read(file) or b"")
-    known = record.read(paths).get(str(file))
+    known = receipts.read(paths).get(str(file))
     wanted = {**(known.env if known is not None else {}), **variables}
     if lacking := [key for key, value in wanted.items() if text.env.get(key) != value]:
         problems.append(f"Claude Code's own telemetry is not sent: `env` in `{file}` lacks {', '.join(lacking)}")

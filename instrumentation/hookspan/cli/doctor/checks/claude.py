@@ -11,7 +11,7 @@ from hookspan.agent.health import Status
 from hookspan.cli.doctor.context import Context
 from hookspan.cli.doctor.result import Fix, Result
 from hookspan.clients.claude_code.settings_files import config_folder
-from hookspan.setup import record
+from hookspan.setup import receipts
 from hookspan.setup.installation import Area
 
 TELEMETRY: Final = "CLAUDE_CODE_ENABLE_TELEMETRY"
@@ -64,7 +64,7 @@ def native(context: Context) -> Iterator[Result]:
     file = config_folder(context.env) / "settings.json"
     written = _env(file)
     env = {**context.env, **written}
-    known = record.read(context.paths).get(str(file))
+    known = receipts.read(context.paths).get(str(file))
     lacking = [key for key, value in (known.env if known is not None else {}).items() if written.get(key) != value]
     if lacking:
         yield Result(

@@ -15,7 +15,7 @@ VERSION: Final = 1  # of installed.json; a new one needs a fixture in tests/upgr
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class Receipt:
     """What `install` did to one settings file."""
 
     at: int  # Unix seconds
@@ -26,25 +26,25 @@ class Record:
     env: dict[str, str] = field(default_factory=dict)  # variables of ours, as they were written
 
 
-def read(paths: Paths) -> dict[str, Record]:
-    """By settings file; a record that can't be read is as good as none. UserError for a newer version's."""
+def read(paths: Paths) -> dict[str, Receipt]:
+    """By settings file; a file of receipts that can't be read is as good as none. UserError for a newer version's."""
     try:
-        found = json.loads(paths.installed.read_bytes())
-        if found["version"] > VERSION:
+        content = json.loads(paths.installed.read_bytes())
+        if content["version"] > VERSION:
             raise UserError(
                 f"`{paths.installed}` was written by a newer hookspan "
-                f"(format {found['version']}, this one knows {VERSION})",
+                f"(format {content['version']}, this one knows {VERSION})",
                 hint="update hookspan, or uninstall with the newer one first",
             )
-        return {file: Record(**record) for file, record in found["files"].items()}
+        return {file: Receipt(**receipt) for file, receipt in content["files"].items()}
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return {}
 
 
-def write(paths: Paths, records: dict[str, Record]) -> None:
-    """Keep these records; without any there is no file."""
-    if records:
-        files = {file: asdict(record) for file, record in records.items()}
+def write(paths: Paths, receipts: dict[str, Receipt]) -> None:
+    """Keep these receipts; without any there is no file."""
+    if receipts:
+        files = {file: asdict(receipt) for file, receipt in receipts.items()}
         plain: dict[str, Any] = {"version": VERSION, "files": files}
         atomic.write(paths.installed, json.dumps(plain, indent=2).encode() + b"\n", mode=0o600)
     else:
@@ -52,7 +52,7 @@ def write(paths: Paths, records: dict[str, Record]) -> None:
 
 
 def files(paths: Paths) -> list[Path]:
-    """The settings files that `install` wrote our hooks into, whichever version wrote the record."""
+    """The settings files that `install` wrote our hooks into, whichever version wrote the receipts."""
     try:
         return [Path(file) for file in json.loads(paths.installed.read_bytes())["files"]]
     except (OSError, ValueError, KeyError, TypeError):
