@@ -1,14 +1,17 @@
 """A machine of its own for a test: a fresh home, the real relay, the real command line, real agent processes."""
 
 import contextlib
+import functools
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,10 +56,11 @@ class Machine:
 
     def install(self) -> "Machine":
         """What `hookspan install` puts in place, without Claude Code's settings."""
-        made = relay.prepare(self.paths)
+        built = _relay()
+        target = self.paths.bin / built.target.name
         relay.create_state(self.paths, load(self.paths))
-        made.install(self.paths)
-        self.relay = made.command
+        replace(built, target=target).install(self.paths)
+        self.relay = (*built.command[:-2], str(target), str(self.paths.state))
         return self
 
     # --- hooks
@@ -147,6 +151,15 @@ class Machine:
             time.sleep(0.02)
         for agent in self.agents:
             agent.wait(PATIENCE)
+
+
+@functools.cache
+def _relay() -> relay.Relay:
+    """Built and tried once for all machines of a test process."""
+    with tempfile.TemporaryDirectory() as folder:
+        return relay.prepare(
+            Paths(state=Path(folder, "state"), config=Path(folder, "config"), data=Path(folder, "data"))
+        )
 
 
 def end(relay: "subprocess.Popen[bytes]") -> None:

@@ -6,7 +6,6 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import kubernetes_validate
 import pytest
 import yaml
 
@@ -127,6 +126,8 @@ def test_a_teams_own_folder_builds_and_holds_no_secret():
 @pytest.mark.parametrize("version", KUBERNETES)
 def test_every_field_is_one_that_kubernetes_has(version: str, tmp_path: Path):
     """Its own schemas, strictly: no field that it doesn't know, none missing that it requires, no wrong type."""
+    import kubernetes_validate  # noqa: PLC0415 - it takes seconds, and every run of any test collects this file
+
     folders = [tmp_path / name for name in ("nothing", "everything")]
     for folder in folders:
         folder.mkdir()
