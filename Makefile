@@ -2,20 +2,28 @@
 PYTHON ?= python3
 BIN := .venv/bin
 LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
+PYTEST := $(BIN)/pytest --dist loadgroup --no-loadscope-reorder
 PACKAGES := tmux strace musl-tools gcc clang jq chromium faketime docker.io iptables iproute2 systemd fish zsh mandoc maven haproxy
 # A script of dashboards/package.json, after its tools are in dashboards/node_modules; says so where there is no npm.
 NPM = if command -v npm >/dev/null; then $(MAKE) -s dashboards/node_modules/installed && npm run --silent --prefix dashboards $(1); \
 	else echo "The page's code was left out: npm is missing (Node.js from https://nodejs.org)"; fi
 
-.PHONY: demo test test-deps format lint generate docs bench measurements faults soak endure gateway-load fuzz mutants claude claude-latest screenshots wheels wheels-check lock sbom
+unexport PYTHONDONTWRITEBYTECODE  # what tests import is compiled once, not by each of thousands of processes
+
+.PHONY: demo check test test-deps format lint generate docs bench measurements faults soak endure gateway-load fuzz mutants claude claude-latest screenshots wheels wheels-check lock sbom
 
 # The page with made-up sessions, from nothing but Python.
 demo: .venv/installed
 	$(BIN)/hookspan demo --no-open
 
-# Every test. Tests that need what this machine lacks are left out and named at the end; with CI=true they fail.
+# Lint, types, and the tests that need nothing but Python and start no agent: what to run before each commit.
+check: .venv/installed-dev
+	$(PYTEST) -n 2 -m "not slow" $(T)
+
+# Every test, or a part: `make test T=tests/store`. Tests that need what this machine lacks are left out and named at the
+# end; with CI=true they fail. Tests wait more than they compute, so there are two workers for a core of a small machine.
 test: .venv/installed-dev $(if $(filter true,$(CI)),test-deps)
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(PYTEST) -n 4 $(T)
 
 # The system packages that the tests use (Debian and Ubuntu; asks sudo unless root).
 test-deps:

@@ -1,7 +1,10 @@
-"""What a machine must have for which test, and a home of its own for every test.
+"""What a machine must have for which test, in which order they run, and a home of its own for every test.
 
 A test says what it needs by `@pytest.mark.need_NAME`. On a developer's machine tests whose needs are missing are left
 out, and the end of the run says which and how to get them. With CI=true nothing is left out: what is missing fails.
+
+`make check` leaves out what is slow: all tests that need something, or that start an agent, and those that say so by
+`@pytest.mark.slow`.
 """
 
 import os
@@ -45,6 +48,9 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
     "haproxy": (lambda: bool(shutil.which("haproxy", path=SBIN)), "apt-get install haproxy"),
     "root": (lambda: os.geteuid() == 0, "run the tests as root in a throw-away machine"),
 }
+AGENTS = {"machine", "make_machine", "site", "make_site", "shared", "morning"}  # fixtures that start one
+# Tests that must run in one process, those that take longest first: else one worker is at it when all others are done.
+LONG_GROUPS = ("stack", "gateway", "client", "walks", "gateway_compose", "packages")
 LEFT_OUT = pytest.StashKey[dict[str, int]]()
 
 hypothesis.settings.register_profile(
@@ -64,16 +70,33 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.setdefault("HOOKSPAN_TEST_CACHE", str(Path.home() / ".cache" / "hookspan-test"))
     for name, (_, how) in NEEDS.items():
         config.addinivalue_line("markers", f"need_{name}: {how}")
+    config.addinivalue_line("markers", "slow: `make check` leaves it out")
     config.stash[LEFT_OUT] = {}
     if config.pluginmanager.has_plugin("xdist"):
         config.pluginmanager.register(_Tally(config))
 
 
+def _needs(item: pytest.Item) -> list[str]:
+    return [name for name in NEEDS if item.get_closest_marker(f"need_{name}")]
+
+
 def missing(item: pytest.Item) -> list[str]:
-    return [name for name, (there, _) in NEEDS.items() if item.get_closest_marker(f"need_{name}") and not there()]
+    return [name for name in _needs(item) if not NEEDS[name][0]()]
+
+
+def _place(item: pytest.Item) -> int:
+    """When a test has its turn: long groups, other groups, tests that any worker takes."""
+    group = item.get_closest_marker("xdist_group")
+    if group is None:
+        return len(LONG_GROUPS) + 1
+    return LONG_GROUPS.index(group.args[0]) if group.args[0] in LONG_GROUPS else len(LONG_GROUPS)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    items.sort(key=_place)
+    for item in items:
+        if AGENTS & set(getattr(item, "fixturenames", ())) or _needs(item):
+            item.add_marker(pytest.mark.slow)
     if CI:
         return
     gone = {item: names for item in items if (names := missing(item))}

@@ -45,6 +45,7 @@ def test_users_and_developers_have_the_same():
     }.items()
 
 
+@pytest.mark.slow
 def test_the_bill_of_materials_has_all_that_is_locked_or_vendored(tmp_path: Path):
     """Checked against CycloneDX's schema by the script itself."""
     target = tmp_path / "hookspan.cdx.json"

@@ -10,6 +10,8 @@ from hookspan.bench import agent, sections
 from hookspan.bench.report import Row
 from hookspan.cli.verbs.bench import bench
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:

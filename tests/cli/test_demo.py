@@ -3,8 +3,12 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.agent.machine import Machine
 from tests.otlp_sink import Sink
+
+pytestmark = pytest.mark.slow
 
 
 def test_nothing_is_lost_and_nothing_is_left_behind(tmp_path: Path):

@@ -26,6 +26,8 @@ from hookspan.paths import Paths
 from hookspan.setup import relay
 from hookspan.setup.relay import Relay
 
+pytestmark = pytest.mark.slow
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 

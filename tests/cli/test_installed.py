@@ -16,6 +16,8 @@ from tests.agent.machine import with_etc
 from tests.cli.test_homeless import ARGUMENTS, VERBS
 from tests.cli.verdict import found, installed
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 HOOKS = ROOT / "hooks" / "hooks.json"
 PLUGIN = "hookspan@somewhere"

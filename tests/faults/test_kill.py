@@ -4,7 +4,11 @@ import os
 import random
 from pathlib import Path
 
+import pytest
+
 from tests.faults.campaign import FAULTS, begin, table, wrong
+
+pytestmark = pytest.mark.slow
 
 EVENTS = int(os.environ.get("KILL_EVENTS", "20000"))
 NOTICED = 250.0  # milliseconds; a hook that waits for a stopped agent or a hanging endpoint takes seconds
