@@ -102,8 +102,11 @@ class Machine:
         return json.loads(done.stdout)
 
     def up(self, **variables: str) -> int:
-        """`hookspan up`; the agent's pid."""
-        done = self.cli("up", "--json", env=variables)
+        """`hookspan up`; the agent's pid. The command gives up sooner than a test does."""
+        deadline = time.monotonic() + PATIENCE
+        while (done := self.cli("up", "--json", env=variables)).returncode and time.monotonic() < deadline:
+            assert "is not ready after" in done.stderr, done.stderr
+            ready(self)
         assert done.returncode == 0, done.stderr
         return int(json.loads(done.stdout)["pid"])
 

@@ -33,13 +33,16 @@ class Site:
     ) -> None:
         lines = [f"{name} = {json.dumps(value)}" for name, value in {"port": 0, **dashboard}.items()]
         self.machine = Machine(folder, settings="\n".join(["[dashboard]", *lines, settings])).install()
-        if prepare is not None:
-            prepare(self.machine.paths)
-        self.pid = self.machine.up()
         self._agent = Client(self.machine.paths)  # as the command line has it, without a process for each question
-        self.url: str = self._agent.request("ping", timeout=PATIENCE)["url"]
-        self.port = urlsplit(self.url).port
         self._clients: list[httpx2.Client] = []
+        with contextlib.ExitStack() as undo:
+            undo.callback(self.machine.close)
+            if prepare is not None:
+                prepare(self.machine.paths)
+            self.pid = self.machine.up()
+            self.url: str = self._agent.request("ping", timeout=PATIENCE)["url"]
+            self.port = urlsplit(self.url).port
+            undo.pop_all()
 
     def close(self) -> None:
         for client in self._clients:
