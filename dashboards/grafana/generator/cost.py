@@ -57,7 +57,7 @@ def make() -> d.Dashboard:
         ],
         [
             (
-                "In this time",
+                "In this time range",
                 [
                     figure(
                         "Cost",
@@ -212,7 +212,7 @@ def make() -> d.Dashboard:
                         ],
                         COUNT,
                         stacked=True,
-                        empty="Nothing was compacted in this time",
+                        empty="Nothing was compacted in this time range",
                         links=[Link.runbook("CompactionsInARow")],
                     ),
                 ],
@@ -221,7 +221,7 @@ def make() -> d.Dashboard:
                 "Model calls",
                 [
                     lines(
-                        "How quick is the model?",
+                        "How fast is the model?",
                         "How long does a call take, by model? A point leads to the span of one.",
                         [
                             Query(

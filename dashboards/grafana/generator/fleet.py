@@ -15,7 +15,7 @@ def make() -> d.Dashboard:
     return board(
         FLEET,
         "Fleet",
-        "Which agents run, in which versions, and are they well?",
+        "Which agents run, in which versions, and are they healthy?",
         [host_choice("hookspan_agent_ingest_lag_seconds")],
         [
             (
@@ -63,8 +63,8 @@ def make() -> d.Dashboard:
                         links=[Link.runbook("ExportBehind")],
                     ),
                     figure(
-                        "Pages open",
-                        "How many browsers watch live?",
+                        "Open pages",
+                        "How many browsers have the page open?",
                         f"sum(hookspan_agent_sse_clients{{{HOST}}})",
                         COUNT,
                         empty="no agent",
@@ -106,26 +106,26 @@ def make() -> d.Dashboard:
                         links=[Link.runbook("AgentSilent")],
                     ),
                     states(
-                        "Are the agents well?",
+                        "Are the agents healthy?",
                         "Which health check of which agent fails, and since when?",
                         Query(
                             f"max by (host_name, hookspan_health_check) (hookspan_health_status_ratio{{{HOST}}})",
                             "{{host_name}}: {{hookspan_health_check}}",
                         ),
-                        empty="No agent has reported in this time",
+                        empty="No agent has reported in this time range",
                         links=[Link.runbook("AgentCheckCritical")],
                     ),
                 ],
             ),
             (
-                "What agents take",
+                "Resources of agents",
                 [
                     lines(
                         "Memory",
                         "How much memory does an agent use?",
                         [Query(f"hookspan_agent_memory_usage_bytes{{{HOST}}}", "{{host_name}}")],
                         BYTES,
-                        empty="No agent has reported in this time",
+                        empty="No agent has reported in this time range",
                         links=[TO_HOST],
                         size=(8, 8),
                     ),
@@ -134,7 +134,7 @@ def make() -> d.Dashboard:
                         "What share of a core does an agent use?",
                         [Query(rate("hookspan_agent_cpu_time_seconds_total", HOST, by="host_name"), "{{host_name}}")],
                         SHARE,
-                        empty="No agent has reported in this time",
+                        empty="No agent has reported in this time range",
                         links=[TO_HOST],
                         size=(8, 8),
                     ),
@@ -146,7 +146,7 @@ def make() -> d.Dashboard:
                             Query(f"hookspan_agent_store_size_bytes{{{HOST}}}", "store, {{host_name}}"),
                         ],
                         BYTES,
-                        empty="No agent has reported in this time",
+                        empty="No agent has reported in this time range",
                         links=[Link.runbook("DiskFilling")],
                         size=(8, 8),
                     ),
@@ -160,7 +160,7 @@ def make() -> d.Dashboard:
                             )
                         ],
                         COUNT,
-                        empty="No agent has reported in this time",
+                        empty="No agent has reported in this time range",
                         links=[Link.runbook("AgentCheckCritical")],
                     ),
                     lines(
@@ -169,7 +169,7 @@ def make() -> d.Dashboard:
                         [Query(f"hookspan_agent_series{{{HOST}}}", "{{host_name}}")],
                         COUNT,
                         limit=2000,
-                        empty="No agent has reported in this time",
+                        empty="No agent has reported in this time range",
                         links=[TO_PIPELINE],
                     ),
                 ],

@@ -30,7 +30,7 @@ def make() -> d.Dashboard:
                     ),
                     figure(
                         "Load by core",
-                        "How many processes want a core, for each core?",
+                        "How many processes run or wait for a core, for each core?",
                         f"sum(system_cpu_load_average_1m{{{HOST}}}) / sum(system_cpu_logical_count{{{HOST}}})",
                         COUNT,
                         empty="no data",
@@ -77,7 +77,7 @@ def make() -> d.Dashboard:
                 "Over time",
                 [
                     lines(
-                        "Who takes the CPU?",
+                        "What uses the CPU?",
                         "User, system, or waiting for the disk?",
                         [Query(f'sum by (state) (avg by (cpu, state) ({cpu}{{{HOST}, state!="idle"}}))', "{{state}}")],
                         COUNT,
@@ -85,7 +85,7 @@ def make() -> d.Dashboard:
                         links=[TO_TOOLS],
                     ),
                     lines(
-                        "Who takes the memory?",
+                        "What uses the memory?",
                         "Used, cached, or free?",
                         [Query(f"sum by (state) (system_memory_usage_bytes{{{HOST}}})", "{{state}}")],
                         BYTES,
@@ -106,14 +106,14 @@ def make() -> d.Dashboard:
                         links=[Link.runbook("DiskFilling")],
                     ),
                     lines(
-                        "What do the disks do?",
+                        "How busy are the disks?",
                         "How much is read and written?",
                         [Query(rate("system_disk_io_bytes_total", HOST, by="direction"), "{{direction}}")],
                         "Bps",
                         links=[Link.runbook("HookSlow")],
                     ),
                     lines(
-                        "What does the network do?",
+                        "How busy is the network?",
                         "How much is sent and received? (In a container: the Collector's own.)",
                         [Query(rate("system_network_io_bytes_total", HOST, by="direction"), "{{direction}}")],
                         "Bps",
@@ -121,7 +121,7 @@ def make() -> d.Dashboard:
                     ),
                     lines(
                         "Load",
-                        "How many processes want a core?",
+                        "How many processes run or wait for a core?",
                         [
                             Query(f"sum(system_cpu_load_average_1m{{{HOST}}})", "1 minute"),
                             Query(f"sum(system_cpu_load_average_15m{{{HOST}}})", "15 minutes"),

@@ -101,7 +101,7 @@ def make() -> d.Dashboard:
             [Query("sum by (hookspan_state) (hookspan_session_active)", "{{hookspan_state}}")],
             COUNT,
             stacked=True,
-            empty="No agent has reported in this time",
+            empty="No agent has reported in this time range",
             links=[PAGE, TO_WAITING],
         ),
         lines(
@@ -110,7 +110,7 @@ def make() -> d.Dashboard:
             [Query(rate("hookspan_time_seconds_total", PROJECT, by="hookspan_time_kind"), "{{hookspan_time_kind}}")],
             COUNT,
             stacked=True,
-            empty="No turn has ended in this time",
+            empty="No turn has ended in this time range",
             links=[TO_TURNS],
         ),
     ]
@@ -169,5 +169,5 @@ def make() -> d.Dashboard:
         "Overview",
         "Who works, who waits, where the time goes.",
         [project_choice(), tags_text()],
-        [("Now", now), ("Time", who), ("By project", where), ("To look at", what)],
+        [("Now", now), ("Time", who), ("By project", where), ("Needs attention", what)],
     )

@@ -236,7 +236,7 @@ def lines(
     unit: str,
     *,
     links: Sequence[Link],
-    empty: str = "Nothing in this time",
+    empty: str = "Nothing in this time range",
     stacked: bool = False,
     limit: float | None = None,
     size: Size = (12, 8),
@@ -267,7 +267,7 @@ def bars(
     unit: str,
     *,
     links: Sequence[Link],
-    empty: str = "Nothing in this time",
+    empty: str = "Nothing in this time range",
     size: Size = (8, 8),
 ) -> Any:
     """One bar for each value of a label, over the whole range."""
@@ -294,7 +294,7 @@ def distribution(
     unit: str,
     *,
     links: Sequence[Link],
-    empty: str = "Nothing in this time",
+    empty: str = "Nothing in this time range",
     size: Size = (12, 8),
 ) -> Any:
     """A histogram over time: `expr` gives buckets by `le`."""
@@ -318,7 +318,7 @@ def columns(
     values: Sequence[Column],
     *,
     links: Sequence[Link],
-    empty: str = "Nothing in this time",
+    empty: str = "Nothing in this time range",
     data_links: dict[str, Link] | None = None,
     size: Size = (12, 9),
 ) -> Any:
@@ -356,12 +356,12 @@ def traces(
     search: JaegerSearch,
     *,
     links: Sequence[Link],
-    empty: str = "Jaeger has no such trace in this time",
+    empty: str = "Jaeger has no such trace in this time range",
     size: Size = (12, 9),
 ) -> Any:
     """A table of what a search in Jaeger finds; the trace id of a row opens the trace."""
     if search.conditions > 1:
-        question += " Jaeger looks at traces: one is here if each condition is true of some span in it."
+        question += " Jaeger matches whole traces: one is listed if each condition is true of some span in it."
     panel = _common(table.Panel(), title, question, "", empty, links, size).datasource(JAEGER)
     return panel.with_target(search)
 

@@ -41,12 +41,12 @@ def make() -> d.Dashboard:
     """What hooks cost, and whether everything arrives."""
     ours, native = "hookspan_hook_duration_seconds", "claude_code_hook_duration_seconds"
     each = "hook_name, hook_event, num_hooks"
-    in_jaeger = Link.jaeger("Our spans of it in Jaeger", operation="hook ${__data.fields.Event}")
+    in_jaeger = Link.jaeger("hookspan's spans of it in Jaeger", operation="hook ${__data.fields.Event}")
     kinds = "spans|metric_points|log_records"
     return board(
         PIPELINE,
         "Hooks and pipeline",
-        "What hooks cost, ours and others, and whether everything arrives.",
+        "What hooks cost, hookspan's and others, and whether everything arrives.",
         [tags_text()],
         [
             (
@@ -54,7 +54,7 @@ def make() -> d.Dashboard:
                 [
                     figure(
                         "hookspan's hook, slowest 1 %",
-                        "How long do hookspan's own hooks take? 5 ms is the promise.",
+                        "How long do hookspan's own hooks take? hookspan promises 5 ms.",
                         quantile(0.99, ours, over=RANGE),
                         SECONDS,
                         empty="no events",
@@ -114,7 +114,7 @@ def make() -> d.Dashboard:
                         "How long does the relay take until the event is safe?",
                         [
                             Query("hookspan:hook_duration_seconds:p99_5m", "slowest 1 % on {{host_name}}"),
-                            Query(quantile(0.5, ours), "half are quicker than"),
+                            Query(quantile(0.5, ours), "half are faster than"),
                         ],
                         SECONDS,
                         limit=PROMISE,
@@ -150,7 +150,7 @@ def make() -> d.Dashboard:
                     columns(
                         "What does each hook cost?",
                         "How long does Claude Code wait, by event and matcher? It measures all hooks of an event "
-                        "together, the start of their processes included; where one runs, it is ours alone.",
+                        "together, the start of their processes included; if one ran, it is hookspan's.",
                         {"hook_name": "Hook", "hook_event": "Event", "num_hooks": "Hooks run"},
                         [
                             Column("Time", increase(f"{native}_sum", by=each), SECONDS),
@@ -174,7 +174,7 @@ def make() -> d.Dashboard:
                         "Hook spans",
                         "Which hooks took longer than 1 ms?",
                         JaegerSearch(tags="otel.scope.name=hookspan.hooks $traces", slower="1ms"),
-                        empty="No hook took so long in this time",
+                        empty="No hook took so long in this time range",
                         links=[Link.runbook("HookSlow")],
                         size=(12, 8),
                     ),
@@ -194,7 +194,7 @@ def make() -> d.Dashboard:
                             Query("max by (host_name) (hookspan_agent_ingest_lag_seconds)", "behind, {{host_name}}"),
                         ],
                         SECONDS,
-                        empty="No agent has reported in this time",
+                        empty="No agent has reported in this time range",
                         links=[Link.runbook("JournalLag")],
                         size=(8, 8),
                     ),
@@ -203,7 +203,7 @@ def make() -> d.Dashboard:
                         "How many spans wait for the Collector?",
                         [Query("sum by (host_name) (hookspan_agent_export_queue)", "{{host_name}}")],
                         COUNT,
-                        empty="No agent has reported in this time",
+                        empty="No agent has reported in this time range",
                         links=[Link.runbook("ExportBehind")],
                         size=(8, 8),
                     ),
@@ -214,7 +214,7 @@ def make() -> d.Dashboard:
                             Query(rate("hookspan_agent_ingest_records_total", by="host_name"), "{{host_name}}"),
                         ],
                         COUNT,
-                        empty="No agent has reported in this time",
+                        empty="No agent has reported in this time range",
                         links=[TO_FLEET],
                         size=(8, 8),
                     ),
@@ -231,7 +231,7 @@ def make() -> d.Dashboard:
                             "{{hookspan_dropped_where}}: {{hookspan_dropped_reason}}",
                         ),
                         COUNT,
-                        empty="Nothing was dropped in this time",
+                        empty="Nothing was dropped in this time range",
                         links=[Link.runbook("EventsDropped")],
                     ),
                     lines(

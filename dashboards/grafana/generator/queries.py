@@ -64,8 +64,8 @@ def or_zero(expr: str) -> str:
 def both(metric: str, *matchers: str) -> list[Query]:
     """The middle and the slow end."""
     return [
-        Query(quantile(0.5, metric, *matchers), "half are quicker than"),
-        Query(quantile(0.95, metric, *matchers), "95 % are quicker than", exemplars=True),
+        Query(quantile(0.5, metric, *matchers), "half are faster than"),
+        Query(quantile(0.95, metric, *matchers), "95 % are faster than", exemplars=True),
     ]
 
 

@@ -51,7 +51,7 @@ def make() -> d.Dashboard:
         [tool_choice(), project_choice(), slower_text("1s"), tags_text()],
         [
             (
-                "In this time",
+                "In this time range",
                 [
                     figure(
                         "Calls",
@@ -150,7 +150,7 @@ def make() -> d.Dashboard:
                         links=[TO_HOST],
                     ),
                     lines(
-                        "What becomes of calls?",
+                        "How do calls end?",
                         "How many calls succeed, fail, are denied or interrupted?",
                         [
                             Query(
@@ -179,7 +179,7 @@ def make() -> d.Dashboard:
                         "Did the command fail, or the tool?",
                         Query(increase(f"{duration}_count", TOOL, 'error_type!=""', by="error_type"), "{{error_type}}"),
                         COUNT,
-                        empty="No call has failed in this time",
+                        empty="No call has failed in this time range",
                         links=[Link.runbook("ToolErrorsUnusual")],
                     ),
                     bars(
@@ -192,7 +192,7 @@ def make() -> d.Dashboard:
                             "{{hookspan_mcp_server}}",
                         ),
                         SECONDS,
-                        empty="No MCP server was called in this time",
+                        empty="No MCP server was called in this time range",
                         links=[TO_TURNS],
                     ),
                     bars(
@@ -203,7 +203,7 @@ def make() -> d.Dashboard:
                             "{{hookspan_project}} {{hookspan_lines_type}}",
                         ),
                         COUNT,
-                        empty="No line was changed in this time",
+                        empty="No line was changed in this time range",
                         links=[TO_OVERVIEW],
                     ),
                 ],
@@ -221,7 +221,7 @@ def make() -> d.Dashboard:
                         "Failed calls",
                         "Which calls failed?",
                         JaegerSearch(tags="gen_ai.operation.name=execute_tool hookspan.outcome=error $traces"),
-                        empty="No call has failed in this time",
+                        empty="No call has failed in this time range",
                         links=[Link.runbook("ToolErrorsUnusual")],
                     ),
                 ],

@@ -47,7 +47,7 @@ def make() -> d.Dashboard:
         [project_choice(), slower_text("2s"), tags_text()],
         [
             (
-                "In this time",
+                "In this time range",
                 [
                     figure(
                         "Turns",
@@ -142,7 +142,7 @@ def make() -> d.Dashboard:
                         ],
                         COUNT,
                         stacked=True,
-                        empty="No turn has failed in this time",
+                        empty="No turn has failed in this time range",
                         links=[Link.runbook("RateLimited")],
                     ),
                 ],
@@ -168,7 +168,7 @@ def make() -> d.Dashboard:
                             "{{gen_ai_agent_name}}",
                         ),
                         SECONDS,
-                        empty="No subagent ran in this time",
+                        empty="No subagent ran in this time range",
                         links=[TO_TOOLS],
                     ),
                     bars(
@@ -196,7 +196,7 @@ def make() -> d.Dashboard:
                         "Failed turns",
                         "Which turns failed?",
                         JaegerSearch("invoke_agent claude-code", "error=true $traces"),
-                        empty="No turn has failed in this time",
+                        empty="No turn has failed in this time range",
                         links=[Link.runbook("RateLimited")],
                     ),
                     traces(

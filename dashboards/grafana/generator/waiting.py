@@ -52,7 +52,7 @@ def make() -> d.Dashboard:
         [tool_choice(), project_choice(), slower_text("2s"), tags_text()],
         [
             (
-                "Now and in this time",
+                "Now and in this time range",
                 [
                     figure(
                         "Waiting for you",
@@ -117,7 +117,7 @@ def make() -> d.Dashboard:
                         [Query("max by (host_name) (hookspan_wait_oldest_seconds)", "{{host_name}}")],
                         SECONDS,
                         limit=600,
-                        empty="No agent has reported in this time",
+                        empty="No agent has reported in this time range",
                         links=[Link.runbook("HumanAwaited")],
                     ),
                     lines(
@@ -125,7 +125,7 @@ def make() -> d.Dashboard:
                         "How long do questions wait? A point leads to the span of one.",
                         both(wait, TOOL),
                         SECONDS,
-                        empty="You were not asked in this time",
+                        empty="You were not asked in this time range",
                         links=[TO_TOOLS],
                     ),
                     lines(
@@ -139,7 +139,7 @@ def make() -> d.Dashboard:
                         ],
                         COUNT,
                         stacked=True,
-                        empty="You were not asked in this time",
+                        empty="You were not asked in this time range",
                         links=[Link("Rules to copy", "http://127.0.0.1:8420/friction")],
                     ),
                     distribution(
@@ -155,7 +155,7 @@ def make() -> d.Dashboard:
                 "By tool and mode",
                 [
                     columns(
-                        "What asks?",
+                        "What asks for permission?",
                         "Which tools ask, and how do you answer?",
                         {by_tool: "Tool", "hookspan_decision": "Decision"},
                         [
@@ -164,7 +164,7 @@ def make() -> d.Dashboard:
                                 "Waited", increase(f"{wait}_sum", TOOL, by=f"{by_tool}, hookspan_decision"), SECONDS
                             ),
                         ],
-                        empty="You were not asked in this time",
+                        empty="You were not asked in this time range",
                         data_links={
                             "Tool": Link.jaeger("Its questions in Jaeger", operation="permission ${__data.fields.Tool}")
                         },
@@ -190,7 +190,7 @@ def make() -> d.Dashboard:
                             "{{hookspan_notification_type}}",
                         ),
                         COUNT,
-                        empty="No notification in this time",
+                        empty="No notification in this time range",
                         links=[PAGE],
                         size=(8, 9),
                     ),
@@ -203,14 +203,14 @@ def make() -> d.Dashboard:
                         "Long waits that were approved",
                         "Which questions waited longer than the variable says, only to be approved?",
                         JaegerSearch(tags="hookspan.decision=approved $traces", slower="$slower"),
-                        empty="No question waited so long in this time",
+                        empty="No question waited so long in this time range",
                         links=[Link("Rules to copy", "http://127.0.0.1:8420/friction")],
                     ),
                     traces(
                         "Refused",
                         "What did you refuse?",
                         JaegerSearch(tags="hookspan.decision=refused $traces"),
-                        empty="Nothing was refused in this time",
+                        empty="Nothing was refused in this time range",
                         links=[TO_TOOLS],
                     ),
                 ],
