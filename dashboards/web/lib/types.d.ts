@@ -39,7 +39,7 @@ export interface Context {
 export interface Session {
   /** Session id. */
   id: string;
-  /** Scrubbed label, never exported; empty without one. Read from the store, it is the first prompt's then. */
+  /** Scrubbed label, never exported; empty without one, and then the store gives the first prompt's label. */
   title: string;
   /** How it began: startup, resume, clear, fork ... */
   source: string;
@@ -51,9 +51,9 @@ export interface Session {
   host: string;
   /** Process id of the client, 0 if unknown. */
   pid: number;
-  /** When what it is doing changed last. */
+  /** When the state last changed. */
   since: number;
-  /** When the newest event was. */
+  /** Time of the newest event. */
   last: number;
   /** An EndReason, empty while it is open. */
   end_reason: string;
@@ -73,11 +73,11 @@ export interface Session {
   project: string;
   /** Name of the main repository, empty if it is in none. */
   repository: string;
-  /** Branch that is checked out. */
+  /** The branch that is checked out. */
   branch: string;
-  /** When the first event was. */
+  /** Time of the first event. */
   started: number;
-  /** When it ended, as soon as that is final and its span written. */
+  /** When it ended; set once that is final and its span is written. */
   ended: number | null;
   /** Turns, open ones included. */
   turns: number;
@@ -89,7 +89,7 @@ export interface Session {
   tools_failed: number;
   /** Subagents that were started, as in the session's span. */
   subagents: number;
-  /** Since when a dialog waits. */
+  /** Since when a dialog has waited. */
   waiting_since: number | null;
   /** List price. */
   cost: number;

@@ -62,7 +62,7 @@ class StateLook(NamedTuple):
 STATES: Final = {
     SessionPhase.WAITING: StateLook("Needs you", "waits for you", "asks: {tool}", "waiting", "diamond"),
     SessionPhase.WAITING_OR_RUNNING: StateLook(
-        "May need you", "asked, may be running: ", "asked, may be running: {tool}", "waiting", "diamond"
+        "May need you", "asked, may be running", "asked, may be running: {tool}", "waiting", "diamond"
     ),
     SessionPhase.WORKING: StateLook("Working", "thinks", "runs {tool}", "working", "pulse"),
     SessionPhase.IDLE: StateLook("Your turn", "done, your turn", "done, your turn", "idle", "ring"),

@@ -26,13 +26,13 @@ from .enums import (
 Type = Literal["string", "boolean", "int", "double", "string[]"]
 Values = type[StrEnum] | tuple[str, ...] | None
 Stability = Literal["stable", "development", "hookspan", "claude-code"]
-"""`stable` and `development` are OpenTelemetry's own; the others say whose name it is."""
+"""`stable` and `development` are OpenTelemetry's own levels; the others say whose name it is."""
 
 
 class Attribute(NamedTuple):
-    """What is said about a key. `values`: the closed list that its value is of; None where any value may come.
+    """The declaration of a key. `values`: the closed list of its values; None if any value is possible.
 
-    `content`: people or programs wrote it, and it leaves the machine with `content.export` only. `examples`: values of a
+    `content`: it holds text of people or programs, which leaves the machine only with `content.export`. `examples`: values of a
     text of ours that has no closed list. `condition`: when it must be there, a sentence; empty where none can be told.
     """
 
@@ -106,7 +106,7 @@ GEN_AI_TOOL_NAME: Final = _otel(
 )
 GEN_AI_TOOL_CALL_ID: Final = _otel("gen_ai.tool.call.id", "string", "The call's id.")
 GEN_AI_TOOL_TYPE: Final = _otel("gen_ai.tool.type", "string", "`extension` for MCP tools.", ("function", "extension"))
-GEN_AI_REQUEST_MODEL: Final = _otel("gen_ai.request.model", "string", "The model that was asked for.")
+GEN_AI_REQUEST_MODEL: Final = _otel("gen_ai.request.model", "string", "The model that was requested.")
 GEN_AI_RESPONSE_MODEL: Final = _otel("gen_ai.response.model", "string", "The model that answered.")
 GEN_AI_RESPONSE_ID: Final = _otel("gen_ai.response.id", "string", "The message's id.")
 GEN_AI_RESPONSE_FINISH_REASONS: Final = _otel("gen_ai.response.finish_reasons", "string[]", "The API's `stop_reason`.")
@@ -151,18 +151,22 @@ DECISION: Final = _ours("hookspan.decision", "string", "The outcome of the permi
 END_REASON: Final = _ours("hookspan.end_reason", "string", "Why it counts as ended.", EndReason)
 STATE: Final = _ours("hookspan.state", "string", "What a session is doing now.", SessionPhase)
 START_INFERRED: Final = _ours(
-    "hookspan.start_inferred", "boolean", "The start is not from an event but the best estimate."
+    "hookspan.start_inferred", "boolean", "Whether the start is an estimate, since no event reported it."
 )
-END_INFERRED: Final = _ours("hookspan.end_inferred", "boolean", "The end is not from an event but the best estimate.")
+END_INFERRED: Final = _ours(
+    "hookspan.end_inferred", "boolean", "Whether the end is an estimate, since no event reported it."
+)
 LATE: Final = _ours(
     "hookspan.late",
     "boolean",
-    "It arrived after its turn's span had been written, so the turn's counts do not include it.",
+    "Whether it arrived after its turn's span had been written, so that the turn's counts don't include it.",
 )
 NEVER_RAN: Final = _ours(
-    "hookspan.tool.never_ran", "boolean", "The call was refused, denied or invalid; not in `hookspan.tool.duration`."
+    "hookspan.tool.never_ran",
+    "boolean",
+    "Whether the call never ran: refused, denied or invalid. It is not in `hookspan.tool.duration`.",
 )
-BLOCKED_BY_HOOK: Final = _ours("hookspan.tool.blocked_by_hook", "boolean", "Another hook blocked the call.")
+BLOCKED_BY_HOOK: Final = _ours("hookspan.tool.blocked_by_hook", "boolean", "Whether another hook blocked the call.")
 MCP_SERVER: Final = _ours("hookspan.mcp.server", "string", "The MCP server.", examples=("github",))
 PERMISSION_MODE: Final = _ours(
     "hookspan.permission_mode", "string", "Claude Code's permission mode.", examples=("default", "acceptEdits", "plan")
@@ -186,7 +190,9 @@ SOURCE: Final = _ours(
 )
 TRIGGER: Final = _ours("hookspan.trigger", "string", "What triggered the compaction.", ("manual", "auto"))
 PROMPT_KIND: Final = _ours("hookspan.prompt.kind", "string", "Who wrote the prompt.", PromptKind)
-BACKGROUND: Final = _ours("hookspan.background", "boolean", "What the call started keeps running after it.")
+BACKGROUND: Final = _ours(
+    "hookspan.background", "boolean", "Whether what the call started keeps running after the call has ended."
+)
 NOTIFICATION_TYPE: Final = _ours(
     "hookspan.notification.type", "string", "The notification's type.", examples=("permission_prompt", "idle_prompt")
 )
@@ -224,7 +230,7 @@ ATTEMPTS: Final = _ours("hookspan.attempts", "int", "HTTP attempts of the call, 
 QUERY_SOURCE: Final = _ours(
     "hookspan.query_source",
     "string",
-    "What the client made the call for, in its own term.",
+    "The purpose of the call, in the client's own terms.",
     examples=("repl_main_thread", "sdk"),
 )
 IDLE_BEFORE: Final = _ours(
@@ -255,7 +261,7 @@ COST_RESIDUAL_USD: Final = _ours(
     "double",
     "What Claude Code's own total of the session has beyond hookspan's: calls that no transcript shows (summaries, titles, cut-off answers). Absent where a call has no price.",
 )
-SYNTHETIC: Final = _ours("hookspan.synthetic", "boolean", "Made by `hookspan doctor --end-to-end`.")
+SYNTHETIC: Final = _ours("hookspan.synthetic", "boolean", "Whether it was made by `hookspan doctor --end-to-end`.")
 LABEL: Final = _ours(
     "hookspan.label",
     "string",

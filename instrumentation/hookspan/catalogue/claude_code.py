@@ -1,4 +1,4 @@
-"""What Claude Code tells: the hook events of version 2.1.331, in the order in which `install` registers them."""
+"""Claude Code's hook events as of version 2.1.331, in the order in which `install` registers them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ CLAUDE_CODE: Final = Client(
             effect="counted by type; `permission_prompt` confirms that a dialog still waits",
             kept=(Kept("notification_type", attribute="notification"),),
         ),
-        HookEvent("MessageDisplay", unregistered="a hook delays drawing"),
+        HookEvent("MessageDisplay", unregistered="a hook for it delays drawing"),
         HookEvent("SubagentStart", effect="begins a subagent"),
         HookEvent(
             "SubagentStop",
@@ -64,14 +64,14 @@ CLAUDE_CODE: Final = Client(
         ),
         HookEvent("PreCompact", effect="begins a compaction", kept=(Kept("trigger"),)),
         HookEvent("PostCompact", effect="ends a compaction", kept=(Kept("trigger"),)),
-        HookEvent("PreModelSwitch", unregistered="a hook can block the switch"),
+        HookEvent("PreModelSwitch", unregistered="a hook for it can block the switch"),
         HookEvent("PostModelSwitch", kept=(Kept("source"), Kept("to_model", "name", "model"))),
         HookEvent("ConfigChange", kept=(Kept("source"),)),
         HookEvent("CwdChanged"),
-        HookEvent("WorktreeCreate", unregistered="a hook replaces git's work trees"),
-        HookEvent("WorktreeRemove", unregistered="a hook replaces git's work trees"),
+        HookEvent("WorktreeCreate", unregistered="a hook for it replaces git's work trees"),
+        HookEvent("WorktreeRemove", unregistered="a hook for it replaces git's work trees"),
         HookEvent("DirectoryAdded"),
-        HookEvent("FileChanged", unregistered="the matcher is a watch list"),
+        HookEvent("FileChanged", unregistered="its matcher is a list of files to watch"),
         HookEvent(
             "Elicitation",
             effect="begins a wait for an answer to an MCP server",

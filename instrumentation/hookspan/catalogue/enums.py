@@ -25,7 +25,7 @@ class Outcome(StrEnum):
 
 
 class UsageSource(StrEnum):
-    """Where cost and tokens are known from that no call in a transcript shows (`hookspan.usage.source`)."""
+    """The source of tokens and cost that no call in a transcript shows (`hookspan.usage.source`)."""
 
     CLIENT_TOTAL = "client_total"
     """Calls that no transcript shows: summaries, titles, cut-off answers."""
@@ -43,7 +43,7 @@ class Provider(StrEnum):
 
 
 class Decision(StrEnum):
-    """What became of a permission dialog (`hookspan.decision`)."""
+    """The outcome of a permission dialog (`hookspan.decision`)."""
 
     APPROVED = "approved"
     """The user said yes."""

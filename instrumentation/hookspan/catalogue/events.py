@@ -1,4 +1,4 @@
-"""What an entry about a hook event says, and every event of every client."""
+"""The types of the catalogue's entries for hook events and for the clients that send them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Literal, NamedTuple
 
 
 class Kept(NamedTuple):
-    """A field of an event's payload that is kept as it is, in an attribute of `Reduced`; empty: of the field's name.
+    """A field of an event's payload that is kept unchanged. `attribute`: where in `Reduced`; empty: under the field's name.
 
-    `kind`: a `word` of one of the client's own lists, a `name` (an id, too) or a `path`. What is of another kind, or
+    `kind`: a `word` from one of the client's own lists, a `name` (or id) or a `path`. What is of another kind, or
     too long, is not kept.
     """
 
@@ -20,7 +20,7 @@ class Kept(NamedTuple):
 class HookEvent(NamedTuple):
     """A hook event of a client.
 
-    `effect`: what it does besides its own hook span, a phrase for people; such an event has a handler in the fold.
+    `effect`: what it does besides its own hook span, a phrase for the reference; such an event has a handler in the fold.
     `of_session`: its hook span belongs to the session, whatever prompt it names. `unregistered`: why `install` leaves
     it out, a phrase; empty for those that it registers. `kept`: the fields that it has besides those of every event;
     what takes more than copying is in the client's reducer.
@@ -34,7 +34,7 @@ class HookEvent(NamedTuple):
 
 
 class Client(NamedTuple):
-    """A coding agent whose hooks are heard; `name` as `gen_ai.agent.name` has it.
+    """A coding agent whose hooks hookspan records; `name` is the value of `gen_ai.agent.name`.
 
     `kept`: the fields that every event has.
     """

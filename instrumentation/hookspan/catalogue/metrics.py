@@ -251,7 +251,7 @@ SUMS: Final = (
         sc.DROP_REASON,
     ),
 )
-"""Counted by the fold; the sums live in the store, and are told of the service of the client's telemetry."""
+"""Counted by the fold, with their sums in the store; exported under `SERVICE_NAME`."""
 
 READ_OF_CLIENT: Final = (
     _gauge("hookspan.session.active", "{session}", "Sessions that have not ended, by what they are doing.", sc.STATE),
@@ -285,6 +285,6 @@ READ_OF_AGENT: Final = (
     _gauge("hookspan.health.status", "1", "0 healthy, 1 unknown, 2 warning, 3 critical.", sc.HEALTH_CHECK),
     _gauge("hookspan.agent.series", "{series}", "Metric series in the store."),
 )
-"""Read by the agent of itself at each export; its own service, `hookspan`."""
+"""What the agent reads about itself at each export; exported under `AGENT_SERVICE_NAME`."""
 
 BY_NAME: Final = {instrument.name: instrument for instrument in (*SUMS, *READ_OF_CLIENT, *READ_OF_AGENT)}

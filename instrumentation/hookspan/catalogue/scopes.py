@@ -1,4 +1,4 @@
-"""Whose telemetry it is: schema, instrumentation scopes, service names."""
+"""The schema, instrumentation scopes and service names under which telemetry is exported."""
 
 from __future__ import annotations
 
@@ -14,4 +14,4 @@ HOOK_SCOPE: Final = "hookspan.hooks"
 SERVICE_NAME: Final = "claude-code-hooks"
 """Claude Code's native telemetry calls itself `claude-code`; ours must not mix with it."""
 AGENT_SERVICE_NAME: Final = "hookspan"
-"""What the agent tells of itself."""
+"""The service of the agent's own metrics."""

@@ -49,7 +49,7 @@ class KeptFields(msgspec.Struct, kw_only=True):
     title: Annotated[
         str,
         Field(
-            "Scrubbed label, never exported; empty without one. Read from the store, it is the first prompt's then.",
+            "Scrubbed label, never exported; empty without one, and then the store gives the first prompt's label.",
             conversion=Conversion.CONTENT,
         ),
     ] = ""
@@ -59,8 +59,8 @@ class KeptFields(msgspec.Struct, kw_only=True):
     host: Annotated[str, Field("Host on which it runs.")] = ""
     pid: Annotated[int, Field("Process id of the client, 0 if unknown.")] = 0
     phase: Annotated[SessionPhase, Field("What it is doing.", api=None)] = SessionPhase.IDLE
-    phase_since: Annotated[int, Field("When what it is doing changed last.", "since", Conversion.TIME)] = 0
-    last: Annotated[int, Field("When the newest event was.", conversion=Conversion.TIME)] = 0
+    phase_since: Annotated[int, Field("When the state last changed.", "since", Conversion.TIME)] = 0
+    last: Annotated[int, Field("Time of the newest event.", conversion=Conversion.TIME)] = 0
     end_reason: Annotated[str, Field("An EndReason, empty while it is open.")] = ""
     messages: Annotated[int, Field("Prompts and assistant messages.")] = 0
     context_tokens: Annotated[
@@ -93,11 +93,11 @@ class SessionRow(KeptFields, kw_only=True):
 
     project: Annotated[str, Field("Name of the project.")] = ""
     repository: Annotated[str, Field("Name of the main repository, empty if it is in none.")] = ""
-    branch: Annotated[str, Field("Branch that is checked out.")] = ""
-    started: Annotated[int, Field("When the first event was.", conversion=Conversion.TIME)] = 0
+    branch: Annotated[str, Field("The branch that is checked out.")] = ""
+    started: Annotated[int, Field("Time of the first event.", conversion=Conversion.TIME)] = 0
     ended: Annotated[
         int,
-        Field("When it ended, as soon as that is final and its span written.", conversion=Conversion.TIME_OR_NULL),
+        Field("When it ended; set once that is final and its span is written.", conversion=Conversion.TIME_OR_NULL),
     ] = 0
     turns: Annotated[int, Field("Turns, open ones included.")] = 0
     prompts: Annotated[int, Field("Prompts, those included that were typed during a turn.")] = 0
@@ -108,7 +108,7 @@ class SessionRow(KeptFields, kw_only=True):
     waiting_tool: Annotated[str, Field("Tool that waits for permission or an answer, empty without one.", api=None)] = (
         ""
     )
-    waiting_since: Annotated[int, Field("Since when a dialog waits.", conversion=Conversion.TIME_OR_NULL)] = 0
+    waiting_since: Annotated[int, Field("Since when a dialog has waited.", conversion=Conversion.TIME_OR_NULL)] = 0
     input_tokens: Annotated[
         int,
         Field("With those that were read from the cache or written to it, as `gen_ai.usage.input_tokens`.", api=None),

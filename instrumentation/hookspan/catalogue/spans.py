@@ -1,4 +1,4 @@
-"""Every kind of span: where it begins and ends, below what it stands, and which attributes it has."""
+"""Every kind of span: where it begins and ends, its parent, and its attributes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class SpanKind(NamedTuple):
         return self.name.partition(" ")[0]
 
     def of(self, what: str) -> str:
-        """The name of one that is about `what`: the tool, the model, the agent's type, the event."""
+        """The name of a span of this kind for `what`: the tool, model, agent type or event."""
         return f"{self.operation} {what}".rstrip()
 
 
