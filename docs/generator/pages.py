@@ -106,9 +106,9 @@ def _spans() -> list[str]:
     lines = [
         "# Spans",
         "",
-        "One trace for each turn: its id is the prompt's id without dashes. What belongs to no turn is in the session's",
-        "trace, whose id is the session's. Span ids are a hash of the fact that opened the span, so that the same records",
-        "give the same ids. Status is ERROR for failures and unset for everything else, and never has a message.",
+        "Each turn is a trace, whose id is the prompt's id without dashes. What belongs to no turn is in the session's trace,",
+        "whose id is the session's. Span ids are a hash of the fact that opened the span, so that the same records give the",
+        "same ids. Status is ERROR for failures and unset for everything else, and never has a message.",
         "",
     ]
     for span in SPANS:
@@ -143,12 +143,12 @@ def _spans() -> list[str]:
         *_values(Link),
         "## The test span of `hookspan doctor`",
         "",
-        f"Where an endpoint is set `hookspan doctor` sends one span of its own, `hookspan doctor`, of service `{AGENT_SERVICE_NAME}` and with",
-        f"`{sc.SYNTHETIC}`, in a trace of its own, to see whether it arrives.",
+        "If an endpoint is set, `hookspan doctor` sends one span to see whether it arrives: `hookspan doctor`, of the service",
+        f"`{AGENT_SERVICE_NAME}`, marked with `{sc.SYNTHETIC}`, in its own trace.",
         "",
         "## Resource",
         "",
-        f"`service.name` is `{SERVICE_NAME}`, and `{AGENT_SERVICE_NAME}` for what the agent tells of itself. Both have",
+        f"`service.name` is `{SERVICE_NAME}`, and `{AGENT_SERVICE_NAME}` for the agent's own metrics. Both have",
         _code(key for key in resource_keys() if key != "service.name")
         + ", and the `[resource]` table of the settings.",
     ]
@@ -182,11 +182,12 @@ def _metrics() -> list[str]:
     return [
         "# Metrics",
         "",
-        "Sums live in the store and survive kill -9 without losing or doubling an increment. They are exported as",
-        "cumulative sums and explicit-bucket histograms, each new series as 0 one interval before its first value.",
-        "No session, prompt or path is an attribute. There are at most 2,000 series; anything beyond that is counted under `otel.metric.overflow`.",
-        "Exemplars link to the span that was counted, if there is one.",
-        f'`{sc.PROJECT}` brings the labels of `[projects."name"]` with it. Prometheus turns dots into `_` and adds the unit and `_total`.',
+        "Sums are kept in the store and survive kill -9 without losing or doubling an increment. They are exported as",
+        "cumulative sums and explicit-bucket histograms, each new series as 0 one interval before its first value. No session,",
+        "prompt or path is an attribute. There are at most 2,000 series; anything beyond that is counted under",
+        "`otel.metric.overflow`. Exemplars link to the span that was counted, if there is one. Series with",
+        f'`{sc.PROJECT}` also have the labels of `[projects."name"]`. Prometheus turns dots into `_` and adds the unit and',
+        "`_total`.",
         "",
         f"## What Claude Code did (`{SERVICE_NAME}`)",
         "",
@@ -243,8 +244,8 @@ def _events() -> list[str]:
         "# Events",
         "",
         "hookspan sends no log records: an event becomes a `hook {event}` span, a count, and whatever it begins or ends.",
-        "Not registered are events whose hooks change what Claude Code does: they would replace git's work trees, delay drawing,",
-        "serve as a watch list, or block a switch of models.",
+        "Events whose hooks change what Claude Code does are not registered: such a hook would replace git's work trees,",
+        "delay drawing, set the list of watched files, or be able to block a switch of models.",
         "",
         *_table(
             ("event", "registered by `install`", "besides its hook span"),

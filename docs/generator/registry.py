@@ -67,7 +67,7 @@ def _file(**parts: object) -> Node:
 def _manifest() -> Node:
     return {
         "schema_url": SCHEMA_URL,
-        "description": "What hookspan tells of Claude Code's sessions, from its hooks and transcripts.",
+        "description": "What hookspan reports about Claude Code's sessions, from hooks and transcripts.",
         "stability": "development",
         "dependencies": [
             {
@@ -107,7 +107,7 @@ def _conventions() -> Node:
     return _file(
         imports={"metrics": [one.name for one in SUMS if not _is_our_metric(one)]},
         attribute_groups=[
-            _group("hookspan.conventions", "What OpenTelemetry's names mean here.", map(_refined, theirs)),
+            _group("hookspan.conventions", "OpenTelemetry's attributes as hookspan uses them.", map(_refined, theirs)),
             _group(
                 "hookspan.resource",
                 f"On the resource, beside those of the settings: of `{SERVICE_NAME}`, and of `{AGENT_SERVICE_NAME}` for what the agent tells of itself.",

@@ -64,7 +64,7 @@ def _read(name: str, unit: str, description: str, *attributes: str) -> Instrumen
     return Instrument(name, Kind.COUNTER, unit, description, "", attributes)
 
 
-_EVENT_READ: Final = "every event that is read"
+_EVENT_READ: Final = "an event is read"
 _TURN_WRITTEN: Final = "a turn's span is written"
 _TOOL_WRITTEN: Final = "a tool's span is written"
 _CALL_READ: Final = "a model call is read from a transcript"
@@ -239,7 +239,7 @@ SUMS: Final = (
         "hookspan.notifications",
         "{notification}",
         "Notifications from the client.",
-        "Notification",
+        "a Notification event is read",
         sc.NOTIFICATION_TYPE,
     ),
     _counter(
@@ -281,7 +281,9 @@ READ_OF_AGENT: Final = (
     _gauge("hookspan.agent.sse.clients", "{connection}", "Live connections of the page."),
     _read("hookspan.agent.cpu.time", "s", "CPU time of the agent."),
     _gauge("hookspan.agent.memory.usage", "By", "Resident memory of the agent."),
-    _read("hookspan.agent.failures", "{failure}", "Errors that a loop of the agent caught before it went on.", sc.LOOP),
+    _read(
+        "hookspan.agent.failures", "{failure}", "Errors that a loop of the agent caught; the loop continued.", sc.LOOP
+    ),
     _gauge("hookspan.health.status", "1", "0 healthy, 1 unknown, 2 warning, 3 critical.", sc.HEALTH_CHECK),
     _gauge("hookspan.agent.series", "{series}", "Metric series in the store."),
 )
