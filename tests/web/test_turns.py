@@ -15,7 +15,7 @@ from hookspan.model.state import SessionState, State, dump_session
 from hookspan.model.summary import session_row
 from hookspan.paths import Paths
 from hookspan.store import Commit, Store
-from hookspan.web import schemas, serializers, turns
+from hookspan.web import dialogs, schemas, serializers, turns
 from hookspan.web.queries import PageReader
 from tests.model import replay
 
@@ -108,7 +108,7 @@ def test_the_page_of_a_session_that_waits(tmp_path: Path, paths: Paths) -> None:
     assert wait.parent_id == turn.span_id
     assert wait.trace_id == turn.trace_id
     assert wait.end is None
-    assert serializers.asks(session) == wait.label != ""
+    assert dialogs.asks(session) == wait.label != ""
     assert [span.label for span in serialized(session, content=False)] == ["", ""]
     (going_on,) = session.turns.values()
     shown = turns.open_turn(going_on, session, [], session.last + 5_000_000_000, content=True)

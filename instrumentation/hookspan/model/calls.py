@@ -188,7 +188,7 @@ def count_unseen(step: Step, residual: int, ours: int, at: int) -> None:
     left = min(session.uncounted_nano, session.reported_nano - session.tally.cost_nano - session.unseen_nano)
     if left <= 0:
         return
-    complete = left == session.uncounted_nano and ours == sum(one.cost_nano for one in session.by_model.values())
+    complete = left == session.uncounted_nano and ours == sum(tally.cost_nano for tally in session.by_model.values())
     session.uncounted_nano -= left
     session.unseen_nano += left
     source = (sc.USAGE_SOURCE, UsageSource.CLIENT_TOTAL.value)
@@ -243,9 +243,9 @@ def stop_hooks(step: Step, fact: StopHooks) -> None:
 
 def compaction_started(step: Step, event: Reduced) -> None:
     """PreCompact."""
-    for known in step.session.compactions:
-        if known.start == known.end and event.at <= known.end:
-            known.start = event.at  # its PostCompact came first
+    for compaction in step.session.compactions:
+        if compaction.start == compaction.end and event.at <= compaction.end:
+            compaction.start = event.at  # its PostCompact came first
             return
     place = places.of_prompt(step.session, event.prompt)
     step.session.compactions.append(Compaction(start=event.at, place=place, trigger=event.trigger))

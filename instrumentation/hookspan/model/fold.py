@@ -46,23 +46,23 @@ def fold(state: State, number: int, record: Record) -> Rows:
 
 def fold_behind(state: State, number: int, ahead: Sequence[Fact], record: Record) -> list[Rows]:
     """Takes in a record and, before it, what was found for it; their rows have the record's number."""
-    found = [fold(state, number, one) for one in (*ahead, record)]
-    for ordinal, span in enumerate(span for rows in found for span in rows.spans):
+    folded = [fold(state, number, each) for each in (*ahead, record)]
+    for ordinal, span in enumerate(span for rows in folded for span in rows.spans):
         span.ordinal = ordinal
-    return found
+    return folded
 
 
 def _fold_event(state: State, number: int, event: Reduced) -> Rows:
     if event.history and not _is_next(state.sessions.get(event.session), event.history):
         return Rows()
-    known = event.session in state.sessions
+    existed = event.session in state.sessions
     session = sessions.session_of(state, event)
     former_pid = session.pid
     sessions.learn(session, event)
     sessions.locate(state, session, event.at)
     if _is_opted_out(state, session):
         del state.sessions[session.id]
-        return Rows(removed={session.id} if known else set())
+        return Rows(removed={session.id} if existed else set())
     step = Step(state, session, number, event.at)
     if event.history:
         session.local, session.imported = True, event.history
@@ -115,7 +115,7 @@ def _write_hook(step: Step, event: Reduced, prompt: str) -> None:
     session = step.session
     place = _place_of_hook(step, event, prompt)
     own = ids.of_hook(session.id, event.event, event.at, event.pid, event.host)
-    known = event.event if event.event in _KNOWN_EVENTS else _OTHER_EVENT
+    name = event.event if event.event in _KNOWN_EVENTS else _OTHER_EVENT
     attributes: Attributes = {sc.HOOK_EVENT: event.event or _OTHER_EVENT, sc.PAYLOAD_SIZE: event.size}
     if event.tool:
         attributes[sc.GEN_AI_TOOL_NAME] = event.tool
@@ -125,9 +125,9 @@ def _write_hook(step: Step, event: Reduced, prompt: str) -> None:
     if event.notification:
         attributes[sc.NOTIFICATION_TYPE] = event.notification
     written = event.at + event.age + event.took
-    step.span(spans.HOOK.of(known), place, own, event.at, written, attributes, hook=True)
-    step.add("hookspan.hook.events", 1, (sc.HOOK_EVENT, known), place=place, own_id=own)
-    step.add("hookspan.hook.duration", event.took / NANO, (sc.HOOK_EVENT, known), place=place, own_id=own)
+    step.span(spans.HOOK.of(name), place, own, event.at, written, attributes, hook=True)
+    step.add("hookspan.hook.events", 1, (sc.HOOK_EVENT, name), place=place, own_id=own)
+    step.add("hookspan.hook.duration", event.took / NANO, (sc.HOOK_EVENT, name), place=place, own_id=own)
     step.rows.events.append(
         EventRow(
             record=step.number,
@@ -321,9 +321,9 @@ def _is_opted_out(state: State, session: SessionState) -> bool:
     return policy is not None and bool(policy.opted_out) and project_of(state, session) in policy.opted_out
 
 
-def _leave_out(state: State, found: list[SessionState]) -> set[str]:
+def _leave_out(state: State, sessions: list[SessionState]) -> set[str]:
     """Lets go of those that are of projects that are not recorded: a session is kept whole or not at all."""
-    removed = {session.id for session in found if _is_opted_out(state, session)}
+    removed = {session.id for session in sessions if _is_opted_out(state, session)}
     for session in removed:
         del state.sessions[session]
     return removed
@@ -331,8 +331,8 @@ def _leave_out(state: State, found: list[SessionState]) -> set[str]:
 
 def _count_dropped(state: State, _number: int, fact: facts.Dropped) -> Rows:
     name = f"{fact.where}/{fact.reason}"
-    known = state.world.dropped.get(name, 0)
-    more = fact.total - known if fact.total >= known else fact.total
+    before = state.world.dropped.get(name, 0)
+    more = fact.total - before if fact.total >= before else fact.total
     if not more:
         return Rows()
     state.world.dropped[name] = fact.total

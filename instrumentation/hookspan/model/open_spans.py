@@ -112,17 +112,17 @@ def open_spans(session: SessionState) -> list[OpenSpan]:
 
     A call is no more open when its end was heard, and not yet while its dialog is.
     """
-    waits = [one for one in session.waits if not one.running_at]
-    waited_for = {one.tool_use_id for one in waits}
-    opened = [of_turn(one) for one in session.turns.values()]
-    opened += [of_subagent(one) for one in session.agents.values()]
+    waits = [wait for wait in session.waits if not wait.running_at]
+    waited_for = {wait.tool_use_id for wait in waits}
+    opened = [of_turn(turn) for turn in session.turns.values()]
+    opened += [of_subagent(agent) for agent in session.agents.values()]
     opened += [
         of_tool(session, call)
         for call in session.calls.values()
         if call.at and not call.post and not call.resolved and call.id not in waited_for
     ]
-    opened += [_labelled(session, one) for one in waits]
-    opened += [of_compaction(session, one) for one in session.compactions if not one.end]
+    opened += [_labelled(session, wait) for wait in waits]
+    opened += [of_compaction(session, compaction) for compaction in session.compactions if not compaction.end]
     opened.sort(key=lambda span: span.start)
     return opened
 

@@ -50,13 +50,13 @@ def learn(session: SessionState, event: Reduced) -> None:
 
 def locate(state: State, session: SessionState, at: int) -> None:
     """What is known of the session's folder holds for it from `at` on. Its spans keep the branch of their own time."""
-    known = state.world.repositories.get(session.folder)
-    if known is None:
+    repository = state.world.repositories.get(session.folder)
+    if repository is None:
         return
-    session.project, session.repository = known.project, known.name
+    session.project, session.repository = repository.project, repository.name
     branches = session.branches
-    if not branches or branches[-1][1] != known.branch:
-        branches.append((max(at, branches[-1][0]) if branches else at, known.branch))
+    if not branches or branches[-1][1] != repository.branch:
+        branches.append((max(at, branches[-1][0]) if branches else at, repository.branch))
         del branches[:-KEPT_BRANCHES]
 
 

@@ -21,7 +21,7 @@ def session_row(state: State, session: SessionState) -> SessionRow | None:
     repository = state.world.repositories.get(folder_of(session))
     tally = session.tally
     wait = foremost(session)
-    waiting = {one.tool_use_id for one in session.waits if not one.running_at}
+    waiting = {dialog.tool_use_id for dialog in session.waits if not dialog.running_at}
     running = [call for call in session.calls.values() if call.at and not call.resolved and call.id not in waiting]
     kept = {name: getattr(session, name) for name in KeptFields.__struct_fields__}
     return SessionRow(

@@ -71,7 +71,7 @@ class Sums:
     """All series by instrument and attribute set. One thread."""
 
     def __init__(self, series: Iterable[Series] = (), next_key: int = 1) -> None:
-        self._series = {(one.instrument, one.attributes): one for one in series}
+        self._series = {(each.instrument, each.attributes): each for each in series}
         self._next = next_key
 
     def __len__(self) -> int:
@@ -85,9 +85,9 @@ class Sums:
 
         Raises KeyError for an instrument that doesn't exist.
         """
-        known = self._series.get((increment.instrument, increment.attributes))
-        if known is not None:
-            return known
+        series = self._series.get((increment.instrument, increment.attributes))
+        if series is not None:
+            return series
         if len(self._series) < SERIES_MAX or increment.attributes == OVERFLOW:
             return self._create(increment.instrument, increment.attributes, now)
         overflow = self._series.get((increment.instrument, OVERFLOW))
@@ -95,11 +95,11 @@ class Sums:
 
     def restore(self, before: Iterable[Series], next_key: int) -> None:
         """Put series back as they were and forget those that have come since `next_key`."""
-        self._series = {name: one for name, one in self._series.items() if one.key < next_key}
+        self._series = {name: series for name, series in self._series.items() if series.key < next_key}
         self._next = next_key
-        for one in before:
-            if one.key < next_key:
-                self._series[one.instrument, one.attributes] = one
+        for series in before:
+            if series.key < next_key:
+                self._series[series.instrument, series.attributes] = series
 
     @property
     def next_key(self) -> int:

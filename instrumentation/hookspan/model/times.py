@@ -65,9 +65,9 @@ def _interval(part: Part) -> list[Interval]:
 
 def remember(intervals: list[Interval], rank: int, start: int, end: int) -> None:
     """Adds an interval, merged with the newest of its rank if they touch."""
-    for known in reversed(intervals[-8:]):
-        if known.rank == rank and known.start <= end and start <= known.end:
-            known.start, known.end = min(known.start, start), max(known.end, end)
+    for interval in reversed(intervals[-8:]):
+        if interval.rank == rank and interval.start <= end and start <= interval.end:
+            interval.start, interval.end = min(interval.start, start), max(interval.end, end)
             return
     intervals.append(Interval(rank, start, end))
     if len(intervals) > KEPT:
@@ -85,7 +85,7 @@ def spent(own: list[Interval], beside: list[Interval], start: int, end: int) -> 
         start: Unix nanoseconds.
         end: Unix nanoseconds.
     """
-    intervals = [Interval(one.rank, max(one.start, start), min(one.end, end)) for one in own]
+    intervals = [Interval(interval.rank, max(interval.start, start), min(interval.end, end)) for interval in own]
     return _by_kind([*intervals, *beside, Interval(TURN, start, end)])
 
 

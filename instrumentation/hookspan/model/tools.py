@@ -25,21 +25,21 @@ REORDER: Final = 2 * NANO
 def started(step: Step, event: Reduced) -> None:
     """PreToolUse."""
     session = step.session
-    known = session.calls.get(event.tool_use_id)
-    if known is None:
+    call = session.calls.get(event.tool_use_id)
+    if call is None:
         if _is_closed(step, event):
             return
-        known = session.calls[event.tool_use_id] = ToolCall(id=event.tool_use_id, tool=event.tool)
-    if known.at:
+        call = session.calls[event.tool_use_id] = ToolCall(id=event.tool_use_id, tool=event.tool)
+    if call.at:
         return
-    known.at, known.record = event.at, step.number
-    _describe(step, known, event)
+    call.at, call.record = event.at, step.number
+    _describe(step, call, event)
     for wait in session.waits:
-        if not wait.tool_use_id and _fits(wait, known):
-            wait.tool_use_id = known.id
+        if not wait.tool_use_id and _fits(wait, call):
+            wait.tool_use_id = call.id
             break
-    if known.post:
-        finish(step, known)
+    if call.post:
+        finish(step, call)
 
 
 def _is_closed(step: Step, event: Reduced) -> bool:
@@ -77,7 +77,7 @@ def asked(step: Step, event: Reduced) -> None:
         prompt=event.prompt,
         mcp_server=event.mcp_server,
     )
-    taken = {known.tool_use_id for known in session.waits}
+    taken = {other.tool_use_id for other in session.waits}
     for call in session.calls.values():
         if call.id not in taken and not call.resolved and _fits(wait, call):
             wait.tool_use_id = call.id

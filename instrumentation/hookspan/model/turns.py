@@ -87,15 +87,15 @@ def submitted(step: Step, event: Reduced) -> None:
 
 
 def _follow_traceparent(step: Step, turn: Turn, event: Reduced) -> None:
-    found = _TRACEPARENT.match(event.traceparent)
-    if not found or not found.group(1).strip("0") or not found.group(2).strip("0"):
+    match = _TRACEPARENT.match(event.traceparent)
+    if not match or not match.group(1).strip("0") or not match.group(2).strip("0"):
         return
     policy = step.state.world.policy
     if policy and policy.adopt_traceparent:
-        turn.trace_id, turn.parent_id = found.group(1), found.group(2)
+        turn.trace_id, turn.parent_id = match.group(1), match.group(2)
         step.session.previous = places.of_turn(turn)
     else:
-        turn.links.append(_link(Place(found.group(1), found.group(2)), Link.TRACEPARENT))
+        turn.links.append(_link(Place(match.group(1), match.group(2)), Link.TRACEPARENT))
 
 
 def expanded(step: Step, event: Reduced) -> None:
@@ -287,20 +287,20 @@ def spend(step: Step, agent_id: str, place: Place, rank: int, start: int, end: i
     """
     session = step.session
     turn = session.turns.get(place.prompt)
-    found = turn or session.going_on.get(place.prompt)
-    if found is None and agent_id in session.agents:  # of a turn that is over and counted: it was sent another message
+    timed = turn or session.going_on.get(place.prompt)
+    if timed is None and agent_id in session.agents:  # of a turn that is over and counted: it was sent another message
         began = session.agents[agent_id].start
-        found = session.going_on[place.prompt] = GoingOn(start=began, end=began)
-    if agent_id and found:
-        times.remember(found.beside, rank, start, end)
+        timed = session.going_on[place.prompt] = GoingOn(start=began, end=began)
+    if agent_id and timed:
+        times.remember(timed.beside, rank, start, end)
     elif turn:
         times.remember(turn.intervals, rank, start, end)
     if rank == times.WAIT:
         more = end - start
-        if found:
-            waits = [one for one in (*found.intervals, *found.beside) if one.rank == times.WAIT]
-            more = max(0, times.covered(*waits, Interval(rank, start, end)) - found.waited)
-            found.waited += more
+        if timed:
+            waits = [interval for interval in (*timed.intervals, *timed.beside) if interval.rank == times.WAIT]
+            more = max(0, times.covered(*waits, Interval(rank, start, end)) - timed.waited)
+            timed.waited += more
         _count_time(step, TimeKind.WAIT, more, places.of_prompt(step.session, place.prompt), end)
 
 

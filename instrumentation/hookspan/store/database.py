@@ -27,9 +27,9 @@ BUSY: Final = 5.0  # seconds that a connection waits for a lock
 class StoreTooNew(UserError):
     """The database was written by a newer hookspan."""
 
-    def __init__(self, path: Path, found: int, known: int) -> None:
+    def __init__(self, path: Path, version: int, supported: int) -> None:
         super().__init__(
-            f"`{path}` was written by a newer hookspan (format {found}, this one knows {known})",
+            f"`{path}` was written by a newer hookspan (format {version}, this one knows {supported})",
             hint="update hookspan, or move the file aside: it is rebuilt from the journal",
         )
 
@@ -98,20 +98,20 @@ class Files:
         """
         for suffix, part in self._parts.items():
             with contextlib.suppress(FileNotFoundError):
-                found, now = _look(part)
-                known, size = self._known.get(suffix, (found, now))
-                if found == known and (now >= size or now == (own() if not suffix else WAL_LIMIT)):
-                    self._known[suffix] = found, now
+                identity, now = _look(part)
+                before, size = self._known.get(suffix, (identity, now))
+                if identity == before and (now >= size or now == (own() if not suffix else WAL_LIMIT)):
+                    self._known[suffix] = identity, now
 
     def check(self) -> None:
         """Raise FilesLost unless they are what they were: the same ones, and none of them shorter."""
-        for suffix, (known, size) in self._known.items():
+        for suffix, (before, size) in self._known.items():
             part = self._parts[suffix]
             try:
-                found, now = _look(part)
+                identity, now = _look(part)
             except FileNotFoundError:
                 raise self._lost(part, "was deleted") from None
-            if found != known:
+            if identity != before:
                 raise self._lost(part, "was replaced")
             if now < size:
                 if suffix != "-shm":
@@ -226,8 +226,8 @@ def _create(path: Path) -> None:
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path)) from None
 
 
-def refuse_newer(path: Path, known: int) -> None:
-    """Raise StoreTooNew if the database has a format above `known`; a missing or damaged one is no matter here."""
+def refuse_newer(path: Path, supported: int) -> None:
+    """Raise StoreTooNew if the database has a format above `supported`; a missing or damaged one is no matter here."""
     try:
         connection = open_reader(path)
         try:
@@ -236,8 +236,8 @@ def refuse_newer(path: Path, known: int) -> None:
             connection.close()
     except sqlite3.Error:
         return
-    if version > known:
-        raise StoreTooNew(path, version, known)
+    if version > supported:
+        raise StoreTooNew(path, version, supported)
 
 
 class Reading(sqlite3.Connection):
@@ -245,7 +245,7 @@ class Reading(sqlite3.Connection):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.known: tuple[Hashable, Any] | None = None  # the newest question and its answer
+        self.cached: tuple[Hashable, Any] | None = None  # the newest question and its answer
 
 
 def open_reader(path: Path) -> Reading:

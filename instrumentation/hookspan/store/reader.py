@@ -209,10 +209,10 @@ class Reader(Questions):
             if db is None:
                 return Summary()
             asked = ("summary", db.execute("PRAGMA data_version").fetchone()[0], now // MINUTE, local)
-            if db.known is None or db.known[0] != asked:
-                db.known = asked, _summary(_sessions(db, now, local=local), self.totals(since=now - HOUR))
-            found: Summary = db.known[1]
-            return found
+            if db.cached is None or db.cached[0] != asked:
+                db.cached = asked, _summary(_sessions(db, now, local=local), self.totals(since=now - HOUR))
+            summary: Summary = db.cached[1]
+            return summary
 
     def totals(
         self, *instruments: str, since: int = 0, until: int = schema.INTEGER_MAX, slot: int = 0
@@ -230,12 +230,12 @@ class Reader(Questions):
             f"SELECT instrument, attributes, at, n, v FROM ({inner} GROUP BY {groups}) "
             f"JOIN metric ON key = metric {named} {order}"
         )
-        found: dict[str, list[Total]] = {}
+        gained: dict[str, list[Total]] = {}
         for instrument, attributes, minute, count, value in self._rows(
             sql, since // MINUTE, min(until // MINUTE + 1, schema.INTEGER_MAX), *instruments
         ):
-            found.setdefault(instrument, []).append(Total(minute, schema.read_labels(attributes), count, value))
-        return found
+            gained.setdefault(instrument, []).append(Total(minute, schema.read_labels(attributes), count, value))
+        return gained
 
     def series(self) -> SeriesSnapshot | None:
         """All metric series as they were committed; None if there is no store yet."""
@@ -244,7 +244,7 @@ class Reader(Questions):
                 return None
             meta = dict(db.execute("SELECT name, value FROM meta WHERE name IN ('epoch', 'position')"))
             rows = db.execute(f"{schema.SELECT_METRIC} ORDER BY key").fetchall()
-        series = [one for row in rows if (one := schema.read_metric(row))]
+        series = [each for row in rows if (each := schema.read_metric(row))]
         return SeriesSnapshot(meta.get("epoch", ""), _record(meta), series)
 
     def size(self) -> int:
@@ -314,8 +314,8 @@ class Reader(Questions):
             with self._lock:
                 if not self._idle:
                     break
-                connection, known = self._idle.pop()
-            if known == identity:
+                connection, opened = self._idle.pop()
+            if opened == identity:
                 return connection, identity
             connection.close()  # another file has the path now
         try:
@@ -362,12 +362,12 @@ def _sessions(db: sqlite3.Connection, now: int, *, local: bool) -> Summary:
 
 def _summary(sessions: Summary, gained: dict[str, list[Total]]) -> Summary:
     def count(instrument: str, key: str = "", value: str = "") -> int:
-        return sum(one.count for one in gained.get(instrument, ()) if not key or (key, value) in one.attributes)
+        return sum(total.count for total in gained.get(instrument, ()) if not key or (key, value) in total.attributes)
 
     tools: dict[str, int] = {}
-    for one in gained.get("hookspan.tool.calls", ()):
-        tool = dict(one.attributes).get(sc.GEN_AI_TOOL_NAME, "other")
-        tools[tool] = tools.get(tool, 0) + one.count
+    for total in gained.get("hookspan.tool.calls", ()):
+        tool = dict(total.attributes).get(sc.GEN_AI_TOOL_NAME, "other")
+        tools[tool] = tools.get(tool, 0) + total.count
     top = sorted(tools.items(), key=lambda item: (-item[1], item[0]))[:TOP_TOOLS]
     prompts = count("hookspan.hook.events", sc.HOOK_EVENT, "UserPromptSubmit")
     answers = count("gen_ai.client.operation.duration", sc.GEN_AI_OPERATION_NAME, "chat")

@@ -161,7 +161,7 @@ class Store:
         Of the sums the series of `projects` go, the others stay as they are. Nothing of it is left in the file's bytes
         once `scrub` was called, too.
         """
-        found = 0
+        forgotten = 0
         with self._transaction():
             if retention.forget_projects(self._db, projects):
                 self._sums = self._load_sums()
@@ -170,8 +170,8 @@ class Store:
                 pruned = retention.forget(self._db, session)
                 self._count(events=-pruned.events, spans=-pruned.spans)
             self._sessions.pop(session, None)
-            found += pruned.sessions
-        return found
+            forgotten += pruned.sessions
+        return forgotten
 
     def scrub(self) -> None:
         """Write the file anew, since rows that were changed or deleted leave their bytes in it; needs its room again.
@@ -211,8 +211,8 @@ class Store:
 
     def _write_rows(self, rows: Sequence[Rows], fresh: list[str]) -> None:
         number = self._session_number
-        events = [schema.event_values(one, number(one.session, fresh)) for each in rows for one in each.events]
-        spans = [schema.span_values(one, number(one.session, fresh)) for each in rows for one in each.spans]
+        events = [schema.event_values(event, number(event.session, fresh)) for each in rows for event in each.events]
+        spans = [schema.span_values(span, number(span.session, fresh)) for each in rows for span in each.spans]
         self._db.executemany(schema.INSERT_EVENT, events)
         self._db.executemany(schema.INSERT_SPAN, spans)
         self._count(events=len(events), spans=len(spans))

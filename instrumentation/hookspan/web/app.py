@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import html
 import logging
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
@@ -18,23 +17,20 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from hookspan.web import api, openapi, parameters, schemas
-from hookspan.web.agent_interface import AgentInterface
 from hookspan.web.auth import LOGIN_SECONDS, Auth
 from hookspan.web.context import Context
 from hookspan.web.files import INDEX, File, Files
 from hookspan.web.guard import Guard, policy
 from hookspan.web.handlers import health
-from hookspan.web.problems import ProblemError, invalid, not_found
-from hookspan.web.stream import RETRY_AFTER, Hub
+from hookspan.web.problems import ProblemError, not_found
+from hookspan.web.stream import Hub
+from hookspan.web.stream_endpoint import StreamEndpoint
 
 THREADS: Final = 4  # for queries; SQLite lets go of the interpreter while it works
-SEND_TIMEOUT: Final = 30.0  # seconds that a page may take for one piece of the stream
 PAGES: Final = ("/", "/sessions/{id}", "/friction", "/health", "/log")
-_AFTER: Final = (parameters.number("after", "Where the stream begins.", None, 0),)
-_LAST: Final = re.compile(r"\A[0-9]{1,15}\Z")
 _SIGNED_IN: Final = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="0;url=/"><title>hookspan</title>
 <p>Signed in: <a href="/">continue to the page</a>.</p>
@@ -79,7 +75,7 @@ def _routes(context: Context, hub: Hub, auth: Auth, files: Files) -> list[Route]
     return [
         *_endpoints(context),
         Route(f"{api.PREFIX}/openapi.json", _fixed(openapi.document(cookie=auth.cookie))),
-        Route(f"{api.PREFIX}/stream", _Stream(context.agent, hub), methods=["GET"]),
+        Route(f"{api.PREFIX}/stream", StreamEndpoint(context, hub), methods=["GET"]),
         Route(f"{api.PREFIX}/logout", _log_out(auth), methods=["POST"]),
         Route("/healthz", _fixed(schemas.Standing(status="ok"))),
         Route("/readyz", _ready(context)),
@@ -165,65 +161,6 @@ async def _http_problem(_request: Request, error: Exception) -> Response:
 async def _bug(_request: Request, error: Exception) -> Response:
     _logger.error("an answer failed", exc_info=error)
     return ProblemError(500, "bug", "hookspan has a bug here", "`agent.log` says more").response()
-
-
-# --- Stream
-
-
-class _Stream:
-    """An ASGI application, since Starlette's streaming notices neither a slow reader nor one that is gone."""
-
-    def __init__(self, agent: AgentInterface, hub: Hub) -> None:
-        self._agent = agent
-        self._hub = hub
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope)
-        after = _position(request)
-        if self._hub.connections >= self._agent.settings().dashboard.max_connections:
-            self._hub.refused += 1
-            raise ProblemError(
-                503,
-                "connections",
-                "no more pages can be open than `dashboard.max_connections` allows",
-                "close one, or raise the setting",
-                headers={"retry-after": str(RETRY_AFTER)},
-            )
-        async with self._hub.connection(after) as messages:
-            headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"x-accel-buffering", b"no")]
-            await send({"type": "http.response.start", "status": 200, "headers": headers})
-            tasks = {asyncio.create_task(_write(messages, send)), asyncio.create_task(_gone(receive))}
-            try:
-                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    task.result()
-            finally:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _position(request: Request) -> int | None:
-    after: int | None = parameters.read(_AFTER, request.query_params.multi_items())["after"]
-    last = request.headers.get("last-event-id")
-    if last is None:
-        return after
-    if not _LAST.match(last):
-        raise invalid("`Last-Event-ID` is not from hookspan")
-    return int(last)
-
-
-async def _write(messages: AsyncIterator[bytes], send: Send) -> None:
-    with contextlib.suppress(TimeoutError):  # it took nothing for so long: the connection is closed
-        async for data in messages:
-            async with asyncio.timeout(SEND_TIMEOUT):
-                await send({"type": "http.response.body", "body": data, "more_body": True})
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 # --- Login

@@ -87,10 +87,10 @@ class Auth:
     def knows_token(self, token: str) -> bool:
         """Whether a bearer token is that of the file; read each time, so that deleting the file takes it back."""
         try:
-            known = self._token_path.read_text(encoding="ascii").strip()
+            expected = self._token_path.read_text(encoding="ascii").strip()
         except (OSError, UnicodeDecodeError):
             return False
-        return bool(known) and hmac.compare_digest(known.encode(), token.encode("utf-8", "surrogatepass"))
+        return bool(expected) and hmac.compare_digest(expected.encode(), token.encode("utf-8", "surrogatepass"))
 
     def _ensure_token(self) -> None:
         try:
@@ -105,8 +105,8 @@ class Auth:
 
     def _load(self) -> dict[str, float]:
         try:
-            found = json.loads(_read_own(self._file))
-            return {str(digest): float(end) for digest, end in found.items() if float(end) > time.time()}
+            logins = json.loads(_read_own(self._file))
+            return {str(digest): float(end) for digest, end in logins.items() if float(end) > time.time()}
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, AttributeError, TypeError) as error:

@@ -30,13 +30,13 @@ class Cache:
     def get(self, question: Hashable, ask: Callable[[], bytes]) -> bytes:
         """The answer to `question`, from `ask` if there is none that is young enough."""
         with self._lock:
-            if (found := self._fresh(question)) is not None:
-                return found
+            if (body := self._fresh(question)) is not None:
+                return body
             asking = self._asking.setdefault(question, threading.Lock())
         with asking:
             with self._lock:
-                if (found := self._fresh(question)) is not None:
-                    return found
+                if (body := self._fresh(question)) is not None:
+                    return body
                 self.misses += 1
                 cleared = self._cleared
             try:

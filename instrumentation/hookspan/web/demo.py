@@ -47,8 +47,8 @@ class Demo:
         """Take them out, if they are there."""
         with self._lock:
             now = time.time_ns()
-            gone = [facts.Removed(at=now, key=f"removed:{one}", session=one) for one in self._sessions()]
-            self._write([wire.encode(one) for one in gone])
+            gone = [facts.Removed(at=now, key=f"removed:{id_}", session=id_) for id_ in self._sessions()]
+            self._write([wire.encode(fact) for fact in gone])
 
     def _sessions(self) -> list[str]:
         with self._reader.moment() as moment:

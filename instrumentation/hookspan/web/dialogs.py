@@ -15,7 +15,7 @@ from hookspan.web import schemas
 from hookspan.web.agent_interface import AgentInterface
 from hookspan.web.queries import Moment
 from hookspan.web.rawlog import RawLog
-from hookspan.web.serializers import asks, ms
+from hookspan.web.serializers import ms
 
 QUESTIONS: Final = 20  # of a dialog, and answers of a question; the client asks at most four
 TEXT_MAX: Final = 2_000  # characters of a question or an answer
@@ -35,17 +35,17 @@ class Dialogs:
         wait = foremost(state)
         if wait is None or not self._agent.settings().content.local:
             return ""
-        found = self._read_event(moment, state, wait)
-        if found is not None and (found.questions or found.message):
-            return found.message or found.questions[0].question
+        asking = self._read_event(moment, state, wait)
+        if asking is not None and (asking.questions or asking.message):
+            return asking.message or asking.questions[0].question
         return asks(state)
 
     def details(self, moment: Moment, state: SessionState) -> list[schemas.Asking]:
         """What all open dialogs ask beside yes or no, the oldest first."""
         if not self._agent.settings().content.local:
             return []
-        found = (self._read_event(moment, state, wait) for wait in sorted(state.waits, key=lambda wait: wait.at))
-        return [one for one in found if one is not None and (one.questions or one.plan or one.message)]
+        read = (self._read_event(moment, state, wait) for wait in sorted(state.waits, key=lambda wait: wait.at))
+        return [asking for asking in read if asking is not None and (asking.questions or asking.plan or asking.message)]
 
     def _read_event(self, moment: Moment, state: SessionState, wait: Wait) -> schemas.Asking | None:
         if not wait.elicitation and wait.tool not in TELLS_MORE:
@@ -55,6 +55,17 @@ class Dialogs:
             return None
         line = self._log.one(record, OptedOut(self._agent.settings().projects))
         return _read(line.json, wait, record) if line is not None else None
+
+
+def asks(state: SessionState) -> str:
+    """What the dialog that a session is shown by is about: the command, file or address of its call."""
+    wait = foremost(state)
+    if wait is None:
+        return ""
+    if wait.elicitation:
+        return wait.mcp_server
+    call = state.calls.get(wait.tool_use_id)
+    return call.label if call is not None else ""
 
 
 def _read(line: Any, wait: Wait, record: int) -> schemas.Asking | None:

@@ -64,14 +64,14 @@ class Files:
 
     def _walk(self) -> None:
         self._walked = time.monotonic()
-        found = {}
+        paths = {}
         for folder, folders, names in os.walk(self._root):  # doesn't follow links to folders
             folders[:] = [name for name in folders if not name.startswith(".")]
             for name in names:
                 path = Path(folder) / name
                 if path.suffix in TYPES and not name.startswith(".") and not path.is_symlink():
-                    found[path.relative_to(self._root).as_posix()] = path
-        self._paths = found
+                    paths[path.relative_to(self._root).as_posix()] = path
+        self._paths = paths
 
     def _current(self, name: str, path: Path) -> File | None:
         try:
@@ -84,9 +84,9 @@ class Files:
             if not stat.S_ISREG(status.st_mode):
                 return None
             version = (status.st_mtime_ns, status.st_size)
-            known = self._read.get(name)
-            if known is not None and known[0] == version:
-                return known[1]
+            cached = self._read.get(name)
+            if cached is not None and cached[0] == version:
+                return cached[1]
             content = opened.read()
         hashes = tuple(map(_csp_hash, _IMPORT_MAP.findall(content))) if path.suffix == ".html" else ()
         file = File(content, TYPES[path.suffix], f'"{hashlib.sha256(content).hexdigest()[:32]}"', hashes)

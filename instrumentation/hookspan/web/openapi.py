@@ -105,7 +105,7 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
     return {
         "operationId": name if endpoint.method == "GET" else f"{endpoint.method.lower()}_{name}",
         "description": endpoint.text,
-        "parameters": path_parameters + [one.document() for one in endpoint.parameters],
+        "parameters": path_parameters + [parameter.document() for parameter in endpoint.parameters],
         "responses": {
             "200": {
                 "description": endpoint.text,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -72,13 +72,13 @@ def number(name: str, text: str, default: int | None, minimum: int, maximum: int
 
 def read(parameters: Sequence[Parameter], given: Sequence[tuple[str, str]]) -> Arguments:
     """All parameters' values, defaults included. Raises ProblemError for an unknown, repeated or wrong one."""
-    known = {one.name: one for one in parameters}
-    found: Mapping[str, Any] = {}
+    declared = {parameter.name: parameter for parameter in parameters}
+    arguments: Arguments = {}
     for name, value in given:
-        if name not in known:
-            hint = f"there are {', '.join(known)}" if known else "there are none"
+        if name not in declared:
+            hint = f"there are {', '.join(declared)}" if declared else "there are none"
             raise invalid(f"there is no parameter `{name[:TEXT_MAX]}`", hint)
-        if name in found:
+        if name in arguments:
             raise invalid(f"`{name}` is given twice")
-        found = {**found, name: known[name].read(value)}
-    return {one.name: one.default for one in parameters} | dict(found)
+        arguments[name] = declared[name].read(value)
+    return {parameter.name: parameter.default for parameter in parameters} | arguments

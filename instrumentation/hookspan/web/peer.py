@@ -65,11 +65,11 @@ def owner(client: Address, server: Address) -> int | None:
 
 def _is_loopback(host: str) -> bool:
     try:
-        found = ipaddress.ip_address(host.partition("%")[0])
+        address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         return False
-    mapped = getattr(found, "ipv4_mapped", None)
-    return (mapped or found).is_loopback
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback
 
 
 def _hexadecimal(address: Address) -> str:

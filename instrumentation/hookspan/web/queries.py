@@ -135,8 +135,8 @@ class Moment(Questions):
     def turns(self, session: str) -> list[Span]:
         """The turns of a session that are written, by start."""
         sql = f"{schema.SELECT_SPAN} WHERE {schema.OF_SESSION} AND name = '{TURN.name}' ORDER BY start, key"
-        found = [schema.read_span(row) for row in self._rows(sql, session)]
-        return [span for span in found if sc.PROMPT_KIND in span.attributes]  # a subagent may have the same name
+        spans = [schema.read_span(row) for row in self._rows(sql, session)]
+        return [span for span in spans if sc.PROMPT_KIND in span.attributes]  # a subagent may have the same name
 
     def extent(self, trace_id: str) -> tuple[int, int]:
         """How many spans a trace has, and the key of the newest: another pair tells that something was added."""
@@ -156,12 +156,12 @@ class Moment(Questions):
         where = f"WHERE {schema.OF_SESSION} {'' if hooks else 'AND NOT hook'}"
         total = self._rows(f"SELECT count(*) FROM span {where}", session)
         sql = f"{schema.SELECT_SPAN} {where} AND (start, key) > (?, ?) ORDER BY start, key LIMIT ?"
-        found = [schema.read_span(row) for row in self._rows(sql, session, *after, limit + 1)] if limit else []
+        spans = [schema.read_span(row) for row in self._rows(sql, session, *after, limit + 1)] if limit else []
         cursor = ""
-        if len(found) > limit:
-            found.pop()
-            cursor = f"{found[-1].start}.{schema.SpanKey(found[-1].record, found[-1].ordinal).pack()}"
-        return SpanRows(found, cursor, total[0][0] if total else 0)
+        if len(spans) > limit:
+            spans.pop()
+            cursor = f"{spans[-1].start}.{schema.SpanKey(spans[-1].record, spans[-1].ordinal).pack()}"
+        return SpanRows(spans, cursor, total[0][0] if total else 0)
 
     def waited(self, since: int) -> list[Span]:
         """Tool calls that somebody was asked about and that ended since then, in the order of their ends."""

@@ -43,40 +43,40 @@ class RawLog:
 
     def page(self, first: int, limit: int, opted_out: OptedOut) -> list[schemas.LogItem]:
         """Lines from `first` on, rising; blanks for opted-out ones. Numbers whose segment is gone are left out."""
-        found: list[schemas.LogItem] = []
+        items: list[schemas.LogItem] = []
         number = first
         while number < first + limit:
             lines = self._unpack(number, first + limit)
             if lines:
-                found += [item(at, opted_out.blanked(line), SHOWN) for at, line in lines]
+                items += [item(at, opted_out.blanked(line), SHOWN) for at, line in lines]
                 number = lines[-1][0] + 1
                 continue
             line = self._records.read(number)
             if line is not None:
-                found.append(item(number, opted_out.blanked(line), SHOWN))
+                items.append(item(number, opted_out.blanked(line), SHOWN))
             number += 1
-        return found
+        return items
 
     def _unpack(self, number: int, until: int) -> list[tuple[int, bytes]]:
         """Lines from `number` on of the packed segment that it is in; none if that is no packed one."""
-        known = segments.names(self._folder)
-        index = bisect.bisect_right(known, number, key=operator.itemgetter(0)) - 1
-        if index < 0 or not known[index][1].endswith(".gz"):
+        names = segments.names(self._folder)
+        index = bisect.bisect_right(names, number, key=operator.itemgetter(0)) - 1
+        if index < 0 or not names[index][1].endswith(".gz"):
             return []
-        if index + 1 < len(known):
-            until = min(until, known[index + 1][0])
-        found = []
+        if index + 1 < len(names):
+            until = min(until, names[index + 1][0])
+        unpacked = []
         try:
-            with segments.open_segment(self._folder / known[index][1]) as file:
-                for at in range(known[index][0], until):
+            with segments.open_segment(self._folder / names[index][1]) as file:
+                for at in range(names[index][0], until):
                     line = file.readline(LINE_MAX)
                     if not line:
                         break
                     if at >= number:
-                        found.append((at, line.rstrip(b"\n")))
+                        unpacked.append((at, line.rstrip(b"\n")))
         except (*segments.DAMAGED, FileNotFoundError):
             pass  # cut off, or deleted meanwhile: what could be read is shown
-        return found
+        return unpacked
 
 
 def item(number: int, line: bytes, shown: int) -> schemas.LogItem:

@@ -17,8 +17,6 @@ from hookspan.model import ids
 from hookspan.model.open_spans import OpenSpan
 from hookspan.model.rows import STATUS_ERROR, Attributes, EventRow
 from hookspan.model.rows import Span as SpanRow
-from hookspan.model.state import SessionState
-from hookspan.model.summary import foremost
 from hookspan.store import Summary
 from hookspan.web import schemas
 
@@ -180,17 +178,6 @@ def _copied(row: SessionRow, *, content: bool) -> dict[str, Any]:
     return {api: convert[conversion](getattr(row, name)) for name, api, conversion in _COPIED}
 
 
-def asks(state: SessionState) -> str:
-    """What the dialog that a session is shown by is about: the command, file or address of its call."""
-    wait = foremost(state)
-    if wait is None:
-        return ""
-    if wait.elicitation:
-        return wait.mcp_server
-    call = state.calls.get(wait.tool_use_id)
-    return call.label if call is not None else ""
-
-
 def in_order(rows: Iterable[SessionRow]) -> list[SessionRow]:
     """Who needs you first: who waits longest, then who may wait, who works, who is idle; else the newest."""
 
@@ -200,35 +187,37 @@ def in_order(rows: Iterable[SessionRow]) -> list[SessionRow]:
     return sorted(rows, key=key)
 
 
-def metrics(found: Summary) -> schemas.Metrics:
+def metrics(summary: Summary) -> schemas.Metrics:
     """The metrics panel."""
     return schemas.Metrics(
-        active_sessions=found.active_sessions,
-        total_sessions=found.total_sessions,
-        events_last_hour=found.events_last_hour,
-        messages_last_hour=found.messages_last_hour,
-        top_tools=[schemas.ToolCount(tool=one.tool, calls=one.calls) for one in found.top_tools],
-        average_session=found.average_session * 1e3,
+        active_sessions=summary.active_sessions,
+        total_sessions=summary.total_sessions,
+        events_last_hour=summary.events_last_hour,
+        messages_last_hour=summary.messages_last_hour,
+        top_tools=[schemas.ToolCount(tool=count.tool, calls=count.calls) for count in summary.top_tools],
+        average_session=summary.average_session * 1e3,
     )
 
 
-def states(found: Summary) -> dict[str, int]:
+def states(summary: Summary) -> dict[str, int]:
     """Sessions that have not ended, by state; every state is there."""
-    return {phase.value: found.phases.get(phase.value, 0) for phase in SessionPhase if phase is not SessionPhase.ENDED}
+    return {
+        phase.value: summary.phases.get(phase.value, 0) for phase in SessionPhase if phase is not SessionPhase.ENDED
+    }
 
 
 def hooks(times: Sequence[HookTime]) -> schemas.Hooks | None:
     """What hooks took; None before the first."""
-    found = hooktime.statistics(times)
-    if found is None:
+    statistics = hooktime.statistics(times)
+    if statistics is None:
         return None
     return schemas.Hooks(
-        average=found["average"] * 1e3,
-        p99=found["p99"] * 1e3,
-        max=found["max"] * 1e3,
-        min=found["min"] * 1e3,
-        start=None if found["start"] is None else found["start"] * 1e3,
-        samples=found["samples"],
+        average=statistics["average"] * 1e3,
+        p99=statistics["p99"] * 1e3,
+        max=statistics["max"] * 1e3,
+        min=statistics["min"] * 1e3,
+        start=None if statistics["start"] is None else statistics["start"] * 1e3,
+        samples=statistics["samples"],
         threshold=HOOK_THRESHOLD,
     )
 

@@ -184,16 +184,16 @@ def page_folder() -> Path:
 def _listen(host: str, port: int, kept: Path, before: int) -> socket.socket:
     """A socket on the port of before a pause, the wished one, the one that was free last time, or any."""
     problem: OSError | None = None
-    for number in [one for one in (before, port, _kept_port(kept)) if one] + [0]:
+    for number in [wanted for wanted in (before, port, _kept_port(kept)) if wanted] + [0]:
         try:
-            found = _bind(host, number)
+            listener = _bind(host, number)
         except OSError as error:
             problem = error
             continue
-        got = found.getsockname()[1]
+        got = listener.getsockname()[1]
         if got != port:
             atomic.write(kept, f"{got}\n".encode(), mode=0o600)
-        return found
+        return listener
     raise UserError(
         f"the page can't be served on `{host}`: {problem}", hint="`hookspan config set dashboard.host 127.0.0.1`"
     )
@@ -201,17 +201,17 @@ def _listen(host: str, port: int, kept: Path, before: int) -> socket.socket:
 
 def _bind(host: str, port: int) -> socket.socket:
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    found = socket.socket(family, kind, protocol)
+    listener = socket.socket(family, kind, protocol)
     try:
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; what is accepted inherits it
-            found.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT)
-        found.bind(address)
-        found.listen(128)
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT)
+        listener.bind(address)
+        listener.listen(128)
     except BaseException:
-        found.close()
+        listener.close()
         raise
-    return found
+    return listener
 
 
 def _kept_port(path: Path) -> int | None:

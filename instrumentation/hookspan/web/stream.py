@@ -137,7 +137,7 @@ class Hub:
     async def running(self) -> AsyncIterator[None]:
         """Serve within this."""
         self._loop = asyncio.get_running_loop()
-        tasks = [asyncio.create_task(one()) for one in (self._updates, self._summaries, self._heartbeats)]
+        tasks = [asyncio.create_task(loop()) for loop in (self._updates, self._summaries, self._heartbeats)]
         try:
             yield
         finally:
