@@ -43,12 +43,12 @@ def exclusive(paths: Paths) -> Iterator[None]:
 
 
 @contextmanager
-def ingest(paths: Paths, told: Callable[[Committed], None] = lambda _: None) -> Iterator[Ingest]:
+def ingest(paths: Paths, on_commit: Callable[[Committed], None] = lambda _: None) -> Iterator[Ingest]:
     """What the agent reads the journal with, for whoever has it `exclusive`. What it logs is for the agent's log."""
     logging.getLogger("hookspan").addHandler(logging.NullHandler())
     logging.getLogger("hookspan").propagate = False
     poke = Poke(paths.poke_socket)
-    reader = Ingest(paths, AgentSettings(paths, os.environ), poke, read_key(paths), feed=Feed(committed=[told]))
+    reader = Ingest(paths, AgentSettings(paths, os.environ), poke, read_key(paths), feed=Feed(committed=[on_commit]))
     try:
         yield reader
     finally:

@@ -31,7 +31,7 @@ _logger = logging.getLogger(__name__)
 class _Target:
     """One `[[notify]]`: what is to be told, and when something was told last (monotonic seconds)."""
 
-    wish: Notify
+    settings: Notify
     pending: list[str] = field(default_factory=list)
     sent_at: float = float("-inf")
 
@@ -44,7 +44,7 @@ class Notifier:
         self._reader = reader
         self._lock = threading.Lock()
         self._targets: list[_Target] = []
-        self._told: collections.OrderedDict[tuple[str, int, str], None] = collections.OrderedDict()
+        self._told_waits: collections.OrderedDict[tuple[str, int, str], None] = collections.OrderedDict()
         self._awake = threading.Event()
         self.sent = 0
         self.problem: str | None = None
@@ -54,8 +54,8 @@ class Notifier:
     def settings_changed(self) -> None:
         """Targets that stay keep what they have."""
         with self._lock:
-            before = {target.wish: target for target in self._targets}
-            self._targets = [before.get(wish) or _Target(wish) for wish in self._settings.now.notify]
+            before = {target.settings: target for target in self._targets}
+            self._targets = [before.get(settings) or _Target(settings) for settings in self._settings.now.notify]
         self._awake.set()
 
     def committed(self, news: Committed) -> None:
@@ -107,12 +107,12 @@ class Notifier:
                 continue
             waited = now - row.waiting_since / 1e9
             for target in self._targets:
-                key = (row.id, row.waiting_since, target.wish.url)
-                if waited < target.wish.waiting_seconds or key in self._told:
+                key = (row.id, row.waiting_since, target.settings.url)
+                if waited < target.settings.waiting_seconds or key in self._told_waits:
                     continue
-                self._told[key] = None
-                if len(self._told) > REMEMBERED:
-                    self._told.popitem(last=False)
+                self._told_waits[key] = None
+                if len(self._told_waits) > REMEMBERED:
+                    self._told_waits.popitem(last=False)
                 tool = f" ({row.waiting_tool})" if row.waiting_tool else ""
                 self._add("waiting", f"{row.project or 'a session'} waits for you{tool}", [target])
 
@@ -123,7 +123,7 @@ class Notifier:
     def _add(self, kind: str, text: str, targets: Sequence[_Target] | None = None) -> None:
         with self._lock:
             for target in self._targets if targets is None else targets:
-                if kind in target.wish.events:
+                if kind in target.settings.events:
                     target.pending.append(text)
         self._awake.set()
 
@@ -132,9 +132,9 @@ class Notifier:
         now = time.monotonic()
         with self._lock:
             for target in self._targets:
-                if not target.pending or now - target.sent_at < target.wish.interval:
+                if not target.pending or now - target.sent_at < target.settings.interval:
                     continue
-                if not self._settings.look() or target.wish not in self._settings.now.notify:
+                if not self._settings.look() or target.settings not in self._settings.now.notify:
                     continue
                 lines, target.pending, target.sent_at = target.pending, [], now
                 more = len(lines) - LINES
@@ -145,7 +145,7 @@ class Notifier:
         import apprise  # noqa: PLC0415 - 20 MB that an agent with nothing to tell doesn't need
 
         sender = apprise.Apprise()
-        if not sender.add(target.wish.url):
+        if not sender.add(target.settings.url):
             raise ValueError("apprise does not know this kind of URL")
         if not sender.notify(body=text, title=TITLE):
             raise OSError("the notification was not accepted")

@@ -57,7 +57,7 @@ class Page:
     def settings_changed(self) -> None:
         """Begin, end or move; everything else the server looks up itself."""
         with self._lock:
-            if self._wished() != self._served:
+            if self._wanted() != self._served:
                 self._stop()
                 self._start()
 
@@ -97,12 +97,12 @@ class Page:
             return {"login": None, "reason": reason}
         return {"login": server.one_time_url()}
 
-    def _wished(self) -> tuple[bool, str, int]:
+    def _wanted(self) -> tuple[bool, str, int]:
         dashboard = self._settings.now.dashboard
         return dashboard.enabled, dashboard.host, dashboard.port
 
     def _start(self) -> None:
-        self._served = self._wished()
+        self._served = self._wanted()
         if not self._served[0]:
             return
         try:

@@ -21,15 +21,15 @@ def read(paths: Paths) -> dict[str, tuple[int, int]]:
         table = paths.drops.read_bytes()
     except FileNotFoundError:
         return {}
-    found = {}
+    counts = {}
     for start in range(0, len(table), _LINE):
         reason, *numbers = table[start : start + _LINE].decode("ascii", "replace").split() or [""]
         match numbers:
             case [count, last] if count.isdigit() and last.isdigit() and int(count):
-                found[reason] = (int(count), int(last))
+                counts[reason] = (int(count), int(last))
             case _:
                 continue
-    return found
+    return counts
 
 
 def create(paths: Paths) -> None:

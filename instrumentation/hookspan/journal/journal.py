@@ -104,12 +104,12 @@ class Journal:
 
     def segments(self) -> list[Segment]:
         """All segments that hold a record, oldest first, the current one last."""
-        found = [segment for segment in segments.finished(self._paths.journal) if segment.size]
+        listed = [segment for segment in segments.finished(self._paths.journal) if segment.size]
         with contextlib.suppress(FileNotFoundError):
             status = self._paths.current.stat()
             first = segments.next_number(self._paths.journal)
-            found.append(Segment(first, self._paths.current, status.st_size, status.st_mtime, current=True))
-        return found
+            listed.append(Segment(first, self._paths.current, status.st_size, status.st_mtime, current=True))
+        return listed
 
     def raw_older_than(self, hours: float, now: float | None = None) -> list[Segment]:
         """Finished segments that `compact` is due for: the last append is that long ago."""
@@ -127,24 +127,24 @@ class Journal:
         if there is no such finished segment.
         """
         first = segment if isinstance(segment, int) else segment.first
-        found = next(segments.finished(self._paths.journal, first - 1), None)
-        if found is None or found.first != first:
+        finished = next(segments.finished(self._paths.journal, first - 1), None)
+        if finished is None or finished.first != first:
             return None
         if segments.names(self._paths.journal)[-1][0] == first:  # the count must not depend on what can be unpacked
-            segments.mark(self._paths.journal, segments.end(found))
-        return compaction.compact(found, reduce)
+            segments.mark(self._paths.journal, segments.end(finished))
+        return compaction.compact(finished, reduce)
 
     def count_from(self, record: int) -> None:
         """Let the count go on at `record`, where it has not come so far."""
         with self._lock:
-            known = [segments.next_number(self._paths.journal), *map(segments.end, self.segments()[-1:])]
-            if max(known) < record:
+            reached = [segments.next_number(self._paths.journal), *map(segments.end, self.segments()[-1:])]
+            if max(reached) < record:
                 segments.mark(self._paths.journal, record)
 
     def old(self, days: float, max_bytes: int, unread: int, now: float | None = None) -> list[Segment]:
         """The segments that `delete_old` would delete, without marks."""
-        found = retention.old(self._paths, days, max_bytes, unread, time.time() if now is None else now)
-        return [segment for segment, _ in found if segment.size]
+        due = retention.old(self._paths, days, max_bytes, unread, time.time() if now is None else now)
+        return [segment for segment, _ in due if segment.size]
 
     def delete_old(self, days: float, max_bytes: int, unread: int, now: float | None = None) -> list[Segment]:
         """Delete finished segments over the age or, oldest first, over the size.

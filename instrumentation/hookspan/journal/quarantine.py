@@ -41,8 +41,8 @@ class Quarantine:
         `number` is 0 for what never got one.
         """
         if self._seen is None:
-            found = list(_entries(self._folder))
-            self._seen = {(entry.record, entry.reason) for entry in found}
+            entries = list(_entries(self._folder))
+            self._seen = {(entry.record, entry.reason) for entry in entries}
             self._size = sum(path.stat().st_size for path in self._folder.glob(FILES))
         if number:
             if (number, reason) in self._seen:
@@ -69,13 +69,13 @@ class Quarantine:
 
 def old(paths: Paths, before: float) -> list[tuple[Path, int]]:
     """The files last written before that time (Unix seconds), and their bytes."""
-    found = []
+    files = []
     for path in paths.quarantine.glob(FILES):
         with contextlib.suppress(FileNotFoundError):
             status = path.stat()
             if status.st_mtime < before:
-                found.append((path, status.st_size))
-    return found
+                files.append((path, status.st_size))
+    return files
 
 
 def delete_old(paths: Paths, before: float) -> int:

@@ -54,9 +54,9 @@ def fingerprint(file: File, offset: int) -> str:
     return hashlib.blake2b(data, digest_size=8).hexdigest() if len(data) == reach else _CUT
 
 
-def identity(here: Checkpoint, earlier: Iterable[Checkpoint]) -> str:
+def identity(newest: Checkpoint, earlier: Iterable[Checkpoint]) -> str:
     """The fingerprints as `Position.identity` has them: offset, record, fingerprint; the position's own first."""
-    return " ".join(f"{place.offset}:{place.record}:{place.print}" for place in (here, *earlier))
+    return " ".join(f"{place.offset}:{place.record}:{place.print}" for place in (newest, *earlier))
 
 
 def checkpoints(text: str) -> list[Checkpoint]:

@@ -58,11 +58,11 @@ def names(folder: Path) -> list[tuple[int, str]]:
         files = sorted(os.listdir(folder))  # noqa: PTH208 - making paths takes longer than the listing
     except FileNotFoundError:
         return []
-    found: dict[int, str] = {}
+    by_number: dict[int, str] = {}
     for file in files:  # .jsonl before .jsonl.gz
         if match := _NAME.fullmatch(file):
-            found[int(match[1])] = file
-    return list(found.items())
+            by_number[int(match[1])] = file
+    return list(by_number.items())
 
 
 def finished(folder: Path, after: int = 0) -> Iterator[Segment]:
@@ -93,12 +93,12 @@ def read(file: File, size: int) -> bytes:
 
 def salvage(path: Path, offset: int) -> bytes:
     """What lies between the offset at which `read` raised, and the damage."""
-    found = bytearray()
+    salvaged = bytearray()
     with contextlib.suppress(OSError, *DAMAGED), open_segment(path) as file:
         file.seek(offset)
         while byte := read(file, 1):  # more at once, and zlib keeps to itself what comes before the damage
-            found += byte
-    return bytes(found)
+            salvaged += byte
+    return bytes(salvaged)
 
 
 def chunks(file: File, size: int = CHUNK) -> Iterator[bytes]:

@@ -66,10 +66,10 @@ class Strays:
 
     def _names(self) -> list[str]:
         """Oldest first."""
-        found = []
+        matches = []
         with contextlib.suppress(FileNotFoundError), os.scandir(self._paths.journal) as entries:
-            found = [match for entry in entries if (match := _NAME.fullmatch(entry.name))]
-        return [match[0] for match in sorted(found, key=lambda match: (int(match[1]), int(match[2])))]
+            matches = [match for entry in entries if (match := _NAME.fullmatch(entry.name))]
+        return [match[0] for match in sorted(matches, key=lambda match: (int(match[1]), int(match[2])))]
 
     def _read(self, path: Path) -> _Stray | None:
         """A stray that is whole; None for one that is still being written, or that was set aside."""
@@ -116,16 +116,16 @@ class Strays:
     def _already(self, batch: list[_Stray]) -> set[bytes]:
         """Which of their lines are in the newest two segments."""
         wanted = {line for stray in batch for line in _lines(stray.data)}
-        found: set[bytes] = set()
+        appended: set[bytes] = set()
         if wanted:
             newest = [self._paths.journal / name for _, name in segments.names(self._paths.journal)[-1:]]
             for path in (*newest, self._paths.current):
                 with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
                     # The limit keeps a line without end out of memory: its pieces equal nothing.
-                    found.update(
+                    appended.update(
                         line[:-1] for line in iter(partial(file.readline, SIZE_MAX), b"") if line[:-1] in wanted
                     )
-        return found
+        return appended
 
     def _unlink(self, path: Path) -> None:
         with contextlib.suppress(OSError):  # then `_appended` remembers it until it works

@@ -106,11 +106,11 @@ class Tail:
             return Position(self._record, self._record, 0, "")
         if self._path.suffix == ".gz":
             return Position(self._segment, self._record, self._offset, "")
-        here = Checkpoint(self._offset, self._record, resume.fingerprint(self._file, self._offset))
-        identity = resume.identity(here, self._checkpoints)
+        checkpoint = Checkpoint(self._offset, self._record, resume.fingerprint(self._file, self._offset))
+        identity = resume.identity(checkpoint, self._checkpoints)
         now = time.monotonic()
         if now >= self._next_checkpoint:
-            self._checkpoints.append(here)
+            self._checkpoints.append(checkpoint)
             self._next_checkpoint = now + CHECKPOINT_EVERY
         return Position(self._segment, self._record, self._offset, identity)
 
@@ -121,24 +121,24 @@ class Tail:
         """
         current = segments.next_number(self._folder)  # the number at which the current segment begins
         try:
-            live = self._paths.current.stat().st_size
+            current_bytes = self._paths.current.stat().st_size
         except FileNotFoundError:
-            live = 0
-        here = 0  # in the open file
+            current_bytes = 0
+        open_bytes = 0  # in the open file
         mean = _MEAN_LINE
         if (file := self._file) is not None:
             with contextlib.suppress(OSError, ValueError):  # closed by the reading thread just now
-                here = os.fstat(file.fileno()).st_size
+                open_bytes = os.fstat(file.fileno()).st_size
             if self._path.suffix != ".gz":
-                here -= self._offset
+                open_bytes -= self._offset
                 mean = self._offset // max(1, self._record - self._segment) or mean
             if self._segment == current:
-                return max(0, here), -(-max(0, here) // mean)
-        records = -(-live // mean)
+                return max(0, open_bytes), -(-max(0, open_bytes) // mean)
+        records = -(-current_bytes // mean)
         if self._record >= current:
-            return live, records
+            return current_bytes, records
         later = sum(segment.size for segment in segments.finished(self._folder, self._segment))
-        return max(0, here) + later + live, current - self._record + records
+        return max(0, open_bytes) + later + current_bytes, current - self._record + records
 
     # Reading on
 

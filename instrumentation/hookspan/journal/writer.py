@@ -91,10 +91,10 @@ def _lock(descriptor: int, deadline: float) -> None:
 def same(descriptor: int, path: Path) -> bool:
     """Whether `path` still names the open file."""
     try:
-        found = os.stat(path, follow_symlinks=False)  # noqa: PTH116 - one call, no Path object for a hot check
+        status = os.stat(path, follow_symlinks=False)  # noqa: PTH116 - one call, no Path object for a hot check
     except FileNotFoundError:
         return False
-    return os.path.samestat(found, os.fstat(descriptor))
+    return os.path.samestat(status, os.fstat(descriptor))
 
 
 def append(descriptor: int, data: bytes) -> None:
