@@ -1,6 +1,7 @@
 """The health checks' thresholds, and a monitor that outlives its checks."""
 
 import shutil
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,6 +15,7 @@ from hookspan.agent.health.monitor import ROUNDS_KEPT
 from hookspan.agent.ingest import Mended
 from hookspan.agent.ingest.disk import Hold
 from hookspan.agent.ingest.progress import Progress
+from hookspan.catalogue.appearance import CHARTS
 from hookspan.config import Collector, Settings
 from hookspan.hooktime import HookTime
 from hookspan.paths import Paths
@@ -247,3 +249,14 @@ def test_changes_are_told_once_and_history_is_bounded():
         monitor.run()
     assert len(history.rounds) == ROUNDS_KEPT
     assert max(Status, key=health.RANK.__getitem__) is Status.CRITICAL
+
+
+def test_the_runbook_says_what_to_do_about_every_check():
+    runbook = Path(__file__).parents[2] / "docs/runbooks/AgentCheckCritical.md"
+    cells = [line.split("|")[1] for line in runbook.read_text().splitlines() if line.startswith("|")]
+    missing = checks.ALL.keys() - {name.strip() for cell in cells for name in cell.split(",")}
+    assert not missing, f"add a row for each of {sorted(missing)} to {runbook}"
+
+
+def test_charts_are_of_checks_that_there_are():
+    assert CHARTS.keys() <= checks.ALL.keys()
