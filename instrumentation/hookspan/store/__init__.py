@@ -2,10 +2,11 @@
 
 from .database import FilesLost, Identity, StoreDamaged, StoreTooNew, is_damage, set_aside
 from .questions import Questions
-from .reader import Counts, Reader, SeriesSnapshot, Summary, ToolCount, Total
+from .reader import Counts, Reader, SeriesSnapshot
 from .retention import Pruned, Retention
 from .schema import SpanKey
 from .store import Commit, Store, StoreMoved
+from .summary import Summary, ToolCount, Total
 
 __all__ = [
     "Commit",

@@ -16,23 +16,20 @@ from typing import Any, Final
 
 import msgspec
 
-from hookspan.catalogue import attributes as sc
-from hookspan.catalogue.enums import SessionPhase
 from hookspan.catalogue.session_fields import SessionRow
 from hookspan.journal.position import Position
-from hookspan.model.rows import SeriesAttributes, Span
+from hookspan.model.rows import Span
 from hookspan.model.sums import Series
 from hookspan.paths import Paths
 
 from . import retention, schema
 from .database import Identity, Reading, StoreDamaged, damage_noticed, open_reader
 from .questions import Questions
-from .schema import MINUTE, NANOSECONDS, SpanKey
+from .schema import MINUTE, SpanKey
+from .summary import HOUR, Summary, Total, of_sessions, with_last_hour
 
 IDLE_CONNECTIONS: Final = 4
 """Connections kept for the next question; a burst opens more and closes them after use."""
-HOUR: Final = 60 * MINUTE
-TOP_TOOLS: Final = 5
 
 
 class Counts(msgspec.Struct, frozen=True):
@@ -42,44 +39,6 @@ class Counts(msgspec.Struct, frozen=True):
     spans: int = 0
     sessions: int = 0
     series: int = 0
-
-
-class ToolCount(msgspec.Struct, frozen=True):
-    """Calls of one tool."""
-
-    tool: str
-    calls: int
-
-
-class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """The numbers above the session list. "Last hour" is the sixty minutes before the present one, and that.
-
-    Attributes:
-        active_sessions: Sessions with an event in the last hour.
-        messages_last_hour: Prompts and assistant messages (model calls).
-        top_tools: The five most used tools of the last hour.
-        average_session: Seconds from first to last event, over all sessions.
-        phases: Sessions that have not ended, by phase.
-        oldest_wait: Unix nanoseconds since when the longest-waiting session waits, 0 if none does.
-    """
-
-    active_sessions: int = 0
-    total_sessions: int = 0
-    events_last_hour: int = 0
-    messages_last_hour: int = 0
-    top_tools: tuple[ToolCount, ...] = ()
-    average_session: float = 0.0
-    phases: dict[str, int] = msgspec.field(default_factory=dict)
-    oldest_wait: int = 0
-
-
-class Total(msgspec.Struct, frozen=True):
-    """What one series gained in a time. `minute` is the Unix minute of the slot's start, 0 if times were not split."""
-
-    minute: int
-    attributes: SeriesAttributes
-    count: int
-    value: int | float
 
 
 class SeriesSnapshot(msgspec.Struct, frozen=True):
@@ -210,7 +169,7 @@ class Reader(Questions):
                 return Summary()
             asked = ("summary", db.execute("PRAGMA data_version").fetchone()[0], now // MINUTE, local)
             if db.cached is None or db.cached[0] != asked:
-                db.cached = asked, _summary(_sessions(db, now, local=local), self.totals(since=now - HOUR))
+                db.cached = asked, with_last_hour(of_sessions(db, now, local=local), self.totals(since=now - HOUR))
             summary: Summary = db.cached[1]
             return summary
 
@@ -338,42 +297,3 @@ def _record(meta: Mapping[str, Any]) -> int:
     """The number of the first record that is not in the store, from the rows of `meta`."""
     position = meta.get("position")
     return msgspec.json.decode(position, type=Position).record if position else 0
-
-
-def _sessions(db: sqlite3.Connection, now: int, *, local: bool) -> Summary:
-    total, seconds = db.execute("SELECT count(*), avg(last - started) FROM session").fetchone()
-    (active,) = db.execute("SELECT count(*) FROM session WHERE last >= ?", (now - HOUR,)).fetchone()
-    waiting = SessionPhase.WAITING.value
-    phases, oldest = {}, 0
-    for phase, count, since in db.execute(
-        "SELECT phase, count(*), min(waiting_since) FROM session WHERE ended = 0 AND local <= ? GROUP BY phase",
-        (local,),
-    ):
-        phases[phase] = count
-        oldest = since if phase == waiting else oldest
-    return Summary(
-        active_sessions=active,
-        total_sessions=total,
-        average_session=(seconds or 0.0) / NANOSECONDS,
-        phases=phases,
-        oldest_wait=oldest,
-    )
-
-
-def _summary(sessions: Summary, gained: dict[str, list[Total]]) -> Summary:
-    def count(instrument: str, key: str = "", value: str = "") -> int:
-        return sum(total.count for total in gained.get(instrument, ()) if not key or (key, value) in total.attributes)
-
-    tools: dict[str, int] = {}
-    for total in gained.get("hookspan.tool.calls", ()):
-        tool = dict(total.attributes).get(sc.GEN_AI_TOOL_NAME, "other")
-        tools[tool] = tools.get(tool, 0) + total.count
-    top = sorted(tools.items(), key=lambda item: (-item[1], item[0]))[:TOP_TOOLS]
-    prompts = count("hookspan.hook.events", sc.HOOK_EVENT, "UserPromptSubmit")
-    answers = count("gen_ai.client.operation.duration", sc.GEN_AI_OPERATION_NAME, "chat")
-    return msgspec.structs.replace(
-        sessions,
-        events_last_hour=count("hookspan.hook.events"),
-        messages_last_hour=prompts + answers,
-        top_tools=tuple(ToolCount(*item) for item in top),
-    )
