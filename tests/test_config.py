@@ -28,15 +28,11 @@ def test_without_files_everything_is_its_default(paths: Paths):
 def test_each_layer_wins_over_the_one_before(paths: Paths):
     write(paths.system_config, "[dashboard]\nport = 1\ncache_ttl = 1\nmax_connections = 1\nhost = 'a'")
     write(paths.config, "[dashboard]\nport = 2\ncache_ttl = 2\nmax_connections = 2")
-    settings = load(
-        paths,
-        {"HOOKSPAN_DASHBOARD_PORT": "3", "HOOKSPAN_DASHBOARD_CACHE_TTL": "3"},
-        {"dashboard.port": "4", "dashboard.host": None},
-    )
+    settings = load(paths, {"HOOKSPAN_DASHBOARD_PORT": "3", "HOOKSPAN_DASHBOARD_CACHE_TTL": "3"})
     board = settings.dashboard
-    assert (board.port, board.cache_ttl, board.max_connections, board.host) == (4, 3, 2, "a")
+    assert (board.port, board.cache_ttl, board.max_connections, board.host) == (3, 3, 2, "a")
     assert [settings.origin(f"dashboard.{name}") for name in ("port", "cache_ttl", "max_connections", "host")] == [
-        "--dashboard-port",
+        "HOOKSPAN_DASHBOARD_PORT",
         "HOOKSPAN_DASHBOARD_CACHE_TTL",
         str(paths.config),
         str(paths.system_config),
@@ -47,7 +43,7 @@ def test_each_layer_wins_over_the_one_before(paths: Paths):
 def test_a_locked_key_is_the_administrators_alone(paths: Paths):
     write(paths.system_config, 'locked = ["export.endpoint", "content"]\n[export]\nendpoint = "http://gate:4318"')
     write(paths.config, '[export]\nendpoint = "http://else:1"\nprotocol = "grpc"\n[content]\nexport = true')
-    settings = load(paths, {"HOOKSPAN_EXPORT_ENDPOINT": "http://else:2"}, {"content.export": "true"})
+    settings = load(paths, {"HOOKSPAN_EXPORT_ENDPOINT": "http://else:2", "HOOKSPAN_CONTENT_EXPORT": "true"})
     assert settings.export.endpoint == "http://gate:4318"
     assert settings.export.protocol == "grpc"
     assert settings.content.export is False
@@ -208,7 +204,7 @@ def test_a_snapshot_is_the_same_settings_in_another_process(paths: Paths):
 
 
 def test_names_are_unique_and_every_option_has_its_help():
-    for attribute in ("key", "variable", "flag"):
+    for attribute in ("key", "variable"):
         assert len({getattr(option, attribute) for option in OPTIONS.values()}) == len(OPTIONS)
     assert [option.key for option in OPTIONS.values() if not option.help.endswith(".")] == []
     for option in OPTIONS.values():  # a default that its own kind refuses could not be written to a file

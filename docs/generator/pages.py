@@ -269,7 +269,7 @@ def _settings() -> list[str]:
     lines = [
         "# Settings",
         "",
-        "`/etc/hookspan/config.toml`, then the user's file (`hookspan config path`), then `HOOKSPAN_*`, then flags: the last",
+        "`/etc/hookspan/config.toml`, then the user's file (`hookspan config path`), then `HOOKSPAN_*`: the last",
         "one wins. Variables are those of the command line and of `hookspan up`; an agent that a hook started reads the",
         "files only. What the administrator's file lists under `locked` can't be changed. `resource` and `projects` are merged",
         "from both files, key by key, and a lock may name one key: `resource.team`. `hookspan config show --origin` tells",

@@ -1,6 +1,6 @@
 """What a setting's value may be.
 
-Every kind says in `allowed` what it takes; `read` takes a TOML value and `read_text` a variable or a flag, and both
+Every kind says in `allowed` what it takes; `read` takes a TOML value and `read_text` a variable's text, and both
 raise ValueError for anything else.
 """
 

@@ -100,7 +100,7 @@ def _row(
 
 
 def checked(value: object, kind: Kind, key: str, origin: str, *, secret: bool = False, as_text: bool = False) -> Any:
-    """The value as the setting has it; UserError says what is allowed. `as_text`: as a variable or a flag gives it."""
+    """The value as the setting has it; UserError says what is allowed. `as_text`: as a variable has it."""
     try:
         return kind.read_text(str(value)) if as_text else kind.read(value)
     except ValueError as error:

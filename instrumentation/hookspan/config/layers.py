@@ -1,4 +1,4 @@
-"""The settings in force. Later layers win: first the administrator's file, then the user's, `HOOKSPAN_*`, flags.
+"""The settings in force: those of the administrator's file, over them the user's, over both `HOOKSPAN_*`.
 
 But what the administrator lists under `locked` stays.
 """
@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from hookspan.config.files import Layer, checked, read_file, sections_of
-from hookspan.config.options import BY_VARIABLE, JOINED, OPTIONS, TABLES, Option, is_locked, nearest
+from hookspan.config.options import BY_VARIABLE, JOINED, OPTIONS, TABLES, is_locked, nearest
 from hookspan.config.sections import Settings
 from hookspan.paths import Paths
 from hookspan.values import Text
@@ -17,22 +17,15 @@ from hookspan.values import Text
 HIDDEN: Final = "(hidden)"
 
 
-def load(paths: Paths, env: Mapping[str, str] | None = None, flags: Mapping[str, Any] | None = None) -> Settings:
+def load(paths: Paths, env: Mapping[str, str] | None = None) -> Settings:
     """Read, check and merge every layer; UserError names what is not allowed.
 
-    Without `env` the files alone count, as for an agent that a hook started. `flags` has keys as `section.name`; a text
-    is read as a variable is, None is a flag that was not given.
+    Without `env` the files alone count, as for an agent that a hook started.
     """
-    return merge(paths, read_file(paths.system_config), read_file(paths.config), env, flags)
+    return merge(paths, read_file(paths.system_config), read_file(paths.config), env)
 
 
-def merge(
-    paths: Paths,
-    administrators: Layer,
-    users: Layer,
-    env: Mapping[str, str] | None = None,
-    flags: Mapping[str, Any] | None = None,
-) -> Settings:
+def merge(paths: Paths, administrators: Layer, users: Layer, env: Mapping[str, str] | None = None) -> Settings:
     """As `load`, of files that were read."""
     system = {key: value for key, value in administrators[0].items() if key != "locked"}
     locked, warnings = frozenset(administrators[0].get("locked", ())), administrators[1]
@@ -43,13 +36,10 @@ def merge(
         if (option := BY_VARIABLE.get(variable)) is not None:
             # An empty variable is as good as none, but where none is allowed it says none.
             if text or (isinstance(option.kind, Text) and option.kind.optional):
-                others.append((option.key, _value(option, text, variable, as_text=True), variable))
+                value = checked(text, option.kind, option.key, variable, secret=option.secret, as_text=True)
+                others.append((option.key, value, variable))
         elif variable.startswith("HOOKSPAN_") and (near := nearest(variable, list(BY_VARIABLE), alike=0.85)):
             more.append(f"`{variable}` is not a setting{near}")
-    for key, given in (flags or {}).items():
-        if given is not None:
-            option = OPTIONS[key]
-            others.append((key, _value(option, given, option.flag, as_text=isinstance(given, str)), option.flag))
     for key, value, origin in others:
         names = [f"{key}.{name}" for name in value] if key in JOINED else [key]
         held = [name for name in names if is_locked(name, locked)]
@@ -75,16 +65,12 @@ def _joined(
 
 def values(settings: Settings, *, secrets: bool = False) -> dict[str, Any]:
     """Every setting by key, as JSON types; secret ones hidden."""
-    found: dict[str, Any] = {}
+    shown: dict[str, Any] = {}
     for option in OPTIONS.values():
         value = settings.value(option.key)
         hide = option.secret and value and not secrets
-        found[option.key] = HIDDEN if hide else list(value) if isinstance(value, tuple) else value
+        shown[option.key] = HIDDEN if hide else list(value) if isinstance(value, tuple) else value
     tables = settings.as_dict()["settings"]
     if not secrets:
         tables["notify"] = [row | {"url": HIDDEN} for row in tables["notify"]]
-    return found | {table: tables[table] for table in TABLES if tables[table]}
-
-
-def _value(option: Option, value: object, origin: str, *, as_text: bool) -> Any:
-    return checked(value, option.kind, option.key, origin, secret=option.secret, as_text=as_text)
+    return shown | {table: tables[table] for table in TABLES if tables[table]}

@@ -33,11 +33,6 @@ class Option:
         """Its name in the environment."""
         return f"HOOKSPAN_{self.section}_{self.name}".upper()
 
-    @property
-    def flag(self) -> str:
-        """Its name on a command line."""
-        return f"--{self.section}-{self.name}".replace("_", "-")
-
 
 def options_of(section: str, owner: type) -> Iterator[Option]:
     """The options that the fields of a section are."""

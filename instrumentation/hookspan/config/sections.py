@@ -253,7 +253,7 @@ class Settings:
         return getattr(found, name) if name else found
 
     def origin(self, key: str) -> str:
-        """`default`, a file's path, a variable's name or `flag`."""
+        """`default`, a file's path or a variable's name."""
         return self.origins.get(key, "default")
 
     def as_dict(self) -> dict[str, Any]:
