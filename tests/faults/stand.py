@@ -138,7 +138,7 @@ class Stand:
 
         def is_said() -> bool:
             nonlocal said
-            said = click.unstyle("\n".join(status.lines(status.stand(self.machine.paths))))
+            said = click.unstyle("\n".join(status.lines(status.gather(self.machine.paths))))
             return says in said
 
         end = time.monotonic() + PATIENCE

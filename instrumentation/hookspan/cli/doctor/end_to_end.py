@@ -121,8 +121,8 @@ def _hook(command: Sequence[str], synthetic: Synthetic) -> Step:
             return Step("hook", False, time.monotonic() - began, f"`{command[0]}` fails: {error}", "`hookspan install`")
         longest = max(longest, time.monotonic() - started)
         if done.returncode or done.stdout or done.stderr:
-            said = f"exit {done.returncode}, {counted(len(done.stdout) + len(done.stderr), 'bytes')} of output"
-            return Step("hook", False, time.monotonic() - began, f"`{command[0]}` disturbs Claude Code: {said}")
+            output = f"exit {done.returncode}, {counted(len(done.stdout) + len(done.stderr), 'bytes')} of output"
+            return Step("hook", False, time.monotonic() - began, f"`{command[0]}` disturbs Claude Code: {output}")
     took = time.monotonic() - began
     played = counted(len(synthetic.events), "events")
     return Step("hook", True, took, f"{played}, the slowest process took {longest * 1000:.1f} ms")
@@ -172,8 +172,8 @@ def _jaeger(url: str, synthetic: Synthetic) -> Step:
     trace = trace_id(synthetic.prompt)
 
     def look() -> str | None:
-        found = _get(f"{url.rstrip('/')}/api/v3/traces/{trace}")
-        return f"trace {trace}" if found is not None and trace.encode() in found else None
+        body = _get(f"{url.rstrip('/')}/api/v3/traces/{trace}")
+        return f"trace {trace}" if body is not None and trace.encode() in body else None
 
     return _until("jaeger", look, f"no trace {trace} at {url}", "does the collector export traces to this Jaeger?")
 
@@ -183,8 +183,8 @@ def _prometheus(url: str, before: float | None, events: int) -> Step:
         now = _counted(url)
         return f"{counted(round(now), 'hook events')} counted" if now >= (before or 0.0) + events else None
 
-    said = f"`hookspan_hook_events_total` did not rise by {events} at {url}"
-    return _until("prometheus", look, said, "does the collector export metrics to this Prometheus?")
+    message = f"`hookspan_hook_events_total` did not rise by {events} at {url}"
+    return _until("prometheus", look, message, "does the collector export metrics to this Prometheus?")
 
 
 def _counted(url: str) -> float:
@@ -199,12 +199,12 @@ def _until(name: str, look: Callable[[], str | None], otherwise: str, hint: str)
     began, problem = time.monotonic(), ""
     while True:
         try:
-            found = look()
+            message = look()
         except (OSError, ValueError) as error:
-            found, problem = None, f" ({getattr(error, 'reason', error)})"
+            message, problem = None, f" ({getattr(error, 'reason', error)})"
         took = time.monotonic() - began
-        if found is not None:
-            return Step(name, True, took, found)
+        if message is not None:
+            return Step(name, True, took, message)
         if took >= WAIT:
             return Step(name, False, took, otherwise + problem, hint)
         time.sleep(POLL)

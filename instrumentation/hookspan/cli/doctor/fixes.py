@@ -25,10 +25,10 @@ def unwritable(folder: Path) -> Fix:
     """Take from others that they may write to a folder, of ours; who may read in it may go on."""
 
     def do() -> None:
-        found = folder.stat()
-        if found.st_uid != os.geteuid():
+        status = folder.stat()
+        if status.st_uid != os.geteuid():
             raise UserError(f"`{folder}` no longer belongs to you; nothing was changed")
-        folder.chmod(stat.S_IMODE(found.st_mode) & ~0o022)
+        folder.chmod(stat.S_IMODE(status.st_mode) & ~0o022)
 
     return Fix(f"chmod go-w {some([folder])}", do)
 
@@ -38,9 +38,9 @@ def chmod(*paths: Path) -> Fix:
 
     def do() -> None:
         for path in paths:
-            found = path.lstat()
-            if found.st_uid != os.geteuid() or stat.S_ISLNK(found.st_mode):
+            status = path.lstat()
+            if status.st_uid != os.geteuid() or stat.S_ISLNK(status.st_mode):
                 raise UserError(f"`{path}` no longer belongs to you; nothing was changed")
-            path.chmod(stat.S_IMODE(found.st_mode) & ~0o077)
+            path.chmod(stat.S_IMODE(status.st_mode) & ~0o077)
 
     return Fix(f"chmod go= {some(paths)}", do)

@@ -27,18 +27,19 @@ class Redactor:
     """Knows this user's folders, names and secrets."""
 
     def __init__(self, paths: Paths, env: Mapping[str, str]) -> None:
-        known = {
+        places = {
             str(paths.state): "<state>",
             str(paths.data): "<data>",
             str(paths.config): "<config>",
             str(config_folder(env) / "settings.json"): "<claude>/settings.json",
         }
-        self._known = sorted(known.items(), key=lambda item: -len(item[0]))
+        self._places = sorted(places.items(), key=lambda item: -len(item[0]))
         names = {socket.gethostname(), env.get("USER", ""), env.get("LOGNAME", "")}
         with contextlib.suppress(OSError, KeyError, ImportError):
             names.add(getpass.getuser())
         self._names = [name for name in names if len(name) >= SHORTEST]
-        self._secrets = sorted({one for one in _secrets(paths, env) if len(one) >= SHORTEST}, key=len, reverse=True)
+        secrets = {secret for secret in _secrets(paths, env) if len(secret) >= SHORTEST}
+        self._secrets = sorted(secrets, key=len, reverse=True)
 
     def text(self, text: str) -> str:
         """The text without them. Folders that are known keep a name, other paths and addresses are left out."""
@@ -46,7 +47,7 @@ class Redactor:
             text = text.replace(secret, GONE)
         text = _SAID.sub(r"\1", text)
         text = _URL.sub(r"\1://<address>", text)
-        for folder, name in self._known:
+        for folder, name in self._places:
             text = text.replace(folder, name)
         text = _QUOTED.sub(r"\g<quote><path>\g<quote>", text)  # it may have blanks
         text = _PATH.sub("<path>", text)

@@ -80,20 +80,20 @@ def _json(part: Any) -> str:
 
 
 def _versions(paths: Paths) -> dict[str, Any]:
-    found: dict[str, Any] = {
+    versions: dict[str, Any] = {
         "hookspan": __version__,
         "python": f"{platform.python_version()} ({sys.implementation.name})",
         "system": platform.platform(),
     }
     for name in LIBRARIES:
         with contextlib.suppress(metadata.PackageNotFoundError):
-            found[name] = metadata.version(name)
+            versions[name] = metadata.version(name)
     for name, path in (("relay", paths.relay), ("relay in Python", paths.relay_script)):
         with contextlib.suppress(OSError):
-            found[name] = (
+            versions[name] = (
                 f"{counted(path.stat().st_size, 'bytes')}, sha256 {hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"
             )
-    return found
+    return versions
 
 
 def _result(name: str, result: Result, redact: Redactor) -> dict[str, Any]:
@@ -117,12 +117,12 @@ def _settings(context: Context) -> dict[str, Any]:
         settings = context.settings
     except UserError:
         return {"problem": "they can't be read"}
-    found: dict[str, Any] = {
+    shown_values: dict[str, Any] = {
         key: shown(option, settings.value(key))
         for key, option in OPTIONS.items()
         if settings.origin(key) != "default" or isinstance(option.kind, Flag)
     }
-    return found | {table: counted(len(settings.value(table)), "entries") for table in TABLES}
+    return shown_values | {table: counted(len(settings.value(table)), "entries") for table in TABLES}
 
 
 def _address(url: str) -> str:
@@ -138,7 +138,7 @@ def _counts(paths: Paths, redact: Redactor) -> dict[str, Any]:
 
     now = status_of(paths)
     checks = (now.get("health") or {}).get("checks") or {}
-    found: dict[str, Any] = {
+    parts: dict[str, Any] = {
         "agent": {key: now["agent"].get(key) for key in ("state", "version", "stay", "started")},
         "health": {
             name: {key: check[key] for key in ("status", "value", "threshold", "unit", "since")}
@@ -148,17 +148,17 @@ def _counts(paths: Paths, redact: Redactor) -> dict[str, Any]:
     }
     export = now.get("export")
     if isinstance(export, dict):
-        found["export"] = {key: redact.value(value) for key, value in export.items() if key != "endpoint"}
+        parts["export"] = {key: redact.value(value) for key, value in export.items() if key != "endpoint"}
     if paths.store.exists():
         reader = Reader(paths)
         try:
             counts = reader.counts()
-            found["rows"] = {name: getattr(counts, name) for name in counts.__struct_fields__}
+            parts["rows"] = {name: getattr(counts, name) for name in counts.__struct_fields__}
         except Exception as error:  # noqa: BLE001 - a store that can't be read is what the report is about
-            found["rows"] = type(error).__name__
+            parts["rows"] = type(error).__name__
         finally:
             reader.close()
-    return found
+    return parts
 
 
 def _log(paths: Paths, redact: Redactor) -> list[dict[str, Any]]:
@@ -168,7 +168,7 @@ def _log(paths: Paths, redact: Redactor) -> list[dict[str, Any]]:
             lines = file.read(LOG_BYTES).splitlines()[-LOG_LINES:]
     except OSError:
         return []
-    found = []
+    entries = []
     for line in lines:
         try:
             entry = json.loads(line)
@@ -177,8 +177,8 @@ def _log(paths: Paths, redact: Redactor) -> list[dict[str, Any]]:
         if isinstance(entry, dict):
             ours = str(entry.get("logger", "")).startswith("hookspan")  # other libraries' words may quote anything
             keys = LOG_KEYS if ours else LOG_KEYS[:3]
-            found.append({key: redact.value(entry[key]) for key in keys if key in entry})
-    return found
+            entries.append({key: redact.value(entry[key]) for key in keys if key in entry})
+    return entries
 
 
 def _save(kind: str, text: str) -> Path:

@@ -33,7 +33,7 @@ class Change:
     old: bytes | None
     before: SettingsText
     after: SettingsText
-    known: Receipt | None  # what an earlier `install` did to it
+    receipt: Receipt | None  # what an earlier `install` did to it
     env: Mapping[str, str]  # the variables that are ours then
     brought: str  # what brings the hooks, if that is not these settings
 
@@ -42,11 +42,11 @@ class Change:
         """The change; UserError for a file that nothing can be put into."""
         old = settings_file.read(file)
         before = SettingsText.of(str(file), old or b"")
-        known = receipts.read(installation.paths).get(str(file)) or _of_another(installation, file)
+        receipt = receipts.read(installation.paths).get(str(file)) or _of_another(installation, file)
         brought = " and ".join(source.name for source in installation.brought)
         after = before if brought else before.with_ours(made.command, installation.paths)
-        env = native.own(known, before, variables)
-        return cls(file, old, before, native.replaced(after, known, variables), known, env, brought)
+        env = native.own(receipt, before, variables)
+        return cls(file, old, before, native.replaced(after, receipt, variables), receipt, env, brought)
 
     @property
     def needed(self) -> bool:
@@ -88,14 +88,14 @@ class Change:
 
     def _without_ours(self, paths: Paths) -> tuple[bytes | None, list[str]]:
         """The file as `uninstall` gives it back (None: without it), and the containers that were empty in it."""
-        known = self.known
-        if known is not None and self.old is not None and known.after == settings_file.digest(self.old):
-            saved = None if known.backup is None else settings_file.read(Path(known.backup))
-            if known.backup is None or saved is not None:
-                return saved, known.empty
+        receipt = self.receipt
+        if receipt is not None and self.old is not None and receipt.after == settings_file.digest(self.old):
+            saved = None if receipt.backup is None else settings_file.read(Path(receipt.backup))
+            if receipt.backup is None or saved is not None:
+                return saved, receipt.empty
         # Nothing of ours in it, nor an older form, must come back with uninstall.
-        text = self.before.without_ours(paths).without_env(known.env if known is not None else {})
-        if known is not None and known.before is None and text.value == {}:
+        text = self.before.without_ours(paths).without_env(receipt.env if receipt is not None else {})
+        if receipt is not None and receipt.before is None and text.value == {}:
             return None, []  # we made it, and nobody else has put anything in
         return self.old if text is self.before else text.data(), self.before.empty()
 
@@ -119,5 +119,5 @@ def _warn(file: Path, text: SettingsText) -> None:
 def _of_another(installation: Installation, file: Path) -> Receipt | None:
     """What another hookspan, whose hooks are there now, did to the file."""
     return next(
-        (known for other in installation.others if (known := receipts.read(other).get(str(file))) is not None), None
+        (receipt for other in installation.others if (receipt := receipts.read(other).get(str(file))) is not None), None
     )

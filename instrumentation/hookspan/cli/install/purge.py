@@ -91,7 +91,7 @@ def purge(places: Sequence[Paths]) -> None:
             paths.down.touch(mode=0o600)  # or a hook of a session that is still open starts another one
             launch.stop(paths)
     own = [paths.config.parent for paths in places if paths.config.parent.name == OWN_NAME]
-    made = [folder for paths in places for folder in paths.folders_made()]  # the note of them goes, too
+    folders = [folder for paths in places for folder in paths.folders_made()]  # the note of them goes, too
     for path in to_delete(places):
         try:
             if path.is_dir() and not path.is_symlink():
@@ -100,6 +100,6 @@ def purge(places: Sequence[Paths]) -> None:
                 path.unlink()
         except OSError as error:
             raise UserError(f"can't delete `{error.filename}`: {error.strerror}") from error
-    for folder in (*own, *made):
+    for folder in (*own, *folders):
         with contextlib.suppress(OSError):  # there is something in it, or it is gone
             folder.rmdir()

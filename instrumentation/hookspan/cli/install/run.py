@@ -49,16 +49,16 @@ def install(
     if only_check:
         _check(installation, file, variables or {})
         return
-    made = relay.prepare(paths)
+    new_relay = relay.prepare(paths)
     if only_print:
-        _print(all_hooks(made.command), variables)
+        _print(all_hooks(new_relay.command), variables)
         return
     if no_hooks:
         relay.create_state(paths, load(paths))
-        made.install(paths)
-        click.echo(f"The plugin's hooks run {short_path(made.target)}, {made.how}.\n\n{NEXT}")
+        new_relay.install(paths)
+        click.echo(f"The plugin's hooks run {short_path(new_relay.target)}, {new_relay.how}.\n\n{NEXT}")
         return
-    change = Change.of(installation, file, made, variables)
+    change = Change.of(installation, file, new_relay, variables)
     change.show(whole=dry_run or not yes)
     if dry_run:
         click.echo("\nnothing was changed (--dry-run)" if change.needed else "nothing to change")
@@ -66,9 +66,9 @@ def install(
     if change.needed:
         confirm(f"\nWrite this to {short_path(file)}?", yes=yes)
     relay.create_state(paths, load(paths))  # from the files alone, as the agent that a hook starts reads them
-    made.install(paths)
+    new_relay.install(paths)
     change.make(paths)
-    click.echo(change.done(made))
+    click.echo(change.done(new_relay))
     for other in () if change.brought else installation.others:
         click.echo(
             f"Until now these hooks recorded to {short_path(other.state)}, which stays as it is.\n"
@@ -92,8 +92,8 @@ def _check(installation: Installation, file: Path, variables: Mapping[str, str])
     if not problems and not installation.here:
         problems.append(f"none of hookspan's hooks runs in this folder; there are some in {installation.where}")
     text = SettingsText.of(str(file), settings_file.read(file) or b"")
-    known = receipts.read(paths).get(str(file))
-    wanted = {**(known.env if known is not None else {}), **variables}
+    receipt = receipts.read(paths).get(str(file))
+    wanted = {**(receipt.env if receipt is not None else {}), **variables}
     if lacking := [key for key, value in wanted.items() if text.env.get(key) != value]:
         problems.append(f"Claude Code's own telemetry is not sent: `env` in `{file}` lacks {', '.join(lacking)}")
     if problems:

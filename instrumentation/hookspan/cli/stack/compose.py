@@ -37,40 +37,40 @@ def copy(target: Path) -> bool:
     A file that is neither as it was copied nor as it would be is somebody's own, and stays.
     """
     root = assets.root()
-    known = read_json(target / COPIED)
-    made: dict[str, str] = {}
+    before = read_json(target / COPIED)
+    copied: dict[str, str] = {}
     changed = False
     for source in _sources(root):
         name = source.relative_to(root).as_posix()
         data, file = source.read_bytes(), target / name
         there = file.read_bytes() if file.is_file() else None
-        made[name] = _digest(data)
+        copied[name] = _digest(data)
         if there == data:
             continue
-        if there is not None and name in known and _digest(there) != known[name]:
-            made[name] = known[name]
+        if there is not None and name in before and _digest(there) != before[name]:
+            copied[name] = before[name]
             click.echo(f"warning: `{file}` stays as you changed it", err=True)
             continue
         changed |= there is not None
         make_folders(target.parent)
         make_folders(file.parent, 0o755)
         atomic.write(file, data, mode=0o644)  # the programs in the containers are other users
-    for name in known.keys() - made.keys():
-        if (target / name).is_file() and _digest((target / name).read_bytes()) == known[name]:
+    for name in before.keys() - copied.keys():
+        if (target / name).is_file() and _digest((target / name).read_bytes()) == before[name]:
             (target / name).unlink()
             changed = True
-    atomic.write(target / COPIED, json.dumps(made, indent=2).encode() + b"\n", mode=0o644)
+    atomic.write(target / COPIED, json.dumps(copied, indent=2).encode() + b"\n", mode=0o644)
     return changed
 
 
 def _sources(root: Path) -> list[Path]:
-    found: list[Path] = []
+    files: list[Path] = []
     for name in FILES:
         source = root / name
         if not source.exists():
             raise UserError(f"`{source}` is missing", hint="install hookspan again")
-        found += [source] if source.is_file() else sorted(path for path in source.rglob("*") if path.is_file())
-    return found
+        files += [source] if source.is_file() else sorted(path for path in source.rglob("*") if path.is_file())
+    return files
 
 
 def _digest(data: bytes) -> str:
@@ -80,18 +80,18 @@ def _digest(data: bytes) -> str:
 def read_json(file: Path) -> dict[str, Any]:
     """An object from a file of our own; empty where there is none that can be read."""
     try:
-        found = json.loads(file.read_bytes())
+        value = json.loads(file.read_bytes())
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def environment(discord_webhook: Path | None) -> dict[str, str]:
     """That of the shell, with this machine's name for its metrics."""
-    found = {"HOST_NAME": socket.gethostname(), **os.environ}
+    env = {"HOST_NAME": socket.gethostname(), **os.environ}
     if discord_webhook is not None:
-        found["DISCORD_WEBHOOK_FILE"] = str(discord_webhook)
-    return found
+        env["DISCORD_WEBHOOK_FILE"] = str(discord_webhook)
+    return env
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +122,9 @@ class Compose:
             [*self.command, *arguments], cwd=self.folder, env=dict(self.env), capture_output=self.quiet, check=False
         )
         if done.returncode:
-            said = (done.stderr or b"").decode(errors="replace").strip()
+            output = (done.stderr or b"").decode(errors="replace").strip()
             raise UserError(
-                f"`{' '.join([*self.command, *arguments])}` failed" + (f": {said}" if said else ""),
+                f"`{' '.join([*self.command, *arguments])}` failed" + (f": {output}" if output else ""),
                 hint=DAEMON_HINT,
             )
 
@@ -156,5 +156,7 @@ class Compose:
 
     def ports(self) -> dict[int, int]:
         """The published port of each port in a container, as the files and variables have them."""
-        found = json.loads(self.ask("--profile", "alerts", "config", "--format", "json"))["services"]
-        return {int(port["target"]): int(port["published"]) for service in found.values() for port in service["ports"]}
+        services = json.loads(self.ask("--profile", "alerts", "config", "--format", "json"))["services"]
+        return {
+            int(port["target"]): int(port["published"]) for service in services.values() for port in service["ports"]
+        }

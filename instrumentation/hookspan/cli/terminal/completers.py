@@ -21,10 +21,10 @@ def _from(offered: Callable[[], Iterable[tuple[str, str]]]) -> Completer:
 
     def complete(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
         try:
-            found = dict(offered())
+            values = dict(offered())
         except Exception:  # noqa: BLE001 - a damaged store is no reason to print into somebody's command line
             return []
-        fitting = {value: text for value, text in found.items() if value.startswith(incomplete)}
+        fitting = {value: text for value, text in values.items() if value.startswith(incomplete)}
         return [CompletionItem(value, help=text or None) for value, text in fitting.items()]
 
     return complete

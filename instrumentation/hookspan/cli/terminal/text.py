@@ -29,10 +29,7 @@ def colour() -> bool | None:
 
 def printable(text: object) -> str:
     """Printable characters only: neither escape sequences nor marks that turn the writing round or hide it."""
-    return "".join(
-        character if character.isprintable() and unicodedata.category(character) != "Cf" else " "
-        for character in str(text)
-    )
+    return "".join(character if character.isprintable() else " " for character in str(text))
 
 
 def width(text: str) -> int:

@@ -52,27 +52,27 @@ def forget(ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
     if not yes:
         _ask(sessions)
     with paused(paths), exclusive(paths):
-        found = run(paths, sessions)
+        outcome = run(paths, sessions)
     if as_json:
-        click.echo(json.dumps(found))
+        click.echo(json.dumps(outcome))
         return
     click.echo(f"Forgotten: {', '.join(sessions)}")
     click.echo(
-        f"journal     {counted(found['records'], 'records')} replaced in {counted(found['segments'], 'segments')}"
+        f"journal     {counted(outcome['records'], 'records')} replaced in {counted(outcome['segments'], 'segments')}"
     )
-    click.echo(f"set aside   {counted(found['quarantined'], 'lines')} removed")
-    click.echo(f"store       {counted(found['spans'], 'spans')} and {counted(found['events'], 'events')} removed")
-    click.echo(f"folders     {counted(found['folders'], 'folders')} in which no other session worked")
-    for project in found["projects"]:
+    click.echo(f"set aside   {counted(outcome['quarantined'], 'lines')} removed")
+    click.echo(f"store       {counted(outcome['spans'], 'spans')} and {counted(outcome['events'], 'events')} removed")
+    click.echo(f"folders     {counted(outcome['folders'], 'folders')} in which no other session worked")
+    for project in outcome["projects"]:
         click.echo(f"project     {printable(project)}, with its metrics: no other session has it")
-    for project in found["shared"]:
+    for project in outcome["shared"]:
         click.echo(f"project     {printable(project)} stays: other sessions have it, and its sums count these, too")
-    click.echo(f"export      {counted(found['unexported'], 'spans')} that waited and won't be sent")
-    if found["exported"]:
+    click.echo(f"export      {counted(outcome['unexported'], 'spans')} that waited and won't be sent")
+    if outcome["exported"]:
         click.echo(
-            f"Already exported: {counted(found['exported'], 'spans')}, which stay at the backend: delete them there."
+            f"Already exported: {counted(outcome['exported'], 'spans')}, which stay at the backend: delete them there."
         )
-    for path in found["copies"]:
+    for path in outcome["copies"]:
         click.echo(f"copy        {path} removed")
 
 
@@ -80,14 +80,14 @@ def _session(paths: Paths, given: str) -> str:
     """The session that is meant; one that only the journal knows must be given whole."""
     from hookspan.store import Reader
 
-    known = Reader(paths).find_sessions(given, limit=6)
-    if given in known or (not known and _in_journal(paths, given)):
+    matching = Reader(paths).find_sessions(given, limit=6)
+    if given in matching or (not matching and _in_journal(paths, given)):
         return given
-    if not known:
+    if not matching:
         raise UserError(f"no session has the id `{printable(given)}`", hint="`hookspan sessions` lists them")
-    if len(known) > 1:
-        raise UserError(f"`{given}` could be {', '.join(known)}", hint="give more of the id")
-    return known[0]
+    if len(matching) > 1:
+        raise UserError(f"`{given}` could be {', '.join(matching)}", hint="give more of the id")
+    return matching[0]
 
 
 def _in_journal(paths: Paths, session: str) -> bool:
@@ -141,7 +141,7 @@ def run(paths: Paths, sessions: list[str]) -> dict[str, Any]:
     try:
         projects = store.projects_of(sessions)
         only = [project for project, alone in projects.items() if alone]
-        found: dict[str, Any] = _in_store(paths, sessions, only)
+        outcome: dict[str, Any] = _in_store(paths, sessions, only)
         store.forget(sessions, only)
         _step_out(paths, store, folders)
         _scrub(store)
@@ -154,7 +154,7 @@ def run(paths: Paths, sessions: list[str]) -> dict[str, Any]:
     # The newest first: were it broken off, the sessions themselves would be there to tell which folders were theirs.
     changes = [rewrite(segment, change) for segment in reversed(list(journal.segments())) if not segment.current]
     names = [session.encode() for session in sessions]
-    return found | {
+    return outcome | {
         "sessions": sessions,
         "records": sum(changes),
         "segments": sum(map(bool, changes)),
@@ -171,16 +171,16 @@ def _folders_of(journal: Journal, is_of: Callable[[bytes], bool]) -> frozenset[s
     from hookspan.journal.rewrite import lines
 
     worked: set[str] = set()
-    known: set[str] = set()
+    told: set[str] = set()
     for segment in journal.segments():
         for line in lines(segment):
             if folder := _folder(line):
-                known.add(folder)
+                told.add(folder)
             elif is_of(line):
                 with contextlib.suppress(Unreadable):
                     record = decode(line, b"", labels=False)
                     worked |= {record.cwd, record.project_dir} if isinstance(record, Reduced) else set()
-    left = {msgspec.json.encode(folder): folder for folder in worked & known}
+    left = {msgspec.json.encode(folder): folder for folder in worked & told}
     for segment in journal.segments() if left else ():
         for line in lines(segment):
             for quoted in [quoted for quoted in left if quoted in line]:
@@ -261,10 +261,10 @@ def _step_out(paths: Paths, store: Store, folders: Iterable[str]) -> None:
         return
     if position.record == following:
         position = Position(following, following, 0, "")
-    known = store.load_world()
+    saved = store.load_world()
     world = None
-    if known is not None:
-        world = load_world(known)
+    if saved is not None:
+        world = load_world(saved)
         for folder in folders:
             world.repositories.pop(folder, None)
     store.commit(Commit(position=position, world=None if world is None else dump_world(world)))

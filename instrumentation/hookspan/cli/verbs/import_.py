@@ -66,13 +66,13 @@ def import_(places: tuple[Path, ...], since: int | None, dry_run: bool, as_json:
     paths = Paths.from_environment()
     paths.create()
     settings = load(paths, os.environ)
-    found = Import(paths, settings, dry_run=dry_run).run(places, since)
+    outcome = Import(paths, settings, dry_run=dry_run).run(places, since)
     if as_json:
-        click.echo(json.dumps(found))
+        click.echo(json.dumps(outcome))
         return
-    for line in report(found):
+    for line in report(outcome):
         click.echo(line)
-    if not dry_run and found["sessions"] and not isinstance(Client(paths).probe(), Ready):
+    if not dry_run and outcome["sessions"] and not isinstance(Client(paths).probe(), Ready):
         click.echo("They appear once the agent runs: hookspan up")
 
 
@@ -105,7 +105,8 @@ class Import:
                 raise UserError(f"`{place}` does not exist")
         roots = [str(place) for place in places] or list(transcript_roots())
         transcripts, refused = library.find(roots)
-        self._import([(one, self._why_not(one, since, explicit=bool(places))) for one in transcripts])
+        explicit = bool(places)
+        self._import([(transcript, self._why_not(transcript, since, explicit=explicit)) for transcript in transcripts])
         self._skipped["refused"] += len(refused)
         counts = {name: self._counts[name] for name in ("sessions", "turns", "tools", "model_calls")}
         return {
@@ -115,7 +116,7 @@ class Import:
             "unpriced": self._counts["unpriced"],
             "unreadable_lines": self._counts["unreadable"],
             "skipped": {why: count for why, count in sorted(self._skipped.items()) if count},
-            "refused": [{"path": one.path, "why": one.why} for one in refused],
+            "refused": [{"path": file.path, "why": file.why} for file in refused],
             "from": roots,
         }
 
@@ -141,7 +142,7 @@ class Import:
         copies = Copies()
         wanted = any(not why for _, why in transcripts)
         with click.progressbar(
-            length=sum(one.size for one, _ in transcripts) if wanted else 0,
+            length=sum(transcript.size for transcript, _ in transcripts) if wanted else 0,
             label="Reading transcripts",
             file=sys.stderr,
             hidden=not (wanted and may_draw(sys.stderr)),
@@ -227,21 +228,21 @@ class Import:
             time.sleep(PACE_POLL)
 
 
-def report(found: Mapping[str, Any]) -> Iterator[str]:
+def report(outcome: Mapping[str, Any]) -> Iterator[str]:
     """What came of it, in words."""
-    verb = "Would import" if found["dry_run"] else "Imported"
-    skipped = found["skipped"]
-    if found["sessions"]:
-        counts = ", ".join(counted(found[key], words) for key, words in COUNTED.items())
-        price = f"${found['cost_usd']:,.2f} at list prices"
-        if found["unpriced"]:
-            price += f" ({counted(found['unpriced'], 'calls')} without a known price)"
-        yield f"{verb} {counted(found['sessions'], 'sessions')}: {counts}, {price}."
+    verb = "Would import" if outcome["dry_run"] else "Imported"
+    skipped = outcome["skipped"]
+    if outcome["sessions"]:
+        counts = ", ".join(counted(outcome[key], words) for key, words in COUNTED.items())
+        price = f"${outcome['cost_usd']:,.2f} at list prices"
+        if outcome["unpriced"]:
+            price += f" ({counted(outcome['unpriced'], 'calls')} without a known price)"
+        yield f"{verb} {counted(outcome['sessions'], 'sessions')}: {counts}, {price}."
     else:
-        yield f"Nothing to import in {', '.join(found['from'])}."
+        yield f"Nothing to import in {', '.join(outcome['from'])}."
     for why, count in skipped.items():
         yield f"Left out: {counted(count, 'transcripts')} {WHY[why]}."
-    for one in found["refused"][:REFUSED_SHOWN]:
-        yield f"refused: {printable(one['path'])}: {printable(one['why'])}"
-    if found["unreadable_lines"]:
-        yield f"Skipped: {counted(found['unreadable_lines'], 'lines')} that could not be read."
+    for file in outcome["refused"][:REFUSED_SHOWN]:
+        yield f"refused: {printable(file['path'])}: {printable(file['why'])}"
+    if outcome["unreadable_lines"]:
+        yield f"Skipped: {counted(outcome['unreadable_lines'], 'lines')} that could not be read."

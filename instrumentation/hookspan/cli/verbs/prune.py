@@ -40,29 +40,30 @@ def prune(dry_run: bool, as_json: bool) -> None:
 
     paths = Paths.from_environment()
     if dry_run:
-        found = plan(paths)
+        outcome = plan(paths)
     else:
         with paused(paths), exclusive(paths):
-            found = run(paths, progress=may_draw(sys.stderr) and not as_json)
+            outcome = run(paths, progress=may_draw(sys.stderr) and not as_json)
     if as_json:
-        click.echo(json.dumps({"dry_run": dry_run, **found}))
+        click.echo(json.dumps({"dry_run": dry_run, **outcome}))
         return
-    click.echo("\n".join(lines(found, "to be" if dry_run else "")))
+    click.echo("\n".join(lines(outcome, "to be" if dry_run else "")))
 
 
-def lines(found: dict[str, Any], to_be: str) -> Iterator[str]:
+def lines(outcome: dict[str, Any], to_be: str) -> Iterator[str]:
     """The report; `to_be` stands before what has not been done."""
     deleted = f"{to_be} deleted".strip()
     reduced = f"{to_be} reduced".strip()
-    journal, store = found["journal"], found["store"]
+    journal, store = outcome["journal"], outcome["store"]
     segments = f"{counted(journal['reduced'], 'segments')} {reduced}, {journal['deleted']:,} {deleted}"
     yield f"journal     {segments}: {size(journal['bytes'])}"
     events, spans, sessions = (counted(store[what], what) for what in ("events", "spans", "sessions"))
     rows = f"{events}, {spans} and {sessions} {deleted}"
     over = f", more as it is {size(store['over'])} too large" if store["over"] else ""
     yield f"store       {rows}: {size(store['bytes'])}{over}"
-    yield f"set aside   {size(found['quarantine']['bytes'])} {deleted}"
-    yield f"copies      {counted(len(found['copies']['files']), 'files')} {deleted}: {size(found['copies']['bytes'])}"
+    yield f"set aside   {size(outcome['quarantine']['bytes'])} {deleted}"
+    copies = outcome["copies"]
+    yield f"copies      {counted(len(copies['files']), 'files')} {deleted}: {size(copies['bytes'])}"
 
 
 def plan(paths: Paths) -> dict[str, Any]:
@@ -196,9 +197,9 @@ def _policy(paths: Paths, keep: Any) -> Any:
 def _copies(paths: Paths, before: float) -> Iterator[tuple[Path, int]]:
     """Files kept aside before that time (Unix seconds), and their bytes; never a backup that `uninstall` would use."""
     needed = paths.installed.read_text(encoding="utf-8") if paths.installed.exists() else ""
-    found = [path for pattern in COPIES for path in paths.state.glob(pattern)]
-    found += [path for path in paths.backups.glob("*") if json.dumps(str(path)) not in needed]
-    for path in found:
+    files = [path for pattern in COPIES for path in paths.state.glob(pattern)]
+    files += [path for path in paths.backups.glob("*") if json.dumps(str(path)) not in needed]
+    for path in files:
         status = path.stat(follow_symlinks=False)
         if status.st_mtime < before:
             yield path, status.st_size

@@ -61,20 +61,20 @@ def status(ctx: click.Context, as_json: bool) -> None:
     """Say whether the service is installed and running. Exits 1 if not, or if its file starts another installation."""
     manager = Manager.here(Paths.from_environment())
     there = manager.file.exists()
-    found = {
+    answer = {
         "file": str(manager.file) if there else None,
         "current": there and manager.is_written(),
         "runs": there and manager.runs(),
     }
     if as_json:
-        click.echo(json.dumps(found))
+        click.echo(json.dumps(answer))
     elif not there:
         click.echo("There is no service. `hookspan service install` installs one.")
     else:
-        click.echo(f"{manager.file}: {'runs' if found['runs'] else 'does not run'}")
-        if not found["current"]:
+        click.echo(f"{manager.file}: {'runs' if answer['runs'] else 'does not run'}")
+        if not answer["current"]:
             click.echo("It starts a different hookspan. `hookspan service install` rewrites it.")
-    if not (found["current"] and found["runs"]):
+    if not (answer["current"] and answer["runs"]):
         ctx.exit(EXIT_USER)
 
 

@@ -55,18 +55,18 @@ COLOURS: Final = {
 def sessions(count: int, open_only: bool, project: str, as_json: bool) -> None:
     """List sessions, those that need you first. Works without an agent."""
     paths = Paths.from_environment()
-    found = Reader(paths).sessions(open_only=open_only, project=project, limit=count)
+    rows = Reader(paths).sessions(open_only=open_only, project=project, limit=count)
     if not load(paths).content.local:
-        found = [msgspec.structs.replace(row, title="") for row in found]
-    found.sort(key=lambda row: ORDER.index(row.phase))
+        rows = [msgspec.structs.replace(row, title="") for row in rows]
+    rows.sort(key=lambda row: ORDER.index(row.phase))
     if as_json:
-        click.echo(json.dumps([msgspec.to_builtins(row) for row in found]))
+        click.echo(json.dumps([msgspec.to_builtins(row) for row in rows]))
         return
-    if not found:
+    if not rows:
         click.echo("No sessions yet." if not (open_only or project) else "No such sessions.")
         return
     columns = shutil.get_terminal_size((PLAIN_WIDTH, 24)).columns
-    for line in table(found, time.time_ns(), columns):
+    for line in table(rows, time.time_ns(), columns):
         click.echo(line)
 
 

@@ -39,18 +39,18 @@ def status(ctx: click.Context, as_json: bool, watch: bool) -> None:
     """
     paths = Paths.from_environment()
     while True:
-        found = stand(paths) | {"unheard": _unheard(paths)}
+        report = gather(paths) | {"unheard": _unheard(paths)}
         if as_json:
-            click.echo(json.dumps(found))
+            click.echo(json.dumps(report))
         else:
-            text = "\n".join(lines(found))
+            text = "\n".join(lines(report))
             click.echo(CLEAR + text if watch and may_draw(sys.stdout) else text)
         if not watch:
             break
         time.sleep(WATCH_INTERVAL)
         if not as_json and not may_draw(sys.stdout):
             click.echo()
-    if is_bad(found):
+    if is_bad(report):
         ctx.exit(EXIT_USER)
 
 
@@ -61,25 +61,29 @@ def _unheard(paths: Paths) -> list[dict[str, str]]:
     from hookspan.agent import effective
 
     return [
-        {"variable": one.variable, "key": one.key, "message": one.message, "todo": one.todo}
-        for one in effective.ignored(paths, os.environ)
+        {"variable": variable.variable, "key": variable.key, "message": variable.message, "todo": variable.todo}
+        for variable in effective.ignored(paths, os.environ)
     ]
 
 
-def stand(paths: Paths) -> dict[str, Any]:
+def gather(paths: Paths) -> dict[str, Any]:
     """How things stand, with what is installed: the agent can't know the folder and the variables of a shell."""
-    found = look(paths, folder=working_folder())
-    ours = bool(found.ours)
-    others = [] if ours else [place for state in found.elsewhere if (place := found.place(state)) is not None]
+    installation = look(paths, folder=working_folder())
+    ours = bool(installation.ours)
+    elsewhere = [] if ours else filter(None, map(installation.place, installation.elsewhere))
+    other = next(iter(elsewhere), None)
     return (
         {"settings_problem": _settings_problem(paths)}
         | status_of(paths)
         | {
             "installed": ours,
             "installation": {
-                "where": found.where,
-                "problems": [{"message": one.what, "todo": one.todo, "broken": one.broken} for one in found.problems],
-                "next": places.call(others[0], found.env) if others else None,
+                "where": installation.where,
+                "problems": [
+                    {"message": problem.what, "todo": problem.todo, "broken": problem.broken}
+                    for problem in installation.problems
+                ],
+                "next": places.call(other, installation.env) if other is not None else None,
             },
         }
     )
@@ -94,53 +98,53 @@ def _settings_problem(paths: Paths) -> str | None:
     return None
 
 
-def is_bad(found: Mapping[str, Any]) -> bool:
+def is_bad(report: Mapping[str, Any]) -> bool:
     """Whether somebody should look."""
-    health = found.get("health") or {}
-    lost = any(time.time() - drop["last"] < 86_400 for drop in found.get("drops", {}).values())  # noqa: PLR2004 - a day
-    if not found["journal"].get("writable", True) or _is_broken(found):
+    health = report.get("health") or {}
+    lost = any(time.time() - drop["last"] < 86_400 for drop in report.get("drops", {}).values())  # noqa: PLR2004 - a day
+    if not report["journal"].get("writable", True) or _is_broken(report):
         return True
-    return health.get("status") == "critical" or found["agent"].get("state") == "unresponsive" or lost
+    return health.get("status") == "critical" or report["agent"].get("state") == "unresponsive" or lost
 
 
-def _is_broken(found: Mapping[str, Any]) -> bool:
+def _is_broken(report: Mapping[str, Any]) -> bool:
     """Whether hooks are there that don't record."""
-    return bool(found["installed"]) and any(problem["broken"] for problem in found["installation"]["problems"])
+    return bool(report["installed"]) and any(problem["broken"] for problem in report["installation"]["problems"])
 
 
-def lines(found: Mapping[str, Any]) -> Iterator[str]:
+def lines(report: Mapping[str, Any]) -> Iterator[str]:
     """The report, line by line."""
-    yield from _agent(found)
-    for one in found.get("unheard", ()):
-        yield _row("settings", click.style(f"{one['message']} -> {one['todo']}", fg="yellow"))
-    yield from _journal(found)
-    yield from _store(found)
-    yield from _export(found)
-    yield from _notify(found)
-    yield from _hooks(found)
-    yield from _installed(found)
-    yield from _drops(found)
-    yield from _health(found)
-    yield f"\nnext: {next_step(found)}"
+    yield from _agent(report)
+    for variable in report.get("unheard", ()):
+        yield _row("settings", click.style(f"{variable['message']} -> {variable['todo']}", fg="yellow"))
+    yield from _journal(report)
+    yield from _store(report)
+    yield from _export(report)
+    yield from _notify(report)
+    yield from _hooks(report)
+    yield from _installed(report)
+    yield from _drops(report)
+    yield from _health(report)
+    yield f"\nnext: {next_step(report)}"
 
 
-def next_step(found: Mapping[str, Any]) -> str:
+def next_step(report: Mapping[str, Any]) -> str:
     """The command that comes next."""
-    state = found["agent"].get("state")
-    if not found["installed"]:
-        return found["installation"]["next"] or "hookspan install"
-    if _is_broken(found):
+    state = report["agent"].get("state")
+    if not report["installed"]:
+        return report["installation"]["next"] or "hookspan install"
+    if _is_broken(report):
         return "hookspan doctor"
     if state in (by_state := {"unresponsive": "restart", "starting": "status", "down": "up"}):
         return f"hookspan {by_state[state]}"
-    if is_bad(found) or found.get("settings_problem"):
+    if is_bad(report) or report.get("settings_problem"):
         return "hookspan doctor"
-    page = found.get("settings", {}).get("dashboard.enabled", {})
+    page = report.get("settings", {}).get("dashboard.enabled", {})
     return "hookspan open" if page.get("value", True) else "hookspan sessions"
 
 
-def _agent(found: Mapping[str, Any]) -> Iterator[str]:
-    agent = found["agent"]
+def _agent(report: Mapping[str, Any]) -> Iterator[str]:
+    agent = report["agent"]
     state = agent.get("state")
     if state == "not running":
         yield _row("agent", "not running; the next hook starts it")
@@ -156,12 +160,12 @@ def _agent(found: Mapping[str, Any]) -> Iterator[str]:
         yield _row("agent", f"{state} for {since} (pid {agent['pid']}, version {agent['version']}; {until})")
         if agent.get("url"):
             yield _row("page", agent["url"])
-    if problem := found.get("settings_problem"):
+    if problem := report.get("settings_problem"):
         yield _row("settings", click.style(problem, fg="yellow"))
 
 
-def _journal(found: Mapping[str, Any]) -> Iterator[str]:
-    journal, ingest = found["journal"], found.get("ingest")
+def _journal(report: Mapping[str, Any]) -> Iterator[str]:
+    journal, ingest = report["journal"], report.get("ingest")
     text = f"{size(journal['bytes'])} in {counted(journal['segments'] + bool(journal['current_bytes']), 'files')}"
     if journal["strays"]:
         text += f", {counted(journal['strays'], 'strays')}"
@@ -193,23 +197,23 @@ def _mended(ingest: Mapping[str, Any]) -> Iterator[str]:
         yield f"packed segments that are damaged: {damaged}; what comes before the damage was read"
 
 
-def _store(found: Mapping[str, Any]) -> Iterator[str]:
-    store = found["store"]
+def _store(report: Mapping[str, Any]) -> Iterator[str]:
+    store = report["store"]
     text = size(store["bytes"])
     if "problem" in store:
         text += click.style(f", can't be read: {store['problem']}", fg="red")
     elif "events" in store:
         text += "".join(f", {counted(store[what], what)}" for what in ("events", "spans", "sessions"))
     yield _row("store", text)
-    if mended := (found.get("ingest") or {}).get("mended"):
+    if mended := (report.get("ingest") or {}).get("mended"):
         aside = f"; the old one is `{mended['aside']}`" if mended["aside"] else ""
         yield _row("", click.style(f"{mended['text']}{aside}", fg="yellow"))
 
 
-def _export(found: Mapping[str, Any]) -> Iterator[str]:
-    if "export" not in found:
+def _export(report: Mapping[str, Any]) -> Iterator[str]:
+    if "export" not in report:
         return
-    export = found["export"]
+    export = report["export"]
     if export is None:
         yield _row("export", "off (no endpoint is set)")
         return
@@ -235,13 +239,13 @@ def _export(found: Mapping[str, Any]) -> Iterator[str]:
         yield _row("", click.style(str(export["last_error"]), fg="yellow"))
 
 
-def _hooks(found: Mapping[str, Any]) -> Iterator[str]:
-    if hooks := found.get("hooks"):
+def _hooks(report: Mapping[str, Any]) -> Iterator[str]:
+    if hooks := report.get("hooks"):
         yield _row("hooks", hooktime.words(hooks))
 
 
-def _installed(found: Mapping[str, Any]) -> Iterator[str]:
-    installation = found["installation"]
+def _installed(report: Mapping[str, Any]) -> Iterator[str]:
+    installation = report["installation"]
     if where := installation["where"]:
         yield _row("installed", f"in {where}")
     for number, problem in enumerate(installation["problems"]):
@@ -249,21 +253,21 @@ def _installed(found: Mapping[str, Any]) -> Iterator[str]:
         yield _row("" if where or number else "installed", f"{text} -> {problem['todo']}")
 
 
-def _notify(found: Mapping[str, Any]) -> Iterator[str]:
-    if problem := (found.get("notify") or {}).get("problem"):
+def _notify(report: Mapping[str, Any]) -> Iterator[str]:
+    if problem := (report.get("notify") or {}).get("problem"):
         yield _row("notify", click.style(problem, fg="yellow"))
 
 
-def _drops(found: Mapping[str, Any]) -> Iterator[str]:
-    for reason, drop in found["drops"].items():
+def _drops(report: Mapping[str, Any]) -> Iterator[str]:
+    for reason, drop in report["drops"].items():
         ago = age(time.time() - drop["last"])
         yield _row(
             "lost", click.style(f"{counted(round(drop['count']), 'events')} ({reason}), the last {ago} ago", fg="red")
         )
 
 
-def _health(found: Mapping[str, Any]) -> Iterator[str]:
-    health = found.get("health")
+def _health(report: Mapping[str, Any]) -> Iterator[str]:
+    health = report.get("health")
     if not health:
         return
     yield _row("health", click.style(health["status"], fg=COLOURS.get(health["status"])))
@@ -278,20 +282,20 @@ def _row(name: str, text: str) -> str:
 
 def show_bare() -> None:
     """What `hookspan` alone says: the state in a line, and the next command."""
-    found = stand(Paths.from_environment())
-    state = found["agent"].get("state")
-    if not found["installed"]:
-        text = "\n".join(problem["message"] for problem in found["installation"]["problems"])
+    report = gather(Paths.from_environment())
+    state = report["agent"].get("state")
+    if not report["installed"]:
+        text = "\n".join(problem["message"] for problem in report["installation"]["problems"])
         text = f"hookspan is not installed here: {text}."
     elif state in {"not running", "down"}:
         text = f"hookspan is installed; the agent is {state}. Hooks are recorded in the meantime."
     elif state == "starting":
         text = "The agent is starting."
     elif state == "unresponsive":
-        text = f"The agent does not answer: {found['agent']['problem']}."
+        text = f"The agent does not answer: {report['agent']['problem']}."
     else:
-        health = (found.get("health") or {}).get("status", "not checked yet")
-        text = f"hookspan is {state} (pid {found['agent']['pid']}), health: {health}."
-        events = counted(found["store"].get("events", 0), "events")
-        text += f"\n{events}, {counted(found['ingest']['open_sessions'], 'open sessions')}."
-    click.echo(f"{text}\n\nnext: {next_step(found)}\nall commands: hookspan --help")
+        health = (report.get("health") or {}).get("status", "not checked yet")
+        text = f"hookspan is {state} (pid {report['agent']['pid']}), health: {health}."
+        events = counted(report["store"].get("events", 0), "events")
+        text += f"\n{events}, {counted(report['ingest']['open_sessions'], 'open sessions')}."
+    click.echo(f"{text}\n\nnext: {next_step(report)}\nall commands: hookspan --help")

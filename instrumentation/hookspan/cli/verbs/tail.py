@@ -14,6 +14,7 @@ from typing import Any, Final, TypeAlias
 
 import click
 
+from hookspan.cli.terminal.text import printable
 from hookspan.config import load
 from hookspan.errors import UserError
 from hookspan.journal import segments
@@ -24,6 +25,7 @@ from hookspan.paths import Paths
 
 POLL: Final = 0.2  # seconds; the journal tells nobody but the agent
 DETAIL: Final = ("command", "file_path", "path", "pattern", "url", "query", "description", "prompt", "skill")
+LONGEST: Final = 1000  # characters of a field: the line is cut to the terminal afterwards
 TIME_WIDTH: Final = 100  # columns a line has where there is no terminal
 
 # What a line shows beside the tool's input, by event.
@@ -99,11 +101,11 @@ def _start(paths: Paths, count: int, chosen: _Choice) -> tuple[Tail, list[dict[s
 def _parsed(lines: list[Line], *, facts: bool, opted_out: OptedOut) -> Iterator[dict[str, Any]]:
     for line in lines:
         try:
-            found = json.loads(opted_out.blanked(line.data))
+            event = json.loads(opted_out.blanked(line.data))
         except (ValueError, RecursionError):
             continue  # torn or foreign: the agent sets it aside and counts it
-        if isinstance(found, dict) and (facts or found.get("kind") != "fact"):
-            yield found
+        if isinstance(event, dict) and (facts or event.get("kind") != "fact"):
+            yield event
 
 
 def _as_json(line: dict[str, Any]) -> str:
@@ -137,9 +139,9 @@ def _detail(event: Mapping[str, Any]) -> str:
     for name in FIELDS.get(str(event.get("hook_event_name")), ()):
         if event.get(name):
             return str(event[name])
-    given = event.get("tool_input")
-    if isinstance(given, dict):
-        return next((str(given[name]) for name in DETAIL if given.get(name)), "")
+    arguments = event.get("tool_input")
+    if isinstance(arguments, dict):
+        return next((str(arguments[name]) for name in DETAIL if arguments.get(name)), "")
     return ""
 
 
@@ -148,6 +150,4 @@ def _number(value: object) -> float:
 
 
 def _clean(value: object) -> str:
-    """Printable characters only: neither escape sequences nor marks that turn the writing round."""
-    text = str(value if value is not None else "")[:1000]
-    return "".join(character if character.isprintable() else " " for character in text)
+    return printable(str(value if value is not None else "")[:LONGEST])

@@ -66,25 +66,25 @@ def trace(id_: str, hooks: bool, as_json: bool) -> None:
         click.echo(fit(text, columns) if columns else text)
 
 
-def find(reader: Reader, given: str) -> tuple[SessionRow | None, list[Span]]:
+def find(reader: Reader, id_: str) -> tuple[SessionRow | None, list[Span]]:
     """The session's row, and the spans that were asked for. UserError names what else the id could mean."""
-    if given == "last":
+    if id_ == "last":
         return _last(reader)
-    wanted = given.strip().lower()
-    sessions = reader.find_sessions(given, SHOWN + 1) or reader.find_sessions(wanted, SHOWN + 1)
+    wanted = id_.strip().lower()
+    sessions = reader.find_sessions(id_, SHOWN + 1) or reader.find_sessions(wanted, SHOWN + 1)
     traces: list[str] = []
     digits = wanted.replace("-", "")
     if digits and len(digits) <= 32 and HEX.issuperset(digits):  # noqa: PLR2004 - of a trace id
         of_sessions = {session.replace("-", "") for session in sessions}
-        traces = [one for one in reader.find_traces(digits, SHOWN + 1) if one not in of_sessions]
+        traces = [trace for trace in reader.find_traces(digits, SHOWN + 1) if trace not in of_sessions]
     meant = [*sessions, *traces]
-    if given in sessions:
-        meant = [given]
+    if id_ in sessions:
+        meant = [id_]
     if not meant:
-        raise UserError(f"nothing has the id `{printable(given)}`", hint="`hookspan sessions` lists sessions")
+        raise UserError(f"nothing has the id `{printable(id_)}`", hint="`hookspan sessions` lists sessions")
     if len(meant) > 1:
         more = ", ..." if len(meant) > SHOWN else ""
-        raise UserError(f"`{given}` could be {', '.join(meant[:SHOWN])}{more}", hint="give more of the id")
+        raise UserError(f"`{id_}` could be {', '.join(meant[:SHOWN])}{more}", hint="give more of the id")
     if sessions:
         return reader.session(meant[0]), reader.spans_of_session(meant[0])
     spans = reader.spans_of_trace(meant[0])
@@ -104,14 +104,14 @@ def followed_by(reader: Reader, spans: Sequence[Span]) -> list[Span]:
     """Turns that nobody typed, begun by the end of what these spans started or right after them; and theirs in turn."""
     if not spans:
         return []
-    known, found = {span.trace_id for span in spans}, []
+    traces, later = {span.trace_id for span in spans}, []
     turns = (span for span in reader.spans_of_session(spans[0].session, hooks=False) if span.name == TURN.name)
     for turn in sorted(turns, key=lambda span: span.start):
         own = turn.attributes.get(sc.PROMPT_KIND) == PromptKind.TASK_NOTIFICATION
-        if own and turn.trace_id not in known and any(link.trace_id in known for link in turn.links):
-            known.add(turn.trace_id)
-            found.append(turn)
-    return found
+        if own and turn.trace_id not in traces and any(link.trace_id in traces for link in turn.links):
+            traces.add(turn.trace_id)
+            later.append(turn)
+    return later
 
 
 def lines(row: SessionRow | None, spans: Sequence[Span], *, hooks: bool, labels: bool) -> Iterator[str]:
@@ -154,8 +154,8 @@ def as_plain(row: SessionRow | None, spans: Sequence[Span], *, hooks: bool, labe
     """The same as JSON types; labels only where content is shown."""
     plain = [msgspec.to_builtins(span) for span in spans if hooks or not span.hook]
     session = msgspec.to_builtins(row) if row else None
-    for one in (*plain, *([session] if session else [])):
+    for entry in (*plain, *([session] if session else [])):
         if not labels:
-            one.pop("label", None)
-            one.pop("title", None)
+            entry.pop("label", None)
+            entry.pop("title", None)
     return {"session": session, "spans": plain}

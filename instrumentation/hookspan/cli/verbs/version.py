@@ -18,14 +18,14 @@ from hookspan.paths import Paths
 def version(as_json: bool) -> None:
     """Print versions."""
     paths = Paths.from_environment()
-    found = {
+    versions = {
         "hookspan": __version__,
         "python": platform.python_version(),
         "executable": sys.executable,
         "relay": next((str(file) for file in (paths.relay, paths.relay_script) if file.exists()), None),
     }
     if as_json:
-        click.echo(json.dumps(found))
+        click.echo(json.dumps(versions))
     else:
-        for name, value in found.items():
+        for name, value in versions.items():
             click.echo(f"{name:<11}{value if value is not None else 'not installed'}")

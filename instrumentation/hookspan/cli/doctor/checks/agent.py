@@ -35,14 +35,16 @@ LISTENING: Final = "0A"  # the state in these tables
 
 def agent(context: Context) -> Iterator[Result]:
     """It answers, is of this version, and well."""
-    found = status.status_of(context.paths)
-    state = found["agent"]["state"]
-    if found["answered"]:
-        yield from _answering(context, found)
+    report = status.status_of(context.paths)
+    state = report["agent"]["state"]
+    if report["answered"]:
+        yield from _answering(context, report)
     elif state == "unresponsive":
-        said = f"pid {found['agent'].get('pid', '?')} does not answer: {found['agent']['problem']}"
+        message = f"pid {report['agent'].get('pid', '?')} does not answer: {report['agent']['problem']}"
         why = "hooks are recorded, but nothing is read or exported in the meantime"
-        yield Result(Status.CRITICAL, said, why, "`hookspan restart`; if that fails, `kill -9` it, which loses nothing")
+        yield Result(
+            Status.CRITICAL, message, why, "`hookspan restart`; if that fails, `kill -9` it, which loses nothing"
+        )
     elif state == "down":
         why = "hooks are recorded, but no agent reads them"
         yield Result(Status.WARNING, "stopped by `hookspan down`", why, "`hookspan up`")
@@ -50,8 +52,8 @@ def agent(context: Context) -> Iterator[Result]:
         yield Result(Status.HEALTHY, "not running; the next hook starts it")
 
 
-def _answering(context: Context, found: dict[str, Any]) -> Iterator[Result]:
-    about = found["agent"]
+def _answering(context: Context, report: dict[str, Any]) -> Iterator[Result]:
+    about = report["agent"]
     text = f"{about['state']}, pid {about['pid']}, version {about['version']}"
     well = True
     if about["version"] != __version__:
@@ -63,7 +65,7 @@ def _answering(context: Context, found: dict[str, Any]) -> Iterator[Result]:
         else:
             why = "there are there are there are there are two installations; the newer agent stays"
             yield Result(Status.WARNING, f"{text}; this is the older {__version__}", why, "use the newer `hookspan`")
-    if problem := found.get("settings_problem"):
+    if problem := report.get("settings_problem"):
         well = False
         why = "it continues with the last good settings"
         todo = "correct the setting; the agent applies it within seconds"
@@ -71,11 +73,15 @@ def _answering(context: Context, found: dict[str, Any]) -> Iterator[Result]:
     elif about["version"] == __version__ and (keys := _other_settings(context.paths)):
         well = False
         why = "it applies changed files within seconds, above all locks, but has not applied these"
-        said = f"the agent's settings differ from the files: {', '.join(f'`{key}`' for key in keys)}"
+        message = f"the agent's settings differ from the files: {', '.join(f'`{key}`' for key in keys)}"
         yield Result(
-            Status.CRITICAL, said, why, "`hookspan restart`", fix=Fix("`hookspan restart`", lambda: _restart(context))
+            Status.CRITICAL,
+            message,
+            why,
+            "`hookspan restart`",
+            fix=Fix("`hookspan restart`", lambda: _restart(context)),
         )
-    checks = (found.get("health") or {}).get("checks") or {}
+    checks = (report.get("health") or {}).get("checks") or {}
     for name, check in checks.items():
         if check["status"] in {"warning", "critical"} and check["todo"] != NO_METRICS:  # `export` below says it
             well = False
@@ -169,8 +175,8 @@ def port(context: Context) -> Iterator[Result]:
     if not dashboard.enabled:
         yield Result(Status.HEALTHY, "the page is switched off")
         return
-    found = status.status_of(context.paths)
-    url = found["agent"].get("url") if found["answered"] else None
+    report = status.status_of(context.paths)
+    url = report["agent"].get("url") if report["answered"] else None
     if not dashboard.port or (url and url.endswith(f":{dashboard.port}")):
         yield Result(Status.HEALTHY, url or "any free port, since `dashboard.port` is 0")
         return

@@ -52,9 +52,9 @@ def twice(context: Context) -> Iterator[Result]:
 
 
 def _of(context: Context, area: Area, well: str) -> Iterator[Result]:
-    problems = [one for one in context.installation.problems if one.area is area]
-    for one in problems:
-        yield Result.of_problem(one, fix=install_fix("`hookspan install`") if one.mends else None)
+    problems = [problem for problem in context.installation.problems if problem.area is area]
+    for problem in problems:
+        yield Result.of_problem(problem, fix=install_fix("`hookspan install`") if problem.mends else None)
     if not problems:
         yield Result(Status.HEALTHY, well)
 
@@ -64,8 +64,9 @@ def native(context: Context) -> Iterator[Result]:
     file = config_folder(context.env) / "settings.json"
     written = _env(file)
     env = {**context.env, **written}
-    known = receipts.read(context.paths).get(str(file))
-    lacking = [key for key, value in (known.env if known is not None else {}).items() if written.get(key) != value]
+    receipt = receipts.read(context.paths).get(str(file))
+    ours = receipt.env if receipt is not None else {}
+    lacking = [key for key, value in ours.items() if written.get(key) != value]
     if lacking:
         yield Result(
             Status.WARNING,
@@ -111,11 +112,11 @@ def _conflicts(context: Context, env: Mapping[str, str]) -> Iterator[Result]:
             "the two can be joined only where both arrive",
             "send both to the same endpoint, or let that Collector forward it",
         )
-    told = [key for key in CONTENT if _on(env.get(key))]
-    if told and not context.settings.content.export:
+    content = [key for key in CONTENT if _on(env.get(key))]
+    if content and not context.settings.content.export:
         yield Result(
             Status.WARNING,
-            f"{_listed(told)} let Claude Code send content, although `content.export` is off",
+            f"{_listed(content)} let Claude Code send content, although `content.export` is off",
             "prompts, commands or results leave this machine in its own telemetry",
             "remove them from `env` in Claude Code's settings, unless this is what you want",
         )
@@ -123,15 +124,15 @@ def _conflicts(context: Context, env: Mapping[str, str]) -> Iterator[Result]:
 
 def _value(file: Path) -> dict[str, Any]:
     try:
-        found = json.loads(file.read_bytes())
+        value = json.loads(file.read_bytes())
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def _env(file: Path) -> dict[str, str]:
-    found = _value(file).get("env")
-    return {key: str(value) for key, value in found.items()} if isinstance(found, dict) else {}
+    env = _value(file).get("env")
+    return {key: str(value) for key, value in env.items()} if isinstance(env, dict) else {}
 
 
 def _on(value: str | None) -> bool:

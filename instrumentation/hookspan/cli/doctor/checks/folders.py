@@ -53,14 +53,14 @@ def _of_others(top: Path) -> tuple[list[Path], list[Path], list[Path]]:
     """What belongs to others, what they can write, what they can only read; a link's own mode means nothing."""
     foreign, writable, readable = [], [], []
     for path in (top, *top.rglob("*")):
-        found = path.lstat()
-        if found.st_uid != os.geteuid():
+        status = path.lstat()
+        if status.st_uid != os.geteuid():
             foreign.append(path)
-        elif stat.S_ISLNK(found.st_mode):
+        elif stat.S_ISLNK(status.st_mode):
             continue
-        elif found.st_mode & OTHERS:
+        elif status.st_mode & OTHERS:
             writable.append(path)
-        elif stat.S_IMODE(found.st_mode) & 0o077:
+        elif stat.S_IMODE(status.st_mode) & 0o077:
             readable.append(path)
     return foreign, writable, readable
 
@@ -71,20 +71,20 @@ def owners(context: Context) -> Iterator[Result]:
     for top, folders in ((context.paths.state, ()), (context.paths.bin, (context.paths.bin,))):
         for folder in (*folders, *top.parents):
             try:
-                found = folder.stat()
+                status = folder.stat()
             except FileNotFoundError:
                 continue
-            by_group = found.st_mode & stat.S_IWGRP and found.st_gid not in {0, os.getegid()}
+            by_group = status.st_mode & stat.S_IWGRP and status.st_gid not in {0, os.getegid()}
             why = f"others could replace `{top}`, or into it"
-            if (found.st_mode & stat.S_IWOTH or by_group) and not found.st_mode & stat.S_ISVTX:
+            if (status.st_mode & stat.S_IWOTH or by_group) and not status.st_mode & stat.S_ISVTX:
                 well = False
                 todo = f"`chmod go-w {folder}`"
-                fix = unwritable(folder) if found.st_uid == os.geteuid() else None
+                fix = unwritable(folder) if status.st_uid == os.geteuid() else None
                 yield Result(Status.CRITICAL, f"`{folder}` can be written by others", why, todo, fix=fix)
-            elif found.st_uid not in {0, os.geteuid()} and folder != Path("/"):
+            elif status.st_uid not in {0, os.geteuid()} and folder != Path("/"):
                 well = False
                 todo = "set `HOOKSPAN_HOME` to a folder of yours"
-                yield Result(Status.WARNING, f"`{folder}` belongs to user {found.st_uid}", why, todo)
+                yield Result(Status.WARNING, f"`{folder}` belongs to user {status.st_uid}", why, todo)
     if well:
         yield Result(Status.HEALTHY, "no folder above can be changed by others")
 

@@ -30,22 +30,22 @@ TRIAL_TIMEOUT: Final = 10.0  # seconds
 
 def settings(context: Context) -> Iterator[Result]:
     """Our own settings can be read, and every name in them is one."""
-    found = load(context.paths, context.env)  # not context.settings: here its error is the finding
-    for warning in found.warnings:
+    loaded = load(context.paths, context.env)  # not context.settings: here its error is the finding
+    for warning in loaded.warnings:
         why = "a key that is unknown or locked has no effect"
         yield Result(Status.WARNING, warning, why, f"edit `{context.paths.config}`, or unset the variable", quotes=True)
-    unheard = effective.ignored(context.paths, context.env)
-    for one in unheard:
-        yield Result(Status.WARNING, one.message, "the following checks use the settings in force", one.todo)
+    ignored = effective.ignored(context.paths, context.env)
+    for variable in ignored:
+        yield Result(Status.WARNING, variable.message, "the following checks use the settings in force", variable.todo)
     endpoint = context.env.get("OTEL_EXPORTER_OTLP_ENDPOINT")
-    if endpoint and found.export.endpoint is None:
+    if endpoint and loaded.export.endpoint is None:
         yield Result(
             Status.WARNING,
             "OTEL_EXPORTER_OTLP_ENDPOINT is set, but hookspan ignores it",
             "it is often meant for your own program",
             f"to export there: `hookspan config set export.endpoint {without_secrets(endpoint)}`",
         )
-    elif not found.warnings and not unheard:
+    elif not loaded.warnings and not ignored:
         config = context.paths.config
         yield Result(Status.HEALTHY, f"`{config}`" if config.exists() else "defaults")
 
@@ -76,14 +76,14 @@ def relay(context: Context) -> Iterator[Result]:
 def _program(path: Path) -> Iterator[Result]:
     """Owner and mode of what Claude Code runs as this user."""
     try:
-        found = path.lstat()
+        status = path.lstat()
     except FileNotFoundError:
         return
-    if found.st_uid not in {0, os.geteuid()}:
+    if status.st_uid not in {0, os.geteuid()}:
         why = "its owner decides what Claude Code runs as you"
         todo = f"remove it, then `hookspan install`: `rm {path}`"
-        yield Result(Status.CRITICAL, f"`{path}` belongs to user {found.st_uid}", why, todo)
-    elif found.st_mode & OTHERS:
+        yield Result(Status.CRITICAL, f"`{path}` belongs to user {status.st_uid}", why, todo)
+    elif status.st_mode & OTHERS:
         why = "others could change what Claude Code runs as you"
         yield Result(
             Status.CRITICAL, f"`{path}` can be written by others", why, f"`chmod go-w {path}`", fix=chmod(path)
@@ -103,8 +103,8 @@ def _try(command: Sequence[str]) -> tuple[str, float]:
         took = time.monotonic() - began
         journal = Path(folder) / "journal" / "current.jsonl"
         if (done.returncode, done.stdout, done.stderr) != (0, b"", b"") or not journal.exists():
-            said = f"exit {done.returncode}, {counted(len(done.stdout) + len(done.stderr), 'bytes')} of output"
-            return f"does not record: {said}", took
+            output = f"exit {done.returncode}, {counted(len(done.stdout) + len(done.stderr), 'bytes')} of output"
+            return f"does not record: {output}", took
     return "", took
 
 
@@ -120,20 +120,20 @@ def starter(context: Context) -> Iterator[Result]:
     mend = Fix("write `relay.conf`, `heartbeat` and `drops` again", lambda: _create_state(paths))
     lines = _lines(paths.relay_conf)
     command = [line.removeprefix("arg ") for line in lines if line.startswith("arg ")]
-    if problems := [one for one in context.installation.problems if one.area is Area.STARTER]:
-        yield from (Result.of_problem(one, fix=mend) for one in problems)
+    if problems := [problem for problem in context.installation.problems if problem.area is Area.STARTER]:
+        yield from (Result.of_problem(problem, fix=mend) for problem in problems)
     elif not command or not os.access(command[0], os.X_OK):
-        said = (
+        message = (
             f"hooks start the agent with `{command[0]}`, which is gone"
             if command
             else f"`{paths.relay_conf}` names no command that starts an agent"
         )
         why = "hooks are recorded, but no agent starts by itself; usually a Python environment was moved"
-        yield Result(Status.CRITICAL, said, why, "`hookspan install` with the hookspan that you use now", fix=mend)
+        yield Result(Status.CRITICAL, message, why, "`hookspan install` with the hookspan that you use now", fix=mend)
     elif command != installed_relay.agent_command(paths):
         why = "an update or another environment; both work, and the newer one takes over"
-        said = f"hooks start another hookspan's agent (`{command[0]}`)"
-        yield Result(Status.WARNING, said, why, "`hookspan install`", fix=mend)
+        message = f"hooks start another hookspan's agent (`{command[0]}`)"
+        yield Result(Status.WARNING, message, why, "`hookspan install`", fix=mend)
     elif "autostart 0" in lines and not paths.down.exists() and not status.status_of(paths)["answered"]:
         why = "hooks are recorded, but no agent reads them"
         yield Result(Status.WARNING, "`agent.autostart` is off and no agent runs", why, "`hookspan up`")

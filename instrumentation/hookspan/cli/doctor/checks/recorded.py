@@ -35,13 +35,13 @@ REASONS: Final[Mapping[str, str]] = {
 
 def journal(context: Context) -> Iterator[Result]:
     """Relays can write, and every line could be read."""
-    found = status.journal(context.paths)
-    message = f"{size(found['bytes'])} in {counted(found['segments'] + bool(found['current_bytes']), 'files')}"
-    if not found["writable"]:
+    files = status.journal(context.paths)
+    message = f"{size(files['bytes'])} in {counted(files['segments'] + bool(files['current_bytes']), 'files')}"
+    if not files["writable"]:
         why = "hooks lose their events, and count them"
         todo = f"`ls -ld {context.paths.journal}`; is the file system read-only?"
         yield Result(Status.CRITICAL, f"`{context.paths.journal}` can't be written", why, todo)
-    if found["quarantine_bytes"]:
+    if files["quarantine_bytes"]:
         yield Result(
             Status.WARNING,
             f"{message}; lines that could not be read are set aside in `{context.paths.quarantine}`",
@@ -49,9 +49,9 @@ def journal(context: Context) -> Iterator[Result]:
             "look at their `reason`; they are deleted after `journal.raw_hours`",
         )
         return
-    if found["strays"]:
-        message += f", {counted(found['strays'], 'strays')} that the agent takes in"
-    if found["writable"]:
+    if files["strays"]:
+        message += f", {counted(files['strays'], 'strays')} that the agent takes in"
+    if files["writable"]:
         yield Result(Status.HEALTHY, message)
 
 
@@ -114,11 +114,11 @@ def _damage(path: Path) -> str:
             until = time.monotonic() + STORE_SECONDS
             connection.set_progress_handler(lambda: time.monotonic() > until, STEP)
             try:
-                said = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+                answer = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
                     raise
                 return ""
-            return "" if said == "ok" else f"`{path}` is damaged: {' '.join(said.split())}"
+            return "" if answer == "ok" else f"`{path}` is damaged: {' '.join(answer.split())}"
         finally:
             connection.close()
