@@ -153,11 +153,11 @@ def send_metrics(day: Day, otlp: str, now: int) -> None:
         counts = collections.Counter(phase for _, phase in phases.values())
         waits = [at - since for since, phase in phases.values() if phase == SessionPhase.WAITING]
         readings = [
-            Reading("hookspan.session.active", "{session}", "", counts[phase], {sc.STATE: phase.value})
+            Reading("hookspan.session.active", counts[phase], {sc.STATE: phase.value})
             for phase in SessionPhase
             if phase is not SessionPhase.ENDED
         ]
-        readings.append(Reading("hookspan.wait.oldest", "s", "", max(waits, default=0) / 1e9))
+        readings.append(Reading("hookspan.wait.oldest", max(waits, default=0) / 1e9))
         data = MetricsData([resource_metrics(points, readings, RESOURCE, at)])
         assert exporter.export(data) is MetricExportResult.SUCCESS
         announced |= {(p.series.instrument, p.series.attributes): Announced(p.series.start) for p in points if p.zero}
