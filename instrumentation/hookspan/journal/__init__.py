@@ -1,4 +1,4 @@
-"""The append-only files that are the only queue: append, tail, rotate, compact, quarantine."""
+"""The journal: append-only files, which are hookspan's only queue. Append, tail, rotate, compact, quarantine."""
 
 from hookspan.journal.journal import Journal
 from hookspan.journal.position import Line, Position

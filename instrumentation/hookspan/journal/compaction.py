@@ -26,7 +26,7 @@ def compact(segment: Segment, reduce: Callable[[bytes], bytes]) -> Segment:
     if segment.current:
         raise ValueError("the current segment can't be compacted: it is appended to")
     if segment.compressed:
-        segment.path.with_suffix("").unlink(missing_ok=True)  # a crash came between the two steps below
+        segment.path.with_suffix("").unlink(missing_ok=True)  # a crash happened between the two steps below
         return segment
     target = segment.path.with_suffix(".jsonl.gz")
     scratch = segment.path.with_suffix(".tmp")

@@ -1,4 +1,4 @@
-"""What the agent does to the journal as a whole."""
+"""The journal as the agent uses it: rotation, strays, compaction, retention, size."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ROTATE_AGE: Final = 3600.0  # seconds
 
 
 class Journal:
-    """The one keeper of a journal folder: the agent, which holds `agent.lock`. Thread-safe."""
+    """A journal folder, managed by the agent that holds `agent.lock`; there is only one. Thread-safe."""
 
     def __init__(self, paths: Paths) -> None:
         self._paths = paths
@@ -32,7 +32,7 @@ class Journal:
         self._strays = Strays(paths, self._quarantine)
         self._records = Records(paths)
         self._synced: tuple[int, int, int] | None = None  # device, inode and size that are on disk
-        self._first_seen: tuple[int, float] = (0, 0.0)  # inode of the current segment, and when we met it
+        self._first_seen: tuple[int, float] = (0, 0.0)  # inode of the current segment, and when it was first seen
 
     def rotate_if_due(self, now: float, max_bytes: int = ROTATE_BYTES, max_age: float = ROTATE_AGE) -> bool:
         """Finish the current segment if it is full or old; `now` in Unix seconds, age from its first line on."""
@@ -50,7 +50,7 @@ class Journal:
     def _began(self, inode: int, now: float) -> float:
         if self._first_seen[0] != inode:
             began = rotation.began(self._paths.current)
-            # A time in the future is no time: the clock was set back, or the line is somebody else's.
+            # A time in the future doesn't count: the clock was set back, or another program wrote the line.
             self._first_seen = (inode, now if began is None or began > now else began)
         return self._first_seen[1]
 
@@ -71,7 +71,7 @@ class Journal:
             return self._quarantine.add(number, data, reason)
 
     def delete_quarantined(self, hours: float, now: float | None = None) -> int:
-        """Delete what was set aside longer ago: it is raw, as the lines that `compact` is due for; bytes freed."""
+        """Delete what was set aside longer ago: it is as raw as lines before compaction. The number of bytes freed."""
         return quarantine.delete_old(self._paths, (time.time() if now is None else now) - hours * 3600)
 
     def sync(self) -> bool:
@@ -135,7 +135,7 @@ class Journal:
         return compaction.compact(finished, reduce)
 
     def count_from(self, record: int) -> None:
-        """Let the count go on at `record`, where it has not come so far."""
+        """Continue the numbering at `record`, unless it is already past it."""
         with self._lock:
             reached = [segments.next_number(self._paths.journal), *map(segments.end, self.segments()[-1:])]
             if max(reached) < record:

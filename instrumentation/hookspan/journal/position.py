@@ -1,4 +1,4 @@
-"""Where a reader stands, and what it is given."""
+"""A reader's position in the journal, and the lines that it is given."""
 
 from __future__ import annotations
 

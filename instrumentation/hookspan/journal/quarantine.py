@@ -93,6 +93,6 @@ def _entries(folder: Path) -> list[Entry]:
     for path in sorted(folder.glob(FILES)):
         with path.open("rb") as file:
             for line in file:
-                with contextlib.suppress(msgspec.DecodeError):  # cut short by a full disk
+                with contextlib.suppress(msgspec.DecodeError):  # truncated by a full disk
                     entries.append(decoder.decode(line))
     return entries

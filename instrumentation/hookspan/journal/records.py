@@ -1,4 +1,4 @@
-"""One record by its number, for a page that shows the raw event."""
+"""Reads single records by number, for the page that shows raw events."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _KEPT: Final = 8  # indexes
 
 
 class _Index:
-    """How many lines end before each step of a file that only grows."""
+    """An index of a file that only grows: how many lines end before each step."""
 
     def __init__(self) -> None:
         self.size = 0  # bytes that were counted, in whole steps
@@ -77,7 +77,7 @@ class Records:
                 return None
             with file:
                 if segments.next_number(folder) != following:
-                    raise FileNotFoundError(self._paths.current)  # rotated meanwhile
+                    raise FileNotFoundError(self._paths.current)  # rotated in the meantime
                 return self._line(file, number - following)
         within = [(first, name) for first, name in segments.names(folder) if first <= number]
         if not within:
@@ -110,7 +110,7 @@ class Records:
 
 
 def _line_of_compressed(file: File, line: int) -> bytes | None:
-    """The whole segment is unpacked up to there: 64 MiB of raw events are about 10 MiB reduced."""
+    """A line of a compressed segment, which is unpacked up to there: 64 MiB of raw events are about 10 MiB reduced."""
     try:
         for _ in range(line):
             if not file.readline(LINE_MAX + 1).endswith(b"\n"):

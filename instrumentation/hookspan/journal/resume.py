@@ -1,9 +1,9 @@
-"""Finding a position again, and what to do when the journal is no longer what it was.
+"""Finds a reader's position again, and decides what to read again if the journal was cut or replaced.
 
 A position carries fingerprints of what was before it: at the position itself, and at up to four earlier ones. If the
 bytes there are still the same, reading goes on. If they aren't (a power failure took lines that were not on disk yet,
-somebody truncated or replaced the file), some lines behind the last fingerprint that still holds may have been read and
-some may be new. They are all read again, under new numbers: the numbers that were given out are in the store, and a
+somebody truncated or replaced the file), some lines after the last fingerprint that still matches may have been read
+and some may be new. They are all read again, under new numbers: the numbers that were given out are in the store, and a
 number is never given out twice.
 """
 
@@ -39,7 +39,7 @@ class Checkpoint(NamedTuple):
 
 
 class Start(NamedTuple):
-    """Where to read on: `path` None if there is no file yet, `offset` 0 if it isn't known or is the beginning."""
+    """Where to continue: `path` is None if there is no file yet, `offset` 0 if it isn't known or is the beginning."""
 
     first: int
     path: Path | None
@@ -48,7 +48,7 @@ class Start(NamedTuple):
 
 
 def fingerprint(file: File, offset: int) -> str:
-    """Of the bytes before `offset` of an uncompressed segment."""
+    """The fingerprint of the bytes before `offset` of an uncompressed segment."""
     reach = min(offset, _REACH)
     data = os.pread(file.fileno(), reach, offset - reach)
     return hashlib.blake2b(data, digest_size=8).hexdigest() if len(data) == reach else _CUT
@@ -66,7 +66,7 @@ def checkpoints(text: str) -> list[Checkpoint]:
 
 
 def find(paths: Paths, position: Position, *, mend: bool) -> Start:  # noqa: PLR0911 - a case each
-    """Where `position` is now. FileNotFoundError if a segment was renamed meanwhile: try again.
+    """Where `position` is now. FileNotFoundError if a segment was renamed in the meantime: try again.
 
     With `mend` a segment that is not what it was is given new numbers; without, it is read from its beginning as it is.
     """
@@ -103,7 +103,7 @@ def _files(paths: Paths) -> list[Segment]:
 
 
 def _nothing_left(paths: Paths, position: Position, *, mend: bool) -> Start:
-    """The position's segment isn't there and nothing comes after it: the count goes on from where it was."""
+    """The position's segment is gone and nothing comes after it: numbering continues from where it was."""
     following = segments.next_number(paths.journal)
     lost = following < position.record
     if lost and mend:
@@ -112,7 +112,7 @@ def _nothing_left(paths: Paths, position: Position, *, mend: bool) -> Start:
 
 
 def _holds(path: Path, places: Iterable[Checkpoint]) -> Checkpoint | None:
-    """The last of the places whose fingerprint is still true."""
+    """The last checkpoint whose fingerprint still matches."""
     with segments.open_segment(path) as file:
         for place in sorted(places, reverse=True):
             if place.print == fingerprint(file, place.offset) != _CUT:

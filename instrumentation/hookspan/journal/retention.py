@@ -1,4 +1,4 @@
-"""How long the journal is kept."""
+"""Decides which segments are past the journal's age or size limit, and deletes them."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def _size(folder: Path) -> int:
 def old(paths: Paths, days: float, max_bytes: int, unread: int, now: float) -> Iterator[tuple[Segment, int | None]]:
     """What is to be deleted, oldest first: finished segments last appended to `days` ago, then others until all fit.
 
-    A segment that holds record `unread` or a later one stays, and so do those after it. With the last one of all, which
-    keeps the count, comes the number from which the count goes on; with a mark that is none.
+    A segment that holds record `unread` or a later one stays, and so do those after it. The very last one, which keeps
+    the numbering, comes with the number at which it continues; a mark doesn't.
     """
     before = now - days * 86400
     finished = list(segments.finished(paths.journal))
@@ -46,7 +46,7 @@ def old(paths: Paths, days: float, max_bytes: int, unread: int, now: float) -> I
 
 
 def delete_old(paths: Paths, days: float, max_bytes: int, unread: int, now: float) -> list[Segment]:
-    """Delete what `old` names; when the last segment goes, a mark keeps the count."""
+    """Delete what `old` names; when the last segment goes, a mark keeps the numbering."""
     deleted: list[Segment] = []
     for segment, after in old(paths, days, max_bytes, unread, now):
         if not segment.size:  # a mark; the last one holds the count

@@ -1,4 +1,4 @@
-"""Replacing single lines of finished segments. One line stays one line, so numbers stay."""
+"""Replaces single lines of finished segments. One line stays one line, so numbers stay."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from hookspan.paths import Paths
 
 
 def rewrite(segment: Segment, change: Callable[[bytes], bytes]) -> int:
-    """Put what `change` gives in the place of each line (both without LF); how many lines became others.
+    """Replace each line by what `change` returns for it (both without LF); the number of lines that changed.
 
-    The file is replaced as a whole, or not at all where no line changes, and keeps its time, which retention goes by.
-    A reader that stands in the middle of it doesn't find its place again: for whoever is alone with the journal.
+    The file is replaced as a whole, or not at all if no line changes, and keeps its time, on which retention depends.
+    A reader in the middle of it could not find its place again, so nobody else may use the journal meanwhile.
     """
     if segment.current:
         raise ValueError("the current segment can't be rewritten: it is appended to")
@@ -68,7 +68,7 @@ def _pairs(file: BinaryIO, change: Callable[[bytes], bytes]) -> Iterator[tuple[b
 
 
 def forget_quarantined(paths: Paths, is_gone: Callable[[bytes], bool]) -> int:
-    """Take lines that were set aside out of their files; how many."""
+    """Remove lines that were set aside from their files; the number of lines removed."""
     gone = 0
     for path in sorted(paths.quarantine.glob(quarantine.FILES)):
         kept = []

@@ -17,13 +17,13 @@ _HEAD: Final = 512  # bytes in which it is looked for
 
 def rotate(paths: Paths) -> Path | None:
     """Rename the current segment; None if there is none or it holds nothing. Raises JournalBusyError, OSError."""
-    segments.next_number(paths.journal)  # counts the last segment now and not under the lock
+    segments.next_number(paths.journal)  # counts the last segment now, before the lock is held
     try:
         with writer.locked(paths.current) as descriptor:
             if not writer.end_line(descriptor):
                 return None
             finished = paths.journal / segments.name(segments.next_number(paths.journal))
-            paths.current.rename(finished)  # over a mark at most, which holds nothing
+            paths.current.rename(finished)  # replaces at most a mark, which holds nothing
     except FileNotFoundError:
         return None
     # Not under the lock: writers wait for 50 ms at most, and a disk may take longer.

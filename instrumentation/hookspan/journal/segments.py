@@ -25,7 +25,7 @@ CHUNK: Final = 1 << 20  # bytes a read: a call for 700 events of 1.5 KB
 _NAME: Final = re.compile(r"(\d{20})\.jsonl(\.gz)?")
 File: TypeAlias = io.FileIO | gzip.GzipFile
 DAMAGED: Final = (EOFError, gzip.BadGzipFile, zlib.error)
-"""What reading a cut or damaged compressed segment raises."""
+"""The exceptions that reading a cut or damaged compressed segment raises."""
 
 
 class Segment(msgspec.Struct, frozen=True):
@@ -92,7 +92,7 @@ def read(file: File, size: int) -> bytes:
 
 
 def salvage(path: Path, offset: int) -> bytes:
-    """What lies between the offset at which `read` raised, and the damage."""
+    """The bytes between the offset at which `read` raised and the damage."""
     salvaged = bytearray()
     with contextlib.suppress(OSError, *DAMAGED), open_segment(path) as file:
         file.seek(offset)
@@ -115,7 +115,7 @@ def chunks(file: File, size: int = CHUNK) -> Iterator[bytes]:
 def count(segment: Segment) -> int:
     """How many records a finished segment holds; 64 MiB take about 20 ms.
 
-    Writers and rotation end torn lines. What has no end all the same is somebody else's, and takes a number too.
+    Writers and rotation end torn lines. A line without an end is then from another program, and takes a number too.
     """
     lines, last = 0, b"\n"
     with open_segment(segment.path) as file:
@@ -143,7 +143,7 @@ def next_number(folder: Path) -> int:
 
 
 def mark(folder: Path, record: int) -> None:
-    """Let the count go on at `record` whatever is deleted before it."""
+    """Make numbering continue at `record`, whatever is deleted before it."""
     folder.mkdir(mode=0o700, exist_ok=True)
     descriptor = os.open(folder / name(record), os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     os.close(descriptor)

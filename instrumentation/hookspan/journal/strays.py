@@ -1,4 +1,4 @@
-"""Lines that found the journal locked and went to a file of their own: `stray-<at>-<pid>`.
+"""Takes in strays: lines that a relay wrote to a file of their own (`stray-<at>-<pid>`) since the journal was locked.
 
 They are appended under the lock and then unlinked. A crash between the two is found by looking for the very line, which
 has a time and a process of its own: a file that lay here when we came is searched for in the journal, one that we
@@ -39,11 +39,11 @@ class Strays:
     def __init__(self, paths: Paths, quarantine: Quarantine) -> None:
         self._paths = paths
         self._quarantine = quarantine
-        self._appended: set[str] = set()  # names of what is in the journal already and couldn't be unlinked
-        self._arrived: set[str] | None = None  # names that lay here when we came, perhaps appended by who came before
+        self._appended: set[str] = set()  # names of files whose lines are in the journal, but that couldn't be unlinked
+        self._arrived: set[str] | None = None  # names of files that an earlier agent may have appended
 
     def take_in(self) -> int:
-        """Append what is whole; how many files were taken: fewer while a stopped process keeps the journal's lock.
+        """Append all complete strays; the number of files taken, fewer while a stopped process holds the lock.
 
         OSError where the disk refuses.
         """
@@ -72,7 +72,7 @@ class Strays:
         return [match[0] for match in sorted(matches, key=lambda match: (int(match[1]), int(match[2])))]
 
     def _read(self, path: Path) -> _Stray | None:
-        """A stray that is whole; None for one that is still being written, or that was set aside."""
+        """A complete stray; None for one that is still being written, or that was set aside."""
         if path.name in self._appended:
             self._unlink(path)
             return None
@@ -91,7 +91,7 @@ class Strays:
             data = file.read(SIZE_MAX + 1)
             if data.endswith(b"\n") and len(data) <= SIZE_MAX:
                 return _Stray(path, data)
-            if time.time() - status.st_mtime > ABANDONED:  # its writer died within it
+            if time.time() - status.st_mtime > ABANDONED:  # its writer died while writing it
                 if data:
                     self._quarantine.add(0, data, "torn_stray", status.st_size)
                 self._unlink(path)
@@ -121,7 +121,7 @@ class Strays:
             newest = [self._paths.journal / name for _, name in segments.names(self._paths.journal)[-1:]]
             for path in (*newest, self._paths.current):
                 with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
-                    # The limit keeps a line without end out of memory: its pieces equal nothing.
+                    # The limit keeps a line without an end out of memory; its pieces match nothing.
                     appended.update(
                         line[:-1] for line in iter(partial(file.readline, SIZE_MAX), b"") if line[:-1] in wanted
                     )

@@ -1,4 +1,4 @@
-"""Reading the journal from a position on, segment after segment, to its live end."""
+"""Reads the journal from a position to its live end, segment by segment."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Tail:
     """Reads lines in order, each with its record number.
 
     `position` is where an earlier reader stopped; None reads from the oldest record. `restarts` counts how often the
-    journal was not what it had been (cut by a power failure, replaced, truncated), `damaged` the compressed segments
-    that couldn't be read to their end, `set_aside` the lines that are too long or have no end.
-    `mend=False` is for readers beside the agent: they change nothing on disk. Belongs to one thread.
+    journal had been cut by a power failure, replaced or truncated, `damaged` the compressed segments that couldn't be
+    read to their end, `set_aside` the lines that are too long or have no end. `mend=False` is for readers beside the
+    agent: they change nothing on disk. Belongs to one thread.
     """
 
     def __init__(self, paths: Paths, position: Position | None = None, *, mend: bool = True) -> None:
@@ -52,7 +52,7 @@ class Tail:
             self._resume(position)
 
     def _forget(self) -> None:
-        """Nothing of the file is in memory."""
+        """Forget everything of the file that is in memory."""
         self._ready: list[bytes] = []  # whole lines
         self._taken = 0  # how many of them were handed out
         self._pending: list[bytes] = []  # the beginning of a line whose LF hasn't been read yet ..
@@ -182,7 +182,7 @@ class Tail:
         self._hold(chunk[end + 1 :] if end >= 0 else chunk)
 
     def _drop_rest(self) -> None:
-        """What comes after the damage has numbers that are others'."""
+        """Skip what comes after the damage, since its numbers would collide with those of later records."""
         self.damaged += not self._broken
         self._broken = True
         del self._ready[max(0, self._end - self._record) :]
@@ -197,7 +197,7 @@ class Tail:
                 self._pending = [self._pending[0][:_SAMPLE]] if self._pending else [part[:_SAMPLE]]
 
     def _skip(self) -> None:
-        """A line that is too long has come to its end: it takes its number and is passed."""
+        """A line that is too long has ended: it takes its number and is skipped."""
         self._set_aside("too_long")
         self._record += 1
         self._offset += self._pending_size + 1
@@ -215,7 +215,7 @@ class Tail:
         if not self._left:
             if same(self._file.fileno(), self._path):
                 if os.fstat(self._file.fileno()).st_size < self._offset + self._pending_size:
-                    self._resume(self.position)  # truncated under our hands
+                    self._resume(self.position)  # truncated while it was read
                     return True
                 return False
             self._left = True  # renamed: its writers were done before that, but perhaps not before our last read
@@ -282,11 +282,11 @@ class Tail:
             try:
                 start = resume.find(self._paths, position, mend=self._mend)
                 file = None if start.path is None else segments.open_segment(start.path)
-            except FileNotFoundError:  # compacted or rotated meanwhile
+            except FileNotFoundError:  # compacted or rotated in the meantime
                 continue
             if file is None or start.path != self._paths.current or start.first == segments.next_number(self._folder):
                 break
-            file.close()  # rotated meanwhile
+            file.close()  # rotated in the meantime
         self.close()  # not before: `find` raises while a stopped process keeps the journal's lock
         self._forget()
         self.restarts += start.restarted

@@ -1,4 +1,4 @@
-"""Appending to the journal, by the rules that the relay keeps too.
+"""Appends to the journal, by the same rules as the relay.
 
 A writer takes an exclusive flock on the current segment, checks that the file it locked is still the path's, ends a
 torn last line, and writes with one call on O_APPEND. So a segment that was renamed under the lock is never appended to
@@ -27,11 +27,11 @@ _FLAGS: Final = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_C
 
 
 class JournalBusyError(OSError):
-    """Another process has held the journal's lock for too long (it was stopped, most likely)."""
+    """Another process has held the journal's lock for too long; most likely it was stopped."""
 
 
 class Writer:
-    """Appends lines of the agent's own."""
+    """Appends the agent's own lines."""
 
     def __init__(self, paths: Paths) -> None:
         self._paths = paths
@@ -108,7 +108,7 @@ def append(descriptor: int, data: bytes) -> None:
 
 
 def end_line(descriptor: int) -> bool:
-    """End a torn last line of a locked segment; False if the segment is empty."""
+    """Terminate a torn last line of a locked segment; False if the segment is empty."""
     end = os.fstat(descriptor).st_size
     if end and os.pread(descriptor, 1, end - 1) != b"\n":
         os.write(descriptor, b"\n")

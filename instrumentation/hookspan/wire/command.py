@@ -1,4 +1,4 @@
-"""What a shell command starts, as one word of a closed list: never an argument, never a path."""
+"""Which program a shell command starts, as one word of a closed list: never an argument, never a path."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Facts that no hook reports: what the observers found in transcripts, in the process table, in git and on the clock.
 
 A fact is one journal line of kind `fact`. It is self-contained and has a natural key, so that a repeat changes
-nothing. A judgement (`judged_at` above zero) says what was so at that record; a newer event of its session voids it.
+nothing. A judgement (`judged_at` above zero) says what was true at that record; a newer event of its session voids it.
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ class Observed(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="type
     """What all facts have.
 
     Attributes:
-        at: Unix nanoseconds of what the fact tells (not of its observation).
+        at: Unix nanoseconds at which it was true (not at which it was observed).
         key: Natural key; a second fact with it changes nothing.
         session: Session id, empty for facts about the machine.
-        judged_at: The record a judgement was made at, 0 for what is no judgement.
+        judged_at: The newest record that a judgement is based on, 0 for a fact that is not a judgement.
         file: Transcript that it was read from, empty otherwise.
-        offset: Byte offset in `file` behind the line it was read from: where reading goes on after a restart.
-        ahead: Stamp (`at`) of the event of its session that it was found for and is folded before, 0 for what is folded
-            where it stands.
-        history: Its place (from 1) in what `import` made of a session's transcripts, 0 for what was observed live.
+        offset: Byte offset in `file` after the line it was read from: where reading continues after a restart.
+        ahead: Stamp (`at`) of the event of its session that it was found for and is folded before, 0 for a fact that is
+            folded in the journal's order.
+        history: Its number (from 1) among the records that `import` made of a session's transcripts, 0 if observed
+            live.
     """
 
     at: int
@@ -80,9 +81,9 @@ class Interruption(Observed, tag="interruption"):
 class Rejection(Observed, tag="rejection"):
     """A tool call that the transcript says was rejected.
 
-    `before_run` (`toolDenialBeforeRun`) tells a dialog left by Esc from a running tool that was interrupted. `source`
-    is who decided (`permissionDecision.source`): empty for Esc, `user_reject` for a refusal with words, `config` for a
-    rule or print mode, `hook` for another hook.
+    `before_run` (`toolDenialBeforeRun`) distinguishes a dialog that was closed with Esc from an interrupted tool.
+    `source` is who decided (`permissionDecision.source`): empty for Esc, `user_reject` for a refusal with words,
+    `config` for a rule or print mode, `hook` for another hook.
     """
 
     tool_use_id: str
@@ -132,7 +133,7 @@ class StopHooks(Observed, tag="stop_hooks"):
 
 
 class ModelTotal(msgspec.Struct, frozen=True, array_like=True):
-    """What a client counts for one model: nano-USD, and tokens with `input_tokens` without cached ones."""
+    """What a client counts for one model: nano-USD and tokens; `input_tokens` excludes cached ones."""
 
     model: str
     cost_nano: int = 0

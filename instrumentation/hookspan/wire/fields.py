@@ -1,4 +1,4 @@
-"""What a client sent, read tolerantly: names, words, paths, numbers, times. What is of another type is nothing."""
+"""Reads what a client sent, tolerantly: names, words, paths, numbers, times. Another type counts as missing."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ PATH_LENGTH: Final = 4096
 """Characters of a path: what Linux allows."""
 
 SYNTHETIC_KEY: Final = "hookspan_synthetic"
-"""In a payload: marks the events that `hookspan doctor --end-to-end` makes up: they go the whole way."""
+"""In a payload: marks the events of `hookspan doctor --end-to-end`, which are exported like real ones."""
 LOCAL_KEY: Final = "hookspan_local"
-"""In a payload: marks the events of the page's demo data: they stay on this machine and out of every sum."""
+"""In a payload: marks the events of the page's demo data, which are neither exported nor counted."""
 
 Copied: TypeAlias = tuple[tuple[str, str, int], ...]
 """Fields to be copied: key in the payload, attribute of `Reduced`, characters that are kept; 0 for a word."""
@@ -41,22 +41,22 @@ def as_path(value: object) -> str:
 
 
 def as_word(value: object) -> str:
-    """A word of one of the client's own lists; what is none is text that somebody wrote, and is not kept: `other`."""
+    """A word of one of the client's own lists; anything else may be text that somebody wrote, and becomes `other`."""
     return "" if type(value) is not str or not value else value if _WORD.match(value) else "other"
 
 
 def as_number(value: object) -> float:
-    """A number, -1 for none."""
+    """A number; -1 if it is not one."""
     return float(value) if isinstance(value, (int, float)) else -1.0
 
 
 def as_object(value: object) -> dict[str, Any]:
-    """An object, empty for what is none."""
+    """An object; empty if it is not one."""
     return value if type(value) is dict else {}
 
 
 def as_array(value: object) -> list[Any]:
-    """An array, empty for what is none."""
+    """An array; empty if it is not one."""
     return value if type(value) is list else []
 
 
@@ -69,7 +69,7 @@ def copied(kept: Iterable[Kept]) -> Copied:
 
 
 def copy(event: Reduced, fields: dict[str, Any], these: Copied) -> None:
-    """Puts those fields of a payload into `event`; what is not there, or nothing, leaves it as it is."""
+    """Copies these fields of a payload into `event`; a missing or empty field leaves the event as it is."""
     get = fields.get
     for key, attribute, length in these:
         value = get(key)
@@ -78,7 +78,7 @@ def copy(event: Reduced, fields: dict[str, Any], these: Copied) -> None:
 
 
 def timestamp_ns(text: str) -> int:
-    """Unix nanoseconds of an ISO 8601 timestamp, 0 for what is none."""
+    """Unix nanoseconds of an ISO 8601 timestamp; 0 if it is not one."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

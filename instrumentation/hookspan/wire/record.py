@@ -12,15 +12,17 @@ from .reduced import Reduced
 Record: TypeAlias = Reduced | Fact
 
 _AT_MAX: Final = 1 << 63
-"""Unix nanoseconds, in 2262: what does not fit is no time, and 0 stands for none."""
+"""Unix nanoseconds, in the year 2262: a larger number is not a time and counts as 0, no time."""
 _AGE_MAX: Final = 60 * 1_000_000_000
-"""Nanoseconds. A client gives its hooks up long before that, so what is older is an error of the kernel's account."""
+"""Nanoseconds. A client gives up on its hooks long before that, so a greater age is an error in the kernel's
+accounting.
+"""
 _REDUCED_PREFIX: Final = b'{"v":1,"kind":"reduced",'
 _FACT_PREFIX: Final = b'{"v":1,"kind":"fact",'
 
 
 class Unreadable(Exception):
-    """A line that is no record. `reason` is one of: not_json, not_an_object, foreign, no_event, no_session."""
+    """A line that is not a record. `reason` is one of: not_json, not_an_object, foreign, no_event, no_session."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -55,7 +57,7 @@ class RawEvent(msgspec.Struct):
     cut: bool = False
 
     def begin(self) -> Reduced:
-        """A reduced event with what the relay itself tells; the rest is the client's to fill in."""
+        """A reduced event with what the relay itself recorded; the client's reducer fills in the rest."""
         age = self.age if 0 < self.age <= _AGE_MAX else 0
         return Reduced(
             at=self.at - age,
@@ -77,10 +79,10 @@ _encoder = msgspec.json.Encoder()
 
 
 def read_line(data: bytes) -> RawEvent | Record:
-    """What one journal line (without its LF) holds.
+    """The record in one journal line (without its LF).
 
     Raises:
-        Unreadable: It is no JSON, no object, or not ours.
+        Unreadable: It is not JSON, not an object, or not hookspan's.
     """
     try:
         line = read_raw(data)
@@ -104,7 +106,7 @@ def read_raw(data: bytes) -> RawEvent:
     except (msgspec.ValidationError, RecursionError):
         raise
     except msgspec.DecodeError:
-        # Bytes that are not UTF-8 come through a hook as they are; the event around them is still good.
+        # A hook passes on bytes that are not UTF-8 unchanged; the event around them is still usable.
         return _line(data.decode("utf-8", "replace").encode())
 
 
@@ -115,4 +117,4 @@ def encode(record: Record) -> bytes:
 
 
 FORGOTTEN: Final = encode(Forgotten(at=0, key=""))
-"""The line that stands for a record that is not kept."""
+"""The line that replaces a record that is not kept."""

@@ -42,11 +42,12 @@ class Reduced(msgspec.Struct, kw_only=True, omit_defaults=True):
         exit_code: Of a failed shell command, -1 if unknown.
         input_digest: Keyed digest of the tool's input, in canonical form: pairs a PermissionRequest with its call.
         child_agent: Id of the subagent that an Agent call started.
-        task: Id of the background task that a machine-made prompt tells the end of, or that a call started.
+        task: Id of the background task whose end a machine-made prompt reports, or that a call started.
         task_call: The tool call that started `task`, as the machine-made prompt says.
         local: Made up for the page: never exported, never in a sum.
         label: Scrubbed text for the user's own page; empty when `content.local` is off.
-        history: Its place (from 1) in what `import` made of a session's transcripts, 0 for what a hook told.
+        history: Its number (from 1) among the records that `import` made of a session's transcripts, 0 for a hook's
+            event.
     """
 
     at: int

@@ -1,4 +1,4 @@
-"""Takes secrets of the usual shapes out of text. What stays is fit for a label, never for proof."""
+"""Removes secrets of the usual formats from text. The result is good enough for a label, but no guarantee."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ def _replace(match: re.Match[str]) -> str:
 
 
 def _looks_random(word: str) -> bool:
-    """Whether a long word mixes digits and both cases, as keys in Base64 do and names don't."""
+    """Whether a long word mixes digits, capitals and small letters, as keys in Base64 do and names don't."""
     return bool(_DIGIT.search(word) and _LOWER.search(word) and _UPPER.search(word))
 
 
 def scrub(text: str) -> str:
-    """The text without keys, tokens, passwords and private keys of the usual shapes."""
+    """The text without keys, tokens, passwords and private keys of the usual formats."""
     return _SECRETS.sub(_replace, text)
 
 
@@ -66,7 +66,7 @@ def label(text: str) -> str:
 
 
 def folder_name(path: str) -> str:
-    """What a project is called after its folder.
+    """A project's name, from the name of its folder.
 
     `git clone https://host/shop.git?private_token=...` names the folder after all of that: query and fragment are no
     part of a name, wherever that is shown or sent. A `#` alone is (`C#`).
