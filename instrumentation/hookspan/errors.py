@@ -1,17 +1,17 @@
-"""Two kinds of failure: the user's (short, exit 1) and ours (a report ready for an issue, exit 3)."""
+"""The user's errors (a short message, exit 1) and the exit codes. Any other exception is a bug of hookspan (exit 3)."""
 
 from __future__ import annotations
 
 from typing import Final
 
-EXIT_USER: Final = 1  # a failed check, or something that the user can put right
-EXIT_USAGE: Final = 2  # click's own code for a command line that makes no sense
+EXIT_USER: Final = 1  # a failed check, or something that the user can fix
+EXIT_USAGE: Final = 2  # click's own code for a wrong command line
 EXIT_BUG: Final = 3
 EXIT_INTERRUPTED: Final = 130  # what a shell reports for SIGINT
 
 
 class UserError(Exception):
-    """Something that the user can put right: what is wrong and why in `message`, what to do in `hint`."""
+    """Something that the user can fix: what is wrong and why in `message`, what to do in `hint`."""
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""What hooks cost, in two parts: the start of a process, an interpreter's included, and the relay's own work."""
+"""What hooks cost, in two parts: starting the process (and an interpreter, if there is one) and the relay's work."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any, Final, NamedTuple
 
 from hookspan.units import counted
 
-PROMISE: Final = 0.005  # seconds that a hook of ours may take, p99: what nobody feels
+PROMISE: Final = 0.005  # seconds that a hook may take, p99: nobody feels that
 
 
 class HookTime(NamedTuple):
     """One hook's, in nanoseconds.
 
-    `took`: the relay, from its first instruction until its line was in the journal. `age`: before that, from the making
-    of its process; 0 where the kernel doesn't tell.
+    `took`: the relay, from its first instruction until its line was in the journal. `age`: before that, since its
+    process was created; 0 if the kernel doesn't report it.
     """
 
     took: int
@@ -38,7 +38,7 @@ def statistics(hooks: Sequence[HookTime]) -> dict[str, Any] | None:
 
 
 def words(found: Mapping[str, Any]) -> str:
-    """The same in a line, the time that is felt first."""
+    """The same in one line, beginning with the time that people feel."""
     average, p99, most, least = (f"{found[name] * 1e3:.2f} ms" for name in ("average", "p99", "max", "min"))
     of = f"p99 {p99}, max {most}, min {least} of {counted(found['samples'], 'hooks')}"
     start = found.get("start")

@@ -1,4 +1,4 @@
-"""Changing a JSON text in place: what isn't ours keeps its bytes, and ours takes on the look of what is around it."""
+"""Changes a JSON text in place: all else keeps its bytes, and what is added is formatted like its surroundings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DECODER: Final = json.JSONDecoder(parse_constant=_constant)
 
 
 class Edit(NamedTuple):
-    """Put `text` in place of what is between two offsets."""
+    """Replace the text between two offsets by `text`."""
 
     start: int
     end: int
@@ -80,7 +80,7 @@ def container(text: str, start: int | None = None) -> Container:
 
 
 def append(text: str, into: Container, bodies: Sequence[str]) -> Edit:
-    """The edit that adds elements at the end of `into`, each on a line of its own where that is the text's way."""
+    """The edit that adds elements at the end of `into`, each on its own line if the text is written that way."""
     if into.elements:
         last = into.elements[-1]
         lead = text[_before_blanks(text, last.start) : last.start]
@@ -96,7 +96,7 @@ def append(text: str, into: Container, bodies: Sequence[str]) -> Edit:
 
 
 def remove(within: Container, gone: set[int]) -> list[Edit]:
-    """The edits that take the elements with these numbers out; the exact inverse of `append`, unless none is left."""
+    """The edits that remove the elements with these numbers; the exact inverse of `append`, unless none is left."""
     elements = within.elements
     if len(gone) == len(elements):
         return [Edit(within.start + 1, within.end, "")]
@@ -123,12 +123,12 @@ def newline(text: str) -> str:
 
 
 def is_pretty(text: str) -> bool:
-    """Whether elements stand on lines of their own; so they do in a text that has none yet."""
+    """Whether each element is on its own line; true for a text that has none yet."""
     return "\n" in text.strip() or not container(text).elements
 
 
 def indent(text: str) -> str:
-    """What one level is indented by: the first element's blanks, two spaces where that can't be told."""
+    """The indentation of one level: that of the first element, or two spaces if there is none."""
     found = container(text).elements
     lead = text[_before_blanks(text, found[0].start) : found[0].start] if found else ""
     return lead.rpartition("\n")[2] if "\n" in lead else "  "

@@ -1,7 +1,7 @@
-"""Projects that are not recorded (`record = false`): whose lines are theirs, told before anything is made of them.
+"""Projects that are not recorded (`record = false`): recognises their records before anything is made of them.
 
-The fold knows them, too, but only by the facts that are in the journal: those of a new setting or a new folder come
-after the first events that they speak of.
+The fold knows them, too, but only from facts in the journal, and those about a new setting or a new folder come after
+the first events that they apply to.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from hookspan.wire.reduced import Reduced
 from hookspan.wire.scrub import folder_name
 
 _KEPT: Final = 4096
-"""Folders, and sessions, that are remembered."""
+"""How many folders, and sessions, are remembered."""
 
 
 class OptedOut:
@@ -27,7 +27,7 @@ class OptedOut:
 
     Args:
         projects: The setting.
-        repositories: What is known of folders that are gone by now, as the fold's world has it.
+        repositories: The repositories of folders that may be gone by now, from the fold's state.
     """
 
     def __init__(self, projects: Mapping[str, Project], repositories: Mapping[str, Repository] | None = None) -> None:
@@ -39,7 +39,7 @@ class OptedOut:
         self._new: list[Fact] = []
 
     def has(self, record: Record) -> bool:
-        """Whether a record is of such a project's session: its subfolders and linked work trees belong to it."""
+        """Whether a record belongs to a session of such a project, subfolders and linked work trees included."""
         if not self.names:
             return False
         if record.session in self._sessions:
@@ -52,7 +52,7 @@ class OptedOut:
         return True
 
     def blanked(self, line: bytes) -> bytes:
-        """A journal line, or what stands in its place where it tells of such a project; what can't be read doesn't."""
+        """A journal line, or an empty record in its place if it is about such a project; an unreadable line is kept."""
         if not self.names:
             return line
         try:
@@ -63,7 +63,7 @@ class OptedOut:
         return FORGOTTEN if theirs or self.has(record) else line
 
     def has_folder(self, folder: str, now: int = 0) -> bool:
-        """Whether a folder belongs to such a project; `now` (unix ns) is when it was heard of."""
+        """Whether a folder belongs to such a project; `now` (Unix ns) is the time of the event that names it."""
         theirs = self._folders.get(folder)
         if theirs is None:
             theirs = self._folders[folder] = self._look(folder, now)
@@ -71,7 +71,7 @@ class OptedOut:
         return theirs
 
     def new_facts(self) -> list[Fact]:
-        """What the fold can't tell by a folder's name alone, and is to know when it reads the same lines again."""
+        """Facts that the fold can't derive from a folder's name, and needs when it reads the same lines again."""
         facts, self._new = self._new, []
         return facts
 

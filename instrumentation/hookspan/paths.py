@@ -1,4 +1,4 @@
-"""Where hookspan keeps its files. Every name that another part or the relay relies on is here and nowhere else."""
+"""Where hookspan keeps its files: every file name that another part or the relay relies on."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SYSTEM_CONFIG: Final = Path("/etc/hookspan/config.toml")
 RELAY_NAME: Final = "hookspan-relay"
 SOCKET_PATH_MAX: Final = 104  # bytes with the final NUL: macOS has 104, Linux 108
 
-# File systems on which another machine can write the same file: flock and O_APPEND promise nothing there.
+# File systems on which another machine can write the same file: flock and O_APPEND are not reliable there.
 NETWORK_FILE_SYSTEMS: Final = frozenset(
     {
         "afs",
@@ -123,7 +123,7 @@ class Paths:
 
     @property
     def poke_socket(self) -> Path:
-        """Datagram socket on which a relay says that there is something new."""
+        """Datagram socket on which relays wake the agent."""
         return self.run / "poke.sock"
 
     @property
@@ -138,7 +138,7 @@ class Paths:
 
     @property
     def down(self) -> Path:
-        """Marker: `hookspan down` was said, nothing starts the agent."""
+        """Marker left by `hookspan down`: nothing starts the agent."""
         return self.state / "down"
 
     @property
@@ -208,7 +208,7 @@ class Paths:
 
     @property
     def relay_source(self) -> Path:
-        """SHA-256 of what the relay was made from, in hexadecimal."""
+        """SHA-256 of what the relay was built from, in hexadecimal."""
         return self.data / "relay-source"
 
     @property
@@ -217,13 +217,13 @@ class Paths:
         return self.data / "made"
 
     def create(self) -> None:
-        """Make the state folders, 0700 and ours. UserError where that can't be, or where state would be shared."""
+        """Make the state folders, 0700 and the user's. UserError if that fails, or if the state would be shared."""
         _refuse_network(self.state)
         for folder in (self.state, self.journal, self.quarantine, self.run, self.backups):
             self.private(folder)
 
     def make(self, folder: Path, mode: int = 0o700) -> None:
-        """Make a folder, and those above it that are missing, and note that they are ours; raises OSError."""
+        """Make a folder and any missing ones above it, and record that hookspan made them; raises OSError."""
         made = [path for path in make_folders(folder, mode) if not {self.state, self.data} & set(path.parents)]
         if made:
             with contextlib.suppress(OSError):  # then they stay when everything else goes
@@ -242,7 +242,7 @@ class Paths:
         return sorted(dict.fromkeys(found), key=lambda path: len(path.parts), reverse=True)
 
     def unmake(self) -> None:
-        """Remove the folders that `make` made, as far as they are empty, and note what is left."""
+        """Remove the folders that `make` made, if they are empty, and record which are left."""
         folders = self.folders_made()
         for folder in folders:
             with contextlib.suppress(OSError):  # there is something in it, or it is gone
@@ -258,7 +258,7 @@ class Paths:
             file.write("".join(f"{json.dumps(str(folder))}\n" for folder in folders))
 
     def private(self, folder: Path) -> None:
-        """Make a folder that is 0700 and ours, or make it so. UserError where that can't be."""
+        """Make a folder, or correct it, so that it is 0700 and the user's. UserError if that fails."""
         try:
             self.make(folder)
             found = folder.stat()
@@ -279,7 +279,7 @@ class Paths:
 
 
 def make_folders(folder: Path, mode: int = 0o700) -> list[Path]:
-    """Make a folder and those above it, all with this mode; which there were not, from the top.
+    """Make a folder and any missing ones above it, all with this mode; those that were missing, from the top.
 
     `Path.mkdir` with `parents` gives those above what the umask leaves of 0777: others could put another folder in
     the place of ours. What is there already stays as it is.
@@ -289,15 +289,15 @@ def make_folders(folder: Path, mode: int = 0o700) -> list[Path]:
         missing.append(above)
     made: list[Path] = []
     for each in reversed(missing):
-        with contextlib.suppress(FileExistsError):  # somebody else was quicker
+        with contextlib.suppress(FileExistsError):  # another process was faster
             each.mkdir(mode=mode)
             made.append(each)
-    folder.mkdir(mode=mode, exist_ok=True)  # raises where something else is in its place
+    folder.mkdir(mode=mode, exist_ok=True)  # raises if something else has its name
     return made
 
 
 def absolute(name: str, text: str) -> Path:
-    """The full path that a variable's text means. UserError where it is relative to a folder that is gone."""
+    """The full path that a variable's text means. UserError if it is relative to a folder that is gone."""
     try:
         return Path(os.path.abspath(text))  # noqa: PTH100 - without a look at links
     except FileNotFoundError as error:
@@ -308,7 +308,7 @@ def absolute(name: str, text: str) -> Path:
 
 
 def working_folder() -> Path | None:
-    """The folder that the user is in; None where it has been deleted."""
+    """The working folder; None if it has been deleted."""
     try:
         return Path.cwd()
     except FileNotFoundError:
@@ -325,7 +325,7 @@ def _refuse_network(folder: Path) -> None:
 
 
 def file_system(path: Path, mounts: Path = Path("/proc/mounts")) -> str | None:
-    """The type of the file system that `path` is or would be on; None where the system doesn't say (macOS)."""
+    """The type of the file system that `path` is or would be on; None if the system doesn't report it (macOS)."""
     try:
         table = mounts.read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:

@@ -1,4 +1,4 @@
-"""Reading files whose paths came from a payload: only regular files of our own, and in bounded memory."""
+"""Reads files whose paths came from a payload: only regular files of the user, and in bounded memory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 
 CHUNK: Final = 256 << 10
 MAX_LINE: Final = 32 << 20
-"""A longer line is passed over without being held whole; the client's longest hold an image of some 10 MB."""
+"""A longer line is skipped without being held whole; the client's longest ones hold an image of about 10 MB."""
 
 
 class RefusedError(Exception):

@@ -1,4 +1,4 @@
-"""A home that nobody misses: the agents of the demo and of the benchmarks live in it, and it goes with them."""
+"""A temporary home in which the agents of the demo and of the benchmarks run, and which is deleted with them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from hookspan.setup import relay
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """A home of its own: the user's folder, hookspan's folders, and the relay's command."""
+    """A temporary home: the user's folder, hookspan's folders, and the relay's command."""
 
     folder: Path
     paths: Paths
@@ -28,7 +28,7 @@ class Sandbox:
     env: dict[str, str]
 
     def cli(self, *arguments: str) -> str:
-        """What one of our own commands printed, run in this home. UserError when it fails."""
+        """The output of a hookspan command that runs in this home. UserError if it fails."""
         command = [sys.executable, "-m", "hookspan", *arguments]
         done = subprocess.run(command, env=self.env, capture_output=True, text=True, check=False)
         if done.returncode:

@@ -1,4 +1,4 @@
-"""Figures as people read them, in the same form on the command line and on the page."""
+"""Formats figures for people, in the same way on the command line and on the page."""
 
 from __future__ import annotations
 

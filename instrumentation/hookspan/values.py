@@ -1,4 +1,4 @@
-"""What a setting's value may be.
+"""The kinds of values that settings can have.
 
 Every kind says in `allowed` what it takes; `read` takes a TOML value and `read_text` a variable's text, and both
 raise ValueError for anything else.
@@ -26,7 +26,7 @@ class Flag:
         return value
 
     def read_text(self, text: str) -> bool:
-        """The words people write in an environment."""
+        """The words that people use in environment variables."""
         word = text.strip().lower()
         if word in {"1", "true", "yes", "on"}:
             return True
@@ -118,7 +118,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text that `accept` takes; empty means none where the default is none."""
+    """A text that `accept` allows; an empty one means none if the default is none."""
 
     allowed: str
     accept: Callable[[str], bool] = bool

@@ -1,4 +1,4 @@
-"""A change to the user's settings file, whose comments stay."""
+"""Changes the user's settings file and keeps its comments."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hookspan.values import Size, without_secrets
 
 
 def change(paths: Paths, key: str, value: str | None) -> None:
-    """Set a key of the user's file from a text, None takes it out; UserError for what isn't allowed."""
+    """Set a key of the user's file from a text; None removes it. UserError if the value isn't allowed."""
     locked = frozenset(read_file(paths.system_config)[0].get("locked", ()))
     if is_locked(key, locked):
         raise UserError(f"`{key}` is locked by `{paths.system_config}`")

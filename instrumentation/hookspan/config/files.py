@@ -1,4 +1,4 @@
-"""Settings files: what they say, checked."""
+"""Reads settings files and checks what they say."""
 
 from __future__ import annotations
 

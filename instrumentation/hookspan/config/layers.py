@@ -1,4 +1,4 @@
-"""The settings in force: those of the administrator's file, over them the user's, over both `HOOKSPAN_*`.
+"""Merges the layers of settings: the administrator's file, the user's, then `HOOKSPAN_*`; the later one wins.
 
 But what the administrator lists under `locked` stays.
 """
@@ -26,7 +26,7 @@ def load(paths: Paths, env: Mapping[str, str] | None = None) -> Settings:
 
 
 def merge(paths: Paths, administrators: Layer, users: Layer, env: Mapping[str, str] | None = None) -> Settings:
-    """As `load`, of files that were read."""
+    """As `load`, but from files that were already read."""
     system = {key: value for key, value in administrators[0].items() if key != "locked"}
     locked, warnings = frozenset(administrators[0].get("locked", ())), administrators[1]
     user, more = users[0], list(users[1])
@@ -34,7 +34,7 @@ def merge(paths: Paths, administrators: Layer, users: Layer, env: Mapping[str, s
     others = [(key, value, str(paths.config)) for key, value in user.items() if key != "locked"]
     for variable, text in (env or {}).items():
         if (option := BY_VARIABLE.get(variable)) is not None:
-            # An empty variable is as good as none, but where none is allowed it says none.
+            # An empty variable counts as unset, but if the setting can be none, it sets none.
             if text or (isinstance(option.kind, Text) and option.kind.optional):
                 value = checked(text, option.kind, option.key, variable, secret=option.secret, as_text=True)
                 others.append((option.key, value, variable))
@@ -59,7 +59,7 @@ def merge(paths: Paths, administrators: Layer, users: Layer, env: Mapping[str, s
 def _joined(
     table: str, users: Mapping[str, Any], administrators: Mapping[str, Any], held: Collection[str]
 ) -> dict[str, Any]:
-    """A table of free names: the administrator's, and over it what the user may set."""
+    """A table of free names: the administrator's entries, overridden by those that the user may set."""
     return {**administrators, **{name: value for name, value in users.items() if f"{table}.{name}" not in held}}
 
 

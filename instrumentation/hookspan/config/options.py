@@ -35,7 +35,7 @@ class Option:
 
 
 def options_of(section: str, owner: type) -> Iterator[Option]:
-    """The options that the fields of a section are."""
+    """The fields of a section as options."""
     instance = owner()
     for row in dataclasses.fields(owner):
         meta = row.metadata
@@ -63,6 +63,6 @@ def is_locked(key: str, locked: frozenset[str]) -> bool:
 
 
 def nearest(name: str, names: list[str], alike: float = 0.6) -> str:
-    """Words that ask whether the most alike of `names` was meant; empty if none is."""
+    """The words "did you mean" with the most similar of `names`; empty if none is similar."""
     alternatives = difflib.get_close_matches(name, names, n=1, cutoff=alike)
     return f"; did you mean `{alternatives[0]}`?" if alternatives else ""

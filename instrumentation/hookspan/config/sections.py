@@ -261,7 +261,7 @@ class Settings:
         plain = dataclasses.asdict(self)
         about = {name: plain.pop(name) for name in ("origins", "locked", "warnings")}
         return {
-            # No setting has another default than none where none is allowed, so what is none can be left out.
+            # Every setting that can be none is none by default, so settings that are none can be left out.
             "settings": {
                 section: {name: value for name, value in values.items() if value is not None}
                 if isinstance(values, dict)

@@ -1,4 +1,4 @@
-"""Which transcripts there are: the client's folders, looked through for sessions and their subagents."""
+"""Finds transcripts: it searches the client's folders for sessions and their subagents."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Transcript(msgspec.Struct, frozen=True):
     agents: tuple[str, ...] = ()
 
     def sources(self) -> list[Source]:
-        """It and its subagents', to be read."""
+        """The readable sources: this transcript and its subagents'."""
         sources = [Source(self.path, read_lines(self.path))]
         for path in self.agents:
             name = AGENT_FILE.match(os.path.basename(path))
@@ -58,7 +58,7 @@ class Transcript(msgspec.Struct, frozen=True):
 
 
 class Refused(msgspec.Struct, frozen=True):
-    """A file that is no transcript of ours to read."""
+    """A file that is refused: it is not a transcript that may be read."""
 
     path: str
     why: str
@@ -75,7 +75,7 @@ def find(places: Iterable[str]) -> tuple[list[Transcript], list[Refused]]:
         except RefusedError as error:
             refused.append(Refused(path, str(error)))
             continue
-        except FileNotFoundError:  # gone meanwhile, or a folder of a client that never ran
+        except FileNotFoundError:  # gone in the meantime, or a folder of a client that never ran
             continue
         except OSError as error:
             refused.append(Refused(path, error.strerror or "it can't be read"))
@@ -131,7 +131,7 @@ def _look(path: str) -> Transcript:
 
 
 def _times(part: bytes) -> Iterator[int]:
-    """The times of the lines in a part of a file; the first and the last line may be cut."""
+    """The times of the lines in a part of a file, whose first and last line may be incomplete."""
     return (line.at for data in part.splitlines(keepends=True) if (line := read_history_line(data)) and line.at)
 
 
@@ -150,7 +150,7 @@ class _Owner(msgspec.Struct, rename={"session_id": "sessionId"}):
 
 
 def _carefully(path: str) -> Iterator[bytes | int]:
-    """A subagent's lines; one whose file can't be read has none."""
+    """A subagent's lines; none if its file can't be read."""
     try:
         yield from read_lines(path)
     except (OSError, RefusedError):

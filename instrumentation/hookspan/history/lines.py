@@ -9,7 +9,7 @@ from hookspan.clients.claude_code.transcript_lines import HistoryLine, read_hist
 
 
 class Copies:
-    """Lines that stand in several transcripts, since forks and resumes copy them: they are of the first one.
+    """Recognises lines that are in several transcripts because forks and resumes copy them; the first one has them.
 
     An answer is known by its message id, everything else by its uuid. 100 bytes for each.
     """
@@ -34,7 +34,7 @@ class Copies:
         return is_copy
 
     def learn(self, lines: Iterable[bytes | int]) -> None:
-        """Takes in a transcript that is not imported, since hookspan heard its session itself."""
+        """Registers the lines of a transcript that is not imported, since hookspan recorded its session itself."""
         source = self.source()
         for data in lines:
             if isinstance(data, bytes) and (line := read_history_line(data)):
@@ -42,14 +42,14 @@ class Copies:
 
 
 class Entry(NamedTuple):
-    """A line, read and as it is."""
+    """A transcript's line, both parsed and as bytes."""
 
     line: HistoryLine
     data: bytes
 
 
 def timed(number: int, lines: Iterable[bytes | int]) -> Iterator[tuple[int, int, int, Entry | int | None]]:
-    """The lines of one source with what orders them: a line without a time stands where the one before it does.
+    """The lines of one source with their sort key: a line without a time is placed after the one before it.
 
     In place of a line that can't be read, its size; None at the end.
     """

@@ -1,8 +1,8 @@
-"""Sessions that hookspan did not hear: their transcripts become the records that hooks and observers would have given.
+"""Sessions from before hookspan: their transcripts become the records that hooks and observers would have made.
 
 So the fold stays the one place where records become spans, the journal keeps them like everything else, and a rebuild
-gives the same. What only hooks tell is missing: dialogs, the moments of approval, when and how the session ended. Each
-record has its place in the session's history, so that importing twice changes nothing.
+gives the same. What only hooks report is missing: dialogs, the moments of approval, when and how the session ended.
+Each record has its number in the session's history, so that importing twice changes nothing.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _NO_PROMPT: Final = re.compile(
 _COMMAND: Final = re.compile(r"<command-name>\s*/?([^<\s]{1,64})\s*</command-name>")
 _ARGUMENTS: Final = re.compile(r"<command-args>([^<]{0,600})")
 _GOES_ON: Final = frozenset({"tool_use", "pause_turn"})
-"""Finish reasons of an answer that something must follow."""
+"""Finish reasons of an answer that is not the last one of its turn."""
 
 
 class Source(NamedTuple):
@@ -197,7 +197,7 @@ class History:
                 yield from self._answered(stream, fact)
             return
         if isinstance(fact, CompactBoundary):
-            # /compact lies outside of any turn, the automatic one inside.
+            # /compact is outside of any turn, an automatic compaction is inside one.
             prompt = "" if fact.trigger == "manual" else self._prompt
             for name, moment in (("PreCompact", fact.at - fact.duration_ms * MS), ("PostCompact", fact.at)):
                 yield Reduced(at=moment, event=name, prompt=prompt, trigger=fact.trigger)
@@ -206,7 +206,7 @@ class History:
         yield fact
 
     def _answered(self, stream: _Stream, call: ModelCall) -> Iterator[Record]:
-        """An answer that asks for nothing is the end of its turn, unless more follows."""
+        """An answer without tool calls is the end of its turn, unless more follows."""
         if call.error_status:
             event = self._event("StopFailure", call.end, stream)
             event.failure = error_type(call.error_status)
@@ -323,10 +323,10 @@ class History:
 
 
 def _is_prompt(line: HistoryLine, text: str) -> bool:
-    """Whether a user line without results is something that somebody typed, or a task's end."""
+    """Whether a user line without results is a prompt that somebody typed, or the end of a task."""
     if line.is_meta or line.is_compact_summary or _NO_PROMPT.match(text):
         return False
     origin = line.origin or {}
     if line.prompt_source or origin.get("kind") == "human" or text.startswith(TASK_NOTIFICATION):
         return True
-    return not line.row_source and not origin and bool(text)  # before 2.1 nothing says who wrote it
+    return not line.row_source and not origin and bool(text)  # before 2.1 no field says who wrote it
