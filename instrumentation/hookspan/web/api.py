@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from hookspan.web import schemas
+from hookspan.web import schemas, serializers
 from hookspan.web.context import Context
 from hookspan.web.handlers import demo, friction, health, journal, overview, sessions, traces
 from hookspan.web.parameters import Arguments, Parameter, flag, number
@@ -71,7 +71,7 @@ ENDPOINTS: Final = (
                 "state",
                 "Only sessions in this state; `waiting` includes those that may be waiting.",
                 "all",
-                words=("all", "open", "waiting", "working", "idle", "ended"),
+                words=tuple(serializers.PHASES),
             ),
             _PROJECT,
             Parameter(

@@ -2,6 +2,8 @@
 
 Times are Unix milliseconds and durations milliseconds, both with a fraction: what JavaScript's Date takes. Nanoseconds
 don't fit its numbers.
+
+One long list, since it is read as one: `make generate` writes it in this order to the page's `lib/types.d.ts`.
 """
 
 from __future__ import annotations
