@@ -37,7 +37,7 @@ def main() -> None:
 def run(folder: Path, url: str, options: argparse.Namespace) -> None:
     paths = Paths(state=folder, config=folder / "config.toml", data=folder / "data")
     store = Store.open(paths)
-    exporter = Exporter(paths, ExportSettings(url, compression=options.compression, metric_interval=3600))
+    exporter = Exporter(paths, ExportSettings(endpoint=url, compression=options.compression, metric_interval=3600))
     for commit in commits(options.events, time.time_ns() - 10**12, 1000):
         store.commit(commit)
     began, began_cpu = time.perf_counter(), time.process_time()

@@ -114,7 +114,11 @@ def test_an_endpoint_that_was_away_is_found_again(span_export: SpanExport, endpo
 
 @pytest.mark.parametrize(
     ("settings", "loaded"),
-    [("None", set()), ("'http://127.0.0.1:1'", {"requests"}), ("'http://127.0.0.1:1', 'grpc'", {"grpc"})],
+    [
+        ("", set()),
+        ("endpoint='http://127.0.0.1:1'", {"requests"}),
+        ("endpoint='http://127.0.0.1:1', protocol='grpc'", {"grpc"}),
+    ],
 )
 def test_only_what_is_used_is_loaded(paths: Paths, settings: str, loaded: set[str]) -> None:
     paths.create()

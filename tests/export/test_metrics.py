@@ -35,7 +35,7 @@ class MetricExport:
     def start(self, *, on: bool = True) -> Exporter:
         self.stop()
         settings = ExportSettings(
-            self.sink.url if on else None, timeout=2.0, metric_interval=3600, resource={"team": "blue"}
+            endpoint=self.sink.url if on else None, timeout=2.0, metric_interval=3600, resource={"team": "blue"}
         )
         self.exporter = Exporter(self.paths, settings, gauges=self.gauges)
         self.exporter.start()
@@ -218,7 +218,7 @@ def test_what_was_counted_before_export_was_switched_on_is_not_exported(metric_e
     metric_export.count(1_000)
     metric_export.tick()
     assert metric_export.sink.requests == []
-    exporter.apply(ExportSettings(metric_export.sink.url, metric_interval=3600))
+    exporter.apply(ExportSettings(endpoint=metric_export.sink.url, metric_interval=3600))
     metric_export.tick()
     metric_export.count(7)
     metric_export.count(3, "hookspan.tool.duration", (), 2.0)

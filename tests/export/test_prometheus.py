@@ -35,7 +35,7 @@ AGENT = """
     state, endpoint, last = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
     paths = Paths(state=state, config=state, data=state)
     store = Store.open(paths)
-    exporter = Exporter(paths, ExportSettings(endpoint, metric_interval=0.25))
+    exporter = Exporter(paths, ExportSettings(endpoint=endpoint, metric_interval=0.25))
     exporter.start()
     position = store.position()
     record = position.record if position else 1

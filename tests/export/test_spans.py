@@ -37,7 +37,7 @@ class SpanExport:
         self.exporter = Exporter(
             self.paths,
             ExportSettings(
-                endpoint, **{"timeout": 2.0, "metric_interval": 3600, "resource": {"team": "blue"}, **settings}
+                endpoint=endpoint, **{"timeout": 2.0, "metric_interval": 3600, "resource": {"team": "blue"}, **settings}
             ),
         )
         self.exporter.start()
@@ -304,12 +304,12 @@ def test_off_is_a_normal_state_and_on_begins_with_what_comes_then(span_export: S
     span_export.commit(10)
     assert exporter.drain(PATIENCE)
     assert (span_export.stats()["state"], span_export.stats()["queue"], exporter.protected) == ("off", 0, None)
-    exporter.apply(ExportSettings(sink.url, metric_interval=3600))
+    exporter.apply(ExportSettings(endpoint=sink.url, metric_interval=3600))
     wanted = span_export.commit(5)
     assert exporter.protected is not None
     assert exporter.drain(PATIENCE)
     assert sent(sink) == wanted
-    exporter.apply(ExportSettings(None))
+    exporter.apply(ExportSettings())
     span_export.until(lambda stats: stats["state"] == "off")
     span_export.commit(5)
     span_export.start(sink.url)  # switched on again by a restart with other settings
@@ -322,7 +322,9 @@ def test_another_endpoint_goes_on_where_the_first_stopped(span_export: SpanExpor
     exporter = span_export.start("http://127.0.0.1:1")
     wanted = span_export.commit(5)
     assert "refused" in span_export.until(lambda stats: stats["failures"] > 0)["last_error"].lower()
-    exporter.apply(ExportSettings(f"{sink.url}/v1/traces", metric_interval=3600))  # with its path: people copy it so
+    exporter.apply(
+        ExportSettings(endpoint=f"{sink.url}/v1/traces", metric_interval=3600)
+    )  # with its path: people copy it so
     assert exporter.drain(PATIENCE)
     assert sent(sink) == wanted
 
@@ -411,7 +413,7 @@ def test_certificates_are_checked(span_export: SpanExport, tmp_path, tls: tuple[
         exporter = span_export.start(secure.url)
         wanted = span_export.commit()
         assert "certificate" in span_export.until(lambda stats: stats["failures"] > 0)["last_error"].lower()
-        exporter.apply(ExportSettings(secure.url, certificate=str(certificate), metric_interval=3600))
+        exporter.apply(ExportSettings(endpoint=secure.url, certificate=str(certificate), metric_interval=3600))
         assert exporter.drain(PATIENCE)
         assert sent(secure) == wanted
 
@@ -435,7 +437,7 @@ def test_who_stays_out_sends_nothing_and_begins_with_what_comes_after(span_expor
     exporter = span_export.start(sink.url, enabled=False)
     span_export.commit(3)
     assert exporter.protected is None, "the store keeps nothing for an export that is off"
-    exporter.apply(ExportSettings(sink.url, metric_interval=3600))
+    exporter.apply(ExportSettings(endpoint=sink.url, metric_interval=3600))
     span_export.until(lambda stats: stats["state"] != "off")
     wanted = span_export.commit()
     assert exporter.drain(PATIENCE)

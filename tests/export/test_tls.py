@@ -23,7 +23,7 @@ Protocol = Literal["http/protobuf", "grpc"]
 
 def error(endpoint: str, protocol: Protocol, **files: Path) -> str:
     named = {name: str(path) for name, path in files.items()}
-    sender = make(ExportSettings(endpoint, protocol, timeout=5, **named), "traces")  # type: ignore[arg-type]
+    sender = make(ExportSettings(endpoint=endpoint, protocol=protocol, timeout=5, **named), "traces")  # type: ignore[arg-type]
     try:
         return sender.send([readable(made.span(1), Resource({}))]).error
     finally:

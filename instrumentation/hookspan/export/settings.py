@@ -8,54 +8,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from hookspan.config import Export
 from hookspan.values import without_secrets
 
 
 @dataclass(frozen=True, slots=True)
-class ExportSettings:
-    """`[export]` of the settings.
+class ExportSettings(Export):
+    """`[export]` of the settings, and what else of them concerns export.
 
     Attributes:
-        endpoint: Base URL, without `/v1/traces`; None: nothing is exported.
-        headers: Sent with every request, such as an API key.
-        token_file: File whose first word is sent as a bearer token.
-        timeout: Seconds that one request may take.
-        certificate: File with the certificates to trust instead of the system's.
-        client_certificate: File with the certificate to show to an endpoint that asks for one.
-        client_key: File with its key.
-        metric_interval: Seconds between two exports of metrics.
-        max_days: How long spans wait for an endpoint that can't be reached.
-        enabled: False: nothing is exported, whatever the endpoint.
-        traces: Whether spans are sent.
-        metrics: Whether metrics are sent.
         content: `content.export`: whether spans take their labels along.
         left_out: Projects with `record = false`: what of theirs waits, from before they were, is not sent.
         resource: `[resource]`: what the user wants the resource to say beside what is known of this machine.
     """
 
-    endpoint: str | None = None
-    protocol: Literal["http/protobuf", "grpc"] = "http/protobuf"
-    headers: Mapping[str, str] = field(default_factory=dict)
-    token_file: str | None = None
-    compression: Literal["none", "gzip"] = "none"
-    timeout: float = 10.0
-    certificate: str | None = None
-    client_certificate: str | None = None
-    client_key: str | None = None
-    traces: bool = True
-    metrics: bool = True
-    hook_spans: bool = True
-    metric_interval: float = 10.0
-    max_days: float = 7.0
-    enabled: bool = True
     content: bool = False
     left_out: frozenset[str] = frozenset()
     resource: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def on(self) -> bool:
-        """Whether anything is exported."""
-        return self.traces_on or self.metrics_on
 
     @property
     def traces_on(self) -> bool:
