@@ -18,7 +18,7 @@ from hookspan.wire.facts import Fact
 from hookspan.wire.record import Record
 from hookspan.wire.reduced import Reduced
 
-from . import agents, calls, ids, places, sessions, tools, turns
+from . import agents, calls, dialogs, ids, places, sessions, tools, turns
 from .rows import Attributes, EventRow, Increment, Rows
 from .state import KEPT_FACTS, KEPT_PLACES, KEPT_SEEN, Place, SessionState, State, bound
 from .step import NANO, Step, project_of
@@ -106,7 +106,7 @@ def _is_repeat(step: Step, event: Reduced) -> bool:
     if before is None:
         return False
     if event.event == "PermissionRequest":
-        return event.at == before or tools.pending_equal(step, event) < 1
+        return event.at == before or dialogs.pending_equal(step, event) < 1
     return bool(event.tool_use_id) or abs(event.at - before) <= tools.REORDER
 
 
@@ -171,7 +171,7 @@ def _notified(step: Step, event: Reduced) -> None:
     kind = event.notification if len(event.notification) < 40 and event.notification.isidentifier() else "other"  # noqa: PLR2004
     step.add("hookspan.notifications", 1, (sc.NOTIFICATION_TYPE, kind))
     if event.notification == "permission_prompt":
-        tools.still_waiting(step)
+        dialogs.still_waiting(step)
 
 
 def _tool_event(handler: Callable[[Step, Reduced], None]) -> Callable[[Step, Reduced], None]:
@@ -204,9 +204,9 @@ HANDLERS: Final[dict[str, Callable[[Step, Reduced], None]]] = {
     "PostToolUseFailure": _tool_event(tools.ended),
     "PermissionDenied": _tool_event(tools.ended),
     "PostToolBatch": tools.listed,
-    "PermissionRequest": tools.asked,
-    "Elicitation": tools.elicited,
-    "ElicitationResult": tools.answered,
+    "PermissionRequest": dialogs.asked,
+    "Elicitation": dialogs.elicited,
+    "ElicitationResult": dialogs.answered,
     "SubagentStart": _subagent_event(agents.start),
     "SubagentStop": _subagent_event(agents.stop),
     "PreCompact": calls.compaction_started,
@@ -292,7 +292,7 @@ _FACTS: Final[dict[type, Callable[[Step, Any], None]]] = {
     facts.Overdue: lambda step, fact: sessions.read(step, fact.at),
     facts.Silent: _silent,
     facts.ClientGone: _gone,
-    facts.Running: tools.running,
+    facts.Running: dialogs.running,
 }
 
 

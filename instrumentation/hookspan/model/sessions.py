@@ -15,7 +15,7 @@ from hookspan.catalogue.enums import EndReason, Outcome, SessionPhase
 from hookspan.wire.facts import CostState, Observed
 from hookspan.wire.reduced import Reduced
 
-from . import agents, calls, ids, places, tools, turns
+from . import agents, calls, dialogs, ids, places, tools, turns
 from .rows import Attributes
 from .state import KEPT_BRANCHES, MAIN_AGENT, Place, SessionState, State, Tally, Turn
 from .step import NANO, Step
@@ -173,7 +173,7 @@ def finish_turn(step: Step, turn: Turn) -> None:
                 tools.close_open(step, "", end_at, outcome, agent_id=agent.id)
                 agents.write(step, agent, end_at, outcome, reason)
     tools.close_open(step, turn.prompt, end_at, outcome)
-    tools.forget_answered(step, "", end_at)
+    dialogs.forget_answered(step, "", end_at)
     calls.write_compactions(step, 0, of=turn.prompt)
     turns.write(step, turn)
 

@@ -1,4 +1,4 @@
-"""Tool calls and the dialogs before them.
+"""Tool calls, from their start to their end.
 
 A tool's span is the time it ran: its end minus the client's own `duration_ms`. Waiting for a person is a span of its
 own beside it, so that a search for slow tools finds no lunch breaks. A call that never ran is a span of length 0.
@@ -10,12 +10,12 @@ from typing import Final
 
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.enums import Decision, ErrorType, Outcome
-from hookspan.wire.facts import Rejection, Running
+from hookspan.wire.facts import Rejection
 from hookspan.wire.reduced import VERDICT_DENIED, VERDICT_HOOK, VERDICT_INVALID, VERDICT_REJECTED, Call, Reduced
 
-from . import agents, ids, open_spans, places, times, turns
+from . import agents, dialogs, ids, open_spans, places, times, turns
 from .rows import STATUS_ERROR, STATUS_UNSET, Attributes
-from .state import KEPT_CLOSED, KEPT_PLACES, Place, SessionState, Tally, ToolCall, Wait, bound
+from .state import KEPT_CLOSED, KEPT_PLACES, Place, SessionState, Tally, ToolCall, bound
 from .step import NANO, Step
 
 REORDER: Final = 2 * NANO
@@ -35,7 +35,7 @@ def started(step: Step, event: Reduced) -> None:
     call.at, call.record = event.at, step.number
     _describe(step, call, event)
     for wait in session.waits:
-        if not wait.tool_use_id and _fits(wait, call):
+        if not wait.tool_use_id and dialogs.fits(wait, call):
             wait.tool_use_id = call.id
             break
     if call.post:
@@ -58,50 +58,6 @@ def _describe(step: Step, call: ToolCall, event: Reduced) -> None:
         agents.place_of_event(step, event)
     else:
         turns.active(step, event)
-
-
-def _fits(wait: Wait, call: ToolCall) -> bool:
-    return wait.tool == call.tool and wait.agent_id == call.agent_id and wait.digest == call.digest
-
-
-def asked(step: Step, event: Reduced) -> None:
-    """PermissionRequest: it has no tool_use_id, but the very input of the call it is about."""
-    session = step.session
-    if session.ended or event.at < session.batches.get(event.agent_id, 0):
-        return  # late: it was answered before
-    wait = Wait(
-        at=event.at,
-        tool=event.tool,
-        agent_id=event.agent_id,
-        digest=event.input_digest,
-        prompt=event.prompt,
-        mcp_server=event.mcp_server,
-    )
-    taken = {other.tool_use_id for other in session.waits}
-    for call in session.calls.values():
-        if call.id not in taken and not call.resolved and _fits(wait, call):
-            wait.tool_use_id = call.id
-            break
-    session.waits.append(wait)
-
-
-def forget_answered(step: Step, agent_id: str, before: int) -> None:
-    """Drops dialogs that were answered, though the call they were about was never heard of or is closed already."""
-    session = step.session
-    session.waits = [
-        wait
-        for wait in session.waits
-        if wait.elicitation or wait.agent_id != agent_id or wait.at >= before or wait.tool_use_id in session.calls
-    ]
-
-
-def pending_equal(step: Step, event: Reduced) -> int:
-    """How many open calls an equal PermissionRequest could be about, less the dialogs that are open for them."""
-    probe = Wait(at=0, tool=event.tool, agent_id=event.agent_id, digest=event.input_digest)
-    calls = sum(1 for call in step.session.calls.values() if _fits(probe, call))
-    return calls - sum(
-        1 for wait in step.session.waits if wait.digest == probe.digest and wait.agent_id == probe.agent_id
-    )
 
 
 def ended(step: Step, event: Reduced) -> None:
@@ -132,7 +88,7 @@ def listed(step: Step, event: Reduced) -> None:
             call = session.calls[entry.tool_use_id] = _unheard(step, entry, event)
         call.resolved = event.at
         call.verdict = entry.verdict
-    forget_answered(step, event.agent_id, event.at)
+    dialogs.forget_answered(step, event.agent_id, event.at)
     session.batches[event.agent_id] = max(event.at, session.batches.get(event.agent_id, 0))
     bound(session.batches, KEPT_PLACES)
 
@@ -155,49 +111,6 @@ def rejected(step: Step, fact: Rejection) -> None:
         _write_never_ran(step, call, min(fact.at, call.resolved or fact.at))
     else:
         _write_cut_off(step, call, fact.at, Outcome.INTERRUPTED)
-
-
-def running(step: Step, fact: Running) -> None:
-    """A child of the client was born after a dialog opened: that one dialog may be answered by now.
-
-    Facts of older journals don't name it: then it is the one that is open longest.
-    """
-    for wait in step.session.waits:
-        if not wait.running_at and wait.at < fact.at and not wait.elicitation and fact.asked in {0, wait.at}:
-            wait.running_at = fact.at
-            break
-
-
-def still_waiting(step: Step) -> None:
-    """Notification{permission_prompt}: whatever started meanwhile, a dialog is still open."""
-    if len(step.session.waits) == 1:
-        step.session.waits[0].running_at = 0
-
-
-def elicited(step: Step, event: Reduced) -> None:
-    """Elicitation: an MCP server asks the user."""
-    step.session.waits.append(
-        Wait(
-            at=event.at,
-            tool="elicitation",
-            agent_id=event.agent_id,
-            prompt=event.prompt,
-            mcp_server=event.mcp_server,
-            elicitation=True,
-        )
-    )
-
-
-def answered(step: Step, event: Reduced) -> None:
-    """ElicitationResult."""
-    for wait in step.session.waits:
-        if wait.elicitation and wait.mcp_server == event.mcp_server:
-            decision = {"accept": Decision.APPROVED, "decline": Decision.REFUSED}.get(event.action, Decision.ABORTED)
-            place = (
-                agents.place_of_event(step, event) if event.agent_id else places.of_prompt(step.session, event.prompt)
-            )
-            _write_wait(step, wait, place, event.at, decision)
-            return
 
 
 def is_unexplained(session: SessionState, now: int) -> bool:
@@ -228,7 +141,7 @@ def finish(step: Step, call: ToolCall) -> None:
     if event.event == "PermissionDenied":
         _write_never_ran(step, call, event.at)
         return
-    wait = _take_wait(step, call)
+    wait = dialogs.of_call(step, call)
     start = event.at - round(event.duration_ms * 1e6) if event.duration_ms >= 0 else 0
     attributes: Attributes = {}
     if not start:
@@ -236,7 +149,7 @@ def finish(step: Step, call: ToolCall) -> None:
         attributes[sc.START_INFERRED] = True
     if wait:
         start = min(max(start, wait.at), max(event.at, wait.at))
-        _write_wait(step, wait, places.of_call(step.session, call), start, Decision.APPROVED)
+        dialogs.write(step, wait, places.of_call(step.session, call), start, Decision.APPROVED)
         attributes[sc.WAITED] = (start - wait.at) / NANO
     outcome = Outcome.SUCCESS
     if event.interrupted:
@@ -274,36 +187,6 @@ def _count_lines(step: Step, call: ToolCall, event: Reduced) -> None:
             step.count("hookspan.lines", lines, (sc.LINES_TYPE, kind), place=place, own_id=own, at=event.at)
 
 
-def _take_wait(step: Step, call: ToolCall) -> Wait | None:
-    waits = step.session.waits
-    for wait in waits:
-        if wait.tool_use_id == call.id:
-            return wait
-    for wait in waits:
-        if not wait.tool_use_id and _fits(wait, call):
-            return wait
-    return None
-
-
-def _write_wait(step: Step, wait: Wait, place: Place, end: int, decision: Decision) -> None:
-    session = step.session
-    session.waits.remove(wait)
-    opened = open_spans.of_wait(session, wait, place)
-    end = max(end, wait.at)
-    step.close(opened, end, {sc.DECISION: decision.value})
-    step.add(
-        "hookspan.permission.wait",
-        (end - wait.at) / NANO,
-        (sc.GEN_AI_TOOL_NAME, wait.tool),
-        (sc.DECISION, decision.value),
-        place=place,
-        own_id=opened.span_id,
-        at=end,
-    )
-    if decision is not Decision.AUTO_DENIED:  # no human was asked
-        turns.spend(step, wait.agent_id, place, times.WAIT, wait.at, end)
-
-
 def _write_cut_off(step: Step, call: ToolCall, at: int, outcome: Outcome) -> None:
     """A call that ran until its user stopped it, or until the end of what it ran in.
 
@@ -311,14 +194,14 @@ def _write_cut_off(step: Step, call: ToolCall, at: int, outcome: Outcome) -> Non
     """
     attributes: Attributes = {} if outcome is Outcome.INTERRUPTED else {sc.END_INFERRED: True}
     start = call.at or at
-    wait = _take_wait(step, call)
+    wait = dialogs.of_call(step, call)
     if wait:
         approved = min(wait.running_at, at) if wait.running_at else at
         if not wait.running_at:
             attributes[sc.START_INFERRED] = True
         start = max(approved, wait.at)
         attributes[sc.WAITED] = (start - wait.at) / NANO
-        _write_wait(step, wait, places.of_call(step.session, call), start, Decision.APPROVED)
+        dialogs.write(step, wait, places.of_call(step.session, call), start, Decision.APPROVED)
     _write(step, call, start, at, outcome, attributes)
 
 
@@ -336,7 +219,7 @@ def _write_never_ran(step: Step, call: ToolCall, at: int, cut_off: Outcome | Non
     else:
         outcome = Outcome.DENIED
         decision = _decision(step, call)
-    wait = _take_wait(step, call)
+    wait = dialogs.of_call(step, call)
     attributes: Attributes = {
         sc.NEVER_RAN: True,
         sc.DECISION: decision,
@@ -347,7 +230,7 @@ def _write_never_ran(step: Step, call: ToolCall, at: int, cut_off: Outcome | Non
     if wait:
         if decision != Decision.AUTO_DENIED:
             attributes[sc.WAITED] = max(0, at - wait.at) / NANO
-        _write_wait(
+        dialogs.write(
             step, wait, places.of_call(step.session, call), at, Decision(decision) if decision else Decision.REFUSED
         )
     _write(step, call, at, at, outcome, attributes)
@@ -371,7 +254,7 @@ def close_open(step: Step, prompt: str, at: int, outcome: Outcome, *, agent_id: 
     """Closes calls of a turn (or of a subagent) that nothing ended, at the end of what they ran in."""
     for call in list(step.session.calls.values()):
         if call.agent_id == agent_id and (not prompt or call.prompt == prompt):
-            wait = _take_wait(step, call)
+            wait = dialogs.of_call(step, call)
             if wait and not wait.running_at:
                 _write_never_ran(step, call, at, outcome)
             else:
