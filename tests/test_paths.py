@@ -5,7 +5,8 @@ import pytest
 
 from hookspan import atomic
 from hookspan.errors import UserError
-from hookspan.paths import Paths, file_system
+from hookspan.folders import file_system
+from hookspan.paths import Paths
 
 
 def test_one_folder_holds_everything():
@@ -89,7 +90,7 @@ def test_the_file_system_of_a_path(path: str, kind: str, tmp_path: Path):
 
 
 def test_state_on_a_network_file_system_is_refused(paths: Paths, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("hookspan.paths.file_system", lambda _: "nfs4")
+    monkeypatch.setattr("hookspan.folders.file_system", lambda _: "nfs4")
     with pytest.raises(UserError, match=r"network file system \(nfs4\)") as caught:
         paths.create()
     assert "HOOKSPAN_HOME" in (caught.value.hint or "")

@@ -10,7 +10,8 @@ from typing import Final
 
 import msgspec
 
-from hookspan.paths import Paths, make_folders
+from hookspan.folders import make_folders
+from hookspan.paths import Paths
 
 SAMPLE: Final = 64 << 10  # bytes kept of a line; the line itself stays in the journal under its number
 CAP: Final = 16 << 20  # bytes of all files; a flood of foreign lines must not double the journal

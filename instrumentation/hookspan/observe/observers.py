@@ -7,6 +7,7 @@ from typing import Final
 
 from hookspan import wire
 from hookspan.clients.claude_code.transcript_files import transcript_roots
+from hookspan.config import Settings
 from hookspan.model.sessions import is_new_run, is_open
 from hookspan.model.state import SessionState, State
 from hookspan.model.tools import is_unexplained
@@ -23,6 +24,7 @@ BUSY: Final = NANO // 5
 IDLE: Final = 2 * NANO
 """Between two looks while open sessions only idle."""
 RECENT: Final = 60 * NANO
+IDLE_HOURS: Final = Settings().session.idle_hours  # where nobody has set it
 
 
 class Observers:
@@ -40,7 +42,7 @@ class Observers:
     def __init__(
         self,
         *,
-        idle_hours: float = 12,
+        idle_hours: float = IDLE_HOURS,
         labels: bool = True,
         policy: Policy | None = None,
         totals: Callable[[], Mapping[tuple[str, str], int]] | None = None,

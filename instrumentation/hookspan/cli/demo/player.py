@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from hookspan.paths import make_folders
+from hookspan.folders import make_folders
 from hookspan.sandbox import Sandbox
 
 RECORDING: Final = Path(__file__).with_name("session")

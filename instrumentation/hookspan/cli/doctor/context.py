@@ -12,7 +12,8 @@ from hookspan.agent import effective
 from hookspan.clients.claude_code.settings_files import MANAGED
 from hookspan.config import Settings, load
 from hookspan.errors import UserError
-from hookspan.paths import Paths, working_folder
+from hookspan.folders import working_folder
+from hookspan.paths import Paths
 from hookspan.setup.installation import Installation, look
 
 

@@ -23,7 +23,8 @@ from urllib.parse import urlsplit
 from hookspan import __version__
 from hookspan.cli.doctor.redact import Redactor
 from hookspan.errors import UserError
-from hookspan.paths import Paths, home_folder, make_folders
+from hookspan.folders import home_folder, make_folders
+from hookspan.paths import Paths
 from hookspan.units import counted
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from hookspan.errors import UserError
-from hookspan.paths import home_folder
+from hookspan.folders import home_folder
 
 
 def confirm(question: str, *, yes: bool) -> None:

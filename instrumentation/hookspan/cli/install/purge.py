@@ -14,7 +14,8 @@ from typing import Final
 
 from hookspan.cli.stack.compose import COPIED
 from hookspan.errors import UserError
-from hookspan.paths import Paths, home_folder
+from hookspan.folders import home_folder
+from hookspan.paths import Paths
 
 OWN_NAME: Final = "hookspan"
 """A folder of this name is ours, whoever made it: older versions noted no folders."""

@@ -20,7 +20,8 @@ from hookspan.clients.claude_code.settings_files import Scope
 from hookspan.clients.claude_code.settings_text import SettingsText
 from hookspan.config import load
 from hookspan.errors import UserError
-from hookspan.paths import Paths, working_folder
+from hookspan.folders import working_folder
+from hookspan.paths import Paths
 from hookspan.setup import places, receipts, relay, settings_file
 from hookspan.setup.installation import Area, Installation, look
 from hookspan.units import counted

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from hookspan.errors import UserError
-from hookspan.paths import Paths, home_folder
+from hookspan.folders import home_folder
+from hookspan.paths import Paths
 from hookspan.setup import relay
 
 UNIT: Final = "hookspan.service"

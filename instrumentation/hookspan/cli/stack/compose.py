@@ -17,7 +17,7 @@ import click
 
 from hookspan import assets, atomic
 from hookspan.errors import UserError
-from hookspan.paths import make_folders
+from hookspan.folders import make_folders
 
 FILES: Final = (
     "docker-compose.yml",

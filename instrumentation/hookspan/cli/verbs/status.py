@@ -17,7 +17,8 @@ from hookspan.cli.terminal.options import JSON
 from hookspan.cli.terminal.text import may_draw
 from hookspan.config import load
 from hookspan.errors import EXIT_USER, UserError
-from hookspan.paths import Paths, working_folder
+from hookspan.folders import working_folder
+from hookspan.paths import Paths
 from hookspan.setup import places
 from hookspan.setup.installation import look
 from hookspan.units import age, counted, size

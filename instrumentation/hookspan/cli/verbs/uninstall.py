@@ -13,7 +13,8 @@ from hookspan.cli.install.purge import purge as delete_all
 from hookspan.cli.install.purge import to_delete
 from hookspan.cli.terminal.options import YES
 from hookspan.clients.claude_code.settings_files import Scope
-from hookspan.paths import Paths, working_folder
+from hookspan.folders import working_folder
+from hookspan.paths import Paths
 from hookspan.setup import places, removal
 from hookspan.setup.installation import Installation, look
 

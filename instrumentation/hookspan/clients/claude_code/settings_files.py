@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from hookspan.errors import UserError
-from hookspan.paths import absolute, home_folder
+from hookspan.folders import absolute, home_folder
 
 Scope = Literal["user", "local"]
 

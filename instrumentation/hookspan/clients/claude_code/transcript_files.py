@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from hookspan.errors import UserError
-from hookspan.paths import absolute, home_folder
+from hookspan.folders import absolute, home_folder
 from hookspan.reading import RefusedError, read_small
 from hookspan.wire.facts import AgentMeta
 

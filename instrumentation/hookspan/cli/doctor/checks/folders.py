@@ -14,7 +14,8 @@ from hookspan.agent.health.checks import DISK_WARNING, FULL_CRITICAL
 from hookspan.cli.doctor.context import Context
 from hookspan.cli.doctor.fixes import chmod, some, unwritable
 from hookspan.cli.doctor.result import Result
-from hookspan.paths import NETWORK_FILE_SYSTEMS, SOCKET_PATH_MAX, file_system
+from hookspan.folders import NETWORK_FILE_SYSTEMS, file_system
+from hookspan.paths import SOCKET_PATH_MAX
 from hookspan.units import counted, size
 
 OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
