@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -135,13 +136,19 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.write_line(f"{count} tests were left out, for want of {name}: {NEEDS[name][1]}", yellow=True)
 
 
+@pytest.fixture(scope="session")
+def _homes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of their own: `mktemp` numbers what it makes by looking at all that it has made, for every test."""
+    return tmp_path_factory.mktemp("homes")
+
+
 @pytest.fixture(autouse=True)
-def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_home(_homes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the user's home, Claude Code's or ours, or the variables of the shell that runs it."""
     for variable in list(os.environ):
         if variable.startswith(("HOOKSPAN_", "CLAUDE", "OTEL_", "XDG_")) and variable != "HOOKSPAN_TEST_CACHE":
             monkeypatch.delenv(variable)
-    monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+    monkeypatch.setenv("HOME", tempfile.mkdtemp(dir=_homes))
 
 
 @pytest.fixture
