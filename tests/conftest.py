@@ -3,7 +3,7 @@
 A test says what it needs by `@pytest.mark.need_NAME`. On a developer's machine tests whose needs are missing are left
 out, and the end of the run says which and how to get them. With CI=true nothing is left out: what is missing fails.
 
-`make check` leaves out what is slow: all tests that need something, or that start an agent, and those that say so by
+`make check` leaves out what is slow: tests that need something, that start an agent or a back end, or that say so by
 `@pytest.mark.slow`.
 """
 
@@ -49,7 +49,9 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
     "haproxy": (lambda: bool(shutil.which("haproxy", path=SBIN)), "apt-get install haproxy"),
     "root": (lambda: os.geteuid() == 0, "run the tests as root in a throw-away machine"),
 }
-AGENTS = {"machine", "make_machine", "site", "make_site", "shared", "morning"}  # fixtures that start one
+# Fixtures that start agents and back ends.
+STARTERS = {"machine", "make_machine", "site", "make_site", "shared", "morning"}
+STARTERS |= {"stack", "docker", "fleet", "gateway_compose"}
 # Tests that must run in one process, those that take longest first: else one worker is at it when all others are done.
 LONG_GROUPS = ("stack", "gateway", "client", "walks", "gateway_compose", "packages")
 LEFT_OUT = pytest.StashKey[dict[str, int]]()
@@ -96,7 +98,7 @@ def _place(item: pytest.Item) -> int:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     items.sort(key=_place)
     for item in items:
-        if AGENTS & set(getattr(item, "fixturenames", ())) or _needs(item):
+        if STARTERS & set(getattr(item, "fixturenames", ())) or _needs(item):
             item.add_marker(pytest.mark.slow)
     if CI:
         return

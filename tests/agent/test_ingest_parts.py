@@ -135,7 +135,7 @@ def test_lost_files_are_written_anew_unless_all_is_vanishing(paths: Paths, loop:
     assert keeper.save(lost)
     assert not keeper.is_open
     assert keeper.mended is not None
-    assert "is written anew" in keeper.mended.text
+    assert "was written again" in keeper.mended.text
 
 
 def test_an_interval_is_due_at_once_and_then_not_before_its_time():

@@ -13,6 +13,8 @@ import pytest
 from hookspan.paths import Paths
 from tests.upgrades.make import HERE
 
+pytestmark = pytest.mark.slow
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 

@@ -71,7 +71,7 @@ def test_flush_after_down_says_what_waits(machine: Machine):
     append(machine, *SESSION)
     done = machine.cli("flush")
     assert done.returncode == 1
-    assert "is stopped by `hookspan down`; what was recorded waits" in done.stderr
+    assert "was stopped with `hookspan down`; what was recorded waits" in done.stderr
     machine.paths.down.unlink()
     assert machine.json("flush", "--wait", "60s")["drained"]
     assert machine.counts().events == len(SESSION)

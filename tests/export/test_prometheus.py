@@ -1,5 +1,6 @@
 """The numbers that a real Prometheus computes from our exports, over kills and outages."""
 
+import contextlib
 import json
 import os
 import re
@@ -17,12 +18,14 @@ from pathlib import Path
 import pytest
 
 from hookspan.paths import Paths
+from tests.agent.machine import until
 from tests.stack import programs
 from tests.stack.stack import Stack
 
 ROOT = Path(__file__).parents[2]
 pytestmark = [] if programs.PROGRAMS["prometheus"].folder.is_dir() else [pytest.mark.need_go]
 
+EACH = 100  # records of a turn at least, whatever else the machine does: all of them together are over 400
 AGENT = """
     import sys, time
     from pathlib import Path
@@ -80,22 +83,35 @@ def agent(paths: Paths, stack: Stack, last: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, str(script), str(paths.state), endpoint, str(last)], env=environment)
 
 
+def reached(paths: Paths) -> int:
+    """The last record in the store; 0 before there is one."""
+    if not paths.store.exists():
+        return 0
+    try:
+        with contextlib.closing(sqlite3.connect(paths.store)) as db:
+            row = db.execute("SELECT value FROM meta WHERE name = 'position'").fetchone()
+    except sqlite3.OperationalError:  # it is just being made
+        return 0
+    return int(json.loads(row[0])["record"]) if row else 0
+
+
 def test_increase_tells_the_truth_from_the_first_event_over_kills_and_an_outage(paths: Paths, stack: Stack) -> None:
     paths.create()
     stack.prometheus.start()
+    record = 0
     for turn in range(5):
         if turn == 2:
             stack.prometheus.stop()
         with agent(paths, stack, 100_000) as process:
             time.sleep(2.2 + 0.13 * turn)
+            until(lambda before=record: reached(paths) > before + EACH, "the agent's records")
+            record = reached(paths)
             process.send_signal(signal.SIGKILL)
             assert process.wait() == -signal.SIGKILL
         if turn == 2:
             stack.prometheus.start()
 
-    with sqlite3.connect(paths.store) as db:
-        reached = json.loads(db.execute("SELECT value FROM meta WHERE name = 'position'").fetchone()[0])["record"]
-    last = reached + 300
+    last = reached(paths) + 300
     with agent(paths, stack, last) as process:
         assert process.wait() == 0
 

@@ -121,6 +121,7 @@ WRITER = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_killed_at_any_moment_it_ends_with_the_same_rows(paths: Paths, seed: int) -> None:
     paths.create()

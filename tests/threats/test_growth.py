@@ -38,6 +38,8 @@ from hookspan.web.friction import rule_for
 from hookspan.wire import command, scrub
 from hookspan.wire.facts import ModelCall
 
+pytestmark = pytest.mark.slow
+
 PACKAGE = Path(hookspan.__file__).parent
 PAGE = PACKAGE.parents[1] / "dashboards" / "web"
 LENGTH = 4000
