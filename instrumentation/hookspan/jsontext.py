@@ -129,8 +129,8 @@ def is_pretty(text: str) -> bool:
 
 def indent(text: str) -> str:
     """The indentation of one level: that of the first element, or two spaces if there is none."""
-    found = container(text).elements
-    lead = text[_before_blanks(text, found[0].start) : found[0].start] if found else ""
+    elements = container(text).elements
+    lead = text[_before_blanks(text, elements[0].start) : elements[0].start] if elements else ""
     return lead.rpartition("\n")[2] if "\n" in lead else "  "
 
 

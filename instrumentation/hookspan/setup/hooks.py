@@ -9,8 +9,8 @@ from functools import cached_property
 from pathlib import Path
 
 from hookspan.clients.claude_code.handlers import is_plugins
+from hookspan.clients.claude_code.hook_sources import HookSource
 from hookspan.clients.claude_code.settings_text import Handler
-from hookspan.clients.claude_code.sources import Source
 from hookspan.clients.relay_command import in_python, relay_in
 from hookspan.paths import Paths
 
@@ -34,11 +34,11 @@ class Command:
 class InstalledHooks:
     """The hooks that Claude Code would find with these variables in this folder."""
 
-    def __init__(self, paths: Paths, env: Mapping[str, str], sources: Sequence[Source]) -> None:
+    def __init__(self, paths: Paths, env: Mapping[str, str], sources: Sequence[HookSource]) -> None:
         self.paths, self.env, self.sources = paths, env, sources
 
     @cached_property
-    def ours(self) -> list[Source]:
+    def ours(self) -> list[HookSource]:
         """The sources with hooks that record to our state folder, whether they run or not."""
         return [
             source
@@ -47,24 +47,24 @@ class InstalledHooks:
         ]
 
     @cached_property
-    def running(self) -> list[Source]:
+    def running(self) -> list[HookSource]:
         """Those of them that Claude Code runs."""
         return [source for source in self.ours if not source.off]
 
     @property
-    def here(self) -> list[Source]:
+    def here(self) -> list[HookSource]:
         """Those of them that it runs in this folder and environment."""
         return [source for source in self.running if source.here]
 
     @property
-    def brought(self) -> list[Source]:
+    def brought(self) -> list[HookSource]:
         """Those of them that are not `install`'s: the plugin's and the administrator's."""
         return [source for source in self.here if source.kind in {"managed", "plugin"}]
 
     @cached_property
-    def elsewhere(self) -> dict[Path, list[Source]]:
+    def elsewhere(self) -> dict[Path, list[HookSource]]:
         """State folders other than ours that hooks record to, with where these hooks are."""
-        by_state: dict[Path, list[Source]] = {}
+        by_state: dict[Path, list[HookSource]] = {}
         for source in self.sources:
             for state in dict.fromkeys(command.state for command in self.commands(source) if command.executable):
                 if state != self.paths.state and not source.off:
@@ -91,7 +91,7 @@ class InstalledHooks:
         commands = [command for source in self.sources for command in self.commands(source) if command.state == state]
         return next(filter(None, (places.of_hook(command.relay, state, self.env) for command in commands)), None)
 
-    def commands(self, source: Source) -> list[Command]:
+    def commands(self, source: HookSource) -> list[Command]:
         """What a source's handlers run, each once."""
         return list(dict.fromkeys(filter(None, (self.command(handler, source) for handler in source.handlers))))
 
@@ -112,7 +112,7 @@ class InstalledHooks:
         """The settings files that `install` wrote our hooks into."""
         return receipts.files(self.paths)
 
-    def command(self, handler: Handler, source: Source) -> Command | None:
+    def command(self, handler: Handler, source: HookSource) -> Command | None:
         """What a handler of ours runs; None for an old form that records nowhere."""
         words = handler.command
         if is_plugins(words):
@@ -123,7 +123,7 @@ class InstalledHooks:
             return None  # without a state folder
         return Command(words, Path(relay), Path(words[state]))
 
-    def _plugins_command(self, source: Source) -> Command:
+    def _plugins_command(self, source: HookSource) -> Command:
         """What the plugin's shell script comes to, which does not look at HOOKSPAN_HOME."""
         paths = Paths.from_environment({**self.env, "HOOKSPAN_HOME": ""})
         if os.access(paths.relay, os.X_OK):

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from hookspan.clients.claude_code.handlers import EVENTS, matcher_group
+from hookspan.clients.claude_code.hook_sources import HookSource, find
 from hookspan.clients.claude_code.settings_files import MANAGED
 from hookspan.clients.claude_code.settings_text import Handler
-from hookspan.clients.claude_code.sources import Source, find
 from hookspan.clients.relay_command import relay_in
 from hookspan.paths import Paths
 
@@ -87,7 +87,7 @@ class Installation(InstalledHooks):
                     broken=False,
                 )
 
-    def _of_another(self, state: Path, sources: Sequence[Source]) -> Problem:
+    def _of_another(self, state: Path, sources: Sequence[HookSource]) -> Problem:
         """Hooks that record to another state folder."""
         place = self.place(state)
         use = (
@@ -129,7 +129,7 @@ class Installation(InstalledHooks):
                 what = f"{len(missing)} of {len(EVENTS)} events are missing in {source.name}: {names}"
                 yield Problem(Area.HOOKS, what, NOT_RUN, _renew(source), mends=source.of_install)
 
-    def _events(self, source: Source) -> set[str]:
+    def _events(self, source: HookSource) -> set[str]:
         """The events whose hooks record to our state folder; an entry that `install` writes must be as it writes it."""
         events = set()
         for handler in source.handlers:
@@ -199,7 +199,7 @@ class Installation(InstalledHooks):
                 mends = source.kind == "user" and source.here
                 yield Problem(Area.STALE, f"{where} {what}", why, todo, broken=broken, mends=mends)
 
-    def _out_of_date(self, handler: Handler, source: Source, *, again: bool) -> tuple[str, str, bool] | None:
+    def _out_of_date(self, handler: Handler, source: HookSource, *, again: bool) -> tuple[str, str, bool] | None:
         command = self.command(handler, source)
         relay = Path(relay_in(handler.command, self.paths)) if command is None else command.relay
         if relay.parent != self.paths.bin:
@@ -221,7 +221,7 @@ class Installation(InstalledHooks):
 
     def _twice(self) -> Iterator[Problem]:
         """Our hooks come by one way only. The same handler in two settings files runs once."""
-        ways: dict[tuple[str, ...], Source] = {}
+        ways: dict[tuple[str, ...], HookSource] = {}
         for source in self.here or self.running:
             for command in self.commands(source):
                 if command.executable and command.state == self.paths.state:
@@ -269,7 +269,7 @@ def look(
     return Installation(paths, env, find(paths, env, folder, managed, receipts.files(paths)))
 
 
-def _renew(source: Source) -> str:
+def _renew(source: HookSource) -> str:
     """How a source gets the events that it lacks."""
     if source.kind == "plugin":
         return f"`claude plugin update {source.plugin}`"
@@ -280,5 +280,5 @@ def _renew(source: Source) -> str:
     )
 
 
-def _names(sources: Sequence[Source]) -> str:
+def _names(sources: Sequence[HookSource]) -> str:
     return " and ".join(source.name for source in sources)

@@ -38,10 +38,10 @@ def _config_of(state: Path, data: Path) -> Path | None:
     except OSError:
         return None
     words = [line.removeprefix("arg ") for line in lines if line.startswith("arg ")]
-    told = dict(pairwise(words))
-    if (told.get("--state"), told.get("--data")) != (str(state), str(data)):
+    options = dict(pairwise(words))
+    if (options.get("--state"), options.get("--data")) != (str(state), str(data)):
         return None
-    return Path(told["--config"]) if "--config" in told else None
+    return Path(options["--config"]) if "--config" in options else None
 
 
 def call(paths: Paths, env: Mapping[str, str], *words: str) -> str:
@@ -50,8 +50,8 @@ def call(paths: Paths, env: Mapping[str, str], *words: str) -> str:
     unset = [word for name in MOVED if env.get(name) and name not in wanted for word in ("-u", name)]
     if Paths.from_environment({**env, **wanted}) == paths:
         unset = []
-    told = [f"{name}={shlex.quote(value)}" for name, value in wanted.items() if env.get(name) != value]
-    return " ".join([*(["env", *unset] if unset else []), *told, "hookspan", *words])
+    assignments = [f"{name}={shlex.quote(value)}" for name, value in wanted.items() if env.get(name) != value]
+    return " ".join([*(["env", *unset] if unset else []), *assignments, "hookspan", *words])
 
 
 def variables(paths: Paths, env: Mapping[str, str]) -> dict[str, str]:

@@ -113,8 +113,8 @@ def _reduce_tool(event: Reduced, fields: dict[str, Any], key: bytes, *, labels: 
         event.program = command.program(shell)
     path = given.get("file_path") or given.get("notebook_path")
     if type(path) is str:
-        found = _EXTENSION.search(path)
-        event.extension = found.group(1).lower() if found else ""
+        extension = _EXTENSION.search(path)
+        event.extension = extension.group(1).lower() if extension else ""
     event.background = given.get("run_in_background") is True
     response = get("tool_response")
     if response is not None:
@@ -196,8 +196,8 @@ def _reduce_prompt(event: Reduced, fields: dict[str, Any], labels: bool) -> None
         event.task = task.group(1) if task else ""
         event.task_call = call.group(1) if call else ""
     else:
-        found = _COMMAND.match(prompt)
-        event.command_name = found.group(1) if found else ""
+        slash_command = _COMMAND.match(prompt)
+        event.command_name = slash_command.group(1) if slash_command else ""
         event.label = label(prompt) if labels else ""
 
 

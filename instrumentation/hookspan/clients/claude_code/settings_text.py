@@ -49,9 +49,9 @@ class SettingsText:
             raise UserError(f"`{name}` is not UTF-8: {error.reason} at byte {error.start}") from error
         bom = BOM if text.startswith(BOM) else ""
         text = text.removeprefix(BOM)
-        made = cls(name, text if text.strip() else "{}\n", bom)
-        made._check()
-        return made
+        settings = cls(name, text if text.strip() else "{}\n", bom)
+        settings._check()
+        return settings
 
     def data(self) -> bytes:
         """The file's bytes."""
@@ -60,8 +60,8 @@ class SettingsText:
     @property
     def value(self) -> dict[str, Any]:
         """What Claude Code reads."""
-        found: dict[str, Any] = json.loads(self.text)
-        return found
+        value: dict[str, Any] = json.loads(self.text)
+        return value
 
     def _check(self) -> None:
         value = jsontext.check(self.text, self.name)
@@ -95,8 +95,8 @@ class SettingsText:
 
     def container(self, key: str = "hooks") -> jsontext.Container | None:
         """The object under a key."""
-        found = [e for e in jsontext.container(self.text).elements if e.key == key]
-        return jsontext.container(self.text, found[-1].value_start) if found else None
+        members = [member for member in jsontext.container(self.text).elements if member.key == key]
+        return jsontext.container(self.text, members[-1].value_start) if members else None
 
     def broken(self) -> list[str]:
         """Other people's entries that Claude Code can't use, as `hooks.Stop[0]` or `hooks.Stop[0].hooks[1]`."""
@@ -110,10 +110,10 @@ class SettingsText:
     def empty(self) -> list[str]:
         """The containers that are there with nothing in them: `env`, `hooks`, or events."""
         value = self.value
-        found = ["env"] if value.get("env") == {} else []
+        names = ["env"] if value.get("env") == {} else []
         if (hooks := value.get("hooks")) is None:
-            return found
-        return found + ([event for event, groups in hooks.items() if not groups] if hooks else ["hooks"])
+            return names
+        return names + ([event for event, groups in hooks.items() if not groups] if hooks else ["hooks"])
 
     def ours(self, paths: Paths) -> Iterator[Handler]:
         """Our handlers, of this version's form or an older one's."""
@@ -128,8 +128,7 @@ class SettingsText:
     def missing(self, command: Sequence[str], paths: Paths) -> list[str]:
         """The events whose hook isn't there, or not as it should be."""
         wanted = matcher_group(command)["hooks"][0]
-        found = list(self.ours(paths))
-        good = {h.event for h in found if h.value == wanted and h.matcher in {"", "*"}}
+        good = {ours.event for ours in self.ours(paths) if ours.value == wanted and ours.matcher in {"", "*"}}
         return [event for event in EVENTS if event not in good]
 
     def is_complete(self, command: Sequence[str], paths: Paths) -> bool:
@@ -191,12 +190,12 @@ class SettingsText:
     @property
     def env(self) -> dict[str, Any]:
         """The variables that Claude Code sets for itself; UserError if `env` is no object."""
-        found = self.value.get("env", {})
-        if not isinstance(found, dict):
+        env = self.value.get("env", {})
+        if not isinstance(env, dict):
             raise UserError(
-                f"`env` in `{self.name}` must be an object, not {_kind(found)}", hint='write it as `"env": {}`'
+                f"`env` in `{self.name}` must be an object, not {_kind(env)}", hint='write it as `"env": {}`'
             )
-        return found
+        return env
 
     def with_env(self, variables: Mapping[str, str]) -> SettingsText:
         """The text with those of these variables that are not there, at the end of `env`."""

@@ -265,7 +265,8 @@ class TranscriptParser:
     def _cost(self, line: Line) -> Iterator[Fact]:
         if line.total_cost_usd is not None and 0 <= line.total_cost_usd < _COST_MAX:
             nano = round(line.total_cost_usd * 1e9)
-            models = [_total(*one) for one in list((line.model_usage or {}).items())[:_MODELS_MAX]]
+            usages = list((line.model_usage or {}).items())[:_MODELS_MAX]
+            models = [_total(model, usage) for model, usage in usages]
             yield self._place(CostState(at=0, key="", cost_nano=nano, models=models), f"cost:{nano}")
 
 

@@ -33,7 +33,7 @@ class Switch:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Source:
+class HookSource:
     """One place that hooks come from."""
 
     kind: Kind
@@ -58,7 +58,7 @@ class Source:
 
 def find(
     paths: Paths, env: Mapping[str, str], folder: Path | None, managed: Sequence[Path], written: Sequence[Path]
-) -> list[Source]:
+) -> list[HookSource]:
     """Every place that has, may have or once had hooks of ours, and whether they run.
 
     `managed`: the administrator's folders. `written`: the files that `install` wrote into.
@@ -72,8 +72,8 @@ def find(
     ]
     files = [_settings(kind, file, paths, here=True) for kind, file in [*here, *_managed(managed)]]
     files += [_settings(kind, file, paths, here=False) for kind, file in elsewhere]
-    found = [*files, *_plugins(files, paths, config, folder)]
-    return [replace(source, off=_off(source, found)) for source in found]
+    sources = [*files, *_plugins(files, paths, config, folder)]
+    return [replace(source, off=_off(source, sources)) for source in sources]
 
 
 def _config(env: Mapping[str, str]) -> Path | None:
@@ -90,45 +90,50 @@ def _here(config: Path | None, folder: Path | None) -> list[tuple[Kind, Path]]:
     if folder is not None:
         shared, own = settings_files.of_project(folder)
         files += [("project", shared), ("local", own)]
-    return [one for number, one in enumerate(files) if one[1] not in {path for _, path in files[:number]}]
+    unique: dict[Path, Kind] = {}
+    for kind, file in files:
+        unique.setdefault(file, kind)
+    return [(kind, file) for file, kind in unique.items()]
 
 
 def _managed(folders: Sequence[Path]) -> list[tuple[Kind, Path]]:
     return [("managed", file) for folder in folders for file in settings_files.of_managed(folder)]
 
 
-def _settings(kind: Kind, file: Path, paths: Paths, *, here: bool) -> Source:
+def _settings(kind: Kind, file: Path, paths: Paths, *, here: bool) -> HookSource:
     try:
         text = SettingsText.of(str(file), file.read_bytes())
     except (FileNotFoundError, NotADirectoryError):
-        return Source(kind, file, here)
+        return HookSource(kind, file, here)
     except OSError as error:
-        return Source(kind, file, here, problem=f"`{file}` can't be read ({error.strerror})")
+        return HookSource(kind, file, here, problem=f"`{file}` can't be read ({error.strerror})")
     except UserError as error:
-        return Source(kind, file, here, problem=error.message)
-    return Source(kind, file, here, text=text, handlers=tuple(text.ours(paths)))
+        return HookSource(kind, file, here, problem=error.message)
+    return HookSource(kind, file, here, text=text, handlers=tuple(text.ours(paths)))
 
 
 # --- The plugin
 
 
-def _plugins(files: Sequence[Source], paths: Paths, config: Path | None, folder: Path | None) -> Iterator[Source]:
+def _plugins(
+    files: Sequence[HookSource], paths: Paths, config: Path | None, folder: Path | None
+) -> Iterator[HookSource]:
     """Our plugin, under whatever marketplace's name, where it is installed and enabled."""
     listed = {} if config is None else _installed(config / "plugins" / "installed_plugins.json")
     for name, installed in listed.items():
         if name.partition("@")[0] != PLUGIN:
             continue
-        for one in installed:
-            project = Path(one["projectPath"]) if one.get("projectPath") else None
+        for plugin in installed:
+            project = Path(plugin["projectPath"]) if plugin.get("projectPath") else None
             if folder is not None and project not in {None, folder}:
                 continue
             read = files if project in {None, folder} else [*files, *_of_project(project, paths)]
-            if _enabled(name, read) and (file := _hooks_file(Path(one["installPath"]))) is not None:
+            if _enabled(name, read) and (file := _hooks_file(Path(plugin["installPath"]))) is not None:
                 yield replace(_settings("plugin", file, paths, here=True), plugin=name)
                 break  # it is loaded once, for whichever scope
 
 
-def _of_project(project: Path | None, paths: Paths) -> list[Source]:
+def _of_project(project: Path | None, paths: Paths) -> list[HookSource]:
     """A project's files, seen from elsewhere."""
     if project is None:
         return []
@@ -140,20 +145,20 @@ def _installed(file: Path) -> dict[str, list[dict[str, Any]]]:
     """Claude Code's own list of plugins that are on this machine: by name, with `installPath` and `projectPath`."""
     listed = _json(file).get("plugins")
     return {
-        name: [one for one in found if isinstance(one, dict) and isinstance(one.get("installPath"), str)]
-        for name, found in (listed.items() if isinstance(listed, dict) else ())
-        if isinstance(found, list)
+        name: [each for each in plugins if isinstance(each, dict) and isinstance(each.get("installPath"), str)]
+        for name, plugins in (listed.items() if isinstance(listed, dict) else ())
+        if isinstance(plugins, list)
     }
 
 
-def _enabled(name: str, files: Sequence[Source]) -> bool:
+def _enabled(name: str, files: Sequence[HookSource]) -> bool:
     """Whether `enabledPlugins` says so; the later files win, and the administrator's over all."""
     order = ("user", "project", "local", "managed")
     on = False
-    for source in sorted((one for one in files if one.text is not None), key=lambda one: order.index(one.kind)):
-        found = source.text.value.get("enabledPlugins") if source.text is not None else None
-        if isinstance(found, dict) and name in found:
-            on = bool(found[name])
+    for source in sorted(files, key=lambda source: order.index(source.kind)):
+        plugins = None if source.text is None else source.text.value.get("enabledPlugins")
+        if isinstance(plugins, dict) and name in plugins:
+            on = bool(plugins[name])
     return on
 
 
@@ -166,18 +171,18 @@ def _hooks_file(folder: Path) -> Path | None:
 
 def _json(file: Path) -> dict[str, Any]:
     try:
-        found = json.loads(file.read_bytes())
+        value = json.loads(file.read_bytes())
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return value if isinstance(value, dict) else {}
 
 
 # --- What switches hooks off
 
 
-def _off(source: Source, files: Sequence[Source]) -> Switch | None:
+def _off(source: HookSource, files: Sequence[HookSource]) -> Switch | None:
     """What keeps Claude Code from running a source's hooks; None if they run."""
-    managed = [one for one in files if one.kind == "managed"]
+    managed = [each for each in files if each.kind == "managed"]
     if (by := _says("disableAllHooks", managed)) is not None:
         return Switch(f"`disableAllHooks` in {by} keeps every hook from running", managed=True)
     if source.kind == "managed":
@@ -187,13 +192,13 @@ def _off(source: Source, files: Sequence[Source]) -> Switch | None:
         return Switch(f"`allowManagedHooksOnly` in {by} keeps your own hooks from running", managed=True)
     if source.kind != "plugin" and (by := _says("strictPluginOnlyCustomization", managed)) is not None:
         return Switch(f"`strictPluginOnlyCustomization` in {by} allows hooks of plugins only", managed=True)
-    own = [one for one in files if one.here and one.kind in {"user", "project", "local"}]
+    own = [each for each in files if each.here and each.kind in {"user", "project", "local"}]
     if (by := _says("disableAllHooks", [*own, source])) is not None:
         return Switch(f"`disableAllHooks` in {by} keeps every hook from running", managed=False)
     return None
 
 
-def _says(key: str, files: Sequence[Source]) -> str | None:
+def _says(key: str, files: Sequence[HookSource]) -> str | None:
     """The first file in which a switch is on: `true`, or a list of what it is for with `hooks` in it."""
     for source in files:
         value = None if source.text is None else source.text.value.get(key)
