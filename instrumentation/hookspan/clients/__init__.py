@@ -3,8 +3,11 @@
 A client's package has
 
 - `reduce`: its hook events become `Reduced`, in the functions that `decode.Reducer` names;
-- `transcript`: the lines of its transcripts become facts;
-- `settings` and `handlers`: where its hooks are set up, and what of them is ours.
+- `transcript`, with the forms of its lines (`transcript_lines`) and where they are kept (`transcript_files`): its
+  transcripts become facts;
+- `handlers`, `settings_files`, `settings_text` and `hook_sources`: the form of a hook, where hooks are set up, how ours
+  are put in and taken out, and what keeps them from running.
 
-`decode` knows all clients. The journal, the fold, the store, the page and the export see records only.
+Its events and their fields are declared in `catalogue/`, and `decode` knows it by its name in the journal. The journal,
+the fold, the store, the page and the export see records only.
 """
