@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 
@@ -57,8 +56,7 @@ class Observing:
     def roots(self) -> tuple[str, ...]:
         """The folders that transcripts are in."""
         # CLAUDE_CONFIG_DIR is not in the environment of every agent, but `install` wrote to that folder.
-        folders = [str(file.parent / "projects") for file in receipts.files(self._paths)]
-        return tuple(dict.fromkeys((*transcript_roots(), *map(os.path.realpath, folders))))
+        return transcript_roots(settings=receipts.files(self._paths))
 
     def _current(self) -> Observers:
         if (observers := self._observers) is None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -24,15 +26,21 @@ class _Meta(msgspec.Struct, rename="camel"):
     spawn_depth: int | None = 0
 
 
-def transcript_roots(environ: dict[str, str] | os._Environ[str] = os.environ) -> tuple[str, ...]:
-    """The folders that the client keeps transcripts in: `projects` of its configuration folder."""
+def transcript_roots(
+    environ: dict[str, str] | os._Environ[str] = os.environ, settings: Iterable[Path] = ()
+) -> tuple[str, ...]:
+    """The folders that the client keeps transcripts in: `projects` of its configuration folder.
+
+    `settings`: settings files that are known to be in such a folder, too, whatever the environment says.
+    """
     folders = []
     with contextlib.suppress(UserError):  # a user without a home
         folders.append(home_folder(environ) / ".claude")
     if configured := environ.get("CLAUDE_CONFIG_DIR"):
         with contextlib.suppress(UserError):  # relative to a folder that is gone
             folders.append(absolute("CLAUDE_CONFIG_DIR", os.path.expanduser(configured)))
-    return tuple(os.path.realpath(folder / "projects") for folder in folders)
+    folders += [file.parent for file in settings]
+    return tuple(dict.fromkeys(os.path.realpath(folder / "projects") for folder in folders))
 
 
 def transcript_of(path: str, session: str, roots: tuple[str, ...]) -> str:
