@@ -9,10 +9,11 @@ from pathlib import Path
 import opentelemetry.semconv._incubating.attributes as conventions
 import pytest
 
+from hookspan.catalogue import appearance
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.attributes import ATTRIBUTES
 from hookspan.catalogue.claude_code import CLAUDE_CODE
-from hookspan.catalogue.enums import Outcome
+from hookspan.catalogue.enums import EndReason, Link, Outcome, PromptKind, SessionPhase, TimeKind
 from hookspan.catalogue.metrics import READ_OF_AGENT, READ_OF_CLIENT, SUMS
 from hookspan.catalogue.spans import COMMON, COMMON_REQUIRED, SPANS
 from hookspan.clients.claude_code import reduce
@@ -65,6 +66,21 @@ def test_a_reducer_is_of_an_event_of_the_client():
     assert not unknown, f"{sorted(unknown)}: declare it in {ROOM}/claude_code.py"
 
 
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        (SessionPhase, appearance.STATES),
+        (TimeKind, appearance.TIME_KINDS),
+        (Outcome, appearance.OUTCOMES),
+        (EndReason, appearance.END_REASONS),
+        (PromptKind, appearance.PROMPT_KINDS),
+        (Link, appearance.LINKS.keys() - {"other"}),
+    ],
+)
+def test_the_page_has_a_look_for_each_value(values, shown):
+    same({*map(str, values)}, {*map(str, shown)}, f"give it a row in {ROOM}/appearance.py")
+
+
 def test_names_of_the_conventions_are_really_theirs():
     theirs = set()
     for module in pkgutil.iter_modules(conventions.__path__):
@@ -78,7 +94,9 @@ def kind_of(name: str) -> str:
     """The catalogue's name of a span."""
     if name in {span.name for span in SPANS}:
         return name
-    return next(span.name for span in SPANS if "{" in span.name and span.name.split()[0] == name.split(maxsplit=1)[0])
+    named = [span.name for span in SPANS if "{" in span.name and span.operation == name.partition(" ")[0]]
+    assert named, f"a span is named {name!r}, which is of no kind: declare it in {ROOM}/spans.py"
+    return named[0]
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +113,8 @@ def test_spans_have_only_what_the_page_says_and_every_kind_is_there(played):
     for span in (span for one in played for span in one.spans):
         kind = kind_of(span.name)
         seen.add(kind)
-        assert span.attributes.keys() <= also[kind], span.name
+        undeclared = span.attributes.keys() - also[kind]
+        assert not undeclared, f"{span.name} has {sorted(undeclared)}: name them at its kind in {ROOM}/spans.py"
         assert span.attributes.keys() >= required[kind], span.name
         if sc.OUTCOME in span.attributes and sc.ERROR_TYPE in also[kind]:
             assert (sc.ERROR_TYPE in span.attributes) == (span.attributes[sc.OUTCOME] == Outcome.ERROR), span.name
@@ -107,20 +126,27 @@ def test_spans_have_only_what_the_page_says_and_every_kind_is_there(played):
                 assert value in allowed, (span.name, key, value)
         for link in span.links:
             assert link.attributes.keys() == {sc.LINK}
-    assert seen == also.keys()
+    same(also.keys(), seen, "no recording has such a span: record one in tests/sessions (its README says how)")
 
 
 def test_series_have_only_what_the_page_says(played):
     attributes = {one.name: set(one.attributes) for one in SUMS}
     seen = set()
     for increment in (increment for one in played for increment in one.increments):
-        seen.add(increment.instrument)
-        given = {key for key, _ in increment.attributes}
-        assert given <= attributes[increment.instrument], increment.instrument
+        name = increment.instrument
+        seen.add(name)
+        assert name in attributes, f"{name!r} is counted: declare it in {ROOM}/metrics.py"
+        undeclared = {key for key, _ in increment.attributes} - attributes[name]
+        assert not undeclared, f"{name} has {sorted(undeclared)}: name them there in {ROOM}/metrics.py"
         for key, value in increment.attributes:
             if closed := ATTRIBUTES[key].values:
                 assert value in [str(one) for one in closed], (increment.instrument, key, value)
-    assert attributes.keys() - seen == {"hookspan.dropped", "hookspan.cost.unpriced"}
+    elsewhere = {"hookspan.dropped", "hookspan.cost.unpriced"}
+    same(
+        attributes.keys() - elsewhere,
+        seen,
+        "no recording counts it: record one in tests/sessions (its README says how)",
+    )
 
 
 def test_an_exemplar_leads_to_the_span_that_was_counted(played):
