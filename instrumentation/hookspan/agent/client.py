@@ -1,4 +1,4 @@
-"""How the command line talks to the agent. Imports little: `hookspan status` waits for it."""
+"""The command line's side of the control socket. It imports little, since `hookspan status` waits for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The control socket: one JSON line in, one out, for this user alone."""
+"""The agent's side of the control socket: one JSON line in, one out, for this user only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which settings count on this machine now: those of the agent, not those of the shell that asks."""
+"""Which settings are in force on this machine: those of the running agent, not those of the shell that asks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Work on the state that no agent may see half done: it is stopped and kept from starting."""
+"""Work on the state that no agent may see half done: the agent is stopped, and none can start."""
 
 from __future__ import annotations
 

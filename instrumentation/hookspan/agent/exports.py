@@ -1,4 +1,4 @@
-"""The exporter's life within the agent: OpenTelemetry is imported when an endpoint is set, and not before."""
+"""Starts and stops the exporter in the agent; OpenTelemetry is imported only once an endpoint is set."""
 
 from __future__ import annotations
 

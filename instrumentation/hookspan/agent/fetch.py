@@ -1,4 +1,4 @@
-"""Questions over HTTP to what the user named: no proxy, no redirect, one deadline, and an answer of bounded size."""
+"""Asks an HTTP address that the user named: no proxy, no redirect, one deadline, and an answer of bounded size."""
 
 from __future__ import annotations
 

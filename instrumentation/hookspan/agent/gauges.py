@@ -1,4 +1,4 @@
-"""What the agent tells of itself, and the gauges of the moment that go with the store's series."""
+"""The metrics that are read at each export: the agent's own, and the gauges that go with the store's sums."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is installed for the agent of these files, whose own variables may be those of another, or none."""
+"""Judges the installation from the agent, whose environment may be that of another installation, or empty."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The install's secret."""
+"""The installation's secret key, for digests."""
 
 from __future__ import annotations
 

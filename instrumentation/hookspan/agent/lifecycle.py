@@ -1,4 +1,4 @@
-"""What state the agent is in, and what its main thread is asked to do, by signals or by other threads."""
+"""The agent's state, and what signals or other threads ask its main thread to do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""At most one agent: a lock that the system holds for a process and drops with it, whatever kills it."""
+"""The lock that allows one agent only: the kernel releases it when the process ends, whatever killed it."""
 
 from __future__ import annotations
 

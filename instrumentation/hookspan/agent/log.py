@@ -1,4 +1,4 @@
-"""The agent's log: JSON lines, rotated by size, without content: no message of an exception that may quote an event."""
+"""The agent's log: JSON lines, rotated by size, without content (an exception's message may quote an event)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A thread that goes on: whatever a step raises is counted, logged and shown, and after a pause the next step runs."""
+"""A thread that survives errors: what a step raises is counted, logged and shown; after a pause the next step runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`[[notify]]`: who wants to be told what. Project and tool at most; apprise is imported for the first message."""
+"""Sends the notifications of `[[notify]]`, with at most project and tool; apprise is imported for the first message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the control socket offers."""
+"""The operations that the control socket offers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page's server within the agent: web libraries are imported when `dashboard.enabled` is on, and not before."""
+"""Starts and stops the page's server in the agent; web libraries are imported only if `dashboard.enabled` is on."""
 
 from __future__ import annotations
 

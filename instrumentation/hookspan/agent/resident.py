@@ -1,4 +1,4 @@
-"""The agent itself: in which order it comes up and goes down, and when it leaves on its own.
+"""The agent itself: the order in which its parts start and stop, and when it exits by itself.
 
 The main thread takes signals, touches the heartbeat and watches; the work is done by loops (ingest, control, health,
 upkeep, notify) and the exporter's threads, each of which survives what it meets.

@@ -1,4 +1,4 @@
-"""Unix sockets in the run folder: bound without a moment in which the name is missing, under a path of any length."""
+"""Unix sockets in the run folder: the name is never missing while they are bound, and the path may have any length."""
 
 from __future__ import annotations
 

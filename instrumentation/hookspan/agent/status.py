@@ -1,4 +1,4 @@
-"""How things stand as files tell, with or without an agent. Cheap: it opens no database and counts no line."""
+"""The state of hookspan from its files, with or without an agent. Cheap: it opens no database and counts no lines."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What hookspan costs: hooks, the agent, delays; measured in sandboxes, against its bars."""
+"""What hookspan costs: hooks, the agent, delays; measured in sandboxes and compared with its limits."""

@@ -1,4 +1,4 @@
-"""What the agent can take and what it costs: throughput, memory over a backlog, idle, losses."""
+"""What the agent can handle and what it costs: throughput, memory during a backlog, idle load, losses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a hook costs the one who waits for it, beside programs that do nothing."""
+"""What a hook costs the client that waits for it, compared with programs that do nothing."""
 
 from __future__ import annotations
 

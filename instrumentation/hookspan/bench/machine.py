@@ -1,4 +1,4 @@
-"""What is measured, and on what."""
+"""The machine and the versions that a benchmark measured, as its report names them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report of a benchmark: figures, each with the bar that it is held against."""
+"""The report of a benchmark: figures, each with its limit."""
 
 from __future__ import annotations
 

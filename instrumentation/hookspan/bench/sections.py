@@ -1,4 +1,4 @@
-"""The sections of the report: what is measured for each, and its bars."""
+"""The sections of the report: what is measured for each, and its limits."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The command line. `verbs` has one module a verb; what they do together lies in the packages beside it."""
+"""The command line. `verbs` has one module for each verb; what they share is in the packages beside it."""

@@ -1,4 +1,4 @@
-"""The command's frame: its help, how a verb is found, and what a failure looks like.
+"""The command itself: its help, how it finds a verb, and how it prints a failure.
 
 A verb is imported when it is called and not before, so that `hookspan status` pays for neither OpenTelemetry nor the
 web server.

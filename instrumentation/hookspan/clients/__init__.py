@@ -1,4 +1,4 @@
-"""Coding agents whose events are recorded: what is peculiar to each is in a package of its own, by its name.
+"""Coding agents whose events are recorded: what is specific to each is in a package with its name.
 
 A client's package has
 

@@ -1,4 +1,4 @@
-"""decode: a journal line becomes a record. A raw event is reduced as its client's events are."""
+"""Decodes a journal line into a record. A raw event is reduced by the reducer of its client."""
 
 from __future__ import annotations
 

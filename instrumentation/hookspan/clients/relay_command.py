@@ -1,4 +1,4 @@
-"""The command that our hooks run: a relay, in C or in Python, and its state folder as the last word."""
+"""The command that hooks run: a relay, in C or in Python, with its state folder as the last argument."""
 
 from __future__ import annotations
 

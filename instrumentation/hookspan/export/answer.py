@@ -1,4 +1,4 @@
-"""What an endpoint said to one request, and how long to leave it alone after a failure."""
+"""An endpoint's answer to one request, and how long to wait after a failure."""
 
 from __future__ import annotations
 

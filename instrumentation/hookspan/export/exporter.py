@@ -1,4 +1,4 @@
-"""Spans and metrics together: what the agent holds."""
+"""Exports spans and metrics together, as the agent uses it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Metrics to an OTLP endpoint: the store's sums and the gauges of the moment beside the agent's own instruments."""
+"""Exports metrics to an OTLP endpoint: the store's sums, the gauges of the moment, and the agent's own instruments."""
 
 from __future__ import annotations
 

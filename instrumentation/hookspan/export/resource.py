@@ -1,4 +1,4 @@
-"""Who the telemetry says it is from."""
+"""The resources that telemetry is exported under."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A way to send, by protocol."""
+"""What sends a signal: its interface, and the sender for the protocol that is set."""
 
 from __future__ import annotations
 

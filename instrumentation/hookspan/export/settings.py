@@ -1,4 +1,4 @@
-"""What export has to know of the settings."""
+"""The settings that export needs."""
 
 from __future__ import annotations
 

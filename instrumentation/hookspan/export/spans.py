@@ -1,4 +1,4 @@
-"""Spans of the store to an OTLP endpoint, in order, at least once."""
+"""Exports the store's spans to an OTLP endpoint, in order, at least once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why TLS with an endpoint fails, in words that name the setting to correct.
+"""Explains why TLS with an endpoint fails, and names the setting to correct.
 
 Neither HTTP's nor gRPC's library can tell: with TLS 1.3 an endpoint judges our certificate after the handshake, so that
 its refusal reaches them as a connection that breaks off. After a failure we shake hands once more, and only listen.

@@ -1,1 +1,1 @@
-"""Pure: facts, fold, spans, metrics, ids, names, prices. No input or output."""
+"""The fold and what it is made of: states, rows, ids, sums. Pure: no input or output."""

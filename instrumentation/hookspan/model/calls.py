@@ -1,4 +1,4 @@
-"""Model calls and compactions: what transcripts tell, and the events around a compaction."""
+"""Model calls, from transcripts, and compactions, from transcripts and the events around them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where in the traces something belongs: below its subagent, else its turn, else its session.
+"""Finds a span's place in the traces: below its subagent, else its turn, else its session.
 
 Built-in commands (/clear, /compact, /exit) have prompt ids and are no turns, so what they do falls to the session.
 """

@@ -1,4 +1,4 @@
-"""What the fold gives out: rows for the store. Plain data, no I/O."""
+"""What the fold returns: rows for the store. Plain data, no I/O."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sessions: their runs, and everything that ends with them.
+"""Sessions: their runs, and what ends when a session ends.
 
 A resume is a new run of the same session, with a span of its own in the session's trace.
 """

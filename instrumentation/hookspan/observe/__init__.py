@@ -1,4 +1,4 @@
-"""What no hook tells, found out and written to the journal as facts: transcripts, processes, git, timers."""
+"""Observers, which write to the journal as facts what no hook reports: transcripts, processes, git, timers."""
 
 from __future__ import annotations
 

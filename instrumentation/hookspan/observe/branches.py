@@ -1,4 +1,4 @@
-"""The branches that a transcript tells: `gitBranch` of its lines, each with its time."""
+"""The branches that a transcript names: `gitBranch` of its lines, each with its time."""
 
 from __future__ import annotations
 

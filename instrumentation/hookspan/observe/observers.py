@@ -1,4 +1,4 @@
-"""All observers in one step: what hooks can't tell becomes facts, written to the journal like everything else."""
+"""Runs all observers in one step: what hooks can't report is written to the journal as facts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looks at the clients' processes: one that is gone, and a child that tells that a dialog was answered."""
+"""Watches the clients' processes: one that is gone, and a child that shows that a dialog was answered."""
 
 from __future__ import annotations
 

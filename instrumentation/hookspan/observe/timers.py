@@ -1,4 +1,4 @@
-"""What silence tells: a turn that is over, a session that nobody will end."""
+"""Facts from silence: a turn that is over, a session that nothing else will end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One transcript file: read on by offset, in bounded memory, also while it is written."""
+"""Reads one transcript file by offset, in bounded memory, even while it is written."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What of hookspan is set up on this machine: whose hooks run, what they record to, and what `install` changed."""
+"""How hookspan is set up on this machine: whose hooks run, where they record to, and what `install` changed."""

@@ -1,4 +1,4 @@
-"""Whose hooks Claude Code runs, and what they record to."""
+"""Whose hooks Claude Code runs, and where they record to."""
 
 from __future__ import annotations
 

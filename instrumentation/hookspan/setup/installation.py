@@ -1,4 +1,4 @@
-"""Are our hooks installed? The one judgement of `install`, `uninstall`, `doctor`, `status` and the agent's checks."""
+"""Judges whether the hooks are installed, for `install`, `uninstall`, `doctor`, `status` and the agent's checks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which hookspan a hook belongs to: its relay and its state folder tell, whatever the variables are now."""
+"""Which installation a hook belongs to: judged by its relay and state folder, not by the current variables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `install` changed, in `<state>/installed.json`: by settings file, for `uninstall` to give back its bytes."""
+"""The record of what `install` changed in which settings file, `<state>/installed.json`, for `uninstall`."""
 
 from __future__ import annotations
 

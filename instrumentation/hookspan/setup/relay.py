@@ -1,4 +1,4 @@
-"""What `install` puts where Claude Code and the relay find it: the relay itself and the files it works with.
+"""Installs the relay and the files that it works with, where Claude Code and the relay find them.
 
 `relay.conf` is text, `key value` a line: `cap_bytes N`, `autostart 0|1`, and an `arg` line for every word of the
 command that starts the agent. `drops` is preallocated, so that a full disk still counts: 64 bytes for each reason.

@@ -1,4 +1,4 @@
-"""Taking our hooks out of settings files again, by the receipt of the hookspan that wrote them."""
+"""Removes the hooks from settings files, by the receipt of the hookspan that wrote them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A settings file of a client on disk: read, and written only if nobody has changed it meanwhile."""
+"""Reads a client's settings file, and writes it only if nobody has changed it in the meantime."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the page reads and the exporter drains: schema, one writer, queries, retention."""
+"""The store, which the page reads and the exporter drains: schema, one writer, queries, retention."""
 
 from .database import FilesLost, Identity, StoreDamaged, StoreTooNew, is_damage, set_aside
 from .questions import Questions

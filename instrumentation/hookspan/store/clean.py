@@ -1,4 +1,4 @@
-"""A batch with everything replaced that neither SQLite nor protobuf can hold."""
+"""Replaces in a batch every value that SQLite or protobuf can't hold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SQLite as both databases use it: opening, migrating, refusing, setting aside, and noticing that a file is gone."""
+"""What both SQLite databases share: opening, migrating, refusing, setting aside, noticing that a file is gone."""
 
 from __future__ import annotations
 

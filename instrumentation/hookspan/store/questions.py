@@ -1,4 +1,4 @@
-"""Questions that are asked one by one (`Reader`) and several of one state of the store (the page): stated once."""
+"""The SQL queries that are asked one by one (`Reader`) or several of one state of the store (the page)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Questions that the page, the command line and the exporter ask. Read-only.
+"""Answers the queries of the page, the command line and the exporter. Read-only.
 
 A summary is kept with the connection that it came from, for the same minute and until anything is committed.
 """

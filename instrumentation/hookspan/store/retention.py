@@ -1,4 +1,4 @@
-"""What leaves the store, and when: by age, by size, by the user's word."""
+"""Deletes rows from the store: by age, by size, or because the user forgets a session."""
 
 # ruff: noqa: S608 - statements are put together from names of our own; values are always bound
 

@@ -1,4 +1,4 @@
-"""What the page's server asks of the agent. The agent hands it over, since nothing here may import the agent."""
+"""What the page's server needs from the agent, which passes it in, since nothing here may import the agent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may look: a browser that came by a one-time address, or a script with the token of a file that we alone can read.
+"""Who may look: a browser that opened a one-time address, or a script with the token from the user's own file.
 
 Loopback is no credential: every user of the machine has it.
 """

@@ -1,4 +1,4 @@
-"""Answers that are used again for `dashboard.cache_ttl` seconds, with their true hit rate."""
+"""Caches answers for `dashboard.cache_ttl` seconds, and counts hits and misses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the API's handlers answer from."""
+"""The context from which the API's handlers answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page's files: those that a walk of `dashboards/web/` finds, and no path besides."""
+"""Serves the page's files: those found by a walk of `dashboards/web/`, and no other path."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holds people up: dialogs, and the rules that would end them; failing tools; cost."""
+"""What holds agents up: dialogs, and the rules that would avoid them; failing tools; cost."""
 
 from __future__ import annotations
 

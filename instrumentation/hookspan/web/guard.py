@@ -1,4 +1,4 @@
-"""What every request must pass before anything looks at it, and what every answer carries.
+"""The checks that every request must pass first, and the headers that every answer carries.
 
 Host, Origin and Sec-Fetch-Site are looked at, then the login. A page that somebody else's site opens in the user's
 browser reaches 127.0.0.1, too: with its own name in Host (DNS rebinding), in Origin, or with a Sec-Fetch-Site that says

@@ -1,4 +1,4 @@
-"""Query parameters: one declaration reads them, refuses what is wrong, and stands in the OpenAPI document."""
+"""Query parameters: one declaration reads them, refuses wrong values, and describes them in the OpenAPI document."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whose process is at the other end of a loopback connection, as Linux tells.
+"""Whose process is at the other end of a loopback connection, according to Linux.
 
 It closes two holes that a secret alone leaves open on a machine with several users: a one-time address stands in the
 browser's command line, which all of them see; and a browser sends its cookie to every port of 127.0.0.1, so to other

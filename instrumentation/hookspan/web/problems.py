@@ -1,4 +1,4 @@
-"""Errors as the API tells them: RFC 9457 problem details with a hint."""
+"""The API's errors: RFC 9457 problem details with a hint."""
 
 from __future__ import annotations
 

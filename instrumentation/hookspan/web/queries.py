@@ -1,4 +1,4 @@
-"""What the page asks the store beyond what everybody asks: rows and the position that they are of."""
+"""The page's own queries to the store: rows, with the position that they are from."""
 
 # ruff: noqa: S608 - statements are put together from names of our own; values are always bound
 

@@ -1,4 +1,4 @@
-"""What the API answers, as types: the answers are encoded from them and the OpenAPI document is made of them.
+"""The types of the API's answers, from which answers are encoded and the OpenAPI document is made.
 
 Times are Unix milliseconds and durations milliseconds, both with a fraction: what JavaScript's Date takes. Nanoseconds
 don't fit its numbers.

@@ -1,4 +1,4 @@
-"""Rows of the store as the page gets them."""
+"""Turns the store's rows into what the API answers."""
 
 from __future__ import annotations
 

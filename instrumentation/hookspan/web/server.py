@@ -1,4 +1,4 @@
-"""The web server on a thread of the agent: its address, its start and its end."""
+"""Runs the web server on a thread of the agent: its address, start and end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The live stream: what was committed goes to every open page, each time as one message that is encoded once.
+"""The live stream: sends what was committed to every open page, as one message that is encoded once.
 
 A message's id is the store's position after it, and it holds all that happened since the one before. So a page that
 comes back with the last id gets the rest from the store, nothing twice, whether its connection broke or the agent was

@@ -1,4 +1,4 @@
-"""Is everything well? Checks at an interval, each with its value, its threshold, since when, and what to do.
+"""Health checks at an interval, each with its value, its threshold, since when it is in its state, and what to do.
 
 A new check is one function in `checks`.
 """

@@ -1,4 +1,4 @@
-"""Whether the Collector is well, and whether what is behind it takes what it has, as its own metrics tell.
+"""Whether the Collector is healthy and its backends accept data, according to its own metrics.
 
 The endpoint takes spans as long as the Collector runs, so an outage of Jaeger or Prometheus shows nowhere else.
 """

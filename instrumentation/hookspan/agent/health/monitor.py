@@ -1,4 +1,4 @@
-"""Runs the checks in rounds and remembers the newest ones.
+"""Runs the checks in rounds and keeps the newest rounds.
 
 One check that breaks makes itself unknown, not the monitor.
 """

@@ -1,4 +1,4 @@
-"""From the journal to the store, on one thread: read, decode, fold, commit, tell, observe.
+"""From the journal to the store, on one thread: read, decode, fold, commit, notify subscribers, observe.
 
 A batch is one transaction. Whatever happens between two of them (kill -9, a full disk, a fold that raises) ends in a
 state that the store and the journal agree on, and the same lines give the same rows again.

@@ -1,4 +1,4 @@
-"""One transaction for a batch: rows, session states, sums and the position in the journal; then it is told."""
+"""Commits a batch in one transaction (rows, session states, sums, journal position) and then notifies subscribers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writing to a disk that may be full: what is to be written is in memory, so it can wait."""
+"""Writes to a disk that may be full: what is to be written is kept in memory and tried again."""
 
 from __future__ import annotations
 

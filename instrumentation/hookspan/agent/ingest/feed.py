@@ -1,4 +1,4 @@
-"""Who hears of what happens to the store. Made before ingest, so that every part of the agent can subscribe."""
+"""The subscribers to changes of the store. Made before ingest, so that every part of the agent can subscribe."""
 
 from __future__ import annotations
 

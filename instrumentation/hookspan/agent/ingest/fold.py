@@ -1,4 +1,4 @@
-"""Lines become records, and records the rows of a batch."""
+"""Decodes lines into records and folds the records into the rows of a batch."""
 
 from __future__ import annotations
 

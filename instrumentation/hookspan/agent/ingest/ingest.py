@@ -1,4 +1,4 @@
-"""The ingest loop: what happens in which order, and how it gets back to the last commit when something fails."""
+"""The ingest loop: the order of its steps, and how it returns to the last commit when one fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The store while the agent runs: opened, and mended when its files are not what they were."""
+"""The store while the agent runs: opens it, and repairs it when its files were damaged or replaced."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The observers within ingest: made of the settings of now, asked when the journal is read to its end."""
+"""The observers in ingest: made from the current settings, and run when the journal is read to its end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Facts that are folded before the event that they were found for.
+"""Finds the facts that an event's rows depend on, to be folded before the event.
 
 Which repository a folder belongs to is looked up when an event tells of the folder. What silence has told by the time
 of an event (a turn is over, a session is) is judged before it is folded, if it was not yet. The journal has such facts

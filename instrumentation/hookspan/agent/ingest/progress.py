@@ -1,4 +1,4 @@
-"""How far ingest has come, in numbers that any thread may read."""
+"""The progress of ingest, in numbers that any thread may read."""
 
 from __future__ import annotations
 

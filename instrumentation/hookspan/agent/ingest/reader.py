@@ -1,4 +1,4 @@
-"""Reading the journal on from the last commit."""
+"""Reads the journal from the last commit on."""
 
 from __future__ import annotations
 

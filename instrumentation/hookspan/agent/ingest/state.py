@@ -1,4 +1,4 @@
-"""The fold's state in memory: the world, and the sessions that are open."""
+"""The fold's state in memory: that of the machine, and of the open sessions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lines that can't be used: set aside in the journal's quarantine, and counted by the batch that passes them."""
+"""Sets aside lines that can't be used, in the journal's quarantine, and counts them in the batch that skips them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What keeps journal and store within their bounds: strays, rotation, compaction, retention.
+"""Keeps the journal and the store within their limits: strays, rotation, compaction, retention.
 
 What needs the store, or takes no time, is done by the ingest thread when it has nothing to read. What takes seconds
 (reducing and packing segments) has a thread of its own.

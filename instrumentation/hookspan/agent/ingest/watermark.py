@@ -1,4 +1,4 @@
-"""How far the export has come: where a commit should end, and what the store may not let go of yet."""
+"""The exporter's progress: where a commit should end, and which rows the store must still keep."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The recorded session of `hookspan demo`, its player, and what becomes of it."""
+"""The recorded session of `hookspan demo`, its player, and the summary of what came out."""

@@ -1,4 +1,4 @@
-"""What became of the session that was played: events, spans, metrics."""
+"""What came out of the session that was played: events, spans, metrics."""
 
 from __future__ import annotations
 

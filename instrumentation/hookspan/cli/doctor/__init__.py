@@ -1,1 +1,1 @@
-"""What `hookspan doctor` looks at, what it says and mends, and its report without secrets."""
+"""`hookspan doctor`: its checks, its fixes, and its report without secrets."""

@@ -1,4 +1,4 @@
-"""What every check is given."""
+"""The context that every check is given."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether an event gets through to the end: a marked session, through the installed hook, and found again."""
+"""Whether an event gets through every stage: sends a marked session through the installed hook and looks for it."""
 
 from __future__ import annotations
 

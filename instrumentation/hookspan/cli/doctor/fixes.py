@@ -1,4 +1,4 @@
-"""What several checks say or do: a few paths in words, and taking from others what they may do with a file."""
+"""What several checks share: naming a few paths in a sentence, and removing other users' access to files."""
 
 from __future__ import annotations
 

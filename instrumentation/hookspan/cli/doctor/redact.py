@@ -1,4 +1,4 @@
-"""Takes out of a text what tells who and where somebody is, and what is secret."""
+"""Removes from a text what identifies a person or place, and what is secret."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reports ready for an issue, without secrets and content: of a bug, and of how things stand (`doctor --report`).
+"""Reports to attach to an issue, without secrets and content: of a bug, and of the current state (`doctor --report`).
 
 What may be in one is listed here, not what may not: settings by their kind, log lines by their keys, and of texts only
 our own words, without paths, addresses and names.

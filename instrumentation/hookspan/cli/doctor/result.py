@@ -1,4 +1,4 @@
-"""What a check says, and what would mend it."""
+"""The result of a check, and what would fix it."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Putting hooks into Claude Code's settings and taking them out, and deleting all that hookspan keeps."""
+"""Adds hooks to Claude Code's settings, removes them, and deletes everything that hookspan keeps."""

@@ -1,4 +1,4 @@
-"""What `install` does to a settings file, and the record by which `uninstall` gives back the very bytes."""
+"""What `install` changes in a settings file, and the record from which `uninstall` restores it byte for byte."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How `install` and `uninstall` ask, and how they write a path."""
+"""How `install` and `uninstall` ask for consent, and how they print a path."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`hookspan uninstall --purge`: everything that hookspan keeps, gone, with the folders that it made.
+"""`hookspan uninstall --purge`: deletes everything that hookspan keeps, with the folders that it made.
 
 A folder that was there before us is somebody else's: only what bears our names is deleted in it, and it stays.
 """

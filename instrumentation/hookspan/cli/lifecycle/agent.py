@@ -1,4 +1,4 @@
-"""What several verbs say to the agent, and of it."""
+"""What several verbs ask the agent, and say about it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What starts the agent at login: systemd or launchd, and the file that tells it to."""
+"""What starts the agent at login: systemd or launchd, and the file that configures it."""
 
 from __future__ import annotations
 

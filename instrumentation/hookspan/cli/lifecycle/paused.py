@@ -1,4 +1,4 @@
-"""The agent is stopped for a while and is as it was afterwards, whatever happens meanwhile."""
+"""Stops the agent for a while, and afterwards restores its previous state whatever happened."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""hookspan's settings point at the stack while it runs, and are as before afterwards."""
+"""Points hookspan's settings at the stack while it runs, and restores them afterwards."""
 
 from __future__ import annotations
 

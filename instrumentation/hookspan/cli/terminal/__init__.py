@@ -1,1 +1,1 @@
-"""What verbs share to write to a terminal, and what shells complete."""
+"""What verbs share to print on a terminal, and the shell's completion."""

@@ -1,4 +1,4 @@
-"""What a shell offers for arguments: sessions, projects, settings. Nothing is offered where it can't be told."""
+"""What a shell offers for arguments: sessions, projects, settings. If they can't be read, it offers nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text for terminals: what came from outside must not steer them."""
+"""Makes text from outside safe to print: it must not control the terminal."""
 
 from __future__ import annotations
 

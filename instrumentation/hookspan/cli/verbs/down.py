@@ -1,4 +1,4 @@
-"""`hookspan down`: the agent is stopped, and nothing starts it."""
+"""`hookspan down`: stops the agent, and nothing starts it until `up`."""
 
 from __future__ import annotations
 

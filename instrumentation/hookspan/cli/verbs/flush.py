@@ -1,4 +1,4 @@
-"""`hookspan flush`: for machines that are about to vanish, such as those of CI."""
+"""`hookspan flush`: exports everything now, for machines that are about to disappear, such as those of CI."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`hookspan uninstall`: our hooks out of Claude Code's settings, and with `--purge` everything that hookspan keeps."""
+"""`hookspan uninstall`: removes the hooks from Claude Code's settings; `--purge` deletes all that hookspan keeps."""
 
 from __future__ import annotations
 

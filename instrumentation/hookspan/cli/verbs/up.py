@@ -1,4 +1,4 @@
-"""`hookspan up`: the agent is started, and stays."""
+"""`hookspan up`: starts the agent, which then stays."""
 
 from __future__ import annotations
 

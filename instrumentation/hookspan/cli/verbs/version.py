@@ -1,4 +1,4 @@
-"""`hookspan version`: which hookspan, Python and relay these are."""
+"""`hookspan version`: prints the versions of hookspan, Python and the relay."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hooks in the form that Claude Code's settings have: written, and read."""
+"""Writes and reads hooks in the form of Claude Code's settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where Claude Code finds hooks of ours: settings files, the administrator's, the plugin; and what switches them off.
+"""Where Claude Code finds hooks (settings files, the administrator's, the plugin), and what switches them off.
 
 As Claude Code 2.1.331 reads them (tests/claude/test_policies.py, test_plugin.py): all are merged; the same handler in
 two settings files runs once, a plugin's once more; `disableAllHooks` of the administrator stops every hook, anybody

@@ -1,4 +1,4 @@
-"""reduce: a hook event of Claude Code fills in a `Reduced`. Pure; unknown fields and odd types never fail.
+"""Reduces a hook event of Claude Code to a `Reduced`. Pure; unknown fields and unexpected types never raise.
 
 Field names and their meaning: the published types of `@anthropic-ai/claude-agent-sdk` 0.3.331 and the events of
 Claude Code 2.1.331 as recorded in `tests/sessions/`.

@@ -1,4 +1,4 @@
-"""Where Claude Code has its settings files."""
+"""Where Claude Code keeps its settings files."""
 
 from __future__ import annotations
 

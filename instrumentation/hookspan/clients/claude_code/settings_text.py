@@ -1,4 +1,4 @@
-"""The text of a settings file: what in it is ours, and the text with ours in or out.
+"""The text of a settings file: finds hookspan's entries in it, adds them and removes them.
 
 Only the text between our own brackets ever changes: other people's hooks, unknown keys, indentation, line ends and a
 byte order mark stay as they are.

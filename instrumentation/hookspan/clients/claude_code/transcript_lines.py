@@ -1,4 +1,4 @@
-"""The lines of a transcript: what of them becomes facts, and what more the importer needs."""
+"""The types of a transcript's lines: what becomes facts, and what else the importer needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demo data."""
+"""Adds and removes the demo data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the agent is: its checks and its settings."""
+"""The agent's health checks and its settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hook events, and the journal's lines that they are."""
+"""Hook events, and the journal's lines behind them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One trace."""
+"""Answers with one trace."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `hookspan doctor` looks at, in the order in which it says it: a name and a function for each check."""
+"""The checks of `hookspan doctor` in the order in which they are printed: a name and a function for each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is sent goes out and arrives: the endpoint, the Collector behind it, and what `stack` needs."""
+"""Checks whether exported data arrives: the endpoint, the Collector behind it, and what `stack` needs."""
 
 from __future__ import annotations
 

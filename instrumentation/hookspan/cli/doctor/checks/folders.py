@@ -1,4 +1,4 @@
-"""Where our files are: whose, on what disk, and under what names."""
+"""Checks hookspan's folders: their owner, their disk, and the length of their names."""
 
 from __future__ import annotations
 

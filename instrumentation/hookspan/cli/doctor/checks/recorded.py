@@ -1,4 +1,4 @@
-"""What was recorded: the journal, what was lost, and the store."""
+"""Checks what was recorded: the journal, lost events, and the store."""
 
 from __future__ import annotations
 
