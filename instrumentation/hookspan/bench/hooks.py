@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from hookspan import assets
 from hookspan.bench.events import events
+from hookspan.clients import relay_command
 from hookspan.sandbox import Sandbox
 from hookspan.setup.relay import interpreters
 
@@ -34,13 +35,13 @@ class Program:
 def relays_and_others(home: Sandbox) -> list[Program]:
     """Both relays, each with the least that a program of its kind can do."""
     python = interpreters()[0]
-    script = str(assets.root() / "hooks" / "main.py")
-    state = str(home.paths.state)
+    script = assets.root() / "hooks" / "main.py"
+    in_python = [*relay_command.in_python(python, script=script), str(home.paths.state)]
     return [
         Program("relay", home.relay),
         Program("/bin/true", ["/bin/true"]),
-        Program("main.py", [python, "-I", "-S", script, state], INTERPRETED_EVERY),
-        Program("python -c pass", [python, "-I", "-S", "-c", "pass"], INTERPRETED_EVERY),
+        Program("main.py", in_python, INTERPRETED_EVERY),
+        Program("python -c pass", [python, *relay_command.OPTIONS, "-c", "pass"], INTERPRETED_EVERY),
     ]
 
 
