@@ -16,7 +16,7 @@ from hookspan.paths import Paths
 
 
 def main() -> int:
-    """Run the agent; 0 when it was told to end or when another one is at work."""
+    """Run the agent; 0 if it was told to end or if another one is running."""
     parser = argparse.ArgumentParser(prog="python -I -m hookspan.agent")
     parser.add_argument("--state", type=Path, required=True)
     parser.add_argument("--config", type=Path, required=True)
@@ -41,12 +41,12 @@ def main() -> int:
         return EXIT_USER
     log.open_log(paths.log)
     if paths.down.exists() and not options.stay:
-        return 0  # `down` was said while a hook was starting us
+        return 0  # `hookspan down` was run while a hook started this agent
     if options.start_lock_fd is None:
-        start_lock.acquire()  # whoever wants to stop an agent waits for one that is just coming up
+        start_lock.acquire()  # whoever wants to stop an agent waits for one that is just starting
     lock = FileLock(paths.agent_lock)
     if not launch.take_over(paths, lock):
-        start_lock.write("")  # an agent is there, which is all that a starter wants
+        start_lock.write("")  # an agent runs, which is all that the starter wants
         return 0
     lock.write(f"{os.getpid()} {__version__}\n")
 
@@ -56,7 +56,7 @@ def main() -> int:
 
 
 def stand_back() -> None:
-    """Let whoever wakes us go on first: a hook that pokes us must not lose its processor to us (Linux)."""
+    """Let the process that wakes the agent run first: a hook must not lose its processor to the agent (Linux)."""
     if hasattr(os, "SCHED_BATCH"):
         with contextlib.suppress(OSError):  # a sandbox may forbid it
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))

@@ -15,7 +15,7 @@ from hookspan.agent.lock import is_held
 from hookspan.errors import UserError
 from hookspan.paths import Paths
 
-_RELEASE: Final = re.compile(r"\d+(?:\.\d+)*")  # numbers at a version's beginning
+_RELEASE: Final = re.compile(r"\d+(?:\.\d+)*")  # the numbers at the start of a version
 READY_TIMEOUT: Final = 15.0  # seconds; an agent is ready in less than one, on a machine that isn't drowning
 START_POLL: Final = 0.05  # seconds between looks for an agent that is being started
 ANSWER_TIMEOUT: Final = 5.0  # seconds; an agent answers from memory
@@ -57,7 +57,7 @@ class Client:
         self._paths = paths
 
     def request(self, op: str, *, timeout: float = ANSWER_TIMEOUT, **arguments: Any) -> dict[str, Any]:
-        """The answer to one operation. NoAnswerError without one, UserError when the agent says that it failed."""
+        """The answer to one operation. NoAnswerError if there is none, UserError if the agent says that it failed."""
         try:
             with sockets.connect(self._paths.control_socket) as stream:
                 stream.settimeout(timeout)
@@ -111,7 +111,7 @@ class Client:
 
 
 def lock_content(paths: Paths) -> dict[str, Any]:
-    """Pid and version as the agent wrote them into its lock; empty where it wrote none."""
+    """Pid and version as the agent wrote them into its lock; empty if it wrote none."""
     try:
         pid, version = paths.agent_lock.read_text().split()
         return {"pid": int(pid), "version": version}

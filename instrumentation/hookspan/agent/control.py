@@ -51,7 +51,7 @@ class Control:
         threading.Thread(target=self._serve, args=(stream,), name="control-request", daemon=True).start()
 
     def close(self) -> None:
-        """Take the name away and end the wait of `accept`."""
+        """Remove the socket and end the wait of `accept`."""
         self._closed = True
         self._path.unlink(missing_ok=True)
         with contextlib.suppress(OSError):

@@ -24,7 +24,7 @@ LOCK_TIMEOUT: Final = 10.0  # seconds
 
 @contextmanager
 def exclusive(paths: Paths) -> Iterator[None]:
-    """Nobody else works on the state meanwhile; hooks keep recording."""
+    """Within the block nobody else works on the state; hooks keep recording."""
     paths.create()
     start_lock, agent_lock = FileLock(paths.start_lock), FileLock(paths.agent_lock)
     for _ in range(TRIES):
@@ -44,7 +44,7 @@ def exclusive(paths: Paths) -> Iterator[None]:
 
 @contextmanager
 def ingest(paths: Paths, on_commit: Callable[[Committed], None] = lambda _: None) -> Iterator[Ingest]:
-    """What the agent reads the journal with, for whoever has it `exclusive`. What it logs is for the agent's log."""
+    """The agent's ingest, for a process that has the state `exclusive`. It logs to the agent's log."""
     logging.getLogger("hookspan").addHandler(logging.NullHandler())
     logging.getLogger("hookspan").propagate = False
     poke = Poke(paths.poke_socket)

@@ -52,7 +52,7 @@ class Exports:
             self._begin()
 
     def settings_changed(self) -> None:
-        """Go on with the settings of now."""
+        """Continue with the current settings."""
         with self._lock:
             if self._exporter is None or self._ingredients() != self._made_of:
                 self._end()
@@ -86,12 +86,12 @@ class Exports:
         return HOLDING if exporter is not None and exporter.stats()["state"] == "holding" else float("inf")
 
     def stop(self) -> None:
-        """End; what was not sent is sent after the next start."""
+        """Stop; what was not sent is sent after the next start."""
         with self._lock:
             self._end()
 
     def _ingredients(self) -> tuple[Any, ...]:
-        """What an exporter can't change while it runs."""
+        """The settings that an exporter can't change while it runs."""
         now = self._settings.now
         return now.export.on, now.export.metric_interval
 

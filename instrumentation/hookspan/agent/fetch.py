@@ -12,10 +12,10 @@ PART: Final = 64 << 10
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """What is asked of one address is not asked of another that this one names."""
+    """Follows no redirect: a request for one address is never sent to another."""
 
     def redirect_request(self, *_: object) -> None:
-        """Take the redirect for the answer that it is."""
+        """Return the redirect as the answer."""
 
 
 _OPENER: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect())

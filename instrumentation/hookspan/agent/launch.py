@@ -20,7 +20,7 @@ from hookspan.setup.relay import agent_command
 from hookspan.store.database import refuse_newer
 from hookspan.store.schema import MIGRATIONS
 
-ASK_AGAIN: Final = 0.2  # seconds until an agent that didn't hear us is asked again
+ASK_AGAIN: Final = 0.2  # seconds until an agent that didn't answer is asked again
 STOP_TIMEOUT: Final = 20.0  # seconds; the agent's own deadline for draining is 10
 LOCK_TIMEOUT: Final = 10.0  # seconds for a start by somebody else to end
 POLL: Final = 0.02
@@ -80,7 +80,7 @@ def _port(about: Mapping[str, Any]) -> int:
 
 
 def ensure(paths: Paths, env: Mapping[str, str]) -> None:
-    """Have an agent run: the one that does, or one as a hook starts it. UserError after `down`."""
+    """Make sure that an agent runs, and if none does, start one as a hook would. UserError after `hookspan down`."""
     if isinstance(Client(paths).wait_for_start(), Unreachable):
         if paths.down.exists():
             raise UserError("the agent was stopped with `hookspan down`", hint="`hookspan up` starts it")
@@ -114,7 +114,7 @@ def start(paths: Paths, env: Mapping[str, str], *, stay: bool = True, port: int 
                     hint="use the newer `hookspan`, or run its `hookspan down` first",
                 )
             _stop(paths)
-        refuse_newer(paths.store, len(MIGRATIONS))  # better said here, to somebody, than in the agent's log
+        refuse_newer(paths.store, len(MIGRATIONS))  # better reported here, to the user, than in the agent's log
         return _spawn(paths, env, start_lock, [*(["--stay"] if stay else []), *(["--port", str(port)] if port else [])])
     finally:
         start_lock.release()
@@ -145,7 +145,7 @@ def _stop(paths: Paths) -> bool:
         try:
             client.request("stop")
             asked = True
-        except UserError:  # it is going, or not ready yet
+        except UserError:  # it is stopping, or not ready yet
             asked = wait_free(paths.agent_lock, ASK_AGAIN)
     return True
 

@@ -24,7 +24,7 @@ class Lifecycle:
         self.stay = stay
         self.started = time.time()
         self.state = "starting"
-        self.asked_at = time.monotonic()  # when somebody last looked
+        self.asked_at = time.monotonic()  # when a client last asked
 
     def take_signals(self) -> None:
         """SIGTERM and SIGINT stop the agent, SIGHUP has it read its settings; for the main thread."""
@@ -43,7 +43,7 @@ class Lifecycle:
     # --- asking
 
     def stop(self) -> None:
-        """Have the agent go down."""
+        """Ask the agent to stop."""
         self.state = "stopping"
         self._stopping.set()
         self._changed.set()
@@ -61,7 +61,7 @@ class Lifecycle:
 
     @property
     def stopping(self) -> bool:
-        """Whether the agent is to go down."""
+        """Whether the agent has been asked to stop."""
         return self._stopping.is_set()
 
     def take_reload(self) -> bool:

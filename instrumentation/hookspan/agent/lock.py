@@ -58,14 +58,14 @@ class FileLock:
         return self._fd
 
     def lost(self) -> bool:
-        """Whether another file, or none, has the path now: whoever locks that one works beside us."""
+        """Whether the path now has another file, or none: whoever locks that one would run beside this agent."""
         try:
             return not os.path.samestat(self._path.stat(follow_symlinks=False), os.fstat(self.fileno()))
         except FileNotFoundError:
             return True
 
     def release(self) -> None:
-        """Let go; once more is harmless."""
+        """Release the lock; a second call is harmless."""
         fd, self._fd = self._fd, None
         if fd is not None:
             with contextlib.suppress(OSError):

@@ -37,7 +37,7 @@ class _Json(logging.Formatter):
 
 
 def describe(error: BaseException) -> str:
-    """An exception in a word or two: its type, and what was said where the system or we ourselves speak."""
+    """An exception in a few words: its type, and its message if that is from the system or from hookspan."""
     if isinstance(error, UserError):
         return error.message
     name = type(error).__name__

@@ -33,7 +33,7 @@ class Loop:
 
     @property
     def stopping(self) -> bool:
-        """Whether `stop` was said."""
+        """Whether `stop` was called."""
         return self._stopping.is_set()
 
     @property

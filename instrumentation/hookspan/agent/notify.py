@@ -21,7 +21,7 @@ from hookspan.store import Reader
 LOOK: Final = 5.0  # seconds between two looks at who waits
 FRESH: Final = 300.0  # seconds; what is older comes from a backlog and is no news
 LINES: Final = 5  # of one message; more are counted
-REMEMBERED: Final = 1000  # waits that were told
+REMEMBERED: Final = 1000  # waits that were notified
 TITLE: Final = "Claude Code"
 
 _logger = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ class _Target:
 
 
 class Notifier:
-    """Collects what is to be told, and tells it at most once in each target's interval."""
+    """Collects notifications, and sends them at most once in each target's interval."""
 
     def __init__(self, settings: AgentSettings, reader: Reader) -> None:
         self._settings = settings
@@ -52,7 +52,7 @@ class Notifier:
         self.settings_changed()
 
     def settings_changed(self) -> None:
-        """Targets that stay keep what they have."""
+        """Targets that stay keep their pending notifications."""
         with self._lock:
             before = {target.settings: target for target in self._targets}
             self._targets = [before.get(settings) or _Target(settings) for settings in self._settings.now.notify]
@@ -76,7 +76,7 @@ class Notifier:
             self._add("health_critical", f"hookspan: {name} is critical")
 
     def step(self) -> None:
-        """Look who waits, and tell what is due."""
+        """Look for sessions that wait, and send the notifications that are due."""
         if not self._targets:
             self._awake.wait()
             self._awake.clear()
@@ -128,7 +128,7 @@ class Notifier:
         self._awake.set()
 
     def _due(self) -> tuple[_Target, str] | None:
-        """Whom to tell something now, and what; None if nobody. A target that a new policy forbids is told nothing."""
+        """The target that is due, and its notifications; None if none is. A target that a policy forbids gets none."""
         now = time.monotonic()
         with self._lock:
             for target in self._targets:

@@ -45,7 +45,7 @@ class Page:
         self._served: tuple[bool, str, int] | None = None  # the settings that it was started with
 
     def start(self) -> None:
-        """Begin, if it is to be served. What keeps it from that is logged and a matter of the health check."""
+        """Start, if the page is enabled. What prevents it is logged and shown by the health check."""
         with self._lock:
             self._start()
 
@@ -55,7 +55,7 @@ class Page:
             self._stop()
 
     def settings_changed(self) -> None:
-        """Begin, end or move; everything else the server looks up itself."""
+        """Start, stop or move the server; it looks up all other settings itself."""
         with self._lock:
             if self._wanted() != self._served:
                 self._stop()

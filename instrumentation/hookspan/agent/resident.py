@@ -28,7 +28,7 @@ _logger = logging.getLogger(__name__)
 
 
 def run(paths: Paths, lock: FileLock, start_lock: FileLock, *, stay: bool, port: int = 0) -> int:
-    """Be an agent, from having the lock to giving it back; the exit status.
+    """Run an agent, from having the lock to releasing it; the exit status.
 
     `port`: where the page was before, 0 for nowhere.
     """
@@ -50,7 +50,7 @@ class Resident:
         self._lock = lock
 
     def come_up(self, start_lock: FileLock) -> None:
-        """Start all parts and let the next one who wants to start an agent know."""
+        """Start all parts, and show other starters that an agent runs."""
         self._beat()
         self._parts.page.start()
         for loop in self._parts.loops:
@@ -116,7 +116,7 @@ class Resident:
         logging.shutdown()
         self._lock.release()
         sys.stderr.flush()
-        os._exit(0)  # a thread that hangs in a library must not keep a process that has given everything back
+        os._exit(0)  # a thread that hangs in a library must not keep the process, which has released everything
 
     def _beat(self) -> None:
         try:

@@ -129,7 +129,7 @@ class AgentSettings:
             self._changed()
 
     def _layer(self, path: Path) -> tuple[Layer, str]:
-        """What a file says, or said when it was good; and why it is not good now."""
+        """What a file says, or what it said when it was last valid, and why it is not valid now."""
         try:
             text = config.read_text(path)
             layer = _NOTHING if text is None else config.parse(text, str(path))
@@ -139,7 +139,7 @@ class AgentSettings:
         return layer, ""
 
     def _cautious(self, settings: Settings) -> Settings:
-        """Nobody knows what the administrator forbids now: no content leaves, and nothing at all if nobody ever did."""
+        """What the administrator forbids is unknown: no content is exported, nothing at all if it never was known."""
         if self._paths.system_config not in self._good:
             return replace(settings, export=replace(settings.export, enabled=False))
         return replace(settings, content=replace(settings.content, export=False))

@@ -23,7 +23,7 @@ def status_of(paths: Paths) -> dict[str, Any]:
 
 
 def _unheard(paths: Paths, problem: str) -> dict[str, Any]:
-    """What can be said of an agent that gave no answer."""
+    """What is known of an agent that gave no answer."""
     probe = Client(paths).probe()
     if is_held(paths.start_lock) and _since(paths.start_lock, paths.agent_lock) < READY_TIMEOUT:
         return {"state": "starting", **lock_content(paths)}

@@ -32,7 +32,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As ever; an unknown verb is told with the one that was meant."""
+        """As click does it; for an unknown verb the message names the most similar one."""
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:

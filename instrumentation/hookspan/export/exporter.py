@@ -92,7 +92,7 @@ class Exporter:
         return self.metrics.drain(max(0.0, until - time.monotonic())) and spans
 
     def stop(self, seconds: float = 1.0) -> None:
-        """End; what was not sent is sent after the next start."""
+        """Stop; what was not sent is sent after the next start."""
         until = time.monotonic() + seconds
         spans_ended = self.spans.stop(seconds)
         metrics_ended = self.metrics.stop(max(0.1, until - time.monotonic()))

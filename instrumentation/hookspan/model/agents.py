@@ -26,7 +26,7 @@ def start(step: Step, event: Reduced) -> None:
     agent.start = min(agent.start, event.at)
     agent.start_inferred = False
     if agent.stop and event.at > agent.stop:
-        agent.stop = 0  # sent another message: it goes on
+        agent.stop = 0  # it was sent another message, so it continues
     if not agent.bound:
         candidates = [call for call in step.session.calls.values() if _may_have_started(step, call)]
         if len(candidates) == 1:

@@ -27,12 +27,12 @@ _ERROR_TYPES: Final = {
 _BEDROCK_MODEL: Final = re.compile(r"(?:\A|[./])anthropic\.")
 _VERTEX_MODEL: Final = re.compile(r"@\d+\Z")
 MEASURED: Final = 2 * NANO
-"""The client tells what a compaction came to soon after its PostCompact; on a busy machine more than 0.3 s later."""
+"""The client writes a compaction's result soon after its PostCompact; on a busy machine more than 0.3 s later."""
 _CHAT: Final = (sc.GEN_AI_OPERATION_NAME, "chat")
 
 
 def called(step: Step, fact: ModelCall) -> None:
-    """A model call, whole, from the transcript."""
+    """A complete model call, from the transcript."""
     session = step.session
     place = places.of_work(session, fact.agent_id, fact.prompt or session.current)
     own = ids.of_model_call(session.id, fact.agent_id, fact.message_id)
@@ -48,7 +48,7 @@ def called(step: Step, fact: ModelCall) -> None:
     turn = session.turns.get(place.prompt)
     tallies = [session.tally]
     if fact.end < session.opened:
-        tallies.append(session.before)  # read late: it was no part of this run
+        tallies.append(session.before)  # it was read late and is not part of this run
     elif not error:
         tallies.append(session.by_model.setdefault(fact.response_model, Tally()))
         bound(session.by_model, KEPT_MODELS)
@@ -136,7 +136,7 @@ def _measure_call(step: Step, fact: ModelCall, place: Place, own: str, error: st
         usage = (_CHAT, whose, *models, (sc.GEN_AI_TOKEN_TYPE, kind))
         step.add("gen_ai.client.token.usage", value, *usage, place=place, own_id=own)
     model = (sc.GEN_AI_RESPONSE_MODEL, fact.response_model)
-    settled = fact.end <= step.session.settled  # the client's total had it
+    settled = fact.end <= step.session.settled  # the client's total included it
     for kind, tokens in _token_kinds(fact):
         if tokens and not settled:
             step.count("hookspan.tokens", tokens, model, (sc.TOKEN_TYPE, kind), place=place, own_id=own)
@@ -161,7 +161,7 @@ def _tally(tally: Tally, fact: ModelCall) -> None:
 
 
 def reported(step: Step, fact: CostState) -> None:
-    """The client's own total so far; what a run adds to it over ours are calls that no transcript shows."""
+    """The client's own total so far; what a run adds to it beyond our sums are calls that no transcript shows."""
     session = step.session
     if fact.at < session.opened:
         session.reported_before, session.reported_models_before = fact.cost_nano, fact.models

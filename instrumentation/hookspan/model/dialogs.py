@@ -60,9 +60,9 @@ def answered(step: Step, event: Reduced) -> None:
 
 
 def running(step: Step, fact: Running) -> None:
-    """A child of the client was born after a dialog opened: that one dialog may be answered by now.
+    """A child process of the client started after a dialog opened, so this dialog may have been answered.
 
-    Facts of older journals don't name it: then it is the one that is open longest.
+    Facts in older journals don't name the dialog: then it is the one that has been open longest.
     """
     for wait in step.session.waits:
         if not wait.running_at and wait.at < fact.at and not wait.elicitation and fact.asked in {0, wait.at}:
@@ -71,13 +71,13 @@ def running(step: Step, fact: Running) -> None:
 
 
 def still_waiting(step: Step) -> None:
-    """Notification{permission_prompt}: whatever started meanwhile, a dialog is still open."""
+    """Notification{permission_prompt}: a dialog is still open, whatever started in the meantime."""
     if len(step.session.waits) == 1:
         step.session.waits[0].running_at = 0
 
 
 def forget_answered(step: Step, agent_id: str, before: int) -> None:
-    """Drops dialogs that were answered, though the call they were about was never heard of or is closed already."""
+    """Drops dialogs that were answered and whose call is unknown or already closed."""
     session = step.session
     session.waits = [
         wait

@@ -32,7 +32,8 @@ def fold(state: State, number: int, record: Record) -> Rows:
     """Takes in one record.
 
     Args:
-        state: All that is remembered; the record's session must be in it if it was ever seen. Changed in place.
+        state: Everything that the fold remembers; it must include the record's session if that was ever seen. Changed
+            in place.
         number: The record's number in the journal.
         record: A reduced event or a fact.
 
@@ -45,7 +46,7 @@ def fold(state: State, number: int, record: Record) -> Rows:
 
 
 def fold_behind(state: State, number: int, ahead: Sequence[Fact], record: Record) -> list[Rows]:
-    """Takes in a record and, before it, what was found for it; their rows have the record's number."""
+    """Folds the facts that were found for a record, then the record; all their rows have the record's number."""
     folded = [fold(state, number, each) for each in (*ahead, record)]
     for ordinal, span in enumerate(span for rows in folded for span in rows.spans):
         span.ordinal = ordinal
@@ -86,7 +87,7 @@ def _fold_event(state: State, number: int, event: Reduced) -> Rows:
 
 
 def _is_next(session: SessionState | None, history: int) -> bool:
-    """Whether a record of an imported history is new: not heard live, and not imported before."""
+    """Whether a record of an imported history is new: not recorded live, and not imported before."""
     return session is None or (0 < session.imported < history and not session.written)
 
 
@@ -175,7 +176,7 @@ def _notified(step: Step, event: Reduced) -> None:
 
 
 def _tool_event(handler: Callable[[Step, Reduced], None]) -> Callable[[Step, Reduced], None]:
-    """A tool's event without its id, or of a tool without a name, is a hook span and nothing more."""
+    """A tool's event without a call id or a tool name gives a hook span and nothing else."""
 
     def checked(step: Step, event: Reduced) -> None:
         if event.tool_use_id and event.tool:
@@ -229,7 +230,7 @@ def _fold_fact(state: State, number: int, fact: Fact) -> Rows:
         if not fact.history or not _is_next(session, fact.history):
             return Rows()
         session.imported, session.last = fact.history, max(session.last, fact.at)
-    outdated = fact.judged_at and fact.judged_at < session.last_record  # a newer event speaks against the judgement
+    outdated = fact.judged_at and fact.judged_at < session.last_record  # a newer event refutes the judgement
     if outdated or (fact.file and sessions.is_before(session, fact)):
         return Rows()
     session.facts[fact.key] = True
@@ -322,7 +323,7 @@ def _is_opted_out(state: State, session: SessionState) -> bool:
 
 
 def _leave_out(state: State, sessions: list[SessionState]) -> set[str]:
-    """Lets go of those that are of projects that are not recorded: a session is kept whole or not at all."""
+    """Removes sessions of projects that are not recorded: a session is kept whole or not at all."""
     removed = {session.id for session in sessions if _is_opted_out(state, session)}
     for session in removed:
         del state.sessions[session]

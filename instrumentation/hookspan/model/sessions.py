@@ -21,7 +21,7 @@ from .state import KEPT_BRANCHES, MAIN_AGENT, Place, SessionState, State, Tally,
 from .step import NANO, Step
 
 UNHEARD: Final = 2 * NANO
-"""What a transcript dates longer than this before the session's first event was before hookspan: no part of this."""
+"""What a transcript dates this long before the session's first event happened before hookspan and isn't counted."""
 _WORK: Final = frozenset({"UserPromptSubmit", "PreToolUse", "Stop"})
 
 
@@ -35,7 +35,7 @@ def session_of(state: State, event: Reduced) -> SessionState:
 
 
 def learn(session: SessionState, event: Reduced) -> None:
-    """What every event says of its session."""
+    """Takes from an event what every event says about its session."""
     session.host, session.pidns, session.agent = event.host, event.pidns, event.agent
     session.pid = pid_of(session, event)
     session.entrypoint = event.entrypoint or session.entrypoint
@@ -61,9 +61,9 @@ def locate(state: State, session: SessionState, at: int) -> None:
 
 
 def enter(step: Step, event: Reduced, former_pid: int) -> None:
-    """Begins a run where an event says so: a SessionStart, or work in a session that had ended.
+    """Begins a run if an event requires it: a SessionStart, or work in a session that had ended.
 
-    A SessionStart in a session that is open tells that its client (`former_pid`) died unheard.
+    A SessionStart in an open session means that its previous client (`former_pid`) died without an event.
     """
     session = step.session
     if is_new_run(session, event, former_pid):
@@ -75,7 +75,7 @@ def enter(step: Step, event: Reduced, former_pid: int) -> None:
 
 
 def started(step: Step, event: Reduced) -> None:
-    """Takes what a SessionStart tells of the run that it begins."""
+    """Takes from a SessionStart what it says about the run that it begins."""
     if not _begins(event):
         return
     session = step.session
@@ -257,7 +257,7 @@ def _difference(now: Tally, before: Tally) -> Tally:
 
 
 def update_phase(session: SessionState, now: int) -> None:
-    """What the session is doing, after each record. A wait must not be claimed for what may be running."""
+    """Updates what the session is doing, after each record. A tool that may be running must not be shown as waiting."""
     if session.ended or session.imported:
         phase = SessionPhase.ENDED
     elif session.waits:

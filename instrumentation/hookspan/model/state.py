@@ -292,7 +292,7 @@ class SessionState(KeptFields, msgspec.Struct, kw_only=True):
 
 
 class World(msgspec.Struct):
-    """What is known beyond any session: repositories by project folder, and the policy in force."""
+    """The state of the machine: repositories by project folder, and the policy in force."""
 
     repositories: dict[str, Repository] = {}
     policy: Policy | None = None
@@ -300,7 +300,7 @@ class World(msgspec.Struct):
 
 
 class State(msgspec.Struct):
-    """All that the fold remembers between two records."""
+    """Everything that the fold remembers between two records."""
 
     world: World = msgspec.field(default_factory=World)
     sessions: dict[str, SessionState] = {}
@@ -323,7 +323,7 @@ def dump_session(session: SessionState) -> bytes:
 
 
 def load_session(data: bytes) -> SessionState:
-    """What `dump_session` gave. Raises msgspec.ValidationError on anything else."""
+    """Reads what `dump_session` returned. Raises msgspec.ValidationError for anything else."""
     return _session.decode(data)
 
 
@@ -333,5 +333,5 @@ def dump_world(world: World) -> bytes:
 
 
 def load_world(data: bytes) -> World:
-    """What `dump_world` gave. Raises msgspec.ValidationError on anything else."""
+    """Reads what `dump_world` returned. Raises msgspec.ValidationError for anything else."""
     return _world.decode(data)

@@ -15,7 +15,7 @@ def foremost(session: SessionState) -> Wait | None:
 
 
 def session_row(state: State, session: SessionState) -> SessionRow | None:
-    """The row of a session, or None while nothing but preparation was heard of it."""
+    """The row of a session; None while it has had only preparatory events."""
     if not session.started:
         return None
     repository = state.world.repositories.get(folder_of(session))

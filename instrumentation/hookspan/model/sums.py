@@ -81,7 +81,7 @@ class Sums:
         return iter(self._series.values())
 
     def find(self, increment: Increment, now: int) -> Series:
-        """The series that an observation belongs to, new or old; `now` is the start of a new one.
+        """The series that an observation belongs to, which may be new; `now` is the start of a new one.
 
         Raises KeyError for an instrument that doesn't exist.
         """

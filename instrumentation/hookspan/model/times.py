@@ -26,7 +26,7 @@ KEPT: Final = 2000
 
 
 class Part(NamedTuple):
-    """As much of a span of a turn's trace as it takes to say where the time went.
+    """The part of a span in a turn's trace that is needed to compute where the time went.
 
     `no_time`: it took nobody's, as a call that never ran, or a dialog that nobody saw.
     """
@@ -40,7 +40,7 @@ class Part(NamedTuple):
 
 
 def of_spans(turn: bytes, parts: Iterable[Part]) -> tuple[list[Interval], list[Interval]]:
-    """What kept the main thread of the turn with that span id busy, and what its subagents: `own` and `beside`."""
+    """What kept the main thread of the turn with that span id busy (`own`), and what its subagents (`beside`)."""
     children: dict[bytes | None, list[Part]] = {}
     for part in parts:
         children.setdefault(part.parent_id, []).append(part)

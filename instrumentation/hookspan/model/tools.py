@@ -19,7 +19,7 @@ from .state import KEPT_CLOSED, KEPT_PLACES, Place, SessionState, Tally, ToolCal
 from .step import NANO, Step
 
 REORDER: Final = 2 * NANO
-"""Order of arrival is not trusted within 2 s: hooks run in parallel, and lines may come by way of a stray file."""
+"""Within 2 s the order of arrival is not reliable: hooks run in parallel, and lines may come from a stray file."""
 
 
 def started(step: Step, event: Reduced) -> None:
@@ -77,7 +77,7 @@ def ended(step: Step, event: Reduced) -> None:
 
 
 def listed(step: Step, event: Reduced) -> None:
-    """PostToolBatch: all calls of one answer are over; those that never ran stand nowhere else."""
+    """PostToolBatch: all calls of one answer are over; those that never ran are reported nowhere else."""
     session = step.session
     for entry in event.calls:
         call = session.calls.get(entry.tool_use_id)
@@ -119,7 +119,7 @@ def is_unexplained(session: SessionState, now: int) -> bool:
 
 
 def flush(step: Step, now: int, *, of: str | None = None) -> None:
-    """Closes calls whose missing events are waited for no longer at `now`, and all such calls of the prompt `of`."""
+    """Closes calls whose missing events are no longer awaited at `now`, and all such calls of the prompt `of`."""
     for call in list(step.session.calls.values()):
         if call.post and (call.prompt == of or now > call.post.at + REORDER):
             finish(step, call)
@@ -188,9 +188,9 @@ def _count_lines(step: Step, call: ToolCall, event: Reduced) -> None:
 
 
 def _write_cut_off(step: Step, call: ToolCall, at: int, outcome: Outcome) -> None:
-    """A call that ran until its user stopped it, or until the end of what it ran in.
+    """A call that ran until its user stopped it, or until the turn or subagent ended.
 
-    When one that somebody was asked about started is known only if a child of the client was seen.
+    If it needed an approval, its start is known only if a child process of the client was seen.
     """
     attributes: Attributes = {} if outcome is Outcome.INTERRUPTED else {sc.END_INFERRED: True}
     start = call.at or at

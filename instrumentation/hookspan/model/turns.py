@@ -155,7 +155,7 @@ def stopped(step: Step, event: Reduced, reason: EndReason) -> None:
 
 
 def interrupted(step: Step, fact: Interruption) -> None:
-    """The user pressed Esc: no event tells it, the transcript does."""
+    """The user pressed Esc: no event reports it, only the transcript."""
     session = step.session
     turn = session.turns.get(fact.prompt)
     if turn is None:
@@ -174,7 +174,7 @@ def interrupted(step: Step, fact: Interruption) -> None:
 
 
 def fix(turn: Turn, at: int, reason: EndReason) -> None:
-    """The turn is over; what was its end is known once the transcript is read past `at`."""
+    """The turn is over; its exact end is known once the transcript has been read past `at`."""
     turn.fixed, turn.fixed_by = at, reason
 
 
@@ -188,7 +188,7 @@ def end_of(turn: Turn) -> tuple[int, EndReason]:
 
 
 def outcome_of(reason: EndReason) -> Outcome:
-    """What an end reason says of the turn's outcome."""
+    """The turn's outcome for an end reason."""
     return {
         EndReason.STOP: Outcome.SUCCESS,
         EndReason.STOP_FAILURE: Outcome.ERROR,
@@ -199,7 +199,7 @@ def outcome_of(reason: EndReason) -> Outcome:
 
 
 def write(step: Step, turn: Turn) -> None:
-    """Writes a fixed turn's span and what it adds to the sums."""
+    """Writes the span of a turn whose end is certain, and adds the turn to the sums."""
     session = step.session
     end, reason = end_of(turn)
     end = max(end, turn.start)
@@ -243,7 +243,7 @@ def _attributes(turn: Turn, outcome: Outcome, reason: EndReason) -> Attributes:
 
 
 def tally_attributes(tally: Tally) -> Attributes:
-    """Counts as span attributes."""
+    """The counts as span attributes."""
     attributes: Attributes = {
         sc.TOOLS: tally.tools,
         sc.TOOLS_FAILED: tally.failed,
@@ -281,7 +281,7 @@ def _measure(step: Step, turn: Turn, end: int, outcome: Outcome, own: Place) -> 
 
 
 def spend(step: Step, agent_id: str, place: Place, rank: int, start: int, end: int) -> None:
-    """Something of a turn or of one of its subagents took from start to end.
+    """Records what a turn or one of its subagents spent time on, from start to end.
 
     A wait counts at once, less what others of the turn that overlap it have counted, all else at the turn's end.
     """

@@ -14,9 +14,9 @@ from hookspan.wire.fields import timestamp_ns
 
 CHUNK: Final = 1 << 20
 MOST: Final = 256 << 20
-"""Bytes of a transcript that are looked at; the client's longest are a tenth of that."""
+"""How many bytes of a transcript are read; the client's longest transcripts are a tenth of that."""
 KEPT: Final = 4096
-"""Times that the branch changed, of which those after are not told."""
+"""How many changes of the branch are remembered; later ones are not reported."""
 _MARK: Final = b'"gitBranch":'
 _NAME: Final = re.compile(r"[^\x00-\x20\x7f~^:?*\[\\]{1,200}")
 """What git allows in a branch's name."""

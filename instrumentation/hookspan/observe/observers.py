@@ -20,15 +20,15 @@ from .transcripts import Transcripts, waits_since
 
 NANO: Final = 1_000_000_000
 BUSY: Final = NANO // 5
-"""Between two looks while a session works or something waits to be written: 0.2 s."""
+"""Between two steps while a session works or something waits to be written: 0.2 s."""
 IDLE: Final = 2 * NANO
-"""Between two looks while open sessions only idle."""
+"""Between two steps while all open sessions are idle."""
 RECENT: Final = 60 * NANO
-IDLE_HOURS: Final = Settings().session.idle_hours  # where nobody has set it
+IDLE_HOURS: Final = Settings().session.idle_hours  # if it is not set
 
 
 class Observers:
-    """Looks around on behalf of open sessions. Works only when the journal's tail has caught up.
+    """Observes the open sessions. Works only when the journal's tail has caught up.
 
     Args:
         idle_hours: Silence after which a session counts as ended.
@@ -72,9 +72,9 @@ class Observers:
         return [wire.encode(fact) for fact in facts]
 
     def before(self, session: SessionState, event: Reduced) -> list[Fact]:
-        """What is judged of a session by the time of an event, and what its transcripts say until then.
+        """Judgements about a session as of the time of an event, and what its transcripts say up to then.
 
-        Nothing, mostly: looks are more frequent. But an event may be read long after it was written.
+        Mostly nothing, since steps are more frequent. But an event may be read long after it was written.
         """
         judged = timers.step(event.at, [session], self._idle)
         if judged or (not session.written and is_new_run(session, event, session.pid)):
@@ -93,7 +93,7 @@ class Observers:
         return self._due
 
     def wake(self) -> None:
-        """Something happened: look as soon as while something goes on."""
+        """Something happened: run the next step as soon as for a session that works."""
         self._due = min(self._due, self._looked + BUSY)
 
     def _world(self, now: int, state: State) -> list[Fact]:

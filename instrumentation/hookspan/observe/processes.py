@@ -21,11 +21,11 @@ NANO: Final = 1_000_000_000
 GRACE: Final = 2 * NANO
 """A client exits some 20 ms after its SessionEnd event was written; its last events may still be on their way."""
 NOT_A_HOOK: Final = 300_000_000
-"""A child born sooner than this after a dialog opened is one of the dialog's own hooks: nobody answers that fast."""
+"""A child that starts sooner than this after a dialog opened is one of its own hooks: nobody answers that fast."""
 SETTLED_CHILD: Final = 0.4
 """Seconds that a child must live to count: hooks and status lines are over by then."""
 SAME_BIRTH: Final = 30_000_000
-"""Two births closer than this are one: the kernel tells them in hundredths of a second, and clocks are adjusted."""
+"""Two start times closer than this are the same: the kernel reports hundredths of a second, and clocks are adjusted."""
 _SHELL_TOOLS: Final = frozenset({"Bash", "PowerShell"})
 _QUOTES: Final = re.compile(r"""['"\\]+""")
 
@@ -80,7 +80,7 @@ class Processes:
             del self._words[record]
 
     def is_alive(self, session: SessionState) -> bool:
-        """Whether the session's client is known to run still."""
+        """Whether the session's client is known to be still running."""
         return self._is_here(session) and bool(session.pid) and self._process(session) is not None
 
     def _is_here(self, session: SessionState) -> bool:
@@ -88,7 +88,7 @@ class Processes:
         return session.host in {"", self._host} and same_namespace
 
     def _process(self, session: SessionState) -> psutil.Process | None:
-        """The client, or None if its pid is free or somebody else's by now."""
+        """The client's process; None if its pid is free or now belongs to another process."""
         process = self._processes.get(session.pid)
         try:
             if process is None:
@@ -107,7 +107,7 @@ class Processes:
         return None
 
     def _gone(self, session: SessionState) -> ClientGone:
-        """That it is gone: since it was last seen to run, or since its last event if it never was."""
+        """The fact that the client is gone: since it was last seen running, or else since its last event."""
         return ClientGone(
             at=max(session.last, self._alive.get(session.pid, 0)),
             key=f"gone:{session.pid}:{session.opened}",
@@ -117,7 +117,7 @@ class Processes:
         )
 
     def _children(self, process: psutil.Process, session: SessionState, waits: list[Wait], now: int) -> list[Fact]:
-        """Each child tells of one dialog at most; `waits` are the open ones of shells."""
+        """Each child is evidence for one dialog at most; `waits` are the open dialogs of shell tools."""
         facts: list[Fact] = []
         births = [wait.running_at for wait in session.waits]
         for birth, words in _children(process):
@@ -175,7 +175,7 @@ def _children(process: psutil.Process) -> list[tuple[int, list[str]]]:
 
 
 def _born(process: psutil.Process) -> int:
-    """When a process was made, unix ns.
+    """When a process was created, Unix ns.
 
     Linux counts from its boot, the moment of which psutil knows in whole seconds: births would be up to one too early.
     """

@@ -32,7 +32,7 @@ _ORIGIN: Final = frozenset({'[remote "origin"]', "[remote.origin]"})
 _HOST_END: Final = re.compile(r"[/?#]")
 _QUERY: Final = re.compile(r"[?#]")
 _AROUND: Final = '"/ \t'
-"""Stands around an address: quotes, blanks before a comment, a slash at the end."""
+"""What may surround an address: quotes, blanks before a comment, a slash at the end."""
 _NAME: Final = re.compile(rf"\A[\w.+~-]{{1,{_NAME_LENGTH}}}\Z")
 """What hosts allow in a repository's name. An address has more in it, and may have secrets in that."""
 
@@ -47,7 +47,7 @@ class _Place(NamedTuple):
 
 
 class Repositories:
-    """Repositories of the folders that sessions work in, as of the moment of an event and not of the look.
+    """Repositories of the folders that sessions work in, as of the time of an event, not of the lookup.
 
     Git's `HEAD` tells the branch of every moment since it was last written. What was before that, the session's
     transcript tells (`gitBranch` of its lines). So an agent that comes late finds what one that was there has found.
@@ -63,7 +63,7 @@ class Repositories:
         self._transcripts: dict[str, Branches] = {}
 
     def at(self, event: Reduced, folder: str, current: Repository | None) -> Repository | None:
-        """What is so at an event and not yet in the `current` fact of its folder; None for nothing new."""
+        """The fact about an event's folder, if it differs from the `current` one; None if nothing is new."""
         if current is not None and (event.agent_id or event.event not in MOMENTS):
             return None
         place = self._place(folder)
@@ -90,7 +90,7 @@ class Repositories:
         return place
 
     def _branch(self, event: Reduced, place: _Place) -> str | None:
-        """The branch at an event, empty for none, None where nothing tells."""
+        """The branch at an event; empty for none, None if it is not known."""
         if place.git:
             branch, since = self._head(place.git)
             if since <= event.at:
@@ -104,7 +104,7 @@ class Repositories:
         return transcript.at(event.at, before=event.event in BEFORE)
 
     def _head(self, git: str) -> tuple[str, int]:
-        """The branch that is checked out, and since when (unix ns) it is at least."""
+        """The branch that is checked out, and the time (Unix ns) since which it certainly has been."""
         stamp = _stamp(git)
         cached = self._heads.get(git)
         if cached is not None and cached[0] == stamp:

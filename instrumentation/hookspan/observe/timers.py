@@ -9,7 +9,7 @@ from hookspan.wire.facts import Fact, Settled, Silent
 
 NANO: Final = 1_000_000_000
 SETTLE: Final = 5 * NANO
-"""Silence after a Stop that makes it final: a Stop hook that blocks has the turn go on within a second or two."""
+"""Silence after a Stop that makes it final: if a Stop hook blocks, the turn continues within a second or two."""
 
 
 def step(now: int, sessions: list[SessionState], idle: int) -> list[Fact]:

@@ -51,7 +51,7 @@ class TranscriptFile:
             status = os.fstat(descriptor)
             identity = (status.st_dev, status.st_ino)
             if self.identity not in {(0, 0), identity} or status.st_size < self.offset:
-                self._jump(status.st_size)  # replaced or cut: what it says anew was said before
+                self._jump(status.st_size)  # replaced or cut: what it repeats was read before
             self.identity = identity
             found: list[Fact] = []
             total = 0
@@ -72,7 +72,7 @@ class TranscriptFile:
             os.close(descriptor)
 
     def is_quiet(self, up_to: int) -> bool:
-        """Whether no call that the file ends with goes on: nothing was added to it since `up_to`."""
+        """Whether the last call in the file is complete: nothing has been added since `up_to`."""
         if not self.parser.in_call:
             return True
         try:
@@ -128,7 +128,7 @@ class _Timed(msgspec.Struct):
 
 
 def _time_of(line: bytes) -> int:
-    """When a line was written (unix ns), 0 for one that doesn't tell."""
+    """When a line was written (Unix ns), 0 for a line without a time."""
     try:
         return timestamp_ns(msgspec.json.decode(line, type=_Timed).timestamp)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

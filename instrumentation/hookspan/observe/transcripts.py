@@ -31,7 +31,7 @@ PATIENCE: Final = 10 * NANO
 
 
 def _by_time(read: list[list[Fact]]) -> Iterator[Fact]:
-    """What several files say, in the order in which it was so; that of each file stays."""
+    """The facts of several files in the order of their times; the order within each file stays."""
 
     def timed(facts: list[Fact]) -> Iterator[tuple[int, Fact]]:
         return zip(itertools.accumulate((fact.at for fact in facts), max), facts, strict=True)

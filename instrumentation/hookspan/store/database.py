@@ -85,7 +85,7 @@ class Files:
         return self._known[""][0]
 
     def note(self) -> None:
-        """They are as they should be: just opened, or written anew. One that is missing has to be what it was."""
+        """Record the files as they are: just opened, or written again. For a missing one the old record stays."""
         for suffix, part in self._parts.items():
             with contextlib.suppress(FileNotFoundError):
                 self._known[suffix] = _look(part)
@@ -139,7 +139,7 @@ def _renew_index(shm: Path, size: int) -> None:
 def set_aside(path: Path, stamp: int) -> Path | None:
     """Rename a database and its companions to `<name>.damaged-<stamp>`, so that a new one can take its place.
 
-    If there is none, or an empty one, nothing is kept: somebody wanted to be rid of it, and a log alone is nothing.
+    If there is none, or an empty one, nothing is kept: then it was deleted on purpose, and a log alone is useless.
     """
     target = path.with_name(f"{path.name}.damaged-{stamp}")
     there = path.exists() and path.stat().st_size > 0

@@ -256,7 +256,7 @@ class Reader(Questions):
 
     @contextmanager
     def _noticed(self, identity: Identity) -> Iterator[None]:
-        """Damage is told to whom it concerns before it is raised."""
+        """Reports damage to its subscriber before raising."""
         try:
             with damage_noticed(self._path):
                 yield

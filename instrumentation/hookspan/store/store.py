@@ -44,7 +44,7 @@ class Commit(msgspec.Struct, kw_only=True):
 
 
 class StoreMoved(Exception):
-    """Somebody else committed since this store was opened: what is in memory is of the past."""
+    """Another process has committed since this store was opened, so what is in memory is outdated."""
 
 
 class Store:

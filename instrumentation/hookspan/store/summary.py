@@ -56,7 +56,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def of_sessions(db: sqlite3.Connection, now: int, *, local: bool) -> Summary:
-    """What the sessions come to at `now` (Unix nanoseconds); `phases` with local ones or without."""
+    """The numbers for these sessions at `now` (Unix nanoseconds); `phases` with or without local sessions."""
     total, seconds = db.execute("SELECT count(*), avg(last - started) FROM session").fetchone()
     (active,) = db.execute("SELECT count(*) FROM session WHERE last >= ?", (now - HOUR,)).fetchone()
     waiting = SessionPhase.WAITING.value

@@ -51,7 +51,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 def make(context: Context, hub: Hub, auth: Auth, files: Files) -> ASGIApp:
-    """Everything behind its guard."""
+    """The whole application behind its guard."""
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -93,7 +93,7 @@ def _json(body: bytes, status: int = 200) -> Response:
 
 
 def _fixed(answer: object) -> Handler:
-    """The same answer always."""
+    """A handler that always gives the same answer."""
     body = _encode(answer)
 
     async def handler(request: Request) -> Response:

@@ -29,7 +29,7 @@ TESTS: Final = {"command": "npm test -- --coverage", "description": "Run the tes
 
 
 class Demo:
-    """Puts the sessions in, and removes them. Thread-safe."""
+    """Adds and removes the sessions. Thread-safe."""
 
     def __init__(self, paths: Paths, reader: PageReader, caught_up: Callable[[float], bool]) -> None:
         self._writer = Writer(paths)
@@ -38,13 +38,13 @@ class Demo:
         self._lock = threading.Lock()
 
     def load(self) -> None:
-        """Put them in, unless they are there."""
+        """Add the sessions, unless they are there."""
         with self._lock:
             if not self._sessions():
                 self._write(lines(time.time_ns()))
 
     def remove(self) -> None:
-        """Take them out, if they are there."""
+        """Remove the sessions, if they are there."""
         with self._lock:
             now = time.time_ns()
             gone = [facts.Removed(at=now, key=f"removed:{id_}", session=id_) for id_ in self._sessions()]

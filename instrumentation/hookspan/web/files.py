@@ -95,6 +95,6 @@ class Files:
 
 
 def _csp_hash(text: bytes) -> str:
-    """Of the text as a browser sees it: with LF for line ends."""
+    """The hash of the text as a browser sees it: with LF for line ends."""
     text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     return f"'sha256-{base64.b64encode(hashlib.sha256(text).digest()).decode()}'"

@@ -30,7 +30,7 @@ class Peers:
         self._known: OrderedDict[tuple[Address, Address], tuple[float, bool]] = OrderedDict()
 
     def is_stranger(self, client: Address, server: Address) -> bool:
-        """Whether the connection is another user's; root and we ourselves are no strangers."""
+        """Whether the connection is from another user; root and the agent's own user are not strangers."""
         if not sys.platform.startswith("linux") or not _is_loopback(client[0]):
             return False
         key = (client, server)

@@ -15,7 +15,7 @@ MEDIA_TYPE: Final = "application/problem+json"
 
 
 class ProblemError(Exception):
-    """An answer that is no success. `kind` is the last part of its URN."""
+    """An answer that reports an error. `kind` is the last part of its URN."""
 
     def __init__(
         self, status: int, kind: str, detail: str, hint: str = "", *, headers: Mapping[str, str] | None = None
@@ -25,7 +25,7 @@ class ProblemError(Exception):
         self.headers = dict(headers or {})
 
     def response(self) -> Response:
-        """As it goes out."""
+        """The HTTP response."""
         body = schemas.Problem(
             type=f"urn:hookspan:problem:{self.kind}",
             title=http.HTTPStatus(self.status).phrase,

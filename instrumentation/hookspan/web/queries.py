@@ -225,6 +225,6 @@ class PageReader(Reader):
 
     @contextmanager
     def moment(self) -> Iterator[Moment]:
-        """Questions that are answered from one state of the store; not across an await."""
+        """A block whose queries are all answered from one state of the store; not across an await."""
         with self._snapshot() as db:
             yield Moment(db)

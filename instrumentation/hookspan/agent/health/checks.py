@@ -74,7 +74,7 @@ ALL: Final[dict[str, Check]] = {}
 
 
 def check(name: str) -> Callable[[Check], Check]:
-    """Make a function a check of that name."""
+    """Register a function as the check of that name."""
 
     def enter(function: Check) -> Check:
         ALL[name] = function
@@ -90,7 +90,7 @@ def of(agent: Inspected) -> Mapping[str, Callable[[], Finding]]:
 
 @check("hook path")
 def hook_path(agent: Inspected) -> Finding:
-    """What the newest hooks cost. Judged is the relay's own part: its process's start is the machine's."""
+    """What the newest hooks cost. Only the relay's own part is judged; starting its process depends on the machine."""
     taken = hooktime.statistics(agent.ingest.progress.hooks_now())
     if taken is None:
         return Finding(Status.HEALTHY, "no events yet", threshold=HOOK_WARNING, unit="s")

@@ -88,7 +88,7 @@ def answers(url: str | None, timeout: float = TIMEOUT) -> Finding:
 
 
 class Backlog:
-    """Looks again and again, and remembers since when an exporter with something to deliver has delivered nothing."""
+    """Remembers over many looks since when an exporter that has data waiting has delivered nothing."""
 
     def __init__(
         self,

@@ -32,7 +32,7 @@ class Finding:
 
 
 def graded(value: float, warning: float, critical: float) -> Status:
-    """The status of a value of which less is better."""
+    """The status of a value for which less is better."""
     return Status.CRITICAL if value > critical else Status.WARNING if value > warning else Status.HEALTHY
 
 

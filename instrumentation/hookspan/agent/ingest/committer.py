@@ -66,7 +66,7 @@ class Committer:
         self._progress.position = position
 
     def tell(self, position: Position, batch: Batch) -> None:
-        """Tell the feed of a batch that is committed."""
+        """Notify the subscribers of a committed batch."""
         events = [event for rows in batch.rows for event in rows.events]
         self._progress.hooks.extend(batch.hooks)
         if events:

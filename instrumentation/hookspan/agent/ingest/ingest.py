@@ -186,7 +186,7 @@ class Ingest:
             self.loop.failed(error)
 
     def _mend(self, error: Exception) -> None:
-        """Have a store again whose files are what its connections hold, with all that can be had."""
+        """Restore a store whose files match what its connections hold, with all data that can be recovered."""
         if not self._keeper.save(error):
             self._set_aside(error)
         self._open()
@@ -232,7 +232,7 @@ class Ingest:
         self._committer.tell(position, batch)
 
     def _recover(self, error: Exception, lines: Sequence[Line], position: Position) -> None:
-        """Go back to the last commit, and get past a line that can't be committed."""
+        """Return to the last commit, and skip a line that can't be committed."""
         self._stale = True  # whatever fails from here on, nothing is read before the last commit is loaded again
         if is_damage(error):
             self._mend(error)
@@ -242,7 +242,7 @@ class Ingest:
             raise error
         self._reload()
         if is_disk(error) or isinstance(error, sqlite3.Error | OSError):
-            raise error  # not the lines' fault: they are read again after a pause
+            raise error  # the lines are not the cause: they are read again after a pause
         self.loop.failed(error)
         if len(lines) > 1:
             self._singly = len(lines)
@@ -273,7 +273,7 @@ class Ingest:
             self._poke.wake()
 
     def settings_changed(self) -> None:
-        """The observers get the new ones at their next turn."""
+        """The observers get the new settings at their next step."""
         self._observing.settings_changed()
         self._poke.wake()
 
@@ -294,7 +294,7 @@ class Ingest:
 
     @property
     def mended(self) -> Mended | None:
-        """What the store's files met last; None if nothing."""
+        """What happened last to the store's files; None if nothing did."""
         return self._keeper.mended
 
     def report(self) -> dict[str, Any]:

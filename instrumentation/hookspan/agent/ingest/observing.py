@@ -33,11 +33,11 @@ class Observing:
         self._observers: Observers | None = None
 
     def settings_changed(self) -> None:
-        """From any thread: the next look is by new settings."""
+        """From any thread: the next step uses the new settings."""
         self._observers = None
 
     def wake(self) -> None:
-        """There were events: look soon."""
+        """There were events: run the next step soon."""
         if (observers := self._observers) is not None:
             observers.wake()
 

@@ -41,14 +41,14 @@ class JournalReader:
 
     @property
     def position(self) -> Position:
-        """Behind the lines that were read last."""
+        """The position after the lines that were read last."""
         return self._opened().position
 
     # --- for any thread
 
     @property
     def restarts(self) -> int:
-        """How often the journal was not what it had been."""
+        """How often the journal had been cut, replaced or deleted."""
         return self._restarts + (tail.restarts if (tail := self._tail) is not None else 0)
 
     @property

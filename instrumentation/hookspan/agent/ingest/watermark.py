@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class Watermark:
-    """Of whatever exporter runs at the moment. Any thread may read it."""
+    """The watermark of the exporter that is running. Any thread may read it."""
 
     def __init__(self) -> None:
         self._exporter: Exporter | None = None
@@ -26,6 +26,6 @@ class Watermark:
 
     @property
     def spans(self) -> int | None:
-        """Packed key of the last span that is out: those after it must be kept. None: no spans are exported."""
+        """Packed key of the last exported span; those after it must be kept. None: no spans are exported."""
         exporter = self._exporter
         return None if exporter is None else exporter.protected

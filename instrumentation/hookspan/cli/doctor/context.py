@@ -44,5 +44,5 @@ class Context:
 
     @cached_property
     def installation(self) -> Installation:
-        """What Claude Code runs of ours."""
+        """Which of hookspan's hooks Claude Code runs."""
         return look(self.paths, self.env, self.folder, self.managed)

@@ -100,7 +100,7 @@ def run(
 
 
 def _hook(command: Sequence[str], synthetic: Synthetic) -> Step:
-    """Run the hook as Claude Code does: exec form, the event on stdin, and nothing may come out of it."""
+    """Run the hook as Claude Code does: exec form, the event on stdin, and it must print nothing."""
     began, longest = time.monotonic(), 0.0
     environment = os.environ | {
         "CLAUDE_CODE_SESSION_ID": synthetic.session,

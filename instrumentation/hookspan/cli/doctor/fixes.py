@@ -22,7 +22,7 @@ def some(paths: Sequence[Path]) -> str:
 
 
 def unwritable(folder: Path) -> Fix:
-    """Take from others that they may write to a folder, of ours; who may read in it may go on."""
+    """Remove other users' permission to write to a folder of the user; reading stays allowed."""
 
     def do() -> None:
         status = folder.stat()
@@ -34,7 +34,7 @@ def unwritable(folder: Path) -> Fix:
 
 
 def chmod(*paths: Path) -> Fix:
-    """Take from others what they may do with these files, of ours all."""
+    """Remove all permissions of other users on these files, which all belong to the user."""
 
     def do() -> None:
         for path in paths:

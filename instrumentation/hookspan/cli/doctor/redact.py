@@ -67,7 +67,7 @@ class Redactor:
 
 
 def _secrets(paths: Paths, env: Mapping[str, str]) -> Iterator[str]:
-    """What the settings hold of secrets, whole and word by word, and the token of scripts."""
+    """The secrets in the settings, whole and word by word, and the token for scripts."""
     with contextlib.suppress(UserError):
         settings = load(paths, env)
         for value in settings.export.headers.values():

@@ -12,7 +12,7 @@ from hookspan.setup.installation import Problem
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """Something that mends a finding and can do no harm: in words, and as a call. UserError or OSError if it can't."""
+    """A fix that can do no harm: in words, and as a call, which raises UserError or OSError if it fails."""
 
     what: str
     do: Callable[[], object]
@@ -20,7 +20,7 @@ class Fix:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What is so (`message`), why that matters or how it comes (`why`), and what to do (`todo`)."""
+    """The finding (`message`), why it matters or where it comes from (`why`), and what to do (`todo`)."""
 
     status: Status
     message: str

@@ -1,4 +1,4 @@
-"""What would change in a settings file, line by line."""
+"""Shows what would change in a settings file, line by line."""
 
 from __future__ import annotations
 

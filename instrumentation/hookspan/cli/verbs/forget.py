@@ -1,4 +1,4 @@
-"""`hookspan forget`: a session leaves everything that hookspan keeps."""
+"""`hookspan forget`: deletes a session from everything that hookspan keeps."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def of_sessions(sessions: list[str]) -> Callable[[bytes], bool]:
 
 
 def run(paths: Paths, sessions: list[str]) -> dict[str, Any]:
-    """Do it, for whoever is alone with the state; what was removed."""
+    """Delete the sessions, with exclusive access to the state; what was removed."""
     from hookspan.agent.exclusive import ingest
     from hookspan.journal import Journal
     from hookspan.journal.rewrite import forget_quarantined, rewrite

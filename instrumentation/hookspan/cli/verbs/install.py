@@ -1,4 +1,4 @@
-"""`hookspan install`: our hooks in Claude Code's settings."""
+"""`hookspan install`: adds hookspan's hooks to Claude Code's settings."""
 
 from __future__ import annotations
 

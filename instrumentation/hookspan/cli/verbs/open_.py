@@ -1,4 +1,4 @@
-"""`hookspan open`: the page in a browser, signed in by an address that is good once."""
+"""`hookspan open`: opens the page in a browser, signed in by an address that is valid once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`hookspan prune`: what is past its days or over its bytes leaves the disk."""
+"""`hookspan prune`: deletes data past its age or size limit."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def plan(paths: Paths) -> dict[str, Any]:
 
 
 def run(paths: Paths, *, progress: bool = False) -> dict[str, Any]:
-    """Do it, for whoever is alone with the state; what was done. Each step is whole or not done."""
+    """Prune, with exclusive access to the state; what was done. Each step is done whole or not at all."""
     from hookspan.config import load
     from hookspan.journal import Journal
 

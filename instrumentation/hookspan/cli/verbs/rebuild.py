@@ -1,4 +1,4 @@
-"""`hookspan rebuild`: the store once more, from what the journal holds."""
+"""`hookspan rebuild`: builds the store again from the journal."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _ask(lost: int) -> None:
 
 
 def run(paths: Paths, *, progress: bool = False) -> dict[str, Any]:
-    """Do it, for whoever is alone with the state; what there was and what there is."""
+    """Rebuild, with exclusive access to the state; the counts before and after."""
     from hookspan.agent.exclusive import ingest
     from hookspan.journal import segments
 

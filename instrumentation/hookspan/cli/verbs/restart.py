@@ -1,4 +1,4 @@
-"""`hookspan restart`: another agent in the place of the one that runs."""
+"""`hookspan restart`: replaces the running agent by a new one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`hookspan sessions`: what runs and what ran, who needs you first."""
+"""`hookspan sessions`: lists sessions, those that need you first."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ORDER: Final = (
     SessionPhase.WORKING,
     SessionPhase.ENDED,
 )
-"""Who needs you first: what waits for an answer, then what waits for the next prompt."""
+"""Sessions that need you first: those that wait for an answer, then those that wait for the next prompt."""
 WORDS: Final = {
     SessionPhase.WAITING: "waits for you",
     SessionPhase.WAITING_OR_RUNNING: "waits or runs",

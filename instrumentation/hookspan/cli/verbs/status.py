@@ -1,4 +1,4 @@
-"""`hookspan status`: how things stand, with or without an agent, and what to do next."""
+"""`hookspan status`: the current state, with or without an agent, and what to do next."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def _settings_problem(paths: Paths) -> str | None:
 
 
 def is_bad(report: Mapping[str, Any]) -> bool:
-    """Whether somebody should look."""
+    """Whether the status is a reason to exit 1."""
     health = report.get("health") or {}
     lost = any(time.time() - drop["last"] < 86_400 for drop in report.get("drops", {}).values())  # noqa: PLR2004 - a day
     if not report["journal"].get("writable", True) or _is_broken(report):

@@ -115,7 +115,7 @@ def followed_by(reader: Reader, spans: Sequence[Span]) -> list[Span]:
 
 
 def lines(row: SessionRow | None, spans: Sequence[Span], *, hooks: bool, labels: bool) -> Iterator[str]:
-    """What is printed, line by line."""
+    """The printed lines."""
     if row:
         started = datetime.fromtimestamp(row.started / 1e9).astimezone()
         parts = [

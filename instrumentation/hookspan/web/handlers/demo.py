@@ -8,13 +8,13 @@ from hookspan.web.parameters import Arguments
 
 
 def load(context: Context, _arguments: Arguments) -> schemas.Demo:
-    """POST /demo: put it in, if it isn't."""
+    """POST /demo: adds the demo data, unless it is there."""
     context.demo.load()
     return _now(context)
 
 
 def remove(context: Context, _arguments: Arguments) -> schemas.Demo:
-    """DELETE /demo: take it out."""
+    """DELETE /demo: removes the demo data."""
     context.demo.remove()
     return _now(context)
 

@@ -1,4 +1,4 @@
-"""The agent: up, of this version, the only one, and its page on the port that is set."""
+"""Checks the agent: it runs, has this version, is the only one, and its page has the port that is set."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LISTENING: Final = "0A"  # the state in these tables
 
 
 def agent(context: Context) -> Iterator[Result]:
-    """It answers, is of this version, and well."""
+    """The agent answers, has this version, and is healthy."""
     report = status.status_of(context.paths)
     state = report["agent"]["state"]
     if report["answered"]:
@@ -198,7 +198,7 @@ def port(context: Context) -> Iterator[Result]:
 
 
 def listener(number: int) -> str | None:
-    """Who listens on a TCP port of this machine, in words; None if nobody does."""
+    """The program that listens on a TCP port of this machine, in words; None if there is none."""
     with contextlib.suppress(psutil.Error, PermissionError):
         for connection in psutil.net_connections("tcp"):
             if connection.status == psutil.CONN_LISTEN and _port(connection.laddr) == number and connection.pid:

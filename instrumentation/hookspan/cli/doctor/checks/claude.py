@@ -1,4 +1,4 @@
-"""Claude Code's side: whether it runs our hooks, once each, and where its own telemetry goes."""
+"""Checks Claude Code: whether it runs each hook once, and where its own telemetry goes."""
 
 from __future__ import annotations
 

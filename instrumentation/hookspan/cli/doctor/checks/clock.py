@@ -1,4 +1,4 @@
-"""The clock: it agrees with that of the backends, and was not set back."""
+"""Checks the clock: it agrees with that of the backends, and was not set back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `install` put in place: settings, the relay, and what the relay needs beside the journal."""
+"""Checks what `install` set up: settings, the relay, and what the relay needs beside the journal."""
 
 from __future__ import annotations
 
