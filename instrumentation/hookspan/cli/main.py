@@ -6,7 +6,6 @@ web server.
 
 from __future__ import annotations
 
-import difflib
 import sys
 from typing import NoReturn
 
@@ -36,6 +35,8 @@ class LazyGroup(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
+            import difflib
+
             near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
             if not near:
                 raise

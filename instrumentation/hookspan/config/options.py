@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -64,5 +63,7 @@ def is_locked(key: str, locked: frozenset[str]) -> bool:
 
 def nearest(name: str, names: list[str], alike: float = 0.6) -> str:
     """The words "did you mean" with the most similar of `names`; empty if none is similar."""
+    import difflib  # noqa: PLC0415 - 2 ms that only a mistake costs
+
     alternatives = difflib.get_close_matches(name, names, n=1, cutoff=alike)
     return f"; did you mean `{alternatives[0]}`?" if alternatives else ""
