@@ -37,12 +37,12 @@ def statistics(hooks: Sequence[HookTime]) -> dict[str, Any] | None:
     }
 
 
-def words(found: Mapping[str, Any]) -> str:
+def describe(figures: Mapping[str, Any]) -> str:
     """The same in one line, beginning with the time that people feel."""
-    average, p99, most, least = (f"{found[name] * 1e3:.2f} ms" for name in ("average", "p99", "max", "min"))
-    of = f"p99 {p99}, max {most}, min {least} of {counted(found['samples'], 'hooks')}"
-    start = found.get("start")
+    average, p99, most, least = (f"{figures[name] * 1e3:.2f} ms" for name in ("average", "p99", "max", "min"))
+    of = f"p99 {p99}, max {most}, min {least} of {counted(figures['samples'], 'hooks')}"
+    start = figures.get("start")
     if start is None:
         return f"average {average} in the relay, {of}; the start of its process, not measured here, comes on top"
-    whole = f"{(start + found['average']) * 1e3:.2f} ms"
+    whole = f"{(start + figures['average']) * 1e3:.2f} ms"
     return f"average {whole}: {start * 1e3:.2f} ms until the relay starts, {average} in it ({of})"

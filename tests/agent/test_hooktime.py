@@ -19,7 +19,7 @@ def test_the_time_that_is_felt_comes_first():
     assert found == {
         "average": 0.0005, "p99": 0.0008, "max": 0.0008, "min": 0.0004, "start": 0.0075, "samples": 4,
     }  # fmt: skip
-    assert hooktime.words(found) == (
+    assert hooktime.describe(found) == (
         "average 8.00 ms: 7.50 ms until the relay starts, 0.50 ms in it "
         "(p99 0.80 ms, max 0.80 ms, min 0.40 ms of 4 hooks)"
     )
@@ -29,7 +29,7 @@ def test_what_was_not_measured_is_not_told():
     found = hooktime.statistics([HookTime(400_000, 0)])
     assert found is not None
     assert found["start"] is None
-    assert hooktime.words(found).endswith(
+    assert hooktime.describe(found).endswith(
         "min 0.40 ms of 1 hook; the start of its process, not measured here, comes on top"
     )
     assert hooktime.statistics([]) is None
@@ -45,4 +45,4 @@ def test_the_interpreter_is_in_the_time_of_the_relay_in_python(machine: Machine)
     found = machine.status()["hooks"]
     assert found["start"] * 1e9 == pytest.approx(sum(ages) / 3)
     (shown,) = [line for line in machine.cli("status").stdout.splitlines() if line.startswith("hooks")]
-    assert shown == f"hooks     {hooktime.words(found)}"
+    assert shown == f"hooks     {hooktime.describe(found)}"

@@ -100,7 +100,7 @@ def hook_path(agent: Inspected) -> Finding:
         status = worst(status, Status.WARNING)
     return Finding(
         status,
-        hooktime.words(taken),
+        hooktime.describe(taken),
         taken["p99"],
         HOOK_WARNING,
         "s",

@@ -15,13 +15,13 @@ from hookspan.units import counted
 EXAMPLES: Final = 3
 
 
-def some(paths: Sequence[Path]) -> str:
+def listed(paths: Sequence[Path]) -> str:
     """All of them, or how many with a few."""
     shown = ", ".join(f"`{path}`" for path in paths[:EXAMPLES])
     return f"{counted(len(paths), 'files')} ({shown}, ...)" if len(paths) > EXAMPLES else shown
 
 
-def unwritable(folder: Path) -> Fix:
+def take_write_access(folder: Path) -> Fix:
     """Remove other users' permission to write to a folder of the user; reading stays allowed."""
 
     def do() -> None:
@@ -30,10 +30,10 @@ def unwritable(folder: Path) -> Fix:
             raise UserError(f"`{folder}` no longer belongs to you; nothing was changed")
         folder.chmod(stat.S_IMODE(status.st_mode) & ~0o022)
 
-    return Fix(f"chmod go-w {some([folder])}", do)
+    return Fix(f"chmod go-w {listed([folder])}", do)
 
 
-def chmod(*paths: Path) -> Fix:
+def make_private(*paths: Path) -> Fix:
     """Remove all permissions of other users on these files, which all belong to the user."""
 
     def do() -> None:
@@ -43,4 +43,4 @@ def chmod(*paths: Path) -> Fix:
                 raise UserError(f"`{path}` no longer belongs to you; nothing was changed")
             path.chmod(stat.S_IMODE(status.st_mode) & ~0o077)
 
-    return Fix(f"chmod go= {some(paths)}", do)
+    return Fix(f"chmod go= {listed(paths)}", do)

@@ -52,7 +52,7 @@ def _show(home: Sandbox, outcome: dict[str, Any], *, opened: bool) -> None:
     kinds = ", ".join(counted(count, name) for name, count in sorted(outcome["by_kind"].items()))
     click.echo(f"events    {outcome['events']}, each by a relay process")
     if outcome["hooks"]:
-        click.echo(f"hooks     {hooktime.words(outcome['hooks'])}")
+        click.echo(f"hooks     {hooktime.describe(outcome['hooks'])}")
     click.echo(f"spans     {outcome['spans']}: {kinds}")
     click.echo(f"metrics   {outcome['metrics']} series")
     if outcome["exported"] is not None:

@@ -242,7 +242,7 @@ def _export(report: Mapping[str, Any]) -> Iterator[str]:
 
 def _hooks(report: Mapping[str, Any]) -> Iterator[str]:
     if hooks := report.get("hooks"):
-        yield _row("hooks", hooktime.words(hooks))
+        yield _row("hooks", hooktime.describe(hooks))
 
 
 def _installed(report: Mapping[str, Any]) -> Iterator[str]:

@@ -12,7 +12,7 @@ from typing import Final
 from hookspan.agent.health import Status, graded
 from hookspan.agent.health.checks import DISK_WARNING, FULL_CRITICAL
 from hookspan.cli.doctor.context import Context
-from hookspan.cli.doctor.fixes import chmod, some, unwritable
+from hookspan.cli.doctor.fixes import listed, make_private, take_write_access
 from hookspan.cli.doctor.result import Result
 from hookspan.folders import NETWORK_FILE_SYSTEMS, file_system
 from hookspan.paths import SOCKET_PATH_MAX
@@ -36,16 +36,22 @@ def folders(context: Context) -> Iterator[Result]:
     if foreign:
         why = "the relay and the agent use only their user's files; `sudo hookspan` leaves such files"
         todo = f"`sudo chown -R {os.geteuid()} {state}`"
-        yield Result(Status.CRITICAL, f"{some(foreign)} belong to somebody else", why, todo)
+        yield Result(Status.CRITICAL, f"{listed(foreign)} belong to somebody else", why, todo)
     todo = f"`chmod -R go= {state}`"
     if writable:
         why = "a folder that others may write to is refused: hooks lose their events"
         yield Result(
-            Status.CRITICAL, f"{some(writable)} can be written by others", why, todo, fix=chmod(*writable, *readable)
+            Status.CRITICAL,
+            f"{listed(writable)} can be written by others",
+            why,
+            todo,
+            fix=make_private(*writable, *readable),
         )
     elif readable:
         why = "prompts, commands and results are in there"
-        yield Result(Status.WARNING, f"{some(readable)} can be read by others", why, todo, fix=chmod(*readable))
+        yield Result(
+            Status.WARNING, f"{listed(readable)} can be read by others", why, todo, fix=make_private(*readable)
+        )
     if not (foreign or writable or readable):
         yield Result(Status.HEALTHY, f"`{state}` is yours alone ({kind or 'local'})")
 
@@ -80,7 +86,7 @@ def owners(context: Context) -> Iterator[Result]:
             if (status.st_mode & stat.S_IWOTH or by_group) and not status.st_mode & stat.S_ISVTX:
                 well = False
                 todo = f"`chmod go-w {folder}`"
-                fix = unwritable(folder) if status.st_uid == os.geteuid() else None
+                fix = take_write_access(folder) if status.st_uid == os.geteuid() else None
                 yield Result(Status.CRITICAL, f"`{folder}` can be written by others", why, todo, fix=fix)
             elif status.st_uid not in {0, os.geteuid()} and folder != Path("/"):
                 well = False
@@ -108,7 +114,7 @@ def sockets(context: Context) -> Iterator[Result]:
     if bad:
         yield Result(
             Status.WARNING,
-            f"{some(bad)} is in the place of a socket",
+            f"{listed(bad)} is in the place of a socket",
             "hooks can't wake the agent",
             "`hookspan restart` replaces it",
         )

@@ -15,7 +15,7 @@ from hookspan.agent.health import Status
 from hookspan.cli.doctor.checks.claude import install_fix
 from hookspan.cli.doctor.checks.folders import OTHERS
 from hookspan.cli.doctor.context import Context
-from hookspan.cli.doctor.fixes import chmod
+from hookspan.cli.doctor.fixes import make_private
 from hookspan.cli.doctor.result import Fix, Result
 from hookspan.config import load
 from hookspan.paths import Paths
@@ -86,7 +86,7 @@ def _program(path: Path) -> Iterator[Result]:
     elif status.st_mode & OTHERS:
         why = "others could change what Claude Code runs as you"
         yield Result(
-            Status.CRITICAL, f"`{path}` can be written by others", why, f"`chmod go-w {path}`", fix=chmod(path)
+            Status.CRITICAL, f"`{path}` can be written by others", why, f"`chmod go-w {path}`", fix=make_private(path)
         )
 
 

@@ -11,7 +11,7 @@ from typing import Final
 from hookspan.agent import status
 from hookspan.agent.health import Status
 from hookspan.cli.doctor.context import Context
-from hookspan.cli.doctor.fixes import some
+from hookspan.cli.doctor.fixes import listed
 from hookspan.cli.doctor.result import Result
 from hookspan.store import schema
 from hookspan.store.database import StoreDamaged, damage_noticed, open_reader
@@ -77,7 +77,7 @@ def store(context: Context) -> Iterator[Result]:
     aside = sorted(path.parent.glob(f"{path.name}.damaged-*[0-9]"))
     if aside:
         why = "it was damaged, and was rebuilt from what the journal held"
-        yield Result(Status.WARNING, f"{some(aside)} was set aside", why, "delete it when you don't need it")
+        yield Result(Status.WARNING, f"{listed(aside)} was set aside", why, "delete it when you don't need it")
     if not path.exists():
         if not aside:
             yield Result(Status.HEALTHY, "not there yet")
