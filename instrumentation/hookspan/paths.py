@@ -195,11 +195,11 @@ class Paths:
             lines = self.made.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError):
             return []
-        found: list[Path] = []
+        folders: list[Path] = []
         for line in lines:
             with contextlib.suppress(ValueError, TypeError):
-                found.append(Path(json.loads(line)))
-        return sorted(dict.fromkeys(found), key=lambda path: len(path.parts), reverse=True)
+                folders.append(Path(json.loads(line)))
+        return sorted(dict.fromkeys(folders), key=lambda path: len(path.parts), reverse=True)
 
     def unmake(self) -> None:
         """Remove the folders that `make` made, if they are empty, and record which are left."""

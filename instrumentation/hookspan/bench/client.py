@@ -174,7 +174,10 @@ def _hook_logs(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for resource in request.get("resourceLogs", ()):
         for scope in resource.get("scopeLogs", ()):
             for record in scope.get("logRecords", ()):
-                attributes = {one["key"]: next(iter(one["value"].values()), None) for one in record["attributes"]}
+                attributes = {
+                    attribute["key"]: next(iter(attribute["value"].values()), None)
+                    for attribute in record["attributes"]
+                }
                 if attributes.get("event.name") == "hook_execution_complete":
                     yield attributes
 

@@ -72,8 +72,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Tell what came."""
         counts = self.server.counts
-        told = {"spans": counts.spans, "hooks": len(counts.hooks), "ages": counts.ages}
-        self._send(json.dumps(told).encode(), "application/json")
+        answer = {"spans": counts.spans, "hooks": len(counts.hooks), "ages": counts.ages}
+        self._send(json.dumps(answer).encode(), "application/json")
 
     def _send(self, body: bytes, kind: str) -> None:
         self.send_response(200)

@@ -31,10 +31,10 @@ def lines(count: int, at: int, step: int) -> Iterator[bytes]:
     """Journal lines as the relay writes them, from `at` on (Unix nanoseconds), one every `step` nanoseconds."""
     env = {"CLAUDE_PID": "4711", "CLAUDE_CODE_ENTRYPOINT": "cli", "CLAUDE_PROJECT_DIR": "/home/u/shop"}
     for number, event in enumerate(events(count)):
-        known = {**RELAY, "at": at + number * step, "took": 200_000 + number % 1000, "pid": 10_000 + number % 20_000}
+        relay = {**RELAY, "at": at + number * step, "took": 200_000 + number % 1000, "pid": 10_000 + number % 20_000}
         where = {"ppid": 4711, "host": "bench", "pidns": 1}
         env["CLAUDE_CODE_SESSION_ID"] = event["session_id"]
-        yield json.dumps({**known, **where, "env": env, "event": event}, separators=(",", ":")).encode()
+        yield json.dumps({**relay, **where, "env": env, "event": event}, separators=(",", ":")).encode()
 
 
 def _forever() -> Iterator[dict[str, Any]]:

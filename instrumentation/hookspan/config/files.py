@@ -70,10 +70,10 @@ def _read(table: Mapping[str, Any], origin: str) -> tuple[dict[str, Any], list[s
                 for number, row in rows
             )
         elif section in SECTIONS:
-            known = {option.name: option for option in OPTIONS.values() if option.section == section}
+            options = {option.name: option for option in OPTIONS.values() if option.section == section}
             rows_of = _tables({section: content}, section, origin)[section]
-            found = _row(rows_of, known, section, origin, warnings)
-            values.update({f"{section}.{name}": value for name, value in found.items()})
+            values_of_section = _row(rows_of, options, section, origin, warnings)
+            values.update({f"{section}.{name}": value for name, value in values_of_section.items()})
         else:
             warnings.append(f"`{section}` in `{origin}` is not a section{nearest(section, [*SECTIONS, *TABLES])}")
     return values, warnings
@@ -87,16 +87,16 @@ def _tables(content: object, section: str, origin: str) -> Mapping[str, Mapping[
 
 
 def _row(
-    row: Mapping[str, Any], known: Mapping[str, Option], where: str, origin: str, warnings: list[str]
+    row: Mapping[str, Any], options: Mapping[str, Option], where: str, origin: str, warnings: list[str]
 ) -> dict[str, Any]:
     """The checked options of one table; a name that isn't known is a warning, since an older hookspan may read it."""
-    found = {}
+    values = {}
     for name, value in row.items():
-        if (option := known.get(name)) is None:
-            warnings.append(f"`{where}.{name}` in `{origin}` is not a setting{nearest(name, list(known))}")
+        if (option := options.get(name)) is None:
+            warnings.append(f"`{where}.{name}` in `{origin}` is not a setting{nearest(name, list(options))}")
         else:
-            found[name] = checked(value, option.kind, f"{where}.{name}", origin, secret=option.secret)
-    return found
+            values[name] = checked(value, option.kind, f"{where}.{name}", origin, secret=option.secret)
+    return values
 
 
 def checked(value: object, kind: Kind, key: str, origin: str, *, secret: bool = False, as_text: bool = False) -> Any:

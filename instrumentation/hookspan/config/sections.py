@@ -249,8 +249,8 @@ class Settings:
     def value(self, key: str) -> Any:
         """The value of `section.name`, or of the tables `resource`, `projects` and `notify`."""
         section, _, name = key.partition(".")
-        found = getattr(self, section)
-        return getattr(found, name) if name else found
+        value = getattr(self, section)
+        return getattr(value, name) if name else value
 
     def origin(self, key: str) -> str:
         """`default`, a file's path or a variable's name."""

@@ -171,16 +171,16 @@ def _folders_of(journal: Journal, is_of: Callable[[bytes], bool]) -> frozenset[s
     from hookspan.journal.rewrite import lines
 
     worked: set[str] = set()
-    told: set[str] = set()
+    located: set[str] = set()
     for segment in journal.segments():
         for line in lines(segment):
             if folder := _folder(line):
-                told.add(folder)
+                located.add(folder)
             elif is_of(line):
                 with contextlib.suppress(Unreadable):
                     record = decode(line, b"", labels=False)
                     worked |= {record.cwd, record.project_dir} if isinstance(record, Reduced) else set()
-    left = {msgspec.json.encode(folder): folder for folder in worked & told}
+    left = {msgspec.json.encode(folder): folder for folder in worked & located}
     for segment in journal.segments() if left else ():
         for line in lines(segment):
             for quoted in [quoted for quoted in left if quoted in line]:

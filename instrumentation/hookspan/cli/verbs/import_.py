@@ -147,11 +147,11 @@ class Import:
             file=sys.stderr,
             hidden=not (wanted and may_draw(sys.stderr)),
         ) as bar:
-            for transcript, known in transcripts:
-                why = known or self._take(transcript, copies)
+            for transcript, reason in transcripts:
+                why = reason or self._take(transcript, copies)
                 if why:
                     self._skipped[why] += 1
-                if known and wanted and known not in TOO_OLD:
+                if reason and wanted and reason not in TOO_OLD:
                     self._learn(transcript, copies)
                 bar.update(transcript.size)
 
