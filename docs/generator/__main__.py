@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+import appearance
 import pages
 import plugin
 import registry
@@ -14,6 +15,7 @@ import typescript
 ROOT: Final = Path(__file__).resolve().parents[2]
 REFERENCE: Final = ROOT / "docs" / "reference"
 REGISTRY: Final = ROOT / "docs" / "registry"
+PAGE: Final = ROOT / "dashboards" / "web" / "lib"
 
 
 def files() -> dict[Path, str]:
@@ -22,7 +24,9 @@ def files() -> dict[Path, str]:
         **{REFERENCE / name: text for name, text in pages.pages().items()},
         **{REGISTRY / name: text for name, text in registry.registry().items()},
         ROOT / "hooks" / "hooks.json": plugin.hooks(),
-        ROOT / "dashboards" / "web" / "lib" / "types.d.ts": typescript.types(),
+        PAGE / "types.d.ts": typescript.types(),
+        PAGE / "catalogue.js": appearance.script(),
+        PAGE / "looks.d.ts": appearance.types(),
     }
 
 

@@ -1,4 +1,7 @@
-"""dashboards/web/lib/catalogue.js: the page's words and looks, from hookspan.catalogue.appearance and the span kinds."""
+"""The page's words and looks, from hookspan.catalogue.appearance and the span kinds.
+
+dashboards/web/lib/catalogue.js has the tables, and looks.d.ts beside it their types, which are not sent to browsers.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +31,10 @@ HEAD: Final = """\
  * `make generate` from instrumentation/hookspan/catalogue.
  */
 """
+TYPES_HEAD: Final = (
+    "/** The rows of catalogue.js. Made by `make generate` from instrumentation/hookspan/catalogue. */\n"
+)
+LOOKS: Final = (SpanLook, StateLook, DialogLook, TimeLook, OutcomeLook, EndLook, CheckLook, LineLook)
 
 
 def script() -> str:
@@ -49,26 +56,39 @@ def script() -> str:
         _words("CHARTS", appearance.CHARTS, "Checks whose value is worth a chart, and what that value is."),
         _table("LINE_KINDS", LineLook, appearance.LINE_KINDS),
     )
-    return HEAD + "".join("\n" + "\n".join(lines) + "\n" for lines in tables)
+    names = ", ".join(sorted(look.__name__ for look in LOOKS))
+    imported = f'\n/** @import {{ {names} }} from "./looks.js" */\n'
+    return HEAD + imported + "".join("\n" + "\n".join(lines) + "\n" for lines in tables)
 
 
-def _table(name: str, row: type, rows: Mapping[str, Any]) -> Iterator[str]:
-    """A table of rows, below the type that they have: a property for each field, with what its docstring says."""
-    about, _, attributes = (inspect.getdoc(row) or "").partition("\n\nAttributes:\n")
-    hints = get_type_hints(row)
-    said = _properties(attributes)
-    kind = row.__name__
+def types() -> str:
+    """The text of looks.d.ts."""
+    return TYPES_HEAD + "".join("\n" + "\n".join(_interface(look)) + "\n" for look in LOOKS)
+
+
+def _interface(look: type) -> Iterator[str]:
+    """A property for each field, with what its docstring says."""
+    about, _, attributes = (inspect.getdoc(look) or "").partition("\n\nAttributes:\n")
+    hints = get_type_hints(look)
+    meanings = _properties(attributes)
     yield "/**"
-    yield from _comment(about)
-    yield f" * @typedef {{object}} {kind}"
-    for field in row.__annotations__:
-        yield from _comment(f"@property {{{_type(hints[field])}}} {_camel(field)} {said.get(field, '')}".rstrip())
+    yield from _comment(" *", about)
     yield " */"
-    yield ""
-    yield f"/** @type {{Readonly<Record<string, {kind}>>}} */"
+    yield f"export interface {look.__name__} {{"
+    for field in look.__annotations__:
+        if meaning := meanings.get(field):
+            yield "  /**"
+            yield from _comment("   *", meaning)
+            yield "   */"
+        yield f"  {_camel(field)}: {_type(hints[field])};"
+    yield "}"
+
+
+def _table(name: str, look: type, rows: Mapping[str, Any]) -> Iterator[str]:
+    yield f"/** @type {{Readonly<Record<string, {look.__name__}>>}} */"
     yield f"export const {name} = {{"
-    for key, value in rows.items():
-        yield from _row(key, {_camel(field): given for field, given in value._asdict().items()})
+    for key, row in rows.items():
+        yield from _row(key, {_camel(field): value for field, value in row._asdict().items()})
     yield "};"
 
 
@@ -116,12 +136,12 @@ def _properties(attributes: str) -> dict[str, str]:
     return {name: " ".join(text.split()) for name, text in found}
 
 
-def _comment(text: str) -> Iterator[str]:
+def _comment(margin: str, text: str) -> Iterator[str]:
     """Lines of a comment, wrapped."""
-    line = " *"
+    line = margin
     for word in text.split():
         if len(line) + 1 + len(word) > WIDTH:
             yield line
-            line = " *  "
+            line = margin
         line += f" {word}"
     yield line

@@ -74,7 +74,9 @@ def test_it_is_small() -> None:
     assert sum(sizes.values()) < SIZE_MAX, sorted(sizes.items(), key=lambda one: -one[1])[:10]
 
 
-IMPORT = re.compile(r"""(?:^|[;}\s])(?:import|export)\s*(?:[\w*{},$\s]+from\s*)?["']([^"']+)["']""")
+IMPORT = re.compile(
+    r"""(?:^|[;}\s])(?:import\s*(?:[\w*{},$\s]+from\s*)?|export\s*[\w*{},$\s]+from\s*)["']([^"']+)["']"""
+)
 
 
 def test_what_the_first_page_needs_is_fetched_at_once() -> None:

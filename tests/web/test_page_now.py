@@ -147,7 +147,7 @@ def test_who_needs_you_is_seen_first_on_a_telephone(morning: tuple[Site, dict[st
     page = visitor.visit(morning[0], width=360, height=740)
     row = page.locator("sessions-list section.waiting li").first.bounding_box()
     assert row["y"] + row["height"] < 740 / 2
-    for one in page.locator("metrics-panel .budget, sessions-list .fill:visible, metrics-panel .track:visible").all():
+    for one in page.locator("metrics-panel .meter:visible, sessions-list .meter:visible").all():
         assert one.bounding_box()["height"] >= 3  # a bar that has no height says nothing
 
 

@@ -84,7 +84,7 @@ def test_subagents_lie_in_lanes_of_their_own_and_fold(played: tuple[Site, dict[s
 
 
 PAINTED = """counts => {
-  const canvas = deep(document, "span-waterfall").shadowRoot.querySelector("canvas");
+  const canvas = deep(document, "span-lanes").shadowRoot.querySelector("canvas");
   const context = canvas.getContext("2d");
   const lines = counts.reduce((sum, count) => sum + count, 0), high = canvas.height / lines;
   const {data} = context.getImageData(0, 0, canvas.width, canvas.height); // one reading, of four bytes a pixel
@@ -123,13 +123,13 @@ def test_waits_and_compactions_go_through_all_rows(played: tuple[Site, dict[str,
     site, shown = played
     for session, kind, number in (("waited", "wait", 2), ("compacted", "compact", 1)):
         page = visitor.visit(site, f"/sessions/{shown[session]}?view=all", reduced_motion=True)
-        bands = page.locator(f"span-waterfall .behind .b-{kind}")
+        bands = page.locator(f"span-waterfall .behind .k-{kind}")
         expect(bands).to_have_count(number)
-        bars = edges(page.locator(f"span-waterfall .t-{kind} .b"))
+        bars = edges(page.locator(f"span-waterfall .t-{kind} .bar"))
         assert [edge for one in edges(bands) for edge in one] == pytest.approx(
             [edge for one in bars for edge in one], abs=2
         )
-        band, rows = (page.locator(f"span-waterfall {one}").first.bounding_box() for one in (f".b-{kind}", ".all"))
+        band, rows = (page.locator(f"span-waterfall {one}").first.bounding_box() for one in (f".behind .k-{kind}", ".all"))
         assert band is not None
         assert rows is not None
         assert band["height"] == pytest.approx(rows["height"], abs=1)
@@ -142,7 +142,7 @@ def test_the_zoom_is_in_the_address_and_of_one_turn(played: tuple[Site, dict[str
     expect(fit).to_be_disabled()
     page.locator("span-waterfall .t-tool").dblclick()
     expect(page).to_have_url(re.compile(r"zoom=\d+-\d+"))
-    address, bar = page.url, page.locator("span-waterfall .t-tool .b")
+    address, bar = page.url, page.locator("span-waterfall .t-tool .bar")
     drawn = edges(bar)
     page.goto(f"{site.url}/")
     page.goto(address)

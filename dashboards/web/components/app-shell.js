@@ -8,7 +8,8 @@ import { router } from "../lib/router.js";
 import { store } from "../lib/store.js";
 import * as tab from "../lib/tab.js";
 import { nextTheme, theme } from "../lib/theme.js";
-import { BaseComponent, shared } from "./base-component.js";
+import { BaseComponent } from "./base-component.js";
+import { shared } from "./shared-styles.js";
 import "./copy-button.js";
 
 /** @type {Record<string, () => Promise<unknown>>} */
@@ -45,6 +46,13 @@ const RETURN = 3000; // ms in which a page that one comes back to may grow to it
 const GRACE = 2500; // ms: a connection that is back within that was not worth a word
 
 export class AppShell extends BaseComponent {
+  static properties = {
+    loadedPage: { state: true },
+    failed: { state: true },
+    announced: { state: true },
+    removing: { state: true },
+    lostAt: { state: true },
+  };
   static styles = [
     shared,
     css`
@@ -359,7 +367,8 @@ export class AppShell extends BaseComponent {
     super();
     this.loadedPage = "";
     this.failed = "";
-    this.said = "";
+    /** What was last said to those who don't see the page. */
+    this.announced = "";
     this.removing = false;
     /** When the connection was lost, by performance.now(). @type {number | null} */
     this.lostAt = null;
@@ -370,12 +379,11 @@ export class AppShell extends BaseComponent {
 
   connected() {
     this.listen(store, "change", () => this.#changed());
+    this.updateOn(store, "change");
+    this.updateOn(router, "route");
+    this.updateOn(window, "theme");
     this.listen(router, "route", (event) => this.#routed(event.detail.samePage));
-    this.listen(window, "theme", () => this.requestUpdate());
-    this.listen(window, "announce", (event) => {
-      this.said = event.detail;
-      this.requestUpdate();
-    });
+    this.listen(window, "announce", (event) => (this.announced = event.detail));
     this.tick(1000, () => this.lostAt !== null && this.requestUpdate());
     store.load();
     this.#routed(true);
@@ -397,7 +405,6 @@ export class AppShell extends BaseComponent {
   async #routed(samePage) {
     const { page } = router.route;
     this.#title();
-    this.requestUpdate();
     if (this.loadedPage !== page) {
       try {
         await PAGES[page]?.();
@@ -407,7 +414,6 @@ export class AppShell extends BaseComponent {
       }
       if (router.route.page !== page) return;
       this.loadedPage = page;
-      this.requestUpdate();
     }
     if (!samePage) {
       await this.updateComplete;
@@ -452,7 +458,6 @@ export class AppShell extends BaseComponent {
     if (["lost", "full"].includes(state) || (store.error && !store.loaded)) this.lostAt ??= performance.now();
     else if (state === "live") this.lostAt = null;
     this.#title();
-    this.requestUpdate();
   }
 
   get offline() {
@@ -526,7 +531,7 @@ export class AppShell extends BaseComponent {
       <main id="main" class=${page} tabindex="-1">${this.#page()}</main>
       ${this.#footer()}
       <command-palette></command-palette>
-      <p class="hide" role="status" aria-live="polite">${this.said}</p>
+      <p class="hide" role="status" aria-live="polite">${this.announced}</p>
     `;
   }
 
@@ -572,7 +577,6 @@ export class AppShell extends BaseComponent {
 
   /** The palette is there: do what was asked of it before. */
   async #loaded() {
-    this.requestUpdate();
     await this.updateComplete;
     if (this.wish) this.#palette(this.wish);
     this.wish = null;
@@ -639,7 +643,6 @@ export class AppShell extends BaseComponent {
 
   async #removeDemo() {
     this.removing = true;
-    this.requestUpdate();
     try {
       await store.demo("DELETE");
       this.announce("Demo data removed");
@@ -647,7 +650,6 @@ export class AppShell extends BaseComponent {
       this.announce(error instanceof Error ? error.message : "That failed");
     }
     this.removing = false;
-    this.requestUpdate();
   }
 
   #page() {
@@ -696,10 +698,10 @@ export class AppShell extends BaseComponent {
   #now() {
     const isSetUp = !store.summary?.setup.step;
     if (!store.sessions.size || !(isSetUp || store.summary?.demo)) {
-      import("./setup-guide.js");
+      import("./setup.js");
       return html`<setup-guide></setup-guide>`;
     }
-    if (!isSetUp) import("./setup-step.js");
+    if (!isSetUp) import("./setup.js");
     return html`${isSetUp ? nothing : html`<setup-step></setup-step>`}<now-header></now-header
       ><metrics-panel></metrics-panel><sessions-list></sessions-list>`;
   }

@@ -1,11 +1,12 @@
 /** What an open dialog asks beside yes or no: questions with their answers, a plan, or an MCP server's words. */
 import { css, html, nothing } from "lit";
 import { blocks } from "../lib/prose.js";
-import { BaseComponent, shared } from "./base-component.js";
+import { BaseComponent } from "./base-component.js";
+import { shared } from "./shared-styles.js";
 import "./copy-button.js";
 
 /** @import { Asking } from "../lib/types.js" */
-/** @import { Block, Part } from "../lib/prose.js" */
+/** @import { Block, Part } from "../lib/shapes.js" */
 
 export class AskingCard extends BaseComponent {
   static properties = { asking: { attribute: false } };

@@ -9,10 +9,12 @@ import { href, router } from "../lib/router.js";
 import { store } from "../lib/store.js";
 import { setTheme } from "../lib/theme.js";
 import { doing } from "../lib/words.js";
-import { BaseComponent, shared } from "./base-component.js";
+import { BaseComponent } from "./base-component.js";
+import { stateMark, stateMarkStyle } from "./marks.js";
+import { shared } from "./shared-styles.js";
 import { copy } from "./copy-button.js";
 
-/** @import { Choice } from "../lib/commands.js" */
+/** @import { Choice } from "../lib/shapes.js" */
 /** @typedef {Choice & {run: () => unknown}} Action */
 
 const MOST = 7; // of a group
@@ -40,8 +42,16 @@ const COMMANDS = [
 const MOD = /Mac/.test(navigator.platform) ? "⌘" : "Ctrl";
 
 export class CommandPalette extends BaseComponent {
+  static properties = {
+    query: { state: true },
+    index: { state: true },
+    isOpen: { state: true },
+    isHelp: { state: true },
+    foundIds: { state: true },
+  };
   static styles = [
     shared,
+    stateMarkStyle,
     css`
       dialog {
         width: min(40rem, calc(100vw - 1.5rem));
@@ -151,20 +161,13 @@ export class CommandPalette extends BaseComponent {
         color: var(--ink-2);
         white-space: nowrap;
       }
-      .waiting {
-        background: var(--wait);
-        border-radius: 1px;
+      .state.diamond,
+      .state.pulse {
+        transform: none;
+        animation: none;
       }
-      .working {
-        background: var(--tool);
-      }
-      .idle {
-        background: none;
-        border: 2px solid var(--ok);
-      }
-      .ended {
-        background: none;
-        border: 1.5px solid var(--line-strong);
+      .state.circle {
+        border-color: var(--line-strong);
       }
       .none {
         background: none;
@@ -222,19 +225,18 @@ export class CommandPalette extends BaseComponent {
   constructor() {
     super();
     this.query = "";
-    this.at = 0;
+    this.index = 0;
     this.isHelp = false;
     this.isOpen = false;
-    this.trouble = "";
     /** Sessions in which the agent found the query: it knows more of them, and more about them. @type {Set<string>} */
-    this.found = new Set();
+    this.foundIds = new Set();
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.typed = undefined;
   }
 
   connected() {
     this.listen(document, "keydown", (event) => this.#key(event));
-    this.listen(store, "change", () => this.isOpen && this.requestUpdate());
+    this.updateOn(store, "change");
     this.listen(router, "route", () => this.#close());
     this.later(() => clearTimeout(this.typed));
   }
@@ -242,17 +244,15 @@ export class CommandPalette extends BaseComponent {
   /** @param {string} query */
   #ask(query) {
     this.query = query;
-    this.at = 0;
-    this.found = new Set();
+    this.index = 0;
+    this.foundIds = new Set();
     clearTimeout(this.typed);
     if (query.trim()) {
       this.typed = setTimeout(async () => {
-        const found = await store.find(query.trim(), MOST);
-        if (query === this.query) this.found = found;
-        this.requestUpdate();
+        const foundIds = await store.find(query.trim(), MOST);
+        if (query === this.query) this.foundIds = foundIds;
       }, TYPED);
     }
-    this.requestUpdate();
   }
 
   open() {
@@ -268,9 +268,7 @@ export class CommandPalette extends BaseComponent {
     this.isHelp = help;
     this.isOpen = true;
     this.query = "";
-    this.at = 0;
-    this.trouble = "";
-    this.requestUpdate();
+    this.index = 0;
     await this.updateComplete;
     const { dialog } = this;
     if (dialog && !dialog.open) dialog.showModal(); // gives the focus back to where it was when it closes
@@ -304,7 +302,7 @@ export class CommandPalette extends BaseComponent {
     const commands = [...COMMANDS].sort(([a], [b]) => Number(b === helps) - Number(a === helps));
     return [
       ...store.sorted().map((session) => {
-        const { verb, what, isSaid } = doing(session);
+        const { verb, about, isSentence } = doing(session);
         const ended = session.state === "ended";
         const since = elapsed(clock.now() - (session.waiting_since ?? session.since));
         return {
@@ -314,9 +312,9 @@ export class CommandPalette extends BaseComponent {
           prefix: session.title ? session.project || "(none)" : "",
           detail: ended
             ? `${verb}, ${short(session.id)}`
-            : `${verb}${what ? `${isSaid ? ":" : ""} ${what}` : ""}, ${since}`,
-          words: `${session.id} ${session.branch} ${session.repository} ${session.state} session ${this.found.has(session.id) ? this.query : ""}`,
-          mark: session.state.startsWith("waiting") ? "waiting" : session.state,
+            : `${verb}${about ? `${isSentence ? ":" : ""} ${about}` : ""}, ${since}`,
+          words: `${session.id} ${session.branch} ${session.repository} ${session.state} session ${this.foundIds.has(session.id) ? this.query : ""}`,
+          state: session.state,
           run: go(href("session", { id: session.id })),
         };
       }),
@@ -334,7 +332,7 @@ export class CommandPalette extends BaseComponent {
         label,
         detail,
         words: "command terminal copy",
-        mark: "command",
+        isCommand: true,
         run: () => this.#copy(label),
       })),
       ...["light", "dark", "system"].map((name) => ({
@@ -426,20 +424,19 @@ export class CommandPalette extends BaseComponent {
     }
   }
 
-  /** @param {KeyboardEvent} event @param {Action[]} flat */
-  #typed(event, flat) {
+  /** @param {KeyboardEvent} event @param {Action[]} flat all that are offered @param {number} index of the chosen one */
+  #typed(event, flat, index) {
     const step = { ArrowDown: 1, ArrowUp: -1, Home: -Infinity, End: Infinity }[event.key];
     if (event.key === "Enter") {
       event.preventDefault();
-      this.#run(flat[this.at]);
+      this.#run(flat[index]);
     } else if (step !== undefined && (Number.isFinite(step) || !this.query)) {
       event.preventDefault();
-      this.at = Number.isFinite(step)
-        ? (this.at + step + flat.length) % Math.max(1, flat.length)
+      this.index = Number.isFinite(step)
+        ? (index + step + flat.length) % Math.max(1, flat.length)
         : step > 0
           ? flat.length - 1
           : 0;
-      this.requestUpdate();
       this.updateComplete.then(() =>
         this.renderRoot.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: "nearest" }),
       );
@@ -449,7 +446,7 @@ export class CommandPalette extends BaseComponent {
   render() {
     return html`<dialog
       aria-label=${this.isHelp ? "Keys" : "Search and commands"}
-      @close=${() => ((this.isOpen = false), this.requestUpdate())}
+      @close=${() => (this.isOpen = false)}
       @click=${(/** @type {Event} */ event) => event.target === this.dialog && this.#close()}
     >
       ${this.isOpen ? (this.isHelp ? this.#keys() : this.#search()) : nothing}
@@ -486,7 +483,7 @@ export class CommandPalette extends BaseComponent {
   #search() {
     const groups = find(this.#actions(), this.query, this.query ? MOST : 5);
     const flat = /** @type {Action[]} */ (groups.flatMap((group) => group.choices));
-    this.at = Math.min(this.at, Math.max(0, flat.length - 1));
+    const index = Math.min(this.index, Math.max(0, flat.length - 1));
     return html` <div class="ask">
         <svg viewBox="0 0 16 16" aria-hidden="true">
           <circle cx="7" cy="7" r="4.5" />
@@ -499,13 +496,13 @@ export class CommandPalette extends BaseComponent {
           aria-controls="found"
           aria-autocomplete="list"
           aria-label="Search sessions, pages and commands"
-          aria-activedescendant=${flat.length ? `c${this.at}` : nothing}
+          aria-activedescendant=${flat.length ? `c${index}` : nothing}
           autocomplete="off"
           spellcheck="false"
           placeholder="Session, page or command"
           .value=${this.query}
           @input=${(/** @type {any} */ event) => this.#ask(event.target.value)}
-          @keydown=${(/** @type {KeyboardEvent} */ event) => this.#typed(event, flat)}
+          @keydown=${(/** @type {KeyboardEvent} */ event) => this.#typed(event, flat, index)}
         /><kbd>Esc</kbd>
       </div>
       <div class="found" id="found" role="listbox" aria-label="Found">
@@ -513,7 +510,10 @@ export class CommandPalette extends BaseComponent {
           ({ name, choices }, number) =>
             html`<div role="group" aria-labelledby=${`g${number}`}>
               <div class="group" id=${`g${number}`} role="presentation">${name}</div>
-              ${choices.map((choice) => this.#choice(/** @type {Action} */ (choice), flat.indexOf(/** @type {Action} */ (choice))))}
+              ${choices.map((choice) => {
+                const at = flat.indexOf(/** @type {Action} */ (choice));
+                return this.#choice(/** @type {Action} */ (choice), at, at === index);
+              })}
             </div>`,
         )}
         ${flat.length ? nothing : html`<p class="empty" role="option" aria-selected="false" aria-disabled="true">Nothing matches.</p>`}
@@ -529,19 +529,20 @@ export class CommandPalette extends BaseComponent {
     >`;
   }
 
-  /** @param {Action} action @param {number} at */
-  #choice(action, at) {
-    const isCommand = action.mark === "command";
+  /** @param {Action} action @param {number} at of all @param {boolean} isChosen */
+  #choice(action, at, isChosen) {
+    const { state, isCommand } = action;
     return html`<div
       class="choice ${isCommand ? "command" : ""}"
       id=${`c${at}`}
       role="option"
-      aria-selected=${at === this.at}
+      aria-selected=${isChosen}
       @click=${() => this.#run(action)}
-      @pointermove=${() => at !== this.at && ((this.at = at), this.requestUpdate())}
+      @pointermove=${() => (this.index = at)}
     >
-      <i class="dot ${!action.mark || isCommand ? "none" : action.mark}" aria-hidden="true"></i
-      >${this.#label(action)}<span class="detail cut">${action.detail}</span
+      ${state ? stateMark(state) : html`<i class="dot none" aria-hidden="true"></i>`}${this.#label(action)}<span
+        class="detail cut"
+        >${action.detail}</span
       ><span class="enter" aria-hidden="true">${isCommand ? "Copy" : "Go"} ↵</span>
     </div>`;
   }

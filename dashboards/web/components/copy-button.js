@@ -1,6 +1,9 @@
 /** A button that copies a text and says that it did. */
 import { css, html } from "lit";
-import { BaseComponent, shared } from "./base-component.js";
+import { BaseComponent } from "./base-component.js";
+import { shared } from "./shared-styles.js";
+
+const SHOWN = 1600; // ms
 
 /** @param {string} text */
 export async function copy(text) {
@@ -20,7 +23,7 @@ export async function copy(text) {
 }
 
 export class CopyButton extends BaseComponent {
-  static properties = { text: { attribute: false }, label: {}, what: {} };
+  static properties = { text: { attribute: false }, label: {}, what: {}, result: { state: true } };
   static styles = [
     shared,
     css`
@@ -42,23 +45,20 @@ export class CopyButton extends BaseComponent {
     this.label = "Copy";
     /** What it is, for those who don't see what stands beside it. */
     this.what = "";
-    this.said = "";
+    /** What came of it, for a moment. */
+    this.result = "";
   }
 
   async #copy() {
     const text = typeof this.text === "function" ? await this.text() : this.text;
-    this.said = (await copy(text)) ? "Copied" : "Copying failed";
-    this.announce(this.said);
-    this.requestUpdate();
-    setTimeout(() => {
-      this.said = "";
-      this.requestUpdate();
-    }, 1600);
+    this.result = (await copy(text)) ? "Copied" : "Copying failed";
+    this.announce(this.result);
+    setTimeout(() => (this.result = ""), SHOWN);
   }
 
   render() {
     return html`<button class="btn" @click=${this.#copy}>
-      <span>${this.said || this.label}</span><span class="hide"> ${this.what}</span>
+      <span>${this.result || this.label}</span><span class="hide"> ${this.what}</span>
     </button>`;
   }
 }

@@ -1,7 +1,8 @@
 /** One column a day, of parts on top of each other; a list of sentences to those who don't see it. */
 import { css, html, nothing } from "lit";
 import { day as dayName } from "../lib/format.js";
-import { BaseComponent, shared } from "./base-component.js";
+import { BaseComponent } from "./base-component.js";
+import { shared } from "./shared-styles.js";
 
 /** @typedef {{day: string, text: string, parts: {name: string, value: number}[]}} Day */
 

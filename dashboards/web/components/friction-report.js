@@ -4,17 +4,18 @@ import { ago, count, duration, elapsed, model, money, percent, plural, tokens } 
 import * as clock from "../lib/clock.js";
 import { router } from "../lib/router.js";
 import { ask } from "../lib/api.js";
-import { KINDS } from "../lib/words.js";
-import { shared } from "./base-component.js";
+import { sumOf } from "../lib/words.js";
+import { shared } from "./shared-styles.js";
 import { COLOURS, colours } from "./day-columns.js";
-import { FetchedPage } from "./fetched.js";
+import { FetchedPage } from "./fetched-page.js";
 import { splitBar, splitStyle } from "./split-bar.js";
 import { store } from "../lib/store.js";
 import "./copy-button.js";
 import "./day-columns.js";
-import "./setup-step.js";
+import "./setup.js";
 
-/** @import { Asked, Friction, Rule } from "../lib/types.js" */
+/** @import { Asked, Failing, Friction, Rule } from "../lib/types.js" */
+/** @typedef {[string, string]} Column text and classes */
 
 const FRESH = 10_000; // ms between fetches while things happen; the answer is of minutes and days
 const ROWS = 10; // of a table before the rest is asked for
@@ -26,12 +27,49 @@ const DAYS = [
   ["90", "90 days", "in the last 90 days"],
 ];
 
+/** @type {Column[]} */
+const ASKED_COLUMNS = [
+  ["Tool", ""],
+  ["Asked", "num"],
+  ["Approved", ""],
+  ["Waited", "num"],
+  ["Median", "num if-wide"],
+  ["Longest", "num if-wide"],
+];
+/** @type {Column[]} */
+const FAILING_COLUMNS = [
+  ["Tool", ""],
+  ["Failed", "num"],
+  ["of", "num"],
+  ["Share", "num"],
+  ["Denied", "num if-wide"],
+  ["Interrupted", "num if-wide"],
+  ["Average", "num"],
+];
+/** @type {Column[]} */
+const COST_COLUMNS = [
+  ["Cost", "num"],
+  ["Share", "num"],
+];
+/** @type {Column[]} */
+const PROJECT_COLUMNS = [["Project", ""], ...COST_COLUMNS];
+/** @type {Column[]} */
+const MODEL_COLUMNS = [
+  ["Model", ""],
+  ...COST_COLUMNS,
+  ["Input", "num"],
+  ["Output", "num"],
+  ["Cache read", "num if-wide"],
+  ["Cache write", "num if-wide"],
+];
+
 /** All rules as Claude Code's settings have them. @param {Rule[]} rules */
 export const settingsOf = (rules) =>
   JSON.stringify({ permissions: { allow: rules.map((rule) => rule.rule) } }, null, 2);
 
 /** @extends {FetchedPage<Friction>} */
 export class FrictionReport extends FetchedPage {
+  static properties = { whole: { state: true } };
   static styles = [
     shared,
     splitStyle,
@@ -202,13 +240,13 @@ export class FrictionReport extends FetchedPage {
 
   constructor() {
     super();
-    /** @type {Set<string>} */
-    this.open = new Set();
+    /** Tables that are shown to their end. @type {ReadonlySet<string>} */
+    this.whole = new Set();
   }
 
   connected() {
     this.listen(router, "route", () => router.route.page === "friction" && this.fetch());
-    this.listen(store, "change", () => this.requestUpdate());
+    this.updateOn(store, "change");
     this.follow(FRESH);
   }
 
@@ -262,7 +300,7 @@ export class FrictionReport extends FetchedPage {
   /** @param {Friction} answer @param {string} period */
   #under(answer, period) {
     const saved = answer.rules.reduce((sum, rule) => sum + rule.waited, 0);
-    const all = KINDS.reduce((sum, kind) => sum + answer.time[kind], 0);
+    const all = sumOf(answer.time);
     const parts = [];
     if (answer.waits.count) parts.push(html`${plural(answer.waits.count, "dialog")} ${period}`);
     else parts.push(html`No dialog ${period}`);
@@ -389,101 +427,18 @@ export class FrictionReport extends FetchedPage {
   #asked({ asked }) {
     return html`<section class="card" aria-labelledby="h-asked">
       <header><h2 id="h-asked">What you were asked</h2></header>
-      ${
-        asked.length
-          ? html`<div class="scroll-x" tabindex="0" role="group" aria-labelledby="h-asked">
-                <table>
-                  <thead>
-                    <tr>
-                      <th scope="col">Tool</th>
-                      <th scope="col" class="num">Asked</th>
-                      <th scope="col">Approved</th>
-                      <th scope="col" class="num">Waited</th>
-                      <th scope="col" class="num if-wide">Median</th>
-                      <th scope="col" class="num if-wide">Longest</th>
-                    </tr>
-                  </thead>
-                  <tbody>
-                    ${this.#first("asked", asked).map((one) => this.#askedRow(one))}
-                  </tbody>
-                </table>
-              </div>
-              ${this.#more("asked", asked)}`
-          : html`<p class="empty">Nobody was asked for anything.</p>`
-      }
+      ${this.#table("asked", ASKED_COLUMNS, asked, askedRow, "Nobody was asked for anything.")}
     </section>`;
-  }
-
-  /** @param {Asked} one */
-  #askedRow(one) {
-    const others = [
-      one.refused ? `${count(one.refused)} refused` : "",
-      one.aborted ? `${count(one.aborted)} aborted` : "",
-      one.auto_denied ? `${count(one.auto_denied)} denied by a rule` : "",
-    ].filter(Boolean);
-    return html`<tr>
-      <td title=${one.tool}>${one.tool}${one.program ? html` <code class="quiet">${one.program}</code>` : nothing}</td>
-      <td class="num">${count(one.count)}</td>
-      <td>
-        <span class="bar" aria-hidden="true"
-          ><i .style=${`width:${one.approved_share * 100}%`}></i
-          ><i class="no" .style=${`width:${(1 - one.approved_share) * 100}%`}></i></span
-        >${percent(one.approved_share)}${others.length ? html`<small>${others.join(", ")}</small>` : nothing}
-      </td>
-      <td class="num wait">${duration(one.waited.total)}</td>
-      <td class="num if-wide">${duration(one.waited.median)}</td>
-      <td class="num if-wide">${duration(one.waited.max)}</td>
-    </tr>`;
   }
 
   /** @param {Friction} answer */
   #failing({ failing }) {
-    const failed = failing.filter((one) => one.failed || one.denied || one.interrupted);
+    const failed = failing.filter((tool) => tool.failed || tool.denied || tool.interrupted);
+    const calls = failing.reduce((sum, tool) => sum + tool.calls, 0);
+    const why = calls ? `None of ${plural(calls, "tool call")} failed.` : "No tool was called.";
     return html`<section class="card" aria-labelledby="h-failing">
       <header><h2 id="h-failing">Tools that fail</h2></header>
-      ${
-        failed.length
-          ? html`<div class="scroll-x" tabindex="0" role="group" aria-labelledby="h-failing">
-                <table>
-                  <thead>
-                    <tr>
-                      <th scope="col">Tool</th>
-                      <th scope="col" class="num">Failed</th>
-                      <th scope="col" class="num">of</th>
-                      <th scope="col" class="num">Share</th>
-                      <th scope="col" class="num if-wide">Denied</th>
-                      <th scope="col" class="num if-wide">Interrupted</th>
-                      <th scope="col" class="num">Average</th>
-                    </tr>
-                  </thead>
-                  <tbody>
-                    ${this.#first("failing", failed).map(
-                      (one) =>
-                        html`<tr>
-                          <td title=${one.tool}>${one.tool}</td>
-                          <td class="num ${one.failed ? "bad" : "quiet"}">${count(one.failed)}</td>
-                          <td class="num">${count(one.calls)}</td>
-                          <td class="num">${percent(one.share)}</td>
-                          <td class="num if-wide">${count(one.denied)}</td>
-                          <td class="num if-wide">${count(one.interrupted)}</td>
-                          <td class="num">${one.average ? duration(one.average) : "–"}</td>
-                        </tr>`,
-                    )}
-                  </tbody>
-                </table>
-              </div>
-              ${this.#more("failing", failed)}`
-          : html`<p class="empty">
-              ${
-                failing.length
-                  ? `None of ${plural(
-                      failing.reduce((sum, one) => sum + one.calls, 0),
-                      "tool call",
-                    )} failed.`
-                  : "No tool was called."
-              }
-            </p>`
-      }
+      ${this.#table("failing", FAILING_COLUMNS, failed, failingRow, why)}
     </section>`;
   }
 
@@ -501,8 +456,15 @@ export class FrictionReport extends FetchedPage {
       parts: Object.entries(byModel ? day.models : day.projects).map(([name, value]) => ({ name, value })),
     }));
     const dearest = Math.max(0, ...rows.map((row) => row.cost));
-    const names = byModel ? cost.models.map((one) => one.name) : projectsOf(answer);
+    const names = byModel ? cost.models.map(({ name }) => name) : projectsOf(answer);
     const most = Math.max(...cost.days.map((day) => day.cost));
+    const costRow = (/** @type {(typeof rows)[number]} */ row, /** @type {number} */ at) =>
+      html`<tr>
+        <td><i class="swatch c${Math.min(names.indexOf(row.name), COLOURS)}" aria-hidden="true"></i>${row.label}</td>
+        <td class="num">${money(row.cost, dearest)}</td>
+        <td class="num">${cost.total ? percent(row.cost / cost.total) : "–"}</td>
+        ${byModel ? tokenCells(cost.models[at]) : nothing}
+      </tr>`;
     return html`<section class="card wide" aria-labelledby="h-cost">
       <header>
         <h2 id="h-cost">Cost <span class="quiet">${money(cost.total)}</span></h2>
@@ -519,62 +481,76 @@ export class FrictionReport extends FetchedPage {
           ? html`<div class="body">${this.#columns(days, names, `Cost by day and ${by}`, money(most))}</div>`
           : nothing
       }
-      ${
-        rows.length
-          ? html`<div class="scroll-x" tabindex="0" role="group" aria-labelledby="h-cost">
-                <table>
-                  <thead>
-                    <tr>
-                      <th scope="col">${byModel ? "Model" : "Project"}</th>
-                      <th scope="col" class="num">Cost</th>
-                      <th scope="col" class="num">Share</th>
-                      ${
-                        byModel
-                          ? html`<th scope="col" class="num">Input</th>
-                              <th scope="col" class="num">Output</th>
-                              <th scope="col" class="num if-wide">Cache read</th>
-                              <th scope="col" class="num if-wide">Cache write</th>`
-                          : nothing
-                      }
-                    </tr>
-                  </thead>
-                  <tbody>
-                    ${this.#first("cost", rows).map(
-                      (row, at) =>
-                        html`<tr>
-                          <td>
-                            <i class="swatch c${Math.min(names.indexOf(row.name), COLOURS)}" aria-hidden="true"></i
-                            >${row.label}
-                          </td>
-                          <td class="num">${money(row.cost, dearest)}</td>
-                          <td class="num">${cost.total ? percent(row.cost / cost.total) : "–"}</td>
-                          ${byModel ? tokenCells(cost.models[at]) : nothing}
-                        </tr>`,
-                    )}
-                  </tbody>
-                </table>
-              </div>
-              ${this.#more("cost", rows)}`
-          : html`<p class="empty">No model was called.</p>`
-      }
+      ${this.#table("cost", byModel ? MODEL_COLUMNS : PROJECT_COLUMNS, rows, costRow, "No model was called.")}
     </section>`;
   }
 
-  /** @template R @param {string} name @param {R[]} rows */
-  #first(name, rows) {
-    return this.open.has(name) ? rows : rows.slice(0, ROWS);
-  }
-
-  /** @param {string} name @param {unknown[]} rows */
-  #more(name, rows) {
-    if (rows.length <= ROWS || this.open.has(name)) return nothing;
-    const show = () => {
-      this.open.add(name);
-      this.requestUpdate();
-    };
-    return html`<div class="more"><button class="btn" @click=${show}>Show all ${rows.length}</button></div>`;
+  /**
+   * A table of which the first rows are shown, all of them when that is asked for.
+   * @template R
+   * @param {string} name
+   * @param {Column[]} columns
+   * @param {R[]} rows
+   * @param {(row: R, at: number) => unknown} draw
+   * @param {string} empty what stands there without any
+   */
+  #table(name, columns, rows, draw, empty) {
+    if (!rows.length) return html`<p class="empty">${empty}</p>`;
+    const isWhole = rows.length <= ROWS || this.whole.has(name);
+    const show = () => (this.whole = new Set([...this.whole, name]));
+    return html`<div class="scroll-x" tabindex="0" role="group" aria-labelledby=${`h-${name}`}>
+        <table>
+          <thead>
+            <tr>
+              ${columns.map(([text, look]) => html`<th scope="col" class=${look}>${text}</th>`)}
+            </tr>
+          </thead>
+          <tbody>
+            ${rows.slice(0, isWhole ? rows.length : ROWS).map(draw)}
+          </tbody>
+        </table>
+      </div>
+      ${
+        isWhole
+          ? nothing
+          : html`<div class="more"><button class="btn" @click=${show}>Show all ${rows.length}</button></div>`
+      }`;
   }
 }
+
+/** @param {Asked} one */
+function askedRow(one) {
+  const others = [
+    one.refused ? `${count(one.refused)} refused` : "",
+    one.aborted ? `${count(one.aborted)} aborted` : "",
+    one.auto_denied ? `${count(one.auto_denied)} denied by a rule` : "",
+  ].filter(Boolean);
+  return html`<tr>
+    <td title=${one.tool}>${one.tool}${one.program ? html` <code class="quiet">${one.program}</code>` : nothing}</td>
+    <td class="num">${count(one.count)}</td>
+    <td>
+      <span class="bar" aria-hidden="true"
+        ><i .style=${`width:${one.approved_share * 100}%`}></i
+        ><i class="no" .style=${`width:${(1 - one.approved_share) * 100}%`}></i></span
+      >${percent(one.approved_share)}${others.length ? html`<small>${others.join(", ")}</small>` : nothing}
+    </td>
+    <td class="num wait">${duration(one.waited.total)}</td>
+    <td class="num if-wide">${duration(one.waited.median)}</td>
+    <td class="num if-wide">${duration(one.waited.max)}</td>
+  </tr>`;
+}
+
+/** @param {Failing} tool */
+const failingRow = (tool) =>
+  html`<tr>
+    <td title=${tool.tool}>${tool.tool}</td>
+    <td class="num ${tool.failed ? "bad" : "quiet"}">${count(tool.failed)}</td>
+    <td class="num">${count(tool.calls)}</td>
+    <td class="num">${percent(tool.share)}</td>
+    <td class="num if-wide">${count(tool.denied)}</td>
+    <td class="num if-wide">${count(tool.interrupted)}</td>
+    <td class="num">${tool.average ? duration(tool.average) : "–"}</td>
+  </tr>`;
 
 /** @param {Friction} answer */
 function headline({ waits }) {
@@ -583,7 +559,7 @@ function headline({ waits }) {
 
 /** @param {Friction} answer */
 const isEmpty = ({ waits, failing, cost, time }) =>
-  !waits.count && !failing.length && !cost.total && !cost.unpriced && KINDS.every((kind) => !time[kind]);
+  !waits.count && !failing.length && !cost.total && !cost.unpriced && !sumOf(time);
 
 /** Whether an answer is of the period that the address names. @param {Friction} answer @param {string} days */
 const sameAs = (answer, days) => answer.days === Number(days);

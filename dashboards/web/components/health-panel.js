@@ -5,35 +5,19 @@ import * as clock from "../lib/clock.js";
 import { ago, bytes, count, date, duration, elapsed, measure, percent, plural, time } from "../lib/format.js";
 import { router } from "../lib/router.js";
 import { store } from "../lib/store.js";
-import { shared } from "./base-component.js";
-import { FetchedPage } from "./fetched.js";
-import { commandIn, sentence, ticked } from "./ticked.js";
+import { chartOf, severity, statusOf } from "../lib/words.js";
+import { shared } from "./shared-styles.js";
+import { FetchedPage } from "./fetched-page.js";
+import { commandIn, sentence, withCode } from "./agent-text.js";
 import "./copy-button.js";
 import "./history-chart.js";
-import "./setup-step.js";
+import "./setup.js";
 
 /** @import { Check, Health, HealthStatus, Round, Settings } from "../lib/types.js" */
 /** @typedef {{health: Health, rounds: Round[], settings: Settings}} Answer */
 
 const FRESH = 5000; // ms between looks: between two rounds of checks, and while things happen
 const STRIP = 60; // rounds in the strip beside a check: half an hour
-/** @type {Record<HealthStatus, [string, string, number]>} mark, word, how bad */
-const STATUS = {
-  healthy: ["✓", "Healthy", 0],
-  unknown: ["?", "Unknown", 1],
-  warning: ["!", "Warning", 2],
-  critical: ["✕", "Critical", 3],
-};
-/** Checks whose value is worth a chart, and what it is. @type {Record<string, string>} */
-const CHARTS = {
-  "hook path": "Hook time, p99",
-  ingest: "Behind the journal",
-  store: "Store's answer",
-  export: "Oldest span that waits for export",
-  resources: "Memory or disk, whichever is fuller",
-  collector: "Collector's answer",
-  dashboard: "Live connections",
-};
 
 /** @extends {FetchedPage<Answer>} */
 export class HealthPanel extends FetchedPage {
@@ -278,8 +262,8 @@ export class HealthPanel extends FetchedPage {
   ];
 
   connected() {
-    this.listen(store, "change", () => this.requestUpdate());
-    this.listen(router, "route", () => this.requestUpdate());
+    this.updateOn(store, "change");
+    this.updateOn(router, "route");
     this.tick(FRESH, () => this.fetch());
     this.tick(1000);
     this.follow(FRESH);
@@ -319,7 +303,7 @@ export class HealthPanel extends FetchedPage {
         ${
           health.checks.length
             ? html`<ol class="card">
-                ${[...health.checks].sort((a, b) => STATUS[b.status][2] - STATUS[a.status][2]).map((check) => this.#check(check, rounds))}
+                ${[...health.checks].sort((a, b) => severity(a.status) - severity(b.status)).map((check) => this.#check(check, rounds))}
               </ol>`
             : html`<div class="card empty">The first round of checks comes within seconds.</div>`
         }
@@ -338,12 +322,12 @@ export class HealthPanel extends FetchedPage {
       ${mark(check.status)}
       <div class="name">
         <h3>${check.name}</h3>
-        <span class="quiet">${STATUS[check.status][1]} for ${elapsed(clock.now() - check.since)}</span>
+        <span class="quiet">${statusOf(check.status).word} for ${elapsed(clock.now() - check.since)}</span>
       </div>
       <div class="value">${check.value === null ? nothing : ofThreshold(check)}</div>
       <div class="what">
-        ${ticked(sentence(check.message))}
-        ${check.todo ? html`<div class="todo"><span>${ticked(sentence(check.todo))}</span>${command ? html`<copy-button .text=${command} what=${`the command ${command}`}></copy-button>` : nothing}</div>` : nothing}
+        ${withCode(sentence(check.message))}
+        ${check.todo ? html`<div class="todo"><span>${withCode(sentence(check.todo))}</span>${command ? html`<copy-button .text=${command} what=${`the command ${command}`}></copy-button>` : nothing}</div>` : nothing}
       </div>
       <div
         class="strip"
@@ -358,7 +342,7 @@ export class HealthPanel extends FetchedPage {
   /** @param {Health} health @param {Round[]} rounds */
   #charts(health, rounds) {
     const shown = health.checks.filter(
-      (check) => CHARTS[check.name] && rounds.some((round) => round.values[check.name] != null),
+      (check) => chartOf(check.name) && rounds.some((round) => round.values[check.name] != null),
     );
     if (!shown.length) return nothing;
     return html`<section aria-labelledby="h-history">
@@ -366,7 +350,7 @@ export class HealthPanel extends FetchedPage {
       <div class="charts">
         ${shown.map((check) => {
           const points = rounds.map((round) => ({ at: round.at, value: round.values[check.name] ?? null }));
-          const label = CHARTS[check.name];
+          const label = chartOf(check.name);
           return html`<div class="card">
             <h3>${label}</h3>
             <history-chart
@@ -504,7 +488,7 @@ export class HealthPanel extends FetchedPage {
           )}
         </div>
       </div>
-      ${warnings.map((warning) => html`<div class="card notice"><span class="tag wait">Warning</span><span>${ticked(warning)}</span></div>`)}
+      ${warnings.map((warning) => html`<div class="card notice"><span class="tag wait">Warning</span><span>${withCode(warning)}</span></div>`)}
       <div class="card">
         ${
           found.length
@@ -547,7 +531,7 @@ function ofThreshold({ value, threshold, unit }) {
 
 /** @param {HealthStatus} status */
 const mark = (status) =>
-  html`<span class="mark ${status}" role="img" aria-label=${STATUS[status][1]}>${STATUS[status][0]}</span>`;
+  html`<span class="mark ${status}" role="img" aria-label=${statusOf(status).word}>${statusOf(status).mark}</span>`;
 
 /** @param {Health} health */
 function headline({ status, checks }) {

@@ -2,7 +2,8 @@
 import { css, html, nothing } from "lit";
 import { measure, time } from "../lib/format.js";
 import uPlot from "../lib/uplot.js";
-import { BaseComponent, shared } from "./base-component.js";
+import { BaseComponent } from "./base-component.js";
+import { shared } from "./shared-styles.js";
 
 /** @typedef {{at: number, value: number | null}} Point */
 
@@ -25,7 +26,13 @@ function tick(value, unit) {
 }
 
 export class HistoryChart extends BaseComponent {
-  static properties = { points: { attribute: false }, threshold: { attribute: false }, unit: {}, label: {} };
+  static properties = {
+    points: { attribute: false },
+    threshold: { attribute: false },
+    unit: {},
+    label: {},
+    hovered: { state: true },
+  };
   static styles = [
     shared,
     css`
@@ -100,7 +107,7 @@ export class HistoryChart extends BaseComponent {
     /** @type {uPlot | null} */
     this.plot = null;
     /** The point under the cursor. @type {Point | null} */
-    this.under = null;
+    this.hovered = null;
   }
 
   connected() {
@@ -194,9 +201,8 @@ export class HistoryChart extends BaseComponent {
             (plot) => {
               const at = plot.cursor.idx;
               const point = at == null ? null : (this.points[at] ?? null);
-              if (point === this.under) return;
-              this.under = point;
-              this.requestUpdate();
+              if (point === this.hovered) return;
+              this.hovered = point;
             },
           ],
         },
@@ -209,10 +215,10 @@ export class HistoryChart extends BaseComponent {
   render() {
     const values = this.points.map((point) => point.value).filter((value) => value !== null);
     if (!values.length) return nothing;
-    const point = this.under ?? this.points.at(-1);
-    const said = `${this.label}: ${measure(values.at(-1) ?? null, this.unit)} now, at most ${measure(Math.max(...values), this.unit)} in ${this.points.length} checks`;
+    const point = this.hovered ?? this.points.at(-1);
+    const text = `${this.label}: ${measure(values.at(-1) ?? null, this.unit)} now, at most ${measure(Math.max(...values), this.unit)} in ${this.points.length} checks`;
     return html`
-      <div class="chart" role="img" aria-label=${said}></div>
+      <div class="chart" role="img" aria-label=${text}></div>
       <div class="now" aria-hidden="true">
         <span>${point ? `${time(point.at)}  ${measure(point.value, this.unit)}` : ""}</span
         ><span>${this.threshold ? `threshold ${measure(this.threshold, this.unit)}` : ""}</span>

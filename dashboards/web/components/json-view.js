@@ -1,11 +1,17 @@
 /** JSON, folded: what is inside of an object is drawn when it is opened. All of it is text. */
 import { css, html, nothing } from "lit";
-import { BaseComponent, shared } from "./base-component.js";
+import { BaseComponent } from "./base-component.js";
+import { shared } from "./shared-styles.js";
 
 const PART = 100; // entries that are drawn at once
 
 export class JsonView extends BaseComponent {
-  static properties = { value: { attribute: false }, depth: { type: Number } };
+  static properties = {
+    value: { attribute: false },
+    depth: { type: Number },
+    open: { state: true },
+    shown: { state: true },
+  };
   static styles = [
     shared,
     css`
@@ -59,17 +65,17 @@ export class JsonView extends BaseComponent {
     this.value = null;
     /** How many levels are open at first. */
     this.depth = 1;
-    /** @type {Map<string, boolean>} */
+    /** What the user opened and closed, by its path. @type {ReadonlyMap<string, boolean>} */
     this.open = new Map();
-    /** @type {Map<string, number>} */
+    /** How many entries are shown where it is more than usual, by path. @type {ReadonlyMap<string, number>} */
     this.shown = new Map();
   }
 
   /** @param {Map<string, unknown>} changed */
   willUpdate(changed) {
     if (!changed.has("value")) return;
-    this.open.clear();
-    this.shown.clear();
+    this.open = new Map();
+    this.shown = new Map();
   }
 
   render() {
@@ -90,8 +96,8 @@ export class JsonView extends BaseComponent {
       ${
         open
           ? html`<div>
-              ${entries.slice(0, most).map(([inner, one]) => this.#draw(inner, one, level + 1, `${path}/${inner}`))}
-              ${entries.length > most ? html`<button class="btn" @click=${() => this.#more(path, most)}>${entries.length - most} more</button>` : nothing}
+              ${entries.slice(0, most).map(([inner, entry]) => this.#draw(inner, entry, level + 1, `${path}/${inner}`))}
+              ${this.#rest(path, entries.length, most)}
             </div>`
           : nothing
       }
@@ -101,14 +107,18 @@ export class JsonView extends BaseComponent {
   /** @param {string} path @param {boolean} open */
   #toggle(path, open) {
     if (this.open.get(path) === open) return;
-    this.open.set(path, open);
-    this.requestUpdate();
+    this.open = new Map(this.open).set(path, open);
+  }
+
+  /** @param {string} path @param {number} size @param {number} most */
+  #rest(path, size, most) {
+    if (size <= most) return nothing;
+    return html`<button class="btn" @click=${() => this.#more(path, most)}>${size - most} more</button>`;
   }
 
   /** @param {string} path @param {number} most */
   #more(path, most) {
-    this.shown.set(path, most + PART * 5);
-    this.requestUpdate();
+    this.shown = new Map(this.shown).set(path, most + PART * 5);
   }
 }
 

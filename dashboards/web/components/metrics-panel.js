@@ -2,11 +2,14 @@
 import { css, html, nothing } from "lit";
 import { count, duration, elapsed, percent } from "../lib/format.js";
 import { store } from "../lib/store.js";
-import { BaseComponent, shared } from "./base-component.js";
+import { BaseComponent } from "./base-component.js";
+import { meter, meterStyle } from "./marks.js";
+import { shared } from "./shared-styles.js";
 
 export class MetricsPanel extends BaseComponent {
   static styles = [
     shared,
+    meterStyle,
     css`
       :host {
         container-type: inline-size;
@@ -61,34 +64,18 @@ export class MetricsPanel extends BaseComponent {
         line-height: 1.35;
         margin-top: 0.15rem;
       }
-      .track {
+      .tools .meter {
         height: 0.375rem;
-        border-radius: 0.2rem;
-        background: var(--sunken);
-        overflow: hidden;
       }
-      .track > i {
-        display: block;
-        height: 100%;
-        border-radius: inherit;
+      .tools .meter > i {
         background: var(--tool);
       }
       .budget {
-        display: block;
         height: 0.25rem;
         margin: 0.3rem 0 0.1rem;
-        border-radius: 0.2rem;
-        background: var(--sunken);
-        overflow: hidden;
       }
       .budget > i {
-        display: block;
-        height: 100%;
         background: var(--ok);
-        border-radius: inherit;
-      }
-      .budget.over > i {
-        background: var(--error);
       }
       @container (width < 66rem) {
         .numbers {
@@ -106,7 +93,7 @@ export class MetricsPanel extends BaseComponent {
           display: flex;
           gap: 0.5rem;
         }
-        .tools .track {
+        .tools .meter {
           display: none;
         }
       }
@@ -136,13 +123,14 @@ export class MetricsPanel extends BaseComponent {
   ];
 
   connected() {
-    this.listen(store, "change", () => this.requestUpdate());
+    this.updateOn(store, "change");
   }
 
   render() {
     const summary = store.summary;
     if (!summary) return nothing;
     const { metrics, hooks } = summary;
+    const used = hooks ? hooks.average / hooks.threshold : 0; // of what a hook may take
     const most = Math.max(1, ...metrics.top_tools.map((tool) => tool.calls));
     return html`
       <dl class="numbers card">
@@ -173,13 +161,8 @@ export class MetricsPanel extends BaseComponent {
           ${
             hooks
               ? html`<dd>
-                  ${duration(hooks.average)}<span
-                    class="budget ${hooks.average > hooks.threshold ? "over" : ""}"
-                    aria-hidden="true"
-                    ><i .style=${`width:${Math.min(100, (hooks.average / hooks.threshold) * 100)}%`}></i></span
-                  ><span class="under"
-                    >${percent(hooks.average / hooks.threshold)} of ${hooks.threshold} ms · p99
-                    ${duration(hooks.p99)}</span
+                  ${duration(hooks.average)}${meter(used, used > 1 ? "budget full" : "budget")}<span class="under"
+                    >${percent(used)} of ${hooks.threshold} ms · p99 ${duration(hooks.p99)}</span
                   ><span class="under"
                     >${hooks.start === null ? "without its process's start" : `its process starts in ${duration(hooks.start)}`}</span
                   >
@@ -194,9 +177,9 @@ export class MetricsPanel extends BaseComponent {
               metrics.top_tools.length
                 ? metrics.top_tools.map(
                     ({ tool, calls }) =>
-                      html`<span class="cut">${tool}</span>
-                        <span class="track" aria-hidden="true"><i .style=${`width:${(calls / most) * 100}%`}></i></span
-                        ><span class="num">${count(calls)}</span>`,
+                      html`<span class="cut">${tool}</span> ${meter(calls / most)}<span class="num"
+                          >${count(calls)}</span
+                        >`,
                   )
                 : html`<span class="quiet">none</span>`
             }

@@ -3,7 +3,8 @@ import { css, html, nothing } from "lit";
 import * as clock from "../lib/clock.js";
 import { elapsed, plural } from "../lib/format.js";
 import { store } from "../lib/store.js";
-import { BaseComponent, shared } from "./base-component.js";
+import { BaseComponent } from "./base-component.js";
+import { shared } from "./shared-styles.js";
 
 export class NowHeader extends BaseComponent {
   static styles = [
@@ -19,7 +20,7 @@ export class NowHeader extends BaseComponent {
   ];
 
   connected() {
-    this.listen(store, "change", () => this.requestUpdate());
+    this.updateOn(store, "change");
     this.tick(1000);
   }
 

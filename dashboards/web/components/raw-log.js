@@ -1,38 +1,50 @@
 /** The journal as it is written: hook events and facts, line by line, live. */
 import { css, html, nothing } from "lit";
 import { repeat } from "lit/directives/repeat.js";
-import { ApiError, ask } from "../lib/api.js";
-import * as clock from "../lib/clock.js";
-import { bytes, count, date, plural, short, timeExact } from "../lib/format.js";
-import { fromEvent, inShort, lets, marked, surplus, toolOf, wordsOf } from "../lib/loglines.js";
+import { ApiError } from "../lib/api.js";
+import { count, plural, short } from "../lib/format.js";
 import { action } from "../lib/keys.js";
-import { href, router } from "../lib/router.js";
+import { lets, wordsOf } from "../lib/loglines.js";
+import { router } from "../lib/router.js";
 import { store } from "../lib/store.js";
-import { BaseComponent, shared } from "./base-component.js";
+import { JournalTail } from "../lib/tail.js";
+import { BaseComponent } from "./base-component.js";
+import { errorNotice } from "./agent-text.js";
+import { ROW_HEIGHT, logDetail, logDetailStyle, logRow, logRowStyle, missingDetail } from "./log-line.js";
+import { shared } from "./shared-styles.js";
 import "./copy-button.js";
-import "./json-view.js";
-import "./setup-step.js";
+import "./setup.js";
 
-/** @import { Event, Log, LogItem } from "../lib/types.js" */
+/** @import { LogItem } from "../lib/types.js" */
 
-const ROW = 28; // px; every row is as high
 const SPARE = 12; // rows drawn above and below what can be seen
-const PAGE = 200; // lines a request
 const SEARCHED = 10; // pages that a search goes back by itself
+const NEAR_TOP = 20; // rows above which older lines are fetched
 const SETTLE = 150; // ms in which what arrives is fetched at once
 const FACTS = 2000; // ms between looks for lines that change nothing on the page and are not told
+const SESSIONS = 50; // to choose from
 const COMMAND = "hookspan config set content.local true";
-
-/** The time of a line; of another day, the day too. @param {number} at */
-function timeOf(at) {
-  if (new Date(at).toDateString() !== new Date(clock.now()).toDateString()) return date(at);
-  const [seconds, ms] = timeExact(at).split(".");
-  return html`${seconds}<span class="ms">.${ms}</span>`;
-}
+/** @type {[string, string][]} */
+const KINDS = [
+  ["all", "All lines"],
+  ["event", "Hook events"],
+  ["fact", "Facts"],
+];
 
 export class RawLog extends BaseComponent {
+  static properties = {
+    visible: { state: true },
+    isFollowed: { state: true },
+    isPaused: { state: true },
+    picked: { state: true },
+    missing: { state: true },
+    top: { state: true },
+    height: { state: true },
+  };
   static styles = [
     shared,
+    logRowStyle,
+    logDetailStyle,
     css`
       :host {
         container-type: inline-size;
@@ -74,52 +86,6 @@ export class RawLog extends BaseComponent {
       .rows {
         position: relative;
       }
-      .line {
-        position: absolute;
-        inset: 0 0 auto;
-        height: ${ROW}px;
-        display: grid;
-        align-items: center;
-        gap: 0.75rem;
-        padding: 0 0.875rem;
-        font: 0.75rem/1 var(--mono);
-        cursor: pointer;
-        border-left: 3px solid transparent;
-        grid-template-columns: 6.75rem 9.5rem 6rem minmax(0, 1fr) 5rem 4rem;
-      }
-      .line > span {
-        padding-block: 0.2rem;
-      }
-      .line:hover {
-        background: var(--hover);
-      }
-      .line.picked {
-        background: var(--accent-soft);
-        border-color: var(--accent);
-      }
-      .line .event {
-        color: var(--model-ink);
-        font-weight: 560;
-      }
-      .line.fact .event {
-        color: var(--ink-3);
-        font-weight: 400;
-      }
-      .line .tool {
-        color: var(--tool-ink);
-      }
-      .line.Failed .event {
-        color: var(--error-ink);
-      }
-      .line.asks .event {
-        color: var(--wait-ink);
-      }
-      mark {
-        background: var(--wait-soft);
-        color: inherit;
-        outline: 1px solid var(--wait);
-        border-radius: 2px;
-      }
       .foot {
         display: flex;
         flex-wrap: wrap;
@@ -135,32 +101,6 @@ export class RawLog extends BaseComponent {
         min-height: 1.5rem;
         font-size: 0.75rem;
       }
-      .detail {
-        position: sticky;
-        top: 4rem;
-        max-height: calc(100dvh - 5.5rem);
-        overflow: auto;
-        padding: 0.875rem 1rem 1rem;
-      }
-      .detail dl {
-        display: grid;
-        grid-template-columns: auto minmax(0, 1fr);
-        gap: 0.15rem 0.75rem;
-        margin: 0.6rem 0 0.75rem;
-        font-size: 0.8125rem;
-      }
-      .detail dt {
-        color: var(--ink-3);
-      }
-      .detail dd {
-        overflow-wrap: anywhere;
-      }
-      .detail pre {
-        white-space: pre-wrap;
-        overflow-wrap: anywhere;
-        margin: 0;
-        font-size: 0.75rem;
-      }
       .paused {
         color: var(--wait-ink);
         font-weight: 560;
@@ -173,37 +113,6 @@ export class RawLog extends BaseComponent {
           grid-template-columns: minmax(0, 1fr);
         }
         .split.open .list {
-          display: none;
-        }
-        .detail {
-          position: static;
-          max-height: none;
-        }
-      }
-      @container list (width < 52rem) {
-        .line {
-          grid-template-columns: 6.75rem 9.5rem minmax(0, 6rem) minmax(0, 1fr);
-        }
-        .line .session,
-        .line .size {
-          display: none;
-        }
-      }
-      @container list (width < 40rem) {
-        .line {
-          grid-template-columns: 6.75rem 9rem minmax(0, 1fr);
-        }
-        .line .tool {
-          display: none;
-        }
-      }
-      @container list (width < 30rem) {
-        .line {
-          grid-template-columns: 3.75rem minmax(0, 7.5rem) minmax(0, 1fr);
-          gap: 0.5rem;
-          padding-inline: 0.5rem;
-        }
-        .ms {
           display: none;
         }
       }
@@ -224,28 +133,24 @@ export class RawLog extends BaseComponent {
 
   constructor() {
     super();
-    /** Oldest first. @type {LogItem[]} */
-    this.items = [];
+    this.tail = new JournalTail(store.summary?.content ?? true);
     /** Those that the filter lets through. @type {LogItem[]} */
-    this.seen = [];
-    this.first = 1;
-    this.newest = 0;
-    this.content = store.summary?.content ?? true;
+    this.visible = [];
     /** Whether the view stays at the newest line. */
-    this.follow = true;
-    this.paused = false;
-    this.loaded = false;
-    this.searched = 0;
-    /** @type {ApiError | null} */
-    this.error = null;
-    this.fetching = false;
-    this.top = 0;
-    this.height = 600;
+    this.isFollowed = true;
+    this.isPaused = false;
     /** The line that is open at the side. @type {LogItem | null} */
     this.picked = null;
-    /** @type {ApiError | null} */
+    /** Why it can't be shown. @type {ApiError | null} */
     this.missing = null;
+    /** px */
+    this.top = 0;
+    /** px of the view */
+    this.height = 600;
+    /** The filter that `visible` is of. */
     this.applied = "";
+    /** Pages that the search went back by itself. */
+    this.searched = 0;
   }
 
   connected() {
@@ -254,154 +159,115 @@ export class RawLog extends BaseComponent {
     const soon = () => {
       timer ??= setTimeout(() => {
         timer = undefined;
-        this.#newer();
+        this.#fetchNewer();
       }, SETTLE);
     };
     this.later(() => clearTimeout(timer));
     this.listen(store.live, "update", (event) => {
-      this.newest = Math.max(this.newest, event.detail.position - 1);
+      this.tail.newest = Math.max(this.tail.newest, event.detail.position - 1);
       soon();
     });
     this.listen(store.live, "hello", soon);
     this.tick(FACTS, soon);
-    this.listen(store, "change", () => this.requestUpdate());
+    this.updateOn(this.tail, "change");
+    this.updateOn(store, "change");
     this.listen(router, "route", () => router.route.page === "log" && this.#routed());
     this.listen(document, "keydown", (event) => this.#key(event));
-    this.#newer().then(() => this.#routed());
+    this.#fetchNewer().then(() => this.#routed());
   }
+
+  // --- Lines
 
   get filter() {
     const { q = "", kind = "all", session = "" } = router.route.query;
     return { q, kind, session };
   }
 
-  // --- Lines
-
-  /** @param {Record<string, number>} query @returns {Promise<{items: LogItem[], first: number, last: number}>} */
-  async #ask(query) {
-    if (this.content) {
-      try {
-        return /** @type {Log} */ (await ask("/log", { ...query, limit: PAGE }));
-      } catch (error) {
-        if (!(error instanceof ApiError) || error.status !== 403) throw error;
-        this.content = false; // it was switched off meanwhile
-        this.items = [];
-      }
-    }
-    const found = /** @type {{items: Event[], position: number}} */ (await ask("/events", { ...query, limit: PAGE }));
-    return { items: found.items.map(fromEvent), first: 1, last: found.position - 1 };
+  get isFiltered() {
+    const { q, kind, session } = this.filter;
+    return Boolean(q || session || kind !== "all");
   }
 
-  /** What was written since, or at first the newest page. */
-  async #newer() {
-    if (this.fetching || (this.paused && this.loaded)) return;
-    this.fetching = true;
-    try {
-      for (;;) {
-        const last = this.items.at(-1)?.record;
-        const page = await this.#ask(last === undefined ? {} : { after: last });
-        this.first = page.first;
-        this.newest = Math.max(page.last, page.items.at(-1)?.record ?? 0);
-        this.items =
-          last === undefined ? [...page.items].sort((a, b) => a.record - b.record) : [...this.items, ...page.items];
-        if (this.follow) this.items.splice(0, surplus(this.items));
-        if (last === undefined || page.items.length < PAGE) break;
-      }
-      this.error = null;
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      this.error = error;
-    }
-    this.fetching = false;
-    this.loaded = true;
-    this.#apply();
+  async #fetchNewer() {
+    if (this.isPaused && this.tail.isLoaded) return;
+    await this.tail.fetchNewer(this.isFollowed);
+    this.#filter();
   }
 
-  /** A page of older lines. */
-  async #older() {
-    const before = this.items[0]?.record;
-    if (this.fetching || before === undefined || before <= this.first) return;
-    this.fetching = true;
-    try {
-      const page = await this.#ask({ before });
-      const older = page.items.filter((item) => item.record < before).sort((a, b) => a.record - b.record);
-      if (!older.length) this.first = before;
-      const shown = this.seen.length;
-      this.items = [...older, ...this.items];
-      this.fetching = false;
-      this.#apply();
-      if (!this.follow) this.#scrollTo(this.top + (this.seen.length - shown) * ROW);
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      this.fetching = false;
-      this.error = error;
-      this.requestUpdate();
-    }
+  /** What is looked at stays where it is. */
+  async #fetchOlder() {
+    const visible = this.visible.length;
+    if (!(await this.tail.fetchOlder())) return;
+    this.#filter();
+    if (!this.isFollowed) this.#scrollTo(this.top + (this.visible.length - visible) * ROW_HEIGHT);
   }
 
-  #apply() {
-    const { filter } = this;
-    const key = JSON.stringify(filter);
-    if (key !== this.applied) {
-      this.applied = key;
+  #filter() {
+    const { filter, tail } = this;
+    const applied = JSON.stringify(filter);
+    if (applied !== this.applied) {
+      this.applied = applied;
       this.searched = 0;
-      this.follow = true;
+      this.isFollowed = true;
     }
-    this.seen =
-      filter.q || filter.session || filter.kind !== "all"
-        ? this.items.filter((item) => lets(item, filter))
-        : this.items;
-    this.requestUpdate();
+    this.visible = this.isFiltered ? tail.lines.filter((line) => lets(line, filter)) : tail.lines;
     // A search looks further back by itself until the view is full, but not through the whole journal.
-    if (this.seen.length * ROW < this.height && this.searched < SEARCHED && !this.fetching && this.#hasOlder()) {
+    const isFull = this.visible.length * ROW_HEIGHT >= this.height;
+    if (!isFull && this.searched < SEARCHED && !tail.isFetching && tail.hasOlder) {
       this.searched += 1;
-      this.#older();
+      this.#fetchOlder();
     }
   }
 
-  #hasOlder() {
-    return this.items.length > 0 && /** @type {LogItem} */ (this.items[0]).record > this.first;
+  #searchOlder() {
+    this.searched = 0;
+    this.#fetchOlder();
   }
 
   // --- The open line
 
+  get record() {
+    return Number(router.route.query["record"] || 0);
+  }
+
   #routed() {
-    this.#apply();
-    const record = Number(router.route.query["record"] || 0);
-    if (!record) {
+    this.#filter();
+    if (!this.record) {
       this.picked = null;
       this.missing = null;
-    } else if (this.picked?.record !== record) {
-      this.#open(record);
+    } else if (this.picked?.record !== this.record) {
+      this.#open(this.record);
     }
   }
 
   /** @param {number} record */
   async #open(record) {
-    const known = this.items.find((item) => item.record === record);
-    this.picked = known ?? null;
+    const loaded = this.tail.lines.find((line) => line.record === record);
+    this.picked = loaded ?? null;
     this.missing = null;
-    this.requestUpdate();
-    if (known && (!known.cut || !this.content)) return;
+    if (loaded && (!loaded.cut || !this.tail.content)) return;
     try {
-      const whole = /** @type {LogItem} */ (await ask(`/log/${record}`));
-      if (Number(router.route.query["record"]) === record) this.picked = whole;
+      const whole = await this.tail.whole(record);
+      if (record === this.record) this.picked = whole;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       if (!this.picked) this.missing = error;
     }
-    this.requestUpdate();
   }
 
-  /** @param {LogItem | undefined} item */
-  #pick(item) {
-    router.set({ record: item ? String(item.record) : "" });
+  /** @param {LogItem | undefined} line */
+  #pick(line) {
+    router.set({ record: line ? String(line.record) : "" });
   }
 
-  // --- View
+  #close() {
+    this.#pick(undefined);
+  }
+
+  // --- The view
 
   get list() {
-    return this.renderRoot.querySelector(".lines");
+    return /** @type {HTMLElement | null} */ (this.renderRoot.querySelector(".lines"));
   }
 
   #scrolled() {
@@ -409,10 +275,8 @@ export class RawLog extends BaseComponent {
     if (!list) return;
     this.top = list.scrollTop;
     this.height = list.clientHeight;
-    const atEnd = list.scrollTop + list.clientHeight >= list.scrollHeight - ROW;
-    if (atEnd !== this.follow) this.follow = atEnd;
-    if (this.top < ROW * 20 && !this.follow) this.#older();
-    this.requestUpdate();
+    this.isFollowed = list.scrollTop + list.clientHeight >= list.scrollHeight - ROW_HEIGHT;
+    if (this.top < NEAR_TOP * ROW_HEIGHT && !this.isFollowed) this.#fetchOlder();
   }
 
   /** @param {number} top px */
@@ -422,99 +286,67 @@ export class RawLog extends BaseComponent {
   }
 
   #toEnd() {
-    this.follow = true;
-    this.requestUpdate();
+    this.isFollowed = true;
   }
 
   #pause() {
-    this.paused = !this.paused;
-    this.announce(this.paused ? "Paused" : "Going on");
-    if (!this.paused) this.#newer();
-    this.requestUpdate();
+    this.isPaused = !this.isPaused;
+    this.announce(this.isPaused ? "Paused" : "Going on");
+    if (!this.isPaused) this.#fetchNewer();
   }
 
   updated() {
     const { list } = this;
     if (!list) return;
-    if (list.clientHeight && list.clientHeight !== this.height) {
-      this.height = list.clientHeight;
-      this.requestUpdate();
+    if (list.clientHeight) this.height = list.clientHeight;
+    if (this.isFollowed && list.scrollTop + list.clientHeight < list.scrollHeight - 1) {
+      list.scrollTop = list.scrollHeight;
     }
-    if (this.follow && list.scrollTop + list.clientHeight < list.scrollHeight - 1) list.scrollTop = list.scrollHeight;
   }
 
   /** @param {KeyboardEvent} event */
   #key(event) {
-    const what = action("log", event);
-    if (what === "close" && this.picked) {
+    const name = action("log", event);
+    if (name === "close" && this.picked) {
       event.preventDefault();
-      this.#pick(undefined);
-      this.updateComplete.then(() => /** @type {HTMLElement | null} */ (this.list)?.focus());
-    } else if (what === "find") {
+      this.#close();
+      this.updateComplete.then(() => this.list?.focus());
+    } else if (name === "find") {
       event.preventDefault();
       this.renderRoot.querySelector("input")?.focus();
-    } else if (what === "pause") this.#pause();
-    else if (what === "follow") this.#toEnd();
+    } else if (name === "pause") {
+      this.#pause();
+    } else if (name === "follow") {
+      this.#toEnd();
+    }
   }
 
   /** @param {KeyboardEvent} event */
   #listKey(event) {
-    const page = Math.max(1, Math.floor(this.height / ROW) - 1);
-    const what = action("lines", event);
-    if (!what || !this.seen.length) return;
-    const step = { next: 1, former: -1, pageDown: page, pageUp: -page, first: -Infinity, last: Infinity }[what];
+    const name = action("lines", event);
+    if (!name || !this.visible.length) return;
     event.preventDefault();
-    const at = this.seen.findIndex((item) => item.record === this.picked?.record);
-    const next = Math.min(this.seen.length - 1, Math.max(0, at < 0 ? this.seen.length - 1 : at + step));
-    this.follow = next === this.seen.length - 1;
-    if (next * ROW < this.top) this.#scrollTo(next * ROW);
-    else if ((next + 1) * ROW > this.top + this.height) this.#scrollTo((next + 1) * ROW - this.height);
-    this.#pick(this.seen[next]);
+    const page = Math.max(1, Math.floor(this.height / ROW_HEIGHT) - 1);
+    const step = { next: 1, former: -1, pageDown: page, pageUp: -page, first: -Infinity, last: Infinity }[name];
+    const last = this.visible.length - 1;
+    const index = this.visible.findIndex((line) => line.record === this.picked?.record);
+    const next = Math.min(last, Math.max(0, index < 0 ? last : index + step));
+    const [top, bottom] = [next * ROW_HEIGHT, (next + 1) * ROW_HEIGHT];
+    this.isFollowed = next === last;
+    if (top < this.top) this.#scrollTo(top);
+    else if (bottom > this.top + this.height) this.#scrollTo(bottom - this.height);
+    this.#pick(this.visible[next]);
   }
 
+  // --- Drawing
+
   render() {
-    const { filter, seen } = this;
-    const set = (/** @type {string} */ name) => (/** @type {any} */ event) =>
-      router.set({ [name]: event.target.value });
+    const { tail, visible, picked, missing } = this;
     return html`
       <setup-step></setup-step>
-      <div class="row wrap tools">
-        <h1>Raw log</h1>
-        <label class="push"
-          ><span class="hide">Search the lines</span
-          ><input type="search" placeholder="Search  /" .value=${filter.q} @input=${set("q")}
-        /></label>
-        ${
-          this.content
-            ? html`<label
-                ><span class="hide">Kind</span
-                ><select @change=${set("kind")}>
-                  ${[
-                    ["all", "All lines"],
-                    ["event", "Hook events"],
-                    ["fact", "Facts"],
-                  ].map(
-                    ([value, label]) =>
-                      html`<option value=${value ?? ""} ?selected=${value === filter.kind}>${label}</option>`,
-                  )}
-                </select></label
-              >`
-            : nothing
-        }
-        <label
-          ><span class="hide">Session</span
-          ><select @change=${set("session")}>
-            <option value="" ?selected=${!filter.session}>All sessions</option>
-            ${this.#sessions(filter.session).map(([id, name]) => html`<option value=${id} ?selected=${id === filter.session}>${name}</option>`)}
-          </select></label
-        >
-        <button class="btn" aria-pressed=${this.follow} title="f" @click=${this.#toEnd}>Follow</button>
-        <button class="btn" aria-pressed=${this.paused} title="p" @click=${this.#pause}>
-          ${this.paused ? "Go on" : "Pause"}
-        </button>
-      </div>
+      ${this.#tools()}
       ${
-        this.content
+        tail.content
           ? nothing
           : html`<div class="card notice less">
               <span
@@ -523,145 +355,132 @@ export class RawLog extends BaseComponent {
               ><code>${COMMAND}</code><copy-button .text=${COMMAND} what=${`the command ${COMMAND}`}></copy-button>
             </div>`
       }
-      ${this.error && this.error.status && this.error.status !== 401 ? html`<div class="card notice lost" role="alert"><strong>${this.error.message}</strong><span class="second">${this.error.hint}</span></div>` : nothing}
-      <div class="split ${this.picked || this.missing ? "open" : ""}" aria-busy=${this.loaded ? "false" : "true"}>
+      ${errorNotice(tail.error)}
+      <div class="split ${picked || missing ? "open" : ""}" aria-busy=${tail.isLoaded ? "false" : "true"}>
         <div class="card list">
           <div
-            class="lines ${seen.length ? "" : "none"}"
+            class="lines ${visible.length ? "" : "none"}"
             role="listbox"
             tabindex="0"
             aria-label="Lines of the journal, newest last"
-            aria-activedescendant=${this.#isDrawn() ? `r${this.picked?.record}` : nothing}
+            aria-activedescendant=${this.#isPickedDrawn() ? `r${picked?.record}` : nothing}
             @scroll=${this.#scrolled}
             @keydown=${this.#listKey}
           >
-            <div class="rows" role="presentation" .style=${`height:${seen.length * ROW}px`}>${this.#rows()}</div>
-            ${this.loaded && !seen.length ? html`<p class="empty">${this.items.length ? (this.fetching ? "Searching …" : "No line matches.") : "Nothing has been written yet."}</p>` : nothing}
+            <div class="rows" role="presentation" .style=${`height:${visible.length * ROW_HEIGHT}px`}>
+              ${this.#rows()}
+            </div>
+            ${tail.isLoaded && !visible.length ? html`<p class="empty">${this.#whyEmpty()}</p>` : nothing}
           </div>
           ${this.#foot()}
         </div>
-        ${this.#detail()}
+        ${
+          missing
+            ? missingDetail(this.record, missing, () => this.#close())
+            : picked
+              ? logDetail(picked, {
+                  close: () => this.#close(),
+                  onlySession: () => router.set({ session: picked.session }),
+                })
+              : nothing
+        }
       </div>
     `;
   }
 
-  /** The sessions to choose from. @param {string} chosen @returns {[string, string][]} */
+  #tools() {
+    const { q, kind, session } = this.filter;
+    const set = (/** @type {string} */ name) => (/** @type {any} */ event) =>
+      router.set({ [name]: event.target.value });
+    return html`<div class="row wrap tools">
+      <h1>Raw log</h1>
+      <label class="push"
+        ><span class="hide">Search the lines</span
+        ><input type="search" placeholder="Search  /" .value=${q} @input=${set("q")}
+      /></label>
+      ${this.tail.content ? choice("Kind", KINDS, kind, set("kind")) : nothing}
+      ${choice("Session", this.#sessions(session), session, set("session"))}
+      <button class="btn" aria-pressed=${this.isFollowed} title="f" @click=${this.#toEnd}>Follow</button>
+      <button class="btn" aria-pressed=${this.isPaused} title="p" @click=${this.#pause}>
+        ${this.isPaused ? "Go on" : "Pause"}
+      </button>
+    </div>`;
+  }
+
+  /** The sessions to choose from, and that which is chosen. @param {string} chosen @returns {[string, string][]} */
   #sessions(chosen) {
-    const found = store.sorted().slice(0, 50);
-    const named = found.map(
-      (session) =>
-        /** @type {[string, string]} */ ([session.id, `${session.project || "(none)"} ${short(session.id)}`]),
-    );
-    return chosen && !found.some((session) => session.id === chosen) ? [[chosen, short(chosen)], ...named] : named;
+    const sessions = store.sorted().slice(0, SESSIONS);
+    /** @type {[string, string][]} */
+    const choices = sessions.map(({ id, project }) => [id, `${project || "(none)"} ${short(id)}`]);
+    if (chosen && !sessions.some(({ id }) => id === chosen)) choices.unshift([chosen, short(chosen)]);
+    return [["", "All sessions"], ...choices];
   }
 
-  #range() {
-    return [Math.max(0, Math.floor(this.top / ROW) - SPARE), Math.ceil((this.top + this.height) / ROW) + SPARE];
+  /** The rows that are drawn: from and to. @returns {[number, number]} */
+  get drawn() {
+    return [
+      Math.max(0, Math.floor(this.top / ROW_HEIGHT) - SPARE),
+      Math.ceil((this.top + this.height) / ROW_HEIGHT) + SPARE,
+    ];
   }
 
-  /** Whether the open line is among those that are drawn. */
-  #isDrawn() {
-    const [from, to] = this.#range();
-    return this.picked && this.seen.slice(from, to).some((item) => item.record === this.picked?.record);
+  #isPickedDrawn() {
+    return this.picked && this.visible.slice(...this.drawn).some((line) => line.record === this.picked?.record);
   }
 
   #rows() {
-    const [from = 0, to] = this.#range();
+    const [from, to] = this.drawn;
     const words = wordsOf(this.filter.q);
     return repeat(
-      this.seen.slice(from, to),
-      (item) => item.record,
-      (item, at) => this.#row(item, from + at, words),
+      this.visible.slice(from, to),
+      (line) => line.record,
+      (line, at) => {
+        const isPicked = line.record === this.picked?.record;
+        return logRow(line, {
+          index: from + at,
+          rowCount: this.visible.length,
+          isPicked,
+          words,
+          pick: () => this.#pick(isPicked ? undefined : line),
+        });
+      },
     );
   }
 
-  /** @param {LogItem} item @param {number} at @param {string[]} words */
-  #row(item, at, words) {
-    const picked = item.record === this.picked?.record;
-    const kind = item.event === "PermissionRequest" ? "asks" : /Fail/.test(item.event) ? "Failed" : "";
-    const part = (/** @type {string} */ text) =>
-      marked(text, words).map((one, index) => (index % 2 ? html`<mark>${one}</mark>` : one));
-    return html`<div
-      class="line ${item.kind} ${kind} ${picked ? "picked" : ""}"
-      id=${`r${item.record}`}
-      role="option"
-      aria-selected=${picked}
-      aria-posinset=${at + 1}
-      aria-setsize=${this.seen.length}
-      .style=${`transform:translateY(${at * ROW}px)`}
-      @click=${() => this.#pick(picked ? undefined : item)}
-    >
-      <span class="quiet cut">${item.at === null ? nothing : timeOf(item.at)}</span
-      ><span class="event cut">${part(item.event || item.kind)}</span
-      ><span class="tool cut">${part(toolOf(item))}</span> <span class="cut second">${part(inShort(item))}</span
-      ><span class="session quiet cut">${part(short(item.session))}</span
-      ><span class="size num quiet">${bytes(item.size)}</span>
-    </div>`;
+  #whyEmpty() {
+    if (!this.tail.lines.length) return "Nothing has been written yet.";
+    return this.tail.isFetching ? "Searching …" : "No line matches.";
   }
 
   #foot() {
-    const { q, kind, session } = this.filter;
-    const filtered = q || session || kind !== "all";
-    const behind = Math.max(0, this.newest - (this.items.at(-1)?.record ?? 0));
-    const older = this.#hasOlder();
-    if (!this.items.length && !this.paused) return nothing;
+    const { lines, hasOlder, behind } = this.tail;
+    if (!lines.length && !this.isPaused) return nothing;
+    const share = this.isFiltered ? `${count(this.visible.length)} of ` : "";
+    const end = hasOlder ? "" : ", back to the first";
     return html`<div class="foot">
-      <span
-        >${filtered ? `${count(this.seen.length)} of ${plural(this.items.length, "line")} loaded` : `${plural(this.items.length, "line")} loaded`}${older ? "" : ", back to the first"}</span
-      >
-      ${this.paused ? html`<span class="paused">Paused${behind ? `, ${count(behind)} new` : ""}</span>` : nothing}
-      ${filtered && older ? html`<button class="btn" @click=${() => ((this.searched = 0), this.#older())}>Search older lines</button>` : nothing}
-      ${this.follow || this.paused ? nothing : html`<button class="btn push" @click=${this.#toEnd}>To the newest ↓</button>`}
+      <span>${`${share}${plural(lines.length, "line")} loaded${end}`}</span>
+      ${this.isPaused ? html`<span class="paused">Paused${behind ? `, ${count(behind)} new` : ""}</span>` : nothing}
+      ${
+        this.isFiltered && hasOlder
+          ? html`<button class="btn" @click=${this.#searchOlder}>Search older lines</button>`
+          : nothing
+      }
+      ${
+        this.isFollowed || this.isPaused
+          ? nothing
+          : html`<button class="btn push" @click=${this.#toEnd}>To the newest ↓</button>`
+      }
     </div>`;
   }
+}
 
-  #detail() {
-    const { picked, missing } = this;
-    if (missing) {
-      return html`<aside class="card detail" aria-label="The open line">
-        <h2>Record ${router.route.query["record"]}</h2>
-        <p class="second">${missing.message}</p>
-        <p class="quiet">${missing.hint}</p>
-        <p><button class="btn" @click=${() => this.#pick(undefined)}>Close</button></p>
-      </aside>`;
-    }
-    if (!picked) return nothing;
-    return html`<aside class="card detail" aria-label="The open line">
-      <div class="row">
-        <h2 class="cut">${picked.event || picked.kind}</h2>
-        <copy-button
-          class="push"
-          .text=${picked.json === null ? picked.text : JSON.stringify(picked.json, null, 2)}
-          what="the line"
-        ></copy-button>
-        <button class="btn" @click=${() => this.#pick(undefined)}>Close</button>
-      </div>
-      <dl>
-        <dt>Record</dt>
-        <dd>${picked.record}</dd>
-        ${
-          picked.at === null
-            ? nothing
-            : html`<dt>At</dt>
-                <dd>${date(picked.at).split(",")[0]}, ${timeExact(picked.at)}</dd>`
-        }
-        <dt>Kind</dt>
-        <dd>${picked.kind === "reduced" ? "event, compacted" : picked.kind}, ${bytes(picked.size)}</dd>
-        ${
-          picked.session
-            ? html`<dt>Session</dt>
-                <dd>
-                  <a class="link mono" href=${href("session", { id: picked.session })}>${short(picked.session)}</a>
-                  <button class="btn plain" @click=${() => router.set({ session: picked.session })}>
-                    Only this one
-                  </button>
-                </dd>`
-            : nothing
-        }
-      </dl>
-      ${picked.json === null ? html`<pre>${picked.text}</pre>` : html`<json-view .value=${picked.json} depth="3"></json-view>`}
-      ${picked.cut ? html`<p class="quiet">Cut: the line is longer than what is shown.</p>` : nothing}
-    </aside>`;
-  }
+/** @param {string} name @param {[string, string][]} choices @param {string} chosen @param {(event: any) => void} set */
+function choice(name, choices, chosen, set) {
+  return html`<label
+    ><span class="hide">${name}</span
+    ><select @change=${set}>
+      ${choices.map(([value, text]) => html`<option value=${value} ?selected=${value === chosen}>${text}</option>`)}
+    </select></label
+  >`;
 }
 customElements.define("raw-log", RawLog);

@@ -4,7 +4,11 @@ import * as clock from "../lib/clock.js";
 import { ago, count, date, duration, elapsed, model, money, percent, plural, short, tokens } from "../lib/format.js";
 import { store } from "../lib/store.js";
 import { calling, doing } from "../lib/words.js";
-import { BaseComponent, shared } from "./base-component.js";
+import { BaseComponent } from "./base-component.js";
+
+import { contextMeter, meterStyle, stateMark, stateMarkStyle } from "./marks.js";
+import { shared } from "./shared-styles.js";
+
 import "./copy-button.js";
 
 /** @import { Session } from "../lib/types.js" */
@@ -13,6 +17,8 @@ export class SessionHeader extends BaseComponent {
   static properties = { session: { attribute: false } };
   static styles = [
     shared,
+    stateMarkStyle,
+    meterStyle,
     css`
       :host {
         container-type: inline-size;
@@ -61,42 +67,15 @@ export class SessionHeader extends BaseComponent {
       .doing b {
         font-weight: 600;
       }
-      .mark {
+      .state {
+        --size: 0.5625rem;
         align-self: center;
-        width: 0.5625rem;
-        height: 0.5625rem;
-        border-radius: 50%;
-        flex: none;
-        background: var(--ink-3);
-      }
-      .waiting .mark,
-      .waiting_or_running .mark {
-        background: var(--wait);
-        border-radius: 1px;
-        transform: rotate(45deg);
-      }
-      .working .mark {
-        background: var(--tool);
-        animation: breathe 2.4s ease-in-out infinite;
-      }
-      .idle .mark {
-        background: none;
-        border: 2px solid var(--ok);
-      }
-      .ended .mark {
-        background: none;
-        border: 1.5px solid var(--ink-3);
       }
       .waiting {
         color: var(--wait-ink);
       }
       .waiting code {
         color: var(--ink);
-      }
-      @keyframes breathe {
-        50% {
-          opacity: 0.35;
-        }
       }
       .facts {
         display: flex;
@@ -117,24 +96,12 @@ export class SessionHeader extends BaseComponent {
         color: var(--ink-3);
         font-size: 0.75rem;
       }
-      .fill {
+      .meter.context {
         width: 8rem;
-        height: 0.3125rem;
         margin-top: 0.25rem;
-        border-radius: 0.2rem;
-        background: light-dark(#e6e5e0, #2a2d33);
-        overflow: hidden;
       }
-      .fill > i {
-        display: block;
-        height: 100%;
-        background: var(--ink-3);
-      }
-      .fill.high > i {
-        background: var(--wait);
-      }
-      .fill.full > i {
-        background: var(--error);
+      .meter > i {
+        border-radius: 0;
       }
       @container (width < 34rem) {
         .facts {
@@ -145,7 +112,7 @@ export class SessionHeader extends BaseComponent {
         dd {
           white-space: normal;
         }
-        .fill {
+        .meter.context {
           width: auto;
           max-width: 8rem;
         }
@@ -167,7 +134,7 @@ export class SessionHeader extends BaseComponent {
     const session = this.session;
     if (!session) return nothing;
     const now = clock.now();
-    const { verb, what, isSaid } = doing(session);
+    const { verb, about, isSentence } = doing(session);
     const ended = session.state === "ended";
     const since = ended
       ? ago(now - (session.ended ?? session.last))
@@ -175,7 +142,6 @@ export class SessionHeader extends BaseComponent {
     const { input, output, cache_read, cache_write } = session.tokens;
     const read = input + cache_read + cache_write;
     const { context } = session;
-    const level = context.share >= 0.9 ? "full" : context.share >= 0.75 ? "high" : "";
     return html`
       <p class="where">
         <a class="link" href="/">Sessions</a><span aria-hidden="true">/</span
@@ -190,9 +156,8 @@ export class SessionHeader extends BaseComponent {
           <h1>${session.title || `Session ${short(session.id)}`}</h1>
           <p class="hide" role="status">${calling(session)}</p>
           <p class="doing ${session.state}">
-            <i class="mark" aria-hidden="true"></i
-            ><b class=${session.failure ? "bad" : ""}>${verb}</b
-            >${what && !isSaid ? html`<code class="cut">${what}</code>` : nothing}<span
+            ${stateMark(session.state)}<b class=${session.failure ? "bad" : ""}>${verb}</b
+            >${about && !isSentence ? html`<code class="cut">${about}</code>` : nothing}<span
               >${since}${session.state === "working" ? html` <span class="quiet">into the turn</span>` : nothing}</span
             >
           </p>
@@ -260,9 +225,7 @@ export class SessionHeader extends BaseComponent {
                 <dt>Context</dt>
                 <dd>
                   ${percent(context.share)} <small>${tokens(context.tokens)} of ${tokens(context.window)}</small>
-                  <div class="fill ${level}" aria-hidden="true">
-                    <i .style=${`width:${Math.min(100, context.share * 100)}%`}></i>
-                  </div>
+                  ${contextMeter(context)}
                 </dd>
               </div>`
             : nothing

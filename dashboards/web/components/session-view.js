@@ -5,26 +5,38 @@ import * as clock from "../lib/clock.js";
 import { SessionFeed } from "../lib/feed.js";
 import { count, duration, elapsed, plural } from "../lib/format.js";
 import { action, typing } from "../lib/keys.js";
-import { sessionMarkdown, total } from "../lib/markdown.js";
+import { sessionMarkdown } from "../lib/markdown.js";
 import { grafana, inJaeger } from "../lib/outside.js";
 import { href, router } from "../lib/router.js";
 import { store } from "../lib/store.js";
-import { KINDS, KIND_NAMES, outcome, spanName } from "../lib/words.js";
-import { BaseComponent, shared } from "./base-component.js";
+import {
+  currentSplit,
+  outcome,
+  outcomeTone,
+  spanKind,
+  spanName,
+  sumOf,
+  timeKind,
+  timeKinds,
+  totalSplit,
+  worked,
+} from "../lib/words.js";
+import { BaseComponent } from "./base-component.js";
+import { shared } from "./shared-styles.js";
 import "./asking-card.js";
 import "./copy-button.js";
 import "./session-header.js";
 import "./span-details.js";
 import "./span-waterfall.js";
 import { splitBar, splitStyle } from "./split-bar.js";
-import { current, worked } from "./turn-bar.js";
+import "./turn-bar.js";
 
 /** @import { Session, Span, TimeKind, Turn } from "../lib/types.js" */
 
 const AROUND = 300_000; // ms: metrics come once in a while, and a rate needs two of them
 
 export class SessionView extends BaseComponent {
-  static properties = { session: {} };
+  static properties = { session: {}, lost: { state: true } };
   static styles = [
     shared,
     splitStyle,
@@ -172,8 +184,8 @@ export class SessionView extends BaseComponent {
   }
 
   connected() {
-    this.listen(router, "route", () => this.requestUpdate());
-    this.listen(store, "change", () => this.requestUpdate());
+    this.updateOn(router, "route");
+    this.updateOn(store, "change");
     this.listen(document, "keydown", (event) => this.#key(event));
     this.tick(1000);
     this.later(() => {
@@ -227,7 +239,6 @@ export class SessionView extends BaseComponent {
     if (found) router.set({ turn: String(found.number) });
     else if (trace) router.set({ view: "all" });
     else this.lost = span;
-    this.requestUpdate();
   }
 
   /** @param {KeyboardEvent} event */
@@ -285,8 +296,8 @@ export class SessionView extends BaseComponent {
   }
 
   /** @param {Turn} turn */
-  #now(turn) {
-    return current(turn, this.#took(turn), this.doing);
+  #split(turn) {
+    return currentSplit(turn, this.#took(turn), this.doing);
   }
 
   /** @param {Turn} turn */
@@ -298,8 +309,8 @@ export class SessionView extends BaseComponent {
     const { feed } = this;
     if (!feed?.session) return this.#nothing();
     const { session, turns } = feed;
-    const split = total(turns.map((turn) => ({ ...turn, split: this.#now(turn) })));
-    const left = turns.reduce((sum, turn) => sum + turn.delegated, 0);
+    const split = totalSplit(turns.map((turn) => this.#split(turn)));
+    const delegated = turns.reduce((sum, turn) => sum + turn.delegated, 0);
     return html`
       <session-header .session=${session}>
         <div class="actions">
@@ -322,9 +333,9 @@ export class SessionView extends BaseComponent {
           ? html`<section class="card time" aria-labelledby="time">
                 <h2 id="time">
                   Where the time went
-                  <span class="quiet">${duration(KINDS.reduce((sum, kind) => sum + split[kind], 0))}</span>
+                  <span class="quiet">${duration(sumOf(split))}</span>
                 </h2>
-                ${splitBar(split, { delegated: left })}
+                ${splitBar(split, { delegated })}
               </section>
               ${turns.length > 1 ? this.#turns() : nothing}${this.#spans()}`
           : html`<p class="card empty">No turn yet: it has had no prompt.</p>`
@@ -351,16 +362,31 @@ export class SessionView extends BaseComponent {
     const feed = this.feed;
     const over = new Set(feed?.turns.filter((turn) => !turn.open).map((turn) => turn.trace_id));
     const running =
-      feed?.open.filter(
-        (span) => span.end === null && ["tool", "subagent"].includes(span.type) && over.has(span.trace_id),
-      ) ?? [];
+      feed?.open.filter((span) => span.end === null && spanKind(span.type).outlives && over.has(span.trace_id)) ?? [];
     if (!running.length || feed?.session?.state === "ended") return nothing;
     return html`<section class="card beside" aria-labelledby="beside">
       <h3 id="beside">Runs in the background</h3>
       <ul>
-        ${running.map((span) => html`<li><i class="k-${span.type}" aria-hidden="true"></i><a class="link" href=${this.#to(span)}>${spanName(span)}</a>${span.label ? html`<code class="cut quiet">${span.label}</code>` : nothing}<span class="push">${elapsed(clock.now() - span.start)}</span></li>`)}
+        ${running.map((span) => this.#runningRow(span))}
       </ul>
     </section>`;
+  }
+
+  /** @param {Span} span */
+  #runningRow(span) {
+    const { colour } = spanKind(span.type);
+    return html`<li>
+      <i class="kind k-${colour}" aria-hidden="true"></i
+      ><a class="link" href=${this.#to(span)}>${spanName(span)}</a
+      >${span.label ? html`<code class="cut quiet">${span.label}</code>` : nothing}<span class="push"
+        >${elapsed(clock.now() - span.start)}</span
+      >
+    </li>`;
+  }
+
+  /** @param {string} colour @param {string} word */
+  #legendEntry(colour, word) {
+    return html`<span><i class="kind k-${colour}"></i>${word}</span>`;
   }
 
   /** @param {Span} span */
@@ -379,7 +405,9 @@ export class SessionView extends BaseComponent {
       <div class="bar">
         <h2 id="turns">${plural(turns.length, "turn")}</h2>
         <p class="legend-turns push" aria-hidden="true">
-          ${KINDS.map((kind) => html`<span><i class="k-${kind}"></i>${KIND_NAMES[kind]}</span>`)}${turns.some((turn) => turn.delegated) ? html`<span><i class="k-subagent line"></i>in subagents</span>` : nothing}
+          ${timeKinds().map((kind) => this.#legendEntry(timeKind(kind).colour, timeKind(kind).word))}${
+            turns.some((turn) => turn.delegated) ? this.#legendEntry("subagent line", "in subagents") : nothing
+          }
         </p>
       </div>
       <ol tabindex="-1">
@@ -417,7 +445,7 @@ export class SessionView extends BaseComponent {
         <div class="what">
           <h2>${turn ? (turn.label ? `Turn ${turn.number}: ${turn.label}` : `Turn ${turn.number}`) : "All turns"}</h2>
         </div>
-        ${ended ? html`<span class="tag ${turn?.error_type || turn?.outcome === "error" ? "bad" : "wait"}">${ended}</span>` : nothing}
+        ${turn && ended ? html`<span class="tag ${outcomeTone(turn)}">${ended}</span>` : nothing}
         ${trace ? html`<a class="btn" href=${trace} target="_blank" rel="noreferrer">Open in Jaeger</a>` : nothing}
         ${
           feed.turns.length > 1
@@ -435,7 +463,7 @@ export class SessionView extends BaseComponent {
         }
       </div>
       ${turn && unknown ? html`<p class="note" role="status">There is no turn ${unknown}. This is the newest one.</p>` : nothing}
-      ${turn && feed.turns.length > 1 ? html`<div class="time">${splitBar(this.#now(turn), { delegated: turn.delegated, kinds: KINDS.slice(1) })}</div>` : nothing}
+      ${turn && feed.turns.length > 1 ? html`<div class="time">${splitBar(this.#split(turn), { delegated: turn.delegated, kinds: timeKinds(turn.split).filter((kind) => kind !== "user") })}</div>` : nothing}
       ${this.lost && this.lost === wanted ? html`<p class="note" role="status">No span ${wanted} is in this session any more.</p>` : nothing}
       ${feed.complete ? nothing : html`<p class="note" aria-busy="true"><span role="status">Loading spans</span>${feed.expected > feed.spans.length ? html` <progress max=${feed.expected} value=${feed.spans.length} aria-label="Spans loaded"></progress> ${count(feed.spans.length)} of ${count(feed.expected)}` : nothing}</p>`}
       ${

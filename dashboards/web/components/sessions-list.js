@@ -6,24 +6,19 @@ import { ago, count, duration, elapsed, model, money, percent, plural, short, to
 import { action } from "../lib/keys.js";
 import { compare } from "../lib/order.js";
 import { href, router } from "../lib/router.js";
-import { doing } from "../lib/words.js";
 import { store } from "../lib/store.js";
-import { BaseComponent, shared } from "./base-component.js";
+import { STATE_FILTERS, doing, stateOf, statesOf } from "../lib/words.js";
+import { BaseComponent } from "./base-component.js";
+import { contextMeter, meterStyle, stateMark, stateMarkStyle } from "./marks.js";
+import { shared } from "./shared-styles.js";
 
 /** @import { Session } from "../lib/types.js" */
-
-/** @type {[string, string, (session: Session) => boolean][]} */
-const GROUPS = [
-  ["waiting", "Needs you", (session) => session.state === "waiting"],
-  ["maybe", "May need you", (session) => session.state === "waiting_or_running"],
-  ["working", "Working", (session) => session.state === "working"],
-  ["idle", "Your turn", (session) => session.state === "idle"],
-  ["ended", "Ended", (session) => session.state === "ended"],
-];
 
 export class SessionsList extends BaseComponent {
   static styles = [
     shared,
+    stateMarkStyle,
+    meterStyle,
     css`
       :host {
         container-type: inline-size;
@@ -90,7 +85,7 @@ export class SessionsList extends BaseComponent {
       .waiting li::before {
         background: var(--wait);
       }
-      .maybe li::before {
+      .waiting_or_running li::before {
         background: linear-gradient(var(--wait) 50%, transparent 0) 0 0 / 3px 8px;
       }
       .waiting .card {
@@ -145,7 +140,7 @@ export class SessionsList extends BaseComponent {
       .doing .verb {
         flex: none;
       }
-      .said {
+      .question {
         display: -webkit-box;
         -webkit-line-clamp: 2;
         -webkit-box-orient: vertical;
@@ -175,59 +170,10 @@ export class SessionsList extends BaseComponent {
         color: var(--wait-ink);
         font-weight: 600;
       }
-      .live {
-        width: 0.5rem;
-        height: 0.5rem;
-        border-radius: 50%;
-        flex: none;
-        background: var(--ink-3);
-      }
-      .waiting .live,
-      .maybe .live {
-        background: var(--wait);
-        border-radius: 1px;
-        transform: rotate(45deg);
-      }
-      .working .live {
-        background: var(--tool);
-        animation: breathe 2.4s ease-in-out infinite;
-      }
-      .idle .live {
-        background: none;
-        border: 2px solid var(--ok);
-      }
-      .ended .live {
-        background: none;
-        border: 1.5px solid var(--ink-3);
-      }
-      @keyframes breathe {
-        50% {
-          opacity: 0.35;
-        }
-      }
       .context {
         grid-area: context;
         font-size: 0.75rem;
         color: var(--ink-2);
-      }
-      .fill {
-        height: 0.3125rem;
-        margin-top: 0.3rem;
-        border-radius: 0.2rem;
-        background: light-dark(#e6e5e0, #2a2d33);
-        overflow: hidden;
-      }
-      .fill > i {
-        display: block;
-        height: 100%;
-        background: var(--ink-3);
-        border-radius: inherit;
-      }
-      .fill.high > i {
-        background: var(--wait);
-      }
-      .fill.full > i {
-        background: var(--error);
       }
       .cost {
         grid-area: cost;
@@ -314,8 +260,8 @@ export class SessionsList extends BaseComponent {
   dearest = 0;
 
   connected() {
-    this.listen(store, "change", () => this.requestUpdate());
-    this.listen(router, "route", () => this.requestUpdate());
+    this.updateOn(store, "change");
+    this.updateOn(router, "route");
     this.listen(document, "keydown", (event) => this.#key(event));
     this.tick(1000);
   }
@@ -354,8 +300,8 @@ export class SessionsList extends BaseComponent {
   render() {
     const { filter } = this;
     const { list } = store;
-    const found = list.sessions().sort(compare);
-    this.dearest = Math.max(0, ...found.map((session) => session.cost));
+    const sessions = list.sessions().sort(compare);
+    this.dearest = Math.max(0, ...sessions.map((session) => session.cost));
     const projects =
       filter.project && !store.projects.includes(filter.project) ? [...store.projects, filter.project] : store.projects;
     return html`
@@ -380,27 +326,24 @@ export class SessionsList extends BaseComponent {
         <label
           ><span class="hide">State</span>
           <select @change=${(/** @type {any} */ event) => router.set({ state: event.target.value }, { push: true })}>
-            ${[
-              ["all", "All states"],
-              ["open", "Open"],
-              ["waiting", "Needs you"],
-              ["working", "Working"],
-              ["idle", "Your turn"],
-              ["ended", "Ended"],
-            ].map(
-              ([value, label]) =>
-                html`<option value=${value ?? ""} ?selected=${value === filter.state}>${label}</option>`,
+            ${STATE_FILTERS.map(
+              ([value, label]) => html`<option value=${value} ?selected=${value === filter.state}>${label}</option>`,
             )}
           </select></label
         >
       </div>
       <p class="hide" role="status">
-        ${list.pending || !this.#isFiltered ? nothing : `${plural(this.#total(found), "session")} found`}
+        ${list.pending || !this.#isFiltered ? nothing : `${plural(this.#total(sessions), "session")} found`}
       </p>
       <div aria-busy=${list.pending ? "true" : "false"}>
         ${
-          found.length
-            ? GROUPS.map(([name, label, test]) => this.#group(name, label, found.filter(test)))
+          sessions.length
+            ? statesOf(sessions).map((state) =>
+                this.#group(
+                  state,
+                  sessions.filter((session) => session.state === state),
+                ),
+              )
             : html`<div class="card empty">
                 ${list.pending ? "Searching …" : html`No session matches. <a class="link" href="/">Show all</a>`}
               </div>`
@@ -414,18 +357,18 @@ export class SessionsList extends BaseComponent {
     return q || project || state !== "all";
   }
 
-  /** How many there are, loaded or not. @param {Session[]} found */
-  #total(found) {
-    const ended = found.filter((session) => session.state === "ended").length;
-    return found.length - ended + (ended ? Math.max(ended, store.list.counts.ended) : 0);
+  /** How many there are, loaded or not. @param {Session[]} sessions */
+  #total(sessions) {
+    const ended = sessions.filter((session) => session.state === "ended").length;
+    return sessions.length - ended + (ended ? Math.max(ended, store.list.counts.ended) : 0);
   }
 
-  /** @param {string} name @param {string} label @param {Session[]} sessions */
-  #group(name, label, sessions) {
+  /** @param {string} state @param {Session[]} sessions those in it */
+  #group(state, sessions) {
     if (!sessions.length) return nothing;
-    const older = name === "ended" && store.list.next;
-    return html`<section class=${name} aria-labelledby=${`group-${name}`}>
-      <h2 id=${`group-${name}`}>${label} <span class="n">${count(this.#total(sessions))}</span></h2>
+    const older = state === "ended" && store.list.next;
+    return html`<section class=${state} aria-labelledby=${`group-${state}`}>
+      <h2 id=${`group-${state}`}>${stateOf(state).word} <span class="n">${count(this.#total(sessions))}</span></h2>
       <div class="card">
         <ol>
           ${repeat(
@@ -441,14 +384,13 @@ export class SessionsList extends BaseComponent {
 
   /** @param {Session} session */
   #row(session) {
-    const { verb, what, isSaid } = doing(session);
+    const { verb, about, isSentence } = doing(session);
     const now = clock.now();
     const { context } = session;
     const ended = session.state === "ended";
     const since = ended
       ? ago(now - (session.ended ?? session.last))
       : elapsed(now - (session.waiting_since ?? session.since));
-    const level = context.share >= 0.9 ? "full" : context.share >= 0.75 ? "high" : "";
     return html`<li>
       <div class="who">
         <div class="name">
@@ -461,11 +403,10 @@ export class SessionsList extends BaseComponent {
       </div>
       <div class="what">
         <div class="doing">
-          <i class="live" aria-hidden="true"></i
-          ><span class="verb ${session.failure ? "bad" : ""}">${verb}</span
-          >${what && !isSaid ? html`<code class="cut">${what}</code>` : nothing}<span class="for">${since}</span>
+          ${stateMark(session.state)}<span class="verb ${session.failure ? "bad" : ""}">${verb}</span
+          >${about && !isSentence ? html`<code class="cut">${about}</code>` : nothing}<span class="for">${since}</span>
         </div>
-        ${isSaid && what ? html`<p class="said">${what}</p>` : nothing}
+        ${isSentence && about ? html`<p class="question">${about}</p>` : nothing}
         <div class="meta">
           ${session.subagents_running && !ended ? html`<span>${plural(session.subagents_running, "subagent")}</span>` : nothing}
           <span>${plural(session.turns, "turn")}</span>
@@ -481,9 +422,7 @@ export class SessionsList extends BaseComponent {
           context.tokens && !ended
             ? html`<span class="hide">Context filled: </span>${percent(context.share)}
                 <span class="quiet">of ${tokens(context.window)}</span>
-                <div class="fill ${level}" aria-hidden="true">
-                  <i .style=${`width:${Math.min(100, context.share * 100)}%`}></i>
-                </div>`
+                ${contextMeter(context)}`
             : nothing
         }
       </div>

@@ -7,26 +7,13 @@ import { inJaeger } from "../lib/outside.js";
 import { href } from "../lib/router.js";
 import { endOf } from "../lib/spans.js";
 import { store } from "../lib/store.js";
-import { spanName } from "../lib/words.js";
-import { BaseComponent, shared } from "./base-component.js";
+import { linkWord, spanKind, spanName } from "../lib/words.js";
+import { BaseComponent } from "./base-component.js";
+import { shared } from "./shared-styles.js";
 import "./copy-button.js";
 import "./json-view.js";
 
 /** @import { LogItem, Span } from "../lib/types.js" */
-
-/** @type {Record<string, string>} */
-const TYPES = {
-  turn: "Turn",
-  tool: "Tool call",
-  wait: "Waiting for you",
-  subagent: "Subagent",
-  model: "Model call",
-  compact: "Compaction",
-  session: "Session",
-  hook: "Hook",
-};
-/** What a label is of. @type {Record<string, string>} */
-const ABOUT = { turn: "Prompt", tool: "Call", wait: "Asked about" };
 
 export class SpanDetails extends BaseComponent {
   static properties = {
@@ -34,6 +21,8 @@ export class SpanDetails extends BaseComponent {
     begin: { type: Number },
     record: { type: Number },
     near: { attribute: false },
+    raw: { state: true },
+    trouble: { state: true },
   };
   static styles = [
     shared,
@@ -181,7 +170,6 @@ export class SpanDetails extends BaseComponent {
       if (!(error instanceof ApiError)) throw error;
       this.trouble = error.message;
     }
-    this.requestUpdate();
   }
 
   #close() {
@@ -191,6 +179,7 @@ export class SpanDetails extends BaseComponent {
   render() {
     const span = this.span;
     if (!span) return nothing;
+    const kind = spanKind(span.type);
     const end = endOf(span, clock.now());
     const jaeger = inJaeger(span.trace_id, span.span_id);
     const attributes = Object.entries(span.attributes).sort(([a], [b]) => a.localeCompare(b));
@@ -199,7 +188,7 @@ export class SpanDetails extends BaseComponent {
         <div>
           <h2>${spanName(span)}</h2>
           <p class="row wrap">
-            <i class="dot k-${span.type}" aria-hidden="true"></i><span class="quiet">${TYPES[span.type]}</span>
+            <i class="dot kind k-${kind.colour}" aria-hidden="true"></i><span class="quiet">${kind.word}</span>
             ${span.status === "error" ? html`<span class="tag bad">failed</span>` : nothing}${span.end === null ? html`<span class="tag">running</span>` : nothing}
             ${span.attributes["hookspan.background"] === true ? html`<span class="tag">in the background</span>` : nothing}
           </p>
@@ -226,9 +215,7 @@ export class SpanDetails extends BaseComponent {
       ${
         span.label
           ? html`<section>
-              <h3>
-                ${ABOUT[span.type] ?? "About"}<copy-button .text=${span.label} what="what it was about"></copy-button>
-              </h3>
+              <h3>${kind.about}<copy-button .text=${span.label} what="what it was about"></copy-button></h3>
               <code class="about" tabindex="0" role="region" aria-label="What it was about">${span.label}</code>
             </section>`
           : nothing
@@ -316,9 +303,7 @@ export class SpanDetails extends BaseComponent {
     const known = this.near.get(link.span_id);
     const name = known ? spanName(known) : link.span_id;
     const to = href("session", { id: this.span?.session ?? "", query: { span: link.span_id } });
-    return html`<li>
-      ${link.type === "other" ? "linked" : link.type.replaceAll("_", " ")}: <a class="link" href=${to}>${name}</a>
-    </li>`;
+    return html`<li>${linkWord(link.type)}: <a class="link" href=${to}>${name}</a></li>`;
   }
 }
 customElements.define("span-details", SpanDetails);

@@ -1,7 +1,7 @@
 /** Where time went, as one bar and as a legend with numbers: the bar alone says nothing to those who don't see it. */
 import { css, html, nothing } from "lit";
 import { duration, percent } from "../lib/format.js";
-import { KINDS, KIND_HINTS, KIND_NAMES } from "../lib/words.js";
+import { sumOf, timeKind, timeKinds } from "../lib/words.js";
 
 /** @import { Split, TimeKind } from "../lib/types.js" */
 
@@ -16,13 +16,6 @@ export const splitStyle = css`
   }
   .split > i {
     min-width: 2px;
-  }
-  .split .k-wait {
-    background: repeating-linear-gradient(
-      135deg,
-      var(--wait) 0 4px,
-      color-mix(in srgb, var(--wait) 62%, var(--surface)) 4px 7px
-    );
   }
   .legend {
     display: flex;
@@ -62,26 +55,22 @@ export const splitStyle = css`
   }
 `;
 
-/** @param {Split} split @param {{delegated?: number, kinds?: readonly TimeKind[]}} [how] `delegated`: ms of it left to subagents */
-export function splitBar(split, { delegated = 0, kinds = KINDS } = {}) {
-  const all = kinds.reduce((sum, kind) => sum + split[kind], 0);
+/**
+ * @param {Split} split
+ * @param {{delegated?: number, kinds?: readonly TimeKind[]}} [options] `delegated`: ms of it left to subagents
+ */
+export function splitBar(split, { delegated = 0, kinds = timeKinds(split) } = {}) {
+  const whole = sumOf(split, kinds);
   return html`
     <div class="split" aria-hidden="true">
-      ${kinds.map((kind) => (split[kind] > 0 ? html`<i class="k-${kind}" .style=${`flex:${split[kind] / all} 0 0`}></i>` : nothing))}
+      ${kinds.filter((kind) => split[kind] > 0).map((kind) => part(kind, split[kind] / whole))}
     </div>
     <dl class="legend">
-      ${kinds.map(
-        (kind) =>
-          html`<div class=${split[kind] ? "" : "none"} title=${KIND_HINTS[kind]}>
-            <i class="k-${kind}" aria-hidden="true"></i>
-            <dt>${KIND_NAMES[kind]}</dt>
-            <dd>${split[kind] ? html`${duration(split[kind])} <small>${percent(split[kind] / all)}</small>` : "0"}</dd>
-          </div>`,
-      )}
+      ${kinds.map((kind) => entry(kind, split[kind], whole))}
       ${
         delegated
           ? html`<div title="The numbers before include the calls, tools and waits of subagents">
-              <i class="k-subagent line" aria-hidden="true"></i>
+              <i class="kind k-subagent line" aria-hidden="true"></i>
               <dt>of it in subagents</dt>
               <dd>${duration(delegated)}</dd>
             </div>`
@@ -89,4 +78,20 @@ export function splitBar(split, { delegated = 0, kinds = KINDS } = {}) {
       }
     </dl>
   `;
+}
+
+/** @param {TimeKind} kind @param {number} share */
+function part(kind, share) {
+  const { colour, striped } = timeKind(kind);
+  return html`<i class="kind k-${colour} ${striped ? "striped" : ""}" .style=${`flex:${share} 0 0`}></i>`;
+}
+
+/** @param {TimeKind} kind @param {number} ms @param {number} whole ms of all kinds */
+function entry(kind, ms, whole) {
+  const { word, hint, colour } = timeKind(kind);
+  return html`<div class=${ms ? "" : "none"} title=${hint}>
+    <i class="kind k-${colour}" aria-hidden="true"></i>
+    <dt>${word}</dt>
+    <dd>${ms ? html`${duration(ms)} <small>${percent(ms / whole)}</small>` : "0"}</dd>
+  </div>`;
 }

@@ -1,10 +1,11 @@
 /** One turn as a bar: to the left of the axis how long it waited for your prompt, to the right what it did. */
 import { css, html, nothing } from "lit";
 import { count, duration, elapsed, money, plural, time, tokens } from "../lib/format.js";
-import { KINDS, KIND_NAMES, outcome } from "../lib/words.js";
-import { BaseComponent, shared } from "./base-component.js";
+import { currentSplit, outcome, outcomeTone, promptWord, timeKind, timeKinds } from "../lib/words.js";
+import { BaseComponent } from "./base-component.js";
+import { shared } from "./shared-styles.js";
 
-/** @import { Split, TimeKind, Turn } from "../lib/types.js" */
+/** @import { TimeKind, Turn } from "../lib/types.js" */
 
 const LEFT = 16; // % of the bar's width in front of the axis
 
@@ -79,13 +80,6 @@ export class TurnBar extends BaseComponent {
       .bar .before.much {
         mask-image: linear-gradient(90deg, transparent, #000 60%);
       }
-      .bar .k-wait {
-        background: repeating-linear-gradient(
-          135deg,
-          var(--wait) 0 4px,
-          color-mix(in srgb, var(--wait) 62%, var(--surface)) 4px 7px
-        );
-      }
       .bar .k-subagent {
         top: auto;
         bottom: -0.25rem;
@@ -93,14 +87,6 @@ export class TurnBar extends BaseComponent {
       }
       .bar .last {
         border-radius: 0 0.2rem 0.2rem 0;
-      }
-      .bar .open {
-        animation: breathe 2.4s ease-in-out infinite;
-      }
-      @keyframes breathe {
-        50% {
-          opacity: 0.6;
-        }
       }
       .took {
         text-align: right;
@@ -157,19 +143,19 @@ export class TurnBar extends BaseComponent {
     const turn = this.turn;
     if (!turn) return nothing;
     const took = (turn.end ?? Math.max(this.now, turn.start)) - turn.start;
-    const split = current(turn, took, this.doing);
+    const split = currentSplit(turn, took, this.doing);
     const room = (100 - LEFT) / this.scale;
-    const words = KINDS.filter((kind) => split[kind] > 0).map(
-      (kind) => `${KIND_NAMES[kind].toLowerCase()} ${duration(split[kind])}`,
-    );
+    const kinds = timeKinds(split).filter((kind) => split[kind] > 0);
+    const words = kinds.map((kind) => `${timeKind(kind).word.toLowerCase()} ${duration(split[kind])}`);
     let at = LEFT;
-    const parts = KINDS.filter((kind) => kind !== "user" && split[kind] > 0).map((kind) => {
-      const left = at;
-      at += split[kind] * room;
-      return { kind, left, width: split[kind] * room };
-    });
-    const left = turn.delegated;
-    if (left) words.push(`of it in subagents ${duration(left)}`);
+    const parts = kinds
+      .filter((kind) => kind !== "user")
+      .map((kind) => {
+        const left = at;
+        at += split[kind] * room;
+        return { kind, left, width: split[kind] * room };
+      });
+    if (turn.delegated) words.push(`of it in subagents ${duration(turn.delegated)}`);
     const before = Math.min(LEFT, split.user * room);
     const ended = outcome(turn);
     return html`<a
@@ -179,17 +165,28 @@ export class TurnBar extends BaseComponent {
     >
       <span class="n">${turn.number}</span>
       <span class="label cut"
-        >${turn.label || (turn.prompt_kind === "human" || !turn.prompt_kind ? html`<span class="quiet">turn at ${time(turn.start)}</span>` : html`<span class="quiet">${turn.prompt_kind.replaceAll("_", " ")}</span>`)}</span
+        >${turn.label || html`<span class="quiet">${promptWord(turn.prompt_kind) || `turn at ${time(turn.start)}`}</span>`}</span
       >
       <span class="bar" aria-hidden="true">
-        ${before > 0.05 ? html`<i class="before k-user ${split.user * room > LEFT ? "much" : ""}" .style=${`left:${LEFT - before}%;width:${before}%`}></i>` : nothing}
+        ${
+          before > 0.05
+            ? html`<i
+                class="before kind k-user ${split.user * room > LEFT ? "much" : ""}"
+                .style=${`left:${LEFT - before}%;width:${before}%`}
+              ></i>`
+            : nothing
+        }
         <i class="axis"></i>
-        ${left ? html`<i class="k-subagent" .style=${`left:${LEFT}%;width:${left * room}%`}></i>` : nothing}
-        ${parts.map(({ kind, left, width }, index) => html`<i class="k-${kind} ${index === parts.length - 1 ? `last ${turn.open ? "open" : ""}` : ""}" .style=${`left:${left}%;width:${width}%`}></i>`)}
+        ${
+          turn.delegated
+            ? html`<i class="kind k-subagent" .style=${`left:${LEFT}%;width:${turn.delegated * room}%`}></i>`
+            : nothing
+        }
+        ${parts.map(({ kind, left, width }, index) => this.#part(kind, left, width, index === parts.length - 1))}
       </span>
       <span class="took">${turn.open ? elapsed(took) : duration(took)}</span>
       <span class="calls cut"
-        >${ended ? html`<span class=${turn.error_type || turn.outcome === "error" ? "bad" : "wait"}>${ended}</span>` : html`${plural(turn.tools, "tool")}${turn.tools_failed ? html`, <span class="bad">${count(turn.tools_failed)} failed</span>` : nothing}`}</span
+        >${ended ? html`<span class=${outcomeTone(turn)}>${ended}</span>` : this.#calls(turn)}</span
       >
       <span class="cost" title=${`${tokens(turn.input_tokens)} tokens in, ${tokens(turn.output_tokens)} out`}
         >${turn.model_calls ? money(turn.cost, this.dearest) : html`<span class="quiet">–</span>`}</span
@@ -197,14 +194,22 @@ export class TurnBar extends BaseComponent {
       <span class="hide">${words.join(", ")}</span>
     </a>`;
   }
+
+  /** @param {TimeKind} kind @param {number} left % @param {number} width % @param {boolean} isLast */
+  #part(kind, left, width, isLast) {
+    const { colour, striped } = timeKind(kind);
+    const end = isLast ? `last ${this.turn?.open ? "breathes" : ""}` : "";
+    return html`<i
+      class="kind k-${colour} ${striped ? "striped" : ""} ${end}"
+      .style=${`left:${left}%;width:${width}%`}
+    ></i>`;
+  }
+
+  /** @param {Turn} turn */
+  #calls({ tools, tools_failed }) {
+    const failed = tools_failed ? html`, <span class="bad">${count(tools_failed)} failed</span>` : nothing;
+    return html`${plural(tools, "tool")}${failed}`;
+  }
 }
 
-/** The split of an open turn, grown by what has passed since it was asked for. @param {Turn} turn @param {number} took @param {TimeKind} doing @returns {Split} */
-export function current(turn, took, doing) {
-  if (!turn.open || turn.end !== null) return turn.split;
-  return { ...turn.split, [doing]: turn.split[doing] + Math.max(0, took - worked(turn)) };
-}
-
-/** How long the turn and its subagents worked, which may go on after its end. @param {Turn} turn */
-export const worked = ({ split: { model, tool, wait, other } }) => model + tool + wait + other;
 customElements.define("turn-bar", TurnBar);

@@ -1,9 +1,6 @@
 /** What the command palette offers, and how well it matches what was typed. Pure. */
 
-/**
- * @typedef {{id: string, group: string, label: string, detail: string, words: string, mark?: string, prefix?: string}} Choice
- * `words`: what it is found by beside its label; `prefix`: the part of the label that is cut first.
- */
+/** @import { Choice } from "./shapes.js" */
 
 /**
  * How well a text matches: 0 not at all. Every word must be found; at a word's beginning it counts more, and in the

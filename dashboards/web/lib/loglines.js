@@ -1,6 +1,7 @@
 /** The raw log's lines as the page holds them: what a line says in short, and which ones a filter lets through. Pure. */
 
 import { duration } from "./format.js";
+import { lineFilter } from "./words.js";
 
 /** @import { Event, LogItem } from "./types.js" */
 
@@ -99,8 +100,7 @@ function textOf(item) {
 
 /** @param {LogItem} item @param {{q: string, kind: string, session: string}} filter */
 export function lets(item, { q, kind, session }) {
-  if (kind === "event" && item.kind !== "event" && item.kind !== "reduced") return false;
-  if (kind === "fact" && item.kind !== "fact") return false;
+  if (kind !== "all" && lineFilter(item) !== kind) return false;
   if (session && item.session !== session) return false;
   return !q || wordsOf(q).every((word) => textOf(item).includes(word));
 }

@@ -1,9 +1,9 @@
 /** A session as Markdown, for an issue or a note. Pure. */
 import { count, date, duration, money, percent, plural, tokens } from "./format.js";
 import { endOf, lengthOf } from "./spans.js";
-import { KINDS, KIND_NAMES, outcome, spanName } from "./words.js";
+import { outcome, spanKind, spanName, sumOf, timeKind, timeKinds, totalSplit } from "./words.js";
 
-/** @import { Session, Span, Split, Turn } from "./types.js" */
+/** @import { Session, Span, Turn } from "./types.js" */
 
 const LONGEST = 10;
 
@@ -16,14 +16,6 @@ function code(text) {
   const runs = [...flat.matchAll(/`+/g)].map((run) => run[0].length);
   const fence = "`".repeat(Math.max(0, ...runs) + 1);
   return flat.includes("`") ? `${fence} ${flat} ${fence}` : `\`${flat}\``;
-}
-
-/** @param {Turn[]} turns @returns {Split} */
-export function total(turns) {
-  /** @type {Split} */
-  const sum = { user: 0, model: 0, tool: 0, wait: 0, other: 0 };
-  for (const turn of turns) for (const kind of KINDS) sum[kind] += turn.split[kind];
-  return sum;
 }
 
 /**
@@ -47,10 +39,10 @@ export function sessionMarkdown(session, turns, { turn, spans, now }) {
     "| | time | share |",
     "|---|--:|--:|",
   ];
-  const sum = total(turns);
-  const all = KINDS.reduce((found, kind) => found + sum[kind], 0) || 1;
-  for (const kind of KINDS) {
-    lines.push(`| ${KIND_NAMES[kind]} | ${duration(sum[kind])} | ${percent(sum[kind] / all)} |`);
+  const split = totalSplit(turns.map((turn) => turn.split));
+  const whole = sumOf(split) || 1;
+  for (const kind of timeKinds(split)) {
+    lines.push(`| ${timeKind(kind).word} | ${duration(split[kind])} | ${percent(split[kind] / whole)} |`);
   }
   lines.push(
     "",
@@ -69,7 +61,7 @@ export function sessionMarkdown(session, turns, { turn, spans, now }) {
   }
   if (turn && spans.length) {
     const longest = spans
-      .filter((span) => !["turn", "session", "hook"].includes(span.type))
+      .filter((span) => !["root", "overhead"].includes(spanKind(span.type).role))
       .sort((a, b) => lengthOf(b, now) - lengthOf(a, now))
       .slice(0, LONGEST);
     lines.push("", `### Longest in turn ${turn.number}`, "", "| at | what | took |", "|--:|---|--:|");

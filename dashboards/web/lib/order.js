@@ -1,9 +1,8 @@
 /** Which session comes first: who needs you. Pure. */
 
-/** @import { Session } from "./types.js" */
+import { rankOf, stateOf } from "./words.js";
 
-/** @type {Record<import("./types.js").State, number>} */
-const RANK = { waiting: 0, waiting_or_running: 1, working: 2, idle: 3, ended: 4 };
+/** @import { Session } from "./types.js" */
 
 /**
  * Waiting by the oldest wait; working and idle by when they got into that state, which holds still while events come
@@ -12,7 +11,7 @@ const RANK = { waiting: 0, waiting_or_running: 1, working: 2, idle: 3, ended: 4 
  * @param {Session} b
  */
 export function compare(a, b) {
-  const rank = RANK[a.state] - RANK[b.state];
+  const rank = rankOf(a.state) - rankOf(b.state);
   if (rank) return rank;
   if (a.state === "waiting" || a.state === "waiting_or_running") {
     return (a.waiting_since ?? a.since) - (b.waiting_since ?? b.since);
@@ -24,8 +23,7 @@ export function compare(a, b) {
 /** Whether a filter by state lets a session through. @param {import("./types.js").State} state @param {string} wanted */
 export function inState(state, wanted) {
   if (wanted === "open") return state !== "ended";
-  if (wanted === "waiting") return state === "waiting" || state === "waiting_or_running";
-  return wanted === "all" || state === wanted;
+  return wanted === "all" || stateOf(state).filter === wanted;
 }
 
 /**

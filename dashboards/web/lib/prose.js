@@ -3,11 +3,7 @@
  * in a line bold, italic and code. Whatever else there is (links, images, HTML) stays the text that it is. Pure.
  */
 
-/** @typedef {{kind: "text" | "code" | "strong" | "em", text: string}} Part */
-/** @typedef {{depth: number, mark: string, parts: Part[]}} Item */
-/**
- * @typedef {{kind: "heading" | "paragraph" | "quote", parts: Part[]} | {kind: "code", text: string} | {kind: "list", items: Item[]} | {kind: "rule"}} Block
- */
+/** @import { Block, Part } from "./shapes.js" */
 
 const LINE_MAX = 2000; // characters in which marks are looked for
 const PART = /`([^`]+)`|\*\*([^*]+)\*\*|__([^_]+)__|\*([^*\s][^*]*)\*/g;

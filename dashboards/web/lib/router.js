@@ -3,6 +3,8 @@
  * What the page shows is in its address: what was opened, filtered, searched or zoomed to, but not what was folded.
  */
 
+import { STATE_FILTERS } from "./words.js";
+
 /** @typedef {"now" | "session" | "friction" | "health" | "log" | "unknown"} PageName */
 /** @typedef {{page: PageName, id: string, query: Record<string, string>}} Route */
 
@@ -18,7 +20,7 @@ export const PARAMETERS = /** @type {const} */ ({
 
 /** Values that a parameter may have; any other counts as its default. @type {Record<string, readonly string[]>} */
 const ALLOWED = {
-  state: ["all", "open", "waiting", "working", "idle", "ended"],
+  state: STATE_FILTERS.map(([value]) => value),
   days: ["1", "7", "30", "90"],
   by: ["project", "model"],
   kind: ["all", "event", "fact"],

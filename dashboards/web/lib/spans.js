@@ -1,10 +1,9 @@
 /** From a list of spans to what the waterfall draws: tree, rows, lanes, bands, the longest chain. Pure. */
 
-/** @import { Span } from "./types.js" */
+import { spanKind } from "./words.js";
 
-/** @typedef {{span: Span, children: Node[], parent: Node | null, size: number}} Node `size`: spans below it */
-/** @typedef {{node: Node, depth: number, folded: boolean}} Row */
-/** @typedef {{name: string, spans: Span[][]}} Lane one agent; parallel spans of it lie in several rows */
+/** @import { Lane, Node, Row } from "./shapes.js" */
+/** @import { Span } from "./types.js" */
 
 /** Where a span ends, or has come to. @param {Span} span @param {number} now */
 export const endOf = (span, now) => Math.max(span.start, span.end ?? now);
@@ -76,6 +75,27 @@ export function rows(roots, isFolded) {
 }
 
 /**
+ * The spans that hide another one: all that it is below of, unless it has a row.
+ * @param {Node[]} roots
+ * @param {Row[]} visible
+ * @param {string} id
+ */
+export function hiddenBy(roots, visible, id) {
+  if (visible.some((row) => row.node.span.span_id === id)) return [];
+  /** @type {Span[]} */
+  const above = [];
+  const nodes = [...roots];
+  for (let node = nodes.pop(); node; node = nodes.pop()) {
+    if (node.span.span_id === id) {
+      for (let parent = node.parent; parent; parent = parent.parent) above.push(parent.span);
+      break;
+    }
+    nodes.push(...node.children);
+  }
+  return above;
+}
+
+/**
  * The chain of spans that decided how long a turn took: from its end backwards, always the one that ended last.
  * @param {Node[]} roots
  * @param {number} now
@@ -101,7 +121,7 @@ export function longestChain(roots, now) {
 }
 
 /** Those that do something themselves, and don't only hold others. @param {Node} node */
-const works = (node) => ["tool", "model", "wait", "compact"].includes(node.span.type) && !node.children.length;
+const works = (node) => spanKind(node.span.type).role === "work" && !node.children.length;
 
 /**
  * One lane an agent, the main one first, each with as many rows as it did things at once.
@@ -116,7 +136,7 @@ export function lanes(roots, now) {
   for (let next = stack.pop(); next; next = stack.pop()) {
     const [node, above] = next;
     let agent = above;
-    if (node.span.type === "subagent") {
+    if (spanKind(node.span.type).role === "agent") {
       agent = node.span.span_id;
       const what = node.parent?.span.label || node.span.label; // the call that started it says what for
       agents.set(agent, {
@@ -150,7 +170,7 @@ export function lanes(roots, now) {
 }
 
 /** Waits and compactions, drawn through all rows. @param {Iterable<Span>} spans */
-export const bands = (spans) => [...spans].filter((span) => span.type === "wait" || span.type === "compact");
+export const bands = (spans) => [...spans].filter((span) => spanKind(span.type).band);
 
 const STEPS = [
   1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 15e3, 3e4, 6e4, 12e4, 3e5, 6e5, 9e5, 18e5, 36e5, 72e5, 144e5,

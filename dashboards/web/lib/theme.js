@@ -29,10 +29,4 @@ export function nextTheme() {
   setTheme(THEMES[(THEMES.indexOf(theme()) + 1) % THEMES.length] ?? "system");
 }
 
-/** Whether it is dark now. */
-export const isDark = () => {
-  const chosen = theme();
-  return chosen === "system" ? matchMedia("(prefers-color-scheme: dark)").matches : chosen === "dark";
-};
-
 setTheme(theme());

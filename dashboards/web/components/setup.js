@@ -1,11 +1,14 @@
-/** First use: which step is missing, the command for it, and what it will look like. */
+/** First use: what is missing until an event comes, as a page of its own and as a line above the others. */
 import { css, html, nothing } from "lit";
 import { ApiError } from "../lib/api.js";
 import { store } from "../lib/store.js";
-import { BaseComponent, shared } from "./base-component.js";
+import { BaseComponent } from "./base-component.js";
+import { shared } from "./shared-styles.js";
 import "./copy-button.js";
 
+/** Which step is missing, the command for it, and what it will look like. */
 export class SetupGuide extends BaseComponent {
+  static properties = { isLoading: { state: true }, trouble: { state: true } };
   static styles = [
     shared,
     css`
@@ -98,26 +101,24 @@ export class SetupGuide extends BaseComponent {
 
   constructor() {
     super();
-    this.loading = false;
+    this.isLoading = false;
     this.trouble = "";
   }
 
   connected() {
-    this.listen(store, "change", () => this.requestUpdate());
+    this.updateOn(store, "change");
   }
 
   async #demo() {
-    this.loading = true;
+    this.isLoading = true;
     this.trouble = "";
-    this.requestUpdate();
     try {
       await store.demo("POST");
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       this.trouble = `${error.message} ${error.hint}`;
     }
-    this.loading = false;
-    this.requestUpdate();
+    this.isLoading = false;
   }
 
   /** @param {string} command */
@@ -170,11 +171,60 @@ export class SetupGuide extends BaseComponent {
         <p role="status">
           ${this.trouble ? html`<span class="bad">${this.trouble}</span>` : "Or look around first: three made-up sessions, one waiting, one fanning out, one failing. They are in no sum and never exported."}
         </p>
-        <button class="btn" ?disabled=${this.loading} @click=${this.#demo}>
-          ${this.loading ? "Loading …" : "Load demo data"}
+        <button class="btn" ?disabled=${this.isLoading} @click=${this.#demo}>
+          ${this.isLoading ? "Loading …" : "Load demo data"}
         </button>
       </div>
     `;
   }
 }
 customElements.define("setup-guide", SetupGuide);
+
+/** The missing step in one line, for pages that have nothing yet. */
+export class SetupStep extends BaseComponent {
+  static styles = [
+    shared,
+    css`
+      p {
+        flex: 1 1 18rem;
+        color: var(--ink-2);
+        font-size: 0.8125rem;
+      }
+      .card {
+        display: flex;
+        flex-wrap: wrap;
+        align-items: center;
+        gap: 0.5rem 1rem;
+        padding: 0.75rem 1rem;
+        margin-bottom: 1rem;
+        border-left: 3px solid var(--accent);
+      }
+      code {
+        background: var(--sunken);
+        padding: 0.15rem 0.4rem;
+        border-radius: 0.3rem;
+      }
+    `,
+  ];
+
+  connected() {
+    this.updateOn(store, "change");
+  }
+
+  render() {
+    const setup = store.summary?.setup;
+    if (!setup?.step) return nothing;
+    const text =
+      setup.step === "install"
+        ? "No event has been recorded yet: the hooks are not installed."
+        : "No event has been recorded yet. The hooks are installed; start a session of Claude Code.";
+    return html`<div class="card">
+      <p>${text}${store.summary?.demo ? nothing : html` <a class="link" href="/">All steps</a>`}</p>
+      <div class="row">
+        <code>${setup.command}</code
+        ><copy-button .text=${setup.command} what=${`the command ${setup.command}`}></copy-button>
+      </div>
+    </div>`;
+  }
+}
+customElements.define("setup-step", SetupStep);

@@ -1,12 +1,18 @@
 /** A page that shows what it fetched, and fetches it again while things happen. */
-import { html, nothing } from "lit";
+import { html } from "lit";
 import { ApiError } from "../lib/api.js";
 import { store } from "../lib/store.js";
+import { errorNotice, withCode } from "./agent-text.js";
 import { BaseComponent } from "./base-component.js";
-import { ticked } from "./ticked.js";
 
 /** @template T */
 export class FetchedPage extends BaseComponent {
+  static properties = /** @type {import("lit").PropertyDeclarations} */ ({
+    answer: { state: true },
+    error: { state: true },
+    busy: { state: true },
+  });
+
   constructor() {
     super();
     /** @type {T | null} */
@@ -38,7 +44,6 @@ export class FetchedPage extends BaseComponent {
     const request = (this.request = new AbortController());
     this.asked = wanted;
     this.busy = true;
-    this.requestUpdate();
     try {
       const answer = await this.load(request.signal);
       if (request !== this.request) return;
@@ -51,7 +56,6 @@ export class FetchedPage extends BaseComponent {
       this.error = error;
     }
     this.busy = false;
-    this.requestUpdate();
   }
 
   /** Fetch now, after whatever happens, but at most so often, and when the agent is back. @param {number} every ms */
@@ -77,13 +81,9 @@ export class FetchedPage extends BaseComponent {
     this.fetch();
   }
 
-  /** Says that the answer is of before. That no agent answers, the frame says for all pages. */
+  /** Says that the answer is of before. */
   stale() {
-    if (!this.error?.status || this.error.status === 401) return nothing;
-    return html`<div class="card notice lost" role="alert">
-      <strong>${this.error.message}</strong
-      ><span class="second">What you see is from before. ${ticked(this.error.hint)}</span>
-    </div>`;
+    return errorNotice(this.error, html`What you see is from before. ${withCode(this.error?.hint ?? "")}`);
   }
 
   /** What stands there before the first answer. */

@@ -1,0 +1,195 @@
+/**
+ * What the page calls things and how it shows them: a table a noun, by the name that the API has for it, in the order
+ * in which the page lists them. The page asks `words.js`, which has something plain for what is not here. Made by
+ * `make generate` from instrumentation/hookspan/catalogue.
+ */
+
+/** @import { CheckLook, DialogLook, EndLook, LineLook, OutcomeLook, SpanLook, StateLook, TimeLook } from "./looks.js" */
+
+/** @type {Readonly<Record<string, SpanLook>>} */
+export const SPAN_KINDS = {
+  turn: {
+    word: "Turn",
+    title: "Turn",
+    about: "Prompt",
+    colour: "quiet",
+    mark: "square",
+    bar: "thread",
+    role: "root",
+    band: "",
+    outlives: false,
+  },
+  tool: {
+    word: "Tool call",
+    title: "{short}",
+    about: "Call",
+    colour: "tool",
+    mark: "square",
+    bar: "full",
+    role: "work",
+    band: "",
+    outlives: true,
+  },
+  wait: {
+    word: "Waiting for you",
+    title: "Asked: {of}",
+    about: "Asked about",
+    colour: "wait",
+    mark: "diamond",
+    bar: "striped",
+    role: "work",
+    band: "13%",
+    outlives: false,
+  },
+  subagent: {
+    word: "Subagent",
+    title: "{short}",
+    about: "About",
+    colour: "subagent",
+    mark: "square",
+    bar: "outline",
+    role: "agent",
+    band: "",
+    outlives: true,
+  },
+  model: {
+    word: "Model call",
+    title: "{short}",
+    about: "About",
+    colour: "model",
+    mark: "circle",
+    bar: "thin",
+    role: "work",
+    band: "",
+    outlives: false,
+  },
+  compact: {
+    word: "Compaction",
+    title: "Compaction",
+    about: "About",
+    colour: "compact",
+    mark: "square",
+    bar: "full",
+    role: "work",
+    band: "16%",
+    outlives: false,
+  },
+  session: {
+    word: "Session",
+    title: "Session",
+    about: "About",
+    colour: "quiet",
+    mark: "square",
+    bar: "thread",
+    role: "root",
+    band: "",
+    outlives: false,
+  },
+  hook: {
+    word: "Hook",
+    title: "{name}",
+    about: "About",
+    colour: "other",
+    mark: "square",
+    bar: "full",
+    role: "overhead",
+    band: "",
+    outlives: false,
+  },
+};
+
+/** @type {Readonly<Record<string, StateLook>>} */
+export const STATES = {
+  waiting: { word: "Needs you", verb: "waits for you", verbOfTool: "asks: {tool}", filter: "waiting", mark: "diamond" },
+  waiting_or_running: {
+    word: "May need you",
+    verb: "asked, may be running",
+    verbOfTool: "asked, may be running: {tool}",
+    filter: "waiting",
+    mark: "diamond",
+  },
+  working: { word: "Working", verb: "thinks", verbOfTool: "runs {tool}", filter: "working", mark: "pulse" },
+  idle: { word: "Your turn", verb: "done, your turn", verbOfTool: "done, your turn", filter: "idle", mark: "ring" },
+  ended: { word: "Ended", verb: "ended", verbOfTool: "ended", filter: "ended", mark: "circle" },
+};
+
+/** @type {Readonly<Record<string, DialogLook>>} */
+export const DIALOGS = {
+  AskUserQuestion: { verb: "asks you a question", about: "sentence" },
+  ExitPlanMode: { verb: "wants its plan approved", about: "nothing" },
+  elicitation: { verb: "an MCP server asks you", about: "sentence" },
+};
+
+/** @type {Readonly<Record<string, TimeLook>>} */
+export const TIME_KINDS = {
+  user: { word: "You", hint: "From the end of a turn to your next prompt", striped: false },
+  model: { word: "Model", hint: "The model answers, and no tool runs", striped: false },
+  tool: { word: "Tools", hint: "A tool runs, and nobody is asked", striped: false },
+  wait: { word: "Waiting for you", hint: "A dialog is open", striped: true },
+  other: {
+    word: "Other",
+    hint: "None of these: the client itself, other hooks, and what nothing reports",
+    striped: false,
+  },
+};
+
+/** @type {Readonly<Record<string, OutcomeLook>>} */
+export const OUTCOMES = {
+  success: { word: "", tone: "" },
+  error: { word: "error", tone: "bad" },
+  denied: { word: "denied", tone: "wait" },
+  interrupted: { word: "interrupted", tone: "wait" },
+  unknown: { word: "unknown", tone: "wait" },
+};
+
+/** @type {Readonly<Record<string, EndLook>>} */
+export const END_REASONS = {
+  stop: { turn: "stop", session: "ended" },
+  stop_failure: { turn: "stop failure", session: "ended" },
+  interrupted: { turn: "interrupted", session: "ended" },
+  next_prompt: { turn: "next prompt", session: "ended" },
+  session_end: { turn: "session end", session: "ended" },
+  client_gone: { turn: "client gone", session: "client gone" },
+  silent: { turn: "silent", session: "went silent" },
+};
+
+/** What stands for a prompt whose text is not known, by who wrote it. @type {Readonly<Record<string, string>>} */
+export const PROMPT_KINDS = {
+  human: "",
+  task_notification: "task notification",
+  command: "command",
+};
+
+/** Why one span links to another. @type {Readonly<Record<string, string>>} */
+export const LINKS = {
+  previous_turn: "previous turn",
+  started_by: "started by",
+  traceparent: "traceparent",
+  other: "linked",
+};
+
+/** @type {Readonly<Record<string, CheckLook>>} */
+export const STATUSES = {
+  critical: { word: "Critical", mark: "✕" },
+  warning: { word: "Warning", mark: "!" },
+  unknown: { word: "Unknown", mark: "?" },
+  healthy: { word: "Healthy", mark: "✓" },
+};
+
+/** Checks whose value is worth a chart, and what that value is. @type {Readonly<Record<string, string>>} */
+export const CHARTS = {
+  "hook path": "Hook time, p99",
+  ingest: "Behind the journal",
+  store: "Store's answer",
+  export: "Oldest span that waits for export",
+  resources: "Memory or disk, whichever is fuller",
+  collector: "Collector's answer",
+  dashboard: "Live connections",
+};
+
+/** @type {Readonly<Record<string, LineLook>>} */
+export const LINE_KINDS = {
+  event: { word: "event", filter: "event" },
+  reduced: { word: "event, compacted", filter: "event" },
+  fact: { word: "fact", filter: "fact" },
+};
