@@ -8,7 +8,7 @@ export const withCode = (text) => text.split("`").map((part, at) => (at % 2 ? ht
 
 /** As a sentence begins, unless it begins with a name. @param {string} text */
 export const sentence = (text) =>
-  /^(`|hookspan|https?:|p\d)/.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1);
+	/^(`|hookspan|https?:|p\d)/.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1);
 
 /** The first command between backticks, to copy. @param {string} text */
 export const commandIn = (text) => text.match(/`(hookspan [^`]*)`/)?.[1] ?? "";
@@ -19,8 +19,8 @@ export const commandIn = (text) => text.match(/`(hookspan [^`]*)`/)?.[1] ?? "";
  * @param {unknown} [more] what stands after it; by default what to do
  */
 export function errorNotice(error, more = error?.hint) {
-  if (!error?.status || error.status === 401) return nothing;
-  return html`<div class="card notice lost" role="alert">
-    <strong>${error.message}</strong><span class="second">${more}</span>
-  </div>`;
+	if (!error?.status || error.status === 401) return nothing;
+	return html`<div class="card notice lost" role="alert">
+		<strong>${error.message}</strong><span class="second">${more}</span>
+	</div>`;
 }

@@ -21,530 +21,530 @@ const MOST = 7; // of a group
 const TYPED = 150; // ms after a key, before the agent is asked
 /** @type {[string, string, string][]} */
 const PAGES = [
-  ["Now", "/", "sessions waiting overview home"],
-  ["Friction", "/friction", "permissions rules dialogs cost failing tools"],
-  ["Health", "/health", "checks settings export journal versions"],
-  ["Raw log", "/log", "events facts journal tail"],
+	["Now", "/", "sessions waiting overview home"],
+	["Friction", "/friction", "permissions rules dialogs cost failing tools"],
+	["Health", "/health", "checks settings export journal versions"],
+	["Raw log", "/log", "events facts journal tail"],
 ];
 /** @type {[string, string][]} */
 const COMMANDS = [
-  ["hookspan status --watch", "live status"],
-  ["hookspan tail", "follow events in a terminal"],
-  ["hookspan doctor", "what is wrong, and what to do"],
-  ["hookspan doctor --end-to-end", "prove that the hooks work"],
-  ["hookspan open", "a new login for a browser"],
-  ["hookspan config show --origin", "settings in force"],
-  ["hookspan restart", "stop and start the agent"],
-  ["hookspan up", "start the agent"],
-  ["hookspan down", "stop the agent"],
-  ["hookspan install", "add the hooks to Claude Code"],
+	["hookspan status --watch", "live status"],
+	["hookspan tail", "follow events in a terminal"],
+	["hookspan doctor", "what is wrong, and what to do"],
+	["hookspan doctor --end-to-end", "prove that the hooks work"],
+	["hookspan open", "a new login for a browser"],
+	["hookspan config show --origin", "settings in force"],
+	["hookspan restart", "stop and start the agent"],
+	["hookspan up", "start the agent"],
+	["hookspan down", "stop the agent"],
+	["hookspan install", "add the hooks to Claude Code"],
 ];
 const MOD = /Mac/.test(navigator.platform) ? "⌘" : "Ctrl";
 
 export class CommandPalette extends BaseComponent {
-  static properties = {
-    query: { state: true },
-    index: { state: true },
-    isOpen: { state: true },
-    isHelp: { state: true },
-    foundIds: { state: true },
-  };
-  static styles = [
-    shared,
-    stateMarkStyle,
-    css`
-      dialog {
-        width: min(40rem, calc(100vw - 1.5rem));
-        max-height: min(32rem, 80dvh);
-        padding: 0;
-        margin: 10dvh auto auto;
-        border: 1px solid var(--line-strong);
-        border-radius: 0.75rem;
-        background: var(--surface);
-        color: var(--ink);
-        box-shadow: var(--shadow-big);
-        overflow: hidden;
-      }
-      dialog[aria-label="Keys"] {
-        max-height: 86dvh;
-      }
-      dialog[open] {
-        display: flex;
-        flex-direction: column;
-      }
-      dialog::backdrop {
-        background: light-dark(#1b1c1f4d, #0009);
-      }
-      .ask {
-        display: flex;
-        align-items: center;
-        gap: 0.6rem;
-        padding: 0 1rem;
-        border-bottom: 1px solid var(--line);
-      }
-      .ask svg {
-        flex: none;
-        width: 1.1rem;
-        height: 1.1rem;
-        fill: none;
-        stroke: var(--ink-3);
-        stroke-width: 1.6;
-        stroke-linecap: round;
-      }
-      input {
-        flex: 1;
-        min-width: 0;
-        height: 3rem;
-        border: 0;
-        background: none;
-        font-size: 1rem;
-      }
-      input:focus-visible {
-        outline: none;
-      }
-      .ask:focus-within {
-        box-shadow: inset 0 -2px 0 var(--focus);
-      }
-      .found {
-        overflow-y: auto;
-        padding: 0.375rem;
-        overscroll-behavior: contain;
-      }
-      .group {
-        padding: 0.5rem 0.625rem 0.2rem;
-        font-size: 0.75rem;
-        color: var(--ink-3);
-      }
-      .choice {
-        display: grid;
-        grid-template-columns: 0.5rem minmax(0, auto) minmax(0, 1fr) auto;
-        min-height: 2rem;
-        gap: 0.625rem;
-        align-items: center;
-        padding: 0.4rem 0.625rem;
-        border-radius: 0.4rem;
-        cursor: pointer;
-      }
-      .choice[aria-selected="true"] {
-        background: var(--accent-soft);
-      }
-      .choice[aria-selected="true"] .enter {
-        visibility: visible;
-      }
-      .choice .detail {
-        color: var(--ink-3);
-        font-size: 0.8125rem;
-      }
-      .choice.command .label {
-        font-family: var(--mono);
-        font-size: 0.8125rem;
-      }
-      .named {
-        display: flex;
-        min-width: 0;
-        white-space: pre;
-      }
-      .named > :first-child {
-        flex: none;
-        max-width: min(12rem, 40%);
-      }
-      .named > :last-child {
-        flex: 0 1 auto;
-      }
-      .detail:empty {
-        display: none;
-      }
-      .enter {
-        grid-column: 4;
-        visibility: hidden;
-        font-size: 0.75rem;
-        color: var(--ink-2);
-        white-space: nowrap;
-      }
-      .state.diamond,
-      .state.pulse {
-        transform: none;
-        animation: none;
-      }
-      .state.circle {
-        border-color: var(--line-strong);
-      }
-      .none {
-        background: none;
-      }
-      .keys {
-        padding: 1.25rem 1.5rem 1.5rem;
-        overflow-y: auto;
-      }
-      .places {
-        columns: 2;
-        column-gap: 2rem;
-      }
-      .places section {
-        margin-top: 1rem;
-        break-inside: avoid;
-      }
-      .places h3 {
-        color: var(--ink-3);
-        font-weight: 500;
-        font-size: 0.75rem;
-      }
-      .keys dl {
-        display: grid;
-        grid-template-columns: auto 1fr;
-        gap: 0.375rem 1rem;
-        margin-top: 0.375rem;
-        align-items: baseline;
-      }
-      .keys dd {
-        color: var(--ink-2);
-      }
-      .keys dt {
-        white-space: nowrap;
-      }
-      @media (max-width: 40rem) {
-        .places {
-          columns: 1;
-        }
-        dialog {
-          margin-top: 0.75rem;
-        }
-        .choice {
-          grid-template-columns: 0.5rem minmax(0, 1fr);
-        }
-        .choice .detail {
-          grid-column: 2;
-        }
-        .enter {
-          display: none;
-        }
-      }
-    `,
-  ];
+	static properties = {
+		query: { state: true },
+		index: { state: true },
+		isOpen: { state: true },
+		isHelp: { state: true },
+		foundIds: { state: true },
+	};
+	static styles = [
+		shared,
+		stateMarkStyle,
+		css`
+			dialog {
+				width: min(40rem, calc(100vw - 1.5rem));
+				max-height: min(32rem, 80dvh);
+				padding: 0;
+				margin: 10dvh auto auto;
+				border: 1px solid var(--line-strong);
+				border-radius: 0.75rem;
+				background: var(--surface);
+				color: var(--ink);
+				box-shadow: var(--shadow-big);
+				overflow: hidden;
+			}
+			dialog[aria-label="Keys"] {
+				max-height: 86dvh;
+			}
+			dialog[open] {
+				display: flex;
+				flex-direction: column;
+			}
+			dialog::backdrop {
+				background: light-dark(#1b1c1f4d, #0009);
+			}
+			.ask {
+				display: flex;
+				align-items: center;
+				gap: 0.6rem;
+				padding: 0 1rem;
+				border-bottom: 1px solid var(--line);
+			}
+			.ask svg {
+				flex: none;
+				width: 1.1rem;
+				height: 1.1rem;
+				fill: none;
+				stroke: var(--ink-3);
+				stroke-width: 1.6;
+				stroke-linecap: round;
+			}
+			input {
+				flex: 1;
+				min-width: 0;
+				height: 3rem;
+				border: 0;
+				background: none;
+				font-size: 1rem;
+			}
+			input:focus-visible {
+				outline: none;
+			}
+			.ask:focus-within {
+				box-shadow: inset 0 -2px 0 var(--focus);
+			}
+			.found {
+				overflow-y: auto;
+				padding: 0.375rem;
+				overscroll-behavior: contain;
+			}
+			.group {
+				padding: 0.5rem 0.625rem 0.2rem;
+				font-size: 0.75rem;
+				color: var(--ink-3);
+			}
+			.choice {
+				display: grid;
+				grid-template-columns: 0.5rem minmax(0, auto) minmax(0, 1fr) auto;
+				min-height: 2rem;
+				gap: 0.625rem;
+				align-items: center;
+				padding: 0.4rem 0.625rem;
+				border-radius: 0.4rem;
+				cursor: pointer;
+			}
+			.choice[aria-selected="true"] {
+				background: var(--accent-soft);
+			}
+			.choice[aria-selected="true"] .enter {
+				visibility: visible;
+			}
+			.choice .detail {
+				color: var(--ink-3);
+				font-size: 0.8125rem;
+			}
+			.choice.command .label {
+				font-family: var(--mono);
+				font-size: 0.8125rem;
+			}
+			.named {
+				display: flex;
+				min-width: 0;
+				white-space: pre;
+			}
+			.named > :first-child {
+				flex: none;
+				max-width: min(12rem, 40%);
+			}
+			.named > :last-child {
+				flex: 0 1 auto;
+			}
+			.detail:empty {
+				display: none;
+			}
+			.enter {
+				grid-column: 4;
+				visibility: hidden;
+				font-size: 0.75rem;
+				color: var(--ink-2);
+				white-space: nowrap;
+			}
+			.state.diamond,
+			.state.pulse {
+				transform: none;
+				animation: none;
+			}
+			.state.circle {
+				border-color: var(--line-strong);
+			}
+			.none {
+				background: none;
+			}
+			.keys {
+				padding: 1.25rem 1.5rem 1.5rem;
+				overflow-y: auto;
+			}
+			.places {
+				columns: 2;
+				column-gap: 2rem;
+			}
+			.places section {
+				margin-top: 1rem;
+				break-inside: avoid;
+			}
+			.places h3 {
+				color: var(--ink-3);
+				font-weight: 500;
+				font-size: 0.75rem;
+			}
+			.keys dl {
+				display: grid;
+				grid-template-columns: auto 1fr;
+				gap: 0.375rem 1rem;
+				margin-top: 0.375rem;
+				align-items: baseline;
+			}
+			.keys dd {
+				color: var(--ink-2);
+			}
+			.keys dt {
+				white-space: nowrap;
+			}
+			@media (max-width: 40rem) {
+				.places {
+					columns: 1;
+				}
+				dialog {
+					margin-top: 0.75rem;
+				}
+				.choice {
+					grid-template-columns: 0.5rem minmax(0, 1fr);
+				}
+				.choice .detail {
+					grid-column: 2;
+				}
+				.enter {
+					display: none;
+				}
+			}
+		`,
+	];
 
-  constructor() {
-    super();
-    this.query = "";
-    this.index = 0;
-    this.isHelp = false;
-    this.isOpen = false;
-    /** Sessions in which the agent found the query: it knows more of them, and more about them. @type {Set<string>} */
-    this.foundIds = new Set();
-    /** @type {ReturnType<typeof setTimeout> | undefined} */
-    this.typed = undefined;
-  }
+	constructor() {
+		super();
+		this.query = "";
+		this.index = 0;
+		this.isHelp = false;
+		this.isOpen = false;
+		/** Sessions in which the agent found the query: it knows more of them, and more about them. @type {Set<string>} */
+		this.foundIds = new Set();
+		/** @type {ReturnType<typeof setTimeout> | undefined} */
+		this.typed = undefined;
+	}
 
-  connected() {
-    this.listen(document, "keydown", (event) => this.#key(event));
-    this.updateOn(store, "change");
-    this.listen(router, "route", () => this.#close());
-    this.later(() => clearTimeout(this.typed));
-  }
+	connected() {
+		this.listen(document, "keydown", (event) => this.#key(event));
+		this.updateOn(store, "change");
+		this.listen(router, "route", () => this.#close());
+		this.later(() => clearTimeout(this.typed));
+	}
 
-  /** @param {string} query */
-  #ask(query) {
-    this.query = query;
-    this.index = 0;
-    this.foundIds = new Set();
-    clearTimeout(this.typed);
-    if (query.trim()) {
-      this.typed = setTimeout(async () => {
-        const foundIds = await store.find(query.trim(), MOST);
-        if (query === this.query) this.foundIds = foundIds;
-      }, TYPED);
-    }
-  }
+	/** @param {string} query */
+	#ask(query) {
+		this.query = query;
+		this.index = 0;
+		this.foundIds = new Set();
+		clearTimeout(this.typed);
+		if (query.trim()) {
+			this.typed = setTimeout(async () => {
+				const foundIds = await store.find(query.trim(), MOST);
+				if (query === this.query) this.foundIds = foundIds;
+			}, TYPED);
+		}
+	}
 
-  open() {
-    this.#show(false);
-  }
+	open() {
+		this.#show(false);
+	}
 
-  help() {
-    this.#show(true);
-  }
+	help() {
+		this.#show(true);
+	}
 
-  /** @param {boolean} help */
-  async #show(help) {
-    this.isHelp = help;
-    this.isOpen = true;
-    this.query = "";
-    this.index = 0;
-    await this.updateComplete;
-    const { dialog } = this;
-    if (dialog && !dialog.open) dialog.showModal(); // gives the focus back to where it was when it closes
-    this.renderRoot.querySelector("input")?.focus();
-  }
+	/** @param {boolean} help */
+	async #show(help) {
+		this.isHelp = help;
+		this.isOpen = true;
+		this.query = "";
+		this.index = 0;
+		await this.updateComplete;
+		const { dialog } = this;
+		if (dialog && !dialog.open) dialog.showModal(); // gives the focus back to where it was when it closes
+		this.renderRoot.querySelector("input")?.focus();
+	}
 
-  #close() {
-    this.dialog?.close();
-  }
+	#close() {
+		this.dialog?.close();
+	}
 
-  get dialog() {
-    return this.renderRoot.querySelector("dialog");
-  }
+	get dialog() {
+		return this.renderRoot.querySelector("dialog");
+	}
 
-  /** @param {KeyboardEvent} event */
-  #key(event) {
-    const what = action("all", event);
-    if (!what) return;
-    event.preventDefault();
-    if (what === "help") this.help();
-    else if (this.isOpen && !this.isHelp) this.#close();
-    else this.open();
-  }
+	/** @param {KeyboardEvent} event */
+	#key(event) {
+		const what = action("all", event);
+		if (!what) return;
+		event.preventDefault();
+		if (what === "help") this.help();
+		else if (this.isOpen && !this.isHelp) this.#close();
+		else this.open();
+	}
 
-  // --- What there is
+	// --- What there is
 
-  /** @returns {Action[]} */
-  #actions() {
-    const go = (/** @type {string} */ to) => () => router.go(to);
-    const helps = store.live.state === "lost" ? "hookspan up" : "";
-    const commands = [...COMMANDS].sort(([a], [b]) => Number(b === helps) - Number(a === helps));
-    return [
-      ...store.sorted().map((session) => {
-        const { verb, about, isSentence } = doing(session);
-        const ended = session.state === "ended";
-        const since = elapsed(clock.now() - (session.waiting_since ?? session.since));
-        return {
-          id: session.id,
-          group: "Sessions",
-          label: [session.project || "(none)", session.title].filter(Boolean).join(": "),
-          prefix: session.title ? session.project || "(none)" : "",
-          detail: ended
-            ? `${verb}, ${short(session.id)}`
-            : `${verb}${about ? `${isSentence ? ":" : ""} ${about}` : ""}, ${since}`,
-          words: `${session.id} ${session.branch} ${session.repository} ${session.state} session ${this.foundIds.has(session.id) ? this.query : ""}`,
-          state: session.state,
-          run: go(href("session", { id: session.id })),
-        };
-      }),
-      ...PAGES.map(([label, to, words]) => ({
-        id: to,
-        group: "Pages",
-        label,
-        detail: "",
-        words: `${words} page go`,
-        run: go(to),
-      })),
-      ...commands.map(([label, detail]) => ({
-        id: label,
-        group: "Copy a command",
-        label,
-        detail,
-        words: "command terminal copy",
-        isCommand: true,
-        run: () => this.#copy(label),
-      })),
-      ...["light", "dark", "system"].map((name) => ({
-        id: name,
-        group: "This page",
-        label: `Theme: ${name}`,
-        detail: "",
-        words: "colour appearance mode",
-        run: () => setTheme(/** @type {import("../lib/theme.js").Theme} */ (name)),
-      })),
-      {
-        id: "link",
-        group: "This page",
-        label: "Copy this address",
-        detail: "it leads to what you see now",
-        words: "url link share",
-        run: () => this.#copy(location.href),
-      },
-      {
-        id: "keys",
-        group: "This page",
-        label: "Keys",
-        detail: "?",
-        words: "keyboard shortcuts help",
-        run: () => this.help(),
-      },
-      {
-        id: "shortcuts",
-        group: "This page",
-        label: `Single-key shortcuts: ${shortcuts() ? "off" : "on"}`,
-        detail: shortcuts() ? "for speech input" : "",
-        words: "keyboard character disable enable",
-        run: () => setShortcuts(!shortcuts()),
-      },
-      store.summary?.demo
-        ? {
-            id: "demo",
-            group: "This page",
-            label: "Remove demo data",
-            detail: "",
-            words: "recorded sessions",
-            run: () => this.#demo("DELETE"),
-          }
-        : {
-            id: "demo",
-            group: "This page",
-            label: "Load demo data",
-            detail: "three made-up sessions",
-            words: "example",
-            run: () => this.#demo("POST"),
-          },
-      {
-        id: "logout",
-        group: "This page",
-        label: "Sign this browser out",
-        detail: "",
-        words: "logout leave",
-        run: () => this.#signOut(),
-      },
-    ];
-  }
+	/** @returns {Action[]} */
+	#actions() {
+		const go = (/** @type {string} */ to) => () => router.go(to);
+		const helps = store.live.state === "lost" ? "hookspan up" : "";
+		const commands = [...COMMANDS].sort(([a], [b]) => Number(b === helps) - Number(a === helps));
+		return [
+			...store.sorted().map((session) => {
+				const { verb, about, isSentence } = doing(session);
+				const ended = session.state === "ended";
+				const since = elapsed(clock.now() - (session.waiting_since ?? session.since));
+				return {
+					id: session.id,
+					group: "Sessions",
+					label: [session.project || "(none)", session.title].filter(Boolean).join(": "),
+					prefix: session.title ? session.project || "(none)" : "",
+					detail: ended
+						? `${verb}, ${short(session.id)}`
+						: `${verb}${about ? `${isSentence ? ":" : ""} ${about}` : ""}, ${since}`,
+					words: `${session.id} ${session.branch} ${session.repository} ${session.state} session ${this.foundIds.has(session.id) ? this.query : ""}`,
+					state: session.state,
+					run: go(href("session", { id: session.id })),
+				};
+			}),
+			...PAGES.map(([label, to, words]) => ({
+				id: to,
+				group: "Pages",
+				label,
+				detail: "",
+				words: `${words} page go`,
+				run: go(to),
+			})),
+			...commands.map(([label, detail]) => ({
+				id: label,
+				group: "Copy a command",
+				label,
+				detail,
+				words: "command terminal copy",
+				isCommand: true,
+				run: () => this.#copy(label),
+			})),
+			...["light", "dark", "system"].map((name) => ({
+				id: name,
+				group: "This page",
+				label: `Theme: ${name}`,
+				detail: "",
+				words: "colour appearance mode",
+				run: () => setTheme(/** @type {import("../lib/theme.js").Theme} */ (name)),
+			})),
+			{
+				id: "link",
+				group: "This page",
+				label: "Copy this address",
+				detail: "it leads to what you see now",
+				words: "url link share",
+				run: () => this.#copy(location.href),
+			},
+			{
+				id: "keys",
+				group: "This page",
+				label: "Keys",
+				detail: "?",
+				words: "keyboard shortcuts help",
+				run: () => this.help(),
+			},
+			{
+				id: "shortcuts",
+				group: "This page",
+				label: `Single-key shortcuts: ${shortcuts() ? "off" : "on"}`,
+				detail: shortcuts() ? "for speech input" : "",
+				words: "keyboard character disable enable",
+				run: () => setShortcuts(!shortcuts()),
+			},
+			store.summary?.demo
+				? {
+						id: "demo",
+						group: "This page",
+						label: "Remove demo data",
+						detail: "",
+						words: "recorded sessions",
+						run: () => this.#demo("DELETE"),
+					}
+				: {
+						id: "demo",
+						group: "This page",
+						label: "Load demo data",
+						detail: "three made-up sessions",
+						words: "example",
+						run: () => this.#demo("POST"),
+					},
+			{
+				id: "logout",
+				group: "This page",
+				label: "Sign this browser out",
+				detail: "",
+				words: "logout leave",
+				run: () => this.#signOut(),
+			},
+		];
+	}
 
-  /** @param {string} text */
-  async #copy(text) {
-    this.announce((await copy(text)) ? "Copied" : "Copying failed");
-  }
+	/** @param {string} text */
+	async #copy(text) {
+		this.announce((await copy(text)) ? "Copied" : "Copying failed");
+	}
 
-  /** @param {"POST" | "DELETE"} method */
-  async #demo(method) {
-    await store.demo(method);
-    if (method === "POST") router.go("/");
-  }
+	/** @param {"POST" | "DELETE"} method */
+	async #demo(method) {
+		await store.demo(method);
+		if (method === "POST") router.go("/");
+	}
 
-  async #signOut() {
-    await ask("/logout", {}, { method: "POST" });
-    location.reload();
-  }
+	async #signOut() {
+		await ask("/logout", {}, { method: "POST" });
+		location.reload();
+	}
 
-  // --- View
+	// --- View
 
-  /** @param {Action | undefined} action */
-  async #run(action) {
-    if (!action) return;
-    if (action.id !== "keys") this.#close();
-    try {
-      await action.run();
-    } catch (error) {
-      this.announce(error instanceof Error ? error.message : "That failed");
-    }
-  }
+	/** @param {Action | undefined} action */
+	async #run(action) {
+		if (!action) return;
+		if (action.id !== "keys") this.#close();
+		try {
+			await action.run();
+		} catch (error) {
+			this.announce(error instanceof Error ? error.message : "That failed");
+		}
+	}
 
-  /** @param {KeyboardEvent} event @param {Action[]} flat all that are offered @param {number} index of the chosen one */
-  #typed(event, flat, index) {
-    const step = { ArrowDown: 1, ArrowUp: -1, Home: -Infinity, End: Infinity }[event.key];
-    if (event.key === "Enter") {
-      event.preventDefault();
-      this.#run(flat[index]);
-    } else if (step !== undefined && (Number.isFinite(step) || !this.query)) {
-      event.preventDefault();
-      this.index = Number.isFinite(step)
-        ? (index + step + flat.length) % Math.max(1, flat.length)
-        : step > 0
-          ? flat.length - 1
-          : 0;
-      this.updateComplete.then(() =>
-        this.renderRoot.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: "nearest" }),
-      );
-    }
-  }
+	/** @param {KeyboardEvent} event @param {Action[]} flat all that are offered @param {number} index of the chosen one */
+	#typed(event, flat, index) {
+		const step = { ArrowDown: 1, ArrowUp: -1, Home: -Infinity, End: Infinity }[event.key];
+		if (event.key === "Enter") {
+			event.preventDefault();
+			this.#run(flat[index]);
+		} else if (step !== undefined && (Number.isFinite(step) || !this.query)) {
+			event.preventDefault();
+			this.index = Number.isFinite(step)
+				? (index + step + flat.length) % Math.max(1, flat.length)
+				: step > 0
+					? flat.length - 1
+					: 0;
+			this.updateComplete.then(() =>
+				this.renderRoot.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: "nearest" }),
+			);
+		}
+	}
 
-  render() {
-    return html`<dialog
-      aria-label=${this.isHelp ? "Keys" : "Search and commands"}
-      @close=${() => (this.isOpen = false)}
-      @click=${(/** @type {Event} */ event) => event.target === this.dialog && this.#close()}
-    >
-      ${this.isOpen ? (this.isHelp ? this.#keys() : this.#search()) : nothing}
-    </dialog>`;
-  }
+	render() {
+		return html`<dialog
+			aria-label=${this.isHelp ? "Keys" : "Search and commands"}
+			@close=${() => (this.isOpen = false)}
+			@click=${(/** @type {Event} */ event) => event.target === this.dialog && this.#close()}
+		>
+			${this.isOpen ? (this.isHelp ? this.#keys() : this.#search()) : nothing}
+		</dialog>`;
+	}
 
-  #keys() {
-    return html`<div class="keys">
-      <div class="row">
-        <h2>Keys</h2>
-        <button class="btn push" autofocus @click=${() => this.#close()}>Close</button>
-      </div>
-      <div class="places">
-        ${Object.values(PLACES).map(
-          ({ name, keys }) =>
-            html`<section>
-              <h3>${name}</h3>
-              <dl>
-                ${Object.values(keys).map(
-                  (/** @type {{keys: readonly string[], text: string}} */ one) =>
-                    html`<dt>
-                        ${one.keys.map((key, at) => html`${at ? html` <span class="quiet">or</span> ` : nothing}${written(key, MOD).map((part) => html`<kbd>${part}</kbd> `)}`)}
-                      </dt>
-                      <dd>${one.text}</dd>`,
-                )}
-              </dl>
-            </section>`,
-        )}
-      </div>
-      ${shortcuts() ? nothing : html`<p class="second">Single-key shortcuts are off, except in the part of the page that has the focus.</p>`}
-    </div>`;
-  }
+	#keys() {
+		return html`<div class="keys">
+			<div class="row">
+				<h2>Keys</h2>
+				<button class="btn push" autofocus @click=${() => this.#close()}>Close</button>
+			</div>
+			<div class="places">
+				${Object.values(PLACES).map(
+					({ name, keys }) =>
+						html`<section>
+							<h3>${name}</h3>
+							<dl>
+								${Object.values(keys).map(
+									(/** @type {{keys: readonly string[], text: string}} */ one) =>
+										html`<dt>
+												${one.keys.map((key, at) => html`${at ? html` <span class="quiet">or</span> ` : nothing}${written(key, MOD).map((part) => html`<kbd>${part}</kbd> `)}`)}
+											</dt>
+											<dd>${one.text}</dd>`,
+								)}
+							</dl>
+						</section>`,
+				)}
+			</div>
+			${shortcuts() ? nothing : html`<p class="second">Single-key shortcuts are off, except in the part of the page that has the focus.</p>`}
+		</div>`;
+	}
 
-  #search() {
-    const groups = find(this.#actions(), this.query, this.query ? MOST : 5);
-    const flat = /** @type {Action[]} */ (groups.flatMap((group) => group.choices));
-    const index = Math.min(this.index, Math.max(0, flat.length - 1));
-    return html` <div class="ask">
-        <svg viewBox="0 0 16 16" aria-hidden="true">
-          <circle cx="7" cy="7" r="4.5" />
-          <path d="m10.5 10.5 3 3" />
-        </svg>
-        <input
-          type="text"
-          role="combobox"
-          aria-expanded="true"
-          aria-controls="found"
-          aria-autocomplete="list"
-          aria-label="Search sessions, pages and commands"
-          aria-activedescendant=${flat.length ? `c${index}` : nothing}
-          autocomplete="off"
-          spellcheck="false"
-          placeholder="Session, page or command"
-          .value=${this.query}
-          @input=${(/** @type {any} */ event) => this.#ask(event.target.value)}
-          @keydown=${(/** @type {KeyboardEvent} */ event) => this.#typed(event, flat, index)}
-        /><kbd>Esc</kbd>
-      </div>
-      <div class="found" id="found" role="listbox" aria-label="Found">
-        ${groups.map(
-          ({ name, choices }, number) =>
-            html`<div role="group" aria-labelledby=${`g${number}`}>
-              <div class="group" id=${`g${number}`} role="presentation">${name}</div>
-              ${choices.map((choice) => {
-                const at = flat.indexOf(/** @type {Action} */ (choice));
-                return this.#choice(/** @type {Action} */ (choice), at, at === index);
-              })}
-            </div>`,
-        )}
-        ${flat.length ? nothing : html`<p class="empty" role="option" aria-selected="false" aria-disabled="true">Nothing matches.</p>`}
-      </div>
-      <p class="hide" role="status">${flat.length} found</p>`;
-  }
+	#search() {
+		const groups = find(this.#actions(), this.query, this.query ? MOST : 5);
+		const flat = /** @type {Action[]} */ (groups.flatMap((group) => group.choices));
+		const index = Math.min(this.index, Math.max(0, flat.length - 1));
+		return html` <div class="ask">
+				<svg viewBox="0 0 16 16" aria-hidden="true">
+					<circle cx="7" cy="7" r="4.5" />
+					<path d="m10.5 10.5 3 3" />
+				</svg>
+				<input
+					type="text"
+					role="combobox"
+					aria-expanded="true"
+					aria-controls="found"
+					aria-autocomplete="list"
+					aria-label="Search sessions, pages and commands"
+					aria-activedescendant=${flat.length ? `c${index}` : nothing}
+					autocomplete="off"
+					spellcheck="false"
+					placeholder="Session, page or command"
+					.value=${this.query}
+					@input=${(/** @type {any} */ event) => this.#ask(event.target.value)}
+					@keydown=${(/** @type {KeyboardEvent} */ event) => this.#typed(event, flat, index)}
+				/><kbd>Esc</kbd>
+			</div>
+			<div class="found" id="found" role="listbox" aria-label="Found">
+				${groups.map(
+					({ name, choices }, number) =>
+						html`<div role="group" aria-labelledby=${`g${number}`}>
+							<div class="group" id=${`g${number}`} role="presentation">${name}</div>
+							${choices.map((choice) => {
+								const at = flat.indexOf(/** @type {Action} */ (choice));
+								return this.#choice(/** @type {Action} */ (choice), at, at === index);
+							})}
+						</div>`,
+				)}
+				${flat.length ? nothing : html`<p class="empty" role="option" aria-selected="false" aria-disabled="true">Nothing matches.</p>`}
+			</div>
+			<p class="hide" role="status">${flat.length} found</p>`;
+	}
 
-  /** A project is cut before what its session is called. @param {Action} action */
-  #label({ label, prefix = "" }) {
-    if (!prefix) return html`<span class="label cut">${label}</span>`;
-    return html`<span class="label named"
-      ><span class="cut">${prefix}</span><span class="cut">: ${label.slice(prefix.length + 2)}</span></span
-    >`;
-  }
+	/** A project is cut before what its session is called. @param {Action} action */
+	#label({ label, prefix = "" }) {
+		if (!prefix) return html`<span class="label cut">${label}</span>`;
+		return html`<span class="label named"
+			><span class="cut">${prefix}</span><span class="cut">: ${label.slice(prefix.length + 2)}</span></span
+		>`;
+	}
 
-  /** @param {Action} action @param {number} at of all @param {boolean} isChosen */
-  #choice(action, at, isChosen) {
-    const { state, isCommand } = action;
-    return html`<div
-      class="choice ${isCommand ? "command" : ""}"
-      id=${`c${at}`}
-      role="option"
-      aria-selected=${isChosen}
-      @click=${() => this.#run(action)}
-      @pointermove=${() => (this.index = at)}
-    >
-      ${state ? stateMark(state) : html`<i class="dot none" aria-hidden="true"></i>`}${this.#label(action)}<span
-        class="detail cut"
-        >${action.detail}</span
-      ><span class="enter" aria-hidden="true">${isCommand ? "Copy" : "Go"} ↵</span>
-    </div>`;
-  }
+	/** @param {Action} action @param {number} at of all @param {boolean} isChosen */
+	#choice(action, at, isChosen) {
+		const { state, isCommand } = action;
+		return html`<div
+			class="choice ${isCommand ? "command" : ""}"
+			id=${`c${at}`}
+			role="option"
+			aria-selected=${isChosen}
+			@click=${() => this.#run(action)}
+			@pointermove=${() => (this.index = at)}
+		>
+			${state ? stateMark(state) : html`<i class="dot none" aria-hidden="true"></i>`}${this.#label(action)}<span
+				class="detail cut"
+				>${action.detail}</span
+			><span class="enter" aria-hidden="true">${isCommand ? "Copy" : "Go"} ↵</span>
+		</div>`;
+	}
 }
 customElements.define("command-palette", CommandPalette);

@@ -21,524 +21,524 @@ const STRIP = 60; // rounds in the strip beside a check: half an hour
 
 /** @extends {FetchedPage<Answer>} */
 export class HealthPanel extends FetchedPage {
-  static styles = [
-    shared,
-    css`
-      :host {
-        container-type: inline-size;
-      }
-      header {
-        margin-bottom: 1.25rem;
-      }
-      header h1 {
-        display: flex;
-        align-items: center;
-        gap: 0.6rem;
-      }
-      header p {
-        margin-top: 0.25rem;
-      }
-      .mark {
-        flex: none;
-        display: inline-grid;
-        place-items: center;
-        width: 1.25rem;
-        height: 1.25rem;
-        border-radius: 50%;
-        font: 700 0.75rem/1 var(--sans);
-        color: var(--surface);
-        background: var(--ink-3);
-      }
-      .mark.healthy {
-        background: var(--ok);
-      }
-      .mark.warning {
-        background: var(--wait);
-        border-radius: 0.3rem;
-        color: #1b1c1f;
-      }
-      .mark.critical {
-        background: var(--error);
-        border-radius: 0.15rem;
-      }
-      h1 .mark {
-        width: 1.625rem;
-        height: 1.625rem;
-        font-size: 0.9375rem;
-      }
-      section {
-        margin-top: 1.5rem;
-      }
-      section > h2,
-      section > .row {
-        margin-bottom: 0.5rem;
-        padding-inline: 0.25rem;
-      }
-      .checks li {
-        display: grid;
-        grid-template: "mark name value strip" auto "mark what what strip" auto / 1.25rem minmax(0, 1fr) auto 15rem;
-        align-items: center;
-        gap: 0.1rem 0.875rem;
-        padding: 0.65rem 1rem;
-        border-top: 1px solid var(--line);
-      }
-      .checks li:first-child {
-        border-top: 0;
-      }
-      .checks .mark {
-        grid-area: mark;
-        align-self: start;
-        margin-top: 0.05rem;
-      }
-      .checks li.warning {
-        background: var(--wait-soft);
-      }
-      .checks li.critical {
-        background: var(--error-soft);
-      }
-      .name {
-        grid-area: name;
-        display: flex;
-        flex-wrap: wrap;
-        align-items: baseline;
-        gap: 0 0.6rem;
-      }
-      .name h3 {
-        font-size: 0.875rem;
-      }
-      .name h3::first-letter {
-        text-transform: uppercase;
-      }
-      .value {
-        grid-area: value;
-        align-self: start;
-        text-align: right;
-        white-space: nowrap;
-        font-size: 0.8125rem;
-      }
-      .what {
-        grid-area: what;
-        font-size: 0.8125rem;
-        color: var(--ink-2);
-        overflow-wrap: anywhere;
-      }
-      .todo {
-        display: flex;
-        flex-wrap: wrap;
-        gap: 0.25rem 0.6rem;
-        align-items: center;
-        margin-top: 0.2rem;
-        color: var(--ink);
-        font-weight: 520;
-      }
-      .strip {
-        grid-area: strip;
-        display: flex;
-        justify-content: end;
-        gap: 1px;
-        height: 1.25rem;
-      }
-      .strip > i {
-        flex: 0 1 3px;
-        background: var(--ink-3);
-        border-radius: 1px;
-        align-self: end;
-        height: 35%;
-      }
-      .strip > .none {
-        background: var(--line);
-        height: 15%;
-      }
-      .strip > .healthy {
-        background: var(--ok);
-      }
-      .strip > .warning {
-        background: var(--wait);
-        height: 70%;
-      }
-      .strip > .critical {
-        background: var(--error);
-        height: 100%;
-      }
-      .charts {
-        display: grid;
-        grid-template-columns: repeat(auto-fill, minmax(min(100%, 20rem), 1fr));
-        gap: 1rem;
-      }
-      .charts > div {
-        padding: 0.75rem 1rem;
-      }
-      .charts h3 {
-        margin-bottom: 0.35rem;
-      }
-      .parts {
-        columns: 17rem;
-        column-gap: 1rem;
-      }
-      .parts > div {
-        break-inside: avoid;
-        margin-bottom: 1rem;
-        padding: 0.75rem 1rem 0.85rem;
-      }
-      .parts h3 {
-        display: flex;
-        align-items: center;
-        gap: 0.5rem;
-        margin-bottom: 0.4rem;
-      }
-      .parts h3 .tag {
-        margin-left: auto;
-      }
-      dl.list {
-        display: grid;
-        grid-template-columns: minmax(0, 1fr) auto;
-        gap: 0.2rem 0.75rem;
-        font-size: 0.8125rem;
-      }
-      dl.list dt {
-        color: var(--ink-2);
-      }
-      dl.list dd {
-        text-align: right;
-        overflow-wrap: anywhere;
-        min-width: 0;
-      }
-      .parts .note {
-        margin-top: 0.5rem;
-        font-size: 0.75rem;
-        color: var(--ink-3);
-        overflow-wrap: anywhere;
-      }
-      .parts .note.bad {
-        color: var(--error-ink);
-      }
-      .settings td {
-        overflow-wrap: anywhere;
-      }
-      .settings td:first-child {
-        white-space: nowrap;
-      }
-      .settings tr.default td {
-        color: var(--ink-3);
-      }
-      .start {
-        padding: 12vh 0;
-      }
-      @container (width < 46rem) {
-        .checks li {
-          grid-template:
-            "mark name value" auto "mark what what" auto "mark strip strip" auto / 1.25rem minmax(0, 1fr)
-            auto;
-          padding-inline: 0.75rem;
-        }
-        .strip {
-          justify-content: start;
-          margin-top: 0.3rem;
-          height: 0.875rem;
-        }
-        .settings table,
-        .settings tbody,
-        .settings tr,
-        .settings td {
-          display: block;
-        }
-        .settings thead {
-          display: none;
-        }
-        .settings td {
-          border: 0;
-          padding: 0 0.75rem;
-        }
-        .settings tr {
-          padding-block: 0.4rem;
-          border-bottom: 1px solid var(--line);
-        }
-        .settings td:first-child {
-          white-space: normal;
-          font-weight: 560;
-        }
-      }
-    `,
-  ];
+	static styles = [
+		shared,
+		css`
+			:host {
+				container-type: inline-size;
+			}
+			header {
+				margin-bottom: 1.25rem;
+			}
+			header h1 {
+				display: flex;
+				align-items: center;
+				gap: 0.6rem;
+			}
+			header p {
+				margin-top: 0.25rem;
+			}
+			.mark {
+				flex: none;
+				display: inline-grid;
+				place-items: center;
+				width: 1.25rem;
+				height: 1.25rem;
+				border-radius: 50%;
+				font: 700 0.75rem/1 var(--sans);
+				color: var(--surface);
+				background: var(--ink-3);
+			}
+			.mark.healthy {
+				background: var(--ok);
+			}
+			.mark.warning {
+				background: var(--wait);
+				border-radius: 0.3rem;
+				color: #1b1c1f;
+			}
+			.mark.critical {
+				background: var(--error);
+				border-radius: 0.15rem;
+			}
+			h1 .mark {
+				width: 1.625rem;
+				height: 1.625rem;
+				font-size: 0.9375rem;
+			}
+			section {
+				margin-top: 1.5rem;
+			}
+			section > h2,
+			section > .row {
+				margin-bottom: 0.5rem;
+				padding-inline: 0.25rem;
+			}
+			.checks li {
+				display: grid;
+				grid-template: "mark name value strip" auto "mark what what strip" auto / 1.25rem minmax(0, 1fr) auto 15rem;
+				align-items: center;
+				gap: 0.1rem 0.875rem;
+				padding: 0.65rem 1rem;
+				border-top: 1px solid var(--line);
+			}
+			.checks li:first-child {
+				border-top: 0;
+			}
+			.checks .mark {
+				grid-area: mark;
+				align-self: start;
+				margin-top: 0.05rem;
+			}
+			.checks li.warning {
+				background: var(--wait-soft);
+			}
+			.checks li.critical {
+				background: var(--error-soft);
+			}
+			.name {
+				grid-area: name;
+				display: flex;
+				flex-wrap: wrap;
+				align-items: baseline;
+				gap: 0 0.6rem;
+			}
+			.name h3 {
+				font-size: 0.875rem;
+			}
+			.name h3::first-letter {
+				text-transform: uppercase;
+			}
+			.value {
+				grid-area: value;
+				align-self: start;
+				text-align: right;
+				white-space: nowrap;
+				font-size: 0.8125rem;
+			}
+			.what {
+				grid-area: what;
+				font-size: 0.8125rem;
+				color: var(--ink-2);
+				overflow-wrap: anywhere;
+			}
+			.todo {
+				display: flex;
+				flex-wrap: wrap;
+				gap: 0.25rem 0.6rem;
+				align-items: center;
+				margin-top: 0.2rem;
+				color: var(--ink);
+				font-weight: 520;
+			}
+			.strip {
+				grid-area: strip;
+				display: flex;
+				justify-content: end;
+				gap: 1px;
+				height: 1.25rem;
+			}
+			.strip > i {
+				flex: 0 1 3px;
+				background: var(--ink-3);
+				border-radius: 1px;
+				align-self: end;
+				height: 35%;
+			}
+			.strip > .none {
+				background: var(--line);
+				height: 15%;
+			}
+			.strip > .healthy {
+				background: var(--ok);
+			}
+			.strip > .warning {
+				background: var(--wait);
+				height: 70%;
+			}
+			.strip > .critical {
+				background: var(--error);
+				height: 100%;
+			}
+			.charts {
+				display: grid;
+				grid-template-columns: repeat(auto-fill, minmax(min(100%, 20rem), 1fr));
+				gap: 1rem;
+			}
+			.charts > div {
+				padding: 0.75rem 1rem;
+			}
+			.charts h3 {
+				margin-bottom: 0.35rem;
+			}
+			.parts {
+				columns: 17rem;
+				column-gap: 1rem;
+			}
+			.parts > div {
+				break-inside: avoid;
+				margin-bottom: 1rem;
+				padding: 0.75rem 1rem 0.85rem;
+			}
+			.parts h3 {
+				display: flex;
+				align-items: center;
+				gap: 0.5rem;
+				margin-bottom: 0.4rem;
+			}
+			.parts h3 .tag {
+				margin-left: auto;
+			}
+			dl.list {
+				display: grid;
+				grid-template-columns: minmax(0, 1fr) auto;
+				gap: 0.2rem 0.75rem;
+				font-size: 0.8125rem;
+			}
+			dl.list dt {
+				color: var(--ink-2);
+			}
+			dl.list dd {
+				text-align: right;
+				overflow-wrap: anywhere;
+				min-width: 0;
+			}
+			.parts .note {
+				margin-top: 0.5rem;
+				font-size: 0.75rem;
+				color: var(--ink-3);
+				overflow-wrap: anywhere;
+			}
+			.parts .note.bad {
+				color: var(--error-ink);
+			}
+			.settings td {
+				overflow-wrap: anywhere;
+			}
+			.settings td:first-child {
+				white-space: nowrap;
+			}
+			.settings tr.default td {
+				color: var(--ink-3);
+			}
+			.start {
+				padding: 12vh 0;
+			}
+			@container (width < 46rem) {
+				.checks li {
+					grid-template:
+						"mark name value" auto "mark what what" auto "mark strip strip" auto / 1.25rem minmax(0, 1fr)
+						auto;
+					padding-inline: 0.75rem;
+				}
+				.strip {
+					justify-content: start;
+					margin-top: 0.3rem;
+					height: 0.875rem;
+				}
+				.settings table,
+				.settings tbody,
+				.settings tr,
+				.settings td {
+					display: block;
+				}
+				.settings thead {
+					display: none;
+				}
+				.settings td {
+					border: 0;
+					padding: 0 0.75rem;
+				}
+				.settings tr {
+					padding-block: 0.4rem;
+					border-bottom: 1px solid var(--line);
+				}
+				.settings td:first-child {
+					white-space: normal;
+					font-weight: 560;
+				}
+			}
+		`,
+	];
 
-  connected() {
-    this.updateOn(store, "change");
-    this.updateOn(router, "route");
-    this.tick(FRESH, () => this.fetch());
-    this.tick(1000);
-    this.follow(FRESH);
-  }
+	connected() {
+		this.updateOn(store, "change");
+		this.updateOn(router, "route");
+		this.tick(FRESH, () => this.fetch());
+		this.tick(1000);
+		this.follow(FRESH);
+	}
 
-  /** @param {AbortSignal} signal @returns {Promise<Answer>} */
-  async load(signal) {
-    const [health, history, settings] = await Promise.all([
-      /** @type {Promise<Health>} */ (ask("/health", {}, { signal })),
-      /** @type {Promise<{rounds: Round[]}>} */ (ask("/health/history", { limit: 100 }, { signal })),
-      /** @type {Promise<Settings>} */ (ask("/settings", {}, { signal })),
-    ]);
-    return { health, rounds: history.rounds.reverse(), settings };
-  }
+	/** @param {AbortSignal} signal @returns {Promise<Answer>} */
+	async load(signal) {
+		const [health, history, settings] = await Promise.all([
+			/** @type {Promise<Health>} */ (ask("/health", {}, { signal })),
+			/** @type {Promise<{rounds: Round[]}>} */ (ask("/health/history", { limit: 100 }, { signal })),
+			/** @type {Promise<Settings>} */ (ask("/settings", {}, { signal })),
+		]);
+		return { health, rounds: history.rounds.reverse(), settings };
+	}
 
-  render() {
-    const { answer } = this;
-    if (!answer) {
-      return html`<setup-step></setup-step>
-        <h1>Health</h1>
-        ${this.pending()}`;
-    }
-    const { health, rounds } = answer;
-    return html`
-      <setup-step></setup-step>
-      <header>
-        <h1>
-          ${this.error ? html`${mark("critical")}${this.error.message}` : html`${mark(health.status)}${headline(health)}`}
-        </h1>
-        <p class="second">
-          ${health.at ? html`Checked ${ago(clock.now() - health.at)}, in ${duration(health.took)}${rounds.length > 1 ? html` · ${plural(rounds.length, "round")} kept` : nothing}` : "Not checked yet."}
-        </p>
-      </header>
-      ${this.stale()}
-      <section class="checks" aria-labelledby="h-checks">
-        <h2 id="h-checks" class="hide">Checks</h2>
-        ${
-          health.checks.length
-            ? html`<ol class="card">
-                ${[...health.checks].sort((a, b) => severity(a.status) - severity(b.status)).map((check) => this.#check(check, rounds))}
-              </ol>`
-            : html`<div class="card empty">The first round of checks comes within seconds.</div>`
-        }
-      </section>
-      ${this.#charts(health, rounds)}${this.#pipeline(health)}${this.#settings(answer.settings)}
-    `;
-  }
+	render() {
+		const { answer } = this;
+		if (!answer) {
+			return html`<setup-step></setup-step>
+				<h1>Health</h1>
+				${this.pending()}`;
+		}
+		const { health, rounds } = answer;
+		return html`
+			<setup-step></setup-step>
+			<header>
+				<h1>
+					${this.error ? html`${mark("critical")}${this.error.message}` : html`${mark(health.status)}${headline(health)}`}
+				</h1>
+				<p class="second">
+					${health.at ? html`Checked ${ago(clock.now() - health.at)}, in ${duration(health.took)}${rounds.length > 1 ? html` · ${plural(rounds.length, "round")} kept` : nothing}` : "Not checked yet."}
+				</p>
+			</header>
+			${this.stale()}
+			<section class="checks" aria-labelledby="h-checks">
+				<h2 id="h-checks" class="hide">Checks</h2>
+				${
+					health.checks.length
+						? html`<ol class="card">
+								${[...health.checks].sort((a, b) => severity(a.status) - severity(b.status)).map((check) => this.#check(check, rounds))}
+							</ol>`
+						: html`<div class="card empty">The first round of checks comes within seconds.</div>`
+				}
+			</section>
+			${this.#charts(health, rounds)}${this.#pipeline(health)}${this.#settings(answer.settings)}
+		`;
+	}
 
-  /** @param {Check} check @param {Round[]} rounds */
-  #check(check, rounds) {
-    const command = commandIn(check.todo);
-    const strip = rounds.slice(-STRIP);
-    const before = Array.from({ length: STRIP - strip.length }, () => html`<i class="none"></i>`);
-    const bad = strip.filter((round) => ["warning", "critical"].includes(round.checks[check.name] ?? "")).length;
-    return html`<li class=${check.status}>
-      ${mark(check.status)}
-      <div class="name">
-        <h3>${check.name}</h3>
-        <span class="quiet">${statusOf(check.status).word} for ${elapsed(clock.now() - check.since)}</span>
-      </div>
-      <div class="value">${check.value === null ? nothing : ofThreshold(check)}</div>
-      <div class="what">
-        ${withCode(sentence(check.message))}
-        ${check.todo ? html`<div class="todo"><span>${withCode(sentence(check.todo))}</span>${command ? html`<copy-button .text=${command} what=${`the command ${command}`}></copy-button>` : nothing}</div>` : nothing}
-      </div>
-      <div
-        class="strip"
-        role="img"
-        aria-label=${`${bad ? `${bad} of the` : "None of the"} last ${strip.length} rounds found something`}
-      >
-        ${before}${strip.map((round) => html`<i class=${round.checks[check.name] ?? "none"} title=${`${time(round.at)} ${round.checks[check.name] ?? ""}`}></i>`)}
-      </div>
-    </li>`;
-  }
+	/** @param {Check} check @param {Round[]} rounds */
+	#check(check, rounds) {
+		const command = commandIn(check.todo);
+		const strip = rounds.slice(-STRIP);
+		const before = Array.from({ length: STRIP - strip.length }, () => html`<i class="none"></i>`);
+		const bad = strip.filter((round) => ["warning", "critical"].includes(round.checks[check.name] ?? "")).length;
+		return html`<li class=${check.status}>
+			${mark(check.status)}
+			<div class="name">
+				<h3>${check.name}</h3>
+				<span class="quiet">${statusOf(check.status).word} for ${elapsed(clock.now() - check.since)}</span>
+			</div>
+			<div class="value">${check.value === null ? nothing : ofThreshold(check)}</div>
+			<div class="what">
+				${withCode(sentence(check.message))}
+				${check.todo ? html`<div class="todo"><span>${withCode(sentence(check.todo))}</span>${command ? html`<copy-button .text=${command} what=${`the command ${command}`}></copy-button>` : nothing}</div>` : nothing}
+			</div>
+			<div
+				class="strip"
+				role="img"
+				aria-label=${`${bad ? `${bad} of the` : "None of the"} last ${strip.length} rounds found something`}
+			>
+				${before}${strip.map((round) => html`<i class=${round.checks[check.name] ?? "none"} title=${`${time(round.at)} ${round.checks[check.name] ?? ""}`}></i>`)}
+			</div>
+		</li>`;
+	}
 
-  /** @param {Health} health @param {Round[]} rounds */
-  #charts(health, rounds) {
-    const shown = health.checks.filter(
-      (check) => chartOf(check.name) && rounds.some((round) => round.values[check.name] != null),
-    );
-    if (!shown.length) return nothing;
-    return html`<section aria-labelledby="h-history">
-      <h2 id="h-history">History</h2>
-      <div class="charts">
-        ${shown.map((check) => {
-          const points = rounds.map((round) => ({ at: round.at, value: round.values[check.name] ?? null }));
-          const label = chartOf(check.name);
-          return html`<div class="card">
-            <h3>${label}</h3>
-            <history-chart
-              .points=${points}
-              .threshold=${check.threshold}
-              unit=${check.unit}
-              label=${label}
-            ></history-chart>
-          </div>`;
-        })}
-      </div>
-    </section>`;
-  }
+	/** @param {Health} health @param {Round[]} rounds */
+	#charts(health, rounds) {
+		const shown = health.checks.filter(
+			(check) => chartOf(check.name) && rounds.some((round) => round.values[check.name] != null),
+		);
+		if (!shown.length) return nothing;
+		return html`<section aria-labelledby="h-history">
+			<h2 id="h-history">History</h2>
+			<div class="charts">
+				${shown.map((check) => {
+					const points = rounds.map((round) => ({ at: round.at, value: round.values[check.name] ?? null }));
+					const label = chartOf(check.name);
+					return html`<div class="card">
+						<h3>${label}</h3>
+						<history-chart
+							.points=${points}
+							.threshold=${check.threshold}
+							unit=${check.unit}
+							label=${label}
+						></history-chart>
+					</div>`;
+				})}
+			</div>
+		</section>`;
+	}
 
-  /** @param {Health} health */
-  #pipeline(health) {
-    const { agent, ingest, cache, stream, drops, loops } = health;
-    const lost = Object.entries(drops);
-    const failing = Object.entries(loops).filter(([, loop]) => !loop.alive || loop.failures);
-    const clients = new Map();
-    for (const session of store.sessions.values()) {
-      if (session.client_version) clients.set(session.client_version, (clients.get(session.client_version) ?? 0) + 1);
-    }
-    return html`<section aria-labelledby="h-pipeline">
-      <h2 id="h-pipeline">Pipeline</h2>
-      <div class="parts">
-        ${part(
-          "Journal",
-          ingest.hold
-            ? ["bad", "waits"]
-            : ingest.behind_seconds > 1
-              ? ["wait", "catching up"]
-              : ["", "read to its end"],
-          [
-            ["Behind", ingest.behind_seconds ? duration(ingest.behind_seconds * 1000) : "0 s"],
-            ["To be read", bytes(ingest.backlog_bytes)],
-            ["Records read", count(ingest.records)],
-            ["Event to page", duration(ingest.delay_seconds * 1000)],
-            ["Commit", duration(ingest.commit_seconds * 1000)],
-            ["Open sessions", count(ingest.open_sessions)],
-            ["Set aside", plural(ingest.quarantined, "line")],
-          ],
-          ingest.hold?.reason ??
-            (ingest.mended
-              ? `The store ${ingest.mended.text}${ingest.mended.aside ? `; the old one is ${ingest.mended.aside}` : ""}`
-              : ""),
-        )}
-        ${exported(health.export)}
-        ${part(
-          "Lost events",
-          lost.length ? ["bad", count(lost.reduce((sum, [, drop]) => sum + drop.count, 0))] : ["", "none"],
-          lost.map(([reason, drop]) => [
-            reason.replaceAll("_", " "),
-            html`${count(drop.count)} <span class="quiet">last ${ago(clock.now() - drop.last * 1000)}</span>`,
-          ]),
-          lost.length ? "" : "No relay failed to write an event.",
-          false,
-        )}
-        ${part(
-          "Page",
-          ["", stream.connections >= stream.maximum ? "full" : plural(stream.connections, "page")],
-          [
-            ["Live connections", `${count(stream.connections)} of ${count(stream.maximum)}`],
-            ["Turned away", count(stream.refused)],
-            ["Too slow", count(stream.slow)],
-            [
-              "Cache hit rate",
-              cache.hits + cache.misses ? `${percent(cache.hit_rate)} of ${count(cache.hits + cache.misses)}` : "–",
-            ],
-            ["Cached answers", count(cache.entries)],
-            ["Oldest of them", cache.entries ? `${duration(cache.oldest)} of ${duration(cache.ttl)}` : "–"],
-          ],
-        )}
-        ${part(
-          "Loops",
-          failing.length ? ["bad", `${failing.length} failed`] : ["", "all alive"],
-          Object.entries(loops).map(([name, loop]) => [
-            name,
-            loop.alive
-              ? loop.failures
-                ? html`<span class="wait">${plural(loop.failures, "failure")}</span>`
-                : "alive"
-              : html`<span class="bad">dead</span>`,
-          ]),
-          failing.map(([name, loop]) => `${name}: ${loop.last_failure ?? "ended"}`).join("; "),
-        )}
-        ${part("Versions", store.outdated ? ["wait", "page is old"] : ["", ""], [
-          ["hookspan", agent.version],
-          ["This page", store.version || agent.version],
-          ...[...clients]
-            .sort(([a], [b]) => b.localeCompare(a, "en", { numeric: true }))
-            .slice(0, 4)
-            .map(
-              ([version, sessions]) =>
-                /** @type {[string, unknown]} */ ([`Claude Code ${version}`, plural(sessions, "session")]),
-            ),
-          ["Agent up for", elapsed(clock.now() - agent.started * 1000)],
-          ["Process", String(agent.pid)],
-          ["When idle", agent.stay ? "stays" : "leaves"],
-        ])}
-      </div>
-    </section>`;
-  }
+	/** @param {Health} health */
+	#pipeline(health) {
+		const { agent, ingest, cache, stream, drops, loops } = health;
+		const lost = Object.entries(drops);
+		const failing = Object.entries(loops).filter(([, loop]) => !loop.alive || loop.failures);
+		const clients = new Map();
+		for (const session of store.sessions.values()) {
+			if (session.client_version) clients.set(session.client_version, (clients.get(session.client_version) ?? 0) + 1);
+		}
+		return html`<section aria-labelledby="h-pipeline">
+			<h2 id="h-pipeline">Pipeline</h2>
+			<div class="parts">
+				${part(
+					"Journal",
+					ingest.hold
+						? ["bad", "waits"]
+						: ingest.behind_seconds > 1
+							? ["wait", "catching up"]
+							: ["", "read to its end"],
+					[
+						["Behind", ingest.behind_seconds ? duration(ingest.behind_seconds * 1000) : "0 s"],
+						["To be read", bytes(ingest.backlog_bytes)],
+						["Records read", count(ingest.records)],
+						["Event to page", duration(ingest.delay_seconds * 1000)],
+						["Commit", duration(ingest.commit_seconds * 1000)],
+						["Open sessions", count(ingest.open_sessions)],
+						["Set aside", plural(ingest.quarantined, "line")],
+					],
+					ingest.hold?.reason ??
+						(ingest.mended
+							? `The store ${ingest.mended.text}${ingest.mended.aside ? `; the old one is ${ingest.mended.aside}` : ""}`
+							: ""),
+				)}
+				${exported(health.export)}
+				${part(
+					"Lost events",
+					lost.length ? ["bad", count(lost.reduce((sum, [, drop]) => sum + drop.count, 0))] : ["", "none"],
+					lost.map(([reason, drop]) => [
+						reason.replaceAll("_", " "),
+						html`${count(drop.count)} <span class="quiet">last ${ago(clock.now() - drop.last * 1000)}</span>`,
+					]),
+					lost.length ? "" : "No relay failed to write an event.",
+					false,
+				)}
+				${part(
+					"Page",
+					["", stream.connections >= stream.maximum ? "full" : plural(stream.connections, "page")],
+					[
+						["Live connections", `${count(stream.connections)} of ${count(stream.maximum)}`],
+						["Turned away", count(stream.refused)],
+						["Too slow", count(stream.slow)],
+						[
+							"Cache hit rate",
+							cache.hits + cache.misses ? `${percent(cache.hit_rate)} of ${count(cache.hits + cache.misses)}` : "–",
+						],
+						["Cached answers", count(cache.entries)],
+						["Oldest of them", cache.entries ? `${duration(cache.oldest)} of ${duration(cache.ttl)}` : "–"],
+					],
+				)}
+				${part(
+					"Loops",
+					failing.length ? ["bad", `${failing.length} failed`] : ["", "all alive"],
+					Object.entries(loops).map(([name, loop]) => [
+						name,
+						loop.alive
+							? loop.failures
+								? html`<span class="wait">${plural(loop.failures, "failure")}</span>`
+								: "alive"
+							: html`<span class="bad">dead</span>`,
+					]),
+					failing.map(([name, loop]) => `${name}: ${loop.last_failure ?? "ended"}`).join("; "),
+				)}
+				${part("Versions", store.outdated ? ["wait", "page is old"] : ["", ""], [
+					["hookspan", agent.version],
+					["This page", store.version || agent.version],
+					...[...clients]
+						.sort(([a], [b]) => b.localeCompare(a, "en", { numeric: true }))
+						.slice(0, 4)
+						.map(
+							([version, sessions]) =>
+								/** @type {[string, unknown]} */ ([`Claude Code ${version}`, plural(sessions, "session")]),
+						),
+					["Agent up for", elapsed(clock.now() - agent.started * 1000)],
+					["Process", String(agent.pid)],
+					["When idle", agent.stay ? "stays" : "leaves"],
+				])}
+			</div>
+		</section>`;
+	}
 
-  /** @param {Settings} settings */
-  #settings({ settings, warnings }) {
-    const { q = "", settings: which = "changed" } = router.route.query;
-    const words = q.toLowerCase().split(/\s+/).filter(Boolean);
-    const found = settings.filter(
-      (one) =>
-        (which === "all" || words.length || one.origin !== "default") &&
-        words.every((word) => `${one.key} ${shown(one.value)} ${one.origin}`.toLowerCase().includes(word)),
-    );
-    const changed = settings.filter((one) => one.origin !== "default").length;
-    return html`<section class="settings" aria-labelledby="h-settings">
-      <div class="row wrap">
-        <h2 id="h-settings">Settings in force</h2>
-        <label class="push"
-          ><span class="hide">Find a setting</span
-          ><input
-            type="search"
-            placeholder="Find a setting"
-            .value=${q}
-            @input=${(/** @type {any} */ event) => router.set({ q: event.target.value })}
-        /></label>
-        <div class="segments" role="group" aria-label="Which settings">
-          ${[
-            ["changed", `Changed (${changed})`],
-            ["all", `All (${settings.length})`],
-          ].map(
-            ([value, label]) =>
-              html`<button aria-pressed=${value === which} @click=${() => router.set({ settings: value ?? "" })}>
-                ${label}
-              </button>`,
-          )}
-        </div>
-      </div>
-      ${warnings.map((warning) => html`<div class="card notice"><span class="tag wait">Warning</span><span>${withCode(warning)}</span></div>`)}
-      <div class="card">
-        ${
-          found.length
-            ? html`<table>
-                <thead>
-                  <tr>
-                    <th scope="col">Setting</th>
-                    <th scope="col">Value</th>
-                    <th scope="col">From</th>
-                  </tr>
-                </thead>
-                <tbody>
-                  ${found.map(
-                    (one) =>
-                      html`<tr class=${one.origin === "default" ? "default" : ""}>
-                        <td><code>${one.key}</code></td>
-                        <td><code>${shown(one.value)}</code></td>
-                        <td>
-                          ${one.origin === "default" ? "default" : html`<code>${one.origin}</code>`}${one.locked ? html` <span class="tag">locked</span>` : nothing}
-                        </td>
-                      </tr>`,
-                  )}
-                </tbody>
-              </table>`
-            : html`<p class="empty">
-                ${words.length ? "No setting matches." : html`All settings have their defaults. <code>hookspan config set KEY VALUE</code> changes one.`}
-              </p>`
-        }
-      </div>
-    </section>`;
-  }
+	/** @param {Settings} settings */
+	#settings({ settings, warnings }) {
+		const { q = "", settings: which = "changed" } = router.route.query;
+		const words = q.toLowerCase().split(/\s+/).filter(Boolean);
+		const found = settings.filter(
+			(one) =>
+				(which === "all" || words.length || one.origin !== "default") &&
+				words.every((word) => `${one.key} ${shown(one.value)} ${one.origin}`.toLowerCase().includes(word)),
+		);
+		const changed = settings.filter((one) => one.origin !== "default").length;
+		return html`<section class="settings" aria-labelledby="h-settings">
+			<div class="row wrap">
+				<h2 id="h-settings">Settings in force</h2>
+				<label class="push"
+					><span class="hide">Find a setting</span
+					><input
+						type="search"
+						placeholder="Find a setting"
+						.value=${q}
+						@input=${(/** @type {any} */ event) => router.set({ q: event.target.value })}
+				/></label>
+				<div class="segments" role="group" aria-label="Which settings">
+					${[
+						["changed", `Changed (${changed})`],
+						["all", `All (${settings.length})`],
+					].map(
+						([value, label]) =>
+							html`<button aria-pressed=${value === which} @click=${() => router.set({ settings: value ?? "" })}>
+								${label}
+							</button>`,
+					)}
+				</div>
+			</div>
+			${warnings.map((warning) => html`<div class="card notice"><span class="tag wait">Warning</span><span>${withCode(warning)}</span></div>`)}
+			<div class="card">
+				${
+					found.length
+						? html`<table>
+								<thead>
+									<tr>
+										<th scope="col">Setting</th>
+										<th scope="col">Value</th>
+										<th scope="col">From</th>
+									</tr>
+								</thead>
+								<tbody>
+									${found.map(
+										(one) =>
+											html`<tr class=${one.origin === "default" ? "default" : ""}>
+												<td><code>${one.key}</code></td>
+												<td><code>${shown(one.value)}</code></td>
+												<td>
+													${one.origin === "default" ? "default" : html`<code>${one.origin}</code>`}${one.locked ? html` <span class="tag">locked</span>` : nothing}
+												</td>
+											</tr>`,
+									)}
+								</tbody>
+							</table>`
+						: html`<p class="empty">
+								${words.length ? "No setting matches." : html`All settings have their defaults. <code>hookspan config set KEY VALUE</code> changes one.`}
+							</p>`
+				}
+			</div>
+		</section>`;
+	}
 }
 
 /** @param {Check} check */
 function ofThreshold({ value, threshold, unit }) {
-  if (!threshold) return measure(value, unit);
-  const isMeasure = ["s", "%", "bytes", ""].includes(unit);
-  return html`${measure(value, isMeasure ? unit : "")} <span class="quiet">of ${measure(threshold, unit)}</span>`;
+	if (!threshold) return measure(value, unit);
+	const isMeasure = ["s", "%", "bytes", ""].includes(unit);
+	return html`${measure(value, isMeasure ? unit : "")} <span class="quiet">of ${measure(threshold, unit)}</span>`;
 }
 
 /** @param {HealthStatus} status */
 const mark = (status) =>
-  html`<span class="mark ${status}" role="img" aria-label=${statusOf(status).word}>${statusOf(status).mark}</span>`;
+	html`<span class="mark ${status}" role="img" aria-label=${statusOf(status).word}>${statusOf(status).mark}</span>`;
 
 /** @param {Health} health */
 function headline({ status, checks }) {
-  const bad = checks.filter((check) => check.status === "warning" || check.status === "critical");
-  if (status === "healthy") return "All is well";
-  if (!bad.length) return checks.length ? "No problem found, but not all is known" : "Not checked yet";
-  return bad.length === 1 ? `One check needs attention: ${bad[0]?.name}` : `${bad.length} checks need attention`;
+	const bad = checks.filter((check) => check.status === "warning" || check.status === "critical");
+	if (status === "healthy") return "All is well";
+	if (!bad.length) return checks.length ? "No problem found, but not all is known" : "Not checked yet";
+	return bad.length === 1 ? `One check needs attention: ${bad[0]?.name}` : `${bad.length} checks need attention`;
 }
 
 /**
@@ -546,48 +546,48 @@ function headline({ status, checks }) {
  * @param {boolean} [bad] whether the note is a trouble
  */
 function part(title, [kind, text], rows, note = "", bad = true) {
-  return html`<div class="card">
-    <h3>${title}${text ? html`<span class="tag ${kind}">${text}</span>` : nothing}</h3>
-    ${
-      rows.length
-        ? html`<dl class="list">
-            ${rows.map(
-              ([name, value]) =>
-                html`<dt>${name}</dt>
-                  <dd>${value}</dd>`,
-            )}
-          </dl>`
-        : nothing
-    }
-    ${note ? html`<p class="note ${bad ? "bad" : ""}">${note}</p>` : nothing}
-  </div>`;
+	return html`<div class="card">
+		<h3>${title}${text ? html`<span class="tag ${kind}">${text}</span>` : nothing}</h3>
+		${
+			rows.length
+				? html`<dl class="list">
+						${rows.map(
+							([name, value]) =>
+								html`<dt>${name}</dt>
+									<dd>${value}</dd>`,
+						)}
+					</dl>`
+				: nothing
+		}
+		${note ? html`<p class="note ${bad ? "bad" : ""}">${note}</p>` : nothing}
+	</div>`;
 }
 
 /** @param {Health["export"]} state */
 function exported(state) {
-  if (state === null) return part("Export", ["", "off"], [], "No endpoint is set; spans stay on this machine.", false);
-  if ("problem" in state) return part("Export", ["bad", "unknown"], [], state.problem);
-  const holding = state.state === "holding";
-  /** @type {[string, unknown][]} */
-  const rows = [
-    ["Waiting", plural(state.queue, "span")],
-    ["Oldest", state.queue ? duration(state.oldest_age * 1000) : "–"],
-    ["Exported", plural(state.exported, "span")],
-    ["Refused", count(state.refused + state.rejected)],
-    ["Expired", count(state.expired)],
-    ["Failures", count(state.failures)],
-    ["Last success", state.last_success ? date(state.last_success / 1e6) : "never"],
-  ];
-  if (state.state === "off") rows.splice(0);
-  rows.push(["Metrics", state.metrics.state]);
-  if (holding) rows.push(["Tries again in", elapsed(state.retry_in * 1000)]);
-  return part(
-    "Export",
-    holding ? ["bad", "holding"] : ["", state.state],
-    rows,
-    [state.endpoint, state.last_error || state.metrics.last_error].filter(Boolean).join(": "),
-    Boolean(state.last_error || state.metrics.last_error),
-  );
+	if (state === null) return part("Export", ["", "off"], [], "No endpoint is set; spans stay on this machine.", false);
+	if ("problem" in state) return part("Export", ["bad", "unknown"], [], state.problem);
+	const holding = state.state === "holding";
+	/** @type {[string, unknown][]} */
+	const rows = [
+		["Waiting", plural(state.queue, "span")],
+		["Oldest", state.queue ? duration(state.oldest_age * 1000) : "–"],
+		["Exported", plural(state.exported, "span")],
+		["Refused", count(state.refused + state.rejected)],
+		["Expired", count(state.expired)],
+		["Failures", count(state.failures)],
+		["Last success", state.last_success ? date(state.last_success / 1e6) : "never"],
+	];
+	if (state.state === "off") rows.splice(0);
+	rows.push(["Metrics", state.metrics.state]);
+	if (holding) rows.push(["Tries again in", elapsed(state.retry_in * 1000)]);
+	return part(
+		"Export",
+		holding ? ["bad", "holding"] : ["", state.state],
+		rows,
+		[state.endpoint, state.last_error || state.metrics.last_error].filter(Boolean).join(": "),
+		Boolean(state.last_error || state.metrics.last_error),
+	);
 }
 
 /** @param {unknown} value */

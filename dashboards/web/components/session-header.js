@@ -14,224 +14,224 @@ import "./copy-button.js";
 /** @import { Session } from "../lib/types.js" */
 
 export class SessionHeader extends BaseComponent {
-  static properties = { session: { attribute: false } };
-  static styles = [
-    shared,
-    stateMarkStyle,
-    meterStyle,
-    css`
-      :host {
-        container-type: inline-size;
-      }
-      .where {
-        display: flex;
-        flex-wrap: wrap;
-        gap: 0.125rem 0.5rem;
-        align-items: baseline;
-        font-size: 0.8125rem;
-        color: var(--ink-2);
-        margin-bottom: 0.25rem;
-      }
-      .where b {
-        font-weight: 600;
-        color: var(--ink);
-      }
-      .head {
-        display: flex;
-        flex-wrap: wrap;
-        gap: 0.5rem 1.5rem;
-        align-items: start;
-      }
-      .head > div:first-child {
-        flex: 1 1 20rem;
-        min-width: 0;
-      }
-      h1 {
-        overflow-wrap: anywhere;
-        display: -webkit-box;
-        -webkit-line-clamp: 3;
-        -webkit-box-orient: vertical;
-        overflow: hidden;
-      }
-      .doing {
-        display: flex;
-        flex-wrap: wrap;
-        align-items: baseline;
-        gap: 0.25rem 0.5rem;
-        margin-top: 0.375rem;
-        min-width: 0;
-      }
-      .doing code {
-        max-width: 100%;
-      }
-      .doing b {
-        font-weight: 600;
-      }
-      .state {
-        --size: 0.5625rem;
-        align-self: center;
-      }
-      .waiting {
-        color: var(--wait-ink);
-      }
-      .waiting code {
-        color: var(--ink);
-      }
-      .facts {
-        display: flex;
-        flex-wrap: wrap;
-        gap: 0.75rem 2rem;
-        margin-top: 1rem;
-      }
-      dt {
-        color: var(--ink-3);
-        font-size: 0.75rem;
-      }
-      dd {
-        font-weight: 560;
-        white-space: nowrap;
-      }
-      dd small {
-        font-weight: 400;
-        color: var(--ink-3);
-        font-size: 0.75rem;
-      }
-      .meter.context {
-        width: 8rem;
-        margin-top: 0.25rem;
-      }
-      .meter > i {
-        border-radius: 0;
-      }
-      @container (width < 34rem) {
-        .facts {
-          display: grid;
-          grid-template-columns: 1fr 1fr;
-          gap: 0.6rem 1rem;
-        }
-        dd {
-          white-space: normal;
-        }
-        .meter.context {
-          width: auto;
-          max-width: 8rem;
-        }
-      }
-    `,
-  ];
+	static properties = { session: { attribute: false } };
+	static styles = [
+		shared,
+		stateMarkStyle,
+		meterStyle,
+		css`
+			:host {
+				container-type: inline-size;
+			}
+			.where {
+				display: flex;
+				flex-wrap: wrap;
+				gap: 0.125rem 0.5rem;
+				align-items: baseline;
+				font-size: 0.8125rem;
+				color: var(--ink-2);
+				margin-bottom: 0.25rem;
+			}
+			.where b {
+				font-weight: 600;
+				color: var(--ink);
+			}
+			.head {
+				display: flex;
+				flex-wrap: wrap;
+				gap: 0.5rem 1.5rem;
+				align-items: start;
+			}
+			.head > div:first-child {
+				flex: 1 1 20rem;
+				min-width: 0;
+			}
+			h1 {
+				overflow-wrap: anywhere;
+				display: -webkit-box;
+				-webkit-line-clamp: 3;
+				-webkit-box-orient: vertical;
+				overflow: hidden;
+			}
+			.doing {
+				display: flex;
+				flex-wrap: wrap;
+				align-items: baseline;
+				gap: 0.25rem 0.5rem;
+				margin-top: 0.375rem;
+				min-width: 0;
+			}
+			.doing code {
+				max-width: 100%;
+			}
+			.doing b {
+				font-weight: 600;
+			}
+			.state {
+				--size: 0.5625rem;
+				align-self: center;
+			}
+			.waiting {
+				color: var(--wait-ink);
+			}
+			.waiting code {
+				color: var(--ink);
+			}
+			.facts {
+				display: flex;
+				flex-wrap: wrap;
+				gap: 0.75rem 2rem;
+				margin-top: 1rem;
+			}
+			dt {
+				color: var(--ink-3);
+				font-size: 0.75rem;
+			}
+			dd {
+				font-weight: 560;
+				white-space: nowrap;
+			}
+			dd small {
+				font-weight: 400;
+				color: var(--ink-3);
+				font-size: 0.75rem;
+			}
+			.meter.context {
+				width: 8rem;
+				margin-top: 0.25rem;
+			}
+			.meter > i {
+				border-radius: 0;
+			}
+			@container (width < 34rem) {
+				.facts {
+					display: grid;
+					grid-template-columns: 1fr 1fr;
+					gap: 0.6rem 1rem;
+				}
+				dd {
+					white-space: normal;
+				}
+				.meter.context {
+					width: auto;
+					max-width: 8rem;
+				}
+			}
+		`,
+	];
 
-  constructor() {
-    super();
-    /** @type {Session | null} */
-    this.session = null;
-  }
+	constructor() {
+		super();
+		/** @type {Session | null} */
+		this.session = null;
+	}
 
-  connected() {
-    this.tick(1000);
-  }
+	connected() {
+		this.tick(1000);
+	}
 
-  render() {
-    const session = this.session;
-    if (!session) return nothing;
-    const now = clock.now();
-    const { verb, about, isSentence } = doing(session);
-    const ended = session.state === "ended";
-    const since = ended
-      ? ago(now - (session.ended ?? session.last))
-      : elapsed(now - (session.waiting_since ?? session.since));
-    const { input, output, cache_read, cache_write } = session.tokens;
-    const read = input + cache_read + cache_write;
-    const { context } = session;
-    return html`
-      <p class="where">
-        <a class="link" href="/">Sessions</a><span aria-hidden="true">/</span
-        ><b>${session.project || "(no project)"}</b>
-        ${session.branch ? html`<span><span class="hide">branch </span>${session.branch}</span>` : nothing}
-        ${store.hosts > 1 && session.host ? html`<span class="tag"><span class="hide">host </span>${session.host}</span>` : nothing}
-        ${session.permission_mode && session.permission_mode !== "default" ? html`<span class="tag">${session.permission_mode}</span>` : nothing}
-        <code class="quiet" title=${session.id}>${short(session.id)}</code>
-      </p>
-      <div class="head">
-        <div>
-          <h1>${session.title || `Session ${short(session.id)}`}</h1>
-          <p class="hide" role="status">${calling(session)}</p>
-          <p class="doing ${session.state}">
-            ${stateMark(session.state)}<b class=${session.failure ? "bad" : ""}>${verb}</b
-            >${about && !isSentence ? html`<code class="cut">${about}</code>` : nothing}<span
-              >${since}${session.state === "working" ? html` <span class="quiet">into the turn</span>` : nothing}</span
-            >
-          </p>
-        </div>
-        <slot></slot>
-      </div>
-      <dl class="facts">
-        ${
-          session.model
-            ? html`<div>
-                <dt>Model</dt>
-                <dd>${model(session.model)}</dd>
-              </div>`
-            : nothing
-        }
-        <div>
-          <dt>Started</dt>
-          <dd>${date(session.started)}</dd>
-        </div>
-        <div>
-          <dt>Length</dt>
-          <dd>${duration((session.ended ?? (ended ? session.last : now)) - session.started)}</dd>
-        </div>
-        <div>
-          <dt>Tool calls</dt>
-          <dd>
-            ${count(session.tools)}${session.tools_failed ? html` <small class="bad">${count(session.tools_failed)} failed</small>` : nothing}
-          </dd>
-        </div>
-        ${
-          session.subagents
-            ? html`<div>
-                <dt>Subagents</dt>
-                <dd>
-                  ${count(session.subagents)}${session.subagents_running && !ended ? html` <small>${count(session.subagents_running)} at work</small>` : nothing}
-                </dd>
-              </div>`
-            : nothing
-        }
-        ${
-          read || output
-            ? html`<div>
-                <dt>Tokens</dt>
-                <dd>
-                  ${tokens(read)}
-                  <small>in, ${read ? percent(cache_read / read) : "0 %"} cached</small> ${tokens(output)}
-                  <small>out</small>
-                </dd>
-              </div>`
-            : nothing
-        }
-        ${
-          read || session.cost
-            ? html`<div>
-                <dt>List price</dt>
-                <dd>
-                  ${money(session.cost)}${session.residual > 0.00005 ? html` <small>and ${money(session.residual)} in no transcript</small>` : nothing}${session.unpriced ? html` <small>and ${plural(session.unpriced, "call")} without a known price</small>` : nothing}
-                </dd>
-              </div>`
-            : nothing
-        }
-        ${
-          context.tokens
-            ? html`<div>
-                <dt>Context</dt>
-                <dd>
-                  ${percent(context.share)} <small>${tokens(context.tokens)} of ${tokens(context.window)}</small>
-                  ${contextMeter(context)}
-                </dd>
-              </div>`
-            : nothing
-        }
-      </dl>
-    `;
-  }
+	render() {
+		const session = this.session;
+		if (!session) return nothing;
+		const now = clock.now();
+		const { verb, about, isSentence } = doing(session);
+		const ended = session.state === "ended";
+		const since = ended
+			? ago(now - (session.ended ?? session.last))
+			: elapsed(now - (session.waiting_since ?? session.since));
+		const { input, output, cache_read, cache_write } = session.tokens;
+		const read = input + cache_read + cache_write;
+		const { context } = session;
+		return html`
+			<p class="where">
+				<a class="link" href="/">Sessions</a><span aria-hidden="true">/</span
+				><b>${session.project || "(no project)"}</b>
+				${session.branch ? html`<span><span class="hide">branch </span>${session.branch}</span>` : nothing}
+				${store.hosts > 1 && session.host ? html`<span class="tag"><span class="hide">host </span>${session.host}</span>` : nothing}
+				${session.permission_mode && session.permission_mode !== "default" ? html`<span class="tag">${session.permission_mode}</span>` : nothing}
+				<code class="quiet" title=${session.id}>${short(session.id)}</code>
+			</p>
+			<div class="head">
+				<div>
+					<h1>${session.title || `Session ${short(session.id)}`}</h1>
+					<p class="hide" role="status">${calling(session)}</p>
+					<p class="doing ${session.state}">
+						${stateMark(session.state)}<b class=${session.failure ? "bad" : ""}>${verb}</b
+						>${about && !isSentence ? html`<code class="cut">${about}</code>` : nothing}<span
+							>${since}${session.state === "working" ? html` <span class="quiet">into the turn</span>` : nothing}</span
+						>
+					</p>
+				</div>
+				<slot></slot>
+			</div>
+			<dl class="facts">
+				${
+					session.model
+						? html`<div>
+								<dt>Model</dt>
+								<dd>${model(session.model)}</dd>
+							</div>`
+						: nothing
+				}
+				<div>
+					<dt>Started</dt>
+					<dd>${date(session.started)}</dd>
+				</div>
+				<div>
+					<dt>Length</dt>
+					<dd>${duration((session.ended ?? (ended ? session.last : now)) - session.started)}</dd>
+				</div>
+				<div>
+					<dt>Tool calls</dt>
+					<dd>
+						${count(session.tools)}${session.tools_failed ? html` <small class="bad">${count(session.tools_failed)} failed</small>` : nothing}
+					</dd>
+				</div>
+				${
+					session.subagents
+						? html`<div>
+								<dt>Subagents</dt>
+								<dd>
+									${count(session.subagents)}${session.subagents_running && !ended ? html` <small>${count(session.subagents_running)} at work</small>` : nothing}
+								</dd>
+							</div>`
+						: nothing
+				}
+				${
+					read || output
+						? html`<div>
+								<dt>Tokens</dt>
+								<dd>
+									${tokens(read)}
+									<small>in, ${read ? percent(cache_read / read) : "0 %"} cached</small> ${tokens(output)}
+									<small>out</small>
+								</dd>
+							</div>`
+						: nothing
+				}
+				${
+					read || session.cost
+						? html`<div>
+								<dt>List price</dt>
+								<dd>
+									${money(session.cost)}${session.residual > 0.00005 ? html` <small>and ${money(session.residual)} in no transcript</small>` : nothing}${session.unpriced ? html` <small>and ${plural(session.unpriced, "call")} without a known price</small>` : nothing}
+								</dd>
+							</div>`
+						: nothing
+				}
+				${
+					context.tokens
+						? html`<div>
+								<dt>Context</dt>
+								<dd>
+									${percent(context.share)} <small>${tokens(context.tokens)} of ${tokens(context.window)}</small>
+									${contextMeter(context)}
+								</dd>
+							</div>`
+						: nothing
+				}
+			</dl>
+		`;
+	}
 }
 customElements.define("session-header", SessionHeader);

@@ -5,8 +5,8 @@ let at = performance.now();
 
 /** Every answer carries the server's `now`. @param {number} serverNow Unix ms */
 export function set(serverNow) {
-  base = serverNow;
-  at = performance.now();
+	base = serverNow;
+	at = performance.now();
 }
 
 /** The server's time, Unix ms. */
@@ -22,22 +22,22 @@ const beats = new Map();
  * @returns {() => void} ends it
  */
 export function onTick(listener, every = 1000) {
-  let beat = beats.get(every);
-  if (!beat) {
-    beat = { timer: undefined, listeners: new Set() };
-    beats.set(every, beat);
-  }
-  const mine = beat;
-  mine.listeners.add(listener);
-  mine.timer ??= setInterval(() => {
-    if (document.hidden) return;
-    for (const one of mine.listeners) one();
-  }, every);
-  return () => {
-    mine.listeners.delete(listener);
-    if (!mine.listeners.size) {
-      clearInterval(mine.timer);
-      mine.timer = undefined;
-    }
-  };
+	let beat = beats.get(every);
+	if (!beat) {
+		beat = { timer: undefined, listeners: new Set() };
+		beats.set(every, beat);
+	}
+	const mine = beat;
+	mine.listeners.add(listener);
+	mine.timer ??= setInterval(() => {
+		if (document.hidden) return;
+		for (const one of mine.listeners) one();
+	}, every);
+	return () => {
+		mine.listeners.delete(listener);
+		if (!mine.listeners.size) {
+			clearInterval(mine.timer);
+			mine.timer = undefined;
+		}
+	};
 }

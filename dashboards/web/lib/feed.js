@@ -10,232 +10,232 @@ const MANY = 1000; // spans; from here on drawing them anew costs more than a fr
 const PAGE = 2000; // spans an answer
 
 export class SessionFeed extends EventTarget {
-  /** @type {Session | null} */
-  session = null;
-  /** @type {Turn[]} */
-  turns = [];
-  /** What open dialogs ask beside yes or no. @type {Asking[]} */
-  asking = [];
-  /** The newest hook events. @type {HookEvent[]} */
-  events = [];
-  /** @type {ApiError | null} */
-  error = null;
-  loaded = false;
-  /** Whether the spans of what is shown are all there. */
-  complete = false;
-  /** How many spans there will be, as far as known. */
-  expected = 0;
-  /** Written spans of what is shown, by id. @type {Map<string, Span>} */
-  #written = new Map();
-  /** @type {Span[]} */
-  #open = [];
-  /** @type {Span[]} */
-  #all = [];
-  /** The trace that is shown; empty: the whole session; null: nothing yet. @type {string | null} */
-  #trace = null;
-  #sessionAt = 0; // the position that `session` is of
-  #pageAt = 0; // that of turns and open spans
-  #wanted = store.live.position; // that of the newest news: an answer that is kept from before it is too old
-  #asked = 0;
-  #failures = 0;
-  #ends = new AbortController();
-  #fetching = new AbortController();
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #soon;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #telling;
+	/** @type {Session | null} */
+	session = null;
+	/** @type {Turn[]} */
+	turns = [];
+	/** What open dialogs ask beside yes or no. @type {Asking[]} */
+	asking = [];
+	/** The newest hook events. @type {HookEvent[]} */
+	events = [];
+	/** @type {ApiError | null} */
+	error = null;
+	loaded = false;
+	/** Whether the spans of what is shown are all there. */
+	complete = false;
+	/** How many spans there will be, as far as known. */
+	expected = 0;
+	/** Written spans of what is shown, by id. @type {Map<string, Span>} */
+	#written = new Map();
+	/** @type {Span[]} */
+	#open = [];
+	/** @type {Span[]} */
+	#all = [];
+	/** The trace that is shown; empty: the whole session; null: nothing yet. @type {string | null} */
+	#trace = null;
+	#sessionAt = 0; // the position that `session` is of
+	#pageAt = 0; // that of turns and open spans
+	#wanted = store.live.position; // that of the newest news: an answer that is kept from before it is too old
+	#asked = 0;
+	#failures = 0;
+	#ends = new AbortController();
+	#fetching = new AbortController();
+	/** @type {ReturnType<typeof setTimeout> | undefined} */
+	#soon;
+	/** @type {ReturnType<typeof setTimeout> | undefined} */
+	#telling;
 
-  /** @param {string} id */
-  constructor(id) {
-    super();
-    this.id = id;
-    const { signal } = this.#ends;
-    store.live.addEventListener("update", (event) => this.#update(/** @type {CustomEvent<Update>} */ (event).detail), {
-      signal,
-    });
-    store.live.addEventListener("reset", () => this.#again(), { signal });
-    store.live.addEventListener("hello", () => this.error && this.#again(), { signal });
-    this.#load();
-  }
+	/** @param {string} id */
+	constructor(id) {
+		super();
+		this.id = id;
+		const { signal } = this.#ends;
+		store.live.addEventListener("update", (event) => this.#update(/** @type {CustomEvent<Update>} */ (event).detail), {
+			signal,
+		});
+		store.live.addEventListener("reset", () => this.#again(), { signal });
+		store.live.addEventListener("hello", () => this.error && this.#again(), { signal });
+		this.#load();
+	}
 
-  /** Stop listening. */
-  end() {
-    this.#ends.abort();
-    this.#fetching.abort();
-    clearTimeout(this.#soon);
-    clearTimeout(this.#telling);
-  }
+	/** Stop listening. */
+	end() {
+		this.#ends.abort();
+		this.#fetching.abort();
+		clearTimeout(this.#soon);
+		clearTimeout(this.#telling);
+	}
 
-  /** All spans of what is shown; another array whenever one changed. */
-  get spans() {
-    return this.#all;
-  }
+	/** All spans of what is shown; another array whenever one changed. */
+	get spans() {
+		return this.#all;
+	}
 
-  /** Everything that goes on in the session now, whatever is shown. */
-  get open() {
-    return this.#open;
-  }
+	/** Everything that goes on in the session now, whatever is shown. */
+	get open() {
+		return this.#open;
+	}
 
-  /** Show the spans of one trace, or of the whole session. @param {string} trace empty: the session's */
-  show(trace) {
-    if (trace === this.#trace) return;
-    this.#trace = trace;
-    this.#written = new Map();
-    this.#fetch();
-    this.#gather();
-  }
+	/** Show the spans of one trace, or of the whole session. @param {string} trace empty: the session's */
+	show(trace) {
+		if (trace === this.#trace) return;
+		this.#trace = trace;
+		this.#written = new Map();
+		this.#fetch();
+		this.#gather();
+	}
 
-  /** The trace that a span is in; empty if it is not in this session. @param {string} span */
-  async traceOf(span) {
-    const open = this.#open.find((one) => one.span_id === span);
-    if (open) return open.trace_id;
-    for await (const page of this.#pages(this.#ends.signal)) {
-      const found = page.items.find((one) => one.span_id === span);
-      if (found) return found.trace_id;
-    }
-    return "";
-  }
+	/** The trace that a span is in; empty if it is not in this session. @param {string} span */
+	async traceOf(span) {
+		const open = this.#open.find((one) => one.span_id === span);
+		if (open) return open.trace_id;
+		for await (const page of this.#pages(this.#ends.signal)) {
+			const found = page.items.find((one) => one.span_id === span);
+			if (found) return found.trace_id;
+		}
+		return "";
+	}
 
-  async #load() {
-    this.#asked = performance.now();
-    try {
-      const page = /** @type {SessionPage} */ (
-        await ask(
-          `/sessions/${encodeURIComponent(this.id)}`,
-          { limit: 0, position: this.#wanted || undefined },
-          { signal: this.#ends.signal },
-        )
-      );
-      this.#failures = 0;
-      this.error = null;
-      this.loaded = true;
-      if (page.position >= this.#sessionAt) [this.session, this.#sessionAt] = [page.session, page.position];
-      if (page.position >= this.#pageAt) {
-        this.#pageAt = page.position;
-        this.turns = page.turns;
-        this.asking = page.asking;
-        this.events = page.events;
-        this.#open = page.open;
-        this.#gather();
-      }
-      if (page.position < this.#wanted) this.#later(); // more came meanwhile
-    } catch (error) {
-      this.#failed(error, () => this.#load());
-    }
-    this.#changed();
-  }
+	async #load() {
+		this.#asked = performance.now();
+		try {
+			const page = /** @type {SessionPage} */ (
+				await ask(
+					`/sessions/${encodeURIComponent(this.id)}`,
+					{ limit: 0, position: this.#wanted || undefined },
+					{ signal: this.#ends.signal },
+				)
+			);
+			this.#failures = 0;
+			this.error = null;
+			this.loaded = true;
+			if (page.position >= this.#sessionAt) [this.session, this.#sessionAt] = [page.session, page.position];
+			if (page.position >= this.#pageAt) {
+				this.#pageAt = page.position;
+				this.turns = page.turns;
+				this.asking = page.asking;
+				this.events = page.events;
+				this.#open = page.open;
+				this.#gather();
+			}
+			if (page.position < this.#wanted) this.#later(); // more came meanwhile
+		} catch (error) {
+			this.#failed(error, () => this.#load());
+		}
+		this.#changed();
+	}
 
-  async #fetch() {
-    this.#fetching.abort();
-    this.#fetching = new AbortController();
-    const { signal } = this.#fetching;
-    const trace = this.#trace;
-    this.complete = false;
-    try {
-      if (trace) {
-        const found = /** @type {Trace} */ (await ask(`/traces/${trace}`, {}, { signal }).catch(unwritten));
-        this.#take(found.items);
-      } else {
-        for await (const page of this.#pages(signal)) {
-          this.expected = page.total;
-          this.#take(page.items);
-          this.#changed();
-        }
-      }
-      this.complete = true;
-    } catch (error) {
-      if (!signal.aborted) this.#failed(error, () => this.#fetch());
-    }
-    if (!signal.aborted) this.#changed();
-  }
+	async #fetch() {
+		this.#fetching.abort();
+		this.#fetching = new AbortController();
+		const { signal } = this.#fetching;
+		const trace = this.#trace;
+		this.complete = false;
+		try {
+			if (trace) {
+				const found = /** @type {Trace} */ (await ask(`/traces/${trace}`, {}, { signal }).catch(unwritten));
+				this.#take(found.items);
+			} else {
+				for await (const page of this.#pages(signal)) {
+					this.expected = page.total;
+					this.#take(page.items);
+					this.#changed();
+				}
+			}
+			this.complete = true;
+		} catch (error) {
+			if (!signal.aborted) this.#failed(error, () => this.#fetch());
+		}
+		if (!signal.aborted) this.#changed();
+	}
 
-  /** @param {AbortSignal} signal */
-  async *#pages(signal) {
-    let after = "";
-    do {
-      const page = /** @type {SessionSpans} */ (
-        await ask(`/sessions/${encodeURIComponent(this.id)}/spans`, { after, limit: PAGE }, { signal })
-      );
-      yield page;
-      after = page.next ?? "";
-    } while (after);
-  }
+	/** @param {AbortSignal} signal */
+	async *#pages(signal) {
+		let after = "";
+		do {
+			const page = /** @type {SessionSpans} */ (
+				await ask(`/sessions/${encodeURIComponent(this.id)}/spans`, { after, limit: PAGE }, { signal })
+			);
+			yield page;
+			after = page.next ?? "";
+		} while (after);
+	}
 
-  /** @param {unknown} error @param {() => void} again */
-  #failed(error, again) {
-    if (this.#ends.signal.aborted) return;
-    if (!(error instanceof ApiError)) throw error;
-    this.error = error;
-    this.#failures += 1;
-    if (error.status === 0 || error.status >= 500) {
-      setTimeout(() => this.#ends.signal.aborted || again(), Math.min(8000, 500 * 2 ** this.#failures));
-    }
-  }
+	/** @param {unknown} error @param {() => void} again */
+	#failed(error, again) {
+		if (this.#ends.signal.aborted) return;
+		if (!(error instanceof ApiError)) throw error;
+		this.error = error;
+		this.#failures += 1;
+		if (error.status === 0 || error.status >= 500) {
+			setTimeout(() => this.#ends.signal.aborted || again(), Math.min(8000, 500 * 2 ** this.#failures));
+		}
+	}
 
-  /** Everything anew: the store was rebuilt, or too much was missed. */
-  #again() {
-    this.#sessionAt = this.#pageAt = 0;
-    this.#wanted = store.live.position;
-    this.#load();
-    if (this.#trace === null) return;
-    this.#written = new Map();
-    this.#fetch();
-  }
+	/** Everything anew: the store was rebuilt, or too much was missed. */
+	#again() {
+		this.#sessionAt = this.#pageAt = 0;
+		this.#wanted = store.live.position;
+		this.#load();
+		if (this.#trace === null) return;
+		this.#written = new Map();
+		this.#fetch();
+	}
 
-  /** @param {Update} update */
-  #update(update) {
-    const session = update.sessions.find((one) => one.id === this.id);
-    const spans = update.spans.filter((one) => one.session === this.id);
-    const events = update.events.filter((one) => one.session === this.id);
-    if (!session && !spans.length && !events.length) return;
-    if (session && update.position >= this.#sessionAt) [this.session, this.#sessionAt] = [session, update.position];
-    this.#wanted = update.position;
-    if (spans.length) this.#take(spans);
-    this.#later();
-    this.#changed();
-  }
+	/** @param {Update} update */
+	#update(update) {
+		const session = update.sessions.find((one) => one.id === this.id);
+		const spans = update.spans.filter((one) => one.session === this.id);
+		const events = update.events.filter((one) => one.session === this.id);
+		if (!session && !spans.length && !events.length) return;
+		if (session && update.position >= this.#sessionAt) [this.session, this.#sessionAt] = [session, update.position];
+		this.#wanted = update.position;
+		if (spans.length) this.#take(spans);
+		this.#later();
+		this.#changed();
+	}
 
-  /** @param {Span[]} spans */
-  #take(spans) {
-    for (const span of spans) {
-      if (span.session === this.id && span.key && (!this.#trace || span.trace_id === this.#trace)) {
-        this.#written.set(span.span_id, span);
-      }
-    }
-    this.#gather();
-  }
+	/** @param {Span[]} spans */
+	#take(spans) {
+		for (const span of spans) {
+			if (span.session === this.id && span.key && (!this.#trace || span.trace_id === this.#trace)) {
+				this.#written.set(span.span_id, span);
+			}
+		}
+		this.#gather();
+	}
 
-  #gather() {
-    const open = this.#open.filter(
-      (span) => (!this.#trace || span.trace_id === this.#trace) && !this.#written.has(span.span_id),
-    );
-    this.#all = this.#trace === null ? [] : [...this.#written.values(), ...open];
-  }
+	#gather() {
+		const open = this.#open.filter(
+			(span) => (!this.#trace || span.trace_id === this.#trace) && !this.#written.has(span.span_id),
+		);
+		this.#all = this.#trace === null ? [] : [...this.#written.values(), ...open];
+	}
 
-  /** Ask for turns and open spans in a moment. */
-  #later() {
-    this.#soon ??= setTimeout(
-      () => {
-        this.#soon = undefined;
-        this.#load();
-      },
-      Math.max(SOON, EVERY - (performance.now() - this.#asked)),
-    );
-  }
+	/** Ask for turns and open spans in a moment. */
+	#later() {
+		this.#soon ??= setTimeout(
+			() => {
+				this.#soon = undefined;
+				this.#load();
+			},
+			Math.max(SOON, EVERY - (performance.now() - this.#asked)),
+		);
+	}
 
-  #changed() {
-    this.#telling ??= setTimeout(
-      () => {
-        this.#telling = undefined;
-        this.dispatchEvent(new Event("change"));
-      },
-      this.#all.length > MANY && this.complete ? 300 : 0,
-    );
-  }
+	#changed() {
+		this.#telling ??= setTimeout(
+			() => {
+				this.#telling = undefined;
+				this.dispatchEvent(new Event("change"));
+			},
+			this.#all.length > MANY && this.complete ? 300 : 0,
+		);
+	}
 }
 
 /** A turn of which nothing is written yet has no trace. @param {unknown} error */
 function unwritten(error) {
-  if (error instanceof ApiError && error.status === 404) return { items: [] };
-  throw error;
+	if (error instanceof ApiError && error.status === 404) return { items: [] };
+	throw error;
 }

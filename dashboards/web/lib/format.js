@@ -20,12 +20,12 @@ const two = (value) => String(value).padStart(2, "0");
  * @returns {string}
  */
 export function duration(ms) {
-  if (ms == null || !Number.isFinite(ms)) return "–";
-  if (ms < 0) return `−${duration(-ms)}`;
-  if (ms === 0) return whole("0 ms");
-  if (ms < 9.995) return whole(ms < 0.005 ? "<0.01 ms" : `${fixed(ms, 2)} ms`);
-  if (ms < 999.5) return whole(`${fixed(ms, 0)} ms`);
-  return ms < MINUTE - 50 ? whole(`${fixed(ms / SECOND, 1)} s`) : elapsed(ms + SECOND / 2);
+	if (ms == null || !Number.isFinite(ms)) return "–";
+	if (ms < 0) return `−${duration(-ms)}`;
+	if (ms === 0) return whole("0 ms");
+	if (ms < 9.995) return whole(ms < 0.005 ? "<0.01 ms" : `${fixed(ms, 2)} ms`);
+	if (ms < 999.5) return whole(`${fixed(ms, 0)} ms`);
+	return ms < MINUTE - 50 ? whole(`${fixed(ms / SECOND, 1)} s`) : elapsed(ms + SECOND / 2);
 }
 
 /**
@@ -33,21 +33,21 @@ export function duration(ms) {
  * @param {number | null | undefined} ms
  */
 export function elapsed(ms) {
-  if (ms == null || !Number.isFinite(ms)) return "–";
-  const seconds = Math.max(0, Math.floor(ms / SECOND));
-  if (seconds < 60) return whole(`${seconds} s`);
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return whole(`${minutes} min ${two(seconds % 60)} s`);
-  const hours = Math.floor(minutes / 60);
-  if (hours < 24) return whole(`${hours} h ${two(minutes % 60)} min`);
-  return whole(`${Math.floor(hours / 24)} d ${hours % 24} h`);
+	if (ms == null || !Number.isFinite(ms)) return "–";
+	const seconds = Math.max(0, Math.floor(ms / SECOND));
+	if (seconds < 60) return whole(`${seconds} s`);
+	const minutes = Math.floor(seconds / 60);
+	if (minutes < 60) return whole(`${minutes} min ${two(seconds % 60)} s`);
+	const hours = Math.floor(minutes / 60);
+	if (hours < 24) return whole(`${hours} h ${two(minutes % 60)} min`);
+	return whole(`${Math.floor(hours / 24)} d ${hours % 24} h`);
 }
 
 /** How long ago, roughly: `42 s`, `5 min`, `3 h`, `2 d`. @param {number} ms */
 export function age(ms) {
-  const [unit, length] =
-    ms >= DAY ? ["d", DAY] : ms >= HOUR ? ["h", HOUR] : ms >= MINUTE ? ["min", MINUTE] : ["s", SECOND];
-  return whole(`${Math.max(0, Math.floor(ms / length))} ${unit}`);
+	const [unit, length] =
+		ms >= DAY ? ["d", DAY] : ms >= HOUR ? ["h", HOUR] : ms >= MINUTE ? ["min", MINUTE] : ["s", SECOND];
+	return whole(`${Math.max(0, Math.floor(ms / length))} ${unit}`);
 }
 
 /** The same in words: `now`, `42 s ago`. @param {number} ms */
@@ -63,10 +63,10 @@ export const plural = (value, one, many = `${one}s`) => `${count(value)} ${value
 
 /** `0`, `950`, `9.9k`, `84k`, `1.2M`. @param {number} value */
 export function tokens(value) {
-  if (value < 1000) return String(Math.round(value));
-  if (value < 9950) return `${fixed(value / 1000, 1)}k`;
-  if (value < 999_500) return `${Math.round(value / 1000)}k`;
-  return `${fixed(value / 1e6, value < 9.95e6 ? 1 : 0)}M`;
+	if (value < 1000) return String(Math.round(value));
+	if (value < 9950) return `${fixed(value / 1000, 1)}k`;
+	if (value < 999_500) return `${Math.round(value / 1000)}k`;
+	return `${fixed(value / 1e6, value < 9.95e6 ? 1 : 0)}M`;
 }
 
 /**
@@ -77,39 +77,39 @@ export function tokens(value) {
  * @returns {string}
  */
 export function money(value, of = value) {
-  of = Math.max(of, value);
-  const digits = of < 0.9995 ? 3 : 2;
-  if (value < 0) return `−${money(-value, of)}`;
-  if (of === 0) return "$0";
-  const least = 10 ** -digits;
-  if (value > 0 && value < least / 2) return `<$${fixed(least, digits)}`;
-  return `$${value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits })}`;
+	of = Math.max(of, value);
+	const digits = of < 0.9995 ? 3 : 2;
+	if (value < 0) return `−${money(-value, of)}`;
+	if (of === 0) return "$0";
+	const least = 10 ** -digits;
+	if (value > 0 && value < least / 2) return `<$${fixed(least, digits)}`;
+	return `$${value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits })}`;
 }
 
 /** `42 %`; what is there but small is not 0: `<1 %`. @param {number} share of 1 */
 export function percent(share) {
-  if (share > 0 && share < 0.005) return whole("<1 %");
-  if (share < 1 && share >= 0.995) return whole("99 %");
-  return whole(`${Math.round(share * 100)} %`);
+	if (share > 0 && share < 0.005) return whole("<1 %");
+	if (share < 1 && share >= 0.995) return whole("99 %");
+	return whole(`${Math.round(share * 100)} %`);
 }
 
 /** `0 B`, `1.5 KiB`, `64 MiB`. @param {number} value */
 export function bytes(value) {
-  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
-  let at = 0;
-  while (value >= 1023.5 && at < units.length - 1) {
-    value /= 1024;
-    at += 1;
-  }
-  return `${at && value < 9.95 ? fixed(value, 1) : Math.round(value)} ${units[at]}`;
+	const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+	let at = 0;
+	while (value >= 1023.5 && at < units.length - 1) {
+		value /= 1024;
+		at += 1;
+	}
+	return `${at && value < 9.95 ? fixed(value, 1) : Math.round(value)} ${units[at]}`;
 }
 
 const clockTime = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const dayTime = new Intl.DateTimeFormat("en-GB", {
-  day: "numeric",
-  month: "short",
-  hour: "2-digit",
-  minute: "2-digit",
+	day: "numeric",
+	month: "short",
+	hour: "2-digit",
+	minute: "2-digit",
 });
 const monthDay = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
 
@@ -124,8 +124,8 @@ export const date = (at) => dayTime.format(at);
 
 /** `25 Nov` of `2026-11-25`. @param {string} iso */
 export function day(iso) {
-  const at = new Date(`${iso}T12:00:00`);
-  return Number.isNaN(at.getTime()) ? iso : monthDay.format(at);
+	const at = new Date(`${iso}T12:00:00`);
+	return Number.isNaN(at.getTime()) ? iso : monthDay.format(at);
 }
 
 /** The first 8 characters of an id. @param {string} id */
@@ -136,9 +136,9 @@ export const model = (name) => name.replace(/^claude-/, "").replace(/-\d{8}$/, "
 
 /** A value of any kind with its unit, as health checks have them. @param {number | null} value @param {string} unit */
 export function measure(value, unit) {
-  if (value == null) return "–";
-  if (unit === "s") return duration(value * SECOND);
-  if (unit === "%") return `${fixed(value, value < 10 ? 1 : 0)} %`;
-  if (unit === "bytes") return bytes(value);
-  return unit ? `${count(value)} ${value === 1 ? unit.replace(/s$/, "") : unit}` : count(value);
+	if (value == null) return "–";
+	if (unit === "s") return duration(value * SECOND);
+	if (unit === "%") return `${fixed(value, value < 10 ? 1 : 0)} %`;
+	if (unit === "bytes") return bytes(value);
+	return unit ? `${count(value)} ${value === 1 ? unit.replace(/s$/, "") : unit}` : count(value);
 }

@@ -11,19 +11,19 @@ import { rankOf, stateOf } from "./words.js";
  * @param {Session} b
  */
 export function compare(a, b) {
-  const rank = rankOf(a.state) - rankOf(b.state);
-  if (rank) return rank;
-  if (a.state === "waiting" || a.state === "waiting_or_running") {
-    return (a.waiting_since ?? a.since) - (b.waiting_since ?? b.since);
-  }
-  if (a.state === "ended") return (b.ended ?? b.last) - (a.ended ?? a.last);
-  return b.since - a.since;
+	const rank = rankOf(a.state) - rankOf(b.state);
+	if (rank) return rank;
+	if (a.state === "waiting" || a.state === "waiting_or_running") {
+		return (a.waiting_since ?? a.since) - (b.waiting_since ?? b.since);
+	}
+	if (a.state === "ended") return (b.ended ?? b.last) - (a.ended ?? a.last);
+	return b.since - a.since;
 }
 
 /** Whether a filter by state lets a session through. @param {import("./types.js").State} state @param {string} wanted */
 export function inState(state, wanted) {
-  if (wanted === "open") return state !== "ended";
-  return wanted === "all" || stateOf(state).filter === wanted;
+	if (wanted === "open") return state !== "ended";
+	return wanted === "all" || stateOf(state).filter === wanted;
 }
 
 /**
@@ -32,14 +32,14 @@ export function inState(state, wanted) {
  * @param {{q: string, state: string, project: string}} filter
  */
 export function matches(session, { q, state, project }) {
-  if ((project && session.project !== project) || !inState(session.state, state)) return false;
-  if (!q) return true;
-  const text =
-    `${session.project} ${session.repository} ${session.branch} ${session.title} ${session.model} ${session.host} ${session.id}`.toLowerCase();
-  return q
-    .toLowerCase()
-    .split(/\s+/)
-    .every((word) => text.includes(word));
+	if ((project && session.project !== project) || !inState(session.state, state)) return false;
+	if (!q) return true;
+	const text =
+		`${session.project} ${session.repository} ${session.branch} ${session.title} ${session.model} ${session.host} ${session.id}`.toLowerCase();
+	return q
+		.toLowerCase()
+		.split(/\s+/)
+		.every((word) => text.includes(word));
 }
 
 /**
@@ -49,8 +49,8 @@ export function matches(session, { q, state, project }) {
  * @param {number} now Unix ms
  */
 export function moveOn(strip, at, now) {
-  const minutes = Math.floor(now / 60_000) - Math.floor(at / 60_000);
-  if (minutes <= 0) return strip;
-  if (minutes >= strip.length) return strip.map(() => 0);
-  return [...strip.slice(minutes), ...Array(minutes).fill(0)];
+	const minutes = Math.floor(now / 60_000) - Math.floor(at / 60_000);
+	if (minutes <= 0) return strip;
+	if (minutes >= strip.length) return strip.map(() => 0);
+	return [...strip.slice(minutes), ...Array(minutes).fill(0)];
 }

@@ -10,23 +10,23 @@ import { STATE_FILTERS } from "./words.js";
 
 /** The parameters that a page knows, with their defaults: a default is never in the address. */
 export const PARAMETERS = /** @type {const} */ ({
-  now: { q: "", state: "all", project: "" },
-  session: { turn: "", span: "", q: "", view: "turn", chain: "all", zoom: "" },
-  friction: { days: "7", project: "", by: "project" },
-  health: { q: "", settings: "changed" },
-  log: { q: "", kind: "all", session: "", record: "" },
-  unknown: {},
+	now: { q: "", state: "all", project: "" },
+	session: { turn: "", span: "", q: "", view: "turn", chain: "all", zoom: "" },
+	friction: { days: "7", project: "", by: "project" },
+	health: { q: "", settings: "changed" },
+	log: { q: "", kind: "all", session: "", record: "" },
+	unknown: {},
 });
 
 /** Values that a parameter may have; any other counts as its default. @type {Record<string, readonly string[]>} */
 const ALLOWED = {
-  state: STATE_FILTERS.map(([value]) => value),
-  days: ["1", "7", "30", "90"],
-  by: ["project", "model"],
-  kind: ["all", "event", "fact"],
-  view: ["turn", "all"],
-  chain: ["all", "only"],
-  settings: ["changed", "all"],
+	state: STATE_FILTERS.map(([value]) => value),
+	days: ["1", "7", "30", "90"],
+	by: ["project", "model"],
+	kind: ["all", "event", "fact"],
+	view: ["turn", "all"],
+	chain: ["all", "only"],
+	settings: ["changed", "all"],
 };
 
 /** @type {Record<string, PageName>} */
@@ -38,23 +38,23 @@ const PAGES = { "/": "now", "/friction": "friction", "/health": "health", "/log"
  * @returns {Route}
  */
 export function parse(pathname, search = "") {
-  const session = /^\/sessions\/([^/]+)$/.exec(pathname);
-  const page = session ? "session" : (PAGES[pathname] ?? "unknown");
-  /** @type {string} */
-  let id;
-  try {
-    id = decodeURIComponent(session?.[1] ?? "");
-  } catch {
-    return { page: "unknown", id: "", query: {} };
-  }
-  const given = new URLSearchParams(search);
-  /** @type {Record<string, string>} */
-  const query = { ...PARAMETERS[page] };
-  for (const name of Object.keys(query)) {
-    const value = given.get(name);
-    if (value !== null && (!ALLOWED[name] || ALLOWED[name].includes(value))) query[name] = value;
-  }
-  return { page, id, query };
+	const session = /^\/sessions\/([^/]+)$/.exec(pathname);
+	const page = session ? "session" : (PAGES[pathname] ?? "unknown");
+	/** @type {string} */
+	let id;
+	try {
+		id = decodeURIComponent(session?.[1] ?? "");
+	} catch {
+		return { page: "unknown", id: "", query: {} };
+	}
+	const given = new URLSearchParams(search);
+	/** @type {Record<string, string>} */
+	const query = { ...PARAMETERS[page] };
+	for (const name of Object.keys(query)) {
+		const value = given.get(name);
+		if (value !== null && (!ALLOWED[name] || ALLOWED[name].includes(value))) query[name] = value;
+	}
+	return { page, id, query };
 }
 
 /**
@@ -63,17 +63,17 @@ export function parse(pathname, search = "") {
  * @param {{id?: string, query?: Record<string, string>}} [to]
  */
 export function href(page, { id = "", query = {} } = {}) {
-  const found = Object.entries(PAGES).find(([, name]) => name === page);
-  const path = page === "session" ? `/sessions/${encodeURIComponent(id)}` : (found?.[0] ?? "/");
-  /** @type {Record<string, string>} */
-  const defaults = PARAMETERS[page];
-  const search = new URLSearchParams();
-  for (const name of Object.keys(defaults)) {
-    const value = query[name];
-    if (value !== undefined && value !== defaults[name]) search.set(name, value);
-  }
-  const text = search.toString();
-  return text ? `${path}?${text}` : path;
+	const found = Object.entries(PAGES).find(([, name]) => name === page);
+	const path = page === "session" ? `/sessions/${encodeURIComponent(id)}` : (found?.[0] ?? "/");
+	/** @type {Record<string, string>} */
+	const defaults = PARAMETERS[page];
+	const search = new URLSearchParams();
+	for (const name of Object.keys(defaults)) {
+		const value = query[name];
+		if (value !== undefined && value !== defaults[name]) search.set(name, value);
+	}
+	const text = search.toString();
+	return text ? `${path}?${text}` : path;
 }
 
 /** Where somebody was on a page: how far down, and at which link. @typedef {{top: number, link: string}} Place */
@@ -81,77 +81,77 @@ export function href(page, { id = "", query = {} } = {}) {
 const SCROLLED = 500; // ms; browsers let the history be changed only so often (Safari: 100 times in 30 s)
 
 class Router extends EventTarget {
-  /** Where to go back to, until the page is there. @type {Place | null} */
-  place = null;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #keeping;
+	/** Where to go back to, until the page is there. @type {Place | null} */
+	place = null;
+	/** @type {ReturnType<typeof setTimeout> | undefined} */
+	#keeping;
 
-  constructor() {
-    super();
-    /** @type {Route} */
-    this.route = parse(location.pathname, location.search);
-    history.scrollRestoration = "manual"; // the browser scrolls before the page is there
-    this.place = history.state?.place ?? null; // it was reloaded, or somebody came back from elsewhere
-    addEventListener("popstate", (event) => {
-      clearTimeout(this.#keeping);
-      this.#changed(event.state?.place ?? null);
-    });
-    addEventListener("click", (event) => this.#click(event));
-    addEventListener("scroll", () => (this.#keeping ??= setTimeout(() => this.#keep(), SCROLLED)), { passive: true });
-  }
+	constructor() {
+		super();
+		/** @type {Route} */
+		this.route = parse(location.pathname, location.search);
+		history.scrollRestoration = "manual"; // the browser scrolls before the page is there
+		this.place = history.state?.place ?? null; // it was reloaded, or somebody came back from elsewhere
+		addEventListener("popstate", (event) => {
+			clearTimeout(this.#keeping);
+			this.#changed(event.state?.place ?? null);
+		});
+		addEventListener("click", (event) => this.#click(event));
+		addEventListener("scroll", () => (this.#keeping ??= setTimeout(() => this.#keep(), SCROLLED)), { passive: true });
+	}
 
-  /** Remember where somebody is, in the history's present entry. */
-  #keep() {
-    clearTimeout(this.#keeping);
-    this.#keeping = undefined;
-    if (this.place) return; // not there yet
-    let at = document.activeElement;
-    while (at?.shadowRoot?.activeElement) at = at.shadowRoot.activeElement;
-    const link = at instanceof HTMLAnchorElement ? (at.getAttribute("href") ?? "") : "";
-    history.replaceState({ place: { top: scrollY, link } }, "");
-  }
+	/** Remember where somebody is, in the history's present entry. */
+	#keep() {
+		clearTimeout(this.#keeping);
+		this.#keeping = undefined;
+		if (this.place) return; // not there yet
+		let at = document.activeElement;
+		while (at?.shadowRoot?.activeElement) at = at.shadowRoot.activeElement;
+		const link = at instanceof HTMLAnchorElement ? (at.getAttribute("href") ?? "") : "";
+		history.replaceState({ place: { top: scrollY, link } }, "");
+	}
 
-  /** Go to an address of this page. @param {string} to @param {{replace?: boolean}} [how] */
-  go(to, { replace = false } = {}) {
-    if (to === location.pathname + location.search) return;
-    if (!replace) this.#keep();
-    history[replace ? "replaceState" : "pushState"](replace ? history.state : null, "", to);
-    this.#changed();
-  }
+	/** Go to an address of this page. @param {string} to @param {{replace?: boolean}} [how] */
+	go(to, { replace = false } = {}) {
+		if (to === location.pathname + location.search) return;
+		if (!replace) this.#keep();
+		history[replace ? "replaceState" : "pushState"](replace ? history.state : null, "", to);
+		this.#changed();
+	}
 
-  /**
-   * Change parameters of this page. Replaces the history's entry unless `push`.
-   * @param {Record<string, string>} change
-   * @param {{push?: boolean}} [how]
-   */
-  set(change, { push = false } = {}) {
-    const { page, id, query } = this.route;
-    this.go(href(page, { id, query: { ...query, ...change } }), { replace: !push });
-  }
+	/**
+	 * Change parameters of this page. Replaces the history's entry unless `push`.
+	 * @param {Record<string, string>} change
+	 * @param {{push?: boolean}} [how]
+	 */
+	set(change, { push = false } = {}) {
+		const { page, id, query } = this.route;
+		this.go(href(page, { id, query: { ...query, ...change } }), { replace: !push });
+	}
 
-  /** @param {Place | null} [place] where somebody was who comes back */
-  #changed(place = null) {
-    const before = this.route;
-    this.route = parse(location.pathname, location.search);
-    const samePage = before.page === this.route.page && before.id === this.route.id;
-    this.place = samePage ? null : place;
-    if (!samePage) scrollTo(0, 0);
-    this.dispatchEvent(new CustomEvent("route", { detail: { samePage } }));
-  }
+	/** @param {Place | null} [place] where somebody was who comes back */
+	#changed(place = null) {
+		const before = this.route;
+		this.route = parse(location.pathname, location.search);
+		const samePage = before.page === this.route.page && before.id === this.route.id;
+		this.place = samePage ? null : place;
+		if (!samePage) scrollTo(0, 0);
+		this.dispatchEvent(new CustomEvent("route", { detail: { samePage } }));
+	}
 
-  /** Links of this page are followed without loading it anew; all others are the browser's. @param {MouseEvent} event */
-  #click(event) {
-    if (event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) {
-      return;
-    }
-    const link = event.composedPath().find((node) => node instanceof HTMLAnchorElement);
-    if (!(link instanceof HTMLAnchorElement) || link.target || link.hasAttribute("download")) return;
-    const to = new URL(link.href, location.href);
-    if (to.origin !== location.origin || to.hash || parse(to.pathname).page === "unknown") return;
-    event.preventDefault();
-    this.go(to.pathname + to.search);
-  }
+	/** Links of this page are followed without loading it anew; all others are the browser's. @param {MouseEvent} event */
+	#click(event) {
+		if (event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) {
+			return;
+		}
+		const link = event.composedPath().find((node) => node instanceof HTMLAnchorElement);
+		if (!(link instanceof HTMLAnchorElement) || link.target || link.hasAttribute("download")) return;
+		const to = new URL(link.href, location.href);
+		if (to.origin !== location.origin || to.hash || parse(to.pathname).page === "unknown") return;
+		event.preventDefault();
+		this.go(to.pathname + to.search);
+	}
 }
 
 export const router =
-  typeof window === "undefined" ? /** @type {Router} */ (/** @type {unknown} */ (null)) : new Router();
+	typeof window === "undefined" ? /** @type {Router} */ (/** @type {unknown} */ (null)) : new Router();

@@ -6,25 +6,25 @@
  * @param {boolean} lost whether the agent does not answer
  */
 export function title(waiting, page, lost) {
-  const name = page ? `${page} · hookspan` : "hookspan";
-  if (lost) return `(offline) ${name}`;
-  return waiting ? `(${waiting}) waiting · ${name}` : name;
+	const name = page ? `${page} · hookspan` : "hookspan";
+	if (lost) return `(offline) ${name}`;
+	return waiting ? `(${waiting}) waiting · ${name}` : name;
 }
 
 let shown = "";
 
 /** @param {number} waiting @param {boolean} lost */
 export function icon(waiting, lost) {
-  const key = `${Math.min(waiting, 10)} ${lost}`;
-  if (key === shown) return;
-  shown = key;
-  const link = document.querySelector('link[rel="icon"]');
-  if (!(link instanceof HTMLLinkElement)) return;
-  const stroke = lost ? "#8a8f99" : "#9b82f0";
-  const mark = `<rect width="32" height="32" rx="8" fill="#23262d"/><path d="M8 10h10M12 16h12M8 22h7" stroke="${stroke}" stroke-width="3" stroke-linecap="round"/>`;
-  const text = waiting > 9 ? "9+" : String(waiting);
-  const badge = waiting
-    ? `<circle cx="22" cy="22" r="10" fill="#f2a33a"/><text x="22" y="27" font-family="system-ui,sans-serif" font-size="${waiting > 9 ? 11 : 15}" font-weight="700" text-anchor="middle" fill="#1b1c1f">${text}</text>`
-    : "";
-  link.href = `data:image/svg+xml,${encodeURIComponent(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">${mark}${badge}</svg>`)}`;
+	const key = `${Math.min(waiting, 10)} ${lost}`;
+	if (key === shown) return;
+	shown = key;
+	const link = document.querySelector('link[rel="icon"]');
+	if (!(link instanceof HTMLLinkElement)) return;
+	const stroke = lost ? "#8a8f99" : "#9b82f0";
+	const mark = `<rect width="32" height="32" rx="8" fill="#23262d"/><path d="M8 10h10M12 16h12M8 22h7" stroke="${stroke}" stroke-width="3" stroke-linecap="round"/>`;
+	const text = waiting > 9 ? "9+" : String(waiting);
+	const badge = waiting
+		? `<circle cx="22" cy="22" r="10" fill="#f2a33a"/><text x="22" y="27" font-family="system-ui,sans-serif" font-size="${waiting > 9 ? 11 : 15}" font-weight="700" text-anchor="middle" fill="#1b1c1f">${text}</text>`
+		: "";
+	link.href = `data:image/svg+xml,${encodeURIComponent(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">${mark}${badge}</svg>`)}`;
 }

@@ -8,25 +8,25 @@ const THEMES = ["system", "light", "dark"];
 
 /** @returns {Theme} */
 export function theme() {
-  const found = localStorage.getItem(KEY);
-  return THEMES.find((one) => one === found) ?? "system";
+	const found = localStorage.getItem(KEY);
+	return THEMES.find((one) => one === found) ?? "system";
 }
 
 /** @param {Theme} chosen */
 export function setTheme(chosen) {
-  if (chosen === "system") {
-    localStorage.removeItem(KEY);
-    delete document.documentElement.dataset["theme"];
-  } else {
-    localStorage.setItem(KEY, chosen);
-    document.documentElement.dataset["theme"] = chosen;
-  }
-  dispatchEvent(new CustomEvent("theme"));
+	if (chosen === "system") {
+		localStorage.removeItem(KEY);
+		delete document.documentElement.dataset["theme"];
+	} else {
+		localStorage.setItem(KEY, chosen);
+		document.documentElement.dataset["theme"] = chosen;
+	}
+	dispatchEvent(new CustomEvent("theme"));
 }
 
 /** The next one in turn. */
 export function nextTheme() {
-  setTheme(THEMES[(THEMES.indexOf(theme()) + 1) % THEMES.length] ?? "system");
+	setTheme(THEMES[(THEMES.indexOf(theme()) + 1) % THEMES.length] ?? "system");
 }
 
 setTheme(theme());

@@ -2,11 +2,11 @@
 
 /** @type {Promise<typeof import("uplot")>} */
 const loaded = new Promise((resolve, reject) => {
-  const script = document.createElement("script");
-  script.src = "/vendor/uplot/uPlot.iife.min.js";
-  script.onload = () => resolve(/** @type {any} */ (window).uPlot);
-  script.onerror = () => reject(new Error("uPlot could not be loaded"));
-  document.head.append(script);
+	const script = document.createElement("script");
+	script.src = "/vendor/uplot/uPlot.iife.min.js";
+	script.onload = () => resolve(/** @type {any} */ (window).uPlot);
+	script.onerror = () => reject(new Error("uPlot could not be loaded"));
+	document.head.append(script);
 });
 
 export default await loaded;

@@ -3,17 +3,17 @@
  * Pure.
  */
 import {
-  CHARTS,
-  DIALOGS,
-  END_REASONS,
-  LINE_KINDS,
-  LINKS,
-  OUTCOMES,
-  PROMPT_KINDS,
-  SPAN_KINDS,
-  STATES,
-  STATUSES,
-  TIME_KINDS,
+	CHARTS,
+	DIALOGS,
+	END_REASONS,
+	LINE_KINDS,
+	LINKS,
+	OUTCOMES,
+	PROMPT_KINDS,
+	SPAN_KINDS,
+	STATES,
+	STATUSES,
+	TIME_KINDS,
 } from "./catalogue.js";
 
 /** @import { SpanLook, StateLook, TimeLook } from "./looks.js" */
@@ -32,33 +32,33 @@ const row = (table, name) => (Object.hasOwn(table, name) ? table[name] : undefin
 
 /** @param {string} state @returns {StateLook} */
 export const stateOf = (state) =>
-  row(STATES, state) ?? {
-    word: headed(state),
-    verb: plain(state),
-    verbOfTool: `${plain(state)}: {tool}`,
-    filter: state,
-    mark: "circle",
-  };
+	row(STATES, state) ?? {
+		word: headed(state),
+		verb: plain(state),
+		verbOfTool: `${plain(state)}: {tool}`,
+		filter: state,
+		mark: "circle",
+	};
 
 /** All states in their order, then those of sessions that are none of them. @param {Session[]} sessions */
 export const statesOf = (sessions) => [
-  ...new Set([...Object.keys(STATES), ...sessions.map((session) => /** @type {string} */ (session.state))]),
+	...new Set([...Object.keys(STATES), ...sessions.map((session) => /** @type {string} */ (session.state))]),
 ];
 
 /** A state's place in the order; an unknown one is in front of `ended`. @param {string} state */
 export function rankOf(state) {
-  const states = Object.keys(STATES);
-  const at = states.indexOf(state);
-  return at < 0 ? states.indexOf("ended") - 0.5 : at;
+	const states = Object.keys(STATES);
+	const at = states.indexOf(state);
+	return at < 0 ? states.indexOf("ended") - 0.5 : at;
 }
 
 /** Value and text. @type {readonly [string, string][]} */
 export const STATE_FILTERS = [
-  ["all", "All states"],
-  ["open", "Open"],
-  ...Object.entries(STATES)
-    .filter(([name, { filter }]) => name === filter)
-    .map(([name, { word }]) => /** @type {[string, string]} */ ([name, word])),
+	["all", "All states"],
+	["open", "Open"],
+	...Object.entries(STATES)
+		.filter(([name, { filter }]) => name === filter)
+		.map(([name, { word }]) => /** @type {[string, string]} */ ([name, word])),
 ];
 
 /**
@@ -67,14 +67,14 @@ export const STATE_FILTERS = [
  * @returns {{verb: string, about: string, isSentence?: boolean}}
  */
 export function doing({ state, tool, asks, end_reason, turns, failure }) {
-  const dialog = state === "waiting" ? row(DIALOGS, tool) : undefined;
-  if (dialog?.about === "sentence") return { verb: dialog.verb, about: asks, isSentence: true };
-  if (dialog) return { verb: dialog.verb, about: "" };
-  if (state === "idle" && failure) return { verb: `failed: ${plain(failure)}, your turn`, about: "" };
-  if (state === "idle" && !turns) return { verb: "no prompt yet, your turn", about: "" };
-  if (state === "ended") return { verb: row(END_REASONS, end_reason)?.session ?? "ended", about: "" };
-  const { verb, verbOfTool } = stateOf(state);
-  return { verb: tool ? verbOfTool.replace("{tool}", () => tool) : verb, about: state === "idle" ? "" : asks };
+	const dialog = state === "waiting" ? row(DIALOGS, tool) : undefined;
+	if (dialog?.about === "sentence") return { verb: dialog.verb, about: asks, isSentence: true };
+	if (dialog) return { verb: dialog.verb, about: "" };
+	if (state === "idle" && failure) return { verb: `failed: ${plain(failure)}, your turn`, about: "" };
+	if (state === "idle" && !turns) return { verb: "no prompt yet, your turn", about: "" };
+	if (state === "ended") return { verb: row(END_REASONS, end_reason)?.session ?? "ended", about: "" };
+	const { verb, verbOfTool } = stateOf(state);
+	return { verb: tool ? verbOfTool.replace("{tool}", () => tool) : verb, about: state === "idle" ? "" : asks };
 }
 
 /** The same for those who hear the page, who are not told of each tool. @param {Session} session */
@@ -84,14 +84,14 @@ export const calling = (session) => (session.state === "working" ? "works" : doi
 
 /** How a span is shown whose type is not in the catalogue. @type {Omit<SpanLook, "word">} */
 const UNKNOWN_SPAN = {
-  title: "{name}",
-  about: "About",
-  colour: "other",
-  mark: "square",
-  bar: "full",
-  role: "work",
-  band: "",
-  outlives: false,
+	title: "{name}",
+	about: "About",
+	colour: "other",
+	mark: "square",
+	bar: "full",
+	role: "work",
+	band: "",
+	outlives: false,
 };
 
 /** @param {string} type @returns {SpanLook} */
@@ -102,11 +102,11 @@ export const SPAN_COLOURS = [...new Set([...Object.values(SPAN_KINDS), UNKNOWN_S
 
 /** A span's name as people say it. @param {Span} span */
 export function spanName({ type, name }) {
-  const [operation = "", ...rest] = name.split(" ");
-  const of = rest.join(" ");
-  /** @type {Record<string, string>} */
-  const parts = { "{name}": name, "{of}": of, "{short}": of.replace(/^claude-/, "") || operation };
-  return spanKind(type).title.replace(/\{\w+\}/, (part) => parts[part] ?? part);
+	const [operation = "", ...rest] = name.split(" ");
+	const of = rest.join(" ");
+	/** @type {Record<string, string>} */
+	const parts = { "{name}": name, "{of}": of, "{short}": of.replace(/^claude-/, "") || operation };
+	return spanKind(type).title.replace(/\{\w+\}/, (part) => parts[part] ?? part);
 }
 
 /** Why a span links to another. @param {string} type */
@@ -116,10 +116,10 @@ export const linkWord = (type) => row(LINKS, type) ?? plain(type);
 
 /** How a turn ended; nothing if that is as one expects. @param {Turn} turn */
 export function outcome({ open, error_type, outcome, end_reason }) {
-  if (open) return "";
-  if (error_type) return plain(error_type);
-  if (outcome) return row(OUTCOMES, outcome)?.word ?? outcome;
-  return row(END_REASONS, end_reason)?.turn ?? plain(end_reason);
+	if (open) return "";
+	if (error_type) return plain(error_type);
+	if (outcome) return row(OUTCOMES, outcome)?.word ?? outcome;
+	return row(END_REASONS, end_reason)?.turn ?? plain(end_reason);
 }
 
 /** The class of how a turn ended. @param {Turn} turn */
@@ -132,12 +132,12 @@ export const promptWord = (kind) => row(PROMPT_KINDS, kind) ?? plain(kind);
 
 /** In the order of the page. @param {Split} [split] which may have others */
 export const timeKinds = (split) =>
-  /** @type {TimeKind[]} */ ([...new Set([...Object.keys(TIME_KINDS), ...Object.keys(split ?? {})])]);
+	/** @type {TimeKind[]} */ ([...new Set([...Object.keys(TIME_KINDS), ...Object.keys(split ?? {})])]);
 
 /** @param {string} kind @returns {TimeLook & {colour: string}} */
 export const timeKind = (kind) => {
-  const known = row(TIME_KINDS, kind);
-  return known ? { ...known, colour: kind } : { word: headed(kind), hint: "", striped: false, colour: "other" };
+	const known = row(TIME_KINDS, kind);
+	return known ? { ...known, colour: kind } : { word: headed(kind), hint: "", striped: false, colour: "other" };
 };
 
 /** All of it together, ms. @param {Split} split @param {readonly TimeKind[]} [kinds] */
@@ -154,18 +154,18 @@ export const worked = ({ split }) => sumOf(split) - split.user;
  * @returns {Split}
  */
 export function currentSplit(turn, took, doing) {
-  if (!turn.open || turn.end !== null) return turn.split;
-  return { ...turn.split, [doing]: turn.split[doing] + Math.max(0, took - worked(turn)) };
+	if (!turn.open || turn.end !== null) return turn.split;
+	return { ...turn.split, [doing]: turn.split[doing] + Math.max(0, took - worked(turn)) };
 }
 
 /** @param {readonly Split[]} splits */
 export function totalSplit(splits) {
-  /** @type {Split} */
-  const total = { user: 0, model: 0, tool: 0, wait: 0, other: 0 };
-  for (const split of splits) {
-    for (const kind of timeKinds(split)) total[kind] = (total[kind] ?? 0) + (split[kind] ?? 0);
-  }
-  return total;
+	/** @type {Split} */
+	const total = { user: 0, model: 0, tool: 0, wait: 0, other: 0 };
+	for (const split of splits) {
+		for (const kind of timeKinds(split)) total[kind] = (total[kind] ?? 0) + (split[kind] ?? 0);
+	}
+	return total;
 }
 
 // --- Health and the journal
@@ -175,8 +175,8 @@ export const statusOf = (status) => row(STATUSES, status) ?? { word: headed(stat
 
 /** The worse the lower. @param {string} status */
 export const severity = (status) => {
-  const at = Object.keys(STATUSES).indexOf(status);
-  return at < 0 ? Object.keys(STATUSES).indexOf("unknown") : at;
+	const at = Object.keys(STATUSES).indexOf(status);
+	return at < 0 ? Object.keys(STATUSES).indexOf("unknown") : at;
 };
 
 /** What a check's value is, if it has a chart. @param {string} check */
