@@ -129,7 +129,8 @@ def test_waits_and_compactions_go_through_all_rows(played: tuple[Site, dict[str,
         assert [edge for one in edges(bands) for edge in one] == pytest.approx(
             [edge for one in bars for edge in one], abs=2
         )
-        band, rows = (page.locator(f"span-waterfall {one}").first.bounding_box() for one in (f".behind .k-{kind}", ".all"))
+        places = (f".behind .k-{kind}", ".all")
+        band, rows = (page.locator(f"span-waterfall {place}").first.bounding_box() for place in places)
         assert band is not None
         assert rows is not None
         assert band["height"] == pytest.approx(rows["height"], abs=1)
