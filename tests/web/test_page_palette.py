@@ -140,7 +140,7 @@ def test_the_help_has_every_key_and_shortcuts_can_be_turned_off(site: Site, visi
     page.keyboard.press("[")
     expect(page.get_by_role("heading", name="Turn 1: one")).to_be_visible()
     page.keyboard.press("Control+k")
-    page.keyboard.type("shortcuts of one")
+    page.keyboard.type("single-key")
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog")).to_have_count(0)
     page.keyboard.press("]")

@@ -75,8 +75,10 @@ def test_it_grows_without_a_reload(make_site: Callable[..., Site], visitor: Visi
     site.append(pre)
     running = page.get_by_role("treeitem", name="Bash npm test")
     expect(running).to_be_visible()
-    lengths = {running.locator(".len").inner_text()}
-    until(lambda: lengths.add(running.locator(".len").inner_text()) or len(lengths) > 3, "an open span does not grow")
+    lengths = {running.locator(".length").inner_text()}
+    until(
+        lambda: lengths.add(running.locator(".length").inner_text()) or len(lengths) > 3, "an open span does not grow"
+    )
     site.append(asked)
     expect(page.get_by_role("treeitem", name="Asked: Bash")).to_be_visible()
     expect(status).to_contain_text("asks: Bash")

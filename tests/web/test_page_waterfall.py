@@ -165,7 +165,7 @@ def test_a_row_tells_of_context_cost_and_subagents(played: tuple[Site, dict[str,
     share = session["context"]["share"]
     assert share > 0
     expect(line.locator(".context")).to_contain_text(re.compile(r"Context filled: \d+\s%\s+of 200k", re.IGNORECASE))
-    filled = line.locator(".fill i").evaluate("i => i.offsetWidth / i.parentElement.offsetWidth")
+    filled = line.locator(".meter i").evaluate("i => i.offsetWidth / i.parentElement.offsetWidth")
     assert filled == pytest.approx(share, abs=0.02)
     told = re.search(r"\$([\d.]+)", line.locator(".cost").inner_text())
     assert told is not None

@@ -52,7 +52,7 @@ export const meterStyle = css`
 		border-radius: inherit;
 		background: var(--ink-3);
 	}
-	.meter.context {
+	.meter.filled {
 		margin-top: 0.3rem;
 		background: light-dark(#e6e5e0, #2a2d33);
 	}
@@ -70,4 +70,4 @@ export const meter = (share, look = "") =>
 
 /** @param {Session["context"]} context */
 export const contextMeter = ({ share }) =>
-	meter(share, `context ${share >= FULL ? "full" : share >= HIGH ? "high" : ""}`);
+	meter(share, `filled ${share >= FULL ? "full" : share >= HIGH ? "high" : ""}`);

@@ -96,7 +96,7 @@ export class SessionHeader extends BaseComponent {
 				color: var(--ink-3);
 				font-size: 0.75rem;
 			}
-			.meter.context {
+			.meter.filled {
 				width: 8rem;
 				margin-top: 0.25rem;
 			}
@@ -112,7 +112,7 @@ export class SessionHeader extends BaseComponent {
 				dd {
 					white-space: normal;
 				}
-				.meter.context {
+				.meter.filled {
 					width: auto;
 					max-width: 8rem;
 				}
