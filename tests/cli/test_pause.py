@@ -109,7 +109,7 @@ def test_after_down_open_says_so(machine: Machine):
     machine.cli("down")
     done = machine.cli("open", "--print")
     assert (done.returncode, done.stdout) == (1, "")
-    assert "is stopped by `hookspan down`" in done.stderr
+    assert "was stopped with `hookspan down`" in done.stderr
     assert "`hookspan up`" in done.stderr
     assert machine.pid == 0
 
