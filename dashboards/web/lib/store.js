@@ -148,9 +148,9 @@ class Store extends EventTarget {
 	/** How many open sessions there are in each state: of the rows themselves, so that all of the page says the same. */
 	get states() {
 		/** @type {Record<State, number>} */
-		const found = { waiting: 0, waiting_or_running: 0, working: 0, idle: 0, ended: 0 };
-		for (const session of this.sessions.values()) found[session.state] += 1;
-		return found;
+		const counts = { waiting: 0, waiting_or_running: 0, working: 0, idle: 0, ended: 0 };
+		for (const session of this.sessions.values()) counts[session.state] = (counts[session.state] ?? 0) + 1;
+		return counts;
 	}
 
 	/** How many wait for you. */
