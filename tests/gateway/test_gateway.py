@@ -1,5 +1,6 @@
 """What a team is promised of the gateway: who may send, where it ends up, and that nothing is lost on the way."""
 
+import contextlib
 import json
 import shutil
 import subprocess
@@ -18,6 +19,7 @@ from hookspan.cli.demo.outcome import await_outcome
 from hookspan.cli.demo.player import play
 from hookspan.errors import UserError
 from hookspan.sandbox import sandbox
+from tests.agent.machine import until
 from tests.gateway.fleet import COMPONENTS, KAFKA_PASSWORD, KAFKA_USER, TOKEN, Certificates, Fleet
 from tests.gateway.senders import SPANS, Developer, everything
 
@@ -198,17 +200,27 @@ def test_with_client_certificates_an_agent_is_told_which_one_is_missing_and_lose
             assert found["status"] == status, found
             return dict(found)
 
+        def succeeds(*command: str) -> bool:
+            with contextlib.suppress(UserError):
+                home.cli(*command)
+                return True
+            return False
+
+        def is_out() -> bool:
+            return succeeds("flush", "--wait", "3s")
+
         def refused(why: str) -> None:
-            with pytest.raises(UserError):  # not all is out
-                home.cli("flush", "--wait", "3s")
-            export = json.loads(home.cli("status", "--json"))["export"]
-            assert (export["exported"], export["queue"] > 0) == (0, True)
-            assert why in export["last_error"]
-            assert why in export["metrics"]["last_error"]
+            def errors() -> tuple[str, str]:
+                assert not is_out()
+                export = json.loads(home.cli("status", "--json"))["export"]
+                assert (export["exported"], export["queue"] > 0) == (0, True)
+                return export["last_error"], export["metrics"]["last_error"]
+
+            until(lambda: all(why in (error or "") for error in errors()), f"not told: {why}")
             found = doctor("critical")
             assert why in found["message"]
 
-        home.cli("up")
+        until(lambda: succeeds("up"), "no agent comes up")
         played = play(home)
         refused("the endpoint asks for a client certificate")
         for target, source in ((certificate, others.client), (key, others.client_key)):
@@ -218,6 +230,7 @@ def test_with_client_certificates_an_agent_is_told_which_one_is_missing_and_lose
         refused(f"the endpoint refuses `export.client_certificate` ({certificate}): unknown ca")
         for target, source in ((certificate, ours.client), (key, ours.client_key)):
             shutil.copy(source, target)
+        until(is_out, "spans and sums do not get out")
         outcome = await_outcome(home, played)
         doctor("healthy")
     arrived(fleet, outcome)
