@@ -32,12 +32,16 @@ from hookspan.web.stream_endpoint import StreamEndpoint
 THREADS: Final = 4  # for queries; SQLite lets go of the interpreter while it works
 PAGES: Final = ("/", "/sessions/{id}", "/friction", "/health", "/log")
 _SIGNED_IN: Final = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="0;url=/"><title>hookspan</title>
+<html lang="en"><meta charset="utf-8">
+<link rel="icon" href="/favicon.svg">
+<meta http-equiv="refresh" content="0;url=/"><title>hookspan</title>
 <p>Signed in: <a href="/">continue to the page</a>.</p>
 </html>
 """
 _REFUSED: Final = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>hookspan</title>
+<html lang="en"><meta charset="utf-8">
+<link rel="icon" href="/favicon.svg">
+<title>hookspan</title>
 <h1>hookspan</h1>
 <p>{text}</p>
 <pre>hookspan open</pre>
