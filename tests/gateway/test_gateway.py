@@ -192,11 +192,15 @@ def test_with_client_certificates_an_agent_is_told_which_one_is_missing_and_lose
     }
     with sandbox("demo", settings) as home:
 
-        def doctor(status: str) -> dict[str, Any]:
-            command = [sys.executable, "-m", "hookspan", "doctor", "--json"]
+        def report(verb: str) -> Any:
+            """What a verb says as JSON, whatever else of this machine it finds critical."""
+            command = [sys.executable, "-m", "hookspan", verb, "--json"]
             told = subprocess.run(command, env=home.env, capture_output=True, text=True, check=False)
             assert told.stderr == ""
-            (found,) = (one for one in json.loads(told.stdout)["checks"] if one["check"] == "export")
+            return json.loads(told.stdout)
+
+        def doctor(status: str) -> dict[str, Any]:
+            (found,) = (one for one in report("doctor")["checks"] if one["check"] == "export")
             assert found["status"] == status, found
             return dict(found)
 
@@ -212,7 +216,7 @@ def test_with_client_certificates_an_agent_is_told_which_one_is_missing_and_lose
         def refused(why: str) -> None:
             def errors() -> tuple[str, str]:
                 assert not is_out()
-                export = json.loads(home.cli("status", "--json"))["export"]
+                export = report("status")["export"]
                 assert (export["exported"], export["queue"] > 0) == (0, True)
                 return export["last_error"], export["metrics"]["last_error"]
 
