@@ -92,7 +92,7 @@ def test_transcript_lines_of_another_shape(lines):
         facts += parser.feed(data)
         read_history_line(data)
         read += len(data)
-    facts += parser.flush()
+    facts += parser.end()
     assert parser.safe_offset <= read
     for fact in facts:
         assert decode(wire.encode(fact), KEY) == fact

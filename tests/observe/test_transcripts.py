@@ -19,7 +19,7 @@ from hookspan.model.fold import fold
 from hookspan.model.state import State
 from hookspan.observe import Observers
 from hookspan.observe.transcripts import Transcripts
-from hookspan.wire.facts import AgentMeta, ModelCall, TranscriptRead
+from hookspan.wire.facts import AgentMeta, ModelCall, QueuedPrompt, TranscriptRead
 from hookspan.wire.fields import timestamp_ns
 from tests.model.replay import KEY, SESSIONS, TICK, Played, gone_clients, grow, lines_of, names, play, play_late, roots
 
@@ -115,6 +115,20 @@ def test_what_was_read_when_the_next_client_came_is_of_the_run_before(tmp_path):
     watch(played, name, tmp_path)
     assert [sc.LATE in chat.attributes for chat in played.named("chat")] == [False] * 3
     assert [turn.attributes[sc.MODEL_CALLS] for turn in played.named("invoke_agent")] == [1, 2]
+
+
+def test_queued_prompts_at_the_end_of_a_file_are_told_before_it_counts_as_read(tmp_path):
+    """The turn before is written then, and the prompts of the queue are the next turn's."""
+    session, transcripts = session_of("queued_next", tmp_path)
+    grow("queued_next", tmp_path).until(10**18 * 2)
+    (path,) = tmp_path.rglob(f"{session.id}.jsonl")
+    lines = path.read_bytes().splitlines(keepends=True)
+    (*_, last) = (number for number, line in enumerate(lines) if b'"promptSource":"queued"' in line)
+    path.write_bytes(b"".join(lines[: last + 1]))
+    now = path.stat().st_mtime_ns
+    assert [fact for fact in step(transcripts, session, now) if isinstance(fact, QueuedPrompt | TranscriptRead)] == []
+    ahead = [fact for fact in step(transcripts, session) if isinstance(fact, QueuedPrompt | TranscriptRead)]
+    assert [(type(fact), getattr(fact, "prompts", 0)) for fact in ahead] == [(QueuedPrompt, 2), (TranscriptRead, 0)]
 
 
 def written(name: str) -> set[str]:

@@ -175,7 +175,7 @@ class History:
         """The end of a file."""
         if not stream.started and stream.agent_id:
             return
-        for fact in stream.parser.flush():
+        for fact in stream.parser.end():
             yield from self._fact(stream, fact)
         if stream.agent_id and not stream.interrupted:
             yield self._event("SubagentStop", stream.last, stream)

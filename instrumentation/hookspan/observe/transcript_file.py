@@ -72,8 +72,8 @@ class TranscriptFile:
             os.close(descriptor)
 
     def is_quiet(self, up_to: int) -> bool:
-        """Whether the last call in the file is complete: nothing has been added since `up_to`."""
-        if not self.parser.in_call:
+        """Whether what the file ends with is complete: nothing has been added since `up_to`."""
+        if not self.parser.is_within:
             return True
         try:
             return os.stat(self.path, follow_symlinks=False).st_mtime_ns <= up_to
@@ -91,8 +91,8 @@ class TranscriptFile:
         return 0
 
     def end(self) -> list[Fact]:
-        """The call that it has ended with so far: whatever is added is of another run."""
-        return priced(self.parser.flush())
+        """What it has ended with so far, a call or prompts from the queue: whatever is added is of another run."""
+        return priced(self.parser.end())
 
     def _lines(self, data: bytes) -> list[Fact]:
         first, *others = data.split(b"\n")

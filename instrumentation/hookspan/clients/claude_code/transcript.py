@@ -88,9 +88,9 @@ class TranscriptParser:
         return min(pending)
 
     @property
-    def in_call(self) -> bool:
-        """Whether the newest line is of a model call whose lines may go on."""
-        return self._message is not None
+    def is_within(self) -> bool:
+        """Whether the newest line is of a model call, or of prompts from the queue, whose lines may go on."""
+        return self._message is not None or self._queued is not None
 
     def skip(self, size: int, *, unreadable: bool = True) -> None:
         """Passes over bytes that are not read: a line longer than anything the client means to say, or a copied one."""
@@ -202,6 +202,11 @@ class TranscriptParser:
         call, self._message = self._message, None
         if call:
             yield self._place(call, f"call:{call.message_id}")
+
+    def end(self) -> Iterator[Fact]:
+        """What the lines so far have begun, as they stand: nothing more of it comes."""
+        yield from self.flush()
+        yield from self._release_queued()
 
     def _release_queued(self) -> Iterator[Fact]:
         queued, self._queued = self._queued, None
