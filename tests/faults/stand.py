@@ -238,7 +238,9 @@ def read_only(folder: Path) -> Iterator[None]:
     """The folder can't be written to by those who open something in it now; what is open stays so."""
     subprocess.run(["mount", "--bind", str(folder), str(folder)], check=True)
     try:
-        subprocess.run(["mount", "-o", "remount,bind,ro", str(folder)], check=True)
+        remount = ["mount", "-o", "remount,bind,ro", str(folder)]
+        # Refused as long as somebody has opened a file for writing since the line before.
+        until(lambda: subprocess.run(remount, check=False, capture_output=True).returncode == 0)
         yield
     finally:
         subprocess.run(["umount", "-l", str(folder)], check=True)

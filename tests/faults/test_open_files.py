@@ -240,11 +240,14 @@ def test_export_db_is_flipped(at: Stand):
 @fault(
     "held open",
     "the journal's current segment is deleted, cut or damaged after it was read",
-    "what the store has stays; the next hook continues with a new segment, or after the cut",
+    "what the store has stays; the next hook continues with a new segment, or after the cut, which the agent notices "
+    "if it looks before the segment is as long as it was",
 )
 @pytest.mark.parametrize("damage", [deleted, halved, flipped])
 def test_journal_is_lost_after_it_was_read(at: Stand, damage: Damage):
     damage(at.machine.paths.current)
+    at.hooks(1)
+    at.flush()
     goes_on(at, says="to its end")
 
 

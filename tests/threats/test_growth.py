@@ -259,7 +259,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "shell command": command.program,
     "rule for a command": lambda text: rule_for("Bash", text),
     "rule for an address": lambda text: rule_for("WebFetch", "https://" + text),
-    "what an endpoint says": lambda text: answer.told(text, {"key": "secret-" + text[:100]}),
+    "what an endpoint says": lambda text: answer.presentable(text, {"key": "secret-" + text[:100]}),
     "Retry-After": otlp_http._seconds,
     "Collector's metrics": collector.read,
     "report": Redactor(PATHS, {}).text,
