@@ -235,12 +235,18 @@ def mounted(folder: Path, *options: str) -> Iterator[Path]:
 
 @contextmanager
 def read_only(folder: Path) -> Iterator[None]:
-    """The folder can't be written to by those who open something in it now; what is open stays so."""
-    subprocess.run(["mount", "--bind", str(folder), str(folder)], check=True)
+    """The folder can't be written to by those who open something in it now; what is open stays so.
+
+    It is made so at another place first: a mount in which somebody has a file open for writing can't be.
+    """
+    aside = folder.with_name(f"{folder.name}-read-only")
+    aside.mkdir()
     try:
-        remount = ["mount", "-o", "remount,bind,ro", str(folder)]
-        # Refused as long as somebody has opened a file for writing since the line before.
-        until(lambda: subprocess.run(remount, check=False, capture_output=True).returncode == 0)
+        subprocess.run(["mount", "--bind", str(folder), str(aside)], check=True)
+        subprocess.run(["mount", "-o", "remount,bind,ro", str(aside)], check=True)
+        subprocess.run(["mount", "--bind", str(aside), str(folder)], check=True)
         yield
     finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
+        for place in (folder, aside):
+            subprocess.run(["umount", "-l", str(place)], check=True)
+        aside.rmdir()
