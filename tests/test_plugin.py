@@ -22,7 +22,7 @@ def test_every_event_has_the_same_hook():
     ((handler,),) = {tuple(json.dumps(one) for one in groups[0]["hooks"]) for groups in HOOKS.values()}
     assert {"type": "command", "timeout": TIMEOUT}.items() <= json.loads(handler).items()
     assert "${CLAUDE_PLUGIN_ROOT}" not in handler, "with it the client would not run them as managed settings"
-    assert tuple(HOOKS) == EVENTS
+    assert tuple(HOOKS) == EVENTS, "run `make generate`"
     assert all(len(groups) == 1 and groups[0].keys() == {"hooks"} for groups in HOOKS.values())
 
 

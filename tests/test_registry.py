@@ -12,6 +12,7 @@ from hookspan.catalogue.spans import SPANS
 from . import weaver
 
 REGISTRY = Path(__file__).parents[1] / "docs" / "registry"
+STALE = "run `make generate`"
 
 
 def test_the_registry_is_valid():
@@ -22,9 +23,9 @@ def test_the_registry_is_whole():
     _, whole = weaver.load(REGISTRY)
     groups = {group.id: [reference.ref for reference in group.attributes] for group in whole.attribute_groups}
     assert {one.key for one in whole.attributes}.isdisjoint(groups["hookspan.conventions"])
-    assert {one.key for one in whole.attributes} | set(groups["hookspan.conventions"]) == ATTRIBUTES.keys()
-    assert {metric.name for metric in whole.metrics} | set(whole.imports.metrics) == BY_NAME.keys()
-    assert {span.type for span in whole.spans} == {f"hookspan.{span.type}" for span in SPANS}
+    assert {one.key for one in whole.attributes} | set(groups["hookspan.conventions"]) == ATTRIBUTES.keys(), STALE
+    assert {metric.name for metric in whole.metrics} | set(whole.imports.metrics) == BY_NAME.keys(), STALE
+    assert {span.type for span in whole.spans} == {f"hookspan.{span.type}" for span in SPANS}, STALE
 
 
 @pytest.mark.parametrize(

@@ -195,7 +195,7 @@ def _attribute(attribute: Attribute) -> Iterator[str]:
         yield from (f"{one.id} is no name" for one in attribute.type.members if not Name.fullmatch(one.id))
         return
     if attribute.type == "string" and not attribute.examples:
-        yield f"{attribute.key} has no example"
+        yield f"{attribute.key} has no example: give `examples` in catalogue/attributes.py"
     for example in attribute.examples:
         if not isinstance(example, EXAMPLES[attribute.type]):
             yield f"{attribute.key}: {example!r} is no {attribute.type}"

@@ -134,4 +134,5 @@ def test_tree(played, name):
     tree = "\n".join(render(played(name).spans)) + "\n"
     if os.environ.get("UPDATE_TREES"):
         path.write_text(tree)
+    assert path.exists(), "UPDATE_TREES=1 writes it"
     assert tree == path.read_text()

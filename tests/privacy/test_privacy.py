@@ -52,7 +52,7 @@ def test_no_mark_reaches_a_span_or_a_metric(name, tmp_path):
     plain = play(name, tmp_path / "plain")
     root = tmp_path / FOLDER
     played = play(str(copy(name, tmp_path / "marked")), root)
-    assert shape(played.spans) == shape(plain.spans)
+    assert shape(played.spans) == shape(plain.spans), "a field that is an id, or a word of a list: NAMES in marked.py"
     assert any(SECRET.encode() in line for line in played.records)
     sent = [readable(span, Resource({})) for span in played.spans]
     text = repr([(span.name, dict(span.attributes), [link.attributes for link in span.links]) for span in sent])

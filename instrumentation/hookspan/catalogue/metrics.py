@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
 from . import attributes as sc
+from .spans import SpanType
 
 
 class Kind(StrEnum):
@@ -21,7 +22,8 @@ class Kind(StrEnum):
 class Instrument(msgspec.Struct, frozen=True):
     """One metric. `bounds` are the upper bounds of a histogram's buckets in `unit`.
 
-    `moves`: when it is counted, a phrase; empty for what is read at each export.
+    `moves`: when it is counted, a phrase; empty for what is read at each export. `exemplar`: the kind of span that its
+    exemplars lead to, empty for one that has none.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Instrument(msgspec.Struct, frozen=True):
     moves: str
     attributes: tuple[str, ...]
     bounds: tuple[float, ...] = ()
+    exemplar: SpanType | Literal[""] = ""
 
 
 HOOK_BOUNDS: Final = (0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
@@ -46,14 +49,22 @@ TOKEN_BOUNDS: Final = (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048
 CONTEXT_BOUNDS: Final = (1e3, 5e3, 1e4, 2e4, 4e4, 6e4, 8e4, 1e5, 1.2e5, 1.4e5, 1.6e5, 1.8e5, 2e5, 5e5, 1e6)
 
 
-def _counter(name: str, unit: str, description: str, moves: str, *attributes: str) -> Instrument:
-    return Instrument(name, Kind.COUNTER, unit, description, moves, attributes)
+def _counter(
+    name: str, unit: str, description: str, moves: str, *attributes: str, exemplar: SpanType | Literal[""] = ""
+) -> Instrument:
+    return Instrument(name, Kind.COUNTER, unit, description, moves, attributes, exemplar=exemplar)
 
 
 def _histogram(
-    name: str, unit: str, bounds: tuple[float, ...], description: str, moves: str, *attributes: str
+    name: str,
+    unit: str,
+    bounds: tuple[float, ...],
+    description: str,
+    moves: str,
+    *attributes: str,
+    exemplar: SpanType | Literal[""] = "",
 ) -> Instrument:
-    return Instrument(name, Kind.HISTOGRAM, unit, description, moves, attributes, bounds)
+    return Instrument(name, Kind.HISTOGRAM, unit, description, moves, attributes, bounds, exemplar)
 
 
 def _gauge(name: str, unit: str, description: str, *attributes: str) -> Instrument:
@@ -70,7 +81,7 @@ _TOOL_WRITTEN: Final = "a tool's span is written"
 _CALL_READ: Final = "a model call is read from a transcript"
 
 SUMS: Final = (
-    _counter("hookspan.hook.events", "{event}", "Hook events received.", _EVENT_READ, sc.HOOK_EVENT),
+    _counter("hookspan.hook.events", "{event}", "Hook events received.", _EVENT_READ, sc.HOOK_EVENT, exemplar="hook"),
     _histogram(
         "hookspan.hook.duration",
         "s",
@@ -78,6 +89,7 @@ SUMS: Final = (
         "Time the relay took, from its first instruction until the event was in the journal.",
         _EVENT_READ,
         sc.HOOK_EVENT,
+        exemplar="hook",
     ),
     _histogram(
         "hookspan.client_hook.duration",
@@ -94,6 +106,7 @@ SUMS: Final = (
         "a run of a session does its first work",
         sc.PROJECT,
         sc.SOURCE,
+        exemplar="session",
     ),
     _counter(
         "hookspan.turn.finished",
@@ -104,6 +117,7 @@ SUMS: Final = (
         sc.OUTCOME,
         sc.PERMISSION_MODE,
         sc.ERROR_TYPE,
+        exemplar="turn",
     ),
     _counter(
         "hookspan.time",
@@ -112,6 +126,7 @@ SUMS: Final = (
         f"{_TURN_WRITTEN} and its subagents are done; waits: when the permission's span is written",
         sc.PROJECT,
         sc.TIME_KIND,
+        exemplar="turn",
     ),
     _histogram(
         "hookspan.turn.duration",
@@ -120,6 +135,7 @@ SUMS: Final = (
         "Time from a prompt to the end of its turn.",
         _TURN_WRITTEN,
         sc.OUTCOME,
+        exemplar="turn",
     ),
     _histogram(
         "hookspan.tool.duration",
@@ -131,6 +147,7 @@ SUMS: Final = (
         sc.OUTCOME,
         sc.ERROR_TYPE,
         sc.MCP_SERVER,
+        exemplar="tool",
     ),
     _counter(
         "hookspan.tool.calls",
@@ -140,6 +157,7 @@ SUMS: Final = (
         sc.PROJECT,
         sc.GEN_AI_TOOL_NAME,
         sc.OUTCOME,
+        exemplar="tool",
     ),
     _histogram(
         "hookspan.permission.wait",
@@ -149,6 +167,7 @@ SUMS: Final = (
         "a permission's span is written",
         sc.GEN_AI_TOOL_NAME,
         sc.DECISION,
+        exemplar="wait",
     ),
     _histogram(
         "hookspan.user.idle",
@@ -156,6 +175,7 @@ SUMS: Final = (
         PATIENCE_BOUNDS,
         "Time from the end of a turn to the next prompt.",
         f"{_TURN_WRITTEN}, if the session's previous turn ended by Stop or Esc",
+        exemplar="turn",
     ),
     _histogram(
         "hookspan.subagent.duration",
@@ -164,6 +184,7 @@ SUMS: Final = (
         "Time from a subagent's start to its stop.",
         "a subagent's span is written",
         sc.GEN_AI_AGENT_NAME,
+        exemplar="subagent",
     ),
     _histogram(
         "gen_ai.client.operation.duration",
@@ -176,6 +197,7 @@ SUMS: Final = (
         sc.GEN_AI_REQUEST_MODEL,
         sc.GEN_AI_RESPONSE_MODEL,
         sc.ERROR_TYPE,
+        exemplar="model",
     ),
     _histogram(
         "gen_ai.client.token.usage",
@@ -188,6 +210,7 @@ SUMS: Final = (
         sc.GEN_AI_REQUEST_MODEL,
         sc.GEN_AI_RESPONSE_MODEL,
         sc.GEN_AI_TOKEN_TYPE,
+        exemplar="model",
     ),
     _counter(
         "hookspan.tokens",
@@ -198,6 +221,7 @@ SUMS: Final = (
         sc.GEN_AI_RESPONSE_MODEL,
         sc.TOKEN_TYPE,
         sc.USAGE_SOURCE,
+        exemplar="model",
     ),
     _counter(
         "hookspan.cost",
@@ -207,6 +231,7 @@ SUMS: Final = (
         sc.PROJECT,
         sc.GEN_AI_RESPONSE_MODEL,
         sc.USAGE_SOURCE,
+        exemplar="model",
     ),
     _counter(
         "hookspan.cost.unpriced",
@@ -223,9 +248,16 @@ SUMS: Final = (
         "Input tokens of each call of the main agent: how full the context gets.",
         f"{_CALL_READ} of the main agent, unless it failed",
         sc.GEN_AI_RESPONSE_MODEL,
+        exemplar="model",
     ),
     _counter(
-        "hookspan.lines", "{line}", "Lines added and removed by edits.", "an edit has ended", sc.PROJECT, sc.LINES_TYPE
+        "hookspan.lines",
+        "{line}",
+        "Lines added and removed by edits.",
+        "an edit has ended",
+        sc.PROJECT,
+        sc.LINES_TYPE,
+        exemplar="tool",
     ),
     _counter(
         "hookspan.compactions",
@@ -234,6 +266,7 @@ SUMS: Final = (
         "a compaction's span is written",
         sc.TRIGGER,
         sc.OUTCOME,
+        exemplar="compact",
     ),
     _counter(
         "hookspan.notifications",
