@@ -180,7 +180,7 @@ def test_a_lock_that_comes_while_the_agent_runs(managed_home: ManagedHome) -> No
         assert managed_home.session()
         managed_home.hookspan("flush", "--wait", "30s")
         assert any(sc.LABEL in span.attributes for span in sink.spans)
-        agent = json.loads(managed_home.hookspan("status", "--json", check=False))["agent"]
+        agent = json.loads(managed_home.any(HOOKSPAN, "status", "--json").stdout)["agent"]
         # Every command here has an /etc of its own, and so has the agent that the hook started.
         file = Path(f"/proc/{agent['pid']}/root/etc/hookspan/config.toml")
         file.parent.mkdir(exist_ok=True)
@@ -191,7 +191,7 @@ def test_a_lock_that_comes_while_the_agent_runs(managed_home: ManagedHome) -> No
         managed_home.hookspan("flush", "--wait", "30s")
         assert sink.spans
         assert not any(sc.LABEL in span.attributes for span in sink.spans)
-        assert json.loads(managed_home.hookspan("status", "--json", check=False))["agent"]["pid"] == agent["pid"]
+        assert json.loads(managed_home.any(HOOKSPAN, "status", "--json").stdout)["agent"]["pid"] == agent["pid"]
 
 
 def test_a_build_machine_exports_before_it_goes(managed_home: ManagedHome) -> None:
