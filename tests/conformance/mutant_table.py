@@ -27,8 +27,8 @@ def py(what: str, edits: dict[str, str], *tests: str) -> Mutant:
 
 # By how the promise begins on the page.
 MUTANTS: dict[str, list[Mutant]] = {
-    # --- It is installed outside everything that moves
-    "The state folder comes as an argument": [
+    # --- It is installed where nothing moves it
+    "The state folder is an argument": [
         c(
             "a variable names the folder",
             {"chdir(argv[1])": 'chdir(getenv("HOOKSPAN_HOME") ? getenv("HOOKSPAN_HOME") : argv[1])'},
@@ -81,7 +81,7 @@ MUTANTS: dict[str, list[Mutant]] = {
             "test_payload_in_pieces",
         ),
     ],
-    "A host that never closes it": [
+    "If the host never closes stdin": [
         c(
             "it waits for an hour",
             {"(2 * SECOND)": "(3600 * SECOND)"},
@@ -120,7 +120,7 @@ MUTANTS: dict[str, list[Mutant]] = {
             "test_closed_stdin_is_counted",
         ),
     ],
-    "Over 16 MiB the rest is drained": [
+    "Beyond 16 MiB the rest is read and discarded": [
         c("the rest stays", {"if (left <= 0)": "if (left <= 0 || payload_bytes > PAYLOAD_MAX)"}, "test_payload"),
         c("the size is that of the cap", {"(long long)payload_bytes);": "(long long)PAYLOAD_MAX);"}, "test_payload"),
         py("the rest stays", {"chunks.clear()": "break"}, "test_payload"),
@@ -156,7 +156,7 @@ MUTANTS: dict[str, list[Mutant]] = {
         ),
     ],
     # --- It appends one line
-    "One JSON object a line": [
+    "One JSON object per line": [
         c("CR stays", {" || payload[i] == '\\r')": ")"}, "test_payload"),
         c("an empty payload is nothing", {'memcpy(payload, "null", size = 4);': "size = 0;"}, "test_payload"),
         c(
@@ -166,7 +166,7 @@ MUTANTS: dict[str, list[Mutant]] = {
         ),
         py("CR stays", {'.replace(b"\\r", b" ")': ""}, "test_payload"),
     ],
-    "Eight variables of the environment": [
+    "Only eight environment variables are recorded": [
         c(
             "a key is recorded, too",
             {'recorded[] = {\n    "CLAUDE_PID"': 'recorded[] = {\n    "ANTHROPIC_API_KEY", "CLAUDE_PID"'},
@@ -194,7 +194,7 @@ MUTANTS: dict[str, list[Mutant]] = {
         ),
         py("any length", {" if len(value) <= 1024": " if value"}, "test_env_value_that_is_no_short_text_is_left_out"),
     ],
-    "One write on a file opened to append": [
+    "One write to a file opened for appending": [
         c(
             "not opened to append",
             {"O_RDWR | O_APPEND | NEW_FILE": "O_RDWR | NEW_FILE"},
@@ -227,7 +227,7 @@ MUTANTS: dict[str, list[Mutant]] = {
             "test_the_interpreted_relay_starts_nothing_and_writes_once",
         ),
     ],
-    "A lock that is held is tried for 50 ms": [
+    "If the lock is held, the relay tries for 50 ms": [
         c(
             "a lock that is held is passed over",
             {"(!lock(current, give_up - nanoseconds(CLOCK_MONOTONIC)))": "(!lock(current, 0 * give_up) && !began)"},
@@ -265,7 +265,7 @@ MUTANTS: dict[str, list[Mutant]] = {
             "test_rotation_under_load_loses_no_line",
         ),
     ],
-    "A torn last line is ended first": [
+    "A torn last line is terminated first": [
         c("no LF before", {"last != '\\n', line)": "false, line)"}, "test_a_torn_last_line_is_ended_first"),
         c(
             "no truncate after",
@@ -286,7 +286,7 @@ MUTANTS: dict[str, list[Mutant]] = {
         py("no LF before", {'line[0] = b"\\n"': 'line[0] = b""'}, "test_a_torn_last_line_is_ended_first"),
         py("no truncate after", {"        posix.ftruncate(fd, end)\n": ""}, "test_a_short_write_leaves_nothing_behind"),
     ],
-    "A journal at its cap is not written to": [
+    "The relay does not write to a journal at its cap": [
         c(
             "no cap",
             {"if (st.st_size > conf.cap)": "if (st.st_size > INT64_MAX - conf.cap)"},
@@ -321,7 +321,7 @@ MUTANTS: dict[str, list[Mutant]] = {
             "test_without_an_agent_for_7_days_nothing_is_written",
         ),
     ],
-    # --- It pokes the agent, and starts one where there is none
+    # --- It wakes the agent, and starts one if there is none
     "One datagram after the line": [
         c(
             "the poke comes first",
@@ -357,7 +357,7 @@ MUTANTS: dict[str, list[Mutant]] = {
             "test_a_full_queue_means_that_the_agent_lives",
         ),
     ],
-    "A path that is too long for a socket": [
+    "A path that is too long for a socket name": [
         c(
             "the whole path is used",
             {
@@ -372,7 +372,7 @@ MUTANTS: dict[str, list[Mutant]] = {
             "test_poke_where_the_path_is_too_long_for_a_socket",
         ),
     ],
-    "Without an agent one is started": [
+    "If no agent runs, one is started": [
         c(
             "a stale socket is an agent",
             {"(errno != ENOENT && errno != ECONNREFUSED)": "errno != ENOENT"},
@@ -431,7 +431,7 @@ MUTANTS: dict[str, list[Mutant]] = {
             "test_descriptors_are_right_whatever_the_host_closed",
         ),
     ],
-    "Twenty hooks at once start one": [
+    "Twenty hooks at once start one agent": [
         c(
             "a start is neither locked nor remembered",
             {
@@ -498,7 +498,7 @@ MUTANTS: dict[str, list[Mutant]] = {
         ),
     ],
     # --- What could not be written is counted
-    "In place, in a file that was made before": [
+    "Counts are updated in place": [
         c(
             "the file is begun anew",
             {'"drops", O_RDWR |': '"drops", O_RDWR | O_TRUNC |'},
@@ -515,7 +515,7 @@ MUTANTS: dict[str, list[Mutant]] = {
             "test_a_full_disk_is_counted_in_place_and_recovers",
         ),
     ],
-    "By everyone at once, keeping what is there": [
+    "Many relays can count at once": [
         c(
             "the others are forgotten",
             {
@@ -561,8 +561,8 @@ MUTANTS: dict[str, list[Mutant]] = {
         ),
         py("no lock", {" or not lock(fd, 0.2)": ""}, "test_a_locked_drops_file_is_not_waited_for"),
     ],
-    # --- It exits 0 in silence, and touches only what is ours
-    "It exits 0, and nothing is on stdout or stderr": [
+    # --- It exits 0 in silence, and touches only its own files
+    "It exits 0 and prints nothing to stdout or stderr": [
         c(
             "1 without a folder",
             {'stat(".", &st) != 0)\n        _exit(0);': 'stat(".", &st) != 0)\n        _exit(1);'},
@@ -605,7 +605,7 @@ MUTANTS: dict[str, list[Mutant]] = {
         ),
         py("a group may write", {"& 0o022": "& 0o002"}, "test_a_folder_that_others_may_write_to_is_refused"),
     ],
-    "Links, FIFOs and folders in the place of our files": [
+    "Links, FIFOs and folders in place of its files": [
         c(
             "a FIFO will do",
             {" || !S_ISREG(st.st_mode)": ""},
@@ -639,7 +639,7 @@ MUTANTS: dict[str, list[Mutant]] = {
             "test_no_path_comes_from_the_payload",
         ),
     ],
-    "It costs a known number of system calls": [
+    "It makes a known number of system calls": [
         c(
             "it waits for the disk",
             {"    close(current);  // the next": "    fsync(current);\n    close(current);  // the next"},
