@@ -216,10 +216,11 @@ class Stage:
             },
             "subagents": {
                 tool_id: {
-                    "agent_type": tools[tool_id][0].input["subagent_type"],
+                    "agent_type": tools[tool_id][0].input.get("subagent_type", "workflow-subagent"),
                     "in_agent_of": agent_of.get(tools[tool_id][1]),
+                    **({"agents": agents} if tools[tool_id][0].name == "Workflow" else {}),
                 }
-                for tool_id in agent_of.values()
+                for tool_id, agents in Counter(agent_of.values()).items()
             },
             "model_calls": [
                 {
@@ -244,4 +245,4 @@ class Stage:
 
 def _starts(tool: Tool, marker: str) -> bool:
     """Whether this call starts the agent that talks under this marker."""
-    return tool.name == "Agent" and marker in tool.input["prompt"]
+    return marker in {"Agent": tool.input.get("prompt", ""), "Workflow": tool.input.get("script", "")}.get(tool.name, "")

@@ -77,9 +77,12 @@ def test_each_turn_began_and_ended(session, expected):
 
 def test_each_agent_has_its_call(session, expected):
     metas = [json.loads(path.read_text()) for path in session.glob("projects/*/*/subagents/*.meta.json")]
+    of_workflows = list(session.glob("projects/*/*/subagents/workflows/*/*.meta.json"))
+    called = {tool_id: agent for tool_id, agent in expected["subagents"].items() if "agents" not in agent}
     assert {meta["toolUseId"]: meta["agentType"] for meta in metas} == {
-        tool_id: subagent["agent_type"] for tool_id, subagent in expected["subagents"].items()
+        tool_id: agent["agent_type"] for tool_id, agent in called.items()
     }
+    assert len(of_workflows) == sum(agent.get("agents", 0) for agent in expected["subagents"].values())
 
 
 def test_the_transcripts_hold_each_answer_and_its_tokens(session, expected):

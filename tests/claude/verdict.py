@@ -153,7 +153,11 @@ def _turns(expected: Mapping[str, Any], spans: Spans) -> Iterator[str]:
 def _subagents(expected: Mapping[str, Any], spans: Spans) -> Iterator[str]:
     tool_of = {span.span_id: span.attributes[sc.GEN_AI_TOOL_CALL_ID] for span in spans.tools}
     found = [(tool_of.get(span.parent_id, span.parent_id), span.name.split(" ", 1)[1]) for span in spans.subagents]
-    wanted = [(tool_id, agent["agent_type"]) for tool_id, agent in expected["subagents"].items()]
+    wanted = [
+        (tool_id, agent["agent_type"])
+        for tool_id, agent in expected["subagents"].items()
+        for _ in range(agent.get("agents", 1))
+    ]
     yield from _differs("subagents by the call that started them", sorted(found), sorted(wanted))
 
 

@@ -10,10 +10,11 @@ from typing import Final
 
 import msgspec
 
-from hookspan.clients.claude_code.transcript_files import AGENT_FILE, agents_folder, read_meta
+from hookspan.clients.claude_code.transcript_files import AGENT_FILE, agents_folders, read_meta, workflow_of
 from hookspan.clients.claude_code.transcript_lines import read_history_line
 from hookspan.observe.repositories import main_folder
 from hookspan.reading import RefusedError, open_regular, read_lines, read_small
+from hookspan.wire.facts import AgentMeta
 
 from .records import Source
 
@@ -45,6 +46,8 @@ class Transcript(msgspec.Struct, frozen=True):
             name = AGENT_FILE.match(os.path.basename(path))
             agent_id = name.group(1) if name else ""
             meta = read_meta(path.removesuffix(".jsonl") + ".meta.json", self.session, agent_id)
+            if meta is None and (run := workflow_of(path)):
+                meta = AgentMeta(at=0, key="", session=self.session, agent_id=agent_id, workflow=run)
             sources.append(Source(path, _carefully(path), agent_id, meta))
         return sources
 
@@ -125,8 +128,8 @@ def _look(path: str) -> Transcript:
         os.close(descriptor)
     began = next(_times(head), status.st_mtime_ns)
     ended = max(_times(tail), default=status.st_mtime_ns)
-    folder = agents_folder(path)
-    agents = tuple(f"{folder}/{name}" for name in _names(folder) if _STRAY_AGENT.match(name))
+    folders = agents_folders(path)
+    agents = tuple(f"{folder}/{name}" for folder in folders for name in _names(folder) if _STRAY_AGENT.match(name))
     return Transcript(Path(path).stem, path, began, ended, status.st_mtime_ns, status.st_size, agents)
 
 

@@ -1,10 +1,13 @@
 """Subagents: their start, the call that started them, their stop and their span.
 
 A SubagentStart names no call. It is bound to the only Agent call that can be meant, or by what comes later: the
-call's PostToolUse (`agentId` in its response) or the subagent's `.meta.json`.
+call's PostToolUse (`agentId` in its response) or the subagent's `.meta.json`. One of a workflow is bound to the Workflow
+call that began its run: the only run that goes on, or the one that its transcript's folder is called after.
 """
 
 from __future__ import annotations
+
+from typing import Final
 
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.enums import EndReason, Outcome
@@ -13,10 +16,13 @@ from hookspan.wire.reduced import Reduced
 
 from . import ids, open_spans, places
 from .rows import Attributes
-from .state import KEPT_PLACES, Agent, Place, ToolCall, bound
+from .state import KEPT_PLACES, Agent, Place, ToolCall, WorkflowRun, bound
 from .step import NANO, Step
 from .times import AGENT_TOOLS
 from .turns import count_time, tally_attributes
+
+WORKFLOW_AGENT: Final = "workflow-subagent"
+"""Type of a workflow's subagents, unless its script names another."""
 
 
 def start(step: Step, event: Reduced) -> None:
@@ -27,7 +33,13 @@ def start(step: Step, event: Reduced) -> None:
     agent.start_inferred = False
     if agent.stop and event.at > agent.stop:
         agent.stop = 0  # it was sent another message, so it continues
-    if not agent.bound:
+    if agent.bound:
+        return
+    if agent.type == WORKFLOW_AGENT:
+        going_on = [name for name, run in step.session.workflows.items() if not run.over]
+        if len(going_on) == 1:
+            _bind_to_run(step, agent, going_on[0])
+    else:
         candidates = [call for call in step.session.calls.values() if _may_have_started(step, call)]
         if len(candidates) == 1:
             bind(step, agent, candidates[0].id, candidates[0].prompt, candidates[0].agent_id)
@@ -81,17 +93,38 @@ def bind_by_id(step: Step, agent_id: str, call: ToolCall) -> None:
         bind(step, agent, call.id, call.prompt, call.agent_id)
 
 
+def workflow_started(step: Step, name: str, call: ToolCall) -> None:
+    """PostToolUse of a Workflow call says which run it began, or began once more."""
+    session = step.session
+    session.workflows.pop(name, None)
+    session.workflows[name] = WorkflowRun(call=call.id, prompt=call.prompt, agent_id=call.agent_id)
+    bound(session.workflows, KEPT_PLACES)
+    for agent in session.agents.values():
+        if agent.workflow == name and not agent.bound:
+            _bind_to_run(step, agent, name)
+
+
+def _bind_to_run(step: Step, agent: Agent, name: str) -> None:
+    """Puts a subagent of a workflow under the call that began its run, if that is known."""
+    run = step.session.workflows.get(name)
+    if run and not (agent.bound and agent.workflow == name):
+        bind(step, agent, run.call, run.prompt, run.agent_id)
+    agent.workflow = name
+
+
 def learn(step: Step, fact: AgentMeta) -> None:
     """A subagent's `.meta.json`."""
     agent = step.session.agents.get(fact.agent_id)
     if agent is None:
         return
     agent.type = agent.type or fact.agent_type
-    agent.parent_agent_id = fact.parent_agent_id
+    agent.parent_agent_id = fact.parent_agent_id or agent.parent_agent_id
     if fact.tool_use_id and agent.tool_use_id != fact.tool_use_id:
         call = step.session.calls.get(fact.tool_use_id)
         prompt = call.prompt if call else agent.place.prompt
         bind(step, agent, fact.tool_use_id, prompt, fact.parent_agent_id or (call.agent_id if call else ""))
+    elif fact.workflow:
+        _bind_to_run(step, agent, fact.workflow)
 
 
 def place_of_event(step: Step, event: Reduced) -> Place:
@@ -113,6 +146,8 @@ def stop(step: Step, event: Reduced) -> None:
     agent = _open(step, event)
     agent.type = agent.type or event.agent_type
     agent.stop, agent.interrupted = max(agent.stop, event.at), False
+    if event.workflow:
+        _bind_to_run(step, agent, event.workflow)
 
 
 def interrupted(step: Step, fact: Interruption) -> None:

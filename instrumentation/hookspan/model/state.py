@@ -107,7 +107,10 @@ class Tally(msgspec.Struct):
 
 
 class Agent(msgspec.Struct, kw_only=True):
-    """A subagent from its start until its span is written. `stop` is 0 while it works."""
+    """A subagent from its start until its span is written. `stop` is 0 while it works.
+
+    `workflow` is the run of a workflow that it works in, empty for any other and as long as it is not known.
+    """
 
     id: str
     type: str
@@ -116,12 +119,22 @@ class Agent(msgspec.Struct, kw_only=True):
     span_id: str
     tool_use_id: str = ""
     parent_agent_id: str = ""
+    workflow: str = ""
     bound: bool = False
     start_inferred: bool = False
     last: int = 0
     stop: int = 0
     interrupted: bool = False
     tally: Tally = msgspec.field(default_factory=Tally)
+
+
+class WorkflowRun(msgspec.Struct, kw_only=True):
+    """A run of a workflow, and the call that started it. `over`: its end was told."""
+
+    call: str
+    prompt: str = ""
+    agent_id: str = ""
+    over: bool = False
 
 
 class Interval(msgspec.Struct, array_like=True):
@@ -213,6 +226,7 @@ class SessionState(KeptFields, msgspec.Struct, kw_only=True):
         done: Places of finished turns; their span_id is the turn's own.
         agents_done: Places of finished subagents; their span_id is the subagent's own.
         going_on: Finished turns whose subagents still work, by prompt id.
+        workflows: Runs of workflows by their ids, the newest last.
         tasks: Places of the calls that started background tasks, by task id and by call id.
         batches: Newest PostToolBatch of the main thread and of each subagent: dialogs before it are answered.
         read: Up to when all transcripts of the session have been read.
@@ -268,6 +282,7 @@ class SessionState(KeptFields, msgspec.Struct, kw_only=True):
     agents_done: dict[str, Place] = {}
     going_on: dict[str, GoingOn] = {}
     agent_runs: dict[str, int] = {}
+    workflows: dict[str, WorkflowRun] = {}
     compactions: list[Compaction] = []
     tasks: dict[str, Place] = {}
     seen: dict[str, int] = {}

@@ -171,6 +171,8 @@ def _remember_children(step: Step, call: ToolCall, event: Reduced) -> None:
     """What this call started goes on under its span: a subagent, or a background task whose end is a new prompt."""
     if event.child_agent:
         agents.bind_by_id(step, event.child_agent, call)
+    if event.workflow:
+        agents.workflow_started(step, event.workflow, call)
     if event.background:
         place = places.of_call(step.session, call)
         own = Place(place.trace_id, ids.of_tool(step.session.id, call.id), place.prompt, place.agent)

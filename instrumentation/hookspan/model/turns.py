@@ -83,6 +83,9 @@ def submitted(step: Step, event: Reduced) -> None:
     started_by = session.tasks.get(event.task_call) or session.tasks.get(event.task)
     if event.machine_prompt and started_by:
         turn.links.append(_link(started_by, Link.STARTED_BY))
+    if event.machine_prompt and event.task_call:
+        for run in session.workflows.values():
+            run.over = run.over or run.call == event.task_call
     _follow_traceparent(step, turn, event)
 
 

@@ -26,6 +26,7 @@ class TranscriptFile:
 
     def __init__(self, path: str, session: SessionState, agent_id: str, *, labels: bool) -> None:
         self.path = path
+        self.agent_id = agent_id
         self.offset = session.files.get(path, 0)
         self.parser = TranscriptParser(
             session.id,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from operator import itemgetter
 from typing import Final
 
-from hookspan.clients.claude_code.transcript_files import AGENT_FILE, agents_folder, read_meta, transcript_of
+from hookspan.clients.claude_code.transcript_files import AGENT_FILE, agents_folders, read_meta, transcript_of
 from hookspan.model.calls import awaited
 from hookspan.model.sessions import is_before, is_open
 from hookspan.model.state import SessionState
@@ -47,6 +47,7 @@ class Transcripts:
         self._labels = labels
         self._files: dict[str, dict[str, TranscriptFile]] = {}
         self._metas: dict[str, set[str]] = {}
+        self._absent: dict[str, set[str]] = {}  # subagents that are done, and whose transcripts were not found
         self._waiting_since: dict[str, int] = {}
         self.refused = 0
 
@@ -93,6 +94,7 @@ class Transcripts:
         """Lets go of a session that has ended."""
         self._files.pop(session, None)
         self._metas.pop(session, None)
+        self._absent.pop(session, None)
         self._waiting_since.pop(session, None)
 
     def _read(self, session: SessionState, budget: int, until: int = 0) -> tuple[list[Fact], int]:
@@ -117,7 +119,10 @@ class Transcripts:
         return [*found, *_by_time(read)], used
 
     def _files_of(self, session: SessionState, metas: list[Fact]) -> list[TranscriptFile]:
-        """The session's files; new subagents are told by their `.meta.json`, which goes to `metas`."""
+        """The session's files; new subagents are told by their `.meta.json`, which goes to `metas`.
+
+        Folders are listed only while the transcript of a subagent is not known, so that idle sessions cost nothing.
+        """
         files = self._files.setdefault(session.id, {})
         try:
             main = transcript_of(session.transcript, session.id, self._roots)
@@ -125,21 +130,42 @@ class Transcripts:
             self.refused += not files
             return []
         self._add(files, main, session, "")
-        if session.agent_runs:
-            folder = agents_folder(main)
-            try:
-                names = sorted(os.listdir(folder))
-            except OSError:
-                names = []
-            for name in names:
-                match = AGENT_FILE.match(name)
-                if not match or match.group(1) not in session.agent_runs:
-                    continue
-                if match.group(2) == "jsonl":
-                    self._add(files, f"{folder}/{name}", session, match.group(1))
-                else:
-                    metas += self._meta(session, f"{folder}/{name}", match.group(1))
+        told = self._metas.setdefault(session.id, set())
+        for path, file in files.items():
+            if file.agent_id in session.agents and file.agent_id not in told:
+                metas += self._meta(session, path.removesuffix("jsonl") + "meta.json", file.agent_id)
+        if session.agent_runs and (wanted := self._wanted(session, files)):
+            for folder in agents_folders(main, reversed(session.workflows)):
+                metas += self._look(session, files, folder, wanted)
+                if not (wanted := self._wanted(session, files)):
+                    break
+            self._absent[session.id] = (self._absent.get(session.id, set()) | wanted) - session.agents.keys()
         return list(files.values())
+
+    def _wanted(self, session: SessionState, files: dict[str, TranscriptFile]) -> set[str]:
+        """The subagents whose transcripts are to be looked for: of those that are done, each is looked for once."""
+        known = {file.agent_id for file in files.values()}
+        done = session.agent_runs.keys() - self._absent.get(session.id, set())
+        return (session.agents.keys() | done) - known
+
+    def _look(
+        self, session: SessionState, files: dict[str, TranscriptFile], folder: str, wanted: set[str]
+    ) -> list[Fact]:
+        """Adds their transcripts that lie in a folder; what their `.meta.json` there say."""
+        metas: list[Fact] = []
+        try:
+            names = sorted(os.listdir(folder))
+        except OSError:
+            names = []
+        for name in names:
+            match = AGENT_FILE.match(name)
+            if not match or match.group(1) not in wanted:
+                continue
+            if match.group(2) == "jsonl":
+                self._add(files, f"{folder}/{name}", session, match.group(1))
+            else:
+                metas += self._meta(session, f"{folder}/{name}", match.group(1))
+        return metas
 
     def _add(self, files: dict[str, TranscriptFile], path: str, session: SessionState, agent_id: str) -> None:
         if path not in files:

@@ -108,13 +108,17 @@ class QueuedPrompt(Observed, tag="queued_prompt"):
 
 
 class AgentMeta(Observed, tag="agent_meta"):
-    """`subagents/agent-<id>.meta.json`: which call started a subagent, and who its parent is."""
+    """`subagents/agent-<id>.meta.json`: which call started a subagent, and who its parent is.
+
+    `workflow`: the run of a workflow that it works in, which its folder is called after; empty for any other.
+    """
 
     agent_id: str
     agent_type: str = ""
     tool_use_id: str = ""
     parent_agent_id: str = ""
     depth: int = 0
+    workflow: str = ""
 
 
 class CompactBoundary(Observed, tag="compact_boundary"):

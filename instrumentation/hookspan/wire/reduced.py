@@ -42,6 +42,7 @@ class Reduced(msgspec.Struct, kw_only=True, omit_defaults=True):
         exit_code: Of a failed shell command, -1 if unknown.
         input_digest: Keyed digest of the tool's input, in canonical form: pairs a PermissionRequest with its call.
         child_agent: Id of the subagent that an Agent call started.
+        workflow: The run of a workflow that a call started, or that a subagent which stopped was of.
         task: Id of the background task whose end a machine-made prompt reports, or that a call started.
         task_call: The tool call that started `task`, as the machine-made prompt says.
         local: Made up for the page: never exported, never in a sum.
@@ -94,6 +95,7 @@ class Reduced(msgspec.Struct, kw_only=True, omit_defaults=True):
     interrupted: bool = False
     background: bool = False
     child_agent: str = ""
+    workflow: str = ""
     task: str = ""
     task_call: str = ""
     calls: tuple[Call, ...] = ()

@@ -82,6 +82,36 @@ def print_parallel_agents(stage: Stage) -> Story:
     return Story([Turn(PROMPT)])
 
 
+WORKFLOW = """export const meta = {
+  name: 'review-cart',
+  description: 'Two reviews, then a verdict',
+  phases: [{ title: 'Review' }, { title: 'Verify' }],
+}
+phase('Review')
+const found = await parallel([
+  () => agent('review the cart', { label: 'cart', phase: 'Review' }),
+  () => agent('review the tax', { label: 'tax', phase: 'Review', model: 'haiku' }),
+])
+phase('Verify')
+const verdict = await agent('weigh the findings', { label: 'verdict', phase: 'Verify' })
+return { found, verdict }
+"""
+
+
+@scenario()
+def print_workflow(stage: Stage) -> Story:
+    """A workflow of three agents, two of them at once and one of another model; its end comes back as a prompt."""
+    stage.model.play({
+        PROMPT: [says("Reviewing.", Tool("Workflow", {"script": WORKFLOW})), says("They work.")],
+        "review the cart": [says(bash("echo reviewed")), says("Cart reviewed.")],
+        "review the tax": [says("Tax reviewed.", delay=0.2)],
+        "weigh the findings": [says("All is well.")],
+    })  # fmt: skip
+    *mode, allowed = ALLOW
+    stage.run(PROMPT, *mode, f"{allowed} Workflow")
+    return Story([Turn(PROMPT), Turn("<task-notification>", made_by="notification")])
+
+
 @scenario()
 def print_serial_bash(stage: Stage) -> Story:
     """Two Bash calls in one answer."""

@@ -28,6 +28,8 @@ from hookspan.wire.fields import (
 from hookspan.wire.reduced import VERDICT_DENIED, VERDICT_HOOK, VERDICT_INVALID, VERDICT_REJECTED, Call, Reduced
 from hookspan.wire.scrub import label
 
+from .transcript_files import WORKFLOW_RUN, workflow_of
+
 _PID_DIGITS: Final = 12
 _MAX_CALLS: Final = 256
 _MCP: Final = "mcp__"
@@ -42,6 +44,7 @@ _TASK_CALL: Final = re.compile(r"<tool-use-id>([^<\s]{1,128})</tool-use-id>")
 _COMMAND: Final = re.compile(r"\A/([\w:.-]{1,64})(?:\s|\Z)")
 _EXTENSION: Final = re.compile(r"\.([A-Za-z0-9_+-]{1,12})\Z")
 TASK_NOTIFICATION: Final = "<task-notification>"
+WORKFLOW_TOOL: Final = "Workflow"
 
 
 class _Input(msgspec.Struct):
@@ -145,6 +148,8 @@ def _reduce_response(event: Reduced, response: dict[str, Any]) -> None:
     get = response.get
     event.child_agent = as_name(get("agentId"))
     event.task = as_name(get("backgroundTaskId"))
+    if event.tool == WORKFLOW_TOOL and WORKFLOW_RUN.fullmatch(run := as_name(get("runId"))):
+        event.workflow = run
     if get("status") == "async_launched" or event.task:
         event.background = True
     event.interrupted = get("interrupted") is True
@@ -211,6 +216,11 @@ def _reduce_stop(event: Reduced, fields: dict[str, Any], _labels: bool) -> None:
     event.running_tasks = tuple(task for task in tasks if task)
 
 
+def _reduce_subagent_stop(event: Reduced, fields: dict[str, Any], labels: bool) -> None:
+    _reduce_stop(event, fields, labels)
+    event.workflow = workflow_of(event.agent_transcript)
+
+
 _OF_EVERY_EVENT: Final = copied(CLAUDE_CODE.kept)
 _OF_EVENT: Final = {event.name: copied(event.kept) for event in CLAUDE_CODE.events if event.kept}
 REDUCERS: Final = {
@@ -220,6 +230,6 @@ REDUCERS: Final = {
     "SessionEnd": _reduce_session,
     "Stop": _reduce_stop,
     "StopFailure": _reduce_stop,
-    "SubagentStop": _reduce_stop,
+    "SubagentStop": _reduce_subagent_stop,
 }
 """What takes more than copying, by event; a tool's is known by its field `tool_name`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +17,11 @@ from hookspan.reading import RefusedError, read_small
 from hookspan.wire.facts import AgentMeta
 
 AGENT_FILE: Final = re.compile(r"\Aagent-([\w.-]{1,128})\.(jsonl|meta\.json)\Z")
+WORKFLOW_RUN: Final = re.compile(r"wf_[a-z0-9-]{6,64}")
+"""Name of a run of a workflow, and of the folder with the transcripts of its subagents."""
+_OF_WORKFLOW: Final = re.compile(rf"/subagents/workflows/({WORKFLOW_RUN.pattern})/agent-[^/]*\Z")
+MAX_RUNS: Final = 64
+"""Runs of workflows whose folders are looked into at once."""
 
 
 class _Meta(msgspec.Struct, rename="camel"):
@@ -63,6 +68,28 @@ def agents_folder(transcript: str) -> str:
     return f"{transcript.removesuffix('.jsonl')}/subagents"
 
 
+def agents_folders(transcript: str, runs: Iterable[str] = ()) -> Iterator[str]:
+    """All such folders: the session's own, and one for each run of a workflow; `runs` are looked for first.
+
+    A link in a run's place is passed over, and what is over `MAX_RUNS`.
+    """
+    own = agents_folder(transcript)
+    yield own
+    found: set[str] = set()
+    with contextlib.suppress(OSError), os.scandir(f"{own}/workflows") as entries:
+        names = (entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+        found.update(name for name in names if WORKFLOW_RUN.fullmatch(name))
+    first = [run for run in runs if run in found]
+    for run in dict.fromkeys([*first, *sorted(found)][:MAX_RUNS]):
+        yield f"{own}/workflows/{run}"
+
+
+def workflow_of(path: str) -> str:
+    """The run of a workflow that a subagent's transcript or `.meta.json` is of; empty for another subagent's."""
+    match = _OF_WORKFLOW.search(path)
+    return match.group(1) if match else ""
+
+
 def read_meta(path: str, session: str, agent_id: str) -> AgentMeta | None:
     """What a subagent's `.meta.json` says, its time left open; None if there is none or it is half-written."""
     try:
@@ -78,4 +105,5 @@ def read_meta(path: str, session: str, agent_id: str) -> AgentMeta | None:
         tool_use_id=(meta.tool_use_id or "")[:256],
         parent_agent_id=(meta.parent_agent_id or "")[:128],
         depth=meta.spawn_depth or 0,
+        workflow=workflow_of(path),
     )
