@@ -144,6 +144,18 @@ def agent_call_s_end_names_the_agent(run: Evidence) -> Any:
     return [len(named), named == {event["agent_id"] for event in run.named("SubagentStart")}]
 
 
+@fact("42", "print_workflow", ["async_launched", True, [False, False, False], [True, True, True]])
+def workflow_s_agents_lie_in_its_run_s_folder(run: Evidence) -> Any:
+    """A Workflow call returns at once and names its run (`tool_response.runId`); the transcripts of its agents lie in
+    `subagents/workflows/<run>`, as SubagentStop's agent_transcript_path says, and their `.meta.json` names no call."""
+    (call,) = (event["tool_response"] for event in run.named("PostToolUse") if event["tool_name"] == "Workflow")
+    inside = f"/subagents/workflows/{call['runId']}/agent-"
+    metas = [meta for path, meta in run.files.items() if inside in path]
+    stopped = [inside in event["agent_transcript_path"] for event in run.named("SubagentStop")]
+    folder = call["transcriptDir"].endswith(inside.removesuffix("/agent-"))
+    return [call["status"], folder, ["toolUseId" in meta for meta in metas], stopped]
+
+
 @fact("6", "permission_approved", True)
 def permission_request_names_no_call(run: Evidence) -> Any:
     """PermissionRequest has no tool_use_id, but the same tool_input as the call."""
@@ -568,6 +580,12 @@ def _totals(run: Evidence) -> list[Counter[str]]:
 def cost_state_equals_the_answers(run: Evidence) -> Any:
     """The last `cost-state` line of a session holds the sum of the answers in its transcripts, including its
     subagents'."""
+    return _totals(run) == [_answered(run)]
+
+
+@fact("38", "print_workflow", True)
+def cost_state_includes_workflows(run: Evidence) -> Any:
+    """It also holds the answers in the transcripts of a workflow's agents."""
     return _totals(run) == [_answered(run)]
 
 

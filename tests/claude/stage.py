@@ -245,4 +245,6 @@ class Stage:
 
 def _starts(tool: Tool, marker: str) -> bool:
     """Whether this call starts the agent that talks under this marker."""
-    return marker in {"Agent": tool.input.get("prompt", ""), "Workflow": tool.input.get("script", "")}.get(tool.name, "")
+    return marker in {"Agent": tool.input.get("prompt", ""), "Workflow": tool.input.get("script", "")}.get(
+        tool.name, ""
+    )

@@ -137,10 +137,20 @@ def test_subagents_stand_under_the_call_that_started_them(recorded, name):
     spans = recorded(name).spans
     tools = {s.span_id: s.attributes[sc.GEN_AI_TOOL_CALL_ID] for s in spans if s.name.startswith("execute_tool")}
     agents = [s for s in spans if sc.GEN_AI_AGENT_ID in s.attributes]
-    wanted = Counter({
-        (call, agent["agent_type"]): agent.get("agents", 1) for call, agent in script(name)["subagents"].items()
-    })
+    wanted = Counter(
+        {(call, agent["agent_type"]): agent.get("agents", 1) for call, agent in script(name)["subagents"].items()}
+    )
     assert Counter((tools.get(s.parent_id), s.name.split(" ", 1)[1]) for s in agents) == wanted
+
+
+def test_a_workflow_s_agents_stand_under_its_call_without_their_meta_files(tmp_path):
+    shutil.copytree(SESSIONS / "print_workflow" / "projects", tmp_path / "projects")
+    for path in tmp_path.rglob("*.meta.json"):
+        path.unlink()
+    result = imported(tmp_path / "projects")
+    (call,) = result.named("execute_tool Workflow")
+    agents = [span.parent_id for span in result.spans if sc.GEN_AI_AGENT_ID in span.attributes]
+    assert agents == [call.span_id] * 3
 
 
 @pytest.mark.parametrize("name", SCRIPTED)

@@ -377,7 +377,8 @@ def test_fact_38_what_the_client_s_total_has_over_the_transcripts(played):
     def residuals(name: str) -> list:
         return get(played(name).named("session"), sc.COST_RESIDUAL_USD)
 
-    assert residuals("print_nested_agents") == [pytest.approx(0, abs=1e-9)]
+    for name in ("print_nested_agents", "print_workflow"):
+        assert residuals(name) == [pytest.approx(0, abs=1e-9)]
     for name in ("compact", "compact_auto", "esc_stream"):
         assert residuals(name)[0] > 0.001, name
     assert residuals("print_continue") == [pytest.approx(0, abs=1e-9)] * 2, "the second run's total has the first's"
@@ -385,7 +386,9 @@ def test_fact_38_what_the_client_s_total_has_over_the_transcripts(played):
     assert residuals("print_resume_killed") == [None, pytest.approx(0, abs=1e-9)], "the first run's total was lost"
 
 
-@pytest.mark.parametrize("name", ["print_nested_agents", "print_continue", "compact", "compact_auto", "esc_stream"])
+@pytest.mark.parametrize(
+    "name", ["print_nested_agents", "print_workflow", "print_continue", "compact", "compact_auto", "esc_stream"]
+)
 def test_fact_38_the_sums_are_the_client_s_own(played, name):
     lines = [json.loads(line) for path in (SESSIONS / name).rglob("*.jsonl") for line in path.read_text().splitlines()]
     counted = Counter()
@@ -406,3 +409,12 @@ def test_fact_41_questions_and_plans_wait(played):
         assert wait.attributes[sc.GEN_AI_TOOL_NAME] == tool
         assert length(wait) > 2000
         assert "waiting" in [phase for _, _, phase in played(name).phases]
+
+
+def test_fact_42_a_workflow_s_agents_stand_under_its_call(played):
+    result = played("print_workflow")
+    (call,) = result.named("execute_tool Workflow")
+    agents = [span for span in result.spans if sc.GEN_AI_AGENT_ID in span.attributes]
+    assert [under(result, agent) for agent in agents] == [call] * 3
+    chats = [under(result, span) for span in result.named("chat")]
+    assert sorted(chats.count(agent) for agent in agents) == [1, 1, 2]

@@ -62,9 +62,9 @@ def test_turns(played, name):
 
 @pytest.mark.parametrize("name", SCRIPTED)
 def test_subagents_stand_under_the_call_that_started_them(played, name):
-    wanted = Counter({
-        (call, agent["agent_type"]): agent.get("agents", 1) for call, agent in expected(name)["subagents"].items()
-    })
+    wanted = Counter(
+        {(call, agent["agent_type"]): agent.get("agents", 1) for call, agent in expected(name)["subagents"].items()}
+    )
     spans = played(name).spans
     tools = {s.span_id: s.attributes[sc.GEN_AI_TOOL_CALL_ID] for s in spans if s.name.startswith("execute_tool")}
     agents = [s for s in spans if s.name.startswith("invoke_agent ") and sc.GEN_AI_AGENT_ID in s.attributes]

@@ -325,6 +325,69 @@ def test_a_half_written_meta_file_is_read_when_it_is_whole(tmp_path):
     assert not [fact for fact in step(transcripts, session) if isinstance(fact, AgentMeta)]
 
 
+def workflow(root: Path):
+    """The workflow of a recording as its agents stop, all of its transcripts written."""
+    grow("print_workflow", root).until(1 << 62)
+    played = Played(State())
+    lines = lines_of("print_workflow", root)
+    played.take(lines[: max(n for n, line in enumerate(lines) if b'"SubagentStop"' in line)])
+    (session,) = played.state.sessions.values()
+    (run,) = root.rglob("wf_*")
+    return session, Transcripts(roots(root)), run
+
+
+def test_folders_are_listed_only_while_a_transcript_is_missing(tmp_path, monkeypatch):
+    session, transcripts, run = workflow(tmp_path)
+    hidden = run.rename(tmp_path / "hidden")
+    listed: list[str] = []
+    for name in ("listdir", "scandir"):
+        real = getattr(os, name)
+        monkeypatch.setattr(os, name, lambda path, real=real: (listed.append(str(path)), real(path))[1])
+    for _ in range(2):
+        listed.clear()
+        step(transcripts, session)
+        assert [Path(path).name for path in listed] == ["subagents", "workflows"]
+    hidden.rename(run)
+    metas = [fact for fact in step(transcripts, session) if isinstance(fact, AgentMeta)]
+    assert {fact.workflow for fact in metas} == {run.name}
+    assert len(metas) == len(session.agents) == 3
+    listed.clear()
+    step(transcripts, session)
+    assert listed == []
+
+
+def test_a_subagent_that_is_done_is_looked_for_once(tmp_path, monkeypatch):
+    session, transcripts, run = workflow(tmp_path)
+    run.rename(tmp_path / "hidden")
+    session.agents.clear()
+    step(transcripts, session)
+    monkeypatch.setattr(os, "listdir", None)
+    step(transcripts, session)
+    assert session.agent_runs
+
+
+@pytest.mark.parametrize("name", ["wf_UPPER-123", "wf_", "other", "wf_link00"])
+def test_other_folders_beside_a_workflow_s_are_not_read(name, tmp_path):
+    session, transcripts, run = workflow(tmp_path)
+    if name == "wf_link00":
+        run.with_name(name).symlink_to(run.rename(tmp_path / "elsewhere"))
+    else:
+        run.rename(run.with_name(name))
+    assert not [
+        fact for fact in step(transcripts, session) if isinstance(fact, AgentMeta) or getattr(fact, "agent_id", "")
+    ]
+
+
+def test_of_many_runs_those_that_the_session_told_of_are_looked_into(tmp_path):
+    session, transcripts, run = workflow(tmp_path)
+    for number in range(200):
+        run.with_name(f"wf_{number:08}-000").mkdir()
+    last = run.rename(run.with_name("wf_zzzzzzzz-zzz")).name
+    assert not [fact for fact in step(transcripts, session) if isinstance(fact, AgentMeta)]
+    session.workflows = {last: session.workflows.popitem()[1]}
+    assert {fact.workflow for fact in step(transcripts, session) if isinstance(fact, AgentMeta)} == {last}
+
+
 def test_facts_of_a_session_that_is_not_known_are_nothing(tmp_path):
     fact = ModelCall(at=1, key="call:x", session="nobody", start=1, end=2, message_id="x")
     rows = fold(State(), 1, decode(wire.encode(fact), KEY))

@@ -1,8 +1,8 @@
 """Subagents: their start, the call that started them, their stop and their span.
 
 A SubagentStart names no call. It is bound to the only Agent call that can be meant, or by what comes later: the
-call's PostToolUse (`agentId` in its response) or the subagent's `.meta.json`. One of a workflow is bound to the Workflow
-call that began its run: the only run that goes on, or the one that its transcript's folder is called after.
+call's PostToolUse (`agentId` in its response) or the subagent's `.meta.json`. One of a workflow is bound to the
+Workflow call that began its run: the only run that goes on, or the one that its transcript's folder is called after.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ def start(step: Step, event: Reduced) -> None:
     if agent.bound:
         return
     if agent.type == WORKFLOW_AGENT:
-        going_on = [name for name, run in step.session.workflows.items() if not run.over]
+        going_on = [run for run in step.session.workflows.values() if not run.over]
         if len(going_on) == 1:
-            _bind_to_run(step, agent, going_on[0])
+            bind(step, agent, going_on[0].call, going_on[0].prompt, going_on[0].agent_id)
     else:
         candidates = [call for call in step.session.calls.values() if _may_have_started(step, call)]
         if len(candidates) == 1:
@@ -77,7 +77,7 @@ def _may_have_started(step: Step, call: ToolCall) -> bool:
 
 
 def bind(step: Step, agent: Agent, tool_use_id: str, prompt: str, parent_agent_id: str) -> None:
-    """Puts a subagent under the Agent call that started it."""
+    """Puts a subagent under the Agent or Workflow call that started it."""
     parent = places.of_work(step.session, parent_agent_id, prompt)
     own = ids.of_tool(step.session.id, tool_use_id)
     agent.bound = True
@@ -101,15 +101,22 @@ def workflow_started(step: Step, name: str, call: ToolCall) -> None:
     bound(session.workflows, KEPT_PLACES)
     for agent in session.agents.values():
         if agent.workflow == name and not agent.bound:
-            _bind_to_run(step, agent, name)
+            bind(step, agent, call.id, call.prompt, call.agent_id)
 
 
 def _bind_to_run(step: Step, agent: Agent, name: str) -> None:
-    """Puts a subagent of a workflow under the call that began its run, if that is known."""
-    run = step.session.workflows.get(name)
-    if run and not (agent.bound and agent.workflow == name):
-        bind(step, agent, run.call, run.prompt, run.agent_id)
+    """Puts a subagent of a workflow under the call that began its run: what was meant before was a guess.
+
+    As long as that call is not known it belongs to its turn.
+    """
+    if agent.workflow == name:
+        return
     agent.workflow = name
+    if run := step.session.workflows.get(name):
+        bind(step, agent, run.call, run.prompt, run.agent_id)
+    elif agent.bound:
+        agent.bound, agent.tool_use_id = False, ""
+        agent.place = places.of_prompt(step.session, agent.place.prompt)
 
 
 def learn(step: Step, fact: AgentMeta) -> None:

@@ -26,6 +26,8 @@ EXIT: Final = 2 * NANO
 """How long the end of a session waits for its client to exit: until then it may add lines, and /clear never exits."""
 QUIET: Final = 300_000_000
 """The client writes its last lines up to 0.1 s after the event of the same moment (seen on 2.1.331)."""
+MAX_RUNS: Final = 64
+"""Runs of workflows whose folders are looked into at once, the newest of those that a Workflow call told first."""
 PATIENCE: Final = 10 * NANO
 """How long what is fixed waits for a transcript that can't be read."""
 
@@ -135,7 +137,7 @@ class Transcripts:
             if file.agent_id in session.agents and file.agent_id not in told:
                 metas += self._meta(session, path.removesuffix("jsonl") + "meta.json", file.agent_id)
         if session.agent_runs and (wanted := self._wanted(session, files)):
-            for folder in agents_folders(main, reversed(session.workflows)):
+            for folder in agents_folders(main, reversed(session.workflows), MAX_RUNS):
                 metas += self._look(session, files, folder, wanted)
                 if not (wanted := self._wanted(session, files)):
                     break

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -20,8 +21,6 @@ AGENT_FILE: Final = re.compile(r"\Aagent-([\w.-]{1,128})\.(jsonl|meta\.json)\Z")
 WORKFLOW_RUN: Final = re.compile(r"wf_[a-z0-9-]{6,64}")
 """Name of a run of a workflow, and of the folder with the transcripts of its subagents."""
 _OF_WORKFLOW: Final = re.compile(rf"/subagents/workflows/({WORKFLOW_RUN.pattern})/agent-[^/]*\Z")
-MAX_RUNS: Final = 64
-"""Runs of workflows whose folders are looked into at once."""
 
 
 class _Meta(msgspec.Struct, rename="camel"):
@@ -68,10 +67,10 @@ def agents_folder(transcript: str) -> str:
     return f"{transcript.removesuffix('.jsonl')}/subagents"
 
 
-def agents_folders(transcript: str, runs: Iterable[str] = ()) -> Iterator[str]:
-    """All such folders: the session's own, and one for each run of a workflow; `runs` are looked for first.
+def agents_folders(transcript: str, runs: Iterable[str] = (), most: int | None = None) -> Iterator[str]:
+    """All such folders: the session's own, and one for each run of a workflow, of which `runs` come first.
 
-    A link in a run's place is passed over, and what is over `MAX_RUNS`.
+    A link in a run's place is passed over; of more than `most` runs, so are the rest.
     """
     own = agents_folder(transcript)
     yield own
@@ -80,7 +79,7 @@ def agents_folders(transcript: str, runs: Iterable[str] = ()) -> Iterator[str]:
         names = (entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
         found.update(name for name in names if WORKFLOW_RUN.fullmatch(name))
     first = [run for run in runs if run in found]
-    for run in dict.fromkeys([*first, *sorted(found)][:MAX_RUNS]):
+    for run in itertools.islice(dict.fromkeys([*first, *sorted(found)]), most):
         yield f"{own}/workflows/{run}"
 
 
