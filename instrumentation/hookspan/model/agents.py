@@ -16,7 +16,7 @@ from hookspan.wire.reduced import Reduced
 
 from . import ids, open_spans, places
 from .rows import Attributes
-from .state import KEPT_PLACES, Agent, Place, ToolCall, WorkflowRun, bound
+from .state import KEPT_PLACES, Agent, Place, SessionState, ToolCall, WorkflowRun, bound
 from .step import NANO, Step
 from .times import AGENT_TOOLS
 from .turns import count_time, tally_attributes
@@ -36,9 +36,8 @@ def start(step: Step, event: Reduced) -> None:
     if agent.bound:
         return
     if agent.type == WORKFLOW_AGENT:
-        going_on = [run for run in step.session.workflows.values() if not run.over]
-        if len(going_on) == 1:
-            bind(step, agent, going_on[0].call, going_on[0].prompt, going_on[0].agent_id)
+        if run := _only_run(step.session, agent.type):
+            bind(step, agent, run.call, run.prompt, run.agent_id)
     else:
         candidates = [call for call in step.session.calls.values() if _may_have_started(step, call)]
         if len(candidates) == 1:
@@ -54,7 +53,8 @@ def _open(step: Step, event: Reduced) -> Agent:
         run = session.agent_runs.get(event.agent_id, 0)
         session.agent_runs[event.agent_id] = run + 1
         bound(session.agent_runs, KEPT_PLACES)
-        parent = places.of_prompt(session, event.prompt)
+        begun = _only_run(session, event.agent_type)  # its events have the prompt id of whatever was typed since
+        parent = places.of_prompt(session, begun.prompt if begun else event.prompt)
         agent = Agent(
             id=event.agent_id,
             type=event.agent_type,
@@ -64,11 +64,18 @@ def _open(step: Step, event: Reduced) -> Agent:
             start_inferred=True,
         )
         session.agents[event.agent_id] = agent
-        if turn := session.turns.get(parent.prompt):
+        turn = session.turns.get(parent.prompt)
+        if turn and not turn.fixed:  # whether one that is over is written yet depends on who read what by now
             turn.tally.subagents += 1
         session.tally.subagents += 1
     agent.last = max(agent.last, event.at)
     return agent
+
+
+def _only_run(session: SessionState, agent_type: str) -> WorkflowRun | None:
+    """The run of a workflow that goes on, if there is just one that an agent of this type can be of."""
+    going_on = [run for run in session.workflows.values() if not run.over]
+    return going_on[0] if agent_type == WORKFLOW_AGENT and len(going_on) == 1 else None
 
 
 def _may_have_started(step: Step, call: ToolCall) -> bool:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import signal
+import threading
 import time
 
 from tests.claude.drivers import InteractiveSession, until
 from tests.claude.model import Tool, says
-from tests.claude.scenarios.printed import LONG_JOB, PROMPT, agent, bash
+from tests.claude.scenarios.printed import LONG_JOB, PROMPT, WORKFLOW, agent, bash
 from tests.claude.scenarios.registry import scenario
 from tests.claude.stage import Session, Stage, Story, Turn
 
@@ -381,6 +382,30 @@ def background_agent(stage: Stage) -> Story:
     stage.heard("Stop", 3)
     session.exit()
     return Story([Turn(PROMPT), Turn("and the tax"), Turn("<task-notification>", made_by="notification")], [LEFT])
+
+
+@scenario()
+def workflow(stage: Stage) -> Story:
+    """A workflow whose agents work on, and one that starts, after the user's next prompt."""
+    asked = threading.Event()
+    stage.model.play({
+        PROMPT: [says(Tool("Workflow", {"script": WORKFLOW})), says("It is being reviewed.")],
+        "review the cart": [says(bash("echo reviewed"), gate=asked), says("Cart reviewed.")],
+        "review the tax": [says("Tax reviewed.")],
+        "weigh the findings": [says(bash("echo weighed")), says("All is well.")],
+        "write the docs": [says("Written.")],
+    })  # fmt: skip
+    session = stage.interactive("--allowedTools", "Bash Workflow")
+    session.submit(PROMPT)
+    stage.heard("Stop")
+    stage.heard("SubagentStop")
+    session.submit("write the docs")
+    stage.heard("Stop", 2)
+    asked.set()
+    stage.heard("Stop", 3)
+    session.exit()
+    turns = [Turn(PROMPT), Turn("write the docs"), Turn("<task-notification>", made_by="notification")]
+    return Story(turns, [LEFT])
 
 
 @scenario()
