@@ -26,6 +26,9 @@ KEPT_PARAMS = frozenset({"model", "max_tokens"})
 # The client's own prose in tool results and notifications, and what tells of the machine: (pattern, what stays).
 REPLACED: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(Async agent launched successfully\.).*", re.DOTALL), r"\1"),
+    (re.compile(r"(Workflow launched in background\. Task ID: \w+).*", re.DOTALL), r"\1"),
+    (re.compile(r"<diagnostics>.*?</diagnostics>\n?", re.DOTALL), ""),
+    (re.compile(r"(\[Workflow harness [^\]]*\]).*?:\n", re.DOTALL), r"\1\n"),
     (re.compile(r"(The user doesn't want to proceed with this tool use\.).*?(?=the user said:|$)", re.DOTALL), r"\1 "),
     (re.compile(r"\s*<tools-used-before-summary>.*?</tools-used-before-summary>\s*", re.DOTALL), ""),
     (
