@@ -26,6 +26,7 @@ RECORDED = (
     b"CLAUDE_PID CLAUDE_CODE_SESSION_ID CLAUDE_CODE_ENTRYPOINT CLAUDE_PROJECT_DIR CLAUDE_CODE_REMOTE CLAUDE_EFFORT"
     b" TRACEPARENT TRACESTATE"
 )
+SWITCHES = b"BEDROCK MANTLE VERTEX FOUNDRY"
 OPEN = posix.O_RDWR | posix.O_NOFOLLOW | posix.O_NONBLOCK | posix.O_CLOEXEC
 CREATE = OPEN | posix.O_CREAT
 
@@ -161,6 +162,10 @@ def head() -> bytes:
         value = string(posix.environ.get(name, b"\xff"))
         if value:
             env.append('"%s":%s' % (name.decode(), value))
+    for name in SWITCHES.split():
+        switch = posix.environ.get(b"CLAUDE_CODE_USE_" + name, b"").strip().lower()
+        if switch in (b"1", b"true", b"yes", b"on"):
+            env.append('"CLAUDE_CODE_USE_%s":"1"' % name.decode())
     try:
         namespace = int(posix.readlink("/proc/self/ns/pid")[5:-1])
     except (OSError, ValueError):

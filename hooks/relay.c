@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -64,6 +65,11 @@ static const char *const recorded[] = {
     "CLAUDE_PID",          "CLAUDE_CODE_SESSION_ID", "CLAUDE_CODE_ENTRYPOINT", "CLAUDE_PROJECT_DIR",
     "CLAUDE_CODE_REMOTE", "CLAUDE_EFFORT",          "TRACEPARENT",            "TRACESTATE"};
 #define RECORDED (sizeof recorded / sizeof *recorded)
+
+// Who serves the model: recorded as "1" where the client takes them for set, never as the value they have.
+static const char *const switches[] = {"CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_MANTLE", "CLAUDE_CODE_USE_VERTEX",
+                                       "CLAUDE_CODE_USE_FOUNDRY"};
+#define SWITCHES (sizeof switches / sizeof *switches)
 
 // The only variables that a started agent inherits, beside a fixed PATH.
 static const char *const inherited[] = {"HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "XDG_RUNTIME_DIR",
@@ -206,6 +212,19 @@ static char *put_string(char *to, const char *value)
     return to;
 }
 
+// Whether the client takes the value for set: one of four words, in any case, with space around it.
+static bool is_on(const char *value)
+{
+    static const char *const words[] = {"1", "true", "yes", "on"}, space[] = " \t\n\v\f\r";
+    value += strspn(value, space);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        size_t length = strlen(words[i]);
+        if (strncasecmp(value, words[i], length) == 0 && value[length + strspn(value + length, space)] == '\0')
+            return true;
+    }
+    return false;
+}
+
 // The middle of the line, from "pid" to "event": everything but the time stamps and the payload.
 static size_t put_head(char *head)
 {
@@ -227,6 +246,13 @@ static size_t put_head(char *head)
         end = put_string(to + sprintf(to, "%s\"%s\":", comma, recorded[i]), value);
         if (end) {  // else the next one overwrites the name
             to = end;
+            comma = ",";
+        }
+    }
+    for (size_t i = 0; i < SWITCHES; i++) {
+        const char *value = getenv(switches[i]);
+        if (value && is_on(value)) {
+            to += sprintf(to, "%s\"%s\":\"1\"", comma, switches[i]);
             comma = ",";
         }
     }
@@ -333,7 +359,7 @@ static int journal = -1, current = -1;  // the folder and its file, while they a
 // Appends the event to the journal. Returns why not, or NONE.
 static enum reason record(void)
 {
-    static char head[(RECORDED + 1) * (6 * ENV_VALUE_MAX + 64) + 256];  // 6: a control byte as \u00XX
+    static char head[(RECORDED + 1) * (6 * ENV_VALUE_MAX + 64) + SWITCHES * 64 + 256];  // 6: a control byte as \u00XX
     struct stat st, named;
     bool stale = stat("heartbeat", &st) == 0 && at - (int64_t)st.st_mtime * SECOND > STALE_AFTER;
     if (stale && !may_start())

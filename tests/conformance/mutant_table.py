@@ -166,7 +166,7 @@ MUTANTS: dict[str, list[Mutant]] = {
         ),
         py("CR stays", {'.replace(b"\\r", b" ")': ""}, "test_payload"),
     ],
-    "Only eight environment variables are recorded": [
+    "Only twelve environment variables are recorded": [
         c(
             "a key is recorded, too",
             {'recorded[] = {\n    "CLAUDE_PID"': 'recorded[] = {\n    "ANTHROPIC_API_KEY", "CLAUDE_PID"'},
@@ -193,6 +193,21 @@ MUTANTS: dict[str, list[Mutant]] = {
             "test_env_is_recorded_by_an_allow_list",
         ),
         py("any length", {" if len(value) <= 1024": " if value"}, "test_env_value_that_is_no_short_text_is_left_out"),
+        c(
+            "a provider's value",
+            {r'%s\":\"1\"", comma, switches[i])': r'%s\":\"%s\"", comma, switches[i], value)'},
+            "test_of_a_provider_only_its_presence_is_recorded",
+        ),
+        c(
+            "whatever it is",
+            {"if (value && is_on(value)) {": "if (value) {"},
+            "test_a_provider_that_the_client_takes_for_off_leaves_nothing",
+        ),
+        py(
+            "whatever it is",
+            {'if switch in (b"1", b"true", b"yes", b"on"):': "if switch:"},
+            "test_a_provider_that_the_client_takes_for_off_leaves_nothing",
+        ),
     ],
     "One write to a file opened for appending": [
         c(

@@ -14,6 +14,7 @@ from tests.conformance.conftest import Relay, State
 
 MIB = 1 << 20
 EVENT = b'{"session_id":"s","hook_event_name":"Stop"}'
+PROVIDERS = "CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_MANTLE", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY"
 
 
 def payload_of(line: bytes) -> bytes:
@@ -143,11 +144,18 @@ def test_env_is_recorded_by_an_allow_list(relay: Relay, state: State) -> None:
         "CLAUDE_EFFORT": "high",
         "TRACEPARENT": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         "TRACESTATE": "a=b",
+        "CLAUDE_CODE_USE_BEDROCK": "1",
+        "CLAUDE_CODE_USE_MANTLE": "1",
+        "CLAUDE_CODE_USE_VERTEX": "1",
+        "CLAUDE_CODE_USE_FOUNDRY": "1",
     }
     secret = {
         "ANTHROPIC_API_KEY": "sk-secret",
         "CLAUDE_CODE_MESSAGING_TOKEN": "secret",
         "CLAUDE_PID2": "secret",
+        "CLAUDE_CODE_USE_GATEWAY": "secret",
+        "ANTHROPIC_BASE_URL": "https://user:secret@gateway",
+        "AWS_BEARER_TOKEN_BEDROCK": "secret",
         "HTTPS_PROXY": "http://user:secret@proxy",
         "HOOKSPAN_HOME": "/tmp/secret",
         "PYTHONPATH": "/tmp/secret",
@@ -159,6 +167,28 @@ def test_env_is_recorded_by_an_allow_list(relay: Relay, state: State) -> None:
     [line] = state.lines()
     assert json.loads(line)["env"] == recorded
     assert list(json.loads(line)["env"]) == list(recorded)
+    assert b"secret" not in line
+
+
+@pytest.mark.parametrize("name", PROVIDERS)
+@pytest.mark.parametrize("value", [b"1", b"true", b"yes", b"on", b"TRUE", b"On", b" \t\r\n\v\f1 \n"])
+def test_of_a_provider_only_its_presence_is_recorded(relay: Relay, state: State, name: str, value: bytes) -> None:
+    """The client trims the value and compares without case: what is set is recorded as `1`, however it is written."""
+    relay.run(state, env={b"CLAUDE_PID": b"1", name.encode(): value})
+    assert state.records()[0]["env"] == {"CLAUDE_PID": "1", name: "1"}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(b"", b" ", b"0", b"false", b"no", b"off", b"2", b"11", b"1 1", b"tru", b"truer", b"one", b"1\xff", b"\xff"),
+        *(b"sk-ant-secret", b"1 sk-ant-secret", b"true,sk-ant-secret", b"sk-ant-secret 1", b"1" * 5000, b" " * 5000),
+    ],
+)
+def test_a_provider_that_the_client_takes_for_off_leaves_nothing(relay: Relay, state: State, value: bytes) -> None:
+    relay.run(state, env={b"CLAUDE_PID": b"1", **{name.encode(): value for name in PROVIDERS}})
+    [line] = state.lines()
+    assert json.loads(line)["env"] == {"CLAUDE_PID": "1"}
     assert b"secret" not in line
 
 
@@ -222,5 +252,6 @@ def test_env_value_at_the_limits(relay: Relay, state: State, value: str) -> None
         "CLAUDE_CODE_REMOTE",
     ]
     names += ["CLAUDE_EFFORT", "TRACEPARENT", "TRACESTATE"]
-    relay.run(state, env={name.encode(): value.encode() for name in names})
-    assert state.records()[0]["env"] == dict.fromkeys(names, value)
+    env = {name.encode(): value.encode() for name in names} | {name.encode(): b"on" for name in PROVIDERS}
+    relay.run(state, env=env)
+    assert state.records()[0]["env"] == dict.fromkeys(names, value) | dict.fromkeys(PROVIDERS, "1")

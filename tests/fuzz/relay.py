@@ -27,7 +27,10 @@ SANITIZED = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover
 END = b"\x1e"
 CONF = b"cap_bytes 134217800\nautostart 1\narg /usr/bin/true\narg --state\narg /x\n"
 DROPS = b"".join(drop_line(reason, number, 10**18) for number, reason in enumerate(DROP_REASONS))
-VARIABLES = (b"4711", b"0b0e", b"cli", b"/home/u/shop", b"", b"high", b"00-4bf92f3577b34da6-01", b"a=b")
+VARIABLES = (
+    *(b"4711", b"0b0e", b"cli", b"/home/u/shop", b"", b"high", b"00-4bf92f3577b34da6-01", b"a=b"),
+    *(b"1", b" True\n", b"sk-ant-0", b"1" * 90),
+)
 WORDS = (
     *("cap_bytes ", "autostart 1", "arg /", "\\x1e", "\\r\\n", "\\x00", "\\xc3\\xa9", "\\xed\\xa0\\x80", '\\"', "\\\\"),
     *('{\\"hook_event_name\\":', "99999999999999999999", "-1", ',\\"event\\":'),
@@ -46,7 +49,7 @@ PAGE = """\
 `make fuzz` ran `hooks/relay.c`, built with AddressSanitizer and UBSan, under AFL++ for {minutes:g} minutes, on a
 machine with {cores} cores and a load of {load:.1f}. Each run is a hook in a state folder that the input describes:
 `relay.conf`, the file of counts, the start lock, the journal's end, a journal near its cap, no journal, a lock that is
-held, a full disk, the eight variables that are recorded, and the payload. After each run its outcome is checked, not
+held, a full disk, the twelve variables that are recorded, and the payload. After each run its outcome is checked, not
 only that it did not crash: the event is written once, as one clean line, and what was in the journal stays; or it is
 counted.
 
@@ -100,7 +103,7 @@ def seeds() -> Iterator[bytes]:
         yield case(b'{"a":1}', flags=flag)
     yield case(b"", flags=FLAGS["huge"] | FLAGS["locked"], drops=b"")
     yield case(b" \r\n\t ", end=b'{"torn', lock=b"1799999990 3\n")
-    yield case(b"{}", drops=b"x" * 448, conf=b"arg relative\ncap_bytes -1\n", variables=(b'"\\\x01\xc3\xa9\xff',) * 8)
+    yield case(b"{}", drops=b"x" * 448, conf=b"arg relative\ncap_bytes -1\n", variables=(b'"\\\x01\xc3\xa9\xff',) * 12)
     yield case(b"{}", drops=DROPS[:100], conf=b"x" * 16384, flags=FLAGS["no_room"])
 
 

@@ -2,7 +2,7 @@
 //
 //   relay_harness FOLDER < INPUT        FOLDER is emptied; best on a tmpfs
 //
-// INPUT is sections, each ended by 0x1E: flags, relay.conf, drops, run/start.lock, the end of current.jsonl, the eight
+// INPUT is sections, each ended by 0x1E: flags, relay.conf, drops, run/start.lock, the end of current.jsonl, the twelve
 // variables that are recorded, and the payload (to the end). A wrong outcome aborts; built with sanitizers, so does a
 // slip of memory. Time is made up: waiting for a lock costs nothing.
 
@@ -50,7 +50,8 @@ static int made_up_sleep(const struct timespec *length, struct timespec *left)
 enum flag { NO_JOURNAL = 1, NO_HEARTBEAT = 2, OLD_HEARTBEAT = 4, LOCKED = 8, HUGE_JOURNAL = 16, NO_DROPS = 32, NO_ROOM = 64,
             HUGE_PAYLOAD = 128 };
 
-#define SECTIONS 13
+#define VARIABLES 12
+#define SECTIONS (5 + VARIABLES)
 #define INPUT_MAX (1 << 20)
 #define JOURNAL "journal/current.jsonl"
 
@@ -231,9 +232,10 @@ static void begin_anew(void)
 
 static void run(int source)
 {
-    static const char *const names[] = {"CLAUDE_PID",          "CLAUDE_CODE_SESSION_ID", "CLAUDE_CODE_ENTRYPOINT",
-                                        "CLAUDE_PROJECT_DIR", "CLAUDE_CODE_REMOTE",     "CLAUDE_EFFORT",
-                                        "TRACEPARENT",        "TRACESTATE"};
+    static const char *const names[VARIABLES] = {
+        "CLAUDE_PID",         "CLAUDE_CODE_SESSION_ID",  "CLAUDE_CODE_ENTRYPOINT", "CLAUDE_PROJECT_DIR",
+        "CLAUDE_CODE_REMOTE", "CLAUDE_EFFORT",           "TRACEPARENT",            "TRACESTATE",
+        "CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_MANTLE", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY"};
     begin_anew();
     require(chdir(resolved) == 0, "the folder");
     lseek(source, 0, SEEK_SET);
@@ -253,7 +255,7 @@ static void run(int source)
     unsigned flags = size[0] ? (unsigned char)section[0][0] : 0;
     off_t hole = flags & HUGE_JOURNAL ? 200 << 20 : 0;
     build(flags, hole);
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < VARIABLES; i++) {
         section[5 + i][size[5 + i]] = '\0';  // over the separator, or past the end
         if (size[5 + i])
             setenv(names[i], section[5 + i], 1);

@@ -35,9 +35,9 @@ class Provider(StrEnum):
     """Who served a model (`gen_ai.provider.name`)."""
 
     ANTHROPIC = "anthropic"
-    """Anthropic's own API, a gateway in front of it, or any provider that can't be identified."""
+    """Anthropic's own API, a gateway in front of it, Microsoft Foundry, or any provider that can't be identified."""
     BEDROCK = "aws.bedrock"
-    """Amazon Bedrock."""
+    """Amazon Bedrock, its endpoint Mantle included."""
     VERTEX = "gcp.vertex_ai"
     """Google Cloud's Vertex AI."""
 

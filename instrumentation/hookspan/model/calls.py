@@ -9,7 +9,13 @@ from hookspan.catalogue import attributes as sc
 from hookspan.catalogue import spans
 from hookspan.catalogue.enums import ErrorType, Outcome, Provider, UsageSource
 from hookspan.wire.facts import CompactBoundary, CostState, ModelCall, ModelTotal, StopHooks
-from hookspan.wire.reduced import Reduced
+from hookspan.wire.reduced import (
+    SERVED_BY_BEDROCK,
+    SERVED_BY_FOUNDRY,
+    SERVED_BY_MANTLE,
+    SERVED_BY_VERTEX,
+    Reduced,
+)
 
 from . import ids, open_spans, places, times, turns
 from .rows import CLIENT, STATUS_ERROR, STATUS_UNSET, Attributes
@@ -23,6 +29,12 @@ _ERROR_TYPES: Final = {
     404: "model_not_found",
     429: "rate_limit",
     529: "overloaded",
+}
+_PROVIDERS: Final = {
+    SERVED_BY_BEDROCK: Provider.BEDROCK,
+    SERVED_BY_MANTLE: Provider.BEDROCK,
+    SERVED_BY_VERTEX: Provider.VERTEX,
+    SERVED_BY_FOUNDRY: Provider.ANTHROPIC,  # as the client's own telemetry has it: OpenTelemetry has no name for it
 }
 _BEDROCK_MODEL: Final = re.compile(r"(?:\A|[./])anthropic\.")
 _VERTEX_MODEL: Final = re.compile(r"@\d+\Z")
@@ -63,7 +75,13 @@ def called(step: Step, fact: ModelCall) -> None:
 
 
 def provider(fact: ModelCall) -> Provider:
-    """Who served the model: ids of answers begin with a mark of the cloud, and clouds name models in their own ways."""
+    """Who served the model, as the client's environment said.
+
+    Where that names nobody (an older journal, an imported transcript, a gateway that asks a cloud): ids of answers
+    begin with a mark of the cloud, and clouds name models in their own ways.
+    """
+    if named := _PROVIDERS.get(fact.served_by):
+        return named
     models = (fact.request_model, fact.response_model)
     if fact.message_id.startswith("msg_bdrk_") or any(map(_BEDROCK_MODEL.search, models)):
         return Provider.BEDROCK

@@ -39,6 +39,7 @@ def learn(session: SessionState, event: Reduced) -> None:
     session.host, session.pidns, session.agent = event.host, event.pidns, event.agent
     session.pid = pid_of(session, event)
     session.entrypoint = event.entrypoint or session.entrypoint
+    session.served_by = event.served_by
     session.project_dir = event.project_dir or session.project_dir
     session.cwd = event.cwd or session.cwd
     session.folder = event.project_dir or session.folder or event.cwd

@@ -231,6 +231,7 @@ class SessionState(KeptFields, msgspec.Struct, kw_only=True):
         batches: Newest PostToolBatch of the main thread and of each subagent: dialogs before it are answered.
         read: Up to when all transcripts of the session have been read.
         folder: The project folder, the first that was told: a client's `cwd` follows its `cd`.
+        served_by: Who serves its models, as its newest event says (`Reduced.served_by`).
         project: What `folder` is called, and its repository, as far as a fact told; empty before.
         branches: (since when, branch) of `folder`, as of the session's events.
         files: Transcript -> offset up to which facts from it are in.
@@ -255,6 +256,7 @@ class SessionState(KeptFields, msgspec.Struct, kw_only=True):
     start_inferred: bool = True
     agent: str = "claude-code"
     pidns: int = 0
+    served_by: str = ""
     project_dir: str = ""
     cwd: str = ""
     folder: str = ""

@@ -91,9 +91,9 @@ class TranscriptFile:
             at += len(line) + 1
         return 0
 
-    def end(self) -> list[Fact]:
+    def end(self, served_by: str) -> list[Fact]:
         """What it has ended with so far, a call or prompts from the queue: whatever is added is of another run."""
-        return priced(self.parser.end())
+        return priced(self.parser.end(), served_by)
 
     def _lines(self, data: bytes) -> list[Fact]:
         first, *others = data.split(b"\n")
@@ -136,10 +136,11 @@ def _time_of(line: bytes) -> int:
         return 0
 
 
-def priced(facts: Iterable[Fact]) -> list[Fact]:
-    """The facts, each model call of which has its price."""
+def priced(facts: Iterable[Fact], served_by: str) -> list[Fact]:
+    """The facts, each model call of which has its price from whom its session is served by."""
     priced = list(facts)
     for fact in priced:
         if isinstance(fact, ModelCall):
+            fact.served_by = served_by
             put_price(fact)
     return priced

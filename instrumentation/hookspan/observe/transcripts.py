@@ -78,7 +78,7 @@ class Transcripts:
         """What the transcripts of a session say up to `moment` (unix ns), and that they are read so far."""
         facts = self.facts_up_to(session, moment)
         files = list(self._files.get(session.id, {}).values())
-        facts += [fact for file in files for fact in file.end() if not is_before(session, fact)]
+        facts += [fact for file in files for fact in file.end(session.served_by) if not is_before(session, fact)]
         missing = not any(file.offset for file in files)
         return [*facts, TranscriptRead(at=moment, key=f"read:{moment}", session=session.id, missing=missing)]
 
@@ -114,7 +114,7 @@ class Transcripts:
                 file.at_end = True
                 continue
             # A resumed session's file, or a fork's, begins with what was before.
-            read.append(priced(fact for fact in facts if not is_before(session, fact)))
+            read.append(priced((fact for fact in facts if not is_before(session, fact)), session.served_by))
             used += size
             if used >= budget:
                 break
@@ -194,7 +194,7 @@ class Transcripts:
         files = list(self._files.get(session.id, {}).values())
         read_up_to = now - QUIET
         if all(file.at_end and file.is_quiet(read_up_to) for file in files):
-            rest = [fact for file in files for fact in file.end() if not is_before(session, fact)]
+            rest = [fact for file in files for fact in file.end(session.served_by) if not is_before(session, fact)]
             missing = not any(file.offset for file in files)
             read = TranscriptRead(at=read_up_to, key=f"read:{now}", session=session.id, missing=missing)
             return [*rest, read]

@@ -42,7 +42,8 @@ class ModelCall(Observed, tag="model_call"):
 
     `input_tokens` is the API's own figure, without cached tokens; `cache_write_1h_tokens` is the part of
     `cache_write_tokens` that is kept for an hour. `cost_nano` is the list price in nano-USD, -1
-    without a known price. `end` is the timestamp of the last line, unix nanoseconds.
+    without a known price. `end` is the timestamp of the last line, unix nanoseconds. `served_by` is that of the session
+    when it was read (`Reduced.served_by`), by which the price was looked up.
     """
 
     start: int
@@ -68,6 +69,7 @@ class ModelCall(Observed, tag="model_call"):
     aborted: bool = False
     error_status: int = 0
     start_inferred: bool = False
+    served_by: str = ""
 
 
 class Interruption(Observed, tag="interruption"):

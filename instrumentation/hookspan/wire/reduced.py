@@ -23,6 +23,15 @@ VERDICT_REJECTED = "rejected"
 VERDICT_INVALID = "invalid"
 """Its input was invalid, the tool is unknown, or the client refused it itself."""
 
+SERVED_BY_BEDROCK = "bedrock"
+"""Amazon Bedrock serves the models."""
+SERVED_BY_MANTLE = "mantle"
+"""Amazon Bedrock, by its endpoint that speaks Anthropic's own API."""
+SERVED_BY_VERTEX = "vertex"
+"""Google Cloud's Vertex AI."""
+SERVED_BY_FOUNDRY = "foundry"
+"""Microsoft Foundry."""
+
 
 class Reduced(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One hook event, past the allow list.
@@ -38,6 +47,7 @@ class Reduced(msgspec.Struct, kw_only=True, omit_defaults=True):
         digest: Keyed digest of the whole payload: equal payloads have equal digests.
         cut: The payload was over the relay's cap and is lost but for its size.
         client_pid: CLAUDE_PID, 0 if unknown.
+        served_by: Who serves the client's models, as its environment says; empty where that names nobody.
         duration_ms: The client's own measure of a tool call, -1 if it gave none.
         exit_code: Of a failed shell command, -1 if unknown.
         input_digest: Keyed digest of the tool's input, in canonical form: pairs a PermissionRequest with its call.
@@ -67,6 +77,7 @@ class Reduced(msgspec.Struct, kw_only=True, omit_defaults=True):
     entrypoint: str = ""
     project_dir: str = ""
     remote: bool = False
+    served_by: str = ""
     traceparent: str = ""
 
     event: str = ""

@@ -25,7 +25,18 @@ from hookspan.wire.fields import (
     copy,
     digest,
 )
-from hookspan.wire.reduced import VERDICT_DENIED, VERDICT_HOOK, VERDICT_INVALID, VERDICT_REJECTED, Call, Reduced
+from hookspan.wire.reduced import (
+    SERVED_BY_BEDROCK,
+    SERVED_BY_FOUNDRY,
+    SERVED_BY_MANTLE,
+    SERVED_BY_VERTEX,
+    VERDICT_DENIED,
+    VERDICT_HOOK,
+    VERDICT_INVALID,
+    VERDICT_REJECTED,
+    Call,
+    Reduced,
+)
 from hookspan.wire.scrub import label
 
 from .transcript_files import WORKFLOW_RUN, workflow_of
@@ -34,6 +45,14 @@ _PID_DIGITS: Final = 12
 _MAX_CALLS: Final = 256
 _MCP: Final = "mcp__"
 """Tools of MCP servers are named `mcp__<server>__<tool>`."""
+
+_SERVED_BY: Final = (
+    ("CLAUDE_CODE_USE_BEDROCK", SERVED_BY_BEDROCK),
+    ("CLAUDE_CODE_USE_FOUNDRY", SERVED_BY_FOUNDRY),
+    ("CLAUDE_CODE_USE_MANTLE", SERVED_BY_MANTLE),
+    ("CLAUDE_CODE_USE_VERTEX", SERVED_BY_VERTEX),
+)
+"""Variables that the relay passes on if the client takes them for set. Of several, 2.1.331 takes the first."""
 
 _canonical = msgspec.json.Encoder(order="sorted").encode
 _encode = msgspec.json.encode
@@ -72,6 +91,7 @@ def reduce_environment(event: Reduced, env: dict[str, str]) -> None:
     event.project_dir = get("CLAUDE_PROJECT_DIR", "")
     if remote := get("CLAUDE_CODE_REMOTE"):
         event.remote = remote.lower() in {"1", "true"}
+    event.served_by = next((served_by for name, served_by in _SERVED_BY if name in env), "")
     if session := get("CLAUDE_CODE_SESSION_ID"):
         event.session = session[:64]
     if effort := get("CLAUDE_EFFORT"):
