@@ -1,4 +1,4 @@
-"""A scripted model server: it plays Anthropic's Messages API for the real client.
+"""A scripted model server: it plays Anthropic's Messages API for the real client, also in the clouds' forms.
 
 A script is Python data. Each conversation has a marker, a word that occurs in the prompt that opens it, and a list of
 answers; the n-th request of a conversation gets the n-th answer, and a conversation whose list has run out gets a
@@ -9,13 +9,17 @@ conversations of their own.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import http.server
 import itertools
 import json
 import re
+import struct
 import threading
 import time
+import urllib.parse
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -32,6 +36,13 @@ GATE_TIMEOUT = 60.0  # seconds that an answer waits for its gate at most
 
 # The words in which every version so far asks for a conversation's summary.
 _SUMMARY_REQUEST = re.compile(r"create a (detailed )?summary of", re.IGNORECASE)
+
+
+# Bedrock and Vertex AI name the model in the path. (Mantle and Foundry speak Anthropic's own API.)
+_CLOUD_PATH = re.compile(
+    r"\A/model/(?P<bedrock>[^/]+)/invoke-with-response-stream\Z|/models/(?P<vertex>[^/:]+):streamRawPredict\Z"
+)
+_AWS_STRING = 7  # the type of a header's value
 
 
 @dataclass(frozen=True)
@@ -259,7 +270,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if "count_tokens" in self.path:
             self._json(200, {"input_tokens": 10})
             return
-        if not self.path.startswith("/v1/messages"):
+        if cloud := _CLOUD_PATH.search(self.path):
+            request["model"] = urllib.parse.unquote(cloud.group("bedrock") or cloud.group("vertex"))
+        elif not self.path.startswith("/v1/messages"):
             self.do_GET()
             return
         call, step = self.server.model.next_step(request, int(self.headers.get("x-stainless-retry-count", 0)))
@@ -289,21 +302,35 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def _stream(self, call: Call, answer: Answer) -> None:
-        """Answer as server-sent events in a chunked body."""
+        """Answer as server-sent events in a chunked body; Bedrock's are messages of AWS's event stream."""
+        of_aws = self.path.startswith("/model/")
         self.send_response(200)
-        self.send_header("content-type", "text/event-stream")
+        self.send_header("content-type", "application/vnd.amazon.eventstream" if of_aws else "text/event-stream")
         self.send_header("request-id", str(call.request_id))
         self.send_header("transfer-encoding", "chunked")
         self.end_headers()
         call.first_byte_at = time.time_ns()
         for event in _events(call, answer):
-            data = f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()
+            data = _aws_message(event) if of_aws else f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()
             self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
             self.wfile.flush()
             if event["type"] == "content_block_delta":
                 time.sleep(answer.chunk_delay)
         self.wfile.write(b"0\r\n\r\n")
         self.wfile.flush()
+
+
+def _aws_message(event: dict[str, Any]) -> bytes:
+    """An event in the framing `application/vnd.amazon.eventstream`: sizes, headers, payload, each with its checksum."""
+    payload = json.dumps({"bytes": base64.b64encode(json.dumps(event).encode()).decode()}).encode()
+    named = {":event-type": b"chunk", ":content-type": b"application/json", ":message-type": b"event"}
+    headers = b"".join(
+        struct.pack(f">B{len(name)}sBH", len(name), name.encode(), _AWS_STRING, len(value)) + value
+        for name, value in named.items()
+    )
+    sizes = struct.pack(">II", 16 + len(headers) + len(payload), len(headers))
+    message = sizes + struct.pack(">I", zlib.crc32(sizes)) + headers + payload
+    return message + struct.pack(">I", zlib.crc32(message))
 
 
 def _events(call: Call, answer: Answer) -> Iterator[dict[str, Any]]:

@@ -200,7 +200,7 @@ MUTANTS: dict[str, list[Mutant]] = {
         ),
         c(
             "whatever it is",
-            {"if (value && is_on(value)) {": "if (value) {"},
+            {"if (value && is_on(value)) {": "if (value && (is_on(value) || *value)) {"},
             "test_a_provider_that_the_client_takes_for_off_leaves_nothing",
         ),
         py(
