@@ -81,7 +81,7 @@ def test_a_page_of_another_version_offers_to_be_loaded_again(site: Site, visitor
     launch(site.machine, "--stay", version="99.0.0")
     page.get_by_text("hookspan 99.0.0 is running now").wait_for()
     page.get_by_role("button", name="Reload").click()
-    page.get_by_text("hookspan 99.0.0").wait_for(state="detached")
+    page.get_by_text("hookspan 99.0.0 is running now").wait_for(state="detached")
     page.get_by_text("Live", exact=True).wait_for()
 
 
