@@ -18,7 +18,7 @@ demo: .venv/installed
 
 # Lint, types, and the tests that need nothing but Python and start no agent: what to run before each commit.
 check: .venv/installed-dev
-	$(PYTEST) -n 2 -m "not slow" $(T)
+	$(PYTEST) -n 4 -m "not slow" $(T)
 
 # Every test, or a part: `make test T=tests/store`. Tests that need what this machine lacks are left out and named at the
 # end; with CI=true they fail. Tests wait more than they compute, so there are two workers for a core of a small machine.
