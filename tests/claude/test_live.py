@@ -18,7 +18,7 @@ from tests.claude.native import UNREPORTED_HOOKS
 from tests.claude.pipeline import Outcome, Pipeline
 from tests.claude.scenarios import SCENARIOS
 
-AT_A_TIME = 4
+AT_A_TIME = 3
 NOT_IN_A_SPAN = 1000.0  # ms; a wait inside a tool's span would be longer, and no machine is as slow
 LONGEST = "idle_prompt"  # a minute of silence: it begins first
 

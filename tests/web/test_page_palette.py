@@ -111,6 +111,7 @@ def test_it_finds_sessions_that_are_not_loaded_and_shows_what_they_are_called(si
         site.append(*({**one, **project} for one in (play.start(), play.submit(f"part-{number:02}"), end)), wait=False)
     site.append()
     page = visitor.visit(site)
+    page.get_by_text("Live", exact=True).wait_for()
     for width in (1280, 360):
         page.set_viewport_size({"width": width, "height": 740})
         page.keyboard.press("Control+k")
@@ -123,6 +124,7 @@ def test_it_finds_sessions_that_are_not_loaded_and_shows_what_they_are_called(si
         assert not option.locator(".named > :first-child").evaluate("one => one.scrollWidth <= one.clientWidth")
         page.keyboard.press("Escape")
         page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog")).to_have_count(0)
     page.keyboard.press("Control+k")
     page.get_by_role("dialog").wait_for()
     page.keyboard.type("part-00")
