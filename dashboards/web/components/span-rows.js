@@ -12,7 +12,7 @@ import { spanKind, spanName } from "../lib/words.js";
 const INDENT = 0.875; // rem a level
 const INDENTED_MAX = 12; // levels
 const RIGHT = 85; // %: what ends after it has its length before its bar, or on it
-const LAST = 92; // %: times after it stand before their place
+const LAST = 92; // %: after it there is no room for a time
 const LEFT = 12; // %: before what begins here there is no room for it
 
 export const spanRowsStyle = css`
@@ -37,10 +37,6 @@ export const spanRowsStyle = css`
 		top: 0.3rem;
 		padding-left: 0.3rem;
 		white-space: nowrap;
-	}
-	.axis .ticks span.end {
-		transform: translateX(-100%);
-		padding: 0 0.3rem 0 0;
 	}
 	.behind {
 		position: absolute;
@@ -355,7 +351,7 @@ export function timeAxis(scale, times) {
 			${times.map((time) => {
 				const left = scale.x(time + scale.start);
 				const text = step < 1000 ? duration(time) : elapsed(time);
-				return html`<span class=${left > LAST ? "end" : ""} .style=${`left:${left}%`}>${time ? text : "0"}</span>`;
+				return left > LAST ? "" : html`<span .style=${`left:${left}%`}>${time ? text : "0"}</span>`;
 			})}
 		</div>
 	</div>`;
