@@ -144,6 +144,6 @@ dashboards/node_modules/installed: dashboards/package-lock.json
 	$(PYTHON) -m venv .venv
 	sed -n '/^uv==/,/[^\\]$$/p' requirements-dev.lock > .venv/uv.lock
 	$(BIN)/pip install -q --require-hashes -r .venv/uv.lock
-	$(BIN)/uv pip install -q --compile-bytecode --require-hashes -r requirements-dev.lock
+	UV_HTTP_TIMEOUT=180 $(BIN)/uv pip install -q --compile-bytecode --require-hashes -r requirements-dev.lock
 	$(BIN)/uv pip install -q --no-deps --no-build-isolation -e .
 	touch $@
