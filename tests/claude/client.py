@@ -13,12 +13,12 @@ import tempfile
 from pathlib import Path
 
 PACKAGE = "@anthropic-ai/claude-code"
-DEFAULT_VERSION = "2.1.331"
+DEFAULT_VERSION = "2.1.332"
 INSTALL_TIMEOUT = 300  # seconds; 381 MB, 4 to 10 s on a fast line
 
 
 def version() -> str:
-    """The client's version that the tests drive: HOOKSPAN_CLAUDE_VERSION or the one every recording was made with."""
+    """The client's version that the tests drive: HOOKSPAN_CLAUDE_VERSION or DEFAULT_VERSION."""
     return os.environ.get("HOOKSPAN_CLAUDE_VERSION", DEFAULT_VERSION)
 
 
