@@ -14,7 +14,7 @@ from hookspan.config import Project
 from hookspan.model.state import bound
 from hookspan.observe.repositories import describe
 from hookspan.wire import FORGOTTEN, Record, Unreadable
-from hookspan.wire.facts import Fact, Repository
+from hookspan.wire.facts import Fact, Registered, Repository
 from hookspan.wire.reduced import Reduced
 from hookspan.wire.scrub import folder_name
 
@@ -44,7 +44,11 @@ class OptedOut:
             return False
         if record.session in self._sessions:
             return True
-        folder = (record.project_dir or record.cwd) if isinstance(record, Reduced) else ""
+        folder = ""
+        if isinstance(record, Reduced):
+            folder = record.project_dir or record.cwd
+        elif isinstance(record, Registered):
+            folder = record.folder
         if not folder or not self.has_folder(folder, record.at):
             return False
         self._sessions[record.session] = True

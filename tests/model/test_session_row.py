@@ -10,8 +10,9 @@ from hookspan.model.state import SessionState, State
 
 from .replay import names, play
 
-ELSEWHERE = {"local", "title"}
-"""What no recording has: imported and made-up sessions, and the title, which the recordings lack."""
+ELSEWHERE = {"local", "title", "basis", "unhooked", "kind", "job"}
+"""What no recording has: imported and made-up sessions, the title, and what the client's registry tells
+(`test_registry.py`)."""
 
 
 def test_every_field_of_the_catalogue_is_filled(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,6 +53,17 @@ export interface Session {
   pid: number;
   /** When the state last changed. */
   since: number;
+  /** What its state rests on, a Basis. */
+  basis: string;
+  /**
+   * Whether only the client's own registry tells of it: none of its hooks was heard, so that it has no turns, tools or
+   * cost.
+   */
+  unhooked: boolean;
+  /** What the client calls it: interactive (also in print mode), bg for a job in the background. */
+  kind: string;
+  /** Id of the background job that it is, empty for any other. */
+  job: string;
   /** Time of the newest event. */
   last: number;
   /** An EndReason, empty while it is open. */

@@ -8,7 +8,7 @@ import select
 import socket
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -92,16 +92,31 @@ class Poke:
         self._poll = select.poll()
         self._poll.register(self._socket, select.POLLIN)
         self._poll.register(self._wake, select.POLLIN)
+        self._readers: dict[int, Callable[[], None]] = {}
+
+    def also(self, descriptor: int, read: Callable[[], None]) -> None:
+        """End a wait, too, when there is something to read there; `read` then takes it."""
+        self._readers[descriptor] = read
+        self._poll.register(descriptor, select.POLLIN)
+
+    def no_more(self, descriptor: int) -> None:
+        """Take no more notice of it."""
+        del self._readers[descriptor]
+        self._poll.unregister(descriptor)
 
     def wait(self, timeout: float) -> bool:
         """Wait for a poke, at most `timeout` seconds; several make one."""
-        if not self._poll.poll(max(0, timeout * 1000)):
+        ready = self._poll.poll(max(0, timeout * 1000))
+        if not ready:
             return False
         with contextlib.suppress(BlockingIOError):
             while True:
                 self._socket.recv(16)
         with contextlib.suppress(BlockingIOError):
             os.read(self._wake, 4096)
+        for descriptor, _ in ready:
+            if (read := self._readers.get(descriptor)) is not None:
+                read()
         return True
 
     def wake(self) -> None:

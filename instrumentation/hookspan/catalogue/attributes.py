@@ -11,6 +11,7 @@ from typing import Final, Literal, NamedTuple
 
 from .enums import (
     STOP_FAILURES,
+    Basis,
     Decision,
     EndReason,
     ErrorType,
@@ -148,6 +149,7 @@ PROJECT: Final = _ours(
 )
 OUTCOME: Final = _ours("hookspan.outcome", "string", "How it ended.", Outcome)
 DECISION: Final = _ours("hookspan.decision", "string", "The outcome of the permission request.", Decision)
+BASIS: Final = _ours("hookspan.basis", "string", "What its end rests on.", Basis)
 END_REASON: Final = _ours("hookspan.end_reason", "string", "Why it counts as ended.", EndReason)
 STATE: Final = _ours("hookspan.state", "string", "What a session is doing now.", SessionPhase)
 START_INFERRED: Final = _ours(
@@ -179,6 +181,11 @@ COMMAND_PROGRAM: Final = _ours(
 )
 EXIT_CODE: Final = _ours("hookspan.exit_code", "int", "Exit status of a failed shell command.")
 WAITED: Final = _ours("hookspan.waited", "double", "Seconds the call waited for permission before it ran.")
+WAITED_INSIDE: Final = _ours(
+    "hookspan.waited.inside",
+    "double",
+    "Seconds of the call's own duration in which somebody was asked: by its sandbox, or by its MCP server.",
+)
 INPUT_SIZE: Final = _ours("hookspan.input.size", "int", "Bytes of the tool's input, or of the prompt.")
 OUTPUT_SIZE: Final = _ours("hookspan.output.size", "int", "Bytes of the tool's result.")
 EFFORT: Final = _ours("hookspan.effort", "string", "The model's effort level.", examples=("medium",))

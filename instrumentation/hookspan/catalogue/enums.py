@@ -53,6 +53,21 @@ class Decision(StrEnum):
     """The dialog was closed with Esc, or its session ended."""
     AUTO_DENIED = "auto_denied"
     """No human was asked: a rule, or print mode."""
+    UNKNOWN = "unknown"
+    """The dialog is over, and nothing reports the answer: a sandbox's."""
+
+
+class Basis(StrEnum):
+    """What a session's state, or the end of a dialog, rests on (`hookspan.basis`)."""
+
+    HOOK = "hook"
+    """A hook event; for the approval of a call, its end less the client's own duration of it."""
+    TRANSCRIPT = "transcript"
+    """A line of the transcript: the call was refused, or interrupted."""
+    REGISTRY = "registry"
+    """The client's entry in its registry of running sessions, up to 0.1 s late."""
+    PROCESS = "process"
+    """A child process of the client, which suggests that a dialog was answered."""
 
 
 class EndReason(StrEnum):

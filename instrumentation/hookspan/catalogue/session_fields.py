@@ -15,7 +15,7 @@ from typing import Annotated, Any, get_args, get_type_hints
 
 import msgspec
 
-from .enums import SessionPhase
+from .enums import Basis, SessionPhase
 
 
 class Conversion(Enum):
@@ -60,6 +60,19 @@ class KeptFields(msgspec.Struct, kw_only=True):
     pid: Annotated[int, Field("Process id of the client, 0 if unknown.")] = 0
     phase: Annotated[SessionPhase, Field("What it is doing.", api=None)] = SessionPhase.IDLE
     phase_since: Annotated[int, Field("When the state last changed.", "since", Conversion.TIME)] = 0
+    basis: Annotated[str, Field("What its state rests on, a Basis.")] = Basis.HOOK.value
+    unhooked: Annotated[
+        bool,
+        Field(
+            "Whether only the client's own registry tells of it: none of its hooks was heard, so that it has no turns, "
+            "tools or cost."
+        ),
+    ] = False
+    kind: Annotated[
+        str,
+        Field("What the client calls it: interactive (also in print mode), bg for a job in the background."),
+    ] = ""
+    job: Annotated[str, Field("Id of the background job that it is, empty for any other.")] = ""
     last: Annotated[int, Field("Time of the newest event.", conversion=Conversion.TIME)] = 0
     end_reason: Annotated[str, Field("An EndReason, empty while it is open.")] = ""
     messages: Annotated[int, Field("Prompts and assistant messages.")] = 0

@@ -122,6 +122,7 @@ TOOL: Final = SpanKind(
         sc.INPUT_SIZE,
         sc.OUTPUT_SIZE,
         sc.WAITED,
+        sc.WAITED_INSIDE,
     ),
     required=(sc.GEN_AI_OPERATION_NAME, sc.GEN_AI_TOOL_NAME, sc.OUTCOME),
 )
@@ -138,13 +139,13 @@ WAIT: Final = SpanKind(
         band="13%",
     ),
     name="permission {tool}",
-    brief="A dialog that waits for the user: a permission, or a question of an MCP server.",
+    brief="A dialog that waits for the user: a permission, or a question of an MCP server or a sandbox.",
     parent="turn or subagent",
-    begins="PermissionRequest; `permission elicitation`: Elicitation, when an MCP server asks",
-    ends="the approval (the moment the tool began to run), or the refusal",
-    emitted="together with its tool's span",
-    attributes=(sc.GEN_AI_TOOL_NAME, sc.GEN_AI_TOOL_CALL_ID, sc.MCP_SERVER, sc.DECISION),
-    required=(sc.DECISION,),
+    begins="PermissionRequest; `permission elicitation`: Elicitation, when an MCP server asks; `permission sandbox`: the client's registry, when a sandboxed command wants what it may not",
+    ends="the approval (the moment the tool began to run), or the refusal; `hookspan.basis` says what told of it",
+    emitted="together with its tool's span; one that opened while a call ran, when it is over",
+    attributes=(sc.GEN_AI_TOOL_NAME, sc.GEN_AI_TOOL_CALL_ID, sc.MCP_SERVER, sc.DECISION, sc.BASIS),
+    required=(sc.DECISION, sc.BASIS),
 )
 
 SUBAGENT: Final = SpanKind(

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from hookspan.catalogue import attributes as sc
-from hookspan.catalogue.enums import Decision
+from hookspan.catalogue.enums import Basis, Decision, Outcome
 from hookspan.wire.facts import Running
 from hookspan.wire.reduced import Reduced
 
 from . import agents, open_spans, places, times, turns
 from .state import Place, ToolCall, Wait
 from .step import NANO, Step
+
+SHELL_TOOLS: Final = frozenset({"Bash", "PowerShell"})
+"""Tools that run a command, in a sandbox where that is set."""
 
 
 def asked(step: Step, event: Reduced) -> None:
@@ -35,16 +40,38 @@ def asked(step: Step, event: Reduced) -> None:
 
 def elicited(step: Step, event: Reduced) -> None:
     """Elicitation: an MCP server asks the user."""
-    step.session.waits.append(
-        Wait(
-            at=event.at,
-            tool="elicitation",
-            agent_id=event.agent_id,
-            prompt=event.prompt,
-            mcp_server=event.mcp_server,
-            elicitation=True,
-        )
+    wait = Wait(
+        at=event.at,
+        tool="elicitation",
+        agent_id=event.agent_id,
+        prompt=event.prompt,
+        mcp_server=event.mcp_server,
+        elicitation=True,
     )
+    calls = [call for call in _running(step) if call.agent_id == wait.agent_id and call.mcp_server == wait.mcp_server]
+    if len(calls) == 1:
+        wait.tool_use_id = calls[0].id
+    step.session.waits.append(wait)
+
+
+def sandbox_asked(step: Step, at: int) -> None:
+    """A sandboxed command wants what it may not, as the registry says: no hook tells, nor whose command it is."""
+    wait = Wait(at=at, tool="sandbox", prompt=step.session.current, sandbox=True)
+    calls = [call for call in _running(step) if call.tool in SHELL_TOOLS]
+    if len(calls) == 1:
+        (call,) = calls
+        wait.tool_use_id, wait.agent_id, wait.prompt = call.id, call.agent_id, call.prompt
+    step.session.waits.append(wait)
+
+
+def _running(step: Step) -> list[ToolCall]:
+    """Calls that run: those that nobody was asked about, or that were approved as far as that is known."""
+    asked_about = {wait.tool_use_id for wait in step.session.waits if not wait.inside and not wait.running_at}
+    return [
+        call
+        for call in step.session.calls.values()
+        if call.at and not call.post and not call.resolved and call.id not in asked_about
+    ]
 
 
 def answered(step: Step, event: Reduced) -> None:
@@ -55,7 +82,7 @@ def answered(step: Step, event: Reduced) -> None:
             place = (
                 agents.place_of_event(step, event) if event.agent_id else places.of_prompt(step.session, event.prompt)
             )
-            write(step, wait, place, event.at, decision)
+            write(step, wait, place, event.at, decision, Basis.HOOK)
             return
 
 
@@ -65,14 +92,17 @@ def running(step: Step, fact: Running) -> None:
     Facts in older journals don't name the dialog: then it is the one that has been open longest.
     """
     for wait in step.session.waits:
-        if not wait.running_at and wait.at < fact.at and not wait.elicitation and fact.asked in {0, wait.at}:
-            wait.running_at = fact.at
+        if not wait.running_at and wait.at < fact.at and not wait.inside and fact.asked in {0, wait.at}:
+            wait.running_at, wait.basis = fact.at, Basis.PROCESS
             break
 
 
 def still_waiting(step: Step) -> None:
-    """Notification{permission_prompt}: a dialog is still open, whatever started in the meantime."""
-    if len(step.session.waits) == 1:
+    """Notification{permission_prompt}: a dialog is still open, whatever started in the meantime.
+
+    It comes six seconds late, also when the dialog is gone by then: the registry knows better.
+    """
+    if len(step.session.waits) == 1 and not step.session.clients:
         step.session.waits[0].running_at = 0
 
 
@@ -82,7 +112,7 @@ def forget_answered(step: Step, agent_id: str, before: int) -> None:
     session.waits = [
         wait
         for wait in session.waits
-        if wait.elicitation or wait.agent_id != agent_id or wait.at >= before or wait.tool_use_id in session.calls
+        if wait.inside or wait.agent_id != agent_id or wait.at >= before or wait.tool_use_id in session.calls
     ]
 
 
@@ -101,8 +131,8 @@ def fits(wait: Wait, call: ToolCall) -> bool:
 
 
 def of_call(step: Step, call: ToolCall) -> Wait | None:
-    """The open dialog about a call: the one that is known to be, else the first that may be."""
-    waits = step.session.waits
+    """The open dialog about whether a call may run: the one that is known to be, else the first that may be."""
+    waits = [wait for wait in step.session.waits if not wait.inside]
     for wait in waits:
         if wait.tool_use_id == call.id:
             return wait
@@ -112,13 +142,25 @@ def of_call(step: Step, call: ToolCall) -> Wait | None:
     return None
 
 
-def write(step: Step, wait: Wait, place: Place, end: int, decision: Decision) -> None:
-    """Writes the span of a dialog that was answered at `end`, counts how long that took, and forgets it."""
+def close_inside(step: Step, call: ToolCall, end: int, outcome: Outcome) -> None:
+    """Writes the dialogs that a call led to and that are still open at its end: nothing has told of their answers."""
+    decision = Decision.ABORTED if outcome is Outcome.INTERRUPTED else Decision.UNKNOWN
+    for wait in [wait for wait in step.session.waits if wait.inside and wait.tool_use_id == call.id]:
+        write(step, wait, places.of_call(step.session, call), end, decision, Basis.HOOK)
+
+
+def write(step: Step, wait: Wait, place: Place, end: int, decision: Decision, basis: Basis) -> None:
+    """Writes the span of a dialog that was answered at `end`, counts how long that took, and forgets it.
+
+    `basis`: what told the end.
+    """
     session = step.session
     session.waits.remove(wait)
+    if wait.inside and (call := session.calls.get(wait.tool_use_id)) is not None:
+        call.waited += max(0, end - wait.at)
     opened = open_spans.of_wait(session, wait, place)
     end = max(end, wait.at)
-    step.close(opened, end, {sc.DECISION: decision.value})
+    step.close(opened, end, {sc.DECISION: decision.value, sc.BASIS: basis.value})
     step.add(
         "hookspan.permission.wait",
         (end - wait.at) / NANO,

@@ -18,7 +18,7 @@ from hookspan.wire.facts import Fact
 from hookspan.wire.record import Record
 from hookspan.wire.reduced import Reduced
 
-from . import agents, calls, dialogs, ids, places, sessions, tools, turns
+from . import agents, calls, dialogs, ids, places, registry, sessions, tools, turns
 from .rows import Attributes, EventRow, Increment, Rows
 from .state import KEPT_FACTS, KEPT_PLACES, KEPT_SEEN, Place, SessionState, State, bound
 from .step import NANO, Step, project_of
@@ -222,6 +222,8 @@ def _fold_fact(state: State, number: int, fact: Fact) -> Rows:
     if world_handler:
         return world_handler(state, number, fact)
     session = state.sessions.get(fact.session)
+    if session is None and isinstance(fact, facts.Registered) and not fact.gone:
+        session = registry.begin(state, fact)
     if session is None or fact.key in session.facts:
         return Rows()
     if _is_opted_out(state, session):
@@ -294,6 +296,7 @@ _FACTS: Final[dict[type, Callable[[Step, Any], None]]] = {
     facts.Silent: _silent,
     facts.ClientGone: _gone,
     facts.Running: dialogs.running,
+    facts.Registered: registry.registered,
 }
 
 

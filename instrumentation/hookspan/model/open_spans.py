@@ -83,14 +83,16 @@ def of_tool(session: SessionState, call: ToolCall) -> OpenSpan:
 
 
 def of_wait(session: SessionState, wait: Wait, place: Place) -> OpenSpan:
-    """A dialog."""
+    """A dialog. One that opened while a call ran is about that call, if it is certain which."""
+    call = session.calls.get(wait.tool_use_id) if wait.inside else None
     return OpenSpan(
         place=place,
         span_id=ids.of_wait(session.id, wait.agent_id, wait.tool_use_id or wait.tool, wait.at),
         name=spans.WAIT.of(wait.tool),
         start=wait.at,
+        stop=wait.over,
         attributes={
-            sc.GEN_AI_TOOL_NAME: "" if wait.elicitation else wait.tool,
+            sc.GEN_AI_TOOL_NAME: call.tool if call else "" if wait.inside else wait.tool,
             sc.GEN_AI_TOOL_CALL_ID: wait.tool_use_id,
             sc.MCP_SERVER: wait.mcp_server,
         },
@@ -113,7 +115,7 @@ def open_spans(session: SessionState) -> list[OpenSpan]:
     A call is no more open when its end was heard, and not yet while its dialog is.
     """
     waits = [wait for wait in session.waits if not wait.running_at]
-    waited_for = {wait.tool_use_id for wait in waits}
+    waited_for = {wait.tool_use_id for wait in waits if not wait.inside}
     opened = [of_turn(turn) for turn in session.turns.values()]
     opened += [of_subagent(agent) for agent in session.agents.values()]
     opened += [

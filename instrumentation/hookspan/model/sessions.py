@@ -11,11 +11,11 @@ import msgspec
 
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue import spans
-from hookspan.catalogue.enums import EndReason, Outcome, SessionPhase
+from hookspan.catalogue.enums import Basis, EndReason, Outcome, SessionPhase
 from hookspan.wire.facts import CostState, Observed
 from hookspan.wire.reduced import Reduced
 
-from . import agents, calls, dialogs, ids, places, tools, turns
+from . import agents, calls, dialogs, ids, places, registry, tools, turns
 from .rows import Attributes
 from .state import KEPT_BRANCHES, MAIN_AGENT, Place, SessionState, State, Tally, Turn
 from .step import NANO, Step
@@ -31,6 +31,10 @@ def session_of(state: State, event: Reduced) -> SessionState:
     if session is None:
         session = SessionState(id=event.session, first=event.at, opened=event.at, start=event.at, phase_since=event.at)
         state.sessions[event.session] = session
+    elif session.unhooked:  # its first hook: what was before is not known
+        session.unhooked = session.started = session.written = False
+        session.ended, session.end_reason = 0, ""
+        session.first = session.opened = session.start = event.at
     return session
 
 
@@ -141,6 +145,7 @@ def end(step: Step, at: int, reason: EndReason) -> None:
     if session.ended:
         return
     session.ended, session.end_reason = at, reason.value
+    session.clients.clear()
     for turn in session.turns.values():
         if not turn.fixed:
             turns.fix(turn, at, reason)
@@ -258,14 +263,24 @@ def _difference(now: Tally, before: Tally) -> Tally:
 
 
 def update_phase(session: SessionState, now: int) -> None:
-    """Updates what the session is doing, after each record. A tool that may be running must not be shown as waiting."""
+    """Updates what the session is doing, after each record: what its clients say, else what follows from its hooks."""
+    client = registry.foremost(session)
     if session.ended or session.imported:
-        phase = SessionPhase.ENDED
-    elif session.waits:
-        maybe = all(wait.running_at for wait in session.waits)
-        phase = SessionPhase.WAITING_OR_RUNNING if maybe else SessionPhase.WAITING
+        phase, basis = SessionPhase.ENDED, Basis.HOOK
+    elif client is not None:
+        phase, basis = registry.phase(session, client)
     else:
-        turn = session.turns.get(session.current)
-        phase = SessionPhase.WORKING if turn and not turn.stop and not turn.fixed else SessionPhase.IDLE
+        phase, basis = _inferred_phase(session)
+    session.basis = basis.value
     if phase is not session.phase:
         session.phase, session.phase_since = phase, now
+
+
+def _inferred_phase(session: SessionState) -> tuple[SessionPhase, Basis]:
+    """From hooks and processes. A tool that may be running must not be shown as waiting."""
+    if session.waits:
+        maybe = all(wait.running_at for wait in session.waits)
+        return (SessionPhase.WAITING_OR_RUNNING, Basis.PROCESS) if maybe else (SessionPhase.WAITING, Basis.HOOK)
+    turn = session.turns.get(session.current)
+    works = turn is not None and not turn.stop and not turn.fixed
+    return SessionPhase.WORKING if works else SessionPhase.IDLE, Basis.HOOK

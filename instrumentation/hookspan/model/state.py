@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import msgspec
 
-from hookspan.catalogue.enums import EndReason, PromptKind
+from hookspan.catalogue.enums import Basis, EndReason, PromptKind
 from hookspan.catalogue.session_fields import KeptFields
-from hookspan.wire.facts import ModelTotal, Policy, Rejection, Repository
+from hookspan.wire.facts import ModelTotal, Policy, Registered, Rejection, Repository
 from hookspan.wire.reduced import Reduced
 
 from .rows import SpanLink
@@ -41,7 +41,15 @@ class Place(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Wait(msgspec.Struct, kw_only=True):
-    """An open dialog. `running_at` is the birth of a child process that suggests that it was approved by then."""
+    """An open dialog.
+
+    Attributes:
+        running_at: When it may have been approved, 0 if nothing suggests that: the birth of a child process of the
+            client, or what the registry says.
+        basis: On what that rests, a Basis.
+        over: Since when the registry says that the client waits for a prompt: it was refused, or closed with Esc.
+        sandbox: The sandbox of a command that runs asks. `tool_use_id` is its call, if that is certain.
+    """
 
     at: int
     tool: str
@@ -51,7 +59,20 @@ class Wait(msgspec.Struct, kw_only=True):
     prompt: str = ""
     mcp_server: str = ""
     elicitation: bool = False
+    sandbox: bool = False
     running_at: int = 0
+    basis: str = ""
+    over: int = 0
+
+    @property
+    def inside(self) -> bool:
+        """Whether it opened while a call was running, instead of before that."""
+        return self.elicitation or self.sandbox
+
+    @property
+    def answered(self) -> int:
+        """When it was answered, as the client itself says; 0 if it doesn't."""
+        return self.over or (self.running_at if self.basis == Basis.REGISTRY else 0)
 
 
 class ToolCall(msgspec.Struct, kw_only=True):
@@ -64,6 +85,7 @@ class ToolCall(msgspec.Struct, kw_only=True):
         post: The event that ended it, kept while its PreToolUse is awaited.
         resolved: Stamp of the PostToolBatch that lists it, 0 before.
         verdict: Why that batch says it never ran, empty if it doesn't.
+        waited: Nanoseconds of dialogs that opened while it ran.
     """
 
     id: str
@@ -83,6 +105,7 @@ class ToolCall(msgspec.Struct, kw_only=True):
     rejection: Rejection | None = None
     resolved: int = 0
     verdict: str = ""
+    waited: int = 0
 
 
 class Tally(msgspec.Struct):
@@ -228,6 +251,7 @@ class SessionState(KeptFields, msgspec.Struct, kw_only=True):
         going_on: Finished turns whose subagents still work, by prompt id.
         workflows: Runs of workflows by their ids, the newest last.
         tasks: Places of the calls that started background tasks, by task id and by call id.
+        clients: What the registry says of the clients that have the session open, by pid.
         batches: Newest PostToolBatch of the main thread and of each subagent: dialogs before it are answered.
         read: Up to when all transcripts of the session have been read.
         folder: The project folder, the first that was told: a client's `cwd` follows its `cd`.
@@ -279,6 +303,7 @@ class SessionState(KeptFields, msgspec.Struct, kw_only=True):
     calls: dict[str, ToolCall] = {}
     closed: dict[str, int] = {}
     waits: list[Wait] = []
+    clients: dict[int, Registered] = {}
     batches: dict[str, int] = {}
     agents: dict[str, Agent] = {}
     agents_done: dict[str, Place] = {}

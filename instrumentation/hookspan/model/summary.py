@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from hookspan.catalogue.enums import SessionPhase
 from hookspan.catalogue.session_fields import KeptFields, SessionRow
 
+from . import registry
 from .sessions import is_open
 from .state import SessionState, State, Wait
 from .step import folder_of, project_of, repository_of
@@ -20,8 +22,9 @@ def session_row(state: State, session: SessionState) -> SessionRow | None:
         return None
     repository = state.world.repositories.get(folder_of(session))
     tally = session.tally
-    wait = foremost(session)
-    waiting = {dialog.tool_use_id for dialog in session.waits if not dialog.running_at}
+    client = registry.foremost(session)
+    wait = foremost(session) if client is None or session.phase is SessionPhase.WAITING else None
+    waiting = {dialog.tool_use_id for dialog in session.waits if not dialog.running_at and not dialog.inside}
     running = [call for call in session.calls.values() if call.at and not call.resolved and call.id not in waiting]
     kept = {name: getattr(session, name) for name in KeptFields.__struct_fields__}
     return SessionRow(
@@ -39,7 +42,7 @@ def session_row(state: State, session: SessionState) -> SessionRow | None:
         subagents_running=sum(1 for agent in session.agents.values() if not agent.stop),
         current_tool=running[-1].tool if running else "",
         waiting_tool=wait.tool if wait else "",
-        waiting_since=wait.at if wait else 0,
+        waiting_since=wait.at if wait else client.at if client and session.phase is SessionPhase.WAITING else 0,
         input_tokens=tally.whole_input,
         output_tokens=tally.output_tokens,
         cache_read_tokens=tally.cache_read_tokens,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from hookspan.catalogue import attributes as sc
-from hookspan.catalogue.enums import Decision, ErrorType, Outcome
+from hookspan.catalogue.enums import Basis, Decision, ErrorType, Outcome
 from hookspan.wire.facts import Rejection
 from hookspan.wire.reduced import VERDICT_DENIED, VERDICT_HOOK, VERDICT_INVALID, VERDICT_REJECTED, Call, Reduced
 
@@ -149,7 +149,8 @@ def finish(step: Step, call: ToolCall) -> None:
         attributes[sc.START_INFERRED] = True
     if wait:
         start = min(max(start, wait.at), max(event.at, wait.at))
-        dialogs.write(step, wait, places.of_call(step.session, call), start, Decision.APPROVED)
+        basis = Basis(wait.basis) if event.duration_ms < 0 and wait.running_at else Basis.HOOK
+        dialogs.write(step, wait, places.of_call(step.session, call), start, Decision.APPROVED, basis)
         attributes[sc.WAITED] = (start - wait.at) / NANO
     outcome = Outcome.SUCCESS
     if event.interrupted:
@@ -203,7 +204,8 @@ def _write_cut_off(step: Step, call: ToolCall, at: int, outcome: Outcome) -> Non
             attributes[sc.START_INFERRED] = True
         start = max(approved, wait.at)
         attributes[sc.WAITED] = (start - wait.at) / NANO
-        dialogs.write(step, wait, places.of_call(step.session, call), start, Decision.APPROVED)
+        basis = Basis(wait.basis) if wait.running_at else _basis_of_end(call)
+        dialogs.write(step, wait, places.of_call(step.session, call), start, Decision.APPROVED, basis)
     _write(step, call, start, at, outcome, attributes)
 
 
@@ -232,10 +234,14 @@ def _write_never_ran(step: Step, call: ToolCall, at: int, cut_off: Outcome | Non
     if wait:
         if decision != Decision.AUTO_DENIED:
             attributes[sc.WAITED] = max(0, at - wait.at) / NANO
-        dialogs.write(
-            step, wait, places.of_call(step.session, call), at, Decision(decision) if decision else Decision.REFUSED
-        )
+        place, answer = places.of_call(step.session, call), Decision(decision) if decision else Decision.REFUSED
+        basis = Basis.REGISTRY if cut_off and wait.over else _basis_of_end(call)
+        dialogs.write(step, wait, place, at, answer, basis)
     _write(step, call, at, at, outcome, attributes)
+
+
+def _basis_of_end(call: ToolCall) -> Basis:
+    return Basis.TRANSCRIPT if call.rejection else Basis.HOOK
 
 
 def _decision(step: Step, call: ToolCall) -> str:
@@ -258,7 +264,7 @@ def close_open(step: Step, prompt: str, at: int, outcome: Outcome, *, agent_id: 
         if call.agent_id == agent_id and (not prompt or call.prompt == prompt):
             wait = dialogs.of_call(step, call)
             if wait and not wait.running_at:
-                _write_never_ran(step, call, at, outcome)
+                _write_never_ran(step, call, min(at, wait.over) if wait.over else at, outcome)
             else:
                 _write_cut_off(step, call, at, outcome)
 
@@ -266,6 +272,8 @@ def close_open(step: Step, prompt: str, at: int, outcome: Outcome, *, agent_id: 
 def _write(step: Step, call: ToolCall, start: int, end: int, outcome: Outcome, attributes: Attributes) -> None:
     """Writes the span of a call, counts it, and forgets it but for its id."""
     session = step.session
+    end = max(start, end)
+    dialogs.close_inside(step, call, end, outcome)
     opened = open_spans.of_tool(session, call)
     place, own = opened.place, opened.span_id
     session.calls.pop(call.id, None)
@@ -285,7 +293,8 @@ def _write(step: Step, call: ToolCall, start: int, end: int, outcome: Outcome, a
     }
     if call.background:
         whole[sc.BACKGROUND] = True
-    end = max(start, end)
+    if call.waited:
+        whole[sc.WAITED_INSIDE] = call.waited / NANO
     status = STATUS_ERROR if outcome is Outcome.ERROR else STATUS_UNSET
     step.close(opened, end, whole, start=start, status=status)
     failed = outcome is Outcome.ERROR
@@ -304,7 +313,7 @@ def _write(step: Step, call: ToolCall, start: int, end: int, outcome: Outcome, a
     if sc.NEVER_RAN not in attributes:
         step.add(
             "hookspan.tool.duration",
-            (end - start) / NANO,
+            max(0, end - start - call.waited) / NANO,
             (sc.GEN_AI_TOOL_NAME, call.tool),
             (sc.OUTCOME, outcome.value),
             (sc.ERROR_TYPE, str(error or "")),

@@ -15,7 +15,9 @@ from hookspan.wire.facts import Dropped, Fact, Policy
 from hookspan.wire.reduced import Reduced
 
 from . import timers
+from .folder_watch import FolderWatch
 from .processes import Processes
+from .registry import Registry
 from .transcripts import Transcripts, waits_since
 
 NANO: Final = 1_000_000_000
@@ -37,6 +39,7 @@ class Observers:
         totals: Gives the totals of lost events so far, by (where, reason).
         roots: Folders that transcripts may be read in; the client's own by default.
         read_record: Gives a journal line by its number, None if it is gone.
+        watch: Tells of changes in the clients' registry.
     """
 
     def __init__(
@@ -48,21 +51,28 @@ class Observers:
         totals: Callable[[], Mapping[tuple[str, str], int]] | None = None,
         roots: tuple[str, ...] | None = None,
         read_record: Callable[[int], bytes | None] = lambda _number: None,
+        watch: FolderWatch | None = None,
     ) -> None:
+        roots = transcript_roots() if roots is None else roots
         self._idle = round(idle_hours * 3600 * NANO)
         self._policy = policy
         self._totals = totals
-        self._transcripts = Transcripts(transcript_roots() if roots is None else roots, labels=labels)
+        self._transcripts = Transcripts(roots, labels=labels)
+        self._registry = Registry(roots, FolderWatch(notify=False) if watch is None else watch, labels=labels)
         self._processes = Processes(read_record)
         self._newest: list[Fact] = []  # by the last step; the next one comes when all of it is folded
         self._looked = self._due = 0
 
     def step(self, now: int, state: State) -> list[bytes]:
-        """The journal lines (without LF) of all that is new at `now` (unix ns); empty before `next_due`."""
+        """The journal lines (without LF) of all that is new at `now` (unix ns).
+
+        Before `next_due` that is what the system has notified of; nothing else is looked at.
+        """
         if now < self._due:
-            return []
+            return [wire.encode(fact) for fact in self._registry.step(now, state, look=False)]
+        facts: list[Fact] = self._registry.step(now, state, look=True)
         sessions = [session for session in state.sessions.values() if is_watched(session)]
-        facts: list[Fact] = self._world(now, state)
+        facts += self._world(now, state)
         facts += self._transcripts.step(now, sessions, self._processes.is_alive)
         facts += self._processes.step(now, sessions)
         facts += timers.step(now, sessions, self._idle)

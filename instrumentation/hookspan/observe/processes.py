@@ -13,6 +13,7 @@ from typing import Final
 import psutil
 
 from hookspan.clients.decode import shell_command
+from hookspan.model.dialogs import SHELL_TOOLS
 from hookspan.model.state import SessionState, ToolCall, Wait
 from hookspan.paths import RELAY_NAME
 from hookspan.wire.facts import ClientGone, Fact, Running
@@ -26,7 +27,6 @@ SETTLED_CHILD: Final = 0.4
 """Seconds that a child must live to count: hooks and status lines are over by then."""
 SAME_BIRTH: Final = 30_000_000
 """Two start times closer than this are the same: the kernel reports hundredths of a second, and clocks are adjusted."""
-_SHELL_TOOLS: Final = frozenset({"Bash", "PowerShell"})
 _QUOTES: Final = re.compile(r"""['"\\]+""")
 
 
@@ -65,7 +65,9 @@ class Processes:
                     facts.append(self._gone(session))
                 continue
             self._alive[session.pid] = now
-            if open_waits := [wait for wait in session.waits if not wait.running_at and wait.tool in _SHELL_TOOLS]:
+            if len(session.waits) == 1 and session.clients:
+                continue  # the client itself tells of its only dialog's end
+            if open_waits := [wait for wait in session.waits if not wait.running_at and wait.tool in SHELL_TOOLS]:
                 facts += self._children(process, session, open_waits, now)
         self._forget(sessions)
         return facts

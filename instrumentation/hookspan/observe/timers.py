@@ -20,7 +20,7 @@ def step(now: int, sessions: list[SessionState], idle: int) -> list[Fact]:
             if turn.stop and not turn.fixed and turn.last <= turn.stop and now > turn.stop + SETTLE:
                 key = f"settled:{turn.prompt}:{turn.stop}"
                 facts.append(Settled(at=now, key=key, session=session.id, prompt=turn.prompt, stop=turn.stop))
-        if not session.ended and now > session.last + idle:
+        if not session.ended and not session.unhooked and now > session.last + idle:
             key = f"silent:{session.last}"
             facts.append(Silent(at=now, key=key, session=session.id, judged_at=session.last_record))
     return facts

@@ -125,8 +125,8 @@ def open_turn(turn: OpenTurn, state: SessionState, parts: list[times.Part], now:
     own, beside = times.of_spans(bytes.fromhex(turn.span_id), parts)
     for wait in state.waits:
         if places.of_wait(state, wait).prompt == turn.prompt:
-            (beside if wait.agent_id else own).append(Interval(times.WAIT, wait.at, until))
-    waiting = {wait.tool_use_id for wait in state.waits}
+            (beside if wait.agent_id else own).append(Interval(times.WAIT, wait.at, wait.answered or until))
+    waiting = {wait.tool_use_id for wait in state.waits if not (wait.inside or wait.answered)}
     for call in state.calls.values():
         if call.at and call.id not in waiting and places.of_call(state, call).prompt == turn.prompt:
             rank = times.FRAME if call.tool in times.AGENT_TOOLS else times.TOOL

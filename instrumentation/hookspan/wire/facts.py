@@ -6,6 +6,7 @@ nothing. A judgement (`judged_at` above zero) says what was true at that record;
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TypeAlias
 
 import msgspec
@@ -208,6 +209,61 @@ class Running(Observed, tag="running"):
     asked: int = 0
 
 
+class ClientStatus(StrEnum):
+    """What a client says that it does."""
+
+    IDLE = "idle"
+    """It waits for a prompt."""
+    BUSY = "busy"
+    """A turn runs, or a subagent in the background."""
+    WAITING = "waiting"
+    """It asks its user (`Asks`)."""
+
+
+class Asks(StrEnum):
+    """What a client that waits says that it waits for."""
+
+    PERMISSION = "permission"
+    """Whether a tool may run, or whether a plan is approved."""
+    INPUT = "input"
+    """An answer to a question, of the model's or of an MCP server."""
+    SANDBOX = "sandbox"
+    """Whether a sandboxed command that runs may do what its sandbox forbids."""
+    DIALOG = "dialog"
+    """Any other dialog: one that the user opened, or a question that stops the turn."""
+    OTHER = "other"
+    """What this version doesn't know."""
+
+
+class Registered(Observed, tag="registered"):
+    """What a client's entry in the registry of running sessions says; the newest of a client is what is so.
+
+    Attributes:
+        pid: The client's process. It was checked that the entry is of the process that has this pid now.
+        status: A ClientStatus, empty for one that is not known.
+        asks: An Asks while it waits, else empty.
+        kind: `interactive` (also in print mode), or `bg` for a job in the background, whose id is `job`.
+        name: The session's name, as a scrubbed label.
+        born: Unix ns at which the client started.
+        folder: Its working folder.
+        gone: The entry was removed, or is another session's now. All else is then left open.
+    """
+
+    pid: int
+    status: str = ""
+    asks: str = ""
+    kind: str = ""
+    entrypoint: str = ""
+    name: str = ""
+    job: str = ""
+    version: str = ""
+    born: int = 0
+    folder: str = ""
+    host: str = ""
+    pidns: int = 0
+    gone: bool = False
+
+
 class Repository(Observed, tag="repository"):
     """The main repository of a project folder (worktrees and subfolders resolved), and its branch, as of `at`.
 
@@ -261,6 +317,7 @@ Fact: TypeAlias = (
     | Silent
     | ClientGone
     | Running
+    | Registered
     | Repository
     | Policy
     | Forgotten

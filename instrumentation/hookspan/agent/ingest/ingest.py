@@ -74,6 +74,8 @@ class Ingest:
         self._reader = JournalReader(paths, self._watermark)
         self._unusable = UnusableLines(self._journal, self._disk)
         self._observing = Observing(paths, settings, self._journal.read_record)
+        if (changes := self._observing.watch.descriptor) is not None:
+            poke.also(changes, self._observing.watch.read)
         self._prerequisites = Prerequisites(self._observing.roots, self._observing.before)
         self._fold = BatchFold(
             settings,
@@ -138,17 +140,23 @@ class Ingest:
         return True
 
     def close(self) -> None:
-        """Close the store and the journal."""
-        self._reader.leave()
-        self._keeper.close()
+        """Close the store and the journal, and watch nothing any more."""
+        self._leave()
+        if (changes := self._observing.watch.descriptor) is not None:
+            self._poke.no_more(changes)
+            self._observing.watch.close()
 
     # --- opening and mending
+
+    def _leave(self) -> None:
+        self._reader.leave()
+        self._keeper.close()
 
     def _open(self) -> None:
         try:
             self._disk.patiently(self._load)
         except Exception as error:
-            self.close()
+            self._leave()
             if not is_damage(error):
                 raise
             self._set_aside(error)
@@ -160,7 +168,7 @@ class Ingest:
 
     def _load(self) -> None:
         """Open the store and stand where it ends."""
-        self.close()
+        self._leave()
         self._keeper.open()
         self._reload()
         position = self.progress.position
@@ -192,7 +200,7 @@ class Ingest:
         self._open()
 
     def _set_aside(self, error: Exception) -> None:
-        self.close()
+        self._leave()
         self.progress.hooks.clear()  # they are read again
         self._keeper.set_aside(error)
 
@@ -238,7 +246,7 @@ class Ingest:
             self._mend(error)
             return
         if isinstance(error, StoreMoved):
-            self.close()  # opened again where the other one stands
+            self._leave()  # opened again where the other one stands
             raise error
         self._reload()
         if is_disk(error) or isinstance(error, sqlite3.Error | OSError):

@@ -10,7 +10,7 @@ from hookspan.clients.claude_code.transcript_files import transcript_roots
 from hookspan.config import Settings
 from hookspan.journal import drops
 from hookspan.model.state import SessionState, State
-from hookspan.observe import Observers
+from hookspan.observe import FolderWatch, Observers
 from hookspan.paths import Paths
 from hookspan.setup import receipts
 from hookspan.wire import Fact, Reduced
@@ -31,6 +31,7 @@ class Observing:
         self._settings = settings
         self._read_record = read_record
         self._observers: Observers | None = None
+        self.watch = FolderWatch()
 
     def settings_changed(self) -> None:
         """From any thread: the next step uses the new settings."""
@@ -72,6 +73,7 @@ class Observing:
             totals=self._lost,
             roots=self.roots(),
             read_record=self._read_record,
+            watch=self.watch,
         )
 
     def _lost(self) -> dict[tuple[str, str], int]:

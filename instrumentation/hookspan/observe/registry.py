@@ -1,0 +1,171 @@
+"""Reads the client's registry of running sessions: what each client says that it does at the moment."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+import psutil
+
+from hookspan.clients.claude_code.session_registry import FOLDER, NAME, Entry, own_pid_domain, parse
+from hookspan.model.state import State
+from hookspan.reading import read_small
+from hookspan.wire.facts import Fact, Registered
+from hookspan.wire.scrub import label
+
+from .folder_watch import FolderWatch
+from .processes import own_pid_namespace
+from .repositories import describe
+
+NANO: Final = 1_000_000_000
+UNHOOKED: Final = 2 * NANO
+"""A session that no hook has told of for so long has none of ours. Its first hook takes well below a second; and the
+client names a session for 0.1 s that it then resumes another one instead of."""
+_START_FIELD: Final = 19  # of what follows the name in /proc/PID/stat: field 22
+
+
+class Registry:
+    """Entries of clients that run, as facts. Only what differs from what the state has is told.
+
+    Args:
+        roots: The client's transcript folders; its registry lies beside each.
+        watch: Tells of changed files.
+        labels: Whether names of sessions are kept.
+    """
+
+    def __init__(self, roots: Iterable[str], watch: FolderWatch, *, labels: bool) -> None:
+        self._folders = [f"{os.path.dirname(root)}/{FOLDER}" for root in roots]
+        self._watch = watch
+        self._labels = labels
+        self._host, self._pidns, self._domain = socket.gethostname(), own_pid_namespace(), own_pid_domain()
+        self._entries: dict[str, Registered] = {}  # by path
+        self._seen: dict[str, tuple[int, int]] = {}
+        self._unheard: dict[int, tuple[str, int]] = {}  # sessions that no hook has told of, and since when
+        self._told: dict[int, Registered] = {}
+        for folder in self._folders:
+            self._read_folder(folder)
+
+    def step(self, now: int, state: State, *, look: bool) -> list[Fact]:
+        """What is new at `now` (unix ns). `look`: also into folders whose changes the system doesn't tell."""
+        for path in self._watch.changed():
+            if path in self._folders:
+                self._read_folder(path)
+            else:
+                self._read(path)
+        if look:
+            for folder in self._folders:
+                if not self._watch.follows(folder):
+                    self._watch.follow(folder)
+                    self._read_folder(folder)
+        entries = {entry.pid: entry for entry in self._entries.values()}
+        facts: list[Fact] = []
+        for entry in entries.values():
+            if self._told.get(entry.pid) is not entry:
+                facts += self._news(now, state, entry)
+        for by_pid in (self._told, self._unheard):
+            for pid in by_pid.keys() - entries.keys():
+                del by_pid[pid]
+        return facts + self._gone(now, state, entries)
+
+    def _news(self, now: int, state: State, entry: Registered) -> list[Fact]:
+        """An entry as a fact, after what is to be known of the folder of a session that has no hooks."""
+        session = state.sessions.get(entry.session)
+        if session is None:
+            named, since = self._unheard.get(entry.pid, ("", 0))
+            if named != entry.session:
+                self._unheard[entry.pid] = entry.session, now
+            if named != entry.session or now < since + UNHOOKED:
+                return []
+        elif session.ended or session.local:
+            return []
+        self._told[entry.pid] = entry
+        if session is None and entry.folder and entry.folder not in state.world.repositories:
+            return [describe(entry.folder, entry.born), entry]
+        known = session.clients.get(entry.pid) if session else None
+        return [] if known is not None and entry == msgspec.structs.replace(known, key=entry.key) else [entry]
+
+    def _fact(self, entry: Entry) -> Registered:
+        return Registered(
+            at=entry.since,
+            key=f"registered:{entry.pid}:{entry.since}:{entry.updated}",
+            session=entry.session,
+            pid=entry.pid,
+            status=entry.status or "",
+            asks=entry.asks or "",
+            kind=entry.kind,
+            entrypoint=entry.entrypoint,
+            name=label(entry.name) if self._labels else "",
+            job=entry.job,
+            version=entry.version,
+            born=entry.started,
+            folder=entry.cwd,
+            host=self._host,
+            pidns=self._pidns,
+        )
+
+    @staticmethod
+    def _gone(now: int, state: State, entries: dict[int, Registered]) -> list[Fact]:
+        """Clients that the state has and that are in the registry no more, or in another session now."""
+        return [
+            Registered(at=now, key=f"registered:{pid}:gone:{now}", session=session.id, pid=pid, gone=True)
+            for session in state.sessions.values()
+            for pid in session.clients
+            if (entry := entries.get(pid)) is None or entry.session != session.id
+        ]
+
+    def _read_folder(self, folder: str) -> None:
+        """Read all entries of a folder; unchanged files are passed over."""
+        stamps: dict[str, tuple[int, int]] = {}
+        try:
+            with os.scandir(folder) as files:
+                for file in files:
+                    if NAME.match(file.name):
+                        status = file.stat(follow_symlinks=False)
+                        stamps[file.path] = status.st_mtime_ns, status.st_size
+        except OSError:
+            pass
+        for path in [path for path in self._seen.keys() | self._entries.keys() if os.path.dirname(path) == folder]:
+            if path not in stamps:
+                self._forget(path)
+        for path, stamp in stamps.items():
+            if self._seen.get(path) != stamp:
+                self._seen[path] = stamp
+                self._read(path)
+
+    def _read(self, path: str) -> None:
+        named = NAME.match(os.path.basename(path))
+        if named is None:
+            return
+        entry = parse(read_small(path))
+        if entry is not None and entry.pid == int(named.group(1)) and self._is_its_own(entry):
+            self._entries[path] = self._fact(entry)
+        else:
+            self._entries.pop(path, None)
+
+    def _forget(self, path: str) -> None:
+        self._seen.pop(path, None)
+        self._entries.pop(path, None)
+
+    def _is_its_own(self, entry: Entry) -> bool:
+        """Whether an entry is of the process that has its pid now, here: the client may have died, and others too."""
+        if entry.pid_domain not in {"", self._domain}:
+            return False
+        started = _process_start(entry.pid)
+        if started and entry.process_start:
+            return started == entry.process_start
+        try:  # its own clock is what the client has noted elsewhere
+            return psutil.Process(entry.pid).create_time() * NANO < entry.started + NANO
+        except psutil.Error:
+            return False
+
+
+def _process_start(pid: int) -> str:
+    """When a process started, as the kernel counts; empty without such a process, or without Linux's /proc."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()[_START_FIELD].decode()
+    except (OSError, IndexError):
+        return ""
