@@ -1,4 +1,4 @@
-"""The relay where nothing can be compiled: `python3 -I -S main.py STATE_FOLDER`.
+"""The relay where nothing can be compiled: `python3 -I -S main.py STATE_FOLDER [--status-line [PROGRAM ARGUMENT ..]]`.
 
 It does what relay.c does, which says why things are as they are; tests/conformance runs against both. Python compiles
 this source anew for every event, which is half of what it costs: so it is short, has no f-string (each is a parser run
@@ -96,6 +96,122 @@ def start_agent(args):
     posix.posix_spawn(args[0], args, env, setsid=True, setsigmask=(), setsigdef=_signal.valid_signals())
 """
 
+STATUS_LINE = """
+# What only a status line needs: run instead of main(), which it calls.
+import _signal
+
+SESSION = posix.environ.get(b"CLAUDE_CODE_SESSION_ID", b"")
+PROGRAM = sys.argv[3:]
+PASSED = b'"total_duration_ms":'
+seen = []
+
+def is_repeat(payload):
+    # Whether the session's newest input says the same, but for the time that passed.
+    if not SESSION or len(payload) > PAYLOAD_MAX:
+        return False
+    first, *rest = payload.split(PASSED)
+    said = PASSED.join([first, *(each.lstrip(b"0123456789") for each in rest)])
+    mark = (int.from_bytes(SESSION + said, "big") % (2**61 - 1) + 1).to_bytes(8, sys.byteorder)
+    slot = 0
+    for byte in SESSION:
+        slot = (slot * 31 + byte) % 512
+    try:
+        fd = posix.open("status-seen", CREATE, 0o600)
+        st = posix.fstat(fd)
+        if st.st_mode & 0o170000 == 0o100000 and st.st_nlink == 1:
+            seen[:] = fd, mark, slot * 8
+            return posix.pread(fd, 8, slot * 8) == mark
+    except OSError:
+        pass
+    return False
+
+def remember():
+    if seen:
+        posix.pwrite(seen[0], seen[1], seen[2])
+
+def refill(payload):
+    # Put what was read into a pipe: what that does not hold, and what the host may yet say, a child brings.
+    reader, writer = posix.pipe()
+    posix.set_blocking(writer, False)
+    try:
+        written = posix.write(writer, payload)
+    except OSError:
+        written = 0
+    posix.set_blocking(writer, True)
+    if posix.fork() == 0:
+        try:
+            for fd in reader, 1, 2:
+                posix.close(fd)
+            while payload:
+                while written < len(payload):
+                    written += posix.write(writer, payload[written:])
+                payload, written = posix.read(STDIN, 65536), 0
+        finally:
+            posix._exit(0)
+    posix.close(writer)
+    posix.dup2(reader, 0)
+    posix.close(reader)
+
+def become():
+    posix.fchdir(FOLDER)
+    posix.umask(MASK)
+    for number in _signal.SIGPIPE, _signal.SIGXFSZ:  # as Python has set them
+        _signal.signal(number, _signal.SIG_DFL)
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, BLOCKED)
+    env = posix.environ
+    try:  # Python adds LC_CTYPE where there is no locale
+        words = posix.read(posix.open("/proc/self/environ", 0), 1 << 22).split(b"\\0")
+        env = dict(word.split(b"=", 1) for word in words if b"=" in word) or env
+    except OSError:
+        pass
+    paths = [""] if "/" in PROGRAM[0] else [each + "/" for each in posix.environ.get(b"PATH", b"").decode().split(":")]
+    for path in paths:
+        try:
+            posix.execve(path + PROGRAM[0], PROGRAM, env)
+        except OSError:
+            pass
+
+def print_line(wanted):
+    # Print the line that the agent has made for the session, if need be once it has made it anew.
+    if not SESSION or len(SESSION) > 64 or SESSION.strip(b"0123456789abcdefABCDEF-"):
+        return
+    end, line = time.monotonic() + 0.1, b""
+    while True:
+        try:
+            fd = posix.open(b"lines/" + SESSION, OPEN & ~posix.O_RDWR)
+            stamp, _, line = posix.read(fd, 4095).partition(b"\\n")
+            posix.close(fd)
+            if int(stamp) >= wanted:
+                break
+        except (OSError, ValueError):
+            pass
+        if time.monotonic() > end:
+            break
+        time.sleep(0.002)
+    posix.write(1, line)
+
+BLOCKED = _signal.pthread_sigmask(_signal.SIG_BLOCK, ())
+MASK = posix.umask(0o77)
+FOLDER = posix.open(".", getattr(posix, "O_PATH", 0) | posix.O_DIRECTORY | posix.O_CLOEXEC)
+fresh = False
+try:
+    STDIN = posix.dup(0)
+except OSError:
+    STDIN = -1
+try:
+    fresh = main()
+except Exception:
+    pass
+if PROGRAM:
+    if heard[-1]:
+        refill(heard[-1])
+    elif STDIN >= 0:
+        posix.dup2(STDIN, 0)
+    become()
+else:
+    print_line(AT if fresh else 0)
+"""
+
 
 def rare(name: str, *args: "bytes | list[bytes]") -> "tuple[int, list[bytes]]":
     """Call a function of RARE. Only `settings` gives something back."""
@@ -136,7 +252,7 @@ def read_stdin() -> "tuple[bytes, int]":
         while chunk := posix.read(0, 65536):
             size += len(chunk)
             chunks.append(chunk)
-            if size > PAYLOAD_MAX:
+            if size > PAYLOAD_MAX and not heard:
                 chunks.clear()
     except OSError:
         late.append(0)
@@ -171,8 +287,9 @@ def head() -> bytes:
     except (OSError, ValueError):
         namespace = 0
     host = string(posix.uname().nodename.encode(errors="replace"))
-    ids = posix.getpid(), posix.getppid(), host, namespace, ",".join(env)
-    return (',"pid":%d,"ppid":%d,"host":%s,"pidns":%d,"env":{%s},"event":' % ids).encode()
+    kind = ',"kind":"status_line"' if heard else ""
+    ids = kind, posix.getpid(), posix.getppid(), host, namespace, ",".join(env)
+    return ('%s,"pid":%d,"ppid":%d,"host":%s,"pidns":%d,"env":{%s},"event":' % ids).encode()
 
 
 def write_line(fd: int, end: int, line: "list[bytes]") -> bytes:
@@ -253,25 +370,39 @@ def poke() -> bool:
     return True
 
 
-def main() -> None:
-    """Do what relay.c's main does."""
+def main() -> bool:
+    """Do what relay.c's take_in does: whether there is an agent that has something new to read."""
     posix.umask(0o077)
     payload, size = read_stdin()
+    if heard:
+        heard.append(payload)
     posix.chdir(sys.argv[1])
     st = posix.stat(".")
     if st.st_uid != posix.geteuid() or st.st_mode & 0o022:
         rare("count", b"other")
-        return
+        return False
+    if heard and globals()["is_repeat"](payload):
+        return False
+    why = b"other"
     try:
         if why := b"read" if size < 0 else record(payload, size):
             rare("count", why)
+        elif heard:
+            globals()["remember"]()
     except OSError:
         pass
-    if not poke() and (args := rare("settings")[1]):
+    alive = poke()
+    if not alive and (args := rare("settings")[1]):
         rare("start_agent", args)
+    return alive and not why
 
+
+heard = [b""] if sys.argv[2:3] == ["--status-line"] else []  # what a status line is given, once it is read
 
 try:
-    main()
+    if heard:
+        exec(STATUS_LINE)
+    else:
+        main()
 finally:
     posix._exit(0)

@@ -1,9 +1,14 @@
 // relay STATE_FOLDER: what Claude Code runs for every hook event.
+// relay STATE_FOLDER --status-line [PROGRAM ARGUMENT ..]: what it runs for its status line.
 //
 // Reads the event from stdin, appends it to STATE_FOLDER/journal/current.jsonl as one line, pokes the agent and exits 0.
 // It never parses, never waits for another process, prints nothing and never fails its host: an event that can't be
 // written is counted in STATE_FOLDER/drops. hooks/main.py does the same where there is no compiler; tests/conformance
 // runs against both.
+//
+// What a status line is given is appended in the same way, unless it says the same as before. Then the relay becomes the
+// program that showed the line until now, with the same input and all else as the host had it; without one it prints
+// the line that the agent has made.
 //
 // Build: cc -O2 -static relay.c -o hookspan-relay   (musl-gcc starts fastest; without a static libc leave -static out)
 // Linux is tested. macOS is provided for and untested.
@@ -33,6 +38,12 @@
 #ifdef __linux__
 #include <sys/syscall.h>
 #endif
+#ifndef O_PATH
+#define O_PATH O_RDONLY
+#endif
+#ifndef SOCK_CLOEXEC
+#define SOCK_CLOEXEC 0
+#endif
 
 #define MS 1000000LL  // nanoseconds
 #define SECOND (1000 * MS)
@@ -51,6 +62,9 @@
 #define START_WAIT 30                // seconds between two tries to start an agent, doubled by every failed one ..
 #define START_WAIT_MAX 600           // .. up to this
 #define ARGS_MAX 32
+#define LINE_WAIT (100 * MS)         // for the agent to make a line of what was just appended
+#define LINE_RETRY (2 * MS)
+#define SEEN_SLOTS 512               // of status-seen, one for each session; two that share one append more than they must
 #define NEW_FILE (O_CREAT | O_NOFOLLOW | O_CLOEXEC)
 
 extern char **environ;
@@ -78,10 +92,12 @@ static const char *const inherited[] = {"HOME", "USER", "LOGNAME", "LANG", "LC_A
 
 static int64_t at, began;  // this hook's first instruction: wall clock and monotonic, nanoseconds
 static int64_t age;        // how long before that its process was made, nanoseconds
+static bool status_line;   // what is read is a status line's input, no event
 
 // Static, because pages that are never touched cost nothing. One byte over the cap tells "at it" from "over it".
 static char payload[PAYLOAD_MAX + 1];
 static int64_t payload_bytes;  // as read, which may be more than the buffer holds
+static bool stdin_ended;
 
 static int64_t nanoseconds(clockid_t clock)
 {
@@ -154,6 +170,8 @@ static void count(enum reason why)
 static bool read_stdin(void)
 {
     for (;;) {
+        if (status_line && payload_bytes == (int64_t)sizeof payload)
+            return true;  // the rest is for who reads it next
         int64_t left = began + STDIN_WAIT - nanoseconds(CLOCK_MONOTONIC);
         if (left <= 0)
             return payload_bytes > 0;
@@ -166,7 +184,7 @@ static bool read_stdin(void)
         if (n > 0)
             payload_bytes += n;
         else if (n == 0)
-            return true;
+            return stdin_ended = true;
         else if (errno != EINTR && errno != EAGAIN)
             return payload_bytes > 0;
     }
@@ -234,6 +252,8 @@ static size_t put_head(char *head)
     // `pid:[4026531836]`. To follow the link makes an inode, which takes five times as long.
     if (readlink("/proc/self/ns/pid", ns, sizeof ns - 1) < 5)
         strcpy(ns, "pid:[0");
+    if (status_line)
+        to += sprintf(to, ",\"kind\":\"status_line\"");
     to += sprintf(to, ",\"pid\":%ld,\"ppid\":%ld,\"host\":", (long)getpid(), (long)getppid());
     char *end = put_string(to, host);
     to = end ? end : put_string(to, "");
@@ -408,7 +428,7 @@ static bool poke(void)
 {
     // Relative to the state folder, so that the name always fits into sun_path (104 bytes on macOS, 108 on Linux).
     struct sockaddr_un to = {.sun_family = AF_UNIX, .sun_path = "run/poke.sock"};
-    int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     return fd < 0 || sendto(fd, "!", 1, MSG_DONTWAIT, (struct sockaddr *)&to, sizeof to) == 1 ||
            (errno != ENOENT && errno != ECONNREFUSED);
 }
@@ -480,31 +500,190 @@ static void start_agent(void)
     }
 }
 
+// --- The status line
+
+// What the host had set, for the program that follows.
+static struct {
+    int folder;
+    mode_t mask;
+    void (*broken_pipe)(int), (*file_size)(int);
+} host = {.folder = -1};
+
+// Puts what was read into a pipe: what that doesn't hold, and what the host may yet say, a child brings. Returns the end
+// to read from.
+static int refill(void)
+{
+    int ends[2];
+    if (pipe(ends) != 0)
+        return -1;
+    fcntl(ends[1], F_SETFL, O_NONBLOCK);
+    size_t size = (size_t)payload_bytes;
+    ssize_t n = write(ends[1], payload, size);
+    size_t written = n > 0 ? (size_t)n : 0;
+    if ((written < size || !stdin_ended) && fork() == 0) {
+        close(ends[0]);
+        close(STDOUT_FILENO);  // or the host waits for us as well
+        close(STDERR_FILENO);
+        fcntl(ends[1], F_SETFL, 0);
+        char *bytes = payload;
+        do {
+            for (; written < size && (n = write(ends[1], bytes + written, size - written)) > 0; written += (size_t)n)
+                ;
+            n = written < size ? 0 : read(STDIN_FILENO, bytes, sizeof payload);
+            size = n > 0 ? (size_t)n : 0;
+            written = 0;
+        } while (size > 0);
+        _exit(0);
+    }
+    close(ends[1]);
+    return ends[0];
+}
+
+#define PRIME ((1ULL << 61) - 1)
+
+// The remainder by a prime of a number that goes on with a byte: 2 to the 61st is 1 there.
+static uint64_t go_on(uint64_t sum, char byte)
+{
+    sum = (sum >> 53) + ((sum << 8) & PRIME) + (unsigned char)byte;
+    return (sum >> 61) + (sum & PRIME);
+}
+
+// Tells inputs of a session apart. The time that passed does not count, which the host says anew at each refresh. Never
+// 0, which an empty slot has.
+static uint64_t mark_of(const char *session)
+{
+    static const char passed[] = "\"total_duration_ms\":";
+    uint64_t sum = 0;
+    for (const char *s = session; *s; s++)
+        sum = go_on(sum, *s);
+    const char *end = payload + payload_bytes, *digit = NULL;
+    for (const char *s = payload; s < end; s++) {
+        if (s == digit && *s >= '0' && *s <= '9') {
+            digit++;
+            continue;
+        }
+        if (*s == '"' && (size_t)(end - s) >= sizeof passed && memcmp(s, passed, sizeof passed - 1) == 0)
+            digit = s + sizeof passed - 1;
+        sum = go_on(sum, *s);
+    }
+    return sum % PRIME + 1;
+}
+
+// `status-seen` has the mark of each session's newest input, in a slot that its name leads to.
+static struct {
+    int file;
+    off_t slot;
+    uint64_t mark;
+} seen = {.file = -1};
+
+// Whether the session's newest input says the same.
+static bool is_repeat(void)
+{
+    const char *session = getenv("CLAUDE_CODE_SESSION_ID");
+    if (!session || payload_bytes > PAYLOAD_MAX)
+        return false;
+    struct stat st;
+    seen.mark = mark_of(session);
+    uint64_t slot = 0, before = 0;
+    for (const char *s = session; *s; s++)
+        slot = (slot * 31 + (unsigned char)*s) % SEEN_SLOTS;
+    seen.slot = (off_t)(slot * sizeof before);
+    seen.file = openat(AT_FDCWD, "status-seen", O_RDWR | NEW_FILE, 0600);
+    bool plain = seen.file >= 0 && fstat(seen.file, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1;
+    if (!plain)
+        seen.file = -1;
+    return pread(seen.file, &before, sizeof before, seen.slot) == sizeof before && before == seen.mark;
+}
+
+// Prints the line that the agent has made for the session, in `lines`: a stamp, a line break, the line. `wanted`:
+// the stamp that it is to have at least, which is waited for.
+static void print_line(int64_t wanted)
+{
+    char name[128], text[4096], *line = NULL;
+    const char *session = getenv("CLAUDE_CODE_SESSION_ID");
+    size_t length = session ? strspn(session, "0123456789abcdefABCDEF-") : 0;
+    if (length == 0 || length > 64 || session[length] != '\0')
+        return;
+    snprintf(name, sizeof name, "lines/%s", session);
+    int64_t end = nanoseconds(CLOCK_MONOTONIC) + LINE_WAIT;
+    for (;;) {
+        int fd = openat(AT_FDCWD, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+        ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+        if (fd >= 0)
+            close(fd);
+        text[n > 0 ? n : 0] = '\0';
+        line = strchr(text, '\n');
+        if ((line && strtoll(text, NULL, 10) >= wanted) || nanoseconds(CLOCK_MONOTONIC) > end)
+            break;
+        nanosleep(&(struct timespec){.tv_nsec = LINE_RETRY}, NULL);
+    }
+    if (line && write(STDOUT_FILENO, line + 1, strlen(line + 1)) < 0)
+        return;  // nobody reads it any more: a newer line is being made
+}
+
+// Becomes the program that showed the line until now, as the host would have started it.
+static void become(char **program, int input)
+{
+    if (input >= 0 && input != STDIN_FILENO) {
+        dup2(input, STDIN_FILENO);
+        close(input);
+    }
+    if (fchdir(host.folder) != 0)
+        return;
+    umask(host.mask);
+    signal(SIGPIPE, host.broken_pipe);
+    signal(SIGXFSZ, host.file_size);
+    execvp(program[0], program);
+}
+
+// Takes in what stdin has, in the state folder. True if there is an agent that has something new to read.
+static bool take_in(int argc, char **argv, int *input)
+{
+    bool read = read_stdin();  // always: a host whose pipe breaks shows a hook error
+    if (status_line && argc > 3 && payload_bytes > 0)
+        *input = refill();
+    struct stat st;
+    if (argc < 2 || chdir(argv[1]) != 0 || stat(".", &st) != 0)
+        return false;
+    if (st.st_uid != geteuid() || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+        count(OTHER);
+        return false;
+    }
+    if (status_line && read && is_repeat())
+        return false;
+    enum reason why = read ? record() : READ;
+    if (why != NONE) {
+        // A process that may not open more files must still count.
+        if (!status_line)
+            close(STDIN_FILENO);
+        close(journal);
+        close(current);
+        count(why);
+    } else if (seen.file >= 0 && pwrite(seen.file, &seen.mark, sizeof seen.mark, seen.slot) < 0) {
+        // then the next one like it is appended once more
+    }
+    bool alive = poke();
+    if (!alive && may_start())
+        start_agent();
+    return alive && why == NONE;
+}
+
 int main(int argc, char **argv)
 {
     at = nanoseconds(CLOCK_REALTIME);
     began = nanoseconds(CLOCK_MONOTONIC);
     age = age_at_start();
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN);
-    umask(077);
-    bool read = read_stdin();  // always: a host whose pipe breaks shows a hook error
-    struct stat st;
-    if (argc < 2 || chdir(argv[1]) != 0 || stat(".", &st) != 0)
-        _exit(0);
-    if (st.st_uid != geteuid() || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-        count(OTHER);
-        _exit(0);
-    }
-    enum reason why = read ? record() : READ;
-    if (why != NONE) {
-        // A process that may not open more files must still count.
-        close(STDIN_FILENO);
-        close(journal);
-        close(current);
-        count(why);
-    }
-    if (!poke() && may_start())
-        start_agent();
+    status_line = argc > 2 && strcmp(argv[2], "--status-line") == 0;
+    if (status_line && argc > 3 && (host.folder = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC)) < 0)
+        execvp(argv[3], argv + 3);
+    host.broken_pipe = signal(SIGPIPE, SIG_IGN);
+    host.file_size = signal(SIGXFSZ, SIG_IGN);
+    host.mask = umask(077);
+    int input = -1;
+    bool fresh = take_in(argc, argv, &input);
+    if (status_line && argc > 3)
+        become(argv + 3, input);
+    else if (status_line)
+        print_line(fresh ? at : 0);
     _exit(0);
 }

@@ -14,7 +14,7 @@ from hookspan.config import Project
 from hookspan.model.state import bound
 from hookspan.observe.repositories import describe
 from hookspan.wire import FORGOTTEN, Record, Unreadable
-from hookspan.wire.facts import Fact, Registered, Repository
+from hookspan.wire.facts import Fact, Registered, Repository, StatusLine
 from hookspan.wire.reduced import Reduced
 from hookspan.wire.scrub import folder_name
 
@@ -44,11 +44,7 @@ class OptedOut:
             return False
         if record.session in self._sessions:
             return True
-        folder = ""
-        if isinstance(record, Reduced):
-            folder = record.project_dir or record.cwd
-        elif isinstance(record, Registered):
-            folder = record.folder
+        folder = _folder_of(record)
         if not folder or not self.has_folder(folder, record.at):
             return False
         self._sessions[record.session] = True
@@ -86,3 +82,9 @@ class OptedOut:
         if fact.project in self.names and (earlier is None or earlier.project != fact.project):
             self._new.append(fact)
         return fact.project in self.names
+
+
+def _folder_of(record: Record) -> str:
+    if isinstance(record, Reduced):
+        return record.project_dir or record.cwd
+    return record.folder if isinstance(record, Registered | StatusLine) else ""

@@ -139,11 +139,12 @@ class Call:
 class Model:
     """The server, running on a free port of 127.0.0.1 while it is entered.
 
-    `name` goes into every id, so the ids of different scenarios differ.
+    `name` goes into every id, so the ids of different scenarios differ. `headers` go with every answer.
     """
 
     def __init__(self, name: str) -> None:
         self.calls: list[Call] = []
+        self.headers: dict[str, str] = {}
         self._prefix = hashlib.sha256(name.encode()).hexdigest()[:8]
         self._script: dict[str, list[Step]] = {}
         self._asked: Counter[str] = Counter()
@@ -308,6 +309,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("content-type", "application/vnd.amazon.eventstream" if of_aws else "text/event-stream")
         self.send_header("request-id", str(call.request_id))
         self.send_header("transfer-encoding", "chunked")
+        for name, value in self.server.model.headers.items():
+            self.send_header(name, value)
         self.end_headers()
         call.first_byte_at = time.time_ns()
         for event in _events(call, answer):

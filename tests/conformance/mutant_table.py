@@ -342,7 +342,7 @@ MUTANTS: dict[str, list[Mutant]] = {
             "the poke comes first",
             {
                 "enum reason why = read": "bool alive = poke();\n    enum reason why = read",
-                "if (!poke() && may_start())": "if (!alive && may_start())",
+                "    bool alive = poke();\n    if (!alive": "    if (!alive",
             },
             "test_poke_comes_after_the_line",
         ),
@@ -362,7 +362,7 @@ MUTANTS: dict[str, list[Mutant]] = {
             "the poke comes first",
             {
                 '        if why := b"read"': '        alive = poke()\n        if why := b"read"',
-                "if not poke() and (": "if not alive and (",
+                "    alive = poke()\n    if not alive": "    if not alive",
             },
             "test_poke_comes_after_the_line",
         ),
@@ -580,7 +580,7 @@ MUTANTS: dict[str, list[Mutant]] = {
     "It exits 0 and prints nothing to stdout or stderr": [
         c(
             "1 without a folder",
-            {'stat(".", &st) != 0)\n        _exit(0);': 'stat(".", &st) != 0)\n        _exit(1);'},
+            {'stat(".", &st) != 0)\n        return false;': 'stat(".", &st) != 0)\n        _exit(1);'},
             "test_a_missing_state_folder_stays_missing",
             "test_no_argument_at_all",
         ),
@@ -601,7 +601,11 @@ MUTANTS: dict[str, list[Mutant]] = {
             {"umask(077);": "umask(022);", "O_APPEND | NEW_FILE, 0600": "O_APPEND | NEW_FILE, 0644"},
             "test_what_is_created_is_ours_alone",
         ),
-        c("the host's umask counts", {"    umask(077);\n": ""}, "test_what_is_created_is_ours_alone"),
+        c(
+            "the host's umask counts",
+            {"host.mask = umask(077);": "host.mask = umask(0), umask(host.mask);"},
+            "test_what_is_created_is_ours_alone",
+        ),
         c("a group may write", {"(S_IWGRP | S_IWOTH)": "S_IWOTH"}, "test_a_folder_that_others_may_write_to_is_refused"),
         c(
             "anybody's folder",
@@ -668,5 +672,107 @@ MUTANTS: dict[str, list[Mutant]] = {
     ],
     "gcc, clang and musl compile it": [
         c("a variable that nobody uses", {"    struct stat st, named;": "    struct stat st, named, other;"}, COMPILES),
+    ],
+    # --- A status line stays what it was
+    "The program that showed the line": [
+        c(
+            "the umask stays",
+            {"    umask(host.mask);\n": ""},
+            "test_the_line_of_before_has_the_same_of_all_and_gives_the_same",
+        ),
+        c(
+            "the folder stays",
+            {"if (fchdir(host.folder) != 0)": "if (host.folder < 0)"},
+            "test_the_line_of_before_has_the_same_of_all_and_gives_the_same",
+        ),
+        c(
+            "signals stay ignored",
+            {"    signal(SIGPIPE, host.broken_pipe);\n": ""},
+            "test_the_line_of_before_has_the_same_of_all_and_gives_the_same",
+        ),
+        c(
+            "a program is called by its path alone",
+            {"    execvp(program[0], program);": "    execve(program[0], program, environ);"},
+            "test_the_line_of_before_is_found_as_a_shell_finds_it",
+        ),
+        c(
+            "the program is a child",
+            {"    execvp(program[0], program);": "    if (fork() == 0)\n        execvp(program[0], program);"},
+            "test_the_line_of_before_has_the_same_of_all_and_gives_the_same",
+            "test_the_line_of_before_ends_by_the_signal_that_a_newer_one_sends",
+        ),
+        c(
+            "what comes late is dropped",
+            {"(written < size || !stdin_ended)": "(written < size)"},
+            "test_a_status_line_s_stdin_that_stays_open_is_passed_on",
+        ),
+        py(
+            "the umask stays",
+            {"    posix.umask(MASK)\n": ""},
+            "test_the_line_of_before_has_the_same_of_all_and_gives_the_same",
+        ),
+        py(
+            "a program is called by its path alone",
+            {'if "/" in PROGRAM[0] else': "if PROGRAM else"},
+            "test_the_line_of_before_is_found_as_a_shell_finds_it",
+        ),
+    ],
+    "It is shown whatever": [
+        c(
+            "nothing is shown without a record",
+            {"if (status_line && argc > 3)\n        become": "if (status_line && argc > 3 && fresh)\n        become"},
+            "test_the_line_is_shown_whatever_becomes_of_the_record",
+        ),
+        py(
+            "a fault of the folder ends it",
+            {"except Exception:\n    pass": "except ZeroDivisionError:\n    pass"},
+            "test_the_line_is_shown_whatever_becomes_of_the_record",
+        ),
+    ],
+    "A record says that it is of a status line": [
+        c(
+            "it says event",
+            {'kind\\":\\"status_line': 'kind\\":\\"event'},
+            "test_what_a_status_line_is_told_is_a_record_of_its_own_kind",
+        ),
+        py(
+            "it says nothing",
+            {'if heard else ""\n    ids': 'if not heard else ""\n    ids'},
+            "test_what_a_status_line_is_told_is_a_record_of_its_own_kind",
+        ),
+    ],
+    "An input that says nothing new": [
+        c(
+            "the time that passed counts",
+            {"if (s == digit && ": "if (digit == argless && ", "*digit = NULL;": "*digit = NULL, *argless = end + 1;"},
+            "test_what_says_nothing_new_is_not_appended",
+        ),
+        c(
+            "all is remembered",
+            {"} else if (seen.file >= 0 && pwrite(": "}\n    if (seen.file >= 0 && pwrite("},
+            "test_what_could_not_be_appended_is_tried_again",
+        ),
+        py(
+            "the time that passed counts",
+            {"PASSED.join([first, *(each.lstrip": "PASSED.join([first, *rest]) or ([*(each.lstrip"},
+            "test_what_says_nothing_new_is_not_appended",
+        ),
+    ],
+    "Without a line of before": [
+        c(
+            "any name will do",
+            {"if (length == 0 || length > 64 || session[length] != '\\0')": "if (!session)"},
+            "test_without_a_line_of_before_the_agent_s_line_is_printed",
+        ),
+        c(
+            "nothing is waited for",
+            {"print_line(fresh ? at : 0)": "print_line(fresh ? 0 : 0)"},
+            "test_the_agent_s_line_is_waited_for_where_an_agent_makes_a_new_one",
+        ),
+        py(
+            "nothing is waited for",
+            {"print_line(AT if fresh else 0)": "print_line(0)"},
+            "test_the_agent_s_line_is_waited_for_where_an_agent_makes_a_new_one",
+        ),
     ],
 }

@@ -20,7 +20,7 @@ NAMES = frozenset(
     source reason model level trigger notification_type name command_name command_source agent_transcript_path agentId
     backgroundTaskId status type subtype uuid parentUuid logicalParentUuid sessionId promptId timestamp version
     requestId requestRef requestedModel effort querySource promptSource operation role stop_reason id toolDenialKind
-    runId decision rowSource toolUseId agentType parentAgentId to_model mcp_server_name
+    runId decision rowSource toolUseId agentType parentAgentId to_model mcp_server_name project_dir
     """.split()
 )
 """Fields whose values are ids, or words of a list of the client's or of its settings: the pairing of events lives on

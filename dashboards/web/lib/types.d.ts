@@ -80,6 +80,12 @@ export interface Session {
    * What the client's own total has over the list price: calls that no transcript shows. Known when a run has ended.
    */
   residual: number;
+  /** Requests that had to write again what the prompt cache had held, as the status line says. */
+  cache_misses: number;
+  /** Why the newest of them had to, in the client's own words; empty if it names no cause. */
+  cache_cause: string;
+  /** When the prompt cache expires, as the status line says. */
+  cache_expires: number | null;
   /** Name of the project. */
   project: string;
   /** Name of the main repository, empty if it is in none. */

@@ -115,6 +115,15 @@ class Link(StrEnum):
     """The span that TRACEPARENT named in the client's environment."""
 
 
+class QuotaWindow(StrEnum):
+    """A window of the account's quota (`hookspan.quota.window`)."""
+
+    FIVE_HOUR = "five_hour"
+    """Five hours, from the first call after the window before."""
+    SEVEN_DAY = "seven_day"
+    """Seven days."""
+
+
 class PromptKind(StrEnum):
     """Who wrote a turn's prompt (`hookspan.prompt.kind`)."""
 

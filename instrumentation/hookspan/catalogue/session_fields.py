@@ -93,6 +93,19 @@ class KeptFields(msgspec.Struct, kw_only=True):
             Conversion.USD,
         ),
     ] = 0
+    context_window: Annotated[
+        int, Field("Tokens that the model's context holds, as the status line says; 0 without one.", api=None)
+    ] = 0
+    cache_misses: Annotated[
+        int, Field("Requests that had to write again what the prompt cache had held, as the status line says.")
+    ] = 0
+    cache_cause: Annotated[
+        str, Field("Why the newest of them had to, in the client's own words; empty if it names no cause.")
+    ] = ""
+    cache_expires: Annotated[
+        int, Field("When the prompt cache expires, as the status line says.", conversion=Conversion.TIME_OR_NULL)
+    ] = 0
+    status_at: Annotated[int, Field("When its status line last said something new, 0 without one.", api=None)] = 0
     failure: Annotated[
         str, Field("Why the newest turn failed (`error` of StopFailure), empty if it didn't or goes on.", api=None)
     ] = ""

@@ -7,8 +7,9 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from hookspan.catalogue.claude_code import CLAUDE_CODE
+from hookspan.wire.facts import StatusLine
 from hookspan.wire.fields import digest
-from hookspan.wire.record import RawEvent, Record, Unreadable, read_line, read_raw
+from hookspan.wire.record import STATUS_LINE, RawEvent, Record, Unreadable, read_line, read_raw
 from hookspan.wire.reduced import Reduced
 
 from .claude_code import reduce as claude_code
@@ -22,6 +23,9 @@ class Reducer(Protocol):
 
     def reduce_payload(self, event: Reduced, fields: dict[str, Any], key: bytes, *, labels: bool) -> None:
         """Fills in what the payload tells; `fields` are what it holds."""
+
+    def status_line(self, fields: dict[str, Any], at: int, *, labels: bool) -> StatusLine:
+        """What a status line was told, at that time."""
 
     def shell_command(self, payload: bytes) -> str:
         """The command of the tool call in a payload, empty for none. Raises what msgspec raises."""
@@ -49,24 +53,34 @@ def decode(data: bytes, key: bytes, *, labels: bool = True) -> Record:
     return _reduce(line, key, labels=labels) if isinstance(line, RawEvent) else line
 
 
-def _reduce(line: RawEvent, key: bytes, *, labels: bool) -> Reduced:
+def _reduce(line: RawEvent, key: bytes, *, labels: bool) -> Record:
     reducer = REDUCERS.get(line.agent, _DEFAULT)
+    if line.kind == STATUS_LINE:
+        told = reducer.status_line(_fields(line), line.at, labels=labels)
+        if not told.session:
+            raise Unreadable("no_session")
+        return told
     event = line.begin()
     reducer.reduce_environment(event, line.env)
     if line.cut:
         event.cut, event.size = True, line.bytes
         return event
+    fields = _fields(line)
+    event.size, event.digest = len(line.event), digest(line.event, key)
+    reducer.reduce_payload(event, fields, key, labels=labels)
+    if not event.session:
+        raise Unreadable("no_session")
+    return event
+
+
+def _fields(line: RawEvent) -> dict[str, Any]:
     try:
         fields = _decode(line.event)
     except (msgspec.DecodeError, RecursionError) as error:
         raise Unreadable("not_json") from error
     if type(fields) is not dict:
         raise Unreadable("no_event")
-    event.size, event.digest = len(line.event), digest(line.event, key)
-    reducer.reduce_payload(event, fields, key, labels=labels)
-    if not event.session:
-        raise Unreadable("no_session")
-    return event
+    return fields
 
 
 def shell_command(data: bytes) -> str:

@@ -17,7 +17,7 @@ from hookspan.wire.reduced import (
     Reduced,
 )
 
-from . import ids, open_spans, places, times, turns
+from . import ids, open_spans, places, quota, times, turns
 from .rows import CLIENT, STATUS_ERROR, STATUS_UNSET, Attributes
 from .state import KEPT_MODELS, Compaction, Place, SessionState, Tally, bound
 from .step import NANO, Step
@@ -72,6 +72,8 @@ def called(step: Step, fact: ModelCall) -> None:
     for tally in tallies:
         _tally(tally, fact)
     turns.spend(step, fact.agent_id, place, times.MODEL, fact.start, fact.end)
+    if not session.local and quota.spend(step.state.world.quotas, session.id, fact.end, fact.cost_nano):
+        step.rows.world = True
 
 
 def provider(fact: ModelCall) -> Provider:

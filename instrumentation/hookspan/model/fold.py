@@ -18,7 +18,7 @@ from hookspan.wire.facts import Fact
 from hookspan.wire.record import Record
 from hookspan.wire.reduced import Reduced
 
-from . import agents, calls, dialogs, ids, places, registry, sessions, tools, turns
+from . import agents, calls, dialogs, ids, places, registry, sessions, status_line, tools, turns
 from .rows import Attributes, EventRow, Increment, Rows
 from .state import KEPT_FACTS, KEPT_PLACES, KEPT_SEEN, Place, SessionState, State, bound
 from .step import NANO, Step, project_of
@@ -333,6 +333,13 @@ def _leave_out(state: State, sessions: list[SessionState]) -> set[str]:
     return removed
 
 
+def _told(state: State, _number: int, fact: facts.StatusLine) -> Rows:
+    session = state.sessions.get(fact.session)
+    if session is not None and _is_opted_out(state, session):
+        return Rows(removed=_leave_out(state, [session]))
+    return status_line.told(state, fact)
+
+
 def _count_dropped(state: State, _number: int, fact: facts.Dropped) -> Rows:
     name = f"{fact.where}/{fact.reason}"
     before = state.world.dropped.get(name, 0)
@@ -357,6 +364,7 @@ _WORLD: Final[dict[type, Callable[[State, int, Any], Rows]]] = {
     facts.Removed: _remove,
     facts.Repository: _learn_repository,
     facts.Policy: _learn_policy,
+    facts.StatusLine: _told,
     facts.Dropped: _count_dropped,
 }
 

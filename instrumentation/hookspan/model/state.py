@@ -14,6 +14,7 @@ from hookspan.catalogue.session_fields import KeptFields
 from hookspan.wire.facts import ModelTotal, Policy, Registered, Rejection, Repository
 from hookspan.wire.reduced import Reduced
 
+from .quota import Quota
 from .rows import SpanLink
 
 MAIN_AGENT: Final = "claude-code"
@@ -334,11 +335,12 @@ class SessionState(KeptFields, msgspec.Struct, kw_only=True):
 
 
 class World(msgspec.Struct):
-    """The state of the machine: repositories by project folder, and the policy in force."""
+    """The state of the machine: repositories by project folder, the policy in force, the account's quota by window."""
 
     repositories: dict[str, Repository] = {}
     policy: Policy | None = None
     dropped: dict[str, int] = {}
+    quotas: dict[str, Quota] = {}
 
 
 class State(msgspec.Struct):

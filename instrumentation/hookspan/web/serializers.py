@@ -147,7 +147,8 @@ def session(
     row: SessionRow, *, content: bool, asks: str = "", activity: Sequence[int] | None = None
 ) -> schemas.Session:
     """A session's row. `asks`: what a waiting one asks about."""
-    window = LONG_WINDOW if "[1m]" in row.model or row.context_tokens > WINDOW else WINDOW
+    long = "[1m]" in row.model or row.context_tokens > WINDOW
+    window = row.context_window or (LONG_WINDOW if long else WINDOW)
     waits = row.phase in WAITING
     return schemas.Session(
         **_copied(row, content=content),

@@ -292,6 +292,55 @@ class Removed(Observed, tag="removed"):
     """A made-up session of the page is removed from the store with all its rows. It has no effect on real sessions."""
 
 
+class RateLimit(msgspec.Struct, frozen=True, array_like=True):
+    """A window of the account's quota: its name, percent of it that are used, when it begins anew (Unix ns)."""
+
+    window: str
+    used: float
+    resets_at: int
+
+
+class PromptCache(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the client says of a session's prompt cache; times are Unix nanoseconds.
+
+    `hit_ratio`: the share of input tokens that was read from it, -1 if it says none. `causes` counts misses by the
+    client's own words, `last_causes` are those of the newest one; it can't name each.
+    """
+
+    warm: bool = False
+    ttl: str = ""
+    expires_at: int = 0
+    requests: int = 0
+    misses: int = 0
+    expected_rebuilds: int = 0
+    hit_ratio: float = -1.0
+    written_tokens: int = 0
+    missed_tokens: int = 0
+    cold_tokens: int = 0
+    last_miss_at: int = 0
+    last_causes: list[str] = []
+    causes: dict[str, int] = {}
+
+
+class StatusLine(Observed, tag="status_line"):
+    """What the client told its status line, which no hook and no transcript has. `folder`: the project that it is in.
+
+    `context_window` is the model's, in tokens, and `context_tokens` what of it is used; 0 before the first answer.
+    `cost_nano` is the client's own total of the session, -1 if it gave none. `pull_request` is a number, 0 without one.
+    """
+
+    folder: str = ""
+    limits: list[RateLimit] = []
+    context_window: int = 0
+    context_tokens: int = 0
+    cache: PromptCache | None = None
+    cost_nano: int = -1
+    effort: str = ""
+    label: str = ""
+    pull_request: int = 0
+    review: str = ""
+
+
 class Dropped(Observed, tag="dropped"):
     """How many events were lost or set aside so far, where and why. A total below the last one starts a new count."""
 
@@ -322,5 +371,6 @@ Fact: TypeAlias = (
     | Policy
     | Forgotten
     | Removed
+    | StatusLine
     | Dropped
 )

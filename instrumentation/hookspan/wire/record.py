@@ -11,6 +11,9 @@ from .reduced import Reduced
 
 Record: TypeAlias = Reduced | Fact
 
+EVENT: Final = "event"
+STATUS_LINE: Final = "status_line"
+"""Kinds of lines that a relay writes."""
 _AT_MAX: Final = 1 << 63
 """Unix nanoseconds, in the year 2262: a larger number is not a time and counts as 0, no time."""
 _AGE_MAX: Final = 60 * 1_000_000_000
@@ -30,7 +33,7 @@ class Unreadable(Exception):
 
 
 class RawEvent(msgspec.Struct):
-    """A hook event as the relay wrote it.
+    """A hook event, or a status line's input, as the relay wrote it.
 
     Attributes:
         at: Unix nanoseconds of the relay's first instruction.
@@ -43,7 +46,7 @@ class RawEvent(msgspec.Struct):
 
     at: int
     v: int = 1
-    kind: str = "event"
+    kind: str = EVENT
     agent: str = "claude-code"
     took: int = 0
     age: int = 0
@@ -94,7 +97,7 @@ def read_line(data: bytes) -> RawEvent | Record:
         raise Unreadable("not_an_object" if data[:1] != b"{" else "foreign") from error
     except (msgspec.DecodeError, RecursionError) as error:
         raise Unreadable("not_json") from error
-    if line.kind != "event" or not 0 < line.at < _AT_MAX:
+    if line.kind not in {EVENT, STATUS_LINE} or not 0 < line.at < _AT_MAX:
         raise Unreadable("foreign")
     return line
 

@@ -143,7 +143,7 @@ def run(paths: Paths, sessions: list[str]) -> dict[str, Any]:
         only = [project for project, alone in projects.items() if alone]
         outcome: dict[str, Any] = _in_store(paths, sessions, only)
         store.forget(sessions, only)
-        _step_out(paths, store, folders)
+        _step_out(paths, store, sessions, folders)
         _scrub(store)
     finally:
         store.close()
@@ -247,12 +247,13 @@ def _let_go(paths: Paths, keys: list[SpanKey], projects: list[str]) -> SpanKey |
         db.close()
 
 
-def _step_out(paths: Paths, store: Store, folders: Iterable[str]) -> None:
-    """Let the store know these folders no more, and the reader's place be the beginning of a segment.
+def _step_out(paths: Paths, store: Store, sessions: Iterable[str], folders: Iterable[str]) -> None:
+    """Let the store know these sessions and folders no more, and the reader's place be the beginning of a segment.
 
     It knows a place within one by bytes that are about to change.
     """
     from hookspan.journal import Position, segments
+    from hookspan.model import quota
     from hookspan.model.state import dump_world, load_world
     from hookspan.store import Commit
 
@@ -267,4 +268,5 @@ def _step_out(paths: Paths, store: Store, folders: Iterable[str]) -> None:
         world = load_world(saved)
         for folder in folders:
             world.repositories.pop(folder, None)
+        quota.forget(world.quotas, sessions)
     store.commit(Commit(position=position, world=None if world is None else dump_world(world)))

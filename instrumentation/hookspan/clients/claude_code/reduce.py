@@ -39,7 +39,10 @@ from hookspan.wire.reduced import (
 )
 from hookspan.wire.scrub import label
 
+from .status_line import status_line
 from .transcript_files import WORKFLOW_RUN, workflow_of
+
+__all__ = ["reduce_environment", "reduce_payload", "shell_command", "status_line"]
 
 _PID_DIGITS: Final = 12
 _MAX_CALLS: Final = 256
