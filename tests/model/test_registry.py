@@ -63,7 +63,7 @@ class Told:
     def says(self, at: float, status: str, asks: str = "", *, pid: int = PID, **fields: Any) -> None:
         key = f"registered:{pid}:{at}"
         moment = START + round(at * SECOND)
-        whole = {"session": "s", "kind": "interactive", "born": START, "folder": "/home/ada/shop", **fields}
+        whole = {"session": "s", "session_kind": "interactive", "born": START, "folder": "/home/ada/shop", **fields}
         self.take(Registered(at=moment, key=key, pid=pid, status=status, asks=asks, **whole))
 
     def gone(self, at: float, *, pid: int = PID, session: str = "s") -> None:
@@ -266,7 +266,9 @@ def test_the_state_survives_the_store(told):
 
 def test_a_session_without_hooks_has_a_state_and_nothing_else():
     told = Told()
-    told.says(1, "waiting", "permission", name="shop-09", version="2.1.332", entrypoint="cli", kind="bg", job="0a1b")
+    told.says(
+        1, "waiting", "permission", name="shop-09", version="2.1.332", entrypoint="cli", session_kind="bg", job="0a1b"
+    )
     row = told.row()
     assert (row.phase, row.unhooked, row.project, row.title) == (WAITS, True, "shop", "shop-09")
     assert (row.kind, row.job, row.client_version, row.pid, row.waiting_since) == (

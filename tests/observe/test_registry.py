@@ -12,10 +12,12 @@ import psutil
 import pytest
 
 from hookspan.clients.claude_code.session_registry import own_pid_domain, parse
+from hookspan.clients.decode import decode
 from hookspan.model.fold import fold
 from hookspan.model.state import SessionState, State
 from hookspan.observe import FolderWatch
 from hookspan.observe.registry import UNHOOKED, Registry
+from hookspan.wire import encode
 from hookspan.wire.facts import Fact, Registered
 
 MS = 1_000_000
@@ -70,7 +72,7 @@ class Client:
         facts = self._registry.step(self.now + later, self.state, look=look)
         for fact in facts:
             self._records += 1
-            fold(self.state, self._records, fact)
+            fold(self.state, self._records, decode(encode(fact), b""))
         return facts
 
 
@@ -87,7 +89,7 @@ def test_an_entry_is_told_once_and_its_changes(client):
     (told,) = client.step()
     assert isinstance(told, Registered)
     assert (told.session, told.pid, told.status, told.asks) == (SESSION, os.getpid(), "busy", "")
-    assert (told.kind, told.entrypoint, told.version, told.name) == ("interactive", "cli", "2.1.332", "shop-09")
+    assert (told.session_kind, told.entrypoint, told.version, told.name) == ("interactive", "cli", "2.1.332", "shop-09")
     assert client.step() == []
     client.writes(status="waiting", waitingFor="permission prompt", statusUpdatedAt=(client.now + SECOND) // MS)
     (told,) = client.step()

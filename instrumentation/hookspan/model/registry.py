@@ -50,7 +50,7 @@ def registered(step: Step, fact: Registered) -> None:
             sessions.end(step, fact.at, EndReason.CLIENT_GONE)
         return
     session.clients[fact.pid] = fact
-    session.kind, session.job = fact.kind, fact.job
+    session.kind, session.job = fact.session_kind, fact.job
     session.entrypoint = fact.entrypoint or session.entrypoint
     session.client_version = fact.version or session.client_version
     if session.unhooked:

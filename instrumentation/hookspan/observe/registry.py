@@ -95,7 +95,7 @@ class Registry:
             pid=entry.pid,
             status=entry.status or "",
             asks=entry.asks or "",
-            kind=entry.kind,
+            session_kind=entry.kind,
             entrypoint=entry.entrypoint,
             name=label(entry.name) if self._labels else "",
             job=entry.job,

@@ -242,7 +242,7 @@ class Registered(Observed, tag="registered"):
         pid: The client's process. It was checked that the entry is of the process that has this pid now.
         status: A ClientStatus, empty for one that is not known.
         asks: An Asks while it waits, else empty.
-        kind: `interactive` (also in print mode), or `bg` for a job in the background, whose id is `job`.
+        session_kind: `interactive` (also in print mode), or `bg` for a job in the background, whose id is `job`.
         name: The session's name, as a scrubbed label.
         born: Unix ns at which the client started.
         folder: Its working folder.
@@ -252,7 +252,7 @@ class Registered(Observed, tag="registered"):
     pid: int
     status: str = ""
     asks: str = ""
-    kind: str = ""
+    session_kind: str = ""
     entrypoint: str = ""
     name: str = ""
     job: str = ""
