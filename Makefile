@@ -21,9 +21,9 @@ check: .venv/installed-dev
 	$(PYTEST) -n 4 -m "not slow" $(T)
 
 # Every test, or a part: `make test T=tests/store`. Tests that need what this machine lacks are left out and named at the
-# end; with CI=true they fail. Tests wait more than they compute, so there are three workers for two cores.
+# end; with CI=true they fail. Tests wait more than they compute, so there are four workers for two cores.
 test: .venv/installed-dev $(if $(filter true,$(CI)),test-deps)
-	$(PYTEST) -n 3 $(T)
+	$(PYTEST) -n 4 $(T)
 
 # The system packages that the tests use (Debian and Ubuntu; asks sudo unless root).
 test-deps:

@@ -52,8 +52,9 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
 # Fixtures that start agents and back ends.
 STARTERS = {"machine", "make_machine", "site", "make_site", "shared", "morning"}
 STARTERS |= {"stack", "docker", "fleet", "gateway_compose"}
-# Tests that must run in one process, those that take longest first: else one worker is at it when all others are done.
-LONG_GROUPS = ("stack", "gateway", "client", "walks", "gateway_compose", "packages")
+# Tests that run one after the other in one process, or alone for a minute. Those that take longest come first, else
+# one worker is at it when all others are done; those that wait stand between those that compute.
+LONG_GROUPS = ("stack", "client", "kill", "gateway", "bench", "walks", "gateway_compose", "packages")
 LEFT_OUT = pytest.StashKey[dict[str, int]]()
 
 hypothesis.settings.register_profile(

@@ -77,20 +77,20 @@ def test_a_session_that_is_open_has_the_hooks_and_loses_them_again() -> None:
         with InteractiveSession(home, *ALLOW) as session:
             session.wait_for("accept edits on")
 
-            def is_heard() -> bool:
-                """Whether a turn's events come; the client looks at its settings file every now and then."""
+            def turn() -> Counter[str]:
+                """The events of one more turn that came; the client looks at its settings file every now and then."""
                 number, before = next(turns), heard(journal)
                 session.submit(f"Turn {number}.")
                 session.wait_for(f"End {number}.")
                 time.sleep(1)
-                return heard(journal) > before
+                return heard(journal) - before
 
-            assert not is_heard()
+            whole = Counter(UserPromptSubmit=1, PreToolUse=1, PostToolUse=1, Stop=1)
+            assert turn() == Counter()
             install(home, {})
-            until(is_heard, "the hooks in a session that was open before")
-            assert heard(journal) >= Counter(UserPromptSubmit=1, PreToolUse=1, PostToolUse=1, Stop=1)
+            until(lambda: turn() >= whole, "the hooks in a session that was open before")
             hookspan(home, "uninstall", "--yes")
-            until(lambda: not is_heard(), "the same session without them")
+            until(lambda: turn() == Counter(), "the same session without them")
             session.exit()
         hookspan(home, "down")
 

@@ -23,6 +23,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(agent, "STATUS_RUNS", 2)
 
 
+@pytest.mark.xdist_group("bench")
 def test_every_bar_has_a_figure_with_machine_and_versions():
     done = CliRunner().invoke(bench, ["--rounds", "100", "--backlog", "1000", "--json"])
     assert not isinstance(done.exception, Exception), done.exception

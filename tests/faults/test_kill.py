@@ -8,7 +8,7 @@ import pytest
 
 from tests.faults.campaign import FAULTS, begin, table, wrong
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("kill")]
 
 EVENTS = int(os.environ.get("KILL_EVENTS", "20000"))
 NOTICED = 250.0  # milliseconds; a hook that waits for a stopped agent or a hanging endpoint takes seconds
