@@ -104,6 +104,14 @@ class Metric(Part):
     attributes: list[Reference] = []
 
 
+class Event(Part):
+    name: str
+    brief: str
+    stability: Stability
+    note: str = ""
+    attributes: list[Reference] = []
+
+
 class SpanName(Part):
     note: str
 
@@ -130,6 +138,7 @@ class Definition(Part):
     attributes: list[Attribute] = []
     attribute_groups: list[Group] = []
     metrics: list[Metric] = []
+    events: list[Event] = []
     spans: list[Span] = []
 
 
@@ -148,6 +157,7 @@ def load(folder: Path) -> tuple[Manifest, Definition]:
         whole.attributes += part.attributes
         whole.attribute_groups += part.attribute_groups
         whole.metrics += part.metrics
+        whole.events += part.events
         whole.spans += part.spans
     return manifest, whole
 
@@ -180,6 +190,7 @@ def _names(whole: Definition) -> Iterator[str]:
         "attributes": [attribute.key for attribute in whole.attributes],
         "groups": [group.id for group in whole.attribute_groups],
         "metrics": [*(metric.name for metric in whole.metrics), *whole.imports.metrics],
+        "events": [event.name for event in whole.events],
         "spans": [span.type for span in whole.spans],
     }
     for kind, names in kinds.items():
@@ -208,6 +219,7 @@ def _references(whole: Definition) -> Iterator[str]:
     signals = {
         **groups,
         **{metric.name: metric.attributes for metric in whole.metrics},
+        **{event.name: event.attributes for event in whole.events},
         **{span.type: span.attributes for span in whole.spans},
     }
     for name, references in signals.items():

@@ -125,6 +125,10 @@ def _spans() -> list[str]:
                     ("ends", span.ends),
                     ("emitted", span.emitted),
                     ("attributes", _code(span.attributes)),
+                    *(
+                        (f"event `{one.name}`", f"{one.brief} Attributes: {_code(one.attributes)}.")
+                        for one in span.events
+                    ),
                 ),
             ),
         ]

@@ -17,7 +17,7 @@ from hookspan import __version__
 from hookspan.catalogue.attributes import ATTRIBUTES, Attribute
 from hookspan.catalogue.metrics import READ_OF_AGENT, READ_OF_CLIENT, SUMS, Instrument
 from hookspan.catalogue.scopes import AGENT_SERVICE_NAME, SERVICE_NAME
-from hookspan.catalogue.spans import COMMON, COMMON_REQUIRED, SPANS, SpanKind
+from hookspan.catalogue.spans import COMMON, COMMON_REQUIRED, SPANS, EventKind, SpanKind
 
 MADE: Final = "# Made by `make generate` from instrumentation/hookspan/catalogue.\n"
 SCHEMA_URL: Final = f"https://hookspan.example/schemas/{__version__}"
@@ -37,6 +37,7 @@ def registry() -> dict[str, str]:
         "attributes.yaml": _file(attributes=[_attribute(one) for one in ATTRIBUTES.values() if _is_ours(one)]),
         "conventions.yaml": _conventions(),
         "metrics.yaml": _file(metrics=[*_metrics()]),
+        "events.yaml": _file(events=[_event(event) for span in SPANS for event in span.events]),
         "spans.yaml": _file(attribute_groups=[_common()], spans=[_span(span) for span in SPANS]),
     }
     return {name: MADE + _yaml(node) for name, node in files.items()}
@@ -163,6 +164,15 @@ def _span(span: SpanKind) -> Node:
         "brief": span.brief,
         "note": "".join(f"- {head}: {text}.\n" for head, text in {**told, "Scope": f"`{span.scope}`"}.items()),
         "attributes": [{"ref_group": COMMON_GROUP}, *_references(span.attributes, span.required)],
+    }
+
+
+def _event(event: EventKind) -> Node:
+    return {
+        "name": event.name,
+        "stability": "development",
+        "brief": event.brief,
+        "attributes": [*_references(event.attributes, event.required)],
     }
 
 

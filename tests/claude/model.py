@@ -25,6 +25,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
+from tests.claude.cache import PromptCache
+
 NOTIFICATION = "<task-notification>"
 SUMMARY = "(a request for a summary)"
 AUXILIARY = "(a request of the client's own, such as for a title)"
@@ -139,12 +141,14 @@ class Call:
 class Model:
     """The server, running on a free port of 127.0.0.1 while it is entered.
 
-    `name` goes into every id, so the ids of different scenarios differ. `headers` go with every answer.
+    `name` goes into every id, so the ids of different scenarios differ. `headers` go with every answer. With a `cache`
+    the usage is what it says.
     """
 
     def __init__(self, name: str) -> None:
         self.calls: list[Call] = []
         self.headers: dict[str, str] = {}
+        self.cache: PromptCache | None = None
         self._prefix = hashlib.sha256(name.encode()).hexdigest()[:8]
         self._script: dict[str, list[Step]] = {}
         self._asked: Counter[str] = Counter()
@@ -193,6 +197,9 @@ class Model:
                 call.cut = not step.complete
                 call.message_id = f"msg_{self._prefix}_{number}"
                 call.usage = Usage(1000 + number + step.padding, 10 + 3 * number, 100 + 7 * number, 10000 + 11 * number)
+                if self.cache:
+                    read, written = self.cache.take(request)
+                    call.usage = Usage(3, 10 + 3 * number, written, read)
                 tools = [block for block in step.blocks if isinstance(block, Tool)]
                 call.tools = {f"toolu_{self._prefix}_{number}_{index}": tool for index, tool in enumerate(tools)}
             self.calls.append(call)

@@ -8,6 +8,7 @@ of transcripts match on.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -18,10 +19,14 @@ KEPT_LINES = frozenset({
     "user", "assistant", "system", "queue-operation", "api-request", "cost-state", "last-prompt", "mode",
     "tools-used", "atis-latch", "ai-title", "custom-title", "agent-name", "file-history-snapshot", "summary",
 })  # fmt: skip
-DROPPED_LINES = frozenset({"attachment"})
+# Of the client's notes to the model these are kept, with these fields: names, and no prose.
+KEPT_ATTACHMENTS = {
+    "deferred_tools_delta": {"addedNames", "addedLines", "removedNames", "failedMcpServers", "needsAuthMcpServers"},
+}
 FLAT_TEXT = 200  # characters that a flat field of another line may have
 # What is kept of an api-request line's parameters; the rest is the system prompt and the tools.
-KEPT_PARAMS = frozenset({"model", "max_tokens"})
+KEPT_PARAMS = frozenset({"model", "max_tokens", "output_config"})
+OURS = "mcp__"  # how the names of tools begin that are not the client's own, but the tests'
 
 # The client's own prose in tool results and notifications, and what tells of the machine: (pattern, what stays).
 REPLACED: tuple[tuple[re.Pattern[str], str], ...] = (
@@ -91,8 +96,14 @@ class Scrubber:
 
     def transcript_line(self, line: dict[str, Any]) -> dict[str, Any] | None:
         """One transcript line as it may be kept, or None for a line that may not be."""
-        if line.get("type") in DROPPED_LINES:
-            return None
+        if line.get("type") == "attachment":
+            attachment = line["attachment"]
+            if not (kept := KEPT_ATTACHMENTS.get(attachment["type"])):
+                return None
+            line = {**line, "attachment": {key: attachment[key] for key in attachment if key in {"type", *kept}}}
+            return dict(self.value(line))
+        if isinstance(shape := line.get("shape"), dict):
+            return dict(self.value({**line, "shape": _shape(shape)}))
         if line.get("type") not in KEPT_LINES:
             line = {
                 key: item for key, item in line.items() if isinstance(item, str | int) and len(str(item)) <= FLAT_TEXT
@@ -101,3 +112,14 @@ class Scrubber:
             line = {**line, "params": {key: item for key, item in params.items() if key in KEPT_PARAMS}}
         scrubbed: dict[str, Any] = self.value(line)
         return scrubbed
+
+
+def _shape(shape: Mapping[str, Any]) -> dict[str, Any]:
+    """What requests have beside their messages, without the client's instructions: equal ones stay equal."""
+    digest = hashlib.sha256(repr(shape.get("system")).encode()).hexdigest()[:16]
+    tools = [tool if tool["name"].startswith(OURS) else _bare(tool) for tool in shape["tools"]]
+    return {"system": digest, "tools": tools}
+
+
+def _bare(tool: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tool[key] for key in ("name", "defer_loading") if key in tool}

@@ -130,6 +130,13 @@ export interface SpanLink {
   type: string;
 }
 
+/** What happened during a span. */
+export interface SpanEvent {
+  name: string;
+  at: number;
+  attributes: Record<string, string | boolean | number | string[]>;
+}
+
 /** A span; while it is open its key is empty and its end null. */
 export interface Span {
   key: string;
@@ -145,6 +152,7 @@ export interface Span {
   label: string;
   attributes: Record<string, string | boolean | number | string[]>;
   links: SpanLink[];
+  events: SpanEvent[];
 }
 
 /** A hook event. `took` is what our hook needed, `size` the payload's bytes. */

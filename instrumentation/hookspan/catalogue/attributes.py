@@ -12,10 +12,12 @@ from typing import Final, Literal, NamedTuple
 from .enums import (
     STOP_FAILURES,
     Basis,
+    CacheCause,
     Decision,
     EndReason,
     ErrorType,
     Link,
+    McpTrouble,
     Outcome,
     PromptKind,
     Provider,
@@ -169,7 +171,45 @@ NEVER_RAN: Final = _ours(
     "Whether the call never ran: refused, denied or invalid. It is not in `hookspan.tool.duration`.",
 )
 BLOCKED_BY_HOOK: Final = _ours("hookspan.tool.blocked_by_hook", "boolean", "Whether another hook blocked the call.")
-MCP_SERVER: Final = _ours("hookspan.mcp.server", "string", "The MCP server.", examples=("github",))
+MCP_SERVER: Final = _ours(
+    "hookspan.mcp.server",
+    "string",
+    "The MCP server. Of a model call: the one whose result it was the first to read. In `hookspan.definitions` as tools' names have it (`mcp__SERVER__TOOL`).",
+    examples=("github",),
+)
+MCP_TOOL: Final = _ours(
+    "hookspan.mcp.tool", "string", "The MCP server's tool whose result a model call read.", examples=("create_issue",)
+)
+MCP_TROUBLE: Final = _ours("hookspan.mcp.trouble", "string", "Why an MCP server was not available.", McpTrouble)
+SKILL_NAME: Final = _ours(
+    "hookspan.skill.name",
+    "string",
+    "The skill or /command that was loaded last in the turn of a model call: from then on all of the turn, and of the subagents that it starts, counts as the skill's. A plugin's has the plugin's name before it.",
+    examples=("review", "shopkit:mend"),
+)
+PLUGIN_NAME: Final = _ours(
+    "hookspan.plugin.name", "string", "The plugin that brought the skill or the definitions.", examples=("shopkit",)
+)
+WORKFLOW_RUN: Final = _ours(
+    "hookspan.workflow.run", "string", "The run of a workflow that a call was made for.", examples=("wf_0c02fc26-76d",)
+)
+WORKFLOW_NAME: Final = _ours(
+    "hookspan.workflow.name", "string", "What that workflow is called.", examples=("review-cart",)
+)
+CACHE_CAUSE: Final = _ours("hookspan.cache.cause", "string", "Why the prompt cache was missed.", CacheCause)
+CACHE_RECACHED: Final = _ours(
+    "hookspan.cache.recached_tokens", "int", "Tokens that had been in the cache and were written to it again."
+)
+CACHE_COST_USD: Final = _ours(
+    "hookspan.cache.cost.usd",
+    "double",
+    "What writing them again cost more than reading them would have, at list price. Absent without a known price.",
+)
+CACHE_TOOLS: Final = _ours(
+    "hookspan.cache.tools",
+    "string[]",
+    "Names of the tools that differed, at most 16, after `+` (added), `-` (removed) or `~` (defined anew).",
+)
 PERMISSION_MODE: Final = _ours(
     "hookspan.permission_mode", "string", "Claude Code's permission mode.", examples=("default", "acceptEdits", "plan")
 )

@@ -31,6 +31,37 @@ class UsageSource(StrEnum):
     """Calls that no transcript shows: summaries, titles, cut-off answers."""
 
 
+class CacheCause(StrEnum):
+    """Why a request missed the prompt cache that the one before it had left (`hookspan.cache.cause`).
+
+    Where several are true, the first of this list: what alone would have been enough.
+    """
+
+    COMPACTION = "compaction"
+    """A summary had taken the place of the conversation."""
+    IDLE = "idle"
+    """More time had passed than the cache is kept."""
+    MODEL = "model"
+    """Another model was asked."""
+    TOOLS = "tools"
+    """Tools were added, removed or defined anew: an MCP server came or went, or a plugin changed."""
+    SYSTEM_PROMPT = "system_prompt"
+    """The system prompt was another one."""
+    EFFORT = "effort"
+    """The effort level was another one."""
+    UNKNOWN = "unknown"
+    """Nothing that the transcript shows had changed."""
+
+
+class McpTrouble(StrEnum):
+    """Why an MCP server was not available to a session (`hookspan.mcp.trouble`)."""
+
+    FAILED = "failed"
+    """It could not be started or reached."""
+    NEEDS_AUTH = "needs_auth"
+    """It wants you to log in."""
+
+
 class Provider(StrEnum):
     """Who served a model (`gen_ai.provider.name`)."""
 

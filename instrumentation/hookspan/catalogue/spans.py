@@ -12,6 +12,23 @@ SpanType = Literal["turn", "tool", "wait", "subagent", "model", "compact", "sess
 """What the API calls the kinds."""
 
 
+class EventKind(NamedTuple):
+    """An event that a span may have: its name, what it stands for, its attributes, and those that it never lacks."""
+
+    name: str
+    brief: str
+    attributes: tuple[str, ...]
+    required: tuple[str, ...]
+
+
+CACHE_MISSED: Final = EventKind(
+    name="hookspan.cache.missed",
+    brief="The call read less from the prompt cache than the same agent's call before it had left there.",
+    attributes=(sc.CACHE_CAUSE, sc.CACHE_RECACHED, sc.CACHE_COST_USD, sc.CACHE_TOOLS),
+    required=(sc.CACHE_CAUSE, sc.CACHE_RECACHED),
+)
+
+
 class SpanKind(NamedTuple):
     """One kind of span.
 
@@ -32,6 +49,7 @@ class SpanKind(NamedTuple):
     look: SpanLook
     kind: Literal["INTERNAL", "CLIENT"] = "INTERNAL"
     scope: str = SCOPE
+    events: tuple[EventKind, ...] = ()
 
     @property
     def operation(self) -> str:
@@ -184,10 +202,17 @@ MODEL: Final = SpanKind(
         sc.OUTCOME,
         sc.ERROR_TYPE,
         sc.ATTEMPTS,
+        sc.SKILL_NAME,
+        sc.PLUGIN_NAME,
+        sc.MCP_SERVER,
+        sc.MCP_TOOL,
+        sc.WORKFLOW_RUN,
+        sc.WORKFLOW_NAME,
         sc.PRICES_VERSION,
         *_USAGE,
     ),
     required=(sc.GEN_AI_OPERATION_NAME, sc.GEN_AI_PROVIDER_NAME, sc.OUTCOME),
+    events=(CACHE_MISSED,),
 )
 
 COMPACTION: Final = SpanKind(

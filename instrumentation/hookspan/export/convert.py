@@ -18,7 +18,7 @@ from opentelemetry.sdk.metrics.export import (
     Sum,
 )
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
@@ -62,6 +62,7 @@ def readable(span: Span, resource: Resource, *, content: bool = False) -> Readab
         parent=_context(span.trace_id, span.parent_id) if span.parent_id else None,
         resource=resource,
         attributes=attributes,
+        events=[Event(event.name, event.attributes, event.at) for event in span.events],
         links=[Link(_context(link.trace_id, link.span_id), link.attributes) for link in span.links],
         kind=SpanKind.CLIENT if span.kind == CLIENT else SpanKind.INTERNAL,
         status=_ERROR if span.status == STATUS_ERROR else _UNSET,

@@ -100,11 +100,13 @@ def bind_by_id(step: Step, agent_id: str, call: ToolCall) -> None:
         bind(step, agent, call.id, call.prompt, call.agent_id)
 
 
-def workflow_started(step: Step, name: str, call: ToolCall) -> None:
+def workflow_started(step: Step, event: Reduced, call: ToolCall) -> None:
     """PostToolUse of a Workflow call says which run it began, or began once more."""
-    session = step.session
+    session, name = step.session, event.workflow
     session.workflows.pop(name, None)
-    session.workflows[name] = WorkflowRun(call=call.id, prompt=call.prompt, agent_id=call.agent_id)
+    session.workflows[name] = WorkflowRun(
+        call=call.id, name=event.workflow_name, prompt=call.prompt, agent_id=call.agent_id
+    )
     bound(session.workflows, KEPT_PLACES)
     for agent in session.agents.values():
         if agent.workflow == name and not agent.bound:
@@ -119,6 +121,8 @@ def _bind_to_run(step: Step, agent: Agent, name: str) -> None:
     if agent.workflow == name:
         return
     agent.workflow = name
+    step.session.in_workflow[agent.id] = name
+    bound(step.session.in_workflow, KEPT_PLACES)
     if run := step.session.workflows.get(name):
         bind(step, agent, run.call, run.prompt, run.agent_id)
     elif agent.bound:

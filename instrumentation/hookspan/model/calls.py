@@ -17,7 +17,7 @@ from hookspan.wire.reduced import (
     Reduced,
 )
 
-from . import ids, open_spans, places, quota, times, turns
+from . import attribution, cache, definitions, ids, open_spans, places, quota, times, turns
 from .rows import CLIENT, STATUS_ERROR, STATUS_UNSET, Attributes
 from .state import KEPT_MODELS, Compaction, Place, SessionState, Tally, bound
 from .step import NANO, Step
@@ -49,8 +49,12 @@ def called(step: Step, fact: ModelCall) -> None:
     place = places.of_work(session, fact.agent_id, fact.prompt or session.current)
     own = ids.of_model_call(session.id, fact.agent_id, fact.message_id)
     error = error_type(fact.error_status)
-    _write_call(step, fact, place, own, error)
+    missed = cache.compare(session, fact)
+    _write_call(step, fact, place, own, error, missed)
     _measure_call(step, fact, place, own, error)
+    if missed:
+        cache.count(step, missed, place, own)
+    definitions.count(step, fact)
     session.messages += 1
     if not fact.agent_id:
         session.model = fact.response_model or session.model
@@ -99,7 +103,7 @@ def error_type(status: int) -> str:
     return _ERROR_TYPES.get(status) or ("server_error" if status >= 500 else ErrorType.OTHER.value)  # noqa: PLR2004
 
 
-def _write_call(step: Step, fact: ModelCall, place: Place, own: str, error: str) -> None:
+def _write_call(step: Step, fact: ModelCall, place: Place, own: str, error: str, missed: cache.Missed | None) -> None:
     model = fact.response_model or fact.request_model
     outcome = Outcome.ERROR if error else Outcome.INTERRUPTED if fact.aborted else Outcome.SUCCESS
     attributes: Attributes = {
@@ -113,6 +117,7 @@ def _write_call(step: Step, fact: ModelCall, place: Place, own: str, error: str)
         sc.QUERY_SOURCE: fact.query_source,
         sc.OUTCOME: outcome.value,
         sc.ERROR_TYPE: error,
+        **attribution.span_attributes(step.session, fact, place),
     }
     if not error:
         attributes |= {
@@ -131,8 +136,17 @@ def _write_call(step: Step, fact: ModelCall, place: Place, own: str, error: str)
         attributes[sc.START_INFERRED] = True
     if place.prompt in step.session.done and not fact.agent_id:
         attributes[sc.LATE] = True
-    status = STATUS_ERROR if error else STATUS_UNSET
-    step.span(spans.MODEL.of(model), place, own, fact.start, fact.end, attributes, kind=CLIENT, status=status)
+    step.span(
+        spans.MODEL.of(model),
+        place,
+        own,
+        fact.start,
+        fact.end,
+        attributes,
+        kind=CLIENT,
+        status=STATUS_ERROR if error else STATUS_UNSET,
+        events=(missed.event(fact.start),) if missed else (),
+    )
 
 
 def _measure_call(step: Step, fact: ModelCall, place: Place, own: str, error: str) -> None:
@@ -161,7 +175,8 @@ def _measure_call(step: Step, fact: ModelCall, place: Place, own: str, error: st
         if tokens and not settled:
             step.count("hookspan.tokens", tokens, model, (sc.TOKEN_TYPE, kind), place=place, own_id=own)
     if fact.cost_nano >= 0 and not settled:
-        step.count("hookspan.cost", fact.cost_nano / NANO, model, place=place, own_id=own)
+        account = attribution.labels(step, fact, place)
+        step.count("hookspan.cost", fact.cost_nano / NANO, model, *account, place=place, own_id=own)
     elif fact.cost_nano < 0:
         step.count("hookspan.cost.unpriced", 1, model, place=place, own_id=own)
     if not fact.agent_id:
@@ -283,6 +298,7 @@ def compaction_ended(step: Step, event: Reduced) -> None:
 
 def compaction_measured(step: Step, fact: CompactBoundary) -> None:
     """The transcript's `compact_boundary`."""
+    cache.compacted(step.session, fact.agent_id)
     for compaction in reversed(step.session.compactions):
         if compaction.start <= fact.at:
             compaction.before, compaction.after = fact.before, fact.after

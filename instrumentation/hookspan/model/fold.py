@@ -18,7 +18,7 @@ from hookspan.wire.facts import Fact
 from hookspan.wire.record import Record
 from hookspan.wire.reduced import Reduced
 
-from . import agents, calls, dialogs, ids, places, registry, sessions, status_line, tools, turns
+from . import agents, cache, calls, definitions, dialogs, ids, places, registry, sessions, status_line, tools, turns
 from .rows import Attributes, EventRow, Increment, Rows
 from .state import KEPT_FACTS, KEPT_PLACES, KEPT_SEEN, Place, SessionState, State, bound
 from .step import NANO, Step, project_of
@@ -281,6 +281,8 @@ def _versioned(step: Step, fact: facts.ClientVersion) -> None:
 
 _FACTS: Final[dict[type, Callable[[Step, Any], None]]] = {
     facts.ModelCall: calls.called,
+    facts.RequestShape: cache.shaped,
+    facts.Listing: definitions.listed,
     facts.Interruption: _interrupted,
     facts.Rejection: tools.rejected,
     facts.QueuedPrompt: turns.dequeued,

@@ -27,6 +27,14 @@ class SpanLink(msgspec.Struct, frozen=True, array_like=True):
     attributes: Attributes
 
 
+class SpanEvent(msgspec.Struct, frozen=True, array_like=True):
+    """Something that happened during a span, at `at` (Unix nanoseconds)."""
+
+    name: str
+    at: int
+    attributes: Attributes
+
+
 class Span(msgspec.Struct, kw_only=True):
     """A finished span. Its key in the store is (record, ordinal).
 
@@ -58,6 +66,7 @@ class Span(msgspec.Struct, kw_only=True):
     kind: int = INTERNAL
     status: int = STATUS_UNSET
     links: tuple[SpanLink, ...] = ()
+    events: tuple[SpanEvent, ...] = ()
     hook: bool = False
     session: str = ""
     local: bool = False

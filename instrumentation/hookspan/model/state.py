@@ -11,7 +11,7 @@ import msgspec
 
 from hookspan.catalogue.enums import Basis, EndReason, PromptKind
 from hookspan.catalogue.session_fields import KeptFields
-from hookspan.wire.facts import ModelTotal, Policy, Registered, Rejection, Repository
+from hookspan.wire.facts import Definition, ModelTotal, Policy, Registered, Rejection, Repository
 from hookspan.wire.reduced import Reduced
 
 from .quota import Quota
@@ -28,6 +28,10 @@ KEPT_PLACES: Final = 128
 """Finished turns, subagents and tasks that late spans and links can still be put to."""
 KEPT_MODELS: Final = 32
 """Models of one run whose calls are summed for themselves."""
+KEPT_REQUESTS: Final = 64
+"""Agents whose newest request is remembered, to be compared with its next."""
+KEPT_SHAPES: Final = 8
+"""Shapes of requests: a session has one for each of its kinds of agents, and another when its tools change."""
 KEPT_BRANCHES: Final = 64
 """Changes of the branch remembered per session: what is written late ended after the oldest of them."""
 
@@ -153,9 +157,10 @@ class Agent(msgspec.Struct, kw_only=True):
 
 
 class WorkflowRun(msgspec.Struct, kw_only=True):
-    """A run of a workflow, and the call that started it. `over`: its end was told."""
+    """A run of a workflow, its name, and the call that started it. `over`: its end was told."""
 
     call: str
+    name: str = ""
     prompt: str = ""
     agent_id: str = ""
     over: bool = False
@@ -234,6 +239,28 @@ class Compaction(msgspec.Struct, kw_only=True):
     after: int = 0
 
 
+class Requested(msgspec.Struct, kw_only=True):
+    """The newest request of an agent. `kept`: tokens that it left in the cache, for `ttl` seconds from `end`.
+
+    `compacted`: a summary has taken the place of its messages since.
+    """
+
+    model: str
+    effort: str = ""
+    shape: str = ""
+    kept: int = 0
+    end: int = 0
+    ttl: int = 0
+    compacted: bool = False
+
+
+class Shape(msgspec.Struct, kw_only=True):
+    """What requests have beside their messages: a digest of the system prompt, and tools."""
+
+    system: str
+    tools: list[Definition]
+
+
 class SessionState(KeptFields, msgspec.Struct, kw_only=True):
     """One session, all its runs (a resume is a new run of the same session).
 
@@ -251,6 +278,11 @@ class SessionState(KeptFields, msgspec.Struct, kw_only=True):
         agents_done: Places of finished subagents; their span_id is the subagent's own.
         going_on: Finished turns whose subagents still work, by prompt id.
         workflows: Runs of workflows by their ids, the newest last.
+        in_workflow: Subagents, also those that are done, with the run of a workflow that they work in.
+        requests: Newest request of each agent, that of the main one under an empty id.
+        shapes: What requests had beside their messages, those last asked with at the end.
+        listed: Characters that the model is told of what it may load: by kind, label and name of who brought it.
+        troubles: MCP servers that were not available, each with why.
         tasks: Places of the calls that started background tasks, by task id and by call id.
         clients: What the registry says of the clients that have the session open, by pid.
         batches: Newest PostToolBatch of the main thread and of each subagent: dialogs before it are answered.
@@ -311,6 +343,11 @@ class SessionState(KeptFields, msgspec.Struct, kw_only=True):
     going_on: dict[str, GoingOn] = {}
     agent_runs: dict[str, int] = {}
     workflows: dict[str, WorkflowRun] = {}
+    in_workflow: dict[str, str] = {}
+    requests: dict[str, Requested] = {}
+    shapes: dict[str, Shape] = {}
+    listed: dict[tuple[str, str, str], int] = {}
+    troubles: list[str] = []
     compactions: list[Compaction] = []
     tasks: dict[str, Place] = {}
     seen: dict[str, int] = {}
@@ -335,12 +372,16 @@ class SessionState(KeptFields, msgspec.Struct, kw_only=True):
 
 
 class World(msgspec.Struct):
-    """The state of the machine: repositories by project folder, the policy in force, the account's quota by window."""
+    """The state of the machine: repositories by project folder, the policy in force, the account's quota by window.
+
+    `labels` are the values that a label whose number of values is bounded has so far.
+    """
 
     repositories: dict[str, Repository] = {}
     policy: Policy | None = None
     dropped: dict[str, int] = {}
     quotas: dict[str, Quota] = {}
+    labels: dict[str, list[str]] = {}
 
 
 class State(msgspec.Struct):

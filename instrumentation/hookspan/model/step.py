@@ -9,7 +9,7 @@ from hookspan.catalogue import attributes as sc
 from hookspan.wire.scrub import folder_name
 
 from .open_spans import OpenSpan
-from .rows import INTERNAL, STATUS_UNSET, Attributes, Increment, Rows, SeriesAttributes, Span, SpanLink
+from .rows import INTERNAL, STATUS_UNSET, Attributes, Increment, Rows, SeriesAttributes, Span, SpanEvent, SpanLink
 from .state import MAIN_AGENT, Place, SessionState, State
 
 NANO: Final = 1_000_000_000
@@ -63,6 +63,7 @@ class Step:
         kind: int = INTERNAL,
         status: int = STATUS_UNSET,
         links: tuple[SpanLink, ...] = (),
+        events: tuple[SpanEvent, ...] = (),
         hook: bool = False,
         label: str = "",
     ) -> None:
@@ -94,6 +95,7 @@ class Step:
                 kind=kind,
                 status=status,
                 links=links,
+                events=events,
                 hook=hook,
                 session=self.session.id,
                 local=self.session.local,

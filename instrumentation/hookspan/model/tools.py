@@ -173,7 +173,7 @@ def _remember_children(step: Step, call: ToolCall, event: Reduced) -> None:
     if event.child_agent:
         agents.bind_by_id(step, event.child_agent, call)
     if event.workflow:
-        agents.workflow_started(step, event.workflow, call)
+        agents.workflow_started(step, event, call)
     if event.background:
         place = places.of_call(step.session, call)
         own = Place(place.trace_id, ids.of_tool(step.session.id, call.id), place.prompt, place.agent)

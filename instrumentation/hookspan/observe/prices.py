@@ -11,6 +11,9 @@ from hookspan.model.calls import provider
 from hookspan.wire.facts import ModelCall
 
 _TABLES: Final = {Provider.ANTHROPIC: "anthropic", Provider.BEDROCK: "aws", Provider.VERTEX: "google"}
+HOUR: Final = 3_600
+_MANY: Final = 1_000
+"""Tokens whose price is looked up for that of one: below where a long context costs more."""
 _CLOUD_NAME: Final = re.compile(r"\A(?:.*anthropic\.)?(.+?)(?:-v\d+(?::\d+)?|@\d+)?(?:\[1m\])?\Z")
 """A model's name in a cloud: `us.anthropic.NAME-v1:0`, `NAME@20250929`."""
 
@@ -41,7 +44,19 @@ def put_price(call: ModelCall) -> None:
             continue
         call.cost_nano = round(price.total_price * 1_000_000_000)
         call.prices = f"genai-prices {library.__version__}"
+        call.cache_read_price, call.cache_write_price = _cache_prices(table, model, hour=call.cache_ttl == HOUR)
         return
+
+
+@lru_cache(maxsize=64)
+def _cache_prices(table: str, model: str, *, hour: bool) -> tuple[float, float]:
+    """Of a token that is read from the cache, and of one that is written to it, nano-USD."""
+    library = _library()
+    read = library.Usage(input_tokens=_MANY, cache_read_tokens=_MANY)
+    write = library.Usage(input_tokens=_MANY, cache_write_tokens=_MANY, cache_write_1h_tokens=_MANY if hour else 0)
+    prices = (library.calc_price(usage, model_ref=model, provider_id=table).total_price for usage in (read, write))
+    of_read, of_write = (float(price) * 1_000_000_000 / _MANY for price in prices)
+    return of_read, of_write
 
 
 def _names(call: ModelCall) -> list[tuple[str, str]]:

@@ -15,7 +15,7 @@ from hookspan.catalogue import session_fields
 from hookspan.catalogue.enums import SessionPhase
 from hookspan.catalogue.metrics import BY_NAME
 from hookspan.catalogue.session_fields import SessionRow
-from hookspan.model.rows import AttributeValue, EventRow, Span, SpanLink
+from hookspan.model.rows import AttributeValue, EventRow, Span, SpanEvent, SpanLink
 from hookspan.model.sums import Exemplar, Series
 
 APPLICATION: Final = 0x6873706E  # "hspn"
@@ -100,7 +100,9 @@ UPDATE session SET
     phase_since = iif(phase_since, phase_since, started);
 """
 
-MIGRATIONS: Final = (_FIRST, _RESIDUAL, _FAILURE, _ONE_NAME)
+_SPAN_EVENTS: Final = "ALTER TABLE span ADD COLUMN events TEXT;"
+
+MIGRATIONS: Final = (_FIRST, _RESIDUAL, _FAILURE, _ONE_NAME, _SPAN_EVENTS)
 """MIGRATIONS[n] leads from `user_version` n to n + 1. Only ever appended to.
 
 A field of a session that is new needs no step here: `add_columns` sees to it, and older versions leave it alone. What
@@ -132,9 +134,9 @@ OF_SESSION: Final = "session = (SELECT session FROM state WHERE id = ?)"
 
 SPAN_COLUMNS: Final = (
     'key, trace_id, span_id, parent_id, name, start, "end", kind, status, hook, local, session'  # the fixed part
-    ", attributes, links, label"
+    ", attributes, links, events, label"
 )
-INSERT_SPAN: Final = f"INSERT OR REPLACE INTO span ({SPAN_COLUMNS}) VALUES ({', '.join('?' * 15)})"
+INSERT_SPAN: Final = f"INSERT OR REPLACE INTO span ({SPAN_COLUMNS}) VALUES ({', '.join('?' * 16)})"
 SELECT_SPAN: Final = (
     f"SELECT {SPAN_COLUMNS.replace(' session,', ' state.id,')} FROM span LEFT JOIN state USING (session)"
 )
@@ -142,6 +144,7 @@ SELECT_SPAN: Final = (
 _encode = msgspec.json.Encoder().encode
 _attributes = msgspec.json.Decoder(dict[str, AttributeValue | None]).decode
 _links = msgspec.json.Decoder(tuple[SpanLink, ...]).decode
+_events = msgspec.json.Decoder(tuple[SpanEvent, ...]).decode
 
 
 def span_values(span: Span, session: int) -> tuple[Any, ...]:
@@ -161,6 +164,7 @@ def span_values(span: Span, session: int) -> tuple[Any, ...]:
         session,
         _encode(span.attributes).decode(),
         _encode(span.links).decode() if span.links else None,
+        _encode(span.events).decode() if span.events else None,
         span.label or None,
     )
 
@@ -182,6 +186,7 @@ def read_span(row: Sequence[Any]) -> Span:
         session,
         attributes,
         links,
+        events,
         label,
     ) = row
     return Span(
@@ -198,6 +203,7 @@ def read_span(row: Sequence[Any]) -> Span:
         kind=kind,
         status=status,
         links=_links(links) if links else (),
+        events=_events(events) if events else (),
         hook=bool(hook),
         session=session or "",
         local=bool(local),

@@ -87,6 +87,14 @@ class SpanLink(msgspec.Struct, kw_only=True):
     type: str
 
 
+class SpanEvent(msgspec.Struct, kw_only=True):
+    """What happened during a span."""
+
+    name: str
+    at: float
+    attributes: dict[str, AttributeValue]
+
+
 class Span(msgspec.Struct, kw_only=True):
     """A span; while it is open its key is empty and its end null."""
 
@@ -103,6 +111,7 @@ class Span(msgspec.Struct, kw_only=True):
     label: str
     attributes: dict[str, AttributeValue]
     links: list[SpanLink]
+    events: list[SpanEvent]
 
 
 class Event(msgspec.Struct, kw_only=True):

@@ -98,6 +98,9 @@ def span(row: SpanRow, *, content: bool) -> schemas.Span:
             )
             for link in row.links
         ],
+        events=[
+            schemas.SpanEvent(name=event.name, at=ms(event.at), attributes=event.attributes) for event in row.events
+        ],
     )
 
 
@@ -121,6 +124,7 @@ def open_span(session: str, opened: OpenSpan, *, content: bool) -> schemas.Span:
         label=opened.label if content else "",
         attributes=attributes,
         links=[],
+        events=[],
     )
 
 

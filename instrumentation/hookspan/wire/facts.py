@@ -45,6 +45,10 @@ class ModelCall(Observed, tag="model_call"):
     `cache_write_tokens` that is kept for an hour. `cost_nano` is the list price in nano-USD, -1
     without a known price. `end` is the timestamp of the last line, unix nanoseconds. `served_by` is that of the session
     when it was read (`Reduced.served_by`), by which the price was looked up.
+
+    `skill` to `agent_type` are what the client attributes the call to. `shape` names the `RequestShape` that was sent.
+    `cache_ttl` is how long the client asked for its cache to be kept, seconds, 0 if it doesn't say;
+    `cache_read_price` and `cache_write_price` are those of one token, nano-USD, -1 without a known price.
     """
 
     start: int
@@ -71,6 +75,51 @@ class ModelCall(Observed, tag="model_call"):
     error_status: int = 0
     start_inferred: bool = False
     served_by: str = ""
+    skill: str = ""
+    plugin: str = ""
+    mcp_server: str = ""
+    mcp_tool: str = ""
+    agent_type: str = ""
+    shape: str = ""
+    cache_ttl: int = 0
+    cache_read_price: float = -1
+    cache_write_price: float = -1
+
+
+class Definition(msgspec.Struct, frozen=True, array_like=True):
+    """A tool as a request defines it: its name, a digest of its definition, and how many characters that has."""
+
+    name: str
+    digest: str
+    size: int
+
+
+class RequestShape(Observed, tag="request_shape"):
+    """`api-request-shape`: what requests have beside their messages. Of the system prompt only a digest is kept.
+
+    `shape` is the client's own name for it, shortened. Tools whose definitions are not loaded yet are left out.
+    """
+
+    shape: str
+    system: str = ""
+    tools: list[Definition] = []
+
+
+class Listing(Observed, tag="listing"):
+    """What the client tells its model of skills, subagents and tools that it may load, by who brings them.
+
+    `of`: which of these three it lists. `plugins` and `servers` are characters by plugin and by MCP server (as tools'
+    names have it). `whole`: it replaces what was listed before. `failed` and `needs_auth` are MCP servers that are not
+    available.
+    """
+
+    of: str
+    agent_id: str = ""
+    plugins: dict[str, int] = {}
+    servers: dict[str, int] = {}
+    whole: bool = False
+    failed: list[str] = []
+    needs_auth: list[str] = []
 
 
 class Interruption(Observed, tag="interruption"):
@@ -127,6 +176,7 @@ class AgentMeta(Observed, tag="agent_meta"):
 class CompactBoundary(Observed, tag="compact_boundary"):
     """`compact_boundary`: the tokens before and after a compaction, and how long it took (ms)."""
 
+    agent_id: str = ""
     trigger: str = ""
     before: int = 0
     after: int = 0
@@ -351,6 +401,8 @@ class Dropped(Observed, tag="dropped"):
 
 Fact: TypeAlias = (
     ModelCall
+    | RequestShape
+    | Listing
     | Interruption
     | Rejection
     | QueuedPrompt

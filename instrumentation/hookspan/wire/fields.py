@@ -28,6 +28,7 @@ Copied: TypeAlias = tuple[tuple[str, str, int], ...]
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _WORD: Final = re.compile(r"\A[\w.:-]{1,64}\Z")
+_GIVEN_NAME: Final = re.compile(r"\A[^\x00-\x1f\x7f]{1,128}\Z")
 
 
 def as_name(value: object) -> str:
@@ -43,6 +44,11 @@ def as_path(value: object) -> str:
 def as_word(value: object) -> str:
     """A word of one of the client's own lists; anything else may be text that somebody wrote, and becomes `other`."""
     return "" if type(value) is not str or not value else value if _WORD.match(value) else "other"
+
+
+def as_given_name(value: object) -> str:
+    """What somebody called a skill or a server: one line of at most 128 characters; anything else is `other`."""
+    return "" if type(value) is not str or not value else value if _GIVEN_NAME.match(value) else "other"
 
 
 def as_number(value: object) -> float:

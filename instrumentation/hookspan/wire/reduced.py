@@ -53,6 +53,7 @@ class Reduced(msgspec.Struct, kw_only=True, omit_defaults=True):
         input_digest: Keyed digest of the tool's input, in canonical form: pairs a PermissionRequest with its call.
         child_agent: Id of the subagent that an Agent call started.
         workflow: The run of a workflow that a call started, or that a subagent which stopped was of.
+        workflow_name: What the workflow that a call started is called.
         task: Id of the background task whose end a machine-made prompt reports, or that a call started.
         task_call: The tool call that started `task`, as the machine-made prompt says.
         local: Made up for the page: never exported, never in a sum.
@@ -107,6 +108,7 @@ class Reduced(msgspec.Struct, kw_only=True, omit_defaults=True):
     background: bool = False
     child_agent: str = ""
     workflow: str = ""
+    workflow_name: str = ""
     task: str = ""
     task_call: str = ""
     calls: tuple[Call, ...] = ()

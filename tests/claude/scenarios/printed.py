@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from tests.claude.cache import PromptCache
 from tests.claude.drivers import PATIENCE
 from tests.claude.model import Failure, Tool, says
 from tests.claude.scenarios.registry import scenario
@@ -335,6 +336,20 @@ def print_mcp(stage: Stage) -> Story:
     })  # fmt: skip
     stage.run(PROMPT, "--mcp-config", str(stage.home.home / "mcp.json"), "--allowedTools", "mcp__tiny__greet")
     return Story([Turn(PROMPT)])
+
+
+@scenario()
+def print_cache(stage: Stage) -> Story:
+    """The cache is missed, since another model is asked. Of two MCP servers one is not used, the other can't start."""
+    server = Path(__file__).parent.parent / "mcp_server.py"
+    servers = {"tiny": {"command": "/usr/bin/python3", "args": [str(server)]}, "broken": {"command": "/nowhere"}}
+    config = stage.home.home / "mcp.json"
+    config.write_text(json.dumps({"mcpServers": servers}))
+    stage.model.cache = PromptCache()
+    stage.model.play({PROMPT: [says(bash("ls")), says("Fixed.")], "and the tax": [says("Taxed.")]})
+    stage.run(PROMPT, *ALLOW, "--mcp-config", str(config), "--model", "opus")
+    stage.run("and the tax", *ALLOW, "--mcp-config", str(config), "--model", "sonnet", "--continue")
+    return Story([Turn(PROMPT), Turn("and the tax")], [Session(), Session("resume")])
 
 
 @scenario()

@@ -21,6 +21,8 @@ _SHOWN: Final = (
     (sc.COMMAND_PROGRAM, ""),
     (sc.FILE_EXTENSION, "."),
     (sc.MCP_SERVER, "mcp="),
+    (sc.SKILL_NAME, "skill="),
+    (sc.WORKFLOW_NAME, "workflow="),
     (sc.TRIGGER, ""),
     (sc.PROMPT_KIND, ""),
     (sc.COMMAND_NAME, "/"),
@@ -86,6 +88,7 @@ def describe(span: Span) -> str:
         sign = "-" if residual < 0 else "+"
         parts.append(f"{sign}${abs(residual):.6f}".rstrip("0") + " in no transcript")
     parts += [words for key, words in _FLAGS if get(key)]
+    parts += [f"cache missed: {event.attributes.get(sc.CACHE_CAUSE, '')}" for event in span.events]
     parts += [f"link:{link.attributes.get(sc.LINK, '')}" for link in span.links]
     if span.status == STATUS_ERROR:
         parts.append("ERROR")

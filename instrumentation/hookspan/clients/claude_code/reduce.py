@@ -17,6 +17,7 @@ from hookspan.wire.fields import (
     LOCAL_KEY,
     SYNTHETIC_KEY,
     as_array,
+    as_given_name,
     as_name,
     as_number,
     as_object,
@@ -172,7 +173,7 @@ def _reduce_response(event: Reduced, response: dict[str, Any]) -> None:
     event.child_agent = as_name(get("agentId"))
     event.task = as_name(get("backgroundTaskId"))
     if event.tool == WORKFLOW_TOOL and WORKFLOW_RUN.fullmatch(run := as_name(get("runId"))):
-        event.workflow = run
+        event.workflow, event.workflow_name = run, as_given_name(get("workflowName"))
     if get("status") == "async_launched" or event.task:
         event.background = True
     event.interrupted = get("interrupted") is True

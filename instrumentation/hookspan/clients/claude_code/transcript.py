@@ -26,13 +26,16 @@ from hookspan.wire.facts import (
     StopHooks,
     Title,
 )
-from hookspan.wire.fields import timestamp_ns
+from hookspan.wire.fields import as_given_name, timestamp_ns
 from hookspan.wire.scrub import label
 
 from .transcript_lines import Line, Message, Usage, decode, text_of, tool_results
+from .transcript_requests import Asked, asked, listing_of, shape_of
 
 _INTERRUPTED: Final = "[Request interrupted by user"
 _SYNTHETIC: Final = "<synthetic>"
+_CACHE_TTL: Final = {"5m": 300, "1h": 3600}
+"""How long the client asks for its cache to be kept, in its own words: seconds."""
 _MODELS_MAX: Final = 32
 """Models of one session whose totals are taken in; its client knows of fewer."""
 _COST_MAX: Final = 1e9
@@ -47,6 +50,7 @@ class _Request(msgspec.Struct):
     attempts: int
     offset: int
     query_source: str
+    asked: Asked
 
 
 class TranscriptParser:
@@ -125,6 +129,8 @@ class TranscriptParser:
             yield from self._release_queued()
             yield from self.flush()
             self._requested(line, at, before)
+        elif line.type == "api-request-shape":
+            yield from self._shaped(line, at)
         elif line.type == "system":
             yield from self.flush()
             yield from self._system(line, at)
@@ -136,10 +142,20 @@ class TranscriptParser:
             self._version = line.version
             yield self._place(ClientVersion(at=at, key="", version=line.version[:40]), f"version:{line.version[:40]}")
 
+    def _shaped(self, line: Line, at: int) -> Iterator[Fact]:
+        shape = shape_of(line.shape_hash, line.shape)
+        if shape:
+            shape.at = at
+            yield self._place(shape, f"shape:{shape.shape}")
+
     def _metadata(self, line: Line, before: int) -> Iterator[Fact]:
         """Lines beside the conversation, written again whenever they change."""
         if line.type == "cost-state":
             yield from self._cost(line)
+        elif line.type == "attachment":
+            if listing := listing_of(line.attachment):
+                listing.at, listing.agent_id = timestamp_ns(line.timestamp), self._agent_id
+                yield self._place(listing, f"listing:{before}")
         elif line.type in {"ai-title", "custom-title"} and self._labels:
             text = line.ai_title or line.custom_title or line.title
             if text and text != self._title:
@@ -156,8 +172,9 @@ class TranscriptParser:
         pending = self._request
         if pending and pending.query_source == line.query_source:
             pending.id, pending.attempts = line.id, pending.attempts + 1
+            pending.asked = asked(line.shape_hash, line.params)
         else:
-            self._request = _Request(line.id, at, 1, before, line.query_source)
+            self._request = _Request(line.id, at, 1, before, line.query_source, asked(line.shape_hash, line.params))
 
     def _assistant(self, line: Line, message: Message, at: int, before: int) -> Iterator[Fact]:
         if message.model == _SYNTHETIC and not line.is_api_error_message:
@@ -180,6 +197,7 @@ class TranscriptParser:
         request, self._request = self._request, None
         self._message_offset = request.offset if request else before
         error = (line.api_error_status or 599) if line.is_api_error_message else 0
+        given = request.asked if request else Asked()
         self._message = ModelCall(
             at=at,
             key="",
@@ -193,8 +211,15 @@ class TranscriptParser:
             prompt=self._prompt,
             request_model=line.requested_model,
             response_model="" if error else message.model,
-            effort=line.effort or "",
+            effort=line.effort or given.effort,
             error_status=error,
+            skill=as_given_name(line.attribution_skill),
+            plugin=as_given_name(line.attribution_plugin),
+            mcp_server=as_given_name(line.attribution_mcp_server),
+            mcp_tool=as_given_name(line.attribution_mcp_tool),
+            agent_type=as_given_name(line.attribution_agent),
+            shape=given.shape,
+            cache_ttl=_CACHE_TTL.get(line.prompt_cache_requested or "", 0),
         )
 
     def flush(self) -> Iterator[Fact]:
@@ -257,6 +282,7 @@ class TranscriptParser:
             boundary = CompactBoundary(
                 at=at,
                 key="",
+                agent_id=self._agent_id,
                 trigger=str(get("trigger", ""))[:20],
                 before=_whole(get("preTokens")),
                 after=_whole(get("postTokens")),

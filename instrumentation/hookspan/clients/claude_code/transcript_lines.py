@@ -71,6 +71,16 @@ class Line(msgspec.Struct, rename="camel"):
     hook_infos: list[dict[str, Any]] | None = None
     total_cost_usd: float | None = msgspec.field(name="totalCostUSD", default=None)
     model_usage: dict[str, dict[str, Any]] | None = None
+    shape_hash: str = ""
+    shape: msgspec.Raw = msgspec.Raw(b"null")
+    params: msgspec.Raw = msgspec.Raw(b"null")
+    attachment: msgspec.Raw = msgspec.Raw(b"null")
+    prompt_cache_requested: str | None = ""
+    attribution_skill: str | None = ""
+    attribution_plugin: str | None = ""
+    attribution_mcp_server: str | None = ""
+    attribution_mcp_tool: str | None = ""
+    attribution_agent: str | None = ""
     ai_title: str = ""
     custom_title: str = ""
     title: str = ""
