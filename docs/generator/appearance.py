@@ -52,6 +52,8 @@ def script() -> str:
             "What stands for a prompt whose text is not known, by who wrote it.",
         ),
         _words("LINKS", appearance.LINKS, "Why one span links to another."),
+        _words("CACHE_CAUSES", appearance.CACHE_CAUSES, "Why the prompt cache was missed."),
+        _words("SOURCES", appearance.SOURCES, "What a model call was made for."),
         _table("STATUSES", CheckLook, appearance.STATUSES),
         _words("CHARTS", appearance.CHARTS, "Checks whose value is worth a chart, and what that value is."),
         _table("LINE_KINDS", LineLook, appearance.LINE_KINDS),

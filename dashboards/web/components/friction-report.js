@@ -10,6 +10,7 @@ import { COLOURS, colours } from "./day-columns.js";
 import { FetchedPage } from "./fetched-page.js";
 import { splitBar, splitStyle } from "./split-bar.js";
 import { store } from "../lib/store.js";
+import { idleSentence, unavailableSentence } from "./cost-accounts.js";
 import "./copy-button.js";
 import "./day-columns.js";
 import "./setup.js";
@@ -284,7 +285,7 @@ export class FrictionReport extends FetchedPage {
 				>
 			</header>
 			${answer ? this.stale() : nothing}
-			${answer ? html`<div class="grid" aria-busy=${this.busy && !sameAs(answer, days) ? "true" : "false"}>${isEmpty(answer) ? this.#nothing(period, project) : [this.#rules(answer), this.#waits(answer), this.#asked(answer), this.#failing(answer), this.#cost(answer)]}</div>` : this.pending()}
+			${answer ? html`<div class="grid" aria-busy=${this.busy && !sameAs(answer, days) ? "true" : "false"}>${isEmpty(answer) ? this.#nothing(period, project) : [this.#rules(answer), this.#waits(answer), this.#asked(answer), this.#failing(answer), this.#cost(answer), this.#accounts(answer), this.#definitions(answer, period)]}</div>` : this.pending()}
 		`;
 	}
 
@@ -482,6 +483,57 @@ export class FrictionReport extends FetchedPage {
 					: nothing
 			}
 			${this.#table("cost", byModel ? MODEL_COLUMNS : PROJECT_COLUMNS, rows, costRow, "No model was called.")}
+		</section>`;
+	}
+
+	/** @param {Friction} answer */
+	#accounts({ cost }) {
+		if (!cost.sources.length && !cost.misses.length && !cost.unseen) return nothing;
+		return html`<section class="card wide" aria-labelledby="h-accounts">
+			<header><h2 id="h-accounts">What it was for</h2></header>
+			<cost-accounts
+				.sources=${cost.sources}
+				.misses=${cost.misses}
+				.total=${cost.total - cost.unseen}
+				.unseen=${cost.unseen}
+			></cost-accounts>
+		</section>`;
+	}
+
+	/** @param {Friction} answer @param {string} period */
+	#definitions({ definitions, unavailable }, period) {
+		const idle = definitions.filter((one) => !one.used);
+		if (!definitions.length && !unavailable.length) return nothing;
+		return html`<section class="card wide rules" aria-labelledby="h-definitions">
+			<header>
+				<h2 id="h-definitions">Definitions that nobody used</h2>
+				<p>
+					What MCP servers and plugins put into every request. Tokens are estimated from lengths; of tools that are
+					loaded only when needed, these are their names.
+				</p>
+			</header>
+			${
+				idle.length
+					? html`<ol>
+							${idle.map(
+								(one) =>
+									html`<li>
+										<code class="rule">${one.name}</code>
+										<p>${idleSentence(one, period)} <span class="quiet">Off with</span> <code>${one.setting}</code></p>
+										<copy-button .text=${one.setting} what=${`what turns ${one.name} off`}></copy-button>
+									</li>`,
+							)}
+						</ol>`
+					: html`<p class="empty">${definitions.length ? "All of them were used." : "No definitions were seen."}</p>`
+			}
+			${
+				unavailable.length
+					? html`<p class="steps">
+							Not available:
+							${unavailable.map((one, at) => html`${at ? "; " : nothing}<code>${one.server}</code> ${unavailableSentence(one)}`)}.
+						</p>`
+					: nothing
+			}
 		</section>`;
 	}
 

@@ -25,6 +25,7 @@ import { BaseComponent } from "./base-component.js";
 import { shared } from "./shared-styles.js";
 import "./asking-card.js";
 import "./copy-button.js";
+import "./session-cost.js";
 import "./session-header.js";
 import "./span-details.js";
 import "./span-waterfall.js";
@@ -337,7 +338,9 @@ export class SessionView extends BaseComponent {
 								</h2>
 								${splitBar(split, { delegated })}
 							</section>
-							${turns.length > 1 ? this.#turns() : nothing}${this.#spans()}`
+							${turns.length > 1 ? this.#turns() : nothing}${this.#spans()}<session-cost
+								.session=${session.id}
+							></session-cost>`
 					: html`<p class="card empty">No turn yet: it has had no prompt.</p>`
 			}
 		`;

@@ -7,7 +7,7 @@ import { inJaeger } from "../lib/outside.js";
 import { href } from "../lib/router.js";
 import { endOf } from "../lib/spans.js";
 import { store } from "../lib/store.js";
-import { linkWord, spanKind, spanName } from "../lib/words.js";
+import { causeWord, linkWord, spanKind, spanName } from "../lib/words.js";
 import { BaseComponent } from "./base-component.js";
 import { shared } from "./shared-styles.js";
 import "./copy-button.js";
@@ -182,7 +182,6 @@ export class SpanDetails extends BaseComponent {
 		const kind = spanKind(span.type);
 		const end = endOf(span, clock.now());
 		const jaeger = inJaeger(span.trace_id, span.span_id);
-		const attributes = Object.entries(span.attributes).sort(([a], [b]) => a.localeCompare(b));
 		return html`
 			<header>
 				<div>
@@ -221,6 +220,13 @@ export class SpanDetails extends BaseComponent {
 					: nothing
 			}
 			${this.#content(span)}
+			${span.events.map(
+				(event) =>
+					html`<section>
+						<h3>${eventTitle(event)}</h3>
+						${attributeTable(event.attributes)}
+					</section>`,
+			)}
 			${
 				span.links.length
 					? html`<section>
@@ -233,17 +239,7 @@ export class SpanDetails extends BaseComponent {
 			}
 			<section>
 				<h3>Attributes</h3>
-				<table>
-					<tbody>
-						${attributes.map(
-							([key, value]) =>
-								html`<tr>
-									<th scope="row">${key}</th>
-									<td>${Array.isArray(value) ? value.join(", ") : String(value)}</td>
-								</tr>`,
-						)}
-					</tbody>
-				</table>
+				${attributeTable(span.attributes)}
 			</section>
 			<section>
 				<h3>
@@ -306,4 +302,26 @@ export class SpanDetails extends BaseComponent {
 		return html`<li>${linkWord(link.type)}: <a class="link" href=${to}>${name}</a></li>`;
 	}
 }
+/** What happened during a span, as a heading. @param {Span["events"][number]} event */
+const eventTitle = ({ name, attributes }) =>
+	name === "hookspan.cache.missed"
+		? `The cache was missed: ${causeWord(String(attributes["hookspan.cache.cause"]))}`
+		: name;
+
+/** @param {Span["attributes"]} attributes */
+const attributeTable = (attributes) =>
+	html`<table>
+		<tbody>
+			${Object.entries(attributes)
+				.sort(([a], [b]) => a.localeCompare(b))
+				.map(
+					([key, value]) =>
+						html`<tr>
+							<th scope="row">${key}</th>
+							<td>${Array.isArray(value) ? value.join(", ") : String(value)}</td>
+						</tr>`,
+				)}
+		</tbody>
+	</table>`;
+
 customElements.define("span-details", SpanDetails);

@@ -169,6 +169,26 @@ export const LINKS = {
   other: "linked",
 };
 
+/** Why the prompt cache was missed. @type {Readonly<Record<string, string>>} */
+export const CACHE_CAUSES = {
+  compaction: "compaction",
+  idle: "idle for longer than the cache is kept",
+  model: "another model",
+  tools: "other tools",
+  system_prompt: "another system prompt",
+  effort: "another effort",
+  unknown: "unknown",
+};
+
+/** What a model call was made for. @type {Readonly<Record<string, string>>} */
+export const SOURCES = {
+  skill: "Skill",
+  plugin: "Plugin",
+  mcp_server: "MCP server",
+  subagent: "Subagent",
+  workflow: "Workflow",
+};
+
 /** @type {Readonly<Record<string, CheckLook>>} */
 export const STATUSES = {
   critical: { word: "Critical", mark: "✕" },

@@ -5,6 +5,7 @@
  */
 export type SpanType = "turn" | "tool" | "wait" | "subagent" | "model" | "compact" | "session" | "hook";
 export type State = "working" | "waiting" | "waiting_or_running" | "idle" | "ended";
+export type Source = "skill" | "plugin" | "mcp_server" | "subagent" | "workflow";
 export type HealthStatus = "healthy" | "warning" | "critical" | "unknown";
 export type TimeKind = "user" | "model" | "tool" | "wait" | "other";
 
@@ -477,13 +478,73 @@ export interface DayCost {
   models: Record<string, number>;
 }
 
-/** List price, no bill; `unpriced` calls have no known price. */
+/**
+ * List price of the model calls on one account; a call may be on one of each kind. A skill's is that of the rest of
+ * each turn after it was loaded, subagents included that the turn started since.
+ */
+export interface SourceCost {
+  kind: Source;
+  name: string;
+  cost: number;
+  calls: number;
+}
+
+/**
+ * Misses of the prompt cache for one cause: how many, the tokens that were written to it again, and their price. `cost`
+ * is what writing them cost more than reading them would have.
+ */
+export interface CacheMiss {
+  cause: string;
+  count: number;
+  tokens: number;
+  cost: number;
+}
+
+/**
+ * What an MCP server or a plugin takes in each request of the main agent, used or not. `tokens` a request are estimated
+ * from lengths; of tools that are loaded only when needed it is their names. `used`: calls of its tools, and model
+ * calls on its account. `setting` turns it off.
+ */
+export interface Definitions {
+  kind: "mcp_server" | "plugin";
+  name: string;
+  tokens: number;
+  requests: number;
+  used: number;
+  setting: string;
+}
+
+/** An MCP server that sessions could not use: how many, since it failed or since it wants somebody to log in. */
+export interface Unavailable {
+  server: string;
+  failed: number;
+  needs_auth: number;
+}
+
+/** List price, no bill; `unpriced` calls have no known price, `unseen` is in `total` and in no transcript. */
 export interface Cost {
   total: number;
   unpriced: number;
+  unseen: number;
   projects: ProjectCost[];
   models: ModelCost[];
   days: DayCost[];
+  sources: SourceCost[];
+  misses: CacheMiss[];
+}
+
+/**
+ * What a session cost. `total` is that of the calls in its transcripts. `unseen` is what the client's own total has
+ * beyond that: 0 until a run has ended, and below 0 where the client counts less.
+ */
+export interface SessionCost {
+  now: number;
+  position: number;
+  total: number;
+  unseen: number;
+  unpriced: number;
+  sources: SourceCost[];
+  misses: CacheMiss[];
 }
 
 /** Dialogs of one day of the agent's time zone, and how long agents waited for them by project, ms. */
@@ -515,6 +576,8 @@ export interface Friction {
   failing: Failing[];
   time: Split;
   cost: Cost;
+  definitions: Definitions[];
+  unavailable: Unavailable[];
 }
 
 /** One health check; `value` and `threshold` are in `unit`. */

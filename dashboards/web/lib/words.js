@@ -3,6 +3,7 @@
  * Pure.
  */
 import {
+	CACHE_CAUSES,
 	CHARTS,
 	DIALOGS,
 	END_REASONS,
@@ -10,6 +11,7 @@ import {
 	LINKS,
 	OUTCOMES,
 	PROMPT_KINDS,
+	SOURCES,
 	SPAN_KINDS,
 	STATES,
 	STATUSES,
@@ -108,6 +110,12 @@ export function spanName({ type, name }) {
 	const parts = { "{name}": name, "{of}": of, "{short}": of.replace(/^claude-/, "") || operation };
 	return spanKind(type).title.replace(/\{\w+\}/, (part) => parts[part] ?? part);
 }
+
+/** Why the prompt cache was missed. @param {string} cause */
+export const causeWord = (cause) => row(CACHE_CAUSES, cause) ?? plain(cause);
+
+/** What a model call was made for. @param {string} kind */
+export const sourceWord = (kind) => row(SOURCES, kind) ?? headed(kind);
 
 /** Why a span links to another. @param {string} type */
 export const linkWord = (type) => row(LINKS, type) ?? plain(type);

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final, Literal, NamedTuple
 
-from .enums import EndReason, Link, Outcome, PromptKind, SessionPhase, TimeKind
+from .enums import CacheCause, EndReason, Link, Outcome, PromptKind, SessionPhase, TimeKind
 
 Colour = Literal["user", "model", "tool", "wait", "other", "subagent", "compact", "quiet"]
 """Classes `k-COLOUR` of the page's `shared-styles.js`."""
@@ -151,6 +151,27 @@ LINKS: Final = {
     "other": "linked",
 }
 """Why one span links to another; `other` where it doesn't say."""
+
+
+CACHE_CAUSES: Final = {
+    CacheCause.COMPACTION: "compaction",
+    CacheCause.IDLE: "idle for longer than the cache is kept",
+    CacheCause.MODEL: "another model",
+    CacheCause.TOOLS: "other tools",
+    CacheCause.SYSTEM_PROMPT: "another system prompt",
+    CacheCause.EFFORT: "another effort",
+    CacheCause.UNKNOWN: "unknown",
+}
+"""Why the prompt cache was missed."""
+
+SOURCES: Final = {
+    "skill": "Skill",
+    "plugin": "Plugin",
+    "mcp_server": "MCP server",
+    "subagent": "Subagent",
+    "workflow": "Workflow",
+}
+"""What a model call was made for, by the kinds of the API."""
 
 
 class CheckLook(NamedTuple):

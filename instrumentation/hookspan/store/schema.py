@@ -144,7 +144,8 @@ SELECT_SPAN: Final = (
 _encode = msgspec.json.Encoder().encode
 _attributes = msgspec.json.Decoder(dict[str, AttributeValue | None]).decode
 _links = msgspec.json.Decoder(tuple[SpanLink, ...]).decode
-_events = msgspec.json.Decoder(tuple[SpanEvent, ...]).decode
+read_events = msgspec.json.Decoder(tuple[SpanEvent, ...]).decode
+"""Of the column `events`."""
 
 
 def span_values(span: Span, session: int) -> tuple[Any, ...]:
@@ -203,7 +204,7 @@ def read_span(row: Sequence[Any]) -> Span:
         kind=kind,
         status=status,
         links=_links(links) if links else (),
-        events=_events(events) if events else (),
+        events=read_events(events) if events else (),
         hook=bool(hook),
         session=session or "",
         local=bool(local),

@@ -10,7 +10,7 @@ import msgspec
 
 from hookspan.web import schemas, serializers
 from hookspan.web.context import Context
-from hookspan.web.handlers import demo, friction, health, journal, overview, sessions, traces
+from hookspan.web.handlers import cost, demo, friction, health, journal, overview, sessions, traces
 from hookspan.web.parameters import Arguments, Parameter, flag, number
 
 PREFIX: Final = "/api/v1"
@@ -114,6 +114,15 @@ ENDPOINTS: Final = (
         schemas.OpenSpans,
         (),
         (404,),
+    ),
+    Endpoint(
+        "/sessions/{id}/cost",
+        "What a session cost, by what it was for, and why it missed the prompt cache.",
+        cost.cost,
+        schemas.SessionCost,
+        (_POSITION,),
+        (404,),
+        cached=True,
     ),
     Endpoint("/traces/{id}", "All spans of a trace.", traces.trace, schemas.Trace, (_HOOKS,), (404,)),
     Endpoint(

@@ -14,7 +14,7 @@ from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.enums import Decision, Outcome, TimeKind
 from hookspan.model.rows import Span
 from hookspan.store import Total
-from hookspan.web import schemas
+from hookspan.web import accounts, schemas
 from hookspan.web.serializers import NANO, ms
 
 Totals = Mapping[str, Sequence[Total]]
@@ -261,6 +261,9 @@ def cost(totals: Totals, since: dt.date, until: dt.date) -> schemas.Cost:
     return schemas.Cost(
         total=sum(whole.projects.values()),
         unpriced=sum(one.count for one in totals.get("hookspan.cost.unpriced", ())),
+        unseen=accounts.unseen(totals),
+        sources=accounts.sources(totals),
+        misses=accounts.misses(totals),
         projects=[schemas.ProjectCost(name=name, cost=value) for name, value in _falling(whole.projects)],
         models=[
             schemas.ModelCost(

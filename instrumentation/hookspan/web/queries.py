@@ -14,9 +14,9 @@ import msgspec
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.enums import SessionPhase
 from hookspan.catalogue.session_fields import SessionRow
-from hookspan.catalogue.spans import TURN
+from hookspan.catalogue.spans import MODEL, TURN
 from hookspan.journal.position import Position
-from hookspan.model.rows import EventRow, Span
+from hookspan.model.rows import EventRow, Span, SpanEvent
 from hookspan.model.state import SessionState, load_session
 from hookspan.model.times import Part
 from hookspan.store import Questions, Reader, schema
@@ -162,6 +162,24 @@ class Moment(Questions):
             spans.pop()
             cursor = f"{spans[-1].start}.{schema.SpanKey(spans[-1].record, spans[-1].ordinal).pack()}"
         return SpanRows(spans, cursor, total[0][0] if total else 0)
+
+    def calls_by(self, session: str, keys: Sequence[str]) -> list[tuple[dict[str, str], float, int]]:
+        """A session's model calls by these attributes: those that they have, their cost (USD), how many they are."""
+        paths = ", ".join(f"attributes ->> '$.\"{key}\"'" for key in keys)
+        groups = ", ".join(str(number + 1) for number in range(len(keys)))
+        sql = (
+            f"SELECT {paths}, total(attributes ->> '$.\"{sc.COST_USD}\"'), count(*) FROM span "
+            f"WHERE {schema.OF_SESSION} AND NOT hook AND name LIKE '{MODEL.operation} %' GROUP BY {groups}"
+        )
+        found = []
+        for *names, cost, count in self._rows(sql, session):
+            found.append(({key: name for key, name in zip(keys, names, strict=True) if name}, cost, count))
+        return found
+
+    def span_events(self, session: str) -> list[SpanEvent]:
+        """What happened during a session's spans, by their start."""
+        sql = f"SELECT events FROM span WHERE {schema.OF_SESSION} AND NOT hook AND events IS NOT NULL ORDER BY start"
+        return [event for (events,) in self._rows(sql, session) for event in schema.read_events(events)]
 
     def waited(self, since: int) -> list[Span]:
         """Tool calls that somebody was asked about and that ended since then, in the order of their ends."""

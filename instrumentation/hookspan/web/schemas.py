@@ -18,6 +18,7 @@ from hookspan.catalogue.spans import SpanType
 from hookspan.model.rows import AttributeValue
 
 State = Literal["working", "waiting", "waiting_or_running", "idle", "ended"]
+Source = Literal["skill", "plugin", "mcp_server", "subagent", "workflow"]
 HealthStatus = Literal["healthy", "warning", "critical", "unknown"]
 
 
@@ -467,14 +468,80 @@ class DayCost(msgspec.Struct, kw_only=True):
     models: dict[str, float]
 
 
+class SourceCost(msgspec.Struct, kw_only=True):
+    """List price of the model calls on one account; a call may be on one of each kind.
+
+    A skill's is that of the rest of each turn after it was loaded, subagents included that the turn started since.
+    """
+
+    kind: Source
+    name: str
+    cost: float
+    calls: int
+
+
+class CacheMiss(msgspec.Struct, kw_only=True):
+    """Misses of the prompt cache for one cause: how many, the tokens that were written to it again, and their price.
+
+    `cost` is what writing them cost more than reading them would have.
+    """
+
+    cause: str
+    count: int = 0
+    tokens: int = 0
+    cost: float = 0.0
+
+
+class Definitions(msgspec.Struct, kw_only=True):
+    """What an MCP server or a plugin takes in each request of the main agent, used or not.
+
+    `tokens` a request are estimated from lengths; of tools that are loaded only when needed it is their names.
+    `used`: calls of its tools, and model calls on its account. `setting` turns it off.
+    """
+
+    kind: Literal["mcp_server", "plugin"]
+    name: str
+    tokens: int
+    requests: int
+    used: int
+    setting: str
+
+
+class Unavailable(msgspec.Struct, kw_only=True):
+    """An MCP server that sessions could not use: how many, since it failed or since it wants somebody to log in."""
+
+    server: str
+    failed: int
+    needs_auth: int
+
+
 class Cost(msgspec.Struct, kw_only=True):
-    """List price, no bill; `unpriced` calls have no known price."""
+    """List price, no bill; `unpriced` calls have no known price, `unseen` is in `total` and in no transcript."""
 
     total: float
     unpriced: int
+    unseen: float
     projects: list[ProjectCost]
     models: list[ModelCost]
     days: list[DayCost]
+    sources: list[SourceCost]
+    misses: list[CacheMiss]
+
+
+class SessionCost(msgspec.Struct, kw_only=True):
+    """What a session cost. `total` is that of the calls in its transcripts.
+
+    `unseen` is what the client's own total has beyond that: 0 until a run has ended, and below 0 where the client
+    counts less.
+    """
+
+    now: float
+    position: int
+    total: float
+    unseen: float
+    unpriced: int
+    sources: list[SourceCost]
+    misses: list[CacheMiss]
 
 
 class WaitDay(msgspec.Struct, kw_only=True):
@@ -509,6 +576,8 @@ class Friction(msgspec.Struct, kw_only=True):
     failing: list[Failing]
     time: Split
     cost: Cost
+    definitions: list[Definitions]
+    unavailable: list[Unavailable]
 
 
 class Check(msgspec.Struct, kw_only=True):

@@ -6,8 +6,8 @@ import datetime as dt
 from typing import Final
 
 from hookspan.catalogue import attributes as sc
+from hookspan.web import accounts, schemas, serializers
 from hookspan.web import friction as figures
-from hookspan.web import schemas, serializers
 from hookspan.web.context import Context
 from hookspan.web.parameters import Arguments
 
@@ -18,6 +18,10 @@ INSTRUMENTS: Final = (
     "hookspan.cost",
     "hookspan.cost.unpriced",
     "hookspan.tokens",
+    "hookspan.cache.recached",
+    "hookspan.cache.recached.cost",
+    "hookspan.definitions",
+    "hookspan.mcp.unavailable",
 )
 
 
@@ -47,4 +51,6 @@ def friction(context: Context, arguments: Arguments) -> schemas.Friction:
         failing=figures.failing(totals),
         time=figures.time_split(totals),
         cost=figures.cost(totals, first, today.date()),
+        definitions=accounts.definitions(totals),
+        unavailable=accounts.unavailable(totals),
     )

@@ -57,7 +57,7 @@ def session(context: Context, arguments: Arguments) -> schemas.SessionPage:
     id_, content, now = arguments["id"], context.content, time.time_ns()
     strips = context.activity.strips(now)
     with context.reader.moment() as moment:
-        row = _row(moment, id_)
+        row = row_of(moment, id_)
         state = moment.state(id_)
         page = moment.spans(id_, _START, arguments["limit"], hooks=False)
         events = moment.events(after=None, before=None, limit=EVENTS, session=id_)
@@ -88,7 +88,7 @@ def spans(context: Context, arguments: Arguments) -> schemas.SessionSpans:
             raise invalid("`after` is not a cursor", "use the `next` of the previous answer")
         after = numbers
     with context.reader.moment() as moment:
-        _row(moment, arguments["id"])
+        row_of(moment, arguments["id"])
         page = moment.spans(arguments["id"], after, arguments["limit"], hooks=arguments["hooks"])
         position = moment.position()
     return schemas.SessionSpans(
@@ -103,7 +103,7 @@ def spans(context: Context, arguments: Arguments) -> schemas.SessionSpans:
 def open_now(context: Context, arguments: Arguments) -> schemas.OpenSpans:
     """GET /sessions/{id}/open: its open spans."""
     with context.reader.moment() as moment:
-        _row(moment, arguments["id"])
+        row_of(moment, arguments["id"])
         state, position = moment.state(arguments["id"]), moment.position()
     opened = unwritten(state, content=context.content)
     return schemas.OpenSpans(now=serializers.now_ms(), position=position, open=opened)
@@ -123,7 +123,8 @@ def unwritten(state: SessionState | None, *, content: bool) -> list[schemas.Span
     return [serializers.open_span(state.id, opened, content=content) for opened in open_spans(state)]
 
 
-def _row(moment: Moment, id_: str) -> SessionRow:
+def row_of(moment: Moment, id_: str) -> SessionRow:
+    """The row of a session. Raises a problem, 404, if there is none."""
     row = moment.session(id_)
     if row is None:
         raise not_found("there is no such session", "it may be past `store.days`; `hookspan sessions` lists them")

@@ -1,0 +1,166 @@
+"""What cost is on whose account, what cache misses cost, and what idle definitions take."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.enums import CacheCause, McpTrouble
+from hookspan.model.rows import AttributeValue, SpanEvent
+from hookspan.model.state import MAIN_AGENT
+from hookspan.store import Total
+from hookspan.web import schemas
+
+Totals = Mapping[str, Sequence[Total]]
+
+SOURCES: Final[Mapping[schemas.Source, str]] = {
+    "skill": sc.SKILL_NAME,
+    "plugin": sc.PLUGIN_NAME,
+    "mcp_server": sc.MCP_SERVER,
+    "subagent": sc.GEN_AI_AGENT_NAME,
+    "workflow": sc.WORKFLOW_NAME,
+}
+"""Kinds of accounts, each with the attribute that names one. A call is on one of each kind at most."""
+_MCP: Final = "mcp__"
+
+
+class Sources:
+    """Adds up calls by what they were made for."""
+
+    def __init__(self) -> None:
+        self._sums: dict[tuple[schemas.Source, str], list[float]] = defaultdict(lambda: [0.0, 0])
+
+    def add(self, labels: Mapping[str, AttributeValue], cost: float, calls: int) -> None:
+        """Some calls with the same labels."""
+        for kind, key in SOURCES.items():
+            name = labels.get(key)
+            if name and name != MAIN_AGENT:
+                sums = self._sums[kind, str(name)]
+                sums[0] += cost
+                sums[1] += calls
+
+    def rows(self) -> list[schemas.SourceCost]:
+        """By kind, the dearest of each first."""
+        order = list(SOURCES)
+        rows = [
+            schemas.SourceCost(kind=kind, name=name, cost=cost, calls=int(calls))
+            for (kind, name), (cost, calls) in self._sums.items()
+        ]
+        return sorted(rows, key=lambda row: (order.index(row.kind), -row.cost, row.name))
+
+
+def sources(totals: Totals) -> list[schemas.SourceCost]:
+    """From `hookspan.cost`."""
+    found = Sources()
+    for one in totals.get("hookspan.cost", ()):
+        found.add(dict(one.attributes), one.value, one.count)
+    return found.rows()
+
+
+def unseen(totals: Totals) -> float:
+    """What clients' own totals have beyond the calls in their transcripts."""
+    return sum(one.value for one in totals.get("hookspan.cost", ()) if sc.USAGE_SOURCE in dict(one.attributes))
+
+
+def misses(totals: Totals) -> list[schemas.CacheMiss]:
+    """Misses of the cache by cause, the dearest first."""
+    found = {cause.value: schemas.CacheMiss(cause=cause.value) for cause in CacheCause}
+    for one in totals.get("hookspan.cache.recached", ()):
+        row = found[dict(one.attributes)[sc.CACHE_CAUSE]]
+        row.count += one.count
+        row.tokens += int(one.value)
+    for one in totals.get("hookspan.cache.recached.cost", ()):
+        found[dict(one.attributes)[sc.CACHE_CAUSE]].cost += one.value
+    return _told(found.values())
+
+
+def misses_of(events: Iterable[SpanEvent]) -> list[schemas.CacheMiss]:
+    """The same from the events of spans."""
+    found = {cause.value: schemas.CacheMiss(cause=cause.value) for cause in CacheCause}
+    for event in events:
+        row, told = found.get(str(event.attributes.get(sc.CACHE_CAUSE))), event.attributes
+        if row:
+            row.count += 1
+            row.tokens += int(_number(told.get(sc.CACHE_RECACHED)))
+            row.cost += _number(told.get(sc.CACHE_COST_USD))
+    return _told(found.values())
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def _told(rows: Iterable[schemas.CacheMiss]) -> list[schemas.CacheMiss]:
+    return sorted((row for row in rows if row.count), key=lambda row: (-row.cost, -row.tokens))
+
+
+def definitions(totals: Totals) -> list[schemas.Definitions]:
+    """What definitions took in each request, those that were never used first."""
+    sums: dict[tuple[str, str], list[float]] = defaultdict(lambda: [0.0, 0])
+    for one in totals.get("hookspan.definitions", ()):
+        labels = dict(one.attributes)
+        kind = "mcp_server" if sc.MCP_SERVER in labels else "plugin"
+        entry = sums[kind, labels.get(SOURCES["mcp_server"]) or labels.get(sc.PLUGIN_NAME, "")]
+        entry[0] += one.value
+        entry[1] += one.count
+    servers, plugins = _used_servers(totals), _used_plugins(totals)
+    found = [
+        schemas.Definitions(
+            kind="plugin" if kind == "plugin" else "mcp_server",
+            name=name,
+            tokens=round(tokens / requests),
+            requests=int(requests),
+            used=plugins[name] + _of_plugin(servers, name) if kind == "plugin" else servers[name],
+            setting=_setting(kind, name),
+        )
+        for (kind, name), (tokens, requests) in sums.items()
+        if requests
+    ]
+    return sorted(found, key=lambda one: (one.used > 0, -one.tokens * one.requests, one.name))
+
+
+def _used_servers(totals: Totals) -> dict[str, int]:
+    """Calls of each MCP server's tools, by its name in theirs."""
+    used: dict[str, int] = defaultdict(int)
+    for one in totals.get("hookspan.tool.calls", ()):
+        tool = dict(one.attributes).get(sc.GEN_AI_TOOL_NAME, "")
+        if tool.startswith(_MCP):
+            used[tool.removeprefix(_MCP).partition("__")[0]] += one.count
+    return used
+
+
+def _used_plugins(totals: Totals) -> dict[str, int]:
+    used: dict[str, int] = defaultdict(int)
+    for one in totals.get("hookspan.cost", ()):
+        if plugin := dict(one.attributes).get(sc.PLUGIN_NAME):
+            used[plugin] += one.count
+    return used
+
+
+def _of_plugin(servers: Mapping[str, int], plugin: str) -> int:
+    return sum(count for server, count in servers.items() if server.startswith(f"plugin_{plugin}_"))
+
+
+def _setting(kind: str, name: str) -> str:
+    """What turns it off: a part of settings.json that hides a server's tools, or the command that disables a plugin."""
+    if kind == "plugin":
+        return f"claude plugin disable {name}"
+    return json.dumps({"permissions": {"deny": [f"{_MCP}{name}"]}})
+
+
+def unavailable(totals: Totals) -> list[schemas.Unavailable]:
+    """MCP servers that sessions could not use, those that most could not first."""
+    found: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for one in totals.get("hookspan.mcp.unavailable", ()):
+        labels = dict(one.attributes)
+        found[labels.get(sc.MCP_SERVER, "")][labels.get(sc.MCP_TROUBLE, "")] += one.count
+    rows = [
+        schemas.Unavailable(
+            server=server, failed=times[McpTrouble.FAILED.value], needs_auth=times[McpTrouble.NEEDS_AUTH.value]
+        )
+        for server, times in found.items()
+    ]
+    return sorted(rows, key=lambda row: (-row.failed - row.needs_auth, row.server))
