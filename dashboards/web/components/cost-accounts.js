@@ -83,8 +83,9 @@ export class CostAccounts extends BaseComponent {
 	#sources() {
 		const { sources, total, unseen } = this;
 		const isSeen = Math.abs(unseen) > LEAST;
-		if (!sources.length && !isSeen)
+		if (!sources.length && !isSeen) {
 			return html`<p class="note">No skill, plugin, MCP server, subagent or workflow had a part in it.</p>`;
+		}
 		const whole = total + unseen;
 		const dearest = Math.max(0, ...sources.map((one) => one.cost));
 		return html`<div class="scroll-x" tabindex="0" role="group" aria-label="Cost by what it was for">
