@@ -107,6 +107,11 @@ class Paths:
         return self.state / "heartbeat"
 
     @property
+    def lines(self) -> Path:
+        """Status lines of ours, a file for each session; there only where the relay prints them."""
+        return self.state / "lines"
+
+    @property
     def relay_conf(self) -> Path:
         """The relay's settings; see `hookspan.setup.relay`."""
         return self.state / "relay.conf"

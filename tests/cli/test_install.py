@@ -595,7 +595,14 @@ def test_native_windows_is_refused(monkeypatch: pytest.MonkeyPatch):
         patch.setattr("os.name", "nt")
         assert install.callback is not None
         install.callback(
-            dry_run=False, check=False, yes=True, print_block=False, no_hooks=False, scope="user", native=None
+            dry_run=False,
+            check=False,
+            yes=True,
+            print_block=False,
+            no_hooks=False,
+            scope="user",
+            native=None,
+            status_line=None,
         )
 
 

@@ -10,10 +10,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
+from hookspan.clients.claude_code import status_line_command
 from hookspan.clients.claude_code.handlers import EVENTS, matcher_group
 from hookspan.clients.claude_code.hook_sources import HookSource, find
 from hookspan.clients.claude_code.settings_files import MANAGED
 from hookspan.clients.claude_code.settings_text import Handler
+from hookspan.clients.claude_code.status_line_command import RelayedLine
 from hookspan.clients.relay_command import relay_in
 from hookspan.paths import Paths
 
@@ -33,6 +35,7 @@ class Area(StrEnum):
     STALE = "stale"
     TWICE = "twice"
     STARTER = "starter"
+    STATUS_LINE = "status_line"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,14 @@ class Installation(InstalledHooks):
     @cached_property
     def problems(self) -> list[Problem]:
         """Everything that is wrong with it."""
-        return [*self._hooks(), *self._policies(), *self._stale(), *self._twice(), *self._starter()]
+        return [
+            *self._hooks(),
+            *self._policies(),
+            *self._stale(),
+            *self._twice(),
+            *self._starter(),
+            *self._status_lines(),
+        ]
 
     @property
     def broken(self) -> list[Problem]:
@@ -256,6 +266,44 @@ class Installation(InstalledHooks):
                 broken=paths.relay_conf in missing,
                 mends=True,
             )
+
+    def _status_lines(self) -> Iterator[Problem]:
+        """A status line that `install` had go through the relay and that doesn't any more, or that another hides."""
+        told = {file for file, receipt in receipts.read(self.paths).items() if receipt.status_line is not None}
+        lines = {source.file: self._status_line(source) for source in self.sources if source.text is not None}
+        for source in self.sources:
+            line = lines.get(source.file)
+            if str(source.file) in told and line is None and source.text is not None:
+                yield Problem(
+                    Area.STATUS_LINE,
+                    f"the status line in `{source.file}` no longer goes through hookspan",
+                    "the account's quota is not heard of",
+                    "`hookspan install --status-line`, or `--no-status-line` to leave it so",
+                    broken=False,
+                )
+            elif line is not None and not os.access(line.relay[0], os.X_OK):
+                what = f"`{line.relay[0]}`, which the status line in `{source.file}` runs, is gone"
+                why = "the line of before is shown, and the account's quota is not heard of"
+                yield Problem(Area.STATUS_LINE, what, why, "`hookspan install`", broken=False, mends=True)
+        if not any(lines.values()):
+            return
+        for source in self.sources:
+            of_project = source.here and source.kind in {"project", "local", "managed"} and source.text is not None
+            if of_project and source.text is not None and source.text.status_line and not lines[source.file]:
+                what = f"`{source.file}` has a status line of its own, which hides the one that goes through hookspan"
+                why = "sessions of that project tell nothing of the account's quota"
+                yield Problem(
+                    Area.STATUS_LINE, what, why, "`hookspan install --status-line --scope local`", broken=False
+                )
+
+    def _status_line(self, source: HookSource) -> RelayedLine | None:
+        return None if source.text is None else status_line_command.read(source.text.status_line, self.paths)
+
+    @property
+    def status_lines(self) -> list[str]:
+        """The settings files whose status line goes through the relay to our state folder."""
+        lines = [(source.file, self._status_line(source)) for source in self.sources]
+        return [f"`{file}`" for file, line in lines if line is not None and Path(line.relay[-1]) == self.paths.state]
 
 
 def look(

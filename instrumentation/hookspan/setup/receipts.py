@@ -24,6 +24,7 @@ class Receipt:
     backup: str | None
     empty: list[str]  # containers that were there with nothing in them
     env: dict[str, str] = field(default_factory=dict)  # variables of ours, as they were written
+    status_line: str | None = None  # the command of before, as it stood there; empty: there was none; None: not ours
 
 
 def read(paths: Paths) -> dict[str, Receipt]:
@@ -44,11 +45,16 @@ def read(paths: Paths) -> dict[str, Receipt]:
 def write(paths: Paths, receipts: dict[str, Receipt]) -> None:
     """Keep these receipts; without any there is no file."""
     if receipts:
-        files = {file: asdict(receipt) for file, receipt in receipts.items()}
+        files = {file: _plain(receipt) for file, receipt in receipts.items()}
         plain: dict[str, Any] = {"version": VERSION, "files": files}
         atomic.write(paths.installed, json.dumps(plain, indent=2).encode() + b"\n", mode=0o600)
     else:
         paths.installed.unlink(missing_ok=True)
+
+
+def _plain(receipt: Receipt) -> dict[str, Any]:
+    """What is kept of it: an older hookspan, which has no status line, reads it where it has none."""
+    return {name: value for name, value in asdict(receipt).items() if name != "status_line" or value is not None}
 
 
 def files(paths: Paths) -> list[Path]:

@@ -23,6 +23,8 @@ from hookspan.config import Settings
 from hookspan.errors import UserError
 from hookspan.paths import RELAY_NAME, Paths
 
+from . import receipts
+
 # Static binaries start in a third of the time of dynamic ones, musl's fastest; fewer segments are fewer page faults.
 STATIC: Final = ("-static", "-Wl,-z,noseparate-code")
 COMPILERS: Final[tuple[tuple[str, ...], ...]] = (("musl-gcc", *STATIC), ("cc", *STATIC), ("cc",))
@@ -164,6 +166,14 @@ def create_state(paths: Paths, settings: Settings) -> None:
         atomic.write(paths.heartbeat, b"")
     if not paths.drops.exists():
         atomic.write(paths.drops, b"".join(drop_line(reason, 0, 0) for reason in DROP_REASONS))
+
+
+def keep_lines(paths: Paths) -> None:
+    """Have the folder for status lines of ours, which the agent fills where it is, if one is installed."""
+    if any(receipt.status_line == "" for receipt in receipts.read(paths).values()):
+        paths.private(paths.lines)
+    elif paths.lines.is_dir():
+        shutil.rmtree(paths.lines, ignore_errors=True)
 
 
 def write_conf(paths: Paths, settings: Settings) -> None:

@@ -91,7 +91,9 @@ def _removal(paths: Paths, file: Path, told: Sequence[Receipt], spared: Sequence
     receipt = exact or next(iter(told), None)
     text = SettingsText.of(str(file), old)
     keep, env = ((), {}) if receipt is None else (receipt.empty, receipt.env)
-    clean = text.without_ours(paths, keep, [str(state) for state in spared]).without_env(env, keep=keep)
+    spare = [str(state) for state in spared]
+    clean = text.without_ours(paths, keep, spare).without_env(env, keep=keep)
+    clean = clean.without_status_line(paths, (receipt and receipt.status_line) or "", spare)
     if clean is text or clean.data() == old:
         return None
     made_by_us = receipt is not None and receipt.before is None and clean.value == {}

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
 import click
 
 from hookspan import atomic
-from hookspan.cli.install import native
+from hookspan.cli.install import native, status
 from hookspan.cli.install.diff import show_change
 from hookspan.cli.install.prompt import short_path
 from hookspan.clients.claude_code.handlers import EVENTS
@@ -35,18 +35,29 @@ class Change:
     after: SettingsText
     receipt: Receipt | None  # what an earlier `install` did to it
     env: Mapping[str, str]  # the variables that are ours then
+    status_line: str | None  # as in the receipt
     brought: str  # what brings the hooks, if that is not these settings
 
     @classmethod
-    def of(cls, installation: Installation, file: Path, made: Relay, variables: Mapping[str, str] | None) -> Self:
-        """The change; UserError for a file that nothing can be put into."""
+    def of(
+        cls,
+        installation: Installation,
+        file: Path,
+        made: Relay,
+        variables: Mapping[str, str] | None,
+        *,
+        status_line: bool | None = None,
+    ) -> Self:
+        """The change; UserError for a file that nothing can be put into. `status_line`: None leaves it as it is."""
         old = settings_file.read(file)
         before = SettingsText.of(str(file), old or b"")
         receipt = receipts.read(installation.paths).get(str(file)) or _of_another(installation, file)
         brought = " and ".join(source.name for source in installation.brought)
         after = before if brought else before.with_ours(made.command, installation.paths)
         env = native.own(receipt, before, variables)
-        return cls(file, old, before, native.replaced(after, receipt, variables), receipt, env, brought)
+        after = native.replaced(after, receipt, variables)
+        after, told = status.replaced(after, receipt, made, installation.paths, on=status_line)
+        return cls(file, old, before, after, receipt, env, told, brought)
 
     @property
     def needed(self) -> bool:
@@ -64,6 +75,7 @@ class Change:
     def make(self, paths: Paths) -> None:
         """Back up, record, write: in this order, so that whatever is written can be taken back."""
         if not self.needed:
+            self._tell_of_status_line(paths)
             return
         clean, empty = self._without_ours(paths)
         backup = None
@@ -77,6 +89,7 @@ class Change:
             backup=None if backup is None else str(backup),
             empty=empty,
             env=dict(self.env),
+            status_line=self.status_line,
         )
         records = receipts.read(paths)
         receipts.write(paths, records | {str(self.file): made})
@@ -85,6 +98,12 @@ class Change:
         except UserError:
             receipts.write(paths, records)
             raise
+
+    def _tell_of_status_line(self, paths: Paths) -> None:
+        """Where somebody else has taken ours out, and is to be left in peace."""
+        if self.receipt is not None and self.receipt.status_line != self.status_line:
+            told = replace(self.receipt, status_line=self.status_line)
+            receipts.write(paths, receipts.read(paths) | {str(self.file): told})
 
     def _without_ours(self, paths: Paths) -> tuple[bytes | None, list[str]]:
         """The file as `uninstall` gives it back (None: without it), and the containers that were empty in it."""
@@ -95,6 +114,7 @@ class Change:
                 return saved, receipt.empty
         # Nothing of ours in it, nor an older form, must come back with uninstall.
         text = self.before.without_ours(paths).without_env(receipt.env if receipt is not None else {})
+        text = text.without_status_line(paths, (receipt and receipt.status_line) or "")
         if receipt is not None and receipt.before is None and text.value == {}:
             return None, []  # we made it, and nobody else has put anything in
         return self.old if text is self.before else text.data(), self.before.empty()
@@ -104,7 +124,8 @@ class Change:
         if self.brought:
             return f"{f'Changed {short_path(self.file)}: `env`. ' if self.needed else ''}Relay {made.how}."
         if self.needed:
-            return f"Installed in {short_path(self.file)}: {counted(len(EVENTS), 'events')}, relay {made.how}."
+            line = "" if self.status_line is None else ", the status line"
+            return f"Installed in {short_path(self.file)}: {counted(len(EVENTS), 'events')}{line}, relay {made.how}."
         return f"Nothing to change: hookspan is installed in {short_path(self.file)}."
 
 

@@ -29,11 +29,13 @@ STATE: Final = (
     "installed.json",
     "journal",
     "key",
+    "lines",
     "logins.json",
     "port",
     "relay.conf",
     "reports",
     "run",
+    "status-seen",
     "store.db*",
     "token",
 )

@@ -35,6 +35,7 @@ def install(
     *,
     scope: Scope = "user",
     native_telemetry: bool | None = None,
+    status_line: bool | None = None,
     yes: bool = False,
     dry_run: bool = False,
     only_check: bool = False,
@@ -59,7 +60,7 @@ def install(
         new_relay.install(paths)
         click.echo(f"The plugin's hooks run {short_path(new_relay.target)}, {new_relay.how}.\n\n{NEXT}")
         return
-    change = Change.of(installation, file, new_relay, variables)
+    change = Change.of(installation, file, new_relay, variables, status_line=status_line)
     change.show(whole=dry_run or not yes)
     if dry_run:
         click.echo("\nnothing was changed (--dry-run)" if change.needed else "nothing to change")
@@ -69,6 +70,7 @@ def install(
     relay.create_state(paths, load(paths))  # from the files alone, as the agent that a hook starts reads them
     new_relay.install(paths)
     change.make(paths)
+    relay.keep_lines(paths)
     click.echo(change.done(new_relay))
     for other in () if change.brought else installation.others:
         click.echo(

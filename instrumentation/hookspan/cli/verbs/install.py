@@ -30,8 +30,22 @@ from hookspan.errors import UserError
     default=None,
     help="Have Claude Code send its own telemetry to `export.endpoint`, or stop it. Default: leave it as it is.",
 )
+@click.option(
+    "--status-line/--no-status-line",
+    "status_line",
+    default=None,
+    help="Hear what Claude Code tells its status line (the account's quota), and show the line of before, or one of "
+    "hookspan's; or stop that. Default: leave it as it is.",
+)
 def install(
-    dry_run: bool, check: bool, yes: bool, print_block: bool, no_hooks: bool, scope: Scope, native: bool | None
+    dry_run: bool,
+    check: bool,
+    yes: bool,
+    print_block: bool,
+    no_hooks: bool,
+    scope: Scope,
+    native: bool | None,
+    status_line: bool | None,
 ) -> None:
     """Add hookspan's hooks to Claude Code's settings.
 
@@ -42,6 +56,7 @@ def install(
     run.install(
         scope=scope,
         native_telemetry=native,
+        status_line=status_line,
         yes=yes,
         dry_run=dry_run,
         only_check=check,

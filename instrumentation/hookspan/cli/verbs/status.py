@@ -80,6 +80,7 @@ def gather(paths: Paths) -> dict[str, Any]:
             "installed": ours,
             "installation": {
                 "where": installation.where,
+                "status_line": ", ".join(installation.status_lines),
                 "problems": [
                     {"message": problem.what, "todo": problem.todo, "broken": problem.broken}
                     for problem in installation.problems
@@ -249,6 +250,8 @@ def _installed(report: Mapping[str, Any]) -> Iterator[str]:
     installation = report["installation"]
     if where := installation["where"]:
         yield _row("installed", f"in {where}")
+    if line := installation.get("status_line"):
+        yield _row("", f"the status line of {line} goes through hookspan")
     for number, problem in enumerate(installation["problems"]):
         text = click.style(problem["message"], fg="red" if problem["broken"] else "yellow")
         yield _row("" if where or number else "installed", f"{text} -> {problem['todo']}")

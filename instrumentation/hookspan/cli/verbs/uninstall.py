@@ -15,7 +15,7 @@ from hookspan.cli.terminal.options import YES
 from hookspan.clients.claude_code.settings_files import Scope
 from hookspan.folders import working_folder
 from hookspan.paths import Paths
-from hookspan.setup import places, removal
+from hookspan.setup import places, relay, removal
 from hookspan.setup.installation import Installation, look
 
 
@@ -52,6 +52,8 @@ def uninstall(dry_run: bool, yes: bool, scope: Scope | None, purge: bool) -> Non
     for change in planned.changes:
         planned.carry_out(change)
         click.echo(f"Removed from {short_path(change.file)}.")
+    for place in planned.places:
+        relay.keep_lines(place)
     if purge:
         delete_all(planned.places)
     _say_what_is_left(look(paths, folder=folder), planned.places, purged=purge)

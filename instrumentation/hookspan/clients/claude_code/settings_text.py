@@ -15,6 +15,7 @@ from hookspan import jsontext
 from hookspan.errors import UserError
 from hookspan.paths import Paths
 
+from . import status_line_command
 from .handlers import EVENTS, command_words, is_ours, matcher_group
 
 BOM: Final = "\ufeff"
@@ -224,6 +225,62 @@ class SettingsText:
             root = jsontext.container(self.text)
             edits = jsontext.remove(root, {n for n, e in enumerate(root.elements) if e.key == "env"})
         return SettingsText(self.name, jsontext.apply(self.text, edits), self.bom)
+
+    @property
+    def status_line(self) -> object:
+        """The command of the status line; None without one."""
+        line = self.value.get("statusLine")
+        return line.get("command") if isinstance(line, dict) else None
+
+    @property
+    def status_line_text(self) -> str:
+        """That command as it stands in the file, with its quotes; empty without one."""
+        element = self._status_line_command()
+        return "" if element is None else self.text[element.value_start : element.end]
+
+    def _status_line_command(self) -> jsontext.Element | None:
+        line = self.value.get("statusLine")
+        within = self.container("statusLine") if isinstance(line, dict) else None
+        commands = [] if within is None else [each for each in within.elements if each.key == "command"]
+        return commands[-1] if commands else None
+
+    def with_status_line(self, relay: Sequence[str], paths: Paths) -> SettingsText:
+        """The text with a status line that goes through the relay; UserError for one of another form than a command."""
+        self._no_twice(jsontext.container(self.text), "statusLine")
+        line = self.value.get("statusLine")
+        if line is None and "statusLine" not in self.value:
+            ours = {"type": "command", "command": status_line_command.written(relay, None)}
+            body = f"{_key(self.text, 'statusLine')}{_dump(self.text, ours)}"
+            return self._with([jsontext.append(self.text, jsontext.container(self.text), [body])])
+        element = self._status_line_command()
+        plain = isinstance(line, dict) and line.get("type") == "command" and "args" not in line
+        if not plain or element is None or not isinstance(element.value, str):
+            raise UserError(
+                f"`statusLine` in `{self.name}` is not a command that hookspan knows how to run; nothing was changed",
+                hint="without `--status-line` everything else is installed",
+            )
+        ours_now = status_line_command.read(element.value, paths)
+        before = element.value if ours_now is None else ours_now.before
+        return self._with_status_line_text(element, _dump(self.text, status_line_command.written(relay, before)))
+
+    def without_status_line(self, paths: Paths, written: str = "", spare: Sequence[str] = ()) -> SettingsText:
+        """The text with the status line of before; `written`: its command as it stood there, if that is known."""
+        element = self._status_line_command()
+        ours = status_line_command.read(self.status_line, paths)
+        if element is None or ours is None or ours.relay[-1] in spare:
+            return self
+        if ours.before is None:
+            root = jsontext.container(self.text)
+            return self._with(jsontext.remove(root, {n for n, e in enumerate(root.elements) if e.key == "statusLine"}))
+        known = written and json.loads(written) == ours.before
+        return self._with_status_line_text(element, written if known else _dump(self.text, ours.before))
+
+    def _with_status_line_text(self, element: jsontext.Element, text: str) -> SettingsText:
+        return self._with([jsontext.Edit(element.value_start, element.end, text)])
+
+    def _with(self, edits: Sequence[jsontext.Edit]) -> SettingsText:
+        text = jsontext.apply(self.text, edits)
+        return self if text == self.text else SettingsText(self.name, text, self.bom)
 
     def _emptied(self, event: jsontext.Element, ours: Mapping[int, set[int]]) -> tuple[bool, list[jsontext.Edit]]:
         """Whether an event has no group left without ours (group: handlers), and the edits that take them out."""

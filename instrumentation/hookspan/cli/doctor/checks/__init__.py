@@ -20,6 +20,7 @@ ALL: Final[Mapping[str, Check]] = {
     "stale": claude.stale,
     "twice": claude.twice,
     "native": claude.native,
+    "status line": claude.status_line,
     "relay": installed.relay,
     "starter": installed.starter,
     "folders": folders.folders,

@@ -51,6 +51,15 @@ def twice(context: Context) -> Iterator[Result]:
     yield from _of(context, Area.TWICE, "each event is recorded once" if runs else "no event is recorded twice")
 
 
+def status_line(context: Context) -> Iterator[Result]:
+    """A status line that `install` had go through the relay still does."""
+    lines = context.installation.status_lines
+    well = (
+        f"goes through hookspan in {', '.join(lines)}" if lines else "not installed: the account's quota is not known"
+    )
+    yield from _of(context, Area.STATUS_LINE, well)
+
+
 def _of(context: Context, area: Area, well: str) -> Iterator[Result]:
     problems = [problem for problem in context.installation.problems if problem.area is area]
     for problem in problems:

@@ -1,0 +1,59 @@
+"""The command of a status line that goes through the relay: written, and found again with the command it was before.
+
+Claude Code runs it by `/bin/sh -c`. The command of before stands in it, quoted, so nothing is lost with hookspan's own
+files: where there is no relay any more, the same shell runs it. The relay runs it by `$0`, the shell that ran ours.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from hookspan.clients import relay_command
+from hookspan.paths import Paths
+
+from .handlers import COMMAND_MAX
+
+OPTION: Final = "--status-line"
+_VARIABLE: Final = "_hookspan_line"  # of the shell, not of the environment
+
+
+@dataclass(frozen=True, slots=True)
+class RelayedLine:
+    """A status line's command of ours: the words that run the relay, and the command of before, None without one."""
+
+    relay: tuple[str, ...]
+    before: str | None
+
+
+def written(relay: Sequence[str], before: str | None) -> str:
+    """The command, for the words that run the relay (its state folder included)."""
+    there = " && ".join(f"[ {test} {shlex.quote(word)} ]" for test, word in _tests(relay))
+    run = f"{there} && exec {shlex.join([*relay, OPTION])}"
+    if before is None:
+        return run
+    return f'{_VARIABLE}={shlex.quote(before)}; {run} "$0" -c "${_VARIABLE}"; eval "${_VARIABLE}"'
+
+
+def read(command: object, paths: Paths) -> RelayedLine | None:
+    """What a command of ours runs, whichever hookspan wrote it; None for any other."""
+    if not isinstance(command, str) or OPTION not in command or len(command) > COMMAND_MAX:
+        return None
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        return None
+    if "exec" not in words or OPTION not in words:
+        return None
+    relay = tuple(words[words.index("exec") + 1 : words.index(OPTION)])
+    if len(relay) < 2 or not relay_command.relay_in(relay, paths):  # noqa: PLR2004 - the relay and its state folder
+        return None
+    kept = words[0].removeprefix(f"{_VARIABLE}=")
+    return RelayedLine(relay, None if kept == words[0] else kept.removesuffix(";"))
+
+
+def _tests(relay: Sequence[str]) -> list[tuple[str, str]]:
+    """What must be there: a program that can be run, and the script that Python is to run."""
+    return [("-x", relay[0])] if len(relay) == 2 else [("-x", relay[0]), ("-r", relay[-2])]  # noqa: PLR2004
