@@ -17,7 +17,7 @@ const unseenWord = (unseen) =>
 const skillHint = (text) =>
 	text === "skill"
 		? "From its loading on, all that its turn goes on to cost is the skill's, with the subagents that it starts."
-		: "";
+		: nothing;
 
 export class CostAccounts extends BaseComponent {
 	static properties = { sources: {}, misses: {}, total: {}, unseen: {}, calls: {} };
@@ -39,7 +39,7 @@ export class CostAccounts extends BaseComponent {
 			td.name {
 				overflow-wrap: anywhere;
 			}
-			td.kind {
+			td.of {
 				white-space: nowrap;
 				color: var(--ink-2);
 			}
@@ -103,7 +103,7 @@ export class CostAccounts extends BaseComponent {
 						${sources.map(
 							(one) =>
 								html`<tr>
-									<td class="kind" title=${skillHint(one.kind)}>${sourceWord(one.kind)}</td>
+									<td class="of" title=${skillHint(one.kind)}>${sourceWord(one.kind)}</td>
 									<td class="name">${one.name}</td>
 									<td class="num">${money(one.cost, dearest)}</td>
 									<td class="num">${whole > 0 ? percent(one.cost / whole) : "–"}</td>
