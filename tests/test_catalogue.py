@@ -3,30 +3,51 @@
 import importlib
 import json
 import pkgutil
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import opentelemetry.semconv._incubating.attributes as conventions
 import pytest
 
 from hookspan.catalogue import appearance
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.attributes import ATTRIBUTES
-from hookspan.catalogue.claude_code import CLAUDE_CODE
+from hookspan.catalogue.claude_code import CLAUDE_CODE, KeptFields
 from hookspan.catalogue.enums import EndReason, Link, Outcome, PromptKind, SessionPhase, TimeKind
 from hookspan.catalogue.metrics import READ_OF_AGENT, READ_OF_CLIENT, SUMS
 from hookspan.catalogue.spans import COMMON, COMMON_REQUIRED, SPANS
 from hookspan.clients.claude_code import reduce
+from hookspan.clients.decode import decode
 from hookspan.model import fold
+from hookspan.web.schemas import Session
 from hookspan.wire.reduced import Reduced
 
-from .model.replay import SESSIONS, names, play
+from .model.replay import KEY, SESSIONS, names, play
 
 ROOT = Path(__file__).parents[1]
+WEB = ROOT / "dashboards" / "web"
 ROOM = "instrumentation/hookspan/catalogue"
 MADE_UP = {"PermissionDenied", "Elicitation", "ElicitationResult"}
 """Events whose tests make them up: no recording has them."""
+
+
+UNRECORDED = {"action", "cut", "history", "interrupted", "local", "remote", "served_by", "synthetic", "traceparent"}
+"""Of a `Reduced`: what no recording has. Other tests make it up."""
+FOR_PROGRAMS = {
+    "basis",
+    "cache_cause",
+    "cache_expires",
+    "cache_misses",
+    "end_reason",
+    "entrypoint",
+    "job",
+    "messages",
+    "unhooked",
+}
+"""Fields of a session that the API has and the page doesn't show."""
 
 
 def same(declared, there, advice):
@@ -66,10 +87,35 @@ def test_an_event_that_has_an_effect_has_a_handler():
     )
 
 
-def test_a_field_that_is_kept_has_an_attribute_in_the_reduced_event():
+def test_a_field_that_is_kept_has_its_attribute():
     kept = (*CLAUDE_CODE.kept, *(field for event in CLAUDE_CODE.events for field in event.kept))
-    missing = {field.attribute or field.field for field in kept} - set(Reduced.__struct_fields__)
-    assert not missing, f"{sorted(missing)}: add it to `Reduced` in instrumentation/hookspan/wire/reduced.py"
+    same(
+        {field.attribute or field.field for field in kept},
+        set(KeptFields.__struct_fields__),
+        f"`KeptFields` in {ROOM}/claude_code.py has an attribute for each `Kept` there",
+    )
+
+
+def test_what_is_made_of_a_payload_is_in_a_recording():
+    recorded = set()
+    for journal in SESSIONS.glob("*/journal.jsonl"):
+        for line in journal.read_bytes().splitlines():
+            if isinstance(event := decode(line, KEY), Reduced):
+                recorded |= msgspec.to_builtins(event).keys()
+    empty = set(Reduced.__struct_fields__) - recorded - UNRECORDED
+    assert not empty, (
+        f"{sorted(empty)}: instrumentation/hookspan/clients/claude_code/reduce.py fills it (or `kept` in "
+        f"{ROOM}/claude_code.py, if it is copied), and a recording in tests/sessions has it"
+    )
+
+
+def test_a_field_of_a_session_is_on_the_page():
+    code = "\n".join(path.read_text() for name in ("lib", "components") for path in (WEB / name).glob("*.js"))
+    unread = {name for name in Session.__struct_fields__ if not re.search(rf"\.{name}\b", code)}
+    unshown = sorted(unread - FOR_PROGRAMS)
+    assert not unshown, (
+        f"{unshown}: show it, say in dashboards/web/components/session-header.js, or name it in FOR_PROGRAMS here"
+    )
 
 
 def test_a_reducer_is_of_an_event_of_the_client():
@@ -157,7 +203,8 @@ def test_series_have_only_what_the_page_says(played):
     same(
         attributes.keys() - elsewhere,
         seen,
-        "nothing in model/ counts it, or no recording in tests/sessions has what it counts",
+        "no `step.count` or `step.add` in model/ counts it, nothing in instrumentation/hookspan/clients/claude_code/ "
+        "(reduce.py, transcript.py) fills what that reads, or no recording in tests/sessions has it",
     )
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from typing import Any
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,11 +17,9 @@ from hookspan.model.fold import fold
 from hookspan.model.state import State, dump_session, load_session
 from hookspan.wire.facts import Silent, TranscriptRead
 from tests.model.replay import KEY, SESSIONS
+from tests.samples import payloads
 
-PAYLOADS = [
-    json.loads(line)
-    for line in (Path(__file__).parents[1] / "samples" / "hook-payloads.jsonl").read_text().splitlines()
-]
+PAYLOADS = [payload for some in payloads().values() for payload in some]
 LINES = [
     json.loads(line)
     for name in (
@@ -36,7 +35,9 @@ LINES = [
 ]
 EXAMPLES = settings.default.max_examples  # a hundred, or what `--hypothesis-profile` says
 
-scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20)
+scalars = (
+    st.none() | st.booleans() | st.integers() | st.just(10**400) | st.floats(allow_nan=False) | st.text(max_size=20)
+)
 values = st.recursive(
     scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
 )
@@ -97,6 +98,25 @@ def test_transcript_lines_of_another_shape(lines):
     for fact in facts:
         assert decode(wire.encode(fact), KEY) == fact
         assert fact.key
+
+
+def huge(value: Any) -> Any:
+    """With a number that no float and no column of a store can hold, in place of each number."""
+    if isinstance(value, dict):
+        return {name: huge(item) for name, item in value.items()} | {"duration_ms": 10**400}
+    if isinstance(value, list):
+        return [huge(item) for item in value]
+    return 10**400 if type(value) in {int, float} else value
+
+
+def test_numbers_beyond_all_measure():
+    for payload in PAYLOADS:
+        line = json.dumps({"v": 1, "at": 1, "took": 1, "event": huge(payload)}).encode()
+        assert msgspec.json.decode(wire.encode(decode(line, KEY)), type=dict[str, Any])
+    for transcript in LINES:
+        data = json.dumps(huge(transcript)).encode() + b"\n"
+        assert all(wire.encode(fact) for fact in TranscriptParser("s", "f.jsonl").feed(data))
+        read_history_line(data)
 
 
 @given(st.binary(max_size=200))

@@ -20,9 +20,9 @@ REFUSED = ("permission_words", "print_denied", "print_hook_block")
 def checked_out(root: Path, name: str) -> None:
     """The project folders of a recording as they were: repositories since long before it."""
     text = "".join(path.read_text() for path in (SESSIONS / name / "projects").rglob("*.jsonl"))
-    found = re.findall(r'"gitBranch":"(ma\w+)"', text)
+    branch = next(iter(re.findall(r'"gitBranch":"(ma\w+)"', text)), "main")
     for folder in {Path(one).parts[3] for one in projects(name)} - {WORKTREE}:
-        head(root / folder / ".git", found[0], 0)
+        head(root / folder / ".git", branch, 0)
     linked = root / "shop" / ".git" / "worktrees" / WORKTREE
     head(linked, "feature", 0)
     (linked / "commondir").write_text("../..\n")

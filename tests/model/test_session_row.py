@@ -31,4 +31,7 @@ def test_the_fold_fills_every_field_that_it_keeps(tmp_path_factory: pytest.TempP
     empty = SessionState(id="", first=0, opened=0, start=0)
     fields = set(KeptFields.__struct_fields__) - ELSEWHERE
     unset = {name for name in fields if all(getattr(session, name) == getattr(empty, name) for session in sessions)}
-    assert not unset, f"{sorted(unset)}: no handler in model/ sets it, or no recording in tests/sessions has it"
+    assert not unset, (
+        f"{sorted(unset)}: model/sessions.py sets it (what any event tells) or model/turns.py (what a turn does), and "
+        "a recording in tests/sessions has it"
+    )

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from hookspan.catalogue.claude_code import CLAUDE_CODE
 from tests.model.replay import SESSIONS
 
 SECRET = "ghp_" + "Zx9" * 12
@@ -14,17 +15,17 @@ SECRET = "ghp_" + "Zx9" * 12
 FOLDER = "marked-folder"
 """Part of every path: paths are content, but for the project's own name."""
 
-NAMES = frozenset(
+COPIED = (*CLAUDE_CODE.kept, *(field for event in CLAUDE_CODE.events for field in event.kept))
+NAMES = frozenset(field.field for field in COPIED) | frozenset(
     """
-    hook_event_name session_id prompt_id tool_name tool_use_id agent_id agent_type transcript_path cwd permission_mode
-    source reason model level trigger notification_type name command_name command_source agent_transcript_path agentId
-    backgroundTaskId status type subtype uuid parentUuid logicalParentUuid sessionId promptId timestamp version
-    requestId requestRef requestedModel effort querySource promptSource operation role stop_reason id toolDenialKind
-    runId decision rowSource toolUseId agentType parentAgentId to_model mcp_server_name project_dir
+    tool_name tool_use_id level name agentId backgroundTaskId status type subtype uuid parentUuid logicalParentUuid
+    sessionId promptId timestamp version requestId requestRef requestedModel effort querySource promptSource operation
+    role stop_reason id toolDenialKind runId decision rowSource toolUseId agentType parentAgentId project_dir
     """.split()
 )
 """Fields whose values are ids, or words of a list of the client's or of its settings: the pairing of events lives on
-them. All other texts are marked, whatever they are called."""
+them. Those that the catalogue keeps as they are, and those of transcripts and of objects within a payload. All other
+texts are marked, whatever they are called."""
 
 
 def mark(value: Any, key: str = "") -> Any:

@@ -23,10 +23,10 @@ from hookspan.store import Reader
 from tests.agent.machine import Machine, append, event, until
 from tests.model.replay import HOME, KEY, names, play
 from tests.otlp_sink import Sink
+from tests.samples import payloads
 
 from .marked import FOLDER, SECRET, copy, mark
 
-SAMPLES = Path(__file__).parents[1] / "samples" / "hook-payloads.jsonl"
 PLAYED = (
     "permission_words",
     "print_tools_agent",
@@ -68,14 +68,12 @@ def test_no_mark_reaches_a_span_or_a_metric(name, tmp_path):
 
 def test_every_field_of_every_known_event():
     """The published payloads, marked, one by one: what stays of them has no mark."""
-    seen = set()
-    for text in SAMPLES.read_text().splitlines():
-        payload = json.loads(text)
-        seen.add(payload["hook_event_name"])
+    known = payloads()
+    for payload in (payload for some in known.values() for payload in some):
         line = json.dumps({"v": 1, "at": 1, "event": mark(payload) | {"session_id": "s"}}).encode()
         assert SECRET.encode() in line
         assert SECRET.encode() not in wire.encode(decode(line, KEY))
-    assert len(seen) > 20
+    assert len(known) > 20
 
 
 class Inbox(BaseHTTPRequestHandler):

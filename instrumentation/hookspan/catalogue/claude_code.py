@@ -4,7 +4,33 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
 from .events import Client, HookEvent, Kept
+
+
+class KeptFields(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What is kept of a payload unchanged, by its attribute of `Reduced`: each `Kept` of an event below names one."""
+
+    event: str = ""
+    session: str = ""
+    prompt: str = ""
+    cwd: str = ""
+    transcript: str = ""
+    permission_mode: str = ""
+    agent_id: str = ""
+    agent_type: str = ""
+    source: str = ""
+    reason: str = ""
+    trigger: str = ""
+    notification: str = ""
+    failure: str = ""
+    model: str = ""
+    action: str = ""
+    command_name: str = ""
+    mcp_server: str = ""
+    agent_transcript: str = ""
+
 
 CLAUDE_CODE: Final = Client(
     name="claude-code",

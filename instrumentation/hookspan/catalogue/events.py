@@ -8,12 +8,12 @@ from typing import Literal, NamedTuple
 class Kept(NamedTuple):
     """A field of an event's payload that is kept unchanged. `attribute`: where in `Reduced`; empty: under the field's name.
 
-    `kind`: a `word` from one of the client's own lists, a `name` (or id) or a `path`. What is of another kind, or
-    too long, is not kept.
+    `kind`: a `word` from one of the client's own lists, a `name` (or id), a `path`, a `count` (a whole number, at
+    least 0) or a `flag`. What is of another kind, or too long, is not kept.
     """
 
     field: str
-    kind: Literal["word", "name", "path"] = "word"
+    kind: Literal["word", "name", "path", "count", "flag"] = "word"
     attribute: str = ""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Any, Final, TypeAlias
@@ -22,8 +22,10 @@ SYNTHETIC_KEY: Final = "hookspan_synthetic"
 LOCAL_KEY: Final = "hookspan_local"
 """In a payload: marks the events of the page's demo data, which are neither exported nor counted."""
 
-Copied: TypeAlias = tuple[tuple[str, str, int], ...]
-"""Fields to be copied: key in the payload, attribute of `Reduced`, characters that are kept; 0 for a word."""
+Copied: TypeAlias = tuple[tuple[str, str, Callable[[object], str | int]], ...]
+"""Fields to be copied: key in the payload, attribute of `Reduced`, how its value is read."""
+
+_NUMBER_MAX: Final = 2**53  # whole numbers up to here are exact in JSON, in a float and in the store
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -52,8 +54,18 @@ def as_given_name(value: object) -> str:
 
 
 def as_number(value: object) -> float:
-    """A number; -1 if it is not one."""
-    return float(value) if isinstance(value, (int, float)) else -1.0
+    """A number; -1 if it is not one, or larger than any that is measured."""
+    return float(value) if isinstance(value, (int, float)) and abs(value) < _NUMBER_MAX else -1.0
+
+
+def as_count(value: object) -> int:
+    """A whole number; 0 if it is not one, negative, or larger than any that is counted."""
+    return value if type(value) is int and 0 < value < _NUMBER_MAX else 0
+
+
+def as_flag(value: object) -> bool:
+    """Whether it is true, and not merely something."""
+    return value is True
 
 
 def as_object(value: object) -> dict[str, Any]:
@@ -66,7 +78,13 @@ def as_array(value: object) -> list[Any]:
     return value if type(value) is list else []
 
 
-_KINDS: Final = {"name": NAME_LENGTH, "path": PATH_LENGTH, "word": 0}
+_KINDS: Final[dict[str, Callable[[object], str | int]]] = {
+    "name": as_name,
+    "path": as_path,
+    "word": as_word,
+    "count": as_count,
+    "flag": as_flag,
+}
 
 
 def copied(kept: Iterable[Kept]) -> Copied:
@@ -77,10 +95,9 @@ def copied(kept: Iterable[Kept]) -> Copied:
 def copy(event: Reduced, fields: dict[str, Any], these: Copied) -> None:
     """Copies these fields of a payload into `event`; a missing or empty field leaves the event as it is."""
     get = fields.get
-    for key, attribute, length in these:
-        value = get(key)
-        if value and type(value) is str:
-            setattr(event, attribute, value[:length] if length else as_word(value))
+    for key, attribute, as_kind in these:
+        if (value := get(key)) and (kept := as_kind(value)):
+            setattr(event, attribute, kept)
 
 
 def timestamp_ns(text: str) -> int:

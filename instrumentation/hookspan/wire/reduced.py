@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from hookspan.catalogue.claude_code import KeptFields
+
 
 class Call(msgspec.Struct, frozen=True, array_like=True):
     """One call of a PostToolBatch. `verdict` says why it never ran, empty when its result looks like a tool's."""
@@ -33,8 +35,8 @@ SERVED_BY_FOUNDRY = "foundry"
 """Microsoft Foundry."""
 
 
-class Reduced(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """One hook event, past the allow list.
+class Reduced(KeptFields, kw_only=True, omit_defaults=True):
+    """One hook event, past the allow list. Fields that are copied as they come are declared in the catalogue.
 
     Attributes:
         at: Unix nanoseconds at which the relay's process was made.
@@ -49,6 +51,7 @@ class Reduced(msgspec.Struct, kw_only=True, omit_defaults=True):
         client_pid: CLAUDE_PID, 0 if unknown.
         served_by: Who serves the client's models, as its environment says; empty where that names nobody.
         duration_ms: The client's own measure of a tool call, -1 if it gave none.
+        prompt_size: Bytes of the prompt, in UTF-8.
         exit_code: Of a failed shell command, -1 if unknown.
         input_digest: Keyed digest of the tool's input, in canonical form: pairs a PermissionRequest with its call.
         child_agent: Id of the subagent that an Agent call started.
@@ -80,20 +83,10 @@ class Reduced(msgspec.Struct, kw_only=True, omit_defaults=True):
     remote: bool = False
     served_by: str = ""
     traceparent: str = ""
-
-    event: str = ""
-    session: str = ""
-    prompt: str = ""
-    cwd: str = ""
-    transcript: str = ""
-    permission_mode: str = ""
-    agent_id: str = ""
-    agent_type: str = ""
     effort: str = ""
 
     tool: str = ""
     tool_use_id: str = ""
-    mcp_server: str = ""
     duration_ms: float = -1.0
     input_digest: str = ""
     input_size: int = 0
@@ -113,18 +106,9 @@ class Reduced(msgspec.Struct, kw_only=True, omit_defaults=True):
     task_call: str = ""
     calls: tuple[Call, ...] = ()
 
-    source: str = ""
-    reason: str = ""
-    trigger: str = ""
-    notification: str = ""
-    failure: str = ""
-    model: str = ""
-    action: str = ""
-    command_name: str = ""
     machine_prompt: bool = False
     prompt_size: int = 0
     running_tasks: tuple[str, ...] = ()
-    agent_transcript: str = ""
     synthetic: bool = False
     local: bool = False
     label: str = ""

@@ -26,7 +26,7 @@ from hookspan.wire.facts import (
     StopHooks,
     Title,
 )
-from hookspan.wire.fields import as_given_name, timestamp_ns
+from hookspan.wire.fields import as_given_name, as_number, timestamp_ns
 from hookspan.wire.scrub import label
 
 from .transcript_lines import Line, Message, Usage, decode, text_of, tool_results
@@ -290,7 +290,7 @@ class TranscriptParser:
             )
             yield self._place(boundary, f"compact:{at}")
         elif line.subtype == "stop_hook_summary" and line.hook_infos:
-            durations = [float(info["durationMs"]) for info in line.hook_infos if _is_number(info.get("durationMs"))]
+            durations = [number for info in line.hook_infos if (number := as_number(info.get("durationMs"))) >= 0]
             yield self._place(StopHooks(at=at, key="", durations_ms=durations[:64]), f"stop_hooks:{at}")
 
     def _cost(self, line: Line) -> Iterator[Fact]:
@@ -329,10 +329,6 @@ def _take_usage(call: ModelCall, usage: Usage) -> None:
 
 
 _WHOLE_MAX: Final = 1 << 53
-
-
-def _is_number(value: object) -> bool:
-    return type(value) in {int, float}
 
 
 def _whole(value: object) -> int:
