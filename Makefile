@@ -3,14 +3,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 PYTEST := $(BIN)/pytest --dist loadgroup --no-loadscope-reorder
-PACKAGES := tmux strace musl-tools gcc clang jq chromium faketime docker.io iptables iproute2 systemd fish zsh mandoc maven haproxy
+PACKAGES := tmux bubblewrap socat strace musl-tools gcc clang jq chromium faketime docker.io iptables iproute2 systemd fish zsh mandoc maven haproxy
 # A script of dashboards/package.json, after its tools are in dashboards/node_modules; says so where there is no npm.
 NPM = if command -v npm >/dev/null; then $(MAKE) -s dashboards/node_modules/installed && npm run --silent --prefix dashboards $(1); \
 	else echo "The page's code was left out: npm is missing (Node.js from https://nodejs.org)"; fi
 
 unexport PYTHONDONTWRITEBYTECODE  # what tests import is compiled once, not by each of thousands of processes
 
-.PHONY: demo check test test-deps format lint generate docs bench measurements faults soak endure gateway-load fuzz mutants claude claude-latest screenshots wheels wheels-check lock sbom
+.PHONY: demo check test test-deps format lint generate docs bench measurements faults soak endure gateway-load fuzz mutants claude claude-latest dialogs screenshots wheels wheels-check lock sbom
 
 # The page with made-up sessions, from nothing but Python.
 demo: .venv/installed
@@ -118,6 +118,11 @@ claude: .venv/installed-dev
 # The same with the newest version; .ci/weekly does it.
 claude-latest:
 	$(MAKE) -s claude VERSION=latest
+
+# Every kind of dialog with every answer, in the real client: what the page shows, how soon, and what the spans say.
+# KINDS="Bash Edit" for some of them.
+dialogs: .venv/installed-dev
+	$(BIN)/python -m tests.claude.dialogs $(KINDS)
 
 # Into dist/: sdist, pure wheel, wheels with the compiled relay inside for Linux and macOS, and the list of what they are
 # made of (the first time: 6 minutes).

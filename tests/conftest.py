@@ -35,6 +35,7 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
     "clang": (program("clang"), "apt-get install clang"),
     "strace": (program("strace"), "apt-get install strace"),
     "tmux": (program("tmux"), "apt-get install tmux"),
+    "bwrap": (lambda: all(map(shutil.which, ("bwrap", "socat"))), "apt-get install bubblewrap socat"),
     "jq": (program("jq"), "apt-get install jq"),
     "chromium": (program("chromium"), "apt-get install chromium"),
     "faketime": (program("faketime"), "apt-get install faketime"),

@@ -27,6 +27,7 @@ _LENGTHS = ("turn.duration", "tool.duration", "subagent.duration", "permission.w
 SEEN_OF_A_KILLED_CLIENT = {
     *((name, field) for name in _CUT_OFF for field in ("end", sc.WAITED)),
     ("execute_tool", "start"),  # of a call whose dialog was open
+    ("permission", sc.BASIS),
     *((f"hookspan.{name}", field) for name in _LENGTHS for field in ("value", "buckets")),
     *(("hookspan.time", field) for field in ("name", "count")),  # kinds of time that the rest of its life was of
 }

@@ -1,4 +1,4 @@
-"""A tiny MCP server on stdin and stdout with one tool, `greet`, that fails (isError) for an empty name.
+"""A tiny MCP server on stdin and stdout: `greet` fails (isError) for an empty name, `ask` asks the user (elicitation).
 
 Standard library only.
 """
@@ -15,7 +15,14 @@ def answer(method: str, params: dict[str, Any]) -> dict[str, Any]:
         info = {"name": "tiny", "version": "1"}
         return {"protocolVersion": params["protocolVersion"], "capabilities": {"tools": {}}, "serverInfo": info}
     if method == "tools/list":
-        return {"tools": [{"name": "greet", "description": "Greet somebody", "inputSchema": SCHEMA}]}
+        return {
+            "tools": [
+                {"name": "greet", "description": "Greet somebody", "inputSchema": SCHEMA},
+                {"name": "ask", "description": "Ask the user", "inputSchema": {"type": "object", "properties": {}}},
+            ]
+        }
+    if method == "tools/call" and params["name"] == "ask":
+        return {"content": [{"type": "text", "text": ask()}]}
     if method == "tools/call":
         name = params["arguments"].get("name")
         text = f"Hello {name}" if name else "nobody to greet"
@@ -23,13 +30,25 @@ def answer(method: str, params: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
+def ask() -> str:
+    """Ask the user whether to go on; what became of that."""
+    schema = {"type": "object", "properties": {"sure": {"type": "boolean", "description": "Are you sure?"}}}
+    params = {"message": "Go on?", "requestedSchema": schema}
+    send({"jsonrpc": "2.0", "id": "ask", "method": "elicitation/create", "params": params})
+    for line in sys.stdin:
+        reply = json.loads(line)
+        if reply.get("id") == "ask":
+            return str(reply.get("result", {}).get("action"))
+    return "nobody answered"
+
+
+def send(message: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(message) + "\n")
+    sys.stdout.flush()
+
+
 for line in sys.stdin:
     request = json.loads(line)
     if "id" in request:
-        reply = {
-            "jsonrpc": "2.0",
-            "id": request["id"],
-            "result": answer(request["method"], request.get("params") or {}),
-        }
-        sys.stdout.write(json.dumps(reply) + "\n")
-        sys.stdout.flush()
+        result = answer(request["method"], request.get("params") or {})
+        send({"jsonrpc": "2.0", "id": request["id"], "result": result})

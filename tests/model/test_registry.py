@@ -195,7 +195,7 @@ def test_a_sandbox_s_question_is_a_wait_of_its_own_and_not_the_tool_s_time(told)
     wait, tool = told.span("permission sandbox"), told.span("execute_tool Bash")
     assert (seconds(wait), seconds(tool)) == ((3, 7), (2, 8))
     assert (wait.attributes[sc.GEN_AI_TOOL_NAME], wait.attributes[sc.GEN_AI_TOOL_CALL_ID]) == ("Bash", "t")
-    assert (wait.attributes[sc.DECISION], wait.attributes[sc.BASIS]) == (Decision.UNKNOWN, Basis.REGISTRY)
+    assert (wait.attributes[sc.DECISION], wait.attributes[sc.BASIS]) == (Decision.APPROVED, Basis.REGISTRY)
     assert tool.attributes[sc.WAITED_INSIDE] == 4
     assert told.total("hookspan.tool.duration") == 2
     told.event(9, "Stop")
@@ -214,6 +214,23 @@ def test_a_sandbox_s_question_ends_with_its_call_if_nothing_tells_before(told):
     assert told.total("hookspan.permission.wait") == 4
 
 
+def test_what_a_sandbox_was_answered_is_known_from_the_command_s_end(told):
+    told.call(2)
+    told.says(3, "waiting", "sandbox")
+    told.says(5, "busy")
+    told.ends(7, duration_ms=5000, sandbox_refused=True)
+    wait = told.span("permission sandbox")
+    assert (seconds(wait), wait.attributes[sc.DECISION]) == ((3, 5), Decision.REFUSED)
+    told.call(10, "u")
+    for at in (11, 13):
+        told.says(at, "waiting", "sandbox")
+        told.says(at + 1, "busy")
+    told.ends(15, "u", duration_ms=5000, sandbox_refused=True)
+    _, *waits = [span for span in told.spans if span.name == "permission sandbox"]
+    assert [seconds(wait) for wait in waits] == [(11, 12), (13, 14)]
+    assert {wait.attributes[sc.DECISION] for wait in waits} == {Decision.UNKNOWN}, "which of them is not said"
+
+
 def test_whose_sandbox_asks_is_not_guessed(told):
     told.call(2, "t")
     told.call(2, "u")
@@ -221,7 +238,7 @@ def test_whose_sandbox_asks_is_not_guessed(told):
     told.says(5, "idle")
     wait = told.span("permission sandbox")
     assert sc.GEN_AI_TOOL_CALL_ID not in wait.attributes
-    assert wait.attributes[sc.DECISION] == Decision.ABORTED
+    assert wait.attributes[sc.DECISION] == Decision.UNKNOWN
     assert wait.trace_id == told.state.sessions["s"].turns["p"].trace_id
 
 

@@ -77,6 +77,9 @@ export class SessionHeader extends BaseComponent {
 			.waiting code {
 				color: var(--ink);
 			}
+			.unhooked {
+				margin-top: 0.75rem;
+			}
 			.facts {
 				display: flex;
 				flex-wrap: wrap;
@@ -164,6 +167,14 @@ export class SessionHeader extends BaseComponent {
 				</div>
 				<slot></slot>
 			</div>
+			${
+				session.unhooked
+					? html`<p class="quiet unhooked">
+							Only Claude Code's own registry tells of this session. None of its hooks was heard, so no turns, tools or
+							cost are known.
+						</p>`
+					: nothing
+			}
 			<dl class="facts">
 				${
 					session.model
@@ -181,12 +192,16 @@ export class SessionHeader extends BaseComponent {
 					<dt>Length</dt>
 					<dd>${duration((session.ended ?? (ended ? session.last : now)) - session.started)}</dd>
 				</div>
-				<div>
-					<dt>Tool calls</dt>
-					<dd>
-						${count(session.tools)}${session.tools_failed ? html` <small class="bad">${count(session.tools_failed)} failed</small>` : nothing}
-					</dd>
-				</div>
+				${
+					session.unhooked
+						? nothing
+						: html`<div>
+								<dt>Tool calls</dt>
+								<dd>
+									${count(session.tools)}${session.tools_failed ? html` <small class="bad">${count(session.tools_failed)} failed</small>` : nothing}
+								</dd>
+							</div>`
+				}
 				${
 					session.subagents
 						? html`<div>

@@ -398,7 +398,7 @@ export class SessionsList extends BaseComponent {
 					>${session.branch ? html`<span class="branch cut">${session.branch}</span>` : nothing}
 				</div>
 				<div class="sub cut">
-					${session.title || html`<span class="quiet">${session.prompts ? short(session.id) : "no prompt"}</span>`}
+					${session.title || html`<span class="quiet">${session.prompts || session.unhooked ? short(session.id) : "no prompt"}</span>`}
 				</div>
 			</div>
 			<div class="what">
@@ -409,10 +409,16 @@ export class SessionsList extends BaseComponent {
 				${isSentence && about ? html`<p class="question">${about}</p>` : nothing}
 				<div class="meta">
 					${session.subagents_running && !ended ? html`<span>${plural(session.subagents_running, "subagent")}</span>` : nothing}
-					<span>${plural(session.turns, "turn")}</span>
-					<span
-						>${plural(session.tools, "tool")}${session.tools_failed ? html`, <span class="bad">${count(session.tools_failed)} failed</span>` : nothing}</span
-					>
+					${
+						session.unhooked
+							? html`<span title="None of its hooks was heard: no turns, tools or cost are known"
+									>only in Claude Code's registry</span
+								>`
+							: html`<span>${plural(session.turns, "turn")}</span>
+									<span
+										>${plural(session.tools, "tool")}${session.tools_failed ? html`, <span class="bad">${count(session.tools_failed)} failed</span>` : nothing}</span
+									>`
+					}
 					${ended ? html`<span>${duration((session.ended ?? session.last) - session.started)} long</span>` : nothing}
 					${session.model ? html`<span>${model(session.model)}</span>` : nothing}
 				</div>

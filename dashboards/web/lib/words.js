@@ -65,15 +65,15 @@ export const STATE_FILTERS = [
 
 /**
  * What a session does at this moment, and about what; `isSentence`: that is one, and no command or path.
- * @param {Pick<Session, "state" | "tool" | "asks" | "end_reason" | "turns" | "failure">} session
+ * @param {Pick<Session, "state" | "tool" | "asks" | "end_reason" | "turns" | "failure"> & Partial<Session>} session
  * @returns {{verb: string, about: string, isSentence?: boolean}}
  */
-export function doing({ state, tool, asks, end_reason, turns, failure }) {
+export function doing({ state, tool, asks, end_reason, turns, failure, unhooked }) {
 	const dialog = state === "waiting" ? row(DIALOGS, tool) : undefined;
 	if (dialog?.about === "sentence") return { verb: dialog.verb, about: asks, isSentence: true };
 	if (dialog) return { verb: dialog.verb, about: "" };
 	if (state === "idle" && failure) return { verb: `failed: ${plain(failure)}, your turn`, about: "" };
-	if (state === "idle" && !turns) return { verb: "no prompt yet, your turn", about: "" };
+	if (state === "idle" && !turns && !unhooked) return { verb: "no prompt yet, your turn", about: "" };
 	if (state === "ended") return { verb: row(END_REASONS, end_reason)?.session ?? "ended", about: "" };
 	const { verb, verbOfTool } = stateOf(state);
 	return { verb: tool ? verbOfTool.replace("{tool}", () => tool) : verb, about: state === "idle" ? "" : asks };

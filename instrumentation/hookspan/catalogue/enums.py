@@ -85,7 +85,7 @@ class Decision(StrEnum):
     AUTO_DENIED = "auto_denied"
     """No human was asked: a rule, or print mode."""
     UNKNOWN = "unknown"
-    """The dialog is over, and nothing reports the answer: a sandbox's."""
+    """The dialog is over, and nothing reports the answer: of several sandbox dialogs of one call."""
 
 
 class Basis(StrEnum):

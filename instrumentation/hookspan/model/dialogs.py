@@ -64,6 +64,14 @@ def sandbox_asked(step: Step, at: int) -> None:
     step.session.waits.append(wait)
 
 
+def sandbox_answered(step: Step, wait: Wait, at: int) -> None:
+    """The client goes on. Whether it was a yes or a no is known when the command has ended, if it is known whose."""
+    wait.over = at
+    if wait.tool_use_id not in step.session.calls:
+        place = places.of_wait(step.session, wait)
+        write(step, wait, place, at, Decision.UNKNOWN, Basis.REGISTRY)
+
+
 def _running(step: Step) -> list[ToolCall]:
     """Calls that run: those that nobody was asked about, or that were approved as far as that is known."""
     asked_about = {wait.tool_use_id for wait in step.session.waits if not wait.inside and not wait.running_at}
@@ -143,10 +151,19 @@ def of_call(step: Step, call: ToolCall) -> Wait | None:
 
 
 def close_inside(step: Step, call: ToolCall, end: int, outcome: Outcome) -> None:
-    """Writes the dialogs that a call led to and that are still open at its end: nothing has told of their answers."""
-    decision = Decision.ABORTED if outcome is Outcome.INTERRUPTED else Decision.UNKNOWN
-    for wait in [wait for wait in step.session.waits if wait.inside and wait.tool_use_id == call.id]:
-        write(step, wait, places.of_call(step.session, call), end, decision, Basis.HOOK)
+    """Writes the dialogs that a call led to, at its end: until then nothing tells of a sandbox's answer.
+
+    Of several the result of the call doesn't say which was refused.
+    """
+    waits = [wait for wait in step.session.waits if wait.inside and wait.tool_use_id == call.id]
+    decision = Decision.UNKNOWN
+    if outcome is Outcome.INTERRUPTED:
+        decision = Decision.ABORTED
+    elif call.post and len(waits) == 1 and waits[0].sandbox:
+        decision = Decision.REFUSED if call.post.sandbox_refused else Decision.APPROVED
+    for wait in waits:
+        basis = Basis.REGISTRY if wait.over else Basis.HOOK
+        write(step, wait, places.of_call(step.session, call), min(wait.over or end, end), decision, basis)
 
 
 def write(step: Step, wait: Wait, place: Place, end: int, decision: Decision, basis: Basis) -> None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from hookspan.catalogue.enums import Basis, Decision, EndReason, SessionPhase
+from hookspan.catalogue.enums import Basis, EndReason, SessionPhase
 from hookspan.wire.facts import Asks, ClientStatus, Registered
 
-from . import dialogs, places, sessions
+from . import dialogs, sessions
 from .state import SessionState, State
 from .step import Step
 
@@ -70,15 +70,14 @@ def _tell_dialogs(step: Step, at: int) -> None:
         return
     asks = client.asks if client.status == ClientStatus.WAITING else ""
     for wait in [wait for wait in session.waits if wait.at <= at]:
-        if wait.sandbox and asks != Asks.SANDBOX:
-            decision = Decision.ABORTED if client.status == ClientStatus.IDLE else Decision.UNKNOWN
-            dialogs.write(step, wait, places.of_wait(session, wait), at, decision, Basis.REGISTRY)
+        if wait.sandbox and asks != Asks.SANDBOX and not wait.over:
+            dialogs.sandbox_answered(step, wait, at)
         elif not wait.inside and not asks and not wait.running_at:
             if client.status == ClientStatus.BUSY:
                 wait.running_at, wait.basis = at, Basis.REGISTRY
             else:
                 wait.over = wait.over or at
-    if asks == Asks.SANDBOX and not any(wait.sandbox for wait in session.waits):
+    if asks == Asks.SANDBOX and not any(wait.sandbox and not wait.over for wait in session.waits):
         dialogs.sandbox_asked(step, at)
 
 
@@ -95,7 +94,7 @@ def phase(session: SessionState, client: Registered) -> tuple[SessionPhase, Basi
     if client.status == ClientStatus.WAITING:
         nobody_is_needed = client.asks == Asks.DIALOG and not runs  # the user looks at the settings
         return SessionPhase.IDLE if nobody_is_needed else SessionPhase.WAITING, Basis.REGISTRY
-    if any(wait.at > client.at and not wait.running_at for wait in session.waits):
+    if any(wait.at > client.at and not (wait.running_at or wait.over) for wait in session.waits):
         return SessionPhase.WAITING, Basis.HOOK
     if client.status == ClientStatus.BUSY:
         return SessionPhase.WORKING, Basis.REGISTRY

@@ -13,7 +13,7 @@ from .step import folder_of, project_of, repository_of
 
 def foremost(session: SessionState) -> Wait | None:
     """The dialog that waits longest; one that may be answered by now only where there is no other."""
-    return min(session.waits, key=lambda wait: (wait.running_at > 0, wait.at), default=None)
+    return min(session.waits, key=lambda wait: (wait.running_at > 0 or wait.over > 0, wait.at), default=None)
 
 
 def session_row(state: State, session: SessionState) -> SessionRow | None:

@@ -54,6 +54,7 @@ class Reduced(KeptFields, kw_only=True, omit_defaults=True):
         prompt_size: Bytes of the prompt, in UTF-8.
         exit_code: Of a failed shell command, -1 if unknown.
         input_digest: Keyed digest of the tool's input, in canonical form: pairs a PermissionRequest with its call.
+        sandbox_refused: The user refused what a shell command's sandbox asked for.
         child_agent: Id of the subagent that an Agent call started.
         workflow: The run of a workflow that a call started, or that a subagent which stopped was of.
         workflow_name: What the workflow that a call started is called.
@@ -97,6 +98,7 @@ class Reduced(KeptFields, kw_only=True, omit_defaults=True):
     lines_removed: int = 0
     error: str = ""
     exit_code: int = -1
+    sandbox_refused: bool = False
     interrupted: bool = False
     background: bool = False
     child_agent: str = ""

@@ -53,7 +53,11 @@ COLOURS: Final = {
 @click.option("--project", default="", help="Only sessions of this project.", shell_complete=completers.projects)
 @JSON
 def sessions(count: int, open_only: bool, project: str, as_json: bool) -> None:
-    """List sessions, those that need you first. Works without an agent."""
+    """List sessions, those that need you first. Works without an agent.
+
+    `(no hooks)` marks a session that only Claude Code's own registry tells of, so that its turns, tools and cost are
+    not known.
+    """
     paths = Paths.from_environment()
     rows = Reader(paths).sessions(open_only=open_only, project=project, limit=count)
     if not load(paths).content.local:
@@ -99,8 +103,8 @@ def _cells(row: SessionRow, now: int, dearest: float) -> tuple[str, ...]:
     since = row.waiting_since or (row.last if row.phase is SessionPhase.ENDED else row.phase_since)
     gone = (now - since) / 1e9
     cost = money(row.cost_nano / 1e9, dearest) + ("+" if row.unpriced else "")
-    title = row.title + (" (imported)" if row.local else "")
-    counts = (str(row.turns), str(row.tools))
+    title = row.title + (" (imported)" if row.local else " (no hooks)" if row.unhooked else "")
+    counts = ("-", "-") if row.unhooked else (str(row.turns), str(row.tools))
     for_ = age(gone) if row.phase is SessionPhase.ENDED else elapsed(gone)
     cells = (row.id[:8], phase, for_, row.project, cost, *counts, row.branch, title)
     return tuple(printable(cell) for cell in cells)

@@ -153,6 +153,7 @@ def _reduce_tool(event: Reduced, fields: dict[str, Any], key: bytes, *, labels: 
         exit_code = _EXIT_CODE.match(error)
         event.error = "exit_nonzero" if exit_code else "tool_error"
         event.exit_code = int(exit_code.group(1)) if exit_code else -1
+        event.sandbox_refused = bool(_SANDBOX_REFUSED.search(error))
     event.interrupted = get("is_interrupt") is True
     if labels:
         text = (
@@ -168,6 +169,10 @@ def _server_of(tool: str) -> str:
     return server if separator else ""
 
 
+_SANDBOX_REFUSED: Final = re.compile(r"<sandbox_violations>[^<]{0,2000}\(user denied\)")
+"""What the client adds to the output of a command whose sandbox asked the user, and the user said no."""
+
+
 def _reduce_response(event: Reduced, response: dict[str, Any]) -> None:
     get = response.get
     event.child_agent = as_name(get("agentId"))
@@ -177,6 +182,8 @@ def _reduce_response(event: Reduced, response: dict[str, Any]) -> None:
     if get("status") == "async_launched" or event.task:
         event.background = True
     event.interrupted = get("interrupted") is True
+    stderr = get("stderr")
+    event.sandbox_refused = type(stderr) is str and bool(_SANDBOX_REFUSED.search(stderr))
     for hunk in as_array(get("structuredPatch")):
         for line in as_array(as_object(hunk).get("lines")):
             if type(line) is str:

@@ -1,0 +1,413 @@
+"""Every kind of dialog with every answer, in the real client: `make dialogs` prints the table.
+
+What hookspan's page shows is read from its stream, against the key that was pressed and the client's own telemetry.
+A dialog is known to be open from the client's registry itself, read here by its own means.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import socket
+import statistics
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
+
+from hookspan.catalogue import attributes as sc
+from hookspan.store import Reader
+from tests.claude import native
+from tests.claude.drivers import PATIENCE, InteractiveSession, until
+from tests.claude.installed import InstalledHome
+from tests.claude.model import Model, Tool, says
+from tests.claude.scenarios.interactive import choose
+from tests.otlp_sink import Sink
+
+MS = 1_000_000
+DRAWN = 1.2  # seconds: the client takes no key while it draws a dialog
+SHOWN = 0.15  # seconds after the key within which the page is to be right
+AFTER = 0.4  # seconds after the key for which it is looked on
+SANDBOX = ("--allowedTools", "Bash", "--settings", json.dumps({"sandbox": {"enabled": True}}))
+MCP = Path(__file__).with_name("mcp_server.py")
+SLOW = "sleep 1"
+QUESTION = {
+    "question": "How to round?",
+    "header": "Rounding",
+    "multiSelect": False,
+    "options": [{"label": "Up", "description": "Round up"}, {"label": "Down", "description": "Round down"}],
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A dialog and its answer: `label` is the line to choose before Enter, empty for the first; `key` what is pressed.
+
+    `before` is called that has to run before the tool's own. `moves` are keys that lead to the answer.
+    """
+
+    kind: str
+    answer: str
+    tool: Tool
+    label: str = ""
+    key: str = "Enter"
+    before: tuple[Tool, ...] = ()
+    moves: tuple[str, ...] = ()
+
+
+@dataclass
+class Seen:
+    """What came of a case. Times are milliseconds; None where nothing says.
+
+    Attributes:
+        open_state: What the page shows while the dialog is open.
+        after_state: What it shows 0.15 s after the key.
+        metric: What the gauge says then.
+        opened: From the client's own start of the wait (of a wait that it doesn't tell, ours) until the page shows it.
+        told: From the key until the client has written its registry.
+        left: From the key until the page shows no dialog any more.
+        start: How far the span's start is from the client's own; of one that it doesn't tell None.
+        end: The same of its end; else how far it is from the key.
+    """
+
+    case: Case
+    open_state: str = ""
+    after_state: str = ""
+    states: list[str] = field(default_factory=list)
+    metric: dict[str, int] = field(default_factory=dict)
+    opened: float | None = None
+    left: float | None = None
+    told: float | None = None
+    key: int = 0
+    start: float | None = None
+    end: float | None = None
+    decision: str = ""
+    basis: str = ""
+
+    @property
+    def maybe(self) -> bool:
+        """Whether the page said that a dialog may have been answered."""
+        return "waiting_or_running" in self.states
+
+
+class Page:
+    """What a page that is open hears: the state of each session, and when."""
+
+    def __init__(self, port: int, token: str) -> None:
+        self.heard: list[tuple[int, str, dict[str, Any]]] = []
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+        self._connection.request("GET", "/api/v1/stream", headers={"Authorization": f"Bearer {token}"})
+        self._answer = self._connection.getresponse()
+        assert self._answer.status == http.client.OK, self._answer.read()
+        self._thread = threading.Thread(target=self._read, name="page", daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        event = b""
+        with contextlib.suppress(OSError, ValueError, AttributeError, http.client.HTTPException):
+            for line in self._answer:
+                now = time.time_ns()
+                if line.startswith(b"event: "):
+                    event = line[7:].strip()
+                elif line.startswith(b"data: ") and event == b"update":
+                    for session in json.loads(line[6:])["sessions"]:
+                        self.heard.append((now, session["id"], session))
+
+    def states(self, session: str, since: int, until: int | None = None) -> list[tuple[int, str]]:
+        """Changes of a session's state, with the one that it was in at `since` first."""
+        known = [(at, row["state"]) for at, id_, row in list(self.heard) if id_ == session]
+        before = [state for at, state in known if at <= since][-1:]
+        found = [(since, state) for state in before]
+        for at, state in known:
+            if at > since and (until is None or at < until) and (not found or found[-1][1] != state):
+                found.append((at, state))
+        return found
+
+    def row(self, session: str) -> dict[str, Any]:
+        """The newest of a session."""
+        return next((row for _, id_, row in reversed(self.heard) if id_ == session), {})
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class Machine:
+    """A home with hookspan, its page, the scripted model and a sink for the client's telemetry."""
+
+    def __init__(self) -> None:
+        self._undo = contextlib.ExitStack()
+        self._cases = 0
+
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as undo:
+            self.theirs = undo.enter_context(Sink())
+            self.model = undo.enter_context(Model("dialogs"))
+            with socket.create_server(("127.0.0.1", 0)) as free:
+                port = int(free.getsockname()[1])
+            settings = {"dashboard.enabled": "true", "dashboard.port": str(port)}
+            env = native.environment(self.theirs.url)
+            self.home = undo.enter_context(InstalledHome(self.model.url, env=env, settings=settings))
+            config = {"mcpServers": {"tiny": {"command": "/usr/bin/python3", "args": [str(MCP)]}}}
+            (self.home.home / "mcp.json").write_text(json.dumps(config))
+            self.home.hookspan("up")
+            self.page = Page(port, self.home.paths.token.read_text().strip())
+            undo.callback(self.page.close)
+            self._undo = undo.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._undo.close()
+
+    @contextlib.contextmanager
+    def client(self, mode: str = "default", *args: str) -> Iterator[InteractiveSession]:
+        """A client in a terminal."""
+        mcp = ("--mcp-config", str(self.home.home / "mcp.json"))
+        with InteractiveSession(self.home, "--permission-mode", mode, *mcp, *args) as session:
+            session.wait_for("mode on")
+            until(lambda: bool(self.entry(session).get("status")), "the client's entry")
+            yield session
+            if session.running():
+                session.exit()
+
+    def entry(self, session: InteractiveSession) -> dict[str, Any]:
+        """What the client says of itself."""
+        path = self.home.claude / "sessions" / f"{session.pid}.json"
+        with contextlib.suppress(OSError, ValueError):
+            found: dict[str, Any] = json.JSONDecoder().raw_decode(path.read_text())[0]
+            return found
+        return {}
+
+    def _is_over(self, session: InteractiveSession, case: Case) -> bool:
+        """Whether the turn is over. A sandbox may ask about a connection once more."""
+        status = self.entry(session).get("status")
+        if status == "waiting" and case.kind == "sandbox":
+            time.sleep(DRAWN)
+            session.keys("Enter")
+        return status == "idle"
+
+    def written(self, session: InteractiveSession) -> int:
+        """When the client's entry was last written, Unix ns."""
+        return (self.home.claude / "sessions" / f"{session.pid}.json").stat().st_mtime_ns
+
+    def next_written(self, session: InteractiveSession, before: int) -> int:
+        """When it is next written."""
+        deadline = time.monotonic() + PATIENCE
+        while (now := self.written(session)) == before and time.monotonic() < deadline:
+            time.sleep(0.002)
+        return now
+
+    def phases(self) -> dict[str, int]:
+        """What the gauge `hookspan.session.active` is read from."""
+        return dict(Reader(self.home.paths).summary(time.time_ns(), local=False).phases)
+
+    def play(self, session: InteractiveSession, case: Case) -> Seen:
+        """One dialog from the prompt to the turn's end; what its spans tell is filled in by `compare`."""
+        self._cases += 1
+        prompt = f"case {self._cases:02d} of it"
+        self.model.play({prompt: [*(says(tool) for tool in case.before), says(case.tool), says("Done.")]})
+        began = time.time_ns()
+        session.submit(prompt)
+        until(lambda: self.entry(session).get("status") == "waiting", f"the dialog of {case.kind} {case.answer}")
+        id_ = str(self.entry(session)["sessionId"])
+        time.sleep(DRAWN)
+        if case.label:
+            choose(session, case.label)
+        seen = Seen(case)
+        for move in case.moves:
+            session.keys(move)
+            time.sleep(0.3)
+        seen.open_state = self.page.row(id_).get("state", "")
+        written = self.written(session)
+        key = seen.key = time.time_ns()
+        with ThreadPoolExecutor(1) as watcher:
+            told = watcher.submit(self.next_written, session, written)
+            session.keys(case.key)
+            time.sleep(max(0.0, SHOWN - (time.time_ns() - key) / 1e9))
+            seen.metric = self.phases()
+            seen.told = (told.result() - key) / MS
+        time.sleep(AFTER - SHOWN)
+        after = self.page.states(id_, key, key + round(SHOWN * 1e9))
+        seen.after_state = after[-1][1] if after else ""
+        left = [at for at, state in self.page.states(id_, key) if state != "waiting"]
+        seen.left = (left[0] - key) / MS if left else None
+        until(lambda: self._is_over(session, case), f"the turn's end after {case.kind} {case.answer}")
+        if seen.left is None:
+            until(lambda: self.page.row(id_).get("state") != "waiting", "the page")
+            left = [at for at, state in self.page.states(id_, key) if state != "waiting"]
+            seen.left = (left[0] - key) / MS
+        seen.states = [state for _, state in self.page.states(id_, began)]
+        seen.opened = next((at for at, state in self.page.states(id_, began)[1:] if state == "waiting"), None)
+        return seen
+
+    def compare(self, seen: Sequence[Seen]) -> None:
+        """Fills in what spans say, against the client's own."""
+        calls = native.read(self.theirs).tools
+        reader = Reader(self.home.paths)
+        spans = [span for row in reader.sessions() for span in reader.spans_of_session(row.id, hooks=False)]
+        for one in seen:
+            waits = [span for span in spans if span.name.startswith("permission ") and span.start < one.key]
+            wait = max((span for span in waits if span.end > one.key - 2_000 * MS), key=lambda s: s.start, default=None)
+            if wait is None:
+                one.opened = None
+                continue
+            one.decision = str(wait.attributes.get(sc.DECISION))
+            one.basis = str(wait.attributes.get("hookspan.basis", ""))
+            theirs = calls.get(str(wait.attributes.get(sc.GEN_AI_TOOL_CALL_ID, "")))
+            if theirs is not None and theirs.wait is not None and one.case.kind not in {"sandbox", "elicitation"}:
+                one.opened = (one.opened - theirs.wait.start) / MS if one.opened else None
+                one.start = (wait.start - theirs.wait.start) / MS
+                one.end = (wait.end - theirs.wait.end) / MS
+            else:
+                one.opened = (one.opened - wait.start) / MS if one.opened else None
+                one.end = (wait.end - one.key) / MS
+
+
+def bash(name: str, seconds: str = SLOW) -> Tool:
+    return Tool("Bash", {"command": f"touch {name}; {seconds}", "description": "Touch"})
+
+
+def edit(name: str) -> Tool:
+    return Tool(
+        "Edit", {"file_path": "{project}/cart.py", "old_string": "def total", "new_string": f"# {name}\ndef total"}
+    )
+
+
+READ = Tool("Read", {"file_path": "{project}/cart.py"})
+GREET = Tool("mcp__tiny__greet", {"name": "Ada"})
+ASK = Tool("mcp__tiny__ask", {})
+PLAN = Tool("ExitPlanMode", {"plan": "1. Fix the sum\n2. Test it"})
+CURL = Tool("Bash", {"command": "curl -s -m 5 http://example.invalid/; sleep 1", "description": "Fetch"})
+
+
+def fetch(host: str) -> Tool:
+    return Tool("WebFetch", {"url": f"https://{host}.invalid/", "prompt": "What is it?"})
+
+
+def cases_in_default_mode() -> list[Case]:
+    """Yes, no and Esc, where nothing is remembered."""
+    found = []
+    for answer, label, key in (("yes", "", "Enter"), ("no", ". No", "Enter"), ("esc", "", "Escape")):
+        found += [
+            Case("Bash", answer, bash(f"a-{answer}"), label, key),
+            Case("Edit", answer, edit(answer), label, key, before=(READ,)),
+            Case(
+                "Write", answer, Tool("Write", {"file_path": f"{{project}}/{answer}.txt", "content": "x"}), label, key
+            ),
+            Case("MCP", answer, GREET, label, key),
+            Case("WebFetch", answer, fetch(answer), label, key),
+        ]
+    question = Tool("AskUserQuestion", {"questions": [QUESTION]})
+    found += [Case("question", "yes", question), Case("question", "esc", question, key="Escape")]
+    return found
+
+
+def table(seen: Iterable[Seen]) -> Iterator[str]:
+    """A line a case, then the figures of all."""
+    seen = list(seen)
+    yield (
+        f"{'dialog':12}{'answer':8}{'open':9}{'0.15 s after':19}{'maybe':7}{'metric':28}"
+        f"{'shown':>8}{'told':>8}{'left':>8}{'start':>8}{'end':>8}  decision, basis"
+    )
+    for one in seen:
+        metric = " ".join(f"{name}={count}" for name, count in sorted(one.metric.items()) if name != "ended")
+        yield (
+            f"{one.case.kind:12}{one.case.answer:8}{one.open_state:9}{one.after_state:19}"
+            f"{'YES' if one.maybe else 'no':7}{metric:28}"
+            f"{_ms(one.opened)}{_ms(one.told)}{_ms(one.left)}{_ms(one.start)}{_ms(one.end)}  {one.decision} {one.basis}"
+        )
+    yield ""
+    for name, of in (("shown", "opened"), ("told", "told"), ("left", "left"), ("start", "start"), ("end", "end")):
+        for what, chosen in (
+            ("all", seen),
+            ("yes", [one for one in seen if one.case.answer in {"yes", "always"}]),
+            ("no, esc", [one for one in seen if one.case.answer in {"no", "esc"}]),
+        ):
+            values = [value for one in chosen if (value := getattr(one, of)) is not None]
+            if of in {"start", "end"}:
+                values = [abs(getattr(one, of)) for one in chosen if one.start is not None]
+            if values:
+                figures = f"p50 {_of(values, 50)}  p95 {_of(values, 95)}  max {max(values):7.0f} ms"
+                yield f"{name:6} {what:8} n {len(values):3}  {figures}"
+
+
+def _of(values: Sequence[float], percent: int) -> str:
+    if len(values) == 1:
+        return f"{values[0]:7.0f}"
+    return f"{statistics.quantiles(values, n=100, method='inclusive')[percent - 1]:7.0f}"
+
+
+def _ms(value: float | None) -> str:
+    return f"{'-' if value is None else format(value, '.0f'):>8}"
+
+
+def run(machine: Machine, wanted: Callable[[Case], bool] = lambda _case: True) -> list[Seen]:
+    """All cases, a client for each group of those that don't influence each other."""
+    seen: list[Seen] = []
+    project = str(machine.home.project)
+
+    def play(session: InteractiveSession, case: Case) -> None:
+        if not wanted(case):
+            return
+        placed = [Tool(tool.name, _placed(tool.input, project)) for tool in (*case.before, case.tool)]
+        case = replace(case, tool=placed[-1], before=tuple(placed[:-1]))
+        try:
+            seen.append(machine.play(session, case))
+        except TimeoutError as late:
+            sys.stderr.write(f"{case.kind} {case.answer}: {late}\n{session.screen()}\n")
+            session.keys("Escape")
+
+    with machine.client() as session:
+        for case in cases_in_default_mode():
+            play(session, case)
+    with machine.client("default", "--allowedTools", "mcp__tiny__ask") as session:
+        for answer, key, moves in (
+            ("no", "Enter", ("Down", "Right")),
+            ("esc", "Escape", ()),
+            ("yes", "Enter", ("Down",)),
+        ):
+            play(session, Case("elicitation", answer, ASK, key=key, moves=moves))
+    with machine.client("plan") as session:
+        for answer, key in (("esc", "Escape"), ("yes", "Enter")):
+            play(session, Case("plan", answer, PLAN, "", key))
+    with machine.client("default", *SANDBOX) as session:
+        for answer, label, key in (("yes", "", "Enter"), ("esc", "", "Escape"), ("no", ". No", "Enter")):
+            play(session, Case("sandbox", answer, CURL, label, key))
+    with machine.client("default", *SANDBOX) as session:
+        play(session, Case("sandbox", "always", CURL, "ask again", "Enter"))
+    always = [
+        Case("Bash", "always", bash("b-always"), "2."),
+        Case("MCP", "always", GREET, "2."),
+        Case("WebFetch", "always", fetch("always"), "2."),
+        Case("Write", "always", Tool("Write", {"file_path": "{project}/always.txt", "content": "x"}), "2."),
+    ]
+    with machine.client() as session:
+        for case in always:
+            play(session, case)
+    with machine.client() as session:
+        play(session, Case("Edit", "always", edit("always"), "2.", before=(READ,)))
+    time.sleep(2)
+    machine.compare(seen)
+    return seen
+
+
+def _placed(given: Any, project: str) -> dict[str, Any]:
+    return {
+        key: value.replace("{project}", project) if isinstance(value, str) else value for key, value in given.items()
+    }
+
+
+def main() -> None:
+    """Play all, or those whose kinds are given as arguments, and print the table."""
+    kinds = set(sys.argv[1:])
+    with Machine() as machine:
+        for line in table(run(machine, lambda case: not kinds or case.kind in kinds)):
+            print(line)
+
+
+if __name__ == "__main__":
+    main()
