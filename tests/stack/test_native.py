@@ -31,7 +31,8 @@ def home(stack: Stack) -> Iterator[InstalledHome]:
 
 @pytest.mark.need_npm
 def test_what_every_hook_costs_and_how_the_two_join(stack: Stack, home: InstalledHome):
-    ended = PrintSession(home, PROMPT, "--allowedTools", "Bash").wait()
+    tells = {"CLAUDE_CODE_PROPAGATE_TRACEPARENT": "1"}  # its hooks the span of the interaction
+    ended = PrintSession(home, PROMPT, "--allowedTools", "Bash", env=tells).wait()
     assert ended.code == 0, ended
     home.hookspan("flush", "--wait", "20s")
     events = home.events()
@@ -47,6 +48,10 @@ def test_what_every_hook_costs_and_how_the_two_join(stack: Stack, home: Installe
             assert {span.resource["service.name"] for span in spans} == {service}
             found = sorted(span.attributes["gen_ai.tool.call.id"] for span in spans if span.name == name)
             assert found == calls, service
+        (turn,) = (span for span in stack.trace(ours) if span.name == "invoke_agent claude-code")
+        (interaction,) = (span for span in stack.trace(theirs) if span.name == "claude_code.interaction")
+        linked = {(link.trace_id, link.span_id) for link in turn.links}
+        assert linked == {(interaction.trace_id, interaction.span_id)}
         for call in calls:
             tags = {"gen_ai.tool.call.id": call}
             assert [stack.search(service, tags) for service in (OURS, NATIVE)] == [[ours], [theirs]]

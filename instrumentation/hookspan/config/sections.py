@@ -156,7 +156,7 @@ class Traces:
     parent: Literal["link", "adopt"] = _option(
         "link",
         Choice(("link", "adopt")),
-        "link: the turn links to the span in TRACEPARENT. adopt: the turn becomes part of that trace.",
+        "link: the turn links to the span in TRACEPARENT. adopt: it becomes part of that trace, if that is sampled.",
     )
 
 

@@ -25,8 +25,10 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode,
 from hookspan import __version__
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue import scopes
+from hookspan.catalogue.enums import Link as LinkKind
 from hookspan.catalogue.metrics import BY_NAME, Instrument
 from hookspan.catalogue.scopes import SCHEMA_URL
+from hookspan.catalogue.spans import TURN
 from hookspan.model.rows import CLIENT, STATUS_ERROR, SeriesAttributes, Span
 from hookspan.model.sums import OVERFLOW_KEY, Series
 from hookspan.wire.scrub import scrub
@@ -59,11 +61,17 @@ def readable(span: Span, resource: Resource, *, content: bool = False) -> Readab
     return ReadableSpan(
         name=span.name,
         context=_context(span.trace_id, span.span_id),
-        parent=_context(span.trace_id, span.parent_id) if span.parent_id else None,
+        parent=_context(span.trace_id, span.parent_id, remote=span.name == TURN.name) if span.parent_id else None,
         resource=resource,
         attributes=attributes,
         events=[Event(event.name, event.attributes, event.at) for event in span.events],
-        links=[Link(_context(link.trace_id, link.span_id), link.attributes) for link in span.links],
+        links=[
+            Link(
+                _context(link.trace_id, link.span_id, remote=link.attributes.get(sc.LINK) == LinkKind.TRACEPARENT),
+                link.attributes,
+            )
+            for link in span.links
+        ],
         kind=SpanKind.CLIENT if span.kind == CLIENT else SpanKind.INTERNAL,
         status=_ERROR if span.status == STATUS_ERROR else _UNSET,
         start_time=span.start,
@@ -165,5 +173,6 @@ def _attributes(attributes: SeriesAttributes) -> dict[str, str | bool]:
     return {name: True if name == OVERFLOW_KEY else value for name, value in attributes}
 
 
-def _context(trace_id: str, span_id: str) -> SpanContext:
-    return SpanContext(int(trace_id, 16), int(span_id, 16), is_remote=False, trace_flags=_SAMPLED)
+def _context(trace_id: str, span_id: str, *, remote: bool = False) -> SpanContext:
+    """`remote`: of another process, which TRACEPARENT named."""
+    return SpanContext(int(trace_id, 16), int(span_id, 16), is_remote=remote, trace_flags=_SAMPLED)

@@ -20,7 +20,8 @@ from .rows import STATUS_ERROR, STATUS_UNSET, Attributes, SpanLink
 from .state import KEPT_PLACES, GoingOn, Interval, Place, Tally, Turn, bound
 from .step import NANO, Step
 
-_TRACEPARENT: Final = re.compile(r"\A[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}\Z")
+_TRACEPARENT: Final = re.compile(r"\A(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})\Z")
+_SAMPLED: Final = 0x01
 
 
 def open_turn(step: Step, prompt: str, at: int, *, kind: PromptKind = PromptKind.HUMAN, inferred: bool = False) -> Turn:
@@ -90,11 +91,12 @@ def submitted(step: Step, event: Reduced) -> None:
 
 
 def _follow_traceparent(step: Step, turn: Turn, event: Reduced) -> None:
+    """Joins the trace of whoever started the client; one that nobody records (not sampled) is only linked to."""
     match = _TRACEPARENT.match(event.traceparent)
-    if not match or not match.group(1).strip("0") or not match.group(2).strip("0"):
+    if not match:
         return
     policy = step.state.world.policy
-    if policy and policy.adopt_traceparent:
+    if policy and policy.adopt_traceparent and int(match.group(3), 16) & _SAMPLED:
         turn.trace_id, turn.parent_id = match.group(1), match.group(2)
         step.session.previous = places.of_turn(turn)
     else:
