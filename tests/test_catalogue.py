@@ -187,6 +187,21 @@ def test_spans_have_only_what_the_page_says_and_every_kind_is_there(played):
     same(also.keys(), seen, "no recording has such a span: record one in tests/sessions (its README says how)")
 
 
+def test_what_a_backend_adds_up_is_on_the_spans_of_one_kind(played):
+    """Usage and cost are of model calls, tools of their execution, and an operation is what its span is named for."""
+    own = {"gen_ai.usage.": "chat", sc.COST_USD: "chat", "gen_ai.tool.": "execute_tool"}
+    found = set()
+    for span in (span for one in played for span in one.spans):
+        operation = span.name.partition(" ")[0]
+        for mark, kind in own.items():
+            if marked := [key for key in span.attributes if key.startswith(mark)]:
+                assert operation == kind, f"{span.name} has {marked}, which a reader of spans takes for a `{kind}`"
+                found.add(mark)
+        if sc.GEN_AI_OPERATION_NAME in span.attributes:
+            assert span.attributes[sc.GEN_AI_OPERATION_NAME] == operation
+    assert found == own.keys()
+
+
 def test_series_have_only_what_the_page_says(played):
     attributes = {one.name: set(one.attributes) for one in SUMS}
     seen = set()
@@ -232,5 +247,6 @@ def test_an_exemplar_leads_to_the_span_that_was_counted(played):
             elif increment.instrument in lengths:
                 assert increment.value == pytest.approx(length, abs=1e-9), increment.instrument
             if sc.GEN_AI_TOOL_NAME in (given := dict(increment.attributes)):
-                assert span.attributes[sc.GEN_AI_TOOL_NAME] == given[sc.GEN_AI_TOOL_NAME]
+                key = sc.TOOL_NAME if span.name.startswith("permission ") else sc.GEN_AI_TOOL_NAME
+                assert span.attributes[key] == given[sc.GEN_AI_TOOL_NAME]
     same(wanted.keys(), seen, "no recording counts it with `place=`, which makes the exemplar")

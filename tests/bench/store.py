@@ -66,7 +66,7 @@ def rows(record: int, now: int) -> tuple[str, Rows]:
                 name=f"hook {event}",
                 start=now,
                 end=now + 200_000,
-                attributes={**common, sc.HOOK_EVENT: event, sc.GEN_AI_TOOL_NAME: tool, sc.PAYLOAD_SIZE: 1500},
+                attributes={**common, sc.HOOK_EVENT: event, sc.TOOL_NAME: tool, sc.PAYLOAD_SIZE: 1500},
                 hook=True,
                 session=session,
             )

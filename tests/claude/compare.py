@@ -122,7 +122,7 @@ def compare(run: Outcome) -> Comparison:
 def _tools(found: Comparison, native: Native, spans: Spans) -> None:
     """Each native call is one of ours, with the execution's times; a human's wait is a span beside it."""
     ours = {span.attributes[sc.GEN_AI_TOOL_CALL_ID]: span for span in spans.tools}
-    waits = {span.attributes.get(sc.GEN_AI_TOOL_CALL_ID): span for span in spans.waits}
+    waits = {span.attributes.get(sc.TOOL_CALL_ID): span for span in spans.waits}
     for tool in native.tools.values():
         span = ours.get(tool.id)
         if span is None:

@@ -64,10 +64,10 @@ def test_a_session_s_row_and_its_span_say_the_same(home):
                 told = span["attributes"]
                 names = {
                     "subagents": told.get("hookspan.subagents", 0),
-                    "input_tokens": told["gen_ai.usage.input_tokens"],
-                    "output_tokens": told["gen_ai.usage.output_tokens"],
-                    "cache_read_tokens": told["gen_ai.usage.cache_read.input_tokens"],
-                    "cache_write_tokens": told["gen_ai.usage.cache_creation.input_tokens"],
+                    "input_tokens": told["hookspan.total.input_tokens"],
+                    "output_tokens": told["hookspan.total.output_tokens"],
+                    "cache_read_tokens": told["hookspan.total.cache_read.input_tokens"],
+                    "cache_write_tokens": told["hookspan.total.cache_creation.input_tokens"],
                     "tools": told["hookspan.tools"],
                     "turns": told["hookspan.turns"],
                     "prompts": told["hookspan.prompts"],

@@ -119,8 +119,8 @@ def test_fact_05_which_call_started_which_agent(played):
 def test_fact_06_a_dialog_finds_its_call_by_its_input(played):
     waits = played("permission_parallel").named("permission")
     tools = played("permission_parallel").named("execute_tool")
-    assert get(waits, sc.GEN_AI_TOOL_CALL_ID) == get(tools, sc.GEN_AI_TOOL_CALL_ID)
-    assert None not in get(waits, sc.GEN_AI_TOOL_CALL_ID)
+    assert get(waits, sc.TOOL_CALL_ID) == get(tools, sc.GEN_AI_TOOL_CALL_ID)
+    assert None not in get(waits, sc.TOOL_CALL_ID)
 
 
 def test_fact_07_nested_agents(played):
@@ -406,7 +406,7 @@ def test_fact_38_the_sums_are_the_client_s_own(played, name):
 def test_fact_41_questions_and_plans_wait(played):
     for name, tool in (("ask_user_question", "AskUserQuestion"), ("exit_plan_mode", "ExitPlanMode")):
         (wait,) = played(name).named("permission")
-        assert wait.attributes[sc.GEN_AI_TOOL_NAME] == tool
+        assert wait.attributes[sc.TOOL_NAME] == tool
         assert length(wait) > 2000
         assert "waiting" in [phase for _, _, phase in played(name).phases]
 

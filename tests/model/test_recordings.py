@@ -42,9 +42,7 @@ def test_tools(played, name):
 @pytest.mark.parametrize("name", SCRIPTED)
 def test_decisions(played, name):
     wanted = {call: tool["decision"] for call, tool in expected(name)["tools"].items() if tool["decision"]}
-    waits = {
-        s.attributes.get(sc.GEN_AI_TOOL_CALL_ID): s.attributes[sc.DECISION] for s in played(name).named("permission")
-    }
+    waits = {s.attributes.get(sc.TOOL_CALL_ID): s.attributes[sc.DECISION] for s in played(name).named("permission")}
     assert waits == wanted
 
 

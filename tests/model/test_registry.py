@@ -194,7 +194,7 @@ def test_a_sandbox_s_question_is_a_wait_of_its_own_and_not_the_tool_s_time(told)
     told.ends(8, duration_ms=6000)
     wait, tool = told.span("permission sandbox"), told.span("execute_tool Bash")
     assert (seconds(wait), seconds(tool)) == ((3, 7), (2, 8))
-    assert (wait.attributes[sc.GEN_AI_TOOL_NAME], wait.attributes[sc.GEN_AI_TOOL_CALL_ID]) == ("Bash", "t")
+    assert (wait.attributes[sc.TOOL_NAME], wait.attributes[sc.TOOL_CALL_ID]) == ("Bash", "t")
     assert (wait.attributes[sc.DECISION], wait.attributes[sc.BASIS]) == (Decision.APPROVED, Basis.REGISTRY)
     assert tool.attributes[sc.WAITED_INSIDE] == 4
     assert told.total("hookspan.tool.duration") == 2
@@ -237,7 +237,7 @@ def test_whose_sandbox_asks_is_not_guessed(told):
     told.says(3, "waiting", "sandbox")
     told.says(5, "idle")
     wait = told.span("permission sandbox")
-    assert sc.GEN_AI_TOOL_CALL_ID not in wait.attributes
+    assert sc.TOOL_CALL_ID not in wait.attributes
     assert wait.attributes[sc.DECISION] == Decision.UNKNOWN
     assert wait.trace_id == told.state.sessions["s"].turns["p"].trace_id
 

@@ -137,6 +137,7 @@ def test_jaegers_page_leads_to_grafana_and_to_our_own(stack: Stack):
         sc.PROMPT_ID,
         sc.PROJECT,
         sc.GEN_AI_TOOL_NAME,
+        sc.TOOL_NAME,
         sc.GEN_AI_RESPONSE_MODEL,
     }
     assert text(stack.jaeger.url)  # it reads the file at its start, and ends if it can't

@@ -15,10 +15,16 @@ import pytest
 from hookspan.export.db import MIGRATIONS as EXPORT_MIGRATIONS
 from hookspan.export.db import ExportDb
 from hookspan.paths import Paths
-from hookspan.store import Reader, schema
+from hookspan.store import Reader, Store, schema
 from tests.agent.ingest import drain, take_in
 from tests.upgrades.make import HERE, RECORD_VERSION, SETTINGS, dump, halves
 
+USAGE = {"gen_ai.usage.output_tokens": 12, "gen_ai.usage.cache_read.input_tokens": 3, "hookspan.cost.usd": 0.5}
+TOTALS = {
+    "hookspan.total.output_tokens": 12,
+    "hookspan.total.cache_read.input_tokens": 3,
+    "hookspan.total.cost.usd": 0.5,
+}
 STORES = range(1, len(schema.MIGRATIONS) + 1)
 
 
@@ -69,6 +75,33 @@ def test_a_session_that_began_under_an_older_version_goes_on_under_this_one(vers
         assert dump(copy) == before
     drain(old)
     assert Counter(path.name for path in old.state.glob("*.v*")) == Counter([copy.name] if copy.exists() else [])
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("hook PreToolUse", {"gen_ai.tool.name": "Bash"}, {"hookspan.tool.name": "Bash"}),
+        ("permission Bash", {"gen_ai.tool.call.id": "toolu_1"}, {"hookspan.tool.call.id": "toolu_1"}),
+        ("execute_tool Bash", {"gen_ai.tool.name": "Bash"}, {"gen_ai.tool.name": "Bash"}),
+        ("invoke_agent claude-code", USAGE, TOTALS),
+        ("session", USAGE, TOTALS),
+        ("chat claude-opus-4-5", USAGE, USAGE),
+    ],
+)
+def test_spans_of_an_older_version_have_the_names_of_this_one(name, old, new, paths: Paths):
+    paths.create()
+    restored(HERE / "store-5" / "store.sql", paths.store)
+    database = sqlite3.connect(paths.store)
+    database.execute(
+        'INSERT INTO span (key, trace_id, span_id, name, start, "end", kind, status, hook, local, session, attributes) '
+        "VALUES (99, x'ab', x'cd', ?, 1, 2, 1, 0, ?, 0, 1, ?)",
+        (name, name.startswith("hook "), json.dumps(old, separators=(",", ":"))),
+    )
+    database.commit()
+    database.close()
+    Store.open(paths).close()
+    (span,) = Reader(paths).spans_of_trace("ab")
+    assert span.attributes == new
 
 
 @pytest.mark.parametrize("version", range(1, len(EXPORT_MIGRATIONS) + 1))

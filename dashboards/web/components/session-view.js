@@ -495,7 +495,7 @@ export class SessionView extends BaseComponent {
 	/** The journal's record that tells of a span: the one that ended it, or that began it. @param {Span} span */
 	#record(span) {
 		if (span.key) return Number(span.key.split(".")[0]);
-		const call = span.attributes["gen_ai.tool.call.id"];
+		const call = span.attributes["gen_ai.tool.call.id"] ?? span.attributes["hookspan.tool.call.id"];
 		return this.feed?.events.find((event) => call && event.tool_use_id === call)?.record ?? 0;
 	}
 

@@ -105,7 +105,9 @@ GEN_AI_CONVERSATION_ID: Final = _otel(
 GEN_AI_AGENT_NAME: Final = _otel("gen_ai.agent.name", "string", "Who acted: `claude-code`, or the subagent's type.")
 GEN_AI_AGENT_ID: Final = _otel("gen_ai.agent.id", "string", "The subagent's id.")
 GEN_AI_TOOL_NAME: Final = _otel(
-    "gen_ai.tool.name", "string", "The tool, as hooks name it (`mcp__server__tool` for MCP)."
+    "gen_ai.tool.name",
+    "string",
+    "The tool that was executed, as hooks name it (`mcp__server__tool` for MCP); in metrics also the one that was asked about.",
 )
 GEN_AI_TOOL_CALL_ID: Final = _otel("gen_ai.tool.call.id", "string", "The call's id.")
 GEN_AI_TOOL_TYPE: Final = _otel("gen_ai.tool.type", "string", "`extension` for MCP tools.", ("function", "extension"))
@@ -164,6 +166,18 @@ LATE: Final = _ours(
     "hookspan.late",
     "boolean",
     "Whether it arrived after its turn's span had been written, so that the turn's counts don't include it.",
+)
+TOOL_NAME: Final = _ours(
+    "hookspan.tool.name",
+    "string",
+    "The tool that a hook or a dialog is about. `gen_ai.tool.name` is on its execution alone, so that nobody counts a call twice.",
+    examples=("Bash",),
+)
+TOOL_CALL_ID: Final = _ours(
+    "hookspan.tool.call.id",
+    "string",
+    "The call that a hook or a dialog is about: `gen_ai.tool.call.id` of its execution.",
+    examples=("toolu_01A2b3C4d5E6f7G8h9J0k1L2",),
 )
 NEVER_RAN: Final = _ours(
     "hookspan.tool.never_ran",
@@ -254,7 +268,9 @@ ENTRYPOINT: Final = _ours(
 )
 CLIENT_VERSION: Final = _ours("hookspan.client.version", "string", "Version of Claude Code.", examples=("2.1.331",))
 COST_USD: Final = _ours(
-    "hookspan.cost.usd", "double", "List price in US dollars; not a bill. Absent if a model has no known price."
+    "hookspan.cost.usd",
+    "double",
+    "List price of a model call in US dollars; not a bill. Absent if the model has no known price.",
 )
 PRICES_VERSION: Final = _ours(
     "hookspan.prices.version", "string", "Version of the price table.", examples=("genai-prices 0.2.3",)
@@ -289,6 +305,23 @@ MODEL_CALLS: Final = _ours(
     "hookspan.model_calls", "int", "Model calls, without those of its subagents; for a session, all of them."
 )
 SUBAGENTS: Final = _ours("hookspan.subagents", "int", "Subagents that were started.")
+TOTAL_INPUT_TOKENS: Final = _ours(
+    "hookspan.total.input_tokens",
+    "int",
+    "Input tokens of its model calls, cached ones included; those that `hookspan.model_calls` counts. The calls have them as `gen_ai.usage.*`, and nothing else has, so that a sum over spans counts each once.",
+)
+TOTAL_OUTPUT_TOKENS: Final = _ours("hookspan.total.output_tokens", "int", "Output tokens of these calls.")
+TOTAL_CACHE_READ: Final = _ours(
+    "hookspan.total.cache_read.input_tokens", "int", "Input tokens that these calls read from the cache."
+)
+TOTAL_CACHE_CREATION: Final = _ours(
+    "hookspan.total.cache_creation.input_tokens", "int", "Input tokens that these calls wrote to the cache."
+)
+TOTAL_COST_USD: Final = _ours(
+    "hookspan.total.cost.usd",
+    "double",
+    "List price in US dollars of those of these calls whose model has a known price.",
+)
 TURNS: Final = _ours("hookspan.turns", "int", "Turns of this run of the session.")
 PROMPTS: Final = _ours(
     "hookspan.prompts", "int", "Prompts; more than one for a turn that took in prompts typed while it ran."

@@ -85,6 +85,15 @@ _USAGE: Final = (
     sc.GEN_AI_USAGE_CACHE_CREATION,
     sc.COST_USD,
 )
+"""Of a model call, and of nothing else: backends add it up."""
+_TOTALS: Final = (
+    sc.TOTAL_INPUT_TOKENS,
+    sc.TOTAL_OUTPUT_TOKENS,
+    sc.TOTAL_CACHE_READ,
+    sc.TOTAL_CACHE_CREATION,
+    sc.TOTAL_COST_USD,
+)
+"""The same of what has model calls."""
 
 TURN: Final = SpanKind(
     type="turn",
@@ -108,7 +117,7 @@ TURN: Final = SpanKind(
         sc.INPUT_SIZE,
         sc.IDLE_BEFORE,
         *_COUNTS,
-        *_USAGE,
+        *_TOTALS,
     ),
     required=(sc.GEN_AI_OPERATION_NAME, sc.OUTCOME, sc.END_REASON, sc.PROMPTS),
 )
@@ -162,7 +171,7 @@ WAIT: Final = SpanKind(
     begins="PermissionRequest; `permission elicitation`: Elicitation, when an MCP server asks; `permission sandbox`: the client's registry, when a sandboxed command wants what it may not",
     ends="the approval (the moment the tool began to run), or the refusal; `hookspan.basis` says what told of it",
     emitted="together with its tool's span; one that opened while a call ran, when it is over",
-    attributes=(sc.GEN_AI_TOOL_NAME, sc.GEN_AI_TOOL_CALL_ID, sc.MCP_SERVER, sc.DECISION, sc.BASIS),
+    attributes=(sc.TOOL_NAME, sc.TOOL_CALL_ID, sc.MCP_SERVER, sc.DECISION, sc.BASIS),
     required=(sc.DECISION, sc.BASIS),
 )
 
@@ -175,7 +184,7 @@ SUBAGENT: Final = SpanKind(
     begins="SubagentStart",
     ends="SubagentStop, or the interruption",
     emitted="once its transcript has been read past its end",
-    attributes=(sc.GEN_AI_OPERATION_NAME, sc.GEN_AI_AGENT_ID, sc.OUTCOME, sc.END_REASON, *_COUNTS, *_USAGE),
+    attributes=(sc.GEN_AI_OPERATION_NAME, sc.GEN_AI_AGENT_ID, sc.OUTCOME, sc.END_REASON, *_COUNTS, *_TOTALS),
     required=(sc.GEN_AI_OPERATION_NAME, sc.GEN_AI_AGENT_ID, sc.OUTCOME, sc.END_REASON),
 )
 
@@ -248,7 +257,7 @@ SESSION: Final = SpanKind(
         sc.PROMPTS,
         sc.COST_RESIDUAL_USD,
         *_COUNTS,
-        *_USAGE,
+        *_TOTALS,
     ),
     required=(sc.END_REASON,),
 )
@@ -265,8 +274,8 @@ HOOK: Final = SpanKind(
     emitted="at once, for every event; switched off by `export.hook_spans`. `hook other` for an event that this version doesn't know",
     attributes=(
         sc.HOOK_EVENT,
-        sc.GEN_AI_TOOL_NAME,
-        sc.GEN_AI_TOOL_CALL_ID,
+        sc.TOOL_NAME,
+        sc.TOOL_CALL_ID,
         sc.NOTIFICATION_TYPE,
         sc.PAYLOAD_SIZE,
         sc.PAYLOAD_CUT,

@@ -119,8 +119,8 @@ def _write_hook(step: Step, event: Reduced, prompt: str) -> None:
     name = event.event if event.event in _KNOWN_EVENTS else _OTHER_EVENT
     attributes: Attributes = {sc.HOOK_EVENT: event.event or _OTHER_EVENT, sc.PAYLOAD_SIZE: event.size}
     if event.tool:
-        attributes[sc.GEN_AI_TOOL_NAME] = event.tool
-        attributes[sc.GEN_AI_TOOL_CALL_ID] = event.tool_use_id
+        attributes[sc.TOOL_NAME] = event.tool
+        attributes[sc.TOOL_CALL_ID] = event.tool_use_id
     if event.cut:
         attributes[sc.PAYLOAD_CUT] = True
     if event.notification:

@@ -92,8 +92,8 @@ def of_wait(session: SessionState, wait: Wait, place: Place) -> OpenSpan:
         start=wait.at,
         stop=wait.over,
         attributes={
-            sc.GEN_AI_TOOL_NAME: call.tool if call else "" if wait.inside else wait.tool,
-            sc.GEN_AI_TOOL_CALL_ID: wait.tool_use_id,
+            sc.TOOL_NAME: call.tool if call else "" if wait.inside else wait.tool,
+            sc.TOOL_CALL_ID: wait.tool_use_id,
             sc.MCP_SERVER: wait.mcp_server,
         },
     )

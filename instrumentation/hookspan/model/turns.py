@@ -257,11 +257,11 @@ def tally_attributes(tally: Tally) -> Attributes:
     if tally.subagents:
         attributes[sc.SUBAGENTS] = tally.subagents
     if tally.model_calls:
-        attributes[sc.GEN_AI_USAGE_INPUT_TOKENS] = tally.whole_input
-        attributes[sc.GEN_AI_USAGE_OUTPUT_TOKENS] = tally.output_tokens
-        attributes[sc.GEN_AI_USAGE_CACHE_READ] = tally.cache_read_tokens
-        attributes[sc.GEN_AI_USAGE_CACHE_CREATION] = tally.cache_write_tokens
-        attributes[sc.COST_USD] = tally.cost_nano / NANO
+        attributes[sc.TOTAL_INPUT_TOKENS] = tally.whole_input
+        attributes[sc.TOTAL_OUTPUT_TOKENS] = tally.output_tokens
+        attributes[sc.TOTAL_CACHE_READ] = tally.cache_read_tokens
+        attributes[sc.TOTAL_CACHE_CREATION] = tally.cache_write_tokens
+        attributes[sc.TOTAL_COST_USD] = tally.cost_nano / NANO
     return attributes
 
 

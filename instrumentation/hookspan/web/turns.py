@@ -111,9 +111,9 @@ def _finished(row: SpanRow, work: Work, *, content: bool) -> schemas.Turn:
         tools_failed=int(number(sc.TOOLS_FAILED)),
         model_calls=int(number(sc.MODEL_CALLS)),
         subagents=int(number(sc.SUBAGENTS)),
-        input_tokens=int(number(sc.GEN_AI_USAGE_INPUT_TOKENS)),
-        output_tokens=int(number(sc.GEN_AI_USAGE_OUTPUT_TOKENS)),
-        cost=number(sc.COST_USD),
+        input_tokens=int(number(sc.TOTAL_INPUT_TOKENS)),
+        output_tokens=int(number(sc.TOTAL_OUTPUT_TOKENS)),
+        cost=number(sc.TOTAL_COST_USD),
         spans=work.spans,
     )
 

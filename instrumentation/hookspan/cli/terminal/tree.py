@@ -46,6 +46,11 @@ _FLAGS: Final = (
     (sc.LATE, "late"),
     (sc.PAYLOAD_CUT, "payload cut"),
 )
+_USAGE: Final = (
+    (sc.GEN_AI_USAGE_INPUT_TOKENS, sc.GEN_AI_USAGE_OUTPUT_TOKENS, sc.GEN_AI_USAGE_CACHE_READ, sc.COST_USD),
+    (sc.TOTAL_INPUT_TOKENS, sc.TOTAL_OUTPUT_TOKENS, sc.TOTAL_CACHE_READ, sc.TOTAL_COST_USD),
+)
+"""Of a model call, and of what has model calls."""
 _LEAST_COST: Final = 0.000_001  # dollars; less is the client's arithmetic with fractions
 _HIDDEN_IF: Final = {(sc.PROMPTS, 1), (sc.PROMPT_KIND, "human"), (sc.TOOLS_FAILED, 0), (sc.TOOLS, 0)}
 
@@ -76,13 +81,12 @@ def describe(span: Span) -> str:
     waited = get(sc.WAITED)
     if isinstance(waited, int | float):
         parts.append(f"waited {duration(round(waited * 1e9))}")
-    tokens_in, tokens_out = get(sc.GEN_AI_USAGE_INPUT_TOKENS), get(sc.GEN_AI_USAGE_OUTPUT_TOKENS)
-    if tokens_in is not None:
-        cached = get(sc.GEN_AI_USAGE_CACHE_READ) or 0
-        parts.append(f"{tokens_in} in ({cached} cached), {tokens_out} out")
-    cost = get(sc.COST_USD)
-    if isinstance(cost, int | float):
-        parts.append(f"${cost:.6f}".rstrip("0").rstrip("."))
+    for keys in _USAGE:
+        tokens_in, tokens_out, cached, cost = map(get, keys)
+        if tokens_in is not None:
+            parts.append(f"{tokens_in} in ({cached or 0} cached), {tokens_out} out")
+        if isinstance(cost, int | float):
+            parts.append(f"${cost:.6f}".rstrip("0").rstrip("."))
     residual = get(sc.COST_RESIDUAL_USD)
     if isinstance(residual, int | float) and abs(residual) >= _LEAST_COST:
         sign = "-" if residual < 0 else "+"
