@@ -257,7 +257,7 @@ class Machine:
                 continue
             one.decision = str(wait.attributes.get(sc.DECISION))
             one.basis = str(wait.attributes.get("hookspan.basis", ""))
-            theirs = calls.get(str(wait.attributes.get(sc.GEN_AI_TOOL_CALL_ID, "")))
+            theirs = calls.get(str(wait.attributes.get(sc.TOOL_CALL_ID, "")))
             if theirs is not None and theirs.wait is not None and one.case.kind not in {"sandbox", "elicitation"}:
                 one.opened = (one.opened - theirs.wait.start) / MS if one.opened else None
                 one.start = (wait.start - theirs.wait.start) / MS

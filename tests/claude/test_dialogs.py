@@ -85,7 +85,7 @@ def test_a_sandbox_s_question_is_a_wait(machine):
         )
     assert call.start < wait.start < wait.end <= call.end
     assert (wait.attributes[sc.DECISION], wait.attributes[sc.BASIS]) == (Decision.REFUSED, Basis.REGISTRY)
-    assert wait.attributes[sc.GEN_AI_TOOL_CALL_ID] == call.attributes[sc.GEN_AI_TOOL_CALL_ID]
+    assert wait.attributes[sc.TOOL_CALL_ID] == call.attributes[sc.GEN_AI_TOOL_CALL_ID]
     assert call.attributes[sc.WAITED_INSIDE] == pytest.approx((wait.end - wait.start) / 1e9)
 
 
