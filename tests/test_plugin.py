@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from hookspan import __version__
-from hookspan.clients.claude_code.handlers import EVENTS, TIMEOUT
+from hookspan.catalogue.claude_code import CLAUDE_CODE
+from hookspan.clients.claude_code.handlers import TIMEOUT
 from tests.claude.stage import relay
 
 ROOT = Path(__file__).parents[1]
@@ -22,7 +23,7 @@ def test_every_event_has_the_same_hook():
     ((handler,),) = {tuple(json.dumps(one) for one in groups[0]["hooks"]) for groups in HOOKS.values()}
     assert {"type": "command", "timeout": TIMEOUT}.items() <= json.loads(handler).items()
     assert "${CLAUDE_PLUGIN_ROOT}" not in handler, "with it the client would not run them as managed settings"
-    assert tuple(HOOKS) == EVENTS, "run `make generate`"
+    assert tuple(HOOKS) == CLAUDE_CODE.registered, "run `make generate`"
     assert all(len(groups) == 1 and groups[0].keys() == {"hooks"} for groups in HOOKS.values())
 
 

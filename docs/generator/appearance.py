@@ -52,6 +52,11 @@ def script() -> str:
             "What stands for a prompt whose text is not known, by who wrote it.",
         ),
         _words("LINKS", appearance.LINKS, "Why one span links to another."),
+        _words(
+            "SPAN_EVENTS",
+            {event.name: event.word for span in spans.SPANS for event in span.events},
+            "What happened during a span.",
+        ),
         _words("CACHE_CAUSES", appearance.CACHE_CAUSES, "Why the prompt cache was missed."),
         _words("SOURCES", appearance.SOURCES, "What a model call was made for."),
         _table("STATUSES", CheckLook, appearance.STATUSES),

@@ -17,6 +17,7 @@ from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.attributes import ATTRIBUTES
 from hookspan.catalogue.claude_code import CLAUDE_CODE
 from hookspan.catalogue.enums import Link, SessionPhase
+from hookspan.catalogue.events import HookEvent
 from hookspan.catalogue.metrics import READ_OF_AGENT, READ_OF_CLIENT, SUMS, Instrument
 from hookspan.catalogue.scopes import AGENT_SERVICE_NAME, SCHEMA_URL, SERVICE_NAME
 from hookspan.catalogue.spans import COMMON, SPANS
@@ -242,6 +243,10 @@ def _instrument(one: Instrument) -> tuple[str, ...]:
     )
 
 
+def _registered(event: HookEvent) -> str:
+    return "no" if event.unregistered else f"from {event.since} on" if event.since else "yes"
+
+
 def _events() -> list[str]:
     facts = sorted(Observed.__subclasses__(), key=lambda one: one.__name__)
     return [
@@ -250,10 +255,12 @@ def _events() -> list[str]:
         "hookspan sends no log records: an event becomes a `hook {event}` span, a count, and whatever it begins or ends.",
         "Events whose hooks change what Claude Code does are not registered: such a hook would replace git's work trees,",
         "delay drawing, set the list of watched files, or be able to block a switch of models.",
+        "An event that a later version of Claude Code brought is registered where every Claude Code on the machine is that new:",
+        "an older one opens a dialog at each start in a terminal for an event that it doesn't know. The plugin has it for all.",
         "",
         *_table(
             ("event", "registered by `install`", "besides its hook span"),
-            ((f"`{event.name}`", "no" if event.unregistered else "yes", event.effect) for event in CLAUDE_CODE.events),
+            ((f"`{event.name}`", _registered(event), event.effect) for event in CLAUDE_CODE.events),
         ),
         "## Facts",
         "",

@@ -37,7 +37,9 @@ def registry() -> dict[str, str]:
         "attributes.yaml": _file(attributes=[_attribute(one) for one in ATTRIBUTES.values() if _is_ours(one)]),
         "conventions.yaml": _conventions(),
         "metrics.yaml": _file(metrics=[*_metrics()]),
-        "events.yaml": _file(events=[_event(event) for span in SPANS for event in span.events]),
+        "events.yaml": _file(
+            events=[_event(event) for event in dict.fromkeys(event for span in SPANS for event in span.events)]
+        ),
         "spans.yaml": _file(attribute_groups=[_common()], spans=[_span(span) for span in SPANS]),
     }
     return {name: MADE + _yaml(node) for name, node in files.items()}

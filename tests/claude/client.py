@@ -22,25 +22,31 @@ def version() -> str:
     return os.environ.get("HOOKSPAN_CLAUDE_VERSION", DEFAULT_VERSION)
 
 
+def is_since(wanted: str) -> bool:
+    """Whether the client that the tests drive has what came with a version; an empty one every client has."""
+    return not wanted or tuple(map(int, version().split("."))) >= tuple(map(int, wanted.split(".")))
+
+
 def cache() -> Path:
     """The folder that outlives a test run: HOOKSPAN_TEST_CACHE or ~/.cache/hookspan-test."""
     return Path(os.environ.get("HOOKSPAN_TEST_CACHE", "~/.cache/hookspan-test")).expanduser()
 
 
-def executable() -> Path:
-    """The client's native program, installed on first use; safe when several test processes ask at once.
+def executable(of: str = "") -> Path:
+    """The native program of a version, or of `version()`, installed on first use; many test processes may ask at once.
 
     Raises RuntimeError with npm's words if it can't be installed.
     """
-    target = cache() / f"claude-{version()}"
+    wanted = of or version()
+    target = cache() / f"claude-{wanted}"
     target.parent.mkdir(parents=True, exist_ok=True)
     with (target.parent / "claude.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if (found := _program(target)) is None:
-            _install(target)
+            _install(target, wanted)
             found = _program(target)
     if found is None:
-        raise RuntimeError(f"{PACKAGE}@{version()} has no native program for this machine under {target}")
+        raise RuntimeError(f"{PACKAGE}@{wanted} has no native program for this machine under {target}")
     return found
 
 
@@ -65,15 +71,15 @@ def _program(root: Path) -> Path | None:
     return next(iter(sorted(root.glob("node_modules/@anthropic-ai/claude-code-*/claude"))), None)
 
 
-def _install(target: Path) -> None:
+def _install(target: Path, wanted: str) -> None:
     """Install into a folder beside the target and rename it, so that a killed installation leaves nothing half done."""
     npm = _npm()
     fresh = Path(tempfile.mkdtemp(prefix="claude-", dir=target.parent))
     try:
-        command = [npm, "install", "--no-audit", "--no-fund", "--prefix", str(fresh), f"{PACKAGE}@{version()}"]
+        command = [npm, "install", "--no-audit", "--no-fund", "--prefix", str(fresh), f"{PACKAGE}@{wanted}"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_TIMEOUT, check=False)
         if done.returncode:
-            raise RuntimeError(f"npm could not install {PACKAGE}@{version()}: {done.stderr.strip()[-2000:]}")
+            raise RuntimeError(f"npm could not install {PACKAGE}@{wanted}: {done.stderr.strip()[-2000:]}")
         shutil.rmtree(target, ignore_errors=True)
         fresh.rename(target)
     finally:

@@ -37,6 +37,15 @@ EVENTS = (
 )  # fmt: skip
 
 
+NEWER = {"PreSkillShellCommand": "2.1.332"}
+"""Events that a version of the client brought. One that doesn't know them opens a dialog where settings name them."""
+
+
+def known_events() -> list[str]:
+    """EVENTS, and those of NEWER that the client knows."""
+    return [*EVENTS, *(event for event, since in NEWER.items() if client.is_since(since))]
+
+
 def until(done: Callable[[], bool], what: str, timeout: float = PATIENCE) -> None:
     """Wait until a condition holds; raise TimeoutError that names it if it doesn't."""
     deadline = time.monotonic() + timeout
@@ -98,12 +107,12 @@ class Home:
         old = json.loads(path.read_text()) if path.exists() else {}
         path.write_text(json.dumps({**old, **values}))
 
-    def hook(self, command: Sequence[str], events: Sequence[str] = EVENTS) -> None:
-        """Register a command, in exec form, for these events beside the hooks that are there."""
+    def hook(self, command: Sequence[str], events: Sequence[str] = ()) -> None:
+        """Register a command, in exec form, for these events (none: all) beside the hooks that are there."""
         path = self.claude / "settings.json"
         hooks = json.loads(path.read_text()).get("hooks", {}) if path.exists() else {}
         handler = {"type": "command", "command": command[0], "args": list(command[1:]), "timeout": 5}
-        for event in events:
+        for event in events or known_events():
             hooks.setdefault(event, []).append({"hooks": [handler]})
         self.settings(hooks=hooks)
 

@@ -262,6 +262,15 @@ def rate_limit_is_retried(run: Evidence) -> Any:
     return [len(run.expected["failed_calls"]), run.named("Stop", "StopFailure")[0]["hook_event_name"]]
 
 
+@fact("14", "print_api_529", [[529, 1, 10, False], [529, 2, 10, False]])
+def failed_attempts_have_lines_in_print_mode(run: Evidence) -> Any:
+    """Print mode writes a line `system:api_error` for each failed attempt that is followed by another, with its HTTP
+    status, the number of the repetition and how many there will be, and whether the network is down; a terminal writes
+    none."""
+    lines = [line for line in run.lines("system") if line["subtype"] == "api_error"]
+    return [[x["error"]["status"], x["retryAttempt"], x["maxRetries"], x["error"]["isNetworkDown"]] for x in lines]
+
+
 @fact("14", "print_api_529", 3)
 def each_attempt_has_its_line(run: Evidence) -> Any:
     """Each attempt writes its own `api-request` line, so an answer's `requestRef` names its last attempt."""
@@ -390,6 +399,29 @@ def bare_sleep_is_refused(run: Evidence) -> Any:
     (batch,) = run.named("PostToolBatch")
     kind = str(batch["tool_calls"][0]["tool_response"]).split(">")[0].lstrip("<")
     return [len(_unheard(run)), kind]
+
+
+@fact("43", "print_skill_command", [["user", "claude", "claude"], ["mend", "greet", "greet"], [1, 2]])
+def skill_s_commands_are_heard_before_they_run(run: Evidence) -> Any:
+    """A shell command in the text of a /command or skill fires PreSkillShellCommand, with who asked for it: after
+    UserPromptExpansion, or inside the Skill call. No Pre- or PostToolUse comes for it, and nothing tells its end."""
+    heard = run.named("PreSkillShellCommand")
+    names = [str(event["hook_event_name"]) for event in run.events]
+    inside = names[names.index("PreToolUse") : names.index("PostToolUse")].count("PreSkillShellCommand")
+    typed = names[names.index("UserPromptExpansion") : names.index("PreToolUse")].count("PreSkillShellCommand")
+    return [[e["invoked_by"] for e in heard], [e["command_name"] for e in heard], [typed, inside]]
+
+
+@fact("43", "print_skill_command", [True, True])
+def skill_s_command_names_its_call(run: Evidence) -> Any:
+    """Its tool_use_id is the Skill call's with `:preamble-<n>` after it, or one of its own; it has the tool's name and
+    input, as a Bash call has."""
+    heard = run.named("PreSkillShellCommand")
+    call = run.one("PreToolUse")["tool_use_id"]
+    inside = [
+        event["tool_use_id"].startswith(f"{call}:preamble-") for event in heard if event["invoked_by"] == "claude"
+    ]
+    return [all(inside), all(e["tool_name"] == "Bash" and "command" in e["tool_input"] for e in heard)]
 
 
 @fact("24", "print_denied", [["PermissionRequest", "PostToolBatch"], "config"])

@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from hookspan.catalogue.session_fields import SessionRow
+from hookspan.clients.claude_code import programs
+from hookspan.clients.claude_code.programs import Program
 from hookspan.paths import Paths
 from hookspan.store import Reader
+from tests.claude import client
 from tests.claude.drivers import PATIENCE, Home
 
 HOOKSPAN = str(Path(sys.executable).with_name("hookspan"))
@@ -22,13 +25,21 @@ TOP = "hs"  # short: a socket's path holds 104 bytes
 
 def hookspan(home: Home, *args: str, check: bool = True, top: str = TOP) -> str:
     """Run the command line as the home's user would; its standard output. `top` has all that hookspan keeps."""
-    env = {key: home.env[key] for key in ("HOME", "PATH", "LANG")} | {"HOOKSPAN_HOME": str(home.root / top)}
+    env = {key: home.env[key] for key in ("HOME", "LANG")} | {
+        "PATH": f"{client.executable().parent}:{home.env['PATH']}",
+        "HOOKSPAN_HOME": str(home.root / top),
+    }
     done = subprocess.run(
         [HOOKSPAN, *args], env=env, cwd=home.home, capture_output=True, text=True, timeout=3 * PATIENCE, check=False
     )
     if check and done.returncode:
         raise AssertionError(f"hookspan {' '.join(args)}: {done.stdout}{done.stderr}")
     return done.stdout
+
+
+def registered() -> tuple[str, ...]:
+    """The events that `install` registers where the tests' client is the only one."""
+    return programs.events([Program(client.executable(), client.version())])
 
 
 def install(home: Home, settings: Mapping[str, str]) -> None:

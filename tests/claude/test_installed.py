@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from hookspan.clients.claude_code.handlers import EVENTS
 from hookspan.paths import Paths
 from tests.claude.drivers import Home, InteractiveSession, PrintSession, until
-from tests.claude.installed import TOP, hookspan, install
+from tests.claude.installed import TOP, hookspan, install, registered
 from tests.claude.model import Model, Tool, says
 from tests.claude.stage import ALLOW
 
@@ -41,24 +40,24 @@ def test_the_client_lists_our_hooks_and_no_other_setting_changed() -> None:
         file.write_text(json.dumps(SETTINGS, indent=2))
         before = file.read_bytes()
         install(home, {})
-        installed = file.read_bytes()
+        installed, events = file.read_bytes(), registered()
         with InteractiveSession(home) as session:
             session.wait_for("mode on")
             session.submit("/hooks")
-            session.wait_for(f"{len(EVENTS) + 2} hooks on {len(EVENTS)} events")
+            session.wait_for(f"{len(events) + 2} hooks on {len(events)} events")
             listed: set[str] = set()
 
             def all_of_them() -> bool:
                 listed.update(LISTED.findall(session.screen()))
                 session.keys("Down")
-                return listed >= set(EVENTS)
+                return listed >= set(events)
 
             until(all_of_them, "every event with our hook in the client's list")
             session.keys("Escape")
             session.wait_for("mode on")
             assert "Haiku" in session.screen(), "the other settings are in force"
             session.exit()
-        assert listed == set(EVENTS)
+        assert listed == set(events)
         assert file.read_bytes() == installed, "the client had nothing to correct"
         after = json.loads(installed)
         assert {**after, "hooks": None} == {**SETTINGS, "hooks": None}

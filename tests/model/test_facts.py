@@ -186,6 +186,17 @@ def test_fact_14_retries(played):
     assert get(played("print_api_429").named("chat"), sc.ATTEMPTS) == [2]
 
 
+def test_fact_14_failed_attempts_are_events_of_the_call(played):
+    (call, *_) = played("print_api_529").named("chat")
+    keys = (sc.ERROR_TYPE, sc.HTTP_RESPONSE_STATUS_CODE, sc.HTTP_REQUEST_RESEND_COUNT, sc.RETRIES_MAX)
+    assert [[event.attributes[key] for key in keys] for event in call.events] == [
+        ["overloaded", 529, 1, 10],
+        ["overloaded", 529, 2, 10],
+    ]
+    assert call.attributes[sc.RETRY_WAITED] == pytest.approx(0.506 + 1.09)
+    assert all(call.start <= event.at <= call.end for event in call.events)
+
+
 def test_fact_15_kill(played):
     for name in ("print_sigkill_tool", "print_sigkill_stream"):
         assert ends(played(name)) == ["client_gone"]
@@ -418,3 +429,19 @@ def test_fact_42_a_workflow_s_agents_stand_under_its_call(played):
     assert [under(result, agent) for agent in agents] == [call] * 3
     chats = [under(result, span) for span in result.named("chat")]
     assert sorted(chats.count(agent) for agent in agents) == [1, 1, 2]
+
+
+def test_fact_43_a_skill_s_commands_are_events_of_its_turn(played):
+    result = played("print_skill_command")
+    (turn,) = result.named(TURN)
+    keys = (sc.COMMAND_NAME, sc.COMMAND_INVOKED_BY, sc.COMMAND_PROGRAM)
+    told = [(event.name, *(event.attributes[key] for key in keys)) for event in turn.events]
+    name = "hookspan.skill.command"
+    assert told == [
+        (name, "mend", "user", "git"),
+        (name, "greet", "claude", "echo"),
+        (name, "greet", "claude", "other"),
+    ]
+    heard = events("print_skill_command", "PreSkillShellCommand")
+    assert [event.at for event in turn.events] == pytest.approx([event["at"] for event in heard], abs=50 * MS)
+    assert turn.attributes[sc.TOOLS] == 1, "they are no calls of the model's"

@@ -7,7 +7,7 @@ import { inJaeger } from "../lib/outside.js";
 import { href } from "../lib/router.js";
 import { endOf } from "../lib/spans.js";
 import { store } from "../lib/store.js";
-import { causeWord, linkWord, spanKind, spanName } from "../lib/words.js";
+import { causeWord, eventWord, linkWord, spanKind, spanName } from "../lib/words.js";
 import { BaseComponent } from "./base-component.js";
 import { shared } from "./shared-styles.js";
 import "./copy-button.js";
@@ -306,7 +306,7 @@ export class SpanDetails extends BaseComponent {
 const eventTitle = ({ name, attributes }) =>
 	name === "hookspan.cache.missed"
 		? `The cache was missed: ${causeWord(String(attributes["hookspan.cache.cause"]))}`
-		: name;
+		: eventWord(name);
 
 /** @param {Span["attributes"]} attributes */
 const attributeTable = (attributes) =>

@@ -169,6 +169,13 @@ export const LINKS = {
   other: "linked",
 };
 
+/** What happened during a span. @type {Readonly<Record<string, string>>} */
+export const SPAN_EVENTS = {
+  "hookspan.request.failed": "An attempt failed",
+  "hookspan.skill.command": "A skill's command ran",
+  "hookspan.cache.missed": "The cache was missed",
+};
+
 /** Why the prompt cache was missed. @type {Readonly<Record<string, string>>} */
 export const CACHE_CAUSES = {
   compaction: "compaction",

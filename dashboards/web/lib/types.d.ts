@@ -113,6 +113,10 @@ export interface Session {
   cost: number;
   /** Model calls without a known price. */
   unpriced: number;
+  /** Repetition of the request that the main agent waits for: 1 after the first failure, 0 for none. */
+  retries: number;
+  /** Why the attempt before it failed, empty for none. */
+  retry_error: string;
   /** Subagents that work now. */
   subagents_running: number;
   state: State;

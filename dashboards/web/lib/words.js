@@ -12,6 +12,7 @@ import {
 	OUTCOMES,
 	PROMPT_KINDS,
 	SOURCES,
+	SPAN_EVENTS,
 	SPAN_KINDS,
 	STATES,
 	STATUSES,
@@ -68,13 +69,17 @@ export const STATE_FILTERS = [
  * @param {Pick<Session, "state" | "tool" | "asks" | "end_reason" | "turns" | "failure"> & Partial<Session>} session
  * @returns {{verb: string, about: string, isSentence?: boolean}}
  */
-export function doing({ state, tool, asks, end_reason, turns, failure, unhooked }) {
+export function doing(session) {
+	const { state, tool, asks, end_reason, turns, failure, unhooked } = session;
 	const dialog = state === "waiting" ? row(DIALOGS, tool) : undefined;
 	if (dialog?.about === "sentence") return { verb: dialog.verb, about: asks, isSentence: true };
 	if (dialog) return { verb: dialog.verb, about: "" };
 	if (state === "idle" && failure) return { verb: `failed: ${plain(failure)}, your turn`, about: "" };
 	if (state === "idle" && !turns && !unhooked) return { verb: "no prompt yet, your turn", about: "" };
 	if (state === "ended") return { verb: row(END_REASONS, end_reason)?.session ?? "ended", about: "" };
+	if (state === "working" && session.retries && !tool) {
+		return { verb: `waits for the API: ${plain(session.retry_error ?? "")}`, about: `retry ${session.retries}` };
+	}
 	const { verb, verbOfTool } = stateOf(state);
 	return { verb: tool ? verbOfTool.replace("{tool}", () => tool) : verb, about: state === "idle" ? "" : asks };
 }
@@ -110,6 +115,9 @@ export function spanName({ type, name }) {
 	const parts = { "{name}": name, "{of}": of, "{short}": of.replace(/^claude-/, "") || operation };
 	return spanKind(type).title.replace(/\{\w+\}/, (part) => parts[part] ?? part);
 }
+
+/** What happened during a span. @param {string} name */
+export const eventWord = (name) => row(SPAN_EVENTS, name) ?? plain(name);
 
 /** Why the prompt cache was missed. @param {string} cause */
 export const causeWord = (cause) => row(CACHE_CAUSES, cause) ?? plain(cause);

@@ -90,6 +90,12 @@ ERROR_TYPE: Final = _otel(
     stable=True,
     condition="If it failed.",
 )
+HTTP_RESPONSE_STATUS_CODE: Final = _otel(
+    "http.response.status_code", "int", "HTTP status of the attempt; absent where no answer came.", stable=True
+)
+HTTP_REQUEST_RESEND_COUNT: Final = _otel(
+    "http.request.resend_count", "int", "Which repetition of the request followed: 1 for the first.", stable=True
+)
 FILE_EXTENSION: Final = _otel(
     "file.extension", "string", "Extension of the file that the tool was given, in lower case."
 )
@@ -258,7 +264,19 @@ NOTIFICATION_TYPE: Final = _ours(
     "hookspan.notification.type", "string", "The notification's type.", examples=("permission_prompt", "idle_prompt")
 )
 COMMAND_NAME: Final = _ours(
-    "hookspan.command.name", "string", "Name of the /command, if the prompt was one.", examples=("review",)
+    "hookspan.command.name",
+    "string",
+    "Name of the /command, if the prompt was one; on an event, of the skill or /command.",
+    examples=("review",),
+)
+COMMAND_SOURCE: Final = _ours(
+    "hookspan.command.source",
+    "string",
+    "Where the skill or /command comes from.",
+    examples=("projectSettings", "plugin"),
+)
+COMMAND_INVOKED_BY: Final = _ours(
+    "hookspan.command.invoked_by", "string", "Who asked for the skill or /command.", ("user", "claude")
 )
 ENTRYPOINT: Final = _ours(
     "hookspan.entrypoint",
@@ -290,6 +308,14 @@ USAGE_SOURCE: Final = _ours(
 CONTEXT_BEFORE: Final = _ours("hookspan.context.before", "int", "Tokens in the context before the compaction.")
 CONTEXT_AFTER: Final = _ours("hookspan.context.after", "int", "Tokens in the context after the compaction.")
 ATTEMPTS: Final = _ours("hookspan.attempts", "int", "HTTP attempts of the call, if there was more than one.")
+RETRY_DELAY: Final = _ours("hookspan.retry.delay", "double", "Seconds the client waited before it tried again.")
+RETRIES_MAX: Final = _ours("hookspan.retry.max", "int", "Repetitions after which the client gives up.")
+RETRY_WAITED: Final = _ours(
+    "hookspan.retry.waited",
+    "double",
+    "Seconds the client waited between the attempts of the call. Known in print mode only.",
+)
+NETWORK_DOWN: Final = _ours("hookspan.network.down", "boolean", "Whether the client found no network.")
 QUERY_SOURCE: Final = _ours(
     "hookspan.query_source",
     "string",

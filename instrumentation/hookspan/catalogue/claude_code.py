@@ -1,4 +1,4 @@
-"""Claude Code's hook events as of version 2.1.331, in the order in which `install` registers them."""
+"""Claude Code's hook events as of version 2.1.332, in the order in which `install` registers them."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ class KeptFields(msgspec.Struct, kw_only=True, omit_defaults=True):
     model: str = ""
     action: str = ""
     command_name: str = ""
+    invoked_by: str = ""
     mcp_server: str = ""
     agent_transcript: str = ""
 
@@ -60,6 +61,16 @@ CLAUDE_CODE: Final = Client(
             "UserPromptExpansion",
             effect="names the turn's /command",
             kept=(Kept("command_name", "name"), Kept("command_source", attribute="source")),
+        ),
+        HookEvent(
+            "PreSkillShellCommand",
+            effect="an event on the span of the turn or subagent: a command ran before the model saw the skill's text",
+            since="2.1.332",
+            kept=(
+                Kept("command_name", "name"),
+                Kept("command_source", attribute="source"),
+                Kept("invoked_by"),
+            ),
         ),
         HookEvent("PreToolUse", effect="announces a tool call"),
         HookEvent("PermissionRequest", effect="begins a wait"),

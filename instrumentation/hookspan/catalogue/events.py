@@ -22,7 +22,9 @@ class HookEvent(NamedTuple):
 
     `effect`: what it does besides its own hook span, a phrase for the reference; such an event has a handler in the fold.
     `of_session`: its hook span belongs to the session, whatever prompt it names. `unregistered`: why `install` leaves
-    it out, a phrase; empty for those that it registers. `kept`: the fields that it has besides those of every event;
+    it out, a phrase; empty for those that it registers. `since`: the client's version that brought it, empty for those
+    that every client knows: one that doesn't know an event takes its name in a settings file amiss, so that `install`
+    registers it only where all clients are that new. `kept`: the fields that it has besides those of every event;
     what takes more than copying is in the client's reducer.
     """
 
@@ -30,6 +32,7 @@ class HookEvent(NamedTuple):
     effect: str = ""
     of_session: bool = False
     unregistered: str = ""
+    since: str = ""
     kept: tuple[Kept, ...] = ()
 
 
@@ -45,5 +48,5 @@ class Client(NamedTuple):
 
     @property
     def registered(self) -> tuple[str, ...]:
-        """Names of the events that `install` registers, in their order."""
+        """Names of the events that `install` may register and the plugin does, in their order."""
         return tuple(event.name for event in self.events if not event.unregistered)

@@ -144,6 +144,10 @@ class SessionRow(KeptFields, kw_only=True):
     cache_write_tokens: Annotated[int, Field("Input tokens that were written to the cache.", api=None)] = 0
     cost_nano: Annotated[int, Field("List price.", "cost", Conversion.USD)] = 0
     unpriced: Annotated[int, Field("Model calls without a known price.")] = 0
+    retries: Annotated[
+        int, Field("Repetition of the request that the main agent waits for: 1 after the first failure, 0 for none.")
+    ] = 0
+    retry_error: Annotated[str, Field("Why the attempt before it failed, empty for none.")] = ""
     subagents_running: Annotated[int, Field("Subagents that work now.")] = 0
 
 

@@ -13,12 +13,16 @@ SpanType = Literal["turn", "tool", "wait", "subagent", "model", "compact", "sess
 
 
 class EventKind(NamedTuple):
-    """An event that a span may have: its name, what it stands for, its attributes, and those that it never lacks."""
+    """An event that a span may have: its name, what it stands for, its attributes, and those that it never lacks.
+
+    `word` is what the page calls it.
+    """
 
     name: str
     brief: str
     attributes: tuple[str, ...]
     required: tuple[str, ...]
+    word: str
 
 
 CACHE_MISSED: Final = EventKind(
@@ -26,6 +30,31 @@ CACHE_MISSED: Final = EventKind(
     brief="The call read less from the prompt cache than the same agent's call before it had left there.",
     attributes=(sc.CACHE_CAUSE, sc.CACHE_RECACHED, sc.CACHE_COST_USD, sc.CACHE_TOOLS),
     required=(sc.CACHE_CAUSE, sc.CACHE_RECACHED),
+    word="The cache was missed",
+)
+
+
+REQUEST_FAILED: Final = EventKind(
+    name="hookspan.request.failed",
+    brief="An HTTP attempt of a model call failed, and the client waited before it tried again. Known in print mode only. A call that never came to an end has them on its turn or subagent.",
+    attributes=(
+        sc.ERROR_TYPE,
+        sc.HTTP_RESPONSE_STATUS_CODE,
+        sc.NETWORK_DOWN,
+        sc.HTTP_REQUEST_RESEND_COUNT,
+        sc.RETRIES_MAX,
+        sc.RETRY_DELAY,
+    ),
+    required=(sc.ERROR_TYPE, sc.HTTP_REQUEST_RESEND_COUNT),
+    word="An attempt failed",
+)
+
+SKILL_COMMAND: Final = EventKind(
+    name="hookspan.skill.command",
+    brief="A shell command of a skill or /command ran, whose output the model read as a part of the skill's text. Nothing tells when it ended.",
+    attributes=(sc.COMMAND_NAME, sc.COMMAND_SOURCE, sc.COMMAND_INVOKED_BY, sc.COMMAND_PROGRAM),
+    required=(),
+    word="A skill's command ran",
 )
 
 
@@ -120,6 +149,7 @@ TURN: Final = SpanKind(
         *_TOTALS,
     ),
     required=(sc.GEN_AI_OPERATION_NAME, sc.OUTCOME, sc.END_REASON, sc.PROMPTS),
+    events=(REQUEST_FAILED, SKILL_COMMAND),
 )
 
 TOOL: Final = SpanKind(
@@ -186,6 +216,7 @@ SUBAGENT: Final = SpanKind(
     emitted="once its transcript has been read past its end",
     attributes=(sc.GEN_AI_OPERATION_NAME, sc.GEN_AI_AGENT_ID, sc.OUTCOME, sc.END_REASON, *_COUNTS, *_TOTALS),
     required=(sc.GEN_AI_OPERATION_NAME, sc.GEN_AI_AGENT_ID, sc.OUTCOME, sc.END_REASON),
+    events=(REQUEST_FAILED, SKILL_COMMAND),
 )
 
 MODEL: Final = SpanKind(
@@ -211,6 +242,7 @@ MODEL: Final = SpanKind(
         sc.OUTCOME,
         sc.ERROR_TYPE,
         sc.ATTEMPTS,
+        sc.RETRY_WAITED,
         sc.SKILL_NAME,
         sc.PLUGIN_NAME,
         sc.MCP_SERVER,
@@ -221,7 +253,7 @@ MODEL: Final = SpanKind(
         *_USAGE,
     ),
     required=(sc.GEN_AI_OPERATION_NAME, sc.GEN_AI_PROVIDER_NAME, sc.OUTCOME),
-    events=(CACHE_MISSED,),
+    events=(CACHE_MISSED, REQUEST_FAILED),
 )
 
 COMPACTION: Final = SpanKind(

@@ -17,7 +17,7 @@ import msgspec
 from hookspan.clients.claude_code.reduce import TASK_NOTIFICATION, reduce_payload, verdict
 from hookspan.clients.claude_code.transcript import TranscriptParser
 from hookspan.clients.claude_code.transcript_lines import HistoryLine, blocks, text_of
-from hookspan.model.calls import error_type
+from hookspan.model.attempts import error_type
 from hookspan.observe.prices import put_price
 from hookspan.wire import Fact, Record, Reduced
 from hookspan.wire.facts import AgentMeta, CompactBoundary, Interruption, ModelCall, Silent, TranscriptRead

@@ -14,7 +14,7 @@ from hookspan.catalogue.enums import EndReason, Outcome
 from hookspan.wire.facts import AgentMeta, Interruption
 from hookspan.wire.reduced import Reduced
 
-from . import ids, open_spans, places
+from . import attempts, ids, open_spans, places
 from .rows import Attributes
 from .state import KEPT_PLACES, Agent, Place, SessionState, ToolCall, WorkflowRun, bound
 from .step import NANO, Step
@@ -211,7 +211,8 @@ def write(step: Step, agent: Agent, end: int, outcome: Outcome, reason: EndReaso
     }
     if agent.start_inferred:
         attributes[sc.START_INFERRED] = True
-    step.close(open_spans.of_subagent(agent), end, attributes)
+    events = (*agent.events, *attempts.events(attempts.take(session, agent.id, end)))
+    step.close(open_spans.of_subagent(agent), end, attributes, events=events)
     seconds = max(0, end - agent.start) / NANO
     named = (sc.GEN_AI_AGENT_NAME, agent.type or "subagent")
     step.add("hookspan.subagent.duration", seconds, named, place=own, at=end)

@@ -17,19 +17,11 @@ from hookspan.wire.reduced import (
     Reduced,
 )
 
-from . import attribution, cache, definitions, ids, open_spans, places, quota, times, turns
+from . import attempts, attribution, cache, definitions, ids, open_spans, places, quota, times, turns
 from .rows import CLIENT, STATUS_ERROR, STATUS_UNSET, Attributes
 from .state import KEPT_MODELS, Compaction, Place, SessionState, Tally, bound
 from .step import NANO, Step
 
-_ERROR_TYPES: Final = {
-    400: "invalid_request",
-    401: "authentication_failed",
-    403: "authentication_failed",
-    404: "model_not_found",
-    429: "rate_limit",
-    529: "overloaded",
-}
 _PROVIDERS: Final = {
     SERVED_BY_BEDROCK: Provider.BEDROCK,
     SERVED_BY_MANTLE: Provider.BEDROCK,
@@ -48,7 +40,7 @@ def called(step: Step, fact: ModelCall) -> None:
     session = step.session
     place = places.of_work(session, fact.agent_id, fact.prompt or session.current)
     own = ids.of_model_call(session.id, fact.agent_id, fact.message_id)
-    error = error_type(fact.error_status)
+    error = attempts.error_type(fact.error_status)
     missed = cache.compare(session, fact)
     _write_call(step, fact, place, own, error, missed)
     _measure_call(step, fact, place, own, error)
@@ -96,13 +88,6 @@ def provider(fact: ModelCall) -> Provider:
     return Provider.ANTHROPIC
 
 
-def error_type(status: int) -> str:
-    """`error.type` of an HTTP status, empty for none."""
-    if not status:
-        return ""
-    return _ERROR_TYPES.get(status) or ("server_error" if status >= 500 else ErrorType.OTHER.value)  # noqa: PLR2004
-
-
 def _write_call(step: Step, fact: ModelCall, place: Place, own: str, error: str, missed: cache.Missed | None) -> None:
     model = fact.response_model or fact.request_model
     outcome = Outcome.ERROR if error else Outcome.INTERRUPTED if fact.aborted else Outcome.SUCCESS
@@ -132,6 +117,10 @@ def _write_call(step: Step, fact: ModelCall, place: Place, own: str, error: str,
         attributes[sc.PRICES_VERSION] = fact.prices
     if fact.attempts > 1:
         attributes[sc.ATTEMPTS] = fact.attempts
+    events = [missed.event(fact.start)] if missed else []
+    if failed := attempts.take(step.session, fact.agent_id, fact.end):
+        attributes[sc.RETRY_WAITED] = attempts.waited(failed)
+        events += attempts.events(failed)
     if fact.start_inferred:
         attributes[sc.START_INFERRED] = True
     if place.prompt in step.session.done and not fact.agent_id:
@@ -145,7 +134,7 @@ def _write_call(step: Step, fact: ModelCall, place: Place, own: str, error: str,
         attributes,
         kind=CLIENT,
         status=STATUS_ERROR if error else STATUS_UNSET,
-        events=(missed.event(fact.start),) if missed else (),
+        events=tuple(events),
     )
 
 

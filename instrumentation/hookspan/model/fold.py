@@ -18,7 +18,22 @@ from hookspan.wire.facts import Fact
 from hookspan.wire.record import Record
 from hookspan.wire.reduced import Reduced
 
-from . import agents, cache, calls, definitions, dialogs, ids, places, registry, sessions, status_line, tools, turns
+from . import (
+    agents,
+    attempts,
+    cache,
+    calls,
+    definitions,
+    dialogs,
+    ids,
+    places,
+    registry,
+    sessions,
+    skills,
+    status_line,
+    tools,
+    turns,
+)
 from .rows import Attributes, EventRow, Increment, Rows
 from .state import KEPT_FACTS, KEPT_PLACES, KEPT_SEEN, Place, SessionState, State, bound
 from .step import NANO, Step, project_of
@@ -200,6 +215,7 @@ HANDLERS: Final[dict[str, Callable[[Step, Reduced], None]]] = {
     "UserPromptExpansion": turns.expanded,
     "Stop": _stopped,
     "StopFailure": _failed,
+    "PreSkillShellCommand": skills.command,
     "PreToolUse": _tool_event(tools.started),
     "PostToolUse": _tool_event(tools.ended),
     "PostToolUseFailure": _tool_event(tools.ended),
@@ -283,6 +299,7 @@ _FACTS: Final[dict[type, Callable[[Step, Any], None]]] = {
     facts.ModelCall: calls.called,
     facts.RequestShape: cache.shaped,
     facts.Listing: definitions.listed,
+    facts.AttemptFailed: attempts.failed,
     facts.Interruption: _interrupted,
     facts.Rejection: tools.rejected,
     facts.QueuedPrompt: turns.dequeued,

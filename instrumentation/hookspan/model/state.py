@@ -15,7 +15,7 @@ from hookspan.wire.facts import Definition, ModelTotal, Policy, Registered, Reje
 from hookspan.wire.reduced import Reduced
 
 from .quota import Quota
-from .rows import SpanLink
+from .rows import SpanEvent, SpanLink
 
 MAIN_AGENT: Final = "claude-code"
 """The agent of a turn, where a subagent's has its type."""
@@ -32,6 +32,10 @@ KEPT_REQUESTS: Final = 64
 """Agents whose newest request is remembered, to be compared with its next."""
 KEPT_SHAPES: Final = 8
 """Shapes of requests: a session has one for each of its kinds of agents, and another when its tools change."""
+KEPT_EVENTS: Final = 64
+"""Events of one span; hooks are counted beside them, so what is beyond shows there."""
+KEPT_ATTEMPTS: Final = 32
+"""Failed attempts of one call; the client makes 11 at most, unless it is told to make more."""
 KEPT_BRANCHES: Final = 64
 """Changes of the branch remembered per session: what is written late ended after the oldest of them."""
 
@@ -153,6 +157,7 @@ class Agent(msgspec.Struct, kw_only=True):
     last: int = 0
     stop: int = 0
     interrupted: bool = False
+    events: list[SpanEvent] = []
     tally: Tally = msgspec.field(default_factory=Tally)
 
 
@@ -164,6 +169,18 @@ class WorkflowRun(msgspec.Struct, kw_only=True):
     prompt: str = ""
     agent_id: str = ""
     over: bool = False
+
+
+class Attempt(msgspec.Struct, frozen=True, array_like=True):
+    """A failed HTTP attempt of a model call that goes on. `error`: its `error.type`; `delay` in nanoseconds."""
+
+    at: int
+    error: str
+    status: int
+    network_down: bool
+    number: int
+    most: int
+    delay: int
 
 
 class Interval(msgspec.Struct, array_like=True):
@@ -201,6 +218,7 @@ class Turn(msgspec.Struct, kw_only=True):
     size: int = 0
     label: str = ""
     links: list[SpanLink] = []
+    events: list[SpanEvent] = []
     idle_before: int = 0
     stop: int = 0
     stop_reason: EndReason = EndReason.STOP
@@ -277,6 +295,7 @@ class SessionState(KeptFields, msgspec.Struct, kw_only=True):
         done: Places of finished turns; their span_id is the turn's own.
         agents_done: Places of finished subagents; their span_id is the subagent's own.
         going_on: Finished turns whose subagents still work, by prompt id.
+        attempts: Failed attempts of calls that go on, by subagent; under no name those of the main agent.
         workflows: Runs of workflows by their ids, the newest last.
         in_workflow: Subagents, also those that are done, with the run of a workflow that they work in.
         requests: Newest request of each agent, that of the main one under an empty id.
@@ -348,6 +367,7 @@ class SessionState(KeptFields, msgspec.Struct, kw_only=True):
     shapes: dict[str, Shape] = {}
     listed: dict[tuple[str, str, str], int] = {}
     troubles: list[str] = []
+    attempts: dict[str, list[Attempt]] = {}
     compactions: list[Compaction] = []
     tasks: dict[str, Place] = {}
     seen: dict[str, int] = {}

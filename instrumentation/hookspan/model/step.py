@@ -112,6 +112,7 @@ class Step:
         start: int | None = None,
         status: int = STATUS_UNSET,
         links: tuple[SpanLink, ...] = (),
+        events: tuple[SpanEvent, ...] = (),
     ) -> None:
         """Writes a span that was open, with what its end adds; `start` where that is known better now."""
         self.span(
@@ -123,6 +124,7 @@ class Step:
             opened.attributes | attributes,
             status=status,
             links=links,
+            events=events,
             label=opened.label,
         )
 

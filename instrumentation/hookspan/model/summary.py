@@ -26,6 +26,7 @@ def session_row(state: State, session: SessionState) -> SessionRow | None:
     wait = foremost(session) if client is None or session.phase is SessionPhase.WAITING else None
     waiting = {dialog.tool_use_id for dialog in session.waits if not dialog.running_at and not dialog.inside}
     running = [call for call in session.calls.values() if call.at and not call.resolved and call.id not in waiting]
+    failed = session.attempts.get("", ())
     kept = {name: getattr(session, name) for name in KeptFields.__struct_fields__}
     return SessionRow(
         **kept,
@@ -40,6 +41,8 @@ def session_row(state: State, session: SessionState) -> SessionRow | None:
         tools_failed=tally.failed,
         subagents=tally.subagents,
         subagents_running=sum(1 for agent in session.agents.values() if not agent.stop),
+        retries=failed[-1].number if failed else 0,
+        retry_error=failed[-1].error if failed else "",
         current_tool=running[-1].tool if running else "",
         waiting_tool=wait.tool if wait else "",
         waiting_since=wait.at if wait else client.at if client and session.phase is SessionPhase.WAITING else 0,

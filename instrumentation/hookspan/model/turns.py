@@ -15,7 +15,7 @@ from hookspan.catalogue.enums import STOP_FAILURES, EndReason, ErrorType, Link, 
 from hookspan.wire.facts import Interruption, QueuedPrompt
 from hookspan.wire.reduced import Reduced
 
-from . import ids, open_spans, places, times
+from . import attempts, ids, open_spans, places, times
 from .rows import STATUS_ERROR, STATUS_UNSET, Attributes, SpanLink
 from .state import KEPT_PLACES, GoingOn, Interval, Place, Tally, Turn, bound
 from .step import NANO, Step
@@ -222,6 +222,7 @@ def write(step: Step, turn: Turn) -> None:
         _attributes(turn, outcome, reason),
         status=STATUS_ERROR if outcome is Outcome.ERROR else STATUS_UNSET,
         links=tuple(turn.links),
+        events=(*turn.events, *attempts.events(attempts.take(session, "", end))),
     )
     _measure(step, turn, end, outcome, own)
 

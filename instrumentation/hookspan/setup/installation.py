@@ -10,9 +10,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-from hookspan.clients.claude_code import status_line_command
+from hookspan.catalogue.claude_code import CLAUDE_CODE
+from hookspan.clients.claude_code import programs, status_line_command
 from hookspan.clients.claude_code.handlers import EVENTS, matcher_group
 from hookspan.clients.claude_code.hook_sources import HookSource, find
+from hookspan.clients.claude_code.programs import Program
 from hookspan.clients.claude_code.settings_files import MANAGED
 from hookspan.clients.claude_code.settings_text import Handler
 from hookspan.clients.claude_code.status_line_command import RelayedLine
@@ -57,6 +59,27 @@ class Installation(InstalledHooks):
     """The hooks that there are, and what is wrong with them."""
 
     @cached_property
+    def programs(self) -> list[Program]:
+        """The clients on this machine."""
+        return programs.find(self.env)
+
+    @cached_property
+    def events(self) -> tuple[str, ...]:
+        """The events that `install` registers."""
+        return programs.events(self.programs)
+
+    @property
+    def left_out(self) -> dict[str, Program]:
+        """Events that it doesn't register, each with a client that does not know it."""
+        return {
+            event.name: program
+            for event in CLAUDE_CODE.events
+            if event.name in CLAUDE_CODE.registered and event.name not in self.events
+            for program in self.programs
+            if not program.knows(event.since)
+        }
+
+    @cached_property
     def problems(self) -> list[Problem]:
         """Everything that is wrong with it."""
         return [
@@ -79,6 +102,8 @@ class Installation(InstalledHooks):
             yield self._of_another(state, sources)
         yield from self._lost()
         yield from self._incomplete()
+        yield from self._unknown_to_a_client()
+        yield from self._new_to_all_clients()
         yield from self._without_relay()
         yield from self._old_relay()
 
@@ -138,6 +163,40 @@ class Installation(InstalledHooks):
                 names = ", ".join(missing[:SHOWN]) + (", ..." if len(missing) > SHOWN else "")
                 what = f"{len(missing)} of {len(EVENTS)} events are missing in {source.name}: {names}"
                 yield Problem(Area.HOOKS, what, NOT_RUN, _renew(source), mends=source.of_install)
+
+    def _unknown_to_a_client(self) -> Iterator[Problem]:
+        """Events in settings files that came after a client, which was put back to an older version, or came anew."""
+        for source in self.running:
+            registered = {} if source.kind == "plugin" else dict.fromkeys(each.event for each in source.handlers)
+            for event, program in self.left_out.items():
+                if event in registered:
+                    yield Problem(
+                        Area.HOOKS,
+                        f"{source.name} has a hook for {event}, which {program} does not know",
+                        "it opens a dialog at each start in a terminal, and takes no prompt until that is closed",
+                        f"{_renew(source)} leaves that event out; or `claude update`"
+                        if source.of_install
+                        else f"remove that entry from `{source.file}`, or `claude update`",
+                        broken=False,
+                        mends=source.of_install,
+                    )
+
+    def _new_to_all_clients(self) -> Iterator[Problem]:
+        """Events that all clients know by now, and that came after `install` was run, or after the plugin was made."""
+        if not self.running or any(set(self.events) <= self._events(source) for source in self.running):
+            return
+        newer = [event for event in self.events if event not in EVENTS]
+        for source in self.running:
+            present = self._events(source)
+            if set(EVENTS) <= present and (missing := [event for event in newer if event not in present]):
+                yield Problem(
+                    Area.HOOKS,
+                    f"{source.name} has no hook for {', '.join(missing)}, which every Claude Code here knows by now",
+                    "what came with a newer Claude Code is not recorded",
+                    _renew(source),
+                    broken=False,
+                    mends=source.of_install,
+                )
 
     def _events(self, source: HookSource) -> set[str]:
         """The events whose hooks record to our state folder; an entry that `install` writes must be as it writes it."""
@@ -219,7 +278,7 @@ class Installation(InstalledHooks):
                 return f"runs another relay, `{relay}`", "it may be left from an older version", False
             why = "it may belong to another installation, or have come with the project"
             return None if source.kind == "user" else (f"runs another relay, `{relay}`", why, False)
-        if handler.event not in EVENTS:
+        if handler.event not in CLAUDE_CODE.registered:
             return (
                 "is for an event that hookspan does not register",
                 "a hook for it changes what Claude Code does",

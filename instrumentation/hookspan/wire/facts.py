@@ -122,6 +122,21 @@ class Listing(Observed, tag="listing"):
     needs_auth: list[str] = []
 
 
+class AttemptFailed(Observed, tag="attempt_failed"):
+    """An HTTP attempt of a model call failed, and the client waits before it tries again (`system:api_error`).
+
+    `attempt` is that of the repetition that follows, from 1, of at most `most`; `delay_ms` the wait before it. `status`
+    is the HTTP status, 0 where no answer came. Claude Code writes these lines in print mode only.
+    """
+
+    agent_id: str = ""
+    status: int = 0
+    network_down: bool = False
+    attempt: int = 0
+    most: int = 0
+    delay_ms: float = 0.0
+
+
 class Interruption(Observed, tag="interruption"):
     """The user pressed Esc: `[Request interrupted by user]`, with `for tool use` when a tool or a dialog was open."""
 
@@ -403,6 +418,7 @@ Fact: TypeAlias = (
     ModelCall
     | RequestShape
     | Listing
+    | AttemptFailed
     | Interruption
     | Rejection
     | QueuedPrompt

@@ -184,6 +184,23 @@ def print_api_400(stage: Stage) -> Story:
     return Story([Turn(PROMPT, "error", "stop_failure")])
 
 
+@scenario(since="2.1.332")
+def print_skill_command(stage: Stage) -> Story:
+    """A /command and a skill of the project, each with a shell command in its text."""
+    folder = stage.home.project / ".claude"
+    for place, text in (
+        ("commands/mend.md", "Please fix the cart. The last change: !`git log -1 --oneline`"),
+        ("skills/greet/SKILL.md", "Greet like this: !`echo hello` and this: !`printf hi`"),
+    ):
+        file = folder / place
+        file.parent.mkdir(parents=True)
+        file.write_text(f"---\ndescription: Help\nallowed-tools: Bash\n---\n{text}\n")
+    stage.model.play({"Please fix the cart": [says(Tool("Skill", {"skill": "greet"})), says("Hello, fixed.")]})
+    *mode, allowed = ALLOW
+    stage.run("/mend", *mode, f"{allowed} Skill")
+    return Story([Turn("/mend", made_by="command")])
+
+
 @scenario()
 def print_api_529(stage: Stage) -> Story:
     """An overloaded API that answers at the third attempt."""

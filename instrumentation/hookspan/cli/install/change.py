@@ -14,7 +14,6 @@ from hookspan import atomic
 from hookspan.cli.install import native, status
 from hookspan.cli.install.diff import show_change
 from hookspan.cli.install.prompt import short_path
-from hookspan.clients.claude_code.handlers import EVENTS
 from hookspan.clients.claude_code.settings_text import SettingsText
 from hookspan.errors import UserError
 from hookspan.paths import Paths
@@ -36,6 +35,7 @@ class Change:
     receipt: Receipt | None  # what an earlier `install` did to it
     env: Mapping[str, str]  # the variables that are ours then
     status_line: str | None  # as in the receipt
+    events: tuple[str, ...]  # that are registered then
     brought: str  # what brings the hooks, if that is not these settings
 
     @classmethod
@@ -53,11 +53,11 @@ class Change:
         before = SettingsText.of(str(file), old or b"")
         receipt = receipts.read(installation.paths).get(str(file)) or _of_another(installation, file)
         brought = " and ".join(source.name for source in installation.brought)
-        after = before if brought else before.with_ours(made.command, installation.paths)
+        after = before if brought else before.with_ours(made.command, installation.paths, installation.events)
         env = native.own(receipt, before, variables)
         after = native.replaced(after, receipt, variables)
         after, told = status.replaced(after, receipt, made, installation.paths, on=status_line)
-        return cls(file, old, before, after, receipt, env, told, brought)
+        return cls(file, old, before, after, receipt, env, told, installation.events, brought)
 
     @property
     def needed(self) -> bool:
@@ -125,7 +125,8 @@ class Change:
             return f"{f'Changed {short_path(self.file)}: `env`. ' if self.needed else ''}Relay {made.how}."
         if self.needed:
             line = "" if self.status_line is None else ", the status line"
-            return f"Installed in {short_path(self.file)}: {counted(len(EVENTS), 'events')}{line}, relay {made.how}."
+            events = counted(len(self.events), "events")
+            return f"Installed in {short_path(self.file)}: {events}{line}, relay {made.how}."
         return f"Nothing to change: hookspan is installed in {short_path(self.file)}."
 
 

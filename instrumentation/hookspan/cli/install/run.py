@@ -11,11 +11,12 @@ from typing import Any, Final
 
 import click
 
+from hookspan.catalogue.claude_code import CLAUDE_CODE
 from hookspan.cli.install import native
 from hookspan.cli.install.change import Change
 from hookspan.cli.install.prompt import confirm, short_path
 from hookspan.clients.claude_code import settings_files
-from hookspan.clients.claude_code.handlers import EVENTS, all_hooks
+from hookspan.clients.claude_code.handlers import all_hooks
 from hookspan.clients.claude_code.settings_files import Scope
 from hookspan.clients.claude_code.settings_text import SettingsText
 from hookspan.config import load
@@ -53,7 +54,7 @@ def install(
         return
     new_relay = relay.prepare(paths)
     if only_print:
-        _print(all_hooks(new_relay.command), variables)
+        _print(all_hooks(new_relay.command, installation.events), variables)
         return
     if no_hooks:
         relay.create_state(paths, load(paths))
@@ -72,6 +73,8 @@ def install(
     change.make(paths)
     relay.keep_lines(paths)
     click.echo(change.done(new_relay))
+    if not change.brought:
+        _say_what_is_left_out(installation)
     for other in () if change.brought else installation.others:
         click.echo(
             f"Until now these hooks recorded to {short_path(other.state)}, which stays as it is.\n"
@@ -82,6 +85,13 @@ def install(
     _offer_endpoint(paths, settings.export.endpoint, yes=yes)
     if change.needed:
         click.echo(f"\n{NEXT if not paths.down.exists() else NEXT_DOWN}")
+
+
+def _say_what_is_left_out(installation: Installation) -> None:
+    """Which client is too old for which event."""
+    for event, program in installation.left_out.items():
+        since = next(one.since for one in CLAUDE_CODE.events if one.name == event)
+        click.echo(f"Left out: {event}, which Claude Code {since} brought; {program} does not know it.")
 
 
 def _print(block: dict[str, Any], variables: Mapping[str, str] | None) -> None:
@@ -102,7 +112,7 @@ def _check(installation: Installation, file: Path, variables: Mapping[str, str])
     if problems:
         hint = next((problem.todo for problem in wrong), "`hookspan install`")
         raise UserError(f"hookspan is not fully installed: {'; '.join(problems)}", hint=hint)
-    click.echo(f"hookspan is installed in {installation.where}: {counted(len(EVENTS), 'events')}.")
+    click.echo(f"hookspan is installed in {installation.where}: {counted(len(installation.events), 'events')}.")
 
 
 def _offer_endpoint(paths: Paths, endpoint: str | None, *, yes: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 
 from hookspan.catalogue import attributes as sc
 from hookspan.cli.terminal.text import printable
-from hookspan.model.rows import STATUS_ERROR, Span
+from hookspan.model.rows import STATUS_ERROR, Span, SpanEvent
 
 _SHOWN: Final = (
     (sc.OUTCOME, ""),
@@ -92,11 +92,17 @@ def describe(span: Span) -> str:
         sign = "-" if residual < 0 else "+"
         parts.append(f"{sign}${abs(residual):.6f}".rstrip("0") + " in no transcript")
     parts += [words for key, words in _FLAGS if get(key)]
-    parts += [f"cache missed: {event.attributes.get(sc.CACHE_CAUSE, '')}" for event in span.events]
+    parts += [f"{event.name.removeprefix('hookspan.')}: {_happened(event)}".rstrip(": ") for event in span.events]
     parts += [f"link:{link.attributes.get(sc.LINK, '')}" for link in span.links]
     if span.status == STATUS_ERROR:
         parts.append("ERROR")
     return "  ".join(parts)
+
+
+def _happened(event: SpanEvent) -> str:
+    """What an event on a span was about."""
+    keys = (sc.CACHE_CAUSE, sc.ERROR_TYPE, sc.COMMAND_NAME)
+    return next((str(event.attributes[key]) for key in keys if key in event.attributes), "")
 
 
 def render(spans: Iterable[Span], *, hooks: bool = False, labels: bool = False) -> list[str]:

@@ -10,7 +10,8 @@ from hookspan.catalogue.claude_code import CLAUDE_CODE
 from hookspan.clients import relay_command
 from hookspan.paths import RELAY_NAME, Paths
 
-EVENTS: Final = CLAUDE_CODE.registered
+EVENTS: Final = tuple(event.name for event in CLAUDE_CODE.events if not (event.unregistered or event.since))
+"""The events that every client knows. (`programs.events` has those besides that the clients of this machine know.)"""
 TIMEOUT: Final = 5  # seconds; also lifts the 1.5 s that all SessionEnd hooks share otherwise
 COMMAND_MAX: Final = 16 << 10  # characters of a command of ours: three paths of 4 KiB, quoted. shlex's work is squared
 
@@ -21,9 +22,9 @@ def matcher_group(command: Sequence[str]) -> dict[str, Any]:
     return {"hooks": [handler]}
 
 
-def all_hooks(command: Sequence[str]) -> dict[str, Any]:
+def all_hooks(command: Sequence[str], events: Sequence[str] = EVENTS) -> dict[str, Any]:
     """All of ours as a settings object, for managed settings."""
-    return {"hooks": {event: [matcher_group(command)] for event in EVENTS}}
+    return {"hooks": {event: [matcher_group(command)] for event in events}}
 
 
 def is_ours(command: Sequence[str], paths: Paths) -> bool:

@@ -113,11 +113,11 @@ def reduce_payload(event: Reduced, fields: dict[str, Any], key: bytes, *, labels
         event.synthetic = True
     if get(LOCAL_KEY) is True:
         event.local = True
+    if kept := _OF_EVENT.get(event.event):
+        copy(event, fields, kept)
     if "tool_name" in fields:
         _reduce_tool(event, fields, key, labels=labels)
         return
-    if kept := _OF_EVENT.get(event.event):
-        copy(event, fields, kept)
     if reduce := REDUCERS.get(event.event):
         reduce(event, fields, labels)
 

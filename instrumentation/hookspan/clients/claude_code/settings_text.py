@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from hookspan import jsontext
+from hookspan.catalogue.claude_code import CLAUDE_CODE
 from hookspan.errors import UserError
 from hookspan.paths import Paths
 
@@ -77,7 +78,7 @@ class SettingsText:
                 hint='write it as `"hooks": {"Stop": [...]}`, by event',
             )
         if (within := self.container()) is not None:
-            for event in EVENTS:
+            for event in CLAUDE_CODE.registered:
                 self._no_twice(within, event)
         for event, groups in hooks.items():
             if not isinstance(groups, list):
@@ -126,19 +127,19 @@ class SettingsText:
                     if is_ours(command, paths):
                         yield Handler(event, number, place, str(group.get("matcher") or ""), handler, command)
 
-    def missing(self, command: Sequence[str], paths: Paths) -> list[str]:
-        """The events whose hook isn't there, or not as it should be."""
+    def missing(self, command: Sequence[str], paths: Paths, events: Sequence[str] = EVENTS) -> list[str]:
+        """Those of `events` whose hook isn't there, or not as it should be."""
         wanted = matcher_group(command)["hooks"][0]
         good = {ours.event for ours in self.ours(paths) if ours.value == wanted and ours.matcher in {"", "*"}}
-        return [event for event in EVENTS if event not in good]
+        return [event for event in events if event not in good]
 
-    def is_complete(self, command: Sequence[str], paths: Paths) -> bool:
-        """Whether there is nothing to do: every event once, and no other form or event of ours."""
-        return not self.missing(command, paths) and len(list(self.ours(paths))) == len(EVENTS)
+    def is_complete(self, command: Sequence[str], paths: Paths, events: Sequence[str] = EVENTS) -> bool:
+        """Whether there is nothing to do: each of `events` once, and no other form or event of ours."""
+        return not self.missing(command, paths, events) and len(list(self.ours(paths))) == len(events)
 
-    def with_ours(self, command: Sequence[str], paths: Paths) -> SettingsText:
-        """The text with our entries at the end of every event, and with no older form of them."""
-        if self.is_complete(command, paths):
+    def with_ours(self, command: Sequence[str], paths: Paths, events: Sequence[str] = EVENTS) -> SettingsText:
+        """The text with our entries at the end of each of `events`, and with no other or older form of them."""
+        if self.is_complete(command, paths, events):
             return self
         clean = self.without_ours(paths, keep=self.empty())
         text = clean.text
@@ -152,10 +153,10 @@ class SettingsText:
         group = _dump(text, matcher_group(command))
         edits = [
             jsontext.append(text, jsontext.container(text, present[event].value_start), [group])
-            for event in EVENTS
+            for event in events
             if event in present
         ]
-        if absent := [f"{_key(text, event)}[{group}]" for event in EVENTS if event not in present]:
+        if absent := [f"{_key(text, event)}[{group}]" for event in events if event not in present]:
             edits.append(jsontext.append(text, hooks, absent))
         return SettingsText(self.name, jsontext.apply(text, edits), self.bom)
 

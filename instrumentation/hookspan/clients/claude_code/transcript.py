@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from hookspan.wire.facts import (
+    AttemptFailed,
     ClientVersion,
     CompactBoundary,
     CostState,
@@ -26,7 +27,7 @@ from hookspan.wire.facts import (
     StopHooks,
     Title,
 )
-from hookspan.wire.fields import as_given_name, as_number, timestamp_ns
+from hookspan.wire.fields import as_given_name, as_number, as_object, timestamp_ns
 from hookspan.wire.scrub import label
 
 from .transcript_lines import Line, Message, Usage, decode, text_of, tool_results
@@ -292,6 +293,19 @@ class TranscriptParser:
         elif line.subtype == "stop_hook_summary" and line.hook_infos:
             durations = [number for info in line.hook_infos if (number := as_number(info.get("durationMs"))) >= 0]
             yield self._place(StopHooks(at=at, key="", durations_ms=durations[:64]), f"stop_hooks:{at}")
+        elif line.subtype == "api_error" and at and line.retry_attempt:
+            get = as_object(line.error).get
+            failed = AttemptFailed(
+                at=at,
+                key="",
+                agent_id=self._agent_id,
+                status=_whole(get("status")),
+                network_down=get("isNetworkDown") is True,
+                attempt=line.retry_attempt,
+                most=line.max_retries or 0,
+                delay_ms=max(0.0, line.retry_in_ms or 0.0),
+            )
+            yield self._place(failed, f"attempt:{at}:{line.retry_attempt}")
 
     def _cost(self, line: Line) -> Iterator[Fact]:
         if line.total_cost_usd is not None and 0 <= line.total_cost_usd < _COST_MAX:
