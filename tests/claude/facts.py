@@ -651,6 +651,44 @@ def killed_client_s_totals_are_lost(run: Evidence) -> Any:
     return [len(list(run.lines("assistant"))) > 0, len(_totals(run))]
 
 
+@fact("50", "project_command", ["mend", "mend"])
+def answers_name_their_skill(run: Evidence) -> Any:
+    """Each answer after a skill or /command was loaded names it (`attributionSkill`), until its turn ends or another
+    one is loaded."""
+    return [line.get("attributionSkill") for line in run.lines("assistant")]
+
+
+@fact("50", "print_mcp", [None, "tiny", "tiny"])
+def reading_answers_name_their_server(run: Evidence) -> Any:
+    """An answer that is the first to read an MCP tool's result names its server (`attributionMcpServer`)."""
+    return [line.get("attributionMcpServer") for line in run.lines("assistant")]
+
+
+@fact("51", "print_cache", [["claude-opus-5-5", "claude-opus-5-5", "claude-sonnet-5-5"], True])
+def requests_can_be_compared(run: Evidence) -> Any:
+    """An `api-request` line has the model (`params`) and, by `shapeHash`, the system prompt and every tool of a
+    request: an `api-request-shape` line tells them once."""
+    requests = list(run.lines("api-request"))
+    shapes = {line["shapeHash"] for line in run.lines("api-request-shape") if line["shape"]["tools"]}
+    return [[line["params"]["model"] for line in requests], {line["shapeHash"] for line in requests} <= shapes]
+
+
+@fact("51", "print_cache", ["5m", "5m", "5m"])
+def answers_tell_how_long_the_cache_is_kept(run: Evidence) -> Any:
+    """An answer has how long its request asked for the cache to be kept (`promptCacheRequested`)."""
+    return [line["promptCacheRequested"] for line in run.lines("assistant")]
+
+
+@fact("52", "print_cache", [["mcp__tiny__greet"], ["broken"]])
+def listings_name_tools_and_broken_servers(run: Evidence) -> Any:
+    """Tools that are loaded only when needed are listed by name (`deferred_tools_delta`), with the MCP servers that
+    failed."""
+    notes = [line["attachment"] for line in run.lines("attachment")]
+    listed = [note for note in notes if note["type"] == "deferred_tools_delta"]
+    tools = [name for one in listed for name in one["addedNames"] if name.startswith("mcp__")]
+    return [tools, sorted({server["name"] for one in listed for server in one["failedMcpServers"]})]
+
+
 HEAD = f"""\
 # What Claude Code does
 
