@@ -23,7 +23,7 @@ from tests.claude.scenarios.printed import bash
 from tests.claude.stage import ALLOW
 
 SERVER = Path(__file__).parent / "mcp_server.py"
-TOOL = "-mcp__tiny__greet"
+TOOLS = ["-mcp__tiny__ask", "-mcp__tiny__greet"]
 PROMPTS = ("mend the cart", "mend the tax", "mend the docs", "mend the tests", "mend the rest")
 CONFIRM = "Enter to confirm"
 COMMANDS = (
@@ -67,7 +67,7 @@ def assert_named(home: InstalledHome, model: Model) -> None:
     until(lambda: len(chats(home)) == len(ANSWERS) * len(PROMPTS), "all calls")
     missed = [(span, event) for span in chats(home) for event in span.events]
     assert [event.attributes[sc.CACHE_CAUSE] for _, event in missed] == PROVOKED
-    assert [event.attributes.get(sc.CACHE_TOOLS, []) for _, event in missed] == [[], [], [TOOL], []]
+    assert [event.attributes.get(sc.CACHE_TOOLS, []) for _, event in missed] == [[], [], TOOLS, []]
     asked = {call.message_id: call.usage for call in model.calls}
     for span, event in missed:
         usage = asked[span.attributes[sc.GEN_AI_RESPONSE_ID]]

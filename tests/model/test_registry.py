@@ -297,6 +297,13 @@ def test_a_session_without_hooks_has_a_state_and_nothing_else():
     assert (told.spans, told.increments) == ([], [])
 
 
+def test_a_hooked_session_s_version_is_told_by_what_a_late_agent_can_read_too():
+    told = Told()
+    told.begins()
+    told.says(2, "busy", version="2.1.332", entrypoint="sdk")
+    assert (told.row().client_version, told.row().entrypoint) == ("", "")
+
+
 def test_the_first_hook_of_a_session_makes_it_one_of_ours():
     told = Told()
     told.says(1, "idle")

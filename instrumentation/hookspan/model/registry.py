@@ -51,9 +51,8 @@ def registered(step: Step, fact: Registered) -> None:
         return
     session.clients[fact.pid] = fact
     session.kind, session.job = fact.session_kind, fact.job
-    session.entrypoint = fact.entrypoint or session.entrypoint
-    session.client_version = fact.version or session.client_version
-    if session.unhooked:
+    if session.unhooked:  # of any other, hooks and transcripts tell the same to whoever comes late
+        session.entrypoint, session.client_version = fact.entrypoint, fact.version
         session.pid, session.title = fact.pid, fact.name
         session.last = max(session.last, fact.at)
     _tell_dialogs(step, fact.at)
