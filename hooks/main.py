@@ -175,7 +175,7 @@ def print_line(wanted):
     # Print the line that the agent has made for the session, if need be once it has made it anew.
     if not SESSION or len(SESSION) > 64 or SESSION.strip(b"0123456789abcdefABCDEF-"):
         return
-    end, line = time.monotonic() + 0.1, b""
+    end, line = time.monotonic() + 1, b""
     while True:
         try:
             fd = posix.open(b"lines/" + SESSION, OPEN & ~posix.O_RDWR)

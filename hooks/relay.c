@@ -62,7 +62,7 @@
 #define START_WAIT 30                // seconds between two tries to start an agent, doubled by every failed one ..
 #define START_WAIT_MAX 600           // .. up to this
 #define ARGS_MAX 32
-#define LINE_WAIT (100 * MS)         // for the agent to make a line of what was just appended
+#define LINE_WAIT SECOND             // for the agent to make a line of what was just appended; nobody waits for us
 #define LINE_RETRY (2 * MS)
 #define SEEN_SLOTS 512               // of status-seen, one for each session; two that share one append more than they must
 #define NEW_FILE (O_CREAT | O_NOFOLLOW | O_CLOEXEC)

@@ -26,7 +26,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace.export import SpanExportResult
 
 from hookspan.catalogue import attributes as sc
-from hookspan.catalogue.enums import SessionPhase
+from hookspan.catalogue.enums import QuotaWindow, SessionPhase
 from hookspan.catalogue.scopes import SERVICE_NAME
 from hookspan.export.convert import Point, Reading, readable, resource_metrics
 from hookspan.export.db import Announced
@@ -158,6 +158,11 @@ def send_metrics(day: Day, otlp: str, now: int) -> None:
             if phase is not SessionPhase.ENDED
         ]
         readings.append(Reading("hookspan.wait.oldest", max(waits, default=0) / 1e9))
+        for window in QuotaWindow:
+            labels = {sc.QUOTA_WINDOW: window.value}
+            readings.append(Reading("hookspan.quota.used", 0.42, labels))
+            readings.append(Reading("hookspan.quota.full.time", at / 1e9 + 7200, labels))
+            readings.append(Reading("hookspan.quota.reset.time", at / 1e9 + 3600, labels))
         data = MetricsData([resource_metrics(points, readings, RESOURCE, at)])
         assert exporter.export(data) is MetricExportResult.SUCCESS
         announced |= {(p.series.instrument, p.series.attributes): Announced(p.series.start) for p in points if p.zero}

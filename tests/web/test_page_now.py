@@ -1,15 +1,17 @@
 """The first page in a real browser, and the connection that every page has."""
 
+import json
 import os
 import re
 import signal
+import time
 from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.agent.machine import event
-from tests.web.browser import Visitor
+from tests.web.browser import Visitor, resize, sideways, violations
 from tests.web.site import Play, Site
 
 pytestmark = pytest.mark.need_chromium
@@ -175,3 +177,34 @@ def test_back_is_where_one_was(site: Site, visitor: Visitor) -> None:
     expect(row.get_by_role("link")).to_be_focused()
     page.keyboard.press("j")
     expect(page.locator("sessions-list li", has_text="part-02").get_by_role("link")).to_be_focused()
+
+
+def told(play: Play, used: float, week: float, *, hours: float = 4.0) -> bytes:
+    """What a session's status line is told of the account's quota, an hour after the window began."""
+    now = time.time()
+    limits = {
+        "five_hour": {"used_percentage": used, "resets_at": round(now + hours * 3600)},
+        "seven_day": {"used_percentage": week, "resets_at": round(now + 3 * 86_400)},
+    }
+    event = {"session_id": play.session, "cwd": "/home/u/shop", "rate_limits": limits}
+    line = {"v": 1, "agent": "claude-code", "at": time.time_ns(), "kind": "status_line", "env": {}, "event": event}
+    return json.dumps(line).encode()
+
+
+def test_the_quota_has_a_panel_with_a_forecast(site: Site, visitor: Visitor) -> None:
+    play = Play()
+    site.append(play.start(), play.submit("fix the cart"))
+    page = visitor.visit(site)
+    page.get_by_text("1 session is working").wait_for()
+    panel = page.locator("quota-panel")
+    expect(panel).to_have_count(0)
+    site.append(told(play, 42, 11))
+    five, seven = panel.get_by_text("42 %"), panel.get_by_text("11 %")
+    five.wait_for()
+    seven.wait_for()
+    expect(panel).to_contain_text(re.compile(r"at this pace full at \d\d:\d\d"))
+    site.append(told(play, 80, 11))
+    panel.get_by_text("80 %").wait_for()
+    assert violations(page) == []
+    resize(page, 360, 800)
+    assert sideways(page) == []

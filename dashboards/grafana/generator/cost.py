@@ -110,6 +110,42 @@ def make() -> d.Dashboard:
                 ],
             ),
             (
+                "Quota of the account",
+                [
+                    lines(
+                        "How much of the quota is used?",
+                        "How fast does each window of the account's quota fill? (`hookspan install --status-line`)",
+                        [
+                            Query(
+                                "max by (hookspan_quota_window) (hookspan_quota_used_ratio)",
+                                "{{hookspan_quota_window}}",
+                            )
+                        ],
+                        SHARE,
+                        limit=1,
+                        empty="No status line has told of a quota in this time range",
+                        links=[PAGE, Link.runbook("QuotaFull")],
+                    ),
+                    lines(
+                        "How long until it is full, and until it begins anew?",
+                        "Where the pace's line is below the other, the quota is full before it begins anew.",
+                        [
+                            Query(
+                                "max by (hookspan_quota_window) (hookspan_quota_full_time_seconds) - time()",
+                                "{{hookspan_quota_window}}, full at this pace",
+                            ),
+                            Query(
+                                "max by (hookspan_quota_window) (hookspan_quota_reset_time_seconds) - time()",
+                                "{{hookspan_quota_window}}, begins anew",
+                            ),
+                        ],
+                        SECONDS,
+                        empty="No status line has told of a quota in this time range",
+                        links=[PAGE, Link.runbook("QuotaFull")],
+                    ),
+                ],
+            ),
+            (
                 "Cost",
                 [
                     lines(

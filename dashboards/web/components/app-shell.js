@@ -14,7 +14,13 @@ import "./copy-button.js";
 
 /** @type {Record<string, () => Promise<unknown>>} */
 const PAGES = {
-	now: () => Promise.all([import("./metrics-panel.js"), import("./now-header.js"), import("./sessions-list.js")]),
+	now: () =>
+		Promise.all([
+			import("./metrics-panel.js"),
+			import("./now-header.js"),
+			import("./quota-panel.js"),
+			import("./sessions-list.js"),
+		]),
 	session: () => import("./session-view.js"),
 	friction: () => import("./friction-report.js"),
 	health: () => import("./health-panel.js"),
@@ -279,7 +285,9 @@ export class AppShell extends BaseComponent {
 				border: 1px solid var(--line);
 				border-radius: 0.4rem;
 			}
-			metrics-panel {
+			metrics-panel,
+			quota-panel {
+				display: block;
 				margin-top: 1rem;
 			}
 			/* Who needs you stands above the last hour's numbers, which nothing in can be focused. */
@@ -702,8 +710,9 @@ export class AppShell extends BaseComponent {
 			return html`<setup-guide></setup-guide>`;
 		}
 		if (!isSetUp) import("./setup.js");
-		return html`${isSetUp ? nothing : html`<setup-step></setup-step>`}<now-header></now-header
-			><metrics-panel></metrics-panel><sessions-list></sessions-list>`;
+		return html`${isSetUp ? nothing : html`<setup-step></setup-step>`}<now-header
+			></now-header>${store.summary?.quota.length ? html`<quota-panel></quota-panel>` : nothing}<metrics-panel
+			></metrics-panel><sessions-list></sessions-list>`;
 	}
 }
 /** The first link to an address, wherever it is. @param {ParentNode} root @param {string} to @returns {HTMLElement | null} */

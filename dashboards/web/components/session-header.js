@@ -245,6 +245,19 @@ export class SessionHeader extends BaseComponent {
 							</div>`
 						: nothing
 				}
+				${
+					session.cache_misses
+						? html`<div>
+								<dt>Prompt cache</dt>
+								<dd>
+									${plural(session.cache_misses, "miss", "misses")}
+									<small
+										>${session.cache_cause ? `the last: ${session.cache_cause.replaceAll("_", " ")}` : "no cause known"}</small
+									>
+								</dd>
+							</div>`
+						: nothing
+				}
 			</dl>
 		`;
 	}

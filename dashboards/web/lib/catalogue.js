@@ -220,4 +220,5 @@ export const LINE_KINDS = {
   event: { word: "event", filter: "event" },
   reduced: { word: "event, compacted", filter: "event" },
   fact: { word: "fact", filter: "fact" },
+  status_line: { word: "status line", filter: "event" },
 };

@@ -238,12 +238,29 @@ export interface Setup {
   command: string;
 }
 
+/** A session's share of what the calls in a window cost, of 1. */
+export interface QuotaShare {
+  session: string;
+  share: number;
+}
+
+/** A window of the account's quota. `full_at`: when it is full at the present pace, null if nothing is used. */
+export interface Quota {
+  window: "five_hour" | "seven_day";
+  used: number;
+  resets_at: number;
+  full_at: number | null;
+  too_soon: boolean;
+  shares: QuotaShare[];
+}
+
 /** Numbers that change with every event; the stream's `summary` message. */
 export interface LiveSummary {
   now: number;
   metrics: Metrics;
   states: Record<string, number>;
   oldest_wait: number | null;
+  quota: Quota[];
   hooks: Hooks | null;
   health: HealthStatus;
 }
@@ -255,6 +272,7 @@ export interface Summary {
   metrics: Metrics;
   states: Record<string, number>;
   oldest_wait: number | null;
+  quota: Quota[];
   waiting: Session[];
   hooks: Hooks | null;
   health: HealthStatus;
@@ -724,7 +742,7 @@ export interface Settings {
 export interface LogItem {
   record: number;
   at: number | null;
-  kind: "event" | "reduced" | "fact" | "other";
+  kind: "event" | "reduced" | "fact" | "status_line" | "other";
   event: string;
   session: string;
   size: number;
@@ -737,7 +755,7 @@ export interface LogItem {
 export interface LogRecord {
   record: number;
   at: number | null;
-  kind: "event" | "reduced" | "fact" | "other";
+  kind: "event" | "reduced" | "fact" | "status_line" | "other";
   event: string;
   session: string;
   size: number;

@@ -184,6 +184,11 @@ export function totalSplit(splits) {
 	return total;
 }
 
+// --- Quota
+
+/** @param {string} window */
+export const quotaWindow = (window) => ({ five_hour: "5 hours", seven_day: "7 days" })[window] ?? plain(window);
+
 // --- Health and the journal
 
 /** @param {string} status */

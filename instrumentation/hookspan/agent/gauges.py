@@ -62,6 +62,12 @@ class Gauges:
         ]
         waited = max(0.0, time.time() - summary.oldest_wait / 1e9) if summary.oldest_wait else 0.0
         readings.append(Reading("hookspan.wait.oldest", waited))
+        for use in self._reader.quota(time.time_ns()):
+            window = {sc.QUOTA_WINDOW: use.window}
+            readings.append(Reading("hookspan.quota.used", use.used, window))
+            readings.append(Reading("hookspan.quota.reset.time", use.resets_at / 1e9, window))
+            if use.full_at:
+                readings.append(Reading("hookspan.quota.full.time", use.full_at / 1e9, window))
         for version in sorted({row.client_version for row in self._reader.sessions(open_only=True) if not row.local}):
             labels = {
                 sc.CLIENT_VERSION: version or "unknown",

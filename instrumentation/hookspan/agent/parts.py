@@ -12,6 +12,7 @@ from hookspan.agent.health import checks
 from hookspan.agent.ingest import Feed, Ingest, Watermark
 from hookspan.agent.key import read_key
 from hookspan.agent.lifecycle import Lifecycle
+from hookspan.agent.lines import StatusLines
 from hookspan.agent.loop import Loop
 from hookspan.agent.notify import Notifier
 from hookspan.agent.operations import Operations
@@ -92,7 +93,7 @@ def make(paths: Paths, lifecycle: Lifecycle, *, port: int) -> Parts:
     loops += [ingest.loop, control_loop, monitor.loop, ingest.upkeep.loop, notifier.loop]
 
     feed.opened += [reader.close, exports.store_opened, page.store_opened]  # a reader may hold what was set aside
-    feed.committed += [exports.committed, page.committed, notifier.committed]
+    feed.committed += [StatusLines(paths, reader).committed, exports.committed, page.committed, notifier.committed]
     feed.every_second.append(lambda: exports.look_after_db(lifecycle.is_vanishing))
     settings.subscribers += [
         ingest.settings_changed,

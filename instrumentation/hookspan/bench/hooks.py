@@ -15,11 +15,13 @@ from typing import Any, Final
 from hookspan import assets
 from hookspan.bench.events import events
 from hookspan.clients import relay_command
+from hookspan.clients.claude_code import status_line_command
 from hookspan.sandbox import Sandbox
 from hookspan.setup.relay import interpreters
 
 PAYLOAD_BYTES: Final = 8192  # a large tool response; the median of recorded events is 1.5 KB
 INTERPRETED_EVERY: Final = 4  # Python takes ten times as long to start, and needs fewer samples
+LINE: Final = "cat"  # the least that a status line does: it reads what it is told, and says something
 OWN: Final = "main.py"  # the session under which its records are found again
 
 
@@ -43,6 +45,12 @@ def relays_and_others(home: Sandbox) -> list[Program]:
         Program("main.py", in_python, INTERPRETED_EVERY),
         Program("python -c pass", [python, *relay_command.OPTIONS, "-c", "pass"], INTERPRETED_EVERY),
     ]
+
+
+def status_lines(home: Sandbox) -> list[Program]:
+    """A status line by itself, and through the relay, as the client runs both."""
+    through = status_line_command.written(home.relay, LINE)
+    return [Program("a line", ["/bin/sh", "-c", LINE]), Program("through the relay", ["/bin/sh", "-c", through])]
 
 
 def compare(home: Sandbox, programs: Sequence[Program], rounds: int) -> dict[str, list[int]]:

@@ -42,6 +42,20 @@ def of_hooks(rounds: int, report: Report, *, busy: bool) -> Iterator[Row]:
     yield Row("main.py, its own work, p50", own["p50"], "ms", 1.0)
 
 
+def of_status_lines(rounds: int, report: Report) -> Iterator[Row]:
+    """What the relay adds to the status line that was there before."""
+    say(f"Showing {counted(rounds, 'status lines')} ..")
+    with sandbox("bench") as home:
+        took = hooks.compare(home, hooks.status_lines(home), rounds)
+    figures = {name: hooks.percentiles(samples) for name, samples in took.items()}
+    report.samples["status line"] = figures
+    for name, row in figures.items():
+        yield from (Row(f"{name}, {cut}", row[cut], "ms") for cut in ("p50", "p99"))
+    before, after = figures["a line"], figures["through the relay"]
+    yield Row("added by the relay, p50", after["p50"] - before["p50"], "ms", 1.0)
+    yield Row("added by the relay, p99", after["p99"] - before["p99"], "ms")
+
+
 def of_losses() -> Iterator[Row]:
     """Events that are missing after the agent was killed while hooks ran."""
     say(f"Killing the agent while {counted(LOSSES, 'hooks')} run ..")

@@ -212,4 +212,5 @@ LINE_KINDS: Final = {
     "event": LineLook("event", "event"),
     "reduced": LineLook("event, compacted", "event"),
     "fact": LineLook("fact", "fact"),
+    "status_line": LineLook("status line", "event"),
 }

@@ -21,6 +21,7 @@ from .enums import (
     Outcome,
     PromptKind,
     Provider,
+    QuotaWindow,
     SessionPhase,
     TimeKind,
     UsageSource,
@@ -162,6 +163,7 @@ DECISION: Final = _ours("hookspan.decision", "string", "The outcome of the permi
 BASIS: Final = _ours("hookspan.basis", "string", "What its end rests on.", Basis)
 END_REASON: Final = _ours("hookspan.end_reason", "string", "Why it counts as ended.", EndReason)
 STATE: Final = _ours("hookspan.state", "string", "What a session is doing now.", SessionPhase)
+QUOTA_WINDOW: Final = _ours("hookspan.quota.window", "string", "The window of the account's quota.", QuotaWindow)
 START_INFERRED: Final = _ours(
     "hookspan.start_inferred", "boolean", "Whether the start is an estimate, since no event reported it."
 )

@@ -330,6 +330,16 @@ SUMS: Final = (
 READ_OF_CLIENT: Final = (
     _gauge("hookspan.session.active", "{session}", "Sessions that have not ended, by what they are doing.", sc.STATE),
     _gauge("hookspan.wait.oldest", "s", "How long the longest-waiting session has waited for you."),
+    _gauge("hookspan.quota.used", "1", "How much of the account's quota is used, of 1.", sc.QUOTA_WINDOW),
+    _gauge(
+        "hookspan.quota.reset.time", "s", "Unix time at which the window of the quota begins anew.", sc.QUOTA_WINDOW
+    ),
+    _gauge(
+        "hookspan.quota.full.time",
+        "s",
+        "Unix time at which the quota is full at the pace of the last hour (seven days: of the last day).",
+        sc.QUOTA_WINDOW,
+    ),
     _gauge(
         "hookspan.client.info",
         "1",

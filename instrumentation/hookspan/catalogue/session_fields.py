@@ -96,6 +96,8 @@ class KeptFields(msgspec.Struct, kw_only=True):
     context_window: Annotated[
         int, Field("Tokens that the model's context holds, as the status line says; 0 without one.", api=None)
     ] = 0
+    told_tokens: Annotated[int, Field("Tokens in the context, as the status line says.", api=None)] = 0
+    told_cost_nano: Annotated[int, Field("The client's own total, as the status line says.", api=None)] = 0
     cache_misses: Annotated[
         int, Field("Requests that had to write again what the prompt cache had held, as the status line says.")
     ] = 0

@@ -10,7 +10,7 @@ from hookspan.wire.facts import StatusLine
 
 from . import quota
 from .rows import Rows
-from .state import State
+from .state import SessionState, State
 
 
 def told(state: State, fact: StatusLine) -> Rows:
@@ -19,15 +19,28 @@ def told(state: State, fact: StatusLine) -> Rows:
     session = state.sessions.get(fact.session)
     if session is None or session.local or fact.at < session.status_at:
         return rows
-    before = (session.context_window, session.cache_misses, session.cache_cause, session.cache_expires, session.title)
+    before = _known(session)
     session.context_window = fact.context_window or session.context_window
+    session.told_tokens = fact.context_tokens or session.told_tokens
+    session.told_cost_nano = fact.cost_nano if fact.cost_nano >= 0 else session.told_cost_nano
     session.title = fact.label or session.title
     if fact.cache is not None:
         session.cache_misses = fact.cache.misses
         session.cache_cause = ", ".join(fact.cache.last_causes)
         session.cache_expires = fact.cache.expires_at
-    now = (session.context_window, session.cache_misses, session.cache_cause, session.cache_expires, session.title)
-    if now != before or not session.status_at:
+    if _known(session) != before or not session.status_at:
         session.status_at = fact.at
         rows.touched.add(session.id)
     return rows
+
+
+def _known(session: SessionState) -> tuple[int | str, ...]:
+    return (
+        session.context_window,
+        session.told_tokens,
+        session.told_cost_nano,
+        session.title,
+        session.cache_misses,
+        session.cache_cause,
+        session.cache_expires,
+    )

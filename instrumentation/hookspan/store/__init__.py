@@ -2,6 +2,7 @@
 
 from .database import FilesLost, Identity, StoreDamaged, StoreTooNew, is_damage, set_aside
 from .questions import Questions
+from .quota import QuotaUse
 from .reader import Counts, Reader, SeriesSnapshot
 from .retention import Pruned, Retention
 from .schema import SpanKey
@@ -15,6 +16,7 @@ __all__ = [
     "Identity",
     "Pruned",
     "Questions",
+    "QuotaUse",
     "Reader",
     "Retention",
     "SeriesSnapshot",

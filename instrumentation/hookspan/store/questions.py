@@ -6,11 +6,11 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 from hookspan.catalogue.session_fields import SessionRow
-from hookspan.model.quota import Quota
 from hookspan.model.rows import EventRow, Span
 from hookspan.model.state import load_world
 
 from . import schema
+from .quota import QuotaUse, in_use
 
 
 class Questions(ABC):
@@ -25,10 +25,12 @@ class Questions(ABC):
         rows = self._rows(f"{schema.SELECT_SESSION} WHERE {schema.OF_SESSION}", session)
         return schema.read_session(rows[0]) if rows else None
 
-    def quotas(self) -> dict[str, Quota]:
-        """The windows of the account's quota that a status line has told of."""
+    def quota(self, now: int) -> list[QuotaUse]:
+        """The windows of the account's quota that go on at `now` (Unix nanoseconds), if status lines tell of any."""
         rows = self._rows("SELECT value FROM meta WHERE name = 'world'")
-        return load_world(rows[0][0]).quotas if rows else {}
+        known = "SELECT 1 FROM session WHERE id = ? AND NOT local"
+        quotas = load_world(rows[0][0]).quotas if rows else {}
+        return in_use(quotas, now, lambda session: bool(self._rows(known, session))) if quotas else []
 
     def spans_of_trace(self, trace_id: str, *, hooks: bool = True) -> list[Span]:
         """All spans of a trace (32 hex digits), by start. Raises ValueError for another text."""

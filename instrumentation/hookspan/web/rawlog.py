@@ -15,11 +15,12 @@ from hookspan.opted_out import OptedOut
 from hookspan.paths import Paths
 from hookspan.web import schemas
 from hookspan.web.serializers import ms
+from hookspan.wire.record import STATUS_LINE
 
 SHOWN: Final = 32 << 10  # bytes of a line in a list
 WHOLE: Final = 4 << 20  # bytes of a line that is asked for by its number
 
-Kind = Literal["event", "reduced", "fact", "other"]
+Kind = Literal["event", "reduced", "fact", "status_line", "other"]
 _decode = msgspec.json.Decoder().decode
 
 
@@ -95,7 +96,11 @@ def item(number: int, line: bytes, shown: int) -> schemas.LogItem:
         record=number,
         at=ms(at) if isinstance(at, int) and 0 < at < 1 << 63 else None,
         kind=kind,
-        event=_text(raw.get("hook_event_name") or (event if kind == "reduced" else None) or about.get("type")),
+        event=_text(
+            kind
+            if kind == STATUS_LINE
+            else raw.get("hook_event_name") or (event if kind == "reduced" else None) or about.get("type")
+        ),
         session=_text(raw.get("session_id") or about.get("session")),
         size=len(line),
         json=fields if whole else None,
@@ -110,6 +115,8 @@ def _kind(about: dict[str, Any]) -> Kind:
         return "reduced"
     if kind == "fact":
         return "fact"
+    if kind == STATUS_LINE:
+        return "status_line"
     return "event" if "event" in about else "other"
 
 

@@ -201,6 +201,24 @@ class Setup(msgspec.Struct, kw_only=True):
     command: str = ""
 
 
+class QuotaShare(msgspec.Struct, kw_only=True):
+    """A session's share of what the calls in a window cost, of 1."""
+
+    session: str
+    share: float
+
+
+class Quota(msgspec.Struct, kw_only=True):
+    """A window of the account's quota. `full_at`: when it is full at the present pace, null if nothing is used."""
+
+    window: Literal["five_hour", "seven_day"]
+    used: float
+    resets_at: float
+    full_at: float | None
+    too_soon: bool
+    shares: list[QuotaShare]
+
+
 class LiveSummary(msgspec.Struct, kw_only=True):
     """Numbers that change with every event; the stream's `summary` message."""
 
@@ -208,6 +226,7 @@ class LiveSummary(msgspec.Struct, kw_only=True):
     metrics: Metrics
     states: dict[str, int]
     oldest_wait: float | None
+    quota: list[Quota]
     hooks: Hooks | None
     health: HealthStatus
 
@@ -220,6 +239,7 @@ class Summary(msgspec.Struct, kw_only=True):
     metrics: Metrics
     states: dict[str, int]
     oldest_wait: float | None
+    quota: list[Quota]
     waiting: list[Session]
     hooks: Hooks | None
     health: HealthStatus
@@ -736,7 +756,7 @@ class LogItem(msgspec.Struct, kw_only=True):
 
     record: int
     at: float | None
-    kind: Literal["event", "reduced", "fact", "other"]
+    kind: Literal["event", "reduced", "fact", "status_line", "other"]
     event: str
     session: str
     size: int

@@ -9,7 +9,7 @@ from typing import Any, Final
 from hookspan import hooktime
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue import session_fields
-from hookspan.catalogue.enums import SessionPhase
+from hookspan.catalogue.enums import QuotaWindow, SessionPhase
 from hookspan.catalogue.session_fields import Conversion, SessionRow
 from hookspan.catalogue.spans import SPANS, TOOL, TURN, SpanType
 from hookspan.hooktime import HookTime
@@ -17,7 +17,7 @@ from hookspan.model import ids
 from hookspan.model.open_spans import OpenSpan
 from hookspan.model.rows import STATUS_ERROR, Attributes, EventRow
 from hookspan.model.rows import Span as SpanRow
-from hookspan.store import Summary
+from hookspan.store import QuotaUse, Summary
 from hookspan.web import schemas
 
 NANO: Final = 1_000_000_000
@@ -201,6 +201,18 @@ def metrics(summary: Summary) -> schemas.Metrics:
         messages_last_hour=summary.messages_last_hour,
         top_tools=[schemas.ToolCount(tool=count.tool, calls=count.calls) for count in summary.top_tools],
         average_session=summary.average_session * 1e3,
+    )
+
+
+def quota(use: QuotaUse) -> schemas.Quota:
+    """A window of the account's quota."""
+    return schemas.Quota(
+        window=QuotaWindow(use.window).value,
+        used=use.used,
+        resets_at=ms(use.resets_at),
+        full_at=ms_or_none(use.full_at),
+        too_soon=use.too_soon,
+        shares=[schemas.QuotaShare(session=one.session, share=one.share) for one in use.shares],
     )
 
 

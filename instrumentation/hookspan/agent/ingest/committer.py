@@ -76,6 +76,7 @@ class Committer:
             events=events,
             spans=sum(len(rows.spans) for rows in batch.rows),
             sessions=frozenset(batch.touched),
+            told=frozenset(batch.told),
             removed=frozenset(batch.removed),
         )
         for subscriber in self._feed.committed:

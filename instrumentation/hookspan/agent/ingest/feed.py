@@ -11,13 +11,17 @@ from hookspan.model.rows import EventRow
 
 @dataclass(slots=True)
 class Committed:
-    """What a transaction brought, for those who show or export it."""
+    """What a transaction brought, for those who show or export it.
+
+    `told`: sessions that told their status lines something, whether it was news or not.
+    """
 
     position: Position
     events: list[EventRow]
     spans: int
     sessions: frozenset[str]
     removed: frozenset[str]
+    told: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)

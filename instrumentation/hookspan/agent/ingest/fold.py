@@ -18,6 +18,7 @@ from hookspan.model.fold import fold_behind
 from hookspan.model.rows import Rows
 from hookspan.opted_out import OptedOut
 from hookspan.wire import Fact, Record, Unreadable
+from hookspan.wire.facts import StatusLine
 from hookspan.wire.reduced import Reduced
 
 BATCH: Final = 500  # lines a transaction: a commit costs about as much as folding 100 of them
@@ -31,6 +32,7 @@ class Batch:
     rows: list[Rows] = field(default_factory=list)
     hooks: list[HookTime] = field(default_factory=list)
     touched: set[str] = field(default_factory=set)
+    told: set[str] = field(default_factory=set)
     removed: set[str] = field(default_factory=set)
     world: bool = False
 
@@ -114,6 +116,8 @@ class BatchFold:
                     batch.touched |= rows.touched
                     batch.removed |= rows.removed
                     batch.world |= rows.world
+                if isinstance(record, StatusLine):
+                    batch.told.add(record.session)
             except Exception as error:
                 self._loop.failed(error)
                 raise _RaisedError(index) from error

@@ -73,6 +73,7 @@ def bench(
     if client is None and jaeger is None:
         for busy in (False, True):
             add(f"Hooks, 8 KB, {sections.STATES[busy]}", sections.of_hooks(rounds, report, busy=busy))
+        add("Status line", sections.of_status_lines(rounds, report))
         add("Losses", sections.of_losses())
         add("Agent", sections.of_agent(backlog, report))
     on, of = machine(), versions(client)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
+import sqlite3
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -25,6 +27,7 @@ from hookspan.units import age, counted, size
 
 WATCH_INTERVAL: Final = 2.0  # seconds
 CLEAR: Final = "\033[H\033[2J"
+WINDOWS: Final = {"five_hour": "5 hours", "seven_day": "7 days"}
 COLOURS: Final = {"healthy": "green", "warning": "yellow", "critical": "red"}
 
 
@@ -77,6 +80,7 @@ def gather(paths: Paths) -> dict[str, Any]:
         {"settings_problem": _settings_problem(paths)}
         | status_of(paths)
         | {
+            "quota": _quota(paths),
             "installed": ours,
             "installation": {
                 "where": installation.where,
@@ -89,6 +93,27 @@ def gather(paths: Paths) -> dict[str, Any]:
             },
         }
     )
+
+
+def _quota(paths: Paths) -> list[dict[str, Any]]:
+    """The account's quota as status lines tell of it, with or without an agent; times in Unix seconds."""
+    from hookspan.store import Reader, StoreDamaged
+
+    try:
+        uses = Reader(paths).quota(time.time_ns())
+    except (StoreDamaged, OSError, sqlite3.Error):
+        return []  # the store's own line says what is wrong with it
+    return [
+        {
+            "window": use.window,
+            "used": use.used,
+            "resets_at": use.resets_at / 1e9,
+            "full_at": use.full_at / 1e9 or None,
+            "too_soon": use.too_soon,
+            "sessions": {share.session: share.share for share in use.shares},
+        }
+        for use in uses
+    ]
 
 
 def _settings_problem(paths: Paths) -> str | None:
@@ -124,6 +149,7 @@ def lines(report: Mapping[str, Any]) -> Iterator[str]:
     yield from _export(report)
     yield from _notify(report)
     yield from _hooks(report)
+    yield from _quotas(report)
     yield from _installed(report)
     yield from _drops(report)
     yield from _health(report)
@@ -244,6 +270,25 @@ def _export(report: Mapping[str, Any]) -> Iterator[str]:
 def _hooks(report: Mapping[str, Any]) -> Iterator[str]:
     if hooks := report.get("hooks"):
         yield _row("hooks", hooktime.describe(hooks))
+
+
+def _quotas(report: Mapping[str, Any]) -> Iterator[str]:
+    for number, quota in enumerate(report["quota"]):
+        resets, words = quota["resets_at"], [f"{WINDOWS[quota['window']]}: {quota['used']:.0%} used"]
+        if quota["too_soon"]:
+            full = click.style(f"full at {_clock(quota['full_at'])} at this pace", fg="yellow")
+            words.append(f"{full}, before it begins anew at {_clock(resets)}")
+        else:
+            words.append(f"begins anew at {_clock(resets)}")
+        if sessions := quota["sessions"]:
+            words.append(", ".join(f"{session[:8]} {share:.0%}" for session, share in sessions.items()))
+        yield _row("" if number else "quota", "; ".join(words))
+
+
+def _clock(at: float) -> str:
+    """The time of day, with the date where it is another day's."""
+    moment = dt.datetime.fromtimestamp(at).astimezone()
+    return f"{moment:%H:%M}" if moment.date() == dt.datetime.now().astimezone().date() else f"{moment:%d %b %H:%M}"
 
 
 def _installed(report: Mapping[str, Any]) -> Iterator[str]:

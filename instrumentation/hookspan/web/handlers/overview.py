@@ -25,6 +25,7 @@ def summary(context: Context, _arguments: Arguments) -> schemas.Summary:
         metrics=numbers.metrics,
         states=numbers.states,
         oldest_wait=numbers.oldest_wait,
+        quota=numbers.quota,
         waiting=sessions,
         hooks=numbers.hooks,
         health=numbers.health,
@@ -39,12 +40,14 @@ def summary(context: Context, _arguments: Arguments) -> schemas.Summary:
 
 def live(context: Context) -> schemas.LiveSummary:
     """The numbers that change with every event; the stream sends them, too."""
-    summary = context.reader.summary(time.time_ns())
+    now = time.time_ns()
+    summary = context.reader.summary(now)
     return schemas.LiveSummary(
         now=serializers.now_ms(),
         metrics=serializers.metrics(summary),
         states=serializers.states(summary),
         oldest_wait=serializers.ms_or_none(summary.oldest_wait),
+        quota=[serializers.quota(use) for use in context.reader.quota(now)],
         hooks=serializers.hooks(context.agent.hooks()),
         health=context.health,
     )
