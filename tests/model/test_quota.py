@@ -52,7 +52,7 @@ def test_what_says_nothing_new_touches_no_row() -> None:
     state = started("a")
     first = fold(state, 2, told(BEGIN + MINUTE, 10, context_window={"context_window_size": 1_000_000}))
     assert (first.touched, first.world) == ({"a"}, True)
-    again = fold(state, 3, told(BEGIN + MINUTE + SECOND // 3, 10, cost={"total_cost_usd": 1}))
+    again = fold(state, 3, told(BEGIN + MINUTE + SECOND // 3, 10, cost={"total_duration_ms": 1}))
     assert again == Rows()
     assert state.sessions["a"].last == BEGIN, "a status line is no sign of life"
 
