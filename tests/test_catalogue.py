@@ -34,8 +34,9 @@ MADE_UP = {"PermissionDenied", "Elicitation", "ElicitationResult"}
 """Events whose tests make them up: no recording has them."""
 
 
-UNRECORDED = {"action", "cut", "history", "interrupted", "local", "remote", "served_by", "synthetic", "traceparent"}
-"""Of a `Reduced`: what no recording has. Other tests make it up."""
+UNRECORDED = {"action", "cut", "history", "interrupted", "local", "remote", "sandbox_refused", "served_by"}
+UNRECORDED |= {"synthetic", "traceparent"}
+"""Of a `Reduced`: what no recording has. Other tests make it up, or see it live."""
 FOR_PROGRAMS = {
     "basis",
     "cache_cause",

@@ -14,7 +14,7 @@ import statistics
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -34,6 +34,7 @@ DRAWN = 1.2  # seconds: the client takes no key while it draws a dialog
 SHOWN = 0.15  # seconds after the key within which the page is to be right
 AFTER = 0.4  # seconds after the key for which it is looked on
 SANDBOX = ("--allowedTools", "Bash", "--settings", json.dumps({"sandbox": {"enabled": True}}))
+DIALOG_PATIENCE = 30.0  # seconds
 MCP = Path(__file__).with_name("mcp_server.py")
 SLOW = "sleep 1"
 QUESTION = {
@@ -88,6 +89,11 @@ class Seen:
     end: float | None = None
     decision: str = ""
     basis: str = ""
+
+    @property
+    def ours(self) -> float | None:
+        """What of `left` passed after the client had written."""
+        return None if self.told is None or self.left is None else self.left - self.told
 
     @property
     def maybe(self) -> bool:
@@ -171,8 +177,6 @@ class Machine:
             session.wait_for("mode on")
             until(lambda: bool(self.entry(session).get("status")), "the client's entry")
             yield session
-            if session.running():
-                session.exit()
 
     def entry(self, session: InteractiveSession) -> dict[str, Any]:
         """What the client says of itself."""
@@ -181,14 +185,6 @@ class Machine:
             found: dict[str, Any] = json.JSONDecoder().raw_decode(path.read_text())[0]
             return found
         return {}
-
-    def _is_over(self, session: InteractiveSession, case: Case) -> bool:
-        """Whether the turn is over. A sandbox may ask about a connection once more."""
-        status = self.entry(session).get("status")
-        if status == "waiting" and case.kind == "sandbox":
-            time.sleep(DRAWN)
-            session.keys("Enter")
-        return status == "idle"
 
     def written(self, session: InteractiveSession) -> int:
         """When the client's entry was last written, Unix ns."""
@@ -212,7 +208,8 @@ class Machine:
         self.model.play({prompt: [*(says(tool) for tool in case.before), says(case.tool), says("Done.")]})
         began = time.time_ns()
         session.submit(prompt)
-        until(lambda: self.entry(session).get("status") == "waiting", f"the dialog of {case.kind} {case.answer}")
+        dialog = f"the dialog of {case.kind} {case.answer}"
+        until(lambda: self.entry(session).get("status") == "waiting", dialog, DIALOG_PATIENCE)
         id_ = str(self.entry(session)["sessionId"])
         time.sleep(DRAWN)
         if case.label:
@@ -235,7 +232,7 @@ class Machine:
         seen.after_state = after[-1][1] if after else ""
         left = [at for at, state in self.page.states(id_, key) if state != "waiting"]
         seen.left = (left[0] - key) / MS if left else None
-        until(lambda: self._is_over(session, case), f"the turn's end after {case.kind} {case.answer}")
+        until(lambda: self.entry(session).get("status") == "idle", f"the turn's end after {case.kind} {case.answer}")
         if seen.left is None:
             until(lambda: self.page.row(id_).get("state") != "waiting", "the page")
             left = [at for at, state in self.page.states(id_, key) if state != "waiting"]
@@ -281,29 +278,75 @@ READ = Tool("Read", {"file_path": "{project}/cart.py"})
 GREET = Tool("mcp__tiny__greet", {"name": "Ada"})
 ASK = Tool("mcp__tiny__ask", {})
 PLAN = Tool("ExitPlanMode", {"plan": "1. Fix the sum\n2. Test it"})
-CURL = Tool("Bash", {"command": "curl -s -m 5 http://example.invalid/; sleep 1", "description": "Fetch"})
+
+
+ASKS = Tool("AskUserQuestion", {"questions": [QUESTION]})
+
+
+def curl(host: str) -> Tool:
+    """A sandbox asks about each host once."""
+    return Tool("Bash", {"command": f"curl -s -m 5 http://{host}.invalid/; sleep 1", "description": "Fetch"})
+
+
+def write(name: str) -> Tool:
+    return Tool("Write", {"file_path": f"{{project}}/{name}.txt", "content": "x"})
 
 
 def fetch(host: str) -> Tool:
     return Tool("WebFetch", {"url": f"https://{host}.invalid/", "prompt": "What is it?"})
 
 
-def cases_in_default_mode() -> list[Case]:
-    """Yes, no and Esc, where nothing is remembered."""
-    found = []
+@dataclass(frozen=True)
+class Group:
+    """Cases that one client can play after each other, since none remembers what the next would be asked for."""
+
+    cases: Sequence[Case]
+    mode: str = "default"
+    options: tuple[str, ...] = ()
+
+
+def _permissions() -> Iterator[Case]:
     for answer, label, key in (("yes", "", "Enter"), ("no", ". No", "Enter"), ("esc", "", "Escape")):
-        found += [
-            Case("Bash", answer, bash(f"a-{answer}"), label, key),
-            Case("Edit", answer, edit(answer), label, key, before=(READ,)),
-            Case(
-                "Write", answer, Tool("Write", {"file_path": f"{{project}}/{answer}.txt", "content": "x"}), label, key
-            ),
-            Case("MCP", answer, GREET, label, key),
-            Case("WebFetch", answer, fetch(answer), label, key),
+        yield Case("Bash", answer, bash(f"a-{answer}"), label, key)
+        yield Case("Edit", answer, edit(answer), label, key, before=(READ,))
+        yield Case("Write", answer, write(answer), label, key)
+        yield Case("MCP", answer, GREET, label, key)
+        yield Case("WebFetch", answer, fetch(answer), label, key)
+
+
+GROUPS = (
+    Group([*_permissions(), Case("question", "yes", ASKS), Case("question", "esc", ASKS, key="Escape")]),
+    Group(
+        [
+            Case("elicitation", "no", ASK, moves=("Down", "Right")),
+            Case("elicitation", "esc", ASK, key="Escape"),
+            Case("elicitation", "yes", ASK, moves=("Down",)),
+        ],
+        options=("--allowedTools", "mcp__tiny__ask"),
+    ),
+    Group([Case("plan", "esc", PLAN, key="Escape"), Case("plan", "yes", PLAN)], mode="plan"),
+    Group(
+        [
+            Case("sandbox", "yes", curl("yes")),
+            Case("sandbox", "esc", curl("esc"), key="Escape"),
+            Case("sandbox", "no", curl("no"), ". No"),
+            Case("sandbox", "always", curl("always"), "ask again"),
+        ],
+        options=SANDBOX,
+    ),
+    Group(
+        [
+            Case("Bash", "always", bash("b-always"), "2."),
+            Case("MCP", "always", GREET, "2."),
+            Case("WebFetch", "always", fetch("always"), "2."),
+            Case("Write", "always", write("always"), "2."),
         ]
-    question = Tool("AskUserQuestion", {"questions": [QUESTION]})
-    found += [Case("question", "yes", question), Case("question", "esc", question, key="Escape")]
-    return found
+    ),
+    Group([Case("Edit", "always", edit("always"), "2.", before=(READ,))]),
+)
+
+
+FIGURES = {"shown": "opened", "told": "told", "ours": "ours", "left": "left", "start": "start", "end": "end"}
 
 
 def table(seen: Iterable[Seen]) -> Iterator[str]:
@@ -311,17 +354,25 @@ def table(seen: Iterable[Seen]) -> Iterator[str]:
     seen = list(seen)
     yield (
         f"{'dialog':12}{'answer':8}{'open':9}{'0.15 s after':19}{'maybe':7}{'metric':28}"
-        f"{'shown':>8}{'told':>8}{'left':>8}{'start':>8}{'end':>8}  decision, basis"
+        f"{'shown':>8}{'told':>8}{'ours':>8}{'left':>8}{'start':>8}{'end':>8}  decision, basis"
     )
     for one in seen:
         metric = " ".join(f"{name}={count}" for name, count in sorted(one.metric.items()) if name != "ended")
         yield (
             f"{one.case.kind:12}{one.case.answer:8}{one.open_state:9}{one.after_state:19}"
             f"{'YES' if one.maybe else 'no':7}{metric:28}"
-            f"{_ms(one.opened)}{_ms(one.told)}{_ms(one.left)}{_ms(one.start)}{_ms(one.end)}  {one.decision} {one.basis}"
+            f"{_ms(one.opened)}{_ms(one.told)}{_ms(one.ours)}{_ms(one.left)}{_ms(one.start)}{_ms(one.end)}"
+            f"  {one.decision} {one.basis}"
         )
     yield ""
-    for name, of in (("shown", "opened"), ("told", "told"), ("left", "left"), ("start", "start"), ("end", "end")):
+    for name, of in (
+        ("shown", "opened"),
+        ("told", "told"),
+        ("ours", "ours"),
+        ("left", "left"),
+        ("start", "start"),
+        ("end", "end"),
+    ):
         for what, chosen in (
             ("all", seen),
             ("yes", [one for one in seen if one.case.answer in {"yes", "always"}]),
@@ -345,54 +396,31 @@ def _ms(value: float | None) -> str:
     return f"{'-' if value is None else format(value, '.0f'):>8}"
 
 
-def run(machine: Machine, wanted: Callable[[Case], bool] = lambda _case: True) -> list[Seen]:
-    """All cases, a client for each group of those that don't influence each other."""
+def run(machine: Machine, kinds: Collection[str] = ()) -> list[Seen]:
+    """All cases, or those of some kinds."""
     seen: list[Seen] = []
-    project = str(machine.home.project)
-
-    def play(session: InteractiveSession, case: Case) -> None:
-        if not wanted(case):
-            return
-        placed = [Tool(tool.name, _placed(tool.input, project)) for tool in (*case.before, case.tool)]
-        case = replace(case, tool=placed[-1], before=tuple(placed[:-1]))
-        try:
-            seen.append(machine.play(session, case))
-        except TimeoutError as late:
-            sys.stderr.write(f"{case.kind} {case.answer}: {late}\n{session.screen()}\n")
-            session.keys("Escape")
-
-    with machine.client() as session:
-        for case in cases_in_default_mode():
-            play(session, case)
-    with machine.client("default", "--allowedTools", "mcp__tiny__ask") as session:
-        for answer, key, moves in (
-            ("no", "Enter", ("Down", "Right")),
-            ("esc", "Escape", ()),
-            ("yes", "Enter", ("Down",)),
-        ):
-            play(session, Case("elicitation", answer, ASK, key=key, moves=moves))
-    with machine.client("plan") as session:
-        for answer, key in (("esc", "Escape"), ("yes", "Enter")):
-            play(session, Case("plan", answer, PLAN, "", key))
-    with machine.client("default", *SANDBOX) as session:
-        for answer, label, key in (("yes", "", "Enter"), ("esc", "", "Escape"), ("no", ". No", "Enter")):
-            play(session, Case("sandbox", answer, CURL, label, key))
-    with machine.client("default", *SANDBOX) as session:
-        play(session, Case("sandbox", "always", CURL, "ask again", "Enter"))
-    always = [
-        Case("Bash", "always", bash("b-always"), "2."),
-        Case("MCP", "always", GREET, "2."),
-        Case("WebFetch", "always", fetch("always"), "2."),
-        Case("Write", "always", Tool("Write", {"file_path": "{project}/always.txt", "content": "x"}), "2."),
-    ]
-    with machine.client() as session:
-        for case in always:
-            play(session, case)
-    with machine.client() as session:
-        play(session, Case("Edit", "always", edit("always"), "2.", before=(READ,)))
+    for group in GROUPS:
+        wanted = [case for case in group.cases if not kinds or case.kind in kinds]
+        if not wanted:
+            continue
+        with machine.client(group.mode, *group.options) as session:
+            seen += (one for case in wanted if (one := _played(machine, session, case)) is not None)
     time.sleep(2)
     machine.compare(seen)
     return seen
+
+
+def _played(machine: Machine, session: InteractiveSession, case: Case) -> Seen | None:
+    """A case; None if it can't be played. A terminal on a busy machine may lose a key."""
+    project = str(machine.home.project)
+    tool, *before = (Tool(tool.name, _placed(tool.input, project)) for tool in (case.tool, *case.before))
+    for _ in range(2):
+        try:
+            return machine.play(session, replace(case, tool=tool, before=tuple(before)))
+        except TimeoutError as late:
+            sys.stderr.write(f"{case.kind} {case.answer}: {late}\n{session.screen()}\n")
+            session.keys("Escape", "C-u")
+    return None
 
 
 def _placed(given: Any, project: str) -> dict[str, Any]:
@@ -405,7 +433,7 @@ def main() -> None:
     """Play all, or those whose kinds are given as arguments, and print the table."""
     kinds = set(sys.argv[1:])
     with Machine() as machine:
-        for line in table(run(machine, lambda case: not kinds or case.kind in kinds)):
+        for line in table(run(machine, kinds)):
             print(line)
 
 

@@ -689,6 +689,32 @@ def listings_name_tools_and_broken_servers(run: Evidence) -> Any:
     return [tools, sorted({server["name"] for one in listed for server in one["failedMcpServers"]})]
 
 
+@fact("45", "sigkill_dialog", ["waiting", "permission prompt"])
+def killed_client_leaves_its_entry(run: Evidence) -> Any:
+    """kill -9 leaves the client's entry in the registry of running sessions behind, with the status that it had."""
+    (entry,) = _entries(run)
+    return [entry["status"], entry["waitingFor"]]
+
+
+@fact("45", "sigkill_dialog", True)
+def entry_names_its_process(run: Evidence) -> Any:
+    """An entry names its process by pid, start time and pid namespace: pid, procStart, pidDomain."""
+    (entry,) = _entries(run)
+    known = entry["pid"] in run.parents and entry["procStart"].isdigit()
+    return known and entry["pidDomain"].startswith("linux:") and entry["pidDomain"].endswith("]")
+
+
+@fact("45", "permission_approved", ["prompt_input_exit", 0])
+def client_deletes_its_entry(run: Evidence) -> Any:
+    """A client that ends by itself has deleted its entry."""
+    return [run.one("SessionEnd")["reason"], len(_entries(run))]
+
+
+def _entries(run: Evidence) -> list[Any]:
+    """What is left of the registry of running sessions."""
+    return [content for path, content in run.files.items() if path.startswith("sessions/")]
+
+
 HEAD = f"""\
 # What Claude Code does
 
@@ -706,13 +732,43 @@ fact: see [accuracy.md](accuracy.md).
 """
 
 
+MOMENTS = {
+    "a dialog about a call of Bash, Edit, Write, an MCP tool or WebFetch, or about a plan, of the main thread or of a"
+    " subagent": "`waiting`, `permission prompt`",
+    "AskUserQuestion; an MCP server's elicitation": "`waiting`, `input needed`",
+    "a sandboxed command wants to reach a host": "`waiting`, `sandbox request`",
+    "any other dialog, such as /config": "`waiting`, `dialog open`",
+    "answered with yes, once or always; a question answered; an elicitation or a sandbox's question, whatever the"
+    " answer": "`busy`",
+    "answered with No without words, or closed with Esc": "`idle`",
+    "the turn ends": "`idle`; `shell` while a shell runs in the background; `busy` while a subagent does",
+    "several dialogs at once": "`waiting` until the last is answered, without a change between",
+    "/clear, /branch, a resume": "the same file, with another `sessionId`",
+}
+"""What the client says in its registry, by moment."""
+REGISTRY = """
+## The registry of running sessions
+
+`~/.claude/sessions/PID.json` (or below `CLAUDE_CONFIG_DIR`), one file for each process of the client. Seen in a
+terminal by `tests/claude/test_dialogs.py` and `make dialogs`, which play each dialog with each answer:
+
+| moment | `status`, `waitingFor` |
+|---|---|
+"""
+SANDBOX = """
+A sandbox's question fires no hook but Notification, six seconds late. If it was refused, the result of the command ends
+with `<sandbox_violations>` and "(user denied)".
+"""
+
+
 def page() -> str:
     """The page docs/claude-code-facts.md."""
     rows = []
     for known in FACTS.values():
         seen = f"`{known.scenario}`" + (" *live*" if known.native else "")
         rows.append(f"| {known.number} | {known.statement} | `{known.name}` | {seen} |\n")
-    return HEAD + "".join(rows)
+    moments = [f"| {moment} | {says} |\n" for moment, says in MOMENTS.items()]
+    return HEAD + "".join(rows) + REGISTRY + "".join(moments) + SANDBOX
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from hookspan.catalogue.enums import Basis, Decision, SessionPhase
 from hookspan.catalogue.session_fields import SessionRow
 from hookspan.model.rows import Span
 from hookspan.store import Reader
-from tests.claude.dialogs import ASK, CURL, QUESTION, SANDBOX, Case, Machine, bash
+from tests.claude.dialogs import ASK, ASKS, SANDBOX, Case, Machine, bash, curl
 from tests.claude.drivers import InteractiveSession, until
 from tests.claude.model import Tool, says
 
@@ -51,11 +51,10 @@ def is_(machine: Machine, session: InteractiveSession, phase: SessionPhase) -> N
 
 def test_what_the_page_shows_of_a_dialog_is_never_maybe(machine):
     write = Tool("Write", {"file_path": str(machine.home.project / "new.txt"), "content": "x"})
-    question = Tool("AskUserQuestion", {"questions": [QUESTION]})
     cases = [
         Case("Bash", "yes", bash("a")),
         Case("Write", "esc", write, key="Escape"),
-        Case("question", "esc", question, key="Escape"),
+        Case("question", "esc", ASKS, key="Escape"),
         Case("elicitation", "esc", ASK, key="Escape"),
     ]
     with machine.client("default", "--allowedTools", "mcp__tiny__ask") as session:
@@ -77,7 +76,7 @@ def test_what_the_page_shows_of_a_dialog_is_never_maybe(machine):
 @pytest.mark.need_bwrap
 def test_a_sandbox_s_question_is_a_wait(machine):
     with machine.client("default", *SANDBOX) as session:
-        seen = machine.play(session, Case("sandbox", "esc", CURL, key="Escape"))
+        seen = machine.play(session, Case("sandbox", "esc", curl("example"), key="Escape"))
         assert "waiting" in seen.states
         until(lambda: bool(spans_of(machine, session, "execute_tool Bash")), "the call's span")
         (wait,), (call,) = (

@@ -445,3 +445,9 @@ def test_fact_43_a_skill_s_commands_are_events_of_its_turn(played):
     heard = events("print_skill_command", "PreSkillShellCommand")
     assert [event.at for event in turn.events] == pytest.approx([event["at"] for event in heard], abs=50 * MS)
     assert turn.attributes[sc.TOOLS] == 1, "they are no calls of the model's"
+
+
+def test_fact_45_a_killed_client_s_entry_is_not_what_its_session_does(played):
+    """Its process is gone, whatever the entry that it left says."""
+    assert ends(played("sigkill_dialog"))[0] == "client_gone"
+    assert [phase for _, _, phase in played("sigkill_dialog").phases][-1] == "ended"

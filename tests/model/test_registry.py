@@ -183,6 +183,15 @@ def test_an_other_dialog_needs_somebody_only_while_a_turn_runs(told, runs):
     assert (told.row().waiting_since > 0) is runs
 
 
+def test_an_answered_call_is_not_what_another_dialog_asks_about(told):
+    told.dialog(2, tool="Write")
+    told.says(5, "busy")
+    told.says(6, "waiting", "dialog")
+    told.is_(WAITS)
+    row = told.row()
+    assert (row.waiting_tool, row.waiting_since, row.current_tool) == ("", START + 6 * SECOND, "Write")
+
+
 def test_a_sandbox_s_question_is_a_wait_of_its_own_and_not_the_tool_s_time(told):
     told.call(2)
     told.says(3, "waiting", "sandbox")
@@ -210,7 +219,10 @@ def test_a_sandbox_s_question_ends_with_its_call_if_nothing_tells_before(told):
     told.says(3, "waiting", "sandbox")
     told.ends(7, duration_ms=5000)
     assert seconds(told.span("permission sandbox")) == (3, 7)
+    told.is_(WAITS)
+    assert told.row().waiting_tool == "sandbox", "the dialog is still on the screen"
     told.says(7.02, "busy")
+    told.is_(WORKS)
     assert told.total("hookspan.permission.wait") == 4
 
 

@@ -341,7 +341,9 @@ export class SessionView extends BaseComponent {
 							${turns.length > 1 ? this.#turns() : nothing}${this.#spans()}<session-cost
 								.session=${session.id}
 							></session-cost>`
-					: html`<p class="card empty">No turn yet: it has had no prompt.</p>`
+					: session.unhooked
+						? nothing
+						: html`<p class="card empty">No turn yet: it has had no prompt.</p>`
 			}
 		`;
 	}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hookspan.catalogue.enums import SessionPhase
 from hookspan.catalogue.session_fields import KeptFields, SessionRow
+from hookspan.wire.facts import Asks
 
 from . import registry
 from .sessions import is_open
@@ -23,7 +24,10 @@ def session_row(state: State, session: SessionState) -> SessionRow | None:
     repository = state.world.repositories.get(folder_of(session))
     tally = session.tally
     client = registry.foremost(session)
-    wait = foremost(session) if client is None or session.phase is SessionPhase.WAITING else None
+    asks = client if session.phase is SessionPhase.WAITING else None
+    wait = foremost(session) if asks or not client else None
+    if asks and wait and wait.answered:  # it asks something else
+        wait = None
     waiting = {dialog.tool_use_id for dialog in session.waits if not dialog.running_at and not dialog.inside}
     running = [call for call in session.calls.values() if call.at and not call.resolved and call.id not in waiting]
     failed = session.attempts.get("", ())
@@ -44,8 +48,8 @@ def session_row(state: State, session: SessionState) -> SessionRow | None:
         retries=failed[-1].number if failed else 0,
         retry_error=failed[-1].error if failed else "",
         current_tool=running[-1].tool if running else "",
-        waiting_tool=wait.tool if wait else "",
-        waiting_since=wait.at if wait else client.at if client and session.phase is SessionPhase.WAITING else 0,
+        waiting_tool=wait.tool if wait else "sandbox" if asks and asks.asks == Asks.SANDBOX else "",
+        waiting_since=wait.at if wait else asks.at if asks else 0,
         input_tokens=tally.whole_input,
         output_tokens=tally.output_tokens,
         cache_read_tokens=tally.cache_read_tokens,
