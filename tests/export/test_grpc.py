@@ -3,11 +3,16 @@
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import grpc  # type: ignore[import-untyped]
 import pytest
+from google.protobuf.any_pb2 import Any
+from google.protobuf.duration_pb2 import Duration
+from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]
+from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2, metrics_service_pb2_grpc
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 
@@ -15,6 +20,7 @@ from hookspan.paths import Paths
 from hookspan.store import SpanKey
 from tests import otlp_decode
 from tests.agent.machine import PATIENCE
+from tests.export.refused import refusals
 from tests.export.test_spans import SpanExport
 
 ROOT = Path(__file__).parents[2]
@@ -23,8 +29,8 @@ ROOT = Path(__file__).parents[2]
 class Endpoint(trace_service_pb2_grpc.TraceServiceServicer, metrics_service_pb2_grpc.MetricsServiceServicer):
     """A receiver of spans and metrics that says what it is told to."""
 
-    def __init__(self, port: int = 0) -> None:
-        self.server = grpc.server(ThreadPoolExecutor(4))
+    def __init__(self, port: int = 0, options: Iterable[tuple[str, int]] = ()) -> None:
+        self.server = grpc.server(ThreadPoolExecutor(4), options=tuple(options))
         trace_service_pb2_grpc.add_TraceServiceServicer_to_server(self, self.server)  # type: ignore[no-untyped-call]
         metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server(_Metrics(self), self.server)  # type: ignore[no-untyped-call]
         self.port = self.server.add_insecure_port(f"127.0.0.1:{port}")
@@ -33,6 +39,9 @@ class Endpoint(trace_service_pb2_grpc.TraceServiceServicer, metrics_service_pb2_
         self.points: list[otlp_decode.Point] = []
         self.headers: dict[str, str] = {}
         self.code: grpc.StatusCode | None = None
+        self.text = "told to"
+        self.retry: int | None = None  # seconds that it asks for, with its code
+        self.fits: Callable[[list[str]], bool] = lambda _: True  # whether it takes spans of these ids
         self.calls = self.rejected = 0
         self.server.start()
 
@@ -40,9 +49,18 @@ class Endpoint(trace_service_pb2_grpc.TraceServiceServicer, metrics_service_pb2_
         with self.lock:
             self.calls += 1
             self.headers = dict(context.invocation_metadata())
+            if self.retry is not None:
+                wish = Any()
+                wish.Pack(RetryInfo(retry_delay=Duration(seconds=self.retry)))
+                context.set_trailing_metadata(
+                    (("grpc-status-details-bin", Status(details=[wish]).SerializeToString()),)
+                )
             if self.code is not None:
-                context.abort(self.code, "told to")
-            self.span_ids += [one.hex() for one in otlp_decode.span_ids(request)]
+                context.abort(self.code, self.text)
+            ids = [one.hex() for one in otlp_decode.span_ids(request)]
+            if not self.fits(ids):
+                context.abort(grpc.StatusCode.INVALID_ARGUMENT, "one of them is no good")
+            self.span_ids += ids
             response = trace_service_pb2.ExportTraceServiceResponse()
             response.partial_success.rejected_spans = self.rejected
             return response
@@ -83,10 +101,8 @@ def test_spans_and_metrics_arrive_and_partial_success_is_counted(span_export: Sp
     assert {point.name for point in endpoint.points} == {"hookspan.agent.series"}
 
 
-@pytest.mark.parametrize(
-    "code", [grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL]
-)
-def test_any_failure_holds_all_spans_and_each_is_one_call(
+@pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL])
+def test_what_says_nothing_about_the_spans_holds_all_of_them_and_each_is_one_call(
     span_export: SpanExport, endpoint: Endpoint, code: grpc.StatusCode
 ) -> None:
     endpoint.code = code
@@ -99,6 +115,60 @@ def test_any_failure_holds_all_spans_and_each_is_one_call(
     endpoint.code = None
     assert exporter.drain(PATIENCE)
     assert endpoint.span_ids == wanted
+
+
+def test_one_bad_span_among_many_is_found_and_the_rest_goes_on(span_export: SpanExport, endpoint: Endpoint) -> None:
+    exporter = span_export.start(f"http://127.0.0.1:{endpoint.port}", protocol="grpc")
+    bad: set[str] = set()
+    endpoint.fits = lambda ids: not bad & set(ids)
+    wanted = span_export.commit(300)
+    bad |= {wanted[137], wanted[299]}
+    span_export.commit(1, start=-5)  # can't be encoded
+    assert exporter.drain(PATIENCE)
+    assert endpoint.span_ids == [one for one in wanted if one not in bad]
+    assert [(one.key, one.status) for one in refusals(exporter.db)] == [((301, 0), 0), ((300, 0), 400), ((138, 0), 400)]
+    assert (span_export.stats()["failures"], span_export.stats()["queue"]) == (0, 0)
+
+
+def test_an_endpoint_that_refuses_everything_loses_nothing(span_export: SpanExport, endpoint: Endpoint) -> None:
+    endpoint.fits = lambda _: False
+    exporter = span_export.start(f"http://127.0.0.1:{endpoint.port}", protocol="grpc")
+    wanted = span_export.commit(20)
+    stats = span_export.until(lambda stats: stats["failures"] >= 1)
+    assert (stats["refused"], stats["queue"], "refuses every span" in stats["last_error"]) == (0, 20, True)
+    endpoint.fits = lambda _: True
+    assert exporter.drain(PATIENCE)
+    assert endpoint.span_ids == wanted
+
+
+def test_too_large_a_message_is_sent_in_parts(span_export: SpanExport) -> None:
+    """It is the server's library that refuses it here, with a code that an overload has, too."""
+    small = Endpoint(options=[("grpc.max_receive_message_length", 20_000)])
+    exporter = span_export.start(f"http://127.0.0.1:{small.port}", protocol="grpc")
+    wanted = span_export.commit(400)
+    assert exporter.drain(PATIENCE)
+    assert small.span_ids == wanted
+    small.server.stop(0)
+
+
+def test_an_overload_is_no_refusal_and_retry_info_is_honoured(span_export: SpanExport, endpoint: Endpoint) -> None:
+    endpoint.code, endpoint.retry = grpc.StatusCode.RESOURCE_EXHAUSTED, 77
+    span_export.start(f"http://127.0.0.1:{endpoint.port}", protocol="grpc")
+    span_export.commit(10)
+    stats = span_export.until(lambda stats: stats["state"] == "holding")
+    assert 60 < stats["retry_in"] <= 77
+    assert not span_export.exporter.drain(1.2)  # type: ignore[union-attr]
+    assert endpoint.calls == 1  # not even then is it asked sooner
+
+
+def test_a_server_without_gzip_is_not_one_without_traces(span_export: SpanExport, endpoint: Endpoint) -> None:
+    endpoint.code = grpc.StatusCode.UNIMPLEMENTED
+    endpoint.text = 'grpc: Decompressor is not installed for grpc-encoding "gzip"'  # the words of grpc-go
+    span_export.start(f"http://127.0.0.1:{endpoint.port}", protocol="grpc", compression="gzip")
+    span_export.commit()
+    stats = span_export.until(lambda stats: stats["failures"] >= 1)
+    assert "`hookspan config set export.compression none`" in stats["last_error"]
+    assert not stats["not_taken"]
 
 
 def test_an_endpoint_that_was_away_is_found_again(span_export: SpanExport, endpoint: Endpoint) -> None:

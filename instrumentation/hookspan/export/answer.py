@@ -14,12 +14,17 @@ FIRST_DELAY: Final = 1.0  # seconds after a first failure, doubled with each fur
 LAST_DELAY: Final = 30.0
 RETRY_AFTER_MAX: Final = 300.0  # seconds; an endpoint that asks for more is asked again all the same
 
+ANSWER_MAX: Final = 64 << 10  # bytes of an answer that are read; an OTLP one has fewer than a hundred
+REASON_MAX: Final = 200  # characters of what it says that are kept
 SECRET_LENGTH: Final = 6  # characters of a header's value, or of a word of it, from which on it may be a secret
 
 TOLD_MAX: Final = 2000  # characters looked at of what it says: ten times what is shown, so that a key is seen whole
 
 REFUSALS: Final = frozenset({HTTPStatus.BAD_REQUEST.value, HTTPStatus.REQUEST_ENTITY_TOO_LARGE.value})
-"""What can be the fault of one span. Everything else (a wrong key, an overload) concerns all of them."""
+"""What can be the fault of one span. Everything else (a wrong key, an overload) concerns all of them.
+
+gRPC's INVALID_ARGUMENT counts as the first, and a message that is too large as the second.
+"""
 
 NOT_TAKEN: Final = frozenset(
     {HTTPStatus.NOT_FOUND.value, HTTPStatus.METHOD_NOT_ALLOWED.value, HTTPStatus.NOT_IMPLEMENTED.value}
@@ -32,7 +37,7 @@ class Answer:
     """The outcome of one request.
 
     Attributes:
-        status: HTTP status, 200 for gRPC's OK and 501 for its UNIMPLEMENTED, 0 if there was no answer.
+        status: HTTP status, or what it would be for gRPC's; 0 if there was no answer, or one that HTTP has no word for.
         error: Why it failed, in words; empty if it didn't.
         retry_after: Seconds that the endpoint asked for, 0 if it didn't.
         rejected: Spans or data points that were refused within a success.
@@ -59,6 +64,10 @@ class Answer:
     def refused(self) -> bool:
         """Whether it says that it will never take this request, though it may take a part of it."""
         return self.unsendable or self.status in REFUSALS
+
+
+UNSUPPORTED: Final = HTTPStatus.UNSUPPORTED_MEDIA_TYPE.value
+NO_GZIP: Final = "if it takes no gzip: `hookspan config set export.compression none`"
 
 
 def presentable(text: str, headers: Mapping[str, str]) -> str:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import MutableMapping, Sequence
-from typing import Literal, Protocol
-
-from opentelemetry.sdk.metrics.export import MetricsData
-from opentelemetry.sdk.trace import ReadableSpan
+from collections.abc import MutableMapping
+from typing import Protocol
 
 from .answer import Answer
-from .settings import ExportSettings
+from .payload import Batch
+from .settings import ExportSettings, Signal
 
 
 class Sender(Protocol):
     """Sends one signal and says what became of it."""
 
-    def send(self, data: Sequence[ReadableSpan] | MetricsData) -> Answer:
+    def send(self, data: Batch) -> Answer:
         """Send once; never raises for what an endpoint does."""
         ...
 
@@ -29,7 +27,7 @@ class Sender(Protocol):
         ...
 
 
-def make(settings: ExportSettings, signal: Literal["traces", "metrics"]) -> Sender:
+def make(settings: ExportSettings, signal: Signal) -> Sender:
     """The sender for a protocol. Imported here, so that an agent that exports nothing loads neither library."""
     if settings.protocol == "grpc":
         from .otlp_grpc import GrpcSender  # noqa: PLC0415

@@ -11,6 +11,8 @@ from typing import Literal
 from hookspan.config import Export
 from hookspan.values import without_secrets
 
+Signal = Literal["traces", "metrics"]
+
 
 @dataclass(frozen=True, slots=True)
 class ExportSettings(Export):
@@ -50,7 +52,7 @@ class ExportSettings(Export):
             raise OSError(errno.ENODATA, "it is empty", self.token_file)
         return {**self.headers, "Authorization": f"Bearer {words[0]}"}
 
-    def url(self, signal: Literal["traces", "metrics"]) -> str:
+    def url(self, signal: Signal) -> str:
         """Where a signal is posted to. People copy an endpoint with its path, too."""
         base = (self.endpoint or "").rstrip("/")
         for path in ("/v1/traces", "/v1/metrics"):

@@ -35,7 +35,7 @@ _logger = logging.getLogger(__name__)
 class SpanExport:
     """One thread that sends what comes after the cursor and moves it only when the endpoint has it.
 
-    A refusal (400, 413) is halved down to the spans that are at fault; those are marked and counted. But an endpoint
+    A refusal (400, 413, gRPC's INVALID_ARGUMENT) is halved down to the spans that are at fault; those are marked and counted. But an endpoint
     that refuses everything is itself at fault (plain HTTP to a TLS port is answered 400, too), so a refusal counts only
     beside something that was accepted.
     """
