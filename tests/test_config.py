@@ -66,6 +66,17 @@ def test_an_administrator_sets_where_to_and_a_user_may_still_stay_out(paths: Pat
     assert load(paths).export.on, "all of `export` is locked, so that nobody stays out"
 
 
+def test_the_lock_of_the_endpoint_has_no_way_around_it(paths: Paths):
+    write(paths.system_config, 'locked = ["export.endpoint"]\n[export]\nendpoint = "http://gate:4318"')
+    write(paths.config, '[export]\ntraces_endpoint = "http://mine:1"\ntraces_headers = { key = "a" }')
+    settings = load(paths, {"HOOKSPAN_EXPORT_METRICS_ENDPOINT": "http://mine:2"})
+    assert settings.export.endpoints == ["http://gate:4318"]
+    assert settings.export.traces_headers == {"key": "a"}
+    assert len(settings.warnings) == 2
+    write(paths.system_config, 'locked = ["export.endpoint"]\n[export]\nmetrics_endpoint = "http://gate:9090"')
+    assert load(paths).export.endpoints == ["http://gate:9090"], "the administrator may split them"
+
+
 def test_labels_of_the_team_and_of_the_user_stand_side_by_side(paths: Paths):
     write(
         paths.system_config,

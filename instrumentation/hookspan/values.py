@@ -6,6 +6,7 @@ raise ValueError for anything else.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -37,12 +38,13 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number from `low` to `high`, in `unit`; whole unless `fraction`."""
+    """A number from `low` to `high`, in `unit`; whole unless `fraction`. An empty text means none if `optional`."""
 
     low: float
     high: float
     unit: str = ""
     fraction: bool = False
+    optional: bool = False
 
     @property
     def allowed(self) -> str:
@@ -50,8 +52,10 @@ class Number:
         unit = f" {self.unit}" if self.unit else ""
         return f"a {'' if self.fraction else 'whole '}number from {self.low:g} to {self.high:g}{unit}"
 
-    def read(self, value: object) -> float:
+    def read(self, value: object) -> float | None:
         """A TOML integer, or float where fractions are allowed."""
+        if value == "" and self.optional:
+            return None
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise ValueError
         if not self.fraction and not isinstance(value, int):
@@ -60,8 +64,10 @@ class Number:
             raise ValueError
         return value
 
-    def read_text(self, text: str) -> float:
+    def read_text(self, text: str) -> float | None:
         """Digits, with a decimal point where fractions are allowed."""
+        if not text and self.optional:
+            return None
         return self.read(float(text) if self.fraction else int(text))
 
 
@@ -103,7 +109,8 @@ class Choice:
     @property
     def allowed(self) -> str:
         """The words."""
-        return " or ".join(f"`{word}`" for word in self.words)
+        first, last = [f"`{word}`" for word in self.words[:-1]], f"`{self.words[-1]}`"
+        return f"{', '.join(first)} or {last}"
 
     def read(self, value: object) -> str:
         """A TOML string."""
@@ -197,6 +204,19 @@ def _is_url(text: str) -> bool:
         )
     except ValueError:
         return False
+
+
+_THIS_MACHINE: Final = frozenset({"localhost", "host.docker.internal", "host.containers.internal"})
+"""The last two are what a container calls the machine that it runs on."""
+
+
+def is_on_this_machine(url: str) -> bool:
+    """Whether an address is of loopback, or of a container's host."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host in _THIS_MACHINE or host.endswith(".localhost")
 
 
 def without_secrets(text: str) -> str:

@@ -12,6 +12,7 @@ from hookspan.config import OPTIONS, load
 from hookspan.config.edit import change
 from hookspan.errors import UserError
 from hookspan.paths import Paths
+from hookspan.values import Number
 
 
 @pytest.fixture
@@ -80,6 +81,7 @@ def test_set_refuses_a_locked_key(paths: Paths):
 def test_every_setting_can_be_set_to_its_default(option, paths: Paths):
     text = {"dict": "a=b", "tuple": "a,b", "NoneType": "http://a", "bool": str(option.default).lower()}
     value = text.get(type(option.default).__name__, str(option.default))
+    value = "" if isinstance(option.kind, Number) and option.kind.optional else value
     change(paths, option.key, value)
     assert load(paths).origin(option.key) == str(paths.config)
     change(paths, option.key, None)

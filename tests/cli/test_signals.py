@@ -103,6 +103,23 @@ def test_metrics_go_to_a_backend_that_takes_them_by_now(machine: Machine):
         assert any(point.name == "hookspan.hook.events" for point in sink.points)
 
 
+def test_a_backend_for_each_signal(machine: Machine):
+    with Sink() as traces, Sink() as metrics:
+        key = 'metrics_headers = { x-key = "hunter2" }'
+        export_to(machine, traces, f'metrics_endpoint = "{metrics.url}"\n{key}\n')
+        done = machine.cli("doctor", "--end-to-end")
+        assert done.returncode == 0, done.stdout
+        assert f"all spans and metrics went to {traces.url} and {metrics.url}" in done.stdout
+        assert (signals(traces), signals(metrics)) == ({"traces"}, {"metrics"})
+        assert f"{traces.url} (metrics: {metrics.url})" in machine.cli("status").stdout
+        assert "hunter2" not in machine.cli("config", "show").stdout
+        metrics.fault(status=401, body=b"hunter2 is no key")
+        done = machine.cli("doctor")
+        assert f"{metrics.url}: the endpoint answered 401" in done.stdout
+        assert "correct `export.metrics_endpoint`" in done.stdout
+        assert "hunter2" not in done.stdout
+
+
 def test_nothing_is_exported_with_both_switched_off(machine: Machine):
     with Sink() as sink:
         export_to(machine, sink, "traces = false\nmetrics = false\n")

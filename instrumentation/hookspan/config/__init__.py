@@ -2,12 +2,13 @@
 
 from hookspan.config.files import Layer, from_snapshot, parse, read_file, read_text
 from hookspan.config.layers import load, merge, values
-from hookspan.config.options import OPTIONS, SECTIONS, TABLES, Option, is_locked, nearest, options_of
-from hookspan.config.sections import Collector, Export, Notify, Project, Settings
+from hookspan.config.options import OPTIONS, SECTIONS, TABLES, Option, is_locked, is_named, nearest, options_of
+from hookspan.config.sections import SIGNALS, Collector, Export, Notify, Project, Settings, Signal
 
 __all__ = [
     "OPTIONS",
     "SECTIONS",
+    "SIGNALS",
     "TABLES",
     "Collector",
     "Export",
@@ -16,8 +17,10 @@ __all__ = [
     "Option",
     "Project",
     "Settings",
+    "Signal",
     "from_snapshot",
     "is_locked",
+    "is_named",
     "load",
     "merge",
     "nearest",

@@ -12,7 +12,7 @@ from hookspan.config.files import Layer, checked, read_file, sections_of
 from hookspan.config.options import BY_VARIABLE, JOINED, OPTIONS, TABLES, is_locked, nearest
 from hookspan.config.sections import Settings
 from hookspan.paths import Paths
-from hookspan.values import Text
+from hookspan.values import Number, Text
 
 HIDDEN: Final = "(hidden)"
 
@@ -35,7 +35,7 @@ def merge(paths: Paths, administrators: Layer, users: Layer, env: Mapping[str, s
     for variable, text in (env or {}).items():
         if (option := BY_VARIABLE.get(variable)) is not None:
             # An empty variable counts as unset, but if the setting can be none, it sets none.
-            if text or (isinstance(option.kind, Text) and option.kind.optional):
+            if text or (isinstance(option.kind, Text | Number) and option.kind.optional):
                 value = checked(text, option.kind, option.key, variable, secret=option.secret, as_text=True)
                 others.append((option.key, value, variable))
         elif variable.startswith("HOOKSPAN_") and (near := nearest(variable, list(BY_VARIABLE), alike=0.85)):

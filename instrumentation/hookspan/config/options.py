@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from hookspan.config.sections import Notify, Project, Settings
+from hookspan.config.sections import SIGNALS, Notify, Project, Settings
 from hookspan.values import Kind
 
 
@@ -56,9 +56,18 @@ NOTIFY: Final = {option.name: option for option in options_of("notify", Notify)}
 BY_VARIABLE: Final[Mapping[str, Option]] = {option.variable: option for option in OPTIONS.values()}
 
 
+_WITH: Final = {f"export.{signal}_{name}": f"export.{name}" for signal in SIGNALS for name in ("endpoint", "headers")}
+"""What would get around the lock of another setting."""
+
+
 def is_locked(key: str, locked: frozenset[str]) -> bool:
-    """A lock names a key or a whole section."""
-    return key in locked or key.partition(".")[0] in locked
+    """A lock names a key, which holds what would get around it as well, or a whole section."""
+    return is_named(key, locked) or _WITH.get(key) in locked
+
+
+def is_named(key: str, names: Collection[str]) -> bool:
+    """Whether a key or its section is among `names`."""
+    return key in names or key.partition(".")[0] in names
 
 
 def nearest(name: str, names: list[str], alike: float = 0.6) -> str:

@@ -10,9 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from hookspan.values import URL, Choice, Flag, Kind, Number, Pairs, Size, Text, Texts
+from hookspan.values import URL, Choice, Flag, Kind, Number, Pairs, Size, Text, Texts, is_on_this_machine
 
 DAYS_MAX: Final = 3650
+INTERVAL: Final = 10.0  # seconds between exports of metrics to a program on this machine
+INTERVAL_AWAY: Final = 60.0  # and to any other: its network, and often each sample, has a price
+HEADERS: Final = Pairs("a table of names and texts; in the environment `name=value,...`")
+
+Signal = Literal["traces", "metrics"]
+SIGNALS: Final[tuple[Signal, ...]] = ("traces", "metrics")
 
 
 def _option(default: object, kind: Kind, text: str, *, secret: bool = False) -> Any:
@@ -32,17 +38,18 @@ class Export:
         "http/protobuf", Choice(("http/protobuf", "grpc")), "OTLP protocol."
     )
     headers: Mapping[str, str] = _option(
-        {},
-        Pairs("a table of names and texts; in the environment `name=value,...`"),
-        "Headers sent with every request.",
-        secret=True,
+        {}, HEADERS, "Headers sent with every request to the host of `export.endpoint`.", secret=True
     )
     token_file: str | None = _option(
         None,
         Text("a path"),
         "File with a token, sent as `Authorization: Bearer`; read for every request, so it may change.",
     )
-    compression: Literal["none", "gzip"] = _option("none", Choice(("none", "gzip")), "Compression of requests.")
+    compression: Literal["auto", "none", "gzip"] = _option(
+        "auto",
+        Choice(("auto", "none", "gzip")),
+        "Compression of requests. auto: gzip, unless the endpoint is on this machine.",
+    )
     timeout: float = _option(10.0, Number(0.1, 300, "seconds", fraction=True), "How long one request may take.")
     certificate: str | None = _option(
         None, Text("a path"), "File with the certificates to trust instead of the system's."
@@ -53,25 +60,70 @@ class Export:
     client_key: str | None = _option(None, Text("a path"), "File with the key of `export.client_certificate`.")
     traces: bool = _option(True, Flag(), "Send spans. Spans recorded while this is false are not sent later.")
     metrics: bool = _option(True, Flag(), "Send metrics. Set it to false for a backend that accepts only traces.")
+    traces_endpoint: str | None = _option(
+        None, URL, "OTLP endpoint of spans, with its path, if they go elsewhere than to `export.endpoint`."
+    )
+    traces_headers: Mapping[str, str] = _option(
+        {}, HEADERS, "Headers sent with spans instead of `export.headers`.", secret=True
+    )
+    metrics_endpoint: str | None = _option(
+        None, URL, "OTLP endpoint of metrics, with its path, if they go elsewhere than to `export.endpoint`."
+    )
+    metrics_headers: Mapping[str, str] = _option(
+        {}, HEADERS, "Headers sent with metrics instead of `export.headers`.", secret=True
+    )
     hook_spans: bool = _option(True, Flag(), "Export a span for every hook event (scope `hookspan.hooks`).")
-    metric_interval: float = _option(
-        10.0, Number(1, 3600, "seconds", fraction=True), "Time between exports of metrics."
+    metric_interval: float | None = _option(
+        None,
+        Number(1, 3600, "seconds", fraction=True, optional=True),
+        f"Time between exports of metrics. If none is set, {INTERVAL:g} for an endpoint on this machine and "
+        f"{INTERVAL_AWAY:g} for another.",
+    )
+    temporality: Literal["cumulative", "delta"] = _option(
+        "cumulative",
+        Choice(("cumulative", "delta")),
+        "What a point of a counter or histogram says: all since its start, or what came since the point before it.",
     )
     max_days: int = _option(7, Number(1, DAYS_MAX, "days"), "How long spans wait for an endpoint that is unreachable.")
+
+    def endpoint_of(self, signal: Signal) -> str | None:
+        """Where a signal would be sent."""
+        own: str | None = getattr(self, f"{signal}_endpoint")
+        return own or self.endpoint
+
+    @property
+    def endpoints(self) -> list[str]:
+        """Where the signals would be sent, each address once."""
+        return list(dict.fromkeys(url for signal in SIGNALS if (url := self.endpoint_of(signal))))
+
+    def sends(self, signal: Signal) -> bool:
+        """Whether a signal is exported."""
+        return bool(self.enabled and getattr(self, signal) and self.endpoint_of(signal))
+
+    @property
+    def interval(self) -> float:
+        """Seconds between exports of metrics."""
+        if self.metric_interval is not None:
+            return self.metric_interval
+        return INTERVAL if is_on_this_machine(self.endpoint_of("metrics") or "") else INTERVAL_AWAY
 
     @property
     def on(self) -> bool:
         """Whether anything is exported."""
-        return self.enabled and self.endpoint is not None and (self.traces or self.metrics)
+        return any(map(self.sends, SIGNALS))
 
     @property
     def off(self) -> str:
         """Why nothing is exported; empty if something is."""
         if self.on:
             return ""
-        if self.endpoint is None:
+        if not self.endpoints:
             return "no endpoint is set"
-        return "`export.enabled` is false" if not self.enabled else "`export.traces` and `export.metrics` are false"
+        if not self.enabled:
+            return "`export.enabled` is false"
+        if not (self.traces or self.metrics):
+            return "`export.traces` and `export.metrics` are false"
+        return f"no endpoint of {'spans' if self.traces else 'metrics'} is set"
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,11 +110,11 @@ class Exporter:
 
         If the cursor is lost, a day is sent again: a span twice is one span, one that never came is missing.
         """
-        if settings.metrics_on is not self.db.measuring:
-            self.db.measure(on=settings.metrics_on)
-        if settings.traces_on and not self.db.enabled:
+        if settings.sends("metrics") is not self.db.measuring:
+            self.db.measure(on=settings.sends("metrics"))
+        if settings.sends("traces") and not self.db.enabled:
             self._lost = lost = self.db.replaced
             self.db.replaced = False
             self.db.switch_on(self._reader.span_before(self._clock() - AGAIN) if lost else self._reader.last_span())
-        elif not settings.traces_on and self.db.enabled:
+        elif not settings.sends("traces") and self.db.enabled:
             self.db.switch_off()

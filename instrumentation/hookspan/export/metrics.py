@@ -86,7 +86,7 @@ class MetricExport:
         self._not_taken = False  # the endpoint takes no metrics, by its last answer
         self._complete = True  # the last export had every series with its value
         self._record = 0
-        interval = settings.metric_interval * 1e3
+        interval = settings.interval * 1e3
         self._provider = MeterProvider(
             [PeriodicExportingMetricReader(_Exporter(self.export), interval, settings.timeout * 1e3)],
             self._both[1],
@@ -103,7 +103,7 @@ class MetricExport:
     def attach(self) -> None:
         """Begin with the store as it is. To be called before its first commit, which would not be counted."""
         self._attached = False
-        self._attach_due = self._settings.metrics_on
+        self._attach_due = self._settings.sends("metrics")
         self.committed()
 
     def committed(self) -> None:
@@ -147,7 +147,7 @@ class MetricExport:
         """What `status` and health show. `state` is `off`, `sending`, `holding` or `refused` (not taken)."""
         failing = "refused" if self._not_taken else "holding" if self._in_a_row else "sending"
         return {
-            "state": failing if self._settings.metrics_on else "off",
+            "state": failing if self._settings.sends("metrics") else "off",
             "series": self._series,
             "exports": self._exports,
             "rejected": self._rejected,
@@ -167,7 +167,7 @@ class MetricExport:
     def _export(self, own: MetricsData) -> MetricExportResult:
         with self._lock:
             settings = self._settings
-            if self._stopped.is_set() or not settings.metrics_on:
+            if self._stopped.is_set() or not settings.sends("metrics"):
                 return MetricExportResult.SUCCESS
             if not self._permit(settings):
                 return MetricExportResult.FAILURE
@@ -229,7 +229,11 @@ class MetricExport:
             self._retry_at = time.monotonic() + answer.delay(1, reply)
         if not again and time.monotonic() - self._complained >= COMPLAINT_PAUSE:
             self._complained = time.monotonic()
-            extra = {"endpoint": self._settings.shown, "reason": reply.error, "failures": self._in_a_row}
+            extra = {
+                "endpoint": self._settings.shown_of("metrics"),
+                "reason": reply.error,
+                "failures": self._in_a_row,
+            }
             _logger.warning("metrics can't be exported; the sums continue", extra=extra)
 
     # --- Inside
@@ -250,7 +254,7 @@ class MetricExport:
         target = snapshot.record if snapshot is not None else 0
         self._until = until
         try:
-            while time.monotonic() < until and self._settings.metrics_on and not self._stopped.is_set():
+            while time.monotonic() < until and self._settings.sends("metrics") and not self._stopped.is_set():
                 before = self._exports
                 self._flush(until)
                 succeeded = self._exports > before
@@ -260,7 +264,7 @@ class MetricExport:
                     break
                 time.sleep(max(0.0, min(ZERO_TO_VALUE if succeeded else DRAIN_PAUSE, until - time.monotonic())))
             else:
-                if self._settings.metrics_on:
+                if self._settings.sends("metrics"):
                     return
             done.set()
         finally:

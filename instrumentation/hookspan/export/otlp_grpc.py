@@ -19,10 +19,12 @@ from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-unty
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2_grpc import MetricsServiceStub
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceServiceStub
 
+from hookspan.config import Signal
+
 from . import tls
 from .answer import ANSWER_MAX, NO_GZIP, REASON_MAX, UNSUPPORTED, Answer, presentable
 from .payload import USER_AGENT, Batch, UnsendableError, encoded
-from .settings import ExportSettings, Signal
+from .settings import ExportSettings
 
 STATUSES: Final = {grpc.StatusCode.INVALID_ARGUMENT: 400, grpc.StatusCode.UNIMPLEMENTED: 501}
 """HTTP's status for a code, where one says the same."""

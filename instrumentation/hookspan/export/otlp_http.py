@@ -14,12 +14,13 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
+from hookspan.config import Signal
 from hookspan.values import without_secrets
 
 from . import tls
 from .answer import ANSWER_MAX, NO_GZIP, REASON_MAX, UNSUPPORTED, Answer, presentable
 from .payload import USER_AGENT, Batch, UnsendableError, encoded
-from .settings import ExportSettings, Signal
+from .settings import ExportSettings
 
 LEVEL: Final = 6  # of gzip: 9 takes three times as long for 2 % less
 

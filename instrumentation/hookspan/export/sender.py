@@ -6,9 +6,11 @@ import os
 from collections.abc import MutableMapping
 from typing import Protocol
 
+from hookspan.config import Signal
+
 from .answer import Answer
 from .payload import Batch
-from .settings import ExportSettings, Signal
+from .settings import ExportSettings
 
 
 class Sender(Protocol):
@@ -28,7 +30,8 @@ class Sender(Protocol):
 
 
 def make(settings: ExportSettings, signal: Signal) -> Sender:
-    """The sender for a protocol. Imported here, so that an agent that exports nothing loads neither library."""
+    """The sender for a signal. Imported here, so that an agent that exports nothing loads neither library."""
+    settings = settings.of(signal)
     if settings.protocol == "grpc":
         from .otlp_grpc import GrpcSender  # noqa: PLC0415
 

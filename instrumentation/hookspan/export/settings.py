@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Self
+from urllib.parse import urlsplit
 
-from hookspan.config import Export
-from hookspan.values import without_secrets
-
-Signal = Literal["traces", "metrics"]
+from hookspan.config import SIGNALS, Export, Signal
+from hookspan.values import is_on_this_machine, without_secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,26 +21,44 @@ class ExportSettings(Export):
         content: `content.export`: whether spans take their labels along.
         left_out: Projects with `record = false`: what of theirs waits, from before they were, is not sent.
         resource: `[resource]`: what the user wants the resource to say beside what is known of this machine.
+        endpoint_key: The setting that `endpoint` is, for messages.
     """
 
     content: bool = False
     left_out: frozenset[str] = frozenset()
     resource: Mapping[str, str] = field(default_factory=dict)
+    endpoint_key: str = "export.endpoint"
 
-    @property
-    def traces_on(self) -> bool:
-        """Whether spans are sent."""
-        return self.enabled and bool(self.endpoint) and self.traces
+    def of(self, signal: Signal) -> Self:
+        """Where one signal is sent, and how: `endpoint`, `headers`, `token_file` and `compression` are its own.
 
-    @property
-    def metrics_on(self) -> bool:
-        """Whether metrics are sent."""
-        return self.enabled and bool(self.endpoint) and self.metrics
+        Keys are for the host that they were set for: those of `export.endpoint` go to no other.
+        """
+        own: str | None = getattr(self, f"{signal}_endpoint")
+        headers: Mapping[str, str] = getattr(self, f"{signal}_headers")
+        elsewhere = bool(own and self.endpoint and _origin(own) != _origin(self.endpoint))
+        endpoint = self.endpoint_of(signal)
+        compression = self.compression
+        if compression == "auto":
+            compression = "none" if is_on_this_machine(endpoint or "") else "gzip"
+        return replace(
+            self,
+            endpoint=endpoint,
+            endpoint_key=f"export.{signal}_endpoint" if own else self.endpoint_key,
+            headers=headers or ({} if elsewhere else self.headers),
+            token_file=None if elsewhere else self.token_file,
+            compression=compression,
+        )
 
     @property
     def shown(self) -> str:
-        """The endpoint as logs and `status` show it."""
-        return without_secrets(self.endpoint or "")
+        """The endpoints of the signals that are sent, as `status` shows them."""
+        traces, metrics = (self.shown_of(signal) if self.sends(signal) else "" for signal in SIGNALS)
+        return f"{traces} (metrics: {metrics})" if traces and metrics and traces != metrics else traces or metrics
+
+    def shown_of(self, signal: Signal) -> str:
+        """The endpoint of one signal, as logs show it."""
+        return without_secrets(self.endpoint_of(signal) or "")
 
     def headers_now(self) -> dict[str, str]:
         """The headers of a request, with the token as its file has it now. OSError if it can't be read."""
@@ -53,8 +70,19 @@ class ExportSettings(Export):
         return {**self.headers, "Authorization": f"Bearer {words[0]}"}
 
     def url(self, signal: Signal) -> str:
-        """Where a signal is posted to. People copy an endpoint with its path, too."""
-        base = (self.endpoint or "").rstrip("/")
+        """Where a signal is posted to: a signal's own endpoint as it is, if it has a path.
+
+        People copy an endpoint with its path, too.
+        """
+        own: str | None = getattr(self, f"{signal}_endpoint")
+        if own and urlsplit(own).path.strip("/"):
+            return own
+        base = (self.endpoint_of(signal) or "").rstrip("/")
         for path in ("/v1/traces", "/v1/metrics"):
             base = base.removesuffix(path)
         return f"{base}/v1/{signal}"
+
+
+def _origin(url: str) -> tuple[str, str | None, int]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}[parts.scheme]

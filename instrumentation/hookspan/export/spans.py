@@ -35,9 +35,9 @@ _logger = logging.getLogger(__name__)
 class SpanExport:
     """One thread that sends what comes after the cursor and moves it only when the endpoint has it.
 
-    A refusal (400, 413, gRPC's INVALID_ARGUMENT) is halved down to the spans that are at fault; those are marked and counted. But an endpoint
-    that refuses everything is itself at fault (plain HTTP to a TLS port is answered 400, too), so a refusal counts only
-    beside something that was accepted.
+    A refusal (400, 413, gRPC's INVALID_ARGUMENT) is halved down to the spans that are at fault; those are marked and
+    counted. But an endpoint that refuses everything is itself at fault (plain HTTP to a TLS port is answered 400, too),
+    so a refusal counts only beside something that was accepted.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class SpanExport:
         self._settled = SpanKey(0, 0)
         self._count_lock = threading.Lock()
         self._counted, self._queue_total, self._handled = db.cursor, 0, 0
-        self._state = "idle" if settings.traces_on else "off"
+        self._state = "idle" if settings.sends("traces") else "off"
         self._failures = self._in_a_row = 0
         self._last_success = self._complained = 0
         self._last_error, self._retry_at, self._told_when = "", 0.0, False
@@ -110,7 +110,7 @@ class SpanExport:
         """What `status` and health show. Times are Unix nanoseconds, ages and waits seconds."""
         waiting = (
             self._reader.spans_after(self._db.cursor, 1, hooks=self._settings.hook_spans)
-            if self._settings.traces_on
+            if self._settings.sends("traces")
             else []
         )
         return {
@@ -132,7 +132,7 @@ class SpanExport:
 
     def _is_off(self) -> bool:
         """Whether there is nowhere to send to, and nobody has said otherwise."""
-        return self._next_settings is None and not self._settings.traces_on
+        return self._next_settings is None and not self._settings.sends("traces")
 
     def _call(self, *, next_settings: ExportSettings | None = None, stopping: bool = False) -> None:
         with self._condition:
@@ -166,7 +166,7 @@ class SpanExport:
 
     def _step(self) -> None:
         self._adopt()
-        if not self._settings.traces_on:
+        if not self._settings.sends("traces"):
             self._state = "off"
             self._wait(None)
             return
@@ -207,7 +207,7 @@ class SpanExport:
                 self._sender = None
             with self._count_lock:
                 self._counted, self._queue_total, self._handled = self._db.cursor, 0, 0
-        if self._sender is None and self._settings.traces_on:
+        if self._sender is None and self._settings.sends("traces"):
             self._sender = sender.make(self._settings, "traces")
 
     def _deliver(self, batch: list[Span]) -> bool:
@@ -279,7 +279,11 @@ class SpanExport:
         now = self._clock()
         if now - self._complained >= COMPLAINT_PAUSE * 1e9:
             self._complained = now
-            extra = {"endpoint": self._settings.shown, "reason": reply.error, "failures": self._in_a_row}
+            extra = {
+                "endpoint": self._settings.shown_of("traces"),
+                "reason": reply.error,
+                "failures": self._in_a_row,
+            }
             _logger.warning("spans can't be exported; they are kept", extra=extra)
 
     def _rest(self) -> None:

@@ -37,7 +37,7 @@ def trouble(settings: ExportSettings) -> str:
     except ssl.SSLCertVerificationError as error:
         why, todo = error.verify_message.rstrip("."), "`export.certificate` names that of its authority"
         if "mismatch" in why:
-            todo = "`export.endpoint` has a name that is in it"
+            todo = f"`{settings.endpoint_key}` has a name that is in it"
         return f"the endpoint's certificate is not trusted ({why}): {todo}"
     except ssl.SSLError as error:
         return _refusal(error.reason or "", settings)

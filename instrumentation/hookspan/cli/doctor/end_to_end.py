@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 from hookspan.agent import fetch
 from hookspan.agent.client import Client
 from hookspan.cli.lifecycle.agent import kinds_sent
-from hookspan.config import Settings
+from hookspan.config import SIGNALS, Settings
 from hookspan.errors import UserError
 from hookspan.model.ids import trace_id
 from hookspan.paths import Paths
@@ -93,9 +93,9 @@ def run(
         yield _collector(settings.collector.health)
     if not exported.found:
         return
-    if jaeger is not None and settings.export.traces:
+    if jaeger is not None and settings.export.sends("traces"):
         yield _jaeger(jaeger, synthetic)
-    if prometheus is not None and settings.export.metrics:
+    if prometheus is not None and settings.export.sends("metrics"):
         yield _prometheus(prometheus, counted, len(synthetic.events))
 
 
@@ -150,11 +150,13 @@ def _export(paths: Paths, settings: Settings) -> Step:
     except UserError as error:
         return Step("export", False, time.monotonic() - began, error.message, error.hint or "")
     took = time.monotonic() - began
-    endpoint = without_secrets(settings.export.endpoint or "")
+    to = {signal: without_secrets(settings.export.endpoint_of(signal) or "") for signal in SIGNALS}
     if answer.get("exported"):
-        return Step("export", True, took, f"all {' and '.join(kinds_sent(answer))} went to {endpoint}")
+        sent = kinds_sent(answer)
+        where = " and ".join(dict.fromkeys(to["traces" if kind == "spans" else "metrics"] for kind in sent))
+        return Step("export", True, took, f"all {' and '.join(sent)} went to {where}")
     left = answer.get("spans_left") or 0
-    waiting = f"{counted(left, 'spans') if left else 'metrics'} waiting for {endpoint}"
+    waiting = f"{counted(left, 'spans') if left else 'metrics'} waiting for {to['traces' if left else 'metrics']}"
     return Step("export", False, took, waiting, "start the collector, or correct `export.endpoint`; nothing is lost")
 
 

@@ -70,7 +70,8 @@ def _secrets(paths: Paths, env: Mapping[str, str]) -> Iterator[str]:
     """The secrets in the settings, whole and word by word, and the token for scripts."""
     with contextlib.suppress(UserError):
         settings = load(paths, env)
-        for value in settings.export.headers.values():
+        export = settings.export
+        for value in (*export.headers.values(), *export.traces_headers.values(), *export.metrics_headers.values()):
             yield value
             yield from value.split()
         yield from (row.url for row in settings.notify)

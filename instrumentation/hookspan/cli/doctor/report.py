@@ -128,8 +128,10 @@ def _settings(context: Context) -> dict[str, Any]:
 
 def _address(url: str) -> str:
     """Protocol, port, and whether it is this machine."""
+    from hookspan.values import is_on_this_machine
+
     parts = urlsplit(url)
-    where = "this machine" if parts.hostname in {"127.0.0.1", "localhost", "::1"} else "another machine"
+    where = "this machine" if is_on_this_machine(url) else "another machine"
     return f"{parts.scheme}, port {parts.port or 'by default'}, {where}"
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import click
 
 from hookspan.clients.claude_code.settings_text import SettingsText
-from hookspan.config import Settings
+from hookspan.config import SIGNALS, Settings
 from hookspan.errors import UserError
 from hookspan.setup.receipts import Receipt
 
@@ -17,14 +17,21 @@ def variables(settings: Settings, on: bool | None) -> dict[str, str] | None:
     if not on:
         return None if on is None else {}
     export = settings.export
-    if export.endpoint is None:
+    endpoints = {
+        f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT": own
+        for signal in SIGNALS
+        if (own := export.endpoint_of(signal)) and own != export.endpoint
+    }
+    if export.endpoint is not None:
+        endpoints["OTEL_EXPORTER_OTLP_ENDPOINT"] = export.endpoint
+    if not endpoints:
         raise UserError(
             "no endpoint is set to which Claude Code could send its own telemetry",
             hint="`hookspan stack up`, or `hookspan config set export.endpoint URL`",
         )
-    if export.headers:
+    if export.headers or export.traces_headers or export.metrics_headers:
         click.echo(
-            "warning: `export.headers` are not written to Claude Code's settings, since they may be secret; "
+            "warning: headers are not written to Claude Code's settings, since they may be secret; "
             "if the endpoint needs them, set OTEL_EXPORTER_OTLP_HEADERS there",
             err=True,
         )
@@ -33,9 +40,9 @@ def variables(settings: Settings, on: bool | None) -> dict[str, str] | None:
         "CLAUDE_CODE_ENHANCED_TELEMETRY_BETA": "1",  # spans
         "OTEL_TRACES_EXPORTER": "otlp",
         "OTEL_METRICS_EXPORTER": "otlp",
-        "OTEL_LOGS_EXPORTER": "otlp",
+        "OTEL_LOGS_EXPORTER": "otlp" if export.endpoint is not None else "none",
         "OTEL_EXPORTER_OTLP_PROTOCOL": export.protocol,
-        "OTEL_EXPORTER_OTLP_ENDPOINT": export.endpoint,
+        **endpoints,
     }
 
 

@@ -82,7 +82,7 @@ def install(
         )
     if variables:
         click.echo(f"Claude Code sends its own telemetry to {settings.export.endpoint} from its next session on.")
-    _offer_endpoint(paths, settings.export.endpoint, yes=yes)
+    _offer_endpoint(paths, settings.export.endpoint_of("traces"), yes=yes)
     if change.needed:
         click.echo(f"\n{NEXT if not paths.down.exists() else NEXT_DOWN}")
 

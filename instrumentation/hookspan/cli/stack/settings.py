@@ -12,7 +12,7 @@ from hookspan import atomic
 from hookspan.cli.lifecycle.agent import reload_settings
 from hookspan.cli.stack.compose import read_json
 from hookspan.cli.stack.services import GRAFANA, HEALTH, JAEGER, METRICS, OTLP_GRPC, OTLP_HTTP
-from hookspan.config import load, read_file
+from hookspan.config import SIGNALS, load, read_file
 from hookspan.config.edit import change
 from hookspan.errors import UserError
 from hookspan.paths import Paths
@@ -46,9 +46,15 @@ def export_to(paths: Paths, ports: Mapping[int, int]) -> tuple[str, ...]:
             warnings.append(f"hookspan exported to `{old}` before; `hookspan stack down` restores that")
     paths.create()
     atomic.write(_memory(paths), json.dumps(before, indent=2).encode() + b"\n", mode=0o600)
-    origin = load(paths, os.environ).origin("export.endpoint")
+    settings = load(paths, os.environ)
+    origin = settings.origin("export.endpoint")
     if origin.startswith("HOOKSPAN_"):
         warnings.append(f"`{origin}` in the environment overrides the file")
+    warnings += [
+        f"`export.{signal}_endpoint` is set, so {signal} don't come to this stack"
+        for signal in SIGNALS
+        if settings.export.endpoint_of(signal) != settings.export.endpoint
+    ]
     reload_settings(paths)
     return tuple(warnings)
 

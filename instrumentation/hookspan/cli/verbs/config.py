@@ -11,7 +11,7 @@ import click
 from hookspan.cli.lifecycle.agent import reload_settings
 from hookspan.cli.terminal import completers
 from hookspan.cli.terminal.options import JSON
-from hookspan.config import is_locked, load, values
+from hookspan.config import is_locked, is_named, load, values
 from hookspan.errors import UserError
 from hookspan.paths import Paths
 from hookspan.setup import relay
@@ -34,7 +34,7 @@ def show(keys: tuple[str, ...], origin: bool, changed: bool, secrets: bool, as_j
     rows = [
         (key, value)
         for key, value in values(settings, secrets=secrets).items()
-        if (not keys or is_locked(key, frozenset(keys))) and (not changed or settings.origin(key) != "default")
+        if (not keys or is_named(key, keys)) and (not changed or settings.origin(key) != "default")
     ]
     if keys and not rows and not changed:
         raise UserError(f"`{keys[0]}` is not a setting", hint="`hookspan config show` lists them")

@@ -19,7 +19,7 @@ from hookspan.paths import Paths
 from hookspan.units import counted
 
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|)")
-ENDPOINT: Final = "export.endpoint"
+ENDPOINTS: Final = frozenset({"export.endpoint", "export.traces_endpoint", "export.metrics_endpoint"})
 NOTHING: Final = {
     "drained": True,
     "unwritten": 0,
@@ -68,7 +68,7 @@ def flush(ctx: click.Context, wait: float, as_json: bool) -> None:
     answer = _flush(paths, wait)
     ignored = [] if answer is NOTHING else effective.ignored(paths, os.environ)
     done = bool(answer["drained"] and answer["exported"] and not answer["unwritten"])
-    if answer["export"] == answer["metrics"] == "off" and any(variable.key == ENDPOINT for variable in ignored):
+    if answer["export"] == answer["metrics"] == "off" and any(variable.key in ENDPOINTS for variable in ignored):
         done = False
     for variable in ignored:
         click.echo(f"warning: {variable.message}; {variable.todo}", err=True)

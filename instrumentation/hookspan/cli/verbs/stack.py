@@ -131,7 +131,7 @@ def status(ctx: click.Context, folder: Path | None, as_json: bool) -> None:
                     {"name": service.name, "state": state or "down", "answers": answering, "url": url(service, ports)}
                 )
     endpoint = load(paths, os.environ).export.endpoint
-    exporting = endpoint is not None and endpoint in endpoints(ports)
+    exporting = endpoint in endpoints(ports)
     well = bool(rows) and all(row["answers"] for row in rows)
     if as_json:
         click.echo(json.dumps({"ok": well, "services": rows, "endpoint": endpoint, "exporting": exporting}))

@@ -6,7 +6,7 @@ import dataclasses
 import secrets
 import time
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 from hookspan.agent import fetch
 from hookspan.agent.health import Status
@@ -14,6 +14,7 @@ from hookspan.agent.health.checks import NO_METRICS, NO_TRACES
 from hookspan.agent.health.collector import Backlog
 from hookspan.cli.doctor.context import Context
 from hookspan.cli.doctor.result import Result
+from hookspan.config import Signal
 from hookspan.errors import UserError
 from hookspan.units import counted
 from hookspan.values import without_secrets
@@ -37,20 +38,19 @@ def export(context: Context) -> Iterator[Result]:
     if not export.on:
         yield Result(Status.HEALTHY, f"off: {export.off}")
         return
-    endpoint = without_secrets(export.endpoint or "")
-    if export.traces:
-        yield from _traces(context, endpoint)
+    if export.sends("traces"):
+        yield from _traces(context)
     else:
-        yield _metrics(context, endpoint)
+        yield _metrics(context)
 
 
-def _traces(context: Context, endpoint: str) -> Iterator[Result]:
+def _traces(context: Context) -> Iterator[Result]:
+    endpoint, export = _shown(context, "traces"), context.settings.export
     trace, began = secrets.randbits(128) or 1, time.monotonic()
     answer = _send(context, "traces", [_span(context, trace)])
     took = time.monotonic() - began
-    metrics = (
-        _send_no_metrics(context) if context.settings.export.metrics and (answer.accepted or answer.not_taken) else None
-    )
+    ask = export.sends("metrics") and (answer.accepted or answer.not_taken or export.metrics_endpoint)
+    metrics = _send_no_metrics(context) if ask else None
     if answer.error or answer.rejected:
         problem = answer.error or "it accepted the request but rejected the span"
         why = "spans wait in the meantime; nothing is lost for `export.max_days`"
@@ -58,19 +58,28 @@ def _traces(context: Context, endpoint: str) -> Iterator[Result]:
         yield Result(Status.CRITICAL, f"{endpoint}: {problem}", why, todo, took, "s")
         return
     yield Result(Status.HEALTHY, f"{endpoint} took a test span in {took * 1000:.0f} ms", value=took, unit="s")
-    if metrics is not None and metrics.not_taken:
+    if metrics is not None and metrics.error and (metrics.not_taken or export.metrics_endpoint):
         why = "counts, times and costs are in no dashboard; spans are not affected"
-        yield Result(Status.WARNING, f"{endpoint} takes no metrics: {metrics.error}", why, NO_METRICS)
+        taken, todo = " takes no metrics", NO_METRICS
+        if not metrics.not_taken:
+            taken, todo = "", CORRECT.replace("export.endpoint", "export.metrics_endpoint")
+        yield Result(Status.WARNING, f"{_shown(context, 'metrics')}{taken}: {metrics.error}", why, todo)
     jaeger = context.jaeger or context.settings.links.jaeger
     if jaeger is not None:
         yield _arrived(jaeger, f"{trace:032x}")
 
 
-def _metrics(context: Context, endpoint: str) -> Result:
+def _metrics(context: Context) -> Result:
+    endpoint = _shown(context, "metrics")
     answer = _send_no_metrics(context)
     if answer.error:
         return Result(Status.CRITICAL, f"{endpoint}: {answer.error}", "sums continue, no count is lost", CORRECT)
-    return Result(Status.HEALTHY, f"{endpoint} takes metrics; `export.traces` is false")
+    why = "spans have no endpoint" if context.settings.export.traces else "`export.traces` is false"
+    return Result(Status.HEALTHY, f"{endpoint} takes metrics; {why}")
+
+
+def _shown(context: Context, signal: Signal) -> str:
+    return without_secrets(context.settings.export.endpoint_of(signal) or "")
 
 
 def _send_no_metrics(context: Context) -> Answer:
@@ -102,7 +111,7 @@ def _span(context: Context, trace: int) -> ReadableSpan:
     )
 
 
-def _send(context: Context, signal: Literal["traces", "metrics"], data: Sequence[ReadableSpan] | MetricsData) -> Answer:
+def _send(context: Context, signal: Signal, data: Sequence[ReadableSpan] | MetricsData) -> Answer:
     """What the endpoint says to one request."""
     from hookspan.export import ExportSettings
     from hookspan.export.answer import Answer

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -83,7 +83,7 @@ def native(context: Context) -> Iterator[Result]:
             "somebody has since changed these variables",
             "`hookspan install --native-telemetry`, or `--no-native-telemetry`",
             fix=install_fix("`hookspan install --native-telemetry`", native=True)
-            if context.settings.export.endpoint
+            if context.settings.export.endpoints
             else None,
         )
         return
@@ -112,8 +112,9 @@ def _conflicts(context: Context, env: Mapping[str, str]) -> Iterator[Result]:
             "Claude Code has no default for it, and sends nothing",
             todo,
         )
-    ours = (context.settings.export.endpoint or "").rstrip("/")
-    elsewhere = [key for key in ENDPOINTS if env.get(key) and not _same(env[key], ours)]
+    export = context.settings.export
+    ours = {url.rstrip("/") for url in (export.endpoint, *export.endpoints) if url}
+    elsewhere = [key for key in ENDPOINTS if env.get(key) and not _is_one_of(ours, env[key])]
     if ours and elsewhere:
         yield Result(
             Status.WARNING,
@@ -148,8 +149,9 @@ def _on(value: str | None) -> bool:
     return (value or "").strip().lower() not in {"", "0", "false", "no", "off"}
 
 
-def _same(url: str, ours: str) -> bool:
-    return url.rstrip("/").removesuffix("/v1/traces").removesuffix("/v1/metrics").removesuffix("/v1/logs") == ours
+def _is_one_of(ours: Collection[str], url: str) -> bool:
+    url = url.rstrip("/")
+    return url in ours or url.removesuffix("/v1/traces").removesuffix("/v1/metrics").removesuffix("/v1/logs") in ours
 
 
 def _listed(names: Sequence[str]) -> str:

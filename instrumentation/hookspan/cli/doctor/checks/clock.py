@@ -39,8 +39,8 @@ def clock(context: Context) -> Iterator[Result]:
             "s",
         )
     settings = context.settings
-    http_endpoint = settings.export.endpoint if settings.export.protocol != "grpc" else None
-    for url in (http_endpoint, settings.collector.health, settings.links.jaeger):
+    endpoints = settings.export.endpoints if settings.export.protocol != "grpc" else ()
+    for url in (*endpoints, settings.collector.health, settings.links.jaeger):
         if url is None or (skew := _skew(url)) is None:
             continue
         status = health.graded(abs(skew), SKEW_WARNING, SKEW_CRITICAL)

@@ -38,7 +38,7 @@ def settings(context: Context) -> Iterator[Result]:
     for variable in ignored:
         yield Result(Status.WARNING, variable.message, "the following checks use the settings in force", variable.todo)
     endpoint = context.env.get("OTEL_EXPORTER_OTLP_ENDPOINT")
-    if endpoint and loaded.export.endpoint is None:
+    if endpoint and not loaded.export.endpoints:
         yield Result(
             Status.WARNING,
             "OTEL_EXPORTER_OTLP_ENDPOINT is set, but hookspan ignores it",
