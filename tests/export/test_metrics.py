@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -30,14 +30,20 @@ class MetricExport:
         self.store = Store.open(paths)
         self.record = 1
         self.readings: list[Reading] = []
+        self.temporality: Literal["cumulative", "delta"] = "cumulative"
+        self.ahead = 0  # nanoseconds that the exporter's clock is ahead
         self.exporter: Exporter | None = None
 
     def start(self, *, on: bool = True) -> Exporter:
         self.stop()
         settings = ExportSettings(
-            endpoint=self.sink.url if on else None, timeout=2.0, metric_interval=3600, resource={"team": "blue"}
+            endpoint=self.sink.url if on else None,
+            timeout=2.0,
+            metric_interval=3600,
+            temporality=self.temporality,
+            resource={"team": "blue"},
         )
-        self.exporter = Exporter(self.paths, settings, gauges=self.gauges)
+        self.exporter = Exporter(self.paths, settings, gauges=self.gauges, clock=lambda: time.time_ns() + self.ahead)
         self.exporter.start()
         return self.exporter
 
@@ -264,7 +270,7 @@ def test_a_store_that_lost_its_last_moments_waits_until_it_has_caught_up(metric_
     metric_export.tick()
     metric_export.tick()
     exporter.db.sent(
-        metric_export.record + 2, []
+        metric_export.record + 2, {}
     )  # the commits of two more records were exported, but not on disk at the crash
     metric_export.count(5)
     metric_export.tick()

@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from hookspan.config import Export
+from hookspan.config.sections import INTERVAL_AWAY
 
 if TYPE_CHECKING:
     from tests.gateway.load import Figures, Rate
@@ -96,7 +96,7 @@ def _developer(figures: "Figures") -> str:
         {one.events_per_hour_at_most:,.0f} events an hour: no developer is that fast. **Assumed, not measured:** a model
         call every {one.stretch * one.seconds / one.model_calls:.0f} s throughout the hour, which gives
         {one.events_per_hour:,.0f} events and {one.spans_per_hour:,.0f} spans. If your developers produce half as much,
-        halve the columns up to spans/s. Sums are exported every {Export().metric_interval:g} s
+        halve the columns up to spans/s. Sums are exported every {INTERVAL_AWAY:g} s
         (`export.metric_interval`).
     """)
 
@@ -106,7 +106,7 @@ def _needs(figures: "Figures", number: int) -> dict[str, Any]:
     density = figures.density
     load = {
         "spans": number * density.spans_per_hour / 3600,
-        "samples": number * density.series / Export().metric_interval,
+        "samples": number * density.series / INTERVAL_AWAY,
     }
 
     def cores(program: str) -> float:

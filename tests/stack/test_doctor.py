@@ -29,7 +29,12 @@ def machine(tmp_path: Path, stack: Stack) -> Iterator[Machine]:
     machine.close()
 
 
-def test_it_finds_its_session_everywhere(machine: Machine, stack: Stack):
+@pytest.mark.parametrize("how", ["http/protobuf", "grpc, as deltas, compressed"])
+def test_it_finds_its_session_everywhere(machine: Machine, stack: Stack, how: str):
+    if how.startswith("grpc"):
+        for name, value in (("protocol", "grpc"), ("temporality", "delta"), ("compression", "gzip")):
+            machine.cli("config", "set", f"export.{name}", value)
+        machine.cli("config", "set", "export.endpoint", stack.otlp_grpc)
     done = machine.cli("doctor", "--end-to-end", "--prometheus", stack.prometheus.url)
     assert done.returncode == 0, done.stdout
     found = [line.split()[1] for line in done.stdout.splitlines() if " found after " in line]
@@ -76,5 +81,13 @@ def test_a_jaeger_alone_is_backend_enough(tmp_path: Path, stack: Stack, protocol
         assert (flushed.returncode, "Metrics are refused" in flushed.stdout) == (0, True), flushed.stdout
         assert machine.cli("config", "set", "export.metrics", "false").returncode == 0
         assert "metrics" not in machine.cli("doctor").stdout
+        if protocol != "grpc":  # a Prometheus alone completes it
+            prometheus = stack.prometheus.url
+            machine.cli("config", "set", "export.metrics_endpoint", f"{prometheus}/api/v1/otlp/v1/metrics")
+            machine.cli("config", "set", "export.metrics", "true")
+            done = machine.cli("doctor", "--end-to-end", "--prometheus", prometheus)
+            assert (done.returncode, "prometheus found after" in " ".join(done.stdout.split())) == (0, True), (
+                done.stdout
+            )
     finally:
         machine.close()

@@ -93,7 +93,7 @@ class Exports:
     def _ingredients(self) -> tuple[Any, ...]:
         """The settings that an exporter can't change while it runs."""
         now = self._settings.now
-        return now.export.on, now.export.interval
+        return now.export.on, now.export.interval, now.export.temporality
 
     def _export_settings(self) -> ExportSettings:
         from hookspan.export import ExportSettings  # noqa: PLC0415

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
+import msgspec
 from opentelemetry.sdk.metrics import Exemplar
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
@@ -81,12 +82,21 @@ def readable(span: Span, resource: Resource, *, content: bool = False) -> Readab
 
 
 class Point(NamedTuple):
-    """A series as it is to be exported: since `start`, without what it had counted before, or still as 0."""
+    """A series as it is to be exported: since `start`, without what it had counted before.
+
+    `zero`: still as 0. `past`: as it was when it was last sent. Its value of now follows an interval later.
+    """
 
     series: Series
     start: int
     base: Base | None = None
     zero: bool = False
+    past: bool = False
+
+    @property
+    def opening(self) -> bool:
+        """Whether another point has to follow."""
+        return self.zero or self.past
 
     @classmethod
     def of(cls, series: Series, announced: Announced | None) -> Point:
@@ -95,9 +105,20 @@ class Point(NamedTuple):
             return cls(series, series.start, zero=True)
         return cls(series, announced.start, announced.base)
 
+    @classmethod
+    def again(cls, series: Series, announced: Announced) -> Point:
+        """One that was idle, as it was then."""
+        idle = announced.idle or Base.of(series)
+        then = msgspec.structs.replace(series, value=idle.value, count=idle.count, buckets=idle.buckets, exemplar=None)
+        return cls(then, announced.start, announced.base, past=True)
+
 
 def resource_metrics(
-    points: Iterable[Point], readings: Iterable[Reading], resource: Resource, now: int
+    points: Iterable[Point],
+    readings: Iterable[Reading],
+    resource: Resource,
+    now: int,
+    temporality: AggregationTemporality = AggregationTemporality.CUMULATIVE,
 ) -> ResourceMetrics:
     """Series and gauges under one resource, all of them as of `now`."""
     by_instrument: dict[str, list[Point]] = {}
@@ -106,19 +127,19 @@ def resource_metrics(
     gauges: dict[str, list[Reading]] = {}
     for reading in readings:
         gauges.setdefault(reading.instrument, []).append(reading)
-    metrics = [_metric(BY_NAME[name], some, now) for name, some in by_instrument.items()]
+    metrics = [_metric(BY_NAME[name], some, now, temporality) for name, some in by_instrument.items()]
     metrics += [_gauge(BY_NAME[name], some, now) for name, some in gauges.items()]
     return ResourceMetrics(resource, [ScopeMetrics(SCOPE, metrics, SCHEMA_URL)], SCHEMA_URL)
 
 
-def _metric(instrument: Instrument, points: list[Point], now: int) -> Metric:
+def _metric(instrument: Instrument, points: list[Point], now: int, temporality: AggregationTemporality) -> Metric:
     data: Sum | Histogram
     if instrument.bounds:
-        data = Histogram([_distribution(instrument, point, now) for point in points], AggregationTemporality.CUMULATIVE)
+        data = Histogram([_distribution(instrument, point, now) for point in points], temporality)
     else:
         fraction = instrument.unit in _FRACTIONS
         numbers = [_number(point, now, fraction=fraction) for point in points]
-        data = Sum(numbers, AggregationTemporality.CUMULATIVE, is_monotonic=True)
+        data = Sum(numbers, temporality, is_monotonic=True)
     return Metric(instrument.name, instrument.description, instrument.unit, data)
 
 
@@ -140,9 +161,10 @@ def _distribution(instrument: Instrument, point: Point, now: int) -> HistogramDa
     if point.zero:
         counts, total, extremes = [0] * len(counts), 0.0, (None, None)
     elif base is not None:
-        # The extremes may be older than the base.
         counts = [count - before for count, before in zip(counts, base.buckets, strict=True)]
-        total, extremes = total - base.value, (None, None)
+        total -= base.value
+    if base is not None or point.past:
+        extremes = (None, None)  # they may be older than the base, or newer than the point
     return HistogramDataPoint(
         attributes=_attributes(series.attributes),
         start_time_unix_nano=point.start,

@@ -43,7 +43,8 @@ CREATE TABLE announced (
     PRIMARY KEY (instrument, attributes)
 ) WITHOUT ROWID;
 """
-MIGRATIONS: Final = (_FIRST,)
+_IDLE: Final = "ALTER TABLE announced ADD COLUMN idle TEXT;"
+MIGRATIONS: Final = (_FIRST, _IDLE)
 
 _logger = logging.getLogger(__name__)
 
@@ -58,18 +59,30 @@ class Refusal(msgspec.Struct, frozen=True):
 
 
 class Base(msgspec.Struct, frozen=True):
-    """What a series had counted when its export began: not to be exported."""
+    """What a series had counted at some time."""
 
     value: int | float
     count: int
     buckets: list[int]
 
+    @classmethod
+    def of(cls, series: Series) -> Base:
+        """What it has counted now."""
+        return cls(series.value, series.count, list(series.buckets))
+
 
 class Announced(msgspec.Struct, frozen=True):
-    """A series whose zero the endpoint has. `start` is what its points carry."""
+    """A series that the endpoint knows.
+
+    Attributes:
+        start: What its points carry.
+        base: What it had counted then, not to be exported.
+        idle: What it had counted when it was last sent, if it is not sent until that changes.
+    """
 
     start: int
     base: Base | None = None
+    idle: Base | None = None
 
 
 SeriesName = tuple[str, SeriesAttributes]
@@ -92,9 +105,9 @@ class ExportDb:
         self._lock = threading.RLock()
         self._meta: dict[str, Any] = dict(connection.execute("SELECT name, value FROM meta"))
         self._announced = {
-            (instrument, _labels(attributes)): Announced(start, msgspec.json.decode(base, type=Base) if base else None)
-            for instrument, attributes, start, base in connection.execute(
-                "SELECT instrument, attributes, start, base FROM announced"
+            (instrument, _labels(attributes)): Announced(start, _base(base), _base(idle))
+            for instrument, attributes, start, base, idle in connection.execute(
+                "SELECT instrument, attributes, start, base, idle FROM announced"
             )
         }
         self._files = Files(path)
@@ -154,14 +167,19 @@ class ExportDb:
         with self._transaction():
             self._set(enabled=0)
 
-    def measure(self, *, on: bool) -> None:
+    @property
+    def temporality(self) -> str:
+        """That of the points that were sent."""
+        return str(self._meta.get("temporality", "cumulative"))
+
+    def measure(self, *, on: bool, temporality: str) -> None:
         """The export of metrics begins now, with what series gain from now on, or has ended."""
         with self._transaction():
             if on:
                 self._db.execute("DELETE FROM announced")
                 self._announced.clear()
                 self._set(epoch="", measured=0)
-            self._set(measuring=int(on))
+            self._set(measuring=int(on), temporality=temporality)
 
     # --- Spans
 
@@ -231,23 +249,19 @@ class ExportDb:
 
     def attach(self, epoch: str, series: Iterable[Series], start: int) -> None:
         """Begin with a store: what its series have counted so far is not exported, so they start at 0 now."""
-        begun = {
-            (each.instrument, each.attributes): Announced(start, Base(each.value, each.count, list(each.buckets)))
-            for each in series
-        }
+        begun = {(each.instrument, each.attributes): Announced(start, Base.of(each)) for each in series}
         with self._transaction():
             self._db.execute("DELETE FROM announced")
             self._announced.clear()
             self._announce(begun)
             self._set(epoch=epoch)
 
-    def sent(self, record: int, fresh: Iterable[Series]) -> None:
-        """Series were exported as of `record`, the fresh ones as 0."""
-        begun = {(each.instrument, each.attributes): Announced(each.start) for each in fresh}
-        if not begun and record == self.measured:
+    def sent(self, record: int, noted: Mapping[SeriesName, Announced]) -> None:
+        """Series were exported as of `record`; of some there is something to note."""
+        if not noted and record == self.measured:
             return
         with self._transaction():
-            self._announce(begun)
+            self._announce(noted)
             self._set(measured=record)
 
     # --- Inside
@@ -309,17 +323,21 @@ def _write_meta(db: sqlite3.Connection, meta: Mapping[str, Any]) -> None:
 
 def _write_announced(db: sqlite3.Connection, announced: Mapping[SeriesName, Announced]) -> None:
     db.executemany(
-        "INSERT OR REPLACE INTO announced (instrument, attributes, start, base) VALUES (?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO announced (instrument, attributes, start, base, idle) VALUES (?, ?, ?, ?, ?)",
         [
             (
                 instrument,
                 msgspec.json.encode(dict(attributes)).decode(),
                 entry.start,
-                None if entry.base is None else msgspec.json.encode(entry.base).decode(),
+                *(None if some is None else msgspec.json.encode(some).decode() for some in (entry.base, entry.idle)),
             )
             for (instrument, attributes), entry in announced.items()
         ],
     )
+
+
+def _base(text: str | None) -> Base | None:
+    return msgspec.json.decode(text, type=Base) if text else None
 
 
 def _labels(text: str) -> SeriesAttributes:

@@ -80,7 +80,7 @@ class Exporter:
         self.spans.committed()
 
     def apply(self, settings: ExportSettings) -> None:
-        """Go on with other settings; another `metric_interval` needs another exporter."""
+        """Go on with other settings; another interval or temporality needs another exporter."""
         self._switch(settings)
         self.metrics.apply(settings)
         self.spans.apply(settings)
@@ -110,8 +110,9 @@ class Exporter:
 
         If the cursor is lost, a day is sent again: a span twice is one span, one that never came is missing.
         """
-        if settings.sends("metrics") is not self.db.measuring:
-            self.db.measure(on=settings.sends("metrics"))
+        measures = settings.sends("metrics")
+        if measures is not self.db.measuring or (measures and settings.temporality != self.db.temporality):
+            self.db.measure(on=measures, temporality=settings.temporality)
         if settings.sends("traces") and not self.db.enabled:
             self._lost = lost = self.db.replaced
             self.db.replaced = False

@@ -36,8 +36,10 @@ from . import answer, sender
 from .answer import Answer
 from .convert import Point, Reading, resource_metrics
 from .db import ExportDb
+from .own import Differences
 from .resource import Resources
 from .sender import Sender
+from .series import temporality
 from .settings import ExportSettings
 
 CUMULATIVE: Final[dict[type, AggregationTemporality]] = dict.fromkeys(
@@ -53,12 +55,13 @@ _logger = logging.getLogger(__name__)
 
 
 class MetricExport:
-    """Exports every `metric_interval`, cumulative, everything as of one moment.
+    """Exports at an interval, everything as of one moment.
 
-    A series that is new is sent as 0 first and as what it counts an interval later, so that a backend that computes
-    increases from samples sees the whole increase. What has been announced like this is kept in `export.db`, across
-    restarts. Nothing of the store is sent while it is behind what was sent before (it is being rebuilt, or lost its
-    last second in a power failure): a cumulative value that falls would be taken for a restart and counted again.
+    What the endpoint knows of a series is kept in `export.db`, across restarts. Nothing of the store is sent while it
+    is behind what was sent before (it is being rebuilt, or lost its last second in a power failure): a cumulative value
+    that falls would be taken for a restart and counted again.
+
+    The agent's own instruments are collected as cumulative sums in any case, since a failed export must lose nothing.
     """
 
     def __init__(
@@ -86,6 +89,8 @@ class MetricExport:
         self._not_taken = False  # the endpoint takes no metrics, by its last answer
         self._complete = True  # the last export had every series with its value
         self._record = 0
+        self._temporality = temporality(settings, reader)
+        self._own = Differences()
         interval = settings.interval * 1e3
         self._provider = MeterProvider(
             [PeriodicExportingMetricReader(_Exporter(self.export), interval, settings.timeout * 1e3)],
@@ -112,7 +117,7 @@ class MetricExport:
             self._try_to_attach()
 
     def apply(self, settings: ExportSettings) -> None:
-        """Go on with other settings; another interval needs a new start."""
+        """Go on with other settings; another interval or temporality needs a new start."""
         with self._lock:
             if settings != self._settings:
                 self._settings, self._in_a_row, self._retry_at, self._not_taken = settings, 0, 0.0, False
@@ -178,19 +183,24 @@ class MetricExport:
                 self._sender = sender.make(settings, "metrics")
             ready, (resource, agents) = self._sender, self._both
         record, points = self._points()
+        now = self._clock()
         ready.limit(until)
         # The SDK's provider has the resource that it was made with.
         mine = [dataclasses.replace(one, resource=agents) for one in own.resource_metrics]
-        data = MetricsData([resource_metrics(points, self._readings(), resource, self._clock()), *mine])
+        if delta := settings.temporality == "delta":
+            mine = [self._own.of(one) for one in mine]
+        kind = AggregationTemporality.DELTA if delta else AggregationTemporality.CUMULATIVE
+        data = MetricsData([resource_metrics(points, self._readings(), resource, now, kind), *mine])
         reply = ready.send(data)
         if not reply.accepted:
             if not self._stopped.is_set():
                 self._failed(reply)
             return MetricExportResult.FAILURE
-        fresh = [point.series for point in points if point.zero]
+        self._own.arrived()
         if record is not None:
-            self._db.sent(record, fresh)
-        self._complete, self._record = record is not None and not fresh, record or 0
+            self._db.sent(record, self._temporality.arrived(points, now))
+        self._complete = record is not None and not any(point.opening for point in points)
+        self._record = record or 0
         self._exports, self._in_a_row, self._last_success, self._last_error = self._exports + 1, 0, self._clock(), ""
         self._not_taken = False
         self._rejected += reply.rejected
@@ -206,10 +216,7 @@ class MetricExport:
         self._series = len(snapshot.series)
         if snapshot.record < self._db.measured:
             return None, []
-        announced = self._db.announced
-        return snapshot.record, [
-            Point.of(series, announced.get((series.instrument, series.attributes))) for series in snapshot.series
-        ]
+        return snapshot.record, self._temporality.points(snapshot.series, self._db.announced)
 
     def _readings(self) -> list[Reading]:
         try:

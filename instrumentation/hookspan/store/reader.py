@@ -196,6 +196,11 @@ class Reader(Questions):
             gained.setdefault(instrument, []).append(Total(minute, schema.read_labels(attributes), count, value))
         return gained
 
+    def changed_since(self, since: int) -> frozenset[int]:
+        """Keys of the series that have counted something since a time (Unix nanoseconds; minutes are whole)."""
+        rows = self._rows("SELECT DISTINCT metric FROM rollup WHERE minute >= ?", since // MINUTE)
+        return frozenset(key for (key,) in rows)
+
     def series(self) -> SeriesSnapshot | None:
         """All metric series as they were committed; None if there is no store yet."""
         with self._snapshot() as db:

@@ -41,6 +41,7 @@ STORE_WARNING: Final = 0.100  # seconds a query takes
 STORE_CRITICAL: Final = 0.500
 STORE_TRIES: Final = 3
 EXPORT_WARNING: Final = 60.0  # seconds the oldest span has waited
+METRICS_WARNING: Final = 180.0  # seconds since metrics arrived, which may be sent only once a minute
 EXPORT_CRITICAL: Final = 3600.0
 NO_METRICS: Final = "if it should get traces only: `hookspan config set export.metrics false`"
 NO_TRACES: Final = "if it should get metrics only: `hookspan config set export.traces false`"
@@ -204,7 +205,7 @@ def export(agent: Inspected) -> Finding:
     elif metrics.get("state") == "refused":
         status, todo = Status.WARNING, NO_METRICS
         message = f"{message}; metrics: {metrics['last_error']}"
-    elif metrics.get("state") == "holding" and time.time() - metrics["last_success"] / 1e9 > EXPORT_WARNING:
+    elif metrics.get("state") == "holding" and time.time() - metrics["last_success"] / 1e9 > METRICS_WARNING:
         status, todo = (
             Status.WARNING,
             "see the log of the program at `export.endpoint`; sums continue, no count is lost",
