@@ -22,7 +22,7 @@ from .answer import ANSWER_MAX, NO_GZIP, REASON_MAX, UNSUPPORTED, Answer, presen
 from .payload import USER_AGENT, Batch, UnsendableError, encoded
 from .settings import ExportSettings
 
-LEVEL: Final = 6  # of gzip: 9 takes three times as long for 2 % less
+LEVEL: Final = 6  # of gzip: 9 takes five times as long for 1 % less of the metrics
 
 
 class HttpSender:
