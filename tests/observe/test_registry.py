@@ -69,7 +69,7 @@ class Client:
         self.path.write_text(json.dumps(fields(**changed)))
 
     def step(self, *, look: bool = True, later: int = 0) -> list[Fact]:
-        facts = self._registry.step(self.now + later, self.state, look=look)
+        facts = self._registry.step(self.now + later + self._records, self.state, look=look)
         for fact in facts:
             self._records += 1
             fold(self.state, self._records, decode(encode(fact), b""))
@@ -115,6 +115,18 @@ def test_an_agent_that_starts_anew_tells_only_what_it_did_not(tmp_path):
     client.writes()
     assert len(client.step()) == 1
     client._registry = Registry([str(tmp_path / "projects")], watch, labels=True)
+    assert client.step() == []
+
+
+def test_a_client_is_told_of_again_when_its_session_begins_anew(client):
+    """A second client that resumes the session begins a new run of it; the first may still be waiting."""
+    client.writes(status="waiting", waitingFor="permission prompt")
+    client.step()
+    session = client.state.sessions[SESSION]
+    session.clients.clear()
+    session.opened += SECOND
+    (told,) = client.step()
+    assert (told.status, session.clients.keys()) == ("waiting", {os.getpid()})
     assert client.step() == []
 
 

@@ -118,7 +118,7 @@ export const DIALOGS = {
   AskUserQuestion: { verb: "asks you a question", about: "sentence" },
   ExitPlanMode: { verb: "wants its plan approved", about: "nothing" },
   elicitation: { verb: "an MCP server asks you", about: "sentence" },
-  sandbox: { verb: "asks whether a sandboxed command may do more", about: "nothing" },
+  sandbox: { verb: "a sandbox asks you", about: "nothing" },
 };
 
 /** @type {Readonly<Record<string, TimeLook>>} */

@@ -82,7 +82,7 @@ DIALOGS: Final = {
     "AskUserQuestion": DialogLook("asks you a question", "sentence"),
     "ExitPlanMode": DialogLook("wants its plan approved", "nothing"),
     "elicitation": DialogLook("an MCP server asks you", "sentence"),
-    "sandbox": DialogLook("asks whether a sandboxed command may do more", "nothing"),
+    "sandbox": DialogLook("a sandbox asks you", "nothing"),
 }
 """By the tool that opens them."""
 

@@ -41,7 +41,7 @@ class Registry:
         self._watch = watch
         self._labels = labels
         self._host, self._pidns, self._domain = socket.gethostname(), own_pid_namespace(), own_pid_domain()
-        self._entries: dict[str, Registered] = {}  # by path
+        self._entries: dict[str, tuple[Entry, Registered]] = {}  # by path
         self._seen: dict[str, tuple[int, int]] = {}
         self._unheard: dict[int, tuple[str, int]] = {}  # sessions that no hook has told of, and since when
         self._told: dict[int, Registered] = {}
@@ -50,47 +50,61 @@ class Registry:
 
     def step(self, now: int, state: State, *, look: bool) -> list[Fact]:
         """What is new at `now` (unix ns). `look`: also into folders whose changes the system doesn't tell."""
-        for path in self._watch.changed():
-            if path in self._folders:
-                self._read_folder(path)
-            else:
-                self._read(path)
-        if look:
-            for folder in self._folders:
-                if not self._watch.follows(folder):
-                    self._watch.follow(folder)
-                    self._read_folder(folder)
-        entries = {entry.pid: entry for entry in self._entries.values()}
+        self._read_changes(state, look=look)
+        entries = {fact.pid: fact for _, fact in self._entries.values()}
         facts: list[Fact] = []
-        for entry in entries.values():
-            if self._told.get(entry.pid) is not entry:
-                facts += self._news(now, state, entry)
+        for fact in entries.values():
+            if self._told.get(fact.pid) is not fact:
+                facts += self._news(now, state, fact)
         for by_pid in (self._told, self._unheard):
             for pid in by_pid.keys() - entries.keys():
                 del by_pid[pid]
         return facts + self._gone(now, state, entries)
 
-    def _news(self, now: int, state: State, entry: Registered) -> list[Fact]:
-        """An entry as a fact, after what is to be known of the folder of a session that has no hooks."""
+    def _read_changes(self, state: State, *, look: bool) -> None:
+        for path in self._watch.changed():
+            if path in self._folders:
+                self._read_folder(path)
+            else:
+                self._read(path)
+        if not look:
+            return
+        for folder in self._folders:
+            if not self._watch.follows(folder):
+                self._watch.follow(folder)
+                self._read_folder(folder)
+        for path in [path for path, (entry, fact) in self._entries.items() if self._is_lost(state, entry, fact)]:
+            self._read(path)
+
+    def _is_lost(self, state: State, entry: Entry, fact: Registered) -> bool:
+        """Whether what was told of a client is forgotten: its session began anew, as by a second client."""
         session = state.sessions.get(entry.session)
+        told = self._told.get(entry.pid) is fact
+        return told and session is not None and not session.ended and entry.pid not in session.clients
+
+    def _news(self, now: int, state: State, fact: Registered) -> list[Fact]:
+        """An entry, after what is to be known of the folder of a session that has no hooks."""
+        session = state.sessions.get(fact.session)
         if session is None:
-            named, since = self._unheard.get(entry.pid, ("", 0))
-            if named != entry.session:
-                self._unheard[entry.pid] = entry.session, now
-            if named != entry.session or now < since + UNHOOKED:
+            named, since = self._unheard.get(fact.pid, ("", 0))
+            if named != fact.session:
+                self._unheard[fact.pid] = fact.session, now
+            if named != fact.session or now < since + UNHOOKED:
                 return []
         elif session.ended or session.local:
             return []
-        self._told[entry.pid] = entry
-        if session is None and entry.folder and entry.folder not in state.world.repositories:
-            return [describe(entry.folder, entry.born), entry]
-        known = session.clients.get(entry.pid) if session else None
-        return [] if known is not None and entry == msgspec.structs.replace(known, key=entry.key) else [entry]
+        self._told[fact.pid] = fact
+        fact.key = f"registered:{fact.pid}:{now}"
+        if session is None:
+            known = fact.folder in state.world.repositories or not fact.folder
+            return [fact] if known else [describe(fact.folder, fact.born), fact]
+        before = session.clients.get(fact.pid)
+        return [] if before is not None and fact == msgspec.structs.replace(before, key=fact.key) else [fact]
 
     def _fact(self, entry: Entry) -> Registered:
         return Registered(
             at=entry.since,
-            key=f"registered:{entry.pid}:{entry.since}:{entry.updated}",
+            key="",
             session=entry.session,
             pid=entry.pid,
             status=entry.status or "",
@@ -141,7 +155,7 @@ class Registry:
             return
         entry = parse(read_small(path))
         if entry is not None and entry.pid == int(named.group(1)) and self._is_its_own(entry):
-            self._entries[path] = self._fact(entry)
+            self._entries[path] = entry, self._fact(entry)
         else:
             self._entries.pop(path, None)
 

@@ -47,7 +47,6 @@ class Entry(NamedTuple):
         status: None for one that is not known, or not told yet.
         asks: What it waits for, None unless it does.
         since: Unix ns at which the status began.
-        updated: Unix ns at which the file was last written.
         kind: `interactive`, also in print mode, or `bg` for a job in the background.
         job: Id of that job, empty for any other.
     """
@@ -59,7 +58,6 @@ class Entry(NamedTuple):
     cwd: str
     started: int
     since: int
-    updated: int
     status: ClientStatus | None
     asks: Asks | None
     kind: str
@@ -83,7 +81,6 @@ def parse(data: bytes) -> Entry | None:
     status = _STATUSES.get(_text(fields, "status", 32))
     asks = _ASKS.get(_text(fields, "waitingFor", 64), Asks.OTHER) if status is ClientStatus.WAITING else None
     started = _time(fields, "startedAt")
-    updated = _time(fields, "updatedAt") or started
     return Entry(
         pid=pid,
         process_start=_text(fields, "procStart", 64),
@@ -91,8 +88,7 @@ def parse(data: bytes) -> Entry | None:
         session=session,
         cwd=_text(fields, "cwd", 4096),
         started=started,
-        since=_time(fields, "statusUpdatedAt") or updated,
-        updated=updated,
+        since=_time(fields, "statusUpdatedAt") or _time(fields, "updatedAt") or started,
         status=status,
         asks=asks,
         kind=_text(fields, "kind", 32),
