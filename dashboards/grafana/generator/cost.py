@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from grafana_foundation_sdk.models import dashboard as d
 from panels import (
     COUNT,
@@ -37,6 +39,16 @@ from queries import (
     slower_text,
     tags_text,
 )
+
+FOR: Final = {
+    "hookspan_skill_name": "Skill",
+    "hookspan_mcp_server": "MCP server",
+    "gen_ai_agent_name": "Subagent",
+    "hookspan_workflow_name": "Workflow",
+}
+CAUSE: Final = "hookspan_cache_cause"
+BY_CAUSE: Final = "{{hookspan_cache_cause}}"
+WHOSE: Final = "hookspan_mcp_server, hookspan_plugin_name"
 
 
 def make() -> d.Dashboard:
@@ -197,6 +209,79 @@ def make() -> d.Dashboard:
                         },
                         links=[TO_OVERVIEW],
                         size=(24, 8),
+                    ),
+                ],
+            ),
+            (
+                "What it was for",
+                [
+                    columns(
+                        "By skill, MCP server, subagent and workflow",
+                        "What were the calls for? A skill's are those of the rest of its turn.",
+                        FOR,
+                        [Column("Cost", increase(money, PROJECT, MODEL, by=", ".join(FOR)), DOLLARS)],
+                        links=[TO_TURNS],
+                        size=(24, 8),
+                    ),
+                    lines(
+                        "Why is the cache missed?",
+                        "How many tokens were written to the prompt cache again, and why?",
+                        [
+                            Query(
+                                increase("hookspan_cache_recached_total", PROJECT, by=CAUSE, over=RATE),
+                                BY_CAUSE,
+                            )
+                        ],
+                        COUNT,
+                        stacked=True,
+                        empty="The cache was not missed in this time range",
+                        links=[TO_TURNS],
+                    ),
+                    lines(
+                        "What does missing it cost?",
+                        "What did writing those tokens cost more than reading them?",
+                        [
+                            Query(
+                                increase("hookspan_cache_recached_cost_USD_total", PROJECT, by=CAUSE, over=RATE),
+                                BY_CAUSE,
+                            )
+                        ],
+                        DOLLARS,
+                        stacked=True,
+                        empty="The cache was not missed in this time range",
+                        links=[TO_TURNS],
+                    ),
+                    columns(
+                        "What definitions take",
+                        "How many tokens, by estimate, did definitions of MCP servers and plugins take, used or not?",
+                        {"hookspan_mcp_server": "MCP server", "hookspan_plugin_name": "Plugin"},
+                        [
+                            Column(
+                                "Tokens",
+                                increase(
+                                    "hookspan_definitions_total",
+                                    PROJECT,
+                                    by=WHOSE,
+                                ),
+                            )
+                        ],
+                        links=[PAGE],
+                    ),
+                    columns(
+                        "MCP servers that are not available",
+                        "Which servers failed, or want somebody to log in, in how many sessions?",
+                        {"hookspan_mcp_server": "MCP server", "hookspan_mcp_trouble": "Why"},
+                        [
+                            Column(
+                                "Sessions",
+                                increase(
+                                    "hookspan_mcp_unavailable_total",
+                                    PROJECT,
+                                    by="hookspan_mcp_server, hookspan_mcp_trouble",
+                                ),
+                            )
+                        ],
+                        links=[PAGE],
                     ),
                 ],
             ),
