@@ -39,9 +39,6 @@ UNRECORDED |= {"synthetic", "traceparent"}
 """Of a `Reduced`: what no recording has. Other tests make it up, or see it live."""
 FOR_PROGRAMS = {
     "basis",
-    "cache_cause",
-    "cache_expires",
-    "cache_misses",
     "end_reason",
     "entrypoint",
     "job",

@@ -1,7 +1,20 @@
 /** The top of a session's page: what it is, what it does now, and what it took. */
 import { css, html, nothing } from "lit";
 import * as clock from "../lib/clock.js";
-import { ago, count, date, duration, elapsed, model, money, percent, plural, short, tokens } from "../lib/format.js";
+import {
+	ago,
+	count,
+	date,
+	duration,
+	elapsed,
+	model,
+	money,
+	percent,
+	plural,
+	short,
+	time,
+	tokens,
+} from "../lib/format.js";
 import { store } from "../lib/store.js";
 import { calling, doing } from "../lib/words.js";
 import { BaseComponent } from "./base-component.js";
@@ -252,7 +265,13 @@ export class SessionHeader extends BaseComponent {
 								<dd>
 									${plural(session.cache_misses, "miss", "misses")}
 									<small
-										>${session.cache_cause ? `the last: ${session.cache_cause.replaceAll("_", " ")}` : "no cause known"}</small
+										>${session.cache_cause ? `the last: ${session.cache_cause.replaceAll("_", " ")}` : "no cause known"}${
+											session.cache_expires === null
+												? ""
+												: session.cache_expires > now
+													? `, kept until ${time(session.cache_expires)}`
+													: ", expired"
+										}</small
 									>
 								</dd>
 							</div>`
