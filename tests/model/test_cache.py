@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,6 +63,7 @@ class Client:
         effort: str = "high",
         shape: str = "one",
         ttl: str = "5m",
+        told: Mapping[str, Any] | None = None,
     ) -> None:
         """A request and its answer, so many seconds after the last."""
         self.at += after
@@ -70,7 +72,8 @@ class Client:
         self.line(type="api-request", id=f"r{self.calls}", shapeHash=shape, params=params)
         usage = {"input_tokens": 3, "cache_read_input_tokens": read, "cache_creation_input_tokens": written}
         message = {"id": f"m{self.calls}", "model": model, "usage": usage, "role": "assistant"}
-        self.line(type="assistant", requestedModel=model, promptCacheRequested=ttl, effort=effort, message=message)
+        answer = {"requestedModel": model, "promptCacheRequested": ttl, "effort": effort, "message": message}
+        self.line(type="assistant", **answer, **(told or {}))
         for fact in priced(self.parser.flush(), ""):
             self.fold(fact)
 
