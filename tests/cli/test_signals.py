@@ -46,6 +46,7 @@ def test_a_backend_for_traces_gets_them_and_refuses_no_flush(machine: Machine, s
         asked = sum(one.signal == "metrics" for one in sink.requests)
 
         until(lambda: "metrics false" in machine.status()["health"]["checks"]["export"]["todo"])
+        assert "waiting; metrics are refused" in machine.cli("status").stdout
         text = machine.cli("doctor", "--end-to-end").stdout
         assert f"all spans went to {sink.url}" in text
         assert f"takes no metrics: the endpoint answered {status}" in text

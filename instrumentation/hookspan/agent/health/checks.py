@@ -43,8 +43,14 @@ STORE_TRIES: Final = 3
 EXPORT_WARNING: Final = 60.0  # seconds the oldest span has waited
 METRICS_WARNING: Final = 180.0  # seconds since metrics arrived, which may be sent only once a minute
 EXPORT_CRITICAL: Final = 3600.0
-NO_METRICS: Final = "if it should get traces only: `hookspan config set export.metrics false`"
-NO_TRACES: Final = "if it should get metrics only: `hookspan config set export.traces false`"
+NO_METRICS: Final = (
+    "if it should get traces only: `hookspan config set export.metrics false`; "
+    "if another takes metrics: `hookspan config set export.metrics_endpoint URL`"
+)
+NO_TRACES: Final = (
+    "if it should get metrics only: `hookspan config set export.traces false`; "
+    "if another takes spans: `hookspan config set export.traces_endpoint URL`"
+)
 MEMORY_WARNING: Final = 80.0  # percent of the machine's
 DISK_WARNING: Final = 90.0  # percent of the state folder's file system
 FULL_CRITICAL: Final = 95.0  # percent, of either

@@ -253,8 +253,8 @@ def _export(report: Mapping[str, Any]) -> Iterator[str]:
         text += f", {export['refused']:,} refused"
     if export["state"] == "off":
         text = f"{export['endpoint']}: metrics only"
-    elif export["metrics"]["state"] == "off":
-        text += "; no metrics"
+    else:
+        text += {"off": "; no metrics", "refused": "; metrics are refused"}.get(export["metrics"]["state"], "")
     yield _row("export", text)
     if export.get("cursor_lost"):
         yield _row(
