@@ -424,6 +424,35 @@ def skill_s_command_names_its_call(run: Evidence) -> Any:
     return [all(inside), all(e["tool_name"] == "Bash" and "command" in e["tool_input"] for e in heard)]
 
 
+@fact("44", "agent_team", ["anna", "teammate_spawned", "general-purpose", True, False])
+def teammate_s_events_have_its_name_for_a_type(run: Evidence) -> Any:
+    """An Agent call with a name makes a teammate: its events have that name as agent_type. The call's `tool_response`
+    (status teammate_spawned) says what kind of agent it is, its team and its agent_id; `.meta.json` names no call."""
+    (call,) = (event["tool_response"] for event in run.named("PostToolUse") if event["tool_name"] == "Agent")
+    started = run.one("SubagentStart")
+    (meta,) = (meta for path, meta in run.files.items() if path.endswith(".meta.json"))
+    named = call["agentId"] == started["agent_id"] and bool(call["team_name"])
+    return [started["agent_type"], call["status"], call["agent_type"], named, "toolUseId" in meta]
+
+
+@fact("44", "agent_team", [1, 1, 3, [[2, True], [3, True]]])
+def teammate_s_message_has_no_hook(run: Evidence) -> Any:
+    """A teammate's message begins an answer of the lead with the prompt id of the turn before and no UserPromptSubmit;
+    the transcript has it as a `user` line with `<teammate-message`, and `turnPosition.turnIndex` counts the answers."""
+    submitted, stopped = run.named("UserPromptSubmit"), run.named("Stop")
+    main = [line for line in run.lines("user") if not line.get("agentId")]
+    told = [line for line in main if "<teammate-message " in str(line["message"]["content"])[:200]]
+    same = [[line["turnPosition"]["turnIndex"], line["promptId"] == submitted[0]["prompt_id"]] for line in told]
+    return [len(submitted), len(_prompts(run, "Stop")), len(stopped), same]
+
+
+@fact("44", "agent_team", [["1", "Mend the total"], ["1", "Mend the total"], "anna"])
+def tasks_and_idle_teammates_have_hooks(run: Evidence) -> Any:
+    """TaskCreated and TaskCompleted have the task's number and subject, TeammateIdle the teammate's name and team."""
+    told = [[run.one(name)["task_id"], run.one(name)["task_subject"]] for name in ("TaskCreated", "TaskCompleted")]
+    return [*told, run.one("TeammateIdle")["teammate_name"]]
+
+
 @fact("24", "print_denied", [["PermissionRequest", "PostToolBatch"], "config"])
 def print_mode_denies_by_itself(run: Evidence) -> Any:
     """Print mode, a call that nobody allowed: PreToolUse, PermissionRequest, PostToolBatch. permissionDecision says

@@ -47,7 +47,8 @@ def install_relay(home: Home) -> None:
 class Turn:
     """A turn that must be found, in the order of their starts within the recording.
 
-    `outcome` and `end_reason` are hookspan's values. `made_by` is user, queue, command or notification.
+    `outcome` and `end_reason` are hookspan's values. `made_by` is user, queue, command, notification or
+    teammate: then it has the prompt id of the turn before.
     """
 
     prompt: str
@@ -219,6 +220,7 @@ class Stage:
                     "agent_type": tools[tool_id][0].input.get("subagent_type", "workflow-subagent"),
                     "in_agent_of": agent_of.get(tools[tool_id][1]),
                     **({"agents": agents} if tools[tool_id][0].name == "Workflow" else {}),
+                    **({"teammate": name} if (name := tools[tool_id][0].input.get("name")) else {}),
                 }
                 for tool_id, agents in Counter(agent_of.values()).items()
             },

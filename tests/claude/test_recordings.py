@@ -72,14 +72,18 @@ def test_each_turn_began_and_ended(session, expected):
     for turn in expected["turns"]:
         assert any(prompt.startswith(turn["prompt"]) for prompt in prompts), turn
     stopped = {e["prompt_id"] for e in heard if e["hook_event_name"] in {"Stop", "StopFailure"}}
-    assert len(stopped) == sum(turn["end_reason"] in {"stop", "stop_failure"} for turn in expected["turns"])
+    own = [turn for turn in expected["turns"] if turn["made_by"] != "teammate"]
+    assert len(stopped) == sum(turn["end_reason"] in {"stop", "stop_failure"} for turn in own)
 
 
 def test_each_agent_has_its_call(session, expected):
     metas = [json.loads(path.read_text()) for path in session.glob("projects/*/*/subagents/*.meta.json")]
     of_workflows = list(session.glob("projects/*/*/subagents/workflows/*/*.meta.json"))
-    called = {tool_id: agent for tool_id, agent in expected["subagents"].items() if "agents" not in agent}
-    assert {meta["toolUseId"]: meta["agentType"] for meta in metas} == {
+    alone = {tool_id: agent for tool_id, agent in expected["subagents"].items() if "agents" not in agent}
+    called = {tool_id: agent for tool_id, agent in alone.items() if "teammate" not in agent}
+    mates = [(agent["teammate"], agent["agent_type"]) for agent in alone.values() if "teammate" in agent]
+    assert [(meta["name"], meta["spawnedAgentType"]) for meta in metas if "teamName" in meta] == mates
+    assert {meta["toolUseId"]: meta["agentType"] for meta in metas if "teamName" not in meta} == {
         tool_id: agent["agent_type"] for tool_id, agent in called.items()
     }
     assert len(of_workflows) == sum(agent.get("agents", 0) for agent in expected["subagents"].values())

@@ -18,6 +18,7 @@ MADE_BY = {
     "queue": PromptKind.HUMAN,
     "command": PromptKind.COMMAND,
     "notification": PromptKind.TASK_NOTIFICATION,
+    "teammate": PromptKind.TEAMMATE,
 }
 
 

@@ -451,3 +451,31 @@ def test_fact_45_a_killed_client_s_entry_is_not_what_its_session_does(played):
     """Its process is gone, whatever the entry that it left says."""
     assert ends(played("sigkill_dialog"))[0] == "client_gone"
     assert [phase for _, _, phase in played("sigkill_dialog").phases][-1] == "ended"
+
+
+def test_fact_44_an_answer_to_a_teammate_is_a_turn_of_its_own(played):
+    result = played("agent_team")
+    first, *answers = result.named(TURN)
+    assert get(answers, sc.PROMPT_KIND) == ["teammate"] * 2
+    assert get(answers, sc.TEAMMATE) == ["anna"] * 2
+    assert set(get([first, *answers], sc.PROMPT_ID)) == {first.attributes[sc.PROMPT_ID]}, "the client's own id"
+    assert len({turn.trace_id for turn in (first, *answers)}) == 3
+    assert get([first, *answers], sc.TOOLS) == [3, 1, 0]
+    assert all(turn.end <= after.start for turn, after in zip((first, *answers), answers, strict=False))
+    (call,) = result.named("execute_tool Agent")
+    causes = [link for turn in answers for link in turn.links if link.attributes[sc.LINK] == "started_by"]
+    assert [(link.trace_id, link.span_id) for link in causes] == [(call.trace_id, call.span_id)] * 2
+    assert sc.IDLE_BEFORE not in answers[0].attributes, "nobody thought about it"
+
+
+def test_fact_44_a_teammate_is_a_subagent_with_a_name(played):
+    result = played("agent_team")
+    (mate,) = [span for span in result.spans if sc.GEN_AI_AGENT_ID in span.attributes]
+    assert mate.name == "invoke_agent general-purpose"
+    assert mate.attributes[sc.TEAMMATE] == "anna"
+    assert mate.attributes[sc.TEAM].startswith("session-")
+    assert under(result, mate).name == "execute_tool Agent"
+    turn = result.named(TURN)[0]
+    told = [(event.name, event.attributes) for event in turn.events]
+    assert told == [("hookspan.task.created", {sc.TASK_ID: "1"}), ("hookspan.task.completed", {sc.TASK_ID: "1"})]
+    assert not any("Mend the total" in str(span.attributes) for span in result.spans), "a task's subject is content"

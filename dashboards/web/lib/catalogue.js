@@ -159,6 +159,7 @@ export const PROMPT_KINDS = {
   human: "",
   task_notification: "task notification",
   command: "command",
+  teammate: "a teammate's message",
 };
 
 /** Why one span links to another. @type {Readonly<Record<string, string>>} */
@@ -173,6 +174,8 @@ export const LINKS = {
 export const SPAN_EVENTS = {
   "hookspan.request.failed": "An attempt failed",
   "hookspan.skill.command": "A skill's command ran",
+  "hookspan.task.created": "A task was created",
+  "hookspan.task.completed": "A task was completed",
   "hookspan.cache.missed": "The cache was missed",
 };
 

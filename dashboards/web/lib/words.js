@@ -108,9 +108,10 @@ export const spanKind = (type) => row(SPAN_KINDS, type) ?? { word: headed(type),
 export const SPAN_COLOURS = [...new Set([...Object.values(SPAN_KINDS), UNKNOWN_SPAN].map(({ colour }) => colour))];
 
 /** A span's name as people say it. @param {Span} span */
-export function spanName({ type, name }) {
+export function spanName({ type, name, attributes }) {
 	const [operation = "", ...rest] = name.split(" ");
-	const of = rest.join(" ");
+	const mate = type === "subagent" ? attributes["hookspan.teammate.name"] : undefined;
+	const of = mate ? `${mate} (${rest.join(" ")})` : rest.join(" ");
 	/** @type {Record<string, string>} */
 	const parts = { "{name}": name, "{of}": of, "{short}": of.replace(/^claude-/, "") || operation };
 	return spanKind(type).title.replace(/\{\w+\}/, (part) => parts[part] ?? part);

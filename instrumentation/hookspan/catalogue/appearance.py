@@ -141,6 +141,7 @@ PROMPT_KINDS: Final = {
     PromptKind.HUMAN: "",
     PromptKind.TASK_NOTIFICATION: "task notification",
     PromptKind.COMMAND: "command",
+    PromptKind.TEAMMATE: "a teammate's message",
 }
 """Who wrote a turn's prompt: what stands there if its text is not known; for a human the turn's time."""
 

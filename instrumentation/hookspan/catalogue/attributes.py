@@ -262,6 +262,14 @@ PROMPT_KIND: Final = _ours("hookspan.prompt.kind", "string", "Who wrote the prom
 BACKGROUND: Final = _ours(
     "hookspan.background", "boolean", "Whether what the call started keeps running after the call has ended."
 )
+TEAMMATE: Final = _ours(
+    "hookspan.teammate.name",
+    "string",
+    "A teammate's name in its agent team; on a turn, that of who sent the message that it answers.",
+    examples=("anna",),
+)
+TEAM: Final = _ours("hookspan.team.name", "string", "The agent team's name.", examples=("session-46e4b395",))
+TASK_ID: Final = _ours("hookspan.task.id", "string", "The task's number in the session's list.", examples=("1",))
 NOTIFICATION_TYPE: Final = _ours(
     "hookspan.notification.type", "string", "The notification's type.", examples=("permission_prompt", "idle_prompt")
 )

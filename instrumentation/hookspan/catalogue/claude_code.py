@@ -30,8 +30,13 @@ class KeptFields(msgspec.Struct, kw_only=True, omit_defaults=True):
     command_name: str = ""
     invoked_by: str = ""
     mcp_server: str = ""
+    task: str = ""
+    teammate: str = ""
+    team: str = ""
     agent_transcript: str = ""
 
+
+_TEAMMATE: Final = (Kept("teammate_name", "name", "teammate"), Kept("team_name", "name", "team"))
 
 CLAUDE_CODE: Final = Client(
     name="claude-code",
@@ -90,9 +95,17 @@ CLAUDE_CODE: Final = Client(
             effect="ends a subagent",
             kept=(Kept("agent_transcript_path", "path", "agent_transcript"),),
         ),
-        HookEvent("TaskCreated"),
-        HookEvent("TaskCompleted"),
-        HookEvent("TeammateIdle"),
+        HookEvent(
+            "TaskCreated",
+            effect="an event on the span of the turn or subagent",
+            kept=(Kept("task_id", "name", "task"), *_TEAMMATE),
+        ),
+        HookEvent(
+            "TaskCompleted",
+            effect="an event on the span of the turn or subagent",
+            kept=(Kept("task_id", "name", "task"), *_TEAMMATE),
+        ),
+        HookEvent("TeammateIdle", kept=_TEAMMATE),
         HookEvent("Stop", effect="may be the end of the turn"),
         HookEvent(
             "StopFailure",

@@ -164,6 +164,8 @@ class PromptKind(StrEnum):
     """The client, because a background task has ended."""
     COMMAND = "command"
     """Somebody typed a /command."""
+    TEAMMATE = "teammate"
+    """A teammate sent a message. Only the transcript tells of it, and it has the prompt id of the turn before."""
 
 
 class TimeKind(StrEnum):

@@ -58,6 +58,23 @@ SKILL_COMMAND: Final = EventKind(
 )
 
 
+TASK_CREATED: Final = EventKind(
+    name="hookspan.task.created",
+    brief="A task was put on the list that the session, or its agent team, works through.",
+    attributes=(sc.TASK_ID, sc.TEAMMATE),
+    required=(),
+    word="A task was created",
+)
+
+TASK_COMPLETED: Final = EventKind(
+    name="hookspan.task.completed",
+    brief="A task of that list was completed.",
+    attributes=(sc.TASK_ID, sc.TEAMMATE),
+    required=(),
+    word="A task was completed",
+)
+
+
 class SpanKind(NamedTuple):
     """One kind of span.
 
@@ -130,7 +147,7 @@ TURN: Final = SpanKind(
     name="invoke_agent claude-code",
     brief="A turn: from a prompt until Claude has answered it.",
     parent='none: the root of its trace, whose id is the prompt id (with `traces.parent = "adopt"` the span that TRACEPARENT names)',
-    begins="UserPromptSubmit; for a queued prompt the transcript's `dequeue`",
+    begins="UserPromptSubmit; for a queued prompt the transcript's `dequeue`, for a teammate's message its line there",
     ends="the last Stop or StopFailure, or the interruption; without any of these, what ended the session",
     emitted="once the next prompt, the end of the session, the client's exit or 5 s of silence make the end final and the transcript has been read past it",
     attributes=(
@@ -142,6 +159,7 @@ TURN: Final = SpanKind(
         sc.EFFORT,
         sc.PROMPT_KIND,
         sc.COMMAND_NAME,
+        sc.TEAMMATE,
         sc.PROMPTS,
         sc.INPUT_SIZE,
         sc.IDLE_BEFORE,
@@ -149,7 +167,7 @@ TURN: Final = SpanKind(
         *_TOTALS,
     ),
     required=(sc.GEN_AI_OPERATION_NAME, sc.OUTCOME, sc.END_REASON, sc.PROMPTS),
-    events=(REQUEST_FAILED, SKILL_COMMAND),
+    events=(REQUEST_FAILED, SKILL_COMMAND, TASK_CREATED, TASK_COMPLETED),
 )
 
 TOOL: Final = SpanKind(
@@ -214,9 +232,18 @@ SUBAGENT: Final = SpanKind(
     begins="SubagentStart",
     ends="SubagentStop, or the interruption",
     emitted="once its transcript has been read past its end",
-    attributes=(sc.GEN_AI_OPERATION_NAME, sc.GEN_AI_AGENT_ID, sc.OUTCOME, sc.END_REASON, *_COUNTS, *_TOTALS),
+    attributes=(
+        sc.GEN_AI_OPERATION_NAME,
+        sc.GEN_AI_AGENT_ID,
+        sc.TEAMMATE,
+        sc.TEAM,
+        sc.OUTCOME,
+        sc.END_REASON,
+        *_COUNTS,
+        *_TOTALS,
+    ),
     required=(sc.GEN_AI_OPERATION_NAME, sc.GEN_AI_AGENT_ID, sc.OUTCOME, sc.END_REASON),
-    events=(REQUEST_FAILED, SKILL_COMMAND),
+    events=(REQUEST_FAILED, SKILL_COMMAND, TASK_CREATED, TASK_COMPLETED),
 )
 
 MODEL: Final = SpanKind(
@@ -309,6 +336,9 @@ HOOK: Final = SpanKind(
         sc.TOOL_NAME,
         sc.TOOL_CALL_ID,
         sc.NOTIFICATION_TYPE,
+        sc.TEAMMATE,
+        sc.TEAM,
+        sc.TASK_ID,
         sc.PAYLOAD_SIZE,
         sc.PAYLOAD_CUT,
     ),

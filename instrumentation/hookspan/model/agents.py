@@ -31,6 +31,7 @@ def start(step: Step, event: Reduced) -> None:
     agent.type = event.agent_type or agent.type
     agent.start = min(agent.start, event.at)
     agent.start_inferred = False
+    introduce(step, agent)
     if agent.stop and event.at > agent.stop:
         agent.stop = 0  # it was sent another message, so it continues
     if agent.bound:
@@ -64,6 +65,7 @@ def _open(step: Step, event: Reduced) -> Agent:
             start_inferred=True,
         )
         session.agents[event.agent_id] = agent
+        introduce(step, agent)
         turn = session.turns.get(parent.prompt)
         if turn and not turn.fixed:  # whether one that is over is written yet depends on who read what by now
             turn.tally.subagents += 1
@@ -98,6 +100,16 @@ def bind_by_id(step: Step, agent_id: str, call: ToolCall) -> None:
     agent = step.session.agents.get(agent_id)
     if agent:
         bind(step, agent, call.id, call.prompt, call.agent_id)
+
+
+def introduce(step: Step, agent: Agent) -> None:
+    """A teammate's events have its name for its type; what it is, and which call made it, that call has told."""
+    mate = step.session.teammates.get(agent.type)
+    if mate is None or mate.agent_id != agent.id:
+        return
+    agent.teammate, agent.team, agent.type = mate.name, mate.team, mate.type or agent.type
+    if not agent.bound:
+        bind(step, agent, mate.call, mate.prompt, mate.parent_agent_id)
 
 
 def workflow_started(step: Step, event: Reduced, call: ToolCall) -> None:
@@ -136,6 +148,8 @@ def learn(step: Step, fact: AgentMeta) -> None:
     if agent is None:
         return
     agent.type = agent.type or fact.agent_type
+    if fact.teammate and not agent.teammate:
+        agent.teammate, agent.team, agent.type = fact.teammate, fact.team, fact.agent_type
     agent.parent_agent_id = fact.parent_agent_id or agent.parent_agent_id
     if fact.tool_use_id and agent.tool_use_id != fact.tool_use_id:
         call = step.session.calls.get(fact.tool_use_id)

@@ -31,6 +31,7 @@ from . import (
     sessions,
     skills,
     status_line,
+    teams,
     tools,
     turns,
 )
@@ -39,6 +40,7 @@ from .state import KEPT_FACTS, KEPT_PLACES, KEPT_SEEN, Place, SessionState, Stat
 from .step import NANO, Step, project_of
 
 _KNOWN_EVENTS: Final = frozenset(event.name for event in CLAUDE_CODE.events)
+_TASKS: Final = frozenset({"TaskCreated", "TaskCompleted"})
 _OTHER_EVENT: Final = "other"
 _SESSION_EVENTS: Final = frozenset(event.name for event in CLAUDE_CODE.events if event.of_session)
 
@@ -74,6 +76,7 @@ def _fold_event(state: State, number: int, event: Reduced) -> Rows:
     existed = event.session in state.sessions
     session = sessions.session_of(state, event)
     former_pid = session.pid
+    teams.resolve(session, event)
     sessions.learn(session, event)
     sessions.locate(state, session, event.at)
     if _is_opted_out(state, session):
@@ -138,6 +141,9 @@ def _write_hook(step: Step, event: Reduced, prompt: str) -> None:
         attributes[sc.TOOL_CALL_ID] = event.tool_use_id
     if event.cut:
         attributes[sc.PAYLOAD_CUT] = True
+    attributes |= {key: value for key, value in ((sc.TEAMMATE, event.teammate), (sc.TEAM, event.team)) if value}
+    if event.event in _TASKS and event.task:
+        attributes[sc.TASK_ID] = event.task
     if event.notification:
         attributes[sc.NOTIFICATION_TYPE] = event.notification
     written = event.at + event.age + event.took
@@ -228,6 +234,8 @@ HANDLERS: Final[dict[str, Callable[[Step, Reduced], None]]] = {
     "SubagentStop": _subagent_event(agents.stop),
     "PreCompact": calls.compaction_started,
     "PostCompact": calls.compaction_ended,
+    "TaskCreated": teams.task_created,
+    "TaskCompleted": teams.task_completed,
     "Notification": _notified,
 }
 """What an event does besides its hook span: one entry for each event that the catalogue gives an effect."""
@@ -257,6 +265,7 @@ def _fold_fact(state: State, number: int, fact: Fact) -> Rows:
         session.files[fact.file] = max(fact.offset, session.files.get(fact.file, 0))
         if prompt := getattr(fact, "prompt", ""):
             session.prompts[fact.file] = prompt
+    teams.resolve(session, fact)
     step = Step(state, session, number, fact.at)
     _FACTS[type(fact)](step, fact)
     sessions.update_phase(session, fact.at)
@@ -303,6 +312,7 @@ _FACTS: Final[dict[type, Callable[[Step, Any], None]]] = {
     facts.Interruption: _interrupted,
     facts.Rejection: tools.rejected,
     facts.QueuedPrompt: turns.dequeued,
+    facts.TeammateMessage: teams.messaged,
     facts.AgentMeta: agents.learn,
     facts.CompactBoundary: calls.compaction_measured,
     facts.StopHooks: calls.stop_hooks,

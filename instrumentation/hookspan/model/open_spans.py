@@ -46,7 +46,11 @@ def of_turn(turn: Turn) -> OpenSpan:
         name=spans.TURN.name,
         start=turn.start,
         stop=turn.stop,
-        attributes={sc.PROMPT_KIND: turn.kind.value, sc.PERMISSION_MODE: turn.permission_mode},
+        attributes={
+            sc.PROMPT_KIND: turn.kind.value,
+            sc.PERMISSION_MODE: turn.permission_mode,
+            sc.TEAMMATE: turn.teammate,
+        },
         label=turn.label,
     )
 
@@ -59,7 +63,12 @@ def of_subagent(agent: Agent) -> OpenSpan:
         name=spans.SUBAGENT.of(agent.type or "subagent"),
         start=agent.start,
         stop=agent.stop,
-        attributes={sc.GEN_AI_AGENT_NAME: agent.type, sc.GEN_AI_AGENT_ID: agent.id},
+        attributes={
+            sc.GEN_AI_AGENT_NAME: agent.type,
+            sc.GEN_AI_AGENT_ID: agent.id,
+            sc.TEAMMATE: agent.teammate,
+            sc.TEAM: agent.team,
+        },
     )
 
 

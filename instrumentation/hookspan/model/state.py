@@ -17,6 +17,8 @@ from hookspan.wire.reduced import Reduced
 from .quota import Quota
 from .rows import SpanEvent, SpanLink
 
+ANSWER: Final = "#"
+"""In what stands for a prompt id: behind it is the time of an answer that shares it with the turn before."""
 MAIN_AGENT: Final = "claude-code"
 """The agent of a turn, where a subagent's has its type."""
 KEPT_SEEN: Final = 256
@@ -47,6 +49,11 @@ class Place(msgspec.Struct, frozen=True, array_like=True):
     span_id: str
     prompt: str = ""
     agent: str = ""
+
+    @property
+    def prompt_id(self) -> str:
+        """The client's id of that prompt, which an answer to a teammate shares with the turn before it."""
+        return self.prompt.partition(ANSWER)[0]
 
 
 class Wait(msgspec.Struct, kw_only=True):
@@ -141,7 +148,8 @@ class Tally(msgspec.Struct):
 class Agent(msgspec.Struct, kw_only=True):
     """A subagent from its start until its span is written. `stop` is 0 while it works.
 
-    `workflow` is the run of a workflow that it works in, empty for any other and as long as it is not known.
+    `workflow` is the run of a workflow that it works in, empty for any other and as long as it is not known. `teammate`
+    and `team` are its names in an agent team; `type` is then what kind of agent it is.
     """
 
     id: str
@@ -152,6 +160,8 @@ class Agent(msgspec.Struct, kw_only=True):
     tool_use_id: str = ""
     parent_agent_id: str = ""
     workflow: str = ""
+    teammate: str = ""
+    team: str = ""
     bound: bool = False
     start_inferred: bool = False
     last: int = 0
@@ -159,6 +169,18 @@ class Agent(msgspec.Struct, kw_only=True):
     interrupted: bool = False
     events: list[SpanEvent] = []
     tally: Tally = msgspec.field(default_factory=Tally)
+
+
+class Teammate(msgspec.Struct, frozen=True, kw_only=True):
+    """A member of an agent team, and the call that made it."""
+
+    agent_id: str
+    type: str
+    name: str
+    team: str
+    call: str
+    prompt: str = ""
+    parent_agent_id: str = ""
 
 
 class WorkflowRun(msgspec.Struct, kw_only=True):
@@ -213,6 +235,7 @@ class Turn(msgspec.Struct, kw_only=True):
     start_inferred: bool = False
     kind: PromptKind = PromptKind.HUMAN
     command_name: str = ""
+    teammate: str = ""
     permission_mode: str = ""
     effort: str = ""
     size: int = 0
@@ -295,6 +318,8 @@ class SessionState(KeptFields, msgspec.Struct, kw_only=True):
         done: Places of finished turns; their span_id is the turn's own.
         agents_done: Places of finished subagents; their span_id is the subagent's own.
         going_on: Finished turns whose subagents still work, by prompt id.
+        teammates: Members of its agent team, by name.
+        answers: When answers to their messages began, by what stands for their prompt id; the newest last.
         attempts: Failed attempts of calls that go on, by subagent; under no name those of the main agent.
         workflows: Runs of workflows by their ids, the newest last.
         in_workflow: Subagents, also those that are done, with the run of a workflow that they work in.
@@ -362,6 +387,8 @@ class SessionState(KeptFields, msgspec.Struct, kw_only=True):
     going_on: dict[str, GoingOn] = {}
     agent_runs: dict[str, int] = {}
     workflows: dict[str, WorkflowRun] = {}
+    teammates: dict[str, Teammate] = {}
+    answers: dict[str, int] = {}
     in_workflow: dict[str, str] = {}
     requests: dict[str, Requested] = {}
     shapes: dict[str, Shape] = {}

@@ -70,7 +70,7 @@ class Step:
         """Writes a span under `place`. An end before the start is the start, and flagged."""
         whole: Attributes = dict(self.base())
         if place.prompt:
-            whole[sc.PROMPT_ID] = place.prompt
+            whole[sc.PROMPT_ID] = place.prompt_id
         whole[sc.GEN_AI_AGENT_NAME] = place.agent or MAIN_AGENT
         if branch := branch_at(self.session, end):
             whole[sc.VCS_REF_HEAD_NAME] = branch

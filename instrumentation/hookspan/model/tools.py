@@ -13,7 +13,7 @@ from hookspan.catalogue.enums import Basis, Decision, ErrorType, Outcome
 from hookspan.wire.facts import Rejection
 from hookspan.wire.reduced import VERDICT_DENIED, VERDICT_HOOK, VERDICT_INVALID, VERDICT_REJECTED, Call, Reduced
 
-from . import agents, dialogs, ids, open_spans, places, times, turns
+from . import agents, dialogs, ids, open_spans, places, teams, times, turns
 from .rows import STATUS_ERROR, STATUS_UNSET, Attributes
 from .state import KEPT_CLOSED, KEPT_PLACES, Place, SessionState, Tally, ToolCall, bound
 from .step import NANO, Step
@@ -172,6 +172,8 @@ def _remember_children(step: Step, call: ToolCall, event: Reduced) -> None:
     """What this call started goes on under its span: a subagent, or a background task whose end is a new prompt."""
     if event.child_agent:
         agents.bind_by_id(step, event.child_agent, call)
+    if event.teammate:
+        teams.spawned(step, event, call)
     if event.workflow:
         agents.workflow_started(step, event, call)
     if event.background:

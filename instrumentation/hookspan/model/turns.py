@@ -20,6 +20,8 @@ from .rows import STATUS_ERROR, STATUS_UNSET, Attributes, SpanLink
 from .state import KEPT_PLACES, GoingOn, Interval, Place, Tally, Turn, bound
 from .step import NANO, Step
 
+MACHINE_MADE: Final = frozenset({PromptKind.TASK_NOTIFICATION, PromptKind.TEAMMATE})
+"""Prompts that nobody sat and thought about."""
 _TRACEPARENT: Final = re.compile(r"\A(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})\Z")
 _SAMPLED: Final = 0x01
 
@@ -43,7 +45,7 @@ def open_turn(step: Step, prompt: str, at: int, *, kind: PromptKind = PromptKind
     )
     if session.previous:
         turn.links.append(_link(session.previous, Link.PREVIOUS_TURN))
-    if session.last_stop and session.last_stop < at and kind is not PromptKind.TASK_NOTIFICATION:
+    if session.last_stop and session.last_stop < at and kind not in MACHINE_MADE:
         turn.idle_before = at - session.last_stop
     session.last_stop = 0
     session.turns[prompt] = turn
@@ -174,7 +176,7 @@ def interrupted(step: Step, fact: Interruption) -> None:
         session.last_stop = max(session.last_stop, fact.at)
         session.failure = ""
     after = [other for other in session.turns.values() if other.start >= fact.at and other.prompt != turn.prompt]
-    if after and after[0].kind is not PromptKind.TASK_NOTIFICATION:  # the next prompt was told of before this
+    if after and after[0].kind not in MACHINE_MADE:  # the next prompt was told of before this
         after[0].idle_before = after[0].start - fact.at
 
 

@@ -10,6 +10,7 @@ from hookspan.clients.claude_code.transcript_files import transcript_roots
 from hookspan.config import Settings
 from hookspan.model.sessions import is_new_run, is_open
 from hookspan.model.state import SessionState, State
+from hookspan.model.teams import may_be_answer
 from hookspan.model.tools import is_unexplained
 from hookspan.wire.facts import Dropped, Fact, Policy
 from hookspan.wire.reduced import Reduced
@@ -89,7 +90,7 @@ class Observers:
         judged = timers.step(event.at, [session], self._idle)
         if judged or (not session.written and is_new_run(session, event, session.pid)):
             return [*judged, *self._on_their_way(session), *self._transcripts.read_up_to(session, event.at)]
-        if is_unexplained(session, event.at):
+        if is_unexplained(session, event.at) or may_be_answer(session, event):
             return [*self._on_their_way(session), *self._transcripts.facts_up_to(session, event.at)]
         return []
 

@@ -108,7 +108,7 @@ def open_span(session: str, opened: OpenSpan, *, content: bool) -> schemas.Span:
     """A span that is not written yet. What may be its end is its end."""
     attributes: Attributes = {sc.SESSION_ID: session}
     if opened.place.prompt:
-        attributes[sc.PROMPT_ID] = opened.place.prompt
+        attributes[sc.PROMPT_ID] = opened.place.prompt_id
     attributes |= {key: value for key, value in opened.attributes.items() if value}
     return schemas.Span(
         key="",

@@ -134,7 +134,7 @@ def open_turn(turn: OpenTurn, state: SessionState, parts: list[times.Part], now:
     tally = turn.tally
     return schemas.Turn(
         number=0,
-        prompt=turn.prompt,
+        prompt=places.of_turn(turn).prompt_id,
         trace_id=turn.trace_id,
         span_id=turn.span_id,
         start=ms(turn.start),

@@ -174,10 +174,20 @@ class QueuedPrompt(Observed, tag="queued_prompt"):
     label: str = ""
 
 
+class TeammateMessage(Observed, tag="teammate_message"):
+    """A teammate of an agent team sent the lead a message, under the prompt id of the turn before; `size` in bytes."""
+
+    prompt: str
+    teammate: str = ""
+    size: int = 0
+    label: str = ""
+
+
 class AgentMeta(Observed, tag="agent_meta"):
     """`subagents/agent-<id>.meta.json`: which call started a subagent, and who its parent is.
 
     `workflow`: the run of a workflow that it works in, which its folder is called after; empty for any other.
+    `teammate` and `team`: its name in an agent team, and that team's; empty for any other.
     """
 
     agent_id: str
@@ -186,6 +196,8 @@ class AgentMeta(Observed, tag="agent_meta"):
     parent_agent_id: str = ""
     depth: int = 0
     workflow: str = ""
+    teammate: str = ""
+    team: str = ""
 
 
 class CompactBoundary(Observed, tag="compact_boundary"):
@@ -422,6 +434,7 @@ Fact: TypeAlias = (
     | Interruption
     | Rejection
     | QueuedPrompt
+    | TeammateMessage
     | AgentMeta
     | CompactBoundary
     | StopHooks

@@ -56,9 +56,13 @@ class Reduced(KeptFields, kw_only=True, omit_defaults=True):
         input_digest: Keyed digest of the tool's input, in canonical form: pairs a PermissionRequest with its call.
         sandbox_refused: The user refused what a shell command's sandbox asked for.
         child_agent: Id of the subagent that an Agent call started.
+        child_type: What kind of agent that is, where it is a teammate, whose events have its name for that.
+        teammate: Name in an agent team: of a subagent that a call started, or whom an event is about.
+        team: That team's name.
         workflow: The run of a workflow that a call started, or that a subagent which stopped was of.
         workflow_name: What the workflow that a call started is called.
-        task: Id of the background task whose end a machine-made prompt reports, or that a call started.
+        task: Id of the background task whose end a machine-made prompt reports, or that a call
+            started, or of a task of the list.
         task_call: The tool call that started `task`, as the machine-made prompt says.
         local: Made up for the page: never exported, never in a sum.
         label: Scrubbed text for the user's own page; empty when `content.local` is off.
@@ -102,9 +106,9 @@ class Reduced(KeptFields, kw_only=True, omit_defaults=True):
     interrupted: bool = False
     background: bool = False
     child_agent: str = ""
+    child_type: str = ""
     workflow: str = ""
     workflow_name: str = ""
-    task: str = ""
     task_call: str = ""
     calls: tuple[Call, ...] = ()
 

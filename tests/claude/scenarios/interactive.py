@@ -457,6 +457,26 @@ def project_command(stage: Stage) -> Story:
     return Story([Turn("/mend the sum", made_by="command")], [LEFT])
 
 
+@scenario(env={"CLAUDE_CODE_EXPERIMENTAL_AGENT_TEAMS": "1", "CLAUDE_CODE_ENABLE_TODO_TOOLS": "1"}, since="2.1.332")
+def agent_team(stage: Stage) -> Story:
+    """A teammate that sends the lead a message, and a task that the lead creates and completes."""
+    mate = agent("review the cart", name="anna")
+    task = Tool("TaskCreate", {"subject": "Mend the total", "description": "It is off by one"})
+    done = Tool("TaskUpdate", {"taskId": "1", "status": "completed"})
+    message = Tool("SendMessage", {"to": "team-lead", "summary": "done", "message": "All well in the cart"})
+    stage.model.play({
+        PROMPT: [says(mate, task), says(done), says("She works."), says(bash("echo thanks")), says("Thanks.")],
+        "review the cart": [says(bash("sleep 3; echo reviewed")), says(message), says("Reviewed.")],
+    })  # fmt: skip
+    session = stage.interactive(*BASH)
+    session.submit(PROMPT)
+    stage.heard("TeammateIdle")
+    stage.heard("Stop", 3)
+    session.exit()
+    answers = [Turn(PROMPT, made_by="teammate"), Turn(PROMPT, made_by="teammate")]
+    return Story([Turn(PROMPT), *answers], [LEFT])
+
+
 @scenario()
 def ask_user_question(stage: Stage) -> Story:
     """A question of the model's that the user answers."""

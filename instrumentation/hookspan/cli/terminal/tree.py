@@ -26,6 +26,8 @@ _SHOWN: Final = (
     (sc.TRIGGER, ""),
     (sc.PROMPT_KIND, ""),
     (sc.COMMAND_NAME, "/"),
+    (sc.TEAMMATE, "teammate="),
+    (sc.TASK_ID, "task="),
     (sc.PERMISSION_MODE, "mode="),
     (sc.TURNS, "turns="),
     (sc.PROMPTS, "prompts="),

@@ -179,6 +179,9 @@ def _reduce_response(event: Reduced, response: dict[str, Any]) -> None:
     event.task = as_name(get("backgroundTaskId"))
     if event.tool == WORKFLOW_TOOL and WORKFLOW_RUN.fullmatch(run := as_name(get("runId"))):
         event.workflow, event.workflow_name = run, as_given_name(get("workflowName"))
+    if get("status") == "teammate_spawned":
+        event.teammate, event.team = as_name(get("name")), as_name(get("team_name"))
+        event.child_type, event.background = as_name(get("agent_type")), True
     if get("status") == "async_launched" or event.task:
         event.background = True
     event.interrupted = get("interrupted") is True
@@ -242,6 +245,11 @@ def _reduce_session(event: Reduced, fields: dict[str, Any], labels: bool) -> Non
     event.label = label(title) if labels and type(title) is str else ""
 
 
+def _reduce_task(event: Reduced, fields: dict[str, Any], labels: bool) -> None:
+    subject = fields.get("task_subject")
+    event.label = label(subject) if labels and type(subject) is str else ""
+
+
 def _reduce_stop(event: Reduced, fields: dict[str, Any], _labels: bool) -> None:
     tasks = (as_name(as_object(task).get("id")) for task in as_array(fields.get("background_tasks"))[:_MAX_CALLS])
     event.running_tasks = tuple(task for task in tasks if task)
@@ -259,6 +267,8 @@ REDUCERS: Final = {
     "UserPromptSubmit": _reduce_prompt,
     "SessionStart": _reduce_session,
     "SessionEnd": _reduce_session,
+    "TaskCreated": _reduce_task,
+    "TaskCompleted": _reduce_task,
     "Stop": _reduce_stop,
     "StopFailure": _reduce_stop,
     "SubagentStop": _reduce_subagent_stop,

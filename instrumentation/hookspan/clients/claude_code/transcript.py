@@ -8,6 +8,7 @@ writes such a line.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -25,6 +26,7 @@ from hookspan.wire.facts import (
     QueuedPrompt,
     Rejection,
     StopHooks,
+    TeammateMessage,
     Title,
 )
 from hookspan.wire.fields import as_given_name, as_number, as_object, timestamp_ns
@@ -33,7 +35,12 @@ from hookspan.wire.scrub import label
 from .transcript_lines import Line, Message, Usage, decode, text_of, tool_results
 from .transcript_requests import Asked, asked, listing_of, shape_of
 
+_TEAMMATE_TAG: Final = b"<teammate-message "
 _INTERRUPTED: Final = "[Request interrupted by user"
+_TEAMMATE: Final = re.compile(
+    r".{0,100}?<teammate-message teammate_id=\"(?P<name>[^\"]{1,128})\"[^>]*>\n?(?P<text>.*?)\n?</teammate-message>",
+    re.DOTALL,
+)
 _SYNTHETIC: Final = "<synthetic>"
 _CACHE_TTL: Final = {"5m": 300, "1h": 3600}
 """How long the client asks for its cache to be kept, in its own words: seconds."""
@@ -252,6 +259,7 @@ class TranscriptParser:
             self._queued = QueuedPrompt(at=start, key="", prompt=line.prompt_id, prompts=prompts, label=label(text))
             return
         yield from self._release_queued()
+        yield from self._messaged(line, message, at)
         if line.tool_denial_kind and line.tool_denial_kind != "interrupted":  # that one a resume writes after a kill
             decision = line.permission_decision or {}
             for tool_use_id in tool_results(message.content):
@@ -276,6 +284,16 @@ class TranscriptParser:
                 yield self._place(interruption, f"interrupted:{at}")
         elif line.prompt_source and self._request and self._request.first < at:
             self._request = None  # what was asked for before a new prompt is not answered any more
+
+    def _messaged(self, line: Line, message: Message, at: int) -> Iterator[Fact]:
+        """What a teammate wrote to the main agent."""
+        if self._agent_id or not line.prompt_id or _TEAMMATE_TAG not in bytes(message.content)[:200]:
+            return
+        if told := _TEAMMATE.match(text_of(message.content)):
+            size = len(told["text"].encode("utf-8", "surrogatepass"))
+            said = label(told["text"]) if self._labels else ""
+            fact = TeammateMessage(at=at, key="", prompt=line.prompt_id, teammate=told["name"], size=size, label=said)
+            yield self._place(fact, f"teammate:{at}")
 
     def _system(self, line: Line, at: int) -> Iterator[Fact]:
         if line.subtype == "compact_boundary" and line.compact_metadata:

@@ -28,6 +28,9 @@ class _Meta(msgspec.Struct, rename="camel"):
     tool_use_id: str | None = ""
     parent_agent_id: str | None = ""
     spawn_depth: int | None = 0
+    name: str | None = ""
+    team_name: str | None = ""
+    spawned_agent_type: str | None = ""
 
 
 def transcript_roots(
@@ -100,9 +103,11 @@ def read_meta(path: str, session: str, agent_id: str) -> AgentMeta | None:
         key=f"meta:{agent_id}:{meta.tool_use_id}",
         session=session,
         agent_id=agent_id,
-        agent_type=meta.agent_type[:128],
+        agent_type=(meta.spawned_agent_type or meta.agent_type)[:128],
         tool_use_id=(meta.tool_use_id or "")[:256],
         parent_agent_id=(meta.parent_agent_id or "")[:128],
         depth=meta.spawn_depth or 0,
         workflow=workflow_of(path),
+        teammate=(meta.name or "")[:128] if meta.team_name else "",
+        team=(meta.team_name or "")[:128],
     )
