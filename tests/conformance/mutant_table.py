@@ -761,13 +761,18 @@ MUTANTS: dict[str, list[Mutant]] = {
     "Without a line of before": [
         c(
             "any name will do",
-            {"if (length == 0 || length > 64 || session[length] != '\\0')": "if (!session)"},
+            {'"0123456789abcdefABCDEF-")': '"0123456789abcdefABCDEF-./lins")'},
             "test_without_a_line_of_before_the_agent_s_line_is_printed",
         ),
         c(
             "nothing is waited for",
             {"print_line(fresh ? at : 0)": "print_line(fresh ? 0 : 0)"},
             "test_the_agent_s_line_is_waited_for_where_an_agent_makes_a_new_one",
+        ),
+        py(
+            "any name will do",
+            {' or SESSION.strip(b"0123456789abcdefABCDEF-")': ""},
+            "test_without_a_line_of_before_the_agent_s_line_is_printed",
         ),
         py(
             "nothing is waited for",

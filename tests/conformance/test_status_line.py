@@ -163,6 +163,7 @@ def test_the_agent_s_line_is_waited_for_where_an_agent_makes_a_new_one(relay: Re
 
         def answer() -> None:
             agent.recv(1)
+            time.sleep(0.05)  # it is not that quick
             (lines / "new").write_text(f"{time.time_ns()}\nnew")
             (lines / "new").replace(lines / SESSION)
 

@@ -1,14 +1,18 @@
 """What the fold makes of a session whose project turns out not to be recorded, by the journal's own facts."""
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from hookspan.config import Project
 from hookspan.model.fold import fold
 from hookspan.model.rows import Rows
 from hookspan.model.state import State
-from hookspan.wire import Record, Reduced
-from hookspan.wire.facts import Policy, Repository, Title
+from hookspan.opted_out import OptedOut
+from hookspan.wire import FORGOTTEN, Record, Reduced
+from hookspan.wire.facts import Policy, RateLimit, Repository, StatusLine, Title
 
 FOLDER = "/home/u/spring"
 POLICY = Policy(at=3, key="policy:3", opted_out=["diary"])
@@ -47,3 +51,25 @@ def test_one_that_comes_back_from_the_store_goes_again():
         state.sessions["s"] = session
         assert fold(state, 4, later) == Rows(removed={"s"})
         assert not state.sessions
+
+
+def test_a_session_s_status_line_takes_it_away_too():
+    state = State()
+    fold(state, 1, event("SessionStart", 1))
+    (session,) = state.sessions.values()
+    state = State()
+    fold(state, 2, POLICY)
+    fold(state, 3, REPOSITORY)
+    state.sessions["s"] = session
+    limit = RateLimit("five_hour", 42.0, 10**18)
+    told = StatusLine(at=4, key="status_line/4", session="s", folder=FOLDER, limits=[limit])
+    assert fold(state, 4, told) == Rows(removed={"s"})
+    assert not state.world.quotas
+
+
+def test_a_status_line_goes_by_the_folder_that_it_names(tmp_path: Path):
+    (folder := tmp_path / "diary").mkdir()
+    event = {"session_id": "s", "workspace": {"project_dir": str(folder)}}
+    line = json.dumps({"v": 1, "agent": "claude-code", "at": 1, "kind": "status_line", "event": event}).encode()
+    assert OptedOut({"diary": Project(record=False)}).blanked(line) == FORGOTTEN
+    assert OptedOut({"diary": Project(record=True)}).blanked(line) == line

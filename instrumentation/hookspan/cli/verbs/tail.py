@@ -124,7 +124,8 @@ def _readable(line: dict[str, Any], *, content: bool) -> str | None:
         name, tool, session = event, line.get("tool"), line.get("session")
         detail = str(line.get("label") or "")
     elif isinstance(event, dict):
-        name, tool, session = event.get("hook_event_name"), event.get("tool_name"), event.get("session_id")
+        name = event.get("hook_event_name") or line.get("kind")
+        tool, session = event.get("tool_name"), event.get("session_id")
         detail = _detail(event) if content else ""
     else:
         name, tool, session, detail = line.get("type") or "?", "", line.get("session"), ""
