@@ -54,6 +54,7 @@ COLOURS: Final[dict[str, dict[StrEnum, str]]] = {
         Decision.REFUSED: "red",
         Decision.ABORTED: "purple",
         Decision.AUTO_DENIED: "orange",
+        Decision.UNKNOWN: "text",
     },
     "{{hookspan_state}}": {
         SessionPhase.WORKING: "green",
