@@ -35,7 +35,7 @@ COMMANDS = (
 ANSWERS = (says(bash("ls")), says("Mended."))
 PROVOKED = [CacheCause.MODEL, CacheCause.EFFORT, CacheCause.TOOLS, CacheCause.COMPACTION]
 
-pytestmark = [pytest.mark.need_npm, pytest.mark.need_cc, pytest.mark.xdist_group("client")]
+pytestmark = [pytest.mark.need_npm, pytest.mark.need_cc]
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ ACCOUNTS = {
 }
 """Model calls by what they are for, in each session."""
 
-pytestmark = [pytest.mark.need_npm, pytest.mark.need_cc, pytest.mark.xdist_group("client")]
+pytestmark = [pytest.mark.need_npm, pytest.mark.need_cc]
 
 
 def play(home: InstalledHome, plugin: Path, env: Mapping[str, str]) -> str:
@@ -118,8 +119,9 @@ def test_cost_by_account_adds_up_to_the_client_s_total():
             (plugin / name).write_text(text)
         home.hookspan("up")
         variables, url = CLOUDS["BEDROCK"]
-        at_the_api = play(home, plugin, {})
-        at_bedrock = play(home, plugin, {**variables, "CLAUDE_CODE_USE_BEDROCK": "1", url: bedrock.url})
+        clouds = ({}, {**variables, "CLAUDE_CODE_USE_BEDROCK": "1", url: bedrock.url})
+        with ThreadPoolExecutor() as side_by_side:
+            at_the_api, at_bedrock = side_by_side.map(lambda env: play(home, plugin, env), clouds)
         reader = Reader(home.paths)
         until(lambda: all(row.ended for row in reader.sessions()), "the ends of both")
         rows = {row.id: row for row in reader.sessions()}
