@@ -41,7 +41,6 @@ FOR_PROGRAMS = {
     "basis",
     "end_reason",
     "entrypoint",
-    "job",
     "messages",
     "unhooked",
 }

@@ -453,6 +453,31 @@ def tasks_and_idle_teammates_have_hooks(run: Evidence) -> Any:
     return [*told, run.one("TeammateIdle")["teammate_name"]]
 
 
+@fact("46", "background_job", [["bg"], True, "other"])
+def background_job_s_lines_say_so(run: Evidence) -> Any:
+    """`claude --bg`: hooks as in a terminal, SessionEnd{other} when it is stopped; the transcript's lines have
+    `sessionKind: bg`. The session's id begins with the job's."""
+    kinds = {line["sessionKind"] for line in run.lines("assistant")}
+    jobs = [path for path in run.main_transcripts() if run.one("SessionStart")["session_id"] in path]
+    return [sorted(kinds), len(jobs) == 1, run.one("SessionEnd")["reason"]]
+
+
+@fact("47", "print_continue", [bool, int, True])
+def resume_tells_of_the_cache(run: Evidence) -> Any:
+    """SessionStart of a resumed session: `prompt_cache_likely_expired`, `context_tokens`, `seconds_since_last_response`
+    and the client's estimate of what writing the cache costs."""
+    again = run.named("SessionStart")[1]
+    kinds = [type(again["prompt_cache_likely_expired"]), type(again["context_tokens"])]
+    return [*kinds, again["estimated_cache_write_usd"] > 0]
+
+
+@fact("47", "model_switch", ["command", True, True])
+def model_switch_tells_of_the_cache(run: Evidence) -> Any:
+    """PostModelSwitch: where the switch came from, whether the cache is warm, and an estimate likewise."""
+    switch = run.one("PostModelSwitch")
+    return [switch["source"], switch["prompt_cache_warm"], switch["estimated_cache_write_usd"] > 0]
+
+
 @fact("24", "print_denied", [["PermissionRequest", "PostToolBatch"], "config"])
 def print_mode_denies_by_itself(run: Evidence) -> Any:
     """Print mode, a call that nobody allowed: PreToolUse, PermissionRequest, PostToolBatch. permissionDecision says

@@ -479,3 +479,20 @@ def test_fact_44_a_teammate_is_a_subagent_with_a_name(played):
     told = [(event.name, event.attributes) for event in turn.events]
     assert told == [("hookspan.task.created", {sc.TASK_ID: "1"}), ("hookspan.task.completed", {sc.TASK_ID: "1"})]
     assert not any("Mend the total" in str(span.attributes) for span in result.spans), "a task's subject is content"
+
+
+def test_fact_46_a_background_job_is_marked(played):
+    (session,) = played("background_job").named("session")
+    assert session.attributes[sc.JOB_ID] == session.attributes[sc.SESSION_ID][:8]
+    assert not any(sc.JOB_ID in span.attributes for span in played("interactive").named("session"))
+
+
+def test_fact_47_what_the_client_estimates_of_its_cache(played):
+    _, resumed = played("print_continue").named("session")
+    told = [resumed.attributes[key] for key in (sc.CACHE_EXPIRED, sc.RESUMED_TOKENS, sc.CACHE_WRITE_ESTIMATE)]
+    (event,) = [e for e in events("print_continue", "SessionStart") if e["source"] == "resume"]
+    assert told == [False, event["context_tokens"], event["estimated_cache_write_usd"]]
+    (switch,) = played("model_switch").named("hook PostModelSwitch")
+    (event,) = events("model_switch", "PostModelSwitch")
+    assert switch.attributes[sc.CACHE_EXPIRED] is False
+    assert switch.attributes[sc.CACHE_WRITE_ESTIMATE] == event["estimated_cache_write_usd"]

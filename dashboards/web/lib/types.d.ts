@@ -65,6 +65,8 @@ export interface Session {
   kind: string;
   /** Id of the background job that it is, empty for any other. */
   job: string;
+  /** Whether the client runs remotely, as its environment says. */
+  remote: boolean;
   /** Time of the newest event. */
   last: number;
   /** An EndReason, empty while it is open. */

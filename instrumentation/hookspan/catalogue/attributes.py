@@ -294,6 +294,28 @@ ENTRYPOINT: Final = _ours(
     "How Claude Code was started: cli, sdk-cli, claude-vscode ...",
     examples=("cli", "sdk-cli"),
 )
+JOB_ID: Final = _ours(
+    "hookspan.job.id", "string", "The background job that the session is (`claude --bg`).", examples=("74604926",)
+)
+REMOTE: Final = _ours(
+    "hookspan.remote", "boolean", "Whether the client's environment says that it runs remotely (CLAUDE_CODE_REMOTE)."
+)
+RESUMED_AFTER: Final = _ours(
+    "hookspan.resumed.after",
+    "double",
+    "Seconds from the last answer until the session was resumed, as the client says.",
+)
+RESUMED_TOKENS: Final = _ours(
+    "hookspan.resumed.tokens", "int", "Tokens in the context when the session was resumed, or its model switched."
+)
+CACHE_EXPIRED: Final = _ours(
+    "hookspan.cache.expired", "boolean", "Whether the prompt cache was likely cold then, as the client says."
+)
+CACHE_WRITE_ESTIMATE: Final = _ours(
+    "hookspan.cache.write_estimate.usd",
+    "double",
+    "The client's own estimate of what writing the context to the cache costs then, in US dollars.",
+)
 CLIENT_VERSION: Final = _ours("hookspan.client.version", "string", "Version of Claude Code.", examples=("2.1.331",))
 COST_USD: Final = _ours(
     "hookspan.cost.usd",

@@ -73,6 +73,7 @@ class KeptFields(msgspec.Struct, kw_only=True):
         Field("What the client calls it: interactive (also in print mode), bg for a job in the background."),
     ] = ""
     job: Annotated[str, Field("Id of the background job that it is, empty for any other.")] = ""
+    remote: Annotated[bool, Field("Whether the client runs remotely, as its environment says.")] = False
     last: Annotated[int, Field("Time of the newest event.", conversion=Conversion.TIME)] = 0
     end_reason: Annotated[str, Field("An EndReason, empty while it is open.")] = ""
     messages: Annotated[int, Field("Prompts and assistant messages.")] = 0

@@ -142,6 +142,8 @@ def _write_hook(step: Step, event: Reduced, prompt: str) -> None:
     if event.cut:
         attributes[sc.PAYLOAD_CUT] = True
     attributes |= {key: value for key, value in ((sc.TEAMMATE, event.teammate), (sc.TEAM, event.team)) if value}
+    if event.event == "PostModelSwitch":
+        attributes |= sessions.cache_estimate(event.estimate)
     if event.event in _TASKS and event.task:
         attributes[sc.TASK_ID] = event.task
     if event.notification:
@@ -319,6 +321,7 @@ _FACTS: Final[dict[type, Callable[[Step, Any], None]]] = {
     facts.CostState: calls.reported,
     facts.Title: _titled,
     facts.ClientVersion: _versioned,
+    facts.BackgroundJob: sessions.became_job,
     facts.TranscriptRead: _read,
     facts.Settled: _settled,
     facts.Overdue: lambda step, fact: sessions.read(step, fact.at),

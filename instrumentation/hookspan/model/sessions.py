@@ -12,8 +12,8 @@ import msgspec
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue import spans
 from hookspan.catalogue.enums import Basis, EndReason, Outcome, SessionPhase
-from hookspan.wire.facts import CostState, Observed
-from hookspan.wire.reduced import Reduced
+from hookspan.wire.facts import BackgroundJob, CostState, Observed
+from hookspan.wire.reduced import CacheEstimate, Reduced
 
 from . import agents, calls, dialogs, ids, places, registry, tools, turns
 from .rows import Attributes
@@ -22,6 +22,8 @@ from .step import NANO, Step
 
 UNHEARD: Final = 2 * NANO
 """What a transcript dates this long before the session's first event happened before hookspan and isn't counted."""
+JOB: Final = "bg"
+"""The client's word for a session that is a job in the background."""
 _WORK: Final = frozenset({"UserPromptSubmit", "PreToolUse", "Stop"})
 
 
@@ -43,6 +45,7 @@ def learn(session: SessionState, event: Reduced) -> None:
     session.host, session.pidns, session.agent = event.host, event.pidns, event.agent
     session.pid = pid_of(session, event)
     session.entrypoint = event.entrypoint or session.entrypoint
+    session.remote = session.remote or event.remote
     session.served_by = event.served_by
     session.project_dir = event.project_dir or session.project_dir
     session.cwd = event.cwd or session.cwd
@@ -87,9 +90,16 @@ def started(step: Step, event: Reduced) -> None:
     session.source = event.source
     session.model = event.model or session.model
     session.title = event.label or session.title
+    session.resumed = event.estimate
     session.start = event.at if session.start_inferred else min(session.start, event.at)
     session.start_inferred = False
     _count(step)
+
+
+def became_job(step: Step, _fact: BackgroundJob) -> None:
+    """It is a job in the background, whose id its own begins with."""
+    session = step.session
+    session.kind, session.job = JOB, session.job or session.id.partition("-")[0]
 
 
 def _count(step: Step) -> None:
@@ -241,9 +251,13 @@ def _write(step: Step, at: int, reason: EndReason) -> None:
         sc.END_REASON: reason.value,
         sc.EXIT_REASON: session.exit_reason,
         sc.ENTRYPOINT: session.entrypoint,
+        sc.JOB_ID: session.job,
+        **cache_estimate(session.resumed),
         sc.CLIENT_VERSION: session.client_version,
         sc.PERMISSION_MODE: session.permission_mode,
     }
+    if session.remote:
+        attributes[sc.REMOTE] = True
     if session.start_inferred:
         attributes[sc.START_INFERRED] = True
     if reason is not EndReason.SESSION_END:
@@ -256,6 +270,20 @@ def _write(step: Step, at: int, reason: EndReason) -> None:
             calls.count_unseen(step, residual, run.cost_nano, at)
     root = Place(ids.trace_id(session.id), "", "", MAIN_AGENT)
     step.span(spans.SESSION.name, root, own_id, session.start, at, attributes, label=session.title)
+
+
+def cache_estimate(estimate: CacheEstimate | None) -> Attributes:
+    """What the client told of its cache as it took the conversation up again, or switched its model."""
+    if estimate is None:
+        return {}
+    told: Attributes = {sc.CACHE_EXPIRED: estimate.expired}
+    if estimate.idle >= 0:
+        told[sc.RESUMED_AFTER] = estimate.idle
+    if estimate.tokens >= 0:
+        told[sc.RESUMED_TOKENS] = estimate.tokens
+    if estimate.write_usd >= 0:
+        told[sc.CACHE_WRITE_ESTIMATE] = estimate.write_usd
+    return told
 
 
 def _difference(now: Tally, before: Tally) -> Tally:

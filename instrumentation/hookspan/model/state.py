@@ -12,7 +12,7 @@ import msgspec
 from hookspan.catalogue.enums import Basis, EndReason, PromptKind
 from hookspan.catalogue.session_fields import KeptFields
 from hookspan.wire.facts import Definition, ModelTotal, Policy, Registered, Rejection, Repository
-from hookspan.wire.reduced import Reduced
+from hookspan.wire.reduced import CacheEstimate, Reduced
 
 from .quota import Quota
 from .rows import SpanEvent, SpanLink
@@ -331,6 +331,7 @@ class SessionState(KeptFields, msgspec.Struct, kw_only=True):
         clients: What the registry says of the clients that have the session open, by pid.
         batches: Newest PostToolBatch of the main thread and of each subagent: dialogs before it are answered.
         read: Up to when all transcripts of the session have been read.
+        resumed: What the client told of its cache as it took the conversation up again.
         folder: The project folder, the first that was told: a client's `cwd` follows its `cd`.
         served_by: Who serves its models, as its newest event says (`Reduced.served_by`).
         project: What `folder` is called, and its repository, as far as a fact told; empty before.
@@ -368,6 +369,7 @@ class SessionState(KeptFields, msgspec.Struct, kw_only=True):
     last_record: int = 0
     ended: int = 0
     exit_reason: str = ""
+    resumed: CacheEstimate | None = None
     written: bool = False
     synthetic: bool = False
     imported: int = 0

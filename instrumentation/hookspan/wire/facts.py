@@ -240,6 +240,10 @@ class Title(Observed, tag="title"):
     label: str = ""
 
 
+class BackgroundJob(Observed, tag="background_job"):
+    """The session's own lines say that it is a job in the background (`sessionKind: bg`)."""
+
+
 class ClientVersion(Observed, tag="client_version"):
     """The client's version, from the transcript's lines."""
 
@@ -441,6 +445,7 @@ Fact: TypeAlias = (
     | CostState
     | Title
     | ClientVersion
+    | BackgroundJob
     | TranscriptRead
     | Settled
     | Overdue

@@ -35,6 +35,19 @@ SERVED_BY_FOUNDRY = "foundry"
 """Microsoft Foundry."""
 
 
+class CacheEstimate(msgspec.Struct, frozen=True, array_like=True):
+    """What the client tells of its prompt cache when a session is resumed, or its model is switched.
+
+    `expired`: the cache is likely cold. `idle`: seconds since the last answer, `tokens` those in the context,
+    `write_usd` its own estimate of what writing them to the cache costs; each -1 if it gave none.
+    """
+
+    expired: bool = False
+    idle: float = -1.0
+    tokens: int = -1
+    write_usd: float = -1.0
+
+
 class Reduced(KeptFields, kw_only=True, omit_defaults=True):
     """One hook event, past the allow list. Fields that are copied as they come are declared in the catalogue.
 
@@ -64,6 +77,7 @@ class Reduced(KeptFields, kw_only=True, omit_defaults=True):
         task: Id of the background task whose end a machine-made prompt reports, or that a call
             started, or of a task of the list.
         task_call: The tool call that started `task`, as the machine-made prompt says.
+        estimate: Of SessionStart and PostModelSwitch.
         local: Made up for the page: never exported, never in a sum.
         label: Scrubbed text for the user's own page; empty when `content.local` is off.
         history: Its number (from 1) among the records that `import` made of a session's transcripts, 0 for a hook's
@@ -111,6 +125,7 @@ class Reduced(KeptFields, kw_only=True, omit_defaults=True):
     workflow_name: str = ""
     task_call: str = ""
     calls: tuple[Call, ...] = ()
+    estimate: CacheEstimate | None = None
 
     machine_prompt: bool = False
     prompt_size: int = 0

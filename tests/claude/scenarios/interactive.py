@@ -463,18 +463,37 @@ def agent_team(stage: Stage) -> Story:
     mate = agent("review the cart", name="anna")
     task = Tool("TaskCreate", {"subject": "Mend the total", "description": "It is off by one"})
     done = Tool("TaskUpdate", {"taskId": "1", "status": "completed"})
+    rests, again = threading.Event(), threading.Event()
     message = Tool("SendMessage", {"to": "team-lead", "summary": "done", "message": "All well in the cart"})
     stage.model.play({
         PROMPT: [says(mate, task), says(done), says("She works."), says(bash("echo thanks")), says("Thanks.")],
-        "review the cart": [says(bash("sleep 3; echo reviewed")), says(message), says("Reviewed.")],
+        "review the cart": [says(bash("echo reviewed")), says(message, gate=rests), says("Reviewed.", gate=again)],
     })  # fmt: skip
     session = stage.interactive(*BASH)
     session.submit(PROMPT)
+    stage.heard("Stop")
+    rests.set()
+    stage.heard("Stop", 2)
+    again.set()
     stage.heard("TeammateIdle")
     stage.heard("Stop", 3)
     session.exit()
     answers = [Turn(PROMPT, made_by="teammate"), Turn(PROMPT, made_by="teammate")]
     return Story([Turn(PROMPT), *answers], [LEFT])
+
+
+@scenario()
+def model_switch(stage: Stage) -> Story:
+    """Another model, chosen with /model after a turn."""
+    stage.model.play({PROMPT: [says("Fixed.")]})
+    session = stage.interactive()
+    session.submit(PROMPT)
+    stage.heard("Stop")
+    session.submit("/model haiku")
+    session.press("Enter", lambda: stage.count("PostModelSwitch") > 0)
+    session.wait_for("Set model to")
+    session.exit()
+    return Story([Turn(PROMPT)], [LEFT])
 
 
 @scenario()

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from tests.claude import client
 from tests.claude.cache import PromptCache
 from tests.claude.drivers import PATIENCE
 from tests.claude.model import Failure, Tool, says
@@ -199,6 +200,23 @@ def print_skill_command(stage: Stage) -> Story:
     *mode, allowed = ALLOW
     stage.run("/mend", *mode, f"{allowed} Skill")
     return Story([Turn("/mend", made_by="command")])
+
+
+@scenario()
+def background_job(stage: Stage) -> Story:
+    """A job in the background, which the client's own daemon runs, stopped after its turn."""
+    stage.model.play({PROMPT: [says(bash("ls")), says("Fixed.")]})
+
+    def claude(*args: str) -> None:
+        command = [str(client.executable()), *args]
+        subprocess.run(command, cwd=stage.home.project, env=stage.home.env, check=True, timeout=PATIENCE)
+
+    claude("--bg", PROMPT, *ALLOW)
+    stage.heard("Stop")
+    stage.transcript_says("Fixed.")
+    claude("daemon", "stop", "--any")
+    stage.heard("SessionEnd")
+    return Story([Turn(PROMPT)])
 
 
 @scenario()

@@ -17,6 +17,7 @@ _SHOWN: Final = (
     (sc.EXIT_CODE, "exit "),
     (sc.END_REASON, "end="),
     (sc.EXIT_REASON, "exit="),
+    (sc.JOB_ID, "job="),
     (sc.SOURCE, "source="),
     (sc.COMMAND_PROGRAM, ""),
     (sc.FILE_EXTENSION, "."),

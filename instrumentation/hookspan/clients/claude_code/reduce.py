@@ -35,6 +35,7 @@ from hookspan.wire.reduced import (
     VERDICT_HOOK,
     VERDICT_INVALID,
     VERDICT_REJECTED,
+    CacheEstimate,
     Call,
     Reduced,
 )
@@ -250,6 +251,27 @@ def _reduce_task(event: Reduced, fields: dict[str, Any], labels: bool) -> None:
     event.label = label(subject) if labels and type(subject) is str else ""
 
 
+def _reduce_start(event: Reduced, fields: dict[str, Any], labels: bool) -> None:
+    _reduce_session(event, fields, labels)
+    if "prompt_cache_likely_expired" in fields:
+        _reduce_cache(event, fields, expired=fields["prompt_cache_likely_expired"] is True)
+
+
+def _reduce_switch(event: Reduced, fields: dict[str, Any], _labels: bool) -> None:
+    if "prompt_cache_warm" in fields:
+        _reduce_cache(event, fields, expired=fields["prompt_cache_warm"] is not True)
+
+
+def _reduce_cache(event: Reduced, fields: dict[str, Any], *, expired: bool) -> None:
+    tokens = as_number(fields.get("context_tokens"))
+    event.estimate = CacheEstimate(
+        expired=expired,
+        idle=as_number(fields.get("seconds_since_last_response")),
+        tokens=int(tokens) if tokens >= 0 else -1,
+        write_usd=as_number(fields.get("estimated_cache_write_usd")),
+    )
+
+
 def _reduce_stop(event: Reduced, fields: dict[str, Any], _labels: bool) -> None:
     tasks = (as_name(as_object(task).get("id")) for task in as_array(fields.get("background_tasks"))[:_MAX_CALLS])
     event.running_tasks = tuple(task for task in tasks if task)
@@ -265,7 +287,8 @@ _OF_EVENT: Final = {event.name: copied(event.kept) for event in CLAUDE_CODE.even
 REDUCERS: Final = {
     "PostToolBatch": _reduce_batch,
     "UserPromptSubmit": _reduce_prompt,
-    "SessionStart": _reduce_session,
+    "SessionStart": _reduce_start,
+    "PostModelSwitch": _reduce_switch,
     "SessionEnd": _reduce_session,
     "TaskCreated": _reduce_task,
     "TaskCompleted": _reduce_task,

@@ -16,6 +16,7 @@ import msgspec
 
 from hookspan.wire.facts import (
     AttemptFailed,
+    BackgroundJob,
     ClientVersion,
     CompactBoundary,
     CostState,
@@ -41,6 +42,8 @@ _TEAMMATE: Final = re.compile(
     r".{0,100}?<teammate-message teammate_id=\"(?P<name>[^\"]{1,128})\"[^>]*>\n?(?P<text>.*?)\n?</teammate-message>",
     re.DOTALL,
 )
+BACKGROUND: Final = "bg"
+"""`sessionKind` of a job in the background."""
 _SYNTHETIC: Final = "<synthetic>"
 _CACHE_TTL: Final = {"5m": 300, "1h": 3600}
 """How long the client asks for its cache to be kept, in its own words: seconds."""
@@ -77,6 +80,7 @@ class TranscriptParser:
         self._offset = offset
         self._prompt = prompt
         self._version = ""
+        self._is_job = False
         self._title = ""
         self._dequeued = 0
         self._last = 0
@@ -146,6 +150,9 @@ class TranscriptParser:
             self._dequeued = at
         else:
             yield from self._metadata(line, before)
+        if line.session_kind == BACKGROUND and not self._is_job and not self._agent_id:
+            self._is_job = True
+            yield self._place(BackgroundJob(at=at, key=""), "job")
         if line.version and line.version != self._version and not self._agent_id:
             self._version = line.version
             yield self._place(ClientVersion(at=at, key="", version=line.version[:40]), f"version:{line.version[:40]}")

@@ -52,6 +52,7 @@ class Line(msgspec.Struct, rename="camel"):
     uuid: Name = ""
     prompt_id: Name = ""
     version: str = ""
+    session_kind: str = ""
     request_id: Name = ""
     request_ref: str = ""
     requested_model: Name = ""
