@@ -338,10 +338,10 @@ GROUPS = (
         [
             Case("Bash", "always", bash("b-always"), "2."),
             Case("MCP", "always", GREET, "2."),
-            Case("WebFetch", "always", fetch("always"), "2."),
             Case("Write", "always", write("always"), "2."),
         ]
     ),
+    Group([Case("WebFetch", "always", fetch("always"), "2.")]),
     Group([Case("Edit", "always", edit("always"), "2.", before=(READ,))]),
 )
 
