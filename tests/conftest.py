@@ -55,7 +55,7 @@ STARTERS = {"machine", "make_machine", "site", "make_site", "shared", "morning"}
 STARTERS |= {"stack", "docker", "fleet", "gateway_compose"}
 # Tests that run one after the other in one process, or alone for a minute. Those that take longest come first, else
 # one worker is at it when all others are done; those that wait stand between those that compute.
-LONG_GROUPS = ("stack", "client", "kill", "gateway", "bench", "walks", "gateway_compose", "packages")
+LONG_GROUPS = ("stack", "client", "kill", "gateway", "bench", "walks", "gateway_compose", "readers", "packages")
 LEFT_OUT = pytest.StashKey[dict[str, int]]()
 
 hypothesis.settings.register_profile(

@@ -1,5 +1,7 @@
 """The real backend programs, built once from their own source through the Go module proxy; Kafka's jars by Maven.
 
+Those that read traces of language models are Python: each in an environment of its own, made by uv from the registry.
+
 No image registry is needed. A binary is cached outside the checkout, under
 `${HOOKSPAN_TEST_CACHE:-~/.cache/hookspan-test}/<program>-<version>/`, so a version change builds anew and nothing
 else does. Run `python -m tests.stack.programs [NAME ...]` to build ahead of the tests (all of them take about
@@ -13,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +30,8 @@ HINTS = {
     "`/usr/local/go/bin` on PATH",
     "mvn": "Maven is needed to fetch Apache Kafka\n\nhint: `apt-get install maven`",
 }
+LAID_OUT = "laid-out.db"
+"""In the folder of a program that keeps its data in SQLite: its database, empty."""
 LOG_TAIL = 4000  # characters of a failed build's output that the error shows
 
 
@@ -123,11 +127,37 @@ def _kafka(out: Path, work: Path) -> None:
     script.chmod(0o755)
 
 
+def _package(requirement: str, lay_out: Sequence[str]) -> Callable[[Path, Path], None]:
+    """A package of Python's registry in an environment of its own, which may be moved; by the uv of our own.
+
+    `lay_out` are the words after `python` that make an empty database at the path that DATABASE stands for: that takes
+    longer than all that is done with it later, so that `laid-out.db` beside the program is copied.
+    """
+
+    def build(out: Path, work: Path) -> None:
+        uv = str(Path(sys.executable).with_name("uv"))
+        settings = {"UV_CACHE_DIR": str(cache_root() / "uv"), "UV_HTTP_TIMEOUT": "180"}
+        _run(work, uv, "venv", "-q", "--relocatable", "--python", sys.executable, str(out), **settings)
+        install = ("pip", "install", "-q", "--compile-bytecode", "--python", str(out / "bin" / "python"))
+        _run(work, uv, *install, requirement, **settings)
+        words = (word.replace("DATABASE", f"sqlite:///{out / LAID_OUT}") for word in lay_out)
+        _run(work, str(out / "bin" / "python"), *words, HOME=str(work))
+
+    return build
+
+
 _PROMETHEUS = "3.16.0"
 _ALERTMANAGER = "0.29.0"
 _COMPOSE = "5.0.1"
 _VICTORIA_METRICS = "1.151.0"
 _KUSTOMIZE = "5.8.1"
+_PHOENIX = "20.26.1"
+_PHOENIX_LAYS_OUT = (
+    "-c",
+    "from phoenix.db import engines; engines.create_engine('DATABASE', migrate=True)",
+)
+_MLFLOW = "3.17.2"
+_MLFLOW_LAYS_OUT = ("-m", "mlflow", "db", "upgrade", "DATABASE")
 PROGRAMS = {
     program.name: program
     for program in (
@@ -190,6 +220,10 @@ PROGRAMS = {
             ("kustomize",),
             _go_commands("sigs.k8s.io/kustomize/kustomize", f"v{_KUSTOMIZE}", {"kustomize": "v5"}),
         ),
+        Program(
+            "phoenix", _PHOENIX, ("bin/phoenix",), _package(f"arize-phoenix=={_PHOENIX}", _PHOENIX_LAYS_OUT), tool="uv"
+        ),
+        Program("mlflow", _MLFLOW, ("bin/mlflow",), _package(f"mlflow=={_MLFLOW}", _MLFLOW_LAYS_OUT), tool="uv"),
     )
 }
 

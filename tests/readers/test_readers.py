@@ -1,0 +1,78 @@
+"""Phoenix and MLflow, which know nothing of hookspan, find in its spans what really was: calls, tokens, cost."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hookspan.store import Reader as Store
+from tests.agent.machine import Machine, append, until
+from tests.claude import money
+from tests.claude.evidence import Evidence
+from tests.model.replay import HOME, SESSIONS, expected
+from tests.readers.readers import MLflow, Phoenix, Reader, Session, running
+
+pytestmark = [pytest.mark.xdist_group("readers"), pytest.mark.slow]
+
+PLAYED = ("print_tools_agent", "print_nested_agents", "permission_approved", "print_continue")
+"""Tools, subagents below each other, a dialog, a session that was resumed."""
+
+
+@pytest.fixture(scope="module")
+def readers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Phoenix, MLflow]]:
+    yield from running(tmp_path_factory.mktemp("readers"))
+
+
+def send(reader: Reader, folder: Path) -> int:
+    """The recordings, through an agent, as `docs/guides/llm-backends.md` says it for this reader; how many spans."""
+    where = f'endpoint = "{reader.url}"\nheaders = {{{reader.headers}}}\nmetrics = false\nmax_days = 3650'
+    machine = Machine(folder / "machine", settings=f"[export]\n{where}\n").install()
+    try:
+        machine.up()
+        for name in PLAYED:
+            for path in (SESSIONS / name / "projects").rglob("*.json*"):
+                target = machine.home / ".claude" / path.relative_to(SESSIONS / name)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(path.read_bytes())
+            moved = f"{HOME}/.claude".encode(), f"{machine.home}/.claude".encode()
+            append(machine, *(SESSIONS / name / "journal.jsonl").read_bytes().replace(*moved).splitlines())
+        store = Store(machine.paths)
+        until(lambda: len(found := store.sessions()) == len(PLAYED) and all(row.ended for row in found))
+        assert machine.json("flush", "--wait", "60s")["exported"]
+        return sum(len(store.spans_of_session(row.id)) for row in store.sessions())
+    finally:
+        machine.close()
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=["Phoenix", "MLflow"])
+def test_what_was(readers: tuple[Phoenix, MLflow], number: int, tmp_path: Path) -> None:
+    reader = readers[number]
+    sent = send(reader, tmp_path)
+    until(lambda: reader.told().kinds.total() == sent, "it has not taken in all of them")
+    told = reader.told()
+
+    scripts = [expected(name) for name in PLAYED]
+    calls = [call for script in scripts for call in script["model_calls"] if call["in_transcript"]]
+    agents = sum(len(script["turns"]) + len(script["subagents"]) for script in scripts)
+    tools = sum(len(script["tools"]) for script in scripts)
+    kinds = Counter(agent=agents, tool=tools, model=len(calls))
+    assert {kind: told.kinds[kind] for kind in kinds} == kinds
+    assert told.kinds["other"] > tools, "hooks and dialogs are there, and plain"
+
+    truth: dict[str, Session] = {}
+    for name in PLAYED:
+        for (session, model), total in money.theirs(Evidence.recorded(SESSIONS / name).lines()).items():
+            one = truth.setdefault(session, Session())
+            one.input += total["input"] + total["cache_read"] + total["cache_write"]
+            one.output += total["output"]
+            one.cost += total["nano_usd"] / money.NANO * (model not in reader.unpriced)
+    assert told.sessions.keys() == truth.keys()
+    for session, one in truth.items():
+        found = told.sessions[session]
+        assert (found.input, found.output) == (one.input, one.output), session
+        assert found.cost == pytest.approx(one.cost, rel=1e-6), session
+    assert told.texts == [], json.dumps(told.texts)[:1000]
