@@ -458,6 +458,7 @@ def test_fact_44_an_answer_to_a_teammate_is_a_turn_of_its_own(played):
     first, *answers = result.named(TURN)
     assert get(answers, sc.PROMPT_KIND) == ["teammate"] * 2
     assert get(answers, sc.TEAMMATE) == ["anna"] * 2
+    assert [turn.label for turn in answers] == ["anna: All well in the cart", "anna: idle notification"]
     assert set(get([first, *answers], sc.PROMPT_ID)) == {first.attributes[sc.PROMPT_ID]}, "the client's own id"
     assert len({turn.trace_id for turn in (first, *answers)}) == 3
     assert get([first, *answers], sc.TOOLS) == [3, 1, 0]

@@ -42,6 +42,7 @@ _TEAMMATE: Final = re.compile(
     r".{0,100}?<teammate-message teammate_id=\"(?P<name>[^\"]{1,128})\"[^>]*>\n?(?P<text>.*?)\n?</teammate-message>",
     re.DOTALL,
 )
+_MADE_MESSAGE: Final = re.compile(r'\{"type":"(\w{1,40})"')
 BACKGROUND: Final = "bg"
 """`sessionKind` of a job in the background."""
 _SYNTHETIC: Final = "<synthetic>"
@@ -298,7 +299,9 @@ class TranscriptParser:
             return
         if told := _TEAMMATE.match(text_of(message.content)):
             size = len(told["text"].encode("utf-8", "surrogatepass"))
-            said = label(told["text"]) if self._labels else ""
+            made = _MADE_MESSAGE.match(told["text"])  # by the client, about the teammate
+            words = made[1].replace("_", " ") if made else told["text"]
+            said = label(f"{told['name']}: {words}") if self._labels else ""
             fact = TeammateMessage(at=at, key="", prompt=line.prompt_id, teammate=told["name"], size=size, label=said)
             yield self._place(fact, f"teammate:{at}")
 
