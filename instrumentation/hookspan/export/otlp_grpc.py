@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -16,14 +16,14 @@ os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # before it is imported: it wou
 import grpc  # type: ignore[import-untyped]
 from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2_grpc import MetricsServiceStub
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceServiceStub
+from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 
 from hookspan.config import Signal
 
 from . import tls
 from .answer import ANSWER_MAX, NO_GZIP, REASON_MAX, UNSUPPORTED, Answer, presentable
-from .payload import USER_AGENT, Batch, UnsendableError, encoded
+from .batch import USER_AGENT, Batch, unsent
 from .settings import ExportSettings
 
 STATUSES: Final = {grpc.StatusCode.INVALID_ARGUMENT: 400, grpc.StatusCode.UNIMPLEMENTED: 501}
@@ -38,6 +38,7 @@ NOT_DECOMPRESSED: Final = re.compile(r"compress|grpc-encoding", re.IGNORECASE)
 
 DETAILS: Final = "grpc-status-details-bin"  # the metadata's key of a google.rpc.Status
 PORTS: Final = {"http": 80, "https": 443}
+NEVER_RETRY: Final = frozenset({grpc.StatusCode.OK})  # an empty set would mean the default
 OPTIONS: Final = (
     ("grpc.enable_http_proxy", 0),
     ("grpc.max_receive_message_length", ANSWER_MAX),
@@ -46,13 +47,65 @@ OPTIONS: Final = (
 )
 
 
+logging.getLogger("opentelemetry.exporter").setLevel(logging.CRITICAL)
+
+
+class _Listening:
+    """A stub that keeps what was answered; the exporters drop it."""
+
+    def __init__(self, stub: Any) -> None:
+        self._stub = stub
+        self.headers: dict[str, str] = {}
+        self.seconds = 0.0
+        self.answer: Answer | None = None
+        self.connected = True
+
+    def Export(self, **arguments: Any) -> Any:  # noqa: N802 - the service's name for it
+        metadata = [(name.lower(), value) for name, value in self.headers.items()]
+        try:
+            response = self._stub.Export(**{**arguments, "metadata": metadata, "timeout": self.seconds})
+        except grpc.RpcError as error:
+            self.answer, self.connected = self._judge(error), error.code() is not grpc.StatusCode.UNAVAILABLE
+            raise
+        partial = response.partial_success
+        rejected = getattr(partial, "rejected_spans", 0) or getattr(partial, "rejected_data_points", 0)
+        self.answer = Answer(200, rejected=rejected)
+        return response
+
+    def _judge(self, error: Any) -> Answer:
+        code, text = error.code(), error.details() or ""
+        reason = f"the endpoint answered {presentable(f'{code.name}: {text}', self.headers)}"[:REASON_MAX]
+        status = STATUSES.get(code, 0)
+        if code in TOO_LARGE_CODES and TOO_LARGE.search(text):
+            status = 413
+        elif code is grpc.StatusCode.UNIMPLEMENTED and NOT_DECOMPRESSED.search(text):
+            status, reason = UNSUPPORTED, f"{reason}; {NO_GZIP}"
+        return Answer(status, reason, _retry_delay(error.trailing_metadata()))
+
+
+class _Spans(OTLPSpanExporter):
+    def _initialize_channel_and_stub(self) -> None:
+        # Called again by the exporter when it reconnects.
+        super()._initialize_channel_and_stub()  # type: ignore[no-untyped-call]
+        self._client = _Listening(self._client)  # type: ignore[assignment]
+
+
+class _Metrics(OTLPMetricExporter):
+    def _initialize_channel_and_stub(self) -> None:
+        super()._initialize_channel_and_stub()  # type: ignore[no-untyped-call]
+        self._client = _Listening(self._client)  # type: ignore[assignment]
+
+
 class GrpcSender:
-    """Sends batches of one signal. One thread."""
+    """Sends batches of one signal. One thread.
+
+    What the exporters drop (code, details, RetryInfo) is kept by a stub of ours, put in by overriding one method of
+    theirs that is not public: `tests/export/test_newest.py` tries it on the newest version there is.
+    """
 
     def __init__(self, settings: ExportSettings, signal: Signal) -> None:
-        self._settings = settings
-        self._stub = TraceServiceStub if signal == "traces" else MetricsServiceStub
-        self._channel: Any = None
+        self._settings, self._signal = settings, signal
+        self._exporter: Any = None
         self._until: float | None = None
 
     def limit(self, until: float | None) -> None:
@@ -62,65 +115,52 @@ class GrpcSender:
     def send(self, data: Batch) -> Answer:
         """Send once."""
         try:
-            request = encoded(data)
-        except UnsendableError as error:
-            return Answer(error=str(error), unsendable=True)
-        try:
             headers = self._settings.headers_now()
         except (OSError, UnicodeError) as error:
             return Answer(error=f"`export.token_file` can't be read: {error}"[:REASON_MAX])
         try:
-            self._channel = self._channel or self._connect()
+            self._exporter = self._exporter or self._make()
         except OSError as error:
             return Answer(error=tls.trouble(self._settings) or str(error))
-        seconds = self._settings.timeout
+        listening = self._exporter._client  # noqa: SLF001 - set by the classes above
+        listening.answer, listening.connected, listening.headers = None, True, headers
+        listening.seconds = self._settings.timeout
         if self._until is not None:
-            seconds = max(0.05, min(seconds, self._until - time.monotonic()))
-        metadata = [(name.lower(), value) for name, value in headers.items()]
-        try:
-            response = self._stub(self._channel).Export(request, metadata=metadata, timeout=seconds)
-        except grpc.RpcError as error:
-            return self._judge(error, headers)
-        partial = response.partial_success
-        return Answer(
-            200, rejected=getattr(partial, "rejected_spans", 0) or getattr(partial, "rejected_data_points", 0)
-        )
-
-    def close(self) -> None:
-        """Close the channel."""
-        channel, self._channel = self._channel, None
-        if channel is not None:
-            channel.close()
-
-    def _connect(self) -> Any:
-        settings = self._settings
-        url = urlsplit(settings.endpoint or "")
-        host = f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname
-        address = f"{host}:{url.port or PORTS[url.scheme]}"
-        compression = grpc.Compression.Gzip if settings.compression == "gzip" else grpc.Compression.NoCompression
-        if url.scheme != "https":
-            return grpc.insecure_channel(address, OPTIONS, compression)
-        roots, shown, key = (
-            Path(file).read_bytes() if file else None
-            for file in (settings.certificate, settings.client_certificate, settings.client_key)
-        )
-        # A file may hold both, the certificate and its key.
-        credentials = grpc.ssl_channel_credentials(roots, shown and (key or shown), shown)
-        return grpc.secure_channel(address, credentials, OPTIONS, compression)
-
-    def _judge(self, error: Any, headers: Mapping[str, str]) -> Answer:
-        code, text = error.code(), error.details() or ""
-        if code is grpc.StatusCode.UNAVAILABLE:
+            listening.seconds = max(0.05, min(listening.seconds, self._until - time.monotonic()))
+        with suppress(Exception):  # told by the answer, or else by the data
+            self._exporter.export(data)
+        if not listening.connected:
             self.close()  # the next attempt connects at once, and reads the certificates again
             if problem := tls.trouble(self._settings):
                 return Answer(error=problem)
-        reason = f"the endpoint answered {presentable(f'{code.name}: {text}', headers)}"[:REASON_MAX]
-        status = STATUSES.get(code, 0)
-        if code in TOO_LARGE_CODES and TOO_LARGE.search(text):
-            status = 413
-        elif code is grpc.StatusCode.UNIMPLEMENTED and NOT_DECOMPRESSED.search(text):
-            status, reason = UNSUPPORTED, f"{reason}; {NO_GZIP}"
-        return Answer(status, reason, _retry_delay(error.trailing_metadata()))
+        answer: Answer | None = listening.answer
+        return answer or unsent(data)
+
+    def close(self) -> None:
+        """Close the channel."""
+        exporter, self._exporter = self._exporter, None
+        if exporter is not None:
+            exporter.shutdown()
+
+    def _make(self) -> Any:
+        settings = self._settings
+        url = urlsplit(settings.endpoint or "")
+        secure = url.scheme == "https"
+        roots, shown, key = (
+            Path(file).read_bytes() if secure and file else None
+            for file in (settings.certificate, settings.client_certificate, settings.client_key)
+        )
+        arguments: dict[str, Any] = {
+            "endpoint": f"{url.scheme}://{url.netloc if url.port else f'{url.netloc}:{PORTS[url.scheme]}'}",
+            "insecure": not secure,
+            # A file may hold both, the certificate and its key.
+            "credentials": grpc.ssl_channel_credentials(roots, shown and (key or shown), shown) if secure else None,
+            "timeout": settings.timeout,
+            "compression": grpc.Compression.Gzip if settings.compression == "gzip" else grpc.Compression.NoCompression,
+            "channel_options": OPTIONS,
+            "retryable_error_codes": NEVER_RETRY,
+        }
+        return _Spans(**arguments) if self._signal == "traces" else _Metrics(**arguments)
 
 
 def _retry_delay(metadata: Any) -> float:

@@ -1,16 +1,23 @@
-"""OTLP over HTTP: one request, one attempt, exactly our headers, and nothing from the environment."""
+"""OTLP over HTTP: the official exporters, with a session of ours that sends once and keeps the answer.
+
+Left to themselves they hide the status and the partial success, retry for as long as the timeout allows, take a
+redirect for a success and add what the ambient OTEL_EXPORTER_OTLP_HEADERS says.
+"""
 
 from __future__ import annotations
 
-import gzip
+import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
-from typing import Final
+from typing import Any, Final
 
 import requests
 from google.protobuf.message import DecodeError
+from opentelemetry.exporter.otlp.proto.http import Compression
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
@@ -19,65 +26,67 @@ from hookspan.values import without_secrets
 
 from . import tls
 from .answer import ANSWER_MAX, NO_GZIP, REASON_MAX, UNSUPPORTED, Answer, presentable
-from .payload import USER_AGENT, Batch, UnsendableError, encoded
+from .batch import USER_AGENT, Batch, unsent
 from .settings import ExportSettings
 
-LEVEL: Final = 6  # of gzip: 9 takes five times as long for 1 % less of the metrics
+_KEPT_HEADERS: Final = ("Content-Type", "Content-Encoding", "Content-Length")
+
+# They log each attempt that fails; what is worth a line is said once a minute instead.
+logging.getLogger("opentelemetry.exporter").setLevel(logging.CRITICAL)
 
 
-class HttpSender:
-    """Sends batches of one signal. One thread."""
+class _Stopped(Exception):
+    """Ends the exporter's own attempts: it retries on errors that it knows."""
 
-    def __init__(self, settings: ExportSettings, signal: Signal) -> None:
-        self._settings, self._url = settings, settings.url(signal)
-        self._rejected = _rejected_spans if signal == "traces" else _rejected_points
-        self._until: float | None = None
+
+class _Session(requests.Session):
+    """One request, one attempt, exactly our headers, nothing from the environment. `answer` tells how it went."""
+
+    def __init__(self, settings: ExportSettings, rejected: Callable[[bytes], int]) -> None:
+        super().__init__()
+        self.trust_env = False  # no proxy, netrc or certificate variables
+        self.answer: Answer | None = None
+        self.until: float | None = None  # time.monotonic() that an answer is waited for at most
+        self._settings = settings
         shown, key = settings.client_certificate, settings.client_key
-        self._session = _Session()
-        self._session.trust_env = False  # no proxy, netrc or certificate variables
-        self._session.headers.clear()
-        self._session.verify = settings.certificate or True
-        self._session.cert = (shown, key or shown) if shown else None  # a file may hold both
+        self._certificate = (shown, key or shown) if shown else None  # a file may hold both
+        self._rejected = rejected
 
-    def limit(self, until: float | None) -> None:
-        """Wait for no answer beyond this time.monotonic(); None: only the timeout counts."""
-        self._until = until
-
-    def send(self, data: Batch) -> Answer:
-        """Send once."""
-        try:
-            body = encoded(data).SerializeToString()
-        except UnsendableError as error:
-            return Answer(error=str(error), unsendable=True)
+    def send(self, request: requests.PreparedRequest, **_: Any) -> requests.Response:
+        ours = {name: value for name in _KEPT_HEADERS if (value := request.headers.get(name)) is not None}
         try:
             headers = self._settings.headers_now()
         except (OSError, UnicodeError) as error:
-            return Answer(error=f"`export.token_file` can't be read: {describe(error, 0)}")
-        ours = {"Content-Type": "application/x-protobuf", "User-Agent": USER_AGENT}
-        if self._settings.compression == "gzip":
-            body, ours["Content-Encoding"] = gzip.compress(body, LEVEL), "gzip"
+            self.answer = Answer(error=f"`export.token_file` can't be read: {describe(error, 0)}")
+            raise _Stopped from error
+        request.headers = requests.structures.CaseInsensitiveDict({**headers, **ours, "User-Agent": USER_AGENT})
         seconds = self._settings.timeout
-        if self._until is not None:
-            seconds = max(0.05, min(seconds, self._until - time.monotonic()))
+        if self.until is not None:
+            seconds = max(0.05, min(seconds, self.until - time.monotonic()))
         try:
-            response = self._session.post(
-                self._url,
-                data=body,
-                headers=requests.structures.CaseInsensitiveDict({**headers, **ours}),
+            response = super().send(
+                request,
                 timeout=seconds,
+                verify=self._settings.certificate or True,
+                cert=self._certificate,
+                proxies={},
                 stream=True,
                 allow_redirects=False,
             )
-            answered = _read(response, time.monotonic() + seconds)
+            body = _read(response, time.monotonic() + seconds)
         except requests.exceptions.Timeout as error:
-            return Answer(error=describe(error, seconds))
-        except Exception as error:  # noqa: BLE001 - an endpoint can bring the libraries to raise many kinds
-            return Answer(error=tls.trouble(self._settings) or describe(error, seconds))
-        return self._judge(response, answered, headers)
+            self.answer = Answer(error=describe(error, seconds))
+            raise _Stopped from error
+        except Exception as error:
+            self.answer = Answer(error=tls.trouble(self._settings) or describe(error, seconds))
+            raise _Stopped from error
+        self.answer = self._judge(response, body, headers)
+        if self.answer.error:
+            raise _Stopped
+        return response
 
-    def close(self) -> None:
-        """Close the connections."""
-        self._session.close()
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """No redirect is followed, nor even looked at: headers may hold a key that is for the endpoint alone."""
 
     def _judge(self, response: requests.Response, body: bytes, headers: Mapping[str, str]) -> Answer:
         status, kind = response.status_code, response.headers.get("Content-Type", "")
@@ -92,9 +101,32 @@ class HttpSender:
         return Answer(status, rejected=self._rejected(body) if "json" not in kind else 0)
 
 
-class _Session(requests.Session):
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """No redirect is followed, nor even looked at: headers may hold a key that is for the endpoint alone."""
+class HttpSender:
+    """Sends batches of one signal. One thread."""
+
+    def __init__(self, settings: ExportSettings, signal: Signal) -> None:
+        traces = signal == "traces"
+        self._session = _Session(settings, _rejected_spans if traces else _rejected_points)
+        compression = Compression.Gzip if settings.compression == "gzip" else Compression.NoCompression
+        exporter: Any = OTLPSpanExporter if traces else OTLPMetricExporter
+        self._exporter = exporter(
+            settings.url(signal), timeout=settings.timeout, compression=compression, session=self._session
+        )
+
+    def limit(self, until: float | None) -> None:
+        """Wait for no answer beyond this time.monotonic(); None: only the timeout counts."""
+        self._session.until = until
+
+    def send(self, data: Batch) -> Answer:
+        """Send once."""
+        with suppress(Exception):  # told by the answer, or else by the data
+            self._exporter.export(data)
+        answer, self._session.answer = self._session.answer, None
+        return answer or unsent(data)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
 
 
 def describe(error: BaseException, seconds: float) -> str:

@@ -9,7 +9,7 @@ from typing import Protocol
 from hookspan.config import Signal
 
 from .answer import Answer
-from .payload import Batch
+from .batch import Batch
 from .settings import ExportSettings
 
 

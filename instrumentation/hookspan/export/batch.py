@@ -1,0 +1,31 @@
+"""What is sent at once, and why it sometimes can't be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.sdk.metrics.export import MetricsData
+from opentelemetry.sdk.trace import ReadableSpan
+
+from hookspan import __version__
+
+from .answer import Answer
+
+REQUEST_MAX: Final = 64 << 20  # bytes; the exporters' own limit, named here to tell what exceeds it
+USER_AGENT: Final = f"hookspan/{__version__}"
+
+Batch = Sequence[ReadableSpan] | MetricsData
+
+
+def unsent(data: Batch) -> Answer:
+    """Why an exporter gave up before it sent."""
+    try:
+        size = (encode_metrics(data) if isinstance(data, MetricsData) else encode_spans(data)).ByteSize()
+    except Exception as error:  # noqa: BLE001 - whatever the encoder raises, the exporter has met it too
+        return Answer(error=f"it can't be encoded: {type(error).__name__}", unsendable=True)
+    if size > REQUEST_MAX:
+        return Answer(error=f"it has {size} bytes", unsendable=True)
+    return Answer(error="the exporter did not send the request")
