@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
-import sqlite3
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -97,6 +96,10 @@ def gather(paths: Paths) -> dict[str, Any]:
 
 def _quota(paths: Paths) -> list[dict[str, Any]]:
     """The account's quota as status lines tell of it, with or without an agent; times in Unix seconds."""
+    if not paths.store.exists():
+        return []
+    import sqlite3  # where there is something to read: it takes longer than all else that `status` needs
+
     from hookspan.store import Reader, StoreDamaged
 
     try:
