@@ -209,7 +209,9 @@ def background_job(stage: Stage) -> Story:
 
     def claude(*args: str) -> None:
         command = [str(client.executable()), *args]
-        subprocess.run(command, cwd=stage.home.project, env=stage.home.env, check=True, timeout=PATIENCE)
+        subprocess.run(
+            command, cwd=stage.home.project, env=stage.home.env, check=True, capture_output=True, timeout=PATIENCE
+        )
 
     claude("--bg", PROMPT, *ALLOW)
     stage.heard("Stop")
