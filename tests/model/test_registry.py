@@ -117,6 +117,18 @@ def test_an_answered_dialog_is_over_at_once_whatever_the_tool(told):
     assert wait.attributes[sc.BASIS] == Basis.HOOK
 
 
+def test_a_call_that_ended_was_answered_though_the_registry_says_so_later(told):
+    told.dialog(2, tool="AskUserQuestion")
+    told.ends(5, tool="AskUserQuestion", duration_ms=1)
+    told.is_(WORKS, Basis.HOOK)
+    told.says(5.05, "busy")
+    told.is_(WORKS)
+    told.call(7)
+    told.says(8, "waiting", "sandbox")
+    told.ends(9, duration_ms=2000)
+    told.is_(WAITS)
+
+
 def test_a_child_process_changes_nothing_where_the_registry_speaks(told):
     told.dialog(2)
     told.take(Running(at=START + 3 * SECOND, key="r", session="s", judged_at=told.number, asked=START + 2_080_000_000))

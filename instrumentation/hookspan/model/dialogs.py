@@ -173,6 +173,8 @@ def write(step: Step, wait: Wait, place: Place, end: int, decision: Decision, ba
     """
     session = step.session
     session.waits.remove(wait)
+    if not wait.sandbox:
+        session.answered = max(session.answered, step.now)
     if wait.inside and (call := session.calls.get(wait.tool_use_id)) is not None:
         call.waited += max(0, end - wait.at)
     opened = open_spans.of_wait(session, wait, place)

@@ -18,6 +18,9 @@ from .step import Step
 _FIRST: Final = (ClientStatus.WAITING, ClientStatus.BUSY, ClientStatus.IDLE)
 """Of several clients that have the same session open the first that applies decides."""
 
+_HOOKED: Final = (Asks.PERMISSION, Asks.INPUT)
+"""Dialogs that hooks tell of when they open, and whose calls' ends they tell: none of them is open that isn't known."""
+
 
 def begin(state: State, fact: Registered) -> SessionState:
     """A session that only the registry tells of: it has no turns, and no span of its own."""
@@ -91,6 +94,8 @@ def phase(session: SessionState, client: Registered) -> tuple[SessionPhase, Basi
     turn = session.turns.get(session.current)
     runs = turn is not None and not turn.stop and not turn.fixed
     if client.status == ClientStatus.WAITING:
+        if client.asks in _HOOKED and not session.waits and session.answered > client.at:
+            return sessions.inferred_phase(session)  # its entry follows, when the terminal is drawn
         nobody_is_needed = client.asks == Asks.DIALOG and not runs  # the user looks at the settings
         return SessionPhase.IDLE if nobody_is_needed else SessionPhase.WAITING, Basis.REGISTRY
     if any(wait.at > client.at and not (wait.running_at or wait.over) for wait in session.waits):

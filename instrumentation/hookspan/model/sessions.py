@@ -298,13 +298,13 @@ def update_phase(session: SessionState, now: int) -> None:
     elif client is not None:
         phase, basis = registry.phase(session, client)
     else:
-        phase, basis = _inferred_phase(session)
+        phase, basis = inferred_phase(session)
     session.basis = basis.value
     if phase is not session.phase:
         session.phase, session.phase_since = phase, now
 
 
-def _inferred_phase(session: SessionState) -> tuple[SessionPhase, Basis]:
+def inferred_phase(session: SessionState) -> tuple[SessionPhase, Basis]:
     """From hooks and processes. A tool that may be running must not be shown as waiting."""
     if session.waits:
         maybe = all(wait.running_at for wait in session.waits)

@@ -328,6 +328,7 @@ class SessionState(KeptFields, msgspec.Struct, kw_only=True):
         listed: Characters that the model is told of what it may load: by kind, label and name of who brought it.
         troubles: MCP servers that were not available, each with why.
         tasks: Places of the calls that started background tasks, by task id and by call id.
+        answered: Stamp of the newest record that told of the end of a dialog which hooks know.
         clients: What the registry says of the clients that have the session open, by pid.
         batches: Newest PostToolBatch of the main thread and of each subagent: dialogs before it are answered.
         read: Up to when all transcripts of the session have been read.
@@ -382,6 +383,7 @@ class SessionState(KeptFields, msgspec.Struct, kw_only=True):
     calls: dict[str, ToolCall] = {}
     closed: dict[str, int] = {}
     waits: list[Wait] = []
+    answered: int = 0
     clients: dict[int, Registered] = {}
     batches: dict[str, int] = {}
     agents: dict[str, Agent] = {}
