@@ -10,8 +10,8 @@ from hookspan.model.state import SessionState, State
 
 from .replay import names, play
 
-ELSEWHERE = {"local", "title", "basis", "unhooked", "kind", "job"}
-"""What no recording has: imported and made-up sessions, the title, and what the client's registry tells
+ELSEWHERE = {"local", "title", "basis", "unhooked", "kind", "job", "remote"}
+"""What no recording has: imported and made-up sessions, remote ones, the title, and what the client's registry tells
 (`test_registry.py`)."""
 
 
