@@ -497,3 +497,20 @@ def test_fact_47_what_the_client_estimates_of_its_cache(played):
     (event,) = events("model_switch", "PostModelSwitch")
     assert switch.attributes[sc.CACHE_EXPIRED] is False
     assert switch.attributes[sc.CACHE_WRITE_ESTIMATE] == event["estimated_cache_write_usd"]
+
+
+def test_fact_50_a_call_names_its_skill_and_the_server_whose_result_it_read(played):
+    assert get(played("project_command").named("chat"), sc.SKILL_NAME) == ["mend", "mend"]
+    assert get(played("print_mcp").named("chat"), sc.MCP_SERVER) == [None, "tiny", "tiny"]
+
+
+def test_fact_51_a_missed_cache_has_its_cause(played):
+    causes = [
+        [event.attributes[sc.CACHE_CAUSE] for event in call.events] for call in played("print_cache").named("chat")
+    ]
+    assert causes == [[], [], ["model"]]
+
+
+def test_fact_52_a_broken_server_is_counted_and_a_listed_one_measured(played):
+    told = {(one.instrument, dict(one.attributes).get(sc.MCP_SERVER)) for one in played("print_cache").increments}
+    assert {("hookspan.mcp.unavailable", "broken"), ("hookspan.definitions", "tiny")} <= told
