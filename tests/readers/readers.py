@@ -17,6 +17,7 @@ from typing import Any
 from tests.stack import programs
 from tests.stack.stack import Ports, Program
 
+START_TIMEOUT = 300.0  # s; they compute for 12 s and 8 s before they answer, which a busy machine makes minutes of
 HTTP_TIMEOUT = 60.0  # s; the first answer imports half of what there is
 SESSIONS = """{ projects { edges { node { sessions(first: 100) { edges { node {
     sessionId tokenUsage { prompt completion } costSummary { total { cost } }
@@ -64,6 +65,7 @@ class Reader:
             url=self.url,
             ready=f"{self.url}{self.health}",
             group=group,
+            patience=START_TIMEOUT,
         )
 
     health: str

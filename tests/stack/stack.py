@@ -72,6 +72,7 @@ class Program:
         url: str,
         ready: str | Callable[[], bool],  # an address that answers, or the question itself
         group: int,
+        patience: float = START_TIMEOUT,
     ) -> None:
         self.name = name
         self.url = url  # where its users reach it over HTTP
@@ -81,6 +82,7 @@ class Program:
         self._folder = folder
         self._ready = (lambda: _answers(ready)) if isinstance(ready, str) else ready
         self._group = group
+        self._patience = patience
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -102,7 +104,7 @@ class Program:
                 stderr=subprocess.STDOUT,
                 process_group=self._group,
             )
-        deadline = time.monotonic() + START_TIMEOUT
+        deadline = time.monotonic() + self._patience
         while not self._ready():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
