@@ -24,7 +24,7 @@ Version: TypeAlias = tuple[int, ...]
 NAME: Final = "claude"
 PACKAGE: Final = "@anthropic-ai/claude-code"
 ANSWER: Final = 10  # seconds for `claude --version`, which needs 0.2 s
-_VERSION: Final = re.compile(r"\d+\.\d+\.\d+")
+_VERSION: Final = re.compile(r"\d{1,6}\.\d{1,6}\.\d{1,6}")
 
 
 class Program(NamedTuple):
