@@ -38,10 +38,8 @@ from .transcript_requests import Asked, asked, listing_of, shape_of
 
 _TEAMMATE_TAG: Final = b"<teammate-message "
 _INTERRUPTED: Final = "[Request interrupted by user"
-_TEAMMATE: Final = re.compile(
-    r".{0,100}?<teammate-message teammate_id=\"(?P<name>[^\"]{1,128})\"[^>]*>\n?(?P<text>.*?)\n?</teammate-message>",
-    re.DOTALL,
-)
+_TEAMMATE: Final = re.compile(r'.{0,100}?<teammate-message teammate_id="(?P<name>[^"]{1,128})"[^>]{0,500}>', re.DOTALL)
+_TEAMMATE_END: Final = "</teammate-message>"
 _MADE_MESSAGE: Final = re.compile(r'\{"type":"(\w{1,40})"')
 BACKGROUND: Final = "bg"
 """`sessionKind` of a job in the background."""
@@ -297,10 +295,13 @@ class TranscriptParser:
         """What a teammate wrote to the main agent."""
         if self._agent_id or not line.prompt_id or _TEAMMATE_TAG not in bytes(message.content)[:200]:
             return
-        if told := _TEAMMATE.match(text_of(message.content)):
-            size = len(told["text"].encode("utf-8", "surrogatepass"))
-            made = _MADE_MESSAGE.match(told["text"])  # by the client, about the teammate
-            words = made[1].replace("_", " ") if made else told["text"]
+        content = text_of(message.content)
+        told = _TEAMMATE.match(content)
+        if told and (end := content.find(_TEAMMATE_END, told.end())) >= 0:
+            text = content[told.end() : end].removeprefix("\n").removesuffix("\n")
+            size = len(text.encode("utf-8", "surrogatepass"))
+            made = _MADE_MESSAGE.match(text)  # by the client, about the teammate
+            words = made[1].replace("_", " ") if made else text
             said = label(f"{told['name']}: {words}") if self._labels else ""
             fact = TeammateMessage(at=at, key="", prompt=line.prompt_id, teammate=told["name"], size=size, label=said)
             yield self._place(fact, f"teammate:{at}")
