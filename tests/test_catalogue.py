@@ -22,6 +22,7 @@ from hookspan.catalogue.spans import COMMON, COMMON_REQUIRED, SPANS
 from hookspan.clients.claude_code import reduce
 from hookspan.clients.decode import decode
 from hookspan.model import fold
+from hookspan.model.state import SessionState
 from hookspan.web.schemas import Session
 from hookspan.wire.reduced import Reduced
 
@@ -29,6 +30,7 @@ from .model.replay import KEY, SESSIONS, names, play
 
 ROOT = Path(__file__).parents[1]
 WEB = ROOT / "dashboards" / "web"
+PACKAGE = ROOT / "instrumentation" / "hookspan"
 ROOM = "instrumentation/hookspan/catalogue"
 MADE_UP = {"PermissionDenied", "Elicitation", "ElicitationResult"}
 """Events whose tests make them up: no recording has them."""
@@ -47,11 +49,11 @@ FOR_PROGRAMS = {
 """Fields of a session that the API has and the page doesn't show."""
 
 
-def same(declared, there, advice):
-    """Two sets of names are one; `advice`: which file to edit for a name that only one of them has."""
+def same(declared, there, advice, where):
+    """Two sets of names are one; what to do with a name that only one of them has. `where`: a file of the catalogue."""
     missing, made_up = sorted(declared - there), sorted(there - declared)
     assert not missing, f"{missing}: {advice}"
-    assert not made_up, f"{made_up}: declare it in {ROOM}, or take it out. {advice}"
+    assert not made_up, f"{made_up}: declare it in {ROOM}/{where}, or take it out. {advice}"
 
 
 def test_the_pages_are_what_the_generator_makes():
@@ -81,6 +83,7 @@ def test_an_event_that_has_an_effect_has_a_handler():
         declared,
         fold.HANDLERS.keys(),
         "`HANDLERS` in instrumentation/hookspan/model/fold.py has an entry for each effect",
+        "claude_code.py",
     )
 
 
@@ -90,6 +93,7 @@ def test_a_field_that_is_kept_has_its_attribute():
         {field.attribute or field.field for field in kept},
         set(KeptFields.__struct_fields__),
         f"`KeptFields` in {ROOM}/claude_code.py has an attribute for each `Kept` there",
+        "claude_code.py",
     )
 
 
@@ -103,6 +107,18 @@ def test_what_is_made_of_a_payload_is_in_a_recording():
     assert not empty, (
         f"{sorted(empty)}: instrumentation/hookspan/clients/claude_code/reduce.py fills it (or `kept` in "
         f"{ROOM}/claude_code.py, if it is copied), and a recording in tests/sessions has it"
+    )
+
+
+def test_a_field_of_a_session_is_declared():
+    """That a handler in the model uses, or the head of a session's page."""
+    model = "\n".join(path.read_text() for path in (PACKAGE / "model").glob("*.py"))
+    unknown = {name for name in re.findall(r"\bsession\.(\w+)", model) if not hasattr(SessionState, name)}
+    head = (WEB / "components" / "session-header.js").read_text()
+    unknown |= set(re.findall(r"\bsession\.(\w+)", head)) - set(Session.__struct_fields__)
+    assert not unknown, (
+        f"{sorted(unknown)}: declare it in {ROOM}/session_fields.py; what nobody is shown, in "
+        "instrumentation/hookspan/model/state.py"
     )
 
 
@@ -132,7 +148,7 @@ def test_a_reducer_is_of_an_event_of_the_client():
     ],
 )
 def test_the_page_has_a_look_for_each_value(values, shown):
-    same({*map(str, values)}, {*map(str, shown)}, f"give it a row in {ROOM}/appearance.py")
+    same({*map(str, values)}, {*map(str, shown)}, f"give it a row in {ROOM}/appearance.py", "enums.py")
 
 
 def test_names_of_the_conventions_are_really_theirs():
@@ -181,7 +197,12 @@ def test_spans_have_only_what_the_page_says_and_every_kind_is_there(played):
                 assert value in allowed, (span.name, key, value)
         for link in span.links:
             assert link.attributes.keys() == {sc.LINK}
-    same(also.keys(), seen, "no recording has such a span: record one in tests/sessions (its README says how)")
+    same(
+        also.keys(),
+        seen,
+        "no recording has such a span: record one in tests/sessions (its README says how)",
+        "spans.py",
+    )
 
 
 def test_what_a_backend_adds_up_is_on_the_spans_of_one_kind(played):
@@ -215,8 +236,9 @@ def test_series_have_only_what_the_page_says(played):
     same(
         attributes.keys() - elsewhere,
         seen,
-        "no `step.count` or `step.add` in model/ counts it, nothing in instrumentation/hookspan/clients/claude_code/ "
-        "(reduce.py, transcript.py) fills what that reads, or no recording in tests/sessions has it",
+        "no `step.count` or `step.add` counts it where instrumentation/hookspan/model/ handles what is counted "
+        "(turns.py prompts and turns, tools.py calls, calls.py model calls), or no recording in tests/sessions has it",
+        "metrics.py",
     )
 
 
@@ -246,4 +268,4 @@ def test_an_exemplar_leads_to_the_span_that_was_counted(played):
             if sc.GEN_AI_TOOL_NAME in (given := dict(increment.attributes)):
                 key = sc.TOOL_NAME if span.name.startswith("permission ") else sc.GEN_AI_TOOL_NAME
                 assert span.attributes[key] == given[sc.GEN_AI_TOOL_NAME]
-    same(wanted.keys(), seen, "no recording counts it with `place=`, which makes the exemplar")
+    same(wanted.keys(), seen, "no recording counts it with `place=`, which makes the exemplar", "metrics.py")

@@ -18,8 +18,13 @@ REFUSED = ("permission_words", "print_denied", "print_hook_block")
 
 
 def checked_out(root: Path, name: str) -> None:
-    """The project folders of a recording as they were: repositories since long before it."""
+    """The project folders of a recording as they were: repositories since long before it.
+
+    Without a transcript nothing tells somebody who comes late of a branch, so there are none then.
+    """
     text = "".join(path.read_text() for path in (SESSIONS / name / "projects").rglob("*.jsonl"))
+    if not text:
+        return
     branch = next(iter(re.findall(r'"gitBranch":"(ma\w+)"', text)), "main")
     for folder in {Path(one).parts[3] for one in projects(name)} - {WORKTREE}:
         head(root / folder / ".git", branch, 0)
