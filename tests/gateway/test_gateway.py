@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from hookspan.sandbox import sandbox
 from tests.agent.machine import until
 from tests.gateway.fleet import COMPONENTS, KAFKA_PASSWORD, KAFKA_USER, TOKEN, Certificates, Fleet
 from tests.gateway.senders import SPANS, Developer, everything
+from tests.stack import programs, stack
 
 DELIVERY = 90  # s; a delivery takes 2 s, and up to 20 s more after an outage
 
@@ -77,6 +79,17 @@ def test_spans_reach_jaeger_and_are_counted_once_by_the_ingester_that_has_their_
     counted = {sample.labels["collector_instance_id"] for sample in fleet.query(calls)}
     assert counted == {ingester.name for ingester in fleet.ingesters}
     assert {sample.labels["host_name"] for sample in fleet.query(calls)} == {"laptop"}
+
+
+def test_what_the_page_says_to_watch_is_what_the_programs_say(fleet: Fleet, developers: list[Developer]):
+    named = set(re.findall(r"`(otelcol_\w+)`", (programs.ROOT / "docs" / "gateway.md").read_text()))
+    assert len(named) >= 4
+    said = [
+        stack.text(f"http://127.0.0.1:{fleet.ports[f'{program.name}_metrics']}/metrics")
+        for program in (*fleet.gateways, *fleet.ingesters)
+    ]
+    there = {line.partition("{")[0] for text in said for line in text.splitlines()}
+    assert named <= there
 
 
 def test_sums_arrive_as_they_are_and_deltas_are_added_up(fleet: Fleet, service: str, developers: list[Developer]):

@@ -358,7 +358,7 @@ class Stack(Backends):
                 f"--storage.tsdb.path={self.folder / 'prometheus'}",
                 f"--web.listen-address=127.0.0.1:{ports['prometheus']}",
                 "--web.enable-otlp-receiver",
-                "--enable-feature=exemplar-storage",
+                "--enable-feature=exemplar-storage,created-timestamp-zero-ingestion",
                 "--web.external-url=http://127.0.0.1:9090/",
                 "--web.route-prefix=/",
                 f"--web.user-assets={RUNBOOKS}",

@@ -19,7 +19,7 @@ import yaml
 
 from hookspan.catalogue.metrics import SUMS, Instrument, Kind
 from tests.stack import programs
-from tests.stack.day import Day
+from tests.stack.day import NATIVE_HOOKS, Day
 from tests.stack.stack import Stack, get
 
 GRAFANA = programs.ROOT / "dashboards" / "grafana"
@@ -32,9 +32,11 @@ VARIABLES = {
     "$tool": ".*",
     "$model": ".*",
     "$host": ".*",
+    "$team": ".*",
     "$traces": "",
 }
 FILTERS = {"project": "hookspan.project", "tool": "gen_ai.tool.name", "model": "gen_ai.response.model"}
+OF_ALL = {"team", "host_name"}  # of everything that a board with these variables counts
 
 
 @cache
@@ -246,6 +248,8 @@ def test_every_metric_is_one_that_somebody_sends_and_each_of_ours_is_shown(stack
             for variable, attribute in FILTERS.items():
                 if variable in variables and attribute in instrument.attributes:
                     assert attribute.replace(".", "_") in labels, f"{where}: {name} isn't filtered by ${variable}"
+            if "team" in variables:
+                assert labels >= OF_ALL, f"{where}: {name} isn't filtered by $team and $host"
     assert shown == {instrument.name for instrument in SUMS}
     for variable in [v for board in boards().values() for v in board["templating"]["list"] if v["type"] == "query"]:
         metric, label = re.fullmatch(r"label_values\((\w+), (\w+)\)", variable["definition"]).groups()  # type: ignore[union-attr]
@@ -270,6 +274,42 @@ def test_every_query_has_an_answer_after_a_day_of_work(stack: Stack, played_day:
     assert unanswered == []
 
 
+def test_a_line_is_as_high_at_every_zoom():
+    """A range that grows with the step is a rate's: an increase over it would be another figure at each zoom."""
+    for where, _, target in targets("prometheus"):
+        expr = target["expr"]
+        assert len(re.findall(r"\[\$__rate_interval\]", expr)) == len(re.findall(r"rate\([^()]*interval\]", expr)), (
+            where
+        )
+
+
+def test_what_an_hour_costs_is_the_same_at_every_zoom(stack: Stack, played_day: Day):
+    (panel,) = (panel for panel in panels(boards()["hookspan-cost"]) if panel["title"] == "Which model costs?")
+    expr = filled(panel["targets"][0]["expr"].replace("{", '{instance="played-day", ', 1), boards()["hookspan-cost"])
+    now, sums = time.time() - 7200, []
+    for step in (STEP, 3 * STEP):
+        zoomed = expr.replace(f"{4 * STEP}s", f"{4 * step}s")
+        query = {"query": f"sum({zoomed})", "start": now - DAY / 2, "end": now, "step": step}
+        values = [float(value) for _, value in stack.prometheus_api("query_range", **query)["result"][0]["values"]]
+        sums.append(sum(values) / len(values))
+    assert sums[0] == pytest.approx(sums[1], rel=0.25)
+
+
+@pytest.mark.parametrize("uid", boards())
+def test_only_times_are_fast_or_slow(uid: str):
+    for panel in panels(boards()[uid]):
+        words = " ".join(target.get("legendFormat", "") for target in panel["targets"])
+        if re.search(r"fast|slow|quick", words):
+            assert panel["fieldConfig"]["defaults"].get("unit") == "s", panel["title"]
+
+
+def test_a_session_whose_version_is_not_known_yet_is_no_version(stack: Stack):
+    board = boards()["hookspan-fleet"]
+    (panel,) = (panel for panel in panels(board) if panel["title"] == "Versions of Claude Code")
+    (only,) = selectors(stack, filled(panel["targets"][0]["expr"], board))
+    assert {"name": "hookspan_client_version", "type": "!=", "value": "unknown"} in only["matchers"]
+
+
 def test_sums_on_dashboards_are_the_days_sums(stack: Stack, played_day: Day):
     """What a figure says is what was recorded: through export, Collector, Prometheus and `increase`."""
     figures = {panel["title"]: panel["targets"][0]["expr"] for panel in panels(boards()["hookspan-overview"])[:6]}
@@ -280,6 +320,16 @@ def test_sums_on_dashboards_are_the_days_sums(stack: Stack, played_day: Day):
         )
         (sample,) = stack.query(expr)
         assert sample.value == pytest.approx(played_day.total(instrument), rel=0.01), title
+
+
+def test_every_hook_altogether_has_its_first_batch(stack: Stack, played_day: Day):
+    board = boards()["hookspan-pipeline"]
+    (panel,) = (panel for panel in panels(board) if panel["title"] == "All hooks, in total")
+    expr = filled(panel["targets"][0]["expr"], board)
+    of_the_day = expr.replace("{", '{host_name="test-host"', 1)
+    (sample,) = stack.wait(lambda: stack.query(of_the_day), 30)
+    # Prometheus extrapolates two samples by half of what lies between them.
+    assert sum(NATIVE_HOOKS.values()) / 1000 == pytest.approx(sample.value, rel=0.34)
 
 
 def test_annotations_ask_for_what_is_there(stack: Stack, played_day: Day):

@@ -16,6 +16,7 @@ from tests import otlp_decode
 from tests.stack import programs
 from tests.stack.day import Day
 from tests.stack.stack import Stack, text
+from tests.stack.test_dashboards import filled, targets
 
 PAGE = programs.ROOT / "docs" / "jaeger-searches.md"
 UI = programs.ROOT / "collector" / "jaeger-ui.json"
@@ -91,6 +92,7 @@ def test_a_search_finds_the_traces_that_it_should_and_no_other(
     assert wanted != of_the_day
     # Badger's indexes are of traces: each condition may be met by another span.
     by_trace = set.intersection(*(traces(condition) for condition in search.conditions()))
+    assert len(by_trace - wanted) <= len(wanted) / 2, "what Jaeger shows is noise, for the most part"
 
     def older() -> bool:
         fields = {"operation": search.operation, "minDuration": search.slower}
@@ -116,6 +118,15 @@ def test_the_set_is_the_one_that_people_ask_for():
     assert tags >= {"hookspan.command.program"}
     operations = {search.operation.split()[0] for search in searches() if search.operation}
     assert operations >= {"execute_tool", "permission", "invoke_agent"}
+
+
+def test_tables_of_traces_are_not_noise_for_the_most_part(played_day: Day):
+    for where, board, target in targets("jaeger"):
+        tags = dict(word.split("=", 1) for word in filled(target["tags"], board).split())
+        search = Search(where, target["operation"], tags, filled(target["minDuration"], board))
+        wanted = {span.trace_id for span in played_day.spans if search.matches(span)}
+        listed = [{span.trace_id for span in played_day.spans if one.matches(span)} for one in search.conditions()]
+        assert len(set.intersection(*listed) - wanted) <= len(wanted) / 2, where
 
 
 def test_jaegers_page_leads_to_grafana_and_to_our_own(stack: Stack):

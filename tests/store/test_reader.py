@@ -54,6 +54,22 @@ def test_export_sees_no_local_spans_and_hook_spans_only_if_asked(paths: Paths, r
     store.close()
 
 
+def test_compactions_are_counted_for_each_session(paths: Paths, reader: Reader) -> None:
+    now = time.time_ns()
+    auto, manual = {sc.TRIGGER: "auto"}, {sc.TRIGGER: "manual"}
+    asked = [("s1", auto, 1), ("s1", auto, 2), ("s1", manual, 3), ("s1", auto, 30), ("s2", auto, 1), ("s3", auto, 1)]
+    store = Store.open(paths)
+    spans = [
+        made.span(n, name="compact", session=who, attributes=why, start=now - ago * MINUTE, end=now)
+        for n, (who, why, ago) in enumerate(asked, 1)
+    ]
+    sessions = {who: (b"", SessionRow(id=who, phase=SessionPhase.WORKING, last=now)) for who in ("s1", "s2", "s3")}
+    store.commit(Commit(position=made.position(9), rows=[Rows(spans=spans)], sessions=sessions))
+    assert reader.most_compactions(now - 15 * MINUTE) == 2
+    assert reader.most_compactions(now + MINUTE) == 0
+    store.close()
+
+
 def test_events_page_in_both_directions(paths: Paths, reader: Reader) -> None:
     store = Store.open(paths)
     store.commit(made.commit(1, 20))

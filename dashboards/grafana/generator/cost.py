@@ -12,7 +12,6 @@ from panels import (
     SECONDS,
     SHARE,
     Column,
-    JaegerSearch,
     Link,
     Query,
     board,
@@ -20,24 +19,22 @@ from panels import (
     columns,
     figure,
     lines,
-    traces,
 )
 from queries import (
     COST,
     MODEL,
     PROJECT,
-    RATE,
+    TEAM,
     TO_OVERVIEW,
     TO_TURNS,
     both,
+    hourly,
     increase,
     or_zero,
-    project_choice,
     quantile,
     rate,
     share,
-    slower_text,
-    tags_text,
+    whose,
 )
 
 FOR: Final = {
@@ -62,10 +59,8 @@ def make() -> d.Dashboard:
         "Tokens and cost",
         "List prices of model calls, not a bill: subscriptions and discounts are not known here.",
         [
-            project_choice(),
+            *whose(),
             choice("model", "Model", "hookspan_tokens_total", "gen_ai_response_model"),
-            slower_text("1s"),
-            tags_text(),
         ],
         [
             (
@@ -115,7 +110,7 @@ def make() -> d.Dashboard:
                     figure(
                         "Last 24 hours",
                         "What has it cost since this time yesterday?",
-                        or_zero(f"sum(hookspan:cost_usd:increase1d{{{PROJECT}}})"),
+                        or_zero(f"sum(hookspan:cost_usd:increase1d{{{TEAM}}})"),
                         DOLLARS,
                         links=[TO_OVERVIEW],
                     ),
@@ -164,7 +159,10 @@ def make() -> d.Dashboard:
                         "Is a project over its budget?",
                         "What did each project cost in the hour before? The budget is in collector/rules/budget.yml.",
                         [
-                            Query(f"hookspan:cost_usd:increase1h{{{PROJECT}}}", "{{hookspan_project}}"),
+                            Query(
+                                f"sum by (hookspan_project) (hookspan:cost_usd:increase1h{{{TEAM}}})",
+                                "{{hookspan_project}}",
+                            ),
                             Query("hookspan:cost_budget:usd_per_hour", "budget {{hookspan_project}}"),
                         ],
                         DOLLARS,
@@ -172,10 +170,10 @@ def make() -> d.Dashboard:
                     ),
                     lines(
                         "Which model costs?",
-                        "What does each model cost?",
+                        "What does an hour cost, by model?",
                         [
                             Query(
-                                increase(money, PROJECT, MODEL, by="gen_ai_response_model", over=RATE),
+                                hourly(money, PROJECT, MODEL, by="gen_ai_response_model"),
                                 "{{gen_ai_response_model}}",
                             )
                         ],
@@ -225,10 +223,10 @@ def make() -> d.Dashboard:
                     ),
                     lines(
                         "Why is the cache missed?",
-                        "How many tokens were written to the prompt cache again, and why?",
+                        "How many tokens an hour were written to the prompt cache again, and why?",
                         [
                             Query(
-                                increase("hookspan_cache_recached_total", PROJECT, by=CAUSE, over=RATE),
+                                hourly("hookspan_cache_recached_total", PROJECT, by=CAUSE),
                                 BY_CAUSE,
                             )
                         ],
@@ -239,10 +237,10 @@ def make() -> d.Dashboard:
                     ),
                     lines(
                         "What does missing it cost?",
-                        "What did writing those tokens cost more than reading them?",
+                        "What did writing those tokens cost more than reading them, an hour?",
                         [
                             Query(
-                                increase("hookspan_cache_recached_cost_USD_total", PROJECT, by=CAUSE, over=RATE),
+                                hourly("hookspan_cache_recached_cost_USD_total", PROJECT, by=CAUSE),
                                 BY_CAUSE,
                             )
                         ],
@@ -290,10 +288,10 @@ def make() -> d.Dashboard:
                 [
                     lines(
                         "What are the tokens?",
-                        "Input, output, read from the cache or written to it?",
+                        "How many an hour are input, output, read from the cache or written to it?",
                         [
                             Query(
-                                increase(tokens, PROJECT, MODEL, by="hookspan_token_type", over=RATE),
+                                hourly(tokens, PROJECT, MODEL, by="hookspan_token_type"),
                                 "{{hookspan_token_type}}",
                             )
                         ],
@@ -316,18 +314,16 @@ def make() -> d.Dashboard:
                     lines(
                         "How full do contexts get?",
                         "How many tokens does a call of the main agent read?",
-                        both("hookspan_context_tokens", MODEL),
+                        both("hookspan_context_tokens", PROJECT, MODEL, than="smaller"),
                         COUNT,
                         links=[Link.runbook("CompactionsInARow")],
                     ),
                     lines(
                         "Are contexts compacted?",
-                        "How often, automatically or by you, and did it succeed?",
+                        "How often an hour, automatically or by you, and did it succeed?",
                         [
                             Query(
-                                increase(
-                                    "hookspan_compactions_total", by="hookspan_trigger, hookspan_outcome", over=RATE
-                                ),
+                                hourly("hookspan_compactions_total", PROJECT, by="hookspan_trigger, hookspan_outcome"),
                                 "{{hookspan_trigger}}, {{hookspan_outcome}}",
                             )
                         ],
@@ -347,14 +343,22 @@ def make() -> d.Dashboard:
                         [
                             Query(
                                 quantile(
-                                    0.95, "gen_ai_client_operation_duration_seconds", MODEL, by="gen_ai_response_model"
+                                    0.95,
+                                    "gen_ai_client_operation_duration_seconds",
+                                    PROJECT,
+                                    MODEL,
+                                    by="gen_ai_response_model",
                                 ),
                                 "{{gen_ai_response_model}}, slowest 5 %",
                                 exemplars=True,
                             ),
                             Query(
                                 quantile(
-                                    0.5, "gen_ai_client_operation_duration_seconds", MODEL, by="gen_ai_response_model"
+                                    0.5,
+                                    "gen_ai_client_operation_duration_seconds",
+                                    PROJECT,
+                                    MODEL,
+                                    by="gen_ai_response_model",
                                 ),
                                 "{{gen_ai_response_model}}, half",
                             ),
@@ -367,19 +371,12 @@ def make() -> d.Dashboard:
                         "How many tokens does a call have, by type (median)?",
                         [
                             Query(
-                                quantile(0.5, "gen_ai_client_token_usage", MODEL, by="gen_ai_token_type"),
+                                quantile(0.5, "gen_ai_client_token_usage", PROJECT, MODEL, by="gen_ai_token_type"),
                                 "{{gen_ai_token_type}}",
                             )
                         ],
                         COUNT,
                         links=[TO_TURNS],
-                    ),
-                    traces(
-                        "Slow model calls",
-                        "Which calls took longer than the variable says?",
-                        JaegerSearch(tags="gen_ai.operation.name=chat $traces", slower="$slower"),
-                        links=[TO_TURNS],
-                        size=(24, 9),
                     ),
                 ],
             ),

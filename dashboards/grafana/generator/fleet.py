@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.models import dashboard as d
 from panels import BYTES, COUNT, PAGE, SECONDS, SHARE, Column, Link, Query, board, columns, figure, lines, states
-from queries import FLEET, HOST, HOST_BOARD, RATE, TO_HOST, TO_OVERVIEW, TO_PIPELINE, host_choice, increase, rate
+from queries import FLEET, HOST, HOST_BOARD, TO_HOST, TO_OVERVIEW, TO_PIPELINE, host_choice, hourly, rate
+
+KNOWN = 'hookspan_client_version!="unknown"'
+"""A session of which no hook and no transcript has told the version yet counts as none."""
 
 
 def make() -> d.Dashboard:
@@ -41,7 +44,7 @@ def make() -> d.Dashboard:
                     figure(
                         "Versions of Claude Code",
                         "How many versions of the client are in use?",
-                        f"count(count by (hookspan_client_version) (hookspan_client_info_ratio{{{HOST}}}))",
+                        f"count(count by (hookspan_client_version) (hookspan_client_info_ratio{{{HOST}, {KNOWN}}}))",
                         COUNT,
                         empty="no session",
                         links=[PAGE],
@@ -152,10 +155,10 @@ def make() -> d.Dashboard:
                     ),
                     lines(
                         "Which errors did the agents' loops catch?",
-                        "In which loop did something fail?",
+                        "In which loop did something fail, and how often an hour?",
                         [
                             Query(
-                                increase("hookspan_agent_failures_total", HOST, by="hookspan_loop", over=RATE),
+                                hourly("hookspan_agent_failures_total", HOST, by="hookspan_loop"),
                                 "{{hookspan_loop}}",
                             )
                         ],

@@ -28,12 +28,13 @@ from queries import (
     TO_TOOLS,
     TO_TURNS,
     TO_WAITING,
+    WHO,
     increase,
     or_zero,
-    project_choice,
     rate,
     share,
     tags_text,
+    whose,
 )
 
 
@@ -43,7 +44,7 @@ def make() -> d.Dashboard:
         figure(
             "At work",
             "How many sessions are working now?",
-            'sum(hookspan_session_active{hookspan_state="working"})',
+            f'sum(hookspan_session_active{{{WHO}, hookspan_state="working"}})',
             COUNT,
             empty="no agent",
             links=[PAGE, TO_TURNS],
@@ -51,7 +52,7 @@ def make() -> d.Dashboard:
         figure(
             "Waiting for you",
             "How many sessions can't go on without you?",
-            'sum(hookspan_session_active{hookspan_state=~"waiting.*"})',
+            f'sum(hookspan_session_active{{{WHO}, hookspan_state=~"waiting.*"}})',
             COUNT,
             empty="no agent",
             limits=[(1, "orange")],
@@ -60,7 +61,7 @@ def make() -> d.Dashboard:
         figure(
             "Longest wait",
             "How long has the longest-waiting session waited?",
-            "max(hookspan_wait_oldest_seconds)",
+            f"max(hookspan_wait_oldest_seconds{{{WHO}}})",
             SECONDS,
             empty="no agent",
             limits=[(60, "orange"), (600, "red")],
@@ -98,7 +99,7 @@ def make() -> d.Dashboard:
         lines(
             "Who works, who waits?",
             "What are the sessions doing, over time?",
-            [Query("sum by (hookspan_state) (hookspan_session_active)", "{{hookspan_state}}")],
+            [Query(f"sum by (hookspan_state) (hookspan_session_active{{{WHO}}})", "{{hookspan_state}}")],
             COUNT,
             stacked=True,
             empty="No agent has reported in this time range",
@@ -168,6 +169,6 @@ def make() -> d.Dashboard:
         OVERVIEW,
         "Overview",
         "Who works, who waits, where the time goes.",
-        [project_choice(), tags_text()],
+        [*whose(), tags_text()],
         [("Now", now), ("Time", who), ("By project", where), ("Needs attention", what)],
     )

@@ -8,7 +8,6 @@ from panels import (
     SECONDS,
     SHARE,
     Column,
-    JaegerSearch,
     Link,
     Query,
     bars,
@@ -17,21 +16,19 @@ from panels import (
     distribution,
     figure,
     lines,
-    traces,
 )
 from queries import (
     PIPELINE,
     RANGE,
-    RATE,
     TO_FLEET,
     TO_HOST,
     TO_OVERVIEW,
     TO_TURNS,
+    hourly,
     increase,
     or_zero,
     quantile,
     rate,
-    tags_text,
 )
 
 from hookspan.hooktime import PROMISE
@@ -47,7 +44,7 @@ def make() -> d.Dashboard:
         PIPELINE,
         "Hooks and pipeline",
         "What hooks cost, hookspan's and others, and whether everything arrives.",
-        [tags_text()],
+        [],
         [
             (
                 "Now",
@@ -111,10 +108,10 @@ def make() -> d.Dashboard:
                 [
                     lines(
                         "Ours",
-                        "How long does the relay take until the event is safe?",
+                        "How long does the relay take until the event is safe? A point leads to the span of one.",
                         [
                             Query("hookspan:hook_duration_seconds:p99_5m", "slowest 1 % on {{host_name}}"),
-                            Query(quantile(0.5, ours), "half are faster than"),
+                            Query(quantile(0.5, ours), "half are faster than", exemplars=True),
                         ],
                         SECONDS,
                         limit=PROMISE,
@@ -166,17 +163,10 @@ def make() -> d.Dashboard:
                     distribution(
                         "How long do hookspan's hooks take?",
                         "How are the times of hookspan's hooks distributed?",
-                        increase(f"{ours}_bucket", by="le", over=RATE),
+                        rate(f"{ours}_bucket", by="le"),
                         SECONDS,
                         links=[Link.runbook("HookSlow")],
-                    ),
-                    traces(
-                        "Hook spans",
-                        "Which hooks took longer than 1 ms?",
-                        JaegerSearch(tags="otel.scope.name=hookspan.hooks $traces", slower="1ms"),
-                        empty="No hook took so long in this time range",
-                        links=[Link.runbook("HookSlow")],
-                        size=(12, 8),
+                        size=(24, 8),
                     ),
                 ],
             ),
@@ -236,9 +226,9 @@ def make() -> d.Dashboard:
                     ),
                     lines(
                         "Refused by the Collector",
-                        "Does the Collector accept everything that is sent to it?",
+                        "Does the Collector accept everything that is sent to it? (items an hour)",
                         [
-                            Query(increase(f"otelcol_receiver_refused_{kind}", by="receiver", over=RATE), kind)
+                            Query(hourly(f"otelcol_receiver_refused_{kind}", by="receiver"), kind)
                             for kind in kinds.split("|")
                         ],
                         COUNT,

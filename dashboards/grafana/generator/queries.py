@@ -11,7 +11,12 @@ from panels import Link, Query, choice, text
 
 RATE: Final = "$__rate_interval"
 RANGE: Final = "$__range"
-PROJECT: Final = 'hookspan_project=~"$project"'
+PROJECT: Final = 'hookspan_project=~"$project", team=~"$team", host_name=~"$host"'
+"""Of whom a dashboard tells: what `whose` lets people choose."""
+WHO: Final = 'team=~"$team", host_name=~"$host"'
+"""For what no project is known of: sessions now."""
+TEAM: Final = 'hookspan_project=~"$project", team=~"$team"'
+"""For what is recorded by project and team, whatever the machine."""
 TOOL: Final = 'gen_ai_tool_name=~"$tool"'
 MODEL: Final = 'gen_ai_response_model=~"$model"'
 HOST: Final = 'host_name=~"$host"'
@@ -45,6 +50,11 @@ def rate(metric: str, *matchers: str, by: str = "", over: str = RATE) -> str:
     return f"sum{f' by ({by}) ' if by else ''}(rate({metric}{{{', '.join(matchers)}}}[{over}]))"
 
 
+def hourly(metric: str, *matchers: str, by: str = "") -> str:
+    """How much a counter rises in an hour, over time: the same at every zoom, where an increase grows with the step."""
+    return f"3600 * {rate(metric, *matchers, by=by)}"
+
+
 def quantile(q: float, metric: str, *matchers: str, by: str = "", over: str = RATE) -> str:
     """A quantile of a histogram, whose name is given without `_bucket`."""
     labels = f"le, {by}" if by else "le"
@@ -61,17 +71,22 @@ def or_zero(expr: str) -> str:
     return f"{expr} or vector(0)"
 
 
-def both(metric: str, *matchers: str) -> list[Query]:
-    """The middle and the slow end."""
+def both(metric: str, *matchers: str, than: str = "faster") -> list[Query]:
+    """The middle and the far end; `than` says what the others are."""
     return [
-        Query(quantile(0.5, metric, *matchers), "half are faster than"),
-        Query(quantile(0.95, metric, *matchers), "95 % are faster than", exemplars=True),
+        Query(quantile(0.5, metric, *matchers), f"half are {than} than"),
+        Query(quantile(0.95, metric, *matchers), f"95 % are {than} than", exemplars=True),
     ]
 
 
-def project_choice() -> object:
-    """The variable `project`."""
-    return choice("project", "Project", "hookspan_turn_finished_total", "hookspan_project")
+def whose() -> tuple[object, object, object]:
+    """The variables of `PROJECT`. A team is what `[resource]` or a project's labels say; whoever has none is in All."""
+    counted = "hookspan_turn_finished_total"
+    return (
+        choice("project", "Project", counted, "hookspan_project"),
+        choice("team", "Team", counted, "team"),
+        host_choice(counted),
+    )
 
 
 def tool_choice() -> object:
@@ -86,7 +101,7 @@ def host_choice(metric: str) -> object:
 
 def slower_text(value: str) -> object:
     """The variable `slower`, for searches in Jaeger."""
-    return text("slower", "Slower than", value, "For the tables of traces: 300ms, 5s, 2m")
+    return text("slower", "Slower than", value, "For the table of slow turns: 300ms, 5s, 2m")
 
 
 def tags_text() -> object:

@@ -22,21 +22,21 @@ from panels import (
 from queries import (
     PROJECT,
     RANGE,
-    RATE,
     TO_HOST,
     TO_OVERVIEW,
     TO_TURNS,
     TO_WAITING,
     TOOL,
     TOOLS,
+    hourly,
     increase,
     or_zero,
-    project_choice,
     quantile,
+    rate,
     share,
-    slower_text,
     tags_text,
     tool_choice,
+    whose,
 )
 
 
@@ -48,7 +48,7 @@ def make() -> d.Dashboard:
         TOOLS,
         "Tools",
         "Which tools fail, which are slow, which take the time. Waiting for permission is not in their time.",
-        [tool_choice(), project_choice(), slower_text("1s"), tags_text()],
+        [tool_choice(), *whose(), tags_text()],
         [
             (
                 "In this time range",
@@ -87,7 +87,7 @@ def make() -> d.Dashboard:
                     figure(
                         "Slowest 5 %",
                         "How long do slow calls take?",
-                        quantile(0.95, duration, TOOL, over=RANGE),
+                        quantile(0.95, duration, TOOL, PROJECT, over=RANGE),
                         SECONDS,
                         empty="no calls",
                         links=[TO_TURNS],
@@ -95,7 +95,7 @@ def make() -> d.Dashboard:
                     figure(
                         "Time in tools",
                         "How long did tools run in total?",
-                        or_zero(increase(f"{duration}_sum", TOOL)),
+                        or_zero(increase(f"{duration}_sum", TOOL, PROJECT)),
                         SECONDS,
                         links=[TO_TURNS],
                     ),
@@ -117,10 +117,12 @@ def make() -> d.Dashboard:
                         "How often, how slow, and how much time in total, by tool?",
                         {by_tool: "Tool"},
                         [
-                            Column("Time", increase(f"{duration}_sum", TOOL, by=by_tool), SECONDS),
-                            Column("Calls", increase(f"{duration}_count", TOOL, by=by_tool)),
-                            Column("Median", quantile(0.5, duration, TOOL, by=by_tool, over=RANGE), SECONDS),
-                            Column("Slowest 5 %", quantile(0.95, duration, TOOL, by=by_tool, over=RANGE), SECONDS),
+                            Column("Time", increase(f"{duration}_sum", TOOL, PROJECT, by=by_tool), SECONDS),
+                            Column("Calls", increase(f"{duration}_count", TOOL, PROJECT, by=by_tool)),
+                            Column("Median", quantile(0.5, duration, TOOL, PROJECT, by=by_tool, over=RANGE), SECONDS),
+                            Column(
+                                "Slowest 5 %", quantile(0.95, duration, TOOL, PROJECT, by=by_tool, over=RANGE), SECONDS
+                            ),
                         ],
                         data_links={
                             "Tool": Link(
@@ -145,16 +147,22 @@ def make() -> d.Dashboard:
                     lines(
                         "Do tools get slower?",
                         "How long do the slowest 5 % of each tool take? A point leads to the span of one.",
-                        [Query(quantile(0.95, duration, TOOL, by=by_tool), "{{gen_ai_tool_name}}", exemplars=True)],
+                        [
+                            Query(
+                                quantile(0.95, duration, TOOL, PROJECT, by=by_tool),
+                                "{{gen_ai_tool_name}}",
+                                exemplars=True,
+                            )
+                        ],
                         SECONDS,
                         links=[TO_HOST],
                     ),
                     lines(
                         "How do calls end?",
-                        "How many calls succeed, fail, are denied or interrupted?",
+                        "How many calls an hour succeed, fail, are denied or interrupted?",
                         [
                             Query(
-                                increase(calls, TOOL, PROJECT, by="hookspan_outcome", over=RATE),
+                                hourly(calls, TOOL, PROJECT, by="hookspan_outcome"),
                                 "{{hookspan_outcome}}",
                             )
                         ],
@@ -165,7 +173,7 @@ def make() -> d.Dashboard:
                     distribution(
                         "How long do calls take?",
                         "How are the durations of calls distributed?",
-                        increase(f"{duration}_bucket", TOOL, by="le", over=RATE),
+                        rate(f"{duration}_bucket", TOOL, PROJECT, by="le"),
                         SECONDS,
                         links=[TO_TURNS],
                     ),
@@ -177,7 +185,10 @@ def make() -> d.Dashboard:
                     bars(
                         "Errors by type",
                         "Did the command fail, or the tool?",
-                        Query(increase(f"{duration}_count", TOOL, 'error_type!=""', by="error_type"), "{{error_type}}"),
+                        Query(
+                            increase(f"{duration}_count", TOOL, PROJECT, 'error_type!=""', by="error_type"),
+                            "{{error_type}}",
+                        ),
                         COUNT,
                         empty="No call has failed in this time range",
                         links=[Link.runbook("ToolErrorsUnusual")],
@@ -187,7 +198,13 @@ def make() -> d.Dashboard:
                         "Which MCP servers are slow?",
                         Query(
                             quantile(
-                                0.95, duration, TOOL, 'hookspan_mcp_server!=""', by="hookspan_mcp_server", over=RANGE
+                                0.95,
+                                duration,
+                                TOOL,
+                                PROJECT,
+                                'hookspan_mcp_server!=""',
+                                by="hookspan_mcp_server",
+                                over=RANGE,
                             ),
                             "{{hookspan_mcp_server}}",
                         ),
@@ -212,17 +229,12 @@ def make() -> d.Dashboard:
                 "Traces",
                 [
                     traces(
-                        "Slow calls",
-                        "Which calls took longer than the variable says?",
-                        JaegerSearch(tags="gen_ai.operation.name=execute_tool $traces", slower="$slower"),
-                        links=[TO_TURNS],
-                    ),
-                    traces(
                         "Failed calls",
                         "Which calls failed?",
                         JaegerSearch(tags="gen_ai.operation.name=execute_tool hookspan.outcome=error $traces"),
                         empty="No call has failed in this time range",
                         links=[Link.runbook("ToolErrorsUnusual")],
+                        size=(24, 9),
                     ),
                 ],
             ),

@@ -21,19 +21,20 @@ from panels import (
 from queries import (
     PROJECT,
     RANGE,
-    RATE,
     TO_OVERVIEW,
     TO_TOOLS,
     TO_WAITING,
     TURNS,
     both,
+    hourly,
     increase,
     or_zero,
-    project_choice,
     quantile,
+    rate,
     share,
     slower_text,
     tags_text,
+    whose,
 )
 
 
@@ -44,7 +45,7 @@ def make() -> d.Dashboard:
         TURNS,
         "Turns",
         "How turns end, how long they take, and what they are made of.",
-        [project_choice(), slower_text("2s"), tags_text()],
+        [*whose(), slower_text("2s"), tags_text()],
         [
             (
                 "In this time range",
@@ -60,7 +61,7 @@ def make() -> d.Dashboard:
                     figure(
                         "Median turn",
                         "How long does a turn take?",
-                        quantile(0.5, duration, over=RANGE),
+                        quantile(0.5, duration, PROJECT, over=RANGE),
                         SECONDS,
                         empty="no turns",
                         links=[TO_TOOLS],
@@ -68,7 +69,7 @@ def make() -> d.Dashboard:
                     figure(
                         "Slowest 5 %",
                         "How long do the long ones take?",
-                        quantile(0.95, duration, over=RANGE),
+                        quantile(0.95, duration, PROJECT, over=RANGE),
                         SECONDS,
                         empty="no turns",
                         links=[TO_TOOLS],
@@ -112,14 +113,14 @@ def make() -> d.Dashboard:
                     lines(
                         "How long does a turn take?",
                         "Do turns get longer? A point leads to the trace of one.",
-                        both(duration),
+                        both(duration, PROJECT),
                         SECONDS,
                         links=[TO_TOOLS],
                     ),
                     lines(
                         "How do turns end?",
-                        "By themselves, with an error, or because you stopped them?",
-                        [Query(increase(finished, PROJECT, by="hookspan_outcome", over=RATE), "{{hookspan_outcome}}")],
+                        "How many an hour end by themselves, with an error, or because you stopped them?",
+                        [Query(hourly(finished, PROJECT, by="hookspan_outcome"), "{{hookspan_outcome}}")],
                         COUNT,
                         stacked=True,
                         links=[TO_OVERVIEW],
@@ -127,16 +128,16 @@ def make() -> d.Dashboard:
                     distribution(
                         "Are there two kinds of turns?",
                         "How are the durations of turns distributed?",
-                        increase(f"{duration}_bucket", by="le", over=RATE),
+                        rate(f"{duration}_bucket", PROJECT, by="le"),
                         SECONDS,
                         links=[TO_TOOLS],
                     ),
                     lines(
                         "Why do turns fail?",
-                        "Rate limits, an overloaded API, or requests that are wrong?",
+                        "How many an hour, because of rate limits, an overloaded API, or requests that are wrong?",
                         [
                             Query(
-                                increase(finished, PROJECT, 'hookspan_outcome="error"', by="error_type", over=RATE),
+                                hourly(finished, PROJECT, 'hookspan_outcome="error"', by="error_type"),
                                 "{{error_type}}",
                             )
                         ],
@@ -164,7 +165,9 @@ def make() -> d.Dashboard:
                         "Subagents (slowest 5 %)",
                         "Which subagents take long?",
                         Query(
-                            quantile(0.95, "hookspan_subagent_duration_seconds", by="gen_ai_agent_name", over=RANGE),
+                            quantile(
+                                0.95, "hookspan_subagent_duration_seconds", PROJECT, by="gen_ai_agent_name", over=RANGE
+                            ),
                             "{{gen_ai_agent_name}}",
                         ),
                         SECONDS,
@@ -195,7 +198,7 @@ def make() -> d.Dashboard:
                     traces(
                         "Failed turns",
                         "Which turns failed?",
-                        JaegerSearch("invoke_agent claude-code", "error=true $traces"),
+                        JaegerSearch(tags="hookspan.end_reason=stop_failure $traces"),
                         empty="No turn has failed in this time range",
                         links=[Link.runbook("RateLimited")],
                     ),

@@ -23,21 +23,22 @@ from panels import (
 from queries import (
     PROJECT,
     RANGE,
-    RATE,
     TO_OVERVIEW,
     TO_TOOLS,
     TO_TURNS,
     TOOL,
     WAITING,
+    WHO,
     both,
+    hourly,
     increase,
     or_zero,
-    project_choice,
     quantile,
+    rate,
     share,
-    slower_text,
     tags_text,
     tool_choice,
+    whose,
 )
 
 
@@ -49,7 +50,7 @@ def make() -> d.Dashboard:
         WAITING,
         "Waiting and permissions",
         "What waits for you, how long, and what you decide.",
-        [tool_choice(), project_choice(), slower_text("2s"), tags_text()],
+        [tool_choice(), *whose(), tags_text()],
         [
             (
                 "Now and in this time range",
@@ -57,7 +58,7 @@ def make() -> d.Dashboard:
                     figure(
                         "Waiting for you",
                         "How many sessions can't go on without you?",
-                        'sum(hookspan_session_active{hookspan_state=~"waiting.*"})',
+                        f'sum(hookspan_session_active{{{WHO}, hookspan_state=~"waiting.*"}})',
                         COUNT,
                         empty="no agent",
                         limits=[(1, "orange")],
@@ -66,7 +67,7 @@ def make() -> d.Dashboard:
                     figure(
                         "Longest wait",
                         "How long has the longest-waiting session waited?",
-                        "max(hookspan_wait_oldest_seconds)",
+                        f"max(hookspan_wait_oldest_seconds{{{WHO}}})",
                         SECONDS,
                         empty="no agent",
                         limits=[(60, "orange"), (600, "red")],
@@ -75,7 +76,7 @@ def make() -> d.Dashboard:
                     figure(
                         "Asked",
                         "How often were you asked?",
-                        or_zero(increase(f"{wait}_count", TOOL)),
+                        or_zero(increase(f"{wait}_count", TOOL, PROJECT)),
                         COUNT,
                         decimals=0,
                         links=[TO_TOOLS],
@@ -84,8 +85,8 @@ def make() -> d.Dashboard:
                         "Approved",
                         "What share did you approve? What is always approved can be allowed.",
                         share(
-                            or_zero(increase(f"{wait}_count", TOOL, 'hookspan_decision="approved"')),
-                            increase(f"{wait}_count", TOOL),
+                            or_zero(increase(f"{wait}_count", TOOL, PROJECT, 'hookspan_decision="approved"')),
+                            increase(f"{wait}_count", TOOL, PROJECT),
                         ),
                         SHARE,
                         empty="never asked",
@@ -94,7 +95,7 @@ def make() -> d.Dashboard:
                     figure(
                         "Median wait",
                         "How long does a question wait for an answer?",
-                        quantile(0.5, wait, TOOL, over=RANGE),
+                        quantile(0.5, wait, TOOL, PROJECT, over=RANGE),
                         SECONDS,
                         empty="never asked",
                         links=[TO_TURNS],
@@ -114,7 +115,7 @@ def make() -> d.Dashboard:
                     lines(
                         "How long does the oldest question wait?",
                         "When did nobody answer for long?",
-                        [Query("max by (host_name) (hookspan_wait_oldest_seconds)", "{{host_name}}")],
+                        [Query(f"max by (host_name) (hookspan_wait_oldest_seconds{{{WHO}}})", "{{host_name}}")],
                         SECONDS,
                         limit=600,
                         empty="No agent has reported in this time range",
@@ -123,17 +124,17 @@ def make() -> d.Dashboard:
                     lines(
                         "How long until an answer?",
                         "How long do questions wait? A point leads to the span of one.",
-                        both(wait, TOOL),
+                        both(wait, TOOL, PROJECT),
                         SECONDS,
                         empty="You were not asked in this time range",
                         links=[TO_TOOLS],
                     ),
                     lines(
                         "What do you decide?",
-                        "How many questions are approved, refused, given up, or denied by a rule?",
+                        "How many questions an hour are approved, refused, given up, or denied by a rule?",
                         [
                             Query(
-                                increase(f"{wait}_count", TOOL, by="hookspan_decision", over=RATE),
+                                hourly(f"{wait}_count", TOOL, PROJECT, by="hookspan_decision"),
                                 "{{hookspan_decision}}",
                             )
                         ],
@@ -145,7 +146,7 @@ def make() -> d.Dashboard:
                     distribution(
                         "How long are you away?",
                         "How long is it from the end of a turn to your next prompt?",
-                        increase("hookspan_user_idle_seconds_bucket", by="le", over=RATE),
+                        rate("hookspan_user_idle_seconds_bucket", PROJECT, by="le"),
                         SECONDS,
                         links=[TO_TURNS],
                     ),
@@ -159,9 +160,13 @@ def make() -> d.Dashboard:
                         "Which tools ask, and how do you answer?",
                         {by_tool: "Tool", "hookspan_decision": "Decision"},
                         [
-                            Column("Asked", increase(f"{wait}_count", TOOL, by=f"{by_tool}, hookspan_decision")),
                             Column(
-                                "Waited", increase(f"{wait}_sum", TOOL, by=f"{by_tool}, hookspan_decision"), SECONDS
+                                "Asked", increase(f"{wait}_count", TOOL, PROJECT, by=f"{by_tool}, hookspan_decision")
+                            ),
+                            Column(
+                                "Waited",
+                                increase(f"{wait}_sum", TOOL, PROJECT, by=f"{by_tool}, hookspan_decision"),
+                                SECONDS,
                             ),
                         ],
                         empty="You were not asked in this time range",
@@ -186,7 +191,7 @@ def make() -> d.Dashboard:
                         "Notifications",
                         "What did Claude Code notify you of?",
                         Query(
-                            increase("hookspan_notifications_total", by="hookspan_notification_type"),
+                            increase("hookspan_notifications_total", PROJECT, by="hookspan_notification_type"),
                             "{{hookspan_notification_type}}",
                         ),
                         COUNT,
@@ -200,10 +205,10 @@ def make() -> d.Dashboard:
                 "Traces",
                 [
                     traces(
-                        "Long waits that were approved",
-                        "Which questions waited longer than the variable says, only to be approved?",
-                        JaegerSearch(tags="hookspan.decision=approved $traces", slower="$slower"),
-                        empty="No question waited so long in this time range",
+                        "Approved",
+                        "What did you approve?",
+                        JaegerSearch(tags="hookspan.decision=approved $traces"),
+                        empty="Nothing was approved in this time range",
                         links=[Link("Rules to copy", "http://127.0.0.1:8420/friction")],
                     ),
                     traces(

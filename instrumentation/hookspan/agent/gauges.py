@@ -6,7 +6,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from hookspan import __version__
 from hookspan.agent import status
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
     from hookspan.export import Reading
+
+IN_A_ROW: Final = 15 * 60 * 1_000_000_000  # ns; as the description of the gauge says
 
 Values = Iterable[tuple[float, Mapping[str, str]]]
 
@@ -68,6 +70,8 @@ class Gauges:
             readings.append(Reading("hookspan.quota.reset.time", use.resets_at / 1e9, window))
             if use.full_at:
                 readings.append(Reading("hookspan.quota.full.time", use.full_at / 1e9, window))
+        compacted = self._reader.most_compactions(time.time_ns() - IN_A_ROW)
+        readings.append(Reading("hookspan.session.compactions", compacted))
         for version in sorted({row.client_version for row in self._reader.sessions(open_only=True) if not row.local}):
             labels = {
                 sc.CLIENT_VERSION: version or "unknown",

@@ -244,7 +244,7 @@ class Project:
         "If false, its sessions and those in its work trees are not recorded; raw lines go after `journal.raw_hours`.",
     )
     labels: Mapping[str, str] = _option(
-        {}, Pairs("names with texts"), "Attributes of its spans and counters, such as team or cost centre."
+        {}, Pairs("names with texts"), "Attributes of its spans and metrics, such as team or cost centre."
     )
 
 

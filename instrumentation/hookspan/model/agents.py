@@ -229,5 +229,5 @@ def write(step: Step, agent: Agent, end: int, outcome: Outcome, reason: EndReaso
     step.close(open_spans.of_subagent(agent), end, attributes, events=events)
     seconds = max(0, end - agent.start) / NANO
     named = (sc.GEN_AI_AGENT_NAME, agent.type or "subagent")
-    step.add("hookspan.subagent.duration", seconds, named, place=own, at=end)
+    step.count("hookspan.subagent.duration", seconds, named, place=own, at=end)
     count_time(step)

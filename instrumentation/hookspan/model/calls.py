@@ -142,7 +142,7 @@ def _measure_call(step: Step, fact: ModelCall, place: Place, own: str, error: st
     whose = (sc.GEN_AI_PROVIDER_NAME, provider(fact).value)
     models = ((sc.GEN_AI_REQUEST_MODEL, fact.request_model), (sc.GEN_AI_RESPONSE_MODEL, fact.response_model))
     seconds = max(0, fact.end - fact.start) / NANO
-    step.add(
+    step.count(
         "gen_ai.client.operation.duration",
         seconds,
         _CHAT,
@@ -157,7 +157,7 @@ def _measure_call(step: Step, fact: ModelCall, place: Place, own: str, error: st
     whole = fact.input_tokens + fact.cache_read_tokens + fact.cache_write_tokens
     for kind, value in (("input", whole), ("output", fact.output_tokens)):
         usage = (_CHAT, whose, *models, (sc.GEN_AI_TOKEN_TYPE, kind))
-        step.add("gen_ai.client.token.usage", value, *usage, place=place, own_id=own)
+        step.count("gen_ai.client.token.usage", value, *usage, place=place, own_id=own)
     model = (sc.GEN_AI_RESPONSE_MODEL, fact.response_model)
     settled = fact.end <= step.session.settled  # the client's total included it
     for kind, tokens in _token_kinds(fact):
@@ -169,7 +169,7 @@ def _measure_call(step: Step, fact: ModelCall, place: Place, own: str, error: st
     elif fact.cost_nano < 0:
         step.count("hookspan.cost.unpriced", 1, model, place=place, own_id=own)
     if not fact.agent_id:
-        step.add("hookspan.context.tokens", whole, model, place=place, own_id=own)
+        step.count("hookspan.context.tokens", whole, model, place=place, own_id=own)
 
 
 def _tally(tally: Tally, fact: ModelCall) -> None:
@@ -316,7 +316,7 @@ def write_compactions(step: Step, up_to: int, *, of: str | None = None) -> None:
         status = STATUS_UNSET if compaction.end else STATUS_ERROR
         opened = open_spans.of_compaction(session, compaction)
         step.close(opened, end, attributes, status=status)
-        step.add(
+        step.count(
             "hookspan.compactions",
             1,
             (sc.TRIGGER, compaction.trigger),

@@ -180,7 +180,7 @@ def write(step: Step, wait: Wait, place: Place, end: int, decision: Decision, ba
     opened = open_spans.of_wait(session, wait, place)
     end = max(end, wait.at)
     step.close(opened, end, {sc.DECISION: decision.value, sc.BASIS: basis.value})
-    step.add(
+    step.count(
         "hookspan.permission.wait",
         (end - wait.at) / NANO,
         (sc.GEN_AI_TOOL_NAME, wait.tool),

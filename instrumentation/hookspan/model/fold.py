@@ -193,7 +193,7 @@ def _failed(step: Step, event: Reduced) -> None:
 
 def _notified(step: Step, event: Reduced) -> None:
     kind = event.notification if len(event.notification) < 40 and event.notification.isidentifier() else "other"  # noqa: PLR2004
-    step.add("hookspan.notifications", 1, (sc.NOTIFICATION_TYPE, kind))
+    step.count("hookspan.notifications", 1, (sc.NOTIFICATION_TYPE, kind))
     if event.notification == "permission_prompt":
         dialogs.still_waiting(step)
 

@@ -164,7 +164,7 @@ class Step:
         own_id: str = "",
         at: int = 0,
     ) -> None:
-        """Like `add`, for counters that have the project and its labels among their attributes."""
+        """Like `add`, for what is a project's: its name and its labels are among the attributes."""
         labels: tuple[tuple[str, str], ...] = ()
         policy = self.state.world.policy
         if policy and (given := policy.labels.get(self.project)):

@@ -313,7 +313,7 @@ def _write(step: Step, call: ToolCall, start: int, end: int, outcome: Outcome, a
         at=end,
     )
     if sc.NEVER_RAN not in attributes:
-        step.add(
+        step.count(
             "hookspan.tool.duration",
             max(0, end - start - call.waited) / NANO,
             (sc.GEN_AI_TOOL_NAME, call.tool),

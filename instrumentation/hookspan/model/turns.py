@@ -278,9 +278,9 @@ def _measure(step: Step, turn: Turn, end: int, outcome: Outcome, own: Place) -> 
         place=own,
         at=end,
     )
-    step.add("hookspan.turn.duration", (end - turn.start) / NANO, (sc.OUTCOME, outcome.value), place=own, at=end)
+    step.count("hookspan.turn.duration", (end - turn.start) / NANO, (sc.OUTCOME, outcome.value), place=own, at=end)
     if turn.idle_before:
-        step.add("hookspan.user.idle", turn.idle_before / NANO, place=own, at=turn.start)
+        step.count("hookspan.user.idle", turn.idle_before / NANO, place=own, at=turn.start)
         _count_time(step, TimeKind.USER, turn.idle_before, own, turn.start)
     step.session.going_on[turn.prompt] = GoingOn(
         start=turn.start, end=end, intervals=turn.intervals, beside=turn.beside, waited=turn.waited

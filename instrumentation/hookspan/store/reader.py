@@ -173,6 +173,17 @@ class Reader(Questions):
             summary: Summary = db.cached[1]
             return summary
 
+    def most_compactions(self, since: int) -> int:
+        """The automatic compactions, since then (Unix nanoseconds), of the session that has most of them."""
+        rows = self._rows(
+            "SELECT count(*) AS n FROM span WHERE NOT hook AND NOT local AND name = 'compact' AND start >= ? "
+            "AND session IN (SELECT session FROM session WHERE last >= ?) "
+            """AND instr(attributes, '"hookspan.trigger":"auto"') > 0 GROUP BY session ORDER BY n DESC LIMIT 1""",
+            since,
+            since,
+        )
+        return int(rows[0][0]) if rows else 0
+
     def totals(
         self, *instruments: str, since: int = 0, until: int = schema.INTEGER_MAX, slot: int = 0
     ) -> dict[str, list[Total]]:

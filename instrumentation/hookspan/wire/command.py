@@ -148,6 +148,7 @@ PROGRAMS: Final = frozenset(
 _SKIPPED: Final = frozenset(
     {
         "cd",
+        "for",
         "export",
         "set",
         "source",
@@ -158,15 +159,25 @@ _SKIPPED: Final = frozenset(
         "nohup",
         "command",
         "exec",
+        "timeout",
+        "nice",
         "then",
         "do",
+        "else",
         "if",
+        "while",
+        "until",
         "!",
         "(",
         "{",
     }
 )
 _SEPARATORS: Final = re.compile(r"&&|\|\||[;\n|&]")
+_WITH_THE_REST: Final = frozenset({"cd", "export", "set", "source", ".", "for"})
+"""What follows these, up to the next command, is no program."""
+_OPTION: Final = re.compile(r"\A-|\A\d[\d.]*[smhd]?\Z")
+"""An option of `timeout`, `nice` and the like, or a number that one has."""
+_VERSION: Final = re.compile(r"(?<=python3)\.\d+\Z")
 _ASSIGNMENT: Final = re.compile(r"\A[A-Za-z_]\w*=")
 _LOOK_AHEAD: Final = 2000
 
@@ -174,12 +185,16 @@ _LOOK_AHEAD: Final = 2000
 def program(command: str) -> str:
     """The first program that a shell command runs, past `cd`, assignments, sudo and the like; `other` if not listed."""
     for part in _SEPARATORS.split(command[:_LOOK_AHEAD]):
+        wrapped = False  # behind a program that takes options and runs another one
         for word in part.split():
             bare = word.strip("\"'({")
-            if not bare or bare in _SKIPPED or _ASSIGNMENT.match(bare):
-                if bare in {"cd", "export", "set", "source", "."}:
+            if not bare or bare in _SKIPPED or _ASSIGNMENT.match(bare) or (wrapped and _OPTION.match(bare)):
+                if bare in _WITH_THE_REST:
                     break
+                wrapped |= bare in _SKIPPED
                 continue
-            name = bare.rsplit("/", 1)[-1]
+            if bare[0] == "#":
+                break
+            name = _VERSION.sub("", bare.rsplit("/", 1)[-1])
             return name if name in PROGRAMS else OTHER
     return OTHER
