@@ -182,6 +182,7 @@ class Fleet(Backends):
         return self._collector(
             name,
             FILES / "base" / "ingester.yaml",
+            FILES / "base" / "labels.yaml",
             *overlays,
             options=(RETRY_ON_429,),
             JAEGER_ENDPOINT=f"http://127.0.0.1:{self.ports['jaeger_otlp']}",

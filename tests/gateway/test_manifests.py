@@ -56,11 +56,11 @@ def container(found: dict[tuple[str, str], dict[str, Any]], name: str) -> tuple[
     "files",
     [
         ("base/gateway.yaml",),
-        ("base/ingester.yaml",),
+        ("base/ingester.yaml", "base/labels.yaml"),
         ("base/gateway.yaml", "components/mtls/mtls.yaml"),
-        ("base/ingester.yaml", "components/tail-sampling/tail-sampling.yaml"),
+        ("base/ingester.yaml", "base/labels.yaml", "components/tail-sampling/tail-sampling.yaml"),
         ("base/gateway.yaml", "components/kafka-sasl/kafka-sasl.yaml"),
-        ("base/ingester.yaml", "components/kafka-sasl/kafka-sasl.yaml"),
+        ("base/ingester.yaml", "base/labels.yaml", "components/kafka-sasl/kafka-sasl.yaml"),
     ],
     ids=lambda files: "+".join(Path(file).stem for file in files),
 )
@@ -87,7 +87,8 @@ def test_kubernetes_runs_the_configurations_as_they_are():
     found = build(BASE)
     for name in ("gateway", "ingester"):
         held = found["ConfigMap", f"hookspan-{name}"]["data"]
-        assert held == {f"{name}.yaml": (BASE / f"{name}.yaml").read_text()}
+        files = [f"{name}.yaml"] + (["labels.yaml"] if name == "ingester" else [])
+        assert held == {file: (BASE / file).read_text() for file in files}
         pod, collector = container(found, f"hookspan-{name}")
         config = next(one["configMap"]["name"] for one in pod["volumes"] if one["name"] == "config")
         assert config == found["ConfigMap", f"hookspan-{name}"]["metadata"]["name"]
@@ -200,9 +201,11 @@ def test_what_the_single_collector_does_too_is_done_alike():
     hooks = "filter/without_hook_spans"
     assert ingester["processors"][hooks] == single["processors"][hooks]
     prometheus = load(programs.ROOT / "collector" / "prometheus.yml")
-    (labels,) = ingester["processors"]["transform/labels"]["metric_statements"]
-    copied = [re.findall(r'"([a-z.]+)"', statement) for statement in labels["statements"]]
-    assert copied == [[name, name] for name in prometheus["otlp"]["promote_resource_attributes"]]
+    (copied,) = load(BASE / "labels.yaml")["processors"]["transform/labels"]["metric_statements"]
+    names = [set(re.findall(r'"([a-z.]+)"', statement)) for statement in copied["statements"]]
+    assert names == [{name} for name in prometheus["otlp"]["promote_resource_attributes"]]
+    (native,) = single["processors"]["transform/native"]["metric_statements"]
+    assert native in gateway["processors"]["transform/deltas"]["metric_statements"]
 
 
 def test_every_variable_of_a_configuration_is_explained_at_its_top():

@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
+from hookspan.cli.stack import labels
 from tests import otlp_decode
 from tests.otlp_decode import Span
 from tests.stack import programs
@@ -31,6 +32,7 @@ RUNBOOKS = programs.ROOT / "docs" / "runbooks"
 START_TIMEOUT = 60.0  # s; a start takes 1 s alone and several beside a build
 STOP_TIMEOUT = 15.0  # s until a program that ignores SIGTERM is killed
 INTERVAL = "1s"  # of scrapes, host metrics and span metrics: a test shouldn't wait 15 s for its figure
+RESOURCE_LABEL = "cost.centre"  # of `[resource]`, as `hookspan stack up` writes it
 HTTP_TIMEOUT = 10.0  # s for one question
 LOG_TAIL = 3000  # characters of a program's log that an error shows
 
@@ -395,7 +397,7 @@ class Ports(dict[str, int]):
 
 def prometheus_configuration(ports: Mapping[str, int]) -> str:
     """`collector/prometheus.yml` with this stack's addresses and shorter intervals; it knows no variables itself."""
-    text = (COLLECTOR_FILES / "prometheus.yml").read_text()
+    text = labels.for_prometheus((COLLECTOR_FILES / "prometheus.yml").read_text(), [*labels.ALWAYS, RESOURCE_LABEL])
     for old, new in {
         "_interval: 15s": f"_interval: {INTERVAL}",
         "otel-collector:8888": f"127.0.0.1:{ports['collector_metrics']}",

@@ -355,7 +355,7 @@ def test_every_search_for_traces_finds_some(stack: Stack, played_day: Day):
 
     for where, board, target in targets("jaeger"):
         found[where] = len(stack.wait(lambda target=target, board=board: search(target, board), 30))
-    assert len(found) >= 10
+    assert len(found) >= 6
     services = get(f"{stack.jaeger.url}/api/services")["data"]
     assert "claude-code-hooks" in services
 

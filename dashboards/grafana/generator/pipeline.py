@@ -18,12 +18,14 @@ from panels import (
     lines,
 )
 from queries import (
+    HOST,
     PIPELINE,
     RANGE,
     TO_FLEET,
     TO_HOST,
     TO_OVERVIEW,
     TO_TURNS,
+    host_choice,
     hourly,
     increase,
     or_zero,
@@ -44,7 +46,7 @@ def make() -> d.Dashboard:
         PIPELINE,
         "Hooks and pipeline",
         "What hooks cost, hookspan's and others, and whether everything arrives.",
-        [],
+        [host_choice("hookspan_hook_events_total")],
         [
             (
                 "Now",
@@ -52,7 +54,7 @@ def make() -> d.Dashboard:
                     figure(
                         "hookspan's hook, slowest 1 %",
                         "How long do hookspan's own hooks take? hookspan promises 5 ms.",
-                        quantile(0.99, ours, over=RANGE),
+                        quantile(0.99, ours, HOST, over=RANGE),
                         SECONDS,
                         empty="no events",
                         limits=[(PROMISE, "red")],
@@ -69,7 +71,7 @@ def make() -> d.Dashboard:
                     figure(
                         "Events",
                         "How many events were recorded?",
-                        or_zero(increase("hookspan_hook_events_total")),
+                        or_zero(increase("hookspan_hook_events_total", HOST)),
                         COUNT,
                         decimals=0,
                         links=[TO_OVERVIEW],
@@ -77,7 +79,7 @@ def make() -> d.Dashboard:
                     figure(
                         "Dropped",
                         "How many events were lost or set aside?",
-                        or_zero(increase("hookspan_dropped_total")),
+                        or_zero(increase("hookspan_dropped_total", HOST)),
                         COUNT,
                         decimals=0,
                         limits=[(1, "red")],
@@ -86,7 +88,7 @@ def make() -> d.Dashboard:
                     figure(
                         "Behind",
                         "How far is the slowest agent behind its journal?",
-                        "max(hookspan_agent_ingest_lag_seconds)",
+                        f"max(hookspan_agent_ingest_lag_seconds{{{HOST}}})",
                         SECONDS,
                         empty="no agent",
                         limits=[(5, "orange"), (60, "red")],
@@ -95,7 +97,7 @@ def make() -> d.Dashboard:
                     figure(
                         "Oldest span to export",
                         "How long has the oldest span waited to be exported?",
-                        "max(hookspan_agent_export_age_seconds)",
+                        f"max(hookspan_agent_export_age_seconds{{{HOST}}})",
                         SECONDS,
                         empty="no agent",
                         limits=[(60, "orange"), (300, "red")],
@@ -110,8 +112,8 @@ def make() -> d.Dashboard:
                         "Ours",
                         "How long does the relay take until the event is safe? A point leads to the span of one.",
                         [
-                            Query("hookspan:hook_duration_seconds:p99_5m", "slowest 1 % on {{host_name}}"),
-                            Query(quantile(0.5, ours), "half are faster than", exemplars=True),
+                            Query(f"hookspan:hook_duration_seconds:p99_5m{{{HOST}}}", "slowest 1 % on {{host_name}}"),
+                            Query(quantile(0.5, ours, HOST), "half are faster than", exemplars=True),
                         ],
                         SECONDS,
                         limit=PROMISE,
@@ -130,13 +132,15 @@ def make() -> d.Dashboard:
                         "How often does each event come, and what does it cost?",
                         {"hook_event": "Event"},
                         [
-                            Column("Events", increase("hookspan_hook_events_total", by="hook_event")),
-                            Column("Ours, slowest 1 %", quantile(0.99, ours, by="hook_event", over=RANGE), SECONDS),
-                            Column("Ours, time", increase(f"{ours}_sum", by="hook_event"), SECONDS),
+                            Column("Events", increase("hookspan_hook_events_total", HOST, by="hook_event")),
+                            Column(
+                                "Ours, slowest 1 %", quantile(0.99, ours, HOST, by="hook_event", over=RANGE), SECONDS
+                            ),
+                            Column("Ours, time", increase(f"{ours}_sum", HOST, by="hook_event"), SECONDS),
                             Column("All hooks, time", increase(f"{native}_sum", by="hook_event"), SECONDS),
                             Column(
                                 "In transcripts, time",
-                                increase("hookspan_client_hook_duration_seconds_sum", by="hook_event"),
+                                increase("hookspan_client_hook_duration_seconds_sum", HOST, by="hook_event"),
                                 SECONDS,
                             ),
                         ],
@@ -163,7 +167,7 @@ def make() -> d.Dashboard:
                     distribution(
                         "How long do hookspan's hooks take?",
                         "How are the times of hookspan's hooks distributed?",
-                        rate(f"{ours}_bucket", by="le"),
+                        rate(f"{ours}_bucket", HOST, by="le"),
                         SECONDS,
                         links=[Link.runbook("HookSlow")],
                         size=(24, 8),
@@ -177,11 +181,18 @@ def make() -> d.Dashboard:
                         "From event to store",
                         "How long until an event is committed, and how long does a commit take?",
                         [
-                            Query("max by (host_name) (hookspan_agent_ingest_delay_seconds)", "event, {{host_name}}"),
                             Query(
-                                "max by (host_name) (hookspan_agent_commit_duration_seconds)", "commit, {{host_name}}"
+                                f"max by (host_name) (hookspan_agent_ingest_delay_seconds{{{HOST}}})",
+                                "event, {{host_name}}",
                             ),
-                            Query("max by (host_name) (hookspan_agent_ingest_lag_seconds)", "behind, {{host_name}}"),
+                            Query(
+                                f"max by (host_name) (hookspan_agent_commit_duration_seconds{{{HOST}}})",
+                                "commit, {{host_name}}",
+                            ),
+                            Query(
+                                f"max by (host_name) (hookspan_agent_ingest_lag_seconds{{{HOST}}})",
+                                "behind, {{host_name}}",
+                            ),
                         ],
                         SECONDS,
                         empty="No agent has reported in this time range",
@@ -191,7 +202,7 @@ def make() -> d.Dashboard:
                     lines(
                         "To be exported",
                         "How many spans wait for the Collector?",
-                        [Query("sum by (host_name) (hookspan_agent_export_queue)", "{{host_name}}")],
+                        [Query(f"sum by (host_name) (hookspan_agent_export_queue{{{HOST}}})", "{{host_name}}")],
                         COUNT,
                         empty="No agent has reported in this time range",
                         links=[Link.runbook("ExportBehind")],
@@ -201,7 +212,7 @@ def make() -> d.Dashboard:
                         "Records a second",
                         "How much does the agent read?",
                         [
-                            Query(rate("hookspan_agent_ingest_records_total", by="host_name"), "{{host_name}}"),
+                            Query(rate("hookspan_agent_ingest_records_total", HOST, by="host_name"), "{{host_name}}"),
                         ],
                         COUNT,
                         empty="No agent has reported in this time range",
@@ -217,7 +228,9 @@ def make() -> d.Dashboard:
                         "Dropped, by reason",
                         "Where were events lost or set aside, and why?",
                         Query(
-                            increase("hookspan_dropped_total", by="hookspan_dropped_where, hookspan_dropped_reason"),
+                            increase(
+                                "hookspan_dropped_total", HOST, by="hookspan_dropped_where, hookspan_dropped_reason"
+                            ),
                             "{{hookspan_dropped_where}}: {{hookspan_dropped_reason}}",
                         ),
                         COUNT,

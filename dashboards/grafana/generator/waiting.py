@@ -205,8 +205,8 @@ def make() -> d.Dashboard:
                 "Traces",
                 [
                     traces(
-                        "Approved",
-                        "What did you approve?",
+                        "What you approved",
+                        "Which questions were approved? A trace id opens the turn.",
                         JaegerSearch(tags="hookspan.decision=approved $traces"),
                         empty="Nothing was approved in this time range",
                         links=[Link("Rules to copy", "http://127.0.0.1:8420/friction")],

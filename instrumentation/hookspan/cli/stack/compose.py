@@ -8,7 +8,7 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +16,7 @@ from typing import Any, Final
 import click
 
 from hookspan import assets, atomic
+from hookspan.cli.stack.labels import PROMETHEUS, for_prometheus
 from hookspan.errors import UserError
 from hookspan.folders import make_folders
 
@@ -31,8 +32,10 @@ COPIED: Final = ".hookspan.json"
 DAEMON_HINT: Final = "is the daemon running, and may you use it? `docker info` says so"
 
 
-def copy(target: Path) -> bool:
+def copy(target: Path, labels: Sequence[str]) -> bool:
     """Bring the files in `target` up to date; True if that changed any that was there.
+
+    `labels` are the resource attributes that Prometheus is to make labels of.
 
     A file that is neither as it was copied nor as it would be is somebody's own, and stays.
     """
@@ -43,6 +46,8 @@ def copy(target: Path) -> bool:
     for source in _sources(root):
         name = source.relative_to(root).as_posix()
         data, file = source.read_bytes(), target / name
+        if name == PROMETHEUS:
+            data = for_prometheus(data.decode(), labels).encode()
         there = file.read_bytes() if file.is_file() else None
         copied[name] = _digest(data)
         if there == data:

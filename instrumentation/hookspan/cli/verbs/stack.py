@@ -16,6 +16,7 @@ from typing import Any, Final
 import click
 
 from hookspan.agent.client import Client
+from hookspan.cli.stack import labels
 from hookspan.cli.stack.compose import COPIED, Compose, copy, environment
 from hookspan.cli.stack.services import OTLP_HTTP, SERVICES, answers, await_ready, check_names, url
 from hookspan.cli.stack.settings import endpoints, export_back, export_to
@@ -69,7 +70,7 @@ def up(
     paths = Paths.from_environment()
     check_names(services)
     compose = Compose.find(folder or paths.data / "stack", environment(discord_webhook), quiet=as_json)
-    changed = folder is None and copy(compose.folder)
+    changed = folder is None and copy(compose.folder, labels.of(load(paths, os.environ)))
     flags = ["--force-recreate"] if changed and compose.running() else []
     profile = ["--profile", "alerts"] if alerts or discord_webhook or "alertmanager" in services else []
     if discord_webhook is not None:
@@ -152,10 +153,20 @@ def eject(folder: Path) -> None:
     """Copy the stack's files to FOLDER, so that you can change them."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"`{folder}` is not empty", hint="name another folder: `hookspan stack eject FOLDER`")
-    copy(folder)
+    copy(folder, labels.of(load(Paths.from_environment(), os.environ)))
     (folder / COPIED).unlink()  # they are not ours any more
     click.echo(f"The files are in {folder}. To run them:\n")
     click.echo(f"cd {folder} && docker compose up -d      (or: hookspan stack up --folder {folder})")
+
+
+@stack.command(name="labels")
+def print_labels() -> None:
+    """Print the gateway's `labels.yaml`.
+
+    It lists the resource attributes that become labels of every metric, those of `[resource]` in the settings included.
+    In your own stack `stack up` writes them into Prometheus' configuration.
+    """
+    click.echo(labels.for_gateway(labels.of(load(Paths.from_environment(), os.environ))), nl=False)
 
 
 def _check_readable(file: Path) -> None:

@@ -1,0 +1,64 @@
+"""What `[resource]` and a project's labels say is on every metric, in the stack and in the gateway."""
+
+from __future__ import annotations
+
+import time
+import uuid
+
+import yaml
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.sdk.metrics.export import MetricExportResult, MetricsData
+from opentelemetry.sdk.resources import Resource
+
+from hookspan.catalogue import attributes as sc
+from hookspan.cli.stack import labels
+from hookspan.config import load
+from hookspan.export.convert import Point, Reading, resource_metrics
+from hookspan.model.rows import Increment
+from hookspan.model.sums import Sums
+from hookspan.paths import Paths
+from tests.stack import programs
+from tests.stack.stack import RESOURCE_LABEL, Stack
+
+COLLECTOR = programs.ROOT / "collector"
+
+
+def test_the_lists_are_written_from_the_settings(paths: Paths):
+    paths.create()
+    paths.config.parent.mkdir(parents=True, exist_ok=True)
+    paths.config.write_text(f'[resource]\nteam = "cart"\n"{RESOURCE_LABEL}" = "4711"\n')
+    wanted = labels.of(load(paths, {}))
+    assert wanted == [*labels.ALWAYS, RESOURCE_LABEL]
+    shipped = (COLLECTOR / "prometheus.yml").read_text()
+    assert yaml.safe_load(shipped)["otlp"]["promote_resource_attributes"] == [*labels.ALWAYS]
+    assert labels.for_prometheus(shipped, labels.ALWAYS) == shipped
+    written = yaml.safe_load(labels.for_prometheus(shipped, wanted))
+    assert written["otlp"]["promote_resource_attributes"] == wanted
+    assert (COLLECTOR / "gateway/base/labels.yaml").read_text() == labels.for_gateway(labels.ALWAYS)
+    assert labels.for_gateway(wanted).count(f'"{RESOURCE_LABEL}"') == 3
+
+
+def test_every_metric_has_them_and_a_projects_own_come_first(stack: Stack):
+    """A counter, a histogram and a gauge; a project that another team owns says so itself."""
+    instance = uuid.uuid4().hex
+    said = {"service.name": "claude-code-hooks", "service.instance.id": instance, "team": "cart", RESOURCE_LABEL: "47"}
+    sums = Sums()
+    for instrument in ("hookspan.turn.finished", "hookspan.turn.duration"):
+        for project, own in (("shop", ()), ("bank", (("team", "payments"),))):
+            increment = Increment(instrument, ((sc.PROJECT, project), *own), 1, 1)
+            sums.find(increment, 1).add(increment)
+    readings = [Reading("hookspan.wait.oldest", 1.0)]
+    now = time.time_ns()
+    data = MetricsData([resource_metrics([Point(one, now - 1) for one in sums], readings, Resource(said), now)])
+    exporter = OTLPMetricExporter(f"{stack.otlp_http}/v1/metrics")
+    assert exporter.export(data) is MetricExportResult.SUCCESS
+    exporter.shutdown()
+
+    def labelled(name: str) -> set[tuple[str, str, str]]:
+        found = [sample.labels for sample in stack.query(f'{name}{{instance="{instance}"}}')]
+        return {(one.get("hookspan_project", ""), one.get("team", ""), one.get("cost_centre", "")) for one in found}
+
+    both = {("shop", "cart", "47"), ("bank", "payments", "47")}
+    stack.wait(lambda: labelled("hookspan_turn_finished_total") == both, 30)
+    assert labelled("hookspan_turn_duration_seconds_bucket") == both
+    assert labelled("hookspan_wait_oldest_seconds") == {("", "cart", "47")}
