@@ -39,6 +39,7 @@ def played_day(_session_stack: Stack, tmp_path_factory: pytest.TempPathFactory) 
     day.send_metrics(found, _session_stack.otlp_http, now)
     day.send_spans(found, _session_stack.otlp_http)
     day.send_native_hooks(_session_stack.otlp_http)
+    day.send_native_metrics(_session_stack.otlp_http)
     day.run_agent(_session_stack.otlp_http)
     return found
 

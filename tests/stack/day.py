@@ -21,7 +21,13 @@ from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExp
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
-from opentelemetry.sdk.metrics.export import MetricExportResult, MetricsData
+from opentelemetry.sdk.metrics import Counter, MeterProvider
+from opentelemetry.sdk.metrics.export import (
+    AggregationTemporality,
+    MetricExportResult,
+    MetricsData,
+    PeriodicExportingMetricReader,
+)
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace.export import SpanExportResult
 
@@ -59,6 +65,19 @@ NEVER_RECORDED = (
 
 NATIVE_HOOKS = {"PreToolUse": 12, "PostToolUse": 9, "Stop": 310}
 """Milliseconds that Claude Code's own telemetry says of hooks, once."""
+
+
+_ASKED = {"model": "claude-opus-5-5", "query_source": "main"}
+NATIVE_COUNTERS: tuple[tuple[str, str, float, dict[str, str]], ...] = (
+    ("claude_code.cost.usage", "USD", 0.5, _ASKED),
+    ("claude_code.token.usage", "tokens", 4000, {**_ASKED, "type": "input"}),
+    ("claude_code.lines_of_code.count", "", 12, {"type": "added"}),
+    ("claude_code.commit.count", "", 1, {}),
+    ("claude_code.pull_request.count", "", 1, {}),
+    ("claude_code.active_time.total", "s", 90, {"type": "cli"}),
+    ("claude_code.code_edit_tool.decision", "", 3, {"decision": "accept", "tool_name": "Edit"}),
+)
+"""Instrument, unit, value and attributes as the client has them."""
 
 
 @dataclass
@@ -211,3 +230,18 @@ def send_native_hooks(otlp: str) -> None:
             LogRecord(timestamp=time.time_ns(), body="claude_code.hook_execution_complete", attributes=attributes)
         )
     provider.shutdown()
+
+
+def send_native_metrics(otlp: str) -> None:
+    """What Claude Code's own telemetry counts, as deltas, each by two of its sessions."""
+    for session in ("first", "second"):
+        exporter = OTLPMetricExporter(
+            f"{otlp}/v1/metrics", preferred_temporality={Counter: AggregationTemporality.DELTA}
+        )
+        resource = Resource({"service.name": "claude-code", "os.type": "linux"})
+        provider = MeterProvider([PeriodicExportingMetricReader(exporter, 600_000)], resource)
+        meter = provider.get_meter("com.anthropic.claude_code")
+        for name, unit, value, attributes in NATIVE_COUNTERS:
+            counter = meter.create_counter(name, unit)
+            counter.add(value, {"session.id": session, "user.id": "played-day", **attributes})
+        provider.shutdown()

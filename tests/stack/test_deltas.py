@@ -52,3 +52,12 @@ def test_what_sessions_cost_is_counted_from_their_first_report_on(stack: Stack):
     assert cost.value == pytest.approx(2.0, rel=0.15)  # Prometheus extrapolates to the ends of the range
     (only,) = stack.query(series)
     assert "session_id" not in only.labels
+
+
+@pytest.mark.usefixtures("played_day")
+def test_the_collector_says_how_near_its_limits_are(stack: Stack):
+    def near() -> dict[str, float]:
+        return {sample.labels["limit"]: sample.value for sample in stack.query("hookspan:collector_limit:ratio")}
+
+    found = stack.wait(lambda: near() if near().keys() >= {"deltas", "span_metrics"} else {}, 30)
+    assert all(0 < value < 0.7 for value in found.values()), found

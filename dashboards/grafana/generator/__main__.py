@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+import client
 import cost
 import fleet
 import host
@@ -18,7 +19,7 @@ import turns
 import waiting
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-BOARDS: Final = (overview, turns, tools, waiting, cost, pipeline, fleet, host)
+BOARDS: Final = (overview, turns, tools, waiting, cost, client, pipeline, fleet, host)
 TARGET: Final = Path(__file__).resolve().parents[1] / "dashboards"
 
 

@@ -255,13 +255,16 @@ def make() -> d.Dashboard:
                 "Collector, Jaeger, Prometheus",
                 [
                     lines(
-                        "How full are the Collector's queues?",
-                        "Does a backend refuse its data?",
-                        [Query("hookspan:collector_queue:ratio", "{{exporter}}")],
+                        "How full is the Collector?",
+                        "Does a backend refuse its data, or is a limit near beyond which it drops series?",
+                        [
+                            Query("hookspan:collector_queue:ratio", "{{exporter}}"),
+                            Query("hookspan:collector_limit:ratio", "limit of {{limit}}, {{instance}}"),
+                        ],
                         SHARE,
                         limit=0.5,
                         empty="The Collector is not scraped",
-                        links=[Link.runbook("CollectorQueueFilling")],
+                        links=[Link.runbook("CollectorQueueFilling"), Link.runbook("CollectorLimitNear")],
                         size=(8, 8),
                     ),
                     lines(
