@@ -329,7 +329,7 @@ def test_every_hook_altogether_has_its_first_batch(stack: Stack, played_day: Day
     of_the_day = expr.replace("{", '{host_name="test-host"', 1)
     (sample,) = stack.wait(lambda: stack.query(of_the_day), 30)
     # Prometheus extrapolates two samples by half of what lies between them.
-    assert sum(NATIVE_HOOKS.values()) / 1000 == pytest.approx(sample.value, rel=0.34)
+    assert 0.99 < sample.value / (sum(NATIVE_HOOKS.values()) / 1000) < 1.51
 
 
 def test_annotations_ask_for_what_is_there(stack: Stack, played_day: Day):

@@ -42,6 +42,8 @@ def test_what_every_hook_costs_and_how_the_two_join(stack: Stack, home: Installe
 
     # Two services in one Jaeger, never mixed, which have the session and every tool call in common.
     def joined() -> bool:
+        assert stack.search(OURS, {"session.id": session})
+        assert stack.search(NATIVE, {"session.id": session})
         (ours,) = (trace for trace in stack.search(OURS, {"session.id": session}) if trace == prompt.replace("-", ""))
         (theirs,) = stack.search(NATIVE, {"session.id": session})
         for service, trace, name in ((OURS, ours, "execute_tool Bash"), (NATIVE, theirs, "claude_code.tool")):

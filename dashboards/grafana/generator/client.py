@@ -8,6 +8,7 @@ from queries import CLIENT, TO_COST, TO_OVERVIEW, TO_TOOLS, TO_TURNS, hourly, in
 
 EMPTY = "Claude Code's own telemetry is not sent here: hookspan install --native-telemetry"
 MODEL = 'model=~"$model"'
+OURS = 'gen_ai_response_model=~"$model"'
 
 
 def make() -> d.Dashboard:
@@ -35,7 +36,7 @@ def make() -> d.Dashboard:
                     figure(
                         "Told by hookspan, too",
                         "What share of that cost has hookspan from transcripts and the status line?",
-                        f"({increase('hookspan_cost_USD_total')}) / ({increase(cost)} > 0)",
+                        share(increase("hookspan_cost_USD_total", OURS), increase(cost, MODEL)),
                         SHARE,
                         empty="not sent here",
                         links=[TO_COST],

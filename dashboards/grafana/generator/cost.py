@@ -169,6 +169,28 @@ def make() -> d.Dashboard:
                         links=[Link.runbook("ProjectCostHigh")],
                     ),
                     lines(
+                        "Is a team over its budget?",
+                        "What did each team (`[resource]` or a project's labels say it) cost in the 24 hours before?",
+                        [
+                            Query('hookspan:team_cost_usd:increase1d{team=~"$team"}', "{{team}}"),
+                            Query("hookspan:cost_budget:usd_per_day", "budget {{team}}"),
+                        ],
+                        DOLLARS,
+                        empty="No team has been at work in this time range",
+                        links=[Link.runbook("TeamCostDay")],
+                    ),
+                    lines(
+                        "And in a month?",
+                        "What did each team cost in the 30 days before?",
+                        [
+                            Query('hookspan:team_cost_usd:increase30d{team=~"$team"}', "{{team}}"),
+                            Query("hookspan:cost_budget:usd_per_month", "budget {{team}}"),
+                        ],
+                        DOLLARS,
+                        empty="No team has been at work in this time range",
+                        links=[Link.runbook("TeamCostMonth")],
+                    ),
+                    lines(
                         "Which model costs?",
                         "What does an hour cost, by model?",
                         [
