@@ -36,15 +36,26 @@ Told = dict[tuple[str, ...], dict[str, Any]]
 
 
 def spans(found: Iterable[Any]) -> Told:
-    """All that is told of each span, by its ids: of the fold's, or of those that an endpoint received."""
-    return {
-        (span.trace_id, span.span_id): {
+    """All that is told of each span, by its ids: of the fold's, or of those that an endpoint received.
+
+    Whose a hook is that begins an answer to a teammate is not compared: an agent that is there has folded it before
+    the client has written the message that it answers.
+    """
+    every = list(found)
+    teamed = {span.attributes.get(sc.GEN_AI_CONVERSATION_ID) for span in every if sc.TEAMMATE in span.attributes}
+    told: Told = {}
+    for span in every:
+        facts = {
             **{field: getattr(span, field) for field in FIELDS},
             "links": sorted((link.trace_id, link.span_id, sorted(link.attributes.items())) for link in span.links),
             **span.attributes,
         }
-        for span in found
-    }
+        if span.name.startswith("hook ") and facts.get(sc.GEN_AI_CONVERSATION_ID) in teamed:
+            del facts["parent_id"]
+            told["hook", span.span_id] = facts
+        else:
+            told[span.trace_id, span.span_id] = facts
+    return told
 
 
 def sums(found: Iterable[Increment]) -> Told:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from hookspan.clients.claude_code import status_line_command
+from hookspan.clients.claude_code.settings_text import REFRESH
 from hookspan.paths import Paths
 from tests.cli.test_install import Run, file, home, hookspan, tree  # noqa: F401 - fixtures
 
@@ -65,9 +66,9 @@ def test_a_status_line_comes_back_to_the_byte(data: bytes, file: Path, home: Pat
     assert "--status-line" in line_of(file)
     old, new = json.loads(data.decode("utf-8-sig") or "{}"), json.loads(file.read_bytes().decode("utf-8-sig"))
     rest = {"padding", "refreshInterval", "type"}
-    assert {k: v for k, v in old.get("statusLine", {"type": "command"}).items() if k in rest} == {
-        k: v for k, v in new["statusLine"].items() if k in rest
-    }
+    assert {
+        k: v for k, v in old.get("statusLine", {"type": "command", "refreshInterval": REFRESH}).items() if k in rest
+    } == {k: v for k, v in new["statusLine"].items() if k in rest}
     lines = home / ".local" / "state" / "hookspan" / "lines"
     assert lines.is_dir() == ("statusLine" not in old)
     hookspan("install", "--yes", "--no-status-line")

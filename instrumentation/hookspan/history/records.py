@@ -327,6 +327,6 @@ def _is_prompt(line: HistoryLine, text: str) -> bool:
     if line.is_meta or line.is_compact_summary or _NO_PROMPT.match(text):
         return False
     origin = line.origin or {}
-    if line.prompt_source or origin.get("kind") == "human" or text.startswith(TASK_NOTIFICATION):
+    if line.prompt_source or line.turn_origin or origin.get("kind") == "human" or text.startswith(TASK_NOTIFICATION):
         return True
     return not line.row_source and not origin and bool(text)  # before 2.1 no field says who wrote it

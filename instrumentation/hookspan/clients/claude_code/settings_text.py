@@ -34,6 +34,11 @@ class Handler:
     command: tuple[str, ...]  # its words
 
 
+REFRESH: Final = 5
+"""Seconds after which the client asks for a line of ours again while nothing happens: the agent tells of a turn's end a
+moment after the client has asked for its line."""
+
+
 @dataclass(frozen=True, slots=True)
 class SettingsText:
     """A settings file's text. `name` stands in messages; UserError for what Claude Code could not read either."""
@@ -250,7 +255,8 @@ class SettingsText:
         self._no_twice(jsontext.container(self.text), "statusLine")
         line = self.value.get("statusLine")
         if line is None and "statusLine" not in self.value:
-            ours = {"type": "command", "command": status_line_command.written(relay, None)}
+            command = status_line_command.written(relay, None)
+            ours = {"type": "command", "command": command, "refreshInterval": REFRESH}
             body = f"{_key(self.text, 'statusLine')}{_dump(self.text, ours)}"
             return self._with([jsontext.append(self.text, jsontext.container(self.text), [body])])
         element = self._status_line_command()

@@ -115,6 +115,7 @@ class HistoryLine(msgspec.Struct, rename="camel"):
     request_id: str = ""
     prompt_id: str = ""
     prompt_source: str = ""
+    turn_origin: str = ""
     row_source: str = ""
     origin: dict[str, Any] | None = None
     is_meta: bool | None = False
