@@ -408,7 +408,6 @@ NATIVE = {
     "OTEL_LOGS_EXPORTER": "otlp",
     "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
     "OTEL_EXPORTER_OTLP_ENDPOINT": ENDPOINT,
-    "OTEL_METRICS_INCLUDE_SESSION_ID": "false",
 }
 NATIVE_FILES = {
     "empty env": b'{\n  "env": { },\n  "a": 1\n}\n',
@@ -441,16 +440,6 @@ def test_native_telemetry_comes_and_goes_to_the_byte(data: bytes, file: Path, ho
     hookspan("install", "--yes", "--native-telemetry")
     hookspan("uninstall", "--yes")
     assert file.read_bytes() == data
-
-
-def test_native_telemetry_leaves_the_session_on_metrics_to_whoever_wants_it(file: Path, hookspan: Run):
-    mine = b'{"env":{"OTEL_METRICS_INCLUDE_SESSION_ID":"true"}}'
-    file.write_bytes(mine)
-    hookspan("config", "set", "export.endpoint", ENDPOINT)
-    hookspan("install", "--yes", "--native-telemetry")
-    assert json.loads(file.read_text())["env"] == NATIVE | {"OTEL_METRICS_INCLUDE_SESSION_ID": "true"}
-    hookspan("uninstall", "--yes")
-    assert file.read_bytes() == mine
 
 
 def test_native_telemetry_leaves_what_others_wrote(file: Path, hookspan: Run):

@@ -79,6 +79,6 @@ def test_folders_that_others_may_write_to_are_mended(machine: Machine):
 
 def test_the_stack_s_files_are_no_one_else_s_to_change(machine: Machine):
     """Programs in containers, which are other users, read them; what is above is ours alone."""
-    compose.copy(machine.paths.data / "stack")
+    compose.copy(machine.paths.data / "stack", [])
     assert machine.paths.data.stat().st_mode & 0o777 == 0o700
     assert [path for path in machine.paths.data.rglob("*") if path.stat().st_mode & 0o022] == []

@@ -10,6 +10,7 @@ export const BOARDS = {
 	cost: "Tokens and cost",
 	pipeline: "Hooks and pipeline",
 	fleet: "Fleet",
+	client: "Claude Code's own figures",
 	host: "Host",
 };
 

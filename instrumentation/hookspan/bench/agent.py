@@ -26,6 +26,7 @@ from hookspan.sandbox import Sandbox, sandbox
 from hookspan.store import Reader
 
 POLL: Final = 0.1
+TICK: Final = 0.01  # seconds: the least time of a processor that the system tells
 PATIENCE: Final = 60.0  # seconds without any progress, after which a measurement is given up
 IDLE_SECONDS: Final = 30.0
 SETTLE_SECONDS: Final = 8.0  # a turn's end is certain after 5
@@ -45,8 +46,8 @@ class Taken:
 
     @property
     def per_core(self) -> float:
-        """Events a second, if the agent had one core for itself."""
-        return self.events / self.cpu
+        """Events a second, if the agent had one core for itself; 0 if all were taken before the first look."""
+        return self.events / max(self.cpu, TICK)
 
 
 def backlog(events: int, *, export: bool) -> Taken:

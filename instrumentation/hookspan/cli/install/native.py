@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
 
 import click
 
@@ -11,9 +10,6 @@ from hookspan.clients.claude_code.settings_text import SettingsText
 from hookspan.config import SIGNALS, Settings
 from hookspan.errors import UserError
 from hookspan.setup.receipts import Receipt
-
-SESSION_ID: Final = "OTEL_METRICS_INCLUDE_SESSION_ID"
-"""Each session would be series of its own. Somebody's own choice stays; the stack's Collector takes the id away."""
 
 
 def variables(settings: Settings, on: bool | None) -> dict[str, str] | None:
@@ -46,7 +42,6 @@ def variables(settings: Settings, on: bool | None) -> dict[str, str] | None:
         "OTEL_METRICS_EXPORTER": "otlp",
         "OTEL_LOGS_EXPORTER": "otlp" if export.endpoint is not None else "none",
         "OTEL_EXPORTER_OTLP_PROTOCOL": export.protocol,
-        SESSION_ID: "false",
         **endpoints,
     }
 
@@ -59,8 +54,6 @@ def replaced(text: SettingsText, record: Receipt | None, variables: Mapping[str,
     clean = text.without_env(
         {key: value for key, value in ours.items() if variables.get(key) != value}, ["env"] if variables else keep
     )
-    if clean.env.get(SESSION_ID, "false") != "false":
-        variables = {key: value for key, value in variables.items() if key != SESSION_ID}
     foreign = [key for key, value in variables.items() if clean.env.get(key, value) != value]
     if foreign:
         raise UserError(
