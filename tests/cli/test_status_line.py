@@ -4,8 +4,11 @@ import json
 import shlex
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from hookspan.clients.claude_code import status_line_command
@@ -35,6 +38,16 @@ COMMANDS = [
     "x=1\ncat <<E\n$x\nE\n",
     "kill $$",
 ]
+
+
+@pytest.fixture(autouse=True)
+def no_agent_stays(home: Path) -> Iterator[None]:  # noqa: F811
+    """A status line starts the agent, as a hook does; where its files were deleted since, `down` does not find it."""
+    yield
+    for process in psutil.process_iter(["cmdline"]):
+        if "hookspan.agent" in (words := process.info["cmdline"] or ()) and f"{home}/" in " ".join(words):
+            with suppress(psutil.NoSuchProcess):
+                process.terminate()
 
 
 def line_of(file: Path) -> str:  # noqa: F811 - a fixture's name
