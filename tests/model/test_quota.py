@@ -107,6 +107,15 @@ def test_the_forecast_is_at_the_pace_since_the_window_began_then_of_the_last_hou
     assert full.full_at == BEGIN + 4 * HOUR
 
 
+def test_what_has_just_begun_has_no_pace() -> None:
+    """Also where the clock of the machine is behind, so that it has not begun at all."""
+    for at in (BEGIN - HOUR, BEGIN, BEGIN + SECOND, BEGIN + 14 * MINUTE):
+        state = started("a")
+        fold(state, 2, told(at, 3))
+        assert (forecast := quota.forecast("five_hour", window(state), at)) is not None
+        assert (forecast.used, forecast.full_at, forecast.too_soon) == (3, 0, False)
+
+
 def test_a_status_line_of_another_form_is_read_as_far_as_it_goes() -> None:
     fact = told(BEGIN, None, rate_limits={"five_hour": {"used_percentage": "42", "resets_at": None}, "seven_day": 7})
     assert fact.limits == []

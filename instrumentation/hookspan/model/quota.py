@@ -49,7 +49,7 @@ class Quota(msgspec.Struct, kw_only=True):
 
 
 class Forecast(msgspec.Struct, frozen=True):
-    """A window at some moment. `full_at`: when it is full at the present pace, 0 if nothing is being used."""
+    """A window at some moment. `full_at`: when it is full at the present pace, 0 if none can be told."""
 
     used: float
     resets_at: int
@@ -112,6 +112,7 @@ def forecast(window: str, quota: Quota, now: int) -> Forecast | None:
     since, before = begin, 0.0  # by then nothing of it was used
     if quota.samples[0][0] <= (horizon := now - HORIZON[window]):
         since, before = horizon, [used for at, used in quota.samples if at <= horizon][-1]
-    used = quota.used - before
-    full_at = now + round((FULL - quota.used) * max(now - since, 0) / used) if used > 0 else 0
+    used, length = quota.used - before, now - since
+    is_pace = used > 0 and length >= HORIZON[window] // 4  # percentages are whole: one within a minute is none
+    full_at = now + round((FULL - quota.used) * length / used) if is_pace else 0
     return Forecast(quota.used, quota.resets_at, full_at)
