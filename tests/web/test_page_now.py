@@ -202,7 +202,7 @@ def test_the_quota_has_a_panel_with_a_forecast(site: Site, visitor: Visitor) -> 
     five, seven = panel.get_by_text("42 %"), panel.get_by_text("11 %")
     five.wait_for()
     seven.wait_for()
-    expect(panel).to_contain_text(re.compile(r"at this pace full at \d\d:\d\d"))
+    expect(panel).to_contain_text(re.compile(r"at this pace full at (\d+ \w+, )?\d\d:\d\d"))
     site.append(told(play, 80, 11))
     panel.get_by_text("80 %").wait_for()
     assert violations(page) == []
