@@ -197,3 +197,38 @@ def test_the_readme_shows_what_is_printed(tmp_path):
     take_in(paths, play("interactive", tmp_path / "played").records)
     printed = run(tmp_path, "trace", shown.split()[1]).stdout
     assert textwrap.dedent(shown) in printed
+
+
+def test_only_some_sessions(home):
+    def ids(*arguments):
+        return [row["id"][:8] for row in json.loads(run(home, "sessions", "--json", *arguments).stdout)]
+
+    rows = json.loads(run(home, "sessions", "--json").stdout)
+    assert ids("--state", "waiting") == ["aaaa0000"]
+    assert len(ids("--state", "waiting", "--state", "ended")) == len(rows)
+    assert ids("--state", "idle") == ids("--since", "1min") == ids("--branch", "nowhere") == []
+    branch = next(row["branch"] for row in rows if row["branch"])
+    assert ids("--branch", branch) == [row["id"][:8] for row in rows if row["branch"] == branch]
+    assert run(home, "sessions", "--since", "1min").stdout == "No such sessions.\n"
+
+
+def test_a_trace_without_an_id_is_the_newest_turn_s(home):
+    assert run(home, "trace").stdout == run(home, "trace", "last").stdout != ""
+
+
+def test_only_some_events(home):
+    def events(*arguments):
+        shown = run(home, "tail", "--no-follow", "--json", "-n", "10000", *arguments).stdout.splitlines()
+        return [json.loads(line)["event"] for line in shown]
+
+    every = events()
+    asked = events("--event", "permissionrequest")
+    assert asked
+    assert asked == [event for event in every if event["hook_event_name"] == "PermissionRequest"]
+    of_one = events("--session", "AAAA0000", "--tool", "Bash", "--tool", "Edit")
+    assert of_one == [
+        event
+        for event in every
+        if event["session_id"].startswith("aaaa0000") and event.get("tool_name") in {"Bash", "Edit"}
+    ]
+    assert 0 < len(of_one) < len(every)

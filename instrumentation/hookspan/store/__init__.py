@@ -1,5 +1,6 @@
 """The store, which the page reads and the exporter drains: schema, one writer, queries, retention."""
 
+from .costs import UNSEEN, Cost, Grouping
 from .database import FilesLost, Identity, StoreDamaged, StoreTooNew, is_damage, set_aside
 from .questions import Questions
 from .quota import QuotaUse
@@ -10,9 +11,12 @@ from .store import Commit, Store, StoreMoved
 from .summary import Summary, ToolCount, Total
 
 __all__ = [
+    "UNSEEN",
     "Commit",
+    "Cost",
     "Counts",
     "FilesLost",
+    "Grouping",
     "Identity",
     "Pruned",
     "Questions",

@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
+from hookspan.catalogue.enums import SessionPhase
 from hookspan.catalogue.session_fields import SessionRow
 from hookspan.journal.position import Position
 from hookspan.model.rows import Span
 from hookspan.model.sums import Series
 from hookspan.paths import Paths
 
-from . import retention, schema
+from . import costs, retention, schema
 from .database import Identity, Reading, StoreDamaged, damage_noticed, open_reader
 from .questions import Questions
 from .schema import MINUTE, SpanKey
@@ -127,16 +128,28 @@ class Reader(Questions):
     # --- Sessions
 
     def sessions(
-        self, *, open_only: bool = False, project: str = "", since: int = 0, limit: int = 100, offset: int = 0
+        self,
+        *,
+        open_only: bool = False,
+        project: str = "",
+        branch: str = "",
+        phases: Collection[SessionPhase] = (),
+        since: int = 0,
+        limit: int = 100,
+        offset: int = 0,
     ) -> list[SessionRow]:
         """Sessions, the one with the newest event first. `since`: only those with an event from then on."""
         where: list[str] = ["last >= ?"]
         values: list[str | int] = [since]
         if open_only:
             where.append("ended = 0")
-        if project:
-            where.append("project = ?")
-            values.append(project)
+        for column, wanted in (("project", project), ("branch", branch)):
+            if wanted:
+                where.append(f"{column} = ?")
+                values.append(wanted)
+        if phases:
+            where.append(f"phase IN ({', '.join('?' * len(phases))})")
+            values.extend(phase.value for phase in phases)
         sql = f"{schema.SELECT_SESSION} WHERE {' AND '.join(where)} ORDER BY last DESC LIMIT ? OFFSET ?"
         return [schema.read_session(row) for row in self._rows(sql, *values, limit, offset)]
 
@@ -206,6 +219,13 @@ class Reader(Questions):
         ):
             gained.setdefault(instrument, []).append(Total(minute, schema.read_labels(attributes), count, value))
         return gained
+
+    def costs(
+        self, grouping: costs.Grouping, *, since: int = 0, until: int = schema.INTEGER_MAX, project: str = ""
+    ) -> dict[tuple[str, str], costs.Cost]:
+        """What model calls that began in a time cost, as `costs.by` names and adds them."""
+        with self._snapshot() as db:
+            return {} if db is None else costs.by(db, grouping, since, until, project)
 
     def changed_since(self, since: int) -> frozenset[int]:
         """Keys of the series that have counted something since a time (Unix nanoseconds; minutes are whole)."""

@@ -41,13 +41,15 @@ def _sessions() -> Iterator[tuple[str, str]]:
         yield row.id, fit(printable(" ".join(part for part in (row.project, row.title if local else "") if part)), HELP)
 
 
-def _projects() -> Iterator[tuple[str, str]]:
+def _of_sessions(field: str) -> Iterator[tuple[str, str]]:
+    """The values of a field of the newest sessions."""
     from hookspan.paths import Paths
     from hookspan.store import Reader
 
     for row in Reader(Paths.from_environment()).sessions(limit=SHOWN):
-        if row.project and row.project.isprintable():
-            yield row.project, ""
+        value = getattr(row, field)
+        if value and value.isprintable():
+            yield value, ""
 
 
 def _keys() -> Iterator[tuple[str, str]]:
@@ -59,5 +61,6 @@ def _keys() -> Iterator[tuple[str, str]]:
 
 sessions = _from(_sessions)
 traces = _from(lambda: [("last", "your newest turn"), *_sessions()])
-projects = _from(_projects)
+projects = _from(lambda: _of_sessions("project"))
+branches = _from(lambda: _of_sessions("branch"))
 keys = _from(_keys)

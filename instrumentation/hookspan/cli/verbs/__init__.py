@@ -29,6 +29,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, str]]] = {
         "open": "Open the page in a browser.",
         "sessions": "List sessions, those that need you first.",
         "trace": "Show where a turn's time went.",
+        "cost": "What model calls cost, by day and more.",
         "tail": "Follow the raw events.",
         "demo": "Play a recorded session and show it.",
         "bench": "Measure hookspan on this machine.",

@@ -14,6 +14,7 @@ import msgspec
 from hookspan.catalogue.enums import SessionPhase
 from hookspan.catalogue.session_fields import SessionRow
 from hookspan.cli.terminal import completers
+from hookspan.cli.terminal.moments import Moment
 from hookspan.cli.terminal.options import JSON
 from hookspan.cli.terminal.text import fit, pad, printable, width
 from hookspan.config import load
@@ -38,6 +39,12 @@ WORDS: Final = {
     SessionPhase.WORKING: "works",
     SessionPhase.ENDED: "ended",
 }
+STATES: Final = {
+    "waiting": (SessionPhase.WAITING, SessionPhase.WAITING_OR_RUNNING),
+    "idle": (SessionPhase.IDLE,),
+    "working": (SessionPhase.WORKING,),
+    "ended": (SessionPhase.ENDED,),
+}
 COLOURS: Final = {
     SessionPhase.WAITING: "yellow",
     SessionPhase.WAITING_OR_RUNNING: "yellow",
@@ -51,15 +58,25 @@ COLOURS: Final = {
 )
 @click.option("--open", "open_only", is_flag=True, help="Only those that have not ended.")
 @click.option("--project", default="", help="Only sessions of this project.", shell_complete=completers.projects)
+@click.option("--branch", default="", help="Only sessions whose branch this is.", shell_complete=completers.branches)
+@click.option("--state", type=click.Choice(list(STATES)), multiple=True, help="Only sessions in this state.")
+@click.option(
+    "--since", type=Moment(), default="all", show_default=True, help="Only with an event since: `24h`, `7d`, a date."
+)
 @JSON
-def sessions(count: int, open_only: bool, project: str, as_json: bool) -> None:
+def sessions(
+    count: int, open_only: bool, project: str, branch: str, state: Sequence[str], since: int, as_json: bool
+) -> None:
     """List sessions, those that need you first. Works without an agent.
 
     `(no hooks)` marks a session that only Claude Code's own registry tells of, so that its turns, tools and cost are
     not known.
     """
     paths = Paths.from_environment()
-    rows = Reader(paths).sessions(open_only=open_only, project=project, limit=count)
+    phases = [phase for each in state for phase in STATES[each]]
+    rows = Reader(paths).sessions(
+        open_only=open_only, project=project, branch=branch, phases=phases, since=since, limit=count
+    )
     if not load(paths).content.local:
         rows = [msgspec.structs.replace(row, title="") for row in rows]
     rows.sort(key=lambda row: ORDER.index(row.phase))
@@ -67,7 +84,8 @@ def sessions(count: int, open_only: bool, project: str, as_json: bool) -> None:
         click.echo(json.dumps([msgspec.to_builtins(row) for row in rows]))
         return
     if not rows:
-        click.echo("No sessions yet." if not (open_only or project) else "No such sessions.")
+        filtered = open_only or project or branch or phases or since
+        click.echo("No such sessions." if filtered else "No sessions yet.")
         return
     columns = shutil.get_terminal_size((PLAIN_WIDTH, 24)).columns
     for line in table(rows, time.time_ns(), columns):

@@ -8,12 +8,13 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import click
 
+from hookspan.cli.terminal import completers
 from hookspan.cli.terminal.text import printable
 from hookspan.config import load
 from hookspan.errors import UserError
@@ -42,6 +43,24 @@ FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "PostCompact": ("trigger",),
 }
 
+
+class Wanted(NamedTuple):
+    """Which events are shown, all in lower case: a session whose id begins so, events and tools of these names."""
+
+    session: str
+    events: Collection[str]
+    tools: Collection[str]
+
+    def has(self, line: Mapping[str, Any]) -> bool:
+        """Whether a line is one of them."""
+        name, tool, session = (str(part or "").lower() for part in _head(line))
+        return (
+            session.startswith(self.session)
+            and (not self.events or name in self.events)
+            and (not self.tools or tool in self.tools)
+        )
+
+
 _Choice: TypeAlias = Callable[[list[Line]], Iterator[dict[str, Any]]]
 """What of the journal's lines is to be shown."""
 
@@ -58,13 +77,27 @@ _Choice: TypeAlias = Callable[[list[Line]], Iterator[dict[str, Any]]]
 @click.option("--json", "as_json", is_flag=True, help="Print the journal's own lines: one JSON object each.")
 @click.option("--no-follow", is_flag=True, help="Exit after the old lines.")
 @click.option("--facts", is_flag=True, help="Also show what hookspan observed itself.")
-def tail(count: int, as_json: bool, no_follow: bool, facts: bool) -> None:
+@click.option(
+    "--session", default="", help="Only this session (an id, or its first digits).", shell_complete=completers.sessions
+)
+@click.option("--event", multiple=True, help="Only events of this name (PreToolUse ...).")
+@click.option("--tool", multiple=True, help="Only events of this tool (Bash ...).")
+def tail(
+    count: int,
+    as_json: bool,
+    no_follow: bool,
+    facts: bool,
+    session: str,
+    event: Sequence[str],
+    tool: Sequence[str],
+) -> None:
     """Follow the raw events. Works without an agent."""
     paths = Paths.from_environment()
     if not paths.journal.is_dir():
         raise UserError("nothing has been recorded yet", hint="`hookspan install` adds the hooks")
     settings = load(paths)
-    chosen = partial(_parsed, facts=facts, opted_out=OptedOut(settings.projects))
+    wanted = Wanted(session.lower(), frozenset(map(str.lower, event)), frozenset(map(str.lower, tool)))
+    chosen = partial(_parsed, facts=facts, opted_out=OptedOut(settings.projects), wanted=wanted)
     for line in _lines(paths, count, chosen, follow=not no_follow):
         shown = _as_json(line) if as_json else _readable(line, content=settings.content.local)
         if shown is not None:
@@ -98,13 +131,13 @@ def _start(paths: Paths, count: int, chosen: _Choice) -> tuple[Tail, list[dict[s
     return reader, old
 
 
-def _parsed(lines: list[Line], *, facts: bool, opted_out: OptedOut) -> Iterator[dict[str, Any]]:
+def _parsed(lines: list[Line], *, facts: bool, opted_out: OptedOut, wanted: Wanted) -> Iterator[dict[str, Any]]:
     for line in lines:
         try:
             event = json.loads(opted_out.blanked(line.data))
         except (ValueError, RecursionError):
             continue  # torn or foreign: the agent sets it aside and counts it
-        if isinstance(event, dict) and (facts or event.get("kind") != "fact"):
+        if isinstance(event, dict) and (facts or event.get("kind") != "fact") and wanted.has(event):
             yield event
 
 
@@ -116,24 +149,27 @@ def _as_json(line: dict[str, Any]) -> str:
 def _readable(line: dict[str, Any], *, content: bool) -> str | None:
     at = _number(line.get("at"))
     when = dt.datetime.fromtimestamp(at / 1e9).astimezone().isoformat(timespec="milliseconds")[11:23] if at else ""
-    event = line.get("event")
-    name: Any
-    tool: Any
-    session: Any
-    if isinstance(event, str):  # a reduced event has its name here
-        name, tool, session = event, line.get("tool"), line.get("session")
+    name, tool, session = _head(line)
+    event, detail = line.get("event"), ""
+    if isinstance(event, str):
         detail = str(line.get("label") or "")
-    elif isinstance(event, dict):
-        name = event.get("hook_event_name") or line.get("kind")
-        tool, session = event.get("tool_name"), event.get("session_id")
-        detail = _detail(event) if content else ""
-    else:
-        name, tool, session, detail = line.get("type") or "?", "", line.get("session"), ""
+    elif isinstance(event, dict) and content:
+        detail = _detail(event)
     took = f"{_number(line.get('took')) / 1e6:.2f} ms" if line.get("took") else ""
     head = f"{when:12}  {_clean(session)[:8]:8}  {_clean(name):18}  {_clean(tool):12}"
     width = shutil.get_terminal_size((TIME_WIDTH, 24)).columns
     room = max(0, width - len(head) - 14)
     return f"{head}  {_clean(detail)[:room]:{room}}  {took:>9}".rstrip()
+
+
+def _head(line: Mapping[str, Any]) -> tuple[Any, Any, Any]:
+    """Name, tool and session of a line."""
+    event = line.get("event")
+    if isinstance(event, str):  # a reduced event has its name here
+        return event, line.get("tool"), line.get("session")
+    if isinstance(event, dict):
+        return event.get("hook_event_name") or line.get("kind"), event.get("tool_name"), event.get("session_id")
+    return line.get("type") or "?", "", line.get("session")
 
 
 def _detail(event: Mapping[str, Any]) -> str:

@@ -38,13 +38,13 @@ WORDS: Final = {
 
 
 @click.command()
-@click.argument("id_", metavar="ID", shell_complete=completers.traces)
+@click.argument("id_", metavar="[ID]", default="last", shell_complete=completers.traces)
 @click.option("--hooks", is_flag=True, help="Also show the spans of hooks.")
 @JSON
 def trace(id_: str, hooks: bool, as_json: bool) -> None:
     """Show where the time of a turn or of a whole session went.
 
-    ID is that of a session, a prompt or a trace, or its first digits, or `last` for your newest turn. Turns after
+    ID is that of a session, a prompt or a trace, or its first digits; `last`, or none, is your newest turn. Turns after
     it that nobody typed (the end of a background task started them) are named below it. A `?` before a name marks a
     span whose parent is missing: the parent has not ended yet, or is past `store.days`. Works without an agent.
     """

@@ -1,0 +1,48 @@
+"""A moment as people type it: `7d` ago, `today`, a date."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from typing import Final
+
+import click
+
+_AGO: Final = re.compile(r"(\d{1,6})(min|h|d|w)\Z")
+_UNITS: Final = {"min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+class Moment(click.ParamType[int]):
+    """Unix nanoseconds of `30min`, `24h`, `7d`, `2w` ago, `today`, `yesterday`, a date, `2026-11-25T14:30`, `all`.
+
+    Days begin at midnight of the local time zone; `7d` is the midnight six days before today's, so that seven days are
+    whole but for the rest of today.
+    """
+
+    name = "time"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The moment of a text."""
+        if isinstance(value, int):
+            return value
+        text, now = str(value).strip().lower(), datetime.now().astimezone()
+        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        if text == "all":
+            return 0
+        try:
+            if text in {"today", "yesterday"}:
+                moment = _days_before(midnight, int(text == "yesterday"))
+            elif ago := _AGO.match(text):
+                number, unit = int(ago[1]), ago[2]
+                whole = {"d": number - 1, "w": 7 * number - 1}.get(unit)
+                moment = now - timedelta(**{_UNITS[unit]: number}) if whole is None else _days_before(midnight, whole)
+            else:
+                moment = datetime.fromisoformat(text.upper()).astimezone()
+            return max(0, int(moment.timestamp() * 1e9))
+        except (ValueError, OverflowError):
+            self.fail(f"`{value}` is not a time such as `24h`, `7d`, `today`, `2026-11-25` or `all`", param, ctx)
+
+
+def _days_before(midnight: datetime, days: int) -> datetime:
+    """Local midnight so many days earlier, also across a change of the clocks."""
+    return (midnight.replace(tzinfo=None) - timedelta(days=days)).astimezone()

@@ -1,0 +1,125 @@
+"""What model calls cost: the spans of calls, added up by one thing that they have in common."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+
+from hookspan.catalogue import attributes as sc
+
+from .schema import NANOSECONDS
+
+Grouping: TypeAlias = Literal[
+    "day", "project", "model", "branch", "session", "skill", "plugin", "mcp-server", "subagent", "workflow"
+]
+
+UNSEEN: Final = "in no transcript"
+"""The group of what clients counted beyond the calls in their transcripts, where groups are not made of sessions."""
+
+
+class Cost(msgspec.Struct, kw_only=True):
+    """What some model calls came to.
+
+    Attributes:
+        input_tokens: With those that were read from the cache or written to it.
+        nano: List price in nano-USD, with `unseen_nano`.
+        unseen_nano: What clients counted beyond the calls in their transcripts (titles, compactions).
+        unpriced: Calls of models whose price is not known; they are in `calls` and tokens, not in `nano`.
+    """
+
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    nano: int = 0
+    unseen_nano: int = 0
+    unpriced: int = 0
+
+    def add(self, other: Cost) -> None:
+        """Adds another's sums to these."""
+        for name in self.__struct_fields__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """The attributes of a model call's span that are added up, or by which they are."""
+
+    project: str = msgspec.field(default="", name=sc.PROJECT)
+    branch: str = msgspec.field(default="", name=sc.VCS_REF_HEAD_NAME)
+    requested: str = msgspec.field(default="", name=sc.GEN_AI_REQUEST_MODEL)
+    answered: str = msgspec.field(default="", name=sc.GEN_AI_RESPONSE_MODEL)
+    agent: str = msgspec.field(default="", name=sc.GEN_AI_AGENT_NAME)
+    skill: str = msgspec.field(default="", name=sc.SKILL_NAME)
+    plugin: str = msgspec.field(default="", name=sc.PLUGIN_NAME)
+    server: str = msgspec.field(default="", name=sc.MCP_SERVER)
+    workflow: str = msgspec.field(default="", name=sc.WORKFLOW_NAME)
+    input_tokens: int = msgspec.field(default=0, name=sc.GEN_AI_USAGE_INPUT_TOKENS)
+    output_tokens: int = msgspec.field(default=0, name=sc.GEN_AI_USAGE_OUTPUT_TOKENS)
+    cache_read: int = msgspec.field(default=0, name=sc.GEN_AI_USAGE_CACHE_READ)
+    cache_write: int = msgspec.field(default=0, name=sc.GEN_AI_USAGE_CACHE_CREATION)
+    usd: float | None = msgspec.field(default=None, name=sc.COST_USD)
+
+    def cost(self) -> Cost:
+        """The sums of this one call."""
+        used = self.input_tokens + self.output_tokens
+        return Cost(
+            calls=1,
+            input_tokens=self.input_tokens,
+            output_tokens=self.output_tokens,
+            cache_read_tokens=self.cache_read,
+            cache_write_tokens=self.cache_write,
+            nano=round((self.usd or 0) * NANOSECONDS),
+            unpriced=int(self.usd is None and used > 0),
+        )
+
+
+_KEYS: Final[Mapping[str, Callable[[Call], str]]] = {
+    "project": lambda call: call.project,
+    "model": lambda call: call.answered or call.requested,
+    "branch": lambda call: call.branch,
+    "skill": lambda call: call.skill,
+    "plugin": lambda call: call.plugin,
+    "mcp-server": lambda call: call.server,
+    "subagent": lambda call: call.agent,
+    "workflow": lambda call: call.workflow,
+}
+_SESSIONS: Final = """
+SELECT session.session, session.id, project, branch, last, residual_nano FROM session
+WHERE last >= ? AND (? = '' OR project = ?)
+"""
+_CALLS: Final = """
+SELECT start, attributes FROM span
+WHERE session = ? AND NOT hook AND start >= ? AND start < ? AND name GLOB 'chat *'
+"""
+_call = msgspec.json.Decoder(Call).decode
+
+
+def by(db: sqlite3.Connection, grouping: Grouping, since: int, until: int, project: str) -> dict[tuple[str, str], Cost]:
+    """Sums of the model calls that began in a time (Unix nanoseconds), by name of the group.
+
+    A group of sessions is named by session id and project, any other by its name and nothing. A call that has no such
+    thing is in the group of the empty name. Days are those of the local time zone, `2026-11-25`. What no transcript
+    shows is of the day of its session's last event; no model or skill has it, and so a group UNSEEN of its own.
+    """
+    found: dict[tuple[str, str], Cost] = defaultdict(Cost)
+    key = _KEYS.get(grouping)
+    for session, id_, of_project, branch, last, residual in db.execute(_SESSIONS, (since, project, project)).fetchall():
+        of_session = {"session": (id_, of_project), "project": (of_project, ""), "branch": (branch, "")}
+        for start, attributes in db.execute(_CALLS, (session, since, until)):
+            call = _call(attributes)
+            name = of_session.get(grouping) if key is None else (key(call), "")
+            found[name or (_day(start), "")].add(call.cost())
+        if residual and last < until:
+            name = (_day(last), "") if grouping == "day" else of_session.get(grouping, (UNSEEN, ""))
+            found[name].add(Cost(nano=residual, unseen_nano=residual))
+    return dict(found)
+
+
+def _day(at: int) -> str:
+    return datetime.fromtimestamp(at / NANOSECONDS).astimezone().date().isoformat()

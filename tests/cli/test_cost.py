@@ -1,0 +1,105 @@
+"""`hookspan cost`, on what recorded sessions of the real client left in a store."""
+
+import csv
+import io
+import json
+from datetime import datetime
+from typing import get_args
+
+import pytest
+
+from hookspan.cli.terminal.moments import Moment
+from hookspan.errors import EXIT_USAGE
+from hookspan.paths import Paths
+from hookspan.store import Grouping
+from tests.agent.ingest import take_in
+from tests.cli.test_look import run
+from tests.model.replay import play
+
+RECORDED = ("permission_approved", "print_nested_agents", "print_workflow", "project_command", "compact")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cost")
+    paths = Paths.from_environment({"HOOKSPAN_HOME": str(folder)})
+    for name in RECORDED:
+        take_in(paths, play(name, folder / name).records)
+    return folder
+
+
+def cost(home, *arguments, **env):
+    return json.loads(run(home, "cost", "--since", "all", "--json", *arguments, **env).stdout)
+
+
+def test_every_grouping_has_all_of_it(home):
+    sessions = json.loads(run(home, "sessions", "--json").stdout)
+    nano = sum(row["cost_nano"] + row["residual_nano"] for row in sessions)
+    assert any(row["residual_nano"] for row in sessions)
+    for grouping in get_args(Grouping):
+        found = cost(home, "--by", grouping)
+        total = found["total"]
+        assert round(total["usd"] * 1e9) == nano
+        assert total["input_tokens"] == sum(row["input_tokens"] for row in sessions)
+        assert total["output_tokens"] == sum(row["output_tokens"] for row in sessions)
+        for name in total:
+            assert sum(row[name] for row in found["rows"]) == pytest.approx(total[name], abs=1e-12)
+
+
+def test_groups(home):
+    sessions = {row["id"]: row for row in json.loads(run(home, "sessions", "--json").stdout)}
+    by_session = {row["name"]: row for row in cost(home, "--by", "session")["rows"]}
+    assert {id_: round(row["usd"] * 1e9) for id_, row in by_session.items()} == {
+        id_: row["cost_nano"] + row["residual_nano"] for id_, row in sessions.items()
+    }
+    assert {row["name"] for row in cost(home, "--by", "subagent")["rows"]} >= {"claude-code", "in no transcript"}
+    assert {row["name"] for row in cost(home, "--by", "workflow")["rows"]} >= {"", "in no transcript"}
+    project = by_session[min(sessions)]["project"]
+    assert {row["project"] for row in cost(home, "--by", "session", "--project", project)["rows"]} == {project}
+
+
+def test_days_are_those_of_the_clock_on_the_wall(home):
+    at = max(row["last"] for row in json.loads(run(home, "sessions", "--json").stdout)) / 1e9
+    for zone, hours in (("UTC-14", 14), ("UTC+12", -12)):
+        newest = cost(home, TZ=zone)["rows"][-1]["name"]
+        assert newest == datetime.utcfromtimestamp(at + hours * 3600).date().isoformat()  # noqa: DTZ004
+    day = cost(home)["rows"][0]["name"]
+    assert cost(home, "--until", day)["rows"] == []
+    assert cost(home, "--since", day)["total"] == cost(home)["total"]
+
+
+def test_a_table_that_people_read(home):
+    for columns in (20, 40, 80, 200):
+        lines = run(home, "cost", "--since", "all", "--by", "session", COLUMNS=str(columns)).stdout.splitlines()
+        assert len(lines) == len(RECORDED) + 2
+        assert max(map(len, lines)) <= columns
+        assert lines[0].split()[-1] == "cost"
+        assert lines[-1].startswith("total")
+        assert f"${cost(home)['total']['usd']:.3f}" in lines[-1]
+    assert run(home, "cost", "--since", "1min").stdout == "No model calls in that time.\n"
+
+
+def test_comma_separated_values(home):
+    text = run(home, "cost", "--since", "all", "--by", "session", "--csv").stdout
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert sum(float(row["usd"]) for row in rows) == pytest.approx(cost(home)["total"]["usd"])
+    assert {row["session"] for row in rows} == {row["name"] for row in cost(home, "--by", "session")["rows"]}
+
+
+def test_a_time_that_is_none(home):
+    for text in ("soon", "7x", "2026-13-01", "99999999d"):
+        failed = run(home, "cost", "--since", text)
+        assert failed.returncode == EXIT_USAGE
+        assert f"`{text}` is not a time such as" in failed.stderr
+
+
+def test_times_as_people_type_them():
+    def at(text):
+        return datetime.fromtimestamp(Moment().convert(text, None, None) / 1e9).astimezone()
+
+    now = datetime.now().astimezone()
+    assert abs((now - at("24h")).total_seconds() - 86_400) < 60
+    assert at("1d") == at("today") == now.replace(hour=0, minute=0, second=0, microsecond=0)
+    assert at("2d") == at("yesterday")
+    assert at("1w") == at("7d")
+    assert at("2026-11-25t14:30").isoformat()[:16] == "2026-11-25T14:30"
