@@ -23,12 +23,18 @@ DIGITS = 6  # sums of seconds are added up in another order, so that their last 
 
 # Only who watched a client knows how long it lived after its last event; all that it cut off ended then.
 _CUT_OFF = ("session", "invoke_agent", "execute_tool", "permission")
-_LENGTHS = ("turn.duration", "tool.duration", "subagent.duration", "permission.wait", "time")
+_LENGTHS = (
+    "gen_ai.execute_tool.duration",
+    "gen_ai.invoke_agent.duration",
+    "hookspan.tool.duration",
+    "hookspan.permission.wait",
+    "hookspan.time",
+)
 SEEN_OF_A_KILLED_CLIENT = {
     *((name, field) for name in _CUT_OFF for field in ("end", sc.WAITED)),
     ("execute_tool", "start"),  # of a call whose dialog was open
     ("permission", sc.BASIS),
-    *((f"hookspan.{name}", field) for name in _LENGTHS for field in ("value", "buckets")),
+    *((name, field) for name in _LENGTHS for field in ("value", "buckets")),
     *(("hookspan.time", field) for field in ("name", "count")),  # kinds of time that the rest of its life was of
 }
 

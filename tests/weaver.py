@@ -24,8 +24,34 @@ import yaml
 
 Stability = Literal["development", "alpha", "beta", "release_candidate", "stable"]
 Name = re.compile(r"[a-z][a-z0-9]*([._][a-z0-9]+)*")
-SCHEMA_URL = re.compile(r"https?://[^/]+/(\S+/)?\d+\.\d+\.\d+")
+SCHEMA_URL = re.compile(r"https?://[^/]+/(\S+/)?\d+\.\d+\.\d+(-dev)?")
 EXAMPLES = {"string": str, "int": int, "double": float, "boolean": bool}
+
+
+NEWER_ATTRIBUTES = frozenset(
+    {
+        "gen_ai.request.reasoning.level",
+        "gen_ai.token.modality",
+        "gen_ai.usage.cache_write.input_tokens",
+    }
+)
+"""Of the GenAI conventions' own repository, at the commit that the manifest names; in no package yet."""
+NEWER_METRICS = frozenset(
+    {
+        "gen_ai.client.inference.duration",
+        "gen_ai.client.inference.operation.input_tokens",
+        "gen_ai.client.inference.operation.output_tokens",
+        "gen_ai.client.inference.usage.input_tokens",
+        "gen_ai.client.inference.usage.output_tokens",
+        "gen_ai.client.inference.usage.cache_read.input_tokens",
+        "gen_ai.client.inference.usage.cache_write.input_tokens",
+        "gen_ai.client.inference.usage.reasoning.output_tokens",
+        "gen_ai.invoke_agent.duration",
+        "gen_ai.invoke_agent.inference_calls",
+        "gen_ai.invoke_agent.tool_calls",
+        "gen_ai.execute_tool.duration",
+    }
+)
 
 
 class Part(msgspec.Struct, forbid_unknown_fields=True):
@@ -242,13 +268,13 @@ def their_attributes() -> set[str]:
         ):
             if not text.startswith("Deprecated: ") or text.startswith("Deprecated: Moved to "):
                 found.add(key)
-    return found
+    return found | NEWER_ATTRIBUTES
 
 
 @cache
 def their_metrics() -> set[str]:
     """Names of the metrics of OpenTelemetry's registry."""
-    return {
+    return NEWER_METRICS | {
         value
         for module in _modules(convention_metrics)
         for name, value in vars(module).items()

@@ -11,7 +11,7 @@ from typing import Final
 
 import licences
 from introspect import meanings, resource_keys
-from registry import CONVENTIONS
+from registry import CONVENTIONS, GENAI_COMMIT
 
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.attributes import ATTRIBUTES
@@ -69,9 +69,10 @@ def _index() -> list[str]:
         "## Conventions and stability",
         "",
         f"Names of OpenTelemetry's conventions are those of schema {SCHEMA}, `{SCHEMA_URL}`.",
-        "The GenAI conventions (`gen_ai.*`) are in development. Since 1.42.0 that schema marks them as moved to a repository of",
-        "their own, [semantic-conventions-genai](https://github.com/open-telemetry/semantic-conventions-genai); what changes",
-        "there is followed with a new version of hookspan, and the changelog says so.",
+        "The GenAI conventions (`gen_ai.*`) are in development, in a repository of their own,",
+        "[semantic-conventions-genai](https://github.com/open-telemetry/semantic-conventions-genai), which has released no version",
+        f"yet: hookspan's names are those of its commit `{GENAI_COMMIT[:10]}`. What changes there is followed with a new version of",
+        "hookspan, and the changelog says so. [Which names, and what the conventions lack](../decisions/2026-11-26-genai-names.md).",
         "",
         *_table(
             ("stability", "means"),
@@ -89,8 +90,8 @@ def _index() -> list[str]:
         "",
         "The same names are a registry of semantic conventions, [docs/registry](../registry/manifest.yaml), in the format",
         "`definition/2` of OpenTelemetry's [Weaver](https://github.com/open-telemetry/weaver). It defines hookspan's attributes,",
-        f"metrics and spans, and refers to OpenTelemetry's registry for the rest: to version {CONVENTIONS}, the last that doesn't mark",
-        "`gen_ai.*` as moved. With Weaver installed, the first of these commands checks the registry, and the second one",
+        f"metrics and spans, and refers to OpenTelemetry's registries for the rest: to version {CONVENTIONS} of the general one, and",
+        "to that commit of the GenAI conventions. With Weaver installed, the first of these commands checks the registry, and the second one",
         "receives OTLP and reports what the registry doesn't have:",
         "",
         "    weaver registry check -r docs/registry",

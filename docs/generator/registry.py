@@ -22,8 +22,11 @@ from hookspan.catalogue.spans import COMMON, COMMON_REQUIRED, SPANS, EventKind, 
 MADE: Final = "# Made by `make generate` from instrumentation/hookspan/catalogue.\n"
 SCHEMA_URL: Final = f"https://hookspan.example/schemas/{__version__}"
 """A placeholder in the form that Weaver wants; nothing is published there."""
-CONVENTIONS: Final = "1.41.1"
-"""Version of OpenTelemetry's registry that ours depends on: the last in which `gen_ai.*` is not marked as moved away."""
+CONVENTIONS: Final = "1.44.0"
+"""Version of OpenTelemetry's registry that ours depends on."""
+GENAI_COMMIT: Final = "024a4f944a1291fcb627c9c47da69e79868dd15e"
+GENAI_SCHEMA_URL: Final = "https://opentelemetry.io/schemas/gen-ai-dev/1.42.0-dev"
+"""Of the GenAI conventions, which have a registry of their own, without a release so far."""
 
 COMMON_GROUP: Final = "hookspan.common"
 Node = dict[str, Any]
@@ -76,7 +79,11 @@ def _manifest() -> Node:
             {
                 "schema_url": f"https://opentelemetry.io/schemas/{CONVENTIONS}",
                 "registry_path": f"https://github.com/open-telemetry/semantic-conventions@v{CONVENTIONS}[model]",
-            }
+            },
+            {
+                "schema_url": GENAI_SCHEMA_URL,
+                "registry_path": f"https://github.com/open-telemetry/semantic-conventions-genai@{GENAI_COMMIT}[model]",
+            },
         ],
     }
 

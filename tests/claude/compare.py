@@ -177,7 +177,7 @@ def _turns(found: Comparison, native: Native, spans: Spans) -> None:
 
 
 def _subagents(found: Comparison, native: Native, spans: Spans) -> None:
-    ours = {span.attributes.get(sc.GEN_AI_AGENT_ID): span for span in spans.subagents}
+    ours = {span.attributes.get(sc.AGENT_ID): span for span in spans.subagents}
     for agent in native.subagents.values():
         span = ours.get(agent.agent_id)
         if span is None:

@@ -51,7 +51,7 @@ def ours(model_calls: Iterable[SpanLike]) -> dict[Key, Counter[str]]:
         told = span.attributes
         if told.get(sc.OUTCOME) == Outcome.ERROR:
             continue
-        read, write = (told.get(key, 0) for key in (sc.GEN_AI_USAGE_CACHE_READ, sc.GEN_AI_USAGE_CACHE_CREATION))
+        read, write = (told.get(key, 0) for key in (sc.GEN_AI_USAGE_CACHE_READ, sc.GEN_AI_USAGE_CACHE_WRITE))
         key = (str(told[sc.SESSION_ID]), str(told[sc.GEN_AI_RESPONSE_MODEL]))
         found.setdefault(key, Counter()).update(
             input=told.get(sc.GEN_AI_USAGE_INPUT_TOKENS, 0) - read - write,

@@ -182,7 +182,7 @@ def _model_calls(expected: Mapping[str, Any], spans: Spans) -> Iterator[str]:
             sc.GEN_AI_USAGE_INPUT_TOKENS,
             sc.GEN_AI_USAGE_OUTPUT_TOKENS,
             sc.GEN_AI_USAGE_CACHE_READ,
-            sc.GEN_AI_USAGE_CACHE_CREATION,
+            sc.GEN_AI_USAGE_CACHE_WRITE,
         )
         return (attributes.get(sc.GEN_AI_REQUEST_MODEL), *(attributes.get(key, 0) for key in keys))
 

@@ -67,7 +67,7 @@ def test_a_session_s_row_and_its_span_say_the_same(home):
                     "input_tokens": told["hookspan.total.input_tokens"],
                     "output_tokens": told["hookspan.total.output_tokens"],
                     "cache_read_tokens": told["hookspan.total.cache_read.input_tokens"],
-                    "cache_write_tokens": told["hookspan.total.cache_creation.input_tokens"],
+                    "cache_write_tokens": told["hookspan.total.cache_write.input_tokens"],
                     "tools": told["hookspan.tools"],
                     "turns": told["hookspan.turns"],
                     "prompts": told["hookspan.prompts"],

@@ -121,7 +121,7 @@ def recorded(folder: Path) -> tuple[list[day.Recording], Density]:
     seconds = sum(one.ended - one.began for one in found) / SECOND
     increments = [increment for one in found for increment in one.played.increments]
     events = int(sum(i.value for i in increments if i.instrument == "hookspan.hook.events"))
-    calls = sum(i.instrument == "gen_ai.client.operation.duration" for i in increments)
+    calls = sum(i.instrument == "gen_ai.client.inference.duration" for i in increments)
     spans = sum(len(one.played.spans) for one in found)
     stretch, hours = MODEL_CALL * calls / seconds, MODEL_CALL * calls / 3600
     bodies = [body for one in found for body in agent_requests(one.played.spans, Resource({}), stretch)]

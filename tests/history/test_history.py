@@ -136,7 +136,7 @@ def test_turns_are_those_that_hooks_told(recorded, name, tmp_path):
 def test_subagents_stand_under_the_call_that_started_them(recorded, name):
     spans = recorded(name).spans
     tools = {s.span_id: s.attributes[sc.GEN_AI_TOOL_CALL_ID] for s in spans if s.name.startswith("execute_tool")}
-    agents = [s for s in spans if sc.GEN_AI_AGENT_ID in s.attributes]
+    agents = [s for s in spans if sc.AGENT_ID in s.attributes]
     wanted = Counter(
         {(call, agent["agent_type"]): agent.get("agents", 1) for call, agent in script(name)["subagents"].items()}
     )
@@ -149,7 +149,7 @@ def test_a_workflow_s_agents_stand_under_its_call_without_their_meta_files(tmp_p
         path.unlink()
     result = imported(tmp_path / "projects")
     (call,) = result.named("execute_tool Workflow")
-    agents = [span.parent_id for span in result.spans if sc.GEN_AI_AGENT_ID in span.attributes]
+    agents = [span.parent_id for span in result.spans if sc.AGENT_ID in span.attributes]
     assert agents == [call.span_id] * 3
 
 
@@ -226,7 +226,7 @@ def test_a_subagent_within_the_main_file(tmp_path):
     path = tmp_path / "s.jsonl"
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     result = imported(path)
-    (agent,) = [span for span in result.spans if sc.GEN_AI_AGENT_ID in span.attributes]
+    (agent,) = [span for span in result.spans if sc.AGENT_ID in span.attributes]
     by_id = {span.span_id: span for span in result.spans}
     assert by_id[agent.parent_id].attributes[sc.GEN_AI_TOOL_CALL_ID] == "toolu_t"
     children = sorted(span.name for span in result.spans if span.parent_id == agent.span_id)

@@ -112,7 +112,7 @@ def test_fact_05_which_call_started_which_agent(played):
     wanted = {
         call: agent["agent_type"] for call, agent in (expected("print_parallel_agents") or {})["subagents"].items()
     }
-    agents = [span for span in result.spans if sc.GEN_AI_AGENT_ID in span.attributes]
+    agents = [span for span in result.spans if sc.AGENT_ID in span.attributes]
     assert {under(result, one).attributes[sc.GEN_AI_TOOL_CALL_ID]: one.name.split()[1] for one in agents} == wanted
 
 
@@ -125,7 +125,7 @@ def test_fact_06_a_dialog_finds_its_call_by_its_input(played):
 
 def test_fact_07_nested_agents(played):
     result = played("print_nested_agents")
-    outer, inner = [span for span in result.named("invoke_agent") if sc.GEN_AI_AGENT_ID in span.attributes]
+    outer, inner = [span for span in result.named("invoke_agent") if sc.AGENT_ID in span.attributes]
     assert under(result, under(result, inner)) is outer
 
 
@@ -316,7 +316,7 @@ def test_fact_29_compactions(played):
         assert span.attributes[sc.CONTEXT_AFTER] < span.attributes[sc.CONTEXT_BEFORE]
     (failed,) = played("compact_auto_failed").named("compact")
     assert (failed.attributes[sc.OUTCOME], failed.status) == ("error", STATUS_ERROR)
-    assert not [one for one in played("compact").spans if sc.GEN_AI_AGENT_ID in one.attributes], "no agent of anybody's"
+    assert not [one for one in played("compact").spans if sc.AGENT_ID in one.attributes], "no agent of anybody's"
     assert played("compact").named("session")[0].attributes[sc.COST_RESIDUAL_USD] > 0, "the summary's own call"
 
 
@@ -425,7 +425,7 @@ def test_fact_41_questions_and_plans_wait(played):
 def test_fact_42_a_workflow_s_agents_stand_under_its_call(played):
     result = played("print_workflow")
     (call,) = result.named("execute_tool Workflow")
-    agents = [span for span in result.spans if sc.GEN_AI_AGENT_ID in span.attributes]
+    agents = [span for span in result.spans if sc.AGENT_ID in span.attributes]
     assert [under(result, agent) for agent in agents] == [call] * 3
     chats = [under(result, span) for span in result.named("chat")]
     assert sorted(chats.count(agent) for agent in agents) == [1, 1, 2]
@@ -471,7 +471,7 @@ def test_fact_44_an_answer_to_a_teammate_is_a_turn_of_its_own(played):
 
 def test_fact_44_a_teammate_is_a_subagent_with_a_name(played):
     result = played("agent_team")
-    (mate,) = [span for span in result.spans if sc.GEN_AI_AGENT_ID in span.attributes]
+    (mate,) = [span for span in result.spans if sc.AGENT_ID in span.attributes]
     assert mate.name == "invoke_agent general-purpose"
     assert mate.attributes[sc.TEAMMATE] == "anna"
     assert mate.attributes[sc.TEAM].startswith("session-")

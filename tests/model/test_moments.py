@@ -200,7 +200,7 @@ def test_sums_are_of_when_it_happened_not_of_when_it_was_read(told):
     told.over(9, 3 * 86_400)
     told.event(10, "SessionEnd")
     told.read(4 * 86_400)
-    assert {"hookspan.time", "hookspan.turn.finished", "hookspan.subagent.duration", "hookspan.compactions"} <= {
+    assert {"hookspan.time", "hookspan.turn.finished", "gen_ai.invoke_agent.duration", "hookspan.compactions"} <= {
         one.instrument for one in told.increments
     }
     assert [one for one in told.increments if one.at > START + 10 * SECOND] == []

@@ -67,7 +67,7 @@ def test_subagents_stand_under_the_call_that_started_them(played, name):
     )
     spans = played(name).spans
     tools = {s.span_id: s.attributes[sc.GEN_AI_TOOL_CALL_ID] for s in spans if s.name.startswith("execute_tool")}
-    agents = [s for s in spans if s.name.startswith("invoke_agent ") and sc.GEN_AI_AGENT_ID in s.attributes]
+    agents = [s for s in spans if s.name.startswith("invoke_agent ") and sc.AGENT_ID in s.attributes]
     assert Counter((tools.get(s.parent_id), s.name.split(" ", 1)[1]) for s in agents) == wanted
     calls_of = {s.span_id: tools[s.parent_id] for s in agents if s.parent_id in tools}
     for call, tool in expected(name)["tools"].items():

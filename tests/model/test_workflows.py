@@ -51,7 +51,7 @@ def of_another_type(event: Event) -> Event:
 
 
 def agents_of(played: Played) -> list:
-    agents = [span for span in played.named("invoke_agent") if sc.GEN_AI_AGENT_ID in span.attributes]
+    agents = [span for span in played.named("invoke_agent") if sc.AGENT_ID in span.attributes]
     assert len(agents) == AGENTS
     return agents
 

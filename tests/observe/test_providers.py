@@ -143,5 +143,7 @@ def fold_answer(
     lines = [raw(AT + 2 * NANO * n, event, transcript, variables) for n, event in enumerate(events)]
     rows = play(State(), Observers(roots=(str(folder.resolve()),)), lines, AT)
     (chat,) = [span for each in rows for span in each.spans if span.name.startswith("chat")]
-    counted = [dict(one.attributes) for each in rows for one in each.increments if one.instrument.startswith("gen_ai")]
+    counted = [
+        dict(one.attributes) for each in rows for one in each.increments if one.instrument.startswith("gen_ai.client")
+    ]
     return chat, {one[sc.GEN_AI_PROVIDER_NAME] for one in counted}

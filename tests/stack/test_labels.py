@@ -43,7 +43,7 @@ def test_every_metric_has_them_and_a_projects_own_come_first(stack: Stack):
     instance = uuid.uuid4().hex
     said = {"service.name": "claude-code-hooks", "service.instance.id": instance, "team": "cart", RESOURCE_LABEL: "47"}
     sums = Sums()
-    for instrument in ("hookspan.turn.finished", "hookspan.turn.duration"):
+    for instrument in ("hookspan.turn.finished", "gen_ai.invoke_agent.duration"):
         for project, own in (("shop", ()), ("bank", (("team", "payments"),))):
             increment = Increment(instrument, ((sc.PROJECT, project), *own), 1, 1)
             sums.find(increment, 1).add(increment)
@@ -60,5 +60,5 @@ def test_every_metric_has_them_and_a_projects_own_come_first(stack: Stack):
 
     both = {("shop", "cart", "47"), ("bank", "payments", "47")}
     stack.wait(lambda: labelled("hookspan_turn_finished_total") == both, 30)
-    assert labelled("hookspan_turn_duration_seconds_bucket") == both
+    assert labelled("gen_ai_invoke_agent_duration_seconds_bucket") == both
     assert labelled("hookspan_wait_oldest_seconds") == {("", "cart", "47")}

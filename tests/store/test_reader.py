@@ -104,7 +104,7 @@ def test_summary(paths: Paths, reader: Reader) -> None:
         *gained("hookspan.hook.events", {sc.HOOK_EVENT: "PreToolUse"}, 7, 2),
         *gained("hookspan.hook.events", {sc.HOOK_EVENT: "UserPromptSubmit"}, 2, 59),
         *gained("hookspan.hook.events", {sc.HOOK_EVENT: "UserPromptSubmit"}, 90, 61),
-        *gained("gen_ai.client.operation.duration", {sc.GEN_AI_OPERATION_NAME: "chat"}, 4, 10),
+        *gained("gen_ai.client.inference.duration", {sc.GEN_AI_OPERATION_NAME: "chat"}, 4, 10),
         *(
             one
             for tool, count in calls.items()

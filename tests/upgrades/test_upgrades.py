@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from hookspan.catalogue.metrics import OPERATION_BOUNDS, PATIENCE_BOUNDS
 from hookspan.export.db import MIGRATIONS as EXPORT_MIGRATIONS
 from hookspan.export.db import ExportDb
 from hookspan.paths import Paths
@@ -42,10 +43,13 @@ def test_every_format_has_its_fixture():
 
 LATER_LABELS = {"hookspan.project"}
 """What series have got since, which those of an older store go on without."""
+LATER_METRICS = {7: ("gen_ai.execute_tool.duration", "gen_ai.client.inference.usage.")}
+"""By the first format whose stores have them: what was counted before them is not in them."""
 
 
-def shown(paths: Paths) -> list[object]:
-    """What a user sees of the store: spans, sessions, sums. Another version may make ids otherwise."""
+def shown(paths: Paths, version: int) -> list[object]:
+    """What a user sees of the store, if one of `version` had it all: spans, sessions, sums. It may make other ids."""
+    later = tuple(name for since, names in LATER_METRICS.items() if version < since for name in names)
     reader = Reader(paths)
     try:
         sessions = reader.sessions()
@@ -54,6 +58,8 @@ def shown(paths: Paths) -> list[object]:
         tree = Counter((names.get(span.parent_id, "(open)"), span.name, span.status, span.end) for span in spans)
         sums: Counter[object] = Counter()
         for one in reader.series().series:
+            if later and one.instrument.startswith(later):
+                continue
             labels = tuple(label for label in one.attributes if label[0] not in LATER_LABELS)
             sums[one.instrument, labels] += one.count if one.buckets else round(one.value, 6)
         return [tree, sessions, sums]
@@ -72,7 +78,7 @@ def test_a_session_that_began_under_an_older_version_goes_on_under_this_one(vers
     before = dump(old.store)
     take_in(old, halves()[1])
     take_in(new, [*halves()[0], *halves()[1]])
-    assert shown(old) == shown(new)
+    assert shown(old, version) == shown(new, version)
     copy = old.store.with_name(f"store.db.v{version}")
     assert copy.exists() == (version < len(schema.MIGRATIONS))
     if copy.exists():
@@ -90,6 +96,18 @@ def test_a_session_that_began_under_an_older_version_goes_on_under_this_one(vers
         ("invoke_agent claude-code", USAGE, TOTALS),
         ("session", USAGE, TOTALS),
         ("chat claude-opus-4-5", USAGE, USAGE),
+        (
+            "chat claude-opus-4-5",
+            {"gen_ai.usage.cache_creation.input_tokens": 7, "hookspan.effort": "low", "error.type": "other"},
+            {
+                "gen_ai.usage.cache_write.input_tokens": 7,
+                "gen_ai.request.reasoning.level": "low",
+                "error.type": "_OTHER",
+            },
+        ),
+        ("session", {"gen_ai.usage.cache_creation.input_tokens": 7}, {"hookspan.total.cache_write.input_tokens": 7}),
+        ("invoke_agent Explore", {"gen_ai.agent.id": "a1"}, {"hookspan.agent.id": "a1"}),
+        ("invoke_agent claude-code", {"hookspan.effort": "low"}, {"hookspan.effort": "low"}),
     ],
 )
 def test_spans_of_an_older_version_have_the_names_of_this_one(name, old, new, paths: Paths):
@@ -106,6 +124,39 @@ def test_spans_of_an_older_version_have_the_names_of_this_one(name, old, new, pa
     Store.open(paths).close()
     (span,) = Reader(paths).spans_of_trace("ab")
     assert span.attributes == new
+
+
+def test_series_that_were_announced_under_a_former_name_go_on(paths: Paths):
+    """The store's series and what `export.db` knows of it have the same new name, so that nothing is sent as new."""
+    paths.create()
+    restored(HERE / "store-6" / "store.sql", paths.store)
+    restored(HERE / "export-2.sql", paths.export_db)
+    usage = "gen_ai.client.token.usage", '{"gen_ai.operation.name":"chat","gen_ai.token.type":"input"}'
+    length = "gen_ai.client.operation.duration", '{"error.type":"other","gen_ai.operation.name":"chat"}'
+    gone = "hookspan.turn.duration", "{}"
+    store, export = sqlite3.connect(paths.store), sqlite3.connect(paths.export_db)
+    for key, (name, attributes) in enumerate((usage, length, gone), 900):
+        buckets = json.dumps([1, *[0] * (len(PATIENCE_BOUNDS) if name == gone[0] else len(OPERATION_BOUNDS))])
+        store.execute(
+            "INSERT INTO metric VALUES (?, ?, ?, 5, 1.0, 1, 1.0, 1.0, ?, NULL)", (key, name, attributes, buckets)
+        )
+        export.execute("INSERT INTO announced (instrument, attributes, start) VALUES (?, ?, 5)", (name, attributes))
+    for database in (store, export):
+        database.commit()
+        database.close()
+    Store.open(paths).close()
+    database = ExportDb.open(paths)
+    series = {(one.instrument, one.attributes) for one in Reader(paths).series().series}
+    chat = "gen_ai.operation.name", "chat"
+    renamed = {
+        ("gen_ai.client.inference.operation.input_tokens", (chat,)),
+        ("gen_ai.client.inference.duration", (("error.type", "_OTHER"), chat)),
+    }
+    assert renamed <= series
+    assert renamed <= database.announced.keys()
+    database.close()
+    left = sqlite3.connect(paths.store).execute("SELECT count(*) FROM metric WHERE instrument = ?", gone[:1])
+    assert left.fetchone() == (0,)
 
 
 @pytest.mark.parametrize("version", range(1, len(EXPORT_MIGRATIONS) + 1))

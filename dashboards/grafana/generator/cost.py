@@ -44,6 +44,8 @@ FOR: Final = {
     "hookspan_workflow_name": "Workflow",
 }
 CAUSE: Final = "hookspan_cache_cause"
+DONE: Final = 'error_type=""'
+"""Model calls that came to their end."""
 BY_CAUSE: Final = "{{hookspan_cache_cause}}"
 WHOSE: Final = "hookspan_mcp_server, hookspan_plugin_name"
 
@@ -366,7 +368,7 @@ def make() -> d.Dashboard:
                             Query(
                                 quantile(
                                     0.95,
-                                    "gen_ai_client_operation_duration_seconds",
+                                    "gen_ai_client_inference_duration_seconds",
                                     PROJECT,
                                     MODEL,
                                     by="gen_ai_response_model",
@@ -377,7 +379,7 @@ def make() -> d.Dashboard:
                             Query(
                                 quantile(
                                     0.5,
-                                    "gen_ai_client_operation_duration_seconds",
+                                    "gen_ai_client_inference_duration_seconds",
                                     PROJECT,
                                     MODEL,
                                     by="gen_ai_response_model",
@@ -393,9 +395,10 @@ def make() -> d.Dashboard:
                         "How many tokens does a call have, by type (median)?",
                         [
                             Query(
-                                quantile(0.5, "gen_ai_client_token_usage", PROJECT, MODEL, by="gen_ai_token_type"),
-                                "{{gen_ai_token_type}}",
+                                quantile(0.5, f"gen_ai_client_inference_operation_{kind}_tokens", PROJECT, MODEL, DONE),
+                                kind,
                             )
+                            for kind in ("input", "output")
                         ],
                         COUNT,
                         links=[TO_TURNS],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from grafana_foundation_sdk.models import dashboard as d
 from panels import (
     COUNT,
@@ -37,10 +39,13 @@ from queries import (
     whose,
 )
 
+TURN: Final = 'gen_ai_agent_name="claude-code"'
+SUBAGENT: Final = 'gen_ai_agent_name!="claude-code"'
+
 
 def make() -> d.Dashboard:
     """How turns end and how long they take."""
-    finished, duration = "hookspan_turn_finished_total", "hookspan_turn_duration_seconds"
+    finished, duration = "hookspan_turn_finished_total", "gen_ai_invoke_agent_duration_seconds"
     return board(
         TURNS,
         "Turns",
@@ -61,7 +66,7 @@ def make() -> d.Dashboard:
                     figure(
                         "Median turn",
                         "How long does a turn take?",
-                        quantile(0.5, duration, PROJECT, over=RANGE),
+                        quantile(0.5, duration, PROJECT, TURN, over=RANGE),
                         SECONDS,
                         empty="no turns",
                         links=[TO_TOOLS],
@@ -69,7 +74,7 @@ def make() -> d.Dashboard:
                     figure(
                         "Slowest 5 %",
                         "How long do the long ones take?",
-                        quantile(0.95, duration, PROJECT, over=RANGE),
+                        quantile(0.95, duration, PROJECT, TURN, over=RANGE),
                         SECONDS,
                         empty="no turns",
                         links=[TO_TOOLS],
@@ -113,7 +118,7 @@ def make() -> d.Dashboard:
                     lines(
                         "How long does a turn take?",
                         "Do turns get longer? A point leads to the trace of one.",
-                        both(duration, PROJECT),
+                        both(duration, PROJECT, TURN),
                         SECONDS,
                         links=[TO_TOOLS],
                     ),
@@ -128,7 +133,7 @@ def make() -> d.Dashboard:
                     distribution(
                         "Are there two kinds of turns?",
                         "How are the durations of turns distributed?",
-                        rate(f"{duration}_bucket", PROJECT, by="le"),
+                        rate(f"{duration}_bucket", PROJECT, TURN, by="le"),
                         SECONDS,
                         links=[TO_TOOLS],
                     ),
@@ -165,9 +170,7 @@ def make() -> d.Dashboard:
                         "Subagents (slowest 5 %)",
                         "Which subagents take long?",
                         Query(
-                            quantile(
-                                0.95, "hookspan_subagent_duration_seconds", PROJECT, by="gen_ai_agent_name", over=RANGE
-                            ),
+                            quantile(0.95, duration, PROJECT, SUBAGENT, by="gen_ai_agent_name", over=RANGE),
                             "{{gen_ai_agent_name}}",
                         ),
                         SECONDS,

@@ -110,7 +110,6 @@ GEN_AI_CONVERSATION_ID: Final = _otel(
     "gen_ai.conversation.id", "string", "The session's id again, under the name of the GenAI conventions."
 )
 GEN_AI_AGENT_NAME: Final = _otel("gen_ai.agent.name", "string", "Who acted: `claude-code`, or the subagent's type.")
-GEN_AI_AGENT_ID: Final = _otel("gen_ai.agent.id", "string", "The subagent's id.")
 GEN_AI_TOOL_NAME: Final = _otel(
     "gen_ai.tool.name",
     "string",
@@ -119,9 +118,16 @@ GEN_AI_TOOL_NAME: Final = _otel(
 GEN_AI_TOOL_CALL_ID: Final = _otel("gen_ai.tool.call.id", "string", "The call's id.")
 GEN_AI_TOOL_TYPE: Final = _otel("gen_ai.tool.type", "string", "`extension` for MCP tools.", ("function", "extension"))
 GEN_AI_REQUEST_MODEL: Final = _otel("gen_ai.request.model", "string", "The model that was requested.")
+GEN_AI_REQUEST_REASONING_LEVEL: Final = _otel(
+    "gen_ai.request.reasoning.level", "string", "The effort level that was requested."
+)
 GEN_AI_RESPONSE_MODEL: Final = _otel("gen_ai.response.model", "string", "The model that answered.")
 GEN_AI_RESPONSE_ID: Final = _otel("gen_ai.response.id", "string", "The message's id.")
-GEN_AI_RESPONSE_FINISH_REASONS: Final = _otel("gen_ai.response.finish_reasons", "string[]", "The API's `stop_reason`.")
+GEN_AI_RESPONSE_FINISH_REASONS: Final = _otel(
+    "gen_ai.response.finish_reasons",
+    "string[]",
+    "The API's `stop_reason`; `error` for an answer that failed or was cut off before it had one.",
+)
 GEN_AI_USAGE_INPUT_TOKENS: Final = _otel(
     "gen_ai.usage.input_tokens",
     "int",
@@ -131,11 +137,18 @@ GEN_AI_USAGE_OUTPUT_TOKENS: Final = _otel("gen_ai.usage.output_tokens", "int", "
 GEN_AI_USAGE_CACHE_READ: Final = _otel(
     "gen_ai.usage.cache_read.input_tokens", "int", "Input tokens that were read from the cache."
 )
+GEN_AI_USAGE_CACHE_WRITE: Final = _otel(
+    "gen_ai.usage.cache_write.input_tokens", "int", "Input tokens that were written to the cache."
+)
 GEN_AI_USAGE_CACHE_CREATION: Final = _otel(
-    "gen_ai.usage.cache_creation.input_tokens", "int", "Input tokens that were written to the cache."
+    "gen_ai.usage.cache_creation.input_tokens",
+    "int",
+    "`gen_ai.usage.cache_write.input_tokens` under its former name, for backends that know only that. Exported, and not in the store.",
 )
 GEN_AI_USAGE_REASONING: Final = _otel("gen_ai.usage.reasoning.output_tokens", "int", "Output tokens spent on thinking.")
-GEN_AI_TOKEN_TYPE: Final = _otel("gen_ai.token.type", "string", "Kind of tokens.", ("input", "output"))
+GEN_AI_TOKEN_MODALITY: Final = _otel(
+    "gen_ai.token.modality", "string", "What the tokens stand for, which Anthropic's API does not tell.", ("unknown",)
+)
 
 # Claude Code's own telemetry: the two join on it
 PROMPT_ID: Final = _of_client(
@@ -250,7 +263,12 @@ WAITED_INSIDE: Final = _ours(
 )
 INPUT_SIZE: Final = _ours("hookspan.input.size", "int", "Bytes of the tool's input, or of the prompt.")
 OUTPUT_SIZE: Final = _ours("hookspan.output.size", "int", "Bytes of the tool's result.")
-EFFORT: Final = _ours("hookspan.effort", "string", "The model's effort level.", examples=("medium",))
+EFFORT: Final = _ours(
+    "hookspan.effort",
+    "string",
+    "The effort level of a turn; a model call has it as `gen_ai.request.reasoning.level`.",
+    examples=("medium",),
+)
 SOURCE: Final = _ours(
     "hookspan.source",
     "string",
@@ -261,6 +279,12 @@ TRIGGER: Final = _ours("hookspan.trigger", "string", "What triggered the compact
 PROMPT_KIND: Final = _ours("hookspan.prompt.kind", "string", "Who wrote the prompt.", PromptKind)
 BACKGROUND: Final = _ours(
     "hookspan.background", "boolean", "Whether what the call started keeps running after the call has ended."
+)
+AGENT_ID: Final = _ours(
+    "hookspan.agent.id",
+    "string",
+    "The subagent's id. `gen_ai.agent.id` is for agents that a service hosts, under an id that lasts.",
+    examples=("a1943da45e26ba660",),
 )
 TEAMMATE: Final = _ours(
     "hookspan.teammate.name",
@@ -372,8 +396,8 @@ TOTAL_OUTPUT_TOKENS: Final = _ours("hookspan.total.output_tokens", "int", "Outpu
 TOTAL_CACHE_READ: Final = _ours(
     "hookspan.total.cache_read.input_tokens", "int", "Input tokens that these calls read from the cache."
 )
-TOTAL_CACHE_CREATION: Final = _ours(
-    "hookspan.total.cache_creation.input_tokens", "int", "Input tokens that these calls wrote to the cache."
+TOTAL_CACHE_WRITE: Final = _ours(
+    "hookspan.total.cache_write.input_tokens", "int", "Input tokens that these calls wrote to the cache."
 )
 TOTAL_COST_USD: Final = _ours(
     "hookspan.total.cost.usd",

@@ -190,8 +190,8 @@ class ErrorType(StrEnum):
     """The tool reported it."""
     EXIT_NONZERO = "exit_nonzero"
     """The shell command's exit status was not 0."""
-    OTHER = "other"
-    """Any other error."""
+    OTHER = "_OTHER"
+    """Any other error: the conventions' own word for it."""
 
 
 STOP_FAILURES: Final = frozenset(
@@ -211,4 +211,4 @@ STOP_FAILURES: Final = frozenset(
         "cloud_credential_error",
     }
 )
-"""`error` of a StopFailure event, from the published types of the agent SDK 0.3.331; all else becomes `other`."""
+"""`error` of a StopFailure event, from the published types of the agent SDK 0.3.331; all else becomes `_OTHER`."""

@@ -42,10 +42,14 @@ TOOL_BOUNDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 3
 """5 ms to 30 min."""
 PATIENCE_BOUNDS: Final = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800)
 """0.5 s to 8 h: waits, turns, idle times."""
+AGENT_BOUNDS: Final = tuple(round(0.1 * 2**doubled, 1) for doubled in range(19))
+"""0.1 s to 7 h: the GenAI conventions' advice for `gen_ai.invoke_agent.duration`, which ends at 409.6 s, and what a turn may take beyond."""
+CALLS_BOUNDS: Final = (1, 2, 4, 8, 16, 32, 64, 128)
+"""The GenAI conventions' advice for the calls of an agent."""
 OPERATION_BOUNDS: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
-"""The GenAI conventions' advice for `gen_ai.client.operation.duration`."""
+"""The GenAI conventions' advice for `gen_ai.client.inference.duration` and `gen_ai.execute_tool.duration`."""
 TOKEN_BOUNDS: Final = (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864)
-"""The GenAI conventions' advice for `gen_ai.client.token.usage`."""
+"""The GenAI conventions' advice for tokens of a model call."""
 CONTEXT_BOUNDS: Final = (1e3, 5e3, 1e4, 2e4, 4e4, 6e4, 8e4, 1e5, 1.2e5, 1.4e5, 1.6e5, 1.8e5, 2e5, 5e5, 1e6)
 
 
@@ -78,7 +82,23 @@ def _read(name: str, unit: str, description: str, *attributes: str) -> Instrumen
 _EVENT_READ: Final = "an event is read"
 _TURN_WRITTEN: Final = "a turn's span is written"
 _TOOL_WRITTEN: Final = "a tool's span is written"
+_AGENT_WRITTEN: Final = "a turn's or a subagent's span is written"
 _CALL_READ: Final = "a model call is read from a transcript"
+_INFERENCE: Final = (
+    sc.PROJECT,
+    sc.GEN_AI_OPERATION_NAME,
+    sc.GEN_AI_PROVIDER_NAME,
+    sc.GEN_AI_REQUEST_MODEL,
+    sc.GEN_AI_RESPONSE_MODEL,
+)
+
+
+def _usage(kind: str, description: str) -> Instrument:
+    """Tokens that the transcripts show, under the conventions' name."""
+    name = f"gen_ai.client.inference.usage.{kind}"
+    moves = f"{_CALL_READ}, unless it failed"
+    return _counter(name, "{token}", description, moves, *_INFERENCE, sc.GEN_AI_TOKEN_MODALITY, exemplar="model")
+
 
 SUMS: Final = (
     _counter("hookspan.hook.events", "{event}", "Hook events received.", _EVENT_READ, sc.HOOK_EVENT, exemplar="hook"),
@@ -129,20 +149,55 @@ SUMS: Final = (
         exemplar="turn",
     ),
     _histogram(
-        "hookspan.turn.duration",
+        "gen_ai.invoke_agent.duration",
         "s",
-        PATIENCE_BOUNDS,
-        "Time from a prompt to the end of its turn.",
-        _TURN_WRITTEN,
+        AGENT_BOUNDS,
+        "Duration of an agent's work: of a turn (`claude-code`), from the prompt to its end, and of a subagent.",
+        _AGENT_WRITTEN,
         sc.PROJECT,
+        sc.GEN_AI_AGENT_NAME,
         sc.OUTCOME,
+        sc.ERROR_TYPE,
         exemplar="turn",
+    ),
+    _histogram(
+        "gen_ai.invoke_agent.inference_calls",
+        "{inference_call}",
+        CALLS_BOUNDS,
+        "Model calls of a turn or subagent, without those of the subagents below it.",
+        _AGENT_WRITTEN,
+        sc.PROJECT,
+        sc.GEN_AI_AGENT_NAME,
+        exemplar="turn",
+    ),
+    _histogram(
+        "gen_ai.invoke_agent.tool_calls",
+        "{tool_call}",
+        CALLS_BOUNDS,
+        "Tool calls of a turn or subagent, without those of the subagents below it.",
+        _AGENT_WRITTEN,
+        sc.PROJECT,
+        sc.GEN_AI_AGENT_NAME,
+        exemplar="turn",
+    ),
+    _histogram(
+        "gen_ai.execute_tool.duration",
+        "s",
+        OPERATION_BOUNDS,
+        "Duration of a tool call, as its span has it.",
+        f"{_TOOL_WRITTEN}, unless the call never ran",
+        sc.PROJECT,
+        sc.GEN_AI_TOOL_NAME,
+        sc.GEN_AI_TOOL_TYPE,
+        sc.GEN_AI_AGENT_NAME,
+        sc.ERROR_TYPE,
+        exemplar="tool",
     ),
     _histogram(
         "hookspan.tool.duration",
         "s",
         TOOL_BOUNDS,
-        "Time a tool ran, excluding the wait for permission.",
+        "Time a tool ran, without any wait for a person: before it began, or while it ran.",
         f"{_TOOL_WRITTEN}, unless the call never ran",
         sc.PROJECT,
         sc.GEN_AI_TOOL_NAME,
@@ -182,43 +237,40 @@ SUMS: Final = (
         exemplar="turn",
     ),
     _histogram(
-        "hookspan.subagent.duration",
-        "s",
-        PATIENCE_BOUNDS,
-        "Time from a subagent's start to its stop.",
-        "a subagent's span is written",
-        sc.PROJECT,
-        sc.GEN_AI_AGENT_NAME,
-        exemplar="subagent",
-    ),
-    _histogram(
-        "gen_ai.client.operation.duration",
+        "gen_ai.client.inference.duration",
         "s",
         OPERATION_BOUNDS,
-        "GenAI operation duration.",
+        "Duration of a model call.",
         _CALL_READ,
-        sc.PROJECT,
-        sc.GEN_AI_OPERATION_NAME,
-        sc.GEN_AI_PROVIDER_NAME,
-        sc.GEN_AI_REQUEST_MODEL,
-        sc.GEN_AI_RESPONSE_MODEL,
+        *_INFERENCE,
         sc.ERROR_TYPE,
         exemplar="model",
     ),
     _histogram(
-        "gen_ai.client.token.usage",
+        "gen_ai.client.inference.operation.input_tokens",
         "{token}",
         TOKEN_BOUNDS,
-        "Number of input and output tokens used.",
-        f"{_CALL_READ}, unless it failed",
-        sc.PROJECT,
-        sc.GEN_AI_OPERATION_NAME,
-        sc.GEN_AI_PROVIDER_NAME,
-        sc.GEN_AI_REQUEST_MODEL,
-        sc.GEN_AI_RESPONSE_MODEL,
-        sc.GEN_AI_TOKEN_TYPE,
+        "Input tokens of a model call, cached ones included; 0 for one that failed.",
+        _CALL_READ,
+        *_INFERENCE,
+        sc.ERROR_TYPE,
         exemplar="model",
     ),
+    _histogram(
+        "gen_ai.client.inference.operation.output_tokens",
+        "{token}",
+        TOKEN_BOUNDS,
+        "Output tokens of a model call; 0 for one that failed.",
+        _CALL_READ,
+        *_INFERENCE,
+        sc.ERROR_TYPE,
+        exemplar="model",
+    ),
+    _usage("input_tokens", "Input tokens of model calls, cached ones included."),
+    _usage("output_tokens", "Output tokens of model calls."),
+    _usage("cache_read.input_tokens", "Of the input tokens, those that were read from the cache."),
+    _usage("cache_write.input_tokens", "Of the input tokens, those that were written to the cache."),
+    _usage("reasoning.output_tokens", "Of the output tokens, those spent on thinking."),
     _counter(
         "hookspan.tokens",
         "{token}",

@@ -128,6 +128,7 @@ _USAGE: Final = (
     sc.GEN_AI_USAGE_INPUT_TOKENS,
     sc.GEN_AI_USAGE_OUTPUT_TOKENS,
     sc.GEN_AI_USAGE_CACHE_READ,
+    sc.GEN_AI_USAGE_CACHE_WRITE,
     sc.GEN_AI_USAGE_CACHE_CREATION,
     sc.COST_USD,
 )
@@ -136,7 +137,7 @@ _TOTALS: Final = (
     sc.TOTAL_INPUT_TOKENS,
     sc.TOTAL_OUTPUT_TOKENS,
     sc.TOTAL_CACHE_READ,
-    sc.TOTAL_CACHE_CREATION,
+    sc.TOTAL_CACHE_WRITE,
     sc.TOTAL_COST_USD,
 )
 """The same of what has model calls."""
@@ -234,7 +235,7 @@ SUBAGENT: Final = SpanKind(
     emitted="once its transcript has been read past its end",
     attributes=(
         sc.GEN_AI_OPERATION_NAME,
-        sc.GEN_AI_AGENT_ID,
+        sc.AGENT_ID,
         sc.TEAMMATE,
         sc.TEAM,
         sc.OUTCOME,
@@ -242,7 +243,7 @@ SUBAGENT: Final = SpanKind(
         *_COUNTS,
         *_TOTALS,
     ),
-    required=(sc.GEN_AI_OPERATION_NAME, sc.GEN_AI_AGENT_ID, sc.OUTCOME, sc.END_REASON),
+    required=(sc.GEN_AI_OPERATION_NAME, sc.AGENT_ID, sc.OUTCOME, sc.END_REASON),
     events=(REQUEST_FAILED, SKILL_COMMAND, TASK_CREATED, TASK_COMPLETED),
 )
 
@@ -260,11 +261,11 @@ MODEL: Final = SpanKind(
         sc.GEN_AI_OPERATION_NAME,
         sc.GEN_AI_PROVIDER_NAME,
         sc.GEN_AI_REQUEST_MODEL,
+        sc.GEN_AI_REQUEST_REASONING_LEVEL,
         sc.GEN_AI_RESPONSE_MODEL,
         sc.GEN_AI_RESPONSE_ID,
         sc.GEN_AI_RESPONSE_FINISH_REASONS,
         sc.GEN_AI_USAGE_REASONING,
-        sc.EFFORT,
         sc.QUERY_SOURCE,
         sc.OUTCOME,
         sc.ERROR_TYPE,

@@ -57,6 +57,8 @@ class Reading(NamedTuple):
 def readable(span: Span, resource: Resource, *, content: bool = False) -> ReadableSpan:
     """A span of the store. Without `content` its label stays behind: it is for the user's own page."""
     attributes = span.attributes
+    if sc.GEN_AI_USAGE_CACHE_WRITE in attributes:
+        attributes = attributes | {sc.GEN_AI_USAGE_CACHE_CREATION: attributes[sc.GEN_AI_USAGE_CACHE_WRITE]}
     if content and span.label:
         attributes = attributes | {sc.LABEL: scrub(span.label)}
     return ReadableSpan(

@@ -44,7 +44,17 @@ CREATE TABLE announced (
 ) WITHOUT ROWID;
 """
 _IDLE: Final = "ALTER TABLE announced ADD COLUMN idle TEXT;"
-MIGRATIONS: Final = (_FIRST, _IDLE)
+# As in the store: what was announced under a former name goes on under the new one.
+_NAMES_OF_2026_11: Final = """
+UPDATE announced SET attributes = replace(attributes, '"error.type":"other"', '"error.type":"_OTHER"');
+UPDATE announced SET instrument = 'gen_ai.client.inference.duration'
+WHERE instrument = 'gen_ai.client.operation.duration';
+UPDATE announced SET
+    instrument = 'gen_ai.client.inference.operation.' || json_extract(attributes, '$."gen_ai.token.type"') || '_tokens',
+    attributes = json_remove(attributes, '$."gen_ai.token.type"')
+WHERE instrument = 'gen_ai.client.token.usage' AND json_extract(attributes, '$."gen_ai.token.type"') IS NOT NULL;
+"""
+MIGRATIONS: Final = (_FIRST, _IDLE, _NAMES_OF_2026_11)
 
 _logger = logging.getLogger(__name__)
 

@@ -17,9 +17,9 @@ from hookspan.wire.reduced import Reduced
 from . import attempts, ids, open_spans, places
 from .rows import Attributes
 from .state import KEPT_PLACES, Agent, Place, SessionState, ToolCall, WorkflowRun, bound
-from .step import NANO, Step
+from .step import Step
 from .times import AGENT_TOOLS
-from .turns import count_time, tally_attributes
+from .turns import count_time, measure_agent, tally_attributes
 
 WORKFLOW_AGENT: Final = "workflow-subagent"
 """Type of a workflow's subagents, unless its script names another."""
@@ -227,7 +227,5 @@ def write(step: Step, agent: Agent, end: int, outcome: Outcome, reason: EndReaso
         attributes[sc.START_INFERRED] = True
     events = (*agent.events, *attempts.events(attempts.take(session, agent.id, end)))
     step.close(open_spans.of_subagent(agent), end, attributes, events=events)
-    seconds = max(0, end - agent.start) / NANO
-    named = (sc.GEN_AI_AGENT_NAME, agent.type or "subagent")
-    step.count("hookspan.subagent.duration", seconds, named, place=own, at=end)
+    measure_agent(step, agent.type or "subagent", end - agent.start, outcome, agent.tally, own, end)
     count_time(step)

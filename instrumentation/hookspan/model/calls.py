@@ -33,6 +33,9 @@ _VERTEX_MODEL: Final = re.compile(r"@\d+\Z")
 MEASURED: Final = 2 * NANO
 """The client writes a compaction's result soon after its PostCompact; on a busy machine more than 0.3 s later."""
 _CHAT: Final = (sc.GEN_AI_OPERATION_NAME, "chat")
+_MODALITY: Final = (sc.GEN_AI_TOKEN_MODALITY, "unknown")
+_CUT_OFF: Final = "error"
+"""The conventions' finish reason of an answer that came to no end of its own."""
 
 
 def called(step: Step, fact: ModelCall) -> None:
@@ -95,10 +98,10 @@ def _write_call(step: Step, fact: ModelCall, place: Place, own: str, error: str,
         sc.GEN_AI_OPERATION_NAME: "chat",
         sc.GEN_AI_PROVIDER_NAME: provider(fact).value,
         sc.GEN_AI_REQUEST_MODEL: fact.request_model,
+        sc.GEN_AI_REQUEST_REASONING_LEVEL: fact.effort,
         sc.GEN_AI_RESPONSE_MODEL: fact.response_model,
         sc.GEN_AI_RESPONSE_ID: fact.message_id,
-        sc.GEN_AI_RESPONSE_FINISH_REASONS: [fact.finish_reason] if fact.finish_reason else [],
-        sc.EFFORT: fact.effort,
+        sc.GEN_AI_RESPONSE_FINISH_REASONS: [fact.finish_reason or _CUT_OFF] if _is_known_end(fact) else [],
         sc.QUERY_SOURCE: fact.query_source,
         sc.OUTCOME: outcome.value,
         sc.ERROR_TYPE: error,
@@ -109,7 +112,7 @@ def _write_call(step: Step, fact: ModelCall, place: Place, own: str, error: str,
             sc.GEN_AI_USAGE_INPUT_TOKENS: fact.input_tokens + fact.cache_read_tokens + fact.cache_write_tokens,
             sc.GEN_AI_USAGE_OUTPUT_TOKENS: fact.output_tokens,
             sc.GEN_AI_USAGE_CACHE_READ: fact.cache_read_tokens,
-            sc.GEN_AI_USAGE_CACHE_CREATION: fact.cache_write_tokens,
+            sc.GEN_AI_USAGE_CACHE_WRITE: fact.cache_write_tokens,
             sc.GEN_AI_USAGE_REASONING: fact.thinking_tokens,
         }
     if fact.cost_nano >= 0 and not error:
@@ -138,26 +141,37 @@ def _write_call(step: Step, fact: ModelCall, place: Place, own: str, error: str,
     )
 
 
+def _is_known_end(fact: ModelCall) -> bool:
+    return bool(fact.finish_reason or fact.error_status or fact.aborted)
+
+
 def _measure_call(step: Step, fact: ModelCall, place: Place, own: str, error: str) -> None:
-    whose = (sc.GEN_AI_PROVIDER_NAME, provider(fact).value)
-    models = ((sc.GEN_AI_REQUEST_MODEL, fact.request_model), (sc.GEN_AI_RESPONSE_MODEL, fact.response_model))
     seconds = max(0, fact.end - fact.start) / NANO
-    step.count(
-        "gen_ai.client.operation.duration",
-        seconds,
+    whole = 0 if error else fact.input_tokens + fact.cache_read_tokens + fact.cache_write_tokens
+    written = 0 if error else fact.output_tokens
+    common = (
         _CHAT,
-        whose,
-        *models,
-        (sc.ERROR_TYPE, error),
-        place=place,
-        own_id=own,
+        (sc.GEN_AI_PROVIDER_NAME, provider(fact).value),
+        (sc.GEN_AI_REQUEST_MODEL, fact.request_model),
+        (sc.GEN_AI_RESPONSE_MODEL, fact.response_model),
     )
+    for measured, value in (
+        ("duration", seconds),
+        ("operation.input_tokens", whole),
+        ("operation.output_tokens", written),
+    ):
+        of = (*common, (sc.ERROR_TYPE, error))
+        step.count(f"gen_ai.client.inference.{measured}", value, *of, place=place, own_id=own)
     if error:
         return
-    whole = fact.input_tokens + fact.cache_read_tokens + fact.cache_write_tokens
-    for kind, value in (("input", whole), ("output", fact.output_tokens)):
-        usage = (_CHAT, whose, *models, (sc.GEN_AI_TOKEN_TYPE, kind))
-        step.count("gen_ai.client.token.usage", value, *usage, place=place, own_id=own)
+    for kind, tokens in (
+        ("input_tokens", whole),
+        ("output_tokens", written),
+        ("cache_read.input_tokens", fact.cache_read_tokens),
+        ("cache_write.input_tokens", fact.cache_write_tokens),
+        ("reasoning.output_tokens", fact.thinking_tokens),
+    ):
+        step.count(f"gen_ai.client.inference.usage.{kind}", tokens, *common, _MODALITY, place=place, own_id=own)
     model = (sc.GEN_AI_RESPONSE_MODEL, fact.response_model)
     settled = fact.end <= step.session.settled  # the client's total included it
     for kind, tokens in _token_kinds(fact):

@@ -65,7 +65,7 @@ def of_subagent(agent: Agent) -> OpenSpan:
         stop=agent.stop,
         attributes={
             sc.GEN_AI_AGENT_NAME: agent.type,
-            sc.GEN_AI_AGENT_ID: agent.id,
+            sc.AGENT_ID: agent.id,
             sc.TEAMMATE: agent.teammate,
             sc.TEAM: agent.team,
         },

@@ -15,7 +15,7 @@ from hookspan.wire.reduced import VERDICT_DENIED, VERDICT_HOOK, VERDICT_INVALID,
 
 from . import agents, dialogs, ids, open_spans, places, teams, times, turns
 from .rows import STATUS_ERROR, STATUS_UNSET, Attributes
-from .state import KEPT_CLOSED, KEPT_PLACES, Place, SessionState, Tally, ToolCall, bound
+from .state import KEPT_CLOSED, KEPT_PLACES, MAIN_AGENT, Place, SessionState, Tally, ToolCall, bound
 from .step import NANO, Step
 
 REORDER: Final = 2 * NANO
@@ -313,12 +313,24 @@ def _write(step: Step, call: ToolCall, start: int, end: int, outcome: Outcome, a
         at=end,
     )
     if sc.NEVER_RAN not in attributes:
+        tool, why = (sc.GEN_AI_TOOL_NAME, call.tool), (sc.ERROR_TYPE, str(error or ""))
+        step.count(
+            "gen_ai.execute_tool.duration",
+            (end - start) / NANO,
+            tool,
+            (sc.GEN_AI_TOOL_TYPE, str(whole[sc.GEN_AI_TOOL_TYPE])),
+            (sc.GEN_AI_AGENT_NAME, place.agent or MAIN_AGENT),
+            why,
+            place=place,
+            own_id=own,
+            at=end,
+        )
         step.count(
             "hookspan.tool.duration",
             max(0, end - start - call.waited) / NANO,
-            (sc.GEN_AI_TOOL_NAME, call.tool),
+            tool,
             (sc.OUTCOME, outcome.value),
-            (sc.ERROR_TYPE, str(error or "")),
+            why,
             (sc.MCP_SERVER, call.mcp_server),
             place=place,
             own_id=own,

@@ -17,7 +17,7 @@ from hookspan.wire.reduced import Reduced
 
 from . import attempts, ids, open_spans, places, times
 from .rows import STATUS_ERROR, STATUS_UNSET, Attributes, SpanLink
-from .state import KEPT_PLACES, GoingOn, Interval, Place, Tally, Turn, bound
+from .state import KEPT_PLACES, MAIN_AGENT, GoingOn, Interval, Place, Tally, Turn, bound
 from .step import NANO, Step
 
 MACHINE_MADE: Final = frozenset({PromptKind.TASK_NOTIFICATION, PromptKind.TEAMMATE})
@@ -263,7 +263,7 @@ def tally_attributes(tally: Tally) -> Attributes:
         attributes[sc.TOTAL_INPUT_TOKENS] = tally.whole_input
         attributes[sc.TOTAL_OUTPUT_TOKENS] = tally.output_tokens
         attributes[sc.TOTAL_CACHE_READ] = tally.cache_read_tokens
-        attributes[sc.TOTAL_CACHE_CREATION] = tally.cache_write_tokens
+        attributes[sc.TOTAL_CACHE_WRITE] = tally.cache_write_tokens
         attributes[sc.TOTAL_COST_USD] = tally.cost_nano / NANO
     return attributes
 
@@ -278,7 +278,7 @@ def _measure(step: Step, turn: Turn, end: int, outcome: Outcome, own: Place) -> 
         place=own,
         at=end,
     )
-    step.count("hookspan.turn.duration", (end - turn.start) / NANO, (sc.OUTCOME, outcome.value), place=own, at=end)
+    measure_agent(step, MAIN_AGENT, end - turn.start, outcome, turn.tally, own, end, turn.error)
     if turn.idle_before:
         step.count("hookspan.user.idle", turn.idle_before / NANO, place=own, at=turn.start)
         _count_time(step, TimeKind.USER, turn.idle_before, own, turn.start)
@@ -286,6 +286,17 @@ def _measure(step: Step, turn: Turn, end: int, outcome: Outcome, own: Place) -> 
         start=turn.start, end=end, intervals=turn.intervals, beside=turn.beside, waited=turn.waited
     )
     count_time(step)
+
+
+def measure_agent(
+    step: Step, name: str, length: int, outcome: Outcome, tally: Tally, own: Place, at: int, error: str = ""
+) -> None:
+    """A turn or a subagent in the conventions' metrics of agents. `length`: nanoseconds; `error`: why it failed."""
+    agent = (sc.GEN_AI_AGENT_NAME, name)
+    how = ((sc.OUTCOME, outcome.value), (sc.ERROR_TYPE, error if outcome is Outcome.ERROR else ""))
+    step.count("gen_ai.invoke_agent.duration", max(0, length) / NANO, agent, *how, place=own, at=at)
+    step.count("gen_ai.invoke_agent.inference_calls", tally.model_calls, agent, place=own, at=at)
+    step.count("gen_ai.invoke_agent.tool_calls", tally.tools, agent, place=own, at=at)
 
 
 def spend(step: Step, agent_id: str, place: Place, rank: int, start: int, end: int) -> None:

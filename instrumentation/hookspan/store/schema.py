@@ -119,7 +119,33 @@ UPDATE span SET attributes = replace(replace(replace(replace(replace(attributes,
 WHERE NOT hook AND (name = 'session' OR name GLOB 'invoke_agent *');
 """
 
-MIGRATIONS: Final = (_FIRST, _RESIDUAL, _FAILURE, _ONE_NAME, _SPAN_EVENTS, _NAMES_OF_ONE_KIND)
+# Names that the GenAI conventions have changed since (docs/decisions/2026-11-26-genai-names.md). Durations of turns and
+# subagents are one metric now, with other buckets: what was counted under the two former names can't go on.
+_NAMES_OF_2026_11: Final = """
+UPDATE span SET attributes = replace(replace(replace(attributes,
+    '"gen_ai.usage.cache_creation.input_tokens":', '"gen_ai.usage.cache_write.input_tokens":'),
+    '"hookspan.effort":', '"gen_ai.request.reasoning.level":'),
+    '"error.type":"other"', '"error.type":"_OTHER"')
+WHERE NOT hook AND name GLOB 'chat *';
+UPDATE span SET attributes = replace(replace(replace(attributes,
+    '"gen_ai.agent.id":', '"hookspan.agent.id":'),
+    '"error.type":"other"', '"error.type":"_OTHER"'),
+    '"hookspan.total.cache_creation.input_tokens":', '"hookspan.total.cache_write.input_tokens":')
+WHERE NOT hook AND name NOT GLOB 'chat *';
+UPDATE span SET events = replace(events, '"error.type":"other"', '"error.type":"_OTHER"') WHERE events IS NOT NULL;
+DELETE FROM rollup WHERE metric IN (
+    SELECT key FROM metric WHERE instrument IN ('hookspan.turn.duration', 'hookspan.subagent.duration'));
+DELETE FROM metric WHERE instrument IN ('hookspan.turn.duration', 'hookspan.subagent.duration');
+UPDATE metric SET attributes = replace(attributes, '"error.type":"other"', '"error.type":"_OTHER"');
+UPDATE metric SET instrument = 'gen_ai.client.inference.duration'
+WHERE instrument = 'gen_ai.client.operation.duration';
+UPDATE metric SET
+    instrument = 'gen_ai.client.inference.operation.' || json_extract(attributes, '$."gen_ai.token.type"') || '_tokens',
+    attributes = json_remove(attributes, '$."gen_ai.token.type"')
+WHERE instrument = 'gen_ai.client.token.usage' AND json_extract(attributes, '$."gen_ai.token.type"') IS NOT NULL;
+"""
+
+MIGRATIONS: Final = (_FIRST, _RESIDUAL, _FAILURE, _ONE_NAME, _SPAN_EVENTS, _NAMES_OF_ONE_KIND, _NAMES_OF_2026_11)
 """MIGRATIONS[n] leads from `user_version` n to n + 1. Only ever appended to.
 
 A field of a session that is new needs no step here: `add_columns` sees to it, and older versions leave it alone. What

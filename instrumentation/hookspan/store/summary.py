@@ -88,7 +88,7 @@ def with_last_hour(sessions: Summary, gained: dict[str, list[Total]]) -> Summary
         tools[tool] = tools.get(tool, 0) + total.count
     top = sorted(tools.items(), key=lambda item: (-item[1], item[0]))[:TOP_TOOLS]
     prompts = count("hookspan.hook.events", sc.HOOK_EVENT, "UserPromptSubmit")
-    answers = count("gen_ai.client.operation.duration", sc.GEN_AI_OPERATION_NAME, "chat")
+    answers = count("gen_ai.client.inference.duration", sc.GEN_AI_OPERATION_NAME, "chat")
     return msgspec.structs.replace(
         sessions,
         events_last_hour=count("hookspan.hook.events"),
