@@ -126,3 +126,41 @@ def test_each_session_has_its_own_state(machine):
         machine.home.hookspan("restart")
         is_(machine, other, SessionPhase.IDLE)
         assert row_of(machine, one).phase is SessionPhase.ENDED
+
+
+def test_a_branch_resumed_by_a_second_client_lives_until_the_last_has_left(machine):
+    """/branch goes on with another session; --continue opens that in a second client, which leaves first."""
+    machine.model.play({"third job": [says("Done.")], "fourth job": [says(bash("fourth", "true")), says("Done.")]})
+    with machine.client() as one:
+        one.submit("third job")
+        until(lambda: machine.model.asked("third job") == 1, "the prompt")
+        is_(machine, one, SessionPhase.IDLE)
+        former = row_of(machine, one).id
+        one.submit("/branch")
+        until(lambda: row_of(machine, one).id != former, "the branch")
+        is_(machine, one, SessionPhase.IDLE)
+        branch = row_of(machine, one).id
+        assert machine.entry(one)["sessionId"] == branch
+
+        def row() -> SessionRow:
+            (row,) = [row for row in machine.home.sessions() if row.id == branch]
+            return row
+
+        with machine.client("default", "--continue") as other:
+            until(lambda: row().pid == other.pid, "the second client")
+            assert machine.entry(other)["sessionId"] == branch
+            other.exit()
+        until(lambda: row().pid == one.pid, "its end")
+        seen = set()
+        for _ in range(30):
+            seen.add((row().phase, row().basis))
+            time.sleep(0.1)
+        assert seen == {(SessionPhase.IDLE, Basis.REGISTRY)}
+        one.submit("fourth job")
+        is_(machine, one, SessionPhase.WAITING)
+        time.sleep(1)
+        one.keys("Escape")
+        is_(machine, one, SessionPhase.IDLE)
+        one.exit()
+    until(lambda: row().phase is SessionPhase.ENDED, "the last one's end")
+    assert {row.phase for row in machine.home.sessions() if row.id == former} == {SessionPhase.ENDED}

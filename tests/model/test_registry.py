@@ -15,7 +15,7 @@ from hookspan.model.rows import Increment, Span
 from hookspan.model.state import State, dump_session, load_session
 from hookspan.model.summary import session_row
 from hookspan.wire import Record, Reduced
-from hookspan.wire.facts import Interruption, Registered, Rejection, Running, TranscriptRead
+from hookspan.wire.facts import ClientGone, Interruption, Registered, Rejection, Running, TranscriptRead
 
 SECOND = 1_000_000_000
 START = 1_795_000_000 * SECOND
@@ -288,6 +288,49 @@ def test_two_clients_of_one_session_wait_while_one_of_them_does(told):
     told.is_(WAITS)
     told.gone(4, pid=OTHER_PID)
     told.is_(IDLE)
+
+
+def test_a_session_that_one_client_left_is_what_the_other_does(told):
+    told.says(2, "idle", pid=OTHER_PID)
+    told.event(3, "Stop")
+    told.event(4, "SessionEnd")
+    told.gone(4.1)
+    told.take(TranscriptRead(at=START + 6 * SECOND, key="read", session="s"))
+    told.is_(IDLE)
+    assert (told.row().ended, told.row().pid) == (0, OTHER_PID)
+    assert seconds(told.span("session")) == (0, 4), "as for somebody who comes when the registry says nothing any more"
+    told.says(7, "waiting", "permission", pid=OTHER_PID)
+    told.is_(WAITS)
+    told.says(8, "idle", pid=OTHER_PID)
+    told.event(9, "UserPromptSubmit", prompt="q", client_pid=OTHER_PID)
+    told.is_(WORKS, Basis.HOOK)
+    told.event(10, "Stop", prompt="q", client_pid=OTHER_PID)
+    told.event(11, "SessionEnd", client_pid=OTHER_PID)
+    told.gone(11.1, pid=OTHER_PID)
+    assert told.row().phase is SessionPhase.ENDED
+    told.take(TranscriptRead(at=START + 13 * SECOND, key="read2", session="s"))
+    assert [seconds(span) for span in told.spans if span.name == "session"] == [(0, 4), (9, 11)]
+    assert told.row().ended
+
+
+@pytest.mark.parametrize("ends", ["SessionEnd", "killed"])
+def test_a_client_that_leaves_does_not_end_what_another_does(told, ends):
+    """Two clients work in one session: by hooks alone, so it is the same for whoever comes late."""
+    told.event(4, "Stop")
+    told.event(5, "UserPromptSubmit", prompt="q", client_pid=OTHER_PID)
+    told.event(6, "PreToolUse", prompt="q", tool="Bash", tool_use_id="u", client_pid=OTHER_PID)
+    if ends == "SessionEnd":
+        told.event(9, "SessionEnd")
+    else:
+        told.take(ClientGone(at=START + 9 * SECOND, key="g", session="s", judged_at=told.number, pid=PID))
+    assert (told.row().phase, told.row().pid) == (WORKS, OTHER_PID)
+    told.event(20, "PostToolUse", prompt="q", tool="Bash", tool_use_id="u", duration_ms=14_000, client_pid=OTHER_PID)
+    told.event(21, "Stop", prompt="q", client_pid=OTHER_PID)
+    told.event(22, "SessionEnd", client_pid=OTHER_PID)
+    told.take(TranscriptRead(at=START + 24 * SECOND, key="read", session="s"))
+    assert told.row().phase is SessionPhase.ENDED
+    assert seconds(told.span("session")) == (0, 22)
+    assert seconds(told.span("execute_tool Bash")) == (6, 20)
 
 
 def test_where_the_entry_is_gone_hooks_tell_again(told):

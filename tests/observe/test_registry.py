@@ -15,7 +15,7 @@ from hookspan.clients.claude_code.session_registry import own_pid_domain, parse
 from hookspan.clients.decode import decode
 from hookspan.model.fold import fold
 from hookspan.model.state import SessionState, State
-from hookspan.observe import FolderWatch
+from hookspan.observe import FolderWatch, registry
 from hookspan.observe.registry import UNHOOKED, Registry
 from hookspan.wire import encode
 from hookspan.wire.facts import Fact, Registered
@@ -128,6 +128,23 @@ def test_a_client_is_told_of_again_when_its_session_begins_anew(client):
     (told,) = client.step()
     assert (told.status, session.clients.keys()) == ("waiting", {os.getpid()})
     assert client.step() == []
+
+
+def test_a_client_that_alone_keeps_its_session_open_is_looked_after(client, monkeypatch):
+    """A client that was killed leaves its entry behind, and hooks of an ended run tell of no process."""
+    client.writes(status="idle")
+    client.step()
+    client.state.sessions[SESSION].ended = client.now
+    assert client.step() == []
+    client.writes(status="busy", statusUpdatedAt=(client.now + SECOND) // MS)
+    (told,) = client.step()
+    assert told.status == "busy"
+    monkeypatch.setattr(registry, "_process_start", lambda _pid: "1")
+    (told,) = client.step()
+    assert told.gone
+    client.writes(status="idle")
+    monkeypatch.undo()
+    assert client.step() == [], "the session has ended"
 
 
 def test_a_session_without_hooks_is_told_once_that_is_certain(tmp_path):

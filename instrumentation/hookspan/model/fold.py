@@ -178,7 +178,7 @@ def _place_of_hook(step: Step, event: Reduced, prompt: str) -> Place:
 
 def _session_ended(step: Step, event: Reduced) -> None:
     step.session.exit_reason = event.reason
-    sessions.end(step, event.at, EndReason.SESSION_END)
+    sessions.left(step, step.session.pid, event.at, EndReason.SESSION_END)
 
 
 def _stopped(step: Step, event: Reduced) -> None:
@@ -291,7 +291,7 @@ def _settled(step: Step, fact: facts.Settled) -> None:
 
 
 def _gone(step: Step, fact: facts.ClientGone) -> None:
-    sessions.end(step, max(fact.at, step.session.last), EndReason.CLIENT_GONE)
+    sessions.left(step, fact.pid or step.session.pid, max(fact.at, step.session.last), EndReason.CLIENT_GONE)
 
 
 def _silent(step: Step, _fact: facts.Silent) -> None:

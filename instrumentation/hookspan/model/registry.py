@@ -45,7 +45,7 @@ def begin(state: State, fact: Registered) -> SessionState:
 def registered(step: Step, fact: Registered) -> None:
     """An entry was written, or is gone."""
     session = step.session
-    if session.ended:
+    if session.ended and fact.pid not in session.clients:
         return
     if fact.gone:
         session.clients.pop(fact.pid, None)

@@ -44,6 +44,8 @@ def learn(session: SessionState, event: Reduced) -> None:
     """Takes from an event what every event says about its session."""
     session.host, session.pidns, session.agent = event.host, event.pidns, event.agent
     session.pid = pid_of(session, event)
+    if event.client_pid:
+        session.pids[event.client_pid] = event.at
     session.entrypoint = event.entrypoint or session.entrypoint
     session.remote = session.remote or event.remote
     session.served_by = event.served_by
@@ -78,6 +80,7 @@ def enter(step: Step, event: Reduced, former_pid: int) -> None:
         if not session.ended:
             end(step, session.last, EndReason.CLIENT_GONE)
         _begin_run(step, event.at)
+        session.pids = {event.client_pid: event.at} if event.client_pid else {}
     if event.event in _WORK:
         _count(step)
 
@@ -149,13 +152,30 @@ def _begin_run(step: Step, at: int) -> None:
     session.turns_before = session.turns_finished
 
 
+def left(step: Step, pid: int, at: int, reason: EndReason) -> None:
+    """A client has left the session. The run is over, unless hooks of another client came in it.
+
+    One that only has the session open, as the registry tells, begins a run when it works.
+    """
+    session = step.session
+    session.pids.pop(pid, None)
+    session.clients.pop(pid, None)
+    if session.pids:
+        session.pid = max(session.pids, key=session.pids.__getitem__)
+        return
+    clients = session.clients
+    end(step, at, reason)
+    session.clients = clients
+    session.pid = next(iter(clients), session.pid)
+
+
 def end(step: Step, at: int, reason: EndReason) -> None:
     """The run is over. Its spans follow once the transcripts are read past that."""
     session = step.session
     if session.ended:
         return
     session.ended, session.end_reason = at, reason.value
-    session.clients.clear()
+    session.clients = {}
     for turn in session.turns.values():
         if not turn.fixed:
             turns.fix(turn, at, reason)
@@ -204,9 +224,14 @@ def is_before(session: SessionState, fact: Observed) -> bool:
 
 
 def is_open(session: SessionState) -> bool:
-    """Whether rows of the session are still to be written."""
+    """Whether anything of the session is still to come: a row of it, or what a client says that has it open."""
+    return not session.ended or bool(session.clients) or is_unwritten(session)
+
+
+def is_unwritten(session: SessionState) -> bool:
+    """Whether rows of a run that ended are still to be written."""
     open_things = session.turns or session.calls or session.agents or session.waits or session.compactions
-    return not session.ended or not session.written or bool(open_things)
+    return bool(session.ended) and (not session.written or bool(open_things))
 
 
 def _outcome_of_open(reason: EndReason) -> Outcome:
@@ -293,7 +318,7 @@ def _difference(now: Tally, before: Tally) -> Tally:
 def update_phase(session: SessionState, now: int) -> None:
     """Updates what the session is doing, after each record: what its clients say, else what follows from its hooks."""
     client = registry.foremost(session)
-    if session.ended or session.imported:
+    if session.imported or (session.ended and client is None):
         phase, basis = SessionPhase.ENDED, Basis.HOOK
     elif client is not None:
         phase, basis = registry.phase(session, client)

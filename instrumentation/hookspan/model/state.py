@@ -329,6 +329,7 @@ class SessionState(KeptFields, msgspec.Struct, kw_only=True):
         troubles: MCP servers that were not available, each with why.
         tasks: Places of the calls that started background tasks, by task id and by call id.
         answered: Stamp of the newest record that told of the end of a dialog which hooks know.
+        pids: Clients whose hooks came in this run and that have not left, with the stamp of their newest.
         clients: What the registry says of the clients that have the session open, by pid.
         batches: Newest PostToolBatch of the main thread and of each subagent: dialogs before it are answered.
         read: Up to when all transcripts of the session have been read.
@@ -384,6 +385,7 @@ class SessionState(KeptFields, msgspec.Struct, kw_only=True):
     closed: dict[str, int] = {}
     waits: list[Wait] = []
     answered: int = 0
+    pids: dict[int, int] = {}
     clients: dict[int, Registered] = {}
     batches: dict[str, int] = {}
     agents: dict[str, Agent] = {}

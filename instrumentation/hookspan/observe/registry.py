@@ -73,14 +73,19 @@ class Registry:
             if not self._watch.follows(folder):
                 self._watch.follow(folder)
                 self._read_folder(folder)
-        for path in [path for path, (entry, fact) in self._entries.items() if self._is_lost(state, entry, fact)]:
+        for path in [path for path, (entry, fact) in self._entries.items() if self._is_doubtful(state, entry, fact)]:
             self._read(path)
 
-    def _is_lost(self, state: State, entry: Entry, fact: Registered) -> bool:
-        """Whether what was told of a client is forgotten: its session began anew, as by a second client."""
+    def _is_doubtful(self, state: State, entry: Entry, fact: Registered) -> bool:
+        """Whether to look at a client once more.
+
+        What was told of it may be forgotten: its session began anew, as by a second client. Or its session's run has
+        ended without it, and nobody else looks whether it still lives.
+        """
         session = state.sessions.get(entry.session)
-        told = self._told.get(entry.pid) is fact
-        return told and session is not None and not session.ended and entry.pid not in session.clients
+        if session is None or self._told.get(entry.pid) is not fact:
+            return False
+        return (entry.pid in session.clients) is bool(session.ended)
 
     def _news(self, now: int, state: State, fact: Registered) -> list[Fact]:
         """An entry, after what is to be known of the folder of a session that has no hooks."""
@@ -91,7 +96,7 @@ class Registry:
                 self._unheard[fact.pid] = fact.session, now
             if named != fact.session or now < since + UNHOOKED:
                 return []
-        elif session.ended or session.local:
+        elif session.local or (session.ended and fact.pid not in session.clients):
             return []
         self._told[fact.pid] = fact
         fact.key = f"registered:{fact.pid}:{now}"

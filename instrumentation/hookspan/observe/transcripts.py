@@ -11,7 +11,7 @@ from typing import Final
 
 from hookspan.clients.claude_code.transcript_files import AGENT_FILE, agents_folders, read_meta, transcript_of
 from hookspan.model.calls import awaited
-from hookspan.model.sessions import is_before, is_open
+from hookspan.model.sessions import is_before, is_unwritten
 from hookspan.model.state import SessionState
 from hookspan.model.tools import REORDER
 from hookspan.reading import RefusedError
@@ -211,6 +211,6 @@ def waits_since(session: SessionState) -> int:
     for call in session.calls.values():
         if call.post or call.resolved:
             moments.append(max(call.post.at if call.post else 0, call.resolved) + REORDER)
-    if session.ended and is_open(session):
+    if is_unwritten(session):
         moments.append(session.ended)
     return min(moments, default=0)
