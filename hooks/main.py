@@ -101,7 +101,7 @@ STATUS_LINE = """
 import _signal
 
 SESSION = posix.environ.get(b"CLAUDE_CODE_SESSION_ID", b"")
-PROGRAM = sys.argv[3:]
+PROGRAM = sys.argv[3:6] if sys.argv[6:7] == ["--"] else sys.argv[3:]  # the line by its shell, which costs us nothing
 PASSED = b'"total_duration_ms":'
 seen = []
 

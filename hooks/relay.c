@@ -1,5 +1,6 @@
 // relay STATE_FOLDER: what Claude Code runs for every hook event.
 // relay STATE_FOLDER --status-line [PROGRAM ARGUMENT ..]: what it runs for its status line.
+// relay STATE_FOLDER --status-line SHELL -c LINE -- PROGRAM ARGUMENT ..: likewise; LINE is no more than that PROGRAM.
 //
 // Reads the event from stdin, appends it to STATE_FOLDER/journal/current.jsonl as one line, pokes the agent and exits 0.
 // It never parses, never waits for another process, prints nothing and never fails its host: an event that can't be
@@ -621,8 +622,18 @@ static void print_line(int64_t wanted)
         return;  // nobody reads it any more: a newer line is being made
 }
 
-// Becomes the program that showed the line until now, as the host would have started it.
-static void become(char **program, int input)
+// Whether a shell tells the programs that it runs nothing of itself: dash, which is sh on Debian. bash counts how deep
+// shells are nested, and says in `_` what it runs.
+static bool is_tacit(const char *shell)
+{
+    char target[64];
+    ssize_t n = readlink(shell, target, sizeof target);
+    return n == 4 && memcmp(target, "dash", 4) == 0;
+}
+
+// Becomes the program that showed the line until now, as the host would have started it. A line that is a program and
+// its arguments needs no second shell.
+static void become(char **argv, int input)
 {
     if (input >= 0 && input != STDIN_FILENO) {
         dup2(input, STDIN_FILENO);
@@ -633,6 +644,14 @@ static void become(char **program, int input)
     umask(host.mask);
     signal(SIGPIPE, host.broken_pipe);
     signal(SIGXFSZ, host.file_size);
+    char **program = argv + 3, **direct = argv + 3;
+    while (*direct && direct < argv + 6)
+        direct++;
+    if (*direct && strcmp(*direct, "--") == 0 && direct[1]) {
+        *direct = NULL;
+        if (is_tacit(argv[3]))
+            execv(direct[1], direct + 1);  // if it can't be, the shell says why
+    }
     execvp(program[0], program);
 }
 
@@ -682,7 +701,7 @@ int main(int argc, char **argv)
     int input = -1;
     bool fresh = take_in(argc, argv, &input);
     if (status_line && argc > 3)
-        become(argv + 3, input);
+        become(argv, input);
     else if (status_line)
         print_line(fresh ? at : 0);
     _exit(0);

@@ -37,7 +37,9 @@ COMMANDS = [
     "# nothing",
     "x=1\ncat <<E\n$x\nE\n",
     "kill $$",
+    '"$HOME/a line.sh" ~ \'b  c\' "$HOME"',
 ]
+LINE_SH = '#!/bin/sh\ncat; echo "$0 $#:" "$@" >&2; exit 3\n'
 
 
 @pytest.fixture(autouse=True)
@@ -103,6 +105,8 @@ def test_what_others_change_meanwhile_stays(file: Path, hookspan: Run):  # noqa:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_line_is_as_before_with_hookspan_and_without(command: str, file: Path, home: Path, hookspan: Run):  # noqa: F811
     file.write_text(json.dumps({"statusLine": {"type": "command", "command": command}}))
+    (home / "a line.sh").write_text(LINE_SH)
+    (home / "a line.sh").chmod(0o700)
     before = shown(command, home)
     hookspan("install", "--yes", "--status-line")
     assert status_line_command.read(line_of(file), Paths.from_environment({"HOME": str(home)})).before == command
@@ -141,7 +145,7 @@ def test_status_and_doctor_know_it(file: Path, home: Path, hookspan: Run):  # no
 def test_the_python_relay_s_command_is_ours_too(home: Path):  # noqa: F811
     paths = Paths.from_environment({"HOME": str(home)})
     relay = ("/usr/bin/python3", "-I", "-S", str(paths.relay_script), str(paths.state))
-    for before in (None, "cat", "echo 'a;b'; exec true --status-line"):
+    for before in (None, "cat", "~/line.sh 'a b'", "echo 'a;b'; exec true --status-line"):
         command = status_line_command.written(relay, before)
         found = status_line_command.read(command, paths)
         assert found

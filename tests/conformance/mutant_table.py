@@ -702,6 +702,16 @@ MUTANTS: dict[str, list[Mutant]] = {
             "test_the_line_of_before_ends_by_the_signal_that_a_newer_one_sends",
         ),
         c(
+            "a program that can't be run is not told of",
+            {"execv(direct[1], direct + 1);": "execv(direct[1], direct + 1), _exit(0);"},
+            "test_a_line_that_is_a_program_is_run_with_a_second_shell_or_without",
+        ),
+        c(
+            "bash does not tell what it runs",
+            {"if (is_tacit(argv[3]))\n": ""},
+            "test_a_shell_that_tells_programs_of_itself_still_does",
+        ),
+        c(
             "what comes late is dropped",
             {"(written < size || !stdin_ended)": "(written < size)"},
             "test_a_status_line_s_stdin_that_stays_open_is_passed_on",

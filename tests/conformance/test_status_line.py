@@ -1,6 +1,7 @@
 """The relay in front of a status line: what it is told is recorded, and the line is what it was before."""
 
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -52,6 +53,31 @@ def test_the_line_of_before_has_the_same_of_all_and_gives_the_same(
 
 def test_the_line_of_before_is_found_as_a_shell_finds_it(relay: Relay, state: State) -> None:
     assert show(through(relay, state, "sh", "-c", "echo found")).stdout == b"found\n"
+
+
+@pytest.mark.parametrize("kind", ["a program", "no program", "not executable", "without a first line", "a folder"])
+def test_a_line_that_is_a_program_is_run_with_a_second_shell_or_without(
+    relay: Relay, state: State, tmp_path: Path, kind: str
+) -> None:
+    line = tmp_path / "line.sh"
+    if kind == "a folder":
+        line.mkdir()
+    elif kind != "no program":
+        line.write_text(("" if kind == "without a first line" else "#!/bin/sh\n") + ALL_OF_IT)
+        line.chmod(0o600 if kind == "not executable" else 0o700)
+    options: dict[str, Any] = {"cwd": tmp_path, "umask": 0o027}
+    before = show(["/bin/sh", "-c", f"{line} argument"], **options)
+    after = show(through(relay, state, "/bin/sh", "-c", f"{line} argument", "--", str(line), "argument"), **options)
+    assert (after.returncode, after.stdout, after.stderr) == (before.returncode, before.stdout, before.stderr)
+    assert before.returncode == {"no program": 127, "not executable": 126, "a folder": 126}.get(kind, 3)
+    assert len(state.records()) == 1
+
+
+def test_a_shell_that_tells_programs_of_itself_still_does(relay: Relay, state: State) -> None:
+    """bash says in `_` what it runs."""
+    command = through(relay, state, "/bin/bash", "-c", "/usr/bin/env", "--", "/usr/bin/env")
+    before = show(["/bin/bash", "-c", "/usr/bin/env"]).stdout
+    assert show(["/bin/bash", "-c", f"exec {shlex.join(command)}"]).stdout == before
 
 
 def test_the_line_of_before_ends_by_the_signal_that_a_newer_one_sends(relay: Relay, state: State) -> None:

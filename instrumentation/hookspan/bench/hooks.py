@@ -21,7 +21,10 @@ from hookspan.setup.relay import interpreters
 
 PAYLOAD_BYTES: Final = 8192  # a large tool response; the median of recorded events is 1.5 KB
 INTERPRETED_EVERY: Final = 4  # Python takes ten times as long to start, and needs fewer samples
-LINE: Final = "cat"  # the least that a status line does: it reads what it is told, and says something
+PROGRAM: Final = "a program"
+LINES: Final = {PROGRAM: "/bin/cat", "a command": "cat; exit 0"}
+"""The least that a status line does: it reads what it is told, and says something."""
+THROUGH: Final = "{}, through the relay"
 OWN: Final = "main.py"  # the session under which its records are found again
 
 
@@ -48,9 +51,9 @@ def relays_and_others(home: Sandbox) -> list[Program]:
 
 
 def status_lines(home: Sandbox) -> list[Program]:
-    """A status line by itself, and through the relay, as the client runs both."""
-    through = status_line_command.written(home.relay, LINE)
-    return [Program("a line", ["/bin/sh", "-c", LINE]), Program("through the relay", ["/bin/sh", "-c", through])]
+    """Status lines by themselves, and through the relay, as the client runs both."""
+    written = {THROUGH.format(name): status_line_command.written(home.relay, line) for name, line in LINES.items()}
+    return [Program(name, ["/bin/sh", "-c", line]) for name, line in {**LINES, **written}.items()]
 
 
 def compare(home: Sandbox, programs: Sequence[Program], rounds: int) -> dict[str, list[int]]:

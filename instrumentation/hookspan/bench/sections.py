@@ -51,9 +51,11 @@ def of_status_lines(rounds: int, report: Report) -> Iterator[Row]:
     report.samples["status line"] = figures
     for name, row in figures.items():
         yield from (Row(f"{name}, {cut}", row[cut], "ms") for cut in ("p50", "p99"))
-    before, after = figures["a line"], figures["through the relay"]
-    yield Row("added by the relay, p50", after["p50"] - before["p50"], "ms", 1.0)
-    yield Row("added by the relay, p99", after["p99"] - before["p99"], "ms")
+    for name in hooks.LINES:
+        before, after = figures[name], figures[hooks.THROUGH.format(name)]
+        for cut in ("p50", "p99"):
+            bar = 1.0 if name == hooks.PROGRAM or cut == "p50" else None
+            yield Row(f"added to {name}, {cut}", after[cut] - before[cut], "ms", bar)
 
 
 def of_losses() -> Iterator[Row]:

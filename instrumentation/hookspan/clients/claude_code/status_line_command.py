@@ -1,11 +1,13 @@
 """The command of a status line that goes through the relay: written, and found again with the command it was before.
 
 Claude Code runs it by `/bin/sh -c`. The command of before stands in it, quoted, so nothing is lost with hookspan's own
-files: where there is no relay any more, the same shell runs it. The relay runs it by `$0`, the shell that ran ours.
+files: where there is no relay any more, the same shell runs it. The relay runs it by `$0`, the shell that ran ours; a
+program with its arguments, which need no shell but to expand them, it runs itself.
 """
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +20,8 @@ from .handlers import COMMAND_MAX
 
 OPTION: Final = "--status-line"
 _VARIABLE: Final = "_hookspan_line"  # of the shell, not of the environment
+_PLAIN: Final = re.compile(r"""(?:[A-Za-z0-9_./:=@%+,~"' -]|\$HOME\b)+""")
+"""Nothing of a shell's but quotes, and home folders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,19 @@ def written(relay: Sequence[str], before: str | None) -> str:
     run = f"{there} && exec {shlex.join([*relay, OPTION])}"
     if before is None:
         return run
-    return f'{_VARIABLE}={shlex.quote(before)}; {run} "$0" -c "${_VARIABLE}"; eval "${_VARIABLE}"'
+    words = f" -- {before}" if _is_program(before) else ""
+    return f'{_VARIABLE}={shlex.quote(before)}; {run} "$0" -c "${_VARIABLE}"{words}; eval "${_VARIABLE}"'
+
+
+def _is_program(line: str) -> bool:
+    """Whether a line is a program's path and arguments: a name could be a shell's own command or function."""
+    if not _PLAIN.fullmatch(line):
+        return False
+    try:
+        program = shlex.split(line)[0]
+    except (ValueError, IndexError):  # an open quotation
+        return False
+    return "/" in program and "=" not in program
 
 
 def read(command: object, paths: Paths) -> RelayedLine | None:
