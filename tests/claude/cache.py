@@ -22,6 +22,10 @@ class PromptCache:
         self._ttl = ttl
         self._used: dict[str, float] = {}
 
+    def pass_time(self, seconds: float) -> None:
+        """As if so much later."""
+        self._used = {key: used - seconds for key, used in self._used.items()}
+
     def take(self, request: Mapping[str, Any]) -> tuple[int, int]:
         """Tokens of a request that are read, and those that are written; it leaves all of itself."""
         now, key, whole, read = time.monotonic(), str(request.get("model")), 0, 0

@@ -1,30 +1,41 @@
 """A tiny MCP server on stdin and stdout: `greet` fails (isError) for an empty name, `ask` asks the user (elicitation).
 
-Standard library only.
+`greet` of "more" adds a tool, of which the client is notified. Standard library only.
 """
 
 import json
 import sys
 from typing import Any
 
+MORE = "more"
 SCHEMA = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
+
+added: list[dict[str, Any]] = []
 
 
 def answer(method: str, params: dict[str, Any]) -> dict[str, Any]:
     if method == "initialize":
         info = {"name": "tiny", "version": "1"}
-        return {"protocolVersion": params["protocolVersion"], "capabilities": {"tools": {}}, "serverInfo": info}
+        return {
+            "protocolVersion": params["protocolVersion"],
+            "capabilities": {"tools": {"listChanged": True}},
+            "serverInfo": info,
+        }
     if method == "tools/list":
         return {
             "tools": [
                 {"name": "greet", "description": "Greet somebody", "inputSchema": SCHEMA},
                 {"name": "ask", "description": "Ask the user", "inputSchema": {"type": "object", "properties": {}}},
+                *added,
             ]
         }
     if method == "tools/call" and params["name"] == "ask":
         return {"content": [{"type": "text", "text": ask()}]}
     if method == "tools/call":
         name = params["arguments"].get("name")
+        if name == MORE and not added:
+            added.append({"name": MORE, "description": "Greet everybody", "inputSchema": SCHEMA})
+            send({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"})
         text = f"Hello {name}" if name else "nobody to greet"
         return {"content": [{"type": "text", "text": text}], "isError": not name}
     return {}

@@ -18,8 +18,8 @@ from hookspan.store import Reader
 from tests.claude.cache import PromptCache
 from tests.claude.drivers import InteractiveSession, PrintSession, until
 from tests.claude.installed import InstalledHome
-from tests.claude.model import Model, says
-from tests.claude.scenarios.printed import bash
+from tests.claude.model import Model, Tool, says
+from tests.claude.scenarios.printed import agent, bash
 from tests.claude.stage import ALLOW
 
 SERVER = Path(__file__).parent / "mcp_server.py"
@@ -33,6 +33,8 @@ COMMANDS = (
     ("/compact", "Compacted"),
 )
 ANSWERS = (says(bash("ls")), says("Mended."))
+LATER = 310  # seconds: the API keeps a prompt for 300
+LIBRARY = next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))), None)
 PROVOKED = [CacheCause.MODEL, CacheCause.EFFORT, CacheCause.TOOLS, CacheCause.COMPACTION]
 
 pytestmark = [pytest.mark.need_npm, pytest.mark.need_cc]
@@ -93,6 +95,34 @@ def test_in_print_mode(home, model):
     run("/compact", "--continue", "--model", "sonnet", "--effort", "low", *off)
     run(PROMPTS[4], "--continue", "--model", "sonnet", "--effort", "low", *off)
     assert_named(home, model)
+
+
+@pytest.mark.need_faketime
+def test_a_subagent_s_and_that_of_idleness(home, model):
+    """A server's new tool is offered to the subagent that works, and then to who started it; minutes later all is gone.
+
+    The client that comes later has a clock that is ahead.
+    """
+    grows = Tool("mcp__tiny__greet", {"name": "more"})
+    model.play(
+        {
+            PROMPTS[0]: [says(agent("look at the cart", run_in_background=False)), says("Mended.")],
+            "look at the cart": [says(bash("ls")), says(grows), says("Seen.")],
+        }
+    )
+    allowed = ("--permission-mode", "acceptEdits", "--allowedTools", "Bash Agent mcp__tiny__greet")
+    assert PrintSession(home, PROMPTS[0], *allowed).wait().code == 0
+    model.cache.pass_time(LATER)
+    ahead = {"LD_PRELOAD": str(LIBRARY), "FAKETIME": f"+{LATER}s", "DONT_FAKE_MONOTONIC": "1"}
+    assert PrintSession(home, PROMPTS[1], *allowed, "--continue", env=ahead).wait().code == 0
+    until(lambda: len(chats(home)) == len(model.calls), "all calls")
+    by = {call.message_id: call.conversation for call in model.calls}
+    missed = [(by[span.attributes[sc.GEN_AI_RESPONSE_ID]], e.attributes) for span in chats(home) for e in span.events]
+    assert [(conversation, told[sc.CACHE_CAUSE], told.get(sc.CACHE_TOOLS, [])) for conversation, told in missed] == [
+        ("look at the cart", CacheCause.TOOLS, ["+mcp__tiny__more"]),
+        (PROMPTS[0], CacheCause.TOOLS, ["+mcp__tiny__more"]),
+        (PROMPTS[1], CacheCause.IDLE, []),
+    ]
 
 
 @pytest.mark.need_tmux
