@@ -20,7 +20,7 @@ from hookspan.cli.terminal.text import fit, pad, printable, width
 from hookspan.config import load
 from hookspan.paths import Paths
 from hookspan.store import UNSEEN, Cost, Grouping, Reader
-from hookspan.units import money
+from hookspan.units import counted, money
 
 GROUPINGS: Final = get_args(Grouping)
 NAMELESS: Final = {"skill": "no skill", "plugin": "no plugin", "mcp-server": "no MCP server", "workflow": "no workflow"}
@@ -132,7 +132,7 @@ def table(grouping: Grouping, rows: Sequence[Row], total: Cost, columns: int) ->
         text = pad(name, size) + "".join(f"  {line[place]:>{sizes[place]}}" for place in shown)
         yield click.style(fit(text, columns), bold=True) if number in {0, len(names) - 1} else fit(text, columns)
     if total.unpriced:
-        yield fit(f"+ {total.unpriced:,} calls of models without a known price", columns)
+        yield fit(f"+ {counted(total.unpriced, 'calls')} of models without a known price", columns)
 
 
 def _name(grouping: Grouping, row: Row) -> str:
