@@ -219,6 +219,12 @@ def is_on_this_machine(url: str) -> bool:
         return host in _THIS_MACHINE or host.endswith(".localhost")
 
 
+def origin(url: str) -> tuple[str, str | None, int]:
+    """Scheme, host and port of an address: two with the same are one server's."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}[parts.scheme]
+
+
 def without_secrets(text: str) -> str:
     """A text for messages and logs: of an address neither user and password nor query and fragment.
 

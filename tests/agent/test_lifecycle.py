@@ -87,7 +87,7 @@ def test_a_setting_is_in_force_once_it_is_set(machine: Machine):
         assert machine.json("flush", "--wait", "60s")["exported"]
         assert sink.spans
     machine.cli("down")
-    assert "running agent" not in machine.cli("config", "set", "export.endpoint", "--unset").stdout
+    assert "running agent" not in machine.cli("config", "unset", "export.endpoint").stdout
 
 
 def test_twenty_hooks_at_once_start_one_agent(machine: Machine):

@@ -52,7 +52,7 @@ def test_set_keeps_comments_and_what_others_wrote(run: Callable[..., Result], tm
     assert settings.journal.bytes == 3 << 30
     assert settings.resource == {"deployment.environment.name": "prod"}
     assert settings.notify[0].url == "ntfy://secret-topic"
-    run("set", "export.endpoint", "--unset")
+    run("unset", "export.endpoint")
     assert load(Paths.from_environment()).export.endpoint is None
 
 
@@ -104,3 +104,16 @@ def test_show_hides_secrets_and_tells_origins(
     assert "hunter2" in run("show", "--secrets").output
     assert set(json.loads(run("show", "export", "--json").output)) == {k for k in OPTIONS if k.startswith("export.")}
     assert run("path").output == f"{tmp_path / 'config.toml'}\n"
+
+
+def test_one_value_is_printed_for_scripts(run: Callable[..., Result], tmp_path: Path):
+    (tmp_path / "config.toml").write_text('[export]\nheaders = {a = "hunter2"}\n[resource]\nteam = "pay"\n')
+    shown = [
+        run("get", key).output for key in ("export.metrics", "export.endpoint", "export.protocol", "resource.team")
+    ]
+    assert shown == ["true\n", "\n", "http/protobuf\n", "pay\n"]
+    with pytest.raises(UserError, match="secret"):
+        run("get", "export.headers")
+    assert json.loads(run("get", "export.headers", "--secret").output) == {"a": "hunter2"}
+    with pytest.raises(UserError, match=r"did you mean `export\.endpoint`"):
+        run("get", "export.endpont")

@@ -659,4 +659,4 @@ def test_end_to_end_without_an_endpoint_and_with_one(machine: Machine):
 
 def test_it_offers_the_ambient_endpoint_and_does_not_obey_it(machine: Machine):
     said = machine.cli("doctor", env={"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}).stdout
-    assert "hookspan config set export.endpoint http://127.0.0.1:4318" in said
+    assert "hookspan config import-otel" in said

@@ -74,7 +74,7 @@ def test_errors_say_what_is_wrong_and_what_to_do(words: list[str], status: int, 
 
 def test_a_bug_leaves_a_report_without_arguments(tmp_path: Path):
     (tmp_path / "sitecustomize.py").write_text(
-        "import hookspan.config.edit as c\ndef no(*a, **k): raise ZeroDivisionError('oops')\nc.change = no\n"
+        "import hookspan.config.edit as c\ndef no(*a, **k): raise ZeroDivisionError('oops')\nc.change_all = no\n"
     )
     done = run("config", "set", "export.headers", "a=hunter2", home=tmp_path, PYTHONPATH=str(tmp_path))
     assert done.returncode == 3

@@ -1,11 +1,12 @@
 """The settings: declared once (`sections`), listed as options, read from files, merged by layers, edited in a file."""
 
 from hookspan.config.files import Layer, from_snapshot, parse, read_file, read_text
-from hookspan.config.layers import load, merge, values
+from hookspan.config.layers import HIDDEN, load, merge, values
 from hookspan.config.options import OPTIONS, SECTIONS, TABLES, Option, is_locked, is_named, nearest, options_of
 from hookspan.config.sections import SIGNALS, Collector, Export, Notify, Project, Settings, Signal
 
 __all__ = [
+    "HIDDEN",
     "OPTIONS",
     "SECTIONS",
     "SIGNALS",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import tomlkit
@@ -17,20 +18,26 @@ from hookspan.values import Size, without_secrets
 
 def change(paths: Paths, key: str, value: str | None) -> None:
     """Set a key of the user's file from a text; None removes it. UserError if the value isn't allowed."""
+    change_all(paths, {key: value})
+
+
+def change_all(paths: Paths, values: Mapping[str, str | None]) -> None:
+    """As `change`, but several keys, all or none."""
     locked = frozenset(read_file(paths.system_config)[0].get("locked", ()))
-    if is_locked(key, locked):
-        raise UserError(f"`{key}` is locked by `{paths.system_config}`")
-    section, _, name = key.partition(".")
-    option = OPTIONS.get(key)
-    if option is None and not (section == "resource" and name):
-        raise UserError(
-            f"`{key}` can't be set here{nearest(key, list(OPTIONS))}",
-            hint=f"`hookspan config show` lists keys; tables: `{paths.config}`",
-        )
     read_file(paths.config)
     text = paths.config.read_text(encoding="utf-8-sig") if paths.config.exists() else ""
     document = tomlkit.parse(text)
-    _edit(document, section, name, None if value is None else _toml_value(option, value))
+    for key, value in values.items():
+        if is_locked(key, locked):
+            raise UserError(f"`{key}` is locked by `{paths.system_config}`")
+        section, _, name = key.partition(".")
+        option = OPTIONS.get(key)
+        if option is None and not (section == "resource" and name):
+            raise UserError(
+                f"`{key}` can't be set here{nearest(key, list(OPTIONS))}",
+                hint=f"`hookspan config show` lists keys; tables: `{paths.config}`",
+            )
+        _edit(document, section, name, None if value is None else _toml_value(option, value))
     changed = tomlkit.dumps(document)
     parse(changed, str(paths.config))
     try:

@@ -12,7 +12,7 @@ from hookspan.config.sections import Notify, Project, Settings
 from hookspan.errors import UserError
 from hookspan.values import Kind, Pairs, Texts, without_secrets
 
-_RESOURCE: Final = Pairs("a table of names and texts")
+RESOURCE: Final = Pairs("a table of names and texts")
 
 Layer = tuple[dict[str, Any], list[str]]
 """What a settings file says: checked values by key, and what is odd about it."""
@@ -54,7 +54,7 @@ def _read(table: Mapping[str, Any], origin: str) -> tuple[dict[str, Any], list[s
         if section == "locked":
             values["locked"] = checked(content, Texts("a list of keys"), "locked", origin)
         elif section == "resource":
-            values["resource"] = checked(content, _RESOURCE, "resource", origin)
+            values["resource"] = checked(content, RESOURCE, "resource", origin)
         elif section == "projects":
             rows = _tables(content, section, origin).items()
             values["projects"] = {

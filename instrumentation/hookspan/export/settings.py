@@ -10,7 +10,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from hookspan.config import SIGNALS, Export, Signal
-from hookspan.values import is_on_this_machine, without_secrets
+from hookspan.values import is_on_this_machine, origin, without_secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class ExportSettings(Export):
         """
         own: str | None = getattr(self, f"{signal}_endpoint")
         headers: Mapping[str, str] = getattr(self, f"{signal}_headers")
-        elsewhere = bool(own and self.endpoint and _origin(own) != _origin(self.endpoint))
+        elsewhere = bool(own and self.endpoint and origin(own) != origin(self.endpoint))
         endpoint = self.endpoint_of(signal)
         compression = self.compression
         if compression == "auto":
@@ -81,8 +81,3 @@ class ExportSettings(Export):
         for path in ("/v1/traces", "/v1/metrics"):
             base = base.removesuffix(path)
         return f"{base}/v1/{signal}"
-
-
-def _origin(url: str) -> tuple[str, str | None, int]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}[parts.scheme]

@@ -1,4 +1,4 @@
-"""`hookspan config show | set | path`."""
+"""`hookspan config show | get | set | unset | import-otel | path`."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ import sys
 
 import click
 
-from hookspan.cli.lifecycle.agent import reload_settings
 from hookspan.cli.terminal import completers
-from hookspan.cli.terminal.options import JSON
-from hookspan.config import is_locked, is_named, load, values
+from hookspan.cli.terminal.options import JSON, YES
+from hookspan.config import HIDDEN, is_locked, is_named, load, nearest, values
 from hookspan.errors import UserError
 from hookspan.paths import Paths
-from hookspan.setup import relay
 
 
 @click.group()
@@ -48,30 +46,62 @@ def show(keys: tuple[str, ...], origin: bool, changed: bool, secrets: bool, as_j
         click.echo(f"warning: {warning}", err=True)
 
 
+@config.command()
+@click.argument("key", shell_complete=completers.keys)
+@click.option("--secret", is_flag=True, help="Print it even if it is secret.")
+def get(key: str, secret: bool) -> None:
+    """Print the value in force of KEY (`export.endpoint`, `resource.NAME`): a text as it is, anything else as JSON.
+
+    Of a setting that is none it prints an empty line.
+    """
+    known = values(load(Paths.from_environment(), os.environ), secrets=secret)
+    known |= {f"resource.{name}": text for name, text in known.get("resource", {}).items()}
+    if key not in known:
+        raise UserError(
+            f"`{key}` is not a setting{nearest(key, list(known))}", hint="`hookspan config show` lists them"
+        )
+    if known[key] == HIDDEN:
+        raise UserError(f"`{key}` is secret", hint=f"`hookspan config get {key} --secret` prints it")
+    value = "" if known[key] is None else known[key]
+    click.echo(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+
+
 @config.command("set")
 @click.argument("key", shell_complete=completers.keys)
-@click.argument("value", required=False)
-@click.option("--unset", is_flag=True, help="Remove the key from the file: back to the default.")
-def set_(key: str, value: str | None, unset: bool) -> None:
+@click.argument("value")
+def set_(key: str, value: str) -> None:
     """Set KEY (`export.endpoint`, `resource.NAME`) to VALUE in the user's file, whose comments stay.
 
     `-` reads VALUE from standard input: a secret in a command line can be read by every user of the machine.
     """
-    if (value is None) != unset:
-        raise click.UsageError("give a value, or --unset")
     if value == "-":
         value = click.prompt(key, hide_input=True) if sys.stdin.isatty() else sys.stdin.read().strip()
-    paths = Paths.from_environment()
-    from hookspan.config.edit import change
+    from hookspan.cli.settings.save import save
 
-    change(paths, key, value)
-    settings = load(paths, os.environ)
-    if settings.origin(key).startswith("HOOKSPAN_"):
-        click.echo(f"warning: `{settings.origin(key)}` in the environment overrides the file", err=True)
-    if paths.relay_conf.exists():
-        relay.write_conf(paths, load(paths))
-    reloaded = reload_settings(paths)
-    click.echo(f"Saved in `{paths.config}`{'; the running agent applies it' if reloaded else ''}.")
+    save(Paths.from_environment(), {key: value})
+
+
+@config.command()
+@click.argument("key", shell_complete=completers.keys)
+def unset(key: str) -> None:
+    """Remove KEY from the user's file: back to what the administrator's file says, or the default."""
+    from hookspan.cli.settings.save import save
+
+    save(Paths.from_environment(), {key: None})
+
+
+@config.command("import-otel")
+@YES
+@click.option("--dry-run", is_flag=True, help="Show the change and make none.")
+def import_otel(yes: bool, dry_run: bool) -> None:
+    """Take over what this shell's OTEL_* variables say into the user's file.
+
+    Shows the change first, and which variables have no counterpart. The agent itself reads none of them: it outlives
+    the shell, and they are often meant for the program that you work on.
+    """
+    from hookspan.cli.settings.import_otel import import_otel
+
+    import_otel(Paths.from_environment(), os.environ, yes=yes, dry_run=dry_run)
 
 
 @config.command()

@@ -23,7 +23,6 @@ from hookspan.setup import relay as installed_relay
 from hookspan.setup.installation import Area
 from hookspan.setup.relay import TRIAL_EVENT
 from hookspan.units import counted
-from hookspan.values import without_secrets
 
 TRIAL_TIMEOUT: Final = 10.0  # seconds
 
@@ -37,13 +36,12 @@ def settings(context: Context) -> Iterator[Result]:
     ignored = effective.ignored(context.paths, context.env)
     for variable in ignored:
         yield Result(Status.WARNING, variable.message, "the following checks use the settings in force", variable.todo)
-    endpoint = context.env.get("OTEL_EXPORTER_OTLP_ENDPOINT")
-    if endpoint and not loaded.export.endpoints:
+    if context.env.get("OTEL_EXPORTER_OTLP_ENDPOINT") and not loaded.export.endpoints:
         yield Result(
             Status.WARNING,
             "OTEL_EXPORTER_OTLP_ENDPOINT is set, but hookspan ignores it",
             "it is often meant for your own program",
-            f"to export there: `hookspan config set export.endpoint {without_secrets(endpoint)}`",
+            "to export there: `hookspan config import-otel`",
         )
     elif not loaded.warnings and not ignored:
         config = context.paths.config

@@ -1,0 +1,1 @@
+"""What the verbs of `hookspan config` do beside printing a value."""
