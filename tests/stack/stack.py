@@ -264,12 +264,15 @@ class Stack(Backends):
         for program in self.programs:
             program.start()
 
-    def start_alertmanager(self, webhook: Path) -> None:
-        """Alertmanager, told to use the webhook whose URL is in a file, without the half minute that it waits."""
-        text = (COLLECTOR_FILES / "alertmanager-discord.yml").read_text()
+    def start_alertmanager(self, name: str, replaced: Mapping[str, str]) -> Program:
+        """Alertmanager with one of the files, some words of it replaced, without the half minute that it waits."""
         configuration = self.folder / "alertmanager.yml"
-        text = text.replace("/run/secrets/discord_webhook", str(webhook)).replace("group_wait: 30s", "group_wait: 0s")
+        text = (COLLECTOR_FILES / "alertmanager" / name).read_text()
+        for old, new in {"group_wait: 30s": "group_wait: 0s", **replaced}.items():
+            text = text.replace(old, new)
         configuration.write_text(text)
+        if self.alertmanager is not None:
+            self.alertmanager.kill()
         url = f"http://127.0.0.1:{self.ports['alertmanager']}"
         self.alertmanager = Program(
             "alertmanager",
@@ -287,6 +290,7 @@ class Stack(Backends):
             group=self._reaper.pid,
         )
         self.alertmanager.start()
+        return self.alertmanager
 
     def close(self) -> None:
         """End all programs at once; nobody needs their data any more."""

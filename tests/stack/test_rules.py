@@ -1,10 +1,10 @@
 """Rules and alerts: each fires when it should and not else, has a page that says what to do, and reaches Discord."""
 
 import json
-import queue
 import re
 import subprocess
 import threading
+import urllib.request
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -23,6 +23,7 @@ from tests.stack.stack import RUNBOOKS, Stack, text
 
 COLLECTOR = programs.ROOT / "collector"
 BOARDS = programs.ROOT / "dashboards" / "grafana" / "dashboards"
+ALERTMANAGER = COLLECTOR / "alertmanager"
 CASES = Path(__file__).parent / "rules"
 
 
@@ -65,9 +66,7 @@ def test_every_alert_has_a_case_where_it_fires_and_one_where_it_does_not():
 
 
 def test_every_alert_says_what_is_wrong_and_leads_to_a_page_and_a_dashboard():
-    boards = {
-        json.loads(file.read_text())["uid"] for file in (programs.ROOT / "dashboards/grafana/dashboards").iterdir()
-    }
+    boards = {json.loads(file.read_text())["uid"] for file in BOARDS.parent.glob("*/*.json")}
     for name, rule in alerts().items():
         assert rule["labels"]["severity"] in {"info", "warning", "critical"}
         annotations = rule["annotations"]
@@ -86,7 +85,7 @@ def test_every_alert_says_what_is_wrong_and_leads_to_a_page_and_a_dashboard():
 
 def test_a_recorded_series_is_used():
     used = " ".join(rule["expr"] for rule in rules())
-    used += " ".join(path.read_text() for path in BOARDS.iterdir())
+    used += " ".join(path.read_text() for path in BOARDS.parent.glob("*/*.json"))
     for rule in rules():
         if "record" in rule:
             assert used.count(rule["record"]) > (rule["record"] in rule["expr"]), rule["record"]
@@ -94,50 +93,71 @@ def test_a_recorded_series_is_used():
 
 def test_alertmanager_tells_nobody_unless_there_is_a_webhook():
     silent, discord = (
-        yaml.safe_load((COLLECTOR / name).read_text()) for name in ("alertmanager.yml", "alertmanager-discord.yml")
+        yaml.safe_load((ALERTMANAGER / name).read_text()) for name in ("alertmanager.yml", "alertmanager-discord.yml")
     )
     assert silent["receivers"] == [{"name": "nobody"}]
     assert silent["inhibit_rules"] == discord["inhibit_rules"]
     assert silent["route"] | {"receiver": "discord"} == discord["route"]
-    for rule in silent["inhibit_rules"]:
+    teams = yaml.safe_load((ALERTMANAGER / "teams.yml").read_text())["inhibit_rules"]
+    assert silent["inhibit_rules"] == teams[:2]
+    for rule in teams:
         for matcher in [*rule["source_matchers"], *rule["target_matchers"]]:
             assert set(re.findall(r"[A-Z]\w+", matcher)) <= set(alerts())
 
 
 @pytest.mark.usefixtures("stack")
-def test_both_configurations_of_alertmanager_are_valid_as_shipped():
-    files = [str(COLLECTOR / name) for name in ("alertmanager.yml", "alertmanager-discord.yml")]
+def test_every_configuration_of_alertmanager_is_valid_as_shipped():
+    files = sorted(map(str, ALERTMANAGER.glob("*.yml")))
+    assert len(files) == 3
     done = subprocess.run(
         [str(programs.binary("amtool")), "check-config", *files], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+class Receiver:
+    """A local counterpart of Discord, Slack, PagerDuty and of a webhook: it keeps every message by its path."""
+
+    def __init__(self) -> None:
+        self.messages: list[tuple[str, dict[str, Any]]] = []
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(handler) -> None:  # noqa: N805
+                said = json.loads(handler.rfile.read(int(handler.headers["Content-Length"])))
+                self.messages.append((handler.path, said))
+                answer = b'{"ok": true, "status": "success"}'  # as Slack and PagerDuty do
+                handler.send_response(202)
+                handler.send_header("Content-Type", "application/json")
+                handler.send_header("Content-Length", str(len(answer)))
+                handler.end_headers()
+                handler.wfile.write(answer)
+
+            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+                """Stay silent."""
+
+        self._server = HTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def at(self, path: str, words: str = "") -> list[dict[str, Any]]:
+        """What came there, and has the words somewhere."""
+        return [said for where, said in self.messages if where == path and words in json.dumps(said)]
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
 @pytest.fixture
-def discord() -> Iterator[tuple[str, "queue.Queue[dict[str, Any]]"]]:
-    """A local stand-in for Discord's end of the webhook: its address, and the messages that it was sent."""
-    messages: queue.Queue[dict[str, Any]] = queue.Queue()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            messages.put(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-            """Stay silent."""
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/api/webhooks/1/secret", messages
-    server.shutdown()
-    server.server_close()
+def receiver() -> Iterator[Receiver]:
+    made = Receiver()
+    yield made
+    made.close()
 
 
-def test_an_alert_goes_from_a_metric_to_a_message_in_discord(stack: Stack, discord: tuple[str, Any], tmp_path: Path):
-    url, messages = discord
-    (tmp_path / "webhook").write_text(f"{url}\n")
-    stack.start_alertmanager(tmp_path / "webhook")
+def test_an_alert_goes_from_a_metric_to_a_message_in_discord(stack: Stack, receiver: Receiver, tmp_path: Path):
+    (tmp_path / "webhook").write_text(f"{receiver.url}/api/webhooks/1/secret\n")
+    stack.start_alertmanager("alertmanager-discord.yml", {"/run/secrets/discord_webhook": str(tmp_path / "webhook")})
     host = "waiting-machine"
     resource = Resource({"service.name": "claude-code-hooks", "service.instance.id": host, "host.name": host})
     exporter = OTLPMetricExporter(f"{stack.otlp_http}/v1/metrics")
@@ -146,15 +166,7 @@ def test_an_alert_goes_from_a_metric_to_a_message_in_discord(stack: Stack, disco
         "hookspan.wait.oldest", [lambda _: [Observation(725.0)]], unit="s"
     )
     provider.shutdown()
-    heard = []
-
-    def told() -> dict[str, Any] | None:
-        while not messages.empty():
-            heard.append(messages.get())
-        found = [message for message in heard if host in json.dumps(message)]
-        return found[0] if found else None
-
-    message = stack.wait(told, 60)
+    (message, *_) = stack.wait(lambda: receiver.at("/api/webhooks/1/secret", host), 60)
     (embed,) = message["embeds"]
     assert embed["title"] == "info: HumanAwaited"
     assert f"A session on {host} has waited for you for 12m 5s." in embed["description"]
@@ -162,3 +174,59 @@ def test_an_alert_goes_from_a_metric_to_a_message_in_discord(stack: Stack, disco
     assert runbook == "http://127.0.0.1:9090/user/HumanAwaited.md"
     # And that page is served where it says, by Prometheus.
     assert text(f"{stack.prometheus.url}/user/HumanAwaited.md") == (RUNBOOKS / "HumanAwaited.md").read_text()
+
+
+def test_each_team_hears_of_its_own_budget_and_operators_of_the_rest(stack: Stack, receiver: Receiver, tmp_path: Path):
+    """The example, with files of keys as it wants them: what comes to Slack, PagerDuty and a webhook."""
+    for name in ("slack-operators", "slack-payments", "slack-shop", "webhook"):
+        (tmp_path / name).write_text(f"{receiver.url}/{name}\n")
+    (tmp_path / "pagerduty").write_text("an-integration-key\n")
+    keys = {"group_wait: 30s": "group_wait: 1s"}  # what inhibits comes beside what it inhibits
+    keys |= {
+        "/etc/alertmanager": str(tmp_path),
+        "routing_key_file": f"url: {receiver.url}/pagerduty\n        routing_key_file",
+    }
+    alertmanager = stack.start_alertmanager("teams.yml", keys)
+    notes = {key: f"{key} of it" for key in ("summary", "description", "runbook_url", "dashboard_url")}
+    fired = [
+        {"labels": {"alertname": name, "severity": severity, **labels}, "annotations": notes}
+        for name, severity, labels in (
+            ("TeamCostDay", "warning", {"team": "payments"}),
+            ("TeamCostDay", "warning", {"team": "search"}),  # which has no channel
+            ("TeamCostDay", "warning", {"team": "shop"}),
+            ("TeamCostMonth", "warning", {"team": "shop"}),  # and so the day's is not said
+            ("EventsDropped", "critical", {"host_name": "desk"}),
+            ("HookSlow", "warning", {"host_name": "desk"}),
+            ("HumanAwaited", "info", {"host_name": "desk"}),
+        )
+    ]
+    request = urllib.request.Request(
+        f"{alertmanager.url}/api/v2/alerts", json.dumps(fired).encode(), {"Content-Type": "application/json"}
+    )
+    urllib.request.urlopen(request, timeout=10).close()
+
+    def heard() -> dict[str, set[tuple[str, str]]]:
+        """By recipient: alert and team of each message, with what is said of it as its service shows it."""
+        found = {path: set() for path in ("payments", "shop", "operators", "on-call", "accounts")}
+        for path in ("payments", "shop", "operators"):
+            for said in receiver.at(f"/slack-{path}"):
+                (attachment,) = said["attachments"]
+                assert "summary of it" in attachment["text"]
+                assert "<runbook_url of it|runbook>" in attachment["text"]
+                found[path].add(attachment["title"])
+        for said in receiver.at("/pagerduty"):
+            assert said["routing_key"] == "an-integration-key"
+            assert said["payload"]["severity"] == "critical"
+            found["on-call"].add(said["payload"]["custom_details"]["what"])
+        for said in receiver.at("/webhook"):
+            found["accounts"] |= {f"{one['labels']['alertname']} {one['labels']['team']}" for one in said["alerts"]}
+        return found
+
+    expected = {
+        "payments": {"warning: TeamCostDay"},
+        "shop": {"warning: TeamCostMonth"},
+        "operators": {"warning: HookSlow"},
+        "on-call": {"description of it"},
+        "accounts": {"TeamCostDay payments", "TeamCostDay search", "TeamCostMonth shop"},
+    }
+    stack.wait(lambda: heard() == expected, 60)
