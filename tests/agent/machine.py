@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 import uuid
@@ -23,6 +22,7 @@ from hookspan.journal import Writer
 from hookspan.paths import Paths
 from hookspan.setup import relay
 from hookspan.store import Reader
+from tests.command import call
 
 # /etc as the machine has it, with files of our own over it.
 _ETC = """
@@ -87,14 +87,7 @@ class Machine:
     # --- the command line
 
     def cli(self, *arguments: str, env: Mapping[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, "-m", "hookspan", *arguments],
-            env={**self.env, **(env or {})},
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE * 2,
-            check=False,
-        )
+        return call(*arguments, env={**self.env, **(env or {})}, timeout=PATIENCE * 2)
 
     def json(self, *arguments: str, env: Mapping[str, str] | None = None) -> Any:
         done = self.cli(*arguments, "--json", env=env)

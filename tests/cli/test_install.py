@@ -25,6 +25,7 @@ from hookspan.errors import UserError
 from hookspan.paths import Paths
 from hookspan.setup import relay
 from hookspan.setup.relay import Relay
+from tests.command import call
 
 pytestmark = pytest.mark.slow
 
@@ -47,15 +48,7 @@ def hookspan(home: Path) -> Run:
     """The installed command in a process of its own, with a home of its own and nothing of ours around it."""
 
     def run(*words: str, status: int = 0, **env: str) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "hookspan", *words],
-            env={"HOME": str(home), "PATH": "/usr/bin:/bin"} | env,
-            cwd=home,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = call(*words, env={"HOME": str(home), "PATH": "/usr/bin:/bin"} | env, cwd=home)
         assert done.returncode == status, done.stdout + done.stderr
         return done
 

@@ -15,6 +15,7 @@ from hookspan.paths import Paths
 from tests.agent.machine import with_etc
 from tests.cli.test_homeless import ARGUMENTS, VERBS
 from tests.cli.verdict import found, installed
+from tests.command import call
 
 pytestmark = pytest.mark.slow
 
@@ -35,15 +36,12 @@ class User:
         self.paths = Paths.from_environment({"HOME": str(self.home)})
 
     def run(self, *words: str, **env: str) -> "subprocess.CompletedProcess[str]":
+        env = {"HOME": str(self.home), "PATH": "/usr/bin:/bin", "HOOKSPAN_DASHBOARD_PORT": "0"} | env
+        if not any(self.etc.iterdir()):
+            return call(*words, env=env, cwd=self.project)
         return subprocess.run(
-            [
-                *(with_etc(self.etc, self.over) if any(self.etc.iterdir()) else ()),
-                sys.executable,
-                "-m",
-                "hookspan",
-                *words,
-            ],
-            env={"HOME": str(self.home), "PATH": "/usr/bin:/bin", "HOOKSPAN_DASHBOARD_PORT": "0"} | env,
+            [*with_etc(self.etc, self.over), sys.executable, "-m", "hookspan", *words],
+            env=env,
             cwd=self.project,
             stdin=subprocess.DEVNULL,
             capture_output=True,

@@ -12,6 +12,7 @@ import pytest
 from hookspan.errors import EXIT_USER
 from hookspan.paths import Paths
 from tests.agent.ingest import take_in
+from tests.command import call
 from tests.model.replay import SESSIONS, play
 
 HOSTILE = b"mcp__x\\u001b[31m\\u202e__run\\u0007"
@@ -34,13 +35,7 @@ def home(tmp_path_factory):
 
 
 def run(home, *arguments, **env):
-    return subprocess.run(
-        [sys.executable, "-m", "hookspan", *arguments],
-        env={"HOME": str(home), "HOOKSPAN_HOME": str(home), "LANG": "C.UTF-8", **env},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return call(*arguments, env={"HOME": str(home), "HOOKSPAN_HOME": str(home), "LANG": "C.UTF-8", **env})
 
 
 def test_who_needs_you_first(home):

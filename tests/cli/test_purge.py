@@ -4,13 +4,13 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from hookspan.paths import Paths
+from tests.command import call
 from tests.upgrades.make import HERE
 
 pytestmark = pytest.mark.slow
@@ -30,15 +30,8 @@ def hookspan(home: Path) -> Run:
     """The command in a process of its own, with nothing of ours around it."""
 
     def run(*words: str, status: int = 0, folder: Path = home, **env: str) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "hookspan", *words],
-            env={"HOME": str(home), "PATH": "/usr/bin:/bin", "HOOKSPAN_DASHBOARD_PORT": "0"} | env,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        variables = {"HOME": str(home), "PATH": "/usr/bin:/bin", "HOOKSPAN_DASHBOARD_PORT": "0"} | env
+        done = call(*words, env=variables, cwd=folder)
         assert done.returncode == status, done.stdout + done.stderr
         return done
 
