@@ -43,7 +43,7 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
     "mandoc": (program("mandoc"), "apt-get install mandoc"),
     "zsh": (program("zsh"), "apt-get install zsh"),
     "systemd": (program("systemd-analyze"), "apt-get install systemd"),
-    "docker": (program("dockerd"), "apt-get install docker.io"),
+    "docker": (lambda: all(map(shutil.which, ("dockerd", "busybox"))), "apt-get install docker.io busybox-static"),
     "go": (program("go"), "Go 1.26 or newer from https://go.dev/dl/, its bin folder on PATH"),
     "npm": (program("npm"), "Node.js with npm from https://nodejs.org"),
     "java": (program("mvn"), "apt-get install maven"),

@@ -17,6 +17,7 @@ from tests.stack.stack import Backends, Ports
 
 FILES = ("docker-compose.yml", "collector", "dashboards/grafana", "docs/runbooks")
 RUNNABLE = ("otel-collector", "jaeger", "prometheus")  # Grafana's image can't be made here
+BESIDE = ("collector-health",)  # what says how they are
 PORTS = (
     "OTLP_GRPC_PORT",
     "OTLP_HTTP_PORT",
@@ -86,6 +87,10 @@ class Project(Backends):
         name = f"{self.name}-{service}-1"
         return self.docker.run("inspect", "--format", f"{{{{{what}}}}}", name).stdout.strip()
 
+    def health(self, service: str) -> str:
+        """What the daemon says of a service: `starting`, `healthy`, `unhealthy`."""
+        return self.inspect(service, ".State.Health.Status")
+
     def crash(self, service: str) -> None:
         """Kill a service's process from outside, as the kernel does, and wait until the daemon has started another."""
         pid = int(self.inspect(service, ".State.Pid"))
@@ -108,4 +113,4 @@ class Compose(Project):
 
     def up(self, *names: str) -> None:
         """Start services, by default all that can run here."""
-        super().up(*(names or RUNNABLE))
+        super().up(*(names or RUNNABLE + BESIDE))

@@ -23,6 +23,7 @@ from tests.stack import programs
 START_TIMEOUT = 60.0  # s
 STOP_TIMEOUT = 120.0  # s for all containers, the daemon and its folder
 NOBODY = 65534
+BUSYBOX = Path(shutil.which("busybox") or "/bin/busybox")  # the tools of Alpine, which Jaeger's image is made of
 
 # Runs the daemon until nobody holds the other end of its stdin, be it that the tests are over or were killed.
 KEEPER = """
@@ -60,7 +61,14 @@ class Image:
 # From the Dockerfiles of the very releases.
 IMAGES = (
     Image("otel/opentelemetry-collector-contrib:0.159.0", {"/otelcol-contrib": "otelcol"}, 10001, {}),
-    Image("jaegertracing/jaeger:2.13.0", {"/cmd/jaeger/jaeger-linux": "jaeger"}, 10001, {"/tmp": 0}, ("/tmp",)),
+    Image(
+        "jaegertracing/jaeger:2.13.0",
+        {"/cmd/jaeger/jaeger-linux": "jaeger"}
+        | dict.fromkeys(("/bin/chown", "/usr/bin/wget", "/usr/bin/tail"), BUSYBOX),
+        10001,
+        {"/tmp": 0},
+        ("/tmp",),
+    ),
     Image(
         "prom/prometheus:v3.16.0",
         {"/bin/prometheus": "prometheus", "/bin/promtool": "promtool"},

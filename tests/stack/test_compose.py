@@ -1,7 +1,9 @@
 """docker-compose.yml: what users start, run for real, with everything in it killed in turn."""
 
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -11,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -24,6 +27,7 @@ from tests.stack import programs
 from tests.stack.compose import RUNNABLE, Compose, services
 from tests.stack.docker import IMAGES, Docker
 from tests.stack.stack import get
+from tests.stack.test_dashboards import boards, filled, panels
 from tests.stack.test_stack import Turn, total
 
 DELIVERY = 90  # s
@@ -75,17 +79,24 @@ def test_the_images_are_those_that_were_built_from_their_own_releases():
 def test_nothing_listens_beyond_this_machine_and_everything_is_bounded():
     text = (programs.ROOT / "docker-compose.yml").read_text()
     for name, service in services().items():
-        assert all(str(port).startswith("127.0.0.1:") for port in service["ports"]), name
+        assert all(str(port).startswith("127.0.0.1:") for port in service.get("ports", ())), name
         assert service["cap_drop"] == ["ALL"], name
         assert service["security_opt"] == ["no-new-privileges:true"], name
-        assert service["restart"] == "unless-stopped", name
+        ends = name == "chown"  # the one that is root, for a moment and without a network
+        assert service["restart"] == ("no" if ends else "unless-stopped"), name
+        assert ("healthcheck" in service) != ends or name == "otel-collector", name
+        assert (service.get("user") == "0:0", service.get("network_mode") == "none") == (ends, ends), name
         assert "mem_limit" in service, name
         assert service["pids_limit"] == 512, name
         assert "latest" not in service["image"], name
-        for volume in service["volumes"]:
+        for volume in service.get("volumes", ()):
+            if isinstance(volume, dict):
+                assert (volume["source"], volume["read_only"]) == ("/etc/os-release", True)
+                continue
             source = volume.partition(":")[0]
             assert volume.endswith(":ro") or source in yaml.safe_load(text)["volumes"], volume
             assert not source.startswith("./") or (programs.ROOT / source).exists(), volume
+            assert not source.startswith("/") or source == "/proc/1/mountinfo", volume
     assert "PASSWORD=" not in text
     assert [name for name, service in services().items() if "profiles" in service] == ["alertmanager"]
 
@@ -97,12 +108,10 @@ def test_an_agents_session_is_found_in_jaeger_and_counted_in_prometheus(compose:
     compose.wait(lambda: total(compose, events) == outcome["events"], DELIVERY)
     assert compose.search("claude-code-hooks", {"session.id": outcome["session"]})
     compose.wait(lambda: len(compose.query("up == 1")) == len(RUNNABLE), DELIVERY)
-    # The host's own disks are seen from within the container, under the name that it was given.
-    (disk, *_) = compose.wait(lambda: compose.query('system_filesystem_utilization_ratio{mountpoint="/"}'), DELIVERY)
-    assert disk.labels["host_name"] == "compose-host"
     rules = get(f"{compose.prometheus_url}/api/v1/rules")["data"]["groups"]
     assert {rule["health"] for group in rules for rule in group["rules"]} <= {"ok", "unknown"}
-    compose.wait(lambda: compose.inspect("prometheus", ".State.Health.Status") == "healthy", DELIVERY)
+    for service in ("prometheus", "jaeger", "collector-health"):
+        compose.wait(lambda service=service: compose.health(service) == "healthy", DELIVERY)
     with urllib.request.urlopen(f"http://127.0.0.1:{compose.ports['COLLECTOR_HEALTH_PORT']}", timeout=10) as answer:
         assert answer.status == 200
 
@@ -140,6 +149,28 @@ def test_each_container_crashes_in_turn_while_spans_flow_and_nothing_is_lost(com
     assert {int(compose.inspect(service, ".RestartCount")) for service in RUNNABLE} == {1}
 
 
+def test_a_collector_that_is_nobody_and_sees_no_process_measures_the_machine(compose: Compose):
+    """Every panel of the dashboard has an answer, and where the machine itself can be asked, it is the same."""
+    assert compose.inspect("otel-collector", ".Config.User") == "10001:10001"
+    board = boards()["hookspan-host"]
+    (disks,) = {
+        target["expr"] for panel in panels(board) for target in panel["targets"] if "mountpoint" in target["expr"]
+    }
+    for panel in panels(board):
+        for target in panel["targets"]:
+            expr = filled(target["expr"], board).replace("[2400s]", "[5m]")
+            if "hookspan_session" not in expr:
+                compose.wait(lambda expr=expr: compose.query(expr), DELIVERY)
+    (disk,) = compose.query(filled(disks, board))
+    assert disk.labels["mountpoint"] == "/"
+    usage = shutil.disk_usage("/")
+    assert disk.value == pytest.approx(usage.used / (usage.used + usage.free), abs=0.02)
+    assert total(compose, "system_cpu_logical_count") == os.cpu_count()
+    memory = total(compose, 'system_memory_usage_bytes{state="used"} / system_memory_utilization_ratio{state="used"}')
+    assert memory == pytest.approx(psutil.virtual_memory().total, rel=0.01)
+    assert {one.labels["host_name"] for one in compose.query("system_cpu_load_average_1m")} == {"compose-host"}
+
+
 @pytest.mark.need_npm
 def test_a_clients_sessions_go_on_whatever_is_down_and_the_agents_health_says_what(compose: Compose):
     """Jaeger and Prometheus, then the Collector, too; then all of them are there again, and everything is in them."""
@@ -172,6 +203,7 @@ def test_a_clients_sessions_go_on_whatever_is_down_and_the_agents_health_says_wh
         compose.run("kill", "otel-collector")  # and what it had taken is on its volume
         session(prompts[2])
         compose.wait(lambda: checks(collector="critical", export="warning"), DELIVERY)
+        compose.wait(lambda: compose.health("collector-health") == "unhealthy", DELIVERY)
         compose.up()
         compose.wait(lambda: checks(collector="healthy", export="healthy"), DELIVERY)
         compose.wait(lambda: everything_of(compose, home), DELIVERY)
@@ -206,7 +238,7 @@ def test_alertmanager_comes_with_its_profile_and_reads_the_webhook_from_a_file(c
         lambda: get(f"{compose.prometheus_url}/api/v1/alertmanagers")["data"]["activeAlertmanagers"], DELIVERY
     )
     assert [one["url"] for one in found] == ["http://alertmanager:9093/api/v2/alerts"]
-    compose.wait(lambda: compose.inspect("alertmanager", ".State.Health.Status") == "healthy", DELIVERY)
+    compose.wait(lambda: compose.health("alertmanager") == "healthy", DELIVERY)
 
 
 def test_without_a_webhook_alertmanager_is_silent(docker: Docker, tmp_path: Path):

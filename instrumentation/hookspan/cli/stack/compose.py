@@ -163,5 +163,7 @@ class Compose:
         """The published port of each port in a container, as the files and variables have them."""
         services = json.loads(self.ask("--profile", "alerts", "config", "--format", "json"))["services"]
         return {
-            int(port["target"]): int(port["published"]) for service in services.values() for port in service["ports"]
+            int(port["target"]): int(port["published"])
+            for service in services.values()
+            for port in service.get("ports", ())
         }

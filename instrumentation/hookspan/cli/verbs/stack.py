@@ -75,6 +75,8 @@ def up(
     profile = ["--profile", "alerts"] if alerts or discord_webhook or "alertmanager" in services else []
     if discord_webhook is not None:
         _check_readable(discord_webhook)
+    if flags:  # what still runs as another user would make files that its successor can't read
+        compose.run(*profile, "stop")
     compose.run(*profile, "up", "-d", "--remove-orphans", *flags, *services)
     ports = compose.ports()
     started = [s for s in SERVICES if s.name in services or not (services or (s.optional and not profile))]
