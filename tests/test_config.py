@@ -51,7 +51,7 @@ def test_a_locked_key_is_the_administrators_alone(paths: Paths):
     assert all("locks it" in warning for warning in settings.warnings)
     write(paths.config, 'locked = ["content"]\n[content]\nexport = true')
     write(paths.system_config, "")
-    assert load(paths).content.export is True  # a user's lock locks nothing
+    assert load(paths).content.export == "labels"  # a user's lock locks nothing
 
 
 def test_an_administrator_sets_where_to_and_a_user_may_still_stay_out(paths: Paths):

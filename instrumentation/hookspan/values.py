@@ -37,6 +37,33 @@ class Flag:
 
 
 @dataclass(frozen=True, slots=True)
+class Level:
+    """false, or one of a few words that say how much; true is the first of them."""
+
+    words: tuple[str, ...]
+    others: tuple[str, ...] = ()  # words that are no level
+
+    @property
+    def allowed(self) -> str:
+        """The words."""
+        listed = [f"`{word}`" for word in (*self.others, *self.words)]
+        return f"false, {', '.join(listed[:-1])} or {listed[-1]}; true means `{self.words[0]}`"
+
+    def read(self, value: object) -> str | bool:
+        """A TOML boolean or string."""
+        if isinstance(value, bool):
+            return self.words[0] if value else False
+        if not isinstance(value, str) or value not in (*self.others, *self.words):
+            raise ValueError
+        return value
+
+    def read_text(self, text: str) -> str | bool:
+        """One of the words, or a boolean as `Flag` reads it."""
+        word = text.strip()
+        return word if word in (*self.others, *self.words) else self.read(Flag().read_text(word))
+
+
+@dataclass(frozen=True, slots=True)
 class Number:
     """A number from `low` to `high`, in `unit`; whole unless `fraction`. An empty text means none if `optional`."""
 
@@ -186,7 +213,7 @@ class Pairs:
         return {unquote(name.strip()): unquote(value.strip()) for name, _, value in pairs}
 
 
-Kind = Flag | Number | Size | Choice | Text | Texts | Pairs
+Kind = Flag | Level | Number | Size | Choice | Text | Texts | Pairs
 
 
 _HOST_END: Final = re.compile(r"[/?#]")

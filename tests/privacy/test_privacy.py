@@ -38,6 +38,14 @@ PLAYED = (
 )
 
 
+CONVERSATION = {
+    sc.GEN_AI_INPUT_MESSAGES,
+    sc.GEN_AI_OUTPUT_MESSAGES,
+    sc.GEN_AI_TOOL_CALL_ARGUMENTS,
+    sc.GEN_AI_TOOL_CALL_RESULT,
+}
+
+
 def shape(spans):
     """What marks must not change: if pairing broke, the marked fields would not have been where they matter."""
     keys = (sc.OUTCOME, sc.DECISION, sc.END_REASON, sc.GEN_AI_TOOL_CALL_ID)
@@ -143,13 +151,13 @@ def in_files(paths: Paths, text: str) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("export", [False, True])
+@pytest.mark.parametrize("export", ["false", '"labels"', '"conversation"'])
 def test_what_leaves_the_machine_and_what_stays(make_machine, tmp_path, inbox, export):
     url, received = inbox
     with Sink() as sink:
         machine = make_machine(
             settings=f'[export]\nendpoint = "{sink.url}"\nmetric_interval = 1\n'
-            f"[content]\nexport = {str(export).lower()}\n"
+            f"[content]\nexport = {export}\n"
             f'[[notify]]\nurl = "{url}"\nwaiting_seconds = 1\ninterval = 1\n'
         )
         machine.up()
@@ -168,9 +176,12 @@ def test_what_leaves_the_machine_and_what_stays(make_machine, tmp_path, inbox, e
         for name, text in {"otlp": sent, "notified": repr(received), "reports": reports, "log": log}.items():
             assert SECRET not in text, name
             if name != "reports":  # they tell its user where a file of theirs is
-                assert FOLDER not in text or (export and name == "otlp"), name
+                assert FOLDER not in text or (export != "false" and name == "otlp"), name
         labels = {span.attributes.get(sc.LABEL) for span in sink.spans} - {None}
-        assert any("fix the cart" in label for label in labels) is export
+        assert any("fix the cart" in label for label in labels) is (export != "false")
+        said = {key for span in sink.spans for key in span.attributes if key in CONVERSATION}
+        assert said == (CONVERSATION if "conversation" in export else set())
+        assert ("Looking." in sent) is ("conversation" in export), "an answer of the model, which no label has"
         machine.cli("down")
     assert in_files(machine.paths, SECRET)
     compact_all(machine.paths)

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 from hookspan.agent.gauges import Gauges
 from hookspan.agent.ingest import Watermark
 from hookspan.agent.settings import AgentSettings
+from hookspan.observe.conversation import Conversation
 from hookspan.paths import Paths
-from hookspan.store import Identity
+from hookspan.store import Identity, Reader
 
 if TYPE_CHECKING:
     from hookspan.export import Exporter, ExportSettings
@@ -39,6 +40,7 @@ class Exports:
         self._paths = paths
         self._watermark = watermark
         self._damaged = damaged
+        self._reader = Reader(paths, damaged=damaged)
         self._settings = settings
         self._gauges = gauges
         self._exporter: Exporter | None = None
@@ -89,6 +91,7 @@ class Exports:
         """Stop; what was not sent is sent after the next start."""
         with self._lock:
             self._end()
+            self._reader.close()
 
     def _ingredients(self) -> tuple[Any, ...]:
         """The settings that an exporter can't change while it runs."""
@@ -102,6 +105,8 @@ class Exports:
         return ExportSettings(
             **dataclasses.asdict(now.export),
             content=now.content.export,
+            content_of=now.content_of_projects(),
+            content_bytes=now.content.max_bytes,
             left_out=frozenset(name for name, project in now.projects.items() if not project.record),
             resource=now.resource,
         )
@@ -122,6 +127,7 @@ class Exports:
             self._export_settings(),
             gauges=self._gauges.readings,
             permit=self._is_permitted,
+            conversation=Conversation(self._paths, self._reader),
             damaged=self._damaged,
         )
         if not on:

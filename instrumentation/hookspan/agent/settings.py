@@ -142,7 +142,8 @@ class AgentSettings:
         """What the administrator forbids is unknown: no content is exported, nothing at all if it never was known."""
         if self._paths.system_config not in self._good:
             return replace(settings, export=replace(settings.export, enabled=False))
-        return replace(settings, content=replace(settings.content, export=False))
+        projects = {name: replace(project, content="inherit") for name, project in settings.projects.items()}
+        return replace(settings, content=replace(settings.content, export=False), projects=projects)
 
     def _remembered(self) -> dict[Path, str | None]:
         try:

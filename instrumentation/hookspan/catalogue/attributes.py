@@ -54,10 +54,19 @@ ATTRIBUTES: Final[dict[str, Attribute]] = {}
 """Every key, in the order of this module."""
 
 
-def _otel(key: str, kind: Type, brief: str, values: Values = None, *, stable: bool = False, condition: str = "") -> str:
+def _otel(
+    key: str,
+    kind: Type,
+    brief: str,
+    values: Values = None,
+    *,
+    stable: bool = False,
+    content: bool = False,
+    condition: str = "",
+) -> str:
     """Declares a key of OpenTelemetry's conventions."""
     stability: Stability = "stable" if stable else "development"
-    ATTRIBUTES[key] = Attribute(key, kind, brief, values, stability, condition=condition)
+    ATTRIBUTES[key] = Attribute(key, kind, brief, values, stability, content, condition=condition)
     return key
 
 
@@ -127,6 +136,28 @@ GEN_AI_RESPONSE_FINISH_REASONS: Final = _otel(
     "gen_ai.response.finish_reasons",
     "string[]",
     "The API's `stop_reason`; `error` for an answer that failed or was cut off before it had one.",
+)
+_SAID: Final = 'Only with `content.export = "conversation"`; at most `content.max_bytes`, secrets scrubbed.'
+GEN_AI_INPUT_MESSAGES: Final = _otel(
+    "gen_ai.input.messages",
+    "string",
+    f"What was new to the model: the prompt, or results of tools; of a turn or subagent its prompt. JSON of the conventions' form. {_SAID}",
+    content=True,
+)
+GEN_AI_OUTPUT_MESSAGES: Final = _otel(
+    "gen_ai.output.messages",
+    "string",
+    f"The model's answer; of a turn or subagent the last one. JSON of the conventions' form. {_SAID}",
+    content=True,
+)
+GEN_AI_TOOL_CALL_ARGUMENTS: Final = _otel(
+    "gen_ai.tool.call.arguments", "string", f"What the tool was given, as JSON. {_SAID}", content=True
+)
+GEN_AI_TOOL_CALL_RESULT: Final = _otel(
+    "gen_ai.tool.call.result",
+    "string",
+    f"What it gave, as JSON if it is no text, or its error's text. {_SAID}",
+    content=True,
 )
 GEN_AI_USAGE_INPUT_TOKENS: Final = _otel(
     "gen_ai.usage.input_tokens",

@@ -133,6 +133,8 @@ _USAGE: Final = (
     sc.COST_USD,
 )
 """Of a model call, and of nothing else: backends add it up."""
+_SAID: Final = (sc.GEN_AI_INPUT_MESSAGES, sc.GEN_AI_OUTPUT_MESSAGES)
+"""Opted in."""
 _TOTALS: Final = (
     sc.TOTAL_INPUT_TOKENS,
     sc.TOTAL_OUTPUT_TOKENS,
@@ -166,6 +168,7 @@ TURN: Final = SpanKind(
         sc.IDLE_BEFORE,
         *_COUNTS,
         *_TOTALS,
+        *_SAID,
     ),
     required=(sc.GEN_AI_OPERATION_NAME, sc.OUTCOME, sc.END_REASON, sc.PROMPTS),
     events=(REQUEST_FAILED, SKILL_COMMAND, TASK_CREATED, TASK_COMPLETED),
@@ -199,6 +202,8 @@ TOOL: Final = SpanKind(
         sc.OUTPUT_SIZE,
         sc.WAITED,
         sc.WAITED_INSIDE,
+        sc.GEN_AI_TOOL_CALL_ARGUMENTS,
+        sc.GEN_AI_TOOL_CALL_RESULT,
     ),
     required=(sc.GEN_AI_OPERATION_NAME, sc.GEN_AI_TOOL_NAME, sc.OUTCOME),
 )
@@ -242,6 +247,7 @@ SUBAGENT: Final = SpanKind(
         sc.END_REASON,
         *_COUNTS,
         *_TOTALS,
+        *_SAID,
     ),
     required=(sc.GEN_AI_OPERATION_NAME, sc.AGENT_ID, sc.OUTCOME, sc.END_REASON),
     events=(REQUEST_FAILED, SKILL_COMMAND, TASK_CREATED, TASK_COMPLETED),
@@ -279,6 +285,7 @@ MODEL: Final = SpanKind(
         sc.WORKFLOW_NAME,
         sc.PRICES_VERSION,
         *_USAGE,
+        *_SAID,
     ),
     required=(sc.GEN_AI_OPERATION_NAME, sc.GEN_AI_PROVIDER_NAME, sc.OUTCOME),
     events=(CACHE_MISSED, REQUEST_FAILED),

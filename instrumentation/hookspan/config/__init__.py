@@ -3,7 +3,7 @@
 from hookspan.config.files import Layer, from_snapshot, parse, read_file, read_text
 from hookspan.config.layers import HIDDEN, load, merge, values
 from hookspan.config.options import OPTIONS, SECTIONS, TABLES, Option, is_locked, is_named, nearest, options_of
-from hookspan.config.sections import SIGNALS, Collector, Export, Notify, Project, Settings, Signal
+from hookspan.config.sections import SIGNALS, Collector, ContentLevel, Export, Notify, Project, Settings, Signal
 
 __all__ = [
     "HIDDEN",
@@ -12,6 +12,7 @@ __all__ = [
     "SIGNALS",
     "TABLES",
     "Collector",
+    "ContentLevel",
     "Export",
     "Layer",
     "Notify",

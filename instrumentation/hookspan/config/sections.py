@@ -10,12 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from hookspan.values import URL, Choice, Flag, Kind, Number, Pairs, Size, Text, Texts, is_on_this_machine
+from hookspan.values import URL, Choice, Flag, Kind, Level, Number, Pairs, Size, Text, Texts, is_on_this_machine
 
 DAYS_MAX: Final = 3650
 INTERVAL: Final = 10.0  # seconds between exports of metrics to a program on this machine
 INTERVAL_AWAY: Final = 60.0  # and to any other: its network, and often each sample, has a price
 HEADERS: Final = Pairs("a table of names and texts; in the environment `name=value,...`")
+
+ContentLevel = Literal[False, "labels", "conversation"]
+LEVELS: Final[tuple[ContentLevel, ...]] = (False, "labels", "conversation")
+"""How much content is exported, rising."""
 
 Signal = Literal["traces", "metrics"]
 SIGNALS: Final[tuple[Signal, ...]] = ("traces", "metrics")
@@ -169,10 +173,14 @@ class Content:
     """Prompts, commands, results, file names and error texts."""
 
     local: bool = _option(True, Flag(), "Show them on your own page and command line, and keep short labels.")
-    export: bool = _option(
+    export: Literal[False, "labels", "conversation"] = _option(
         False,
-        Flag(),
-        "Export the short labels (`hookspan.label`), with secrets removed. No other content is ever exported.",
+        Level(("labels", "conversation")),
+        "What of them is exported. labels: the short labels (`hookspan.label`). conversation: also prompts, answers, "
+        "and what tools were given and gave (`gen_ai.input.messages`, ...). Secrets of the usual formats are removed.",
+    )
+    max_bytes: int = _option(
+        16 << 10, Size(1 << 10), "Most bytes of one exported attribute of the conversation; longer ones are cut."
     )
 
 
@@ -246,6 +254,11 @@ class Project:
     labels: Mapping[str, str] = _option(
         {}, Pairs("names with texts"), "Attributes of its spans and metrics, such as team or cost centre."
     )
+    content: Literal["inherit", False, "labels", "conversation"] = _option(
+        "inherit",
+        Level(("labels", "conversation"), ("inherit",)),
+        "What content of it is exported, instead of `content.export`; no more than that where it is locked.",
+    )
 
 
 NOTIFY_EVENTS: Final = ("waiting", "turn_failed", "health_critical")
@@ -297,6 +310,13 @@ class Settings:
     origins: Mapping[str, str] = field(default_factory=dict)
     locked: frozenset[str] = frozenset()
     warnings: tuple[str, ...] = ()
+
+    def content_of_projects(self) -> dict[str, ContentLevel]:
+        """What content is exported of the projects that say so themselves."""
+        is_held = bool({"content", "content.export"} & self.locked)
+        most = LEVELS.index(self.content.export) if is_held else len(LEVELS)
+        said = {name: one.content for name, one in self.projects.items() if one.content != "inherit"}
+        return {name: LEVELS[min(LEVELS.index(level), most)] for name, level in said.items()}
 
     def value(self, key: str) -> Any:
         """The value of `section.name`, or of the tables `resource`, `projects` and `notify`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -54,13 +54,17 @@ class Reading(NamedTuple):
     attributes: dict[str, str] = {}  # noqa: RUF012 - never changed
 
 
-def readable(span: Span, resource: Resource, *, content: bool = False) -> ReadableSpan:
-    """A span of the store. Without `content` its label stays behind: it is for the user's own page."""
+def readable(
+    span: Span, resource: Resource, *, content: bool = False, said: Mapping[str, str] | None = None
+) -> ReadableSpan:
+    """A span of the store, with what was `said`. Without `content` its label stays behind, for the user's own page."""
     attributes = span.attributes
     if sc.GEN_AI_USAGE_CACHE_WRITE in attributes:
         attributes = attributes | {sc.GEN_AI_USAGE_CACHE_CREATION: attributes[sc.GEN_AI_USAGE_CACHE_WRITE]}
     if content and span.label:
         attributes = attributes | {sc.LABEL: scrub(span.label)}
+    if said:
+        attributes = {**attributes, **said}
     return ReadableSpan(
         name=span.name,
         context=_context(span.trace_id, span.span_id),

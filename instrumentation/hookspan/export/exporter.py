@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Final
 
 from opentelemetry.metrics import Meter
 
+from hookspan.model.rows import Span
 from hookspan.paths import Paths
 from hookspan.store import Identity, Reader
 
@@ -35,16 +36,18 @@ class Exporter:
         *,
         gauges: Callable[[], Iterable[Reading]] = list,
         permit: Callable[[ExportSettings], bool] = lambda _: True,
+        conversation: Callable[[Span, int], Mapping[str, str]] = lambda _span, _limit: {},
         clock: Callable[[], int] = time.time_ns,
         damaged: Callable[[Identity], None] = lambda _: None,
     ) -> None:
-        """Both are called from the exporter's threads.
+        """All are called from the exporter's threads.
 
         Args:
             paths: Whose store and cursor.
             settings: Until `apply` says others.
             gauges: Read at each export of metrics.
             permit: Asked before each request whether these settings are still those to go by; if not, it waits.
+            conversation: What was said in a span, in so many bytes an attribute; asked only where it may leave.
             clock: Unix nanoseconds.
             damaged: Hears in which file a reader of the store met damage.
         """
@@ -54,7 +57,9 @@ class Exporter:
         self._reader = Reader(paths, damaged=damaged)
         self._switch(settings)
         make_resources = partial(resources, paths)
-        self.spans = SpanExport(self._reader, self.db, settings, make_resources, permit=permit, clock=clock)
+        self.spans = SpanExport(
+            self._reader, self.db, settings, make_resources, permit=permit, conversation=conversation, clock=clock
+        )
         self.metrics = MetricExport(
             self._reader, self.db, settings, make_resources, gauges=gauges, permit=permit, clock=clock
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
-from hookspan.config import SIGNALS, Export, Signal
+from hookspan.config import SIGNALS, ContentLevel, Export, Signal
 from hookspan.values import is_on_this_machine, origin, without_secrets
 
 
@@ -18,13 +18,17 @@ class ExportSettings(Export):
     """`[export]` of the settings, and what else of them concerns export.
 
     Attributes:
-        content: `content.export`: whether spans take their labels along.
+        content: `content.export`: what spans take along of what was said.
+        content_of: The same for projects that have a setting of their own.
+        content_bytes: Most bytes of an attribute of the conversation.
         left_out: Projects with `record = false`: what of theirs waits, from before they were, is not sent.
         resource: `[resource]`: what the user wants the resource to say beside what is known of this machine.
         endpoint_key: The setting that `endpoint` is, for messages.
     """
 
-    content: bool = False
+    content: ContentLevel = False
+    content_of: Mapping[str, ContentLevel] = field(default_factory=dict)
+    content_bytes: int = 16 << 10
     left_out: frozenset[str] = frozenset()
     resource: Mapping[str, str] = field(default_factory=dict)
     endpoint_key: str = "export.endpoint"

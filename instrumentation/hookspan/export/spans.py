@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
+
+from opentelemetry.sdk.trace import ReadableSpan
 
 from hookspan.catalogue import attributes as sc
 from hookspan.model.rows import Span
@@ -48,10 +50,11 @@ class SpanExport:
         resources: Resources,
         *,
         permit: Callable[[ExportSettings], bool],
+        conversation: Callable[[Span, int], Mapping[str, str]] = lambda _span, _limit: {},
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
         self._reader, self._db, self._settings, self._clock = reader, db, settings, clock
-        self._resources, self._permit = resources, permit
+        self._resources, self._permit, self._conversation = resources, permit, conversation
         self._resource = resources(settings.resource)[0]
         self._sender: Sender | None = None
         self._next_settings: ExportSettings | None = None
@@ -247,13 +250,19 @@ class SpanExport:
         assert self._sender is not None  # noqa: S101 - _adopt made it
         self._state = "sending"
         self._sender.limit(self._drain_until if self._draining() else None)
-        reply = self._sender.send([readable(span, self._resource, content=self._settings.content) for span in part])
+        reply = self._sender.send([self._readable(span) for span in part])
         if reply.accepted:
             if self._in_a_row:
                 _logger.info("export continues", extra={"failures": self._in_a_row})
             self._proven, self._in_a_row, self._last_success = True, 0, self._clock()
             self._last_error = ""
         return reply
+
+    def _readable(self, span: Span) -> ReadableSpan:
+        settings = self._settings
+        level = settings.content_of.get(str(span.attributes.get(sc.PROJECT, "")), settings.content)
+        said = self._conversation(span, settings.content_bytes) if level == "conversation" else None
+        return readable(span, self._resource, content=bool(level), said=said)
 
     def _settle(self, part: list[Span], *, exported: int = 0, rejected: int = 0, suspects: list[Refusal]) -> None:
         self._db.settle(_key(part[-1]), exported=exported, rejected=rejected, refused=suspects)

@@ -127,6 +127,11 @@ class Reader(Questions):
 
     # --- Sessions
 
+    def state_of(self, session: str) -> bytes | None:
+        """The fold's state of a session, None if it is not known."""
+        rows = self._rows("SELECT state FROM state WHERE id = ?", session)
+        return rows[0][0] if rows else None
+
     def sessions(
         self,
         *,

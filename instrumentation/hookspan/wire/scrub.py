@@ -1,9 +1,10 @@
-"""Removes secrets of the usual formats from text. The result is good enough for a label, but no guarantee."""
+"""Removes secrets of the usual formats from text. The result is good enough to be shown, but no guarantee."""
 
 from __future__ import annotations
 
+import json
 import re
-from typing import Final
+from typing import Any, Final
 
 LABEL_LENGTH: Final = 120
 """Characters of a label: enough to recognise a prompt or a command."""
@@ -74,3 +75,72 @@ def folder_name(path: str) -> str:
     name = path.rstrip("/").rpartition("/")[2]
     before, _, fragment = name.partition("#")
     return (before if "=" in fragment else name).partition("?")[0] or "/"
+
+
+_SECRET_KEY: Final = re.compile(
+    r"(?i:passw(?:or)?d|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credential|authorization)"
+)
+"""A key of an object whose value is a secret, whatever it looks like."""
+_SHORT: Final = 64
+"""Characters of a text that is never cut: names, roles and ids."""
+_ROOM: Final = 256
+"""Bytes that must be left for another item of a list, so that one which is there has its short texts whole."""
+
+
+class _Cutter:
+    """Scrubs the texts of a JSON value, and cuts them once `left` bytes are used up."""
+
+    def __init__(self, limit: int) -> None:
+        self.left = limit
+
+    def value(self, value: Any, key: str = "") -> Any:
+        """What is kept of a value; `key`: the name that it has in an object."""
+        if isinstance(value, str):
+            return self._text(GONE if _SECRET_KEY.search(key) and value else value)
+        if isinstance(value, dict):
+            kept = {}
+            for name, item in value.items():
+                if self.left > 0 or isinstance(item, str | None):
+                    shown = scrub(str(name)[:_LOOK_AHEAD])[:_SHORT]
+                    self.left -= len(shown) + 4
+                    kept[shown] = self.value(item, shown)
+                if self.left < -_ROOM:
+                    break
+            return kept
+        if isinstance(value, list):
+            items = []
+            for item in value:
+                if self.left < _ROOM:
+                    break
+                items.append(self.value(item, key))
+            return items
+        self.left -= 8
+        return value if value is None or isinstance(value, bool | int | float) else None
+
+    def _text(self, text: str) -> str:
+        if len(text) > _SHORT:
+            limit = max(_SHORT, self.left)
+            text = scrub(text[: limit + _LOOK_AHEAD])[:limit] + ("…" if len(text) > limit else "")
+        else:
+            text = scrub(text)
+        self.left -= len(text.encode("utf-8", "replace")) + 4
+        return text
+
+
+def bounded_json(value: Any, limit: int) -> str:
+    """A value of JSON types as JSON of at most `limit` bytes, without secrets; empty if it can't be made so small.
+
+    Long texts are cut, and what follows in a list is left out.
+    """
+    for share in (1.0, 0.5, 0.25, 0.1):
+        text = json.dumps(_Cutter(int(limit * share)).value(value), ensure_ascii=False)
+        text = text.encode("utf-8", "replace").decode()
+        if len(text.encode()) <= limit:
+            return text
+    return ""
+
+
+def bounded_text(text: str, limit: int) -> str:
+    """A text of at most `limit` bytes, without secrets."""
+    cut = scrub(text[: limit + _LOOK_AHEAD]).encode("utf-8", "replace")
+    return cut.decode() if len(cut) <= limit else cut[: limit - 3].decode("utf-8", "ignore") + "…"

@@ -1,0 +1,97 @@
+"""What a transcript's lines say, as messages of the GenAI conventions: roles, and parts with a type each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from .transcript_lines import blocks
+
+Message = dict[str, Any]
+
+
+class _Said(msgspec.Struct):
+    id: str = ""
+    role: str = ""
+    content: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class SaidLine(msgspec.Struct, rename="camel"):
+    """A line of the conversation, as far as it is said by somebody. `is_meta`: the client wrote it for the model."""
+
+    type: str = ""
+    prompt_id: str = ""
+    is_meta: bool | None = False
+    is_api_error_message: bool | None = False
+    message: _Said | None = None
+
+    @property
+    def role(self) -> str:
+        """`user`, `assistant`, or nothing for a line that is no part of the conversation."""
+        kind = self.type or (self.message.role if self.message else "")
+        return kind if kind in {"user", "assistant"} and self.message else ""
+
+    @property
+    def is_prompt(self) -> bool:
+        """Whether it is what a turn begins with, and no result of a tool."""
+        if self.role != "user" or self.is_meta or self.message is None:
+            return False
+        return not any(block.get("type") == "tool_result" for block in blocks(self.message.content))
+
+
+_decode = msgspec.json.Decoder(SaidLine).decode
+
+
+def read(line: bytes) -> SaidLine | None:
+    """The line, or None for one that can't be read."""
+    try:
+        return _decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def messages(line: SaidLine) -> list[Message]:
+    """What a line says: results of tools are messages of their own, before what else it has."""
+    if line.message is None or not line.role:
+        return []
+    content = msgspec.json.decode(line.message.content)
+    if isinstance(content, str):
+        content = [{"type": "text", "text": content}]
+    found: list[Message] = []
+    parts: list[dict[str, Any]] = []
+    for block in content if isinstance(content, list) else []:
+        if not isinstance(block, dict):
+            continue
+        if block.get("type") == "tool_result":
+            answer = {"type": "tool_call_response", "id": block.get("tool_use_id"), "response": _text(block)}
+            found.append({"role": "tool", "parts": [answer]})
+        elif part := _part(block):
+            parts.append(part)
+    return [*found, {"role": line.role, "parts": parts}] if parts else found
+
+
+def _part(block: dict[str, Any]) -> dict[str, Any] | None:
+    """A block as a part; None for what is no text: an image, or thinking that is only signed."""
+    kind = block.get("type")
+    if kind == "text" and isinstance(text := block.get("text"), str) and text:
+        return {"type": "text", "content": text}
+    if kind == "thinking" and isinstance(text := block.get("thinking"), str) and text:
+        return {"type": "reasoning", "content": text}
+    if kind == "tool_use":
+        return {
+            "type": "tool_call",
+            "id": block.get("id"),
+            "name": block.get("name"),
+            "arguments": block.get("input"),
+        }
+    return None
+
+
+def _text(block: dict[str, Any]) -> str:
+    """The text of a tool's result."""
+    content = block.get("content")
+    if isinstance(content, str):
+        return content
+    parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
+    return "\n".join(text for part in parts if isinstance(text := part.get("text"), str))

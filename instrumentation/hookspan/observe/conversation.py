@@ -1,0 +1,206 @@
+"""What was said in a session, for spans that are about to leave with it: nothing of it is kept.
+
+Prompts and answers are read from the transcripts, what a tool was given and gave from the raw event that ended its
+call. Where the source is gone (deleted, compacted, unreadable) the span leaves without.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections import OrderedDict
+from typing import Any, Final
+
+import msgspec
+
+from hookspan.catalogue import attributes as sc
+from hookspan.clients.claude_code import conversation
+from hookspan.clients.claude_code.transcript_files import AGENT_FILE
+from hookspan.journal.records import Records
+from hookspan.model.rows import Span
+from hookspan.paths import Paths
+from hookspan.reading import MAX_LINE, RefusedError, open_regular
+from hookspan.store import Reader
+from hookspan.wire.scrub import bounded_json, bounded_text
+
+CHUNK: Final = 1 << 20
+FILES_KEPT: Final = 32
+"""Transcripts of which it is remembered where what stands: 200 bytes for each model call."""
+
+Place = tuple[int, int]
+"""Offset and length of a line."""
+
+
+class _Said(msgspec.Struct):
+    """Where in its file a model call's part of the conversation is: what was new to the model, and its answer."""
+
+    asked: list[Place]
+    answered: list[Place]
+
+
+class _Index:
+    """Where in a transcript what stands, as far as it is read."""
+
+    def __init__(self, identity: tuple[int, int]) -> None:
+        self.identity = identity  # device and inode
+        self.offset = 0
+        self.calls: dict[str, _Said] = {}
+        self.prompts: dict[str, Place] = {}
+        self.answers: dict[str, str] = {}  # prompt -> the model call that answered it last
+        self.first: Place | None = None
+        self.last = ""
+        self._asked: list[Place] = []
+        self._prompt = ""
+
+    def grow(self, descriptor: int) -> None:
+        """Read on to the file's end. A half-written line is left for the next time."""
+        rest = b""
+        while data := os.pread(descriptor, CHUNK, self.offset + len(rest)):
+            *lines, rest = (rest + data).split(b"\n")
+            for line in lines:
+                self._line(line, (self.offset, len(line)))
+                self.offset += len(line) + 1
+            if len(rest) > MAX_LINE:
+                return
+
+    def _line(self, data: bytes, place: Place) -> None:
+        line = conversation.read(data)
+        if line is None or line.message is None:
+            return
+        if line.role == "user":
+            self._prompt = line.prompt_id or self._prompt
+            self._asked.append(place)
+            if line.is_prompt:
+                self.first = self.first or place
+                self.prompts.setdefault(self._prompt, place)
+        elif line.role == "assistant" and not line.is_api_error_message:
+            name = line.message.id
+            if name not in self.calls:
+                self.calls[name] = _Said(self._asked, [])
+                self._asked = []
+            self.calls[name].answered.append(place)
+            self.answers[self._prompt] = self.last = name
+
+
+class _Ended(msgspec.Struct):
+    """Of a payload that ended a tool call."""
+
+    tool_use_id: str = ""
+    tool_input: Any = None
+    tool_response: Any = None
+    error: Any = None
+
+
+class _Line(msgspec.Struct):
+    event: _Ended
+
+
+class _Files(msgspec.Struct):
+    """Of a session's state: its transcripts, as the observers have found and checked them."""
+
+    transcript: str = ""
+    files: dict[str, int] = {}
+
+
+_line = msgspec.json.Decoder(_Line).decode
+_files = msgspec.msgpack.Decoder(_Files).decode
+
+
+class Conversation:
+    """Finds it. For one thread: the exporter's."""
+
+    def __init__(self, paths: Paths, reader: Reader) -> None:
+        self._records, self._reader = Records(paths), reader
+        self._indexes: OrderedDict[str, _Index] = OrderedDict()
+
+    def __call__(self, span: Span, limit: int) -> dict[str, str]:
+        """The attributes with what was said in a span, each of at most `limit` bytes; none where nothing is known."""
+        operation = span.attributes.get(sc.GEN_AI_OPERATION_NAME)
+        found: dict[str, str] = {}
+        with contextlib.suppress(OSError, RefusedError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            if operation == "execute_tool":
+                found = self._tool(span, limit)
+            elif operation == "chat":
+                found = self._call(span, limit)
+            elif operation == "invoke_agent":
+                found = self._agent(span, limit)
+        return {key: text for key, text in found.items() if text}
+
+    def _tool(self, span: Span, limit: int) -> dict[str, str]:
+        data = self._records.read(span.record)
+        if data is None:
+            return {}
+        event = _line(data).event
+        if event.tool_use_id != span.attributes.get(sc.GEN_AI_TOOL_CALL_ID):
+            return {}
+        gave = event.tool_response if event.error is None else event.error
+        return {
+            sc.GEN_AI_TOOL_CALL_ARGUMENTS: "" if event.tool_input is None else bounded_json(event.tool_input, limit),
+            sc.GEN_AI_TOOL_CALL_RESULT: ""
+            if gave is None
+            else bounded_text(gave, limit)
+            if isinstance(gave, str)
+            else bounded_json(gave, limit),
+        }
+
+    def _call(self, span: Span, limit: int) -> dict[str, str]:
+        name = str(span.attributes.get(sc.GEN_AI_RESPONSE_ID, ""))
+        for path in self._paths_of(span.session):
+            if said := self._index(path).calls.get(name):
+                return self._messages(path, said.asked, said.answered, limit)
+        return {}
+
+    def _agent(self, span: Span, limit: int) -> dict[str, str]:
+        agent, prompt = span.attributes.get(sc.AGENT_ID), str(span.attributes.get(sc.PROMPT_ID, ""))
+        for path in self._paths_of(span.session):
+            match = AGENT_FILE.match(os.path.basename(path))
+            if (match.group(1) if match else None) != agent:
+                continue
+            index = self._index(path)
+            asked = index.first if agent else index.prompts.get(prompt)
+            last = index.calls.get(index.last if agent else index.answers.get(prompt, ""))
+            return self._messages(path, [asked] if asked else [], last.answered if last else [], limit)
+        return {}
+
+    def _paths_of(self, session: str) -> list[str]:
+        state = self._reader.state_of(session)
+        if state is None:
+            return []
+        known = _files(state)
+        return sorted(known.files, key=lambda path: path != known.transcript)
+
+    def _index(self, path: str) -> _Index:
+        descriptor = open_regular(path)
+        try:
+            status = os.fstat(descriptor)
+            identity = (status.st_dev, status.st_ino)
+            index = self._indexes.get(path)
+            if index is None or index.identity != identity or status.st_size < index.offset:
+                index = self._indexes[path] = _Index(identity)
+            self._indexes.move_to_end(path)
+            while len(self._indexes) > FILES_KEPT:
+                self._indexes.popitem(last=False)
+            index.grow(descriptor)
+        finally:
+            os.close(descriptor)
+        return index
+
+    def _messages(self, path: str, asked: list[Place], answered: list[Place], limit: int) -> dict[str, str]:
+        descriptor = open_regular(path)
+        try:
+            given, gave = ([_read(descriptor, place) for place in places] for places in (asked, answered))
+        finally:
+            os.close(descriptor)
+        inputs = [message for line in given for message in line]
+        parts = [part for line in gave for message in line for part in message["parts"]]
+        outputs = [{"role": "assistant", "parts": parts}] if parts else []
+        return {
+            sc.GEN_AI_INPUT_MESSAGES: bounded_json(inputs, limit) if inputs else "",
+            sc.GEN_AI_OUTPUT_MESSAGES: bounded_json(outputs, limit) if outputs else "",
+        }
+
+
+def _read(descriptor: int, place: Place) -> list[conversation.Message]:
+    offset, size = place
+    line = conversation.read(os.pread(descriptor, size, offset))
+    return conversation.messages(line) if line else []
