@@ -105,10 +105,10 @@ def _result(name: str, result: Result, redact: Redactor) -> dict[str, Any]:
 def _settings(context: Context) -> dict[str, Any]:
     """What is a number or one of a few words as it is, of everything else only whether it is set."""
     from hookspan.config import OPTIONS, TABLES, Option
-    from hookspan.values import URL, Choice, Flag, Number, Size
+    from hookspan.values import URL, Choice, Flag, Level, Number, Size
 
     def shown(option: Option, value: Any) -> Any:
-        if isinstance(option.kind, Flag | Number | Size | Choice):
+        if isinstance(option.kind, Flag | Level | Number | Size | Choice):
             return value
         if not value:
             return "not set"
@@ -121,7 +121,7 @@ def _settings(context: Context) -> dict[str, Any]:
     shown_values: dict[str, Any] = {
         key: shown(option, settings.value(key))
         for key, option in OPTIONS.items()
-        if settings.origin(key) != "default" or isinstance(option.kind, Flag)
+        if settings.origin(key) != "default" or isinstance(option.kind, Flag | Level)
     }
     return shown_values | {table: counted(len(settings.value(table)), "entries") for table in TABLES}
 
