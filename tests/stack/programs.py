@@ -151,6 +151,7 @@ _ALERTMANAGER = "0.29.0"
 _COMPOSE = "5.0.1"
 _VICTORIA_METRICS = "1.151.0"
 _KUSTOMIZE = "5.8.1"
+_HELM = "3.21.4"
 _PHOENIX = "20.26.1"
 _PHOENIX_LAYS_OUT = (
     "-c",
@@ -219,6 +220,17 @@ PROGRAMS = {
             _KUSTOMIZE,
             ("kustomize",),
             _go_commands("sigs.k8s.io/kustomize/kustomize", f"v{_KUSTOMIZE}", {"kustomize": "v5"}),
+        ),
+        Program(
+            "helm",
+            _HELM,
+            ("helm",),
+            _go_commands(
+                "helm.sh/helm/v3",
+                f"v{_HELM}",
+                {"helm": "cmd/helm"},
+                f"-X helm.sh/helm/v3/internal/version.version=v{_HELM}",
+            ),
         ),
         Program(
             "phoenix", _PHOENIX, ("bin/phoenix",), _package(f"arize-phoenix=={_PHOENIX}", _PHOENIX_LAYS_OUT), tool="uv"
