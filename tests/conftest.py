@@ -37,7 +37,7 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
     "tmux": (program("tmux"), "apt-get install tmux"),
     "bwrap": (lambda: all(map(shutil.which, ("bwrap", "socat"))), "apt-get install bubblewrap socat"),
     "jq": (program("jq"), "apt-get install jq"),
-    "chromium": (program("chromium"), "apt-get install chromium"),
+    "chromium": (program("chromium-headless-shell", "chromium"), "apt-get install chromium-headless-shell"),
     "faketime": (program("faketime"), "apt-get install faketime"),
     "fish": (program("fish"), "apt-get install fish"),
     "mandoc": (program("mandoc"), "apt-get install mandoc"),

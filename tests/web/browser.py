@@ -19,6 +19,7 @@ PATIENCE = 60_000  # ms; only a broken page takes as long, whatever else the mac
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 COLOURS = ["color-contrast"]
 """What of axe's rules another theme can break."""
+PROGRAMS = ("chromium-headless-shell", "chromium")  # Debian's; the shell takes 40 % less to start and to draw pages
 FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]  # root; small /dev/shm of containers; no screen
 CHANGED = "ERR_NETWORK_CHANGED"  # what chromium makes of requests under way when an interface comes, as docker's do
 UNREACHABLE = (
@@ -172,13 +173,12 @@ window.text = root => {
 
 
 @contextlib.contextmanager
-def chromium() -> Iterator[Browser]:
-    """Debian's."""
+def chromium(*flags: str) -> Iterator[Browser]:
+    """The first of `PROGRAMS` that this machine has."""
     expect.set_options(timeout=PATIENCE)
-    program = shutil.which("chromium")
-    assert program
+    program = next(filter(None, map(shutil.which, PROGRAMS)))
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=program, args=[*FLAGS, *flags])
         yield browser
         browser.close()
 

@@ -68,7 +68,8 @@ def chromium() -> "Iterator[Browser]":
     """One browser for a module: playwright's loop would be in the way of other modules' `asyncio.run`."""
     from tests.web.browser import chromium  # noqa: PLC0415 - only where a test uses a browser
 
-    with chromium() as browser:
+    # A visitor's pages share a process, which takes as much to start as a page to draw.
+    with chromium("--process-per-site") as browser:
         yield browser
 
 
