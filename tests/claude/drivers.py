@@ -22,7 +22,7 @@ from tests.claude import client
 from tests.claude.scrub import slug
 
 API_KEY = "sk-dummy"
-POLL = 0.05  # seconds between two looks at a screen, a file or a process
+POLL = 0.1  # seconds between two looks at a screen, a file or a process; each look at a screen starts a tmux
 PATIENCE = 60.0  # seconds until a test gives up waiting; the machine may be busy
 LOST = 5.0  # seconds without a sign of it after which a key is taken for lost
 TERMINATE_PATIENCE = 5.0  # seconds that a left-over process gets between SIGTERM and SIGKILL

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -9,9 +10,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from hookspan.agent import launch
+from hookspan.agent.client import Client
 from hookspan.catalogue.session_fields import SessionRow
 from hookspan.clients.claude_code import programs
 from hookspan.clients.claude_code.programs import Program
+from hookspan.config.edit import change
+from hookspan.errors import UserError
 from hookspan.paths import Paths
 from hookspan.store import Reader
 from tests.claude import client
@@ -42,10 +47,36 @@ def registered() -> tuple[str, ...]:
     return programs.events([Program(client.executable(), client.version())])
 
 
+def paths_of(home: Home, top: str = TOP) -> Paths:
+    """Where hookspan keeps what it has in the home."""
+    return Paths.from_environment({"HOME": str(home.home), "HOOKSPAN_HOME": str(home.root / top)})
+
+
+def configure(home: Home, settings: Mapping[str, str], *, top: str = TOP) -> None:
+    """As `config set` before an agent runs, without a process for each. There is no page unless they ask for it."""
+    for key, value in {"dashboard.enabled": "false", **settings}.items():
+        change(paths_of(home, top), key, value)
+
+
+def flush(home: Home) -> None:
+    """As `flush`, without a process."""
+    answer = Client(paths_of(home)).request("flush", timeout=2 * PATIENCE, wait=PATIENCE)
+    assert answer["drained"], answer
+    assert answer["exported"], answer
+    assert not answer["unwritten"], answer
+
+
+def down(home: Home, *, top: str = TOP) -> None:
+    """As `down`, without a process."""
+    paths = paths_of(home, top)
+    paths.create()
+    paths.down.touch()
+    launch.stop(paths)
+
+
 def install(home: Home, settings: Mapping[str, str]) -> None:
     """Put hookspan into the home. Settings are given as `config set` takes them."""
-    for key, value in {"dashboard.enabled": "false", **settings}.items():
-        hookspan(home, "config", "set", key, value)
+    configure(home, settings)
     hookspan(home, "install", "--yes")
 
 
@@ -54,7 +85,7 @@ class InstalledHome(Home):
 
     def __init__(self, base_url: str, *, settings: Mapping[str, str] | None = None, **options: Any) -> None:
         super().__init__(base_url, **options)
-        self.paths = Paths.from_environment({"HOME": str(self.home), "HOOKSPAN_HOME": str(self.root / TOP)})
+        self.paths = paths_of(self)
         install(self, settings or {})
 
     def hookspan(self, *args: str, check: bool = True) -> str:
@@ -72,5 +103,6 @@ class InstalledHome(Home):
 
     def close(self) -> None:
         """Stop the agent and remove everything."""
-        self.hookspan("down", check=False)
+        with contextlib.suppress(UserError):  # it is ended with all that is left over
+            down(self)
         super().close()

@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from hookspan.paths import Paths
 from tests import late
 from tests.claude import native
 from tests.claude.drivers import Home
-from tests.claude.installed import TOP, hookspan, install
+from tests.claude.installed import TOP, configure, down, flush, hookspan, install, paths_of
 from tests.claude.native import Native
 from tests.claude.scenarios import Scenario
 from tests.claude.stage import Recording, Stage
@@ -50,25 +49,25 @@ class Pipeline:
         ):
             recording = stage.recording(scenario.play(stage))
             wrong = self._settle(recording)
-            hookspan(stage.home, "flush", "--wait", "60s")
-            hookspan(stage.home, "down")
+            flush(stage.home)
+            down(stage.home)
             wrong += wrong_lengths(recording.journal, self._spans())
             return Outcome(recording, self._spans(), wrong, native.read(self.theirs), self._late(stage.home))
 
     def _late(self, home: Home) -> list[str]:
         """The same events, transcripts and folders for an agent that starts now. Only what it was told by hooks."""
         late.hand_over(home.state / "journal", home.root / LATE / "state" / "journal")
-        hookspan(home, "config", "set", "dashboard.enabled", "false", top=LATE)
+        configure(home, {}, top=LATE)
         hookspan(home, "up", top=LATE)
         early, deadline = self._told(home, TOP), time.monotonic() + SETTLED
         while (found := late.differences(early, self._told(home, LATE))) and time.monotonic() < deadline:
             time.sleep(0.5)
-        hookspan(home, "down", top=LATE)
+        down(home, top=LATE)
         return found
 
     @staticmethod
     def _told(home: Home, top: str) -> tuple[late.Told, late.Told]:
-        return late.store(Paths.from_environment({"HOME": str(home.home), "HOOKSPAN_HOME": str(home.root / top)}))
+        return late.store(paths_of(home, top))
 
     def _env(self, scenario: Scenario) -> dict[str, str]:
         return {**scenario.env, **native.environment(self.theirs.url)}

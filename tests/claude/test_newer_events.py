@@ -10,8 +10,8 @@ import pytest
 from hookspan.catalogue.claude_code import CLAUDE_CODE
 from tests.claude import client
 from tests.claude.drivers import Home, InteractiveSession, PrintSession
+from tests.claude.installed import down, install, registered
 from tests.claude.installed import hookspan as run
-from tests.claude.installed import install, registered
 from tests.claude.model import Model, says
 
 OLDER = "2.1.331"
@@ -52,7 +52,7 @@ def test_it_is_registered_only_where_every_client_knows_it_and_doctor_sees_a_dow
         assert "has no hook for PreSkillShellCommand" in run(home, "doctor", check=False)
         run(home, "install", "--yes")
         assert hooks(home) == set(registered())
-        run(home, "down", check=False)
+        down(home)
 
 
 def test_an_older_client_opens_a_dialog_for_it_where_settings_name_it_and_none_where_the_plugin_does(
