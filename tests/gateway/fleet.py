@@ -98,6 +98,7 @@ class Fleet(Backends):
         self.load_balancer = self._load_balancer()
         super().__init__(self.jaeger.url, self.metrics.url)
         self._others: list[Program] = []
+        self._has_topics = False
 
     @property
     def endpoint(self) -> str:
@@ -113,7 +114,7 @@ class Fleet(Backends):
         """Start whatever isn't running."""
         for program in (self.jaeger, self.metrics, self.kafka):
             program.start()
-        self.make_topics()
+        self._make_topics()
         for program in (*self.gateways, *self.ingesters, self.load_balancer):
             program.start()
 
@@ -131,11 +132,14 @@ class Fleet(Backends):
         program.start()
         return program
 
-    def make_topics(self) -> None:
-        """The two topics, unless they are there."""
+    def _make_topics(self) -> None:
+        """The two topics, once: they are on Kafka's disk, and to ask it takes more than to start a gateway."""
+        if self._has_topics:
+            return
         for topic in TOPICS:
             more = ("--create", "--if-not-exists", "--topic", topic, "--partitions", str(self.partitions))
             self.kafka_tool("TopicCommand", *more, "--replication-factor", "1")
+        self._has_topics = True
 
     def lag(self, group: str = GROUPS[0]) -> int:
         """Messages of a topic that a group hasn't committed yet; what was never committed counts from the start."""

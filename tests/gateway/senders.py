@@ -3,7 +3,6 @@
 import threading
 import time
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import requests
@@ -48,8 +47,7 @@ class Developer:
         self._metrics = OTLPMetricExporter(f"{self.endpoint}/v1/metrics", **arguments)
         self._reader = InMemoryMetricReader()
         self._events = self._counter(self._reader)
-        self.sent: set[str] = set()
-        self.traces: list[str] = []
+        self.sent: dict[str, set[str]] = {}  # the ids of the spans that were accepted, by their trace
         self.counted = 0
 
     def _counter(self, reader: InMemoryMetricReader) -> Any:
@@ -80,9 +78,12 @@ class Developer:
                 return
         for span in spans:
             assert span.context
-            self.sent.add(f"{span.context.span_id:016x}")
-            if (trace := f"{span.context.trace_id:032x}") not in self.traces[-1:]:
-                self.traces.append(trace)
+            self.sent.setdefault(f"{span.context.trace_id:032x}", set()).add(f"{span.context.span_id:016x}")
+
+    @property
+    def traces(self) -> list[str]:
+        """The ids of the traces of which something was accepted."""
+        return list(self.sent)
 
     def count(self, number: int) -> None:
         """Add to the sum; the next report has it."""
@@ -98,7 +99,7 @@ class Developer:
         """Of the same developer, as Claude Code's own metrics are."""
         return Deltas(self)
 
-    def work(self, stop: threading.Event, pause: float = 0.02) -> None:
+    def work(self, stop: threading.Event, pause: float = 0.05) -> None:
         """A turn after the other until told to stop; and then the last sum, for as long as it takes."""
         while not stop.wait(pause):
             self.send(self.trace(), stop)
@@ -126,9 +127,3 @@ class Deltas:
         data = self._reader.get_metrics_data()
         assert data is not None
         assert self._export(data) is MetricExportResult.SUCCESS
-
-
-def everything(developers: list[Developer]) -> Iterator[str]:
-    """The ids of all spans that were accepted."""
-    for developer in developers:
-        yield from developer.sent
