@@ -801,6 +801,7 @@ MOMENTS = {
     "the turn ends": "`idle`; `shell` while a shell runs in the background; `busy` while a subagent does",
     "several dialogs at once": "`waiting` until the last is answered, without a change between",
     "/clear, /branch, a resume": "the same file, with another `sessionId`",
+    "`--continue` of a session that another client has open": "both files have its `sessionId`, each its own status",
 }
 """What the client says in its registry, by moment."""
 REGISTRY = """
