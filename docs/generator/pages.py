@@ -156,7 +156,8 @@ def _spans() -> list[str]:
         "",
         f"`service.name` is `{SERVICE_NAME}`, and `{AGENT_SERVICE_NAME}` for the agent's own metrics. Both have",
         _code(key for key in resource_keys() if key != "service.name")
-        + ", and the `[resource]` table of the settings.",
+        + ", and the `[resource]` table of the settings. With `identity.user`, that of "
+        + f"`{SERVICE_NAME}` has `user.id`, and with `name` `user.name`.",
     ]
 
 

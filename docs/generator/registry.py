@@ -121,7 +121,10 @@ def _conventions() -> Node:
             _group(
                 "hookspan.resource",
                 f"On the resource, beside those of the settings: of `{SERVICE_NAME}`, and of `{AGENT_SERVICE_NAME}` for what the agent tells of itself.",
-                ({"ref": key, "requirement_level": "required"} for key in resource_keys()),
+                [
+                    *({"ref": key, "requirement_level": "required"} for key in resource_keys()),
+                    *({"ref": key, "requirement_level": "opt_in"} for key in ("user.id", "user.name")),
+                ],
             ),
         ],
     )

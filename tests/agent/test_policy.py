@@ -13,13 +13,23 @@ import pytest
 from hookspan.agent.client import Client
 from hookspan.agent.settings import LAST_GOOD, AgentSettings
 from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.scopes import SERVICE_NAME
 from hookspan.paths import Paths
 from tests.otlp_sink import Sink
 
 from .machine import PATIENCE, Machine, launch, ready, small_session, until, with_etc
 
-LOCKED = 'locked = ["content.export", "resource.team"]\n[content]\nexport = false\n[resource]\nteam = "theirs"\n'
+LOCKED = """locked = ["content.export", "resource.team", "identity"]
+[content]
+export = false
+[resource]
+team = "theirs"
+[identity]
+user = "pseudonym"
+secret = "known-to-their-machines"
+"""
 OWN = '[export]\nendpoint = "{url}"\nmetric_interval = 1\n[content]\nexport = true\n[resource]\nteam = "own"\n'
+OWN += '[identity]\nuser = "name"\n'
 
 
 class Governed:
@@ -89,6 +99,8 @@ def test_a_lock_holds_for_what_waits_to_be_exported(governed: Governed, sink: Si
     governed.session()
     labels, teams = governed.exported(sink)
     assert (True in labels, teams) == (True, {"own"})
+    own = sink.spans[0].resource
+    assert own["user.name"]
 
     sink.fault(status=503)
     governed.session()
@@ -99,6 +111,10 @@ def test_a_lock_holds_for_what_waits_to_be_exported(governed: Governed, sink: Si
     assert governed.exported(sink) == ({False}, {"theirs"})
     governed.session()
     assert governed.exported(sink) == ({False}, {"theirs"}), "and later"
+    points = [point for point in sink.points if point.resource["service.name"] == SERVICE_NAME]
+    assert points
+    who = {(one.resource["user.id"] == own["user.id"], one.resource.get("user.name")) for one in [*sink.spans, *points]}
+    assert who == {(False, None)}, "the pseudonym is the team's, and no name beside it"
 
 
 def test_what_waits_of_a_project_that_is_no_longer_recorded_is_not_sent(

@@ -79,7 +79,7 @@ def test_set_refuses_a_locked_key(paths: Paths):
 
 @pytest.mark.parametrize("option", OPTIONS.values(), ids=OPTIONS.keys())
 def test_every_setting_can_be_set_to_its_default(option, paths: Paths):
-    text = {"dict": "a=b", "tuple": "a,b", "NoneType": "http://a", "bool": str(option.default).lower()}
+    text = {"dict": "a=b", "tuple": "a,b", "NoneType": "http://a.example.org", "bool": str(option.default).lower()}
     value = text.get(type(option.default).__name__, str(option.default))
     value = "" if isinstance(option.kind, Number) and option.kind.optional else value
     change(paths, option.key, value)

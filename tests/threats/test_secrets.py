@@ -17,8 +17,8 @@ from tests.otlp_sink import Sink
 
 KEY, QUERY, HOOK, BODY = "tok-Kx7vQ2mZp9", "q-Jd83nslW0z", "hook-Pq5tY8bnM3", "body-Ls9fG4vcX1"
 AMBIENT, PROMPT, PROJECT = "env-Rt6yH2kkW8", "prompt-Ua7sD1qqB5", "client-Ob2xN4jjE6"
-TITLE = "label-Me0zC3ppK7"
-PLANTED = (KEY, QUERY, HOOK, BODY, AMBIENT, PROMPT, TITLE)
+TITLE, TEAM = "label-Me0zC3ppK7", "team-secret-Yw8uN2ffG6"
+PLANTED = (KEY, QUERY, HOOK, BODY, AMBIENT, PROMPT, TITLE, TEAM)
 """Not shaped like any token, so that no pattern but only knowing them finds them."""
 
 
@@ -33,6 +33,9 @@ def configure(machine: Machine, url: str) -> None:
         metrics = "{url}/metrics?token={QUERY}"
         [resource]
         owner = "{TITLE}"
+        [identity]
+        user = "pseudonym"
+        secret = "{TEAM}"
         [projects."{PROJECT}"]
         labels = {{team = "{TITLE}"}}
         misspelt = true

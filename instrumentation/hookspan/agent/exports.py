@@ -109,6 +109,7 @@ class Exports:
             content_bytes=now.content.max_bytes,
             left_out=frozenset(name for name, project in now.projects.items() if not project.record),
             resource=now.resource,
+            identity=now.identity,
         )
 
     def _is_permitted(self, used: ExportSettings) -> bool:

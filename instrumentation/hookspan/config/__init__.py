@@ -3,7 +3,17 @@
 from hookspan.config.files import Layer, from_snapshot, parse, read_file, read_text
 from hookspan.config.layers import HIDDEN, load, merge, values
 from hookspan.config.options import OPTIONS, SECTIONS, TABLES, Option, is_locked, is_named, nearest, options_of
-from hookspan.config.sections import SIGNALS, Collector, ContentLevel, Export, Notify, Project, Settings, Signal
+from hookspan.config.sections import (
+    SIGNALS,
+    Collector,
+    ContentLevel,
+    Export,
+    Identity,
+    Notify,
+    Project,
+    Settings,
+    Signal,
+)
 
 __all__ = [
     "HIDDEN",
@@ -14,6 +24,7 @@ __all__ = [
     "Collector",
     "ContentLevel",
     "Export",
+    "Identity",
     "Layer",
     "Notify",
     "Option",

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 from hookspan.values import URL, Choice, Flag, Kind, Level, Number, Pairs, Size, Text, Texts, is_on_this_machine
 
 DAYS_MAX: Final = 3650
+SECRET_MIN: Final = 16  # characters; whoever guesses it can try all names
 INTERVAL: Final = 10.0  # seconds between exports of metrics to a program on this machine
 INTERVAL_AWAY: Final = 60.0  # and to any other: its network, and often each sample, has a price
 HEADERS: Final = Pairs("a table of names and texts; in the environment `name=value,...`")
@@ -185,6 +186,24 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
+class Identity:
+    """Whether spans and metrics say who it was."""
+
+    user: Literal["off", "pseudonym", "name"] = _option(
+        "off",
+        Choice(("off", "pseudonym", "name")),
+        "pseudonym: `user.id`, made of your login name and `identity.secret`. name: `user.name`, that name, as well.",
+    )
+    secret: str | None = _option(
+        None,
+        Text("a text of at least 16 characters", lambda text: len(text) >= SECRET_MIN),
+        "The team's secret, which gives a login name the same pseudonym on every machine. If none is set, a random one "
+        "of this installation.",
+        secret=True,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Dashboard:
     """The page."""
 
@@ -299,6 +318,7 @@ class Settings:
     session: Session = field(default_factory=Session)
     agent: Agent = field(default_factory=Agent)
     content: Content = field(default_factory=Content)
+    identity: Identity = field(default_factory=Identity)
     dashboard: Dashboard = field(default_factory=Dashboard)
     monitor: Monitor = field(default_factory=Monitor)
     traces: Traces = field(default_factory=Traces)

@@ -77,7 +77,9 @@ class MetricExport:
     ) -> None:
         self._reader, self._db, self._settings, self._gauges, self._clock = reader, db, settings, gauges, clock
         self._permit, self._resources = permit, resources
-        self._both = resources(settings.resource)  # that of the store's series and gauges, and the agent's
+        self._both = resources(
+            settings.resource, settings.identity
+        )  # that of the store's series and gauges, and the agent's
         self._sender: Sender | None = None
         self._lock = threading.Lock()  # settings and sender
         self._exporting = threading.Lock()  # held during an export
@@ -122,7 +124,7 @@ class MetricExport:
             if settings != self._settings:
                 self._settings, self._in_a_row, self._retry_at, self._not_taken = settings, 0, 0.0, False
                 self._last_error = ""
-                self._both = self._resources(settings.resource)
+                self._both = self._resources(settings.resource, settings.identity)
                 self._close()
         self.attach()
 

@@ -14,12 +14,16 @@ from opentelemetry.sdk.version import __version__ as sdk_version
 
 from hookspan import __version__
 from hookspan.catalogue.scopes import AGENT_SERVICE_NAME, SCHEMA_URL, SERVICE_NAME
+from hookspan.config import Identity
 from hookspan.paths import Paths
 
+from .identity import of
+
+NOBODY: Final = Identity()
 _MACHINE_IDS: Final = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
 
 
-Resources = Callable[[Mapping[str, str]], tuple[Resource, Resource]]
+Resources = Callable[[Mapping[str, str], Identity], tuple[Resource, Resource]]
 """`resources` of one user's files."""
 
 
@@ -30,8 +34,10 @@ def instance_id(paths: Paths) -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-def resources(paths: Paths, extra: Mapping[str, str]) -> tuple[Resource, Resource]:
+def resources(paths: Paths, extra: Mapping[str, str], identity: Identity = NOBODY) -> tuple[Resource, Resource]:
     """The resource of what Claude Code did, with the user's `[resource]` table, and that of the agent itself.
+
+    Who it was is said of what Claude Code did alone; what `[resource]` says of that goes before it.
 
     Built without the SDK's detectors: they read OTEL_RESOURCE_ATTRIBUTES, which is often meant for another program.
     """
@@ -46,7 +52,7 @@ def resources(paths: Paths, extra: Mapping[str, str]) -> tuple[Resource, Resourc
         "service.version": __version__,
     }
     return (
-        Resource(common | {"service.name": SERVICE_NAME}, SCHEMA_URL),
+        Resource(of(paths, identity) | common | {"service.name": SERVICE_NAME}, SCHEMA_URL),
         Resource(common | {"service.name": AGENT_SERVICE_NAME}, SCHEMA_URL),
     )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
-from hookspan.config import SIGNALS, ContentLevel, Export, Signal
+from hookspan.config import SIGNALS, ContentLevel, Export, Identity, Signal
 from hookspan.values import is_on_this_machine, origin, without_secrets
 
 
@@ -23,6 +23,7 @@ class ExportSettings(Export):
         content_bytes: Most bytes of an attribute of the conversation.
         left_out: Projects with `record = false`: what of theirs waits, from before they were, is not sent.
         resource: `[resource]`: what the user wants the resource to say beside what is known of this machine.
+        identity: `[identity]`: what the resource says of who it was.
         endpoint_key: The setting that `endpoint` is, for messages.
     """
 
@@ -31,6 +32,7 @@ class ExportSettings(Export):
     content_bytes: int = 16 << 10
     left_out: frozenset[str] = frozenset()
     resource: Mapping[str, str] = field(default_factory=dict)
+    identity: Identity = field(default_factory=Identity)
     endpoint_key: str = "export.endpoint"
 
     def of(self, signal: Signal) -> Self:

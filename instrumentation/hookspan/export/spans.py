@@ -55,7 +55,7 @@ class SpanExport:
     ) -> None:
         self._reader, self._db, self._settings, self._clock = reader, db, settings, clock
         self._resources, self._permit, self._conversation = resources, permit, conversation
-        self._resource = resources(settings.resource)[0]
+        self._resource = resources(settings.resource, settings.identity)[0]
         self._sender: Sender | None = None
         self._next_settings: ExportSettings | None = None
         self._condition = threading.Condition()
@@ -204,7 +204,7 @@ class SpanExport:
             changed, self._settings = settings != self._settings, settings
         if changed:
             self._proven, self._in_a_row = False, 0
-            self._resource = self._resources(settings.resource)[0]
+            self._resource = self._resources(settings.resource, settings.identity)[0]
             if self._sender is not None:
                 self._sender.close()
                 self._sender = None

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from hookspan.clients.claude_code.settings_files import config_folder
-from hookspan.config import load
+from hookspan.config import OPTIONS, load
 from hookspan.errors import UserError
 from hookspan.paths import Paths
 from hookspan.wire.scrub import GONE, scrub
@@ -70,10 +70,11 @@ def _secrets(paths: Paths, env: Mapping[str, str]) -> Iterator[str]:
     """The secrets in the settings, whole and word by word, and the token for scripts."""
     with contextlib.suppress(UserError):
         settings = load(paths, env)
-        export = settings.export
-        for value in (*export.headers.values(), *export.traces_headers.values(), *export.metrics_headers.values()):
-            yield value
-            yield from value.split()
+        for option in OPTIONS.values():
+            if option.secret and (value := settings.value(option.key)):
+                for text in value.values() if isinstance(value, Mapping) else (value,):
+                    yield text
+                    yield from text.split()
         yield from (row.url for row in settings.notify)
     with contextlib.suppress(OSError):
         yield paths.token.read_text(encoding="ascii", errors="replace").strip()

@@ -40,7 +40,8 @@ processors:
 
 def of(settings: Settings) -> list[str]:
     """The attributes that become labels."""
-    return [*ALWAYS, *sorted(settings.resource.keys() - set(ALWAYS))]
+    who = {"user.id"} if settings.identity.user != "off" else set()
+    return [*ALWAYS, *sorted((settings.resource.keys() | who) - set(ALWAYS))]
 
 
 def for_prometheus(text: str, labels: Iterable[str]) -> str:
