@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from hookspan.cli.stack import owners
 from tests.stack import programs, stack
 from tests.stack.stack import Backends, Ports, Program
 
@@ -22,6 +23,7 @@ GROUPS = ("hookspan-traces", "hookspan-metrics")
 PARTITIONS = 12
 KAFKA_USER, KAFKA_PASSWORD = "hookspan", "a-password-of-this-test-alone"
 TOKEN = "a-token-of-this-test-alone"
+ANOTHER_TOKEN = "another-token"
 RETRY_ON_429 = "--feature-gates=exporter.prometheusremotewritexporter.RetryOn429"  # as the manifests have it
 
 SERVER_PROPERTIES = """
@@ -89,7 +91,9 @@ class Fleet(Backends):
         )
         self.ports = Ports()
         self.tokens = folder / "tokens"
-        self.tokens.write_text(f"another-token of another team\n{TOKEN} this one's\n")
+        self.tokens.write_text(f"{ANOTHER_TOKEN} team=rivals user.id=4f2a of another team\n{TOKEN} team=cart\n")
+        self.owners = folder / "owners.yaml"
+        self.owners.write_text(owners.for_gateway(owners.read(self.tokens.read_text())))
         self.kafka = self._kafka()
         self.jaeger = self._jaeger()
         self.metrics = self._victoria_metrics()
@@ -170,6 +174,7 @@ class Fleet(Backends):
         return self._collector(
             name,
             FILES / "base" / "gateway.yaml",
+            self.owners,
             *overlays,
             OTLP_HTTP_PORT=self.ports[f"{name}_http"],
             OTLP_GRPC_PORT=self.ports[f"{name}_grpc"],

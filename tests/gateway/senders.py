@@ -6,8 +6,10 @@ import uuid
 from typing import Any
 
 import requests
+from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.sdk.metrics import Counter, MeterProvider
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
@@ -36,8 +38,10 @@ class Developer:
         session = requests.Session()
         session.trust_env = False  # a machine's own REQUESTS_CA_BUNDLE would count more than what is said here
         session.verify = str(fleet.certificates.ca)
+        self._session = session
+        self._key = {"Authorization": f"Bearer {token}"}
         arguments: dict[str, Any] = {
-            "headers": {"Authorization": f"Bearer {token}"},
+            "headers": self._key,
             "certificate_file": session.verify,
             "session": session,
             "timeout": EXPORT_TIMEOUT,
@@ -94,6 +98,19 @@ class Developer:
         """Send the sum as it is now; whether it was accepted."""
         data = self._reader.get_metrics_data()
         return data is not None and self._metrics.export(data) is MetricExportResult.SUCCESS
+
+    def encoded(self) -> ExportMetricsServiceRequest:
+        """The sum as it is now, as a message that a test may change; for `post`."""
+        data = self._reader.get_metrics_data()
+        assert data is not None
+        return encode_metrics(data)
+
+    def post(self, metrics: ExportMetricsServiceRequest) -> requests.Response:
+        """Send a message as it is, once, with this developer's token."""
+        headers = {**self._key, "Content-Type": "application/x-protobuf"}
+        return self._session.post(
+            f"{self.endpoint}/v1/metrics", metrics.SerializeToString(), headers=headers, timeout=EXPORT_TIMEOUT
+        )
 
     def deltas(self) -> "Deltas":
         """Of the same developer, as Claude Code's own metrics are."""

@@ -13,15 +13,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 import requests
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceServiceStub
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from hookspan.cli.demo.outcome import await_outcome
 from hookspan.cli.demo.player import play
 from hookspan.errors import UserError
 from hookspan.sandbox import sandbox
 from tests.agent.machine import until
-from tests.gateway.fleet import COMPONENTS, KAFKA_PASSWORD, KAFKA_USER, TOKEN, Certificates, Fleet
+from tests.gateway.fleet import ANOTHER_TOKEN, COMPONENTS, KAFKA_PASSWORD, KAFKA_USER, TOKEN, Certificates, Fleet
 from tests.gateway.senders import SPANS, Developer
 from tests.stack import programs, stack
 
@@ -71,7 +75,7 @@ def test_only_who_has_a_token_may_send(fleet: Fleet):
             verify=fleet.certificates.ca,
             timeout=10,
         ).status_code
-        for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Bearer another-token"})
+        for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": f"Bearer {ANOTHER_TOKEN}"})
     ]
     assert answers == [401, 401, 200]
 
@@ -91,6 +95,40 @@ def test_spans_reach_jaeger_and_are_counted_once_by_the_ingester_that_has_their_
     counted = {sample.labels["collector_instance_id"] for sample in fleet.query(calls)}
     assert counted == {ingester.name for ingester in fleet.ingesters}
     assert {sample.labels["host_name"] for sample in fleet.query(calls)} == {"laptop"}
+
+
+def test_a_token_says_whose_data_it_is_whatever_the_sender_says(fleet: Fleet, service: str):
+    """Spans over gRPC, metrics over HTTP; the lie stands on everything, more than once and under a similar name."""
+    honest, liar = Developer(fleet, service), Developer(fleet, service, token=ANOTHER_TOKEN)
+    honest.send(honest.trace())
+    honest.count(1)
+    assert honest.report()
+
+    lies = [KeyValue(key=key, value=AnyValue(string_value="cart")) for key in ("team", "user.id", "user_id") * 3]
+    turn = liar.trace(1)
+    spans = encode_spans(turn)
+    spans.resource_spans[0].resource.attributes.extend(lies)
+    spans.resource_spans[0].scope_spans[0].spans[0].attributes.extend(lies)
+    trust = grpc.ssl_channel_credentials(fleet.certificates.ca.read_bytes())
+    with grpc.secure_channel(f"127.0.0.1:{fleet.ports['balanced_grpc']}", trust) as channel:
+        key = (("authorization", f"Bearer {ANOTHER_TOKEN}"),)
+        TraceServiceStub(channel).Export(spans, metadata=key, timeout=30)  # type: ignore[no-untyped-call]
+    liar.count(2)
+    metrics = liar.encoded()
+    metrics.resource_metrics[0].resource.attributes.extend(lies)
+    metrics.resource_metrics[0].scope_metrics[0].metrics[0].sum.data_points[0].attributes.extend(lies)
+    assert liar.post(metrics).status_code == 200
+
+    assert turn[0].context
+    trace = f"{turn[0].context.trace_id:032x}"
+    (span,) = fleet.wait(lambda: fleet.trace(trace), DELIVERY)
+    assert (span.resource["team"], span.resource["user.id"]) == ("rivals", "4f2a")
+    assert not {"team", "user.id", "user_id"} & {*span.attributes, *(span.resource.keys() - {"team", "user.id"})}
+    other = fleet.wait(lambda: fleet.trace(honest.traces[0]), DELIVERY)[0].resource
+    assert (other["team"], other.get("user.id")) == ("cart", None)
+    counted = f'gateway_test_events_total{{service_name="{service}"}}'
+    fleet.wait(lambda: {one.labels["team"]: one.value for one in fleet.query(counted)} == {"cart": 1, "rivals": 2})
+    assert not any("user_id" in sample.labels for sample in fleet.query(counted))
 
 
 def test_what_the_page_says_to_watch_is_what_the_programs_say(fleet: Fleet, developers: list[Developer]):

@@ -55,11 +55,11 @@ def container(found: dict[tuple[str, str], dict[str, Any]], name: str) -> tuple[
 @pytest.mark.parametrize(
     "files",
     [
-        ("base/gateway.yaml",),
+        ("base/gateway.yaml", "base/owners.yaml"),
         ("base/ingester.yaml", "base/labels.yaml"),
-        ("base/gateway.yaml", "components/mtls/mtls.yaml"),
+        ("base/gateway.yaml", "base/owners.yaml", "components/mtls/mtls.yaml"),
         ("base/ingester.yaml", "base/labels.yaml", "components/tail-sampling/tail-sampling.yaml"),
-        ("base/gateway.yaml", "components/kafka-sasl/kafka-sasl.yaml"),
+        ("base/gateway.yaml", "base/owners.yaml", "components/kafka-sasl/kafka-sasl.yaml"),
         ("base/ingester.yaml", "base/labels.yaml", "components/kafka-sasl/kafka-sasl.yaml"),
     ],
     ids=lambda files: "+".join(Path(file).stem for file in files),
@@ -87,13 +87,13 @@ def test_kubernetes_runs_the_configurations_as_they_are():
     found = build(BASE)
     for name in ("gateway", "ingester"):
         held = found["ConfigMap", f"hookspan-{name}"]["data"]
-        files = [f"{name}.yaml"] + (["labels.yaml"] if name == "ingester" else [])
+        files = [f"{name}.yaml", {"gateway": "owners.yaml", "ingester": "labels.yaml"}[name]]
         assert held == {file: (BASE / file).read_text() for file in files}
         pod, collector = container(found, f"hookspan-{name}")
         config = next(one["configMap"]["name"] for one in pod["volumes"] if one["name"] == "config")
         assert config == found["ConfigMap", f"hookspan-{name}"]["metadata"]["name"]
         assert collector["image"] == IMAGES[0].name
-        assert f"--config=/etc/otelcol/{name}.yaml" in collector["args"]
+        assert collector["args"][:2] == [f"--config=/etc/otelcol/{file}" for file in files]
         assert pod["securityContext"]["runAsNonRoot"]
         assert collector["securityContext"]["readOnlyRootFilesystem"]
         assert collector["resources"]["limits"]["memory"] == "1200Mi"
@@ -145,7 +145,7 @@ def test_every_field_is_one_that_kubernetes_has(version: str, tmp_path: Path):
 @pytest.mark.need_go
 def test_client_certificates_take_the_place_of_tokens(tmp_path: Path):
     pod, collector = container(with_components(tmp_path, "mtls"), "hookspan-gateway")
-    assert collector["args"] == ["--config=/etc/otelcol/gateway.yaml", "--config=/etc/otelcol/mtls.yaml"]
+    assert collector["args"] == [f"--config=/etc/otelcol/{name}.yaml" for name in ("gateway", "owners", "mtls")]
     mounted = {one["name"]: one["mountPath"] for one in collector["volumeMounts"]}
     assert mounted["clients"] == "/etc/hookspan/clients"
     assert {"token"}.isdisjoint({*mounted, *(one["name"] for one in pod["volumes"])})
@@ -155,7 +155,7 @@ def test_client_certificates_take_the_place_of_tokens(tmp_path: Path):
 def test_sampling_is_an_ingesters_matter_alone(tmp_path: Path):
     found = with_components(tmp_path, "tail-sampling")
     assert "--config=/etc/otelcol/tail-sampling.yaml" in container(found, "hookspan-ingester")[1]["args"]
-    assert len(container(found, "hookspan-gateway")[1]["args"]) == 1
+    assert len(container(found, "hookspan-gateway")[1]["args"]) == 2
 
 
 @pytest.mark.need_go

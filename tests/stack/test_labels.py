@@ -5,14 +5,16 @@ from __future__ import annotations
 import time
 import uuid
 
+import pytest
 import yaml
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.sdk.metrics.export import MetricExportResult, MetricsData
 from opentelemetry.sdk.resources import Resource
 
 from hookspan.catalogue import attributes as sc
-from hookspan.cli.stack import labels
+from hookspan.cli.stack import labels, owners
 from hookspan.config import load
+from hookspan.errors import UserError
 from hookspan.export.convert import Point, Reading, resource_metrics
 from hookspan.model.rows import Increment
 from hookspan.model.sums import Sums
@@ -62,3 +64,18 @@ def test_every_metric_has_them_and_a_projects_own_come_first(stack: Stack):
     stack.wait(lambda: labelled("hookspan_turn_finished_total") == both, 30)
     assert labelled("gen_ai_invoke_agent_duration_seconds_bucket") == both
     assert labelled("hookspan_wait_oldest_seconds") == {("", "cart", "47")}
+
+
+def test_owners_are_read_from_the_file_of_tokens():
+    shipped = (COLLECTOR / "gateway/base/owners.yaml").read_text()
+    assert owners.for_gateway(owners.read("token of nobody in particular\n\n")) == shipped
+    read = owners.read("one team=it's%20us since=May\ntwo team=$them\n")
+    assert read == {"one": {"team": "it's us", "since": "May"}, "two": {"team": "$them"}}
+    written = owners.for_gateway(read)
+    assert "one" not in written.split()
+    statements = yaml.safe_load(written)["processors"]["transform/owners"]["trace_statements"][0]["statements"]
+    assert statements[3].startswith("""set(resource.attributes["team"], "it's us") where """)
+    assert '"$$them"' in statements[5]  # the Collector makes one $ of two
+    for line in ("t te am=x\nt team=y", "t a b=\n", "t te/am=x"):
+        with pytest.raises(UserError, match="line "):
+            owners.read(line)

@@ -10,18 +10,19 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
 from hookspan.agent.client import Client
-from hookspan.cli.stack import labels
+from hookspan.cli.stack import labels, owners
 from hookspan.cli.stack.compose import COPIED, Compose, copy, environment
 from hookspan.cli.stack.services import OTLP_HTTP, SERVICES, answers, await_ready, check_names, url
 from hookspan.cli.stack.settings import endpoints, export_back, export_to
 from hookspan.cli.terminal.options import JSON, YES
-from hookspan.config import load
+from hookspan.config import load, read_text
 from hookspan.errors import EXIT_USER, UserError
 from hookspan.paths import Paths
 
@@ -169,6 +170,20 @@ def print_labels() -> None:
     In your own stack `stack up` writes them into Prometheus' configuration.
     """
     click.echo(labels.for_gateway(labels.of(load(Paths.from_environment(), os.environ))), nl=False)
+
+
+@stack.command(name="owners")
+@click.argument("tokens", type=click.Path(allow_dash=True))
+def print_owners(tokens: str) -> None:
+    """Print the gateway's `owners.yaml`: what it says of a sender by its token, such as the team.
+
+    TOKENS is the gateway's file of tokens, `-` standard input. A line has a token, and behind it whose it is:
+    `team=cart user.id=4f2a`. Tokens are not printed, only their SHA-256.
+    """
+    text = sys.stdin.read() if tokens == "-" else read_text(Path(tokens))
+    if text is None:
+        raise UserError(f"there is no file `{tokens}`")
+    click.echo(owners.for_gateway(owners.read(text)), nl=False)
 
 
 def _check_readable(file: Path) -> None:
