@@ -7,6 +7,7 @@ tests/cli/test_homeless.py with every verb.
 """
 
 import contextlib
+import ctypes
 import functools
 import gc
 import importlib
@@ -19,6 +20,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Mapping
@@ -29,6 +31,12 @@ from hookspan import cli
 
 CHUNK: Final = 1 << 16
 AT_A_START: Final = ("LD_", "PYTHON")  # variables that count when a program is started
+CLONE_NEWNS: Final = 0x20000
+# /etc as the machine has it, with files of our own over it: in a mount namespace of its own.
+OVER_ETC: Final = """
+mount -t tmpfs none "$1" && mkdir "$1/upper" "$1/work" && cp -r "$2/." "$1/upper"
+mount -t overlay overlay -o "lowerdir=/etc,upperdir=$1/upper,workdir=$1/work" /etc
+"""
 
 _one_at_a_time = threading.Lock()
 
@@ -37,9 +45,16 @@ _one_at_a_time = threading.Lock()
 
 
 def call(
-    *words: str, env: Mapping[str, str], cwd: Path | None = None, timeout: float | None = None
+    *words: str,
+    env: Mapping[str, str],
+    cwd: Path | None = None,
+    timeout: float | None = None,
+    etc: tuple[Path, Path] | None = None,
 ) -> "subprocess.CompletedProcess[str]":
-    """One call, whose stdin is empty. Raises TimeoutExpired after it has killed one that takes longer."""
+    """One call, whose stdin is empty. Raises TimeoutExpired after it has killed one that takes longer.
+
+    `etc`: files that it finds in /etc beside the machine's own, and an empty folder to mount things in. Needs root.
+    """
     command = [sys.executable, "-m", "hookspan", *words]
     if any(name.startswith(AT_A_START) for name in env):
         return subprocess.run(
@@ -59,7 +74,13 @@ def call(
         with _one_at_a_time:
             umask = os.umask(0o077)
             os.umask(umask)
-            order = {"words": words, "env": dict(env), "cwd": str(cwd or Path.cwd()), "umask": umask}
+            order = {
+                "words": words,
+                "env": dict(env),
+                "cwd": str(cwd or Path.cwd()),
+                "umask": umask,
+                "etc": [str(folder) for folder in etc or ()],
+            }
             text = json.dumps(order).encode() + b"\n"
             line, _ = _prepared()
             sent = socket.send_fds(line, [text], [its_report.fileno(), nothing, its_out, its_err])
@@ -116,6 +137,9 @@ def _prepared() -> "tuple[socket.socket, subprocess.Popen[bytes]]":
 
 
 def _prepare() -> None:
+    """Without a home and in a folder that is gone, so that an import that needs either fails."""
+    os.chdir(tempfile.mkdtemp())
+    Path.cwd().rmdir()
     for module in pkgutil.walk_packages(cli.__path__, f"{cli.__name__}."):
         importlib.import_module(module.name)
     gc.freeze()  # a collection in a fork would copy all of it
@@ -149,12 +173,20 @@ def _serve(line: socket.socket) -> None:
         os.dup2(descriptor, target)
         os.close(descriptor)
     order = json.loads(text)
+    if order["etc"]:
+        _put_over_etc(*order["etc"])
     os.environ.clear()
     os.environ.update(order["env"])
     os.umask(order["umask"])
     os.chdir(order["cwd"])
     sys.path.insert(0, order["cwd"])
     sys.argv[1:] = order["words"]
+
+
+def _put_over_etc(files: str, scratch: str) -> None:
+    if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNS):
+        raise OSError(ctypes.get_errno(), "unshare")
+    subprocess.run(["sh", "-ec", f"mount --make-rprivate /{OVER_ETC}", "sh", scratch, files], check=True)
 
 
 def _command() -> None:

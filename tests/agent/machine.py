@@ -22,14 +22,8 @@ from hookspan.journal import Writer
 from hookspan.paths import Paths
 from hookspan.setup import relay
 from hookspan.store import Reader
-from tests.command import call
+from tests.command import OVER_ETC, call
 
-# /etc as the machine has it, with files of our own over it.
-_ETC = """
-mount -t tmpfs none "$1" && mkdir "$1/upper" "$1/work" && cp -r "$2/." "$1/upper"
-mount -t overlay overlay -o "lowerdir=/etc,upperdir=$1/upper,workdir=$1/work" /etc
-shift 2; exec "$@"
-"""
 PATIENCE = 60.0  # seconds; only a broken agent takes as long, whatever else the machine does
 
 
@@ -168,7 +162,7 @@ def end(relay: "subprocess.Popen[bytes]") -> None:
 
 def with_etc(files: Path, scratch: Path) -> tuple[str, ...]:
     """What to put before a command that is to find `files` in /etc, with all that it starts. Needs root."""
-    return ("unshare", "--mount", "sh", "-ec", _ETC, "sh", str(scratch), str(files))
+    return ("unshare", "--mount", "sh", "-ec", f'{OVER_ETC}shift 2; exec "$@"', "sh", str(scratch), str(files))
 
 
 def until(condition: Callable[[], Any], otherwise: str = "it did not happen", timeout: float = PATIENCE) -> Any:

@@ -1,6 +1,7 @@
 """Are our hooks installed? Every command and the agent give the same answer, whoever brings the hooks, wherever to."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,6 @@ import pytest
 
 from hookspan.clients.claude_code.handlers import EVENTS
 from hookspan.paths import Paths
-from tests.agent.machine import with_etc
 from tests.cli.test_homeless import ARGUMENTS, VERBS
 from tests.cli.verdict import found, installed
 from tests.command import call
@@ -37,17 +37,8 @@ class User:
 
     def run(self, *words: str, **env: str) -> "subprocess.CompletedProcess[str]":
         env = {"HOME": str(self.home), "PATH": "/usr/bin:/bin", "HOOKSPAN_DASHBOARD_PORT": "0"} | env
-        if not any(self.etc.iterdir()):
-            return call(*words, env=env, cwd=self.project)
-        return subprocess.run(
-            [*with_etc(self.etc, self.over), sys.executable, "-m", "hookspan", *words],
-            env=env,
-            cwd=self.project,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        etc = (self.etc, self.over) if any(self.etc.iterdir()) else None
+        return call(*words, env=env, cwd=self.project, etc=etc)
 
     def told(self, *words: str, **env: str) -> str:
         done = self.run(*words, **env)
@@ -266,15 +257,27 @@ def test_no_command_breaks_in_a_folder_that_is_gone(moved: dict[str, str], user:
     for words in COMMANDS:
         gone = user.home / "gone"
         gone.mkdir()
-        done = subprocess.run(
-            ["sh", "-c", 'rmdir ../gone && exec "$@"', "sh", sys.executable, "-m", "hookspan", *words],
+        folder = os.open(gone, os.O_RDONLY)
+        gone.rmdir()
+        done = call(
+            *words,
             env={"HOME": str(user.home), "PATH": "/usr/bin:/bin", "HOOKSPAN_DASHBOARD_PORT": "0"} | moved,
-            cwd=gone,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
+            cwd=Path(f"/proc/{os.getpid()}/fd/{folder}"),
         )
-        if done.returncode not in {0, 1}:
+        os.close(folder)
+        if done.returncode not in {0, 1} or "Traceback" in done.stderr:
             broken.append((words, done.returncode, done.stderr))
     assert broken == []
+
+
+def test_a_start_in_a_folder_that_is_gone(user: User):
+    done = subprocess.run(
+        ["sh", "-c", 'mkdir gone && cd gone && rmdir ../gone && exec "$@"', "sh", sys.executable, "-m", "hookspan"],
+        env={"HOME": str(user.home), "PATH": "/usr/bin:/bin"},
+        cwd=user.home,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
