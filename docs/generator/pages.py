@@ -18,7 +18,7 @@ from hookspan.catalogue.attributes import ATTRIBUTES
 from hookspan.catalogue.claude_code import CLAUDE_CODE
 from hookspan.catalogue.enums import Link, SessionPhase
 from hookspan.catalogue.events import HookEvent
-from hookspan.catalogue.metrics import READ_OF_AGENT, READ_OF_CLIENT, SUMS, Instrument
+from hookspan.catalogue.metrics import READ_OF_AGENT, READ_OF_CLIENT, REPEATED, SUMS, Instrument
 from hookspan.catalogue.scopes import AGENT_SERVICE_NAME, SCHEMA_URL, SERVICE_NAME
 from hookspan.catalogue.spans import COMMON, SPANS
 from hookspan.config import OPTIONS, SECTIONS, Notify, Option, Project, options_of
@@ -192,9 +192,12 @@ def _metrics() -> list[str]:
         "Sums are kept in the store and survive kill -9 without losing or doubling an increment. They are exported as",
         "cumulative sums and explicit-bucket histograms, each new series as 0 one interval before its first value. No session,",
         "prompt or path is an attribute. There are at most 2,000 series; anything beyond that is counted under",
-        "`otel.metric.overflow`. Exemplars link to the span that was counted, if there is one. Series with",
-        f'`{sc.PROJECT}` also have the labels of `[projects."name"]`. Prometheus turns dots into `_` and adds the unit and',
-        "`_total`.",
+        "`otel.metric.overflow`. Exemplars link to the span that was counted, if there is one: at each export to that of the",
+        f"largest value since the export before. Series with `{sc.PROJECT}` also have the labels of",
+        '`[projects."name"]`. Prometheus turns dots into `_` and adds the unit and `_total`; the one of the stack keeps a',
+        "histogram as one native series (`convert_histograms_to_nhcb`), others as one for each bucket, `_sum` and `_count`.",
+        f"{', '.join(f'`{one.name}`' for one in SUMS if one.name in REPEATED)} repeat others in the conventions' words and",
+        "are sent with `export.genai_metrics` only.",
         "",
         f"## What Claude Code did (`{SERVICE_NAME}`)",
         "",

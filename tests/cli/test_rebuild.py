@@ -144,7 +144,7 @@ def exemplars(paths: Paths) -> set[str]:
     """The traces that exemplars lead to."""
     snapshot = Reader(paths).series()
     assert snapshot is not None
-    return {one.exemplar.trace_id for one in snapshot.series if one.exemplar}
+    return {exemplar.trace_id for one in snapshot.series for exemplar in one.exemplars}
 
 
 def traces_of(paths: Paths, session: str) -> set[str]:

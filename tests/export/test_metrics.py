@@ -24,9 +24,12 @@ STOP = ((sc.HOOK_EVENT, "Stop"),)
 class MetricExport:
     """A store whose metrics are exported when the test says so."""
 
-    def __init__(self, paths: Paths, sink: Sink) -> None:
+    def __init__(self, paths: Paths, sink: Sink | str) -> None:
         paths.create()
-        self.paths, self.sink = paths, sink
+        self.paths = paths
+        if isinstance(sink, Sink):
+            self.sink = sink
+        self.url = sink.url if isinstance(sink, Sink) else sink
         self.store = Store.open(paths)
         self.record = 1
         self.readings: list[Reading] = []
@@ -37,7 +40,7 @@ class MetricExport:
     def start(self, *, on: bool = True) -> Exporter:
         self.stop()
         settings = ExportSettings(
-            endpoint=self.sink.url if on else None,
+            endpoint=self.url if on else None,
             timeout=2.0,
             metric_interval=3600,
             temporality=self.temporality,
@@ -125,9 +128,34 @@ def test_a_new_series_is_zero_first_and_then_what_it_counted(metric_export: Metr
     assert (empty.count, empty.sum, sum(empty.buckets)) == (0, 0.0, 0)
     assert (full.count, full.temporality) == (3, "cumulative")
     assert full.sum == pytest.approx(0.9)
-    assert [full.bounds[index] for index, number in enumerate(full.buckets) if number] == [0.5]
+    assert [full.bounds[index] for index, number in enumerate(full.buckets) if number] == [1]
     assert full.exemplars[0].trace_id == made.TRACE
     assert full.exemplars[0].value == 0.3
+
+
+def test_of_an_interval_the_slowest_is_the_exemplar_and_is_sent_once(metric_export: MetricExport) -> None:
+    def sent() -> list[float]:
+        return [one.value for point in metric_export.points("hookspan.tool.duration") for one in point.exemplars]
+
+    def ran(*seconds: float) -> None:
+        for value in seconds:
+            metric_export.count(1, "hookspan.tool.duration", (), value)
+        metric_export.tick()
+
+    metric_export.start()
+    ran(0.2)  # its zero
+    ran(0.3, 7.0, 0.1)
+    ran()
+    assert sent() == [7.0]
+    metric_export.sink.fault(status=503, times=1)
+    ran(0.4, 0.2)
+    ran(0.1)
+    assert sent() == [7.0, 0.4], "what was not taken is sent with what came since"
+    ran(*[1 - n / 100 for n in range(20)], 0.05)
+    assert sent() == [7.0, 0.4, 1.0]
+    metric_export.start()
+    ran(0.06)
+    assert sent() == [7.0, 0.4, 1.0, 0.06], "another agent sends none again"
 
 
 def test_both_resources_come_in_one_request(metric_export: MetricExport) -> None:

@@ -28,6 +28,7 @@ from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.metrics.export import MetricsData
 from opentelemetry.sdk.resources import Resource
 
+from hookspan.catalogue.metrics import REPEATED
 from hookspan.export.convert import Point, readable, resource_metrics
 from hookspan.model.rows import Span
 from hookspan.model.sums import Sums
@@ -42,6 +43,7 @@ EXPORTS = 20  # of each developer's sums
 COPIES = 40  # of all recorded sessions, each a developer with ids of its own
 WARM = 4  # copies sent before
 AS_SHIPPED = {"METRICS_INTERVAL": "15s"}  # the fleet of the tests is asked for its span metrics each second
+GAUGES = 41  # of sessions and quota, and what an agent says about itself: not recorded
 POLL = 0.5  # s
 PATIENCE = 900  # s
 PROTOBUF = {"Content-Type": "application/x-protobuf", "Authorization": f"Bearer {TOKEN}"}
@@ -63,7 +65,8 @@ class Density:
     spans_per_hour: float
     spans_per_request: float
     bytes_per_span: float  # OTLP, not compressed
-    series: int  # of one developer who has done all of what was recorded
+    series: int  # of one developer who has done all of what was recorded, and of the agent, with classic buckets
+    native: int  # the same where a histogram is one series
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,7 @@ def recorded(folder: Path) -> tuple[list[day.Recording], Density]:
     sums = Sums()
     for increment in increments:
         sums.find(increment, increment.at).add(increment)
+    sent = [one for one in sums if one.instrument not in REPEATED]
     return found, Density(
         sessions=len(found),
         seconds=seconds,
@@ -140,7 +144,8 @@ def recorded(folder: Path) -> tuple[list[day.Recording], Density]:
         spans_per_hour=spans / hours,
         spans_per_request=spans / len(bodies),
         bytes_per_span=sum(len(body) for body, _ in bodies) / spans,
-        series=sum(_series(Point.of(one, None)) for one in sums),
+        series=sum(map(_series, (Point.of(one, None) for one in sent))) + GAUGES,
+        native=len(sent) + GAUGES,
     )
 
 

@@ -91,10 +91,11 @@ def _developer(figures: "Figures") -> str:
         How much one developer produces is computed from the {one.sessions} recorded sessions of the real client in
         `tests/sessions`, folded as the agent does it: {one.events:,} events and {one.spans:,} spans for
         {one.model_calls:,} model calls, which is {one.events / one.model_calls:.1f} events and
-        {one.spans / one.model_calls:.1f} spans for each; {one.bytes_per_span:,.0f} bytes a span; {one.series:,} series
-        for somebody who has done everything that was recorded. In the recordings the model answers at once, which gives
-        {one.events_per_hour_at_most:,.0f} events an hour: no developer is that fast. **Assumed, not measured:** a model
-        call every {one.stretch * one.seconds / one.model_calls:.0f} s throughout the hour, which gives
+        {one.spans / one.model_calls:.1f} spans for each; {one.bytes_per_span:,.0f} bytes a span; {one.series:,} series,
+        the agent's included, for somebody who has done everything that was recorded in three projects ({one.native:,}
+        in a store that keeps a histogram as one native series). In the recordings the model answers at once, which
+        gives {one.events_per_hour_at_most:,.0f} events an hour: no developer is that fast. **Assumed, not measured:** a
+        model call every {one.stretch * one.seconds / one.model_calls:.0f} s throughout the hour, which gives
         {one.events_per_hour:,.0f} events and {one.spans_per_hour:,.0f} spans. If your developers produce half as much,
         halve the columns up to spans/s. Sums are exported every {INTERVAL_AWAY:g} s
         (`export.metric_interval`).

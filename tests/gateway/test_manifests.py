@@ -197,9 +197,10 @@ def test_what_the_single_collector_does_too_is_done_alike():
     assert gateway["connectors"]["signal_to_metrics"] == single["connectors"]["signal_to_metrics"]
     spans = ingester["connectors"]["span_metrics"]
     assert spans.pop("exclude_dimensions") == ["collector.instance.id"]
-    assert spans == single["connectors"]["span_metrics"]
+    added = load(programs.ROOT / "collector" / "span-metrics.yaml")
+    assert spans == added["connectors"]["span_metrics"]
     hooks = "filter/without_hook_spans"
-    assert ingester["processors"][hooks] == single["processors"][hooks]
+    assert ingester["processors"][hooks] == added["processors"][hooks]
     prometheus = load(programs.ROOT / "collector" / "prometheus.yml")
     (copied,) = load(BASE / "labels.yaml")["processors"]["transform/labels"]["metric_statements"]
     names = [set(re.findall(r'"([a-z.]+)"', statement)) for statement in copied["statements"]]

@@ -354,7 +354,7 @@ def test_fact_33_every_hook_is_counted_here(played):
 
 
 def test_fact_34_the_client_s_own_measure_is_of_stop_alone(played):
-    seen = [one for one in played("print_mcp").increments if one.instrument == "hookspan.client_hook.duration"]
+    seen = [one for one in played("print_mcp").increments if one.instrument == "hookspan.client_hook.time"]
     assert {dict(one.attributes)[sc.HOOK_EVENT] for one in seen} == {"Stop"}
 
 

@@ -10,7 +10,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,9 +33,11 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.enums import QuotaWindow, SessionPhase
+from hookspan.catalogue.metrics import REPEATED
 from hookspan.catalogue.scopes import SERVICE_NAME
 from hookspan.export.convert import Point, Reading, readable, resource_metrics
 from hookspan.export.db import Announced
+from hookspan.export.exemplars import Exemplars
 from hookspan.model.rows import Increment, Span
 from hookspan.model.sums import Sums
 from tests.model import replay
@@ -55,6 +57,9 @@ RESOURCE = Resource(
     }
 )
 
+
+PROJECTS = ("shop", "shop", "shop", "shop", "bank", "docs")
+"""Of six sessions in a row, which is of which: a day is mostly one project's, and of two others."""
 
 NEVER_RECORDED = (
     Increment("hookspan.dropped", ((sc.DROP_REASON, "write"), (sc.DROP_WHERE, "relay")), 3, 0),
@@ -104,9 +109,9 @@ class Day:
 
 
 def recordings(folder: Path) -> list[Recording]:
-    """Every recording, played; its project is a repository again, on the branch `main`."""
+    """Every recording, played; its project is a repository again, on the branch `main`, and one of three."""
     found = []
-    for name in replay.names():
+    for number, name in enumerate(replay.names()):
         root = folder / name
         project = root / "shop"
         (project / ".git").mkdir(parents=True)
@@ -117,10 +122,24 @@ def recordings(folder: Path) -> list[Recording]:
             return [line.replace(recorded, now) for line in lines]
 
         played = replay.play(name, root, change=moved_to)
+        called(PROJECTS[number % len(PROJECTS)], played)
         times = [span.start for span in played.spans] + [increment.at for increment in played.increments]
         if times:
             found.append(Recording(name, played, min(times), max([*times, *(span.end for span in played.spans)])))
     return found
+
+
+def called(project: str, played: replay.Played) -> None:
+    """Give what was played the name of a project."""
+    played.increments = [
+        msgspec.structs.replace(
+            one, attributes=tuple((key, project if key == sc.PROJECT else value) for key, value in one.attributes)
+        )
+        for one in played.increments
+    ]
+    for span in played.spans:
+        if sc.PROJECT in span.attributes:
+            span.attributes[sc.PROJECT] = project
 
 
 def arrange(found: list[Recording], now: int, *, rounds: int = 6) -> Day:
@@ -160,20 +179,22 @@ def moments(now: int) -> Iterator[int]:
     yield now
 
 
-def send_metrics(day: Day, otlp: str, now: int) -> None:
-    """The day's exports of metrics, one after the other."""
+def send_metrics(day: Day, otlp: str, now: int, times: Callable[[int], Iterable[int]] = moments) -> None:
+    """The day's exports of metrics, one after the other. `times`: when they were."""
     exporter = OTLPMetricExporter(f"{otlp}/v1/metrics")
     sums, announced, phases = Sums(), {}, collections.OrderedDict[str, tuple[int, str]]()
+    exemplars = Exemplars(0)
     increments, changes = iter([*day.increments, None]), iter([*day.phases, None])
     increment, change = next(increments), next(changes)
-    for at in moments(now):
+    for at in times(now):
         while increment is not None and increment.at <= at:
             sums.find(increment, increment.at).add(increment)
             increment = next(increments)
         while change is not None and change[0] <= at:
             phases[change[1]] = (change[0], change[2])
             change = next(changes)
-        points = [Point.of(one, announced.get((one.instrument, one.attributes))) for one in sums]
+        sent = [one for one in sums if one.instrument not in REPEATED]
+        points = exemplars.chosen(Point.of(one, announced.get((one.instrument, one.attributes))) for one in sent)
         counts = collections.Counter(phase for _, phase in phases.values())
         waits = [at - since for since, phase in phases.values() if phase == SessionPhase.WAITING]
         readings = [
@@ -190,6 +211,7 @@ def send_metrics(day: Day, otlp: str, now: int) -> None:
         readings.append(Reading("hookspan.session.compactions", 0))
         data = MetricsData([resource_metrics(points, readings, RESOURCE, at)])
         assert exporter.export(data) is MetricExportResult.SUCCESS
+        exemplars.arrived(points)
         announced |= {(p.series.instrument, p.series.attributes): Announced(p.series.start) for p in points if p.zero}
     exporter.shutdown()
 

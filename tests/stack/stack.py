@@ -305,10 +305,15 @@ class Stack(Backends):
         # Nothing of the developer's own: an OTEL_* or a proxy variable would change what the programs do.
         return {"PATH": os.defpath, "HOME": str(self.folder), **{key: str(value) for key, value in variables.items()}}
 
-    def _collector(self, ports: "Ports") -> Program:
+    def another_collector(self, overlay: str) -> Program:
+        """A Collector with a file that is merged over the configuration, to be ended by `kill`."""
+        ports = Ports({name: self.ports[name] for name in ("jaeger_otlp", "prometheus")})
+        return self._collector(ports, f"collector-{overlay}", "--config", str(COLLECTOR_FILES / f"{overlay}.yaml"))
+
+    def _collector(self, ports: "Ports", name: str = "collector", *more: str) -> Program:
         return Program(
-            "collector",
-            [str(programs.binary("otelcol")), "--config", str(COLLECTOR_FILES / "otel-collector.yaml")],
+            name,
+            [str(programs.binary("otelcol")), "--config", str(COLLECTOR_FILES / "otel-collector.yaml"), *more],
             env=self._environment(
                 OTLP_GRPC_PORT=ports["otlp_grpc"],
                 OTLP_HTTP_PORT=ports["otlp_http"],
@@ -316,13 +321,13 @@ class Stack(Backends):
                 METRICS_PORT=ports["collector_metrics"],
                 JAEGER_ENDPOINT=f"http://127.0.0.1:{ports['jaeger_otlp']}",
                 PROMETHEUS_ENDPOINT=f"http://127.0.0.1:{ports['prometheus']}/api/v1/otlp",
-                QUEUE_DIR=self.folder / "queue",
+                QUEUE_DIR=self.folder / f"{name}-queue",
                 METRICS_INTERVAL=INTERVAL,
                 OTEL_RESOURCE_ATTRIBUTES="host.name=test-host",
             ),
             folder=self.folder,
-            url=self.otlp_http,
-            ready=self.health,
+            url=f"http://127.0.0.1:{ports['otlp_http']}",
+            ready=f"http://127.0.0.1:{ports['health']}",
             group=self._reaper.pid,
         )
 

@@ -57,13 +57,13 @@ def test_every_metric_has_them_and_a_projects_own_come_first(stack: Stack):
     exporter.shutdown()
 
     def labelled(name: str) -> set[tuple[str, str, str]]:
-        found = [sample.labels for sample in stack.query(f'{name}{{instance="{instance}"}}')]
+        found = [sample.labels for sample in stack.query(name.replace("INSTANCE", f'{{instance="{instance}"}}'))]
         return {(one.get("hookspan_project", ""), one.get("team", ""), one.get("cost_centre", "")) for one in found}
 
     both = {("shop", "cart", "47"), ("bank", "payments", "47")}
-    stack.wait(lambda: labelled("hookspan_turn_finished_total") == both, 30)
-    assert labelled("gen_ai_invoke_agent_duration_seconds_bucket") == both
-    assert labelled("hookspan_wait_oldest_seconds") == {("", "cart", "47")}
+    stack.wait(lambda: labelled("hookspan_turn_finished_totalINSTANCE") == both, 30)
+    assert labelled("histogram_count(gen_ai_invoke_agent_duration_secondsINSTANCE)") == both
+    assert labelled("hookspan_wait_oldest_secondsINSTANCE") == {("", "cart", "47")}
 
 
 def test_owners_are_read_from_the_file_of_tokens():

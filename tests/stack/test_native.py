@@ -71,11 +71,11 @@ def test_what_every_hook_costs_and_how_the_two_join(stack: Stack, home: Installe
     # What hooks cost, by event and matcher: where only ours ran, and where a slow one ran beside it.
     def cost(kind: str, event: str, hooks: int) -> float:
         labels = f'job="{NATIVE}", host_name="", hook_event="{event}", num_hooks="{hooks}"'  # the played day has a host
-        return total(stack, f"claude_code_hook_duration_seconds_{kind}{{{labels}}}")
+        return total(stack, f"claude_code_hook_{kind}_total{{{labels}}}")
 
     def counted() -> bool:
-        assert cost("count", "PreToolUse", 1) >= len(calls)
-        assert cost("sum", "Stop", 2) >= SLOW
+        assert cost("runs", "PreToolUse", 1) >= len(calls)
+        assert cost("time_seconds", "Stop", 2) >= SLOW
         return True
 
     stack.wait(counted, 60)

@@ -6,7 +6,7 @@ import subprocess
 import time
 import urllib.request
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 import requests
@@ -26,6 +26,9 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, Status, StatusCode, TraceFlags
 from opentelemetry.util.types import AnyValue
 
+from hookspan.export.resource import instance_id
+from hookspan.paths import Paths
+from tests.export.test_metrics import MetricExport
 from tests.stack import programs
 from tests.stack.stack import Program, Stack
 
@@ -134,10 +137,24 @@ def test_a_metric_reaches_prometheus_and_its_exemplar_leads_to_the_trace(stack: 
     (sample,) = stack.wait(lambda: stack.query(events), DELIVERY)
     assert sample.value == 41
     assert sample.labels.items() >= {"hook_event": "PreToolUse", "job": service, "instance": "test"}.items()
-    buckets = f'hookspan_tool_duration_seconds_bucket{{service_name="{service}"}}'
-    (exemplar,) = stack.wait(lambda: stack.exemplars(buckets), DELIVERY)
+    durations = f'hookspan_tool_duration_seconds{{service_name="{service}"}}'
+    (exemplar,) = stack.wait(lambda: stack.exemplars(durations), DELIVERY)
     assert exemplar.trace_id == f"{span.get_span_context().trace_id:032x}"
     assert exemplar.value == 0.7
+
+
+def test_of_an_interval_the_slowest_is_the_exemplar(stack: Stack, paths: Paths):
+    """Whoever clicks on a peak finds what was slow, not what came last."""
+    to_stack = MetricExport(paths, stack.otlp_http)
+    to_stack.start()
+    for values in ((0.2,), (0.3, 7.0, 0.1), (), (0.4, 0.2)):
+        for value in values:
+            to_stack.count(1, "hookspan.tool.duration", (), value)
+        to_stack.tick()
+    to_stack.stop()
+    to_stack.store.close()
+    durations = f'hookspan_tool_duration_seconds{{instance="{instance_id(paths)}"}}'
+    stack.wait(lambda: [one.value for one in stack.exemplars(durations)] == [7.0, 0.4], DELIVERY)
 
 
 def test_the_stack_watches_the_host_and_itself(stack: Stack):
@@ -152,21 +169,28 @@ def test_the_stack_watches_the_host_and_itself(stack: Stack):
     stack.wait(lambda: stack.query("otelcol_exporter_queue_capacity"), DELIVERY)
 
 
-def test_jaegers_monitor_shows_tools_and_no_hooks(stack: Stack):
+@pytest.fixture
+def counting(stack: Stack) -> Iterator[str]:
+    """The endpoint of a Collector that makes span metrics."""
+    collector = stack.another_collector("span-metrics")
+    collector.start()
+    yield collector.url
+    collector.kill()
+
+
+def test_jaegers_monitor_shows_tools_and_no_hooks_where_it_is_switched_on(stack: Stack, counting: str):
     service = "test-monitor"
     turn = Turn(service)
     spans = [turn.span("execute_tool Bash", 0xB0 + number, 0xA1) for number in range(5)]
-    send(http_exporter(stack), [*spans, turn.span("hook PreToolUse", 0xC1, scope="hookspan.hooks")])
+    hook = turn.span("hook PreToolUse", 0xC1, scope="hookspan.hooks")
+    send(OTLPSpanExporter(f"{counting}/v1/traces"), [*spans, hook])
     calls = f'traces_span_metrics_calls_total{{service_name="{service}"}}'
     stack.wait(lambda: total(stack, calls) >= 5, DELIVERY)  # a new series starts with a 0
     assert {sample.labels["span_name"]: sample.value for sample in stack.query(calls)} == {"execute_tool Bash": 5}
-    parameters = (
-        f"service={service}&spanKind=internal&groupByOperation=true&quantile=0.95"
-        "&lookback=3600000&step=1000&ratePer=600000"
-    )
+    parameters = f"service={service}&spanKind=internal&groupByOperation=true&lookback=3600000&step=1000&ratePer=600000"
 
     def monitored() -> list[str]:
-        with urllib.request.urlopen(f"{stack.jaeger.url}/api/metrics/latencies?{parameters}", timeout=10) as answer:
+        with urllib.request.urlopen(f"{stack.jaeger.url}/api/metrics/calls?{parameters}", timeout=10) as answer:
             metrics = json.load(answer)["metrics"]
         return [label["value"] for metric in metrics for label in metric["labels"] if label["name"] == "operation"]
 
@@ -197,10 +221,10 @@ def test_what_claude_code_sends_itself_lands_beside_ours(stack: Stack):
     logs.shutdown()
     label = f'{{service_name="{service}"}}'
     stack.wait(lambda: total(stack, f"claude_code_token_usage_tokens_total{label}") == 200, DELIVERY)
-    stack.wait(lambda: total(stack, f"claude_code_hook_duration_seconds_count{label}") == 2, DELIVERY)
-    assert total(stack, f"claude_code_hook_duration_seconds_sum{label}") == pytest.approx(0.034)
-    (bucket,) = stack.query(f'claude_code_hook_duration_seconds_bucket{{service_name="{service}", le="0.005"}}')
-    assert (bucket.value, bucket.labels["hook_event"]) == (1, "Stop")
+    stack.wait(lambda: total(stack, f"claude_code_hook_runs_total{label}") == 2, DELIVERY)
+    assert total(stack, f"claude_code_hook_time_seconds_total{label}") == pytest.approx(0.034)
+    (quick,) = stack.query(f"histogram_fraction(0.002, 0.005, claude_code_hook_duration_seconds{label})")
+    assert (quick.value, quick.labels["hook_event"]) == (0.5, "Stop")
 
 
 def test_a_secret_that_slips_through_is_masked(stack: Stack):

@@ -56,10 +56,27 @@ def hourly(metric: str, *matchers: str, by: str = "") -> str:
     return f"3600 * {rate(metric, *matchers, by=by)}"
 
 
+# A histogram is one native series where the backend has those, as this stack's Prometheus does, or classic buckets.
+# Each question takes what is there, in words that MetricsQL has too: without `histogram_sum` and `histogram_count`.
+
+
 def quantile(q: float, metric: str, *matchers: str, by: str = "", over: str = RATE) -> str:
     """A quantile of a histogram, whose name is given without `_bucket`."""
-    labels = f"le, {by}" if by else "le"
-    return f"histogram_quantile({q}, sum by ({labels}) (rate({metric}_bucket{{{', '.join(matchers)}}}[{over}])))"
+    native = rate(metric, *matchers, by=by, over=over)
+    classic = rate(f"{metric}_bucket", *matchers, by=f"le, {by}" if by else "le", over=over)
+    return f"histogram_quantile({q}, {native}) or histogram_quantile({q}, {classic})"
+
+
+def buckets(metric: str, *matchers: str) -> str:
+    """A histogram over time."""
+    return f"{rate(metric, *matchers)} or on () {rate(f'{metric}_bucket', *matchers, by='le')}"
+
+
+def spent(metric: str, counted: str, *matchers: str, also: str = "", by: str = "") -> str:
+    """The sum of a histogram's values. `counted`: the counter of what it has; `also`: what is to be true of that."""
+    mean = f"histogram_avg({increase(metric, *matchers, by=by)})"
+    native = f"{mean} * {increase(counted, *matchers, *([also] if also else []), by=by)}"
+    return f"{native} or {increase(f'{metric}_sum', *matchers, by=by)}"
 
 
 def share(part: str, whole: str) -> str:
@@ -92,7 +109,7 @@ def whose() -> tuple[object, object, object]:
 
 def tool_choice() -> object:
     """The variable `tool`."""
-    return choice("tool", "Tool", "hookspan_tool_duration_seconds_count", "gen_ai_tool_name")
+    return choice("tool", "Tool", "hookspan_tool_calls_total", "gen_ai_tool_name")
 
 
 def host_choice(metric: str) -> object:

@@ -28,16 +28,19 @@ from queries import (
     TO_WAITING,
     TOOL,
     TOOLS,
+    buckets,
     hourly,
     increase,
     or_zero,
     quantile,
-    rate,
     share,
+    spent,
     tags_text,
     tool_choice,
     whose,
 )
+
+RAN = 'hookspan_tool_never_ran=""'
 
 
 def make() -> d.Dashboard:
@@ -95,7 +98,7 @@ def make() -> d.Dashboard:
                     figure(
                         "Time in tools",
                         "How long did tools run in total?",
-                        or_zero(increase(f"{duration}_sum", TOOL, PROJECT)),
+                        or_zero(spent(duration, calls, TOOL, PROJECT, also=RAN)),
                         SECONDS,
                         links=[TO_TURNS],
                     ),
@@ -117,8 +120,8 @@ def make() -> d.Dashboard:
                         "How often, how slow, and how much time in total, by tool?",
                         {by_tool: "Tool"},
                         [
-                            Column("Time", increase(f"{duration}_sum", TOOL, PROJECT, by=by_tool), SECONDS),
-                            Column("Calls", increase(f"{duration}_count", TOOL, PROJECT, by=by_tool)),
+                            Column("Time", spent(duration, calls, TOOL, PROJECT, also=RAN, by=by_tool), SECONDS),
+                            Column("Calls", increase(calls, TOOL, PROJECT, RAN, by=by_tool)),
                             Column("Median", quantile(0.5, duration, TOOL, PROJECT, by=by_tool, over=RANGE), SECONDS),
                             Column(
                                 "Slowest 5 %", quantile(0.95, duration, TOOL, PROJECT, by=by_tool, over=RANGE), SECONDS
@@ -173,7 +176,7 @@ def make() -> d.Dashboard:
                     distribution(
                         "How long do calls take?",
                         "How are the durations of calls distributed?",
-                        rate(f"{duration}_bucket", TOOL, PROJECT, by="le"),
+                        buckets(duration, TOOL, PROJECT),
                         SECONDS,
                         links=[TO_TURNS],
                     ),
@@ -186,7 +189,7 @@ def make() -> d.Dashboard:
                         "Errors by type",
                         "Did the command fail, or the tool?",
                         Query(
-                            increase(f"{duration}_count", TOOL, PROJECT, 'error_type!=""', by="error_type"),
+                            increase(calls, TOOL, PROJECT, RAN, 'error_type!=""', by="error_type"),
                             "{{error_type}}",
                         ),
                         COUNT,

@@ -30,11 +30,11 @@ from queries import (
     WAITING,
     WHO,
     both,
+    buckets,
     hourly,
     increase,
     or_zero,
     quantile,
-    rate,
     share,
     tags_text,
     tool_choice,
@@ -44,7 +44,7 @@ from queries import (
 
 def make() -> d.Dashboard:
     """What waits for people, and what they decide."""
-    wait = "hookspan_permission_wait_seconds"
+    wait, decisions = "hookspan_permission_wait_seconds", "hookspan_permission_decisions_total"
     by_tool = "gen_ai_tool_name"
     return board(
         WAITING,
@@ -76,7 +76,7 @@ def make() -> d.Dashboard:
                     figure(
                         "Asked",
                         "How often were you asked?",
-                        or_zero(increase(f"{wait}_count", TOOL, PROJECT)),
+                        or_zero(increase(decisions, TOOL, PROJECT)),
                         COUNT,
                         decimals=0,
                         links=[TO_TOOLS],
@@ -85,8 +85,8 @@ def make() -> d.Dashboard:
                         "Approved",
                         "What share did you approve? What is always approved can be allowed.",
                         share(
-                            or_zero(increase(f"{wait}_count", TOOL, PROJECT, 'hookspan_decision="approved"')),
-                            increase(f"{wait}_count", TOOL, PROJECT),
+                            or_zero(increase(decisions, TOOL, PROJECT, 'hookspan_decision="approved"')),
+                            increase(decisions, TOOL, PROJECT),
                         ),
                         SHARE,
                         empty="never asked",
@@ -94,8 +94,8 @@ def make() -> d.Dashboard:
                     ),
                     figure(
                         "Median wait",
-                        "How long does a question wait for an answer?",
-                        quantile(0.5, wait, TOOL, PROJECT, over=RANGE),
+                        "How long does a question wait for an answer, whatever the tool?",
+                        quantile(0.5, wait, PROJECT, over=RANGE),
                         SECONDS,
                         empty="never asked",
                         links=[TO_TURNS],
@@ -123,8 +123,8 @@ def make() -> d.Dashboard:
                     ),
                     lines(
                         "How long until an answer?",
-                        "How long do questions wait? A point leads to the span of one.",
-                        both(wait, TOOL, PROJECT),
+                        "How long do questions wait, whatever the tool? A point leads to the span of one.",
+                        both(wait, PROJECT),
                         SECONDS,
                         empty="You were not asked in this time range",
                         links=[TO_TOOLS],
@@ -134,7 +134,7 @@ def make() -> d.Dashboard:
                         "How many questions an hour are approved, refused, given up, or denied by a rule?",
                         [
                             Query(
-                                hourly(f"{wait}_count", TOOL, PROJECT, by="hookspan_decision"),
+                                hourly(decisions, TOOL, PROJECT, by="hookspan_decision"),
                                 "{{hookspan_decision}}",
                             )
                         ],
@@ -146,7 +146,7 @@ def make() -> d.Dashboard:
                     distribution(
                         "How long are you away?",
                         "How long is it from the end of a turn to your next prompt?",
-                        rate("hookspan_user_idle_seconds_bucket", PROJECT, by="le"),
+                        buckets("hookspan_user_idle_seconds", PROJECT),
                         SECONDS,
                         links=[TO_TURNS],
                     ),
@@ -160,14 +160,7 @@ def make() -> d.Dashboard:
                         "Which tools ask, and how do you answer?",
                         {by_tool: "Tool", "hookspan_decision": "Decision"},
                         [
-                            Column(
-                                "Asked", increase(f"{wait}_count", TOOL, PROJECT, by=f"{by_tool}, hookspan_decision")
-                            ),
-                            Column(
-                                "Waited",
-                                increase(f"{wait}_sum", TOOL, PROJECT, by=f"{by_tool}, hookspan_decision"),
-                                SECONDS,
-                            ),
+                            Column("Asked", increase(decisions, TOOL, PROJECT, by=f"{by_tool}, hookspan_decision")),
                         ],
                         empty="You were not asked in this time range",
                         data_links={

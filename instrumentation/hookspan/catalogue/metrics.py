@@ -36,12 +36,12 @@ class Instrument(msgspec.Struct, frozen=True):
     exemplar: SpanType | Literal[""] = ""
 
 
-HOOK_BOUNDS: Final = (0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
-"""50 us to 1 s; 5 ms, the promise about a hook, is a bound."""
-TOOL_BOUNDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800)
-"""5 ms to 30 min."""
-PATIENCE_BOUNDS: Final = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800)
-"""0.5 s to 8 h: waits, turns, idle times."""
+HOOK_BOUNDS: Final = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.25, 1.0)
+"""0.2 ms to 1 s; 5 ms, the promise about a hook, is a bound."""
+TOOL_BOUNDS: Final = (0.01, 0.025, 0.1, 0.25, 1, 2.5, 10, 30, 60, 300, 1800)
+"""10 ms to 30 min."""
+PATIENCE_BOUNDS: Final = (1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 14400)
+"""1 s to 4 h: waits, turns, idle times."""
 AGENT_BOUNDS: Final = tuple(round(0.1 * 2**doubled, 1) for doubled in range(19))
 """0.1 s to 7 h: the GenAI conventions' advice for `gen_ai.invoke_agent.duration`, which ends at 409.6 s, and what a turn may take beyond."""
 CALLS_BOUNDS: Final = (1, 2, 4, 8, 16, 32, 64, 128)
@@ -50,7 +50,7 @@ OPERATION_BOUNDS: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56,
 """The GenAI conventions' advice for `gen_ai.client.inference.duration` and `gen_ai.execute_tool.duration`."""
 TOKEN_BOUNDS: Final = (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864)
 """The GenAI conventions' advice for tokens of a model call."""
-CONTEXT_BOUNDS: Final = (1e3, 5e3, 1e4, 2e4, 4e4, 6e4, 8e4, 1e5, 1.2e5, 1.4e5, 1.6e5, 1.8e5, 2e5, 5e5, 1e6)
+CONTEXT_BOUNDS: Final = (1e4, 2e4, 4e4, 8e4, 1.2e5, 1.6e5, 2e5, 5e5, 1e6)
 
 
 def _counter(
@@ -108,14 +108,12 @@ SUMS: Final = (
         HOOK_BOUNDS,
         "Time the relay took, from its first instruction until the event was in the journal.",
         _EVENT_READ,
-        sc.HOOK_EVENT,
         exemplar="hook",
     ),
-    _histogram(
-        "hookspan.client_hook.duration",
+    _counter(
+        "hookspan.client_hook.time",
         "s",
-        HOOK_BOUNDS,
-        "Duration of an event's hooks as the client measured it, where its transcript has it.",
+        "Time that an event's hooks took as the client measured it, where its transcript has it.",
         "a transcript has what the client measured: for Stop only",
         sc.HOOK_EVENT,
     ),
@@ -156,7 +154,6 @@ SUMS: Final = (
         _AGENT_WRITTEN,
         sc.PROJECT,
         sc.GEN_AI_AGENT_NAME,
-        sc.OUTCOME,
         sc.ERROR_TYPE,
         exemplar="turn",
     ),
@@ -201,8 +198,6 @@ SUMS: Final = (
         f"{_TOOL_WRITTEN}, unless the call never ran",
         sc.PROJECT,
         sc.GEN_AI_TOOL_NAME,
-        sc.OUTCOME,
-        sc.ERROR_TYPE,
         sc.MCP_SERVER,
         exemplar="tool",
     ),
@@ -214,6 +209,8 @@ SUMS: Final = (
         sc.PROJECT,
         sc.GEN_AI_TOOL_NAME,
         sc.OUTCOME,
+        sc.ERROR_TYPE,
+        sc.NEVER_RAN,
         exemplar="tool",
     ),
     _histogram(
@@ -221,6 +218,14 @@ SUMS: Final = (
         "s",
         PATIENCE_BOUNDS,
         "Time from a permission dialog to its answer.",
+        "a permission's span is written",
+        sc.PROJECT,
+        exemplar="wait",
+    ),
+    _counter(
+        "hookspan.permission.decisions",
+        "{decision}",
+        "What was decided in permission dialogs.",
         "a permission's span is written",
         sc.PROJECT,
         sc.GEN_AI_TOOL_NAME,
@@ -388,6 +393,15 @@ SUMS: Final = (
     ),
 )
 """Counted by the fold, with their sums in the store; exported under `SERVICE_NAME`."""
+
+REPEATED: Final = frozenset(
+    instrument.name
+    for instrument in SUMS
+    if instrument.name.startswith("gen_ai.client.inference.usage.")
+    or instrument.name
+    in {"gen_ai.execute_tool.duration", "gen_ai.invoke_agent.inference_calls", "gen_ai.invoke_agent.tool_calls"}
+)
+"""Those that say in the conventions' words what others say: counted always, sent with `export.genai_metrics`."""
 
 READ_OF_CLIENT: Final = (
     _gauge("hookspan.session.active", "{session}", "Sessions that have not ended, by what they are doing.", sc.STATE),

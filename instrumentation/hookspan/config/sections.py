@@ -89,6 +89,12 @@ class Export:
         Choice(("cumulative", "delta")),
         "What a point of a counter or histogram says: all since its start, or what came since the point before it.",
     )
+    genai_metrics: bool = _option(
+        False,
+        Flag(),
+        "Also send the GenAI conventions' metrics that repeat others: `gen_ai.client.inference.usage.*`, "
+        "`gen_ai.execute_tool.duration`, `gen_ai.invoke_agent.inference_calls` and `.tool_calls`.",
+    )
     max_days: int = _option(7, Number(1, DAYS_MAX, "days"), "How long spans wait for an endpoint that is unreachable.")
 
     def endpoint_of(self, signal: Signal) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from opentelemetry.sdk.metrics import Exemplar
+from opentelemetry.sdk import metrics
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
     Gauge,
@@ -31,7 +31,7 @@ from hookspan.catalogue.metrics import BY_NAME, Instrument
 from hookspan.catalogue.scopes import SCHEMA_URL
 from hookspan.catalogue.spans import TURN
 from hookspan.model.rows import CLIENT, STATUS_ERROR, SeriesAttributes, Span
-from hookspan.model.sums import OVERFLOW_KEY, Series
+from hookspan.model.sums import OVERFLOW_KEY, Exemplar, Series
 from hookspan.wire.scrub import scrub
 
 from .db import Announced, Base
@@ -42,6 +42,8 @@ HOOK_SCOPE: Final = InstrumentationScope(scopes.HOOK_SCOPE, __version__, SCHEMA_
 _SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
 _UNSET: Final = Status(StatusCode.UNSET)
 _ERROR: Final = Status(StatusCode.ERROR)
+_FLAGS: Final = frozenset({OVERFLOW_KEY, sc.NEVER_RAN})
+"""Attributes that a series has or has not, whose value is true."""
 _FRACTIONS: Final = frozenset({"s", "USD"})
 """Units of sums that are floats even when they are whole: a sum must not change its type between two exports."""
 
@@ -91,6 +93,7 @@ class Point(NamedTuple):
     """A series as it is to be exported: since `start`, without what it had counted before.
 
     `zero`: still as 0. `past`: as it was when it was last sent. Its value of now follows an interval later.
+    `exemplar`: the one of the series' that is to be sent.
     """
 
     series: Series
@@ -98,6 +101,7 @@ class Point(NamedTuple):
     base: Base | None = None
     zero: bool = False
     past: bool = False
+    exemplar: Exemplar | None = None
 
     @property
     def opening(self) -> bool:
@@ -115,7 +119,7 @@ class Point(NamedTuple):
     def again(cls, series: Series, announced: Announced) -> Point:
         """One that was idle, as it was then."""
         idle = announced.idle or Base.of(series)
-        then = msgspec.structs.replace(series, value=idle.value, count=idle.count, buckets=idle.buckets, exemplar=None)
+        then = msgspec.structs.replace(series, value=idle.value, count=idle.count, buckets=idle.buckets)
         return cls(then, announced.start, announced.base, past=True)
 
 
@@ -190,15 +194,15 @@ def _gauge(instrument: Instrument, readings: list[Reading], now: int) -> Metric:
     return Metric(instrument.name, instrument.description, instrument.unit, Gauge(points))
 
 
-def _exemplars(point: Point) -> list[Exemplar]:
-    exemplar = point.series.exemplar
-    if exemplar is None or point.zero or (exemplar.at < point.start and point.base is not None):
+def _exemplars(point: Point) -> list[metrics.Exemplar]:
+    exemplar = point.exemplar
+    if exemplar is None or (exemplar.at < point.start and point.base is not None):
         return []
-    return [Exemplar({}, exemplar.value, exemplar.at, int(exemplar.span_id, 16), int(exemplar.trace_id, 16))]
+    return [metrics.Exemplar({}, exemplar.value, exemplar.at, int(exemplar.span_id, 16), int(exemplar.trace_id, 16))]
 
 
 def _attributes(attributes: SeriesAttributes) -> dict[str, str | bool]:
-    return {name: True if name == OVERFLOW_KEY else value for name, value in attributes}
+    return {name: True if name in _FLAGS else value for name, value in attributes}
 
 
 def _context(trace_id: str, span_id: str, *, remote: bool = False) -> SpanContext:

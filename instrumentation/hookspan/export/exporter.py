@@ -116,8 +116,9 @@ class Exporter:
         If the cursor is lost, a day is sent again: a span twice is one span, one that never came is missing.
         """
         measures = settings.sends("metrics")
-        if measures is not self.db.measuring or (measures and settings.temporality != self.db.temporality):
-            self.db.measure(on=measures, temporality=settings.temporality)
+        kind = f"{settings.temporality}{' and genai' if settings.genai_metrics else ''}"
+        if measures is not self.db.measuring or (measures and kind != self.db.temporality):
+            self.db.measure(on=measures, temporality=kind)
         if settings.sends("traces") and not self.db.enabled:
             self._lost = lost = self.db.replaced
             self.db.replaced = False

@@ -28,7 +28,7 @@ from opentelemetry.sdk.metrics.export import (
 )
 
 from hookspan import __version__
-from hookspan.catalogue.metrics import BY_NAME
+from hookspan.catalogue.metrics import BY_NAME, REPEATED
 from hookspan.catalogue.scopes import SCHEMA_URL, SCOPE
 from hookspan.store import Reader
 
@@ -36,6 +36,7 @@ from . import answer, sender
 from .answer import Answer
 from .convert import Point, Reading, resource_metrics
 from .db import ExportDb
+from .exemplars import Exemplars
 from .own import Differences
 from .resource import Resources
 from .sender import Sender
@@ -93,6 +94,7 @@ class MetricExport:
         self._record = 0
         self._temporality = temporality(settings, reader)
         self._own = Differences()
+        self._exemplars = Exemplars(clock())
         interval = settings.interval * 1e3
         self._provider = MeterProvider(
             [PeriodicExportingMetricReader(_Exporter(self.export), interval, settings.timeout * 1e3)],
@@ -184,7 +186,8 @@ class MetricExport:
             if self._sender is None:
                 self._sender = sender.make(settings, "metrics")
             ready, (resource, agents) = self._sender, self._both
-        record, points = self._points()
+        record, due = self._points()
+        points = self._exemplars.chosen(due)
         now = self._clock()
         ready.limit(until)
         # The SDK's provider has the resource that it was made with.
@@ -199,6 +202,7 @@ class MetricExport:
                 self._failed(reply)
             return MetricExportResult.FAILURE
         self._own.arrived()
+        self._exemplars.arrived(points)
         if record is not None:
             self._db.sent(record, self._temporality.arrived(points, now))
         self._complete = record is not None and not any(point.opening for point in points)
@@ -218,7 +222,9 @@ class MetricExport:
         self._series = len(snapshot.series)
         if snapshot.record < self._db.measured:
             return None, []
-        return snapshot.record, self._temporality.points(snapshot.series, self._db.announced)
+        left_out = frozenset() if self._settings.genai_metrics else REPEATED
+        series = [one for one in snapshot.series if one.instrument not in left_out]
+        return snapshot.record, self._temporality.points(series, self._db.announced)
 
     def _readings(self) -> list[Reading]:
         try:

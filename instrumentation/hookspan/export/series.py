@@ -47,7 +47,7 @@ class Cumulative:
         """One of each series that is not idle."""
         due = []
         for each in series:
-            known = announced.get(_name(each))
+            known = _known(each, announced)
             if known is None or known.idle is None:
                 due.append(Point.of(each, known))
             elif known.idle.count != each.count:
@@ -75,7 +75,7 @@ class Delta:
         """One of each series that has changed."""
         due = []
         for each in series:
-            known = announced.get(_name(each))
+            known = _known(each, announced)
             if known is None:
                 due.append(Point(each, each.start))
             elif known.base is None or known.base.count != each.count:
@@ -90,6 +90,12 @@ class Delta:
 def temporality(settings: Export, reader: Reader) -> Temporality:
     """The one that is set."""
     return Delta() if settings.temporality == "delta" else Cumulative(reader.changed_since)
+
+
+def _known(series: Series, announced: Mapping[SeriesName, Announced]) -> Announced | None:
+    """What the endpoint knows of it; nothing if that was another one, whose buckets an older version had."""
+    known = announced.get(_name(series))
+    return None if known is None or known.start < series.start else known
 
 
 def _name(series: Series) -> SeriesName:

@@ -276,7 +276,7 @@ def _token_kinds(counted: Tally | ModelCall) -> tuple[tuple[str, int], ...]:
 def stop_hooks(step: Step, fact: StopHooks) -> None:
     """What the client itself measured for the hooks of a Stop event."""
     for milliseconds in fact.durations_ms:
-        step.add("hookspan.client_hook.duration", milliseconds / 1000, (sc.HOOK_EVENT, "Stop"))
+        step.add("hookspan.client_hook.time", milliseconds / 1000, (sc.HOOK_EVENT, "Stop"))
 
 
 def compaction_started(step: Step, event: Reduced) -> None:

@@ -180,14 +180,9 @@ def write(step: Step, wait: Wait, place: Place, end: int, decision: Decision, ba
     opened = open_spans.of_wait(session, wait, place)
     end = max(end, wait.at)
     step.close(opened, end, {sc.DECISION: decision.value, sc.BASIS: basis.value})
-    step.count(
-        "hookspan.permission.wait",
-        (end - wait.at) / NANO,
-        (sc.GEN_AI_TOOL_NAME, wait.tool),
-        (sc.DECISION, decision.value),
-        place=place,
-        own_id=opened.span_id,
-        at=end,
-    )
+    tool, decided = (sc.GEN_AI_TOOL_NAME, wait.tool), (sc.DECISION, decision.value)
+    waited, own = (end - wait.at) / NANO, opened.span_id
+    step.count("hookspan.permission.wait", waited, place=place, own_id=own, at=end)
+    step.count("hookspan.permission.decisions", 1, tool, decided, place=place, own_id=own, at=end)
     if decision is not Decision.AUTO_DENIED:  # no human was asked
         turns.spend(step, wait.agent_id, place, times.WAIT, wait.at, end)

@@ -151,7 +151,7 @@ def _write_hook(step: Step, event: Reduced, prompt: str) -> None:
     written = event.at + event.age + event.took
     step.span(spans.HOOK.of(name), place, own, event.at, written, attributes, hook=True)
     step.add("hookspan.hook.events", 1, (sc.HOOK_EVENT, name), place=place, own_id=own)
-    step.add("hookspan.hook.duration", event.took / NANO, (sc.HOOK_EVENT, name), place=place, own_id=own)
+    step.add("hookspan.hook.duration", event.took / NANO, place=place, own_id=own)
     step.rows.events.append(
         EventRow(
             record=step.number,

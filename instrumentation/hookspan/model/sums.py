@@ -20,8 +20,12 @@ OVERFLOW: Final[SeriesAttributes] = ((OVERFLOW_KEY, "true"),)
 """The OpenTelemetry specification's attribute of measurements beyond the cardinality limit."""
 
 
+EXEMPLARS_MAX: Final = 6
+EXEMPLAR_AGE: Final = 3600 * 10**9  # nanoseconds; no interval between two exports may be longer
+
+
 class Exemplar(msgspec.Struct, frozen=True, array_like=True):
-    """The newest observation with a span to look at. `at` is Unix nanoseconds, ids are hex."""
+    """An observation with a span to look at. `at` is Unix nanoseconds, ids are hex."""
 
     value: int | float
     at: int
@@ -40,6 +44,7 @@ class Series(msgspec.Struct, kw_only=True):
         low: Smallest value of a histogram.
         high: Largest value of a histogram.
         buckets: Observations per bucket, one more than the instrument has bounds; empty for a counter.
+        exemplars: By time, each larger than all after it: the first since any moment is the largest since then.
     """
 
     key: int
@@ -51,7 +56,7 @@ class Series(msgspec.Struct, kw_only=True):
     low: float = 0.0
     high: float = 0.0
     buckets: list[int] = msgspec.field(default_factory=list)
-    exemplar: Exemplar | None = None
+    exemplars: list[Exemplar] = msgspec.field(default_factory=list)
 
     def add(self, increment: Increment) -> None:
         """Take in one observation."""
@@ -63,8 +68,18 @@ class Series(msgspec.Struct, kw_only=True):
             self.high = max(self.high, value) if self.count else value
         self.value += value
         self.count += 1
-        if increment.trace_id and (self.exemplar is None or self.exemplar.at <= increment.at):
-            self.exemplar = Exemplar(value, increment.at, increment.trace_id, increment.span_id)
+        if increment.trace_id:
+            self.exemplars = _with(self.exemplars, Exemplar(value, increment.at, increment.trace_id, increment.span_id))
+
+
+def _with(known: list[Exemplar], new: Exemplar) -> list[Exemplar]:
+    """Those that are still the largest since some moment. Beyond the most there may be, the smallest go first."""
+    later = [one for one in known if one.at > new.at]
+    if later and later[0].value >= new.value:
+        return known
+    earlier = [one for one in known if one.at <= new.at < one.at + EXEMPLAR_AGE and one.value > new.value]
+    found = [*earlier, new, *later]
+    return found if len(found) <= EXEMPLARS_MAX else [*found[: EXEMPLARS_MAX - 1], found[-1]]
 
 
 class Sums:

@@ -285,7 +285,7 @@ def _write(step: Step, call: ToolCall, start: int, end: int, outcome: Outcome, a
         attributes.setdefault(sc.START_INFERRED, sc.NEVER_RAN not in attributes)
     if not call.agent_id and call.prompt in session.done:
         attributes[sc.LATE] = True
-    error = attributes.get(sc.ERROR_TYPE)
+    error, never_ran = attributes.get(sc.ERROR_TYPE), sc.NEVER_RAN in attributes
     whole: Attributes = {
         sc.GEN_AI_OPERATION_NAME: "execute_tool",
         sc.GEN_AI_TOOL_TYPE: "extension" if call.mcp_server else "function",
@@ -308,19 +308,21 @@ def _write(step: Step, call: ToolCall, start: int, end: int, outcome: Outcome, a
         1,
         (sc.GEN_AI_TOOL_NAME, call.tool),
         (sc.OUTCOME, outcome.value),
+        (sc.ERROR_TYPE, str(error or "")),
+        (sc.NEVER_RAN, "true" if never_ran else ""),
         place=place,
         own_id=own,
         at=end,
     )
-    if sc.NEVER_RAN not in attributes:
-        tool, why = (sc.GEN_AI_TOOL_NAME, call.tool), (sc.ERROR_TYPE, str(error or ""))
+    if not never_ran:
+        tool = sc.GEN_AI_TOOL_NAME, call.tool
         step.count(
             "gen_ai.execute_tool.duration",
             (end - start) / NANO,
             tool,
             (sc.GEN_AI_TOOL_TYPE, str(whole[sc.GEN_AI_TOOL_TYPE])),
             (sc.GEN_AI_AGENT_NAME, place.agent or MAIN_AGENT),
-            why,
+            (sc.ERROR_TYPE, str(error or "")),
             place=place,
             own_id=own,
             at=end,
@@ -329,8 +331,6 @@ def _write(step: Step, call: ToolCall, start: int, end: int, outcome: Outcome, a
             "hookspan.tool.duration",
             max(0, end - start - call.waited) / NANO,
             tool,
-            (sc.OUTCOME, outcome.value),
-            why,
             (sc.MCP_SERVER, call.mcp_server),
             place=place,
             own_id=own,

@@ -293,8 +293,8 @@ def measure_agent(
 ) -> None:
     """A turn or a subagent in the conventions' metrics of agents. `length`: nanoseconds; `error`: why it failed."""
     agent = (sc.GEN_AI_AGENT_NAME, name)
-    how = ((sc.OUTCOME, outcome.value), (sc.ERROR_TYPE, error if outcome is Outcome.ERROR else ""))
-    step.count("gen_ai.invoke_agent.duration", max(0, length) / NANO, agent, *how, place=own, at=at)
+    why = (sc.ERROR_TYPE, error if outcome is Outcome.ERROR else "")
+    step.count("gen_ai.invoke_agent.duration", max(0, length) / NANO, agent, why, place=own, at=at)
     step.count("gen_ai.invoke_agent.inference_calls", tally.model_calls, agent, place=own, at=at)
     step.count("gen_ai.invoke_agent.tool_calls", tally.tools, agent, place=own, at=at)
 

@@ -122,8 +122,9 @@ def forget(db: sqlite3.Connection, session: str) -> Pruned:
         return Pruned()
     events = db.execute("DELETE FROM event WHERE session = ?", row).rowcount
     db.execute(
-        "UPDATE metric SET exemplar = NULL WHERE upper(json_extract(exemplar, '$[2]')) IN "
-        "(SELECT hex(trace_id) FROM span WHERE session = ?)",
+        "UPDATE metric SET exemplar = (SELECT json_group_array(json(value)) FROM json_each(exemplar) "
+        "WHERE upper(json_extract(value, '$[2]')) NOT IN (SELECT hex(trace_id) FROM span WHERE session = ?)) "
+        "WHERE exemplar IS NOT NULL",
         row,
     )
     spans = db.execute("DELETE FROM span WHERE session = ?", row).rowcount

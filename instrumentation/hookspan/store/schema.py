@@ -145,7 +145,19 @@ UPDATE metric SET
 WHERE instrument = 'gen_ai.client.token.usage' AND json_extract(attributes, '$."gen_ai.token.type"') IS NOT NULL;
 """
 
-MIGRATIONS: Final = (_FIRST, _RESIDUAL, _FAILURE, _ONE_NAME, _SPAN_EVENTS, _NAMES_OF_ONE_KIND, _NAMES_OF_2026_11)
+# Column `exemplar` was the newest one; it holds a list of them.
+_EXEMPLARS: Final = "UPDATE metric SET exemplar = '[' || exemplar || ']' WHERE exemplar IS NOT NULL;"
+
+MIGRATIONS: Final = (
+    _FIRST,
+    _RESIDUAL,
+    _FAILURE,
+    _ONE_NAME,
+    _SPAN_EVENTS,
+    _NAMES_OF_ONE_KIND,
+    _NAMES_OF_2026_11,
+    _EXEMPLARS,
+)
 """MIGRATIONS[n] leads from `user_version` n to n + 1. Only ever appended to.
 
 A field of a session that is new needs no step here: `add_columns` sees to it, and older versions leave it alone. What
@@ -348,7 +360,7 @@ INSERT_METRIC: Final = (
 SELECT_METRIC: Final = (
     "SELECT key, instrument, attributes, start, value, count, low, high, buckets, exemplar FROM metric"
 )
-_exemplar = msgspec.json.Decoder(Exemplar).decode
+_exemplars = msgspec.json.Decoder(list[Exemplar]).decode
 _buckets = msgspec.json.Decoder(list[int]).decode
 _labels = msgspec.json.Decoder(dict[str, str]).decode
 
@@ -365,13 +377,13 @@ def metric_values(series: Series) -> tuple[Any, ...]:
         series.low,
         series.high,
         _encode(series.buckets).decode(),
-        _encode(series.exemplar).decode() if series.exemplar else None,
+        _encode(series.exemplars).decode() if series.exemplars else None,
     )
 
 
 def read_metric(row: Sequence[Any]) -> Series | None:
     """From what SELECT_METRIC gave; None if this program has no such instrument, or has it with other buckets."""
-    key, instrument, attributes, start, value, count, low, high, buckets, exemplar = row
+    key, instrument, attributes, start, value, count, low, high, buckets, exemplars = row
     definition = BY_NAME.get(instrument)
     counts = _buckets(buckets)
     if definition is None or len(counts) != (len(definition.bounds) + 1 if definition.bounds else 0):
@@ -386,7 +398,7 @@ def read_metric(row: Sequence[Any]) -> Series | None:
         low=low,
         high=high,
         buckets=counts,
-        exemplar=_exemplar(exemplar) if exemplar else None,
+        exemplars=_exemplars(exemplars) if exemplars else [],
     )
 
 
