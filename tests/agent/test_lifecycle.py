@@ -281,3 +281,19 @@ def test_flush_starts_an_agent_for_what_was_recorded_without_one(make_machine: C
         flushed = machine.json("flush", "--wait", "60s", env={"HOOKSPAN_EXPORT_ENDPOINT": sink.url})
         assert flushed["exported"]
         assert sum(span.scope == "hookspan.hooks" for span in sink.spans) == len(SESSION)
+
+
+def test_flush_says_of_nothing_that_it_is_exported_before_the_exporter_is_there(make_machine: Callable[..., Machine]):
+    with Sink() as sink:
+        machine = make_machine(settings=f'[export]\nendpoint = "{sink.url}"\n')
+        launch(
+            machine,
+            "--stay",
+            fault="import time\nfrom hookspan.agent.exports import Exports\n"
+            "begin = Exports._begin\nExports._begin = lambda self: (time.sleep(3), begin(self))",
+        )
+        ready(machine)
+        machine.hooks(*SESSION)
+        early = machine.json("flush", "--wait", "100ms")
+        assert (early["drained"], early["exported"]) == (False, False)
+        assert machine.json("flush", "--wait", "60s")["exported"]

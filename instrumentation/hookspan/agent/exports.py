@@ -78,9 +78,12 @@ class Exports:
         return None if exporter is None else exporter.stats()
 
     def drain(self, seconds: float) -> bool:
-        """Export all that is due; False if something is left. True without an endpoint."""
+        """Export all that is due; False if something is left, or if the exporter is still being made.
+
+        True without an endpoint.
+        """
         exporter = self._exporter
-        return exporter is None or exporter.drain(max(0.0, seconds))
+        return not self._settings.now.export.on if exporter is None else exporter.drain(max(0.0, seconds))
 
     def patience(self) -> float:
         """How long it makes sense to wait for a drain (seconds): not long, where the endpoint doesn't answer anyway."""
