@@ -35,11 +35,20 @@ class Session:
 
 @dataclass
 class Told:
-    """What a reader made of all that it was sent; `texts` are the inputs and outputs that it shows."""
+    """What a reader made of all that it was sent.
+
+    `said` has how many spans of a session and kind it shows an input of (`in`), or an output (`out`); `texts` these.
+    """
 
     kinds: Counter[str] = field(default_factory=Counter)  # of spans: agent, tool, model, other
     sessions: dict[str, Session] = field(default_factory=dict)
+    said: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     texts: list[str] = field(default_factory=list)
+
+    def shown(self, session: str, kind: str, which: str, texts: list[str]) -> None:
+        """A span's texts."""
+        self.said[session, kind, which] += bool(texts)
+        self.texts += texts
 
 
 class Reader:
@@ -113,13 +122,12 @@ class Phoenix(Reader):
     def told(self) -> Told:
         told = Told()
         for span in self.ask("/v1/projects/default/spans?limit=1000")["data"]:
-            told.kinds[self.kinds.get(span["span_kind"], "other")] += 1
-            told.texts += [
-                str(value)
-                for key, value in span["attributes"].items()
-                if key.startswith(("llm.input_messages", "llm.output_messages", "tool.parameters"))
-                or (key == "output.value" and span["span_kind"] == "TOOL")
-            ]
+            kind, attributes = self.kinds.get(span["span_kind"], "other"), span["attributes"]
+            told.kinds[kind] += 1
+            results = ("llm.output_messages", "output.value") if kind == "tool" else ("llm.output_messages",)
+            for which, keys in (("in", ("llm.input_messages", "tool.parameters")), ("out", results)):
+                texts = [str(value) for key, value in attributes.items() if key.startswith(keys)]
+                told.shown(attributes.get("session.id", ""), kind, which, texts)
         for project in self.ask("/graphql", {"query": SESSIONS})["data"]["projects"]["edges"]:
             for edge in project["node"]["sessions"]["edges"]:
                 one = edge["node"]
@@ -162,9 +170,11 @@ class MLflow(Reader):
             spans = self.ask(f"/ajax-api/3.0/mlflow/get-trace-artifact?request_id={trace['trace_id']}")["spans"]
             for span in spans:
                 attributes = {key: json.loads(value) for key, value in span["attributes"].items()}
-                told.kinds[self.kinds.get(attributes.get("mlflow.spanType", ""), "other")] += 1
-                shown = (attributes.get(f"mlflow.span{which}") for which in ("Inputs", "Outputs"))
-                told.texts += [json.dumps(one) for one in shown if one]
+                kind = self.kinds.get(attributes.get("mlflow.spanType", ""), "other")
+                told.kinds[kind] += 1
+                for which, key in (("in", "mlflow.spanInputs"), ("out", "mlflow.spanOutputs")):
+                    texts = [json.dumps(one)] if (one := attributes.get(key)) else []
+                    told.shown(about["mlflow.trace.session"], kind, which, texts)
         return told
 
 

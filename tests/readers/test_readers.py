@@ -20,6 +20,8 @@ pytestmark = [pytest.mark.xdist_group("readers"), pytest.mark.slow]
 
 PLAYED = ("print_tools_agent", "print_nested_agents", "permission_approved", "print_continue")
 """Tools, subagents below each other, a dialog, a session that was resumed."""
+SHOWN = "print_tools_agent"
+"""The one that is of another project, whose conversation is exported."""
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +32,8 @@ def readers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Phoenix,
 def send(reader: Reader, folder: Path) -> int:
     """The recordings, through an agent, as `docs/guides/llm-backends.md` says it for this reader; how many spans."""
     where = f'endpoint = "{reader.url}"\nheaders = {{{reader.headers}}}\nmetrics = false\nmax_days = 3650'
-    machine = Machine(folder / "machine", settings=f"[export]\n{where}\n").install()
+    opted_in = '[projects."bank"]\ncontent = "conversation"\n'
+    machine = Machine(folder / "machine", settings=f"[export]\n{where}\n{opted_in}").install()
     try:
         machine.up()
         for name in PLAYED:
@@ -39,7 +42,10 @@ def send(reader: Reader, folder: Path) -> int:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(path.read_bytes())
             moved = f"{HOME}/.claude".encode(), f"{machine.home}/.claude".encode()
-            append(machine, *(SESSIONS / name / "journal.jsonl").read_bytes().replace(*moved).splitlines())
+            journal = (SESSIONS / name / "journal.jsonl").read_bytes().replace(*moved)
+            if name == SHOWN:
+                journal = journal.replace(b"/home/u/shop", b"/home/u/bank")
+            append(machine, *journal.splitlines())
         store = Store(machine.paths)
         until(lambda: len(found := store.sessions()) == len(PLAYED) and all(row.ended for row in found))
         assert machine.json("flush", "--wait", "60s")["exported"]
@@ -75,4 +81,16 @@ def test_what_was(readers: tuple[Phoenix, MLflow], number: int, tmp_path: Path) 
         found = told.sessions[session]
         assert (found.input, found.output) == (one.input, one.output), session
         assert found.cost == pytest.approx(one.cost, rel=1e-6), session
-    assert told.texts == [], json.dumps(told.texts)[:1000]
+
+    script = expected(SHOWN)
+    (shown,) = {session for session, _ in money.theirs(Evidence.recorded(SESSIONS / SHOWN).lines())}
+    count = {
+        "agent": len(script["turns"]) + len(script["subagents"]),
+        "model": len([call for call in script["model_calls"] if call["in_transcript"]]),
+        "tool": len(script["tools"]),
+    }
+    every = {(shown, kind, which): number for kind, number in count.items() for which in ("in", "out")}
+    assert +told.said == Counter(every), "the conversation of the project that opted in, whole, and of no other"
+    text = json.dumps(told.texts)
+    for said in ("fix the cart", "Looking.", "Fixed.", "review the cart", "Reviewed.", "echo reviewed", "Exit code 3"):
+        assert said in text, text[:2000]

@@ -188,19 +188,17 @@ class Conversation:
     def _messages(self, path: str, asked: list[Place], answered: list[Place], limit: int) -> dict[str, str]:
         descriptor = open_regular(path)
         try:
-            given, gave = ([_read(descriptor, place) for place in places] for places in (asked, answered))
+            given, gave = (_lines(descriptor, places) for places in (asked, answered))
         finally:
             os.close(descriptor)
-        inputs = [message for line in given for message in line]
-        parts = [part for line in gave for message in line for part in message["parts"]]
-        outputs = [{"role": "assistant", "parts": parts}] if parts else []
+        inputs = [message for line in given for message in conversation.messages(line)]
+        outputs = conversation.answer(gave)
         return {
             sc.GEN_AI_INPUT_MESSAGES: bounded_json(inputs, limit) if inputs else "",
             sc.GEN_AI_OUTPUT_MESSAGES: bounded_json(outputs, limit) if outputs else "",
         }
 
 
-def _read(descriptor: int, place: Place) -> list[conversation.Message]:
-    offset, size = place
-    line = conversation.read(os.pread(descriptor, size, offset))
-    return conversation.messages(line) if line else []
+def _lines(descriptor: int, places: list[Place]) -> list[conversation.SaidLine]:
+    lines = (conversation.read(os.pread(descriptor, size, offset)) for offset, size in places)
+    return [line for line in lines if line]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
 import msgspec
 
@@ -11,9 +12,20 @@ from .transcript_lines import blocks
 Message = dict[str, Any]
 
 
+_FINISHED: Final = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "tool_use": "tool_call",
+    "refusal": "content_filter",
+}
+"""The API's reasons in the conventions' words."""
+
+
 class _Said(msgspec.Struct):
     id: str = ""
     role: str = ""
+    stop_reason: str | None = None
     content: msgspec.Raw = msgspec.Raw(b"null")
 
 
@@ -69,6 +81,17 @@ def messages(line: SaidLine) -> list[Message]:
         elif part := _part(block):
             parts.append(part)
     return [*found, {"role": line.role, "parts": parts}] if parts else found
+
+
+def answer(lines: Sequence[SaidLine]) -> list[Message]:
+    """The lines of one answer of the model as one message; none without text.
+
+    It says why it ended, which the conventions deprecate and Phoenix 20 demands: without, it shows no answer at all.
+    """
+    parts = [part for line in lines for message in messages(line) for part in message["parts"]]
+    reasons = [line.message.stop_reason for line in lines if line.message and line.message.stop_reason]
+    why = _FINISHED.get(reasons[-1], reasons[-1]) if reasons else "error"
+    return [{"role": "assistant", "finish_reason": why, "parts": parts}] if parts else []
 
 
 def _part(block: dict[str, Any]) -> dict[str, Any] | None:
