@@ -53,6 +53,7 @@ class Span:
     scope_version: str
     resource: dict[str, Any]
     schema_url: str
+    trace_state: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +158,7 @@ def spans(message: Message) -> Iterator[Span]:
                     scope_version=scoped.scope.version,
                     resource=resource,
                     schema_url=scoped.schema_url or group.schema_url,
+                    trace_state=span.trace_state,
                 )
 
 

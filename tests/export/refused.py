@@ -1,6 +1,7 @@
 """The spans that an endpoint refused, as `export.db` has them."""
 
-from hookspan.export.db import ExportDb, Refusal
+from hookspan.export.db import ExportDb
+from hookspan.export.sampling import Refusal
 from hookspan.store import SpanKey
 
 

@@ -1,7 +1,8 @@
 """What `export.db` keeps."""
 
 from hookspan.catalogue import attributes as sc
-from hookspan.export.db import ExportDb, Refusal
+from hookspan.export.db import ExportDb
+from hookspan.export.sampling import Refusal, Settlement
 from hookspan.model.sums import Series
 from hookspan.paths import Paths
 from hookspan.store import SpanKey
@@ -21,13 +22,14 @@ def test_what_we_compact_ourselves_was_not_cut_by_others(paths: Paths):
     ]
     db = ExportDb.open(paths)
     db.attach("epoch", series, start=1)
-    db.settle(SpanKey(5, 0), refused=[Refusal(SpanKey(1, 0), 1, 400, "no"), Refusal(SpanKey(2, 0), 1, 400, "no")])
+    refused = [Refusal(SpanKey(number, 0), 1, 400, "no") for number in (1, 2)]
+    db.settle(Settlement(SpanKey(5, 0), 2, {}, refused))
     db.close()
 
     db = ExportDb.open(paths)
     before = paths.export_db.stat().st_size
     db.forget([SpanKey(1, 0)], ["gone"])
-    db.settle(SpanKey(6, 0))
+    db.settle(Settlement(SpanKey(6, 0), 1, {}))
     db.close()
     assert paths.export_db.stat().st_size < before
     assert [path.name for path in paths.state.glob("export.db.*")] == []

@@ -20,7 +20,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import SpanContext, Status, StatusCode, TraceFlags
+from opentelemetry.trace import SpanContext, TraceFlags
 
 from tests.gateway.fleet import TOKEN, Fleet
 
@@ -57,7 +57,7 @@ class Developer:
     def _counter(self, reader: InMemoryMetricReader) -> Any:
         return MeterProvider([reader], self.resource).get_meter("hookspan").create_counter("gateway.test.events")
 
-    def trace(self, spans: int = SPANS, *, failed: bool = False, **attributes: Any) -> list[ReadableSpan]:
+    def trace(self, spans: int = SPANS, **attributes: Any) -> list[ReadableSpan]:
         """The spans of a turn."""
         trace, now = uuid.uuid4(), time.time_ns()
         return [
@@ -67,7 +67,6 @@ class Developer:
                 None,
                 self.resource,
                 attributes,
-                status=Status(StatusCode.ERROR) if failed and not number else Status(StatusCode.UNSET),
                 start_time=now - 2 * SECOND,
                 end_time=now - SECOND,
                 instrumentation_scope=InstrumentationScope("hookspan", "1.0"),

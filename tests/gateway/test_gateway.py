@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -329,21 +328,3 @@ def test_a_kafka_with_passwords_is_waited_for_until_the_right_one_is_given(fleet
     developer.close()
     gateway.stop()
     ingester.stop()
-
-
-def test_a_sampled_ingester_keeps_what_failed_and_counts_everything(
-    fleet: Fleet, service: str, developers: list[Developer]
-):
-    for ingester in fleet.ingesters:
-        ingester.stop()
-    overlay = COMPONENTS / "tail-sampling" / "tail-sampling.yaml"
-    sampling = fleet.other(fleet.ingester("ingester-sampling", overlay, DECISION_WAIT="1s", SHARE=0))
-    developer = developers[0]
-    for number in range(10):
-        developer.send(developer.trace(failed=number == 3))
-    calls = f'traces_span_metrics_calls_total{{service_name="{service}"}}'
-    fleet.wait(lambda: total(fleet, calls) == 10 * SPANS, DELIVERY)
-    fleet.wait(lambda: len(fleet.trace(developer.traces[3])) == SPANS, DELIVERY)
-    time.sleep(2)  # twice the wait for a verdict: the others would be there by now
-    assert [trace for trace in developer.traces if fleet.trace(trace)] == [developer.traces[3]]
-    sampling.stop()

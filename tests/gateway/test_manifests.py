@@ -58,7 +58,6 @@ def container(found: dict[tuple[str, str], dict[str, Any]], name: str) -> tuple[
         ("base/gateway.yaml", "base/owners.yaml"),
         ("base/ingester.yaml", "base/labels.yaml"),
         ("base/gateway.yaml", "base/owners.yaml", "components/mtls/mtls.yaml"),
-        ("base/ingester.yaml", "base/labels.yaml", "components/tail-sampling/tail-sampling.yaml"),
         ("base/gateway.yaml", "base/owners.yaml", "components/kafka-sasl/kafka-sasl.yaml"),
         ("base/ingester.yaml", "base/labels.yaml", "components/kafka-sasl/kafka-sasl.yaml"),
     ],
@@ -149,13 +148,6 @@ def test_client_certificates_take_the_place_of_tokens(tmp_path: Path):
     mounted = {one["name"]: one["mountPath"] for one in collector["volumeMounts"]}
     assert mounted["clients"] == "/etc/hookspan/clients"
     assert {"token"}.isdisjoint({*mounted, *(one["name"] for one in pod["volumes"])})
-
-
-@pytest.mark.need_go
-def test_sampling_is_an_ingesters_matter_alone(tmp_path: Path):
-    found = with_components(tmp_path, "tail-sampling")
-    assert "--config=/etc/otelcol/tail-sampling.yaml" in container(found, "hookspan-ingester")[1]["args"]
-    assert len(container(found, "hookspan-gateway")[1]["args"]) == 2
 
 
 @pytest.mark.need_go

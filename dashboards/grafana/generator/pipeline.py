@@ -216,6 +216,20 @@ def make() -> d.Dashboard:
                         links=[TO_FLEET],
                         size=(8, 8),
                     ),
+                    lines(
+                        "What became of spans",
+                        "How many spans an hour were exported, sampled out, refused or given up?",
+                        [
+                            Query(
+                                hourly("hookspan_agent_export_spans_total", HOST, by="hookspan_export_outcome"),
+                                "{{hookspan_export_outcome}}",
+                            ),
+                        ],
+                        COUNT,
+                        empty="No agent has exported in this time range",
+                        links=[Link.runbook("ExportBehind")],
+                        size=(24, 8),
+                    ),
                 ],
             ),
             (

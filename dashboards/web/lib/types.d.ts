@@ -668,6 +668,9 @@ export interface ExportReport {
   rejected: number;
   refused: number;
   expired: number;
+  sampled_out: number;
+  held: number;
+  outcomes: Record<string, number>;
   failures: number;
   last_success: number | null;
   last_error: string | null;

@@ -102,7 +102,7 @@ class Exports:
         return now.export.on, now.export.interval, now.export.temporality
 
     def _export_settings(self) -> ExportSettings:
-        from hookspan.export import ExportSettings  # noqa: PLC0415
+        from hookspan.export import ExportSettings, Sampling  # noqa: PLC0415
 
         now = self._settings.now
         return ExportSettings(
@@ -113,6 +113,7 @@ class Exports:
             left_out=frozenset(name for name, project in now.projects.items() if not project.record),
             resource=now.resource,
             identity=now.identity,
+            sampling=Sampling(now.traces.sample, int(now.traces.slow_seconds * 1e9)),
         )
 
     def _is_permitted(self, used: ExportSettings) -> bool:

@@ -100,6 +100,7 @@ class Gauges:
             "hookspan.agent.ingest.records": lambda: _one(progress.records),
             "hookspan.agent.commit.duration": lambda: _one(progress.commit_time),
             "hookspan.agent.export.queue": lambda: self._of_export("queue"),
+            "hookspan.agent.export.spans": self._outcomes,
             "hookspan.agent.export.age": lambda: self._of_export("oldest_age"),
             "hookspan.agent.export.last_success": lambda: self._of_export("last_success", 1e-9),
             "hookspan.agent.store.size": lambda: _one(status.store(paths)["bytes"]),
@@ -114,6 +115,11 @@ class Gauges:
     def _of_export(self, name: str, factor: float = 1.0) -> Values:
         stats = self._exports()
         return () if stats is None else _one(stats[name] * factor)
+
+    def _outcomes(self) -> Values:
+        stats = self._exports()
+        outcomes = {} if stats is None else stats["outcomes"]
+        return [(count, {sc.EXPORT_OUTCOME: outcome}) for outcome, count in outcomes.items() if count]
 
     def _failures(self) -> Values:
         return [(loop.failures, {sc.LOOP: loop.name}) for loop in self._loops]

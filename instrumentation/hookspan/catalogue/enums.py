@@ -24,6 +24,23 @@ class Outcome(StrEnum):
     """Not known: the client died, or an event is missing."""
 
 
+class ExportOutcome(StrEnum):
+    """What became of a span (`hookspan.export.outcome`)."""
+
+    EXPORTED = "exported"
+    """The endpoint accepted it."""
+    REJECTED = "rejected"
+    """The endpoint accepted its request, all but so many spans that it did not name."""
+    REFUSED = "refused"
+    """The endpoint will never take it."""
+    EXPIRED = "expired"
+    """It waited longer than `export.max_days`, or than the store keeps it."""
+    SAMPLED_OUT = "sampled_out"
+    """Its turn was over and not among those that `traces.sample` exports."""
+    RECALLED = "recalled"
+    """It had been sampled out; then an error came of its turn. It has another outcome as well."""
+
+
 class UsageSource(StrEnum):
     """The source of tokens and cost that no call in a transcript shows (`hookspan.usage.source`)."""
 

@@ -439,6 +439,12 @@ READ_OF_AGENT: Final = (
     _read("hookspan.agent.ingest.records", "{record}", "Journal records read."),
     _gauge("hookspan.agent.commit.duration", "s", "Duration of the newest commit."),
     _gauge("hookspan.agent.export.queue", "{span}", "Spans waiting for export."),
+    _read(
+        "hookspan.agent.export.spans",
+        "{span}",
+        "What became of spans. Sampled out are `sampled_out` less `recalled`.",
+        sc.EXPORT_OUTCOME,
+    ),
     _gauge("hookspan.agent.export.age", "s", "How long the oldest span has waited for export."),
     _gauge("hookspan.agent.export.last_success", "s", "Unix time of the last export that succeeded."),
     _gauge("hookspan.agent.store.size", "By", "Size of the store."),

@@ -236,7 +236,19 @@ class Monitor:
 
 @dataclass(frozen=True, slots=True)
 class Traces:
-    """How a turn joins a trace that began before the prompt."""
+    """Which turns are exported, and how one joins a trace that began before the prompt."""
+
+    sample: float = _option(
+        1.0,
+        Number(0, 1, fraction=True),
+        "The share of turns that are exported, as whole traces. Turns with an error and slow ones always are; metrics "
+        "count all.",
+    )
+    slow_seconds: float = _option(
+        300.0,
+        Number(0.1, 1_000_000, "seconds", fraction=True),
+        "With `traces.sample`: a turn that takes this long is slow.",
+    )
 
     parent: Literal["link", "adopt"] = _option(
         "link",

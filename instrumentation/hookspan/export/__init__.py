@@ -1,9 +1,10 @@
 """OTLP spans and metrics, from the store."""
 
 from .convert import Reading
-from .db import ExportDb, Refusal
+from .db import ExportDb
 from .exporter import Exporter
+from .sampling import Refusal, Sampling
 from .sender import forget_ambient
 from .settings import ExportSettings
 
-__all__ = ["ExportDb", "ExportSettings", "Exporter", "Reading", "Refusal", "forget_ambient"]
+__all__ = ["ExportDb", "ExportSettings", "Exporter", "Reading", "Refusal", "Sampling", "forget_ambient"]

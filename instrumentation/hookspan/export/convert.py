@@ -21,7 +21,7 @@ from opentelemetry.sdk.metrics.export import (
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
 
 from hookspan import __version__
 from hookspan.catalogue import attributes as sc
@@ -57,9 +57,17 @@ class Reading(NamedTuple):
 
 
 def readable(
-    span: Span, resource: Resource, *, content: bool = False, said: Mapping[str, str] | None = None
+    span: Span,
+    resource: Resource,
+    *,
+    content: bool = False,
+    said: Mapping[str, str] | None = None,
+    threshold: str = "",
 ) -> ReadableSpan:
-    """A span of the store, with what was `said`. Without `content` its label stays behind, for the user's own page."""
+    """A span of the store, with what was `said`. Without `content` its label stays behind, for the user's own page.
+
+    `threshold`: that by which its trace was sampled, empty without sampling.
+    """
     attributes = span.attributes
     if sc.GEN_AI_USAGE_CACHE_WRITE in attributes:
         attributes = attributes | {sc.GEN_AI_USAGE_CACHE_CREATION: attributes[sc.GEN_AI_USAGE_CACHE_WRITE]}
@@ -69,7 +77,7 @@ def readable(
         attributes = {**attributes, **said}
     return ReadableSpan(
         name=span.name,
-        context=_context(span.trace_id, span.span_id),
+        context=_context(span.trace_id, span.span_id, threshold=threshold),
         parent=_context(span.trace_id, span.parent_id, remote=span.name == TURN.name) if span.parent_id else None,
         resource=resource,
         attributes=attributes,
@@ -205,6 +213,7 @@ def _attributes(attributes: SeriesAttributes) -> dict[str, str | bool]:
     return {name: True if name in _FLAGS else value for name, value in attributes}
 
 
-def _context(trace_id: str, span_id: str, *, remote: bool = False) -> SpanContext:
+def _context(trace_id: str, span_id: str, *, remote: bool = False, threshold: str = "") -> SpanContext:
     """`remote`: of another process, which TRACEPARENT named."""
-    return SpanContext(int(trace_id, 16), int(span_id, 16), is_remote=remote, trace_flags=_SAMPLED)
+    state = TraceState([("ot", f"th:{threshold}")]) if threshold else None
+    return SpanContext(int(trace_id, 16), int(span_id, 16), remote, _SAMPLED, state)

@@ -32,6 +32,8 @@ from hookspan.store.database import (
 )
 from hookspan.store.schema import SpanKey
 
+from .sampling import Settlement, Trace
+
 APPLICATION: Final = 0x68737078  # "hspx"
 REFUSALS_KEPT: Final = 10_000
 
@@ -54,18 +56,17 @@ UPDATE announced SET
     attributes = json_remove(attributes, '$."gen_ai.token.type"')
 WHERE instrument = 'gen_ai.client.token.usage' AND json_extract(attributes, '$."gen_ai.token.type"') IS NOT NULL;
 """
-MIGRATIONS: Final = (_FIRST, _IDLE, _NAMES_OF_2026_11)
+_TRACES: Final = """
+CREATE TABLE trace (
+    id TEXT PRIMARY KEY, first INTEGER NOT NULL, back INTEGER NOT NULL, start INTEGER NOT NULL, "end" INTEGER NOT NULL,
+    over INTEGER NOT NULL, threshold TEXT NOT NULL
+) WITHOUT ROWID;
+"""
+MIGRATIONS: Final = (_FIRST, _IDLE, _NAMES_OF_2026_11, _TRACES)
+TRACES_KEPT: Final = 4096
+"""Traces of turns that are over, for what may still come of them; 1 MB in memory."""
 
 _logger = logging.getLogger(__name__)
-
-
-class Refusal(msgspec.Struct, frozen=True):
-    """A span that the endpoint will not take. `status` is 0 where it could not even be encoded."""
-
-    key: SpanKey
-    at: int
-    status: int
-    reason: str
 
 
 class Base(msgspec.Struct, frozen=True):
@@ -120,6 +121,12 @@ class ExportDb:
                 "SELECT instrument, attributes, start, base, idle FROM announced"
             )
         }
+        self._traces = {
+            id_: Trace(first=first, back=back, start=start, end=end, over=bool(over), threshold=threshold)
+            for id_, first, back, start, end, over, threshold in connection.execute(
+                'SELECT id, first, back, start, "end", over, threshold FROM trace ORDER BY first'
+            )
+        }
         self._files = Files(path)
 
     @classmethod
@@ -170,6 +177,7 @@ class ExportDb:
     def switch_on(self, cursor: SpanKey) -> None:
         """The export of spans begins now, with those after `cursor`."""
         with self._transaction():
+            self._drop_traces(list(self._traces))
             self._set(enabled=1, cursor=cursor.pack())
 
     def switch_off(self) -> None:
@@ -195,20 +203,14 @@ class ExportDb:
 
     @property
     def cursor(self) -> SpanKey:
-        """The last span that is settled: sent, refused or expired."""
+        """The last span that is settled: sent, refused, expired, or left to what its turn will be."""
         return SpanKey.unpack(self._meta.get("cursor", 0))
 
-    def settle(
-        self,
-        cursor: SpanKey,
-        *,
-        exported: int = 0,
-        rejected: int = 0,
-        expired: int = 0,
-        refused: Sequence[Refusal] = (),
-    ) -> None:
-        """Move the cursor and count what became of the spans before it."""
+    def settle(self, settlement: Settlement) -> None:
+        """Move the cursor and note what became of the spans before it."""
+        refused = settlement.refused
         with self._transaction():
+            self._note_traces(settlement.traces)
             self._db.executemany(
                 "INSERT OR REPLACE INTO refused (key, at, status, reason) VALUES (?, ?, ?, ?)",
                 [(refusal.key.pack(), refusal.at, refusal.status, refusal.reason) for refusal in refused],
@@ -218,18 +220,35 @@ class ExportDb:
                     "DELETE FROM refused WHERE key <= (SELECT key FROM refused ORDER BY key DESC LIMIT 1 OFFSET ?)",
                     (REFUSALS_KEPT,),
                 )
-            gained = {"exported": exported, "rejected": rejected, "expired": expired, "refused": len(refused)}
+            gained = {**settlement.counts, "refused": len(refused)}
             self._set(
-                cursor=cursor.pack(), **{name: self.total(name) + count for name, count in gained.items() if count}
+                cursor=settlement.cursor.pack(),
+                **{name: self.total(name) + count for name, count in gained.items() if count},
             )
 
     def total(self, name: str) -> int:
-        """How many spans were `exported`, `rejected` (unnamed, within a success), `refused` or `expired`, ever."""
+        """How many spans got an ExportOutcome, ever; those that were recalled got another one as well."""
         return int(self._meta.get(name, 0))
 
-    def forget(self, keys: Iterable[SpanKey], projects: Sequence[str] = ()) -> None:
-        """Let go of what was said of these spans, and of the series of these projects, to the last byte."""
+    def trace(self, trace_id: str) -> Trace | None:
+        """What is known of a turn's trace that is undecided, or that more may come of."""
+        return self._traces.get(trace_id)
+
+    @property
+    def undecided(self) -> dict[str, Trace]:
+        """The traces of turns whose spans wait for what these will be, by id."""
+        return {name: trace for name, trace in list(self._traces.items()) if trace.open}
+
+    def forget_traces(self, ids: Sequence[str]) -> None:
+        """Wait no longer for what these will be."""
+        if ids:
+            with self._transaction():
+                self._drop_traces(ids)
+
+    def forget(self, keys: Iterable[SpanKey], projects: Sequence[str] = (), traces: Iterable[str] = ()) -> None:
+        """Let go of what was said of these spans and traces, and of the series of these projects, to the last byte."""
         with self._transaction():
+            self._drop_traces(traces)
             self._db.executemany("DELETE FROM refused WHERE key = ?", [(key.pack(),) for key in keys])
             for name in [name for name in self._announced if dict(name[1]).get(sc.PROJECT) in projects]:
                 text = msgspec.json.encode(dict(name[1])).decode()
@@ -284,6 +303,7 @@ class ExportDb:
             written.execute("BEGIN")
             _write_meta(written, self._meta)
             _write_announced(written, self._announced)
+            _write_traces(written, self._traces)
             written.execute("COMMIT")
         finally:
             written.close()
@@ -295,6 +315,18 @@ class ExportDb:
         self._files = Files(self._path)
         self.renewed = why
         _logger.warning("export.db was damaged and is written again", extra={"reason": why, "aside": str(aside)})
+
+    def _note_traces(self, traces: Mapping[str, Trace]) -> None:
+        _write_traces(self._db, traces)
+        self._traces.update(traces)
+        if len(self._traces) > TRACES_KEPT and traces:
+            over = [name for name, trace in self._traces.items() if trace.over]
+            self._drop_traces(over[: len(over) - TRACES_KEPT] if len(over) > TRACES_KEPT else [])
+
+    def _drop_traces(self, ids: Iterable[str]) -> None:
+        for name in ids:
+            if self._traces.pop(name, None) is not None:
+                self._db.execute("DELETE FROM trace WHERE id = ?", (name,))
 
     def _announce(self, begun: Mapping[SeriesName, Announced]) -> None:
         _write_announced(self._db, begun)
@@ -308,13 +340,13 @@ class ExportDb:
     def _transaction(self) -> Iterator[None]:
         with self._lock:
             self._files.check()
-            meta, announced = dict(self._meta), dict(self._announced)
+            meta, announced, traces = dict(self._meta), dict(self._announced), dict(self._traces)
             try:
                 self._db.execute("BEGIN IMMEDIATE")
                 yield
                 self._db.execute("COMMIT")
             except BaseException as error:
-                self._meta, self._announced = meta, announced
+                self._meta, self._announced, self._traces = meta, announced, traces
                 if is_damage(error):
                     self._renew("was damaged")
                 elif self._db.in_transaction:
@@ -343,6 +375,13 @@ def _write_announced(db: sqlite3.Connection, announced: Mapping[SeriesName, Anno
             )
             for (instrument, attributes), entry in announced.items()
         ],
+    )
+
+
+def _write_traces(db: sqlite3.Connection, traces: Mapping[str, Trace]) -> None:
+    db.executemany(
+        'INSERT OR REPLACE INTO trace (id, first, back, start, "end", over, threshold) VALUES (?, ?, ?, ?, ?, ?, ?)',
+        [(name, *msgspec.structs.astuple(trace)) for name, trace in traces.items()],
     )
 
 

@@ -220,11 +220,19 @@ class MetricExport:
         if snapshot is None or not self._attached or snapshot.epoch != self._db.epoch:
             return None, []
         self._series = len(snapshot.series)
+        for series in snapshot.series:
+            if series.exemplar is not None and not self._is_sent(series.exemplar.trace_id):
+                series.exemplar = None
         if snapshot.record < self._db.measured:
             return None, []
         left_out = frozenset() if self._settings.genai_metrics else REPEATED
         series = [one for one in snapshot.series if one.instrument not in left_out]
         return snapshot.record, self._temporality.points(series, self._db.announced)
+
+    def _is_sent(self, trace_id: str) -> bool:
+        """Whether an exemplar leads somewhere."""
+        sampling, known = self._settings.sampling, self._db.trace(trace_id)
+        return not sampling.on or sampling.selects(trace_id) or bool(known and known.threshold)
 
     def _readings(self) -> list[Reading]:
         try:

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 from hookspan.config import SIGNALS, ContentLevel, Export, Identity, Signal
 from hookspan.values import is_on_this_machine, origin, without_secrets
 
+from .sampling import EVERYTHING, Sampling
+
 
 @dataclass(frozen=True, slots=True)
 class ExportSettings(Export):
@@ -24,6 +26,7 @@ class ExportSettings(Export):
         left_out: Projects with `record = false`: what of theirs waits, from before they were, is not sent.
         resource: `[resource]`: what the user wants the resource to say beside what is known of this machine.
         identity: `[identity]`: what the resource says of who it was.
+        sampling: `traces.sample`: which turns are sent.
         endpoint_key: The setting that `endpoint` is, for messages.
     """
 
@@ -33,6 +36,7 @@ class ExportSettings(Export):
     left_out: frozenset[str] = frozenset()
     resource: Mapping[str, str] = field(default_factory=dict)
     identity: Identity = field(default_factory=Identity)
+    sampling: Sampling = EVERYTHING
     endpoint_key: str = "export.endpoint"
 
     def of(self, signal: Signal) -> Self:

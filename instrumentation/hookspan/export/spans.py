@@ -5,20 +5,22 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from opentelemetry.sdk.trace import ReadableSpan
 
 from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.enums import ExportOutcome
 from hookspan.model.rows import Span
 from hookspan.store import Reader, SpanKey
 
 from . import answer, sender
 from .answer import Answer
 from .convert import readable
-from .db import ExportDb, Refusal
+from .db import ExportDb
 from .resource import Resources
+from .sampling import Outcome, Plan, Refusal, Sampler, Sent, Settlement
 from .sender import Sender
 from .settings import ExportSettings
 
@@ -57,6 +59,7 @@ class SpanExport:
         self._resources, self._permit, self._conversation = resources, permit, conversation
         self._resource = resources(settings.resource, settings.identity)[0]
         self._sender: Sender | None = None
+        self._sampler = self._make_sampler()
         self._next_settings: ExportSettings | None = None
         self._condition = threading.Condition()
         self._fresh = True  # something may have been committed since the last look
@@ -73,6 +76,7 @@ class SpanExport:
         self._last_error, self._retry_at, self._told_when = "", 0.0, False
         self._not_taken = False  # by its last failure the endpoint takes no spans
         self._proven = False  # this endpoint has accepted something
+        self._swept = False  # undecided traces of sessions that were removed are forgotten
         self._thread = threading.Thread(target=self._run, name="export-spans", daemon=True)
 
     # --- From other threads
@@ -126,6 +130,9 @@ class SpanExport:
             "rejected": self._db.total("rejected"),
             "refused": self._db.total("refused"),
             "expired": self._db.total("expired"),
+            "sampled_out": self._db.total("sampled_out") - self._db.total("recalled"),
+            "held": sum(trace.back for trace in self._db.undecided.values()),
+            "outcomes": {outcome.value: self._db.total(outcome.value) for outcome in ExportOutcome},
             "failures": self._failures,
             "last_success": self._last_success,
             "last_error": self._last_error,
@@ -179,19 +186,20 @@ class SpanExport:
         self._fresh = False
         cursor = self._db.cursor
         batch, last = self._reader.outbox(cursor, BATCH, hooks=self._settings.hook_spans)
-        due = [span for span in batch if span.attributes.get(sc.PROJECT) not in self._settings.left_out]
-        if batch and not due:
-            self._db.settle(_key(batch[-1]))
-            return
-        if due:
-            if self._deliver(due):
+        if batch:
+            if self._deliver(self._sampler.plan(batch, BATCH)):
                 self._settle_to(self._db.cursor)
             elif self._state == "holding":
                 self._expire()
                 self._rest()
             return
+        if not self._swept and last >= cursor:  # the store is not being rebuilt
+            self._db.forget_traces([trace for trace in self._db.undecided if not self._reader.has_trace(trace)])
+            self._swept = True
         if last > cursor:
-            self._db.settle(last)  # what is between is not for export; not to be read again each time
+            self._db.settle(
+                Settlement(last, 0, {})
+            )  # what is between is not for export, nor to be read again each time
         self._state = "idle"
         self._settle_to(max(last, cursor))
         self._wait(None, fresh=True)
@@ -205,6 +213,7 @@ class SpanExport:
         if changed:
             self._proven, self._in_a_row = False, 0
             self._resource = self._resources(settings.resource, settings.identity)[0]
+            self._sampler = self._make_sampler()
             if self._sender is not None:
                 self._sender.close()
                 self._sender = None
@@ -213,11 +222,18 @@ class SpanExport:
         if self._sender is None and self._settings.sends("traces"):
             self._sender = sender.make(self._settings, "traces")
 
-    def _deliver(self, batch: list[Span]) -> bool:
-        """Settle all spans of a batch; False: the rest of it has to wait."""
+    def _make_sampler(self) -> Sampler:
+        settings = self._settings
+        return Sampler(
+            self._reader, self._db.trace, settings.sampling, hooks=settings.hook_spans, left_out=settings.left_out
+        )
+
+    def _deliver(self, plan: Plan) -> bool:
+        """Settle all of a plan; False: the rest of it has to wait."""
         suspects: list[Refusal] = []
         proven = False
-        parts = [batch]
+        self._settle(plan, [])  # what comes before the first that is to be sent
+        parts = [plan.sends[at : at + BATCH] for at in range(0, len(plan.sends), BATCH)][::-1]
         while parts and len(suspects) < SUSPECTS_MAX:
             if self._stopping or not self._permit(self._settings):
                 return False
@@ -228,7 +244,9 @@ class SpanExport:
             if reply.accepted:
                 proven = True
                 rejected = min(reply.rejected, len(part))
-                self._settle(part, exported=len(part) - rejected, rejected=rejected, suspects=suspects)
+                accepted: list[Outcome] = ["rejected"] * rejected
+                accepted += ["exported"] * (len(part) - rejected)
+                self._settle(plan, suspects, accepted)
             elif not reply.refused:
                 self._hold(reply)
                 return False
@@ -236,21 +254,21 @@ class SpanExport:
                 middle = len(part) // 2
                 parts += [part[middle:], part[:middle]]
             else:
-                suspects.append(Refusal(_key(part[0]), self._clock(), reply.status, reply.error))
+                suspects.append(Refusal(_key(part[0].span), self._clock(), reply.status, reply.error))
                 if proven or not any(one.status for one in suspects):  # 0: it can't be encoded, whoever asks
-                    self._settle(part, suspects=suspects)
-        if suspects and not (self._proven and len(batch) == 1):
+                    self._settle(plan, suspects)
+        if suspects and not (self._proven and len(plan.sends) == 1):
             self._hold(Answer(suspects[-1].status, f"it refuses every span: {suspects[-1].reason}"))
             return False
         if suspects:
-            self._settle(batch, suspects=suspects)
+            self._settle(plan, suspects)
         return True
 
-    def _send(self, part: list[Span]) -> Answer:
+    def _send(self, part: list[Sent]) -> Answer:
         assert self._sender is not None  # noqa: S101 - _adopt made it
         self._state = "sending"
         self._sender.limit(self._drain_until if self._draining() else None)
-        reply = self._sender.send([self._readable(span) for span in part])
+        reply = self._sender.send([self._readable(sent) for sent in part])
         if reply.accepted:
             if self._in_a_row:
                 _logger.info("export continues", extra={"failures": self._in_a_row})
@@ -258,20 +276,23 @@ class SpanExport:
             self._last_error = ""
         return reply
 
-    def _readable(self, span: Span) -> ReadableSpan:
-        settings = self._settings
+    def _readable(self, sent: Sent) -> ReadableSpan:
+        span, settings = sent.span, self._settings
         level = settings.content_of.get(str(span.attributes.get(sc.PROJECT, "")), settings.content)
         said = self._conversation(span, settings.content_bytes) if level == "conversation" else None
-        return readable(span, self._resource, content=bool(level), said=said)
+        return readable(span, self._resource, content=bool(level), said=said, threshold=sent.threshold)
 
-    def _settle(self, part: list[Span], *, exported: int = 0, rejected: int = 0, suspects: list[Refusal]) -> None:
-        self._db.settle(_key(part[-1]), exported=exported, rejected=rejected, refused=suspects)
-        with self._count_lock:
-            self._handled += exported + rejected + len(suspects)
+    def _settle(self, plan: Plan, suspects: list[Refusal], outcomes: Sequence[Outcome] = ()) -> None:
+        """These became of the next spans of a plan: first some that were refused, then others."""
         if suspects:
             _logger.warning("spans were refused", extra={"count": len(suspects), "reason": suspects[-1].reason})
             self._last_error = suspects[-1].reason
+        settlement = plan.settle([*suspects, *outcomes])
         suspects.clear()
+        if settlement is not None:
+            self._db.settle(settlement)
+            with self._count_lock:
+                self._handled += settlement.spans
 
     def _settle_to(self, key: SpanKey) -> None:
         with self._condition:
@@ -310,9 +331,8 @@ class SpanExport:
             old = next((index for index, span in enumerate(batch) if span.end >= cutoff), len(batch))
             if not old:
                 return
-            self._db.settle(_key(batch[old - 1]), expired=old)
-            with self._count_lock:
-                self._handled += old
+            plan = self._sampler.plan(batch[:old], BATCH)
+            self._settle(plan, [], ["expired"] * len(plan.sends))
             _logger.warning("spans have expired unexported", extra={"count": old, "days": self._settings.max_days})
 
     def _draining(self) -> bool:

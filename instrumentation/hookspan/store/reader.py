@@ -16,8 +16,10 @@ from typing import Any, Final
 
 import msgspec
 
+from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.enums import SessionPhase
 from hookspan.catalogue.session_fields import SessionRow
+from hookspan.catalogue.spans import TURN
 from hookspan.journal.position import Position
 from hookspan.model.rows import Span
 from hookspan.model.sums import Series
@@ -107,6 +109,23 @@ class Reader(Questions):
         if last and key.record >= _record(dict(db.execute("SELECT name, value FROM meta WHERE name = 'position'"))):
             raise StoreDamaged(self._path, "it has spans of records that it has not read")
         return key
+
+    def spans_between(self, trace_id: str, first: SpanKey, before: SpanKey, *, hooks: bool = True) -> list[Span]:
+        """The spans of a trace for export from `first` on and before `before`, in the order of their keys."""
+        hook = "" if hooks else "AND NOT hook"
+        sql = f"{schema.SELECT_SPAN} WHERE trace_id = ? AND key >= ? AND key < ? AND NOT local {hook} ORDER BY key"
+        rows = self._rows(sql, bytes.fromhex(trace_id), first.pack(), before.pack())
+        return [schema.read_span(row) for row in rows]
+
+    def has_trace(self, trace_id: str) -> bool:
+        """Whether a trace has any span."""
+        return bool(self._rows("SELECT 1 FROM span WHERE trace_id = ? LIMIT 1", bytes.fromhex(trace_id)))
+
+    def has_turn(self, trace_id: str, before: SpanKey) -> bool:
+        """Whether a trace has the span of a turn before a key."""
+        sql = "SELECT 1 FROM span WHERE trace_id = ? AND key < ? AND name = ? AND instr(attributes, ?) = 0 LIMIT 1"
+        subagent = f'"{sc.GEN_AI_AGENT_ID}":'
+        return bool(self._rows(sql, bytes.fromhex(trace_id), before.pack(), TURN.name, subagent))
 
     def span_before(self, at: int) -> SpanKey:
         """The key of the newest span that ended before that time (Unix nanoseconds), (0, 0) without one."""

@@ -671,6 +671,9 @@ class ExportReport(TypedDict):
     rejected: int
     refused: int
     expired: int
+    sampled_out: int
+    held: int
+    outcomes: dict[str, int]
     failures: int
     last_success: float | None
     last_error: str | None

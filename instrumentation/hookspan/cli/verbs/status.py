@@ -252,8 +252,8 @@ def _export(report: Mapping[str, Any]) -> Iterator[str]:
         yield _row("export", click.style(f"is not known: {export['problem']}", fg="red"))
         return
     text = f"{export['endpoint']}: {counted(export['exported'], 'spans')} out, {export['queue']:,} waiting"
-    if export["refused"]:
-        text += f", {export['refused']:,} refused"
+    also = {"refused": "refused", "sampled_out": "sampled out", "held": "held until their turns end"}
+    text += "".join(f", {export[name]:,} {word}" for name, word in also.items() if export[name])
     if export["state"] == "off":
         text = f"{export['endpoint']}: metrics only"
     else:
