@@ -131,6 +131,7 @@ class Operations:
             "unwritten": state.unwritten(),
             "exported": exported,
             "spans_left": 0 if stats is None else stats["queue"],
+            "held": 0 if stats is None else stats["held"],
             "export": "off" if stats is None else stats["state"],
             "error": "" if stats is None else stats["last_error"],
             "metrics": "off" if stats is None else stats["metrics"]["state"],

@@ -25,6 +25,7 @@ NOTHING: Final = {
     "unwritten": 0,
     "exported": True,
     "spans_left": 0,
+    "held": 0,
     "seconds": 0.0,
     "export": "idle",
     "error": "",
@@ -111,6 +112,8 @@ def _sentence(answer: Mapping[str, Any], wait: float) -> str:
         from hookspan.agent.health.checks import NO_METRICS
 
         text = f"All {' and '.join(kinds_sent(answer))} are exported ({answer['seconds']:.1f} s)."
+        if answer["held"]:
+            text += f"\n{counted(answer['held'], 'spans')} are held until their turns end (`traces.sample`)."
         refused = f"\nMetrics are refused: {answer['metrics_error']}; {NO_METRICS}."
         return text + (refused if answer["metrics"] == "refused" else "")
     left = counted(answer["spans_left"], "spans") if answer["spans_left"] else "metrics"

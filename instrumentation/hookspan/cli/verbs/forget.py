@@ -227,22 +227,26 @@ def _in_store(paths: Paths, sessions: list[str], projects: list[str]) -> dict[st
     events = sum(len(reader.events(session=session, limit=10**9)) for session in sessions)
     reader.close()
     own = [SpanKey(span.record, span.ordinal) for span in spans if not span.local]
-    cursor = _let_go(paths, own, projects, {span.trace_id for span in spans})
-    exported = sum(key <= cursor for key in own) if cursor else 0
+    cursor, behind = _let_go(paths, own, projects, {span.trace_id for span in spans})
+    exported = sum(key <= cursor for key in own) - behind if cursor else 0
     unexported = len(own) - exported if cursor else 0
     return {"spans": len(spans), "events": events, "exported": exported, "unexported": unexported}
 
 
-def _let_go(paths: Paths, keys: list[SpanKey], projects: list[str], traces: set[str]) -> SpanKey | None:
-    """Key of the last span that was exported; None where nothing ever was. What was said of them is deleted."""
+def _let_go(paths: Paths, keys: list[SpanKey], projects: list[str], traces: set[str]) -> tuple[SpanKey | None, int]:
+    """Key of the last span that was settled, None where none ever was, and how many before it were not sent (sampling).
+
+    What was said of them is deleted.
+    """
     if not paths.export_db.exists():
-        return None
+        return None, 0
     from hookspan.export.db import ExportDb
 
     db = ExportDb.open(paths)
     try:
+        behind = sum(trace.back for name in traces if (trace := db.trace(name)))
         db.forget(keys, projects, traces)
-        return db.cursor if db.enabled else None
+        return (db.cursor, behind) if db.enabled else (None, 0)
     finally:
         db.close()
 
