@@ -15,7 +15,7 @@ from hookspan.agent.ingest import Ingest
 from hookspan.agent.loop import Loop
 from hookspan.agent.page import Page
 from hookspan.catalogue import attributes as sc
-from hookspan.catalogue.enums import SessionPhase
+from hookspan.catalogue.enums import ExportOutcome, SessionPhase
 from hookspan.catalogue.metrics import READ_OF_AGENT, Kind
 from hookspan.paths import Paths
 from hookspan.store import Reader
@@ -119,7 +119,8 @@ class Gauges:
     def _outcomes(self) -> Values:
         stats = self._exports()
         outcomes = {} if stats is None else stats["outcomes"]
-        return [(count, {sc.EXPORT_OUTCOME: outcome}) for outcome, count in outcomes.items() if count]
+        told = {outcome: count for outcome, count in outcomes.items() if count or outcome == ExportOutcome.EXPORTED}
+        return [(count, {sc.EXPORT_OUTCOME: outcome}) for outcome, count in told.items()]
 
     def _failures(self) -> Values:
         return [(loop.failures, {sc.LOOP: loop.name}) for loop in self._loops]
