@@ -218,7 +218,7 @@ class Sampler:
         return step
 
     def _decide(self, trace: Trace, span: Span, key: SpanKey) -> Step:
-        ends = span.name == TURN.name and sc.GEN_AI_AGENT_ID not in span.attributes
+        ends = span.name == TURN.name and sc.AGENT_ID not in span.attributes
         seen = msgspec.structs.replace(
             trace,
             start=min(trace.start, span.start),

@@ -124,7 +124,7 @@ class Reader(Questions):
     def has_turn(self, trace_id: str, before: SpanKey) -> bool:
         """Whether a trace has the span of a turn before a key."""
         sql = "SELECT 1 FROM span WHERE trace_id = ? AND key < ? AND name = ? AND instr(attributes, ?) = 0 LIMIT 1"
-        subagent = f'"{sc.GEN_AI_AGENT_ID}":'
+        subagent = f'"{sc.AGENT_ID}":'
         return bool(self._rows(sql, bytes.fromhex(trace_id), before.pack(), TURN.name, subagent))
 
     def span_before(self, at: int) -> SpanKey:
