@@ -16,7 +16,7 @@ pytestmark = pytest.mark.need_go
 CHART = FILES
 EVERYTHING = {
     "image": {"digest": "sha256:" + "0" * 64},
-    "components": dict.fromkeys(("mtls", "kafkaSasl", "tailSampling"), True),
+    "components": dict.fromkeys(("mtls", "kafkaSasl"), True),
     "gateway": {
         "replicas": 3,
         "clientsSecret": "our-clients",

@@ -1,13 +1,10 @@
 {{/* The files that a role's Collector reads, in this order, a JSON list. */}}
 {{- define "configurations" -}}
 {{- $files := list (printf "base/%s.yaml" .role) }}
-{{- if eq .role "ingester" }}{{ $files = append $files "base/labels.yaml" }}{{ end }}
+{{- $files = append $files (ternary "base/owners.yaml" "base/labels.yaml" (eq .role "gateway")) }}
 {{- with .Values.components }}
 {{- if and .mtls (eq $.role "gateway") }}{{ $files = append $files "components/mtls/mtls.yaml" }}{{ end }}
 {{- if .kafkaSasl }}{{ $files = append $files "components/kafka-sasl/kafka-sasl.yaml" }}{{ end }}
-{{- if eq $.role "ingester" }}
-{{- if .tailSampling }}{{ $files = append $files "components/tail-sampling/tail-sampling.yaml" }}{{ end }}
-{{- end }}
 {{- end }}
 {{- toJson $files }}
 {{- end }}

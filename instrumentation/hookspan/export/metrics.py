@@ -220,9 +220,8 @@ class MetricExport:
         if snapshot is None or not self._attached or snapshot.epoch != self._db.epoch:
             return None, []
         self._series = len(snapshot.series)
-        for series in snapshot.series:
-            if series.exemplar is not None and not self._is_sent(series.exemplar.trace_id):
-                series.exemplar = None
+        for each in snapshot.series:
+            each.exemplars = [one for one in each.exemplars if self._is_sent(one.trace_id)]
         if snapshot.record < self._db.measured:
             return None, []
         left_out = frozenset() if self._settings.genai_metrics else REPEATED
