@@ -177,6 +177,7 @@ def _serve(line: socket.socket) -> None:
         _put_over_etc(*order["etc"])
     os.environ.clear()
     os.environ.update(order["env"])
+    time.tzset()
     os.umask(order["umask"])
     os.chdir(order["cwd"])
     sys.path.insert(0, order["cwd"])

@@ -105,7 +105,7 @@ def test_ci_with_a_variable_only(home: Home) -> None:
 
 @pytest.mark.need_root
 def test_a_team(home: Home, tls: tuple[Path, Path]) -> None:
-    (file,) = re.findall(r"^```toml\n(.*?)^```$", (DOCS / "guides" / "team.md").read_text(), re.MULTILINE | re.DOTALL)
+    file, *_ = re.findall(r"^```toml\n(.*?)^```$", (DOCS / "guides" / "team.md").read_text(), re.MULTILINE | re.DOTALL)
     with Walk(home, etc=True) as walk, Sink(tls=tls) as sink:
         example = "https://telemetry.example.internal:4318"
         assert example in file
