@@ -224,6 +224,9 @@ def test_provisioning_names_what_the_dashboards_ask_and_lets_nobody_change_it():
         assert int(port) == ports[host]
     exemplars = by_uid["prometheus"]["jsonData"]["exemplarTraceIdDestinations"]
     assert [destination["datasourceUid"] for destination in exemplars] == ["jaeger"]
+    for query in by_uid["jaeger"]["jsonData"]["tracesToMetrics"]["queries"]:
+        for name in re.findall(r"(\w+)_bucket\{", query["query"]):
+            assert f"{name}{{" in query["query"], "a native histogram has no buckets of its own"
 
 
 def test_every_metric_is_one_that_somebody_sends_and_each_of_ours_is_shown(stack: Stack, played_day: Day):
