@@ -220,8 +220,9 @@ class MetricExport:
         if snapshot is None or not self._attached or snapshot.epoch != self._db.epoch:
             return None, []
         self._series = len(snapshot.series)
-        for each in snapshot.series:
-            each.exemplars = [one for one in each.exemplars if self._is_sent(one.trace_id)]
+        if self._settings.sampling.on:
+            for each in snapshot.series:
+                each.exemplars = [one for one in each.exemplars if self._is_sent(one.trace_id)]
         if snapshot.record < self._db.measured:
             return None, []
         left_out = frozenset() if self._settings.genai_metrics else REPEATED
@@ -229,9 +230,9 @@ class MetricExport:
         return snapshot.record, self._temporality.points(series, self._db.announced)
 
     def _is_sent(self, trace_id: str) -> bool:
-        """Whether an exemplar leads somewhere."""
-        sampling, known = self._settings.sampling, self._db.trace(trace_id)
-        return not sampling.on or sampling.selects(trace_id) or bool(known and known.threshold)
+        """Whether an exemplar leads somewhere, where turns are sampled."""
+        known = self._db.trace(trace_id)
+        return self._settings.sampling.selects(trace_id) or bool(known and known.threshold)
 
     def _readings(self) -> list[Reading]:
         try:

@@ -70,8 +70,8 @@ def cost(grouping: Grouping, since: int, until: int | None, project: str, as_csv
     elif not total.calls and not total.nano:
         click.echo("No model calls in that time.")
     else:
-        titles = {row.id: row.title for row in reader.sessions(limit=100_000)} if load(paths).content.local else {}
-        if grouping == "session":
+        if grouping == "session" and load(paths).content.local:
+            titles = {row.id: row.title for row in reader.sessions(since=since, limit=100_000)}
             rows = [row._replace(beside=" ".join(filter(None, (row.beside, titles.get(row.name))))) for row in rows]
         for line in table(grouping, rows, total, shutil.get_terminal_size((COLUMNS, 24)).columns):
             click.echo(line)
