@@ -153,6 +153,7 @@ def test_a_damaged_store_is_set_aside_and_rebuilt_from_the_journal(machine: Mach
     assert machine.cli("down").returncode == 0
     damage(machine.paths.store)
     machine.up()
+    until(lambda: machine.status()["ingest"]["mended"])  # the damaged one can't be asked until then
     until(lambda: machine.counts().events == before.events)
     until(lambda: machine.counts() == before, "the rebuilt store holds something else")
     aside = machine.status()["ingest"]["mended"]["aside"]
