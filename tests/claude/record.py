@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.claude import client
+from tests.cache import cache
 from tests.claude.scenarios import SCENARIOS
 from tests.claude.scrub import Scrubber
 from tests.claude.stage import Recording
@@ -19,10 +19,8 @@ HOME = "/home/u"
 
 def write(recording: Recording, target: Path) -> None:
     """Write a recording as a folder, in the layout that tests/sessions/README.md describes. Other files in it stay."""
-    cache = str(client.cache())
-    scrubber = Scrubber(
-        {str(recording.home): HOME, str(recording.home.parent): f"{HOME}/.tmp", cache: f"{HOME}/.cache"}
-    )
+    root = str(cache())
+    scrubber = Scrubber({str(recording.home): HOME, str(recording.home.parent): f"{HOME}/.tmp", root: f"{HOME}/.cache"})
     for old in ("projects", "sessions"):
         shutil.rmtree(target / old, ignore_errors=True)
     target.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Self
 
-from tests.claude import client
+from tests.cache import cache
 from tests.claude.drivers import PATIENCE, Home, InteractiveSession, PrintSession, until
 from tests.claude.model import HIDDEN, Model, Tool
 
@@ -28,7 +28,7 @@ Installer = Callable[[Home], None]
 def relay() -> Path:
     """The compiled relay of this checkout, built once for each state of its source."""
     digest = hashlib.sha256(RELAY_SOURCE.read_bytes()).hexdigest()[:16]
-    target = client.cache() / f"relay-{digest}"
+    target = cache() / f"relay-{digest}"
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         fresh = target.with_suffix(f".{os.getpid()}")

@@ -42,6 +42,7 @@ def test_every_grouping_has_all_of_it(home):
         assert round(total["usd"] * 1e9) == nano
         assert total["input_tokens"] == sum(row["input_tokens"] for row in sessions)
         assert total["output_tokens"] == sum(row["output_tokens"] for row in sessions)
+        assert total["cache_write_tokens"] > 0
         for name in total:
             assert sum(row[name] for row in found["rows"]) == pytest.approx(total[name], abs=1e-12)
 

@@ -1,12 +1,12 @@
 """Compiles hooks/relay.c, once for each source and set of flags."""
 
 import hashlib
-import os
 import subprocess
 import tempfile
 from pathlib import Path
 
 from hookspan.setup.relay import STATIC
+from tests.cache import cache
 
 HOOKS = Path(__file__).parents[2] / "hooks"
 
@@ -34,11 +34,6 @@ WARNINGS = (
 )
 RELEASE = ("-O2", *STATIC)
 SANITIZED = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer")
-
-
-def cache() -> Path:
-    """The folder for what is compiled, outside the checkout."""
-    return Path(os.environ.get("HOOKSPAN_TEST_CACHE") or Path.home() / ".cache" / "hookspan-test")
 
 
 def compile_c(source: Path, compiler: str, *flags: str) -> Path:

@@ -14,7 +14,8 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from tests.agent.machine import with_etc
-from tests.claude.client import cache, executable
+from tests.cache import cache
+from tests.claude.client import executable
 from tests.claude.drivers import Home
 
 ROOT: Final = Path(__file__).parents[2]

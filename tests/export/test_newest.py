@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cache import cache
+
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
@@ -21,10 +23,9 @@ TESTS = (
 def test_their_answers_are_still_heard(tmp_path: Path) -> None:
     """In front of those that are installed: the same tests once more."""
     uv = Path(sys.executable).with_name("uv")
-    cache = os.environ["HOOKSPAN_TEST_CACHE"]
     subprocess.run(
         [uv, "pip", "install", "--quiet", "--upgrade", "--python", sys.executable, "--target", tmp_path, *NEWEST],
-        env=os.environ | {"UV_CACHE_DIR": f"{cache}/uv"},
+        env=os.environ | {"UV_CACHE_DIR": str(cache() / "uv")},
         check=True,
     )
     done = subprocess.run(

@@ -20,6 +20,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.cache import cache
+
 ROOT = Path(__file__).resolve().parents[2]
 BUILDER_MANIFEST = ROOT / "collector" / "builder.yaml"
 KAFKA_MANIFEST = Path(__file__).with_name("kafka-pom.xml")
@@ -64,19 +66,14 @@ class Program:
     @property
     def folder(self) -> Path:
         """Where the built binaries lie."""
-        return cache_root() / f"{self.name}-{self.key}"
-
-
-def cache_root() -> Path:
-    """Return the folder that all built programs share."""
-    return Path(os.environ.get("HOOKSPAN_TEST_CACHE") or Path.home() / ".cache" / "hookspan-test")
+        return cache() / f"{self.name}-{self.key}"
 
 
 def _run(work: Path, *command: str, **env: str) -> None:
     if shutil.which(command[0]) is None:
         raise MissingToolError(HINTS.get(command[0], f"`{command[0]}` is not on this machine"))
     # Tests have a home each: without these every build would load and compile what all of them share.
-    go = {"CGO_ENABLED": "0", "GOMODCACHE": str(cache_root() / "go-mod"), "GOCACHE": str(cache_root() / "go-build")}
+    go = {"CGO_ENABLED": "0", "GOMODCACHE": str(cache() / "go-mod"), "GOCACHE": str(cache() / "go-build")}
     # Niced: a build must not starve the tests or the editor beside it. In CI the longest groups of tests wait for it.
     niced = () if os.environ.get("CI") == "true" else ("nice", "-n", "10")
     process = subprocess.run(
@@ -136,7 +133,7 @@ def _package(requirement: str, lay_out: Sequence[str]) -> Callable[[Path, Path],
 
     def build(out: Path, work: Path) -> None:
         uv = str(Path(sys.executable).with_name("uv"))
-        settings = {"UV_CACHE_DIR": str(cache_root() / "uv"), "UV_HTTP_TIMEOUT": "180"}
+        settings = {"UV_CACHE_DIR": str(cache() / "uv"), "UV_HTTP_TIMEOUT": "180"}
         _run(work, uv, "venv", "-q", "--relocatable", "--python", sys.executable, str(out), **settings)
         install = ("pip", "install", "-q", "--compile-bytecode", "--python", str(out / "bin" / "python"))
         _run(work, uv, *install, requirement, **settings)
@@ -261,10 +258,10 @@ def folder(name: str) -> Path:
     program = PROGRAMS[name]
     if program.folder.is_dir():
         return program.folder
-    with _exclusive(cache_root() / f"{program.name}.lock"):
+    with _exclusive(cache() / f"{program.name}.lock"):
         if program.folder.is_dir():
             return program.folder
-        with tempfile.TemporaryDirectory(prefix=f".{program.name}-", dir=cache_root()) as scratch:
+        with tempfile.TemporaryDirectory(prefix=f".{program.name}-", dir=cache()) as scratch:
             out, work = Path(scratch, "out"), Path(scratch, "work")
             out.mkdir()
             work.mkdir()

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from tests.web.packages import node_modules
+from tests import npm
 
 PATIENCE = 60_000  # ms; only a broken page takes as long, whatever else the machine does
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -185,7 +185,7 @@ def chromium(*flags: str) -> Iterator[Browser]:
 
 @functools.cache
 def _axe() -> str:
-    return (node_modules() / "axe-core" / "axe.min.js").read_text()
+    return (npm.page() / "axe-core" / "axe.min.js").read_text()
 
 
 def violations(page: Page, rules: list[str] = RULES) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hookspan import units
-from tests.web.packages import LOCK, node_modules
+from tests import npm
 
 ROOT = Path(__file__).parents[2]
 WEB = ROOT / "dashboards" / "web"
@@ -35,7 +35,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if path.is_file():
             shutil.copy(path, folder)
     shutil.copytree(WEB, folder / "web")
-    (folder / "node_modules").symlink_to(node_modules())
+    (folder / "node_modules").symlink_to(npm.page())
     return folder
 
 
@@ -55,14 +55,14 @@ def test_it_is_as_make_lint_wants_it(workplace: Path, script: str, hint: str) ->
 
 def test_what_it_brings_along_is_the_release_s() -> None:
     table = (VENDOR / "README.md").read_text()
-    locked = json.loads(LOCK.read_text())["packages"]
+    locked = json.loads(npm.PAGE_LOCK.read_text())["packages"]
     files = [path for path in VENDOR.rglob("*") if path.is_file() and path.name != "README.md"]
     for path in files:
         folder, _, name = path.relative_to(VENDOR).as_posix().partition("/")
         package, inner = PACKAGES[folder]
         version, licence = (locked[f"node_modules/{package}"][key] for key in ("version", "license"))
         assert f"| {version} | {licence} | `{folder}/` |" in table
-        released = node_modules() / package
+        released = npm.page() / package
         original = next(one for one in (released / name, released / inner / name) if one.is_file())
         assert path.read_bytes() == original.read_bytes(), path
     assert {path.relative_to(VENDOR).parts[0] for path in files if path.name == "LICENSE"} == set(PACKAGES)

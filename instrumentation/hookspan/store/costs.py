@@ -62,7 +62,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     input_tokens: int = msgspec.field(default=0, name=sc.GEN_AI_USAGE_INPUT_TOKENS)
     output_tokens: int = msgspec.field(default=0, name=sc.GEN_AI_USAGE_OUTPUT_TOKENS)
     cache_read: int = msgspec.field(default=0, name=sc.GEN_AI_USAGE_CACHE_READ)
-    cache_write: int = msgspec.field(default=0, name=sc.GEN_AI_USAGE_CACHE_CREATION)
+    cache_write: int = msgspec.field(default=0, name=sc.GEN_AI_USAGE_CACHE_WRITE)
     usd: float | None = msgspec.field(default=None, name=sc.COST_USD)
 
     def cost(self) -> Cost:
