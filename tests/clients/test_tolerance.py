@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hookspan import wire
 from hookspan.clients.claude_code.transcript import TranscriptParser
 from hookspan.clients.claude_code.transcript_lines import read_history_line
+from hookspan.clients.conversations import conversation
 from hookspan.clients.decode import decode
 from hookspan.model.fold import fold
 from hookspan.model.state import State, dump_session, load_session
@@ -85,13 +86,14 @@ def test_events_of_another_shape(events, at):
 @settings(max_examples=3 * EXAMPLES // 2)
 @given(lines=st.lists(changed(LINES), min_size=1, max_size=8))
 def test_transcript_lines_of_another_shape(lines):
-    parser = TranscriptParser("s", "f.jsonl")
+    parser, talk = TranscriptParser("s", "f.jsonl"), conversation()
     read = 0
     facts = []
     for line in lines:
         data = json.dumps(line).encode() + b"\n"
         facts += parser.feed(data)
         read_history_line(data)
+        assert all(message.kind and message.id for message in talk.feed(data, read))
         read += len(data)
     facts += parser.end()
     assert parser.safe_offset <= read
@@ -124,6 +126,7 @@ def test_lines_that_are_nothing(data):
     parser = TranscriptParser("s", "f.jsonl")
     list(parser.feed(data + b"\n"))
     read_history_line(data)
+    conversation().feed(data, 0)
     try:
         decode(data, KEY)
     except wire.Unreadable:

@@ -25,17 +25,25 @@ _FINISHED: Final = {
 class _Said(msgspec.Struct):
     id: str = ""
     role: str = ""
+    model: str = ""
     stop_reason: str | None = None
     content: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class SaidLine(msgspec.Struct, rename="camel"):
-    """A line of the conversation, as far as it is said by somebody. `is_meta`: the client wrote it for the model."""
+    """A line, as far as something is said in it. `is_meta`: the client wrote it for the model."""
 
     type: str = ""
+    subtype: str = ""
+    uuid: str = ""
+    timestamp: str = ""
     prompt_id: str = ""
     is_meta: bool | None = False
+    is_compact_summary: bool | None = False
     is_api_error_message: bool | None = False
+    reason: Any = None
+    error: Any = None
+    content: msgspec.Raw = msgspec.Raw(b"null")
     message: _Said | None = None
 
     @property
@@ -63,20 +71,23 @@ def read(line: bytes) -> SaidLine | None:
         return None
 
 
-def messages(line: SaidLine) -> list[Message]:
-    """What a line says: results of tools are messages of their own, before what else it has."""
+def content_of(line: SaidLine) -> list[dict[str, Any]]:
+    """The blocks of a line of the conversation; a text is one of them."""
     if line.message is None or not line.role:
         return []
     content = msgspec.json.decode(line.message.content)
     if isinstance(content, str):
-        content = [{"type": "text", "text": content}]
+        return [{"type": "text", "text": content}]
+    return [block for block in content if isinstance(block, dict)] if isinstance(content, list) else []
+
+
+def messages(line: SaidLine) -> list[Message]:
+    """What a line says: results of tools are messages of their own, before what else it has."""
     found: list[Message] = []
     parts: list[dict[str, Any]] = []
-    for block in content if isinstance(content, list) else []:
-        if not isinstance(block, dict):
-            continue
+    for block in content_of(line):
         if block.get("type") == "tool_result":
-            answer = {"type": "tool_call_response", "id": block.get("tool_use_id"), "response": _text(block)}
+            answer = {"type": "tool_call_response", "id": block.get("tool_use_id"), "response": result_text(block)}
             found.append({"role": "tool", "parts": [answer]})
         elif part := _part(block):
             parts.append(part)
@@ -111,7 +122,7 @@ def _part(block: dict[str, Any]) -> dict[str, Any] | None:
     return None
 
 
-def _text(block: dict[str, Any]) -> str:
+def result_text(block: dict[str, Any]) -> str:
     """The text of a tool's result."""
     content = block.get("content")
     if isinstance(content, str):
