@@ -7,6 +7,7 @@ export type SpanType = "turn" | "tool" | "wait" | "subagent" | "model" | "compac
 export type State = "working" | "waiting" | "waiting_or_running" | "idle" | "ended";
 export type Source = "skill" | "plugin" | "mcp_server" | "subagent" | "workflow";
 export type HealthStatus = "healthy" | "warning" | "critical" | "unknown";
+export type MessageKind = "prompt" | "answer" | "thinking" | "call" | "result" | "error" | "compaction" | "note";
 export type TimeKind = "user" | "model" | "tool" | "wait" | "other";
 
 /** An error (RFC 9457): what is wrong, and in `hint` what to do. */
@@ -423,6 +424,66 @@ export interface Events {
   now: number;
   position: number;
   items: Event[];
+}
+
+/**
+ * What somebody said, called or got, as the client's transcript has it. `number` is its place in its conversation, `id`
+ * names it in copies of the transcript as well. `text`: what was said, of a call what it is about, of a result its
+ * output; `tool` and `about` are the call's, of its result, too. `given`: the input of a call, null where `text` and
+ * `diff` are all of it. `diff`: lines that begin with `+`, `-` or a blank. `cut`: texts are longer than what is shown
+ * here (`size` characters); the whole is under its number.
+ */
+export interface Message {
+  number: number;
+  id: string;
+  kind: MessageKind;
+  at: number | null;
+  trace_id: string;
+  span_id: string;
+  text: string;
+  size: number;
+  cut: boolean;
+  tool: string;
+  tool_call: string;
+  about: string;
+  given: unknown;
+  diff: string;
+  failed: boolean;
+  attached: string[];
+}
+
+/** A subagent whose conversation can be shown; `tool_call`: the call that started it, empty if unknown. */
+export interface Conversation {
+  subagent: string;
+  type: string;
+  tool_call: string;
+}
+
+/**
+ * A part of a conversation. `total`: how many messages there are of the kinds that were asked for; `next`: where the
+ * next page starts, null at the end. `place`: the file that they are from; empty where nothing is kept, and `missing`
+ * says why.
+ */
+export interface Messages {
+  now: number;
+  items: Message[];
+  total: number;
+  next: number | null;
+  place: string;
+  missing: string;
+  subagents: Conversation[];
+}
+
+/** Places of messages in which a text is found, rising. */
+export interface Hits {
+  now: number;
+  starts: number[];
+}
+
+/** By the id of its span, what each model call of a session said, or else called, in one line. */
+export interface Said {
+  now: number;
+  said: Record<string, string>;
 }
 
 /** The stream's `update` message: what was committed since the one before. */

@@ -8,27 +8,24 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections import OrderedDict
 from typing import Any, Final
 
 import msgspec
 
 from hookspan.catalogue import attributes as sc
 from hookspan.clients.claude_code import conversation
-from hookspan.clients.claude_code.transcript_files import AGENT_FILE
 from hookspan.journal.records import Records
 from hookspan.model.rows import Span
 from hookspan.paths import Paths
-from hookspan.reading import MAX_LINE, RefusedError, open_regular
+from hookspan.reading import RefusedError, open_regular
 from hookspan.store import Reader
 from hookspan.wire.scrub import bounded_json, bounded_text
 
-CHUNK: Final = 1 << 20
+from .line_index import LineIndex, LineIndexes, Place
+from .transcript_paths import subagent_of, transcripts_of
+
 FILES_KEPT: Final = 32
 """Transcripts of which it is remembered where what stands: 200 bytes for each model call."""
-
-Place = tuple[int, int]
-"""Offset and length of a line."""
 
 
 class _Said(msgspec.Struct):
@@ -38,12 +35,11 @@ class _Said(msgspec.Struct):
     answered: list[Place]
 
 
-class _Index:
+class _Index(LineIndex):
     """Where in a transcript what stands, as far as it is read."""
 
-    def __init__(self, identity: tuple[int, int]) -> None:
-        self.identity = identity  # device and inode
-        self.offset = 0
+    def __init__(self) -> None:
+        super().__init__()
         self.calls: dict[str, _Said] = {}
         self.prompts: dict[str, Place] = {}
         self.answers: dict[str, str] = {}  # prompt -> the model call that answered it last
@@ -52,18 +48,7 @@ class _Index:
         self._asked: list[Place] = []
         self._prompt = ""
 
-    def grow(self, descriptor: int) -> None:
-        """Read on to the file's end. A half-written line is left for the next time."""
-        rest = b""
-        while data := os.pread(descriptor, CHUNK, self.offset + len(rest)):
-            *lines, rest = (rest + data).split(b"\n")
-            for line in lines:
-                self._line(line, (self.offset, len(line)))
-                self.offset += len(line) + 1
-            if len(rest) > MAX_LINE:
-                return
-
-    def _line(self, data: bytes, place: Place) -> None:
+    def line(self, data: bytes, place: Place) -> None:
         line = conversation.read(data)
         if line is None or line.message is None:
             return
@@ -95,15 +80,7 @@ class _Line(msgspec.Struct):
     event: _Ended
 
 
-class _Files(msgspec.Struct):
-    """Of a session's state: its transcripts, as the observers have found and checked them."""
-
-    transcript: str = ""
-    files: dict[str, int] = {}
-
-
 _line = msgspec.json.Decoder(_Line).decode
-_files = msgspec.msgpack.Decoder(_Files).decode
 
 
 class Conversation:
@@ -111,7 +88,7 @@ class Conversation:
 
     def __init__(self, paths: Paths, reader: Reader) -> None:
         self._records, self._reader = Records(paths), reader
-        self._indexes: OrderedDict[str, _Index] = OrderedDict()
+        self._indexes: LineIndexes[_Index] = LineIndexes(FILES_KEPT)
 
     def __call__(self, span: Span, limit: int) -> dict[str, str]:
         """The attributes with what was said in a span, each of at most `limit` bytes; none where nothing is known."""
@@ -145,16 +122,15 @@ class Conversation:
 
     def _call(self, span: Span, limit: int) -> dict[str, str]:
         name = str(span.attributes.get(sc.GEN_AI_RESPONSE_ID, ""))
-        for path in self._paths_of(span.session):
+        for path in transcripts_of(self._reader, span.session):
             if said := self._index(path).calls.get(name):
                 return self._messages(path, said.asked, said.answered, limit)
         return {}
 
     def _agent(self, span: Span, limit: int) -> dict[str, str]:
         agent, prompt = span.attributes.get(sc.AGENT_ID), str(span.attributes.get(sc.PROMPT_ID, ""))
-        for path in self._paths_of(span.session):
-            match = AGENT_FILE.match(os.path.basename(path))
-            if (match.group(1) if match else None) != agent:
+        for path in transcripts_of(self._reader, span.session):
+            if subagent_of(path) != (agent or ""):
                 continue
             index = self._index(path)
             asked = index.first if agent else index.prompts.get(prompt)
@@ -162,28 +138,8 @@ class Conversation:
             return self._messages(path, [asked] if asked else [], last.answered if last else [], limit)
         return {}
 
-    def _paths_of(self, session: str) -> list[str]:
-        state = self._reader.state_of(session)
-        if state is None:
-            return []
-        known = _files(state)
-        return sorted(known.files, key=lambda path: path != known.transcript)
-
     def _index(self, path: str) -> _Index:
-        descriptor = open_regular(path)
-        try:
-            status = os.fstat(descriptor)
-            identity = (status.st_dev, status.st_ino)
-            index = self._indexes.get(path)
-            if index is None or index.identity != identity or status.st_size < index.offset:
-                index = self._indexes[path] = _Index(identity)
-            self._indexes.move_to_end(path)
-            while len(self._indexes) > FILES_KEPT:
-                self._indexes.popitem(last=False)
-            index.grow(descriptor)
-        finally:
-            os.close(descriptor)
-        return index
+        return self._indexes.of(path, _Index)
 
     def _messages(self, path: str, asked: list[Place], answered: list[Place], limit: int) -> dict[str, str]:
         descriptor = open_regular(path)
@@ -200,5 +156,5 @@ class Conversation:
 
 
 def _lines(descriptor: int, places: list[Place]) -> list[conversation.SaidLine]:
-    lines = (conversation.read(os.pread(descriptor, size, offset)) for offset, size in places)
+    lines = (conversation.read(place.read(descriptor)) for place in places)
     return [line for line in lines if line]

@@ -10,7 +10,7 @@ import msgspec
 
 from hookspan.web import schemas, serializers
 from hookspan.web.context import Context
-from hookspan.web.handlers import cost, demo, friction, health, journal, overview, sessions, traces
+from hookspan.web.handlers import conversation, cost, demo, friction, health, journal, overview, sessions, traces
 from hookspan.web.parameters import Arguments, Parameter, flag, number
 
 PREFIX: Final = "/api/v1"
@@ -43,6 +43,13 @@ _POSITION: Final = number(
     "position", "The last `position` of the stream: a cached answer from before it is not used.", None, 0
 )
 _HOOKS: Final = flag("hooks", "Include the spans of hookspan's own hooks.")
+
+_SUBAGENT: Final = Parameter("subagent", "The subagent whose conversation it is; without, the main one.")
+_CONVERSATION: Final = (
+    _SUBAGENT,
+    Parameter("trace", "Only of the turn with this trace id."),
+    Parameter("kind", "Only these messages.", "all", words=tuple(conversation.KINDS)),
+)
 
 
 def _page(default: int, maximum: int) -> tuple[Parameter, ...]:
@@ -123,6 +130,43 @@ ENDPOINTS: Final = (
         (_POSITION,),
         (404,),
         cached=True,
+    ),
+    Endpoint(
+        "/sessions/{id}/messages",
+        "What was said in a session, or in a subagent's part of it. Needs `content.local`.",
+        conversation.messages,
+        schemas.Messages,
+        (
+            *_CONVERSATION,
+            number("start", "Where the page starts: the `next` of the previous answer.", 0, 0),
+            Parameter("message", "A message that the page starts with instead, by its id or number."),
+            number("limit", "Maximum number of messages.", 50, 0, 500),
+        ),
+        (403, 404),
+    ),
+    Endpoint(
+        "/sessions/{id}/messages/{number}",
+        "One message, whole. Needs `content.local`.",
+        conversation.message,
+        schemas.Message,
+        (_SUBAGENT,),
+        (403, 404),
+    ),
+    Endpoint(
+        "/sessions/{id}/found",
+        "Where in a conversation a text is. Needs `content.local`.",
+        conversation.find,
+        schemas.Hits,
+        (*_CONVERSATION, Parameter("q", "The text, whatever its case.")),
+        (403, 404),
+    ),
+    Endpoint(
+        "/sessions/{id}/said",
+        "What its model calls said or called, in a line each. Needs `content.local`.",
+        conversation.said,
+        schemas.Said,
+        (),
+        (403, 404),
     ),
     Endpoint("/traces/{id}", "All spans of a trace.", traces.trace, schemas.Trace, (_HOOKS,), (404,)),
     Endpoint(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from hookspan.observe.messages import SessionMessages
 from hookspan.opted_out import OptedOut
 from hookspan.web import schemas
 from hookspan.web.activity import Activity
@@ -24,6 +25,7 @@ class Context:
     Attributes:
         reader: The store.
         log: The journal's lines.
+        messages: What is said in transcripts.
         stream: What the page shows of live connections.
     """
 
@@ -33,6 +35,7 @@ class Context:
     activity: Activity
     dialogs: Dialogs
     log: RawLog
+    messages: SessionMessages
     times: Times
     demo: Demo
     stream: Callable[[], schemas.Stream]

@@ -13,7 +13,7 @@ from hookspan.web.api import ENDPOINTS, PREFIX, Endpoint
 from hookspan.web.problems import MEDIA_TYPE
 
 _PATH_PARAMETER: Final = re.compile(r"\{(\w+)\}")
-_EXAMPLES: Final = {"id": "71ace8f7e2714a408d028c10b25b5524", "record": "1"}
+_EXAMPLES: Final = {"id": "71ace8f7e2714a408d028c10b25b5524", "record": "1", "number": "1"}
 _REFUSALS: Final = {
     400: "A parameter is wrong.",
     401: "Not signed in.",

@@ -44,3 +44,14 @@ def invalid(detail: str, hint: str = "") -> ProblemError:
 def not_found(detail: str, hint: str = "") -> ProblemError:
     """404."""
     return ProblemError(404, "not_found", detail, hint)
+
+
+def need_content(*, shown: bool, what: str) -> None:
+    """403, unless the user's texts may be shown. `what`: which of them, in the plural."""
+    if not shown:
+        raise ProblemError(
+            403,
+            "content",
+            f"{what} are not shown, since `content.local` is off",
+            "`hookspan config set content.local true` shows them to you alone",
+        )

@@ -15,6 +15,7 @@ import uvicorn
 from hookspan import assets, atomic
 from hookspan.errors import UserError
 from hookspan.model.rows import EventRow
+from hookspan.observe.messages import SessionMessages
 from hookspan.web import schemas
 from hookspan.web.activity import Activity
 from hookspan.web.agent_interface import AgentInterface
@@ -84,6 +85,7 @@ class Server:
             activity=self._activity,
             dialogs=Dialogs(agent),
             log=RawLog(agent.paths),
+            messages=SessionMessages(self._reader),
             times=Times(),
             demo=Demo(agent.paths, self._reader, agent.caught_up),
             stream=self.stream,

@@ -10,8 +10,9 @@ import msgspec
 from hookspan.web import schemas, serializers
 from hookspan.web.context import Context
 from hookspan.web.parameters import Arguments
-from hookspan.web.problems import ProblemError, invalid, not_found
+from hookspan.web.problems import invalid, need_content, not_found
 
+RAW: Final = "raw events"
 _NUMBER: Final = re.compile(r"\A[0-9]{1,19}\Z")
 
 
@@ -28,7 +29,7 @@ def events(context: Context, arguments: Arguments) -> schemas.Events:
 
 def lines(context: Context, arguments: Arguments) -> schemas.Log:
     """GET /log: lines as far as they are in the store, since that is how far their number is told."""
-    _need_content(context)
+    need_content(shown=context.content, what=RAW)
     after, before = _range(arguments)
     with context.reader.moment() as moment:
         end = moment.position()
@@ -45,7 +46,7 @@ def lines(context: Context, arguments: Arguments) -> schemas.Log:
 
 def line(context: Context, arguments: Arguments) -> schemas.LogRecord:
     """GET /log/{record}."""
-    _need_content(context)
+    need_content(shown=context.content, what=RAW)
     number = arguments["record"]
     exists = _NUMBER.match(number) and int(number) >> 53 == 0
     item = context.log.one(int(number), context.opted_out) if exists else None
@@ -58,13 +59,3 @@ def _range(arguments: Arguments) -> tuple[int | None, int | None]:
     if arguments["after"] is not None and arguments["before"] is not None:
         raise invalid("`after` and `before` exclude each other")
     return arguments["after"], arguments["before"]
-
-
-def _need_content(context: Context) -> None:
-    if not context.content:
-        raise ProblemError(
-            403,
-            "content",
-            "raw events are not shown, since `content.local` is off",
-            "`hookspan config set content.local true` shows them to you alone",
-        )

@@ -1,0 +1,170 @@
+"""What was said in a session, message by message, for those who look at it: nothing of it is kept.
+
+Files are read once and remembered by places; a message itself is read again whenever it is shown.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+import msgspec
+
+from hookspan.clients.claude_code.transcript_files import read_meta
+from hookspan.clients.conversations import conversation
+from hookspan.clients.message import Kind, Message
+from hookspan.reading import RefusedError, open_regular
+from hookspan.store import Reader
+from hookspan.wire.scrub import label
+
+from .line_index import LineIndex, LineIndexes, Place
+from .transcript_paths import subagent_of, transcripts_of
+
+FILES_KEPT: Final = 32
+"""Transcripts of which it is remembered where what stands: 200 bytes a message."""
+LABEL_MOST: Final = 160
+"""Characters of what a model call is named by where it called several tools."""
+
+
+class Entry(NamedTuple):
+    """Where a message is (its line, and which part of it), and what it is found by."""
+
+    place: Place
+    part: int
+    kind: Kind
+    turn: str
+    failed: bool
+
+
+class Subagent(NamedTuple):
+    """Whose conversation has a file of its own; `tool_call`: the call that started it, empty if unknown."""
+
+    id: str
+    type: str
+    tool_call: str
+
+
+class Told(NamedTuple):
+    """A message, its number in its file, and of a result what its call was: tool and label."""
+
+    number: int
+    message: Message
+    tool: str
+    about: str
+
+
+class Transcript(LineIndex):
+    """One file, as far as it is read.
+
+    Attributes:
+        entries: Its messages in their order; a message's number is its place here.
+        said: By the model's message id, what that call said, or else called: one line.
+        calls: By the id of a tool call, its tool and what it is about, in one line.
+        numbers: By a message's id.
+    """
+
+    def __init__(self, subagent: str) -> None:
+        super().__init__()
+        self.entries: list[Entry] = []
+        self.said: dict[str, str] = {}
+        self.calls: dict[str, tuple[str, str]] = {}
+        self.numbers: dict[str, int] = {}
+        self._answered: set[str] = set()
+        self._reader = conversation(subagent=subagent)
+
+    def line(self, data: bytes, place: Place) -> None:
+        """Keep where its messages are."""
+        for part, message in enumerate(self._reader.feed(data, place.offset)):
+            self.numbers[message.id] = len(self.entries)
+            self.entries.append(Entry(place, part, message.kind, message.turn, message.failed))
+            if message.kind == "call":
+                about = label(message.text)
+                self.calls[message.tool_call] = (message.tool, about)
+                self._say(message.call, f"{message.tool}: {about}" if about else message.tool)
+            elif message.kind == "answer" and message.text.strip() and message.call not in self._answered:
+                self._answered.add(message.call)
+                self.said[message.call] = label(message.text)
+
+    def _say(self, call: str, text: str) -> None:
+        if call not in self._answered:
+            former = self.said.get(call)
+            self.said[call] = f"{former}, {text}" if former and len(former) + len(text) < LABEL_MOST else former or text
+
+
+class SessionMessages:
+    """Finds a session's messages. Thread-safe."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._lock = threading.Lock()
+        self._transcripts: LineIndexes[Transcript] = LineIndexes(FILES_KEPT)
+
+    def paths(self, session: str) -> list[str]:
+        """Its files, that of the main conversation first; they may have been deleted."""
+        return transcripts_of(self._reader, session)
+
+    def path(self, session: str, subagent: str = "") -> str:
+        """The file of one conversation; empty if none is known."""
+        return next((path for path in self.paths(session) if subagent_of(path) == subagent), "")
+
+    def subagents(self, session: str) -> list[Subagent]:
+        """Those whose conversations have files."""
+        found = []
+        for path in self.paths(session):
+            if name := subagent_of(path):
+                meta = read_meta(f"{path.removesuffix('.jsonl')}.meta.json", session, name)
+                found.append(Subagent(name, meta.agent_type if meta else "", meta.tool_use_id if meta else ""))
+        return found
+
+    def transcript(self, path: str) -> Transcript | None:
+        """What is known of a file, read to its end; None if it can't be read (any more)."""
+        with contextlib.suppress(OSError, RefusedError), self._lock:
+            return self._transcripts.of(path, lambda: Transcript(subagent_of(path)))
+        return None
+
+    def said(self, session: str) -> Iterator[tuple[str, str, str]]:
+        """Of each model call the subagent (or nothing), its message id, and what it said or called in one line."""
+        for path in self.paths(session):
+            if transcript := self.transcript(path):
+                for call, text in list(transcript.said.items()):
+                    yield subagent_of(path), call, text
+
+
+def read(path: str, transcript: Transcript, numbers: Iterable[int]) -> Iterator[Told]:
+    """Messages of a file by their numbers, rising. One whose line has changed is left out.
+
+    Raises:
+        RefusedError: It is no regular file of ours.
+        OSError: It can't be read.
+    """
+    entries: Sequence[Entry] = transcript.entries
+    descriptor = open_regular(path)
+    try:
+        at, messages = Place(-1, 0), list[Message]()
+        for number in numbers:
+            entry = entries[number]
+            if entry.place != at:
+                at = entry.place
+                messages = conversation(subagent=subagent_of(path)).feed(at.read(descriptor), at.offset)
+            if entry.part < len(messages):
+                message = messages[entry.part]
+                message.turn = entry.turn
+                tool, about = transcript.calls.get(message.tool_call, ("", ""))
+                yield Told(number, message, tool, about)
+    finally:
+        os.close(descriptor)
+
+
+def holding(path: str, transcript: Transcript, words: str) -> list[int]:
+    """The numbers of a file's messages in which a text is found, whatever its case. Raises what `read` raises."""
+    wanted = words.casefold()
+    found = []
+    for number, message, _, about in read(path, transcript, range(len(transcript.entries))):
+        texts = (message.text, message.tool, about, message.diff, *message.attached)
+        given = msgspec.json.encode(message.given).decode() if message.given and not message.diff else ""
+        if any(wanted in text.casefold() for text in (*texts, given)):
+            found.append(number)
+    return found
