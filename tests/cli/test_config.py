@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from hookspan.cli.settings.save import NEW
 from hookspan.cli.verbs.config import config as group
 from hookspan.config import OPTIONS, load
 from hookspan.config.edit import change
@@ -117,3 +118,21 @@ def test_one_value_is_printed_for_scripts(run: Callable[..., Result], tmp_path: 
     assert json.loads(run("get", "export.headers", "--secret").output) == {"a": "hunter2"}
     with pytest.raises(UserError, match=r"did you mean `export\.endpoint`"):
         run("get", "export.endpont")
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_edit_saves_what_is_allowed(run: Callable[..., Result], tmp_path: Path, monkeypatch, there: bool):
+    file = tmp_path / "config.toml"
+    if there:
+        file.write_text(FILE)
+    monkeypatch.setenv("VISUAL", "sed -i '$ a [store]'")
+    assert "Saved" in run("edit").stdout
+    assert file.read_text() == (FILE if there else NEW) + "[store]\n"
+    assert file.stat().st_mode & 0o777 == 0o600
+    monkeypatch.setenv("VISUAL", "true")
+    assert run("edit").stdout == "Nothing was changed.\n"
+    before = file.read_text()
+    monkeypatch.setenv("VISUAL", "sed -i '$ a days = true'")
+    with pytest.raises(UserError, match="nothing was changed"):
+        run("edit")
+    assert file.read_text() == before

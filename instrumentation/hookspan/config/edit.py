@@ -38,11 +38,15 @@ def change_all(paths: Paths, values: Mapping[str, str | None]) -> None:
                 hint=f"`hookspan config show` lists keys; tables: `{paths.config}`",
             )
         _edit(document, section, name, None if value is None else _toml_value(option, value))
-    changed = tomlkit.dumps(document)
-    parse(changed, str(paths.config))
+    write(paths, tomlkit.dumps(document))
+
+
+def write(paths: Paths, text: str) -> None:
+    """Write the user's file anew, whole. UserError if it says what isn't allowed, or can't be written."""
+    parse(text, str(paths.config))
     try:
         paths.make(paths.config.parent)
-        atomic.write(paths.config, changed.encode(), mode=0o600)  # it may hold credentials in headers
+        atomic.write(paths.config, text.encode(), mode=0o600)  # it may hold credentials in headers
     except OSError as error:
         raise UserError(f"can't write `{paths.config}`: {error.strerror}") from error
 

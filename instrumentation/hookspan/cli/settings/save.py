@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 
 import click
 
 from hookspan.cli.lifecycle.agent import reload_settings
 from hookspan.config import load
-from hookspan.config.edit import change_all
+from hookspan.config.edit import change_all, write
+from hookspan.config.files import read_text
+from hookspan.errors import UserError
 from hookspan.paths import Paths
 from hookspan.setup import relay
+
+NEW = "# Settings of hookspan: `hookspan config show` lists them with what is in force.\n"
 
 
 def save(paths: Paths, values: Mapping[str, str | None]) -> None:
@@ -21,6 +26,34 @@ def save(paths: Paths, values: Mapping[str, str | None]) -> None:
     for variable in dict.fromkeys(settings.origin(key) for key in values):
         if variable.startswith("HOOKSPAN_"):
             click.echo(f"warning: `{variable}` in the environment overrides the file", err=True)
+    _apply(paths)
+
+
+def edit(paths: Paths) -> None:
+    """Open the user's file in their editor and save what they made of it, unless it says what isn't allowed."""
+    before = read_text(paths.config)
+    text = before or NEW
+    while True:
+        edited = click.edit(text, extension=".toml")
+        if edited is None or edited == before:
+            click.echo("Nothing was changed.")
+            return
+        try:
+            write(paths, edited)
+            break
+        except UserError as error:
+            click.echo(f"error: {error}", err=True)
+            if not sys.stdin.isatty() or not click.confirm("Edit it again?", default=True, err=True):
+                raise UserError(
+                    "nothing was changed", hint="`hookspan config edit` opens the file as it was"
+                ) from error
+            text = edited
+    for warning in load(paths, os.environ).warnings:
+        click.echo(f"warning: {warning}", err=True)
+    _apply(paths)
+
+
+def _apply(paths: Paths) -> None:
     if paths.relay_conf.exists():
         relay.write_conf(paths, load(paths))
     reloaded = reload_settings(paths)

@@ -1,4 +1,4 @@
-"""`hookspan config show | get | set | unset | import-otel | path`."""
+"""`hookspan config show | get | set | unset | edit | import-otel | path`."""
 
 from __future__ import annotations
 
@@ -88,6 +88,14 @@ def unset(key: str) -> None:
     from hookspan.cli.settings.save import save
 
     save(Paths.from_environment(), {key: None})
+
+
+@config.command()
+def edit() -> None:
+    """Open the user's file in your editor (VISUAL, EDITOR) and save it, unless it says what is not allowed."""
+    from hookspan.cli.settings.save import edit as edited
+
+    edited(Paths.from_environment())
 
 
 @config.command("import-otel")
