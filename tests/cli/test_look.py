@@ -5,12 +5,16 @@ import re
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 
 import pytest
 
+from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.spans import TURN
 from hookspan.errors import EXIT_USER
 from hookspan.paths import Paths
+from hookspan.store import Reader
 from tests.agent.ingest import take_in
 from tests.command import call
 from tests.model.replay import SESSIONS, play
@@ -36,6 +40,38 @@ def home(tmp_path_factory):
 
 def run(home, *arguments, **env):
     return call(*arguments, env={"HOME": str(home), "HOOKSPAN_HOME": str(home), "LANG": "C.UTF-8", **env})
+
+
+def test_now(home, tmp_path):
+    assert run(home, "now").stdout.startswith("1 waits ")
+    assert run(home, "now", "--format", "{waiting}/{working}/{idle} {{{turns}}}").stdout == "1/0/0 {0}\n"
+    said = json.loads(run(home, "now", "--json").stdout)
+    assert said["oldest"] > 0
+    assert (said["waiting"], said["spent"], said["failed"]) == (1, 0, 0)
+    for wrong, why in (("{wating}", "did you mean `waiting`"), ("{", "can't be read")):
+        refused = run(home, "now", "--format", wrong)
+        assert refused.returncode == EXIT_USER
+        assert why in refused.stderr
+    empty = run(tmp_path, "now")
+    assert (empty.returncode, empty.stdout, empty.stderr) == (0, "", "")
+
+
+def test_a_day_is_the_sum_of_its_sessions(home):
+    reader = Reader(Paths.from_environment({"HOOKSPAN_HOME": str(home)}))
+    sessions = reader.sessions()
+    spans = [span for row in sessions for span in reader.spans_of_session(row.id)]
+    turns = [span for span in spans if span.name == TURN.name]
+    first, last = (pick(span.start for span in turns) for pick in (min, max))
+    whole = reader.day(0, time.time_ns())
+    assert whole.nano == sum(row.cost_nano + row.residual_nano for row in sessions) > 0
+    assert (whole.turns, whole.failed) == (len(turns), 0)
+    assert whole.waited == pytest.approx(sum(float(span.attributes.get(sc.WAITED, 0)) for span in spans))
+    assert whole.waited > 0
+    halves = [reader.day(0, last), reader.day(last, time.time_ns())]
+    assert [half.turns for half in halves] == [len(turns) - 1, 1]
+    assert reader.day(0, first).turns == 0
+    assert sum(half.nano for half in halves) == whole.nano
+    reader.close()
 
 
 def test_who_needs_you_first(home):

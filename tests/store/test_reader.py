@@ -99,16 +99,13 @@ def test_summary(paths: Paths, reader: Reader) -> None:
     def gained(instrument: str, attributes: dict[str, str], count: int, minutes_ago: int) -> list[Increment]:
         return [Increment(instrument, tuple(sorted(attributes.items())), 1, now - minutes_ago * MINUTE)] * count
 
-    calls = {"Bash": 6, "Read": 5, "Edit": 4, "Grep": 3, "Glob": 2, "Write": 1}
+    calls = {"Bash": 7, "Read": 6, "Edit": 5, "Grep": 4, "Glob": 2, "Write": 1}
     increments = [
-        *gained("hookspan.hook.events", {sc.HOOK_EVENT: "PreToolUse"}, 7, 2),
-        *gained("hookspan.hook.events", {sc.HOOK_EVENT: "UserPromptSubmit"}, 2, 59),
-        *gained("hookspan.hook.events", {sc.HOOK_EVENT: "UserPromptSubmit"}, 90, 61),
-        *gained("gen_ai.client.inference.duration", {sc.GEN_AI_OPERATION_NAME: "chat"}, 4, 10),
+        *gained("hookspan.tool.calls", {sc.GEN_AI_TOOL_NAME: "Write", sc.OUTCOME: "success"}, 90, 61),
         *(
             one
             for tool, count in calls.items()
-            for one in gained("hookspan.tool.calls", {sc.GEN_AI_TOOL_NAME: tool, sc.OUTCOME: "success"}, count, 3)
+            for one in gained("hookspan.tool.calls", {sc.GEN_AI_TOOL_NAME: tool, sc.OUTCOME: "success"}, count, 59)
         ),
     ]
     store.commit(
@@ -119,12 +116,7 @@ def test_summary(paths: Paths, reader: Reader) -> None:
         )
     )
     assert reader.summary(now) == Summary(
-        active_sessions=3,
-        total_sessions=4,
-        events_last_hour=9,
-        messages_last_hour=6,
         top_tools=tuple(ToolCount(tool, count) for tool, count in list(calls.items())[:5]),
-        average_session=600.0,
         phases={"working": 1, "waiting": 2},
         oldest_wait=now - 49 * MINUTE,
     )
@@ -134,14 +126,14 @@ def test_summary(paths: Paths, reader: Reader) -> None:
     store.commit(
         Commit(
             position=made.position(3),
-            rows=[Rows(increments=gained("hookspan.hook.events", {sc.HOOK_EVENT: "PostToolUse"}, 1, 0))],
+            rows=[Rows(increments=gained("hookspan.tool.calls", {sc.GEN_AI_TOOL_NAME: "Write"}, 2, 0))],
             sessions={"s2": (b"", answered)},
         )
     )
     assert reader.summary(now).phases == {"working": 2, "waiting": 1}
-    assert reader.summary(now).events_last_hour == 10
+    assert ToolCount("Write", 3) in reader.summary(now).top_tools
     assert reader.summary(now, local=False) == reader.summary(now)
-    assert reader.summary(now + 2 * MINUTE).events_last_hour == 8
+    assert reader.summary(now + 2 * MINUTE).top_tools == (ToolCount("Write", 2),)
     store.close()
 
 

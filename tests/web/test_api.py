@@ -34,7 +34,6 @@ def test_an_empty_machine_is_told_what_is_missing(site: Site) -> None:
     assert summary["setup"]["step"] == "install"
     assert summary["setup"]["command"] == "hookspan install"
     assert summary["position"] == 0
-    assert summary["metrics"]["total_sessions"] == 0
     assert summary["hooks"] is None
     assert site.get("/sessions")["sessions"] == []
     assert site.get("/friction")["asked"] == []
@@ -47,11 +46,7 @@ def test_the_numbers_of_the_panel(site: Site) -> None:
     site.append(one.start(), one.submit(), *one.tool(), *one.tool(name="Read"), one.stop())
     site.append(two.start(), two.submit(), *two.tool("npm test", asked=True)[:2])
     found = site.get("/summary")
-    metrics = found["metrics"]
-    assert (metrics["active_sessions"], metrics["total_sessions"]) == (2, 2)
-    assert metrics["events_last_hour"] == 11
-    assert metrics["messages_last_hour"] == 2
-    assert metrics["top_tools"] == [{"tool": "Bash", "calls": 1}, {"tool": "Read", "calls": 1}]
+    assert found["top_tools"] == [{"tool": "Bash", "calls": 1}, {"tool": "Read", "calls": 1}]
     assert found["states"] == {"working": 0, "waiting": 1, "waiting_or_running": 0, "idle": 1}
     assert [row["id"] for row in found["waiting"]] == [two.session]
     assert found["waiting"][0]["asks"] == "npm test"

@@ -62,7 +62,6 @@ def test_it_is_not_exported_is_in_no_sum_and_in_no_gauge(make_site: Callable[...
         assert {point.value for point in sink.points if point.name == "hookspan.session.active"} == {0}
         assert sink.latest("hookspan.wait.oldest").value == 0
     summary = site.get("/summary")
-    assert summary["metrics"]["events_last_hour"] == 6
     assert [one["id"] for one in summary["waiting"]] == [sessions[0]]
     assert summary["hooks"]["samples"] == 6
 
@@ -87,7 +86,7 @@ def test_it_goes_without_a_trace_and_can_come_again(site: Site) -> None:
     asyncio.run(watch())
     summary = site.get("/summary")
     assert not summary["demo"]
-    assert (summary["states"], summary["metrics"]["total_sessions"]) == (before["states"], 1)
+    assert summary["states"] == before["states"]
     assert site.get("/sessions", state="ended")["sessions"] == []
     asyncio.run(away.follow(lambda page: "reset" in page.kinds))  # who was away is told, too
     reader = Reader(site.machine.paths)

@@ -19,9 +19,7 @@ def test_what_happens_comes_with_its_spans_its_session_and_the_new_numbers(site:
 
     async def run() -> None:
         following = asyncio.create_task(
-            page.follow(
-                lambda it: len(it.records) >= 3 and it.summary and it.summary["metrics"]["events_last_hour"] == 5
-            )
+            page.follow(lambda it: len(it.records) >= 3 and it.summary and it.summary["hooks"]["samples"] == 5)
         )
         await page.until(lambda it: it.kinds)
         events = play.tool("npm test", asked=True)

@@ -1,12 +1,18 @@
-/** The last hour in numbers. */
+/** Today in numbers, beside yesterday and a week ago, and the last hour. */
 import { css, html, nothing } from "lit";
-import { count, duration, elapsed, percent } from "../lib/format.js";
+import { ask } from "../lib/api.js";
+import { count, duration, elapsed, money, percent, weekday } from "../lib/format.js";
 import { store } from "../lib/store.js";
-import { BaseComponent } from "./base-component.js";
+import { FetchedPage } from "./fetched-page.js";
 import { meter, meterStyle } from "./marks.js";
 import { shared } from "./shared-styles.js";
 
-export class MetricsPanel extends BaseComponent {
+/** @import { Figures, Today } from "../lib/types.js" */
+
+const FRESH = 10_000; // ms between fetches while things happen
+
+/** @extends {FetchedPage<Today>} */
+export class MetricsPanel extends FetchedPage {
 	static styles = [
 		shared,
 		meterStyle,
@@ -124,37 +130,47 @@ export class MetricsPanel extends BaseComponent {
 
 	connected() {
 		this.updateOn(store, "change");
+		this.follow(FRESH);
+	}
+
+	/** @param {AbortSignal} signal @returns {Promise<Today>} */
+	load(signal) {
+		return ask("/today", {}, { signal });
+	}
+
+	/** A figure of today, the same until now of the days to compare it with below. @param {(day: Figures) => unknown} show */
+	#today(show) {
+		if (!this.answer) return html`<dd>–<span class="under">&nbsp;</span></dd>`;
+		const { now, today, yesterday, week } = this.answer;
+		return html`<dd>
+			${show(today)}<span class="under" title="until this time of day">yesterday ${show(yesterday)}</span
+			><span class="under" title="until this time of day">last ${weekday(now)} ${show(week)}</span>
+		</dd>`;
 	}
 
 	render() {
 		const summary = store.summary;
 		if (!summary) return nothing;
-		const { metrics, hooks } = summary;
+		const { top_tools: tools, hooks } = summary;
 		const used = hooks ? hooks.average / hooks.threshold : 0; // of what a hook may take
-		const most = Math.max(1, ...metrics.top_tools.map((tool) => tool.calls));
+		const most = Math.max(1, ...tools.map((tool) => tool.calls));
 		return html`
 			<dl class="numbers card">
 				<div>
-					<dt>Active sessions</dt>
-					<dd>
-						${count(metrics.active_sessions)}<span class="under"
-							>in the last hour, of ${count(metrics.total_sessions)}</span
-						>
-					</dd>
+					<dt>Spent today</dt>
+					${this.#today((day) => `${money(day.spent)}${day.unpriced ? "+" : ""}`)}
 				</div>
 				<div>
-					<dt>Events</dt>
-					<dd>${count(metrics.events_last_hour)}<span class="under">in the last hour</span></dd>
+					<dt>Waited for you today</dt>
+					${this.#today((day) => elapsed(day.waited))}
 				</div>
 				<div>
-					<dt>Messages</dt>
-					<dd>${count(metrics.messages_last_hour)}<span class="under">in the last hour</span></dd>
+					<dt>Turns today</dt>
+					${this.#today((day) => count(day.turns))}
 				</div>
 				<div>
-					<dt>Average session</dt>
-					<dd>
-						${metrics.average_session ? elapsed(metrics.average_session) : "–"}<span class="under">start to end</span>
-					</dd>
+					<dt>Failed turns today</dt>
+					${this.#today((day) => count(day.failed))}
 				</div>
 				<div class="hooks">
 					<dt>Hook time</dt>
@@ -174,8 +190,8 @@ export class MetricsPanel extends BaseComponent {
 					<dt>Top tools of the last hour</dt>
 					<dd>
 						${
-							metrics.top_tools.length
-								? metrics.top_tools.map(
+							tools.length
+								? tools.map(
 										({ tool, calls }) =>
 											html`<span class="cut">${tool}</span> ${meter(calls / most)}<span class="num"
 													>${count(calls)}</span

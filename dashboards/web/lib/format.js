@@ -128,6 +128,11 @@ export const timeExact = (at) => `${clockTime.format(at)}.${String(Math.floor(at
 /** `25 Nov, 14:03`. @param {number} at Unix ms */
 export const date = (at) => dayTime.format(at);
 
+const weekDay = new Intl.DateTimeFormat("en-GB", { weekday: "short" });
+
+/** `Fri`. @param {number} at Unix ms */
+export const weekday = (at) => weekDay.format(at);
+
 /** `25 Nov` of `2026-11-25`. @param {string} iso */
 export function day(iso) {
 	const at = new Date(`${iso}T12:00:00`);

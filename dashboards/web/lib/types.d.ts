@@ -186,14 +186,24 @@ export interface ToolCount {
   calls: number;
 }
 
-/** The metrics panel. `average_session` in milliseconds. */
-export interface Metrics {
-  active_sessions: number;
-  total_sessions: number;
-  events_last_hour: number;
-  messages_last_hour: number;
-  top_tools: ToolCount[];
-  average_session: number;
+/**
+ * What a time came to: `spent` in USD at list price, without calls of models whose price is not known (`unpriced`).
+ * `waited`: milliseconds that tool calls waited for somebody. `failed`: those of the turns that ended with an error.
+ */
+export interface Figures {
+  spent: number;
+  unpriced: number;
+  waited: number;
+  turns: number;
+  failed: number;
+}
+
+/** Today so far; yesterday and the same weekday of last week until the same time of day. */
+export interface Today {
+  now: number;
+  today: Figures;
+  yesterday: Figures;
+  week: Figures;
 }
 
 /**
@@ -260,7 +270,7 @@ export interface Quota {
 /** Numbers that change with every event; the stream's `summary` message. */
 export interface LiveSummary {
   now: number;
-  metrics: Metrics;
+  top_tools: ToolCount[];
   states: Record<string, number>;
   oldest_wait: number | null;
   quota: Quota[];
@@ -272,7 +282,7 @@ export interface LiveSummary {
 export interface Summary {
   now: number;
   position: number;
-  metrics: Metrics;
+  top_tools: ToolCount[];
   states: Record<string, number>;
   oldest_wait: number | null;
   quota: Quota[];

@@ -2,6 +2,7 @@
 
 from .costs import UNSEEN, Cost, Grouping
 from .database import FilesLost, Identity, StoreDamaged, StoreTooNew, is_damage, set_aside
+from .days import Day, earlier
 from .questions import Questions
 from .quota import QuotaUse
 from .reader import Counts, Reader, SeriesSnapshot
@@ -15,6 +16,7 @@ __all__ = [
     "Commit",
     "Cost",
     "Counts",
+    "Day",
     "FilesLost",
     "Grouping",
     "Identity",
@@ -32,6 +34,7 @@ __all__ = [
     "Summary",
     "ToolCount",
     "Total",
+    "earlier",
     "is_damage",
     "set_aside",
 ]

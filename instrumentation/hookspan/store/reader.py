@@ -25,12 +25,13 @@ from hookspan.model.rows import Span
 from hookspan.model.sums import Series
 from hookspan.paths import Paths
 
-from . import costs, retention, schema
+from . import costs, days, retention, schema
 from .database import Identity, Reading, StoreDamaged, damage_noticed, open_reader
 from .questions import Questions
 from .schema import MINUTE, SpanKey
-from .summary import HOUR, Summary, Total, of_sessions, with_last_hour
+from .summary import HOUR, Summary, Total, of_sessions, with_tools
 
+_CALLS: Final = "hookspan.tool.calls"
 IDLE_CONNECTIONS: Final = 4
 """Connections kept for the next question; a burst opens more and closes them after use."""
 
@@ -206,7 +207,10 @@ class Reader(Questions):
                 return Summary()
             asked = ("summary", db.execute("PRAGMA data_version").fetchone()[0], now // MINUTE, local)
             if db.cached is None or db.cached[0] != asked:
-                db.cached = asked, with_last_hour(of_sessions(db, now, local=local), self.totals(since=now - HOUR))
+                db.cached = (
+                    asked,
+                    with_tools(of_sessions(db, local=local), self.totals(_CALLS, since=now - HOUR).get(_CALLS, ())),
+                )
             summary: Summary = db.cached[1]
             return summary
 
@@ -250,6 +254,11 @@ class Reader(Questions):
         """What model calls that began in a time cost, as `costs.by` names and adds them."""
         with self._snapshot() as db:
             return {} if db is None else costs.by(db, grouping, since, until, project)
+
+    def day(self, since: int, until: int) -> days.Day:
+        """What a time (Unix nanoseconds) came to."""
+        with self._snapshot() as db:
+            return days.Day() if db is None else days.between(db, since, until)
 
     def changed_since(self, since: int) -> frozenset[int]:
         """Keys of the series that have counted something since a time (Unix nanoseconds; minutes are whole)."""

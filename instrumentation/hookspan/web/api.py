@@ -69,6 +69,12 @@ ENDPOINTS: Final = (
         cached=True,
     ),
     Endpoint(
+        "/today",
+        "What today came to so far, beside yesterday and a week ago.",
+        overview.today,
+        schemas.Today,
+    ),
+    Endpoint(
         "/sessions",
         "Sessions, those that need you first.",
         sessions.sessions,

@@ -140,15 +140,26 @@ class ToolCount(msgspec.Struct, kw_only=True):
     calls: int
 
 
-class Metrics(msgspec.Struct, kw_only=True):
-    """The metrics panel. `average_session` in milliseconds."""
+class Figures(msgspec.Struct, kw_only=True):
+    """What a time came to: `spent` in USD at list price, without calls of models whose price is not known (`unpriced`).
 
-    active_sessions: int
-    total_sessions: int
-    events_last_hour: int
-    messages_last_hour: int
-    top_tools: list[ToolCount]
-    average_session: float
+    `waited`: milliseconds that tool calls waited for somebody. `failed`: those of the turns that ended with an error.
+    """
+
+    spent: float
+    unpriced: int
+    waited: float
+    turns: int
+    failed: int
+
+
+class Today(msgspec.Struct, kw_only=True):
+    """Today so far; yesterday and the same weekday of last week until the same time of day."""
+
+    now: float
+    today: Figures
+    yesterday: Figures
+    week: Figures
 
 
 class Hooks(msgspec.Struct, kw_only=True):
@@ -223,7 +234,7 @@ class LiveSummary(msgspec.Struct, kw_only=True):
     """Numbers that change with every event; the stream's `summary` message."""
 
     now: float
-    metrics: Metrics
+    top_tools: list[ToolCount]
     states: dict[str, int]
     oldest_wait: float | None
     quota: list[Quota]
@@ -236,7 +247,7 @@ class Summary(msgspec.Struct, kw_only=True):
 
     now: float
     position: int
-    metrics: Metrics
+    top_tools: list[ToolCount]
     states: dict[str, int]
     oldest_wait: float | None
     quota: list[Quota]

@@ -17,7 +17,7 @@ from hookspan.model import ids
 from hookspan.model.open_spans import OpenSpan
 from hookspan.model.rows import STATUS_ERROR, Attributes, EventRow
 from hookspan.model.rows import Span as SpanRow
-from hookspan.store import QuotaUse, Summary
+from hookspan.store import Day, QuotaUse, Summary
 from hookspan.web import schemas
 
 NANO: Final = 1_000_000_000
@@ -192,15 +192,19 @@ def in_order(rows: Iterable[SessionRow]) -> list[SessionRow]:
     return sorted(rows, key=key)
 
 
-def metrics(summary: Summary) -> schemas.Metrics:
-    """The metrics panel."""
-    return schemas.Metrics(
-        active_sessions=summary.active_sessions,
-        total_sessions=summary.total_sessions,
-        events_last_hour=summary.events_last_hour,
-        messages_last_hour=summary.messages_last_hour,
-        top_tools=[schemas.ToolCount(tool=count.tool, calls=count.calls) for count in summary.top_tools],
-        average_session=summary.average_session * 1e3,
+def top_tools(summary: Summary) -> list[schemas.ToolCount]:
+    """The tools that were called most in the last hour."""
+    return [schemas.ToolCount(tool=count.tool, calls=count.calls) for count in summary.top_tools]
+
+
+def figures(day: Day) -> schemas.Figures:
+    """What a time came to."""
+    return schemas.Figures(
+        spent=day.nano / NANO,
+        unpriced=day.unpriced,
+        waited=day.waited * 1e3,
+        turns=day.turns,
+        failed=day.failed,
     )
 
 

@@ -8,6 +8,8 @@ from typing import Final
 
 import click
 
+from hookspan.store import earlier
+
 _AGO: Final = re.compile(r"(\d{1,6})(min|h|d|w)\Z")
 _UNITS: Final = {"min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -31,18 +33,13 @@ class Moment(click.ParamType[int]):
             return 0
         try:
             if text in {"today", "yesterday"}:
-                moment = _days_before(midnight, int(text == "yesterday"))
+                moment = earlier(midnight, int(text == "yesterday"))
             elif ago := _AGO.match(text):
                 number, unit = int(ago[1]), ago[2]
                 whole = {"d": number - 1, "w": 7 * number - 1}.get(unit)
-                moment = now - timedelta(**{_UNITS[unit]: number}) if whole is None else _days_before(midnight, whole)
+                moment = now - timedelta(**{_UNITS[unit]: number}) if whole is None else earlier(midnight, whole)
             else:
                 moment = datetime.fromisoformat(text.upper()).astimezone()
             return max(0, int(moment.timestamp() * 1e9))
         except (ValueError, OverflowError):
             self.fail(f"`{value}` is not a time such as `24h`, `7d`, `today`, `2026-11-25` or `all`", param, ctx)
-
-
-def _days_before(midnight: datetime, days: int) -> datetime:
-    """Local midnight so many days earlier, also across a change of the clocks."""
-    return (midnight.replace(tzinfo=None) - timedelta(days=days)).astimezone()

@@ -27,6 +27,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "Look": {
         "open": "Open the page in a browser.",
+        "now": "One line for a prompt or a status bar.",
         "sessions": "List sessions, those that need you first.",
         "trace": "Show where a turn's time went.",
         "cost": "What model calls cost, by day and more.",

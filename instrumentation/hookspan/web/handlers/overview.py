@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime
 
+from hookspan.store import earlier
 from hookspan.web import schemas, serializers
 from hookspan.web.context import Context
 from hookspan.web.handlers.sessions import listed
@@ -22,7 +24,7 @@ def summary(context: Context, _arguments: Arguments) -> schemas.Summary:
     return schemas.Summary(
         now=numbers.now,
         position=position,
-        metrics=numbers.metrics,
+        top_tools=numbers.top_tools,
         states=numbers.states,
         oldest_wait=numbers.oldest_wait,
         quota=numbers.quota,
@@ -44,13 +46,25 @@ def live(context: Context) -> schemas.LiveSummary:
     summary = context.reader.summary(now)
     return schemas.LiveSummary(
         now=serializers.now_ms(),
-        metrics=serializers.metrics(summary),
+        top_tools=serializers.top_tools(summary),
         states=serializers.states(summary),
         oldest_wait=serializers.ms_or_none(summary.oldest_wait),
         quota=[serializers.quota(use) for use in context.reader.quota(now)],
         hooks=serializers.hooks(context.agent.hooks()),
         health=context.health,
     )
+
+
+def today(context: Context, _arguments: Arguments) -> schemas.Today:
+    """GET /today."""
+    now = datetime.now().astimezone()
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+
+    def until_now(days: int) -> schemas.Figures:
+        since, until = (int(earlier(moment, days).timestamp() * 1e9) for moment in (midnight, now))
+        return serializers.figures(context.reader.day(since, until))
+
+    return schemas.Today(now=serializers.now_ms(), today=until_now(0), yesterday=until_now(1), week=until_now(7))
 
 
 def _setup(context: Context, *, any_event: bool) -> schemas.Setup:
