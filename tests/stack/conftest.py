@@ -56,7 +56,7 @@ def docker() -> Iterator[Docker]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
-        if {"stack", "docker"} & fixtures:
+        if {"_session_stack", "docker"} & fixtures:
             item.add_marker(pytest.mark.xdist_group("stack"))
             if not programs.cached():
                 item.add_marker(pytest.mark.need_go)
