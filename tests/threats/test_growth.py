@@ -25,7 +25,7 @@ from hookspan.agent.health import collector
 from hookspan.cli.doctor.redact import Redactor
 from hookspan.clients.claude_code import reduce
 from hookspan.clients.claude_code.settings_text import SettingsText
-from hookspan.clients.claude_code.transcript import TranscriptParser
+from hookspan.clients.claude_code.transcript import _TEAMMATE, TranscriptParser
 from hookspan.clients.decode import decode
 from hookspan.errors import UserError
 from hookspan.export import answer, otlp_http
@@ -67,10 +67,14 @@ def spent(use: Callable[[str], object], text: str, takes: int = 1) -> int:
 def grows(use: Callable[[str], object], attack: Callable[[int], str]) -> float:
     """How much longer TIMES the text takes; 0 where even LENGTH is nothing.
 
-    It begins with a short text: what grows with the cube would not end on a long one.
+    It begins with a short text: what grows with the cube would not end on a long one. What is far from the square at
+    the first look is not looked at again.
     """
     for length in (LENGTH // 8, LENGTH):
-        if spent(use, attack(length)) > NOTICED and spent(use, attack(length), takes=3) > NOTICED:
+        if spent(use, attack(length)) > NOTICED and (once := spent(use, attack(length), takes=2)) > NOTICED:
+            longer = spent(use, attack(length * TIMES))
+            if longer < GROWN * once * 2 / 3:
+                return longer / once
             return spent(use, attack(length * TIMES), takes=3) / spent(use, attack(length), takes=5)
     return 0.0
 
@@ -97,9 +101,10 @@ def slow(use: Callable[[str], object], pieces: Iterable[str]) -> dict[str, float
 
 LIMITED: Mapping[re.Pattern[str], Callable[[str], object]] = {
     scrub._SECRETS: scrub.label,
+    _TEAMMATE: _TEAMMATE.match,
     **{pattern: reduce.verdict for _, pattern in reduce._VERDICTS},
 }
-"""Patterns that never see a long text, with what gives them their text."""
+"""Patterns that never see a long text or look at its beginning alone, with what gives them their text."""
 
 
 def patterns() -> dict[str, re.Pattern]:
