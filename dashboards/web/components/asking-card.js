@@ -1,17 +1,17 @@
 /** What an open dialog asks beside yes or no: questions with their answers, a plan, or an MCP server's words. */
 import { css, html, nothing } from "lit";
-import { blocks } from "../lib/prose.js";
 import { BaseComponent } from "./base-component.js";
+import { prose, proseStyle } from "./prose-blocks.js";
 import { shared } from "./shared-styles.js";
 import "./copy-button.js";
 
 /** @import { Asking } from "../lib/types.js" */
-/** @import { Block, Part } from "../lib/shapes.js" */
 
 export class AskingCard extends BaseComponent {
 	static properties = { asking: { attribute: false } };
 	static styles = [
 		shared,
+		proseStyle,
 		css`
 			section {
 				margin-top: 1.25rem;
@@ -74,50 +74,6 @@ export class AskingCard extends BaseComponent {
 				padding: 0.25rem 1rem 1rem;
 				max-height: 32rem;
 				overflow-y: auto;
-				overflow-wrap: anywhere;
-				max-width: 60rem;
-			}
-			.plan > * {
-				margin-top: 0.6rem;
-			}
-			.plan h3 {
-				font-size: 0.9375rem;
-				margin-top: 1rem;
-			}
-			.plan pre {
-				padding: 0.5rem 0.75rem;
-				background: var(--sunken);
-				border: 1px solid var(--line);
-				border-radius: 0.35rem;
-				white-space: pre-wrap;
-			}
-			.plan p code,
-			.plan li code {
-				padding: 0 0.25em;
-				background: var(--sunken);
-				border-radius: 0.2rem;
-			}
-			.plan li {
-				display: flex;
-				gap: 0.5rem;
-			}
-			.plan li > span:first-child {
-				flex: none;
-				min-width: 1em;
-				color: var(--ink-3);
-			}
-			.plan li + li {
-				margin-top: 0.2rem;
-			}
-			.plan blockquote {
-				margin-inline: 0;
-				padding-left: 0.75rem;
-				border-left: 3px solid var(--line-strong);
-				color: var(--ink-2);
-			}
-			.plan hr {
-				border: 0;
-				border-top: 1px solid var(--line);
 			}
 			.message {
 				padding: 0.75rem 1rem;
@@ -158,36 +114,10 @@ export class AskingCard extends BaseComponent {
 						</ul>
 					</div>`,
 			)}
-			${asking.plan ? html`<div class="plan" tabindex="0" role="group" aria-label="The plan">${blocks(asking.plan).map(block)}</div>` : nothing}
+			${asking.plan ? html`<div class="plan prose" tabindex="0" role="group" aria-label="The plan">${prose(asking.plan)}</div>` : nothing}
 			${asking.message ? html`<p class="message">${asking.message}</p>` : nothing}
 		</section>`;
 	}
 }
 
-/** @param {Block} one */
-function block(one) {
-	switch (one.kind) {
-		case "heading":
-			return html`<h3>${one.parts.map(part)}</h3>`;
-		case "code":
-			return html`<pre>${one.text}</pre>`;
-		case "list":
-			return html`<ul>
-				${one.items.map(({ depth, mark, parts }) => html`<li .style=${`padding-left:${depth * 1.25}rem`}><span>${mark}</span><span>${parts.map(part)}</span></li>`)}
-			</ul>`;
-		case "quote":
-			return html`<blockquote>${one.parts.map(part)}</blockquote>`;
-		case "rule":
-			return html`<hr />`;
-		default:
-			return html`<p>${one.parts.map(part)}</p>`;
-	}
-}
-
-/** @param {Part} one */
-function part({ kind, text }) {
-	if (kind === "code") return html`<code>${text}</code>`;
-	if (kind === "strong") return html`<strong>${text}</strong>`;
-	return kind === "em" ? html`<em>${text}</em>` : text;
-}
 customElements.define("asking-card", AskingCard);

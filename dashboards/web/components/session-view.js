@@ -31,6 +31,7 @@ import "./span-details.js";
 import "./span-waterfall.js";
 import { splitBar, splitStyle } from "./split-bar.js";
 import "./turn-bar.js";
+import "./turn-said.js";
 
 /** @import { Session, Span, TimeKind, Turn } from "../lib/types.js" */
 
@@ -53,6 +54,12 @@ export class SessionView extends BaseComponent {
 			.card {
 				margin-top: 1.25rem;
 				min-width: 0;
+			}
+			.views {
+				margin-top: 1.25rem;
+			}
+			.views + * {
+				margin-top: 0.75rem;
 			}
 			.time {
 				padding: 0.875rem 1rem 1rem;
@@ -212,6 +219,10 @@ export class SessionView extends BaseComponent {
 		return router.route.query["view"] === "all";
 	}
 
+	get isConversation() {
+		return router.route.query["view"] === "conversation";
+	}
+
 	/** The turn that the address names, else the newest one. @returns {Turn | undefined} */
 	get turn() {
 		const turns = this.feed?.turns ?? [];
@@ -329,23 +340,40 @@ export class SessionView extends BaseComponent {
 				</div>
 			</session-header>
 			${feed.asking.map((asking) => html`<asking-card .asking=${asking}></asking-card>`)} ${this.#beside()}
+			${this.#views()}
 			${
-				turns.length
-					? html`<section class="card time" aria-labelledby="time">
-								<h2 id="time">
-									Where the time went
-									<span class="quiet">${duration(sumOf(split))}</span>
-								</h2>
-								${splitBar(split, { delegated })}
-							</section>
-							${turns.length > 1 ? this.#turns() : nothing}${this.#spans()}<session-cost
-								.session=${session.id}
-							></session-cost>`
-					: session.unhooked
-						? nothing
-						: html`<p class="card empty">No turn yet: it has had no prompt.</p>`
+				this.isConversation
+					? html`<session-conversation
+							.session=${session.id}
+							?live=${session.state !== "ended" && session.state !== "idle"}
+						></session-conversation>`
+					: turns.length
+						? html`<section class="card time" aria-labelledby="time">
+									<h2 id="time">
+										Where the time went
+										<span class="quiet">${duration(sumOf(split))}</span>
+									</h2>
+									${splitBar(split, { delegated })}
+								</section>
+								${turns.length > 1 ? this.#turns() : nothing}${this.#spans()}<session-cost
+									.session=${session.id}
+								></session-cost>`
+						: session.unhooked
+							? nothing
+							: html`<p class="card empty">No turn yet: it has had no prompt.</p>`
 			}
 		`;
+	}
+
+	#views() {
+		if (this.feed?.session?.unhooked) return nothing;
+		if (this.isConversation) import("./session-conversation.js");
+		/** @param {string} view */
+		const show = (view) => () => router.set({ view, message: "", span: "", q: "" }, { push: true });
+		return html`<div class="segments views" role="group" aria-label="Views of the session">
+			<button aria-pressed=${!this.isConversation} @click=${show("turn")}>Timeline</button
+			><button aria-pressed=${this.isConversation} @click=${show("conversation")}>Conversation</button>
+		</div>`;
 	}
 
 	/** The turns of its project and time in Grafana. @param {Session} session */
@@ -469,6 +497,7 @@ export class SessionView extends BaseComponent {
 			</div>
 			${turn && unknown ? html`<p class="note" role="status">There is no turn ${unknown}. This is the newest one.</p>` : nothing}
 			${turn && feed.turns.length > 1 ? html`<div class="time">${splitBar(this.#split(turn), { delegated: turn.delegated, kinds: timeKinds(turn.split).filter((kind) => kind !== "user") })}</div>` : nothing}
+			${turn ? html`<turn-said .session=${this.session} .trace=${turn.trace_id} .label=${turn.label}></turn-said>` : nothing}
 			${this.lost && this.lost === wanted ? html`<p class="note" role="status">No span ${wanted} is in this session any more.</p>` : nothing}
 			${feed.complete ? nothing : html`<p class="note" aria-busy="true"><span role="status">Loading spans</span>${feed.expected > feed.spans.length ? html` <progress max=${feed.expected} value=${feed.spans.length} aria-label="Spans loaded"></progress> ${count(feed.spans.length)} of ${count(feed.expected)}` : nothing}</p>`}
 			${

@@ -2,7 +2,7 @@
 import { css, html, nothing } from "lit";
 import { count, duration, elapsed } from "../lib/format.js";
 import { endOf } from "../lib/spans.js";
-import { spanKind, spanName } from "../lib/words.js";
+import { rowWords, spanKind } from "../lib/words.js";
 
 /** @import { SpanLook } from "../lib/looks.js" */
 /** @import { Row, SpanRowOptions } from "../lib/shapes.js" */
@@ -295,6 +295,7 @@ function name({ node: { span, children, size }, depth, folded }, kind, length, {
 		event.stopPropagation();
 		fold();
 	};
+	const { text, about } = rowWords(span);
 	return html`<div class="name" .style=${`padding-left:${indent}rem`}>
 		${
 			children.length
@@ -302,9 +303,8 @@ function name({ node: { span, children, size }, depth, folded }, kind, length, {
 				: html`<span class="twist" aria-hidden="true"></span>`
 		}
 		<i class="mark ${kind.mark} kind k-${kind.colour}" aria-hidden="true"></i
-		><span class="text cut">${spanName(span)}</span
-		>${folded ? html`<span class="below">+${count(size)}</span>` : nothing}${
-			span.label && !(isOnlyRoot && span.type === "turn") ? html`<code class="of cut">${span.label}</code>` : nothing
+		><span class="text cut">${text}</span>${folded ? html`<span class="below">+${count(size)}</span>` : nothing}${
+			about && !(isOnlyRoot && span.type === "turn") ? html`<code class="of cut">${about}</code>` : nothing
 		}
 		<span class="hide">${span.status === "error" ? ", failed" : ""}, ${length}</span>
 	</div>`;

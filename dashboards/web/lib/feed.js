@@ -2,7 +2,7 @@
 import { ApiError, ask } from "./api.js";
 import { store } from "./store.js";
 
-/** @import { Asking, Event as HookEvent, Session, SessionPage, SessionSpans, Span, Trace, Turn, Update } from "./types.js" */
+/** @import { Asking, Event as HookEvent, Said, Session, SessionPage, SessionSpans, Span, Trace, Turn, Update } from "./types.js" */
 
 const SOON = 120; // ms from news to asking for turns: what comes together is asked for once
 const EVERY = 1000; // ms between two such questions while news keeps coming
@@ -18,6 +18,8 @@ export class SessionFeed extends EventTarget {
 	asking = [];
 	/** The newest hook events. @type {HookEvent[]} */
 	events = [];
+	/** What model calls said or called, by their spans' ids. @type {Readonly<Record<string, string>>} */
+	said = {};
 	/** @type {ApiError | null} */
 	error = null;
 	loaded = false;
@@ -118,11 +120,27 @@ export class SessionFeed extends EventTarget {
 				this.#open = page.open;
 				this.#gather();
 			}
+			this.#listen();
 			if (page.position < this.#wanted) this.#later(); // more came meanwhile
 		} catch (error) {
 			this.#failed(error, () => this.#load());
 		}
 		this.#changed();
+	}
+
+	/** What was said: names are there when they are there, and where texts are not to be shown there are none. */
+	async #listen() {
+		if (this.session?.unhooked || store.summary?.content === false) return;
+		try {
+			const found = /** @type {Said} */ (
+				await ask(`/sessions/${encodeURIComponent(this.id)}/said`, {}, { signal: this.#ends.signal })
+			);
+			this.said = found.said;
+			this.#gather();
+			this.#changed();
+		} catch (error) {
+			if (!this.#ends.signal.aborted && !(error instanceof ApiError)) throw error;
+		}
 	}
 
 	async #fetch() {
@@ -209,7 +227,11 @@ export class SessionFeed extends EventTarget {
 		const open = this.#open.filter(
 			(span) => (!this.#trace || span.trace_id === this.#trace) && !this.#written.has(span.span_id),
 		);
-		this.#all = this.#trace === null ? [] : [...this.#written.values(), ...open];
+		const all = this.#trace === null ? [] : [...this.#written.values(), ...open];
+		this.#all = all.map((span) => {
+			const said = this.said[span.span_id];
+			return said ? { ...span, label: said } : span;
+		});
 	}
 
 	/** Ask for turns and open spans in a moment. */

@@ -11,7 +11,7 @@ import { STATE_FILTERS } from "./words.js";
 /** The parameters that a page knows, with their defaults: a default is never in the address. */
 export const PARAMETERS = /** @type {const} */ ({
 	now: { q: "", state: "all", project: "" },
-	session: { turn: "", span: "", q: "", view: "turn", chain: "all", zoom: "" },
+	session: { turn: "", span: "", q: "", view: "turn", chain: "all", zoom: "", only: "all", subagent: "", message: "" },
 	friction: { days: "7", project: "", by: "project" },
 	health: { q: "", settings: "changed" },
 	log: { q: "", kind: "all", session: "", record: "" },
@@ -24,7 +24,8 @@ const ALLOWED = {
 	days: ["1", "7", "30", "90"],
 	by: ["project", "model"],
 	kind: ["all", "event", "fact"],
-	view: ["turn", "all"],
+	only: ["all", "said", "calls", "failed"],
+	view: ["turn", "all", "conversation"],
 	chain: ["all", "only"],
 	settings: ["changed", "all"],
 };

@@ -470,13 +470,14 @@ export interface Conversation {
 }
 
 /**
- * A part of a conversation. `total`: how many messages there are of the kinds that were asked for; `next`: where the
- * next page starts, null at the end. `place`: the file that they are from; empty where nothing is kept, and `missing`
- * says why.
+ * A part of a conversation. `total`: how many messages there are of the kinds that were asked for; `start`: where the
+ * first of `items` is among them; `next`: where the next page starts, null at the end. `place`: the file that they are
+ * from; empty where nothing is kept, and `missing` says why.
  */
 export interface Messages {
   now: number;
   items: Message[];
+  start: number;
   total: number;
   next: number | null;
   place: string;

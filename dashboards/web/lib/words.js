@@ -117,6 +117,12 @@ export function spanName({ type, name, attributes }) {
 	return spanKind(type).title.replace(/\{\w+\}/, (part) => parts[part] ?? part);
 }
 
+/** What a span's row says: its name and what it is about; a model call is named by what it said. @param {Span} span */
+export const rowWords = (span) =>
+	span.type === "model" && span.label
+		? { text: span.label.replace(/\*\*|`|^#+ /g, ""), about: spanName(span) }
+		: { text: spanName(span), about: span.label };
+
 /** What happened during a span. @param {string} name */
 export const eventWord = (name) => row(SPAN_EVENTS, name) ?? plain(name);
 

@@ -97,14 +97,15 @@ class Transcript(LineIndex):
 class SessionMessages:
     """Finds a session's messages. Thread-safe."""
 
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
+    def __init__(self, reader: Reader, roots: tuple[str, ...]) -> None:
+        """`roots`: the folders that the client keeps transcripts in."""
+        self._reader, self._roots = reader, roots
         self._lock = threading.Lock()
         self._transcripts: LineIndexes[Transcript] = LineIndexes(FILES_KEPT)
 
     def paths(self, session: str) -> list[str]:
         """Its files, that of the main conversation first; they may have been deleted."""
-        return transcripts_of(self._reader, session)
+        return transcripts_of(self._reader, session, self._roots)
 
     def path(self, session: str, subagent: str = "") -> str:
         """The file of one conversation; empty if none is known."""

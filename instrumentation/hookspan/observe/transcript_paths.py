@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 import msgspec
 
-from hookspan.clients.claude_code.transcript_files import AGENT_FILE
+from hookspan.clients.claude_code.transcript_files import AGENT_FILE, transcript_of
+from hookspan.reading import RefusedError
 from hookspan.store import Reader
 
 
@@ -20,13 +22,20 @@ class _Files(msgspec.Struct):
 _files = msgspec.msgpack.Decoder(_Files).decode
 
 
-def transcripts_of(reader: Reader, session: str) -> list[str]:
-    """Paths of its files, that of the main conversation first; they may have been deleted since."""
+def transcripts_of(reader: Reader, session: str, roots: tuple[str, ...] = ()) -> list[str]:
+    """Paths of its files, that of the main conversation first; they may have been deleted since.
+
+    With `roots`, the client's folders, also that of a main one of which nothing was read yet.
+    """
     state = reader.state_of(session)
     if state is None:
         return []
     known = _files(state)
-    return sorted(known.files, key=lambda path: (path != known.transcript, bool(subagent_of(path)), path))
+    files = set(known.files)
+    if roots and known.transcript:
+        with contextlib.suppress(RefusedError):
+            files.add(transcript_of(known.transcript, session, roots))
+    return sorted(files, key=lambda path: (path != known.transcript, bool(subagent_of(path)), path))
 
 
 def subagent_of(path: str) -> str:

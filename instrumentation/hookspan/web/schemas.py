@@ -455,12 +455,14 @@ class Conversation(msgspec.Struct, kw_only=True):
 class Messages(msgspec.Struct, kw_only=True):
     """A part of a conversation.
 
-    `total`: how many messages there are of the kinds that were asked for; `next`: where the next page starts, null at
-    the end. `place`: the file that they are from; empty where nothing is kept, and `missing` says why.
+    `total`: how many messages there are of the kinds that were asked for; `start`: where the first of `items` is among
+    them; `next`: where the next page starts, null at the end. `place`: the file that they are from; empty where nothing
+    is kept, and `missing` says why.
     """
 
     now: float
     items: list[Message]
+    start: int
     total: int
     next: int | None
     place: str

@@ -13,9 +13,11 @@ from typing import Final
 import uvicorn
 
 from hookspan import assets, atomic
+from hookspan.clients.claude_code.transcript_files import transcript_roots
 from hookspan.errors import UserError
 from hookspan.model.rows import EventRow
 from hookspan.observe.messages import SessionMessages
+from hookspan.setup import receipts
 from hookspan.web import schemas
 from hookspan.web.activity import Activity
 from hookspan.web.agent_interface import AgentInterface
@@ -85,7 +87,7 @@ class Server:
             activity=self._activity,
             dialogs=Dialogs(agent),
             log=RawLog(agent.paths),
-            messages=SessionMessages(self._reader),
+            messages=SessionMessages(self._reader, transcript_roots(settings=receipts.files(agent.paths))),
             times=Times(),
             demo=Demo(agent.paths, self._reader, agent.caught_up),
             stream=self.stream,

@@ -47,7 +47,7 @@ def messages(context: Context, arguments: Arguments) -> schemas.Messages:
     if transcript is None:
         missing = DELETED if path else UNKNOWN
         return schemas.Messages(
-            now=now, items=[], total=0, next=None, place="", missing=missing, subagents=subagents if path else []
+            now=now, items=[], start=0, total=0, next=None, place="", missing=missing, subagents=subagents
         )
     numbers = _numbers(transcript, arguments)
     start = arguments["start"]
@@ -58,6 +58,7 @@ def messages(context: Context, arguments: Arguments) -> schemas.Messages:
     return schemas.Messages(
         now=now,
         items=items,
+        start=start,
         total=len(numbers),
         next=end if end < len(numbers) else None,
         place=path,
