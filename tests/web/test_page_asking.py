@@ -35,6 +35,7 @@ def test_a_question_is_shown_with_its_answers_until_it_is_answered(shared: Site,
     now = visitor.visit(shared)
     row = now.locator("sessions-list li", has_text="How shall it round?")
     expect(row).to_contain_text("asks you a question")
+    expect(row.locator(".asked .tag")).to_have_text(["Up", HOSTILE])
     page = visitor.visit(shared, f"/sessions/{play.session}", reduced_motion=True)
     card = page.get_by_role("region", name="It asks you")
     expect(card.get_by_role("heading", name="How shall it round?")).to_contain_text("Rounding")
@@ -58,6 +59,9 @@ def test_a_plan_is_shown_as_it_is_written_and_nothing_in_it_is_markup(shared: Si
     shared.append(*begin, *play.ask("ExitPlanMode", {"plan": PLAN}))
     page = visitor.visit(shared, f"/sessions/{play.session}", reduced_motion=True)
     page.evaluate(CLIPBOARD)
+    row = visitor.visit(shared).locator("sessions-list li", has_text="Its plan")
+    row.get_by_text("Its plan", exact=True).click()
+    expect(row.get_by_label("The plan")).to_have_text(PLAN)
     card = page.get_by_role("region", name="Its plan, for you to approve")
     expect(card.get_by_role("heading", name="Round the cart")).to_be_visible()
     expect(card.locator("p").first).to_have_text(

@@ -140,6 +140,39 @@ export class SessionsList extends BaseComponent {
 			.doing .verb {
 				flex: none;
 			}
+			p.asked {
+				display: flex;
+				flex-wrap: wrap;
+				gap: 0.25rem;
+				margin: 0.2rem 0;
+			}
+			.asked .tag {
+				display: inline-block;
+				padding: 0.05rem 0.45rem;
+				max-width: 100%;
+				overflow: hidden;
+				text-overflow: ellipsis;
+			}
+			details.asked {
+				position: relative;
+				font-size: 0.8125rem;
+			}
+			details.asked summary {
+				width: max-content;
+				min-height: 1.5rem;
+				cursor: pointer;
+			}
+			details.asked pre {
+				max-height: 20rem;
+				overflow-y: auto;
+				margin: 0.25rem 0;
+				padding: 0.5rem 0.75rem;
+				background: var(--sunken);
+				border: 1px solid var(--line);
+				border-radius: 0.35rem;
+				white-space: pre-wrap;
+				overflow-wrap: anywhere;
+			}
 			.question {
 				display: -webkit-box;
 				-webkit-line-clamp: 2;
@@ -406,7 +439,7 @@ export class SessionsList extends BaseComponent {
 					${stateMark(session.state)}<span class="verb ${session.failure ? "bad" : ""}">${verb}</span
 					>${about && !isSentence ? html`<code class="cut">${about}</code>` : nothing}<span class="for">${since}</span>
 				</div>
-				${isSentence && about ? html`<p class="question">${about}</p>` : nothing}
+				${isSentence && about ? html`<p class="question">${about}</p>` : nothing} ${this.#asked(session)}
 				<div class="meta">
 					${session.subagents_running && !ended ? html`<span>${plural(session.subagents_running, "subagent")}</span>` : nothing}
 					${
@@ -438,6 +471,25 @@ export class SessionsList extends BaseComponent {
 			</div>
 			${this.#strip(session)}
 		</li>`;
+	}
+
+	/** The answers to choose from, or the plan to approve. @param {Session} session */
+	#asked({ asking }) {
+		if (!asking) return nothing;
+		const { questions, plan } = asking;
+		if (plan) {
+			return html`<details class="asked">
+				<summary>Its plan</summary>
+				<pre tabindex="0" role="group" aria-label="The plan">${plan}</pre>
+			</details>`;
+		}
+		return questions.map(
+			({ question, options }, at) =>
+				html`${at ? html`<p class="question">${question}</p>` : nothing}
+					<p class="asked">
+						${options.map(({ label, description }) => html`<span class="tag" title=${description}>${label}</span>`)}
+					</p>`,
+		);
 	}
 
 	/** @param {Session} session */

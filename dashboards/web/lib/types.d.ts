@@ -34,9 +34,37 @@ export interface Context {
   share: number;
 }
 
+/** One answer to choose. */
+export interface Option {
+  label: string;
+  description: string;
+}
+
+/** A question with its answers; `multiple`: several may be chosen. */
+export interface Question {
+  header: string;
+  question: string;
+  options: Option[];
+  multiple: boolean;
+}
+
 /**
- * A session as lists show it. `activity`: events in each of the last 30 minutes, null in the stream. `title`: as the
- * client gave it, else its first prompt. `failure`: why its newest turn failed, empty if it didn't.
+ * What an open dialog asks beside yes or no: questions, a plan (Markdown), or an MCP server's message. Read from the
+ * hook event itself: it is there as long as that is, and only where `content.local` is on.
+ */
+export interface Asking {
+  tool: string;
+  since: number;
+  record: number;
+  questions: Question[];
+  plan: string;
+  message: string;
+}
+
+/**
+ * A session as lists show it. `activity`: events in each of the last 30 minutes, null in the stream. `asks`: what its
+ * dialog is about, in a line; `asking`: what that asks beside yes or no. `title`: as the client gave it, else its first
+ * prompt. `failure`: why its newest turn failed, empty if it didn't.
  */
 export interface Session {
   /** Session id. */
@@ -126,6 +154,7 @@ export interface Session {
   failure: string;
   tool: string;
   asks: string;
+  asking: Asking | null;
   tokens: Tokens;
   context: Context;
   activity: number[] | null;
@@ -361,33 +390,6 @@ export interface SpanPage {
   items: Span[];
   next: string | null;
   total: number;
-}
-
-/** One answer to choose. */
-export interface Option {
-  label: string;
-  description: string;
-}
-
-/** A question with its answers; `multiple`: several may be chosen. */
-export interface Question {
-  header: string;
-  question: string;
-  options: Option[];
-  multiple: boolean;
-}
-
-/**
- * What an open dialog asks beside yes or no: questions, a plan (Markdown), or an MCP server's message. Read from the
- * hook event itself: it is there as long as that is, and only where `content.local` is on.
- */
-export interface Asking {
-  tool: string;
-  since: number;
-  record: number;
-  questions: Question[];
-  plan: string;
-  message: string;
 }
 
 /** Everything about one session. */

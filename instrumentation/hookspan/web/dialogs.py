@@ -30,15 +30,18 @@ class Dialogs:
         self._agent = agent
         self._log = RawLog(agent.paths)
 
-    def summary(self, moment: Moment, state: SessionState) -> str:
-        """What the dialog that a session is shown by is about, in one line; empty if that is not to be shown."""
+    def foremost(self, moment: Moment, state: SessionState) -> tuple[str, schemas.Asking | None]:
+        """What the dialog that a session is shown by is about, in one line, and what it asks beside yes or no.
+
+        Empty and None if that is not to be shown.
+        """
         wait = foremost(state)
         if wait is None or not self._agent.settings().content.local:
-            return ""
+            return "", None
         asking = self._read_event(moment, state, wait)
-        if asking is not None and (asking.questions or asking.message):
-            return asking.message or asking.questions[0].question
-        return asks(state)
+        if asking is None or not (asking.questions or asking.message or asking.plan):
+            return asks(state), None
+        return asking.message or (asking.questions[0].question if asking.questions else asks(state)), asking
 
     def details(self, moment: Moment, state: SessionState) -> list[schemas.Asking]:
         """What all open dialogs ask beside yes or no, the oldest first."""

@@ -65,8 +65,40 @@ else:
     _CopiedFields = msgspec.defstruct("_CopiedFields", _copied_fields(), kw_only=True)
 
 
+class Option(msgspec.Struct, kw_only=True):
+    """One answer to choose."""
+
+    label: str
+    description: str
+
+
+class Question(msgspec.Struct, kw_only=True):
+    """A question with its answers; `multiple`: several may be chosen."""
+
+    header: str
+    question: str
+    options: list[Option]
+    multiple: bool
+
+
+class Asking(msgspec.Struct, kw_only=True):
+    """What an open dialog asks beside yes or no: questions, a plan (Markdown), or an MCP server's message.
+
+    Read from the hook event itself: it is there as long as that is, and only where `content.local` is on.
+    """
+
+    tool: str
+    since: float
+    record: int
+    questions: list[Question]
+    plan: str
+    message: str
+
+
 class Session(_CopiedFields, kw_only=True):
     """A session as lists show it. `activity`: events in each of the last 30 minutes, null in the stream.
+
+    `asks`: what its dialog is about, in a line; `asking`: what that asks beside yes or no.
 
     `title`: as the client gave it, else its first prompt. `failure`: why its newest turn failed, empty if it didn't.
     """
@@ -75,6 +107,7 @@ class Session(_CopiedFields, kw_only=True):
     failure: str
     tool: str
     asks: str
+    asking: Asking | None
     tokens: Tokens
     context: Context
     activity: list[int] | None
@@ -331,36 +364,6 @@ class SpanPage(msgspec.Struct, kw_only=True):
     items: list[Span]
     next: str | None
     total: int
-
-
-class Option(msgspec.Struct, kw_only=True):
-    """One answer to choose."""
-
-    label: str
-    description: str
-
-
-class Question(msgspec.Struct, kw_only=True):
-    """A question with its answers; `multiple`: several may be chosen."""
-
-    header: str
-    question: str
-    options: list[Option]
-    multiple: bool
-
-
-class Asking(msgspec.Struct, kw_only=True):
-    """What an open dialog asks beside yes or no: questions, a plan (Markdown), or an MCP server's message.
-
-    Read from the hook event itself: it is there as long as that is, and only where `content.local` is on.
-    """
-
-    tool: str
-    since: float
-    record: int
-    questions: list[Question]
-    plan: str
-    message: str
 
 
 class SessionPage(msgspec.Struct, kw_only=True):

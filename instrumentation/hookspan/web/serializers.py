@@ -148,9 +148,13 @@ def event(row: EventRow, *, content: bool) -> schemas.Event:
 
 
 def session(
-    row: SessionRow, *, content: bool, asks: str = "", activity: Sequence[int] | None = None
+    row: SessionRow,
+    *,
+    content: bool,
+    dialog: tuple[str, schemas.Asking | None] = ("", None),
+    activity: Sequence[int] | None = None,
 ) -> schemas.Session:
-    """A session's row. `asks`: what a waiting one asks about."""
+    """A session's row. `dialog`: what a waiting one asks about, in a line, and what beside yes or no."""
     long = "[1m]" in row.model or row.context_tokens > WINDOW
     window = row.context_window or (LONG_WINDOW if long else WINDOW)
     waits = row.phase in WAITING
@@ -159,7 +163,8 @@ def session(
         state=row.phase.value,
         failure=row.failure if row.phase is SessionPhase.IDLE else "",
         tool=row.waiting_tool if waits else row.current_tool,
-        asks=asks,
+        asks=dialog[0],
+        asking=dialog[1],
         tokens=schemas.Tokens(
             input=row.input_tokens - row.cache_read_tokens - row.cache_write_tokens,
             output=row.output_tokens,

@@ -236,9 +236,8 @@ class Hub:
 
     def _session(self, moment: Moment, row: SessionRow, *, content: bool) -> schemas.Session:
         state = moment.state(row.id) if row.phase in serializers.WAITING else None
-        return serializers.session(
-            row, content=content, asks=self._context.dialogs.summary(moment, state) if state is not None else ""
-        )
+        dialog = self._context.dialogs.foremost(moment, state) if state is not None else ("", None)
+        return serializers.session(row, content=content, dialog=dialog)
 
     # --- One connection
 

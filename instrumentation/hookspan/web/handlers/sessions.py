@@ -112,8 +112,8 @@ def open_now(context: Context, arguments: Arguments) -> schemas.OpenSpans:
 def listed(context: Context, moment: Moment, row: SessionRow, strip: list[int] | None = None) -> schemas.Session:
     """A session as lists show it. `strip`: its events by minute, none if it had none."""
     state = moment.state(row.id) if row.phase in serializers.WAITING else None
-    asks = context.dialogs.summary(moment, state) if state is not None else ""
-    return serializers.session(row, content=context.content, asks=asks, activity=strip or [0] * MINUTES)
+    dialog = context.dialogs.foremost(moment, state) if state is not None else ("", None)
+    return serializers.session(row, content=context.content, dialog=dialog, activity=strip or [0] * MINUTES)
 
 
 def unwritten(state: SessionState | None, *, content: bool) -> list[schemas.Span]:
