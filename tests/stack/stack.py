@@ -265,30 +265,11 @@ class Stack(Backends):
             program.start()
 
     def start_alertmanager(self, name: str, replaced: Mapping[str, str]) -> Program:
-        """Alertmanager with one of the files, some words of it replaced, without the half minute that it waits."""
-        configuration = self.folder / "alertmanager.yml"
-        text = (COLLECTOR_FILES / "alertmanager" / name).read_text()
-        for old, new in {"group_wait: 30s": "group_wait: 0s", **replaced}.items():
-            text = text.replace(old, new)
-        configuration.write_text(text)
+        """Alertmanager with one of the files, in the place of another, if there is one."""
         if self.alertmanager is not None:
             self.alertmanager.kill()
-        url = f"http://127.0.0.1:{self.ports['alertmanager']}"
-        self.alertmanager = Program(
-            "alertmanager",
-            [
-                str(programs.binary("alertmanager")),
-                f"--config.file={configuration}",
-                f"--storage.path={self.folder / 'alertmanager'}",
-                f"--web.listen-address=127.0.0.1:{self.ports['alertmanager']}",
-                "--cluster.listen-address=",
-            ],
-            env=self._environment(),
-            folder=self.folder,
-            url=url,
-            ready=f"{url}/-/ready",
-            group=self._reaper.pid,
-        )
+        port, env = self.ports["alertmanager"], self._environment()
+        self.alertmanager = alertmanager(self.folder, port, name, replaced, env=env, group=self._reaper.pid)
         self.alertmanager.start()
         return self.alertmanager
 
@@ -380,6 +361,33 @@ class Stack(Backends):
             ready=f"{url}/-/ready",
             group=self._reaper.pid,
         )
+
+
+def alertmanager(
+    folder: Path, port: int, name: str, replaced: Mapping[str, str], *, env: Mapping[str, str], group: int
+) -> Program:
+    """Alertmanager with one of the files, some words of it replaced, without the half minute that it waits."""
+    configuration = folder / "alertmanager.yml"
+    text = (COLLECTOR_FILES / "alertmanager" / name).read_text()
+    for old, new in {"group_wait: 30s": "group_wait: 0s", **replaced}.items():
+        text = text.replace(old, new)
+    configuration.write_text(text)
+    url = f"http://127.0.0.1:{port}"
+    return Program(
+        "alertmanager",
+        [
+            str(programs.binary("alertmanager")),
+            f"--config.file={configuration}",
+            f"--storage.path={folder / 'alertmanager'}",
+            f"--web.listen-address=127.0.0.1:{port}",
+            "--cluster.listen-address=",
+        ],
+        env=env,
+        folder=folder,
+        url=url,
+        ready=f"{url}/-/ready",
+        group=group,
+    )
 
 
 class Ports(dict[str, int]):

@@ -3,10 +3,8 @@
 import json
 import re
 import subprocess
-import threading
 import urllib.request
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 
 from tests.stack import programs
+from tests.stack.receiver import Receiver, receiving
 from tests.stack.stack import RUNBOOKS, Stack, text
 
 COLLECTOR = programs.ROOT / "collector"
@@ -115,44 +114,10 @@ def test_every_configuration_of_alertmanager_is_valid_as_shipped():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-class Receiver:
-    """A local counterpart of Discord, Slack, PagerDuty and of a webhook: it keeps every message by its path."""
-
-    def __init__(self) -> None:
-        self.messages: list[tuple[str, dict[str, Any]]] = []
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(handler) -> None:  # noqa: N805
-                said = json.loads(handler.rfile.read(int(handler.headers["Content-Length"])))
-                self.messages.append((handler.path, said))
-                answer = b'{"ok": true, "status": "success"}'  # as Slack and PagerDuty do
-                handler.send_response(202)
-                handler.send_header("Content-Type", "application/json")
-                handler.send_header("Content-Length", str(len(answer)))
-                handler.end_headers()
-                handler.wfile.write(answer)
-
-            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-                """Stay silent."""
-
-        self._server = HTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-
-    def at(self, path: str, words: str = "") -> list[dict[str, Any]]:
-        """What came there, and has the words somewhere."""
-        return [said for where, said in self.messages if where == path and words in json.dumps(said)]
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    made = Receiver()
-    yield made
-    made.close()
+    with receiving() as made:
+        yield made
 
 
 def test_an_alert_goes_from_a_metric_to_a_message_in_discord(stack: Stack, receiver: Receiver, tmp_path: Path):
@@ -178,14 +143,8 @@ def test_an_alert_goes_from_a_metric_to_a_message_in_discord(stack: Stack, recei
 
 def test_each_team_hears_of_its_own_budget_and_operators_of_the_rest(stack: Stack, receiver: Receiver, tmp_path: Path):
     """The example, with files of keys as it wants them: what comes to Slack, PagerDuty and a webhook."""
-    for name in ("slack-operators", "slack-payments", "slack-shop", "webhook"):
-        (tmp_path / name).write_text(f"{receiver.url}/{name}\n")
-    (tmp_path / "pagerduty").write_text("an-integration-key\n")
-    keys = {"group_wait: 30s": "group_wait: 1s"}  # what inhibits comes beside what it inhibits
-    keys |= {
-        "/etc/alertmanager": str(tmp_path),
-        "routing_key_file": f"url: {receiver.url}/pagerduty\n        routing_key_file",
-    }
+    keys = receiver.keys(tmp_path, "slack-operators", "slack-payments", "slack-shop")
+    keys |= {"group_wait: 30s": "group_wait: 1s"}  # what inhibits comes beside what it inhibits
     alertmanager = stack.start_alertmanager("teams.yml", keys)
     notes = {key: f"{key} of it" for key in ("summary", "description", "runbook_url", "dashboard_url")}
     fired = [

@@ -36,6 +36,8 @@ from queries import (
 
 from hookspan.hooktime import PROMISE
 
+TAKING = 'job=~"otel-collector|.*hookspan-gateway"'  # what agents send to
+
 
 def make() -> d.Dashboard:
     """What hooks cost, and whether everything arrives."""
@@ -280,10 +282,10 @@ def make() -> d.Dashboard:
                     ),
                     lines(
                         "What arrives?",
-                        "How many spans and metric points a second does the Collector take?",
+                        "How many spans and metric points a second does the Collector take, or all gateways?",
                         [
-                            Query(rate("otelcol_receiver_accepted_spans", 'job="otel-collector"'), "spans"),
-                            Query(rate("otelcol_receiver_accepted_metric_points", 'job="otel-collector"'), "points"),
+                            Query(rate("otelcol_receiver_accepted_spans", TAKING), "spans"),
+                            Query(rate("otelcol_receiver_accepted_metric_points", TAKING), "points"),
                         ],
                         COUNT,
                         empty="The Collector is not scraped",
@@ -296,7 +298,7 @@ def make() -> d.Dashboard:
                         {"job": "Program"},
                         [Column("Answers", "min by (job) (up)")],
                         empty="Prometheus scrapes nothing",
-                        links=[Link.runbook("CollectorDown"), Link.runbook("JaegerDown")],
+                        links=[Link.runbook("CollectorDown"), Link.runbook("JaegerDown"), Link.runbook("GatewayDown")],
                         size=(8, 8),
                     ),
                 ],
