@@ -49,7 +49,7 @@ def of_wheel() -> set[str]:
 
 def test_the_sdist_holds_the_repository(built: Path):
     with tarfile.open(built / f"{INFO}.tar.gz") as archive:
-        names = {member.name.removeprefix(f"{INFO}/") for member in archive.getmembers() if member.isfile()}
+        names = {member.name.removeprefix(f"{INFO}/") for member in archive.getmembers() if not member.isdir()}
     assert names == files() | {"PKG-INFO"}
 
 

@@ -18,6 +18,7 @@ from tests.stack.stack import Backends, Ports, Program
 
 FILES = programs.ROOT / "collector" / "gateway"
 COMPONENTS = FILES / "components"
+SPAN_METRICS = COMPONENTS / "span-metrics" / "span-metrics.yaml"
 TOPICS = ("hookspan_traces", "hookspan_metrics")
 GROUPS = ("hookspan-traces", "hookspan-metrics")
 PARTITIONS = 12
@@ -98,11 +99,16 @@ class Fleet(Backends):
         self.jaeger = self._jaeger()
         self.metrics = self._victoria_metrics()
         self.gateways = [self.gateway(f"gateway-{number}") for number in range(2)]
-        self.ingesters = [self.ingester(f"ingester-{number}") for number in range(2)]
+        self.ingesters = [self.ingester(f"ingester-{number}", SPAN_METRICS) for number in range(2)]
         self.load_balancer = self._load_balancer()
         super().__init__(self.jaeger.url, self.metrics.url)
         self._others: list[Program] = []
         self._has_topics = False
+
+    @property
+    def group(self) -> int:
+        """The process group of all programs, which ends when this process is gone."""
+        return self._reaper.pid
 
     @property
     def endpoint(self) -> str:
@@ -156,7 +162,7 @@ class Fleet(Backends):
         broker = f"127.0.0.1:{self.ports['kafka']}"
         done = subprocess.run(
             [str(programs.binary("kafka")), f"org.apache.kafka.tools.{name}", "--bootstrap-server", broker, *arguments],
-            env=self._environment(KAFKA_JAVA="-XX:TieredStopAtLevel=1 -Dorg.slf4j.simpleLogger.defaultLogLevel=error"),
+            env=self.environment(KAFKA_JAVA="-XX:TieredStopAtLevel=1 -Dorg.slf4j.simpleLogger.defaultLogLevel=error"),
             capture_output=True,
             text=True,
             check=False,
@@ -164,8 +170,9 @@ class Fleet(Backends):
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    def _environment(self, **variables: object) -> dict[str, str]:
-        # Nothing of the developer's own: an OTEL_* or a proxy variable would change what the programs do.
+    def environment(self, **variables: object) -> dict[str, str]:
+        """Nothing of the developer's own, and these."""
+        # An OTEL_* or a proxy variable would change what the programs do.
         found = {"PATH": os.environ["PATH"], "HOME": str(self.folder)}
         return found | {key: str(value) for key, value in variables.items()}
 
@@ -212,7 +219,7 @@ class Fleet(Backends):
         return Program(
             name,
             [str(programs.binary("otelcol")), *(f"--config={path}" for path in configurations), *options],
-            env=self._environment(
+            env=self.environment(
                 INSTANCE=name,
                 HEALTH_PORT=self.ports[f"{name}_health"],
                 METRICS_PORT=self.ports[f"{name}_metrics"],
@@ -222,7 +229,7 @@ class Fleet(Backends):
             folder=self.folder,
             url=f"https://127.0.0.1:{self.ports[f'{name}_http']}",
             ready=f"http://127.0.0.1:{self.ports[f'{name}_health']}",
-            group=self._reaper.pid,
+            group=self.group,
         )
 
     def _kafka(self) -> Program:
@@ -235,15 +242,15 @@ class Fleet(Backends):
         kafka = str(programs.binary("kafka"))
         form = [kafka, "kafka.tools.StorageTool", "format", "-t", "aG9va3NwYW4tZ2F0ZXdheQ", "-c", str(properties)]
         form += ["--add-scram", f"SCRAM-SHA-512=[name={KAFKA_USER},password={KAFKA_PASSWORD}]"]
-        subprocess.run(form, env=self._environment(), capture_output=True, check=True)
+        subprocess.run(form, env=self.environment(), capture_output=True, check=True)
         return Program(
             "kafka",
             [kafka, "kafka.Kafka", str(properties)],
-            env=self._environment(KAFKA_JAVA="-Xmx512m -XX:+UseSerialGC -Dorg.slf4j.simpleLogger.defaultLogLevel=warn"),
+            env=self.environment(KAFKA_JAVA="-Xmx512m -XX:+UseSerialGC -Dorg.slf4j.simpleLogger.defaultLogLevel=warn"),
             folder=self.folder,
             url=f"127.0.0.1:{port}",
             ready=lambda: _listens(port),
-            group=self._reaper.pid,
+            group=self.group,
         )
 
     def _jaeger(self) -> Program:
@@ -251,7 +258,7 @@ class Fleet(Backends):
         return Program(
             "jaeger",
             [str(programs.binary("jaeger")), "--config", str(stack.COLLECTOR_FILES / "jaeger.yaml")],
-            env=self._environment(
+            env=self.environment(
                 OTLP_GRPC_PORT=ports["jaeger_grpc"],
                 OTLP_HTTP_PORT=ports["jaeger_otlp"],
                 QUERY_PORT=ports["jaeger"],
@@ -265,7 +272,7 @@ class Fleet(Backends):
             folder=self.folder,
             url=f"http://127.0.0.1:{ports['jaeger']}",
             ready=f"http://127.0.0.1:{ports['jaeger_health']}/status",
-            group=self._reaper.pid,
+            group=self.group,
         )
 
     def _victoria_metrics(self) -> Program:
@@ -278,12 +285,13 @@ class Fleet(Backends):
                 f"--httpListenAddr=127.0.0.1:{self.ports['victoria_metrics']}",
                 "--search.latencyOffset=0s",  # by default a sample is found after 30 s
                 "--search.disableCache",
+                f"--vmalert.proxyURL=http://127.0.0.1:{self.ports['vmalert']}",
             ],
-            env=self._environment(),
+            env=self.environment(),
             folder=self.folder,
             url=url,
             ready=f"{url}/health",
-            group=self._reaper.pid,
+            group=self.group,
         )
 
     def _load_balancer(self) -> Program:
@@ -298,23 +306,27 @@ class Fleet(Backends):
                 f"GATEWAY_{number}_HEALTH": ports[f"gateway-{number}_health"],
             }.items()
         }
-        return Program(
+        return self.haproxy(
             "haproxy",
-            [
-                shutil.which("haproxy", path=f"{os.environ['PATH']}:/usr/sbin") or "haproxy",
-                "-db",
-                "-f",
-                str(FILES / "haproxy.cfg"),
-            ],
-            env=self._environment(
-                OTLP_HTTP_BIND=f"127.0.0.1:{ports['balanced_http']}",
-                OTLP_GRPC_BIND=f"127.0.0.1:{ports['balanced_grpc']}",
-                **addresses,
-            ),
-            folder=self.folder,
             url=f"https://127.0.0.1:{ports['balanced_http']}",
-            ready=lambda: _listens(ports["balanced_http"]),
-            group=self._reaper.pid,
+            ready=f"http://127.0.0.1:{ports['balanced_health']}",
+            OTLP_HTTP_BIND=f"127.0.0.1:{ports['balanced_http']}",
+            OTLP_GRPC_BIND=f"127.0.0.1:{ports['balanced_grpc']}",
+            HEALTH_BIND=f"127.0.0.1:{ports['balanced_health']}",
+            **addresses,
+        )
+
+    def haproxy(self, name: str, *, url: str, ready: str, **variables: object) -> Program:
+        """HAProxy with the configuration of this name."""
+        binary = shutil.which("haproxy", path=f"{os.environ['PATH']}:/usr/sbin") or "haproxy"
+        return Program(
+            name,
+            [binary, "-db", "-f", str(FILES / f"{name}.cfg")],
+            env=self.environment(**variables),
+            folder=self.folder,
+            url=url,
+            ready=ready,
+            group=self.group,
         )
 
 

@@ -11,12 +11,13 @@ import subprocess
 from pathlib import Path
 
 from tests.stack import programs
-from tests.stack.docker import IMAGES, Image
+from tests.stack.docker import BUSYBOX, IMAGES, Image
 
 STUB = "libpthread.so.0"
 KAFKA_USER = 1000  # appuser
 HAPROXY_USER = 99
 JAVA = "/opt/java/openjdk"
+WGET = "/usr/bin/wget"  # these images are Alpine's
 JVM_LEFT_OUT = {"src.zip", "ct.sym"}
 RUN_CLASS = "exec java ${KAFKA_HEAP_OPTS:--Xmx256m} -cp '/opt/kafka/libs/*'"
 KAFKA_RUN = f"""#!/bin/sh
@@ -31,21 +32,21 @@ KAFKA_TOPICS = f'#!/bin/sh\n{RUN_CLASS} org.apache.kafka.tools.TopicCommand "$@"
 
 def gateway_images() -> tuple[Image, ...]:
     """All that the compose file needs, under the names and tags that it has."""
-    collector, jaeger, *_ = IMAGES
-    return collector, jaeger, _victoria_metrics(), _haproxy(), _kafka()
+    collector, jaeger, _, alertmanager = IMAGES
+    return collector, jaeger, alertmanager, _victoria("victoria-metrics"), _victoria("vmalert"), _haproxy(), _kafka()
 
 
-def _victoria_metrics() -> Image:
-    version = programs.PROGRAMS["victoria-metrics"].version
-    name = f"victoriametrics/victoria-metrics:v{version}"
-    return Image(name, {"/victoria-metrics-prod": "victoria-metrics"}, 0, {"/tmp": 0})
+def _victoria(name: str) -> Image:
+    version = programs.PROGRAMS[name].version
+    files: dict[str, str | Path] = {f"/{name}-prod": name, WGET: BUSYBOX}
+    return Image(f"victoriametrics/{name}:v{version}", files, 0, {"/tmp": 0})
 
 
 def _haproxy() -> Image:
     binary = Path(shutil.which("haproxy", path=f"{os.environ['PATH']}:/usr/sbin") or "/usr/sbin/haproxy")
     return Image(
         "haproxy:3.0.11-alpine",
-        {"/usr/local/sbin/haproxy": binary, **libraries(binary)},
+        {"/usr/local/sbin/haproxy": binary, WGET: BUSYBOX, **libraries(binary)},
         HAPROXY_USER,
         {"/var/lib/haproxy": HAPROXY_USER},
         workdir="/var/lib/haproxy",
@@ -69,6 +70,7 @@ def _kafka() -> Image:
             "/__cacert_entrypoint.sh": b'#!/bin/sh\nexec "$@"\n',
             "/etc/kafka/docker/run": KAFKA_RUN.encode(),
             "/bin/sh": shell,
+            "/usr/bin/nc": BUSYBOX,
             "/opt/kafka/bin/kafka-topics.sh": KAFKA_TOPICS.encode(),
             **{f"/opt/kafka/libs/{jar.name}": jar for jar in jars},
             **{f"{JAVA}/{path.relative_to(home)}": path for path in own},

@@ -1,40 +1,71 @@
 """docker-compose.yml of the gateway, started by the commands of docs/gateway.md, with an agent that sends to it."""
 
+import json
+import os
+import re
 import subprocess
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from hookspan.cli.demo.outcome import await_outcome
 from hookspan.cli.demo.player import play
 from hookspan.sandbox import sandbox
+from tests.gateway.fleet import FILES
 from tests.gateway.images import gateway_images
+from tests.gateway.registry import Registry, serving
+from tests.gateway.test_helm import helm
+from tests.gateway.test_manifests import KUBERNETES, build, container
 from tests.stack import programs
 from tests.stack.compose import Project, clone
 from tests.stack.docker import Docker
 
-PORTS = ("OTLP_HTTP_PORT", "OTLP_GRPC_PORT", "JAEGER_PORT", "METRICS_STORE_PORT")
+PORTS = ("OTLP_HTTP_PORT", "OTLP_GRPC_PORT", "JAEGER_PORT", "PROMETHEUS_PORT", "ALERTMANAGER_PORT")
+ENDS = {"chown", "topics"}
 DELIVERY = 120  # s
 
 
+class Gateway(Project):
+    """The gateway's compose file, with Alertmanager."""
+
+    flags = ("--profile", "alerts")
+
+    def __init__(self, docker: Docker, folder: Path, registry: Registry) -> None:
+        super().__init__(docker, "hookspan-gateway", folder, PORTS, "PROMETHEUS_PORT")
+        self.registry = registry
+        config = json.loads(self.run(*self.flags, "config", "--format", "json"))["services"]
+        self.running = config.keys() - ENDS - {"grafana"}  # whose image can't be made here
+        self._checked = {name for name in self.running if "healthcheck" in config[name]}
+
+    def up(self, *names: str) -> None:
+        """Start services, by default all that can run here."""
+        super().up(*(names or self.running))
+
+    def unhealthy(self) -> set[str]:
+        """The services whose health check doesn't say that they are well."""
+        return {name for name in self._checked if self.health(name) != "healthy"}
+
+
 @pytest.fixture(scope="module")
-def gateway_compose(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """The gateway, up."""
+def gateway_compose(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """The gateway, as the page has it before its first start."""
     folder = tmp_path_factory.mktemp("clone")
     clone(folder)
     gateway = folder / "collector" / "gateway"
     for line in documented("    mkdir -m 700 secrets", "    GATEWAY_ADDRESS"):
         subprocess.run(line.replace("sudo ", ""), shell=True, cwd=gateway, check=True, capture_output=True)
-    docker = Docker(gateway_images())
-    project = Project(docker, "hookspan-gateway", gateway, PORTS, "METRICS_STORE_PORT")
-    try:
-        project.up()
-        yield project
-        project.down("-v")
-    finally:
-        docker.close()
+    with serving(tmp_path_factory.mktemp("registry")) as registry:
+        docker = Docker(gateway_images(), registry.url)
+        project = Gateway(docker, gateway, registry)
+        try:
+            yield project
+            project.down("-v")
+        finally:
+            docker.close()
 
 
 def documented(first: str, end: str) -> list[str]:
@@ -42,6 +73,11 @@ def documented(first: str, end: str) -> list[str]:
     text = (programs.ROOT / "docs" / "gateway.md").read_text()
     block = first + text.partition(first)[2].partition(end)[0]
     return [line.strip() for line in block.replace("\\\n", " ").splitlines() if line.strip()]
+
+
+def canonical(image: str) -> str:
+    """The whole name of an image of Docker Hub's."""
+    return f"docker.io/{image if '/' in image else f'library/{image}'}"
 
 
 def metrics(compose: Project, promql: str) -> float:
@@ -77,26 +113,81 @@ def session(compose: Project, protocol: str, port: str) -> dict[str, Any]:
     return outcome
 
 
-def test_sessions_go_through_though_a_gateway_is_dead_and_what_came_outlives_down_and_up(gateway_compose: Project):
+def test_sessions_go_through_though_a_gateway_is_dead_and_what_came_outlives_down_and_up(gateway_compose: Gateway):
     compose = gateway_compose
+    compose.up()
     outcomes = [session(compose, "http/protobuf", "OTLP_HTTP_PORT")]
     arrived(compose, outcomes)
+    compose.wait(lambda: compose.unhealthy() == set(), DELIVERY)
     compose.run("kill", "gateway-0")
     outcomes.append(session(compose, "grpc", "OTLP_GRPC_PORT"))
     arrived(compose, outcomes)
+    compose.wait(lambda: compose.unhealthy() == {"collectors-health"}, DELIVERY)
     compose.up()
     # Every program that says something of itself is heard: gateways, ingesters, Jaeger.
     compose.wait(lambda: metrics(compose, "up") == 5, DELIVERY)
-    compose.wait(lambda: metrics(compose, "traces_span_metrics_calls_total") > 0, DELIVERY)
+    compose.wait(lambda: metrics(compose, "hookspan:agents_at_work:still") >= 0, DELIVERY)  # rules are evaluated
+    compose.wait(lambda: compose.unhealthy() == set(), DELIVERY)
     states = compose.run("ps", "--all", "--format", "{{.Service}} {{.State}} {{.ExitCode}}").splitlines()
-    assert "topics exited 0" in states
-    assert len([one for one in states if " running 0" in one]) == 8, states
-    for service in ("kafka", "gateway-0", "gateway-1", "ingester-0", "ingester-1", "jaeger", "victoria-metrics"):
+    assert {one for one in states if not one.endswith(" running 0")} == {"topics exited 0", "chown exited 0"}
+    for service in compose.running:
+        assert compose.inspect(service, ".Config.User").partition(":")[0] not in {"", "0", "root"}, service
         assert compose.inspect(service, ".RestartCount") == "0", compose.run("logs", service)
         assert compose.inspect(service, ".State.OOMKilled") == "false"
 
     events = sum(one["events"] for one in outcomes)
     compose.down()
-    compose.up("jaeger", "victoria-metrics")
+    compose.up("jaeger", "victoria-metrics", "prometheus")
     compose.wait(lambda: metrics(compose, "last_over_time(hookspan_hook_events_total[1h])") == events, DELIVERY)
     compose.wait(lambda: compose.trace(outcomes[0]["traces"][0]), DELIVERY)
+
+
+def images(compose: Gateway, folder: Path) -> dict[str, str]:
+    """By service, as compose reads the files of a folder."""
+    command = [str(programs.binary("docker-compose")), *compose.flags, "config", "--format", "json"]
+    done = subprocess.run(command, cwd=folder, env=compose.env, check=True, capture_output=True, text=True)
+    return {name: service["image"] for name, service in json.loads(done.stdout)["services"].items()}
+
+
+def test_a_platform_team_pins_every_image_with_the_commands_of_the_page(gateway_compose: Gateway, tmp_path: Path):
+    compose = gateway_compose
+    (command,) = documented("    docker compose -f docker-compose.yml", "\n\n")
+    pinning = command.replace("docker compose", str(programs.binary("docker-compose")))
+    digests: dict[str, str] = {}
+    for folder in (compose.folder, compose.folder.parents[1]):  # the gateway's, and the stack's
+        services = images(compose, folder)
+        digests |= {image: compose.registry.publish(image, image) for image in {*services.values()} - digests.keys()}
+        subprocess.run(pinning, shell=True, cwd=folder, env=compose.env, check=True, capture_output=True)
+        pinned = images(compose, folder)
+        assert pinned == {name: f"{canonical(image)}@{digests[image]}" for name, image in services.items()}
+    compose.registry.publish(services["jaeger"], "what the tag is moved to")
+    compose.run("pull", "jaeger")
+    compose.docker.run("image", "inspect", pinned["jaeger"])  # the content that the tag had
+    (compose.folder / "docker-compose.override.yml").unlink()
+
+    # On Kubernetes by what kustomize and Helm have for it, as the page says.
+    collector, vmalert = (
+        next(f"{image}@{digest}" for image, digest in digests.items() if image.startswith(name))
+        for name in ("otel/", "victoriametrics/vmalert")
+    )
+    lines = {
+        "resources": [os.path.relpath(FILES / "base", tmp_path)],
+        "components": [os.path.relpath(FILES / "components" / "alerts", tmp_path)],
+        "images": [
+            {"name": name, "newTag": tag, "digest": digest}
+            for image in (collector, vmalert)
+            for name, tag, digest in [re.split("[:@]", image, maxsplit=2)]
+        ],
+    }
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(lines))
+    built = build(tmp_path)
+    given = ("--set", "components.alerts=true", "--set", f"image.digest={collector.partition('@')[2]}")
+    given += ("--set", f"alerts.image.digest={vmalert.partition('@')[2]}")
+    rendered = yaml.safe_load_all(helm("template", "ours", FILES, "--kube-version", KUBERNETES[0], *given))
+    for found in (built, {(one["kind"], one["metadata"]["name"]): one for one in rendered if one}):
+        for kind, name, image in (
+            ("StatefulSet", "gateway", collector),
+            ("StatefulSet", "ingester", collector),
+            ("Deployment", "alerts", vmalert),
+        ):
+            assert container(found, f"hookspan-{name}", kind)[1]["image"] == image

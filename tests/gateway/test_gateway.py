@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 
 import grpc
 import pytest
@@ -24,9 +25,12 @@ from hookspan.cli.demo.player import play
 from hookspan.errors import UserError
 from hookspan.sandbox import sandbox
 from tests.agent.machine import until
+from tests.gateway import alerting
 from tests.gateway.fleet import ANOTHER_TOKEN, COMPONENTS, KAFKA_PASSWORD, KAFKA_USER, TOKEN, Certificates, Fleet
 from tests.gateway.senders import SPANS, Developer
 from tests.stack import programs, stack
+from tests.stack.receiver import receiving
+from tests.stack.stack import Backends
 
 DELIVERY = 90  # s; a delivery takes 2 s, and up to 20 s more after an outage
 
@@ -130,9 +134,45 @@ def test_a_token_says_whose_data_it_is_whatever_the_sender_says(fleet: Fleet, se
     assert not any("user_id" in sample.labels for sample in fleet.query(counted))
 
 
+def test_a_team_hears_in_its_own_channel_that_its_token_is_over_its_budget(fleet: Fleet, service: str, tmp_path: Path):
+    """The rules in the gateway's own store, by vmalert; from there to Alertmanager with the example for teams."""
+    with receiving() as receiver:
+        keys = receiver.keys(tmp_path, "slack-operators", "slack-cart", "slack-shop") | {"payments": "cart"}
+        prometheus = alerting.start(fleet, "teams.yml", keys)
+        for sender in (Developer(fleet, service), Developer(fleet, service, token=ANOTHER_TOKEN)):
+            for dollars in (1, 999):
+                sender.count(dollars)
+                report = sender.encoded()
+                cost = report.resource_metrics[0].scope_metrics[0].metrics[0]
+                cost.name, cost.unit = "hookspan.cost", "USD"
+                assert sender.post(report).status_code == 200
+
+        def told(path: str) -> set[str]:
+            """The teams of the alerts that came there."""
+            return set(re.findall(r"Team (\w+) cost \$\d", json.dumps(receiver.at(path))))
+
+        fleet.wait(lambda: (told("/slack-cart"), told("/webhook")) == ({"cart"}, {"cart", "rivals"}), DELIVERY)
+        (page,) = set(re.findall(r'http[^"]+\.md', json.dumps(receiver.at("/webhook"))))
+    assert page == f"{prometheus}/user/TeamCostDay.md"
+    assert stack.text(page) == (stack.RUNBOOKS / "TeamCostDay.md").read_text()
+    with pytest.raises(HTTPError, match="404"):
+        stack.text(f"{prometheus}/user/..%2FTeamCostDay.md")
+    # What dashboards ask is there, where the developer's stack has Prometheus; every rule is evaluated.
+    asked = Backends("", prometheus)
+    alerts = 'ALERTS{alertname="TeamCostDay"}'
+    asked.wait(lambda: {one.labels["team"] for one in asked.query(alerts)} == {"cart", "rivals"}, DELIVERY)
+    groups = stack.get(f"{prometheus}/vmalert/api/v1/rules")["data"]["groups"]
+    names = {rule["name"]: rule["health"] for group in groups for rule in group["rules"]}
+    assert {"HumanAwaited", "GatewayDown", "hookspan:tool_error_ratio:7d"} <= names.keys()
+    assert set(names.values()) == {"ok"}, names
+
+
 def test_what_the_page_says_to_watch_is_what_the_programs_say(fleet: Fleet, developers: list[Developer]):
     named = set(re.findall(r"`(otelcol_\w+)`", (programs.ROOT / "docs" / "gateway.md").read_text()))
-    assert len(named) >= 4
+    named |= set(re.findall(r"otelcol_\w+", (stack.COLLECTOR_FILES / "rules" / "gateway.yml").read_text()))
+    assert len(named) >= 6
+    developers[0].send(developers[0].trace())
+    all_arrive(fleet, developers)
     said = [
         stack.text(f"http://127.0.0.1:{fleet.ports[f'{program.name}_metrics']}/metrics")
         for program in (*fleet.gateways, *fleet.ingesters)

@@ -7,17 +7,19 @@ from typing import Any
 import pytest
 import yaml
 
+from hookspan.cli.stack import labels, owners
 from tests.gateway.fleet import COMPONENTS, FILES
-from tests.gateway.test_manifests import BASE, KUBERNETES, build, container
+from tests.gateway.test_manifests import BASE, KUBERNETES, container, with_components
 from tests.stack import programs
 
 pytestmark = pytest.mark.need_go
 
 CHART = FILES
-EVERYTHING = {
+EVERYTHING: dict[str, Any] = {
     "image": {"digest": "sha256:" + "0" * 64},
-    "components": dict.fromkeys(("mtls", "kafkaSasl"), True),
+    "components": dict.fromkeys(("alerts", "mtls", "kafkaSasl", "spanMetrics"), True),
     "gateway": {
+        "owners": owners.for_gateway(owners.read("a-token team=cart user.id=4f2a\n")),
         "replicas": 3,
         "clientsSecret": "our-clients",
         "tlsSecret": "our-certificate",
@@ -28,7 +30,16 @@ EVERYTHING = {
         "env": {"MEMORY_MIB": 1000},
         "pod": {"nodeSelector": {"disk": "ssd"}},
     },
-    "ingester": {"autoscaling": {"enabled": True, "maxReplicas": 6}},
+    "ingester": {
+        "labels": labels.for_gateway([*labels.ALWAYS, "user.id"]),
+        "autoscaling": {"enabled": True, "maxReplicas": 6},
+    },
+    "alerts": {"budget": "groups: []\n", "image": {"digest": "sha256:" + "1" * 64}},
+}
+OWN = {
+    "owners.yaml": EVERYTHING["gateway"]["owners"],
+    "labels.yaml": EVERYTHING["ingester"]["labels"],
+    "budget.yml": EVERYTHING["alerts"]["budget"],
 }
 Rendered = dict[tuple[str, str], dict[str, Any]]
 
@@ -43,14 +54,14 @@ def helm(*arguments: str | Path) -> str:
 
 @pytest.fixture(scope="module")
 def rendered(tmp_path_factory: pytest.TempPathFactory) -> tuple[Rendered, Rendered]:
-    """With the chart's own values, and with every value given."""
+    """With the chart's own values but for alerts, and with every value given."""
     values = tmp_path_factory.mktemp("values") / "values.yaml"
     values.write_text(yaml.safe_dump(EVERYTHING))
     made = [
         yaml.safe_load_all(
             helm("template", "ours", CHART, "--namespace", "telemetry", "--kube-version", KUBERNETES[0], *more)
         )
-        for more in ((), ("--values", values))
+        for more in (("--set", "components.alerts=true"), ("--values", values))
     ]
     default, everything = ({(one["kind"], one["metadata"]["name"]): one for one in found if one} for found in made)
     return default, everything
@@ -66,19 +77,19 @@ def test_every_field_is_one_that_kubernetes_has(rendered: tuple[Rendered, Render
                 assert kubernetes_validate.validate(one, version, strict=True) == version
 
 
-def test_with_its_own_values_it_is_what_kustomize_builds(rendered: tuple[Rendered, Rendered]):
+def test_with_its_own_values_it_is_what_kustomize_builds(rendered: tuple[Rendered, Rendered], tmp_path: Path):
     default, _ = rendered
-    built = build(BASE)
+    built = with_components(tmp_path, "alerts")
     assert default.keys() == built.keys()
     for key, one in default.items():
         theirs = built[key]
-        if key[0] == "StatefulSet":
+        if key[0] in {"StatefulSet", "Deployment"}:
             assert len(one["spec"]["template"]["metadata"]["annotations"].pop("checksum/configuration")) == 64
-            pod, _ = container(built, key[1])
+            pod, only = container(built, key[1], key[0])
             for volume in pod["volumes"]:
                 if volume["name"] == "config":
-                    volume["configMap"]["name"] = key[1]  # there with a hash
-            for environment in container(built, key[1])[1]["envFrom"]:
+                    volume["configMap"]["name"] = volume["configMap"]["name"].rpartition("-")[0]  # a hash
+            for environment in only["envFrom"]:
                 environment["configMapRef"]["name"] = "hookspan-backends"
         assert {name: value for name, value in one.items() if name != "metadata"} == {
             name: value for name, value in theirs.items() if name != "metadata"
@@ -97,7 +108,7 @@ def test_the_collector_takes_what_the_pods_are_given(rendered: tuple[Rendered, R
             held = found["ConfigMap", f"hookspan-{role}"]["data"]
             for name, text in held.items():
                 (origin,) = [*BASE.glob(name), *COMPONENTS.glob(f"*/{name}")]
-                assert text == origin.read_text()
+                assert text == (OWN.get(name, origin.read_text()) if number else origin.read_text())
                 (folder / name).write_text(text)
             _, collector = container(found, f"hookspan-{role}")
             assert {one.rpartition("/")[2] for one in collector["args"] if one.startswith("--config=")} == held.keys()
@@ -123,6 +134,9 @@ def test_every_value_is_in_what_is_made(rendered: tuple[Rendered, Rendered]):
     _, found = rendered
     pod, gateway = container(found, "hookspan-gateway")
     assert gateway["image"].endswith(":0.159.0@" + EVERYTHING["image"]["digest"])
+    _, vmalert = container(found, "hookspan-alerts", "Deployment")
+    assert vmalert["image"].endswith("@" + EVERYTHING["alerts"]["image"]["digest"])
+    assert found["ConfigMap", "hookspan-rules"]["data"]["budget.yml"] == OWN["budget.yml"]
     assert {"name": "MEMORY_MIB", "value": "1000"} in gateway["env"]
     assert pod["nodeSelector"] == {"disk": "ssd"}
     secrets = {one["name"]: one["secret"]["secretName"] for one in pod["volumes"] if "secret" in one}

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tests.gateway import load_page
-from tests.gateway.fleet import COMPONENTS, FILES, PARTITIONS, RETRY_ON_429, TOPICS
+from tests.gateway.fleet import COMPONENTS, FILES, PARTITIONS, RETRY_ON_429, SPAN_METRICS, TOPICS
 from tests.stack import programs
 from tests.stack.docker import IMAGES
 
@@ -19,6 +19,9 @@ KUBERNETES = (
     "1.27",
     "1.37",
 )  # the first that minds persistentVolumeClaimRetentionPolicy, and the newest in the package
+
+
+APPLIED = 262_144  # bytes of annotations that an object may have; `kubectl apply` writes all of it into one
 
 
 def load(path: Path) -> Any:
@@ -44,9 +47,11 @@ def with_components(folder: Path, *names: str) -> dict[tuple[str, str], dict[str
     return build(folder)
 
 
-def container(found: dict[tuple[str, str], dict[str, Any]], name: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The pod and the one container of a StatefulSet."""
-    pod = found["StatefulSet", name]["spec"]["template"]["spec"]
+def container(
+    found: dict[tuple[str, str], dict[str, Any]], name: str, kind: str = "StatefulSet"
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The pod and the one container of a StatefulSet or another kind."""
+    pod = found[kind, name]["spec"]["template"]["spec"]
     (only,) = pod["containers"]
     return pod, only
 
@@ -60,6 +65,7 @@ def container(found: dict[tuple[str, str], dict[str, Any]], name: str) -> tuple[
         ("base/gateway.yaml", "base/owners.yaml", "components/mtls/mtls.yaml"),
         ("base/gateway.yaml", "base/owners.yaml", "components/kafka-sasl/kafka-sasl.yaml"),
         ("base/ingester.yaml", "base/labels.yaml", "components/kafka-sasl/kafka-sasl.yaml"),
+        ("base/ingester.yaml", "base/labels.yaml", "components/span-metrics/span-metrics.yaml"),
     ],
     ids=lambda files: "+".join(Path(file).stem for file in files),
 )
@@ -142,6 +148,44 @@ def test_every_field_is_one_that_kubernetes_has(version: str, tmp_path: Path):
 
 
 @pytest.mark.need_go
+def test_rules_and_dashboards_of_the_developers_stack_are_the_teams_too(tmp_path: Path):
+    """All of them, as they are, and vmalert is given what it is given by compose, with other addresses."""
+    found = with_components(tmp_path, "alerts")
+    rules = {path.name: path.read_text() for path in (programs.ROOT / "collector" / "rules").glob("*.yml")}
+    assert found["ConfigMap", "hookspan-rules"]["data"] == rules
+    pod, vmalert = container(found, "hookspan-alerts", "Deployment")
+    assert pod["volumes"][0]["configMap"]["name"] == found["ConfigMap", "hookspan-rules"]["metadata"]["name"]
+    backends = found["ConfigMap", "hookspan-backends"]
+    assert vmalert["envFrom"] == [{"configMapRef": {"name": backends["metadata"]["name"]}}]
+    given = re.sub(r"\$\((\w+)\)", lambda name: backends["data"][name[1]], "\n".join(vmalert["args"])).splitlines()
+    compose = load(FILES / "docker-compose.yml")["services"]["vmalert"]
+    assert vmalert["image"] == compose["image"]
+    by_compose = [flag.replace("${PROMETHEUS_PORT:-9090}", "9090") for flag in compose["command"]]
+    assert set(by_compose) - set(given) == {
+        "--configCheckInterval=1m",  # a changed config map starts another pod
+        "--remoteWrite.url=http://victoria-metrics:8428",
+    }
+    assert set(given) - set(by_compose) == {
+        "--remoteWrite.disablePathAppend",
+        "--remoteWrite.url=http://victoria-metrics:8428/api/v1/write",
+    }
+
+    grafana = programs.ROOT / "dashboards" / "grafana"
+    maps = [one for (kind, _), one in build(grafana).items() if kind == "ConfigMap"]
+    assert all(len(str(one["data"])) < APPLIED for one in maps)
+    held = {
+        label: {name: text for one in maps if label in one["metadata"]["labels"] for name, text in one["data"].items()}
+        for label in ("grafana_dashboard", "grafana_datasource")
+    }
+    assert held == {
+        "grafana_dashboard": {path.name: path.read_text() for path in (grafana / "dashboards").iterdir()},
+        "grafana_datasource": {
+            path.name: path.read_text() for path in (grafana / "provisioning" / "datasources").iterdir()
+        },
+    }
+
+
+@pytest.mark.need_go
 def test_client_certificates_take_the_place_of_tokens(tmp_path: Path):
     pod, collector = container(with_components(tmp_path, "mtls"), "hookspan-gateway")
     assert collector["args"] == [f"--config=/etc/otelcol/{name}.yaml" for name in ("gateway", "owners", "mtls")]
@@ -153,7 +197,7 @@ def test_client_certificates_take_the_place_of_tokens(tmp_path: Path):
 @pytest.mark.need_go
 def test_compose_reads_the_file_and_everything_in_it_is_pinned_and_bounded():
     done = subprocess.run(
-        [str(programs.binary("docker-compose")), "config", "--format", "json"],
+        [str(programs.binary("docker-compose")), "--profile", "alerts", "config", "--format", "json"],
         cwd=FILES,
         env={"PATH": os.environ["PATH"], "HOME": "/nonexistent"},
         capture_output=True,
@@ -164,6 +208,9 @@ def test_compose_reads_the_file_and_everything_in_it_is_pinned_and_bounded():
     services = yaml.safe_load(done.stdout)["services"]
     for name, service in services.items():
         assert service["cap_drop"] == ["ALL"], name
+        ends = name in {"chown", "topics"}
+        assert ("healthcheck" in service) != (ends or service["image"].startswith(IMAGES[0].name)), name
+        assert (service.get("user") == "0:0", service.get("network_mode") == "none") == (name == "chown",) * 2, name
         assert service["mem_limit"], name
         assert re.search(r":v?\d+\.\d+\.\d+", service["image"]), name
         for port in service.get("ports", ()):
@@ -171,9 +218,10 @@ def test_compose_reads_the_file_and_everything_in_it_is_pinned_and_bounded():
         for volume in service.get("volumes", ()):
             source = Path(volume["source"])
             if volume["type"] == "bind" and "secrets" not in source.parts:
-                assert source.is_file(), volume
+                assert source.exists(), volume
+                assert volume["read_only"], volume
     versions = {service["image"].partition(":")[2] for service in services.values()}
-    pinned = {image.name.partition(":")[2] for image in IMAGES[:2]}
+    pinned = {image.name.partition(":")[2] for image in (*IMAGES[:2], IMAGES[3])}
     kafka, metrics = programs.PROGRAMS["kafka"].version, programs.PROGRAMS["victoria-metrics"].version
     assert {*pinned, kafka, f"v{metrics}"} <= versions, "compose runs the versions that the tests run"
     assert RETRY_ON_429 in services["ingester-0"]["command"]
@@ -187,12 +235,13 @@ def test_what_the_single_collector_does_too_is_done_alike():
     gateway, ingester = load(BASE / "gateway.yaml"), load(BASE / "ingester.yaml")
     assert gateway["processors"]["redaction"] == single["processors"]["redaction"]
     assert gateway["connectors"]["signal_to_metrics"] == single["connectors"]["signal_to_metrics"]
-    spans = ingester["connectors"]["span_metrics"]
+    assert "connectors" not in ingester, "span metrics are to be asked for"
+    counting, added = load(SPAN_METRICS), load(programs.ROOT / "collector" / "span-metrics.yaml")
+    spans = counting["connectors"]["span_metrics"]
     assert spans.pop("exclude_dimensions") == ["collector.instance.id"]
-    added = load(programs.ROOT / "collector" / "span-metrics.yaml")
     assert spans == added["connectors"]["span_metrics"]
     hooks = "filter/without_hook_spans"
-    assert ingester["processors"][hooks] == added["processors"][hooks]
+    assert counting["processors"][hooks] == added["processors"][hooks]
     prometheus = load(programs.ROOT / "collector" / "prometheus.yml")
     (copied,) = load(BASE / "labels.yaml")["processors"]["transform/labels"]["metric_statements"]
     names = [set(re.findall(r'"([a-z.]+)"', statement)) for statement in copied["statements"]]
@@ -202,7 +251,7 @@ def test_what_the_single_collector_does_too_is_done_alike():
 
 
 def test_every_variable_of_a_configuration_is_explained_at_its_top():
-    for path in [*BASE.glob("*er.yaml"), *BASE.glob("gateway.yaml"), *COMPONENTS.glob("*/[!k]*.yaml")]:
+    for path in [*BASE.glob("*er.yaml"), *BASE.glob("gateway.yaml"), *COMPONENTS.glob("*/*.yaml")]:
         text = path.read_text()
         comment = "\n".join(line for line in text.splitlines() if line.startswith("#"))
         for variable in re.findall(r"\$\{env:([A-Z_]+)", text):

@@ -64,7 +64,7 @@ IMAGES = (
     Image(
         "jaegertracing/jaeger:2.13.0",
         {"/cmd/jaeger/jaeger-linux": "jaeger"}
-        | dict.fromkeys(("/bin/chown", "/usr/bin/wget", "/usr/bin/tail"), BUSYBOX),
+        | dict.fromkeys(("/bin/sh", "/bin/chown", "/usr/bin/wget", "/usr/bin/tail"), BUSYBOX),
         10001,
         {"/tmp": 0},
         ("/tmp",),
@@ -89,9 +89,12 @@ IMAGES = (
 
 
 class Docker:
-    """The daemon, with the images in it. `close` ends it and what runs in it, and deletes its folder."""
+    """The daemon, with the images in it. `close` ends it and what runs in it, and deletes its folder.
 
-    def __init__(self, images: Sequence[Image] = IMAGES) -> None:
+    `mirror` is the address of a registry that it asks in the place of Docker Hub.
+    """
+
+    def __init__(self, images: Sequence[Image] = IMAGES, mirror: str | None = None) -> None:
         # Not below pytest's folder: a socket's path is short, and the daemon's files are big.
         self.folder = Path(tempfile.mkdtemp(prefix="hookspan-docker-"))
         self.host = f"unix://{self.folder}/d.sock"
@@ -109,6 +112,7 @@ class Docker:
                 f"--exec-root={self.folder}/exec",
                 f"--pidfile={self.folder}/pid",
                 f"--host={self.host}",
+                *([f"--registry-mirror={mirror}"] if mirror else []),
             ],
             env={**os.environ, **self.environment()},
             stdin=subprocess.PIPE,

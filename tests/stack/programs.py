@@ -149,6 +149,7 @@ _COMPOSE = "5.0.1"
 _VICTORIA_METRICS = "1.151.0"
 _KUSTOMIZE = "5.8.1"
 _HELM = "3.21.4"
+_CRANE = "0.22.1"
 _PHOENIX = "20.26.1"
 _PHOENIX_LAYS_OUT = (
     "-c",
@@ -213,6 +214,14 @@ PROGRAMS = {
             ),
         ),
         Program(
+            "vmalert",
+            _VICTORIA_METRICS,
+            ("vmalert",),
+            _go_commands(
+                "github.com/VictoriaMetrics/VictoriaMetrics", f"v{_VICTORIA_METRICS}", {"vmalert": "app/vmalert"}
+            ),
+        ),
+        Program(
             "kustomize",
             _KUSTOMIZE,
             ("kustomize",),
@@ -228,6 +237,13 @@ PROGRAMS = {
                 {"helm": "cmd/helm"},
                 f"-X helm.sh/helm/v3/internal/version.version=v{_HELM}",
             ),
+        ),
+        # A registry of images, and what puts some into it.
+        Program(
+            "crane",
+            _CRANE,
+            ("crane",),
+            _go_commands("github.com/google/go-containerregistry", f"v{_CRANE}", {"crane": "cmd/crane"}),
         ),
         Program(
             "phoenix", _PHOENIX, ("bin/phoenix",), _package(f"arize-phoenix=={_PHOENIX}", _PHOENIX_LAYS_OUT), tool="uv"

@@ -219,7 +219,8 @@ def test_provisioning_names_what_the_dashboards_ask_and_lets_nobody_change_it():
     assert f"./dashboards/grafana/dashboards:{provider['options']['path']}:ro" in mounts
     ports = {"prometheus": 9090, "jaeger": 16686, "alertmanager": 9093}
     for source in sources:
-        host, _, port = source["url"].removeprefix("http://").partition(":")
+        url = compose["grafana"]["environment"][source["url"].removeprefix("${").removesuffix("}")]
+        host, _, port = url.removeprefix("http://").partition(":")
         assert host in compose
         assert int(port) == ports[host]
     exemplars = by_uid["prometheus"]["jsonData"]["exemplarTraceIdDestinations"]
