@@ -208,6 +208,11 @@ class Fleet(Backends):
             **variables,
         )
 
+    def partitions_of(self, ingester: Program) -> float:
+        """How many an ingester has, of both topics together."""
+        started, ended = (self.own(ingester, f"otelcol_kafka_receiver_partition_{name}") for name in ("start", "close"))
+        return started - ended
+
     def own(self, program: Program, name: str) -> float:
         """The sum of a program's own metric, by the start of its name; 0 if it has none."""
         text = stack.text(f"http://127.0.0.1:{self.ports[f'{program.name}_metrics']}/metrics")

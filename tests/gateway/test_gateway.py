@@ -26,7 +26,16 @@ from hookspan.errors import UserError
 from hookspan.sandbox import sandbox
 from tests.agent.machine import until
 from tests.gateway import alerting
-from tests.gateway.fleet import ANOTHER_TOKEN, COMPONENTS, KAFKA_PASSWORD, KAFKA_USER, TOKEN, Certificates, Fleet
+from tests.gateway.fleet import (
+    ANOTHER_TOKEN,
+    COMPONENTS,
+    KAFKA_PASSWORD,
+    KAFKA_USER,
+    PARTITIONS,
+    TOKEN,
+    Certificates,
+    Fleet,
+)
 from tests.gateway.senders import SPANS, Developer
 from tests.stack import programs, stack
 from tests.stack.receiver import receiving
@@ -86,6 +95,8 @@ def test_only_who_has_a_token_may_send(fleet: Fleet):
 def test_spans_reach_jaeger_and_are_counted_once_by_the_ingester_that_has_their_trace(
     fleet: Fleet, service: str, developers: list[Developer]
 ):
+    # A partition that changes hands in between is delivered again, and counted again.
+    fleet.wait(lambda: [fleet.partitions_of(one) for one in fleet.ingesters] == [PARTITIONS] * 2, DELIVERY)
     for developer in developers:
         for number in range(20):
             developer.send(developer.trace(url=f"https://user:hunter2@host/{number}"))
