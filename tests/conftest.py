@@ -52,7 +52,7 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
 }
 # Fixtures that start agents and back ends.
 STARTERS = {"machine", "make_machine", "site", "make_site", "shared", "morning"}
-STARTERS |= {"_session_stack", "docker", "fleet", "gateway_compose"}
+STARTERS |= {"_started_stack", "docker", "fleet", "gateway_compose"}
 # Tests that run one after the other in one process, or alone for a minute. Those that take longest come first, else
 # one worker is at it when all others are done; those that wait stand between those that compute.
 LONG_GROUPS = ("stack", "client", "kill", "gateway", "bench", "walks", "gateway_compose", "readers", "packages")

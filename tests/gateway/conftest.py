@@ -10,8 +10,8 @@ from tests.stack import programs
 NEEDS = {"fleet": ("java", "haproxy"), "gateway_compose": ("java", "haproxy", "docker", "root")}  # beside what is built
 
 
-@pytest.fixture(scope="session")
-def _session_fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+@pytest.fixture(scope="package")
+def _started_fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     fleet = Fleet(tmp_path_factory.mktemp("fleet"))
     try:
         fleet.start()
@@ -21,12 +21,12 @@ def _session_fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
 
 
 @pytest.fixture
-def fleet(_session_fleet: Fleet) -> Iterator[Fleet]:
+def fleet(_started_fleet: Fleet) -> Iterator[Fleet]:
     """The running fleet; what a test stopped, killed or froze runs again after it."""
-    yield _session_fleet
-    for program in _session_fleet.programs:
+    yield _started_fleet
+    for program in _started_fleet.programs:
         program.thaw()
-    _session_fleet.start()
+    _started_fleet.start()
 
 
 @pytest.hookimpl(tryfirst=True)  # before tests/conftest.py decides who has what it needs

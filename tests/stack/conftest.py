@@ -1,6 +1,7 @@
 """The `stack` fixture: one real backend for all tests that ask for it.
 
-Under xdist they all run in one worker (`--dist loadgroup`), so there is one stack and outages disturb nobody else.
+Under xdist they all run in one worker (`--dist loadgroup`), so there is one stack and outages disturb nobody else. It
+ends with this folder's tests: idle, its programs take a tenth of a processor.
 """
 
 import time
@@ -13,8 +14,8 @@ from tests.stack.docker import Docker
 from tests.stack.stack import Stack
 
 
-@pytest.fixture(scope="session")
-def _session_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+@pytest.fixture(scope="package")
+def _started_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     stack = Stack(tmp_path_factory.mktemp("stack"))
     try:
         stack.start()
@@ -24,27 +25,27 @@ def _session_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 @pytest.fixture
-def stack(_session_stack: Stack) -> Iterator[Stack]:
+def stack(_started_stack: Stack) -> Iterator[Stack]:
     """The running stack; what a test stopped or killed is started again after it."""
-    yield _session_stack
-    _session_stack.start()
+    yield _started_stack
+    _started_stack.start()
 
 
-@pytest.fixture(scope="session")
-def played_day(_session_stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> day.Day:
+@pytest.fixture(scope="package")
+def played_day(_started_stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> day.Day:
     """A day of work, in the stack: see `tests.stack.day`. Gauges of it are gone after five minutes."""
-    _session_stack.start()
+    _started_stack.start()
     now = time.time_ns()
     found = day.arrange(day.recordings(tmp_path_factory.mktemp("day")), now)
-    day.send_metrics(found, _session_stack.otlp_http, now)
-    day.send_spans(found, _session_stack.otlp_http)
-    day.send_native_hooks(_session_stack.otlp_http)
-    day.send_native_metrics(_session_stack.otlp_http)
-    day.run_agent(_session_stack.otlp_http)
+    day.send_metrics(found, _started_stack.otlp_http, now)
+    day.send_spans(found, _started_stack.otlp_http)
+    day.send_native_hooks(_started_stack.otlp_http)
+    day.send_native_metrics(_started_stack.otlp_http)
+    day.run_agent(_started_stack.otlp_http)
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def docker() -> Iterator[Docker]:
     """A docker daemon with the stack's images in it."""
     daemon = Docker()
@@ -56,7 +57,7 @@ def docker() -> Iterator[Docker]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
-        if {"_session_stack", "docker"} & fixtures:
+        if {"_started_stack", "docker"} & fixtures:
             item.add_marker(pytest.mark.xdist_group("stack"))
             if not programs.cached():
                 item.add_marker(pytest.mark.need_go)
