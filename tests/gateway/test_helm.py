@@ -54,12 +54,15 @@ def helm(*arguments: str | Path) -> str:
 
 @pytest.fixture(scope="module")
 def rendered(tmp_path_factory: pytest.TempPathFactory) -> tuple[Rendered, Rendered]:
-    """With the chart's own values but for alerts, and with every value given."""
-    values = tmp_path_factory.mktemp("values") / "values.yaml"
+    """The packed chart with its own values but for alerts, and with every value given."""
+    folder = tmp_path_factory.mktemp("chart")
+    values = folder / "values.yaml"
     values.write_text(yaml.safe_dump(EVERYTHING))
+    helm("package", CHART, "--destination", folder)
+    (package,) = folder.glob("*.tgz")
     made = [
         yaml.safe_load_all(
-            helm("template", "ours", CHART, "--namespace", "telemetry", "--kube-version", KUBERNETES[0], *more)
+            helm("template", "ours", package, "--namespace", "telemetry", "--kube-version", KUBERNETES[0], *more)
         )
         for more in (("--set", "components.alerts=true"), ("--values", values))
     ]

@@ -194,18 +194,24 @@ def test_client_certificates_take_the_place_of_tokens(tmp_path: Path):
     assert {"token"}.isdisjoint({*mounted, *(one["name"] for one in pod["volumes"])})
 
 
-@pytest.mark.need_go
-def test_compose_reads_the_file_and_everything_in_it_is_pinned_and_bounded():
+def composed(**variables: str) -> dict[str, Any]:
+    """The services of the compose file, as compose reads them."""
     done = subprocess.run(
         [str(programs.binary("docker-compose")), "--profile", "alerts", "config", "--format", "json"],
         cwd=FILES,
-        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent"},
+        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent"} | variables,
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    services = yaml.safe_load(done.stdout)["services"]
+    services: dict[str, Any] = yaml.safe_load(done.stdout)["services"]
+    return services
+
+
+@pytest.mark.need_go
+def test_compose_reads_the_file_and_everything_in_it_is_pinned_and_bounded():
+    services = composed()
     for name, service in services.items():
         assert service["cap_drop"] == ["ALL"], name
         ends = name in {"chown", "topics"}
@@ -225,6 +231,9 @@ def test_compose_reads_the_file_and_everything_in_it_is_pinned_and_bounded():
     kafka, metrics = programs.PROGRAMS["kafka"].version, programs.PROGRAMS["victoria-metrics"].version
     assert {*pinned, kafka, f"v{metrics}"} <= versions, "compose runs the versions that the tests run"
     assert RETRY_ON_429 in services["ingester-0"]["command"]
+    counting = composed(COLLECTOR_ADD="span-metrics")["ingester-1"]
+    (added,) = set(counting["command"]) - set(services["ingester-1"]["command"])
+    assert added.removeprefix("--config=") in {volume["target"] for volume in counting["volumes"]}
     made = " ".join(services["topics"]["command"])
     assert f"for topic in {' '.join(TOPICS)}" in made
     assert f"--partitions {PARTITIONS}" in made

@@ -24,6 +24,7 @@ FILES: Final = (
     "docker-compose.yml",
     "collector",
     "dashboards/grafana/dashboards",
+    "dashboards/grafana/kustomization.yaml",
     "dashboards/grafana/provisioning",
     "docs/runbooks",
 )
