@@ -152,6 +152,11 @@ class Paths:
         return self.state / "export.db"
 
     @property
+    def content_db(self) -> Path:
+        """The SQLite database of kept content: archived transcripts, and the index that searches messages."""
+        return self.state / "content.db"
+
+    @property
     def log(self) -> Path:
         """The agent's log, JSON lines."""
         return self.state / "agent.log"

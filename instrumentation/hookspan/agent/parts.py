@@ -10,6 +10,7 @@ from hookspan.agent.exports import Exports
 from hookspan.agent.gauges import Gauges
 from hookspan.agent.health import checks
 from hookspan.agent.ingest import Feed, Ingest, Watermark
+from hookspan.agent.keeping import Keeping
 from hookspan.agent.key import read_key
 from hookspan.agent.lifecycle import Lifecycle
 from hookspan.agent.lines import StatusLines
@@ -36,6 +37,7 @@ class Parts:
     notifier: Notifier
     page: Page
     exports: Exports
+    keeping: Keeping
     monitor: health.Monitor
     control: Loop
     loops: list[Loop]
@@ -58,6 +60,7 @@ def make(paths: Paths, lifecycle: Lifecycle, *, port: int) -> Parts:
         is_vanishing=lifecycle.is_vanishing,
     )
     reader = Reader(paths, damaged=ingest.damage_met)
+    keeping = Keeping(paths, settings, reader, lifecycle.is_vanishing)
     notifier = Notifier(settings, reader)
     page = Page(paths, settings, ingest, status=lambda: operations.status({}), rounds=history.newest, port=port)
     gauges = Gauges(
@@ -90,19 +93,21 @@ def make(paths: Paths, lifecycle: Lifecycle, *, port: int) -> Parts:
     )
     control = Control(paths.control_socket, operations.by_name(), operations.about)
     control_loop = Loop("control", control.accept, wake=control.close)
-    loops += [ingest.loop, control_loop, monitor.loop, ingest.upkeep.loop, notifier.loop]
+    loops += [ingest.loop, control_loop, monitor.loop, ingest.upkeep.loop, notifier.loop, keeping.loop]
 
     feed.opened += [reader.close, exports.store_opened, page.store_opened]  # a reader may hold what was set aside
     feed.committed += [StatusLines(paths, reader).committed, exports.committed, page.committed, notifier.committed]
+    feed.committed.append(keeping.committed)
     feed.every_second.append(lambda: exports.look_after_db(lifecycle.is_vanishing))
     settings.subscribers += [
         ingest.settings_changed,
         exports.settings_changed,
         notifier.settings_changed,
+        keeping.settings_changed,
         page.settings_changed,
         lambda: _update_relay(paths, settings.now),
     ]
-    return Parts(settings, poke, ingest, reader, notifier, page, exports, monitor, control_loop, loops)
+    return Parts(settings, poke, ingest, reader, notifier, page, exports, keeping, monitor, control_loop, loops)
 
 
 def _update_relay(paths: Paths, settings: Settings) -> None:

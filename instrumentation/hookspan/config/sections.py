@@ -192,6 +192,19 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
+class Archive:
+    """Copies of transcripts. Claude Code deletes its own after `cleanupPeriodDays`, 30 days if nothing is set."""
+
+    enabled: bool = _option(
+        False, Flag(), "Keep copies of transcripts, so that conversations can be read and searched when they are gone."
+    )
+    days: int = _option(365, Number(1, DAYS_MAX, "days"), "How long they are kept after a session's last event.")
+    bytes: int = _option(
+        10 << 30, Size(1 << 20), "Disk space that they and the index may use; above, the oldest sessions go."
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Identity:
     """Whether spans and metrics say who it was."""
 
@@ -336,6 +349,7 @@ class Settings:
     session: Session = field(default_factory=Session)
     agent: Agent = field(default_factory=Agent)
     content: Content = field(default_factory=Content)
+    archive: Archive = field(default_factory=Archive)
     identity: Identity = field(default_factory=Identity)
     dashboard: Dashboard = field(default_factory=Dashboard)
     monitor: Monitor = field(default_factory=Monitor)

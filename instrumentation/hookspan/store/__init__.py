@@ -3,6 +3,7 @@
 from .costs import UNSEEN, Cost, Grouping
 from .database import FilesLost, Identity, StoreDamaged, StoreTooNew, is_damage, set_aside
 from .days import Day, earlier
+from .found import SpanQuery
 from .questions import Questions
 from .quota import QuotaUse
 from .reader import Counts, Reader, SeriesSnapshot
@@ -27,6 +28,7 @@ __all__ = [
     "Retention",
     "SeriesSnapshot",
     "SpanKey",
+    "SpanQuery",
     "Store",
     "StoreDamaged",
     "StoreMoved",

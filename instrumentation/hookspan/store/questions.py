@@ -37,6 +37,15 @@ class Questions(ABC):
         where = f"WHERE trace_id = ? {'' if hooks else 'AND NOT hook'} ORDER BY start, key"
         return [schema.read_span(row) for row in self._rows(f"{schema.SELECT_SPAN} {where}", bytes.fromhex(trace_id))]
 
+    def span(self, trace_id: str, span_id: str) -> Span | None:
+        """One span by its ids (hex digits)."""
+        rows = self._rows(
+            f"{schema.SELECT_SPAN} WHERE trace_id = ? AND span_id = ? LIMIT 1",
+            bytes.fromhex(trace_id),
+            bytes.fromhex(span_id),
+        )
+        return schema.read_span(rows[0]) if rows else None
+
     def events(
         self, *, after: int | None = None, before: int | None = None, limit: int = 100, session: str = ""
     ) -> list[EventRow]:

@@ -25,7 +25,7 @@ from hookspan.model.rows import Span
 from hookspan.model.sums import Series
 from hookspan.paths import Paths
 
-from . import costs, days, retention, schema
+from . import costs, days, found, retention, schema
 from .database import Identity, Reading, StoreDamaged, damage_noticed, open_reader
 from .questions import Questions
 from .schema import MINUTE, SpanKey
@@ -144,6 +144,11 @@ class Reader(Questions):
         hook = "" if hooks else "AND NOT hook"
         where = f"WHERE {schema.OF_SESSION} {hook} ORDER BY start, key"
         return [schema.read_span(row) for row in self._rows(f"{schema.SELECT_SPAN} {where}", session)]
+
+    def find_spans(self, query: found.SpanQuery) -> list[Span]:
+        """Spans of all sessions by what they are, the newest first."""
+        with self._snapshot() as db:
+            return [] if db is None else found.find(db, query)
 
     # --- Sessions
 

@@ -160,8 +160,15 @@ MIGRATIONS: Final = (
 )
 """MIGRATIONS[n] leads from `user_version` n to n + 1. Only ever appended to.
 
-A field of a session that is new needs no step here: `add_columns` sees to it, and older versions leave it alone. What
-changes the meaning of what is there does."""
+A field of a session that is new needs no step here: `add_columns` sees to it, and older versions leave it alone; so
+does an index, which `add_indexes` makes. What changes the meaning of what is there does."""
+
+_INDEXES: Final = """
+CREATE INDEX IF NOT EXISTS span_found ON span (
+    name, start, "end", json_extract(attributes, '$."hookspan.outcome"')
+) WHERE NOT hook
+"""
+"""What `found.py` looks for over all sessions."""
 
 
 class SpanKey(NamedTuple):
@@ -336,6 +343,11 @@ def add_columns(db: sqlite3.Connection) -> None:
         db.execute(
             f"ALTER TABLE session ADD COLUMN {name} {_COLUMN_TYPES[_SESSION_TYPES[name]]} NOT NULL DEFAULT {literal}"
         )
+
+
+def add_indexes(db: sqlite3.Connection) -> None:
+    """Gives the store the indexes that it lacks: of a million spans in 3 s."""
+    db.execute(_INDEXES)
 
 
 def session_values(row: SessionRow, session: int) -> tuple[Any, ...]:

@@ -75,6 +75,7 @@ class Store:
         try:
             with damage_noticed(paths.store):
                 schema.add_columns(connection)
+                schema.add_indexes(connection)
             return cls(paths.store, connection)
         except BaseException:
             connection.close()

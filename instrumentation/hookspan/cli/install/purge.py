@@ -22,6 +22,7 @@ OWN_NAME: Final = "hookspan"
 STATE: Final = (
     "agent.log*",
     "backups",
+    "content.db*",
     "down",
     "drops",
     "export.db*",

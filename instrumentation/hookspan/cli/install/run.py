@@ -13,6 +13,7 @@ import click
 
 from hookspan.catalogue.claude_code import CLAUDE_CODE
 from hookspan.cli.install import native
+from hookspan.cli.install.archive import offer as offer_archive
 from hookspan.cli.install.change import Change
 from hookspan.cli.install.prompt import confirm, short_path
 from hookspan.clients.claude_code import settings_files
@@ -37,6 +38,7 @@ def install(
     scope: Scope = "user",
     native_telemetry: bool | None = None,
     status_line: bool | None = None,
+    archive: bool | None = None,
     yes: bool = False,
     dry_run: bool = False,
     only_check: bool = False,
@@ -82,6 +84,7 @@ def install(
         )
     if variables:
         click.echo(f"Claude Code sends its own telemetry to {settings.export.endpoint} from its next session on.")
+    offer_archive(paths, settings, wanted=archive, yes=yes)
     _offer_endpoint(paths, settings.export.endpoint_of("traces"), yes=yes)
     if change.needed:
         click.echo(f"\n{NEXT if not paths.down.exists() else NEXT_DOWN}")

@@ -1,4 +1,4 @@
-"""A moment as people type it: `7d` ago, `today`, a date."""
+"""Times as people type them: a moment (`7d` ago, `today`, a date), and how long something takes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import click
 from hookspan.store import earlier
 
 _AGO: Final = re.compile(r"(\d{1,6})(min|h|d|w)\Z")
+_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|)")
 _UNITS: Final = {"min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -43,3 +44,19 @@ class Moment(click.ParamType[int]):
             return max(0, int(moment.timestamp() * 1e9))
         except (ValueError, OverflowError):
             self.fail(f"`{value}` is not a time such as `24h`, `7d`, `today`, `2026-11-25` or `all`", param, ctx)
+
+
+class Duration(click.ParamType[float]):
+    """Seconds: `10`, `10s`, `500ms`, `2m`, `1h`."""
+
+    name = "duration"
+    _units: Final = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0}
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The seconds of a text."""
+        if isinstance(value, float):
+            return value
+        match = _DURATION.fullmatch(str(value))
+        if match is None:
+            self.fail(f"`{value}` is not a duration such as `10s`, `500ms` or `2m`", param, ctx)
+        return float(match[1]) * self._units[match[2]]

@@ -31,6 +31,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, str]]] = {
         "sessions": "List sessions, those that need you first.",
         "trace": "Show where a turn's time went.",
         "cost": "What model calls cost, by day and more.",
+        "search": "Find what was said and done.",
         "tail": "Follow the raw events.",
         "demo": "Play a recorded session and show it.",
         "bench": "Measure hookspan on this machine.",

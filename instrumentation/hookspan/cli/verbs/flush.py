@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -13,12 +12,12 @@ import click
 from hookspan.agent.client import Client, Unreachable
 from hookspan.agent.status import journal
 from hookspan.cli.lifecycle.agent import kinds_sent
+from hookspan.cli.terminal.moments import Duration
 from hookspan.cli.terminal.options import JSON
 from hookspan.errors import EXIT_USER, UserError
 from hookspan.paths import Paths
 from hookspan.units import counted
 
-_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|)")
 ENDPOINTS: Final = frozenset({"export.endpoint", "export.traces_endpoint", "export.metrics_endpoint"})
 NOTHING: Final = {
     "drained": True,
@@ -34,22 +33,6 @@ NOTHING: Final = {
 }
 """The answer where nothing was recorded."""
 MARGIN: Final = 3.0  # seconds that the answer may take beyond the wait itself
-
-
-class Duration(click.ParamType[float]):
-    """Seconds: `10`, `10s`, `500ms`, `2m`."""
-
-    name = "duration"
-    _units: Final = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0}
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """The seconds of a text."""
-        if isinstance(value, float):
-            return value
-        match = _DURATION.fullmatch(str(value))
-        if match is None:
-            self.fail(f"`{value}` is not a duration such as `10s`, `500ms` or `2m`", param, ctx)
-        return float(match[1]) * self._units[match[2]]
 
 
 @click.command()

@@ -35,7 +35,7 @@ REPOSITORY: Final = b'"repository"'
 @YES
 @JSON
 def forget(ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
-    """Delete sessions: their raw and compacted events, spans, labels, and what waits to be exported.
+    """Delete sessions: their raw and compacted events, spans, labels, archived transcripts, and what waits for export.
 
     SESSION is an id or its first digits. What belongs only to these sessions is deleted with them: folders in which
     no other session worked, with their repository and branch, and projects that no other session has, with their
@@ -72,6 +72,10 @@ def forget(ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
         click.echo(
             f"Already exported: {counted(outcome['exported'], 'spans')}, which stay at the backend: delete them there."
         )
+    content = outcome["content"]
+    if content["messages"] or content["lines"]:
+        found, lines = counted(content["messages"], "messages"), counted(content["lines"], "archived lines")
+        click.echo(f"content     {found} and {lines} removed")
     for path in outcome["copies"]:
         click.echo(f"copy        {path} removed")
 
@@ -159,6 +163,7 @@ def run(paths: Paths, sessions: list[str]) -> dict[str, Any]:
         "records": sum(changes),
         "segments": sum(map(bool, changes)),
         "quarantined": forget_quarantined(paths, lambda line: any(name in line for name in names)),
+        "content": _forget_content(paths, sessions),
         "copies": _remove_copies(paths),
         "folders": len(folders),
         "projects": only,
@@ -210,9 +215,30 @@ def _scrub(store: Store) -> None:
         ) from error
 
 
+def _forget_content(paths: Paths, sessions: list[str]) -> dict[str, int]:
+    """Delete their messages and archived transcripts."""
+    if not paths.content_db.exists():
+        return {"messages": 0, "lines": 0}
+    from hookspan.content import ContentDb
+
+    content = ContentDb.open(paths)
+    try:
+        deleted = content.forget(sessions)
+    except sqlite3.OperationalError as error:
+        raise UserError(
+            f"the messages are deleted, but their bytes may still be in `{paths.content_db}`: {error}",
+            hint="close what reads it, and run this once more",
+        ) from error
+    finally:
+        content.close()
+    return {"messages": deleted.messages, "lines": deleted.lines}
+
+
 def _remove_copies(paths: Paths) -> list[str]:
-    """Copies of both databases that upgrades and damage left: no part of them can be taken out alone."""
-    copies = [path for base in (paths.store, paths.export_db) for path in paths.state.glob(f"{base.name}.*")]
+    """Copies of the databases that upgrades and damage left: no part of them can be taken out alone."""
+    copies = [
+        path for base in (paths.store, paths.export_db, paths.content_db) for path in paths.state.glob(f"{base.name}.*")
+    ]
     for path in copies:
         path.unlink()
     return sorted(str(path) for path in copies if not path.name.endswith(("-wal", "-shm")))

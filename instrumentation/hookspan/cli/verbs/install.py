@@ -37,6 +37,11 @@ from hookspan.errors import UserError
     help="Hear what Claude Code tells its status line (the account's quota), and show the line of before, or one of "
     "hookspan's; or stop that. Default: leave it as it is.",
 )
+@click.option(
+    "--archive/--no-archive",
+    default=None,
+    help="Keep copies of transcripts, which Claude Code deletes after 30 days (`archive.enabled`). Default: ask.",
+)
 def install(
     dry_run: bool,
     check: bool,
@@ -46,6 +51,7 @@ def install(
     scope: Scope,
     native: bool | None,
     status_line: bool | None,
+    archive: bool | None,
 ) -> None:
     """Add hookspan's hooks to Claude Code's settings.
 
@@ -57,6 +63,7 @@ def install(
         scope=scope,
         native_telemetry=native,
         status_line=status_line,
+        archive=archive,
         yes=yes,
         dry_run=dry_run,
         only_check=check,

@@ -19,7 +19,15 @@ from hookspan.errors import UserError
 from hookspan.paths import Paths
 from hookspan.units import counted, size
 
-COPIES = ("store.db.v*", "store.db.damaged-*", "export.db.v*", "export.db.damaged-*", "reports/crash-*.md")
+COPIES = (
+    "store.db.v*",
+    "store.db.damaged-*",
+    "export.db.v*",
+    "export.db.damaged-*",
+    "content.db.v*",
+    "content.db.damaged-*",
+    "reports/crash-*.md",
+)
 """What is kept aside at a migration, for want of a readable file, or after a bug."""
 
 
@@ -30,10 +38,10 @@ def prune(dry_run: bool, as_json: bool) -> None:
     """Reduce old events and delete data past its age or size limit, now.
 
     The agent does this by itself, a little every hour. The limits are the settings `journal.raw_hours`,
-    `journal.days`, `journal.bytes`, `store.days` and `store.bytes`. Spans that wait for an endpoint stay. Copies of
-    damaged or older databases, crash reports, and backups of settings that no `uninstall` needs are deleted after
-    `journal.days`. The agent is stopped in the meantime; hooks keep recording. The command can be interrupted at
-    any time; when it is run again, it continues.
+    `journal.days`, `journal.bytes`, `store.days`, `store.bytes`, `archive.days` and `archive.bytes`. Spans that wait
+    for an endpoint stay. Copies of damaged or older databases, crash reports, and backups of settings that no
+    `uninstall` needs are deleted after `journal.days`. The agent is stopped in the meantime; hooks keep recording.
+    The command can be interrupted at any time; when it is run again, it continues.
     """
     from hookspan.agent.exclusive import exclusive
     from hookspan.cli.lifecycle.paused import paused
@@ -61,6 +69,9 @@ def lines(outcome: dict[str, Any], to_be: str) -> Iterator[str]:
     rows = f"{events}, {spans} and {sessions} {deleted}"
     over = f", more as it is {size(store['over'])} too large" if store["over"] else ""
     yield f"store       {rows}: {size(store['bytes'])}{over}"
+    content = outcome["content"]
+    archived, found = counted(content["sessions"], "archived sessions"), counted(content["messages"], "messages")
+    yield f"content     {archived} and {found} {deleted}"
     yield f"set aside   {size(outcome['quarantine']['bytes'])} {deleted}"
     copies = outcome["copies"]
     yield f"copies      {counted(len(copies['files']), 'files')} {deleted}: {size(copies['bytes'])}"
@@ -90,6 +101,7 @@ def plan(paths: Paths) -> dict[str, Any]:
             "bytes": sum(segment.size for segment in deleted),
         },
         "store": {"events": rows.events, "spans": rows.spans, "sessions": rows.sessions, "bytes": 0, "over": over},
+        "content": _content(paths, keep, is_plan=True),
         "quarantine": {"bytes": sum(size for _, size in quarantine.old(paths, now - keep.journal.raw_hours * 3600))},
         "copies": {"files": [str(path) for path, _ in copies], "bytes": sum(size for _, size in copies)},
     }
@@ -119,6 +131,7 @@ def run(paths: Paths, *, progress: bool = False) -> dict[str, Any]:
             "bytes": saved + sum(segment.size for segment in deleted),
         },
         "store": store,
+        "content": _content(paths, keep),
         "quarantine": {"bytes": aside},
         "copies": {"files": [str(path) for path, _ in copies], "bytes": sum(size for _, size in copies)},
     }
@@ -179,6 +192,24 @@ def _prune_store(paths: Paths, keep: Any) -> tuple[dict[str, int], int]:
         return gone, 0 if position is None else position.record
     finally:
         store.close()
+
+
+def _content(paths: Paths, keep: Any, *, is_plan: bool = False) -> dict[str, int]:
+    """What went of kept content, or would go by age."""
+    from hookspan.agent.keeping import limits, prune
+    from hookspan.content import ContentDb, Search
+    from hookspan.store import Reader
+
+    if not paths.content_db.exists():
+        return {"sessions": 0, "messages": 0}
+    now = time.time_ns()
+    if is_plan:
+        with contextlib.closing(Search(paths, Reader(paths))) as search:
+            gone = search.prunable(limits(keep, now))
+    else:
+        with contextlib.closing(ContentDb.open(paths)) as content:
+            gone = prune(content, keep, now)
+    return {"sessions": gone.sessions, "messages": gone.messages}
 
 
 def _policy(paths: Paths, keep: Any) -> Any:

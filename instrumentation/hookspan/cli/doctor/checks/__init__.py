@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from hookspan.agent.health import Status
-from hookspan.cli.doctor.checks import agent, backends, claude, clock, folders, installed, recorded
+from hookspan.cli.doctor.checks import agent, backends, claude, clock, folders, installed, kept, recorded
 from hookspan.cli.doctor.context import Context, SettingsUnreadable
 from hookspan.cli.doctor.result import Result
 from hookspan.errors import UserError
@@ -30,6 +30,7 @@ ALL: Final[Mapping[str, Check]] = {
     "journal": recorded.journal,
     "lost": recorded.lost,
     "store": recorded.store,
+    "transcripts": kept.transcripts,
     "agent": agent.agent,
     "alone": agent.second_agent,
     "port": agent.port,

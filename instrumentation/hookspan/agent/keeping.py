@@ -1,0 +1,210 @@
+"""Keeps content while the agent runs: what transcripts get is searchable, and archived if wanted, within a second."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from hookspan.agent.ingest import Committed
+from hookspan.agent.loop import Interval, Loop
+from hookspan.agent.settings import AgentSettings
+from hookspan.catalogue.session_fields import SessionRow
+from hookspan.clients.claude_code.transcript_files import transcript_roots
+from hookspan.config import Settings
+from hookspan.content import ContentDb, Deleted, Intake, Kept, Limits, known, sources
+from hookspan.opted_out import OptedOut
+from hookspan.paths import Paths
+from hookspan.setup import receipts
+from hookspan.store import Reader, StoreDamaged, set_aside
+
+ROUND: Final = 0.5  # seconds between two looks at sessions that do something
+REST: Final = 2.0  # seconds after its newest event that a session is looked at: the client writes its lines after hooks
+BACKLOG_PAUSE: Final = 0.02  # between two sessions that are only caught up on
+IDLE: Final = 30.0
+PRUNE_INTERVAL: Final = 600.0
+HOUR: Final = 3600 * 1_000_000_000
+DAY: Final = 24 * HOUR
+SESSIONS_MAX: Final = 100_000
+
+_logger = logging.getLogger(__name__)
+
+
+class Keeping:
+    """A loop of its own, so that events never wait for it.
+
+    Args:
+        paths: Whose content.
+        settings: Of the agent.
+        reader: The store.
+        is_vanishing: Asked before the database is made: whether the whole state folder is being deleted.
+    """
+
+    def __init__(
+        self, paths: Paths, settings: AgentSettings, reader: Reader, is_vanishing: Callable[[], bool] = lambda: False
+    ) -> None:
+        self._paths = paths
+        self._settings = settings
+        self._reader = reader
+        self._is_vanishing = is_vanishing
+        self._wake = threading.Event()
+        self._lock = threading.Lock()
+        self._busy: dict[str, float] = {}  # sessions, with the time (monotonic) of their newest commit
+        self._backlog: deque[str] = deque()
+        self._mode: tuple[bool, bool] = (False, False)  # is content kept, is it archived
+        self._pruning = Interval(PRUNE_INTERVAL)
+        self._content: ContentDb | None = None
+        self._intake: Intake | None = None
+        self.loop = Loop("content", self.step, wake=self._wake.set)
+
+    def committed(self, news: Committed) -> None:
+        """There is something new of sessions. Called in the ingest thread."""
+        if not news.sessions:
+            return
+        now = time.monotonic()
+        with self._lock:
+            was_idle = not self._busy
+            self._busy.update(dict.fromkeys(news.sessions, now))
+        if was_idle:
+            self._wake.set()
+
+    def settings_changed(self) -> None:
+        """The next step uses the new settings."""
+        self._wake.set()
+
+    def step(self) -> None:
+        """One round, and the wait for the next."""
+        settings = self._settings.now
+        mode = settings.content.local, settings.content.local and settings.archive.enabled
+        if mode != self._mode:
+            self._mode = mode
+            self._backlog = deque(self._known(settings) if mode[0] else ())
+        if self._pruning.is_due():
+            self.loop.guarded(lambda: self._prune(settings))
+        sessions = self._due()
+        if mode[0]:
+            for session in sessions:
+                self._take(session, settings)
+            if self._backlog:
+                if self._take(self._backlog[0], settings):
+                    self._backlog.popleft()
+                self.loop.pause(BACKLOG_PAUSE)
+                return
+        self._wake.wait(ROUND if sessions else IDLE)
+        self._wake.clear()
+
+    def stop(self, timeout: float) -> None:
+        """End the loop and close the database; what is missing is taken in at the next start."""
+        if self.loop.stop(timeout):
+            self.close()
+
+    def close(self) -> None:
+        """Close the database."""
+        content, self._content, self._intake = self._content, None, None
+        if content is not None:
+            content.close()
+
+    def _due(self) -> list[str]:
+        """The sessions to look at now."""
+        now = time.monotonic()
+        with self._lock:
+            sessions = list(self._busy)
+            self._busy = {name: at for name, at in self._busy.items() if now < at + REST}
+        return sessions
+
+    def _known(self, settings: Settings) -> list[str]:
+        """Sessions whose transcripts may have what is not kept yet, the newest first."""
+        since = content_since(settings, time.time_ns())
+        return [row.id for row in self._reader.sessions(since=since, limit=SESSIONS_MAX)]
+
+    def _take(self, session: str, settings: Settings) -> bool:
+        """Take in what there is of a session; False if there is more."""
+        row = self._reader.session(session)
+        if row is None or row.project in OptedOut(settings.projects).names:
+            return True
+        about = known(self._reader.state_of(session))
+        found = sources(about.transcript, session, self._roots())
+        content, intake = self._open()
+        if intake is None or content is None:
+            return True
+        since = content_since(settings, time.time_ns())
+        return not intake.take(kept(row, about.title), found, archive=settings.archive.enabled, since=since)
+
+    def _roots(self) -> tuple[str, ...]:
+        return transcript_roots(settings=receipts.files(self._paths))
+
+    def _open(self) -> tuple[ContentDb | None, Intake | None]:
+        """The database, made or made anew if need be."""
+        try:
+            if self._content is not None:
+                self._content.check()
+                return self._content, self._intake
+            if self._is_vanishing():
+                return None, None
+            self._content = ContentDb.open(self._paths)
+        except StoreDamaged:
+            self.close()
+            aside = set_aside(self._paths.content_db, time.time_ns())
+            _logger.exception("kept content was damaged", extra={"set_aside": None if aside is None else str(aside)})
+            self._backlog = deque(self._known(self._settings.now))
+            self._content = ContentDb.open(self._paths)
+        self._intake = Intake(self._content)
+        return self._content, self._intake
+
+    def _prune(self, settings: Settings) -> None:
+        if self._paths.content_db.exists():
+            content, _ = self._open()
+            if content is not None:
+                prune(content, settings, time.time_ns(), is_stopped=lambda: self.loop.stopping)
+
+
+def kept(row: SessionRow, title: str) -> Kept:
+    """What is kept of a session beside its messages; `title`: its own, not its first prompt."""
+    return Kept(
+        id=row.id,
+        project=row.project,
+        branch=row.branch,
+        model=row.model,
+        title=title,
+        started=row.started,
+        last=row.last // HOUR * HOUR,  # it decides what is deleted, in days: not worth a write each time
+    )
+
+
+def content_since(settings: Settings, now: int) -> int:
+    """From when on messages are kept, Unix ns: as long as the archive, else as long as raw content."""
+    until = limits(settings, now)
+    return until.archive if settings.archive.enabled else until.content
+
+
+def limits(settings: Settings, now: int) -> Limits:
+    """Up to when what is deleted at `now` (Unix ns), in whole hours and days: each deletion has words to merge."""
+    return Limits(
+        content=(now - settings.journal.raw_hours * HOUR) // HOUR * HOUR,
+        archive=(now - settings.archive.days * DAY) // DAY * DAY,
+        titles=(now - settings.store.days * DAY) // DAY * DAY,
+        bytes=settings.archive.bytes,
+    )
+
+
+def prune(
+    content: ContentDb, settings: Settings, now: int, *, is_stopped: Callable[[], bool] = lambda: False
+) -> Deleted:
+    """Delete what is past its time, to the last byte."""
+    total = Deleted()
+    while not is_stopped():
+        part = content.prune(limits(settings, now))
+        total.sessions += part.sessions
+        total.messages += part.messages
+        total.lines += part.lines
+        if part.done:
+            break
+    try:
+        content.erase()
+    except sqlite3.OperationalError:  # somebody reads: the next round goes on with it
+        _logger.info("deleted content is still in the log")
+    return total

@@ -1,0 +1,28 @@
+"""The content that is kept of sessions: the archive of transcripts, and the index that searches them."""
+
+from .archive import ArchivedFile, archived_files, archived_lines
+from .copies import Copies
+from .database import ContentDb, Deleted, Kept, Limits
+from .intake import Intake
+from .search import Hit, Hits, Query, Search
+from .sources import Known, Source, known, sources
+
+__all__ = [
+    "ArchivedFile",
+    "ContentDb",
+    "Copies",
+    "Deleted",
+    "Hit",
+    "Hits",
+    "Intake",
+    "Kept",
+    "Known",
+    "Limits",
+    "Query",
+    "Search",
+    "Source",
+    "archived_files",
+    "archived_lines",
+    "known",
+    "sources",
+]

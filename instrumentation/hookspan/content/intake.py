@@ -1,0 +1,153 @@
+"""Takes transcripts in as they grow: their messages into the index, their lines into the archive."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from hookspan.clients.conversations import Conversation, conversation
+from hookspan.clients.message import Message
+from hookspan.reading import MAX_LINE, RefusedError, open_regular
+
+from .archive import add_line
+from .database import ContentDb, File, Kept, Row
+from .sources import Source
+
+CHUNK: Final = 1 << 20
+STEP: Final = 4 << 20
+"""Bytes of one transaction: some 0.3 s, in which nobody else waits."""
+REMEMBERED: Final = 64
+"""Transcripts whose turn and calls are remembered."""
+CALLS: Final = 256
+"""Calls of a transcript whose results are still to come."""
+
+
+class _Reading:
+    """What a transcript's next lines depend on."""
+
+    def __init__(self, subagent: str) -> None:
+        self.conversation: Conversation = conversation(subagent=subagent)
+        self.tools: OrderedDict[str, str] = OrderedDict()
+
+    def rows(self, line: bytes, offset: int, file: File, session: str) -> Iterator[Row]:
+        """A line's messages."""
+        for message in self.conversation.feed(line, offset):
+            file.turn = message.turn or file.turn
+            if message.tool:
+                self.tools[message.tool_call] = message.tool
+                while len(self.tools) > CALLS:
+                    self.tools.popitem(last=False)
+            # The id of a line is that of every copy of it; one without is its place, which only its session has.
+            name = message.id if "-" in message.id else f"{session}:{file.key}:{message.id}"
+            yield Row(
+                name=name,
+                at=message.at,
+                kind=message.kind,
+                text=text_of(message),
+                turn=file.turn,
+                call=message.call,
+                tool_call=message.tool_call,
+                tool=message.tool or self.tools.get(message.tool_call, ""),
+                failed=message.failed or message.kind == "error",
+            )
+
+
+def text_of(message: Message) -> str:
+    """What is found of a message: what it says and, of a call, all texts of its input."""
+    if message.given is None:
+        return message.text
+    texts = dict.fromkeys(filter(None, (message.text, *_texts(message.given))))
+    return "\n".join(texts)
+
+
+def _texts(value: Any, depth: int = 8) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif depth and isinstance(value, dict | list):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from _texts(one, depth - 1)
+
+
+class Intake:
+    """For the thread that writes the database."""
+
+    def __init__(self, content: ContentDb) -> None:
+        self._content = content
+        self._readings: OrderedDict[int, _Reading] = OrderedDict()
+
+    def take(self, kept: Kept, found: Sequence[Source], *, archive: bool, since: int) -> bool:
+        """Take in what is new in a session's transcripts, STEP bytes at most; True if there is more.
+
+        Args:
+            kept: What is known of the session.
+            found: Its transcripts.
+            archive: Whether their lines are kept as well.
+            since: Messages before this time (Unix ns) are not taken into the index.
+        """
+        content, left = self._content, STEP
+        try:
+            with content.transaction():
+                session = content.session(kept)
+                for source in found:
+                    with contextlib.suppress(OSError, RefusedError):
+                        left -= self._file(session, kept, source, left, archive=archive, since=since)
+                    if left <= 0:
+                        return True
+        except BaseException:
+            self._readings.clear()  # they are ahead of what is committed
+            raise
+        return False
+
+    def _file(self, session: int, kept: Kept, source: Source, budget: int, *, archive: bool, since: int) -> int:
+        descriptor = open_regular(source.path)
+        try:
+            status = os.fstat(descriptor)
+            file = self._content.file(
+                session, source.path, source.subagent, status.st_dev, status.st_ino, status.st_size
+            )
+            start = at = min(file.indexed, file.archived) if archive else file.indexed
+            if at >= status.st_size:
+                return 0
+            reading = self._reading(file, source)
+            for line in _lines(descriptor, at, budget):
+                for row in reading.rows(line, at, file, kept.id) if len(line) <= MAX_LINE else ():
+                    if row.at >= since:
+                        self._content.add(session, file.key, kept, row)
+                if archive and at >= file.archived:
+                    add_line(self._content, file, kept.id, line)
+                at += len(line)
+            file.indexed = max(file.indexed, at)
+            if archive:
+                file.archived = max(file.archived, at)
+            if at > start:
+                self._content.save(file)
+            return at - start
+        finally:
+            os.close(descriptor)
+
+    def _reading(self, file: File, source: Source) -> _Reading:
+        reading = self._readings.setdefault(file.key, _Reading(source.subagent))
+        self._readings.move_to_end(file.key)
+        while len(self._readings) > REMEMBERED:
+            self._readings.popitem(last=False)
+        return reading
+
+
+def _lines(descriptor: int, offset: int, budget: int) -> Iterator[bytes]:
+    """Whole lines with their LFs from `offset` on, until they are `budget` bytes or the file ends."""
+    parts: list[bytes] = []
+    while budget > 0 and (data := os.pread(descriptor, CHUNK, offset)):
+        offset += len(data)
+        *whole, rest = data.split(b"\n")
+        for line in whole:
+            done = b"".join((*parts, line, b"\n"))
+            parts = []
+            yield done
+            budget -= len(done)
+            if budget <= 0:
+                return
+        if rest:
+            parts.append(rest)

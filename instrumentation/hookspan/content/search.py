@@ -1,0 +1,283 @@
+"""Answers searches, from any thread and beside the agent that writes."""
+
+# ruff: noqa: S608 - statements are put together from names of our own; values are always bound
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import msgspec
+
+from hookspan.catalogue import attributes as sc
+from hookspan.model import ids
+from hookspan.model.rows import Span
+from hookspan.paths import Paths
+from hookspan.store import Identity, Reader
+from hookspan.store.database import Reading, damage_noticed, open_reader
+
+from . import database, words
+from .database import MIGRATIONS, SLOT
+
+IDLE: Final = 4  # connections
+LOOKED_MAX: Final = 2_000
+"""Messages whose spans are looked at for one page; the next page goes on after them."""
+
+
+class Query(msgspec.Struct, frozen=True, kw_only=True):
+    """What is looked for; whatever is empty or 0 is not asked.
+
+    Attributes:
+        text: Words; see `words.terms`.
+        kind: A kind of message (`clients.message.Kind`), or `session` for titles.
+        outcome: How the message's tool call, turn or model call ended; `error` finds failed results without a span.
+        longer: Nanoseconds that its span took at least.
+        costlier: USD that its span cost at least.
+        since: Unix ns, the first; `until`, the first that is not.
+        before: `next` of the page before.
+    """
+
+    text: str = ""
+    project: str = ""
+    branch: str = ""
+    model: str = ""
+    tool: str = ""
+    session: str = ""
+    kind: str = ""
+    outcome: str = ""
+    longer: int = 0
+    costlier: float = 0.0
+    since: int = 0
+    until: int = (1 << 63) - 1
+    before: int = 0
+    limit: int = 20
+
+    @property
+    def asks_spans(self) -> bool:
+        """Whether more is asked than the index knows."""
+        return bool(self.longer or self.costlier or self.outcome not in {"", "error"})
+
+
+class Hit(msgspec.Struct, kw_only=True):
+    """A message that was found.
+
+    Attributes:
+        message: Its id in its conversation; empty for a session's title.
+        trace: Trace of its turn (32 hex digits), empty before the first prompt.
+        span: Its tool call's, model call's or turn's span (16 hex digits), empty without one.
+        snippet: Parts of its text around the first hit, each with whether it is one.
+    """
+
+    session: str
+    project: str
+    branch: str
+    title: str
+    kind: str
+    at: int
+    message: str
+    subagent: str
+    tool: str
+    tool_call: str
+    failed: bool
+    trace: str
+    span: str
+    snippet: list[words.Piece]
+
+
+class Hits(msgspec.Struct, kw_only=True):
+    """A page of hits, the newest first; `next` is 0 at the end."""
+
+    hits: list[Hit]
+    next: int = 0
+
+
+_MESSAGE: Final = """
+SELECT message.message, name, kind, message.turn, call, tool_call, tool, failed, text, id, project, branch, title,
+    coalesce(subagent, '')
+FROM message JOIN session USING (session) LEFT JOIN file USING (file) WHERE message.message = ?
+"""
+
+
+class Search:
+    """Thread-safe. Before anything is kept there are no hits."""
+
+    def __init__(self, paths: Paths, reader: Reader) -> None:
+        self._path = paths.content_db
+        self._reader = reader
+        self._idle: list[tuple[Reading, Identity]] = []
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for connection, _ in idle:
+            connection.close()
+
+    def messages(self, query: Query) -> Hits:
+        """The messages that a query finds. Raises StoreDamaged."""
+        asked = words.terms(query.text)
+        with self.reading() as db:
+            if db is None:
+                return Hits(hits=[])
+            keys = _keys(db, query, words.expression(asked))
+            if not query.asks_spans:
+                found = [_hit(db, key, asked) for key in _some(keys, query.limit + 1)]
+                return _page(found, query.limit)
+            return self._with_spans(db, keys, query, asked)
+
+    def _with_spans(self, db: sqlite3.Connection, keys: Iterator[int], query: Query, asked: list[words.Term]) -> Hits:
+        """A page of those whose spans are as they are asked to be."""
+        found: list[Hit] = []
+        for looked, key in enumerate(keys, 1):
+            hit = _hit(db, key, asked)
+            span = self._reader.span(hit.trace, hit.span) if hit.span and hit.trace else None
+            if span is not None and _fits(span, query):
+                found.append(hit)
+            if len(found) == query.limit or looked == LOOKED_MAX:
+                return Hits(hits=found, next=key)
+        return Hits(hits=found)
+
+    def has_archive(self, session: str) -> bool:
+        """Whether a session's transcripts are in the archive."""
+        with self.reading() as db:
+            sql = "SELECT 1 FROM file JOIN session USING (session) WHERE id = ? AND archived LIMIT 1"
+            return db is not None and bool(db.execute(sql, (session,)).fetchone())
+
+    def counts(self) -> dict[str, int]:
+        """How much there is: messages, sessions, archived sessions, bytes in use."""
+        with self.reading() as db:
+            if db is None:
+                return {"messages": 0, "sessions": 0, "archived": 0, "bytes": 0}
+            (messages,) = db.execute("SELECT count(*) FROM message WHERE kind != 'session'").fetchone()
+            (sessions,) = db.execute("SELECT count(*) FROM session").fetchone()
+            (archived,) = db.execute("SELECT count(DISTINCT session) FROM file WHERE archived").fetchone()
+            return {
+                "messages": messages, "sessions": sessions, "archived": archived, "bytes": database.size(db),
+            }  # fmt: skip
+
+    def prunable(self, limits: database.Limits) -> database.Deleted:
+        """What is past its time, by age."""
+        with self.reading() as db:
+            return database.Deleted() if db is None else database.prunable(db, limits)
+
+    @contextmanager
+    def reading(self) -> Iterator[Reading | None]:
+        """A connection, None while there is no database."""
+        taken = self._take()
+        if taken is None:
+            yield None
+            return
+        connection, identity = taken
+        try:
+            with damage_noticed(self._path):
+                connection.execute("BEGIN")  # what is found is not deleted before it is read
+                yield connection
+                connection.execute("COMMIT")
+        except BaseException:
+            connection.close()
+            raise
+        with self._lock:
+            if len(self._idle) < IDLE:
+                self._idle.append((connection, identity))
+                return
+        connection.close()
+
+    def _take(self) -> tuple[Reading, Identity] | None:
+        try:
+            identity = Identity.of(self._path)
+        except FileNotFoundError:
+            return None
+        with self._lock:
+            idle, self._idle = self._idle, []
+            kept = [one for one in idle if one[1] == identity]
+            taken = kept.pop() if kept else None
+            self._idle = kept
+        for connection, opened in idle:
+            if opened != identity:
+                connection.close()
+        if taken is not None:
+            return taken
+        try:
+            with damage_noticed(self._path):
+                connection = open_reader(self._path)
+                version = connection.execute("PRAGMA user_version").fetchone()[0]
+        except sqlite3.OperationalError:
+            if self._path.exists():
+                raise
+            return None
+        if version == len(MIGRATIONS):
+            return connection, identity
+        connection.close()
+        return None
+
+
+def _keys(db: sqlite3.Connection, query: Query, expression: str) -> Iterator[int]:
+    """Keys of the messages that the index finds, the newest first."""
+    asked = [expression] if expression else []
+    values = {"p": query.project, "b": query.branch, "m": query.model, "s": query.session, "t": query.tool}
+    scope = [database.token(letter, value) for letter, value in values.items() if value]
+    scope += [database.token("k", query.kind)] if query.kind else []
+    scope += ["failed"] if query.outcome == "error" else []
+    if scope:
+        asked.insert(0, f"scope : ({' AND '.join(scope)})")
+    if not asked:
+        return
+    before = min(query.until, query.before or query.until)
+    for name in database.slots(db):
+        slot = int(name.removeprefix("words_"))
+        if slot * SLOT >= before or (slot + 1) * SLOT <= query.since:
+            continue
+        sql = f"SELECT rowid FROM {name} WHERE {name} MATCH ? AND rowid < ? AND rowid >= ? ORDER BY rowid DESC"
+        for (key,) in db.execute(sql, (" AND ".join(f"({part})" for part in asked), before, query.since)):
+            yield key
+
+
+def _some(keys: Iterator[int], count: int) -> list[int]:
+    return [key for key, _ in zip(keys, range(count), strict=False)]
+
+
+def _page(found: list[Hit], limit: int) -> Hits:
+    more = len(found) > limit
+    del found[limit:]
+    return Hits(hits=found, next=found[-1].at if more else 0)
+
+
+def _hit(db: sqlite3.Connection, key: int, asked: list[words.Term]) -> Hit:
+    row: Any = db.execute(_MESSAGE, (key,)).fetchone()
+    _, name, kind, turn, call, tool_call, tool, failed, text, session, project, branch, title, subagent = row
+    span = ""
+    if tool_call:
+        span = ids.of_tool(session, tool_call)
+    elif call:
+        span = ids.of_model_call(session, subagent, call)
+    elif turn and not subagent:
+        span = ids.of_turn(session, turn)
+    return Hit(
+        session=session,
+        project=project,
+        branch=branch,
+        title=title,
+        kind=kind,
+        at=key,
+        message="" if kind == "session" else name,
+        subagent=subagent,
+        tool=tool,
+        tool_call=tool_call,
+        failed=bool(failed),
+        trace=ids.trace_id(turn) if turn else "",
+        span=span,
+        snippet=words.snippet(database.unpack(text), asked),
+    )
+
+
+def _fits(span: Span, query: Query) -> bool:
+    cost = span.attributes.get(sc.COST_USD, span.attributes.get(sc.TOTAL_COST_USD, 0))
+    return (
+        span.end - span.start >= query.longer
+        and (not query.costlier or (isinstance(cost, int | float) and cost >= query.costlier))
+        and query.outcome in {"", "error", span.attributes.get(sc.OUTCOME)}
+    )

@@ -1,0 +1,112 @@
+"""Spans by what they are, over all sessions: every Bash over 30 s, what was denied, what exited 1."""
+
+# ruff: noqa: S608 - statements are put together from names of our own; values are always bound
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import sqlite3
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+import msgspec
+
+from hookspan.catalogue import attributes as sc
+from hookspan.model.rows import Span
+
+from . import schema
+
+TOOL: Final = "execute_tool "
+MODEL: Final = "chat "
+_NAMES: Final = """
+WITH RECURSIVE one (name) AS (
+    SELECT min(name) FROM span WHERE NOT hook
+    UNION ALL SELECT (SELECT min(name) FROM span WHERE NOT hook AND name > one.name) FROM one WHERE one.name IS NOT NULL
+) SELECT name FROM one WHERE name IS NOT NULL
+"""
+
+
+class SpanQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """What is looked for; whatever is empty or 0 is not asked.
+
+    Attributes:
+        words: Each is in the span's name, label or attributes.
+        tool: A tool's name; its calls alone are looked for.
+        model: A model's name; its calls alone are looked for.
+        since: Unix ns: those that began at that time or later; `until`, before that time.
+        longer: Nanoseconds that they took at least.
+        costlier: USD that they cost at least.
+        exit_code: Exit status of a shell command.
+        before: `(start, key)` of the last one of the page before.
+    """
+
+    words: tuple[str, ...] = ()
+    tool: str = ""
+    model: str = ""
+    project: str = ""
+    branch: str = ""
+    session: str = ""
+    outcome: str = ""
+    since: int = 0
+    until: int = schema.INTEGER_MAX
+    longer: int = 0
+    costlier: float = 0.0
+    exit_code: int | None = None
+    before: tuple[int, int] | None = None
+    limit: int = 50
+
+
+def _attribute(name: str) -> str:
+    return f"json_extract(attributes, '$.\"{name}\"')"
+
+
+def find(db: sqlite3.Connection, query: SpanQuery) -> list[Span]:
+    """The newest of them, by start. Spans of hooks are left out.
+
+    The index `span_found` has them by name and start: one cursor for each name, merged, so that reading ends with the
+    last one that is wanted.
+    """
+    where, values = _asked(query)
+    sql = f"SELECT key, start FROM span WHERE {' AND '.join(where)} ORDER BY start DESC, key DESC"
+    cursors = [db.execute(sql, (name, *values)) for name in _names(db, query)]
+    merged: Iterator[tuple[int, int]] = heapq.merge(*cursors, key=lambda row: (-row[1], -row[0]))
+    keys = [key for key, _ in itertools.islice(merged, query.limit)]
+    for cursor in cursors:
+        cursor.close()
+    return _read(db, keys)
+
+
+def _asked(query: SpanQuery) -> tuple[list[str], list[Any]]:
+    """Conditions of one name's spans, and the values but the name."""
+    last = query.until - 1 if query.before is None else min(query.until - 1, query.before[0])
+    cost = f"coalesce({_attribute(sc.COST_USD)}, {_attribute(sc.TOTAL_COST_USD)})"
+    conditions: list[tuple[str, tuple[Any, ...], bool]] = [
+        ("start >= ?", (query.since,), True),
+        ("start <= ?", (last,), True),
+        ("(start < ? OR key < ?)", query.before or (), query.before is not None),
+        ('"end" - start >= ?', (query.longer,), query.longer > 0),
+        (f"{_attribute(sc.OUTCOME)} = ?", (query.outcome,), bool(query.outcome)),
+        (schema.OF_SESSION, (query.session,), bool(query.session)),
+        (f"{cost} >= ?", (query.costlier,), query.costlier > 0),
+        (f"{_attribute(sc.PROJECT)} = ?", (query.project,), bool(query.project)),
+        (f"{_attribute(sc.VCS_REF_HEAD_NAME)} = ?", (query.branch,), bool(query.branch)),
+        (f"{_attribute(sc.EXIT_CODE)} = ?", (query.exit_code,), query.exit_code is not None),
+    ]
+    text = "instr(lower(name || ' ' || coalesce(label, '') || ' ' || attributes), ?) > 0"
+    conditions += [(text, (word.lower(),), True) for word in query.words]
+    where = ["NOT hook", "name = ?", *(condition for condition, _, is_asked in conditions if is_asked)]
+    return where, [value for _, values, is_asked in conditions if is_asked for value in values]
+
+
+def _names(db: sqlite3.Connection, query: SpanQuery) -> list[str]:
+    """The names that spans can have which are looked for."""
+    if query.tool or query.model:
+        return [f"{TOOL}{query.tool}" if query.tool else f"{MODEL}{query.model}"]
+    names = [name for (name,) in db.execute(_NAMES)]
+    return [name for name in names if name.startswith(TOOL)] if query.exit_code is not None else names
+
+
+def _read(db: sqlite3.Connection, keys: Iterable[int]) -> list[Span]:
+    found = (db.execute(f"{schema.SELECT_SPAN} WHERE key = ?", (key,)).fetchone() for key in keys)
+    return [schema.read_span(row) for row in found if row]

@@ -1,0 +1,158 @@
+"""What is said in a session is found within moments, as long as it is kept, and no byte of it stays afterwards."""
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from hookspan.agent import keeping
+from hookspan.config import load
+from hookspan.content import ContentDb, Search, archived_files, archived_lines
+from hookspan.model import ids
+from hookspan.store import Reader
+from tests.agent.machine import Machine, until
+from tests.cli.test_forget import files_with
+
+from .said import Said
+
+ARCHIVE = "[archive]\nenabled = true\n"
+QUIET = "[dashboard]\nenabled = false\n"
+DAY = 86_400
+
+
+def search(machine: Machine, *words: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = machine.json("search", *words)
+    return found
+
+
+def worked(machine: Machine, mark: str) -> Said:
+    """A session that says `mark` in every way."""
+    said = Said(machine, time.time())
+    said.hooks("SessionStart", source="startup")
+    said.prompt(f"please fix {mark}Prompt in the cart")
+    said.answer(f"I look at {mark}Answer")
+    said.tool("Bash", {"command": f"grep -r {mark}Command src"}, f"src/{mark}Result.py:1")
+    said.tool("Read", {"file_path": f"/home/u/{mark}Path.py"}, f"{mark}Error: no such file", failed=True)
+    said.answer(f"{mark}修正しました")
+    said.hooks("Stop")
+    return said
+
+
+def test_what_is_said_is_found_at_its_place(make_machine: Callable[..., Machine]):
+    machine = make_machine(settings=QUIET)
+    machine.up()
+    said = worked(machine, "zebra")
+    until(lambda: search(machine, "zebra修正"))
+    for word, kind in (
+        ("zebraPrompt", "prompt"),
+        ("zebraAnswer", "answer"),
+        ("zebraCommand", "call"),
+        ("zebraResult", "result"),
+        ("zebraPath.py", "call"),
+        ("修正", "answer"),
+    ):
+        (hit,) = search(machine, word)
+        assert (hit["kind"], hit["session"], hit["trace"]) == (kind, said.session, ids.trace_id(said.prompt_id)), word
+        assert any(is_hit for _, is_hit in hit["snippet"])
+    assert [hit["tool"] for hit in search(machine, "zebra", "--outcome", "error")] == ["Read"]
+    assert {hit["kind"] for hit in search(machine, "--tool", "Bash")} == {"call", "result"}
+    assert len(search(machine, "zebra", "--project", "shop")) == 7
+    assert search(machine, "zebra", "--project", "other") == []
+    machine.cli("flush", "--wait", "30s")
+    (denied,) = machine.json("search", "--spans", "--tool", "Read", "--outcome", "error")
+    assert denied["span"] == search(machine, "zebraError")[0]["span"]
+    assert machine.json("search", "--spans", "zebracommand")[0]["name"] == "execute_tool Bash"
+    assert machine.json("search", "--spans", "--tool", "Bash", "--longer", "1h") == []
+
+
+def test_the_archive_has_every_byte_and_forget_leaves_none(make_machine: Callable[..., Machine]):
+    machine = make_machine(settings=QUIET + ARCHIVE)
+    machine.up()
+    gone, kept = worked(machine, "zebra"), worked(machine, "okapi")
+    # A fork begins with its parent's lines, in which the ids of the session and of the prompt are others.
+    fork = Said(machine, time.time())
+    copied = gone.path.read_text().replace(gone.session, fork.session).replace(gone.prompt_id, fork.prompt_id)
+    fork.path.write_text(copied)
+    fork.hooks("SessionStart", source="fork")
+    fork.prompt("go on with the okapi")
+    agent = kept.path.with_suffix("") / "subagents" / "agent-a1.jsonl"
+    agent.parent.mkdir(parents=True)
+    kept.line("assistant", [{"type": "text", "text": "okapi of a subagent"}], path=agent)
+    kept.hooks("Stop")
+    files = {session.session: session.path.read_bytes() for session in (gone, kept, fork)}
+    searching = Search(machine.paths, Reader(machine.paths))
+
+    def archived(session: str) -> list[bytes]:
+        with searching.reading() as db:
+            if db is None:
+                return []
+            return [b"".join(archived_lines(db, session, file.key)) for file in archived_files(db, session)]
+
+    until(lambda: all(archived(session)[:1] == [data] for session, data in files.items()))
+    until(lambda: archived(kept.session)[1:] == [agent.read_bytes()])
+    with searching.reading() as db:
+        assert db is not None
+        lines, parts = (db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("line", "part"))
+    assert parts - lines == len(copied.splitlines()), "a copied line is kept once"
+    searching.close()
+    gone.path.unlink()
+    assert len(search(machine, "zebra")) == 7, "found once, though the fork has it, too, and with no file of the client"
+
+    assert machine.json("forget", gone.session, "--yes")["content"]["messages"] == 8
+    assert archived(fork.session) == [files[fork.session]], "what the fork has is the fork's"
+    assert search(machine, "zebra") == []
+    machine.json("forget", fork.session, "--yes")
+    assert machine.cli("down").returncode == 0
+    assert files_with(machine.paths, "zebra") == []
+    assert archived(kept.session)[0] == files[kept.session]
+    searching.close()
+
+
+def test_without_the_archive_nothing_outlives_raw_content(make_machine: Callable[..., Machine]):
+    machine = make_machine(settings=QUIET)
+    machine.up()
+    worked(machine, "zebra")
+    until(lambda: search(machine, "zebra修正"))
+    machine.cli("down")
+    settings = load(machine.paths, {})
+    now = time.time_ns()
+    with contextlib.closing(ContentDb.open(machine.paths)) as content:
+        keeping.prune(content, settings, now + (settings.journal.raw_hours - 1) * keeping.HOUR)
+        assert content.db.execute("SELECT count(*) FROM message").fetchone() == (8,)
+        keeping.prune(content, settings, now + (settings.journal.raw_hours + 1) * keeping.HOUR)
+    data = machine.paths.content_db.read_bytes()
+    assert b"zebraprompt" not in data.lower()
+    assert b"zebra" not in data.lower().replace(b"please fix zebraprompt", b"")
+
+
+def test_the_archive_goes_by_age_and_by_size(make_machine: Callable[..., Machine]):
+    machine = make_machine(settings=QUIET + ARCHIVE)
+    machine.up()
+    worked(machine, "zebra")
+    until(lambda: search(machine, "zebra修正"))
+    machine.cli("down")
+    settings = load(machine.paths, {})
+    small = dataclasses.replace(settings, archive=dataclasses.replace(settings.archive, bytes=1))
+    now = time.time_ns()
+    with contextlib.closing(ContentDb.open(machine.paths)) as content:
+        keeping.prune(content, settings, now + 100 * keeping.DAY)
+        assert content.db.execute("SELECT count(*) FROM part").fetchone()[0] > 0
+        keeping.prune(content, small, now)
+        assert content.db.execute("SELECT count(*) FROM part").fetchone() == (0,)
+    assert b"zebra" not in machine.paths.content_db.read_bytes().lower()
+
+
+@pytest.mark.parametrize(
+    "settings", ["[content]\nlocal = false\n", '[projects."shop"]\nrecord = false\n'], ids=["not local", "opted out"]
+)
+def test_what_is_not_to_be_kept_is_not(make_machine: Callable[..., Machine], settings: str):
+    machine = make_machine(settings=QUIET + ARCHIVE + settings)
+    machine.up()
+    worked(machine, "zebra")
+    machine.cli("flush", "--wait", "30s")
+    time.sleep(1)
+    machine.cli("down")
+    assert [name for name in files_with(machine.paths, "zebra") if name.startswith("content")] == []
