@@ -52,8 +52,9 @@ Index = TypeVar("Index", bound=LineIndex)
 class LineIndexes(Generic[Index]):
     """Those of the files that were asked for last, each made anew for a file that was replaced or cut."""
 
-    def __init__(self, kept: int) -> None:
-        self._kept = kept
+    def __init__(self, kept: int, opener: Callable[[str], int] = open_regular) -> None:
+        """`opener`: gives a descriptor of a file by its path."""
+        self._kept, self._opener = kept, opener
         self._indexes: OrderedDict[str, Index] = OrderedDict()
 
     def of(self, path: str, make: Callable[[], Index]) -> Index:
@@ -63,7 +64,7 @@ class LineIndexes(Generic[Index]):
             RefusedError: It is no regular file of ours.
             OSError: It can't be read.
         """
-        descriptor = open_regular(path)
+        descriptor = self._opener(path)
         try:
             status = os.fstat(descriptor)
             identity = (status.st_dev, status.st_ino)

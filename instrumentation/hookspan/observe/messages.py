@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -97,11 +97,11 @@ class Transcript(LineIndex):
 class SessionMessages:
     """Finds a session's messages. Thread-safe."""
 
-    def __init__(self, reader: Reader, roots: tuple[str, ...]) -> None:
-        """`roots`: the folders that the client keeps transcripts in."""
-        self._reader, self._roots = reader, roots
+    def __init__(self, reader: Reader, roots: tuple[str, ...], opener: Callable[[str], int] = open_regular) -> None:
+        """`roots`: the folders that the client keeps transcripts in. `opener`: gives a descriptor of one."""
+        self._reader, self._roots, self.opener = reader, roots, opener
         self._lock = threading.Lock()
-        self._transcripts: LineIndexes[Transcript] = LineIndexes(FILES_KEPT)
+        self._transcripts: LineIndexes[Transcript] = LineIndexes(FILES_KEPT, opener)
 
     def paths(self, session: str) -> list[str]:
         """Its files, that of the main conversation first; they may have been deleted."""
@@ -134,7 +134,7 @@ class SessionMessages:
                     yield subagent_of(path), call, text
 
 
-def read(path: str, transcript: Transcript, numbers: Iterable[int]) -> Iterator[Told]:
+def read(path: str, transcript: Transcript, numbers: Iterable[int], opener: Callable[[str], int]) -> Iterator[Told]:
     """Messages of a file by their numbers, rising. One whose line has changed is left out.
 
     Raises:
@@ -142,7 +142,7 @@ def read(path: str, transcript: Transcript, numbers: Iterable[int]) -> Iterator[
         OSError: It can't be read.
     """
     entries: Sequence[Entry] = transcript.entries
-    descriptor = open_regular(path)
+    descriptor = opener(path)
     try:
         at, messages = Place(-1, 0), list[Message]()
         for number in numbers:
@@ -159,11 +159,11 @@ def read(path: str, transcript: Transcript, numbers: Iterable[int]) -> Iterator[
         os.close(descriptor)
 
 
-def holding(path: str, transcript: Transcript, words: str) -> list[int]:
+def holding(path: str, transcript: Transcript, words: str, opener: Callable[[str], int]) -> list[int]:
     """The numbers of a file's messages in which a text is found, whatever its case. Raises what `read` raises."""
     wanted = words.casefold()
     found = []
-    for number, message, _, about in read(path, transcript, range(len(transcript.entries))):
+    for number, message, _, about in read(path, transcript, range(len(transcript.entries)), opener):
         texts = (message.text, message.tool, about, message.diff, *message.attached)
         given = msgspec.json.encode(message.given).decode() if message.given and not message.diff else ""
         if any(wanted in text.casefold() for text in (*texts, given)):

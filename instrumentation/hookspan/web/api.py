@@ -4,15 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import msgspec
 
+from hookspan.catalogue.enums import Outcome
+from hookspan.clients.message import Kind
 from hookspan.web import schemas, serializers
 from hookspan.web.context import Context
-from hookspan.web.handlers import conversation, cost, demo, friction, health, journal, overview, sessions, traces
+from hookspan.web.handlers import (
+    conversation,
+    cost,
+    demo,
+    friction,
+    health,
+    journal,
+    overview,
+    search,
+    sessions,
+    traces,
+)
 from hookspan.web.parameters import Arguments, Parameter, flag, number
 
+MESSAGE_KINDS: Final = (*get_args(Kind), "session")
 PREFIX: Final = "/api/v1"
 
 
@@ -173,6 +187,32 @@ ENDPOINTS: Final = (
         schemas.Said,
         (),
         (403, 404),
+    ),
+    Endpoint(
+        "/search",
+        "Messages of all sessions by their words, or spans by what they are, the newest first. Messages need "
+        "`content.local`.",
+        search.search,
+        schemas.Found,
+        (
+            Parameter("q", 'Words: all must be there; `"in a row"`, `beginning*`, `-unwanted`.'),
+            Parameter("what", "What is looked for.", "messages", words=("messages", "spans")),
+            Parameter("kind", "Only messages of this kind; `session`: titles.", "all", words=("all", *MESSAGE_KINDS)),
+            _PROJECT,
+            Parameter("branch", "Only of sessions on this branch."),
+            Parameter("model", "Only of this model."),
+            Parameter("tool", "Only calls of this tool, and their results."),
+            _SESSION,
+            Parameter("outcome", "Only what ended in this way.", words=tuple(outcome.value for outcome in Outcome)),
+            number("exit", "Only spans of shell commands with this exit status.", None, 0, 255),
+            number("longer", "Only what took so many milliseconds.", None, 0),
+            number("cents", "Only what cost so many hundredths of a US dollar.", None, 0),
+            number("since", "Only from this time on (Unix milliseconds).", None, 0),
+            number("until", "Only before this time (Unix milliseconds).", None, 0),
+            Parameter("before", "Older ones: the `next` of the previous answer."),
+            number("limit", "Maximum number of rows.", 20, 1, 100),
+        ),
+        (403,),
     ),
     Endpoint("/traces/{id}", "All spans of a trace.", traces.trace, schemas.Trace, (_HOOKS,), (404,)),
     Endpoint(

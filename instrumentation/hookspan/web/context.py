@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from hookspan.content import Copies, Search
 from hookspan.observe.messages import SessionMessages
 from hookspan.opted_out import OptedOut
 from hookspan.web import schemas
@@ -26,6 +27,8 @@ class Context:
         reader: The store.
         log: The journal's lines.
         messages: What is said in transcripts.
+        search: What is found in all of them.
+        copies: Transcripts, also those that the client has deleted.
         stream: What the page shows of live connections.
     """
 
@@ -36,6 +39,8 @@ class Context:
     dialogs: Dialogs
     log: RawLog
     messages: SessionMessages
+    search: Search
+    copies: Copies
     times: Times
     demo: Demo
     stream: Callable[[], schemas.Stream]

@@ -480,6 +480,47 @@ class Hits(msgspec.Struct, kw_only=True):
     starts: list[int]
 
 
+class SnippetPart(msgspec.Struct, kw_only=True):
+    """A part of a text, and whether it is what was looked for."""
+
+    text: str
+    hit: bool
+
+
+class FoundItem(msgspec.Struct, kw_only=True):
+    """A message or a span (`kind` span) that was found. Of a message `message` is its id in its conversation.
+
+    `trace` and `span` are what it opens at; empty where there is none.
+    """
+
+    kind: str
+    at: float
+    session: str
+    project: str
+    branch: str
+    title: str
+    message: str
+    subagent: str
+    tool: str
+    failed: bool
+    trace: str
+    span: str
+    snippet: list[SnippetPart]
+    name: str = ""
+    duration: float | None = None
+    outcome: str = ""
+
+
+class Found(msgspec.Struct, kw_only=True):
+    """Messages or spans, the newest first. `since`: from when on messages are kept; `archive`: if in the archive."""
+
+    now: float
+    items: list[FoundItem]
+    next: str | None
+    archive: bool
+    since: float
+
+
 class Said(msgspec.Struct, kw_only=True):
     """By the id of its span, what each model call of a session said, or else called, in one line."""
 

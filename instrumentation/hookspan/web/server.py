@@ -14,6 +14,7 @@ import uvicorn
 
 from hookspan import assets, atomic
 from hookspan.clients.claude_code.transcript_files import transcript_roots
+from hookspan.content import Copies, Search
 from hookspan.errors import UserError
 from hookspan.model.rows import EventRow
 from hookspan.observe.messages import SessionMessages
@@ -77,6 +78,8 @@ class Server:
         """`port` is tried before the one of the settings; 0: none."""
         self._agent = agent
         self._reader = PageReader(agent.paths, damaged=agent.damaged)
+        self._search = Search(agent.paths, self._reader)
+        self._copies = Copies(self._search)
         self._auth = Auth(agent.paths)
         self._activity = Activity(self._reader)
         self._cache = Cache(lambda: agent.settings().dashboard.cache_ttl)
@@ -87,7 +90,11 @@ class Server:
             activity=self._activity,
             dialogs=Dialogs(agent),
             log=RawLog(agent.paths),
-            messages=SessionMessages(self._reader, transcript_roots(settings=receipts.files(agent.paths))),
+            messages=SessionMessages(
+                self._reader, transcript_roots(settings=receipts.files(agent.paths)), self._copies.open
+            ),
+            search=self._search,
+            copies=self._copies,
             times=Times(),
             demo=Demo(agent.paths, self._reader, agent.caught_up),
             stream=self.stream,
@@ -129,6 +136,8 @@ class Server:
         self._thread.join(STOP_TIMEOUT)
         self._socket.close()
         self._reader.close()
+        self._search.close()
+        self._copies.close()
 
     @property
     def alive(self) -> bool:
@@ -161,6 +170,8 @@ class Server:
     def store_opened(self) -> None:
         """The store may be another file now."""
         self._reader.close()
+        self._search.close()
+        self._copies.close()
         self._activity.forget()
         self._cache.clear()
 

@@ -54,14 +54,14 @@ def messages(context: Context, arguments: Arguments) -> schemas.Messages:
     if arguments["message"]:
         start = _place_of(transcript, numbers, arguments["message"])
     end = min(len(numbers), start + arguments["limit"])
-    items = _read(path, transcript, numbers[start:end], arguments["id"], TEXT_SHOWN)
+    items = _read(context, path, transcript, numbers[start:end], arguments["id"], TEXT_SHOWN)
     return schemas.Messages(
         now=now,
         items=items,
         start=start,
         total=len(numbers),
         next=end if end < len(numbers) else None,
-        place=path,
+        place=f"the archive's copy of {path}" if context.copies.has(path) else path,
         missing="",
         subagents=subagents,
     )
@@ -72,7 +72,7 @@ def message(context: Context, arguments: Arguments) -> schemas.Message:
     path, transcript = _open(context, arguments)
     number = arguments["number"]
     exists = transcript is not None and _NUMBER.match(number) and int(number) < len(transcript.entries)
-    items = _read(path, transcript, [int(number)], arguments["id"], WHOLE) if exists and transcript else []
+    items = _read(context, path, transcript, [int(number)], arguments["id"], WHOLE) if exists and transcript else []
     if not items:
         raise not_found("there is no such message, or its transcript has been deleted")
     return items[0]
@@ -85,7 +85,7 @@ def find(context: Context, arguments: Arguments) -> schemas.Hits:
     words = arguments["q"] or ""
     if transcript is not None and words:
         with contextlib.suppress(OSError, RefusedError):
-            hits.update(holding(path, transcript, words))
+            hits.update(holding(path, transcript, words, context.messages.opener))
     numbers = _numbers(transcript, arguments) if transcript is not None else []
     starts = [at for at, number in enumerate(numbers) if number in hits]
     return schemas.Hits(now=serializers.now_ms(), starts=starts)
@@ -144,10 +144,12 @@ def _place_of(transcript: Transcript, numbers: Sequence[int], message_id: str) -
     return numbers.index(number)
 
 
-def _read(path: str, transcript: Transcript, numbers: Sequence[int], session: str, shown: int) -> list[schemas.Message]:
+def _read(
+    context: Context, path: str, transcript: Transcript, numbers: Sequence[int], session: str, shown: int
+) -> list[schemas.Message]:
     """The messages; none of a file that went away meanwhile."""
     try:
-        return [_message(told, session, shown) for told in read(path, transcript, numbers)]
+        return [_message(told, session, shown) for told in read(path, transcript, numbers, context.messages.opener)]
     except (OSError, RefusedError):
         return []
 

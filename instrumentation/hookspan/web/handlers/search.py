@@ -1,0 +1,125 @@
+"""Search over all sessions: messages by their words, and spans by what they are."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any, Final
+
+from hookspan.catalogue import attributes as sc
+from hookspan.content import Hit, Query
+from hookspan.model.rows import Span
+from hookspan.store import SpanKey, SpanQuery
+from hookspan.web import schemas, serializers
+from hookspan.web.context import Context
+from hookspan.web.parameters import Arguments
+from hookspan.web.problems import invalid, need_content
+from hookspan.web.serializers import ms
+
+NANO: Final = 1_000_000
+HOUR: Final = 3600 * 1_000_000_000
+_CURSOR: Final = re.compile(r"\A([0-9]{1,19})(?:\.([0-9]{1,19}))?\Z")
+_FILTERS: Final = ("project", "branch", "model", "tool", "session")
+
+
+def search(context: Context, arguments: Arguments) -> schemas.Found:
+    """GET /search."""
+    asked: dict[str, Any] = {name: arguments[name] or "" for name in (*_FILTERS, "outcome")}
+    asked |= {"longer": (arguments["longer"] or 0) * NANO, "costlier": (arguments["cents"] or 0) / 100}
+    asked |= {"since": (arguments["since"] or 0) * NANO, "limit": arguments["limit"]}
+    if arguments["until"] is not None:
+        asked["until"] = arguments["until"] * NANO
+    cursor = _cursor(arguments["before"])
+    if arguments["what"] == "spans":
+        return _spans(context, arguments, asked, cursor)
+    need_content(shown=context.content, what="messages")
+    query = Query(
+        text=arguments["q"] or "",
+        kind="" if arguments["kind"] == "all" else arguments["kind"],
+        before=cursor[0] if cursor else 0,
+        **asked,
+    )
+    found = context.search.messages(query)
+    hidden = context.opted_out.names
+    items = [_of_message(hit) for hit in found.hits if hit.project not in hidden]
+    return _answer(context, items, str(found.next) if found.next else None)
+
+
+def _spans(context: Context, arguments: Arguments, asked: dict[str, Any], cursor: list[int] | None) -> schemas.Found:
+    query = SpanQuery(
+        words=tuple((arguments["q"] or "").split()),
+        exit_code=arguments["exit"],
+        before=(cursor[0], cursor[1]) if cursor else None,
+        **asked,
+    )
+    spans = context.reader.find_spans(query)
+    hidden = context.opted_out.names
+    items = [_of_span(span, content=context.content) for span in spans if span.attributes.get(sc.PROJECT) not in hidden]
+    following = None
+    if len(spans) == query.limit:
+        last = spans[-1]
+        following = f"{last.start}.{SpanKey(last.record, last.ordinal).pack()}"
+    return _answer(context, items, following)
+
+
+def _answer(context: Context, items: list[schemas.FoundItem], following: str | None) -> schemas.Found:
+    settings = context.agent.settings()
+    hours = settings.archive.days * 24 if settings.archive.enabled else settings.journal.raw_hours
+    return schemas.Found(
+        now=serializers.now_ms(),
+        items=items,
+        next=following,
+        archive=settings.archive.enabled,
+        since=ms(time.time_ns() - hours * HOUR),
+    )
+
+
+def _of_message(hit: Hit) -> schemas.FoundItem:
+    return schemas.FoundItem(
+        kind=hit.kind,
+        at=ms(hit.at),
+        session=hit.session,
+        project=hit.project,
+        branch=hit.branch,
+        title=hit.title,
+        message=hit.message,
+        subagent=hit.subagent,
+        tool=hit.tool,
+        failed=hit.failed,
+        trace=hit.trace,
+        span=hit.span,
+        snippet=[schemas.SnippetPart(text=text, hit=is_hit) for text, is_hit in hit.snippet],
+    )
+
+
+def _of_span(span: Span, *, content: bool) -> schemas.FoundItem:
+    about = span.attributes
+    label = span.label if content else ""
+    return schemas.FoundItem(
+        kind="span",
+        at=ms(span.start),
+        session=span.session,
+        project=str(about.get(sc.PROJECT, "")),
+        branch=str(about.get(sc.VCS_REF_HEAD_NAME, "")),
+        title="",
+        message="",
+        subagent="",
+        tool=str(about.get(sc.GEN_AI_TOOL_NAME, "")),
+        failed=about.get(sc.OUTCOME) == "error",
+        trace=span.trace_id,
+        span=span.span_id,
+        name=span.name,
+        duration=ms(span.end - span.start),
+        outcome=str(about.get(sc.OUTCOME, "")),
+        snippet=[schemas.SnippetPart(text=label, hit=False)] if label else [],
+    )
+
+
+def _cursor(text: str | None) -> list[int] | None:
+    if text is None:
+        return None
+    match = _CURSOR.match(text)
+    numbers = [int(number) for number in match.groups(default="0")] if match else []
+    if not numbers or max(numbers) >> 63:
+        raise invalid("`before` is not a cursor", "use the `next` of the previous answer")
+    return numbers

@@ -1,0 +1,92 @@
+"""Search by the API: messages of all sessions with what they open at, filters, pages, and what it may not show."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.agent.machine import until
+from tests.web.player import Player
+from tests.web.site import Site
+
+
+@pytest.fixture(scope="module")
+def talk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, str]]:
+    """A site with a session in which something was said, and the session's id."""
+    site = Site(tmp_path_factory.mktemp("talk") / "machine")
+    player = Player(site.machine.paths, site.machine.home, site.machine.env)
+    session = player.past("print_tools_agent", end=60, stretch=10).session
+    site.settle()
+    until(lambda: len(site.get("/search", q="cart")["items"]) >= 3)
+    yield site, session
+    player.close()
+    site.close()
+
+
+def test_a_message_is_found_and_says_what_it_opens_at(talk: tuple[Site, str]) -> None:
+    site, session = talk
+    (prompt,) = [item for item in site.get("/search", q='"fix the cart"')["items"] if item["kind"] == "prompt"]
+    turns = {turn["trace_id"] for turn in site.get(f"/sessions/{session}")["turns"]}
+    assert (prompt["session"], prompt["trace"] in turns) == (session, True)
+    assert "".join(part["text"] for part in prompt["snippet"]) == "fix the cart"
+    assert [part["text"] for part in prompt["snippet"] if part["hit"]] == ["fix the cart"]
+    messages = {item["id"]: item for item in site.get(f"/sessions/{session}/messages")["items"]}
+    assert messages[prompt["message"]]["text"] == "fix the cart"
+    spans = {span["span_id"]: span for span in site.get(f"/sessions/{session}/spans")["items"]}
+    (failed, *_) = site.get("/search", tool="Bash", outcome="error")["items"]
+    assert spans[failed["span"]]["name"] == "execute_tool Bash"
+    (found,) = site.get("/search", what="spans", tool="Bash", exit=3)["items"]
+    assert (found["span"], found["outcome"]) == (failed["span"], "error")
+
+
+def test_it_is_paged_and_filtered(talk: tuple[Site, str]) -> None:
+    site, session = talk
+    for what, filters in (("messages", {"session": session}), ("spans", {"session": session})):
+        whole = site.get("/search", what=what, limit=100, **filters)["items"]
+        paged, before = [], {}
+        while True:
+            page = site.get("/search", what=what, limit=3, **filters, **before)
+            paged += page["items"]
+            if page["next"] is None:
+                break
+            before = {"before": page["next"]}
+        assert len(whole) > 6
+        assert paged == whole
+        assert [item["at"] for item in whole] == sorted((item["at"] for item in whole), reverse=True)
+    assert site.get("/search", q="cart", project="another")["items"] == []
+    slow = site.get("/search", what="spans", longer=5000)["items"]
+    assert slow
+    assert all(item["duration"] >= 5000 for item in slow)
+    traces = {item["trace"] for item in slow}
+    assert all(item["trace"] in traces for item in site.get("/search", kind="prompt", longer=5000)["items"])
+    assert site.script().get("/api/v1/search", params={"q": "x", "before": "x"}).status_code == 400
+
+
+def test_no_message_is_shown_where_content_is_not(tmp_path: Path) -> None:
+    site = Site(tmp_path / "machine", settings="[content]\nlocal = false")
+    try:
+        assert site.script().get("/api/v1/search", params={"q": "cart"}).status_code == 403
+        assert site.get("/search", what="spans", tool="Bash")["items"] == []
+    finally:
+        site.close()
+
+
+def test_a_conversation_is_shown_from_the_archive_once_its_file_is_deleted(tmp_path: Path) -> None:
+    site = Site(tmp_path / "machine", settings="[archive]\nenabled = true")
+    try:
+        player = Player(site.machine.paths, site.machine.home, site.machine.env)
+        session = player.past("print_tools_agent", end=60, stretch=10).session
+        site.settle()
+        until(lambda: site.get("/search", q="reviewed")["items"])
+        whole = site.get(f"/sessions/{session}/messages")
+        (subagent,) = whole["subagents"]
+        said = site.get(f"/sessions/{session}/messages", subagent=subagent["subagent"])
+        for path in (site.machine.home / ".claude").rglob("*.jsonl"):
+            path.unlink()
+        kept = site.get(f"/sessions/{session}/messages")
+        assert kept["items"] == whole["items"]
+        assert "archive" in kept["place"]
+        assert site.get(f"/sessions/{session}/messages", subagent=subagent["subagent"])["items"] == said["items"]
+        player.close()
+    finally:
+        site.close()
