@@ -14,7 +14,16 @@ from tests.web.site import Play, Site
 pytestmark = pytest.mark.need_chromium
 
 HOSTILE = "<img src=x onerror=\"window.caught='text'\">\"'><script>window.caught='script'</script>{{7*7}}`${7*7}`"
-PAGES = ["/", "/sessions/{fans_out}", "/sessions/{ended}?turn=1&q=Bash", "/friction", "/health", "/log", "/nowhere"]
+PAGES = [
+    "/",
+    "/sessions/{fans_out}",
+    "/sessions/{ended}?turn=1&q=Bash",
+    "/search?q=cart",
+    "/friction",
+    "/health",
+    "/log",
+    "/nowhere",
+]
 
 BOARDS = Path(__file__).parents[2] / "dashboards" / "grafana" / "dashboards"
 
@@ -52,7 +61,8 @@ def test_axe_finds_nothing_in_the_palette(morning: tuple[Site, dict[str, str]], 
 
 
 def test_axe_finds_nothing_on_empty_pages_and_when_the_agent_is_away(site: Site, visitor: Visitor) -> None:
-    pages = {path: visitor.visit(site, path, reduced_motion=True) for path in ("/", "/friction", "/health", "/log")}
+    paths = ("/", "/search", "/friction", "/health", "/log")
+    pages = {path: visitor.visit(site, path, reduced_motion=True) for path in paths}
     expect(pages["/"].get_by_role("contentinfo")).to_have_count(0)  # no link to another program without its address
     play = Play()
     site.append(play.start())
@@ -96,7 +106,8 @@ def test_texts_are_never_more_than_text(site: Site, visitor: Visitor) -> None:
     session = Player(site.machine.paths, site.machine.home, site.machine.env).hostile(HOSTILE)
     site.append()
     said: list[str] = []
-    for path in ["/", f"/sessions/{session}", f"/sessions/{session}?view=all&q={HOSTILE}", "/friction", "/log"]:
+    of_session = [f"/sessions/{session}", f"/sessions/{session}?view=all&q={HOSTILE}"]
+    for path in ["/", *of_session, "/friction", "/log", "/search?q=img"]:
         page = visitor.visit(site, path)
         page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
         pick(page)

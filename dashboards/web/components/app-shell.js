@@ -22,6 +22,7 @@ const PAGES = {
 			import("./sessions-list.js"),
 		]),
 	session: () => import("./session-view.js"),
+	search: () => import("./search-page.js"),
 	friction: () => import("./friction-report.js"),
 	health: () => import("./health-panel.js"),
 	log: () => import("./raw-log.js"),
@@ -31,6 +32,7 @@ const PAGES = {
 const NAMES = {
 	now: "",
 	session: "Session",
+	search: "Search",
 	friction: "Friction",
 	health: "Health",
 	log: "Raw log",
@@ -363,6 +365,9 @@ export class AppShell extends BaseComponent {
 				nav a {
 					padding-inline: 0.35rem;
 				}
+				nav a[href="/search"] {
+					display: none; /* the button beside it leads there, too */
+				}
 				.icon,
 				.find {
 					width: 1.5rem;
@@ -511,7 +516,7 @@ export class AppShell extends BaseComponent {
 						><span>hookspan</span></a
 					>
 					<nav aria-label="Pages">
-						${link("now", "/", "Now", waits)}${link("friction", "/friction", "Friction")}${link("health", "/health", "Health", sick)}${link("log", "/log", "Log")}
+						${link("now", "/", "Now", waits)}${link("search", "/search", "Search")}${link("friction", "/friction", "Friction")}${link("health", "/health", "Health", sick)}${link("log", "/log", "Log")}
 					</nav>
 					<div class="state ${kind}" role="status"><i aria-hidden="true"></i><span>${word}</span></div>
 					<button
@@ -678,6 +683,8 @@ export class AppShell extends BaseComponent {
 				return html`<session-view .session=${id}></session-view>`;
 			case "friction":
 				return html`<friction-report></friction-report>`;
+			case "search":
+				return html`<search-page></search-page>`;
 			case "health":
 				return html`<health-panel></health-panel>`;
 			case "log":

@@ -1,9 +1,10 @@
 /** Ctrl/Cmd-K: to any session or page, commands to copy, and what the page can do. `?`: the keys. */
 import { css, html, nothing } from "lit";
-import { ask } from "../lib/api.js";
+import { ApiError, ask } from "../lib/api.js";
 import * as clock from "../lib/clock.js";
 import { find } from "../lib/commands.js";
 import { elapsed, short } from "../lib/format.js";
+import { hitHref, kindOfHit } from "../lib/hits.js";
 import { PLACES, action, setShortcuts, shortcuts, written } from "../lib/keys.js";
 import { href, router } from "../lib/router.js";
 import { store } from "../lib/store.js";
@@ -15,13 +16,17 @@ import { shared } from "./shared-styles.js";
 import { copy } from "./copy-button.js";
 
 /** @import { Choice } from "../lib/shapes.js" */
+/** @import { Found, FoundItem } from "../lib/types.js" */
 /** @typedef {Choice & {run: () => unknown}} Action */
 
 const MOST = 7; // of a group
+const SAID = 4; // messages that are found
+const SAID_FROM = 2; // characters
 const TYPED = 150; // ms after a key, before the agent is asked
 /** @type {[string, string, string][]} */
 const PAGES = [
 	["Now", "/", "sessions waiting overview home"],
+	["Search", "/search", "find messages prompts answers commands spans"],
 	["Friction", "/friction", "permissions rules dialogs cost failing tools"],
 	["Health", "/health", "checks settings export journal versions"],
 	["Raw log", "/log", "events facts journal tail"],
@@ -48,6 +53,7 @@ export class CommandPalette extends BaseComponent {
 		isOpen: { state: true },
 		isHelp: { state: true },
 		foundIds: { state: true },
+		said: { state: true },
 	};
 	static styles = [
 		shared,
@@ -230,6 +236,8 @@ export class CommandPalette extends BaseComponent {
 		this.isOpen = false;
 		/** Sessions in which the agent found the query: it knows more of them, and more about them. @type {Set<string>} */
 		this.foundIds = new Set();
+		/** Messages of all sessions in which it was found. @type {FoundItem[]} */
+		this.said = [];
 		/** @type {ReturnType<typeof setTimeout> | undefined} */
 		this.typed = undefined;
 	}
@@ -246,12 +254,27 @@ export class CommandPalette extends BaseComponent {
 		this.query = query;
 		this.index = 0;
 		this.foundIds = new Set();
+		this.said = [];
 		clearTimeout(this.typed);
 		if (query.trim()) {
 			this.typed = setTimeout(async () => {
-				const foundIds = await store.find(query.trim(), MOST);
-				if (query === this.query) this.foundIds = foundIds;
+				const [foundIds, said] = await Promise.all([store.find(query.trim(), MOST), this.#said(query.trim())]);
+				if (query !== this.query) return;
+				this.foundIds = foundIds;
+				this.said = said;
 			}, TYPED);
+		}
+	}
+
+	/** What was said with these words; nothing where content is not shown. @param {string} q @returns {Promise<FoundItem[]>} */
+	async #said(q) {
+		if (q.length < SAID_FROM || !store.summary?.content) return [];
+		try {
+			const found = /** @type {Found} */ (await ask("/search", { q, limit: SAID }));
+			return found.items;
+		} catch (error) {
+			if (error instanceof ApiError) return [];
+			throw error;
 		}
 	}
 
@@ -318,6 +341,26 @@ export class CommandPalette extends BaseComponent {
 					run: go(href("session", { id: session.id })),
 				};
 			}),
+			...this.said.map((item) => ({
+				id: `${item.session}${item.message}`,
+				group: "Said",
+				label: item.snippet.map(({ text }) => text).join(""),
+				detail: `${kindOfHit(item)}, ${item.project || short(item.session)}`,
+				words: this.query,
+				run: go(hitHref(item)),
+			})),
+			...(this.query.trim()
+				? [
+						{
+							id: "search",
+							group: "Said",
+							label: `Search messages for “${this.query.trim()}”`,
+							detail: "all sessions",
+							words: this.query,
+							run: go(href("search", { query: { q: this.query.trim() } })),
+						},
+					]
+				: []),
 			...PAGES.map(([label, to, words]) => ({
 				id: to,
 				group: "Pages",

@@ -27,6 +27,15 @@ export const PLACES = /** @type {const} */ ({
 			former: { keys: ["k", "ArrowUp"], text: "Previous session" },
 		},
 	},
+	search: {
+		name: "Search",
+		own: false,
+		keys: {
+			find: { keys: ["/"], text: "To the words" },
+			next: { keys: ["j", "ArrowDown"], text: "Next hit" },
+			former: { keys: ["k", "ArrowUp"], text: "Previous hit" },
+		},
+	},
 	session: {
 		name: "A session",
 		own: false,

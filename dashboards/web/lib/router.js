@@ -5,13 +5,27 @@
 
 import { STATE_FILTERS } from "./words.js";
 
-/** @typedef {"now" | "session" | "friction" | "health" | "log" | "unknown"} PageName */
+/** @typedef {"now" | "session" | "search" | "friction" | "health" | "log" | "unknown"} PageName */
 /** @typedef {{page: PageName, id: string, query: Record<string, string>}} Route */
 
 /** The parameters that a page knows, with their defaults: a default is never in the address. */
 export const PARAMETERS = /** @type {const} */ ({
 	now: { q: "", state: "all", project: "" },
 	session: { turn: "", span: "", q: "", view: "turn", chain: "all", zoom: "", only: "all", subagent: "", message: "" },
+	search: {
+		q: "",
+		what: "messages",
+		type: "all",
+		project: "",
+		branch: "",
+		tool: "",
+		model: "",
+		session: "",
+		outcome: "all",
+		time: "all",
+		longer: "0",
+		cost: "0",
+	},
 	friction: { days: "7", project: "", by: "project" },
 	health: { q: "", settings: "changed" },
 	log: { q: "", kind: "all", session: "", record: "" },
@@ -27,11 +41,12 @@ const ALLOWED = {
 	only: ["all", "said", "calls", "failed"],
 	view: ["turn", "all", "conversation"],
 	chain: ["all", "only"],
+	what: ["messages", "spans"],
 	settings: ["changed", "all"],
 };
 
 /** @type {Record<string, PageName>} */
-const PAGES = { "/": "now", "/friction": "friction", "/health": "health", "/log": "log" };
+const PAGES = { "/": "now", "/search": "search", "/friction": "friction", "/health": "health", "/log": "log" };
 
 /**
  * @param {string} pathname

@@ -493,6 +493,44 @@ export interface Hits {
   starts: number[];
 }
 
+/** A part of a text, and whether it is what was looked for. */
+export interface SnippetPart {
+  text: string;
+  hit: boolean;
+}
+
+/**
+ * A message or a span (`kind` span) that was found. Of a message `message` is its id in its conversation. `trace` and
+ * `span` are what it opens at; empty where there is none.
+ */
+export interface FoundItem {
+  kind: string;
+  at: number;
+  session: string;
+  project: string;
+  branch: string;
+  title: string;
+  message: string;
+  subagent: string;
+  tool: string;
+  failed: boolean;
+  trace: string;
+  span: string;
+  snippet: SnippetPart[];
+  name: string;
+  duration: number | null;
+  outcome: string;
+}
+
+/** Messages or spans, the newest first. `since`: from when on messages are kept; `archive`: if in the archive. */
+export interface Found {
+  now: number;
+  items: FoundItem[];
+  next: string | null;
+  archive: boolean;
+  since: number;
+}
+
 /** By the id of its span, what each model call of a session said, or else called, in one line. */
 export interface Said {
   now: number;
