@@ -125,7 +125,7 @@ dialogs: .venv/installed-dev
 	$(BIN)/python -m tests.claude.dialogs $(KINDS)
 
 # Into dist/: sdist, pure wheel, wheels with the compiled relay inside for Linux and macOS, and the list of what they are
-# made of (the first time: 6 minutes).
+# made of.
 wheels: .venv/installed-dev
 	$(BIN)/pip install -q --require-hashes -r packaging/wheels.lock
 	nice $(BIN)/python packaging/wheels.py

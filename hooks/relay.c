@@ -11,7 +11,7 @@
 // program that showed the line until now, with the same input and all else as the host had it; without one it prints
 // the line that the agent has made.
 //
-// Build: cc -O2 -static relay.c -o hookspan-relay   (musl-gcc starts fastest; without a static libc leave -static out)
+// Build: cc -O2 relay.c -o hookspan-relay   (`hookspan install` leaves out the C library if it can, which is libc.c)
 // Linux is tested. macOS is provided for and untested.
 
 #define _GNU_SOURCE
@@ -91,14 +91,17 @@ static const char *const inherited[] = {"HOME", "USER", "LOGNAME", "LANG", "LC_A
                                         "DBUS_SESSION_BUS_ADDRESS"};
 #define INHERITED (sizeof inherited / sizeof *inherited)
 
-static int64_t at, began;  // this hook's first instruction: wall clock and monotonic, nanoseconds
-static int64_t age;        // how long before that its process was made, nanoseconds
-static bool status_line;   // what is read is a status line's input, no event
+// Every page that is touched costs a microsecond. So a large buffer is static, since what it doesn't hold costs nothing
+// there; a small one is on the stack; and no variable has a value at the start, which would be read from the file.
 
-// Static, because pages that are never touched cost nothing. One byte over the cap tells "at it" from "over it".
+// One byte over the cap tells "at it" from "over it".
 static char payload[PAYLOAD_MAX + 1];
 static int64_t payload_bytes;  // as read, which may be more than the buffer holds
 static bool stdin_ended;
+
+static int64_t at, began;  // this hook's first instruction: wall clock and monotonic, nanoseconds
+static int64_t age;        // how long before that its process was made, nanoseconds
+static bool status_line;   // what is read is a status line's input, no event
 
 static int64_t nanoseconds(clockid_t clock)
 {
@@ -122,10 +125,9 @@ static int64_t age_at_start(void)
     return lived > 0 ? lived : 0;
 }
 
-// Tries for `wait` nanoseconds. False if somebody else holds the lock, or the file system has none.
-static bool lock(int fd, int64_t wait)
+// Tries until then (CLOCK_MONOTONIC). False if somebody else holds the lock, or the file system has none.
+static bool lock(int fd, int64_t end)
 {
-    int64_t end = nanoseconds(CLOCK_MONOTONIC) + wait;
     while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         if ((errno != EWOULDBLOCK && errno != EINTR) || nanoseconds(CLOCK_MONOTONIC) > end)
             return false;
@@ -140,8 +142,9 @@ static void count(enum reason why)
     char table[REASONS * DROP_LINE + 1] = "";
     struct stat st;
     int fd = openat(AT_FDCWD, "drops", O_RDWR | NEW_FILE, 0600);
+    int64_t give_up = nanoseconds(CLOCK_MONOTONIC) + DROPS_LOCK_WAIT;
     // In a folder that others may write to, `drops` could be any file of ours by another name.
-    if (fd < 0 || fstat(fd, &st) != 0 || st.st_uid != geteuid() || st.st_nlink != 1 || !lock(fd, DROPS_LOCK_WAIT))
+    if (fd < 0 || fstat(fd, &st) != 0 || st.st_uid != geteuid() || st.st_nlink != 1 || !lock(fd, give_up))
         return;
     ssize_t got = pread(fd, table, sizeof table - 1, 0);
     bool whole = got == (ssize_t)sizeof table - 1;
@@ -291,8 +294,7 @@ static struct iovec put_payload(void)
     }
     size_t size = (size_t)payload_bytes;
     for (size_t i = 0; i < size; i++)
-        if (payload[i] == '\n' || payload[i] == '\r')
-            payload[i] = ' ';
+        payload[i] = payload[i] == '\n' || payload[i] == '\r' ? ' ' : payload[i];  // without a branch: many at a time
     while (size > 0 && (payload[size - 1] == ' ' || payload[size - 1] == '\t'))
         size--;
     if (size == 0)
@@ -348,7 +350,7 @@ static bool may_start(void)
 // Writes the line with one writev; on a short write nothing of it stays.
 static bool write_line(int fd, off_t end, bool torn, struct iovec *line)
 {
-    static char stamp[128];
+    char stamp[128];
     int n = snprintf(stamp, sizeof stamp, "%s{\"v\":1,\"agent\":\"claude-code\",\"at\":%lld,\"took\":%lld,\"age\":%lld",
                      torn ? "\n" : "", (long long)at, (long long)(nanoseconds(CLOCK_MONOTONIC) - began), (long long)age);
     line[0] = (struct iovec){stamp, (size_t)n};
@@ -375,7 +377,7 @@ static enum reason write_stray(int journal, struct iovec *line)
     return WRITE;
 }
 
-static int journal = -1, current = -1;  // the folder and its file, while they are open
+static int journal, current;  // the folder and its file; below 0 unless they are open
 
 // Appends the event to the journal. Returns why not, or NONE.
 static enum reason record(void)
@@ -385,7 +387,7 @@ static enum reason record(void)
     bool stale = stat("heartbeat", &st) == 0 && at - (int64_t)st.st_mtime * SECOND > STALE_AFTER;
     if (stale && !may_start())
         return HEARTBEAT;
-    static char closing[] = "}\n";
+    char closing[] = "}\n";
     struct iovec line[4] = {{0}, {head, put_head(head)}, put_payload(), {closing, 2}};
 
     int folder_flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
@@ -400,7 +402,7 @@ static enum reason record(void)
         current = openat(journal, "current.jsonl", O_RDWR | O_APPEND | NEW_FILE, 0600);
         if (current < 0)
             return OPEN;
-        if (!lock(current, give_up - nanoseconds(CLOCK_MONOTONIC)))
+        if (!lock(current, give_up))
             return write_stray(journal, line);
         if (fstat(current, &st) != 0 || !S_ISREG(st.st_mode))
             return OPEN;
@@ -437,7 +439,7 @@ static bool poke(void)
 // Becomes the agent, in a child of its own session that keeps nothing of the hook but the start lock, as descriptor 3.
 static void become_agent(int start_lock)
 {
-    static char path[] = "PATH=/usr/local/bin:/usr/bin:/bin", lock_option[] = "--start-lock-fd", lock_fd[] = "3";
+    char path[] = "PATH=/usr/local/bin:/usr/bin:/bin", lock_option[] = "--start-lock-fd", lock_fd[] = "3";
     char *env[INHERITED + 2] = {path}, **variable = env + 1;
     setsid();  // the host may kill the hook's process group
     if (chdir("/") != 0)
@@ -508,7 +510,7 @@ static struct {
     int folder;
     mode_t mask;
     void (*broken_pipe)(int), (*file_size)(int);
-} host = {.folder = -1};
+} host;
 
 // Puts what was read into a pipe: what that doesn't hold, and what the host may yet say, a child brings. Returns the end
 // to read from.
@@ -572,10 +574,10 @@ static uint64_t mark_of(const char *session)
 
 // `status-seen` has the mark of each session's newest input, in a slot that its name leads to.
 static struct {
-    int file;
+    int file;  // below 0 without one
     off_t slot;
     uint64_t mark;
-} seen = {.file = -1};
+} seen;
 
 // Whether the session's newest input says the same.
 static bool is_repeat(void)
@@ -600,7 +602,8 @@ static bool is_repeat(void)
 // the stamp that it is to have at least, which is waited for.
 static void print_line(int64_t wanted)
 {
-    char name[128], text[4096], *line = NULL;
+    static char text[4096];
+    char name[128], *line = NULL;
     const char *session = getenv("CLAUDE_CODE_SESSION_ID");
     size_t length = session ? strspn(session, "0123456789abcdefABCDEF-") : 0;
     if (length == 0 || length > 64 || session[length] != '\0')
@@ -692,6 +695,7 @@ int main(int argc, char **argv)
     at = nanoseconds(CLOCK_REALTIME);
     began = nanoseconds(CLOCK_MONOTONIC);
     age = age_at_start();
+    journal = current = seen.file = -1;
     status_line = argc > 2 && strcmp(argv[2], "--status-line") == 0;
     if (status_line && argc > 3 && (host.folder = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC)) < 0)
         execvp(argv[3], argv + 3);

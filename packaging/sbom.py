@@ -1,7 +1,7 @@
 """`make sbom`: a CycloneDX document of what hookspan is made of, from `requirements.lock` and the page's libraries.
 
-cyclonedx-py reads the lock, with its hashes; what no lock has (files of other releases in the wheel, the C library in
-the Linux relay) and the licences are added here, from where the page of licences has them.
+cyclonedx-py reads the lock, with its hashes; what no lock has (files of other releases in the wheel) and the licences
+are added here, from where the page of licences has them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ def document() -> dict[str, Any]:
     for name, version, said in licences.vendored():
         url = f"pkg:npm/{name.lower().replace('@', '%40')}@{version}"
         made["components"].append(_component(name, version, said, url))
-    made["components"].append(_component("musl", None, "MIT", "pkg:generic/musl"))
     known = {row["ref"] for row in made.get("dependencies", [])}
     made["dependencies"] = [
         *made.get("dependencies", []),

@@ -1,7 +1,7 @@
 """`make wheels`: the sdist, the pure wheel, and for every platform a wheel with the compiled relay in it: into `dist/`.
 
-Zig (the package `ziglang`) compiles for all of them on one machine. It compiles musl first, which takes minutes; what
-it made is kept in its cache and in CACHE, by what it was made from.
+Zig (the package `ziglang`) compiles for all of them on one machine; what it made is kept in CACHE, by what it was made
+from.
 """
 
 from __future__ import annotations
@@ -10,30 +10,33 @@ import hashlib
 import os
 import subprocess
 import sys
+import tempfile
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from binary import Binary
 
+from hookspan.setup.relay import ALONE, BUILDS
+
 ROOT: Final = Path(__file__).resolve().parents[1]
 CACHE: Final = ROOT / ".cache" / "relay"
 
 
 class Target(NamedTuple):
-    """A platform: zig's name and options for it, the wheel's tag, and what the compiled relay must turn out to be."""
+    """A platform: zig's name for it, the wheel's tag, and what the compiled relay must turn out to be.
+
+    On Linux it is linked with no libc, so each wheel is for glibc and musl systems alike.
+    """
 
     zig: str
     tag: str
     binary: Binary
-    options: tuple[str, ...] = ()
 
 
-# A static program asks for no libc, so each Linux wheel is for glibc and musl systems alike.
-STATIC: Final = ("-static",)
 TARGETS: Final = (
-    Target("x86_64-linux-musl", "manylinux_2_17_x86_64.musllinux_1_1_x86_64", Binary("ELF", "x86_64", True), STATIC),
-    Target("aarch64-linux-musl", "manylinux_2_17_aarch64.musllinux_1_1_aarch64", Binary("ELF", "arm64", True), STATIC),
+    Target("x86_64-linux-musl", "manylinux_2_17_x86_64.musllinux_1_1_x86_64", Binary("ELF", "x86_64", True)),
+    Target("aarch64-linux-musl", "manylinux_2_17_aarch64.musllinux_1_1_aarch64", Binary("ELF", "arm64", True)),
     Target("x86_64-macos.11.0", "macosx_11_0_x86_64", Binary("Mach-O", "x86_64", False)),
     Target("aarch64-macos.11.0", "macosx_11_0_arm64", Binary("Mach-O", "arm64", False)),
 )
@@ -41,15 +44,21 @@ TARGETS: Final = (
 
 def compiled(target: Target) -> Path:
     """The relay for a platform, from the cache or made now."""
-    source = ROOT / "hooks" / "relay.c"
-    command = [sys.executable, "-m", "ziglang", "cc", "-target", target.zig, "-O2", "-s", *target.options]
-    made_from = source.read_bytes() + " ".join([*command[1:], version("ziglang")]).encode()
+    how = ALONE if target.binary.static else BUILDS[-1]
+    sources = [ROOT / "hooks" / name for name in how.sources]
+    zig = [sys.executable, "-m", "ziglang", "cc", "-target", target.zig]
+    compiling, linking = (*zig, "-O3", *how.compiling, "-c"), (*zig, "-s", *how.linking)
+    made_from = b"".join(source.read_bytes() for source in sources)
+    made_from += " ".join([*compiling[1:], *linking[1:], version("ziglang")]).encode()
     relay = CACHE / f"{target.zig}-{hashlib.sha256(made_from).hexdigest()[:16]}"
     if not relay.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
-        fresh = relay.with_suffix(f".{os.getpid()}")
-        subprocess.run([*command, "-o", str(fresh), str(source)], check=True)
-        fresh.rename(relay)
+        with tempfile.TemporaryDirectory(dir=CACHE) as folder:
+            for source in sources:  # one by one: where Zig links without a libc it does not find its headers
+                subprocess.run([*compiling, str(source)], cwd=folder, check=True)
+            objects = [f"{source.stem}.o" for source in sources]
+            subprocess.run([*linking, "-o", "relay", *objects], cwd=folder, check=True)
+            Path(folder, "relay").rename(relay)
     found = Binary.of(relay.read_bytes())
     if found != target.binary:
         raise SystemExit(f"{relay} is {found}, not {target.binary}")

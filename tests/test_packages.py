@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hookspan import __version__
-from tests.claude.stage import relay
+from tests.conformance.build import compile_relay
 
 ROOT = Path(__file__).parents[1]
 INFO = f"hookspan-{__version__}"
@@ -26,7 +26,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the sdist, the pure wheel and one for a platform, its relay compiled by this machine's compiler."""
     folder = tmp_path_factory.mktemp("dist")
     build = [sys.executable, "-m", "hatchling", "build", "-d", str(folder)]
-    packed = {"HOOKSPAN_RELAY": str(relay()), "HOOKSPAN_RELAY_PLATFORM": PLATFORM}
+    packed = {"HOOKSPAN_RELAY": str(compile_relay()), "HOOKSPAN_RELAY_PLATFORM": PLATFORM}
     for kinds, env in ((["-t", "sdist", "-t", "wheel"], {}), (["-t", "wheel"], packed)):
         subprocess.run([*build, *kinds], cwd=ROOT, env=os.environ | env, capture_output=True, check=True)
     return folder
@@ -61,7 +61,7 @@ def test_the_pure_wheel_holds_the_package_and_the_stack(built: Path):
 def test_a_platforms_wheel_holds_the_relay_too(built: Path):
     with zipfile.ZipFile(built / f"{INFO}-py3-none-{PLATFORM}.whl") as archive:
         assert set(archive.namelist()) == of_wheel() | {"hookspan/_stack/hooks/hookspan-relay"}
-        assert archive.read("hookspan/_stack/hooks/hookspan-relay") == relay().read_bytes()
+        assert archive.read("hookspan/_stack/hooks/hookspan-relay") == compile_relay().read_bytes()
         assert "Root-Is-Purelib: false" in archive.read(f"{INFO}.dist-info/WHEEL").decode()
 
 

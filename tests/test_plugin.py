@@ -11,7 +11,7 @@ import pytest
 from hookspan import __version__
 from hookspan.catalogue.claude_code import CLAUDE_CODE
 from hookspan.clients.claude_code.handlers import TIMEOUT
-from tests.claude.stage import relay
+from tests.conformance.build import compile_relay
 
 ROOT = Path(__file__).parents[1]
 PLUGIN = ROOT / "hooks"
@@ -73,7 +73,7 @@ def recorded(state: Path) -> int:
 def test_it_runs_the_installed_relay_though_the_plugin_is_gone(home: Path, state: Path, tmp_path: Path):
     folder = home / ".local" / "share" / "hookspan" / "bin"
     folder.mkdir(parents=True)
-    shutil.copy(relay(), folder / "hookspan-relay")
+    shutil.copy(compile_relay(), folder / "hookspan-relay")
     assert run(home, tmp_path / "an old version's folder", path="/nowhere") == b""
     assert recorded(state) == 1
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tests.claude.native import HookStart, Native
-from tests.claude.stage import relay
+from tests.conformance.build import compile_relay
 
 MS = 1_000_000  # nanoseconds
 PRECISION = 2 * MS  # a log's time is cut to milliseconds, and written a moment after the start
@@ -80,7 +80,7 @@ class Control:
             journal = Path(folder) / "journal" / "current.jsonl"
             while not self._over.wait(CONTROL_INTERVAL):
                 asked = time.time_ns()
-                subprocess.run([relay(), folder], stdin=subprocess.DEVNULL, env={}, check=True)
+                subprocess.run([compile_relay(), folder], stdin=subprocess.DEVNULL, env={}, check=True)
                 line = journal.read_bytes().splitlines()[-1]
                 self.lags.append(int(line.split(b'"at":', 1)[1].split(b",", 1)[0]) - asked)
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
-import os
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -15,32 +12,19 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Self
 
-from tests.cache import cache
 from tests.claude.drivers import PATIENCE, Home, InteractiveSession, PrintSession, until
 from tests.claude.model import HIDDEN, Model, Tool
+from tests.conformance.build import compile_relay
 
-RELAY_SOURCE = Path(__file__).parents[2] / "hooks" / "relay.c"
 ALLOW = ("--permission-mode", "acceptEdits", "--allowedTools", "Bash Read Edit Write Agent")
 
 Installer = Callable[[Home], None]
 
 
-def relay() -> Path:
-    """The compiled relay of this checkout, built once for each state of its source."""
-    digest = hashlib.sha256(RELAY_SOURCE.read_bytes()).hexdigest()[:16]
-    target = cache() / f"relay-{digest}"
-    if not target.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        fresh = target.with_suffix(f".{os.getpid()}")
-        subprocess.run(["cc", "-O2", "-static", str(RELAY_SOURCE), "-o", str(fresh)], check=True, timeout=PATIENCE)
-        fresh.rename(target)
-    return target
-
-
 def install_relay(home: Home) -> None:
     """Register the relay for every event; its journal is the recording."""
     (home.state / "journal").mkdir(mode=0o700, parents=True)
-    home.hook([str(relay()), str(home.state)])
+    home.hook([str(compile_relay()), str(home.state)])
 
 
 @dataclass(frozen=True)

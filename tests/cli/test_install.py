@@ -367,14 +367,31 @@ def test_without_a_compiler_the_script_is_installed_and_works(file: Path, home: 
     assert f"The relay stays in ~/{paths.bin.relative_to(home)}" in done.stdout
 
 
+FALSE_COMPILER = """#!/bin/sh
+while [ "$1" != -o ]; do
+    shift
+done
+cp /bin/true "$2"
+"""
+
+
 def test_a_compiler_whose_programs_do_not_work_is_passed_over(home: Path, hookspan: Run):
     tools = home / "tools"
     tools.mkdir()
     for name in ("musl-gcc", "cc"):
-        (tools / name).write_text('#!/bin/sh\nfor last; do :; done\n[ "$2" = -static ] && cp /bin/true "$5"\nexit 0\n')
+        (tools / name).write_text(FALSE_COMPILER)
         (tools / name).chmod(0o755)
     done = hookspan("install", "--yes", PATH=f"{tools}:/usr/bin:/bin")
     assert "nothing can be compiled here" in done.stdout
+
+
+def test_where_the_relay_can_not_do_without_a_c_library_it_has_one(home: Path, hookspan: Run):
+    tools = home / "tools"
+    tools.mkdir()
+    (tools / "cc").write_text('#!/bin/sh\ncase "$*" in *-nostdlib*) exit 1; esac\nexec /usr/bin/cc "$@"\n')
+    (tools / "cc").chmod(0o755)
+    done = hookspan("install", "--yes", PATH=f"{tools}:/usr/bin:/bin")
+    assert re.search("relay compiled with (musl-gcc|cc), static", done.stdout)
 
 
 def test_the_agent_command_and_the_cap_are_in_relay_conf(home: Path, hookspan: Run):

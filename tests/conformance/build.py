@@ -1,11 +1,13 @@
-"""Compiles hooks/relay.c, once for each source and set of flags."""
+"""Compiles the relay, and other programs in C, once for each source and set of flags."""
 
 import hashlib
+import os
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
-from hookspan.setup.relay import STATIC
+from hookspan.setup.relay import BUILDS, Build
 from tests.cache import cache
 
 HOOKS = Path(__file__).parents[2] / "hooks"
@@ -31,20 +33,29 @@ WARNINGS = (
         "-Wnull-dereference",
     ),
     "-Werror",
+    "-Wno-unused-command-line-argument",  # of clang: -no-pie beside -static
 )
-RELEASE = ("-O2", *STATIC)
 SANITIZED = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer")
 
 
-def compile_c(source: Path, compiler: str, *flags: str) -> Path:
+def compile_relay(how: Build = BUILDS[0], compiler: str = os.environ.get("CC", "cc"), hooks: Path = HOOKS) -> Path:
+    """The relay as `install` builds it, or in another way of its; a warning is an error.
+
+    Raises:
+        subprocess.CalledProcessError: the compiler's complaint is on stderr.
+    """
+    return compile_c([hooks / name for name in how.sources], compiler, "-O3", *how.compiling, *how.linking)
+
+
+def compile_c(sources: Sequence[Path], compiler: str, *flags: str) -> Path:
     """The executable; a warning is an error.
 
     Raises:
         subprocess.CalledProcessError: the compiler's complaint is on stderr.
     """
-    command = [compiler, *WARNINGS, *flags, str(source)]
-    digest = hashlib.sha256(source.read_bytes() + repr(command).encode()).hexdigest()[:16]
-    target = cache() / f"{source.stem}-{digest}"
+    command = [compiler, *WARNINGS, *flags, *map(str, sources)]
+    made_from = b"".join(source.read_bytes() for source in sources) + repr(command).encode()
+    target = cache() / f"{sources[0].stem}-{hashlib.sha256(made_from).hexdigest()[:16]}"
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         # Under another name first: several test processes may compile the same.

@@ -4,7 +4,6 @@ import contextlib
 import fcntl
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.build import HOOKS, RELEASE, SANITIZED, compile_c
+from tests.conformance.build import HOOKS, SANITIZED, compile_c, compile_relay
 
 LOCK_NAME = "current.jsonl"
 LONG = 60  # seconds; that a program hangs is found out by waiting longer than a loaded machine ever takes
@@ -146,14 +145,12 @@ def python() -> str:
 
 def compiled() -> Relay:
     """As `install` builds it."""
-    return Relay(
-        "compiled", [str(compile_c(HOOKS / "relay.c", "musl-gcc" if shutil.which("musl-gcc") else "cc", *RELEASE))]
-    )
+    return Relay("compiled", [str(compile_relay())])
 
 
 def sanitized() -> Relay:
-    """Built so that a slip of memory, arithmetic or types ends it with a report."""
-    return Relay("sanitized", [str(compile_c(HOOKS / "relay.c", "cc", *SANITIZED))])
+    """With a C library, and built so that a slip of memory, arithmetic or types ends it with a report."""
+    return Relay("sanitized", [str(compile_c([HOOKS / "relay.c"], "cc", *SANITIZED))])
 
 
 def interpreted() -> Relay:

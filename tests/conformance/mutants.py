@@ -19,14 +19,15 @@ from pathlib import Path
 import hypothesis  # noqa: F401 - so that no fork has to import it anew
 import pytest
 
-from tests.conformance.build import RELEASE, compile_c
+from tests.conformance.build import compile_relay
 from tests.conformance.mutant_table import COMPILES, MUTANTS, Mutant
 
 ROOT = Path(__file__).parents[2]
 HERE = "tests/conformance"
-COPIED = "hooks", HERE, "tests/__init__.py", "tests/conftest.py", "pyproject.toml"
+COPIED = "hooks", HERE, "tests/__init__.py", "tests/cache.py", "tests/conftest.py", "pyproject.toml"
 PATIENCE = {"LONG = 60": "LONG = 8"}  # seconds: a mutant that hangs is found out sooner
-ITS_TESTS = {"relay.c": "not sanitized and not python and not interpreted", "main.py": "not sanitized and not compiled"}
+IN_C = "not sanitized and not python and not interpreted"
+ITS_TESTS = {"relay.c": IN_C, "libc.c": IN_C, "main.py": "not sanitized and not compiled"}
 
 
 def edited(text: str, edits: dict[str, str]) -> str:
@@ -68,7 +69,7 @@ def unlike_the_page() -> list[str]:
 def check(mutant: Mutant, relay: Path) -> None:
     """Raises an error if the mutant is no program."""
     if relay.suffix == ".c":
-        compile_c(relay, "musl-gcc" if shutil.which("musl-gcc") else "cc", *RELEASE)
+        compile_relay(hooks=relay.parent)
         return
     for node in ast.parse(relay.read_text("utf-8")).body:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "RARE":

@@ -71,7 +71,7 @@ def agent(state: State, tmp_path: Path) -> Iterator[Agent]:
     folder = tmp_path / "agent records"  # arguments may hold spaces
     folder.mkdir()
     # Outside the cache: its name must be short enough to be seen in a process list by whoever looks for leftovers.
-    program = Path(shutil.copy(compile_c(Path(__file__).with_name("agent.c"), "cc", "-O1"), tmp_path / "agent"))
+    program = Path(shutil.copy(compile_c([Path(__file__).with_name("agent.c")], "cc", "-O1"), tmp_path / "agent"))
     agent = Agent(program, folder, state)
     yield agent
     for started in agent.started():

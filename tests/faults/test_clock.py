@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from hookspan.setup.relay import BUILDS
 from hookspan.store import Reader
 from tests.agent.machine import until
-from tests.conformance.build import HOOKS, compile_c
+from tests.conformance.build import compile_relay
 from tests.faults.stand import EVENTS, Stand, fault, stand
 
 LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
@@ -27,7 +28,7 @@ def at(tmp_path: Path) -> Iterator[Stand]:
             "FAKETIME_NO_CACHE": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         }
-        made.machine.relay = (str(compile_c(HOOKS / "relay.c", "cc", "-O2")), str(made.machine.paths.state))
+        made.machine.relay = (str(compile_relay(BUILDS[-1])), str(made.machine.paths.state))
         yield made
 
 

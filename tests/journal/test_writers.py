@@ -4,7 +4,6 @@ import contextlib
 import fcntl
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +16,7 @@ import pytest
 
 from hookspan.journal import Journal, Tail, Writer, writer
 from hookspan.paths import Paths
-from tests.conformance.build import HOOKS, RELEASE, compile_c
+from tests.conformance.build import compile_relay
 from tests.journal.test_numbers import read_all
 
 HOSTS = 4  # sessions that run hooks at the same time
@@ -53,7 +52,7 @@ for number in range(10**9):
 
 @pytest.mark.need_cc
 def test_nothing_is_lost_or_doubled_while_segments_are_rotated_and_a_writer_is_killed(paths):
-    relay = compile_c(HOOKS / "relay.c", "musl-gcc" if shutil.which("musl-gcc") else "cc", *RELEASE)
+    relay = compile_relay()
     journal, reader = Journal(paths), Tail(paths)
     facts = subprocess.Popen([sys.executable, "-c", FACTS, paths.state], stdout=subprocess.PIPE)
     assert facts.stdout is not None
