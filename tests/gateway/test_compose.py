@@ -4,12 +4,14 @@ import json
 import os
 import re
 import subprocess
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 import yaml
 
 from hookspan.cli.demo.outcome import await_outcome
@@ -23,6 +25,7 @@ from tests.gateway.test_manifests import KUBERNETES, build, container
 from tests.stack import programs
 from tests.stack.compose import Project, clone
 from tests.stack.docker import Docker
+from tests.stack.stack import get
 
 PORTS = ("OTLP_HTTP_PORT", "OTLP_GRPC_PORT", "JAEGER_PORT", "PROMETHEUS_PORT", "ALERTMANAGER_PORT")
 ENDS = {"chown", "topics"}
@@ -113,9 +116,31 @@ def session(compose: Project, protocol: str, port: str) -> dict[str, Any]:
     return outcome
 
 
+def bypasses_permissions(compose: Gateway) -> None:
+    """Send what an agent says of a turn without permissions, about which there is an alert for a quarter of an hour."""
+    secrets = compose.folder / "secrets"
+    mode = {"key": "hookspan.permission_mode", "value": {"stringValue": "bypassPermissions"}}
+    point = {"timeUnixNano": str(time.time_ns()), "asInt": "1", "attributes": [mode]}
+    total = {"aggregationTemporality": 2, "isMonotonic": True, "dataPoints": [point]}
+    metric = {"name": "hookspan.turn.finished", "sum": total}
+    service = {"key": "service.name", "value": {"stringValue": "claude-code-hooks"}}
+    sent = {"resource": {"attributes": [service]}, "scopeMetrics": [{"metrics": [metric]}]}
+    with requests.Session() as sender:
+        sender.trust_env = False  # a machine's own REQUESTS_CA_BUNDLE would count more
+        answer = sender.post(
+            f"https://localhost:{compose.ports['OTLP_HTTP_PORT']}/v1/metrics",
+            json={"resourceMetrics": [sent]},
+            headers={"Authorization": f"Bearer {(secrets / 'tokens').read_text().split()[0]}"},
+            verify=str(secrets / "tls.crt"),
+            timeout=10,
+        )
+    assert answer.status_code == 200, answer.text
+
+
 def test_sessions_go_through_though_a_gateway_is_dead_and_what_came_outlives_down_and_up(gateway_compose: Gateway):
     compose = gateway_compose
     compose.up()
+    bypasses_permissions(compose)
     outcomes = [session(compose, "http/protobuf", "OTLP_HTTP_PORT")]
     arrived(compose, outcomes)
     compose.wait(lambda: compose.unhealthy() == set(), DELIVERY)
@@ -126,7 +151,9 @@ def test_sessions_go_through_though_a_gateway_is_dead_and_what_came_outlives_dow
     compose.up()
     # Every program that says something of itself is heard: gateways, ingesters, Jaeger.
     compose.wait(lambda: metrics(compose, "up") == 5, DELIVERY)
-    compose.wait(lambda: metrics(compose, "hookspan:agents_at_work:still") >= 0, DELIVERY)  # rules are evaluated
+    # And what was sent first has gone through the rules to Alertmanager.
+    alerts = f"http://127.0.0.1:{compose.ports['ALERTMANAGER_PORT']}/api/v2/alerts"
+    compose.wait(lambda: "PermissionsBypassed" in {one["labels"]["alertname"] for one in get(alerts)}, DELIVERY)
     compose.wait(lambda: compose.unhealthy() == set(), DELIVERY)
     states = compose.run("ps", "--all", "--format", "{{.Service}} {{.State}} {{.ExitCode}}").splitlines()
     assert {one for one in states if not one.endswith(" running 0")} == {"topics exited 0", "chown exited 0"}
