@@ -70,6 +70,28 @@ def test_it_grows_and_names_what_the_timeline_shows(shared: Site, visitor: Visit
     expect(page.locator("turn-said")).to_contain_text("It is tidy.")
 
 
+def test_it_is_given_away_without_paths(shared: Site, visitor: Visitor) -> None:
+    talk = rounding(shared.machine)
+    shared.append()
+    page = visitor.visit(shared, f"/sessions/{talk.session}")
+    page.get_by_role("button", name="Share").click()
+    panel = page.get_by_role("dialog", name="Share what was said")
+    panel.get_by_label("Markdown").check()
+    expect(panel.get_by_role("status")).to_contain_text("15 messages")
+    with page.expect_download() as download:
+        panel.get_by_role("button", name="Download").click()
+    assert download.value.suggested_filename == f"hookspan-{talk.session[:8]}.md"
+    text = download.value.path().read_text()
+    assert "…/cart.py" in text
+    assert "+    whole = sum" in text
+    panel.get_by_label("Paths.").uncheck()
+    expect(panel.get_by_text("kept")).to_be_visible()
+    with page.expect_download() as download:
+        panel.get_by_role("button", name="Download").click()
+    assert "/home/u/shop/cart.py" in download.value.path().read_text()
+    assert violations(page) == []
+
+
 def test_thousands_of_messages_are_few_on_the_page(shared: Site, visitor: Visitor) -> None:
     talk = Talk(shared.machine)
     talk.asks("do a lot")
@@ -83,7 +105,7 @@ def test_thousands_of_messages_are_few_on_the_page(shared: Site, visitor: Visito
     expect(target).to_be_in_viewport()
     assert page.get_by_role("article").count() < 200
     page.get_by_role("searchbox", name="Search in the conversation").fill("part-999")
-    expect(page.get_by_text("make part-999")).to_be_in_viewport()
+    expect(page.get_by_label("Command").filter(has_text="make part-999")).to_be_in_viewport()
 
 
 def test_where_there_is_nothing_it_says_why(make_site: Callable[..., Site], visitor: Visitor) -> None:

@@ -38,7 +38,7 @@ import "./turn-said.js";
 const AROUND = 300_000; // ms: metrics come once in a while, and a rate needs two of them
 
 export class SessionView extends BaseComponent {
-	static properties = { session: {}, lost: { state: true } };
+	static properties = { session: {}, lost: { state: true }, isSharing: { state: true } };
 	static styles = [
 		shared,
 		splitStyle,
@@ -186,6 +186,7 @@ export class SessionView extends BaseComponent {
 		/** @type {SessionFeed | null} */
 		this.feed = null;
 		this.lost = "";
+		this.isSharing = false;
 		this.searched = "";
 		/** The turn that the list was scrolled to. */
 		this.seen = "";
@@ -336,9 +337,20 @@ export class SessionView extends BaseComponent {
 						what="to resume it"
 						.text=${`claude --resume ${session.id}`}
 					></copy-button>
+					${store.summary?.content && !session.unhooked ? html`<button class="btn" @click=${this.#share}>Share</button>` : nothing}
 					${this.#dashboard(session)}
 				</div>
 			</session-header>
+			${
+				this.isSharing
+					? html`<share-panel
+							.session=${session.id}
+							.trace=${turns.length > 1 ? (this.turn?.trace_id ?? "") : ""}
+							.number=${this.turn?.number ?? 0}
+							@close=${() => (this.isSharing = false)}
+						></share-panel>`
+					: nothing
+			}
 			${feed.asking.map((asking) => html`<asking-card .asking=${asking}></asking-card>`)} ${this.#beside()}
 			${this.#views()}
 			${
@@ -363,6 +375,11 @@ export class SessionView extends BaseComponent {
 							: html`<p class="card empty">No turn yet: it has had no prompt.</p>`
 			}
 		`;
+	}
+
+	#share() {
+		import("./share-panel.js");
+		this.isSharing = true;
 	}
 
 	#views() {

@@ -537,6 +537,22 @@ export interface Said {
   said: Record<string, string>;
 }
 
+/** A rule of what is left out, and how often it was applied; null where it was not. */
+export interface SharedRule {
+  name: string;
+  text: string;
+  removed: number | null;
+}
+
+/** A session or a turn as one file, to be given away. `name`: of the file; `count`: how many messages are in it. */
+export interface Shared {
+  now: number;
+  name: string;
+  text: string;
+  count: number;
+  rules: SharedRule[];
+}
+
 /** The stream's `update` message: what was committed since the one before. */
 export interface Update {
   now: number;

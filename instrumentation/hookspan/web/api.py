@@ -214,6 +214,19 @@ ENDPOINTS: Final = (
         ),
         (403,),
     ),
+    Endpoint(
+        "/sessions/{id}/shared",
+        "A session or a turn as one file, without secrets, paths and names. Needs `content.local`.",
+        conversation.shared,
+        schemas.Shared,
+        (
+            Parameter("trace", "Only the turn with this trace id."),
+            Parameter("format", "Of the file.", "html", words=tuple(conversation.FORMATS)),
+            flag("paths", "Leave paths out.", default=True),
+            flag("names", "Leave names out.", default=True),
+        ),
+        (403, 404),
+    ),
     Endpoint("/traces/{id}", "All spans of a trace.", traces.trace, schemas.Trace, (_HOOKS,), (404,)),
     Endpoint(
         "/friction",

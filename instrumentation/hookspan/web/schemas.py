@@ -528,6 +528,24 @@ class Said(msgspec.Struct, kw_only=True):
     said: dict[str, str]
 
 
+class SharedRule(msgspec.Struct, kw_only=True):
+    """A rule of what is left out, and how often it was applied; null where it was not."""
+
+    name: str
+    text: str
+    removed: int | None
+
+
+class Shared(msgspec.Struct, kw_only=True):
+    """A session or a turn as one file, to be given away. `name`: of the file; `count`: how many messages are in it."""
+
+    now: float
+    name: str
+    text: str
+    count: int
+    rules: list[SharedRule]
+
+
 class Update(msgspec.Struct, kw_only=True):
     """The stream's `update` message: what was committed since the one before."""
 

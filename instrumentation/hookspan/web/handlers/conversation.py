@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
 
+from hookspan.catalogue.session_fields import SessionRow
 from hookspan.clients.message import Kind
 from hookspan.model import ids
 from hookspan.observe.messages import Told, Transcript, holding, read
 from hookspan.reading import RefusedError
+from hookspan.sharing import document, rules
+from hookspan.sharing.as_html import html
+from hookspan.sharing.as_markdown import markdown
 from hookspan.web import schemas, serializers
 from hookspan.web.context import Context
 from hookspan.web.handlers.sessions import row_of
@@ -35,6 +39,12 @@ DELETED: Final = (
     "Claude Code's transcript is not there any more: it deletes them after `cleanupPeriodDays` (30 days unless set), "
     "and hookspan keeps no copy."
 )
+FORMATS: Final[dict[str, tuple[str, Callable[[document.Document], str]]]] = {
+    "html": ("html", html),
+    "markdown": ("md", markdown),
+}
+"""How a conversation can be given away: the file's suffix, and what writes it."""
+_FILE_NAME: Final = re.compile(r"[^\w-]")
 _NUMBER: Final = re.compile(r"\A[0-9]{1,9}\Z")
 
 
@@ -99,12 +109,32 @@ def said(context: Context, arguments: Arguments) -> schemas.Said:
     return schemas.Said(now=serializers.now_ms(), said=named)
 
 
-def _may(context: Context, session: str) -> None:
+def shared(context: Context, arguments: Arguments) -> schemas.Shared:
+    """GET /sessions/{id}/shared: one file of it."""
+    row, trace = _may(context, arguments["id"]), arguments["trace"] or ""
+    keep = [name for name in rules.OPTIONAL if not arguments[name]]
+    found = document.collect(context.messages, row, trace=trace, keep=keep)
+    suffix, write = FORMATS[arguments["format"]]
+    return schemas.Shared(
+        now=serializers.now_ms(),
+        name=f"hookspan-{_FILE_NAME.sub('', trace or row.id)[:8]}.{suffix}",
+        text=write(found),
+        count=sum(len(part.messages) for part in found.parts),
+        rules=[
+            schemas.SharedRule(name=name, text=text, removed=found.removed.get(name))
+            for name, text in rules.RULES.items()
+        ],
+    )
+
+
+def _may(context: Context, session: str) -> SessionRow:
+    """The session's row, if what was said in it may be shown."""
     need_content(shown=context.content, what=TEXTS)
     with context.reader.moment() as moment:
         row = row_of(moment, session)
     if row.project in context.opted_out.names:
         raise not_found("this session's project is not recorded")
+    return row
 
 
 def _open(context: Context, arguments: Arguments) -> tuple[str, Transcript | None]:

@@ -1,0 +1,80 @@
+"""What is left out of a conversation that is given away: rules with names, each of which says what it does."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import re
+import socket
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
+from pathlib import Path
+from typing import Any, Final
+
+from hookspan.wire.scrub import scrub
+
+_SHORTEST: Final = 3  # characters of a name that is looked for: a shorter one is in every other word
+_PATH: Final = re.compile(r"(?<![\w.~/:<&-])(?:~/(?:[\w.@+-]+/)*|/(?:[\w.@+-]+/)+)(?P<last>[\w.@+-]+)")
+_MAIL: Final = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64}){1,8}")
+_GONE: Final = re.compile(r"\[redacted\]")
+
+RULES: Final[dict[str, str]] = {
+    "secrets": "Keys, tokens and passwords of the usual formats. No guarantee: read the file before you give it away.",
+    "paths": "Absolute paths: only the last name stays.",
+    "names": "Your login name, the names of this machine and of the session's host, and mail addresses.",
+}
+"""Each rule with what it removes. Secrets always go; the others may be kept."""
+OPTIONAL: Final = tuple(name for name in RULES if name != "secrets")
+
+
+class Redaction:
+    """Applies the rules, and counts what each has removed.
+
+    Args:
+        names: Names of people and machines.
+        keep: Rules that are not applied.
+    """
+
+    def __init__(self, names: Iterable[str], keep: Collection[str] = ()) -> None:
+        self.counts: Counter[str] = Counter()
+        known = sorted({re.escape(name) for name in names if len(name) >= _SHORTEST}, key=len, reverse=True)
+        self._names = re.compile(rf"(?<!\w)(?:{'|'.join(known)})(?!\w)", re.IGNORECASE) if known else None
+        self._keep = frozenset(keep) & set(OPTIONAL)
+
+    def text(self, text: str) -> str:
+        """The text without what the rules remove."""
+        before = len(_GONE.findall(text))
+        text = scrub(text)
+        self.counts["secrets"] += len(_GONE.findall(text)) - before
+        if "paths" not in self._keep:
+            text = self._sub("paths", _PATH, lambda match: f"…/{match['last']}", text)
+        if "names" not in self._keep:
+            text = self._sub("names", _MAIL, lambda _: "[mail]", text)
+            if self._names:
+                text = self._sub("names", self._names, lambda _: "[name]", text)
+        return text
+
+    def value(self, value: Any) -> Any:
+        """The same for texts within lists and objects."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, list):
+            return [self.value(item) for item in value]
+        if isinstance(value, dict):
+            return {self.text(str(key)): self.value(item) for key, item in value.items()}
+        return value
+
+    def _sub(self, rule: str, pattern: re.Pattern[str], to: Callable[[re.Match[str]], str], text: str) -> str:
+        text, count = pattern.subn(to, text)
+        self.counts[rule] += count
+        return text
+
+
+def names_here(host: str) -> set[str]:
+    """The login name and the machine's name, and `host`, on which a session ran; also without its domain."""
+    names = {host, host.partition(".")[0], socket.gethostname(), socket.gethostname().partition(".")[0]}
+    with contextlib.suppress(OSError, KeyError, ImportError):
+        names.add(getpass.getuser())
+    with contextlib.suppress(RuntimeError):
+        names.add(Path.home().name)
+    return names - {"", "root", "home", "localhost"}

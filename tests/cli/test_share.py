@@ -1,0 +1,116 @@
+"""`hookspan share`: one file of a session or a turn, and what is not in it."""
+
+import getpass
+import json
+import re
+from html.parser import HTMLParser
+
+import msgspec
+import pytest
+
+from hookspan.catalogue.session_fields import SessionRow
+from hookspan.observe.messages import SessionMessages
+from hookspan.paths import Paths
+from hookspan.sharing.as_html import html
+from hookspan.sharing.as_markdown import markdown
+from hookspan.sharing.document import Document, collect
+from hookspan.sharing.rules import Redaction
+from tests.agent.ingest import take_in
+from tests.cli.test_look import run
+from tests.model.replay import play
+
+KEY = "sk-ant-api03-" + "a1B2" * 12
+HOSTILE = "<script>alert(1)</script>![x](https://evil.example/p.png)"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("share")
+    paths = Paths.from_environment({"HOOKSPAN_HOME": str(folder)})
+    take_in(paths, play("print_tools_agent", folder / "recorded").records)
+    return folder
+
+
+def test_a_session_is_written_to_one_file_after_its_rules_were_shown(home, tmp_path):
+    (session,) = json.loads(run(home, "sessions", "--json").stdout)
+    target = tmp_path / "talk.md"
+    done = run(home, "share", session["id"][:8], "--format", "markdown", "--output", str(target), "--yes")
+    assert [line.split()[0] for line in done.stderr.splitlines()[1:4]] == ["secrets", "paths", "names"]
+    text = target.read_text()
+    for said in ("> fix the cart", "Looking.", "exit 3", "Exit code 3", "## general-purpose", "Reviewed."):
+        assert said in text
+    assert "/home/u" not in text
+    assert "…/cart.py" in text
+    kept = run(home, "share", session["id"][:8], "--format", "markdown", "--keep", "paths", "--output", "-").stdout
+    assert "/home/u/shop/cart.py" in kept
+    again = run(home, "share", "--output", str(target), "--yes")
+    assert "is there already" in again.stderr
+    turn = run(home, "share", "last", "--format", "markdown", "--output", "-").stdout
+    assert "Noted." not in turn
+    assert "one turn" in turn
+
+
+class _Files:
+    """A store that knows of one transcript."""
+
+    def __init__(self, path):
+        self._state = msgspec.msgpack.encode({"transcript": str(path), "files": {str(path): 1}})
+
+    def state_of(self, _session):
+        return self._state
+
+
+class _Elements(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.names = set()
+        self.attributes = set()
+
+    def handle_starttag(self, tag, attrs):
+        self.names.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+
+@pytest.fixture
+def document(tmp_path) -> Document:
+    says = f"{HOSTILE} `{HOSTILE}` by {getpass.getuser()}x and me@mail.example, key {KEY}\n```\n{HOSTILE}\n"
+    call = {"type": "tool_use", "id": "t", "name": HOSTILE, "input": {"file_path": "/home/me/a b.py", "x": HOSTILE}}
+    gave = {"type": "tool_result", "tool_use_id": "t", "content": f"``` {HOSTILE} https://a.example/b/c /etc/passwd"}
+    lines = [("user", f"{HOSTILE} /compact ~/x/y.py"), ("assistant", says), ("assistant", [call]), ("user", [gave])]
+    path = tmp_path / "s.jsonl"
+    path.write_text(
+        "".join(json.dumps({"type": role, "message": {"role": role, "content": said}}) + "\n" for role, said in lines)
+    )
+    return collect(SessionMessages(_Files(path), ()), SessionRow(id="s", host="tower", started=1))
+
+
+def test_nothing_in_it_is_markup_and_it_runs_and_loads_nothing(document):
+    page = html(document)
+    elements = _Elements()
+    elements.feed(page)
+    assert elements.names.isdisjoint({"script", "img", "iframe", "link", "a"})
+    assert elements.attributes <= {"lang", "charset", "name", "content", "http-equiv", "class"}
+    assert "default-src 'none'" in page
+    text = markdown(document)
+    outside = re.sub(r"(?ms)^(`{3,})\w*\n.*?^\1$", "", text).replace(f"`{HOSTILE}`", "")
+    assert "&lt;script" in outside
+    assert "<script>" not in outside
+    assert "![x](" not in outside
+
+
+def test_secrets_paths_and_names_are_left_out_and_counted(document):
+    for text in (html(document), markdown(document)):
+        assert KEY not in text
+        assert "/etc/passwd" not in text
+        assert "me@mail.example" not in text
+        assert "https://a.example/b/c" in text
+        assert "/compact …/y.py" in text
+    assert document.removed["secrets"] >= 1
+    assert document.removed["paths"] >= 2
+    assert document.removed["names"] >= 1
+
+
+def test_names_are_whole_words_of_any_case():
+    redaction = Redaction({"tower", "ab"}, keep=["paths"])
+    assert redaction.text("Tower towers TOWER.local ab /home/tower/x") == "[name] towers [name].local ab /home/[name]/x"
+    assert redaction.counts["names"] == 3
