@@ -38,6 +38,7 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
     "bwrap": (lambda: all(map(shutil.which, ("bwrap", "socat"))), "apt-get install bubblewrap socat"),
     "jq": (program("jq"), "apt-get install jq"),
     "chromium": (program("chromium-headless-shell", "chromium"), "apt-get install chromium-headless-shell"),
+    "notifications": (program("chromium"), "apt-get install chromium"),
     "faketime": (program("faketime"), "apt-get install faketime"),
     "fish": (program("fish"), "apt-get install fish"),
     "mandoc": (program("mandoc"), "apt-get install mandoc"),

@@ -7,7 +7,7 @@ a request to anybody but the agent fail the test that made them.
 import contextlib
 import functools
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -173,10 +173,10 @@ window.text = root => {
 
 
 @contextlib.contextmanager
-def chromium(*flags: str) -> Iterator[Browser]:
-    """The first of `PROGRAMS` that this machine has."""
+def chromium(*flags: str, programs: Sequence[str] = PROGRAMS) -> Iterator[Browser]:
+    """The first of the programs that this machine has."""
     expect.set_options(timeout=PATIENCE)
-    program = next(filter(None, map(shutil.which, PROGRAMS)))
+    program = next(filter(None, map(shutil.which, programs)))
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=[*FLAGS, *flags])
         yield browser

@@ -1,5 +1,6 @@
 /** The frame: where you are, whether it is live, and the page that the address names. */
 import { css, html, nothing } from "lit";
+import "../lib/calls.js";
 import * as clock from "../lib/clock.js";
 import { elapsed } from "../lib/format.js";
 import { action } from "../lib/keys.js";
@@ -17,6 +18,7 @@ const PAGES = {
 	now: () =>
 		Promise.all([
 			import("./metrics-panel.js"),
+			import("./call-offer.js"),
 			import("./now-header.js"),
 			import("./quota-panel.js"),
 			import("./sessions-list.js"),
@@ -717,9 +719,10 @@ export class AppShell extends BaseComponent {
 			return html`<setup-guide></setup-guide>`;
 		}
 		if (!isSetUp) import("./setup.js");
-		return html`${isSetUp ? nothing : html`<setup-step></setup-step>`}<now-header
-			></now-header>${store.summary?.quota.length ? html`<quota-panel></quota-panel>` : nothing}<metrics-panel
-			></metrics-panel><sessions-list></sessions-list>`;
+		return html`${isSetUp ? nothing : html`<setup-step></setup-step>`}<now-header></now-header
+			><call-offer></call-offer
+			>${store.summary?.quota.length ? html`<quota-panel></quota-panel>` : nothing}<metrics-panel></metrics-panel
+			><sessions-list></sessions-list>`;
 	}
 }
 /** The first link to an address, wherever it is. @param {ParentNode} root @param {string} to @returns {HTMLElement | null} */

@@ -1,6 +1,7 @@
 /** Ctrl/Cmd-K: to any session or page, commands to copy, and what the page can do. `?`: the keys. */
 import { css, html, nothing } from "lit";
 import { ApiError, ask } from "../lib/api.js";
+import { calls } from "../lib/calls.js";
 import * as clock from "../lib/clock.js";
 import { find } from "../lib/commands.js";
 import { elapsed, short } from "../lib/format.js";
@@ -410,6 +411,21 @@ export class CommandPalette extends BaseComponent {
 				words: "keyboard character disable enable",
 				run: () => setShortcuts(!shortcuts()),
 			},
+			...(calls.isPossible
+				? [
+						{
+							id: "calls",
+							group: "This page",
+							label: `Call me when a session waits: ${calls.isOn ? "off" : "on"}`,
+							detail: calls.isOn ? "" : "a notification and a quiet sound",
+							words: "notification notify sound alert",
+							run: async () => {
+								const on = !calls.isOn;
+								if ((await calls.turn(on)) !== on) this.announce("The browser does not allow notifications");
+							},
+						},
+					]
+				: []),
 			store.summary?.demo
 				? {
 						id: "demo",

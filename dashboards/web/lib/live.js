@@ -1,6 +1,6 @@
 /**
  * The live stream. Closed while the tab is hidden (browsers allow six connections to a host, and a hidden tab shows
- * nothing), opened again at the position where it ended, so nothing is missed and nothing comes twice.
+ * nothing) unless it `stays`, opened again at the position where it ended, so nothing is missed and nothing comes twice.
  *
  * Events: `state` (the connection's), `update`, `summary`, `reset`, `hello`, each with the message as `detail`.
  */
@@ -18,6 +18,7 @@ export class Live extends EventTarget {
 	state = "off";
 	position = 0;
 	version = "";
+	#stays = false;
 	/** @type {import("./types.js").Update[]} */
 	#kept = [];
 	#keptFrom = 0; // all updates after this position are in #kept
@@ -38,6 +39,21 @@ export class Live extends EventTarget {
 		}, 5000);
 	}
 
+	/** Whether it stays open while the tab is hidden. */
+	get stays() {
+		return this.#stays;
+	}
+
+	set stays(stays) {
+		if (stays === this.#stays) return;
+		this.#stays = stays;
+		if (document.hidden) this.#seen();
+	}
+
+	get #rests() {
+		return document.hidden && !this.#stays;
+	}
+
 	/** Begin at a position that a fetch came with. @param {number} position */
 	start(position) {
 		if (this.#source || this.state === "hidden") {
@@ -46,7 +62,7 @@ export class Live extends EventTarget {
 		this.position = position;
 		this.#keptFrom = position;
 		this.#kept = [];
-		if (document.hidden) this.#set("hidden");
+		if (this.#rests) this.#set("hidden");
 		else this.#open();
 	}
 
@@ -119,18 +135,18 @@ export class Live extends EventTarget {
 	}
 
 	#again() {
-		if (document.hidden || this.state === "off" || this.state === "signed-out") return;
+		if (this.#rests || this.state === "off" || this.state === "signed-out") return;
 		this.#failures = 0;
 		this.#open();
 	}
 
 	#seen() {
 		if (this.state === "off" || this.state === "signed-out") return;
-		if (document.hidden) {
+		if (this.#rests) {
 			clearTimeout(this.#retry);
 			this.#close();
 			this.#set("hidden");
-		} else {
+		} else if (!document.hidden || !this.#source) {
 			this.#open();
 		}
 	}

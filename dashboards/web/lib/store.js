@@ -234,7 +234,7 @@ class Store extends EventTarget {
 	}
 
 	async #poll() {
-		if (!document.hidden || !this.loaded || this.live.state === "signed-out") return;
+		if (!document.hidden || this.live.state === "live" || !this.loaded || this.live.state === "signed-out") return;
 		try {
 			const summary = /** @type {Summary} */ (await ask("/summary"));
 			this.summary = summary;
