@@ -4,18 +4,23 @@ A start of Python costs 0.2 s of a processor, nearly all of it for imports, and 
 The fork of a process that has done nothing but import has the environment, folder, umask, arguments, output and exit of
 a start for a fraction. What a start itself does is tested by those that start Python: tests/cli/test_main.py, and
 tests/cli/test_homeless.py with every verb.
+
+`install` compiles the relay, which takes as long as all else that it does. As with ccache, what a compiler of the
+system has made of the same source is taken from where the tests keep what they build; other compilers are run.
 """
 
 import contextlib
 import ctypes
 import functools
 import gc
+import hashlib
 import importlib
 import json
 import os
 import pkgutil
 import runpy
 import selectors
+import shutil
 import signal
 import socket
 import subprocess
@@ -23,14 +28,17 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from types import SimpleNamespace
+from typing import Any, Final
 
 from hookspan import cli
+from hookspan.setup import relay
 
 CHUNK: Final = 1 << 16
 AT_A_START: Final = ("LD_", "PYTHON")  # variables that count when a program is started
+SYSTEM: Final = Path("/usr/bin")  # where the system's compilers are
 CLONE_NEWNS: Final = 0x20000
 # /etc as the machine has it, with files of our own over it: in a mount namespace of its own.
 OVER_ETC: Final = """
@@ -122,10 +130,12 @@ def _read(out: int, err: int, timeout: float | None) -> tuple[str, str]:
 @functools.cache
 def _prepared() -> "tuple[socket.socket, subprocess.Popen[bytes]]":
     """The line to the process that forks, and that process; it ends with this one."""
+    from tests.cache import cache  # noqa: PLC0415 - not to be found by that process
+
     ours, its = socket.socketpair()
     with its:
         process = subprocess.Popen(
-            [sys.executable, "-P", __file__, str(its.fileno())],
+            [sys.executable, "-P", __file__, str(its.fileno()), str(cache())],
             pass_fds=[its.fileno()],
             env={"PATH": os.defpath, "LANG": "C.UTF-8"},
             stdin=subprocess.DEVNULL,
@@ -142,7 +152,31 @@ def _prepare() -> None:
     Path.cwd().rmdir()
     for module in pkgutil.walk_packages(cli.__path__, f"{cli.__name__}."):
         importlib.import_module(module.name)
+    run = functools.partial(_run_compiler, Path(sys.argv[2]))
+    relay.subprocess = SimpleNamespace(run=run, TimeoutExpired=subprocess.TimeoutExpired)  # type: ignore[attr-defined]
     gc.freeze()  # a collection in a fork would copy all of it
+
+
+def _run_compiler(kept: Path, command: Sequence[str], **options: Any) -> "subprocess.CompletedProcess[Any]":
+    """`subprocess.run` where a relay is made and tried. `kept`: the folder for what was made."""
+    sources = [word for word in command if word.endswith(".c")]
+    if not sources or Path(command[0]).parent != SYSTEM:
+        return subprocess.run(command, **options)  # noqa: PLW1510 - the relay's module says it
+    target = command[command.index("-o") + 1]
+    digest = hashlib.sha256(repr([word for word in command if word != target]).encode())
+    for file in sorted(Path(sources[0]).parent.glob("*.[ch]")):
+        digest.update(file.read_bytes())
+    made = kept / f"relay-{digest.hexdigest()[:16]}"
+    if not made.exists():
+        done = subprocess.run(command, **options)  # noqa: PLW1510 - the same
+        if done.returncode:
+            return done
+        made.parent.mkdir(parents=True, exist_ok=True)
+        fresh = made.with_suffix(f".{os.getpid()}")
+        shutil.copy(target, fresh)
+        fresh.rename(made)  # several may make it
+    shutil.copy(made, target)
+    return subprocess.CompletedProcess(command, 0)
 
 
 def _serve(line: socket.socket) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +20,7 @@ from hookspan.paths import Paths
 from hookspan.store import Reader
 from tests.claude import client
 from tests.claude.drivers import PATIENCE, Home
+from tests.command import call
 
 HOOKSPAN = str(Path(sys.executable).with_name("hookspan"))
 
@@ -34,9 +34,7 @@ def hookspan(home: Home, *args: str, check: bool = True, top: str = TOP) -> str:
         "PATH": f"{client.executable().parent}:{home.env['PATH']}",
         "HOOKSPAN_HOME": str(home.root / top),
     }
-    done = subprocess.run(
-        [HOOKSPAN, *args], env=env, cwd=home.home, capture_output=True, text=True, timeout=3 * PATIENCE, check=False
-    )
+    done = call(*args, env=env, cwd=home.home, timeout=3 * PATIENCE)
     if check and done.returncode:
         raise AssertionError(f"hookspan {' '.join(args)}: {done.stdout}{done.stderr}")
     return done.stdout
