@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from .database import ContentDb, File
+from .database import LEVEL, MEMORY, ContentDb, File
 
 _PROMPT: Final = re.compile(rb'"promptId":"([^"\\\x00-\x1f]{8,128})"')
 _SESSION_MARK, _PROMPT_MARK = b"\x00", b"\x01"
@@ -53,7 +53,7 @@ def add_line(content: ContentDb, file: File, session: str, line: bytes) -> None:
     digest = blake2b(data, digest_size=16).digest()
     row = content.db.execute("SELECT line FROM line WHERE digest = ?", (digest,)).fetchone()
     if row is None:
-        packer = zlib.compressobj(6, wbits=-15, zdict=_COMMON)
+        packer = zlib.compressobj(LEVEL, zlib.DEFLATED, -15, MEMORY, zdict=_COMMON)
         packed = packer.compress(data) + packer.flush()
         key = content.db.execute("INSERT INTO line (digest, data) VALUES (?, ?)", (digest, packed)).lastrowid
     else:

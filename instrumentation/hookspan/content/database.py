@@ -31,6 +31,7 @@ SLOT: Final = 7 * DAY
 """The words of so much time are an index of their own: deleting merges no more than that."""
 TEXT_MAX: Final = 64 << 10
 """Characters of a message that are found and shown in snippets."""
+LEVEL, MEMORY = 6, 6  # of zlib: less memory to begin with is a third of the time, and no byte more
 PACK_FROM: Final = 160
 """Characters of a text from which it is packed."""
 BATCH: Final = 2_000
@@ -131,7 +132,10 @@ def scope_of(session: Kept, row: Row) -> str:
 
 def pack(text: str) -> str | bytes:
     """A text as it is kept: packed if that is worth it."""
-    return zlib.compress(text.encode(), 6) if len(text) >= PACK_FROM else text
+    if len(text) < PACK_FROM:
+        return text
+    packer = zlib.compressobj(LEVEL, memLevel=MEMORY)
+    return packer.compress(text.encode()) + packer.flush()
 
 
 def unpack(text: str | bytes) -> str:
@@ -309,7 +313,7 @@ class ContentDb:
             self._slots.add(slot)
         self.db.execute(
             f"INSERT INTO words_{slot} (rowid, scope, words) VALUES (?, ?, ?)",
-            (key, scope, " ".join(words.tokens(text))),
+            (key, scope, words.indexed(text)),
         )
 
     # --- Deleting
@@ -378,7 +382,7 @@ class ContentDb:
             slot = key // SLOT
             self.db.execute(
                 f"INSERT INTO words_{slot} (words_{slot}, rowid, scope, words) VALUES ('delete', ?, ?, ?)",
-                (key, scope, " ".join(words.tokens(unpack(text)))),
+                (key, scope, words.indexed(unpack(text))),
             )
             self.db.execute("DELETE FROM message WHERE message = ?", (key,))
         for slot in {key // SLOT for key, _, _ in rows}:

@@ -10,13 +10,12 @@ from __future__ import annotations
 import itertools
 import re
 import unicodedata
-from collections.abc import Iterator
 from typing import Final
 
 import msgspec
 
-VERSION: Final = 1
-"""Of what `tokens` makes: the index of another one is made anew."""
+VERSION: Final = 2
+"""Of what `indexed` makes: the index of another one is made anew."""
 WORD_MAX: Final = 48
 """Characters of a word that count. Longer ones are encoded data, whose parts nobody looks for."""
 TERMS_MAX: Final = 16
@@ -30,6 +29,11 @@ _PAIRED: Final = (
     "\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003134f"
 )
 _RUN: Final = re.compile(rf"[{_PAIRED}]+|[^\W_{_PAIRED}]+")
+_ASCII_RUN: Final = re.compile(r"[a-z0-9]+")
+_MIXED: Final = re.compile(
+    r"(?<![A-Za-z0-9])[A-Za-z0-9]*?(?:[a-z][A-Z]|[A-Z][A-Z][a-z]|[A-Za-z][0-9]|[0-9][A-Za-z])[A-Za-z0-9]*"
+)
+"""A word that has parts."""
 _IS_PAIRED: Final = re.compile(rf"[{_PAIRED}]")
 _PART: Final = re.compile(r"[A-Z]{2,}(?![a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
 _TERM: Final = re.compile(r'(-?)(?:"([^"]*)"?|(\S+))')
@@ -49,26 +53,26 @@ class Term(msgspec.Struct, frozen=True):
         return f'"{" ".join(self.words)}"' + (" *" if self.is_beginning else "")
 
 
-def tokens(text: str) -> Iterator[str]:
+def row(text: str) -> list[str]:
     """The words of a text in their order."""
-    if not text.isascii():
-        text = unicodedata.normalize("NFKC", text)
-    for run in _RUN.findall(text):
-        if run.isascii():
-            lower = run.lower()
-            yield lower[:WORD_MAX]
-            # Nothing to divide in a word of small letters, nor in one that begins with a capital.
-            if run not in (lower, lower.capitalize()) and len(run) <= WORD_MAX:
-                parts = _PART.findall(run)
-                if len(parts) > 1:
-                    yield from (part.lower() for part in parts if len(part) > 1)
-            elif not run.isalpha() and len(run) <= WORD_MAX:
-                yield from (part for part in _PART.findall(lower) if len(part) > 1 and part != lower)
-        elif _IS_PAIRED.match(run):
-            yield from map("".join, itertools.pairwise(run))
-            yield run[-1]
+    if text.isascii():
+        return [word if len(word) <= WORD_MAX else word[:WORD_MAX] for word in _ASCII_RUN.findall(text.lower())]
+    found: list[str] = []
+    for run in _RUN.findall(unicodedata.normalize("NFKC", text).casefold()):
+        if _IS_PAIRED.match(run):
+            found += map("".join, itertools.pairwise(run))
+            found.append(run[-1])
         else:
-            yield run.casefold()[:WORD_MAX]
+            found.append(run[:WORD_MAX])
+    return found
+
+
+def indexed(text: str) -> str:
+    """What the index has of a text: its words in their order, and behind them the parts that are no words of it."""
+    words = row(text)
+    mixed = {run for run in _MIXED.findall(text) if len(run) <= WORD_MAX}
+    parts = {part.lower() for run in mixed for part in _PART.findall(run) if len(part) > 1}
+    return " ".join([*words, *sorted(parts.difference(words))])
 
 
 def terms(query: str) -> list[Term]:
@@ -80,7 +84,7 @@ def terms(query: str) -> list[Term]:
     for minus, quoted, word in _TERM.findall(query):
         text = quoted or word
         is_beginning = not quoted and text.endswith("*")
-        words = list(tokens(text))
+        words = row(text)
         if not words:
             continue
         last = words[-1]
