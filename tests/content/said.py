@@ -1,6 +1,7 @@
 """Sessions in which something is said: the client's transcript, and the hooks that go with it."""
 
 import json
+import time
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,7 +31,7 @@ class Said:
         self.machine.hooks(*(event(name, self.session, **about) for name in names))
 
     def line(self, kind: str, content: Any, path: Path | None = None, **fields: Any) -> None:
-        self.at += 0.01
+        self.at = max(self.at + 0.001, time.time())  # as late as the hooks that go with it
         line = {
             "type": kind,
             "uuid": str(uuid.uuid4()),

@@ -17,6 +17,7 @@ from hookspan.catalogue.session_fields import SessionRow
 from hookspan.clients.claude_code.transcript_files import transcript_roots
 from hookspan.config import Settings
 from hookspan.content import ContentDb, Deleted, Intake, Kept, Limits, known, sources
+from hookspan.model.sessions import UNHEARD
 from hookspan.opted_out import OptedOut
 from hookspan.paths import Paths
 from hookspan.setup import receipts
@@ -131,7 +132,7 @@ class Keeping:
         content, intake = self._open()
         if intake is None or content is None:
             return True
-        since = content_since(settings, time.time_ns())
+        since = max(content_since(settings, time.time_ns()), first_of(row))
         return not intake.take(kept(row, about.title), found, archive=settings.archive.enabled, since=since)
 
     def _roots(self) -> tuple[str, ...]:
@@ -173,6 +174,13 @@ def kept(row: SessionRow, title: str) -> Kept:
         started=row.started,
         last=row.last // HOUR * HOUR,  # it decides what is deleted, in days: not worth a write each time
     )
+
+
+def first_of(row: SessionRow) -> int:
+    """From when on messages in its transcript are the session's own: a fork's begins with its parent's."""
+    if row.local:
+        return 0
+    return row.started - (0 if row.source == "fork" else UNHEARD)
 
 
 def content_since(settings: Settings, now: int) -> int:

@@ -45,7 +45,7 @@ _FIRST: Final = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE session (
     session INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, project TEXT NOT NULL, branch TEXT NOT NULL,
-    model TEXT NOT NULL, title TEXT NOT NULL, last INTEGER NOT NULL, started INTEGER NOT NULL
+    model TEXT NOT NULL, title TEXT NOT NULL, last INTEGER NOT NULL
 );
 CREATE TABLE file (
     file INTEGER PRIMARY KEY, session INTEGER NOT NULL, path TEXT NOT NULL, subagent TEXT NOT NULL,
@@ -224,8 +224,8 @@ class ContentDb:
         values = (kept.project, kept.branch, kept.model, kept.title, kept.last)
         if known is None:
             key = self.db.execute(
-                "INSERT INTO session (project, branch, model, title, last, id, started) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (*values, kept.id, kept.started),
+                "INSERT INTO session (project, branch, model, title, last, id) VALUES (?, ?, ?, ?, ?, ?)",
+                (*values, kept.id),
             ).lastrowid
             assert key is not None  # noqa: S101 - a row was inserted
         else:
@@ -268,14 +268,9 @@ class ContentDb:
         )
 
     def add(self, session: int, file: int, kept: Kept, row: Row) -> bool:
-        """Have a message found; False if it is there already: a copy is that of the session which began first."""
-        there = self.db.execute(
-            "SELECT session, started FROM message JOIN session USING (session) WHERE name = ?", (row.name,)
-        ).fetchone()
-        if there is not None:
-            if there[0] == session or there[1] <= kept.started:
-                return False
-            self._delete_messages("name = ?", row.name)
+        """Have a message found; False if it is there already."""
+        if self.db.execute("SELECT 1 FROM message WHERE name = ?", (row.name,)).fetchone():
+            return False
         key = max(1, row.at)
         while self.db.execute("SELECT 1 FROM message WHERE message = ?", (key,)).fetchone():
             key += 1
