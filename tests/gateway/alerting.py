@@ -30,8 +30,10 @@ def start(fleet: Fleet, recipients: str, replaced: Mapping[str, str]) -> str:
 def _vmalert(fleet: Fleet, alertmanager: str, prometheus: str) -> Program:
     service = yaml.safe_load((FILES / "docker-compose.yml").read_text())["services"]["vmalert"]
     flags = "\n".join(service["command"])
+    rules = fleet.folder / "rules"
+    stack.impatient_rules(rules)
     for old, new in {
-        "/etc/vmalert/rules": str(stack.COLLECTOR_FILES / "rules"),
+        "/etc/vmalert/rules": str(rules),
         "evaluationInterval=15s": f"evaluationInterval={stack.INTERVAL}",
         "http://victoria-metrics:8428": fleet.metrics.url,
         "http://alertmanager:9093": alertmanager,

@@ -173,9 +173,10 @@ def test_a_team_hears_in_its_own_channel_that_its_token_is_over_its_budget(fleet
     alerts = 'ALERTS{alertname="TeamCostDay"}'
     asked.wait(lambda: {one.labels["team"] for one in asked.query(alerts)} == {"cart", "rivals"}, DELIVERY)
     groups = stack.get(f"{prometheus}/vmalert/api/v1/rules")["data"]["groups"]
-    names = {rule["name"]: rule["health"] for group in groups for rule in group["rules"]}
-    assert {"HumanAwaited", "GatewayDown", "hookspan:tool_error_ratio:7d"} <= names.keys()
-    assert set(names.values()) == {"ok"}, names
+    states = {rule["name"]: (rule["health"], rule["lastError"]) for group in groups for rule in group["rules"]}
+    assert {"HumanAwaited", "GatewayDown", "hookspan:tool_error_ratio:7d"} <= states.keys()
+    assert set(states.values()) == {("ok", "")}, states
+    assert all(rule["lastEvaluation"] > "2000" for group in groups for rule in group["rules"])  # 0001: never
 
 
 def test_what_the_page_says_to_watch_is_what_the_programs_say(fleet: Fleet, developers: list[Developer]):

@@ -337,11 +337,7 @@ class Stack(Backends):
         url = f"http://127.0.0.1:{ports['prometheus']}"
         configuration = self.folder / "prometheus.yml"
         configuration.write_text(prometheus_configuration(ports))
-        rules = self.folder / "rules"
-        rules.mkdir()
-        for file in (COLLECTOR_FILES / "rules").glob("*.yml"):
-            # A group that is evaluated every five minutes would be waited for.
-            (rules / file.name).write_text(file.read_text().replace("interval: 5m", f"interval: {INTERVAL}"))
+        impatient_rules(self.folder / "rules")
         return Program(
             "prometheus",
             [
@@ -361,6 +357,13 @@ class Stack(Backends):
             ready=f"{url}/-/ready",
             group=self._reaper.pid,
         )
+
+
+def impatient_rules(folder: Path) -> None:
+    """Write the rules there; a group that is evaluated every five minutes would be waited for."""
+    folder.mkdir()
+    for file in (COLLECTOR_FILES / "rules").glob("*.yml"):
+        (folder / file.name).write_text(file.read_text().replace("interval: 5m", f"interval: {INTERVAL}"))
 
 
 def alertmanager(
