@@ -117,7 +117,7 @@ def test_it_finds_sessions_that_are_not_loaded_and_shows_what_they_are_called(si
         page.keyboard.press("Control+k")
         page.get_by_role("dialog").wait_for()
         page.keyboard.type("part-00")
-        option = page.get_by_role("option", name="part-00")
+        option = page.get_by_role("group", name="Sessions").get_by_role("option", name="part-00")
         expect(option).to_have_count(1)
         title = option.locator(".named > :last-child")
         assert title.evaluate("one => one.scrollWidth <= one.clientWidth")
@@ -128,7 +128,9 @@ def test_it_finds_sessions_that_are_not_loaded_and_shows_what_they_are_called(si
     page.keyboard.press("Control+k")
     page.get_by_role("dialog").wait_for()
     page.keyboard.type("part-00")
-    expect(page.get_by_role("option", name="part-00")).to_have_attribute("aria-selected", "true")
+    expect(page.get_by_role("group", name="Sessions").get_by_role("option", name="part-00")).to_have_attribute(
+        "aria-selected", "true"
+    )
     page.keyboard.press("Enter")
     page.wait_for_url(f"**/sessions/{plays[0].session}")
 

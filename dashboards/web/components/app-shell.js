@@ -359,6 +359,11 @@ export class AppShell extends BaseComponent {
 					width: 1.75rem;
 				}
 			}
+			@media (max-width: 26rem) {
+				nav a[href="/search"] {
+					display: none; /* the button beside it leads there, too */
+				}
+			}
 			@media (max-width: 22rem) {
 				.bar > div {
 					gap: 0;
@@ -366,9 +371,6 @@ export class AppShell extends BaseComponent {
 				}
 				nav a {
 					padding-inline: 0.35rem;
-				}
-				nav a[href="/search"] {
-					display: none; /* the button beside it leads there, too */
 				}
 				.icon,
 				.find {

@@ -342,26 +342,6 @@ export class CommandPalette extends BaseComponent {
 					run: go(href("session", { id: session.id })),
 				};
 			}),
-			...this.said.map((item) => ({
-				id: `${item.session}${item.message}`,
-				group: "Said",
-				label: item.snippet.map(({ text }) => text).join(""),
-				detail: `${kindOfHit(item)}, ${item.project || short(item.session)}`,
-				words: this.query,
-				run: go(hitHref(item)),
-			})),
-			...(this.query.trim()
-				? [
-						{
-							id: "search",
-							group: "Said",
-							label: `Search messages for “${this.query.trim()}”`,
-							detail: "all sessions",
-							words: this.query,
-							run: go(href("search", { query: { q: this.query.trim() } })),
-						},
-					]
-				: []),
 			...PAGES.map(([label, to, words]) => ({
 				id: to,
 				group: "Pages",
@@ -539,8 +519,35 @@ export class CommandPalette extends BaseComponent {
 		</div>`;
 	}
 
+	/** Messages of all sessions, below what the page knows by name. @returns {Action[]} */
+	#messages() {
+		const q = this.query.trim();
+		if (!q) return [];
+		const found = this.said.map((item) => ({
+			id: `${item.session}${item.message}`,
+			group: "Said",
+			label: item.snippet.map(({ text }) => text).join(""),
+			detail: `${kindOfHit(item)}, ${item.project || short(item.session)}`,
+			words: "",
+			run: () => router.go(hitHref(item)),
+		}));
+		const search = {
+			id: "search",
+			group: "Said",
+			label: "Search all messages",
+			detail: `for “${q}”`,
+			words: "",
+			run: () => router.go(href("search", { query: { q } })),
+		};
+		return [...found, search];
+	}
+
 	#search() {
-		const groups = find(this.#actions(), this.query, this.query ? MOST : 5);
+		const messages = this.#messages();
+		const groups = [
+			...find(this.#actions(), this.query, this.query ? MOST : 5),
+			...(messages.length ? [{ name: "Said", choices: messages }] : []),
+		];
 		const flat = /** @type {Action[]} */ (groups.flatMap((group) => group.choices));
 		const index = Math.min(this.index, Math.max(0, flat.length - 1));
 		return html` <div class="ask">
