@@ -234,6 +234,8 @@ def test_compose_reads_the_file_and_everything_in_it_is_pinned_and_bounded():
     counting = composed(COLLECTOR_ADD="span-metrics")["ingester-1"]
     (added,) = set(counting["command"]) - set(services["ingester-1"]["command"])
     assert added.removeprefix("--config=") in {volume["target"] for volume in counting["volumes"]}
+    asked = {value for name, value in services["grafana"]["environment"].items() if re.fullmatch("[A-Z]+_URL", name)}
+    assert {re.split("[:/]+", url)[1] for url in asked} == {"prometheus", "jaeger", "alertmanager"} <= services.keys()
     made = " ".join(services["topics"]["command"])
     assert f"for topic in {' '.join(TOPICS)}" in made
     assert f"--partitions {PARTITIONS}" in made
