@@ -66,7 +66,8 @@ def test_axe_finds_nothing_on_empty_pages_and_when_the_agent_is_away(site: Site,
     expect(pages["/"].get_by_role("contentinfo")).to_have_count(0)  # no link to another program without its address
     play = Play()
     site.append(play.start())
-    pages["/sessions"] = visitor.visit(site, f"/sessions/{play.session}", reduced_motion=True)
+    # Dark, and so a browser context of its own: one has six connections to a host, and each page keeps one.
+    pages["/sessions"] = visitor.visit(site, f"/sessions/{play.session}", reduced_motion=True, dark=True)
     found = {path: violations(page) for path, page in pages.items()}
     visitor.agent_may_be_away = True
     site.machine.kill()
