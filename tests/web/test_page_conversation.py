@@ -92,6 +92,25 @@ def test_it_is_given_away_without_paths(shared: Site, visitor: Visitor) -> None:
     assert violations(page) == []
 
 
+def test_a_figure_opens_what_it_counts(shared: Site, visitor: Visitor) -> None:
+    talk = rounding(shared.machine)
+    shared.settle()
+    page = visitor.visit(shared, "/friction")
+    row = page.get_by_role("row", name="Bash")
+    failed = row.get_by_role("link").first
+    count = int(failed.inner_text())
+    failed.click()
+    hits = page.locator("search-page li")
+    expect(hits).to_have_count(count)
+    expect(hits.first).to_contain_text("make check")
+    expect(hits.first).to_contain_text("Exit code 2 make: *** [check] Error 2")
+    expect(page.get_by_role("button", name="Since")).to_be_visible()
+    assert violations(page) == []
+    page = visitor.visit(shared, f"/sessions/{talk.session}")
+    page.get_by_role("link", name="1 failed").click()
+    expect(page.get_by_role("article")).to_contain_text("make: *** [check] Error 2")
+
+
 def test_thousands_of_messages_are_few_on_the_page(shared: Site, visitor: Visitor) -> None:
     talk = Talk(shared.machine)
     talk.asks("do a lot")

@@ -2,7 +2,7 @@
 import { css, html, nothing } from "lit";
 import { ago, count, duration, elapsed, model, money, percent, plural, tokens } from "../lib/format.js";
 import * as clock from "../lib/clock.js";
-import { router } from "../lib/router.js";
+import { href, router } from "../lib/router.js";
 import { ask } from "../lib/api.js";
 import { sumOf } from "../lib/words.js";
 import { shared } from "./shared-styles.js";
@@ -433,13 +433,18 @@ export class FrictionReport extends FetchedPage {
 	}
 
 	/** @param {Friction} answer */
-	#failing({ failing }) {
+	#failing(answer) {
+		const { failing } = answer;
 		const failed = failing.filter((tool) => tool.failed || tool.denied || tool.interrupted);
 		const calls = failing.reduce((sum, tool) => sum + tool.calls, 0);
 		const why = calls ? `None of ${plural(calls, "tool call")} failed.` : "No tool was called.";
+		const { project = "" } = router.route.query;
+		/** @param {Failing} tool @param {string} outcome */
+		const callsOf = ({ tool }, outcome) =>
+			href("search", { query: { what: "spans", tool, outcome, project, from: String(Math.floor(answer.since)) } });
 		return html`<section class="card" aria-labelledby="h-failing">
 			<header><h2 id="h-failing">Tools that fail</h2></header>
-			${this.#table("failing", FAILING_COLUMNS, failed, failingRow, why)}
+			${this.#table("failing", FAILING_COLUMNS, failed, (one) => failingRow(one, (outcome) => callsOf(one, outcome)), why)}
 		</section>`;
 	}
 
@@ -459,9 +464,17 @@ export class FrictionReport extends FetchedPage {
 		const dearest = Math.max(0, ...rows.map((row) => row.cost));
 		const names = byModel ? cost.models.map(({ name }) => name) : projectsOf(answer);
 		const most = Math.max(...cost.days.map((day) => day.cost));
+		/** The sessions of a project, the calls of a model. @param {string} name */
+		const to = (name) =>
+			byModel
+				? href("search", { query: { what: "spans", model: name, from: String(Math.floor(answer.since)) } })
+				: href("now", { query: { project: name } });
 		const costRow = (/** @type {(typeof rows)[number]} */ row, /** @type {number} */ at) =>
 			html`<tr>
-				<td><i class="swatch c${Math.min(names.indexOf(row.name), COLOURS)}" aria-hidden="true"></i>${row.label}</td>
+				<td>
+					<i class="swatch c${Math.min(names.indexOf(row.name), COLOURS)}" aria-hidden="true"></i
+					>${row.name ? html`<a class="link" href=${to(row.name)}>${row.label}</a>` : row.label}
+				</td>
 				<td class="num">${money(row.cost, dearest)}</td>
 				<td class="num">${cost.total ? percent(row.cost / cost.total) : "–"}</td>
 				${byModel ? tokenCells(cost.models[at]) : nothing}
@@ -592,15 +605,18 @@ function askedRow(one) {
 	</tr>`;
 }
 
-/** @param {Failing} tool */
-const failingRow = (tool) =>
+/** A figure that leads to what it counts. @param {number} value @param {string} to */
+const counted = (value, to) => (value ? html`<a class="link" href=${to}>${count(value)}</a>` : "0");
+
+/** @param {Failing} tool @param {(outcome: string) => string} to where its calls with that outcome are listed */
+const failingRow = (tool, to) =>
 	html`<tr>
 		<td title=${tool.tool}>${tool.tool}</td>
-		<td class="num ${tool.failed ? "bad" : "quiet"}">${count(tool.failed)}</td>
-		<td class="num">${count(tool.calls)}</td>
+		<td class="num ${tool.failed ? "bad" : "quiet"}">${counted(tool.failed, to("error"))}</td>
+		<td class="num">${counted(tool.calls, to("all"))}</td>
 		<td class="num">${percent(tool.share)}</td>
-		<td class="num if-wide">${count(tool.denied)}</td>
-		<td class="num if-wide">${count(tool.interrupted)}</td>
+		<td class="num if-wide">${counted(tool.denied, to("denied"))}</td>
+		<td class="num if-wide">${counted(tool.interrupted, to("interrupted"))}</td>
 		<td class="num">${tool.average ? duration(tool.average) : "–"}</td>
 	</tr>`;
 

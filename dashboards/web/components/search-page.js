@@ -197,7 +197,7 @@ export class SearchPage extends BaseComponent {
 	}
 
 	get query() {
-		return /** @type {Record<"q" | "what" | "type" | "project" | "branch" | "tool" | "model" | "outcome" | "time" | "longer" | "cost" | "session", string>} */ (
+		return /** @type {Record<"q" | "what" | "type" | "project" | "branch" | "tool" | "model" | "outcome" | "time" | "from" | "longer" | "cost" | "session", string>} */ (
 			router.route.query
 		);
 	}
@@ -209,7 +209,7 @@ export class SearchPage extends BaseComponent {
 
 	/** What the agent is asked; null for nothing yet. */
 	get wanted() {
-		const { q, what, type, project, branch, tool, model, outcome, time, longer, cost, session } = this.query;
+		const { q, what, type, project, branch, tool, model, outcome, time, from, longer, cost, session } = this.query;
 		const filters = {
 			project,
 			branch,
@@ -220,7 +220,11 @@ export class SearchPage extends BaseComponent {
 			kind: what === "spans" || type === "all" ? "" : type,
 			longer: Number(longer) ? Number(longer) * 1000 : "",
 			cents: Number(cost) ? cost : "",
-			since: time === "all" ? "" : Math.floor((clock.now() - Number(time) * DAY) / DAY) * DAY,
+			since: /^\d{1,15}$/.test(from)
+				? from
+				: time === "all"
+					? ""
+					: Math.floor((clock.now() - Number(time) * DAY) / DAY) * DAY,
 		};
 		if (this.isHidden || !store.summary) return null; // whether messages are shown is known in a moment
 		if (!q.trim() && !Object.values(filters).some(Boolean)) return null;
@@ -296,6 +300,15 @@ export class SearchPage extends BaseComponent {
 		>`;
 	}
 
+	/** Since when, or the moment from which on a figure counts that led here. */
+	#time() {
+		const { from } = this.query;
+		if (!/^\d{1,15}$/.test(from)) return this.#choice("time", "Time", TIMES);
+		return html`<button class="btn" title="Any time" @click=${() => router.set({ from: "" }, { push: true })}>
+			Since ${date(Number(from))} <span aria-hidden="true">✕</span><span class="hide">, remove</span>
+		</button>`;
+	}
+
 	/** @param {keyof SearchPage["query"]} name @param {string} label @param {string[]} [known] */
 	#text(name, label, known = []) {
 		return html`<label
@@ -337,7 +350,7 @@ export class SearchPage extends BaseComponent {
 					])}
 				</div>
 				<div class="filters">
-					${isSpans ? nothing : this.#choice("type", "Kind", FOUND_KINDS)}${this.#choice("outcome", "Outcome", OUTCOME_FILTERS)}${this.#choice("time", "Time", TIMES)}${this.#choice("longer", "Duration", LENGTHS)}${this.#choice("cost", "Cost", COSTS)}${this.#text("project", "Project", store.projects)}${this.#text("branch", "Branch")}${this.#text("tool", "Tool")}${this.#text("model", "Model")}
+					${isSpans ? nothing : this.#choice("type", "Kind", FOUND_KINDS)}${this.#choice("outcome", "Outcome", OUTCOME_FILTERS)}${this.#time()}${this.#choice("longer", "Duration", LENGTHS)}${this.#choice("cost", "Cost", COSTS)}${this.#text("project", "Project", store.projects)}${this.#text("branch", "Branch")}${this.#text("tool", "Tool")}${this.#text("model", "Model")}
 				</div>
 			</search>
 			${this.#found()}`;
@@ -411,6 +424,7 @@ export class SearchPage extends BaseComponent {
 						</div>`
 					: nothing
 			}
+			${item.error ? html`<div class="text failed">${item.error}</div>` : nothing}
 		</li>`;
 	}
 }

@@ -15,6 +15,7 @@ import {
 	time,
 	tokens,
 } from "../lib/format.js";
+import { href } from "../lib/router.js";
 import { store } from "../lib/store.js";
 import { calling, doing } from "../lib/words.js";
 import { BaseComponent } from "./base-component.js";
@@ -213,7 +214,7 @@ export class SessionHeader extends BaseComponent {
 						: html`<div>
 								<dt>Tool calls</dt>
 								<dd>
-									${count(session.tools)}${session.tools_failed ? html` <small class="bad">${count(session.tools_failed)} failed</small>` : nothing}
+									${count(session.tools)}${session.tools_failed ? html` <small class="bad">${store.summary?.content ? html`<a class="link" href=${href("session", { id: session.id, query: { view: "conversation", only: "failed" } })}>${count(session.tools_failed)} failed</a>` : html`${count(session.tools_failed)} failed`}</small>` : nothing}
 								</dd>
 							</div>`
 				}

@@ -23,6 +23,7 @@ export const PARAMETERS = /** @type {const} */ ({
 		session: "",
 		outcome: "all",
 		time: "all",
+		from: "",
 		longer: "0",
 		cost: "0",
 	},

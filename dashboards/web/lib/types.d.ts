@@ -501,7 +501,8 @@ export interface SnippetPart {
 
 /**
  * A message or a span (`kind` span) that was found. Of a message `message` is its id in its conversation. `trace` and
- * `span` are what it opens at; empty where there is none.
+ * `span` are what it opens at; empty where there is none. `error`: of a call that failed, what it said in one line, as
+ * long as that is kept.
  */
 export interface FoundItem {
   kind: string;
@@ -520,6 +521,7 @@ export interface FoundItem {
   name: string;
   duration: number | null;
   outcome: string;
+  error: string;
 }
 
 /** Messages or spans, the newest first. `since`: from when on messages are kept; `archive`: if in the archive. */

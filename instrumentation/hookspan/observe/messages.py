@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -16,15 +17,16 @@ import msgspec
 from hookspan.clients.claude_code.transcript_files import read_meta
 from hookspan.clients.conversations import conversation
 from hookspan.clients.message import Kind, Message
-from hookspan.reading import RefusedError, open_regular
+from hookspan.reading import MAX_LINE, RefusedError, open_regular
 from hookspan.store import Reader
 from hookspan.wire.scrub import label
 
-from .line_index import LineIndex, LineIndexes, Place
+from .line_index import CHUNK, LineIndex, LineIndexes, Place
 from .transcript_paths import subagent_of, transcripts_of
 
 FILES_KEPT: Final = 32
 """Transcripts of which it is remembered where what stands: 200 bytes a message."""
+_RESULT_OF: Final = re.compile(rb'"tool_use_id"\s?:\s?"([^"]{1,256})"')
 LABEL_MOST: Final = 160
 """Characters of what a model call is named by where it called several tools."""
 
@@ -132,6 +134,36 @@ class SessionMessages:
             if transcript := self.transcript(path):
                 for call, text in list(transcript.said.items()):
                     yield subagent_of(path), call, text
+
+    def results(self, session: str, tool_calls: Collection[str]) -> dict[str, Message]:
+        """The results of these calls by their ids, as far as the transcripts have them. Files are read, not indexed."""
+        wanted, found = set(tool_calls), dict[str, Message]()
+        for path in self.paths(session):
+            if len(found) == len(wanted):
+                break
+            with contextlib.suppress(OSError, RefusedError):
+                descriptor = self.opener(path)
+                try:
+                    for line in _lines(descriptor):
+                        if wanted.isdisjoint(name.decode(errors="replace") for name in _RESULT_OF.findall(line)):
+                            continue
+                        for message in conversation().feed(line, 0):
+                            if message.kind == "result" and message.tool_call in wanted:
+                                found[message.tool_call] = message
+                finally:
+                    os.close(descriptor)
+        return found
+
+
+def _lines(descriptor: int) -> Iterator[bytes]:
+    """Those lines of a file that may hold results of tools."""
+    rest, offset = b"", 0
+    while data := os.pread(descriptor, CHUNK, offset):
+        offset += len(data)
+        *lines, rest = (rest + data).split(b"\n")
+        yield from (line for line in lines if b"tool_result" in line)
+        if len(rest) > MAX_LINE:
+            return
 
 
 def read(path: str, transcript: Transcript, numbers: Iterable[int], opener: Callable[[str], int]) -> Iterator[Told]:

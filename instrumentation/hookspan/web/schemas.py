@@ -490,7 +490,8 @@ class SnippetPart(msgspec.Struct, kw_only=True):
 class FoundItem(msgspec.Struct, kw_only=True):
     """A message or a span (`kind` span) that was found. Of a message `message` is its id in its conversation.
 
-    `trace` and `span` are what it opens at; empty where there is none.
+    `trace` and `span` are what it opens at; empty where there is none. `error`: of a call that failed, what it said
+    in one line, as long as that is kept.
     """
 
     kind: str
@@ -509,6 +510,7 @@ class FoundItem(msgspec.Struct, kw_only=True):
     name: str = ""
     duration: float | None = None
     outcome: str = ""
+    error: str = ""
 
 
 class Found(msgspec.Struct, kw_only=True):

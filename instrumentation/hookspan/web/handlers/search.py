@@ -15,6 +15,7 @@ from hookspan.web.context import Context
 from hookspan.web.parameters import Arguments
 from hookspan.web.problems import invalid, need_content
 from hookspan.web.serializers import ms
+from hookspan.wire.scrub import label
 
 NANO: Final = 1_000_000
 HOUR: Final = 3600 * 1_000_000_000
@@ -55,11 +56,27 @@ def _spans(context: Context, arguments: Arguments, asked: dict[str, Any], cursor
     spans = context.reader.find_spans(query)
     hidden = context.opted_out.names
     items = [_of_span(span, content=context.content) for span in spans if span.attributes.get(sc.PROJECT) not in hidden]
+    if context.content:
+        _add_errors(context, spans, items)
     following = None
     if len(spans) == query.limit:
         last = spans[-1]
         following = f"{last.start}.{SpanKey(last.record, last.ordinal).pack()}"
     return _answer(context, items, following)
+
+
+def _add_errors(context: Context, spans: list[Span], items: list[schemas.FoundItem]) -> None:
+    """What the failed calls among them said, from the transcripts of their sessions."""
+    calls = {span.span_id: str(span.attributes.get(sc.GEN_AI_TOOL_CALL_ID, "")) for span in spans}
+    failed: dict[str, list[schemas.FoundItem]] = {}
+    for item in items:
+        if item.failed and calls[item.span]:
+            failed.setdefault(item.session, []).append(item)
+    for session, ones in failed.items():
+        results = context.messages.results(session, [calls[item.span] for item in ones])
+        for item in ones:
+            result = results.get(calls[item.span])
+            item.error = label(result.text) if result else ""
 
 
 def _answer(context: Context, items: list[schemas.FoundItem], following: str | None) -> schemas.Found:
