@@ -140,10 +140,10 @@ def bypasses_permissions(compose: Gateway) -> None:
 def test_sessions_go_through_though_a_gateway_is_dead_and_what_came_outlives_down_and_up(gateway_compose: Gateway):
     compose = gateway_compose
     compose.up()
+    compose.wait(lambda: compose.unhealthy() == set(), DELIVERY)
     bypasses_permissions(compose)
     outcomes = [session(compose, "http/protobuf", "OTLP_HTTP_PORT")]
     arrived(compose, outcomes)
-    compose.wait(lambda: compose.unhealthy() == set(), DELIVERY)
     compose.run("kill", "gateway-0")
     outcomes.append(session(compose, "grpc", "OTLP_GRPC_PORT"))
     arrived(compose, outcomes)
