@@ -1,6 +1,7 @@
 """What the gateway's compose file has for rules and alerts, beside a fleet: vmalert, Alertmanager, runbooks."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import yaml
 
@@ -9,8 +10,9 @@ from tests.stack import programs, stack
 from tests.stack.stack import Program
 
 
-def start(fleet: Fleet, recipients: str, replaced: Mapping[str, str]) -> str:
-    """Start them, with one of the files of Alertmanager, some words of it replaced; the address of what stands for
+@contextmanager
+def running(fleet: Fleet, recipients: str, replaced: Mapping[str, str]) -> Iterator[str]:
+    """They run, with one of the files of Alertmanager, some words of it replaced; the address of what stands for
     Prometheus there.
     """
     alertmanager = stack.alertmanager(
@@ -22,9 +24,12 @@ def start(fleet: Fleet, recipients: str, replaced: Mapping[str, str]) -> str:
         group=fleet.group,
     )
     prometheus = _prometheus(fleet)
-    for program in (alertmanager, prometheus, _vmalert(fleet, alertmanager.url, prometheus.url)):
+    started = (alertmanager, prometheus, _vmalert(fleet, alertmanager.url, prometheus.url))
+    for program in started:
         fleet.other(program)
-    return prometheus.url
+    yield prometheus.url
+    for program in started:
+        program.kill()
 
 
 def _vmalert(fleet: Fleet, alertmanager: str, prometheus: str) -> Program:

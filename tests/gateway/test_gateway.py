@@ -149,34 +149,34 @@ def test_a_team_hears_in_its_own_channel_that_its_token_is_over_its_budget(fleet
     """The rules in the gateway's own store, by vmalert; from there to Alertmanager with the example for teams."""
     with receiving() as receiver:
         keys = receiver.keys(tmp_path, "slack-operators", "slack-cart", "slack-shop") | {"payments": "cart"}
-        prometheus = alerting.start(fleet, "teams.yml", keys)
-        for sender in (Developer(fleet, service), Developer(fleet, service, token=ANOTHER_TOKEN)):
-            for dollars in (1, 999):
-                sender.count(dollars)
-                report = sender.encoded()
-                cost = report.resource_metrics[0].scope_metrics[0].metrics[0]
-                cost.name, cost.unit = "hookspan.cost", "USD"
-                assert sender.post(report).status_code == 200
+        with alerting.running(fleet, "teams.yml", keys) as prometheus:
+            for sender in (Developer(fleet, service), Developer(fleet, service, token=ANOTHER_TOKEN)):
+                for dollars in (1, 999):
+                    sender.count(dollars)
+                    report = sender.encoded()
+                    cost = report.resource_metrics[0].scope_metrics[0].metrics[0]
+                    cost.name, cost.unit = "hookspan.cost", "USD"
+                    assert sender.post(report).status_code == 200
 
-        def told(path: str) -> set[str]:
-            """The teams of the alerts that came there."""
-            return set(re.findall(r"Team (\w+) cost \$\d", json.dumps(receiver.at(path))))
+            def told(path: str) -> set[str]:
+                """The teams of the alerts that came there."""
+                return set(re.findall(r"Team (\w+) cost \$\d", json.dumps(receiver.at(path))))
 
-        fleet.wait(lambda: (told("/slack-cart"), told("/webhook")) == ({"cart"}, {"cart", "rivals"}), DELIVERY)
-        (page,) = set(re.findall(r'http[^"]+\.md', json.dumps(receiver.at("/webhook"))))
-    assert page == f"{prometheus}/user/TeamCostDay.md"
-    assert stack.text(page) == (stack.RUNBOOKS / "TeamCostDay.md").read_text()
-    with pytest.raises(HTTPError, match="404"):
-        stack.text(f"{prometheus}/user/..%2FTeamCostDay.md")
-    # What dashboards ask is there, where the developer's stack has Prometheus; every rule is evaluated.
-    asked = Backends("", prometheus)
-    alerts = 'ALERTS{alertname="TeamCostDay"}'
-    asked.wait(lambda: {one.labels["team"] for one in asked.query(alerts)} == {"cart", "rivals"}, DELIVERY)
-    groups = stack.get(f"{prometheus}/vmalert/api/v1/rules")["data"]["groups"]
-    states = {rule["name"]: (rule["health"], rule["lastError"]) for group in groups for rule in group["rules"]}
-    assert {"HumanAwaited", "GatewayDown", "hookspan:tool_error_ratio:7d"} <= states.keys()
-    assert set(states.values()) == {("ok", "")}, states
-    assert all(rule["lastEvaluation"] > "2000" for group in groups for rule in group["rules"])  # 0001: never
+            fleet.wait(lambda: (told("/slack-cart"), told("/webhook")) == ({"cart"}, {"cart", "rivals"}), DELIVERY)
+            (page,) = set(re.findall(r'http[^"]+\.md', json.dumps(receiver.at("/webhook"))))
+            assert page == f"{prometheus}/user/TeamCostDay.md"
+            assert stack.text(page) == (stack.RUNBOOKS / "TeamCostDay.md").read_text()
+            with pytest.raises(HTTPError, match="404"):
+                stack.text(f"{prometheus}/user/..%2FTeamCostDay.md")
+            # What dashboards ask is there, where the developer's stack has Prometheus; every rule is evaluated.
+            asked = Backends("", prometheus)
+            alerts = 'ALERTS{alertname="TeamCostDay"}'
+            asked.wait(lambda: {one.labels["team"] for one in asked.query(alerts)} == {"cart", "rivals"}, DELIVERY)
+            groups = stack.get(f"{prometheus}/vmalert/api/v1/rules")["data"]["groups"]
+            states = {rule["name"]: (rule["health"], rule["lastError"]) for group in groups for rule in group["rules"]}
+            assert {"HumanAwaited", "GatewayDown", "hookspan:tool_error_ratio:7d"} <= states.keys()
+            assert set(states.values()) == {("ok", "")}, states
+            assert all(rule["lastEvaluation"] > "2000" for group in groups for rule in group["rules"])  # 0001: never
 
 
 def test_what_the_page_says_to_watch_is_what_the_programs_say(fleet: Fleet, developers: list[Developer]):
