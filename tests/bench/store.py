@@ -19,7 +19,7 @@ from hookspan.journal.position import Position
 from hookspan.model import ids
 from hookspan.model.rows import Attributes, EventRow, Increment, Rows, Span
 from hookspan.paths import Paths
-from hookspan.store import Commit, Reader, SpanKey, Store
+from hookspan.store import Commit, Reader, SpanKey, SpanQuery, Store
 
 BATCH = 500
 SESSIONS = 16
@@ -176,6 +176,11 @@ def run(paths: Paths, events: int, spread: int) -> None:
     measure("newest 100 events", lambda: reader.events(limit=100))
     measure("counts", reader.counts)
     measure("totals of a month by day", lambda: reader.totals("hookspan.tool.calls", slot=1440))
+    measure("spans: newest 50 of Bash", lambda: reader.find_spans(SpanQuery(tool="Bash")))
+    measure("spans: Bash over 30 s, none", lambda: reader.find_spans(SpanQuery(tool="Bash", longer=30 * SECOND)))
+    measure("spans: denied, none", lambda: reader.find_spans(SpanQuery(outcome="denied")))
+    week = now - 7 * 24 * 3600 * SECOND
+    measure("spans: a word of a week, none", lambda: reader.find_spans(SpanQuery(words=("zyx",), since=week)), 5)
     measure("512 spans for export", lambda: reader.spans_after(SpanKey(events // 2, 0), 512))
 
 
