@@ -62,6 +62,7 @@ def test_a_turn_a_kind_a_subagent_and_a_text_are_found(talk: tuple[Site, str]) -
     assert sorted(said.values()) == sorted(
         ["Looking.", "Bash: exit 3", "Agent: Look closer", "Fixed.", "Noted.", "Bash: echo reviewed", "Reviewed."]
     )
+    assert site.get(f"/sessions/{session}/said", trace=last)["said"].keys() < said.keys()
     names = {span["span_id"] for span in site.get(f"/sessions/{session}/spans")["items"] if span["type"] == "model"}
     assert names == said.keys()
 

@@ -121,6 +121,7 @@ export class SessionConversation extends BaseComponent {
 	}
 
 	connected() {
+		this.requestUpdate(); // it may have been in the page before
 		this.updateOn(router, "route");
 		this.updateOn(store, "change");
 		this.later(() => {

@@ -6,6 +6,7 @@ import { store } from "./store.js";
 
 export const PAGE = 40; // messages
 const SOON = 400; // ms from news of a session to asking what was said
+const AGAIN = 2000; // ms after a failure
 
 /** @typedef {{subagent?: string, kind?: string, trace?: string}} Part */
 
@@ -57,7 +58,7 @@ export class ConversationFeed extends EventTarget {
 	/** The messages of a page, as far as they are there; what is missing is asked for. @param {number} page */
 	page(page) {
 		const found = this.#pages.get(page);
-		if (!found && !this.#asked.has(page)) this.#fetch({ start: page * PAGE });
+		if (!found && !this.error && !this.#asked.has(page)) this.#fetch({ start: page * PAGE });
 		return found;
 	}
 
@@ -98,11 +99,12 @@ export class ConversationFeed extends EventTarget {
 		return this.#fetch({ start: last * PAGE });
 	}
 
-	#later() {
+	/** @param {number} after ms */
+	#later(after = SOON) {
 		this.#soon ??= setTimeout(() => {
 			this.#soon = undefined;
 			this.grow();
-		}, SOON);
+		}, after);
 	}
 
 	/** @param {{start?: number, message?: string, limit?: number}} from */
@@ -144,6 +146,7 @@ export class ConversationFeed extends EventTarget {
 	#failed(error) {
 		if (!(error instanceof ApiError)) throw error;
 		this.error = error;
+		if (error.status === 0 || error.status >= 500) this.#later(AGAIN);
 		this.dispatchEvent(new Event("change"));
 	}
 }

@@ -27,6 +27,8 @@ export class SessionFeed extends EventTarget {
 	complete = false;
 	/** How many spans there will be, as far as known. */
 	expected = 0;
+	/** Model calls whose names were asked for. @type {Set<string>} */
+	#listened = new Set();
 	/** Written spans of what is shown, by id. @type {Map<string, Span>} */
 	#written = new Map();
 	/** @type {Span[]} */
@@ -120,7 +122,6 @@ export class SessionFeed extends EventTarget {
 				this.#open = page.open;
 				this.#gather();
 			}
-			this.#listen();
 			if (page.position < this.#wanted) this.#later(); // more came meanwhile
 		} catch (error) {
 			this.#failed(error, () => this.#load());
@@ -128,14 +129,20 @@ export class SessionFeed extends EventTarget {
 		this.#changed();
 	}
 
-	/** What was said: names are there when they are there, and where texts are not to be shown there are none. */
+	/** Names for model calls that have none yet; each is asked for once, and where texts are not shown there are none. */
 	async #listen() {
-		if (this.session?.unhooked || store.summary?.content === false) return;
+		const unnamed = this.#all.filter((span) => span.type === "model" && !this.#listened.has(span.span_id));
+		if (!unnamed.length || !store.summary?.content) return;
+		for (const span of unnamed) this.#listened.add(span.span_id);
 		try {
 			const found = /** @type {Said} */ (
-				await ask(`/sessions/${encodeURIComponent(this.id)}/said`, {}, { signal: this.#ends.signal })
+				await ask(
+					`/sessions/${encodeURIComponent(this.id)}/said`,
+					{ trace: this.#trace ?? "" },
+					{ signal: this.#ends.signal },
+				)
 			);
-			this.said = found.said;
+			this.said = { ...this.said, ...found.said };
 			this.#gather();
 			this.#changed();
 		} catch (error) {
@@ -161,6 +168,7 @@ export class SessionFeed extends EventTarget {
 				}
 			}
 			this.complete = true;
+			this.#listen();
 		} catch (error) {
 			if (!signal.aborted) this.#failed(error, () => this.#fetch());
 		}
@@ -209,6 +217,7 @@ export class SessionFeed extends EventTarget {
 		if (session && update.position >= this.#sessionAt) [this.session, this.#sessionAt] = [session, update.position];
 		this.#wanted = update.position;
 		if (spans.length) this.#take(spans);
+		if (this.complete) this.#listen();
 		this.#later();
 		this.#changed();
 	}

@@ -17,6 +17,7 @@ import msgspec
 from hookspan.clients.claude_code.transcript_files import read_meta
 from hookspan.clients.conversations import conversation
 from hookspan.clients.message import Kind, Message
+from hookspan.model import ids
 from hookspan.reading import MAX_LINE, RefusedError, open_regular
 from hookspan.store import Reader
 from hookspan.wire.scrub import label
@@ -64,6 +65,7 @@ class Transcript(LineIndex):
     Attributes:
         entries: Its messages in their order; a message's number is its place here.
         said: By the model's message id, what that call said, or else called: one line.
+        turns: By the same id, the turn that it was in.
         calls: By the id of a tool call, its tool and what it is about, in one line.
         numbers: By a message's id.
     """
@@ -72,6 +74,7 @@ class Transcript(LineIndex):
         super().__init__()
         self.entries: list[Entry] = []
         self.said: dict[str, str] = {}
+        self.turns: dict[str, str] = {}
         self.calls: dict[str, tuple[str, str]] = {}
         self.numbers: dict[str, int] = {}
         self._answered: set[str] = set()
@@ -82,6 +85,8 @@ class Transcript(LineIndex):
         for part, message in enumerate(self._reader.feed(data, place.offset)):
             self.numbers[message.id] = len(self.entries)
             self.entries.append(Entry(place, part, message.kind, message.turn, message.failed))
+            if message.call:
+                self.turns[message.call] = message.turn
             if message.kind == "call":
                 about = label(message.text)
                 self.calls[message.tool_call] = (message.tool, about)
@@ -128,12 +133,18 @@ class SessionMessages:
             return self._transcripts.of(path, lambda: Transcript(subagent_of(path)))
         return None
 
-    def said(self, session: str) -> Iterator[tuple[str, str, str]]:
-        """Of each model call the subagent (or nothing), its message id, and what it said or called in one line."""
+    def said(self, session: str, trace: str = "") -> Iterator[tuple[str, str, str]]:
+        """Of each model call the subagent (or nothing), its message id, and what it said or called in one line.
+
+        `trace`: only of the turn with that trace id.
+        """
         for path in self.paths(session):
             if transcript := self.transcript(path):
+                turns = transcript.turns
+                wanted = {turn for turn in {*turns.values()} if not trace or ids.trace_id(turn) == trace}
                 for call, text in list(transcript.said.items()):
-                    yield subagent_of(path), call, text
+                    if turns.get(call) in wanted:
+                        yield subagent_of(path), call, text
 
     def results(self, session: str, tool_calls: Collection[str]) -> dict[str, Message]:
         """The results of these calls by their ids, as far as the transcripts have them. Files are read, not indexed."""

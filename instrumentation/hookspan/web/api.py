@@ -185,7 +185,7 @@ ENDPOINTS: Final = (
         "What its model calls said or called, in a line each. Needs `content.local`.",
         conversation.said,
         schemas.Said,
-        (),
+        (Parameter("trace", "Only of the turn with this trace id."),),
         (403, 404),
     ),
     Endpoint(

@@ -105,7 +105,8 @@ def said(context: Context, arguments: Arguments) -> schemas.Said:
     """GET /sessions/{id}/said: names for its model calls."""
     session = arguments["id"]
     _may(context, session)
-    named = {ids.of_model_call(session, agent, call): text for agent, call, text in context.messages.said(session)}
+    found = context.messages.said(session, arguments["trace"] or "")
+    named = {ids.of_model_call(session, agent, call): text for agent, call, text in found}
     return schemas.Said(now=serializers.now_ms(), said=named)
 
 
