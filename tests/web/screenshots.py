@@ -23,6 +23,7 @@ from tests.agent.machine import event, until
 from tests.web.browser import Visitor, chromium
 from tests.web.player import Player, busy
 from tests.web.site import Play, Site
+from tests.web.talk import rounding
 
 FOLDER = Path(__file__).parents[2] / "docs" / "screenshots"
 WIDE, NARROW = (1280, 860), (360, 740)
@@ -175,6 +176,28 @@ def well(camera: Camera, folder: Path) -> None:
         play = Play()
         site.append(play.start(), play.submit("Round the sums of the cart"), *play.ask("AskUserQuestion", ASKED))
         camera.shoot(site, "session-question", session.format(id=play.session), narrow=True)
+        conversation(camera, site)
+
+
+def conversation(camera: Camera, site: Site) -> None:
+    """What was said in a turn with a bit of everything, what of it is given away, and where there is no transcript."""
+    talk, play = rounding(site.machine), Play()
+    site.append(play.start(), play.submit("Round the sums of the cart"))
+
+    def read(page: Page) -> None:
+        page.get_by_role("article").first.wait_for()
+
+    def share(page: Page) -> None:
+        page.get_by_role("button", name="Share").click()
+        page.get_by_role("status").get_by_text("messages").wait_for()
+
+    def nothing(page: Page) -> None:
+        page.get_by_text("No transcript of this session is known.").wait_for()
+
+    path = f"{PAGES['session']}?view=conversation"
+    camera.shoot(site, "conversation-busy", path.format(id=talk.session), narrow=True, act=read)
+    camera.shoot(site, "conversation-share", path.format(id=talk.session), act=share)
+    camera.shoot(site, "conversation-empty", path.format(id=play.session), act=nothing)
 
 
 def broken(camera: Camera, folder: Path) -> None:
