@@ -123,9 +123,7 @@ def test_without_the_archive_nothing_outlives_raw_content(make_machine: Callable
         keeping.prune(content, settings, now + (settings.journal.raw_hours - 1) * keeping.HOUR)
         assert content.db.execute("SELECT count(*) FROM message").fetchone() == (8,)
         keeping.prune(content, settings, now + (settings.journal.raw_hours + 1) * keeping.HOUR)
-    data = machine.paths.content_db.read_bytes()
-    assert b"zebraprompt" not in data.lower()
-    assert b"zebra" not in data.lower().replace(b"please fix zebraprompt", b"")
+    assert b"zebra" not in machine.paths.content_db.read_bytes().lower()
 
 
 def test_the_archive_goes_by_age_and_by_size(make_machine: Callable[..., Machine]):
@@ -152,7 +150,6 @@ def test_what_is_not_to_be_kept_is_not(make_machine: Callable[..., Machine], set
     machine = make_machine(settings=QUIET + ARCHIVE + settings)
     machine.up()
     worked(machine, "zebra")
-    machine.cli("flush", "--wait", "30s")
-    time.sleep(1)
+    assert machine.json("flush", "--wait", "30s")["drained"]  # seconds after the last event
     machine.cli("down")
     assert [name for name in files_with(machine.paths, "zebra") if name.startswith("content")] == []

@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Of what `indexed` makes: the index of another one is made anew."""
 WORD_MAX: Final = 48
 """Characters of a word that count. Longer ones are encoded data, whose parts nobody looks for."""
@@ -30,10 +30,7 @@ _PAIRED: Final = (
 )
 _RUN: Final = re.compile(rf"[{_PAIRED}]+|[^\W_{_PAIRED}]+")
 _ASCII_RUN: Final = re.compile(r"[a-z0-9]+")
-_MIXED: Final = re.compile(
-    r"(?<![A-Za-z0-9])[A-Za-z0-9]*?(?:[a-z][A-Z]|[A-Z][A-Z][a-z]|[A-Za-z][0-9]|[0-9][A-Za-z])[A-Za-z0-9]*"
-)
-"""A word that has parts."""
+_NAME: Final = re.compile(r"[A-Za-z0-9]+")
 _IS_PAIRED: Final = re.compile(rf"[{_PAIRED}]")
 _PART: Final = re.compile(r"[A-Z]{2,}(?![a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
 _TERM: Final = re.compile(r'(-?)(?:"([^"]*)"?|(\S+))')
@@ -70,9 +67,13 @@ def row(text: str) -> list[str]:
 def indexed(text: str) -> str:
     """What the index has of a text: its words in their order, and behind them the parts that are no words of it."""
     words = row(text)
-    mixed = {run for run in _MIXED.findall(text) if len(run) <= WORD_MAX}
-    parts = {part.lower() for run in mixed for part in _PART.findall(run) if len(part) > 1}
+    mixed = {name for name in set(_NAME.findall(text)) if len(name) <= WORD_MAX and _has_parts(name)}
+    parts = {part.lower() for name in mixed for part in _PART.findall(name) if len(part) > 1}
     return " ".join([*words, *sorted(parts.difference(words))])
+
+
+def _has_parts(name: str) -> bool:
+    return not name.isdigit() if not name.isalpha() else not (name.islower() or name.isupper() or name[1:].islower())
 
 
 def terms(query: str) -> list[Term]:
