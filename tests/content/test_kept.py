@@ -66,6 +66,8 @@ def test_what_is_said_is_found_at_its_place(make_machine: Callable[..., Machine]
     assert denied["span"] == search(machine, "zebraError")[0]["span"]
     assert machine.json("search", "--spans", "zebracommand")[0]["name"] == "execute_tool Bash"
     assert machine.json("search", "--spans", "--tool", "Bash", "--longer", "1h") == []
+    machine.paths.config.write_text(f'{QUIET}[projects."shop"]\nrecord = false\n')
+    assert search(machine, "zebra") == []
 
 
 def test_the_archive_has_every_byte_and_forget_leaves_none(make_machine: Callable[..., Machine]):

@@ -23,6 +23,7 @@ from hookspan.config import load
 from hookspan.content import Query, Search
 from hookspan.errors import UserError
 from hookspan.model.rows import Span
+from hookspan.opted_out import OptedOut
 from hookspan.paths import Paths
 from hookspan.store import Reader, SpanQuery, schema
 from hookspan.units import duration
@@ -79,12 +80,14 @@ def search(
             found = reader.find_spans(SpanQuery(words=words, exit_code=exit_code, **asked))
             _print([_of_span(span) for span in found], as_json=as_json)
             return
-        if not load(paths).content.local:
+        settings = load(paths)
+        if not settings.content.local:
             raise UserError("content is neither kept nor shown: `content.local` is false", hint="`--spans` finds spans")
         text = " ".join(f'"{word}"' if " " in word and '"' not in word else word for word in words)
         with contextlib.closing(Search(paths, reader)) as content:
             hits = content.messages(Query(text=text, kind=kind or "", **asked)).hits
-    _print([msgspec.to_builtins(hit) for hit in hits], as_json=as_json)
+    hidden = OptedOut(settings.projects).names
+    _print([msgspec.to_builtins(hit) for hit in hits if hit.project not in hidden], as_json=as_json)
 
 
 def _of_span(span: Span) -> dict[str, Any]:
