@@ -22,6 +22,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -122,8 +123,10 @@ FUNCTION(int, pipe, (int ends[2]), SYS_pipe2, ends, 0)
 FUNCTION(ssize_t, pread, (int fd, void *to, size_t size, off_t at), SYS_pread64, fd, to, size, at)
 FUNCTION(ssize_t, pwrite, (int fd, const void *from, size_t size, off_t at), SYS_pwrite64, fd, from, size, at)
 FUNCTION(ssize_t, read, (int fd, void *to, size_t size), SYS_read, fd, to, size)
+FUNCTION(ssize_t, recv, (int fd, void *to, size_t size, int flags), SYS_recvfrom, fd, to, size, flags)
 FUNCTION(pid_t, setsid, (void), SYS_setsid)
 FUNCTION(int, socket, (int domain, int type, int protocol), SYS_socket, domain, type, protocol)
+FUNCTION(ssize_t, tee, (int from, int to, size_t size, unsigned flags), SYS_tee, from, to, size, flags)
 FUNCTION(mode_t, umask, (mode_t mask), SYS_umask, mask)
 FUNCTION(int, unlinkat, (int folder, const char *path, int flags), SYS_unlinkat, folder, path, flags)
 FUNCTION(ssize_t, write, (int fd, const void *from, size_t size), SYS_write, fd, from, size)
@@ -179,6 +182,19 @@ int fcntl(int fd, int what, ...)
 int dup2(int from, int to)
 {
     return from == to ? fcntl(from, F_GETFD, 0) < 0 ? -1 : to : (int)CALL(SYS_dup3, from, to, 0);
+}
+
+#ifdef __GLIBC__
+int ioctl(int fd, unsigned long what, ...)
+#else
+int ioctl(int fd, int what, ...)
+#endif
+{
+    va_list more;
+    va_start(more, what);
+    void *value = va_arg(more, void *);
+    va_end(more);
+    return (int)CALL(SYS_ioctl, fd, what, value);
 }
 
 int poll(struct pollfd *files, nfds_t count, int ms)

@@ -1,6 +1,7 @@
 // relay STATE_FOLDER: what Claude Code runs for every hook event.
 // relay STATE_FOLDER --status-line [PROGRAM ARGUMENT ..]: what it runs for its status line.
 // relay STATE_FOLDER --status-line SHELL -c LINE -- PROGRAM ARGUMENT ..: likewise; LINE is no more than that PROGRAM.
+// relay STATE_FOLDER --status-line-look: what a shell runs before the line that it shows itself. On Linux alone.
 //
 // Reads the event from stdin, appends it to STATE_FOLDER/journal/current.jsonl as one line, pokes the agent and exits 0.
 // It never parses, never waits for another process, prints nothing and never fails its host: an event that can't be
@@ -9,7 +10,7 @@
 //
 // What a status line is given is appended in the same way, unless it says the same as before. Then the relay becomes the
 // program that showed the line until now, with the same input and all else as the host had it; without one it prints
-// the line that the agent has made.
+// the line that the agent has made. Before a line that the host's own shell runs, it looks at the input and takes nothing.
 //
 // Build: cc -O2 relay.c -o hookspan-relay   (`hookspan install` leaves out the C library if it can, which is libc.c)
 // Linux is tested. macOS is provided for and untested.
@@ -37,6 +38,7 @@
 #include <time.h>
 #include <unistd.h>
 #ifdef __linux__
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #endif
 #ifndef O_PATH
@@ -65,6 +67,8 @@
 #define ARGS_MAX 32
 #define LINE_WAIT SECOND             // for the agent to make a line of what was just appended; nobody waits for us
 #define LINE_RETRY (2 * MS)
+#define LOOK_RETRY (10 * MS)         // a host ends a status line's input as soon as it has written it
+#define HELD_MAX (32 << 10)          // a pipe can be full from there on, if what it holds was written in pieces
 #define SEEN_SLOTS 512               // of status-seen, one for each session; two that share one append more than they must
 #define NEW_FILE (O_CREAT | O_NOFOLLOW | O_CLOEXEC)
 
@@ -101,7 +105,8 @@ static bool stdin_ended;
 
 static int64_t at, began;  // this hook's first instruction: wall clock and monotonic, nanoseconds
 static int64_t age;        // how long before that its process was made, nanoseconds
-static bool status_line;   // what is read is a status line's input, no event
+static bool status_line;   // what is read is a status line's input, no event ..
+static bool only_look;     // .. and is left where it is
 
 static int64_t nanoseconds(clockid_t clock)
 {
@@ -542,6 +547,31 @@ static int refill(void)
     return ends[0];
 }
 
+#ifdef __linux__
+// Copies what stdin has into `payload` and leaves it there, once it is all there (after STDIN_WAIT, what there is). False
+// if it is no pipe or socket, or is full before its end, which a host that can't write on never reaches.
+static bool look_at_stdin(void)
+{
+    struct pollfd end = {.fd = STDIN_FILENO, .events = POLLRDHUP};
+    struct stat st;
+    int held = 0, copy[2];
+    if (fstat(STDIN_FILENO, &st) != 0 || !(S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode)))
+        return false;
+    while (poll(&end, 1, (int)(LOOK_RETRY / MS)) == 0 && nanoseconds(CLOCK_MONOTONIC) - began < STDIN_WAIT)
+        if (ioctl(STDIN_FILENO, FIONREAD, &held) != 0 || held >= HELD_MAX)
+            return false;
+    ssize_t n = recv(STDIN_FILENO, payload, sizeof payload, MSG_PEEK | MSG_DONTWAIT);
+    if (S_ISFIFO(st.st_mode) && pipe(copy) == 0) {
+        n = tee(STDIN_FILENO, copy[1], sizeof payload, SPLICE_F_NONBLOCK);
+        if (n > 0)
+            n = read(copy[0], payload, sizeof payload);
+    }
+    payload_bytes = n > 0 ? n : 0;
+    bool all = ioctl(STDIN_FILENO, FIONREAD, &held) == 0 && held == n;
+    return all && (n > 0 || end.revents != 0);
+}
+#endif
+
 #define PRIME ((1ULL << 61) - 1)
 
 // The remainder by a prime of a number that goes on with a byte: 2 to the 61st is 1 there.
@@ -661,7 +691,7 @@ static void become(char **argv, int input)
 // Takes in what stdin has, in the state folder. True if there is an agent that has something new to read.
 static bool take_in(int argc, char **argv, int *input)
 {
-    bool read = read_stdin();  // always: a host whose pipe breaks shows a hook error
+    bool read = only_look ? look_at_stdin() : read_stdin();  // always: a host whose pipe breaks shows a hook error
     if (status_line && argc > 3 && payload_bytes > 0)
         *input = refill();
     struct stat st;
@@ -696,7 +726,8 @@ int main(int argc, char **argv)
     began = nanoseconds(CLOCK_MONOTONIC);
     age = age_at_start();
     journal = current = seen.file = -1;
-    status_line = argc > 2 && strcmp(argv[2], "--status-line") == 0;
+    only_look = argc > 2 && strcmp(argv[2], "--status-line-look") == 0;
+    status_line = only_look || (argc > 2 && strcmp(argv[2], "--status-line") == 0);
     if (status_line && argc > 3 && (host.folder = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC)) < 0)
         execvp(argv[3], argv + 3);
     host.broken_pipe = signal(SIGPIPE, SIG_IGN);
@@ -706,7 +737,7 @@ int main(int argc, char **argv)
     bool fresh = take_in(argc, argv, &input);
     if (status_line && argc > 3)
         become(argv, input);
-    else if (status_line)
+    else if (status_line && !only_look)
         print_line(fresh ? at : 0);
     _exit(0);
 }

@@ -150,5 +150,10 @@ def test_the_python_relay_s_command_is_ours_too(home: Path):  # noqa: F811
         found = status_line_command.read(command, paths)
         assert found
         assert (found.relay, found.before) == (relay, before)
+    quoted = (
+        '_hookspan_line=cat; [ -x {0} ] && exec {0} {1} --status-line "$0" -c "$_hookspan_line"; eval "$_hookspan_line"'
+    )
+    found = status_line_command.read(quoted.format(paths.relay, paths.state), paths)  # an older hookspan's
+    assert found == status_line_command.RelayedLine((str(paths.relay), str(paths.state)), "cat")
     assert status_line_command.read(f"exec {shlex.join(relay)}", paths) is None
     assert status_line_command.read("exec foo --status-line", paths) is None

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 COMPILES = "test_relay_compiles_without_a_warning"
+LOOKED_AT = "test_a_line_that_the_host_s_shell_runs_has_the_same_of_all_and_gives_the_same"
 
 
 @dataclass(frozen=True)
@@ -727,6 +728,24 @@ MUTANTS: dict[str, list[Mutant]] = {
             "a program is called by its path alone",
             {'if "/" in PROGRAM[0] else': "if PROGRAM else"},
             "test_the_line_of_before_is_found_as_a_shell_finds_it",
+        ),
+    ],
+    "A line that is any other command": [
+        c(
+            "it takes what a pipe has",
+            {
+                "if (S_ISFIFO(st.st_mode) && pipe": (
+                    "if (S_ISFIFO(st.st_mode) && (n = read(STDIN_FILENO, payload, sizeof payload)) < 0 && pipe"
+                )
+            },
+            LOOKED_AT,
+        ),
+        c("it takes what a socket has", {"MSG_PEEK | MSG_DONTWAIT": "MSG_DONTWAIT"}, LOOKED_AT),
+        c("a host that can't write on is waited for", {"|| held >= HELD_MAX": ""}, LOOKED_AT),
+        c(
+            "an input that stays open is waited for",
+            {"nanoseconds(CLOCK_MONOTONIC) - began < STDIN_WAIT": "began > 0"},
+            "test_of_an_input_that_stays_open_what_came_is_recorded_and_all_is_left",
         ),
     ],
     "It is shown whatever": [

@@ -1,6 +1,7 @@
 """The relay in front of a status line: what it is told is recorded, and the line is what it was before."""
 
 import os
+import select
 import shlex
 import signal
 import socket
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.conftest import LONG, Relay, State
+from tests.conformance.conftest import LONG, Relay, State, compiled, sanitized
 
 SESSION = "2fdc5994-7f80-46c8-8e7c-f55bf2922f93"
 TOLD = b'{"session_id":"%s","cost":{"total_cost_usd":0.5,"total_duration_ms":6045,"total_api_duration_ms":0}}\n'
@@ -31,6 +32,11 @@ def show(
     return subprocess.run(
         command, input=payload, capture_output=True, env=variables, timeout=LONG, check=False, **options
     )
+
+
+def shell(relay: Relay, state: State, line: str) -> list[str]:
+    """A line that the host's own shell runs, after a relay that looks at its input."""
+    return ["/bin/sh", "-c", f"{shlex.join([*relay.command, str(state.path)])} --status-line-look; {line}"]
 
 
 def through(relay: Relay, state: State | Path, *program: str) -> list[str]:
@@ -78,6 +84,65 @@ def test_a_shell_that_tells_programs_of_itself_still_does(relay: Relay, state: S
     command = through(relay, state, "/bin/bash", "-c", "/usr/bin/env", "--", "/usr/bin/env")
     before = show(["/bin/bash", "-c", "/usr/bin/env"]).stdout
     assert show(["/bin/bash", "-c", f"exec {shlex.join(command)}"]).stdout == before
+
+
+@pytest.fixture(params=[compiled, sanitized])
+def looking(request: pytest.FixtureRequest) -> Relay:
+    """Python can't look into a pipe."""
+    made: Relay = request.param()
+    return made
+
+
+@pytest.mark.need_cc
+@pytest.mark.parametrize("size", [0, 30_000, 300_000])
+@pytest.mark.parametrize("kind", ["pipe", "socket", "file"])
+def test_a_line_that_the_host_s_shell_runs_has_the_same_of_all_and_gives_the_same(
+    looking: Relay, state: State, tmp_path: Path, kind: str, size: int
+) -> None:
+    payload = told()[:-2] + b',"x":"' + b"x" * size + b'"}\n'
+
+    def shown(command: list[str]) -> tuple[int, bytes]:
+        ours, theirs = socket.socketpair()
+        reader, writer = os.pipe()
+        given, said = tmp_path / "given", tmp_path / "said"
+        given.write_bytes(payload)
+        with ours, theirs, given.open("rb") as file, open(reader, "rb") as pipe, said.open("wb") as output:
+            stdin = {"pipe": pipe, "socket": theirs, "file": file}[kind]
+            variables = {"PATH": "/usr/bin:/bin", "CLAUDE_CODE_SESSION_ID": SESSION}
+            process = subprocess.Popen(command, stdin=stdin, stdout=output, stderr=output, env=variables, cwd=tmp_path)
+            with open(writer, "wb", buffering=0) as into_pipe, ours.makefile("wb", buffering=0) as into_socket:
+                host = {"pipe": into_pipe, "socket": into_socket}.get(kind)
+                for piece in (payload[:10], payload[10:]) if host else ():
+                    host.write(piece)
+                    time.sleep(0.05)  # it says the rest a moment later, and then nothing
+            ours.close()
+            code = process.wait(LONG)
+        return code, said.read_bytes()
+
+    before = shown(["/bin/sh", "-c", ALL_OF_IT])
+    assert shown(shell(looking, state, ALL_OF_IT)) == before
+    assert before[0] == 3
+    assert before[1].startswith(payload)
+    whole = kind != "file" and size < 32_000
+    assert [record["event"]["x"] for record in state.records()] == ["x" * size] * whole
+    assert state.drops() == ({} if whole else {"read": 1})
+
+
+@pytest.mark.need_cc
+def test_of_an_input_that_stays_open_what_came_is_recorded_and_all_is_left(looking: Relay, state: State) -> None:
+    command = shell(looking, state, "exec cat")
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={}) as process:
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(told())
+        process.stdin.flush()
+        assert select.select([process.stdout], [], [], LONG)[0], "the relay's patience does not end"
+        assert process.stdout.readline() == told()
+        process.stdin.write(b"more")
+        process.stdin.close()
+        assert process.stdout.read() == b"more"
+        assert process.wait(LONG) == 0
+    assert [record["kind"] for record in state.records()] == ["status_line"]
 
 
 def test_the_line_of_before_ends_by_the_signal_that_a_newer_one_sends(relay: Relay, state: State) -> None:

@@ -54,8 +54,7 @@ def of_status_lines(rounds: int, report: Report) -> Iterator[Row]:
     for name in hooks.LINES:
         before, after = figures[name], figures[hooks.THROUGH.format(name)]
         for cut in ("p50", "p99"):
-            bar = 1.0 if name == hooks.PROGRAM or cut == "p50" else None
-            yield Row(f"added to {name}, {cut}", after[cut] - before[cut], "ms", bar)
+            yield Row(f"added to {name}, {cut}", after[cut] - before[cut], "ms", 1.0)
 
 
 def of_losses() -> Iterator[Row]:

@@ -1,14 +1,19 @@
 """The command of a status line that goes through the relay: written, and found again with the command it was before.
 
-Claude Code runs it by `/bin/sh -c`. The command of before stands in it, quoted, so nothing is lost with hookspan's own
-files: where there is no relay any more, the same shell runs it. The relay runs it by `$0`, the shell that ran ours; a
-program with its arguments, which need no shell but to expand them, it runs itself.
+Claude Code runs it by `/bin/sh -c`. The command of before stands in it, so nothing is lost with hookspan's own files:
+where there is no relay any more, the same shell runs it.
+
+- A program with its arguments: the relay runs it itself. They need no shell but to expand them.
+- Any other command, and a compiled relay on Linux: the shell runs the relay first, which looks at what stdin has and
+  leaves it there, and goes on with the command itself.
+- Any other command: quoted, the relay runs it by `$0`, the shell that ran ours.
 """
 
 from __future__ import annotations
 
 import re
 import shlex
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -19,6 +24,9 @@ from hookspan.paths import Paths
 from .handlers import COMMAND_MAX
 
 OPTION: Final = "--status-line"
+LOOK: Final = "--status-line-look"
+_COMPILED: Final = 2  # words that run a compiled relay: it, and its state folder
+_LOOKS: Final = "[ ! -x "
 _VARIABLE: Final = "_hookspan_line"  # of the shell, not of the environment
 _PLAIN: Final = re.compile(r"""(?:[A-Za-z0-9_./:=@%+,~"' -]|\$HOME\b)+""")
 """Nothing of a shell's but quotes, and home folders."""
@@ -38,6 +46,8 @@ def written(relay: Sequence[str], before: str | None) -> str:
     run = f"{there} && exec {shlex.join([*relay, OPTION])}"
     if before is None:
         return run
+    if len(relay) == _COMPILED and sys.platform == "linux" and not _is_program(before):
+        return f"{_LOOKS}{shlex.quote(relay[0])} ] || {shlex.join([*relay, LOOK])}; {before}"
     words = f" -- {before}" if _is_program(before) else ""
     return f'{_VARIABLE}={shlex.quote(before)}; {run} "$0" -c "${_VARIABLE}"{words}; eval "${_VARIABLE}"'
 
@@ -55,16 +65,20 @@ def _is_program(line: str) -> bool:
 
 def read(command: object, paths: Paths) -> RelayedLine | None:
     """What a command of ours runs, whichever hookspan wrote it; None for any other."""
-    if not isinstance(command, str) or OPTION not in command or len(command) > COMMAND_MAX:
+    if not isinstance(command, str) or len(command) > COMMAND_MAX:
         return None
+    ours, end, before = command.partition(f" {LOOK}; ") if command.startswith(_LOOKS) else (command, "", "")
     try:
-        words = shlex.split(command)
+        words = shlex.split(ours)
     except ValueError:
         return None
+    if end:
+        relay = tuple(words[-_COMPILED:])
+        return RelayedLine(relay, before) if relay_command.relay_in(relay, paths) else None
     if "exec" not in words or OPTION not in words:
         return None
     relay = tuple(words[words.index("exec") + 1 : words.index(OPTION)])
-    if len(relay) < 2 or not relay_command.relay_in(relay, paths):  # noqa: PLR2004 - the relay and its state folder
+    if len(relay) < _COMPILED or not relay_command.relay_in(relay, paths):
         return None
     kept = words[0].removeprefix(f"{_VARIABLE}=")
     return RelayedLine(relay, None if kept == words[0] else kept.removesuffix(";"))
@@ -72,4 +86,4 @@ def read(command: object, paths: Paths) -> RelayedLine | None:
 
 def _tests(relay: Sequence[str]) -> list[tuple[str, str]]:
     """What must be there: a program that can be run, and the script that Python is to run."""
-    return [("-x", relay[0])] if len(relay) == 2 else [("-x", relay[0]), ("-r", relay[-2])]  # noqa: PLR2004
+    return [("-x", relay[0])] if len(relay) == _COMPILED else [("-x", relay[0]), ("-r", relay[-2])]
