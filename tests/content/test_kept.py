@@ -68,6 +68,9 @@ def test_what_is_said_is_found_at_its_place(make_machine: Callable[..., Machine]
     assert machine.json("search", "--spans", "--tool", "Bash", "--longer", "1h") == []
     machine.paths.config.write_text(f'{QUIET}[projects."shop"]\nrecord = false\n')
     assert search(machine, "zebra") == []
+    machine.paths.config.write_text(f"{QUIET}[content]\nlocal = false\n")
+    assert "content.local" in machine.cli("search", "zebra").stderr
+    assert {found["label"] for found in machine.json("search", "--spans", "--tool", "Bash")} == {""}
 
 
 def test_the_archive_has_every_byte_and_forget_leaves_none(make_machine: Callable[..., Machine]):

@@ -75,12 +75,12 @@ def search(
     is_asked = words or kind or outcome or longer or exit_code is not None
     if not is_asked and not any(filters[name] for name in filters.keys() - {"until"}):
         raise UserError("nothing to look for", hint="give words, or an option such as `--tool`")
+    settings = load(paths)
     with contextlib.closing(Reader(paths)) as reader:
         if spans:
             found = reader.find_spans(SpanQuery(words=words, exit_code=exit_code, **asked))
-            _print([_of_span(span) for span in found], as_json=as_json)
+            _print([_of_span(span, labels=settings.content.local) for span in found], as_json=as_json)
             return
-        settings = load(paths)
         if not settings.content.local:
             raise UserError("content is neither kept nor shown: `content.local` is false", hint="`--spans` finds spans")
         text = " ".join(f'"{word}"' if " " in word and '"' not in word else word for word in words)
@@ -90,7 +90,7 @@ def search(
     _print([msgspec.to_builtins(hit) for hit in hits if hit.project not in hidden], as_json=as_json)
 
 
-def _of_span(span: Span) -> dict[str, Any]:
+def _of_span(span: Span, *, labels: bool) -> dict[str, Any]:
     return {
         "session": span.session,
         "trace": span.trace_id,
@@ -98,7 +98,7 @@ def _of_span(span: Span) -> dict[str, Any]:
         "name": span.name,
         "at": span.start,
         "seconds": (span.end - span.start) / SECOND,
-        "label": span.label,
+        "label": span.label if labels else "",
         "attributes": dict(span.attributes),
     }
 
