@@ -570,6 +570,11 @@ static bool look_at_stdin(void)
     bool all = ioctl(STDIN_FILENO, FIONREAD, &held) == 0 && held == n;
     return all && (n > 0 || end.revents != 0);
 }
+#else
+static bool look_at_stdin(void)
+{
+    return false;  // no command asks for it there
+}
 #endif
 
 #define PRIME ((1ULL << 61) - 1)
