@@ -1,5 +1,7 @@
 """The agent's life, seen from outside: processes, the command line, files."""
 
+import contextlib
+import http.client
 import itertools
 import json
 import os
@@ -11,13 +13,14 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from hookspan import __version__
 from hookspan.agent.client import Client, NeedsRestart, Ready, Unreachable, is_newer
 from hookspan.agent.lock import FileLock, is_held
 from tests.otlp_sink import Sink
 
-from .machine import Machine, append, end, launch, ready, small_session, until
+from .machine import PATIENCE, Machine, append, end, launch, ready, small_session, until
 
 SESSION = small_session(tools=3)
 
@@ -247,6 +250,19 @@ def test_status_imports_neither_the_exporter_nor_the_web_server(machine: Machine
         command = [sys.executable, "-c", code, *verb]
         done = subprocess.run(command, env=machine.env, capture_output=True, text=True, check=True)
         assert not re.findall(r"\b(?:opentelemetry|starlette|uvicorn|requests|sqlite3)\b", done.stdout)
+
+
+def test_the_page_s_server_is_made_for_the_first_who_comes(machine: Machine):
+    made = machine.folder / "made"
+    told = f"event == 'import' and words[0] == 'uvicorn' and open({str(made)!r}, 'w').close()"
+    launch(machine, fault=f"import sys; sys.addaudithook(lambda event, words: {told})")
+    ready(machine)
+    agent = machine.status()["agent"]
+    assert not made.exists()
+    with contextlib.closing(http.client.HTTPConnection(urlsplit(agent["url"]).netloc, timeout=PATIENCE)) as page:
+        page.request("GET", "/")
+        assert page.getresponse().status < 500
+    assert made.exists()
 
 
 def test_tail_shows_events_and_no_terminal_sequence(machine: Machine):

@@ -1,19 +1,18 @@
-"""Starts and stops the page's server in the agent; web libraries are imported only if `dashboard.enabled` is on."""
+"""Starts and stops the page in the agent, as `dashboard.enabled` says."""
 
 from __future__ import annotations
 
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from hookspan.agent.ingest import Committed, Ingest
 from hookspan.agent.installed import installed
 from hookspan.agent.settings import AgentSettings
 from hookspan.paths import Paths
-
-if TYPE_CHECKING:
-    from hookspan.web.server import Server
+from hookspan.web.agent_interface import AgentInterface
+from hookspan.web.door import Door
 
 _OFF: Final = "`dashboard.enabled` is off: `hookspan config set dashboard.enabled true`"
 
@@ -41,7 +40,7 @@ class Page:
         self._rounds = rounds
         self._port = port
         self._lock = threading.Lock()
-        self._server: Server | None = None
+        self._door: Door | None = None
         self._served: tuple[bool, str, int] | None = None  # the settings that it was started with
 
     def start(self) -> None:
@@ -64,38 +63,38 @@ class Page:
     @property
     def url(self) -> str | None:
         """Where it is; None if it isn't served."""
-        server = self._server
-        return server.url if server is not None and server.alive else None
+        door = self._door
+        return door.url if door is not None and door.alive else None
 
     @property
     def connections(self) -> int:
         """Live connections."""
-        server = self._server
-        return server.connections if server is not None else 0
+        door = self._door
+        return door.connections if door is not None else 0
 
     @property
     def refused(self) -> int:
         """Pages that it has turned away."""
-        server = self._server
-        return server.refused if server is not None else 0
+        door = self._door
+        return door.refused if door is not None else 0
 
     def committed(self, news: Committed) -> None:
         """Called by the ingest thread."""
-        if (server := self._server) is not None:
-            server.committed(news.position.record, news.events, news.sessions, news.removed)
+        if (door := self._door) is not None:
+            door.committed(news.position.record, news.events, news.sessions, news.removed)
 
     def store_opened(self) -> None:
         """The store may be another file now."""
-        if (server := self._server) is not None:
-            server.store_opened()
+        if (door := self._door) is not None:
+            door.store_opened()
 
     def open(self, _asked: Mapping[str, Any]) -> dict[str, Any]:
         """An address that signs one browser in; for the control socket."""
-        server = self._server
-        if server is None or not server.alive:
+        door = self._door
+        if door is None or not door.alive:
             reason = "the page's server did not start" if self._settings.now.dashboard.enabled else _OFF
             return {"login": None, "reason": reason}
-        return {"login": server.one_time_url()}
+        return {"login": door.one_time_url()}
 
     def _wanted(self) -> tuple[bool, str, int]:
         dashboard = self._settings.now.dashboard
@@ -106,10 +105,7 @@ class Page:
         if not self._served[0]:
             return
         try:
-            from hookspan.web.agent_interface import AgentInterface  # noqa: PLC0415
-            from hookspan.web.server import Server  # noqa: PLC0415 - costs 15 MB
-
-            server = Server(
+            door = Door(
                 AgentInterface(
                     paths=self._paths,
                     settings=lambda: self._settings.now,
@@ -123,14 +119,14 @@ class Page:
                 self._port,
             )
             self._port = 0  # later starts are those of another setting
-            server.start()
+            door.start()
         except Exception:
             _logger.exception("the page can't be served")
             return
-        self._server = server
-        _logger.info("page", extra={"url": server.url})
+        self._door = door
+        _logger.info("page", extra={"url": door.url})
 
     def _stop(self) -> None:
-        server, self._server = self._server, None
-        if server is not None:
-            server.stop()
+        door, self._door = self._door, None
+        if door is not None:
+            door.stop()

@@ -1,21 +1,18 @@
-"""Runs the web server on a thread of the agent: its address, start and end."""
+"""The web server: made of its parts, run on the thread that made it."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import socket
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import uvicorn
 
-from hookspan import assets, atomic
+from hookspan import assets
 from hookspan.clients.claude_code.transcript_files import transcript_roots
 from hookspan.content import Copies, Search
-from hookspan.errors import UserError
 from hookspan.model.rows import EventRow
 from hookspan.observe.messages import SessionMessages
 from hookspan.setup import receipts
@@ -34,14 +31,8 @@ from hookspan.web.rawlog import RawLog
 from hookspan.web.stream import Hub
 from hookspan.web.turns import Times
 
-PORT_FILE: Final = "port"  # in the state folder: the port that was free when the wished one was not
-START_TIMEOUT: Final = 10.0  # seconds
-STOP_TIMEOUT: Final = 2.0
 KEEP_ALIVE: Final = 75  # seconds that a browser may keep an idle connection
 BEYOND: Final = 64  # connections beside the live ones: questions, files
-USER_TIMEOUT: Final = 60_000  # milliseconds until the system drops a peer that takes nothing
-
-_logger = logging.getLogger(__name__)
 
 
 class _Uvicorn(uvicorn.Server):
@@ -52,12 +43,10 @@ class _Uvicorn(uvicorn.Server):
         self._hub = hub
         self._end: asyncio.Event | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self.ready = threading.Event()
 
     async def main_loop(self) -> None:
         """From the start to `end`."""
         self._end, self._loop = asyncio.Event(), asyncio.get_running_loop()
-        self.ready.set()
         if not self.should_exit:
             await self._end.wait()
         self._hub.say_goodbye()
@@ -72,15 +61,14 @@ class _Uvicorn(uvicorn.Server):
 
 
 class Server:
-    """One server, from start to end. Raises OSError where no port can be had."""
+    """One server, from start to end."""
 
-    def __init__(self, agent: AgentInterface, port: int = 0) -> None:
-        """`port` is tried before the one of the settings; 0: none."""
+    def __init__(self, agent: AgentInterface, auth: Auth, listener: socket.socket) -> None:
+        """`listener` stays the caller's."""
         self._agent = agent
         self._reader = PageReader(agent.paths, damaged=agent.damaged)
         self._search = Search(agent.paths, self._reader)
         self._copies = Copies(self._search)
-        self._auth = Auth(agent.paths)
         self._activity = Activity(self._reader)
         self._cache = Cache(lambda: agent.settings().dashboard.cache_ttl)
         context = Context(
@@ -100,9 +88,9 @@ class Server:
             stream=self.stream,
         )
         self._hub = Hub(context)
-        app = make(context, self._hub, self._auth, Files(page_folder()))
+        app = make(context, self._hub, auth, Files(page_folder()))
         dashboard = agent.settings().dashboard
-        self._socket = _listen(dashboard.host, dashboard.port, agent.paths.state / PORT_FILE, port)
+        self._socket = listener
         self._server = _Uvicorn(
             uvicorn.Config(
                 app,
@@ -121,28 +109,19 @@ class Server:
             ),
             self._hub,
         )
-        self._thread = threading.Thread(target=self._run, name="page", daemon=True)
-        self.url = _url(dashboard.host, self._socket.getsockname()[1])
 
-    def start(self) -> None:
-        """Begin; returns when it answers."""
-        self._thread.start()
-        if not self._server.ready.wait(START_TIMEOUT):
-            raise OSError("the page's server did not start")
+    def run(self) -> None:
+        """Serve until `end`."""
+        try:
+            self._server.run([self._socket])
+        finally:
+            self._reader.close()
+            self._search.close()
+            self._copies.close()
 
-    def stop(self) -> None:
-        """End all connections and give the port back."""
+    def end(self) -> None:
+        """End all connections; from any thread, also before `run`."""
         self._server.end()
-        self._thread.join(STOP_TIMEOUT)
-        self._socket.close()
-        self._reader.close()
-        self._search.close()
-        self._copies.close()
-
-    @property
-    def alive(self) -> bool:
-        """Whether it serves."""
-        return self._thread.is_alive()
 
     @property
     def connections(self) -> int:
@@ -153,10 +132,6 @@ class Server:
     def refused(self) -> int:
         """Live connections that were one too many, since the start."""
         return self._hub.refused
-
-    def one_time_url(self) -> str:
-        """An address that signs one browser in."""
-        return f"{self.url}/login?ticket={self._auth.mint()}"
 
     def committed(
         self, position: int, events: Sequence[EventRow], sessions: frozenset[str], removed: frozenset[str]
@@ -184,61 +159,7 @@ class Server:
             slow=self._hub.slow,
         )
 
-    def _run(self) -> None:
-        try:
-            self._server.run([self._socket])
-        except Exception:
-            _logger.exception("the page's server ended")
-
 
 def page_folder() -> Path:
     """Where the page's files are."""
     return assets.root() / "dashboards" / "web"
-
-
-def _listen(host: str, port: int, kept: Path, before: int) -> socket.socket:
-    """A socket on the port of before a pause, the wished one, the one that was free last time, or any."""
-    problem: OSError | None = None
-    for number in [wanted for wanted in (before, port, _kept_port(kept)) if wanted] + [0]:
-        try:
-            listener = _bind(host, number)
-        except OSError as error:
-            problem = error
-            continue
-        got = listener.getsockname()[1]
-        if got != port:
-            atomic.write(kept, f"{got}\n".encode(), mode=0o600)
-        return listener
-    raise UserError(
-        f"the page can't be served on `{host}`: {problem}", hint="`hookspan config set dashboard.host 127.0.0.1`"
-    )
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    listener = socket.socket(family, kind, protocol)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; what is accepted inherits it
-            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT)
-        listener.bind(address)
-        listener.listen(128)
-    except BaseException:
-        listener.close()
-        raise
-    return listener
-
-
-def _kept_port(path: Path) -> int | None:
-    try:
-        number = int(path.read_text(encoding="ascii"))
-    except (OSError, ValueError):
-        return None
-    return number if 0 < number < 1 << 16 else None
-
-
-def _url(host: str, port: int) -> str:
-    """As a browser on this machine reaches it."""
-    if host in {"0.0.0.0", "::", ""}:  # noqa: S104 - compared, not bound
-        host = "127.0.0.1"
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
