@@ -4,6 +4,7 @@ import contextlib
 import json
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -120,6 +121,49 @@ def test_a_filter_is_of_all_there_is_and_counts_it(site: Site) -> None:
         assert page["counts"] == none | {"waiting": 1, "ended": 11}
 
 
+def test_ended_sessions_are_in_the_order_asked_for_and_none_is_lost_between_pages(site: Site) -> None:
+    """Many of the same cost, the same time and without a wait; by day, branch and in every order."""
+    plays = [Play() for _ in range(9)]
+    noon = datetime.now().astimezone().replace(hour=12) - timedelta(days=1)
+    for number, play in enumerate(plays):
+        end = event("SessionEnd", play.session, reason="other")
+        call = play.tool(asked=True) if number == 4 else play.tool()
+        day = noon - timedelta(days=0 if number < 6 else 3)
+        for step, one in enumerate((play.start(), play.submit(), *call, play.stop(), end)):
+            moment = day + timedelta(seconds={2: step, 4: step > 3}.get(number, 0))
+            append(site.machine, one, at=int(moment.timestamp()) * 1_000_000_000)
+    site.append()
+    site.settle()
+    ids = [play.session for play in plays]
+
+    def pages(**asked: Any) -> list[str]:
+        seen: list[str] = []
+        cursor = {}
+        while True:
+            page = site.get("/sessions", limit=2, **asked, **cursor)
+            assert page["counts"]["ended"] == (6 if "since" in asked else 3 if "until" in asked else 9)
+            seen += [one["id"] for one in page["sessions"]]
+            if page["next"] is None:
+                return seen
+            cursor = {"before": page["next"]}
+
+    for sort, first in {"newest": 2, "length": 2, "waited": 4, "cost": 8}.items():
+        found = pages(sort=sort)
+        assert (found[0], sorted(found)) == (ids[first], sorted(ids)), sort
+    late, early = (f"{noon - timedelta(days=ago):%Y-%m-%d}" for ago in (0, 3))
+    assert sorted(pages(since=late)) == sorted(ids[:6])
+    assert sorted(pages(until=early, sort="cost")) == sorted(ids[6:])
+    page = site.get("/sessions", limit=1)
+    assert [(day["date"], day["sessions"], day["cost"]) for day in page["days"]] == [(late, 6, 0)]
+    last = page["sessions"][0]["last"]
+    assert page["days"][0]["since"] <= last < page["days"][0]["until"]
+    assert [day["date"] for day in site.get("/sessions", limit=8)["days"]] == [late, early]
+    waited = site.get("/sessions", sort="waited", limit=2)["waited"]
+    assert (waited.pop(ids[4]) > 0, list(waited.values())) == (True, [0])
+    assert page["branches"] == []
+    assert site.get("/sessions", branch="main")["sessions"] == []
+
+
 def test_a_session_is_called_by_its_first_prompt_until_it_has_a_title(site: Site) -> None:
     play, named = Play(), Play()
     site.append(
@@ -224,6 +268,9 @@ def test_what_is_not_there_and_what_is_wrong(site: Site) -> None:
         "/api/v1/log/x": 404,
         "/api/v1/nothing": 404,
         "/api/v1/sessions?before=x": 400,
+        "/api/v1/sessions?before=1": 400,
+        "/api/v1/sessions?since=2026-02-30": 400,
+        "/api/v1/sessions?sort=some": 400,
         "/api/v1/sessions?limit=0": 400,
         "/api/v1/sessions?limit=1&limit=2": 400,
         "/api/v1/sessions?state=some": 400,

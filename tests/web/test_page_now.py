@@ -6,13 +6,14 @@ import re
 import signal
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.agent.machine import event
-from tests.web.browser import Visitor, resize, sideways, violations
-from tests.web.site import Play, Site
+from tests.web.browser import Visitor, resize, sideways, tab_to, violations
+from tests.web.site import Play, Site, append
 
 pytestmark = pytest.mark.need_chromium
 
@@ -177,6 +178,55 @@ def test_back_is_where_one_was(site: Site, visitor: Visitor) -> None:
     expect(row.get_by_role("link")).to_be_focused()
     page.keyboard.press("j")
     expect(page.locator("sessions-list li", has_text="part-02").get_by_role("link")).to_be_focused()
+
+
+def test_ended_sessions_are_by_day_in_any_order_and_pins_come_first(site: Site, visitor: Visitor) -> None:
+    """Also by keyboard, after a reload and after a way back; filters are in the address."""
+    noon = datetime.now().astimezone().replace(hour=12)
+    plays = {}
+    for ago, names in {9: ["old"], 2: ["short", "long"], 1: ["late"]}.items():
+        for name in names:
+            play = plays[name] = Play()
+            events = (play.start(), play.submit(name), play.stop(), event("SessionEnd", play.session, reason="other"))
+            for step, one in enumerate(events):
+                moment = noon - timedelta(days=ago) + timedelta(minutes=step * (5 if name == "long" else 1))
+                append(site.machine, one, at=int(moment.timestamp()) * 1_000_000_000)
+    site.append()
+    page = visitor.visit(site, width=320, height=700)
+    rows, heads = page.locator("sessions-list li .sub"), page.get_by_role("heading", level=3)
+    sums = {1: r"Yesterday\s+1 session", 2: r"%a %-d %b[\s\S]*\s2 sessions", 9: r"%a %-d %b[\s\S]*\s1 session"}
+    expect(heads).to_have_text([re.compile(f"{noon - timedelta(days=ago):{text}}") for ago, text in sums.items()])
+    expect(rows).to_have_text(["late", "long", "short", "old"])
+    page.get_by_label("Order of ended sessions").select_option("Longest first")
+    expect(rows).to_have_text(["long", "late", "short", "old"])
+    expect(page).to_have_url(re.compile("sort=length"))
+    expect(heads).to_have_count(0)
+    link = page.locator("sessions-list li", has_text="short").get_by_role("link")
+    link.focus()
+    page.keyboard.press("p")
+    pinned = page.locator("sessions-list section.pinned li")
+    expect(pinned).to_have_count(1)
+    expect(link).to_be_focused()
+    expect(rows).to_have_text(["short", "long", "late", "old"])
+    tab_to(page, "Pin short", most=2)
+    expect(page.get_by_role("button", name="Pin short")).to_have_attribute("aria-pressed", "true")
+    assert violations(page) == []
+    assert sideways(page) == []
+    page.locator("sessions-list li", has_text="late").get_by_role("link").press("Enter")
+    expect(page.get_by_role("heading", name="late", exact=True)).to_be_visible()
+    page.go_back()
+    expect(page.locator("sessions-list li", has_text="late").get_by_role("link")).to_be_focused()
+    expect(rows).to_have_text(["short", "long", "late", "old"])
+    page.get_by_text("Branch and days").click()
+    page.get_by_label("Until").fill(f"{noon - timedelta(days=2):%Y-%m-%d}")
+    expect(rows).to_have_text(["short", "long", "old"])
+    page.get_by_label("From").fill(f"{noon - timedelta(days=3):%Y-%m-%d}")
+    expect(rows).to_have_text(["short", "long"])
+    page.reload()
+    expect(rows).to_have_text(["short", "long"])
+    page.get_by_role("button", name="Pin short").press("Enter")
+    expect(pinned).to_have_count(0)
+    expect(rows).to_have_text(["long", "short"])
 
 
 def told(play: Play, used: float, week: float, *, hours: float = 4.0) -> bytes:

@@ -27,7 +27,7 @@ def test_to_a_session_a_page_a_command_and_another_theme(site: Site, visitor: Vi
     page.keyboard.press("Enter")
     page.wait_for_function("window.copied === 'hookspan doctor'")
     box.wait_for(state="detached")
-    focused = page.evaluate("() => deep(document, 'sessions-list').shadowRoot.activeElement.type")
+    focused = page.evaluate("() => deep(document, 'sessions-filter').shadowRoot.activeElement.type")
     assert focused == "search"  # where it was before
     page.keyboard.press("Control+k")
     page.get_by_role("dialog").wait_for()

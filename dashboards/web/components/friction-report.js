@@ -1,5 +1,6 @@
 /** What held you up: dialogs and the rules that would have ended them, tools that fail, and what it all cost. */
 import { css, html, nothing } from "lit";
+import { dayAt } from "../lib/days.js";
 import { ago, count, duration, elapsed, model, money, percent, plural, tokens } from "../lib/format.js";
 import * as clock from "../lib/clock.js";
 import { href, router } from "../lib/router.js";
@@ -468,7 +469,7 @@ export class FrictionReport extends FetchedPage {
 		const to = (name) =>
 			byModel
 				? href("search", { query: { what: "spans", model: name, from: String(Math.floor(answer.since)) } })
-				: href("now", { query: { project: name } });
+				: href("now", { query: { project: name, since: dayAt(answer.since), sort: "cost" } });
 		const costRow = (/** @type {(typeof rows)[number]} */ row, /** @type {number} */ at) =>
 			html`<tr>
 				<td>

@@ -25,6 +25,7 @@ export const PLACES = /** @type {const} */ ({
 			find: { keys: ["/"], text: "Filter sessions" },
 			next: { keys: ["j", "ArrowDown"], text: "Next session" },
 			former: { keys: ["k", "ArrowUp"], text: "Previous session" },
+			pin: { keys: ["p"], text: "Pin the session, or unpin it" },
 		},
 	},
 	search: {

@@ -1,12 +1,15 @@
 /**
- * Which sessions the first page lists. Project and state can be told from a session itself; what words are found in,
- * how many there are in all, and the older ones only the agent knows. `change` tells of an answer.
+ * Which sessions the first page lists. Project, branch and state can be told from a session itself; what words are found
+ * in, what is of which day, how many there are in all, and the order of ended ones only the agent knows. `change` tells
+ * of an answer.
  */
 import { ApiError, ask } from "./api.js";
-import { inState, matches } from "./order.js";
+import { compare, inState, matches } from "./order.js";
+import { pins } from "./pins.js";
+import { PARAMETERS } from "./router.js";
 
-/** @import { Session, Sessions, State } from "./types.js" */
-/** @typedef {{q: string, state: string, project: string}} Filter */
+/** @import { Day, Session, Sessions, State } from "./types.js" */
+/** What the page's address says. @typedef {Record<keyof typeof PARAMETERS.now, string>} Filter */
 
 const PAGE = 50; // ended sessions at first
 const PAGE_MAX = 200; // in one answer
@@ -16,9 +19,19 @@ const EVERY = 2000; // ms between two questions while sessions come, go and chan
 export class Listing extends EventTarget {
 	/** @type {Set<string>} */
 	#ids = new Set();
+	/** Ended ones as the agent has them in order. @type {string[]} */
+	#order = [];
 	/** How many match, by state. @type {Record<State, number>} */
 	counts = { waiting: 0, waiting_or_running: 0, working: 0, idle: 0, ended: 0 };
-	/** The cursor of older ended ones. @type {string | null} */
+	/** What all ended ones cost, USD. */
+	cost = 0;
+	/** What the days of the listed ones came to. @type {Day[]} */
+	days = [];
+	/** How long ended ones waited, ms, in the order of that. @type {Record<string, number>} */
+	waited = {};
+	/** Of the project. @type {string[]} */
+	branches = [];
+	/** The cursor of further ended ones. @type {string | null} */
 	next = null;
 	/** Whether the agent has not answered for this filter yet. */
 	pending = true;
@@ -47,48 +60,78 @@ export class Listing extends EventTarget {
 		this.#ends.abort();
 	}
 
-	/** Those that are listed, in no order. */
+	/** Whether it leaves anything out. */
+	get isFiltered() {
+		return Object.entries(this.filter).some(
+			([name, value]) => name !== "sort" && value !== PARAMETERS.now[/** @type {"q"} */ (name)],
+		);
+	}
+
+	/** Whether there is something in the filter that can't be told from a session. */
+	get #isAgents() {
+		const { q, since, until } = this.filter;
+		return Boolean(q || since || until);
+	}
+
+	/** Those that are listed, and the pinned ones of them whatever page they are on: who needs you first, then ended ones. */
 	sessions() {
-		return [...this.#ids].flatMap((id) => {
-			const session = this.known.get(id);
-			return session && this.#lets(session) ? [session] : [];
-		});
+		const places = new Map(this.#order.map((id, at) => [id, at]));
+		/** One that has just ended has no place yet. @param {Session} session */
+		const place = ({ id, state }) => (state === "ended" ? (places.get(id) ?? -1) : -1);
+		return [...new Set([...this.#ids, ...(this.#isAgents ? [] : pins())])]
+			.flatMap((id) => {
+				const session = this.known.get(id);
+				return session && this.#lets(session) ? [session] : [];
+			})
+			.sort((a, b) => place(a) - place(b) || compare(a, b));
 	}
 
 	/** What a session itself tells. @param {Session} session */
-	#lets({ project, state }) {
-		return inState(state, this.filter.state) && (!this.filter.project || project === this.filter.project);
+	#lets(session) {
+		const { state, project, branch } = this.filter;
+		return (
+			inState(session.state, state) &&
+			(!project || session.project === project) &&
+			(!branch || session.branch === branch)
+		);
 	}
 
 	/** The first page, as a question of its own or as part of a larger one. @param {Sessions} page */
 	answered(page) {
-		const older = page.next === null ? [] : [...this.#ids].filter((id) => this.#isBefore(id, Number(page.next)));
-		this.#ids = new Set([...page.sessions.map((session) => session.id), ...older]);
+		const first = new Set(page.sessions.map(({ id }) => id));
+		const last = page.next === null ? -1 : this.#order.findLastIndex((id) => first.has(id));
+		const further = last < 0 ? [] : this.#order.slice(last + 1); // other pages had them
+		this.#ids = new Set([...first, ...further]);
+		this.#order = further;
+		this.#take(page, { isFirst: true });
 		this.counts = page.counts;
-		if (!older.length) this.next = page.next;
+		this.cost = page.cost;
+		this.branches = page.branches;
+		if (!further.length) this.next = page.next;
 		this.pending = false;
 		this.#asked = performance.now();
 		this.dispatchEvent(new Event("change"));
 	}
 
-	/** Whether it ended so long ago that another page had it. @param {string} id @param {number} cursor Unix ns */
-	#isBefore(id, cursor) {
-		const session = this.known.get(id);
-		return !this.pending && session?.state === "ended" && session.last * 1e6 < cursor;
+	/** What every page tells of its ended sessions. @param {Sessions} page @param {{isFirst: boolean}} which */
+	#take(page, { isFirst }) {
+		const ended = page.sessions.flatMap(({ id, state }) => (state === "ended" ? [id] : []));
+		this.#order = isFirst ? [...ended, ...this.#order] : [...this.#order, ...ended];
+		this.days = [...page.days, ...this.days.filter(({ date }) => page.days.every((day) => day.date !== date))];
+		Object.assign(this.waited, page.waited);
 	}
 
 	/** @param {Session} session as it is now @param {Session | undefined} before as it was known */
 	touched(session, before) {
-		const { q } = this.filter;
 		const wasOpen = before !== undefined && before.state !== "ended";
-		if (!q && (session.state !== "ended" || wasOpen)) this.#ids.add(session.id);
+		if (!this.#isAgents && (session.state !== "ended" || wasOpen)) this.#ids.add(session.id);
 		const ended = (session.state === "ended") !== (before?.state === "ended");
 		const changed =
 			!before ||
 			["state", "project", "branch", "repository", "title"].some(
 				(name) => session[/** @type {"title"} */ (name)] !== before[/** @type {"title"} */ (name)],
 			);
-		if (q ? changed : ended) this.ask(EVERY);
+		if (this.#isAgents ? changed : ended) this.ask(EVERY);
 	}
 
 	/** Ask the agent, but not at once and not too often. @param {number} [every] ms */
@@ -111,20 +154,20 @@ export class Listing extends EventTarget {
 		this.#soon = undefined;
 	}
 
-	/** The next page of ended sessions. */
+	/** The next page of ended sessions, as the order has it. */
 	async more() {
 		if (!this.next) return;
 		const page = await this.#page({ limit: 2 * PAGE, before: this.next });
 		for (const session of page.sessions) this.#ids.add(session.id);
+		this.#take(page, { isFirst: false });
 		this.next = page.next;
 		this.dispatchEvent(new Event("change"));
 	}
 
 	/** @param {Record<string, string | number | undefined>} how @returns {Promise<Sessions>} */
 	async #page(how) {
-		const { q, state, project } = this.filter;
 		const page = /** @type {Sessions} */ (
-			await ask("/sessions", { q: q.trim(), state, project, ...how }, { signal: this.#ends.signal })
+			await ask("/sessions", { ...this.filter, q: this.filter.q.trim(), ...how }, { signal: this.#ends.signal })
 		);
 		this.take(page);
 		return page;

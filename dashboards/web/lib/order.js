@@ -27,12 +27,13 @@ export function inState(state, wanted) {
 }
 
 /**
- * As far as can be told from the session itself: the agent looks at its first prompt, too.
+ * As far as can be told from the session itself: the agent looks at its first prompt, too, and knows when days begin.
  * @param {Session} session
- * @param {{q: string, state: string, project: string}} filter
+ * @param {import("./listing.js").Filter} filter
  */
-export function matches(session, { q, state, project }) {
-	if ((project && session.project !== project) || !inState(session.state, state)) return false;
+export function matches(session, { q, state, project, branch, since, until }) {
+	if ((project && session.project !== project) || (branch && session.branch !== branch)) return false;
+	if (!inState(session.state, state) || since || until) return false;
 	if (!q) return true;
 	const text =
 		`${session.project} ${session.repository} ${session.branch} ${session.title} ${session.model} ${session.host} ${session.id}`.toLowerCase();

@@ -3,14 +3,15 @@
  * What the page shows is in its address: what was opened, filtered, searched or zoomed to, but not what was folded.
  */
 
-import { STATE_FILTERS } from "./words.js";
+import { isDay } from "./days.js";
+import { SORTS, STATE_FILTERS } from "./words.js";
 
 /** @typedef {"now" | "session" | "search" | "friction" | "health" | "log" | "unknown"} PageName */
 /** @typedef {{page: PageName, id: string, query: Record<string, string>}} Route */
 
 /** The parameters that a page knows, with their defaults: a default is never in the address. */
 export const PARAMETERS = /** @type {const} */ ({
-	now: { q: "", state: "all", project: "" },
+	now: { q: "", state: "all", project: "", branch: "", since: "", until: "", sort: "newest" },
 	session: { turn: "", span: "", q: "", view: "turn", chain: "all", zoom: "", only: "all", subagent: "", message: "" },
 	search: {
 		q: "",
@@ -33,9 +34,12 @@ export const PARAMETERS = /** @type {const} */ ({
 	unknown: {},
 });
 
-/** Values that a parameter may have; any other counts as its default. @type {Record<string, readonly string[]>} */
+/** What a parameter may be; anything else counts as its default. @type {Record<string, readonly string[] | ((value: string) => boolean)>} */
 const ALLOWED = {
 	state: STATE_FILTERS.map(([value]) => value),
+	sort: SORTS.map(([value]) => value),
+	since: isDay,
+	until: isDay,
 	days: ["1", "7", "30", "90"],
 	by: ["project", "model"],
 	kind: ["all", "event", "fact"],
@@ -69,7 +73,10 @@ export function parse(pathname, search = "") {
 	const query = { ...PARAMETERS[page] };
 	for (const name of Object.keys(query)) {
 		const value = given.get(name);
-		if (value !== null && (!ALLOWED[name] || ALLOWED[name].includes(value))) query[name] = value;
+		const allowed = ALLOWED[name];
+		const isAllowed =
+			typeof allowed === "function" ? allowed : (/** @type {string} */ one) => allowed?.includes(one) ?? true;
+		if (value !== null && isAllowed(value)) query[name] = value;
 	}
 	return { page, id, query };
 }

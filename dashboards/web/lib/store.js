@@ -4,6 +4,8 @@ import * as clock from "./clock.js";
 import { Live } from "./live.js";
 import { Listing } from "./listing.js";
 import { compare, moveOn } from "./order.js";
+import { pins } from "./pins.js";
+import { PARAMETERS } from "./router.js";
 
 /** @import { Session, Sessions, State, Summary, Update, LiveSummary } from "./types.js" */
 
@@ -20,7 +22,7 @@ class Store extends EventTarget {
 	/** @type {string[]} */
 	projects = [];
 	/** What the first page lists. */
-	list = this.#listing({ q: "", state: "all", project: "" });
+	list = this.#listing(PARAMETERS.now);
 	/** @type {ApiError | null} */
 	error = null;
 	loaded = false;
@@ -51,6 +53,7 @@ class Store extends EventTarget {
 			this.error = /** @type {CustomEvent<ApiError>} */ (event).detail;
 			this.#changed();
 		});
+		addEventListener("pins", () => this.#findPins());
 		setInterval(() => this.#poll(), HIDDEN_POLL);
 	}
 
@@ -75,6 +78,7 @@ class Store extends EventTarget {
 			this.live.start(Math.min(summary.position, sessions.position));
 			const missed = this.live.since(sessions.position);
 			for (const update of missed ?? []) this.#update(update);
+			this.#findPins();
 		} catch (error) {
 			if (!(error instanceof ApiError)) throw error;
 			this.error = error;
@@ -87,7 +91,8 @@ class Store extends EventTarget {
 	/** List what a filter lets through. @param {import("./listing.js").Filter} filter */
 	show(filter) {
 		const before = this.list.filter;
-		if (filter.q === before.q && filter.state === before.state && filter.project === before.project) return;
+		const names = /** @type {(keyof typeof filter)[]} */ (Object.keys(filter));
+		if (names.every((name) => filter[name] === before[name])) return;
 		this.list.end();
 		this.list = this.#listing(filter);
 		this.list.ask();
@@ -107,6 +112,14 @@ class Store extends EventTarget {
 		}
 	}
 
+	/** Pinned sessions are known, too, however old they are. */
+	async #findPins() {
+		const unknown = pins().filter((id) => !this.sessions.has(id));
+		if (!unknown.length) return;
+		await Promise.all(unknown.map((id) => this.find(id, 1)));
+		this.#changed();
+	}
+
 	/** @param {import("./listing.js").Filter} filter */
 	#listing(filter) {
 		const list = new Listing(
@@ -124,7 +137,7 @@ class Store extends EventTarget {
 		const { filter } = this.list;
 		this.list.end();
 		this.list = this.#listing(filter);
-		if (filter.q || filter.project || filter.state !== "all") this.list.ask();
+		if (this.list.isFiltered || filter.sort !== PARAMETERS.now.sort) this.list.ask();
 		else this.list.answered(all);
 	}
 

@@ -326,9 +326,20 @@ export interface Summary {
   stream: Stream;
 }
 
+/** How many sessions ended on a day of the agent's time zone, and what they cost (USD); `until` is not in it. */
+export interface Day {
+  date: string;
+  since: number;
+  until: number;
+  sessions: number;
+  cost: number;
+}
+
 /**
- * A page of sessions, who needs you first. `next` is the cursor of older ended ones. `counts`: how many there are in
- * each state, of the project and with the words that were asked for.
+ * A page of sessions, who needs you first. `next` is the cursor of further ended ones. `counts`: how many there are in
+ * each state that the filter lets through, that by state apart; `cost`: of all ended ones (USD). `days`: those that the
+ * page's ended ones are of, whole, when the newest come first. `waited`: how long the page's ended ones waited for you
+ * (ms), by id, when they are in that order. `branches`: of the newest sessions of the project that was asked for.
  */
 export interface Sessions {
   now: number;
@@ -336,7 +347,11 @@ export interface Sessions {
   sessions: Session[];
   next: string | null;
   counts: Record<State, number>;
+  cost: number;
+  days: Day[];
+  waited: Record<string, number>;
   projects: string[];
+  branches: string[];
 }
 
 /** Ids of the demo data's sessions; none while there is no demo data. */

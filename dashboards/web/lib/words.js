@@ -64,6 +64,14 @@ export const STATE_FILTERS = [
 		.map(([name, { word }]) => /** @type {[string, string]} */ ([name, word])),
 ];
 
+/** What ended sessions can be in the order of. @type {[string, string][]} */
+export const SORTS = [
+	["newest", "Newest first"],
+	["cost", "Most expensive first"],
+	["length", "Longest first"],
+	["waited", "Waited longest first"],
+];
+
 /**
  * What a session does at this moment, and about what; `isSentence`: that is one, and no command or path.
  * @param {Pick<Session, "state" | "tool" | "asks" | "end_reason" | "turns" | "failure"> & Partial<Session>} session

@@ -25,6 +25,7 @@ from hookspan.web.handlers import (
     traces,
 )
 from hookspan.web.parameters import Arguments, Parameter, flag, number
+from hookspan.web.queries import ORDERS
 
 MESSAGE_KINDS: Final = (*get_args(Kind), "session")
 PREFIX: Final = "/api/v1"
@@ -104,8 +105,14 @@ ENDPOINTS: Final = (
             Parameter(
                 "q", "Words that must all be in its project, branch, repository, title, first prompt, model or id."
             ),
+            Parameter("branch", "Only sessions on this branch."),
+            Parameter("since", "Only sessions whose newest event is of this day (`2026-11-24`) or a later one."),
+            Parameter("until", "Only sessions whose newest event is of this day or an earlier one."),
+            Parameter(
+                "sort", "Which ended sessions come first: those with the most of it.", "newest", words=tuple(ORDERS)
+            ),
             number("limit", "Maximum number of ended sessions.", 50, 1, 200),
-            Parameter("before", "Older ended sessions: the `next` of the previous answer."),
+            Parameter("before", "Further ended sessions in the same order: the `next` of the previous answer."),
             _POSITION,
         ),
         cached=True,

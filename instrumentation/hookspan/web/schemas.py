@@ -295,10 +295,23 @@ class Summary(msgspec.Struct, kw_only=True):
     stream: Stream
 
 
-class Sessions(msgspec.Struct, kw_only=True):
-    """A page of sessions, who needs you first. `next` is the cursor of older ended ones.
+class Day(msgspec.Struct, kw_only=True):
+    """How many sessions ended on a day of the agent's time zone, and what they cost (USD); `until` is not in it."""
 
-    `counts`: how many there are in each state, of the project and with the words that were asked for.
+    date: str
+    since: float
+    until: float
+    sessions: int
+    cost: float
+
+
+class Sessions(msgspec.Struct, kw_only=True):
+    """A page of sessions, who needs you first. `next` is the cursor of further ended ones.
+
+    `counts`: how many there are in each state that the filter lets through, that by state apart; `cost`: of all ended
+    ones (USD). `days`: those that the page's ended ones are of, whole, when the newest come first. `waited`: how long
+    the page's ended ones waited for you (ms), by id, when they are in that order. `branches`: of the newest
+    sessions of the project that was asked for.
     """
 
     now: float
@@ -306,7 +319,11 @@ class Sessions(msgspec.Struct, kw_only=True):
     sessions: list[Session]
     next: str | None
     counts: dict[State, int]
+    cost: float
+    days: list[Day]
+    waited: dict[str, float]
     projects: list[str]
+    branches: list[str]
 
 
 class Demo(msgspec.Struct, kw_only=True):

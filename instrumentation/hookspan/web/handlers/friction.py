@@ -9,6 +9,7 @@ from hookspan.catalogue import attributes as sc
 from hookspan.web import accounts, schemas, serializers
 from hookspan.web import friction as figures
 from hookspan.web.context import Context
+from hookspan.web.days import midnight
 from hookspan.web.parameters import Arguments
 
 INSTRUMENTS: Final = (
@@ -30,7 +31,7 @@ def friction(context: Context, arguments: Arguments) -> schemas.Friction:
     days, project, content = arguments["days"], arguments["project"] or "", context.content
     today = dt.datetime.now().astimezone()
     first = today.date() - dt.timedelta(days=days - 1)
-    since = int(dt.datetime(first.year, first.month, first.day).astimezone().timestamp()) * serializers.NANO
+    since = midnight(first)
     with context.reader.moment() as moment:
         position = moment.position()
         calls = [span for span in moment.waited(since) if not span.local]

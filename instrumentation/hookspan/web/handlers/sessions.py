@@ -5,51 +5,98 @@ from __future__ import annotations
 import collections
 import re
 import time
+from collections.abc import Sequence
 from typing import Final
 
 from hookspan.catalogue.enums import SessionPhase
 from hookspan.catalogue.session_fields import SessionRow
 from hookspan.model.open_spans import open_spans
 from hookspan.model.state import SessionState
-from hookspan.web import schemas, serializers, turns
+from hookspan.store.schema import INTEGER_MAX
+from hookspan.web import days, schemas, serializers, turns
 from hookspan.web.activity import MINUTES
 from hookspan.web.context import Context
 from hookspan.web.parameters import Arguments
 from hookspan.web.problems import invalid, not_found
-from hookspan.web.queries import OPEN_MAX, Moment
+from hookspan.web.queries import OPEN_MAX, ORDERS, Filter, Match, Moment
 
 EVENTS: Final = 50  # on a session's page
-_SPAN_CURSOR: Final = re.compile(r"\A([0-9]{1,19})\.([0-9]{1,19})\Z")
-_SESSION_CURSOR: Final = re.compile(r"\A[0-9]{1,19}\Z")
+_CURSOR: Final = re.compile(r"\A([0-9]{1,19})\.([0-9]{1,19})\Z")
 _START: Final = (-1, -1)
 
 
 def sessions(context: Context, arguments: Arguments) -> schemas.Sessions:
     """GET /sessions: those that have not ended in the order of who needs you first, then a page of ended ones."""
-    limit, before, words = arguments["limit"], _before(arguments["before"]), (arguments["q"] or "").split()
+    limit, sort = arguments["limit"], arguments["sort"]
+    before = _cursor("before", arguments["before"]) if arguments["before"] else None
     phases = serializers.PHASES[arguments["state"]]
     strips = context.activity.strips(time.time_ns())
     with context.reader.moment() as moment:
         position = moment.position()
-        matching = moment.find(arguments["project"] or "", words, content=context.content)
+        matching = moment.find(_filter(arguments), ORDERS[sort], content=context.content)
         wanted = [match for match in matching if match.phase in phases]
         unfinished = [match for match in wanted if match.phase != SessionPhase.ENDED] if before is None else []
-        ended = [
-            match for match in wanted if match.phase == SessionPhase.ENDED and (before is None or match.last < before)
-        ]
-        following = str(ended[limit - 1].last) if len(ended) > limit else None
-        rows = serializers.in_order(moment.rows(unfinished[:OPEN_MAX])) + moment.rows(ended[:limit])
-        items = [listed(context, moment, row, strips.get(row.id)) for row in rows]
-        projects = moment.projects()
+        ended = [match for match in wanted if match.phase == SessionPhase.ENDED]
+        rest = ended if before is None else [match for match in ended if match.place < before]
+        page = rest[:limit]
+        open_rows, ended_rows = serializers.in_order(moment.rows(unfinished[:OPEN_MAX])), moment.rows(page)
+        items = [listed(context, moment, row, strips.get(row.id)) for row in open_rows + ended_rows]
+        projects, branches = moment.projects(), moment.branches(arguments["project"] or "")
     counts = collections.Counter(match.phase for match in matching)
     return schemas.Sessions(
         now=serializers.now_ms(),
         position=position,
         sessions=items,
-        next=following,
+        next="{}.{}".format(*page[-1].place) if len(rest) > limit else None,
         counts={phase.value: counts[phase] for phase in SessionPhase},
+        cost=sum(match.cost for match in ended) / serializers.NANO,
+        days=_days(ended, page) if sort == "newest" else [],
+        waited=(
+            {row.id: serializers.ms(match.value) for row, match in zip(ended_rows, page, strict=True)}
+            if sort == "waited"
+            else {}
+        ),
         projects=projects,
+        branches=branches,
     )
+
+
+def _filter(arguments: Arguments) -> Filter:
+    """What the parameters ask for. Raises a problem, 400, for what is no day."""
+    since, until = (days.read(name, arguments[name]) if arguments[name] else None for name in ("since", "until"))
+    return Filter(
+        project=arguments["project"] or "",
+        branch=arguments["branch"] or "",
+        since=days.midnight(since) if since else 0,
+        until=days.midnight(days.after(until)) if until else INTEGER_MAX,
+        words=(arguments["q"] or "").split(),
+    )
+
+
+def _days(ended: Sequence[Match], page: Sequence[Match]) -> list[schemas.Day]:
+    """What the days that a page is of came to, with those of their sessions that are on other pages. Newest first."""
+    found: list[schemas.Day] = []
+    if not page:
+        return found
+    newest, oldest = days.day_at(page[0].last), days.day_at(page[-1].last)
+    begin, end = days.midnight(oldest), days.midnight(days.after(newest))
+    since = end
+    for match in ended:
+        if match.last >= end:
+            continue
+        if match.last < begin:
+            break
+        if match.last < since:
+            day = days.day_at(match.last)
+            since, until = days.midnight(day), days.midnight(days.after(day))
+            found.append(
+                schemas.Day(
+                    date=day.isoformat(), since=serializers.ms(since), until=serializers.ms(until), sessions=0, cost=0
+                )
+            )
+        found[-1].sessions += 1
+        found[-1].cost += match.cost / serializers.NANO
+    return found
 
 
 def session(context: Context, arguments: Arguments) -> schemas.SessionPage:
@@ -82,11 +129,7 @@ def spans(context: Context, arguments: Arguments) -> schemas.SessionSpans:
     """GET /sessions/{id}/spans: more of its spans."""
     content, after = context.content, _START
     if arguments["after"]:
-        match = _SPAN_CURSOR.match(arguments["after"])
-        numbers = (int(match[1]), int(match[2])) if match else _START
-        if match is None or max(numbers) >> 63:
-            raise invalid("`after` is not a cursor", "use the `next` of the previous answer")
-        after = numbers
+        after = _cursor("after", arguments["after"])
     with context.reader.moment() as moment:
         row_of(moment, arguments["id"])
         page = moment.spans(arguments["id"], after, arguments["limit"], hooks=arguments["hooks"])
@@ -131,9 +174,10 @@ def row_of(moment: Moment, id_: str) -> SessionRow:
     return row
 
 
-def _before(cursor: str | None) -> int | None:
-    if cursor is None:
-        return None
-    if not _SESSION_CURSOR.match(cursor) or int(cursor) >> 63:
-        raise invalid("`before` is not a cursor", "use the `next` of the previous answer")
-    return int(cursor)
+def _cursor(name: str, text: str) -> tuple[int, int]:
+    """The place that a cursor is of. Raises a problem, 400."""
+    match = _CURSOR.match(text)
+    place = (int(match[1]), int(match[2])) if match else _START
+    if match is None or max(place) >> 63:
+        raise invalid(f"`{name}` is not a cursor", "use the `next` of the previous answer")
+    return place
