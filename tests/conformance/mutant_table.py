@@ -649,7 +649,7 @@ MUTANTS: dict[str, list[Mutant]] = {
         c(
             "it looks for the folder",
             {
-                "    enum reason why = read": '    const char *path = strstr(payload, "/nowhere/");\n'
+                "    enum reason why = read": "    const char *path = strchr(payload, '/');\n"
                 "    read = read && (!path || access(path, F_OK) != 0);\n    enum reason why = read"
             },
             "test_no_path_comes_from_the_payload",
@@ -663,7 +663,11 @@ MUTANTS: dict[str, list[Mutant]] = {
     "It makes a known number of system calls": [
         c(
             "it waits for the disk",
-            {"    close(current);  // the next": "    fsync(current);\n    close(current);  // the next"},
+            {
+                "    close(current);  // the next": (
+                    "    syscall(SYS_fsync, current, 0, 0);\n    close(current);  // the next"
+                )
+            },
             "test_system_calls_of_the_compiled_relay",
         ),
         py(
