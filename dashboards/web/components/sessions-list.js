@@ -32,6 +32,12 @@ export class SessionsList extends BaseComponent {
 				padding: 0 0.25rem 0.4rem;
 				font-size: 0.8125rem;
 			}
+			.head label {
+				min-width: 0;
+			}
+			.head select {
+				max-width: 100%;
+			}
 			h2,
 			h3 {
 				font-size: 0.8125rem;
