@@ -5,15 +5,19 @@ import json
 import re
 from html.parser import HTMLParser
 
+import hypothesis.strategies as st
 import msgspec
 import pytest
+from hypothesis import given
+from markdown_it import MarkdownIt
 
 from hookspan.catalogue.session_fields import SessionRow
+from hookspan.clients.message import Message
 from hookspan.observe.messages import SessionMessages
 from hookspan.paths import Paths
 from hookspan.sharing.as_html import html
 from hookspan.sharing.as_markdown import markdown
-from hookspan.sharing.document import Document, collect
+from hookspan.sharing.document import Document, Part, collect
 from hookspan.sharing.rules import Redaction
 from tests.agent.ingest import take_in
 from tests.cli.test_look import run
@@ -114,3 +118,16 @@ def test_names_are_whole_words_of_any_case():
     redaction = Redaction({"tower", "ab"}, keep=["paths"])
     assert redaction.text("Tower towers TOWER.local ab /home/tower/x") == "[name] towers [name].local ab /home/[name]/x"
     assert redaction.counts["names"] == 3
+
+
+@given(
+    st.lists(
+        st.sampled_from(["`", "``", "```", "~~~", "\\", "\n", "\n\n", "- ", "> ", "  ", "    ", "1. ", "a", HOSTILE])
+    ).map("".join)
+)
+def test_no_answer_s_markdown_has_html_or_a_picture(said):
+    messages = [Message("1", "prompt", "user", text=said), Message("2", "answer", "assistant", text=said)]
+    text = markdown(Document("a title", [], [Part("", messages)]))
+    tokens = MarkdownIt("commonmark").parse(text)
+    kinds = {kind.type for token in tokens for kind in (token, *(token.children or ()))}
+    assert kinds.isdisjoint({"html_block", "html_inline", "image"})

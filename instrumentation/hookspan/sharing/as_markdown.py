@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from hookspan.clients.message import Message
 from hookspan.sharing.document import Document, Part, input_of
 
 _RUNS = re.compile("`+")
+_FENCE = re.compile(r"(`{3,})(?=[^`]*$)|~{3,}")
+_MARKS = re.compile(r"[\\`*_{}\[\]<>|#~]")
 
 
 def markdown(document: Document) -> str:
@@ -33,7 +35,7 @@ def _part(part: Part) -> Iterator[str]:
 def _message(message: Message) -> Iterator[str]:
     kind, text = message.kind, message.text
     if kind == "prompt":
-        yield from ("### Prompt", "", *(f"> {_said(line)}" for line in text.split("\n")), "")
+        yield from ("### Prompt", "", *(f"> {_safe(line)}" for line in text.split("\n")), "")
     elif kind == "answer":
         yield from ("### Answer", "", *_prose(text), "")
     elif kind == "call":
@@ -55,29 +57,58 @@ def _fenced(text: str, language: str = "") -> list[str]:
 
 
 def _prose(text: str) -> Iterator[str]:
-    """An answer's lines; outside of code, nothing in them is HTML or fetched from elsewhere."""
+    """An answer's lines; outside of code, nothing in them is HTML or fetched from elsewhere.
+
+    Less is taken for code than Markdown does: a fence must begin its line, since one that is indented may end with the
+    item of a list that it is in, and marks of code within lines count only if none is left over in any line, which
+    could reach into the next.
+    """
+    lines = list(_fences(text.split("\n")))
+    spans = [None if is_code else _code(line) for line, is_code in lines]
+    has_left_over = any(code is None for (_, is_code), code in zip(lines, spans, strict=True) if not is_code)
+    for (line, is_code), code in zip(lines, spans, strict=True):
+        yield line if is_code else _safe(line, () if has_left_over else code or ())
+
+
+def _code(line: str) -> list[tuple[int, int]] | None:
+    """Where there is code within a line, by its marks; None if a mark is left over."""
+    found, runs = [], [run.span() for run in _RUNS.finditer(line)]
+    at = 0
+    while at < len(runs):
+        begin, after = runs[at]
+        end = next((n for n in range(at + 1, len(runs)) if runs[n][1] - runs[n][0] == after - begin), None)
+        if end is None or line[begin - 1 : begin] == "\\":
+            return None
+        found.append((begin, runs[end][1]))
+        at = end + 1
+    return found
+
+
+def _safe(line: str, code: Sequence[tuple[int, int]] = ()) -> str:
+    """The line without HTML and pictures, but for what is code in it."""
+    parts, at = [], 0
+    for begin, end in (*code, (len(line), len(line))):
+        parts += [line[at:begin].replace("<", "&lt;").replace("![", "!\\["), line[begin:end]]
+        at = end
+    return "".join(parts)
+
+
+def _fences(lines: Iterable[str]) -> Iterator[tuple[str, bool]]:
+    """The lines, and whether they are of a fenced block."""
     fence = ""
-    for line in text.split("\n"):
-        mark = re.match(r"\s{0,3}(`{3,}|~{3,})", line)
-        if mark and not fence:
-            fence = mark[1]
-        elif fence and line.strip().startswith(fence):
-            fence = ""
-        elif not fence:
-            line = _said(line)  # noqa: PLW2901
-        yield line
+    for line in lines:
+        if not fence:
+            mark = _FENCE.match(line)
+            fence = mark[0] if mark else ""
+            yield line, bool(mark)
+        else:
+            yield line, True
+            if line.strip(" ").startswith(fence):
+                fence = ""
     if fence:
-        yield fence
-
-
-def _said(line: str) -> str:
-    parts = line.split("`")
-    return "`".join(
-        part if at % 2 and at < len(parts) - 1 else part.replace("<", "&lt;").replace("![", "!\\[")
-        for at, part in enumerate(parts)
-    )
+        yield fence, True
 
 
 def _plain(text: str) -> str:
     """On one line, so that nothing in it is a mark."""
-    return re.sub(r"[\\`*_{}\[\]<>|#~]", lambda match: f"\\{match[0]}", " ".join(text.split()))
+    return _MARKS.sub(lambda match: f"\\{match[0]}", " ".join(text.split()))

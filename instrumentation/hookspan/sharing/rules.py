@@ -37,8 +37,10 @@ class Redaction:
 
     def __init__(self, names: Iterable[str], keep: Collection[str] = ()) -> None:
         self.counts: Counter[str] = Counter()
-        known = sorted({re.escape(name) for name in names if len(name) >= _SHORTEST}, key=len, reverse=True)
-        self._names = re.compile(rf"(?<!\w)(?:{'|'.join(known)})(?!\w)", re.IGNORECASE) if known else None
+        known = sorted({name for name in names if len(name) >= _SHORTEST}, key=len, reverse=True)
+        self._names = (
+            re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, known))})(?!\w)", re.IGNORECASE) if known else None
+        )
         self._keep = frozenset(keep) & set(OPTIONAL)
 
     def text(self, text: str) -> str:
