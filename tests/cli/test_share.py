@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import hypothesis.strategies as st
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from markdown_it import MarkdownIt
 
 from hookspan.catalogue.session_fields import SessionRow
@@ -125,6 +125,10 @@ def test_names_are_whole_words_of_any_case():
         st.sampled_from(["`", "``", "```", "~~~", "\\", "\n", "\n\n", "- ", "> ", "  ", "    ", "1. ", "a", HOSTILE])
     ).map("".join)
 )
+@example(f"``` {HOSTILE} `")
+@example(f"- a\n  ```\n{HOSTILE}")
+@example(f"a `\nb ` {HOSTILE} ` c")
+@example(f"a \\` {HOSTILE} `")
 def test_no_answer_s_markdown_has_html_or_a_picture(said):
     messages = [Message("1", "prompt", "user", text=said), Message("2", "answer", "assistant", text=said)]
     text = markdown(Document("a title", [], [Part("", messages)]))
