@@ -618,6 +618,7 @@ def test_native_windows_is_refused(monkeypatch: pytest.MonkeyPatch):
             scope="user",
             native=None,
             status_line=None,
+            archive=None,
         )
 
 

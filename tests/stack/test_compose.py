@@ -190,7 +190,9 @@ def test_a_clients_sessions_go_on_whatever_is_down_and_the_agents_health_says_wh
             assert ended.code == 0, ended
 
         def checks(**expected: str) -> str:
-            found = json.loads(home.hookspan("status", "--json", check=False))["health"]["checks"]
+            health = json.loads(home.hookspan("status", "--json", check=False))["health"]
+            assert health, "an agent that has just begun has not looked yet"
+            found = health["checks"]
             assert {name: found[name]["status"] for name in expected} == expected
             return str(found["collector"]["message"])
 

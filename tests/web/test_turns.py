@@ -16,7 +16,7 @@ from hookspan.model.summary import session_row
 from hookspan.paths import Paths
 from hookspan.store import Commit, Store
 from hookspan.web import dialogs, schemas, serializers, turns
-from hookspan.web.queries import PageReader
+from hookspan.web.queries import ORDERS, Filter, PageReader
 from tests.model import replay
 
 
@@ -47,7 +47,7 @@ class Page:
     def turns(self) -> list[schemas.Turn]:
         made = []
         with self.reader.moment() as moment:
-            for row in moment.rows(moment.find("", (), content=True)):
+            for row in moment.rows(moment.find(Filter(), ORDERS["newest"], content=True)):
                 made += turns.turns(moment, row.id, moment.state(row.id), row.last, turns.Times(), content=True)
         return made
 

@@ -155,11 +155,11 @@ def make() -> d.Dashboard:
                     ),
                     lines(
                         "Which errors did the agents' loops catch?",
-                        "In which loop did something fail, and how often an hour?",
+                        "On which machine did something fail, and how often an hour? The agent's log says what.",
                         [
                             Query(
-                                hourly("hookspan_agent_failures_total", HOST, by="hookspan_loop"),
-                                "{{hookspan_loop}}",
+                                hourly("hookspan_agent_failures_total", HOST, by="host_name"),
+                                "{{host_name}}",
                             )
                         ],
                         COUNT,

@@ -108,7 +108,7 @@ class Gauges:
             "hookspan.agent.sse.clients": lambda: _one(self._page.connections),
             "hookspan.agent.cpu.time": lambda: _one(time.process_time()),
             "hookspan.agent.memory.usage": lambda: _one(resident_memory()),
-            "hookspan.agent.failures": self._failures,
+            "hookspan.agent.failures": lambda: _one(sum(loop.failures for loop in self._loops)),
             "hookspan.health.status": self._health,
         }
 
@@ -121,9 +121,6 @@ class Gauges:
         outcomes = {} if stats is None else stats["outcomes"]
         told = {outcome: count for outcome, count in outcomes.items() if count or outcome == ExportOutcome.EXPORTED}
         return [(count, {sc.EXPORT_OUTCOME: outcome}) for outcome, count in told.items()]
-
-    def _failures(self) -> Values:
-        return [(loop.failures, {sc.LOOP: loop.name}) for loop in self._loops]
 
     def _health(self) -> Values:
         latest = self._history.latest

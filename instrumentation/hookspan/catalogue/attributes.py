@@ -471,7 +471,6 @@ DROP_REASON: Final = _ours(
 )
 HEALTH_CHECK: Final = _ours("hookspan.health.check", "string", "The health check.", examples=("export", "store"))
 EXPORT_OUTCOME: Final = _ours("hookspan.export.outcome", "string", "What became of a span.", ExportOutcome)
-LOOP: Final = _ours("hookspan.loop", "string", "The agent's loop.", examples=("ingest",))
 AGENT_VERSION: Final = _ours("hookspan.agent.version", "string", "Version of hookspan.", examples=("0.1.0",))
 RELAY: Final = _ours("hookspan.relay", "string", "The kind of relay that the hooks run.", ("compiled", "python"))
 OS_TYPE: Final = _otel("os.type", "string", "The operating system.")

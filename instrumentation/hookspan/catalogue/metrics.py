@@ -452,9 +452,7 @@ READ_OF_AGENT: Final = (
     _gauge("hookspan.agent.sse.clients", "{connection}", "Live connections of the page."),
     _read("hookspan.agent.cpu.time", "s", "CPU time of the agent."),
     _gauge("hookspan.agent.memory.usage", "By", "Resident memory of the agent."),
-    _read(
-        "hookspan.agent.failures", "{failure}", "Errors that a loop of the agent caught; the loop continued.", sc.LOOP
-    ),
+    _read("hookspan.agent.failures", "{failure}", "Errors that a loop of the agent caught; the loop continued."),
     _gauge("hookspan.health.status", "1", "0 healthy, 1 unknown, 2 warning, 3 critical.", sc.HEALTH_CHECK),
     _gauge("hookspan.agent.series", "{series}", "Metric series in the store."),
 )

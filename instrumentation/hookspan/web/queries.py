@@ -49,7 +49,7 @@ ORDERS: Final = {
     "length": Order("max(0, iif(ended, ended, last) - started)"),
     "waited": Order(
         "coalesce(waited, 0)",
-        f"LEFT JOIN (SELECT session AS waiter, CAST(total(attributes ->> '$.\"{sc.WAITED}\"') * 1e9 AS INTEGER) "
+        f"LEFT JOIN (SELECT session AS waiter, CAST(total(json_extract(attributes, '$.\"{sc.WAITED}\"')) * 1e9 AS INTEGER) "
         f"AS waited FROM span WHERE {_WAITED} GROUP BY session) ON waiter = session",
     ),
 }
@@ -217,10 +217,10 @@ class Moment(Questions):
 
     def calls_by(self, session: str, keys: Sequence[str]) -> list[tuple[dict[str, str], float, int]]:
         """A session's model calls by these attributes: those that they have, their cost (USD), how many they are."""
-        paths = ", ".join(f"attributes ->> '$.\"{key}\"'" for key in keys)
+        paths = ", ".join(f"json_extract(attributes, '$.\"{key}\"')" for key in keys)
         groups = ", ".join(str(number + 1) for number in range(len(keys)))
         sql = (
-            f"SELECT {paths}, total(attributes ->> '$.\"{sc.COST_USD}\"'), count(*) FROM span "
+            f"SELECT {paths}, total(json_extract(attributes, '$.\"{sc.COST_USD}\"')), count(*) FROM span "
             f"WHERE {schema.OF_SESSION} AND NOT hook AND name LIKE '{MODEL.operation} %' GROUP BY {groups}"
         )
         found = []
