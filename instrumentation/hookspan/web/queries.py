@@ -49,8 +49,9 @@ ORDERS: Final = {
     "length": Order("max(0, iif(ended, ended, last) - started)"),
     "waited": Order(
         "coalesce(waited, 0)",
-        f"LEFT JOIN (SELECT session AS waiter, CAST(total(json_extract(attributes, '$.\"{sc.WAITED}\"')) * 1e9 AS INTEGER) "
-        f"AS waited FROM span WHERE {_WAITED} GROUP BY session) ON waiter = session",
+        "LEFT JOIN (SELECT session AS waiter, "
+        f"CAST(total(json_extract(attributes, '$.\"{sc.WAITED}\"')) * 1e9 AS INTEGER) AS waited "
+        f"FROM span WHERE {_WAITED} GROUP BY session) ON waiter = session",
     ),
 }
 """By their names in the API."""
