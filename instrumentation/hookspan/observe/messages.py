@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from hookspan.catalogue import attributes as sc
 from hookspan.clients.claude_code.transcript_files import read_meta
 from hookspan.clients.conversations import conversation
 from hookspan.clients.message import Kind, Message
@@ -119,13 +120,28 @@ class SessionMessages:
         return next((path for path in self.paths(session) if subagent_of(path) == subagent), "")
 
     def subagents(self, session: str) -> list[Subagent]:
-        """Those whose conversations have files."""
+        """Those whose conversations have files. Their spans say whose they are once the client's own word is gone."""
         found = []
         for path in self.paths(session):
             if name := subagent_of(path):
                 meta = read_meta(f"{path.removesuffix('.jsonl')}.meta.json", session, name)
                 found.append(Subagent(name, meta.agent_type if meta else "", meta.tool_use_id if meta else ""))
-        return found
+        if all(one.type for one in found):
+            return found
+        known = self._of_spans(session)
+        return [one if one.type else known.get(one.id, one) for one in found]
+
+    def _of_spans(self, session: str) -> dict[str, Subagent]:
+        """Its subagents that are done, by their ids; the span of each lies in that of the call that started it."""
+        spans = self._reader.spans_of_session(session, hooks=False)
+        calls = {span.span_id: str(span.attributes.get(sc.GEN_AI_TOOL_CALL_ID, "")) for span in spans}
+        return {
+            str(name): Subagent(
+                str(name), str(span.attributes.get(sc.GEN_AI_AGENT_NAME, "")), calls.get(span.parent_id, "")
+            )
+            for span in spans
+            if (name := span.attributes.get(sc.AGENT_ID))
+        }
 
     def transcript(self, path: str) -> Transcript | None:
         """What is known of a file, read to its end; None if it can't be read (any more)."""
