@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 PYTEST := $(BIN)/pytest --dist loadgroup --no-loadscope-reorder
-PACKAGES := tmux bubblewrap socat strace musl-tools gcc clang jq chromium chromium-headless-shell faketime docker.io busybox-static iptables iproute2 systemd fish zsh mandoc maven haproxy
+PACKAGES := tmux bubblewrap socat strace musl-tools gcc clang jq chromium chromium-headless-shell libnotify-bin python3-dbusmock faketime docker.io busybox-static iptables iproute2 systemd fish zsh mandoc maven haproxy
 # A script of dashboards/package.json, after its tools are in dashboards/node_modules; says so where there is no npm.
 NPM = if command -v npm >/dev/null; then $(MAKE) -s dashboards/node_modules/installed && npm run --silent --prefix dashboards $(1); \
 	else echo "The page's code was left out: npm is missing (Node.js from https://nodejs.org)"; fi

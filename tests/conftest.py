@@ -39,6 +39,10 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
     "jq": (program("jq"), "apt-get install jq"),
     "chromium": (program("chromium-headless-shell", "chromium"), "apt-get install chromium-headless-shell"),
     "notifications": (program("chromium"), "apt-get install chromium"),
+    "desktop": (
+        lambda: bool(shutil.which("notify-send")) and Path("/usr/lib/python3/dist-packages/dbusmock").is_dir(),
+        "apt-get install libnotify-bin python3-dbusmock",
+    ),
     "faketime": (program("faketime"), "apt-get install faketime"),
     "fish": (program("fish"), "apt-get install fish"),
     "mandoc": (program("mandoc"), "apt-get install mandoc"),

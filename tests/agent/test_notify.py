@@ -1,5 +1,6 @@
 """Notifications as they arrive, through the real apprise."""
 
+import contextlib
 import json
 import re
 import ssl
@@ -52,6 +53,43 @@ def test_a_long_wait_and_failed_turns_are_told_without_content(
     until(lambda: told(received[1:]) == 8, f"received {received}")
     assert len(received) < 9, "a burst becomes one message"
     assert machine.status()["notify"]["sent"] == len(received)
+
+
+@contextlib.contextmanager
+def desktop(socket: Path) -> Iterator[Callable[[], str]]:
+    """A session's bus with a notification daemon; what that was asked."""
+    env = {"PATH": "/usr/bin:/bin", "DBUS_SESSION_BUS_ADDRESS": f"unix:path={socket}"}
+    log = socket.with_name("asked")
+    commands = (
+        ["dbus-daemon", "--session", "--nofork", "--nosyslog", f"--address=unix:path={socket}"],
+        ["/usr/bin/python3", "-m", "dbusmock", "--session", "--logfile", str(log), "--template", "notification_daemon"],
+    )
+    with contextlib.ExitStack() as stack:
+        for command in commands:
+            process = stack.enter_context(subprocess.Popen(command, env=env))
+            stack.callback(process.terminate)
+            until(socket.is_socket)
+        until(lambda: subprocess.run(["notify-send", "ready"], env=env, check=False).returncode == 0)
+        yield log.read_text
+
+
+@pytest.mark.need_desktop
+def test_the_desktop_shows_text_as_text(make_machine: Callable[..., Machine], tmp_path: Path):
+    machine = make_machine(settings='[[notify]]\nurl = "desktop"\nevents = ["turn_failed"]\n')
+    run = tmp_path / "run"
+    run.mkdir()
+    machine.env["XDG_RUNTIME_DIR"] = str(run)
+    machine.up()
+    assert "no desktop session" in machine.cli("status").stdout
+    with desktop(run / "bus") as asked:
+        session, cwd = str(uuid.uuid4()), "/home/u/-<b>x&y"
+        machine.hooks(
+            event("UserPromptSubmit", session, prompt="go", prompt_id="p", cwd=cwd),
+            event("StopFailure", session, error="overloaded", prompt_id="p", cwd=cwd),
+        )
+        until(lambda: machine.status()["notify"]["sent"] == 1)
+        assert '"Claude Code" "-&lt;b&gt;x&amp;y: a turn failed"' in asked()
+    assert machine.status()["notify"]["failures"] == 0
 
 
 @pytest.fixture

@@ -301,6 +301,14 @@ def port_taken(machine: Machine) -> Iterator[None]:
     machine.cli("down")
 
 
+@contextlib.contextmanager
+def no_desktop(machine: Machine) -> Iterator[None]:
+    configure(machine, '[[notify]]\nurl = "desktop"\n')
+    machine.env["XDG_RUNTIME_DIR"] = str(machine.home)
+    yield
+    del machine.env["XDG_RUNTIME_DIR"]
+
+
 # --- Backends
 
 
@@ -420,6 +428,7 @@ CASES: list[Any] = [
     (agent_old, {"agent": (WARNING, "version 0.0.1; this is")}),
     (agent_stopped, {"agent": (CRITICAL, "does not answer")}),
     (port_taken, {"port": (WARNING, f"(pid {os.getpid()}, user")}),
+    (no_desktop, {"notify": (WARNING, "no desktop session")}),
     (clock_set_back, {"clock": (WARNING, "in the future")}),
     (clock_of_the_backend, {"clock": (WARNING, "behind that of http://127.0.0.1")}),
     (unreachable, {"export": (CRITICAL, "refused")}),

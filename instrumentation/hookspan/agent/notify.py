@@ -1,21 +1,25 @@
-"""Sends the notifications of `[[notify]]`, with at most project and tool; apprise is imported for the first message."""
+"""Sends the notifications of `[[notify]]`, with at most project and tool; apprise is imported for its first message."""
 
 from __future__ import annotations
 
 import collections
+import importlib.util
 import logging
+import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from hookspan.agent import desktop
 from hookspan.agent.health import Checked, Status
 from hookspan.agent.ingest import Committed
 from hookspan.agent.loop import Loop
 from hookspan.agent.settings import AgentSettings
 from hookspan.catalogue.enums import SessionPhase
-from hookspan.config import Notify
+from hookspan.config import DESKTOP, Notify
+from hookspan.errors import UserError
 from hookspan.store import Reader
 
 LOOK: Final = 5.0  # seconds between two looks at who waits
@@ -23,8 +27,18 @@ FRESH: Final = 300.0  # seconds; what is older comes from a backlog and is no ne
 LINES: Final = 5  # of one message; more are counted
 REMEMBERED: Final = 1000  # waits that were notified
 TITLE: Final = "Claude Code"
+NO_APPRISE: Final = "apprise is missing: `pip install 'hookspan[notify]'`"
 
 _logger = logging.getLogger(__name__)
+
+
+def obstacle(targets: Sequence[Notify], env: Mapping[str, str]) -> str:
+    """Why one of them can be told nothing from this machine, as far as that shows beforehand; else an empty text."""
+    if any(one.url == DESKTOP for one in targets) and (why := desktop.obstacle(env)):
+        return why
+    if any(one.url != DESKTOP for one in targets) and importlib.util.find_spec("apprise") is None:
+        return NO_APPRISE
+    return ""
 
 
 @dataclass(slots=True)
@@ -87,7 +101,9 @@ class Notifier:
             try:
                 self._send(target, text)
             except ImportError:
-                self.problem = "apprise is missing: `pip install 'hookspan[notify]'`"
+                self.problem = NO_APPRISE
+            except UserError as error:
+                self.problem = error.message
             except Exception as error:  # noqa: BLE001 - one target must not keep the others from theirs
                 self.problem = "a notification was not accepted; see `agent.log`"
                 self.loop.failed(error)
@@ -98,7 +114,8 @@ class Notifier:
 
     def report(self) -> dict[str, Any]:
         """What `status` shows."""
-        return {**self.loop.report(), "targets": len(self._targets), "sent": self.sent, "problem": self.problem}
+        problem = self.problem or obstacle(self._settings.now.notify, os.environ) or None
+        return {**self.loop.report(), "targets": len(self._targets), "sent": self.sent, "problem": problem}
 
     def _look(self) -> None:
         now = time.time()
@@ -142,6 +159,9 @@ class Notifier:
         return None
 
     def _send(self, target: _Target, text: str) -> None:
+        if target.settings.url == DESKTOP:
+            desktop.show(TITLE, text, os.environ)
+            return
         import apprise  # noqa: PLC0415 - 20 MB that an agent with nothing to tell doesn't need
 
         sender = apprise.Apprise()

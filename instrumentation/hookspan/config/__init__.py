@@ -4,6 +4,7 @@ from hookspan.config.files import Layer, from_snapshot, parse, read_file, read_t
 from hookspan.config.layers import HIDDEN, load, merge, values
 from hookspan.config.options import OPTIONS, SECTIONS, TABLES, Option, is_locked, is_named, nearest, options_of
 from hookspan.config.sections import (
+    DESKTOP,
     SIGNALS,
     Collector,
     ContentLevel,
@@ -16,6 +17,7 @@ from hookspan.config.sections import (
 )
 
 __all__ = [
+    "DESKTOP",
     "HIDDEN",
     "OPTIONS",
     "SECTIONS",

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from hookspan.config.files import Layer, checked, read_file, sections_of
 from hookspan.config.options import BY_VARIABLE, JOINED, OPTIONS, TABLES, is_locked, nearest
-from hookspan.config.sections import Settings
+from hookspan.config.sections import DESKTOP, Settings
 from hookspan.paths import Paths
 from hookspan.values import Number, Text
 
@@ -72,5 +72,5 @@ def values(settings: Settings, *, secrets: bool = False) -> dict[str, Any]:
         shown[option.key] = HIDDEN if hide else list(value) if isinstance(value, tuple) else value
     tables = settings.as_dict()["settings"]
     if not secrets:
-        tables["notify"] = [row | {"url": HIDDEN} for row in tables["notify"]]
+        tables["notify"] = [row if row["url"] == DESKTOP else row | {"url": HIDDEN} for row in tables["notify"]]
     return shown | {table: tables[table] for table in TABLES if tables[table]}

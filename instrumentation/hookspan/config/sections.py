@@ -312,6 +312,8 @@ class Project:
 
 
 NOTIFY_EVENTS: Final = ("waiting", "turn_failed", "health_critical")
+DESKTOP: Final = "desktop"
+"""The `url` of this machine's desktop: whatever shows notifications there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,8 +322,12 @@ class Notify:
 
     url: str = _option(
         "",
-        Text("an apprise URL such as `ntfy://topic`", lambda text: "://" in text, optional=False),
-        "Address to notify.",
+        Text(
+            f"`{DESKTOP}`, or an apprise URL such as `ntfy://topic`",
+            lambda text: text == DESKTOP or "://" in text,
+            optional=False,
+        ),
+        f"Whom to notify. {DESKTOP}: this machine's desktop. Any other needs the extra `hookspan[notify]`.",
         secret=True,
     )
     events: tuple[str, ...] = _option(

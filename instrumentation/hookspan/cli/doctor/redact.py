@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from hookspan.clients.claude_code.settings_files import config_folder
-from hookspan.config import OPTIONS, load
+from hookspan.config import DESKTOP, OPTIONS, load
 from hookspan.errors import UserError
 from hookspan.paths import Paths
 from hookspan.wire.scrub import GONE, scrub
@@ -75,6 +75,6 @@ def _secrets(paths: Paths, env: Mapping[str, str]) -> Iterator[str]:
                 for text in value.values() if isinstance(value, Mapping) else (value,):
                     yield text
                     yield from text.split()
-        yield from (row.url for row in settings.notify)
+        yield from (row.url for row in settings.notify if row.url != DESKTOP)
     with contextlib.suppress(OSError):
         yield paths.token.read_text(encoding="ascii", errors="replace").strip()

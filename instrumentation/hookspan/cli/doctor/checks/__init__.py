@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from hookspan.agent.health import Status
-from hookspan.cli.doctor.checks import agent, backends, claude, clock, folders, installed, kept, recorded
+from hookspan.cli.doctor.checks import agent, backends, claude, clock, folders, installed, kept, recorded, told
 from hookspan.cli.doctor.context import Context, SettingsUnreadable
 from hookspan.cli.doctor.result import Result
 from hookspan.errors import UserError
@@ -38,6 +38,7 @@ ALL: Final[Mapping[str, Check]] = {
     "export": backends.export,
     "collector": backends.collector,
     "docker": backends.docker,
+    "notify": told.notify,
 }
 
 
