@@ -229,6 +229,31 @@ def test_ended_sessions_are_by_day_in_any_order_and_pins_come_first(site: Site, 
     expect(rows).to_have_text(["long", "short"])
 
 
+def test_columns_are_chosen_and_kept(morning: tuple[Site, dict[str, str]], visitor: Visitor) -> None:
+    """By keyboard, for all tabs of the browser, and where there is little room."""
+    page, other = (visitor.visit(morning[0]) for _ in range(2))
+    costs, menu = page.locator("sessions-list li .cost"), page.locator("sessions-filter summary", has_text="Columns")
+    expect(costs.first).to_be_visible()
+    menu.press("Enter")
+    for name in ("Turns and tools", "Cost"):
+        tab_to(page, name, most=6)
+        page.keyboard.press("Space")
+    expect(costs).to_have_count(0)
+    expect(other.locator("sessions-list li .strip:visible").first).to_be_visible()
+    expect(other.locator("sessions-list li .cost")).to_have_count(0)
+    assert violations(page) == []
+    page.reload()
+    expect(page.locator("sessions-list li .strip:visible").first).to_be_visible()
+    expect(costs).to_have_count(0)
+    resize(page, 320, 700)
+    menu.click()
+    expect(page.get_by_label("Last 30 minutes", exact=True)).to_be_hidden()
+    assert violations(page) == []
+    assert sideways(page) == []
+    page.get_by_label("Cost", exact=True).check()
+    expect(costs.first).to_be_visible()
+
+
 def told(play: Play, used: float, week: float, *, hours: float = 4.0) -> bytes:
     """What a session's status line is told of the account's quota, an hour after the window began."""
     now = time.time()

@@ -22,9 +22,8 @@ export const sessionRowStyle = [
 			gap: 0 1.25rem;
 			padding: 0.6rem 1rem 0.6rem 1.125rem;
 			border-top: 1px solid var(--line);
-			grid-template:
-				"who what context cost strip" auto / minmax(10rem, 1.1fr) minmax(14rem, 1.6fr)
-				7.5rem 4.25rem 9.5rem;
+			grid-template-columns: minmax(10rem, 1.1fr) minmax(14rem, 1.6fr);
+			grid-auto-flow: column;
 		}
 		li:first-child {
 			border-top: 0;
@@ -61,12 +60,8 @@ export const sessionRowStyle = [
 		li.waiting_or_running::before {
 			background: linear-gradient(var(--wait) 50%, transparent 0) 0 0 / 3px 8px;
 		}
-		.who {
-			grid-area: who;
-			min-width: 0;
-		}
+		.who,
 		.what {
-			grid-area: what;
 			min-width: 0;
 		}
 		.name {
@@ -207,19 +202,18 @@ export const sessionRowStyle = [
 			font-weight: 600;
 		}
 		.context {
-			grid-area: context;
+			width: 7.5rem;
 			font-size: 0.75rem;
 			color: var(--ink-2);
 		}
 		.cost {
-			grid-area: cost;
+			width: 4.25rem;
 			text-align: right;
 			font-weight: 500;
 		}
 		.strip {
-			grid-area: strip;
 			display: block;
-			width: 100%;
+			width: 9.5rem;
 			height: 1.5rem;
 			color: var(--tool);
 		}
@@ -251,8 +245,21 @@ export const sessionRowStyle = [
 		}
 		@container (width < 62rem) {
 			li {
-				grid-template: "who cost context" auto "what what what" auto / minmax(0, 1fr) auto 6rem;
-				gap: 0.35rem 1rem;
+				grid-template-columns: minmax(0, 1fr) auto auto;
+				grid-auto-flow: row;
+				gap: 0.35rem 0;
+			}
+			.what {
+				grid-area: 2 / 1 / auto / -1;
+			}
+			.cost {
+				width: auto;
+				margin-left: 1rem;
+			}
+			.context {
+				order: 1;
+				width: 6rem;
+				margin-left: 1rem;
 			}
 			.strip {
 				display: none;
@@ -260,7 +267,6 @@ export const sessionRowStyle = [
 		}
 		@container (width < 34rem) {
 			li {
-				grid-template: "who cost" auto "what what" auto / minmax(0, 1fr) auto;
 				padding-inline: 0.875rem 0.75rem;
 			}
 			.context {
@@ -272,10 +278,13 @@ export const sessionRowStyle = [
 
 /**
  * @param {Session} session
- * @param {{dearest: number, waited: number | undefined, pin: (event: MouseEvent) => void}} list `dearest`: the largest cost in it;
- * `waited`: how long the session waited for you in all, ms, where the list is in the order of that
+ * @param {{dearest: number, hidden: string[], waited: number | undefined, pin: (event: MouseEvent) => void}} list `dearest`: the
+ * largest cost in it; `hidden`: columns that it does without; `waited`: how long the session waited for you in all, ms, where
+ * the list is in the order of that
  */
-export function sessionRow(session, { dearest, waited, pin }) {
+export function sessionRow(session, { dearest, hidden, waited, pin }) {
+	/** @param {string} column */
+	const has = (column) => !hidden.includes(column);
 	const { verb, about, isSentence } = doing(session);
 	const now = clock.now();
 	const { context } = session;
@@ -284,11 +293,26 @@ export function sessionRow(session, { dearest, waited, pin }) {
 	const since = ended
 		? ago(now - (session.ended ?? session.last))
 		: elapsed(now - (session.waiting_since ?? session.since));
+	const facts = [
+		waited && html`<span>waited ${duration(waited)}</span>`,
+		session.subagents_running && !ended && html`<span>${plural(session.subagents_running, "subagent")}</span>`,
+		session.unhooked
+			? html`<span title="None of its hooks was heard: no turns, tools or cost are known"
+					>only in Claude Code's registry</span
+				>`
+			: has("counts") &&
+				html`<span>${plural(session.turns, "turn")}</span>
+					<span
+						>${plural(session.tools, "tool")}${session.tools_failed ? html`, <span class="bad">${count(session.tools_failed)} failed</span>` : nothing}</span
+					>`,
+		ended && html`<span>${duration((session.ended ?? session.last) - session.started)} long</span>`,
+		session.model && has("model") && html`<span>${model(session.model)}</span>`,
+	].filter(Boolean);
 	return html`<li class=${session.state} data-id=${session.id}>
 		<div class="who">
 			<div class="name">
 				<a class="cut" href=${href("session", { id: session.id })}>${session.project || short(session.id)}</a
-				>${session.branch ? html`<span class="branch cut">${session.branch}</span>` : nothing}
+				>${session.branch && has("branch") ? html`<span class="branch cut">${session.branch}</span>` : nothing}
 				<button
 					class="pin"
 					title="Pin"
@@ -309,37 +333,30 @@ export function sessionRow(session, { dearest, waited, pin }) {
 				>${about && !isSentence ? html`<code class="cut">${about}</code>` : nothing}<span class="for">${since}</span>
 			</div>
 			${isSentence && about ? html`<p class="question">${about}</p>` : nothing} ${asked(session)}
-			<div class="meta">
-				${waited ? html`<span>waited ${duration(waited)}</span>` : nothing}
-				${session.subagents_running && !ended ? html`<span>${plural(session.subagents_running, "subagent")}</span>` : nothing}
-				${
-					session.unhooked
-						? html`<span title="None of its hooks was heard: no turns, tools or cost are known"
-								>only in Claude Code's registry</span
-							>`
-						: html`<span>${plural(session.turns, "turn")}</span>
-								<span
-									>${plural(session.tools, "tool")}${session.tools_failed ? html`, <span class="bad">${count(session.tools_failed)} failed</span>` : nothing}</span
-								>`
-				}
-				${ended ? html`<span>${duration((session.ended ?? session.last) - session.started)} long</span>` : nothing}
-				${session.model ? html`<span>${model(session.model)}</span>` : nothing}
-			</div>
+			${facts.length ? html`<div class="meta">${facts}</div>` : nothing}
 		</div>
-		<div class="context">
-			${
-				context.tokens && !ended
-					? html`<span class="hide">Context filled: </span>${percent(context.share)}
-							<span class="quiet">of ${tokens(context.window)}</span>
-							${contextMeter(context)}`
-					: nothing
-			}
-		</div>
-		<div class="cost">
-			<span class="hide">List price: </span
-			>${session.cost || session.tokens.output ? money(session.cost, dearest) : html`<span class="quiet">–</span>`}
-		</div>
-		${activity(session)}
+		${
+			has("context")
+				? html`<div class="context">
+						${
+							context.tokens && !ended
+								? html`<span class="hide">Context filled: </span>${percent(context.share)}
+										<span class="quiet">of ${tokens(context.window)}</span>
+										${contextMeter(context)}`
+								: nothing
+						}
+					</div>`
+				: nothing
+		}
+		${
+			has("cost")
+				? html`<div class="cost">
+						<span class="hide">List price: </span
+						>${session.cost || session.tokens.output ? money(session.cost, dearest) : html`<span class="quiet">–</span>`}
+					</div>`
+				: nothing
+		}
+		${has("strip") ? activity(session) : nothing}
 	</li>`;
 }
 
@@ -366,7 +383,7 @@ function asked({ asking }) {
 function activity(session) {
 	const strip = store.strip(session.id);
 	const total = strip.reduce((sum, events) => sum + events, 0);
-	if (!total && session.state === "ended") return nothing;
+	if (!total && session.state === "ended") return html`<span class="strip"></span>`;
 	const most = Math.max(6, ...strip);
 	const bars = strip
 		.map((events, at) =>

@@ -1,5 +1,6 @@
-/** Which sessions the first page lists: what is chosen here is in its address. */
+/** Which sessions the first page lists, which is in its address, and what it shows of each, which the browser keeps. */
 import { css, html } from "lit";
+import { COLUMNS, hiddenColumns, turnColumn } from "../lib/columns.js";
 import { router } from "../lib/router.js";
 import { store } from "../lib/store.js";
 import { STATE_FILTERS } from "../lib/words.js";
@@ -51,7 +52,34 @@ export class SessionsFilter extends BaseComponent {
 				border-radius: 0.4rem;
 				font-size: 0.8125rem;
 			}
+			summary svg {
+				display: none;
+				width: 1rem;
+				fill: none;
+				stroke: currentColor;
+			}
+			/* What no row has room for. */
+			@container (width < 62rem) {
+				.strip {
+					display: none;
+				}
+			}
 			@container (width < 34rem) {
+				.context {
+					display: none;
+				}
+				.columns {
+					flex: none;
+				}
+				.columns:not([open]) span {
+					display: none;
+				}
+				.columns:not([open]) svg {
+					display: block;
+				}
+				.columns:not([open]) summary {
+					padding-inline: 0.4rem;
+				}
 				.tools {
 					margin: 0.75rem 0 0;
 				}
@@ -62,7 +90,13 @@ export class SessionsFilter extends BaseComponent {
 				}
 				.tools label,
 				details {
-					flex: 1 1 8rem;
+					flex: 1 1 7rem;
+				}
+				.columns label {
+					flex: none;
+				}
+				.columns input {
+					width: auto;
 				}
 				summary {
 					display: flex;
@@ -77,6 +111,7 @@ export class SessionsFilter extends BaseComponent {
 	connected() {
 		this.updateOn(store, "change");
 		this.updateOn(router, "route");
+		this.updateOn(window, "columns");
 	}
 
 	focus() {
@@ -84,6 +119,7 @@ export class SessionsFilter extends BaseComponent {
 	}
 
 	render() {
+		const hidden = hiddenColumns();
 		const { q = "", state = "all", project = "", branch = "", since = "", until = "" } = router.route.query;
 		return html`<div class="row wrap tools">
 			<h2>Sessions</h2>
@@ -103,6 +139,24 @@ export class SessionsFilter extends BaseComponent {
 				<div class="row wrap">
 					${this.#choice("branch", "Branch", named("All branches", store.list.branches, branch), branch)}
 					${this.#day("since", "From", since, "", until)} ${this.#day("until", "Until", until, since, "")}
+				</div>
+			</details>
+			<details class="columns">
+				<summary class="btn" aria-label="Columns" title="Columns">
+					<span>Columns</span>
+					<svg viewBox="0 0 16 16" aria-hidden="true"><path d="M2 3.5h12v9H2zM6 3.5v9M10 3.5v9" /></svg>
+				</summary>
+				<div class="row wrap">
+					${COLUMNS.map(
+						([name, label]) =>
+							html`<label class=${name}
+								><input
+									type="checkbox"
+									.checked=${!hidden.includes(name)}
+									@change=${() => turnColumn(name)}
+								/>${label}</label
+							>`,
+					)}
 				</div>
 			</details>
 		</div>`;

@@ -2,6 +2,7 @@
 import { css, html, nothing } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import * as clock from "../lib/clock.js";
+import { hiddenColumns } from "../lib/columns.js";
 import { byDay, dayName } from "../lib/days.js";
 import { count, money, plural } from "../lib/format.js";
 import { action } from "../lib/keys.js";
@@ -78,6 +79,7 @@ export class SessionsList extends BaseComponent {
 		this.updateOn(store, "change");
 		this.updateOn(router, "route");
 		this.updateOn(window, "pins");
+		this.updateOn(window, "columns");
 		this.listen(document, "keydown", (event) => this.#key(event));
 		this.tick(1000);
 	}
@@ -232,6 +234,7 @@ export class SessionsList extends BaseComponent {
 	/** @param {Session[]} sessions */
 	#rows(sessions) {
 		const { dearest } = this;
+		const hidden = hiddenColumns();
 		return html`<ol class="card">
 			${repeat(
 				sessions,
@@ -240,7 +243,7 @@ export class SessionsList extends BaseComponent {
 					const waited = store.list.waited[session.id];
 					// A click by keyboard has no detail.
 					const pin = (/** @type {MouseEvent} */ event) => this.#pin(session.id, event.detail === 0);
-					return sessionRow(session, { dearest, waited, pin });
+					return sessionRow(session, { dearest, hidden, waited, pin });
 				},
 			)}
 		</ol>`;
