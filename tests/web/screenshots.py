@@ -33,6 +33,7 @@ NOBODY = "http://127.0.0.1:9"  # the discard port: nothing listens there
 PAGES = {
     "now": "/",
     "session": "/sessions/{id}",
+    "search": "/search?q=cart",
     "friction": "/friction",
     "health": "/health",
     "log": "/log?kind=event",
@@ -120,7 +121,7 @@ def empty(camera: Camera, folder: Path) -> None:
     """A fresh agent; then a session that was asked nothing."""
     with machine(folder) as site:
         checked(site, 2)
-        for name in ("now", "friction", "health", "log"):
+        for name in ("now", "search", "friction", "health", "log"):
             camera.shoot(site, f"{name}-empty", PAGES[name], narrow=name == "now")
         camera.shoot(site, "palette-empty", "/", act=palette)
         play = Play()
