@@ -101,6 +101,7 @@ class Visitor:
         """Wait until the page that the address names is there, with what it fetches."""
         page.wait_for_selector("app-shell main > :not(.start)")
         page.wait_for_function("() => !deep(document, '[aria-busy=true]')")
+        drawn(page)
 
     def _context(self, site: Served, options: dict[str, Any]) -> BrowserContext:
         key = (site.url, repr(options))
@@ -172,6 +173,11 @@ window.text = root => {
 """
 
 
+def drawn(page: Page) -> None:
+    """Wait until it is drawn as it is: chromium drops keys that come before that."""
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
 @contextlib.contextmanager
 def chromium(*flags: str, programs: Sequence[str] = PROGRAMS) -> Iterator[Browser]:
     """The first of the programs that this machine has."""
@@ -203,7 +209,7 @@ def violations(page: Page, rules: list[str] = RULES) -> list[str]:
 def resize(page: Page, width: int, height: int) -> None:
     """Another window for a page that is open; returns when it has been drawn."""
     page.set_viewport_size({"width": width, "height": height})
-    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    drawn(page)
 
 
 def out_of_reach(page: Page) -> list[str]:

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Route, expect
 
 from tests.agent.machine import event, launch
-from tests.web.browser import CLIPBOARD, Visitor, sideways, violations
+from tests.web.browser import CLIPBOARD, Visitor, resize, sideways, violations
 from tests.web.site import Play, Site
 
 pytestmark = pytest.mark.need_chromium
@@ -113,7 +113,7 @@ def test_it_finds_sessions_that_are_not_loaded_and_shows_what_they_are_called(si
     page = visitor.visit(site)
     page.get_by_text("Live", exact=True).wait_for()
     for width in (1280, 360):
-        page.set_viewport_size({"width": width, "height": 740})
+        resize(page, width, 740)
         page.keyboard.press("Control+k")
         page.get_by_role("dialog").wait_for()
         page.keyboard.type("part-00")

@@ -313,7 +313,7 @@ export class CommandPalette extends BaseComponent {
 		if (!what) return;
 		event.preventDefault();
 		if (what === "help") this.help();
-		else if (this.isOpen && !this.isHelp) this.#close();
+		else if (this.dialog?.open && !this.isHelp) this.#close();
 		else this.open();
 	}
 
@@ -485,7 +485,7 @@ export class CommandPalette extends BaseComponent {
 	render() {
 		return html`<dialog
 			aria-label=${this.isHelp ? "Keys" : "Search and commands"}
-			@close=${() => (this.isOpen = false)}
+			@close=${() => (this.isOpen = this.dialog?.open ?? false) /* it comes late, maybe after another Ctrl K */}
 			@click=${(/** @type {Event} */ event) => event.target === this.dialog && this.#close()}
 		>
 			${this.isOpen ? (this.isHelp ? this.#keys() : this.#search()) : nothing}
