@@ -227,6 +227,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_full_disk_is_waited_for(small_disk: Path):
     machine = Machine(small_disk / "machine").install()
     try:
+        machine.cli("config", "set", "content.local", "false")  # else the index of what was said wants room, too
         machine.up()
         append(machine, *small_session())
         machine.json("flush")

@@ -190,8 +190,8 @@ def test_a_clients_sessions_go_on_whatever_is_down_and_the_agents_health_says_wh
             assert ended.code == 0, ended
 
         def checks(**expected: str) -> str:
-            health = json.loads(home.hookspan("status", "--json", check=False))["health"]
-            assert health, "an agent that has just begun has not looked yet"
+            health = json.loads(home.hookspan("status", "--json", check=False)).get("health")
+            assert health, "an agent that has just begun does not answer, or has not looked yet"
             found = health["checks"]
             assert {name: found[name]["status"] for name in expected} == expected
             return str(found["collector"]["message"])
