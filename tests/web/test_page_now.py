@@ -283,3 +283,14 @@ def test_the_quota_has_a_panel_with_a_forecast(site: Site, visitor: Visitor) -> 
     assert violations(page) == []
     resize(page, 360, 800)
     assert sideways(page) == []
+
+
+def test_a_file_that_does_not_come_is_asked_for_again(site: Site, visitor: Visitor) -> None:
+    """As when a network changes, which ends what a browser has under way."""
+    play = Play()
+    site.append(play.start(), play.submit("fix the cart"))
+    page = visitor.visit(site)
+    visitor.agent_may_be_away = True
+    page.route("**/components/session-view.js", lambda route: route.abort("connectionrefused"), times=1)
+    page.locator(f'a[href="/sessions/{play.session}"]').first.click()
+    page.get_by_role("button", name="Timeline").wait_for()

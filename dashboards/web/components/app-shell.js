@@ -424,7 +424,8 @@ export class AppShell extends BaseComponent {
 		this.#title();
 		if (this.loadedPage !== page) {
 			try {
-				await PAGES[page]?.();
+				// Once more: a network that changes ends what is under way, also on this machine.
+				await PAGES[page]?.().catch(() => new Promise((done) => setTimeout(done, 500)).then(PAGES[page]));
 				this.failed = "";
 			} catch (error) {
 				this.failed = String(error); // a file that a newer agent no longer has, or no agent

@@ -12,6 +12,7 @@ from hookspan.store import earlier
 
 _AGO: Final = re.compile(r"(\d{1,6})(min|h|d|w)\Z")
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|)")
+_LAST: Final = (1 << 63) - 1  # in the year 2262; the store knows no later time
 _UNITS: Final = {"min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -41,7 +42,7 @@ class Moment(click.ParamType[int]):
                 moment = now - timedelta(**{_UNITS[unit]: number}) if whole is None else earlier(midnight, whole)
             else:
                 moment = datetime.fromisoformat(text.upper()).astimezone()
-            return max(0, int(moment.timestamp() * 1e9))
+            return min(max(0, int(moment.timestamp() * 1e9)), _LAST)
         except (ValueError, OverflowError):
             self.fail(f"`{value}` is not a time such as `24h`, `7d`, `today`, `2026-11-25` or `all`", param, ctx)
 

@@ -17,6 +17,7 @@ from hookspan.web.problems import invalid, need_content
 from hookspan.web.serializers import ms
 from hookspan.wire.scrub import label
 
+LARGEST: Final = (1 << 63) - 1
 NANO: Final = 1_000_000
 HOUR: Final = 3600 * 1_000_000_000
 _CURSOR: Final = re.compile(r"\A([0-9]{1,19})(?:\.([0-9]{1,19}))?\Z")
@@ -26,10 +27,10 @@ _FILTERS: Final = ("project", "branch", "model", "tool", "session")
 def search(context: Context, arguments: Arguments) -> schemas.Found:
     """GET /search."""
     asked: dict[str, Any] = {name: arguments[name] or "" for name in (*_FILTERS, "outcome")}
-    asked |= {"longer": (arguments["longer"] or 0) * NANO, "costlier": (arguments["cents"] or 0) / 100}
-    asked |= {"since": (arguments["since"] or 0) * NANO, "limit": arguments["limit"]}
+    asked |= {"longer": _ns(arguments["longer"] or 0), "costlier": (arguments["cents"] or 0) / 100}
+    asked |= {"since": _ns(arguments["since"] or 0), "limit": arguments["limit"]}
     if arguments["until"] is not None:
-        asked["until"] = arguments["until"] * NANO
+        asked["until"] = _ns(arguments["until"])
     cursor = _cursor(arguments["before"])
     if arguments["what"] == "spans":
         return _spans(context, arguments, asked, cursor)
@@ -44,6 +45,11 @@ def search(context: Context, arguments: Arguments) -> schemas.Found:
     hidden = context.opted_out.names
     items = [_of_message(hit) for hit in found.hits if hit.project not in hidden]
     return _answer(context, items, str(found.next) if found.next else None)
+
+
+def _ns(milliseconds: int) -> int:
+    """Nanoseconds, at most what the store can be asked for."""
+    return min(milliseconds * NANO, LARGEST)
 
 
 def _spans(context: Context, arguments: Arguments, asked: dict[str, Any], cursor: list[int] | None) -> schemas.Found:
