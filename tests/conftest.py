@@ -7,6 +7,7 @@ out, and the end of the run says which and how to get them. With CI=true nothing
 `@pytest.mark.slow`.
 """
 
+import gc
 import os
 import shutil
 import signal
@@ -76,6 +77,9 @@ hypothesis.settings.load_profile("hookspan")
 def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # of a run in the background; all that it starts would, too
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    gc.set_threshold(
+        50_000, 20, 20
+    )  # what is imported and collected stays: to look at it often took a third of the time
     # Programs built from source are kept where the next run finds them, though tests have another home.
     os.environ.setdefault("HOOKSPAN_TEST_CACHE", str(Path.home() / ".cache" / "hookspan-test"))
     for name, (_, how) in NEEDS.items():
@@ -87,7 +91,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _needs(item: pytest.Item) -> list[str]:
-    return [name for name in NEEDS if item.get_closest_marker(f"need_{name}")]
+    marks = {mark.name for mark in item.iter_markers()}
+    return [name for name in NEEDS if f"need_{name}" in marks]
 
 
 def missing(item: pytest.Item) -> list[str]:
@@ -116,6 +121,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for names in gone.values():
             for name in names:
                 config.stash[LEFT_OUT][name] = config.stash[LEFT_OUT].get(name, 0) + 1
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()  # nor is it looked at while tests run
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -125,7 +125,7 @@ def discord(tmp_path: Path) -> Iterator[tuple[str, list[Any]]]:
             """Stay silent."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     yield f"http://127.0.0.1:{server.server_address[1]}", posts
     server.shutdown()
     server.server_close()

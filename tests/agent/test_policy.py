@@ -205,7 +205,8 @@ def test_nothing_leaves_while_a_file_is_being_written(files: Files):
     assert not files.settled().content.export
 
 
-def test_every_way_to_change_a_file_is_seen(files: Files):
+def test_every_way_to_change_a_file_is_seen(files: Files, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("hookspan.agent.settings.REST", 0.05)
     now = files.own.stat().st_mtime_ns
 
     def write(interval: int) -> None:

@@ -20,8 +20,8 @@ from hookspan.paths import Paths
 from hookspan.store import SpanKey
 from tests import otlp_decode
 from tests.agent.machine import PATIENCE
+from tests.export.exporting import PAUSE, SpanExport
 from tests.export.refused import refusals
-from tests.export.test_spans import SpanExport
 
 ROOT = Path(__file__).parents[2]
 
@@ -73,14 +73,6 @@ class _Metrics(metrics_service_pb2_grpc.MetricsServiceServicer):
     def Export(self, request, context):  # noqa: ARG002, N802
         self.endpoint.points += otlp_decode.points(request)
         return metrics_service_pb2.ExportMetricsServiceResponse()
-
-
-@pytest.fixture
-def span_export(paths: Paths):
-    exporting = SpanExport(paths)
-    yield exporting
-    exporting.stop()
-    exporting.store.close()
 
 
 @pytest.fixture
@@ -157,7 +149,7 @@ def test_an_overload_is_no_refusal_and_retry_info_is_honoured(span_export: SpanE
     span_export.commit(10)
     stats = span_export.until(lambda stats: stats["state"] == "holding")
     assert 60 < stats["retry_in"] <= 77
-    assert not span_export.exporter.drain(1.2)  # type: ignore[union-attr]
+    assert not span_export.exporter.drain(10 * PAUSE)  # type: ignore[union-attr]
     assert endpoint.calls == 1  # not even then is it asked sooner
 
 
@@ -203,7 +195,7 @@ paths = Paths(state=state, config=state, data=state)
 store = Store.open(paths)
 exporter = Exporter(paths, ExportSettings({settings}))
 exporter.start()
-exporter.drain(1)
+exporter.drain(0.1)
 exporter.stop()
 print(*{{"requests", "grpc"}} & sys.modules.keys())
 """

@@ -12,7 +12,7 @@ from hookspan.config import Identity, load, values
 from hookspan.errors import UserError
 from hookspan.paths import Paths
 from tests.agent.machine import PATIENCE
-from tests.export.test_spans import SpanExport
+from tests.export.exporting import SpanExport
 from tests.otlp_sink import Sink
 
 SECRET = "of the team alone"

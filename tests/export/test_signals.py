@@ -6,18 +6,9 @@ import pytest
 
 from hookspan.config import Export
 from hookspan.export import ExportSettings
-from hookspan.paths import Paths
 from tests.agent.machine import PATIENCE
-from tests.export.test_spans import SpanExport
+from tests.export.exporting import SpanExport
 from tests.otlp_sink import Sink
-
-
-@pytest.fixture
-def span_export(paths: Paths):
-    exporting = SpanExport(paths)
-    yield exporting
-    exporting.stop()
-    exporting.store.close()
 
 
 def test_two_backends_get_a_signal_and_a_key_each(span_export: SpanExport) -> None:

@@ -2,79 +2,22 @@
 
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from hookspan.catalogue.scopes import HOOK_SCOPE, SCHEMA_URL, SCOPE
-from hookspan.export import Exporter, ExportSettings
+from hookspan.export import ExportSettings
 from hookspan.export.answer import Answer, delay
-from hookspan.model.rows import Rows
-from hookspan.paths import Paths
-from hookspan.store import Commit, SpanKey, Store
+from hookspan.store import SpanKey, Store
 from tests.agent.machine import PATIENCE
+from tests.export.exporting import PAUSE, SpanExport
 from tests.export.refused import refusals
 from tests.otlp_sink import Received, Sink
 from tests.store import made
 
 DAY = 86_400 * 10**9  # nanoseconds
 ANSWER = 60.0  # seconds that an exporter gives an endpoint that hangs
-
-
-class SpanExport:
-    """A store with an exporter that drains it."""
-
-    def __init__(self, paths: Paths) -> None:
-        paths.create()
-        self.paths = paths
-        self.store = Store.open(paths)
-        self.exporter: Exporter | None = None
-        self.next = 1
-
-    def start(self, endpoint: str | None, **settings: Any) -> Exporter:
-        self.stop()
-        self.exporter = Exporter(
-            self.paths,
-            ExportSettings(
-                endpoint=endpoint, **{"timeout": 2.0, "metric_interval": 3600, "resource": {"team": "blue"}, **settings}
-            ),
-        )
-        self.exporter.start()
-        return self.exporter
-
-    def commit(self, count: int = 1, **changes: Any) -> list[str]:
-        """Close that many spans, each by a record of its own; their ids."""
-        spans = [made.span(record, **changes) for record in range(self.next, self.next + count)]
-        self.next += count
-        self.store.commit(Commit(position=made.position(self.next), rows=[Rows(spans=[span]) for span in spans]))
-        if self.exporter is not None:
-            self.exporter.committed()
-        return [span.span_id for span in spans]
-
-    def stats(self) -> dict[str, Any]:
-        assert self.exporter is not None
-        return self.exporter.stats()
-
-    def until(self, condition: Callable[[dict[str, Any]], bool], seconds: float = PATIENCE) -> dict[str, Any]:
-        end = time.monotonic() + seconds
-        while not condition(stats := self.stats()):
-            assert time.monotonic() < end, stats
-            time.sleep(0.02)
-        return stats
-
-    def stop(self) -> None:
-        if self.exporter is not None:
-            self.exporter.stop(5)
-            self.exporter = None
-
-
-@pytest.fixture
-def span_export(paths: Paths):
-    exporting = SpanExport(paths)
-    yield exporting
-    exporting.stop()
-    exporting.store.close()
 
 
 @pytest.fixture
@@ -241,7 +184,7 @@ def test_retry_after_is_honoured(span_export: SpanExport, sink: Sink) -> None:
     span_export.commit()
     stats = span_export.until(lambda stats: stats["state"] == "holding")
     assert 60 < stats["retry_in"] <= 77
-    assert not span_export.exporter.drain(1.2)  # type: ignore[union-attr]
+    assert not span_export.exporter.drain(10 * PAUSE)  # type: ignore[union-attr]
     assert len(sink.requests) == 1  # not even then is it asked sooner
 
 

@@ -102,7 +102,7 @@ def inbox():
         received: list[bytes] = []  # noqa: RUF012 - one list for each inbox is what is wanted
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), OneInbox)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     yield f"json://127.0.0.1:{server.server_address[1]}/", OneInbox.received
     server.shutdown()
     server.server_close()

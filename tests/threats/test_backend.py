@@ -69,9 +69,10 @@ def dripping(request: BaseHTTPRequestHandler) -> None:
 
 
 @pytest.mark.parametrize("answer", [endless, dripping])
-def test_an_answer_without_an_end_is_cut(answer: Answer):
+def test_an_answer_without_an_end_is_cut(answer: Answer, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(collector, "TIMEOUT", 0.5)
     with server(answer) as url:
-        status, body = fetch.get(url, timeout=1.0)
+        status, body = fetch.get(url, timeout=0.5)
         assert status == 200
         assert 0 < len(body) <= fetch.LIMIT
         collector.Backlog().check(Collector(health=url, metrics=url))
