@@ -16,7 +16,7 @@ from hookspan import wire
 from hookspan.agent.ingest.prerequisites import Prerequisites
 from hookspan.clients.decode import decode
 from hookspan.model.fold import fold
-from hookspan.model.rows import Increment, Span
+from hookspan.model.rows import Increment, Span, Waste
 from hookspan.model.state import State
 from hookspan.observe import Observers
 from hookspan.wire.facts import ClientGone
@@ -38,6 +38,7 @@ class Played:
     state: State
     spans: list[Span] = field(default_factory=list)
     increments: list[Increment] = field(default_factory=list)
+    waste: list[Waste] = field(default_factory=list)
     records: list[bytes] = field(default_factory=list)
     phases: list[tuple[int, str, str]] = field(default_factory=list)
     now: int = 0
@@ -56,6 +57,7 @@ class Played:
         rows = fold(self.state, len(self.records), record)
         self.spans += rows.spans
         self.increments += rows.increments
+        self.waste += rows.waste
         for session in rows.touched:
             known = self.state.sessions.get(session)
             if known:
@@ -73,6 +75,19 @@ class Played:
             for i in self.increments
             if i.instrument == instrument and wanted.items() <= dict(i.attributes).items()
         )
+
+    def wasted(self) -> dict[tuple[str, str], tuple[int, int, int, int]]:
+        """Waste by kind and what it is of: how often, of which with a price, tokens, nano-USD."""
+        sums: dict[tuple[str, str], tuple[int, int, int, int]] = {}
+        for one in self.waste:
+            count, priced, tokens, nano = sums.get((one.kind, one.what), (0, 0, 0, 0))
+            sums[one.kind, one.what] = (
+                count + one.count,
+                priced + one.priced,
+                tokens + one.tokens,
+                nano + one.nano,
+            )
+        return sums
 
 
 def names() -> list[str]:

@@ -78,3 +78,4 @@ def test_a_late_agent_tells_the_same(name: str, pause: bool, tmp_path: Path):
     )
     told = [(late.spans(played.spans), late.sums(played.increments)) for played in (early, afterwards)]
     assert late.differences(*told) == []
+    assert early.wasted() == afterwards.wasted()

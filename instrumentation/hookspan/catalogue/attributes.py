@@ -237,6 +237,11 @@ NEVER_RAN: Final = _ours(
     "boolean",
     "Whether the call never ran: refused, denied or invalid. It is not in `hookspan.tool.duration`.",
 )
+REPEATED: Final = _ours(
+    "hookspan.tool.repeated",
+    "boolean",
+    "Whether the call read once more what its agent had read before, and nothing had changed. Never of an imported session.",
+)
 BLOCKED_BY_HOOK: Final = _ours("hookspan.tool.blocked_by_hook", "boolean", "Whether another hook blocked the call.")
 MCP_SERVER: Final = _ours(
     "hookspan.mcp.server",

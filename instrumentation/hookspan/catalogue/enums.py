@@ -70,6 +70,34 @@ class CacheCause(StrEnum):
     """Nothing that the transcript shows had changed."""
 
 
+class WasteKind(StrEnum):
+    """Work that was for nothing, and what else holds agents and people up.
+
+    Where several are true of the same tokens, the first of this list has them.
+    """
+
+    CACHE_MISS = "cache_miss"
+    """The prompt cache was missed: what had been in it was written again."""
+    COMPACTION = "compaction"
+    """A summary took the place of the conversation; what the request after it wrote again."""
+    FAILED = "failed"
+    """A tool call failed."""
+    DENIED = "denied"
+    """A tool call was refused: by a person, a rule or a hook."""
+    REPEATED = "repeated"
+    """The same was read once more, and nothing had changed."""
+    DEFINITIONS = "definitions"
+    """Definitions of tools and listings, in each request."""
+    RETRY = "retry"
+    """An attempt of a model call failed, and the client waited before the next."""
+    ASKED = "asked"
+    """Somebody was asked, and said yes."""
+    HOOKS = "hooks"
+    """Hooks ran, and the client waited for them."""
+    USED = "used"
+    """No waste: definitions that were of use."""
+
+
 class McpTrouble(StrEnum):
     """Why an MCP server was not available to a session (`hookspan.mcp.trouble`)."""
 

@@ -193,6 +193,7 @@ TOOL: Final = SpanKind(
         sc.EXIT_CODE,
         sc.DECISION,
         sc.NEVER_RAN,
+        sc.REPEATED,
         sc.BLOCKED_BY_HOOK,
         sc.BACKGROUND,
         sc.MCP_SERVER,

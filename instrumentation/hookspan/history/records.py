@@ -300,7 +300,7 @@ class History:
         mode = event.permission_mode
         reduce_payload(event, fields, b"", labels=self._labels)
         event.permission_mode = event.permission_mode or mode
-        event.input_digest = ""
+        event.input_digest = event.output_digest = ""
         return event
 
     # --- subagents whose lines stand in the main file, as 1.0 wrote them

@@ -17,7 +17,7 @@ from hookspan.wire.reduced import (
     Reduced,
 )
 
-from . import attempts, attribution, cache, definitions, ids, open_spans, places, quota, times, turns
+from . import attempts, attribution, cache, definitions, ids, open_spans, places, quota, times, turns, waste
 from .rows import CLIENT, STATUS_ERROR, STATUS_UNSET, Attributes
 from .state import KEPT_MODELS, Compaction, Place, SessionState, Tally, bound
 from .step import NANO, Step
@@ -49,7 +49,7 @@ def called(step: Step, fact: ModelCall) -> None:
     _measure_call(step, fact, place, own, error)
     if missed:
         cache.count(step, missed, place, own)
-    definitions.count(step, fact)
+    waste.called(step, fact, missed, definitions.count(step, fact))
     session.messages += 1
     if not fact.agent_id:
         session.model = fact.response_model or session.model
@@ -124,6 +124,7 @@ def _write_call(step: Step, fact: ModelCall, place: Place, own: str, error: str,
     if failed := attempts.take(step.session, fact.agent_id, fact.end):
         attributes[sc.RETRY_WAITED] = attempts.waited(failed)
         events += attempts.events(failed)
+        waste.retried(step, failed, fact.end)
     if fact.start_inferred:
         attributes[sc.START_INFERRED] = True
     if place.prompt in step.session.done and not fact.agent_id:
@@ -277,6 +278,7 @@ def stop_hooks(step: Step, fact: StopHooks) -> None:
     """What the client itself measured for the hooks of a Stop event."""
     for milliseconds in fact.durations_ms:
         step.add("hookspan.client_hook.time", milliseconds / 1000, (sc.HOOK_EVENT, "Stop"))
+        waste.hooks_ran(step, "Stop", milliseconds / 1000, fact.at)
 
 
 def compaction_started(step: Step, event: Reduced) -> None:
@@ -291,6 +293,7 @@ def compaction_started(step: Step, event: Reduced) -> None:
 
 def compaction_ended(step: Step, event: Reduced) -> None:
     """PostCompact; without its PreCompact the span has no length."""
+    waste.forget_reads(step.session, event.agent_id)
     for compaction in step.session.compactions:
         if not compaction.end:
             compaction.end = max(event.at, compaction.start)
@@ -302,6 +305,7 @@ def compaction_ended(step: Step, event: Reduced) -> None:
 def compaction_measured(step: Step, fact: CompactBoundary) -> None:
     """The transcript's `compact_boundary`."""
     cache.compacted(step.session, fact.agent_id)
+    waste.forget_results(step.session, fact.agent_id)
     for compaction in reversed(step.session.compactions):
         if compaction.start <= fact.at:
             compaction.before, compaction.after = fact.before, fact.after
@@ -327,6 +331,7 @@ def write_compactions(step: Step, up_to: int, *, of: str | None = None) -> None:
         if not compaction.end:
             attributes |= {sc.END_INFERRED: True, sc.ERROR_TYPE: ErrorType.OTHER.value}
         end = compaction.end or compaction.start
+        waste.compacted(step, compaction.start, end)
         status = STATUS_UNSET if compaction.end else STATUS_ERROR
         opened = open_spans.of_compaction(session, compaction)
         step.close(opened, end, attributes, status=status)

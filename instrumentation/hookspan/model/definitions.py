@@ -63,10 +63,12 @@ def sizes(session: SessionState, shape: str) -> dict[tuple[str, str], int]:
     return found
 
 
-def count(step: Step, fact: ModelCall) -> None:
-    """Adds what the definitions of a request took."""
+def count(step: Step, fact: ModelCall) -> dict[tuple[str, str], int]:
+    """Adds what the definitions of a request took: tokens by label and name, which it returns."""
     if fact.agent_id or fact.error_status:
-        return
-    for (label, name), size in sizes(step.session, fact.shape).items():
-        if tokens := size // CHARACTERS_PER_TOKEN:
+        return {}
+    found = {key: size // CHARACTERS_PER_TOKEN for key, size in sizes(step.session, fact.shape).items()}
+    for (label, name), tokens in found.items():
+        if tokens:
             step.count("hookspan.definitions", tokens, (label, bounded(step, label, name)))
+    return found

@@ -104,12 +104,38 @@ class EventRow(msgspec.Struct, frozen=True):
     label: str = ""
 
 
+class Waste(msgspec.Struct, frozen=True):
+    """Some waste of a session, which adds up with all of its kind and of what it is of.
+
+    Attributes:
+        kind: A WasteKind.
+        what: What it is of, such as a tool, a cause, a server.
+        at: When it was, unix nanoseconds.
+        count: How many more of it there are now.
+        priced: How many of these have a price.
+        tokens: What it came to, in tokens.
+        nano: The same in nano-USD.
+        took: The same in nanoseconds.
+    """
+
+    kind: str
+    what: str
+    at: int
+    session: str
+    count: int = 0
+    priced: int = 0
+    tokens: int = 0
+    nano: int = 0
+    took: int = 0
+
+
 class Rows(msgspec.Struct):
     """All that one record gave: append-only rows, and the ids of sessions whose state it touched, or that go."""
 
     spans: list[Span] = msgspec.field(default_factory=list)
     increments: list[Increment] = msgspec.field(default_factory=list)
     events: list[EventRow] = msgspec.field(default_factory=list)
+    waste: list[Waste] = msgspec.field(default_factory=list)
     touched: set[str] = msgspec.field(default_factory=set)
     removed: set[str] = msgspec.field(default_factory=set)
     world: bool = False

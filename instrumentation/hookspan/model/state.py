@@ -34,6 +34,10 @@ KEPT_REQUESTS: Final = 64
 """Agents whose newest request is remembered, to be compared with its next."""
 KEPT_SHAPES: Final = 8
 """Shapes of requests: a session has one for each of its kinds of agents, and another when its tools change."""
+KEPT_READS: Final = 128
+"""Reads whose results are compared with the next of the same."""
+KEPT_WASTED: Final = 512
+"""Tool calls whose price is not known yet: all of a session that is read when it is over, but for very long ones."""
 KEPT_EVENTS: Final = 64
 """Events of one span; hooks are counted beside them, so what is beyond shows there."""
 KEPT_ATTEMPTS: Final = 32
@@ -295,6 +299,29 @@ class Requested(msgspec.Struct, kw_only=True):
     compacted: bool = False
 
 
+class Price(msgspec.Struct, frozen=True, array_like=True):
+    """Tokens and nano-USD, -1 without a known price."""
+
+    tokens: int
+    nano: int
+
+
+class Unspent(msgspec.Struct):
+    """What a tool call that is not over cost so far: that it was `asked` for, its `result`."""
+
+    parts: dict[str, Price] = {}
+
+
+class Wasted(msgspec.Struct, kw_only=True):
+    """A tool call that was for nothing, until its result is read. `kind`: a WasteKind; the rest as in `rows.Waste`."""
+
+    kind: str
+    what: str
+    at: int
+    took: int = 0
+    agent_id: str = ""
+
+
 class Shape(msgspec.Struct, kw_only=True):
     """What requests have beside their messages: a digest of the system prompt, and tools."""
 
@@ -327,6 +354,10 @@ class SessionState(KeptFields, msgspec.Struct, kw_only=True):
         shapes: What requests had beside their messages, those last asked with at the end.
         listed: Characters that the model is told of what it may load: by kind, label and name of who brought it.
         troubles: MCP servers that were not available, each with why.
+        reads: Digests of what was read, by agent and digest of what was asked for.
+        unspent: What tool calls that are not over cost so far, by their ids.
+        wasted: Tool calls that were for nothing, by their ids.
+        carried: Tokens of repeated results in the context of each agent, by the tool that they are of.
         tasks: Places of the calls that started background tasks, by task id and by call id.
         answered: Stamp of the newest record that told of the end of a dialog which hooks know.
         pids: Clients whose hooks came in this run and that have not left, with the stamp of their newest.
@@ -402,6 +433,10 @@ class SessionState(KeptFields, msgspec.Struct, kw_only=True):
     troubles: list[str] = []
     attempts: dict[str, list[Attempt]] = {}
     compactions: list[Compaction] = []
+    reads: dict[str, str] = {}
+    unspent: dict[str, Unspent] = {}
+    wasted: dict[str, Wasted] = {}
+    carried: dict[str, dict[str, int]] = {}
     tasks: dict[str, Place] = {}
     seen: dict[str, int] = {}
     facts: dict[str, bool] = {}

@@ -9,10 +9,23 @@ from hookspan.catalogue import attributes as sc
 from hookspan.wire.scrub import folder_name
 
 from .open_spans import OpenSpan
-from .rows import INTERNAL, STATUS_UNSET, Attributes, Increment, Rows, SeriesAttributes, Span, SpanEvent, SpanLink
+from .rows import (
+    INTERNAL,
+    STATUS_UNSET,
+    Attributes,
+    Increment,
+    Rows,
+    SeriesAttributes,
+    Span,
+    SpanEvent,
+    SpanLink,
+    Waste,
+)
 from .state import MAIN_AGENT, Place, SessionState, State
 
 NANO: Final = 1_000_000_000
+WASTE_NAME: Final = 128
+"""Characters of what waste is of."""
 
 
 @lru_cache(maxsize=4096)
@@ -153,6 +166,14 @@ class Step:
                 place.trace_id if place else "",
                 (own_id or place.span_id) if place else "",
             )
+        )
+
+    def waste(
+        self, kind: str, what: str, at: int, *, count: int, priced: int, tokens: int, nano: int, took: int
+    ) -> None:
+        """Some waste of the session, imported ones included; `rows.Waste` says what each figure is."""
+        self.rows.waste.append(
+            Waste(kind, what[:WASTE_NAME], at, self.session.id, count, priced, tokens, nano, max(0, took))
         )
 
     def count(

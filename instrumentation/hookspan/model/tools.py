@@ -9,15 +9,16 @@ from __future__ import annotations
 from typing import Final
 
 from hookspan.catalogue import attributes as sc
-from hookspan.catalogue.enums import Basis, Decision, ErrorType, Outcome
+from hookspan.catalogue.enums import Basis, Decision, ErrorType, Outcome, WasteKind
 from hookspan.wire.facts import Rejection
 from hookspan.wire.reduced import VERDICT_DENIED, VERDICT_HOOK, VERDICT_INVALID, VERDICT_REJECTED, Call, Reduced
 
-from . import agents, dialogs, ids, open_spans, places, teams, times, turns
+from . import agents, dialogs, ids, open_spans, places, teams, times, turns, waste
 from .rows import STATUS_ERROR, STATUS_UNSET, Attributes
-from .state import KEPT_CLOSED, KEPT_PLACES, MAIN_AGENT, Place, SessionState, Tally, ToolCall, bound
+from .state import KEPT_CLOSED, KEPT_PLACES, MAIN_AGENT, Place, SessionState, Tally, ToolCall, Wasted, bound
 from .step import NANO, Step
 
+_WASTE: Final = {Outcome.ERROR: WasteKind.FAILED, Outcome.DENIED: WasteKind.DENIED}
 REORDER: Final = 2 * NANO
 """Within 2 s the order of arrival is not reliable: hooks run in parallel, and lines may come from a stray file."""
 
@@ -163,9 +164,15 @@ def finish(step: Step, call: ToolCall) -> None:
     if inferred and event.duration_ms < 0:
         attributes[sc.START_INFERRED] = True
     attributes[sc.OUTPUT_SIZE] = event.output_size
+    attributes |= _repeated(step, call, event)
     _remember_children(step, call, event)
     _count_lines(step, call, event)
     _write(step, call, start, event.at, outcome, attributes)
+
+
+def _repeated(step: Step, call: ToolCall, event: Reduced) -> Attributes:
+    is_repeated = waste.is_repeated(step.session, call.agent_id, call.digest, event.output_digest)
+    return {sc.REPEATED: True} if is_repeated and not event.interrupted else {}
 
 
 def _remember_children(step: Step, call: ToolCall, event: Reduced) -> None:
@@ -299,6 +306,7 @@ def _write(step: Step, call: ToolCall, start: int, end: int, outcome: Outcome, a
         whole[sc.WAITED_INSIDE] = call.waited / NANO
     status = STATUS_ERROR if outcome is Outcome.ERROR else STATUS_UNSET
     step.close(opened, end, whole, start=start, status=status)
+    _count_waste(step, call, start, end, outcome, whole)
     failed = outcome is Outcome.ERROR
     for tally in _tallies(step, call, place):
         tally.tools += 1
@@ -338,6 +346,23 @@ def _write(step: Step, call: ToolCall, start: int, end: int, outcome: Outcome, a
         )
         rank = times.FRAME if call.tool in times.AGENT_TOOLS else times.TOOL
         turns.spend(step, call.agent_id, place, rank, start, end)
+
+
+def _count_waste(step: Step, call: ToolCall, start: int, end: int, outcome: Outcome, attributes: Attributes) -> None:
+    """What of the call was for nothing, and how long somebody was asked; that is in the waste of a refused one."""
+    what = waste.named(call.tool, call.program)
+    waited = attributes.get(sc.WAITED, 0)
+    asked = call.waited + (round(waited * NANO) if isinstance(waited, int | float) else 0)
+    kind = _WASTE.get(outcome) or (WasteKind.REPEATED if sc.REPEATED in attributes else None)
+    if kind is None:
+        waste.ended(step, call.id, None)
+    else:
+        took = asked if kind is WasteKind.DENIED else end - start - call.waited
+        waste.ended(step, call.id, Wasted(kind=kind.value, what=what, at=end, took=took, agent_id=call.agent_id))
+    if asked and kind is not WasteKind.DENIED:
+        waste.asked(step, what, end, asked)
+    if sc.NEVER_RAN not in attributes:
+        waste.used_tool(step, call.tool, end)
 
 
 def _tallies(step: Step, call: ToolCall, place: Place) -> list[Tally]:

@@ -44,19 +44,21 @@ def put_price(call: ModelCall) -> None:
             continue
         call.cost_nano = round(price.total_price * 1_000_000_000)
         call.prices = f"genai-prices {library.__version__}"
-        call.cache_read_price, call.cache_write_price = _cache_prices(table, model, hour=call.cache_ttl == HOUR)
+        hour = call.cache_ttl == HOUR
+        call.cache_read_price = _of_one(table, model, "input_tokens", "cache_read_tokens")
+        kinds = ("cache_write_tokens", "cache_write_1h_tokens")[: 1 + hour]
+        call.cache_write_price = _of_one(table, model, "input_tokens", *kinds)
+        call.input_price = _of_one(table, model, "input_tokens")
+        call.output_price = _of_one(table, model, "output_tokens")
         return
 
 
-@lru_cache(maxsize=64)
-def _cache_prices(table: str, model: str, *, hour: bool) -> tuple[float, float]:
-    """Of a token that is read from the cache, and of one that is written to it, nano-USD."""
+@lru_cache(maxsize=256)
+def _of_one(table: str, model: str, *kinds: str) -> float:
+    """Nano-USD of one token that is of all these kinds."""
     library = _library()
-    read = library.Usage(input_tokens=_MANY, cache_read_tokens=_MANY)
-    write = library.Usage(input_tokens=_MANY, cache_write_tokens=_MANY, cache_write_1h_tokens=_MANY if hour else 0)
-    prices = (library.calc_price(usage, model_ref=model, provider_id=table).total_price for usage in (read, write))
-    of_read, of_write = (float(price) * 1_000_000_000 / _MANY for price in prices)
-    return of_read, of_write
+    usage = library.Usage(**dict.fromkeys(kinds, _MANY))
+    return float(library.calc_price(usage, model_ref=model, provider_id=table).total_price) * 1_000_000_000 / _MANY
 
 
 def _names(call: ModelCall) -> list[tuple[str, str]]:

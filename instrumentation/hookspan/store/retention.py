@@ -12,7 +12,7 @@ import msgspec
 
 from hookspan.catalogue import attributes as sc
 
-from .schema import INTEGER_MAX, MINUTE, NANOSECONDS
+from .schema import HOUR, INTEGER_MAX, MINUTE, NANOSECONDS
 
 CHUNK: Final = 2_000
 """Rows deleted at a time: a few milliseconds, in which ingest waits."""
@@ -71,6 +71,7 @@ def prune(db: sqlite3.Connection, policy: Retention, now: int) -> Pruned:
         "DELETE FROM rollup WHERE minute IN (SELECT DISTINCT minute FROM rollup WHERE minute < ? LIMIT 60)",
         ((now - policy.days * DAY) // MINUTE,),
     ).rowcount
+    db.execute("DELETE FROM waste WHERE hour < ?", ((now - policy.days * DAY) // HOUR,))
     done = max(events, spans, sessions) < CHUNK and not rolled and not forgotten
     return Pruned(events=events, spans=spans, sessions=sessions, done=done)
 
@@ -128,6 +129,7 @@ def forget(db: sqlite3.Connection, session: str) -> Pruned:
         row,
     )
     spans = db.execute("DELETE FROM span WHERE session = ?", row).rowcount
+    db.execute("DELETE FROM waste WHERE session = ?", row)
     db.execute("DELETE FROM session WHERE session = ?", row)
     db.execute("DELETE FROM state WHERE session = ?", row)
     return Pruned(events=events, spans=spans, sessions=1)

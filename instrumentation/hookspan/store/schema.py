@@ -15,13 +15,14 @@ from hookspan.catalogue import session_fields
 from hookspan.catalogue.enums import SessionPhase
 from hookspan.catalogue.metrics import BY_NAME
 from hookspan.catalogue.session_fields import SessionRow
-from hookspan.model.rows import AttributeValue, EventRow, Span, SpanEvent, SpanLink
+from hookspan.model.rows import AttributeValue, EventRow, Span, SpanEvent, SpanLink, Waste
 from hookspan.model.sums import Exemplar, Series
 
 APPLICATION: Final = 0x6873706E  # "hspn"
 NANOSECONDS: Final = 1_000_000_000
 INTEGER_MAX: Final = (1 << 63) - 1
 MINUTE: Final = 60 * NANOSECONDS
+HOUR: Final = 60 * MINUTE
 
 # span.key is record * 65536 + ordinal: the one order of spans, a rowid, so that new rows are appended, and what the
 # export cursor is. Ids and texts that repeat in every row are kept short: session ids are numbers of table `state`,
@@ -148,6 +149,15 @@ WHERE instrument = 'gen_ai.client.token.usage' AND json_extract(attributes, '$."
 # Column `exemplar` was the newest one; it holds a list of them.
 _EXEMPLARS: Final = "UPDATE metric SET exemplar = '[' || exemplar || ']' WHERE exemplar IS NOT NULL;"
 
+# `kind` and `what` first: a sum over all time reads the table in its order.
+_WASTE: Final = """
+CREATE TABLE waste (
+    kind TEXT NOT NULL, what TEXT NOT NULL, session INTEGER NOT NULL, hour INTEGER NOT NULL, count INTEGER NOT NULL,
+    priced INTEGER NOT NULL, tokens INTEGER NOT NULL, nano INTEGER NOT NULL, took INTEGER NOT NULL,
+    PRIMARY KEY (kind, what, session, hour)
+) WITHOUT ROWID;
+"""
+
 MIGRATIONS: Final = (
     _FIRST,
     _RESIDUAL,
@@ -157,6 +167,7 @@ MIGRATIONS: Final = (
     _NAMES_OF_ONE_KIND,
     _NAMES_OF_2026_11,
     _EXEMPLARS,
+    _WASTE,
 )
 """MIGRATIONS[n] leads from `user_version` n to n + 1. Only ever appended to.
 
@@ -304,6 +315,31 @@ def event_values(event: EventRow, session: int) -> tuple[Any, ...]:
 def read_event(row: Sequence[Any]) -> EventRow:
     """From what SELECT_EVENT gave."""
     return EventRow(*row)
+
+
+# --- Waste
+
+INSERT_WASTE: Final = (
+    "INSERT INTO waste (kind, what, session, hour, count, priced, tokens, nano, took) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT DO UPDATE SET count = count + excluded.count, priced = priced + excluded.priced, "
+    "tokens = tokens + excluded.tokens, nano = nano + excluded.nano, took = took + excluded.took"
+)
+
+
+def waste_values(waste: Waste, session: int) -> tuple[Any, ...]:
+    """What INSERT_WASTE takes."""
+    return (
+        waste.kind,
+        waste.what,
+        session,
+        waste.at // HOUR,
+        waste.count,
+        waste.priced,
+        waste.tokens,
+        waste.nano,
+        waste.took,
+    )
 
 
 # --- Sessions

@@ -216,6 +216,8 @@ class Store:
         spans = [schema.span_values(span, number(span.session, fresh)) for each in rows for span in each.spans]
         self._db.executemany(schema.INSERT_EVENT, events)
         self._db.executemany(schema.INSERT_SPAN, spans)
+        waste = [schema.waste_values(one, number(one.session, fresh)) for each in rows for one in each.waste]
+        self._db.executemany(schema.INSERT_WASTE, waste)
         self._count(events=len(events), spans=len(spans))
 
     def _write_sessions(self, sessions: Mapping[str, tuple[bytes, SessionRow | None]], fresh: list[str]) -> None:

@@ -48,7 +48,11 @@ class ModelCall(Observed, tag="model_call"):
 
     `skill` to `agent_type` are what the client attributes the call to. `shape` names the `RequestShape` that was sent.
     `cache_ttl` is how long the client asked for its cache to be kept, seconds, 0 if it doesn't say;
-    `cache_read_price` and `cache_write_price` are those of one token, nano-USD, -1 without a known price.
+    `cache_read_price` and `cache_write_price` are those of one token, nano-USD, -1 without a known price; so are
+    `input_price`, of one that the cache has no part in, and `output_price`.
+
+    `wrote` are the tool calls that the answer asks for, by their ids, and `results` those whose results came since the
+    agent's call before, with bytes: of the input as JSON, of the result's text.
     """
 
     start: int
@@ -84,6 +88,10 @@ class ModelCall(Observed, tag="model_call"):
     cache_ttl: int = 0
     cache_read_price: float = -1
     cache_write_price: float = -1
+    input_price: float = -1
+    output_price: float = -1
+    wrote: dict[str, int] = {}
+    results: dict[str, int] = {}
 
 
 class Definition(msgspec.Struct, frozen=True, array_like=True):

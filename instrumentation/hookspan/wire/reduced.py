@@ -67,6 +67,8 @@ class Reduced(KeptFields, kw_only=True, omit_defaults=True):
         prompt_size: Bytes of the prompt, in UTF-8.
         exit_code: Of a failed shell command, -1 if unknown.
         input_digest: Keyed digest of the tool's input, in canonical form: pairs a PermissionRequest with its call.
+        output_digest: Keyed digest of the result of a tool that reads: equal ones of an equal input say that nothing
+            had changed.
         sandbox_refused: The user refused what a shell command's sandbox asked for.
         child_agent: Id of the subagent that an Agent call started.
         child_type: What kind of agent that is, where it is a teammate, whose events have its name for that.
@@ -110,6 +112,7 @@ class Reduced(KeptFields, kw_only=True, omit_defaults=True):
     input_digest: str = ""
     input_size: int = 0
     output_size: int = 0
+    output_digest: str = ""
     program: str = ""
     extension: str = ""
     lines_added: int = 0

@@ -59,6 +59,9 @@ _SERVED_BY: Final = (
 )
 """Variables that the relay passes on if the client takes them for set. Of several, 2.1.331 takes the first."""
 
+_READ: Final = frozenset({"Read", "Grep"})
+"""Tools whose equal results of equal inputs are for nothing. That of Glob says how long it took."""
+
 _canonical = msgspec.json.Encoder(order="sorted").encode
 _encode = msgspec.json.encode
 
@@ -146,7 +149,10 @@ def _reduce_tool(event: Reduced, fields: dict[str, Any], key: bytes, *, labels: 
     event.background = given.get("run_in_background") is True
     response = get("tool_response")
     if response is not None:
-        event.output_size = len(_encode(response))
+        encoded = _encode(response)
+        event.output_size = len(encoded)
+        if event.tool in _READ:
+            event.output_digest = digest(encoded, key)
         _reduce_response(event, as_object(response))
     error = get("error")
     if type(error) is str:

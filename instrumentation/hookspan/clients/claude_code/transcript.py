@@ -33,10 +33,11 @@ from hookspan.wire.facts import (
 from hookspan.wire.fields import as_given_name, as_number, as_object, timestamp_ns
 from hookspan.wire.scrub import label
 
-from .transcript_lines import Line, Message, Usage, decode, text_of, tool_results
+from .transcript_lines import Line, Message, Usage, calls_of, decode, results_of, text_of, tool_results
 from .transcript_requests import Asked, asked, listing_of, shape_of
 
 _TEAMMATE_TAG: Final = b"<teammate-message "
+_TOOL_RESULT: Final = b'"tool_result"'
 _INTERRUPTED: Final = "[Request interrupted by user"
 _TEAMMATE: Final = re.compile(r'.{0,100}?<teammate-message teammate_id="(?P<name>[^"]{1,128})"[^>]{0,500}>', re.DOTALL)
 _TEAMMATE_END: Final = "</teammate-message>"
@@ -46,6 +47,8 @@ BACKGROUND: Final = "bg"
 _SYNTHETIC: Final = "<synthetic>"
 _CACHE_TTL: Final = {"5m": 300, "1h": 3600}
 """How long the client asks for its cache to be kept, in its own words: seconds."""
+_RESULTS_MAX: Final = 256
+"""Results that one call may be told of; a client asks for fewer at once."""
 _MODELS_MAX: Final = 32
 """Models of one session whose totals are taken in; its client knows of fewer."""
 _COST_MAX: Final = 1e9
@@ -88,6 +91,8 @@ class TranscriptParser:
         self._message_offset = 0
         self._queued: QueuedPrompt | None = None
         self._queued_offset = 0
+        self._results: dict[str, int] = {}
+        self._results_offset = 0
         self.unreadable = 0
 
     @property
@@ -100,6 +105,8 @@ class TranscriptParser:
             pending.append(self._message_offset)
         if self._queued:
             pending.append(self._queued_offset)
+        if self._results:
+            pending.append(self._results_offset)
         return min(pending)
 
     @property
@@ -116,6 +123,7 @@ class TranscriptParser:
         """Goes on from another place: the file is another one, or shorter."""
         self._offset = offset
         self._request = self._message = self._queued = None
+        self._results = {}
 
     def feed(self, data: bytes) -> Iterator[Fact]:
         """The facts that one line (with its LF) completes."""
@@ -134,6 +142,7 @@ class TranscriptParser:
             yield from self._release_queued()
             yield from self._assistant(line, message, at, before)
         elif kind == "user" and message and at:
+            self._take_results(message, before)
             yield from self.flush()
             yield from self._user(line, message, at, before)
         elif line.type == "api-request" and at:
@@ -203,6 +212,7 @@ class TranscriptParser:
         call.at = call.end = max(call.end, at)
         call.request_id = line.request_id or call.request_id
         call.finish_reason = message.stop_reason or call.finish_reason
+        call.wrote |= calls_of(message.content)
         call.aborted = call.aborted or bool(line.is_aborted_mid_stream)
         if message.usage:
             _take_usage(call, message.usage)
@@ -212,6 +222,10 @@ class TranscriptParser:
         self._message_offset = request.offset if request else before
         error = (line.api_error_status or 599) if line.is_api_error_message else 0
         given = request.asked if request else Asked()
+        results: dict[str, int] = {}
+        if self._results and not error:  # what failed is sent again
+            results, self._results = self._results, {}
+            self._message_offset = min(self._message_offset, self._results_offset)
         self._message = ModelCall(
             at=at,
             key="",
@@ -234,6 +248,7 @@ class TranscriptParser:
             agent_type=as_given_name(line.attribution_agent),
             shape=given.shape,
             cache_ttl=_CACHE_TTL.get(line.prompt_cache_requested or "", 0),
+            results=results,
         )
 
     def flush(self) -> Iterator[Fact]:
@@ -290,6 +305,12 @@ class TranscriptParser:
                 yield self._place(interruption, f"interrupted:{at}")
         elif line.prompt_source and self._request and self._request.first < at:
             self._request = None  # what was asked for before a new prompt is not answered any more
+
+    def _take_results(self, message: Message, before: int) -> None:
+        """Keeps them for the next call, and this line for whoever reads on from the call before."""
+        if _TOOL_RESULT in bytes(message.content) and len(self._results) < _RESULTS_MAX:
+            self._results_offset = self._results_offset if self._results else before
+            self._results |= results_of(message.content)
 
     def _messaged(self, line: Line, message: Message, at: int) -> Iterator[Fact]:
         """What a teammate wrote to the main agent."""

@@ -156,6 +156,43 @@ def blocks(content: msgspec.Raw) -> list[dict[str, Any]]:
     return [block for block in value if isinstance(block, dict)] if isinstance(value, list) else []
 
 
+class _Block(msgspec.Struct):
+    type: str = ""
+    id: Name = ""
+    tool_use_id: Name = ""
+    text: str = ""
+    input: msgspec.Raw = msgspec.Raw(b"")
+    content: msgspec.Raw = msgspec.Raw(b"")
+
+
+_blocks = msgspec.json.Decoder(list[_Block]).decode
+
+
+def _read_blocks(content: msgspec.Raw) -> list[_Block]:
+    try:
+        return _blocks(content)
+    except msgspec.DecodeError:  # a text, mostly
+        return []
+
+
+def calls_of(content: msgspec.Raw) -> dict[str, int]:
+    """Ids of the tool calls that a message asks for, with the bytes of their inputs."""
+    return {one.id: len(bytes(one.input)) for one in _read_blocks(content) if one.type == "tool_use" and one.id}
+
+
+def results_of(content: msgspec.Raw) -> dict[str, int]:
+    """Ids of the tool calls whose results a message has, with the bytes of their texts; pictures are left out."""
+    results = (one for one in _read_blocks(content) if one.type == "tool_result" and one.tool_use_id)
+    return {one.tool_use_id: _text_size(one.content) for one in results}
+
+
+def _text_size(content: msgspec.Raw) -> int:
+    data = bytes(content)
+    if not data.startswith(b"["):
+        return max(0, len(data) - len(b'""'))
+    return sum(len(one.text.encode("utf-8", "surrogatepass")) for one in _read_blocks(content))
+
+
 def tool_results(content: msgspec.Raw) -> list[str]:
     """Ids of the tool calls whose results a message has."""
     ids = (block.get("tool_use_id") for block in blocks(content) if block.get("type") == "tool_result")
