@@ -140,7 +140,7 @@ def test_summary(paths: Paths, reader: Reader) -> None:
 def test_a_reader_that_looks_while_the_writer_writes_sees_whole_commits(paths: Paths, reader: Reader) -> None:
     store = Store.open(paths)
     store.commit(made.commit(1, 1))
-    with reader._snapshot() as db:
+    with reader._readings.snapshot() as db:
         assert db is not None
         first = db.execute("SELECT count(*) FROM span").fetchone()
         store.commit(made.commit(2, 50))

@@ -5,9 +5,8 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any, Final
 
 import msgspec
@@ -16,13 +15,13 @@ from hookspan.catalogue import attributes as sc
 from hookspan.model import ids
 from hookspan.model.rows import Span
 from hookspan.paths import Paths
-from hookspan.store import Identity, Reader
-from hookspan.store.database import Reading, damage_noticed, open_reader
+from hookspan.store import Reader
+from hookspan.store.database import Reading
+from hookspan.store.readings import Readings
 
 from . import database, words
 from .database import MIGRATIONS, SLOT
 
-IDLE: Final = 4  # connections
 LOOKED_MAX: Final = 2_000
 """Messages whose spans are looked at for one page; the next page goes on after them."""
 
@@ -105,17 +104,16 @@ class Search:
     """Thread-safe. Before anything is kept there are no hits."""
 
     def __init__(self, paths: Paths, reader: Reader) -> None:
-        self._path = paths.content_db
         self._reader = reader
-        self._idle: list[tuple[Reading, Identity]] = []
-        self._lock = threading.Lock()
+        self._readings = Readings(paths.content_db, _is_ready)
 
     def close(self) -> None:
         """Close the idle connections."""
-        with self._lock:
-            idle, self._idle = self._idle, []
-        for connection, _ in idle:
-            connection.close()
+        self._readings.close()
+
+    def reading(self) -> AbstractContextManager[Reading | None]:
+        """A connection, None while there is no database. What is found on it is not deleted before it is read."""
+        return self._readings.snapshot()
 
     def messages(self, query: Query) -> Hits:
         """The messages that a query finds. Raises StoreDamaged."""
@@ -164,55 +162,9 @@ class Search:
         with self.reading() as db:
             return database.Deleted() if db is None else database.prunable(db, limits)
 
-    @contextmanager
-    def reading(self) -> Iterator[Reading | None]:
-        """A connection, None while there is no database."""
-        taken = self._take()
-        if taken is None:
-            yield None
-            return
-        connection, identity = taken
-        try:
-            with damage_noticed(self._path):
-                connection.execute("BEGIN")  # what is found is not deleted before it is read
-                yield connection
-                connection.execute("COMMIT")
-        except BaseException:
-            connection.close()
-            raise
-        with self._lock:
-            if len(self._idle) < IDLE:
-                self._idle.append((connection, identity))
-                return
-        connection.close()
 
-    def _take(self) -> tuple[Reading, Identity] | None:
-        try:
-            identity = Identity.of(self._path)
-        except FileNotFoundError:
-            return None
-        with self._lock:
-            idle, self._idle = self._idle, []
-            kept = [one for one in idle if one[1] == identity]
-            taken = kept.pop() if kept else None
-            self._idle = kept
-        for connection, opened in idle:
-            if opened != identity:
-                connection.close()
-        if taken is not None:
-            return taken
-        try:
-            with damage_noticed(self._path):
-                connection = open_reader(self._path)
-                version = connection.execute("PRAGMA user_version").fetchone()[0]
-        except sqlite3.OperationalError:
-            if self._path.exists():
-                raise
-            return None
-        if version == len(MIGRATIONS):
-            return connection, identity
-        connection.close()
-        return None
+def _is_ready(db: Reading) -> bool:
+    return bool(db.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS))
 
 
 def _keys(db: sqlite3.Connection, query: Query, expression: str) -> Iterator[int]:

@@ -7,10 +7,7 @@ A summary is kept with the connection that it came from, for the same minute and
 
 from __future__ import annotations
 
-import sqlite3
-import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,14 +23,13 @@ from hookspan.model.sums import Series
 from hookspan.paths import Paths
 
 from . import costs, days, found, retention, schema
-from .database import Identity, Reading, StoreDamaged, damage_noticed, open_reader
+from .database import Identity, Reading, StoreDamaged
 from .questions import Questions
+from .readings import Readings
 from .schema import MINUTE, SpanKey
 from .summary import HOUR, Summary, Total, of_sessions, with_tools
 
 _CALLS: Final = "hookspan.tool.calls"
-IDLE_CONNECTIONS: Final = 4
-"""Connections kept for the next question; a burst opens more and closes them after use."""
 
 
 class Counts(msgspec.Struct, frozen=True):
@@ -64,16 +60,11 @@ class Reader(Questions):
     ) -> None:
         """`path`: another file than `store.db`, such as one that was set aside. `damaged` hears which file is."""
         self._path = path or paths.store
-        self._damaged = damaged
-        self._idle: list[tuple[Reading, Identity]] = []  # with the file that each one has open
-        self._lock = threading.Lock()
+        self._readings = Readings(self._path, _is_ready, damaged)
 
     def close(self) -> None:
         """Close the idle connections."""
-        with self._lock:
-            idle, self._idle = self._idle, []
-        for connection, _ in idle:
-            connection.close()
+        self._readings.close()
 
     # --- Spans
 
@@ -85,7 +76,7 @@ class Reader(Questions):
         """`spans_after`, and the key of the last span of all at that moment: (0, 0) without one."""
         hook = "" if hooks else "AND NOT hook"
         sql = f"{schema.SELECT_SPAN} WHERE key > ? AND NOT local {hook} ORDER BY key LIMIT ?"
-        with self._snapshot() as db:
+        with self._readings.snapshot() as db:
             if db is None:
                 return [], SpanKey(0, 0)
             last = self._last_span(db)
@@ -100,7 +91,7 @@ class Reader(Questions):
 
     def last_span(self) -> SpanKey:
         """The key of the newest span, (0, 0) without one."""
-        with self._snapshot() as db:
+        with self._readings.snapshot() as db:
             return SpanKey(0, 0) if db is None else self._last_span(db)
 
     def _last_span(self, db: Reading) -> SpanKey:
@@ -147,7 +138,7 @@ class Reader(Questions):
 
     def find_spans(self, query: found.SpanQuery) -> list[Span]:
         """Spans of all sessions by what they are, the newest first."""
-        with self._snapshot() as db:
+        with self._readings.snapshot() as db:
             return [] if db is None else found.find(db, query)
 
     # --- Sessions
@@ -197,7 +188,7 @@ class Reader(Questions):
 
     def counts(self) -> Counts:
         """How much there is."""
-        with self._snapshot() as db:
+        with self._readings.snapshot() as db:
             if db is None:
                 return Counts()
             meta = dict(db.execute("SELECT name, value FROM meta WHERE name IN ('events', 'spans')"))
@@ -207,7 +198,7 @@ class Reader(Questions):
 
     def summary(self, now: int, *, local: bool = True) -> Summary:
         """The numbers above the session list, at `now` (Unix nanoseconds); `phases` with local sessions or without."""
-        with self._snapshot() as db:
+        with self._readings.snapshot() as db:
             if db is None:
                 return Summary()
             asked = ("summary", db.execute("PRAGMA data_version").fetchone()[0], now // MINUTE, local)
@@ -257,12 +248,12 @@ class Reader(Questions):
         self, grouping: costs.Grouping, *, since: int = 0, until: int = schema.INTEGER_MAX, project: str = ""
     ) -> dict[tuple[str, str], costs.Cost]:
         """What model calls that began in a time cost, as `costs.by` names and adds them."""
-        with self._snapshot() as db:
+        with self._readings.snapshot() as db:
             return {} if db is None else costs.by(db, grouping, since, until, project)
 
     def day(self, since: int, until: int) -> days.Day:
         """What a time (Unix nanoseconds) came to."""
-        with self._snapshot() as db:
+        with self._readings.snapshot() as db:
             return days.Day() if db is None else days.between(db, since, until)
 
     def changed_since(self, since: int) -> frozenset[int]:
@@ -272,7 +263,7 @@ class Reader(Questions):
 
     def series(self) -> SeriesSnapshot | None:
         """All metric series as they were committed; None if there is no store yet."""
-        with self._snapshot() as db:
+        with self._readings.snapshot() as db:
             if db is None:
                 return None
             meta = dict(db.execute("SELECT name, value FROM meta WHERE name IN ('epoch', 'position')"))
@@ -282,89 +273,22 @@ class Reader(Questions):
 
     def size(self) -> int:
         """Bytes in use, without the free pages that later rows will fill."""
-        with self._connection() as db:
+        with self._readings.connection() as db:
             return 0 if db is None else retention.size(db)
 
     def prunable(self, policy: retention.Retention, now: int) -> retention.Pruned:
         """What `Store.prune` would delete by age; not `done` if the store is larger than it may be."""
-        with self._snapshot() as db:
+        with self._readings.snapshot() as db:
             return retention.Pruned() if db is None else retention.outlook(db, policy, now)
 
-    # --- Connections
-
     def _rows(self, sql: str, *values: Any) -> list[Any]:
-        with self._connection() as db:
+        with self._readings.connection() as db:
             return [] if db is None else db.execute(sql, values).fetchall()
 
-    @contextmanager
-    def _snapshot(self) -> Iterator[Reading | None]:
-        """Several statements that see one state of the store."""
-        with self._connection() as db:
-            if db is None:
-                yield None
-                return
-            db.execute("BEGIN")
-            try:
-                yield db
-            finally:
-                db.execute("COMMIT")
 
-    @contextmanager
-    def _connection(self) -> Iterator[Reading | None]:
-        taken = self._take()
-        if taken is None:
-            yield None
-            return
-        connection, identity = taken
-        try:
-            with self._noticed(identity):
-                yield connection
-        except BaseException:
-            connection.close()
-            raise
-        with self._lock:
-            if len(self._idle) < IDLE_CONNECTIONS:
-                self._idle.append((connection, identity))
-                return
-        connection.close()
-
-    @contextmanager
-    def _noticed(self, identity: Identity) -> Iterator[None]:
-        """Reports damage to its subscriber before raising."""
-        try:
-            with damage_noticed(self._path):
-                yield
-        except StoreDamaged:
-            self._damaged(identity)
-            raise
-
-    def _take(self) -> tuple[Reading, Identity] | None:
-        try:
-            identity = Identity.of(self._path)
-        except FileNotFoundError:
-            return None
-        while True:
-            with self._lock:
-                if not self._idle:
-                    break
-                connection, opened = self._idle.pop()
-            if opened == identity:
-                return connection, identity
-            connection.close()  # another file has the path now
-        try:
-            with self._noticed(identity):
-                connection = open_reader(self._path)
-                # A file that the writer has created and not yet filled has no tables.
-                version = connection.execute("PRAGMA user_version").fetchone()[0]
-                ready = version == len(schema.MIGRATIONS) and not schema.missing_columns(connection)
-        except sqlite3.OperationalError:
-            if self._path.exists():
-                raise
-            return None
-        if ready:
-            return connection, identity
-        connection.close()
-        return None
+def _is_ready(db: Reading) -> bool:
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    return version == len(schema.MIGRATIONS) and not schema.missing_columns(db)
 
 
 def _record(meta: Mapping[str, Any]) -> int:

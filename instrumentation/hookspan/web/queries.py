@@ -297,5 +297,5 @@ class PageReader(Reader):
     @contextmanager
     def moment(self) -> Iterator[Moment]:
         """A block whose queries are all answered from one state of the store; not across an await."""
-        with self._snapshot() as db:
+        with self._readings.snapshot() as db:
             yield Moment(db)
