@@ -61,6 +61,7 @@ class Reader(Questions):
         """`path`: another file than `store.db`, such as one that was set aside. `damaged` hears which file is."""
         self._path = path or paths.store
         self._readings = Readings(self._path, _is_ready, damaged)
+        self._past_days = days.PastDays()
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -255,6 +256,11 @@ class Reader(Questions):
         """What a time (Unix nanoseconds) came to."""
         with self._readings.snapshot() as db:
             return days.Day() if db is None else days.between(db, since, until)
+
+    def past_day(self, since: int, until: int) -> days.Day:
+        """As `day`, of a time that is over: for those who ask again and again."""
+        with self._readings.snapshot() as db:
+            return days.Day() if db is None else self._past_days.between(db, since, until)
 
     def changed_since(self, since: int) -> frozenset[int]:
         """Keys of the series that have counted something since a time (Unix nanoseconds; minutes are whole)."""
