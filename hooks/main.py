@@ -1,8 +1,9 @@
-"""The relay where nothing can be compiled: `python3 -I -S main.py STATE_FOLDER [--status-line [PROGRAM ARGUMENT ..]]`.
+"""The relay where nothing can be compiled: `python3 -I -S main.py STATE_FOLDER [OPTION ..]`.
 
-It does what relay.c does, which says why things are as they are; tests/conformance runs against both. Python compiles
-this source anew for every event, which is half of what it costs: so it is short, has no f-string (each is a parser run
-of its own), imports two modules at most, and what few events need is a string that is compiled only then.
+It does what relay.c does, with the same options, and that says why things are as they are; tests/conformance runs
+against both. Python compiles this source anew for every event, which is half of what it costs: so it is short, has no
+f-string (each is a parser run of its own), imports two modules at most, and what few events need is a string that is
+compiled only then.
 """
 
 # ruff: noqa: C901, PLC0415, PLR2004, S102, SIM105, SLF001, UP031 - every event pays for each import and name of this file
@@ -294,7 +295,7 @@ def head() -> bytes:
 
 def write_line(fd: int, end: int, line: "list[bytes]") -> bytes:
     """Write with one writev; on a short write nothing of it stays. Gives the reason if it fails."""
-    line[1] = b'{"v":1,"agent":"claude-code","at":%d,"took":%d,"age":%d' % (AT, time.monotonic_ns() - BEGAN, AGE)
+    line[1] = b'{"v":1,"agent":"%b","at":%d,"took":%d,"age":%d' % (AGENT, AT, time.monotonic_ns() - BEGAN, AGE)
     try:
         if posix.writev(fd, line) == sum(map(len, line)):
             return b""
@@ -397,6 +398,11 @@ def main() -> bool:
     return alive and not why
 
 
+AGENT = b"claude-code"
+if sys.argv[2:3] == ["--agent"] and sys.argv[3:]:
+    AGENT = sys.argv[3].encode("utf-8", "surrogateescape")
+    if not 0 < len(AGENT) <= 32 or AGENT.strip(b"abcdefghijklmnopqrstuvwxyz0123456789-"):
+        AGENT = b"other"
 heard = [b""] if sys.argv[2:3] == ["--status-line"] else []  # what a status line is given, once it is read
 
 try:

@@ -1,4 +1,5 @@
 // relay STATE_FOLDER: what Claude Code runs for every hook event.
+// relay STATE_FOLDER --agent NAME: what another coding agent runs for its.
 // relay STATE_FOLDER --status-line [PROGRAM ARGUMENT ..]: what it runs for its status line.
 // relay STATE_FOLDER --status-line SHELL -c LINE -- PROGRAM ARGUMENT ..: likewise; LINE is no more than that PROGRAM.
 // relay STATE_FOLDER --status-line-look: what a shell runs before the line that it shows itself. On Linux alone.
@@ -65,6 +66,7 @@
 #define START_WAIT 30                // seconds between two tries to start an agent, doubled by every failed one ..
 #define START_WAIT_MAX 600           // .. up to this
 #define ARGS_MAX 32
+#define AGENT_MAX 32
 #define LINE_WAIT SECOND             // for the agent to make a line of what was just appended; nobody waits for us
 #define LINE_RETRY (2 * MS)
 #define LOOK_RETRY (10 * MS)         // a host ends a status line's input as soon as it has written it
@@ -105,6 +107,7 @@ static bool stdin_ended;
 
 static int64_t at, began;  // this hook's first instruction: wall clock and monotonic, nanoseconds
 static int64_t age;        // how long before that its process was made, nanoseconds
+static const char *agent;  // whose hook this is
 static bool status_line;   // what is read is a status line's input, no event ..
 static bool only_look;     // .. and is left where it is
 
@@ -355,9 +358,10 @@ static bool may_start(void)
 // Writes the line with one writev; on a short write nothing of it stays.
 static bool write_line(int fd, off_t end, bool torn, struct iovec *line)
 {
-    char stamp[128];
-    int n = snprintf(stamp, sizeof stamp, "%s{\"v\":1,\"agent\":\"claude-code\",\"at\":%lld,\"took\":%lld,\"age\":%lld",
-                     torn ? "\n" : "", (long long)at, (long long)(nanoseconds(CLOCK_MONOTONIC) - began), (long long)age);
+    char stamp[128 + AGENT_MAX];
+    int n = snprintf(stamp, sizeof stamp, "%s{\"v\":1,\"agent\":\"%s\",\"at\":%lld,\"took\":%lld,\"age\":%lld",
+                     torn ? "\n" : "", agent, (long long)at, (long long)(nanoseconds(CLOCK_MONOTONIC) - began),
+                     (long long)age);
     line[0] = (struct iovec){stamp, (size_t)n};
     size_t size = line[0].iov_len + line[1].iov_len + line[2].iov_len + line[3].iov_len;
     ssize_t written = writev(fd, line, 4);
@@ -725,12 +729,22 @@ static bool take_in(int argc, char **argv, int *input)
     return alive && why == NONE;
 }
 
+// Whose hook it is: small letters, digits and dashes, so that it stands in JSON as it is.
+static const char *agent_of(int argc, char **argv)
+{
+    if (argc < 4 || strcmp(argv[2], "--agent") != 0)
+        return "claude-code";
+    size_t length = strspn(argv[3], "abcdefghijklmnopqrstuvwxyz0123456789-");
+    return length > 0 && length <= AGENT_MAX && argv[3][length] == '\0' ? argv[3] : "other";
+}
+
 int main(int argc, char **argv)
 {
     at = nanoseconds(CLOCK_REALTIME);
     began = nanoseconds(CLOCK_MONOTONIC);
     age = age_at_start();
     journal = current = seen.file = -1;
+    agent = agent_of(argc, argv);
     only_look = argc > 2 && strcmp(argv[2], "--status-line-look") == 0;
     status_line = only_look || (argc > 2 && strcmp(argv[2], "--status-line") == 0);
     if (status_line && argc > 3 && (host.folder = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC)) < 0)

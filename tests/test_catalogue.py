@@ -15,10 +15,12 @@ import pytest
 from hookspan.catalogue import appearance
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.attributes import ATTRIBUTES
-from hookspan.catalogue.claude_code import CLAUDE_CODE, KeptFields
+from hookspan.catalogue.claude_code import CLAUDE_CODE
+from hookspan.catalogue.clients import CLIENTS, EVENTS
 from hookspan.catalogue.enums import EndReason, Link, Outcome, PromptKind, SessionPhase, TimeKind
+from hookspan.catalogue.events import KeptFields
 from hookspan.catalogue.metrics import READ_OF_AGENT, READ_OF_CLIENT, SUMS
-from hookspan.catalogue.spans import COMMON, COMMON_REQUIRED, SPANS
+from hookspan.catalogue.spans import COMMON, COMMON_REQUIRED, SPANS, TURN, is_turn
 from hookspan.clients.claude_code import reduce
 from hookspan.clients.decode import decode
 from hookspan.model import fold
@@ -37,9 +39,11 @@ MADE_UP = {"PermissionDenied", "Elicitation", "ElicitationResult"}
 """Events whose tests make them up: no recording has them."""
 
 
-UNRECORDED = {"action", "cut", "history", "interrupted", "local", "remote", "sandbox_refused", "served_by"}
+UNRECORDED = {"action", "cut", "history", "interrupted", "local", "remote", "sandbox_refused"}
 UNRECORDED |= {"synthetic", "traceparent"}
 """Of a `Reduced`: what no recording has. Other tests make it up, or see it live."""
+RESOURCE = {sc.SERVICE_NAME}
+"""Kept with rows of other agents than Claude Code, and exported with the resource."""
 FOR_PROGRAMS = {"basis", "end_reason", "entrypoint", "messages"}
 """Fields of a session that the API has and the page doesn't show."""
 
@@ -68,27 +72,27 @@ def test_every_key_that_is_used_is_declared():
 def test_an_event_that_has_an_effect_is_in_a_recording():
     lines = (line for path in SESSIONS.glob("*/journal.jsonl") for line in path.read_bytes().splitlines())
     recorded = {json.loads(line)["event"].get("hook_event_name") for line in lines}
-    missing = {event.name for event in CLAUDE_CODE.events if event.effect} - recorded - MADE_UP
+    missing = {event.name for event in EVENTS.values() if event.effect} - recorded - MADE_UP
     assert not missing, f"{sorted(missing)}: record one in tests/sessions (its README says how)"
 
 
 def test_an_event_that_has_an_effect_has_a_handler():
-    declared = {event.name for event in CLAUDE_CODE.events if event.effect}
+    declared = {event.name for event in EVENTS.values() if event.effect}
     same(
         declared,
         fold.HANDLERS.keys(),
         "`HANDLERS` in instrumentation/hookspan/model/fold.py has an entry for each effect",
-        "claude_code.py",
+        "clients.py",
     )
 
 
 def test_a_field_that_is_kept_has_its_attribute():
-    kept = (*CLAUDE_CODE.kept, *(field for event in CLAUDE_CODE.events for field in event.kept))
+    kept = [field for client in CLIENTS.values() for of in (client, *client.events) for field in of.kept]
     same(
         {field.attribute or field.field for field in kept},
         set(KeptFields.__struct_fields__),
-        f"`KeptFields` in {ROOM}/claude_code.py has an attribute for each `Kept` there",
-        "claude_code.py",
+        f"`KeptFields` in {ROOM}/events.py has an attribute for each `Kept` of an event",
+        "events.py",
     )
 
 
@@ -100,8 +104,8 @@ def test_what_is_made_of_a_payload_is_in_a_recording():
                 recorded |= msgspec.to_builtins(event).keys()
     empty = set(Reduced.__struct_fields__) - recorded - UNRECORDED
     assert not empty, (
-        f"{sorted(empty)}: instrumentation/hookspan/clients/claude_code/reduce.py fills it (or `kept` in "
-        f"{ROOM}/claude_code.py, if it is copied), and a recording in tests/sessions has it"
+        f"{sorted(empty)}: a client's `reduce` in instrumentation/hookspan/clients fills it (or `kept` of its event in "
+        f"{ROOM}, if it is copied), and a recording in tests/sessions has it"
     )
 
 
@@ -157,8 +161,10 @@ def test_names_of_the_conventions_are_really_theirs():
     assert ours <= theirs
 
 
-def kind_of(name: str) -> str:
-    """The catalogue's name of a span."""
+def kind_of(name: str, attributes: dict[str, object]) -> str:
+    """The catalogue's name of a span; a turn has another for each coding agent."""
+    if is_turn(name, attributes):
+        return TURN.name
     if name in {span.name for span in SPANS}:
         return name
     named = [span.name for span in SPANS if "{" in span.name and span.operation == name.partition(" ")[0]]
@@ -183,14 +189,14 @@ def test_spans_have_only_what_the_page_says_and_every_kind_is_there(played):
     types = {"string": str, "boolean": bool, "int": int, "double": float, "string[]": list}
     seen = set()
     for span in (span for one in played for span in one.spans):
-        kind = kind_of(span.name)
+        kind = kind_of(span.name, span.attributes)
         seen.add(kind)
-        undeclared = span.attributes.keys() - also[kind]
+        undeclared = span.attributes.keys() - also[kind] - RESOURCE
         assert not undeclared, f"{span.name} has {sorted(undeclared)}: name them at its kind in {ROOM}/spans.py"
         assert span.attributes.keys() >= required[kind], span.name
         if sc.OUTCOME in span.attributes and sc.ERROR_TYPE in also[kind]:
             assert (sc.ERROR_TYPE in span.attributes) == (span.attributes[sc.OUTCOME] == Outcome.ERROR), span.name
-        for key, value in span.attributes.items():
+        for key, value in ((key, value) for key, value in span.attributes.items() if key not in RESOURCE):
             assert key in ATTRIBUTES, f"{span.name} has {key!r}: declare it in {ROOM}/attributes.py"
             attribute = ATTRIBUTES[key]
             assert isinstance(value, types[attribute.type]), (span.name, key, value)
@@ -229,12 +235,12 @@ def test_series_have_only_what_the_page_says(played):
         name = increment.instrument
         seen.add(name)
         assert name in attributes, f"{name!r} is counted: declare it in {ROOM}/metrics.py"
-        undeclared = {key for key, _ in increment.attributes} - attributes[name]
+        undeclared = {key for key, _ in increment.attributes} - attributes[name] - RESOURCE
         assert not undeclared, f"{name} has {sorted(undeclared)}: name them there in {ROOM}/metrics.py"
         for key, value in increment.attributes:
-            if closed := ATTRIBUTES[key].values:
+            if key not in RESOURCE and (closed := ATTRIBUTES[key].values):
                 assert value in [str(one) for one in closed], (increment.instrument, key, value)
-    elsewhere = {"hookspan.dropped", "hookspan.cost.unpriced"}
+    elsewhere = {"hookspan.dropped"}
     same(
         attributes.keys() - elsewhere,
         seen,

@@ -16,8 +16,9 @@ from registry import CONVENTIONS, GENAI_COMMIT
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.attributes import ATTRIBUTES
 from hookspan.catalogue.claude_code import CLAUDE_CODE
+from hookspan.catalogue.clients import CLIENTS, service_of
 from hookspan.catalogue.enums import Link, SessionPhase
-from hookspan.catalogue.events import HookEvent
+from hookspan.catalogue.events import Client, HookEvent
 from hookspan.catalogue.metrics import READ_OF_AGENT, READ_OF_CLIENT, REPEATED, SUMS, Instrument
 from hookspan.catalogue.scopes import AGENT_SERVICE_NAME, SCHEMA_URL, SERVICE_NAME
 from hookspan.catalogue.spans import COMMON, SPANS
@@ -154,10 +155,12 @@ def _spans() -> list[str]:
         "",
         "## Resource",
         "",
-        f"`service.name` is `{SERVICE_NAME}`, and `{AGENT_SERVICE_NAME}` for the agent's own metrics. Both have",
+        f"`service.name` is `{SERVICE_NAME}` for Claude Code, "
+        + "".join(f"`{service_of(name)}` for {each.title}, " for name, each in CLIENTS.items() if service_of(name))
+        + f"and `{AGENT_SERVICE_NAME}` for the agent's own metrics. All have",
         _code(key for key in resource_keys() if key != "service.name")
-        + ", and the `[resource]` table of the settings. With `identity.user`, that of "
-        + f"`{SERVICE_NAME}` has `user.id`, and with `name` `user.name`.",
+        + ", and the `[resource]` table of the settings. With `identity.user`, those of coding agents have `user.id`, "
+        + "and with `name` `user.name`.",
     ]
 
 
@@ -267,6 +270,7 @@ def _events() -> list[str]:
             ("event", "registered by `install`", "besides its hook span"),
             ((f"`{event.name}`", _registered(event), event.effect) for event in CLAUDE_CODE.events),
         ),
+        *(line for client in CLIENTS.values() if client is not CLAUDE_CODE for line in _events_of(client)),
         "## Facts",
         "",
         "What no hook reports, the agent finds out itself and appends to the journal, as lines of the kind `fact`.",
@@ -277,6 +281,17 @@ def _events() -> list[str]:
                 (f"`{one.__struct_config__.tag}`", (inspect.getdoc(one) or "").split("\n\n")[0].replace("\n", " "))
                 for one in facts
             ),
+        ),
+    ]
+
+
+def _events_of(client: Client) -> list[str]:
+    return [
+        f"## {client.title}",
+        "",
+        *_table(
+            ("event", "besides its hook span"),
+            ((f"`{event.name}`", event.effect) for event in client.events),
         ),
     ]
 

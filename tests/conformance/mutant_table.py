@@ -167,6 +167,10 @@ MUTANTS: dict[str, list[Mutant]] = {
         ),
         py("CR stays", {'.replace(b"\\r", b" ")': ""}, "test_payload"),
     ],
+    "Whose hook it is": [
+        c("any name", {"length <= AGENT_MAX && ": ""}, "test_whose_hook_it_is_stands_among_the_arguments"),
+        py("any name", {"not 0 < len(AGENT) <= 32 or ": ""}, "test_whose_hook_it_is_stands_among_the_arguments"),
+    ],
     "Only twelve environment variables are recorded": [
         c(
             "a key is recorded, too",

@@ -37,6 +37,24 @@ def test_a_line_is_one_json_object_with_these_keys(relay: Relay, state: State) -
     assert record["event"] == json.loads(EVENT)
 
 
+@pytest.mark.parametrize(
+    ("options", "agent"),
+    [
+        (("--agent", "codex"), "codex"),
+        (("--agent", "a" * 32), "a" * 32),
+        (("--agent", "a" * 33), "other"),
+        (("--agent", 'a"'), "other"),
+        (("--agent", ""), "other"),
+    ],
+)
+def test_whose_hook_it_is_stands_among_the_arguments(
+    relay: Relay, state: State, options: tuple[str, ...], agent: str
+) -> None:
+    Relay(relay.name, [*relay.command, str(state.path), *options]).run(state.path)
+    [record] = state.records()
+    assert record["agent"] == agent
+
+
 def test_time_is_that_of_the_start_and_took_lasts_until_the_write(relay: Relay, state: State) -> None:
     hook = relay.start(state)
     hook.send(EVENT)

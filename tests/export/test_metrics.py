@@ -158,6 +158,17 @@ def test_of_an_interval_the_slowest_is_the_exemplar_and_is_sent_once(metric_expo
     assert sent() == [7.0, 0.4, 1.0, 0.06], "another agent sends none again"
 
 
+def test_each_coding_agent_is_a_service(metric_export: MetricExport) -> None:
+    metric_export.start()
+    metric_export.count()
+    metric_export.count(attributes=(*STOP, (sc.SERVICE_NAME, "codex-hooks")))
+    metric_export.tick()
+    points = metric_export.points()
+    assert sorted(point.resource["service.name"] for point in points) == ["claude-code-hooks", "codex-hooks"]
+    assert all(sc.SERVICE_NAME not in point.attributes for point in points)
+    assert len({point.resource["service.instance.id"] for point in points}) == 1
+
+
 def test_both_resources_come_in_one_request(metric_export: MetricExport) -> None:
     exporter = metric_export.start()
     exporter.meter.create_counter("hookspan.agent.things").add(4)

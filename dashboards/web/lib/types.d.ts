@@ -69,6 +69,8 @@ export interface Asking {
 export interface Session {
   /** Session id. */
   id: string;
+  /** The coding agent that it is of: claude-code, codex. */
+  agent: string;
   /** Scrubbed label, never exported; empty without one, and then the store gives the first prompt's label. */
   title: string;
   /** How it began: startup, resume, clear, fork ... */

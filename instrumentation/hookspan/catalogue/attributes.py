@@ -92,6 +92,8 @@ def _of_client(key: str, kind: Type, brief: str, *, examples: tuple[str, ...] = 
 
 
 # OpenTelemetry's
+SERVICE_NAME: Final = "service.name"
+"""Of what another coding agent than Claude Code did: kept with its spans and series, exported with their resource."""
 SESSION_ID: Final = _otel("session.id", "string", "The session's id.")
 ERROR_TYPE: Final = _otel(
     "error.type",
@@ -119,7 +121,9 @@ GEN_AI_PROVIDER_NAME: Final = _otel("gen_ai.provider.name", "string", "Who serve
 GEN_AI_CONVERSATION_ID: Final = _otel(
     "gen_ai.conversation.id", "string", "The session's id again, under the name of the GenAI conventions."
 )
-GEN_AI_AGENT_NAME: Final = _otel("gen_ai.agent.name", "string", "Who acted: `claude-code`, or the subagent's type.")
+GEN_AI_AGENT_NAME: Final = _otel(
+    "gen_ai.agent.name", "string", "Who acted: the coding agent (`claude-code`, `codex`), or the subagent's type."
+)
 GEN_AI_TOOL_NAME: Final = _otel(
     "gen_ai.tool.name",
     "string",

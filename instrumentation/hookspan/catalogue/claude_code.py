@@ -4,42 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-import msgspec
-
 from .events import Client, HookEvent, Kept
-
-
-class KeptFields(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """What is kept of a payload unchanged, by its attribute of `Reduced`: each `Kept` of an event below names one."""
-
-    event: str = ""
-    session: str = ""
-    prompt: str = ""
-    cwd: str = ""
-    transcript: str = ""
-    permission_mode: str = ""
-    agent_id: str = ""
-    agent_type: str = ""
-    source: str = ""
-    reason: str = ""
-    trigger: str = ""
-    notification: str = ""
-    failure: str = ""
-    model: str = ""
-    action: str = ""
-    command_name: str = ""
-    invoked_by: str = ""
-    mcp_server: str = ""
-    task: str = ""
-    teammate: str = ""
-    team: str = ""
-    agent_transcript: str = ""
-
 
 _TEAMMATE: Final = (Kept("teammate_name", "name", "teammate"), Kept("team_name", "name", "team"))
 
 CLAUDE_CODE: Final = Client(
     name="claude-code",
+    title="Claude Code",
+    starts_agents=frozenset({"Agent", "Task"}),  # `Task` is what `Agent` was called before
+    awaits_agents=frozenset({"Agent", "Task"}),
     kept=(
         Kept("hook_event_name", "name", "event"),
         Kept("session_id", "name", "session"),

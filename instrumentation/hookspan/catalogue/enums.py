@@ -116,6 +116,8 @@ class Provider(StrEnum):
     """Amazon Bedrock, its endpoint Mantle included."""
     VERTEX = "gcp.vertex_ai"
     """Google Cloud's Vertex AI."""
+    OPENAI = "openai"
+    """OpenAI, or whatever Codex asks in its place: its hooks don't name the provider."""
 
 
 class Decision(StrEnum):

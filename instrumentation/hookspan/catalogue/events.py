@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+import msgspec
+
 
 class Kept(NamedTuple):
     """A field of an event's payload that is kept unchanged. `attribute`: where in `Reduced`; empty: under the field's name.
@@ -15,6 +17,33 @@ class Kept(NamedTuple):
     field: str
     kind: Literal["word", "name", "path", "count", "flag"] = "word"
     attribute: str = ""
+
+
+class KeptFields(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What is kept of a payload unchanged, by its attribute of `Reduced`: each `Kept` of an event names one."""
+
+    event: str = ""
+    session: str = ""
+    prompt: str = ""
+    cwd: str = ""
+    transcript: str = ""
+    permission_mode: str = ""
+    agent_id: str = ""
+    agent_type: str = ""
+    source: str = ""
+    reason: str = ""
+    trigger: str = ""
+    notification: str = ""
+    failure: str = ""
+    model: str = ""
+    action: str = ""
+    command_name: str = ""
+    invoked_by: str = ""
+    mcp_server: str = ""
+    task: str = ""
+    teammate: str = ""
+    team: str = ""
+    agent_transcript: str = ""
 
 
 class HookEvent(NamedTuple):
@@ -37,12 +66,17 @@ class HookEvent(NamedTuple):
 
 
 class Client(NamedTuple):
-    """A coding agent whose hooks hookspan records; `name` is the value of `gen_ai.agent.name`.
+    """A coding agent whose hooks hookspan records; `name` is the value of `gen_ai.agent.name`, `title` for people.
 
-    `kept`: the fields that every event has.
+    `starts_agents`: tools that start a subagent.
+    `awaits_agents`: those whose time is that of subagents, which they wait for. `kept`: the fields that every event
+    has.
     """
 
     name: str
+    title: str
+    starts_agents: frozenset[str]
+    awaits_agents: frozenset[str]
     kept: tuple[Kept, ...]
     events: tuple[HookEvent, ...]
 

@@ -345,6 +345,7 @@ SUMS: Final = (
         f"{_CALL_READ} and its model has none",
         sc.PROJECT,
         sc.GEN_AI_RESPONSE_MODEL,
+        exemplar="model",
     ),
     _histogram(
         "hookspan.context.tokens",

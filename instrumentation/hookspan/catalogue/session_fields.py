@@ -15,6 +15,7 @@ from typing import Annotated, Any, get_args, get_type_hints
 
 import msgspec
 
+from .claude_code import CLAUDE_CODE
 from .enums import Basis, SessionPhase
 
 
@@ -46,6 +47,7 @@ class KeptFields(msgspec.Struct, kw_only=True):
     """Fields that the fold keeps in a session's state and that are shown as they are there."""
 
     id: Annotated[str, Field("Session id.")]
+    agent: Annotated[str, Field("The coding agent that it is of: claude-code, codex.")] = CLAUDE_CODE.name
     title: Annotated[
         str,
         Field(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple
 
 from . import attributes as sc
@@ -173,6 +174,12 @@ TURN: Final = SpanKind(
     required=(sc.GEN_AI_OPERATION_NAME, sc.OUTCOME, sc.END_REASON, sc.PROMPTS),
     events=(REQUEST_FAILED, SKILL_COMMAND, TASK_CREATED, TASK_COMPLETED),
 )
+
+
+def is_turn(name: str, attributes: Mapping[str, object]) -> bool:
+    """Whether a span is a turn, whichever agent worked on it: subagents, which may be called as one, have an id."""
+    return name.startswith(f"{TURN.operation} ") and sc.AGENT_ID not in attributes
+
 
 TOOL: Final = SpanKind(
     type="tool",

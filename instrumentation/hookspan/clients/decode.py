@@ -7,12 +7,14 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from hookspan.catalogue.claude_code import CLAUDE_CODE
+from hookspan.catalogue.codex import CODEX
 from hookspan.wire.facts import StatusLine
 from hookspan.wire.fields import digest
 from hookspan.wire.record import STATUS_LINE, RawEvent, Record, Unreadable, read_line, read_raw
 from hookspan.wire.reduced import Reduced
 
 from .claude_code import reduce as claude_code
+from .codex import reduce as codex
 
 
 class Reducer(Protocol):
@@ -31,7 +33,7 @@ class Reducer(Protocol):
         """The command of the tool call in a payload, empty for none. Raises what msgspec raises."""
 
 
-REDUCERS: Final[dict[str, Reducer]] = {CLAUDE_CODE.name: claude_code}
+REDUCERS: Final[dict[str, Reducer]] = {CLAUDE_CODE.name: claude_code, CODEX.name: codex}
 """By the client's name, as the relay records it."""
 _DEFAULT: Final[Reducer] = claude_code
 

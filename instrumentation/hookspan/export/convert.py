@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -29,7 +30,7 @@ from hookspan.catalogue import scopes
 from hookspan.catalogue.enums import Link as LinkKind
 from hookspan.catalogue.metrics import BY_NAME, Instrument
 from hookspan.catalogue.scopes import SCHEMA_URL
-from hookspan.catalogue.spans import TURN
+from hookspan.catalogue.spans import is_turn
 from hookspan.model.rows import CLIENT, STATUS_ERROR, SeriesAttributes, Span
 from hookspan.model.sums import OVERFLOW_KEY, Exemplar, Series
 from hookspan.wire.scrub import scrub
@@ -69,6 +70,9 @@ def readable(
     `threshold`: that by which its trace was sampled, empty without sampling.
     """
     attributes = span.attributes
+    if service := attributes.get(sc.SERVICE_NAME):
+        attributes = {key: value for key, value in attributes.items() if key != sc.SERVICE_NAME}
+        resource = of_service(resource, str(service))
     if sc.GEN_AI_USAGE_CACHE_WRITE in attributes:
         attributes = attributes | {sc.GEN_AI_USAGE_CACHE_CREATION: attributes[sc.GEN_AI_USAGE_CACHE_WRITE]}
     if content and span.label:
@@ -78,7 +82,9 @@ def readable(
     return ReadableSpan(
         name=span.name,
         context=_context(span.trace_id, span.span_id, threshold=threshold),
-        parent=_context(span.trace_id, span.parent_id, remote=span.name == TURN.name) if span.parent_id else None,
+        parent=_context(span.trace_id, span.parent_id, remote=is_turn(span.name, attributes))
+        if span.parent_id
+        else None,
         resource=resource,
         attributes=attributes,
         events=[Event(event.name, event.attributes, event.at) for event in span.events],
@@ -129,6 +135,23 @@ class Point(NamedTuple):
         idle = announced.idle or Base.of(series)
         then = msgspec.structs.replace(series, value=idle.value, count=idle.count, buckets=idle.buckets)
         return cls(then, announced.start, announced.base, past=True)
+
+
+@lru_cache(maxsize=64)
+def of_service(resource: Resource, service: str) -> Resource:
+    """The same resource for what another coding agent did; for an empty name it is the same."""
+    return resource.merge(Resource({"service.name": service})) if service else resource
+
+
+def by_service(points: Iterable[Point], readings: Iterable[Reading]) -> dict[str, tuple[list[Point], list[Reading]]]:
+    """Points and readings by the service that they name, which is empty for the resource's own."""
+    found: dict[str, tuple[list[Point], list[Reading]]] = {"": ([], [])}
+    for point in points:
+        service = next((value for key, value in point.series.attributes if key == sc.SERVICE_NAME), "")
+        found.setdefault(service, ([], []))[0].append(point)
+    for reading in readings:
+        found.setdefault(reading.attributes.get(sc.SERVICE_NAME, ""), ([], []))[1].append(reading)
+    return found
 
 
 def resource_metrics(
@@ -210,7 +233,7 @@ def _exemplars(point: Point) -> list[metrics.Exemplar]:
 
 
 def _attributes(attributes: SeriesAttributes) -> dict[str, str | bool]:
-    return {name: True if name in _FLAGS else value for name, value in attributes}
+    return {name: True if name in _FLAGS else value for name, value in attributes if name != sc.SERVICE_NAME}
 
 
 def _context(trace_id: str, span_id: str, *, remote: bool = False, threshold: str = "") -> SpanContext:

@@ -34,7 +34,7 @@ from hookspan.store import Reader
 
 from . import answer, sender
 from .answer import Answer
-from .convert import Point, Reading, resource_metrics
+from .convert import Point, Reading, by_service, of_service, resource_metrics
 from .db import ExportDb
 from .exemplars import Exemplars
 from .own import Differences
@@ -195,7 +195,11 @@ class MetricExport:
         if delta := settings.temporality == "delta":
             mine = [self._own.of(one) for one in mine]
         kind = AggregationTemporality.DELTA if delta else AggregationTemporality.CUMULATIVE
-        data = MetricsData([resource_metrics(points, self._readings(), resource, now, kind), *mine])
+        done = [
+            resource_metrics(some, read, of_service(resource, service), now, kind)
+            for service, (some, read) in by_service(points, self._readings()).items()
+        ]
+        data = MetricsData([*done, *mine])
         reply = ready.send(data)
         if not reply.accepted:
             if not self._stopped.is_set():

@@ -16,7 +16,7 @@ from typing import Final, Literal, NamedTuple
 import msgspec
 
 from hookspan.catalogue import attributes as sc
-from hookspan.catalogue.spans import TURN
+from hookspan.catalogue.spans import is_turn
 from hookspan.model import ids
 from hookspan.model.rows import STATUS_ERROR, Span
 from hookspan.store import Reader, SpanKey
@@ -218,7 +218,7 @@ class Sampler:
         return step
 
     def _decide(self, trace: Trace, span: Span, key: SpanKey) -> Step:
-        ends = span.name == TURN.name and sc.AGENT_ID not in span.attributes
+        ends = is_turn(span.name, span.attributes)
         seen = msgspec.structs.replace(
             trace,
             start=min(trace.start, span.start),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.clients import STARTS_AGENTS
 from hookspan.catalogue.enums import EndReason, Outcome
 from hookspan.wire.facts import AgentMeta, Interruption
 from hookspan.wire.reduced import Reduced
@@ -18,7 +19,6 @@ from . import attempts, ids, open_spans, places
 from .rows import Attributes
 from .state import KEPT_PLACES, Agent, Place, SessionState, ToolCall, WorkflowRun, bound
 from .step import Step
-from .times import AGENT_TOOLS
 from .turns import count_time, measure_agent, tally_attributes
 
 WORKFLOW_AGENT: Final = "workflow-subagent"
@@ -55,7 +55,7 @@ def _open(step: Step, event: Reduced) -> Agent:
         session.agent_runs[event.agent_id] = run + 1
         bound(session.agent_runs, KEPT_PLACES)
         begun = _only_run(session, event.agent_type)  # its events have the prompt id of whatever was typed since
-        parent = places.of_prompt(session, begun.prompt if begun else event.prompt)
+        parent = places.of_prompt(session, begun.prompt if begun else event.prompt or session.current)
         agent = Agent(
             id=event.agent_id,
             type=event.agent_type,
@@ -82,7 +82,7 @@ def _only_run(session: SessionState, agent_type: str) -> WorkflowRun | None:
 
 def _may_have_started(step: Step, call: ToolCall) -> bool:
     taken = {agent.tool_use_id for agent in step.session.agents.values()}
-    return call.tool in AGENT_TOOLS and call.id not in taken
+    return call.tool in STARTS_AGENTS and call.id not in taken
 
 
 def bind(step: Step, agent: Agent, tool_use_id: str, prompt: str, parent_agent_id: str) -> None:

@@ -12,7 +12,7 @@ from hookspan.wire.facts import ModelCall
 
 from .labels import bounded
 from .rows import Attributes
-from .state import MAIN_AGENT, Place, SessionState
+from .state import Place, SessionState
 from .step import Step
 
 
@@ -26,7 +26,7 @@ def span_attributes(session: SessionState, fact: ModelCall, place: Place) -> Att
         sc.MCP_TOOL: fact.mcp_tool,
         sc.WORKFLOW_RUN: run,
         sc.WORKFLOW_NAME: _name_of(session, run),
-        sc.GEN_AI_AGENT_NAME: _agent(fact, place),
+        sc.GEN_AI_AGENT_NAME: _agent(session, fact, place),
     }
 
 
@@ -37,7 +37,7 @@ def labels(step: Step, fact: ModelCall, place: Place) -> list[tuple[str, str]]:
         sc.PLUGIN_NAME: fact.plugin,
         sc.MCP_SERVER: fact.mcp_server,
         sc.WORKFLOW_NAME: _name_of(step.session, workflow_of(step.session, fact)),
-        sc.GEN_AI_AGENT_NAME: _agent(fact, place),
+        sc.GEN_AI_AGENT_NAME: _agent(step.session, fact, place),
     }
     return [(key, bounded(step, key, name)) for key, name in names.items() if name]
 
@@ -52,8 +52,8 @@ def _name_of(session: SessionState, run: str) -> str:
     return known.name if known else ""
 
 
-def _agent(fact: ModelCall, place: Place) -> str:
+def _agent(session: SessionState, fact: ModelCall, place: Place) -> str:
     """The subagent's type; empty for the main agent."""
     if not fact.agent_id:
         return ""
-    return fact.agent_type if place.agent in {"", MAIN_AGENT} else place.agent
+    return fact.agent_type if place.agent in {"", session.agent} else place.agent

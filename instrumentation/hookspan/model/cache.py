@@ -68,7 +68,7 @@ def compacted(session: SessionState, agent_id: str) -> None:
 def compare(session: SessionState, fact: ModelCall) -> Missed | None:
     """Whether and why a call missed the cache, and remembers it for the next one."""
     kept = fact.cache_read_tokens + fact.cache_write_tokens
-    if fact.error_status or not (kept or fact.input_tokens):
+    if fact.error_status or fact.cache_ttl < 0 or not (kept or fact.input_tokens):
         return None
     before = session.requests.pop(fact.agent_id, None)
     session.requests[fact.agent_id] = Requested(

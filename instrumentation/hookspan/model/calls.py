@@ -13,6 +13,7 @@ from hookspan.wire.reduced import (
     SERVED_BY_BEDROCK,
     SERVED_BY_FOUNDRY,
     SERVED_BY_MANTLE,
+    SERVED_BY_OPENAI,
     SERVED_BY_VERTEX,
     Reduced,
 )
@@ -26,6 +27,7 @@ _PROVIDERS: Final = {
     SERVED_BY_BEDROCK: Provider.BEDROCK,
     SERVED_BY_MANTLE: Provider.BEDROCK,
     SERVED_BY_VERTEX: Provider.VERTEX,
+    SERVED_BY_OPENAI: Provider.OPENAI,
     SERVED_BY_FOUNDRY: Provider.ANTHROPIC,  # as the client's own telemetry has it: OpenTelemetry has no name for it
 }
 _BEDROCK_MODEL: Final = re.compile(r"(?:\A|[./])anthropic\.")
@@ -43,7 +45,7 @@ def called(step: Step, fact: ModelCall) -> None:
     session = step.session
     place = places.of_work(session, fact.agent_id, fact.prompt or session.current)
     own = ids.of_model_call(session.id, fact.agent_id, fact.message_id)
-    error = attempts.error_type(fact.error_status)
+    error = attempts.error_type(fact.error_status) or (ErrorType.OTHER.value if fact.failed else "")
     missed = cache.compare(session, fact)
     _write_call(step, fact, place, own, error, missed)
     _measure_call(step, fact, place, own, error)
@@ -143,7 +145,7 @@ def _write_call(step: Step, fact: ModelCall, place: Place, own: str, error: str,
 
 
 def _is_known_end(fact: ModelCall) -> bool:
-    return bool(fact.finish_reason or fact.error_status or fact.aborted)
+    return bool(fact.finish_reason or fact.error_status or fact.failed or fact.aborted)
 
 
 def _measure_call(step: Step, fact: ModelCall, place: Place, own: str, error: str) -> None:
@@ -196,7 +198,7 @@ def _tally(tally: Tally, fact: ModelCall) -> None:
     if fact.cost_nano >= 0:
         tally.cost_nano += fact.cost_nano
     else:
-        tally.unpriced += not fact.error_status
+        tally.unpriced += not (fact.error_status or fact.failed)
 
 
 def reported(step: Step, fact: CostState) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue import spans
-from hookspan.catalogue.claude_code import CLAUDE_CODE
+from hookspan.catalogue.clients import EVENTS
 from hookspan.catalogue.enums import EndReason
 from hookspan.wire import facts
 from hookspan.wire.facts import Fact
@@ -28,6 +28,7 @@ from . import (
     ids,
     places,
     registry,
+    requests,
     sessions,
     skills,
     status_line,
@@ -39,10 +40,9 @@ from .rows import Attributes, EventRow, Increment, Rows
 from .state import KEPT_FACTS, KEPT_PLACES, KEPT_SEEN, Place, SessionState, State, bound
 from .step import NANO, Step, project_of
 
-_KNOWN_EVENTS: Final = frozenset(event.name for event in CLAUDE_CODE.events)
 _TASKS: Final = frozenset({"TaskCreated", "TaskCompleted"})
 _OTHER_EVENT: Final = "other"
-_SESSION_EVENTS: Final = frozenset(event.name for event in CLAUDE_CODE.events if event.of_session)
+_SESSION_EVENTS: Final = frozenset(event.name for event in EVENTS.values() if event.of_session)
 
 
 def fold(state: State, number: int, record: Record) -> Rows:
@@ -134,7 +134,7 @@ def _write_hook(step: Step, event: Reduced, prompt: str) -> None:
     session = step.session
     place = _place_of_hook(step, event, prompt)
     own = ids.of_hook(session.id, event.event, event.at, event.pid, event.host)
-    name = event.event if event.event in _KNOWN_EVENTS else _OTHER_EVENT
+    name = event.event if event.event in EVENTS else _OTHER_EVENT
     attributes: Attributes = {sc.HOOK_EVENT: event.event or _OTHER_EVENT, sc.PAYLOAD_SIZE: event.size}
     if event.tool:
         attributes[sc.TOOL_NAME] = event.tool
@@ -181,6 +181,15 @@ def _session_ended(step: Step, event: Reduced) -> None:
     sessions.left(step, step.session.pid, event.at, EndReason.SESSION_END)
 
 
+def _submitted(step: Step, event: Reduced) -> None:
+    if not event.agent_id:  # what a subagent is given is no prompt of the session's
+        turns.submitted(step, event)
+
+
+def _stopped_by_user(step: Step, event: Reduced) -> None:
+    turns.interrupted(step, facts.Interruption(at=event.at, key="", session=event.session, prompt=event.prompt))
+
+
 def _stopped(step: Step, event: Reduced) -> None:
     if not event.agent_id:
         turns.stopped(step, event, EndReason.STOP)
@@ -219,9 +228,12 @@ def _subagent_event(handler: Callable[[Step, Reduced], None]) -> Callable[[Step,
 HANDLERS: Final[dict[str, Callable[[Step, Reduced], None]]] = {
     "SessionStart": sessions.started,
     "SessionEnd": _session_ended,
-    "UserPromptSubmit": turns.submitted,
+    "UserPromptSubmit": _submitted,
     "UserPromptExpansion": turns.expanded,
+    "PreModelRequest": requests.started,
+    "PostModelRequest": requests.ended,
     "Stop": _stopped,
+    "Interrupt": _stopped_by_user,
     "StopFailure": _failed,
     "PreSkillShellCommand": skills.command,
     "PreToolUse": _tool_event(tools.started),

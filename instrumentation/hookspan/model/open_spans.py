@@ -14,7 +14,7 @@ from hookspan.catalogue import spans
 
 from . import ids, places
 from .rows import Attributes
-from .state import MAIN_AGENT, Agent, Compaction, Place, SessionState, ToolCall, Turn, Wait
+from .state import Agent, Compaction, Place, SessionState, ToolCall, Turn, Wait
 
 
 class OpenSpan(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,9 +41,9 @@ class OpenSpan(msgspec.Struct, frozen=True, kw_only=True):
 def of_turn(turn: Turn) -> OpenSpan:
     """A turn."""
     return OpenSpan(
-        place=Place(turn.trace_id, turn.parent_id, turn.prompt, MAIN_AGENT),
+        place=Place(turn.trace_id, turn.parent_id, turn.prompt, turn.agent),
         span_id=turn.span_id,
-        name=spans.TURN.name,
+        name=spans.TURN.of(turn.agent),
         start=turn.start,
         stop=turn.stop,
         attributes={

@@ -6,17 +6,17 @@ Built-in commands (/clear, /compact, /exit) have prompt ids and are no turns, so
 from __future__ import annotations
 
 from . import ids
-from .state import MAIN_AGENT, Agent, Place, SessionState, ToolCall, Turn, Wait
+from .state import Agent, Place, SessionState, ToolCall, Turn, Wait
 
 
 def of_session(session: SessionState) -> Place:
     """Below the span of the session's run, in the session's own trace."""
-    return Place(ids.trace_id(session.id), ids.of_session(session.id, session.opened), "", MAIN_AGENT)
+    return Place(ids.trace_id(session.id), ids.of_session(session.id, session.opened), "", session.agent)
 
 
 def of_turn(turn: Turn) -> Place:
     """Below a turn."""
-    return Place(turn.trace_id, turn.span_id, turn.prompt, MAIN_AGENT)
+    return Place(turn.trace_id, turn.span_id, turn.prompt, turn.agent)
 
 
 def of_prompt(session: SessionState, prompt: str) -> Place:

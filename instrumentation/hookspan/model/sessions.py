@@ -17,7 +17,7 @@ from hookspan.wire.reduced import CacheEstimate, Reduced
 
 from . import agents, calls, dialogs, ids, places, registry, tools, turns
 from .rows import Attributes
-from .state import KEPT_BRANCHES, MAIN_AGENT, Place, SessionState, State, Tally, Turn
+from .state import KEPT_BRANCHES, Place, SessionState, State, Tally, Turn
 from .step import NANO, Step
 
 UNHEARD: Final = 2 * NANO
@@ -293,7 +293,7 @@ def _write(step: Step, at: int, reason: EndReason) -> None:
         attributes[sc.COST_RESIDUAL_USD] = residual / NANO
         if not session.start_inferred:  # whose start was not heard may be a fork
             calls.count_unseen(step, residual, run.cost_nano, at)
-    root = Place(ids.trace_id(session.id), "", "", MAIN_AGENT)
+    root = Place(ids.trace_id(session.id), "", "", session.agent)
     step.span(spans.SESSION.name, root, own_id, session.start, at, attributes, label=session.title)
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from hookspan.catalogue.claude_code import CLAUDE_CODE
 from hookspan.catalogue.enums import Basis, EndReason, PromptKind
 from hookspan.catalogue.session_fields import KeptFields
 from hookspan.wire.facts import Definition, ModelTotal, Policy, Registered, Rejection, Repository
@@ -19,8 +20,6 @@ from .rows import SpanEvent, SpanLink
 
 ANSWER: Final = "#"
 """In what stands for a prompt id: behind it is the time of an answer that shares it with the turn before."""
-MAIN_AGENT: Final = "claude-code"
-"""The agent of a turn, where a subagent's has its type."""
 KEPT_SEEN: Final = 256
 """Payload digests remembered per session: more than parallel hooks can mix up."""
 KEPT_FACTS: Final = 1024
@@ -102,6 +101,7 @@ class ToolCall(msgspec.Struct, kw_only=True):
         at: PreToolUse's stamp, 0 when only its end is known so far.
         record: PreToolUse's record, 0 without one: what it says is compared with the client's processes.
         prompt: The prompt whose turn started it.
+        begins: When it begins, as far as PreToolUse tells that; 0 if its end does.
         post: The event that ended it, kept while its PreToolUse is awaited.
         resolved: Stamp of the PostToolBatch that lists it, 0 before.
         verdict: Why that batch says it never ran, empty if it doesn't.
@@ -113,6 +113,7 @@ class ToolCall(msgspec.Struct, kw_only=True):
     agent_id: str = ""
     at: int = 0
     record: int = 0
+    begins: int = 0
     prompt: str = ""
     program: str = ""
     extension: str = ""
@@ -221,6 +222,7 @@ class Turn(msgspec.Struct, kw_only=True):
     """A turn until its span is written.
 
     Attributes:
+        agent: The coding agent that works on it, where a subagent has its type.
         stop: The newest candidate for its end (a Stop, an interruption), 0 without one.
         stop_reason: What that candidate was.
         fixed: When it became certain that the turn is over, 0 before.
@@ -236,6 +238,7 @@ class Turn(msgspec.Struct, kw_only=True):
     trace_id: str
     span_id: str
     parent_id: str = ""
+    agent: str = CLAUDE_CODE.name
     start_inferred: bool = False
     kind: PromptKind = PromptKind.HUMAN
     command_name: str = ""
@@ -353,6 +356,7 @@ class SessionState(KeptFields, msgspec.Struct, kw_only=True):
         requests: Newest request of each agent, that of the main one under an empty id.
         shapes: What requests had beside their messages, those last asked with at the end.
         listed: Characters that the model is told of what it may load: by kind, label and name of who brought it.
+        asked: When model requests that hooks tell of were sent, by their ids.
         troubles: MCP servers that were not available, each with why.
         reads: Digests of what was read, by agent and digest of what was asked for.
         unspent: What tool calls that are not over cost so far, by their ids.
@@ -389,7 +393,6 @@ class SessionState(KeptFields, msgspec.Struct, kw_only=True):
     start: int
     started: bool = False
     start_inferred: bool = True
-    agent: str = "claude-code"
     pidns: int = 0
     served_by: str = ""
     project_dir: str = ""
@@ -431,6 +434,7 @@ class SessionState(KeptFields, msgspec.Struct, kw_only=True):
     shapes: dict[str, Shape] = {}
     listed: dict[tuple[str, str, str], int] = {}
     troubles: list[str] = []
+    asked: dict[str, int] = {}
     attempts: dict[str, list[Attempt]] = {}
     compactions: list[Compaction] = []
     reads: dict[str, str] = {}

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Final
 
 from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.clients import service_of
 from hookspan.wire.scrub import folder_name
 
 from .open_spans import OpenSpan
@@ -21,7 +22,7 @@ from .rows import (
     SpanLink,
     Waste,
 )
-from .state import MAIN_AGENT, Place, SessionState, State
+from .state import Place, SessionState, State
 
 NANO: Final = 1_000_000_000
 WASTE_NAME: Final = 128
@@ -36,7 +37,7 @@ def _series(pairs: tuple[tuple[str, str], ...]) -> SeriesAttributes:
 class Step:
     """Collects the rows of one record. `now` is the record's own time: the fold has no clock."""
 
-    __slots__ = ("_base", "now", "number", "project", "rows", "session", "state")
+    __slots__ = ("_base", "_service", "now", "number", "project", "rows", "session", "state")
 
     def __init__(self, state: State, session: SessionState, number: int, now: int) -> None:
         self.state = state
@@ -46,12 +47,15 @@ class Step:
         self.rows = Rows(touched={session.id})
         self._base: Attributes | None = None
         self.project = project_of(state, session)
+        self._service = service_of(session.agent)
 
     def base(self) -> Attributes:
         """What every span of the session carries, whenever it was."""
         if self._base is None:
             session = self.session
             base: Attributes = {sc.SESSION_ID: session.id, sc.GEN_AI_CONVERSATION_ID: session.id}
+            if self._service:
+                base[sc.SERVICE_NAME] = self._service
             policy = self.state.world.policy
             if policy and (labels := policy.labels.get(self.project)):
                 base.update(labels)
@@ -84,7 +88,7 @@ class Step:
         whole: Attributes = dict(self.base())
         if place.prompt:
             whole[sc.PROMPT_ID] = place.prompt_id
-        whole[sc.GEN_AI_AGENT_NAME] = place.agent or MAIN_AGENT
+        whole[sc.GEN_AI_AGENT_NAME] = place.agent or self.session.agent
         if branch := branch_at(self.session, end):
             whole[sc.VCS_REF_HEAD_NAME] = branch
         for key, value in attributes.items():
@@ -157,6 +161,8 @@ class Step:
         """
         if self.session.local:
             return
+        if self._service:
+            attributes = (*attributes, (sc.SERVICE_NAME, self._service))
         self.rows.increments.append(
             Increment(
                 instrument,

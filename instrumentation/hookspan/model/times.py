@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+from hookspan.catalogue.clients import AWAITS_AGENTS
 from hookspan.catalogue.enums import TimeKind
 
 from .state import Interval
@@ -18,8 +19,6 @@ RANKS: Final = (TimeKind.WAIT, TimeKind.TOOL, TimeKind.MODEL, TimeKind.TOOL, Tim
 """Kinds by rank: who wins where two overlap. A wait wins over all: somebody is asked. The rank before the last is a
 foreground subagent's call: a frame that its own model calls and tools fill; the last is the turn itself."""
 WAIT, TOOL, MODEL, FRAME, TURN = range(5)
-AGENT_TOOLS: Final = frozenset({"Agent", "Task"})
-"""Tools that start a subagent. `Task` is what `Agent` was called before."""
 _RANKS: Final = {"permission": WAIT, "chat": MODEL, "execute_tool": TOOL}
 KEPT: Final = 2000
 """Intervals kept per turn; over it the oldest are merged, which loses gaps shorter than the merged whole."""
@@ -59,7 +58,7 @@ def _interval(part: Part) -> list[Interval]:
     kind, _, name = part.name.partition(" ")
     if kind not in _RANKS or part.no_time:
         return []
-    rank = FRAME if kind == "execute_tool" and name in AGENT_TOOLS else _RANKS[kind]
+    rank = FRAME if kind == "execute_tool" and name in AWAITS_AGENTS else _RANKS[kind]
     return [Interval(rank, part.start, part.end)]
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 from typing import Final
 
 from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.clients import AWAITS_AGENTS
 from hookspan.catalogue.enums import Basis, Decision, ErrorType, Outcome, WasteKind
 from hookspan.wire.facts import Rejection
 from hookspan.wire.reduced import VERDICT_DENIED, VERDICT_HOOK, VERDICT_INVALID, VERDICT_REJECTED, Call, Reduced
 
 from . import agents, dialogs, ids, open_spans, places, teams, times, turns, waste
 from .rows import STATUS_ERROR, STATUS_UNSET, Attributes
-from .state import KEPT_CLOSED, KEPT_PLACES, MAIN_AGENT, Place, SessionState, Tally, ToolCall, Wasted, bound
+from .state import KEPT_CLOSED, KEPT_PLACES, Place, SessionState, Tally, ToolCall, Wait, Wasted, bound
 from .step import NANO, Step
 
 _WASTE: Final = {Outcome.ERROR: WasteKind.FAILED, Outcome.DENIED: WasteKind.DENIED}
@@ -33,7 +34,7 @@ def started(step: Step, event: Reduced) -> None:
         call = session.calls[event.tool_use_id] = ToolCall(id=event.tool_use_id, tool=event.tool)
     if call.at:
         return
-    call.at, call.record = event.at, step.number
+    call.at, call.record, call.begins = event.at, step.number, event.begins
     _describe(step, call, event)
     for wait in session.waits:
         if not wait.tool_use_id and dialogs.fits(wait, call):
@@ -146,8 +147,8 @@ def finish(step: Step, call: ToolCall) -> None:
     start = event.at - round(event.duration_ms * 1e6) if event.duration_ms >= 0 else 0
     attributes: Attributes = {}
     if not start:
-        start = (wait.running_at if wait and wait.running_at else call.at) or event.at
-        attributes[sc.START_INFERRED] = True
+        start, exact = _begin(call, wait, event)
+        attributes |= {} if exact else {sc.START_INFERRED: True}
     if wait:
         start = min(max(start, wait.at), max(event.at, wait.at))
         basis = Basis(wait.basis) if event.duration_ms < 0 and wait.running_at else Basis.HOOK
@@ -173,6 +174,13 @@ def finish(step: Step, call: ToolCall) -> None:
 def _repeated(step: Step, call: ToolCall, event: Reduced) -> Attributes:
     is_repeated = waste.is_repeated(step.session, call.agent_id, call.digest, event.output_digest)
     return {sc.REPEATED: True} if is_repeated and not event.interrupted else {}
+
+
+def _begin(call: ToolCall, wait: Wait | None, event: Reduced) -> tuple[int, bool]:
+    """When a call began whose end doesn't tell, and whether that is more than an inference."""
+    if wait is None and call.begins:
+        return call.begins, True
+    return (wait.running_at if wait and wait.running_at else call.begins or call.at) or event.at, False
 
 
 def _remember_children(step: Step, call: ToolCall, event: Reduced) -> None:
@@ -329,7 +337,7 @@ def _write(step: Step, call: ToolCall, start: int, end: int, outcome: Outcome, a
             (end - start) / NANO,
             tool,
             (sc.GEN_AI_TOOL_TYPE, str(whole[sc.GEN_AI_TOOL_TYPE])),
-            (sc.GEN_AI_AGENT_NAME, place.agent or MAIN_AGENT),
+            (sc.GEN_AI_AGENT_NAME, place.agent or session.agent),
             (sc.ERROR_TYPE, str(error or "")),
             place=place,
             own_id=own,
@@ -344,7 +352,7 @@ def _write(step: Step, call: ToolCall, start: int, end: int, outcome: Outcome, a
             own_id=own,
             at=end,
         )
-        rank = times.FRAME if call.tool in times.AGENT_TOOLS else times.TOOL
+        rank = times.FRAME if call.tool in AWAITS_AGENTS else times.TOOL
         turns.spend(step, call.agent_id, place, rank, start, end)
 
 

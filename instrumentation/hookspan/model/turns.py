@@ -17,7 +17,7 @@ from hookspan.wire.reduced import Reduced
 
 from . import attempts, ids, open_spans, places, times
 from .rows import STATUS_ERROR, STATUS_UNSET, Attributes, SpanLink
-from .state import KEPT_PLACES, MAIN_AGENT, GoingOn, Interval, Place, Tally, Turn, bound
+from .state import KEPT_PLACES, GoingOn, Interval, Place, Tally, Turn, bound
 from .step import NANO, Step
 
 MACHINE_MADE: Final = frozenset({PromptKind.TASK_NOTIFICATION, PromptKind.TEAMMATE})
@@ -38,6 +38,7 @@ def open_turn(step: Step, prompt: str, at: int, *, kind: PromptKind = PromptKind
         last=at,
         trace_id=ids.trace_id(prompt),
         span_id=ids.of_turn(session.id, prompt),
+        agent=session.agent,
         start_inferred=inferred,
         kind=kind,
         permission_mode=session.permission_mode,
@@ -278,7 +279,7 @@ def _measure(step: Step, turn: Turn, end: int, outcome: Outcome, own: Place) -> 
         place=own,
         at=end,
     )
-    measure_agent(step, MAIN_AGENT, end - turn.start, outcome, turn.tally, own, end, turn.error)
+    measure_agent(step, turn.agent, end - turn.start, outcome, turn.tally, own, end, turn.error)
     if turn.idle_before:
         step.count("hookspan.user.idle", turn.idle_before / NANO, place=own, at=turn.start)
         _count_time(step, TimeKind.USER, turn.idle_before, own, turn.start)

@@ -12,7 +12,7 @@ import msgspec
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.enums import Outcome
 
-from . import costs
+from . import costs, schema
 from .schema import SpanKey
 
 PAST_MAX: Final = 4
@@ -40,8 +40,8 @@ class Day(msgspec.Struct, frozen=True, kw_only=True):
 
 # Both use an index on (session, start), whose conditions they repeat.
 _TURNS: Final = (
-    "SELECT count(*), coalesce(sum(json_extract(attributes, ?) = ?), 0) FROM span "
-    "WHERE session = ? AND start >= ? AND start < ? AND name = 'invoke_agent claude-code'"
+    "SELECT count(*), coalesce(sum(json_extract(attributes, ?) = ?), 0) FROM span "  # noqa: S608 - a name of our own
+    "WHERE session = ? AND start >= ? AND start < ? AND " + schema.IS_TURN
 )
 _WAITED: Final = (
     "SELECT coalesce(sum(json_extract(attributes, ?)), 0) FROM span "

@@ -13,10 +13,8 @@ from typing import Any, Final
 
 import msgspec
 
-from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.enums import SessionPhase
 from hookspan.catalogue.session_fields import SessionRow
-from hookspan.catalogue.spans import TURN
 from hookspan.journal.position import Position
 from hookspan.model.rows import Span
 from hookspan.model.sums import Series
@@ -116,9 +114,8 @@ class Reader(Questions):
 
     def has_turn(self, trace_id: str, before: SpanKey) -> bool:
         """Whether a trace has the span of a turn before a key."""
-        sql = "SELECT 1 FROM span WHERE trace_id = ? AND key < ? AND name = ? AND instr(attributes, ?) = 0 LIMIT 1"
-        subagent = f'"{sc.AGENT_ID}":'
-        return bool(self._rows(sql, bytes.fromhex(trace_id), before.pack(), TURN.name, subagent))
+        sql = f"SELECT 1 FROM span WHERE trace_id = ? AND key < ? AND {schema.IS_TURN} LIMIT 1"
+        return bool(self._rows(sql, bytes.fromhex(trace_id), before.pack()))
 
     def span_before(self, at: int) -> SpanKey:
         """The key of the newest span that ended before that time (Unix nanoseconds), (0, 0) without one."""

@@ -27,7 +27,7 @@ HOUR: Final = 60 * MINUTE
 # span.key is record * 65536 + ordinal: the one order of spans, a rowid, so that new rows are appended, and what the
 # export cursor is. Ids and texts that repeat in every row are kept short: session ids are numbers of table `state`,
 # trace and span ids are blobs (`hex(trace_id)` shows them). No index on random ids is unique: a unique one has to be
-# looked up before each insert. `span_work` has what a session's page shows, in its order; `span_turn` its turns, and
+# looked up before each insert. `span_work` has what a session's page shows, in its order; `span_turns` its turns, and
 # `span_waited` the calls that somebody was asked about, few among many. A query must repeat an index's condition to use
 # it. Attributes are JSON, so that SQLite's and DuckDB's JSON functions can read them. Sums
 # have no column type: with one, SQLite would make the integer 2 of the float 2.0.
@@ -174,12 +174,18 @@ MIGRATIONS: Final = (
 A field of a session that is new needs no step here: `add_columns` sees to it, and older versions leave it alone; so
 does an index, which `add_indexes` makes. What changes the meaning of what is there does."""
 
-_INDEXES: Final = """
-CREATE INDEX IF NOT EXISTS span_found ON span (
-    name, start, "end", json_extract(attributes, '$."hookspan.outcome"')
-) WHERE NOT hook
-"""
-"""What `found.py` looks for over all sessions."""
+IS_TURN: Final = "name GLOB 'invoke_agent *' AND instr(attributes, '\"hookspan.agent.id\":') = 0"
+"""Condition of `spans.is_turn`, and of the index on turns, which a query uses that repeats it."""
+
+_INDEXES: Final = (
+    # What `found.py` looks for over all sessions.
+    """CREATE INDEX IF NOT EXISTS span_found ON span (
+        name, start, "end", json_extract(attributes, '$."hookspan.outcome"')
+    ) WHERE NOT hook""",
+    # The turns of every coding agent, where it was those of one.
+    f"CREATE INDEX IF NOT EXISTS span_turns ON span (session, start) WHERE {IS_TURN}",
+    "DROP INDEX IF EXISTS span_turn",
+)
 
 
 class SpanKey(NamedTuple):
@@ -383,7 +389,8 @@ def add_columns(db: sqlite3.Connection) -> None:
 
 def add_indexes(db: sqlite3.Connection) -> None:
     """Gives the store the indexes that it lacks: of a million spans in 3 s."""
-    db.execute(_INDEXES)
+    for statement in _INDEXES:
+        db.execute(statement)
 
 
 def session_values(row: SessionRow, session: int) -> tuple[Any, ...]:

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.clients import CLIENTS
 from hookspan.catalogue.enums import CacheCause, McpTrouble
 from hookspan.model.rows import AttributeValue, SpanEvent
-from hookspan.model.state import MAIN_AGENT
 from hookspan.store import Total
 from hookspan.web import schemas
 
@@ -37,7 +37,7 @@ class Sources:
         """Some calls with the same labels."""
         for kind, key in SOURCES.items():
             name = labels.get(key)
-            if name and name != MAIN_AGENT:
+            if name and name not in CLIENTS:
                 sums = self._sums[kind, str(name)]
                 sums[0] += cost
                 sums[1] += calls

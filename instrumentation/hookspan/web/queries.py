@@ -14,7 +14,7 @@ import msgspec
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.enums import SessionPhase
 from hookspan.catalogue.session_fields import SessionRow
-from hookspan.catalogue.spans import MODEL, TURN
+from hookspan.catalogue.spans import MODEL
 from hookspan.journal.position import Position
 from hookspan.model.rows import EventRow, Span, SpanEvent
 from hookspan.model.state import SessionState, load_session
@@ -187,9 +187,8 @@ class Moment(Questions):
 
     def turns(self, session: str) -> list[Span]:
         """The turns of a session that are written, by start."""
-        sql = f"{schema.SELECT_SPAN} WHERE {schema.OF_SESSION} AND name = '{TURN.name}' ORDER BY start, key"
-        spans = [schema.read_span(row) for row in self._rows(sql, session)]
-        return [span for span in spans if sc.PROMPT_KIND in span.attributes]  # a subagent may have the same name
+        sql = f"{schema.SELECT_SPAN} WHERE {schema.OF_SESSION} AND {schema.IS_TURN} ORDER BY start, key"
+        return [schema.read_span(row) for row in self._rows(sql, session)]
 
     def extent(self, trace_id: str) -> tuple[int, int]:
         """How many spans a trace has, and the key of the newest: another pair tells that something was added."""

@@ -11,7 +11,7 @@ from hookspan.catalogue import attributes as sc
 from hookspan.catalogue import session_fields
 from hookspan.catalogue.enums import QuotaWindow, SessionPhase
 from hookspan.catalogue.session_fields import Conversion, SessionRow
-from hookspan.catalogue.spans import SPANS, TOOL, TURN, SpanType
+from hookspan.catalogue.spans import SPANS, TOOL, TURN, SpanType, is_turn
 from hookspan.hooktime import HookTime
 from hookspan.model import ids
 from hookspan.model.open_spans import OpenSpan
@@ -71,8 +71,8 @@ def now_ms() -> float:
 
 
 def span_type(name: str, attributes: Mapping[str, object]) -> SpanType:
-    """What a span is about. A turn is told from a subagent of the same name by what only turns have."""
-    if name == TURN.name and sc.PROMPT_KIND in attributes:
+    """What a span is about."""
+    if is_turn(name, attributes):
         return TURN.type
     return _TYPES.get(name.partition(" ")[0], TOOL.type)
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.clients import AWAITS_AGENTS
 from hookspan.catalogue.enums import TimeKind
 from hookspan.model import places, times
 from hookspan.model.rows import Span as SpanRow
@@ -129,7 +130,7 @@ def open_turn(turn: OpenTurn, state: SessionState, parts: list[times.Part], now:
     waiting = {wait.tool_use_id for wait in state.waits if not (wait.inside or wait.answered)}
     for call in state.calls.values():
         if call.at and call.id not in waiting and places.of_call(state, call).prompt == turn.prompt:
-            rank = times.FRAME if call.tool in times.AGENT_TOOLS else times.TOOL
+            rank = times.FRAME if call.tool in AWAITS_AGENTS else times.TOOL
             (beside if call.agent_id else own).append(Interval(rank, call.at, until))
     tally = turn.tally
     return schemas.Turn(

@@ -44,10 +44,12 @@ class ModelCall(Observed, tag="model_call"):
     `input_tokens` is the API's own figure, without cached tokens; `cache_write_1h_tokens` is the part of
     `cache_write_tokens` that is kept for an hour. `cost_nano` is the list price in nano-USD, -1
     without a known price. `end` is the timestamp of the last line, unix nanoseconds. `served_by` is that of the session
-    when it was read (`Reduced.served_by`), by which the price was looked up.
+    when it was read (`Reduced.served_by`), by which the price was looked up. `failed`: it did, whether or not
+    `error_status` has an HTTP status.
 
     `skill` to `agent_type` are what the client attributes the call to. `shape` names the `RequestShape` that was sent.
-    `cache_ttl` is how long the client asked for its cache to be kept, seconds, 0 if it doesn't say;
+    `cache_ttl` is how long the client asked for its cache to be kept, seconds, 0 if it doesn't say, -1 if nobody
+    promises any;
     `cache_read_price` and `cache_write_price` are those of one token, nano-USD, -1 without a known price; so are
     `input_price`, of one that the cache has no part in, and `output_price`.
 
@@ -77,6 +79,7 @@ class ModelCall(Observed, tag="model_call"):
     attempts: int = 1
     aborted: bool = False
     error_status: int = 0
+    failed: bool = False
     start_inferred: bool = False
     served_by: str = ""
     skill: str = ""

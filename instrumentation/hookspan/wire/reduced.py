@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from hookspan.catalogue.claude_code import KeptFields
+from hookspan.catalogue.events import KeptFields
 
 
 class Call(msgspec.Struct, frozen=True, array_like=True):
@@ -33,6 +33,8 @@ SERVED_BY_VERTEX = "vertex"
 """Google Cloud's Vertex AI."""
 SERVED_BY_FOUNDRY = "foundry"
 """Microsoft Foundry."""
+SERVED_BY_OPENAI = "openai"
+"""OpenAI, or what is set up in its place."""
 
 
 class CacheEstimate(msgspec.Struct, frozen=True, array_like=True):
@@ -46,6 +48,29 @@ class CacheEstimate(msgspec.Struct, frozen=True, array_like=True):
     idle: float = -1.0
     tokens: int = -1
     write_usd: float = -1.0
+
+
+class ModelRequest(msgspec.Struct, frozen=True, array_like=True):
+    """A model request that hooks tell of: `id` is that of all its attempts, `attempt` counts them from 1.
+
+    `kind` and `status` are the client's words, `status` empty before its end. `error_status` is the HTTP status of a
+    failure, 0 where it names none. `input_tokens` are without cached ones. `cost_nano` is the list price in
+    nano-USD, -1 without one.
+    """
+
+    id: str
+    attempt: int = 1
+    kind: str = ""
+    status: str = ""
+    response_id: str = ""
+    error_status: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    thinking_tokens: int = 0
+    cost_nano: int = -1
+    prices: str = ""
 
 
 class Reduced(KeptFields, kw_only=True, omit_defaults=True):
@@ -64,6 +89,8 @@ class Reduced(KeptFields, kw_only=True, omit_defaults=True):
         client_pid: CLAUDE_PID, 0 if unknown.
         served_by: Who serves the client's models, as its environment says; empty where that names nobody.
         duration_ms: The client's own measure of a tool call, -1 if it gave none.
+        begins: When a tool that is announced begins, Unix nanoseconds; 0 if its end tells.
+        request: Of the events of a model request.
         prompt_size: Bytes of the prompt, in UTF-8.
         exit_code: Of a failed shell command, -1 if unknown.
         input_digest: Keyed digest of the tool's input, in canonical form: pairs a PermissionRequest with its call.
@@ -128,6 +155,8 @@ class Reduced(KeptFields, kw_only=True, omit_defaults=True):
     workflow_name: str = ""
     task_call: str = ""
     calls: tuple[Call, ...] = ()
+    begins: int = 0
+    request: ModelRequest | None = None
     estimate: CacheEstimate | None = None
 
     machine_prompt: bool = False

@@ -7,7 +7,7 @@ import json
 import time
 from typing import Any, Final
 
-from hookspan.catalogue.spans import MODEL, SESSION, TOOL, TURN, WAIT
+from hookspan.catalogue.spans import MODEL, SESSION, TOOL, TURN, WAIT, is_turn
 from hookspan.cli.demo.player import Played
 from hookspan.model.rows import Span
 from hookspan.sandbox import Sandbox
@@ -62,5 +62,5 @@ def kind(span: Span) -> str:
         return "hooks"
     first = span.name.partition(" ")[0]
     if first == TURN.operation:
-        return "turns" if span.name == TURN.name else "subagents"
+        return "turns" if is_turn(span.name, span.attributes) else "subagents"
     return _WORDS.get(first, first)

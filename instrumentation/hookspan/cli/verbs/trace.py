@@ -16,7 +16,7 @@ import msgspec
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.enums import Decision, PromptKind, TimeKind
 from hookspan.catalogue.session_fields import SessionRow
-from hookspan.catalogue.spans import TURN
+from hookspan.catalogue.spans import is_turn
 from hookspan.cli.terminal import completers, tree
 from hookspan.cli.terminal.lookup import find
 from hookspan.cli.terminal.options import JSON
@@ -69,7 +69,9 @@ def followed_by(reader: Reader, spans: Sequence[Span]) -> list[Span]:
     if not spans:
         return []
     traces, later = {span.trace_id for span in spans}, []
-    turns = (span for span in reader.spans_of_session(spans[0].session, hooks=False) if span.name == TURN.name)
+    turns = (
+        span for span in reader.spans_of_session(spans[0].session, hooks=False) if is_turn(span.name, span.attributes)
+    )
     for turn in sorted(turns, key=lambda span: span.start):
         own = turn.attributes.get(sc.PROMPT_KIND) == PromptKind.TASK_NOTIFICATION
         if own and turn.trace_id not in traces and any(link.trace_id in traces for link in turn.links):
@@ -91,7 +93,7 @@ def lines(row: SessionRow | None, spans: Sequence[Span], *, hooks: bool, labels:
         ]
         yield printable("  ".join(part for part in parts if part))
     shown = tree.render(spans, hooks=hooks, labels=labels)
-    turns = {span.trace_id: span for span in spans if span.name == TURN.name}
+    turns = {span.trace_id: span for span in spans if is_turn(span.name, span.attributes)}
     for line in shown:
         yield line
         if line.startswith("trace "):

@@ -1,0 +1,1 @@
+"""Codex: its hook events, rollouts and settings files."""

@@ -1,0 +1,84 @@
+"""Model calls of clients whose hooks tell of them: from the end of the hooks before a request to the hook after it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hookspan.catalogue.enums import EndReason
+from hookspan.wire.facts import ModelCall
+from hookspan.wire.reduced import ModelRequest, Reduced
+
+from . import agents, calls, turns
+from .state import KEPT_REQUESTS, bound
+from .step import Step
+
+_SAMPLING: Final = "sampling"
+"""The kind of requests that are a turn's own; others (`foreground_compaction`) may be without one."""
+_FAILED, _CANCELLED = "failed", "cancelled"
+
+
+def started(step: Step, event: Reduced) -> None:
+    """PreModelRequest. It follows one that failed if that is tried again: then the turn goes on."""
+    session, request = step.session, event.request
+    if request is None:
+        return
+    _belongs(step, event, request)
+    turn = session.turns.get(event.prompt)
+    if turn and turn.stop_reason is EndReason.STOP_FAILURE and not turn.fixed and event.at > turn.stop:
+        turn.stop, turn.stop_reason, turn.error, session.failure = 0, EndReason.STOP, "", ""
+    session.asked[request.id] = event.at + event.age + event.took
+    bound(session.asked, KEPT_REQUESTS)
+
+
+def ended(step: Step, event: Reduced) -> None:
+    """PostModelRequest."""
+    session, request = step.session, event.request
+    if request is None:
+        return
+    _belongs(step, event, request)
+    turn = session.turns.get(event.prompt)
+    end = event.at
+    if request.status == _CANCELLED and turn and turn.stop_reason is EndReason.INTERRUPTED and turn.stop:
+        end = min(end, turn.stop)  # what cancelled it is told of first
+    start = session.asked.pop(request.id, 0)
+    calls.called(
+        step,
+        ModelCall(
+            at=event.at,
+            key="",
+            session=session.id,
+            start=min(start, end) or end,
+            end=end,
+            start_inferred=not start,
+            message_id=request.response_id or f"{request.id}#{request.attempt}",
+            agent_id=event.agent_id,
+            prompt=event.prompt,
+            request_id=request.id,
+            request_model=event.model,
+            response_model=event.model if request.response_id else "",
+            query_source=request.kind,
+            input_tokens=request.input_tokens,
+            output_tokens=request.output_tokens,
+            cache_read_tokens=request.cache_read_tokens,
+            cache_write_tokens=request.cache_write_tokens,
+            thinking_tokens=request.thinking_tokens,
+            cost_nano=request.cost_nano,
+            prices=request.prices,
+            attempts=max(1, request.attempt),
+            aborted=request.status == _CANCELLED,
+            failed=request.status == _FAILED,
+            error_status=request.error_status,
+            served_by=event.served_by,
+            agent_type=event.agent_type,
+            cache_ttl=-1,
+        ),
+    )
+    if request.status == _FAILED and request.kind == _SAMPLING and not event.agent_id:
+        turns.stopped(step, event, EndReason.STOP_FAILURE)
+
+
+def _belongs(step: Step, event: Reduced, request: ModelRequest) -> None:
+    if event.agent_id:
+        agents.place_of_event(step, event)
+    elif request.kind == _SAMPLING or event.prompt in step.session.turns:
+        turns.active(step, event)

@@ -1,0 +1,141 @@
+"""A home for the real Codex: a provider of ours, no account, no analytics, its hooks trusted as a person would."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hookspan.clients.codex import handlers
+from tests.codex.client import executable
+
+PLAIN = "gpt-5.5"
+"""The model whose tools are called one by one."""
+CODE = "gpt-6.2-sol"
+"""A model that writes code which calls the tools, as most do now."""
+PATH = "/usr/bin:/bin"
+
+
+@dataclass
+class Home:
+    """Codex's own folder is `<root>/.codex`, and it works in `<root>/work`."""
+
+    root: Path
+    url: str
+    model: str = PLAIN
+    approval: str = "never"
+    sandbox: str = "danger-full-access"
+    retries: int = 0
+    otel: int = 0
+    more: str = ""
+    env: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def codex(self) -> Path:
+        return self.root / ".codex"
+
+    @property
+    def work(self) -> Path:
+        return self.root / "work"
+
+    @property
+    def hooks(self) -> Path:
+        return self.codex / "hooks.json"
+
+    def make(self) -> None:
+        """The folders and `config.toml`, without hooks."""
+        self.codex.mkdir(parents=True)
+        self.work.mkdir()
+        (self.codex / "config.toml").write_text(self._config())
+
+    def _config(self) -> str:
+        lines = [
+            f'model = "{self.model}"',
+            'model_provider = "scripted"',
+            f'approval_policy = "{self.approval}"',
+            f'sandbox_mode = "{self.sandbox}"',
+            "check_for_update_on_startup = false",
+            self.more,
+            "[analytics]\nenabled = false",
+            "[features]\ndaemon_auto_start = false",
+            "[model_providers.scripted]",
+            f'name = "scripted"\nbase_url = "{self.url}"\nwire_api = "responses"\nenv_key = "SCRIPTED_KEY"',
+            f"request_max_retries = 0\nstream_max_retries = {self.retries}",
+            f'[projects."{self.work}"]\ntrust_level = "trusted"',
+        ]
+        if self.otel:
+            exporters = (("exporter", "logs"), ("trace_exporter", "traces"), ("metrics_exporter", "metrics"))
+            lines += ['[otel]\nenvironment = "test"\nlog_user_prompt = false']
+            lines += [
+                f'{key} = {{ otlp-http = {{ endpoint = "http://127.0.0.1:{self.otel}/v1/{signal}", '
+                'protocol = "binary" } }'
+                for key, signal in exporters
+            ]
+        return "\n".join(lines) + "\n"
+
+    def hook(self, relay: Path, state: Path) -> None:
+        """Our hooks for every event, as `install` writes them, and a person's trust in them."""
+        line = handlers.command((str(relay), str(state)))
+        mine = {event: [{"hooks": [handlers.handler(event, line)]}] for event in handlers.CODEX.registered}
+        self.hooks.write_text(json.dumps({"hooks": mine}, indent=2))
+        self.trust()
+
+    def trust(self) -> None:
+        """What Codex writes when a person trusts all hooks of the file."""
+        given = json.loads(self.hooks.read_text())["hooks"]
+        with (self.codex / "config.toml").open("a") as file:
+            for event, groups in given.items():
+                for group, each in enumerate(groups):
+                    for number, handler in enumerate(each["hooks"]):
+                        key = handlers.trust_key(str(self.hooks), event, group, number)
+                        file.write(f'[hooks.state."{key}"]\n')
+                        file.write(f'trusted_hash = "{handlers.trust_hash(event, handler, each.get("matcher"))}"\n')
+
+    def environment(self) -> dict[str, str]:
+        """All that Codex is told."""
+        return {
+            "HOME": str(self.root),
+            "PATH": PATH,
+            "LANG": "C.UTF-8",
+            "TERM": "xterm-256color",
+            "TMPDIR": "/var/tmp",  # a home below it costs Codex its helpers
+            "SCRIPTED_KEY": "sk-none",
+            **self.env,
+        }
+
+    def start(self, *words: str, **options: Any) -> subprocess.Popen[bytes]:
+        """Codex with these arguments, in the work folder."""
+        return subprocess.Popen(
+            [str(executable()), *words],
+            cwd=self.work,
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            **options,
+        )
+
+    def exec(self, prompt: str, *words: str, timeout: float = 120) -> subprocess.CompletedProcess[bytes]:
+        """A prompt without a terminal, to its end."""
+        process = self.start("exec", *words, "--skip-git-repo-check", "--json", prompt)
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def rollouts(self) -> list[Path]:
+        """All of its rollouts."""
+        return sorted((self.codex / "sessions").rglob("*.jsonl"))
+
+
+def state_folder(root: Path) -> Path:
+    """A state folder that nothing but a relay writes to."""
+    state = root / "state"
+    (state / "journal").mkdir(parents=True, mode=0o700)
+    os.chmod(state, 0o700)
+    return state

@@ -1,0 +1,75 @@
+"""Play scenarios and write what they leave behind into tests/sessions: `python -m tests.codex.record [NAME ...]`.
+
+What is in a recording comes from the scripted model and the scripted prompts. Paths of the machine are renamed, and of
+a rollout only the lines stay that say what happened: no instructions and no tools, which are the client's own prose.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from tests.codex.model import Model
+from tests.codex.scenarios import SCENARIOS, Played, play
+from tests.conformance.build import compile_relay
+
+SESSIONS = Path(__file__).parent.parent / "sessions"
+HOME = "/home/u"
+PREFIX = "codex_"
+KEPT = {"session_meta", "event_msg", "response_item", "token_usage_record"}
+PROSE = {"base_instructions", "dynamic_tools", "instructions", "user_instructions", "developer_instructions", "git"}
+OF_EVENTS = {"task_started", "task_complete", "turn_aborted", "item_completed"}
+OF_RESPONSES = {"function_call", "function_call_output", "custom_tool_call", "custom_tool_call_output"}
+
+
+def write(name: str, played: Played) -> None:
+    """As the folder tests/sessions/codex_<name>."""
+    target = SESSIONS / f"{PREFIX}{name}"
+    shutil.rmtree(target / ".codex", ignore_errors=True)
+    target.mkdir(exist_ok=True)
+    root = str(played.home.root)
+    lines = [json.loads(line) for line in played.journal.read_bytes().splitlines()]
+    _lines(target / "journal.jsonl", [{**line, "host": "host"} for line in lines], root)
+    for path in played.home.rollouts():
+        kept = [line for each in path.read_bytes().splitlines() if _is_kept(line := json.loads(each))]
+        _lines(target / path.relative_to(played.home.root), [_plain(line) for line in kept], root)
+    if not any(line["event"]["hook_event_name"] == "SessionEnd" for line in lines):  # it was killed
+        left = {"sessionId": lines[0]["event"]["session_id"], "pid": lines[0]["ppid"]}
+        _lines(target / "sessions" / f"{left['pid']}.json", [left], root)
+
+
+def _is_kept(line: dict[str, Any]) -> bool:
+    kind = line["payload"].get("type")
+    of = {"event_msg": OF_EVENTS, "response_item": OF_RESPONSES}.get(line["type"])
+    return line["type"] in KEPT and (of is None or kind in of)
+
+
+def _plain(line: dict[str, Any]) -> dict[str, Any]:
+    return {**line, "payload": {key: value for key, value in line["payload"].items() if key not in PROSE}}
+
+
+def _lines(path: Path, values: list[dict[str, Any]], root: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = "".join(json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n" for value in values)
+    path.write_text(text.replace(root, HOME), encoding="utf-8")
+
+
+def main(names: list[str]) -> None:
+    """Record the named scenarios, or all."""
+    model = Model()
+    relay = compile_relay()
+    try:
+        for name in names or SCENARIOS:
+            with tempfile.TemporaryDirectory(prefix="hookspan-codex-") as folder:
+                write(name, play(name, model, relay, Path(folder)))
+            sys.stdout.write(f"{name}\n")
+    finally:
+        model.close()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
