@@ -6,7 +6,7 @@ from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.session_fields import SessionRow
 from hookspan.journal.position import Position
 from hookspan.model import ids
-from hookspan.model.rows import EventRow, Increment, Rows, Span, SpanLink
+from hookspan.model.rows import EventRow, Increment, LogRow, Rows, Span, SpanLink
 from hookspan.store import Commit
 
 START = time.time_ns() - 60_000_000_000
@@ -32,8 +32,21 @@ def span(record: int, ordinal: int = 0, **changes) -> Span:
     return Span(record=record, ordinal=ordinal, **{**known, **changes})
 
 
+def log(record: int, ordinal: int = 0, **changes) -> LogRow:
+    known = {
+        "at": START + record * 1_000_000,
+        "event": "hookspan.tool.decision",
+        "severity": 9,
+        "attributes": {"log.record.uid": f"{record:032x}", sc.SESSION_ID: session_of(record)},
+        "trace_id": TRACE,
+        "span_id": ids.span_id("span", record, 1),
+        "session": session_of(record),
+    }
+    return LogRow(record=record, ordinal=ordinal, **{**known, **changes})
+
+
 def rows(record: int) -> Rows:
-    """An event, a hook span with a link, a tool span, a counter and a histogram."""
+    """An event, a hook span with a link, a tool span, a log record, a counter and a histogram."""
     at = START + record * 1_000_000
     tool = TOOLS[record % 3]
     link = SpanLink(TRACE, "00000000000000ab", {sc.LINK: "previous_turn"})
@@ -43,6 +56,7 @@ def rows(record: int) -> Rows:
             span(record, 0, name="hook PostToolUse", hook=True, links=(link,)),
             span(record, 1, status=2, label="never exported"),
         ],
+        logs=[log(record, label="never exported")],
         increments=[
             Increment("hookspan.hook.events", ((sc.HOOK_EVENT, "PostToolUse"),), 1, at),
             Increment(

@@ -329,6 +329,7 @@ def test_retention_by_age_spares_what_waits_for_export(paths: Paths, store: Stor
         for span in each.spans:
             span.start -= 10 * DAY
             span.end -= 10 * DAY
+        each.logs[0].at -= 10 * DAY
         each.events[0] = type(each.events[0])(**{**_fields(each.events[0]), "at": each.events[0].at - 10 * DAY})
     ended = old.sessions["session-0"][1]
     assert ended is not None
@@ -337,9 +338,10 @@ def test_retention_by_age_spares_what_waits_for_export(paths: Paths, store: Stor
     store.commit(made.commit(5_001, 5_010))
     sums = [(one.key, one.value) for one in store.series()]
     exported = SpanKey(4_000, 1).pack()
-    while not store.prune(Retention(days=5, bytes=1 << 40, exported=exported), now).done:
+    while not store.prune(Retention(days=5, bytes=1 << 40, exported=exported, logged=exported + 1), now).done:
         pass
     reader = Reader(paths)
+    assert [one.record for one in reader.logs_after(SpanKey(0, 0), 1)[0]] == [4_001]
     left = reader.spans_after(SpanKey(0, 0), 10_000)
     assert [one.record for one in left[:2]] == [4_001, 4_001]
     assert len(reader.events(after=0, limit=10_000)) == 10
@@ -348,6 +350,7 @@ def test_retention_by_age_spares_what_waits_for_export(paths: Paths, store: Stor
     while not store.prune(Retention(days=5, bytes=1 << 40), now).done:
         pass
     assert reader.counts().spans == 20
+    assert reader.count_logs(SpanKey(0, 0)) == (10, SpanKey(5_010, 0))
     assert [(one.key, one.value) for one in store.series()] == sums
 
 
@@ -383,12 +386,23 @@ def test_rollups_become_hours_and_lose_nothing(paths: Paths, store: Store) -> No
         assert db.execute("SELECT count(*) FROM rollup").fetchone() == (5,)
 
 
+def test_log_records_come_back_as_they_were(paths: Paths, store: Store) -> None:
+    written = [made.log(1, label="a label"), made.log(1, 1), made.log(2, session="", trace_id="", span_id="")]
+    assert Reader(paths).last_log() == SpanKey(0, 0)
+    store.commit(Commit(position=made.position(3), rows=[Rows(logs=written[:2]), Rows(logs=written[2:])]))
+    reader = Reader(paths)
+    assert reader.logs_after(SpanKey(0, 0), 10) == (written, SpanKey(2, 0))
+    assert reader.logs_after(SpanKey(1, 0), 1) == (written[1:2], SpanKey(2, 0))
+    assert (reader.last_log(), reader.log_before(written[2].at)) == (SpanKey(2, 0), SpanKey(1, 1))
+
+
 def test_forgetting_a_session_leaves_nothing_of_it(paths: Paths, store: Store) -> None:
     store.commit(made.commit(1, 9))
     assert store.forget(["session-1", "unknown"]) == 1
     reader = Reader(paths)
     assert {one.session for one in reader.spans_after(SpanKey(0, 0), 100)} == {"session-0", "session-2"}
     assert {one.session for one in reader.events(after=0)} == {"session-0", "session-2"}
+    assert {one.session for one in reader.logs_after(SpanKey(0, 0), 100)[0]} == {"session-0", "session-2"}
     assert reader.session("session-1") is None
     assert store.load_session("session-1") is None
     assert reader.counts().spans == 12

@@ -62,7 +62,10 @@ CREATE TABLE trace (
     over INTEGER NOT NULL, threshold TEXT NOT NULL
 ) WITHOUT ROWID;
 """
-MIGRATIONS: Final = (_FIRST, _IDLE, _NAMES_OF_2026_11, _TRACES)
+_LOGS: Final = """
+CREATE TABLE refused_log (key INTEGER PRIMARY KEY, at INTEGER NOT NULL, status INTEGER NOT NULL, reason TEXT NOT NULL);
+"""
+MIGRATIONS: Final = (_FIRST, _IDLE, _NAMES_OF_2026_11, _TRACES, _LOGS)
 TRACES_KEPT: Final = 4096
 """Traces of turns that are over, for what may still come of them; 1 MB in memory."""
 

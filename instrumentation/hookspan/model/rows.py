@@ -129,6 +129,34 @@ class Waste(msgspec.Struct, frozen=True):
     took: int = 0
 
 
+class LogRow(msgspec.Struct, kw_only=True):
+    """A log record: something that happened at one moment. Its key in the store is (record, ordinal).
+
+    Attributes:
+        record: Number of the journal record that told of it.
+        ordinal: Its place among those that this record told of.
+        at: When it was, Unix nanoseconds.
+        event: What happened, one of the catalogue's `LOG_EVENTS`.
+        severity: As OTLP numbers them.
+        trace_id: Of the span that it belongs to, 32 hex digits; empty without one.
+        span_id: The same, 16 hex digits.
+        attributes: `log.record.uid` among them, which is the same after a rebuild.
+        session: Session id, empty for what is the machine's.
+        label: Scrubbed text, exported only with `content.export`; empty without one.
+    """
+
+    record: int
+    ordinal: int
+    at: int
+    event: str
+    severity: int
+    attributes: Attributes
+    trace_id: str = ""
+    span_id: str = ""
+    session: str = ""
+    label: str = ""
+
+
 class Rows(msgspec.Struct):
     """All that one record gave: append-only rows, and the ids of sessions whose state it touched, or that go."""
 
@@ -136,6 +164,7 @@ class Rows(msgspec.Struct):
     increments: list[Increment] = msgspec.field(default_factory=list)
     events: list[EventRow] = msgspec.field(default_factory=list)
     waste: list[Waste] = msgspec.field(default_factory=list)
+    logs: list[LogRow] = msgspec.field(default_factory=list)
     touched: set[str] = msgspec.field(default_factory=set)
     removed: set[str] = msgspec.field(default_factory=set)
     world: bool = False

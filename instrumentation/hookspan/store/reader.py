@@ -16,11 +16,11 @@ import msgspec
 from hookspan.catalogue.enums import SessionPhase
 from hookspan.catalogue.session_fields import SessionRow
 from hookspan.journal.position import Position
-from hookspan.model.rows import Span
+from hookspan.model.rows import LogRow, Span
 from hookspan.model.sums import Series
 from hookspan.paths import Paths
 
-from . import costs, days, found, retention, schema
+from . import costs, days, found, logs, retention, schema
 from .database import Identity, Reading, StoreDamaged
 from .questions import Questions
 from .readings import Readings
@@ -96,10 +96,15 @@ class Reader(Questions):
     def _last_span(self, db: Reading) -> SpanKey:
         """The cursor of an exporter goes as far as this, so it is not taken from a page that is damaged."""
         (last,) = db.execute("SELECT max(key) FROM span").fetchone()
-        key = SpanKey.unpack(last or 0)
-        if last and key.record >= _record(dict(db.execute("SELECT name, value FROM meta WHERE name = 'position'"))):
-            raise StoreDamaged(self._path, "it has spans of records that it has not read")
-        return key
+        return self._sound(db, SpanKey.unpack(last or 0))
+
+    def _sound(self, db: Reading, last: SpanKey) -> SpanKey:
+        """A key that a cursor may be moved to."""
+        if last.record and last.record >= _record(
+            dict(db.execute("SELECT name, value FROM meta WHERE name = 'position'"))
+        ):
+            raise StoreDamaged(self._path, "it has rows of records that it has not read")
+        return last
 
     def spans_between(self, trace_id: str, first: SpanKey, before: SpanKey, *, hooks: bool = True) -> list[Span]:
         """The spans of a trace for export from `first` on and before `before`, in the order of their keys."""
@@ -138,6 +143,31 @@ class Reader(Questions):
         """Spans of all sessions by what they are, the newest first."""
         with self._readings.snapshot() as db:
             return [] if db is None else found.find(db, query)
+
+    # --- Log records
+
+    def logs_after(self, after: SpanKey, limit: int) -> tuple[list[LogRow], SpanKey]:
+        """The next log records in the order of their keys, and the key of the last of all at that moment."""
+        with self._readings.snapshot() as db:
+            return ([], SpanKey(0, 0)) if db is None else (logs.outbox(db, after, limit), self._last_log(db))
+
+    def count_logs(self, after: SpanKey) -> tuple[int, SpanKey]:
+        """How many of them there are, and the key of the last of all."""
+        with self._readings.snapshot() as db:
+            return (0, after) if db is None else logs.count(db, after)
+
+    def last_log(self) -> SpanKey:
+        """The key of the newest log record, (0, 0) without one."""
+        with self._readings.snapshot() as db:
+            return SpanKey(0, 0) if db is None else self._last_log(db)
+
+    def log_before(self, at: int) -> SpanKey:
+        """The key of the newest log record from before that time (Unix nanoseconds), (0, 0) without one."""
+        with self._readings.snapshot() as db:
+            return SpanKey(0, 0) if db is None else logs.before(db, at)
+
+    def _last_log(self, db: Reading) -> SpanKey:
+        return self._sound(db, logs.last(db))
 
     # --- Sessions
 

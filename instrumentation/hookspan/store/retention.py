@@ -31,11 +31,13 @@ class Retention(msgspec.Struct, frozen=True, kw_only=True):
         days: Age of events, spans and ended sessions that goes.
         bytes: Size of the store above which the oldest goes earlier.
         exported: Spans after this key (SpanKey.pack) still wait for export and stay; None where nothing is exported.
+        logged: The same of log records.
     """
 
     days: int
     bytes: int
     exported: int | None = None
+    logged: int | None = None
 
 
 class Pruned(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +67,7 @@ def prune(db: sqlite3.Connection, policy: Retention, now: int) -> Pruned:
         cutoff = max(cutoff, _head_time(db))
     events = _cut(db, "event record at", cutoff)
     spans = _cut(db, 'span key "end"', cutoff, INTEGER_MAX if policy.exported is None else policy.exported)
+    logs = _cut(db, "log key at", cutoff, INTEGER_MAX if policy.logged is None else policy.logged)
     sessions = _old_sessions(db, cutoff)
     rolled = _coarsen(db, now - FINE)
     forgotten = db.execute(
@@ -72,7 +75,7 @@ def prune(db: sqlite3.Connection, policy: Retention, now: int) -> Pruned:
         ((now - policy.days * DAY) // MINUTE,),
     ).rowcount
     db.execute("DELETE FROM waste WHERE hour < ?", ((now - policy.days * DAY) // HOUR,))
-    done = max(events, spans, sessions) < CHUNK and not rolled and not forgotten
+    done = max(events, spans, logs, sessions) < CHUNK and not rolled and not forgotten
     return Pruned(events=events, spans=spans, sessions=sessions, done=done)
 
 
@@ -130,6 +133,7 @@ def forget(db: sqlite3.Connection, session: str) -> Pruned:
     )
     spans = db.execute("DELETE FROM span WHERE session = ?", row).rowcount
     db.execute("DELETE FROM waste WHERE session = ?", row)
+    db.execute("DELETE FROM log WHERE session = ?", row)
     db.execute("DELETE FROM session WHERE session = ?", row)
     db.execute("DELETE FROM state WHERE session = ?", row)
     return Pruned(events=events, spans=spans, sessions=1)

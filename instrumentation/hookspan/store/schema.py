@@ -158,6 +158,14 @@ CREATE TABLE waste (
 ) WITHOUT ROWID;
 """
 
+_LOG: Final = """
+CREATE TABLE log (
+    key INTEGER PRIMARY KEY, at INTEGER NOT NULL, event TEXT NOT NULL, severity INTEGER NOT NULL, trace_id BLOB,
+    span_id BLOB, session INTEGER, attributes TEXT NOT NULL, label TEXT
+);
+CREATE INDEX log_session ON log (session);
+"""
+
 MIGRATIONS: Final = (
     _FIRST,
     _RESIDUAL,
@@ -168,6 +176,7 @@ MIGRATIONS: Final = (
     _NAMES_OF_2026_11,
     _EXEMPLARS,
     _WASTE,
+    _LOG,
 )
 """MIGRATIONS[n] leads from `user_version` n to n + 1. Only ever appended to.
 

@@ -21,7 +21,7 @@ from hookspan.model.rows import Increment, Rows
 from hookspan.model.sums import Series, Sums
 from hookspan.paths import Paths
 
-from . import retention, schema
+from . import logs, retention, schema
 from .clean import cleaned
 from .database import Files, Identity, copy_to, damage_noticed, delete, open_writer, own_size, set_aside
 from .retention import Pruned, Retention
@@ -218,6 +218,9 @@ class Store:
         self._db.executemany(schema.INSERT_SPAN, spans)
         waste = [schema.waste_values(one, number(one.session, fresh)) for each in rows for one in each.waste]
         self._db.executemany(schema.INSERT_WASTE, waste)
+        if told := [log for each in rows for log in each.logs]:
+            logs_of = [(log, number(log.session, fresh) if log.session else None) for log in told]
+            self._db.executemany(logs.INSERT, [logs.values(log, session) for log, session in logs_of])
         self._count(events=len(events), spans=len(spans))
 
     def _write_sessions(self, sessions: Mapping[str, tuple[bytes, SessionRow | None]], fresh: list[str]) -> None:
