@@ -25,6 +25,7 @@ def files() -> dict[Path, str]:
         **{REGISTRY / name: text for name, text in registry.registry().items()},
         ROOT / "hooks" / "hooks.json": plugin.hooks(),
         PAGE / "types.d.ts": typescript.types(),
+        PAGE / "catalogue-sessions.js": appearance.sessions_script(),
         PAGE / "catalogue.js": appearance.script(),
         PAGE / "looks.d.ts": appearance.types(),
     }

@@ -1,6 +1,7 @@
 """The page's words and looks, from hookspan.catalogue.appearance and the span kinds.
 
-dashboards/web/lib/catalogue.js has the tables, and looks.d.ts beside it their types, which are not sent to browsers.
+dashboards/web/lib/catalogue-sessions.js has the tables that the first page needs, catalogue.js all others, and looks.d.ts
+beside them their types, which are not sent to browsers.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, get_args, get_type_hints
 
 from hookspan.catalogue import appearance, spans
@@ -26,26 +27,35 @@ from hookspan.catalogue.appearance import (
 WIDTH: Final = 120
 HEAD: Final = """\
 /**
- * What the page calls things and how it shows them: a table a noun, by the name that the API has for it, in the order
- * in which the page lists them. The page asks `words.js`, which has something plain for what is not here. Made by
+ * What the page calls {nouns} and how it shows them: a table a noun, by the name that the API has for it, in the order
+ * in which the page lists them. The page asks `{asked}`, which has something plain for what is not here. Made by
  * `make generate` from instrumentation/hookspan/catalogue.
  */
+
+/** @import {{ {looks} }} from "./looks.js" */
 """
 TYPES_HEAD: Final = (
-    "/** The rows of catalogue.js. Made by `make generate` from instrumentation/hookspan/catalogue. */\n"
+    "/** The rows of the catalogue's tables. Made by `make generate` from instrumentation/hookspan/catalogue. */\n"
 )
 LOOKS: Final = (SpanLook, StateLook, DialogLook, TimeLook, OutcomeLook, EndLook, CheckLook, LineLook)
 
 
-def script() -> str:
-    """The module's text, as the page's formatter would lay it out."""
+def sessions_script() -> str:
+    """The text of catalogue-sessions.js, as the page's formatter would lay it out."""
     tables = (
-        _table("SPAN_KINDS", SpanLook, {kind.type: kind.look for kind in spans.SPANS}),
         _table("STATES", StateLook, appearance.STATES),
         _table("DIALOGS", DialogLook, appearance.DIALOGS),
+        _table("END_REASONS", EndLook, appearance.END_REASONS),
+    )
+    return _module("sessions", "session-words.js", (StateLook, DialogLook, EndLook), tables)
+
+
+def script() -> str:
+    """The text of catalogue.js, in the same way."""
+    tables = (
+        _table("SPAN_KINDS", SpanLook, {kind.type: kind.look for kind in spans.SPANS}),
         _table("TIME_KINDS", TimeLook, appearance.TIME_KINDS),
         _table("OUTCOMES", OutcomeLook, appearance.OUTCOMES),
-        _table("END_REASONS", EndLook, appearance.END_REASONS),
         _words(
             "PROMPT_KINDS",
             appearance.PROMPT_KINDS,
@@ -63,9 +73,14 @@ def script() -> str:
         _words("CHARTS", appearance.CHARTS, "Checks whose value is worth a chart, and what that value is."),
         _table("LINE_KINDS", LineLook, appearance.LINE_KINDS),
     )
-    names = ", ".join(sorted(look.__name__ for look in LOOKS))
-    imported = f'\n/** @import {{ {names} }} from "./looks.js" */\n'
-    return HEAD + imported + "".join("\n" + "\n".join(lines) + "\n" for lines in tables)
+    return _module("things", "words.js", (SpanLook, TimeLook, OutcomeLook, CheckLook, LineLook), tables)
+
+
+def _module(nouns: str, asked: str, looks: Iterable[type], tables: Iterable[Iterator[str]]) -> str:
+    names = ", ".join(sorted(look.__name__ for look in looks))
+    return HEAD.format(nouns=nouns, asked=asked, looks=names) + "".join(
+        "\n" + "\n".join(lines) + "\n" for lines in tables
+    )
 
 
 def types() -> str:

@@ -31,6 +31,7 @@ def test_checks_history_pipeline_and_settings(make_site: Callable[..., Site], vi
 
 def test_it_says_that_the_agent_is_away_and_goes_on_when_it_is_back(site: Site, visitor: Visitor) -> None:
     page = visitor.visit(site, "/health", width=360, height=740, dark=True)
+    page.wait_for_function("() => customElements.get('raw-log')")  # loaded ahead, the last of all
     visitor.agent_may_be_away = True
     site.machine.cli("down")
     page.get_by_role("heading", name="The agent does not answer").wait_for()
@@ -38,6 +39,9 @@ def test_it_says_that_the_agent_is_away_and_goes_on_when_it_is_back(site: Site, 
     expect(page).to_have_title("(offline) Health · hookspan")
     assert sideways(page) == []
     assert violations(page) == []
+    for name in ("Friction", "Log", "Health"):
+        page.get_by_role("navigation", name="Pages").get_by_role("link", name=name, exact=True).click()
+        page.get_by_role("heading", name="Raw log" if name == "Log" else name, exact=True).wait_for()
     site.machine.up()
     page.get_by_role("heading", name="No problem found, but not all is known").wait_for()
     expect(page).to_have_title("Health · hookspan")  # what is fetched may be there before the stream is

@@ -85,21 +85,38 @@ def test_a_page_of_another_version_offers_to_be_loaded_again(site: Site, visitor
     page.get_by_text("Live", exact=True).wait_for()
 
 
-def test_keys_that_come_before_it_is_loaded_are_not_lost(site: Site, visitor: Visitor) -> None:
+def test_what_is_typed_before_it_is_loaded_is_not_lost(site: Site, visitor: Visitor) -> None:
+    """Neither for the palette nor for a page on whose way somebody is."""
     held: list[Route] = []
     page = visitor.visit(site)
-    page.route("**/command-palette.js*", lambda route, _: held.append(route))
-    for _ in range(3):  # chromium forgets what it was about to load when a network interface comes
-        page.reload()
-        expect(page.get_by_role("main")).to_be_visible()
-        page.keyboard.press("Control+k")
-        end = time.monotonic() + 20
-        while not held and time.monotonic() < end:
-            page.wait_for_timeout(20)
-        if held:
-            break
-    held[-1].continue_()
-    expect(page.get_by_role("dialog")).to_be_visible()
+    for module, keys in {"command-palette": ["Control+k"], "raw-log": []}.items():
+        page.route(f"**/{module}.js*", lambda route, _: held.append(route))
+        for _ in range(3):  # chromium forgets what it was about to load when a network interface comes
+            page.reload()
+            expect(page.get_by_role("main")).to_be_visible()
+            page.evaluate(CLIPBOARD)
+            for key in keys:
+                page.keyboard.press(key)
+            if module == "raw-log":
+                page.get_by_role("link", name="Log").click()
+            end = time.monotonic() + 20
+            while not held and time.monotonic() < end:
+                page.wait_for_timeout(20)
+            if held:
+                break
+        if module == "command-palette":
+            page.keyboard.press("Control+k")  # nothing is seen yet
+            page.keyboard.type("doctor xx")
+            for key in ("Backspace", "Backspace", "ArrowDown", "ArrowUp", "Enter"):
+                page.keyboard.press(key)
+            held.pop().continue_()
+            page.wait_for_function("() => window.copied === 'hookspan doctor'")
+            expect(page.get_by_role("dialog")).to_have_count(0)
+        else:
+            page.keyboard.type("/Stop Q")
+            held.pop().continue_()
+            expect(page.get_by_role("searchbox", name="Search the lines")).to_have_value("Stop Q")
+    held.clear()
 
 
 def test_it_finds_sessions_that_are_not_loaded_and_shows_what_they_are_called(site: Site, visitor: Visitor) -> None:

@@ -6,11 +6,12 @@ import * as clock from "../lib/clock.js";
 import { find } from "../lib/commands.js";
 import { elapsed, short } from "../lib/format.js";
 import { hitHref, kindOfHit } from "../lib/hits.js";
-import { PLACES, action, setShortcuts, shortcuts, written } from "../lib/keys.js";
+import { PLACES, written } from "../lib/key-places.js";
+import { EVERYWHERE, action, setShortcuts, shortcuts } from "../lib/keys.js";
 import { href, router } from "../lib/router.js";
 import { store } from "../lib/store.js";
 import { setTheme } from "../lib/theme.js";
-import { doing } from "../lib/words.js";
+import { doing } from "../lib/session-words.js";
 import { BaseComponent } from "./base-component.js";
 import { stateMark, stateMarkStyle } from "./marks.js";
 import { shared } from "./shared-styles.js";
@@ -279,12 +280,13 @@ export class CommandPalette extends BaseComponent {
 		}
 	}
 
+	/** Done when one can type. */
 	open() {
-		this.#show(false);
+		return this.#show(false);
 	}
 
 	help() {
-		this.#show(true);
+		return this.#show(true);
 	}
 
 	/** @param {boolean} help */
@@ -309,7 +311,7 @@ export class CommandPalette extends BaseComponent {
 
 	/** @param {KeyboardEvent} event */
 	#key(event) {
-		const what = action("all", event);
+		const what = action(EVERYWHERE, event);
 		if (!what) return;
 		event.preventDefault();
 		if (what === "help") this.help();
@@ -499,7 +501,7 @@ export class CommandPalette extends BaseComponent {
 				<button class="btn push" autofocus @click=${() => this.#close()}>Close</button>
 			</div>
 			<div class="places">
-				${Object.values(PLACES).map(
+				${PLACES.map(
 					({ name, keys }) =>
 						html`<section>
 							<h3>${name}</h3>

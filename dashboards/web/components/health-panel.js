@@ -2,7 +2,9 @@
 import { css, html, nothing } from "lit";
 import { ask } from "../lib/api.js";
 import * as clock from "../lib/clock.js";
-import { ago, bytes, count, date, duration, elapsed, measure, percent, plural, time } from "../lib/format.js";
+import { ago, count, duration, elapsed, percent, plural } from "../lib/format.js";
+import { bytes, measure } from "../lib/measure.js";
+import { date, time } from "../lib/times.js";
 import { router } from "../lib/router.js";
 import { store } from "../lib/store.js";
 import { chartOf, severity, statusOf } from "../lib/words.js";

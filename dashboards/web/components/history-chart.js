@@ -1,6 +1,7 @@
 /** One number of a health check over the last rounds, with its threshold. */
 import { css, html, nothing } from "lit";
-import { measure, time } from "../lib/format.js";
+import { measure } from "../lib/measure.js";
+import { time } from "../lib/times.js";
 import uPlot from "../lib/uplot.js";
 import { BaseComponent } from "./base-component.js";
 import { shared } from "./shared-styles.js";

@@ -1,7 +1,9 @@
 /** One line of the journal: as a row of the raw log, and whole. */
 import { css, html, nothing } from "lit";
 import * as clock from "../lib/clock.js";
-import { bytes, date, short, timeExact } from "../lib/format.js";
+import { short } from "../lib/format.js";
+import { bytes } from "../lib/measure.js";
+import { date, timeExact } from "../lib/times.js";
 import { inShort, marked, toolOf } from "../lib/loglines.js";
 import { href } from "../lib/router.js";
 import { eventTone, lineWord } from "../lib/words.js";

@@ -1,6 +1,6 @@
 /** Small signs beside words and figures: what a session does, and how much of something there is. */
 import { css, html } from "lit";
-import { stateOf } from "../lib/words.js";
+import { stateOf } from "../lib/session-words.js";
 
 /** @import { Session } from "../lib/types.js" */
 

@@ -1,6 +1,7 @@
 /** One message of a conversation: a prompt, an answer, a call with what it changes or runs, its output as a terminal has it. */
 import { css, html, nothing } from "lit";
-import { count, plural, time, timeExact } from "../lib/format.js";
+import { count, plural } from "../lib/format.js";
+import { time, timeExact } from "../lib/times.js";
 import { prose, proseStyle } from "./prose-blocks.js";
 
 /** @import { Message } from "../lib/types.js" */

@@ -1,7 +1,8 @@
 /** The account's quota: how much of each window is used, when it will be full, and which sessions used it. */
 import { css, html, nothing } from "lit";
 import * as clock from "../lib/clock.js";
-import { percent, short, timeOfDay } from "../lib/format.js";
+import { percent, short } from "../lib/format.js";
+import { timeOfDay } from "../lib/times.js";
 import { store } from "../lib/store.js";
 import { quotaWindow } from "../lib/words.js";
 import { BaseComponent } from "./base-component.js";

@@ -3,6 +3,7 @@ import { css, html, nothing } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { ApiError } from "../lib/api.js";
 import { count, plural, short } from "../lib/format.js";
+import { LINES, LOG } from "../lib/key-places.js";
 import { action } from "../lib/keys.js";
 import { lets, wordsOf } from "../lib/loglines.js";
 import { router } from "../lib/router.js";
@@ -10,6 +11,7 @@ import { store } from "../lib/store.js";
 import { JournalTail } from "../lib/tail.js";
 import { BaseComponent } from "./base-component.js";
 import { errorNotice } from "./agent-text.js";
+import { choice } from "./choice.js";
 import { ROW_HEIGHT, logDetail, logDetailStyle, logRow, logRowStyle, missingDetail } from "./log-line.js";
 import { shared } from "./shared-styles.js";
 import "./copy-button.js";
@@ -306,7 +308,7 @@ export class RawLog extends BaseComponent {
 
 	/** @param {KeyboardEvent} event */
 	#key(event) {
-		const name = action("log", event);
+		const name = action(LOG, event);
 		if (name === "close" && this.picked) {
 			event.preventDefault();
 			this.#close();
@@ -323,7 +325,7 @@ export class RawLog extends BaseComponent {
 
 	/** @param {KeyboardEvent} event */
 	#listKey(event) {
-		const name = action("lines", event);
+		const name = action(LINES, event);
 		if (!name || !this.visible.length) return;
 		event.preventDefault();
 		const page = Math.max(1, Math.floor(this.height / ROW_HEIGHT) - 1);
@@ -390,13 +392,16 @@ export class RawLog extends BaseComponent {
 
 	#tools() {
 		const { q, kind, session } = this.filter;
-		const set = (/** @type {string} */ name) => (/** @type {any} */ event) =>
-			router.set({ [name]: event.target.value });
+		const set = (/** @type {string} */ name) => (/** @type {string} */ value) => router.set({ [name]: value });
 		return html`<div class="row wrap tools">
 			<h1>Raw log</h1>
 			<label class="push"
 				><span class="hide">Search the lines</span
-				><input type="search" placeholder="Search  /" .value=${q} @input=${set("q")}
+				><input
+					type="search"
+					placeholder="Search  /"
+					.value=${q}
+					@input=${(/** @type {any} */ event) => set("q")(event.target.value)}
 			/></label>
 			${this.tail.content ? choice("Kind", KINDS, kind, set("kind")) : nothing}
 			${choice("Session", this.#sessions(session), session, set("session"))}
@@ -472,15 +477,5 @@ export class RawLog extends BaseComponent {
 			}
 		</div>`;
 	}
-}
-
-/** @param {string} name @param {[string, string][]} choices @param {string} chosen @param {(event: any) => void} set */
-function choice(name, choices, chosen, set) {
-	return html`<label
-		><span class="hide">${name}</span
-		><select @change=${set}>
-			${choices.map(([value, text]) => html`<option value=${value} ?selected=${value === chosen}>${text}</option>`)}
-		</select></label
-	>`;
 }
 customElements.define("raw-log", RawLog);

@@ -2,13 +2,16 @@
 import { css, html, nothing } from "lit";
 import { ApiError, ask } from "../lib/api.js";
 import * as clock from "../lib/clock.js";
-import { date, duration, plural, timeOfDay } from "../lib/format.js";
+import { duration, plural } from "../lib/format.js";
+import { date, timeOfDay } from "../lib/times.js";
+import { SEARCH } from "../lib/key-places.js";
 import { action } from "../lib/keys.js";
 import { router } from "../lib/router.js";
 import { store } from "../lib/store.js";
 import { FOUND_KINDS, OUTCOME_FILTERS, hitHref, kindOfHit } from "../lib/hits.js";
 import { withCode } from "./agent-text.js";
 import { BaseComponent } from "./base-component.js";
+import { choice } from "./choice.js";
 import { shared } from "./shared-styles.js";
 
 /** @import { Found, FoundItem } from "../lib/types.js" */
@@ -270,7 +273,7 @@ export class SearchPage extends BaseComponent {
 
 	/** @param {KeyboardEvent} event */
 	#key(event) {
-		const what = action("search", event);
+		const what = action(SEARCH, event);
 		if (!what) return;
 		if (what === "find") {
 			event.preventDefault();
@@ -290,14 +293,9 @@ export class SearchPage extends BaseComponent {
 
 	// --- View
 
-	/** @param {keyof SearchPage["query"]} name @param {string} label @param {readonly [string, string][]} options */
-	#choice(name, label, options) {
-		return html`<label
-			><span class="hide">${label}</span
-			><select @change=${(/** @type {any} */ event) => router.set({ [name]: event.target.value }, { push: true })}>
-				${options.map(([value, text]) => html`<option value=${value} ?selected=${value === this.query[name]}>${text}</option>`)}
-			</select></label
-		>`;
+	/** @param {keyof SearchPage["query"]} name @param {string} label @param {import("./choice.js").Choices} choices */
+	#choice(name, label, choices) {
+		return choice(label, choices, this.query[name], (value) => router.set({ [name]: value }, { push: true }));
 	}
 
 	/** Since when, or the moment from which on a figure counts that led here. */

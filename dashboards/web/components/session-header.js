@@ -1,23 +1,11 @@
 /** The top of a session's page: what it is, what it does now, and what it took. */
 import { css, html, nothing } from "lit";
 import * as clock from "../lib/clock.js";
-import {
-	ago,
-	count,
-	date,
-	duration,
-	elapsed,
-	model,
-	money,
-	percent,
-	plural,
-	short,
-	time,
-	tokens,
-} from "../lib/format.js";
+import { ago, count, duration, elapsed, model, money, percent, plural, short, tokens } from "../lib/format.js";
+import { date, time } from "../lib/times.js";
 import { href } from "../lib/router.js";
 import { store } from "../lib/store.js";
-import { calling, doing } from "../lib/words.js";
+import { doing } from "../lib/session-words.js";
 import { BaseComponent } from "./base-component.js";
 
 import { contextMeter, meterStyle, stateMark, stateMarkStyle } from "./marks.js";
@@ -26,6 +14,9 @@ import { shared } from "./shared-styles.js";
 import "./copy-button.js";
 
 /** @import { Session } from "../lib/types.js" */
+
+/** What a session does, for those who hear the page, who are not told of each tool. @param {Session} session */
+const calling = (session) => (session.state === "working" ? "works" : doing(session).verb);
 
 export class SessionHeader extends BaseComponent {
 	static properties = { session: { attribute: false } };

@@ -5,7 +5,7 @@ import { ago, count, duration, elapsed, model, money, percent, plural, short, to
 import { isPinned } from "../lib/pins.js";
 import { href } from "../lib/router.js";
 import { store } from "../lib/store.js";
-import { doing } from "../lib/words.js";
+import { doing } from "../lib/session-words.js";
 import { contextMeter, meterStyle, stateMark, stateMarkStyle } from "./marks.js";
 
 /** @import { Session } from "../lib/types.js" */

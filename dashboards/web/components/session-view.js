@@ -4,6 +4,7 @@ import { repeat } from "lit/directives/repeat.js";
 import * as clock from "../lib/clock.js";
 import { SessionFeed } from "../lib/feed.js";
 import { count, duration, elapsed, plural } from "../lib/format.js";
+import { SESSION } from "../lib/key-places.js";
 import { action, typing } from "../lib/keys.js";
 import { sessionMarkdown } from "../lib/markdown.js";
 import { grafana, inJaeger } from "../lib/outside.js";
@@ -256,7 +257,7 @@ export class SessionView extends BaseComponent {
 
 	/** @param {KeyboardEvent} event */
 	#key(event) {
-		const what = action("session", event);
+		const what = action(SESSION, event);
 		if (!what || typing(event)) return;
 		if (what === "close") {
 			if (!router.route.query["span"]) return;

@@ -5,11 +5,11 @@ import * as clock from "../lib/clock.js";
 import { hiddenColumns } from "../lib/columns.js";
 import { byDay, dayName } from "../lib/days.js";
 import { count, money, plural } from "../lib/format.js";
-import { action } from "../lib/keys.js";
+import { LIST, action } from "../lib/keys.js";
 import { isPinned, turnPin } from "../lib/pins.js";
 import { PARAMETERS, router } from "../lib/router.js";
 import { store } from "../lib/store.js";
-import { SORTS, stateOf, statesOf } from "../lib/words.js";
+import { SORTS, stateOf, statesOf } from "../lib/session-words.js";
 import { BaseComponent } from "./base-component.js";
 import { sessionRow, sessionRowStyle } from "./session-row.js";
 import "./sessions-filter.js";
@@ -86,7 +86,7 @@ export class SessionsList extends BaseComponent {
 
 	/** @param {KeyboardEvent} event */
 	#key(event) {
-		const what = action("list", event);
+		const what = action(LIST, event);
 		if (!what) return;
 		if (what === "find") {
 			event.preventDefault();

@@ -1,7 +1,8 @@
 /** A session or a turn as one file to give away: what is left out is shown first, and nothing is sent anywhere. */
 import { css, html, nothing } from "lit";
 import { ApiError, ask } from "../lib/api.js";
-import { bytes, count, plural } from "../lib/format.js";
+import { count, plural } from "../lib/format.js";
+import { bytes } from "../lib/measure.js";
 import { errorNotice, sentence } from "./agent-text.js";
 import { BaseComponent } from "./base-component.js";
 import { copy } from "./copy-button.js";

@@ -2,7 +2,8 @@
 import { css, html, nothing } from "lit";
 import { ApiError, ask } from "../lib/api.js";
 import * as clock from "../lib/clock.js";
-import { duration, timeExact } from "../lib/format.js";
+import { duration } from "../lib/format.js";
+import { timeExact } from "../lib/times.js";
 import { inJaeger } from "../lib/outside.js";
 import { href } from "../lib/router.js";
 import { endOf } from "../lib/spans.js";

@@ -6,6 +6,7 @@
 import { css, html, nothing } from "lit";
 import * as clock from "../lib/clock.js";
 import { count, plural } from "../lib/format.js";
+import { SPANS } from "../lib/key-places.js";
 import { action } from "../lib/keys.js";
 import { bands, endOf, hiddenBy, lanes, lengthOf, longestChain, rows, searchText, ticks, tree } from "../lib/spans.js";
 import { TimeScale, parseZoom, zoomText } from "../lib/timescale.js";
@@ -302,12 +303,12 @@ export class SpanWaterfall extends BaseComponent {
 
 	/** @param {KeyboardEvent} event */
 	#key(event) {
-		const name = action("spans", event);
+		const name = action(SPANS, event);
 		if (!name) return;
 		const row = this.rows[this.active];
 		const page = Math.max(1, Math.floor(this.size.view / this.size.row) - 1);
 		const hasChildren = row !== undefined && row.node.children.length > 0;
-		/** @type {Record<import("../lib/keys.js").Action<"spans">, () => unknown>} */
+		/** @type {Record<import("../lib/keys.js").Action<typeof SPANS>, () => unknown>} */
 		const actions = {
 			next: () => this.#move(this.active + 1),
 			former: () => this.#move(this.active - 1),

@@ -1,6 +1,7 @@
 /** One turn as a bar: to the left of the axis how long it waited for your prompt, to the right what it did. */
 import { css, html, nothing } from "lit";
-import { count, duration, elapsed, money, plural, time, tokens } from "../lib/format.js";
+import { count, duration, elapsed, money, plural, tokens } from "../lib/format.js";
+import { time } from "../lib/times.js";
 import { currentSplit, outcome, outcomeTone, promptWord, timeKind, timeKinds } from "../lib/words.js";
 import { BaseComponent } from "./base-component.js";
 import { shared } from "./shared-styles.js";

@@ -4,7 +4,7 @@
  * `make generate` from instrumentation/hookspan/catalogue.
  */
 
-/** @import { CheckLook, DialogLook, EndLook, LineLook, OutcomeLook, SpanLook, StateLook, TimeLook } from "./looks.js" */
+/** @import { CheckLook, LineLook, OutcomeLook, SpanLook, TimeLook } from "./looks.js" */
 
 /** @type {Readonly<Record<string, SpanLook>>} */
 export const SPAN_KINDS = {
@@ -98,29 +98,6 @@ export const SPAN_KINDS = {
   },
 };
 
-/** @type {Readonly<Record<string, StateLook>>} */
-export const STATES = {
-  waiting: { word: "Needs you", verb: "waits for you", verbOfTool: "asks: {tool}", filter: "waiting", mark: "diamond" },
-  waiting_or_running: {
-    word: "May need you",
-    verb: "asked, may be running",
-    verbOfTool: "asked, may be running: {tool}",
-    filter: "waiting",
-    mark: "diamond",
-  },
-  working: { word: "Working", verb: "thinks", verbOfTool: "runs {tool}", filter: "working", mark: "pulse" },
-  idle: { word: "Your turn", verb: "done, your turn", verbOfTool: "done, your turn", filter: "idle", mark: "ring" },
-  ended: { word: "Ended", verb: "ended", verbOfTool: "ended", filter: "ended", mark: "circle" },
-};
-
-/** @type {Readonly<Record<string, DialogLook>>} */
-export const DIALOGS = {
-  AskUserQuestion: { verb: "asks you a question", about: "sentence" },
-  ExitPlanMode: { verb: "wants its plan approved", about: "nothing" },
-  elicitation: { verb: "an MCP server asks you", about: "sentence" },
-  sandbox: { verb: "a sandbox asks you", about: "nothing" },
-};
-
 /** @type {Readonly<Record<string, TimeLook>>} */
 export const TIME_KINDS = {
   user: { word: "You", hint: "From the end of a turn to your next prompt", striped: false },
@@ -141,17 +118,6 @@ export const OUTCOMES = {
   denied: { word: "denied", tone: "wait" },
   interrupted: { word: "interrupted", tone: "wait" },
   unknown: { word: "unknown", tone: "wait" },
-};
-
-/** @type {Readonly<Record<string, EndLook>>} */
-export const END_REASONS = {
-  stop: { turn: "stop", session: "ended" },
-  stop_failure: { turn: "stop failure", session: "ended" },
-  interrupted: { turn: "interrupted", session: "ended" },
-  next_prompt: { turn: "next prompt", session: "ended" },
-  session_end: { turn: "session end", session: "ended" },
-  client_gone: { turn: "client gone", session: "client gone" },
-  silent: { turn: "silent", session: "went silent" },
 };
 
 /** What stands for a prompt whose text is not known, by who wrote it. @type {Readonly<Record<string, string>>} */

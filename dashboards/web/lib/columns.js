@@ -1,15 +1,6 @@
 /** What a session's row shows beside its name and state. `columns` on the window tells of a change. */
 import { keptWords } from "./kept.js";
 
-/** @type {readonly (readonly [name: string, label: string])[]} */
-export const COLUMNS = [
-	["branch", "Branch"],
-	["counts", "Turns and tools"],
-	["model", "Model"],
-	["context", "Context"],
-	["cost", "Cost"],
-	["strip", "Last 30 minutes"],
-];
 const kept = keptWords("columns");
 
 /** Those that were taken out; all others are shown, so what a new version brings is seen. */

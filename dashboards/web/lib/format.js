@@ -93,41 +93,7 @@ export function percent(share) {
 	return whole(`${Math.round(share * 100)} %`);
 }
 
-/** `0 B`, `1.5 KiB`, `64 MiB`. @param {number} value */
-export function bytes(value) {
-	const units = ["B", "KiB", "MiB", "GiB", "TiB"];
-	let at = 0;
-	while (value >= 1023.5 && at < units.length - 1) {
-		value /= 1024;
-		at += 1;
-	}
-	return `${at && value < 9.95 ? fixed(value, 1) : Math.round(value)} ${units[at]}`;
-}
-
-const clockTime = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-const dayTime = new Intl.DateTimeFormat("en-GB", {
-	day: "numeric",
-	month: "short",
-	hour: "2-digit",
-	minute: "2-digit",
-});
 const monthDay = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
-
-/** `14:03:09` of this machine's day. @param {number} at Unix ms */
-export const time = (at) => clockTime.format(at);
-
-const minutes = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
-
-/** `14:03`; of another day than `now`, `27 Nov, 14:03`. @param {number} at Unix ms @param {number} now */
-export const timeOfDay = (at, now) =>
-	new Date(at).toDateString() === new Date(now).toDateString() ? minutes.format(at) : dayTime.format(at);
-
-/** `14:03:09.123`. @param {number} at Unix ms */
-export const timeExact = (at) => `${clockTime.format(at)}.${String(Math.floor(at % 1000)).padStart(3, "0")}`;
-
-/** `25 Nov, 14:03`. @param {number} at Unix ms */
-export const date = (at) => dayTime.format(at);
-
 const weekDay = new Intl.DateTimeFormat("en-GB", { weekday: "short" });
 
 /** `Fri`. @param {number} at Unix ms */
@@ -144,12 +110,3 @@ export const short = (id) => id.slice(0, 8);
 
 /** `claude-opus-4-6` without what every model's name begins with. @param {string} name */
 export const model = (name) => name.replace(/^claude-/, "").replace(/-\d{8}$/, "");
-
-/** A value of any kind with its unit, as health checks have them. @param {number | null} value @param {string} unit */
-export function measure(value, unit) {
-	if (value == null) return "–";
-	if (unit === "s") return duration(value * SECOND);
-	if (unit === "%") return `${fixed(value, value < 10 ? 1 : 0)} %`;
-	if (unit === "bytes") return bytes(value);
-	return unit ? `${count(value)} ${value === 1 ? unit.replace(/s$/, "") : unit}` : count(value);
-}

@@ -1,17 +1,16 @@
 /**
- * The live stream. Closed while the tab is hidden (browsers allow six connections to a host, and a hidden tab shows
- * nothing) unless it `stays`, opened again at the position where it ended, so nothing is missed and nothing comes twice.
+ * The live stream, as this page has it. Closed while the tab is hidden (browsers allow six connections to a host, and a
+ * hidden tab shows nothing) unless it `stays`, opened again at the position where it ended, so nothing is missed and
+ * nothing comes twice.
  *
  * Events: `state` (the connection's), `update`, `summary`, `reset`, `hello`, each with the message as `detail`.
  */
-import { ApiError, ask } from "./api.js";
 import * as clock from "./clock.js";
 
-/** @typedef {"off" | "connecting" | "live" | "hidden" | "lost" | "full" | "signed-out"} Connection */
+/** @typedef {"off" | "hidden" | import("./stream.js").StreamState} Connection */
 
-const SILENCE = 40_000; // ms without a message: heartbeats come every 15 s, so the connection is dead (sleep, a proxy)
-const RETRY_MAX = 15_000; // ms
 const KEPT = 200; // updates that a page which loads meanwhile can be told again
+const RETRY = 5000; // ms
 
 export class Live extends EventTarget {
 	/** @type {Connection} */
@@ -22,21 +21,13 @@ export class Live extends EventTarget {
 	/** @type {import("./types.js").Update[]} */
 	#kept = [];
 	#keptFrom = 0; // all updates after this position are in #kept
-	/** @type {EventSource | null} */
-	#source = null;
-	/** @type {ReturnType<typeof setTimeout> | undefined} */
-	#retry;
-	#failures = 0;
-	#heard = 0;
+	/** The connection, which is not there before it is needed. @type {Promise<import("./stream.js").Stream> | null} */
+	#stream = null;
 
 	constructor() {
 		super();
 		document.addEventListener("visibilitychange", () => this.#seen());
-		addEventListener("signed-out", () => this.#end("signed-out"));
-		addEventListener("online", () => this.#again());
-		setInterval(() => {
-			if (this.state === "live" && Date.now() - this.#heard > SILENCE) this.#again();
-		}, 5000);
+		addEventListener("signed-out", () => this.#end());
 	}
 
 	/** Whether it stays open while the tab is hidden. */
@@ -56,14 +47,14 @@ export class Live extends EventTarget {
 
 	/** Begin at a position that a fetch came with. @param {number} position */
 	start(position) {
-		if (this.#source || this.state === "hidden") {
-			if (position >= this.position) return;
-		}
+		const isBegun = this.state !== "off" && this.state !== "signed-out";
+		if (isBegun && position >= this.position) return;
 		this.position = position;
 		this.#keptFrom = position;
 		this.#kept = [];
 		if (this.#rests) this.#set("hidden");
-		else this.#open();
+		else if (this.state !== "lost" && this.state !== "full") this.#set("connecting");
+		this.#open();
 	}
 
 	/**
@@ -73,38 +64,34 @@ export class Live extends EventTarget {
 	 */
 	since(position) {
 		if (position >= this.#keptFrom) return this.#kept.filter((update) => update.position > position);
-		this.#close();
 		this.start(position);
 		return null;
 	}
 
-	#open() {
-		clearTimeout(this.#retry);
-		this.#close();
-		if (this.state !== "lost" && this.state !== "full") this.#set("connecting");
-		const source = new EventSource(`/api/v1/stream?after=${this.position}`);
-		this.#source = source;
-		this.#heard = Date.now();
-		for (const name of /** @type {const} */ (["hello", "update", "summary", "reset", "slow", "bye"])) {
-			source.addEventListener(name, (event) => this.#hear(name, event));
+	/** Open it where it ended, or close it if nobody looks. */
+	async #open() {
+		try {
+			this.#stream ??= import("./stream.js").then(
+				({ Stream }) => new Stream((name, detail) => this.#hear(name, detail)),
+			);
+			const stream = await this.#stream;
+			if (this.#rests || this.state === "signed-out") stream.close();
+			else stream.open(this.position);
+		} catch {
+			this.#stream = null; // no agent just now
+			setTimeout(() => this.#open(), RETRY);
 		}
-		source.onerror = () => {
-			if (this.#source !== source) return;
-			this.#set("lost");
-			// CONNECTING: the browser tries again by itself. CLOSED: it gave up, as it does on every answer that is no stream.
-			if (source.readyState === EventSource.CLOSED) this.#gaveUp();
-		};
 	}
 
-	/** @param {string} name @param {MessageEvent} event */
-	#hear(name, event) {
-		this.#heard = Date.now();
-		const message = JSON.parse(event.data);
+	/** @param {string} name @param {any} message */
+	#hear(name, message) {
+		if (name === "state") {
+			if (!this.#rests) this.#set(message);
+			return;
+		}
 		if (typeof message.now === "number") clock.set(message.now);
 		if (name === "hello") {
-			this.#failures = 0;
 			this.version = message.version;
-			this.#set("live");
 		} else if (name === "reset") {
 			this.position = message.position;
 			this.#keptFrom = message.position;
@@ -113,54 +100,21 @@ export class Live extends EventTarget {
 			this.position = message.position;
 			this.#kept.push(message);
 			while (this.#kept.length > KEPT) this.#keptFrom = /** @type {any} */ (this.#kept.shift()).position;
-		} else if (name === "slow" || name === "bye") {
-			return;
 		}
 		this.dispatchEvent(new CustomEvent(name, { detail: message }));
 	}
 
-	async #gaveUp() {
-		this.#close();
-		const wait = Math.min(RETRY_MAX, 1000 * 2 ** this.#failures) * (0.75 + Math.random() / 2);
-		this.#failures += 1;
-		let after = wait;
-		try {
-			await ask("/summary");
-			this.#set("full"); // it answers, but not to the stream: too many connections
-		} catch (error) {
-			if (error instanceof ApiError && error.status === 401) return; // `signed-out` has been told
-			if (error instanceof ApiError && error.after) after = error.after * 1000;
-		}
-		this.#retry = setTimeout(() => this.#open(), after);
-	}
-
-	#again() {
-		if (this.#rests || this.state === "off" || this.state === "signed-out") return;
-		this.#failures = 0;
+	#seen() {
+		if (this.state === "off" || this.state === "signed-out") return;
+		if (this.#rests) this.#set("hidden");
+		else if (this.state === "hidden") this.#set("connecting");
+		else return; // open as before
 		this.#open();
 	}
 
-	#seen() {
-		if (this.state === "off" || this.state === "signed-out") return;
-		if (this.#rests) {
-			clearTimeout(this.#retry);
-			this.#close();
-			this.#set("hidden");
-		} else if (!document.hidden || !this.#source) {
-			this.#open();
-		}
-	}
-
-	#close() {
-		this.#source?.close();
-		this.#source = null;
-	}
-
-	/** @param {Connection} state */
-	#end(state) {
-		clearTimeout(this.#retry);
-		this.#close();
-		this.#set(state);
+	#end() {
+		this.#set("signed-out");
+		this.#open();
 	}
 
 	/** @param {Connection} state */

@@ -1,4 +1,4 @@
-/** The rows of catalogue.js. Made by `make generate` from instrumentation/hookspan/catalogue. */
+/** The rows of the catalogue's tables. Made by `make generate` from instrumentation/hookspan/catalogue. */
 
 /**
  * A kind of span.

@@ -1,5 +1,6 @@
 /** A session as Markdown, for an issue or a note. Pure. */
-import { count, date, duration, money, percent, plural, tokens } from "./format.js";
+import { count, duration, money, percent, plural, tokens } from "./format.js";
+import { date } from "./times.js";
 import { endOf, lengthOf } from "./spans.js";
 import { outcome, spanKind, spanName, sumOf, timeKind, timeKinds, totalSplit } from "./words.js";
 

@@ -1,6 +1,6 @@
 /** Which session comes first: who needs you. Pure. */
 
-import { rankOf, stateOf } from "./words.js";
+import { rankOf, stateOf } from "./session-words.js";
 
 /** @import { Session } from "./types.js" */
 

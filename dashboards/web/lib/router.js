@@ -4,7 +4,7 @@
  */
 
 import { isDay } from "./days.js";
-import { SORTS, STATE_FILTERS } from "./words.js";
+import { SORTS, STATE_FILTERS } from "./session-words.js";
 
 /** @typedef {"now" | "session" | "search" | "friction" | "health" | "log" | "unknown"} PageName */
 /** @typedef {{page: PageName, id: string, query: Record<string, string>}} Route */

@@ -11,6 +11,7 @@ import { PARAMETERS } from "./router.js";
 
 const HIDDEN_POLL = 15_000; // ms; the tab's title must tell who waits, most of all when nobody looks at the tab
 const MINUTES = 30;
+const GRACE = 2500; // ms: a connection that is back within that was not worth a word
 const DEMO = "demo"; // how a session of the demo data says that it began
 
 class Store extends EventTarget {
@@ -26,6 +27,8 @@ class Store extends EventTarget {
 	/** @type {ApiError | null} */
 	error = null;
 	loaded = false;
+	/** Since when the agent does not answer, by performance.now(). @type {number | null} */
+	lostAt = null;
 	/** The agent's version when this page was loaded; another one means that the page is old. */
 	version = "";
 	outdated = false;
@@ -145,6 +148,11 @@ class Store extends EventTarget {
 	async demo(method) {
 		await ask("/demo", {}, { method });
 		await this.load();
+	}
+
+	/** Whether the agent does not answer, for longer than it is worth a word. */
+	get isOffline() {
+		return this.lostAt !== null && performance.now() - this.lostAt > GRACE;
 	}
 
 	/** Sessions, those that need you first. */
@@ -267,6 +275,9 @@ class Store extends EventTarget {
 
 	/** Tell once for all that changes at the same time. */
 	#changed() {
+		const { state } = this.live;
+		if (state === "lost" || state === "full" || (this.error && !this.loaded)) this.lostAt ??= performance.now();
+		else if (state === "live") this.lostAt = null;
 		if (this.#telling) return;
 		this.#telling = true;
 		queueMicrotask(() => {

@@ -1,11 +1,15 @@
 /** The tab tells who waits when nobody looks at the page: title and icon. */
+import * as clock from "./clock.js";
+import { PAGES } from "./pages.js";
+import { router } from "./router.js";
+import { store } from "./store.js";
 
 /**
  * @param {number} waiting sessions that wait for you
  * @param {string} page the page's own name
  * @param {boolean} lost whether the agent does not answer
  */
-export function title(waiting, page, lost) {
+function title(waiting, page, lost) {
 	const name = page ? `${page} · hookspan` : "hookspan";
 	if (lost) return `(offline) ${name}`;
 	return waiting ? `(${waiting}) waiting · ${name}` : name;
@@ -14,7 +18,7 @@ export function title(waiting, page, lost) {
 let shown = "";
 
 /** @param {number} waiting @param {boolean} lost */
-export function icon(waiting, lost) {
+function icon(waiting, lost) {
 	const key = `${Math.min(waiting, 10)} ${lost}`;
 	if (key === shown) return;
 	shown = key;
@@ -28,3 +32,16 @@ export function icon(waiting, lost) {
 		: "";
 	link.href = `data:image/svg+xml,${encodeURIComponent(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">${mark}${badge}</svg>`)}`;
 }
+
+function tell() {
+	const { page, id } = router.route;
+	const session = page === "session" ? store.sessions.get(id) : undefined;
+	const name = session ? [session.project, session.title].filter(Boolean).join(": ") : PAGES[page].name;
+	document.title = title(store.waiting, name, store.isOffline);
+	icon(store.waiting, store.isOffline);
+}
+
+store.addEventListener("change", tell);
+router.addEventListener("route", tell);
+clock.onTick(() => store.lostAt !== null && tell());
+tell();

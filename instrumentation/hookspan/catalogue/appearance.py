@@ -1,4 +1,4 @@
-"""What the page calls a noun and how it shows it; `make generate` writes `dashboards/web/lib/catalogue.js` from here.
+"""What the page calls a noun and how it shows it; `make generate` writes the page's tables from here.
 
 A row says what differs from its fields' defaults. The page shows a name without a row plainly, by itself.
 """
