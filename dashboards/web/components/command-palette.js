@@ -1,53 +1,25 @@
 /** Ctrl/Cmd-K: to any session or page, commands to copy, and what the page can do. `?`: the keys. */
 import { css, html, nothing } from "lit";
 import { ApiError, ask } from "../lib/api.js";
-import { calls } from "../lib/calls.js";
-import * as clock from "../lib/clock.js";
 import { find } from "../lib/commands.js";
-import { elapsed, short } from "../lib/format.js";
+import { short } from "../lib/format.js";
 import { hitHref, kindOfHit } from "../lib/hits.js";
-import { PLACES, written } from "../lib/key-places.js";
-import { EVERYWHERE, action, setShortcuts, shortcuts } from "../lib/keys.js";
+import { EVERYWHERE, action } from "../lib/keys.js";
+import { actions } from "../lib/palette-actions.js";
 import { href, router } from "../lib/router.js";
 import { store } from "../lib/store.js";
-import { setTheme } from "../lib/theme.js";
-import { doing } from "../lib/session-words.js";
 import { BaseComponent } from "./base-component.js";
+import { keysHelp, keysHelpStyle } from "./keys-help.js";
 import { stateMark, stateMarkStyle } from "./marks.js";
 import { shared } from "./shared-styles.js";
-import { copy } from "./copy-button.js";
 
-/** @import { Choice } from "../lib/shapes.js" */
 /** @import { Found, FoundItem } from "../lib/types.js" */
-/** @typedef {Choice & {run: () => unknown}} Action */
+/** @typedef {import("../lib/palette-actions.js").Action} Action */
 
 const MOST = 7; // of a group
 const SAID = 4; // messages that are found
 const SAID_FROM = 2; // characters
 const TYPED = 150; // ms after a key, before the agent is asked
-/** @type {[string, string, string][]} */
-const PAGES = [
-	["Now", "/", "sessions waiting overview home"],
-	["Search", "/search", "find messages prompts answers commands spans"],
-	["Friction", "/friction", "permissions rules dialogs cost failing tools"],
-	["Health", "/health", "checks settings export journal versions"],
-	["Raw log", "/log", "events facts journal tail"],
-];
-/** @type {[string, string][]} */
-const COMMANDS = [
-	["hookspan status --watch", "live status"],
-	["hookspan tail", "follow events in a terminal"],
-	["hookspan doctor", "what is wrong, and what to do"],
-	["hookspan doctor --end-to-end", "prove that the hooks work"],
-	["hookspan open", "a new login for a browser"],
-	["hookspan config show --origin", "settings in force"],
-	["hookspan restart", "stop and start the agent"],
-	["hookspan up", "start the agent"],
-	["hookspan down", "stop the agent"],
-	["hookspan install", "add the hooks to Claude Code"],
-];
-const MOD = /Mac/.test(navigator.platform) ? "⌘" : "Ctrl";
-
 export class CommandPalette extends BaseComponent {
 	static properties = {
 		query: { state: true },
@@ -60,6 +32,7 @@ export class CommandPalette extends BaseComponent {
 	static styles = [
 		shared,
 		stateMarkStyle,
+		keysHelpStyle,
 		css`
 			dialog {
 				width: min(40rem, calc(100vw - 1.5rem));
@@ -180,40 +153,7 @@ export class CommandPalette extends BaseComponent {
 			.none {
 				background: none;
 			}
-			.keys {
-				padding: 1.25rem 1.5rem 1.5rem;
-				overflow-y: auto;
-			}
-			.places {
-				columns: 2;
-				column-gap: 2rem;
-			}
-			.places section {
-				margin-top: 1rem;
-				break-inside: avoid;
-			}
-			.places h3 {
-				color: var(--ink-3);
-				font-weight: 500;
-				font-size: 0.75rem;
-			}
-			.keys dl {
-				display: grid;
-				grid-template-columns: auto 1fr;
-				gap: 0.375rem 1rem;
-				margin-top: 0.375rem;
-				align-items: baseline;
-			}
-			.keys dd {
-				color: var(--ink-2);
-			}
-			.keys dt {
-				white-space: nowrap;
-			}
 			@media (max-width: 40rem) {
-				.places {
-					columns: 1;
-				}
 				dialog {
 					margin-top: 0.75rem;
 				}
@@ -319,137 +259,13 @@ export class CommandPalette extends BaseComponent {
 		else this.open();
 	}
 
-	// --- What there is
-
-	/** @returns {Action[]} */
 	#actions() {
-		const go = (/** @type {string} */ to) => () => router.go(to);
-		const helps = store.live.state === "lost" ? "hookspan up" : "";
-		const commands = [...COMMANDS].sort(([a], [b]) => Number(b === helps) - Number(a === helps));
-		return [
-			...store.sorted().map((session) => {
-				const { verb, about, isSentence } = doing(session);
-				const ended = session.state === "ended";
-				const since = elapsed(clock.now() - (session.waiting_since ?? session.since));
-				return {
-					id: session.id,
-					group: "Sessions",
-					label: [session.project || "(none)", session.title].filter(Boolean).join(": "),
-					prefix: session.title ? session.project || "(none)" : "",
-					detail: ended
-						? `${verb}, ${short(session.id)}`
-						: `${verb}${about ? `${isSentence ? ":" : ""} ${about}` : ""}, ${since}`,
-					words: `${session.id} ${session.branch} ${session.repository} ${session.state} session ${this.foundIds.has(session.id) ? this.query : ""}`,
-					state: session.state,
-					run: go(href("session", { id: session.id })),
-				};
-			}),
-			...PAGES.map(([label, to, words]) => ({
-				id: to,
-				group: "Pages",
-				label,
-				detail: "",
-				words: `${words} page go`,
-				run: go(to),
-			})),
-			...commands.map(([label, detail]) => ({
-				id: label,
-				group: "Copy a command",
-				label,
-				detail,
-				words: "command terminal copy",
-				isCommand: true,
-				run: () => this.#copy(label),
-			})),
-			...["light", "dark", "system"].map((name) => ({
-				id: name,
-				group: "This page",
-				label: `Theme: ${name}`,
-				detail: "",
-				words: "colour appearance mode",
-				run: () => setTheme(/** @type {import("../lib/theme.js").Theme} */ (name)),
-			})),
-			{
-				id: "link",
-				group: "This page",
-				label: "Copy this address",
-				detail: "it leads to what you see now",
-				words: "url link share",
-				run: () => this.#copy(location.href),
-			},
-			{
-				id: "keys",
-				group: "This page",
-				label: "Keys",
-				detail: "?",
-				words: "keyboard shortcuts help",
-				run: () => this.help(),
-			},
-			{
-				id: "shortcuts",
-				group: "This page",
-				label: `Single-key shortcuts: ${shortcuts() ? "off" : "on"}`,
-				detail: shortcuts() ? "for speech input" : "",
-				words: "keyboard character disable enable",
-				run: () => setShortcuts(!shortcuts()),
-			},
-			...(calls.isPossible
-				? [
-						{
-							id: "calls",
-							group: "This page",
-							label: `Call me when a session waits: ${calls.isOn ? "off" : "on"}`,
-							detail: calls.isOn ? "" : "a notification and a quiet sound",
-							words: "notification notify sound alert",
-							run: async () => {
-								const on = !calls.isOn;
-								if ((await calls.turn(on)) !== on) this.announce("The browser does not allow notifications");
-							},
-						},
-					]
-				: []),
-			store.summary?.demo
-				? {
-						id: "demo",
-						group: "This page",
-						label: "Remove demo data",
-						detail: "",
-						words: "recorded sessions",
-						run: () => this.#demo("DELETE"),
-					}
-				: {
-						id: "demo",
-						group: "This page",
-						label: "Load demo data",
-						detail: "three made-up sessions",
-						words: "example",
-						run: () => this.#demo("POST"),
-					},
-			{
-				id: "logout",
-				group: "This page",
-				label: "Sign this browser out",
-				detail: "",
-				words: "logout leave",
-				run: () => this.#signOut(),
-			},
-		];
-	}
-
-	/** @param {string} text */
-	async #copy(text) {
-		this.announce((await copy(text)) ? "Copied" : "Copying failed");
-	}
-
-	/** @param {"POST" | "DELETE"} method */
-	async #demo(method) {
-		await store.demo(method);
-		if (method === "POST") router.go("/");
-	}
-
-	async #signOut() {
-		await ask("/logout", {}, { method: "POST" });
-		location.reload();
+		return actions({
+			found: this.foundIds,
+			query: this.query,
+			help: () => this.help(),
+			say: (text) => this.announce(text),
+		});
 	}
 
 	// --- View
@@ -490,35 +306,8 @@ export class CommandPalette extends BaseComponent {
 			@close=${() => (this.isOpen = this.dialog?.open ?? false) /* it comes late, maybe after another Ctrl K */}
 			@click=${(/** @type {Event} */ event) => event.target === this.dialog && this.#close()}
 		>
-			${this.isOpen ? (this.isHelp ? this.#keys() : this.#search()) : nothing}
+			${this.isOpen ? (this.isHelp ? keysHelp(() => this.#close()) : this.#search()) : nothing}
 		</dialog>`;
-	}
-
-	#keys() {
-		return html`<div class="keys">
-			<div class="row">
-				<h2>Keys</h2>
-				<button class="btn push" autofocus @click=${() => this.#close()}>Close</button>
-			</div>
-			<div class="places">
-				${PLACES.map(
-					({ name, keys }) =>
-						html`<section>
-							<h3>${name}</h3>
-							<dl>
-								${Object.values(keys).map(
-									(/** @type {{keys: readonly string[], text: string}} */ one) =>
-										html`<dt>
-												${one.keys.map((key, at) => html`${at ? html` <span class="quiet">or</span> ` : nothing}${written(key, MOD).map((part) => html`<kbd>${part}</kbd> `)}`)}
-											</dt>
-											<dd>${one.text}</dd>`,
-								)}
-							</dl>
-						</section>`,
-				)}
-			</div>
-			${shortcuts() ? nothing : html`<p class="second">Single-key shortcuts are off, except in the part of the page that has the focus.</p>`}
-		</div>`;
 	}
 
 	/** Messages of all sessions, below what the page knows by name. @returns {Action[]} */

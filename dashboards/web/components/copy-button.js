@@ -1,26 +1,10 @@
 /** A button that copies a text and says that it did. */
 import { css, html } from "lit";
+import { copy } from "../lib/clipboard.js";
 import { BaseComponent } from "./base-component.js";
 import { shared } from "./shared-styles.js";
 
 const SHOWN = 1600; // ms
-
-/** @param {string} text */
-export async function copy(text) {
-	try {
-		await navigator.clipboard.writeText(text);
-		return true;
-	} catch {
-		// Without permission, or on plain http behind a name other than localhost.
-		const area = document.createElement("textarea");
-		area.value = text;
-		document.body.append(area);
-		area.select();
-		const done = document.execCommand("copy");
-		area.remove();
-		return done;
-	}
-}
 
 export class CopyButton extends BaseComponent {
 	static properties = { text: { attribute: false }, label: {}, what: {}, result: { state: true } };

@@ -2,14 +2,16 @@
 import { css, html, nothing } from "lit";
 import { ask } from "../lib/api.js";
 import * as clock from "../lib/clock.js";
-import { ago, count, duration, elapsed, percent, plural } from "../lib/format.js";
-import { bytes, measure } from "../lib/measure.js";
-import { date, time } from "../lib/times.js";
+import { ago, duration, elapsed, plural } from "../lib/format.js";
+import { measure } from "../lib/measure.js";
+import { time } from "../lib/times.js";
 import { router } from "../lib/router.js";
 import { store } from "../lib/store.js";
 import { chartOf, severity, statusOf } from "../lib/words.js";
 import { shared } from "./shared-styles.js";
 import { FetchedPage } from "./fetched-page.js";
+import { pipeline, pipelineStyle } from "./health-pipeline.js";
+import { settingsInForce, settingsStyle } from "./health-settings.js";
 import { commandIn, sentence, withCode } from "./agent-text.js";
 import "./copy-button.js";
 import "./history-chart.js";
@@ -25,6 +27,8 @@ const STRIP = 60; // rounds in the strip beside a check: half an hour
 export class HealthPanel extends FetchedPage {
 	static styles = [
 		shared,
+		pipelineStyle,
+		settingsStyle,
 		css`
 			:host {
 				container-type: inline-size;
@@ -173,56 +177,6 @@ export class HealthPanel extends FetchedPage {
 			.charts h3 {
 				margin-bottom: 0.35rem;
 			}
-			.parts {
-				columns: 17rem;
-				column-gap: 1rem;
-			}
-			.parts > div {
-				break-inside: avoid;
-				margin-bottom: 1rem;
-				padding: 0.75rem 1rem 0.85rem;
-			}
-			.parts h3 {
-				display: flex;
-				align-items: center;
-				gap: 0.5rem;
-				margin-bottom: 0.4rem;
-			}
-			.parts h3 .tag {
-				margin-left: auto;
-			}
-			dl.list {
-				display: grid;
-				grid-template-columns: minmax(0, 1fr) auto;
-				gap: 0.2rem 0.75rem;
-				font-size: 0.8125rem;
-			}
-			dl.list dt {
-				color: var(--ink-2);
-			}
-			dl.list dd {
-				text-align: right;
-				overflow-wrap: anywhere;
-				min-width: 0;
-			}
-			.parts .note {
-				margin-top: 0.5rem;
-				font-size: 0.75rem;
-				color: var(--ink-3);
-				overflow-wrap: anywhere;
-			}
-			.parts .note.bad {
-				color: var(--error-ink);
-			}
-			.settings td {
-				overflow-wrap: anywhere;
-			}
-			.settings td:first-child {
-				white-space: nowrap;
-			}
-			.settings tr.default td {
-				color: var(--ink-3);
-			}
 			.start {
 				padding: 12vh 0;
 			}
@@ -237,27 +191,6 @@ export class HealthPanel extends FetchedPage {
 					justify-content: start;
 					margin-top: 0.3rem;
 					height: 0.875rem;
-				}
-				.settings table,
-				.settings tbody,
-				.settings tr,
-				.settings td {
-					display: block;
-				}
-				.settings thead {
-					display: none;
-				}
-				.settings td {
-					border: 0;
-					padding: 0 0.75rem;
-				}
-				.settings tr {
-					padding-block: 0.4rem;
-					border-bottom: 1px solid var(--line);
-				}
-				.settings td:first-child {
-					white-space: normal;
-					font-weight: 560;
 				}
 			}
 		`,
@@ -310,7 +243,7 @@ export class HealthPanel extends FetchedPage {
 						: html`<div class="card empty">The first round of checks comes within seconds.</div>`
 				}
 			</section>
-			${this.#charts(health, rounds)}${this.#pipeline(health)}${this.#settings(answer.settings)}
+			${this.#charts(health, rounds)}${pipeline(health)}${settingsInForce(answer.settings)}
 		`;
 	}
 
@@ -366,162 +299,6 @@ export class HealthPanel extends FetchedPage {
 			</div>
 		</section>`;
 	}
-
-	/** @param {Health} health */
-	#pipeline(health) {
-		const { agent, ingest, cache, stream, drops, loops } = health;
-		const lost = Object.entries(drops);
-		const failing = Object.entries(loops).filter(([, loop]) => !loop.alive || loop.failures);
-		const clients = new Map();
-		for (const session of store.sessions.values()) {
-			if (session.client_version) clients.set(session.client_version, (clients.get(session.client_version) ?? 0) + 1);
-		}
-		return html`<section aria-labelledby="h-pipeline">
-			<h2 id="h-pipeline">Pipeline</h2>
-			<div class="parts">
-				${part(
-					"Journal",
-					ingest.hold
-						? ["bad", "waits"]
-						: ingest.behind_seconds > 1
-							? ["wait", "catching up"]
-							: ["", "read to its end"],
-					[
-						["Behind", ingest.behind_seconds ? duration(ingest.behind_seconds * 1000) : "0 s"],
-						["To be read", bytes(ingest.backlog_bytes)],
-						["Records read", count(ingest.records)],
-						["Event to page", duration(ingest.delay_seconds * 1000)],
-						["Commit", duration(ingest.commit_seconds * 1000)],
-						["Open sessions", count(ingest.open_sessions)],
-						["Set aside", plural(ingest.quarantined, "line")],
-					],
-					ingest.hold?.reason ??
-						(ingest.mended
-							? `The store ${ingest.mended.text}${ingest.mended.aside ? `; the old one is ${ingest.mended.aside}` : ""}`
-							: ""),
-				)}
-				${exported(health.export)}
-				${part(
-					"Lost events",
-					lost.length ? ["bad", count(lost.reduce((sum, [, drop]) => sum + drop.count, 0))] : ["", "none"],
-					lost.map(([reason, drop]) => [
-						reason.replaceAll("_", " "),
-						html`${count(drop.count)} <span class="quiet">last ${ago(clock.now() - drop.last * 1000)}</span>`,
-					]),
-					lost.length ? "" : "No relay failed to write an event.",
-					false,
-				)}
-				${part(
-					"Page",
-					["", stream.connections >= stream.maximum ? "full" : plural(stream.connections, "page")],
-					[
-						["Live connections", `${count(stream.connections)} of ${count(stream.maximum)}`],
-						["Turned away", count(stream.refused)],
-						["Too slow", count(stream.slow)],
-						[
-							"Cache hit rate",
-							cache.hits + cache.misses ? `${percent(cache.hit_rate)} of ${count(cache.hits + cache.misses)}` : "–",
-						],
-						["Cached answers", count(cache.entries)],
-						["Oldest of them", cache.entries ? `${duration(cache.oldest)} of ${duration(cache.ttl)}` : "–"],
-					],
-				)}
-				${part(
-					"Loops",
-					failing.length ? ["bad", `${failing.length} failed`] : ["", "all alive"],
-					Object.entries(loops).map(([name, loop]) => [
-						name,
-						loop.alive
-							? loop.failures
-								? html`<span class="wait">${plural(loop.failures, "failure")}</span>`
-								: "alive"
-							: html`<span class="bad">dead</span>`,
-					]),
-					failing.map(([name, loop]) => `${name}: ${loop.last_failure ?? "ended"}`).join("; "),
-				)}
-				${part("Versions", store.outdated ? ["wait", "page is old"] : ["", ""], [
-					["hookspan", agent.version],
-					["This page", store.version || agent.version],
-					...[...clients]
-						.sort(([a], [b]) => b.localeCompare(a, "en", { numeric: true }))
-						.slice(0, 4)
-						.map(
-							([version, sessions]) =>
-								/** @type {[string, unknown]} */ ([`Claude Code ${version}`, plural(sessions, "session")]),
-						),
-					["Agent up for", elapsed(clock.now() - agent.started * 1000)],
-					["Process", String(agent.pid)],
-					["When idle", agent.stay ? "stays" : "leaves"],
-				])}
-			</div>
-		</section>`;
-	}
-
-	/** @param {Settings} settings */
-	#settings({ settings, warnings }) {
-		const { q = "", settings: which = "changed" } = router.route.query;
-		const words = q.toLowerCase().split(/\s+/).filter(Boolean);
-		const found = settings.filter(
-			(one) =>
-				(which === "all" || words.length || one.origin !== "default") &&
-				words.every((word) => `${one.key} ${shown(one.value)} ${one.origin}`.toLowerCase().includes(word)),
-		);
-		const changed = settings.filter((one) => one.origin !== "default").length;
-		return html`<section class="settings" aria-labelledby="h-settings">
-			<div class="row wrap">
-				<h2 id="h-settings">Settings in force</h2>
-				<label class="push"
-					><span class="hide">Find a setting</span
-					><input
-						type="search"
-						placeholder="Find a setting"
-						.value=${q}
-						@input=${(/** @type {any} */ event) => router.set({ q: event.target.value })}
-				/></label>
-				<div class="segments" role="group" aria-label="Which settings">
-					${[
-						["changed", `Changed (${changed})`],
-						["all", `All (${settings.length})`],
-					].map(
-						([value, label]) =>
-							html`<button aria-pressed=${value === which} @click=${() => router.set({ settings: value ?? "" })}>
-								${label}
-							</button>`,
-					)}
-				</div>
-			</div>
-			${warnings.map((warning) => html`<div class="card notice"><span class="tag wait">Warning</span><span>${withCode(warning)}</span></div>`)}
-			<div class="card">
-				${
-					found.length
-						? html`<table>
-								<thead>
-									<tr>
-										<th scope="col">Setting</th>
-										<th scope="col">Value</th>
-										<th scope="col">From</th>
-									</tr>
-								</thead>
-								<tbody>
-									${found.map(
-										(one) =>
-											html`<tr class=${one.origin === "default" ? "default" : ""}>
-												<td><code>${one.key}</code></td>
-												<td><code>${shown(one.value)}</code></td>
-												<td>
-													${one.origin === "default" ? "default" : html`<code>${one.origin}</code>`}${one.locked ? html` <span class="tag">locked</span>` : nothing}
-												</td>
-											</tr>`,
-									)}
-								</tbody>
-							</table>`
-						: html`<p class="empty">
-								${words.length ? "No setting matches." : html`All settings have their defaults. <code>hookspan config set KEY VALUE</code> changes one.`}
-							</p>`
-				}
-			</div>
-		</section>`;
-	}
 }
 
 /** @param {Check} check */
@@ -542,57 +319,5 @@ function headline({ status, checks }) {
 	if (!bad.length) return checks.length ? "No problem found, but not all is known" : "Not checked yet";
 	return bad.length === 1 ? `One check needs attention: ${bad[0]?.name}` : `${bad.length} checks need attention`;
 }
-
-/**
- * @param {string} title @param {[string, string]} tag class and text @param {[string, unknown][]} rows @param {string} [note]
- * @param {boolean} [bad] whether the note is a trouble
- */
-function part(title, [kind, text], rows, note = "", bad = true) {
-	return html`<div class="card">
-		<h3>${title}${text ? html`<span class="tag ${kind}">${text}</span>` : nothing}</h3>
-		${
-			rows.length
-				? html`<dl class="list">
-						${rows.map(
-							([name, value]) =>
-								html`<dt>${name}</dt>
-									<dd>${value}</dd>`,
-						)}
-					</dl>`
-				: nothing
-		}
-		${note ? html`<p class="note ${bad ? "bad" : ""}">${note}</p>` : nothing}
-	</div>`;
-}
-
-/** @param {Health["export"]} state */
-function exported(state) {
-	if (state === null) return part("Export", ["", "off"], [], "No endpoint is set; spans stay on this machine.", false);
-	if ("problem" in state) return part("Export", ["bad", "unknown"], [], state.problem);
-	const holding = state.state === "holding";
-	/** @type {[string, unknown][]} */
-	const rows = [
-		["Waiting", plural(state.queue, "span")],
-		["Oldest", state.queue ? duration(state.oldest_age * 1000) : "–"],
-		["Exported", plural(state.exported, "span")],
-		["Refused", count(state.refused + state.rejected)],
-		["Expired", count(state.expired)],
-		["Failures", count(state.failures)],
-		["Last success", state.last_success ? date(state.last_success / 1e6) : "never"],
-	];
-	if (state.state === "off") rows.splice(0);
-	rows.push(["Metrics", state.metrics.state]);
-	if (holding) rows.push(["Tries again in", elapsed(state.retry_in * 1000)]);
-	return part(
-		"Export",
-		holding ? ["bad", "holding"] : ["", state.state],
-		rows,
-		[state.endpoint, state.last_error || state.metrics.last_error].filter(Boolean).join(": "),
-		Boolean(state.last_error || state.metrics.last_error),
-	);
-}
-
-/** @param {unknown} value */
-const shown = (value) => (value === null ? "none" : typeof value === "string" ? value : JSON.stringify(value));
 
 customElements.define("health-panel", HealthPanel);
