@@ -10,7 +10,7 @@ import { href, router } from "../lib/router.js";
 import { store } from "../lib/store.js";
 import { errorNotice } from "./agent-text.js";
 import { BaseComponent } from "./base-component.js";
-import { copy } from "./copy-button.js";
+import { copy } from "../lib/clipboard.js";
 import { messageRow, messageStyle } from "./message-row.js";
 import { shared } from "./shared-styles.js";
 

@@ -5,7 +5,7 @@ import { count, plural } from "../lib/format.js";
 import { bytes } from "../lib/measure.js";
 import { errorNotice, sentence } from "./agent-text.js";
 import { BaseComponent } from "./base-component.js";
-import { copy } from "./copy-button.js";
+import { copy } from "../lib/clipboard.js";
 import { shared } from "./shared-styles.js";
 
 /** @import { Shared, SharedRule } from "../lib/types.js" */
