@@ -216,6 +216,17 @@ def make() -> d.Dashboard:
                         links=[TO_TURNS],
                     ),
                     bars(
+                        "Agents that got nowhere",
+                        "What did the watchdog notice, and where?",
+                        Query(
+                            increase("hookspan_alarms_total", PROJECT, by="hookspan_project, hookspan_alarm_kind"),
+                            "{{hookspan_project}} {{hookspan_alarm_kind}}",
+                        ),
+                        COUNT,
+                        empty="Nothing was noticed in this time range",
+                        links=[Link.runbook("AgentLoops")],
+                    ),
+                    bars(
                         "Lines by project",
                         "Where was code changed?",
                         Query(

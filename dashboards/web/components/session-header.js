@@ -5,6 +5,7 @@ import { ago, count, duration, elapsed, model, money, percent, plural, short, to
 import { date, time } from "../lib/times.js";
 import { href } from "../lib/router.js";
 import { store } from "../lib/store.js";
+import { headed } from "../lib/names.js";
 import { doing } from "../lib/session-words.js";
 import { BaseComponent } from "./base-component.js";
 
@@ -82,8 +83,14 @@ export class SessionHeader extends BaseComponent {
 			.waiting code {
 				color: var(--ink);
 			}
-			.unhooked {
+			.unhooked,
+			.alarm {
 				margin-top: 0.75rem;
+			}
+			.alarm.now {
+				padding: 0.5rem 0.75rem;
+				border-left: 3px solid var(--wait);
+				background: var(--wait-soft);
 			}
 			.facts {
 				display: flex;
@@ -138,6 +145,19 @@ export class SessionHeader extends BaseComponent {
 		this.tick(1000);
 	}
 
+	/** What the watchdog has noticed, with links to the calls that it is about. @param {Session} session @param {number} now */
+	alarm({ id, alarm }, now) {
+		if (!alarm) return nothing;
+		const { kind, agent, since, ended, calls, cost, first, last } = alarm;
+		/** @param {string} span @param {string} words */
+		const link = (span, words) => html` <a class="link" href=${href("session", { id, query: { span } })}>${words}</a>`;
+		return html`<p class="alarm ${ended === null ? "now" : "quiet"}">
+			${ended === null ? nothing : html`${time(ended)}: `}<b>${headed(kind)}</b>${agent ? html` of ${agent}` : nothing}:
+			${plural(calls, "call")} in ${elapsed((ended ?? now) - since)}${cost ? html`, ${money(cost)}` : nothing}.
+			${first ? link(first, "First call") : nothing}${last && last !== first ? link(last, "Last call") : nothing}
+		</p>`;
+	}
+
 	render() {
 		const session = this.session;
 		if (!session) return nothing;
@@ -183,6 +203,7 @@ export class SessionHeader extends BaseComponent {
 						</p>`
 					: nothing
 			}
+			${this.alarm(session, now)}
 			<dl class="facts">
 				${
 					session.model

@@ -74,6 +74,17 @@ export const SPAN_KINDS = {
     band: "16%",
     outlives: false,
   },
+  alarm: {
+    word: "Alarm",
+    title: "Alarm: {of}",
+    about: "About",
+    colour: "wait",
+    mark: "diamond",
+    bar: "outline",
+    role: "overhead",
+    band: "",
+    outlives: false,
+  },
   session: {
     word: "Session",
     title: "Session",
@@ -132,6 +143,8 @@ export const PROMPT_KINDS = {
 export const LINKS = {
   previous_turn: "previous turn",
   started_by: "started by",
+  first_call: "first call",
+  last_call: "last call",
   traceparent: "traceparent",
   other: "linked",
 };

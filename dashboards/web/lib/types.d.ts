@@ -3,7 +3,7 @@
  *
  * Made by `make generate` from instrumentation/hookspan/web/schemas.py and catalogue/session_fields.py.
  */
-export type SpanType = "turn" | "tool" | "wait" | "subagent" | "model" | "compact" | "session" | "hook";
+export type SpanType = "turn" | "tool" | "wait" | "subagent" | "model" | "compact" | "alarm" | "session" | "hook";
 export type State = "working" | "waiting" | "waiting_or_running" | "idle" | "ended";
 export type Source = "skill" | "plugin" | "mcp_server" | "subagent" | "workflow";
 export type HealthStatus = "healthy" | "warning" | "critical" | "unknown";
@@ -59,6 +59,23 @@ export interface Asking {
   questions: Question[];
   plan: string;
   message: string;
+}
+
+/**
+ * What the watchdog noticed: an agent that gets nowhere, or a turn that runs away. `agent`: the subagent that it is
+ * about, empty for the main agent. `ended`: null while it goes on. `calls`: how many calls it has come to, and `cost`
+ * what was spent since, USD at list price. `first` and `last`: ids of the spans of the first and the last of its calls,
+ * empty for a turn's cost or context.
+ */
+export interface Alarm {
+  kind: string;
+  agent: string;
+  since: number;
+  ended: number | null;
+  calls: number;
+  cost: number;
+  first: string;
+  last: string;
 }
 
 /**
@@ -159,6 +176,7 @@ export interface Session {
   asking: Asking | null;
   tokens: Tokens;
   context: Context;
+  alarm: Alarm | null;
   activity: number[] | null;
 }
 

@@ -17,15 +17,17 @@ from hookspan.agent.health import Checked, Status
 from hookspan.agent.ingest import Committed
 from hookspan.agent.loop import Loop
 from hookspan.agent.settings import AgentSettings
+from hookspan.catalogue.appearance import ALARMS
 from hookspan.catalogue.enums import SessionPhase
 from hookspan.config import DESKTOP, Notify
 from hookspan.errors import UserError
 from hookspan.store import Reader
+from hookspan.units import counted
 
-LOOK: Final = 5.0  # seconds between two looks at who waits
+LOOK: Final = 5.0  # seconds between two looks at the sessions
 FRESH: Final = 300.0  # seconds; what is older comes from a backlog and is no news
 LINES: Final = 5  # of one message; more are counted
-REMEMBERED: Final = 1000  # waits that were notified
+REMEMBERED: Final = 1000  # waits and alarms that were notified
 TITLE: Final = "Claude Code"
 NO_APPRISE: Final = "apprise is missing: `pip install 'hookspan[notify]'`"
 
@@ -58,7 +60,7 @@ class Notifier:
         self._reader = reader
         self._lock = threading.Lock()
         self._targets: list[_Target] = []
-        self._told_waits: collections.OrderedDict[tuple[str, int, str], None] = collections.OrderedDict()
+        self._told: collections.OrderedDict[tuple[str, str, int, str], None] = collections.OrderedDict()
         self._awake = threading.Event()
         self.sent = 0
         self.problem: str | None = None
@@ -90,7 +92,7 @@ class Notifier:
             self._add("health_critical", f"hookspan: {name} is critical")
 
     def step(self) -> None:
-        """Look for sessions that wait, and send the notifications that are due."""
+        """Look for sessions that wait or get nowhere, and send the notifications that are due."""
         if not self._targets:
             self._awake.wait()
             self._awake.clear()
@@ -120,18 +122,28 @@ class Notifier:
     def _look(self) -> None:
         now = time.time()
         for row in self._reader.sessions(open_only=True, since=int((now - 86_400) * 1e9)):
-            if row.phase != SessionPhase.WAITING or not row.waiting_since or row.local:
+            if row.local:
                 continue
-            waited = now - row.waiting_since / 1e9
-            for target in self._targets:
-                key = (row.id, row.waiting_since, target.settings.url)
-                if waited < target.settings.waiting_seconds or key in self._told_waits:
-                    continue
-                self._told_waits[key] = None
-                if len(self._told_waits) > REMEMBERED:
-                    self._told_waits.popitem(last=False)
+            name = row.project or "a session"
+            if row.phase == SessionPhase.WAITING and row.waiting_since:
                 tool = f" ({row.waiting_tool})" if row.waiting_tool else ""
-                self._add("waiting", f"{row.project or 'a session'} waits for you{tool}", [target])
+                waited = now - row.waiting_since / 1e9
+                targets = [target for target in self._targets if waited >= target.settings.waiting_seconds]
+                self._tell("waiting", row.id, row.waiting_since, f"{name} waits for you{tool}", targets)
+            if row.alarm and not row.alarm_ended and now - row.last / 1e9 < FRESH:
+                what = f"{ALARMS.get(row.alarm, row.alarm)} ({counted(row.alarm_calls, 'calls')})"
+                self._tell("alarm", row.id, row.alarm_since, f"{name} {what}", self._targets)
+
+    def _tell(self, kind: str, session: str, since: int, text: str, targets: Sequence[_Target]) -> None:
+        """Once to each target, what is so of a session since then."""
+        for target in targets:
+            key = (kind, session, since, target.settings.url)
+            if key in self._told:
+                continue
+            self._told[key] = None
+            if len(self._told) > REMEMBERED:
+                self._told.popitem(last=False)
+            self._add(kind, text, [target])
 
     def _is_local(self, session: str) -> bool:
         row = self._reader.session(session)

@@ -5,9 +5,10 @@ A row says what differs from its fields' defaults. The page shows a name without
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple
 
-from .enums import CacheCause, EndReason, Link, Outcome, PromptKind, SessionPhase, TimeKind
+from .enums import AlarmKind, CacheCause, EndReason, Link, Outcome, PromptKind, SessionPhase, TimeKind
 
 Colour = Literal["user", "model", "tool", "wait", "other", "subagent", "compact", "quiet"]
 """Classes `k-COLOUR` of the page's `shared-styles.js`."""
@@ -148,6 +149,8 @@ PROMPT_KINDS: Final = {
 LINKS: Final = {
     Link.PREVIOUS_TURN: "previous turn",
     Link.STARTED_BY: "started by",
+    Link.FIRST_CALL: "first call",
+    Link.LAST_CALL: "last call",
     Link.TRACEPARENT: "traceparent",
     "other": "linked",
 }
@@ -164,6 +167,18 @@ CACHE_CAUSES: Final = {
     CacheCause.UNKNOWN: "unknown",
 }
 """Why the prompt cache was missed."""
+
+ALARMS: Final[Mapping[str, str]] = {
+    AlarmKind.REPEATED_CALL: "repeats one call",
+    AlarmKind.UNCHANGED_POLL: "polls, and nothing changes",
+    AlarmKind.REREAD: "rereads a file",
+    AlarmKind.EDITS_UNDONE: "undoes its own edits",
+    AlarmKind.SAME_ERROR: "meets one error",
+    AlarmKind.NO_PROGRESS: "gets nowhere",
+    AlarmKind.TURN_COST: "has a costly turn",
+    AlarmKind.TURN_CONTEXT: "fills its context",
+}
+"""What a session does that the watchdog has noticed."""
 
 SOURCES: Final = {
     "skill": "Skill",

@@ -11,6 +11,7 @@ from typing import Final, Literal, NamedTuple
 
 from .enums import (
     STOP_FAILURES,
+    AlarmKind,
     Basis,
     CacheCause,
     Decision,
@@ -452,6 +453,21 @@ PROMPTS: Final = _ours(
 TIME_KIND: Final = _ours("hookspan.time.kind", "string", "What the time went to.", TimeKind)
 LINES_TYPE: Final = _ours(
     "hookspan.lines.type", "string", "Whether the lines were added or removed.", ("added", "removed")
+)
+ALARM_KIND: Final = _ours("hookspan.alarm.kind", "string", "What the watchdog noticed.", AlarmKind)
+ALARM_CALLS: Final = _ours(
+    "hookspan.alarm.calls",
+    "int",
+    "Calls that the alarm is about: equal ones, edits that undid each other, failures, calls without news; of a turn's cost or context, its model calls or compactions.",
+)
+ALARM_COST_USD: Final = _ours(
+    "hookspan.alarm.cost.usd", "double", "List price of the agent's model calls from the first of these calls on."
+)
+ALARM_FIRST_CALL: Final = _ours(
+    "hookspan.alarm.first_call", "string", "Id of the first of these calls.", examples=("toolu_01",)
+)
+ALARM_LAST_CALL: Final = _ours(
+    "hookspan.alarm.last_call", "string", "Id of the last of these calls.", examples=("toolu_01",)
 )
 LINK: Final = _ours("hookspan.link", "string", "On a link: the reason for it.", Link)
 PAYLOAD_SIZE: Final = _ours("hookspan.payload.size", "int", "Bytes of the event.")

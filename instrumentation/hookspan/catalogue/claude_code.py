@@ -6,6 +6,9 @@ from typing import Final
 
 from .events import Client, HookEvent, Kept
 
+READING_TOOLS: Final = frozenset({"Read", "Grep"})
+"""Tools whose equal results of equal inputs are for nothing: all of a result is what was read."""
+
 _TEAMMATE: Final = (Kept("teammate_name", "name", "teammate"), Kept("team_name", "name", "team"))
 
 CLAUDE_CODE: Final = Client(

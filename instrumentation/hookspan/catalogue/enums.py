@@ -98,6 +98,27 @@ class WasteKind(StrEnum):
     """No waste: definitions that were of use."""
 
 
+class AlarmKind(StrEnum):
+    """What the watchdog noticed (`hookspan.alarm.kind`)."""
+
+    REPEATED_CALL = "repeated_call"
+    """The same call with the same input gave the same result again and again, and nothing else brought news."""
+    UNCHANGED_POLL = "unchanged_poll"
+    """The same with a call that asks something outside: a background task, a service, the web, an MCP server."""
+    REREAD = "reread"
+    """The same part of a file was read again and again, and it had not changed."""
+    EDITS_UNDONE = "edits_undone"
+    """Two edits of the same lines undid each other again and again."""
+    SAME_ERROR = "same_error"
+    """A tool failed with the same error again and again, and nothing was changed in between."""
+    NO_PROGRESS = "no_progress"
+    """A check failed with the same error after many changes, or many calls in a row brought nothing new."""
+    TURN_COST = "turn_cost"
+    """A turn, with its subagents, cost more than turns do."""
+    TURN_CONTEXT = "turn_context"
+    """A turn's context grew more than contexts do, or was compacted again and again after a few calls."""
+
+
 class McpTrouble(StrEnum):
     """Why an MCP server was not available to a session (`hookspan.mcp.trouble`)."""
 
@@ -189,6 +210,10 @@ class Link(StrEnum):
     """The previous turn of the same session."""
     STARTED_BY = "started_by"
     """The call that started the background task whose end caused this prompt."""
+    FIRST_CALL = "first_call"
+    """The first of the calls that an alarm is about."""
+    LAST_CALL = "last_call"
+    """The last of them."""
     TRACEPARENT = "traceparent"
     """The span that TRACEPARENT named in the client's environment."""
 

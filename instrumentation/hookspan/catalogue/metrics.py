@@ -377,6 +377,15 @@ SUMS: Final = (
         exemplar="compact",
     ),
     _counter(
+        "hookspan.alarms",
+        "{alarm}",
+        "Agents that got nowhere, and turns that ran away, as the watchdog noticed.",
+        "it is noticed",
+        sc.PROJECT,
+        sc.ALARM_KIND,
+        exemplar="alarm",
+    ),
+    _counter(
         "hookspan.notifications",
         "{notification}",
         "Notifications from the client.",

@@ -154,6 +154,16 @@ class SessionRow(KeptFields, kw_only=True):
     ] = 0
     retry_error: Annotated[str, Field("Why the attempt before it failed, empty for none.")] = ""
     subagents_running: Annotated[int, Field("Subagents that work now.")] = 0
+    alarm: Annotated[
+        str, Field("What the watchdog noticed, an AlarmKind: what goes on, else the newest; empty for none.", api=None)
+    ] = ""
+    alarm_agent: Annotated[str, Field("The subagent that it is about, empty for the main agent.", api=None)] = ""
+    alarm_since: Annotated[int, Field("When the first of its calls began.", api=None)] = 0
+    alarm_ended: Annotated[int, Field("When it ended, 0 while it goes on.", api=None)] = 0
+    alarm_calls: Annotated[int, Field("How many calls it has come to.", api=None)] = 0
+    alarm_cost_nano: Annotated[int, Field("What was spent since, at list price.", api=None)] = 0
+    alarm_first: Annotated[str, Field("Id of its first call, empty for a turn's cost or context.", api=None)] = ""
+    alarm_last: Annotated[str, Field("Id of its last call.", api=None)] = ""
 
 
 def fields(row: type[KeptFields] = SessionRow) -> Iterator[tuple[str, type[Any], Field]]:

@@ -9,7 +9,7 @@ from . import attributes as sc
 from .appearance import SpanLook
 from .scopes import HOOK_SCOPE, SCOPE
 
-SpanType = Literal["turn", "tool", "wait", "subagent", "model", "compact", "session", "hook"]
+SpanType = Literal["turn", "tool", "wait", "subagent", "model", "compact", "alarm", "session", "hook"]
 """What the API calls the kinds."""
 
 
@@ -312,6 +312,19 @@ COMPACTION: Final = SpanKind(
     required=(sc.OUTCOME,),
 )
 
+ALARM: Final = SpanKind(
+    type="alarm",
+    look=SpanLook("Alarm", title="Alarm: {of}", colour="wait", mark="diamond", bar="outline", role="overhead"),
+    name="alarm {kind}",
+    brief="A time in which an agent got nowhere, or a turn ran away ([the watchdog](../watchdog.md)). Links lead to the first and the last call.",
+    parent="turn or subagent",
+    begins="the first of the calls that it is about; of a turn's cost or context, the turn",
+    ends="a call that brings something new, the end of the turn or the subagent, or the next prompt",
+    emitted="once the transcript has been read past its end",
+    attributes=(sc.ALARM_KIND, sc.ALARM_CALLS, sc.ALARM_COST_USD, sc.ALARM_FIRST_CALL, sc.ALARM_LAST_CALL),
+    required=(sc.ALARM_KIND, sc.ALARM_CALLS, sc.ALARM_COST_USD),
+)
+
 SESSION: Final = SpanKind(
     type="session",
     look=SpanLook("Session", title="Session", bar="thread", role="root"),
@@ -370,4 +383,4 @@ HOOK: Final = SpanKind(
     required=(sc.HOOK_EVENT, sc.PAYLOAD_SIZE),
 )
 
-SPANS: Final = (TURN, TOOL, WAIT, SUBAGENT, MODEL, COMPACTION, SESSION, HOOK)
+SPANS: Final = (TURN, TOOL, WAIT, SUBAGENT, MODEL, COMPACTION, ALARM, SESSION, HOOK)

@@ -14,6 +14,7 @@ from hookspan.config.sections import (
     Project,
     Settings,
     Signal,
+    Watchdog,
 )
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "Project",
     "Settings",
     "Signal",
+    "Watchdog",
     "from_snapshot",
     "is_locked",
     "is_named",

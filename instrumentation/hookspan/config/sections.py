@@ -270,6 +270,38 @@ class Traces:
     )
 
 
+def _limit(default: float, text: str, *, fraction: bool = False) -> Any:
+    return _option(default, Number(0, 100_000_000, fraction=fraction), f"{text} 0: never.")
+
+
+@dataclass(frozen=True, slots=True)
+class Watchdog:
+    """When an agent is said to get nowhere, or a turn to run away. Nothing is ever blocked.
+
+    Every limit is so high that no honest work was found that reaches it; docs/watchdog.md says why each is what it is.
+    """
+
+    enabled: bool = _option(True, Flag(), "Watch all agents.")
+    calls: int = _limit(10, "How often the same call has the same result, and nothing else brings news.")
+    polls: int = _limit(20, "The same of a call that asks something outside: a background task, a service, the web.")
+    reads: int = _limit(15, "How often the same part of a file is read in a turn, and has not changed.")
+    edits: int = _limit(6, "How many edits of the same lines undo each other, one after the other.")
+    errors: int = _limit(8, "How often a tool fails with the same error, and nothing was changed in between.")
+    failed_checks: int = _limit(15, "How often it does, whatever was changed in between.")
+    stale_calls: int = _limit(40, "How many calls in a row bring nothing new.")
+    compactions: int = _limit(4, "How many compactions follow each other with less than ten calls in between.")
+    turn_tokens: int = _limit(500_000, "By how many tokens the context of a turn grows.")
+    turn_usd: float = _limit(50.0, "What a turn costs, with its subagents, in US dollars at list price.", fraction=True)
+
+    def changed(self) -> dict[str, float]:
+        """What is not the default."""
+        return {
+            field.name: float(value)
+            for field in dataclasses.fields(self)
+            if (value := getattr(self, field.name)) != field.default
+        }
+
+
 @dataclass(frozen=True, slots=True)
 class Collector:
     """The OpenTelemetry Collector that the endpoint belongs to."""
@@ -311,7 +343,7 @@ class Project:
     )
 
 
-NOTIFY_EVENTS: Final = ("waiting", "turn_failed", "health_critical")
+NOTIFY_EVENTS: Final = ("waiting", "alarm", "turn_failed", "health_critical")
 DESKTOP: Final = "desktop"
 """The `url` of this machine's desktop: whatever shows notifications there."""
 
@@ -360,6 +392,7 @@ class Settings:
     dashboard: Dashboard = field(default_factory=Dashboard)
     monitor: Monitor = field(default_factory=Monitor)
     traces: Traces = field(default_factory=Traces)
+    watchdog: Watchdog = field(default_factory=Watchdog)
     collector: Collector = field(default_factory=Collector)
     links: Links = field(default_factory=Links)
     resource: Mapping[str, str] = field(default_factory=dict)

@@ -301,6 +301,8 @@ class History:
         reduce_payload(event, fields, b"", labels=self._labels)
         event.permission_mode = event.permission_mode or mode
         event.input_digest = event.output_digest = ""
+        event.edit = None
+        event.calls = tuple(msgspec.structs.replace(call, input_digest="", told="") for call in event.calls)
         return event
 
     # --- subagents whose lines stand in the main file, as 1.0 wrote them

@@ -15,7 +15,7 @@ from hookspan.catalogue.enums import EndReason, Outcome
 from hookspan.wire.facts import AgentMeta, Interruption
 from hookspan.wire.reduced import Reduced
 
-from . import attempts, ids, open_spans, places
+from . import attempts, ids, open_spans, places, watchdog
 from .rows import Attributes
 from .state import KEPT_PLACES, Agent, Place, SessionState, ToolCall, WorkflowRun, bound
 from .step import Step
@@ -178,6 +178,7 @@ def stop(step: Step, event: Reduced) -> None:
     agent = _open(step, event)
     agent.type = agent.type or event.agent_type
     agent.stop, agent.interrupted = max(agent.stop, event.at), False
+    watchdog.stopped(step.session, agent.id, event.at)
     if event.workflow:
         _bind_to_run(step, agent, event.workflow)
 
@@ -187,6 +188,7 @@ def interrupted(step: Step, fact: Interruption) -> None:
     agent = step.session.agents.get(fact.agent_id)
     if agent and not agent.stop:
         agent.stop, agent.interrupted = fact.at, True
+        watchdog.stopped(step.session, agent.id, fact.at)
 
 
 def is_foreground(step: Step, agent: Agent) -> bool:

@@ -18,7 +18,7 @@ from hookspan.wire.reduced import (
     Reduced,
 )
 
-from . import attempts, attribution, cache, definitions, ids, open_spans, places, quota, times, turns, waste
+from . import attempts, attribution, cache, definitions, ids, open_spans, places, quota, times, turns, waste, watchdog
 from .rows import CLIENT, STATUS_ERROR, STATUS_UNSET, Attributes
 from .state import KEPT_MODELS, Compaction, Place, SessionState, Tally, bound
 from .step import NANO, Step
@@ -72,6 +72,7 @@ def called(step: Step, fact: ModelCall) -> None:
         turn.last = max(turn.last, fact.end)
     for tally in tallies:
         _tally(tally, fact)
+    watchdog.spent(step, fact, turn)
     turns.spend(step, fact.agent_id, place, times.MODEL, fact.start, fact.end)
     if not session.local and quota.spend(step.state.world.quotas, session.id, fact.end, fact.cost_nano):
         step.rows.world = True
@@ -285,6 +286,7 @@ def stop_hooks(step: Step, fact: StopHooks) -> None:
 
 def compaction_started(step: Step, event: Reduced) -> None:
     """PreCompact."""
+    watchdog.compacted(step, event)
     for compaction in step.session.compactions:
         if compaction.start == compaction.end and event.at <= compaction.end:
             compaction.start = event.at  # its PostCompact came first

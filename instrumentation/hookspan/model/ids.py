@@ -65,6 +65,11 @@ def of_compaction(session: str, start: int) -> str:
     return span_id("compact", session, start)
 
 
+def of_alarm(session: str, agent_id: str, kind: str, raised: int) -> str:
+    """An alarm that was raised then."""
+    return span_id("alarm", session, agent_id, kind, raised)
+
+
 def of_hook(session: str, event: str, at: int, pid: int, host: str) -> str:
     """A hook's process."""
     return span_id("hook", session, event, at, pid, host)

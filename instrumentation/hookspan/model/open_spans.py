@@ -15,6 +15,7 @@ from hookspan.catalogue import spans
 from . import ids, places
 from .rows import Attributes
 from .state import Agent, Compaction, Place, SessionState, ToolCall, Turn, Wait
+from .watches import Alarm
 
 
 class OpenSpan(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,6 +119,18 @@ def of_compaction(session: SessionState, compaction: Compaction) -> OpenSpan:
     )
 
 
+def of_alarm(session: SessionState, alarm: Alarm) -> OpenSpan:
+    """An alarm of the watchdog. It is over when it was last true."""
+    return OpenSpan(
+        place=places.of_work(session, alarm.agent_id, alarm.prompt),
+        span_id=ids.of_alarm(session.id, alarm.agent_id, alarm.kind, alarm.raised),
+        name=spans.ALARM.of(alarm.kind),
+        start=alarm.since,
+        stop=alarm.ended,
+        attributes={sc.ALARM_KIND: str(alarm.kind), sc.ALARM_FIRST_CALL: alarm.first},
+    )
+
+
 def open_spans(session: SessionState) -> list[OpenSpan]:
     """All spans that a session has open, by start; of its own span alone there is none.
 
@@ -133,6 +146,7 @@ def open_spans(session: SessionState) -> list[OpenSpan]:
         if call.at and not call.post and not call.resolved and call.id not in waited_for
     ]
     opened += [_labelled(session, wait) for wait in waits]
+    opened += [of_alarm(session, alarm) for alarm in session.alarms if not alarm.written]
     opened += [of_compaction(session, compaction) for compaction in session.compactions if not compaction.end]
     opened.sort(key=lambda span: span.start)
     return opened

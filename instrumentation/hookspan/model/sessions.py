@@ -15,7 +15,7 @@ from hookspan.catalogue.enums import Basis, EndReason, Outcome, SessionPhase
 from hookspan.wire.facts import BackgroundJob, CostState, Observed
 from hookspan.wire.reduced import CacheEstimate, Reduced
 
-from . import agents, calls, dialogs, ids, places, registry, tools, turns
+from . import agents, calls, dialogs, ids, places, registry, tools, turns, watchdog
 from .rows import Attributes
 from .state import KEPT_BRANCHES, Place, SessionState, State, Tally, Turn
 from .step import NANO, Step
@@ -176,6 +176,7 @@ def end(step: Step, at: int, reason: EndReason) -> None:
         return
     session.ended, session.end_reason = at, reason.value
     session.clients = {}
+    watchdog.over(session, at)
     for turn in session.turns.values():
         if not turn.fixed:
             turns.fix(turn, at, reason)
@@ -193,6 +194,7 @@ def read(step: Step, up_to: int) -> None:
     for turn in list(session.turns.values()):
         if turn.fixed and turn.fixed <= up_to:
             finish_turn(step, turn)
+    watchdog.write(step, up_to)
     if session.ended and session.ended <= up_to:
         finish(step)
 
@@ -259,6 +261,8 @@ def finish(step: Step) -> None:
     session.waits.clear()
     for prompt in {compaction.place.prompt for compaction in session.compactions}:
         calls.write_compactions(step, at, of=prompt)
+    watchdog.over(session, at)
+    watchdog.write(step, step.now)
     if session.started and not session.written:
         _write(step, at, reason)
     session.written = True

@@ -17,6 +17,7 @@ from hookspan.wire.reduced import CacheEstimate, Reduced
 
 from .quota import Quota
 from .rows import SpanEvent, SpanLink
+from .watches import Alarm, Watch
 
 ANSWER: Final = "#"
 """In what stands for a prompt id: behind it is the time of an answer that shares it with the turn before."""
@@ -231,6 +232,8 @@ class Turn(msgspec.Struct, kw_only=True):
         intervals: What the main thread spent its time on.
         beside: What its subagents spent theirs on.
         waited: Nanoseconds of waits that are counted already.
+        spent_nano: What its model calls cost, those of its subagents included.
+        context: Tokens of its first model call's input, 0 before.
     """
 
     prompt: str
@@ -261,6 +264,8 @@ class Turn(msgspec.Struct, kw_only=True):
     intervals: list[Interval] = []
     beside: list[Interval] = []
     waited: int = 0
+    spent_nano: int = 0
+    context: int = 0
 
 
 class GoingOn(msgspec.Struct, kw_only=True):
@@ -367,6 +372,8 @@ class SessionState(KeptFields, msgspec.Struct, kw_only=True):
         pids: Clients whose hooks came in this run and that have not left, with the stamp of their newest.
         clients: What the registry says of the clients that have the session open, by pid.
         batches: Newest PostToolBatch of the main thread and of each subagent: dialogs before it are answered.
+        watches: What its agents did lately, by their ids.
+        alarms: Those that go on or are not written, and the newest that are.
         read: Up to when all transcripts of the session have been read.
         resumed: What the client told of its cache as it took the conversation up again.
         folder: The project folder, the first that was told: a client's `cwd` follows its `cd`.
@@ -444,6 +451,8 @@ class SessionState(KeptFields, msgspec.Struct, kw_only=True):
     tasks: dict[str, Place] = {}
     seen: dict[str, int] = {}
     facts: dict[str, bool] = {}
+    watches: dict[str, Watch] = {}
+    alarms: list[Alarm] = []
     read: int = 0
     files: dict[str, int] = {}
     prompts: dict[str, str] = {}

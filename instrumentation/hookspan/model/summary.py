@@ -6,10 +6,11 @@ from hookspan.catalogue.enums import SessionPhase
 from hookspan.catalogue.session_fields import KeptFields, SessionRow
 from hookspan.wire.facts import Asks
 
-from . import registry
+from . import places, registry
 from .sessions import is_open
 from .state import SessionState, State, Wait
 from .step import folder_of, project_of, repository_of
+from .watches import Alarm
 
 
 def foremost(session: SessionState) -> Wait | None:
@@ -31,6 +32,7 @@ def session_row(state: State, session: SessionState) -> SessionRow | None:
     waiting = {dialog.tool_use_id for dialog in session.waits if not dialog.running_at and not dialog.inside}
     running = [call for call in session.calls.values() if call.at and not call.resolved and call.id not in waiting]
     failed = session.attempts.get("", ())
+    alarm = newest_alarm(session)
     kept = {name: getattr(session, name) for name in KeptFields.__struct_fields__}
     return SessionRow(
         **kept,
@@ -56,4 +58,22 @@ def session_row(state: State, session: SessionState) -> SessionRow | None:
         cache_write_tokens=tally.cache_write_tokens,
         cost_nano=tally.cost_nano,
         unpriced=tally.unpriced,
+        alarm=alarm.kind.value if alarm else "",
+        alarm_agent=_agent_of(session, alarm) if alarm else "",
+        alarm_since=alarm.since if alarm else 0,
+        alarm_ended=alarm.ended if alarm else 0,
+        alarm_calls=alarm.calls if alarm else 0,
+        alarm_cost_nano=alarm.cost_nano if alarm else 0,
+        alarm_first=alarm.first if alarm else "",
+        alarm_last=alarm.last if alarm else "",
     )
+
+
+def newest_alarm(session: SessionState) -> Alarm | None:
+    """What the watchdog noticed last, of what goes on if anything does."""
+    return max(session.alarms, key=lambda alarm: (not alarm.ended, alarm.raised), default=None)
+
+
+def _agent_of(session: SessionState, alarm: Alarm) -> str:
+    """The type of the subagent that an alarm is about, empty for the main agent."""
+    return places.of_work(session, alarm.agent_id, alarm.prompt).agent if alarm.agent_id else ""

@@ -9,12 +9,13 @@ from __future__ import annotations
 from typing import Final
 
 from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.claude_code import READING_TOOLS
 from hookspan.catalogue.clients import AWAITS_AGENTS
 from hookspan.catalogue.enums import Basis, Decision, ErrorType, Outcome, WasteKind
 from hookspan.wire.facts import Rejection
 from hookspan.wire.reduced import VERDICT_DENIED, VERDICT_HOOK, VERDICT_INVALID, VERDICT_REJECTED, Call, Reduced
 
-from . import agents, dialogs, ids, open_spans, places, teams, times, turns, waste
+from . import agents, dialogs, ids, open_spans, places, teams, times, turns, waste, watchdog
 from .rows import STATUS_ERROR, STATUS_UNSET, Attributes
 from .state import KEPT_CLOSED, KEPT_PLACES, Place, SessionState, Tally, ToolCall, Wait, Wasted, bound
 from .step import NANO, Step
@@ -88,8 +89,11 @@ def listed(step: Step, event: Reduced) -> None:
             if not entry.verdict or (closed is not None and event.at <= closed + REORDER):
                 continue
             call = session.calls[entry.tool_use_id] = _unheard(step, entry, event)
+        if entry.verdict and not call.resolved:
+            watchdog.refused(step, call, entry)
         call.resolved = event.at
         call.verdict = entry.verdict
+    watchdog.answered(step, event.agent_id)
     dialogs.forget_answered(step, event.agent_id, event.at)
     session.batches[event.agent_id] = max(event.at, session.batches.get(event.agent_id, 0))
     bound(session.batches, KEPT_PLACES)
@@ -140,6 +144,7 @@ def finish(step: Step, call: ToolCall) -> None:
     inferred = not call.at
     if inferred:
         _describe(step, call, event)
+    watchdog.ended(step, call, event)
     if event.event == "PermissionDenied":
         _write_never_ran(step, call, event.at)
         return
@@ -172,7 +177,9 @@ def finish(step: Step, call: ToolCall) -> None:
 
 
 def _repeated(step: Step, call: ToolCall, event: Reduced) -> Attributes:
-    is_repeated = waste.is_repeated(step.session, call.agent_id, call.digest, event.output_digest)
+    is_repeated = call.tool in READING_TOOLS and waste.is_repeated(
+        step.session, call.agent_id, call.digest, event.output_digest
+    )
     return {sc.REPEATED: True} if is_repeated and not event.interrupted else {}
 
 

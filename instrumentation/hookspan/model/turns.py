@@ -15,7 +15,7 @@ from hookspan.catalogue.enums import STOP_FAILURES, EndReason, ErrorType, Link, 
 from hookspan.wire.facts import Interruption, QueuedPrompt
 from hookspan.wire.reduced import Reduced
 
-from . import attempts, ids, open_spans, places, times
+from . import attempts, ids, open_spans, places, times, watchdog
 from .rows import STATUS_ERROR, STATUS_UNSET, Attributes, SpanLink
 from .state import KEPT_PLACES, GoingOn, Interval, Place, Tally, Turn, bound
 from .step import NANO, Step
@@ -64,6 +64,7 @@ def submitted(step: Step, event: Reduced) -> None:
     session = step.session
     session.tally.prompts += 1
     session.messages += 1
+    watchdog.prompted(session, event.prompt, event.at)
     if not event.prompt:
         return
     turn = session.turns.get(event.prompt)
@@ -150,6 +151,7 @@ def stopped(step: Step, event: Reduced, reason: EndReason) -> None:
     """Stop or StopFailure of the main thread: a candidate for the turn's end, the last one wins."""
     turn = active(step, event)
     step.session.messages += 1
+    watchdog.stopped(step.session, "", event.at)
     if turn is None or (turn.fixed and event.at > turn.fixed):
         return
     if event.at >= turn.stop:
@@ -171,6 +173,7 @@ def interrupted(step: Step, fact: Interruption) -> None:
         turn = open_ones[-1] if open_ones and not fact.prompt else None
     if turn is None or fact.agent_id:
         return
+    watchdog.interrupted(session, turn, fact.at)
     turn.stop, turn.stop_reason, turn.error = fact.at, EndReason.INTERRUPTED, ""
     turn.last = max(turn.last, fact.at)
     if turn.prompt == session.current and not turn.fixed:

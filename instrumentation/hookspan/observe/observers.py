@@ -121,11 +121,8 @@ class Observers:
 
 def _same(wanted: Policy, current: Policy | None) -> bool:
     current = current or Policy(at=0, key="")
-    return (wanted.adopt_traceparent, wanted.labels, wanted.opted_out) == (
-        current.adopt_traceparent,
-        current.labels,
-        current.opted_out,
-    )
+    about = ("adopt_traceparent", "labels", "opted_out", "watchdog")
+    return all(getattr(wanted, name) == getattr(current, name) for name in about)
 
 
 def is_watched(session: SessionState) -> bool:

@@ -41,26 +41,31 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
         top_tools: The five most used tools of the sixty minutes before the present one, and that.
         phases: Sessions that have not ended, by phase.
         oldest_wait: Unix nanoseconds since when the longest-waiting session waits, 0 if none does.
+        alarms: Sessions of these with an alarm of the watchdog that goes on.
     """
 
     top_tools: tuple[ToolCount, ...] = ()
     phases: dict[str, int] = msgspec.field(default_factory=dict)
     oldest_wait: int = 0
+    alarms: int = 0
 
 
 def of_sessions(db: sqlite3.Connection, *, local: bool) -> Summary:
     """Sessions by phase, with or without local ones."""
     waiting = SessionPhase.WAITING.value
-    phases, oldest = {}, 0
-    for phase, count, since in db.execute(
-        "SELECT phase, count(*), min(waiting_since) FROM session WHERE ended = 0 AND local <= ? GROUP BY phase",
+    phases, oldest, alarms = {}, 0, 0
+    for phase, count, since, alarmed in db.execute(
+        "SELECT phase, count(*), min(waiting_since), sum(alarm <> '' AND alarm_ended = 0) "
+        "FROM session WHERE ended = 0 AND local <= ? GROUP BY phase",
         (local,),
     ):
         phases[phase] = count
+        alarms += alarmed
         oldest = since if phase == waiting else oldest
     return Summary(
         phases=phases,
         oldest_wait=oldest,
+        alarms=alarms,
     )
 
 

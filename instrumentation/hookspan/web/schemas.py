@@ -95,6 +95,24 @@ class Asking(msgspec.Struct, kw_only=True):
     message: str
 
 
+class Alarm(msgspec.Struct, kw_only=True):
+    """What the watchdog noticed: an agent that gets nowhere, or a turn that runs away.
+
+    `agent`: the subagent that it is about, empty for the main agent. `ended`: null while it goes on. `calls`: how many
+    calls it has come to, and `cost` what was spent since, USD at list price. `first` and `last`: ids of the spans of
+    the first and the last of its calls, empty for a turn's cost or context.
+    """
+
+    kind: str
+    agent: str
+    since: float
+    ended: float | None
+    calls: int
+    cost: float
+    first: str
+    last: str
+
+
 class Session(_CopiedFields, kw_only=True):
     """A session as lists show it. `activity`: events in each of the last 30 minutes, null in the stream.
 
@@ -110,6 +128,7 @@ class Session(_CopiedFields, kw_only=True):
     asking: Asking | None
     tokens: Tokens
     context: Context
+    alarm: Alarm | None
     activity: list[int] | None
 
 

@@ -172,7 +172,21 @@ def session(
             cache_write=row.cache_write_tokens,
         ),
         context=schemas.Context(tokens=row.context_tokens, window=window, share=min(1.0, row.context_tokens / window)),
+        alarm=_alarm(row) if row.alarm else None,
         activity=None if activity is None else list(activity),
+    )
+
+
+def _alarm(row: SessionRow) -> schemas.Alarm:
+    return schemas.Alarm(
+        kind=row.alarm,
+        agent=row.alarm_agent,
+        since=ms(row.alarm_since),
+        ended=ms_or_none(row.alarm_ended),
+        calls=row.alarm_calls,
+        cost=row.alarm_cost_nano / NANO,
+        first=ids.of_tool(row.id, row.alarm_first) if row.alarm_first else "",
+        last=ids.of_tool(row.id, row.alarm_last) if row.alarm_last else "",
     )
 
 

@@ -369,11 +369,15 @@ class Repository(Observed, tag="repository"):
 
 
 class Policy(Observed, tag="policy"):
-    """Settings that change rows: how traces join a TRACEPARENT, labels per project, projects opted out."""
+    """Settings that change rows: how traces join a TRACEPARENT, labels per project, projects opted out.
+
+    `watchdog` has the settings of that section that are not their defaults.
+    """
 
     adopt_traceparent: bool = False
     labels: dict[str, dict[str, str]] = {}
     opted_out: list[str] = []
+    watchdog: dict[str, float] = {}
 
 
 class Forgotten(Observed, tag="forgotten"):

@@ -8,12 +8,28 @@ from hookspan.catalogue.events import KeptFields
 
 
 class Call(msgspec.Struct, frozen=True, array_like=True):
-    """One call of a PostToolBatch. `verdict` says why it never ran, empty when its result looks like a tool's."""
+    """One call of a PostToolBatch. `verdict` says why it never ran, empty when its result looks like a tool's.
+
+    One that never ran has keyed digests of its input and of what the model was told.
+    """
 
     tool_use_id: str
     tool: str
     verdict: str
     mcp_server: str = ""
+    input_digest: str = ""
+    told: str = ""
+
+
+class Edit(msgspec.Struct, frozen=True, array_like=True):
+    """What a call changed in a file: keyed digests of its path, of the lines that went and of those that came.
+
+    Lines that only went or only came leave the other empty.
+    """
+
+    file: str
+    gone: str
+    come: str
 
 
 VERDICT_HOOK = "hook"
@@ -94,8 +110,9 @@ class Reduced(KeptFields, kw_only=True, omit_defaults=True):
         prompt_size: Bytes of the prompt, in UTF-8.
         exit_code: Of a failed shell command, -1 if unknown.
         input_digest: Keyed digest of the tool's input, in canonical form: pairs a PermissionRequest with its call.
-        output_digest: Keyed digest of the result of a tool that reads: equal ones of an equal input say that nothing
-            had changed.
+        output_digest: Keyed digest of the tool's result or error text, but for how long something took (which is left
+            out of all but READING_TOOLS): equal ones of an equal input say that nothing had changed.
+        edit: Of a call that changed lines of a file.
         sandbox_refused: The user refused what a shell command's sandbox asked for.
         child_agent: Id of the subagent that an Agent call started.
         child_type: What kind of agent that is, where it is a teammate, whose events have its name for that.
@@ -140,6 +157,7 @@ class Reduced(KeptFields, kw_only=True, omit_defaults=True):
     input_size: int = 0
     output_size: int = 0
     output_digest: str = ""
+    edit: Edit | None = None
     program: str = ""
     extension: str = ""
     lines_added: int = 0

@@ -123,6 +123,14 @@ def print_serial_bash(stage: Stage) -> Story:
 
 
 @scenario()
+def print_loop(stage: Stage) -> Story:
+    """The same call eleven times, whose result is the same: the watchdog notices it at the tenth."""
+    stage.model.play({PROMPT: [*[says(bash("cat cart.py"))] * 11, says("I keep reading.")]})
+    stage.run(PROMPT, *ALLOW)
+    return Story([Turn(PROMPT)])
+
+
+@scenario()
 def print_denied(stage: Stage) -> Story:
     """A call that nobody allowed, denied by print mode itself."""
     stage.model.play({PROMPT: [says(bash("touch new.txt", "denied", decision="auto_denied")), says("I could not.")]})

@@ -88,5 +88,6 @@ def policy_of(settings: Settings) -> Policy:
         key="",
         adopt_traceparent=settings.traces.parent == "adopt",
         labels={name: dict(project.labels) for name, project in settings.projects.items() if project.labels},
+        watchdog=settings.watchdog.changed(),
         opted_out=sorted(name for name, project in settings.projects.items() if not project.record),
     )

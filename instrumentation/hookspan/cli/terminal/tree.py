@@ -39,6 +39,7 @@ _SHOWN: Final = (
     (sc.ATTEMPTS, "attempts="),
     (sc.CONTEXT_BEFORE, "before="),
     (sc.CONTEXT_AFTER, "after="),
+    (sc.ALARM_CALLS, "calls="),
 )
 _FLAGS: Final = (
     (sc.NEVER_RAN, "never ran"),
@@ -52,8 +53,9 @@ _FLAGS: Final = (
 _USAGE: Final = (
     (sc.GEN_AI_USAGE_INPUT_TOKENS, sc.GEN_AI_USAGE_OUTPUT_TOKENS, sc.GEN_AI_USAGE_CACHE_READ, sc.COST_USD),
     (sc.TOTAL_INPUT_TOKENS, sc.TOTAL_OUTPUT_TOKENS, sc.TOTAL_CACHE_READ, sc.TOTAL_COST_USD),
+    (None, None, None, sc.ALARM_COST_USD),
 )
-"""Of a model call, and of what has model calls."""
+"""Of a model call, of what has model calls, and of an alarm."""
 _LEAST_COST: Final = 0.000_001  # dollars; less is the client's arithmetic with fractions
 _HIDDEN_IF: Final = {(sc.PROMPTS, 1), (sc.PROMPT_KIND, "human"), (sc.TOOLS_FAILED, 0), (sc.TOOLS, 0)}
 
@@ -85,7 +87,7 @@ def describe(span: Span) -> str:
     if isinstance(waited, int | float):
         parts.append(f"waited {duration(round(waited * 1e9))}")
     for keys in _USAGE:
-        tokens_in, tokens_out, cached, cost = map(get, keys)
+        tokens_in, tokens_out, cached, cost = (get(key) if key else None for key in keys)
         if tokens_in is not None:
             parts.append(f"{tokens_in} in ({cached or 0} cached), {tokens_out} out")
         if isinstance(cost, int | float):

@@ -20,7 +20,7 @@ from hookspan.paths import Paths
 from hookspan.store import Day, Reader, Summary
 from hookspan.units import elapsed, money
 
-FIELDS: Final = ("waiting", "oldest", "working", "idle", "spent", "waited", "turns", "failed", "line")
+FIELDS: Final = ("waiting", "oldest", "working", "idle", "alarms", "spent", "waited", "turns", "failed", "line")
 
 
 class Now(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +30,7 @@ class Now(msgspec.Struct, frozen=True, kw_only=True):
         waiting: Sessions that wait for an answer, or may.
         oldest: Seconds that the longest of them has waited.
         idle: Sessions that wait for the next prompt.
+        alarms: Sessions that get nowhere, or whose turn runs away, as the watchdog sees it.
         spent: USD at list price.
         unpriced: Calls of models whose price is not known; they are not in `spent`.
         waited: Seconds that tool calls waited for somebody.
@@ -40,6 +41,7 @@ class Now(msgspec.Struct, frozen=True, kw_only=True):
     oldest: float
     working: int
     idle: int
+    alarms: int
     spent: float
     unpriced: int
     waited: float
@@ -55,6 +57,7 @@ class Now(msgspec.Struct, frozen=True, kw_only=True):
             oldest=(now - summary.oldest_wait) / 1e9 if summary.oldest_wait else 0.0,
             working=phases.get(SessionPhase.WORKING, 0),
             idle=phases.get(SessionPhase.IDLE, 0),
+            alarms=summary.alarms,
             spent=today.nano / 1e9,
             unpriced=today.unpriced,
             waited=today.waited,
@@ -69,6 +72,7 @@ class Now(msgspec.Struct, frozen=True, kw_only=True):
             (self.waiting, f"{waits} {elapsed(self.oldest)}" if self.oldest else waits),
             (self.working, f"{self.working} works" if self.working == 1 else f"{self.working} work"),
             (self.idle, f"{self.idle} idle"),
+            (self.alarms, f"{self.alarms} to look at"),
         ]
         said = [text for count, text in parts if count]
         return " · ".join([*said, f"{self._money()} today"] if said and self.spent else said)
@@ -76,7 +80,7 @@ class Now(msgspec.Struct, frozen=True, kw_only=True):
     def texts(self) -> Mapping[str, str]:
         """Every field as a text."""
         return {
-            **{name: str(getattr(self, name)) for name in ("waiting", "working", "idle", "turns", "failed")},
+            **{name: str(getattr(self, name)) for name in ("waiting", "working", "idle", "alarms", "turns", "failed")},
             "oldest": elapsed(self.oldest) if self.oldest else "",
             "waited": elapsed(self.waited),
             "spent": self._money(),

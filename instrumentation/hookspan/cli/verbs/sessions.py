@@ -11,6 +11,7 @@ from typing import Final
 import click
 import msgspec
 
+from hookspan.catalogue.appearance import ALARMS
 from hookspan.catalogue.enums import SessionPhase
 from hookspan.catalogue.session_fields import SessionRow
 from hookspan.cli.terminal import completers
@@ -69,6 +70,8 @@ def sessions(
 ) -> None:
     """List sessions, those that need you first. Works without an agent.
 
+    What the watchdog has noticed stands as the state, with how often and what was spent since.
+
     `(no hooks)` marks a session that only Claude Code's own registry tells of, so that its turns, tools and cost are
     not known.
     """
@@ -110,15 +113,29 @@ def table(rows: Sequence[SessionRow], now: int, columns: int) -> Iterator[str]:
         yield click.style(text, fg=COLOURS.get(rows[place - 1].phase)) if place else click.style(text, bold=True)
 
 
+def alarm_of(row: SessionRow) -> str:
+    """What the watchdog has noticed that goes on: how often, since the cost of which; empty for nothing."""
+    if not row.alarm or row.alarm_ended:
+        return ""
+    cost = f", {money(row.alarm_cost_nano / 1e9)}" if row.alarm_cost_nano else ""
+    return f"{ALARMS.get(row.alarm, row.alarm)} ({row.alarm_calls}x{cost})"
+
+
 def _cells(row: SessionRow, now: int, dearest: float) -> tuple[str, ...]:
     phase = WORDS[row.phase]
     if row.phase in {SessionPhase.WAITING, SessionPhase.WAITING_OR_RUNNING} and row.waiting_tool:
         phase += f": {row.waiting_tool}"
+    elif alarm := alarm_of(row):
+        phase = alarm
     elif row.phase is SessionPhase.WORKING and row.current_tool:
         phase += f": {row.current_tool}"
     elif row.phase is SessionPhase.IDLE and row.failure:
         phase = f"failed: {row.failure.replace('_', ' ')}"
-    since = row.waiting_since or (row.last if row.phase is SessionPhase.ENDED else row.phase_since)
+    since = (
+        row.waiting_since
+        or (row.alarm_since if alarm_of(row) else 0)
+        or (row.last if row.phase is SessionPhase.ENDED else row.phase_since)
+    )
     gone = (now - since) / 1e9
     cost = money(row.cost_nano / 1e9, dearest) + ("+" if row.unpriced else "")
     title = row.title + (" (imported)" if row.local else " (no hooks)" if row.unhooked else "")

@@ -7,22 +7,26 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from hookspan import hooktime
 from hookspan.agent.status import status_of
+from hookspan.catalogue.appearance import ALARMS
 from hookspan.cli.terminal.options import JSON
-from hookspan.cli.terminal.text import may_draw
+from hookspan.cli.terminal.text import may_draw, printable
 from hookspan.config import load
 from hookspan.errors import EXIT_USER, UserError
 from hookspan.folders import working_folder
 from hookspan.paths import Paths
 from hookspan.setup import places
 from hookspan.setup.installation import look
-from hookspan.units import age, counted, size
+from hookspan.units import age, counted, money, size
+
+if TYPE_CHECKING:
+    from hookspan.store import Reader
 
 WATCH_INTERVAL: Final = 2.0  # seconds
 CLEAR: Final = "\033[H\033[2J"
@@ -79,7 +83,8 @@ def gather(paths: Paths) -> dict[str, Any]:
         {"settings_problem": _settings_problem(paths)}
         | status_of(paths)
         | {
-            "quota": _quota(paths),
+            "quota": _of_store(paths, _quota),
+            "alarms": _of_store(paths, _alarms),
             "installed": ours,
             "installation": {
                 "where": installation.where,
@@ -94,8 +99,8 @@ def gather(paths: Paths) -> dict[str, Any]:
     )
 
 
-def _quota(paths: Paths) -> list[dict[str, Any]]:
-    """The account's quota as status lines tell of it, with or without an agent; times in Unix seconds."""
+def _of_store(paths: Paths, ask: Callable[[Reader], list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """What the store says, with or without an agent; nothing where it can't be read."""
     if not paths.store.exists():
         return []
     import sqlite3  # where there is something to read: it takes longer than all else that `status` needs
@@ -103,9 +108,13 @@ def _quota(paths: Paths) -> list[dict[str, Any]]:
     from hookspan.store import Reader, StoreDamaged
 
     try:
-        uses = Reader(paths).quota(time.time_ns())
+        return ask(Reader(paths))
     except (StoreDamaged, OSError, sqlite3.Error):
         return []  # the store's own line says what is wrong with it
+
+
+def _quota(reader: Reader) -> list[dict[str, Any]]:
+    """The account's quota as status lines tell of it; times in Unix seconds."""
     return [
         {
             "window": use.window,
@@ -115,7 +124,23 @@ def _quota(paths: Paths) -> list[dict[str, Any]]:
             "too_soon": use.too_soon,
             "sessions": {share.session: share.share for share in use.shares},
         }
-        for use in uses
+        for use in reader.quota(time.time_ns())
+    ]
+
+
+def _alarms(reader: Reader) -> list[dict[str, Any]]:
+    """What the watchdog has noticed in open sessions and goes on; times in Unix seconds, cost in USD."""
+    return [
+        {
+            "session": row.id,
+            "project": row.project,
+            "kind": row.alarm,
+            "since": row.alarm_since / 1e9,
+            "calls": row.alarm_calls,
+            "cost": row.alarm_cost_nano / 1e9,
+        }
+        for row in reader.sessions(open_only=True)
+        if row.alarm and not row.alarm_ended
     ]
 
 
@@ -153,6 +178,7 @@ def lines(report: Mapping[str, Any]) -> Iterator[str]:
     yield from _notify(report)
     yield from _hooks(report)
     yield from _quotas(report)
+    yield from _watchdog(report)
     yield from _installed(report)
     yield from _drops(report)
     yield from _health(report)
@@ -292,6 +318,14 @@ def _clock(at: float) -> str:
     """The time of day, with the date where it is another day's."""
     moment = dt.datetime.fromtimestamp(at).astimezone()
     return f"{moment:%H:%M}" if moment.date() == dt.datetime.now().astimezone().date() else f"{moment:%d %b %H:%M}"
+
+
+def _watchdog(report: Mapping[str, Any]) -> Iterator[str]:
+    for number, alarm in enumerate(report["alarms"]):
+        what = f"{alarm['session'][:8]} ({printable(alarm['project'])}) {ALARMS.get(alarm['kind'], alarm['kind'])}"
+        spent = f", {money(alarm['cost'])}" if alarm["cost"] else ""
+        text = f"{what}: {counted(alarm['calls'], 'calls')} in {age(time.time() - alarm['since'])}{spent}"
+        yield _row("" if number else "watchdog", click.style(text, fg="yellow"))
 
 
 def _installed(report: Mapping[str, Any]) -> Iterator[str]:

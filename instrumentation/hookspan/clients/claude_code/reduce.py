@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from hookspan.catalogue.claude_code import CLAUDE_CODE
+from hookspan.catalogue.claude_code import CLAUDE_CODE, READING_TOOLS
 from hookspan.wire import command
 from hookspan.wire.fields import (
     LOCAL_KEY,
@@ -37,6 +37,7 @@ from hookspan.wire.reduced import (
     VERDICT_REJECTED,
     CacheEstimate,
     Call,
+    Edit,
     Reduced,
 )
 from hookspan.wire.scrub import label
@@ -58,9 +59,6 @@ _SERVED_BY: Final = (
     ("CLAUDE_CODE_USE_VERTEX", SERVED_BY_VERTEX),
 )
 """Variables that the relay passes on if the client takes them for set. Of several, 2.1.331 takes the first."""
-
-_READ: Final = frozenset({"Read", "Grep"})
-"""Tools whose equal results of equal inputs are for nothing. That of Glob says how long it took."""
 
 _canonical = msgspec.json.Encoder(order="sorted").encode
 _encode = msgspec.json.encode
@@ -122,7 +120,9 @@ def reduce_payload(event: Reduced, fields: dict[str, Any], key: bytes, *, labels
     if "tool_name" in fields:
         _reduce_tool(event, fields, key, labels=labels)
         return
-    if reduce := REDUCERS.get(event.event):
+    if event.event == "PostToolBatch":
+        _reduce_batch(event, fields, key)
+    elif reduce := REDUCERS.get(event.event):
         reduce(event, fields, labels)
 
 
@@ -151,12 +151,20 @@ def _reduce_tool(event: Reduced, fields: dict[str, Any], key: bytes, *, labels: 
     if response is not None:
         encoded = _encode(response)
         event.output_size = len(encoded)
-        if event.tool in _READ:
+        fields_of = as_object(response)
+        if event.tool in READING_TOOLS:
             event.output_digest = digest(encoded, key)
-        _reduce_response(event, as_object(response))
+        elif _DURATIONS.isdisjoint(fields_of):
+            event.output_digest = digest(_timeless(encoded), key)
+        else:
+            lasting = {name: value for name, value in fields_of.items() if name not in _DURATIONS}
+            event.output_digest = digest(_timeless(_encode(lasting)), key)
+        _reduce_response(event, fields_of, key)
     error = get("error")
     if type(error) is str:
-        event.output_size = len(error.encode("utf-8", "surrogatepass"))
+        encoded = error.encode("utf-8", "surrogatepass")
+        event.output_size = len(encoded)
+        event.output_digest = digest(_timeless(encoded), key)
         exit_code = _EXIT_CODE.match(error)
         event.error = "exit_nonzero" if exit_code else "tool_error"
         event.exit_code = int(exit_code.group(1)) if exit_code else -1
@@ -180,7 +188,28 @@ _SANDBOX_REFUSED: Final = re.compile(r"<sandbox_violations>[^<]{0,2000}\(user de
 """What the client adds to the output of a command whose sandbox asked the user, and the user said no."""
 
 
-def _reduce_response(event: Reduced, response: dict[str, Any]) -> None:
+_DURATIONS: Final = frozenset({"durationMs", "durationSeconds", "totalDurationMs"})
+"""Fields of results that differ though nothing else does."""
+_DURATION: Final = re.compile(rb"\d ?(?:m?s|seconds?)\b")
+"""The end of `0.12s`, `3 ms` or `2.5 seconds`: to look for the whole number would take ten times as long."""
+_TIMED: Final = 2048
+"""Bytes at the end of a result in which durations are looked for: programs tell theirs last."""
+
+
+def _timeless(result: bytes) -> bytes:
+    """A result without the durations near its end, so that two runs with one result have one digest."""
+    head, tail = result[:-_TIMED], result[-_TIMED:]
+    pieces, at = [head], 0
+    for found in _DURATION.finditer(tail):
+        start = found.start()
+        while start > at and tail[start - 1] in b"0123456789.":
+            start -= 1
+        pieces.append(tail[at:start])
+        at = found.end()
+    return b"".join([*pieces, tail[at:]]) if at else result
+
+
+def _reduce_response(event: Reduced, response: dict[str, Any], key: bytes) -> None:
     get = response.get
     event.child_agent = as_name(get("agentId"))
     event.task = as_name(get("backgroundTaskId"))
@@ -194,22 +223,40 @@ def _reduce_response(event: Reduced, response: dict[str, Any]) -> None:
     event.interrupted = get("interrupted") is True
     stderr = get("stderr")
     event.sandbox_refused = type(stderr) is str and bool(_SANDBOX_REFUSED.search(stderr))
-    for hunk in as_array(get("structuredPatch")):
-        for line in as_array(as_object(hunk).get("lines")):
-            if type(line) is str:
-                event.lines_added += line.startswith("+")
-                event.lines_removed += line.startswith("-")
+    if hunks := as_array(get("structuredPatch")):
+        _reduce_patch(event, hunks, get("filePath"), key)
     content = get("content")
     if get("type") == "create" and type(content) is str and not event.lines_added:
         event.lines_added = content.count("\n") + bool(content and not content.endswith("\n"))
 
 
-def _reduce_batch(event: Reduced, fields: dict[str, Any], _labels: bool) -> None:
+def _reduce_patch(event: Reduced, hunks: list[Any], path: object, key: bytes) -> None:
+    come, gone = [], []
+    for hunk in hunks:
+        for line in as_array(as_object(hunk).get("lines")):
+            if type(line) is str and line:
+                if line[0] == "+":
+                    come.append(line[1:])
+                elif line[0] == "-":
+                    gone.append(line[1:])
+    event.lines_added, event.lines_removed = len(come), len(gone)
+    if type(path) is str and (come or gone):
+        event.edit = Edit(
+            *(
+                digest("\n".join(each).encode("utf-8", "surrogatepass"), key) if each else ""
+                for each in ([path], gone, come)
+            )
+        )
+
+
+def _reduce_batch(event: Reduced, fields: dict[str, Any], key: bytes) -> None:
     calls = []
     for entry in as_array(fields.get("tool_calls"))[:_MAX_CALLS]:
         call = as_object(entry)
-        tool = as_name(call.get("tool_name"))
-        calls.append(Call(as_name(call.get("tool_use_id")), tool, verdict(call.get("tool_response")), _server_of(tool)))
+        tool, response = as_name(call.get("tool_name")), call.get("tool_response")
+        why = verdict(response)
+        digests = (digest(_canonical(call.get("tool_input")), key), digest(_canonical(response), key)) if why else ()
+        calls.append(Call(as_name(call.get("tool_use_id")), tool, why, _server_of(tool), *digests))
     event.calls = tuple(calls)
 
 
@@ -291,7 +338,6 @@ def _reduce_subagent_stop(event: Reduced, fields: dict[str, Any], labels: bool) 
 _OF_EVERY_EVENT: Final = copied(CLAUDE_CODE.kept)
 _OF_EVENT: Final = {event.name: copied(event.kept) for event in CLAUDE_CODE.events if event.kept}
 REDUCERS: Final = {
-    "PostToolBatch": _reduce_batch,
     "UserPromptSubmit": _reduce_prompt,
     "SessionStart": _reduce_start,
     "PostModelSwitch": _reduce_switch,
@@ -302,4 +348,4 @@ REDUCERS: Final = {
     "StopFailure": _reduce_stop,
     "SubagentStop": _reduce_subagent_stop,
 }
-"""What takes more than copying, by event; a tool's is known by its field `tool_name`."""
+"""What takes more than copying, by event; a tool's is known by its field `tool_name`, and a batch wants the key."""
