@@ -65,9 +65,10 @@ def changed(draw: st.DrawFn, originals: list[dict]) -> dict:
     events=st.lists(changed(PAYLOADS), min_size=1, max_size=6), at=st.lists(st.integers(-(2**70), 2**70), min_size=6)
 )
 def test_events_of_another_shape(events, at):
-    state, spans = State(), []
+    state, spans, talk = State(), [], conversation(of_events=True)
     for number, (event, moment) in enumerate(zip(events, at, strict=False), 1):
         line = json.dumps({"v": 1, "at": moment, "took": 1, "event": event}).encode()
+        assert all(message.kind and message.id for message in talk.feed(line, 0))
         try:
             record = decode(line, KEY)
         except wire.Unreadable:

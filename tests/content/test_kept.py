@@ -12,7 +12,7 @@ from hookspan.agent import keeping
 from hookspan.config import load
 from hookspan.content import ContentDb, Search, archived_files, archived_lines
 from hookspan.model import ids
-from hookspan.store import Reader
+from hookspan.store import Reader, Retention, Store
 from tests.agent.machine import Machine, until
 from tests.cli.test_forget import files_with
 
@@ -129,6 +129,50 @@ def test_without_the_archive_nothing_outlives_raw_content(make_machine: Callable
         assert content.db.execute("SELECT count(*) FROM message").fetchone() == (8,)
         keeping.prune(content, settings, now + (settings.journal.raw_hours + 1) * keeping.HOUR)
     assert b"zebra" not in machine.paths.content_db.read_bytes().lower()
+
+
+def test_without_a_transcript_hook_events_are_found_and_give_way_to_one(make_machine: Callable[..., Machine]):
+    machine = make_machine(settings=QUIET)
+    machine.paths.down.touch()  # none looks at the transcript before it is gone
+    said = worked(machine, "zebra")
+    text = said.path.read_text()
+    said.path.unlink()
+    machine.up()
+    said.hooks("Stop", last_assistant_message="zebraLast")
+    said.hooks("SubagentStop", agent_id="a1", last_assistant_message="zebraAgent")
+    said.hooks("SessionEnd", reason="other")
+    until(lambda: search(machine, "zebraAgent"))
+    found = search(machine, "zebra")
+    kinds = {hit["kind"]: hit["trace"] for hit in found}
+    assert kinds == dict.fromkeys(("prompt", "call", "result", "answer"), ids.trace_id(said.prompt_id))
+    assert [hit["subagent"] for hit in found if hit["kind"] == "answer"] == ["a1", ""]
+    assert [hit["tool"] for hit in search(machine, "zebraError", "--outcome", "error")] == ["Read"]
+    shared = machine.cli("share", said.session, "--format", "markdown", "--output", "-").stdout
+    assert all(f"zebra{what}" in shared for what in ("Prompt", "Command", "Result", "Error", "Last", "Agent"))
+    said.path.write_text(text)
+    said.hooks("SessionEnd", reason="other")
+    until(lambda: search(machine, "zebraAnswer"))
+    assert len(search(machine, "zebra")) == 7, "those of the transcript, and each once"
+
+
+def test_an_archived_conversation_opens_though_the_store_has_lost_its_session(
+    make_machine: Callable[..., Machine],
+):
+    machine = make_machine(settings=QUIET + ARCHIVE)
+    machine.up()
+    said = worked(machine, "zebra")
+    said.hooks("SessionEnd", reason="other")
+    until(lambda: search(machine, "zebra修正"))
+    until(lambda: machine.json("flush", "--wait", "30s")["drained"])
+    machine.cli("down")
+    said.path.unlink()
+    with contextlib.closing(Store.open(machine.paths)) as store:
+        while not store.prune(Retention(days=1, bytes=1 << 40), time.time_ns() + 2 * keeping.DAY).done:
+            pass
+    assert machine.json("sessions") == []
+    assert len(search(machine, "zebra")) == 7
+    shared = machine.cli("share", said.session[:8], "--format", "markdown", "--output", "-").stdout
+    assert all(f"zebra{what}" in shared for what in ("Prompt", "Answer", "Command", "Result", "Error"))
 
 
 def test_the_archive_goes_by_age_and_by_size(make_machine: Callable[..., Machine]):

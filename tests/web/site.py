@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import httpx2
 
 from hookspan.agent.client import Client
-from hookspan.journal import Writer
+from hookspan.journal import Journal, Writer
 from hookspan.paths import Paths
 from hookspan.store import Reader
 from tests.agent.machine import PATIENCE, Machine, event, until
@@ -39,10 +39,14 @@ class Site:
             undo.callback(self.machine.close)
             if prepare is not None:
                 prepare(self.machine.paths)
-            self.pid = self.machine.up()
-            self.url: str = self._agent.request("ping", timeout=PATIENCE)["url"]
-            self.port = urlsplit(self.url).port
+            self.up()
             undo.pop_all()
+
+    def up(self) -> None:
+        """Start the agent (again), whose page may have another port then."""
+        self.pid = self.machine.up()
+        self.url: str = self._agent.request("ping", timeout=PATIENCE)["url"]
+        self.port = urlsplit(self.url).port
 
     def close(self) -> None:
         for client in self._clients:
@@ -93,6 +97,13 @@ class Site:
                 lambda: self._agent.request("flush", timeout=PATIENCE, wait=STEP)["drained"],
                 "the journal is not read to its end",
             )
+
+    def compact(self) -> None:
+        """Let `journal.raw_hours` be over for all that the journal has."""
+        journal = Journal(self.machine.paths)
+        journal.rotate()
+        for segment in journal.raw_older_than(-1):
+            journal.compact(segment, lambda line: line)
 
     def settle(self) -> None:
         """Wait for the spans of what may be over, too: a turn is when nothing has come for some seconds after it."""

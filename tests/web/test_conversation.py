@@ -8,7 +8,7 @@ import pytest
 
 from tests.agent.machine import until
 from tests.web.player import Player
-from tests.web.site import Play, Site
+from tests.web.site import Site
 
 
 @pytest.fixture(scope="module")
@@ -69,16 +69,36 @@ def test_a_turn_a_kind_a_subagent_and_a_text_are_found(talk: tuple[Site, str]) -
 
 def test_what_is_not_kept_and_what_is_not_to_be_shown(talk: tuple[Site, str], tmp_path: Path) -> None:
     site, session = talk
-    play = Play()
-    site.append(play.start(), play.submit())
-    unknown = site.get(f"/sessions/{play.session}/messages")
-    assert (unknown["items"], unknown["missing"]) == ([], "No transcript of this session is known.")
     script = site.script()
     assert script.get(f"/api/v1/sessions/{session}/messages/99").status_code == 404
     assert script.get(f"/api/v1/sessions/{session}/messages", params={"subagent": "../x"}).status_code == 404
     path = Path(site.get(f"/sessions/{session}/messages", limit=0)["place"])
+    whole = site.get(f"/sessions/{session}/messages")
     path.rename(tmp_path / "away")
-    assert "cleanupPeriodDays" in site.get(f"/sessions/{session}/messages")["missing"]
+    for subagent in path.with_suffix("").rglob("*.jsonl"):
+        subagent.unlink()
+    left = site.get(f"/sessions/{session}/messages", message=whole["items"][6]["id"])
+    assert "hook events" in left["place"], "the journal still has what hooks were told"
+
+    def told(messages: dict[str, Any]) -> list[tuple[str, str, str]]:
+        return [(item["kind"], item["tool"], item["text"]) for item in messages["items"] if item["kind"] != "result"]
+
+    # What was said before a call is in no hook event.
+    assert told(left) == [one for one in told(whole) if one[2] != "Looking."]
+    results = [item for item in left["items"] if item["kind"] == "result"]
+    assert [(item["tool"], item["failed"]) for item in results if item["text"].startswith("Exit code 3")] == [
+        ("Bash", True)
+    ]
+    (subagent,) = left["subagents"]
+    said = site.get(f"/sessions/{session}/messages", subagent=subagent["subagent"])["items"]
+    assert [item["text"] for item in said] == ["echo reviewed", "reviewed", "Reviewed."]
+    spans = {span["span_id"]: span for span in site.get(f"/sessions/{session}/spans")["items"]}
+    assert all(spans[item["span_id"]]["name"] == f"execute_tool {item['tool']}" for item in results)
+    assert site.get(f"/sessions/{session}/found", q="EXIT", kind="failed")["starts"] == [0]
+    assert "exit 3" in site.get(f"/sessions/{session}/shared", format="markdown")["text"]
+
+    site.compact()
+    assert "cleanupPeriodDays" in site.get(f"/sessions/{session}/messages")["missing"], "raw_hours are over, too"
     site.machine.paths.config.write_text("[dashboard]\nport = 0\n[content]\nlocal = false\n")
     until(lambda: not site.get("/summary")["content"], "the setting is not in force")
     for asked in ("messages", "messages/0", "found", "said"):

@@ -136,6 +136,11 @@ def test_where_there_is_nothing_it_says_why(make_site: Callable[..., Site], visi
     expect(page.get_by_role("article")).to_have_count(1)
     talk.path.unlink()
     page.reload()
+    expect(page.locator("session-conversation .source")).to_contain_text("From hook events")
+    expect(page.get_by_role("article")).to_have_count(1)
+    assert violations(page) == []
+    site.compact()
+    page.reload()
     expect(page.locator("session-conversation")).to_contain_text("cleanupPeriodDays")
     site.machine.paths.config.write_text("[dashboard]\nport = 0\n[content]\nlocal = false\n")
     until(lambda: not site.get("/summary")["content"], "the setting is not in force")

@@ -1,13 +1,18 @@
 """Search by the API: messages of all sessions with what they open at, filters, pages, and what it may not show."""
 
+import contextlib
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from hookspan.store import Retention, Store
 from tests.agent.machine import until
 from tests.web.player import Player
 from tests.web.site import Site
+
+DAY = 86_400 * 10**9
 
 
 @pytest.fixture(scope="module")
@@ -88,5 +93,16 @@ def test_a_conversation_is_shown_from_the_archive_once_its_file_is_deleted(tmp_p
         assert "archive" in kept["place"]
         assert site.get(f"/sessions/{session}/messages", subagent=subagent["subagent"])["items"] == said["items"]
         player.close()
+
+        site.machine.cli("down")
+        with contextlib.closing(Store.open(site.machine.paths)) as store:
+            while not store.prune(Retention(days=1, bytes=1 << 40), time.time_ns() + 2 * DAY).done:
+                pass
+        site.up()
+        page = site.get(f"/sessions/{session}")
+        assert (page["session"]["id"], page["session"]["state"], page["turns"]) == (session, "ended", [])
+        (hit,) = [item for item in site.get("/search", q='"fix the cart"')["items"] if item["kind"] == "prompt"]
+        opened = site.get(f"/sessions/{session}/messages", message=hit["message"])
+        assert opened["items"] == whole["items"]
     finally:
         site.close()

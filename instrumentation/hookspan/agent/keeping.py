@@ -16,7 +16,7 @@ from hookspan.agent.settings import AgentSettings
 from hookspan.catalogue.session_fields import SessionRow
 from hookspan.clients.claude_code.transcript_files import transcript_roots
 from hookspan.config import Settings
-from hookspan.content import ContentDb, Deleted, Intake, Kept, Limits, known, sources
+from hookspan.content import ContentDb, Deleted, HookEvents, Intake, Kept, Limits, known, sources
 from hookspan.model.sessions import UNHEARD
 from hookspan.opted_out import OptedOut
 from hookspan.paths import Paths
@@ -27,6 +27,7 @@ ROUND: Final = 0.5  # seconds between two looks at sessions that do something
 REST: Final = 2.0  # seconds after its newest event that a session is looked at: the client writes its lines after hooks
 BACKLOG_PAUSE: Final = 0.02  # between two sessions that are only caught up on
 IDLE: Final = 30.0
+PATIENCE: Final = 60 * 1_000_000_000  # ns that a session may take until it has a transcript
 PRUNE_INTERVAL: Final = 600.0
 HOUR: Final = 3600 * 1_000_000_000
 DAY: Final = 24 * HOUR
@@ -51,6 +52,7 @@ class Keeping:
         self._paths = paths
         self._settings = settings
         self._reader = reader
+        self._events = HookEvents(paths, reader)
         self._is_vanishing = is_vanishing
         self._wake = threading.Event()
         self._lock = threading.Lock()
@@ -132,8 +134,13 @@ class Keeping:
         content, intake = self._open()
         if intake is None or content is None:
             return True
-        since = max(content_since(settings, time.time_ns()), first_of(row))
-        return not intake.take(kept(row, about.title), found, archive=settings.archive.enabled, since=since)
+        now = time.time_ns()
+        since = max(content_since(settings, now), first_of(row))
+        if found:
+            return not intake.take(kept(row, about.title), found, archive=settings.archive.enabled, since=since)
+        if not row.ended and now - row.started < PATIENCE:
+            return True
+        return not intake.take_events(kept(row, about.title), self._events, since)
 
     def _roots(self) -> tuple[str, ...]:
         return transcript_roots(settings=receipts.files(self._paths))

@@ -13,6 +13,7 @@ from hookspan.catalogue.claude_code import CLAUDE_CODE
 from hookspan.reading import MAX_LINE
 
 from .claude_code import messages as claude_code
+from .claude_code.event_messages import EventConversation
 from .message import Message
 
 
@@ -30,8 +31,13 @@ CONVERSATIONS: Final[dict[str, Callable[[str], Conversation]]] = {CLAUDE_CODE.na
 """By the client's name, as the relay records it; called with the subagent's id, empty for the main conversation."""
 
 
-def conversation(client: str = CLAUDE_CODE.name, subagent: str = "") -> Conversation:
-    """A conversation that nothing is read of yet. Of an unknown client it is read like Claude Code's."""
+def conversation(client: str = CLAUDE_CODE.name, subagent: str = "", *, of_events: bool = False) -> Conversation:
+    """A conversation that nothing is read of yet. Of an unknown client it is read like Claude Code's.
+
+    `of_events`: its lines are the journal's, with hook events.
+    """
+    if of_events:
+        return EventConversation()
     return CONVERSATIONS.get(client, claude_code.Conversation)(subagent)
 
 

@@ -3,6 +3,7 @@
 from .archive import ArchivedFile, archived_files, archived_lines
 from .copies import Copies
 from .database import ContentDb, Deleted, Kept, Limits
+from .hook_events import HookEvents
 from .intake import Intake
 from .search import Hit, Hits, Query, Search
 from .sources import Known, Source, known, sources
@@ -14,6 +15,7 @@ __all__ = [
     "Deleted",
     "Hit",
     "Hits",
+    "HookEvents",
     "Intake",
     "Kept",
     "Known",

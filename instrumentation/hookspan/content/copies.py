@@ -1,4 +1,8 @@
-"""Opens a transcript wherever it is: the client's own file, or, once that is deleted, its copy in the archive."""
+"""Opens a conversation wherever it is.
+
+In the client's own file; or, once that is deleted, in its copy in the archive; or, where there is none, in the hook
+events that the journal still has whole.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,14 @@ import os
 import tempfile
 import threading
 from collections import OrderedDict
+from collections.abc import Iterable, Sequence
 from typing import Final
 
+from hookspan.observe.transcript_paths import in_journal, journal_path, subagent_of
 from hookspan.reading import open_regular
 
-from .archive import archived_lines
+from .archive import archived_files, archived_lines
+from .hook_events import HookEvents
 from .search import Search
 
 KEPT: Final = 2  # copies that are kept open, in memory where the system can
@@ -19,10 +26,21 @@ KEPT: Final = 2  # copies that are kept open, in memory where the system can
 class Copies:
     """Thread-safe."""
 
-    def __init__(self, search: Search) -> None:
-        self._search = search
-        self._open: OrderedDict[str, int] = OrderedDict()
+    def __init__(self, search: Search, events: HookEvents) -> None:
+        self._search, self._events = search, events
+        self._open: OrderedDict[tuple[str, int], int] = OrderedDict()  # by path, and of events the newest's record
         self._lock = threading.Lock()
+
+    def paths(self, session: str, known: Sequence[str]) -> list[str]:
+        """Where a session's conversations are, the main one first. `known`: the client's files, also deleted ones."""
+        if any(map(os.path.lexists, known)):
+            return list(known)
+        with self._search.reading() as db:
+            files = [] if db is None else archived_files(db, session)
+        if files:
+            return list(dict.fromkeys((*known, *(file.path for file in files))))
+        subagents = {subagent for _, subagent in self._events.known(session)} if "/" not in session else set()
+        return [journal_path(session, subagent) for subagent in sorted(subagents)] or list(known)
 
     def open(self, path: str) -> int:
         """A descriptor of the transcript or its copy, which is the caller's.
@@ -31,29 +49,51 @@ class Copies:
             RefusedError: The path is something else, or somebody else's.
             OSError: It can't be read, and there is no copy.
         """
+        if session := in_journal(path):
+            return self._of_events(path, session)
         try:
             return open_regular(path)
         except FileNotFoundError:
             with self._lock:
-                descriptor = self._open.pop(path, None)
-                if descriptor is None:
-                    descriptor = self._copy(path)
+                descriptor = self._open.get((path, 0)) or self._copy(path)
                 if descriptor is None:
                     raise
-                self._open[path] = descriptor
-                while len(self._open) > KEPT:
-                    os.close(self._open.popitem(last=False)[1])
-                return os.dup(descriptor)
+                return self._keep((path, 0), descriptor)
 
-    def has(self, path: str) -> bool:
-        """Whether it is a copy that `open` would give."""
-        return not os.path.lexists(path) and self._find(path) is not None
+    def place(self, path: str) -> str:
+        """Where what `open` gives is from, in words."""
+        if in_journal(path):
+            return (
+                "hook events, which are kept for `journal.raw_hours`: there is no transcript of it (any more), and "
+                "what was said between tool calls is not in them"
+            )
+        return f"the archive's copy of {path}" if not os.path.lexists(path) and self._find(path) else path
 
     def close(self) -> None:
         """Let go of all copies."""
         with self._lock:
             while self._open:
                 os.close(self._open.popitem()[1])
+
+    def _keep(self, key: tuple[str, int], descriptor: int) -> int:
+        self._open[key] = descriptor
+        self._open.move_to_end(key)
+        while len(self._open) > KEPT:
+            os.close(self._open.popitem(last=False)[1])
+        return os.dup(descriptor)
+
+    def _of_events(self, path: str, session: str) -> int:
+        subagent = subagent_of(path)
+        records = [record for record, of in self._events.known(session) if of == subagent]
+        if not records:
+            raise FileNotFoundError(path)
+        with self._lock:
+            key = (path, records[-1])
+            descriptor = self._open.get(key)
+            if descriptor is None:
+                events = self._events.read(session)
+                descriptor = _file_of(event.line for event in events if event.subagent == subagent)
+            return self._keep(key, descriptor)
 
     def _find(self, path: str) -> tuple[int, str] | None:
         with self._search.reading() as db:
@@ -71,12 +111,17 @@ class Copies:
         if found is None:
             return None
         file, session = found
-        if hasattr(os, "memfd_create"):
-            descriptor = os.memfd_create("transcript", os.MFD_CLOEXEC)
-        else:
-            with tempfile.TemporaryFile() as unnamed:
-                descriptor = os.dup(unnamed.fileno())
         with self._search.reading() as db:
-            for line in archived_lines(db, session, file) if db is not None else ():
-                os.write(descriptor, line)
-        return descriptor
+            return _file_of(archived_lines(db, session, file) if db is not None else ())
+
+
+def _file_of(lines: Iterable[bytes]) -> int:
+    """A descriptor of a file without a name."""
+    if hasattr(os, "memfd_create"):
+        descriptor = os.memfd_create("transcript", os.MFD_CLOEXEC)
+    else:
+        with tempfile.TemporaryFile() as unnamed:
+            descriptor = os.dup(unnamed.fileno())
+    for line in lines:
+        os.write(descriptor, line)
+    return descriptor

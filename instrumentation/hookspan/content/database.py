@@ -18,6 +18,7 @@ from typing import Any, Final, Self
 
 import msgspec
 
+from hookspan.observe.transcript_paths import IN_JOURNAL
 from hookspan.paths import Paths
 from hookspan.store import schema
 from hookspan.store.database import Files, open_writer, own_size
@@ -259,6 +260,20 @@ class ContentDb:
         ).lastrowid
         assert key is not None  # noqa: S101 - a row was inserted
         return File(key, 0, 0, 0, "")
+
+    def has_files(self, session: int) -> bool:
+        """Whether it has transcripts here, also such as were deleted."""
+        sql = "SELECT 1 FROM file WHERE session = ? AND path NOT GLOB ? LIMIT 1"
+        return self.db.execute(sql, (session, f"{IN_JOURNAL}*")).fetchone() is not None
+
+    def drop_events(self, session: int) -> list[int]:
+        """Delete what was taken from a session's hook events; the keys of the files that stood for them."""
+        sql = "SELECT file FROM file WHERE session = ? AND path GLOB ?"
+        files: list[int] = [file for (file,) in self.db.execute(sql, (session, f"{IN_JOURNAL}*"))]
+        for file in files:
+            self._delete_messages("file = ?", file)
+            self.db.execute("DELETE FROM file WHERE file = ?", (file,))
+        return files
 
     def save(self, file: File) -> None:
         """Note how far a file is in."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
@@ -10,10 +11,13 @@ from typing import Any, Final
 
 from hookspan.clients.conversations import Conversation, conversation
 from hookspan.clients.message import Message
+from hookspan.observe.transcript_paths import journal_path
 from hookspan.reading import MAX_LINE, RefusedError, open_regular
+from hookspan.store.schema import INTEGER_MAX
 
 from .archive import add_line
 from .database import ContentDb, File, Kept, Row
+from .hook_events import HookEvents
 from .sources import Source
 
 CHUNK: Final = 1 << 20
@@ -21,6 +25,8 @@ STEP: Final = 4 << 20
 """Bytes of one transaction: some 0.3 s, in which nobody else waits."""
 REMEMBERED: Final = 64
 """Transcripts whose turn and calls are remembered."""
+EVENTS: Final = 500
+"""Hook events of one transaction."""
 CALLS: Final = 256
 """Calls of a transcript whose results are still to come."""
 
@@ -28,8 +34,8 @@ CALLS: Final = 256
 class _Reading:
     """What a transcript's next lines depend on."""
 
-    def __init__(self, subagent: str) -> None:
-        self.conversation: Conversation = conversation(subagent=subagent)
+    def __init__(self, subagent: str = "", *, of_events: bool = False) -> None:
+        self.conversation: Conversation = conversation(subagent=subagent, of_events=of_events)
         self.tools: OrderedDict[str, str] = OrderedDict()
 
     def rows(self, line: bytes, offset: int, file: File, session: str) -> Iterator[Row]:
@@ -91,6 +97,8 @@ class Intake:
         try:
             with content.transaction():
                 session = content.session(kept)
+                for file in content.drop_events(session) if found else ():
+                    self._readings.pop(file, None)
                 for source in found:
                     with contextlib.suppress(OSError, RefusedError):
                         left -= self._file(session, kept, source, left, archive=archive, since=since)
@@ -100,6 +108,32 @@ class Intake:
             self._readings.clear()  # they are ahead of what is committed
             raise
         return False
+
+    def take_events(self, kept: Kept, events: HookEvents, since: int) -> bool:
+        """Take in the messages of a session's new hook events, for want of transcripts; True if there are more.
+
+        They give way to those of a transcript, which `take` finds later.
+        """
+        content = self._content
+        with content.transaction():
+            session = content.session(kept)
+            if content.has_files(session):
+                return False
+            files: dict[str, File] = {}
+            for subagent in ("", *{subagent for _, subagent in events.known(kept.id)}):
+                path = journal_path(kept.id, subagent)
+                files[subagent] = content.file(session, path, subagent, 0, 0, INTEGER_MAX)
+            record = start = files[""].indexed
+            reading = self._readings.setdefault(files[""].key, _Reading(of_events=True))
+            for record, subagent, line in itertools.islice(events.read(kept.id, start), EVENTS):
+                file = files[subagent]
+                for row in reading.rows(line, record, file, kept.id):
+                    if row.at >= since:
+                        content.add(session, file.key, kept, row)
+            files[""].indexed = record
+            for file in files.values():
+                content.save(file)
+        return record > start
 
     def _file(self, session: int, kept: Kept, source: Source, budget: int, *, archive: bool, since: int) -> int:
         descriptor = open_regular(source.path)

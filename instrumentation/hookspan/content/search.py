@@ -12,6 +12,8 @@ from typing import Any, Final
 import msgspec
 
 from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.enums import SessionPhase
+from hookspan.catalogue.session_fields import SessionRow
 from hookspan.model import ids
 from hookspan.model.rows import Span
 from hookspan.paths import Paths
@@ -139,11 +141,30 @@ class Search:
                 return Hits(hits=found, next=key)
         return Hits(hits=found)
 
-    def has_archive(self, session: str) -> bool:
-        """Whether a session's transcripts are in the archive."""
+    def session(self, session: str) -> SessionRow | None:
+        """The row of an archived session that the store may no longer have, as far as the archive knows it."""
         with self.reading() as db:
-            sql = "SELECT 1 FROM file JOIN session USING (session) WHERE id = ? AND archived LIMIT 1"
-            return db is not None and bool(db.execute(sql, (session,)).fetchone())
+            sql = (
+                "SELECT project, branch, model, title, last, coalesce((SELECT min(message) FROM message "
+                "WHERE message.session = session.session AND kind != 'session'), last) FROM session WHERE id = ? "
+                "AND session IN (SELECT session FROM file WHERE archived)"
+            )
+            row = None if db is None else db.execute(sql, (session,)).fetchone()
+        if row is None:
+            return None
+        project, branch, model, title, last, started = row
+        return SessionRow(
+            id=session,
+            project=project,
+            branch=branch,
+            model=model,
+            title=title,
+            phase=SessionPhase.ENDED,
+            started=started,
+            phase_since=last,
+            last=last,
+            ended=last,
+        )
 
     def counts(self) -> dict[str, int]:
         """How much there is: messages, sessions, archived sessions, bytes in use."""

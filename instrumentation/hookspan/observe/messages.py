@@ -16,7 +16,7 @@ import msgspec
 
 from hookspan.catalogue import attributes as sc
 from hookspan.clients.claude_code.transcript_files import read_meta
-from hookspan.clients.conversations import conversation
+from hookspan.clients.conversations import Conversation, conversation
 from hookspan.clients.message import Kind, Message
 from hookspan.model import ids
 from hookspan.reading import MAX_LINE, RefusedError, open_regular
@@ -24,7 +24,7 @@ from hookspan.store import Reader
 from hookspan.wire.scrub import label
 
 from .line_index import CHUNK, LineIndex, LineIndexes, Place
-from .transcript_paths import subagent_of, transcripts_of
+from .transcript_paths import in_journal, subagent_of, transcripts_of
 
 FILES_KEPT: Final = 32
 """Transcripts of which it is remembered where what stands: 200 bytes a message."""
@@ -71,7 +71,7 @@ class Transcript(LineIndex):
         numbers: By a message's id.
     """
 
-    def __init__(self, subagent: str) -> None:
+    def __init__(self, path: str) -> None:
         super().__init__()
         self.entries: list[Entry] = []
         self.said: dict[str, str] = {}
@@ -79,7 +79,7 @@ class Transcript(LineIndex):
         self.calls: dict[str, tuple[str, str]] = {}
         self.numbers: dict[str, int] = {}
         self._answered: set[str] = set()
-        self._reader = conversation(subagent=subagent)
+        self._reader = _conversation(path)
 
     def line(self, data: bytes, place: Place) -> None:
         """Keep where its messages are."""
@@ -105,15 +105,24 @@ class Transcript(LineIndex):
 class SessionMessages:
     """Finds a session's messages. Thread-safe."""
 
-    def __init__(self, reader: Reader, roots: tuple[str, ...], opener: Callable[[str], int] = open_regular) -> None:
-        """`roots`: the folders that the client keeps transcripts in. `opener`: gives a descriptor of one."""
-        self._reader, self._roots, self.opener = reader, roots, opener
+    def __init__(
+        self,
+        reader: Reader,
+        roots: tuple[str, ...],
+        opener: Callable[[str], int] = open_regular,
+        elsewhere: Callable[[str, list[str]], list[str]] = lambda _, known: known,
+    ) -> None:
+        """`roots`: the folders that the client keeps transcripts in. `opener`: gives a descriptor of one.
+
+        `elsewhere` gives, of a session and what is known of its files, what `opener` can open.
+        """
+        self._reader, self._roots, self.opener, self._elsewhere = reader, roots, opener, elsewhere
         self._lock = threading.Lock()
         self._transcripts: LineIndexes[Transcript] = LineIndexes(FILES_KEPT, opener)
 
     def paths(self, session: str) -> list[str]:
         """Its files, that of the main conversation first; they may have been deleted."""
-        return transcripts_of(self._reader, session, self._roots)
+        return self._elsewhere(session, transcripts_of(self._reader, session, self._roots))
 
     def path(self, session: str, subagent: str = "") -> str:
         """The file of one conversation; empty if none is known."""
@@ -146,7 +155,7 @@ class SessionMessages:
     def transcript(self, path: str) -> Transcript | None:
         """What is known of a file, read to its end; None if it can't be read (any more)."""
         with contextlib.suppress(OSError, RefusedError), self._lock:
-            return self._transcripts.of(path, lambda: Transcript(subagent_of(path)))
+            return self._transcripts.of(path, lambda: Transcript(path))
         return None
 
     def said(self, session: str, trace: str = "") -> Iterator[tuple[str, str, str]]:
@@ -171,10 +180,10 @@ class SessionMessages:
             with contextlib.suppress(OSError, RefusedError):
                 descriptor = self.opener(path)
                 try:
-                    for line in _lines(descriptor):
+                    for line in _lines(descriptor, b"PostToolUse" if in_journal(path) else b"tool_result"):
                         if wanted.isdisjoint(name.decode(errors="replace") for name in _RESULT_OF.findall(line)):
                             continue
-                        for message in conversation().feed(line, 0):
+                        for message in _conversation(path).feed(line, 0):
                             if message.kind == "result" and message.tool_call in wanted:
                                 found[message.tool_call] = message
                 finally:
@@ -182,13 +191,17 @@ class SessionMessages:
         return found
 
 
-def _lines(descriptor: int) -> Iterator[bytes]:
+def _conversation(path: str) -> Conversation:
+    return conversation(subagent=subagent_of(path), of_events=bool(in_journal(path)))
+
+
+def _lines(descriptor: int, mark: bytes) -> Iterator[bytes]:
     """Those lines of a file that may hold results of tools."""
     rest, offset = b"", 0
     while data := os.pread(descriptor, CHUNK, offset):
         offset += len(data)
         *lines, rest = (rest + data).split(b"\n")
-        yield from (line for line in lines if b"tool_result" in line)
+        yield from (line for line in lines if mark in line)
         if len(rest) > MAX_LINE:
             return
 
@@ -208,7 +221,7 @@ def read(path: str, transcript: Transcript, numbers: Iterable[int], opener: Call
             entry = entries[number]
             if entry.place != at:
                 at = entry.place
-                messages = conversation(subagent=subagent_of(path)).feed(at.read(descriptor), at.offset)
+                messages = _conversation(path).feed(at.read(descriptor), at.offset)
             if entry.part < len(messages):
                 message = messages[entry.part]
                 message.turn = entry.turn

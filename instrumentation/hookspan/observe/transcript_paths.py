@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+from typing import Final
 
 import msgspec
 
 from hookspan.clients.claude_code.transcript_files import AGENT_FILE, transcript_of
 from hookspan.reading import RefusedError
 from hookspan.store import Reader
+
+IN_JOURNAL: Final = "journal:"
+"""How the path of a conversation begins that has no file: its hook events are in the journal."""
 
 
 class _Files(msgspec.Struct):
@@ -36,6 +40,16 @@ def transcripts_of(reader: Reader, session: str, roots: tuple[str, ...] = ()) ->
         with contextlib.suppress(RefusedError):
             files.add(transcript_of(known.transcript, session, roots))
     return sorted(files, key=lambda path: (path != known.transcript, bool(subagent_of(path)), path))
+
+
+def journal_path(session: str, subagent: str = "") -> str:
+    """What stands for the path of a conversation without a file."""
+    return f"{IN_JOURNAL}{session}" + (f"/agent-{subagent}.jsonl" if subagent else "")
+
+
+def in_journal(path: str) -> str:
+    """The session of such a path; empty for one of a file."""
+    return path.removeprefix(IN_JOURNAL).partition("/")[0] if path.startswith(IN_JOURNAL) else ""
 
 
 def subagent_of(path: str) -> str:

@@ -12,7 +12,7 @@ import uvicorn
 
 from hookspan import assets
 from hookspan.clients.claude_code.transcript_files import transcript_roots
-from hookspan.content import Copies, Search
+from hookspan.content import Copies, HookEvents, Search
 from hookspan.model.rows import EventRow
 from hookspan.observe.messages import SessionMessages
 from hookspan.setup import receipts
@@ -68,7 +68,7 @@ class Server:
         self._agent = agent
         self._reader = PageReader(agent.paths, damaged=agent.damaged)
         self._search = Search(agent.paths, self._reader)
-        self._copies = Copies(self._search)
+        self._copies = Copies(self._search, HookEvents(agent.paths, self._reader))
         self._activity = Activity(self._reader)
         self._cache = Cache(lambda: agent.settings().dashboard.cache_ttl)
         context = Context(
@@ -79,7 +79,10 @@ class Server:
             dialogs=Dialogs(agent),
             log=RawLog(agent.paths),
             messages=SessionMessages(
-                self._reader, transcript_roots(settings=receipts.files(agent.paths)), self._copies.open
+                self._reader,
+                transcript_roots(settings=receipts.files(agent.paths)),
+                self._copies.open,
+                self._copies.paths,
             ),
             search=self._search,
             copies=self._copies,

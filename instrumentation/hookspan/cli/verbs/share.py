@@ -32,12 +32,12 @@ def share(id_: str, form: Literal["html", "markdown"], keep: tuple[str, ...], ou
 
     ID is that of a session, a prompt or a trace, or its first digits; `last`, or none, is your newest turn. What is
     left out is shown first, with how often it was found. Nothing is sent anywhere. The source is Claude Code's own
-    transcript, or the archive's copy of it. Works without an agent.
+    transcript; without it the archive's copy, or the hook events that the journal still has. Works without an agent.
     """
     from hookspan.cli.terminal.lookup import find
     from hookspan.clients.claude_code.transcript_files import transcript_roots
     from hookspan.config import load
-    from hookspan.content import Copies, Search
+    from hookspan.content import Copies, HookEvents, Search
     from hookspan.observe.messages import SessionMessages
     from hookspan.paths import Paths
     from hookspan.setup import receipts
@@ -50,14 +50,16 @@ def share(id_: str, form: Literal["html", "markdown"], keep: tuple[str, ...], ou
     if not load(paths).content.local:
         raise UserError("prompts and answers are not shown, since `content.local` is off")
     reader = Reader(paths)
+    search = Search(paths, reader)
     row, spans = find(reader, id_)
+    row = row or search.session(next(iter(reader.find_sessions(id_)), id_))
     if row is None:
         raise UserError("nothing is known of this session any more")
     traces = {span.trace_id for span in spans}
     whole = len(traces) > 1 or row.id.replace("-", "") in traces or row.id.startswith(id_.strip().lower())
     trace = "" if whole else traces.pop()
-    copies = Copies(Search(paths, reader))
-    messages = SessionMessages(reader, transcript_roots(settings=receipts.files(paths)), copies.open)
+    copies = Copies(search, HookEvents(paths, reader))
+    messages = SessionMessages(reader, transcript_roots(settings=receipts.files(paths)), copies.open, copies.paths)
     found = document.collect(messages, row, trace=trace, keep=keep)
     if not found.parts:
         raise UserError(

@@ -77,10 +77,11 @@ class Conversation:
         elif line.type == "system" and (kind := _SYSTEM.get(line.subtype)):
             yield from _of_client(line, kind)
         elif line.type == "queue-operation" and line.reason == "absorbed_mid_turn" and _text(line.content):
-            yield _message("prompt", "user", _text(line.content))
+            yield made("prompt", "user", _text(line.content))
 
 
-def _message(kind: Kind, role: Role, text: str = "", **fields: Any) -> Message:
+def made(kind: Kind, role: Role, text: str = "", **fields: Any) -> Message:
+    """One that has no id yet."""
     return Message("", kind, role, text=text, **fields)
 
 
@@ -91,7 +92,7 @@ def _of_user(line: SaidLine) -> Iterator[Message]:
         kind = block.get("type")
         if kind == "tool_result":
             text, inside = result_text(block), as_array(block.get("content"))
-            yield _message(
+            yield made(
                 "result",
                 "tool",
                 text,
@@ -105,25 +106,25 @@ def _of_user(line: SaidLine) -> Iterator[Message]:
             attached.append(what)
     text = "\n".join(texts)
     if text.strip() or attached:
-        spoken = _spoken(line, text, attached)
+        spoken = said_by_user(line, text, attached)
         if spoken.text or attached:
             yield spoken
 
 
-def _spoken(line: SaidLine, text: str, attached: list[str]) -> Message:
+def said_by_user(line: SaidLine, text: str, attached: list[str]) -> Message:
     """A prompt, or what the client put into the user's mouth."""
     if line.is_compact_summary:
-        return _message("compaction", "system", text)
+        return made("compaction", "system", text)
     if text.startswith("<task-notification>"):
         told = (_inside(text, "summary"), _inside(text, "result"))
-        return _message("note", "system", "\n".join(filter(None, told)) or "A task in the background has ended.")
+        return made("note", "system", "\n".join(filter(None, told)) or "A task in the background has ended.")
     if line.is_meta or text.startswith(_INTERRUPTED) or _NOTE.match(text):
-        return _message("note", "system", _TAG.sub("", text).strip(), attached=attached)
+        return made("note", "system", _TAG.sub("", text).strip(), attached=attached)
     if text.startswith("<bash-input>"):
         text = f"! {_inside(text, 'bash-input')}"
     elif text.startswith(("<command-name>", "<command-message>")):
         text = f"{_inside(text, 'command-name')} {_inside(text, 'command-args')}".strip()
-    return _message("prompt", "user", text, attached=attached)
+    return made("prompt", "user", text, attached=attached)
 
 
 def _inside(text: str, tag: str) -> str:
@@ -141,18 +142,19 @@ def _of_model(line: SaidLine) -> Iterator[Message]:
         kind = block.get("type")
         if kind == "text":
             said: Kind = "error" if line.is_api_error_message else "note" if is_made else "answer"
-            yield _message(said, "system" if is_made else "assistant", _str(block.get("text")), call=call)
+            yield made(said, "system" if is_made else "assistant", _str(block.get("text")), call=call)
         elif kind == "thinking" and _str(block.get("thinking")):
-            yield _message("thinking", "assistant", _str(block.get("thinking")), call=call)
+            yield made("thinking", "assistant", _str(block.get("thinking")), call=call)
         elif kind in {"tool_use", "server_tool_use"}:
-            yield _call(block, call)
+            yield call_of(block, call)
         elif what := _attachment(block):
-            yield _message("answer", "assistant", call=call, attached=[what])
+            yield made("answer", "assistant", call=call, attached=[what])
 
 
-def _call(block: dict[str, Any], call: str) -> Message:
+def call_of(block: dict[str, Any], call: str) -> Message:
+    """A block in which the model calls a tool; `call`: the model's message id."""
     given = block.get("input")
-    return _message(
+    return made(
         "call",
         "assistant",
         _about(as_object(given)),
@@ -207,7 +209,7 @@ def _of_client(line: SaidLine, kind: Kind) -> Iterator[Message]:
         text = text or _str(error.get("message")) or _str(as_object(error.get("error")).get("message"))
         text = text or f"API error {error.get('status') or ''}".strip()
     if text := _TAG.sub("", text).strip():
-        yield _message(kind, "system", text)
+        yield made(kind, "system", text)
 
 
 def _attachment(block: dict[str, Any]) -> str:

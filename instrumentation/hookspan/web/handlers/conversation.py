@@ -13,6 +13,7 @@ from hookspan.catalogue.session_fields import SessionRow
 from hookspan.clients.message import Kind
 from hookspan.model import ids
 from hookspan.observe.messages import Told, Transcript, holding, read
+from hookspan.observe.transcript_paths import in_journal
 from hookspan.reading import RefusedError
 from hookspan.sharing import document, rules
 from hookspan.sharing.as_html import html
@@ -62,7 +63,7 @@ def messages(context: Context, arguments: Arguments) -> schemas.Messages:
     numbers = _numbers(transcript, arguments)
     start = arguments["start"]
     if arguments["message"]:
-        start = _place_of(transcript, numbers, arguments["message"])
+        start = _place_of(path, transcript, numbers, arguments["message"])
     end = min(len(numbers), start + arguments["limit"])
     items = _read(context, path, transcript, numbers[start:end], arguments["id"], TEXT_SHOWN)
     return schemas.Messages(
@@ -71,7 +72,7 @@ def messages(context: Context, arguments: Arguments) -> schemas.Messages:
         start=start,
         total=len(numbers),
         next=end if end < len(numbers) else None,
-        place=f"the archive's copy of {path}" if context.copies.has(path) else path,
+        place=context.copies.place(path),
         missing="",
         subagents=subagents,
     )
@@ -132,7 +133,7 @@ def _may(context: Context, session: str) -> SessionRow:
     """The session's row, if what was said in it may be shown."""
     need_content(shown=context.content, what=TEXTS)
     with context.reader.moment() as moment:
-        row = row_of(moment, session)
+        row = row_of(context, moment, session)
     if row.project in context.opted_out.names:
         raise not_found("this session's project is not recorded")
     return row
@@ -165,11 +166,13 @@ def _numbers(transcript: Transcript, arguments: Arguments) -> Sequence[int]:
     ]
 
 
-def _place_of(transcript: Transcript, numbers: Sequence[int], message_id: str) -> int:
-    """Where among these messages one is, by its id or its number."""
+def _place_of(path: str, transcript: Transcript, numbers: Sequence[int], message_id: str) -> int:
+    """Where among these messages one is, by its id or its number; the first, where ids of a transcript mean nothing."""
     number = transcript.numbers.get(message_id, -1)
     if number < 0 and _NUMBER.match(message_id):
         number = int(message_id)
+    if number not in numbers and in_journal(path):
+        return 0
     if number not in numbers:
         raise invalid("there is no such message among these")
     return numbers.index(number)

@@ -12,7 +12,7 @@ def cost(context: Context, arguments: Arguments) -> schemas.SessionCost:
     """GET /sessions/{id}/cost."""
     found = accounts.Sources()
     with context.reader.moment() as moment:
-        row, position = row_of(moment, arguments["id"]), moment.position()
+        row, position = row_of(context, moment, arguments["id"]), moment.position()
         calls = moment.calls_by(arguments["id"], tuple(accounts.SOURCES.values()))
         events = moment.span_events(arguments["id"])
     for labels, usd, count in calls:

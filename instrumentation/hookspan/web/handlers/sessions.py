@@ -104,7 +104,7 @@ def session(context: Context, arguments: Arguments) -> schemas.SessionPage:
     id_, content, now = arguments["id"], context.content, time.time_ns()
     strips = context.activity.strips(now)
     with context.reader.moment() as moment:
-        row = row_of(moment, id_)
+        row = row_of(context, moment, id_)
         state = moment.state(id_)
         page = moment.spans(id_, _START, arguments["limit"], hooks=False)
         events = moment.events(after=None, before=None, limit=EVENTS, session=id_)
@@ -131,7 +131,7 @@ def spans(context: Context, arguments: Arguments) -> schemas.SessionSpans:
     if arguments["after"]:
         after = _cursor("after", arguments["after"])
     with context.reader.moment() as moment:
-        row_of(moment, arguments["id"])
+        row_of(context, moment, arguments["id"])
         page = moment.spans(arguments["id"], after, arguments["limit"], hooks=arguments["hooks"])
         position = moment.position()
     return schemas.SessionSpans(
@@ -146,7 +146,7 @@ def spans(context: Context, arguments: Arguments) -> schemas.SessionSpans:
 def open_now(context: Context, arguments: Arguments) -> schemas.OpenSpans:
     """GET /sessions/{id}/open: its open spans."""
     with context.reader.moment() as moment:
-        row_of(moment, arguments["id"])
+        row_of(context, moment, arguments["id"])
         state, position = moment.state(arguments["id"]), moment.position()
     opened = unwritten(state, content=context.content)
     return schemas.OpenSpans(now=serializers.now_ms(), position=position, open=opened)
@@ -166,9 +166,9 @@ def unwritten(state: SessionState | None, *, content: bool) -> list[schemas.Span
     return [serializers.open_span(state.id, opened, content=content) for opened in open_spans(state)]
 
 
-def row_of(moment: Moment, id_: str) -> SessionRow:
-    """The row of a session. Raises a problem, 404, if there is none."""
-    row = moment.session(id_)
+def row_of(context: Context, moment: Moment, id_: str) -> SessionRow:
+    """The row of a session, or what the archive knows of it. Raises a problem, 404, if there is none."""
+    row = moment.session(id_) or context.search.session(id_)
     if row is None:
         raise not_found("there is no such session", "it may be past `store.days`; `hookspan sessions` lists them")
     return row

@@ -1,0 +1,48 @@
+"""Hook events as the journal has them whole, for `journal.raw_hours`: what is left where a transcript is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from hookspan.journal import segments
+from hookspan.journal.records import Records
+from hookspan.paths import Paths
+from hookspan.store import Reader
+
+EVENTS_MAX: Final = 100_000
+"""Of a session that are looked at: a day's work has a tenth of it."""
+
+
+class HookEvent(NamedTuple):
+    """The number of its record, whose it is (empty: the main conversation's), and its line with the LF."""
+
+    record: int
+    subagent: str
+    line: bytes
+
+
+class HookEvents:
+    """Thread-safe."""
+
+    def __init__(self, paths: Paths, reader: Reader) -> None:
+        self._folder = paths.journal
+        self._records, self._reader = Records(paths), reader
+
+    def known(self, session: str, after: int = 0) -> list[tuple[int, str]]:
+        """Of each event after a record: its record, and whose it is."""
+        after = max(after, self._first() - 1)
+        rows = self._reader.events(after=after, session=session, limit=EVENTS_MAX)
+        return [(row.record, row.agent_id) for row in rows]
+
+    def read(self, session: str, after: int = 0) -> Iterator[HookEvent]:
+        """The events after a record."""
+        for record, subagent in self.known(session, after):
+            line = self._records.read(record)
+            if line is not None:
+                yield HookEvent(record, subagent, line + b"\n")
+
+    def _first(self) -> int:
+        """The first record that may be whole: compressed segments have the reduced form."""
+        whole = (first for first, name in segments.names(self._folder) if not name.endswith(".gz"))
+        return next(whole, None) or segments.next_number(self._folder)
