@@ -115,6 +115,12 @@ FILE_EXTENSION: Final = _otel(
 )
 VCS_REPOSITORY_NAME: Final = _otel("vcs.repository.name", "string", "Name of the main repository, as `origin` has it.")
 VCS_REF_HEAD_NAME: Final = _otel("vcs.ref.head.name", "string", "The branch that was checked out when the span ended.")
+VCS_REF_HEAD_REVISION: Final = _otel(
+    "vcs.ref.head.revision", "string", "The commit that a shell command made, as git shortened it."
+)
+VCS_CHANGE_ID: Final = _otel(
+    "vcs.change.id", "string", "Number of the pull request that a shell command made or changed."
+)
 GEN_AI_OPERATION_NAME: Final = _otel(
     "gen_ai.operation.name", "string", "What was done.", ("invoke_agent", "execute_tool", "chat")
 )

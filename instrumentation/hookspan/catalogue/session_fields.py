@@ -96,6 +96,11 @@ class KeptFields(msgspec.Struct, kw_only=True):
             Conversion.USD,
         ),
     ] = 0
+    client_nano: Annotated[
+        int,
+        Field("The client's own total for all runs until then; -1 if no run has ended with one that can be.", api=None),
+    ] = -1
+    client_at: Annotated[int, Field("Up to when that counts.", api=None)] = 0
     context_window: Annotated[
         int, Field("Tokens that the model's context holds, as the status line says; 0 without one.", api=None)
     ] = 0

@@ -206,6 +206,8 @@ TOOL: Final = SpanKind(
         sc.MCP_SERVER,
         sc.COMMAND_PROGRAM,
         sc.FILE_EXTENSION,
+        sc.VCS_REF_HEAD_REVISION,
+        sc.VCS_CHANGE_ID,
         sc.INPUT_SIZE,
         sc.OUTPUT_SIZE,
         sc.WAITED,

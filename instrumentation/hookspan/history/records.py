@@ -19,6 +19,7 @@ from hookspan.clients.claude_code.transcript import TranscriptParser
 from hookspan.clients.claude_code.transcript_lines import HistoryLine, blocks, text_of
 from hookspan.model.attempts import error_type
 from hookspan.observe.prices import put_price
+from hookspan.observe.repositories import work_tree
 from hookspan.wire import Fact, Record, Reduced
 from hookspan.wire.facts import AgentMeta, CompactBoundary, Interruption, ModelCall, Silent, TranscriptRead
 from hookspan.wire.reduced import Call
@@ -190,6 +191,7 @@ class History:
 
     def _fact(self, stream: _Stream, fact: Fact) -> Iterator[Record]:
         if isinstance(fact, ModelCall):
+            fact.tree = work_tree(fact.tree)
             put_price(fact)
             fact.prompt = stream.prompt
             yield fact

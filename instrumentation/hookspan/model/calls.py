@@ -18,7 +18,21 @@ from hookspan.wire.reduced import (
     Reduced,
 )
 
-from . import attempts, attribution, cache, definitions, ids, open_spans, places, quota, times, turns, waste, watchdog
+from . import (
+    attempts,
+    attribution,
+    cache,
+    commits,
+    definitions,
+    ids,
+    open_spans,
+    places,
+    quota,
+    times,
+    turns,
+    waste,
+    watchdog,
+)
 from .rows import CLIENT, STATUS_ERROR, STATUS_UNSET, Attributes
 from .state import KEPT_MODELS, Compaction, Place, SessionState, Tally, bound
 from .step import NANO, Step
@@ -52,6 +66,7 @@ def called(step: Step, fact: ModelCall) -> None:
     if missed:
         cache.count(step, missed, place, own)
     waste.called(step, fact, missed, definitions.count(step, fact))
+    commits.work_in(step, fact.tree)
     session.messages += 1
     if not fact.agent_id:
         session.model = fact.response_model or session.model
@@ -142,6 +157,7 @@ def _write_call(step: Step, fact: ModelCall, place: Place, own: str, error: str,
         kind=CLIENT,
         status=STATUS_ERROR if error else STATUS_UNSET,
         events=tuple(events),
+        tree=fact.tree,
     )
 
 

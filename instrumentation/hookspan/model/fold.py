@@ -23,6 +23,7 @@ from . import (
     attempts,
     cache,
     calls,
+    commits,
     definitions,
     dialogs,
     ids,
@@ -341,6 +342,7 @@ _FACTS: Final[dict[type, Callable[[Step, Any], None]]] = {
     facts.ClientGone: _gone,
     facts.Running: dialogs.running,
     facts.Registered: registry.registered,
+    facts.PullRequest: commits.linked,
 }
 
 
@@ -407,6 +409,7 @@ _WORLD: Final[dict[type, Callable[[State, int, Any], Rows]]] = {
     facts.Forgotten: lambda _state, _number, _fact: Rows(),
     facts.Removed: _remove,
     facts.Repository: _learn_repository,
+    facts.HeadMoved: commits.moved,
     facts.Policy: _learn_policy,
     facts.StatusLine: _told,
     facts.Dropped: _count_dropped,

@@ -6,6 +6,8 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from hookspan.wire.facts import HeadMoved
+
 AttributeValue: TypeAlias = str | bool | int | float | list[str]
 Attributes: TypeAlias = dict[str, AttributeValue]
 SeriesAttributes: TypeAlias = tuple[tuple[str, str], ...]
@@ -52,6 +54,7 @@ class Span(msgspec.Struct, kw_only=True):
         session: Session id.
         local: Whether it must never be exported (imported transcripts).
         label: Scrubbed text for the user's own page, never exported; empty without one.
+        tree: Of a model call: the top folder of its work tree, which only the store has, as a number; empty for none.
     """
 
     record: int
@@ -71,6 +74,7 @@ class Span(msgspec.Struct, kw_only=True):
     session: str = ""
     local: bool = False
     label: str = ""
+    tree: str = ""
 
 
 class Increment(msgspec.Struct, frozen=True):
@@ -157,6 +161,23 @@ class LogRow(msgspec.Struct, kw_only=True):
     label: str = ""
 
 
+class MoveRow(msgspec.Struct, frozen=True):
+    """A move of a work tree's HEAD, and the record that told of it."""
+
+    record: int
+    fact: HeadMoved
+
+
+class PullRow(msgspec.Struct, frozen=True):
+    """A session was on this branch when it had to do with this pull request. `where`: `owner/name`, if it is known."""
+
+    session: str
+    number: int
+    branch: str
+    where: str
+    at: int
+
+
 class Rows(msgspec.Struct):
     """All that one record gave: append-only rows, and the ids of sessions whose state it touched, or that go."""
 
@@ -165,6 +186,8 @@ class Rows(msgspec.Struct):
     events: list[EventRow] = msgspec.field(default_factory=list)
     waste: list[Waste] = msgspec.field(default_factory=list)
     logs: list[LogRow] = msgspec.field(default_factory=list)
+    moves: list[MoveRow] = msgspec.field(default_factory=list)
+    pulls: list[PullRow] = msgspec.field(default_factory=list)
     touched: set[str] = msgspec.field(default_factory=set)
     removed: set[str] = msgspec.field(default_factory=set)
     world: bool = False

@@ -291,7 +291,9 @@ def _write(step: Step, at: int, reason: EndReason) -> None:
         attributes[sc.START_INFERRED] = True
     if reason is not EndReason.SESSION_END:
         attributes[sc.END_INFERRED] = True
-    if session.reported_nano >= 0 and not run.unpriced and session.source != "fork":  # its total has its parent's
+    if session.reported_nano >= 0 and session.source != "fork":  # its total has its parent's
+        session.client_nano, session.client_at = session.reported_nano, max(at, session.reported_at)
+    if session.reported_nano >= 0 and not run.unpriced and session.source != "fork":
         residual = session.reported_nano - session.reported_before - run.cost_nano
         session.residual_nano += residual
         attributes[sc.COST_RESIDUAL_USD] = residual / NANO

@@ -42,6 +42,10 @@ KEPT_EVENTS: Final = 64
 """Events of one span; hooks are counted beside them, so what is beyond shows there."""
 KEPT_ATTEMPTS: Final = 32
 """Failed attempts of one call; the client makes 11 at most, unless it is told to make more."""
+KEPT_TREES: Final = 64
+"""Work trees whose commits are looked for: those that sessions have last begun to work in."""
+KEPT_PULLS: Final = 64
+"""Pull requests of a session, each once for each of its branches."""
 KEPT_BRANCHES: Final = 64
 """Changes of the branch remembered per session: what is written late ended after the oldest of them."""
 
@@ -380,6 +384,7 @@ class SessionState(KeptFields, msgspec.Struct, kw_only=True):
         served_by: Who serves its models, as its newest event says (`Reduced.served_by`).
         project: What `folder` is called, and its repository, as far as a fact told; empty before.
         branches: (since when, branch) of `folder`, as of the session's events.
+        pulls: Pull requests (number, branch) that are told already.
         files: Transcript -> offset up to which facts from it are in.
         prompts: Transcript -> prompt that what is read there belongs to.
         before: `tally` at the beginning of this run, `turns_before` likewise: the run's span has the difference.
@@ -408,6 +413,7 @@ class SessionState(KeptFields, msgspec.Struct, kw_only=True):
     project: str = ""
     repository: str = ""
     branches: list[tuple[int, str]] = []
+    pulls: list[tuple[int, str]] = []
     transcript: str = ""
     last_record: int = 0
     ended: int = 0
@@ -472,8 +478,17 @@ class SessionState(KeptFields, msgspec.Struct, kw_only=True):
     settled: int = 0
 
 
+class WorkTree(msgspec.Struct, kw_only=True):
+    """A git work tree that sessions work in, since when, and the newest move of its HEAD that is known (its key)."""
+
+    since: int
+    newest: str = ""
+
+
 class World(msgspec.Struct):
     """The state of the machine: repositories by project folder, the policy in force, the account's quota by window.
+
+    `trees` are work trees by their top folders, those last worked in at the end.
 
     `labels` are the values that a label whose number of values is bounded has so far.
     """
@@ -483,6 +498,7 @@ class World(msgspec.Struct):
     dropped: dict[str, int] = {}
     quotas: dict[str, Quota] = {}
     labels: dict[str, list[str]] = {}
+    trees: dict[str, WorkTree] = {}
 
 
 class State(msgspec.Struct):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from hookspan.wire.facts import StatusLine
 
-from . import quota
+from . import commits, quota
 from .rows import Rows
 from .state import SessionState, State
 
@@ -19,6 +19,7 @@ def told(state: State, fact: StatusLine) -> Rows:
     session = state.sessions.get(fact.session)
     if session is None or session.local or fact.at < session.status_at:
         return rows
+    commits.pull_request(rows, session, fact.pull_request, fact.at)
     before = _known(session)
     session.context_window = fact.context_window or session.context_window
     session.told_tokens = fact.context_tokens or session.told_tokens

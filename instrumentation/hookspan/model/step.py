@@ -83,6 +83,7 @@ class Step:
         events: tuple[SpanEvent, ...] = (),
         hook: bool = False,
         label: str = "",
+        tree: str = "",
     ) -> None:
         """Writes a span under `place`. An end before the start is the start, and flagged."""
         whole: Attributes = dict(self.base())
@@ -117,6 +118,7 @@ class Step:
                 session=self.session.id,
                 local=self.session.local,
                 label=label,
+                tree=tree,
             )
         )
 

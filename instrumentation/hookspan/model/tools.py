@@ -15,7 +15,7 @@ from hookspan.catalogue.enums import Basis, Decision, ErrorType, Outcome, WasteK
 from hookspan.wire.facts import Rejection
 from hookspan.wire.reduced import VERDICT_DENIED, VERDICT_HOOK, VERDICT_INVALID, VERDICT_REJECTED, Call, Reduced
 
-from . import agents, dialogs, ids, open_spans, places, teams, times, turns, waste, watchdog
+from . import agents, commits, dialogs, ids, open_spans, places, teams, times, turns, waste, watchdog
 from .rows import STATUS_ERROR, STATUS_UNSET, Attributes
 from .state import KEPT_CLOSED, KEPT_PLACES, Place, SessionState, Tally, ToolCall, Wait, Wasted, bound
 from .step import NANO, Step
@@ -171,6 +171,7 @@ def finish(step: Step, call: ToolCall) -> None:
         attributes[sc.START_INFERRED] = True
     attributes[sc.OUTPUT_SIZE] = event.output_size
     attributes |= _repeated(step, call, event)
+    attributes |= commits.told(step, event)
     _remember_children(step, call, event)
     _count_lines(step, call, event)
     _write(step, call, start, event.at, outcome, attributes)

@@ -17,6 +17,7 @@ from hookspan.wire.reduced import Reduced
 
 from . import timers
 from .folder_watch import FolderWatch
+from .heads import Heads
 from .processes import Processes
 from .registry import Registry
 from .transcripts import Transcripts, waits_since
@@ -61,6 +62,7 @@ class Observers:
         self._transcripts = Transcripts(roots, labels=labels)
         self._registry = Registry(roots, FolderWatch(notify=False) if watch is None else watch, labels=labels)
         self._processes = Processes(read_record)
+        self._heads = Heads()
         self._newest: list[Fact] = []  # by the last step; the next one comes when all of it is folded
         self._looked = self._due = 0
 
@@ -77,6 +79,7 @@ class Observers:
         facts += self._transcripts.step(now, sessions, self._processes.is_alive)
         facts += self._processes.step(now, sessions)
         facts += timers.step(now, sessions, self._idle)
+        facts += self._heads.step(state.world.trees)
         busy = bool(facts) or any(_is_busy(session, now) for session in sessions)
         self._looked, self._due = now, now + (BUSY if busy else IDLE)
         self._newest = facts

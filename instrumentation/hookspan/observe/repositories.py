@@ -109,7 +109,7 @@ class Repositories:
         cached = self._heads.get(git)
         if cached is not None and cached[0] == stamp:
             return cached[1], stamp[0]
-        self._heads[git] = stamp, _branch(git)
+        self._heads[git] = stamp, branch_of(git)
         bound(self._heads, KEPT)
         return self._heads[git][1], _stamp(git)[0]  # asked after it was read: it was so by then
 
@@ -117,7 +117,7 @@ class Repositories:
 def describe(folder: str, now: int) -> Repository:
     """The repository of a folder: the main one for a linked worktree; none gives a fact with the folder's own name."""
     place = _look(folder)
-    return _fact(folder, place, _branch(place.git) if place.git else "", now)
+    return _fact(folder, place, branch_of(place.git) if place.git else "", now)
 
 
 def _fact(folder: str, place: _Place, branch: str, at: int, session: str = "") -> Repository:
@@ -153,7 +153,23 @@ def main_folder(folder: str) -> str:
     return os.path.dirname(main) if os.path.basename(main) == ".git" else top
 
 
-def _branch(git: str) -> str:
+def work_tree(folder: str) -> str:
+    """The top of the work tree that a folder is in; empty outside of any."""
+    return _find(folder)[0]
+
+
+def git_folders(tree: str) -> tuple[str, str]:
+    """The git folder of the work tree with that top, and its repository's; empty where it is not there any more."""
+    top, git = _find(tree)
+    return (git, _main_git(git)) if top == tree else ("", "")
+
+
+def project_name(tree: str) -> str:
+    """What the project of a work tree is called: as its repository's main one, whose top is its address."""
+    return folder_name(main_folder(tree))[:_NAME_LENGTH]
+
+
+def branch_of(git: str) -> str:
     """The branch that a work tree is on; none with a detached HEAD."""
     head = read_small(f"{git}/HEAD", 512).decode("utf-8", "replace").rstrip()
     branch = head.removeprefix(_HEAD)

@@ -15,6 +15,7 @@ from hookspan.wire.facts import Fact, ModelCall
 from hookspan.wire.fields import timestamp_ns
 
 from .prices import put_price
+from .repositories import work_tree
 
 CHUNK: Final = 1 << 20
 MAX_FACTS: Final = 400
@@ -137,10 +138,11 @@ def _time_of(line: bytes) -> int:
 
 
 def priced(facts: Iterable[Fact], served_by: str) -> list[Fact]:
-    """The facts, each model call of which has its price from whom its session is served by."""
+    """The facts, each model call of which has its price from whom its session is served by, and its work tree."""
     priced = list(facts)
     for fact in priced:
         if isinstance(fact, ModelCall):
             fact.served_by = served_by
+            fact.tree = work_tree(fact.tree)
             put_price(fact)
     return priced

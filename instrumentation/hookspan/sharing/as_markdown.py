@@ -16,20 +16,20 @@ _MARKS = re.compile(r"[\\`*_{}\[\]<>|#~]")
 def markdown(document: Document) -> str:
     """The whole text. Answers are the Markdown that they are, without HTML and without images from elsewhere."""
     facts = " · ".join(f"{name}: {value}" for name, value in document.facts)
-    lines = [f"# {_plain(document.title)}", "", _plain(facts), ""]
+    lines = [f"# {plain(document.title)}", "", plain(facts), ""]
     for part in document.parts:
         lines += _part(part)
-    lines += ["---", "", "Left out by hookspan:", "", *(f"- {_plain(rule)}" for rule in document.rules())]
+    lines += ["---", "", "Left out by hookspan:", "", *(f"- {plain(rule)}" for rule in document.rules())]
     return "\n".join(lines) + "\n"
 
 
 def _part(part: Part) -> Iterator[str]:
     if part.name:
-        yield from (f"## {_plain(part.name)}", "")
+        yield from (f"## {plain(part.name)}", "")
     for message in part.messages:
         yield from _message(message)
         for what in message.attached:
-            yield from (f"*{_plain(what)}, left out*", "")
+            yield from (f"*{plain(what)}, left out*", "")
 
 
 def _message(message: Message) -> Iterator[str]:
@@ -40,7 +40,7 @@ def _message(message: Message) -> Iterator[str]:
         yield from ("### Answer", "", *_prose(text), "")
     elif kind == "call":
         language = "sh" if message.tool == "Bash" else ""
-        yield from (f"**{_plain(message.tool)}**", "")
+        yield from (f"**{plain(message.tool)}**", "")
         for block, of in ((text, language), (message.diff, "diff"), ("" if language else input_of(message), "json")):
             if block:
                 yield from (*_fenced(block, of), "")
@@ -109,6 +109,6 @@ def _fences(lines: Iterable[str]) -> Iterator[tuple[str, bool]]:
         yield fence, True
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """On one line, so that nothing in it is a mark."""
     return _MARKS.sub(lambda match: f"\\{match[0]}", " ".join(text.split()))

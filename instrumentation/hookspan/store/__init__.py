@@ -7,10 +7,12 @@ from .found import SpanQuery
 from .questions import Questions
 from .quota import QuotaUse
 from .reader import Counts, Reader, SeriesSnapshot
+from .receipts import Pull, Receipt, Receipts
 from .retention import Pruned, Retention
 from .schema import SpanKey
 from .store import Commit, Store, StoreMoved
 from .summary import Summary, ToolCount, Total
+from .work import Work
 
 __all__ = [
     "UNSEEN",
@@ -22,9 +24,12 @@ __all__ = [
     "Grouping",
     "Identity",
     "Pruned",
+    "Pull",
     "Questions",
     "QuotaUse",
     "Reader",
+    "Receipt",
+    "Receipts",
     "Retention",
     "SeriesSnapshot",
     "SpanKey",
@@ -36,6 +41,7 @@ __all__ = [
     "Summary",
     "ToolCount",
     "Total",
+    "Work",
     "earlier",
     "is_damage",
     "set_aside",

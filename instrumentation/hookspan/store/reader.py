@@ -20,7 +20,7 @@ from hookspan.model.rows import LogRow, Span
 from hookspan.model.sums import Series
 from hookspan.paths import Paths
 
-from . import costs, days, found, logs, retention, schema
+from . import costs, days, found, logs, receipts, retention, schema
 from .database import Identity, Reading, StoreDamaged
 from .questions import Questions
 from .readings import Readings
@@ -278,6 +278,11 @@ class Reader(Questions):
         """What model calls that began in a time cost, as `costs.by` names and adds them."""
         with self._readings.snapshot() as db:
             return {} if db is None else costs.by(db, grouping, since, until, project)
+
+    def receipts(self, since: int = 0) -> receipts.Receipts:
+        """What went into commits, and into none, of the sessions whose last event was at or after `since` (Unix ns)."""
+        with self._readings.snapshot() as db:
+            return receipts.Receipts() if db is None else receipts.of_all(db, since)
 
     def day(self, since: int, until: int) -> days.Day:
         """What a time (Unix nanoseconds) came to."""

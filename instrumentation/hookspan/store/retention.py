@@ -69,13 +69,15 @@ def prune(db: sqlite3.Connection, policy: Retention, now: int) -> Pruned:
     spans = _cut(db, 'span key "end"', cutoff, INTEGER_MAX if policy.exported is None else policy.exported)
     logs = _cut(db, "log key at", cutoff, INTEGER_MAX if policy.logged is None else policy.logged)
     sessions = _old_sessions(db, cutoff)
+    moves = _cut(db, "move record at", cutoff)
+    db.execute("DELETE FROM pull WHERE at < ?", (cutoff,))
     rolled = _coarsen(db, now - FINE)
     forgotten = db.execute(
         "DELETE FROM rollup WHERE minute IN (SELECT DISTINCT minute FROM rollup WHERE minute < ? LIMIT 60)",
         ((now - policy.days * DAY) // MINUTE,),
     ).rowcount
     db.execute("DELETE FROM waste WHERE hour < ?", ((now - policy.days * DAY) // HOUR,))
-    done = max(events, spans, logs, sessions) < CHUNK and not rolled and not forgotten
+    done = max(events, spans, logs, sessions, moves) < CHUNK and not rolled and not forgotten
     return Pruned(events=events, spans=spans, sessions=sessions, done=done)
 
 
@@ -108,6 +110,19 @@ def projects_of(db: sqlite3.Connection, sessions: Sequence[str]) -> dict[str, bo
     }
 
 
+def trees_of(db: sqlite3.Connection, sessions: Sequence[str]) -> tuple[set[int], set[int]]:
+    """Numbers of the work trees and repositories in which these sessions worked, and no other one."""
+    own = f"(SELECT session FROM state WHERE id IN ({', '.join('?' * len(sessions))}))"
+    worked = f"SELECT DISTINCT tree FROM span WHERE tree IS NOT NULL AND session {{}} {own}"
+    trees = {tree for (tree,) in db.execute(worked.format("IN"), sessions)}
+    others = {tree for (tree,) in db.execute(worked.format("NOT IN"), sessions)}
+    of: dict[int, set[int]] = {}
+    for repository, tree in db.execute("SELECT DISTINCT repository, tree FROM move"):
+        of.setdefault(repository, set()).add(tree)
+    gone = {repository for repository, its in of.items() if its & trees and not its & others}
+    return trees - others | {tree for repository in gone for tree in of[repository]}, gone
+
+
 def forget_projects(db: sqlite3.Connection, projects: Iterable[str]) -> list[tuple[str, str]]:
     """Delete the metric series of projects: (instrument, attributes) of each."""
     gone = []
@@ -134,6 +149,7 @@ def forget(db: sqlite3.Connection, session: str) -> Pruned:
     spans = db.execute("DELETE FROM span WHERE session = ?", row).rowcount
     db.execute("DELETE FROM waste WHERE session = ?", row)
     db.execute("DELETE FROM log WHERE session = ?", row)
+    db.execute("DELETE FROM pull WHERE session = ?", row)
     db.execute("DELETE FROM session WHERE session = ?", row)
     db.execute("DELETE FROM state WHERE session = ?", row)
     return Pruned(events=events, spans=spans, sessions=1)

@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import functools
+import os
 import sqlite3
 from collections.abc import Sequence
+from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -15,7 +17,7 @@ from hookspan.catalogue import session_fields
 from hookspan.catalogue.enums import SessionPhase
 from hookspan.catalogue.metrics import BY_NAME
 from hookspan.catalogue.session_fields import SessionRow
-from hookspan.model.rows import AttributeValue, EventRow, Span, SpanEvent, SpanLink, Waste
+from hookspan.model.rows import AttributeValue, EventRow, MoveRow, Span, SpanEvent, SpanLink, Waste
 from hookspan.model.sums import Exemplar, Series
 
 APPLICATION: Final = 0x6873706E  # "hspn"
@@ -166,6 +168,25 @@ CREATE TABLE log (
 CREATE INDEX log_session ON log (session);
 """
 
+# What receipts are made of: in which work tree a model call was, how the HEADs of work trees were moved, which branches
+# pull requests are of. Work trees are numbers made of their paths (`tree_number`); ids of commits are texts, which are
+# found by their first digits.
+_COMMITS: Final = """
+ALTER TABLE span ADD COLUMN tree INTEGER;
+CREATE INDEX span_tree ON span (tree, "end") WHERE tree IS NOT NULL;
+CREATE TABLE move (
+    record INTEGER PRIMARY KEY, at INTEGER NOT NULL, tree INTEGER NOT NULL, repository INTEGER NOT NULL,
+    project TEXT NOT NULL, moved TEXT NOT NULL, old TEXT NOT NULL, new TEXT NOT NULL, branch TEXT NOT NULL,
+    likeness TEXT NOT NULL, content TEXT NOT NULL, named TEXT NOT NULL
+);
+CREATE INDEX move_repository ON move (repository, at, record);
+CREATE INDEX move_new ON move (new);
+CREATE TABLE pull (
+    session INTEGER NOT NULL, number INTEGER NOT NULL, branch TEXT NOT NULL, place TEXT NOT NULL, at INTEGER NOT NULL,
+    PRIMARY KEY (session, number, branch)
+) WITHOUT ROWID;
+"""
+
 MIGRATIONS: Final = (
     _FIRST,
     _RESIDUAL,
@@ -177,6 +198,7 @@ MIGRATIONS: Final = (
     _EXEMPLARS,
     _WASTE,
     _LOG,
+    _COMMITS,
 )
 """MIGRATIONS[n] leads from `user_version` n to n + 1. Only ever appended to.
 
@@ -224,7 +246,8 @@ SPAN_COLUMNS: Final = (
     'key, trace_id, span_id, parent_id, name, start, "end", kind, status, hook, local, session'  # the fixed part
     ", attributes, links, events, label"
 )
-INSERT_SPAN: Final = f"INSERT OR REPLACE INTO span ({SPAN_COLUMNS}) VALUES ({', '.join('?' * 16)})"
+_WRITTEN_SPAN: Final = f"{SPAN_COLUMNS}, tree"
+INSERT_SPAN: Final = f"INSERT OR REPLACE INTO span ({_WRITTEN_SPAN}) VALUES ({', '.join('?' * 17)})"
 SELECT_SPAN: Final = (
     f"SELECT {SPAN_COLUMNS.replace(' session,', ' state.id,')} FROM span LEFT JOIN state USING (session)"
 )
@@ -255,7 +278,14 @@ def span_values(span: Span, session: int) -> tuple[Any, ...]:
         _encode(span.links).decode() if span.links else None,
         _encode(span.events).decode() if span.events else None,
         span.label or None,
+        tree_number(span.tree) if span.tree else None,
     )
+
+
+@functools.lru_cache(maxsize=1024)
+def tree_number(path: str) -> int:
+    """The number of the work tree, or of the repository, that has this path."""
+    return int.from_bytes(blake2b(os.fsencode(path), digest_size=8).digest()) >> 1
 
 
 def read_span(row: Sequence[Any]) -> Span:
@@ -307,6 +337,31 @@ INSERT_EVENT: Final = f"INSERT OR REPLACE INTO event ({EVENT_COLUMNS}) VALUES ({
 SELECT_EVENT: Final = (
     f"SELECT {EVENT_COLUMNS.replace(' session,', ' state.id,')} FROM event LEFT JOIN state USING (session)"
 )
+
+
+# --- Commits
+
+INSERT_MOVE: Final = f"INSERT OR REPLACE INTO move VALUES ({', '.join('?' * 12)})"
+INSERT_PULL: Final = "INSERT OR IGNORE INTO pull (session, number, branch, place, at) VALUES (?, ?, ?, ?, ?)"
+
+
+def move_values(row: MoveRow) -> tuple[Any, ...]:
+    """What INSERT_MOVE takes."""
+    fact = row.fact
+    return (
+        row.record,
+        fact.at,
+        tree_number(fact.tree),
+        tree_number(fact.repository),
+        fact.project,
+        fact.moved,
+        fact.old,
+        fact.new,
+        fact.branch,
+        fact.likeness,
+        fact.content,
+        " ".join(fact.named),
+    )
 
 
 def event_values(event: EventRow, session: int) -> tuple[Any, ...]:

@@ -156,6 +156,15 @@ class Store:
         """The projects that these sessions had, and whether no other session here has it."""
         return retention.projects_of(self._db, sessions)
 
+    def trees_of(self, sessions: Sequence[str]) -> tuple[set[int], set[int]]:
+        """Numbers of the work trees and repositories in which these sessions worked, and no other one."""
+        return retention.trees_of(self._db, sessions)
+
+    def forget_commits(self, repositories: Iterable[int]) -> None:
+        """Delete what is known of these repositories' commits."""
+        with self._transaction():
+            self._db.executemany("DELETE FROM move WHERE repository = ?", [(number,) for number in repositories])
+
     def forget(self, sessions: Iterable[str], projects: Iterable[str] = ()) -> int:
         """Delete sessions with all their events, spans and states; how many there were.
 
@@ -221,6 +230,13 @@ class Store:
         if told := [log for each in rows for log in each.logs]:
             logs_of = [(log, number(log.session, fresh) if log.session else None) for log in told]
             self._db.executemany(logs.INSERT, [logs.values(log, session) for log, session in logs_of])
+        self._db.executemany(schema.INSERT_MOVE, [schema.move_values(move) for each in rows for move in each.moves])
+        pulls = [
+            (number(pull.session, fresh), pull.number, pull.branch, pull.where, pull.at)
+            for each in rows
+            for pull in each.pulls
+        ]
+        self._db.executemany(schema.INSERT_PULL, pulls)
         self._count(events=len(events), spans=len(spans))
 
     def _write_sessions(self, sessions: Mapping[str, tuple[bytes, SessionRow | None]], fresh: list[str]) -> None:

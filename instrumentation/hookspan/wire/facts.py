@@ -47,6 +47,7 @@ class ModelCall(Observed, tag="model_call"):
     when it was read (`Reduced.served_by`), by which the price was looked up. `failed`: it did, whether or not
     `error_status` has an HTTP status.
 
+    `tree` is the top folder of the git work tree that it worked in, empty outside of any.
     `skill` to `agent_type` are what the client attributes the call to. `shape` names the `RequestShape` that was sent.
     `cache_ttl` is how long the client asked for its cache to be kept, seconds, 0 if it doesn't say, -1 if nobody
     promises any;
@@ -82,6 +83,7 @@ class ModelCall(Observed, tag="model_call"):
     failed: bool = False
     start_inferred: bool = False
     served_by: str = ""
+    tree: str = ""
     skill: str = ""
     plugin: str = ""
     mcp_server: str = ""
@@ -368,6 +370,65 @@ class Repository(Observed, tag="repository"):
     branch: str = ""
 
 
+class Moved(StrEnum):
+    """What moved a work tree's HEAD, of what git writes to its log."""
+
+    COMMIT = "commit"
+    """A commit was made, with or without a conflict before; also that of a merge, a revert or a patch."""
+    AMEND = "amend"
+    """It takes the place of the one before."""
+    PICK = "pick"
+    """A commit was made of another one's changes: `git cherry-pick`."""
+    REBASE_START = "rebase_start"
+    """Commits of a branch are made anew on another one; what follows does it."""
+    REBASE_PICK = "rebase_pick"
+    """One of them was made anew."""
+    REBASE_CONTINUE = "rebase_continue"
+    """One of them was made anew by whoever resolved a conflict or edited it."""
+    REBASE_SQUASH = "rebase_squash"
+    """One of them was added to the one before (squash, fixup)."""
+    REBASE_END = "rebase_end"
+    """All are made, or it was given up."""
+    RESET = "reset"
+    """The branch was moved: what it had is left, or is about to be committed again as one."""
+
+
+class HeadMoved(Observed, tag="head_moved"):
+    """A line of the log that git keeps of a work tree's HEAD; only those of `Moved`, and nothing that anybody wrote.
+
+    Attributes:
+        tree: Top folder of the work tree.
+        repository: That of the repository's main work tree.
+        project: What the repository's project is called.
+        moved: A Moved.
+        old: The commit before, in full; empty for none.
+        new: The commit after.
+        branch: The branch that was checked out, empty for none.
+        likeness: Digest of the commit's author, their date and the message, which a commit that is made anew or picked
+            has in common with the one it is made of; empty where git had packed it away already.
+        content: The tree object of the commit: all its files.
+        named: Commits that its message names as those it was made of.
+    """
+
+    tree: str
+    repository: str = ""
+    project: str = ""
+    moved: str = ""
+    old: str = ""
+    new: str = ""
+    branch: str = ""
+    likeness: str = ""
+    content: str = ""
+    named: list[str] = []
+
+
+class PullRequest(Observed, tag="pull_request"):
+    """The client connects its session with a pull request (`pr-link`): its number, and `owner/name` of where it is."""
+
+    number: int
+    where: str = ""
+
+
 class Policy(Observed, tag="policy"):
     """Settings that change rows: how traces join a TRACEPARENT, labels per project, projects opted out.
 
@@ -469,6 +530,8 @@ Fact: TypeAlias = (
     | Running
     | Registered
     | Repository
+    | HeadMoved
+    | PullRequest
     | Policy
     | Forgotten
     | Removed

@@ -113,6 +113,8 @@ class Reduced(KeptFields, kw_only=True, omit_defaults=True):
         output_digest: Keyed digest of the tool's result or error text, but for how long something took (which is left
             out of all but READING_TOOLS): equal ones of an equal input say that nothing had changed.
         edit: Of a call that changed lines of a file.
+        commit: Of a shell command: the commit that it made, as git shortened it.
+        pull_request: Number of the pull request that it made or changed, 0 for none.
         sandbox_refused: The user refused what a shell command's sandbox asked for.
         child_agent: Id of the subagent that an Agent call started.
         child_type: What kind of agent that is, where it is a teammate, whose events have its name for that.
@@ -164,6 +166,8 @@ class Reduced(KeptFields, kw_only=True, omit_defaults=True):
     lines_removed: int = 0
     error: str = ""
     exit_code: int = -1
+    commit: str = ""
+    pull_request: int = 0
     sandbox_refused: bool = False
     interrupted: bool = False
     background: bool = False

@@ -131,6 +131,27 @@ def print_loop(stage: Stage) -> Story:
 
 
 @scenario()
+def print_commits(stage: Stage) -> Story:
+    """Three commits, one of them quiet and one amended, and a pull request, as `gh` tells of it."""
+    gh = stage.home.home / "bin" / "gh"
+    gh.parent.mkdir()
+    gh.write_text("#!/bin/sh\necho https://github.com/acme/shop/pull/42\n")
+    gh.chmod(0o755)
+    (stage.home.home / ".gitconfig").write_text("[user]\nname = Ada\nemail = ada@example.com\n")
+    stage.model.play({
+        PROMPT: [
+            says(bash("git switch -c fix && echo 1 >> cart.py && git commit -am 'Fix the cart'")),
+            says(bash("echo 2 >> cart.py && git commit -qam 'Fix it again'")),
+            says(bash("echo 3 >> cart.py && git commit -a --amend -m 'Fix it well'")),
+            says(bash('PATH="$HOME/bin:$PATH"; gh pr create --fill')),
+            says("Fixed."),
+        ],
+    })  # fmt: skip
+    stage.run(PROMPT, *ALLOW)
+    return Story([Turn(PROMPT)])
+
+
+@scenario()
 def print_denied(stage: Stage) -> Story:
     """A call that nobody allowed, denied by print mode itself."""
     stage.model.play({PROMPT: [says(bash("touch new.txt", "denied", decision="auto_denied")), says("I could not.")]})

@@ -6,7 +6,7 @@ import contextlib
 import json
 import sqlite3
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -20,12 +20,14 @@ from hookspan.errors import UserError
 from hookspan.paths import Paths
 from hookspan.units import counted
 from hookspan.wire import FORGOTTEN, Reduced, Unreadable
-from hookspan.wire.facts import Repository
+from hookspan.wire.facts import HeadMoved, Repository
 
 if TYPE_CHECKING:
     from hookspan.journal import Journal
     from hookspan.store import SpanKey, Store
 
+MOVED: Final = b'"head_moved"'
+"""Is in every line that tells of a commit, and in few others."""
 REPOSITORY: Final = b'"repository"'
 """Is in every line that tells the repository of a folder, and in few others."""
 
@@ -38,11 +40,11 @@ def forget(ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
     """Delete sessions: their raw and compacted events, spans, labels, archived transcripts, and what waits for export.
 
     SESSION is an id or its first digits. What belongs only to these sessions is deleted with them: folders in which
-    no other session worked, with their repository and branch, and projects that no other session has, with their
-    metric series. Series to which other sessions have added keep what they counted. The files are written again, so
-    that no byte remains. Older copies of the store (made before an upgrade, or of a damaged one) are deleted whole.
-    What was already exported stays where it is, and so do Claude Code's own transcripts. The agent is stopped in
-    the meantime; hooks keep recording.
+    no other session worked, with their repository, branch and commits, and projects that no other session has, with
+    their metric series. Series to which other sessions have added keep what they counted. The files are written
+    again, so that no byte remains. Older copies of the store (made before an upgrade, or of a damaged one) are
+    deleted whole. What was already exported stays where it is, and so do Claude Code's own transcripts. The agent
+    is stopped in the meantime; hooks keep recording.
     """
     from hookspan.agent.exclusive import exclusive
     from hookspan.cli.lifecycle.paused import paused
@@ -146,14 +148,16 @@ def run(paths: Paths, sessions: list[str]) -> dict[str, Any]:
         projects = store.projects_of(sessions)
         only = [project for project, alone in projects.items() if alone]
         outcome: dict[str, Any] = _in_store(paths, sessions, only)
+        trees, repositories = store.trees_of(sessions)
         store.forget(sessions, only)
-        _step_out(paths, store, sessions, folders)
+        store.forget_commits(repositories)
+        _step_out(paths, store, sessions, folders, trees)
         _scrub(store)
     finally:
         store.close()
 
     def change(line: bytes) -> bytes:
-        return FORGOTTEN if is_of(line) or _folder(line) in folders else line
+        return FORGOTTEN if is_of(line) or _folder(line) in folders or _repository(line) in repositories else line
 
     # The newest first: were it broken off, the sessions themselves would be there to tell which folders were theirs.
     changes = [rewrite(segment, change) for segment in reversed(list(journal.segments())) if not segment.current]
@@ -189,7 +193,7 @@ def _folders_of(journal: Journal, is_of: Callable[[bytes], bool]) -> frozenset[s
     for segment in journal.segments() if left else ():
         for line in lines(segment):
             for quoted in [quoted for quoted in left if quoted in line]:
-                if not is_of(line) and not _folder(line):
+                if not is_of(line) and not _folder(line) and not _repository(line):
                     del left[quoted]
     return frozenset(left.values())
 
@@ -203,6 +207,19 @@ def _folder(line: bytes) -> str:
     except Unreadable:
         return ""
     return record.folder if isinstance(record, Repository) else ""
+
+
+def _repository(line: bytes) -> int:
+    """The number of the repository of whose commits a line tells; 0 for every other line."""
+    from hookspan.store.schema import tree_number
+
+    if MOVED not in line:
+        return 0
+    try:
+        record = decode(line, b"", labels=False)
+    except Unreadable:
+        return 0
+    return tree_number(record.repository) if isinstance(record, HeadMoved) else 0
 
 
 def _scrub(store: Store) -> None:
@@ -277,8 +294,10 @@ def _let_go(paths: Paths, keys: list[SpanKey], projects: list[str], traces: set[
         db.close()
 
 
-def _step_out(paths: Paths, store: Store, sessions: Iterable[str], folders: Iterable[str]) -> None:
-    """Let the store know these sessions and folders no more, and the reader's place be the beginning of a segment.
+def _step_out(
+    paths: Paths, store: Store, sessions: Iterable[str], folders: Iterable[str], trees: Collection[int]
+) -> None:
+    """Let the store know these sessions, folders and work trees no more; the reader stands where a segment begins.
 
     It knows a place within one by bytes that are about to change.
     """
@@ -286,6 +305,7 @@ def _step_out(paths: Paths, store: Store, sessions: Iterable[str], folders: Iter
     from hookspan.model import quota
     from hookspan.model.state import dump_world, load_world
     from hookspan.store import Commit
+    from hookspan.store.schema import tree_number
 
     position, following = store.position(), segments.next_number(paths.journal)
     if position is None:
@@ -299,4 +319,6 @@ def _step_out(paths: Paths, store: Store, sessions: Iterable[str], folders: Iter
         for folder in folders:
             world.repositories.pop(folder, None)
         quota.forget(world.quotas, sessions)
+        for tree in [tree for tree in world.trees if tree_number(tree) in trees]:
+            del world.trees[tree]
     store.commit(Commit(position=position, world=None if world is None else dump_world(world)))

@@ -17,6 +17,7 @@ from hookspan.wire.fields import (
     LOCAL_KEY,
     SYNTHETIC_KEY,
     as_array,
+    as_count,
     as_given_name,
     as_name,
     as_number,
@@ -67,6 +68,7 @@ _EXIT_CODE: Final = re.compile(r"\AExit code (-?\d{1,6})\b")
 _TASK: Final = re.compile(r"<task-id>([^<\s]{1,128})</task-id>")
 _TASK_CALL: Final = re.compile(r"<tool-use-id>([^<\s]{1,128})</tool-use-id>")
 _COMMAND: Final = re.compile(r"\A/([\w:.-]{1,64})(?:\s|\Z)")
+_SHA: Final = re.compile(r"[0-9a-f]{4,64}")
 _EXTENSION: Final = re.compile(r"\.([A-Za-z0-9_+-]{1,12})\Z")
 TASK_NOTIFICATION: Final = "<task-notification>"
 WORKFLOW_TOOL: Final = "Workflow"
@@ -223,6 +225,10 @@ def _reduce_response(event: Reduced, response: dict[str, Any], key: bytes) -> No
     event.interrupted = get("interrupted") is True
     stderr = get("stderr")
     event.sandbox_refused = type(stderr) is str and bool(_SANDBOX_REFUSED.search(stderr))
+    if operation := as_object(get("gitOperation")):
+        sha = as_name(as_object(operation.get("commit")).get("sha"))
+        event.commit = sha if _SHA.fullmatch(sha) else ""
+        event.pull_request = as_count(as_object(operation.get("pr")).get("number"))
     if hunks := as_array(get("structuredPatch")):
         _reduce_patch(event, hunks, get("filePath"), key)
     content = get("content")

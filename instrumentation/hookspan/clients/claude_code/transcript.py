@@ -24,13 +24,14 @@ from hookspan.wire.facts import (
     Interruption,
     ModelCall,
     ModelTotal,
+    PullRequest,
     QueuedPrompt,
     Rejection,
     StopHooks,
     TeammateMessage,
     Title,
 )
-from hookspan.wire.fields import as_given_name, as_number, as_object, timestamp_ns
+from hookspan.wire.fields import as_count, as_given_name, as_number, as_object, as_path, timestamp_ns
 from hookspan.wire.scrub import label
 
 from .transcript_lines import Line, Message, Usage, calls_of, decode, results_of, text_of, tool_results
@@ -44,6 +45,8 @@ _TEAMMATE_END: Final = "</teammate-message>"
 _MADE_MESSAGE: Final = re.compile(r'\{"type":"(\w{1,40})"')
 BACKGROUND: Final = "bg"
 """`sessionKind` of a job in the background."""
+_WHERE: Final = re.compile(r"[\w.-]{1,100}/[\w.-]{1,100}")
+"""`owner/name`."""
 _SYNTHETIC: Final = "<synthetic>"
 _CACHE_TTL: Final = {"5m": 300, "1h": 3600}
 """How long the client asks for its cache to be kept, in its own words: seconds."""
@@ -179,6 +182,12 @@ class TranscriptParser:
             if listing := listing_of(line.attachment):
                 listing.at, listing.agent_id = timestamp_ns(line.timestamp), self._agent_id
                 yield self._place(listing, f"listing:{before}")
+        elif line.type == "pr-link":
+            if number := as_count(line.pr_number):
+                where = line.pr_repository or ""
+                where = where if _WHERE.fullmatch(where) else ""
+                at = timestamp_ns(line.timestamp)
+                yield self._place(PullRequest(at=at, key="", number=number, where=where), f"pull:{number}:{at}")
         elif line.type in {"ai-title", "custom-title"} and self._labels:
             text = line.ai_title or line.custom_title or line.title
             if text and text != self._title:
@@ -247,6 +256,7 @@ class TranscriptParser:
             mcp_tool=as_given_name(line.attribution_mcp_tool),
             agent_type=as_given_name(line.attribution_agent),
             shape=given.shape,
+            tree=as_path(line.cwd),
             cache_ttl=_CACHE_TTL.get(line.prompt_cache_requested or "", 0),
             results=results,
         )

@@ -51,6 +51,7 @@ class Line(msgspec.Struct, rename="camel"):
     id: Name = ""
     uuid: Name = ""
     prompt_id: Name = ""
+    cwd: str | None = ""
     version: str = ""
     session_kind: str = ""
     request_id: Name = ""
@@ -89,6 +90,8 @@ class Line(msgspec.Struct, rename="camel"):
     ai_title: str = ""
     custom_title: str = ""
     title: str = ""
+    pr_number: int | None = None
+    pr_repository: str | None = None
 
 
 decode = msgspec.json.Decoder(Line).decode

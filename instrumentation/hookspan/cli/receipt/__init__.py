@@ -1,0 +1,1 @@
+"""`hookspan receipt`: what is meant, and how it is printed."""

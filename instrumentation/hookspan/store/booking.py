@@ -1,0 +1,135 @@
+"""Which work goes into which commit.
+
+A session's work in a work tree goes to the first commit after it
+
+- that a shell command of the session made there (the client names it, or it was made while this command ran, and no
+  other session's), or that one made elsewhere while the session worked there (`cd ../other && git commit`);
+- that nobody's command made (a person's, in a terminal or an editor), if the session has written files or run shell
+  commands there since its commit before.
+
+What other sessions commit takes no work of it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
+from typing import Final, NamedTuple
+
+from .commits import Made
+from .schema import NANOSECONDS
+from .work import SHELLS, Item, SessionWork
+
+WRITERS: Final = SHELLS | {"Edit", "MultiEdit", "NotebookEdit", "Write"}
+"""Tools by which a session may have changed files."""
+_SECOND: Final = NANOSECONDS - 1  # git writes whole seconds
+
+
+class Maker(NamedTuple):
+    """The session whose shell command made a commit."""
+
+    session: str
+    command: Item
+
+
+class Booked(NamedTuple):
+    """A piece of a session's work, and its commit; None for none."""
+
+    session: str
+    item: Item
+    commit: Made | None
+
+
+def book(sessions: Sequence[SessionWork], commits: Iterable[Made]) -> Iterator[Booked]:
+    """Books each piece of work once.
+
+    Args:
+        sessions: All sessions that may have made one of the commits.
+        commits: Those that may take work (`Made.work`), of all repositories.
+    """
+    ordered = sorted(commits, key=attrgetter("at", "record"))
+    makers = _makers(sessions, ordered)
+    by_tree: dict[int, list[Made]] = defaultdict(list)
+    own: dict[str, list[tuple[Made, Item]]] = defaultdict(list)
+    for made in ordered:
+        if maker := makers.get(made.sha):
+            own[maker.session].append((made, maker.command))
+        else:
+            by_tree[made.tree].append(made)
+    known = sorted(made.sha for made in ordered)
+    for session in sessions:
+        told = [(_unseen(item), item) for item in session.items if item.told.revision and not _found(known, item)]
+        yield from _of_session(session, [*own[session.id], *told], by_tree)
+
+
+def _found(known: Sequence[str], item: Item) -> str:
+    """The commit that a command made, as its client says; empty if it is not known."""
+    revision = item.told.revision
+    place = bisect_left(known, revision)
+    return known[place] if place < len(known) and known[place].startswith(revision) else ""
+
+
+def _unseen(item: Item) -> Made:
+    """A commit of which the client alone has told: in a repository where no session works, or of another kind."""
+    told = item.told
+    return Made(sha=told.revision, at=item.end, project=told.project, branch=told.branch)
+
+
+def _makers(sessions: Sequence[SessionWork], commits: Sequence[Made]) -> dict[str, Maker]:
+    named: dict[str, Maker] = {}
+    during: dict[str, list[Maker]] = defaultdict(list)
+    times = [made.at for made in commits]
+    known = sorted(made.sha for made in commits)
+    for session in sessions:
+        for item in session.items:
+            if item.tool not in SHELLS:
+                continue
+            maker = Maker(session.id, item)
+            if item.told.revision and (sha := _found(known, item)):
+                named.setdefault(sha, maker)
+            place = bisect_left(times, item.start - _SECOND)
+            while place < len(commits) and times[place] <= item.end:
+                during[commits[place].sha].append(maker)
+                place += 1
+    found = {sha: makers[0] for sha, makers in during.items() if len({maker.session for maker in makers}) == 1}
+    return found | named
+
+
+def _of_session(
+    session: SessionWork, own: Sequence[tuple[Made, Item]], by_tree: Mapping[int, Sequence[Made]]
+) -> Iterator[Booked]:
+    """Goes through a session's time: work waits, by work tree, until a commit takes it."""
+    moments: list[tuple[int, int, int, Made | Item, tuple[int, ...]]] = [
+        (item.at, 0, 0, item, (item.tree,)) for item in session.items
+    ]
+    for made, command in own:
+        at = min(max(made.at + _SECOND, command.start), command.end)
+        moments.append((at, 1, made.record, made, (made.tree, command.tree)))
+    if session.items:
+        trees = {item.tree for item in session.items} - {0}
+        others = _of_others(trees, by_tree, session.items[0].at, session.items[-1].at)
+        moments += [(made.at + _SECOND, 2, made.record, made, (made.tree,)) for made in others]
+    waiting: dict[int, list[Item]] = defaultdict(list)
+    wrote: set[int] = set()
+    for _, rank, _, what, trees_of in sorted(moments, key=lambda moment: moment[:3]):
+        if isinstance(what, Item):
+            waiting[what.tree].append(what)
+            if what.tool in WRITERS:
+                wrote.add(what.tree)
+        elif rank == 1 or what.tree in wrote:
+            for tree in trees_of:
+                wrote.discard(tree)
+                yield from (Booked(session.id, item, what) for item in waiting.pop(tree, ()))
+    yield from (Booked(session.id, item, None) for items in waiting.values() for item in items)
+
+
+def _of_others(trees: Iterable[int], by_tree: Mapping[int, Sequence[Made]], first: int, last: int) -> Iterator[Made]:
+    """Commits in these work trees that no session's command made: from the first work on to the next after the last."""
+    for tree in trees:
+        commits = by_tree.get(tree, ())
+        for place in range(bisect_left(commits, first - _SECOND, key=attrgetter("at")), len(commits)):
+            yield commits[place]
+            if commits[place].at > last:
+                break

@@ -1,0 +1,225 @@
+"""Receipts of real git histories: what went into each commit, whatever has become of it, and that nothing is lost."""
+
+from __future__ import annotations
+
+import gzip
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hookspan.cli.verbs import forget
+from hookspan.store import Receipts
+from hookspan.store.receipts import together
+
+from .worked import Machine
+
+EXAMPLES = settings.default.max_examples  # a hundred, or what `--hypothesis-profile` says
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
+
+
+def by_commit(receipts: Receipts) -> dict[str, int]:
+    return {receipt.sha: receipt.work.cost.nano for receipt in receipts.receipts if receipt.work.cost.nano}
+
+
+def lawful(machine: Machine, receipts: Receipts) -> None:
+    """Receipts and what is in no commit are what the clients have counted, all together and of each session."""
+    of_sessions: dict[str, int] = {}
+    for work in (*receipts.none.values(), *(receipt.work for receipt in receipts.receipts)):
+        assert sum(work.sessions.values()) == work.cost.nano
+        for session, nano in work.sessions.items():
+            of_sessions[session] = of_sessions.get(session, 0) + nano
+    assert of_sessions == {session.id: session.total for session in machine.sessions.values() if session.total}
+
+
+def test_work_goes_into_the_next_commit_and_the_rest_into_none(machine: Machine):
+    machine.call(1, machine.shop, 1_000_000_001)
+    machine.call(1, machine.shop, 7)
+    machine.use(1, "Bash", lambda: machine.commit_a_file(machine.shop))
+    first = machine.head(machine.shop)
+    machine.call(1, machine.shop, 30)
+    machine.end(hidden=500)
+    receipts = machine.receipts()
+    (receipt,) = receipts.receipts
+    assert (receipt.sha, receipt.branch, receipt.project) == (first, "main", "shop")
+    assert (receipt.work.cost.nano, receipt.work.cost.calls) == (1_000_000_008, 2)
+    none = together(receipts.none.values())
+    assert (none.cost.nano, none.cost.unseen_nano) == (530, 500)
+    lawful(machine, receipts)
+
+
+def test_what_a_session_alone_committed_is_forgotten_with_it(machine: Machine):
+    acme = machine.repository("acme")
+    for number, tree in ((1, machine.shop), (2, acme)):
+        machine.call(number, tree, 7)
+        machine.use(number, "Bash", lambda tree=tree: machine.commit_a_file(tree))
+    gone, kept = machine.head(acme), machine.head(machine.shop)
+    machine.end()
+    assert machine.receipts().receipts
+    forget.run(machine.paths, [machine.sessions[2].id])
+    left = b"".join(
+        gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        for path in machine.paths.state.rglob("*")
+        if path.is_file()
+    )
+    assert (gone.encode() in left, b"acme" in left, kept.encode() in left) == (False, False, True)
+
+
+class Histories:
+    """Everything that sessions and people do, each a method that expects what follows."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.trees = [machine.shop]
+        self.branches = {machine.shop: "main"}
+        self.hidden = 0
+
+    def tree(self, which: int) -> Path:
+        return self.trees[which % len(self.trees)]
+
+    def call(self, who: int, where: int) -> None:
+        self.machine.call(who, self.tree(where), 1_000_003 * (who + 1) + where)
+
+    def edit(self, who: int, where: int) -> None:
+        """Of the work tree where the session's newest model call was."""
+        self.call(who, where)
+        self.machine.use(who, "Edit", tree=self.tree(where))
+
+    def commit(self, who: int, where: int) -> None:
+        tree = self.tree(where)
+        self.call(who, where)
+        self.machine.use(who, "Bash", lambda: self.machine.commit_a_file(tree))
+        self.machine.take(self.machine.session(who), self.machine.head(tree), tree)
+
+    def commit_quietly(self, who: int, where: int) -> None:
+        tree = self.tree(where)
+        self.call(who, where)
+        self.machine.use(who, "Bash", lambda: self.machine.commit_a_file(tree) and "")
+        self.machine.take(self.machine.session(who), self.machine.head(tree), tree)
+
+    def commit_elsewhere(self, who: int, where: int) -> None:
+        """`cd ../other && git commit`."""
+        here, there = self.tree(where), self.tree(where + 1)
+        self.call(who, where)
+        self.machine.use(who, "Bash", lambda: self.machine.commit_a_file(there))
+        self.machine.take(self.machine.session(who), self.machine.head(there), here, there)
+
+    def commit_by_hand(self, _who: int, where: int) -> None:
+        tree = self.tree(where)
+        self.machine.take_of_all(self.machine.commit_a_file(tree), tree)
+
+    def amend(self, who: int, where: int) -> None:
+        tree = self.tree(where)
+        if self.machine.head(tree) == self.machine.first:
+            return
+        self.call(who, where)
+        self.machine.use(who, "Bash", lambda: self.machine.commit_a_file(tree, "--amend"))
+        self.machine.rewritten()
+        self.machine.take(self.machine.session(who), self.machine.head(tree), tree)
+
+    def squash_by_reset(self, _who: int, where: int) -> None:
+        """The last commits of a branch become one."""
+        tree = self.tree(where)
+        count = int(self.machine.git(tree, "rev-list", "--first-parent", "--count", "HEAD"))
+        merges = int(self.machine.git(tree, "rev-list", "--count", "--merges", "HEAD"))
+        if count < 4 or merges:
+            return
+        old = self.machine.git(tree, "rev-list", "-2", "HEAD").split()
+        self.machine.git(tree, "reset", "-q", "--soft", "HEAD~2")
+        self.machine.git(tree, "commit", "-q", "-m", "Both")
+        new = self.machine.head(tree)
+        for each in old:
+            self.machine.became(each, new)
+        self.machine.take_of_all(new, tree)
+
+    def add_tree(self, _who: int, where: int) -> None:
+        if len(self.trees) < 3:
+            number = len(self.trees)
+            tree = self.machine.root / f"tree{number}"
+            self.machine.git(self.tree(where), "worktree", "add", "-q", "-b", f"topic{number}", str(tree))
+            self.trees.append(tree)
+            self.branches[tree] = f"topic{number}"
+
+    def rebase(self, _who: int, where: int) -> None:
+        tree = self.tree(where)
+        if tree != self.machine.shop:
+            self.machine.git(tree, "rebase", "-q", "--empty=drop", "main")
+            self.machine.rewritten()
+
+    def rebase_and_squash(self, _who: int, where: int) -> None:
+        tree = self.tree(where)
+        if tree != self.machine.shop:
+            editor = "sequence.editor=sed -i '2,$s/^pick/fixup/'"
+            self.machine.git(tree, "-c", editor, "rebase", "-q", "--empty=drop", "-i", "main")
+            self.machine.rewritten()
+
+    def merge(self, _who: int, where: int) -> None:
+        tree = self.tree(where)
+        if tree != self.machine.shop:
+            before = self.machine.head(self.machine.shop)
+            self.machine.git(self.machine.shop, "merge", "-q", "--no-edit", self.branches[tree])
+            after = self.machine.head(self.machine.shop)
+            if after not in {before, self.machine.head(tree)}:  # not fast-forward
+                self.machine.take_of_all(after, self.machine.shop)
+
+    def merge_and_squash(self, _who: int, where: int) -> None:
+        tree = self.tree(where)
+        new = self.machine.git(tree, "rev-list", "main..HEAD").split()
+        if tree != self.machine.shop and new:
+            self.machine.git(self.machine.shop, "merge", "-q", "--squash", self.branches[tree])
+            self.machine.git(self.machine.shop, "commit", "-q", "--no-edit", "--allow-empty")
+            after = self.machine.head(self.machine.shop)
+            for sha in new:
+                self.machine.became(sha, after)
+            self.machine.take_of_all(after, self.machine.shop)
+            self.machine.git(tree, "reset", "-q", "--hard", "main")
+
+    def pick(self, who: int, where: int) -> None:
+        """Into `main`: what went into the origin stays there."""
+        tree = self.tree(where)
+        if tree != self.machine.shop and self.machine.git(tree, "rev-list", "main..HEAD", "--no-merges"):
+            origin = self.machine.git(tree, "rev-list", "-1", "main..HEAD", "--no-merges")
+            self.call(who, 0)
+
+            def command() -> str:
+                self.machine.git(self.machine.shop, "cherry-pick", "--keep-redundant-commits", origin)
+                return self.machine.head(self.machine.shop)
+
+            self.machine.use(who, "Bash", command)
+            self.machine.take(self.machine.session(who), self.machine.head(self.machine.shop), self.machine.shop)
+
+    def observe(self, _who: int, _where: int) -> None:
+        self.machine.observe()
+
+    def count_more(self, who: int, _where: int) -> None:
+        self.hidden += who
+
+
+DEEDS = [name for name in vars(Histories) if not name.startswith("_") and name != "tree"]
+STEPS = st.lists(st.tuples(st.sampled_from(DEEDS), st.integers(0, 1), st.integers(0, 2)), min_size=4, max_size=24)
+
+
+@settings(
+    max_examples=max(5, EXAMPLES // 10),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(steps=STEPS)
+def test_any_history_of_git_keeps_the_law_and_each_receipt(steps):
+    with tempfile.TemporaryDirectory() as folder:
+        machine = Machine(Path(folder))
+        histories = Histories(machine)
+        for deed, who, where in [("add_tree", 0, 0), *steps]:
+            machine.pass_time(3)
+            getattr(histories, deed)(who, where)
+        machine.pass_time(3)
+        machine.end(histories.hidden)
+        receipts = machine.receipts()
+        lawful(machine, receipts)
+        assert by_commit(receipts) == {sha: nano for sha, nano in machine.expected.items() if nano}
