@@ -146,6 +146,13 @@ class Play:
         made.append(event("PostToolUse", self.session, prompt_id=self.prompt, **call, **own, **end))
         return made
 
+    def answer(self, command: str = "true", **post: Any) -> list[dict[str, Any]]:
+        """A call, and the end of the answer of the model that it was in."""
+        pre, done = self.tool(command, **post)
+        kept = ("tool_name", "tool_input", "tool_use_id")
+        listed = [{key: pre[key] for key in kept} | {"tool_response": "done"}]
+        return [pre, done, event("PostToolBatch", self.session, prompt_id=self.prompt, tool_calls=listed)]
+
     def ask(self, tool: str, given: dict[str, Any]) -> list[dict[str, Any]]:
         """A call whose dialog is open."""
         call = {"prompt_id": self.prompt, "tool_name": tool, "tool_input": given}

@@ -62,6 +62,10 @@ def test_it_calls_who_looks_elsewhere_when_a_session_begins_to_wait(site: Site, 
         ["shop waits for you", "It asks about Read."],
     ]
     expect(page).to_have_title("(3) waiting · hookspan")
+    fourth = Play()
+    site.append(fourth.start(), fourth.submit("build it"), *(line for _ in range(10) for line in fourth.answer("make")))
+    page.wait_for_function("() => window.shown.length === 3")
+    assert page.evaluate("() => window.shown[2]") == ["shop gets nowhere", "Repeated call"]
 
 
 def test_it_asks_once(site: Site, visitor: Visitor) -> None:

@@ -5,6 +5,7 @@ import { ago, count, duration, elapsed, model, money, percent, plural, short, to
 import { isPinned } from "../lib/pins.js";
 import { href } from "../lib/router.js";
 import { store } from "../lib/store.js";
+import { headed } from "../lib/names.js";
 import { doing } from "../lib/session-words.js";
 import { contextMeter, meterStyle, stateMark, stateMarkStyle } from "./marks.js";
 
@@ -180,6 +181,11 @@ export const sessionRowStyle = [
 			margin: 0.1rem 0;
 			font-size: 0.8125rem;
 		}
+		.alarm {
+			margin: 0.1rem 0;
+			font-size: 0.8125rem;
+			color: var(--wait-ink);
+		}
 		.doing code {
 			flex: 0 1 auto;
 			color: var(--ink);
@@ -287,7 +293,7 @@ export function sessionRow(session, { dearest, hidden, waited, pin }) {
 	const has = (column) => !hidden.includes(column);
 	const { verb, about, isSentence } = doing(session);
 	const now = clock.now();
-	const { context } = session;
+	const { context, alarm } = session;
 	const ended = session.state === "ended";
 	const name = session.title || session.project || short(session.id);
 	const since = ended
@@ -332,6 +338,14 @@ export function sessionRow(session, { dearest, hidden, waited, pin }) {
 				${stateMark(session.state)}<span class="verb ${session.failure ? "bad" : ""}">${verb}</span
 				>${about && !isSentence ? html`<code class="cut">${about}</code>` : nothing}<span class="for">${since}</span>
 			</div>
+			${
+				alarm && alarm.ended === null
+					? html`<p class="alarm">
+							<b>${headed(alarm.kind)}</b>: ${plural(alarm.calls, "call")} in
+							${elapsed(now - alarm.since)}${alarm.cost ? html`, ${money(alarm.cost)}` : nothing}
+						</p>`
+					: nothing
+			}
 			${isSentence && about ? html`<p class="question">${about}</p>` : nothing} ${asked(session)}
 			${facts.length ? html`<div class="meta">${facts}</div>` : nothing}
 		</div>

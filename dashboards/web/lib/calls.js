@@ -1,12 +1,13 @@
 /**
- * Calls you when a session waits: a notification of the system's and a quiet sound, also from a hidden tab. Off until
- * you turn it on. Of several tabs one calls, the one that has the lock; only that stays connected while it is hidden.
- * A notification says the project and the tool, never what was asked: the system keeps it.
+ * Calls you when a session waits, or gets nowhere as the watchdog sees it: a notification of the system's and a quiet
+ * sound, also from a hidden tab. Off until you turn it on. Of several tabs one calls, the one that has the lock; only that stays connected while it is hidden.
+ * A notification says the project, the tool and what the watchdog noticed, never what was asked: the system keeps it.
  *
  * Event: `change`.
  */
 import { router } from "./router.js";
 import { store } from "./store.js";
+import { headed } from "./names.js";
 
 /** @import { Session } from "./types.js" */
 
@@ -16,8 +17,11 @@ const NOTES = [587, 784]; // Hz
 const LENGTH = 0.16; // s, of each
 const LOUD = 0.06; // of 1
 
+/** @param {Session} session */
+const isAlarmed = ({ alarm }) => alarm !== null && alarm.ended === null;
+
 class Calls extends EventTarget {
-	/** Called for, by session: since when it waits (null: unknown) and what is shown. @type {Map<string, {since: number | null, shown: Notification | null}>} */
+	/** Called for, by session: why and since when (null: unknown), and what is shown. @type {Map<string, {since: number | null, shown: Notification | null}>} */
 	#called = new Map();
 	#isCaller = false;
 	#hasLooked = false;
@@ -66,7 +70,9 @@ class Calls extends EventTarget {
 
 	#look() {
 		if (!store.loaded) return;
-		const waiting = new Map([...store.sessions].filter(([, session]) => session.state === "waiting"));
+		const waiting = new Map(
+			[...store.sessions].filter(([, session]) => session.state === "waiting" || isAlarmed(session)),
+		);
 		for (const [id, { shown }] of this.#called) {
 			if (!waiting.has(id)) {
 				shown?.close();
@@ -75,18 +81,21 @@ class Calls extends EventTarget {
 		}
 		for (const [id, session] of waiting) {
 			const before = this.#called.get(id);
-			if (before && before.since === session.waiting_since) continue;
+			const since = session.state === "waiting" ? session.waiting_since : (session.alarm?.since ?? null);
+			if (before && before.since === since) continue;
 			before?.shown?.close();
 			const calls = this.#hasLooked && this.#isCaller && this.isOn && (document.hidden || !document.hasFocus());
-			this.#called.set(id, { since: session.waiting_since, shown: calls ? this.#call(session) : null });
+			this.#called.set(id, { since, shown: calls ? this.#call(session) : null });
 		}
 		this.#hasLooked = true; // who waited before the page was opened is on it
 	}
 
 	/** @param {Session} session */
 	#call(session) {
-		const shown = new Notification(`${session.project || "A session"} waits for you`, {
-			body: session.tool ? `It asks about ${session.tool}.` : "",
+		const waits = session.state === "waiting";
+		const what = waits ? "waits for you" : "gets nowhere";
+		const shown = new Notification(`${session.project || "A session"} ${what}`, {
+			body: !waits ? headed(session.alarm?.kind ?? "") : session.tool ? `It asks about ${session.tool}.` : "",
 			tag: `hookspan-${session.id}`,
 			icon: "/favicon.svg",
 			silent: true, // the sound is ours
