@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 
 from hookspan.cli.install.diff import diff
 from hookspan.cli.verbs.install import install
-from hookspan.clients.claude_code.handlers import EVENTS, command_words, is_ours, matcher_group
+from hookspan.clients.claude_code.handlers import EVENTS, is_ours, matcher_group
 from hookspan.clients.claude_code.settings_text import SettingsText
+from hookspan.clients.hooks_text import command_words
 from hookspan.errors import UserError
 from hookspan.paths import Paths
 from hookspan.setup import relay

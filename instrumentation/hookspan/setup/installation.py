@@ -38,6 +38,7 @@ class Area(StrEnum):
     TWICE = "twice"
     STARTER = "starter"
     STATUS_LINE = "status_line"
+    OTHERS = "others"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from hookspan import atomic
+from hookspan.catalogue.claude_code import CLAUDE_CODE
 from hookspan.errors import UserError
 from hookspan.paths import Paths
+
+from .settings_file import digest
 
 VERSION: Final = 1  # of installed.json; a new one needs a fixture in tests/upgrades
 
@@ -24,7 +28,14 @@ class Receipt:
     backup: str | None
     empty: list[str]  # containers that were there with nothing in them
     env: dict[str, str] = field(default_factory=dict)  # variables of ours, as they were written
+    agent: str = CLAUDE_CODE.name  # whose settings file it is
     status_line: str | None = None  # the command of before, as it stood there; empty: there was none; None: not ours
+
+    @classmethod
+    def of(cls, clean: bytes | None, after: bytes, empty: list[str], **more: Any) -> Self:
+        """Of a change that is made now, from what was there without ours to what is there then."""
+        before = None if clean is None else digest(clean)
+        return cls(at=int(time.time()), before=before, after=digest(after), backup=None, empty=empty, **more)
 
 
 def read(paths: Paths) -> dict[str, Receipt]:
@@ -53,13 +64,16 @@ def write(paths: Paths, receipts: dict[str, Receipt]) -> None:
 
 
 def _plain(receipt: Receipt) -> dict[str, Any]:
-    """What is kept of it: an older hookspan, which has no status line, reads it where it has none."""
-    return {name: value for name, value in asdict(receipt).items() if name != "status_line" or value is not None}
+    """What is kept of it: an older hookspan, which knows no status line or other agent, reads it where it has none."""
+    plain = asdict(receipt)
+    left_out = {"status_line": None, "agent": CLAUDE_CODE.name}
+    return {name: value for name, value in plain.items() if name not in left_out or value != left_out[name]}
 
 
-def files(paths: Paths) -> list[Path]:
-    """The settings files that `install` wrote our hooks into, whichever version wrote the receipts."""
+def files(paths: Paths, agent: str = CLAUDE_CODE.name) -> list[Path]:
+    """The settings files of an agent that `install` wrote our hooks into, whichever version wrote the receipts."""
     try:
-        return [Path(file) for file in json.loads(paths.installed.read_bytes())["files"]]
-    except (OSError, ValueError, KeyError, TypeError):
+        told = json.loads(paths.installed.read_bytes())["files"]
+        return [Path(file) for file, receipt in told.items() if receipt.get("agent", CLAUDE_CODE.name) == agent]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return []

@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hookspan.catalogue.claude_code import CLAUDE_CODE
 from hookspan.clients.claude_code import settings_files
 from hookspan.clients.claude_code.settings_files import Scope
 from hookspan.clients.claude_code.settings_text import SettingsText
+from hookspan.clients.hooks_text import HooksText
 from hookspan.paths import Paths
 
-from . import places, receipts
+from . import others, places, receipts
 from .installation import Installation
 from .receipts import Receipt
 from .settings_file import digest, put, read, refuse_changed
@@ -52,8 +54,14 @@ class Plan:
                     change.backup.unlink(missing_ok=True)
 
 
-def plan(installation: Installation, scope: Scope | None, env: Mapping[str, str], folder: Path | None) -> Plan:
-    """What there is to take out, in one scope, or everywhere.
+def plan(
+    installation: Installation,
+    scope: Scope | None,
+    env: Mapping[str, str],
+    folder: Path | None,
+    agent: str | None = None,
+) -> Plan:
+    """What there is to take out, in one scope (of Claude Code's settings), of one agent, or everywhere.
 
     Whoever sets a variable that moves hookspan's files means the hookspan there, and the hooks of others stay. Without
     one all hooks go, whatever they record to.
@@ -63,20 +71,23 @@ def plan(installation: Installation, scope: Scope | None, env: Mapping[str, str]
     owners = (installation.paths, *(() if ours_alone else installation.others))
     by_owner = [receipts.read(paths) for paths in owners]
     if scope is not None:
-        files = [settings_files.of_scope(scope, env, folder)]
+        files = {settings_files.of_scope(scope, env, folder): CLAUDE_CODE.name}
     else:
         sources = installation.sources
-        files = [source.file for source in sources if source.of_install and (source.here or source.handlers)]
-        files += [Path(file) for by_file in by_owner for file in by_file]
-    changes = [
-        _removal(installation.paths, file, [by_file[str(file)] for by_file in by_owner if str(file) in by_file], spared)
-        for file in dict.fromkeys(files)
-    ]
+        found = [source.file for source in sources if source.of_install and (source.here or source.handlers)]
+        files = dict.fromkeys(found, CLAUDE_CODE.name)
+        files |= {hooks.file: hooks.client.name for hooks in others.installed(installation.paths, env)}
+        files |= {Path(file): receipt.agent for by_file in by_owner for file, receipt in by_file.items()}
+    changes = []
+    for file, whose in files.items():
+        if agent in {None, whose}:
+            told = [by_file[str(file)] for by_file in by_owner if str(file) in by_file]
+            changes.append(_removal(installation.paths, file, told, spared, whose))
     return Plan(tuple(change for change in changes if change is not None), owners, spared)
 
 
-def _removal(paths: Paths, file: Path, told: Sequence[Receipt], spared: Sequence[Path]) -> Removal | None:
-    """The change of one file, of which these receipts tell."""
+def _removal(paths: Paths, file: Path, told: Sequence[Receipt], spared: Sequence[Path], agent: str) -> Removal | None:
+    """The change of one file of an agent, of which these receipts tell."""
     old = read(file)
     if old is None:
         return None
@@ -89,12 +100,15 @@ def _removal(paths: Paths, file: Path, told: Sequence[Receipt], spared: Sequence
         if saved is not None and digest(saved) == exact.before:
             return Removal(file, old, saved, backup)
     receipt = exact or next(iter(told), None)
-    text = SettingsText.of(str(file), old)
     keep, env = ((), {}) if receipt is None else (receipt.empty, receipt.env)
     spare = [str(state) for state in spared]
-    clean = text.without_ours(paths, keep, spare).without_env(env, keep=keep)
-    clean = clean.without_status_line(paths, (receipt and receipt.status_line) or "", spare)
-    if clean is text or clean.data() == old:
+    clean: HooksText
+    if other := others.OTHERS.get(agent):
+        clean = other.text.of(str(file), old).without_ours(paths, keep, spare)
+    else:
+        clean = SettingsText.of(str(file), old).without_ours(paths, keep, spare).without_env(env, keep=keep)
+        clean = clean.without_status_line(paths, (receipt and receipt.status_line) or "", spare)
+    if clean.data() == old:
         return None
     made_by_us = receipt is not None and receipt.before is None and clean.value == {}
     return Removal(file, old, None if made_by_us else clean.data(), None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,14 +9,12 @@ from typing import Self
 
 import click
 
-from hookspan import atomic
 from hookspan.cli.install import native, status
 from hookspan.cli.install.diff import show_change
 from hookspan.cli.install.prompt import short_path
 from hookspan.clients.claude_code.settings_text import SettingsText
-from hookspan.errors import UserError
 from hookspan.paths import Paths
-from hookspan.setup import receipts, settings_file
+from hookspan.setup import receipts, recorded, settings_file
 from hookspan.setup.installation import Installation
 from hookspan.setup.receipts import Receipt
 from hookspan.setup.relay import Relay
@@ -78,26 +75,8 @@ class Change:
             self._tell_of_status_line(paths)
             return
         clean, empty = self._without_ours(paths)
-        backup = None
-        if clean is not None:
-            backup = paths.backups / f"{self.file.name}.{settings_file.digest(clean)[:16]}"
-            atomic.write(backup, clean, mode=0o600)
-        made = Receipt(
-            at=int(time.time()),
-            before=None if clean is None else settings_file.digest(clean),
-            after=settings_file.digest(self.after.data()),
-            backup=None if backup is None else str(backup),
-            empty=empty,
-            env=dict(self.env),
-            status_line=self.status_line,
-        )
-        records = receipts.read(paths)
-        receipts.write(paths, records | {str(self.file): made})
-        try:
-            settings_file.put(paths, self.file, self.after.data(), self.old)
-        except UserError:
-            receipts.write(paths, records)
-            raise
+        told = Receipt.of(clean, self.after.data(), empty, env=dict(self.env), status_line=self.status_line)
+        recorded.put(paths, self.file, self.old, self.after.data(), clean, told)
 
     def _tell_of_status_line(self, paths: Paths) -> None:
         """Where somebody else has taken ours out, and is to be left in peace."""

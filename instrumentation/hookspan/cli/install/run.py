@@ -12,7 +12,7 @@ from typing import Any, Final
 import click
 
 from hookspan.catalogue.claude_code import CLAUDE_CODE
-from hookspan.cli.install import native
+from hookspan.cli.install import native, other
 from hookspan.cli.install.archive import offer as offer_archive
 from hookspan.cli.install.change import Change
 from hookspan.cli.install.prompt import confirm, short_path
@@ -77,14 +77,15 @@ def install(
     click.echo(change.done(new_relay))
     if not change.brought:
         _say_what_is_left_out(installation)
-    for other in () if change.brought else installation.others:
+    for former in () if change.brought else installation.others:
         click.echo(
-            f"Until now these hooks recorded to {short_path(other.state)}, which stays as it is.\n"
-            f"To delete it: {places.call(other, os.environ, 'uninstall --purge')}"
+            f"Until now these hooks recorded to {short_path(former.state)}, which stays as it is.\n"
+            f"To delete it: {places.call(former, os.environ, 'uninstall --purge')}"
         )
     if variables:
         click.echo(f"Claude Code sends its own telemetry to {settings.export.endpoint} from its next session on.")
     offer_archive(paths, settings, wanted=archive, yes=yes)
+    other.offer(paths, yes=yes)
     _offer_endpoint(paths, settings.export.endpoint_of("traces"), yes=yes)
     if change.needed:
         click.echo(f"\n{NEXT if not paths.down.exists() else NEXT_DOWN}")

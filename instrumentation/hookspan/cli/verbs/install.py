@@ -1,4 +1,4 @@
-"""`hookspan install`: adds hookspan's hooks to Claude Code's settings."""
+"""`hookspan install`: adds hookspan's hooks to the settings of a coding agent."""
 
 from __future__ import annotations
 
@@ -6,13 +6,21 @@ import os
 
 import click
 
-from hookspan.cli.install import run
+from hookspan.catalogue.claude_code import CLAUDE_CODE
+from hookspan.cli.install import other, run
 from hookspan.cli.terminal.options import YES
 from hookspan.clients.claude_code.settings_files import Scope
 from hookspan.errors import UserError
+from hookspan.setup.others import OTHERS
 
 
 @click.command()
+@click.option(
+    "--agent",
+    type=click.Choice([CLAUDE_CODE.name, *OTHERS]),
+    default=CLAUDE_CODE.name,
+    help="The coding agent to be recorded. Default: Claude Code; of others that are here it asks.",
+)
 @click.option("--dry-run", is_flag=True, help="Show the change and make none.")
 @click.option("--check", is_flag=True, help="Say whether everything is installed (exit 1 if not); change nothing.")
 @YES
@@ -43,6 +51,7 @@ from hookspan.errors import UserError
     help="Keep copies of transcripts, which Claude Code deletes after 30 days (`archive.enabled`). Default: ask.",
 )
 def install(
+    agent: str,
     dry_run: bool,
     check: bool,
     yes: bool,
@@ -53,12 +62,17 @@ def install(
     status_line: bool | None,
     archive: bool | None,
 ) -> None:
-    """Add hookspan's hooks to Claude Code's settings.
+    """Add hookspan's hooks to the settings of a coding agent.
 
     Shows the change and asks first. Other hooks and settings stay as they are, byte for byte.
     """
     if os.name == "nt":
         raise UserError("hookspan does not run on native Windows; use it inside WSL2.")
+    if agent != CLAUDE_CODE.name:
+        if print_block or no_hooks or scope != "user" or native is not None or status_line is not None or archive:
+            raise click.UsageError(f"--agent {agent} goes with --dry-run, --check and --yes alone")
+        other.install(agent, yes=yes, dry_run=dry_run, only_check=check)
+        return
     run.install(
         scope=scope,
         native_telemetry=native,

@@ -1,4 +1,4 @@
-"""`hookspan uninstall`: removes the hooks from Claude Code's settings; `--purge` deletes all that hookspan keeps."""
+"""`hookspan uninstall`: removes the hooks from settings of coding agents; `--purge` deletes all that hookspan keeps."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import click
 
+from hookspan.catalogue.claude_code import CLAUDE_CODE
 from hookspan.cli.install.diff import show_change
 from hookspan.cli.install.prompt import confirm, short_path
 from hookspan.cli.install.purge import purge as delete_all
@@ -17,23 +18,24 @@ from hookspan.folders import working_folder
 from hookspan.paths import Paths
 from hookspan.setup import places, relay, removal
 from hookspan.setup.installation import Installation, look
+from hookspan.setup.others import OTHERS
 
 
 @click.command()
 @click.option("--dry-run", is_flag=True, help="Show the change and make none.")
 @YES
+@click.option("--agent", type=click.Choice([CLAUDE_CODE.name, *OTHERS]), help="Only of this one. Default: of all.")
 @click.option("--scope", type=click.Choice(["user", "local"]), help="Only there. Default: everywhere it was installed.")
 @click.option("--purge", is_flag=True, help="Also delete the relay, the settings and everything that was recorded.")
-def uninstall(dry_run: bool, yes: bool, scope: Scope | None, purge: bool) -> None:
-    """Take hookspan out of Claude Code's settings.
+def uninstall(dry_run: bool, yes: bool, agent: str | None, scope: Scope | None, purge: bool) -> None:
+    """Take hookspan out of the settings of coding agents.
 
     A file that nobody else has changed is restored byte for byte; from any other, only our entries are removed.
     """
-    if purge and scope:
-        raise click.UsageError("--purge removes all of hookspan and can't be combined with --scope")
+    _refuse(agent, scope, purge=purge)
     paths, folder = Paths.from_environment(), working_folder()
     installation = look(paths, folder=folder)
-    planned = removal.plan(installation, scope, os.environ, folder)
+    planned = removal.plan(installation, scope, os.environ, folder, agent)
     doomed = to_delete(planned.places) if purge else []
     if not planned.changes and not doomed:
         click.echo("Nothing to change: hookspan is not installed here.")
@@ -48,7 +50,7 @@ def uninstall(dry_run: bool, yes: bool, scope: Scope | None, purge: bool) -> Non
         click.echo("\nnothing was changed (--dry-run)")
         return
     write = f"Write this to {', '.join(short_path(change.file) for change in planned.changes)}?"
-    confirm(f"\n{'Go ahead? Close all sessions of Claude Code first.' if purge else write}", yes=yes)
+    confirm(f"\n{'Go ahead? Close all sessions of coding agents first.' if purge else write}", yes=yes)
     for change in planned.changes:
         planned.carry_out(change)
         click.echo(f"Removed from {short_path(change.file)}.")
@@ -57,6 +59,14 @@ def uninstall(dry_run: bool, yes: bool, scope: Scope | None, purge: bool) -> Non
     if purge:
         delete_all(planned.places)
     _say_what_is_left(look(paths, folder=folder), planned.places, purged=purge)
+
+
+def _refuse(agent: str | None, scope: Scope | None, *, purge: bool) -> None:
+    """UsageError for options that don't go together."""
+    if purge and (scope or agent):
+        raise click.UsageError("--purge removes all of hookspan and can't be combined with --scope or --agent")
+    if scope and agent in OTHERS:
+        raise click.UsageError("--scope is of Claude Code's settings")
 
 
 def _say_what_is_left(installation: Installation, owners: Sequence[Paths], *, purged: bool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -13,7 +12,6 @@ from hookspan.paths import RELAY_NAME, Paths
 EVENTS: Final = tuple(event.name for event in CLAUDE_CODE.events if not (event.unregistered or event.since))
 """The events that every client knows. (`programs.events` has those besides that the clients of this machine know.)"""
 TIMEOUT: Final = 5  # seconds; also lifts the 1.5 s that all SessionEnd hooks share otherwise
-COMMAND_MAX: Final = 16 << 10  # characters of a command of ours: three paths of 4 KiB, quoted. shlex's work is squared
 
 
 def matcher_group(command: Sequence[str]) -> dict[str, Any]:
@@ -35,18 +33,3 @@ def is_ours(command: Sequence[str], paths: Paths) -> bool:
 def is_plugins(command: Sequence[str]) -> bool:
     """Whether a command is that of the plugin's hooks: a shell script that looks for the relay of who runs it."""
     return len(command) > 2 and command[1] == "-c" and "/hookspan/bin" in command[2] and RELAY_NAME in command[2]  # noqa: PLR2004 - a shell, `-c`, its script
-
-
-def command_words(handler: object) -> tuple[str, ...]:
-    """What a command handler runs, in exec or shell form; nothing for what is none, or can't be told."""
-    if not isinstance(handler, dict) or not isinstance(handler.get("command"), str):
-        return ()
-    arguments = handler.get("args")
-    if isinstance(arguments, list):
-        return (handler["command"], *(word for word in arguments if isinstance(word, str)))
-    if len(handler["command"]) > COMMAND_MAX:
-        return ()
-    try:
-        return tuple(shlex.split(handler["command"]))
-    except ValueError:  # a quote that isn't closed: no form of ours
-        return ()

@@ -19,9 +19,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from hookspan.clients import relay_command
+from hookspan.clients.hooks_text import COMMAND_MAX
 from hookspan.paths import Paths
-
-from .handlers import COMMAND_MAX
 
 OPTION: Final = "--status-line"
 LOOK: Final = "--status-line-look"

@@ -57,3 +57,10 @@ def trust_hash(event: str, given: dict[str, Any], matcher: str | None = None) ->
         identity["matcher"] = matcher
     text = json.dumps(identity, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return "sha256:" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def relay_of(command: Sequence[str]) -> tuple[str, ...]:
+    """What of a handler's command, in words, runs the relay, with its state folder; nothing for another command."""
+    words = tuple(command)
+    mine = words[:1] == ("exec",) and words[-2:] == ("--agent", CODEX.name)
+    return words[1:-2] if mine else ()

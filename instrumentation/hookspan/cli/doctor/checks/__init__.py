@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from hookspan.agent.health import Status
-from hookspan.cli.doctor.checks import agent, backends, claude, clock, folders, installed, kept, recorded, told
+from hookspan.cli.doctor.checks import agent, backends, claude, clock, folders, installed, kept, others, recorded, told
 from hookspan.cli.doctor.context import Context, SettingsUnreadable
 from hookspan.cli.doctor.result import Result
 from hookspan.errors import UserError
@@ -21,6 +21,7 @@ ALL: Final[Mapping[str, Check]] = {
     "twice": claude.twice,
     "native": claude.native,
     "status line": claude.status_line,
+    "other agents": others.others,
     "relay": installed.relay,
     "starter": installed.starter,
     "folders": folders.folders,

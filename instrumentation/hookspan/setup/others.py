@@ -1,0 +1,137 @@
+"""The hooks of coding agents other than Claude Code: where they are set up, whether they run, and what is wrong."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+from hookspan.catalogue.codex import CODEX
+from hookspan.catalogue.events import Client
+from hookspan.clients.codex import handlers, settings_files, trust
+from hookspan.clients.codex.hooks_text import CodexHooks
+from hookspan.clients.codex.trust import Trust
+from hookspan.clients.hooks_text import Handler, HooksText
+from hookspan.errors import UserError
+from hookspan.paths import Paths
+
+from . import settings_file
+from .installation import Area, Problem
+
+SHOWN: Final = 3  # events that a message names
+NOT_RECORDED: Final = "what they tell is not recorded"
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """An agent's hooks, as far as they are ours."""
+
+    client: Client
+    paths: Paths
+    file: Path
+    text: HooksText
+    given: Mapping[str, Any]
+    """The agent's other settings."""
+
+    @cached_property
+    def ours(self) -> list[Handler]:
+        """Our handlers in the file."""
+        return list(self.text.ours(self.paths))
+
+    @cached_property
+    def trusted(self) -> list[Trust]:
+        """Of each of them, whether the agent runs it."""
+        return trust.of(self.file, self.ours, self.given)
+
+    @property
+    def problems(self) -> Iterator[Problem]:
+        """Everything that is wrong; nothing where hookspan is not installed for this agent."""
+        if self.ours:
+            yield from self._entries()
+            yield from self._trust()
+
+    def _entries(self) -> Iterator[Problem]:
+        for words in sorted({handlers.relay_of(each.command) for each in self.ours}):
+            if words[-1] != str(self.paths.state):
+                what = f"hooks in `{self.file}` record to `{words[-1]}`, not to `{self.paths.state}`"
+                yield self._mended(what, "there are two installations, or HOOKSPAN_HOME or XDG_* had other values")
+            elif not os.access(words[0], os.X_OK):
+                yield self._mended(f"`{words[0]}`, which hooks in `{self.file}` run, is gone", NOT_RECORDED)
+        present = {each.event for each in self.ours}
+        if missing := [event for event in self.client.registered if event not in present]:
+            whole = len(self.client.registered)
+            what = f"{len(missing)} of {whole} events are missing in `{self.file}`: {_some(missing)}"
+            yield self._mended(what, NOT_RECORDED)
+        if len(self.ours) > len(present):
+            what = f"`{self.file}` has more than one of hookspan's hooks for an event"
+            yield self._mended(what, "each such event starts two relays")
+
+    def _mended(self, what: str, why: str) -> Problem:
+        return Problem(Area.OTHERS, what, why, f"`hookspan install --agent {self.client.name}`", mends=True)
+
+    def _trust(self) -> Iterator[Problem]:
+        if trust.is_off(self.given):
+            file = settings_files.config_file(self.file)
+            what = f"`[features] hooks = false` in `{file}` keeps every hook from running"
+            yield Problem(Area.OTHERS, what, "nothing is recorded while it is set", "remove that line")
+            return
+        for kind in (Trust.UNSEEN, Trust.CHANGED):
+            of_kind = [each.event for each, state in zip(self.ours, self.trusted, strict=True) if state is kind]
+            if of_kind:
+                what = f"{len(of_kind)} of {len(self.ours)} hooks in `{self.file}` are {kind.value}: {_some(of_kind)}"
+                why = f"{self.client.title} skips them, without a word where it has no terminal"
+                yield Problem(Area.OTHERS, what, why, trust.HOW)
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """An agent that `install` can set up: its file of hooks, the form of that, and its other settings.
+
+    `then`: what a person does after that.
+    """
+
+    client: Client
+    file: Callable[[Mapping[str, str]], Path]
+    text: type[HooksText]
+    settings: Callable[[Path], dict[str, Any]]
+    is_there: Callable[[Mapping[str, str]], bool]
+    then: str
+
+    def look(self, paths: Paths, env: Mapping[str, str]) -> Hooks:
+        """What is installed. UserError for a file that the agent could not read either."""
+        file = self.file(env)
+        text = self.text.of(str(file), settings_file.read(file) or b"")
+        return Hooks(self.client, paths, file, text, self.settings(file))
+
+
+OTHERS: Final[dict[str, Other]] = {
+    CODEX.name: Other(
+        client=CODEX,
+        file=settings_files.hooks_file,
+        text=CodexHooks,
+        settings=trust.settings,
+        is_there=settings_files.is_there,
+        then=f"Codex runs a hook only after a person has looked at it: {trust.HOW}. Then: hookspan open",
+    )
+}
+"""By name. Claude Code's hooks, which come from more places, are `installation`'s."""
+
+
+def installed(paths: Paths, env: Mapping[str, str]) -> list[Hooks]:
+    """Those of them that hookspan is installed for, as far as their files can be read."""
+    found = []
+    for other in OTHERS.values():
+        try:
+            hooks = other.look(paths, env)
+        except UserError:
+            continue
+        if hooks.ours:
+            found.append(hooks)
+    return found

@@ -1,0 +1,138 @@
+"""Hooks in Codex's own file, with the real client: put in, trusted or not, told about, and taken out to the byte."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from hookspan.catalogue.codex import CODEX
+from hookspan.paths import Paths
+from tests.codex.home import Home
+from tests.codex.model import Model
+from tests.codex.scenarios import DONE, once, shell
+from tests.command import call
+
+pytestmark = [pytest.mark.slow, pytest.mark.need_npm, pytest.mark.xdist_group("codex")]
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+ANOTHERS = {"type": "command", "command": "touch other-hook"}
+
+
+@pytest.fixture
+def home(model: Model, tmp_path: Path) -> Home:
+    made = Home(tmp_path / "home", model.add(tmp_path.name, {"main": [shell("echo one"), DONE] * 4}))
+    made.make()
+    return made
+
+
+@pytest.fixture
+def hookspan(home: Home) -> Iterator[Run]:
+    def run(*words: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+        done = call(*words, env={"HOME": str(home.root), "PATH": "/usr/bin:/bin"}, cwd=home.root)
+        assert done.returncode == status, done.stdout + done.stderr
+        return done
+
+    yield run
+    call("down", env={"HOME": str(home.root), "PATH": "/usr/bin:/bin"}, cwd=home.root)
+
+
+def recorded(home: Home) -> list[str]:
+    """The events in the journal."""
+    journal = Paths.from_environment({"HOME": str(home.root)}).journal / "current.jsonl"
+    lines = [json.loads(line) for line in journal.read_bytes().splitlines()] if journal.exists() else []
+    assert {line["agent"] for line in lines if "event" in line} <= {CODEX.name}
+    return [line["event"]["hook_event_name"] for line in lines if "event" in line]
+
+
+def told(hookspan: Run) -> list[str]:
+    """What `doctor` says of other agents than Claude Code."""
+    done = call_doctor(hookspan)
+    return [result["message"] for result in done["checks"] if result["check"] == "other agents"]
+
+
+def call_doctor(hookspan: Run) -> dict[str, list[dict[str, str]]]:
+    """As JSON; other checks may fail in a home without Claude Code."""
+    done = hookspan("doctor", "--json", status=1)
+    found: dict[str, list[dict[str, str]]] = json.loads(done.stdout)
+    return found
+
+
+def test_hooks_are_recorded_once_a_person_trusts_them(home: Home, hookspan: Run) -> None:
+    (home.hooks).write_text(json.dumps({"hooks": {"Stop": [{"hooks": [ANOTHERS]}]}}))
+    before = home.hooks.read_bytes()
+    config = (home.codex / "config.toml").read_bytes()
+    said = hookspan("install", "--agent", "codex", "--yes").stdout
+    assert "/hooks" in said
+    hookspan("down")  # nothing but the relay writes to the journal
+    assert (home.codex / "config.toml").read_bytes() == config, "trust is the person's"
+    assert json.loads(home.hooks.read_text())["hooks"]["Stop"][0] == {"hooks": [ANOTHERS]}
+
+    once(home)
+    assert recorded(home) == []
+    (message,) = told(hookspan)
+    assert "14 of 14 hooks" in message
+    assert "not reviewed" in message
+
+    home.trust()
+    assert told(hookspan) == [f"Codex: 14 events in `{home.hooks}`, all trusted"]
+    hookspan("install", "--agent", "codex", "--check")
+    done = once(home)
+    events = recorded(home)
+    assert set(events) >= {"SessionStart", "UserPromptSubmit", "PreToolUse", "PostToolUse", "Stop", "SessionEnd"}
+    assert b"hook" not in done.stdout.lower(), "nothing of ours is in what the model and the user see"
+
+    # Somebody puts a handler before ours: at its place is another now, and Codex is silent about it.
+    hooks = json.loads(home.hooks.read_text())
+    hooks["hooks"]["PreToolUse"].insert(0, {"hooks": [ANOTHERS]})
+    home.hooks.write_text(json.dumps(hooks))
+    once(home)
+    assert "PreToolUse" not in recorded(home)[len(events) :]
+    (message,) = told(hookspan)
+    assert "1 of 14 hooks" in message
+    assert "PreToolUse" in message
+
+    # What others changed stays; then, from an untouched file, every byte comes back.
+    hookspan("uninstall", "--agent", "codex", "--yes")
+    assert json.loads(home.hooks.read_text())["hooks"] == {
+        "Stop": [{"hooks": [ANOTHERS]}],
+        "PreToolUse": [{"hooks": [ANOTHERS]}],
+    }
+    home.hooks.write_bytes(before)
+    hookspan("install", "--agent", "codex", "--yes")
+    hookspan("uninstall", "--yes")
+    assert home.hooks.read_bytes() == before
+
+
+def test_what_is_right_stays_at_its_place(home: Home, hookspan: Run) -> None:
+    """Codex trusts a place and a text: a second install moves nothing, and repairs only what is wrong."""
+    hookspan("install", "--agent", "codex", "--yes")
+    whole = home.hooks.read_bytes()
+    assert "Nothing to change" in hookspan("install", "--agent", "codex", "--yes").stdout
+    assert home.hooks.read_bytes() == whole
+    hooks = json.loads(whole)["hooks"]
+    ours = hooks["Stop"][0]["hooks"][0]
+    hooks["Stop"][0]["hooks"][0] = {**ours, "timeout": 1}
+    hooks["PreToolUse"].append({"hooks": [ANOTHERS]})
+    del hooks["Interrupt"]
+    home.hooks.write_text(json.dumps({"hooks": hooks}))
+    hookspan("install", "--agent", "codex", "--check", status=1)
+    hookspan("install", "--agent", "codex", "--yes")
+    mended = json.loads(home.hooks.read_text())["hooks"]
+    assert mended["PreToolUse"] == hooks["PreToolUse"]
+    assert mended["Stop"] == [{"hooks": [ours]}]
+    assert set(mended) == set(CODEX.registered)
+    hookspan("uninstall", "--yes")
+    assert json.loads(home.hooks.read_text()) == {"hooks": {"PreToolUse": [{"hooks": [ANOTHERS]}]}}
+
+
+def test_install_says_that_codex_is_there(home: Home, hookspan: Run) -> None:
+    said = hookspan("install", "--yes", "--no-archive").stdout
+    assert "hookspan install --agent codex" in said
+    hookspan("install", "--agent", "codex", "--yes")
+    assert "is here, too" not in hookspan("install", "--yes", "--no-archive").stdout
+    hookspan("uninstall", "--yes")
+    assert not home.hooks.exists()
