@@ -14,6 +14,7 @@ from typing import Any
 
 from tests.codex.home import CODE, Home, state_folder
 from tests.codex.model import Answer, Model
+from tests.codex.terminal import WAIT, Terminal
 
 Script = dict[str, list[Answer]]
 
@@ -79,14 +80,67 @@ def _resumed(home: Home) -> None:
     home.exec("go on [[main]]", "resume", "--last")
 
 
+def _interrupted_model(home: Home) -> None:
+    """SIGINT while the model thinks, for the second time."""
+    process = home.start("exec", "--skip-git-repo-check", "--json", "do it [[main]]")
+    _until(lambda: heard(home, "PreModelRequest") > 1)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+
+
+def _dialogs(home: Home) -> None:
+    """One question answered with yes, one closed with Esc; Esc while a command runs, and while the model thinks."""
+    terminal = Terminal(home)
+    try:
+        terminal.shows("scripted-1")
+        terminal.type("first [[main]]")
+        terminal.shows("May I run it outside?")
+        time.sleep(1)  # a person reads
+        terminal.press("Enter")
+        _until(lambda: heard(home, "Stop") == 1)
+        terminal.type("second [[main]]")
+        terminal.shows("May I, again?")
+        terminal.press("Escape")
+        _until(lambda: heard(home, "Interrupt") == 1)
+        terminal.type("third [[main]]")
+        _await(home.work / "begun")
+        time.sleep(0.5)
+        terminal.press("Escape")
+        _until(lambda: heard(home, "Interrupt") == 2)
+        before = heard(home, "PreModelRequest")
+        terminal.type("fourth [[main]]")
+        _until(lambda: heard(home, "PreModelRequest") > before)
+        time.sleep(0.5)
+        terminal.press("Escape")
+        _until(lambda: heard(home, "Interrupt") == 3)
+        terminal.press("C-c")
+        time.sleep(0.3)
+        terminal.press("C-c")
+        _until(lambda: heard(home, "SessionEnd") == 1)
+    finally:
+        terminal.close()
+
+
+def heard(home: Home, event: str) -> int:
+    """How many events of a name the relay has recorded."""
+    journal = home.root.parent / "state" / "journal" / "current.jsonl"
+    text = journal.read_text(errors="replace") if journal.exists() else ""
+    return text.count(f'"hook_event_name":"{event}"')
+
+
 def _await(path: Path) -> None:
-    deadline = time.monotonic() + 60
-    while not path.exists():
+    _until(path.exists)
+
+
+def _until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + WAIT
+    while not condition():
         if time.monotonic() > deadline:
-            raise TimeoutError(path)
+            raise TimeoutError
         time.sleep(0.02)
 
 
+ESCALATED = {"sandbox_permissions": "require_escalated"}
 LONG = "touch begun; sleep 20 & echo $! > pid; wait"
 
 SCENARIOS: dict[str, Scenario] = {
@@ -220,8 +274,23 @@ SCENARIOS: dict[str, Scenario] = {
     "failed_turn": Scenario({"main": [shell("echo one"), {"error": 400}]}),
     "failed_at_once": Scenario({"main": [{"error": 429}]}),
     "interrupted": Scenario({"main": [shell(LONG, yield_time_ms=25000), DONE]}, _interrupted),
-    "interrupted_model": Scenario({"main": [shell("touch begun"), {"say": ["Too late."], "wait": 15}]}, _interrupted),
+    "interrupted_model": Scenario(
+        {"main": [shell("echo one"), {"say": ["Too late."], "wait": 15}]}, _interrupted_model
+    ),
     "killed": Scenario({"main": [shell(LONG, yield_time_ms=25000), DONE]}, _killed),
+    "dialogs": Scenario(
+        {
+            "main": [
+                shell("sleep 0.7; echo allowed", **ESCALATED, justification="May I run it outside?"),
+                DONE,
+                shell("sleep 0.7; echo refused", **ESCALATED, justification="May I, again?"),
+                shell(LONG, yield_time_ms=25000),
+                {"say": ["Too late."], "wait": 15},
+            ]
+        },
+        _dialogs,
+        home={"model": "scripted-1", "approval": "on-request", "sandbox": "workspace-write"},
+    ),
     "resumed": Scenario({"main": [shell("echo one"), DONE, shell("echo two"), DONE]}, _resumed),
 }
 

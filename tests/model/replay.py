@@ -104,8 +104,13 @@ def expected(name: str) -> dict[str, Any] | None:
 class _Growing:
     """The recorded transcripts, written to a folder as time goes by."""
 
-    def __init__(self, source: Path, target: Path) -> None:
+    def __init__(self, *folders: tuple[Path, Path]) -> None:
         self._pending: list[tuple[int, int, Path, bytes]] = []
+        for source, target in folders:
+            self._add(source, target)
+        self._pending.sort(key=lambda entry: (entry[0], str(entry[2]), entry[1]))
+
+    def _add(self, source: Path, target: Path) -> None:
         for path in sorted(source.rglob("*.jsonl")):
             at = 0
             for number, line in enumerate(path.read_bytes().splitlines(keepends=True)):
@@ -117,7 +122,6 @@ class _Growing:
             first = json.loads(agent.read_bytes().splitlines()[0]) if agent.exists() else {}
             at = timestamp_ns(str(first.get("timestamp", "")))
             self._pending.append((at, 0, target / path.relative_to(source), path.read_bytes()))
-        self._pending.sort(key=lambda entry: (entry[0], str(entry[2]), entry[1]))
 
     def until(self, now: int) -> None:
         while self._pending and self._pending[0][0] <= now:
@@ -130,11 +134,9 @@ class _Growing:
 
 def lines_of(name: str, root: Path) -> list[bytes]:
     """The recording's journal lines, its home folder moved to `root`."""
-    data = (
-        (SESSIONS / name / "journal.jsonl")
-        .read_bytes()
-        .replace(HOME.encode() + b"/.claude", str(root).encode() + b"/.claude")
-    )
+    data = (SESSIONS / name / "journal.jsonl").read_bytes()
+    for folder in (b"/.claude", b"/.codex"):
+        data = data.replace(HOME.encode() + folder, str(root).encode() + folder)
     return data.splitlines()
 
 
@@ -154,7 +156,7 @@ def play(
         observers: Other than the usual ones.
     """
     growing = grow(name, root)
-    watch = observers or Observers(roots=roots(root))
+    watch = observers or Observers(roots=roots(root), other_roots=other_roots(root))
     played = Played(State(), prerequisites=Prerequisites(lambda: roots(root), watch.before))
     take = played.take
     lines = change(lines_of(name, root))
@@ -183,7 +185,7 @@ def play_late(
     lines = change(lines_of(name, root))
     now = max(json.loads(line)["at"] for line in lines) + later
     grow(name, root).until(now)
-    watch = Observers(roots=roots(root))
+    watch = Observers(roots=roots(root), other_roots=other_roots(root))
     played = Played(State(), prerequisites=Prerequisites(lambda: roots(root), watch.before))
     played.take(lines)
     for _ in range(AFTER // TICK):
@@ -198,9 +200,17 @@ def roots(root: Path) -> tuple[str, ...]:
     return (str((root / ".claude" / "projects").resolve()),)
 
 
+def other_roots(root: Path) -> dict[str, tuple[str, ...]]:
+    """The same of other agents than Claude Code."""
+    return {"codex": (str((root / ".codex" / "sessions").resolve()),)}
+
+
 def grow(name: str, root: Path) -> _Growing:
     """The recording's transcripts, to be written below `root` as time goes by."""
-    return _Growing(SESSIONS / name / "projects", root / ".claude" / "projects")
+    return _Growing(
+        (SESSIONS / name / "projects", root / ".claude" / "projects"),
+        (SESSIONS / name / ".codex" / "sessions", root / ".codex" / "sessions"),
+    )
 
 
 def gone_clients(name: str, state: State, now: int) -> list[bytes]:

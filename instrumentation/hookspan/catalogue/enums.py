@@ -162,7 +162,7 @@ class Basis(StrEnum):
     HOOK = "hook"
     """A hook event; for the approval of a call, its end less the client's own duration of it."""
     TRANSCRIPT = "transcript"
-    """A line of the transcript: the call was refused, or interrupted."""
+    """A line of the transcript: the call was refused, or interrupted, or ran for so long."""
     REGISTRY = "registry"
     """The client's entry in its registry of running sessions, up to 0.1 s late."""
     PROCESS = "process"

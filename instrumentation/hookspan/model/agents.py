@@ -29,6 +29,7 @@ def start(step: Step, event: Reduced) -> None:
     """SubagentStart."""
     agent = _open(step, event)
     agent.type = event.agent_type or agent.type
+    agent.transcript = event.agent_transcript or agent.transcript
     agent.start = min(agent.start, event.at)
     agent.start_inferred = False
     introduce(step, agent)

@@ -326,6 +326,7 @@ _FACTS: Final[dict[type, Callable[[Step, Any], None]]] = {
     facts.AttemptFailed: attempts.failed,
     facts.Interruption: _interrupted,
     facts.Rejection: tools.rejected,
+    facts.ToolResult: tools.told,
     facts.QueuedPrompt: turns.dequeued,
     facts.TeammateMessage: teams.messaged,
     facts.AgentMeta: agents.learn,

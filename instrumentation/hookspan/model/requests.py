@@ -8,7 +8,7 @@ from hookspan.catalogue.enums import EndReason
 from hookspan.wire.facts import ModelCall
 from hookspan.wire.reduced import ModelRequest, Reduced
 
-from . import agents, calls, turns
+from . import agents, attempts, calls, turns
 from .state import KEPT_REQUESTS, bound
 from .step import Step
 
@@ -74,6 +74,7 @@ def ended(step: Step, event: Reduced) -> None:
         ),
     )
     if request.status == _FAILED and request.kind == _SAMPLING and not event.agent_id:
+        event.failure = attempts.error_type(request.error_status)
         turns.stopped(step, event, EndReason.STOP_FAILURE)
 
 

@@ -108,6 +108,8 @@ class ToolCall(msgspec.Struct, kw_only=True):
         prompt: The prompt whose turn started it.
         begins: When it begins, as far as PreToolUse tells that; 0 if its end does.
         post: The event that ended it, kept while its PreToolUse is awaited.
+        exit_code: Of a command, as its transcript says; -1 before, or if it doesn't.
+        ran_ms: How long it ran, likewise.
         resolved: Stamp of the PostToolBatch that lists it, 0 before.
         verdict: Why that batch says it never ran, empty if it doesn't.
         waited: Nanoseconds of dialogs that opened while it ran.
@@ -128,6 +130,8 @@ class ToolCall(msgspec.Struct, kw_only=True):
     background: bool = False
     label: str = ""
     post: Reduced | None = None
+    exit_code: int = -1
+    ran_ms: float = -1.0
     rejection: Rejection | None = None
     resolved: int = 0
     verdict: str = ""
@@ -176,6 +180,7 @@ class Agent(msgspec.Struct, kw_only=True):
     start_inferred: bool = False
     last: int = 0
     stop: int = 0
+    transcript: str = ""
     interrupted: bool = False
     events: list[SpanEvent] = []
     tally: Tally = msgspec.field(default_factory=Tally)

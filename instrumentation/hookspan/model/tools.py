@@ -12,7 +12,7 @@ from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.claude_code import READING_TOOLS
 from hookspan.catalogue.clients import AWAITS_AGENTS
 from hookspan.catalogue.enums import Basis, Decision, ErrorType, Outcome, WasteKind
-from hookspan.wire.facts import Rejection
+from hookspan.wire.facts import Rejection, ToolResult
 from hookspan.wire.reduced import VERDICT_DENIED, VERDICT_HOOK, VERDICT_INVALID, VERDICT_REJECTED, Call, Reduced
 
 from . import agents, commits, dialogs, ids, open_spans, places, teams, times, turns, waste, watchdog
@@ -75,8 +75,27 @@ def ended(step: Step, event: Reduced) -> None:
         return
     call.post = event
     call.background = call.background or event.background
-    if call.at:
+    if call.at and not _is_awaited(call):
         finish(step, call)
+
+
+def _is_awaited(call: ToolCall) -> bool:
+    """Whether a call that ended waits for what its transcript says of that, for REORDER at most."""
+    return call.post is not None and call.post.awaits_result and call.exit_code < 0
+
+
+def told(step: Step, fact: ToolResult) -> None:
+    """The transcript tells of a call's result. One whose end no hook has told by then failed."""
+    call = step.session.calls.get(fact.tool_use_id)
+    if call is None:
+        return
+    if not fact.over:
+        call.exit_code, call.ran_ms = fact.exit_code, fact.duration_ms
+    if call.post and call.at:
+        finish(step, call)
+    elif fact.over and not call.post:
+        failed: Attributes = {sc.ERROR_TYPE: ErrorType.TOOL_ERROR.value}
+        _write(step, call, call.begins or call.at, fact.at, Outcome.ERROR, failed)
 
 
 def listed(step: Step, event: Reduced) -> None:
@@ -121,7 +140,11 @@ def rejected(step: Step, fact: Rejection) -> None:
 
 def is_unexplained(session: SessionState, now: int) -> bool:
     """Whether a call is to be closed at `now` by its batch alone, though a transcript may say when and why it ended."""
-    return any(call.resolved and not call.post and now > call.resolved + REORDER for call in session.calls.values())
+    return any(
+        now > (call.post.at if call.post else call.resolved) + REORDER
+        for call in session.calls.values()
+        if _is_awaited(call) or (call.resolved and not call.post)
+    )
 
 
 def flush(step: Step, now: int, *, of: str | None = None) -> None:
@@ -149,24 +172,15 @@ def finish(step: Step, call: ToolCall) -> None:
         _write_never_ran(step, call, event.at)
         return
     wait = dialogs.of_call(step, call)
-    start = event.at - round(event.duration_ms * 1e6) if event.duration_ms >= 0 else 0
-    attributes: Attributes = {}
-    if not start:
-        start, exact = _begin(call, wait, event)
-        attributes |= {} if exact else {sc.START_INFERRED: True}
+    start, told = _begin(call, wait, event)
+    attributes: Attributes = {} if told is Basis.HOOK else {sc.START_INFERRED: True}
     if wait:
         start = min(max(start, wait.at), max(event.at, wait.at))
-        basis = Basis(wait.basis) if event.duration_ms < 0 and wait.running_at else Basis.HOOK
-        dialogs.write(step, wait, places.of_call(step.session, call), start, Decision.APPROVED, basis)
+        place = places.of_call(step.session, call)
+        dialogs.write(step, wait, place, start, Decision.APPROVED, told or Basis.HOOK)
         attributes[sc.WAITED] = (start - wait.at) / NANO
-    outcome = Outcome.SUCCESS
-    if event.interrupted:
-        outcome = Outcome.INTERRUPTED
-    elif event.error or event.event == "PostToolUseFailure":
-        outcome = Outcome.ERROR
-        attributes[sc.ERROR_TYPE] = event.error or ErrorType.TOOL_ERROR.value
-        if event.exit_code >= 0:
-            attributes[sc.EXIT_CODE] = event.exit_code
+    outcome, how = _ended_how(call, event)
+    attributes |= how
     if inferred and event.duration_ms < 0:
         attributes[sc.START_INFERRED] = True
     attributes[sc.OUTPUT_SIZE] = event.output_size
@@ -177,6 +191,18 @@ def finish(step: Step, call: ToolCall) -> None:
     _write(step, call, start, event.at, outcome, attributes)
 
 
+def _ended_how(call: ToolCall, event: Reduced) -> tuple[Outcome, Attributes]:
+    """The outcome of a call that an event ended, and what tells of a failure."""
+    if event.interrupted:
+        return Outcome.INTERRUPTED, {}
+    code = event.exit_code if event.exit_code >= 0 else call.exit_code
+    error = event.error or ("exit_nonzero" if call.exit_code > 0 else "")
+    if not error and event.event != "PostToolUseFailure":
+        return Outcome.SUCCESS, {}
+    told: Attributes = {sc.ERROR_TYPE: error or ErrorType.TOOL_ERROR.value}
+    return Outcome.ERROR, told | ({sc.EXIT_CODE: code} if code >= 0 else {})
+
+
 def _repeated(step: Step, call: ToolCall, event: Reduced) -> Attributes:
     is_repeated = call.tool in READING_TOOLS and waste.is_repeated(
         step.session, call.agent_id, call.digest, event.output_digest
@@ -184,11 +210,17 @@ def _repeated(step: Step, call: ToolCall, event: Reduced) -> Attributes:
     return {sc.REPEATED: True} if is_repeated and not event.interrupted else {}
 
 
-def _begin(call: ToolCall, wait: Wait | None, event: Reduced) -> tuple[int, bool]:
-    """When a call began whose end doesn't tell, and whether that is more than an inference."""
-    if wait is None and call.begins:
-        return call.begins, True
-    return (wait.running_at if wait and wait.running_at else call.begins or call.at) or event.at, False
+def _begin(call: ToolCall, wait: Wait | None, event: Reduced) -> tuple[int, Basis | None]:
+    """When a call began that an event ended, and what tells that; None for a guess."""
+    if event.duration_ms >= 0:
+        return event.at - round(event.duration_ms * 1e6), Basis.HOOK
+    if wait is None:
+        return call.begins or call.at or event.at, Basis.HOOK if call.begins else None
+    if wait.running_at:
+        return wait.running_at, Basis(wait.basis)
+    if call.ran_ms >= 0:
+        return event.at - round(call.ran_ms * 1e6), Basis.TRANSCRIPT
+    return call.at or event.at, None
 
 
 def _remember_children(step: Step, call: ToolCall, event: Reduced) -> None:

@@ -158,7 +158,7 @@ def stopped(step: Step, event: Reduced, reason: EndReason) -> None:
         turn.stop, turn.stop_reason = event.at, reason
         turn.error = ""
         if reason is EndReason.STOP_FAILURE:
-            turn.error = event.failure if event.failure in STOP_FAILURES else ErrorType.OTHER
+            turn.error = event.failure if event.failure in STOP_FAILURES else ErrorType.OTHER.value
         if event.at >= step.session.last_stop:
             step.session.failure = turn.error
     step.session.last_stop = max(step.session.last_stop, event.at)

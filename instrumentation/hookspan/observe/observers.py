@@ -40,6 +40,7 @@ class Observers:
         policy: Settings that change rows; None when they are not known yet.
         totals: Gives the totals of lost events so far, by (where, reason).
         roots: Folders that transcripts may be read in; the client's own by default.
+        other_roots: Those of other agents' transcripts, by the agents' names.
         read_record: Gives a journal line by its number, None if it is gone.
         watch: Tells of changes in the clients' registry.
     """
@@ -52,6 +53,7 @@ class Observers:
         policy: Policy | None = None,
         totals: Callable[[], Mapping[tuple[str, str], int]] | None = None,
         roots: tuple[str, ...] | None = None,
+        other_roots: Mapping[str, tuple[str, ...]] | None = None,
         read_record: Callable[[int], bytes | None] = lambda _number: None,
         watch: FolderWatch | None = None,
     ) -> None:
@@ -59,7 +61,7 @@ class Observers:
         self._idle = round(idle_hours * 3600 * NANO)
         self._policy = policy
         self._totals = totals
-        self._transcripts = Transcripts(roots, labels=labels)
+        self._transcripts = Transcripts(roots, labels=labels, other_roots=other_roots)
         self._registry = Registry(roots, FolderWatch(notify=False) if watch is None else watch, labels=labels)
         self._processes = Processes(read_record)
         self._heads = Heads()

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from hookspan.clients.claude_code.transcript import TranscriptParser
+from hookspan.clients import transcripts
 from hookspan.model.state import SessionState
 from hookspan.reading import MAX_LINE, open_regular
 from hookspan.wire.facts import Fact, ModelCall
@@ -29,7 +29,7 @@ class TranscriptFile:
         self.path = path
         self.agent_id = agent_id
         self.offset = session.files.get(path, 0)
-        self.parser = TranscriptParser(
+        self.parser = transcripts.reader(session.agent).parser(
             session.id,
             path,
             agent_id=agent_id,

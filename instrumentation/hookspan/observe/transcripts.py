@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import itertools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from operator import itemgetter
 from typing import Final
 
-from hookspan.clients.claude_code.transcript_files import AGENT_FILE, agents_folders, read_meta, transcript_of
+from hookspan.clients.claude_code.transcript_files import AGENT_FILE
+from hookspan.clients.transcripts import reader
 from hookspan.model.calls import awaited
 from hookspan.model.sessions import is_before, is_unwritten
 from hookspan.model.state import SessionState
@@ -42,10 +44,18 @@ def _by_time(read: list[list[Fact]]) -> Iterator[Fact]:
 
 
 class Transcripts:
-    """The transcripts of all sessions that are open, or whose rows still wait for them."""
+    """The transcripts of all sessions that are open, or whose rows still wait for them.
 
-    def __init__(self, roots: tuple[str, ...], *, labels: bool = True) -> None:
-        self._roots = roots
+    Args:
+        roots: Folders that those of Claude Code may be read in.
+        labels: Whether scrubbed labels are kept.
+        other_roots: The same of other agents, by their names.
+    """
+
+    def __init__(
+        self, roots: tuple[str, ...], *, labels: bool = True, other_roots: Mapping[str, tuple[str, ...]] | None = None
+    ) -> None:
+        self._roots, self._other_roots = roots, other_roots or {}
         self._labels = labels
         self._files: dict[str, dict[str, TranscriptFile]] = {}
         self._metas: dict[str, set[str]] = {}
@@ -127,17 +137,21 @@ class Transcripts:
         """
         files = self._files.setdefault(session.id, {})
         try:
-            main = transcript_of(session.transcript, session.id, self._roots)
+            main = self._path(session, session.transcript)
         except RefusedError:
             self.refused += not files
             return []
         self._add(files, main, session, "")
+        for agent in session.agents.values():
+            if agent.transcript:
+                with contextlib.suppress(RefusedError):
+                    self._add(files, self._path(session, agent.transcript), session, agent.id)
         told = self._metas.setdefault(session.id, set())
         for path, file in files.items():
             if file.agent_id in session.agents and file.agent_id not in told:
                 metas += self._meta(session, path.removesuffix("jsonl") + "meta.json", file.agent_id)
         if session.agent_runs and (wanted := self._wanted(session, files)):
-            for folder in agents_folders(main, reversed(session.workflows), MAX_RUNS):
+            for folder in reader(session.agent).folders(main, reversed(session.workflows), MAX_RUNS):
                 metas += self._look(session, files, folder, wanted)
                 if not (wanted := self._wanted(session, files)):
                     break
@@ -169,6 +183,10 @@ class Transcripts:
                 metas += self._meta(session, f"{folder}/{name}", match.group(1))
         return metas
 
+    def _path(self, session: SessionState, path: str) -> str:
+        """A path that an event has named, checked. Raises RefusedError."""
+        return reader(session.agent).of(path, session.id, self._other_roots.get(session.agent, self._roots))
+
     def _add(self, files: dict[str, TranscriptFile], path: str, session: SessionState, agent_id: str) -> None:
         if path not in files:
             files[path] = TranscriptFile(path, session, agent_id, labels=self._labels)
@@ -176,7 +194,11 @@ class Transcripts:
     def _meta(self, session: SessionState, path: str, agent_id: str) -> list[Fact]:
         told = self._metas.setdefault(session.id, set())
         agent = session.agents.get(agent_id)
-        if agent_id in told or agent is None or (meta := read_meta(path, session.id, agent_id)) is None:
+        if (
+            agent_id in told
+            or agent is None
+            or (meta := reader(session.agent).meta(path, session.id, agent_id)) is None
+        ):
             return []
         told.add(agent_id)
         meta.at = agent.start

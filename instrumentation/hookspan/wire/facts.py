@@ -179,6 +179,19 @@ class Rejection(Observed, tag="rejection"):
         return self.before_run or self.feedback or bool(self.source)
 
 
+class ToolResult(Observed, tag="tool_result"):
+    """What a transcript has of a call's result and hooks don't tell.
+
+    `exit_code` is a command's, and `duration_ms` how long it ran; -1 where they are not told. `over`: the model has
+    seen the result; if no hook has told of the call's end by then, it failed or never ran.
+    """
+
+    tool_use_id: str
+    exit_code: int = -1
+    duration_ms: float = -1.0
+    over: bool = False
+
+
 class QueuedPrompt(Observed, tag="queued_prompt"):
     """Prompts that waited in the client's queue and became one turn, under the last one's id, without a hook event."""
 
@@ -513,6 +526,7 @@ Fact: TypeAlias = (
     | AttemptFailed
     | Interruption
     | Rejection
+    | ToolResult
     | QueuedPrompt
     | TeammateMessage
     | AgentMeta

@@ -106,6 +106,7 @@ class Reduced(KeptFields, kw_only=True, omit_defaults=True):
         served_by: Who serves the client's models, as its environment says; empty where that names nobody.
         duration_ms: The client's own measure of a tool call, -1 if it gave none.
         begins: When a tool that is announced begins, Unix nanoseconds; 0 if its end tells.
+        awaits_result: The transcript will say how a call ended whose end this event tells.
         request: Of the events of a model request.
         prompt_size: Bytes of the prompt, in UTF-8.
         exit_code: Of a failed shell command, -1 if unknown.
@@ -178,6 +179,7 @@ class Reduced(KeptFields, kw_only=True, omit_defaults=True):
     task_call: str = ""
     calls: tuple[Call, ...] = ()
     begins: int = 0
+    awaits_result: bool = False
     request: ModelRequest | None = None
     estimate: CacheEstimate | None = None
 

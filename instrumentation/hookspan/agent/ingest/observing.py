@@ -6,7 +6,9 @@ import time
 from collections.abc import Callable
 
 from hookspan.agent.settings import AgentSettings
+from hookspan.catalogue.clients import CLIENTS
 from hookspan.clients.claude_code.transcript_files import transcript_roots
+from hookspan.clients.transcripts import other_roots
 from hookspan.config import Settings
 from hookspan.journal import drops
 from hookspan.model.state import SessionState, State
@@ -72,6 +74,7 @@ class Observing:
             policy=policy_of(settings),
             totals=self._lost,
             roots=self.roots(),
+            other_roots=other_roots({name: receipts.files(self._paths, name) for name in CLIENTS}),
             read_record=self._read_record,
             watch=self.watch,
         )

@@ -1,6 +1,6 @@
 """Reduces a hook event of Codex to a `Reduced`. Unknown fields and unexpected types never raise.
 
-Field names and their meaning: the events of Codex 0.171.0, as recorded in `tests/sessions/`. What is not known: the
+Field names and their meaning: the events of Codex 0.171.0, as recorded in `tests/sessions/`. What they don't tell: the
 exit code of a command, which stands in the rollout alone, and who serves the model.
 """
 
@@ -131,6 +131,8 @@ def _reduce_tool(event: Reduced, fields: dict[str, Any], key: bytes, *, labels: 
         event.program = command.program(text)
     elif event.tool == PATCH:
         text = _reduce_patch(event, text)
+    if event.event == "PostToolUse" and event.tool == SHELL:
+        event.awaits_result = bool(event.transcript or event.agent_transcript)  # none is kept of ephemeral sessions
     if "tool_response" in fields:
         _reduce_response(event, fields["tool_response"])
     if labels:

@@ -1,0 +1,60 @@
+"""Codex in a terminal: keys in, screen out, by tmux."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import time
+from collections.abc import Callable
+
+from tests.codex.client import executable
+from tests.codex.home import Home
+
+WAIT = 60.0  # seconds
+
+
+class Terminal:
+    """A window with Codex in it, on a tmux server of its own."""
+
+    def __init__(self, home: Home, *words: str) -> None:
+        self._socket = home.root / "tmux.sock"
+        line = shlex.join(
+            ["env", "-i", *(f"{k}={v}" for k, v in home.environment().items()), str(executable()), *words]
+        )
+        self._tmux("new-session", "-d", "-x", "150", "-y", "50", "-c", str(home.work), line)
+
+    def _tmux(self, *words: str) -> str:
+        command = ["tmux", "-S", str(self._socket), "-f", "/dev/null", *words]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+    @property
+    def screen(self) -> str:
+        """What is to be seen; empty once Codex has ended."""
+        return self._tmux("capture-pane", "-p")
+
+    def until(self, condition: Callable[[str], object], what: str) -> None:
+        """Waits for something to be seen."""
+        deadline = time.monotonic() + WAIT
+        while not condition(screen := self.screen):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{what} did not come; there is:\n{screen}")
+            time.sleep(0.1)
+
+    def shows(self, text: str) -> None:
+        """Waits for a text."""
+        self.until(lambda screen: text in screen, text)
+
+    def type(self, text: str) -> None:
+        """Types a line; a moment later Enter, which Codex would take for a part of a paste."""
+        self._tmux("send-keys", "-l", text)
+        self.shows(text)
+        time.sleep(0.3)
+        self.press("Enter")
+
+    def press(self, key: str) -> None:
+        """One key, by tmux's name for it."""
+        self._tmux("send-keys", key)
+
+    def close(self) -> None:
+        """Ends whatever is left."""
+        self._tmux("kill-server")
