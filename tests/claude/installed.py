@@ -28,13 +28,13 @@ HOOKSPAN = str(Path(sys.executable).with_name("hookspan"))
 TOP = "hs"  # short: a socket's path holds 104 bytes
 
 
-def hookspan(home: Home, *args: str, check: bool = True, top: str = TOP) -> str:
+def hookspan(home: Home, *args: str, check: bool = True, top: str = TOP, cwd: Path | None = None) -> str:
     """Run the command line as the home's user would; its standard output. `top` has all that hookspan keeps."""
     env = {key: home.env[key] for key in ("HOME", "LANG")} | {
         "PATH": f"{client.executable().parent}:{home.env['PATH']}",
         "HOOKSPAN_HOME": str(home.root / top),
     }
-    done = call(*args, env=env, cwd=home.home, timeout=3 * PATIENCE)
+    done = call(*args, env=env, cwd=cwd or home.home, timeout=3 * PATIENCE)
     if check and done.returncode:
         raise AssertionError(f"hookspan {' '.join(args)}: {done.stdout}{done.stderr}")
     return done.stdout
@@ -86,9 +86,9 @@ class InstalledHome(Home):
         self.paths = paths_of(self)
         install(self, settings or {})
 
-    def hookspan(self, *args: str, check: bool = True) -> str:
+    def hookspan(self, *args: str, check: bool = True, cwd: Path | None = None) -> str:
         """Run the command line; its standard output."""
-        return hookspan(self, *args, check=check)
+        return hookspan(self, *args, check=check, cwd=cwd)
 
     def events(self) -> list[dict[str, Any]]:
         """Payloads of all hook events in the journal."""

@@ -122,12 +122,16 @@ class Heads:
         branches = _branches(entries, git)
         project = repositories.project_name(tree)
         told = 0
+        exact = status.st_mtime_ns if entries and entries[-1].at == status.st_mtime_ns // NANO else 0
         for entry, branch in zip(entries[new:], branches[new:], strict=True):
             commit = read_commit(repository, entry.new) if entry.new.strip("0") else None
             moved = _moved(entry, commit)
             if moved is None:
                 continue
-            yield _fact(entry, moved, commit, branch, tree=tree, repository=repository, project=project)
+            fact = _fact(entry, moved, commit, branch, tree=tree, repository=repository, project=project)
+            if exact and entry is entries[-1]:
+                fact.at = exact  # git writes whole seconds, its file system when the file was last written
+            yield fact
             told += 1
             if told == MOST:
                 return

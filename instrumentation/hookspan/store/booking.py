@@ -24,7 +24,6 @@ from .work import SHELLS, Item, SessionWork
 
 WRITERS: Final = SHELLS | {"Edit", "MultiEdit", "NotebookEdit", "Write"}
 """Tools by which a session may have changed files."""
-_SECOND: Final = NANOSECONDS - 1  # git writes whole seconds
 
 
 class Maker(NamedTuple):
@@ -89,12 +88,16 @@ def _makers(sessions: Sequence[SessionWork], commits: Sequence[Made]) -> dict[st
             maker = Maker(session.id, item)
             if item.told.revision and (sha := _found(known, item)):
                 named.setdefault(sha, maker)
-            place = bisect_left(times, item.start - _SECOND)
+            place = bisect_left(times, item.start - NANOSECONDS)
             while place < len(commits) and times[place] <= item.end:
-                during[commits[place].sha].append(maker)
+                if commits[place].latest >= item.start:
+                    during[commits[place].sha].append(maker)
                 place += 1
-    found = {sha: makers[0] for sha, makers in during.items() if len({maker.session for maker in makers}) == 1}
-    return found | named
+    for sha, makers in during.items():
+        if len({maker.session for maker in makers}) == 1:
+            quiet = [maker for maker in makers if not maker.command.told.revision]  # that made no other commit
+            named.setdefault(sha, (quiet or makers)[-1])
+    return named
 
 
 def _of_session(
@@ -105,12 +108,12 @@ def _of_session(
         (item.at, 0, 0, item, (item.tree,)) for item in session.items
     ]
     for made, command in own:
-        at = min(max(made.at + _SECOND, command.start), command.end)
+        at = min(max(made.latest, command.start), command.end)
         moments.append((at, 1, made.record, made, (made.tree, command.tree)))
     if session.items:
         trees = {item.tree for item in session.items} - {0}
         others = _of_others(trees, by_tree, session.items[0].at, session.items[-1].at)
-        moments += [(made.at + _SECOND, 2, made.record, made, (made.tree,)) for made in others]
+        moments += [(made.latest, 2, made.record, made, (made.tree,)) for made in others]
     waiting: dict[int, list[Item]] = defaultdict(list)
     wrote: set[int] = set()
     for _, rank, _, what, trees_of in sorted(moments, key=lambda moment: moment[:3]):
@@ -129,7 +132,7 @@ def _of_others(trees: Iterable[int], by_tree: Mapping[int, Sequence[Made]], firs
     """Commits in these work trees that no session's command made: from the first work on to the next after the last."""
     for tree in trees:
         commits = by_tree.get(tree, ())
-        for place in range(bisect_left(commits, first - _SECOND, key=attrgetter("at")), len(commits)):
+        for place in range(bisect_left(commits, first - NANOSECONDS, key=attrgetter("at")), len(commits)):
             yield commits[place]
             if commits[place].at > last:
                 break

@@ -13,7 +13,10 @@ import msgspec
 
 from hookspan.wire.facts import Moved
 
+from .schema import NANOSECONDS
+
 MOVE_COLUMNS: Final = "record, at, tree, project, moved, old, new, branch, likeness, content, named"
+_CLOCK: Final = 10_000_000  # ns that the clock of a file system may be behind
 _WORK: Final = frozenset({Moved.COMMIT, Moved.AMEND, Moved.PICK, Moved.REBASE_CONTINUE})
 """Moves before which somebody worked; what only makes commits anew takes no work."""
 
@@ -38,7 +41,7 @@ class Made(msgspec.Struct, kw_only=True):
     """A commit that was made while hookspan looked on.
 
     Attributes:
-        at: Unix nanoseconds; git writes whole seconds.
+        at: Unix nanoseconds; a whole second where only that is known.
         tree: Number of the work tree that it was made in.
         branch: The branch that was checked out, empty for none.
         work: Whether work may have gone into it, instead of into those that it was made of alone.
@@ -57,6 +60,11 @@ class Made(msgspec.Struct, kw_only=True):
     likeness: str = ""
     content: str = ""
     origin: str = ""
+
+    @property
+    def latest(self) -> int:
+        """When it was made at the latest."""
+        return self.at + (_CLOCK if self.at % NANOSECONDS else NANOSECONDS - 1)
 
 
 class _Rebase(msgspec.Struct):

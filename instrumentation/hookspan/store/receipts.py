@@ -19,7 +19,7 @@ from .booking import book
 from .commits import MOVE_COLUMNS, Commits, Made, Move
 from .work import Work
 
-_MOVES: Final = f"SELECT repository, {MOVE_COLUMNS} FROM move ORDER BY repository, at, record"  # noqa: S608 - own names
+_MOVES: Final = f"SELECT repository, {MOVE_COLUMNS} FROM move ORDER BY repository, record"  # noqa: S608 - own names
 _PULLS: Final = "SELECT state.id, number, branch, place FROM pull JOIN state USING (session) ORDER BY at"
 
 
@@ -81,7 +81,7 @@ def together(works: Iterable[Work]) -> Work:
 def of_all(db: sqlite3.Connection, since: int = 0) -> Receipts:
     """Those of the sessions whose last event was at or after `since` (Unix nanoseconds)."""
     histories = {
-        repository: Commits(Move(*row[1:]) for row in rows)
+        repository: Commits(_in_order(Move(*row[1:]) for row in rows))
         for repository, rows in groupby(db.execute(_MOVES), key=lambda row: int(row[0]))
     }
     newest = {sha: history.newest(sha) for history in histories.values() for sha in history.made}
@@ -109,6 +109,16 @@ def of_all(db: sqlite3.Connection, since: int = 0) -> Receipts:
     receipts += [_receipt(made, works[sha]) for sha, made in told.items()]
     receipts.sort(key=attrgetter("at"), reverse=True)
     return Receipts(receipts=receipts, none=dict(none), pulls=[Pull(*row) for row in db.execute(_PULLS)])
+
+
+def _in_order(moves: Iterable[Move]) -> list[Move]:
+    """Moves by time; those of one work tree as they came, also if only of the first the part of the second is known."""
+    latest: dict[int, int] = {}
+    found = []
+    for move in moves:
+        latest[move.tree] = max(move.at, latest.get(move.tree, 0))
+        found.append(move._replace(at=latest[move.tree]))
+    return sorted(found, key=attrgetter("at", "record"))
 
 
 def _receipt(made: Made, went_in: Work, repository: int = 0, history: Commits | None = None) -> Receipt:
