@@ -145,7 +145,7 @@ def _spans() -> list[str]:
         "",
         "## Links",
         "",
-        f"A turn has links, each with `{sc.LINK}`:",
+        f"A turn has links, and so has a tool call that collided, then with `{sc.SESSION_ID}` of the other. Each has `{sc.LINK}`:",
         "",
         *_values(Link),
         "## The test span of `hookspan doctor`",

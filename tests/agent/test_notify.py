@@ -35,7 +35,8 @@ def test_a_long_wait_and_failed_turns_are_told_without_content(
 ):
     url, received = inbox
     machine = make_machine(
-        settings=f'[[notify]]\nurl = "{url}"\nevents = ["waiting", "turn_failed"]\nwaiting_seconds = 1\ninterval = 1\n'
+        settings=f'[[notify]]\nurl = "{url}"\nevents = ["waiting", "turn_failed", "collision"]\n'
+        "waiting_seconds = 1\ninterval = 1\n"
     )
     machine.up()
     append(machine, *demo_lines(time.time_ns()))  # who waits and what fails in it is made up: nobody is told
@@ -53,6 +54,10 @@ def test_a_long_wait_and_failed_turns_are_told_without_content(
     until(lambda: told(received[1:]) == 8, f"received {received}")
     assert len(received) < 9, "a burst becomes one message"
     assert machine.status()["notify"]["sent"] == len(received)
+    write = {"tool_name": "Write", "tool_input": {"file_path": "hunter2.py", "content": ""}, "prompt_id": prompt}
+    for who, call_id in ((session, "toolu_2"), (str(uuid.uuid4()), "toolu_3")):
+        machine.hooks(event("PreToolUse", who, tool_use_id=call_id, **write))
+    until(lambda: received[-1] == "shop: two sessions write the same at the same time", f"received {received}")
 
 
 @contextlib.contextmanager

@@ -237,6 +237,17 @@ def make() -> d.Dashboard:
                         empty="No line was changed in this time range",
                         links=[TO_OVERVIEW],
                     ),
+                    bars(
+                        "Collisions",
+                        "Who wrote what another wrote at the same time?",
+                        Query(
+                            increase("hookspan_collisions_total", PROJECT, by="hookspan_project, hookspan_collision"),
+                            "{{hookspan_project}} {{hookspan_collision}}",
+                        ),
+                        COUNT,
+                        empty="No two wrote the same in this time range",
+                        links=[TO_TURNS],
+                    ),
                 ],
             ),
             (

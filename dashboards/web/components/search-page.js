@@ -35,6 +35,11 @@ const LENGTHS = [
 	["600", "Over 10 min"],
 ];
 /** @type {[string, string][]} */
+const COLLIDED = [
+	["all", "All calls"],
+	["true", "Collisions"],
+];
+/** @type {[string, string][]} */
 const COSTS = [
 	["0", "Any cost"],
 	["10", "Over $0.10"],
@@ -200,7 +205,7 @@ export class SearchPage extends BaseComponent {
 	}
 
 	get query() {
-		return /** @type {Record<"q" | "what" | "type" | "project" | "branch" | "tool" | "model" | "outcome" | "time" | "from" | "longer" | "cost" | "session", string>} */ (
+		return /** @type {Record<"q" | "what" | "type" | "project" | "branch" | "tool" | "model" | "outcome" | "collided" | "time" | "from" | "longer" | "cost" | "session", string>} */ (
 			router.route.query
 		);
 	}
@@ -212,7 +217,8 @@ export class SearchPage extends BaseComponent {
 
 	/** What the agent is asked; null for nothing yet. */
 	get wanted() {
-		const { q, what, type, project, branch, tool, model, outcome, time, from, longer, cost, session } = this.query;
+		const { q, what, type, project, branch, tool, model, outcome, collided, time, from, longer, cost, session } =
+			this.query;
 		const filters = {
 			project,
 			branch,
@@ -220,6 +226,7 @@ export class SearchPage extends BaseComponent {
 			model,
 			session,
 			outcome: outcome === "all" ? "" : outcome,
+			collisions: what === "spans" && collided === "true" ? "true" : "",
 			kind: what === "spans" || type === "all" ? "" : type,
 			longer: Number(longer) ? Number(longer) * 1000 : "",
 			cents: Number(cost) ? cost : "",
@@ -348,7 +355,7 @@ export class SearchPage extends BaseComponent {
 					])}
 				</div>
 				<div class="filters">
-					${isSpans ? nothing : this.#choice("type", "Kind", FOUND_KINDS)}${this.#choice("outcome", "Outcome", OUTCOME_FILTERS)}${this.#time()}${this.#choice("longer", "Duration", LENGTHS)}${this.#choice("cost", "Cost", COSTS)}${this.#text("project", "Project", store.projects)}${this.#text("branch", "Branch")}${this.#text("tool", "Tool")}${this.#text("model", "Model")}
+					${isSpans ? nothing : this.#choice("type", "Kind", FOUND_KINDS)}${this.#choice("outcome", "Outcome", OUTCOME_FILTERS)}${isSpans ? this.#choice("collided", "Collisions", COLLIDED) : nothing}${this.#time()}${this.#choice("longer", "Duration", LENGTHS)}${this.#choice("cost", "Cost", COSTS)}${this.#text("project", "Project", store.projects)}${this.#text("branch", "Branch")}${this.#text("tool", "Tool")}${this.#text("model", "Model")}
 				</div>
 			</search>
 			${this.#found()}`;

@@ -8,6 +8,7 @@ import { store } from "../lib/store.js";
 import { headed } from "../lib/names.js";
 import { doing } from "../lib/session-words.js";
 import { BaseComponent } from "./base-component.js";
+import "./collision-mark.js";
 
 import { contextMeter, meterStyle, stateMark, stateMarkStyle } from "./marks.js";
 import { shared } from "./shared-styles.js";
@@ -192,6 +193,7 @@ export class SessionHeader extends BaseComponent {
 							>${since}${session.state === "working" ? html` <span class="quiet">into the turn</span>` : nothing}</span
 						>
 					</p>
+					<collision-mark .session=${session}></collision-mark>
 				</div>
 				<slot></slot>
 			</div>

@@ -347,6 +347,7 @@ export function sessionRow(session, { dearest, hidden, waited, pin }) {
 					: nothing
 			}
 			${isSentence && about ? html`<p class="question">${about}</p>` : nothing} ${asked(session)}
+			${session.collision && !ended ? collides(session) : nothing}
 			${facts.length ? html`<div class="meta">${facts}</div>` : nothing}
 		</div>
 		${
@@ -391,6 +392,12 @@ function asked({ asking }) {
 					${options.map(({ label, description }) => html`<span class="tag" title=${description}>${label}</span>`)}
 				</p>`,
 	);
+}
+
+/** Who else writes the same; its code comes with the first that there is. @param {Session} session */
+function collides(session) {
+	import("./collision-mark.js").catch(() => {}); // asked for again with the next change
+	return html`<collision-mark .session=${session}></collision-mark>`;
 }
 
 /** @param {Session} session */

@@ -2,7 +2,7 @@
 import { css, html, nothing } from "lit";
 import { ApiError, ask } from "../lib/api.js";
 import * as clock from "../lib/clock.js";
-import { duration } from "../lib/format.js";
+import { duration, short } from "../lib/format.js";
 import { timeExact } from "../lib/times.js";
 import { inJaeger } from "../lib/outside.js";
 import { href } from "../lib/router.js";
@@ -299,8 +299,11 @@ export class SpanDetails extends BaseComponent {
 	#link(link) {
 		const known = this.near.get(link.span_id);
 		const name = known ? spanName(known) : link.span_id;
-		const to = href("session", { id: this.span?.session ?? "", query: { span: link.span_id } });
-		return html`<li>${linkWord(link.type)}: <a class="link" href=${to}>${name}</a></li>`;
+		const own = this.span?.session ?? "";
+		const id = link.session || own;
+		const to = href("session", { id, query: { span: link.span_id } });
+		const where = id === own ? nothing : html` <span class="quiet">of session ${short(id)}</span>`;
+		return html`<li>${linkWord(link.type)}: <a class="link" href=${to}>${name}</a>${where}</li>`;
 	}
 }
 /** What happened during a span, as a heading. @param {Span["events"][number]} event */

@@ -1,7 +1,8 @@
 /**
- * Calls you when a session waits, or gets nowhere as the watchdog sees it: a notification of the system's and a quiet
- * sound, also from a hidden tab. Off until you turn it on. Of several tabs one calls, the one that has the lock; only that stays connected while it is hidden.
- * A notification says the project, the tool and what the watchdog noticed, never what was asked: the system keeps it.
+ * Calls you when a session waits, gets nowhere as the watchdog sees it, or writes what another one writes: a notification
+ * of the system's and a quiet sound, also from a hidden tab. Off until you turn it on. Of several tabs one calls, the one
+ * that has the lock; only that stays connected while it is hidden. A notification says the project, the tool and what the
+ * watchdog noticed, never what was asked or a file: the system keeps it.
  *
  * Event: `change`.
  */
@@ -21,7 +22,7 @@ const LOUD = 0.06; // of 1
 const isAlarmed = ({ alarm }) => alarm !== null && alarm.ended === null;
 
 class Calls extends EventTarget {
-	/** Called for, by session: why and since when (null: unknown), and what is shown. @type {Map<string, {since: number | null, shown: Notification | null}>} */
+	/** What is shown, by what was called for. @type {Map<string, Notification | null>} */
 	#called = new Map();
 	#isCaller = false;
 	#hasLooked = false;
@@ -70,32 +71,38 @@ class Calls extends EventTarget {
 
 	#look() {
 		if (!store.loaded) return;
-		const waiting = new Map(
-			[...store.sessions].filter(([, session]) => session.state === "waiting" || isAlarmed(session)),
-		);
-		for (const [id, { shown }] of this.#called) {
-			if (!waiting.has(id)) {
-				shown?.close();
-				this.#called.delete(id);
+		/** @type {Map<string, [Session, string, string]>} */
+		const wanted = new Map();
+		for (const [id, session] of store.sessions) {
+			const { alarm, collision, project, tool } = session;
+			const who = project || "A session";
+			/** @param {string} what @param {string} body @param {unknown[]} about */
+			const call = (what, body, ...about) => wanted.set([id, ...about].join(" "), [session, `${who}${what}`, body]);
+			if (session.state === "waiting") call(" waits for you", tool && `It asks about ${tool}.`, session.waiting_since);
+			else if (isAlarmed(session)) call(" gets nowhere", headed(alarm?.kind ?? ""), alarm?.since);
+			if (collision && /lines|tree/.test(collision.kind) && id <= collision.session) {
+				const both = id === collision.session ? "Two of its agents" : "Two sessions";
+				call("", `${both} write the same at the same time.`, collision.session, collision.file);
 			}
 		}
-		for (const [id, session] of waiting) {
-			const before = this.#called.get(id);
-			const since = session.state === "waiting" ? session.waiting_since : (session.alarm?.since ?? null);
-			if (before && before.since === since) continue;
-			before?.shown?.close();
+		for (const [about, shown] of this.#called) {
+			if (!wanted.has(about)) {
+				shown?.close();
+				this.#called.delete(about);
+			}
+		}
+		for (const [about, wants] of wanted) {
+			if (this.#called.has(about)) continue;
 			const calls = this.#hasLooked && this.#isCaller && this.isOn && (document.hidden || !document.hasFocus());
-			this.#called.set(id, { since, shown: calls ? this.#call(session) : null });
+			this.#called.set(about, calls ? this.#call(...wants) : null);
 		}
 		this.#hasLooked = true; // who waited before the page was opened is on it
 	}
 
-	/** @param {Session} session */
-	#call(session) {
-		const waits = session.state === "waiting";
-		const what = waits ? "waits for you" : "gets nowhere";
-		const shown = new Notification(`${session.project || "A session"} ${what}`, {
-			body: !waits ? headed(session.alarm?.kind ?? "") : session.tool ? `It asks about ${session.tool}.` : "",
+	/** @param {Session} session @param {string} title @param {string} body */
+	#call(session, title, body) {
+		const shown = new Notification(title, {
+			body,
 			tag: `hookspan-${session.id}`,
 			icon: "/favicon.svg",
 			silent: true, // the sound is ours

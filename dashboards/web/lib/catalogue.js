@@ -146,6 +146,7 @@ export const LINKS = {
   first_call: "first call",
   last_call: "last call",
   traceparent: "traceparent",
+  collision: "writes the same",
   other: "linked",
 };
 

@@ -23,6 +23,7 @@ export const PARAMETERS = /** @type {const} */ ({
 		model: "",
 		session: "",
 		outcome: "all",
+		collided: "all",
 		time: "all",
 		from: "",
 		longer: "0",

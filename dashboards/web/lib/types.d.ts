@@ -4,6 +4,7 @@
  * Made by `make generate` from instrumentation/hookspan/web/schemas.py and catalogue/session_fields.py.
  */
 export type SpanType = "turn" | "tool" | "wait" | "subagent" | "model" | "compact" | "alarm" | "session" | "hook";
+export type CollisionKind = "lines" | "tree" | "file" | "beside";
 export type State = "working" | "waiting" | "waiting_or_running" | "idle" | "ended";
 export type Source = "skill" | "plugin" | "mcp_server" | "subagent" | "workflow";
 export type HealthStatus = "healthy" | "warning" | "critical" | "unknown";
@@ -76,6 +77,18 @@ export interface Alarm {
   cost: number;
   first: string;
   last: string;
+}
+
+/**
+ * Another writes the same at the same time: `session`, or another agent of its own. `file` may be empty. `at`: when the
+ * newest of these writes began; `until`: when it is shown no more.
+ */
+export interface Collision {
+  kind: CollisionKind;
+  session: string;
+  file: string;
+  at: number;
+  until: number;
 }
 
 /**
@@ -174,17 +187,19 @@ export interface Session {
   tool: string;
   asks: string;
   asking: Asking | null;
+  collision: Collision | null;
   tokens: Tokens;
   context: Context;
   alarm: Alarm | null;
   activity: number[] | null;
 }
 
-/** A link to another span. */
+/** A link to another span. `session`: the other's, empty for the same or where that is not known. */
 export interface SpanLink {
   trace_id: string;
   span_id: string;
   type: string;
+  session: string;
 }
 
 /** What happened during a span. */

@@ -75,9 +75,13 @@ class Notifier:
         self._awake.set()
 
     def committed(self, news: Committed) -> None:
-        """From the ingest thread: a turn that ended with an API error."""
+        """From the ingest thread: a turn that ended with an API error, and sessions that write the same."""
         if not self._targets:
             return
+        for one in news.collided:
+            if time.time() - one.at / 1e9 < FRESH:
+                who = "two sessions write" if one.other != one.session else "two agents of a session write"
+                self._add("collision", f"{one.project or 'a project'}: {who} the same at the same time")
         for event in news.events:
             if (
                 event.event == "StopFailure"

@@ -11,7 +11,7 @@ SESSIONS: Final = 16  # at a time, as many as the bars have
 TURNS: Final = 10  # a session
 CALLS: Final = 13  # tool calls a turn: with a prompt, batches and a Stop these are 41 events
 PAYLOAD: Final = 1500  # bytes; the median of recorded events
-TOOLS: Final = (
+TOOLS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
     ("Bash", {"command": "cd /home/u/shop && pytest -q tests/test_cart.py", "description": "Run the cart's tests"}),
     ("Read", {"file_path": "/home/u/shop/src/cart.py", "offset": 1, "limit": 200}),
     ("Edit", {"file_path": "/home/u/shop/src/cart.py", "old_string": "total = 0", "new_string": "total = Decimal(0)"}),
@@ -56,6 +56,8 @@ def _session() -> Iterator[dict[str, Any]]:
         yield _event(turn, "UserPromptSubmit", prompt=_text("Mend the total of the cart. "))
         for number in range(CALLS):
             name, given = TOOLS[number % len(TOOLS)]
+            if path := given.get("file_path"):  # each works on a file of its own
+                given = {**given, "file_path": path.replace("cart", f"cart_{session[:4]}")}
             call = {"tool_name": name, "tool_input": given, "tool_use_id": f"toolu_{uuid.uuid4().hex[:24]}"}
             answer = {"stdout": _text("tests/test_cart.py::test_total PASSED\n"), "stderr": "", "interrupted": False}
             yield _event(turn, "PreToolUse", **call, filler=_text("x", 900))

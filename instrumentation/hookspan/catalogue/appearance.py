@@ -152,6 +152,7 @@ LINKS: Final = {
     Link.FIRST_CALL: "first call",
     Link.LAST_CALL: "last call",
     Link.TRACEPARENT: "traceparent",
+    Link.COLLISION: "writes the same",
     "other": "linked",
 }
 """Why one span links to another; `other` where it doesn't say."""

@@ -14,6 +14,7 @@ from .enums import (
     AlarmKind,
     Basis,
     CacheCause,
+    Collision,
     Decision,
     EndReason,
     ErrorType,
@@ -476,6 +477,12 @@ ALARM_LAST_CALL: Final = _ours(
     "hookspan.alarm.last_call", "string", "Id of the last of these calls.", examples=("toolu_01",)
 )
 LINK: Final = _ours("hookspan.link", "string", "On a link: the reason for it.", Link)
+COLLISION: Final = _ours(
+    "hookspan.collision",
+    "string",
+    "What a call writes that another session or agent writes at the same time; its link leads to the other's call.",
+    Collision,
+)
 PAYLOAD_SIZE: Final = _ours("hookspan.payload.size", "int", "Bytes of the event.")
 PAYLOAD_CUT: Final = _ours("hookspan.payload.cut", "boolean", "The event was over 16 MiB; only its size is known.")
 EXIT_REASON: Final = _ours(

@@ -216,6 +216,21 @@ class Link(StrEnum):
     """The last of them."""
     TRACEPARENT = "traceparent"
     """The span that TRACEPARENT named in the client's environment."""
+    COLLISION = "collision"
+    """A write of the same file, or in the same work tree, by another session or agent at the same time."""
+
+
+class Collision(StrEnum):
+    """What two that write at the same time have in common (`hookspan.collision`)."""
+
+    LINES = "lines"
+    """Lines of a file, or all of it: at least one of both writes it whole."""
+    TREE = "tree"
+    """A work tree: a command of git's rewrites files of it that the other may have written."""
+    FILE = "file"
+    """A file; their lines are others, as far as that can be told."""
+    BESIDE = "beside"
+    """A work tree, and no file. The page shows it; no span has it."""
 
 
 class QuotaWindow(StrEnum):

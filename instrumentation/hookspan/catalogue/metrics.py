@@ -367,6 +367,15 @@ SUMS: Final = (
         exemplar="tool",
     ),
     _counter(
+        "hookspan.collisions",
+        "{call}",
+        "Calls that wrote what another session or agent wrote at the same time.",
+        "such a call's span is written",
+        sc.PROJECT,
+        sc.COLLISION,
+        exemplar="tool",
+    ),
+    _counter(
         "hookspan.compactions",
         "{compaction}",
         "Compactions of the context.",

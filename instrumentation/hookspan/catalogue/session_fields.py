@@ -158,6 +158,14 @@ class SessionRow(KeptFields, kw_only=True):
         int, Field("Repetition of the request that the main agent waits for: 1 after the first failure, 0 for none.")
     ] = 0
     retry_error: Annotated[str, Field("Why the attempt before it failed, empty for none.")] = ""
+    collision: Annotated[str, Field("What another writes at the same time, a Collision; empty for none.", api=None)] = (
+        ""
+    )
+    collision_with: Annotated[str, Field("The session that does, the same for another agent of its own.", api=None)] = (
+        ""
+    )
+    collision_file: Annotated[str, Field("Name of the file.", api=None)] = ""
+    collision_at: Annotated[int, Field("When the newest of these writes began.", api=None)] = 0
     subagents_running: Annotated[int, Field("Subagents that work now.")] = 0
     alarm: Annotated[
         str, Field("What the watchdog noticed, an AlarmKind: what goes on, else the newest; empty for none.", api=None)

@@ -208,6 +208,7 @@ TOOL: Final = SpanKind(
         sc.FILE_EXTENSION,
         sc.VCS_REF_HEAD_REVISION,
         sc.VCS_CHANGE_ID,
+        sc.COLLISION,
         sc.INPUT_SIZE,
         sc.OUTPUT_SIZE,
         sc.WAITED,

@@ -343,7 +343,7 @@ class Project:
     )
 
 
-NOTIFY_EVENTS: Final = ("waiting", "alarm", "turn_failed", "health_critical")
+NOTIFY_EVENTS: Final = ("waiting", "alarm", "turn_failed", "collision", "health_critical")
 DESKTOP: Final = "desktop"
 """The `url` of this machine's desktop: whatever shows notifications there."""
 

@@ -304,6 +304,7 @@ class History:
         event.permission_mode = event.permission_mode or mode
         event.input_digest = event.output_digest = ""
         event.edit = None
+        event.writes, event.rewrites, event.reads = (), "", ""
         event.calls = tuple(msgspec.structs.replace(call, input_digest="", told="") for call in event.calls)
         return event
 

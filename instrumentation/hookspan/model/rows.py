@@ -178,8 +178,18 @@ class PullRow(msgspec.Struct, frozen=True):
     at: int
 
 
+class Collided(msgspec.Struct, frozen=True, kw_only=True):
+    """News: two write the same at the same time. `file` is its name, empty for a work tree or where it isn't shown."""
+
+    at: int
+    session: str
+    other: str
+    project: str
+    file: str
+
+
 class Rows(msgspec.Struct):
-    """All that one record gave: append-only rows, and the ids of sessions whose state it touched, or that go."""
+    """All that one record gave: append-only rows, news, the ids of sessions whose state it touched, or that go."""
 
     spans: list[Span] = msgspec.field(default_factory=list)
     increments: list[Increment] = msgspec.field(default_factory=list)
@@ -188,6 +198,7 @@ class Rows(msgspec.Struct):
     logs: list[LogRow] = msgspec.field(default_factory=list)
     moves: list[MoveRow] = msgspec.field(default_factory=list)
     pulls: list[PullRow] = msgspec.field(default_factory=list)
+    collided: list[Collided] = msgspec.field(default_factory=list)
     touched: set[str] = msgspec.field(default_factory=set)
     removed: set[str] = msgspec.field(default_factory=set)
     world: bool = False

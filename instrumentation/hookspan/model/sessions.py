@@ -15,7 +15,7 @@ from hookspan.catalogue.enums import Basis, EndReason, Outcome, SessionPhase
 from hookspan.wire.facts import BackgroundJob, CostState, Observed
 from hookspan.wire.reduced import CacheEstimate, Reduced
 
-from . import agents, calls, dialogs, ids, places, registry, tools, turns, watchdog
+from . import agents, calls, collisions, dialogs, ids, places, registry, tools, turns, watchdog
 from .rows import Attributes
 from .state import KEPT_BRANCHES, Place, SessionState, State, Tally, Turn
 from .step import NANO, Step
@@ -177,6 +177,7 @@ def end(step: Step, at: int, reason: EndReason) -> None:
     session.ended, session.end_reason = at, reason.value
     session.clients = {}
     watchdog.over(session, at)
+    collisions.left(step)
     for turn in session.turns.values():
         if not turn.fixed:
             turns.fix(turn, at, reason)

@@ -18,6 +18,7 @@ from hookspan.wire.reduced import CacheEstimate, Reduced
 from .quota import Quota
 from .rows import SpanEvent, SpanLink
 from .watches import Alarm, Watch
+from .writes import Meeting, Write
 
 ANSWER: Final = "#"
 """In what stands for a prompt id: behind it is the time of an answer that shares it with the turn before."""
@@ -46,6 +47,8 @@ KEPT_TREES: Final = 64
 """Work trees whose commits are looked for: those that sessions have last begun to work in."""
 KEPT_PULLS: Final = 64
 """Pull requests of a session, each once for each of its branches."""
+KEPT_WRITES: Final = 64
+"""Files that a session wrote last: of half an hour."""
 KEPT_BRANCHES: Final = 64
 """Changes of the branch remembered per session: what is written late ended after the oldest of them."""
 
@@ -113,6 +116,8 @@ class ToolCall(msgspec.Struct, kw_only=True):
         resolved: Stamp of the PostToolBatch that lists it, 0 before.
         verdict: Why that batch says it never ran, empty if it doesn't.
         waited: Nanoseconds of dialogs that opened while it ran.
+        writes: Digests of the paths that it writes.
+        collision: What another writes at the same time, a Collision, empty for none; `links` lead to the other.
     """
 
     id: str
@@ -136,6 +141,9 @@ class ToolCall(msgspec.Struct, kw_only=True):
     resolved: int = 0
     verdict: str = ""
     waited: int = 0
+    writes: tuple[str, ...] = ()
+    collision: str = ""
+    links: list[SpanLink] = []
 
 
 class Tally(msgspec.Struct):
@@ -383,6 +391,8 @@ class SessionState(KeptFields, msgspec.Struct, kw_only=True):
         batches: Newest PostToolBatch of the main thread and of each subagent: dialogs before it are answered.
         watches: What its agents did lately, by their ids.
         alarms: Those that go on or are not written, and the newest that are.
+        writes: Newest writes of files, by the digest of the path; `meetings`: whom they met.
+        wrote: When it last wrote a file where it works, 0 for never; `tree` is the work tree.
         read: Up to when all transcripts of the session have been read.
         resumed: What the client told of its cache as it took the conversation up again.
         folder: The project folder, the first that was told: a client's `cwd` follows its `cd`.
@@ -464,6 +474,10 @@ class SessionState(KeptFields, msgspec.Struct, kw_only=True):
     facts: dict[str, bool] = {}
     watches: dict[str, Watch] = {}
     alarms: list[Alarm] = []
+    writes: dict[str, list[Write]] = {}
+    meetings: list[Meeting] = []
+    wrote: int = 0
+    tree: str = ""
     read: int = 0
     files: dict[str, int] = {}
     prompts: dict[str, str] = {}

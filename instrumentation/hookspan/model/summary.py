@@ -6,7 +6,7 @@ from hookspan.catalogue.enums import SessionPhase
 from hookspan.catalogue.session_fields import KeptFields, SessionRow
 from hookspan.wire.facts import Asks
 
-from . import places, registry
+from . import collisions, places, registry
 from .sessions import is_open
 from .state import SessionState, State, Wait
 from .step import folder_of, project_of, repository_of
@@ -33,6 +33,7 @@ def session_row(state: State, session: SessionState) -> SessionRow | None:
     running = [call for call in session.calls.values() if call.at and not call.resolved and call.id not in waiting]
     failed = session.attempts.get("", ())
     alarm = newest_alarm(session)
+    meeting = collisions.foremost(session)
     kept = {name: getattr(session, name) for name in KeptFields.__struct_fields__}
     return SessionRow(
         **kept,
@@ -52,6 +53,10 @@ def session_row(state: State, session: SessionState) -> SessionRow | None:
         current_tool=running[-1].tool if running else "",
         waiting_tool=wait.tool if wait else "sandbox" if asks and asks.asks == Asks.SANDBOX else "",
         waiting_since=wait.at if wait else asks.at if asks else 0,
+        collision=meeting.kind.value if meeting else "",
+        collision_with=meeting.other if meeting else "",
+        collision_file=meeting.name if meeting else "",
+        collision_at=meeting.at if meeting else 0,
         input_tokens=tally.whole_input,
         output_tokens=tally.output_tokens,
         cache_read_tokens=tally.cache_read_tokens,

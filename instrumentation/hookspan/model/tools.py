@@ -15,7 +15,7 @@ from hookspan.catalogue.enums import Basis, Decision, ErrorType, Outcome, WasteK
 from hookspan.wire.facts import Rejection, ToolResult
 from hookspan.wire.reduced import VERDICT_DENIED, VERDICT_HOOK, VERDICT_INVALID, VERDICT_REJECTED, Call, Reduced
 
-from . import agents, commits, dialogs, ids, open_spans, places, teams, times, turns, waste, watchdog
+from . import agents, collisions, commits, dialogs, ids, open_spans, places, teams, times, turns, waste, watchdog
 from .rows import STATUS_ERROR, STATUS_UNSET, Attributes
 from .state import KEPT_CLOSED, KEPT_PLACES, Place, SessionState, Tally, ToolCall, Wait, Wasted, bound
 from .step import NANO, Step
@@ -61,6 +61,7 @@ def _describe(step: Step, call: ToolCall, event: Reduced) -> None:
         agents.place_of_event(step, event)
     else:
         turns.active(step, event)
+    collisions.begun(step, call, event)
 
 
 def ended(step: Step, event: Reduced) -> None:
@@ -75,6 +76,7 @@ def ended(step: Step, event: Reduced) -> None:
         return
     call.post = event
     call.background = call.background or event.background
+    collisions.read(step, event)
     if call.at and not _is_awaited(call):
         finish(step, call)
 
@@ -188,6 +190,7 @@ def finish(step: Step, call: ToolCall) -> None:
     attributes |= commits.told(step, event)
     _remember_children(step, call, event)
     _count_lines(step, call, event)
+    collisions.done(step, call, event)
     _write(step, call, start, event.at, outcome, attributes)
 
 
@@ -268,6 +271,7 @@ def _write_cut_off(step: Step, call: ToolCall, at: int, outcome: Outcome) -> Non
 
 def _write_never_ran(step: Step, call: ToolCall, at: int, cut_off: Outcome | None = None) -> None:
     """A call that was stopped before it began; `cut_off` is the outcome of one whose dialog nobody answered."""
+    collisions.never_ran(step, call)
     fact, verdict = call.rejection, call.verdict
     decision = ""
     by_hook = verdict == VERDICT_HOOK or (fact is not None and fact.source == "hook")
@@ -346,6 +350,7 @@ def _write(step: Step, call: ToolCall, start: int, end: int, outcome: Outcome, a
         sc.GEN_AI_TOOL_TYPE: "extension" if call.mcp_server else "function",
         sc.OUTCOME: outcome.value,
         sc.INPUT_SIZE: call.input_size,
+        sc.COLLISION: call.collision,
         **attributes,
     }
     if call.background:
@@ -353,7 +358,7 @@ def _write(step: Step, call: ToolCall, start: int, end: int, outcome: Outcome, a
     if call.waited:
         whole[sc.WAITED_INSIDE] = call.waited / NANO
     status = STATUS_ERROR if outcome is Outcome.ERROR else STATUS_UNSET
-    step.close(opened, end, whole, start=start, status=status)
+    step.close(opened, end, whole, start=start, status=status, links=tuple(call.links))
     _count_waste(step, call, start, end, outcome, whole)
     failed = outcome is Outcome.ERROR
     for tally in _tallies(step, call, place):
@@ -370,6 +375,8 @@ def _write(step: Step, call: ToolCall, start: int, end: int, outcome: Outcome, a
         own_id=own,
         at=end,
     )
+    if call.collision:
+        step.count("hookspan.collisions", 1, (sc.COLLISION, call.collision), place=place, own_id=own, at=end)
     if not never_ran:
         tool = sc.GEN_AI_TOOL_NAME, call.tool
         step.count(

@@ -38,12 +38,16 @@ _NAME: Final = re.compile(rf"\A[\w.+~-]{{1,{_NAME_LENGTH}}}\Z")
 
 
 class _Place(NamedTuple):
-    """Whether a folder is there, its git folder (empty for none), what its project and its repository are called."""
+    """Whether a folder is there, its git folder (empty for none), what its project and its repository are called.
+
+    `tree` is the top of its work tree, without links.
+    """
 
     there: bool
     git: str
     project: str
     name: str
+    tree: str = ""
 
 
 class Repositories:
@@ -68,14 +72,15 @@ class Repositories:
             return None
         place = self._place(folder)
         if not place.there and current is not None:
-            place = _Place(False, "", current.project, current.name)
+            place = _Place(False, "", current.project, current.name, current.tree)
         branch = self._branch(event, place)
         if branch is None:
             branch = current.branch if current else ""
-        if current is not None and (current.project, current.name, current.branch) == (
+        if current is not None and (current.project, current.name, current.branch, current.tree) == (
             place.project,
             place.name,
             branch,
+            place.tree,
         ):
             return None
         return _fact(folder, place, branch, event.at, event.session)
@@ -126,6 +131,7 @@ def _fact(folder: str, place: _Place, branch: str, at: int, session: str = "") -
         key=f"repository:{folder}:{at}",
         session=session,
         folder=folder,
+        tree=place.tree,
         project=place.project,
         name=place.name,
         branch=branch,
@@ -137,11 +143,11 @@ def _look(folder: str) -> _Place:
     if not git:
         there = "\0" not in folder and os.path.isdir(folder)
         return _Place(there, "", folder_name(folder)[:_NAME_LENGTH], "")
-    main = _main_git(git)
+    main, tree = _main_git(git), os.path.realpath(top)
     if os.path.basename(main) == ".git":
         top = os.path.dirname(main)
     project = folder_name(top)
-    return _Place(True, git, project[:_NAME_LENGTH], (_remote_name(main) or project)[:_NAME_LENGTH])
+    return _Place(True, git, project[:_NAME_LENGTH], (_remote_name(main) or project)[:_NAME_LENGTH], tree)
 
 
 def main_folder(folder: str) -> str:

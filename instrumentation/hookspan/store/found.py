@@ -38,6 +38,7 @@ class SpanQuery(msgspec.Struct, frozen=True, kw_only=True):
         longer: Nanoseconds that they took at least.
         costlier: USD that they cost at least.
         exit_code: Exit status of a shell command.
+        collisions: Calls that wrote what another session or agent wrote at the same time.
         before: `(start, key)` of the last one of the page before.
     """
 
@@ -53,6 +54,7 @@ class SpanQuery(msgspec.Struct, frozen=True, kw_only=True):
     longer: int = 0
     costlier: float = 0.0
     exit_code: int | None = None
+    collisions: bool = False
     before: tuple[int, int] | None = None
     limit: int = 50
 
@@ -92,6 +94,7 @@ def _asked(query: SpanQuery) -> tuple[list[str], list[Any]]:
         (f"{_attribute(sc.PROJECT)} = ?", (query.project,), bool(query.project)),
         (f"{_attribute(sc.VCS_REF_HEAD_NAME)} = ?", (query.branch,), bool(query.branch)),
         (f"{_attribute(sc.EXIT_CODE)} = ?", (query.exit_code,), query.exit_code is not None),
+        (f"{_attribute(sc.COLLISION)} IS NOT NULL", (), query.collisions),
     ]
     text = "instr(lower(name || ' ' || coalesce(label, '') || ' ' || attributes), ?) > 0"
     conditions += [(text, (word.lower(),), True) for word in query.words]
@@ -104,7 +107,8 @@ def _names(db: sqlite3.Connection, query: SpanQuery) -> list[str]:
     if query.tool or query.model:
         return [f"{TOOL}{query.tool}" if query.tool else f"{MODEL}{query.model}"]
     names = [name for (name,) in db.execute(_NAMES)]
-    return [name for name in names if name.startswith(TOOL)] if query.exit_code is not None else names
+    only_tools = query.collisions or query.exit_code is not None
+    return [name for name in names if name.startswith(TOOL)] if only_tools else names
 
 
 def _read(db: sqlite3.Connection, keys: Iterable[int]) -> list[Span]:

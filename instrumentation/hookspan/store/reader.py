@@ -233,7 +233,9 @@ class Reader(Questions):
             if db.cached is None or db.cached[0] != asked:
                 db.cached = (
                     asked,
-                    with_tools(of_sessions(db, local=local), self.totals(_CALLS, since=now - HOUR).get(_CALLS, ())),
+                    with_tools(
+                        of_sessions(db, now, local=local), self.totals(_CALLS, since=now - HOUR).get(_CALLS, ())
+                    ),
                 )
             summary: Summary = db.cached[1]
             return summary

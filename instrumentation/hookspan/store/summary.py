@@ -10,6 +10,7 @@ import msgspec
 
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.enums import SessionPhase
+from hookspan.model.collisions import FRESH, SERIOUS
 from hookspan.model.rows import SeriesAttributes
 
 from .schema import MINUTE
@@ -42,16 +43,18 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
         phases: Sessions that have not ended, by phase.
         oldest_wait: Unix nanoseconds since when the longest-waiting session waits, 0 if none does.
         alarms: Sessions of these with an alarm of the watchdog that goes on.
+        colliding: Sessions that write what another session or agent writes at the same time.
     """
 
     top_tools: tuple[ToolCount, ...] = ()
     phases: dict[str, int] = msgspec.field(default_factory=dict)
     oldest_wait: int = 0
     alarms: int = 0
+    colliding: int = 0
 
 
-def of_sessions(db: sqlite3.Connection, *, local: bool) -> Summary:
-    """Sessions by phase, with or without local ones."""
+def of_sessions(db: sqlite3.Connection, now: int, *, local: bool) -> Summary:
+    """Sessions by phase at `now` (Unix nanoseconds), with or without local ones."""
     waiting = SessionPhase.WAITING.value
     phases, oldest, alarms = {}, 0, 0
     for phase, count, since, alarmed in db.execute(
@@ -62,11 +65,11 @@ def of_sessions(db: sqlite3.Connection, *, local: bool) -> Summary:
         phases[phase] = count
         alarms += alarmed
         oldest = since if phase == waiting else oldest
-    return Summary(
-        phases=phases,
-        oldest_wait=oldest,
-        alarms=alarms,
-    )
+    (colliding,) = db.execute(
+        "SELECT count(*) FROM session WHERE ended = 0 AND collision IN (?, ?) AND collision_at > ?",
+        (*SERIOUS, now - FRESH),
+    ).fetchone()
+    return Summary(phases=phases, oldest_wait=oldest, alarms=alarms, colliding=colliding)
 
 
 def with_tools(sessions: Summary, gained: Sequence[Total]) -> Summary:

@@ -212,6 +212,7 @@ ENDPOINTS: Final = (
             _SESSION,
             Parameter("outcome", "Only what ended in this way.", words=tuple(outcome.value for outcome in Outcome)),
             number("exit", "Only spans of shell commands with this exit status.", None, 0, 255),
+            flag("collisions", "Only spans of calls that wrote what another wrote at the same time."),
             number("longer", "Only what took so many milliseconds.", None, 0),
             number("cents", "Only what cost so many hundredths of a US dollar.", None, 0),
             number("since", "Only from this time on (Unix milliseconds).", None, 0),

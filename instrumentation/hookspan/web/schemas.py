@@ -17,6 +17,7 @@ from hookspan.catalogue.session_fields import Conversion
 from hookspan.catalogue.spans import SpanType
 from hookspan.model.rows import AttributeValue
 
+CollisionKind = Literal["lines", "tree", "file", "beside"]
 State = Literal["working", "waiting", "waiting_or_running", "idle", "ended"]
 Source = Literal["skill", "plugin", "mcp_server", "subagent", "workflow"]
 HealthStatus = Literal["healthy", "warning", "critical", "unknown"]
@@ -113,6 +114,19 @@ class Alarm(msgspec.Struct, kw_only=True):
     last: str
 
 
+class Collision(msgspec.Struct, kw_only=True):
+    """Another writes the same at the same time: `session`, or another agent of its own. `file` may be empty.
+
+    `at`: when the newest of these writes began; `until`: when it is shown no more.
+    """
+
+    kind: CollisionKind
+    session: str
+    file: str
+    at: float
+    until: float
+
+
 class Session(_CopiedFields, kw_only=True):
     """A session as lists show it. `activity`: events in each of the last 30 minutes, null in the stream.
 
@@ -126,6 +140,7 @@ class Session(_CopiedFields, kw_only=True):
     tool: str
     asks: str
     asking: Asking | None
+    collision: Collision | None
     tokens: Tokens
     context: Context
     alarm: Alarm | None
@@ -133,11 +148,12 @@ class Session(_CopiedFields, kw_only=True):
 
 
 class SpanLink(msgspec.Struct, kw_only=True):
-    """A link to another span."""
+    """A link to another span. `session`: the other's, empty for the same or where that is not known."""
 
     trace_id: str
     span_id: str
     type: str
+    session: str
 
 
 class SpanEvent(msgspec.Struct, kw_only=True):

@@ -9,11 +9,11 @@ from typing import Any, Final
 from hookspan import hooktime
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue import session_fields
-from hookspan.catalogue.enums import QuotaWindow, SessionPhase
+from hookspan.catalogue.enums import Collision, QuotaWindow, SessionPhase
 from hookspan.catalogue.session_fields import Conversion, SessionRow
 from hookspan.catalogue.spans import SPANS, TOOL, TURN, SpanType, is_turn
 from hookspan.hooktime import HookTime
-from hookspan.model import ids
+from hookspan.model import collisions, ids
 from hookspan.model.open_spans import OpenSpan
 from hookspan.model.rows import STATUS_ERROR, Attributes, EventRow
 from hookspan.model.rows import Span as SpanRow
@@ -94,7 +94,10 @@ def span(row: SpanRow, *, content: bool) -> schemas.Span:
         attributes=row.attributes,
         links=[
             schemas.SpanLink(
-                trace_id=link.trace_id, span_id=link.span_id, type=str(link.attributes.get(sc.LINK, "other"))
+                trace_id=link.trace_id,
+                span_id=link.span_id,
+                type=str(link.attributes.get(sc.LINK, "other")),
+                session=str(link.attributes.get(sc.SESSION_ID, "")),
             )
             for link in row.links
         ],
@@ -165,6 +168,7 @@ def session(
         tool=row.waiting_tool if waits else row.current_tool,
         asks=dialog[0],
         asking=dialog[1],
+        collision=_collision(row, content=content),
         tokens=schemas.Tokens(
             input=row.input_tokens - row.cache_read_tokens - row.cache_write_tokens,
             output=row.output_tokens,
@@ -187,6 +191,18 @@ def _alarm(row: SessionRow) -> schemas.Alarm:
         cost=row.alarm_cost_nano / NANO,
         first=ids.of_tool(row.id, row.alarm_first) if row.alarm_first else "",
         last=ids.of_tool(row.id, row.alarm_last) if row.alarm_last else "",
+    )
+
+
+def _collision(row: SessionRow, *, content: bool) -> schemas.Collision | None:
+    if not row.collision:
+        return None
+    return schemas.Collision(
+        kind=Collision(row.collision).value,
+        session=row.collision_with,
+        file=row.collision_file if content else "",
+        at=ms(row.collision_at),
+        until=ms(row.collision_at + collisions.FRESH),
     )
 
 

@@ -374,10 +374,12 @@ class Registered(Observed, tag="registered"):
 class Repository(Observed, tag="repository"):
     """The main repository of a project folder (worktrees and subfolders resolved), and its branch, as of `at`.
 
-    `folder` is the project folder it is about; `project` the name to use for it. `session` worked in it then.
+    `folder` is the project folder it is about; `project` the name to use for it. `session` worked in it then. `tree` is
+    the top of the folder's own work tree, without links; empty if it is in none.
     """
 
     folder: str
+    tree: str = ""
     project: str = ""
     name: str = ""
     branch: str = ""

@@ -53,6 +53,22 @@ SERVED_BY_OPENAI = "openai"
 """OpenAI, or what is set up in its place."""
 
 
+class Target(msgspec.Struct, frozen=True, array_like=True):
+    """A file that a tool call writes.
+
+    Attributes:
+        path: Keyed digest of its absolute path.
+        name: Scrubbed last part of that, for the user's own page; empty when `content.local` is off.
+        lines: Keyed digests of the lines that an edit takes away or puts there; None where it may be any.
+        here: Whether it lies in the folder that the client works in, or in its project's.
+    """
+
+    path: str
+    name: str = ""
+    lines: tuple[int, ...] | None = None
+    here: bool = True
+
+
 class CacheEstimate(msgspec.Struct, frozen=True, array_like=True):
     """What the client tells of its prompt cache when a session is resumed, or its model is switched.
 
@@ -116,6 +132,9 @@ class Reduced(KeptFields, kw_only=True, omit_defaults=True):
         edit: Of a call that changed lines of a file.
         commit: Of a shell command: the commit that it made, as git shortened it.
         pull_request: Number of the pull request that it made or changed, 0 for none.
+        writes: Files that a tool call writes, as far as its input tells.
+        rewrites: A folder in whose work tree a shell command rewrites files, as git does; empty for none.
+        reads: Keyed digest of the path of a file that was read; empty for none.
         sandbox_refused: The user refused what a shell command's sandbox asked for.
         child_agent: Id of the subagent that an Agent call started.
         child_type: What kind of agent that is, where it is a teammate, whose events have its name for that.
@@ -165,6 +184,9 @@ class Reduced(KeptFields, kw_only=True, omit_defaults=True):
     extension: str = ""
     lines_added: int = 0
     lines_removed: int = 0
+    writes: tuple[Target, ...] = ()
+    rewrites: str = ""
+    reads: str = ""
     error: str = ""
     exit_code: int = -1
     commit: str = ""

@@ -78,6 +78,7 @@ class Committer:
             sessions=frozenset(batch.touched),
             told=frozenset(batch.told),
             removed=frozenset(batch.removed),
+            collided=[news for rows in batch.rows for news in rows.collided],
         )
         for subscriber in self._feed.committed:
             self._loop.guarded(functools.partial(subscriber, news))

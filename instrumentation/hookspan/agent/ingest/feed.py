@@ -6,13 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from hookspan.journal import Position
-from hookspan.model.rows import EventRow
+from hookspan.model.rows import Collided, EventRow
 
 
 @dataclass(slots=True)
 class Committed:
     """What a transaction brought, for those who show or export it.
 
+    `collided`: sessions that write the same at the same time, each two once.
     `told`: sessions that told their status lines something, whether it was news or not.
     """
 
@@ -21,6 +22,7 @@ class Committed:
     spans: int
     sessions: frozenset[str]
     removed: frozenset[str]
+    collided: list[Collided] = field(default_factory=list)
     told: frozenset[str] = frozenset()
 
 

@@ -21,6 +21,7 @@ _SHOWN: Final = (
     (sc.SOURCE, "source="),
     (sc.COMMAND_PROGRAM, ""),
     (sc.FILE_EXTENSION, "."),
+    (sc.COLLISION, "collision="),
     (sc.MCP_SERVER, "mcp="),
     (sc.SKILL_NAME, "skill="),
     (sc.WORKFLOW_NAME, "workflow="),

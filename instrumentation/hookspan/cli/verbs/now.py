@@ -20,7 +20,19 @@ from hookspan.paths import Paths
 from hookspan.store import Day, Reader, Summary
 from hookspan.units import elapsed, money
 
-FIELDS: Final = ("waiting", "oldest", "working", "idle", "alarms", "spent", "waited", "turns", "failed", "line")
+FIELDS: Final = (
+    "waiting",
+    "oldest",
+    "working",
+    "idle",
+    "alarms",
+    "colliding",
+    "spent",
+    "waited",
+    "turns",
+    "failed",
+    "line",
+)
 
 
 class Now(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +43,7 @@ class Now(msgspec.Struct, frozen=True, kw_only=True):
         oldest: Seconds that the longest of them has waited.
         idle: Sessions that wait for the next prompt.
         alarms: Sessions that get nowhere, or whose turn runs away, as the watchdog sees it.
+        colliding: Sessions that write what another session or agent writes at the same time.
         spent: USD at list price.
         unpriced: Calls of models whose price is not known; they are not in `spent`.
         waited: Seconds that tool calls waited for somebody.
@@ -42,6 +55,7 @@ class Now(msgspec.Struct, frozen=True, kw_only=True):
     working: int
     idle: int
     alarms: int
+    colliding: int
     spent: float
     unpriced: int
     waited: float
@@ -58,6 +72,7 @@ class Now(msgspec.Struct, frozen=True, kw_only=True):
             working=phases.get(SessionPhase.WORKING, 0),
             idle=phases.get(SessionPhase.IDLE, 0),
             alarms=summary.alarms,
+            colliding=summary.colliding,
             spent=today.nano / 1e9,
             unpriced=today.unpriced,
             waited=today.waited,
@@ -73,6 +88,7 @@ class Now(msgspec.Struct, frozen=True, kw_only=True):
             (self.working, f"{self.working} works" if self.working == 1 else f"{self.working} work"),
             (self.idle, f"{self.idle} idle"),
             (self.alarms, f"{self.alarms} to look at"),
+            (self.colliding, f"{self.colliding} collides" if self.colliding == 1 else f"{self.colliding} collide"),
         ]
         said = [text for count, text in parts if count]
         return " · ".join([*said, f"{self._money()} today"] if said and self.spent else said)
@@ -80,7 +96,10 @@ class Now(msgspec.Struct, frozen=True, kw_only=True):
     def texts(self) -> Mapping[str, str]:
         """Every field as a text."""
         return {
-            **{name: str(getattr(self, name)) for name in ("waiting", "working", "idle", "alarms", "turns", "failed")},
+            **{
+                name: str(getattr(self, name))
+                for name in ("waiting", "working", "idle", "alarms", "colliding", "turns", "failed")
+            },
             "oldest": elapsed(self.oldest) if self.oldest else "",
             "waited": elapsed(self.waited),
             "spent": self._money(),

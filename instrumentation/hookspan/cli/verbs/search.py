@@ -44,6 +44,9 @@ SECOND: Final = 1_000_000_000
 @click.option("--kind", type=click.Choice(KINDS), help="Only messages of this kind.")
 @click.option("--outcome", type=click.Choice([one.value for one in Outcome]), help="Only what ended so.")
 @click.option("--exit", "exit_code", type=int, help="With --spans: only shell commands that exited with this status.")
+@click.option(
+    "--collisions", is_flag=True, help="With --spans: only calls that wrote what another wrote at the same time."
+)
 @click.option("--longer", type=Duration(), default="0", help="Only what took this long: `30s`, `2m`.")
 @click.option("--costlier", type=click.FloatRange(0), default=0.0, help="Only what cost so many US dollars.")
 @click.option("--since", type=Moment(), default="all", show_default=True, help="Only since: `24h`, `7d`, a date.")
@@ -58,6 +61,7 @@ def search(
     kind: str | None,
     outcome: str | None,
     exit_code: int | None,
+    collisions: bool,
     longer: float,
     count: int,
     as_json: bool,
@@ -72,13 +76,13 @@ def search(
     """
     paths = Paths.from_environment()
     asked = {**filters, "outcome": outcome or "", "longer": int(longer * SECOND), "limit": count}
-    is_asked = words or kind or outcome or longer or exit_code is not None
+    is_asked = words or kind or outcome or longer or collisions or exit_code is not None
     if not is_asked and not any(filters[name] for name in filters.keys() - {"until"}):
         raise UserError("nothing to look for", hint="give words, or an option such as `--tool`")
     settings = load(paths)
     with contextlib.closing(Reader(paths)) as reader:
         if spans:
-            found = reader.find_spans(SpanQuery(words=words, exit_code=exit_code, **asked))
+            found = reader.find_spans(SpanQuery(words=words, exit_code=exit_code, collisions=collisions, **asked))
             _print([_of_span(span, labels=settings.content.local) for span in found], as_json=as_json)
             return
         if not settings.content.local:

@@ -12,13 +12,14 @@ import click
 import msgspec
 
 from hookspan.catalogue.appearance import ALARMS
-from hookspan.catalogue.enums import SessionPhase
+from hookspan.catalogue.enums import Collision, SessionPhase
 from hookspan.catalogue.session_fields import SessionRow
 from hookspan.cli.terminal import completers
 from hookspan.cli.terminal.moments import Moment
 from hookspan.cli.terminal.options import JSON
 from hookspan.cli.terminal.text import fit, pad, printable, width
 from hookspan.config import load
+from hookspan.model import collisions
 from hookspan.paths import Paths
 from hookspan.store import Reader
 from hookspan.units import age, elapsed, money
@@ -73,7 +74,7 @@ def sessions(
     What the watchdog has noticed stands as the state, with how often and what was spent since.
 
     `(no hooks)` marks a session that only Claude Code's own registry tells of, so that its turns, tools and cost are
-    not known.
+    not known. `!` marks one that writes what another session or agent writes at the same time, and says what.
     """
     paths = Paths.from_environment()
     phases = [phase for each in state for phase in STATES[each]]
@@ -81,7 +82,7 @@ def sessions(
         open_only=open_only, project=project, branch=branch, phases=phases, since=since, limit=count
     )
     if not load(paths).content.local:
-        rows = [msgspec.structs.replace(row, title="") for row in rows]
+        rows = [msgspec.structs.replace(row, title="", collision_file="") for row in rows]
     rows.sort(key=lambda row: ORDER.index(row.phase))
     if as_json:
         click.echo(json.dumps([msgspec.to_builtins(row) for row in rows]))
@@ -138,8 +139,17 @@ def _cells(row: SessionRow, now: int, dearest: float) -> tuple[str, ...]:
     )
     gone = (now - since) / 1e9
     cost = money(row.cost_nano / 1e9, dearest) + ("+" if row.unpriced else "")
-    title = row.title + (" (imported)" if row.local else " (no hooks)" if row.unhooked else "")
+    title = _collision(row, now) + row.title + (" (imported)" if row.local else " (no hooks)" if row.unhooked else "")
     counts = ("-", "-") if row.unhooked else (str(row.turns), str(row.tools))
     for_ = age(gone) if row.phase is SessionPhase.ENDED else elapsed(gone)
     cells = (row.id[:8], phase, for_, row.project, cost, *counts, row.branch, title)
     return tuple(printable(cell) for cell in cells)
+
+
+def _collision(row: SessionRow, now: int) -> str:
+    """What it writes at the same time as which other; empty where nothing serious."""
+    if row.collision not in collisions.SERIOUS or row.ended or now > row.collision_at + collisions.FRESH:
+        return ""
+    what = "its work tree" if row.collision == Collision.TREE else row.collision_file or "a file"
+    who = "its own agents" if row.collision_with == row.id else row.collision_with[:8]
+    return f"! {what} with {who}  "

@@ -44,6 +44,7 @@ from hookspan.wire.reduced import (
 from hookspan.wire.scrub import label
 
 from .status_line import status_line
+from .targets import reduce_targets
 from .transcript_files import WORKFLOW_RUN, workflow_of
 
 __all__ = ["reduce_environment", "reduce_payload", "shell_command", "status_line"]
@@ -162,6 +163,7 @@ def _reduce_tool(event: Reduced, fields: dict[str, Any], key: bytes, *, labels: 
             lasting = {name: value for name, value in fields_of.items() if name not in _DURATIONS}
             event.output_digest = digest(_timeless(_encode(lasting)), key)
         _reduce_response(event, fields_of, key)
+    reduce_targets(event, given, as_object(response), key, labels=labels)
     error = get("error")
     if type(error) is str:
         encoded = error.encode("utf-8", "surrogatepass")

@@ -56,6 +56,7 @@ def _spans(context: Context, arguments: Arguments, asked: dict[str, Any], cursor
     query = SpanQuery(
         words=tuple((arguments["q"] or "").split()),
         exit_code=arguments["exit"],
+        collisions=arguments["collisions"],
         before=(cursor[0], cursor[1]) if cursor else None,
         **asked,
     )
