@@ -5,6 +5,7 @@ Who made a commit, when and with which message becomes a digest, by which a comm
 
 from __future__ import annotations
 
+import os
 import re
 import zlib
 from hashlib import blake2b
@@ -29,6 +30,7 @@ class CommitObject(NamedTuple):
         likeness: Digest of author, their date and the message.
         picked: The commits that its message says it was picked from.
         squashed: Those that its message lists.
+        written: When its file was written, Unix ns.
     """
 
     parents: list[str]
@@ -36,16 +38,19 @@ class CommitObject(NamedTuple):
     likeness: str
     picked: list[str]
     squashed: list[str]
+    written: int
 
 
 def read_commit(git: str, sha: str) -> CommitObject | None:
     """The commit of a repository's git folder; None if it is packed, or can't be read."""
-    packed = read_small(f"{git}/objects/{sha[:2]}/{sha[2:]}", SIZE_MAX)
+    path = f"{git}/objects/{sha[:2]}/{sha[2:]}"
+    packed = read_small(path, SIZE_MAX)
     if not packed:
         return None
     try:
+        written = os.stat(path).st_mtime_ns
         data = zlib.decompressobj().decompress(packed, SIZE_MAX)
-    except zlib.error:
+    except (zlib.error, OSError):
         return None
     kind, _, body = data.partition(b"\0")
     if not kind.startswith(b"commit "):
@@ -59,6 +64,7 @@ def read_commit(git: str, sha: str) -> CommitObject | None:
         likeness=blake2b(author + b"\n" + message.strip(), digest_size=8).hexdigest(),
         picked=[_text(sha) for sha in _PICKED.findall(message)[-NAMED_MAX:]],
         squashed=[_text(sha) for sha in _SQUASHED.findall(message)[:NAMED_MAX]],
+        written=written,
     )
 
 

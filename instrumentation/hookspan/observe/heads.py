@@ -28,6 +28,8 @@ MOST: Final = 500
 TREES_MAX: Final = 256
 """Work trees of one repository that are looked at."""
 KEPT: Final = 512
+LATER: Final = 3600
+"""Seconds after git has noted the time until a commit is written: its hooks may take that long, and its editor."""
 _LINE: Final = re.compile(
     rb"(?P<old>[0-9a-f]{40,64}) (?P<new>[0-9a-f]{40,64}) [^\t]{0,1000}> (?P<at>\d{1,12}) [+-]\d{4}\t(?P<what>.{0,500})"
 )
@@ -122,16 +124,12 @@ class Heads:
         branches = _branches(entries, git)
         project = repositories.project_name(tree)
         told = 0
-        exact = status.st_mtime_ns if entries and entries[-1].at == status.st_mtime_ns // NANO else 0
         for entry, branch in zip(entries[new:], branches[new:], strict=True):
             commit = read_commit(repository, entry.new) if entry.new.strip("0") else None
             moved = _moved(entry, commit)
             if moved is None:
                 continue
-            fact = _fact(entry, moved, commit, branch, tree=tree, repository=repository, project=project)
-            if exact and entry is entries[-1]:
-                fact.at = exact  # git writes whole seconds, its file system when the file was last written
-            yield fact
+            yield _fact(entry, moved, commit, branch, tree=tree, repository=repository, project=project)
             told += 1
             if told == MOST:
                 return
@@ -270,6 +268,8 @@ def _fact(
         branch=branch,
     )
     if commit:
+        if entry.at * NANO <= commit.written < (entry.at + LATER) * NANO:
+            fact.at = commit.written
         fact.likeness, fact.content = commit.likeness, commit.content
         fact.named = commit.picked if moved is Moved.PICK else commit.squashed if moved is Moved.COMMIT else []
     return fact

@@ -7,6 +7,7 @@ a later one. Where git does not say what a commit was made of, the commit stays 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import takewhile
 from typing import Final, NamedTuple
 
 import msgspec
@@ -170,7 +171,12 @@ class Commits:
         if (rebase := self._rebases.get(move.tree)) and (old := self._original(rebase, move)):
             self._take_place(rebase, old, move.new)
         tip, base = self._resets.pop(move.tree, ("", ""))
-        if base == move.old and move.likeness and tip in self.made and self.made[tip].likeness == move.likeness:
+        if base != move.old or tip not in self.made:
+            return
+        if move.content and self.made[tip].content == move.content:
+            for sha in takewhile(lambda sha: sha != base, self.before(tip)):
+                self._replace(sha, move.new)
+        elif move.likeness and self.made[tip].likeness == move.likeness:
             self._replace(tip, move.new)
 
     def _between(self, tip: str, base: str) -> list[str]:

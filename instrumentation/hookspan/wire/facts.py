@@ -411,7 +411,7 @@ class Moved(StrEnum):
 class HeadMoved(Observed, tag="head_moved"):
     """A line of the log that git keeps of a work tree's HEAD; only those of `Moved`, and nothing that anybody wrote.
 
-    `at` is a whole second, since git writes no other, unless the log was read before it had another line.
+    `at` is a whole second, since git writes no other, where the commit itself was not found as it was written.
 
     Attributes:
         tree: Top folder of the work tree.
