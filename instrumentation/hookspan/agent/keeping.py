@@ -31,6 +31,7 @@ PATIENCE: Final = 60 * 1_000_000_000  # ns that a session may take until it has 
 PRUNE_INTERVAL: Final = 600.0
 HOUR: Final = 3600 * 1_000_000_000
 DAY: Final = 24 * HOUR
+SETTLED: Final = 2 * HOUR  # without an event, after which a session's last lines are packed
 SESSIONS_MAX: Final = 100_000
 
 _logger = logging.getLogger(__name__)
@@ -165,8 +166,10 @@ class Keeping:
 
     def _prune(self, settings: Settings) -> None:
         if self._paths.content_db.exists():
-            content, _ = self._open()
-            if content is not None:
+            content, intake = self._open()
+            if content is not None and intake is not None:
+                while intake.settle(time.time_ns() - SETTLED) and not self.loop.stopping:
+                    pass
                 prune(content, settings, time.time_ns(), is_stopped=lambda: self.loop.stopping)
 
 

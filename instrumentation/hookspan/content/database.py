@@ -40,8 +40,8 @@ BATCH: Final = 2_000
 
 # Keys of messages are their times, Unix ns, made unique: the index's own order is that of time, and a range of dates is
 # a range of keys. `name` is the same in a copy of the transcript (a fork's begins with its parent's), so that nothing
-# is found twice. A line of a transcript is kept once, whichever file it stands in, with its session's and prompt's id
-# taken out: those are all that a fork changes.
+# is found twice. A block of a transcript's lines is kept once, whichever file it stands in, with the ids of its session
+# and prompts taken out: those are all that a fork changes.
 _FIRST: Final = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE session (
@@ -71,7 +71,12 @@ CREATE INDEX scope_session ON scope (session);
 CREATE INDEX message_session ON message (session);
 CREATE INDEX message_file ON message (file);
 """
-MIGRATIONS: Final = (_FIRST,)
+# Lines that are in no block yet; `line` has blocks, beside lines that were kept by themselves.
+_BLOCKS: Final = """
+CREATE TABLE tail (tail INTEGER PRIMARY KEY, file INTEGER NOT NULL, data BLOB NOT NULL, prompt BLOB);
+CREATE INDEX tail_file ON tail (file);
+"""
+MIGRATIONS: Final = (_FIRST, _BLOCKS)
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -345,9 +350,12 @@ class ContentDb:
         for (file,) in self.db.execute("SELECT file FROM file WHERE session = ?", row).fetchall():
             lines = self.db.execute("SELECT DISTINCT line FROM part WHERE file = ?", (file,)).fetchall()
             self.db.execute("DELETE FROM part WHERE file = ?", (file,))
-            deleted.lines += self.db.executemany(
+            self.db.execute("DELETE FROM tail WHERE file = ?", (file,))
+            self.db.executemany(
                 "DELETE FROM line WHERE line = ? AND NOT EXISTS (SELECT 1 FROM part WHERE part.line = line.line)", lines
-            ).rowcount
+            )
+        (archived,) = self.db.execute("SELECT coalesce(sum(lines), 0) FROM file WHERE session = ?", row).fetchone()
+        deleted.lines += archived
         self.db.execute("DELETE FROM scope WHERE session = ?", row)
         self.db.execute("DELETE FROM file WHERE session = ?", row)
         self.db.execute("DELETE FROM session WHERE session = ?", row)

@@ -15,7 +15,7 @@ from hookspan.observe.transcript_paths import journal_path
 from hookspan.reading import MAX_LINE, RefusedError, open_regular
 from hookspan.store.schema import INTEGER_MAX
 
-from .archive import add_line
+from .archive import Archive
 from .database import ContentDb, File, Kept, Row
 from .hook_events import HookEvents
 from .sources import Source
@@ -82,6 +82,7 @@ class Intake:
 
     def __init__(self, content: ContentDb) -> None:
         self._content = content
+        self._archive = Archive(content)
         self._readings: OrderedDict[int, _Reading] = OrderedDict()
 
     def take(self, kept: Kept, found: Sequence[Source], *, archive: bool, since: int) -> bool:
@@ -106,6 +107,7 @@ class Intake:
                         return True
         except BaseException:
             self._readings.clear()  # they are ahead of what is committed
+            self._archive = Archive(content)
             raise
         return False
 
@@ -135,6 +137,11 @@ class Intake:
                 content.save(file)
         return record > start
 
+    def settle(self, before: int) -> bool:
+        """Pack what the archive has of sessions that rest since then (Unix ns); True if there may be more."""
+        with self._content.transaction():
+            return self._archive.settle(before)
+
     def _file(self, session: int, kept: Kept, source: Source, budget: int, *, archive: bool, since: int) -> int:
         descriptor = open_regular(source.path)
         try:
@@ -151,10 +158,11 @@ class Intake:
                     if row.at >= since:
                         self._content.add(session, file.key, kept, row)
                 if archive and at >= file.archived:
-                    add_line(self._content, file, kept.id, line)
+                    self._archive.add(file, kept.id, line)
                 at += len(line)
             file.indexed = max(file.indexed, at)
             if archive:
+                self._archive.end(file)
                 file.archived = max(file.archived, at)
             if at > start:
                 self._content.save(file)

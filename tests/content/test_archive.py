@@ -1,0 +1,102 @@
+"""The archive gives back what it was given, however that came."""
+
+import contextlib
+import random
+import zlib
+from collections.abc import Iterator
+from hashlib import blake2b
+
+import pytest
+
+from hookspan.content import ContentDb, Kept, archived_lines
+from hookspan.content import archive as module
+from hookspan.content.archive import BLOCK_BYTES, Archive
+from hookspan.content.database import File
+from hookspan.paths import Paths
+
+SESSION, OTHER = "0b1c2d3e-0000-4000-8000-000000000001", "0b1c2d3e-0000-4000-8000-000000000002"
+HOUR = 3600 * 10**9
+
+
+def lines(session: str, count: int) -> list[bytes]:
+    chance = random.Random(count)
+    found = [
+        b'{"promptId":"prompt-%06d","n":%d,"sessionId":"%s","text":"%s"}\n'
+        % (number // 7, number, session.encode(), chance.randbytes(chance.randrange(60)).hex().encode())
+        for number in range(count)
+    ]
+    found[3:3] = [b"\n", b"not JSON \x00 \x01\n", b"a\rb \xff\n", b'{"text":"' + b"x" * 2 * BLOCK_BYTES + b'"}\n']
+    return found
+
+
+@pytest.fixture
+def content(paths: Paths) -> Iterator[ContentDb]:
+    paths.create()
+    with contextlib.closing(ContentDb.open(paths)) as opened:
+        yield opened
+
+
+def take(content: ContentDb, archive: Archive, session: str, some: list[bytes], last: int = 0) -> File:
+    """Some more lines of a session's only file."""
+    with content.transaction():
+        file = content.file(content.session(Kept(id=session, last=last)), f"/{session}", "", 1, 1, 1 << 40)
+        for line in some:
+            archive.add(file, session, line)
+        archive.end(file)
+        content.save(file)
+    return file
+
+
+def count(content: ContentDb, table: str) -> int:
+    return int(content.db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+
+
+def test_lines_come_back_as_they_were_however_they_came(content: ContentDb) -> None:
+    wanted, chance, archive = lines(SESSION, 1000), random.Random(2), Archive(content)
+    at = 0
+    while at < len(wanted):
+        if chance.random() < 0.3:
+            archive = Archive(content)  # another agent
+        step = chance.choice([1, 1, 2, 5, 150])
+        file = take(content, archive, SESSION, wanted[at : at + step])
+        at += step
+        if chance.random() < 0.1:
+            with content.transaction():
+                archive.settle(HOUR)
+    assert [*archived_lines(content.db, SESSION, file.key)] == wanted
+    assert file.lines == len(wanted)
+    assert 10 < count(content, "part") < 400
+    with content.transaction():
+        assert not archive.settle(0), "it has done something since"
+        archive.settle(HOUR)
+        assert not archive.settle(HOUR)
+    assert count(content, "tail") == 0
+    assert [*archived_lines(content.db, SESSION, file.key)] == wanted
+    content.forget([SESSION])
+    assert [count(content, table) for table in ("line", "part", "tail", "file")] == [0, 0, 0, 0]
+
+
+def test_a_copy_with_something_before_it_is_kept_once_but_for_its_ends(content: ContentDb) -> None:
+    take(content, Archive(content), SESSION, lines(SESSION, 1000))
+    blocks = count(content, "line")
+    file = take(content, Archive(content), OTHER, [b'{"summary":"of before"}\n', *lines(OTHER, 1000)])
+    assert count(content, "line") <= blocks + 2
+    content.forget([SESSION])
+    assert [*archived_lines(content.db, OTHER, file.key)][1:] == lines(OTHER, 1000)
+
+
+def test_what_a_former_version_has_kept_line_by_line_goes_on(content: ContentDb) -> None:
+    wanted = lines(SESSION, 200)
+    file = take(content, Archive(content), SESSION, [])
+    for number, line in enumerate(wanted[:100]):
+        data, prompt = module._without_ids(line, SESSION.encode())
+        packer = zlib.compressobj(6, zlib.DEFLATED, -15, 6, zdict=module._COMMON)
+        packed = packer.compress(data) + packer.flush()
+        key = content.db.execute(
+            "INSERT INTO line (digest, data) VALUES (?, ?)", (blake2b(data, digest_size=16).digest(), packed)
+        ).lastrowid
+        content.db.execute("INSERT INTO part VALUES (?, ?, ?, ?)", (file.key, number, key, prompt))
+        file.lines += 1
+    content.save(file)
+    take(content, Archive(content), SESSION, wanted[100:])
+    assert [*archived_lines(content.db, SESSION, file.key)] == wanted
