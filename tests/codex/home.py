@@ -83,14 +83,17 @@ class Home:
         self.hooks.write_text(json.dumps({"hooks": mine}, indent=2))
         self.trust()
 
-    def trust(self) -> None:
-        """What Codex writes when a person trusts all hooks of the file."""
-        given = json.loads(self.hooks.read_text())["hooks"]
+    def trust(self, hooks: Path | None = None, only: tuple[str, int] | None = None) -> None:
+        """What Codex writes when a person trusts all hooks of a file, or `only` a group of an event."""
+        hooks = hooks or self.hooks
+        given = json.loads(hooks.read_text())["hooks"]
         with (self.codex / "config.toml").open("a") as file:
             for event, groups in given.items():
                 for group, each in enumerate(groups):
+                    if only not in {None, (event, group)}:
+                        continue
                     for number, handler in enumerate(each["hooks"]):
-                        key = handlers.trust_key(str(self.hooks), event, group, number)
+                        key = handlers.trust_key(str(hooks), event, group, number)
                         file.write(f'[hooks.state."{key}"]\n')
                         file.write(f'trusted_hash = "{handlers.trust_hash(event, handler, each.get("matcher"))}"\n')
 

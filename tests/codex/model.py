@@ -12,6 +12,7 @@ the same as a bare number.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import threading
@@ -173,9 +174,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("content-type", "text/event-stream")
         self.send_header("connection", "close")
         self.end_headers()
-        for event in events(answer, name, index, body.get("model", "")):
-            self.wfile.write(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode())
-            self.wfile.flush()
+        with contextlib.suppress(ConnectionError):  # a client that was interrupted
+            for event in events(answer, name, index, body.get("model", "")):
+                self.wfile.write(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode())
+                self.wfile.flush()
         self.close_connection = True
 
     def _send(self, status: int, body: dict[str, Any]) -> None:

@@ -14,22 +14,26 @@ from pathlib import Path
 from typing import Any
 
 from tests.codex.model import Model
-from tests.codex.scenarios import SCENARIOS, Played, play
+from tests.codex.scenarios import Played, play
 from tests.conformance.build import compile_relay
 
 SESSIONS = Path(__file__).parent.parent / "sessions"
 HOME = "/home/u"
 PREFIX = "codex_"
+RECORDED = (
+    "plain failures yielded code_mode subagent subagent_in_code_mode compaction retried failed_at_once interrupted "
+    "interrupted_model killed dialogs resumed"
+).split()
 KEPT = {"session_meta", "event_msg", "response_item", "token_usage_record"}
 PROSE = {"base_instructions", "dynamic_tools", "instructions", "user_instructions", "developer_instructions", "git"}
 OF_EVENTS = {"task_started", "task_complete", "turn_aborted", "item_completed"}
 OF_RESPONSES = {"function_call", "function_call_output", "custom_tool_call", "custom_tool_call_output"}
 
 
-def write(name: str, played: Played) -> None:
-    """As the folder tests/sessions/codex_<name>."""
-    target = SESSIONS / f"{PREFIX}{name}"
-    shutil.rmtree(target / ".codex", ignore_errors=True)
+def write(played: Played, target: Path) -> None:
+    """As a folder of that name, in the layout that tests/sessions/README.md describes."""
+    for old in (".codex", "sessions"):
+        shutil.rmtree(target / old, ignore_errors=True)
     target.mkdir(exist_ok=True)
     root = str(played.home.root)
     lines = [json.loads(line) for line in played.journal.read_bytes().splitlines()]
@@ -59,13 +63,13 @@ def _lines(path: Path, values: list[dict[str, Any]], root: str) -> None:
 
 
 def main(names: list[str]) -> None:
-    """Record the named scenarios, or all."""
+    """Record the named scenarios, or those that are kept."""
     model = Model()
     relay = compile_relay()
     try:
-        for name in names or SCENARIOS:
+        for name in names or RECORDED:
             with tempfile.TemporaryDirectory(prefix="hookspan-codex-") as folder:
-                write(name, play(name, model, relay, Path(folder)))
+                write(play(name, model, relay, Path(folder)), SESSIONS / f"{PREFIX}{name}")
             sys.stdout.write(f"{name}\n")
     finally:
         model.close()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,16 +18,33 @@ from tests.codex.home import CODE, Home, state_folder
 from tests.codex.model import Answer, Model
 from tests.codex.terminal import WAIT, Terminal
 
+MCP = Path(__file__).parents[1] / "claude" / "mcp_server.py"
 Script = dict[str, list[Answer]]
+
+
+Turn = tuple[str, str]
+"""Outcome and reason of its end."""
+WELL: Turn = ("success", "stop")
+STOPPED: Turn = ("interrupted", "interrupted")
 
 
 @dataclass
 class Scenario:
-    """`play` runs Codex in a home; by default a prompt without a terminal."""
+    """`play` runs Codex in a home; by default a prompt without a terminal.
+
+    `turns` are those of the session, by start. `silent`: calls that Codex runs no hook for. `failed`: calls that the
+    user or the model sees fail. `killed`: nothing told Codex's end. `polled`: a command goes on beside
+    the model, which asks for its end later.
+    """
 
     script: Script
     play: Callable[[Home], None] = lambda home: once(home)  # noqa: PLW0108 - it stands below
     home: dict[str, Any] = field(default_factory=dict)
+    turns: tuple[Turn, ...] = (WELL,)
+    silent: frozenset[str] = frozenset()
+    failed: frozenset[str] = frozenset()
+    killed: bool = False
+    polled: bool = False
 
 
 @dataclass
@@ -75,6 +94,14 @@ def _killed(home: Home) -> None:
     process.communicate(timeout=60)
 
 
+def _killed_model(home: Home) -> None:
+    process = home.start("exec", "--skip-git-repo-check", "--json", "do it [[main]]")
+    _until(lambda: heard(home, "PreModelRequest") > 1)
+    time.sleep(0.3)
+    process.kill()
+    process.communicate(timeout=60)
+
+
 def _resumed(home: Home) -> None:
     once(home)
     home.exec("go on [[main]]", "resume", "--last")
@@ -84,8 +111,48 @@ def _interrupted_model(home: Home) -> None:
     """SIGINT while the model thinks, for the second time."""
     process = home.start("exec", "--skip-git-repo-check", "--json", "do it [[main]]")
     _until(lambda: heard(home, "PreModelRequest") > 1)
+    time.sleep(0.3)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
+
+
+def _forked(home: Home) -> None:
+    once(home)
+    session = home.rollouts()[0].stem[-36:]
+    home.exec("go on [[main]]", "fork", session)
+
+
+def _two(home: Home) -> None:
+    both = [home.start("exec", "--skip-git-repo-check", "--json", "do it [[main]]") for _ in range(2)]
+    for process in both:
+        process.communicate(timeout=120)
+
+
+def _registered_twice(home: Home) -> None:
+    """The same hooks once more, in the project's own file."""
+    own = home.work / ".codex"
+    own.mkdir()
+    (own / "hooks.json").write_text(home.hooks.read_text())
+    home.trust(own / "hooks.json")
+    once(home)
+
+
+def _with(home: Home, event: str, command: str) -> None:
+    """A hook of somebody else's, behind ours."""
+    hooks = json.loads(home.hooks.read_text())
+    hooks["hooks"][event].append({"hooks": [{"type": "command", "command": command}]})
+    home.hooks.write_text(json.dumps(hooks))
+    home.trust(only=(event, 1))
+    once(home)
+
+
+def _blocked(home: Home) -> None:
+    _with(home, "PreToolUse", "echo not this one >&2; exit 2")
+
+
+def _stop_blocked(home: Home) -> None:
+    block = json.dumps({"decision": "block", "reason": "go on"})
+    _with(home, "Stop", f"test -e stopped || {{ touch stopped; echo '{block}'; }}")
 
 
 def _dialogs(home: Home) -> None:
@@ -143,6 +210,18 @@ def _until(condition: Callable[[], object]) -> None:
 ESCALATED = {"sandbox_permissions": "require_escalated"}
 LONG = "touch begun; sleep 20 & echo $! > pid; wait"
 
+SPAWN = {"tool": "spawn_agent", "namespace": "multi_agent_v1", "input": {"message": "please count [[sub]]"}}
+AGENT = '{{\\"agent_id\\":\\"([0-9a-f-]{36})}}'
+AWAIT = {"tool": "wait_agent", "namespace": "multi_agent_v1", "input": {"targets": [AGENT], "timeout_ms": 15000}}
+SUB = [shell("sleep 0.3; echo counted"), {"say": ["Counted."]}]
+POLL = {"session_id": "#{{running with session ID (\\d+)}}", "chars": "", "yield_time_ms": 5000}
+
+
+def greet(name: str) -> Answer:
+    """The model calls a tool of an MCP server."""
+    return {"say": [{"tool": "greet", "namespace": "mcp__tiny", "input": {"name": name}}]}
+
+
 SCENARIOS: dict[str, Scenario] = {
     "plain": Scenario(
         {
@@ -154,6 +233,7 @@ SCENARIOS: dict[str, Scenario] = {
             ]
         }
     ),
+    "answer_only": Scenario({"main": [DONE]}),
     "parallel": Scenario(
         {
             "main": [
@@ -168,6 +248,8 @@ SCENARIOS: dict[str, Scenario] = {
             ]
         }
     ),
+    "unicode": Scenario({"main": [shell("echo 'größe 😀 \\u0007'"), patch("*** Add File: größe 😀.txt\n+1"), DONE]}),
+    "large_output": Scenario({"main": [shell("yes 0123456789 | head -c 600000"), DONE]}),
     "failures": Scenario(
         {
             "main": [
@@ -178,68 +260,57 @@ SCENARIOS: dict[str, Scenario] = {
                 {"say": [{"tool": "view_image", "input": {"path": "/nonexistent.png"}}]},
                 DONE,
             ]
-        }
+        },
+        silent=frozenset({"call_main020", "call_main030"}),
+        failed=frozenset({"call_main000", "call_main010", "call_main040"}),
     ),
     "yielded": Scenario(
         {
             "main": [
                 shell("sleep 1.2; echo late; exit 5", yield_time_ms=300),
-                {
-                    "say": [
-                        {
-                            "tool": "write_stdin",
-                            "input": {
-                                "session_id": "#{{running with session ID (\\d+)}}",
-                                "chars": "",
-                                "yield_time_ms": 5000,
-                            },
-                        }
-                    ]
-                },
+                {"say": [{"tool": "write_stdin", "input": POLL}]},
                 DONE,
             ]
-        }
+        },
+        silent=frozenset({"call_main010"}),
+        failed=frozenset({"call_main000"}),
+        polled=True,
+    ),
+    "mcp": Scenario(
+        {"main": [greet("Ada"), greet(""), DONE]},
+        home={"more": f'[mcp_servers.tiny]\ncommand = "{sys.executable}"\nargs = ["-I", "{MCP}"]'},
+        failed=frozenset({"call_main010"}),
     ),
     "code_mode": Scenario(
         {
             "main": [
                 code(
                     "const [a,b] = await Promise.all([tools.exec_command({cmd:'sleep 0.6; echo slow'}), "
-                    "tools.exec_command({cmd:'sleep 0.2; exit 4'})]); text(a.output + b.exit_code);\n"
+                    "tools.exec_command({cmd:'sleep 0.2; echo quick'})]); text(a.output + b.output);\n"
                     "await tools.apply_patch('*** Begin Patch\\n*** Add File: notes.txt\\n+one\\n*** End Patch\\n');"
                 ),
                 code("throw new Error('oops')"),
+                code("this is no javascript"),
                 DONE,
             ]
         },
         home={"model": CODE},
+        silent=frozenset({"call_main000", "call_main010", "call_main020"}),
     ),
-    "subagent": Scenario(
+    "code_mode_failure": Scenario(
+        {"main": [code("const r = await tools.exec_command({cmd:'exit 4'}); text(r.exit_code)"), DONE]},
+        home={"model": CODE},
+        silent=frozenset({"call_main000"}),
+        failed=frozenset({"exec-"}),
+    ),
+    "subagent": Scenario({"main": [{"say": [SPAWN]}, {"say": [AWAIT]}, DONE], "sub": SUB}),
+    "subagents_in_parallel": Scenario(
         {
-            "main": [
-                {
-                    "say": [
-                        {
-                            "tool": "spawn_agent",
-                            "namespace": "multi_agent_v1",
-                            "input": {"message": "please count [[sub]]", "agent_type": "default"},
-                        }
-                    ]
-                },
-                {
-                    "say": [
-                        {
-                            "tool": "wait_agent",
-                            "namespace": "multi_agent_v1",
-                            "input": {"targets": ['{{\\"agent_id\\":\\"([0-9a-f-]{36})}}'], "timeout_ms": 15000},
-                        }
-                    ]
-                },
-                DONE,
-            ],
-            "sub": [shell("sleep 0.3; echo counted"), {"say": ["Counted."]}],
+            "main": [{"say": [SPAWN, SPAWN]}, {"say": [AWAIT]}, shell("sleep 1"), DONE],
+            "sub": [*SUB, *SUB],
         }
     ),
+    "subagent_left_behind": Scenario({"main": [{"say": [SPAWN]}, DONE], "sub": [shell("sleep 3"), DONE]}),
     "subagent_in_code_mode": Scenario(
         {
             "main": [
@@ -262,6 +333,7 @@ SCENARIOS: dict[str, Scenario] = {
             ],
         },
         home={"model": CODE},
+        silent=frozenset({"call_sub000"}),
     ),
     "compaction": Scenario(
         {
@@ -271,13 +343,24 @@ SCENARIOS: dict[str, Scenario] = {
         home={"more": "model_auto_compact_token_limit = 50000"},
     ),
     "retried": Scenario({"main": [{"say": ["partial"], "cut": True}, shell("echo one"), DONE]}, home={"retries": 2}),
-    "failed_turn": Scenario({"main": [shell("echo one"), {"error": 400}]}),
-    "failed_at_once": Scenario({"main": [{"error": 429}]}),
-    "interrupted": Scenario({"main": [shell(LONG, yield_time_ms=25000), DONE]}, _interrupted),
+    "failed_turn": Scenario({"main": [shell("echo one"), {"error": 400}]}, turns=(("error", "stop_failure"),)),
+    "failed_at_once": Scenario({"main": [{"error": 429}]}, turns=(("error", "stop_failure"),)),
+    "interrupted": Scenario({"main": [shell(LONG, yield_time_ms=25000), DONE]}, _interrupted, turns=(STOPPED,)),
     "interrupted_model": Scenario(
-        {"main": [shell("echo one"), {"say": ["Too late."], "wait": 15}]}, _interrupted_model
+        {"main": [shell("echo one"), {"say": ["Too late."], "wait": 15}]}, _interrupted_model, turns=(STOPPED,)
     ),
-    "killed": Scenario({"main": [shell(LONG, yield_time_ms=25000), DONE]}, _killed),
+    "killed": Scenario(
+        {"main": [shell(LONG, yield_time_ms=25000), DONE]},
+        _killed,
+        turns=(("interrupted", "client_gone"),),
+        killed=True,
+    ),
+    "killed_while_the_model_thinks": Scenario(
+        {"main": [shell("echo one"), {"say": ["Too late."], "wait": 15}]},
+        _killed_model,
+        turns=(("interrupted", "client_gone"),),
+        killed=True,
+    ),
     "dialogs": Scenario(
         {
             "main": [
@@ -290,8 +373,15 @@ SCENARIOS: dict[str, Scenario] = {
         },
         _dialogs,
         home={"model": "scripted-1", "approval": "on-request", "sandbox": "workspace-write"},
+        turns=(WELL, STOPPED, STOPPED, STOPPED),
     ),
-    "resumed": Scenario({"main": [shell("echo one"), DONE, shell("echo two"), DONE]}, _resumed),
+    "resumed": Scenario({"main": [shell("echo one"), DONE, shell("echo two"), DONE]}, _resumed, turns=(WELL, WELL)),
+    "forked": Scenario({"main": [shell("echo one"), DONE, shell("echo two"), DONE]}, _forked, turns=(WELL, WELL)),
+    "two_in_one_folder": Scenario({"main": [shell("sleep 0.5")] * 2 + [DONE] * 2}, _two, turns=(WELL, WELL)),
+    "ephemeral": Scenario({"main": [shell("echo one"), DONE]}, lambda home: once(home, "--ephemeral")),
+    "registered_twice": Scenario({"main": [shell("echo one"), DONE]}, _registered_twice),
+    "blocked_by_a_hook": Scenario({"main": [shell("echo never"), DONE]}, _blocked, failed=frozenset({"call_main000"})),
+    "stop_is_blocked_once": Scenario({"main": [DONE, shell("echo more"), DONE]}, _stop_blocked),
 }
 
 

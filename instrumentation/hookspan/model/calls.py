@@ -58,7 +58,7 @@ def called(step: Step, fact: ModelCall) -> None:
     """A complete model call, from the transcript."""
     session = step.session
     place = places.of_work(session, fact.agent_id, fact.prompt or session.current)
-    own = ids.of_model_call(session.id, fact.agent_id, fact.message_id)
+    own = ids.of_model_call(session.id, fact.agent_id, fact.name or fact.message_id)
     error = attempts.error_type(fact.error_status) or (ErrorType.OTHER.value if fact.failed else "")
     missed = cache.compare(session, fact)
     _write_call(step, fact, place, own, error, missed)

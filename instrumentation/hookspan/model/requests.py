@@ -9,7 +9,7 @@ from hookspan.wire.facts import ModelCall
 from hookspan.wire.reduced import ModelRequest, Reduced
 
 from . import agents, attempts, calls, turns
-from .state import KEPT_REQUESTS, bound
+from .state import KEPT_CLOSED, KEPT_REQUESTS, Asking, bound
 from .step import Step
 
 _SAMPLING: Final = "sampling"
@@ -26,7 +26,18 @@ def started(step: Step, event: Reduced) -> None:
     turn = session.turns.get(event.prompt)
     if turn and turn.stop_reason is EndReason.STOP_FAILURE and not turn.fixed and event.at > turn.stop:
         turn.stop, turn.stop_reason, turn.error, session.failure = 0, EndReason.STOP, "", ""
-    session.asked[request.id] = event.at + event.age + event.took
+    name = _name(request.id, request.attempt)
+    if name in session.closed:
+        return  # its answer came first
+    session.asked[name] = Asking(
+        at=event.at + event.age + event.took,
+        prompt=event.prompt,
+        agent_id=event.agent_id,
+        model=event.model,
+        attempt=request.attempt,
+        kind=request.kind,
+        served_by=event.served_by,
+    )
     bound(session.asked, KEPT_REQUESTS)
 
 
@@ -35,12 +46,18 @@ def ended(step: Step, event: Reduced) -> None:
     session, request = step.session, event.request
     if request is None:
         return
+    name = _name(request.id, request.attempt)
+    if name in session.closed:
+        return
     _belongs(step, event, request)
     turn = session.turns.get(event.prompt)
     end = event.at
     if request.status == _CANCELLED and turn and turn.stop_reason is EndReason.INTERRUPTED and turn.stop:
         end = min(end, turn.stop)  # what cancelled it is told of first
-    start = session.asked.pop(request.id, 0)
+    asked = session.asked.pop(name, None)
+    session.closed[name] = event.at
+    bound(session.closed, KEPT_CLOSED)
+    start = asked.at if asked else 0
     calls.called(
         step,
         ModelCall(
@@ -50,7 +67,8 @@ def ended(step: Step, event: Reduced) -> None:
             start=min(start, end) or end,
             end=end,
             start_inferred=not start,
-            message_id=request.response_id or f"{request.id}#{request.attempt}",
+            message_id=request.response_id,
+            name=name,
             agent_id=event.agent_id,
             prompt=event.prompt,
             request_id=request.id,
@@ -76,6 +94,43 @@ def ended(step: Step, event: Reduced) -> None:
     if request.status == _FAILED and request.kind == _SAMPLING and not event.agent_id:
         event.failure = attempts.error_type(request.error_status)
         turns.stopped(step, event, EndReason.STOP_FAILURE)
+
+
+def close_open(step: Step, prompt: str, at: int, *, agent_id: str = "") -> None:
+    """Writes requests of a turn (or of a subagent) that nothing answered, at the end of what they were for."""
+    session = step.session
+    for name, asked in list(session.asked.items()):
+        if asked.agent_id != agent_id or (prompt and asked.prompt != prompt):
+            continue
+        del session.asked[name]
+        session.closed[name] = at
+        calls.called(
+            step,
+            ModelCall(
+                at=at,
+                key="",
+                session=session.id,
+                start=min(asked.at, at),
+                end=at,
+                message_id="",
+                name=name,
+                agent_id=agent_id,
+                prompt=asked.prompt,
+                request_id=name.partition("#")[0],
+                request_model=asked.model,
+                query_source=asked.kind,
+                attempts=max(1, asked.attempt),
+                aborted=True,
+                served_by=asked.served_by,
+                cache_ttl=-1,
+            ),
+        )
+    bound(session.closed, KEPT_CLOSED)
+
+
+def _name(id_: str, attempt: int) -> str:
+    """What an attempt is known by."""
+    return f"{id_}#{attempt}"
 
 
 def _belongs(step: Step, event: Reduced, request: ModelRequest) -> None:

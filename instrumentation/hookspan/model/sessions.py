@@ -15,7 +15,7 @@ from hookspan.catalogue.enums import Basis, EndReason, Outcome, SessionPhase
 from hookspan.wire.facts import BackgroundJob, CostState, Observed
 from hookspan.wire.reduced import CacheEstimate, Reduced
 
-from . import agents, calls, collisions, dialogs, ids, places, registry, tools, turns, watchdog
+from . import agents, calls, collisions, dialogs, ids, places, registry, requests, tools, turns, watchdog
 from .rows import Attributes
 from .state import KEPT_BRANCHES, Place, SessionState, State, Tally, Turn
 from .step import NANO, Step
@@ -210,8 +210,10 @@ def finish_turn(step: Step, turn: Turn) -> None:
         for agent in list(step.session.agents.values()):
             if agent.place.prompt == turn.prompt and not agent.stop and agents.is_foreground(step, agent):
                 tools.close_open(step, "", end_at, outcome, agent_id=agent.id)
+                requests.close_open(step, "", end_at, agent_id=agent.id)
                 agents.write(step, agent, end_at, outcome, reason)
     tools.close_open(step, turn.prompt, end_at, outcome)
+    requests.close_open(step, turn.prompt, end_at)
     dialogs.forget_answered(step, "", end_at)
     calls.write_compactions(step, 0, of=turn.prompt)
     turns.write(step, turn)
@@ -253,6 +255,7 @@ def finish(step: Step) -> None:
     outcome = _outcome_of_open(reason)
     for agent in list(session.agents.values()):
         tools.close_open(step, "", agent.stop or at, outcome, agent_id=agent.id)
+        requests.close_open(step, "", agent.stop or at, agent_id=agent.id)
         if agent.stop:
             agents.write_end(step, agent)
         else:

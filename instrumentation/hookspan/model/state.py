@@ -347,6 +347,18 @@ class Wasted(msgspec.Struct, kw_only=True):
     agent_id: str = ""
 
 
+class Asking(msgspec.Struct, frozen=True, kw_only=True):
+    """A model request, since it was sent: of which turn or subagent, for which model, the how manieth attempt."""
+
+    at: int
+    prompt: str
+    agent_id: str
+    model: str
+    attempt: int
+    kind: str
+    served_by: str
+
+
 class Shape(msgspec.Struct, kw_only=True):
     """What requests have beside their messages: a digest of the system prompt, and tools."""
 
@@ -378,7 +390,7 @@ class SessionState(KeptFields, msgspec.Struct, kw_only=True):
         requests: Newest request of each agent, that of the main one under an empty id.
         shapes: What requests had beside their messages, those last asked with at the end.
         listed: Characters that the model is told of what it may load: by kind, label and name of who brought it.
-        asked: When model requests that hooks tell of were sent, by their ids.
+        asked: Attempts of model requests that hooks tell of and that are not answered, by their names.
         troubles: MCP servers that were not available, each with why.
         reads: Digests of what was read, by agent and digest of what was asked for.
         unspent: What tool calls that are not over cost so far, by their ids.
@@ -462,7 +474,7 @@ class SessionState(KeptFields, msgspec.Struct, kw_only=True):
     shapes: dict[str, Shape] = {}
     listed: dict[tuple[str, str, str], int] = {}
     troubles: list[str] = []
-    asked: dict[str, int] = {}
+    asked: dict[str, Asking] = {}
     attempts: dict[str, list[Attempt]] = {}
     compactions: list[Compaction] = []
     reads: dict[str, str] = {}

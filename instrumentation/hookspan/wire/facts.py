@@ -44,7 +44,8 @@ class ModelCall(Observed, tag="model_call"):
     `input_tokens` is the API's own figure, without cached tokens; `cache_write_1h_tokens` is the part of
     `cache_write_tokens` that is kept for an hour. `cost_nano` is the list price in nano-USD, -1
     without a known price. `end` is the timestamp of the last line, unix nanoseconds. `served_by` is that of the session
-    when it was read (`Reduced.served_by`), by which the price was looked up. `failed`: it did, whether or not
+    when it was read (`Reduced.served_by`), by which the price was looked up. `name` is what the call is known by before
+    it has an answer, empty where transcripts tell of it. `failed`: it did, whether or not
     `error_status` has an HTTP status.
 
     `tree` is the top folder of the git work tree that it worked in, empty outside of any.
@@ -61,6 +62,7 @@ class ModelCall(Observed, tag="model_call"):
     start: int
     end: int
     message_id: str
+    name: str = ""
     agent_id: str = ""
     prompt: str = ""
     request_id: str = ""

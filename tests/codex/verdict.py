@@ -1,0 +1,211 @@
+"""What hookspan says of a run, against what Codex's own telemetry and the model that it asked say.
+
+Codex's spans (0.171.0): `session_task.turn` {turn.id}; one named after the tool {call_id, turn.id, aborted}, from
+before the hooks of the call to after them; `unified_exec.exec_command` {call_id}, the command itself. That hooks run
+inside of what they are about is the order of things, whatever the machine's load, so it can be asserted; how far off
+hookspan's times are is printed by `python -m tests.codex.verdict`. Codex may lose what it has not sent when it exits,
+so that a span of its own which is missing says nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.spans import is_turn
+from hookspan.model.rows import Span
+from tests import otlp_decode
+from tests.codex import record
+from tests.codex.model import Asked, Model
+from tests.codex.scenarios import SCENARIOS, Played, Scenario, play
+from tests.conformance.build import compile_relay
+from tests.model import replay
+from tests.otlp_sink import Sink
+
+TURN, COMMAND, MODEL_CALL = "session_task.turn", "unified_exec.exec_command", "codex.sampling"
+CLOCK = 2_000_000
+"""Nanoseconds that Codex's spans and ours may disagree in what is first: two processes read the clock, and lines of
+rollouts have milliseconds."""
+
+
+@dataclass
+class Run:
+    """A scenario that was played: its script, what Codex left, its own spans, and ours."""
+
+    scenario: Scenario
+    played: Played
+    native: list[otlp_decode.Span]
+    ours: list[Span]
+
+    @property
+    def turns(self) -> list[Span]:
+        """Ours, by start."""
+        return sorted((s for s in self.ours if is_turn(s.name, s.attributes)), key=lambda span: span.start)
+
+    @property
+    def agents(self) -> list[Span]:
+        """Our subagents."""
+        return [s for s in self.ours if sc.AGENT_ID in s.attributes]
+
+    @property
+    def tools(self) -> dict[str, Span]:
+        """Ours, by the calls' ids."""
+        spans = [s for s in self.ours if s.name.startswith("execute_tool ")]
+        named = {str(s.attributes[sc.GEN_AI_TOOL_CALL_ID]): s for s in spans}
+        assert len(spans) == len(named) or len(self.turns) > 1, "a call has one span"
+        return named
+
+    @property
+    def chats(self) -> list[Span]:
+        """Our model calls."""
+        return [s for s in self.ours if s.name.startswith("chat ")]
+
+    @property
+    def native_turns(self) -> dict[str, otlp_decode.Span]:
+        """Codex's, by their ids, but for titles."""
+        titles = {asked.about.get("turn_id") for asked in self.played.asked if asked.conversation == "aux"}
+        return {
+            s.attributes["turn.id"]: s for s in self.native if s.name == TURN and s.attributes["turn.id"] not in titles
+        }
+
+    @property
+    def native_calls(self) -> dict[str, otlp_decode.Span]:
+        """Codex's, by their ids."""
+        spans = (s for s in self.native if {"call_id", "turn.id", "aborted"} <= s.attributes.keys())
+        return {s.attributes["call_id"]: s for s in spans}
+
+    @property
+    def asked(self) -> list[Asked]:
+        """What the model was asked, but for titles."""
+        return [asked for asked in self.played.asked if asked.conversation != "aux"]
+
+
+def run(name: str, model: Model, root: Path) -> Run:
+    """Plays a scenario with Codex's own telemetry on."""
+    with Sink() as sink:
+        played = play(name, model, compile_relay(), root, otel=sink.port)
+        native = list(sink.spans)
+    folder = root / "recorded"
+    record.write(played, folder)
+    ours = replay.play(str(folder), root / "replayed").spans
+    return Run(SCENARIOS[name], played, native, ours)
+
+
+def faults(of: Run) -> Iterator[str]:
+    """Everything that is wrong."""
+    yield from _turns(of)
+    if not of.scenario.killed:  # Codex had no time to send its spans
+        yield from _calls(of)
+    yield from _model_calls(of)
+    hooks = [s for s in of.ours if s.hook]
+    if any(s.attributes.get(sc.SERVICE_NAME) != "codex-hooks" for s in of.ours):
+        yield "a span is of another service"
+    if not hooks:
+        yield "no hook was recorded"
+
+
+def _turns(of: Run) -> Iterator[str]:
+    got = [(str(s.attributes[sc.OUTCOME]), str(s.attributes[sc.END_REASON])) for s in of.turns]
+    if Counter(got) != Counter(of.scenario.turns):
+        yield f"turns are {got}, not {of.scenario.turns}"
+    theirs = of.native_turns
+    for span in of.turns:
+        native = theirs.pop(str(span.attributes[sc.PROMPT_ID]), None)
+        if native is None:
+            continue
+        if span.start < native.start - CLOCK:
+            yield "a turn begins before it does"
+        elif span.attributes[sc.OUTCOME] == "success" and span.end > native.end + CLOCK:
+            yield "a turn ends after it does"
+    if len(theirs) > len(of.agents):
+        yield f"Codex has {len(theirs)} turns of subagents, hookspan {len(of.agents)} subagents"
+
+
+def _calls(of: Run) -> Iterator[str]:
+    tools, calls = of.tools, of.native_calls
+    silent = of.scenario.silent
+    missing, more = calls.keys() - silent - tools.keys(), tools.keys() - calls.keys()
+    if missing or (more and of.native_turns):
+        yield f"calls are {sorted(tools)}, not {sorted(calls.keys() - silent)}"
+    commands = {s.attributes["call_id"]: s for s in of.native if s.name == COMMAND}
+    for name, span in tools.items():
+        failed = any(name.startswith(each) for each in of.scenario.failed)
+        if failed != (span.attributes[sc.OUTCOME] in {"error", "denied"}):
+            yield f"{name} is {span.attributes[sc.OUTCOME]}"
+        native, command = calls.get(name), commands.get(name)
+        if native is None or span.attributes[sc.OUTCOME] == "interrupted":
+            continue
+        if not native.start - CLOCK <= span.start:
+            yield f"{name} begins before its call"
+        if command and sc.WAITED not in span.attributes and span.start > command.start + CLOCK:
+            yield f"{name} begins after its command"
+        if command and command.end - CLOCK > span.end:
+            yield f"{name} ends before its command"
+
+
+def _model_calls(of: Run) -> Iterator[str]:
+    wanted = Counter(tuple(asked.usage) for asked in of.asked if asked.usage)
+    got = Counter(_usage(span) for span in of.chats if span.attributes[sc.OUTCOME] == "success")
+    late = Counter(_usage(span) for span in of.chats if span.attributes[sc.OUTCOME] == "interrupted")
+    missing = wanted - got
+    if got - wanted or missing.total() > late.total():
+        yield f"tokens are {sorted(got)}, not {sorted(wanted)}"
+    if not len(of.asked) <= len(of.chats) <= len(of.asked) + late.total():  # one may be stopped before it is sent
+        yield f"{len(of.chats)} model calls, of {len(of.asked)}"
+
+
+def _usage(span: Span) -> tuple[int, ...]:
+    keys = (
+        sc.GEN_AI_USAGE_INPUT_TOKENS,
+        sc.GEN_AI_USAGE_CACHE_READ,
+        sc.GEN_AI_USAGE_OUTPUT_TOKENS,
+        sc.GEN_AI_USAGE_REASONING,
+    )
+    return tuple(int(str(span.attributes.get(key, 0))) for key in keys)
+
+
+def lags(of: Run) -> Iterator[tuple[str, float]]:
+    """How far our times are from Codex's own, ms: ours less theirs."""
+    for span in of.turns:
+        if native := of.native_turns.get(str(span.attributes[sc.PROMPT_ID])):
+            yield "start of a turn", (span.start - native.start) / 1e6
+            yield "end of a turn", (span.end - native.end) / 1e6
+    commands = {s.attributes["call_id"]: s for s in of.native if s.name == COMMAND}
+    for name, span in of.tools.items():
+        if (command := commands.get(name)) and span.attributes[sc.OUTCOME] in {"success", "error"}:
+            if sc.WAITED not in span.attributes:  # Codex's own begins with the question
+                yield "start of a command", (span.start - command.start) / 1e6
+            if not of.scenario.polled:  # its own span ended when the model was told that the command goes on
+                yield "end of a command", (span.end - command.end) / 1e6
+    theirs = sorted((s for s in of.native if s.name == MODEL_CALL), key=lambda s: s.start)
+    ours = sorted((s for s in of.chats if s.attributes.get(sc.QUERY_SOURCE) == "sampling"), key=lambda s: s.start)
+    if len(theirs) == len(ours) and not of.agents:
+        for native, span in zip(theirs, ours, strict=True):
+            yield "end of a model call", (span.end - native.end) / 1e6
+
+
+def main(names: list[str]) -> None:
+    """Prints what is wrong, then how far times are off."""
+    model, off = Model(), dict[str, list[float]]()
+    for name in names or SCENARIOS:
+        with tempfile.TemporaryDirectory(prefix="hookspan-codex-") as folder:
+            done = run(name, model, Path(folder))
+        sys.stdout.write(f"{name}: {'; '.join(faults(done)) or 'right'}\n")
+        for what, ms in lags(done):
+            off.setdefault(what, []).append(ms)
+    for what, values in off.items():
+        values.sort()
+        sys.stdout.write(
+            f"{what}: {len(values)}, median {median(values):.1f} ms, from {values[0]:.1f} to {values[-1]:.1f}\n"
+        )
+    model.close()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
