@@ -17,7 +17,7 @@ from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.session_fields import SessionRow
 from hookspan.journal.position import Position
 from hookspan.model import ids
-from hookspan.model.rows import Attributes, EventRow, Increment, Rows, Span
+from hookspan.model.rows import Attributes, EventRow, Increment, Rows, Span, Waste
 from hookspan.paths import Paths
 from hookspan.store import Commit, Reader, SpanKey, SpanQuery, Store
 
@@ -27,6 +27,18 @@ EVENTS_PER_SESSION = 400
 EVENTS_PER_TURN = 40
 SECOND = 1_000_000_000
 TOOLS = ("Bash", "Read", "Edit", "Grep", "Write", "Glob", "Task", "WebFetch")
+WASTE = (
+    *(("failed", f"Bash {program}") for program in ("git", "npm", "make", "rg", "pytest")),
+    *(("asked", f"Bash {program}") for program in ("git", "npm", "docker")),
+    *(("cache_miss", cause) for cause in ("idle", "model", "unknown")),
+    *(("definitions", f"mcp_server:{name}") for name in ("files", "github", "tickets")),
+    ("used", "mcp_server:github"),
+    ("repeated", "Read"),
+    ("denied", "Bash rm"),
+    ("compaction", ""),
+    ("hooks", "Stop"),
+)
+"""One for each tool call, so that a session has some of each."""
 STATE = b"x" * 4_000  # a session's state in the fold
 
 
@@ -103,6 +115,8 @@ def rows(record: int, now: int) -> tuple[str, Rows]:
             )
         )
         kind = ((sc.GEN_AI_TOOL_NAME, tool), (sc.OUTCOME, "success"))
+        wasted, what = WASTE[number // 2 % len(WASTE)]
+        made.waste.append(Waste(wasted, what, now, session, 1, 1, 100, 50_000, SECOND))
         made.increments += [
             Increment("hookspan.tool.duration", kind, 1.0, now, trace, span_id),
             Increment("hookspan.tool.calls", (*kind, (sc.PROJECT, f"project-{lane}")), 1, now),

@@ -111,6 +111,21 @@ def test_a_miss_costs_what_writing_costs_more_and_definitions_the_rest(agent):
     assert agent.waste()["definitions", "mcp_server:tiny"] == (3, 3, 3 * tokens, tokens * (WRITE + 2 * READ))
 
 
+def test_what_gets_nowhere_is_all_for_nothing_and_nothing_of_it_counts_twice(agent):
+    for number in range(30):
+        agent.asks(f"c{number}", cache_read_input_tokens=9_000, cache_creation_input_tokens=500)
+        agent.at += 1
+        agent.hook("PreToolUse", f"c{number}")
+        agent.hook("PostToolUseFailure", f"c{number}", error="Exit code 1\nno such file or directory: a")
+        agent.fold(Reduced(event="PostToolBatch", session="s", at=int(agent.at * 10**9)))
+        agent.result(f"c{number}")
+    wasted, (session,) = agent.waste(), agent.state.sessions.values()
+    (loop,) = [figures for (kind, _), figures in wasted.items() if kind == "loop"]
+    assert 0 < loop[0] == loop[1] < 30
+    assert loop[3] == loop[0] * session.tally.cost_nano // session.tally.model_calls
+    assert 0 < wasted["failed", "Bash"][3] < sum(figures[3] for figures in wasted.values()) <= session.tally.cost_nano
+
+
 def test_without_a_price_it_is_counted(agent):
     agent.asks("bad")
     agent.line(type="assistant", message={"id": "m9", "model": "nobody-knows", "usage": {"output_tokens": 7}})

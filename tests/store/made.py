@@ -6,7 +6,7 @@ from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.session_fields import SessionRow
 from hookspan.journal.position import Position
 from hookspan.model import ids
-from hookspan.model.rows import EventRow, Increment, LogRow, Rows, Span, SpanLink
+from hookspan.model.rows import EventRow, Increment, LogRow, Rows, Span, SpanLink, Waste
 from hookspan.store import Commit
 
 START = time.time_ns() - 60_000_000_000
@@ -46,7 +46,7 @@ def log(record: int, ordinal: int = 0, **changes) -> LogRow:
 
 
 def rows(record: int) -> Rows:
-    """An event, a hook span with a link, a tool span, a log record, a counter and a histogram."""
+    """An event, a hook span with a link, a tool span, a log record, a counter, a histogram, and some waste."""
     at = START + record * 1_000_000
     tool = TOOLS[record % 3]
     link = SpanLink(TRACE, "00000000000000ab", {sc.LINK: "previous_turn"})
@@ -64,6 +64,7 @@ def rows(record: int) -> Rows:
             ),
             Increment("hookspan.cost", ((sc.PROJECT, "shop"),), 0.1, at),
         ],
+        waste=[Waste("failed", tool, at, session_of(record), 1, 1, 20, 500, 1_000)],
         touched={session_of(record)},
     )
 

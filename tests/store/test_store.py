@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -384,6 +385,29 @@ def test_rollups_become_hours_and_lose_nothing(paths: Paths, store: Store) -> No
     ]
     with sqlite3.connect(paths.store) as db:
         assert db.execute("SELECT count(*) FROM rollup").fetchone() == (5,)
+
+
+def test_sums_over_days_are_those_of_their_hours(paths: Paths, store: Store) -> None:
+    """Also where a day has just begun, ends the time that is asked for, or belongs to a project that is forgotten."""
+    hour = 3_600_000_000_000
+    base = made.START // DAY * DAY - 5 * DAY
+    labels = [(("hookspan.project", name),) for name in ("shop", "api")]
+    increments = [Increment("hookspan.cost", labels[n % 2], 1, base + n * 5 * hour) for n in range(24)]
+    store.commit(Commit(position=made.position(2), rows=[Rows(increments=increments)]))
+    reader = Reader(paths)
+
+    def sums(**asked: int) -> dict[object, float]:
+        found: Counter[object] = Counter()
+        for one in reader.totals("hookspan.cost", **asked).get("hookspan.cost", ()):
+            found[one.attributes] += one.value
+        return found
+
+    for since, until in ((0, 9 * DAY), (hour, 4 * DAY), (DAY, 4 * DAY + hour), (DAY + hour, 3 * DAY), (hour, DAY)):
+        whole = sums(since=base + since, until=base + until)
+        assert whole == sums(since=base + since, until=base + until, slot=60)
+        assert whole
+    store.forget([], ["api"])
+    assert set(sums(since=base)) == {labels[0]}
 
 
 def test_log_records_come_back_as_they_were(paths: Paths, store: Store) -> None:

@@ -61,16 +61,21 @@ def test_cost_by_what_it_was_for(site: Site, visitor: Visitor) -> None:
     page.evaluate(CLIPBOARD)
     period = page.get_by_role("region", name="What it was for")
     expect(period.get_by_role("row", name="MCP server")).to_contain_text("25")
-    expect(period.get_by_role("row", name="another model")).to_contain_text("20k")
-    idle = page.get_by_role("region", name="Definitions that nobody used")
-    expect(idle.get_by_role("listitem")).to_have_count(1)
-    expect(idle).to_contain_text(
-        "about 1,000 tokens in each of 4 requests, and nothing of it was used in the last 7 days"
-    )
-    expect(idle).to_contain_text("broken failed in 1 session; closed wanted a login in 1 session")
-    idle.get_by_role("button", name="Copy what turns tiny off").click()
+    waste = page.get_by_role("region", name="What holds agents and people up")
+    miss, idle = waste.locator(".rows > li").all()  # 20,000 tokens once, and 1,000 in each of four requests
+    expect(miss).to_contain_text("another model")
+    expect(miss).to_contain_text("$0.100")
+    expect(idle).to_contain_text("MCP server tiny")
+    miss.get_by_text("Behind it").click()
+    expect(miss.get_by_role("listitem")).to_contain_text("$0.100")
+    unavailable = page.get_by_role("region", name="MCP servers that were not available")
+    expect(unavailable).to_contain_text("broken failed in 1 session; closed wanted a login in 1 session")
+    idle.get_by_role("button", name="Copy").click()
     page.get_by_role("button", name="Copied").wait_for()
     assert page.evaluate("JSON.parse(copied)") == {"permissions": {"deny": ["mcp__tiny"]}}
     assert violations(page) == []
     page.set_viewport_size({"width": 360, "height": 800})
     assert sideways(page) == []
+    miss.get_by_role("link", name="All of it, one by one").click()
+    expect(page.get_by_role("button", name="cache miss: model")).to_be_visible()
+    expect(page.locator("search-page").get_by_text("sonnet-5-5")).to_have_count(1)

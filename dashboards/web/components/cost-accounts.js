@@ -5,7 +5,7 @@ import { causeWord, sourceWord } from "../lib/words.js";
 import { BaseComponent } from "./base-component.js";
 import { shared } from "./shared-styles.js";
 
-/** @import { CacheMiss, Definitions, SourceCost, Unavailable } from "../lib/types.js" */
+/** @import { CacheMiss, SourceCost, Unavailable } from "../lib/types.js" */
 
 const LEAST = 0.00005; // dollars: less is not shown as anything
 
@@ -166,10 +166,6 @@ export class CostAccounts extends BaseComponent {
 			<p class="note">Tokens that were written to the cache again, and what that cost more than reading them.</p>`;
 	}
 }
-
-/** A line about definitions that nobody used. @param {Definitions} one @param {string} period */
-export const idleSentence = (one, period) =>
-	`${one.kind === "plugin" ? "What this plugin lists" : "This server's definitions"} took about ${plural(one.tokens, "token")} in each of ${plural(one.requests, "request")}, and ${one.used ? `${one.used === 1 ? "was" : "were"} used ${plural(one.used, "time")}` : "nothing of it was used"} ${period}.`;
 
 /** Why a server could not be used. @param {Unavailable} one */
 export const unavailableSentence = (one) =>

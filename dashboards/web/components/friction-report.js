@@ -1,4 +1,4 @@
-/** What held you up: dialogs and the rules that would have ended them, tools that fail, and what it all cost. */
+/** What held agents and you up, with its price: dialogs and rules that would end them, tools that fail; what it cost. */
 import { css, html, nothing } from "lit";
 import { dayAt } from "../lib/days.js";
 import { ago, count, duration, elapsed, model, money, percent, plural, tokens } from "../lib/format.js";
@@ -11,10 +11,11 @@ import { COLOURS, colours } from "./day-columns.js";
 import { FetchedPage } from "./fetched-page.js";
 import { splitBar, splitStyle } from "./split-bar.js";
 import { store } from "../lib/store.js";
-import { idleSentence, unavailableSentence } from "./cost-accounts.js";
+import { unavailableSentence } from "./cost-accounts.js";
 import "./copy-button.js";
 import "./day-columns.js";
 import "./setup.js";
+import "./waste-list.js";
 
 /** @import { Asked, Failing, Friction, Rule } from "../lib/types.js" */
 /** @typedef {[string, string]} Column text and classes */
@@ -286,7 +287,7 @@ export class FrictionReport extends FetchedPage {
 				>
 			</header>
 			${answer ? this.stale() : nothing}
-			${answer ? html`<div class="grid" aria-busy=${this.busy && !sameAs(answer, days) ? "true" : "false"}>${isEmpty(answer) ? this.#nothing(period, project) : [this.#rules(answer), this.#waits(answer), this.#asked(answer), this.#failing(answer), this.#cost(answer), this.#accounts(answer), this.#definitions(answer, period)]}</div>` : this.pending()}
+			${answer ? html`<div class="grid" aria-busy=${this.busy && !sameAs(answer, days) ? "true" : "false"}>${isEmpty(answer) ? this.#nothing(period, project) : [html`<waste-list class="wide" .rows=${answer.waste} .since=${answer.since}></waste-list>`, this.#rules(answer), this.#waits(answer), this.#asked(answer), this.#failing(answer), this.#cost(answer), this.#accounts(answer), this.#unavailable(answer)]}</div>` : this.pending()}
 		`;
 	}
 
@@ -306,6 +307,10 @@ export class FrictionReport extends FetchedPage {
 		const parts = [];
 		if (answer.waits.count) parts.push(html`${plural(answer.waits.count, "dialog")} ${period}`);
 		else parts.push(html`No dialog ${period}`);
+		const wasted = answer.waste.reduce((sum, row) => sum + (row.cost ?? 0), 0);
+		if (wasted && answer.cost.total) {
+			parts.push(html`${money(wasted)} of ${money(answer.cost.total)} was for nothing`);
+		}
 		if (all && answer.time.wait) parts.push(html`${percent(answer.time.wait / all)} of all time`);
 		if (saved) {
 			parts.push(
@@ -502,52 +507,21 @@ export class FrictionReport extends FetchedPage {
 
 	/** @param {Friction} answer */
 	#accounts({ cost }) {
-		if (!cost.sources.length && !cost.misses.length && !cost.unseen) return nothing;
+		if (!cost.sources.length && !cost.unseen) return nothing;
 		return html`<section class="card wide" aria-labelledby="h-accounts">
 			<header><h2 id="h-accounts">What it was for</h2></header>
-			<cost-accounts
-				.sources=${cost.sources}
-				.misses=${cost.misses}
-				.total=${cost.total - cost.unseen}
-				.unseen=${cost.unseen}
-			></cost-accounts>
+			<cost-accounts .sources=${cost.sources} .total=${cost.total - cost.unseen} .unseen=${cost.unseen}></cost-accounts>
 		</section>`;
 	}
 
-	/** @param {Friction} answer @param {string} period */
-	#definitions({ definitions, unavailable }, period) {
-		const idle = definitions.filter((one) => !one.used);
-		if (!definitions.length && !unavailable.length) return nothing;
-		return html`<section class="card wide rules" aria-labelledby="h-definitions">
-			<header>
-				<h2 id="h-definitions">Definitions that nobody used</h2>
-				<p>
-					What MCP servers and plugins put into every request. Tokens are estimated from lengths; of tools that are
-					loaded only when needed, these are their names.
-				</p>
-			</header>
-			${
-				idle.length
-					? html`<ol>
-							${idle.map(
-								(one) =>
-									html`<li>
-										<code class="rule">${one.name}</code>
-										<p>${idleSentence(one, period)} <span class="quiet">Off with</span> <code>${one.setting}</code></p>
-										<copy-button .text=${one.setting} what=${`what turns ${one.name} off`}></copy-button>
-									</li>`,
-							)}
-						</ol>`
-					: html`<p class="empty">${definitions.length ? "All of them were used." : "No definitions were seen."}</p>`
-			}
-			${
-				unavailable.length
-					? html`<p class="steps">
-							Not available:
-							${unavailable.map((one, at) => html`${at ? "; " : nothing}<code>${one.server}</code> ${unavailableSentence(one)}`)}.
-						</p>`
-					: nothing
-			}
+	/** MCP servers that could not be used. @param {Friction} answer */
+	#unavailable({ unavailable }) {
+		if (!unavailable.length) return nothing;
+		return html`<section class="card wide" aria-labelledby="h-unavailable">
+			<header><h2 id="h-unavailable">MCP servers that were not available</h2></header>
+			<p class="steps">
+				${unavailable.map((one, at) => html`${at ? "; " : nothing}<code>${one.server}</code> ${unavailableSentence(one)}`)}.
+			</p>
 		</section>`;
 	}
 

@@ -205,7 +205,7 @@ export class SearchPage extends BaseComponent {
 	}
 
 	get query() {
-		return /** @type {Record<"q" | "what" | "type" | "project" | "branch" | "tool" | "model" | "outcome" | "collided" | "time" | "from" | "longer" | "cost" | "session", string>} */ (
+		return /** @type {Record<"q" | "what" | "type" | "project" | "branch" | "tool" | "model" | "outcome" | "collided" | "time" | "from" | "longer" | "cost" | "session" | "waste", string>} */ (
 			router.route.query
 		);
 	}
@@ -217,7 +217,7 @@ export class SearchPage extends BaseComponent {
 
 	/** What the agent is asked; null for nothing yet. */
 	get wanted() {
-		const { q, what, type, project, branch, tool, model, outcome, collided, time, from, longer, cost, session } =
+		const { q, what, type, project, branch, tool, model, outcome, collided, time, from, longer, cost, session, waste } =
 			this.query;
 		const filters = {
 			project,
@@ -225,6 +225,7 @@ export class SearchPage extends BaseComponent {
 			tool,
 			model,
 			session,
+			waste: what === "spans" ? waste : "",
 			outcome: outcome === "all" ? "" : outcome,
 			collisions: what === "spans" && collided === "true" ? "true" : "",
 			kind: what === "spans" || type === "all" ? "" : type,
@@ -314,6 +315,16 @@ export class SearchPage extends BaseComponent {
 		</button>`;
 	}
 
+	/** The waste that was counted of what is listed, for one that led here. */
+	#waste() {
+		const [kind = "", what = ""] = this.query.waste.split(/:(.*)/s);
+		if (!kind) return nothing;
+		return html`<button class="btn" title="Any span" @click=${() => router.set({ waste: "" }, { push: true })}>
+			${kind.replaceAll("_", " ")}${what ? `: ${what.replaceAll("_", " ")}` : nothing} <span aria-hidden="true">✕</span
+			><span class="hide">, remove</span>
+		</button>`;
+	}
+
 	/** @param {keyof SearchPage["query"]} name @param {string} label @param {string[]} [known] */
 	#text(name, label, known = []) {
 		return html`<label
@@ -355,7 +366,7 @@ export class SearchPage extends BaseComponent {
 					])}
 				</div>
 				<div class="filters">
-					${isSpans ? nothing : this.#choice("type", "Kind", FOUND_KINDS)}${this.#choice("outcome", "Outcome", OUTCOME_FILTERS)}${isSpans ? this.#choice("collided", "Collisions", COLLIDED) : nothing}${this.#time()}${this.#choice("longer", "Duration", LENGTHS)}${this.#choice("cost", "Cost", COSTS)}${this.#text("project", "Project", store.projects)}${this.#text("branch", "Branch")}${this.#text("tool", "Tool")}${this.#text("model", "Model")}
+					${isSpans ? nothing : this.#choice("type", "Kind", FOUND_KINDS)}${this.#choice("outcome", "Outcome", OUTCOME_FILTERS)}${isSpans ? this.#choice("collided", "Collisions", COLLIDED) : nothing}${this.#time()}${this.#choice("longer", "Duration", LENGTHS)}${this.#choice("cost", "Cost", COSTS)}${this.#text("project", "Project", store.projects)}${this.#text("branch", "Branch")}${this.#text("tool", "Tool")}${this.#text("model", "Model")}${isSpans ? this.#waste() : nothing}
 				</div>
 			</search>
 			${this.#found()}`;

@@ -704,18 +704,43 @@ export interface CacheMiss {
   cost: number;
 }
 
+/** What a session has of some waste: how often, USD, and milliseconds. */
+export interface WastedSession {
+  id: string;
+  title: string;
+  project: string;
+  count: number;
+  cost: number;
+  time: number;
+}
+
 /**
- * What an MCP server or a plugin takes in each request of the main agent, used or not. `tokens` a request are estimated
- * from lengths; of tools that are loaded only when needed it is their names. `used`: calls of its tools, and model
- * calls on its account. `setting` turns it off.
+ * What held agents or people up: `what` tells it apart from others of its kind. Attributes: priced: How many of `count`
+ * have a price; parts of others may have. cost: USD at list price; None where there is none, or none is known. time:
+ * Milliseconds that it took. price: How that price is made; empty where time alone is lost. todo: What to do about it,
+ * and `copy` for it, which goes `into` that file or place. searched: Whether `/search` finds its spans by
+ * `waste=KIND:WHAT`.
  */
-export interface Definitions {
-  kind: "mcp_server" | "plugin";
-  name: string;
+export interface Waste {
+  kind: string;
+  what: string;
+  title: string;
+  count: number;
+  priced: number;
   tokens: number;
-  requests: number;
-  used: number;
-  setting: string;
+  cost: number | null;
+  time: number;
+  price: string;
+  todo: string;
+  copy: string;
+  into: string;
+  searched: boolean;
+}
+
+/** The sessions that have most of some waste. */
+export interface WastedSessions {
+  now: number;
+  items: WastedSession[];
 }
 
 /** An MCP server that sessions could not use: how many, since it failed or since it wants somebody to log in. */
@@ -734,7 +759,6 @@ export interface Cost {
   models: ModelCost[];
   days: DayCost[];
   sources: SourceCost[];
-  misses: CacheMiss[];
 }
 
 /**
@@ -780,7 +804,7 @@ export interface Friction {
   failing: Failing[];
   time: Split;
   cost: Cost;
-  definitions: Definitions[];
+  waste: Waste[];
   unavailable: Unavailable[];
 }
 

@@ -76,6 +76,8 @@ class WasteKind(StrEnum):
     Where several are true of the same tokens, the first of this list has them.
     """
 
+    LOOP = "loop"
+    """A model call of an agent that got nowhere, from the watchdog's alarm on."""
     CACHE_MISS = "cache_miss"
     """The prompt cache was missed: what had been in it was written again."""
     COMPACTION = "compaction"

@@ -3,6 +3,7 @@
 Each model call is divided once. What a kind of waste takes of a call's tokens no other takes too, and nothing is taken
 that the call's cost doesn't have, so all waste together is never more than all cost:
 
+    all of it      an agent that gets nowhere, from the alarm on
     output         the calls that the answer asked for, by the length of their inputs, where they fail or are denied
     cache write    what a miss wrote again, at what that costs more than reading it; then results that came since the
                    agent's call before, where calls failed, were denied or had read the same before
@@ -20,6 +21,7 @@ from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.enums import CacheCause, WasteKind
 from hookspan.wire.facts import ModelCall
 
+from . import watchdog
 from .cache import Missed
 from .state import KEPT_PLACES, KEPT_READS, KEPT_WASTED, Attempt, Price, SessionState, Unspent, Wasted, bound
 from .step import NANO, Step
@@ -45,12 +47,23 @@ class _Purse:
         self._left -= taken
         return taken
 
+    def rest(self) -> int:
+        """All that is left, -1 without a price."""
+        taken, self._left = self._left, min(self._left, 0)
+        return taken
+
 
 def called(step: Step, call: ModelCall, missed: Missed | None, definitions: Mapping[tuple[str, str], int]) -> None:
     """Divides a model call. `definitions`: tokens of those that it had, by label and name."""
     if call.error_status:
         return
     purse, session = _Purse(call), step.session
+    if loop := watchdog.loop_of(session, call):
+        price = Price(
+            call.input_tokens + call.cache_write_tokens + call.cache_read_tokens + call.output_tokens, purse.rest()
+        )
+        took = call.end - call.start
+        _write(step, WasteKind.LOOP, loop.value, call.end, count=1, priced=price.nano >= 0, price=price, took=took)
     again = missed.tokens if missed else 0
     if missed:
         _missed(step, call, missed, purse)
@@ -61,13 +74,13 @@ def called(step: Step, call: ModelCall, missed: Missed | None, definitions: Mapp
     written = max(0, call.cache_write_tokens - again)
     new = call.input_tokens + written
     paid = call.input_tokens * call.input_price + written * call.cache_write_price
-    price = -1.0 if min(call.input_price, call.cache_write_price) < 0 else paid / new if new else 0.0
+    each = -1.0 if min(call.input_price, call.cache_write_price) < 0 else paid / new if new else 0.0
     estimated = sum(call.results.values()) / BYTES_PER_TOKEN
     scale = min(1.0, new / estimated) if estimated else 0.0
     carried = dict(session.carried.get(call.agent_id, {}))
     for id_, size in call.results.items():
         tokens = size / BYTES_PER_TOKEN * scale
-        _learn(step, id_, "result", Price(int(tokens), purse.take(tokens, price)))
+        _learn(step, id_, "result", Price(int(tokens), purse.take(tokens, each)))
     cached = call.cache_read_tokens
     for what, tokens in carried.items():
         price_of_it = Price(min(tokens, cached), purse.take(min(tokens, cached), call.cache_read_price))

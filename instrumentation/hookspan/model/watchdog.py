@@ -377,6 +377,15 @@ def over(session: SessionState, at: int) -> None:
     session.watches = {}
 
 
+def loop_of(session: SessionState, fact: ModelCall) -> AlarmKind | None:
+    """What an agent repeated as it made a call, since that was noticed; None if it got on."""
+    for alarm in session.alarms:
+        of_it = alarm.agent_id == fact.agent_id and alarm.kind not in _OF_TURNS
+        if of_it and alarm.raised <= fact.start and (not alarm.ended or fact.end <= alarm.ended):
+            return alarm.kind
+    return None
+
+
 def write(step: Step, up_to: int) -> None:
     """Writes the alarms that ended before `up_to`, up to which the transcripts are read."""
     session = step.session

@@ -12,6 +12,7 @@ from .retention import Pruned, Retention
 from .schema import SpanKey
 from .store import Commit, Store, StoreMoved
 from .summary import Summary, ToolCount, Total
+from .waste import WastedSession, WasteQuery, WasteSum
 from .work import Work
 
 __all__ = [
@@ -41,6 +42,9 @@ __all__ = [
     "Summary",
     "ToolCount",
     "Total",
+    "WasteQuery",
+    "WasteSum",
+    "WastedSession",
     "Work",
     "earlier",
     "is_damage",

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
@@ -13,6 +14,8 @@ from typing import Any, Final
 import msgspec
 
 from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.enums import WasteKind
+from hookspan.catalogue.spans import ALARM, CACHE_MISSED, COMPACTION, REQUEST_FAILED
 from hookspan.model.rows import Span
 
 from . import schema
@@ -39,6 +42,7 @@ class SpanQuery(msgspec.Struct, frozen=True, kw_only=True):
         costlier: USD that they cost at least.
         exit_code: Exit status of a shell command.
         collisions: Calls that wrote what another session or agent wrote at the same time.
+        waste: A kind of waste, and behind a colon what it is of: the spans that it was counted of.
         before: `(start, key)` of the last one of the page before.
     """
 
@@ -55,12 +59,26 @@ class SpanQuery(msgspec.Struct, frozen=True, kw_only=True):
     costlier: float = 0.0
     exit_code: int | None = None
     collisions: bool = False
+    waste: str = ""
     before: tuple[int, int] | None = None
     limit: int = 50
 
 
 def _attribute(name: str) -> str:
     return f"json_extract(attributes, '$.\"{name}\"')"
+
+
+_OUTCOME: Final = _attribute(sc.OUTCOME)
+_CALLS: Final[dict[str, list[str]]] = {
+    WasteKind.FAILED: [f"{_OUTCOME} = 'error'"],
+    WasteKind.DENIED: [f"{_OUTCOME} = 'denied'"],
+    WasteKind.REPEATED: [_attribute(sc.REPEATED)],
+    WasteKind.ASKED: [
+        f"coalesce({_attribute(sc.WAITED)}, {_attribute(sc.WAITED_INSIDE)}) > 0",
+        f"{_OUTCOME} <> 'denied'",
+    ],
+}
+"""Kinds of waste that are of tool calls, each with its conditions."""
 
 
 def find(db: sqlite3.Connection, query: SpanQuery) -> list[Span]:
@@ -70,8 +88,10 @@ def find(db: sqlite3.Connection, query: SpanQuery) -> list[Span]:
     last one that is wanted.
     """
     where, values = _asked(query)
+    name, conditions, more = _wasted(query.waste)
+    where, values = [*where, *conditions], [*values, *more]
     sql = f"SELECT key, start FROM span WHERE {' AND '.join(where)} ORDER BY start DESC, key DESC"
-    cursors = [db.execute(sql, (name, *values)) for name in _names(db, query)]
+    cursors = [db.execute(sql, (each, *values)) for each in _names(db, query) if name.fullmatch(each)]
     merged: Iterator[tuple[int, int]] = heapq.merge(*cursors, key=lambda row: (-row[1], -row[0]))
     keys = [key for key, _ in itertools.islice(merged, query.limit)]
     for cursor in cursors:
@@ -100,6 +120,25 @@ def _asked(query: SpanQuery) -> tuple[list[str], list[Any]]:
     conditions += [(text, (word.lower(),), True) for word in query.words]
     where = ["NOT hook", "name = ?", *(condition for condition, _, is_asked in conditions if is_asked)]
     return where, [value for _, values, is_asked in conditions if is_asked for value in values]
+
+
+def _wasted(waste: str) -> tuple[re.Pattern[str], list[str], list[Any]]:
+    """What names its spans have, and conditions with their values."""
+    kind, _, what = waste.partition(":")
+    if kind in {WasteKind.CACHE_MISS, WasteKind.RETRY}:
+        key, event = (sc.CACHE_CAUSE, CACHE_MISSED) if kind == WasteKind.CACHE_MISS else (sc.ERROR_TYPE, REQUEST_FAILED)
+        told = "json_extract(value, '$[0]') = ? AND json_extract(value, ?) = ?"
+        where = f"EXISTS (SELECT 1 FROM json_each(events) WHERE {told})"
+        return re.compile(f"{MODEL}.*"), [where], [event.name, f'$[2]."{key}"', what]
+    if kind == WasteKind.LOOP:
+        return re.compile(re.escape(ALARM.of(what))), [], []
+    if kind == WasteKind.COMPACTION:
+        return re.compile(COMPACTION.name), [], []
+    if kind not in _CALLS:
+        return re.compile(".*"), ["0"] if waste else [], []
+    tool, _, program = what.partition(" ")
+    of_program = f"coalesce({_attribute(sc.COMMAND_PROGRAM)}, '') = ?"
+    return re.compile(re.escape(f"{TOOL}{tool}")), [*_CALLS[kind], of_program], [program]
 
 
 def _names(db: sqlite3.Connection, query: SpanQuery) -> list[str]:

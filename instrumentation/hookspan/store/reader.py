@@ -26,6 +26,7 @@ from .questions import Questions
 from .readings import Readings
 from .schema import MINUTE, SpanKey
 from .summary import HOUR, Summary, Total, of_sessions, with_tools
+from .waste import WastedSession, WasteQuery, WasteSum, by_session, sums
 
 _CALLS: Final = "hookspan.tool.calls"
 
@@ -258,19 +259,21 @@ class Reader(Questions):
 
         `slot` splits it into slots of so many minutes. Minutes are whole; older than two days, hours are.
         """
+        first, last = since // MINUTE, min(until // MINUTE + 1, schema.INTEGER_MAX)
+        wanted = f"SELECT key FROM metric WHERE instrument IN ({', '.join('?' * len(instruments))})"
+        named, names = (f"AND metric IN ({wanted})", instruments) if instruments else ("", ())
+        minutes = f"SELECT metric, minute, count, value FROM rollup WHERE minute >= ? AND minute < ? {named}"
+        values: list[int | str] = [first, last, *names]
         at, groups, order = (f"minute / {slot:d} * {slot:d}", "1, 2", "ORDER BY at") if slot else ("0", "1", "")
-        named = f"AND instrument IN ({', '.join('?' * len(instruments))})" if instruments else ""
-        inner = (
-            f"SELECT metric, {at} AS at, sum(count) AS n, sum(value) AS v FROM rollup WHERE minute >= ? AND minute < ?"
-        )
-        sql = (
-            f"SELECT instrument, attributes, at, n, v FROM ({inner} GROUP BY {groups}) "
-            f"JOIN metric ON key = metric {named} {order}"
-        )
+        day, end = -(-first // schema.DAY_MINUTES), last // schema.DAY_MINUTES
+        if not slot and day < end:  # days in its midst are summed already
+            days = f"SELECT metric, 0 AS minute, count, value FROM daily WHERE day >= ? AND day < ? {named}"
+            values = [first, day * schema.DAY_MINUTES, *names, end * schema.DAY_MINUTES, last, *names, day, end, *names]
+            minutes = f"{minutes} UNION ALL {minutes} UNION ALL {days}"
+        inner = f"SELECT metric, {at} AS at, sum(count) AS n, sum(value) AS v FROM ({minutes}) GROUP BY {groups}"
+        sql = f"SELECT instrument, attributes, at, n, v FROM ({inner}) JOIN metric ON key = metric {order}"
         gained: dict[str, list[Total]] = {}
-        for instrument, attributes, minute, count, value in self._rows(
-            sql, since // MINUTE, min(until // MINUTE + 1, schema.INTEGER_MAX), *instruments
-        ):
+        for instrument, attributes, minute, count, value in self._rows(sql, *values):
             gained.setdefault(instrument, []).append(Total(minute, schema.read_labels(attributes), count, value))
         return gained
 
@@ -285,6 +288,16 @@ class Reader(Questions):
         """What went into commits, and into none, of the sessions whose last event was at or after `since` (Unix ns)."""
         with self._readings.snapshot() as db:
             return receipts.Receipts() if db is None else receipts.of_all(db, since)
+
+    def waste(self, query: WasteQuery, limit: int) -> list[WasteSum]:
+        """The largest sums of waste."""
+        with self._readings.snapshot() as db:
+            return [] if db is None else sums(db, query, limit)
+
+    def wasted_sessions(self, query: WasteQuery, of: WasteSum, limit: int) -> list[WastedSession]:
+        """The sessions that have most of one of these."""
+        with self._readings.snapshot() as db:
+            return [] if db is None else by_session(db, query, of, limit)
 
     def day(self, since: int, until: int) -> days.Day:
         """What a time (Unix nanoseconds) came to."""

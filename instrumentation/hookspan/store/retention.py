@@ -12,7 +12,7 @@ import msgspec
 
 from hookspan.catalogue import attributes as sc
 
-from .schema import HOUR, INTEGER_MAX, MINUTE, NANOSECONDS
+from .schema import HOUR, INSERT_WASTE, INTEGER_MAX, MINUTE, NANOSECONDS
 
 CHUNK: Final = 2_000
 """Rows deleted at a time: a few milliseconds, in which ingest waits."""
@@ -20,6 +20,7 @@ DAY: Final = 86_400 * NANOSECONDS
 FINE: Final = 2 * DAY
 """Age up to which rollups are by minute; after that by hour."""
 HOUR_MINUTES: Final = 60
+HOURS: Final = 24
 PROJECT: Final = f"json_extract(attributes, '$.\"{sc.PROJECT}\"')"
 """Where spans and series have their project."""
 
@@ -76,7 +77,9 @@ def prune(db: sqlite3.Connection, policy: Retention, now: int) -> Pruned:
         "DELETE FROM rollup WHERE minute IN (SELECT DISTINCT minute FROM rollup WHERE minute < ? LIMIT 60)",
         ((now - policy.days * DAY) // MINUTE,),
     ).rowcount
+    db.execute("DELETE FROM daily WHERE day < ?", ((now - policy.days * DAY) // DAY,))
     db.execute("DELETE FROM waste WHERE hour < ?", ((now - policy.days * DAY) // HOUR,))
+    rolled += _merge_waste(db, now - FINE)
     done = max(events, spans, logs, sessions, moves) < CHUNK and not rolled and not forgotten
     return Pruned(events=events, spans=spans, sessions=sessions, done=done)
 
@@ -129,6 +132,7 @@ def forget_projects(db: sqlite3.Connection, projects: Iterable[str]) -> list[tup
     for project in projects:
         rows = db.execute(f"SELECT key, instrument, attributes FROM metric WHERE {PROJECT} = ?", (project,)).fetchall()
         db.executemany("DELETE FROM rollup WHERE metric = ?", [(key,) for key, _, _ in rows])
+        db.executemany("DELETE FROM daily WHERE metric = ?", [(key,) for key, _, _ in rows])
         db.executemany("DELETE FROM metric WHERE key = ?", [(key,) for key, _, _ in rows])
         gone += [(instrument, attributes) for _, instrument, attributes in rows]
     return gone
@@ -202,3 +206,24 @@ def _coarsen(db: sqlite3.Connection, before: int) -> int:
     )
     db.execute("DELETE FROM rollup WHERE minute > ? AND minute < ?", (hour, hour + HOUR_MINUTES))
     return len(rows)
+
+
+def _merge_waste(db: sqlite3.Connection, before: int) -> int:
+    """Merge what a session has of some waste in a day (UTC) into its first hour then, one day at a time; how many."""
+    known = db.execute("SELECT value FROM meta WHERE name = 'merged'").fetchone()
+    day = known[0] if known else (db.execute("SELECT min(hour) FROM waste").fetchone()[0] or 0) // HOURS
+    if not day or day >= before // DAY:
+        return 0
+    of_day = (day * HOURS, (day + 1) * HOURS)
+    rows = db.execute(
+        "SELECT kind, what, session, min(hour), sum(count), sum(priced), sum(tokens), sum(nano), sum(took) FROM waste "
+        "WHERE hour >= ? AND hour < ? GROUP BY kind, what, session HAVING count(*) > 1",
+        of_day,
+    ).fetchall()
+    db.executemany(
+        "DELETE FROM waste WHERE kind = ? AND what = ? AND session = ? AND hour >= ? AND hour < ?",
+        [(*row[:3], *of_day) for row in rows],
+    )
+    db.executemany(INSERT_WASTE, rows)
+    db.execute("INSERT OR REPLACE INTO meta (name, value) VALUES ('merged', ?)", (day + 1,))
+    return 1

@@ -269,6 +269,16 @@ class Store:
                 rollup[0] += 1
                 rollup[1] += increment.value
         self._db.executemany(schema.INSERT_METRIC, map(schema.metric_values, touched.values()))
+        days: dict[tuple[int, int], list[int | float]] = defaultdict(lambda: [0, 0])
+        for (minute, key), (count, value) in minutes.items():
+            day = days[key, minute // schema.DAY_MINUTES]
+            day[0] += count
+            day[1] += value
+        self._db.executemany(
+            "INSERT INTO daily (metric, day, count, value) VALUES (?, ?, ?, ?) "
+            "ON CONFLICT DO UPDATE SET count = count + excluded.count, value = value + excluded.value",
+            [(*of, *sums) for of, sums in days.items()],
+        )
         self._db.executemany(
             "INSERT INTO rollup (minute, metric, count, value) VALUES (?, ?, ?, ?) "
             "ON CONFLICT DO UPDATE SET count = count + excluded.count, value = value + excluded.value",

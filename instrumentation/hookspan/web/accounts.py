@@ -1,8 +1,7 @@
-"""What cost is on whose account, what cache misses cost, and what idle definitions take."""
+"""What cost is on whose account, and what cache misses of a session cost."""
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
@@ -24,7 +23,6 @@ SOURCES: Final[Mapping[schemas.Source, str]] = {
     "workflow": sc.WORKFLOW_NAME,
 }
 """Kinds of accounts, each with the attribute that names one. A call is on one of each kind at most."""
-_MCP: Final = "mcp__"
 
 
 class Sources:
@@ -65,20 +63,8 @@ def unseen(totals: Totals) -> float:
     return sum(one.value for one in totals.get("hookspan.cost", ()) if sc.USAGE_SOURCE in dict(one.attributes))
 
 
-def misses(totals: Totals) -> list[schemas.CacheMiss]:
-    """Misses of the cache by cause, the dearest first."""
-    found = {cause.value: schemas.CacheMiss(cause=cause.value) for cause in CacheCause}
-    for one in totals.get("hookspan.cache.recached", ()):
-        row = found[dict(one.attributes)[sc.CACHE_CAUSE]]
-        row.count += one.count
-        row.tokens += int(one.value)
-    for one in totals.get("hookspan.cache.recached.cost", ()):
-        found[dict(one.attributes)[sc.CACHE_CAUSE]].cost += one.value
-    return _told(found.values())
-
-
 def misses_of(events: Iterable[SpanEvent]) -> list[schemas.CacheMiss]:
-    """The same from the events of spans."""
+    """Misses of the cache by cause, the dearest first."""
     found = {cause.value: schemas.CacheMiss(cause=cause.value) for cause in CacheCause}
     for event in events:
         row, told = found.get(str(event.attributes.get(sc.CACHE_CAUSE))), event.attributes
@@ -95,60 +81,6 @@ def _number(value: object) -> float:
 
 def _told(rows: Iterable[schemas.CacheMiss]) -> list[schemas.CacheMiss]:
     return sorted((row for row in rows if row.count), key=lambda row: (-row.cost, -row.tokens))
-
-
-def definitions(totals: Totals) -> list[schemas.Definitions]:
-    """What definitions took in each request, those that were never used first."""
-    sums: dict[tuple[str, str], list[float]] = defaultdict(lambda: [0.0, 0])
-    for one in totals.get("hookspan.definitions", ()):
-        labels = dict(one.attributes)
-        kind = "mcp_server" if sc.MCP_SERVER in labels else "plugin"
-        entry = sums[kind, labels.get(SOURCES["mcp_server"]) or labels.get(sc.PLUGIN_NAME, "")]
-        entry[0] += one.value
-        entry[1] += one.count
-    servers, plugins = _used_servers(totals), _used_plugins(totals)
-    found = [
-        schemas.Definitions(
-            kind="plugin" if kind == "plugin" else "mcp_server",
-            name=name,
-            tokens=round(tokens / requests),
-            requests=int(requests),
-            used=plugins[name] + _of_plugin(servers, name) if kind == "plugin" else servers[name],
-            setting=_setting(kind, name),
-        )
-        for (kind, name), (tokens, requests) in sums.items()
-        if requests
-    ]
-    return sorted(found, key=lambda one: (one.used > 0, -one.tokens * one.requests, one.name))
-
-
-def _used_servers(totals: Totals) -> dict[str, int]:
-    """Calls of each MCP server's tools, by its name in theirs."""
-    used: dict[str, int] = defaultdict(int)
-    for one in totals.get("hookspan.tool.calls", ()):
-        tool = dict(one.attributes).get(sc.GEN_AI_TOOL_NAME, "")
-        if tool.startswith(_MCP):
-            used[tool.removeprefix(_MCP).partition("__")[0]] += one.count
-    return used
-
-
-def _used_plugins(totals: Totals) -> dict[str, int]:
-    used: dict[str, int] = defaultdict(int)
-    for one in totals.get("hookspan.cost", ()):
-        if plugin := dict(one.attributes).get(sc.PLUGIN_NAME):
-            used[plugin] += one.count
-    return used
-
-
-def _of_plugin(servers: Mapping[str, int], plugin: str) -> int:
-    return sum(count for server, count in servers.items() if server.startswith(f"plugin_{plugin}_"))
-
-
-def _setting(kind: str, name: str) -> str:
-    """What turns it off: a part of settings.json that hides a server's tools, or the command that disables a plugin."""
-    if kind == "plugin":
-        return f"claude plugin disable {name}"
-    return json.dumps({"permissions": {"deny": [f"{_MCP}{name}"]}})
 
 
 def unavailable(totals: Totals) -> list[schemas.Unavailable]:

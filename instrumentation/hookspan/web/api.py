@@ -8,7 +8,7 @@ from typing import Final, Literal, get_args
 
 import msgspec
 
-from hookspan.catalogue.enums import Outcome
+from hookspan.catalogue.enums import Outcome, WasteKind
 from hookspan.clients.message import Kind
 from hookspan.web import schemas, serializers
 from hookspan.web.context import Context
@@ -211,6 +211,7 @@ ENDPOINTS: Final = (
             Parameter("tool", "Only calls of this tool, and their results."),
             _SESSION,
             Parameter("outcome", "Only what ended in this way.", words=tuple(outcome.value for outcome in Outcome)),
+            Parameter("waste", "Only spans of this waste: a `kind` and `what` of `/friction`, `KIND:WHAT`."),
             number("exit", "Only spans of shell commands with this exit status.", None, 0, 255),
             flag("collisions", "Only spans of calls that wrote what another wrote at the same time."),
             number("longer", "Only what took so many milliseconds.", None, 0),
@@ -242,6 +243,19 @@ ENDPOINTS: Final = (
         friction.friction,
         schemas.Friction,
         (number("days", "Number of days, including today.", 7, 1, 90), _PROJECT),
+        cached=True,
+    ),
+    Endpoint(
+        "/friction/sessions",
+        "The sessions that have most of some waste of `/friction`.",
+        friction.sessions,
+        schemas.WastedSessions,
+        (
+            number("days", "Number of days, including today.", 7, 1, 90),
+            _PROJECT,
+            Parameter("kind", "Its `kind`.", words=tuple(kind.value for kind in WasteKind)),
+            Parameter("what", "Its `what`."),
+        ),
         cached=True,
     ),
     Endpoint("/events", "Hook events.", journal.events, schemas.Events, (*_page(100, 500), _SESSION)),

@@ -263,7 +263,6 @@ def cost(totals: Totals, since: dt.date, until: dt.date) -> schemas.Cost:
         unpriced=sum(one.count for one in totals.get("hookspan.cost.unpriced", ())),
         unseen=accounts.unseen(totals),
         sources=accounts.sources(totals),
-        misses=accounts.misses(totals),
         projects=[schemas.ProjectCost(name=name, cost=value) for name, value in _falling(whole.projects)],
         models=[
             schemas.ModelCost(

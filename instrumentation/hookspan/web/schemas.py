@@ -709,19 +709,49 @@ class CacheMiss(msgspec.Struct, kw_only=True):
     cost: float = 0.0
 
 
-class Definitions(msgspec.Struct, kw_only=True):
-    """What an MCP server or a plugin takes in each request of the main agent, used or not.
+class WastedSession(msgspec.Struct, kw_only=True):
+    """What a session has of some waste: how often, USD, and milliseconds."""
 
-    `tokens` a request are estimated from lengths; of tools that are loaded only when needed it is their names.
-    `used`: calls of its tools, and model calls on its account. `setting` turns it off.
+    id: str
+    title: str
+    project: str
+    count: int
+    cost: float
+    time: float
+
+
+class Waste(msgspec.Struct, kw_only=True):
+    """What held agents or people up: `what` tells it apart from others of its kind.
+
+    Attributes:
+        priced: How many of `count` have a price; parts of others may have.
+        cost: USD at list price; None where there is none, or none is known.
+        time: Milliseconds that it took.
+        price: How that price is made; empty where time alone is lost.
+        todo: What to do about it, and `copy` for it, which goes `into` that file or place.
+        searched: Whether `/search` finds its spans by `waste=KIND:WHAT`.
     """
 
-    kind: Literal["mcp_server", "plugin"]
-    name: str
+    kind: str
+    what: str
+    title: str
+    count: int
+    priced: int
     tokens: int
-    requests: int
-    used: int
-    setting: str
+    cost: float | None
+    time: float
+    price: str
+    todo: str
+    copy: str
+    into: str
+    searched: bool
+
+
+class WastedSessions(msgspec.Struct, kw_only=True):
+    """The sessions that have most of some waste."""
+
+    now: float
+    items: list[WastedSession]
 
 
 class Unavailable(msgspec.Struct, kw_only=True):
@@ -742,7 +772,6 @@ class Cost(msgspec.Struct, kw_only=True):
     models: list[ModelCost]
     days: list[DayCost]
     sources: list[SourceCost]
-    misses: list[CacheMiss]
 
 
 class SessionCost(msgspec.Struct, kw_only=True):
@@ -793,7 +822,7 @@ class Friction(msgspec.Struct, kw_only=True):
     failing: list[Failing]
     time: Split
     cost: Cost
-    definitions: list[Definitions]
+    waste: list[Waste]
     unavailable: list[Unavailable]
 
 

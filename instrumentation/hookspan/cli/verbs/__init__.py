@@ -30,7 +30,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, str]]] = {
         "now": "One line for a prompt or a status bar.",
         "sessions": "List sessions, those that need you first.",
         "trace, share": "Where a turn's time went; a file to share.",
-        "cost, receipt": "What model calls cost; what went into commits.",
+        "cost, receipt, waste": "What work cost; by commit; for nothing.",
         "search": "Find what was said and done.",
         "tail": "Follow the raw events.",
         "demo, bench": "Show a recorded session; measure this machine.",

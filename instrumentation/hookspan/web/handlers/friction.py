@@ -6,22 +6,19 @@ import datetime as dt
 from typing import Final
 
 from hookspan.catalogue import attributes as sc
-from hookspan.web import accounts, schemas, serializers
+from hookspan.store import WasteQuery
+from hookspan.web import accounts, schemas, serializers, waste
 from hookspan.web import friction as figures
 from hookspan.web.context import Context
 from hookspan.web.days import midnight
 from hookspan.web.parameters import Arguments
 
-INSTRUMENTS: Final = (
+BY_DAY: Final = ("hookspan.time", "hookspan.cost")
+SUMS: Final = (
     "hookspan.tool.calls",
     "hookspan.tool.duration",
-    "hookspan.time",
-    "hookspan.cost",
     "hookspan.cost.unpriced",
     "hookspan.tokens",
-    "hookspan.cache.recached",
-    "hookspan.cache.recached.cost",
-    "hookspan.definitions",
     "hookspan.mcp.unavailable",
 )
 
@@ -38,7 +35,10 @@ def friction(context: Context, arguments: Arguments) -> schemas.Friction:
         projects = moment.projects()
     if project:
         calls = [span for span in calls if span.attributes.get(sc.PROJECT) == project]
-    totals = figures.of_project(context.reader.totals(*INSTRUMENTS, since=since, slot=60), project)
+    rules = figures.rules(calls) if content else []
+    sums = context.reader.waste(WasteQuery(since=since, project=project, local=False), waste.SHOWN)
+    gained = context.reader.totals(*BY_DAY, since=since, slot=60) | context.reader.totals(*SUMS, since=since)
+    totals = figures.of_project(gained, project)
     return schemas.Friction(
         now=serializers.now_ms(),
         position=position,
@@ -48,10 +48,22 @@ def friction(context: Context, arguments: Arguments) -> schemas.Friction:
         projects=projects,
         waits=figures.waits(calls, totals, first, today.date()),
         asked=figures.asked(calls),
-        rules=figures.rules(calls) if content else [],
+        rules=rules,
         failing=figures.failing(totals),
         time=figures.time_split(totals),
         cost=figures.cost(totals, first, today.date()),
-        definitions=accounts.definitions(totals),
+        waste=waste.rows(sums, rules),
         unavailable=accounts.unavailable(totals),
     )
+
+
+def sessions(context: Context, arguments: Arguments) -> schemas.WastedSessions:
+    """GET /friction/sessions."""
+    first = dt.datetime.now().astimezone().date() - dt.timedelta(days=arguments["days"] - 1)
+    query = WasteQuery(since=midnight(first), project=arguments["project"] or "", local=False)
+    kind, what = arguments["kind"], arguments["what"] or ""
+    sums = context.reader.waste(query, waste.SHOWN)
+    of = next((one for one in sums if (one.kind, one.what) == (kind, what)), None)
+    found = context.reader.wasted_sessions(query, of, waste.SESSIONS) if of else []
+    items = waste.sessions(one for one in found if one.project not in context.opted_out.names)
+    return schemas.WastedSessions(now=serializers.now_ms(), items=items)

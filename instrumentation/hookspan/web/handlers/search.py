@@ -21,7 +21,7 @@ LARGEST: Final = (1 << 63) - 1
 NANO: Final = 1_000_000
 HOUR: Final = 3600 * 1_000_000_000
 _CURSOR: Final = re.compile(r"\A([0-9]{1,19})(?:\.([0-9]{1,19}))?\Z")
-_FILTERS: Final = ("project", "branch", "model", "tool", "session")
+_FILTERS: Final = ("project", "branch", "model", "tool", "session", "waste")
 
 
 def search(context: Context, arguments: Arguments) -> schemas.Found:
@@ -35,6 +35,7 @@ def search(context: Context, arguments: Arguments) -> schemas.Found:
     if arguments["what"] == "spans":
         return _spans(context, arguments, asked, cursor)
     need_content(shown=context.content, what="messages")
+    del asked["waste"]  # of spans
     query = Query(
         text=arguments["q"] or "",
         kind="" if arguments["kind"] == "all" else arguments["kind"],
