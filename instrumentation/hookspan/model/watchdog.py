@@ -25,6 +25,8 @@ from .watches import KEPT_ALARMS, KEPT_CALLS, KEPT_COSTS, KEPT_EDITS, KEPT_ERROR
 
 CALM: Final = 10
 """Calls in a row that are not of an alarm, after which it is over."""
+AWAY: Final = 3
+"""The same if by then something else repeats often enough."""
 CLOSE: Final = 10
 """Compactions with fewer calls than this in between follow each other closely."""
 BARE_ERROR: Final = 14
@@ -236,17 +238,17 @@ def _weigh(step: Step, call: ToolCall, at: int, found: list[_Found], *, is_news:
         ),
         None,
     )
-    if going_on is None:
-        over = [one for one in found if 0 < one.limit <= one.times]
-        if over:
-            _raise(step, call, at, over[0])
-        return
-    if any(one.key == going_on.key for one in found):
-        going_on.calls, going_on.last, going_on.last_at, going_on.away = going_on.calls + 1, call.id, at, 0
-        return
-    going_on.away += is_news or not going_on.strict
-    if going_on.away >= (1 if going_on.strict else CALM):
+    over = [one for one in found if 0 < one.limit <= one.times]
+    if going_on is not None:
+        if any(one.key == going_on.key for one in found):
+            going_on.calls, going_on.last, going_on.last_at, going_on.away = going_on.calls + 1, call.id, at, 0
+            return
+        going_on.away += is_news or not going_on.strict
+        if going_on.away < (1 if going_on.strict else AWAY if over else CALM):
+            return
         going_on.ended = at
+    if over:
+        _raise(step, call, at, over[0])
 
 
 def _raise(step: Step, call: ToolCall, at: int, found: _Found) -> None:
