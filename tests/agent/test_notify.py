@@ -30,12 +30,22 @@ def told(messages: list[str]) -> int:
     return found
 
 
+def loop(session: str, command: str) -> Iterator[dict[str, Any]]:
+    """The same call ten times."""
+    yield event("UserPromptSubmit", session, prompt="again", prompt_id="p")
+    for number in range(10):
+        call = {"tool_name": "Bash", "tool_input": {"command": command}, "tool_use_id": f"toolu_{number}"}
+        yield event("PreToolUse", session, prompt_id="p", **call)
+        yield event("PostToolUse", session, prompt_id="p", **call, tool_response={"stdout": ""}, duration_ms=1)
+        yield event("PostToolBatch", session, prompt_id="p", tool_calls=[{**call, "tool_response": ""}])
+
+
 def test_a_long_wait_and_failed_turns_are_told_without_content(
     make_machine: Callable[..., Machine], inbox: tuple[str, list[str]]
 ):
     url, received = inbox
     machine = make_machine(
-        settings=f'[[notify]]\nurl = "{url}"\nevents = ["waiting", "turn_failed", "collision"]\n'
+        settings=f'[[notify]]\nurl = "{url}"\nevents = ["waiting", "alarm", "turn_failed", "collision"]\n'
         "waiting_seconds = 1\ninterval = 1\n"
     )
     machine.up()
@@ -50,10 +60,13 @@ def test_a_long_wait_and_failed_turns_are_told_without_content(
         event("PermissionRequest", session, **call),
     )
     until(lambda: received == ["shop waits for you (Bash)"], f"received {received}")
+    append(machine, *loop(str(uuid.uuid4()), "cat hunter2"))
+    until(lambda: received[1:] == ["shop repeats one call (10 calls)"], f"received {received}")
+    del received[1:]
     machine.hooks(*(event("StopFailure", session, error="rate_limit", prompt_id=prompt, number=n) for n in range(8)))
     until(lambda: told(received[1:]) == 8, f"received {received}")
     assert len(received) < 9, "a burst becomes one message"
-    assert machine.status()["notify"]["sent"] == len(received)
+    assert machine.status()["notify"]["sent"] == len(received) + 1
     write = {"tool_name": "Write", "tool_input": {"file_path": "hunter2.py", "content": ""}, "prompt_id": prompt}
     for who, call_id in ((session, "toolu_2"), (str(uuid.uuid4()), "toolu_3")):
         machine.hooks(event("PreToolUse", who, tool_use_id=call_id, **write))

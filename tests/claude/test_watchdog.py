@@ -115,7 +115,7 @@ def test_loops_of_the_client_are_found_in_time_and_honest_work_is_not():
         until(lambda: home.sessions()[0].ended, "the end")
         down(home)
         parts, ended = fold_anew(home)
-        told = [span for span in Reader(home.paths).spans_of_session(home.sessions()[0].id, hooks=False)]
+        told = Reader(home.paths).spans_of_session(home.sessions()[0].id, hooks=False)
         alarms = [span for span in told if span.name.startswith("alarm ")]
     for part, loop in zip(parts, played, strict=False):
         assert [one for one in part if one[0] != "turn_cost"] == [(loop.kind, loop.at)], loop.answers[0]

@@ -56,6 +56,24 @@ def test_now(home, tmp_path):
     assert (empty.returncode, empty.stdout, empty.stderr) == (0, "", "")
 
 
+def test_what_gets_nowhere_is_told(tmp_path):
+    paths = Paths.from_environment({"HOOKSPAN_HOME": str(tmp_path)})
+    records = play("print_loop", tmp_path / "loop").records
+    ends = [line for line in records if b'"Stop"' in line or b'"SessionEnd"' in line]
+    take_in(paths, [line for line in records if line not in ends])
+    assert run(tmp_path, "now").stdout.startswith("1 works · 1 to look at")
+    assert run(tmp_path, "now", "--format", "{alarms}").stdout == "1\n"
+    (_, line) = run(tmp_path, "sessions").stdout.splitlines()
+    assert re.search(r"  repeats one call \(11x, \$0\.0\d+\)  ", line)
+    (told,) = [line for line in run(tmp_path, "status").stdout.splitlines() if line.startswith("watchdog")]
+    assert re.search(r"^watchdog  \w{8} \(shop\) repeats one call: 11 calls in .+, \$0\.0\d+$", told)
+    (alarm,) = json.loads(run(tmp_path, "status", "--json").stdout)["alarms"]
+    assert (alarm["kind"], alarm["calls"]) == ("repeated_call", 11)
+    take_in(paths, ends)
+    assert "repeats" not in run(tmp_path, "sessions").stdout
+    assert json.loads(run(tmp_path, "status", "--json").stdout)["alarms"] == []
+
+
 def test_a_day_is_the_sum_of_its_sessions(home):
     reader = Reader(Paths.from_environment({"HOOKSPAN_HOME": str(home)}))
     sessions = reader.sessions()

@@ -343,6 +343,16 @@ def a_list_of_tasks(told):
         told.answer(Call("TaskList", {}, {"tasks": MANY - number}))
 
 
+def test_calls_of_a_client_that_tells_nothing_of_answers():
+    """Those that run at the same time are of one."""
+    told = Watched("codex")
+    call = Call("Bash", {"command": "make"}, "nothing to be done")
+    told.answer(*[call] * MANY)
+    assert told.alarms == []
+    told.each([call] * MANY)
+    assert told.alarms == [("repeated_call", MANY + LIMITS.calls - 1)]
+
+
 @pytest.mark.parametrize("name", HONEST)
 def test_honest_work_is_no_loop(name):
     told = Watched()

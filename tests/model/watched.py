@@ -53,7 +53,8 @@ def edit(path: str, gone: str, come: str, before: str = "def f():") -> Call:
 class Watched:
     """One session. Each answer of the model takes two seconds, and so does each of its calls."""
 
-    def __init__(self, **limits: float) -> None:
+    def __init__(self, client: str = "claude-code", **limits: float) -> None:
+        self.client = client
         self.state = State()
         self.number, self.now = 0, START
         self.calls = 0
@@ -80,7 +81,7 @@ class Watched:
         whole = {"hook_event_name": name, "session_id": "s", "prompt_id": f"p{self.prompts}", **fields}
         if agent:
             whole |= {"agent_id": agent, "agent_type": "general-purpose"}
-        line = {"v": 1, "agent": "claude-code", "at": self.now, "took": 1000, "pid": self.number, "event": whole}
+        line = {"v": 1, "agent": self.client, "at": self.now, "took": 1000, "pid": self.number, "event": whole}
         self.fold(decode(json.dumps(line | {"env": {"CLAUDE_PID": "4711"}}).encode(), KEY))
 
     def prompt(self, text: str) -> None:
@@ -101,6 +102,8 @@ class Watched:
                 self.event("PostToolUseFailure", agent, **about, error=call.error)
             elif not call.refusal:
                 self.event("PostToolUse", agent, **about, tool_response=call.answer, duration_ms=500)
+        if self.client != "claude-code":
+            return  # others tell nothing of answers
         listed = [{**about, "tool_response": call.refusal or call.error or "done"} for call, about in made]
         self.event("PostToolBatch", agent, tool_calls=listed)
 

@@ -171,7 +171,7 @@ CACHE_CAUSES: Final = {
 
 ALARMS: Final[Mapping[str, str]] = {
     AlarmKind.REPEATED_CALL: "repeats one call",
-    AlarmKind.UNCHANGED_POLL: "polls, and nothing changes",
+    AlarmKind.UNCHANGED_POLL: "polls in vain",
     AlarmKind.REREAD: "rereads a file",
     AlarmKind.EDITS_UNDONE: "undoes its own edits",
     AlarmKind.SAME_ERROR: "meets one error",

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.clients import CLIENTS
 from hookspan.catalogue.enums import AlarmKind, Link
 from hookspan.config import Watchdog
 from hookspan.wire.facts import ModelCall
@@ -45,6 +46,8 @@ _LOOKING_PROGRAMS: Final = frozenset(
 )
 _LOOKING_TOOLS: Final = frozenset("Read NotebookRead Grep Glob LS WebFetch WebSearch TaskOutput BashOutput".split())
 """What changes nothing."""
+_BATCHED: Final = {name for name, one in CLIENTS.items() if any(event.name == "PostToolBatch" for event in one.events)}
+"""Clients that tell when all calls of an answer are over; of others, calls that overlap are of one answer."""
 _OF_TURNS: Final = frozenset({AlarmKind.TURN_COST, AlarmKind.TURN_CONTEXT})
 
 
@@ -119,6 +122,9 @@ def _heard(step: Step, call: ToolCall, name: str, error: str, event: Reduced | N
     watch.calls_since += 1
     asks = _asks(call) or (watch.background and not error)
     key = f"{call.tool} {name}"
+    if step.session.agent not in _BATCHED and since >= watch.ended:
+        watch.answers += 1
+    watch.ended = max(watch.ended, at)
     repeat, is_news, again = _remember(watch, key, since, call.id)
     found: list[_Found] = []
     if event is not None and event.edit is not None:

@@ -43,6 +43,7 @@ class Watch(msgspec.Struct):
 
     Attributes:
         answers: How many answers of the model have had their calls ended.
+        ended: When the newest call ended.
         calls: Calls with their results, the newest last.
         errors: Errors by tool, program and text.
         edits: Edits; an undone one is gone.
@@ -54,6 +55,7 @@ class Watch(msgspec.Struct):
     """
 
     answers: int = 0
+    ended: int = 0
     calls: dict[str, Repeat] = {}
     errors: dict[str, Repeat] = {}
     edits: dict[str, Repeat] = {}

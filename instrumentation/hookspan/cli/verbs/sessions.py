@@ -25,6 +25,7 @@ from hookspan.store import Reader
 from hookspan.units import age, elapsed, money
 
 PLAIN_WIDTH: Final = 120  # columns where there is no terminal
+WIDEST: Final = {"state": 40}  # columns; with what an alarm says
 TITLE_LEAST: Final = 12  # columns that make a title worth showing
 ORDER: Final = (
     SessionPhase.WAITING,
@@ -101,7 +102,7 @@ def table(rows: Sequence[SessionRow], now: int, columns: int) -> Iterator[str]:
     heads = ("session", "state", "for", "project", "cost", "turns", "tools", "branch", "title")
     dearest = max(row.cost_nano for row in rows) / 1e9
     cells = [heads, *(_cells(row, now, dearest) for row in rows)]
-    widths = [min(28, max(width(line[place]) for line in cells)) for place in range(len(heads))]
+    widths = [min(WIDEST.get(head, 28), max(width(line[place]) for line in cells)) for place, head in enumerate(heads)]
     shown = len(heads) - 1
     while shown > 1 and sum(widths[:shown]) + 2 * shown > columns:
         shown -= 1

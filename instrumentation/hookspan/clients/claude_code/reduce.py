@@ -41,6 +41,7 @@ from hookspan.wire.reduced import (
     Edit,
     Reduced,
 )
+from hookspan.wire.results import timeless
 from hookspan.wire.scrub import label
 
 from .status_line import status_line
@@ -158,17 +159,17 @@ def _reduce_tool(event: Reduced, fields: dict[str, Any], key: bytes, *, labels: 
         if event.tool in READING_TOOLS:
             event.output_digest = digest(encoded, key)
         elif _DURATIONS.isdisjoint(fields_of):
-            event.output_digest = digest(_timeless(encoded), key)
+            event.output_digest = digest(timeless(encoded), key)
         else:
             lasting = {name: value for name, value in fields_of.items() if name not in _DURATIONS}
-            event.output_digest = digest(_timeless(_encode(lasting)), key)
+            event.output_digest = digest(timeless(_encode(lasting)), key)
         _reduce_response(event, fields_of, key)
     reduce_targets(event, given, as_object(response), key, labels=labels)
     error = get("error")
     if type(error) is str:
         encoded = error.encode("utf-8", "surrogatepass")
         event.output_size = len(encoded)
-        event.output_digest = digest(_timeless(encoded), key)
+        event.output_digest = digest(timeless(encoded), key)
         exit_code = _EXIT_CODE.match(error)
         event.error = "exit_nonzero" if exit_code else "tool_error"
         event.exit_code = int(exit_code.group(1)) if exit_code else -1
@@ -194,23 +195,6 @@ _SANDBOX_REFUSED: Final = re.compile(r"<sandbox_violations>[^<]{0,2000}\(user de
 
 _DURATIONS: Final = frozenset({"durationMs", "durationSeconds", "totalDurationMs"})
 """Fields of results that differ though nothing else does."""
-_DURATION: Final = re.compile(rb"\d ?(?:m?s|seconds?)\b")
-"""The end of `0.12s`, `3 ms` or `2.5 seconds`: to look for the whole number would take ten times as long."""
-_TIMED: Final = 2048
-"""Bytes at the end of a result in which durations are looked for: programs tell theirs last."""
-
-
-def _timeless(result: bytes) -> bytes:
-    """A result without the durations near its end, so that two runs with one result have one digest."""
-    head, tail = result[:-_TIMED], result[-_TIMED:]
-    pieces, at = [head], 0
-    for found in _DURATION.finditer(tail):
-        start = found.start()
-        while start > at and tail[start - 1] in b"0123456789.":
-            start -= 1
-        pieces.append(tail[at:start])
-        at = found.end()
-    return b"".join([*pieces, tail[at:]]) if at else result
 
 
 def _reduce_response(event: Reduced, response: dict[str, Any], key: bytes) -> None:

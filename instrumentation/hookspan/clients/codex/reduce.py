@@ -17,6 +17,7 @@ from hookspan.wire import command
 from hookspan.wire.facts import StatusLine
 from hookspan.wire.fields import LOCAL_KEY, SYNTHETIC_KEY, as_count, as_name, as_object, copied, copy, digest
 from hookspan.wire.reduced import SERVED_BY_OPENAI, ModelRequest, Reduced
+from hookspan.wire.results import timeless
 from hookspan.wire.scrub import label
 
 SHELL: Final = "Bash"
@@ -134,7 +135,7 @@ def _reduce_tool(event: Reduced, fields: dict[str, Any], key: bytes, *, labels: 
     if event.event == "PostToolUse" and event.tool == SHELL:
         event.awaits_result = bool(event.transcript or event.agent_transcript)  # none is kept of ephemeral sessions
     if "tool_response" in fields:
-        _reduce_response(event, fields["tool_response"])
+        _reduce_response(event, fields["tool_response"], key)
     if labels:
         event.label = label(text)
 
@@ -153,10 +154,11 @@ def _reduce_patch(event: Reduced, patch: str) -> str:
     return path.group(1)
 
 
-def _reduce_response(event: Reduced, response: object) -> None:
+def _reduce_response(event: Reduced, response: object, key: bytes) -> None:
     """A command's is its bare output; that of a tool which starts a subagent is JSON in a string."""
     text = type(response) is str
-    event.output_size = len(response.encode("utf-8", "surrogatepass") if text else _encode(response))  # type: ignore[attr-defined]
+    encoded: bytes = response.encode("utf-8", "surrogatepass") if text else _encode(response)  # type: ignore[attr-defined]
+    event.output_size, event.output_digest = len(encoded), digest(timeless(encoded), key)
     if as_object(response).get("isError") is True:
         event.error = "tool_error"
     if text and event.tool in CODEX.starts_agents:
