@@ -34,12 +34,14 @@ class Sessions:
         self.number = 0
         self.inputs: dict[str, dict[str, Any]] = {}
 
-    def event(self, session: str, event: str, agent: str = "", *, cwd: str = SHOP, **fields: Any) -> None:
+    def event(
+        self, session: str, event: str, agent: str = "", *, cwd: str = SHOP, client: str = "claude-code", **fields: Any
+    ) -> None:
         self.now += SECOND
         payload = {"hook_event_name": event, "session_id": session, "cwd": cwd, "prompt_id": f"p-{session}", **fields}
         if agent:
             payload |= {"agent_id": agent, "agent_type": "general-purpose"}
-        line = {"v": 1, "kind": "event", "at": self.now, "ppid": 7, "event": payload}
+        line = {"v": 1, "kind": "event", "agent": client, "at": self.now, "ppid": 7, "event": payload}
         record = decode(json.dumps(line).encode(), KEY)
         self.take(decode(encode(record), KEY))  # what compaction keeps of it is enough
 
@@ -174,6 +176,22 @@ def test_the_spans_of_both_are_found_and_linked(two):
     counted = [one for one in two.increments if one.instrument == "hookspan.collisions"]
     assert [(dict(one.attributes)[sc.COLLISION], one.value) for one in counted] == [("lines", 1)] * 2
     assert len(two.news) == 1, "once for two sessions and a file"
+
+
+@pytest.mark.parametrize(
+    ("patch", "mark"),
+    [
+        ("*** Update File: x.py\n@@\n-    total = 2\n+    total = 3\n", "lines a x.py"),
+        ("*** Update File: x.py\n@@\n-def other():\n+def another():\n", "file a x.py"),
+        ("*** Update File: y.py\n*** Move to: x.py\n@@\n-def other():\n+def another():\n", "lines a x.py"),
+        ("*** Update File: y.py\n@@\n-    total = 2\n+    total = 3\n*** Delete File: x.py\n", "lines a x.py"),
+    ],
+)
+def test_another_client_writes_the_same(two, patch, mark):
+    given = {"command": f"*** Begin Patch\n{patch}*** End Patch\n"}
+    two.call("c", "apply_patch", given, client="codex", turn_id="t")
+    two.event("c", "Stop", client="codex", turn_id="t")
+    assert (two.mark("c"), two.mark("a")) == (mark, mark.replace(" a", " c"))
 
 
 def test_lines_are_known_for_certain_when_a_call_has_ended(two):

@@ -15,10 +15,7 @@ export class CollisionMark extends BaseComponent {
 		shared,
 		css`
 			p {
-				display: flex;
-				flex-wrap: wrap;
-				align-items: baseline;
-				gap: 0 0.3rem;
+				overflow-wrap: anywhere;
 				margin-top: 0.2rem;
 				font-size: 0.8125rem;
 				color: var(--ink-2);
@@ -28,20 +25,14 @@ export class CollisionMark extends BaseComponent {
 				font-weight: 500;
 			}
 			svg {
-				align-self: center;
-				flex: none;
+				margin-right: 0.2rem;
+				vertical-align: -0.1em;
 				fill: none;
 				stroke: currentColor;
 				stroke-width: 1.5;
 			}
-			code,
-			a {
-				max-width: 100%;
-			}
 			a {
 				position: relative; /* above the link that covers a row */
-				min-height: 1.5rem;
-				line-height: 1.5rem;
 			}
 		`,
 	];
@@ -67,20 +58,20 @@ export class CollisionMark extends BaseComponent {
 			<svg width="12" height="12" viewBox="0 0 12 12" aria-hidden="true"><path d="M1 1l10 10M11 1 1 11" /></svg>
 			${
 				kind === "beside"
-					? html`${who} <span>writes in this work tree, too</span>`
+					? html`${who} writes in this work tree, too`
 					: kind === "tree"
-						? html`<span>git rewrites the work tree that it shares with</span> ${who}`
-						: html`<span>writes ${kind === "file" ? "other lines" : "the same lines"} of</span>
-								${file ? html`<code class="cut">${file}</code>` : html`<span>a file</span>`} <span>as</span> ${who}`
+						? html`git rewrites the work tree that it shares with ${who}`
+						: html`writes ${kind === "file" ? "other lines" : "the same lines"} of
+							${file ? html`<code>${file}</code>` : "a file"} as ${who}`
 			}
 		</p>`;
 	}
 
 	/** @param {Session} session @param {Collision} collision */
 	#who({ id }, collision) {
-		if (collision.session === id) return html`<span>another of its agents</span>`;
+		if (collision.session === id) return "another of its agents";
 		const other = store.sessions.get(collision.session);
-		return html`<a class="link cut" href=${href("session", { id: collision.session })}
+		return html`<a class="link" href=${href("session", { id: collision.session })}
 			>${other?.title || `session ${short(collision.session)}`}</a
 		>`;
 	}

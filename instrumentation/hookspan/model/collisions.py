@@ -306,10 +306,10 @@ def _see(step: Step, path: str) -> None:
 
 
 def _tree(state: State, session: SessionState, folder: str) -> str:
-    """The work tree that a folder is of, as far as that is known; where there is none the session's own folder."""
-    own = folder_of(session)
-    known = state.world.repositories.get(folder) or state.world.repositories.get(own)
-    return known.tree if known and known.tree else own
+    """The work tree that a folder is of; the folder where it is of none, the session's own where that is not known."""
+    folder = folder if folder in state.world.repositories else folder_of(session)
+    known = state.world.repositories.get(folder)
+    return known.tree if known and known.tree else folder
 
 
 def _beside(step: Step, call: ToolCall, at: int) -> None:

@@ -86,6 +86,7 @@ def of_tool(session: SessionState, call: ToolCall) -> OpenSpan:
             sc.GEN_AI_TOOL_CALL_ID: call.id,
             sc.COMMAND_PROGRAM: call.program,
             sc.FILE_EXTENSION: call.extension,
+            sc.COLLISION: call.collision,
             sc.MCP_SERVER: call.mcp_server,
         },
         label=call.label,

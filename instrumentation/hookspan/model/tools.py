@@ -350,7 +350,6 @@ def _write(step: Step, call: ToolCall, start: int, end: int, outcome: Outcome, a
         sc.GEN_AI_TOOL_TYPE: "extension" if call.mcp_server else "function",
         sc.OUTCOME: outcome.value,
         sc.INPUT_SIZE: call.input_size,
-        sc.COLLISION: call.collision,
         **attributes,
     }
     if call.background:

@@ -7,16 +7,18 @@ exit code of a command, which stands in the rollout alone, and who serves the mo
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
 
 from hookspan.catalogue.codex import CODEX
 from hookspan.prices import Used, price
-from hookspan.wire import command
+from hookspan.wire import command, shell_targets, targets
 from hookspan.wire.facts import StatusLine
 from hookspan.wire.fields import LOCAL_KEY, SYNTHETIC_KEY, as_count, as_name, as_object, copied, copy, digest
-from hookspan.wire.reduced import SERVED_BY_OPENAI, ModelRequest, Reduced
+from hookspan.wire.reduced import SERVED_BY_OPENAI, ModelRequest, Reduced, Target
 from hookspan.wire.results import timeless
 from hookspan.wire.scrub import label
 
@@ -29,7 +31,7 @@ _PRICES: Final = "openai"
 _MCP: Final = "mcp__"
 """Tools of MCP servers are named `mcp__<server>__<tool>`."""
 _STATUS: Final = re.compile(r"\bstatus:? (\d{3})\b")
-_PATCHED: Final = re.compile(r"^\*\*\* (?:Add|Update|Delete) File: (.{1,4096})$", re.MULTILINE)
+_FILE: Final = re.compile(r"^\*\*\* (?:(Add|Update|Delete) File|Move to): (.{1,4096})$", re.MULTILINE)
 _EXTENSION: Final = re.compile(r"\.([A-Za-z0-9_+-]{1,12})\Z")
 _COMMAND: Final = re.compile(r"\A/([\w:.-]{1,64})(?:\s|\Z)")
 _canonical = msgspec.json.Encoder(order="sorted").encode
@@ -130,7 +132,10 @@ def _reduce_tool(event: Reduced, fields: dict[str, Any], key: bytes, *, labels: 
         text = ""
     if event.tool == SHELL:
         event.program = command.program(text)
+        targets.reduce_shell(event, text, key, labels=labels)
     elif event.tool == PATCH:
+        if event.event in targets.BEGINS:
+            event.writes = tuple(_patched(event, text, key, labels=labels))
         text = _reduce_patch(event, text)
     if event.event == "PostToolUse" and event.tool == SHELL:
         event.awaits_result = bool(event.transcript or event.agent_transcript)  # none is kept of ephemeral sessions
@@ -142,16 +147,29 @@ def _reduce_tool(event: Reduced, fields: dict[str, Any], key: bytes, *, labels: 
 
 def _reduce_patch(event: Reduced, patch: str) -> str:
     """The first file of a patch."""
-    path = _PATCHED.search(patch)
-    if path is None:
+    head = _FILE.search(patch)
+    if head is None:
         return ""
-    extension = _EXTENSION.search(path.group(1))
+    path: str = head.group(2)
+    extension = _EXTENSION.search(path)
     event.extension = extension.group(1).lower() if extension else ""
     if event.event == "PostToolUse":
         for line in patch.splitlines():
             event.lines_added += line.startswith("+")
             event.lines_removed += line.startswith("-")
-    return path.group(1)
+    return path
+
+
+def _patched(event: Reduced, patch: str, key: bytes, *, labels: bool) -> Iterator[Target]:
+    """The files of a patch, each with the lines that it changes; those that come, go or move whole."""
+    heads = list(islice(_FILE.finditer(patch), shell_targets.MOST))
+    ends = [*(head.start() for head in heads[1:]), len(patch)]
+    for head, end in zip(heads, ends, strict=False):
+        verb, path = head.groups()
+        lines = [line[1:] for line in patch[head.end() : end].split("\n") if line[:1] in {"+", "-"}]
+        is_part = verb == "Update" and lines
+        whole = targets.whole_path(event, path)
+        yield from targets.of_file(event, whole, lines if is_part else None, key, labels=labels)
 
 
 def _reduce_response(event: Reduced, response: object, key: bytes) -> None:
