@@ -28,4 +28,4 @@ def executable() -> Path:
 
 
 if __name__ == "__main__":
-    print(executable())  # `make test-deps`
+    print(executable())

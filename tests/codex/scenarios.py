@@ -184,6 +184,7 @@ def _dialogs(home: Home) -> None:
         time.sleep(0.3)
         terminal.press("C-c")
         _until(lambda: heard(home, "SessionEnd") == 1)
+        terminal.until(lambda screen: not screen.strip(), "the end")
     finally:
         terminal.close()
 

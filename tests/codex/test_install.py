@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from hookspan.catalogue.codex import CODEX
+from hookspan.catalogue.scopes import SCOPE
 from hookspan.paths import Paths
+from tests.codex.client import version
 from tests.codex.home import Home
 from tests.codex.model import Model
 from tests.codex.scenarios import DONE, once, shell
 from tests.command import call
+from tests.otlp_sink import Sink
 
 pytestmark = [pytest.mark.slow, pytest.mark.need_npm, pytest.mark.xdist_group("codex")]
 
@@ -136,3 +140,23 @@ def test_install_says_that_codex_is_there(home: Home, hookspan: Run) -> None:
     assert "is here, too" not in hookspan("install", "--yes", "--no-archive").stdout
     hookspan("uninstall", "--yes")
     assert not home.hooks.exists()
+
+
+def test_what_is_recorded_is_shown_and_sent_as_codex_s(home: Home, hookspan: Run) -> None:
+    with Sink() as sink:
+        hookspan("config", "set", "export.endpoint", sink.url)
+        hookspan("install", "--agent", "codex", "--yes")
+        home.trust()
+        once(home)
+        turn = "invoke_agent codex"
+        deadline = time.monotonic() + 120
+        while not {turn, "session"} <= {span.name for span in sink.spans} and time.monotonic() < deadline:
+            hookspan("flush", "--wait", "10s")  # what is over is written some seconds later
+        spans = list(sink.spans)
+    assert {span.resource["service.name"] for span in spans} == {"codex-hooks"}
+    assert not any("service.name" in span.attributes for span in spans)
+    names = {span.name for span in spans if span.scope == SCOPE}
+    assert names == {"session", turn, "chat gpt-5.5", "execute_tool Bash"}
+    (session,) = json.loads(hookspan("sessions", "--json").stdout)
+    assert (session["agent"], session["turns"], session["client_version"]) == ("codex", 1, version())
+    assert turn in hookspan("trace", session["id"]).stdout

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +16,7 @@ from hookspan.agent.ingest import Ingest
 from hookspan.agent.loop import Loop
 from hookspan.agent.page import Page
 from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.clients import service_of
 from hookspan.catalogue.enums import ExportOutcome, SessionPhase
 from hookspan.catalogue.metrics import READ_OF_AGENT, Kind
 from hookspan.paths import Paths
@@ -53,12 +55,19 @@ class Gauges:
         self._page = page
 
     def readings(self) -> list[Reading]:
-        """Gauges with the resource of what Claude Code did."""
+        """Gauges with the resource of what coding agents did, and with the service of one that is not Claude Code."""
         from hookspan.export import Reading  # noqa: PLC0415 - only where something is exported
 
         summary = self._reader.summary(time.time_ns(), local=False)
+        sessions = [row for row in self._reader.sessions(open_only=True) if not row.local]
+        phases = {"": Counter(summary.phases)}
+        for row in sessions:
+            if service := service_of(row.agent):  # which the summary counts with all others
+                phases.setdefault(service, Counter())[row.phase] += 1
+                phases[""][row.phase] -= 1
         readings = [
-            Reading("hookspan.session.active", summary.phases.get(phase, 0), {sc.STATE: phase.value})
+            Reading("hookspan.session.active", max(0, of[phase]), {sc.STATE: phase.value, **_service(service)})
+            for service, of in phases.items()
             for phase in SessionPhase
             if phase is not SessionPhase.ENDED
         ]
@@ -72,8 +81,9 @@ class Gauges:
                 readings.append(Reading("hookspan.quota.full.time", use.full_at / 1e9, window))
         compacted = self._reader.most_compactions(time.time_ns() - IN_A_ROW)
         readings.append(Reading("hookspan.session.compactions", compacted))
-        for version in sorted({row.client_version for row in self._reader.sessions(open_only=True) if not row.local}):
+        for agent, version in sorted({(row.agent, row.client_version) for row in sessions}):
             labels = {
+                **_service(service_of(agent)),
                 sc.CLIENT_VERSION: version or "unknown",
                 sc.AGENT_VERSION: __version__,
                 sc.RELAY: "compiled" if self._paths.relay.exists() else "python",
@@ -127,6 +137,10 @@ class Gauges:
         if latest is None:
             return ()
         return [(RANK[checked.finding.status], {sc.HEALTH_CHECK: name}) for name, checked in latest.checks.items()]
+
+
+def _service(name: str) -> dict[str, str]:
+    return {sc.SERVICE_NAME: name} if name else {}
 
 
 def _one(value: float) -> Values:

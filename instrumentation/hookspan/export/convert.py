@@ -150,7 +150,9 @@ def by_service(points: Iterable[Point], readings: Iterable[Reading]) -> dict[str
         service = next((value for key, value in point.series.attributes if key == sc.SERVICE_NAME), "")
         found.setdefault(service, ([], []))[0].append(point)
     for reading in readings:
-        found.setdefault(reading.attributes.get(sc.SERVICE_NAME, ""), ([], []))[1].append(reading)
+        plain = dict(reading.attributes)
+        service = plain.pop(sc.SERVICE_NAME, "")
+        found.setdefault(service, ([], []))[1].append(reading._replace(attributes=plain))
     return found
 
 
