@@ -36,6 +36,16 @@ def pick(page: Page) -> None:
         expect(page.locator("span-details")).to_be_visible()
 
 
+def test_all_waste_of_a_morning_is_no_more_than_its_cost(morning: tuple[Site, dict[str, str]]) -> None:
+    """Its sessions were recorded: of each the tokens are those that its transcript has."""
+    found = morning[0].get("/friction", days=90)
+    assert {one["kind"] for one in found["waste"]} >= {"failed", "denied", "asked", "compaction"}
+    assert 0 < sum(one["cost"] or 0 for one in found["waste"]) < found["cost"]["total"]
+    for one in found["waste"]:
+        which = {key: one[key] for key in ("kind", "what") if one[key]}
+        assert morning[0].get("/friction/sessions", days=90, **which)["items"]
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_all_can_use_it_in_any_window(morning: tuple[Site, dict[str, str]], visitor: Visitor, path: str) -> None:
     """Light and dark, by axe; in windows of a telephone, at 200 % and at what WCAG asks of reflow, 400 % of 1280 px."""
