@@ -326,6 +326,7 @@ def ask(site: Site, session: str, trace: str, long: str, *, busy: bool) -> dict[
         "trace": f"/api/v1/traces/{trace}",
         "newest 100 events": "/api/v1/events",
         "friction, 7 days": "/api/v1/friction",
+        "friction, 90 days": "/api/v1/friction?days=90",
     }
     return {name: measure(site, name, path, busy=busy) for name, path in paths.items()}
 

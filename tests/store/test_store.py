@@ -405,7 +405,10 @@ def test_sums_over_days_are_those_of_their_hours(paths: Paths, store: Store) -> 
     for since, until in ((0, 9 * DAY), (hour, 4 * DAY), (DAY, 4 * DAY + hour), (DAY + hour, 3 * DAY), (hour, DAY)):
         whole = sums(since=base + since, until=base + until)
         assert whole == sums(since=base + since, until=base + until, slot=60)
-        assert whole
+        assert whole == sums(since=base + since, until=base + until, slot=1440)
+    for shift in (0, 120, -330):
+        begins = {one.minute % 1440 for one in reader.totals("hookspan.cost", slot=1440, shift=shift)["hookspan.cost"]}
+        assert begins == {-shift % 1440}
     store.forget([], ["api"])
     assert set(sums(since=base)) == {labels[0]}
 

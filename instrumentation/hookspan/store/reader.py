@@ -253,21 +253,27 @@ class Reader(Questions):
         return int(rows[0][0]) if rows else 0
 
     def totals(
-        self, *instruments: str, since: int = 0, until: int = schema.INTEGER_MAX, slot: int = 0
+        self, *instruments: str, since: int = 0, until: int = schema.INTEGER_MAX, slot: int = 0, shift: int = 0
     ) -> dict[str, list[Total]]:
         """What the series of instruments (all, if none is named) gained between two times (Unix nanoseconds).
 
-        `slot` splits it into slots of so many minutes. Minutes are whole; older than two days, hours are.
+        `slot` splits it into slots of so many minutes, which begin `shift` minutes earlier than those of UTC. Minutes
+        are whole; older than two days, hours are.
         """
         first, last = since // MINUTE, min(until // MINUTE + 1, schema.INTEGER_MAX)
         wanted = f"SELECT key FROM metric WHERE instrument IN ({', '.join('?' * len(instruments))})"
         named, names = (f"AND metric IN ({wanted})", instruments) if instruments else ("", ())
         minutes = f"SELECT metric, minute, count, value FROM rollup WHERE minute >= ? AND minute < ? {named}"
         values: list[int | str] = [first, last, *names]
-        at, groups, order = (f"minute / {slot:d} * {slot:d}", "1, 2", "ORDER BY at") if slot else ("0", "1", "")
+        at, groups, order = (
+            (f"(minute + {shift:d}) / {slot:d} * {slot:d} - {shift:d}", "1, 2", "ORDER BY at")
+            if slot
+            else ("0", "1", "")
+        )
         day, end = -(-first // schema.DAY_MINUTES), last // schema.DAY_MINUTES
-        if not slot and day < end:  # days in its midst are summed already
-            days = f"SELECT metric, 0 AS minute, count, value FROM daily WHERE day >= ? AND day < ? {named}"
+        if slot % schema.DAY_MINUTES == 0 and not shift and day < end:  # days in its midst are summed already
+            whole = f"SELECT metric, day * {schema.DAY_MINUTES} AS minute, count, value FROM daily"
+            days = f"{whole} WHERE day >= ? AND day < ? {named}"
             values = [first, day * schema.DAY_MINUTES, *names, end * schema.DAY_MINUTES, last, *names, day, end, *names]
             minutes = f"{minutes} UNION ALL {minutes} UNION ALL {days}"
         inner = f"SELECT metric, {at} AS at, sum(count) AS n, sum(value) AS v FROM ({minutes}) GROUP BY {groups}"

@@ -35,3 +35,13 @@ def read(name: str, text: str) -> dt.date:
     if day.year not in _YEARS or day.isoformat() != text:
         raise invalid(f"`{name}` must be a day, as `2026-11-24`")
     return day
+
+
+def slots_of_days(first: dt.date, last: dt.date) -> tuple[int, int]:
+    """Minutes of a slot, and those by which it begins before that of UTC, so that none is of two of these local days.
+
+    A slot is a day; an hour where clocks were changed in between.
+    """
+    days = (first + dt.timedelta(days=n) for n in range((last - first).days + 2))
+    offsets = {dt.datetime.combine(day, dt.time()).astimezone().utcoffset() or dt.timedelta() for day in days}
+    return (1440, int(offsets.pop().total_seconds() // 60)) if len(offsets) == 1 else (60, 0)

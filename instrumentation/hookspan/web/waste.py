@@ -116,7 +116,7 @@ _OF_KIND: Final[dict[str, Advice]] = {
     ),
     WasteKind.DENIED: Advice(
         "Say so beforehand, or allow what is safe with `/permissions`.",
-        "- Don't use `{called}` here: it is refused.",
+        "- Say what you want to do before you call `{called}`: some of it is refused here.",
         CLAUDE_MD,
     ),
     WasteKind.REPEATED: Advice(

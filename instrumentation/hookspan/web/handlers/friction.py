@@ -10,7 +10,7 @@ from hookspan.store import WasteQuery
 from hookspan.web import accounts, schemas, serializers, waste
 from hookspan.web import friction as figures
 from hookspan.web.context import Context
-from hookspan.web.days import midnight
+from hookspan.web.days import midnight, slots_of_days
 from hookspan.web.parameters import Arguments
 
 BY_DAY: Final = ("hookspan.time", "hookspan.cost")
@@ -37,7 +37,10 @@ def friction(context: Context, arguments: Arguments) -> schemas.Friction:
         calls = [span for span in calls if span.attributes.get(sc.PROJECT) == project]
     rules = figures.rules(calls) if content else []
     sums = context.reader.waste(WasteQuery(since=since, project=project, local=False), waste.SHOWN)
-    gained = context.reader.totals(*BY_DAY, since=since, slot=60) | context.reader.totals(*SUMS, since=since)
+    slot, shift = slots_of_days(first, today.date())
+    gained = context.reader.totals(*BY_DAY, since=since, slot=slot, shift=shift) | context.reader.totals(
+        *SUMS, since=since
+    )
     totals = figures.of_project(gained, project)
     return schemas.Friction(
         now=serializers.now_ms(),
