@@ -41,10 +41,10 @@ class Session:
 class Machine:
     """Repository `shop` with a first commit on `main`, and its work trees."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, start: int = START) -> None:
         self.root = root
         self.paths = Paths.from_environment({"HOME": str(root / "home")})
-        self.now = START
+        self.now = start
         self.lines: list[bytes] = []
         self.sessions: dict[int, Session] = {}
         self.expected: dict[str, int] = defaultdict(int)

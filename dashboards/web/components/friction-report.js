@@ -488,6 +488,7 @@ export class FrictionReport extends FetchedPage {
 		return html`<section class="card wide" aria-labelledby="h-cost">
 			<header>
 				<h2 id="h-cost">Cost <span class="quiet">${money(cost.total)}</span></h2>
+				<a href=${href("receipts")}>By commit</a>
 				<div class="segments" role="group" aria-label="Cost by">
 					${["project", "model"].map((name) => html`<button aria-pressed=${by === name} @click=${() => router.set({ by: name })}>By ${name}</button>`)}
 				</div>

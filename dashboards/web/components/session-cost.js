@@ -1,6 +1,7 @@
 /** What a session cost: what it was for, and why the prompt cache was missed. Nothing where there is nothing to tell. */
 import { css, html, nothing } from "lit";
 import { ask } from "../lib/api.js";
+import { href } from "../lib/router.js";
 import { FetchedPage } from "./fetched-page.js";
 import { shared } from "./shared-styles.js";
 import "./cost-accounts.js";
@@ -21,6 +22,10 @@ export class SessionCost extends FetchedPage {
 			}
 			h2 {
 				padding: 0.75rem 1rem 0.25rem;
+			}
+			.commits {
+				margin-top: 0.75rem;
+				font-size: 0.8125rem;
 			}
 		`,
 	];
@@ -54,16 +59,23 @@ export class SessionCost extends FetchedPage {
 
 	render() {
 		const { answer } = this;
-		if (!answer || (!answer.sources.length && !answer.misses.length && Math.abs(answer.unseen) < LEAST)) return nothing;
+		if (!answer) return nothing;
+		const commits = answer.total
+			? html`<p class="commits">
+					<a href=${href("receipts", { query: { session: this.session } })}>Commits that it worked for</a>
+				</p>`
+			: nothing;
+		if (!answer.sources.length && !answer.misses.length && Math.abs(answer.unseen) < LEAST) return commits;
 		return html`<section class="card" aria-labelledby="cost">
-			<h2 id="cost">What it was for</h2>
-			<cost-accounts
-				.sources=${answer.sources}
-				.misses=${answer.misses}
-				.total=${answer.total}
-				.unseen=${answer.unseen}
-			></cost-accounts>
-		</section>`;
+				<h2 id="cost">What it was for</h2>
+				<cost-accounts
+					.sources=${answer.sources}
+					.misses=${answer.misses}
+					.total=${answer.total}
+					.unseen=${answer.unseen}
+				></cost-accounts>
+			</section>
+			${commits}`;
 	}
 }
 

@@ -29,6 +29,11 @@ export const PAGES = {
 		load: () => import("../components/friction-report.js"),
 		draw: () => html`<friction-report></friction-report>`,
 	},
+	receipts: {
+		name: "Receipts",
+		load: () => import("../components/receipts-page.js"),
+		draw: () => html`<receipts-page></receipts-page>`,
+	},
 	health: {
 		name: "Health",
 		load: () => import("../components/health-panel.js"),

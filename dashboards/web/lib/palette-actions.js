@@ -17,6 +17,7 @@ const PAGES = [
 	["Now", "/", "sessions waiting overview home"],
 	["Search", "/search", "find messages prompts answers commands spans"],
 	["Friction", "/friction", "permissions rules dialogs cost failing tools"],
+	["Receipts", "/receipts", "commits branches pull requests cost"],
 	["Health", "/health", "checks settings export journal versions"],
 	["Raw log", "/log", "events facts journal tail"],
 ];

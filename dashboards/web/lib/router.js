@@ -6,7 +6,7 @@
 import { isDay } from "./days.js";
 import { SORTS, STATE_FILTERS } from "./session-words.js";
 
-/** @typedef {"now" | "session" | "search" | "friction" | "health" | "log" | "unknown"} PageName */
+/** @typedef {"now" | "session" | "search" | "friction" | "receipts" | "health" | "log" | "unknown"} PageName */
 /** @typedef {{page: PageName, id: string, query: Record<string, string>}} Route */
 
 /** The parameters that a page knows, with their defaults: a default is never in the address. */
@@ -31,6 +31,7 @@ export const PARAMETERS = /** @type {const} */ ({
 		cost: "0",
 	},
 	friction: { days: "7", project: "", by: "project", order: "cost" },
+	receipts: { days: "30", project: "", session: "" },
 	health: { q: "", settings: "changed" },
 	log: { q: "", kind: "all", session: "", record: "" },
 	unknown: {},
@@ -54,7 +55,14 @@ const ALLOWED = {
 };
 
 /** @type {Record<string, PageName>} */
-const PAGES = { "/": "now", "/search": "search", "/friction": "friction", "/health": "health", "/log": "log" };
+const PAGES = {
+	"/": "now",
+	"/search": "search",
+	"/friction": "friction",
+	"/receipts": "receipts",
+	"/health": "health",
+	"/log": "log",
+};
 
 /**
  * @param {string} pathname

@@ -762,6 +762,71 @@ export interface Cost {
 }
 
 /**
+ * What some work came to: list price in USD, no bill; tokens; milliseconds. `unseen` is what clients counted beyond the
+ * calls in their transcripts, `unpriced` calls have no known price, and `waited` is how long tools waited for
+ * permission. `sessions` has the list price by session.
+ */
+export interface Spent {
+  cost: number;
+  unseen: number;
+  unpriced: number;
+  calls: number;
+  turns: number;
+  input: number;
+  cache_read: number;
+  output: number;
+  model_time: number;
+  tool_time: number;
+  waited: number;
+  sessions: Record<string, number>;
+}
+
+/**
+ * A commit as it is now, when it was made, and the work that went into it. `replaces`: the commits whose place it has
+ * taken. `origin`: the one that it was picked from, empty for any other.
+ */
+export interface Commit {
+  sha: string;
+  at: number;
+  replaces: string[];
+  origin: string;
+  spent: Spent;
+}
+
+/** A pull request of a branch. `place`: `owner/name`, empty if it is not known. */
+export interface PullRequest {
+  number: number;
+  place: string;
+}
+
+/**
+ * The commits of a branch into which work went, the newest first, and its work that is in no commit. `branch` is empty
+ * where none was checked out.
+ */
+export interface BranchReceipts {
+  project: string;
+  branch: string;
+  pulls: PullRequest[];
+  commits: Commit[];
+  no_commit: Spent;
+  total: Spent;
+}
+
+/**
+ * Which work went into which commit, by branch, those with the newest commit first. `total` is what clients have
+ * counted for all these sessions. `count`: how many branches there are in all.
+ */
+export interface Receipts {
+  now: number;
+  position: number;
+  days: number;
+  projects: string[];
+  branches: BranchReceipts[];
+  count: number;
+  total: Spent;
+}
+
+/**
  * What a session cost. `total` is that of the calls in its transcripts. `unseen` is what the client's own total has
  * beyond that: 0 until a run has ended, and below 0 where the client counts less.
  */

@@ -2,8 +2,9 @@
 
 A session's work in a work tree goes to the first commit after it
 
-- that a shell command of the session made there (the client names it, or it was made while this command ran, and no
-  other session's), or that one made elsewhere while the session worked there (`cd ../other && git commit`);
+- that a shell command of the session made there (the client names it, or it was made between the answer that asked for
+  this command and its end, and in no other session's such time), or that one made elsewhere while the session worked
+  there (`cd ../other && git commit`);
 - that nobody's command made (a person's, in a terminal or an editor), if the session has written files or run shell
   commands there since its commit before.
 
@@ -88,9 +89,9 @@ def _makers(sessions: Sequence[SessionWork], commits: Sequence[Made]) -> dict[st
             maker = Maker(session.id, item)
             if item.told.revision and (sha := _found(known, item)):
                 named.setdefault(sha, maker)
-            place = bisect_left(times, item.start - NANOSECONDS)
+            place = bisect_left(times, item.asked - NANOSECONDS)
             while place < len(commits) and times[place] <= item.end:
-                if commits[place].latest >= item.start:
+                if commits[place].latest >= item.asked:
                     during[commits[place].sha].append(maker)
                 place += 1
     for sha, makers in during.items():

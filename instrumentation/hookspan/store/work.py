@@ -33,8 +33,12 @@ class Told(Call, frozen=True, kw_only=True):
 
 
 class Item(NamedTuple):
-    """A model call (`tool` is empty) or a tool call; times in Unix nanoseconds, `tree` 0 outside of any work tree."""
+    """A model call (`tool` is empty) or a tool call; times in Unix nanoseconds, `tree` 0 outside of any work tree.
 
+    `asked`: when a model call had asked for the tool. That it began later, its span tells only as exactly as hooks do.
+    """
+
+    asked: int
     start: int
     end: int
     tool: str
@@ -130,15 +134,18 @@ def sessions(db: sqlite3.Connection, since: int) -> list[SessionWork]:
 
 def _items(db: sqlite3.Connection, session: int) -> list[Item]:
     items: list[Item] = []
-    trees: dict[bytes | None, int] = {}  # of the newest model call below each turn and subagent
+    before: dict[bytes | None, Item] = {}  # the newest model call below each turn and subagent
     last = 0
     for start, end, name, tree, parent, attributes in db.execute(_WORK, (session,)):
         told = _told(attributes)
         kind, _, what = name.partition(" ")
         if kind == spans.MODEL.operation:
-            last = trees[parent] = tree or 0
-            items.append(Item(start, end, "", last, told))
+            last = tree or 0
+            before[parent] = Item(start, start, end, "", last, told)
+            items.append(before[parent])
         else:
-            items.append(Item(start, end, what or "?", trees.get(parent, last), told))
+            call = before.get(parent)
+            asked, place = (min(call.end, start), call.tree) if call else (start, last)
+            items.append(Item(asked, start, end, what or "?", place, told))
     items.sort(key=attrgetter("at"))
     return items

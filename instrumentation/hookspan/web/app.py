@@ -30,7 +30,7 @@ from hookspan.web.stream import Hub
 from hookspan.web.stream_endpoint import StreamEndpoint
 
 THREADS: Final = 4  # for queries; SQLite lets go of the interpreter while it works
-PAGES: Final = ("/", "/sessions/{id}", "/search", "/friction", "/health", "/log")
+PAGES: Final = ("/", "/sessions/{id}", "/search", "/friction", "/receipts", "/health", "/log")
 _SIGNED_IN: Final = """<!doctype html>
 <html lang="en"><meta charset="utf-8">
 <link rel="icon" href="/favicon.svg">

@@ -774,6 +774,76 @@ class Cost(msgspec.Struct, kw_only=True):
     sources: list[SourceCost]
 
 
+class Spent(msgspec.Struct, kw_only=True):
+    """What some work came to: list price in USD, no bill; tokens; milliseconds.
+
+    `unseen` is what clients counted beyond the calls in their transcripts, `unpriced` calls have no known price, and
+    `waited` is how long tools waited for permission. `sessions` has the list price by session.
+    """
+
+    cost: float
+    unseen: float
+    unpriced: int
+    calls: int
+    turns: int
+    input: int
+    cache_read: int
+    output: int
+    model_time: float
+    tool_time: float
+    waited: float
+    sessions: dict[str, float]
+
+
+class Commit(msgspec.Struct, kw_only=True):
+    """A commit as it is now, when it was made, and the work that went into it.
+
+    `replaces`: the commits whose place it has taken. `origin`: the one that it was picked from, empty for any other.
+    """
+
+    sha: str
+    at: float
+    replaces: list[str]
+    origin: str
+    spent: Spent
+
+
+class PullRequest(msgspec.Struct, kw_only=True):
+    """A pull request of a branch. `place`: `owner/name`, empty if it is not known."""
+
+    number: int
+    place: str
+
+
+class BranchReceipts(msgspec.Struct, kw_only=True):
+    """The commits of a branch into which work went, the newest first, and its work that is in no commit.
+
+    `branch` is empty where none was checked out.
+    """
+
+    project: str
+    branch: str
+    pulls: list[PullRequest]
+    commits: list[Commit]
+    no_commit: Spent
+    total: Spent
+
+
+class Receipts(msgspec.Struct, kw_only=True):
+    """Which work went into which commit, by branch, those with the newest commit first.
+
+    `total` is what clients have counted for all these sessions. `count`: how many branches there are in all.
+    """
+
+    now: float
+    position: int
+    days: int
+    projects: list[str]
+    branches: list[BranchReceipts]
+    count: int
+    total: Spent
+
+
 class SessionCost(msgspec.Struct, kw_only=True):
     """What a session cost. `total` is that of the calls in its transcripts.
 
