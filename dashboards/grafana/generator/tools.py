@@ -247,6 +247,7 @@ def make() -> d.Dashboard:
                         COUNT,
                         empty="No two wrote the same in this time range",
                         links=[TO_TURNS],
+                        size=(16, 8),
                     ),
                 ],
             ),
