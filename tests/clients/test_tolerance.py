@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hookspan import wire
 from hookspan.clients.claude_code.transcript import TranscriptParser
 from hookspan.clients.claude_code.transcript_lines import read_history_line
+from hookspan.clients.codex.rollout import RolloutParser
 from hookspan.clients.conversations import conversation
 from hookspan.clients.decode import decode
 from hookspan.model.fold import fold
@@ -33,6 +34,16 @@ LINES = [
     )
     for path in sorted((SESSIONS / name / "projects").rglob("*.jsonl"))
     for line in path.read_text().splitlines()
+]
+CODEX = [
+    json.loads(line)["event"]
+    for journal in sorted(SESSIONS.glob("codex_*/journal.jsonl"))
+    for line in journal.read_text().splitlines()
+]
+ROLLOUTS = [
+    json.loads(line)
+    for rollout in sorted(SESSIONS.glob("codex_*/.codex/**/*.jsonl"))
+    for line in rollout.read_text().splitlines()
 ]
 EXAMPLES = settings.default.max_examples  # a hundred, or what `--hypothesis-profile` says
 
@@ -62,12 +73,16 @@ def changed(draw: st.DrawFn, originals: list[dict]) -> dict:
 
 @settings(max_examples=3 * EXAMPLES // 2)
 @given(
-    events=st.lists(changed(PAYLOADS), min_size=1, max_size=6), at=st.lists(st.integers(-(2**70), 2**70), min_size=6)
+    agent_and_events=st.sampled_from([("claude-code", PAYLOADS), ("codex", CODEX)]).flatmap(
+        lambda one: st.tuples(st.just(one[0]), st.lists(changed(one[1]), min_size=1, max_size=6))
+    ),
+    at=st.lists(st.integers(-(2**70), 2**70), min_size=6),
 )
-def test_events_of_another_shape(events, at):
+def test_events_of_another_shape(agent_and_events, at):
+    agent, events = agent_and_events
     state, spans, talk = State(), [], conversation(of_events=True)
     for number, (event, moment) in enumerate(zip(events, at, strict=False), 1):
-        line = json.dumps({"v": 1, "at": moment, "took": 1, "event": event}).encode()
+        line = json.dumps({"v": 1, "agent": agent, "at": moment, "took": 1, "event": event}).encode()
         assert all(message.kind and message.id for message in talk.feed(line, 0))
         try:
             record = decode(line, KEY)
@@ -113,9 +128,11 @@ def huge(value: Any) -> Any:
 
 
 def test_numbers_beyond_all_measure():
-    for payload in PAYLOADS:
-        line = json.dumps({"v": 1, "at": 1, "took": 1, "event": huge(payload)}).encode()
+    for agent, payload in [*(("claude-code", one) for one in PAYLOADS), *(("codex", one) for one in CODEX)]:
+        line = json.dumps({"v": 1, "agent": agent, "at": 1, "took": 1, "event": huge(payload)}).encode()
         assert msgspec.json.decode(wire.encode(decode(line, KEY)), type=dict[str, Any])
+    for rollout in ROLLOUTS:
+        assert all(wire.encode(fact) for fact in RolloutParser("s", "f").feed(json.dumps(huge(rollout)).encode()))
     for transcript in LINES:
         data = json.dumps(huge(transcript)).encode() + b"\n"
         assert all(wire.encode(fact) for fact in TranscriptParser("s", "f.jsonl").feed(data))
@@ -132,3 +149,12 @@ def test_lines_that_are_nothing(data):
         decode(data, KEY)
     except wire.Unreadable:
         return
+
+
+@given(lines=st.lists(changed(ROLLOUTS), min_size=1, max_size=6))
+def test_lines_of_a_rollout_of_another_shape(lines):
+    parser = RolloutParser("s", "/f")
+    for line in lines:
+        for fact in parser.feed(json.dumps(line).encode() + b"\n"):
+            assert decode(wire.encode(fact), b"") == fact
+    assert parser.end() == []

@@ -30,7 +30,7 @@ def started(step: Step, event: Reduced) -> None:
     if name in session.closed:
         return  # its answer came first
     session.asked[name] = Asking(
-        at=event.at + event.age + event.took,
+        at=event.done,
         prompt=event.prompt,
         agent_id=event.agent_id,
         model=event.model,

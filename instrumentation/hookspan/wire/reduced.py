@@ -6,6 +6,8 @@ import msgspec
 
 from hookspan.catalogue.events import KeptFields
 
+_TIME_MAX = (1 << 63) - 1
+
 
 class Call(msgspec.Struct, frozen=True, array_like=True):
     """One call of a PostToolBatch. `verdict` says why it never ran, empty when its result looks like a tool's.
@@ -212,3 +214,8 @@ class Reduced(KeptFields, kw_only=True, omit_defaults=True):
     local: bool = False
     label: str = ""
     history: int = 0
+
+    @property
+    def done(self) -> int:
+        """When its relay was done, Unix nanoseconds: what the client waits for its hooks to do begins then."""
+        return min(self.at + self.age + max(0, self.took), _TIME_MAX)

@@ -28,6 +28,7 @@ COMPLETED, FAILED, CANCELLED = "completed", "failed", "cancelled"
 """How a model request ended."""
 _PRICES: Final = "openai"
 """The table of list prices."""
+_TOKENS_MAX: Final = 1_000_000_000
 _MCP: Final = "mcp__"
 """Tools of MCP servers are named `mcp__<server>__<tool>`."""
 _STATUS: Final = re.compile(r"\bstatus:? (\d{3})\b")
@@ -93,8 +94,8 @@ def _request(event: Reduced, fields: dict[str, Any]) -> ModelRequest:
     """Of PreModelRequest what is asked, of PostModelRequest also how it ended, with tokens and list price."""
     get = fields.get
     usage = as_object(get("token_usage"))
-    read, written = as_count(usage.get("cached_input_tokens")), as_count(usage.get("cache_write_input_tokens"))
-    whole, output = as_count(usage.get("input_tokens")), as_count(usage.get("output_tokens"))
+    read, written = _tokens(usage.get("cached_input_tokens")), _tokens(usage.get("cache_write_input_tokens"))
+    whole, output = _tokens(usage.get("input_tokens")), _tokens(usage.get("output_tokens"))
     event.model = as_name(get("model"))
     found = price([(_PRICES, event.model)], Used(whole, output, read, written)) if usage else None
     error = get("error")
@@ -110,10 +111,16 @@ def _request(event: Reduced, fields: dict[str, Any]) -> ModelRequest:
         output_tokens=output,
         cache_read_tokens=read,
         cache_write_tokens=written,
-        thinking_tokens=as_count(usage.get("reasoning_output_tokens")),
+        thinking_tokens=_tokens(usage.get("reasoning_output_tokens")),
         cost_nano=found.nano if found else -1,
         prices=found.version if found else "",
     )
+
+
+def _tokens(value: object) -> int:
+    """A number of tokens; 0 for one that no request has, whose price no column of the store would hold."""
+    count = as_count(value)
+    return count if count < _TOKENS_MAX else 0
 
 
 def _reduce_tool(event: Reduced, fields: dict[str, Any], key: bytes, *, labels: bool) -> None:
@@ -126,7 +133,7 @@ def _reduce_tool(event: Reduced, fields: dict[str, Any], key: bytes, *, labels: 
     canonical = _canonical({name: value for name, value in given.items() if name != "description"})
     event.input_size, event.input_digest = len(canonical), digest(canonical, key)
     if event.event == "PreToolUse":
-        event.begins = event.at + event.age + event.took  # Codex waits for its hooks, and then begins
+        event.begins = event.done  # Codex waits for its hooks, and then begins
     text = given.get("command")
     if type(text) is not str:
         text = ""

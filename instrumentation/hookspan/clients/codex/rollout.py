@@ -25,6 +25,9 @@ _OPEN: Final = re.compile(r"(?:\A|\n)(?:Process running with session ID \d|abort
 """In the output of a command that goes on, whose end is told later, or of a call that its turn's interruption ended."""
 
 
+_CODE_MAX: Final = 1 << 31
+
+
 class _Payload(msgspec.Struct):
     type: str = ""
     cli_version: str = ""
@@ -112,7 +115,7 @@ class RolloutParser:
 
 def _item(item: dict[str, Any]) -> Fact | None:
     name, kind = as_name(item.get("id")), item.get("type")
-    if kind == "CommandExecution" and type(code := item.get("exit_code")) is int:
+    if kind == "CommandExecution" and type(code := item.get("exit_code")) is int and abs(code) < _CODE_MAX:
         took = as_object(item.get("duration"))
         ms = as_count(took.get("secs")) * 1e3 + as_count(took.get("nanos")) / 1e6
         return ToolResult(at=0, key=f"result:{name}", tool_use_id=name, exit_code=code, duration_ms=ms)

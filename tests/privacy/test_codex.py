@@ -1,0 +1,38 @@
+"""What Codex's events say of a person's work is not kept: not in a record, not in a row."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hookspan import wire
+from hookspan.clients.decode import decode
+from hookspan.model.fold import fold
+from hookspan.model.state import State
+from tests.model.replay import KEY, SESSIONS
+
+MARK = "quite-private"
+CONTENT = {"prompt", "tool_input", "tool_response", "last_assistant_message", "error"}
+
+
+def marked(value: Any) -> Any:
+    """With the mark in every text, and in every name of a field that is somebody's own."""
+    if isinstance(value, dict):
+        return {name: marked(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [marked(item) for item in value]
+    return f"{MARK} {value}" if isinstance(value, str) else value
+
+
+def test_content_of_codex_s_events_is_not_kept() -> None:
+    state, seen = State(), 0
+    for journal in sorted(SESSIONS.glob("codex_*/journal.jsonl")):
+        for number, line in enumerate(journal.read_text().splitlines(), 1):
+            raw = json.loads(line)
+            event = {key: marked(value) if key in CONTENT else value for key, value in raw["event"].items()}
+            data = json.dumps({**raw, "event": event}).encode()
+            seen += MARK in data.decode()
+            record = decode(data, KEY, labels=False)
+            assert MARK not in wire.encode(record).decode(), event["hook_event_name"]
+            assert MARK not in repr(fold(state, number, record)), event["hook_event_name"]
+    assert seen
