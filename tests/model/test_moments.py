@@ -11,7 +11,17 @@ from hookspan.model.rows import Increment, Span
 from hookspan.model.state import State
 from hookspan.model.summary import session_row
 from hookspan.wire import Record, Reduced
-from hookspan.wire.facts import ClientGone, CostState, ModelCall, ModelTotal, Running, Settled, TranscriptRead
+from hookspan.wire.facts import (
+    ClientGone,
+    CostState,
+    ModelCall,
+    ModelTotal,
+    Policy,
+    Repository,
+    Running,
+    Settled,
+    TranscriptRead,
+)
 
 SECOND = 1_000_000_000
 DAY = 86_400 * SECOND
@@ -187,6 +197,19 @@ def test_a_client_that_counts_less_than_we_do_is_caught_up_with(told):
     assert [one.value for one in sums if sc.USAGE_SOURCE in dict(one.attributes)] == [3]
     assert sum(one.value for one in sums) == 33
     assert [span.attributes[sc.COST_RESIDUAL_USD] for span in told.spans if span.name == "session"] == [-2, 1, 4]
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+def test_cost_is_by_branch_where_that_is_asked_for(told, wanted: bool):
+    told.take(Policy(at=1, key="policy", cost_by_branch=wanted))
+    told.take(Repository(at=START, key="repository", folder="/shop", project="shop", branch="fix"))
+    told.event(0, "SessionStart", prompt="", source="startup", cwd="/shop")
+    told.event(0, "UserPromptSubmit", cwd="/shop")
+    ends = START + 2 * SECOND
+    call = {"message_id": "msg", "response_model": "claude-x", "cost_nano": SECOND}
+    told.take(ModelCall(at=ends, start=ends, end=ends, key="call", session="s", prompt="p1", **call))
+    (cost,) = [dict(one.attributes) for one in told.increments if one.instrument == "hookspan.cost"]
+    assert cost.get(sc.VCS_REF_HEAD_NAME) == ("fix" if wanted else None)
 
 
 def test_sums_are_of_when_it_happened_not_of_when_it_was_read(told):

@@ -290,7 +290,7 @@ SUMS: Final = (
     _counter(
         "hookspan.cost",
         "USD",
-        "List price of model calls, by what they were made for, plus what the client's own total has beyond them; not a bill. Of each kind of name 64 have a value of their own, the rest is `_OTHER`.",
+        "List price of model calls, by what they were made for, plus what the client's own total has beyond them; not a bill. By branch with `export.cost_by_branch` only. Of each kind of name 64 have a value of their own, the rest is `_OTHER`.",
         f"{_CALL_READ} and its model has a price; the client's own total: when the session's span is written",
         sc.PROJECT,
         sc.GEN_AI_RESPONSE_MODEL,
@@ -299,6 +299,7 @@ SUMS: Final = (
         sc.MCP_SERVER,
         sc.GEN_AI_AGENT_NAME,
         sc.WORKFLOW_NAME,
+        sc.VCS_REF_HEAD_NAME,
         sc.USAGE_SOURCE,
         exemplar="model",
     ),

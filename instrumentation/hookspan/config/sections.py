@@ -89,6 +89,9 @@ class Export:
         Choice(("cumulative", "delta")),
         "What a point of a counter or histogram says: all since its start, or what came since the point before it.",
     )
+    cost_by_branch: bool = _option(
+        False, Flag(), "Give the metric `hookspan.cost` the branch as a label: of 64 branches, the rest is `_OTHER`."
+    )
     genai_metrics: bool = _option(
         False,
         Flag(),

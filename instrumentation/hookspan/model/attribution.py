@@ -13,7 +13,7 @@ from hookspan.wire.facts import ModelCall
 from .labels import bounded
 from .rows import Attributes
 from .state import Place, SessionState
-from .step import Step
+from .step import Step, branch_at
 
 
 def span_attributes(session: SessionState, fact: ModelCall, place: Place) -> Attributes:
@@ -39,6 +39,8 @@ def labels(step: Step, fact: ModelCall, place: Place) -> list[tuple[str, str]]:
         sc.WORKFLOW_NAME: _name_of(step.session, workflow_of(step.session, fact)),
         sc.GEN_AI_AGENT_NAME: _agent(step.session, fact, place),
     }
+    if (policy := step.state.world.policy) and policy.cost_by_branch:
+        names[sc.VCS_REF_HEAD_NAME] = branch_at(step.session, fact.end)
     return [(key, bounded(step, key, name)) for key, name in names.items() if name]
 
 

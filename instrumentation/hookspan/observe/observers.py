@@ -126,7 +126,7 @@ class Observers:
 
 def _same(wanted: Policy, current: Policy | None) -> bool:
     current = current or Policy(at=0, key="")
-    about = ("adopt_traceparent", "labels", "opted_out", "watchdog")
+    about = ("adopt_traceparent", "cost_by_branch", "labels", "opted_out", "watchdog")
     return all(getattr(wanted, name) == getattr(current, name) for name in about)
 
 

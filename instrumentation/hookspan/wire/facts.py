@@ -451,10 +451,12 @@ class PullRequest(Observed, tag="pull_request"):
 class Policy(Observed, tag="policy"):
     """Settings that change rows: how traces join a TRACEPARENT, labels per project, projects opted out.
 
-    `watchdog` has the settings of that section that are not their defaults.
+    `cost_by_branch`: the metric of cost has the branch as a label. `watchdog` has the settings of that section that are
+    not their defaults.
     """
 
     adopt_traceparent: bool = False
+    cost_by_branch: bool = False
     labels: dict[str, dict[str, str]] = {}
     opted_out: list[str] = []
     watchdog: dict[str, float] = {}

@@ -90,6 +90,7 @@ def policy_of(settings: Settings) -> Policy:
         at=0,
         key="",
         adopt_traceparent=settings.traces.parent == "adopt",
+        cost_by_branch=settings.export.cost_by_branch,
         labels={name: dict(project.labels) for name, project in settings.projects.items() if project.labels},
         watchdog=settings.watchdog.changed(),
         opted_out=sorted(name for name, project in settings.projects.items() if not project.record),
