@@ -2,8 +2,8 @@
 
 What an agent does is known by digests: the same call (tool and input) with the same result is the same. A call with a
 result that was not seen before is news, and the end of what repeats. Only what comes in another answer of the model
-counts as a repetition: calls of one answer can't learn from each other. A prompt, a compaction and the end of what an
-agent works at begin all anew. When in doubt there is no alarm: honest work repeats itself, too.
+counts as a repetition: calls of one answer can't learn from each other. A prompt and a compaction begin all anew.
+When in doubt there is no alarm: honest work repeats itself, too.
 """
 
 from __future__ import annotations
@@ -133,7 +133,8 @@ def _heard(step: Step, call: ToolCall, name: str, error: str, event: Reduced | N
         found += _failed(watch, call, error, event, since, limits, asks=asks)
     elif watch.errors:
         _succeeded(step.session, watch, call, at, is_news=is_news)
-    if again:
+    few = min(limits.calls, limits.polls, limits.reads)
+    if again and (step.session.alarms or repeat.whole >= few or watch.stale >= limits.stale_calls):
         kind, limit = (AlarmKind.UNCHANGED_POLL, limits.polls) if asks else (AlarmKind.REPEATED_CALL, limits.calls)
         if call.tool in READS:
             found.append(_Found(AlarmKind.REREAD, key, repeat, repeat.whole, limits.reads, strict=False))
@@ -354,11 +355,8 @@ def stopped(session: SessionState, agent_id: str, at: int) -> None:
     for alarm in session.alarms:
         if alarm.agent_id == agent_id and not alarm.written and (not alarm.ended or alarm.ended > at):
             alarm.ended = max(at, alarm.last_at)
-    if watch := session.watches.get(agent_id):
-        if agent_id:
-            del session.watches[agent_id]
-        else:
-            watch.forget()
+    if agent_id:
+        session.watches.pop(agent_id, None)  # the main agent goes on, if another hook blocks its Stop
 
 
 def prompted(session: SessionState, prompt: str, at: int) -> None:
