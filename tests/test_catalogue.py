@@ -19,6 +19,9 @@ from hookspan.catalogue.claude_code import CLAUDE_CODE
 from hookspan.catalogue.clients import CLIENTS, EVENTS
 from hookspan.catalogue.enums import EndReason, Link, Outcome, PromptKind, SessionPhase, TimeKind
 from hookspan.catalogue.events import KeptFields
+from hookspan.catalogue.logs import COMMON as LOG_COMMON
+from hookspan.catalogue.logs import COMMON_REQUIRED as LOG_COMMON_REQUIRED
+from hookspan.catalogue.logs import LOG_EVENTS
 from hookspan.catalogue.metrics import READ_OF_AGENT, READ_OF_CLIENT, SUMS
 from hookspan.catalogue.spans import COMMON, COMMON_REQUIRED, SPANS, TURN, is_turn
 from hookspan.clients.claude_code import reduce
@@ -26,6 +29,7 @@ from hookspan.clients.decode import decode
 from hookspan.model import fold
 from hookspan.model.state import SessionState
 from hookspan.web.schemas import Session
+from hookspan.wire.facts import Policy
 from hookspan.wire.reduced import Reduced
 
 from . import weaver
@@ -63,7 +67,7 @@ def test_the_pages_are_what_the_generator_makes():
 
 
 def test_every_key_that_is_used_is_declared():
-    for used in (*SUMS, *READ_OF_CLIENT, *READ_OF_AGENT, *SPANS):
+    for used in (*SUMS, *READ_OF_CLIENT, *READ_OF_AGENT, *SPANS, *LOG_EVENTS):
         undeclared = set(used.attributes) - ATTRIBUTES.keys()
         assert not undeclared, f"{used.name} has {sorted(undeclared)}: declare it in {ROOM}/attributes.py"
     assert set(COMMON) <= ATTRIBUTES.keys()
@@ -179,14 +183,14 @@ def operation_of(name: str) -> str:
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory):
-    return [play(name, tmp_path_factory.mktemp(name)) for name in names()]
+    policy = Policy(at=0, key="", logs=True)
+    return [play(name, tmp_path_factory.mktemp(name), policy=policy) for name in names()]
 
 
 def test_spans_have_only_what_the_page_says_and_every_kind_is_there(played):
     also = {span.name: {*COMMON, *span.attributes} for span in SPANS}
     required = {span.name: {*COMMON_REQUIRED, *span.required} for span in SPANS}
     assert all(required[name] <= also[name] for name in also)
-    types = {"string": str, "boolean": bool, "int": int, "double": float, "string[]": list}
     seen = set()
     for span in (span for one in played for span in one.spans):
         kind = kind_of(span.name, span.attributes)
@@ -199,7 +203,7 @@ def test_spans_have_only_what_the_page_says_and_every_kind_is_there(played):
         for key, value in ((key, value) for key, value in span.attributes.items() if key not in RESOURCE):
             assert key in ATTRIBUTES, f"{span.name} has {key!r}: declare it in {ROOM}/attributes.py"
             attribute = ATTRIBUTES[key]
-            assert isinstance(value, types[attribute.type]), (span.name, key, value)
+            assert isinstance(value, TYPES[attribute.type]), (span.name, key, value)
             if attribute.values:
                 allowed = [str(one) for one in attribute.values]
                 assert value in allowed, (span.name, key, value)
@@ -211,6 +215,27 @@ def test_spans_have_only_what_the_page_says_and_every_kind_is_there(played):
         "no recording has such a span: record one in tests/sessions (its README says how)",
         "spans.py",
     )
+
+
+TYPES = {"string": str, "boolean": bool, "int": int, "double": float, "string[]": list}
+
+
+def test_log_records_have_only_what_the_page_says(played):
+    kinds = {event.name: event for event in LOG_EVENTS}
+    for log in (log for one in played for log in one.logs):
+        assert log.event in kinds, f"{log.event!r} is written: declare it in {ROOM}/logs.py"
+        kind = kinds[log.event]
+        assert bool(kind.place) == bool(log.session) == bool(log.trace_id and log.span_id), log.event
+        common, needed = (LOG_COMMON, LOG_COMMON_REQUIRED) if kind.place else ((), ())
+        also = {sc.LOG_RECORD_UID, sc.SERVICE_NAME, *common, *kind.attributes}
+        undeclared = log.attributes.keys() - also
+        assert not undeclared, f"{log.event} has {sorted(undeclared)}: name them at its kind in {ROOM}/logs.py"
+        assert log.attributes.keys() >= {sc.LOG_RECORD_UID, *needed, *kind.required}, log.event
+        for key in log.attributes.keys() - {sc.SERVICE_NAME}:  # which becomes the resource's
+            attribute, value = ATTRIBUTES[key], log.attributes[key]
+            assert isinstance(value, TYPES[attribute.type]), (log.event, key, value)
+            if attribute.values:
+                assert value in [str(one) for one in attribute.values], (log.event, key, value)
 
 
 def test_what_a_backend_adds_up_is_on_the_spans_of_one_kind(played):

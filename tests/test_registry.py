@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from hookspan.catalogue.attributes import ATTRIBUTES
+from hookspan.catalogue.logs import LOG_EVENTS
 from hookspan.catalogue.metrics import BY_NAME
 from hookspan.catalogue.spans import SPANS
 
@@ -25,6 +26,8 @@ def test_the_registry_is_whole():
     assert {one.key for one in whole.attributes}.isdisjoint(groups["hookspan.conventions"])
     assert {one.key for one in whole.attributes} | set(groups["hookspan.conventions"]) == ATTRIBUTES.keys(), STALE
     assert {metric.name for metric in whole.metrics} | set(whole.imports.metrics) == BY_NAME.keys(), STALE
+    logged = {event.name for event in LOG_EVENTS}
+    assert logged <= {event.name for event in whole.events} | set(whole.imports.events), STALE
     assert {span.type for span in whole.spans} == {f"hookspan.{span.type}" for span in SPANS}, STALE
 
 
@@ -48,6 +51,7 @@ def test_the_registry_is_whole():
             "- gen_ai.agents.duration",
             "gen_ai.agents.duration: not",
         ),
+        ("conventions.yaml", "- session.end", "- session.over", "session.over: not"),
         ("metrics.yaml", "unit: s", "units: s", "unknown field `units`"),
         ("metrics.yaml", "instrument: counter", "instrument: sum", "Invalid enum value 'sum'"),
         ("spans.yaml", "- ref_group: hookspan.common", "- ref_group: hookspan.all", "no group hookspan.all"),

@@ -36,6 +36,8 @@ NEWER_ATTRIBUTES = frozenset(
     }
 )
 """Of the GenAI conventions' own repository, at the commit that the manifest names; in no package yet."""
+THEIR_EVENTS = frozenset({"session.start", "session.end"})
+"""Of OpenTelemetry's general registry (model/session/events.yaml); its package has no events."""
 NEWER_METRICS = frozenset(
     {
         "gen_ai.client.inference.duration",
@@ -154,6 +156,7 @@ class Span(Part):
 
 class Imports(Part):
     metrics: list[str] = []
+    events: list[str] = []
 
 
 class Definition(Part):
@@ -180,6 +183,7 @@ def load(folder: Path) -> tuple[Manifest, Definition]:
             raise msgspec.ValidationError(f"{path.name} has no file_format")
         part = msgspec.convert(content, Definition)
         whole.imports.metrics += part.imports.metrics
+        whole.imports.events += part.imports.events
         whole.attributes += part.attributes
         whole.attribute_groups += part.attribute_groups
         whole.metrics += part.metrics
@@ -200,6 +204,7 @@ def problems(folder: Path) -> list[str]:
         *(problem for attribute in whole.attributes for problem in _attribute(attribute)),
         *_references(whole),
         *(f"{name}: not OpenTelemetry's" for name in whole.imports.metrics if name not in their_metrics()),
+        *(f"{name}: not OpenTelemetry's" for name in whole.imports.events if name not in THEIR_EVENTS),
     ]
 
 
@@ -216,7 +221,7 @@ def _names(whole: Definition) -> Iterator[str]:
         "attributes": [attribute.key for attribute in whole.attributes],
         "groups": [group.id for group in whole.attribute_groups],
         "metrics": [*(metric.name for metric in whole.metrics), *whole.imports.metrics],
-        "events": [event.name for event in whole.events],
+        "events": [*(event.name for event in whole.events), *whole.imports.events],
         "spans": [span.type for span in whole.spans],
     }
     for kind, names in kinds.items():

@@ -19,6 +19,8 @@ from hookspan.catalogue.claude_code import CLAUDE_CODE
 from hookspan.catalogue.clients import CLIENTS, service_of
 from hookspan.catalogue.enums import Link, SessionPhase
 from hookspan.catalogue.events import Client, HookEvent
+from hookspan.catalogue.logs import COMMON as LOG_COMMON
+from hookspan.catalogue.logs import LOG_EVENTS
 from hookspan.catalogue.metrics import READ_OF_AGENT, READ_OF_CLIENT, REPEATED, SUMS, Instrument
 from hookspan.catalogue.scopes import AGENT_SERVICE_NAME, SCHEMA_URL, SERVICE_NAME
 from hookspan.catalogue.spans import COMMON, SPANS
@@ -37,6 +39,7 @@ def pages() -> dict[str, str]:
         "attributes.md": _attributes(),
         "metrics.md": _metrics(),
         "events.md": _events(),
+        "logs.md": _logs(),
         "settings.md": _settings(),
         "licences.md": licences.page(),
     }
@@ -63,6 +66,7 @@ def _index() -> list[str]:
         "",
         "- [Spans](spans.md), their [attributes](attributes.md) and closed lists of values",
         "- [Metrics](metrics.md)",
+        "- [Log records](logs.md), with `export.logs`",
         "- [Events](events.md): what comes in, and what becomes of it",
         "- [Settings](settings.md)",
         "- [Licences](licences.md) of what comes with it",
@@ -164,6 +168,58 @@ def _spans() -> list[str]:
     ]
 
 
+def _logs() -> list[str]:
+    lines = [
+        "# Log records",
+        "",
+        "With `export.logs` what happened at one moment is also sent as an OTLP log record, by OpenTelemetry's conventions of",
+        "events: it has an event name, a severity, attributes and no body. Trace and span id are those of the span that it",
+        "belongs to. It is off by default; an administrator switches it on, and locks that, in `/etc/hookspan/config.toml`:",
+        "",
+        '    locked = ["export.logs"]',
+        "",
+        "    [export]",
+        "    logs = true",
+        "",
+        "Records are written by the fold, in the transaction of the spans and sums of the same event, and sent in that order, at",
+        "least once: what is sent twice, because the endpoint died before it answered, has the same `log.record.uid` both times,",
+        "and so it has after `hookspan rebuild`. What the endpoint refuses (400, 413) is halved down to the records at fault,",
+        "which are counted; of what it takes only a part of, `hookspan status` tells how many it rejected. Metric:",
+        "`hookspan.agent.export.logs`.",
+        "",
+        "No record has content: a prompt is its size, a command the name of its program, a file its extension. Only with",
+        f"`content.export` a record has the short label, `{sc.LABEL}`, that its span has. No record is sampled.",
+        "",
+        "Who decided on a tool call is what Claude Code's transcript says of it, in the client's own words. Where no transcript",
+        "could be read, or it says nothing, the record has what hooks tell. Other coding agents say nothing of it.",
+        "",
+    ]
+    for event in LOG_EVENTS:
+        severity = f"{event.severity.name}{f'; {event.raised}' if event.raised else ''}"
+        lines += [
+            f"## `{event.name}`",
+            "",
+            event.brief,
+            "",
+            *_table(
+                ("", ""),
+                (
+                    ("severity", severity),
+                    ("span", event.place or "none: it is of the machine"),
+                    ("written", event.emitted),
+                    ("attributes", _code(event.attributes) or "none of its own"),
+                ),
+            ),
+        ]
+    return [
+        *lines,
+        "## On every record",
+        "",
+        f'`{sc.LOG_RECORD_UID}`; on those of a session {_code(LOG_COMMON)}, and the labels of `[projects."name"]`.',
+        "[What each means](attributes.md).",
+    ]
+
+
 def _values(closed: type[StrEnum]) -> Iterator[str]:
     rows = ((f"`{member.value}`", meaning) for member, meaning in meanings(closed).items())
     yield from _table(("value", "meaning"), rows)
@@ -260,7 +316,8 @@ def _events() -> list[str]:
     return [
         "# Events",
         "",
-        "hookspan sends no log records: an event becomes a `hook {event}` span, a count, and whatever it begins or ends.",
+        "An event becomes a `hook {event}` span, a count, and whatever it begins or ends; some also become a",
+        "[log record](logs.md), where these are wanted.",
         "Events whose hooks change what Claude Code does are not registered: such a hook would replace git's work trees,",
         "delay drawing, set the list of watched files, or be able to block a switch of models.",
         "An event that a later version of Claude Code brought is registered where every Claude Code on the machine is that new:",

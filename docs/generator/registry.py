@@ -14,7 +14,11 @@ import yaml
 from introspect import meanings, resource_keys
 
 from hookspan import __version__
+from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.attributes import ATTRIBUTES, Attribute
+from hookspan.catalogue.logs import COMMON as LOG_COMMON
+from hookspan.catalogue.logs import COMMON_REQUIRED as LOG_COMMON_REQUIRED
+from hookspan.catalogue.logs import LOG_EVENTS, LogEvent
 from hookspan.catalogue.metrics import READ_OF_AGENT, READ_OF_CLIENT, SUMS, Instrument
 from hookspan.catalogue.scopes import AGENT_SERVICE_NAME, SERVICE_NAME
 from hookspan.catalogue.spans import COMMON, COMMON_REQUIRED, SPANS, EventKind, SpanKind
@@ -29,6 +33,7 @@ GENAI_SCHEMA_URL: Final = "https://opentelemetry.io/schemas/gen-ai-dev/1.42.0-de
 """Of the GenAI conventions, which have a registry of their own, without a release so far."""
 
 COMMON_GROUP: Final = "hookspan.common"
+LOG_COMMON_GROUP: Final = "hookspan.log.common"
 Node = dict[str, Any]
 """A mapping of the YAML files."""
 
@@ -41,7 +46,11 @@ def registry() -> dict[str, str]:
         "conventions.yaml": _conventions(),
         "metrics.yaml": _file(metrics=[*_metrics()]),
         "events.yaml": _file(
-            events=[_event(event) for event in dict.fromkeys(event for span in SPANS for event in span.events)]
+            events=[
+                *(_event(event) for event in dict.fromkeys(event for span in SPANS for event in span.events)),
+                *(_log_event(event) for event in LOG_EVENTS if _is_our_log(event)),
+            ],
+            attribute_groups=[_log_common()],
         ),
         "spans.yaml": _file(attribute_groups=[_common()], spans=[_span(span) for span in SPANS]),
     }
@@ -115,7 +124,10 @@ def _conventions() -> Node:
     """What is used of OpenTelemetry's registry, and how."""
     theirs = [attribute for attribute in ATTRIBUTES.values() if not _is_ours(attribute)]
     return _file(
-        imports={"metrics": [one.name for one in SUMS if not _is_our_metric(one)]},
+        imports={
+            "metrics": [one.name for one in SUMS if not _is_our_metric(one)],
+            "events": [one.name for one in LOG_EVENTS if not _is_our_log(one)],
+        },
         attribute_groups=[
             _group("hookspan.conventions", "OpenTelemetry's attributes as hookspan uses them.", map(_refined, theirs)),
             _group(
@@ -185,6 +197,29 @@ def _event(event: EventKind) -> Node:
         "stability": "development",
         "brief": event.brief,
         "attributes": [*_references(event.attributes, event.required)],
+    }
+
+
+def _is_our_log(event: LogEvent) -> bool:
+    return event.name.startswith("hookspan.")
+
+
+def _log_common() -> Node:
+    references = [*_references((sc.LOG_RECORD_UID, *LOG_COMMON), (sc.LOG_RECORD_UID, *LOG_COMMON_REQUIRED))]
+    return _group(LOG_COMMON_GROUP, "On every log record of a session, where they are known.", references)
+
+
+def _log_event(event: LogEvent) -> Node:
+    told = {"Severity": event.severity.name, "Span": event.place or "none", "Written": event.emitted}
+    common = (
+        [{"ref_group": LOG_COMMON_GROUP}] if event.place else [*_references((sc.LOG_RECORD_UID,), (sc.LOG_RECORD_UID,))]
+    )
+    return {
+        "name": event.name,
+        "stability": "development",
+        "brief": event.brief,
+        "note": "".join(f"- {head}: {text}.\n" for head, text in told.items()),
+        "attributes": [*common, *_references(event.attributes, event.required)],
     }
 
 

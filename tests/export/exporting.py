@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from hookspan.export import Exporter, ExportSettings, answer, metrics, spans
+from hookspan.catalogue import attributes as sc
+from hookspan.export import Exporter, ExportSettings, answer, metrics, queue
 from hookspan.model.rows import Rows
 from hookspan.paths import Paths
 from hookspan.store import Commit, Store
@@ -19,8 +20,8 @@ PAUSE = 0.05  # seconds between attempts while somebody waits
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let exporters wait a tenth of what they wait for users."""
     monkeypatch.setattr(answer, "FIRST_DELAY", 0.1)
-    monkeypatch.setattr(spans, "LINGER", 0.1)
-    monkeypatch.setattr(spans, "DRAIN_PAUSE", PAUSE)
+    monkeypatch.setattr(queue, "LINGER", 0.1)
+    monkeypatch.setattr(queue, "DRAIN_PAUSE", PAUSE)
     monkeypatch.setattr(metrics, "DRAIN_PAUSE", PAUSE)
 
 
@@ -53,6 +54,15 @@ class SpanExport:
         if self.exporter is not None:
             self.exporter.committed()
         return [span.span_id for span in spans]
+
+    def log(self, count: int = 1, **changes: Any) -> list[str]:
+        """That many log records, each of a record of its own; their uids."""
+        logs = [made.log(record, **changes) for record in range(self.next, self.next + count)]
+        self.next += count
+        self.store.commit(Commit(position=made.position(self.next), rows=[Rows(logs=[log]) for log in logs]))
+        if self.exporter is not None:
+            self.exporter.committed()
+        return [str(log.attributes[sc.LOG_RECORD_UID]) for log in logs]
 
     def stats(self) -> dict[str, Any]:
         assert self.exporter is not None

@@ -2,7 +2,7 @@
 
 from hookspan.catalogue import attributes as sc
 from hookspan.export.db import ExportDb
-from hookspan.export.sampling import Refusal, Settlement
+from hookspan.export.plan import Refusal, Settlement
 from hookspan.model.sums import Series
 from hookspan.paths import Paths
 from hookspan.store import SpanKey

@@ -13,9 +13,11 @@ from google.protobuf.any_pb2 import Any
 from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
+from opentelemetry.proto.collector.logs.v1 import logs_service_pb2, logs_service_pb2_grpc
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2, metrics_service_pb2_grpc
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 
+from hookspan.catalogue import attributes as sc
 from hookspan.paths import Paths
 from hookspan.store import SpanKey
 from tests import otlp_decode
@@ -33,10 +35,13 @@ class Endpoint(trace_service_pb2_grpc.TraceServiceServicer, metrics_service_pb2_
         self.server = grpc.server(ThreadPoolExecutor(4), options=tuple(options))
         trace_service_pb2_grpc.add_TraceServiceServicer_to_server(self, self.server)  # type: ignore[no-untyped-call]
         metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server(_Metrics(self), self.server)  # type: ignore[no-untyped-call]
+        logs_service_pb2_grpc.add_LogsServiceServicer_to_server(_Logs(self), self.server)  # type: ignore[no-untyped-call]
         self.port = self.server.add_insecure_port(f"127.0.0.1:{port}")
         self.lock = threading.Lock()
         self.span_ids: list[str] = []
         self.points: list[otlp_decode.Point] = []
+        self.logs: list[otlp_decode.Log] = []
+        self.bad: set[str] = set()  # uids of log records that it doesn't take
         self.headers: dict[str, str] = {}
         self.code: grpc.StatusCode | None = None
         self.text = "told to"
@@ -66,6 +71,20 @@ class Endpoint(trace_service_pb2_grpc.TraceServiceServicer, metrics_service_pb2_
             return response
 
 
+class _Logs(logs_service_pb2_grpc.LogsServiceServicer):
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+
+    def Export(self, request, context):  # noqa: N802
+        logs = list(otlp_decode.logs(request))
+        if self.endpoint.bad & {log.attributes[sc.LOG_RECORD_UID] for log in logs}:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "one of them is no good")
+        self.endpoint.logs += logs
+        response = logs_service_pb2.ExportLogsServiceResponse()
+        response.partial_success.rejected_log_records = self.endpoint.rejected
+        return response
+
+
 class _Metrics(metrics_service_pb2_grpc.MetricsServiceServicer):
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
@@ -91,6 +110,20 @@ def test_spans_and_metrics_arrive_and_partial_success_is_counted(span_export: Sp
     assert endpoint.headers["x-key"] == "secret"
     assert (span_export.stats()["exported"], span_export.stats()["rejected"]) == (696, 4)
     assert {point.name for point in endpoint.points} == {"hookspan.agent.series"}
+
+
+def test_log_records_arrive_but_for_the_bad_one(span_export: SpanExport, endpoint: Endpoint) -> None:
+    exporter = span_export.start(f"http://127.0.0.1:{endpoint.port}", protocol="grpc", logs=True)
+    wanted = span_export.log(50)
+    endpoint.bad = {wanted[7]}
+    assert exporter.drain(PATIENCE)
+    assert [log.attributes[sc.LOG_RECORD_UID] for log in endpoint.logs] == wanted[:7] + wanted[8:]
+    assert {log.event_name for log in endpoint.logs} == {"hookspan.tool.decision"}
+    endpoint.rejected = 1
+    span_export.log(2)
+    assert exporter.drain(PATIENCE)
+    logs = span_export.stats()["logs"]
+    assert (logs["exported"], logs["refused"], logs["rejected"]) == (50, 1, 1)
 
 
 @pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL])

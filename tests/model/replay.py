@@ -16,10 +16,10 @@ from hookspan import wire
 from hookspan.agent.ingest.prerequisites import Prerequisites
 from hookspan.clients.decode import decode
 from hookspan.model.fold import fold
-from hookspan.model.rows import Increment, Span, Waste
+from hookspan.model.rows import Increment, LogRow, Span, Waste
 from hookspan.model.state import State
 from hookspan.observe import Observers
-from hookspan.wire.facts import ClientGone
+from hookspan.wire.facts import ClientGone, Policy
 from hookspan.wire.fields import timestamp_ns
 
 SESSIONS = Path(__file__).parent.parent / "sessions"
@@ -39,6 +39,7 @@ class Played:
     spans: list[Span] = field(default_factory=list)
     increments: list[Increment] = field(default_factory=list)
     waste: list[Waste] = field(default_factory=list)
+    logs: list[LogRow] = field(default_factory=list)
     records: list[bytes] = field(default_factory=list)
     phases: list[tuple[int, str, str]] = field(default_factory=list)
     now: int = 0
@@ -58,6 +59,7 @@ class Played:
         self.spans += rows.spans
         self.increments += rows.increments
         self.waste += rows.waste
+        self.logs += rows.logs
         for session in rows.touched:
             known = self.state.sessions.get(session)
             if known:
@@ -146,6 +148,7 @@ def play(
     *,
     change: Callable[[list[bytes]], list[bytes]] = lambda lines: lines,
     observers: Observers | None = None,
+    policy: Policy | None = None,
 ) -> Played:
     """Plays one recording.
 
@@ -154,11 +157,13 @@ def play(
         root: An empty folder to put the transcripts in.
         change: Changes the journal's lines first (drop, double, reorder).
         observers: Other than the usual ones.
+        policy: In force from the beginning.
     """
     growing = grow(name, root)
-    watch = observers or Observers(roots=roots(root), other_roots=other_roots(root))
+    watch = observers or Observers(roots=roots(root), policy=policy, other_roots=other_roots(root))
     played = Played(State(), prerequisites=Prerequisites(lambda: roots(root), watch.before))
     take = played.take
+    take(watch.step(0, played.state) if policy else [])
     lines = change(lines_of(name, root))
     now = 0
     for line in lines:
@@ -179,14 +184,20 @@ def play(
 
 
 def play_late(
-    name: str, root: Path, *, change: Callable[[list[bytes]], list[bytes]] = lambda lines: lines, later: int = LATER
+    name: str,
+    root: Path,
+    *,
+    change: Callable[[list[bytes]], list[bytes]] = lambda lines: lines,
+    later: int = LATER,
+    policy: Policy | None = None,
 ) -> Played:
     """The same for an agent that starts when all is over, that many nanoseconds after the last event."""
     lines = change(lines_of(name, root))
     now = max(json.loads(line)["at"] for line in lines) + later
     grow(name, root).until(now)
-    watch = Observers(roots=roots(root), other_roots=other_roots(root))
+    watch = Observers(roots=roots(root), policy=policy, other_roots=other_roots(root))
     played = Played(State(), prerequisites=Prerequisites(lambda: roots(root), watch.before))
+    played.take(watch.step(0, played.state) if policy else [])
     played.take(lines)
     for _ in range(AFTER // TICK):
         now += TICK

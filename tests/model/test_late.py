@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from hookspan.catalogue import attributes as sc
+from hookspan.model.rows import LogRow
+from hookspan.wire.facts import Policy
 from tests import late
 
 from .replay import HOME, SESSIONS, names, play, play_late
@@ -69,13 +71,20 @@ def test_a_late_agent_tells_the_same(name: str, pause: bool, tmp_path: Path):
         lines = later(lines) if pause else lines
         return [line.replace(b'_DIR":"%s/' % HOME.encode(), b'_DIR":"%s/' % str(work).encode()) for line in lines]
 
-    early = play(name, tmp_path / "early", change=there)
+    early = play(name, tmp_path / "early", change=there, policy=Policy(at=0, key="", logs=True))
     for git in (path.parent for path in list(work.rglob("HEAD"))):
         head(git, "later", max(span.end for span in early.spans) + 1)
-    afterwards = play_late(name, tmp_path / "after", change=there)
+    afterwards = play_late(name, tmp_path / "after", change=there, policy=Policy(at=0, key="", logs=True))
     if (SESSIONS / name / "projects").exists():
         known = {sc.PROJECT, sc.VCS_REPOSITORY_NAME, sc.VCS_REF_HEAD_NAME}
         assert all(known <= span.attributes.keys() for span in early.spans)
     told = [(late.spans(played.spans), late.sums(played.increments)) for played in (early, afterwards)]
     assert late.differences(*told) == []
+    logs = [{log.attributes[sc.LOG_RECORD_UID]: _told(log) for log in one.logs} for one in (early, afterwards)]
+    assert len(logs[0]) == len(early.logs), "two have the same uid"
+    assert logs[0] == logs[1]
     assert early.wasted() == afterwards.wasted()
+
+
+def _told(log: LogRow) -> dict[str, object]:
+    return {name: getattr(log, name) for name in log.__struct_fields__ if name not in {"record", "ordinal"}}

@@ -15,11 +15,14 @@ from opentelemetry.sdk.resources import Resource
 
 from hookspan import wire
 from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.logs import DECISION
 from hookspan.clients.decode import decode
 from hookspan.export.convert import readable
+from hookspan.export.logs import readable_log
 from hookspan.journal import Journal
 from hookspan.paths import Paths
 from hookspan.store import Reader
+from hookspan.wire.facts import Policy
 from tests.agent.machine import Machine, append, event, until
 from tests.model.replay import HOME, KEY, names, play
 from tests.otlp_sink import Sink
@@ -59,17 +62,22 @@ def shape(spans):
 def test_no_mark_reaches_a_span_or_a_metric(name, tmp_path):
     plain = play(name, tmp_path / "plain")
     root = tmp_path / FOLDER
-    played = play(str(copy(name, tmp_path / "marked")), root)
+    played = play(str(copy(name, tmp_path / "marked")), root, policy=Policy(at=0, key="", logs=True))
     assert shape(played.spans) == shape(plain.spans), "a field that is an id, or a word of a list: NAMES in marked.py"
     assert any(SECRET.encode() in line for line in played.records)
     sent = [readable(span, Resource({})) for span in played.spans]
     text = repr([(span.name, dict(span.attributes), [link.attributes for link in span.links]) for span in sent])
     text += repr(played.increments)
+    text += repr([readable_log(log, Resource({})).log_record.__dict__ for log in played.logs])
+    assert len(played.logs) > 2
     assert SECRET not in text
     assert FOLDER not in text
     labelled = [readable(span, Resource({}), content=True).attributes for span in played.spans]
     assert SECRET not in repr(labelled)
     assert any(sc.LABEL in attributes for attributes in labelled)
+    assert SECRET not in repr(
+        [readable_log(log, Resource({}), content=True).log_record.attributes for log in played.logs]
+    )
     for line in played.records:
         assert SECRET.encode() not in wire.encode(decode(line, KEY)), "the reduced form keeps a label, scrubbed"
 
@@ -156,11 +164,12 @@ def test_what_leaves_the_machine_and_what_stays(make_machine, tmp_path, inbox, e
     url, received = inbox
     with Sink() as sink:
         machine = make_machine(
-            settings=f'[export]\nendpoint = "{sink.url}"\nmetric_interval = 1\n'
+            settings=f'[export]\nendpoint = "{sink.url}"\nmetric_interval = 1\nlogs = true\n'
             f"[content]\nexport = {export}\n"
             f'[[notify]]\nurl = "{url}"\nwaiting_seconds = 1\ninterval = 1\n'
         )
         machine.up()
+        sink.wait(lambda: bool(sink.logs))  # of the policy: from now on there are records
         events = take_in(machine, tmp_path) + told_now(machine)
         append(machine, b'{"v":1,"at":1,"event":{"torn":"' + SECRET.encode())
         until(lambda: all(told in b"".join(received) for told in (b"waits for you", b"a turn failed")))  # maybe in one
@@ -173,12 +182,16 @@ def test_what_leaves_the_machine_and_what_stays(make_machine, tmp_path, inbox, e
         log = machine.paths.log.read_text()
         sent = repr((sink.spans, sink.points, sink.logs))
         assert "execute_tool Bash" in sent
+        assert {"session.start", "session.end", "hookspan.prompt", DECISION.name} <= {
+            log.event_name for log in sink.logs
+        }
         for name, text in {"otlp": sent, "notified": repr(received), "reports": reports, "log": log}.items():
             assert SECRET not in text, name
             if name != "reports":  # they tell its user where a file of theirs is
                 assert FOLDER not in text or (export != "false" and name == "otlp"), name
-        labels = {span.attributes.get(sc.LABEL) for span in sink.spans} - {None}
-        assert any("fix the cart" in label for label in labels) is (export != "false")
+        for records in (sink.spans, sink.logs):
+            labels = {record.attributes.get(sc.LABEL) for record in records} - {None}
+            assert any("fix the cart" in label for label in labels) is (export != "false")
         said = {key for span in sink.spans for key in span.attributes if key in CONVERSATION}
         assert said == (CONVERSATION if "conversation" in export else set())
         assert ("Looking." in sent) is ("conversation" in export), "an answer of the model, which no label has"

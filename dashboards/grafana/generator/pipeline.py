@@ -219,12 +219,16 @@ def make() -> d.Dashboard:
                         size=(8, 8),
                     ),
                     lines(
-                        "What became of spans",
-                        "How many spans an hour were exported, sampled out, refused or given up?",
+                        "What became of spans and log records",
+                        "How many of them an hour were exported, sampled out, refused or given up?",
                         [
                             Query(
                                 hourly("hookspan_agent_export_spans_total", HOST, by="hookspan_export_outcome"),
                                 "{{hookspan_export_outcome}}",
+                            ),
+                            Query(
+                                hourly("hookspan_agent_export_logs_total", HOST, by="hookspan_export_outcome"),
+                                "log records: {{hookspan_export_outcome}}",
                             ),
                         ],
                         COUNT,

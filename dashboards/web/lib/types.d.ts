@@ -926,6 +926,17 @@ export interface MetricsExport {
   last_error: string;
 }
 
+/** How the export of log records stands. */
+export interface LogsExport {
+  state: string;
+  queue: number;
+  exported: number;
+  rejected: number;
+  refused: number;
+  expired: number;
+  last_error: string;
+}
+
 /** How the export stands; `oldest_age` and `retry_in` in seconds, `last_success` in Unix seconds. */
 export interface ExportReport {
   state: string;
@@ -945,6 +956,7 @@ export interface ExportReport {
   last_error: string | null;
   retry_in: number;
   metrics: MetricsExport;
+  logs: LogsExport | null;
 }
 
 /** Why there is no export though it is switched on. */

@@ -99,7 +99,7 @@ class Exports:
     def _ingredients(self) -> tuple[Any, ...]:
         """The settings that an exporter can't change while it runs."""
         now = self._settings.now
-        return now.export.on, now.export.interval, now.export.temporality
+        return now.export.on, now.export.interval, now.export.temporality, now.export.sends("logs")
 
     def _export_settings(self) -> ExportSettings:
         from hookspan.export import ExportSettings, Sampling  # noqa: PLC0415

@@ -111,6 +111,7 @@ class Gauges:
             "hookspan.agent.commit.duration": lambda: _one(progress.commit_time),
             "hookspan.agent.export.queue": lambda: self._of_export("queue"),
             "hookspan.agent.export.spans": self._outcomes,
+            "hookspan.agent.export.logs": self._log_outcomes,
             "hookspan.agent.export.age": lambda: self._of_export("oldest_age"),
             "hookspan.agent.export.last_success": lambda: self._of_export("last_success", 1e-9),
             "hookspan.agent.store.size": lambda: _one(status.store(paths)["bytes"]),
@@ -131,6 +132,11 @@ class Gauges:
         outcomes = {} if stats is None else stats["outcomes"]
         told = {outcome: count for outcome, count in outcomes.items() if count or outcome == ExportOutcome.EXPORTED}
         return [(count, {sc.EXPORT_OUTCOME: outcome}) for outcome, count in told.items()]
+
+    def _log_outcomes(self) -> Values:
+        logs = (self._exports() or {}).get("logs") or {}
+        outcomes = (ExportOutcome.EXPORTED, ExportOutcome.REJECTED, ExportOutcome.REFUSED, ExportOutcome.EXPIRED)
+        return [(logs[one], {sc.EXPORT_OUTCOME: one.value}) for one in outcomes if logs.get(one)]
 
     def _health(self) -> Values:
         latest = self._history.latest

@@ -126,6 +126,7 @@ class Operations:
             drained = self._ingest.wait_caught_up(deadline)
             exported = self._exports.drain(deadline - time.monotonic())
         stats = self._exports.stats()
+        logs = (stats and stats["logs"]) or {"state": "off", "queue": 0, "last_error": ""}
         return {
             "drained": drained,
             "unwritten": state.unwritten(),
@@ -136,6 +137,9 @@ class Operations:
             "error": "" if stats is None else stats["last_error"],
             "metrics": "off" if stats is None else stats["metrics"]["state"],
             "metrics_error": "" if stats is None else stats["metrics"]["last_error"],
+            "logs": logs["state"],
+            "logs_left": logs["queue"],
+            "logs_error": logs["last_error"],
             "seconds": time.monotonic() - began,
         }
 

@@ -14,6 +14,7 @@ from typing import Final
 
 from hookspan import __version__
 from hookspan.agent import parts
+from hookspan.agent.ingest import presence
 from hookspan.agent.lifecycle import Lifecycle
 from hookspan.agent.lock import FileLock
 from hookspan.agent.parts import Parts
@@ -51,6 +52,10 @@ class Resident:
 
     def come_up(self, start_lock: FileLock) -> None:
         """Start all parts, and show other starters that an agent runs."""
+        try:
+            self._parts.ingest.came_back()
+        except OSError as error:
+            _logger.warning("the time without an agent can't be told", exc_info=error)
         self._beat()
         self._parts.page.start()
         for loop in self._parts.loops:
@@ -106,6 +111,7 @@ class Resident:
         self._parts.reader.close()  # the last connection to be closed merges the write-ahead log
         if whole:
             ingest.close()
+        self._beat(ended=whole)
         _logger.info(
             "gone",
             extra={
@@ -119,9 +125,9 @@ class Resident:
         sys.stderr.flush()
         os._exit(0)  # a thread that hangs in a library must not keep the process, which has released everything
 
-    def _beat(self) -> None:
+    def _beat(self, *, ended: bool = False) -> None:
         try:
-            self._paths.heartbeat.touch(mode=0o600)
+            presence.beat(self._paths.heartbeat, ended=ended)
         except OSError as error:
             _logger.warning("no heartbeat", exc_info=error)
 
@@ -139,7 +145,7 @@ class Resident:
         if self._lifecycle.stay or not ingest.progress.caught_up or ingest.state.open_sessions():
             return False
         stats = self._parts.exports.stats()
-        if stats is not None and stats["queue"]:
+        if stats is not None and (stats["queue"] or (stats["logs"] or {}).get("queue")):
             return False
         if self._parts.page.connections:
             return False

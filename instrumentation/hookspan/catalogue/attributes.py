@@ -15,10 +15,12 @@ from .enums import (
     Basis,
     CacheCause,
     Collision,
+    DecidedBy,
     Decision,
     EndReason,
     ErrorType,
     ExportOutcome,
+    GapKind,
     Link,
     McpTrouble,
     Outcome,
@@ -28,6 +30,7 @@ from .enums import (
     SessionPhase,
     TimeKind,
     UsageSource,
+    Verdict,
 )
 
 Type = Literal["string", "boolean", "int", "double", "string[]"]
@@ -110,6 +113,11 @@ HTTP_RESPONSE_STATUS_CODE: Final = _otel(
 )
 HTTP_REQUEST_RESEND_COUNT: Final = _otel(
     "http.request.resend_count", "int", "Which repetition of the request followed: 1 for the first.", stable=True
+)
+LOG_RECORD_UID: Final = _otel(
+    "log.record.uid",
+    "string",
+    "Names the log record: the same one has the same whenever it is sent, also after the store was rebuilt.",
 )
 FILE_EXTENSION: Final = _otel(
     "file.extension", "string", "Extension of the file that the tool was given, in lower case."
@@ -217,6 +225,32 @@ PROJECT: Final = _ours(
 )
 OUTCOME: Final = _ours("hookspan.outcome", "string", "How it ended.", Outcome)
 DECISION: Final = _ours("hookspan.decision", "string", "The outcome of the permission request.", Decision)
+VERDICT: Final = _ours("hookspan.verdict", "string", "Whether the call was let run.", Verdict)
+DECIDED_BY: Final = _ours("hookspan.decided_by", "string", "Who decided that.", DecidedBy)
+DECISION_SOURCE: Final = _ours(
+    "hookspan.decision.source",
+    "string",
+    "Where the decision came from, in the client's own word. Absent where its transcript doesn't say.",
+    examples=("config", "user_temporary", "user_reject", "hook"),
+)
+DECISION_REASON: Final = _ours(
+    "hookspan.decision.reason",
+    "string",
+    "What kind of reason it had, in the client's own word.",
+    examples=("rule", "subcommandResults", "mode"),
+)
+DECISION_RULES: Final = _ours(
+    "hookspan.decision.rule_source",
+    "string",
+    "Whose rule it was, in the client's own word.",
+    examples=("userSettings", "projectSettings", "policySettings", "cliArg"),
+)
+DECISION_GRANT: Final = _ours(
+    "hookspan.decision.grant",
+    "string",
+    "How long the answer counts, in the client's own word.",
+    examples=("once", "session"),
+)
 BASIS: Final = _ours("hookspan.basis", "string", "What its end rests on.", Basis)
 END_REASON: Final = _ours("hookspan.end_reason", "string", "Why it counts as ended.", EndReason)
 STATE: Final = _ours("hookspan.state", "string", "What a session is doing now.", SessionPhase)
@@ -297,6 +331,27 @@ CACHE_TOOLS: Final = _ours(
 PERMISSION_MODE: Final = _ours(
     "hookspan.permission_mode", "string", "Claude Code's permission mode.", examples=("default", "acceptEdits", "plan")
 )
+PERMISSION_MODE_BEFORE: Final = _ours(
+    "hookspan.permission_mode.before", "string", "The permission mode before that.", examples=("default", "plan")
+)
+CONFIG_SOURCE: Final = _ours(
+    "hookspan.config.source",
+    "string",
+    "Which of the client's settings changed, in its own word.",
+    examples=("user_settings", "project_settings", "policy_settings", "skills"),
+)
+POLICY_HASH: Final = _ours(
+    "hookspan.policy.hash",
+    "string",
+    "SHA-256 of the administrator's settings file (`sha256sum /etc/hookspan/config.toml`); absent without one.",
+    examples=("9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",),
+)
+HOOKS_TROUBLES: Final = _ours(
+    "hookspan.hooks.troubles", "string[]", "What is wrong with them: `hooks`, `policies`, `stale` ... as `doctor` says."
+)
+GAP_KIND: Final = _ours("hookspan.gap.kind", "string", "Why nothing could be heard.", GapKind)
+GAP_START: Final = _ours("hookspan.gap.start", "int", "Since when, Unix nanoseconds; the record's own time is the end.")
+GAP_DURATION: Final = _ours("hookspan.gap.duration", "double", "Seconds from there to the end.")
 COMMAND_PROGRAM: Final = _ours(
     "hookspan.command.program",
     "string",
@@ -507,8 +562,11 @@ DROP_WHERE: Final = _ours(
 DROP_REASON: Final = _ours(
     "hookspan.dropped.reason", "string", "Why an event was lost or set aside.", examples=("lock", "not_json")
 )
+DROP_COUNT: Final = _ours("hookspan.dropped.count", "int", "How many events were lost or set aside.")
 HEALTH_CHECK: Final = _ours("hookspan.health.check", "string", "The health check.", examples=("export", "store"))
-EXPORT_OUTCOME: Final = _ours("hookspan.export.outcome", "string", "What became of a span.", ExportOutcome)
+EXPORT_OUTCOME: Final = _ours(
+    "hookspan.export.outcome", "string", "What became of a span or a log record.", ExportOutcome
+)
 AGENT_VERSION: Final = _ours("hookspan.agent.version", "string", "Version of hookspan.", examples=("0.1.0",))
 RELAY: Final = _ours("hookspan.relay", "string", "The kind of relay that the hooks run.", ("compiled", "python"))
 OS_TYPE: Final = _otel("os.type", "string", "The operating system.")

@@ -25,7 +25,7 @@ class Outcome(StrEnum):
 
 
 class ExportOutcome(StrEnum):
-    """What became of a span (`hookspan.export.outcome`)."""
+    """What became of a span or a log record (`hookspan.export.outcome`)."""
 
     EXPORTED = "exported"
     """The endpoint accepted it."""
@@ -156,6 +156,47 @@ class Decision(StrEnum):
     """No human was asked: a rule, or print mode."""
     UNKNOWN = "unknown"
     """The dialog is over, and nothing reports the answer: of several sandbox dialogs of one call."""
+
+
+class Verdict(StrEnum):
+    """Whether a tool call was let run (`hookspan.verdict`)."""
+
+    ALLOWED = "allowed"
+    """It ran."""
+    DENIED = "denied"
+    """Somebody or something said no."""
+    ABORTED = "aborted"
+    """The dialog was closed with Esc, or its turn or session ended, before anybody had answered."""
+
+
+class DecidedBy(StrEnum):
+    """Who decided whether a tool call may run (`hookspan.decided_by`)."""
+
+    USER = "user"
+    """A person in a dialog, or the program that answers dialogs in print mode."""
+    RULE = "rule"
+    """A permission rule; in print mode also that nobody was there to ask."""
+    HOOK = "hook"
+    """Another hook."""
+    MODE = "mode"
+    """The permission mode, which lets such calls run unasked."""
+    BYPASS = "bypass"
+    """Nobody: the permission mode was `bypassPermissions`, and no rule or hook said otherwise."""
+    CLIENT = "client"
+    """The client itself: the tool needs no permission."""
+    UNKNOWN = "unknown"
+    """Nothing tells: it ran without a dialog, and no transcript was read that says why."""
+
+
+class GapKind(StrEnum):
+    """Why nothing could be heard for a time (`hookspan.gap.kind`). Hooks are not concerned: their lines wait."""
+
+    STOPPED = "stopped"
+    """The agent had ended in good order: it had nothing to do, or was told to."""
+    KILLED = "killed"
+    """The agent was killed, or its machine went down."""
+    SWITCHED_OFF = "switched_off"
+    """`export.logs` was off, or there was no endpoint. Hooks are concerned, too: there are no records of that time."""
 
 
 class Basis(StrEnum):

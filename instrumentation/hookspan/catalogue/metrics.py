@@ -465,6 +465,12 @@ READ_OF_AGENT: Final = (
         "What became of spans. Sampled out are `sampled_out` less `recalled`.",
         sc.EXPORT_OUTCOME,
     ),
+    _read(
+        "hookspan.agent.export.logs",
+        "{record}",
+        "What became of log records, of which there are some with `export.logs` only.",
+        sc.EXPORT_OUTCOME,
+    ),
     _gauge("hookspan.agent.export.age", "s", "How long the oldest span has waited for export."),
     _gauge("hookspan.agent.export.last_success", "s", "Unix time of the last export that succeeded."),
     _gauge("hookspan.agent.store.size", "By", "Size of the store."),

@@ -42,7 +42,8 @@ class Reader(NamedTuple):
     Attributes:
         of: The real path of a transcript that an event names, by that, the session and the folders that it may be in.
             Raises RefusedError.
-        parser: Called with session and path, and by name `agent_id`, `offset`, `prompt` and `labels`.
+        parser: Called with session and path, and by name `agent_id`, `offset`, `prompt`, `labels` and
+            `decisions` (whether who let a call run is wanted).
         folders: Where transcripts of subagents lie that no event names, by the path of the main one, runs of workflows
             and how many of these at most.
         meta: What such a subagent's description says, by its path, session and id.

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from hookspan.config.files import RESOURCE, checked
 from hookspan.config.options import OPTIONS
-from hookspan.config.sections import SIGNALS, Signal
+from hookspan.config.sections import Signal
 from hookspan.errors import UserError
 from hookspan.values import origin
 
@@ -57,6 +57,8 @@ _NONE: Final = (
     ),
 )
 """Variables without a counterpart, and why; of any other there is nothing to say."""
+SIGNALS: Final[tuple[Signal, ...]] = ("traces", "metrics")
+"""Those that are taken over. A variable for logs is meant for the program's own; hookspan's are asked for by name."""
 _ANY: Final = "hookspan has nothing like it"
 
 
@@ -138,7 +140,7 @@ class _Reading:
             else:
                 self._leave(name, f"there is one `{key}` for spans and metrics, here from {names[0]}")
         if general in self._given and general not in names:
-            self._leave(general, "here it is for logs alone, and hookspan sends none")
+            self._leave(general, "here it is for logs alone, and hookspan sends its own only with `export.logs`")
 
     def _one(self, suffix: str, key: str, name: str) -> None:
         text = self._given[name]

@@ -22,8 +22,8 @@ ContentLevel = Literal[False, "labels", "conversation"]
 LEVELS: Final[tuple[ContentLevel, ...]] = (False, "labels", "conversation")
 """How much content is exported, rising."""
 
-Signal = Literal["traces", "metrics"]
-SIGNALS: Final[tuple[Signal, ...]] = ("traces", "metrics")
+Signal = Literal["traces", "metrics", "logs"]
+SIGNALS: Final[tuple[Signal, ...]] = ("traces", "metrics", "logs")
 
 
 def _option(default: object, kind: Kind, text: str, *, secret: bool = False) -> Any:
@@ -35,7 +35,7 @@ def _option(default: object, kind: Kind, text: str, *, secret: bool = False) -> 
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """Where spans and metrics are sent."""
+    """Where spans, metrics and log records are sent."""
 
     enabled: bool = _option(True, Flag(), "If false, nothing is exported, even if an administrator sets an endpoint.")
     endpoint: str | None = _option(None, URL, "OTLP endpoint, without /v1/traces. If none is set, nothing is exported.")
@@ -65,6 +65,12 @@ class Export:
     client_key: str | None = _option(None, Text("a path"), "File with the key of `export.client_certificate`.")
     traces: bool = _option(True, Flag(), "Send spans. Spans recorded while this is false are not sent later.")
     metrics: bool = _option(True, Flag(), "Send metrics. Set it to false for a backend that accepts only traces.")
+    logs: bool = _option(
+        False,
+        Flag(),
+        "Write and send log records: sessions, prompts by their size, decisions on tool calls, changes of modes and "
+        "settings, gaps. Of the time before it was true there are none.",
+    )
     traces_endpoint: str | None = _option(
         None, URL, "OTLP endpoint of spans, with its path, if they go elsewhere than to `export.endpoint`."
     )
@@ -76,6 +82,12 @@ class Export:
     )
     metrics_headers: Mapping[str, str] = _option(
         {}, HEADERS, "Headers sent with metrics instead of `export.headers`.", secret=True
+    )
+    logs_endpoint: str | None = _option(
+        None, URL, "OTLP endpoint of log records, with its path, if they go elsewhere than to `export.endpoint`."
+    )
+    logs_headers: Mapping[str, str] = _option(
+        {}, HEADERS, "Headers sent with log records instead of `export.headers`.", secret=True
     )
     hook_spans: bool = _option(True, Flag(), "Export a span for every hook event (scope `hookspan.hooks`).")
     metric_interval: float | None = _option(
@@ -98,7 +110,9 @@ class Export:
         "Also send the GenAI conventions' metrics that repeat others: `gen_ai.client.inference.usage.*`, "
         "`gen_ai.execute_tool.duration`, `gen_ai.invoke_agent.inference_calls` and `.tool_calls`.",
     )
-    max_days: int = _option(7, Number(1, DAYS_MAX, "days"), "How long spans wait for an endpoint that is unreachable.")
+    max_days: int = _option(
+        7, Number(1, DAYS_MAX, "days"), "How long spans and log records wait for an endpoint that is unreachable."
+    )
 
     def endpoint_of(self, signal: Signal) -> str | None:
         """Where a signal would be sent."""
@@ -135,9 +149,9 @@ class Export:
             return "no endpoint is set"
         if not self.enabled:
             return "`export.enabled` is false"
-        if not (self.traces or self.metrics):
+        if not (self.traces or self.metrics or self.logs):
             return "`export.traces` and `export.metrics` are false"
-        return f"no endpoint of {'spans' if self.traces else 'metrics'} is set"
+        return f"no endpoint of {'spans' if self.traces else 'metrics' if self.metrics else 'log records'} is set"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
-"""OTLP spans and metrics, from the store."""
+"""OTLP spans, metrics and log records, from the store."""
 
 from .convert import Reading
 from .db import ExportDb
 from .exporter import Exporter
-from .sampling import Refusal, Sampling
+from .plan import Refusal
+from .sampling import Sampling
 from .sender import forget_ambient
 from .settings import ExportSettings
 

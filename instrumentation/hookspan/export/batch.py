@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
+from google.protobuf.message import Message
 from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.metrics.export import MetricsData
@@ -14,16 +15,29 @@ from hookspan import __version__
 
 from .answer import Answer
 
+if TYPE_CHECKING:
+    from opentelemetry.sdk._logs import ReadableLogRecord
+
 REQUEST_MAX: Final = 64 << 20  # bytes; the exporters' own limit, named here to tell what exceeds it
 USER_AGENT: Final = f"hookspan/{__version__}"
 
-Batch = Sequence[ReadableSpan] | MetricsData
+Batch: TypeAlias = "Sequence[ReadableSpan] | Sequence[ReadableLogRecord] | MetricsData"
+
+
+def _encoded(data: Batch) -> Message:
+    if isinstance(data, MetricsData):
+        return encode_metrics(data)
+    if spans := [one for one in data if isinstance(one, ReadableSpan)]:
+        return encode_spans(spans)
+    from opentelemetry.exporter.otlp.proto.common._log_encoder import encode_logs  # noqa: PLC0415 - where there are any
+
+    return encode_logs([one for one in data if not isinstance(one, ReadableSpan)])
 
 
 def unsent(data: Batch) -> Answer:
     """Why an exporter gave up before it sent."""
     try:
-        size = (encode_metrics(data) if isinstance(data, MetricsData) else encode_spans(data)).ByteSize()
+        size = _encoded(data).ByteSize()
     except Exception as error:  # noqa: BLE001 - whatever the encoder raises, the exporter has met it too
         return Answer(error=f"it can't be encoded: {type(error).__name__}", unsendable=True)
     if size > REQUEST_MAX:

@@ -22,7 +22,15 @@ from opentelemetry.sdk.metrics.export import (
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
+from opentelemetry.trace import (
+    Link,
+    SpanContext,
+    SpanKind,
+    Status,
+    StatusCode,
+    TraceFlags,
+    TraceState,
+)
 
 from hookspan import __version__
 from hookspan.catalogue import attributes as sc
@@ -81,8 +89,8 @@ def readable(
         attributes = {**attributes, **said}
     return ReadableSpan(
         name=span.name,
-        context=_context(span.trace_id, span.span_id, threshold=threshold),
-        parent=_context(span.trace_id, span.parent_id, remote=is_turn(span.name, attributes))
+        context=span_context(span.trace_id, span.span_id, threshold=threshold),
+        parent=span_context(span.trace_id, span.parent_id, remote=is_turn(span.name, attributes))
         if span.parent_id
         else None,
         resource=resource,
@@ -90,7 +98,7 @@ def readable(
         events=[Event(event.name, event.attributes, event.at) for event in span.events],
         links=[
             Link(
-                _context(link.trace_id, link.span_id, remote=link.attributes.get(sc.LINK) == LinkKind.TRACEPARENT),
+                span_context(link.trace_id, link.span_id, remote=link.attributes.get(sc.LINK) == LinkKind.TRACEPARENT),
                 link.attributes,
             )
             for link in span.links
@@ -238,7 +246,7 @@ def _attributes(attributes: SeriesAttributes) -> dict[str, str | bool]:
     return {name: True if name in _FLAGS else value for name, value in attributes if name != sc.SERVICE_NAME}
 
 
-def _context(trace_id: str, span_id: str, *, remote: bool = False, threshold: str = "") -> SpanContext:
+def span_context(trace_id: str, span_id: str, *, remote: bool = False, threshold: str = "") -> SpanContext:
     """`remote`: of another process, which TRACEPARENT named."""
     state = TraceState([("ot", f"th:{threshold}")]) if threshold else None
     return SpanContext(int(trace_id, 16), int(span_id, 16), remote, _SAMPLED, state)

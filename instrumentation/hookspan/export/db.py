@@ -1,5 +1,7 @@
 """`export.db`: what was exported, apart from the store, so that a store that is rebuilt doesn't send a month again."""
 
+# ruff: noqa: S608 - statements are put together from names of our own; values are always bound
+
 from __future__ import annotations
 
 import contextlib
@@ -16,6 +18,7 @@ from typing import Any, Final, Self
 import msgspec
 
 from hookspan.catalogue import attributes as sc
+from hookspan.config import Signal
 from hookspan.model.rows import SeriesAttributes
 from hookspan.model.sums import Series
 from hookspan.paths import Paths
@@ -32,7 +35,7 @@ from hookspan.store.database import (
 )
 from hookspan.store.schema import SpanKey
 
-from .sampling import Settlement, Trace
+from .plan import Settlement, Trace
 
 APPLICATION: Final = 0x68737078  # "hspx"
 REFUSALS_KEPT: Final = 10_000
@@ -66,6 +69,9 @@ _LOGS: Final = """
 CREATE TABLE refused_log (key INTEGER PRIMARY KEY, at INTEGER NOT NULL, status INTEGER NOT NULL, reason TEXT NOT NULL);
 """
 MIGRATIONS: Final = (_FIRST, _IDLE, _NAMES_OF_2026_11, _TRACES, _LOGS)
+_PREFIX: Final[dict[Signal, str]] = {"traces": "", "logs": "logs."}
+"""Of the names in `meta` that are a signal's."""
+_REFUSED: Final[dict[Signal, str]] = {"traces": "refused", "logs": "refused_log"}
 TRACES_KEPT: Final = 4096
 """Traces of turns that are over, for what may still come of them; 1 MB in memory."""
 
@@ -202,36 +208,44 @@ class ExportDb:
                 self._set(epoch="", measured=0)
             self._set(measuring=int(on), temporality=temporality)
 
-    # --- Spans
+    # --- Spans and log records
 
     @property
     def cursor(self) -> SpanKey:
         """The last span that is settled: sent, refused, expired, or left to what its turn will be."""
-        return SpanKey.unpack(self._meta.get("cursor", 0))
+        return self.cursor_of("traces")
 
-    def settle(self, settlement: Settlement) -> None:
-        """Move the cursor and note what became of the spans before it."""
-        refused = settlement.refused
+    def cursor_of(self, signal: Signal) -> SpanKey:
+        """The last row of a signal that is settled."""
+        return SpanKey.unpack(self._meta.get(f"{_PREFIX[signal]}cursor", 0))
+
+    def set_cursor(self, signal: Signal, cursor: SpanKey) -> None:
+        """Go on behind another row."""
+        with self._transaction():
+            self._set(**{f"{_PREFIX[signal]}cursor": cursor.pack()})
+
+    def settle(self, settlement: Settlement, signal: Signal = "traces") -> None:
+        """Move the cursor and note what became of the rows before it."""
+        refused, table, prefix = settlement.refused, _REFUSED[signal], _PREFIX[signal]
         with self._transaction():
             self._note_traces(settlement.traces)
             self._db.executemany(
-                "INSERT OR REPLACE INTO refused (key, at, status, reason) VALUES (?, ?, ?, ?)",
+                f"INSERT OR REPLACE INTO {table} (key, at, status, reason) VALUES (?, ?, ?, ?)",
                 [(refusal.key.pack(), refusal.at, refusal.status, refusal.reason) for refusal in refused],
             )
             if refused:
                 self._db.execute(
-                    "DELETE FROM refused WHERE key <= (SELECT key FROM refused ORDER BY key DESC LIMIT 1 OFFSET ?)",
+                    f"DELETE FROM {table} WHERE key <= (SELECT key FROM {table} ORDER BY key DESC LIMIT 1 OFFSET ?)",
                     (REFUSALS_KEPT,),
                 )
             gained = {**settlement.counts, "refused": len(refused)}
-            self._set(
-                cursor=settlement.cursor.pack(),
-                **{name: self.total(name) + count for name, count in gained.items() if count},
-            )
+            totals = {name: self.total(name, signal) + count for name, count in gained.items() if count}
+            values = {"cursor": settlement.cursor.pack(), **totals}
+            self._set(**{f"{prefix}{name}": value for name, value in values.items()})
 
-    def total(self, name: str) -> int:
-        """How many spans got an ExportOutcome, ever; those that were recalled got another one as well."""
-        return int(self._meta.get(name, 0))
+    def total(self, name: str, signal: Signal = "traces") -> int:
+        """How many rows got an ExportOutcome, ever; spans that were recalled got another one as well."""
+        return int(self._meta.get(f"{_PREFIX[signal]}{name}", 0))
 
     def trace(self, trace_id: str) -> Trace | None:
         """What is known of a turn's trace that is undecided, or that more may come of."""

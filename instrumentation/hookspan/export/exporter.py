@@ -1,11 +1,11 @@
-"""Exports spans and metrics together, as the agent uses it."""
+"""Exports spans, metrics and log records together, as the agent uses it."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.metrics import Meter
 
@@ -19,6 +19,10 @@ from .metrics import MetricExport
 from .resource import resources
 from .settings import ExportSettings
 from .spans import SpanExport
+
+if TYPE_CHECKING:
+    from .logs import LogExport
+    from .queue import QueueExport
 
 AGAIN: Final = 86_400 * 10**9  # nanoseconds; endpoints that were away for longer are rare, months to send again dear
 
@@ -60,6 +64,11 @@ class Exporter:
         self.spans = SpanExport(
             self._reader, self.db, settings, make_resources, permit=permit, conversation=conversation, clock=clock
         )
+        self.logs: LogExport | None = None
+        if settings.sends("logs"):
+            from .logs import LogExport  # noqa: PLC0415 - few want them
+
+            self.logs = LogExport(self._reader, self.db, settings, make_resources, permit=permit, clock=clock)
         self.metrics = MetricExport(
             self._reader, self.db, settings, make_resources, gauges=gauges, permit=permit, clock=clock
         )
@@ -74,41 +83,61 @@ class Exporter:
         """For the store's retention: spans after this key wait for export; None if nothing is exported."""
         return self.db.cursor.pack() if self.db.enabled else None
 
+    @property
+    def protected_logs(self) -> int | None:
+        """The same of log records."""
+        return self.db.cursor_of("logs").pack() if self.logs is not None else None
+
+    @property
+    def _queues(self) -> list[QueueExport[Any]]:
+        return [self.spans, *([self.logs] if self.logs is not None else [])]
+
+    @property
+    def _parts(self) -> list[QueueExport[Any] | MetricExport]:
+        return [*self._queues, self.metrics]
+
     def start(self) -> None:
         """Begin."""
         self.metrics.attach()
-        self.spans.start()
+        for queue in self._queues:
+            queue.start()
 
     def committed(self) -> None:
         """To be called after every commit."""
         self.metrics.committed()
-        self.spans.committed()
+        for queue in self._queues:
+            queue.committed()
 
     def apply(self, settings: ExportSettings) -> None:
-        """Go on with other settings; another interval or temporality needs another exporter."""
+        """Go on with other settings; another interval or temporality, or log records or none, need another exporter."""
         self._switch(settings)
         self.metrics.apply(settings)
-        self.spans.apply(settings)
+        for queue in self._queues:
+            queue.apply(settings)
 
     def drain(self, seconds: float) -> bool:
-        """Send all that is there, spans and then metrics, at most so long; False if something is left."""
+        """Send all that is there, spans and then the others, at most so long; False if something is left."""
         until = time.monotonic() + seconds
-        spans = self.spans.drain(seconds)
-        return self.metrics.drain(max(0.0, until - time.monotonic())) and spans
+        drained = [part.drain(max(0.0, until - time.monotonic())) for part in self._parts]
+        return all(drained)
 
     def stop(self, seconds: float = 1.0) -> None:
         """Stop; what was not sent is sent after the next start."""
         until = time.monotonic() + seconds
-        spans_ended = self.spans.stop(seconds)
-        metrics_ended = self.metrics.stop(max(0.1, until - time.monotonic()))
-        if spans_ended and metrics_ended:
+        ended = [part.stop(max(0.1, until - time.monotonic())) for part in self._parts]
+        if all(ended):
             self._reader.close()
             self.db.close()
 
     def stats(self) -> dict[str, Any]:
-        """What `status` and health show: the spans' numbers, and under `metrics` the others'."""
+        """What `status` and health show: the spans' numbers, and under `metrics` and `logs` the others'."""
         about = {"cursor_lost": self._lost, "renewed": self.db.renewed}
-        return {**self.spans.stats(), "metrics": self.metrics.stats(), **about}
+        return {
+            **self.spans.stats(),
+            "metrics": self.metrics.stats(),
+            "logs": None if self.logs is None else self.logs.stats(),
+            **about,
+        }
 
     def _switch(self, settings: ExportSettings) -> None:
         """Where a signal is sent that wasn't, its export begins with what comes from now on.
@@ -119,9 +148,11 @@ class Exporter:
         kind = f"{settings.temporality}{' and genai' if settings.genai_metrics else ''}"
         if measures is not self.db.measuring or (measures and kind != self.db.temporality):
             self.db.measure(on=measures, temporality=kind)
+        lost, self.db.replaced = self.db.replaced, False
+        self._lost = self._lost or (lost and (settings.sends("traces") or settings.sends("logs")))
+        if lost:
+            self.db.set_cursor("logs", self._reader.log_before(self._clock() - AGAIN))
         if settings.sends("traces") and not self.db.enabled:
-            self._lost = lost = self.db.replaced
-            self.db.replaced = False
             self.db.switch_on(self._reader.span_before(self._clock() - AGAIN) if lost else self._reader.last_span())
         elif not settings.sends("traces") and self.db.enabled:
             self.db.switch_off()

@@ -16,6 +16,7 @@ os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # before it is imported: it wou
 import grpc  # type: ignore[import-untyped]
 from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
+from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 
@@ -43,11 +44,15 @@ OPTIONS: Final = (
     ("grpc.enable_http_proxy", 0),
     ("grpc.max_receive_message_length", ANSWER_MAX),
     ("grpc.primary_user_agent", USER_AGENT),
-    ("grpc.use_local_subchannel_pool", 1),  # a connection that fails would make the other signal wait as well
+    ("grpc.use_local_subchannel_pool", 1),  # a connection that fails would make the other signals wait as well
 )
 
 
 logging.getLogger("opentelemetry.exporter").setLevel(logging.CRITICAL)
+
+
+REJECTED: Final = ("rejected_spans", "rejected_data_points", "rejected_log_records")
+"""How each signal's answer calls those that were not taken."""
 
 
 class _Listening:
@@ -68,7 +73,7 @@ class _Listening:
             self.answer, self.connected = self._judge(error), error.code() is not grpc.StatusCode.UNAVAILABLE
             raise
         partial = response.partial_success
-        rejected = getattr(partial, "rejected_spans", 0) or getattr(partial, "rejected_data_points", 0)
+        rejected = next((getattr(partial, name) for name in REJECTED if hasattr(partial, name)), 0)
         self.answer = Answer(200, rejected=rejected)
         return response
 
@@ -83,17 +88,30 @@ class _Listening:
         return Answer(status, reason, _retry_delay(error.trailing_metadata()))
 
 
-class _Spans(OTLPSpanExporter):
+class _Heard:
+    """Of an exporter: its stub is one that keeps the answer."""
+
+    _client: Any
+
     def _initialize_channel_and_stub(self) -> None:
         # Called again by the exporter when it reconnects.
-        super()._initialize_channel_and_stub()  # type: ignore[no-untyped-call]
-        self._client = _Listening(self._client)  # type: ignore[assignment]
+        super()._initialize_channel_and_stub()  # type: ignore[misc]
+        self._client = _Listening(self._client)
 
 
-class _Metrics(OTLPMetricExporter):
-    def _initialize_channel_and_stub(self) -> None:
-        super()._initialize_channel_and_stub()  # type: ignore[no-untyped-call]
-        self._client = _Listening(self._client)  # type: ignore[assignment]
+class _Spans(_Heard, OTLPSpanExporter):
+    pass
+
+
+class _Metrics(_Heard, OTLPMetricExporter):
+    pass
+
+
+class _Logs(_Heard, OTLPLogExporter):
+    pass
+
+
+_EXPORTERS: Final[dict[Signal, Any]] = {"traces": _Spans, "metrics": _Metrics, "logs": _Logs}
 
 
 class GrpcSender:
@@ -160,7 +178,7 @@ class GrpcSender:
             "channel_options": OPTIONS,
             "retryable_error_codes": NEVER_RETRY,
         }
-        return _Spans(**arguments) if self._signal == "traces" else _Metrics(**arguments)
+        return _EXPORTERS[self._signal](**arguments)
 
 
 def _retry_delay(metadata: Any) -> float:

@@ -105,11 +105,9 @@ class HttpSender:
     """Sends batches of one signal. One thread."""
 
     def __init__(self, settings: ExportSettings, signal: Signal) -> None:
-        traces = signal == "traces"
-        self._session = _Session(settings, _rejected_spans if traces else _rejected_points)
+        self._session = _Session(settings, _REJECTED[signal])
         compression = Compression.Gzip if settings.compression == "gzip" else Compression.NoCompression
-        exporter: Any = OTLPSpanExporter if traces else OTLPMetricExporter
-        self._exporter = exporter(
+        self._exporter = _exporter(signal)(
             settings.url(signal), timeout=settings.timeout, compression=compression, session=self._session
         )
 
@@ -185,3 +183,26 @@ def _rejected_points(body: bytes) -> int:
     with suppress(DecodeError):
         return int(ExportMetricsServiceResponse.FromString(body).partial_success.rejected_data_points)
     return 0
+
+
+def _rejected_logs(body: bytes) -> int:
+    from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse  # noqa: PLC0415
+
+    with suppress(DecodeError):
+        return int(ExportLogsServiceResponse.FromString(body).partial_success.rejected_log_records)
+    return 0
+
+
+_REJECTED: Final[dict[Signal, Callable[[bytes], int]]] = {
+    "traces": _rejected_spans,
+    "metrics": _rejected_points,
+    "logs": _rejected_logs,
+}
+
+
+def _exporter(signal: Signal) -> Any:
+    if signal == "logs":
+        from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter  # noqa: PLC0415 - 0.5 MB
+
+        return OTLPLogExporter
+    return OTLPSpanExporter if signal == "traces" else OTLPMetricExporter

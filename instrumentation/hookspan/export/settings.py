@@ -60,11 +60,17 @@ class ExportSettings(Export):
             compression=compression,
         )
 
+    def level_of(self, project: str) -> ContentLevel:
+        """What content of a project may leave."""
+        return self.content_of.get(project, self.content)
+
     @property
     def shown(self) -> str:
         """The endpoints of the signals that are sent, as `status` shows them."""
-        traces, metrics = (self.shown_of(signal) if self.sends(signal) else "" for signal in SIGNALS)
-        return f"{traces} (metrics: {metrics})" if traces and metrics and traces != metrics else traces or metrics
+        shown = {signal: self.shown_of(signal) for signal in SIGNALS if self.sends(signal)}
+        first = next(iter(shown.values()), "")
+        others = ", ".join(f"{signal}: {url}" for signal, url in shown.items() if url != first)
+        return f"{first} ({others})" if others else first
 
     def shown_of(self, signal: Signal) -> str:
         """The endpoint of one signal, as logs show it."""
@@ -88,6 +94,6 @@ class ExportSettings(Export):
         if own and urlsplit(own).path.strip("/"):
             return own
         base = (self.endpoint_of(signal) or "").rstrip("/")
-        for path in ("/v1/traces", "/v1/metrics"):
+        for path in (f"/v1/{name}" for name in SIGNALS):
             base = base.removesuffix(path)
         return f"{base}/v1/{signal}"

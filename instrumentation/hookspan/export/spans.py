@@ -1,48 +1,33 @@
-"""Exports the store's spans to an OTLP endpoint, in order, at least once."""
+"""Exports the store's spans, of the turns that are sampled."""
 
 from __future__ import annotations
 
-import logging
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, ClassVar
 
 from opentelemetry.sdk.trace import ReadableSpan
 
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.enums import ExportOutcome
+from hookspan.config import Signal
 from hookspan.model.rows import Span
 from hookspan.store import Reader, SpanKey
 
-from . import answer, sender
-from .answer import Answer
 from .convert import readable
 from .db import ExportDb
+from .plan import Plan, Sent
+from .queue import BATCH, QueueExport
 from .resource import Resources
-from .sampling import Outcome, Plan, Refusal, Sampler, Sent, Settlement
-from .sender import Sender
+from .sampling import Sampler
 from .settings import ExportSettings
 
-BATCH: Final = 512
-LINGER: Final = 1.0  # seconds that a batch may take to fill
-DRAIN_PAUSE: Final = 0.5  # seconds between attempts while somebody waits
-PERMIT_PAUSE: Final = 0.1  # seconds until it is asked again whether anything may go; other settings end it
-SUSPECTS_MAX: Final = 32
-"""Spans refused without any being accepted, after which the endpoint itself is held to be at fault."""
-COMPLAINT_PAUSE: Final = 60.0  # seconds between two log lines about the same trouble
-DAY: Final = 86_400_000_000_000
 
-_logger = logging.getLogger(__name__)
+class SpanExport(QueueExport[Span]):
+    """`conversation` gives what was said in a span, in so many bytes an attribute; asked only where it may leave."""
 
-
-class SpanExport:
-    """One thread that sends what comes after the cursor and moves it only when the endpoint has it.
-
-    A refusal (400, 413, gRPC's INVALID_ARGUMENT) is halved down to the spans that are at fault; those are marked and
-    counted. But an endpoint that refuses everything is itself at fault (plain HTTP to a TLS port is answered 400, too),
-    so a refusal counts only beside something that was accepted.
-    """
+    signal: ClassVar[Signal] = "traces"
+    noun = "span"
 
     def __init__(
         self,
@@ -55,172 +40,47 @@ class SpanExport:
         conversation: Callable[[Span, int], Mapping[str, str]] = lambda _span, _limit: {},
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
-        self._reader, self._db, self._settings, self._clock = reader, db, settings, clock
-        self._resources, self._permit, self._conversation = resources, permit, conversation
-        self._resource = resources(settings.resource, settings.identity)[0]
-        self._sender: Sender | None = None
+        super().__init__(reader, db, settings, resources, permit=permit, clock=clock)
+        self._conversation = conversation
         self._sampler = self._make_sampler()
-        self._next_settings: ExportSettings | None = None
-        self._condition = threading.Condition()
-        self._fresh = True  # something may have been committed since the last look
-        self._urgent = False  # somebody wants the thread's attention now
-        self._stopping = False
-        self._abandoned = False  # another exporter may have the cursor by now
-        self._drain_until = 0.0
-        self._settled = SpanKey(0, 0)
-        self._count_lock = threading.Lock()
-        self._counted, self._queue_total, self._handled = db.cursor, 0, 0
-        self._state = "idle" if settings.sends("traces") else "off"
-        self._failures = self._in_a_row = 0
-        self._last_success = self._complained = 0
-        self._last_error, self._retry_at, self._told_when = "", 0.0, False
-        self._not_taken = False  # by its last failure the endpoint takes no spans
-        self._proven = False  # this endpoint has accepted something
         self._swept = False  # undecided traces of sessions that were removed are forgotten
-        self._thread = threading.Thread(target=self._run, name="export-spans", daemon=True)
-
-    # --- From other threads
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def committed(self) -> None:
-        """There may be new spans."""
-        if not self._fresh:
-            with self._condition:
-                self._fresh = True
-                self._condition.notify_all()
-
-    def apply(self, settings: ExportSettings) -> None:
-        """Go on with other settings."""
-        self._call(next_settings=settings)
-
-    def drain(self, seconds: float) -> bool:
-        """Wait until all that is in the store now is settled, at most so long; False if it isn't."""
-        target = self._reader.last_span()
-        with self._condition:
-            self._drain_until = max(self._drain_until, time.monotonic() + seconds)
-            self._urgent = True
-            self._condition.notify_all()
-            return self._condition.wait_for(lambda: self._is_off() or self._settled >= target, seconds)
-
-    def stop(self, seconds: float = 1.0) -> bool:
-        """End after the present request; False if that takes longer."""
-        self._call(stopping=True)
-        if self._thread.is_alive():
-            self._thread.join(seconds)
-        self._abandoned = self._thread.is_alive()
-        return not self._abandoned
 
     def stats(self) -> dict[str, Any]:
-        """What `status` and health show. Times are Unix nanoseconds, ages and waits seconds."""
-        waiting = (
-            self._reader.spans_after(self._db.cursor, 1, hooks=self._settings.hook_spans)
-            if self._settings.sends("traces")
-            else []
-        )
+        """As of every queue, and what became of spans by sampling."""
         return {
-            "state": self._state,
+            **super().stats(),
             "endpoint": self._settings.shown,
             "protocol": self._settings.protocol,
-            "queue": self._queue() if waiting else 0,
-            "oldest_age": max(0, self._clock() - waiting[0].end) / 1e9 if waiting else 0.0,
-            "exported": self._db.total("exported"),
-            "rejected": self._db.total("rejected"),
-            "refused": self._db.total("refused"),
-            "expired": self._db.total("expired"),
-            "sampled_out": self._db.total("sampled_out") - self._db.total("recalled"),
+            "sampled_out": self._total("sampled_out") - self._total("recalled"),
             "held": sum(trace.back for trace in self._db.undecided.values()),
-            "outcomes": {outcome.value: self._db.total(outcome.value) for outcome in ExportOutcome},
-            "failures": self._failures,
-            "last_success": self._last_success,
-            "last_error": self._last_error,
-            "not_taken": self._state == "holding" and self._not_taken,
-            "retry_in": max(0.0, self._retry_at - time.monotonic()) if self._state == "holding" else 0.0,
+            "outcomes": {outcome.value: self._total(outcome.value) for outcome in ExportOutcome},
         }
 
-    def _is_off(self) -> bool:
-        """Whether there is nowhere to send to, and nobody has said otherwise."""
-        return self._next_settings is None and not self._settings.sends("traces")
+    def _outbox(self, after: SpanKey, limit: int) -> tuple[list[Span], SpanKey]:
+        return self._reader.outbox(after, limit, hooks=self._settings.hook_spans)
 
-    def _call(self, *, next_settings: ExportSettings | None = None, stopping: bool = False) -> None:
-        with self._condition:
-            self._next_settings = next_settings or self._next_settings
-            self._stopping |= stopping
-            self._urgent = True
-            self._condition.notify_all()
+    def _count(self, after: SpanKey) -> tuple[int, SpanKey]:
+        return self._reader.count_spans(after, hooks=self._settings.hook_spans)
 
-    def _queue(self) -> int:
-        """How many spans wait. Each span is counted once, so that a long queue is not counted at every question."""
-        with self._count_lock:
-            cursor = self._db.cursor
-            if self._counted < cursor:
-                self._counted, self._queue_total, self._handled = cursor, 0, 0
-            count, self._counted = self._reader.count_spans(self._counted, hooks=self._settings.hook_spans)
-            self._queue_total += count
-            return max(0, self._queue_total - self._handled)
+    def _last(self) -> SpanKey:
+        return self._reader.last_span()
 
-    # --- The thread
+    def _time_of(self, row: Span) -> int:
+        return row.end
 
-    def _run(self) -> None:
-        while not self._stopping:
-            try:
-                self._step()
-            except Exception as error:
-                _logger.exception("the span exporter failed")
-                self._hold(Answer(error=f"{type(error).__name__}: {error}"))
-                self._rest()
-        if self._sender is not None:
-            self._sender.close()
+    def _plan(self, batch: Sequence[Span]) -> Plan[Span]:
+        return self._sampler.plan(batch, BATCH)
 
-    def _step(self) -> None:
-        self._adopt()
-        if not self._settings.sends("traces"):
-            self._state = "off"
-            self._wait(None)
-            return
-        if not self._permit(self._settings):
-            self._wait(PERMIT_PAUSE)
-            return
-        self._fresh = False
-        cursor = self._db.cursor
-        batch, last = self._reader.outbox(cursor, BATCH, hooks=self._settings.hook_spans)
-        if batch:
-            if self._deliver(self._sampler.plan(batch, BATCH)):
-                self._settle_to(self._db.cursor)
-            elif self._state == "holding":
-                self._expire()
-                self._rest()
-            return
-        if not self._swept and last >= cursor:  # the store is not being rebuilt
+    def _encodable(self, part: Sequence[Sent[Span]]) -> list[ReadableSpan]:
+        return [self._readable(sent) for sent in part]
+
+    def _adopted(self) -> None:
+        self._sampler = self._make_sampler()
+
+    def _caught_up(self, last: SpanKey) -> None:
+        if not self._swept and last >= self._cursor:  # the store is not being rebuilt
             self._db.forget_traces([trace for trace in self._db.undecided if not self._reader.has_trace(trace)])
             self._swept = True
-        if last > cursor:
-            self._db.settle(
-                Settlement(last, 0, {})
-            )  # what is between is not for export, nor to be read again each time
-        self._state = "idle"
-        self._settle_to(max(last, cursor))
-        self._wait(None, fresh=True)
-        if not self._draining():
-            self._wait(LINGER)
-
-    def _adopt(self) -> None:
-        with self._condition:
-            settings, self._next_settings = self._next_settings or self._settings, None
-            changed, self._settings = settings != self._settings, settings
-        if changed:
-            self._proven, self._in_a_row = False, 0
-            self._resource = self._resources(settings.resource, settings.identity)[0]
-            self._sampler = self._make_sampler()
-            if self._sender is not None:
-                self._sender.close()
-                self._sender = None
-            with self._count_lock:
-                self._counted, self._queue_total, self._handled = self._db.cursor, 0, 0
-        if self._sender is None and self._settings.sends("traces"):
-            self._sender = sender.make(self._settings, "traces")
 
     def _make_sampler(self) -> Sampler:
         settings = self._settings
@@ -228,122 +88,8 @@ class SpanExport:
             self._reader, self._db.trace, settings.sampling, hooks=settings.hook_spans, left_out=settings.left_out
         )
 
-    def _deliver(self, plan: Plan) -> bool:
-        """Settle all of a plan; False: the rest of it has to wait."""
-        suspects: list[Refusal] = []
-        proven = False
-        self._settle(plan, [])  # what comes before the first that is to be sent
-        parts = [plan.sends[at : at + BATCH] for at in range(0, len(plan.sends), BATCH)][::-1]
-        while parts and len(suspects) < SUSPECTS_MAX:
-            if self._stopping or not self._permit(self._settings):
-                return False
-            part = parts.pop()
-            reply = self._send(part)
-            if self._abandoned:
-                return False
-            if reply.accepted:
-                proven = True
-                rejected = min(reply.rejected, len(part))
-                accepted: list[Outcome] = ["rejected"] * rejected
-                accepted += ["exported"] * (len(part) - rejected)
-                self._settle(plan, suspects, accepted)
-            elif not reply.refused:
-                self._hold(reply)
-                return False
-            elif len(part) > 1:
-                middle = len(part) // 2
-                parts += [part[middle:], part[:middle]]
-            else:
-                suspects.append(Refusal(_key(part[0].span), self._clock(), reply.status, reply.error))
-                if proven or not any(one.status for one in suspects):  # 0: it can't be encoded, whoever asks
-                    self._settle(plan, suspects)
-        if suspects and not (self._proven and len(plan.sends) == 1):
-            self._hold(Answer(suspects[-1].status, f"it refuses every span: {suspects[-1].reason}"))
-            return False
-        if suspects:
-            self._settle(plan, suspects)
-        return True
-
-    def _send(self, part: list[Sent]) -> Answer:
-        assert self._sender is not None  # noqa: S101 - _adopt made it
-        self._state = "sending"
-        self._sender.limit(self._drain_until if self._draining() else None)
-        reply = self._sender.send([self._readable(sent) for sent in part])
-        if reply.accepted:
-            if self._in_a_row:
-                _logger.info("export continues", extra={"failures": self._in_a_row})
-            self._proven, self._in_a_row, self._last_success = True, 0, self._clock()
-            self._last_error = ""
-        return reply
-
-    def _readable(self, sent: Sent) -> ReadableSpan:
-        span, settings = sent.span, self._settings
-        level = settings.content_of.get(str(span.attributes.get(sc.PROJECT, "")), settings.content)
+    def _readable(self, sent: Sent[Span]) -> ReadableSpan:
+        span, settings = sent.row, self._settings
+        level = settings.level_of(str(span.attributes.get(sc.PROJECT, "")))
         said = self._conversation(span, settings.content_bytes) if level == "conversation" else None
         return readable(span, self._resource, content=bool(level), said=said, threshold=sent.threshold)
-
-    def _settle(self, plan: Plan, suspects: list[Refusal], outcomes: Sequence[Outcome] = ()) -> None:
-        """These became of the next spans of a plan: first some that were refused, then others."""
-        if suspects:
-            _logger.warning("spans were refused", extra={"count": len(suspects), "reason": suspects[-1].reason})
-            self._last_error = suspects[-1].reason
-        settlement = plan.settle([*suspects, *outcomes])
-        suspects.clear()
-        if settlement is not None:
-            self._db.settle(settlement)
-            with self._count_lock:
-                self._handled += settlement.spans
-
-    def _settle_to(self, key: SpanKey) -> None:
-        with self._condition:
-            self._settled = key
-            self._condition.notify_all()
-
-    def _hold(self, reply: Answer) -> None:
-        """Nothing more goes out for a while."""
-        self._failures += 1
-        self._in_a_row += 1
-        self._state, self._last_error, self._not_taken = "holding", reply.error, reply.not_taken
-        self._told_when = reply.retry_after > 0
-        self._retry_at = time.monotonic() + answer.delay(self._in_a_row, reply)
-        now = self._clock()
-        if now - self._complained >= COMPLAINT_PAUSE * 1e9:
-            self._complained = now
-            extra = {
-                "endpoint": self._settings.shown_of("traces"),
-                "reason": reply.error,
-                "failures": self._in_a_row,
-            }
-            _logger.warning("spans can't be exported; they are kept", extra=extra)
-
-    def _rest(self) -> None:
-        """Wait until the next attempt is due; not so long while somebody drains, unless the endpoint named a time."""
-        while not self._stopping and self._next_settings is None and (left := self._retry_at - time.monotonic()) > 0:
-            drained = self._draining()
-            self._wait(min(left, DRAIN_PAUSE) if drained and not self._told_when else left)
-            if self._draining() and not self._told_when:
-                return
-
-    def _expire(self) -> None:
-        """Give up spans that have waited too long, as long as nothing gets through."""
-        cutoff = self._clock() - int(self._settings.max_days * DAY)
-        while batch := self._reader.spans_after(self._db.cursor, BATCH, hooks=self._settings.hook_spans):
-            old = next((index for index, span in enumerate(batch) if span.end >= cutoff), len(batch))
-            if not old:
-                return
-            plan = self._sampler.plan(batch[:old], BATCH)
-            self._settle(plan, [], ["expired"] * len(plan.sends))
-            _logger.warning("spans have expired unexported", extra={"count": old, "days": self._settings.max_days})
-
-    def _draining(self) -> bool:
-        return time.monotonic() < self._drain_until
-
-    def _wait(self, seconds: float | None, *, fresh: bool = False) -> None:
-        """Until `seconds` are over, somebody calls, or (`fresh`) something is committed."""
-        with self._condition:
-            self._condition.wait_for(lambda: self._urgent or (fresh and self._fresh), seconds)
-            self._urgent = False
-
-
-def _key(span: Span) -> SpanKey:
-    return SpanKey(span.record, span.ordinal)

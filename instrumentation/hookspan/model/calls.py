@@ -8,6 +8,7 @@ from typing import Final
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue import spans
 from hookspan.catalogue.enums import ErrorType, Outcome, Provider, UsageSource
+from hookspan.catalogue.logs import SKILL_LOADED
 from hookspan.wire.facts import CompactBoundary, CostState, ModelCall, ModelTotal, StopHooks
 from hookspan.wire.reduced import (
     SERVED_BY_BEDROCK,
@@ -25,6 +26,7 @@ from . import (
     commits,
     definitions,
     ids,
+    logs,
     open_spans,
     places,
     quota,
@@ -67,6 +69,7 @@ def called(step: Step, fact: ModelCall) -> None:
         cache.count(step, missed, place, own)
     waste.called(step, fact, missed, definitions.count(step, fact))
     commits.work_in(step, fact.tree)
+    logs.loaded(step, SKILL_LOADED, fact.start, {sc.SKILL_NAME: fact.skill, sc.PLUGIN_NAME: fact.plugin}, place)
     session.messages += 1
     if not fact.agent_id:
         session.model = fact.response_model or session.model

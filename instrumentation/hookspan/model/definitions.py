@@ -8,9 +8,11 @@ from __future__ import annotations
 from typing import Final
 
 from hookspan.catalogue import attributes as sc
+from hookspan.catalogue import logs as catalogue
 from hookspan.catalogue.enums import McpTrouble
-from hookspan.wire.facts import Listing, ModelCall
+from hookspan.wire.facts import Listing, ModelCall, RequestShape
 
+from . import logs
 from .labels import bounded
 from .state import SessionState
 from .step import Step
@@ -20,6 +22,7 @@ CHARACTERS_PER_TOKEN: Final = 4
 KEPT_LISTED: Final = 64
 KEPT_TROUBLES: Final = 64
 _MCP: Final = "mcp__"
+_LOADED: Final = {sc.PLUGIN_NAME: catalogue.PLUGIN_LOADED, sc.MCP_SERVER: catalogue.MCP_CONNECTED}
 
 
 def listed(step: Step, fact: Listing) -> None:
@@ -34,6 +37,8 @@ def listed(step: Step, fact: Listing) -> None:
             key = (fact.of, label, name)
             if size or key in session.listed:
                 session.listed[key] = session.listed.get(key, 0) + size if size else 0
+            if size:
+                logs.loaded(step, _LOADED[label], fact.at, {label: name})
     while len(session.listed) > KEPT_LISTED:
         del session.listed[next(iter(session.listed))]
     for trouble, servers in ((McpTrouble.FAILED, fact.failed), (McpTrouble.NEEDS_AUTH, fact.needs_auth)):
@@ -41,8 +46,22 @@ def listed(step: Step, fact: Listing) -> None:
             _unavailable(step, server, trouble)
 
 
+def shaped(step: Step, fact: RequestShape) -> None:
+    """Tools that a request defines are those of servers that are connected."""
+    for server in dict.fromkeys(_server_of(tool.name) for tool in fact.tools):
+        logs.loaded(step, catalogue.MCP_CONNECTED, fact.at, {sc.MCP_SERVER: server})
+
+
+def _server_of(tool: str) -> str:
+    """The MCP server in a tool's name (`mcp__SERVER__TOOL`), empty for any other tool."""
+    server, separator, _ = tool.removeprefix(_MCP).partition("__")
+    return server if tool.startswith(_MCP) and separator else ""
+
+
 def _unavailable(step: Step, server: str, trouble: McpTrouble) -> None:
     """Counted once in each session."""
+    names = {sc.MCP_SERVER: server, sc.MCP_TROUBLE: trouble.value}
+    logs.loaded(step, catalogue.MCP_UNAVAILABLE, step.now, names)
     told, key = step.session.troubles, f"{trouble.value}:{server}"
     if key not in told and len(told) < KEPT_TROUBLES:
         told.append(key)
@@ -57,8 +76,7 @@ def sizes(session: SessionState, shape: str) -> dict[tuple[str, str], int]:
         found[label, name] = found.get((label, name), 0) + size
     known = session.shapes.get(shape)
     for tool in known.tools if known else ():
-        server, separator, _ = tool.name.removeprefix(_MCP).partition("__")
-        if tool.name.startswith(_MCP) and separator:
+        if server := _server_of(tool.name):
             found[sc.MCP_SERVER, server] = found.get((sc.MCP_SERVER, server), 0) + tool.size
     return found
 

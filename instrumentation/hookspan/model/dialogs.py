@@ -9,7 +9,7 @@ from hookspan.catalogue.enums import Basis, Decision, Outcome
 from hookspan.wire.facts import Running
 from hookspan.wire.reduced import Reduced
 
-from . import agents, open_spans, places, times, turns
+from . import agents, logs, open_spans, places, times, turns
 from .state import Place, ToolCall, Wait
 from .step import NANO, Step
 
@@ -180,6 +180,8 @@ def write(step: Step, wait: Wait, place: Place, end: int, decision: Decision, ba
     opened = open_spans.of_wait(session, wait, place)
     end = max(end, wait.at)
     step.close(opened, end, {sc.DECISION: decision.value, sc.BASIS: basis.value})
+    if wait.inside:
+        logs.answered(step, wait, Place(place.trace_id, opened.span_id, place.prompt, place.agent), end, decision)
     tool, decided = (sc.GEN_AI_TOOL_NAME, wait.tool), (sc.DECISION, decision.value)
     waited, own = (end - wait.at) / NANO, opened.span_id
     step.count("hookspan.permission.wait", waited, place=place, own_id=own, at=end)

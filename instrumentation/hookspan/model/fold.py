@@ -27,6 +27,7 @@ from . import (
     definitions,
     dialogs,
     ids,
+    logs,
     places,
     registry,
     requests,
@@ -68,6 +69,8 @@ def fold_behind(state: State, number: int, ahead: Sequence[Fact], record: Record
     folded = [fold(state, number, each) for each in (*ahead, record)]
     for ordinal, span in enumerate(span for rows in folded for span in rows.spans):
         span.ordinal = ordinal
+    for ordinal, log in enumerate(log for rows in folded for log in rows.logs):
+        log.ordinal = ordinal
     return folded
 
 
@@ -99,6 +102,7 @@ def _fold_event(state: State, number: int, event: Reduced) -> Rows:
         handler(step, event)
     if not event.history:
         _write_hook(step, event, prompt)
+        logs.heard(step, event)
     session.last = max(session.last, event.at)
     session.last_record = number
     sessions.update_phase(session, event.at)
@@ -292,6 +296,11 @@ def _read(step: Step, fact: facts.TranscriptRead) -> None:
     sessions.read(step, fact.at)
 
 
+def _shaped(step: Step, fact: facts.RequestShape) -> None:
+    cache.shaped(step, fact)
+    definitions.shaped(step, fact)
+
+
 def _interrupted(step: Step, fact: facts.Interruption) -> None:
     handler = agents.interrupted if fact.agent_id else turns.interrupted
     handler(step, fact)
@@ -321,12 +330,13 @@ def _versioned(step: Step, fact: facts.ClientVersion) -> None:
 
 _FACTS: Final[dict[type, Callable[[Step, Any], None]]] = {
     facts.ModelCall: calls.called,
-    facts.RequestShape: cache.shaped,
+    facts.RequestShape: _shaped,
     facts.Listing: definitions.listed,
     facts.AttemptFailed: attempts.failed,
     facts.Interruption: _interrupted,
     facts.Rejection: tools.rejected,
     facts.ToolResult: tools.told,
+    facts.Decided: logs.decided,
     facts.QueuedPrompt: turns.dequeued,
     facts.TeammateMessage: teams.messaged,
     facts.AgentMeta: agents.learn,
@@ -362,9 +372,10 @@ def _is_in(session: SessionState, folder: str) -> bool:
     return folder in {session.folder, session.project_dir, session.cwd}
 
 
-def _learn_policy(state: State, _number: int, fact: facts.Policy) -> Rows:
-    state.world.policy = fact
-    return Rows(removed=_leave_out(state, list(state.sessions.values())), world=True)
+def _learn_policy(state: State, number: int, fact: facts.Policy) -> Rows:
+    before, state.world.policy = state.world.policy, fact
+    told = logs.policy(state, number, fact, before)
+    return Rows(logs=told, removed=_leave_out(state, list(state.sessions.values())), world=True)
 
 
 def _is_opted_out(state: State, session: SessionState) -> bool:
@@ -387,7 +398,7 @@ def _told(state: State, _number: int, fact: facts.StatusLine) -> Rows:
     return status_line.told(state, fact)
 
 
-def _count_dropped(state: State, _number: int, fact: facts.Dropped) -> Rows:
+def _count_dropped(state: State, number: int, fact: facts.Dropped) -> Rows:
     name = f"{fact.where}/{fact.reason}"
     before = state.world.dropped.get(name, 0)
     more = fact.total - before if fact.total >= before else fact.total
@@ -395,7 +406,8 @@ def _count_dropped(state: State, _number: int, fact: facts.Dropped) -> Rows:
         return Rows()
     state.world.dropped[name] = fact.total
     attributes = ((sc.DROP_REASON, fact.reason), (sc.DROP_WHERE, fact.where))
-    return Rows(increments=[Increment("hookspan.dropped", attributes, more, fact.at)], world=True)
+    increment = Increment("hookspan.dropped", attributes, more, fact.at)
+    return Rows(increments=[increment], logs=logs.lost(state, number, fact, more), world=True)
 
 
 def _remove(state: State, _number: int, fact: facts.Removed) -> Rows:
@@ -414,6 +426,8 @@ _WORLD: Final[dict[type, Callable[[State, int, Any], Rows]]] = {
     facts.Policy: _learn_policy,
     facts.StatusLine: _told,
     facts.Dropped: _count_dropped,
+    facts.Gap: lambda state, number, fact: Rows(logs=logs.gap(state, number, fact)),
+    facts.HooksJudged: lambda state, number, fact: Rows(logs=logs.hooks_judged(state, number, fact), world=True),
 }
 
 __all__ = ["fold", "fold_behind", "project_of"]

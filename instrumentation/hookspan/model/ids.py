@@ -27,6 +27,12 @@ def span_id(*parts: str | int) -> str:
     return digest if digest.strip("0") else "0000000000000001"
 
 
+def log_uid(*parts: str | int) -> str:
+    """The `log.record.uid` (32 hex digits) of what happened, given as its natural key."""
+    key = "\x1f".join(map(str, ("log", *parts))).encode("utf-8", "surrogatepass")
+    return blake2b(key, digest_size=16).hexdigest()
+
+
 # --- What opens a span, kind by kind
 
 

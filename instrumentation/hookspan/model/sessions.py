@@ -15,7 +15,7 @@ from hookspan.catalogue.enums import Basis, EndReason, Outcome, SessionPhase
 from hookspan.wire.facts import BackgroundJob, CostState, Observed
 from hookspan.wire.reduced import CacheEstimate, Reduced
 
-from . import agents, calls, collisions, dialogs, ids, places, registry, requests, tools, turns, watchdog
+from . import agents, calls, collisions, dialogs, ids, logs, places, registry, requests, tools, turns, watchdog
 from .rows import Attributes
 from .state import KEPT_BRANCHES, Place, SessionState, State, Tally, Turn
 from .step import NANO, Step
@@ -109,6 +109,7 @@ def _count(step: Step) -> None:
     session = step.session
     if not session.started:
         session.started = True
+        logs.began(step)
         step.count("hookspan.session.started", 1, (sc.SOURCE, session.source), place=places.of_session(step.session))
 
 
@@ -196,6 +197,7 @@ def read(step: Step, up_to: int) -> None:
         if turn.fixed and turn.fixed <= up_to:
             finish_turn(step, turn)
     watchdog.write(step, up_to)
+    logs.read(step, up_to)
     if session.ended and session.ended <= up_to:
         finish(step)
 
@@ -267,6 +269,7 @@ def finish(step: Step) -> None:
         calls.write_compactions(step, at, of=prompt)
     watchdog.over(session, at)
     watchdog.write(step, step.now)
+    logs.read(step)
     if session.started and not session.written:
         _write(step, at, reason)
     session.written = True
@@ -305,6 +308,7 @@ def _write(step: Step, at: int, reason: EndReason) -> None:
             calls.count_unseen(step, residual, run.cost_nano, at)
     root = Place(ids.trace_id(session.id), "", "", session.agent)
     step.span(spans.SESSION.name, root, own_id, session.start, at, attributes, label=session.title)
+    logs.ended(step, at, attributes)
 
 
 def cache_estimate(estimate: CacheEstimate | None) -> Attributes:

@@ -12,11 +12,11 @@ import msgspec
 from hookspan.catalogue.claude_code import CLAUDE_CODE
 from hookspan.catalogue.enums import Basis, EndReason, PromptKind
 from hookspan.catalogue.session_fields import KeptFields
-from hookspan.wire.facts import Definition, ModelTotal, Policy, Registered, Rejection, Repository
+from hookspan.wire.facts import Decided, Definition, ModelTotal, Policy, Registered, Rejection, Repository
 from hookspan.wire.reduced import CacheEstimate, Reduced
 
 from .quota import Quota
-from .rows import SpanEvent, SpanLink
+from .rows import Attributes, SpanEvent, SpanLink
 from .watches import Alarm, Watch
 from .writes import Meeting, Write
 
@@ -49,6 +49,10 @@ KEPT_PULLS: Final = 64
 """Pull requests of a session, each once for each of its branches."""
 KEPT_WRITES: Final = 64
 """Files that a session wrote last: of half an hour."""
+KEPT_DECISIONS: Final = 128
+"""Tool calls of which only the transcript has told who decided."""
+KEPT_TOLD: Final = 256
+"""Names of servers, plugins and skills that a log record has told of in a session."""
 KEPT_BRANCHES: Final = 64
 """Changes of the branch remembered per session: what is written late ended after the oldest of them."""
 
@@ -118,6 +122,7 @@ class ToolCall(msgspec.Struct, kw_only=True):
         waited: Nanoseconds of dialogs that opened while it ran.
         writes: Digests of the paths that it writes.
         collision: What another writes at the same time, a Collision, empty for none; `links` lead to the other.
+        mode: The permission mode at its PreToolUse.
     """
 
     id: str
@@ -144,6 +149,7 @@ class ToolCall(msgspec.Struct, kw_only=True):
     writes: tuple[str, ...] = ()
     collision: str = ""
     links: list[SpanLink] = []
+    mode: str = ""
 
 
 class Tally(msgspec.Struct):
@@ -324,6 +330,19 @@ class Requested(msgspec.Struct, kw_only=True):
     compacted: bool = False
 
 
+class Undecided(msgspec.Struct, kw_only=True):
+    """A tool call that is over and whose log record waits for the transcript to say who decided.
+
+    `attributes` are the record's as hooks tell them, `place` is the call's own span, `end` that of the call.
+    """
+
+    at: int
+    end: int
+    place: Place
+    attributes: Attributes
+    label: str = ""
+
+
 class Price(msgspec.Struct, frozen=True, array_like=True):
     """Tokens and nano-USD, -1 without a known price."""
 
@@ -424,6 +443,9 @@ class SessionState(KeptFields, msgspec.Struct, kw_only=True):
         uncounted_nano: What of `residual_nano` is in no sum: below 0 while the client's total is less than ours.
         unseen_nano: What of it is.
         settled: Up to when the client's own total is in the sums: calls before that which are read later are in it.
+        mode_told: The permission mode that the main agent's newest event had, while log records are written.
+        undecided: Tool calls whose log records wait, by their ids; `decided` what is known of calls that go on.
+        told: What was loaded and log records have told of.
         imported: Place of the newest record of its history that is in, 0 for what was not imported.
     """
 
@@ -482,6 +504,10 @@ class SessionState(KeptFields, msgspec.Struct, kw_only=True):
     wasted: dict[str, Wasted] = {}
     carried: dict[str, dict[str, int]] = {}
     tasks: dict[str, Place] = {}
+    mode_told: str = ""
+    undecided: dict[str, Undecided] = {}
+    decided: dict[str, Decided] = {}
+    told: dict[str, bool] = {}
     seen: dict[str, int] = {}
     facts: dict[str, bool] = {}
     watches: dict[str, Watch] = {}
@@ -521,7 +547,9 @@ class World(msgspec.Struct):
 
     `trees` are work trees by their top folders, those last worked in at the end.
 
-    `labels` are the values that a label whose number of values is bounded has so far.
+    `labels` are the values that a label whose number of values is bounded has so far. `troubles` is what was wrong with
+    the hooks when they were last judged, `unlogged` since when no log records are written: 0 while they are, or if they
+    never were.
     """
 
     repositories: dict[str, Repository] = {}
@@ -530,6 +558,8 @@ class World(msgspec.Struct):
     quotas: dict[str, Quota] = {}
     labels: dict[str, list[str]] = {}
     trees: dict[str, WorkTree] = {}
+    troubles: list[str] = []
+    unlogged: int = 0
 
 
 class State(msgspec.Struct):

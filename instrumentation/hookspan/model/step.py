@@ -7,14 +7,17 @@ from typing import Final
 
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.clients import service_of
+from hookspan.catalogue.logs import LogEvent, Severity
 from hookspan.wire.scrub import folder_name
 
+from . import ids
 from .open_spans import OpenSpan
 from .rows import (
     INTERNAL,
     STATUS_UNSET,
     Attributes,
     Increment,
+    LogRow,
     Rows,
     SeriesAttributes,
     Span,
@@ -147,6 +150,44 @@ class Step:
             label=opened.label,
         )
 
+    def log(
+        self,
+        event: LogEvent,
+        place: Place,
+        at: int,
+        attributes: Attributes,
+        *key: str,
+        severity: Severity | None = None,
+        label: str = "",
+    ) -> None:
+        """Writes a log record of what happened in the span that `place` names, where these are wanted.
+
+        `key` names it among those of its kind, session and time.
+        """
+        if self.session.local or not logs_on(self.state):
+            return
+        whole: Attributes = {sc.LOG_RECORD_UID: ids.log_uid(event.name, self.session.id, at, *key), **self.base()}
+        if place.prompt:
+            whole[sc.PROMPT_ID] = place.prompt_id
+        whole[sc.GEN_AI_AGENT_NAME] = place.agent or self.session.agent
+        if branch := branch_at(self.session, at):
+            whole[sc.VCS_REF_HEAD_NAME] = branch
+        whole |= {name: value for name, value in attributes.items() if value not in {"", None}}
+        self.rows.logs.append(
+            LogRow(
+                record=self.number,
+                ordinal=len(self.rows.logs),
+                at=at,
+                event=event.name,
+                severity=severity or event.severity,
+                attributes=whole,
+                trace_id=place.trace_id,
+                span_id=place.span_id,
+                session=self.session.id,
+                label=label,
+            )
+        )
+
     def add(
         self,
         instrument: str,
@@ -199,6 +240,12 @@ class Step:
         if policy and (given := policy.labels.get(self.project)):
             labels = tuple(given.items())
         self.add(instrument, value, (sc.PROJECT, self.project), *labels, *attributes, place=place, own_id=own_id, at=at)
+
+
+def logs_on(state: State) -> bool:
+    """Whether log records are written."""
+    policy = state.world.policy
+    return policy is not None and policy.logs
 
 
 def project_of(state: State, session: SessionState) -> str:

@@ -15,7 +15,21 @@ from hookspan.catalogue.enums import Basis, Decision, ErrorType, Outcome, WasteK
 from hookspan.wire.facts import Rejection, ToolResult
 from hookspan.wire.reduced import VERDICT_DENIED, VERDICT_HOOK, VERDICT_INVALID, VERDICT_REJECTED, Call, Reduced
 
-from . import agents, collisions, commits, dialogs, ids, open_spans, places, teams, times, turns, waste, watchdog
+from . import (
+    agents,
+    collisions,
+    commits,
+    dialogs,
+    ids,
+    logs,
+    open_spans,
+    places,
+    teams,
+    times,
+    turns,
+    waste,
+    watchdog,
+)
 from .rows import STATUS_ERROR, STATUS_UNSET, Attributes
 from .state import KEPT_CLOSED, KEPT_PLACES, Place, SessionState, Tally, ToolCall, Wait, Wasted, bound
 from .step import NANO, Step
@@ -53,6 +67,7 @@ def _is_closed(step: Step, event: Reduced) -> bool:
 
 def _describe(step: Step, call: ToolCall, event: Reduced) -> None:
     call.agent_id = event.agent_id
+    call.mode = event.permission_mode
     call.prompt = event.prompt
     call.program, call.extension, call.mcp_server = event.program, event.extension, event.mcp_server
     call.digest, call.input_size, call.label = event.input_digest, event.input_size, event.label
@@ -358,6 +373,8 @@ def _write(step: Step, call: ToolCall, start: int, end: int, outcome: Outcome, a
         whole[sc.WAITED_INSIDE] = call.waited / NANO
     status = STATUS_ERROR if outcome is Outcome.ERROR else STATUS_UNSET
     step.close(opened, end, whole, start=start, status=status, links=tuple(call.links))
+    own_place = Place(place.trace_id, own, place.prompt, place.agent)
+    logs.finished(step, call, own_place, start, end, whole)
     _count_waste(step, call, start, end, outcome, whole)
     failed = outcome is Outcome.ERROR
     for tally in _tallies(step, call, place):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
+import msgspec
+
 from hookspan import wire
 from hookspan.clients.claude_code.transcript_files import transcript_roots
 from hookspan.config import Settings
@@ -61,7 +63,8 @@ class Observers:
         self._idle = round(idle_hours * 3600 * NANO)
         self._policy = policy
         self._totals = totals
-        self._transcripts = Transcripts(roots, labels=labels, other_roots=other_roots)
+        decisions = policy is not None and policy.logs
+        self._transcripts = Transcripts(roots, labels=labels, decisions=decisions, other_roots=other_roots)
         self._registry = Registry(roots, FolderWatch(notify=False) if watch is None else watch, labels=labels)
         self._processes = Processes(read_record)
         self._heads = Heads()
@@ -125,9 +128,8 @@ class Observers:
 
 
 def _same(wanted: Policy, current: Policy | None) -> bool:
-    current = current or Policy(at=0, key="")
-    about = ("adopt_traceparent", "cost_by_branch", "labels", "opted_out", "watchdog")
-    return all(getattr(wanted, name) == getattr(current, name) for name in about)
+    """Whether they say the same; when and under which key is not theirs."""
+    return msgspec.structs.replace(current or Policy(at=0, key=""), at=wanted.at, key=wanted.key) == wanted
 
 
 def is_watched(session: SessionState) -> bool:

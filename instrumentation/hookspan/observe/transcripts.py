@@ -49,14 +49,20 @@ class Transcripts:
     Args:
         roots: Folders that those of Claude Code may be read in.
         labels: Whether scrubbed labels are kept.
+        decisions: Whether who let each call run is read, too.
         other_roots: The same of other agents, by their names.
     """
 
     def __init__(
-        self, roots: tuple[str, ...], *, labels: bool = True, other_roots: Mapping[str, tuple[str, ...]] | None = None
+        self,
+        roots: tuple[str, ...],
+        *,
+        labels: bool = True,
+        decisions: bool = False,
+        other_roots: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:
         self._roots, self._other_roots = roots, other_roots or {}
-        self._labels = labels
+        self._labels, self._decisions = labels, decisions
         self._files: dict[str, dict[str, TranscriptFile]] = {}
         self._metas: dict[str, set[str]] = {}
         self._absent: dict[str, set[str]] = {}  # subagents that are done, and whose transcripts were not found
@@ -189,7 +195,7 @@ class Transcripts:
 
     def _add(self, files: dict[str, TranscriptFile], path: str, session: SessionState, agent_id: str) -> None:
         if path not in files:
-            files[path] = TranscriptFile(path, session, agent_id, labels=self._labels)
+            files[path] = TranscriptFile(path, session, agent_id, labels=self._labels, decisions=self._decisions)
 
     def _meta(self, session: SessionState, path: str, agent_id: str) -> list[Fact]:
         told = self._metas.setdefault(session.id, set())

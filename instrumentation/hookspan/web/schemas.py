@@ -955,6 +955,18 @@ class MetricsExport(TypedDict):
     last_error: str
 
 
+class LogsExport(TypedDict):
+    """How the export of log records stands."""
+
+    state: str
+    queue: int
+    exported: int
+    rejected: int
+    refused: int
+    expired: int
+    last_error: str
+
+
 class ExportReport(TypedDict):
     """How the export stands; `oldest_age` and `retry_in` in seconds, `last_success` in Unix seconds."""
 
@@ -975,6 +987,7 @@ class ExportReport(TypedDict):
     last_error: str | None
     retry_in: float
     metrics: MetricsExport
+    logs: LogsExport | None
 
 
 class ExportProblem(TypedDict):

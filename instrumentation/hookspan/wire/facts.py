@@ -194,6 +194,22 @@ class ToolResult(Observed, tag="tool_result"):
     over: bool = False
 
 
+class Decided(Observed, tag="decided"):
+    """Who let a tool call run or not, as the line of its result says; read only where log records are exported.
+
+    All but `allowed` are words of the client's own, shortened: `source` (`config`, `user_temporary`, `hook` ...),
+    `reason` the kind of reason that it had, `rule_source` whose rule it was, `grant` how long the answer counts.
+    """
+
+    tool_use_id: str
+    agent_id: str = ""
+    allowed: bool = True
+    source: str = ""
+    reason: str = ""
+    rule_source: str = ""
+    grant: str = ""
+
+
 class QueuedPrompt(Observed, tag="queued_prompt"):
     """Prompts that waited in the client's queue and became one turn, under the last one's id, without a hook event."""
 
@@ -452,7 +468,8 @@ class Policy(Observed, tag="policy"):
     """Settings that change rows: how traces join a TRACEPARENT, labels per project, projects opted out.
 
     `cost_by_branch`: the metric of cost has the branch as a label. `watchdog` has the settings of that section that are
-    not their defaults.
+    not their defaults. `logs`: log records are written. `hash`: SHA-256 of the administrator's file, empty without one
+    or without `logs`.
     """
 
     adopt_traceparent: bool = False
@@ -460,6 +477,21 @@ class Policy(Observed, tag="policy"):
     labels: dict[str, dict[str, str]] = {}
     opted_out: list[str] = []
     watchdog: dict[str, float] = {}
+    logs: bool = False
+    hash: str = ""
+
+
+class Gap(Observed, tag="gap"):
+    """No agent ran from `since` until `at` (Unix nanoseconds). `killed`: it had not ended in good order."""
+
+    since: int
+    killed: bool = False
+
+
+class HooksJudged(Observed, tag="hooks_judged"):
+    """Whether the client runs hookspan's hooks: what is wrong with them, in words of a closed list; else nothing."""
+
+    troubles: list[str] = []
 
 
 class Forgotten(Observed, tag="forgotten"):
@@ -535,6 +567,7 @@ Fact: TypeAlias = (
     | Interruption
     | Rejection
     | ToolResult
+    | Decided
     | QueuedPrompt
     | TeammateMessage
     | AgentMeta
@@ -555,6 +588,8 @@ Fact: TypeAlias = (
     | HeadMoved
     | PullRequest
     | Policy
+    | Gap
+    | HooksJudged
     | Forgotten
     | Removed
     | StatusLine

@@ -51,6 +51,9 @@ NO_TRACES: Final = (
     "if it should get metrics only: `hookspan config set export.traces false`; "
     "if another takes spans: `hookspan config set export.traces_endpoint URL`"
 )
+NO_LOGS: Final = (
+    "if another takes log records: `hookspan config set export.logs_endpoint URL`; until then they are kept"
+)
 MEMORY_WARNING: Final = 80.0  # percent of the machine's
 DISK_WARNING: Final = 90.0  # percent of the state folder's file system
 FULL_CRITICAL: Final = 95.0  # percent, of either
@@ -217,6 +220,9 @@ def export(agent: Inspected) -> Finding:
             "see the log of the program at `export.endpoint`; sums continue, no count is lost",
         )
         message = f"{message}; metrics: {metrics['last_error']}"
+    if (logs := stats.get("logs")) and logs["state"] == "holding" and logs["oldest_age"] > EXPORT_WARNING:
+        status = worst(status, graded(logs["oldest_age"], EXPORT_WARNING, EXPORT_CRITICAL))
+        message, todo = f"{message}; log records: {logs['last_error']}", todo or NO_LOGS
     if renewed := stats.get("renewed"):
         status, message = worst(status, Status.WARNING), f"{message}; export.db was damaged ({renewed})"
         todo = todo or "nothing; it was written again, and what was sent is known"

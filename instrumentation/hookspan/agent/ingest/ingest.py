@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from hookspan.agent.ingest import presence
 from hookspan.agent.ingest.committer import Committer
 from hookspan.agent.ingest.disk import Disk, Hold, is_disk
 from hookspan.agent.ingest.feed import Feed
@@ -279,6 +280,12 @@ class Ingest:
         """A reader met damage in that file. If it is the store as it is now, it is set aside and rebuilt."""
         if self._keeper.damage_met(identity):
             self._poke.wake()
+
+    def came_back(self) -> None:
+        """An agent starts: the journal is to have since when there was none. Before its first sign of life."""
+        gap = presence.gap(self._paths.heartbeat, time.time_ns()) if self._settings.now.export.sends("logs") else None
+        if gap is not None:
+            self._writer.append([encode(gap)])
 
     def settings_changed(self) -> None:
         """The observers get the new settings at their next step."""

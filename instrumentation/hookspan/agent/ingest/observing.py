@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from hookspan.agent.ingest import presence
 from hookspan.agent.settings import AgentSettings
 from hookspan.catalogue.clients import CLIENTS
 from hookspan.clients.claude_code.transcript_files import transcript_roots
@@ -15,7 +16,7 @@ from hookspan.model.state import SessionState, State
 from hookspan.observe import FolderWatch, Observers
 from hookspan.paths import Paths
 from hookspan.setup import receipts
-from hookspan.wire import Fact, Reduced
+from hookspan.wire import Fact, Reduced, encode
 from hookspan.wire.facts import Policy
 
 
@@ -34,6 +35,7 @@ class Observing:
         self._read_record = read_record
         self._observers: Observers | None = None
         self.watch = FolderWatch()
+        self.presence = presence.Presence(paths)
 
     def settings_changed(self) -> None:
         """From any thread: the next step uses the new settings."""
@@ -46,7 +48,8 @@ class Observing:
 
     def lines(self, state: State) -> list[bytes]:
         """The journal lines (without LF) of all that is new."""
-        return self._current().step(time.time_ns(), state)
+        now = time.time_ns()
+        return self._current().step(now, state) + [encode(fact) for fact in self.presence.facts(now, state)]
 
     def wait(self) -> float:
         """Seconds until they want to look again."""
@@ -71,13 +74,19 @@ class Observing:
         return Observers(
             idle_hours=settings.session.idle_hours,
             labels=settings.content.local,
-            policy=policy_of(settings),
+            policy=self._policy(settings),
             totals=self._lost,
             roots=self.roots(),
             other_roots=other_roots({name: receipts.files(self._paths, name) for name in CLIENTS}),
             read_record=self._read_record,
             watch=self.watch,
         )
+
+    def _policy(self, settings: Settings) -> Policy:
+        policy = policy_of(settings)
+        if policy.logs:
+            policy.hash = presence.digest(self._paths.system_config)
+        return policy
 
     def _lost(self) -> dict[tuple[str, str], int]:
         """What relays could not write so far, by (where, reason)."""
@@ -94,4 +103,5 @@ def policy_of(settings: Settings) -> Policy:
         labels={name: dict(project.labels) for name, project in settings.projects.items() if project.labels},
         watchdog=settings.watchdog.changed(),
         opted_out=sorted(name for name, project in settings.projects.items() if not project.record),
+        logs=settings.export.sends("logs"),
     )

@@ -86,7 +86,9 @@ class Upkeep:
     def _prune(self) -> bool:
         """A slice of what is past retention; False if there is more."""
         keep = self._settings.now.store
-        retention = Retention(days=keep.days, bytes=keep.bytes, exported=self._watermark.spans)
+        retention = Retention(
+            days=keep.days, bytes=keep.bytes, exported=self._watermark.spans, logged=self._watermark.logs
+        )
         return self._keeper.store.prune(retention, time.time_ns()).done
 
     def _shrink(self) -> None:

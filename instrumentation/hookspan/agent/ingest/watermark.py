@@ -29,3 +29,9 @@ class Watermark:
         """Packed key of the last exported span; those after it must be kept. None: no spans are exported."""
         exporter = self._exporter
         return None if exporter is None else exporter.protected
+
+    @property
+    def logs(self) -> int | None:
+        """The same of log records."""
+        exporter = self._exporter
+        return None if exporter is None else exporter.protected_logs

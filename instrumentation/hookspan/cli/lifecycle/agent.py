@@ -43,6 +43,5 @@ def reload_settings(paths: Paths) -> bool:
 
 def kinds_sent(answer: Mapping[str, Any]) -> list[str]:
     """What the agent sends and the endpoint takes, by its answer to `flush`."""
-    return [
-        name for name, key in (("spans", "export"), ("metrics", "metrics")) if answer[key] not in {"off", "refused"}
-    ]
+    kinds = (("spans", "export"), ("log records", "logs"), ("metrics", "metrics"))
+    return [name for name, key in kinds if answer[key] not in {"off", "refused"}]

@@ -30,6 +30,9 @@ NOTHING: Final = {
     "error": "",
     "metrics": "sending",
     "metrics_error": "",
+    "logs": "off",
+    "logs_left": 0,
+    "logs_error": "",
 }
 """The answer where nothing was recorded."""
 MARGIN: Final = 3.0  # seconds that the answer may take beyond the wait itself
@@ -52,7 +55,9 @@ def flush(ctx: click.Context, wait: float, as_json: bool) -> None:
     answer = _flush(paths, wait)
     ignored = [] if answer is NOTHING else effective.ignored(paths, os.environ)
     done = bool(answer["drained"] and answer["exported"] and not answer["unwritten"])
-    if answer["export"] == answer["metrics"] == "off" and any(variable.key in ENDPOINTS for variable in ignored):
+    if {answer["export"], answer["metrics"], answer["logs"]} == {"off"} and any(
+        variable.key in ENDPOINTS for variable in ignored
+    ):
         done = False
     for variable in ignored:
         click.echo(f"warning: {variable.message}; {variable.todo}", err=True)
@@ -89,7 +94,7 @@ def _sentence(answer: Mapping[str, Any], wait: float) -> str:
         return f"The journal was not read to its end within {wait:g} s."
     if answer["unwritten"]:
         return f"After {wait:g} s {counted(answer['unwritten'], 'turns')} that may be over are not settled yet."
-    if answer["export"] == answer["metrics"] == "off":
+    if {answer["export"], answer["metrics"], answer["logs"]} == {"off"}:
         return "All events are in the store. Nothing is exported: no endpoint is set."
     if answer["exported"]:
         from hookspan.agent.health.checks import NO_METRICS
@@ -99,6 +104,9 @@ def _sentence(answer: Mapping[str, Any], wait: float) -> str:
             text += f"\n{counted(answer['held'], 'spans')} are held until their turns end (`traces.sample`)."
         refused = f"\nMetrics are refused: {answer['metrics_error']}; {NO_METRICS}."
         return text + (refused if answer["metrics"] == "refused" else "")
-    left = counted(answer["spans_left"], "spans") if answer["spans_left"] else "metrics"
-    why = answer["error" if answer["spans_left"] else "metrics_error"]
+    left, why = "metrics", answer["metrics_error"]
+    if answer["spans_left"]:
+        left, why = counted(answer["spans_left"], "spans"), answer["error"]
+    elif answer["logs_left"]:
+        left, why = counted(answer["logs_left"], "log records"), answer["logs_error"]
     return f"Not exported after {wait:g} s, but kept: {left}" + (f" ({why})." if why else ".")

@@ -285,6 +285,12 @@ def _export(report: Mapping[str, Any]) -> Iterator[str]:
     else:
         text += {"off": "; no metrics", "refused": "; metrics are refused"}.get(export["metrics"]["state"], "")
     yield _row("export", text)
+    if logs := export["logs"]:
+        text = f"{counted(logs['exported'], 'log records')} out, {logs['queue']:,} waiting"
+        text += "".join(f", {logs[name]:,} {name}" for name in ("rejected", "refused", "expired") if logs[name])
+        yield _row("", text)
+        if logs["last_error"]:
+            yield _row("", click.style(str(logs["last_error"]), fg="yellow"))
     if export.get("cursor_lost"):
         yield _row(
             "", click.style("export.db was damaged; what was sent is not known, so a day is sent again", fg="yellow")

@@ -20,6 +20,7 @@ from hookspan.wire.facts import (
     ClientVersion,
     CompactBoundary,
     CostState,
+    Decided,
     Fact,
     Interruption,
     ModelCall,
@@ -31,7 +32,7 @@ from hookspan.wire.facts import (
     TeammateMessage,
     Title,
 )
-from hookspan.wire.fields import as_count, as_given_name, as_number, as_object, as_path, timestamp_ns
+from hookspan.wire.fields import as_count, as_given_name, as_number, as_object, as_path, as_word, timestamp_ns
 from hookspan.wire.scrub import label
 
 from .transcript_lines import Line, Message, Usage, calls_of, decode, results_of, text_of, tool_results
@@ -76,12 +77,21 @@ class TranscriptParser:
     """
 
     def __init__(
-        self, session: str, file: str, *, agent_id: str = "", offset: int = 0, prompt: str = "", labels: bool = True
+        self,
+        session: str,
+        file: str,
+        *,
+        agent_id: str = "",
+        offset: int = 0,
+        prompt: str = "",
+        labels: bool = True,
+        decisions: bool = False,
     ) -> None:
+        """`labels`: scrubbed texts are kept. `decisions`: who let each call run is read, too."""
         self._session = session
         self._file = file
         self._agent_id = agent_id
-        self._labels = labels
+        self._labels, self._decisions = labels, decisions
         self._offset = offset
         self._prompt = prompt
         self._version = ""
@@ -291,6 +301,8 @@ class TranscriptParser:
             return
         yield from self._release_queued()
         yield from self._messaged(line, message, at)
+        if self._decisions and line.permission_decision:
+            yield from self._decided(line.permission_decision, message, at)
         if line.tool_denial_kind and line.tool_denial_kind != "interrupted":  # that one a resume writes after a kill
             decision = line.permission_decision or {}
             for tool_use_id in tool_results(message.content):
@@ -315,6 +327,22 @@ class TranscriptParser:
                 yield self._place(interruption, f"interrupted:{at}")
         elif line.prompt_source and self._request and self._request.first < at:
             self._request = None  # what was asked for before a new prompt is not answered any more
+
+    def _decided(self, decision: dict[str, Any], message: Message, at: int) -> Iterator[Fact]:
+        """Who let the calls of this result run, or not."""
+        for tool_use_id in tool_results(message.content):
+            fact = Decided(
+                at=at,
+                key="",
+                tool_use_id=tool_use_id,
+                agent_id=self._agent_id,
+                allowed=decision.get("decision") == "accept",
+                source=as_word(decision.get("source")),
+                reason=as_word(decision.get("reasonType")),
+                rule_source=as_word(decision.get("ruleSource")),
+                grant=as_word(decision.get("grantScope")),
+            )
+            yield self._place(fact, f"decided:{tool_use_id}")
 
     def _take_results(self, message: Message, before: int) -> None:
         """Keeps them for the next call, and this line for whoever reads on from the call before."""
