@@ -15,8 +15,9 @@ from hookspan.catalogue.enums import WasteKind
 
 from . import schema
 
-_SUMS: Final = "sum(count), sum(priced), sum(tokens), sum(nano), sum(took)"
-_SUMS_NAMED: Final = ", ".join(f"sum({name}) AS {name}" for name in ("count", "priced", "tokens", "nano", "took"))
+_FIGURES: Final = ("count", "priced", "tokens", "nano", "took")
+_SUMS: Final = ", ".join(f"sum(waste.{name}) AS {name}" for name in _FIGURES)
+_LOCAL: Final = "SELECT session FROM session WHERE local"
 _APART: Final = (WasteKind.DEFINITIONS.value, WasteKind.USED.value)
 _PLUGIN: Final = "plugin:"
 _SERVER_OF_PLUGIN: Final = "mcp_server:plugin_{}_"
@@ -67,7 +68,7 @@ class WasteQuery(msgspec.Struct, frozen=True, kw_only=True):
             ("hour >= ?", [self.since // schema.HOUR], True),
             ("hour < ?", [-(-self.until // schema.HOUR)], self.until < schema.INTEGER_MAX),
             ("session IN (SELECT session FROM session WHERE project = ?)", [self.project], bool(self.project)),
-            ("session NOT IN (SELECT session FROM session WHERE local)", [], not self.local),
+            (f"(NOT EXISTS ({_LOCAL}) OR session NOT IN ({_LOCAL}))", [], not self.local),  # the first is asked once
         ]
         asked = [(condition, values) for condition, values, is_asked in conditions if is_asked]
         return " AND ".join(condition for condition, _ in asked), [value for _, values in asked for value in values]
@@ -92,13 +93,9 @@ def _unused(db: sqlite3.Connection, where: str, values: list[Any]) -> Iterator[W
     """Definitions in projects in which nothing used them."""
     projects: dict[str, dict[str, list[int]]] = defaultdict(dict)
     used: dict[str, set[str]] = defaultdict(set)
-    of_sessions = (
-        f"SELECT kind, what, session, {_SUMS_NAMED} FROM waste WHERE {where} AND kind IN (?, ?) "
-        "GROUP BY kind, what, session"
-    )
     sql = (
-        f"SELECT own.kind, own.what, project, {_SUMS} FROM ({of_sessions}) AS own JOIN session USING (session) "
-        "GROUP BY own.kind, own.what, project"
+        f"SELECT waste.kind, waste.what, project, {_SUMS} FROM waste JOIN session USING (session) "
+        f"WHERE {where} AND waste.kind IN (?, ?) GROUP BY 1, 2, 3"
     )
     for kind, what, project, *figures in db.execute(sql, [*values, *_APART]):
         if kind == WasteKind.USED:
@@ -121,7 +118,7 @@ def by_session(db: sqlite3.Connection, query: WasteQuery, one: WasteSum, limit: 
     """The sessions that have most of it."""
     where, values = query.where()
     elsewhere = f"project NOT IN ({', '.join('?' * len(one.used_in))})"
-    own = f"SELECT session, {_SUMS_NAMED} FROM waste WHERE {where} AND kind = ? AND what = ? GROUP BY session"
+    own = f"SELECT session, {_SUMS} FROM waste WHERE {where} AND kind = ? AND what = ? GROUP BY session"
     sql = (
         f"SELECT session.id, {schema.TITLE}, project, own.count, own.nano, own.took FROM ({own}) AS own "
         f"JOIN session USING (session) WHERE {elsewhere} ORDER BY own.nano DESC, own.took DESC, own.count DESC LIMIT ?"
