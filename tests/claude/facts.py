@@ -767,6 +767,15 @@ def client_deletes_its_entry(run: Evidence) -> Any:
     return [run.one("SessionEnd")["reason"], len(_entries(run))]
 
 
+@fact("54", "print_commits", [["committed", "amended"], [42]])
+def results_name_commits_and_pull_requests(run: Evidence) -> Any:
+    """A shell command's result names the commit that it made, by its short id, and a pull request (`gitOperation`),
+    read from its output: `git commit -q` names none."""
+    told = [event["tool_response"].get("gitOperation", {}) for event in run.named("PostToolUse")]
+    kinds = [one["commit"]["kind"] for one in told if "commit" in one]
+    return [kinds, [one["pr"]["number"] for one in told if "pr" in one]]
+
+
 def _entries(run: Evidence) -> list[Any]:
     """What is left of the registry of running sessions."""
     return [content for path, content in run.files.items() if path.startswith("sessions/")]

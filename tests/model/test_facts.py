@@ -514,3 +514,14 @@ def test_fact_51_a_missed_cache_has_its_cause(played):
 def test_fact_52_a_broken_server_is_counted_and_a_listed_one_measured(played):
     told = {(one.instrument, dict(one.attributes).get(sc.MCP_SERVER)) for one in played("print_cache").increments}
     assert {("hookspan.mcp.unavailable", "broken"), ("hookspan.definitions", "tiny")} <= told
+
+
+def test_fact_54_a_command_s_span_names_its_commit_and_its_pull_request(played):
+    spans = played("print_commits").named("execute_tool")
+    revisions = [told["commit"]["sha"] for told in operations("print_commits") if "commit" in told]
+    assert [one for one in get(spans, sc.VCS_REF_HEAD_REVISION) if one] == revisions
+    assert get(spans, sc.VCS_CHANGE_ID) == [None, None, None, "42"]
+
+
+def operations(name):
+    return [event["tool_response"].get("gitOperation", {}) for event in events(name, "PostToolUse")]

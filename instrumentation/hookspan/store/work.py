@@ -14,6 +14,7 @@ from hookspan.catalogue import spans
 from .costs import Call, Cost
 from .schema import NANOSECONDS
 
+_CHAT: Final = spans.MODEL.operation
 SHELLS: Final = frozenset({"Bash", "PowerShell"})
 _WORK: Final = """
 SELECT start, "end", name, tree, parent_id, attributes FROM span
@@ -139,7 +140,7 @@ def _items(db: sqlite3.Connection, session: int) -> list[Item]:
     for start, end, name, tree, parent, attributes in db.execute(_WORK, (session,)):
         told = _told(attributes)
         kind, _, what = name.partition(" ")
-        if kind == spans.MODEL.operation:
+        if kind == _CHAT:
             last = tree or 0
             before[parent] = Item(start, start, end, "", last, told)
             items.append(before[parent])
