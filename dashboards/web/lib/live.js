@@ -1,7 +1,7 @@
 /**
- * The live stream, as this page has it. Closed while the tab is hidden (browsers allow six connections to a host, and a
- * hidden tab shows nothing) unless it `stays`, opened again at the position where it ended, so nothing is missed and
- * nothing comes twice.
+ * The live stream, as this page has it: all tabs share one connection, which a shared worker holds; where there is no
+ * such worker each has its own. Closed while the tab is hidden, which shows nothing, unless it `stays`; opened again at
+ * the position where it ended, so nothing is missed and nothing comes twice.
  *
  * Events: `state` (the connection's), `update`, `summary`, `reset`, `hello`, each with the message as `detail`.
  */
@@ -11,6 +11,7 @@ import * as clock from "./clock.js";
 
 const KEPT = 200; // updates that a page which loads meanwhile can be told again
 const RETRY = 5000; // ms
+const PROTOCOL = "hookspan-1"; // of page and worker; pages of another version have a worker of their own
 
 export class Live extends EventTarget {
 	/** @type {Connection} */
@@ -21,13 +22,15 @@ export class Live extends EventTarget {
 	/** @type {import("./types.js").Update[]} */
 	#kept = [];
 	#keptFrom = 0; // all updates after this position are in #kept
-	/** The connection, which is not there before it is needed. @type {Promise<import("./stream.js").Stream> | null} */
+	/** The connection, which is not there before it is needed. @type {Promise<import("./stream-hub.js").Ear> | null} */
 	#stream = null;
 
 	constructor() {
 		super();
 		document.addEventListener("visibilitychange", () => this.#seen());
 		addEventListener("signed-out", () => this.#end());
+		addEventListener("pagehide", () => this.#stream?.then((stream) => stream.close()));
+		addEventListener("pageshow", (event) => event.persisted && this.state !== "off" && this.#open());
 	}
 
 	/** Whether it stays open while the tab is hidden. */
@@ -71,9 +74,7 @@ export class Live extends EventTarget {
 	/** Open it where it ended, or close it if nobody looks. */
 	async #open() {
 		try {
-			this.#stream ??= import("./stream.js").then(
-				({ Stream }) => new Stream((name, detail) => this.#hear(name, detail)),
-			);
+			this.#stream ??= connect((name, detail) => this.#hear(name, detail));
 			const stream = await this.#stream;
 			if (this.#rests || this.state === "signed-out") stream.close();
 			else stream.open(this.position);
@@ -85,10 +86,8 @@ export class Live extends EventTarget {
 
 	/** @param {string} name @param {any} message */
 	#hear(name, message) {
-		if (name === "state") {
-			if (!this.#rests) this.#set(message);
-			return;
-		}
+		if (this.#rests || this.state === "signed-out") return; // it was on its way
+		if (name === "state") return this.#set(message);
 		if (typeof message.now === "number") clock.set(message.now);
 		if (name === "hello") {
 			this.version = message.version;
@@ -123,4 +122,32 @@ export class Live extends EventTarget {
 		this.state = state;
 		this.dispatchEvent(new CustomEvent("state", { detail: state }));
 	}
+}
+
+/** @param {import("./stream.js").Tell} tell @returns {Promise<import("./stream-hub.js").Ear>} */
+async function connect(tell) {
+	if ("SharedWorker" in window) {
+		try {
+			return await shared(tell);
+		} catch {
+			// A browser whose workers can't be modules.
+		}
+	}
+	const { StreamHub } = await import("./stream-hub.js");
+	return new StreamHub().join(tell);
+}
+
+/** @type {typeof connect} */
+function shared(tell) {
+	return new Promise((done, failed) => {
+		const worker = new SharedWorker("/lib/stream-worker.js", { type: "module", name: PROTOCOL });
+		worker.onerror = failed;
+		worker.port.onmessage = ({ data }) => {
+			if (data !== "ready") return tell(data.name, data.detail);
+			done({
+				open: (position) => worker.port.postMessage(position),
+				close: () => worker.port.postMessage(null),
+			});
+		};
+	});
 }
