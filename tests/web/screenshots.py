@@ -34,6 +34,7 @@ PAGES = {
     "now": "/",
     "session": "/sessions/{id}",
     "search": "/search?q=cart",
+    "cost": "/cost?by=session",
     "friction": "/friction",
     "health": "/health",
     "log": "/log?kind=event",

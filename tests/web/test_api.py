@@ -158,8 +158,14 @@ def test_ended_sessions_are_in_the_order_asked_for_and_none_is_lost_between_page
     last = page["sessions"][0]["last"]
     assert page["days"][0]["since"] <= last < page["days"][0]["until"]
     assert [day["date"] for day in site.get("/sessions", limit=8)["days"]] == [late, early]
-    waited = site.get("/sessions", sort="waited", limit=2)["waited"]
-    assert (waited.pop(ids[4]) > 0, list(waited.values())) == (True, [0])
+    waited = site.get("/sessions", limit=9)["waited"]
+    assert (waited[ids[4]] > 0, set(waited)) == (True, {ids[4]})
+    cursor = site.get("/sessions", limit=2, sort="cost")["next"]
+    refused = site.script().get("/api/v1/sessions", params={"sort": "waited", "before": cursor})
+    assert (refused.status_code, refused.json()["detail"]) == (
+        400,
+        "`before` is a cursor of the order `cost`, not of `waited`",
+    )
     assert page["branches"] == []
     assert site.get("/sessions", branch="main")["sessions"] == []
 
@@ -269,6 +275,7 @@ def test_what_is_not_there_and_what_is_wrong(site: Site) -> None:
         "/api/v1/nothing": 404,
         "/api/v1/sessions?before=x": 400,
         "/api/v1/sessions?before=1": 400,
+        "/api/v1/sessions?before=1.2": 400,
         "/api/v1/sessions?since=2026-02-30": 400,
         "/api/v1/sessions?sort=some": 400,
         "/api/v1/sessions?limit=0": 400,

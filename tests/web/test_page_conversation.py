@@ -107,8 +107,9 @@ def test_a_figure_opens_what_it_counts(shared: Site, visitor: Visitor) -> None:
     expect(page.get_by_role("button", name="Since")).to_be_visible()
     assert violations(page) == []
     page = visitor.visit(shared, f"/sessions/{talk.session}")
-    page.get_by_role("link", name="1 failed").click()
-    expect(page.get_by_role("article")).to_contain_text("make: *** [check] Error 2")
+    page.locator("session-header").get_by_role("link", name="1 failed").click()
+    expect(page.locator("search-page li")).to_have_count(1)
+    expect(page.locator("search-page li")).to_contain_text("make: *** [check] Error 2")
 
 
 def test_thousands_of_messages_are_few_on_the_page(shared: Site, visitor: Visitor) -> None:

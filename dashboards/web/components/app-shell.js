@@ -9,6 +9,8 @@ import { BaseComponent } from "./base-component.js";
 import { shared } from "./shared-styles.js";
 import "./top-bar.js";
 
+const NARROW = matchMedia("(max-width: 42rem)");
+
 export class AppShell extends BaseComponent {
 	static properties = {
 		loadedPage: { state: true },
@@ -41,17 +43,11 @@ export class AppShell extends BaseComponent {
 					min-height: 12rem;
 				}
 			}
-			/* Who needs you stands above the last hour's numbers, which nothing in can be focused. */
 			@media (max-width: 42rem) {
 				main {
 					padding-block: 1rem 3rem;
 				}
-				main.now {
-					display: flex;
-					flex-direction: column;
-				}
-				main.now > metrics-panel {
-					order: 1;
+				metrics-panel {
 					margin-top: 1.5rem;
 				}
 			}
@@ -71,6 +67,7 @@ export class AppShell extends BaseComponent {
 	connected() {
 		this.updateOn(store, "change");
 		this.updateOn(router, "route");
+		this.updateOn(NARROW, "change");
 		this.listen(router, "route", (event) => this.#routed(event.detail.samePage));
 		this.listen(window, "announce", (event) => (this.announced = event.detail));
 		this.listen(document, "keydown", (event) => this.#key(event));
@@ -184,9 +181,11 @@ export class AppShell extends BaseComponent {
 		if (!isSetUp) import("./setup.js");
 		const hasQuota = Boolean(store.summary?.quota.length);
 		if (hasQuota) import("./quota-panel.js");
+		const numbers = html`<metrics-panel></metrics-panel>`;
 		return html`${isSetUp ? nothing : html`<setup-step></setup-step>`}<now-header></now-header
-			><call-offer></call-offer>${hasQuota ? html`<quota-panel></quota-panel>` : nothing}<metrics-panel></metrics-panel
-			><sessions-list></sessions-list>`;
+			><call-offer></call-offer
+			>${hasQuota ? html`<quota-panel></quota-panel>` : nothing}${NARROW.matches ? nothing : numbers}<sessions-list
+			></sessions-list>${NARROW.matches ? numbers : nothing}`; // who needs you stands above them
 	}
 }
 customElements.define("app-shell", AppShell);

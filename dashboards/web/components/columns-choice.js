@@ -10,6 +10,7 @@ const COLUMNS = [
 	["counts", "Turns and tools"],
 	["model", "Model"],
 	["context", "Context"],
+	["waited", "Waited"],
 	["cost", "Cost"],
 	["strip", "Last 30 minutes"],
 ];

@@ -3,6 +3,7 @@ import { css, html, nothing } from "lit";
 import { count, money, percent, plural, tokens } from "../lib/format.js";
 import { causeWord, sourceWord } from "../lib/words.js";
 import { BaseComponent } from "./base-component.js";
+import { counted } from "./counted.js";
 import { shared } from "./shared-styles.js";
 
 /** @import { CacheMiss, SourceCost, Unavailable } from "../lib/types.js" */
@@ -20,7 +21,7 @@ const skillHint = (text) =>
 		: nothing;
 
 export class CostAccounts extends BaseComponent {
-	static properties = { sources: {}, misses: {}, total: {}, unseen: {}, calls: {} };
+	static properties = { sources: {}, misses: {}, total: {}, unseen: {}, within: {} };
 	static styles = [
 		shared,
 		css`
@@ -72,6 +73,8 @@ export class CostAccounts extends BaseComponent {
 		this.misses = [];
 		/** What all calls cost that transcripts show, dollars. */
 		this.total = 0;
+		/** What of them is counted, as the search page has it: a session, or a time. @type {Record<string, string> | null} */
+		this.within = null;
 		/** What the client's own total has beyond that. */
 		this.unseen = 0;
 	}
@@ -107,7 +110,7 @@ export class CostAccounts extends BaseComponent {
 									<td class="name">${one.name}</td>
 									<td class="num">${money(one.cost, dearest)}</td>
 									<td class="num">${whole > 0 ? percent(one.cost / whole) : "–"}</td>
-									<td class="num if-wide">${count(one.calls)}</td>
+									<td class="num if-wide">${this.#calls(one)}</td>
 								</tr>`,
 						)}
 						${
@@ -135,6 +138,11 @@ export class CostAccounts extends BaseComponent {
 			</p>`;
 	}
 
+	/** @param {SourceCost} one */
+	#calls({ kind, name, calls }) {
+		return this.within ? counted(calls, { ...this.within, span: "model", account: `${kind}:${name}` }) : count(calls);
+	}
+
 	#misses() {
 		const { misses } = this;
 		if (!misses.length) return nothing;
@@ -155,7 +163,9 @@ export class CostAccounts extends BaseComponent {
 							(one) =>
 								html`<tr>
 									<td class="name">${causeWord(one.cause)}</td>
-									<td class="num">${count(one.count)}</td>
+									<td class="num">
+										${this.within ? counted(one.count, { ...this.within, waste: `cache_miss:${one.cause}` }) : count(one.count)}
+									</td>
 									<td class="num">${tokens(one.tokens)}</td>
 									<td class="num">${money(one.cost, dearest)}</td>
 								</tr>`,

@@ -4,7 +4,7 @@ import { day as dayName } from "../lib/format.js";
 import { BaseComponent } from "./base-component.js";
 import { shared } from "./shared-styles.js";
 
-/** @typedef {{day: string, text: string, parts: {name: string, value: number}[]}} Day */
+/** A day; `to`: where what it counts is listed. @typedef {{day: string, text: string, parts: {name: string, value: number}[], to?: string}} Day */
 
 const FEW = 10; // columns that are each named
 
@@ -75,6 +75,10 @@ export class DayColumns extends BaseComponent {
 			li:hover {
 				background: var(--hover);
 			}
+			li > a {
+				position: absolute;
+				inset: 0;
+			}
 			li > i {
 				display: block;
 				min-height: 1px;
@@ -128,14 +132,16 @@ export class DayColumns extends BaseComponent {
 			<ol class=${isFew ? "few" : ""} aria-label=${this.label}>
 				${most > 0 ? html`<span class="top" aria-hidden="true">${this.top}</span>` : nothing}
 				${this.days.map(
-					({ day, text, parts }) =>
+					({ day, text, parts, to }) =>
 						html`<li title=${`${dayName(day)}: ${text}`}>
-							<span class="hide">${dayName(day)}: ${text}</span>${this.names.map((name, at) => {
-								const value = parts.find((part) => part.name === name)?.value ?? 0;
-								return value > 0
-									? html`<i class="c${Math.min(at, COLOURS)}" .style=${`height:${(value / most) * 100}%`}></i>`
-									: nothing;
-							})}
+							${to ? html`<a href=${to} aria-label=${`${dayName(day)}: ${text}`}></a>` : html`<span class="hide">${dayName(day)}: ${text}</span>`}${this.names.map(
+								(name, at) => {
+									const value = parts.find((part) => part.name === name)?.value ?? 0;
+									return value > 0
+										? html`<i class="c${Math.min(at, COLOURS)}" .style=${`height:${(value / most) * 100}%`}></i>`
+										: nothing;
+								},
+							)}
 						</li>`,
 				)}
 			</ol>

@@ -1,8 +1,10 @@
 /** Today in numbers, beside yesterday and a week ago, and the last hour. */
 import { css, html, nothing } from "lit";
 import { ask } from "../lib/api.js";
-import { count, duration, elapsed, money, percent, weekday } from "../lib/format.js";
+import { duration, elapsed, money, percent, weekday } from "../lib/format.js";
 import { store } from "../lib/store.js";
+import { href } from "../lib/router.js";
+import { counted } from "./counted.js";
 import { FetchedPage } from "./fetched-page.js";
 import { meter, meterStyle } from "./marks.js";
 import { shared } from "./shared-styles.js";
@@ -10,6 +12,25 @@ import { shared } from "./shared-styles.js";
 /** @import { Figures, Today } from "../lib/types.js" */
 
 const FRESH = 10_000; // ms between fetches while things happen
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+
+/** @param {number} at Unix ms */
+const whole = (at) => String(Math.floor(at));
+
+/** @param {Figures} day */
+const within = (day) => ({ from: whole(day.since), until: whole(day.until) });
+
+/** Calls of which no transcript tells are in it, too, so it leads to the page of cost. @param {Figures} day @param {Record<string, string>} time */
+const spent = (day, time) => {
+	const text = `${money(day.spent)}${day.unpriced ? "+" : ""}`;
+	const query = time["until"] ? time : { days: "1" };
+	return day.spent
+		? html`<a class="counts" data-spent=${day.spent} href=${href("cost", { query: { by: "session", ...query } })}
+				>${text}</a
+			>`
+		: text;
+};
 
 /** @extends {FetchedPage<Today>} */
 export class MetricsPanel extends FetchedPage {
@@ -62,13 +83,18 @@ export class MetricsPanel extends FetchedPage {
 			.tools dd {
 				display: grid;
 				grid-template-columns: minmax(3rem, auto) 1fr auto;
-				gap: 0.1rem 0.6rem;
+				gap: 0 0.6rem;
 				align-items: center;
 				font-size: 0.75rem;
 				font-weight: 400;
 				letter-spacing: 0;
 				line-height: 1.35;
 				margin-top: 0.15rem;
+			}
+			.tools .counts {
+				display: inline-block;
+				min-width: 1.5rem;
+				line-height: 1.5rem;
 			}
 			.tools .meter {
 				height: 0.375rem;
@@ -138,13 +164,14 @@ export class MetricsPanel extends FetchedPage {
 		return ask("/today", {}, { signal });
 	}
 
-	/** A figure of today, the same until now of the days to compare it with below. @param {(day: Figures) => unknown} show */
+	/** A figure of today, the same until now of the days to compare it with below. @param {(day: Figures, time: Record<string, string>) => unknown} show */
 	#today(show) {
 		if (!this.answer) return html`<dd>–<span class="under">&nbsp;</span></dd>`;
 		const { now, today, yesterday, week } = this.answer;
 		return html`<dd>
-			${show(today)}<span class="under" title="until this time of day">yesterday ${show(yesterday)}</span
-			><span class="under" title="until this time of day">last ${weekday(now)} ${show(week)}</span>
+			${show(today, { from: whole(today.since) })}<span class="under" title="until this time of day"
+				>yesterday ${show(yesterday, within(yesterday))}</span
+			><span class="under" title="until this time of day">last ${weekday(now)} ${show(week, within(week))}</span>
 		</dd>`;
 	}
 
@@ -158,19 +185,19 @@ export class MetricsPanel extends FetchedPage {
 			<dl class="numbers card">
 				<div>
 					<dt>Spent today</dt>
-					${this.#today((day) => `${money(day.spent)}${day.unpriced ? "+" : ""}`)}
+					${this.#today(spent)}
 				</div>
 				<div>
 					<dt>Waited for you today</dt>
-					${this.#today((day) => elapsed(day.waited))}
+					${this.#today((day, time) => counted(day.waited, { ...time, waited: "true" }, elapsed(day.waited)))}
 				</div>
 				<div>
 					<dt>Turns today</dt>
-					${this.#today((day) => count(day.turns))}
+					${this.#today((day, time) => counted(day.turns, { ...time, span: "turn" }))}
 				</div>
 				<div>
 					<dt>Failed turns today</dt>
-					${this.#today((day) => count(day.failed))}
+					${this.#today((day, time) => counted(day.failed, { ...time, span: "turn", outcome: "error" }))}
 				</div>
 				<div class="hooks">
 					<dt>Hook time</dt>
@@ -194,7 +221,7 @@ export class MetricsPanel extends FetchedPage {
 								? tools.map(
 										({ tool, calls }) =>
 											html`<span class="cut">${tool}</span> ${meter(calls / most)}<span class="num"
-													>${count(calls)}</span
+													>${counted(calls, { tool, ended: whole(Math.floor(summary.now / MINUTE) * MINUTE - HOUR) })}</span
 												>`,
 									)
 								: html`<span class="quiet">none</span>`

@@ -2,13 +2,15 @@
 import { css, html, nothing } from "lit";
 import { ApiError, ask } from "../lib/api.js";
 import * as clock from "../lib/clock.js";
-import { duration, plural } from "../lib/format.js";
+import { duration, money, plural, short } from "../lib/format.js";
 import { date, timeOfDay } from "../lib/times.js";
+import { SPAN_KINDS } from "../lib/catalogue.js";
 import { SEARCH } from "../lib/key-places.js";
 import { action } from "../lib/keys.js";
 import { router } from "../lib/router.js";
 import { store } from "../lib/store.js";
 import { FOUND_KINDS, OUTCOME_FILTERS, hitHref, kindOfHit } from "../lib/hits.js";
+import { sourceWord } from "../lib/words.js";
 import { withCode } from "./agent-text.js";
 import { BaseComponent } from "./base-component.js";
 import { choice } from "./choice.js";
@@ -46,6 +48,17 @@ const COSTS = [
 	["100", "Over $1"],
 	["1000", "Over $10"],
 ];
+
+/** @type {[string, string][]} */
+const SPAN_TYPES = [
+	["all", "All spans"],
+	...Object.entries(SPAN_KINDS)
+		.filter(([name, { role }]) => role !== "overhead" && name !== "session")
+		.map(([name, { word }]) => /** @type {[string, string]} */ ([name, word])),
+];
+
+/** A time in the address, Unix ms; empty for anything else. @param {string} text */
+const moment = (text) => (/^\d{1,15}$/.test(text) ? text : "");
 
 export class SearchPage extends BaseComponent {
 	static properties = {
@@ -149,6 +162,15 @@ export class SearchPage extends BaseComponent {
 				padding: 0.6rem 1rem;
 				border-top: 1px solid var(--line);
 			}
+			.sums {
+				margin-bottom: 0.4rem;
+				padding-inline: 0.25rem;
+				font-size: 0.8125rem;
+				color: var(--ink-2);
+			}
+			.filters .btn {
+				max-width: min(20rem, 100%);
+			}
 			.kept,
 			.empty {
 				margin-top: 1rem;
@@ -205,7 +227,7 @@ export class SearchPage extends BaseComponent {
 	}
 
 	get query() {
-		return /** @type {Record<"q" | "what" | "type" | "project" | "branch" | "tool" | "model" | "outcome" | "collided" | "time" | "from" | "longer" | "cost" | "session" | "waste", string>} */ (
+		return /** @type {Record<"q" | "what" | "type" | "project" | "branch" | "tool" | "model" | "outcome" | "collided" | "time" | "from" | "longer" | "cost" | "session" | "waste" | "span" | "until" | "ended" | "trace" | "account" | "own" | "waited", string>} */ (
 			router.route.query
 		);
 	}
@@ -219,6 +241,8 @@ export class SearchPage extends BaseComponent {
 	get wanted() {
 		const { q, what, type, project, branch, tool, model, outcome, collided, time, from, longer, cost, session, waste } =
 			this.query;
+		const { span, until, ended, trace, account, own, waited } = this.query;
+		const ofSpans = { type: span === "all" ? "" : span, ended: moment(ended), trace, account, own, waited };
 		const filters = {
 			project,
 			branch,
@@ -231,11 +255,9 @@ export class SearchPage extends BaseComponent {
 			kind: what === "spans" || type === "all" ? "" : type,
 			longer: Number(longer) ? Number(longer) * 1000 : "",
 			cents: Number(cost) ? cost : "",
-			since: /^\d{1,15}$/.test(from)
-				? from
-				: time === "all"
-					? ""
-					: Math.floor((clock.now() - Number(time) * DAY) / DAY) * DAY,
+			until: moment(until),
+			...(what === "spans" ? ofSpans : {}),
+			since: moment(from) ? from : time === "all" ? "" : Math.floor((clock.now() - Number(time) * DAY) / DAY) * DAY,
 		};
 		if (this.isHidden || !store.summary) return null; // whether messages are shown is known in a moment
 		if (!q.trim() && !Object.values(filters).some(Boolean)) return null;
@@ -267,7 +289,8 @@ export class SearchPage extends BaseComponent {
 			const answer = await ask("/search", { ...wanted, before }, { signal: request.signal });
 			if (request !== this.request) return;
 			const former = before && this.answer ? this.answer.items : [];
-			this.answer = { ...answer, items: [...former, ...answer.items] };
+			const sums = before ? (this.answer?.sums ?? null) : answer.sums;
+			this.answer = { ...answer, sums, items: [...former, ...answer.items] };
 			this.error = null;
 			if (!before) this.announce(plural(answer.items.length, "hit"));
 		} catch (error) {
@@ -306,23 +329,40 @@ export class SearchPage extends BaseComponent {
 		return choice(label, choices, this.query[name], (value) => router.set({ [name]: value }, { push: true }));
 	}
 
-	/** Since when, or the moment from which on a figure counts that led here. */
+	/** Since when, unless a figure that led here counts from a moment on. */
 	#time() {
-		const { from } = this.query;
-		if (!/^\d{1,15}$/.test(from)) return this.#choice("time", "Time", TIMES);
-		return html`<button class="btn" title="Any time" @click=${() => router.set({ from: "" }, { push: true })}>
-			Since ${date(Number(from))} <span aria-hidden="true">✕</span><span class="hide">, remove</span>
-		</button>`;
+		return moment(this.query.from) ? nothing : this.#choice("time", "Time", TIMES);
 	}
 
-	/** The waste that was counted of what is listed, for one that led here. */
-	#waste() {
-		const [kind = "", what = ""] = this.query.waste.split(/:(.*)/s);
-		if (!kind) return nothing;
-		return html`<button class="btn" title="Any span" @click=${() => router.set({ waste: "" }, { push: true })}>
-			${kind.replaceAll("_", " ")}${what ? `: ${what.replaceAll("_", " ")}` : nothing} <span aria-hidden="true">✕</span
-			><span class="hide">, remove</span>
-		</button>`;
+	/** What a figure that led here counts beside that; each can be taken away. */
+	#counted() {
+		const { from, until, ended, trace, account, own, waited, waste, session, what } = this.query;
+		const at = (/** @type {string} */ text) => date(Number(text));
+		const [kind = "", name] = account.split(/:(.*)/s);
+		const [sort = "", of] = waste.replaceAll("_", " ").split(/:(.*)/s);
+		/** @type {[keyof SearchPage["query"], unknown][]} */
+		const found = [
+			["from", moment(from) && `Since ${at(from)}`],
+			["until", moment(until) && `Before ${at(until)}`],
+			["session", session && `Session ${store.sessions.get(session)?.title || short(session)}`],
+		];
+		/** @type {[keyof SearchPage["query"], unknown][]} */
+		const ofSpans = [
+			["ended", moment(ended) && `Ended since ${at(ended)}`],
+			["trace", trace && `Turn ${short(trace)}`],
+			["account", account && `${sourceWord(kind)}: ${name}`],
+			["own", own && "Without subagents"],
+			["waited", waited && "Waited for you"],
+			["waste", sort && (of ? `${sort}: ${of}` : sort)],
+		];
+		return [...found, ...(what === "spans" ? ofSpans : [])]
+			.filter(([, text]) => text)
+			.map(
+				([parameter, text]) =>
+					html`<button class="btn" title="Take it away" @click=${() => router.set({ [parameter]: "" }, { push: true })}>
+						<span class="cut">${text}</span> <span aria-hidden="true">✕</span><span class="hide">, take it away</span>
+					</button>`,
+			);
 	}
 
 	/** @param {keyof SearchPage["query"]} name @param {string} label @param {string[]} [known] */
@@ -366,7 +406,7 @@ export class SearchPage extends BaseComponent {
 					])}
 				</div>
 				<div class="filters">
-					${isSpans ? nothing : this.#choice("type", "Kind", FOUND_KINDS)}${this.#choice("outcome", "Outcome", OUTCOME_FILTERS)}${isSpans ? this.#choice("collided", "Collisions", COLLIDED) : nothing}${this.#time()}${this.#choice("longer", "Duration", LENGTHS)}${this.#choice("cost", "Cost", COSTS)}${this.#text("project", "Project", store.projects)}${this.#text("branch", "Branch")}${this.#text("tool", "Tool")}${this.#text("model", "Model")}${isSpans ? this.#waste() : nothing}
+					${isSpans ? this.#choice("span", "Which spans", SPAN_TYPES) : this.#choice("type", "Kind", FOUND_KINDS)}${this.#choice("outcome", "Outcome", OUTCOME_FILTERS)}${isSpans ? this.#choice("collided", "Collisions", COLLIDED) : nothing}${this.#time()}${this.#choice("longer", "Duration", LENGTHS)}${this.#choice("cost", "Cost", COSTS)}${this.#text("project", "Project", store.projects)}${this.#text("branch", "Branch")}${this.#text("tool", "Tool")}${this.#text("model", "Model")}${this.#counted()}
 				</div>
 			</search>
 			${this.#found()}`;
@@ -396,7 +436,7 @@ export class SearchPage extends BaseComponent {
 		if (!answer) return html`<p class="start" aria-busy="true"></p>`;
 		const { items, next } = answer;
 		return html`<div aria-busy=${this.busy ? "true" : "false"}>
-				${
+				${this.#sums(answer)}${
 					items.length
 						? html`<ul class="card">
 								${items.map((item) => this.#hit(item))}
@@ -406,6 +446,15 @@ export class SearchPage extends BaseComponent {
 			</div>
 			${next ? html`<p class="more"><button class="btn" ?disabled=${this.busy} @click=${() => this.#fetch(next)}>Older ones</button></p>` : nothing}
 			${this.#kept(answer)}`;
+	}
+
+	/** What all spans come to. @param {Found} answer */
+	#sums({ sums }) {
+		if (!sums?.spans) return nothing;
+		const { spans, cost, waited } = sums;
+		return html`<p class="sums">
+			${plural(spans, "span")}${cost ? html` · ${money(cost)}` : nothing}${waited ? html` · <span class="wait">waited ${duration(waited)}</span>` : nothing}
+		</p>`;
 	}
 
 	/** From when on there is anything to find. @param {Found} answer */

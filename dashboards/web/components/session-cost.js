@@ -71,6 +71,7 @@ export class SessionCost extends FetchedPage {
 				<cost-accounts
 					.sources=${answer.sources}
 					.misses=${answer.misses}
+					.within=${{ session: this.session }}
 					.total=${answer.total}
 					.unseen=${answer.unseen}
 				></cost-accounts>

@@ -10,6 +10,7 @@ import { doing } from "../lib/session-words.js";
 import { BaseComponent } from "./base-component.js";
 import "./collision-mark.js";
 
+import { counted, priced } from "./counted.js";
 import { contextMeter, meterStyle, stateMark, stateMarkStyle } from "./marks.js";
 import { shared } from "./shared-styles.js";
 
@@ -107,6 +108,11 @@ export class SessionHeader extends BaseComponent {
 				font-weight: 560;
 				white-space: nowrap;
 			}
+			dd .counts {
+				display: inline-block;
+				min-width: 1.5rem;
+				line-height: 1.5rem;
+			}
 			dd small {
 				font-weight: 400;
 				color: var(--ink-3);
@@ -171,6 +177,7 @@ export class SessionHeader extends BaseComponent {
 		const { input, output, cache_read, cache_write } = session.tokens;
 		const read = input + cache_read + cache_write;
 		const { context } = session;
+		const calls = { span: "tool", session: session.id };
 		return html`
 			<p class="where">
 				<a class="link" href="/">Sessions</a><span aria-hidden="true">/</span
@@ -229,7 +236,7 @@ export class SessionHeader extends BaseComponent {
 						: html`<div>
 								<dt>Tool calls</dt>
 								<dd>
-									${count(session.tools)}${session.tools_failed ? html` <small class="bad">${store.summary?.content ? html`<a class="link" href=${href("session", { id: session.id, query: { view: "conversation", only: "failed" } })}>${count(session.tools_failed)} failed</a>` : html`${count(session.tools_failed)} failed`}</small>` : nothing}
+									${counted(session.tools, calls)}${session.tools_failed ? html` <small class="bad">${counted(session.tools_failed, { ...calls, outcome: "error" }, html`${count(session.tools_failed)} failed`)}</small>` : nothing}
 								</dd>
 							</div>`
 				}
@@ -260,7 +267,7 @@ export class SessionHeader extends BaseComponent {
 						? html`<div>
 								<dt>List price</dt>
 								<dd>
-									${money(session.cost)}${session.residual > 0.00005 ? html` <small>and ${money(session.residual)} in no transcript</small>` : nothing}${session.unpriced ? html` <small>and ${plural(session.unpriced, "call")} without a known price</small>` : nothing}
+									${priced(session.cost, { session: session.id })}${session.residual > 0.00005 ? html` <small>and ${money(session.residual)} in no transcript</small>` : nothing}${session.unpriced ? html` <small>and ${plural(session.unpriced, "call")} without a known price</small>` : nothing}
 								</dd>
 							</div>`
 						: nothing

@@ -7,6 +7,7 @@ import { href } from "../lib/router.js";
 import { store } from "../lib/store.js";
 import { headed } from "../lib/names.js";
 import { doing } from "../lib/session-words.js";
+import { counted } from "./counted.js";
 import { contextMeter, meterStyle, stateMark, stateMarkStyle } from "./marks.js";
 
 /** @import { Session } from "../lib/types.js" */
@@ -239,6 +240,9 @@ export const sessionRowStyle = [
 			font-weight: 520;
 			color: var(--ink-2);
 		}
+		.meta a {
+			position: relative; /* above the row's own link */
+		}
 		.meta {
 			display: flex;
 			gap: 0 0.75rem;
@@ -285,8 +289,7 @@ export const sessionRowStyle = [
 /**
  * @param {Session} session
  * @param {{dearest: number, hidden: string[], waited: number | undefined, pin: (event: MouseEvent) => void}} list `dearest`: the
- * largest cost in it; `hidden`: columns that it does without; `waited`: how long the session waited for you in all, ms, where
- * the list is in the order of that
+ * largest cost in it; `hidden`: columns that it does without; `waited`: how long the session waited for you in all, ms
  */
 export function sessionRow(session, { dearest, hidden, waited, pin }) {
 	/** @param {string} column */
@@ -299,8 +302,13 @@ export function sessionRow(session, { dearest, hidden, waited, pin }) {
 	const since = ended
 		? ago(now - (session.ended ?? session.last))
 		: elapsed(now - (session.waiting_since ?? session.since));
+	const tools = { span: "tool", session: session.id };
 	const facts = [
-		waited && html`<span>waited ${duration(waited)}</span>`,
+		waited &&
+			has("waited") &&
+			html`<span class="wait"
+				>waited ${counted(waited, { session: session.id, waited: "true" }, duration(waited))}</span
+			>`,
 		session.subagents_running && !ended && html`<span>${plural(session.subagents_running, "subagent")}</span>`,
 		session.unhooked
 			? html`<span title="None of its hooks was heard: no turns, tools or cost are known"
@@ -309,7 +317,7 @@ export function sessionRow(session, { dearest, hidden, waited, pin }) {
 			: has("counts") &&
 				html`<span>${plural(session.turns, "turn")}</span>
 					<span
-						>${plural(session.tools, "tool")}${session.tools_failed ? html`, <span class="bad">${count(session.tools_failed)} failed</span>` : nothing}</span
+						>${counted(session.tools, tools, plural(session.tools, "tool"))}${session.tools_failed ? html`, <span class="bad">${counted(session.tools_failed, { ...tools, outcome: "error" }, `${count(session.tools_failed)} failed`)}</span>` : nothing}</span
 					>`,
 		ended && html`<span>${duration((session.ended ?? session.last) - session.started)} long</span>`,
 		session.model && has("model") && html`<span>${model(session.model)}</span>`,

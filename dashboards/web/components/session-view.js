@@ -23,6 +23,7 @@ import {
 	worked,
 } from "../lib/words.js";
 import { BaseComponent } from "./base-component.js";
+import { counted, priced } from "./counted.js";
 import { shared } from "./shared-styles.js";
 import "./asking-card.js";
 import "./copy-button.js";
@@ -113,6 +114,11 @@ export class SessionView extends BaseComponent {
 				-webkit-box-orient: vertical;
 				overflow: hidden;
 				overflow-wrap: anywhere;
+			}
+			.figures {
+				padding: 0.5rem 1rem 0;
+				font-size: 0.8125rem;
+				color: var(--ink-2);
 			}
 			.spans > .time {
 				border-bottom: 1px solid var(--line);
@@ -513,6 +519,7 @@ export class SessionView extends BaseComponent {
 						: nothing
 				}
 			</div>
+			${turn ? this.#figures(turn) : nothing}
 			${turn && unknown ? html`<p class="note" role="status">There is no turn ${unknown}. This is the newest one.</p>` : nothing}
 			${turn && feed.turns.length > 1 ? html`<div class="time">${splitBar(this.#split(turn), { delegated: turn.delegated, kinds: timeKinds(turn.split).filter((kind) => kind !== "user") })}</div>` : nothing}
 			${turn ? html`<turn-said .session=${this.session} .trace=${turn.trace_id} .label=${turn.label}></turn-said>` : nothing}
@@ -539,6 +546,25 @@ export class SessionView extends BaseComponent {
 						: nothing
 			}
 		</section>`;
+	}
+
+	/** What a turn came to; of calls those that are its own, not its subagents'. @param {Turn} turn */
+	#figures(turn) {
+		const those = { session: this.session, trace: turn.trace_id };
+		const tools = { ...those, span: "tool", own: "true" };
+		const parts = [
+			turn.tools && counted(turn.tools, tools, plural(turn.tools, "tool call")),
+			turn.tools_failed &&
+				html`<span class="bad"
+					>${counted(turn.tools_failed, { ...tools, outcome: "error" }, `${count(turn.tools_failed)} failed`)}</span
+				>`,
+			turn.model_calls &&
+				counted(turn.model_calls, { ...those, span: "model", own: "true" }, plural(turn.model_calls, "model call")),
+			turn.subagents && counted(turn.subagents, { ...those, span: "subagent" }, plural(turn.subagents, "subagent")),
+			turn.cost && priced(turn.cost, { ...those, own: "true" }),
+		].filter(Boolean);
+		if (!parts.length || turn.open) return nothing; // those of an open one change with each call
+		return html`<p class="figures">${parts.map((part, at) => html`${at ? " · " : nothing}${part}`)}</p>`;
 	}
 
 	/** The journal's record that tells of a span: the one that ended it, or that began it. @param {Span} span */

@@ -93,7 +93,7 @@ export class SessionsList extends BaseComponent {
 			this.renderRoot.querySelector(/** @type {"input"} */ ("sessions-filter"))?.focus();
 			return;
 		}
-		const links = /** @type {HTMLElement[]} */ ([...this.renderRoot.querySelectorAll("li a")]);
+		const links = /** @type {HTMLElement[]} */ ([...this.renderRoot.querySelectorAll("li .name a")]);
 		const active = this.renderRoot instanceof ShadowRoot ? this.renderRoot.activeElement : null;
 		const row = active?.closest("li");
 		const at = links.findIndex((link) => link.closest("li") === row);

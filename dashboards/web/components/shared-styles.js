@@ -61,6 +61,14 @@ export const shared = css`
 	a.link:hover {
 		text-decoration-color: currentColor;
 	}
+	a.counts {
+		text-decoration: underline dotted;
+		text-decoration-color: color-mix(in srgb, currentColor 45%, transparent);
+		text-underline-offset: 0.18em;
+	}
+	a.counts:hover {
+		text-decoration: underline;
+	}
 	code,
 	pre,
 	.mono {

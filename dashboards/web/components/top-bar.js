@@ -225,9 +225,9 @@ export class TopBar extends BaseComponent {
 					width: 1.75rem;
 				}
 			}
-			@media (max-width: 26rem) {
-				nav a[href="/search"] {
-					display: none; /* the button beside it leads there, too */
+			@media (max-width: 30rem) {
+				nav :is([href="/search"], [href="/cost"]) {
+					display: none; /* the button beside them leads there, too */
 				}
 			}
 			@media (max-width: 22rem) {
@@ -286,7 +286,7 @@ export class TopBar extends BaseComponent {
 					><span>hookspan</span></a
 				>
 				<nav aria-label="Pages">
-					${link("now", "/", "Now", waits)}${link("search", "/search", "Search")}${link("friction", "/friction", "Friction")}${link("health", "/health", "Health", sick)}${link("log", "/log", "Log")}
+					${link("now", "/", "Now", waits)}${link("search", "/search", "Search")}${link("cost", "/cost", "Cost")}${link("friction", "/friction", "Friction")}${link("health", "/health", "Health", sick)}${link("log", "/log", "Log")}
 				</nav>
 				<div class="state ${kind}" role="status"><i aria-hidden="true"></i><span>${word}</span></div>
 				<button

@@ -24,6 +24,11 @@ export const PAGES = {
 		load: () => import("../components/search-page.js"),
 		draw: () => html`<search-page></search-page>`,
 	},
+	cost: {
+		name: "Cost",
+		load: () => import("../components/cost-page.js"),
+		draw: () => html`<cost-page></cost-page>`,
+	},
 	friction: {
 		name: "Friction",
 		load: () => import("../components/friction-report.js"),

@@ -16,7 +16,8 @@ import { setTheme } from "./theme.js";
 const PAGES = [
 	["Now", "/", "sessions waiting overview home"],
 	["Search", "/search", "find messages prompts answers commands spans"],
-	["Friction", "/friction", "permissions rules dialogs cost failing tools"],
+	["Cost", "/cost", "price money tokens by day project branch model session prompt skill server subagent"],
+	["Friction", "/friction", "permissions rules dialogs failing tools"],
 	["Receipts", "/receipts", "commits branches pull requests cost"],
 	["Health", "/health", "checks settings export journal versions"],
 	["Raw log", "/log", "events facts journal tail"],

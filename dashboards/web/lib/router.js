@@ -6,7 +6,7 @@
 import { isDay } from "./days.js";
 import { SORTS, STATE_FILTERS } from "./session-words.js";
 
-/** @typedef {"now" | "session" | "search" | "friction" | "receipts" | "health" | "log" | "unknown"} PageName */
+/** @typedef {"now" | "session" | "search" | "cost" | "friction" | "receipts" | "health" | "log" | "unknown"} PageName */
 /** @typedef {{page: PageName, id: string, query: Record<string, string>}} Route */
 
 /** The parameters that a page knows, with their defaults: a default is never in the address. */
@@ -29,7 +29,15 @@ export const PARAMETERS = /** @type {const} */ ({
 		from: "",
 		longer: "0",
 		cost: "0",
+		span: "all",
+		until: "",
+		ended: "",
+		trace: "",
+		account: "",
+		own: "",
+		waited: "",
 	},
+	cost: { by: "day", days: "7", project: "", from: "", until: "" },
 	friction: { days: "7", project: "", by: "project", order: "cost" },
 	receipts: { days: "30", project: "", session: "" },
 	health: { q: "", settings: "changed" },
@@ -44,8 +52,9 @@ const ALLOWED = {
 	since: isDay,
 	until: isDay,
 	days: ["1", "7", "30", "90"],
-	by: ["project", "model"],
 	order: ["cost", "time"],
+	own: ["true"],
+	waited: ["true"],
 	kind: ["all", "event", "fact"],
 	only: ["all", "said", "calls", "failed"],
 	view: ["turn", "all", "conversation"],
@@ -58,6 +67,7 @@ const ALLOWED = {
 const PAGES = {
 	"/": "now",
 	"/search": "search",
+	"/cost": "cost",
 	"/friction": "friction",
 	"/receipts": "receipts",
 	"/health": "health",

@@ -7,6 +7,7 @@ export type SpanType = "turn" | "tool" | "wait" | "subagent" | "model" | "compac
 export type CollisionKind = "lines" | "tree" | "file" | "beside";
 export type State = "working" | "waiting" | "waiting_or_running" | "idle" | "ended";
 export type Source = "skill" | "plugin" | "mcp_server" | "subagent" | "workflow";
+export type CostBy = "day" | "project" | "branch" | "model" | "session" | "prompt" | "skill" | "plugin" | "mcp_server" | "subagent" | "workflow";
 export type HealthStatus = "healthy" | "warning" | "critical" | "unknown";
 export type MessageKind = "prompt" | "answer" | "thinking" | "call" | "result" | "error" | "compaction" | "note";
 export type TimeKind = "user" | "model" | "tool" | "wait" | "other";
@@ -253,8 +254,11 @@ export interface ToolCount {
 /**
  * What a time came to: `spent` in USD at list price, without calls of models whose price is not known (`unpriced`).
  * `waited`: milliseconds that tool calls waited for somebody. `failed`: those of the turns that ended with an error.
+ * `since`, `until`: that time.
  */
 export interface Figures {
+  since: number;
+  until: number;
   spent: number;
   unpriced: number;
   waited: number;
@@ -373,8 +377,8 @@ export interface Day {
 /**
  * A page of sessions, who needs you first. `next` is the cursor of further ended ones. `counts`: how many there are in
  * each state that the filter lets through, that by state apart; `cost`: of all ended ones (USD). `days`: those that the
- * page's ended ones are of, whole, when the newest come first. `waited`: how long the page's ended ones waited for you
- * (ms), by id, when they are in that order. `branches`: of the newest sessions of the project that was asked for.
+ * page's ended ones are of, whole, when the newest come first. `waited`: how long those of them that did waited for you
+ * (ms), by id. `branches`: of the newest sessions of the project that was asked for.
  */
 export interface Sessions {
   now: number;
@@ -574,13 +578,24 @@ export interface FoundItem {
   error: string;
 }
 
-/** Messages or spans, the newest first. `since`: from when on messages are kept; `archive`: if in the archive. */
+/** What all spans come to that are found, on any page: list price in USD, how long tool calls waited in ms. */
+export interface FoundSums {
+  spans: number;
+  cost: number;
+  waited: number;
+}
+
+/**
+ * Messages or spans, the newest first. `since`: from when on messages are kept; `archive`: if in the archive. `sums`:
+ * of spans, on the first page.
+ */
 export interface Found {
   now: number;
   items: FoundItem[];
   next: string | null;
   archive: boolean;
   since: number;
+  sums: FoundSums | null;
 }
 
 /** By the id of its span, what each model call of a session said, or else called, in one line. */
@@ -824,6 +839,42 @@ export interface Receipts {
   branches: BranchReceipts[];
   count: number;
   total: Spent;
+}
+
+/**
+ * What the model calls of one group cost. `name` is empty for calls that have no such thing. `unseen`: what clients
+ * counted beyond the calls in their transcripts; it is in `cost`. `since` and `until`: of a day. `title`: of a session
+ * or a prompt; `session`: where it is; `trace`: of a prompt. `is_unseen`: the row of what no transcript shows, where
+ * groups are not made of sessions.
+ */
+export interface CostRow {
+  name: string;
+  calls: number;
+  cost: number;
+  unseen: number;
+  unpriced: number;
+  input: number;
+  output: number;
+  cache_read: number;
+  cache_write: number;
+  title: string;
+  project: string;
+  session: string;
+  trace: string;
+  since: number | null;
+  until: number | null;
+  is_unseen: boolean;
+}
+
+/** What model calls cost that began in a time, the dearest group first; days by date. */
+export interface Costs {
+  now: number;
+  since: number;
+  until: number | null;
+  by: CostBy;
+  projects: string[];
+  rows: CostRow[];
+  total: CostRow;
 }
 
 /**

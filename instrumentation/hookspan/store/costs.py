@@ -15,7 +15,7 @@ from hookspan.catalogue import attributes as sc
 from .schema import NANOSECONDS
 
 Grouping: TypeAlias = Literal[
-    "day", "project", "model", "branch", "session", "skill", "plugin", "mcp-server", "subagent", "workflow"
+    "day", "project", "model", "branch", "session", "prompt", "skill", "plugin", "mcp-server", "subagent", "workflow"
 ]
 
 UNSEEN: Final = "in no transcript"
@@ -52,6 +52,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
     project: str = msgspec.field(default="", name=sc.PROJECT)
     branch: str = msgspec.field(default="", name=sc.VCS_REF_HEAD_NAME)
+    prompt: str = msgspec.field(default="", name=sc.PROMPT_ID)
     requested: str = msgspec.field(default="", name=sc.GEN_AI_REQUEST_MODEL)
     answered: str = msgspec.field(default="", name=sc.GEN_AI_RESPONSE_MODEL)
     agent: str = msgspec.field(default="", name=sc.GEN_AI_AGENT_NAME)
@@ -83,6 +84,7 @@ _KEYS: Final[Mapping[str, Callable[[Call], str]]] = {
     "project": lambda call: call.project,
     "model": lambda call: call.answered or call.requested,
     "branch": lambda call: call.branch,
+    "prompt": lambda call: call.prompt,
     "skill": lambda call: call.skill,
     "plugin": lambda call: call.plugin,
     "mcp-server": lambda call: call.server,

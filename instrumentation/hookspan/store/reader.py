@@ -145,6 +145,11 @@ class Reader(Questions):
         with self._readings.snapshot() as db:
             return [] if db is None else found.find(db, query)
 
+    def sums_of_spans(self, query: found.SpanQuery) -> found.Sums:
+        """What all come to that `find_spans` finds page by page."""
+        with self._readings.snapshot() as db:
+            return found.Sums() if db is None else found.sums(db, query)
+
     # --- Log records
 
     def logs_after(self, after: SpanKey, limit: int) -> tuple[list[LogRow], SpanKey]:

@@ -9,6 +9,7 @@ from typing import Final, Literal, get_args
 import msgspec
 
 from hookspan.catalogue.enums import Outcome, WasteKind
+from hookspan.catalogue.spans import SpanType
 from hookspan.clients.message import Kind
 from hookspan.web import schemas, serializers
 from hookspan.web.context import Context
@@ -213,6 +214,12 @@ ENDPOINTS: Final = (
             _SESSION,
             Parameter("outcome", "Only what ended in this way.", words=tuple(outcome.value for outcome in Outcome)),
             Parameter("waste", "Only spans of this waste: a `kind` and `what` of `/friction`, `KIND:WHAT`."),
+            Parameter("type", "Only spans of this kind.", "all", words=("all", *get_args(SpanType))),
+            Parameter("trace", "Only spans of this trace."),
+            Parameter("account", "Only model calls that were made for this: `skill:commit`, `mcp_server:github`."),
+            flag("own", "Without what subagents did."),
+            flag("waited", "Only tool calls that somebody was asked about."),
+            number("ended", "Only spans that ended at this time or later (Unix milliseconds).", None, 0),
             number("exit", "Only spans of shell commands with this exit status.", None, 0, 255),
             flag("collisions", "Only spans of calls that wrote what another wrote at the same time."),
             number("longer", "Only what took so many milliseconds.", None, 0),
@@ -268,6 +275,22 @@ ENDPOINTS: Final = (
             number("days", "Sessions that were active in so many days, including today.", 30, 1, 365),
             _PROJECT,
             Parameter("session", "Only branches and commits for which this session worked."),
+        ),
+        cached=True,
+    ),
+    Endpoint(
+        "/cost",
+        "What model calls cost, by what they have in common.",
+        cost.costs,
+        schemas.Costs,
+        (
+            Parameter("by", "What a row stands for.", "day", words=get_args(schemas.CostBy)),
+            number("days", "Number of days, including today.", 7, 1, 90),
+            number(
+                "since", "Only calls that began at this time (Unix milliseconds) or later, whatever `days` is.", None, 0
+            ),
+            number("until", "Only calls that began before this time (Unix milliseconds).", None, 0),
+            _PROJECT,
         ),
         cached=True,
     ),

@@ -17,6 +17,7 @@ from hookspan.web.dialogs import Dialogs
 from hookspan.web.queries import PageReader
 from hookspan.web.rawlog import RawLog
 from hookspan.web.turns import Times
+from hookspan.web.waits import Waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class Context:
     search: Search
     copies: Copies
     times: Times
+    waits: Waits
     demo: Demo
     stream: Callable[[], schemas.Stream]
 

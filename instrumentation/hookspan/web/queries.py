@@ -124,6 +124,11 @@ class Moment(Questions):
         rows = self._rows("SELECT value FROM meta WHERE name = 'removed'")
         return int(rows[0][0]) if rows else 0
 
+    def epoch(self) -> str:
+        """Which store this is: another one after a rebuild; empty while there is none."""
+        rows = self._rows("SELECT value FROM meta WHERE name = 'epoch'")
+        return str(rows[0][0]) if rows else ""
+
     # --- Sessions
 
     def find(self, wanted: Filter, order: Order, *, content: bool) -> list[Match]:
@@ -190,6 +195,12 @@ class Moment(Questions):
         sql = f"{schema.SELECT_SPAN} WHERE {schema.OF_SESSION} AND {schema.IS_TURN} ORDER BY start, key"
         return [schema.read_span(row) for row in self._rows(sql, session)]
 
+    def turn_of(self, trace_id: str) -> Span | None:
+        """The turn that a trace is of, once it is written."""
+        sql = f"{schema.SELECT_SPAN} WHERE trace_id = ? AND {schema.IS_TURN} LIMIT 1"
+        rows = self._rows(sql, bytes.fromhex(trace_id))
+        return schema.read_span(rows[0]) if rows else None
+
     def extent(self, trace_id: str) -> tuple[int, int]:
         """How many spans a trace has, and the key of the newest: another pair tells that something was added."""
         rows = self._rows("SELECT count(*), max(key) FROM span WHERE trace_id = ?", bytes.fromhex(trace_id))
@@ -237,6 +248,14 @@ class Moment(Questions):
         """Tool calls that somebody was asked about and that ended since then, in the order of their ends."""
         sql = f'{schema.SELECT_SPAN} WHERE {_WAITED} AND "end" >= ? ORDER BY key'
         return [schema.read_span(row) for row in self._rows(sql, since)]
+
+    def waits_after(self, key: int) -> list[tuple[int, str, float]]:
+        """Key, session id and seconds of the tool calls that waited and are written after a key, in that order."""
+        sql = (
+            f"SELECT key, state.id, json_extract(attributes, '$.\"{sc.WAITED}\"') FROM span JOIN state USING (session) "
+            f"WHERE {_WAITED} AND key > ? ORDER BY key"
+        )
+        return self._rows(sql, key)
 
     # --- Events
 

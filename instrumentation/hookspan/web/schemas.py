@@ -20,6 +20,9 @@ from hookspan.model.rows import AttributeValue
 CollisionKind = Literal["lines", "tree", "file", "beside"]
 State = Literal["working", "waiting", "waiting_or_running", "idle", "ended"]
 Source = Literal["skill", "plugin", "mcp_server", "subagent", "workflow"]
+CostBy = Literal[
+    "day", "project", "branch", "model", "session", "prompt", "skill", "plugin", "mcp_server", "subagent", "workflow"
+]
 HealthStatus = Literal["healthy", "warning", "critical", "unknown"]
 
 
@@ -212,8 +215,11 @@ class Figures(msgspec.Struct, kw_only=True):
     """What a time came to: `spent` in USD at list price, without calls of models whose price is not known (`unpriced`).
 
     `waited`: milliseconds that tool calls waited for somebody. `failed`: those of the turns that ended with an error.
+    `since`, `until`: that time.
     """
 
+    since: float
+    until: float
     spent: float
     unpriced: int
     waited: float
@@ -345,8 +351,8 @@ class Sessions(msgspec.Struct, kw_only=True):
 
     `counts`: how many there are in each state that the filter lets through, that by state apart; `cost`: of all ended
     ones (USD). `days`: those that the page's ended ones are of, whole, when the newest come first. `waited`: how long
-    the page's ended ones waited for you (ms), by id, when they are in that order. `branches`: of the newest
-    sessions of the project that was asked for.
+    those of them that did waited for you (ms), by id. `branches`: of the newest sessions of the project that was
+    asked for.
     """
 
     now: float
@@ -565,14 +571,26 @@ class FoundItem(msgspec.Struct, kw_only=True):
     error: str = ""
 
 
+class FoundSums(msgspec.Struct, kw_only=True):
+    """What all spans come to that are found, on any page: list price in USD, how long tool calls waited in ms."""
+
+    spans: int
+    cost: float
+    waited: float
+
+
 class Found(msgspec.Struct, kw_only=True):
-    """Messages or spans, the newest first. `since`: from when on messages are kept; `archive`: if in the archive."""
+    """Messages or spans, the newest first. `since`: from when on messages are kept; `archive`: if in the archive.
+
+    `sums`: of spans, on the first page.
+    """
 
     now: float
     items: list[FoundItem]
     next: str | None
     archive: bool
     since: float
+    sums: FoundSums | None = None
 
 
 class Said(msgspec.Struct, kw_only=True):
@@ -842,6 +860,44 @@ class Receipts(msgspec.Struct, kw_only=True):
     branches: list[BranchReceipts]
     count: int
     total: Spent
+
+
+class CostRow(msgspec.Struct, kw_only=True):
+    """What the model calls of one group cost.
+
+    `name` is empty for calls that have no such thing. `unseen`: what clients counted beyond the calls in their
+    transcripts; it is in `cost`. `since` and `until`: of a day. `title`: of a session or a prompt; `session`: where it
+    is; `trace`: of a prompt. `is_unseen`: the row of what no transcript shows, where groups are not made of sessions.
+    """
+
+    name: str
+    calls: int
+    cost: float
+    unseen: float
+    unpriced: int
+    input: int
+    output: int
+    cache_read: int
+    cache_write: int
+    title: str = ""
+    project: str = ""
+    session: str = ""
+    trace: str = ""
+    since: float | None = None
+    until: float | None = None
+    is_unseen: bool = False
+
+
+class Costs(msgspec.Struct, kw_only=True):
+    """What model calls cost that began in a time, the dearest group first; days by date."""
+
+    now: float
+    since: float
+    until: float | None
+    by: CostBy
+    projects: list[str]
+    rows: list[CostRow]
+    total: CostRow
 
 
 class SessionCost(msgspec.Struct, kw_only=True):

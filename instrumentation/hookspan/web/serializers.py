@@ -18,6 +18,7 @@ from hookspan.model.open_spans import OpenSpan
 from hookspan.model.rows import STATUS_ERROR, Attributes, EventRow
 from hookspan.model.rows import Span as SpanRow
 from hookspan.store import Day, QuotaUse, Summary
+from hookspan.store.schema import INTEGER_MAX
 from hookspan.web import schemas
 
 NANO: Final = 1_000_000_000
@@ -63,6 +64,11 @@ def ms(nanoseconds: int) -> float:
 def ms_or_none(nanoseconds: int) -> float | None:
     """Milliseconds; None for 0, which stands for `not there`."""
     return ms(nanoseconds) if nanoseconds else None
+
+
+def ns(milliseconds: int) -> int:
+    """Nanoseconds, at most what the store can be asked for."""
+    return min(milliseconds * 1_000_000, INTEGER_MAX)
 
 
 def now_ms() -> float:
@@ -232,9 +238,11 @@ def top_tools(summary: Summary) -> list[schemas.ToolCount]:
     return [schemas.ToolCount(tool=count.tool, calls=count.calls) for count in summary.top_tools]
 
 
-def figures(day: Day) -> schemas.Figures:
+def figures(day: Day, since: int, until: int) -> schemas.Figures:
     """What a time came to."""
     return schemas.Figures(
+        since=ms(since),
+        until=ms(until),
         spent=day.nano / NANO,
         unpriced=day.unpriced,
         waited=day.waited * 1e3,

@@ -30,6 +30,7 @@ from hookspan.web.queries import PageReader
 from hookspan.web.rawlog import RawLog
 from hookspan.web.stream import Hub
 from hookspan.web.turns import Times
+from hookspan.web.waits import Waits
 
 KEEP_ALIVE: Final = 75  # seconds that a browser may keep an idle connection
 BEYOND: Final = 64  # connections beside the live ones: questions, files
@@ -87,6 +88,7 @@ class Server:
             search=self._search,
             copies=self._copies,
             times=Times(),
+            waits=Waits(),
             demo=Demo(agent.paths, self._reader, agent.caught_up),
             stream=self.stream,
         )

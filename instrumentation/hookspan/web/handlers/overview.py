@@ -62,7 +62,8 @@ def today(context: Context, _arguments: Arguments) -> schemas.Today:
 
     def until_now(days: int) -> schemas.Figures:
         since, until = (int(earlier(moment, days).timestamp() * 1e9) for moment in (midnight, now))
-        return serializers.figures((context.reader.past_day if days else context.reader.day)(since, until))
+        day = (context.reader.past_day if days else context.reader.day)(since, until)
+        return serializers.figures(day, since, until)
 
     return schemas.Today(now=serializers.now_ms(), today=until_now(0), yesterday=until_now(1), week=until_now(7))
 

@@ -11,14 +11,13 @@ from hookspan.content import Hit, Query
 from hookspan.model.rows import Span
 from hookspan.store import SpanKey, SpanQuery
 from hookspan.web import schemas, serializers
+from hookspan.web.accounts import SOURCES
 from hookspan.web.context import Context
 from hookspan.web.parameters import Arguments
 from hookspan.web.problems import invalid, need_content
-from hookspan.web.serializers import ms
+from hookspan.web.serializers import ms, ns
 from hookspan.wire.scrub import label
 
-LARGEST: Final = (1 << 63) - 1
-NANO: Final = 1_000_000
 HOUR: Final = 3600 * 1_000_000_000
 _CURSOR: Final = re.compile(r"\A([0-9]{1,19})(?:\.([0-9]{1,19}))?\Z")
 _FILTERS: Final = ("project", "branch", "model", "tool", "session", "waste")
@@ -27,10 +26,10 @@ _FILTERS: Final = ("project", "branch", "model", "tool", "session", "waste")
 def search(context: Context, arguments: Arguments) -> schemas.Found:
     """GET /search."""
     asked: dict[str, Any] = {name: arguments[name] or "" for name in (*_FILTERS, "outcome")}
-    asked |= {"longer": _ns(arguments["longer"] or 0), "costlier": (arguments["cents"] or 0) / 100}
-    asked |= {"since": _ns(arguments["since"] or 0), "limit": arguments["limit"]}
+    asked |= {"longer": ns(arguments["longer"] or 0), "costlier": (arguments["cents"] or 0) / 100}
+    asked |= {"since": ns(arguments["since"] or 0), "limit": arguments["limit"]}
     if arguments["until"] is not None:
-        asked["until"] = _ns(arguments["until"])
+        asked["until"] = ns(arguments["until"])
     cursor = _cursor(arguments["before"])
     if arguments["what"] == "spans":
         return _spans(context, arguments, asked, cursor)
@@ -48,16 +47,17 @@ def search(context: Context, arguments: Arguments) -> schemas.Found:
     return _answer(context, items, str(found.next) if found.next else None)
 
 
-def _ns(milliseconds: int) -> int:
-    """Nanoseconds, at most what the store can be asked for."""
-    return min(milliseconds * NANO, LARGEST)
-
-
 def _spans(context: Context, arguments: Arguments, asked: dict[str, Any], cursor: list[int] | None) -> schemas.Found:
     query = SpanQuery(
         words=tuple((arguments["q"] or "").split()),
         exit_code=arguments["exit"],
         collisions=arguments["collisions"],
+        type="" if arguments["type"] == "all" else arguments["type"],
+        trace=arguments["trace"] or "",
+        ended=ns(arguments["ended"] or 0),
+        own=arguments["own"],
+        waited=arguments["waited"],
+        account=_account(arguments["account"]),
         before=(cursor[0], cursor[1]) if cursor else None,
         **asked,
     )
@@ -70,7 +70,22 @@ def _spans(context: Context, arguments: Arguments, asked: dict[str, Any], cursor
     if len(spans) == query.limit:
         last = spans[-1]
         following = f"{last.start}.{SpanKey(last.record, last.ordinal).pack()}"
-    return _answer(context, items, following)
+    sums = None
+    if cursor is None:
+        all_ = context.reader.sums_of_spans(query)
+        sums = schemas.FoundSums(spans=all_.spans, cost=all_.cost, waited=all_.waited * 1e3)
+    return _answer(context, items, following, sums)
+
+
+def _account(text: str | None) -> tuple[str, str] | None:
+    """The attribute and the name of `skill:NAME`. Raises a problem, 400."""
+    if text is None:
+        return None
+    kind, _, name = text.partition(":")
+    key = next((key for known, key in SOURCES.items() if known == kind), None)
+    if key is None or not name:
+        raise invalid("`account` must be a kind, a colon and a name", f"kinds are {', '.join(SOURCES)}")
+    return key, name
 
 
 def _add_errors(context: Context, spans: list[Span], items: list[schemas.FoundItem]) -> None:
@@ -87,7 +102,9 @@ def _add_errors(context: Context, spans: list[Span], items: list[schemas.FoundIt
             item.error = label(result.text) if result else ""
 
 
-def _answer(context: Context, items: list[schemas.FoundItem], following: str | None) -> schemas.Found:
+def _answer(
+    context: Context, items: list[schemas.FoundItem], following: str | None, sums: schemas.FoundSums | None = None
+) -> schemas.Found:
     settings = context.agent.settings()
     hours = settings.archive.days * 24 if settings.archive.enabled else settings.journal.raw_hours
     return schemas.Found(
@@ -96,6 +113,7 @@ def _answer(context: Context, items: list[schemas.FoundItem], following: str | N
         next=following,
         archive=settings.archive.enabled,
         since=ms(time.time_ns() - hours * HOUR),
+        sums=sums,
     )
 
 

@@ -21,14 +21,14 @@ from hookspan.web.problems import invalid, not_found
 from hookspan.web.queries import OPEN_MAX, ORDERS, Filter, Match, Moment
 
 EVENTS: Final = 50  # on a session's page
-_CURSOR: Final = re.compile(r"\A([0-9]{1,19})\.([0-9]{1,19})\Z")
+_CURSOR: Final = re.compile(r"\A(?:([a-z]{1,19})\.)?([0-9]{1,19})\.([0-9]{1,19})\Z")
 _START: Final = (-1, -1)
 
 
 def sessions(context: Context, arguments: Arguments) -> schemas.Sessions:
     """GET /sessions: those that have not ended in the order of who needs you first, then a page of ended ones."""
     limit, sort = arguments["limit"], arguments["sort"]
-    before = _cursor("before", arguments["before"]) if arguments["before"] else None
+    before = _cursor("before", arguments["before"], sort) if arguments["before"] else None
     phases = serializers.PHASES[arguments["state"]]
     strips = context.activity.strips(time.time_ns())
     with context.reader.moment() as moment:
@@ -41,21 +41,18 @@ def sessions(context: Context, arguments: Arguments) -> schemas.Sessions:
         page = rest[:limit]
         open_rows, ended_rows = serializers.in_order(moment.rows(unfinished[:OPEN_MAX])), moment.rows(page)
         items = [listed(context, moment, row, strips.get(row.id)) for row in open_rows + ended_rows]
+        waits = context.waits.by_session(moment)
         projects, branches = moment.projects(), moment.branches(arguments["project"] or "")
     counts = collections.Counter(match.phase for match in matching)
     return schemas.Sessions(
         now=serializers.now_ms(),
         position=position,
         sessions=items,
-        next="{}.{}".format(*page[-1].place) if len(rest) > limit else None,
+        next="{}.{}.{}".format(sort, *page[-1].place) if len(rest) > limit else None,
         counts={phase.value: counts[phase] for phase in SessionPhase},
         cost=sum(match.cost for match in ended) / serializers.NANO,
         days=_days(ended, page) if sort == "newest" else [],
-        waited=(
-            {row.id: serializers.ms(match.value) for row, match in zip(ended_rows, page, strict=True)}
-            if sort == "waited"
-            else {}
-        ),
+        waited={row.id: waits[row.id] * 1e3 for row in open_rows + ended_rows if row.id in waits},
         projects=projects,
         branches=branches,
     )
@@ -174,10 +171,12 @@ def row_of(context: Context, moment: Moment, id_: str) -> SessionRow:
     return row
 
 
-def _cursor(name: str, text: str) -> tuple[int, int]:
-    """The place that a cursor is of. Raises a problem, 400."""
+def _cursor(name: str, text: str, order: str | None = None) -> tuple[int, int]:
+    """The place that a cursor is of, and of that order if the list has several. Raises a problem, 400."""
     match = _CURSOR.match(text)
-    place = (int(match[1]), int(match[2])) if match else _START
-    if match is None or max(place) >> 63:
+    place = (int(match[2]), int(match[3])) if match else _START
+    if match is None or max(place) >> 63 or (match[1] is None) != (order is None):
         raise invalid(f"`{name}` is not a cursor", "use the `next` of the previous answer")
+    if match[1] != order:
+        raise invalid(f"`{name}` is a cursor of the order `{match[1]}`, not of `{order}`", "begin without it")
     return place
