@@ -160,3 +160,6 @@ def test_what_is_recorded_is_shown_and_sent_as_codex_s(home: Home, hookspan: Run
     (session,) = json.loads(hookspan("sessions", "--json").stdout)
     assert (session["agent"], session["turns"], session["client_version"]) == ("codex", 1, version())
     assert turn in hookspan("trace", session["id"]).stdout
+    shared = hookspan("share", session["id"], "--output", "-", "--format", "markdown", "--yes").stdout
+    assert "do it [[main]]" in shared
+    assert "echo one" in shared

@@ -8,7 +8,9 @@ from typing import Final
 
 import msgspec
 
+from hookspan.catalogue.claude_code import CLAUDE_CODE
 from hookspan.clients.claude_code.transcript_files import AGENT_FILE, transcript_of
+from hookspan.clients.conversations import CONVERSATIONS
 from hookspan.reading import RefusedError
 from hookspan.store import Reader
 
@@ -19,6 +21,7 @@ IN_JOURNAL: Final = "journal:"
 class _Files(msgspec.Struct):
     """Of a session's state."""
 
+    agent: str = CLAUDE_CODE.name
     transcript: str = ""
     files: dict[str, int] = {}
 
@@ -29,12 +32,15 @@ _files = msgspec.msgpack.Decoder(_Files).decode
 def transcripts_of(reader: Reader, session: str, roots: tuple[str, ...] = ()) -> list[str]:
     """Paths of its files, that of the main conversation first; they may have been deleted since.
 
-    With `roots`, the client's folders, also that of a main one of which nothing was read yet.
+    With `roots`, the client's folders, also that of a main one of which nothing was read yet. None of a client whose
+    conversations are read from its hook events.
     """
     state = reader.state_of(session)
     if state is None:
         return []
     known = _files(state)
+    if known.agent not in CONVERSATIONS:
+        return []
     files = set(known.files)
     if roots and known.transcript:
         with contextlib.suppress(RefusedError):

@@ -40,8 +40,10 @@ class EventConversation:
         found = [] if read is None else list(read(event))
         for number, message in enumerate(found):
             message.id = f"{as_name(event.get('session_id'))}-{record.at}.{number}"
-            message.at, message.turn = record.at, as_name(event.get("prompt_id"))
             message.subagent = as_name(event.get("agent_id"))
+            # Codex's name of it; of a subagent's event that is a turn of the subagent's own.
+            turn = event.get("prompt_id") or ("" if message.subagent else event.get("turn_id"))
+            message.at, message.turn = record.at, as_name(turn)
             message.text = shown(message.text)
         return found
 
