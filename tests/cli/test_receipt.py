@@ -83,3 +83,10 @@ def test_what_is_not_known_is_said(machine: Machine):
         assert "nothing is known of" in receipt(machine, "--", name, fails=EXIT_USER).stderr
     receipt(machine, "--json", "--markdown", fails=EXIT_USAGE)
     receipt(machine, "--all", "HEAD", fails=EXIT_USAGE)
+
+
+def test_a_rebuild_gives_the_same(machine: Machine):
+    before = receipt(machine, "--all", "--json").stdout
+    rebuilt = call("rebuild", env={"HOME": str(machine.root / "home"), "PATH": os.environ["PATH"]}, cwd=machine.shop)
+    assert rebuilt.returncode == 0, rebuilt
+    assert receipt(machine, "--all", "--json").stdout == before
