@@ -485,6 +485,13 @@ def print_mode_denies_by_itself(run: Evidence) -> Any:
     return [run.after("PreToolUse", ["Stop"]), run.rejections()[0]["permissionDecision"]["source"]]
 
 
+@fact("24", "permission_approved", [["accept", "user_temporary"], ["accept", "user_temporary"]])
+def results_say_who_decided(run: Evidence) -> Any:
+    """The transcript's line of a result says who let the call run, also where it was allowed: `permissionDecision`."""
+    told = [line["permissionDecision"] for line in run.lines("user") if "permissionDecision" in line]
+    return [[one["decision"], one["source"]] for one in told]
+
+
 @fact("25", "print_hook_block", ["PostToolBatch"])
 def blocking_hook_leaves_the_batch(run: Evidence) -> Any:
     """Another hook that blocks a call (exit 2): PreToolUse, PostToolBatch, nothing else."""
