@@ -76,7 +76,10 @@ def test_one_page_too_many_says_so_and_gets_the_place_of_one_that_closes(
 ) -> None:
     site = make_site(max_connections=1)
     visitor.refusals = True
-    first, second = visitor.visit(site), visitor.visit(site)
+    first, second = (
+        visitor.visit(site),
+        visitor.visit(site, dark=True),
+    )  # of two browsers, since tabs of one share a place
     first.get_by_text("Live", exact=True).wait_for()
     second.get_by_role("alert").get_by_text("Too many pages are open; close one.").wait_for()
     first.close()
