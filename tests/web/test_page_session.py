@@ -94,6 +94,7 @@ def test_it_misses_nothing_while_the_agent_is_away(site: Site, visitor: Visitor)
     site.append(play.start(), play.submit("fix the cart"), *play.tool("make 0"))
     page = visitor.visit(site, f"/sessions/{play.session}")
     expect(page.get_by_role("treeitem", name="make 0")).to_be_visible()
+    page.wait_for_function("() => customElements.get('page-banner')")  # what says so is loaded when the browser is idle
     visitor.agent_may_be_away = True
     site.machine.kill()
     expect(page.get_by_text("The agent does not answer.")).to_be_visible()

@@ -56,11 +56,11 @@ export const palette = () => import("../components/command-palette.js");
 
 /** Of the frame and the first page, in the order in which it may be needed. */
 const REST = [
+	() => import("./tab.js"),
+	() => import("../components/page-banner.js"), // both say that the agent is away
 	() => import("../components/metrics-panel.js"),
 	palette,
-	() => import("./tab.js"),
 	() => import("../components/call-offer.js"),
-	() => import("../components/page-banner.js"),
 	() => import("../components/page-footer.js"),
 	() => import("../components/agent-away.js"),
 	() => import("../components/days-filter.js"),
