@@ -611,6 +611,7 @@ def test_native_windows_is_refused(monkeypatch: pytest.MonkeyPatch):
         patch.setattr("os.name", "nt")
         assert install.callback is not None
         install.callback(
+            agent="claude-code",
             dry_run=False,
             check=False,
             yes=True,

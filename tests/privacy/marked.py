@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from hookspan.catalogue.claude_code import CLAUDE_CODE
+from hookspan.catalogue.clients import CLIENTS
 from tests.model.replay import SESSIONS
 
 SECRET = "ghp_" + "Zx9" * 12
@@ -15,13 +15,17 @@ SECRET = "ghp_" + "Zx9" * 12
 FOLDER = "marked-folder"
 """Part of every path: paths are content, but for the project's own name."""
 
-COPIED = (*CLAUDE_CODE.kept, *(field for event in CLAUDE_CODE.events for field in event.kept))
+COPIED = [
+    field
+    for client in CLIENTS.values()
+    for field in (*client.kept, *(field for event in client.events for field in event.kept))
+]
 NAMES = frozenset(field.field for field in COPIED) | frozenset(
     """
     tool_name tool_use_id level name agentId backgroundTaskId status type subtype uuid parentUuid logicalParentUuid
     sessionId promptId timestamp version requestId requestRef requestedModel effort querySource promptSource operation
     role stop_reason id toolDenialKind runId decision rowSource toolUseId agentType parentAgentId project_dir
-    spawnedAgentType teamName
+    spawnedAgentType teamName request_id response_id kind
     """.split()
 )
 """Fields whose values are ids, or words of a list of the client's or of its settings: the pairing of events lives on

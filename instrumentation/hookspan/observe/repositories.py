@@ -204,7 +204,7 @@ def _find(folder: str) -> tuple[str, str]:
         if not at.startswith("/") or "\0" in at:
             break
         candidate = f"{at.rstrip('/')}/.git"
-        if os.path.isdir(candidate):
+        if os.path.exists(f"{candidate}/HEAD"):  # as for git itself, a folder of that name alone is none
             return at, candidate
         pointer = read_small(candidate, 4096).decode("utf-8", "replace").strip()
         if pointer.startswith("gitdir: "):

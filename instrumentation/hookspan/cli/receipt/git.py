@@ -17,9 +17,9 @@ _BASES: Final = ("origin/HEAD", "main", "master")
 
 
 class Repository:
-    """The one that the current folder is in."""
+    """The one that a folder is in; None where the current folder is gone, which is in none."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: Path | None) -> None:
         self._folder = folder
         common = self._ask("rev-parse", "--path-format=absolute", "--git-common-dir")
         self.git = str(Path(common).resolve()) if common else ""

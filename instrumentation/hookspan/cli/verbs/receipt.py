@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from pathlib import Path
 from typing import Final
 
 import click
@@ -15,6 +14,7 @@ from hookspan.cli.receipt.meant import all_of, find
 from hookspan.cli.terminal import completers
 from hookspan.cli.terminal.moments import Moment
 from hookspan.cli.terminal.options import JSON
+from hookspan.folders import working_folder
 from hookspan.paths import Paths
 from hookspan.store import Reader
 from hookspan.units import counted
@@ -46,7 +46,7 @@ def receipt(name: str, everything: bool, since: int, as_markdown: bool, notes: b
         raise click.UsageError("--markdown and --json exclude each other")
     if everything and name:
         raise click.UsageError("--all and a name exclude each other")
-    repository = Repository(str(Path.cwd()))
+    repository = Repository(working_folder())
     found = Reader(Paths.from_environment()).receipts(since)
     everything = everything or (not name and not repository.git)
     meant = all_of(found, repository) if everything else find(found, repository, name)
