@@ -5,10 +5,7 @@ Only time is another: a day's worth of exports is sent in a few seconds, each wi
 """
 
 import collections
-import json
 import random
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -35,11 +32,14 @@ from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.enums import QuotaWindow, SessionPhase
 from hookspan.catalogue.metrics import REPEATED
 from hookspan.catalogue.scopes import SERVICE_NAME
-from hookspan.export.convert import Point, Reading, readable, resource_metrics
+from hookspan.cli.demo.outcome import await_outcome
+from hookspan.cli.demo.player import play
+from hookspan.export.convert import Point, Reading, by_service, of_service, readable, resource_metrics
 from hookspan.export.db import Announced
 from hookspan.export.exemplars import Exemplars
 from hookspan.model.rows import Increment, Span
 from hookspan.model.sums import Sums
+from hookspan.sandbox import sandbox
 from tests.model import replay
 
 SECOND = 1_000_000_000
@@ -111,7 +111,7 @@ class Day:
 def recordings(folder: Path) -> list[Recording]:
     """Every recording, played; its project is a repository again, on the branch `main`, and one of three."""
     found = []
-    for number, name in enumerate(replay.names()):
+    for number, name in enumerate(sorted(replay.names(), key=lambda name: (name.startswith("codex_"), name))):
         root = folder / name
         project = root / "shop"
         (project / ".git").mkdir(parents=True)
@@ -209,7 +209,13 @@ def send_metrics(day: Day, otlp: str, now: int, times: Callable[[int], Iterable[
             readings.append(Reading("hookspan.quota.full.time", at / 1e9 + 7200, labels))
             readings.append(Reading("hookspan.quota.reset.time", at / 1e9 + 3600, labels))
         readings.append(Reading("hookspan.session.compactions", 0))
-        data = MetricsData([resource_metrics(points, readings, RESOURCE, at)])
+        points = list(points)
+        data = MetricsData(
+            [
+                resource_metrics(some, read, of_service(RESOURCE, service), at)
+                for service, (some, read) in by_service(points, readings).items()
+            ]
+        )
         assert exporter.export(data) is MetricExportResult.SUCCESS
         exemplars.arrived(points)
         announced |= {(p.series.instrument, p.series.attributes): Announced(p.series.start) for p in points if p.zero}
@@ -218,10 +224,10 @@ def send_metrics(day: Day, otlp: str, now: int, times: Callable[[int], Iterable[
 
 def run_agent(otlp: str) -> None:
     """A real agent exports a demonstration: its own metrics and the versions of what runs, which no recording has."""
-    command = [sys.executable, "-m", "hookspan", "demo", "--json", "--endpoint", otlp]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    outcome = json.loads(done.stdout)
+    settings = {"EXPORT_ENDPOINT": otlp, "EXPORT_METRIC_INTERVAL": "1", "EXPORT_LOGS": "true"}
+    with sandbox("played-day", settings) as home:
+        home.cli("up")
+        outcome = await_outcome(home, play(home))
     assert outcome["lost"] == 0
     assert outcome["exported"] == outcome["spans"]
 

@@ -20,6 +20,7 @@ import pytest
 import yaml
 
 from hookspan.catalogue.metrics import REPEATED, SUMS, Instrument, Kind
+from hookspan.catalogue.scopes import SERVICE_NAME
 from tests.stack import day, programs
 from tests.stack.day import NATIVE_HOOKS, Day
 from tests.stack.stack import Backends, Ports, Stack, get, text
@@ -287,13 +288,13 @@ def answers(backend: Backends, expr: str, target: dict[str, Any], now: float) ->
 
 
 def test_one_developers_day_is_few_series(stack: Stack, played_day: Day):
-    """All that was recorded, in three projects with three models, and all that an agent says about itself."""
+    """All that was recorded of Claude Code, in three projects with three models, and what an agent says of itself."""
     now = time.time()
 
     def series(of: str) -> list[dict[str, str]]:
         return stack.prometheus_api("series", **{"match[]": f"{{{of}}}", "start": now - 2 * DAY, "end": now})
 
-    counted = Counter(one["__name__"] for one in series('instance="played-day"'))
+    counted = Counter(one["__name__"] for one in series(f'instance="played-day", job="{SERVICE_NAME}"'))
     agents = Counter(one["instance"] for one in series('job="hookspan"'))
     assert len(counted) > 20
     assert 20 < max(agents.values()) < 35

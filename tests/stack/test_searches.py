@@ -82,10 +82,11 @@ def test_a_search_finds_the_traces_that_it_should_and_no_other(
     (one, *_) = (span for span in played_day.spans if span.name == "invoke_agent claude-code")
     example = {"SESSION": dict(one.attributes)[sc.SESSION_ID], "PROMPT": dict(one.attributes)[sc.PROMPT_ID]}
     search = replace(search, tags={key: str(example.get(value, value)) for key, value in search.tags.items()})
-    of_the_day = {span.trace_id for span in played_day.spans}  # others sent something under the same name
+    spans = [span for span in played_day.spans if sc.SERVICE_NAME not in span.attributes]  # else of another service
+    of_the_day = {span.trace_id for span in spans}  # others sent something under the same name
 
     def traces(search: Search) -> set[str]:
-        return {span.trace_id for span in played_day.spans if search.matches(span)}
+        return {span.trace_id for span in spans if search.matches(span)}
 
     wanted = traces(search)
     assert wanted
