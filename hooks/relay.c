@@ -1,4 +1,4 @@
-// relay STATE_FOLDER: what Claude Code runs for every hook event.
+// relay STATE_FOLDER: what coding agents run for every hook event.
 // relay STATE_FOLDER --agent NAME: what another coding agent runs for its.
 // relay STATE_FOLDER --status-line [PROGRAM ARGUMENT ..]: what it runs for its status line.
 // relay STATE_FOLDER --status-line SHELL -c LINE -- PROGRAM ARGUMENT ..: likewise; LINE is no more than that PROGRAM.

@@ -258,7 +258,7 @@ def _metrics() -> list[str]:
         f"{', '.join(f'`{one.name}`' for one in SUMS if one.name in REPEATED)} repeat others in the conventions' words and",
         "are sent with `export.genai_metrics` only.",
         "",
-        f"## What Claude Code did (`{SERVICE_NAME}`)",
+        f"## What coding agents did (`{SERVICE_NAME}`, `codex-hooks`)",
         "",
         *_table(
             ("metric", "type", "unit", "meaning", "counted when", "attributes", "stability"),

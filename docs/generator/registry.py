@@ -82,7 +82,7 @@ def _file(**parts: object) -> Node:
 def _manifest() -> Node:
     return {
         "schema_url": SCHEMA_URL,
-        "description": "What hookspan reports about Claude Code's sessions, from hooks and transcripts.",
+        "description": "What hookspan reports about sessions of coding agents, from hooks and transcripts.",
         "stability": "development",
         "dependencies": [
             {

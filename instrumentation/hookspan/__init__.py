@@ -1,3 +1,3 @@
-"""OpenTelemetry for Claude Code hooks."""
+"""OpenTelemetry for coding agents."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""The files beside the Python code: what Claude Code runs, the Collector's configuration, dashboards, the page."""
+"""The files beside the Python code: what coding agents run, the Collector's configuration, dashboards, the page."""
 
 from __future__ import annotations
 

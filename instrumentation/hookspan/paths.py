@@ -163,7 +163,7 @@ class Paths:
 
     @property
     def bin(self) -> Path:
-        """Folder of what Claude Code runs; outside any venv and plugin folder."""
+        """Folder of what coding agents run; outside any venv and plugin folder."""
         return self.data / "bin"
 
     @property

@@ -106,7 +106,7 @@ def test_the_desktop_shows_text_as_text(make_machine: Callable[..., Machine], tm
             event("StopFailure", session, error="overloaded", prompt_id="p", cwd=cwd),
         )
         until(lambda: machine.status()["notify"]["sent"] == 1)
-        assert '"Claude Code" "-&lt;b&gt;x&amp;y: a turn failed"' in asked()
+        assert '"Coding agents" "-&lt;b&gt;x&amp;y: a turn failed"' in asked()
     assert machine.status()["notify"]["failures"] == 0
 
 
@@ -170,5 +170,5 @@ def test_discord_gets_what_its_webhooks_take(
     host, path, body = posts[0]
     assert (host, path) == ("discord.com", f"/api/webhooks/{webhook}/{token}")
     assert "shop: a turn failed" in json.dumps(body)
-    assert "Claude Code" in json.dumps(body)
+    assert "Coding agents" in json.dumps(body)
     until(lambda: machine.status()["notify"]["sent"] == 1)

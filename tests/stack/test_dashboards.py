@@ -365,7 +365,7 @@ def test_only_times_are_fast_or_slow(uid: str):
 
 def test_a_session_whose_version_is_not_known_yet_is_no_version(stack: Stack):
     board = boards()["hookspan-fleet"]
-    (panel,) = (panel for panel in panels(board) if panel["title"] == "Versions of Claude Code")
+    (panel,) = (panel for panel in panels(board) if panel["title"] == "Versions of the client")
     (only,) = selectors(stack, filled(panel["targets"][0]["expr"], board))
     assert {"name": "hookspan_client_version", "type": "!=", "value": "unknown"} in only["matchers"]
 

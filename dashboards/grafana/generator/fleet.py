@@ -42,7 +42,7 @@ def make() -> d.Dashboard:
                         links=[Link.runbook("AgentCheckCritical")],
                     ),
                     figure(
-                        "Versions of Claude Code",
+                        "Versions of the client",
                         "How many versions of the client are in use?",
                         f"count(count by (hookspan_client_version) (hookspan_client_info_ratio{{{HOST}, {KNOWN}}}))",
                         COUNT,
@@ -84,7 +84,7 @@ def make() -> d.Dashboard:
                         {
                             "host_name": "Machine",
                             "os_type": "System",
-                            "hookspan_client_version": "Claude Code",
+                            "hookspan_client_version": "Client",
                             "hookspan_agent_version": "hookspan",
                             "hookspan_relay": "Relay",
                         },

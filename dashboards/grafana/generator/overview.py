@@ -125,7 +125,7 @@ def make() -> d.Dashboard:
         ),
         bars(
             "Time by project",
-            "Which projects did Claude work on?",
+            "Which projects did agents work on?",
             Query(
                 "topk(10, "
                 + increase("hookspan_time_seconds_total", PROJECT, 'hookspan_time_kind!="user"', by="hookspan_project")

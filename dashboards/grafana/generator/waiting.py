@@ -182,7 +182,7 @@ def make() -> d.Dashboard:
                     ),
                     bars(
                         "Notifications",
-                        "What did Claude Code notify you of?",
+                        "What did agents notify you of?",
                         Query(
                             increase("hookspan_notifications_total", PROJECT, by="hookspan_notification_type"),
                             "{{hookspan_notification_type}}",

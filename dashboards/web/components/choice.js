@@ -1,5 +1,5 @@
 /** A choice of one among some, as the tools above a list have it. */
-import { html } from "lit";
+import { html, nothing } from "lit";
 
 /** @typedef {readonly (readonly [value: string, text: string])[]} Choices */
 
@@ -11,6 +11,10 @@ export const choice = (label, choices, chosen, choose) =>
 			${choices.map(([value, text]) => html`<option value=${value} ?selected=${value === chosen}>${text}</option>`)}
 		</select></label
 	>`;
+
+/** One of the coding agents, if there are several. @param {string[]} agents @param {string} chosen @param {(value: string) => void} choose */
+export const agentChoice = (agents, chosen, choose) =>
+	agents.length > 1 || chosen ? choice("Agent", named("All agents", agents, chosen), chosen, choose) : nothing;
 
 /** All, or one of those that there are; what was chosen is always among them. @param {string} all @param {string[]} names @param {string} chosen @returns {Choices} */
 export function named(all, names, chosen) {

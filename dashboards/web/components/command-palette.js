@@ -318,7 +318,7 @@ export class CommandPalette extends BaseComponent {
 			id: `${item.session}${item.message}`,
 			group: "Said",
 			label: item.snippet.map(({ text }) => text).join(""),
-			detail: `${kindOfHit(item)}, ${item.project || short(item.session)}`,
+			detail: `${kindOfHit(item)}, ${item.project || short(item.session)}${store.agentOf(item) && `, ${item.agent}`}`,
 			words: "",
 			run: () => router.go(hitHref(item)),
 		}));

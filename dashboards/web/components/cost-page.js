@@ -5,7 +5,7 @@ import { count, model, money, percent, plural, short, tokens } from "../lib/form
 import { href, router } from "../lib/router.js";
 import { store } from "../lib/store.js";
 import { date } from "../lib/times.js";
-import { choice, named } from "./choice.js";
+import { agentChoice, choice, named } from "./choice.js";
 import { counted, spansHref } from "./counted.js";
 import "./day-columns.js";
 import { FetchedPage } from "./fetched-page.js";
@@ -28,6 +28,7 @@ const GROUPS = {
 	day: ["Day", ""],
 	project: ["Project", "(none)"],
 	branch: ["Branch", "(none)"],
+	agent: ["Agent", ""],
 	model: ["Model", "(unknown)"],
 	session: ["Session", ""],
 	prompt: ["Prompt", "Of no prompt"],
@@ -127,7 +128,7 @@ export class CostPage extends FetchedPage {
 	}
 
 	get query() {
-		return /** @type {Record<"by" | "days" | "project" | "from" | "until", string>} */ (router.route.query);
+		return /** @type {Record<"by" | "days" | "project" | "agent" | "from" | "until", string>} */ (router.route.query);
 	}
 
 	wanted() {
@@ -136,14 +137,15 @@ export class CostPage extends FetchedPage {
 
 	/** @param {AbortSignal} signal @returns {Promise<Costs>} */
 	load(signal) {
-		const { by, days, project, from, until } = this.query;
-		return ask("/cost", { by, days, project, since: from, until }, { signal });
+		const { by, days, project, agent, from, until } = this.query;
+		return ask("/cost", { by, days, project, agent, since: from, until }, { signal });
 	}
 
 	render() {
 		const { answer } = this;
-		const { by, days, project, from } = this.query;
-		const groups = Object.entries(GROUPS).map(([name, [word]]) => /** @type {const} */ ([name, `By ${small(word)}`]));
+		const { by, days, project, agent, from } = this.query;
+		const kinds = Object.entries(GROUPS).filter(([name]) => name !== "agent" || by === name || store.agents.length > 1);
+		const groups = kinds.map(([name, [word]]) => /** @type {const} */ ([name, `By ${small(word)}`]));
 		return html`
 			<setup-step></setup-step>
 			<header>
@@ -156,6 +158,7 @@ export class CostPage extends FetchedPage {
 				</div>
 				${choice("Cost by", groups, by, (value) => this.#set({ by: value }))}
 				${choice("Project", named("All projects", answer?.projects ?? store.projects, project), project, (value) => this.#set({ project: value }))}
+				${agentChoice(store.agents, agent, (value) => this.#set({ agent: value }))}
 				${
 					from
 						? html`<button class="btn" title="Whole days" @click=${() => this.#set({ from: "", until: "" })}>
@@ -254,27 +257,26 @@ export class CostPage extends FetchedPage {
 		if (!row.name) return GROUPS[by]?.[1];
 		const text =
 			by === "model" ? model(row.name) : by === "session" || by === "prompt" ? row.title || short(row.name) : row.name;
-		const to =
-			by === "project" || by === "branch"
-				? href("now", { query: { [by]: row.name, sort: "cost" } })
-				: row.session
-					? href("session", { id: row.session })
-					: "";
+		const to = ["project", "branch", "agent"].includes(by)
+			? href("now", { query: { [by]: row.name, sort: "cost" } })
+			: row.session
+				? href("session", { id: row.session })
+				: "";
 		return html`${to ? html`<a class="link" href=${to}>${text}</a>` : text}${row.project && row.project !== text ? html`<small>${row.project}</small>` : nothing}`;
 	}
 
 	/** What a row's calls have in common, as the search page has it. @param {CostRow} row @param {string} by @returns {Record<string, string>} */
 	#those(row, by) {
-		const { project, until } = this.query;
-		const within = { project, from: String(Math.floor(this.answer?.since ?? 0)), until };
+		const { project, agent, until } = this.query;
+		const within = { project, agent, from: String(Math.floor(this.answer?.since ?? 0)), until };
 		if (by === "day") {
 			// The first one may begin later than its day, and the last one end earlier.
 			const begin = Math.max(row.since ?? 0, Number(within.from));
 			const end = Math.min(row.until ?? Infinity, Number(until) || Infinity);
-			return { project, from: String(begin), until: Number.isFinite(end) ? String(end) : "" };
+			return { project, agent, from: String(begin), until: Number.isFinite(end) ? String(end) : "" };
 		}
 		if (by === "prompt") return { ...within, trace: row.trace };
-		if (["project", "branch", "model", "session"].includes(by)) return { ...within, [by]: row.name };
+		if (["project", "branch", "agent", "model", "session"].includes(by)) return { ...within, [by]: row.name };
 		return { ...within, account: `${by}:${row.name}` };
 	}
 }

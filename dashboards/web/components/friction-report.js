@@ -8,6 +8,7 @@ import { ask } from "../lib/api.js";
 import { sumOf } from "../lib/words.js";
 import { shared } from "./shared-styles.js";
 import { COLOURS, colours } from "./day-columns.js";
+import { agentChoice } from "./choice.js";
 import { FetchedPage } from "./fetched-page.js";
 import { splitBar, splitStyle } from "./split-bar.js";
 import { store } from "../lib/store.js";
@@ -254,19 +255,19 @@ export class FrictionReport extends FetchedPage {
 	}
 
 	wanted() {
-		const { days, project } = router.route.query;
-		return `${days} ${project}`;
+		const { days, project, agent } = router.route.query;
+		return `${days} ${project} ${agent}`;
 	}
 
 	/** @param {AbortSignal} signal @returns {Promise<Friction>} */
 	load(signal) {
-		const { days, project } = router.route.query;
-		return ask("/friction", { days, project }, { signal });
+		const { days, project, agent } = router.route.query;
+		return ask("/friction", { days, project, agent }, { signal });
 	}
 
 	render() {
 		const { answer } = this;
-		const { days = "7", project = "" } = router.route.query;
+		const { days = "7", project = "", agent = "" } = router.route.query;
 		const period = DAYS.find(([value]) => value === days)?.[2] ?? "";
 		return html`
 			<setup-step></setup-step>
@@ -285,6 +286,7 @@ export class FrictionReport extends FetchedPage {
 						${[...new Set([...(answer?.projects ?? store.projects), ...(project ? [project] : [])])].map((name) => html`<option value=${name} ?selected=${name === project}>${name || "(none)"}</option>`)}
 					</select></label
 				>
+				${agentChoice(store.agents, agent, (value) => router.set({ agent: value }, { push: true }))}
 			</header>
 			${answer ? this.stale() : nothing}
 			${answer ? html`<div class="grid" aria-busy=${this.busy && !sameAs(answer, days) ? "true" : "false"}>${isEmpty(answer) ? this.#nothing(period, project) : [html`<waste-list class="wide" .rows=${answer.waste} .since=${answer.since}></waste-list>`, this.#rules(answer), this.#waits(answer), this.#asked(answer), this.#failing(answer), this.#cost(answer), this.#accounts(answer), this.#unavailable(answer)]}</div>` : this.pending()}
@@ -444,10 +446,12 @@ export class FrictionReport extends FetchedPage {
 		const failed = failing.filter((tool) => tool.failed || tool.denied || tool.interrupted);
 		const calls = failing.reduce((sum, tool) => sum + tool.calls, 0);
 		const why = calls ? `None of ${plural(calls, "tool call")} failed.` : "No tool was called.";
-		const { project = "" } = router.route.query;
+		const { project = "", agent = "" } = router.route.query;
 		/** @param {Failing} tool @param {string} outcome */
 		const callsOf = ({ tool }, outcome) =>
-			href("search", { query: { what: "spans", tool, outcome, project, from: String(Math.floor(answer.since)) } });
+			href("search", {
+				query: { what: "spans", tool, outcome, project, agent, from: String(Math.floor(answer.since)) },
+			});
 		return html`<section class="card" aria-labelledby="h-failing">
 			<header><h2 id="h-failing">Tools that fail</h2></header>
 			${this.#table("failing", FAILING_COLUMNS, failed, (one) => failingRow(one, (outcome) => callsOf(one, outcome)), why)}

@@ -5,6 +5,7 @@ import * as clock from "../lib/clock.js";
 import { ago, count, duration, money, percent, plural, short, tokens } from "../lib/format.js";
 import { href, router } from "../lib/router.js";
 import { store } from "../lib/store.js";
+import { agentChoice } from "./choice.js";
 import { FetchedPage } from "./fetched-page.js";
 import { shared } from "./shared-styles.js";
 import "./setup.js";
@@ -120,19 +121,19 @@ export class ReceiptsPage extends FetchedPage {
 	}
 
 	wanted() {
-		const { days, project, session } = router.route.query;
-		return `${days} ${project} ${session}`;
+		const { days, project, agent, session } = router.route.query;
+		return `${days} ${project} ${agent} ${session}`;
 	}
 
 	/** @param {AbortSignal} signal @returns {Promise<Receipts>} */
 	load(signal) {
-		const { days, project, session } = router.route.query;
-		return ask("/receipts", { days, project, session }, { signal });
+		const { days, project, agent, session } = router.route.query;
+		return ask("/receipts", { days, project, agent, session }, { signal });
 	}
 
 	render() {
 		const { answer } = this;
-		const { days = "30", project = "", session = "" } = router.route.query;
+		const { days = "30", project = "", agent = "", session = "" } = router.route.query;
 		return html`
 			<setup-step></setup-step>
 			<header class="top">
@@ -153,6 +154,7 @@ export class ReceiptsPage extends FetchedPage {
 						${[...new Set([...(answer?.projects ?? []), ...(project ? [project] : [])])].map((name) => html`<option value=${name} ?selected=${name === project}>${name || "(none)"}</option>`)}
 					</select></label
 				>
+				${agentChoice(store.agents, agent, (value) => router.set({ agent: value }, { push: true }))}
 			</header>
 			${answer ? [this.stale(), this.#branches(answer)] : this.pending()}
 		`;
@@ -180,7 +182,9 @@ export class ReceiptsPage extends FetchedPage {
 			<header>
 				<h2 id=${`h-${at}`}>${branch.project || "(none)"}, ${branch.branch || "no branch"}</h2>
 				<strong>${money(total.cost)}${total.unpriced ? "+" : nothing}</strong>
-				<p>${branch.pulls.map(pullLink)}${summary(total)}</p>
+				<p>
+					${branch.pulls.map(pullLink)}${summary(total)}${store.agents.length > 1 && branch.agents.length ? `, by ${branch.agents.join(", ")}` : nothing}
+				</p>
 			</header>
 			<div class="scroll-x" tabindex="0" role="group" aria-labelledby=${`h-${at}`}>
 				<table>
@@ -258,7 +262,7 @@ const sessionLinks = ({ sessions }) =>
 		.slice(0, 3)
 		.map(
 			(id) =>
-				html`<a class="quiet" href=${href("session", { id })} aria-label=${`Session ${short(id)}`}>${short(id)}</a> `,
+				html`<a class="link" href=${href("session", { id })} aria-label=${`Session ${short(id)}`}>${short(id)}</a> `,
 		);
 
 /** @param {Spent} spent @param {number} dearest */

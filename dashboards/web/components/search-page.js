@@ -13,7 +13,7 @@ import { FOUND_KINDS, OUTCOME_FILTERS, hitHref, kindOfHit } from "../lib/hits.js
 import { sourceWord } from "../lib/words.js";
 import { withCode } from "./agent-text.js";
 import { BaseComponent } from "./base-component.js";
-import { choice } from "./choice.js";
+import { agentChoice, choice } from "./choice.js";
 import { shared } from "./shared-styles.js";
 
 /** @import { Found, FoundItem } from "../lib/types.js" */
@@ -227,7 +227,7 @@ export class SearchPage extends BaseComponent {
 	}
 
 	get query() {
-		return /** @type {Record<"q" | "what" | "type" | "project" | "branch" | "tool" | "model" | "outcome" | "collided" | "time" | "from" | "longer" | "cost" | "session" | "waste" | "span" | "until" | "ended" | "trace" | "account" | "own" | "waited", string>} */ (
+		return /** @type {Record<"q" | "what" | "type" | "project" | "agent" | "branch" | "tool" | "model" | "outcome" | "collided" | "time" | "from" | "longer" | "cost" | "session" | "waste" | "span" | "until" | "ended" | "trace" | "account" | "own" | "waited", string>} */ (
 			router.route.query
 		);
 	}
@@ -239,12 +239,29 @@ export class SearchPage extends BaseComponent {
 
 	/** What the agent is asked; null for nothing yet. */
 	get wanted() {
-		const { q, what, type, project, branch, tool, model, outcome, collided, time, from, longer, cost, session, waste } =
-			this.query;
+		const {
+			q,
+			what,
+			type,
+			project,
+			agent,
+			branch,
+			tool,
+			model,
+			outcome,
+			collided,
+			time,
+			from,
+			longer,
+			cost,
+			session,
+			waste,
+		} = this.query;
 		const { span, until, ended, trace, account, own, waited } = this.query;
 		const ofSpans = { type: span === "all" ? "" : span, ended: moment(ended), trace, account, own, waited };
 		const filters = {
 			project,
+			agent,
 			branch,
 			tool,
 			model,
@@ -406,7 +423,7 @@ export class SearchPage extends BaseComponent {
 					])}
 				</div>
 				<div class="filters">
-					${isSpans ? this.#choice("span", "Which spans", SPAN_TYPES) : this.#choice("type", "Kind", FOUND_KINDS)}${this.#choice("outcome", "Outcome", OUTCOME_FILTERS)}${isSpans ? this.#choice("collided", "Collisions", COLLIDED) : nothing}${this.#time()}${this.#choice("longer", "Duration", LENGTHS)}${this.#choice("cost", "Cost", COSTS)}${this.#text("project", "Project", store.projects)}${this.#text("branch", "Branch")}${this.#text("tool", "Tool")}${this.#text("model", "Model")}${this.#counted()}
+					${isSpans ? this.#choice("span", "Which spans", SPAN_TYPES) : this.#choice("type", "Kind", FOUND_KINDS)}${this.#choice("outcome", "Outcome", OUTCOME_FILTERS)}${isSpans ? this.#choice("collided", "Collisions", COLLIDED) : nothing}${this.#time()}${this.#choice("longer", "Duration", LENGTHS)}${this.#choice("cost", "Cost", COSTS)}${this.#text("project", "Project", store.projects)}${agentChoice(store.agents, this.query.agent, (agent) => router.set({ agent }))}${this.#text("branch", "Branch")}${this.#text("tool", "Tool")}${this.#text("model", "Model")}${this.#counted()}
 				</div>
 			</search>
 			${this.#found()}`;
@@ -476,7 +493,7 @@ export class SearchPage extends BaseComponent {
 		return html`<li>
 			<div class="head">
 				<a href=${hitHref(item)}>${kindOfHit(item)}</a
-				><span class="cut">${[item.project, item.branch].filter(Boolean).join(" · ")}</span>${
+				><span class="cut">${[item.project, item.branch, store.agentOf(item)].filter(Boolean).join(" · ")}</span>${
 					item.failed ? html`<span class="failed">failed</span>` : nothing
 				}${item.outcome && !item.failed ? html`<span>${item.outcome}</span>` : nothing}${
 					item.duration == null ? nothing : html`<span>${duration(item.duration)}</span>`

@@ -185,7 +185,7 @@ export class SessionHeader extends BaseComponent {
 				${session.branch ? html`<span><span class="hide">branch </span>${session.branch}</span>` : nothing}
 				${store.hosts > 1 && session.host ? html`<span class="tag"><span class="hide">host </span>${session.host}</span>` : nothing}
 				${session.permission_mode && session.permission_mode !== "default" ? html`<span class="tag">${session.permission_mode}</span>` : nothing}
-				${session.agent === "claude-code" ? nothing : html`<span class="tag">${session.agent}</span>`}
+				${store.agentOf(session) ? html`<span class="tag">${session.agent}</span>` : nothing}
 				${session.job ? html`<span class="tag">background job ${session.job}</span>` : nothing}
 				${session.remote ? html`<span class="tag">remote</span>` : nothing}
 				<code class="quiet" title=${session.id}>${short(session.id)}</code>

@@ -320,6 +320,7 @@ export function sessionRow(session, { dearest, hidden, waited, pin }) {
 						>${counted(session.tools, tools, plural(session.tools, "tool"))}${session.tools_failed ? html`, <span class="bad">${counted(session.tools_failed, { ...tools, outcome: "error" }, `${count(session.tools_failed)} failed`)}</span>` : nothing}</span
 					>`,
 		ended && html`<span>${duration((session.ended ?? session.last) - session.started)} long</span>`,
+		store.agentOf(session) && html`<span>${session.agent}</span>`,
 		session.model && has("model") && html`<span>${model(session.model)}</span>`,
 	].filter(Boolean);
 	return html`<li class=${session.state} data-id=${session.id}>

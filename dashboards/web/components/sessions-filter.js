@@ -4,7 +4,7 @@ import { router } from "../lib/router.js";
 import { STATE_FILTERS } from "../lib/session-words.js";
 import { store } from "../lib/store.js";
 import { BaseComponent } from "./base-component.js";
-import { choice, named } from "./choice.js";
+import { agentChoice, choice, named } from "./choice.js";
 import { shared } from "./shared-styles.js";
 
 export class SessionsFilter extends BaseComponent {
@@ -82,7 +82,7 @@ export class SessionsFilter extends BaseComponent {
 	}
 
 	render() {
-		const { q = "", state = "all", project = "", branch = "", since = "", until = "" } = router.route.query;
+		const { q = "", state = "all", project = "", agent = "", branch = "", since = "", until = "" } = router.route.query;
 		return html`<div class="row wrap tools">
 			<h2>Sessions</h2>
 			<label class="push"
@@ -95,7 +95,7 @@ export class SessionsFilter extends BaseComponent {
 					@keydown=${(/** @type {KeyboardEvent} */ event) => event.key === "Escape" && router.set({ q: "" })}
 			/></label>
 			${choice("Project", named("All projects", store.projects, project), project, choose("project"))}
-			${choice("State", STATE_FILTERS, state, choose("state"))}
+			${agentChoice(store.agents, agent, choose("agent"))} ${choice("State", STATE_FILTERS, state, choose("state"))}
 			<details ?open=${Boolean(branch || since || until)}>
 				<summary class="btn">Branch and days</summary>
 				<days-filter></days-filter>

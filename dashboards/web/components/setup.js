@@ -151,7 +151,9 @@ export class SetupGuide extends BaseComponent {
 						${
 							installed
 								? nothing
-								: html`<p>${setup.detail || "It shows what it changes in Claude Code's settings, and asks."}</p>
+								: html`<p>
+											${setup.detail || "It shows what it changes in the settings of your coding agents, and asks."}
+										</p>
 										${this.#command(setup.command || "hookspan install")}`
 						}
 					</div>
@@ -159,7 +161,7 @@ export class SetupGuide extends BaseComponent {
 				<li class=${installed ? "next" : ""}>
 					<span class="mark" aria-hidden="true">3</span>
 					<div>
-						<h2>Use Claude Code</h2>
+						<h2>Start a session</h2>
 						<p>
 							${installed && setup.detail ? setup.detail : "Sessions that are open get the hooks within seconds, too."}
 						</p>
@@ -217,7 +219,7 @@ export class SetupStep extends BaseComponent {
 		const text =
 			setup.step === "install"
 				? "No event has been recorded yet: the hooks are not installed."
-				: "No event has been recorded yet. The hooks are installed; start a session of Claude Code.";
+				: "No event has been recorded yet. The hooks are installed; start a session of your coding agent.";
 		return html`<div class="card">
 			<p>${text}${store.summary?.demo ? nothing : html` <a class="link" href="/">All steps</a>`}</p>
 			<div class="row">

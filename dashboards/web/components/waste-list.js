@@ -212,10 +212,10 @@ export class WasteList extends BaseComponent {
 
 	/** @param {Waste} row */
 	async #look(row) {
-		const { days = "7", project = "" } = router.route.query;
+		const { days = "7", project = "", agent = "" } = router.route.query;
 		const { behind } = this;
 		try {
-			const { items } = await ask("/friction/sessions", { days, project, kind: row.kind, what: row.what });
+			const { items } = await ask("/friction/sessions", { days, project, agent, kind: row.kind, what: row.what });
 			if (this.behind === behind) this.behind = new Map([...behind, [key(row), items]]);
 		} catch {
 			// The page says elsewhere that the agent does not answer; opening it again asks again.
@@ -224,8 +224,8 @@ export class WasteList extends BaseComponent {
 
 	/** The spans that were counted, and the sessions that have most of it. @param {Waste} row @param {number} dearest */
 	#behind(row, dearest) {
-		const { project = "" } = router.route.query;
-		const found = { what: "spans", waste: key(row), project, from: String(Math.floor(this.since)) };
+		const { project = "", agent = "" } = router.route.query;
+		const found = { what: "spans", waste: key(row), project, agent, from: String(Math.floor(this.since)) };
 		const most = (this.behind.get(key(row)) ?? []).map((one) => {
 			const figure = one.cost ? money(one.cost, dearest) : one.time ? duration(one.time) : `${count(one.count)}×`;
 			return html`<li>

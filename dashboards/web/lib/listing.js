@@ -88,10 +88,11 @@ export class Listing extends EventTarget {
 
 	/** What a session itself tells. @param {Session} session */
 	#lets(session) {
-		const { state, project, branch } = this.filter;
+		const { state, project, agent, branch } = this.filter;
 		return (
 			inState(session.state, state) &&
 			(!project || session.project === project) &&
+			(!agent || session.agent === agent) &&
 			(!branch || session.branch === branch)
 		);
 	}

@@ -31,8 +31,9 @@ export function inState(state, wanted) {
  * @param {Session} session
  * @param {import("./listing.js").Filter} filter
  */
-export function matches(session, { q, state, project, branch, since, until }) {
+export function matches(session, { q, state, project, agent, branch, since, until }) {
 	if ((project && session.project !== project) || (branch && session.branch !== branch)) return false;
+	if (agent && session.agent !== agent) return false;
 	if (!inState(session.state, state) || since || until) return false;
 	if (!q) return true;
 	const text =

@@ -16,7 +16,7 @@ import { setTheme } from "./theme.js";
 const PAGES = [
 	["Now", "/", "sessions waiting overview home"],
 	["Search", "/search", "find messages prompts answers commands spans"],
-	["Cost", "/cost", "price money tokens by day project branch model session prompt skill server subagent"],
+	["Cost", "/cost", "price money tokens by day project agent branch model session prompt skill server subagent"],
 	["Friction", "/friction", "permissions rules dialogs failing tools"],
 	["Receipts", "/receipts", "commits branches pull requests cost"],
 	["Health", "/health", "checks settings export journal versions"],
@@ -33,7 +33,7 @@ const COMMANDS = [
 	["hookspan restart", "stop and start the agent"],
 	["hookspan up", "start the agent"],
 	["hookspan down", "stop the agent"],
-	["hookspan install", "add the hooks to Claude Code"],
+	["hookspan install", "add the hooks to a coding agent"],
 ];
 /**
  * All that there is, in the order for an empty query.
@@ -51,15 +51,16 @@ export function actions({ found, query, help, say }) {
 			const { verb, about, isSentence } = doing(session);
 			const ended = session.state === "ended";
 			const since = elapsed(clock.now() - (session.waiting_since ?? session.since));
+			const agent = store.agentOf(session) && `, ${session.agent}`;
 			return {
 				id: session.id,
 				group: "Sessions",
 				label: [session.project || "(none)", session.title].filter(Boolean).join(": "),
 				prefix: session.title ? session.project || "(none)" : "",
 				detail: ended
-					? `${verb}, ${short(session.id)}`
-					: `${verb}${about ? `${isSentence ? ":" : ""} ${about}` : ""}, ${since}`,
-				words: `${session.id} ${session.branch} ${session.repository} ${session.state} session ${found.has(session.id) ? query : ""}`,
+					? `${verb}, ${short(session.id)}${agent}`
+					: `${verb}${about ? `${isSentence ? ":" : ""} ${about}` : ""}, ${since}${agent}`,
+				words: `${session.id} ${session.branch} ${session.repository} ${session.state} ${session.agent} session ${found.has(session.id) ? query : ""}`,
 				state: session.state,
 				run: go(href("session", { id: session.id })),
 			};

@@ -11,13 +11,14 @@ import { SORTS, STATE_FILTERS } from "./session-words.js";
 
 /** The parameters that a page knows, with their defaults: a default is never in the address. */
 export const PARAMETERS = /** @type {const} */ ({
-	now: { q: "", state: "all", project: "", branch: "", since: "", until: "", sort: "newest" },
+	now: { q: "", state: "all", project: "", agent: "", branch: "", since: "", until: "", sort: "newest" },
 	session: { turn: "", span: "", q: "", view: "turn", chain: "all", zoom: "", only: "all", subagent: "", message: "" },
 	search: {
 		q: "",
 		what: "messages",
 		type: "all",
 		project: "",
+		agent: "",
 		branch: "",
 		tool: "",
 		model: "",
@@ -37,9 +38,9 @@ export const PARAMETERS = /** @type {const} */ ({
 		own: "",
 		waited: "",
 	},
-	cost: { by: "day", days: "7", project: "", from: "", until: "" },
-	friction: { days: "7", project: "", by: "project", order: "cost" },
-	receipts: { days: "30", project: "", session: "" },
+	cost: { by: "day", days: "7", project: "", agent: "", from: "", until: "" },
+	friction: { days: "7", project: "", agent: "", by: "project", order: "cost" },
+	receipts: { days: "30", project: "", agent: "", session: "" },
 	health: { q: "", settings: "changed" },
 	log: { q: "", kind: "all", session: "", record: "" },
 	unknown: {},

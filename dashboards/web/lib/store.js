@@ -22,6 +22,8 @@ class Store extends EventTarget {
 	sessions = new Map();
 	/** @type {string[]} */
 	projects = [];
+	/** Coding agents that there are sessions of: where there is one only, nobody is told which. @type {string[]} */
+	agents = [];
 	/** What the first page lists. */
 	list = this.#listing(PARAMETERS.now);
 	/** @type {ApiError | null} */
@@ -192,6 +194,11 @@ class Store extends EventTarget {
 		return new Set([...this.sessions.values()].filter((session) => !session.local).map((session) => session.host)).size;
 	}
 
+	/** Whose a session is, if that can be several agents. @param {{agent: string}} session */
+	agentOf({ agent }) {
+		return this.agents.length > 1 ? agent : "";
+	}
+
 	/** @param {Sessions} page */
 	#take(page) {
 		for (const session of page.sessions) {
@@ -201,6 +208,7 @@ class Store extends EventTarget {
 			}
 		}
 		this.projects = page.projects;
+		this.agents = page.agents;
 	}
 
 	/** Unless what is known is newer. @param {Session} session @param {number} position that its row is of */
@@ -220,6 +228,7 @@ class Store extends EventTarget {
 				this.projects = [...this.projects, session.project].sort();
 			}
 		}
+		this.agents = [...new Set([...this.agents, ...update.sessions.map(({ agent }) => agent)])].sort();
 		for (const event of update.events) {
 			if (event.record <= this.#counted) continue;
 			this.#counted = event.record;

@@ -7,7 +7,7 @@ export type SpanType = "turn" | "tool" | "wait" | "subagent" | "model" | "compac
 export type CollisionKind = "lines" | "tree" | "file" | "beside";
 export type State = "working" | "waiting" | "waiting_or_running" | "idle" | "ended";
 export type Source = "skill" | "plugin" | "mcp_server" | "subagent" | "workflow";
-export type CostBy = "day" | "project" | "branch" | "model" | "session" | "prompt" | "skill" | "plugin" | "mcp_server" | "subagent" | "workflow";
+export type CostBy = "day" | "project" | "branch" | "agent" | "model" | "session" | "prompt" | "skill" | "plugin" | "mcp_server" | "subagent" | "workflow";
 export type HealthStatus = "healthy" | "warning" | "critical" | "unknown";
 export type MessageKind = "prompt" | "answer" | "thinking" | "call" | "result" | "error" | "compaction" | "note";
 export type TimeKind = "user" | "model" | "tool" | "wait" | "other";
@@ -378,7 +378,8 @@ export interface Day {
  * A page of sessions, who needs you first. `next` is the cursor of further ended ones. `counts`: how many there are in
  * each state that the filter lets through, that by state apart; `cost`: of all ended ones (USD). `days`: those that the
  * page's ended ones are of, whole, when the newest come first. `waited`: how long those of them that did waited for you
- * (ms), by id. `branches`: of the newest sessions of the project that was asked for.
+ * (ms), by id. `agents`: coding agents that there are any sessions of. `branches`: of the newest sessions of the
+ * project that was asked for.
  */
 export interface Sessions {
   now: number;
@@ -390,6 +391,7 @@ export interface Sessions {
   days: Day[];
   waited: Record<string, number>;
   projects: string[];
+  agents: string[];
   branches: string[];
 }
 
@@ -556,7 +558,7 @@ export interface SnippetPart {
 /**
  * A message or a span (`kind` span) that was found. Of a message `message` is its id in its conversation. `trace` and
  * `span` are what it opens at; empty where there is none. `error`: of a call that failed, what it said in one line, as
- * long as that is kept.
+ * long as that is kept. `agent`: the coding agent.
  */
 export interface FoundItem {
   kind: string;
@@ -576,6 +578,7 @@ export interface FoundItem {
   duration: number | null;
   outcome: string;
   error: string;
+  agent: string;
 }
 
 /** What all spans come to that are found, on any page: list price in USD, how long tool calls waited in ms. */
@@ -816,7 +819,7 @@ export interface PullRequest {
 
 /**
  * The commits of a branch into which work went, the newest first, and its work that is in no commit. `branch` is empty
- * where none was checked out.
+ * where none was checked out. `agents`: coding agents that did the work.
  */
 export interface BranchReceipts {
   project: string;
@@ -825,6 +828,7 @@ export interface BranchReceipts {
   commits: Commit[];
   no_commit: Spent;
   total: Spent;
+  agents: string[];
 }
 
 /**

@@ -28,7 +28,7 @@ LOOK: Final = 5.0  # seconds between two looks at the sessions
 FRESH: Final = 300.0  # seconds; what is older comes from a backlog and is no news
 LINES: Final = 5  # of one message; more are counted
 REMEMBERED: Final = 1000  # waits and alarms that were notified
-TITLE: Final = "Claude Code"
+TITLE: Final = "Coding agents"
 NO_APPRISE: Final = "apprise is missing: `pip install 'hookspan[notify]'`"
 
 _logger = logging.getLogger(__name__)

@@ -329,7 +329,7 @@ CACHE_TOOLS: Final = _ours(
     "Names of the tools that differed, at most 16, after `+` (added), `-` (removed) or `~` (defined anew).",
 )
 PERMISSION_MODE: Final = _ours(
-    "hookspan.permission_mode", "string", "Claude Code's permission mode.", examples=("default", "acceptEdits", "plan")
+    "hookspan.permission_mode", "string", "The client's permission mode.", examples=("default", "acceptEdits", "plan")
 )
 PERMISSION_MODE_BEFORE: Final = _ours(
     "hookspan.permission_mode.before", "string", "The permission mode before that.", examples=("default", "plan")
@@ -419,7 +419,7 @@ COMMAND_INVOKED_BY: Final = _ours(
 ENTRYPOINT: Final = _ours(
     "hookspan.entrypoint",
     "string",
-    "How Claude Code was started: cli, sdk-cli, claude-vscode ...",
+    "How the client was started: cli, sdk-cli, claude-vscode ...",
     examples=("cli", "sdk-cli"),
 )
 JOB_ID: Final = _ours(
@@ -444,7 +444,7 @@ CACHE_WRITE_ESTIMATE: Final = _ours(
     "double",
     "The client's own estimate of what writing the context to the cache costs then, in US dollars.",
 )
-CLIENT_VERSION: Final = _ours("hookspan.client.version", "string", "Version of Claude Code.", examples=("2.1.331",))
+CLIENT_VERSION: Final = _ours("hookspan.client.version", "string", "Version of the client.", examples=("2.1.331",))
 COST_USD: Final = _ours(
     "hookspan.cost.usd",
     "double",

@@ -28,3 +28,8 @@ def service_of(name: str) -> str:
     """`service.name` of what an agent did, where that is not Claude Code's; empty for Claude Code."""
     service = f"{name}-hooks"
     return "" if service == SERVICE_NAME else service
+
+
+def of_service(service: object) -> str:
+    """The agent whose `service.name` a span or a series has, that of Claude Code if it has none."""
+    return str(service).removesuffix("-hooks") if service else CLAUDE_CODE.name

@@ -216,7 +216,7 @@ class EndReason(StrEnum):
     """Why a turn, a subagent, a tool or a session counts as ended (`hookspan.end_reason`)."""
 
     STOP = "stop"
-    """Stop: Claude finished."""
+    """Stop: the agent finished."""
     STOP_FAILURE = "stop_failure"
     """StopFailure: an API error."""
     INTERRUPTED = "interrupted"

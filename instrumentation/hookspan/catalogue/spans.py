@@ -149,7 +149,7 @@ TURN: Final = SpanKind(
     type="turn",
     look=SpanLook("Turn", title="Turn", about="Prompt", bar="thread", role="root"),
     name="invoke_agent claude-code",
-    brief="A turn: from a prompt until Claude has answered it.",
+    brief="A turn: from a prompt until it has been answered.",
     parent='none: the root of its trace, whose id is the prompt id (with `traces.parent = "adopt"` the span that TRACEPARENT names)',
     begins="UserPromptSubmit; for a queued prompt the transcript's `dequeue`, for a teammate's message its line there",
     ends="the last Stop or StopFailure, or the interruption; without any of these, what ended the session",

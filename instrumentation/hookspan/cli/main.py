@@ -58,7 +58,7 @@ class LazyGroup(click.Group):
 @click.version_option(__version__, "-V", "--version", prog_name="hookspan", message="%(prog)s %(version)s")
 @click.pass_context
 def cli(ctx: click.Context) -> None:
-    """OpenTelemetry for Claude Code hooks."""
+    """OpenTelemetry for coding agents."""
     if ctx.invoked_subcommand is None:
         from hookspan.cli.verbs.status import show_bare
 

@@ -158,7 +158,7 @@ class Export:
 class Journal:
     """How long raw and compacted events are kept."""
 
-    raw_hours: int = _option(24, Number(1, 8760, "hours"), "How long events keep everything that Claude Code sent.")
+    raw_hours: int = _option(24, Number(1, 8760, "hours"), "How long events keep everything that coding agents sent.")
     days: int = _option(30, Number(1, DAYS_MAX, "days"), "How long compacted events are kept.")
     bytes: int = _option(2 << 30, Size(1 << 20), "Disk space that the journal may use.")
 

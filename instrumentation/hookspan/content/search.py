@@ -5,13 +5,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from typing import Any, Final
+from functools import cache
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
 from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.claude_code import CLAUDE_CODE
 from hookspan.catalogue.enums import SessionPhase
 from hookspan.catalogue.session_fields import SessionRow
 from hookspan.model import ids
@@ -28,11 +30,16 @@ LOOKED_MAX: Final = 2_000
 """Messages whose spans are looked at for one page; the next page goes on after them."""
 
 
+Agents: TypeAlias = Callable[[str], str]
+"""Whose a session is."""
+
+
 class Query(msgspec.Struct, frozen=True, kw_only=True):
     """What is looked for; whatever is empty or 0 is not asked.
 
     Attributes:
         text: Words; see `words.terms`.
+        agent: A coding agent; what was said in its sessions alone is looked for.
         kind: A kind of message (`clients.message.Kind`), or `session` for titles.
         outcome: How the message's tool call, turn or model call ended; `error` finds failed results without a span.
         longer: Nanoseconds that its span took at least.
@@ -44,6 +51,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     text: str = ""
     project: str = ""
     branch: str = ""
+    agent: str = ""
     model: str = ""
     tool: str = ""
     session: str = ""
@@ -57,8 +65,13 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     limit: int = 20
 
     @property
-    def asks_spans(self) -> bool:
+    def asks_more(self) -> bool:
         """Whether more is asked than the index knows."""
+        return bool(self.agent or self.asks_spans)
+
+    @property
+    def asks_spans(self) -> bool:
+        """Whether it is asked what a span is."""
         return bool(self.longer or self.costlier or self.outcome not in {"", "error"})
 
 
@@ -69,6 +82,7 @@ class Hit(msgspec.Struct, kw_only=True):
         message: Its id in its conversation; empty for a session's title.
         trace: Trace of its turn (32 hex digits), empty before the first prompt.
         span: Its tool call's, model call's or turn's span (16 hex digits), empty without one.
+        agent: The coding agent that it was said to or by.
         snippet: Parts of its text around the first hit, each with whether it is one.
     """
 
@@ -86,6 +100,7 @@ class Hit(msgspec.Struct, kw_only=True):
     trace: str
     span: str
     snippet: list[words.Piece]
+    agent: str = ""
 
 
 class Hits(msgspec.Struct, kw_only=True):
@@ -124,22 +139,40 @@ class Search:
             if db is None:
                 return Hits(hits=[])
             keys = _keys(db, query, words.expression(asked))
-            if not query.asks_spans:
-                found = [_hit(db, key, asked) for key in _some(keys, query.limit + 1)]
+            agents = self._agents()
+            if not query.asks_more:
+                found = [_hit(db, key, asked, agents) for key in _some(keys, query.limit + 1)]
                 return _page(found, query.limit)
-            return self._with_spans(db, keys, query, asked)
+            return self._looked_at(db, keys, query, asked, agents)
 
-    def _with_spans(self, db: sqlite3.Connection, keys: Iterator[int], query: Query, asked: list[words.Term]) -> Hits:
-        """A page of those whose spans are as they are asked to be."""
+    def _looked_at(
+        self, db: sqlite3.Connection, keys: Iterator[int], query: Query, asked: list[words.Term], agents: Agents
+    ) -> Hits:
+        """A page of those whose sessions and spans are as they are asked to be."""
         found: list[Hit] = []
         for looked, key in enumerate(keys, 1):
-            hit = _hit(db, key, asked)
-            span = self._reader.span(hit.trace, hit.span) if hit.span and hit.trace else None
-            if span is not None and _fits(span, query):
+            hit = _hit(db, key, asked, agents)
+            if query.agent in {"", hit.agent} and self._fits(hit, query):
                 found.append(hit)
             if len(found) == query.limit or looked == LOOKED_MAX:
                 return Hits(hits=found, next=key)
         return Hits(hits=found)
+
+    def _agents(self) -> Agents:
+        """Whose a session is; one that the store no longer has is taken for Claude Code's, whose alone are archived."""
+
+        @cache
+        def agent_of(session: str) -> str:
+            row = self._reader.session(session)
+            return row.agent if row else CLAUDE_CODE.name
+
+        return agent_of
+
+    def _fits(self, hit: Hit, query: Query) -> bool:
+        if not query.asks_spans:
+            return True
+        span = self._reader.span(hit.trace, hit.span) if hit.span and hit.trace else None
+        return span is not None and _fits(span, query)
 
     def session(self, session: str) -> SessionRow | None:
         """The row of an archived session that the store may no longer have, as far as the archive knows it."""
@@ -197,9 +230,12 @@ def _keys(db: sqlite3.Connection, query: Query, expression: str) -> Iterator[int
     scope += ["failed"] if query.outcome == "error" else []
     if scope:
         asked.insert(0, f"scope : ({' AND '.join(scope)})")
-    if not asked:
-        return
     before = min(query.until, query.before or query.until)
+    if not asked:
+        if query.agent:
+            sql = "SELECT message FROM message WHERE message < ? AND message >= ? ORDER BY message DESC"
+            yield from (key for (key,) in db.execute(sql, (before, query.since)))
+        return
     for name in database.slots(db):
         slot = int(name.removeprefix("words_"))
         if slot * SLOT >= before or (slot + 1) * SLOT <= query.since:
@@ -219,7 +255,7 @@ def _page(found: list[Hit], limit: int) -> Hits:
     return Hits(hits=found, next=found[-1].at if more else 0)
 
 
-def _hit(db: sqlite3.Connection, key: int, asked: list[words.Term]) -> Hit:
+def _hit(db: sqlite3.Connection, key: int, asked: list[words.Term], agent_of: Agents) -> Hit:
     row: Any = db.execute(_MESSAGE, (key,)).fetchone()
     _, name, kind, turn, call, tool_call, tool, failed, text, session, project, branch, title, subagent = row
     span = ""
@@ -244,6 +280,7 @@ def _hit(db: sqlite3.Connection, key: int, asked: list[words.Term]) -> Hit:
         trace=ids.trace_id(turn) if turn else "",
         span=span,
         snippet=words.snippet(database.unpack(text), asked),
+        agent=agent_of(session),
     )
 
 

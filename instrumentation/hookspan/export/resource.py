@@ -35,9 +35,9 @@ def instance_id(paths: Paths) -> str:
 
 
 def resources(paths: Paths, extra: Mapping[str, str], identity: Identity = NOBODY) -> tuple[Resource, Resource]:
-    """The resource of what Claude Code did, with the user's `[resource]` table, and that of the agent itself.
+    """The resource of what coding agents did, with the user's `[resource]` table, and that of the agent itself.
 
-    Who it was is said of what Claude Code did alone; what `[resource]` says of that goes before it.
+    Who it was is said of what they did alone; what `[resource]` says of that goes before it.
 
     Built without the SDK's detectors: they read OTEL_RESOURCE_ATTRIBUTES, which is often meant for another program.
     """

@@ -15,7 +15,18 @@ from hookspan.catalogue import attributes as sc
 from .schema import NANOSECONDS
 
 Grouping: TypeAlias = Literal[
-    "day", "project", "model", "branch", "session", "prompt", "skill", "plugin", "mcp-server", "subagent", "workflow"
+    "day",
+    "project",
+    "agent",
+    "model",
+    "branch",
+    "session",
+    "prompt",
+    "skill",
+    "plugin",
+    "mcp-server",
+    "subagent",
+    "workflow",
 ]
 
 UNSEEN: Final = "in no transcript"
@@ -92,8 +103,8 @@ _KEYS: Final[Mapping[str, Callable[[Call], str]]] = {
     "workflow": lambda call: call.workflow,
 }
 _SESSIONS: Final = """
-SELECT session.session, session.id, project, branch, last, residual_nano FROM session
-WHERE last >= ? AND (? = '' OR project = ?)
+SELECT session.session, session.id, project, branch, agent, last, residual_nano FROM session
+WHERE last >= ? AND ? IN ('', project) AND ? IN ('', agent)
 """
 _CALLS: Final = """
 SELECT start, attributes FROM span
@@ -102,7 +113,9 @@ WHERE session = ? AND NOT hook AND start >= ? AND start < ? AND name GLOB 'chat 
 _call = msgspec.json.Decoder(Call).decode
 
 
-def by(db: sqlite3.Connection, grouping: Grouping, since: int, until: int, project: str) -> dict[tuple[str, str], Cost]:
+def by(
+    db: sqlite3.Connection, grouping: Grouping, since: int, until: int, project: str, agent: str
+) -> dict[tuple[str, str], Cost]:
     """Sums of the model calls that began in a time (Unix nanoseconds), by name of the group.
 
     A group of sessions is named by session id and project, any other by its name and nothing. A call that has no such
@@ -111,11 +124,18 @@ def by(db: sqlite3.Connection, grouping: Grouping, since: int, until: int, proje
     """
     found: dict[tuple[str, str], Cost] = defaultdict(Cost)
     key = _KEYS.get(grouping)
-    for session, id_, of_project, branch, last, residual in db.execute(_SESSIONS, (since, project, project)).fetchall():
-        of_session = {"session": (id_, of_project), "project": (of_project, ""), "branch": (branch, "")}
+    for session, id_, of_project, branch, of_agent, last, residual in db.execute(
+        _SESSIONS, (since, project, agent)
+    ).fetchall():
+        of_session = {
+            "session": (id_, of_project),
+            "project": (of_project, ""),
+            "branch": (branch, ""),
+            "agent": (of_agent, ""),
+        }
         for start, attributes in db.execute(_CALLS, (session, since, until)):
             call = _call(attributes)
-            name = of_session.get(grouping) if key is None else (key(call), "")
+            name = (key(call), "") if key else of_session.get(grouping)
             found[name or (_day(start), "")].add(call.cost())
         if residual and last < until:
             name = (_day(last), "") if grouping == "day" else of_session.get(grouping, (UNSEEN, ""))

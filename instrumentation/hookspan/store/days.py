@@ -102,7 +102,7 @@ def _of_spans(db: sqlite3.Connection, since: int, until: int) -> Day:
         turns, failed = turns + more, failed + bad
         waited += db.execute(_WAITED, (f'$."{sc.WAITED}"', *times)).fetchone()[0]
     cost = costs.Cost()
-    for part in costs.by(db, "project", since, until, "").values():
+    for part in costs.by(db, "project", since, until, "", "").values():
         cost.add(part)
     return Day(nano=cost.nano - cost.unseen_nano, unpriced=cost.unpriced, waited=waited, turns=turns, failed=failed)
 

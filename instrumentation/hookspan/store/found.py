@@ -38,6 +38,7 @@ class SpanQuery(msgspec.Struct, frozen=True, kw_only=True):
         words: Each is in the span's name, label or attributes.
         tool: A tool's name; its calls alone are looked for.
         model: A model's name; its calls alone are looked for.
+        agent: A coding agent; what it did alone is looked for.
         since: Unix ns: those that began at that time or later; `until`, before that time.
         longer: Nanoseconds that they took at least.
         costlier: USD that they cost at least.
@@ -58,6 +59,7 @@ class SpanQuery(msgspec.Struct, frozen=True, kw_only=True):
     model: str = ""
     project: str = ""
     branch: str = ""
+    agent: str = ""
     session: str = ""
     outcome: str = ""
     since: int = 0
@@ -149,6 +151,7 @@ def _asked(query: SpanQuery) -> tuple[list[str], list[Any]]:
         ("(start < ? OR key < ?)", query.before or (), query.before is not None),
         ('"end" - start >= ?', (query.longer,), query.longer > 0),
         (f"{_attribute(sc.OUTCOME)} = ?", (query.outcome,), bool(query.outcome)),
+        ("session IN (SELECT session FROM session WHERE agent = ?)", (query.agent,), bool(query.agent)),
         (schema.OF_SESSION, (query.session,), bool(query.session)),
         (f"{cost} >= ?", (query.costlier,), query.costlier > 0),
         (f"{_attribute(sc.PROJECT)} = ?", (query.project,), bool(query.project)),

@@ -25,6 +25,10 @@ class Questions(ABC):
         rows = self._rows(f"{schema.SELECT_SESSION} WHERE {schema.OF_SESSION}", session)
         return schema.read_session(rows[0]) if rows else None
 
+    def agents(self) -> list[str]:
+        """Names of the coding agents that there are sessions of."""
+        return [row[0] for row in self._rows("SELECT DISTINCT agent FROM session ORDER BY 1")]
+
     def quota(self, now: int) -> list[QuotaUse]:
         """The windows of the account's quota that go on at `now` (Unix nanoseconds), if status lines tell of any."""
         rows = self._rows("SELECT value FROM meta WHERE name = 'world'")

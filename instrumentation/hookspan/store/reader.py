@@ -188,6 +188,7 @@ class Reader(Questions):
         open_only: bool = False,
         project: str = "",
         branch: str = "",
+        agent: str = "",
         phases: Collection[SessionPhase] = (),
         since: int = 0,
         limit: int = 100,
@@ -198,7 +199,7 @@ class Reader(Questions):
         values: list[str | int] = [since]
         if open_only:
             where.append("ended = 0")
-        for column, wanted in (("project", project), ("branch", branch)):
+        for column, wanted in (("project", project), ("branch", branch), ("agent", agent)):
             if wanted:
                 where.append(f"{column} = ?")
                 values.append(wanted)
@@ -289,11 +290,17 @@ class Reader(Questions):
         return gained
 
     def costs(
-        self, grouping: costs.Grouping, *, since: int = 0, until: int = schema.INTEGER_MAX, project: str = ""
+        self,
+        grouping: costs.Grouping,
+        *,
+        since: int = 0,
+        until: int = schema.INTEGER_MAX,
+        project: str = "",
+        agent: str = "",
     ) -> dict[tuple[str, str], costs.Cost]:
         """What model calls that began in a time cost, as `costs.by` names and adds them."""
         with self._readings.snapshot() as db:
-            return {} if db is None else costs.by(db, grouping, since, until, project)
+            return {} if db is None else costs.by(db, grouping, since, until, project, agent)
 
     def receipts(self, since: int = 0) -> receipts.Receipts:
         """What went into commits, and into none, of the sessions whose last event was at or after `since` (Unix ns)."""

@@ -58,12 +58,17 @@ class Pull(NamedTuple):
 class Receipts(msgspec.Struct, kw_only=True):
     """The receipts of all commits, the newest first, and what is in no commit, by project and branch.
 
-    All of them together are the whole (`total`).
+    `agents`: the coding agent of each session. All of them together are the whole (`total`).
     """
 
     receipts: list[Receipt] = []
     none: dict[tuple[str, str], Work] = {}
     pulls: list[Pull] = []
+    agents: dict[str, str] = {}
+
+    def agents_of(self, work: Work) -> list[str]:
+        """The coding agents that did some work."""
+        return sorted({self.agents[session] for session in work.sessions if session in self.agents})
 
     def total(self) -> Work:
         """All work: as far as sessions have ended, what their clients have counted, to the nano-dollar."""
@@ -108,7 +113,12 @@ def of_all(db: sqlite3.Connection, since: int = 0) -> Receipts:
     ]
     receipts += [_receipt(made, works[sha]) for sha, made in told.items()]
     receipts.sort(key=attrgetter("at"), reverse=True)
-    return Receipts(receipts=receipts, none=dict(none), pulls=[Pull(*row) for row in db.execute(_PULLS)])
+    return Receipts(
+        receipts=receipts,
+        none=dict(none),
+        pulls=[Pull(*row) for row in db.execute(_PULLS)],
+        agents={each.id: each.agent for each in sessions},
+    )
 
 
 def _in_order(moves: Iterable[Move]) -> list[Move]:

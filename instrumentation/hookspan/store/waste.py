@@ -55,11 +55,12 @@ class WasteSum(msgspec.Struct, kw_only=True):
 
 
 class WasteQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """From when until when (Unix ns, whole hours), of which project, and whether imported sessions count."""
+    """From when until when (Unix ns, whole hours), of which project and agent, and whether imported sessions count."""
 
     since: int = 0
     until: int = schema.INTEGER_MAX
     project: str = ""
+    agent: str = ""
     local: bool = True
 
     def where(self) -> tuple[str, list[Any]]:
@@ -68,6 +69,7 @@ class WasteQuery(msgspec.Struct, frozen=True, kw_only=True):
             ("hour >= ?", [self.since // schema.HOUR], True),
             ("hour < ?", [-(-self.until // schema.HOUR)], self.until < schema.INTEGER_MAX),
             ("session IN (SELECT session FROM session WHERE project = ?)", [self.project], bool(self.project)),
+            ("session IN (SELECT session FROM session WHERE agent = ?)", [self.agent], bool(self.agent)),
             (f"(NOT EXISTS ({_LOCAL}) OR session NOT IN ({_LOCAL}))", [], not self.local),  # the first is asked once
         ]
         asked = [(condition, values) for condition, values, is_asked in conditions if is_asked]

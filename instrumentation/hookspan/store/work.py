@@ -21,7 +21,7 @@ SELECT start, "end", name, tree, parent_id, attributes FROM span
 WHERE session = ? AND NOT hook AND (name GLOB 'chat *' OR name GLOB 'execute_tool *') ORDER BY start, key
 """
 _SESSIONS: Final = """
-SELECT session, id, project, branch, client_nano, client_at, residual_nano FROM session WHERE last >= ?
+SELECT session, id, project, branch, agent, client_nano, client_at, residual_nano FROM session WHERE last >= ?
 """
 
 
@@ -62,6 +62,7 @@ class SessionWork(NamedTuple):
     id: str
     project: str
     branch: str
+    agent: str
     items: list[Item]
     unseen: int
 
@@ -126,10 +127,10 @@ _told = msgspec.json.Decoder(Told).decode
 def sessions(db: sqlite3.Connection, since: int) -> list[SessionWork]:
     """The work of the sessions whose last event was at or after `since` (Unix nanoseconds)."""
     found = []
-    for number, id_, project, branch, client, client_at, residual in db.execute(_SESSIONS, (since,)).fetchall():
+    for number, id_, project, branch, agent, client, client_at, residual in db.execute(_SESSIONS, (since,)).fetchall():
         items = _items(db, number)
         counted = sum(item.told.cost().nano for item in items if not item.tool and item.end <= client_at)
-        found.append(SessionWork(id_, project, branch, items, residual if client < 0 else client - counted))
+        found.append(SessionWork(id_, project, branch, agent, items, residual if client < 0 else client - counted))
     return found
 
 

@@ -21,7 +21,7 @@ class AgentInterface:
         hooks: What the newest hooks took.
         status: What `hookspan status --json` shows of the agent: `agent`, `ingest`, `export`, `loops`, `drops`.
         health: So many of the newest rounds of checks, oldest first, as reports (seconds).
-        installed: Whether something was installed that gives us events.
+        installed: Names of the coding agents that hooks of ours are installed for.
         caught_up: Waits until all that is in the journal is in the store, at most to that monotonic time.
         damaged: Hears in which file a reader of the store met damage.
     """
@@ -31,6 +31,6 @@ class AgentInterface:
     hooks: Callable[[], Sequence[HookTime]]
     status: Callable[[], Mapping[str, Any]]
     health: Callable[[int], Sequence[Mapping[str, Any]]]
-    installed: Callable[[], bool]
+    installed: Callable[[], Sequence[str]]
     caught_up: Callable[[float], bool]
     damaged: Callable[[Identity], None] = lambda _: None

@@ -56,6 +56,7 @@ class Endpoint:
 
 _SESSION: Final = Parameter("session", "Only of this session.")
 _PROJECT: Final = Parameter("project", "Only of this project.")
+_AGENT: Final = Parameter("agent", "Only of this coding agent: `claude-code`, `codex`.")
 _POSITION: Final = number(
     "position", "The last `position` of the stream: a cached answer from before it is not used.", None, 0
 )
@@ -104,6 +105,7 @@ ENDPOINTS: Final = (
                 words=tuple(serializers.PHASES),
             ),
             _PROJECT,
+            _AGENT,
             Parameter(
                 "q", "Words that must all be in its project, branch, repository, title, first prompt, model or id."
             ),
@@ -208,6 +210,7 @@ ENDPOINTS: Final = (
             Parameter("what", "What is looked for.", "messages", words=("messages", "spans")),
             Parameter("kind", "Only messages of this kind; `session`: titles.", "all", words=("all", *MESSAGE_KINDS)),
             _PROJECT,
+            _AGENT,
             Parameter("branch", "Only of sessions on this branch."),
             Parameter("model", "Only of this model."),
             Parameter("tool", "Only calls of this tool, and their results."),
@@ -250,7 +253,7 @@ ENDPOINTS: Final = (
         "Dialogs, rules that would avoid them, failing tools, cost.",
         friction.friction,
         schemas.Friction,
-        (number("days", "Number of days, including today.", 7, 1, 90), _PROJECT),
+        (number("days", "Number of days, including today.", 7, 1, 90), _PROJECT, _AGENT),
         cached=True,
     ),
     Endpoint(
@@ -261,6 +264,7 @@ ENDPOINTS: Final = (
         (
             number("days", "Number of days, including today.", 7, 1, 90),
             _PROJECT,
+            _AGENT,
             Parameter("kind", "Its `kind`.", words=tuple(kind.value for kind in WasteKind)),
             Parameter("what", "Its `what`."),
         ),
@@ -274,6 +278,7 @@ ENDPOINTS: Final = (
         (
             number("days", "Sessions that were active in so many days, including today.", 30, 1, 365),
             _PROJECT,
+            Parameter("agent", "Only branches and commits for which this coding agent worked."),
             Parameter("session", "Only branches and commits for which this session worked."),
         ),
         cached=True,
@@ -291,6 +296,7 @@ ENDPOINTS: Final = (
             ),
             number("until", "Only calls that began before this time (Unix milliseconds).", None, 0),
             _PROJECT,
+            _AGENT,
         ),
         cached=True,
     ),

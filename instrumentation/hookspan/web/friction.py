@@ -11,6 +11,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.clients import service_of
 from hookspan.catalogue.enums import Decision, Outcome, TimeKind
 from hookspan.model.rows import Span
 from hookspan.store import Total
@@ -161,10 +162,12 @@ class _DayOfWaits:
 
 
 def rules(spans: Iterable[Span]) -> list[schemas.Rule]:
-    """What was always approved and has a rule, those that save most time first."""
+    """What Claude Code was always allowed and has a rule, those that save most time first."""
     groups: dict[tuple[str, str], list[Span]] = defaultdict(list)
     for span in spans:
         tool = _tool(span)
+        if span.attributes.get(sc.SERVICE_NAME):
+            continue  # of another agent, which has no such rules
         if tool not in _DIALOGS and (rule := rule_for(tool, span.label)):
             groups[tool, rule].append(span)
     found = []
@@ -194,6 +197,17 @@ def of_project(totals: Totals, project: str) -> Totals:
         return totals
     return {
         name: [one for one in found if dict(one.attributes).get(sc.PROJECT, project) == project]
+        for name, found in totals.items()
+    }
+
+
+def of_agent(totals: Totals, agent: str) -> Totals:
+    """Only what a coding agent gained."""
+    if not agent:
+        return totals
+    service = service_of(agent)
+    return {
+        name: [one for one in found if dict(one.attributes).get(sc.SERVICE_NAME, "") == service]
         for name, found in totals.items()
     }
 

@@ -58,13 +58,14 @@ ORDERS: Final = {
 
 
 class Filter(NamedTuple):
-    """Which sessions are looked for: of a project, on a branch (empty for any), in which every word is found.
+    """Which sessions are looked for: of a project, a branch, an agent (empty: any), in which all words are found.
 
     Their newest event was in a time: Unix nanoseconds, `until` is not in it.
     """
 
     project: str = ""
     branch: str = ""
+    agent: str = ""
     since: int = 0
     until: int = schema.INTEGER_MAX
     words: Sequence[str] = ()
@@ -137,7 +138,7 @@ class Moment(Questions):
         `content`: whether the user's texts are looked at, too: titles and first prompts.
         """
         where, values = ["last >= ?", "last < ?"], list[str | int]((wanted.since, wanted.until))
-        for column in ("project", "branch"):
+        for column in ("project", "branch", "agent"):
             if value := getattr(wanted, column):
                 where.append(f"{column} = ?")
                 values.append(value)

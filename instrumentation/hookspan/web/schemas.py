@@ -21,7 +21,18 @@ CollisionKind = Literal["lines", "tree", "file", "beside"]
 State = Literal["working", "waiting", "waiting_or_running", "idle", "ended"]
 Source = Literal["skill", "plugin", "mcp_server", "subagent", "workflow"]
 CostBy = Literal[
-    "day", "project", "branch", "model", "session", "prompt", "skill", "plugin", "mcp_server", "subagent", "workflow"
+    "day",
+    "project",
+    "branch",
+    "agent",
+    "model",
+    "session",
+    "prompt",
+    "skill",
+    "plugin",
+    "mcp_server",
+    "subagent",
+    "workflow",
 ]
 HealthStatus = Literal["healthy", "warning", "critical", "unknown"]
 
@@ -351,8 +362,8 @@ class Sessions(msgspec.Struct, kw_only=True):
 
     `counts`: how many there are in each state that the filter lets through, that by state apart; `cost`: of all ended
     ones (USD). `days`: those that the page's ended ones are of, whole, when the newest come first. `waited`: how long
-    those of them that did waited for you (ms), by id. `branches`: of the newest sessions of the project that was
-    asked for.
+    those of them that did waited for you (ms), by id. `agents`: coding agents that there are any sessions
+    of. `branches`: of the newest sessions of the project that was asked for.
     """
 
     now: float
@@ -364,6 +375,7 @@ class Sessions(msgspec.Struct, kw_only=True):
     days: list[Day]
     waited: dict[str, float]
     projects: list[str]
+    agents: list[str]
     branches: list[str]
 
 
@@ -549,7 +561,7 @@ class FoundItem(msgspec.Struct, kw_only=True):
     """A message or a span (`kind` span) that was found. Of a message `message` is its id in its conversation.
 
     `trace` and `span` are what it opens at; empty where there is none. `error`: of a call that failed, what it said
-    in one line, as long as that is kept.
+    in one line, as long as that is kept. `agent`: the coding agent.
     """
 
     kind: str
@@ -569,6 +581,7 @@ class FoundItem(msgspec.Struct, kw_only=True):
     duration: float | None = None
     outcome: str = ""
     error: str = ""
+    agent: str = ""
 
 
 class FoundSums(msgspec.Struct, kw_only=True):
@@ -836,7 +849,7 @@ class PullRequest(msgspec.Struct, kw_only=True):
 class BranchReceipts(msgspec.Struct, kw_only=True):
     """The commits of a branch into which work went, the newest first, and its work that is in no commit.
 
-    `branch` is empty where none was checked out.
+    `branch` is empty where none was checked out. `agents`: coding agents that did the work.
     """
 
     project: str
@@ -845,6 +858,7 @@ class BranchReceipts(msgspec.Struct, kw_only=True):
     commits: list[Commit]
     no_commit: Spent
     total: Spent
+    agents: list[str]
 
 
 class Receipts(msgspec.Struct, kw_only=True):

@@ -83,7 +83,7 @@ def systemd(paths: Paths) -> Manager:
     control = ("systemctl", "--user")
     text = f"""\
 [Unit]
-Description=hookspan, OpenTelemetry for Claude Code hooks
+Description=hookspan, OpenTelemetry for coding agents
 # `hookspan down` holds until `hookspan up`.
 ConditionPathExists=!{_specifiers(str(paths.down))}
 

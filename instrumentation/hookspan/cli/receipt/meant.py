@@ -63,6 +63,14 @@ def find(found: Receipts, repository: Repository, name: str) -> Meant:
     )
 
 
+def of_agent(found: Receipts, meant: Meant, agent: str | None) -> Meant:
+    """Of them those for which a coding agent worked; None: all."""
+    if agent is None:
+        return meant
+    receipts = [receipt for receipt in meant.receipts if agent in found.agents_of(receipt.work)]
+    return meant._replace(receipts=receipts, none=meant.none if agent in found.agents_of(meant.none) else Work())
+
+
 def _is(receipt: Receipt, sha: str) -> bool:
     """Whether a receipt is that of a commit, or of one whose place it has taken."""
     return any(each.startswith(sha) for each in (receipt.sha, *receipt.replaces)) or (

@@ -12,7 +12,7 @@ import msgspec
 from hookspan.cli.receipt.meant import Meant
 from hookspan.cli.terminal.text import fit, pad, printable, width
 from hookspan.sharing.as_markdown import plain
-from hookspan.store import Cost, Receipt, Work
+from hookspan.store import Cost, Receipt, Receipts, Work
 from hookspan.store.receipts import together
 from hookspan.units import counted, duration, money
 
@@ -22,12 +22,21 @@ NO_BILL: Final = "At list price, which is no bill."
 NANO: Final = 1_000_000_000
 
 
-def text(meant: Meant, subjects: Mapping[str, str], columns: int) -> Iterator[str]:
-    """For a terminal."""
+def text(meant: Meant, subjects: Mapping[str, str], found: Receipts, columns: int) -> Iterator[str]:
+    """For a terminal. Where `found` knows several coding agents it says which did the work."""
+    several = len(set(found.agents.values())) > 1
+
+    def agents(work: Work) -> str:
+        return printable(", ".join(found.agents_of(work))) if several else ""
+
     if meant.one:
-        yield from (fit(line, columns) for line in _one(meant.receipts[0], subjects))
+        yield from (fit(line, columns) for line in _one(meant.receipts[0], subjects, agents(meant.receipts[0].work)))
         return
-    rows = [(_name(receipt, subjects), receipt.work) for receipt in meant.receipts if _is_shown(receipt)]
+    rows = [
+        (_name(receipt, subjects, agents(receipt.work)), receipt.work)
+        for receipt in meant.receipts
+        if _is_shown(receipt)
+    ]
     rows.append(("no commit", meant.none))
     total = together(work for _, work in rows)
     rows.append(("total", total))
@@ -43,7 +52,7 @@ def text(meant: Meant, subjects: Mapping[str, str], columns: int) -> Iterator[st
     yield fit(NO_BILL, columns)
 
 
-def _one(receipt: Receipt, subjects: Mapping[str, str]) -> Iterator[str]:
+def _one(receipt: Receipt, subjects: Mapping[str, str], agents: str) -> Iterator[str]:
     work, cost = receipt.work, receipt.work.cost
     made = datetime.fromtimestamp(receipt.at / NANO).astimezone()
     yield click.style(f"commit {receipt.sha}", bold=True)
@@ -53,6 +62,8 @@ def _one(receipt: Receipt, subjects: Mapping[str, str]) -> Iterator[str]:
     yield f"cost     {_price(cost)}  {NO_BILL}"
     yield f"work     {_spent(work)}"
     yield f"tokens   {cost.input_tokens:,} in ({_cached(cost)} cached), {cost.output_tokens:,} out"
+    if agents:
+        yield f"agents   {agents}"
     for model, each in sorted(work.models.items(), key=lambda pair: -pair[1].nano):
         yield f"model    {printable(model)}  {_price(each)}  {counted(each.calls, 'calls')}"
     for session, nano in sorted(work.sessions.items(), key=lambda pair: -pair[1]):
@@ -81,8 +92,9 @@ def _is_shown(receipt: Receipt) -> bool:
     return bool(receipt.work.cost.calls)
 
 
-def _name(receipt: Receipt, subjects: Mapping[str, str]) -> str:
-    return printable(f"{receipt.sha[:DIGITS]} {subjects.get(receipt.sha) or receipt.branch}".rstrip())
+def _name(receipt: Receipt, subjects: Mapping[str, str], agents: str) -> str:
+    by = f" ({agents})" if agents else ""
+    return printable(f"{receipt.sha[:DIGITS]}{by} {subjects.get(receipt.sha) or receipt.branch}".rstrip())
 
 
 def _price(cost: Cost, of: float | None = None) -> str:
@@ -141,7 +153,7 @@ def note(receipt: Receipt) -> str:
     return "".join(f"Hookspan-{name}: {value}\n" for name, value in lines.items())
 
 
-def as_plain(meant: Meant, subjects: Mapping[str, str]) -> dict[str, Any]:
+def as_plain(meant: Meant, subjects: Mapping[str, str], found: Receipts) -> dict[str, Any]:
     """As JSON types; money in US dollars, and `nano_usd` to the nano-dollar."""
     receipts = [
         {
@@ -152,6 +164,7 @@ def as_plain(meant: Meant, subjects: Mapping[str, str]) -> dict[str, Any]:
             "branch": receipt.branch,
             "replaces": receipt.replaces,
             "origin": receipt.origin or None,
+            "agents": found.agents_of(receipt.work),
             **_work(receipt.work),
         }
         for receipt in meant.receipts

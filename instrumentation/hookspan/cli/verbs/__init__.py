@@ -15,7 +15,7 @@ import click
 
 SECTIONS: Final[Mapping[str, Mapping[str, str]]] = {
     "Set up": {
-        "install, uninstall": "Add hooks to Claude Code, or remove them.",
+        "install, uninstall": "Add hooks to coding agents, or remove them.",
         "config": "Show or change settings.",
         "doctor": "Find what is wrong and say how to fix it.",
         "service": "Start the agent at login.",

@@ -15,7 +15,7 @@ import msgspec
 
 from hookspan.cli.terminal import completers
 from hookspan.cli.terminal.moments import Moment
-from hookspan.cli.terminal.options import JSON
+from hookspan.cli.terminal.options import AGENT, JSON
 from hookspan.cli.terminal.text import fit, pad, printable, width
 from hookspan.config import load
 from hookspan.paths import Paths
@@ -44,26 +44,36 @@ class Row(NamedTuple):
 @click.option("--since", type=Moment(), default="7d", show_default=True, help="From when: `24h`, `7d`, a date, `all`.")
 @click.option("--until", type=Moment(), default=None, help="Until when (`today`: midnight).")
 @click.option("--project", default="", help="Only sessions of this project.", shell_complete=completers.projects)
+@AGENT
 @click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values.")
 @JSON
-def cost(grouping: Grouping, since: int, until: int | None, project: str, as_csv: bool, as_json: bool) -> None:
+def cost(
+    grouping: Grouping,
+    since: int,
+    until: int | None,
+    project: str,
+    agent: str | None,
+    as_csv: bool,
+    as_json: bool,
+) -> None:
     """What model calls cost at list price: no bill, which a subscription doesn't have. Works without an agent.
 
     Input tokens include cached ones. A call counts where it began. `in no transcript` is what clients counted beyond
-    the calls in their transcripts, such as titles and compactions; with it the total is that of Claude Code. A skill's
-    cost is that of the rest of its turn.
+    the calls in their transcripts, such as titles and compactions; with it the total is the client's own, where it has
+    one (Claude Code). A skill's cost is that of the rest of its turn.
     """
     if as_csv and as_json:
         raise click.UsageError("--csv and --json exclude each other")
     paths = Paths.from_environment()
     reader = Reader(paths)
-    costs = reader.costs(grouping, since=since, project=project, **({} if until is None else {"until": until}))
+    window = {"since": since} | ({} if until is None else {"until": until})
+    costs = reader.costs(grouping, project=project, agent=agent or "", **window)
     total = Cost()
     for each in costs.values():
         total.add(each)
     rows = ordered(grouping, costs)
     if as_json:
-        shown = {"by": grouping, "since": since, "until": until, "project": project or None}
+        shown = {"by": grouping, "since": since, "until": until, "project": project or None, "agent": agent}
         click.echo(json.dumps(shown | {"rows": [plain(row) for row in rows], "total": figures(total)}))
     elif as_csv:
         click.echo(comma_separated(grouping, rows), nl=False)

@@ -16,7 +16,7 @@ FILES = {
     "$XDG_CONFIG_HOME/hookspan/config.toml": "Your settings.",
     "/etc/hookspan/config.toml": "The administrator's, which can lock keys.",
     "$XDG_STATE_HOME/hookspan": "What is recorded: journal, store, log.",
-    "$XDG_DATA_HOME/hookspan": "What is installed: the relay that Claude Code runs, and the stack.",
+    "$XDG_DATA_HOME/hookspan": "What is installed: the relay that coding agents run, and the stack.",
 }
 STATUS = {
     "0": "Everything is healthy.",
@@ -38,7 +38,7 @@ def page(hookspan: click.Command) -> Iterator[str]:
     """The lines of hookspan(1), in roff with the macros of man(7)."""
     yield f'.TH HOOKSPAN 1 "" "hookspan {__version__}" "User Commands"'
     yield ".SH NAME"
-    yield r"hookspan \- OpenTelemetry for Claude Code hooks"
+    yield r"hookspan \- OpenTelemetry for coding agents"
     yield ".SH SYNOPSIS"
     yield r"\fBhookspan\fR [\fIcommand\fR] [\fIoption\fR ...]"
     yield ".SH DESCRIPTION"

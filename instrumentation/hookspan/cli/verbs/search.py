@@ -13,10 +13,11 @@ import click
 import msgspec
 
 from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.clients import of_service
 from hookspan.catalogue.enums import Outcome
 from hookspan.cli.terminal import completers
 from hookspan.cli.terminal.moments import Duration, Moment
-from hookspan.cli.terminal.options import JSON
+from hookspan.cli.terminal.options import AGENT, JSON
 from hookspan.cli.terminal.text import fit, printable, width
 from hookspan.clients.message import Kind
 from hookspan.config import load
@@ -38,6 +39,7 @@ SECOND: Final = 1_000_000_000
 @click.option("--spans", is_flag=True, help="Find spans by what they are, instead of messages by what they say.")
 @click.option("--project", default="", help="Only of this project.", shell_complete=completers.projects)
 @click.option("--branch", default="", help="Only on this branch.", shell_complete=completers.branches)
+@AGENT
 @click.option("--session", default="", help="Only of this session: its whole id.", shell_complete=completers.sessions)
 @click.option("--model", default="", help="Only of this model.")
 @click.option("--tool", default="", help="Only calls of this tool, such as `Bash`, and their results.")
@@ -58,6 +60,7 @@ SECOND: Final = 1_000_000_000
 def search(
     words: tuple[str, ...],
     spans: bool,
+    agent: str | None,
     kind: str | None,
     outcome: str | None,
     exit_code: int | None,
@@ -75,28 +78,31 @@ def search(
     `archive.enabled` is true. With --spans, WORDS are parts of labels, names and attributes.
     """
     paths = Paths.from_environment()
-    asked = {**filters, "outcome": outcome or "", "longer": int(longer * SECOND), "limit": count}
-    is_asked = words or kind or outcome or longer or collisions or exit_code is not None
+    asked = {**filters, "agent": agent or "", "outcome": outcome or "", "longer": int(longer * SECOND), "limit": count}
+    is_asked = words or agent or kind or outcome or longer or collisions or exit_code is not None
     if not is_asked and not any(filters[name] for name in filters.keys() - {"until"}):
         raise UserError("nothing to look for", hint="give words, or an option such as `--tool`")
     settings = load(paths)
     with contextlib.closing(Reader(paths)) as reader:
         if spans:
             found = reader.find_spans(SpanQuery(words=words, exit_code=exit_code, collisions=collisions, **asked))
-            _print([_of_span(span, labels=settings.content.local) for span in found], as_json=as_json)
+            several = len(reader.agents()) > 1
+            _print([_of_span(span, labels=settings.content.local) for span in found], several, as_json=as_json)
             return
         if not settings.content.local:
             raise UserError("content is neither kept nor shown: `content.local` is false", hint="`--spans` finds spans")
         text = " ".join(f'"{word}"' if " " in word and '"' not in word else word for word in words)
+        several = len(reader.agents()) > 1
         with contextlib.closing(Search(paths, reader)) as content:
             hits = content.messages(Query(text=text, kind=kind or "", **asked)).hits
     hidden = OptedOut(settings.projects).names
-    _print([msgspec.to_builtins(hit) for hit in hits if hit.project not in hidden], as_json=as_json)
+    _print([msgspec.to_builtins(hit) for hit in hits if hit.project not in hidden], several, as_json=as_json)
 
 
 def _of_span(span: Span, *, labels: bool) -> dict[str, Any]:
     return {
         "session": span.session,
+        "agent": of_service(span.attributes.get(sc.SERVICE_NAME)),
         "trace": span.trace_id,
         "span": span.span_id,
         "name": span.name,
@@ -107,7 +113,8 @@ def _of_span(span: Span, *, labels: bool) -> dict[str, Any]:
     }
 
 
-def _print(found: list[dict[str, Any]], *, as_json: bool) -> None:
+def _print(found: list[dict[str, Any]], several: bool, *, as_json: bool) -> None:
+    """`several`: there are several coding agents, so that it is said whose each is."""
     if as_json:
         click.echo(json.dumps(found))
         return
@@ -116,23 +123,23 @@ def _print(found: list[dict[str, Any]], *, as_json: bool) -> None:
         return
     columns = shutil.get_terminal_size((PLAIN_WIDTH, 24)).columns
     for one in found:
-        for line in _lines(one, columns):
+        for line in _lines(one, one["agent"] if several else "", columns):
             click.echo(line)
     click.echo("\nA turn in full: hookspan trace TRACE")
 
 
-def _lines(one: dict[str, Any], columns: int) -> Iterator[str]:
+def _lines(one: dict[str, Any], agent: str, columns: int) -> Iterator[str]:
     """A hit: when, where, and what there is to open; below it the words."""
     when = f"{datetime.fromtimestamp(one['at'] / SECOND).astimezone():%Y-%m-%d %H:%M}"
     if "snippet" not in one:
         outcome = one["attributes"].get(sc.OUTCOME, "")
-        about = (when, one["session"][:8], one["trace"][:8], one["name"], duration(one["seconds"]), outcome)
+        about = (when, one["session"][:8], one["trace"][:8], one["name"], duration(one["seconds"]), outcome, agent)
         yield fit(printable("  ".join(filter(None, about))), columns)
         if one["label"]:
             yield fit(f"    {printable(one['label'])}", columns)
         return
     kind = " ".join(filter(None, (one["kind"], one["tool"], "failed" if one["failed"] else "")))
-    about = (when, one["session"][:8], one["trace"][:8] or "-", kind, one["project"], one["branch"])
+    about = (when, one["session"][:8], one["trace"][:8] or "-", kind, one["project"], one["branch"], agent)
     yield fit(printable("  ".join(filter(None, about))), columns)
     room, parts = columns - 4, []
     for text, is_hit in one["snippet"]:

@@ -16,7 +16,7 @@ from hookspan.catalogue.enums import Collision, SessionPhase
 from hookspan.catalogue.session_fields import SessionRow
 from hookspan.cli.terminal import completers
 from hookspan.cli.terminal.moments import Moment
-from hookspan.cli.terminal.options import JSON
+from hookspan.cli.terminal.options import AGENT, JSON
 from hookspan.cli.terminal.text import fit, pad, printable, width
 from hookspan.config import load
 from hookspan.model import collisions
@@ -26,6 +26,7 @@ from hookspan.units import age, elapsed, money
 
 PLAIN_WIDTH: Final = 120  # columns where there is no terminal
 WIDEST: Final = {"state": 40}  # columns; with what an alarm says
+AGENT_PLACE: Final = 3  # before the project
 TITLE_LEAST: Final = 12  # columns that make a title worth showing
 ORDER: Final = (
     SessionPhase.WAITING,
@@ -62,25 +63,40 @@ COLOURS: Final = {
 @click.option("--open", "open_only", is_flag=True, help="Only those that have not ended.")
 @click.option("--project", default="", help="Only sessions of this project.", shell_complete=completers.projects)
 @click.option("--branch", default="", help="Only sessions whose branch this is.", shell_complete=completers.branches)
+@AGENT
 @click.option("--state", type=click.Choice(list(STATES)), multiple=True, help="Only sessions in this state.")
 @click.option(
     "--since", type=Moment(), default="all", show_default=True, help="Only with an event since: `24h`, `7d`, a date."
 )
 @JSON
 def sessions(
-    count: int, open_only: bool, project: str, branch: str, state: Sequence[str], since: int, as_json: bool
+    count: int,
+    open_only: bool,
+    project: str,
+    branch: str,
+    agent: str | None,
+    state: Sequence[str],
+    since: int,
+    as_json: bool,
 ) -> None:
     """List sessions, those that need you first. Works without an agent.
 
     What the watchdog has noticed stands as the state, with how often and what was spent since.
 
-    `(no hooks)` marks a session that only Claude Code's own registry tells of, so that its turns, tools and cost are
+    `(no hooks)` marks a session that only its client's own registry tells of, so that its turns, tools and cost are
     not known. `!` marks one that writes what another session or agent writes at the same time, and says what.
     """
     paths = Paths.from_environment()
     phases = [phase for each in state for phase in STATES[each]]
-    rows = Reader(paths).sessions(
-        open_only=open_only, project=project, branch=branch, phases=phases, since=since, limit=count
+    reader = Reader(paths)
+    rows = reader.sessions(
+        open_only=open_only,
+        project=project,
+        branch=branch,
+        agent=agent or "",
+        phases=phases,
+        since=since,
+        limit=count,
     )
     if not load(paths).content.local:
         rows = [msgspec.structs.replace(row, title="", collision_file="") for row in rows]
@@ -89,19 +105,22 @@ def sessions(
         click.echo(json.dumps([msgspec.to_builtins(row) for row in rows]))
         return
     if not rows:
-        filtered = open_only or project or branch or phases or since
+        filtered = open_only or project or branch or agent or phases or since
         click.echo("No such sessions." if filtered else "No sessions yet.")
         return
     columns = shutil.get_terminal_size((PLAIN_WIDTH, 24)).columns
-    for line in table(rows, time.time_ns(), columns):
+    for line in table(rows, time.time_ns(), columns, agents=len(reader.agents()) > 1):
         click.echo(line)
 
 
-def table(rows: Sequence[SessionRow], now: int, columns: int) -> Iterator[str]:
-    """The rows as lines of at most `columns`; what matters least is left out first."""
-    heads = ("session", "state", "for", "project", "cost", "turns", "tools", "branch", "title")
+def table(rows: Sequence[SessionRow], now: int, columns: int, *, agents: bool = False) -> Iterator[str]:
+    """The rows as lines of at most `columns`; what matters least is left out first. `agents`: say whose each is."""
+    heads = ["session", "state", "for", "project", "cost", "turns", "tools", "branch", "title"]
     dearest = max(row.cost_nano for row in rows) / 1e9
     cells = [heads, *(_cells(row, now, dearest) for row in rows)]
+    if agents:
+        for line, agent in zip(cells, ("agent", *(printable(row.agent) for row in rows)), strict=True):
+            line.insert(AGENT_PLACE, agent)
     widths = [min(WIDEST.get(head, 28), max(width(line[place]) for line in cells)) for place, head in enumerate(heads)]
     shown = len(heads) - 1
     while shown > 1 and sum(widths[:shown]) + 2 * shown > columns:
@@ -123,7 +142,7 @@ def alarm_of(row: SessionRow) -> str:
     return f"{ALARMS.get(row.alarm, row.alarm)} ({row.alarm_calls}x{cost})"
 
 
-def _cells(row: SessionRow, now: int, dearest: float) -> tuple[str, ...]:
+def _cells(row: SessionRow, now: int, dearest: float) -> list[str]:
     phase = WORDS[row.phase]
     if row.phase in {SessionPhase.WAITING, SessionPhase.WAITING_OR_RUNNING} and row.waiting_tool:
         phase += f": {row.waiting_tool}"
@@ -143,8 +162,8 @@ def _cells(row: SessionRow, now: int, dearest: float) -> tuple[str, ...]:
     title = _collision(row, now) + row.title + (" (imported)" if row.local else " (no hooks)" if row.unhooked else "")
     counts = ("-", "-") if row.unhooked else (str(row.turns), str(row.tools))
     for_ = age(gone) if row.phase is SessionPhase.ENDED else elapsed(gone)
-    cells = (row.id[:8], phase, for_, row.project, cost, *counts, row.branch, title)
-    return tuple(printable(cell) for cell in cells)
+    cells = [row.id[:8], phase, for_, row.project, cost, *counts, row.branch, title]
+    return [printable(cell) for cell in cells]
 
 
 def _collision(row: SessionRow, now: int) -> str:

@@ -56,7 +56,7 @@ def trace(id_: str, hooks: bool, as_json: bool) -> None:
         click.echo(json.dumps(plain | {"followed_by": [turn.trace_id for turn in later]}))
         return
     columns = shutil.get_terminal_size().columns if sys.stdout.isatty() or "COLUMNS" in os.environ else 0
-    for line in lines(row, spans, hooks=hooks, labels=labels):
+    for line in lines(row, spans, hooks=hooks, labels=labels, agents=len(reader.agents()) > 1):
         click.echo(fit(line, columns) if columns else line)
     for turn in later:
         length = tree.duration(turn.end - turn.start)
@@ -80,12 +80,15 @@ def followed_by(reader: Reader, spans: Sequence[Span]) -> list[Span]:
     return later
 
 
-def lines(row: SessionRow | None, spans: Sequence[Span], *, hooks: bool, labels: bool) -> Iterator[str]:
-    """The printed lines."""
+def lines(
+    row: SessionRow | None, spans: Sequence[Span], *, hooks: bool, labels: bool, agents: bool = False
+) -> Iterator[str]:
+    """The printed lines. `agents`: say whose session it is."""
     if row:
         started = datetime.fromtimestamp(row.started / 1e9).astimezone()
         parts = [
             f"session {row.id}",
+            row.agent if agents else "",
             row.project,
             row.branch,
             row.title if labels else "",

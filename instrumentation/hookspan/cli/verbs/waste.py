@@ -13,7 +13,7 @@ import msgspec
 
 from hookspan.cli.terminal import completers
 from hookspan.cli.terminal.moments import Moment
-from hookspan.cli.terminal.options import JSON
+from hookspan.cli.terminal.options import AGENT, JSON
 from hookspan.cli.terminal.text import fit, pad, printable, width
 from hookspan.config import load
 from hookspan.opted_out import OptedOut
@@ -31,11 +31,12 @@ COLUMNS: Final = 100  # where there is no terminal
 @click.option("--since", type=Moment(), default="7d", show_default=True, help="From when: `24h`, `7d`, a date, `all`.")
 @click.option("--until", type=Moment(), default=None, help="Until when (`today`: midnight).")
 @click.option("--project", default="", help="Only sessions of this project.", shell_complete=completers.projects)
+@AGENT
 @click.option(
     "-n", "count", type=click.IntRange(1, 1000), default=20, show_default=True, help="Maximum number of rows."
 )
 @JSON
-def waste(since: int, until: int | None, project: str, count: int, as_json: bool) -> None:
+def waste(since: int, until: int | None, project: str, agent: str | None, count: int, as_json: bool) -> None:
     """What held agents and people up, largest first: its price, its time and what to do. Works without an agent.
 
     Prices are list prices, as in `hookspan cost`. No token is counted for two kinds, so the sum is never more than
@@ -47,7 +48,8 @@ def waste(since: int, until: int | None, project: str, count: int, as_json: bool
 
     paths = Paths.from_environment()
     settings = load(paths)
-    query = WasteQuery(since=since, until=schema.INTEGER_MAX if until is None else until, project=project)
+    end = schema.INTEGER_MAX if until is None else until
+    query = WasteQuery(since=since, until=end, project=project, agent=agent or "")
     with contextlib.closing(PageReader(paths)) as reader:
         sums = reader.waste(query, count)
         with reader.moment() as moment:
@@ -57,7 +59,7 @@ def waste(since: int, until: int | None, project: str, count: int, as_json: bool
     rows = told.rows(sums, rules)
     sessions = [told.sessions(one for one in each if one.project not in hidden) for each in most]
     if as_json:
-        shown = {"since": since, "until": until, "project": project or None}
+        shown = {"since": since, "until": until, "project": project or None, "agent": agent}
         plain = [
             msgspec.to_builtins(row) | {"sessions": msgspec.to_builtins(own)}
             for row, own in zip(rows, sessions, strict=True)

@@ -30,7 +30,7 @@ def costs(context: Context, arguments: Arguments) -> schemas.Costs:
     if until is not None:
         window["until"] = serializers.ns(until)
     grouping: Any = by.replace("_", "-")
-    found = context.reader.costs(grouping, project=arguments["project"] or "", **window)
+    found = context.reader.costs(grouping, project=arguments["project"] or "", agent=arguments["agent"] or "", **window)
     total = store.Cost()
     for one in found.values():
         total.add(one)

@@ -6,6 +6,7 @@ import datetime as dt
 from typing import Final
 
 from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.clients import service_of
 from hookspan.store import WasteQuery
 from hookspan.web import accounts, schemas, serializers, waste
 from hookspan.web import friction as figures
@@ -25,7 +26,8 @@ SUMS: Final = (
 
 def friction(context: Context, arguments: Arguments) -> schemas.Friction:
     """GET /friction."""
-    days, project, content = arguments["days"], arguments["project"] or "", context.content
+    days, content = arguments["days"], context.content
+    project, agent = arguments["project"] or "", arguments["agent"] or ""
     today = dt.datetime.now().astimezone()
     first = today.date() - dt.timedelta(days=days - 1)
     since = midnight(first)
@@ -35,13 +37,15 @@ def friction(context: Context, arguments: Arguments) -> schemas.Friction:
         projects = moment.projects()
     if project:
         calls = [span for span in calls if span.attributes.get(sc.PROJECT) == project]
+    if agent:
+        calls = [span for span in calls if span.attributes.get(sc.SERVICE_NAME, "") == service_of(agent)]
     rules = figures.rules(calls) if content else []
-    sums = context.reader.waste(WasteQuery(since=since, project=project, local=False), waste.SHOWN)
+    sums = context.reader.waste(WasteQuery(since=since, project=project, agent=agent, local=False), waste.SHOWN)
     slot, shift = slots_of_days(first, today.date())
     gained = context.reader.totals(*BY_DAY, since=since, slot=slot, shift=shift) | context.reader.totals(
         *SUMS, since=since
     )
-    totals = figures.of_project(gained, project)
+    totals = figures.of_agent(figures.of_project(gained, project), agent)
     return schemas.Friction(
         now=serializers.now_ms(),
         position=position,
@@ -63,7 +67,9 @@ def friction(context: Context, arguments: Arguments) -> schemas.Friction:
 def sessions(context: Context, arguments: Arguments) -> schemas.WastedSessions:
     """GET /friction/sessions."""
     first = dt.datetime.now().astimezone().date() - dt.timedelta(days=arguments["days"] - 1)
-    query = WasteQuery(since=midnight(first), project=arguments["project"] or "", local=False)
+    query = WasteQuery(
+        since=midnight(first), project=arguments["project"] or "", agent=arguments["agent"] or "", local=False
+    )
     kind, what = arguments["kind"], arguments["what"] or ""
     sums = context.reader.waste(query, waste.SHOWN)
     of = next((one for one in sums if (one.kind, one.what) == (kind, what)), None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from datetime import datetime
 
+from hookspan.catalogue.claude_code import CLAUDE_CODE
 from hookspan.store import earlier
 from hookspan.web import schemas, serializers
 from hookspan.web.context import Context
@@ -71,8 +72,10 @@ def today(context: Context, _arguments: Arguments) -> schemas.Today:
 def _setup(context: Context, *, any_event: bool) -> schemas.Setup:
     if any_event:
         return schemas.Setup()
-    if not context.agent.installed():
+    agents = context.agent.installed()
+    if not agents:
         return schemas.Setup(
-            step="install", detail="Claude Code does not run hookspan's hooks yet.", command="hookspan install"
+            step="install", detail="No coding agent runs hookspan's hooks yet.", command="hookspan install"
         )
-    return schemas.Setup(step="use", detail="No event has been recorded yet: start a new session.", command="claude")
+    program = "claude" if CLAUDE_CODE.name in agents else agents[0]
+    return schemas.Setup(step="use", detail="No event has been recorded yet: start a new session.", command=program)

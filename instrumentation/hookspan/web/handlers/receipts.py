@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable
 from typing import Final
 
-from hookspan.store import Pull, Receipt, Receipts, Work
+from hookspan.store import Receipt, Receipts, Work
 from hookspan.store.receipts import together
 from hookspan.web import schemas, serializers
 from hookspan.web.context import Context
@@ -20,12 +19,13 @@ BRANCHES: Final = 100
 
 def receipts(context: Context, arguments: Arguments) -> schemas.Receipts:
     """GET /receipts."""
-    days, project, session = arguments["days"], arguments["project"] or "", arguments["session"] or ""
+    days, project = arguments["days"], arguments["project"] or ""
+    session, agent = arguments["session"] or "", arguments["agent"] or ""
     first = dt.datetime.now().astimezone().date() - dt.timedelta(days=days - 1)
     with context.reader.moment() as moment:
         position, projects = moment.position(), moment.projects()
     found = context.reader.receipts(midnight(first))
-    branches = by_branch(found, project, session)
+    branches = by_branch(found, project, session, agent)
     return schemas.Receipts(
         now=serializers.now_ms(),
         position=position,
@@ -37,26 +37,28 @@ def receipts(context: Context, arguments: Arguments) -> schemas.Receipts:
     )
 
 
-def by_branch(found: Receipts, project: str, session: str) -> list[schemas.BranchReceipts]:
-    """The branches of a project into which a session's work went, of any if empty."""
+def by_branch(found: Receipts, project: str, session: str, agent: str) -> list[schemas.BranchReceipts]:
+    """The branches of a project into which a session's or an agent's work went, of any if empty."""
+
+    def is_asked(work: Work) -> bool:
+        return (not session or session in work.sessions) and (not agent or agent in found.agents_of(work))
+
     commits: dict[tuple[str, str], list[Receipt]] = defaultdict(list)
     for receipt in found.receipts:
-        if receipt.work.cost.calls and _is_of(receipt.work, session):
+        if receipt.work.cost.calls and is_asked(receipt.work):
             commits[receipt.project, receipt.branch].append(receipt)
-    none = {key: work for key, work in found.none.items() if _is_of(work, session)}
+    none = {key: work for key, work in found.none.items() if is_asked(work)}
     keys = [key for key in commits.keys() | none.keys() if project in {"", key[0]}]
     keys.sort(key=lambda key: (-max((receipt.at for receipt in commits.get(key, ())), default=0), key))
-    return [_branch(key, commits.get(key, []), none.get(key, Work()), found.pulls) for key in keys]
+    return [_branch(key, commits.get(key, []), none.get(key, Work()), found) for key in keys]
 
 
-def _is_of(work: Work, session: str) -> bool:
-    return not session or session in work.sessions
-
-
-def _branch(key: tuple[str, str], commits: list[Receipt], none: Work, pulls: Iterable[Pull]) -> schemas.BranchReceipts:
+def _branch(key: tuple[str, str], commits: list[Receipt], none: Work, found: Receipts) -> schemas.BranchReceipts:
     project, branch = key
     total = together((*(receipt.work for receipt in commits), none))
-    own = {(pull.number, pull.place) for pull in pulls if pull.branch == branch and pull.session in total.sessions}
+    own = {
+        (pull.number, pull.place) for pull in found.pulls if pull.branch == branch and pull.session in total.sessions
+    }
     return schemas.BranchReceipts(
         project=project,
         branch=branch,
@@ -73,6 +75,7 @@ def _branch(key: tuple[str, str], commits: list[Receipt], none: Work, pulls: Ite
         ],
         no_commit=spent(none),
         total=spent(total),
+        agents=found.agents_of(total),
     )
 
 

@@ -7,6 +7,7 @@ import time
 from typing import Any, Final
 
 from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.clients import of_service
 from hookspan.content import Hit, Query
 from hookspan.model.rows import Span
 from hookspan.store import SpanKey, SpanQuery
@@ -20,7 +21,7 @@ from hookspan.wire.scrub import label
 
 HOUR: Final = 3600 * 1_000_000_000
 _CURSOR: Final = re.compile(r"\A([0-9]{1,19})(?:\.([0-9]{1,19}))?\Z")
-_FILTERS: Final = ("project", "branch", "model", "tool", "session", "waste")
+_FILTERS: Final = ("project", "branch", "model", "tool", "session", "agent", "waste")
 
 
 def search(context: Context, arguments: Arguments) -> schemas.Found:
@@ -132,6 +133,7 @@ def _of_message(hit: Hit) -> schemas.FoundItem:
         trace=hit.trace,
         span=hit.span,
         snippet=[schemas.SnippetPart(text=text, hit=is_hit) for text, is_hit in hit.snippet],
+        agent=hit.agent,
     )
 
 
@@ -154,6 +156,7 @@ def _of_span(span: Span, *, content: bool) -> schemas.FoundItem:
         name=span.name,
         duration=ms(span.end - span.start),
         outcome=str(about.get(sc.OUTCOME, "")),
+        agent=of_service(about.get(sc.SERVICE_NAME)),
         snippet=[schemas.SnippetPart(text=label, hit=False)] if label else [],
     )
 

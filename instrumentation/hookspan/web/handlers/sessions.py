@@ -42,7 +42,7 @@ def sessions(context: Context, arguments: Arguments) -> schemas.Sessions:
         open_rows, ended_rows = serializers.in_order(moment.rows(unfinished[:OPEN_MAX])), moment.rows(page)
         items = [listed(context, moment, row, strips.get(row.id)) for row in open_rows + ended_rows]
         waits = context.waits.by_session(moment)
-        projects, branches = moment.projects(), moment.branches(arguments["project"] or "")
+        projects, agents, branches = moment.projects(), moment.agents(), moment.branches(arguments["project"] or "")
     counts = collections.Counter(match.phase for match in matching)
     return schemas.Sessions(
         now=serializers.now_ms(),
@@ -54,6 +54,7 @@ def sessions(context: Context, arguments: Arguments) -> schemas.Sessions:
         days=_days(ended, page) if sort == "newest" else [],
         waited={row.id: waits[row.id] * 1e3 for row in open_rows + ended_rows if row.id in waits},
         projects=projects,
+        agents=agents,
         branches=branches,
     )
 
@@ -64,6 +65,7 @@ def _filter(arguments: Arguments) -> Filter:
     return Filter(
         project=arguments["project"] or "",
         branch=arguments["branch"] or "",
+        agent=arguments["agent"] or "",
         since=days.midnight(since) if since else 0,
         until=days.midnight(days.after(until)) if until else INTEGER_MAX,
         words=(arguments["q"] or "").split(),

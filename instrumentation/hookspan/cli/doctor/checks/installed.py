@@ -62,7 +62,7 @@ def relay(context: Context) -> Iterator[Result]:
     for command in commands:
         problem, took = _try(command)
         if problem:
-            why = "these events are lost, and Claude Code may show an error at each"
+            why = "these events are lost, and the client may show an error at each"
             todo = "`hookspan install`"
             yield Result(Status.CRITICAL, f"`{command[0]}` {problem}", why, todo, fix=install_fix(todo))
             return
@@ -72,17 +72,17 @@ def relay(context: Context) -> Iterator[Result]:
 
 
 def _program(path: Path) -> Iterator[Result]:
-    """Owner and mode of what Claude Code runs as this user."""
+    """Owner and mode of what coding agents run as this user."""
     try:
         status = path.lstat()
     except FileNotFoundError:
         return
     if status.st_uid not in {0, os.geteuid()}:
-        why = "its owner decides what Claude Code runs as you"
+        why = "its owner decides what coding agents run as you"
         todo = f"remove it, then `hookspan install`: `rm {path}`"
         yield Result(Status.CRITICAL, f"`{path}` belongs to user {status.st_uid}", why, todo)
     elif status.st_mode & OTHERS:
-        why = "others could change what Claude Code runs as you"
+        why = "others could change what coding agents run as you"
         yield Result(
             Status.CRITICAL, f"`{path}` can be written by others", why, f"`chmod go-w {path}`", fix=make_private(path)
         )

@@ -25,7 +25,7 @@ STEP: Final = 100_000  # of SQLite's instructions between two looks at the clock
 REASONS: Final[Mapping[str, str]] = {
     "cap": "the journal had reached `journal.bytes`, and no agent was running to make room",
     "heartbeat": "no agent had run for 7 days",
-    "read": "Claude Code sent nothing within 2 s",
+    "read": "the client sent nothing within 2 s",
     "open": "the journal could not be opened",
     "lock": "the journal was locked, and a file beside it could not be created",
     "write": "the disk was full",
@@ -66,7 +66,7 @@ def lost(context: Context) -> Iterator[Result]:
     yield Result(
         Status.CRITICAL if recent else Status.WARNING,
         f"lost events: {reasons}",
-        "a hook never delays Claude Code or makes it fail: it counts what it can't write",
+        "a hook never delays its client or makes it fail: it counts what it can't write",
         "fix what the other checks report" if recent else "",
     )
 
