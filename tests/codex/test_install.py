@@ -133,6 +133,22 @@ def test_what_is_right_stays_at_its_place(home: Home, hookspan: Run) -> None:
     assert json.loads(home.hooks.read_text()) == {"hooks": {"PreToolUse": [{"hooks": [ANOTHERS]}]}}
 
 
+def test_hooks_that_run_twice_are_told_about(home: Home, hookspan: Run) -> None:
+    """Codex runs those of the user and those of the project."""
+    hookspan("install", "--agent", "codex", "--yes")
+    inner = home.work / "inner"
+    (inner / ".git").mkdir(parents=True)
+    project = inner / ".codex" / "hooks.json"
+    project.parent.mkdir()
+    project.write_bytes(home.hooks.read_bytes())
+    message = f"`{project}` has hooks of hookspan's, too"
+    assert not any(line.startswith(message) for line in told(hookspan))
+    (inner / "deep").mkdir()
+    env = {"HOME": str(home.root), "PATH": "/usr/bin:/bin"}
+    done = call("doctor", "--json", env=env, cwd=inner / "deep")
+    assert any(check["message"].startswith(message) for check in json.loads(done.stdout)["checks"])
+
+
 def test_install_says_that_codex_is_there(home: Home, hookspan: Run) -> None:
     said = hookspan("install", "--yes", "--no-archive").stdout
     assert "hookspan install --agent codex" in said

@@ -35,6 +35,8 @@ class Hooks:
     text: HooksText
     given: Mapping[str, Any]
     """The agent's other settings."""
+    beside: tuple[Path, ...] = ()
+    """Files with more of our handlers, which the agent runs as well."""
 
     @cached_property
     def ours(self) -> list[Handler]:
@@ -52,6 +54,7 @@ class Hooks:
         if self.ours:
             yield from self._entries()
             yield from self._trust()
+            yield from self._twice()
 
     def _entries(self) -> Iterator[Problem]:
         for words in sorted({handlers.relay_of(each.command) for each in self.ours}):
@@ -68,6 +71,12 @@ class Hooks:
         if len(self.ours) > len(present):
             what = f"`{self.file}` has more than one of hookspan's hooks for an event"
             yield self._mended(what, "each such event starts two relays")
+
+    def _twice(self) -> Iterator[Problem]:
+        for file in self.beside:
+            what = f"`{file}` has hooks of hookspan's, too, beside `{self.file}`"
+            why = f"{self.client.title} runs both: in this project each event is recorded twice"
+            yield Problem(Area.OTHERS, what, why, "take them out of that file")
 
     def _mended(self, what: str, why: str) -> Problem:
         return Problem(Area.OTHERS, what, why, f"`hookspan install --agent {self.client.name}`", mends=True)
@@ -94,7 +103,7 @@ def _some(names: list[str]) -> str:
 class Other:
     """An agent that `install` can set up: its file of hooks, the form of that, and its other settings.
 
-    `then`: what a person does after that.
+    `project_files`: those that it reads beside it in a folder. `then`: what a person does after that.
     """
 
     client: Client
@@ -102,13 +111,25 @@ class Other:
     text: type[HooksText]
     settings: Callable[[Path], dict[str, Any]]
     is_there: Callable[[Mapping[str, str]], bool]
+    project_files: Callable[[Path], list[Path]]
     then: str
 
-    def look(self, paths: Paths, env: Mapping[str, str]) -> Hooks:
-        """What is installed. UserError for a file that the agent could not read either."""
+    def look(self, paths: Paths, env: Mapping[str, str], folder: Path | None = None) -> Hooks:
+        """What is installed, and, in the project of `folder`, beside it.
+
+        UserError for the user's file if the agent could not read it either.
+        """
         file = self.file(env)
         text = self.text.of(str(file), settings_file.read(file) or b"")
-        return Hooks(self.client, paths, file, text, self.settings(file))
+        others = self.project_files(folder) if folder else []
+        beside = tuple(each for each in others if each != file and self._has_ours(each, paths))
+        return Hooks(self.client, paths, file, text, self.settings(file), beside)
+
+    def _has_ours(self, file: Path, paths: Paths) -> bool:
+        try:
+            return any(self.text.of(str(file), settings_file.read(file) or b"").ours(paths))
+        except UserError:  # such a file has no hook that runs
+            return False
 
 
 OTHERS: Final[dict[str, Other]] = {
@@ -118,18 +139,19 @@ OTHERS: Final[dict[str, Other]] = {
         text=CodexHooks,
         settings=trust.settings,
         is_there=settings_files.is_there,
+        project_files=settings_files.project_files,
         then=f"Codex runs a hook only after a person has looked at it: {trust.HOW}. Then: hookspan open",
     )
 }
 """By name. Claude Code's hooks, which come from more places, are `installation`'s."""
 
 
-def installed(paths: Paths, env: Mapping[str, str]) -> list[Hooks]:
-    """Those of them that hookspan is installed for, as far as their files can be read."""
+def installed(paths: Paths, env: Mapping[str, str], folder: Path | None = None) -> list[Hooks]:
+    """Those of them that hookspan is installed for, as far as their files can be read; `folder`: seen from there."""
     found = []
     for other in OTHERS.values():
         try:
-            hooks = other.look(paths, env)
+            hooks = other.look(paths, env, folder)
         except UserError:
             continue
         if hooks.ours:

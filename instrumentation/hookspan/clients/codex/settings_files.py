@@ -24,6 +24,13 @@ def hooks_file(env: Mapping[str, str]) -> Path:
     return config_folder(env) / HOOKS
 
 
+def project_files(folder: Path) -> list[Path]:
+    """The files of hooks that Codex runs beside the user's in a project, from its top down to the folder."""
+    folders = [folder, *folder.parents]
+    depth = next((place for place, each in enumerate(folders) if (each / ".git").exists()), 0)
+    return [each / ".codex" / HOOKS for each in reversed(folders[: depth + 1])]
+
+
 def config_file(hooks: Path) -> Path:
     """The settings beside a file of hooks, where Codex remembers which of these a person trusts."""
     return hooks.with_name("config.toml")

@@ -13,7 +13,7 @@ from hookspan.units import counted
 
 def others(context: Context) -> Iterator[Result]:
     """Their hooks are whole, and a person has trusted them where the agent asks for that."""
-    for hooks in installed(context.paths, context.env):
+    for hooks in installed(context.paths, context.env, context.folder):
         problems = list(hooks.problems)
         for problem in problems:
             yield Result.of_problem(problem, fix=_fix(hooks) if problem.mends else None)
