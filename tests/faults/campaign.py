@@ -1,8 +1,9 @@
 """The kill campaign: whatever happens to the agent and to the endpoint, no event is lost and none is counted twice.
 
-Sixteen sessions run their hooks while one fault after the other lasts. After each the fault is taken away, and the
-endpoint must have every hook's span once, and the counter must say what was sent. `make soak` runs it with a million
-events, most of them appended straight to the journal; tests/faults/test_kill.py with as many as CI has time for.
+Sixteen sessions, every second one Codex's, run their hooks while one fault after the other lasts. After each the fault
+is taken away, and the endpoint must have every hook's span once, and the counter must say what was sent. `make soak`
+runs it with a million events, most of them appended straight to the journal; tests/faults/test_kill.py with as many as
+CI has time for.
 """
 
 import argparse
@@ -43,7 +44,7 @@ class Backend(Sink):
         super().__init__(keep=False)
         self.hooks: set[bytes] = set()
         self.refused_hooks: set[bytes] = set()
-        self._series: dict[tuple[tuple[str, Any], ...], int] = {}
+        self._series: dict[tuple[tuple[str, Any], ...], int] = {}  # of each service
 
     def store(self, signal: str, message: Message) -> None:
         super().store(signal, message)
@@ -52,7 +53,8 @@ class Backend(Sink):
         else:
             for point in otlp_decode.points(message):
                 if point.name == "hookspan.hook.events":
-                    self._series[tuple(sorted(point.attributes.items()))] = int(point.value or 0)
+                    about = {**point.attributes, "service.name": point.resource["service.name"]}
+                    self._series[tuple(sorted(about.items()))] = int(point.value or 0)
 
     @property
     def counted(self) -> int:

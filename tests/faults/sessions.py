@@ -1,8 +1,8 @@
 """Sessions that run side by side, as a program: `python -m tests.faults.sessions FOLDER ... -- RELAY ...`.
 
-`--hooks N`: so many events by relay processes, spread over SESSIONS sessions, each of which waits for its hook as
-Claude Code does. Prints the nanoseconds of every hook, from its start to its end, as a JSON list. `--append N`: so many
-events straight into the journal of the state FOLDER instead.
+`--hooks N`: so many events by relay processes, spread over SESSIONS sessions, each of which waits for its hook as its
+client does; every second one is Codex's. Prints the nanoseconds of every hook, from its start to its end, as a JSON
+list. `--append N`: so many events of Claude Code's straight into the journal of the state FOLDER instead.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from typing import Any
 from hookspan.bench.events import SESSIONS, events, lines
 from hookspan.journal import Writer
 from hookspan.paths import Paths
+from tests.faults import of_codex
 
 BATCH = 100  # lines a write
 STEP = 1_000_000  # nanoseconds between two appended events
@@ -32,14 +33,14 @@ class Hooks:
         self.output = output
         self.took: list[int] = []
 
-    def session(self, count: int, pause: float) -> None:
+    def session(self, count: int, pause: float, *, codex: bool) -> None:
         """One event after the other, `pause` seconds apart at least."""
         began = time.monotonic()
-        for number, event in enumerate(events(count, sessions=1)):
+        for number, event in enumerate(of_codex.events(count) if codex else events(count, sessions=1)):
             time.sleep(max(0.0, began + number * pause - time.monotonic()))
-            self.run(json.dumps(event).encode())
+            self.run(json.dumps(event).encode(), *(["--agent", "codex"] if codex else []))
 
-    def run(self, payload: bytes) -> None:
+    def run(self, payload: bytes, *arguments: str) -> None:
         """One hook: it exits 0."""
         reader, writer = os.pipe()
         os.write(writer, payload)
@@ -47,7 +48,9 @@ class Hooks:
         actions: list[Any] = [(os.POSIX_SPAWN_DUP2, reader, 0)]
         actions += [(os.POSIX_SPAWN_DUP2, self.output, descriptor) for descriptor in (1, 2)]
         start = time.monotonic_ns()
-        child = os.posix_spawn(self.command[0], self.command, {"HOME": "/nonexistent"}, file_actions=actions)
+        child = os.posix_spawn(
+            self.command[0], [*self.command, *arguments], {"HOME": "/nonexistent"}, file_actions=actions
+        )
         _, status = os.waitpid(child, 0)
         self.took.append(time.monotonic_ns() - start)
         os.close(reader)
@@ -60,7 +63,10 @@ def run_hooks(command: list[str], count: int, rate: float) -> list[int]:
     with tempfile.TemporaryFile() as output:
         hooks = Hooks(command, output.fileno())
         shares = [count // SESSIONS + (number < count % SESSIONS) for number in range(SESSIONS)]
-        threads = [threading.Thread(target=hooks.session, args=(share, SESSIONS / rate)) for share in shares]
+        threads = [
+            threading.Thread(target=hooks.session, args=(share, SESSIONS / rate), kwargs={"codex": bool(number % 2)})
+            for number, share in enumerate(shares)
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:

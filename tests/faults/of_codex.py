@@ -1,0 +1,36 @@
+"""What Codex sends: its recorded sessions over and over, each time with ids of their own."""
+
+import json
+import re
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+from tests.web.player import SESSIONS, UUID
+
+CALL = re.compile(r"call_\w+")
+
+
+def recorded() -> list[str]:
+    """The events of each whole session, as JSON, one a line."""
+    found = []
+    for journal in sorted(SESSIONS.glob("codex_*/journal.jsonl")):
+        events = [json.loads(line)["event"] for line in journal.read_text().splitlines()]
+        if events[-1]["hook_event_name"] == "SessionEnd":
+            found.append("\n".join(map(json.dumps, events)))
+    return found
+
+
+def events(count: int) -> Iterator[dict[str, Any]]:
+    """So many events, one session after the other; the last one may stay open."""
+    sessions = recorded()
+    while True:
+        for session in sessions:
+            fresh: dict[str, str] = {}
+            text = UUID.sub(lambda found: fresh.setdefault(found[0], str(uuid.uuid4())), session)  # noqa: B023
+            text = CALL.sub(lambda found: f"{found[0]}{next(iter(fresh.values()))[:8]}", text)  # noqa: B023
+            for line in text.split("\n"):
+                if not count:
+                    return
+                count -= 1
+                yield json.loads(line)
