@@ -36,6 +36,7 @@ VARIABLES = {
     "$model": ".*",
     "$host": ".*",
     "$team": ".*",
+    "$agent": ".*",
     "$traces": "",
 }
 FILTERS = {"project": "hookspan.project", "tool": "gen_ai.tool.name", "model": "gen_ai.response.model"}

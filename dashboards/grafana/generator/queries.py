@@ -11,7 +11,7 @@ from panels import Link, Query, choice, text
 
 RATE: Final = "$__rate_interval"
 RANGE: Final = "$__range"
-PROJECT: Final = 'hookspan_project=~"$project", team=~"$team", host_name=~"$host"'
+PROJECT: Final = 'hookspan_project=~"$project", team=~"$team", host_name=~"$host", service_name=~"$agent"'
 """Of whom a dashboard tells: what `whose` lets people choose."""
 WHO: Final = 'team=~"$team", host_name=~"$host"'
 """For what no project is known of: sessions now."""
@@ -97,11 +97,12 @@ def both(metric: str, *matchers: str, than: str = "faster") -> list[Query]:
     ]
 
 
-def whose() -> tuple[object, object, object]:
+def whose() -> tuple[object, ...]:
     """The variables of `PROJECT`. A team is what `[resource]` or a project's labels say; whoever has none is in All."""
     counted = "hookspan_turn_finished_total"
     return (
         choice("project", "Project", counted, "hookspan_project"),
+        choice("agent", "Agent", counted, "service_name"),
         choice("team", "Team", counted, "team"),
         host_choice(counted),
     )

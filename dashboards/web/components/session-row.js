@@ -304,6 +304,7 @@ export function sessionRow(session, { dearest, hidden, waited, pin }) {
 		: elapsed(now - (session.waiting_since ?? session.since));
 	const tools = { span: "tool", session: session.id };
 	const facts = [
+		store.agentOf(session) && html`<span>${session.agent}</span>`,
 		waited &&
 			has("waited") &&
 			html`<span class="wait"
@@ -320,7 +321,6 @@ export function sessionRow(session, { dearest, hidden, waited, pin }) {
 						>${counted(session.tools, tools, plural(session.tools, "tool"))}${session.tools_failed ? html`, <span class="bad">${counted(session.tools_failed, { ...tools, outcome: "error" }, `${count(session.tools_failed)} failed`)}</span>` : nothing}</span
 					>`,
 		ended && html`<span>${duration((session.ended ?? session.last) - session.started)} long</span>`,
-		store.agentOf(session) && html`<span>${session.agent}</span>`,
 		session.model && has("model") && html`<span>${model(session.model)}</span>`,
 	].filter(Boolean);
 	return html`<li class=${session.state} data-id=${session.id}>
