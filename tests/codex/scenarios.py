@@ -34,7 +34,7 @@ class Scenario:
 
     `turns` are those of the session, by start. `silent`: calls that Codex runs no hook for. `failed`: calls that the
     user or the model sees fail. `killed`: nothing told Codex's end. `polled`: a command goes on beside
-    the model, which asks for its end later.
+    the model, which asks for its end later. `compactions`: what triggered each.
     """
 
     script: Script
@@ -45,6 +45,7 @@ class Scenario:
     failed: frozenset[str] = frozenset()
     killed: bool = False
     polled: bool = False
+    compactions: tuple[str, ...] = ()
 
 
 @dataclass
@@ -128,6 +129,25 @@ def _two(home: Home) -> None:
         process.communicate(timeout=120)
 
 
+def _compacted_by_hand(home: Home) -> None:
+    """`/compact` between two prompts: a compaction outside of any turn."""
+    terminal = Terminal(home)
+    try:
+        terminal.shows("scripted-1")
+        terminal.type("first [[main]]")
+        _until(lambda: heard(home, "Stop") == 1)
+        terminal.type("/compact")
+        _until(lambda: heard(home, "PostCompact") == 1)
+        terminal.shows("Context compacted")
+        terminal.type("second [[main]]")
+        _until(lambda: heard(home, "Stop") == 2)
+        _quit(terminal)
+        _until(lambda: heard(home, "SessionEnd") == 1)
+        terminal.until(lambda screen: not screen.strip(), "the end")
+    finally:
+        terminal.close()
+
+
 def _registered_twice(home: Home) -> None:
     """The same hooks once more, in the project's own file."""
     own = home.work / ".codex"
@@ -180,13 +200,17 @@ def _dialogs(home: Home) -> None:
         time.sleep(0.5)
         terminal.press("Escape")
         _until(lambda: heard(home, "Interrupt") == 3)
-        terminal.press("C-c")
-        time.sleep(0.3)
-        terminal.press("C-c")
+        _quit(terminal)
         _until(lambda: heard(home, "SessionEnd") == 1)
         terminal.until(lambda screen: not screen.strip(), "the end")
     finally:
         terminal.close()
+
+
+def _quit(terminal: Terminal) -> None:
+    terminal.press("C-c")
+    time.sleep(0.3)
+    terminal.press("C-c")
 
 
 def heard(home: Home, event: str) -> int:
@@ -342,6 +366,17 @@ SCENARIOS: dict[str, Scenario] = {
             "compact": [{"say": ["Summary."], "usage": [90500, 0, 80, 0]}],
         },
         home={"more": "model_auto_compact_token_limit = 50000"},
+        compactions=("auto",),
+    ),
+    "compacted_by_hand": Scenario(
+        {
+            "main": [shell("echo one"), DONE, {"say": ["Well done."]}],
+            "compact": [{"say": ["Summary."], "usage": [1500, 0, 80, 0]}],
+        },
+        _compacted_by_hand,
+        home={"model": "scripted-1"},
+        turns=(WELL, WELL),
+        compactions=("manual",),
     ),
     "retried": Scenario({"main": [{"say": ["partial"], "cut": True}, shell("echo one"), DONE]}, home={"retries": 2}),
     "failed_turn": Scenario({"main": [shell("echo one"), {"error": 400}]}, turns=(("error", "stop_failure"),)),

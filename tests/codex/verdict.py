@@ -18,7 +18,7 @@ from pathlib import Path
 from statistics import median
 
 from hookspan.catalogue import attributes as sc
-from hookspan.catalogue.spans import is_turn
+from hookspan.catalogue.spans import COMPACTION, is_turn
 from hookspan.model.rows import Span
 from tests import otlp_decode
 from tests.codex import record
@@ -103,6 +103,9 @@ def faults(of: Run) -> Iterator[str]:
     if not of.scenario.killed:  # Codex had no time to send its spans
         yield from _calls(of)
     yield from _model_calls(of)
+    compactions = [s.attributes[sc.TRIGGER] for s in of.ours if s.name == COMPACTION.name]
+    if sorted(compactions) != sorted(of.scenario.compactions):
+        yield f"compactions are {compactions}, not {of.scenario.compactions}"
     hooks = [s for s in of.ours if s.hook]
     if any(s.attributes.get(sc.SERVICE_NAME) != "codex-hooks" for s in of.ours):
         yield "a span is of another service"

@@ -75,7 +75,7 @@ class Hooks:
     def _twice(self) -> Iterator[Problem]:
         for file in self.beside:
             what = f"`{file}` has hooks of hookspan's, too, beside `{self.file}`"
-            why = f"{self.client.title} runs both: in this project each event is recorded twice"
+            why = f"{self.client.title} runs both: in this project each event starts two relays"
             yield Problem(Area.OTHERS, what, why, "take them out of that file")
 
     def _mended(self, what: str, why: str) -> Problem:
