@@ -31,6 +31,10 @@ def machine(tmp_path_factory) -> Machine:
     machine.call(1, shop, 50_000)
     machine.end(hidden=600)
     machine.receipts()
+    machine.count_lines(days=1)
+    without = machine.git(shop, "commit-tree", "-m", "Revert", "-p", "HEAD", "HEAD~1^{tree}")
+    machine.git(shop, "update-ref", "refs/remotes/origin/main", without)
+    machine.count_lines(days=7)
     return machine
 
 
@@ -67,7 +71,20 @@ def test_what_people_read(machine: Machine):
     assert [line.split()[-1] for line in table[:5]] == ["cost", "$0.304", "$0.020", "<$0.001", "$0.324"]
     markdown = receipt(machine, "--markdown").stdout
     assert "A \\| \\<b\\>pipe\\</b\\> | 2 |" in markdown
+    assert "Lines that stayed: after 1 day 3 of 3 lines of 2 commits (100%), $0.108 each; after 7 days" in markdown
     assert receipt(machine, cwd=machine.root).stdout.startswith("all"), "outside of any repository"
+
+
+def test_lines_that_stayed(machine: Machine):
+    assert "lines    after 1 day 2 of 2 lines (100%), $0.152 each" in receipt(machine, "HEAD").stdout
+    table = receipt(machine).stdout.splitlines()
+    assert [line.split()[-3:-1] for line in table[1:3]] == [["0%", "7d"], ["100%", "7d"]]
+    assert "after 7 days 1 of 3 lines of 2 commits (33%), $0.324 each" in table
+    (found,) = json.loads(receipt(machine, "HEAD", "--json").stdout)["receipts"]
+    assert [(line["days"], line["branch"], line["written"], line["stayed"]) for line in found["lines"]] == [
+        (1, "fix", 2, 2),
+        (7, "origin/main", 2, 0),
+    ]
 
 
 def test_notes_are_written_on_request_alone(machine: Machine):

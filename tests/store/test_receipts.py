@@ -62,6 +62,7 @@ def test_what_a_session_alone_committed_is_forgotten_with_it(machine: Machine):
     gone, kept = machine.head(acme), machine.head(machine.shop)
     machine.end()
     assert machine.receipts().receipts
+    assert all(receipt.lines for receipt in machine.count_lines(days=1).receipts)
     forget.run(machine.paths, [machine.sessions[2].id])
     left = b"".join(
         gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()

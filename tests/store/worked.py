@@ -11,6 +11,8 @@ from collections import defaultdict
 from pathlib import Path
 
 from hookspan import wire
+from hookspan.agent.settings import AgentSettings
+from hookspan.agent.staying import Staying
 from hookspan.model.fold import fold
 from hookspan.model.state import State, WorkTree
 from hookspan.observe.heads import Heads
@@ -18,9 +20,10 @@ from hookspan.paths import Paths
 from hookspan.store import Reader, Receipts
 from hookspan.wire.facts import CostState, ModelCall, TranscriptRead
 from hookspan.wire.reduced import Reduced
-from tests.agent.ingest import take_in
+from tests.agent.ingest import drain, take_in
 
 SECOND = 1_000_000_000
+DAY = 86_400  # seconds
 START = 1_800_000_000 * SECOND
 HOOK = '#!/bin/sh\ncat >> "$(git rev-parse --git-common-dir)/rewritten"\n'
 """Git tells it what was amended or rebased, old and new: the oracle of what has become of a commit."""
@@ -209,8 +212,23 @@ class Machine:
 
     def receipts(self) -> Receipts:
         take_in(self.paths, self.lines)
+        return self.known()
+
+    def known(self) -> Receipts:
+        """As they are in the store now."""
         reader = Reader(self.paths)
         try:
             return reader.receipts()
         finally:
             reader.close()
+
+    def count_lines(self, days: float = 0, *, wanted: bool = True) -> Receipts:
+        """The agent's round that counts lines that stayed, so much later; after `receipts`."""
+        self.pass_time(days * DAY)
+        reader = Reader(self.paths)
+        settings = AgentSettings(self.paths, {"HOOKSPAN_RECEIPTS_LINES": str(wanted).lower()})
+        staying = Staying(self.paths, settings, reader, lambda: list(self.state.world.trees), pause=0)
+        staying.round(self.now)
+        reader.close()
+        drain(self.paths)
+        return self.known()

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from hookspan.wire import encode
+from hookspan.wire.facts import LinesStayed
 from tests.store.worked import SECOND, Machine
 from tests.web.browser import Visitor, sideways, violations
 from tests.web.site import Site
@@ -34,6 +36,9 @@ def work(folder: Path) -> Machine:
     machine.git(shop, "switch", "-q", "fix")
     os.utime(shop / ".git" / "HEAD", ns=(0, 0))  # as if it had been checked out before
     machine.end(hidden=600_000)
+    counted = {"at": machine.now, "made": machine.now, "repository": str(shop / ".git"), "sha": fixed, "branch": "main"}
+    for days, stayed in ((1, 1234), (7, 987)):
+        machine.lines.append(encode(LinesStayed(**counted, key=f"{days}", days=days, written=1250, stayed=stayed)))
     return machine
 
 
@@ -44,6 +49,8 @@ def test_receipts_by_branch(site: Site, visitor: Visitor, tmp_path: Path) -> Non
     fix = page.get_by_role("region", name="shop, fix")
     expect(fix).to_contain_text("#42, ")
     expect(fix.get_by_role("row", name="in place of")).to_contain_text("$0.32")
+    expect(fix.get_by_role("row", name="in place of")).to_contain_text("after 7 days: 987 of 1,250 (main)")
+    expect(fix).to_contain_text("After 7 days 987 of 1,250 lines of 1 commit stayed")
     expect(fix.get_by_role("row", name="No commit")).to_contain_text("$0.05")
     picked = page.get_by_role("region", name="shop, main").get_by_role("row", name="picked from")
     expect(picked).to_contain_text("$0.004")

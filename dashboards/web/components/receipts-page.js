@@ -10,7 +10,7 @@ import { FetchedPage } from "./fetched-page.js";
 import { shared } from "./shared-styles.js";
 import "./setup.js";
 
-/** @import { BranchReceipts, Commit, Receipts, Spent } from "../lib/types.js" */
+/** @import { BranchReceipts, Commit, LinesByAge, Receipts, Spent } from "../lib/types.js" */
 
 const FRESH = 10_000; // ms between fetches while things happen
 const ROWS = 10; // commits of a branch before the rest is asked for
@@ -185,6 +185,7 @@ export class ReceiptsPage extends FetchedPage {
 				<p>
 					${branch.pulls.map(pullLink)}${summary(total)}${store.agents.length > 1 && branch.agents.length ? `, by ${branch.agents.join(", ")}` : nothing}
 				</p>
+				${branch.lines.map((lines) => html`<p>${stayedOf(lines)}</p>`)}
 			</header>
 			<div class="scroll-x" tabindex="0" role="group" aria-labelledby=${`h-${at}`}>
 				<table>
@@ -229,11 +230,18 @@ const summary = (spent) =>
 		.filter(Boolean)
 		.join(", ");
 
+/** @param {LinesByAge} lines */
+const stayedOf = ({ days, commits, written, stayed, cost }) =>
+	`After ${plural(days, "day")} ${count(stayed)} of ${plural(written, "line")} of ${plural(commits, "commit")} stayed (${percent(stayed / written)})${stayed ? `, ${money(cost / stayed)} each` : ""}`;
+
 /** @param {Commit} commit @param {number} dearest */
-function commitRow({ sha, at, replaces, origin, spent }, dearest) {
+function commitRow({ sha, at, replaces, origin, lines, spent }, dearest) {
 	const notes = [
 		replaces.length ? `in place of ${replaces.map((old) => old.slice(0, SHA)).join(", ")}` : "",
 		origin ? `picked from ${origin.slice(0, SHA)}, whose work stays there` : "",
+		lines.length
+			? `lines there ${lines.map(({ days, branch, written, stayed }) => `after ${plural(days, "day")}: ${count(stayed)} of ${count(written)} (${branch})`).join(", ")}`
+			: "",
 	].filter(Boolean);
 	return html`<tr>
 		<td>

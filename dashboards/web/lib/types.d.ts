@@ -799,15 +799,33 @@ export interface Spent {
   sessions: Record<string, number>;
 }
 
+/** How many of the lines that a commit had of its own were there at an age (days), on which branch. */
+export interface LinesStayed {
+  days: number;
+  branch: string;
+  written: number;
+  stayed: number;
+}
+
+/** The same of several commits, which cost this much together (list price, USD). */
+export interface LinesByAge {
+  days: number;
+  commits: number;
+  written: number;
+  stayed: number;
+  cost: number;
+}
+
 /**
  * A commit as it is now, when it was made, and the work that went into it. `replaces`: the commits whose place it has
- * taken. `origin`: the one that it was picked from, empty for any other.
+ * taken. `origin`: the one that it was picked from, empty for any other. `lines`: by age, as far as they were counted.
  */
 export interface Commit {
   sha: string;
   at: number;
   replaces: string[];
   origin: string;
+  lines: LinesStayed[];
   spent: Spent;
 }
 
@@ -826,6 +844,7 @@ export interface BranchReceipts {
   branch: string;
   pulls: PullRequest[];
   commits: Commit[];
+  lines: LinesByAge[];
   no_commit: Spent;
   total: Spent;
   agents: string[];

@@ -20,6 +20,7 @@ from hookspan.agent.operations import Operations
 from hookspan.agent.page import Page
 from hookspan.agent.settings import AgentSettings, environment
 from hookspan.agent.sockets import Poke
+from hookspan.agent.staying import Staying
 from hookspan.config import Settings
 from hookspan.paths import Paths
 from hookspan.setup import relay
@@ -38,6 +39,7 @@ class Parts:
     page: Page
     exports: Exports
     keeping: Keeping
+    staying: Staying
     monitor: health.Monitor
     control: Loop
     loops: list[Loop]
@@ -61,6 +63,7 @@ def make(paths: Paths, lifecycle: Lifecycle, *, port: int) -> Parts:
     )
     reader = Reader(paths, damaged=ingest.damage_met)
     keeping = Keeping(paths, settings, reader, lifecycle.is_vanishing)
+    staying = Staying(paths, settings, reader, ingest.state.trees, lifecycle.is_vanishing)
     notifier = Notifier(settings, reader)
     page = Page(paths, settings, ingest, status=lambda: operations.status({}), rounds=history.newest, port=port)
     gauges = Gauges(
@@ -94,6 +97,7 @@ def make(paths: Paths, lifecycle: Lifecycle, *, port: int) -> Parts:
     control = Control(paths.control_socket, operations.by_name(), operations.about)
     control_loop = Loop("control", control.accept, wake=control.close)
     loops += [ingest.loop, control_loop, monitor.loop, ingest.upkeep.loop, notifier.loop, keeping.loop]
+    loops.append(staying.loop)
 
     feed.opened += [reader.close, exports.store_opened, page.store_opened]  # a reader may hold what was set aside
     feed.committed += [StatusLines(paths, reader).committed, exports.committed, page.committed, notifier.committed]
@@ -104,10 +108,13 @@ def make(paths: Paths, lifecycle: Lifecycle, *, port: int) -> Parts:
         exports.settings_changed,
         notifier.settings_changed,
         keeping.settings_changed,
+        staying.settings_changed,
         page.settings_changed,
         lambda: _update_relay(paths, settings.now),
     ]
-    return Parts(settings, poke, ingest, reader, notifier, page, exports, keeping, monitor, control_loop, loops)
+    return Parts(
+        settings, poke, ingest, reader, notifier, page, exports, keeping, staying, monitor, control_loop, loops
+    )
 
 
 def _update_relay(paths: Paths, settings: Settings) -> None:

@@ -108,6 +108,7 @@ class Resident:
         self._parts.monitor.loop.stop(1.0)
         ingest.upkeep.loop.stop(1.0)
         self._parts.keeping.stop(1.0)
+        self._parts.staying.loop.stop(1.0)
         self._parts.reader.close()  # the last connection to be closed merges the write-ahead log
         if whole:
             ingest.close()

@@ -222,6 +222,18 @@ class Archive:
 
 
 @dataclass(frozen=True, slots=True)
+class Receipts:
+    """What went into commits, and what became of them."""
+
+    lines: bool = _option(
+        False,
+        Flag(),
+        "Count how many lines of a commit are there when it is 1, 7 and 30 days old: runs `git blame`, at a low "
+        "priority, in repositories that sessions work in.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Identity:
     """Whether spans and metrics say who it was."""
 
@@ -405,6 +417,7 @@ class Settings:
     agent: Agent = field(default_factory=Agent)
     content: Content = field(default_factory=Content)
     archive: Archive = field(default_factory=Archive)
+    receipts: Receipts = field(default_factory=Receipts)
     identity: Identity = field(default_factory=Identity)
     dashboard: Dashboard = field(default_factory=Dashboard)
     monitor: Monitor = field(default_factory=Monitor)

@@ -7,10 +7,10 @@ made long after the work, by somebody else, or anew.
 from __future__ import annotations
 
 from hookspan.catalogue import attributes as sc
-from hookspan.wire.facts import HeadMoved, PullRequest
+from hookspan.wire.facts import HeadMoved, LinesStayed, PullRequest
 from hookspan.wire.reduced import Reduced
 
-from .rows import Attributes, MoveRow, PullRow, Rows
+from .rows import Attributes, MoveRow, PullRow, Rows, StayedRow
 from .state import KEPT_PULLS, KEPT_TREES, SessionState, State, WorkTree, bound
 from .step import Step, branch_at
 
@@ -33,6 +33,12 @@ def moved(state: State, number: int, fact: HeadMoved) -> Rows:
     world.trees[fact.tree] = WorkTree(since=known.since if known else fact.at, newest=fact.key)
     bound(world.trees, KEPT_TREES)
     return Rows(moves=[MoveRow(number, fact)], world=True)
+
+
+def stayed(state: State, number: int, fact: LinesStayed) -> Rows:
+    """Lines of a commit were counted."""
+    policy = state.world.policy
+    return Rows() if policy and fact.project in policy.opted_out else Rows(stayed=[StayedRow(number, fact)])
 
 
 def told(step: Step, event: Reduced) -> Attributes:

@@ -423,6 +423,7 @@ _WORLD: Final[dict[type, Callable[[State, int, Any], Rows]]] = {
     facts.Removed: _remove,
     facts.Repository: _learn_repository,
     facts.HeadMoved: commits.moved,
+    facts.LinesStayed: commits.stayed,
     facts.Policy: _learn_policy,
     facts.StatusLine: _told,
     facts.Dropped: _count_dropped,

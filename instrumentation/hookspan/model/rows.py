@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from hookspan.wire.facts import HeadMoved
+from hookspan.wire.facts import HeadMoved, LinesStayed
 
 AttributeValue: TypeAlias = str | bool | int | float | list[str]
 Attributes: TypeAlias = dict[str, AttributeValue]
@@ -168,6 +168,13 @@ class MoveRow(msgspec.Struct, frozen=True):
     fact: HeadMoved
 
 
+class StayedRow(msgspec.Struct, frozen=True):
+    """How many lines of a commit were there at some age, and the record that told of it."""
+
+    record: int
+    fact: LinesStayed
+
+
 class PullRow(msgspec.Struct, frozen=True):
     """A session was on this branch when it had to do with this pull request. `where`: `owner/name`, if it is known."""
 
@@ -197,6 +204,7 @@ class Rows(msgspec.Struct):
     waste: list[Waste] = msgspec.field(default_factory=list)
     logs: list[LogRow] = msgspec.field(default_factory=list)
     moves: list[MoveRow] = msgspec.field(default_factory=list)
+    stayed: list[StayedRow] = msgspec.field(default_factory=list)
     pulls: list[PullRow] = msgspec.field(default_factory=list)
     collided: list[Collided] = msgspec.field(default_factory=list)
     touched: set[str] = msgspec.field(default_factory=set)

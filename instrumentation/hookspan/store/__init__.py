@@ -7,7 +7,7 @@ from .found import SpanQuery
 from .questions import Questions
 from .quota import QuotaUse
 from .reader import Counts, Reader, SeriesSnapshot
-from .receipts import Pull, Receipt, Receipts
+from .receipts import Pull, Receipt, Receipts, Stayed
 from .retention import Pruned, Retention
 from .schema import SpanKey
 from .store import Commit, Store, StoreMoved
@@ -35,6 +35,7 @@ __all__ = [
     "SeriesSnapshot",
     "SpanKey",
     "SpanQuery",
+    "Stayed",
     "Store",
     "StoreDamaged",
     "StoreMoved",

@@ -20,7 +20,26 @@ from .commits import MOVE_COLUMNS, Commits, Made, Move
 from .work import Work
 
 _MOVES: Final = f"SELECT repository, {MOVE_COLUMNS} FROM move ORDER BY repository, record"  # noqa: S608 - own names
+_STAYED: Final = "SELECT repository, sha, days, at, branch, written, stayed FROM stayed ORDER BY record DESC"
 _PULLS: Final = "SELECT state.id, number, branch, place FROM pull JOIN state USING (session) ORDER BY at"
+
+
+class Stayed(NamedTuple):
+    """How many lines of a commit were there when it was so many days old.
+
+    Attributes:
+        days: 1, 7 or 30.
+        at: When they were counted, Unix nanoseconds.
+        branch: The one on which they were looked for.
+        written: Lines that were the commit's own when it was made.
+        stayed: Those that still were; -1 where to count them would have taken too much.
+    """
+
+    days: int
+    at: int
+    branch: str
+    written: int
+    stayed: int
 
 
 class Receipt(msgspec.Struct, kw_only=True):
@@ -34,6 +53,7 @@ class Receipt(msgspec.Struct, kw_only=True):
         branch: That was checked out when it was made; empty for none.
         replaces: The commits whose place it has taken (amended, rebased, squashed), the newest last.
         origin: The commit that it was picked from, empty for any other. What went into that one stays there.
+        counted: Its lines, by age, as far as they were counted since it is what it is now.
     """
 
     sha: str
@@ -44,6 +64,12 @@ class Receipt(msgspec.Struct, kw_only=True):
     replaces: list[str]
     origin: str
     work: Work
+    counted: list[Stayed] = []
+
+    @property
+    def lines(self) -> list[Stayed]:
+        """What is known of its lines, by age; nothing where it has none of its own."""
+        return [each for each in self.counted if each.written and each.stayed >= 0]
 
 
 class Pull(NamedTuple):
@@ -73,6 +99,28 @@ class Receipts(msgspec.Struct, kw_only=True):
     def total(self) -> Work:
         """All work: as far as sessions have ended, what their clients have counted, to the nano-dollar."""
         return together(work for work in (*self.none.values(), *(receipt.work for receipt in self.receipts)))
+
+
+class Lines(NamedTuple):
+    """Lines of some commits at an age (days): how many commits, their lines, those that stayed, what it all cost."""
+
+    days: int
+    commits: int
+    written: int
+    stayed: int
+    nano: int
+
+
+def by_age(receipts: Iterable[Receipt]) -> list[Lines]:
+    """The lines of commits at each age at which any were counted; a commit is in it that was counted then."""
+    found: dict[int, Lines] = {}
+    for receipt in receipts:
+        for each in receipt.lines:
+            days, commits, written, stayed, nano = found.get(each.days, Lines(each.days, 0, 0, 0, 0))
+            found[days] = Lines(
+                days, commits + 1, written + each.written, stayed + each.stayed, nano + receipt.work.cost.nano
+            )
+    return sorted(found.values())
 
 
 def together(works: Iterable[Work]) -> Work:
@@ -105,6 +153,10 @@ def of_all(db: sqlite3.Connection, since: int = 0) -> Receipts:
     for each in sessions:
         if each.unseen:
             none[each.project, each.branch].take_unseen(each.id, each.unseen)
+    counted: dict[tuple[int, str], dict[int, Stayed]] = defaultdict(dict)
+    for repository, sha, *values in db.execute(_STAYED):
+        stayed = Stayed(*values)
+        counted[repository, sha][stayed.days] = stayed  # the first one that was told of an age
     receipts = [
         _receipt(made, works.get(made.sha, Work()), repository, history)
         for repository, history in histories.items()
@@ -112,6 +164,8 @@ def of_all(db: sqlite3.Connection, since: int = 0) -> Receipts:
         if newest[made.sha] == made.sha
     ]
     receipts += [_receipt(made, works[sha]) for sha, made in told.items()]
+    for receipt in receipts:
+        receipt.counted = sorted(counted.get((receipt.repository, receipt.sha), {}).values())
     receipts.sort(key=attrgetter("at"), reverse=True)
     return Receipts(
         receipts=receipts,

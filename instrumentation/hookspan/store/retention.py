@@ -72,6 +72,7 @@ def prune(db: sqlite3.Connection, policy: Retention, now: int) -> Pruned:
     sessions = _old_sessions(db, cutoff)
     moves = _cut(db, "move record at", cutoff)
     db.execute("DELETE FROM pull WHERE at < ?", (cutoff,))
+    db.execute("DELETE FROM stayed WHERE made < ?", (cutoff,))
     rolled = _coarsen(db, now - FINE)
     forgotten = db.execute(
         "DELETE FROM rollup WHERE minute IN (SELECT DISTINCT minute FROM rollup WHERE minute < ? LIMIT 60)",

@@ -17,7 +17,7 @@ from hookspan.catalogue import session_fields
 from hookspan.catalogue.enums import SessionPhase
 from hookspan.catalogue.metrics import BY_NAME
 from hookspan.catalogue.session_fields import SessionRow
-from hookspan.model.rows import AttributeValue, EventRow, MoveRow, Span, SpanEvent, SpanLink, Waste
+from hookspan.model.rows import AttributeValue, EventRow, MoveRow, Span, SpanEvent, SpanLink, StayedRow, Waste
 from hookspan.model.sums import Exemplar, Series
 
 APPLICATION: Final = 0x6873706E  # "hspn"
@@ -199,6 +199,15 @@ SELECT metric, minute / 1440, sum(count), sum(value) FROM rollup GROUP BY 1, 2;
 CREATE INDEX rollup_metric ON rollup (metric, minute);
 """
 
+# How many lines of a commit were there at some age; `written` of them when it was made. -1: it can't be told.
+_STAYED: Final = """
+CREATE TABLE stayed (
+    record INTEGER PRIMARY KEY, at INTEGER NOT NULL, repository INTEGER NOT NULL, sha TEXT NOT NULL,
+    made INTEGER NOT NULL, days INTEGER NOT NULL, branch TEXT NOT NULL, written INTEGER NOT NULL,
+    stayed INTEGER NOT NULL
+);
+"""
+
 MIGRATIONS: Final = (
     _FIRST,
     _RESIDUAL,
@@ -212,6 +221,7 @@ MIGRATIONS: Final = (
     _LOG,
     _COMMITS,
     _DAILY,
+    _STAYED,
 )
 """MIGRATIONS[n] leads from `user_version` n to n + 1. Only ever appended to.
 
@@ -355,6 +365,7 @@ SELECT_EVENT: Final = (
 # --- Commits
 
 INSERT_MOVE: Final = f"INSERT OR REPLACE INTO move VALUES ({', '.join('?' * 12)})"
+INSERT_STAYED: Final = f"INSERT OR REPLACE INTO stayed VALUES ({', '.join('?' * 9)})"
 INSERT_PULL: Final = "INSERT OR IGNORE INTO pull (session, number, branch, place, at) VALUES (?, ?, ?, ?, ?)"
 
 
@@ -375,6 +386,13 @@ def move_values(row: MoveRow) -> tuple[Any, ...]:
         fact.content,
         " ".join(fact.named),
     )
+
+
+def stayed_values(row: StayedRow) -> tuple[Any, ...]:
+    """What INSERT_STAYED takes."""
+    fact = row.fact
+    number = tree_number(fact.repository)
+    return (row.record, fact.at, number, fact.sha, fact.made, fact.days, fact.branch, fact.written, fact.stayed)
 
 
 def event_values(event: EventRow, session: int) -> tuple[Any, ...]:

@@ -163,7 +163,9 @@ class Store:
     def forget_commits(self, repositories: Iterable[int]) -> None:
         """Delete what is known of these repositories' commits."""
         with self._transaction():
-            self._db.executemany("DELETE FROM move WHERE repository = ?", [(number,) for number in repositories])
+            numbers = [(number,) for number in repositories]
+            self._db.executemany("DELETE FROM move WHERE repository = ?", numbers)
+            self._db.executemany("DELETE FROM stayed WHERE repository = ?", numbers)
 
     def forget(self, sessions: Iterable[str], projects: Iterable[str] = ()) -> int:
         """Delete sessions with all their events, spans and states; how many there were.
@@ -231,6 +233,8 @@ class Store:
             logs_of = [(log, number(log.session, fresh) if log.session else None) for log in told]
             self._db.executemany(logs.INSERT, [logs.values(log, session) for log, session in logs_of])
         self._db.executemany(schema.INSERT_MOVE, [schema.move_values(move) for each in rows for move in each.moves])
+        told_of = [schema.stayed_values(stayed) for each in rows for stayed in each.stayed]
+        self._db.executemany(schema.INSERT_STAYED, told_of)
         pulls = [
             (number(pull.session, fresh), pull.number, pull.branch, pull.where, pull.at)
             for each in rows

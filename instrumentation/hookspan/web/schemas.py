@@ -826,16 +826,37 @@ class Spent(msgspec.Struct, kw_only=True):
     sessions: dict[str, float]
 
 
+class LinesStayed(msgspec.Struct, kw_only=True):
+    """How many of the lines that a commit had of its own were there at an age (days), on which branch."""
+
+    days: int
+    branch: str
+    written: int
+    stayed: int
+
+
+class LinesByAge(msgspec.Struct, kw_only=True):
+    """The same of several commits, which cost this much together (list price, USD)."""
+
+    days: int
+    commits: int
+    written: int
+    stayed: int
+    cost: float
+
+
 class Commit(msgspec.Struct, kw_only=True):
     """A commit as it is now, when it was made, and the work that went into it.
 
     `replaces`: the commits whose place it has taken. `origin`: the one that it was picked from, empty for any other.
+    `lines`: by age, as far as they were counted.
     """
 
     sha: str
     at: float
     replaces: list[str]
     origin: str
+    lines: list[LinesStayed]
     spent: Spent
 
 
@@ -856,6 +877,7 @@ class BranchReceipts(msgspec.Struct, kw_only=True):
     branch: str
     pulls: list[PullRequest]
     commits: list[Commit]
+    lines: list[LinesByAge]
     no_commit: Spent
     total: Spent
     agents: list[str]

@@ -457,6 +457,30 @@ class HeadMoved(Observed, tag="head_moved"):
     named: list[str] = []
 
 
+class LinesStayed(Observed, tag="lines_stayed"):
+    """How many lines of a commit were there when it was that old, as `git blame` said.
+
+    Attributes:
+        repository: As `HeadMoved` has it.
+        project: What the repository's project is called.
+        sha: The commit, in full.
+        made: When it was made, Unix nanoseconds.
+        days: Its age: the last one of those at which its lines are counted.
+        branch: The one on which they were looked for.
+        written: Lines that were the commit's own when it was made.
+        stayed: Those that still were; -1 where to count them would have taken too much.
+    """
+
+    repository: str
+    sha: str
+    made: int
+    days: int
+    project: str = ""
+    branch: str = ""
+    written: int = 0
+    stayed: int = 0
+
+
 class PullRequest(Observed, tag="pull_request"):
     """The client connects its session with a pull request (`pr-link`): its number, and `owner/name` of where it is."""
 
@@ -586,6 +610,7 @@ Fact: TypeAlias = (
     | Registered
     | Repository
     | HeadMoved
+    | LinesStayed
     | PullRequest
     | Policy
     | Gap

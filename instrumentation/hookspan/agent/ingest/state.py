@@ -65,6 +65,10 @@ class FoldState:
         """What is known of folders."""
         return dict(self.now.world.repositories)
 
+    def trees(self) -> list[str]:
+        """The work trees that sessions work in."""
+        return list(self.now.world.trees)
+
     def open_sessions(self) -> int:
         """How many sessions have not ended; made-up ones are nobody's work."""
         return sum(not (session.ended or session.local) for session in list(self.now.sessions.values()))

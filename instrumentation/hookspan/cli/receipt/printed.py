@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -13,10 +13,11 @@ from hookspan.cli.receipt.meant import Meant
 from hookspan.cli.terminal.text import fit, pad, printable, width
 from hookspan.sharing.as_markdown import plain
 from hookspan.store import Cost, Receipt, Receipts, Work
-from hookspan.store.receipts import together
+from hookspan.store.receipts import by_age, together
 from hookspan.units import counted, duration, money
 
 DIGITS: Final = 10  # of a commit's id
+COLUMNS: Final = ("calls", "input", "cached", "output", "cost")
 SUBJECT: Final = 40  # columns
 NO_BILL: Final = "At list price, which is no bill."
 NANO: Final = 1_000_000_000
@@ -32,23 +33,23 @@ def text(meant: Meant, subjects: Mapping[str, str], found: Receipts, columns: in
     if meant.one:
         yield from (fit(line, columns) for line in _one(meant.receipts[0], subjects, agents(meant.receipts[0].work)))
         return
-    rows = [
-        (_name(receipt, subjects, agents(receipt.work)), receipt.work)
-        for receipt in meant.receipts
-        if _is_shown(receipt)
-    ]
-    rows.append(("no commit", meant.none))
-    total = together(work for _, work in rows)
-    rows.append(("total", total))
-    dearest = max(work.cost.nano for _, work in rows) / NANO
-    lines = [(printable(meant.title), ["calls", "input", "cached", "output", "cost"])]
-    lines += [(name, _figures(work.cost, dearest)) for name, work in rows]
-    sizes = [max(width(line[place]) for _, line in lines) for place in range(5)]
+    shown = [receipt for receipt in meant.receipts if _is_shown(receipt)]
+    works = [*(receipt.work for receipt in shown), meant.none]
+    total = together(works)
+    names = [*(_name(receipt, subjects, agents(receipt.work)) for receipt in shown), "no commit", "total"]
+    dearest = max(work.cost.nano for work in (*works, total)) / NANO
+    stayed = _stayed(shown)
+    lines = [(printable(meant.title), _with(COLUMNS, "stayed" if stayed else ""))]
+    for number, (name, work) in enumerate(zip(names, [*works, total], strict=True)):
+        figures = _figures(work.cost, dearest)
+        lines.append((name, _with(figures, stayed[number] if number < len(shown) else "-") if stayed else figures))
+    sizes = [max(width(line[place]) for _, line in lines) for place in range(len(lines[0][1]))]
     size = min(max(width(name) for name, _ in lines), max(DIGITS, columns - sum(sizes) - 2 * len(sizes)))
     for number, (name, line) in enumerate(lines):
         row = pad(fit(name, size), size) + "".join(f"  {cell:>{sizes[place]}}" for place, cell in enumerate(line))
         yield click.style(fit(row, columns), bold=True) if number in {0, len(lines) - 1} else fit(row, columns)
     yield fit(_spent(total), columns)
+    yield from (fit(line, columns) for line in _lines(shown))
     yield fit(NO_BILL, columns)
 
 
@@ -62,6 +63,7 @@ def _one(receipt: Receipt, subjects: Mapping[str, str], agents: str) -> Iterator
     yield f"cost     {_price(cost)}  {NO_BILL}"
     yield f"work     {_spent(work)}"
     yield f"tokens   {cost.input_tokens:,} in ({_cached(cost)} cached), {cost.output_tokens:,} out"
+    yield from (f"lines    {line}" for line in _lines([receipt]))
     if agents:
         yield f"agents   {agents}"
     for model, each in sorted(work.models.items(), key=lambda pair: -pair[1].nano):
@@ -86,6 +88,28 @@ def _spent(work: Work) -> str:
         f"{money(work.cost.unseen_nano / NANO)} in no transcript" if work.cost.unseen_nano else "",
     ]
     return ", ".join(filter(None, parts))
+
+
+def _lines(receipts: Iterable[Receipt]) -> Iterator[str]:
+    """How many lines stayed, by age, and what each of these cost."""
+    for days, commits, written, stayed, nano in by_age(receipts):
+        of = f" of {counted(commits, 'commits')}" if commits > 1 else ""
+        each = f", {money(nano / NANO / stayed)} each" if stayed else ""
+        lines = f"{stayed:,} of {counted(written, 'lines')}{of} ({stayed / written:.0%})"
+        yield f"after {counted(days, 'days')} {lines}{each}"
+
+
+def _stayed(receipts: Sequence[Receipt]) -> list[str]:
+    """The share of each commit's lines that was there last, and when that was; empty where nothing is known of any."""
+    newest = [receipt.lines[-1] if receipt.lines else None for receipt in receipts]
+    if not any(newest):
+        return []
+    return [f"{last.stayed / last.written:.0%} {last.days}d" if last else "-" for last in newest]
+
+
+def _with(figures: Sequence[str], stayed: str) -> list[str]:
+    """A column more before the cost, if there is one."""
+    return [*figures[:-1], *([stayed] if stayed else []), figures[-1]]
 
 
 def _is_shown(receipt: Receipt) -> bool:
@@ -123,15 +147,20 @@ def markdown(meant: Meant, subjects: Mapping[str, str]) -> Iterator[str]:
     dearest = max(total.cost.nano, 0) / NANO
     yield f"### What {plain(meant.title[:DIGITS] if meant.one else meant.title)} cost"
     yield ""
-    yield "| commit | calls | input | cached | output | cost |"
-    yield "|---|--:|--:|--:|--:|--:|"
-    for receipt in shown:
+    stayed = _stayed(shown)
+    columns = _with(COLUMNS, "stayed" if stayed else "")
+    yield _row("commit", columns)
+    yield f"|---|{'--:|' * len(columns)}"
+    for number, receipt in enumerate(shown):
         name = f"`{receipt.sha[:DIGITS]}` {plain(subjects.get(receipt.sha, ''))}".rstrip()
-        yield _row(name, _figures(receipt.work.cost, dearest))
+        yield _row(name, _with(_figures(receipt.work.cost, dearest), stayed[number] if stayed else ""))
     if not meant.one:
-        yield _row("no commit", _figures(meant.none.cost, dearest))
-        yield _row("**total**", _figures(total.cost, dearest))
+        yield _row("no commit", _with(_figures(meant.none.cost, dearest), "-" if stayed else ""))
+        yield _row("**total**", _with(_figures(total.cost, dearest), "-" if stayed else ""))
     yield ""
+    if lines := list(_lines(shown)):
+        yield f"Lines that stayed: {'; '.join(lines)}."
+        yield ""
     models = ", ".join(sorted(filter(None, total.models)))
     yield f"{NO_BILL} {_spent(total)}{f', {plain(models)}' if models else ''}."
 
@@ -165,12 +194,23 @@ def as_plain(meant: Meant, subjects: Mapping[str, str], found: Receipts) -> dict
             "replaces": receipt.replaces,
             "origin": receipt.origin or None,
             "agents": found.agents_of(receipt.work),
+            "lines": [each._asdict() for each in receipt.lines],
             **_work(receipt.work),
         }
         for receipt in meant.receipts
     ]
     total = together((*(receipt.work for receipt in meant.receipts), meant.none))
-    return {"of": meant.title, "receipts": receipts, "no_commit": _work(meant.none), "total": _work(total)}
+    lines = [
+        {"days": days, "commits": commits, "written": written, "stayed": stayed, "usd": nano / NANO, "nano_usd": nano}
+        for days, commits, written, stayed, nano in by_age(meant.receipts)
+    ]
+    return {
+        "of": meant.title,
+        "receipts": receipts,
+        "no_commit": _work(meant.none),
+        "total": _work(total),
+        "lines": lines,
+    }
 
 
 def _work(work: Work) -> dict[str, Any]:

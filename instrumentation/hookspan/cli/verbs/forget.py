@@ -20,14 +20,14 @@ from hookspan.errors import UserError
 from hookspan.paths import Paths
 from hookspan.units import counted
 from hookspan.wire import FORGOTTEN, Reduced, Unreadable
-from hookspan.wire.facts import HeadMoved, Repository
+from hookspan.wire.facts import HeadMoved, LinesStayed, Repository
 
 if TYPE_CHECKING:
     from hookspan.journal import Journal
     from hookspan.store import SpanKey, Store
 
-MOVED: Final = b'"head_moved"'
-"""Is in every line that tells of a commit, and in few others."""
+COMMITS: Final = (b'"head_moved"', b'"lines_stayed"')
+"""One is in every line that tells of a commit, and in few others."""
 REPOSITORY: Final = b'"repository"'
 """Is in every line that tells the repository of a folder, and in few others."""
 
@@ -213,13 +213,13 @@ def _repository(line: bytes) -> int:
     """The number of the repository of whose commits a line tells; 0 for every other line."""
     from hookspan.store.schema import tree_number
 
-    if MOVED not in line:
+    if not any(name in line for name in COMMITS):
         return 0
     try:
         record = decode(line, b"", labels=False)
     except Unreadable:
         return 0
-    return tree_number(record.repository) if isinstance(record, HeadMoved) else 0
+    return tree_number(record.repository) if isinstance(record, HeadMoved | LinesStayed) else 0
 
 
 def _scrub(store: Store) -> None:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from typing import Final
 
 from hookspan.store import Receipt, Receipts, Work
-from hookspan.store.receipts import together
+from hookspan.store.receipts import by_age, together
 from hookspan.web import schemas, serializers
 from hookspan.web.context import Context
 from hookspan.web.days import midnight
@@ -69,9 +69,17 @@ def _branch(key: tuple[str, str], commits: list[Receipt], none: Work, found: Rec
                 at=serializers.ms(receipt.at),
                 replaces=receipt.replaces,
                 origin=receipt.origin,
+                lines=[
+                    schemas.LinesStayed(days=each.days, branch=each.branch, written=each.written, stayed=each.stayed)
+                    for each in receipt.lines
+                ],
                 spent=spent(receipt.work),
             )
             for receipt in commits
+        ],
+        lines=[
+            schemas.LinesByAge(days=days, commits=count, written=written, stayed=stayed, cost=nano / serializers.NANO)
+            for days, count, written, stayed, nano in by_age(commits)
         ],
         no_commit=spent(none),
         total=spent(total),
