@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -32,6 +33,7 @@ class Home:
     otel: int = 0
     more: str = ""
     env: dict[str, str] = field(default_factory=dict)
+    server: bool = False  # that a terminal starts Codex's background server
 
     @property
     def codex(self) -> Path:
@@ -60,7 +62,7 @@ class Home:
             "check_for_update_on_startup = false",
             self.more,
             "[analytics]\nenabled = false",
-            "[features]\ndaemon_auto_start = false",
+            f"[features]\ndaemon_auto_start = {str(self.server).lower()}",
             "[model_providers.scripted]",
             f'name = "scripted"\nbase_url = "{self.url}"\nwire_api = "responses"\nenv_key = "SCRIPTED_KEY"',
             f"request_max_retries = 0\nstream_max_retries = {self.retries}",
@@ -130,6 +132,16 @@ class Home:
             process.kill()
             raise
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def servers(self) -> list[int]:
+        """Processes of its background server, which is a copy of Codex in its own folder."""
+        mark = f"{self.codex}/packages/".encode()
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if (process / "cmdline").read_bytes().startswith(mark):
+                    found.append(int(process.name))
+        return found
 
     def rollouts(self) -> list[Path]:
         """All of its rollouts."""

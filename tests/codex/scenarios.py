@@ -148,6 +148,24 @@ def _compacted_by_hand(home: Home) -> None:
         terminal.close()
 
 
+def _served(home: Home) -> None:
+    """The background server runs the hooks and outlives the terminal; it is killed before it tells of the end."""
+    terminal = Terminal(home)
+    try:
+        terminal.shows("scripted-1")
+        terminal.type("first [[main]]")
+        _until(lambda: heard(home, "Stop") == 1)
+        terminal.type("/quit")
+        terminal.until(lambda screen: not screen.strip(), "the end")
+        parents = {line["ppid"] for line in journal(home)}
+        assert parents < set(home.servers()), "the hooks' parent has outlived the terminal"
+    finally:
+        terminal.close()
+        for pid in home.servers():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
 def _registered_twice(home: Home) -> None:
     """The same hooks once more, in the project's own file."""
     own = home.work / ".codex"
@@ -213,11 +231,16 @@ def _quit(terminal: Terminal) -> None:
     terminal.press("C-c")
 
 
+def journal(home: Home) -> list[dict[str, Any]]:
+    """What the relay has recorded."""
+    path = home.root.parent / "state" / "journal" / "current.jsonl"
+    lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []  # the last one may still be written
+    return [json.loads(line) for line in lines]
+
+
 def heard(home: Home, event: str) -> int:
     """How many events of a name the relay has recorded."""
-    journal = home.root.parent / "state" / "journal" / "current.jsonl"
-    text = journal.read_text(errors="replace") if journal.exists() else ""
-    return text.count(f'"hook_event_name":"{event}"')
+    return sum(line["event"]["hook_event_name"] == event for line in journal(home))
 
 
 def _await(path: Path) -> None:
@@ -410,6 +433,9 @@ SCENARIOS: dict[str, Scenario] = {
         _dialogs,
         home={"model": "scripted-1", "approval": "on-request", "sandbox": "workspace-write"},
         turns=(WELL, STOPPED, STOPPED, STOPPED),
+    ),
+    "background_server": Scenario(
+        {"main": [shell("echo one"), DONE]}, _served, home={"model": "scripted-1", "server": True}, killed=True
     ),
     "resumed": Scenario({"main": [shell("echo one"), DONE, shell("echo two"), DONE]}, _resumed, turns=(WELL, WELL)),
     "forked": Scenario({"main": [shell("echo one"), DONE, shell("echo two"), DONE]}, _forked, turns=(WELL, WELL)),
