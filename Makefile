@@ -67,7 +67,7 @@ screenshots: .venv/installed-dev
 # The versions that `make` installs, with their hashes, and those that users can install: newest that pyproject.toml allows.
 lock: .venv/installed-dev
 	$(BIN)/uv pip compile $(LOCK) --all-extras --output-file requirements-dev.lock pyproject.toml
-	$(BIN)/uv pip compile $(LOCK) --extra notify --constraint requirements-dev.lock --output-file requirements.lock pyproject.toml
+	$(BIN)/uv pip compile $(LOCK) --extra audit --extra notify --constraint requirements-dev.lock --output-file requirements.lock pyproject.toml
 
 # What hookspan is made of, as a CycloneDX document, into dist/; `make wheels` makes it, too.
 sbom: .venv/installed-dev

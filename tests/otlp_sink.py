@@ -86,6 +86,7 @@ class Received:
     time: float  # time.time() on arrival
     message: Message = None  # None with keep=False
     status: int = 0  # 0: no answer was given
+    text: bytes = b""  # the body, if it is JSON
 
     @property
     def span_ids(self) -> list[str]:
@@ -408,7 +409,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.sink.refuse_undecodable()
             self._send(Answer(400, str(error).encode()))
             return
-        received = Received(signal.name, headers, len(wire), time.time(), message)
+        received = Received(signal.name, headers, len(wire), time.time(), message, text=body if as_json else b"")
         answer = self.server.sink.take(received, signal, as_json=as_json)
         if answer is None:
             self.close_connection = True

@@ -72,7 +72,7 @@ def page() -> list[str]:
         "",
         "## Installed with it",
         "",
-        "By pip, from the Python Package Index, in the versions of `requirements.lock`, for `hookspan[notify]`:",
+        "By pip, from the Python Package Index, in the versions of `requirements.lock`, for `hookspan[audit,notify]`:",
         "",
         "| package | version | licence |",
         "|---|---|---|",

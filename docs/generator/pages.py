@@ -20,7 +20,7 @@ from hookspan.catalogue.clients import CLIENTS, service_of
 from hookspan.catalogue.enums import Link, SessionPhase
 from hookspan.catalogue.events import Client, HookEvent
 from hookspan.catalogue.logs import COMMON as LOG_COMMON
-from hookspan.catalogue.logs import LOG_EVENTS
+from hookspan.catalogue.logs import LOG_EVENTS, SEALS
 from hookspan.catalogue.metrics import READ_OF_AGENT, READ_OF_CLIENT, REPEATED, SUMS, Instrument
 from hookspan.catalogue.scopes import AGENT_SERVICE_NAME, SCHEMA_URL, SERVICE_NAME
 from hookspan.catalogue.spans import COMMON, SPANS
@@ -193,6 +193,8 @@ def _logs() -> list[str]:
         "Who decided on a tool call is what Claude Code's transcript says of it, in the client's own words. Where no transcript",
         "could be read, or it says nothing, the record has what hooks tell. Other coding agents say nothing of it.",
         "",
+        "With `export.audit` they are sealed: [Proving what was sent](../audit.md).",
+        "",
     ]
     for event in LOG_EVENTS:
         severity = f"{event.severity.name}{f'; {event.raised}' if event.raised else ''}"
@@ -216,7 +218,7 @@ def _logs() -> list[str]:
         "## On every record",
         "",
         f'`{sc.LOG_RECORD_UID}`; on those of a session {_code(LOG_COMMON)}, and the labels of `[projects."name"]`.',
-        "[What each means](attributes.md).",
+        f"With `export.audit` also {_code(SEALS)}. [What each means](attributes.md).",
     ]
 
 

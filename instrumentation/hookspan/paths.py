@@ -137,6 +137,11 @@ class Paths:
         return self.state / "key"
 
     @property
+    def audit_key(self) -> Path:
+        """The machine's key that log records are signed with (0600)."""
+        return self.state / "audit-key"
+
+    @property
     def store(self) -> Path:
         """The SQLite database that the page reads and the exporter drains."""
         return self.state / "store.db"

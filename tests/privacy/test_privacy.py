@@ -18,6 +18,7 @@ from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.logs import DECISION
 from hookspan.clients.decode import decode
 from hookspan.export.convert import readable
+from hookspan.export.logs import labelled as with_label
 from hookspan.export.logs import readable_log
 from hookspan.journal import Journal
 from hookspan.paths import Paths
@@ -76,7 +77,7 @@ def test_no_mark_reaches_a_span_or_a_metric(name, tmp_path):
     assert SECRET not in repr(labelled)
     assert any(sc.LABEL in attributes for attributes in labelled)
     assert SECRET not in repr(
-        [readable_log(log, Resource({}), content=True).log_record.attributes for log in played.logs]
+        [readable_log(with_label(log), Resource({})).log_record.attributes for log in played.logs]
     )
     for line in played.records:
         assert SECRET.encode() not in wire.encode(decode(line, KEY)), "the reduced form keeps a label, scrubbed"

@@ -23,6 +23,7 @@ receivers:
 exporters:
   otlp_http:
     endpoint: {sink}
+    encoding: {encoding}
     sending_queue: {{enabled: false}}
     retry_on_failure: {{enabled: false}}
 extensions:
@@ -37,10 +38,14 @@ service:
 """
 
 
-def collector(folder: Path, sink: Sink) -> tuple[Program, Ports]:
+def collector(folder: Path, sink: Sink, encoding: str = "proto") -> tuple[Program, Ports]:
     """One that answers what its own endpoint answers."""
     ports, file = Ports(), folder / "collector.yaml"
-    file.write_text(CONFIGURATION.format(grpc=ports["grpc"], http=ports["http"], health=ports["health"], sink=sink.url))
+    file.write_text(
+        CONFIGURATION.format(
+            grpc=ports["grpc"], http=ports["http"], health=ports["health"], sink=sink.url, encoding=encoding
+        )
+    )
     program = Program(
         "collector",
         [str(programs.binary("otelcol")), "--config", str(file)],

@@ -12,6 +12,8 @@ from typing import Final, Literal, NamedTuple
 from .enums import (
     STOP_FAILURES,
     AlarmKind,
+    AuditGap,
+    AuditStart,
     Basis,
     CacheCause,
     Collision,
@@ -352,6 +354,47 @@ HOOKS_TROUBLES: Final = _ours(
 GAP_KIND: Final = _ours("hookspan.gap.kind", "string", "Why nothing could be heard.", GapKind)
 GAP_START: Final = _ours("hookspan.gap.start", "int", "Since when, Unix nanoseconds; the record's own time is the end.")
 GAP_DURATION: Final = _ours("hookspan.gap.duration", "double", "Seconds from there to the end.")
+AUDIT_PREFIX: Final = "hookspan.audit."
+AUDIT_CHAIN: Final = _ours(
+    "hookspan.audit.chain", "string", "Which chain of sealed log records it is in.", examples=("3f0c9a1be24d5768",)
+)
+AUDIT_SEQUENCE: Final = _ours("hookspan.audit.sequence", "int", "Its place in the chain, from 1.")
+AUDIT_PREVIOUS: Final = _ours(
+    "hookspan.audit.previous",
+    "string",
+    "SHA-256 of the record before it; of a chain's first, of the last of the chain before. Empty where there is none.",
+    examples=("9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",),
+)
+AUDIT_SIGNATURE: Final = _ours(
+    "hookspan.audit.signature",
+    "string",
+    "Ed25519 signature of all else in the record, by the machine's key; hex digits.",
+    examples=("e5564300c360ac72...",),
+)
+AUDIT_KEY: Final = _ours(
+    "hookspan.audit.key",
+    "string",
+    "The machine's public key (`hookspan audit key`).",
+    examples=("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",),
+)
+AUDIT_REASON: Final = _ours(
+    "hookspan.audit.reason",
+    "string",
+    "Why a chain began, or records are missing.",
+    tuple(one.value for one in (*AuditStart, *AuditGap)),
+)
+AUDIT_BEFORE: Final = _ours(
+    "hookspan.audit.before.chain",
+    "string",
+    "The chain that it follows, or whose records are missing.",
+    examples=("3f0c9a1be24d5768",),
+)
+AUDIT_BEFORE_SEQUENCE: Final = _ours(
+    "hookspan.audit.before.sequence", "int", "The last place that the chain before it had."
+)
+AUDIT_FIRST: Final = _ours("hookspan.audit.first", "int", "The first place that may be missing.")
+AUDIT_LAST: Final = _ours("hookspan.audit.last", "int", "The last place that may be missing.")
+AUDIT_MISSING: Final = _ours("hookspan.audit.missing", "int", "How many of them are.")
 COMMAND_PROGRAM: Final = _ours(
     "hookspan.command.program",
     "string",

@@ -199,6 +199,32 @@ class GapKind(StrEnum):
     """`export.logs` was off, or there was no endpoint. Hooks are concerned, too: there are no records of that time."""
 
 
+class AuditStart(StrEnum):
+    """Why a chain of sealed log records began (`hookspan.audit.reason` of `hookspan.audit.start`)."""
+
+    FIRST = "first"
+    """The machine had no key before."""
+    SWITCHED_ON = "switched_on"
+    """`export.audit` was off for a time: what was sent then has no seal."""
+    LOST = "lost"
+    """Where the chain before it ended is not known any more: its file was lost."""
+    KEY = "key"
+    """The machine has another key."""
+
+
+class AuditGap(StrEnum):
+    """Why sealed log records are missing (`hookspan.audit.reason` of `hookspan.audit.gap`)."""
+
+    REFUSED = "refused"
+    """The endpoint would not take them."""
+    REJECTED = "rejected"
+    """The endpoint took a part of a batch, and did not say which."""
+    EXPIRED = "expired"
+    """They waited longer than `export.max_days`."""
+    WITHDRAWN = "withdrawn"
+    """Settings changed while they were on their way: they may have arrived, and are sent again as they are now."""
+
+
 class Basis(StrEnum):
     """What a session's state, or the end of a dialog, rests on (`hookspan.basis`)."""
 

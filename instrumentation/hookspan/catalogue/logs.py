@@ -187,6 +187,24 @@ POLICY: Final = LogEvent(
     emitted="when records begin to be written, and with each change",
     attributes=(sc.POLICY_HASH,),
 )
+AUDIT_START: Final = LogEvent(
+    name="hookspan.audit.start",
+    brief="From here on log records are sealed, each with the hash of the one before.",
+    emitted="when `export.audit` is switched on; again if the chain can't go on",
+    attributes=(sc.AUDIT_REASON, sc.AUDIT_KEY, sc.AUDIT_BEFORE, sc.AUDIT_BEFORE_SEQUENCE),
+    required=(sc.AUDIT_REASON, sc.AUDIT_KEY),
+)
+AUDIT_GAP: Final = LogEvent(
+    name="hookspan.audit.gap",
+    brief="Sealed log records are missing, or may be, and nobody removed them.",
+    emitted="with the next record after the endpoint refused some, or they waited too long",
+    attributes=(sc.AUDIT_REASON, sc.AUDIT_BEFORE, sc.AUDIT_FIRST, sc.AUDIT_LAST, sc.AUDIT_MISSING),
+    required=(sc.AUDIT_REASON, sc.AUDIT_BEFORE, sc.AUDIT_FIRST, sc.AUDIT_LAST, sc.AUDIT_MISSING),
+    severity=Severity.WARN,
+)
+
+SEALS: Final = (sc.AUDIT_CHAIN, sc.AUDIT_SEQUENCE, sc.AUDIT_PREVIOUS, sc.AUDIT_SIGNATURE)
+"""Of every record, with `export.audit`."""
 
 LOG_EVENTS: Final = (
     SESSION_START,
@@ -205,4 +223,6 @@ LOG_EVENTS: Final = (
     GAP,
     EVENTS_LOST,
     POLICY,
+    AUDIT_START,
+    AUDIT_GAP,
 )

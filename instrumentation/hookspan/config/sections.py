@@ -71,6 +71,12 @@ class Export:
         "Write and send log records: sessions, prompts by their size, decisions on tool calls, changes of modes and "
         "settings, gaps. Of the time before it was true there are none.",
     )
+    audit: bool = _option(
+        False,
+        Flag(),
+        "Seal log records: each has the hash of the one before and a signature (`hookspan audit`). Needs "
+        "`hookspan[audit]`; without it log records wait.",
+    )
     traces_endpoint: str | None = _option(
         None, URL, "OTLP endpoint of spans, with its path, if they go elsewhere than to `export.endpoint`."
     )

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, Self
 
 import msgspec
@@ -224,8 +225,19 @@ class ExportDb:
         with self._transaction():
             self._set(**{f"{_PREFIX[signal]}cursor": cursor.pack()})
 
-    def settle(self, settlement: Settlement, signal: Signal = "traces") -> None:
-        """Move the cursor and note what became of the rows before it."""
+    def noted(self, signal: Signal, name: str) -> str:
+        """What was noted with a cursor; empty if nothing was."""
+        return str(self._meta.get(f"{_PREFIX[signal]}{name}", ""))
+
+    def note(self, signal: Signal, notes: Mapping[str, str]) -> None:
+        """Note something with a cursor that stays where it is."""
+        with self._transaction():
+            self._set(**{f"{_PREFIX[signal]}{name}": value for name, value in notes.items()})
+
+    def settle(
+        self, settlement: Settlement, signal: Signal = "traces", notes: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """Move the cursor and note what became of the rows before it, and `notes`."""
         refused, table, prefix = settlement.refused, _REFUSED[signal], _PREFIX[signal]
         with self._transaction():
             self._note_traces(settlement.traces)
@@ -240,7 +252,7 @@ class ExportDb:
                 )
             gained = {**settlement.counts, "refused": len(refused)}
             totals = {name: self.total(name, signal) + count for name, count in gained.items() if count}
-            values = {"cursor": settlement.cursor.pack(), **totals}
+            values: dict[str, str | int] = {"cursor": settlement.cursor.pack(), **totals, **notes}
             self._set(**{f"{prefix}{name}": value for name, value in values.items()})
 
     def total(self, name: str, signal: Signal = "traces") -> int:

@@ -68,7 +68,9 @@ class Exporter:
         if settings.sends("logs"):
             from .logs import LogExport  # noqa: PLC0415 - few want them
 
-            self.logs = LogExport(self._reader, self.db, settings, make_resources, permit=permit, clock=clock)
+            self.logs = LogExport(
+                self._reader, self.db, settings, make_resources, key=paths.audit_key, permit=permit, clock=clock
+            )
         self.metrics = MetricExport(
             self._reader, self.db, settings, make_resources, gauges=gauges, permit=permit, clock=clock
         )

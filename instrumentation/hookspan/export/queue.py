@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Final, Generic
 
 from hookspan.config import Signal
@@ -105,6 +105,11 @@ class QueueExport(ABC, Generic[Row]):
 
     def _adopted(self) -> None:
         """Other settings are in force."""
+
+    def _noted(self, became: Sequence[Outcome | Refusal]) -> Mapping[str, str]:
+        """These became of the next that were planned: what is to be noted with the cursor."""
+        del became
+        return {}
 
     def _caught_up(self, last: SpanKey) -> None:
         """There is nothing to send; `last` is the newest row of all."""
@@ -301,10 +306,11 @@ class QueueExport(ABC, Generic[Row]):
             extra = {"count": len(suspects), "reason": suspects[-1].reason}
             _logger.warning("%ss were refused", self.noun, extra=extra)
             self._last_error = suspects[-1].reason
-        settlement = plan.settle([*suspects, *outcomes])
+        became = [*suspects, *outcomes]
+        settlement, notes = plan.settle(became), self._noted(became)
         suspects.clear()
         if settlement is not None:
-            self._db.settle(settlement, self.signal)
+            self._db.settle(settlement, self.signal, notes)
             with self._count_lock:
                 self._handled += settlement.rows
 

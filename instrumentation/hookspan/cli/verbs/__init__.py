@@ -37,8 +37,8 @@ SECTIONS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "Data": {
         "import": "Import transcripts from before hookspan.",
-        "forget": "Delete sessions.",
-        "prune": "Delete data past its age or size limit.",
+        "audit": "Verify log records that were sent.",
+        "forget, prune": "Delete sessions; data past its limits.",
         "rebuild": "Rebuild the store from the journal.",
         "stack": "Run Collector, Jaeger, Prometheus and Grafana.",
     },
