@@ -25,14 +25,14 @@ check: .venv/installed-dev
 test: .venv/installed-dev $(if $(filter true,$(CI)),test-deps)
 	$(PYTEST) -n 4 $(T)
 
-# The system packages that the tests use (Debian and Ubuntu; asks sudo unless root), and Codex, whose 424 MB are slow.
+# The system packages that the tests use (Debian and Ubuntu; asks sudo unless root), Codex (424 MB) and Copilot CLI.
 test-deps:
 	@if command -v apt-get >/dev/null; then \
 		root=$$([ "$$(id -u)" = 0 ] || echo sudo); echo "Installing $(PACKAGES)"; \
 		$$root apt-get update -q >/dev/null && \
 		DEBIAN_FRONTEND=noninteractive $$root apt-get install -yq --no-install-recommends $(PACKAGES) >/dev/null; \
 	else echo "Install by your system's means: $(PACKAGES)"; fi
-	@if [ -x $(BIN)/python ] && command -v npm >/dev/null; then $(BIN)/python -m tests.codex.client; fi
+	@if [ -x $(BIN)/python ] && command -v npm >/dev/null; then $(BIN)/python -m tests.codex.client && $(BIN)/python -m tests.copilot.client; fi
 
 # Python and the page's code, laid out anew.
 format: .venv/installed-dev

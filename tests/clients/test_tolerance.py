@@ -14,6 +14,7 @@ from hookspan.clients.claude_code.transcript import TranscriptParser
 from hookspan.clients.claude_code.transcript_lines import read_history_line
 from hookspan.clients.codex.rollout import RolloutParser
 from hookspan.clients.conversations import conversation
+from hookspan.clients.copilot.events import EventsParser
 from hookspan.clients.decode import decode
 from hookspan.model.fold import fold
 from hookspan.model.state import State, dump_session, load_session
@@ -45,6 +46,16 @@ ROLLOUTS = [
     for rollout in sorted(SESSIONS.glob("codex_*/.codex/**/*.jsonl"))
     for line in rollout.read_text().splitlines()
 ]
+COPILOT = [
+    json.loads(line)["event"]
+    for journal in sorted(SESSIONS.glob("copilot_*/journal.jsonl"))
+    for line in journal.read_text().splitlines()
+]
+COPILOT_EVENTS = [
+    json.loads(line)
+    for events in sorted(SESSIONS.glob("copilot_*/.copilot/**/*.jsonl"))
+    for line in events.read_text().splitlines()
+]
 EXAMPLES = settings.default.max_examples  # a hundred, or what `--hypothesis-profile` says
 
 scalars = (
@@ -73,7 +84,7 @@ def changed(draw: st.DrawFn, originals: list[dict]) -> dict:
 
 @settings(max_examples=3 * EXAMPLES // 2)
 @given(
-    agent_and_events=st.sampled_from([("claude-code", PAYLOADS), ("codex", CODEX)]).flatmap(
+    agent_and_events=st.sampled_from([("claude-code", PAYLOADS), ("codex", CODEX), ("copilot", COPILOT)]).flatmap(
         lambda one: st.tuples(st.just(one[0]), st.lists(changed(one[1]), min_size=1, max_size=6))
     ),
     at=st.lists(st.integers(-(2**70), 2**70), min_size=6),
@@ -133,6 +144,8 @@ def test_numbers_beyond_all_measure():
         assert msgspec.json.decode(wire.encode(decode(line, KEY)), type=dict[str, Any])
     for rollout in ROLLOUTS:
         assert all(wire.encode(fact) for fact in RolloutParser("s", "f").feed(json.dumps(huge(rollout)).encode()))
+    for line in COPILOT_EVENTS:
+        assert all(wire.encode(fact) for fact in EventsParser("s", "f").feed(json.dumps(huge(line)).encode()))
     for transcript in LINES:
         data = json.dumps(huge(transcript)).encode() + b"\n"
         assert all(wire.encode(fact) for fact in TranscriptParser("s", "f.jsonl").feed(data))
@@ -157,4 +170,17 @@ def test_lines_of_a_rollout_of_another_shape(lines):
     for line in lines:
         for fact in parser.feed(json.dumps(line).encode() + b"\n"):
             assert decode(wire.encode(fact), b"") == fact
+    assert parser.end() == []
+
+
+@given(lines=st.lists(changed(COPILOT_EVENTS), min_size=1, max_size=6))
+def test_events_of_copilot_of_another_shape(lines):
+    parser, state = EventsParser("s", "/f"), State()
+    begin = {"v": 1, "agent": "copilot", "at": 1, "took": 1, "event": {"sessionId": "s", "cwd": "/"}}
+    fold(state, 1, decode(json.dumps(begin).encode(), KEY))
+    for line in lines:
+        for number, fact in enumerate(parser.feed(json.dumps(line).encode() + b"\n"), 2):
+            assert decode(wire.encode(fact), b"") == fact
+            fold(state, number, fact)
+    load_session(dump_session(state.sessions["s"]))
     assert parser.end() == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -154,3 +155,11 @@ def state_folder(root: Path) -> Path:
     (state / "journal").mkdir(parents=True, mode=0o700)
     os.chmod(state, 0o700)
     return state
+
+
+def end_command(work: Path) -> None:
+    """Ends a command that outlives its agent: it has left its `pid`."""
+    pid = work / "pid"
+    if pid.exists():
+        with contextlib.suppress(ProcessLookupError, ValueError):
+            os.kill(int(pid.read_text()), signal.SIGKILL)

@@ -17,10 +17,10 @@ import json
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, ClassVar
 
 MARKER = re.compile(r"\[\[([\w-]+)\]\]")
 _LATER = re.compile(r'"#\{\{(.*?)\}\}"|\{\{(.*?)\}\}')
@@ -41,19 +41,21 @@ class Asked:
 
 
 class Model:
-    """One server for many scripts: each is known by its name as a part of the URL."""
+    """One server for many scripts: each is known by its name as a part of the URL.
+
+    HANDLER: how requests are answered; None for Codex's.
+    """
+
+    HANDLER: ClassVar[type[BaseHTTPRequestHandler] | None] = None
 
     def __init__(self) -> None:
         self._scripts: dict[str, dict[str, list[Answer]]] = {}
         self._next: dict[tuple[str, str], int] = {}
         self.asked: dict[str, list[Asked]] = {}
         self._lock = threading.Lock()
-        model = self
 
-        class Handler(_Handler):
-            scripted = model
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        handler = type("Scripted", (self.HANDLER or Handler,), {"scripted": self})
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
         self.port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
@@ -146,7 +148,9 @@ def events(answer: Answer, name: str, index: int, model: str) -> Iterator[dict[s
     yield {"type": "response.completed", "response": done}
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
+    """Codex's requests."""
+
     protocol_version = "HTTP/1.1"
     scripted: Model
 
@@ -155,32 +159,38 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         found = self.path.split("?")[0].endswith("/models")
-        self._send(200 if found else 404, {"object": "list", "data": [], "models": []} if found else {})
+        self.send(200 if found else 404, {"object": "list", "data": [], "models": []} if found else {})
 
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers.get("content-length", 0)))
         path = self.path.split("?")[0]
         if not path.endswith("/responses"):
-            self._send(404, {})
+            self.send(404, {})
             return
         body = json.loads(raw)
         about = json.loads(self.headers.get("x-codex-turn-metadata") or "{}")
         name, index, answer = self.scripted.answer(path.split("/")[1], body, raw, about)
         time.sleep(answer.get("wait", 0))
         if "error" in answer:
-            self._send(answer["error"], {"error": {"message": "scripted failure", "type": "scripted"}})
+            self.send(answer["error"], {"error": {"message": "scripted failure", "type": "scripted"}})
             return
+        told = events(answer, name, index, body.get("model", ""))
+        self.stream(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in told)
+
+    def stream(self, lines: Iterable[str]) -> None:
+        """Server-sent events."""
         self.send_response(200)
         self.send_header("content-type", "text/event-stream")
         self.send_header("connection", "close")
         self.end_headers()
         with contextlib.suppress(ConnectionError):  # a client that was interrupted
-            for event in events(answer, name, index, body.get("model", "")):
-                self.wfile.write(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode())
+            for line in lines:
+                self.wfile.write(line.encode())
                 self.wfile.flush()
         self.close_connection = True
 
-    def _send(self, status: int, body: dict[str, Any]) -> None:
+    def send(self, status: int, body: dict[str, Any]) -> None:
+        """JSON."""
         data = json.dumps(body).encode()
         self.send_response(status)
         self.send_header("content-type", "application/json")

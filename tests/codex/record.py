@@ -36,14 +36,14 @@ def write(played: Played, target: Path) -> None:
         shutil.rmtree(target / old, ignore_errors=True)
     target.mkdir(exist_ok=True)
     root = str(played.home.root)
-    lines = [json.loads(line) for line in played.journal.read_bytes().splitlines()]
-    _lines(target / "journal.jsonl", [{**line, "host": "host"} for line in lines], root)
+    journal = [json.loads(line) for line in played.journal.read_bytes().splitlines()]
+    lines(target / "journal.jsonl", [{**line, "host": "host"} for line in journal], root)
     for path in played.home.rollouts():
         kept = [line for each in path.read_bytes().splitlines() if _is_kept(line := json.loads(each))]
-        _lines(target / path.relative_to(played.home.root), [_plain(line) for line in kept], root)
-    if not any(line["event"]["hook_event_name"] == "SessionEnd" for line in lines):  # it was killed
-        left = {"sessionId": lines[0]["event"]["session_id"], "pid": lines[0]["ppid"]}
-        _lines(target / "sessions" / f"{left['pid']}.json", [left], root)
+        lines(target / path.relative_to(played.home.root), [_plain(line) for line in kept], root)
+    if not any(line["event"]["hook_event_name"] == "SessionEnd" for line in journal):  # it was killed
+        left = {"sessionId": journal[0]["event"]["session_id"], "pid": journal[0]["ppid"]}
+        lines(target / "sessions" / f"{left['pid']}.json", [left], root)
 
 
 def _is_kept(line: dict[str, Any]) -> bool:
@@ -56,7 +56,8 @@ def _plain(line: dict[str, Any]) -> dict[str, Any]:
     return {**line, "payload": {key: value for key, value in line["payload"].items() if key not in PROSE}}
 
 
-def _lines(path: Path, values: list[dict[str, Any]], root: str) -> None:
+def lines(path: Path, values: list[dict[str, Any]], root: str) -> None:
+    """Writes these values, one a line; paths below `root` are below HOME there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     text = "".join(json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n" for value in values)
     path.write_text(text.replace(root, HOME), encoding="utf-8")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -14,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.codex.home import CODE, Home, state_folder
+from tests.codex.client import executable
+from tests.codex.home import CODE, Home, end_command, state_folder
 from tests.codex.model import Answer, Model
 from tests.codex.terminal import WAIT, Terminal
 
@@ -195,7 +194,7 @@ def _stop_blocked(home: Home) -> None:
 
 def _dialogs(home: Home) -> None:
     """One question answered with yes, one closed with Esc; Esc while a command runs, and while the model thinks."""
-    terminal = Terminal(home)
+    terminal = Terminal(home, executable())
     try:
         terminal.shows("scripted-1")
         terminal.type("first [[main]]")
@@ -457,8 +456,5 @@ def play(name: str, model: Model, relay: Path, root: Path, **more: Any) -> Playe
     try:
         scenario.play(home)
     finally:
-        pid = home.work / "pid"
-        if pid.exists():  # a command that outlives Codex
-            with contextlib.suppress(ProcessLookupError, ValueError):
-                os.kill(int(pid.read_text()), signal.SIGKILL)
+        end_command(home.work)
     return Played(home, state / "journal" / "current.jsonl", model.asked[root.name + name])

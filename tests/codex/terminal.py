@@ -1,4 +1,4 @@
-"""Codex in a terminal: keys in, screen out, by tmux."""
+"""A coding agent in a terminal: keys in, screen out, by tmux."""
 
 from __future__ import annotations
 
@@ -6,21 +6,31 @@ import shlex
 import subprocess
 import time
 from collections.abc import Callable
-
-from tests.codex.client import executable
-from tests.codex.home import Home
+from pathlib import Path
+from typing import Protocol
 
 WAIT = 60.0  # seconds
 
 
-class Terminal:
-    """A window with Codex in it, on a tmux server of its own."""
+class Home(Protocol):
+    """What is to be known of an agent's home."""
 
-    def __init__(self, home: Home, *words: str) -> None:
+    root: Path
+
+    @property
+    def work(self) -> Path:
+        """The folder that it works in."""
+
+    def environment(self) -> dict[str, str]:
+        """All that it is told."""
+
+
+class Terminal:
+    """A window with a program in it, on a tmux server of its own."""
+
+    def __init__(self, home: Home, program: Path, *words: str) -> None:
         self._socket = home.root / "tmux.sock"
-        line = shlex.join(
-            ["env", "-i", *(f"{k}={v}" for k, v in home.environment().items()), str(executable()), *words]
-        )
+        line = shlex.join(["env", "-i", *(f"{k}={v}" for k, v in home.environment().items()), str(program), *words])
         self._tmux("new-session", "-d", "-x", "150", "-y", "50", "-c", str(home.work), line)
 
     def _tmux(self, *words: str) -> str:
@@ -29,7 +39,7 @@ class Terminal:
 
     @property
     def screen(self) -> str:
-        """What is to be seen; empty once Codex has ended."""
+        """What is to be seen; empty once the program has ended."""
         return self._tmux("capture-pane", "-p")
 
     def until(self, condition: Callable[[str], object], what: str) -> None:
@@ -45,7 +55,7 @@ class Terminal:
         self.until(lambda screen: text in screen, text)
 
     def type(self, text: str) -> None:
-        """Types a line; a moment later Enter, which Codex would take for a part of a paste."""
+        """Types a line; a moment later Enter, which Codex, for one, would take for a part of a paste."""
         self._tmux("send-keys", "-l", text)
         self.shows(text)
         time.sleep(0.3)

@@ -137,7 +137,7 @@ class _Growing:
 def lines_of(name: str, root: Path) -> list[bytes]:
     """The recording's journal lines, its home folder moved to `root`."""
     data = (SESSIONS / name / "journal.jsonl").read_bytes()
-    for folder in (b"/.claude", b"/.codex"):
+    for folder in (b"/.claude", b"/.codex", b"/.copilot"):
         data = data.replace(HOME.encode() + folder, str(root).encode() + folder)
     return data.splitlines()
 
@@ -213,7 +213,8 @@ def roots(root: Path) -> tuple[str, ...]:
 
 def other_roots(root: Path) -> dict[str, tuple[str, ...]]:
     """The same of other agents than Claude Code."""
-    return {"codex": (str((root / ".codex" / "sessions").resolve()),)}
+    folders = {"codex": ".codex/sessions", "copilot": ".copilot/session-state"}
+    return {agent: (str((root / folder).resolve()),) for agent, folder in folders.items()}
 
 
 def grow(name: str, root: Path) -> _Growing:
@@ -221,6 +222,7 @@ def grow(name: str, root: Path) -> _Growing:
     return _Growing(
         (SESSIONS / name / "projects", root / ".claude" / "projects"),
         (SESSIONS / name / ".codex" / "sessions", root / ".codex" / "sessions"),
+        (SESSIONS / name / ".copilot" / "session-state", root / ".copilot" / "session-state"),
     )
 
 

@@ -100,7 +100,7 @@ export interface Collision {
 export interface Session {
   /** Session id. */
   id: string;
-  /** The coding agent that it is of: claude-code, codex. */
+  /** The coding agent that it is of: claude-code, codex, copilot. */
   agent: string;
   /** Scrubbed label, never exported; empty without one, and then the store gives the first prompt's label. */
   title: string;

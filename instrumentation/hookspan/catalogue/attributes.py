@@ -140,7 +140,9 @@ GEN_AI_CONVERSATION_ID: Final = _otel(
     "gen_ai.conversation.id", "string", "The session's id again, under the name of the GenAI conventions."
 )
 GEN_AI_AGENT_NAME: Final = _otel(
-    "gen_ai.agent.name", "string", "Who acted: the coding agent (`claude-code`, `codex`), or the subagent's type."
+    "gen_ai.agent.name",
+    "string",
+    "Who acted: the coding agent (`claude-code`, `codex`, `copilot`), or the subagent's type.",
 )
 GEN_AI_TOOL_NAME: Final = _otel(
     "gen_ai.tool.name",

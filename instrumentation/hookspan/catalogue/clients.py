@@ -7,10 +7,11 @@ from typing import Final
 
 from .claude_code import CLAUDE_CODE
 from .codex import CODEX
+from .copilot import COPILOT
 from .events import Client, HookEvent
 from .scopes import SERVICE_NAME
 
-CLIENTS: Final[dict[str, Client]] = {client.name: client for client in (CLAUDE_CODE, CODEX)}
+CLIENTS: Final[dict[str, Client]] = {client.name: client for client in (CLAUDE_CODE, CODEX, COPILOT)}
 """By name, as records say it."""
 EVENTS: Final[dict[str, HookEvent]] = {event.name: event for client in CLIENTS.values() for event in client.events}
 """By name; what several clients have means the same."""

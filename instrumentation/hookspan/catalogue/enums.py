@@ -141,6 +141,8 @@ class Provider(StrEnum):
     """Google Cloud's Vertex AI."""
     OPENAI = "openai"
     """OpenAI, or whatever Codex asks in its place: its hooks don't name the provider."""
+    GITHUB = "github"
+    """GitHub, or whatever Copilot CLI asks in its place."""
 
 
 class Decision(StrEnum):
@@ -231,7 +233,7 @@ class Basis(StrEnum):
     HOOK = "hook"
     """A hook event; for the approval of a call, its end less the client's own duration of it."""
     TRANSCRIPT = "transcript"
-    """A line of the transcript: the call was refused, or interrupted, or ran for so long."""
+    """A line of the transcript: the call was refused, or interrupted, or approved, or ran for so long."""
     REGISTRY = "registry"
     """The client's entry in its registry of running sessions, up to 0.1 s late."""
     PROCESS = "process"

@@ -47,7 +47,7 @@ class KeptFields(msgspec.Struct, kw_only=True):
     """Fields that the fold keeps in a session's state and that are shown as they are there."""
 
     id: Annotated[str, Field("Session id.")]
-    agent: Annotated[str, Field("The coding agent that it is of: claude-code, codex.")] = CLAUDE_CODE.name
+    agent: Annotated[str, Field("The coding agent that it is of: claude-code, codex, copilot.")] = CLAUDE_CODE.name
     title: Annotated[
         str,
         Field(

@@ -8,6 +8,7 @@ import msgspec
 
 from hookspan.catalogue.claude_code import CLAUDE_CODE
 from hookspan.catalogue.codex import CODEX
+from hookspan.catalogue.copilot import COPILOT
 from hookspan.wire.facts import StatusLine
 from hookspan.wire.fields import digest
 from hookspan.wire.record import STATUS_LINE, RawEvent, Record, Unreadable, read_line, read_raw
@@ -15,6 +16,7 @@ from hookspan.wire.reduced import Reduced
 
 from .claude_code import reduce as claude_code
 from .codex import reduce as codex
+from .copilot import reduce as copilot
 
 
 class Reducer(Protocol):
@@ -33,7 +35,11 @@ class Reducer(Protocol):
         """The command of the tool call in a payload, empty for none. Raises what msgspec raises."""
 
 
-REDUCERS: Final[dict[str, Reducer]] = {CLAUDE_CODE.name: claude_code, CODEX.name: codex}
+REDUCERS: Final[dict[str, Reducer]] = {
+    CLAUDE_CODE.name: claude_code,
+    CODEX.name: codex,
+    COPILOT.name: copilot,
+}
 """By the client's name, as the relay records it."""
 _DEFAULT: Final[Reducer] = claude_code
 

@@ -53,6 +53,11 @@ class HooksText:
         raise NotImplementedError
 
     @classmethod
+    def relay_of(cls, command: Sequence[str]) -> tuple[str, ...]:
+        """What of a handler's command, in words, runs the relay, with its state folder; nothing for another command."""
+        return tuple(command)
+
+    @classmethod
     def is_ours(cls, command: Sequence[str], paths: Paths) -> bool:
         """Whether a handler's command, in words, is one of ours."""
         raise NotImplementedError

@@ -9,11 +9,14 @@ from typing import Final, NamedTuple, Protocol
 
 from hookspan.catalogue.claude_code import CLAUDE_CODE
 from hookspan.catalogue.codex import CODEX
+from hookspan.catalogue.copilot import COPILOT
 from hookspan.wire.facts import AgentMeta, Fact
 
 from .claude_code import transcript_files
 from .claude_code.transcript import TranscriptParser
 from .codex.rollout import RolloutParser, rollout_of, rollout_roots
+from .copilot.events import EventsParser
+from .copilot.settings_files import events_of, events_roots
 
 
 class Parser(Protocol):
@@ -61,6 +64,7 @@ _CLAUDE_CODE: Final = Reader(
 _READERS: Final[dict[str, Reader]] = {
     CLAUDE_CODE.name: _CLAUDE_CODE,
     CODEX.name: Reader(rollout_of, RolloutParser, lambda *_: (), lambda *_: None),
+    COPILOT.name: Reader(events_of, EventsParser, lambda *_: (), lambda *_: None),
 }
 
 
@@ -71,4 +75,7 @@ def reader(agent: str) -> Reader:
 
 def other_roots(hooks: Mapping[str, Iterable[Path]], env: Mapping[str, str] = os.environ) -> dict[str, tuple[str, ...]]:
     """By agent, the folders with transcripts of others than Claude Code. `hooks`: files that `install` has written."""
-    return {CODEX.name: rollout_roots(env, tuple(hooks.get(CODEX.name, ())))}
+    return {
+        CODEX.name: rollout_roots(env, tuple(hooks.get(CODEX.name, ()))),
+        COPILOT.name: events_roots(env, tuple(hooks.get(COPILOT.name, ()))),
+    }

@@ -13,6 +13,7 @@ from hookspan.wire.facts import CompactBoundary, CostState, ModelCall, ModelTota
 from hookspan.wire.reduced import (
     SERVED_BY_BEDROCK,
     SERVED_BY_FOUNDRY,
+    SERVED_BY_GITHUB,
     SERVED_BY_MANTLE,
     SERVED_BY_OPENAI,
     SERVED_BY_VERTEX,
@@ -44,6 +45,7 @@ _PROVIDERS: Final = {
     SERVED_BY_MANTLE: Provider.BEDROCK,
     SERVED_BY_VERTEX: Provider.VERTEX,
     SERVED_BY_OPENAI: Provider.OPENAI,
+    SERVED_BY_GITHUB: Provider.GITHUB,
     SERVED_BY_FOUNDRY: Provider.ANTHROPIC,  # as the client's own telemetry has it: OpenTelemetry has no name for it
 }
 _BEDROCK_MODEL: Final = re.compile(r"(?:\A|[./])anthropic\.")

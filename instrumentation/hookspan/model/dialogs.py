@@ -6,7 +6,7 @@ from typing import Final
 
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.enums import Basis, Decision, Outcome
-from hookspan.wire.facts import Running
+from hookspan.wire.facts import Permitted, Running
 from hookspan.wire.reduced import Reduced
 
 from . import agents, logs, open_spans, places, times, turns
@@ -18,7 +18,7 @@ SHELL_TOOLS: Final = frozenset({"Bash", "PowerShell"})
 
 
 def asked(step: Step, event: Reduced) -> None:
-    """PermissionRequest: it has no tool_use_id, but the very input of the call it is about."""
+    """PermissionRequest. Where it has no tool_use_id, it has the very input of the call it is about."""
     session = step.session
     if session.ended or event.at < session.batches.get(event.agent_id, 0):
         return  # late: it was answered before
@@ -29,9 +29,10 @@ def asked(step: Step, event: Reduced) -> None:
         digest=event.input_digest,
         prompt=event.prompt,
         mcp_server=event.mcp_server,
+        tool_use_id=event.tool_use_id,
     )
     taken = {other.tool_use_id for other in session.waits}
-    for call in session.calls.values():
+    for call in () if wait.tool_use_id else session.calls.values():
         if call.id not in taken and not call.resolved and fits(wait, call):
             wait.tool_use_id = call.id
             break
@@ -103,6 +104,13 @@ def running(step: Step, fact: Running) -> None:
         if not wait.running_at and wait.at < fact.at and not wait.inside and fact.asked in {0, wait.at}:
             wait.running_at, wait.basis = fact.at, Basis.PROCESS
             break
+
+
+def permitted(step: Step, fact: Permitted) -> None:
+    """The transcript says when a dialog about a call was answered with a yes."""
+    for wait in step.session.waits:
+        if wait.tool_use_id == fact.tool_use_id and not wait.inside:
+            wait.running_at, wait.basis = fact.at, Basis.TRANSCRIPT
 
 
 def still_waiting(step: Step) -> None:

@@ -291,6 +291,20 @@ def _fold_fact(state: State, number: int, fact: Fact) -> Rows:
     return step.rows
 
 
+def _told_event(step: Step, fact: facts.TranscriptEvent) -> None:
+    """What a transcript tells as a hook would. Whoever ends a call or asks about one need not say what call it is."""
+    session, event = step.session, fact.event
+    tools.flush(step, event.at)
+    if call := session.calls.get(event.tool_use_id):
+        event.tool = event.tool or call.tool
+        event.mcp_server = event.mcp_server or call.mcp_server
+        event.input_size = event.input_size or call.input_size
+    if handler := HANDLERS.get(event.event):
+        handler(step, event)
+    session.last = max(session.last, event.at)
+    session.last_record = step.number
+
+
 def _read(step: Step, fact: facts.TranscriptRead) -> None:
     step.session.read = max(step.session.read, fact.at)
     sessions.read(step, fact.at)
@@ -336,6 +350,8 @@ _FACTS: Final[dict[type, Callable[[Step, Any], None]]] = {
     facts.Interruption: _interrupted,
     facts.Rejection: tools.rejected,
     facts.ToolResult: tools.told,
+    facts.Permitted: dialogs.permitted,
+    facts.TranscriptEvent: _told_event,
     facts.Decided: logs.decided,
     facts.QueuedPrompt: turns.dequeued,
     facts.TeammateMessage: teams.messaged,

@@ -44,6 +44,8 @@ def _names(call: ModelCall) -> list[tuple[str, str]]:
     On Bedrock the region stands in what was asked for; the answer may name the model only.
     """
     whose = provider(call)
+    if whose not in _TABLES:
+        return []  # GitHub bills requests, not tokens
     model = call.response_model
     if whose is Provider.BEDROCK and "anthropic." in call.request_model and "anthropic." not in model:
         model = call.request_model

@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from hookspan.catalogue.codex import CODEX
+from hookspan.catalogue.copilot import COPILOT
 from hookspan.catalogue.events import Client
-from hookspan.clients.codex import handlers, settings_files, trust
+from hookspan.clients.codex import settings_files, trust
 from hookspan.clients.codex.hooks_text import CodexHooks
 from hookspan.clients.codex.trust import Trust
+from hookspan.clients.copilot import settings_files as copilot_files
+from hookspan.clients.copilot.hooks_text import CopilotHooks
 from hookspan.clients.hooks_text import Handler, HooksText
 from hookspan.errors import UserError
 from hookspan.paths import Paths
@@ -29,7 +32,7 @@ NOT_RECORDED: Final = "what they tell is not recorded"
 class Hooks:
     """An agent's hooks, as far as they are ours."""
 
-    client: Client
+    other: Other
     paths: Paths
     file: Path
     text: HooksText
@@ -38,26 +41,26 @@ class Hooks:
     beside: tuple[Path, ...] = ()
     """Files with more of our handlers, which the agent runs as well."""
 
+    @property
+    def client(self) -> Client:
+        """Whose they are."""
+        return self.other.client
+
     @cached_property
     def ours(self) -> list[Handler]:
         """Our handlers in the file."""
         return list(self.text.ours(self.paths))
-
-    @cached_property
-    def trusted(self) -> list[Trust]:
-        """Of each of them, whether the agent runs it."""
-        return trust.of(self.file, self.ours, self.given)
 
     @property
     def problems(self) -> Iterator[Problem]:
         """Everything that is wrong; nothing where hookspan is not installed for this agent."""
         if self.ours:
             yield from self._entries()
-            yield from self._trust()
+            yield from self.other.silenced(self)
             yield from self._twice()
 
     def _entries(self) -> Iterator[Problem]:
-        for words in sorted({handlers.relay_of(each.command) for each in self.ours}):
+        for words in sorted({self.text.relay_of(each.command) for each in self.ours}):
             if words[-1] != str(self.paths.state):
                 what = f"hooks in `{self.file}` record to `{words[-1]}`, not to `{self.paths.state}`"
                 yield self._mended(what, "there are two installations, or HOOKSPAN_HOME or XDG_* had other values")
@@ -81,19 +84,6 @@ class Hooks:
     def _mended(self, what: str, why: str) -> Problem:
         return Problem(Area.OTHERS, what, why, f"`hookspan install --agent {self.client.name}`", mends=True)
 
-    def _trust(self) -> Iterator[Problem]:
-        if trust.is_off(self.given):
-            file = settings_files.config_file(self.file)
-            what = f"`[features] hooks = false` in `{file}` keeps every hook from running"
-            yield Problem(Area.OTHERS, what, "nothing is recorded while it is set", "remove that line")
-            return
-        for kind in (Trust.UNSEEN, Trust.CHANGED):
-            of_kind = [each.event for each, state in zip(self.ours, self.trusted, strict=True) if state is kind]
-            if of_kind:
-                what = f"{len(of_kind)} of {len(self.ours)} hooks in `{self.file}` are {kind.value}: {_some(of_kind)}"
-                why = f"{self.client.title} skips them, without a word where it has no terminal"
-                yield Problem(Area.OTHERS, what, why, trust.HOW)
-
 
 def _some(names: list[str]) -> str:
     return ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
@@ -103,7 +93,8 @@ def _some(names: list[str]) -> str:
 class Other:
     """An agent that `install` can set up: its file of hooks, the form of that, and its other settings.
 
-    `project_files`: those that it reads beside it in a folder. `then`: what a person does after that.
+    `project_files`: those that it reads beside it in a folder. `silenced`: what keeps hooks that are there from running;
+    `well`: what is said where nothing does. `then`: what a person does after that.
     """
 
     client: Client
@@ -112,7 +103,9 @@ class Other:
     settings: Callable[[Path], dict[str, Any]]
     is_there: Callable[[Mapping[str, str]], bool]
     project_files: Callable[[Path], list[Path]]
+    silenced: Callable[[Hooks], Iterator[Problem]]
     then: str
+    well: str = ""
 
     def look(self, paths: Paths, env: Mapping[str, str], folder: Path | None = None) -> Hooks:
         """What is installed, and, in the project of `folder`, beside it.
@@ -123,13 +116,29 @@ class Other:
         text = self.text.of(str(file), settings_file.read(file) or b"")
         others = self.project_files(folder) if folder else []
         beside = tuple(each for each in others if each != file and self._has_ours(each, paths))
-        return Hooks(self.client, paths, file, text, self.settings(file), beside)
+        return Hooks(self, paths, file, text, self.settings(file), beside)
 
     def _has_ours(self, file: Path, paths: Paths) -> bool:
         try:
             return any(self.text.of(str(file), settings_file.read(file) or b"").ours(paths))
         except UserError:  # such a file has no hook that runs
             return False
+
+
+def _untrusted(hooks: Hooks) -> Iterator[Problem]:
+    """Of Codex: hooks that nobody has reviewed, or that are switched off."""
+    if trust.is_off(hooks.given):
+        file = settings_files.config_file(hooks.file)
+        what = f"`[features] hooks = false` in `{file}` keeps every hook from running"
+        yield Problem(Area.OTHERS, what, "nothing is recorded while it is set", "remove that line")
+        return
+    states = trust.of(hooks.file, hooks.ours, hooks.given)
+    for kind in (Trust.UNSEEN, Trust.CHANGED):
+        of_kind = [each.event for each, state in zip(hooks.ours, states, strict=True) if state is kind]
+        if of_kind:
+            what = f"{len(of_kind)} of {len(hooks.ours)} hooks in `{hooks.file}` are {kind.value}: {_some(of_kind)}"
+            why = f"{hooks.client.title} skips them, without a word where it has no terminal"
+            yield Problem(Area.OTHERS, what, why, trust.HOW)
 
 
 OTHERS: Final[dict[str, Other]] = {
@@ -140,8 +149,20 @@ OTHERS: Final[dict[str, Other]] = {
         settings=trust.settings,
         is_there=settings_files.is_there,
         project_files=settings_files.project_files,
+        silenced=_untrusted,
+        well=", all trusted",
         then=f"Codex runs a hook only after a person has looked at it: {trust.HOW}. Then: hookspan open",
-    )
+    ),
+    COPILOT.name: Other(
+        client=COPILOT,
+        file=copilot_files.hooks_file,
+        text=CopilotHooks,
+        settings=lambda _file: {},
+        is_there=copilot_files.is_there,
+        project_files=lambda _folder: [],
+        silenced=lambda _hooks: iter(()),
+        then="Sessions that begin from now on are recorded. Then: hookspan open",
+    ),
 }
 """By name. Claude Code's hooks, which come from more places, are `installation`'s."""
 

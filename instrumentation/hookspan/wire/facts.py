@@ -11,6 +11,8 @@ from typing import TypeAlias
 
 import msgspec
 
+from .reduced import Reduced
+
 
 class Observed(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="type"):
     """What all facts have.
@@ -192,6 +194,23 @@ class ToolResult(Observed, tag="tool_result"):
     exit_code: int = -1
     duration_ms: float = -1.0
     over: bool = False
+
+
+class Permitted(Observed, tag="permitted"):
+    """A dialog about a tool call was answered with a yes, as the transcript says."""
+
+    tool_use_id: str
+
+
+class TranscriptEvent(Observed, tag="transcript_event"):
+    """What a transcript tells as a hook would, of a client whose transcript names each call, turn and subagent.
+
+    `event` has an effect as that hook event has, and no span of its own. What it leaves out of a call, that call has
+    told. `prompt` is the turn that is going on, where reading goes on after a restart; empty for a subagent's.
+    """
+
+    event: Reduced
+    prompt: str = ""
 
 
 class Decided(Observed, tag="decided"):
@@ -591,6 +610,8 @@ Fact: TypeAlias = (
     | Interruption
     | Rejection
     | ToolResult
+    | Permitted
+    | TranscriptEvent
     | Decided
     | QueuedPrompt
     | TeammateMessage

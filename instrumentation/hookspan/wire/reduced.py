@@ -53,6 +53,8 @@ SERVED_BY_FOUNDRY = "foundry"
 """Microsoft Foundry."""
 SERVED_BY_OPENAI = "openai"
 """OpenAI, or what is set up in its place."""
+SERVED_BY_GITHUB = "github"
+"""GitHub, whichever maker's the model is, or what Copilot CLI is set up to ask in its place."""
 
 
 class Target(msgspec.Struct, frozen=True, array_like=True):

@@ -31,9 +31,14 @@ class CodexHooks(HooksText):
         return {"hooks": [handlers.handler(event, handlers.command(command))]}
 
     @classmethod
+    def relay_of(cls, command: Sequence[str]) -> tuple[str, ...]:
+        """What of a handler's command, in words, runs the relay, with its state folder; nothing for another command."""
+        return handlers.relay_of(command)
+
+    @classmethod
     def is_ours(cls, command: Sequence[str], paths: Paths) -> bool:
         """Whether a handler's command, in words, is one of ours."""
-        return bool(relay_in(handlers.relay_of(command), paths))
+        return bool(relay_in(cls.relay_of(command), paths))
 
     def with_ours(self, command: Sequence[str], paths: Paths, events: Sequence[str] = CODEX.registered) -> Self:
         """The text with our handler once for each of `events`; one that is right stays where it is."""

@@ -19,7 +19,7 @@ def others(context: Context) -> Iterator[Result]:
             yield Result.of_problem(problem, fix=_fix(hooks) if problem.mends else None)
         if not problems:
             events = counted(len(hooks.ours), "events")
-            yield Result(Status.HEALTHY, f"{hooks.client.title}: {events} in `{hooks.file}`, all trusted")
+            yield Result(Status.HEALTHY, f"{hooks.client.title}: {events} in `{hooks.file}`{hooks.other.well}")
 
 
 def _fix(hooks: Hooks) -> Fix:

@@ -1,4 +1,4 @@
-"""What Codex's events say of a person's work is not kept: not in a record, not in a row."""
+"""What events of Codex and Copilot CLI say of a person's work is not kept: not in a record, not in a row."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from hookspan import wire
+from hookspan.clients.copilot.events import EventsParser
 from hookspan.clients.decode import decode
 from hookspan.model.fold import fold
 from hookspan.model.state import State
@@ -13,6 +14,16 @@ from tests.model.replay import KEY, SESSIONS
 
 MARK = "quite-private"
 CONTENT = {"prompt", "tool_input", "tool_response", "last_assistant_message", "error"}
+IN_COPILOT = {
+    "content",
+    "arguments",
+    "result",
+    "error",
+    "message",
+    "permissionRequest",
+    "promptRequest",
+    "summaryContent",
+}
 
 
 def marked(value: Any) -> Any:
@@ -35,4 +46,25 @@ def test_content_of_codex_s_events_is_not_kept() -> None:
             record = decode(data, KEY, labels=False)
             assert MARK not in wire.encode(record).decode(), event["hook_event_name"]
             assert MARK not in repr(fold(state, number, record)), event["hook_event_name"]
+    assert seen
+
+
+def test_content_of_copilot_s_events_is_not_kept() -> None:
+    seen = 0
+    for path in sorted(SESSIONS.glob("copilot_*/.copilot/**/*.jsonl")):
+        parser = EventsParser("s", "f", labels=False)
+        for text in path.read_text().splitlines():
+            line = json.loads(text)
+            kept = {"kind", "toolCallId"}  # words of the client's own
+            data = {
+                key: {k: v if k in kept else marked(v) for k, v in value.items()}
+                if isinstance(value, dict) and key in IN_COPILOT
+                else marked(value)
+                if key in IN_COPILOT
+                else value
+                for key, value in line["data"].items()
+            }
+            whole = json.dumps({**line, "data": data}).encode()
+            seen += MARK.encode() in whole
+            assert MARK not in "".join(wire.encode(fact).decode() for fact in parser.feed(whole)), line["type"]
     assert seen

@@ -1,0 +1,100 @@
+"""A home for the real Copilot CLI: a provider of ours, no account, no network, and our own file of hooks."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hookspan.catalogue.copilot import COPILOT
+from hookspan.clients.copilot.hooks_text import CopilotHooks
+from hookspan.paths import Paths
+from tests.copilot.client import executable, unpacked
+
+MODEL = "scripted-1"
+PATH = "/usr/bin:/bin"
+
+
+@dataclass
+class Home:
+    """Copilot's own folder is `<root>/.copilot`, and it works in `<root>/work`. `otel`: the port it sends spans to."""
+
+    root: Path
+    url: str
+    otel: int = 0
+
+    @property
+    def copilot(self) -> Path:
+        return self.root / ".copilot"
+
+    @property
+    def work(self) -> Path:
+        return self.root / "work"
+
+    @property
+    def hooks(self) -> Path:
+        return self.copilot / "hooks" / "hookspan.json"
+
+    def make(self) -> None:
+        """The folders, without hooks."""
+        self.copilot.mkdir(parents=True)
+        self.work.mkdir()
+        (self.copilot / "config.json").write_text(json.dumps({"trustedFolders": [str(self.work)], "banner": "never"}))
+
+    def hook(self, relay: Path, state: Path) -> None:
+        """Our hooks, as `install` writes them."""
+        paths = Paths.from_environment({"HOME": str(self.root)})
+        text = CopilotHooks.of("", b"").with_ours([str(relay), str(state)], paths, COPILOT.registered)
+        self.hooks.parent.mkdir(exist_ok=True)
+        self.hooks.write_bytes(text.data())
+
+    def environment(self) -> dict[str, str]:
+        """All that Copilot is told."""
+        told = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{self.otel}"} if self.otel else {}
+        return {
+            "HOME": str(self.root),
+            "PATH": PATH,
+            "LANG": "C.UTF-8",
+            "TERM": "xterm-256color",
+            "XDG_CACHE_HOME": str(unpacked()),
+            "COPILOT_OFFLINE": "true",
+            "COPILOT_AUTO_UPDATE": "false",
+            "COPILOT_PROVIDER_BASE_URL": self.url,
+            "COPILOT_PROVIDER_TYPE": "openai",
+            "COPILOT_PROVIDER_API_KEY": "sk-none",
+            "COPILOT_MODEL": MODEL,
+            **told,
+        }
+
+    def start(self, prompt: str, *words: str, **options: Any) -> subprocess.Popen[bytes]:
+        """Copilot with a prompt and without a terminal, in the work folder."""
+        return subprocess.Popen(
+            [str(executable()), "-p", prompt, "--allow-all-tools", *words],
+            cwd=self.work,
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            **options,
+        )
+
+    def prompt(self, prompt: str, *words: str, timeout: float = 120) -> subprocess.CompletedProcess[bytes]:
+        """The same to its end."""
+        process = self.start(prompt, *words)
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def sessions(self) -> list[Path]:
+        """The events of all sessions."""
+        return sorted((self.copilot / "session-state").glob("*/events.jsonl"))
+
+    def events(self, kind: str) -> list[dict[str, Any]]:
+        """Those of a type."""
+        lines = [json.loads(line) for path in self.sessions() for line in path.read_bytes().splitlines()]
+        return [line for line in lines if line["type"] == kind]

@@ -1,0 +1,210 @@
+"""What is played on the real Copilot CLI: what the model says, how it is run, and what is then true."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.codex.home import end_command, state_folder
+from tests.codex.model import Answer
+from tests.codex.terminal import WAIT, Terminal
+from tests.copilot.client import executable
+from tests.copilot.home import Home
+from tests.copilot.model import Model
+
+Script = dict[str, list[Answer]]
+Turn = tuple[str, str]
+"""Outcome and reason of its end."""
+WELL: Turn = ("success", "stop")
+STOPPED: Turn = ("interrupted", "interrupted")
+
+
+@dataclass
+class Scenario:
+    """`play` runs Copilot in a home; by default a prompt without a terminal.
+
+    `turns` are those of the session, by start; `failed`: calls that do; `decided`: how dialogs were answered.
+    """
+
+    script: Script
+    play: Callable[[Home], object] = lambda home: once(home)  # noqa: PLW0108 - it stands below
+    turns: tuple[Turn, ...] = (WELL,)
+    failed: frozenset[str] = frozenset()
+    decided: tuple[str, ...] = ()
+
+
+@dataclass
+class Played:
+    """What it left behind."""
+
+    home: Home
+    journal: Path
+    asked: list[Any]
+
+
+def tool(name: str, /, **given: Any) -> dict[str, Any]:
+    """A tool that the model calls."""
+    return {"tool": name, "input": given}
+
+
+def shell(*lines: str) -> Answer:
+    """The model runs commands, all at once."""
+    return {"say": [tool("bash", command=line, description="a command") for line in lines]}
+
+
+DONE: Answer = {"say": ["Done."]}
+LONG = "echo $$ > pid; touch begun; sleep 60"
+TASK = tool("task", description="count", prompt="please count [[sub]]", agent_type="task", name="counter", mode="sync")
+SUB: list[Answer] = [shell("sleep 0.3; echo counted"), {"say": ["Counted."]}]
+
+
+def once(home: Home, *words: str) -> str:
+    """The prompt of most scenarios."""
+    done = home.prompt("do it [[main]]", *words)
+    return (done.stdout + done.stderr).decode()
+
+
+def _until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + WAIT
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        time.sleep(0.05)
+
+
+def _stopped(kind: signal.Signals) -> Callable[[Home], None]:
+    """A signal while a command runs."""
+
+    def play(home: Home) -> None:
+        process = home.start("do it [[main]]")
+        _until((home.work / "begun").exists)
+        _until(lambda: home.events("tool.execution_start"))
+        process.send_signal(kind)
+        process.communicate(timeout=60)
+
+    return play
+
+
+def _resumed(home: Home) -> None:
+    once(home)
+    home.prompt("go on [[main]]", "--continue")
+
+
+def _two(home: Home) -> None:
+    both = [home.start("do it [[main]]"), home.start("do it [[main]]")]
+    for process in both:
+        process.communicate(timeout=120)
+
+
+def _in_terminal(home: Home, act: Callable[[Terminal], None]) -> None:
+    terminal = Terminal(home, executable())
+    try:
+        terminal.shows("/ commands")
+        act(terminal)
+        terminal.type("/exit")
+        _until(lambda: home.events("session.shutdown"))
+        terminal.until(lambda screen: not screen.strip(), "the end")
+    finally:
+        terminal.close()
+
+
+def _dialogs(home: Home) -> None:
+    """One is allowed, one refused with Esc, one allowed and its command stopped."""
+
+    def act(terminal: Terminal) -> None:
+        def asked(times: int) -> None:
+            _until(lambda: len(home.events("permission.requested")) == times)
+            terminal.shows("Do you want")
+
+        terminal.type("first [[main]]")
+        asked(1)
+        terminal.press("Enter")
+        terminal.shows("First done.")
+        terminal.type("second")
+        asked(2)
+        terminal.press("Escape")
+        _until(lambda: len(home.events("permission.completed")) == 2)
+        terminal.shows("Operation cancelled by user")
+        terminal.type("third")
+        asked(3)
+        terminal.press("Enter")
+        _until((home.work / "begun").exists)
+        terminal.press("Escape")
+        terminal.shows("esc again to interrupt")
+        terminal.press("Escape")
+        _until(lambda: len(home.events("abort")) == 2)
+
+    _in_terminal(home, act)
+
+
+def _compaction(home: Home) -> None:
+    def act(terminal: Terminal) -> None:
+        terminal.type("do it [[main]]")
+        terminal.shows("Done.")
+        terminal.type("/compact")
+        _until(lambda: home.events("session.compaction_complete"))
+
+    _in_terminal(home, act)
+
+
+SCENARIOS: dict[str, Scenario] = {
+    "parallel": Scenario({"main": [shell("sleep 0.6; echo slow", "sleep 0.2; echo quick"), DONE]}),
+    "failures": Scenario(
+        {
+            "main": [
+                shell("ls /nonexistent-folder; exit 3"),
+                {"say": [tool("edit", path="/nonexistent.txt", old_str="a", new_str="b")]},
+                {"say": [tool("view", path="/nonexistent.txt"), tool("no_such_tool", a=1), tool("bash", nope=1)]},
+                DONE,
+            ]
+        },
+        failed=frozenset({"call_main000", "call_main010", "call_main020", "call_main021", "call_main022"}),
+        decided=("auto_denied",),  # without a terminal nobody is asked
+    ),
+    "subagent": Scenario({"main": [{"say": [TASK]}, DONE], "sub": SUB}),
+    "subagents_in_parallel": Scenario({"main": [{"say": [TASK, TASK]}, DONE], "sub": [*SUB, *SUB]}),
+    "retried": Scenario({"main": [shell("echo one"), {"error": 500}, DONE]}),
+    "failed_turn": Scenario({"main": [shell("echo one"), {"error": 400}]}, turns=(("error", "stop_failure"),)),
+    "interrupted": Scenario({"main": [shell(LONG), DONE]}, _stopped(signal.SIGINT), turns=(STOPPED,)),
+    "killed": Scenario(
+        {"main": [shell(LONG), DONE]},
+        _stopped(signal.SIGKILL),
+        turns=(("interrupted", "client_gone"),),
+    ),
+    "resumed": Scenario({"main": [shell("echo one"), DONE, shell("echo two"), DONE]}, _resumed, turns=(WELL, WELL)),
+    "two_in_one_folder": Scenario({"main": [shell("sleep 0.5")] * 2 + [DONE] * 2}, _two, turns=(WELL, WELL)),
+    "dialogs": Scenario(
+        {
+            "main": [
+                shell("sleep 0.7; touch allowed"),
+                {"say": ["First done."]},
+                shell("sleep 0.7; touch refused"),
+                shell(LONG),
+                DONE,
+            ]
+        },
+        _dialogs,
+        turns=(WELL, STOPPED, STOPPED),
+        failed=frozenset({"call_main020"}),
+        decided=("approved", "aborted", "approved"),
+    ),
+    "compaction": Scenario({"main": [shell("echo one"), DONE]}, _compaction),
+}
+
+
+def play(name: str, model: Model, relay: Path, root: Path, **more: Any) -> Played:
+    """Plays a scenario with the relay in a new home below `root`."""
+    scenario = SCENARIOS[name]
+    home = Home(root / "home", model.add(root.name + name, scenario.script), **more)
+    home.make()
+    state = state_folder(root)
+    home.hook(relay, state)
+    try:
+        scenario.play(home)
+    finally:
+        end_command(home.work)
+    return Played(home, state / "journal" / "current.jsonl", model.asked[root.name + name])

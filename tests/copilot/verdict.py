@@ -1,0 +1,191 @@
+"""What hookspan says of a run, against Copilot CLI's own telemetry, the model that it asked and its file of events.
+
+Copilot's spans (1.0.102): `invoke_agent`, one for each prompt, and one within it for each subagent; `execute_tool NAME`
+{gen_ai.tool.call.id, process.exit.code}, the wait for an answer included; `chat MODEL`. Dialogs have none: the file of
+events is read here a second time for them, and for what it began. Copilot may lose spans that it has not sent when it
+exits, so that one of its own which is missing says nothing. `python -m tests.copilot.verdict` prints what is wrong, and how far
+hookspan's times are from Copilot's own.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.spans import is_turn
+from hookspan.model.rows import Span
+from hookspan.wire.fields import timestamp_ns
+from tests import otlp_decode
+from tests.conformance.build import compile_relay
+from tests.copilot import record
+from tests.copilot.model import Model
+from tests.copilot.scenarios import SCENARIOS, Played, Scenario, play
+from tests.model import replay
+from tests.otlp_sink import Sink
+
+SERVICE = "copilot-hooks"
+
+
+@dataclass
+class Run:
+    """A scenario that was played: its script, what Copilot left, its own spans, and ours."""
+
+    scenario: Scenario
+    played: Played
+    native: list[otlp_decode.Span]
+    ours: list[Span]
+
+    def named(self, name: str) -> list[Span]:
+        """Ours whose names begin so, by start."""
+        return sorted((s for s in self.ours if s.name.startswith(name)), key=lambda span: span.start)
+
+    def natives(self, name: str) -> list[otlp_decode.Span]:
+        """Copilot's, likewise."""
+        return sorted((s for s in self.native if s.name.startswith(name)), key=lambda span: span.start)
+
+    @property
+    def turns(self) -> list[Span]:
+        """Ours."""
+        return [s for s in self.named("invoke_agent ") if is_turn(s.name, s.attributes)]
+
+    @property
+    def agents(self) -> list[Span]:
+        """Our subagents."""
+        return [s for s in self.named("invoke_agent ") if not is_turn(s.name, s.attributes)]
+
+    @property
+    def calls(self) -> dict[str, tuple[Span, otlp_decode.Span]]:
+        """Tool calls that both have, by their ids."""
+        theirs = {s.attributes["gen_ai.tool.call.id"]: s for s in self.natives("execute_tool ")}
+        ours = {str(s.attributes[sc.GEN_AI_TOOL_CALL_ID]): s for s in self.named("execute_tool ")}
+        return {name: (ours[name], theirs[name]) for name in ours.keys() & theirs.keys()}
+
+
+def run(name: str, model: Model, root: Path) -> Run:
+    """Plays a scenario with Copilot's own telemetry on."""
+    with Sink() as sink:
+        played = play(name, model, compile_relay(), root, otel=sink.port)
+        native = list(sink.spans)
+    folder = root / "recorded"
+    record.write(played, folder)
+    ours = replay.play(str(folder), root / "replayed").spans
+    return Run(SCENARIOS[name], played, native, ours)
+
+
+def faults(of: Run) -> Iterator[str]:
+    """Everything that is wrong."""
+    yield from _turns(of)
+    yield from _calls(of)
+    yield from _model_calls(of)
+    yield from _dialogs(of)
+    if any(s.attributes.get(sc.SERVICE_NAME) != SERVICE for s in of.ours):
+        yield "a span is of another service"
+
+
+def _turns(of: Run) -> Iterator[str]:
+    got = [(str(s.attributes[sc.OUTCOME]), str(s.attributes[sc.END_REASON])) for s in of.turns]
+    if Counter(got) != Counter(of.scenario.turns):
+        yield f"turns are {got}, not {of.scenario.turns}"
+    theirs = of.natives("invoke_agent")
+    if len(of.agents) != len(of.played.home.events("subagent.started")):
+        yield f"there are {len(of.agents)} subagents"
+    if len(theirs) > len(of.turns) + len(of.agents):
+        yield f"Copilot has {len(theirs)} turns and subagents, hookspan {len(of.turns)} and {len(of.agents)}"
+
+
+def _calls(of: Run) -> Iterator[str]:
+    begun = of.played.home.events("tool.execution_start")
+    ours = Counter(str(s.attributes[sc.GEN_AI_TOOL_CALL_ID]) for s in of.named("execute_tool "))
+    if ours != Counter(line["data"]["toolCallId"] for line in begun):
+        yield f"calls are {ours}"
+    theirs = Counter(span.attributes["gen_ai.tool.call.id"] for span in of.natives("execute_tool "))
+    if theirs - ours:
+        yield f"Copilot has more calls: {theirs - ours}"
+    for span in of.named("execute_tool "):
+        name = str(span.attributes[sc.GEN_AI_TOOL_CALL_ID])
+        if (name in of.scenario.failed) != (span.attributes[sc.OUTCOME] in {"error", "denied"}):
+            yield f"{name} is {span.attributes[sc.OUTCOME]}"
+    for name, (span, native) in of.calls.items():
+        code = native.attributes.get("process.exit.code") or None
+        if span.attributes.get(sc.EXIT_CODE) != code:
+            yield f"{name} has exit code {span.attributes.get(sc.EXIT_CODE)}, not {code}"
+
+
+def _model_calls(of: Run) -> Iterator[str]:
+    wanted = Counter(tuple(asked.usage) for asked in of.played.asked if asked.usage and asked.conversation != "aux")
+    compacted = [line["data"]["compactionTokensUsed"] for line in of.played.home.events("session.compaction_complete")]
+    for used in compacted:  # which have no reasoning
+        told = (used["inputTokens"], used["cacheReadTokens"], used["outputTokens"])
+        wanted.subtract([next((usage for usage in wanted if usage[:3] == told), told)])
+        wanted[*told, 0] += 1
+    got = Counter(_usage(span) for span in of.named("chat "))
+    if got != wanted:
+        yield f"tokens are {sorted(got.elements())}, not {sorted(wanted.elements())}"
+
+
+def _usage(span: Span) -> tuple[int, ...]:
+    keys = (
+        sc.GEN_AI_USAGE_INPUT_TOKENS,
+        sc.GEN_AI_USAGE_CACHE_READ,
+        sc.GEN_AI_USAGE_OUTPUT_TOKENS,
+        sc.GEN_AI_USAGE_REASONING,
+    )
+    return tuple(int(str(span.attributes.get(key, 0))) for key in keys)
+
+
+def _dialogs(of: Run) -> Iterator[str]:
+    """Each is from the line that asks to the line that has the answer."""
+    home = of.played.home
+    lines = (home.events("permission.requested"), home.events("permission.completed"))
+    theirs = sorted(zip(*([timestamp_ns(line["timestamp"]) for line in each] for each in lines), strict=True))
+    spans = of.named("permission ")
+    if [(s.start, s.end) for s in spans] != theirs:
+        yield f"dialogs are {[(s.start, s.end) for s in spans]}, not {theirs}"
+    decided = tuple(str(s.attributes[sc.DECISION]) for s in spans)
+    if decided != of.scenario.decided:
+        yield f"dialogs were {decided}"
+
+
+def lags(of: Run) -> Iterator[tuple[str, float]]:
+    """How far our times are from Copilot's own, ms: ours less theirs."""
+    prompts = [s for s in of.natives("invoke_agent") if not s.parent_id]
+    if len(prompts) == len(of.turns):
+        for span, native in zip(of.turns, prompts, strict=True):
+            yield "start of a turn", (span.start - native.start) / 1e6
+            yield "end of a turn", (span.end - native.end) / 1e6
+    for span, native in of.calls.values():
+        if sc.WAITED not in span.attributes:
+            yield "start of a call", (span.start - native.start) / 1e6
+        yield "end of a call", (span.end - native.end) / 1e6
+    chats = {s.attributes.get("gen_ai.response.id"): s for s in of.natives("chat ")}
+    for span in of.named("chat "):
+        if chat := chats.get(span.attributes.get(sc.GEN_AI_RESPONSE_ID)):
+            yield "start of a model call", (span.start - chat.start) / 1e6
+            yield "end of a model call", (span.end - chat.end) / 1e6
+
+
+def main(names: list[str]) -> None:
+    """Prints what is wrong, then how far times are off."""
+    model, off = Model(), dict[str, list[float]]()
+    for name in names or SCENARIOS:
+        with tempfile.TemporaryDirectory(prefix="hookspan-copilot-") as folder:
+            done = run(name, model, Path(folder))
+            sys.stdout.write(f"{name}: {'; '.join(faults(done)) or 'right'}\n")
+        for what, ms in lags(done):
+            off.setdefault(what, []).append(ms)
+    for what, values in off.items():
+        values.sort()
+        sys.stdout.write(
+            f"{what}: {len(values)}, median {median(values):.1f} ms, from {values[0]:.1f} to {values[-1]:.1f}\n"
+        )
+    model.close()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
