@@ -3,8 +3,8 @@
 Copilot's spans (1.0.102): `invoke_agent`, one for each prompt, and one within it for each subagent; `execute_tool NAME`
 {gen_ai.tool.call.id, process.exit.code}, the wait for an answer included; `chat MODEL`. Dialogs have none: the file of
 events is read here a second time for them, and for what it began. Copilot may lose spans that it has not sent when it
-exits, so that one of its own which is missing says nothing. `python -m tests.copilot.verdict` prints what is wrong, and how far
-hookspan's times are from Copilot's own.
+exits, so that one of its own which is missing says nothing. `python -m tests.copilot.verdict` prints what is wrong, and
+how far hookspan's times are from Copilot's own.
 """
 
 from __future__ import annotations

@@ -93,8 +93,8 @@ def _some(names: list[str]) -> str:
 class Other:
     """An agent that `install` can set up: its file of hooks, the form of that, and its other settings.
 
-    `project_files`: those that it reads beside it in a folder. `silenced`: what keeps hooks that are there from running;
-    `well`: what is said where nothing does. `then`: what a person does after that.
+    `project_files`: those that it reads beside it in a folder. `silenced`: what keeps hooks that are there from
+    running; `well`: what is said where nothing does. `then`: what a person does after that.
     """
 
     client: Client
