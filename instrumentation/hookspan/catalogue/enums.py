@@ -140,9 +140,7 @@ class Provider(StrEnum):
     VERTEX = "gcp.vertex_ai"
     """Google Cloud's Vertex AI."""
     OPENAI = "openai"
-    """OpenAI, or whatever Codex asks in its place: its hooks don't name the provider."""
-    GITHUB = "github"
-    """GitHub, or whatever Copilot CLI asks in its place."""
+    """OpenAI, or whatever Codex or Copilot CLI asks in its place: they don't name the provider."""
 
 
 class Decision(StrEnum):

@@ -45,7 +45,7 @@ _PROVIDERS: Final = {
     SERVED_BY_MANTLE: Provider.BEDROCK,
     SERVED_BY_VERTEX: Provider.VERTEX,
     SERVED_BY_OPENAI: Provider.OPENAI,
-    SERVED_BY_GITHUB: Provider.GITHUB,
+    SERVED_BY_GITHUB: Provider.OPENAI,  # by the API that it speaks: OpenTelemetry has no name for it
     SERVED_BY_FOUNDRY: Provider.ANTHROPIC,  # as the client's own telemetry has it: OpenTelemetry has no name for it
 }
 _BEDROCK_MODEL: Final = re.compile(r"(?:\A|[./])anthropic\.")

@@ -9,6 +9,7 @@ from hookspan.catalogue.enums import Provider
 from hookspan.model.calls import provider
 from hookspan.prices import Used, price
 from hookspan.wire.facts import ModelCall
+from hookspan.wire.reduced import SERVED_BY_GITHUB
 
 _TABLES: Final = {
     Provider.ANTHROPIC: "anthropic",
@@ -44,8 +45,8 @@ def _names(call: ModelCall) -> list[tuple[str, str]]:
     On Bedrock the region stands in what was asked for; the answer may name the model only.
     """
     whose = provider(call)
-    if whose not in _TABLES:
-        return []  # GitHub bills requests, not tokens
+    if call.served_by == SERVED_BY_GITHUB:
+        return []  # it bills requests, not tokens
     model = call.response_model
     if whose is Provider.BEDROCK and "anthropic." in call.request_model and "anthropic." not in model:
         model = call.request_model
