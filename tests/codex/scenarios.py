@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -130,7 +132,7 @@ def _two(home: Home) -> None:
 
 def _compacted_by_hand(home: Home) -> None:
     """`/compact` between two prompts: a compaction outside of any turn."""
-    terminal = Terminal(home)
+    terminal = Terminal(home, executable())
     try:
         terminal.shows("scripted-1")
         terminal.type("first [[main]]")
@@ -149,7 +151,7 @@ def _compacted_by_hand(home: Home) -> None:
 
 def _served(home: Home) -> None:
     """The background server runs the hooks and outlives the terminal; it is killed before it tells of the end."""
-    terminal = Terminal(home)
+    terminal = Terminal(home, executable())
     try:
         terminal.shows("scripted-1")
         terminal.type("first [[main]]")
