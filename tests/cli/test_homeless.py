@@ -14,6 +14,7 @@ NOBODY = 61_005
 ARGUMENTS = {
     "install": ["--yes"],
     "uninstall": ["--yes"],
+    "audit": ["key"],
     "config": ["show"],
     "service": ["install"],
     "open": ["--print"],
