@@ -24,6 +24,8 @@ from tests.web.browser import Visitor, chromium
 from tests.web.player import Player, busy
 from tests.web.site import Play, Site
 from tests.web.talk import rounding
+from tests.web.test_page_collisions import edit
+from tests.web.test_page_receipts import work
 
 FOLDER = Path(__file__).parents[2] / "docs" / "screenshots"
 WIDE, NARROW = (1280, 860), (360, 740)
@@ -35,6 +37,7 @@ PAGES = {
     "session": "/sessions/{id}",
     "search": "/search?q=cart",
     "cost": "/cost?by=session",
+    "receipts": "/receipts",
     "friction": "/friction",
     "health": "/health",
     "log": "/log?kind=event",
@@ -122,7 +125,7 @@ def empty(camera: Camera, folder: Path) -> None:
     """A fresh agent; then a session that was asked nothing."""
     with machine(folder) as site:
         checked(site, 2)
-        for name in ("now", "search", "friction", "health", "log"):
+        for name in ("now", "search", "cost", "receipts", "friction", "health", "log"):
             camera.shoot(site, f"{name}-empty", PAGES[name], narrow=name == "now")
         camera.shoot(site, "palette-empty", "/", act=palette)
         play = Play()
@@ -170,6 +173,7 @@ def worked(folder: Path, settings: str = "") -> Iterator[tuple[Site, dict[str, s
 def well(camera: Camera, folder: Path) -> None:
     with worked(folder) as (site, shown):
         checked(site, 30)
+        site.append(*work(folder / "work").lines)
         session = PAGES["session"]
         for name, path in PAGES.items():
             camera.shoot(site, f"{name}-busy", path.format(id=shown["spawns"]), narrow=True)
@@ -179,12 +183,26 @@ def well(camera: Camera, folder: Path) -> None:
         site.append(play.start(), play.submit("Round the sums of the cart"), *play.ask("AskUserQuestion", ASKED))
         camera.shoot(site, "session-question", session.format(id=play.session), narrow=True)
         conversation(camera, site)
+        noticed(camera, site)
+
+
+def noticed(camera: Camera, site: Site) -> None:
+    """A session that gets nowhere, and two that write the same lines."""
+    loops, first, second = Play(), Play(), Play()
+    site.append(loops.start(), loops.submit("Build it"), *(line for _ in range(11) for line in loops.answer("make")))
+    site.append(first.start(), first.submit("Round the total"), second.start(), second.submit("Add the tax"))
+    site.append(*edit(first, "/shop/cart.py", "total = sum(prices)", "total = round(sum(prices), 2)"))
+    site.append(*edit(second, "/shop/cart.py", "total = round(sum(prices), 2)", "total = round(sum(prices) * TAX, 2)"))
+    session = PAGES["session"]
+    camera.shoot(site, "now-noticed", "/", narrow=True)
+    camera.shoot(site, "session-alarm", session.format(id=loops.session), narrow=True)
+    camera.shoot(site, "session-collision", session.format(id=second.session), narrow=True)
 
 
 def conversation(camera: Camera, site: Site) -> None:
-    """What was said in a turn with a bit of everything, what of it is given away, and where there is no transcript."""
-    talk, play = rounding(site.machine), Play()
-    site.append(play.start(), play.submit("Round the sums of the cart"))
+    """What was said in a turn with a bit of everything, what of it is given away, and without a transcript."""
+    talk, asked, silent = rounding(site.machine), Play(), Play()
+    site.append(asked.start(), asked.submit("Round the sums of the cart"), *asked.answer("make check"), silent.start())
 
     def read(page: Page) -> None:
         page.get_by_role("article").first.wait_for()
@@ -194,12 +212,13 @@ def conversation(camera: Camera, site: Site) -> None:
         page.get_by_role("status").get_by_text("messages").wait_for()
 
     def nothing(page: Page) -> None:
-        page.get_by_text("No transcript of this session is known.").wait_for()
+        page.get_by_text("Nothing was said yet.").wait_for()
 
     path = f"{PAGES['session']}?view=conversation"
     camera.shoot(site, "conversation-busy", path.format(id=talk.session), narrow=True, act=read)
     camera.shoot(site, "conversation-share", path.format(id=talk.session), act=share)
-    camera.shoot(site, "conversation-empty", path.format(id=play.session), act=nothing)
+    camera.shoot(site, "conversation-hooks", path.format(id=asked.session), act=read)
+    camera.shoot(site, "conversation-empty", path.format(id=silent.session), act=nothing)
 
 
 def broken(camera: Camera, folder: Path) -> None:
