@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.enums import WasteKind
 from hookspan.model.rows import Span
-from hookspan.store import Reader
+from hookspan.store import Reader, WasteQuery
 from hookspan.web import accounts, schemas
 from hookspan.web.queries import PageReader
 from tests.claude.drivers import PrintSession, until
@@ -149,6 +150,6 @@ def test_cost_by_account_adds_up_to_the_client_s_total():
         unseen = accounts.unseen(reader.totals("hookspan.cost"))
         assert metric == pytest.approx(listed + unseen)
         assert unseen >= api.residual_nano / 1e9 - 1e-9
-        idle = {one.name: one for one in accounts.definitions(reader.totals())}
-        assert {name for name, one in idle.items() if not one.used} == {"plugin_shopkit_idle"}
+        waste = reader.waste(WasteQuery(), limit=100)
+        assert {one.what for one in waste if one.kind == WasteKind.DEFINITIONS} == {"mcp_server:plugin_shopkit_idle"}
     print("\n".join(table))

@@ -76,7 +76,7 @@ export const SPAN_KINDS = {
   },
   alarm: {
     word: "Alarm",
-    title: "Alarm: {of}",
+    title: "Alarm: {words}",
     about: "About",
     colour: "wait",
     mark: "diamond",

@@ -10,7 +10,7 @@ export interface SpanLook {
   word: string;
   /**
    * How its name reads: `{name}` is the span's own, `{of}` what comes after its first word, `{short}` the same without
-   * `claude-` (the first word, if nothing comes after it).
+   * `claude-` (the first word, if nothing comes after it), `{words}` the same with blanks for underscores.
    */
   title: string;
   /**

@@ -20,7 +20,8 @@ class SpanLook(NamedTuple):
     Attributes:
         word: What it is.
         title: How its name reads: `{name}` is the span's own, `{of}` what comes after its first word, `{short}` the
-            same without `claude-` (the first word, if nothing comes after it).
+            same without `claude-` (the first word, if nothing comes after it), `{words}` the same with blanks for
+            underscores.
         about: What its label is.
         colour: Of mark and bar.
         mark: Beside its name.

@@ -317,7 +317,7 @@ COMPACTION: Final = SpanKind(
 
 ALARM: Final = SpanKind(
     type="alarm",
-    look=SpanLook("Alarm", title="Alarm: {of}", colour="wait", mark="diamond", bar="outline", role="overhead"),
+    look=SpanLook("Alarm", title="Alarm: {words}", colour="wait", mark="diamond", bar="outline", role="overhead"),
     name="alarm {kind}",
     brief="A time in which an agent got nowhere, or a turn ran away ([the watchdog](../watchdog.md)). Links lead to the first and the last call.",
     parent="turn or subagent",
