@@ -152,8 +152,9 @@ export class CostPage extends FetchedPage {
 				<div>
 					<h1>Cost${answer ? html` <span class="quiet">${money(answer.total.cost)}</span>` : nothing}</h1>
 					<p class="second">
-						At list price, which is no bill: a subscription is not billed by
-						tokens. By commit: <a href=${href("receipts")}>Receipts</a>.${answer?.total.unpriced ? html` <span class="wait">${plural(answer.total.unpriced, "call")} of models without a known price ${answer.total.unpriced === 1 ? "is" : "are"} not in it.</span>` : nothing}
+						At list price, which is no bill: a subscription is not billed by tokens. By commit:
+						<a href=${href("receipts")}>Receipts</a
+						>.${answer?.total.unpriced ? html` <span class="wait">${plural(answer.total.unpriced, "call")} of models without a known price ${answer.total.unpriced === 1 ? "is" : "are"} not in it.</span>` : nothing}
 					</p>
 				</div>
 				${choice("Cost by", groups, by, (value) => this.#set({ by: value }))}

@@ -10,11 +10,13 @@ import { FetchedPage } from "./fetched-page.js";
 import { shared } from "./shared-styles.js";
 import "./setup.js";
 
+/** @typedef {Readonly<Record<string, string>>} Titles of sessions, by id */
 /** @import { BranchReceipts, Commit, LinesByAge, Receipts, Spent } from "../lib/types.js" */
 
 const FRESH = 10_000; // ms between fetches while things happen
 const ROWS = 10; // commits of a branch before the rest is asked for
 const SHA = 10; // digits of a commit's id
+const SESSIONS = 3; // of a commit, by name
 /** @type {[string, string][]} */
 const DAYS = [
 	["7", "7 days"],
@@ -169,11 +171,11 @@ export class ReceiptsPage extends FetchedPage {
 				<code>hookspan receipt</code> shows it in a repository.
 			</div>`;
 		}
-		return html`${shown.map((branch, at) => this.#branch(branch, at))}${answer.count > answer.branches.length ? html`<p class="second">And ${plural(answer.count - answer.branches.length, "older branch", "older branches")}.</p>` : nothing}`;
+		return html`${shown.map((branch, at) => this.#branch(branch, at, answer.titles))}${answer.count > answer.branches.length ? html`<p class="second">And ${plural(answer.count - answer.branches.length, "older branch", "older branches")}.</p>` : nothing}`;
 	}
 
-	/** @param {BranchReceipts} branch @param {number} at */
-	#branch(branch, at) {
+	/** @param {BranchReceipts} branch @param {number} at @param {Titles} titles */
+	#branch(branch, at, titles) {
 		const name = `${branch.project} ${branch.branch}`;
 		const { commits, no_commit: none, total } = branch;
 		const isWhole = commits.length <= ROWS || this.whole.has(name);
@@ -195,8 +197,8 @@ export class ReceiptsPage extends FetchedPage {
 						</tr>
 					</thead>
 					<tbody>
-						${commits.slice(0, isWhole ? commits.length : ROWS).map((commit) => commitRow(commit, dearest))}
-						${none.calls || none.cost ? noneRow(none, dearest) : nothing}
+						${commits.slice(0, isWhole ? commits.length : ROWS).map((commit) => commitRow(commit, dearest, titles))}
+						${none.calls || none.cost ? noneRow(none, dearest, titles) : nothing}
 					</tbody>
 				</table>
 			</div>
@@ -234,8 +236,8 @@ const summary = (spent) =>
 const stayedOf = ({ days, commits, written, stayed, cost }) =>
 	`After ${plural(days, "day")} ${count(stayed)} of ${plural(written, "line")} of ${plural(commits, "commit")} stayed (${percent(stayed / written)})${stayed ? `, ${money(cost / stayed)} each` : ""}`;
 
-/** @param {Commit} commit @param {number} dearest */
-function commitRow({ sha, at, replaces, origin, lines, spent }, dearest) {
+/** @param {Commit} commit @param {number} dearest @param {Titles} titles */
+function commitRow({ sha, at, replaces, origin, lines, spent }, dearest, titles) {
 	const notes = [
 		replaces.length ? `in place of ${replaces.map((old) => old.slice(0, SHA)).join(", ")}` : "",
 		origin ? `picked from ${origin.slice(0, SHA)}, whose work stays there` : "",
@@ -245,7 +247,7 @@ function commitRow({ sha, at, replaces, origin, lines, spent }, dearest) {
 	].filter(Boolean);
 	return html`<tr>
 		<td>
-			<code title=${sha}>${sha.slice(0, SHA)}</code> ${sessionLinks(spent)}
+			<code title=${sha}>${sha.slice(0, SHA)}</code> ${sessionLinks(spent, titles)}
 			${notes.map((note) => html`<small>${note}</small>`)}
 		</td>
 		<td class="num if-wide">${ago(clock.now() - at)}</td>
@@ -253,25 +255,29 @@ function commitRow({ sha, at, replaces, origin, lines, spent }, dearest) {
 	</tr>`;
 }
 
-/** @param {Spent} none @param {number} dearest */
-const noneRow = (none, dearest) =>
+/** @param {Spent} none @param {number} dearest @param {Titles} titles */
+const noneRow = (none, dearest, titles) =>
 	html`<tr class="none">
 		<td>
-			No commit ${sessionLinks(none)}
+			No commit ${sessionLinks(none, titles)}
 			${none.unseen ? html`<small>${money(none.unseen)} of it is in no transcript</small>` : nothing}
 		</td>
 		<td class="num if-wide"></td>
 		${figures(none, dearest)}
 	</tr>`;
 
-/** @param {Spent} spent */
-const sessionLinks = ({ sessions }) =>
-	Object.keys(sessions)
-		.slice(0, 3)
-		.map(
-			(id) =>
-				html`<a class="link" href=${href("session", { id })} aria-label=${`Session ${short(id)}`}>${short(id)}</a> `,
-		);
+/** The dearest sessions first. @param {Spent} spent @param {Titles} titles */
+function sessionLinks({ sessions }, titles) {
+	const ids = Object.keys(sessions).sort((a, b) => (sessions[b] ?? 0) - (sessions[a] ?? 0));
+	const links = ids.slice(0, SESSIONS).map((id) => {
+		const title = titles[id];
+		return html`<a class="link" href=${href("session", { id })} aria-label=${`Session ${title || short(id)}`}
+			>${title || short(id)}</a
+		>`;
+	});
+	const rest = ids.length - links.length;
+	return html`${links.map((link, at) => (at ? html`, ${link}` : link))}${rest > 0 ? ` and ${count(rest)} more` : nothing}`;
+}
 
 /** @param {Spent} spent @param {number} dearest */
 const figures = (spent, dearest) =>

@@ -852,7 +852,8 @@ export interface BranchReceipts {
 
 /**
  * Which work went into which commit, by branch, those with the newest commit first. `total` is what clients have
- * counted for all these sessions. `count`: how many branches there are in all.
+ * counted for all these sessions. `count`: how many branches there are in all. `titles`: of sessions, as far as they
+ * have one.
  */
 export interface Receipts {
   now: number;
@@ -860,6 +861,7 @@ export interface Receipts {
   days: number;
   projects: string[];
   branches: BranchReceipts[];
+  titles: Record<string, string>;
   count: number;
   total: Spent;
 }

@@ -47,7 +47,12 @@ export function spanName({ type, name, attributes }) {
 	const mate = type === "subagent" ? attributes["hookspan.teammate.name"] : undefined;
 	const of = mate ? `${mate} (${rest.join(" ")})` : rest.join(" ");
 	/** @type {Record<string, string>} */
-	const parts = { "{name}": name, "{of}": of, "{short}": of.replace(/^claude-/, "") || operation, "{words}": plain(of) };
+	const parts = {
+		"{name}": name,
+		"{of}": of,
+		"{short}": of.replace(/^claude-/, "") || operation,
+		"{words}": plain(of),
+	};
 	return spanKind(type).title.replace(/\{\w+\}/, (part) => parts[part] ?? part);
 }
 

@@ -886,7 +886,8 @@ class BranchReceipts(msgspec.Struct, kw_only=True):
 class Receipts(msgspec.Struct, kw_only=True):
     """Which work went into which commit, by branch, those with the newest commit first.
 
-    `total` is what clients have counted for all these sessions. `count`: how many branches there are in all.
+    `total` is what clients have counted for all these sessions. `count`: how many branches there are in all. `titles`:
+    of sessions, as far as they have one.
     """
 
     now: float
@@ -894,6 +895,7 @@ class Receipts(msgspec.Struct, kw_only=True):
     days: int
     projects: list[str]
     branches: list[BranchReceipts]
+    titles: dict[str, str]
     count: int
     total: Spent
 

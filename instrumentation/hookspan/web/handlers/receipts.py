@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import Final
 
 from hookspan.store import Receipt, Receipts, Work
@@ -15,6 +16,8 @@ from hookspan.web.parameters import Arguments
 
 BRANCHES: Final = 100
 """Branches that are shown."""
+NAMED: Final = 500
+"""Sessions whose titles are looked up."""
 
 
 def receipts(context: Context, arguments: Arguments) -> schemas.Receipts:
@@ -26,15 +29,23 @@ def receipts(context: Context, arguments: Arguments) -> schemas.Receipts:
         position, projects = moment.position(), moment.projects()
     found = context.reader.receipts(midnight(first))
     branches = by_branch(found, project, session, agent)
+    shown = {session: None for branch in branches[:BRANCHES] for session in branch.total.sessions}
     return schemas.Receipts(
         now=serializers.now_ms(),
         position=position,
         days=days,
         projects=projects,
         branches=branches[:BRANCHES],
+        titles=_titles(context, list(shown)[:NAMED]) if context.content else {},
         count=len(branches),
         total=spent(found.total()),
     )
+
+
+def _titles(context: Context, sessions: Iterable[str]) -> dict[str, str]:
+    with context.reader.moment() as moment:
+        rows = [moment.session(session) for session in sessions]
+    return {row.id: row.title for row in rows if row is not None and row.title}
 
 
 def by_branch(found: Receipts, project: str, session: str, agent: str) -> list[schemas.BranchReceipts]:
