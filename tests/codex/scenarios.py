@@ -359,7 +359,9 @@ SCENARIOS: dict[str, Scenario] = {
             "sub": [*SUB, *SUB],
         }
     ),
-    "subagent_left_behind": Scenario({"main": [{"say": [SPAWN]}, DONE], "sub": [shell("sleep 3"), DONE]}),
+    "subagent_left_behind": Scenario(
+        {"main": [{"say": [SPAWN]}, {**DONE, "wait": 3}], "sub": [shell("sleep 60"), DONE]}
+    ),
     "subagent_in_code_mode": Scenario(
         {
             "main": [

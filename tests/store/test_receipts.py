@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from hookspan.cli.verbs import forget
@@ -212,6 +212,7 @@ STEPS = st.lists(st.tuples(st.sampled_from(DEEDS), st.integers(0, 1), st.integer
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(steps=STEPS)
+@example(steps=[("commit", 0, 0), ("rebase", 0, 1), ("amend", 0, 0), ("amend", 0, 1)])  # one commit, amended twice
 def test_any_history_of_git_keeps_the_law_and_each_receipt(steps):
     with tempfile.TemporaryDirectory() as folder:
         machine = Machine(Path(folder))

@@ -35,7 +35,7 @@ from hookspan.observe import repositories
 from hookspan.observe.prices import put_price
 from hookspan.paths import Paths
 from hookspan.web.friction import rule_for
-from hookspan.wire import command, scrub
+from hookspan.wire import command, scrub, shell_targets
 from hookspan.wire.facts import ModelCall
 
 pytestmark = pytest.mark.slow
@@ -102,6 +102,7 @@ def slow(use: Callable[[str], object], pieces: Iterable[str]) -> dict[str, float
 LIMITED: Mapping[re.Pattern[str], Callable[[str], object]] = {
     scrub._SECRETS: scrub.label,
     _TEAMMATE: _TEAMMATE.match,
+    shell_targets._DOUBLE: shell_targets._DOUBLE.match,
     **{pattern: reduce.verdict for _, pattern in reduce._VERDICTS},
 }
 """Patterns that never see a long text or look at its beginning alone, with what gives them their text."""

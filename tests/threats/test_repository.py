@@ -144,6 +144,7 @@ def test_a_repository_of_traps_is_looked_at_in_a_moment(tmp_path: Path):
     circle.mkdir()
     (circle / ".git").write_text("gitdir: .git\n")
     away = made("away")
+    (away / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
     (away / ".git" / "commondir").write_text("../../../../../../etc\n")
     secret = made("secret")
     (secret / ".git" / "HEAD").write_text(f"ref: refs/heads/{HOSTILE}\n")
@@ -164,6 +165,7 @@ def test_a_repository_of_traps_is_looked_at_in_a_moment(tmp_path: Path):
 def test_of_an_address_the_name_alone_is_known(tmp_path: Path, address: str):
     folder = tmp_path / "clone"
     (folder / ".git").mkdir(parents=True)
+    (folder / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
     (folder / ".git" / "config").write_text(
         '[core]\n\tbare = false\n[url "https://hunter2@host/"]\n\tinsteadOf = work:\n'
         f'[Remote "origin"]\n\tURL = {address}\n\turl = https://host/second.git\n'

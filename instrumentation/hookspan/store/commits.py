@@ -159,7 +159,11 @@ class Commits:
             rebase.made.append(move.new)
 
     def _replace(self, old: str, new: str) -> None:
-        if old != new and self.newest(new) != old:
+        """Note what took a commit's place; what took it first in another work tree keeps it."""
+        if old == new or self.newest(new) == old:
+            return
+        heir = self.made.get(self.became.get(old, ""))
+        if heir is None or new not in self.made or heir.tree == self.made[new].tree:
             self.became[old] = new
 
     def _committed(self, move: Move) -> None:

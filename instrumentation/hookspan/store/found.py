@@ -23,6 +23,8 @@ from . import schema
 
 TOOL: Final = "execute_tool "
 MODEL: Final = "chat "
+_OF_MODELS: Final = re.compile(f"{MODEL}.*")
+_ANY: Final = re.compile(".*")
 _NAMES: Final = """
 WITH RECURSIVE one (name) AS (
     SELECT min(name) FROM span WHERE NOT hook
@@ -180,13 +182,13 @@ def _wasted(waste: str) -> tuple[re.Pattern[str], list[str], list[Any]]:
         key, event = (sc.CACHE_CAUSE, CACHE_MISSED) if kind == WasteKind.CACHE_MISS else (sc.ERROR_TYPE, REQUEST_FAILED)
         told = "json_extract(value, '$[0]') = ? AND json_extract(value, ?) = ?"
         where = f"EXISTS (SELECT 1 FROM json_each(events) WHERE {told})"
-        return re.compile(f"{MODEL}.*"), [where], [event.name, f'$[2]."{key}"', what]
+        return _OF_MODELS, [where], [event.name, f'$[2]."{key}"', what]
     if kind == WasteKind.LOOP:
         return re.compile(re.escape(ALARM.of(what))), [], []
     if kind == WasteKind.COMPACTION:
-        return re.compile(COMPACTION.name), [], []
+        return re.compile(re.escape(COMPACTION.name)), [], []
     if kind not in _CALLS:
-        return re.compile(".*"), ["0"] if waste else [], []
+        return _ANY, ["0"] if waste else [], []
     tool, _, program = what.partition(" ")
     of_program = f"coalesce({_attribute(sc.COMMAND_PROGRAM)}, '') = ?"
     return re.compile(re.escape(f"{TOOL}{tool}")), [*_CALLS[kind], of_program], [program]

@@ -28,7 +28,7 @@ _OUT: Final = re.compile(r"(?:\d{1,2}|&)?>[>|&]?")
 _UNKNOWN: Final = re.compile(r"[$`*?\[]|\{.|\A~")
 """What the shell replaces by something else."""
 _IN_QUOTES: Final = re.compile(r"[$`]")
-_ASSIGNMENT: Final = re.compile(r"[A-Za-z_]\w*\+?=")
+_ASSIGNMENT: Final = re.compile(r"\A[A-Za-z_]\w*\+?=")
 _DESCRIPTOR: Final = re.compile(r"\d+-?|-")
 _BLANK: Final = " \t\r"
 _END: Final = "\n;|&()"
