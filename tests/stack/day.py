@@ -29,6 +29,8 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace.export import SpanExportResult
 
 from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.claude_code import CLAUDE_CODE
+from hookspan.catalogue.clients import CLIENTS
 from hookspan.catalogue.enums import QuotaWindow, SessionPhase
 from hookspan.catalogue.metrics import REPEATED
 from hookspan.catalogue.scopes import SERVICE_NAME
@@ -111,7 +113,8 @@ class Day:
 def recordings(folder: Path) -> list[Recording]:
     """Every recording, played; its project is a repository again, on the branch `main`, and one of three."""
     found = []
-    for number, name in enumerate(sorted(replay.names(), key=lambda name: (name.startswith("codex_"), name))):
+    others = tuple(f"{client}_" for client in CLIENTS if client != CLAUDE_CODE.name)
+    for number, name in enumerate(sorted(replay.names(), key=lambda name: (name.startswith(others), name))):
         root = folder / name
         project = root / "shop"
         (project / ".git").mkdir(parents=True)
