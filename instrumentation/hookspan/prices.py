@@ -40,7 +40,10 @@ def _library() -> Any:
 
 
 def price(names: Iterable[tuple[str, str]], used: Used, *, hour: bool = False) -> Price | None:
-    """By the first of these tables and names that is listed, None where none is. `hour`: the cache is kept so long."""
+    """By the first of these tables and names that is listed, None where none is. `hour`: the cache is kept so long.
+
+    None, too, for tokens that contradict each other, as more that were cached than were sent.
+    """
     library = _library()
     usage = library.Usage(
         input_tokens=used.whole,
@@ -54,6 +57,8 @@ def price(names: Iterable[tuple[str, str]], used: Used, *, hour: bool = False) -
             found = library.calc_price(usage, model_ref=model, provider_id=table)
         except LookupError:
             continue
+        except ValueError:
+            return None
         written = ("cache_write_tokens", "cache_write_1h_tokens")[: 1 + hour]
         return Price(
             round(found.total_price * _NANO),

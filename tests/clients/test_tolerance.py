@@ -138,6 +138,17 @@ def huge(value: Any) -> Any:
     return 10**400 if type(value) in {int, float} else value
 
 
+def test_tokens_that_contradict_each_other_have_no_price():
+    (asked, *_) = (one for one in CODEX if (one.get("token_usage") or {}).get("cached_input_tokens"))
+    asked |= {"model": "gpt-5.5"}
+    told = asked | {"token_usage": asked["token_usage"] | {"input_tokens": None}}
+    costs = [
+        decode(json.dumps({"v": 1, "agent": "codex", "at": 1, "took": 1, "event": event}).encode(), KEY)
+        for event in (asked, told)
+    ]
+    assert [one.request.cost_nano >= 0 for one in costs] == [True, False]
+
+
 def test_numbers_beyond_all_measure():
     for agent, payload in [*(("claude-code", one) for one in PAYLOADS), *(("codex", one) for one in CODEX)]:
         line = json.dumps({"v": 1, "agent": agent, "at": 1, "took": 1, "event": huge(payload)}).encode()
