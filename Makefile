@@ -101,7 +101,7 @@ gateway-load: .venv/installed-dev
 # The decoder and the fold with ten times the examples, then the relay under AFL++ for half an hour (Debian's packages
 # afl++ and libclang-rt-14-dev), into docs/.
 fuzz: .venv/installed-dev
-	nice $(BIN)/pytest -n 2 --hypothesis-profile=fuzz tests/wire tests/clients tests/model/test_properties.py
+	nice $(BIN)/pytest -n 2 --hypothesis-profile=fuzz tests/wire tests/clients tests/model/test_properties.py tests/store/test_receipts.py
 	nice $(BIN)/python -m tests.fuzz.relay --write docs/fuzzing.md
 
 # Breaks each promise of docs/hook-path.md in a copy of the relays: do its tests fail?

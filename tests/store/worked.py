@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections import defaultdict
+from collections.abc import Collection
 from pathlib import Path
 
 from hookspan import wire
@@ -184,12 +185,21 @@ class Machine:
         if old != new:
             self.expected[new] += self.expected.pop(old, 0)
 
-    def rewritten(self) -> None:
-        """What git told since the last time of commits that were made anew."""
+    def rewritten(self, known: Collection[str] = ()) -> None:
+        """What git told since the last time of commits that were made anew.
+
+        Of one that it dropped, since its changes were there already, it names what was there, which is `known`, or has
+        taken another's place: such a commit keeps what went into it.
+        """
         told = self.shop / ".git" / "rewritten"
         if told.exists():
+            taken = set(known)
             for line in told.read_text().splitlines():
-                self.became(*line.split()[:2])
+                old, new = line.split()[:2]
+                if new not in taken:
+                    self.became(old, new)
+                if known:
+                    taken.add(new)
             told.unlink()
 
     # --- what there is
