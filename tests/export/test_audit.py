@@ -1,5 +1,6 @@
 """Sealed log records: whatever is done to them later is named, and no fault on the way makes one that is none."""
 
+import gzip
 import sqlite3
 from collections import Counter
 from typing import Any
@@ -291,3 +292,14 @@ def test_the_command_names_the_first_and_fails(chain, span_export: SpanExport, t
     assert (done.returncode, "record 3: 3..4 is not there" in done.stdout) == (1, True), done
     file.write_bytes(b"")
     assert call("audit", "verify", str(file), env=env).returncode == 1, "nothing is no proof"
+    packed = gzip.compress(b"\n".join(map(line, chain)))
+    damaged = bytearray(packed)
+    damaged[len(packed) // 2] ^= 0xFF
+    for data in (bytes(damaged), packed[: len(packed) // 2], packed[:-8] + bytes(8)):
+        file.write_bytes(data)
+        done = call("audit", "verify", str(file), env=env)
+        assert (done.returncode, done.stderr) == (1, ""), done
+        assert "unreadable: record (logs.jsonl:" in done.stdout
+    file.unlink()
+    done = call("audit", "verify", str(file), env=env)
+    assert (done.returncode, f"`{file}` can't be read: No such file" in done.stderr) == (1, True), done

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,13 +22,17 @@ class Found(NamedTuple):
 
 
 def read(path: Path) -> Iterator[Found]:
-    """The records of one file, gzip or not. Raises OSError where it can't be read."""
+    """The records of one file, gzip or not. Raises OSError where it can't be read; damage of a packed one is told."""
     with path.open("rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
+    number = 0
     with gzip.open(path) if packed else path.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            if line.strip():
-                yield from records(line, f"{path.name}:{number}")
+        try:
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    yield from records(line, f"{path.name}:{number}")
+        except (zlib.error, EOFError, gzip.BadGzipFile) as error:
+            yield Found(f"{path.name}:{number + 1}", None, trouble=f"from here on it can't be unpacked: {error}")
 
 
 def records(line: bytes, where: str) -> Iterator[Found]:

@@ -79,8 +79,8 @@ def verify(files: tuple[Path, ...], since: int, keys: tuple[str, ...], heads: tu
         report = verified((found for path in files for found in read(path)), keys, since=since, heads=heads)
     except KeyTrouble as trouble:
         raise UserError(str(trouble)) from trouble
-    except (OSError, EOFError) as error:
-        raise UserError(f"it can't be read: {error}") from error
+    except OSError as error:
+        raise UserError(f"`{error.filename}` can't be read: {error.strerror}") from error
     if as_json:
         plain = {
             "chains": [dataclasses.asdict(chain) for chain in report.chains],
