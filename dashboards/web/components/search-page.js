@@ -53,7 +53,7 @@ const COSTS = [
 const SPAN_TYPES = [
 	["all", "All spans"],
 	...Object.entries(SPAN_KINDS)
-		.filter(([name, { role }]) => role !== "overhead" && name !== "session")
+		.filter(([name, { role }]) => name === "child" || (role !== "overhead" && name !== "session"))
 		.map(([name, { word }]) => /** @type {[string, string]} */ ([name, word])),
 ];
 

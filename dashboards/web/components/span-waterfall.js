@@ -203,9 +203,10 @@ export class SpanWaterfall extends BaseComponent {
 
 	#takeRows() {
 		const isLong = this.spans.length > FOLD_OVER;
-		const isFolded = (/** @type {Span} */ span) =>
-			this.folds.get(span.span_id) ?? (isLong && spanKind(span.type).role === "agent");
-		this.rows = rows(this.roots, (node) => isFolded(node.span));
+		const isFolded = (/** @type {Node} */ { span, children }) =>
+			this.folds.get(span.span_id) ??
+			(isLong && (spanKind(span.type).role === "agent" || children.some((child) => child.span.type === "child")));
+		this.rows = rows(this.roots, isFolded);
 		this.active = Math.min(this.active, Math.max(0, this.rows.length - 1));
 	}
 

@@ -107,6 +107,17 @@ export const SPAN_KINDS = {
     band: "",
     outlives: false,
   },
+  child: {
+    word: "Span of a program",
+    title: "{of}",
+    about: "About",
+    colour: "quiet",
+    mark: "square",
+    bar: "thin",
+    role: "overhead",
+    band: "",
+    outlives: false,
+  },
 };
 
 /** @type {Readonly<Record<string, TimeLook>>} */

@@ -121,7 +121,9 @@ export function longestChain(roots, now) {
 }
 
 /** Those that do something themselves, and don't only hold others. @param {Node} node */
-const works = (node) => spanKind(node.span.type).role === "work" && !node.children.length;
+const works = (node) =>
+	spanKind(node.span.type).role === "work" &&
+	node.children.every((child) => spanKind(child.span.type).role === "overhead");
 
 /**
  * One lane an agent, the main one first, each with as many rows as it did things at once.

@@ -3,7 +3,7 @@
  *
  * Made by `make generate` from instrumentation/hookspan/web/schemas.py and catalogue/session_fields.py.
  */
-export type SpanType = "turn" | "tool" | "wait" | "subagent" | "model" | "compact" | "alarm" | "session" | "hook";
+export type SpanType = "turn" | "tool" | "wait" | "subagent" | "model" | "compact" | "alarm" | "session" | "hook" | "child";
 export type CollisionKind = "lines" | "tree" | "file" | "beside";
 export type State = "working" | "waiting" | "waiting_or_running" | "idle" | "ended";
 export type Source = "skill" | "plugin" | "mcp_server" | "subagent" | "workflow";

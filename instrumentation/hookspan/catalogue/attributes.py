@@ -593,6 +593,31 @@ COST_RESIDUAL_USD: Final = _ours(
     "double",
     "What Claude Code's own total of the session has beyond hookspan's: calls that no transcript shows (summaries, titles, cut-off answers). Absent where a call has no price.",
 )
+CHILD_SERVICE: Final = _ours(
+    "hookspan.child.service",
+    "string",
+    "The `service.name` of the program that sent the span; exported as the resource's, too.",
+    examples=("shop-tests",),
+)
+CHILD_CONTENT: Final = _ours(
+    "hookspan.child.content",
+    "string[]",
+    "Which attributes of a program's span hold texts that may be content. In the store only: never exported.",
+)
+CHILD_SCOPE: Final = _ours(
+    "hookspan.child.scope",
+    "string",
+    "The instrumentation scope under which a program's span was sent.",
+    examples=("shop.tests",),
+)
+CHILD_LEFT_OUT: Final = _ours(
+    "hookspan.child.left_out", "int", "Spans of the program below this one that were not kept: a call has too many."
+)
+CHILD_ORPHAN: Final = _ours(
+    "hookspan.child.orphan",
+    "boolean",
+    "Whether the span's parent was never sent, as when its program is killed: it hangs below the call itself.",
+)
 SYNTHETIC: Final = _ours("hookspan.synthetic", "boolean", "Whether it was made by `hookspan doctor --end-to-end`.")
 LABEL: Final = _ours(
     "hookspan.label",

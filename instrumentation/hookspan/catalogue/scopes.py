@@ -11,6 +11,9 @@ SCOPE: Final = "hookspan"
 HOOK_SCOPE: Final = "hookspan.hooks"
 """Hook spans have a scope of their own, so that a Collector can drop or sample them with one condition."""
 
+CHILD_SCOPE: Final = "hookspan.children"
+"""So have the spans of programs that calls run."""
+
 SERVICE_NAME: Final = "claude-code-hooks"
 """Claude Code's native telemetry calls itself `claude-code`; ours must not mix with it."""
 AGENT_SERVICE_NAME: Final = "hookspan"

@@ -7,9 +7,9 @@ from typing import Final, Literal, NamedTuple
 
 from . import attributes as sc
 from .appearance import SpanLook
-from .scopes import HOOK_SCOPE, SCOPE
+from .scopes import CHILD_SCOPE, HOOK_SCOPE, SCOPE
 
-SpanType = Literal["turn", "tool", "wait", "subagent", "model", "compact", "alarm", "session", "hook"]
+SpanType = Literal["turn", "tool", "wait", "subagent", "model", "compact", "alarm", "session", "hook", "child"]
 """What the API calls the kinds."""
 
 
@@ -386,4 +386,30 @@ HOOK: Final = SpanKind(
     required=(sc.HOOK_EVENT, sc.PAYLOAD_SIZE),
 )
 
-SPANS: Final = (TURN, TOOL, WAIT, SUBAGENT, MODEL, COMPACTION, ALARM, SESSION, HOOK)
+CHILD: Final = SpanKind(
+    type="child",
+    look=SpanLook("Span of a program", title="{of}", bar="thin", role="overhead"),
+    name="child {name}",
+    brief="A span that a program sent which the call runs: a test suite's, say. Exported under the name, kind, status and `service.name` that the program gave it, with the program's attributes beside these.",
+    scope=CHILD_SCOPE,
+    parent="the tool call, or another span of the program",
+    begins="as the program says",
+    ends="as the program says",
+    emitted="once the client's own telemetry has told which call it is",
+    attributes=(
+        sc.TOOL_CALL_ID,
+        sc.CHILD_SERVICE,
+        sc.CHILD_CONTENT,
+        sc.CHILD_SCOPE,
+        sc.CHILD_LEFT_OUT,
+        sc.CHILD_ORPHAN,
+    ),
+    required=(sc.TOOL_CALL_ID, sc.CHILD_SERVICE),
+)
+
+SPANS: Final = (TURN, TOOL, WAIT, SUBAGENT, MODEL, COMPACTION, ALARM, SESSION, HOOK, CHILD)
+
+
+def is_child(name: str) -> bool:
+    """Whether a span is a program's: it has the name that the program gave it, behind a word of ours."""
+    return name.partition(" ")[0] == CHILD.operation

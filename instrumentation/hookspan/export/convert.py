@@ -35,18 +35,21 @@ from opentelemetry.trace import (
 from hookspan import __version__
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue import scopes
+from hookspan.catalogue.child_attributes import content_of, without_content
 from hookspan.catalogue.enums import Link as LinkKind
 from hookspan.catalogue.metrics import BY_NAME, Instrument
 from hookspan.catalogue.scopes import SCHEMA_URL
-from hookspan.catalogue.spans import is_turn
-from hookspan.model.rows import CLIENT, STATUS_ERROR, SeriesAttributes, Span
+from hookspan.catalogue.spans import is_child, is_turn
+from hookspan.config import ContentLevel
+from hookspan.model.rows import INTERNAL, STATUS_ERROR, Attributes, AttributeValue, SeriesAttributes, Span
 from hookspan.model.sums import OVERFLOW_KEY, Exemplar, Series
-from hookspan.wire.scrub import scrub
+from hookspan.wire.scrub import label, scrub
 
 from .db import Announced, Base
 
 SCOPE: Final = InstrumentationScope(scopes.SCOPE, __version__, SCHEMA_URL)
 HOOK_SCOPE: Final = InstrumentationScope(scopes.HOOK_SCOPE, __version__, SCHEMA_URL)
+CHILD_SCOPE: Final = InstrumentationScope(scopes.CHILD_SCOPE, __version__, SCHEMA_URL)
 
 _SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
 _UNSET: Final = Status(StatusCode.UNSET)
@@ -69,18 +72,25 @@ def readable(
     span: Span,
     resource: Resource,
     *,
-    content: bool = False,
+    content: ContentLevel = False,
     said: Mapping[str, str] | None = None,
     threshold: str = "",
 ) -> ReadableSpan:
     """A span of the store, with what was `said`. Without `content` its label stays behind, for the user's own page.
 
+    So do texts of a program's span that may be content. That has its own name here.
+
     `threshold`: that by which its trace was sampled, empty without sampling.
     """
-    attributes = span.attributes
-    if service := attributes.get(sc.SERVICE_NAME):
-        attributes = {key: value for key, value in attributes.items() if key != sc.SERVICE_NAME}
+    name, attributes = span.name, span.attributes
+    if of_program := is_child(name):
+        name = name.partition(" ")[2]
+        attributes = _of_program(attributes, content)
+        resource = of_service(resource, str(attributes[sc.CHILD_SERVICE]))
+    elif service := attributes.get(sc.SERVICE_NAME):
         resource = of_service(resource, str(service))
+    if sc.SERVICE_NAME in attributes:
+        attributes = {key: value for key, value in attributes.items() if key != sc.SERVICE_NAME}
     if sc.GEN_AI_USAGE_CACHE_WRITE in attributes:
         attributes = attributes | {sc.GEN_AI_USAGE_CACHE_CREATION: attributes[sc.GEN_AI_USAGE_CACHE_WRITE]}
     if content and span.label:
@@ -88,7 +98,7 @@ def readable(
     if said:
         attributes = {**attributes, **said}
     return ReadableSpan(
-        name=span.name,
+        name=name,
         context=span_context(span.trace_id, span.span_id, threshold=threshold),
         parent=span_context(span.trace_id, span.parent_id, remote=is_turn(span.name, attributes))
         if span.parent_id
@@ -103,12 +113,22 @@ def readable(
             )
             for link in span.links
         ],
-        kind=SpanKind.CLIENT if span.kind == CLIENT else SpanKind.INTERNAL,
+        kind=SpanKind(max(span.kind, INTERNAL) - 1),  # the SDK numbers them from 0
         status=_ERROR if span.status == STATUS_ERROR else _UNSET,
         start_time=span.start,
         end_time=span.end,
-        instrumentation_scope=HOOK_SCOPE if span.hook else SCOPE,
+        instrumentation_scope=HOOK_SCOPE if span.hook else CHILD_SCOPE if of_program else SCOPE,
     )
+
+
+def _of_program(attributes: Attributes, content: ContentLevel) -> Attributes:
+    """What may leave of a program's span: of texts that may be content nothing, their beginnings, or all."""
+    said = content_of(attributes)
+    cut: dict[str, AttributeValue] = {}
+    if content and content != "conversation":
+        cut = {key: label(text) for key in said if isinstance(text := attributes[key], str)}
+    kept = attributes if content else without_content(attributes)
+    return {key: cut.get(key, value) for key, value in kept.items() if key != sc.CHILD_CONTENT}
 
 
 class Point(NamedTuple):

@@ -92,4 +92,4 @@ class SpanExport(QueueExport[Span]):
         span, settings = sent.row, self._settings
         level = settings.level_of(str(span.attributes.get(sc.PROJECT, "")))
         said = self._conversation(span, settings.content_bytes) if level == "conversation" else None
-        return readable(span, self._resource, content=bool(level), said=said, threshold=sent.threshold)
+        return readable(span, self._resource, content=level, said=said, threshold=sent.threshold)

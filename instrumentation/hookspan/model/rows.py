@@ -15,7 +15,7 @@ SeriesAttributes: TypeAlias = tuple[tuple[str, str], ...]
 
 INTERNAL: Literal[1] = 1
 CLIENT: Literal[3] = 3
-"""Span kinds, as OTLP numbers them."""
+"""Span kinds, as OTLP numbers them; a program that a call runs may send any."""
 
 STATUS_UNSET: Literal[0] = 0
 STATUS_ERROR: Literal[2] = 2
@@ -48,7 +48,7 @@ class Span(msgspec.Struct, kw_only=True):
         parent_id: 16 hex digits, empty for a root.
         start: Unix nanoseconds.
         end: Unix nanoseconds, at least `start`.
-        kind: INTERNAL or CLIENT.
+        kind: INTERNAL or CLIENT; of a program's span, any.
         status: STATUS_UNSET or STATUS_ERROR; there is never a message, since error text is content.
         hook: Whether it belongs to scope `hookspan.hooks` instead of `hookspan`.
         session: Session id.

@@ -398,6 +398,7 @@ class SessionState(KeptFields, msgspec.Struct, kw_only=True):
         ended: Stamp of the run's end, 0 while open; `written` once its span is.
         current: Prompt id of the main thread's turn.
         turns: Turns whose spans are not written, by prompt id.
+        ran: Places of the calls that are closed, where spans of programs that they ran are wanted.
         done: Places of finished turns; their span_id is the turn's own.
         agents_done: Places of finished subagents; their span_id is the subagent's own.
         going_on: Finished turns whose subagents still work, by prompt id.
@@ -479,6 +480,7 @@ class SessionState(KeptFields, msgspec.Struct, kw_only=True):
     last_stop: int = 0
     calls: dict[str, ToolCall] = {}
     closed: dict[str, int] = {}
+    ran: dict[str, Place] = {}
     waits: list[Wait] = []
     answered: int = 0
     pids: dict[int, int] = {}

@@ -9,6 +9,7 @@ from typing import Any, Final
 from hookspan import hooktime
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue import session_fields
+from hookspan.catalogue.child_attributes import without_content
 from hookspan.catalogue.enums import Collision, QuotaWindow, SessionPhase
 from hookspan.catalogue.session_fields import Conversion, SessionRow
 from hookspan.catalogue.spans import SPANS, TOOL, TURN, SpanType, is_turn
@@ -97,7 +98,7 @@ def span(row: SpanRow, *, content: bool) -> schemas.Span:
         status="error" if row.status == STATUS_ERROR else "unset",
         session=row.session,
         label=row.label if content else "",
-        attributes=row.attributes,
+        attributes=row.attributes if content else without_content(row.attributes),
         links=[
             schemas.SpanLink(
                 trace_id=link.trace_id,

@@ -229,6 +229,41 @@ class Decided(Observed, tag="decided"):
     grant: str = ""
 
 
+class ChildSpan(msgspec.Struct, frozen=True, array_like=True):
+    """A span that a program sent which a tool call ran.
+
+    Attributes:
+        span_id: As it was sent.
+        parent_id: The same; empty if it hangs below the call itself.
+        kind: As OTLP numbers them.
+        failed: Its status is an error.
+        service: The `service.name` that sent it.
+        scope: The name of its instrumentation scope.
+        left_out: Spans below it that are not kept.
+        orphan: Its parent never came.
+    """
+
+    span_id: str
+    parent_id: str
+    name: str
+    start: int
+    end: int
+    kind: int = 0
+    failed: bool = False
+    service: str = ""
+    scope: str = ""
+    attributes: dict[str, str | bool | int | float | list[str]] = {}
+    left_out: int = 0
+    orphan: bool = False
+
+
+class Children(Observed, tag="children"):
+    """Spans of programs that a tool call ran, which had its context from TRACEPARENT; parents before what is below."""
+
+    tool_use_id: str
+    spans: list[ChildSpan] = []
+
+
 class QueuedPrompt(Observed, tag="queued_prompt"):
     """Prompts that waited in the client's queue and became one turn, under the last one's id, without a hook event."""
 
@@ -511,8 +546,8 @@ class Policy(Observed, tag="policy"):
     """Settings that change rows: how traces join a TRACEPARENT, labels per project, projects opted out.
 
     `cost_by_branch`: the metric of cost has the branch as a label. `watchdog` has the settings of that section that are
-    not their defaults. `logs`: log records are written. `hash`: SHA-256 of the administrator's file, empty without one
-    or without `logs`.
+    not their defaults. `children`: spans of programs that calls run are wanted. `logs`: log records are written.
+    `hash`: SHA-256 of the administrator's file, empty without one or without `logs`.
     """
 
     adopt_traceparent: bool = False
@@ -520,6 +555,7 @@ class Policy(Observed, tag="policy"):
     labels: dict[str, dict[str, str]] = {}
     opted_out: list[str] = []
     watchdog: dict[str, float] = {}
+    children: bool = False
     logs: bool = False
     hash: str = ""
 
@@ -613,6 +649,7 @@ Fact: TypeAlias = (
     | Permitted
     | TranscriptEvent
     | Decided
+    | Children
     | QueuedPrompt
     | TeammateMessage
     | AgentMeta

@@ -144,3 +144,8 @@ def bounded_text(text: str, limit: int) -> str:
     """A text of at most `limit` bytes, without secrets."""
     cut = scrub(text[: limit + _LOOK_AHEAD]).encode("utf-8", "replace")
     return cut.decode() if len(cut) <= limit else cut[: limit - 3].decode("utf-8", "ignore") + "…"
+
+
+def scrubbed_value(key: str, text: str, limit: int) -> str:
+    """The text of an attribute, of at most `limit` bytes, without secrets; one whose key says so is a secret whole."""
+    return GONE if text and _SECRET_KEY.search(key) else bounded_text(text, limit)

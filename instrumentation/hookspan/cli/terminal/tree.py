@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.spans import is_child
 from hookspan.cli.terminal.text import printable
 from hookspan.model.rows import STATUS_ERROR, Span, SpanEvent
 
@@ -41,6 +42,7 @@ _SHOWN: Final = (
     (sc.CONTEXT_BEFORE, "before="),
     (sc.CONTEXT_AFTER, "after="),
     (sc.ALARM_CALLS, "calls="),
+    (sc.CHILD_LEFT_OUT, "left out="),
 )
 _FLAGS: Final = (
     (sc.NEVER_RAN, "never ran"),
@@ -50,6 +52,7 @@ _FLAGS: Final = (
     (sc.END_INFERRED, "end inferred"),
     (sc.LATE, "late"),
     (sc.PAYLOAD_CUT, "payload cut"),
+    (sc.CHILD_ORPHAN, "parent never sent"),
 )
 _USAGE: Final = (
     (sc.GEN_AI_USAGE_INPUT_TOKENS, sc.GEN_AI_USAGE_OUTPUT_TOKENS, sc.GEN_AI_USAGE_CACHE_READ, sc.COST_USD),
@@ -57,6 +60,8 @@ _USAGE: Final = (
     (None, None, None, sc.ALARM_COST_USD),
 )
 """Of a model call, of what has model calls, and of an alarm."""
+CHILDREN_SHOWN: Final = 20
+"""Of a program's spans below one other: a test suite has thousands."""
 _LEAST_COST: Final = 0.000_001  # dollars; less is the client's arithmetic with fractions
 _HIDDEN_IF: Final = {(sc.PROMPTS, 1), (sc.PROMPT_KIND, "human"), (sc.TOOLS_FAILED, 0), (sc.TOOLS, 0)}
 
@@ -138,7 +143,9 @@ def _render_trace(members: Sequence[Span], *, labels: bool) -> list[str]:
     lines = [f"trace {members[0].trace_id}"]
 
     def walk(parent: str, depth: int) -> None:
-        for span in children.get(parent, ()):
+        below = children.get(parent, ())
+        shown, hidden = _shown(below)
+        for span in shown:
             orphan = "?" if depth == 0 and span.parent_id else ""
             offset = f"+{(span.start - begin) / 1e9:.3f}"
             name = f"{'  ' * depth}{orphan}{span.name}"
@@ -147,6 +154,19 @@ def _render_trace(members: Sequence[Span], *, labels: bool) -> list[str]:
             lines.append(printable(f"{offset:>10}  {name:<44} {length:>9}  {describe(span)}{label}".rstrip()))
             if span.span_id != parent:
                 walk(span.span_id, depth + 1)
+        if hidden:
+            lines.append(f"{'':>10}  {'  ' * depth}and {hidden} more (--json)")
 
     walk("", 0)
     return lines
+
+
+def _shown(below: Sequence[Span]) -> tuple[Sequence[Span], int]:
+    """Of spans with the same parent those that are shown, and how many are not: programs' that are all right."""
+    theirs = [span for span in below if is_child(span.name)]
+    if len(theirs) <= CHILDREN_SHOWN:
+        return below, 0
+    failed = [span for span in theirs if span.status == STATUS_ERROR]
+    kept = {id(span) for span in [*failed, *theirs][:CHILDREN_SHOWN]}
+    shown = [span for span in below if id(span) in kept or not is_child(span.name)]
+    return shown, len(below) - len(shown)

@@ -13,6 +13,7 @@ import click
 import msgspec
 
 from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.child_attributes import without_content
 from hookspan.catalogue.clients import of_service
 from hookspan.catalogue.enums import Outcome
 from hookspan.cli.terminal import completers
@@ -109,7 +110,7 @@ def _of_span(span: Span, *, labels: bool) -> dict[str, Any]:
         "at": span.start,
         "seconds": (span.end - span.start) / SECOND,
         "label": span.label if labels else "",
-        "attributes": dict(span.attributes),
+        "attributes": span.attributes if labels else without_content(span.attributes),
     }
 
 

@@ -14,6 +14,7 @@ import click
 import msgspec
 
 from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.child_attributes import without_content
 from hookspan.catalogue.enums import Decision, PromptKind, TimeKind
 from hookspan.catalogue.session_fields import SessionRow
 from hookspan.catalogue.spans import is_turn
@@ -127,4 +128,6 @@ def as_plain(row: SessionRow | None, spans: Sequence[Span], *, hooks: bool, labe
         if not labels:
             entry.pop("label", None)
             entry.pop("title", None)
+            if "attributes" in entry:
+                entry["attributes"] = without_content(entry["attributes"])
     return {"session": session, "spans": plain}

@@ -8,8 +8,9 @@ from typing import Any, Final
 
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.clients import of_service
+from hookspan.catalogue.spans import is_child
 from hookspan.content import Hit, Query
-from hookspan.model.rows import Span
+from hookspan.model.rows import STATUS_ERROR, Span
 from hookspan.store import SpanKey, SpanQuery
 from hookspan.web import schemas, serializers
 from hookspan.web.accounts import SOURCES
@@ -150,7 +151,7 @@ def _of_span(span: Span, *, content: bool) -> schemas.FoundItem:
         message="",
         subagent="",
         tool=str(about.get(sc.GEN_AI_TOOL_NAME, "")),
-        failed=about.get(sc.OUTCOME) == "error",
+        failed=about.get(sc.OUTCOME) == "error" or (span.status == STATUS_ERROR and is_child(span.name)),
         trace=span.trace_id,
         span=span.span_id,
         name=span.name,

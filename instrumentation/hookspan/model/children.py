@@ -1,0 +1,59 @@
+"""Spans of programs that tool calls ran: each hangs below the call whose context it was given."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hookspan.catalogue import attributes as sc
+from hookspan.catalogue import spans
+from hookspan.catalogue.child_attributes import is_plain
+from hookspan.wire.facts import Children
+
+from . import ids, places
+from .rows import STATUS_ERROR, STATUS_UNSET, Attributes
+from .state import KEPT_CLOSED, Place, ToolCall, bound
+from .step import Step
+
+UNKNOWN_SERVICE: Final = "unknown_service"
+"""As OpenTelemetry calls a service without a name."""
+
+
+def closed(step: Step, call: ToolCall, place: Place) -> None:
+    """A call is over: what its programs did may be told later."""
+    policy = step.state.world.policy
+    if policy and policy.children:
+        step.session.ran[call.id] = place
+        bound(step.session.ran, KEPT_CLOSED)
+
+
+def sent(step: Step, fact: Children) -> None:
+    """Writes the spans below their call; none for a call that no hook has told of."""
+    session = step.session
+    call = session.calls.get(fact.tool_use_id)
+    place = places.of_call(session, call) if call and call.at else session.ran.get(fact.tool_use_id)
+    if place is None:
+        return
+    own = ids.of_tool(session.id, fact.tool_use_id)
+    for child in fact.spans:
+        if child.span_id in {own, place.span_id}:
+            continue  # whoever says so would have its parent below itself
+        theirs = {key: value for key, value in child.attributes.items() if key not in step.base()}
+        attributes: Attributes = {
+            **theirs,
+            sc.CHILD_CONTENT: sorted(key for key, value in theirs.items() if not is_plain(key, value)),
+            sc.CHILD_SERVICE: child.service or UNKNOWN_SERVICE,
+            sc.TOOL_CALL_ID: fact.tool_use_id,
+            sc.CHILD_SCOPE: child.scope,
+            sc.CHILD_LEFT_OUT: child.left_out or "",
+            sc.CHILD_ORPHAN: child.orphan or "",
+        }
+        step.span(
+            spans.CHILD.of(child.name),
+            Place(place.trace_id, child.parent_id or own, place.prompt, place.agent),
+            child.span_id,
+            child.start,
+            child.end,
+            attributes,
+            kind=child.kind,
+            status=STATUS_ERROR if child.failed else STATUS_UNSET,
+        )
