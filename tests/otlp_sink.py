@@ -87,6 +87,7 @@ class Received:
     message: Message = None  # None with keep=False
     status: int = 0  # 0: no answer was given
     text: bytes = b""  # the body, if it is JSON
+    wire: bytes = b""  # the body as it came; empty with keep=False
 
     @property
     def span_ids(self) -> list[str]:
@@ -272,7 +273,8 @@ class Sink:
             if store:
                 self.store(signal.name, request.message)
             kept = request.message if self._keep else None
-            self.requests.append(replace(request, message=kept, status=fault.status if answered else 0))
+            wire = request.wire if self._keep else b""
+            self.requests.append(replace(request, message=kept, wire=wire, status=fault.status if answered else 0))
             self._changed.notify_all()
         return _answer(fault, signal, as_json=as_json) if answered else None
 
@@ -409,7 +411,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.sink.refuse_undecodable()
             self._send(Answer(400, str(error).encode()))
             return
-        received = Received(signal.name, headers, len(wire), time.time(), message, text=body if as_json else b"")
+        received = Received(
+            signal.name, headers, len(wire), time.time(), message, text=body if as_json else b"", wire=wire
+        )
         answer = self.server.sink.take(received, signal, as_json=as_json)
         if answer is None:
             self.close_connection = True

@@ -112,6 +112,16 @@ class Paths:
         return self.state / "lines"
 
     @property
+    def received(self) -> Path:
+        """Requests of the receiver that are not dealt with yet, a folder for each signal."""
+        return self.state / "received"
+
+    @property
+    def receive_port(self) -> Path:
+        """The port that the receiver had last."""
+        return self.state / "receive-port"
+
+    @property
     def relay_conf(self) -> Path:
         """The relay's settings; see `hookspan.setup.relay`."""
         return self.state / "relay.conf"

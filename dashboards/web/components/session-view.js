@@ -200,6 +200,7 @@ export class SessionView extends BaseComponent {
 	}
 
 	connected() {
+		import("./session-told.js");
 		this.updateOn(router, "route");
 		this.updateOn(store, "change");
 		this.listen(document, "keydown", (event) => this.#key(event));
@@ -376,7 +377,8 @@ export class SessionView extends BaseComponent {
 								</section>
 								${turns.length > 1 ? this.#turns() : nothing}${this.#spans()}<session-cost
 									.session=${session.id}
-								></session-cost>`
+								></session-cost
+								><session-told .session=${session.id}></session-told>`
 						: session.unhooked
 							? nothing
 							: html`<p class="card empty">No turn yet: it has had no prompt.</p>`

@@ -152,6 +152,7 @@ export class SpanDetails extends BaseComponent {
 	}
 
 	connected() {
+		import("./span-told.js");
 		this.tick(1000, () => this.span?.end === null && this.requestUpdate());
 	}
 
@@ -221,6 +222,7 @@ export class SpanDetails extends BaseComponent {
 					: nothing
 			}
 			${this.#content(span)}
+			${span.type === "tool" || span.type === "model" ? html`<span-told .span=${span}></span-told>` : nothing}
 			${span.events.map(
 				(event) =>
 					html`<section>

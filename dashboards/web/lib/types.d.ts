@@ -722,6 +722,63 @@ export interface CacheMiss {
   cost: number;
 }
 
+/**
+ * What all hooks of one name (`PreToolUse:Bash`) took in a session, hookspan's own among them. Attributes: runs: How
+ * often they ran. hooks: How many ran side by side, at most. failed: How many ended otherwise than well. time:
+ * Milliseconds of all runs, each from the start of its first hook to the end of its last. longest: The same of the
+ * longest run.
+ */
+export interface HookCost {
+  name: string;
+  runs: number;
+  hooks: number;
+  failed: number;
+  time: number;
+  longest: number;
+}
+
+/** How many hooks of an event come from one place: a kind of settings, or a plugin. */
+export interface HookSource {
+  event: string;
+  source: string;
+  plugin: string;
+  count: number;
+}
+
+/** What Claude Code told of a tool call: who decided, and when it asked and ran (Unix milliseconds). */
+export interface ToldCall {
+  id: string;
+  decision: string;
+  source: string;
+  tool_source: string;
+  mode: string;
+  asked: number | null;
+  answered: number | null;
+  start: number | null;
+  end: number | null;
+}
+
+/** What Claude Code told of a model call: attempts, and milliseconds until the first token (0: not told). */
+export interface ToldRequest {
+  id: string;
+  start: number;
+  end: number;
+  attempts: number;
+  first_token: number;
+  query_source: string;
+  success: boolean;
+}
+
+/** What Claude Code's own telemetry told of a session; empty unless it is received. */
+export interface Told {
+  now: number;
+  position: number;
+  hooks: HookCost[];
+  sources: HookSource[];
+  calls: ToldCall[];
+  requests: ToldRequest[];
+}
+
 /** What a session has of some waste: how often, USD, and milliseconds. */
 export interface WastedSession {
   id: string;

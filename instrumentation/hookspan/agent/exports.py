@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from hookspan.agent.gauges import Gauges
 from hookspan.agent.ingest import Watermark
 from hookspan.agent.settings import AgentSettings
+from hookspan.config import Settings
 from hookspan.observe.conversation import Conversation
 from hookspan.paths import Paths
 from hookspan.store import Identity, Reader
@@ -60,7 +61,7 @@ class Exports:
                 self._end()
                 self._begin()
             else:
-                self._exporter.apply(self._export_settings())
+                self._exporter.apply(export_settings(self._settings.now))
 
     def committed(self, _news: object) -> None:
         """There may be spans to export."""
@@ -101,24 +102,9 @@ class Exports:
         now = self._settings.now
         return now.export.on, now.export.interval, now.export.temporality, now.export.sends("logs")
 
-    def _export_settings(self) -> ExportSettings:
-        from hookspan.export import ExportSettings, Sampling  # noqa: PLC0415
-
-        now = self._settings.now
-        return ExportSettings(
-            **dataclasses.asdict(now.export),
-            content=now.content.export,
-            content_of=now.content_of_projects(),
-            content_bytes=now.content.max_bytes,
-            left_out=frozenset(name for name, project in now.projects.items() if not project.record),
-            resource=now.resource,
-            identity=now.identity,
-            sampling=Sampling(now.traces.sample, int(now.traces.slow_seconds * 1e9)),
-        )
-
     def _is_permitted(self, used: ExportSettings) -> bool:
         """Whether something may be sent by these settings: before every request, or it would break a new policy."""
-        return self._settings.look() and self._export_settings() == used
+        return self._settings.look() and export_settings(self._settings.now) == used
 
     def _begin(self) -> None:
         self._made_of = self._ingredients()
@@ -129,7 +115,7 @@ class Exports:
 
         exporter = Exporter(
             self._paths,
-            self._export_settings(),
+            export_settings(self._settings.now),
             gauges=self._gauges.readings,
             permit=self._is_permitted,
             conversation=Conversation(self._paths, self._reader),
@@ -149,3 +135,19 @@ class Exports:
         self._watermark.follow(None)
         if exporter is not None:
             exporter.stop(RESTART)
+
+
+def export_settings(now: Settings) -> ExportSettings:
+    """What export needs of the settings."""
+    from hookspan.export import ExportSettings, Sampling  # noqa: PLC0415
+
+    return ExportSettings(
+        **dataclasses.asdict(now.export),
+        content=now.content.export,
+        content_of=now.content_of_projects(),
+        content_bytes=now.content.max_bytes,
+        left_out=frozenset(name for name, project in now.projects.items() if not project.record),
+        resource=now.resource,
+        identity=now.identity,
+        sampling=Sampling(now.traces.sample, int(now.traces.slow_seconds * 1e9)),
+    )

@@ -18,6 +18,7 @@ from hookspan.agent.lifecycle import Lifecycle
 from hookspan.agent.loop import Loop
 from hookspan.agent.notify import Notifier
 from hookspan.agent.page import Page
+from hookspan.agent.receiving import Receiving
 from hookspan.agent.settings import AgentSettings
 from hookspan.errors import UserError
 from hookspan.paths import Paths
@@ -45,6 +46,7 @@ class Operations:
         notifier: Notifier,
         page: Page,
         exports: Exports,
+        receiving: Receiving,
         history: History,
         loops: list[Loop],
     ) -> None:
@@ -56,6 +58,7 @@ class Operations:
         self._notifier = notifier
         self._page = page
         self._exports = exports
+        self._receiving = receiving
         self._history = history
         self._loops = loops
 
@@ -88,6 +91,7 @@ class Operations:
             "ingest": self._ingest.report(),
             "hooks": hooktime.statistics(self._ingest.progress.hooks_now()),
             "export": _part(self._export_stats),
+            "receive": _part(self._receiving.stats),
             "health": latest.report() if latest is not None else None,
             "notify": self._notifier.report(),
             "loops": {loop.name: loop.report() for loop in self._loops},

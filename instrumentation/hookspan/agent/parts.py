@@ -18,6 +18,7 @@ from hookspan.agent.loop import Loop
 from hookspan.agent.notify import Notifier
 from hookspan.agent.operations import Operations
 from hookspan.agent.page import Page
+from hookspan.agent.receiving import Receiving
 from hookspan.agent.settings import AgentSettings, environment
 from hookspan.agent.sockets import Poke
 from hookspan.agent.staying import Staying
@@ -38,6 +39,7 @@ class Parts:
     notifier: Notifier
     page: Page
     exports: Exports
+    receiving: Receiving
     keeping: Keeping
     staying: Staying
     monitor: health.Monitor
@@ -76,8 +78,9 @@ def make(paths: Paths, lifecycle: Lifecycle, *, port: int) -> Parts:
         exports=lambda: exports.stats(),  # noqa: PLW0108 - it is made below, of these
     )
     exports = Exports(paths, settings, gauges, watermark=watermark, damaged=ingest.damage_met)
+    receiving = Receiving(paths, settings, poke.wake)
     monitor = health.Monitor(
-        checks.of(checks.Inspected(paths, settings, ingest, reader, exports, page)),
+        checks.of(checks.Inspected(paths, settings, ingest, reader, exports, page, receiving)),
         history,
         on_change=notifier.health_changed,
         interval=lambda: settings.now.monitor.interval,
@@ -91,6 +94,7 @@ def make(paths: Paths, lifecycle: Lifecycle, *, port: int) -> Parts:
         notifier=notifier,
         page=page,
         exports=exports,
+        receiving=receiving,
         history=history,
         loops=loops,
     )
@@ -106,6 +110,7 @@ def make(paths: Paths, lifecycle: Lifecycle, *, port: int) -> Parts:
     settings.subscribers += [
         ingest.settings_changed,
         exports.settings_changed,
+        receiving.settings_changed,
         notifier.settings_changed,
         keeping.settings_changed,
         staying.settings_changed,
@@ -113,7 +118,19 @@ def make(paths: Paths, lifecycle: Lifecycle, *, port: int) -> Parts:
         lambda: _update_relay(paths, settings.now),
     ]
     return Parts(
-        settings, poke, ingest, reader, notifier, page, exports, keeping, staying, monitor, control_loop, loops
+        settings,
+        poke,
+        ingest,
+        reader,
+        notifier,
+        page,
+        exports,
+        receiving,
+        keeping,
+        staying,
+        monitor,
+        control_loop,
+        loops,
     )
 
 

@@ -58,6 +58,7 @@ class Resident:
             _logger.warning("the time without an agent can't be told", exc_info=error)
         self._beat()
         self._parts.page.start()
+        self._parts.receiving.start()
         for loop in self._parts.loops:
             loop.start()
         self._lifecycle.state = "running"
@@ -93,6 +94,7 @@ class Resident:
         ingest, exports = self._parts.ingest, self._parts.exports
         self._lifecycle.state = "stopping"
         exported = False
+        self._parts.receiving.stop()
         whole = ingest.loop.stop(STOP_DEADLINE * DRAIN_SHARE)
         # From here on a hook starts the next agent, which waits for our lock. Whoever poked us before is drained.
         self._parts.poke.close()
@@ -148,7 +150,7 @@ class Resident:
         stats = self._parts.exports.stats()
         if stats is not None and (stats["queue"] or (stats["logs"] or {}).get("queue")):
             return False
-        if self._parts.page.connections:
+        if self._parts.page.connections or self._parts.receiving.waiting:
             return False
         quiet = time.monotonic() - max(ingest.progress.active_at, self._lifecycle.asked_at)
         return quiet >= self._parts.settings.now.agent.idle_minutes * 60

@@ -113,8 +113,8 @@ SUMS: Final = (
     _counter(
         "hookspan.client_hook.time",
         "s",
-        "Time that an event's hooks took as the client measured it, where its transcript has it.",
-        "a transcript has what the client measured: for Stop only",
+        "Time that an event's hooks took as the client measured it: of Stop from its transcript, each hook by itself, of others if its own telemetry is received, from the start of the first to the end of the last.",
+        "a transcript has what the client measured for Stop; its own telemetry for others",
         sc.HOOK_EVENT,
     ),
     _counter(

@@ -352,6 +352,29 @@ class Collector:
 
 
 @dataclass(frozen=True, slots=True)
+class Receive:
+    """The receiver of Claude Code's own telemetry, on loopback."""
+
+    enabled: bool = _option(
+        False,
+        Flag(),
+        "Receive Claude Code's own telemetry (OTLP over HTTP), join it to sessions, and forward it to the endpoint.",
+    )
+    port: int = _option(0, Number(0, 65535), "Port to listen on. 0: any that is free, and from then on the same one.")
+    traces: bool = _option(True, Flag(), "Forward its spans to the endpoint.")
+    metrics: bool = _option(True, Flag(), "Forward its metrics to the endpoint.")
+    logs: bool = _option(True, Flag(), "Forward its log records to the endpoint.")
+    bytes: int = _option(
+        256 << 20, Size(1 << 20), "Disk space that waiting requests may use, a signal; above, the oldest ones go."
+    )
+
+    @property
+    def forwarded(self) -> frozenset[Signal]:
+        """The signals that are forwarded."""
+        return frozenset(signal for signal in SIGNALS if getattr(self, signal))
+
+
+@dataclass(frozen=True, slots=True)
 class Links:
     """Where the page links to."""
 
@@ -430,6 +453,7 @@ class Settings:
     traces: Traces = field(default_factory=Traces)
     watchdog: Watchdog = field(default_factory=Watchdog)
     collector: Collector = field(default_factory=Collector)
+    receive: Receive = field(default_factory=Receive)
     links: Links = field(default_factory=Links)
     resource: Mapping[str, str] = field(default_factory=dict)
     projects: Mapping[str, Project] = field(default_factory=dict)

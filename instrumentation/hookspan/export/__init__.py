@@ -5,7 +5,7 @@ from .db import ExportDb
 from .exporter import Exporter
 from .plan import Refusal
 from .sampling import Sampling
-from .sender import forget_ambient
+from .sender import Forwarder, forget_ambient
 from .settings import ExportSettings
 
-__all__ = ["ExportDb", "ExportSettings", "Exporter", "Reading", "Refusal", "Sampling", "forget_ambient"]
+__all__ = ["ExportDb", "ExportSettings", "Exporter", "Forwarder", "Reading", "Refusal", "Sampling", "forget_ambient"]

@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +26,7 @@ from hookspan.config import Signal
 from . import tls
 from .answer import ANSWER_MAX, NO_GZIP, REASON_MAX, UNSUPPORTED, Answer, presentable
 from .batch import USER_AGENT, Batch, unsent
+from .services import SERVICES
 from .settings import ExportSettings
 
 STATUSES: Final = {grpc.StatusCode.INVALID_ARGUMENT: 400, grpc.StatusCode.UNIMPLEMENTED: 501}
@@ -132,6 +134,16 @@ class GrpcSender:
 
     def send(self, data: Batch) -> Answer:
         """Send once."""
+        return self._call(lambda exporter: exporter.export(data)) or unsent(data)
+
+    def close(self) -> None:
+        """Close the channel."""
+        exporter, self._exporter = self._exporter, None
+        if exporter is not None:
+            exporter.shutdown()
+
+    def _call(self, use: Callable[[Any], object]) -> Answer | None:
+        """What was answered when the exporter was used; None if it did not send."""
         try:
             headers = self._settings.headers_now()
         except (OSError, UnicodeError) as error:
@@ -146,19 +158,13 @@ class GrpcSender:
         if self._until is not None:
             listening.seconds = max(0.05, min(listening.seconds, self._until - time.monotonic()))
         with suppress(Exception):  # told by the answer, or else by the data
-            self._exporter.export(data)
+            use(self._exporter)
         if not listening.connected:
             self.close()  # the next attempt connects at once, and reads the certificates again
             if problem := tls.trouble(self._settings):
                 return Answer(error=problem)
         answer: Answer | None = listening.answer
-        return answer or unsent(data)
-
-    def close(self) -> None:
-        """Close the channel."""
-        exporter, self._exporter = self._exporter, None
-        if exporter is not None:
-            exporter.shutdown()
+        return answer
 
     def _make(self) -> Any:
         settings = self._settings
@@ -179,6 +185,30 @@ class GrpcSender:
             "retryable_error_codes": NEVER_RETRY,
         }
         return _EXPORTERS[self._signal](**arguments)
+
+
+class GrpcForwarder(GrpcSender):
+    """Sends requests of one signal as others made them, protobuf byte by byte. One thread."""
+
+    def forward(self, body: bytes) -> Answer:
+        """Send once; never raises for what an endpoint does."""
+        answer = self._call(lambda exporter: exporter._client.Export(request=body))  # noqa: SLF001 - `_Listening`
+        return answer or Answer(error="the request could not be sent")
+
+    def _make(self) -> Any:
+        exporter = super()._make()
+        exporter._client = _Listening(_Bytes(exporter._channel, self._signal))  # noqa: SLF001 - as above
+        return exporter
+
+
+class _Bytes:
+    """A stub that takes a request which is encoded already."""
+
+    def __init__(self, channel: Any, signal: Signal) -> None:
+        service = SERVICES[signal]
+        self.Export = channel.unary_unary(
+            service.method, request_serializer=bytes, response_deserializer=service.response.FromString
+        )
 
 
 def _retry_delay(metadata: Any) -> float:

@@ -36,6 +36,7 @@ from . import (
     skills,
     status_line,
     teams,
+    told,
     tools,
     turns,
 )
@@ -372,6 +373,7 @@ _FACTS: Final[dict[type, Callable[[Step, Any], None]]] = {
     facts.Running: dialogs.running,
     facts.Registered: registry.registered,
     facts.PullRequest: commits.linked,
+    facts.ClientTold: told.told,
 }
 
 

@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from hookspan.wire.facts import HeadMoved, LinesStayed
+from hookspan.wire.facts import ClientTold, HeadMoved, LinesStayed
 
 AttributeValue: TypeAlias = str | bool | int | float | list[str]
 Attributes: TypeAlias = dict[str, AttributeValue]
@@ -185,6 +185,13 @@ class PullRow(msgspec.Struct, frozen=True):
     at: int
 
 
+class ToldRow(msgspec.Struct, frozen=True):
+    """What a client's own telemetry told of a session."""
+
+    session: str
+    fact: ClientTold
+
+
 class Collided(msgspec.Struct, frozen=True, kw_only=True):
     """News: two write the same at the same time. `file` is its name, empty for a work tree or where it isn't shown."""
 
@@ -206,6 +213,7 @@ class Rows(msgspec.Struct):
     moves: list[MoveRow] = msgspec.field(default_factory=list)
     stayed: list[StayedRow] = msgspec.field(default_factory=list)
     pulls: list[PullRow] = msgspec.field(default_factory=list)
+    told: list[ToldRow] = msgspec.field(default_factory=list)
     collided: list[Collided] = msgspec.field(default_factory=list)
     touched: set[str] = msgspec.field(default_factory=set)
     removed: set[str] = msgspec.field(default_factory=set)

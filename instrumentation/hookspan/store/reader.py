@@ -20,7 +20,7 @@ from hookspan.model.rows import LogRow, Span
 from hookspan.model.sums import Series
 from hookspan.paths import Paths
 
-from . import costs, days, found, logs, receipts, retention, schema
+from . import costs, days, found, logs, receipts, retention, schema, told
 from .database import Identity, Reading, StoreDamaged
 from .questions import Questions
 from .readings import Readings
@@ -306,6 +306,11 @@ class Reader(Questions):
         """What went into commits, and into none, of the sessions whose last event was at or after `since` (Unix ns)."""
         with self._readings.snapshot() as db:
             return receipts.Receipts() if db is None else receipts.of_all(db, since)
+
+    def told(self, session: str) -> told.Told:
+        """What a client's own telemetry told of a session."""
+        with self._readings.snapshot() as db:
+            return told.Told() if db is None else told.of_session(db, session)
 
     def waste(self, query: WasteQuery, limit: int) -> list[WasteSum]:
         """The largest sums of waste."""

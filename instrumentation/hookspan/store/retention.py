@@ -155,6 +155,8 @@ def forget(db: sqlite3.Connection, session: str) -> Pruned:
     db.execute("DELETE FROM waste WHERE session = ?", row)
     db.execute("DELETE FROM log WHERE session = ?", row)
     db.execute("DELETE FROM pull WHERE session = ?", row)
+    db.execute("DELETE FROM told WHERE session = ?", row)
+    db.execute("DELETE FROM hook_time WHERE session = ?", row)
     db.execute("DELETE FROM session WHERE session = ?", row)
     db.execute("DELETE FROM state WHERE session = ?", row)
     return Pruned(events=events, spans=spans, sessions=1)
@@ -185,7 +187,8 @@ def _old_sessions(db: sqlite3.Connection, cutoff: int) -> int:
     old = db.execute(
         "SELECT session FROM session WHERE last < ? AND ended > 0 ORDER BY last LIMIT ?", (cutoff, CHUNK)
     ).fetchall()
-    db.executemany("DELETE FROM session WHERE session = ?", old)
+    for table in ("session", "told", "hook_time"):
+        db.executemany(f"DELETE FROM {table} WHERE session = ?", old)
     db.executemany("UPDATE state SET state = NULL WHERE session = ?", old)
     return len(old)
 

@@ -208,6 +208,18 @@ CREATE TABLE stayed (
 );
 """
 
+# What a client's own telemetry told: sums of what its hooks took, and what is known of calls, as JSON.
+_TOLD: Final = """
+CREATE TABLE told (
+    session INTEGER NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL, at INTEGER NOT NULL, data TEXT NOT NULL,
+    PRIMARY KEY (session, kind, key)
+) WITHOUT ROWID;
+CREATE TABLE hook_time (
+    session INTEGER NOT NULL, name TEXT NOT NULL, runs INTEGER NOT NULL, hooks INTEGER NOT NULL,
+    failed INTEGER NOT NULL, took INTEGER NOT NULL, longest INTEGER NOT NULL, PRIMARY KEY (session, name)
+) WITHOUT ROWID;
+"""
+
 MIGRATIONS: Final = (
     _FIRST,
     _RESIDUAL,
@@ -222,6 +234,7 @@ MIGRATIONS: Final = (
     _COMMITS,
     _DAILY,
     _STAYED,
+    _TOLD,
 )
 """MIGRATIONS[n] leads from `user_version` n to n + 1. Only ever appended to.
 

@@ -21,7 +21,7 @@ from hookspan.model.rows import Increment, Rows
 from hookspan.model.sums import Series, Sums
 from hookspan.paths import Paths
 
-from . import logs, retention, schema
+from . import logs, retention, schema, told
 from .clean import cleaned
 from .database import Files, Identity, copy_to, damage_noticed, delete, open_writer, own_size, set_aside
 from .retention import Pruned, Retention
@@ -229,8 +229,8 @@ class Store:
         self._db.executemany(schema.INSERT_SPAN, spans)
         waste = [schema.waste_values(one, number(one.session, fresh)) for each in rows for one in each.waste]
         self._db.executemany(schema.INSERT_WASTE, waste)
-        if told := [log for each in rows for log in each.logs]:
-            logs_of = [(log, number(log.session, fresh) if log.session else None) for log in told]
+        if records := [log for each in rows for log in each.logs]:
+            logs_of = [(log, number(log.session, fresh) if log.session else None) for log in records]
             self._db.executemany(logs.INSERT, [logs.values(log, session) for log, session in logs_of])
         self._db.executemany(schema.INSERT_MOVE, [schema.move_values(move) for each in rows for move in each.moves])
         told_of = [schema.stayed_values(stayed) for each in rows for stayed in each.stayed]
@@ -241,6 +241,8 @@ class Store:
             for pull in each.pulls
         ]
         self._db.executemany(schema.INSERT_PULL, pulls)
+        for row in (row for each in rows for row in each.told):
+            told.write(self._db, number(row.session, fresh), row.fact)
         self._count(events=len(events), spans=len(spans))
 
     def _write_sessions(self, sessions: Mapping[str, tuple[bytes, SessionRow | None]], fresh: list[str]) -> None:

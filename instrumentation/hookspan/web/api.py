@@ -24,6 +24,7 @@ from hookspan.web.handlers import (
     receipts,
     search,
     sessions,
+    told,
     traces,
 )
 from hookspan.web.parameters import Arguments, Parameter, flag, number
@@ -246,6 +247,15 @@ ENDPOINTS: Final = (
             flag("names", "Leave names out.", default=True),
         ),
         (403, 404),
+    ),
+    Endpoint(
+        "/sessions/{id}/told",
+        "What Claude Code's own telemetry told of it: what hooks cost, who decided on calls, attempts, exact times.",
+        told.told,
+        schemas.Told,
+        (_POSITION,),
+        (404,),
+        cached=True,
     ),
     Endpoint("/traces/{id}", "All spans of a trace.", traces.trace, schemas.Trace, (_HOOKS,), (404,)),
     Endpoint(

@@ -17,8 +17,8 @@ from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hookspan.config import Settings
+from hookspan.peer import Peers
 from hookspan.web.auth import Auth
-from hookspan.web.peer import Peers
 from hookspan.web.problems import ProblemError
 
 OPEN: Final = frozenset({"/healthz", "/readyz", "/login"})

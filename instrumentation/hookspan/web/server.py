@@ -15,6 +15,7 @@ from hookspan.clients.claude_code.transcript_files import transcript_roots
 from hookspan.content import Copies, HookEvents, Search
 from hookspan.model.rows import EventRow
 from hookspan.observe.messages import SessionMessages
+from hookspan.quiet_server import QuietServer
 from hookspan.setup import receipts
 from hookspan.web import schemas
 from hookspan.web.activity import Activity
@@ -36,29 +37,17 @@ KEEP_ALIVE: Final = 75  # seconds that a browser may keep an idle connection
 BEYOND: Final = 64  # connections beside the live ones: questions, files
 
 
-class _Uvicorn(uvicorn.Server):
-    """Waits to be told to end; the original looks ten times a second, which is half of an idle agent's CPU time."""
+class _Uvicorn(QuietServer):
+    """Tells live connections that it ends."""
 
     def __init__(self, config: uvicorn.Config, hub: Hub) -> None:
         super().__init__(config)
         self._hub = hub
-        self._end: asyncio.Event | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
 
-    async def main_loop(self) -> None:
-        """From the start to `end`."""
-        self._end, self._loop = asyncio.Event(), asyncio.get_running_loop()
-        if not self.should_exit:
-            await self._end.wait()
+    async def goodbye(self) -> None:
+        """The last messages get out."""
         self._hub.say_goodbye()
-        await asyncio.sleep(0.05)  # the last messages get out
-
-    def end(self) -> None:
-        """From any thread."""
-        self.should_exit = True
-        loop, event = self._loop, self._end
-        if loop is not None and event is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(event.set)
+        await asyncio.sleep(0.05)
 
 
 class Server:

@@ -12,6 +12,7 @@ from typing import TypeAlias
 import msgspec
 
 from .reduced import Reduced
+from .told import CallDecided, CallTimed, HookRegistered, HooksRan, RequestTimed
 
 
 class Observed(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="type"):
@@ -630,6 +631,19 @@ class StatusLine(Observed, tag="status_line"):
     review: str = ""
 
 
+class ClientTold(Observed, tag="client_told"):
+    """What one request of Claude Code's own telemetry told of a session. `key` is a digest of the request.
+
+    It comes seconds after what it is about, in any order with hooks and transcripts.
+    """
+
+    hooks: list[HooksRan] = []
+    registered: list[HookRegistered] = []
+    decisions: list[CallDecided] = []
+    calls: list[CallTimed] = []
+    requests: list[RequestTimed] = []
+
+
 class Dropped(Observed, tag="dropped"):
     """How many events were lost or set aside so far, where and why. A total below the last one starts a new count."""
 
@@ -676,5 +690,6 @@ Fact: TypeAlias = (
     | Forgotten
     | Removed
     | StatusLine
+    | ClientTold
     | Dropped
 )

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from hookspan import hooktime, units
 from hookspan.agent import status as files
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from hookspan.agent.exports import Exports
     from hookspan.agent.ingest import Ingest
     from hookspan.agent.page import Page
+    from hookspan.agent.receiving import Receiving
     from hookspan.agent.settings import AgentSettings
     from hookspan.paths import Paths
     from hookspan.store import Reader
@@ -70,6 +71,7 @@ class Inspected:
     reader: Reader
     exports: Exports
     page: Page
+    receiving: Receiving
     backlog: Backlog = field(default_factory=Backlog)
     _seen: dict[str, int] = field(default_factory=dict)
 
@@ -226,6 +228,34 @@ def export(agent: Inspected) -> Finding:
     if renewed := stats.get("renewed"):
         status, message = worst(status, Status.WARNING), f"{message}; export.db was damaged ({renewed})"
         todo = todo or "nothing; it was written again, and what was sent is known"
+    return Finding(status, message, waited, EXPORT_WARNING, "s", todo)
+
+
+@check("receive")
+def receive(agent: Inspected) -> Finding:
+    """Whether what Claude Code tells of itself comes in and gets out."""
+    stats = agent.receiving.stats()
+    if stats is None:
+        return Finding(Status.HEALTHY, "switched off by `receive.enabled`", unit="s")
+    if stats["problem"] or not stats["alive"]:
+        message = stats["problem"] or "the receiver ended"
+        return Finding(Status.CRITICAL, message, todo="see `agent.log`; `receive.port` may be taken")
+    queues: Mapping[str, Mapping[str, Any]] = stats["forwarding"]
+    waited = max(queue["oldest_age"] for queue in queues.values())
+    held = next(
+        (f"{signal}: {queue['last_error']}" for signal, queue in queues.items() if queue["state"] == "holding"), ""
+    )
+    lost = agent.gained("received and dropped", sum(queue["dropped"] + queue["expired"] for queue in queues.values()))
+    failed = agent.gained("received in vain", stats["failures"])
+    status, todo = graded(waited, EXPORT_WARNING, EXPORT_CRITICAL), ""
+    message = f"{stats['url']}, {counted(sum(stats['taken'].values()), 'requests')}"
+    if held and status is not Status.HEALTHY:
+        message, todo = f"{message}; {held}", "start the collector, or correct `export.endpoint`; until then it is kept"
+    if lost:
+        status, message = worst(status, Status.WARNING), f"{message}; {counted(lost, 'requests')} were not forwarded"
+        todo = todo or "the endpoint was away for too long: raise `receive.bytes`"
+    if failed:
+        status, todo = worst(status, Status.WARNING), todo or "see `agent.log`"
     return Finding(status, message, waited, EXPORT_WARNING, "s", todo)
 
 

@@ -3,20 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 import click
 
 from hookspan.clients.claude_code.settings_text import SettingsText
 from hookspan.config import SIGNALS, Settings
 from hookspan.errors import UserError
+from hookspan.paths import Paths
+from hookspan.receive.port import kept_port, url_of
 from hookspan.setup.receipts import Receipt
 
+_ALL: Final = {
+    "CLAUDE_CODE_ENABLE_TELEMETRY": "1",
+    "CLAUDE_CODE_ENHANCED_TELEMETRY_BETA": "1",  # spans
+    "OTEL_TRACES_EXPORTER": "otlp",
+    "OTEL_METRICS_EXPORTER": "otlp",
+    "OTEL_LOGS_EXPORTER": "otlp",
+}
 
-def variables(settings: Settings, on: bool | None) -> dict[str, str] | None:
-    """What makes Claude Code send all of its own telemetry where hookspan sends its; None: whatever is there."""
+
+def variables(paths: Paths, settings: Settings, on: bool | None) -> dict[str, str] | None:
+    """What makes Claude Code send all of its own telemetry to the receiver, or else where hookspan sends its own.
+
+    None: whatever is there.
+    """
     if not on:
         return None if on is None else {}
     export = settings.export
+    if settings.receive.enabled:
+        if not (port := settings.receive.port or kept_port(paths.receive_port)):
+            raise UserError("the receiver has no port yet", hint="`hookspan up` starts it; then try again")
+        return {**_ALL, "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf", "OTEL_EXPORTER_OTLP_ENDPOINT": url_of(port)}
     endpoints = {
         f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT": own
         for signal in SIGNALS
@@ -36,10 +54,7 @@ def variables(settings: Settings, on: bool | None) -> dict[str, str] | None:
             err=True,
         )
     return {
-        "CLAUDE_CODE_ENABLE_TELEMETRY": "1",
-        "CLAUDE_CODE_ENHANCED_TELEMETRY_BETA": "1",  # spans
-        "OTEL_TRACES_EXPORTER": "otlp",
-        "OTEL_METRICS_EXPORTER": "otlp",
+        **_ALL,
         "OTEL_LOGS_EXPORTER": "otlp" if export.endpoint is not None else "none",
         "OTEL_EXPORTER_OTLP_PROTOCOL": export.protocol,
         **endpoints,

@@ -49,7 +49,7 @@ def install(
     paths, folder = Paths.from_environment(), working_folder()
     file = settings_files.of_scope(scope, os.environ, folder)
     settings = load(paths, os.environ)
-    variables = native.variables(settings, native_telemetry)
+    variables = native.variables(paths, settings, native_telemetry)
     installation = look(paths, folder=folder)
     if only_check:
         _check(installation, file, variables or {})

@@ -175,6 +175,7 @@ def lines(report: Mapping[str, Any]) -> Iterator[str]:
     yield from _journal(report)
     yield from _store(report)
     yield from _export(report)
+    yield from _receive(report)
     yield from _notify(report)
     yield from _hooks(report)
     yield from _quotas(report)
@@ -300,6 +301,22 @@ def _export(report: Mapping[str, Any]) -> Iterator[str]:
         yield _row("", click.style(text, fg="yellow"))
     if export.get("last_error"):
         yield _row("", click.style(str(export["last_error"]), fg="yellow"))
+
+
+def _receive(report: Mapping[str, Any]) -> Iterator[str]:
+    if (receive := report.get("receive")) is None:
+        return
+    if receive["problem"]:
+        yield _row("receive", click.style(receive["problem"], fg="red"))
+        return
+    queues = receive["forwarding"].values()
+    text = f"{receive['url']}: {counted(sum(receive['taken'].values()), 'requests')} in"
+    text += f", {counted(sum(queue['forwarded'] for queue in queues), 'requests')} forwarded"
+    text += f", {size(sum(queue['waiting_bytes'] for queue in queues))} waiting"
+    also = {name: sum(queue[name] for queue in queues) for name in ("rejected", "refused", "expired", "dropped")}
+    yield _row("receive", text + "".join(f", {count:,} {name}" for name, count in also.items() if count))
+    for error in dict.fromkeys(queue["last_error"] for queue in queues if queue["last_error"]):
+        yield _row("", click.style(str(error), fg="yellow"))
 
 
 def _hooks(report: Mapping[str, Any]) -> Iterator[str]:

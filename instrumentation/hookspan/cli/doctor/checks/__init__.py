@@ -6,7 +6,19 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from hookspan.agent.health import Status
-from hookspan.cli.doctor.checks import agent, backends, claude, clock, folders, installed, kept, others, recorded, told
+from hookspan.cli.doctor.checks import (
+    agent,
+    backends,
+    claude,
+    clock,
+    folders,
+    installed,
+    kept,
+    others,
+    received,
+    recorded,
+    told,
+)
 from hookspan.cli.doctor.context import Context, SettingsUnreadable
 from hookspan.cli.doctor.result import Result
 from hookspan.errors import UserError
@@ -37,6 +49,7 @@ ALL: Final[Mapping[str, Check]] = {
     "port": agent.port,
     "clock": clock.clock,
     "export": backends.export,
+    "receive": received.receive,
     "collector": backends.collector,
     "docker": backends.docker,
     "notify": told.notify,

@@ -11,6 +11,7 @@ from hookspan.agent.health import Status
 from hookspan.cli.doctor.context import Context
 from hookspan.cli.doctor.result import Fix, Result
 from hookspan.clients.claude_code.settings_files import config_folder
+from hookspan.receive.port import kept_port, url_of
 from hookspan.setup import receipts
 from hookspan.setup.installation import Area
 
@@ -83,7 +84,7 @@ def native(context: Context) -> Iterator[Result]:
             "somebody has since changed these variables",
             "`hookspan install --native-telemetry`, or `--no-native-telemetry`",
             fix=install_fix("`hookspan install --native-telemetry`", native=True)
-            if context.settings.export.endpoints
+            if context.settings.export.endpoints or context.settings.receive.enabled
             else None,
         )
         return
@@ -96,7 +97,8 @@ def native(context: Context) -> Iterator[Result]:
     problems = list(_conflicts(context, env))
     yield from problems
     if not problems:
-        yield Result(Status.HEALTHY, "on, and sent to the same endpoint as hookspan's")
+        where = "the receiver" if context.settings.receive.enabled else "the same endpoint as hookspan's"
+        yield Result(Status.HEALTHY, f"on, and sent to {where}")
 
 
 def _conflicts(context: Context, env: Mapping[str, str]) -> Iterator[Result]:
@@ -112,10 +114,20 @@ def _conflicts(context: Context, env: Mapping[str, str]) -> Iterator[Result]:
             "Claude Code has no default for it, and sends nothing",
             todo,
         )
-    export = context.settings.export
+    export, receive = context.settings.export, context.settings.receive
     ours = {url.rstrip("/") for url in (export.endpoint, *export.endpoints) if url}
+    if receive.enabled:
+        ours = {url_of(receive.port or kept_port(context.paths.receive_port))}
     elsewhere = [key for key in ENDPOINTS if env.get(key) and not _is_one_of(ours, env[key])]
-    if ours and elsewhere:
+    if receive.enabled and elsewhere:
+        yield Result(
+            Status.WARNING,
+            f"Claude Code's own telemetry is not sent to the receiver ({', '.join(ours)}): see {_listed(elsewhere)}",
+            "nothing of it is joined to sessions",
+            todo,
+            fix=install_fix(todo, native=True),
+        )
+    elif ours and elsewhere:
         yield Result(
             Status.WARNING,
             f"Claude Code's own telemetry is sent elsewhere than to `export.endpoint`: see {_listed(elsewhere)}",

@@ -19,6 +19,10 @@ from typing import Final
 KEPT: Final = 256
 FRESH: Final = 5.0  # seconds that an answer is used again: a page asks many times over one connection
 
+GONE: Final = -1
+"""Nobody has the other end any more: whoever had it may have closed it at once, so as not to be found."""
+TRIES: Final = 2  # a table that changes while it is read may leave out a row
+
 Address = tuple[str, int]
 
 
@@ -39,7 +43,7 @@ class Peers:
             if at and time.monotonic() - at < FRESH:
                 return strange
         uid = owner(client, server)
-        strange = uid is not None and uid not in {0, os.geteuid()}
+        strange = uid not in {None, GONE, 0, os.geteuid()}
         with self._lock:
             self._known[key] = (time.monotonic(), strange)
             self._known.move_to_end(key)
@@ -48,19 +52,32 @@ class Peers:
         return strange
 
 
+def is_ours(client: Address, server: Address) -> bool:
+    """Whether a connection that was just made is from this user, or root: for a server that asks for no secret.
+
+    Unlike a stranger's, one that nobody has any more is not: what came over it may be anybody's.
+    """
+    if not sys.platform.startswith("linux"):
+        return True
+    return any(owner(client, server) in {None, 0, os.geteuid()} for _ in range(TRIES))
+
+
 def owner(client: Address, server: Address) -> int | None:
-    """The user id of the process that opened the connection from `client` to `server`; None if it can't be found."""
+    """The user id of the process that opened the connection from `client` to `server`.
+
+    GONE if the connection is not there, or is nobody's any more; None if the system doesn't tell.
+    """
     table = "/proc/net/tcp6" if ":" in client[0] else "/proc/net/tcp"
     wanted = [_hexadecimal(client), _hexadecimal(server)]
     try:
         with open(table, encoding="ascii") as file:  # noqa: PTH123 - a few thousand short lines
             for line in file:
-                fields = line.split(maxsplit=8)
+                fields = line.split(maxsplit=10)
                 if fields[1:3] == wanted:
-                    return int(fields[7])
+                    return int(fields[7]) if int(fields[9]) else GONE  # without an inode the user id says nothing
     except (OSError, ValueError, IndexError):
         return None
-    return None
+    return GONE
 
 
 def _is_loopback(host: str) -> bool:

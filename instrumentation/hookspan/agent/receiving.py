@@ -1,0 +1,107 @@
+"""Starts and stops the receiver in the agent, as `receive.enabled` says; what it needs is imported only then."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from hookspan.agent.exports import export_settings
+from hookspan.agent.settings import AgentSettings
+from hookspan.paths import Paths
+
+if TYPE_CHECKING:
+    from hookspan.export import ExportSettings
+    from hookspan.receive.receiver import Receiver
+
+_logger = logging.getLogger(__name__)
+
+
+class Receiving:
+    """One receiver at most; none is a normal state. Thread-safe."""
+
+    def __init__(self, paths: Paths, settings: AgentSettings, wake: Callable[[], None]) -> None:
+        """`wake` is called when there are new facts in the journal."""
+        self._paths = paths
+        self._settings = settings
+        self._wake = wake
+        self._lock = threading.Lock()
+        self._receiver: Receiver | None = None
+        self._made_of: tuple[Any, ...] = ()
+        self.problem = ""
+
+    def start(self) -> None:
+        """Start, if something is to be received. What prevents it is logged and shown by the health check."""
+        with self._lock:
+            self._start()
+
+    def stop(self) -> None:
+        """End."""
+        with self._lock:
+            self._stop()
+
+    def settings_changed(self) -> None:
+        """Continue with the current settings."""
+        with self._lock:
+            if self._ingredients() != self._made_of:
+                self._stop()
+                self._start()
+            elif self._receiver is not None:
+                self._receiver.ring()
+
+    def stats(self) -> dict[str, Any] | None:
+        """What `status` and health show; None if nothing is to be received."""
+        if not self._settings.now.receive.enabled:
+            return None
+        receiver = self._receiver
+        return {"problem": self.problem} if receiver is None else {"problem": "", **receiver.stats()}
+
+    @property
+    def waiting(self) -> bool:
+        """Whether something was received that is not dealt with yet."""
+        receiver = self._receiver
+        return receiver is not None and receiver.waiting
+
+    def _ingredients(self) -> tuple[Any, ...]:
+        """The settings that a receiver can't change while it runs."""
+        receive, export = self._settings.now.receive, self._settings.now.export
+        sent = frozenset(signal for signal in receive.forwarded if export.enabled and export.endpoint_of(signal))
+        return receive.enabled, receive.port, receive.bytes, sent
+
+    def _start(self) -> None:
+        self._made_of = enabled, port, limit, forward = self._ingredients()
+        self.problem = ""
+        if not enabled:
+            return
+        try:
+            from hookspan.receive.claude_code import ClaudeCode  # noqa: PLC0415 - 20 MB that most agents don't need
+            from hookspan.receive.receiver import Receiver  # noqa: PLC0415
+
+            client = ClaudeCode()
+            receiver = Receiver(
+                self._paths,
+                port=port,
+                limit=limit,
+                forward=forward,
+                settings=self._where,
+                wake=self._wake,
+                spans=[client],
+                logs=[client.logged],
+            )
+            receiver.start()
+        except Exception as error:
+            _logger.exception("nothing can be received")
+            self.problem = str(error)
+            return
+        self._receiver = receiver
+        _logger.info("receiving", extra={"url": receiver.url})
+
+    def _stop(self) -> None:
+        receiver, self._receiver = self._receiver, None
+        if receiver is not None:
+            receiver.stop()
+
+    def _where(self) -> ExportSettings | None:
+        """By which settings something may be forwarded now."""
+        return export_settings(self._settings.now) if self._settings.look() else None

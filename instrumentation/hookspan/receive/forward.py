@@ -1,0 +1,224 @@
+"""Forwards the requests of one signal to the endpoint, as they came and in their order, at least once."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from google.protobuf.message import Message
+
+from hookspan.config import Signal
+from hookspan.export import ExportSettings, Forwarder
+from hookspan.export.answer import Answer, delay
+from hookspan.export.services import SERVICES
+
+from . import otlp
+from .spool import SpoolReader, Stored
+
+ASK_PAUSE: Final = 0.2  # seconds until the settings are asked again whether anything may go
+COMPLAINT_PAUSE: Final = 60.0  # seconds between two log lines about the same trouble
+DAY: Final = 86_400.0
+
+_logger = logging.getLogger(__name__)
+
+
+class Forwarding:
+    """One thread, from `start` to `stop`.
+
+    What an endpoint refuses (400, 413) is halved down to what is at fault, which is counted and left out; not so while
+    the endpoint has taken nothing yet, since then it is itself at fault.
+    """
+
+    def __init__(
+        self, signal: Signal, reader: SpoolReader, settings: Callable[[], ExportSettings | None], *, wanted: bool
+    ) -> None:
+        """`settings` are asked before each request: None while nothing may leave. `wanted`: whether any should."""
+        self._signal = signal
+        self._reader = reader
+        self._settings = settings
+        self.wanted = wanted
+        self._used: ExportSettings | None = None
+        self._forwarder: Forwarder | None = None
+        self._proven = False
+        self._in_a_row = 0
+        self._retry_at = 0.0
+        self._complained = float("-inf")
+        self._last_error = ""
+        self._state = "idle"
+        self.forwarded = self.refused = self.expired = self.rejected = 0
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"forward-{signal}", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self, seconds: float) -> None:
+        """End after the present request, which is sent again after the next start if that takes longer."""
+        self._stopping.set()
+        self._reader.ring()
+        self._thread.join(seconds)
+
+    def ring(self) -> None:
+        """Something has changed: try again."""
+        self._retry_at = 0.0
+        self._reader.ring()
+
+    def stats(self) -> dict[str, Any]:
+        """What `status` and health show."""
+        return {
+            "state": self._state,
+            "waiting_bytes": self._reader.left,
+            "oldest_age": round(self._reader.oldest_age(), 3),
+            "forwarded": self.forwarded,
+            "rejected": self.rejected,
+            "refused": self.refused,
+            "expired": self.expired,
+            "last_error": self._last_error,
+            "retry_in": max(0.0, self._retry_at - time.monotonic()) if self._state == "holding" else 0.0,
+        }
+
+    # --- The thread
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._step()
+            except Exception as error:
+                _logger.exception("forwarding failed", extra={"signal": self._signal})
+                self._hold(Answer(error=f"{type(error).__name__}: {error}"))
+        if self._forwarder is not None:
+            self._forwarder.close()
+
+    def _step(self) -> None:
+        request = self._reader.read()
+        if request is None:
+            self._state = "idle"
+            self._reader.wait(60.0)
+            return
+        if not request.own or not self.wanted:
+            self._reader.done()
+            return
+        if (left := self._retry_at - time.monotonic()) > 0:
+            self._reader.wait(min(left, 1.0))  # what comes meanwhile rings as well
+            return
+        settings = self._settings()
+        if settings is None:
+            self._reader.wait(ASK_PAUSE)
+            return
+        if settings != self._used:
+            self._adopt(settings)
+        if self._forward(request):
+            self._reader.done()
+        elif time.time() - request.at / 1e9 > settings.max_days * DAY:
+            self.expired += 1
+            self._reader.done()
+
+    def _adopt(self, settings: ExportSettings) -> None:
+        if self._forwarder is not None:
+            self._forwarder.close()
+        self._forwarder, self._used = Forwarder(settings, self._signal), settings
+        self._proven, self._in_a_row = False, 0
+
+    def _forward(self, request: Stored) -> bool:
+        """Whether it is settled: taken, or refused for good."""
+        reply = self._send(request)
+        if reply.refused and not reply.unsendable and self._proven:
+            return self._halve(request)
+        if not reply.accepted:
+            self._hold(reply)
+            return False
+        return True
+
+    def _send(self, request: Stored) -> Answer:
+        assert self._forwarder is not None  # noqa: S101 - `_adopt` made it
+        self._state = "sending"
+        reply = self._forwarder.forward(
+            request.body, is_json=request.json, gzip=request.gzip, plain=lambda: _plain(self._signal, request)
+        )
+        if reply.accepted:
+            self._proven, self._in_a_row, self._last_error = True, 0, ""
+            self.forwarded += 1
+            self.rejected += reply.rejected
+        return reply
+
+    def _halve(self, request: Stored) -> bool:
+        """Send it in parts, down to single spans or records; False if the endpoint is gone meanwhile.
+
+        Then all of it is sent again later: what had arrived arrives twice.
+        """
+        message = otlp.decode(self._signal, otlp.unpacked(request.body, gzip=request.gzip), is_json=request.json)
+        parts = list(reversed(halves(self._signal, message)))
+        if not parts:
+            self._refuse()
+        while parts:
+            part = parts.pop()
+            reply = self._send(Stored(request.at, part.SerializeToString()))
+            if reply.accepted:
+                continue
+            if not reply.refused:
+                self._hold(reply)
+                return False
+            smaller = halves(self._signal, part)
+            parts += reversed(smaller)
+            if not smaller:
+                self._refuse(reply.error)
+        return True
+
+    def _refuse(self, reason: str = "") -> None:
+        self.refused += 1
+        self._last_error = reason
+        _logger.warning("the endpoint refuses what was received", extra={"signal": self._signal, "reason": reason})
+
+    def _hold(self, reply: Answer) -> None:
+        self._in_a_row += 1
+        self._state, self._last_error = "holding", reply.error
+        self._retry_at = time.monotonic() + delay(self._in_a_row, reply)
+        if time.monotonic() - self._complained >= COMPLAINT_PAUSE:
+            self._complained = time.monotonic()
+            extra = {"signal": self._signal, "reason": reply.error, "failures": self._in_a_row}
+            _logger.warning("what was received can't be forwarded; it is kept", extra=extra)
+
+
+def halves(signal: Signal, message: Any) -> list[Message]:
+    """A request as two that have all of its spans, metrics or log records between them; none if it has only one."""
+    outer, inner, items = SERVICES[signal].levels
+    whole = [
+        (resource, scope, item)
+        for resource in getattr(message, outer)
+        for scope in getattr(resource, inner)
+        for item in getattr(scope, items)
+    ]
+    if len(whole) < 2:  # noqa: PLR2004 - two halves
+        return []
+    middle = len(whole) // 2
+    return [_rebuilt(signal, whole[:middle]), _rebuilt(signal, whole[middle:])]
+
+
+def _rebuilt(signal: Signal, whole: list[tuple[Any, Any, Any]]) -> Message:
+    outer, inner, items = SERVICES[signal].levels
+    message = SERVICES[signal].request()
+    of: tuple[Any, Any] = (None, None)
+    resource_part = scope_part = None
+    for resource, scope, item in whole:
+        if resource_part is None or of[0] is not resource:
+            resource_part = getattr(message, outer).add(schema_url=resource.schema_url)
+            resource_part.resource.CopyFrom(resource.resource)
+            scope_part = None
+        if scope_part is None or of[1] is not scope:
+            scope_part = getattr(resource_part, inner).add(schema_url=scope.schema_url)
+            scope_part.scope.CopyFrom(scope.scope)
+        of = resource, scope
+        getattr(scope_part, items).append(item)
+    return message
+
+
+def _plain(signal: Signal, request: Stored) -> bytes:
+    data = otlp.unpacked(request.body, gzip=request.gzip)
+    if not request.json:
+        return data
+    decoded: bytes = otlp.decode(signal, data, is_json=True).SerializeToString()
+    return decoded

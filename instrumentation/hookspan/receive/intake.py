@@ -1,0 +1,115 @@
+"""Makes facts of what was received, and writes them to the journal: later than the answer, in order of arrival."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from opentelemetry.proto.logs.v1.logs_pb2 import ResourceLogs
+
+from hookspan.config import Signal
+from hookspan.journal import Writer
+from hookspan.wire import Fact, encode
+
+from . import otlp
+from .otlp import NotOtlpError
+from .spans import SpansTaker
+from .spool import SpoolReader, Stored
+
+TRY_AGAIN: Final = 2.0  # seconds after the journal could not be written
+FOLDED: Final[tuple[Signal, ...]] = ("traces", "logs")
+"""The signals that facts are made of. The client's metrics are sums of what its log records say."""
+
+LogsTaker = Callable[[Sequence[ResourceLogs], int], Iterable[Fact]]
+
+_logger = logging.getLogger(__name__)
+
+
+class Intake:
+    """One thread, from `start` to `stop`."""
+
+    def __init__(
+        self,
+        readers: Mapping[Signal, SpoolReader],
+        writer: Writer,
+        wake: Callable[[], None],
+        *,
+        spans: Sequence[SpansTaker],
+        logs: Sequence[LogsTaker],
+    ) -> None:
+        """`readers`: of the FOLDED signals. `wake` is called when there is something new in the journal."""
+        self._readers = readers
+        self._writer = writer
+        self._wake = wake
+        self._spans = spans
+        self._logs = logs
+        self.facts = self.undecodable = self.failures = 0
+        self._stopping = threading.Event()
+        self._bell = threading.Event()
+        for reader in readers.values():
+            reader.bell = self._bell
+        self._thread = threading.Thread(target=self._run, name="received", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self, seconds: float) -> None:
+        """End after the present request."""
+        self._stopping.set()
+        self._bell.set()
+        self._thread.join(seconds)
+
+    @property
+    def left(self) -> int:
+        """Bytes of requests that wait."""
+        return sum(reader.left for reader in self._readers.values())
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._bell.clear()
+            try:
+                busy = [self._step(signal, reader) for signal, reader in self._readers.items()]
+            except Exception:
+                _logger.exception("what was received can't be taken in")
+                self.failures += 1
+                self._stopping.wait(TRY_AGAIN)
+                continue
+            if not any(busy):
+                self._bell.wait()
+
+    def _step(self, signal: Signal, reader: SpoolReader) -> bool:
+        """Take in one request; False if there is none."""
+        request = reader.read()
+        if request is None:
+            return False
+        lines = [encode(fact) for fact in self._facts(signal, request)]
+        if lines:
+            self._writer.append(lines)  # a full disk: the same request again, later
+            self.facts += len(lines)
+            self._wake()
+        reader.done()
+        return True
+
+    def _facts(self, signal: Signal, request: Stored) -> list[Fact]:
+        try:
+            data = otlp.unpacked(request.body, gzip=request.gzip)
+            message: Any = otlp.decode(signal, data, is_json=request.json)
+        except NotOtlpError:
+            self.undecodable += 1
+            return []
+        facts: list[Fact] = []
+        takers: Sequence[Callable[[Any, int], Iterable[Fact]]]
+        if signal == "traces":
+            parts, takers = message.resource_spans, [each.taken for each in self._spans]
+        else:
+            parts, takers = message.resource_logs, self._logs
+        for taker in takers:
+            try:
+                facts += taker(parts, request.at)
+            except Exception:
+                _logger.exception("no facts can be made of what was received", extra={"signal": signal})
+                self.failures += 1
+        return facts

@@ -1,0 +1,144 @@
+"""The receiver's parts and how they are wired."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from hookspan.config import SIGNALS, Signal
+from hookspan.export import ExportSettings
+from hookspan.journal import Writer
+from hookspan.paths import Paths
+
+from .forward import Forwarding
+from .gate import Gate
+from .intake import FOLDED, Intake, LogsTaker
+from .port import bind, listen, url_of
+from .server import Server
+from .spans import SpansTaker
+from .spool import Spool
+
+STOP_TIMEOUT: Final = 2.0  # seconds
+
+_logger = logging.getLogger(__name__)
+
+
+class Receiver:
+    """From the start to the end. Raises UserError where the port can't be had, OSError where nothing can be stored."""
+
+    def __init__(
+        self,
+        paths: Paths,
+        *,
+        port: int,
+        limit: int,
+        forward: frozenset[Signal],
+        settings: Callable[[], ExportSettings | None],
+        wake: Callable[[], None],
+        spans: Sequence[SpansTaker] = (),
+        logs: Sequence[LogsTaker] = (),
+        more_ports: Sequence[int] = (),
+    ) -> None:
+        """Make all parts; nothing is received before `start`.
+
+        Args:
+            paths: Whose receiver.
+            port: Where to listen; 0 for the one of before, or any that is free.
+            limit: Most bytes on disk that wait to be forwarded, for each signal.
+            forward: The signals that are forwarded.
+            settings: Where to, asked before each request; None while nothing may leave.
+            wake: Called when facts are in the journal.
+            spans: Who makes facts of spans.
+            logs: Who makes facts of log records.
+            more_ports: Listened on as well, if they are free.
+        """
+        self._sockets = [listen(port, paths.receive_port)]
+        self.port: int = self._sockets[0].getsockname()[1]
+        for number in more_ports:
+            with contextlib.suppress(OSError):
+                self._sockets.append(bind(number))
+        self.ports: list[int] = [each.getsockname()[1] for each in self._sockets]
+        self._spools = {
+            signal: Spool(paths.received / signal, ("forward", "facts") if signal in FOLDED else ("forward",), limit)
+            for signal in SIGNALS
+        }
+        self._gate = Gate(self._spools)
+        self._forwardings = {
+            signal: Forwarding(signal, spool.readers["forward"], settings, wanted=signal in forward)
+            for signal, spool in self._spools.items()
+        }
+        readers = {signal: self._spools[signal].readers["facts"] for signal in FOLDED}
+        self._intake = Intake(readers, Writer(paths), wake, spans=spans, logs=logs)
+        self._server = Server(self._gate, self._sockets)
+        self._thread = threading.Thread(target=self._serve, name="receive", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        for forwarding in self._forwardings.values():
+            forwarding.start()
+        self._intake.start()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; what is stored is dealt with after the next start."""
+        self._server.end()
+        self._thread.join(STOP_TIMEOUT)
+        for forwarding in self._forwardings.values():
+            forwarding.stop(STOP_TIMEOUT)
+        self._intake.stop(STOP_TIMEOUT)
+        for each in self._sockets:
+            each.close()
+        for spool in self._spools.values():
+            spool.close()
+
+    def ring(self) -> None:
+        """The settings may be others: forwarding tries again."""
+        for forwarding in self._forwardings.values():
+            forwarding.ring()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it answers."""
+        return self._thread.is_alive()
+
+    @property
+    def url(self) -> str:
+        """What a sender's OTEL_EXPORTER_OTLP_ENDPOINT is to be."""
+        return url_of(self.port)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether anything is stored that is not dealt with."""
+        return any(spool.bytes for spool in self._spools.values())
+
+    def stats(self) -> dict[str, Any]:
+        """What `status` and health show."""
+        gate = self._gate
+        return {
+            "url": self.url,
+            "ports": self.ports,
+            "alive": self.alive,
+            "taken": {signal: gate.taken[signal] for signal in SIGNALS},
+            "foreign": {signal: gate.foreign[signal] for signal in SIGNALS},
+            "refused": dict(gate.refused),
+            "facts": self._intake.facts,
+            "undecodable": self._intake.undecodable,
+            "failures": self._intake.failures,
+            "forwarding": {
+                signal: {
+                    **each.stats(),
+                    "dropped": self._spools[signal].dropped,
+                    "damaged": self._spools[signal].damaged,
+                }
+                for signal, each in self._forwardings.items()
+            },
+        }
+
+    def _serve(self) -> None:
+        try:
+            self._server.run()
+        except Exception:
+            _logger.exception("the receiver ended")

@@ -1,0 +1,239 @@
+"""What is sent to the receiver: its answers, what reaches the endpoint, and what a killed agent had answered."""
+
+import errno
+import gzip
+import json
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from http import HTTPStatus
+from pathlib import Path
+
+import pytest
+from google.rpc.status_pb2 import Status
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+
+from hookspan.receive import gate, otlp
+from hookspan.receive.gate import Gate
+from hookspan.receive.port import bind
+from hookspan.receive.server import Server
+from hookspan.receive.spool import Spool
+from tests.agent.machine import until
+from tests.export.test_grpc import Endpoint
+from tests.otlp_sink import JSON, PROTOBUF, Sink
+from tests.receive import requests
+from tests.receive.conftest import Receiving
+from tests.receive.requests import Sender, ways
+
+
+def test_what_is_sent_reaches_the_endpoint_byte_by_byte(receiving: Receiving, sink: Sink):
+    sender, sent = receiving.sender(), []
+    for signal_, make in (("traces", requests.spans), ("metrics", requests.metrics), ("logs", requests.logs)):
+        for body, headers in ways(make()):
+            answer = sender.send(f"/v1/{signal_}", body, **headers)
+            assert answer.status == HTTPStatus.OK
+            kind = headers["content_type"].partition(";")[0]
+            assert answer.headers["content-type"] == kind
+            assert answer.body == (b"{}" if kind == JSON else b"")
+            sent.append((signal_, kind, headers.get("content_encoding"), body))
+    sink.wait(lambda: len(sink.requests) >= len(sent))
+    came = [
+        (one.signal, one.headers["content-type"], one.headers.get("content-encoding"), one.wire)
+        for one in sink.requests
+    ]
+    assert sorted(came, key=repr) == sorted(sent, key=repr)
+    until(lambda: not list(receiving.machine.paths.received.rglob("*.requests")), "something stayed on the disk")
+
+
+BOMB = gzip.compress(b"\0" * (otlp.UNPACKED_MAX + 1))
+DEEP = b'{"resourceSpans":' + b"[" * 100_000
+GOOD = requests.spans().SerializeToString()
+
+
+BAD = {
+    "no protobuf": ("/v1/traces", b"\xff\xff", {}, 400),
+    "no JSON": ("/v1/traces", b"{", {"content_type": JSON}, 400),
+    "no object": ("/v1/traces", b"[]", {"content_type": JSON}, 400),
+    "deep": ("/v1/traces", DEEP, {"content_type": JSON}, 400),
+    "no gzip": ("/v1/traces", GOOD, {"content_encoding": "gzip"}, 400),
+    "half a gzip": ("/v1/traces", gzip.compress(GOOD)[:-9], {"content_encoding": "gzip"}, 400),
+    "more than a gzip": ("/v1/traces", gzip.compress(GOOD) + b"x", {"content_encoding": "gzip"}, 400),
+    "a bomb": ("/v1/traces", BOMB, {"content_encoding": "gzip"}, 413),
+    "large": ("/v1/traces", b"\0" * (gate.BODY_MAX + 1), {}, 413),
+    "text": ("/v1/traces", GOOD, {"content_type": "text/plain"}, 415),
+    "brotli": ("/v1/traces", GOOD, {"content_encoding": "br"}, 415),
+    "profiles": ("/v1/profiles", GOOD, {}, 404),
+    "a page": ("/v1/traces", GOOD, {"origin": "http://127.0.0.1"}, 403),
+    "another site's page": ("/v1/traces", GOOD, {"sec_fetch_site": "cross-site"}, 403),
+    "another host": ("/v1/traces", GOOD, {"host": "evil.example:80"}, 421),
+}
+
+
+def test_what_is_no_request_is_told_so_and_changes_nothing(receiving: Receiving, sink: Sink):
+    answers, port = {}, receiving.port
+    for name, (path, body, headers, _) in BAD.items():
+        try:
+            answer = Sender(port).send(path, body, **headers)
+        except (BrokenPipeError, ConnectionResetError):  # it was answered before all of it was sent
+            assert len(body) > gate.BODY_MAX
+            answers[name] = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+            continue
+        answers[name] = answer.status
+        is_json = headers.get("content_type") == JSON
+        assert json.loads(answer.body)["message"] if is_json else Status.FromString(answer.body).message, name
+    assert answers == {name: status for name, (_, _, _, status) in BAD.items()}
+    assert Sender(port).send("/v1/traces", GOOD).status == HTTPStatus.OK
+    sink.wait(lambda: sink.requests)
+    assert [request.wire for request in sink.requests] == [GOOD]
+    assert sum(receiving.machine.status()["receive"]["refused"].values()) == len(BAD)
+
+
+def test_who_sends_too_fast_or_meets_a_full_disk_is_told_when_to_come_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    spool = Spool(tmp_path, ("facts",), 1 << 20)
+    with bind(0) as listener:
+        server = Server(Gate({"traces": spool}), [listener])
+        thread = threading.Thread(target=server.run)
+        thread.start()
+        sender = Sender(listener.getsockname()[1])
+        answers = [sender.send("/v1/traces", GOOD)]
+        monkeypatch.setattr(spool, "append", full_disk)
+        answers.append(sender.send("/v1/traces", GOOD))
+        monkeypatch.setattr(gate, "BURST", 1)
+        answers.append(sender.send("/v1/traces", GOOD))
+        server.end()
+        thread.join()
+    assert [answer.status for answer in answers] == [200, 503, 429]
+    assert [answer.headers.get("retry-after") for answer in answers] == [None, str(gate.DISK_PAUSE), "1"]
+    assert all(Status.FromString(answer.body).message for answer in answers[1:])
+
+
+def full_disk(_request: object) -> None:
+    raise OSError(errno.ENOSPC, "full")
+
+
+def test_metrics_and_logs_of_others_are_dropped_and_that_is_told(receiving: Receiving, sink: Sink):
+    sender = receiving.sender()
+    answer = sender.send("/v1/logs", requests.logs(scope=requests.OTHERS).SerializeToString())
+    assert answer.status == HTTPStatus.OK
+    assert ExportLogsServiceResponse.FromString(answer.body).partial_success.rejected_log_records == 1
+    assert sender.send("/v1/traces", requests.spans(scope=requests.OTHERS).SerializeToString()).status == HTTPStatus.OK
+    assert sender.send("/v1/logs", requests.logs().SerializeToString()).status == HTTPStatus.OK
+    sink.wait(lambda: sink.requests)
+    assert [request.signal for request in sink.requests] == ["logs"]
+    assert receiving.machine.status()["receive"]["foreign"] == {"traces": 1, "metrics": 0, "logs": 1}
+
+
+def test_a_killed_agent_and_an_endpoint_that_is_away_lose_nothing_that_was_answered(receiving: Receiving, sink: Sink):
+    """The endpoint refuses, then is gone, while agents are killed in the middle of what they receive."""
+    sink.fault(status=503)
+    answered: set[str] = set()
+    stop = threading.Event()
+
+    def send(port: int) -> None:
+        while not stop.is_set():
+            request = requests.spans(5)
+            try:
+                answer = Sender(port).send("/v1/traces", request.SerializeToString())
+            except OSError:
+                continue
+            if answer.status == HTTPStatus.OK:
+                answered.update(span.span_id.hex() for span in request.resource_spans[0].scope_spans[0].spans)
+
+    senders = [threading.Thread(target=send, args=(receiving.port,)) for _ in range(3)]
+    for sender in senders:
+        sender.start()
+    for round_ in range(4):
+        wanted = len(answered) + 500
+        until(lambda wanted=wanted: len(answered) >= wanted, "nothing is answered")
+        receiving.machine.kill()
+        if round_ == 1:
+            sink.stop()
+        receiving.machine.up()
+    stop.set()
+    for sender in senders:
+        sender.join()
+    sink.heal()
+    sink.start()
+    until(lambda: answered <= {span.hex() for span in sink.ids}, f"{len(answered)} answered, {sink.stats()}")
+
+
+def test_a_refusal_is_halved_down_to_what_is_at_fault(receiving: Receiving, sink: Sink):
+    sender = receiving.sender()
+    request = requests.spans(9)
+    bad = request.resource_spans[0].scope_spans[0].spans[4].span_id.hex()
+    sink.fault(status=400, when=lambda received: bad in received.span_ids)
+    for one in (requests.spans(), request, requests.spans()):
+        assert sender.send("/v1/traces", one.SerializeToString()).status == HTTPStatus.OK
+    sink.wait(lambda: sink.distinct_spans == 10)
+    queue = until(lambda: (now := receiving.machine.status()["receive"]["forwarding"]["traces"])["refused"] and now)
+    assert queue["refused"] == 1
+    assert set(sink.ids.values()) == {1}
+
+
+def test_an_endpoint_that_speaks_grpc_gets_the_same_messages(make_machine: Callable[[str], Receiving]):
+    endpoint = Endpoint()
+    try:
+        receiving = make_machine(
+            f'[receive]\nenabled = true\n[export]\nendpoint = "http://127.0.0.1:{endpoint.port}"\nprotocol = "grpc"\n'
+            "metrics = false\ntraces = false\n"
+        )
+        sender, wanted = receiving.sender(), []
+        for number in range(4):
+            request = requests.spans(3)
+            wanted += [span.span_id.hex() for span in request.resource_spans[0].scope_spans[0].spans]
+            body, headers = ways(request)[number]
+            assert sender.send("/v1/traces", body, **headers).status == HTTPStatus.OK
+        until(lambda: sorted(endpoint.span_ids) == sorted(wanted), f"{endpoint.span_ids}, wanted {wanted}")
+    finally:
+        endpoint.server.stop(0)
+
+
+def test_a_receiver_keeps_its_port_and_one_that_is_wished_for_is_taken_or_told(
+    make_machine: Callable[[str], Receiving], receiving: Receiving
+):
+    machine, port = receiving.machine, receiving.port
+    machine.cli("restart")
+    assert receiving.port == port
+    other = make_machine(f"[receive]\nenabled = true\nport = {port}\n")
+    status = other.machine.status()
+    assert str(port) in status["receive"]["problem"]
+    until(lambda: other.machine.status()["health"]["checks"].get("receive", {}).get("status") == "critical")
+
+
+def test_a_receiver_is_switched_on_and_off_while_the_agent_runs(make_machine: Callable[[str], Receiving]):
+    receiving = make_machine("")
+    machine = receiving.machine
+    assert machine.status()["receive"] is None
+    assert machine.cli("config", "set", "receive.enabled", "true").returncode == 0
+    until(lambda: machine.status()["receive"])
+    port = receiving.port
+    assert receiving.sender().send("/v1/logs", requests.logs().SerializeToString()).status == HTTPStatus.OK
+    assert machine.cli("config", "set", "receive.enabled", "false").returncode == 0
+    until(lambda: machine.status()["receive"] is None)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port))
+
+
+def test_a_sender_that_stops_in_the_middle_holds_nobody_up(receiving: Receiving):
+    with socket.create_connection(("127.0.0.1", receiving.port)) as stuck:
+        stuck.sendall(b"POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Type: " + PROTOBUF.encode())
+        stuck.sendall(b"\r\nContent-Length: 100\r\n\r\nabc")
+        assert receiving.sender().send("/v1/traces", GOOD).status == HTTPStatus.OK
+        assert b"408" in stuck.recv(100)
+
+
+def test_an_agent_that_is_stopped_takes_what_waited(receiving: Receiving, sink: Sink):
+    """SIGSTOP: the system holds the connection; what is sent meanwhile is answered when the agent goes on."""
+    port, pid = receiving.port, receiving.machine.pid
+    os.kill(pid, signal.SIGSTOP)
+    answers: list[int] = []
+    thread = threading.Thread(target=lambda: answers.append(Sender(port).send("/v1/traces", GOOD).status))
+    thread.start()
+    os.kill(pid, signal.SIGCONT)
+    thread.join()
+    assert answers == [HTTPStatus.OK]
+    sink.wait(lambda: sink.requests)
