@@ -85,7 +85,7 @@ def document(tmp_path) -> Document:
     path.write_text(
         "".join(json.dumps({"type": role, "message": {"role": role, "content": said}}) + "\n" for role, said in lines)
     )
-    return collect(SessionMessages(_Files(path), ()), SessionRow(id="s", host="tower", started=1))
+    return collect(SessionMessages(_Files(path), {}), SessionRow(id="s", host="tower", started=1))
 
 
 def test_nothing_in_it_is_markup_and_it_runs_and_loads_nothing(document):

@@ -13,9 +13,12 @@ from hookspan import wire
 from hookspan.clients.claude_code.transcript import TranscriptParser
 from hookspan.clients.claude_code.transcript_lines import read_history_line
 from hookspan.clients.codex.rollout import RolloutParser
-from hookspan.clients.conversations import conversation
+from hookspan.clients.conversations import conversation, messages
 from hookspan.clients.copilot.events import EventsParser
 from hookspan.clients.decode import decode
+from hookspan.history.codex import CodexHistory
+from hookspan.history.copilot import CopilotHistory
+from hookspan.history.lines import Source
 from hookspan.model.fold import fold
 from hookspan.model.state import State, dump_session, load_session
 from hookspan.wire.facts import Silent, TranscriptRead
@@ -182,6 +185,9 @@ def test_lines_of_a_rollout_of_another_shape(lines):
         for fact in parser.feed(json.dumps(line).encode() + b"\n"):
             assert decode(wire.encode(fact), b"") == fact
     assert parser.end() == []
+    data = [json.dumps(line).encode() + b"\n" for line in lines]
+    assert list(messages(data, "codex")) is not None
+    fold_history(CodexHistory("s", [Source("/f", data), Source("/g", data, "sub")]))
 
 
 @given(lines=st.lists(changed(COPILOT_EVENTS), min_size=1, max_size=6))
@@ -195,3 +201,16 @@ def test_events_of_copilot_of_another_shape(lines):
             fold(state, number, fact)
     load_session(dump_session(state.sessions["s"]))
     assert parser.end() == []
+    data = [json.dumps(line).encode() + b"\n" for line in lines]
+    assert list(messages(data, "copilot")) is not None
+    fold_history(CopilotHistory("s", [Source("/f", data)]))
+
+
+def fold_history(history: CodexHistory | CopilotHistory) -> None:
+    """What is imported is written as it is read again, and folded."""
+    state = State()
+    for number, record in enumerate(history.records(), 1):
+        assert decode(wire.encode(record), b"") == record
+        fold(state, number, record)
+    for session in state.sessions.values():
+        load_session(dump_session(session))

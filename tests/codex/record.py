@@ -10,6 +10,7 @@ import json
 import shutil
 import sys
 import tempfile
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,15 @@ SESSIONS = Path(__file__).parent.parent / "sessions"
 HOME = "/home/u"
 PREFIX = "codex_"
 RECORDED = (
-    "plain failures yielded code_mode subagent subagent_in_code_mode compaction retried failed_at_once interrupted "
-    "interrupted_model killed dialogs resumed"
+    "plain failures yielded mcp code_mode code_mode_failure subagent subagent_in_code_mode compaction "
+    "compacted_by_hand retried failed_at_once interrupted interrupted_model killed dialogs resumed forked"
 ).split()
-KEPT = {"session_meta", "event_msg", "response_item", "token_usage_record"}
-PROSE = {"base_instructions", "dynamic_tools", "instructions", "user_instructions", "developer_instructions", "git"}
-OF_EVENTS = {"task_started", "task_complete", "turn_aborted", "item_completed"}
+KEPT = {"session_meta", "turn_context", "event_msg", "response_item", "token_usage_record", "compacted"}
+PROSE = {
+    *("base_instructions", "dynamic_tools", "instructions", "user_instructions", "developer_instructions", "git"),
+    *("replacement_history", "replacement_history_metadata", "collaboration_mode"),
+}
+OF_EVENTS = {"task_started", "task_complete", "turn_aborted", "item_completed", "token_count"}
 OF_RESPONSES = {"function_call", "function_call_output", "custom_tool_call", "custom_tool_call_output"}
 
 
@@ -40,7 +44,7 @@ def write(played: Played, target: Path) -> None:
     lines(target / "journal.jsonl", [{**line, "host": "host"} for line in journal], root)
     for path in played.home.rollouts():
         kept = [line for each in path.read_bytes().splitlines() if _is_kept(line := json.loads(each))]
-        lines(target / path.relative_to(played.home.root), [_plain(line) for line in kept], root)
+        lines(target / path.relative_to(played.home.root), [plain(_shortened(line), PROSE) for line in kept], root)
     if not any(line["event"]["hook_event_name"] == "SessionEnd" for line in journal):  # it was killed
         left = {"sessionId": journal[0]["event"]["session_id"], "pid": journal[0]["ppid"]}
         lines(target / "sessions" / f"{left['pid']}.json", [left], root)
@@ -52,8 +56,18 @@ def _is_kept(line: dict[str, Any]) -> bool:
     return line["type"] in KEPT and (of is None or kind in of)
 
 
-def _plain(line: dict[str, Any]) -> dict[str, Any]:
-    return {**line, "payload": {key: value for key, value in line["payload"].items() if key not in PROSE}}
+def _shortened(line: dict[str, Any]) -> dict[str, Any]:
+    """A summary without what the client tells the model before it."""
+    if line["type"] == "compacted":
+        line["payload"]["message"] = "A summary:\n" + line["payload"]["message"].partition("\n")[2]
+    return line
+
+
+def plain(value: Any, without: AbstractSet[str]) -> Any:
+    """A value without these fields, however deep they are."""
+    if isinstance(value, dict):
+        return {key: plain(each, without) for key, each in value.items() if key not in without}
+    return [plain(each, without) for each in value] if isinstance(value, list) else value
 
 
 def lines(path: Path, values: list[dict[str, Any]], root: str) -> None:

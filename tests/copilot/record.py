@@ -11,10 +11,9 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from hookspan.clients.copilot.events import EventsParser
-from tests.codex.record import SESSIONS, lines
+from tests.codex.record import SESSIONS, lines, plain
 from tests.conformance.build import compile_relay
 from tests.copilot.model import Model
 from tests.copilot.scenarios import Played, play
@@ -34,17 +33,11 @@ def write(played: Played, target: Path) -> None:
     lines(target / "journal.jsonl", [{**line, "host": "host"} for line in journal], root)
     for path in played.home.sessions():
         read = [json.loads(line) for line in path.read_bytes().splitlines()]
-        kept = [_plain(line) for line in read if line["type"] in EventsParser.READ]
+        kept = [plain(line, PROSE) for line in read if line["type"] in EventsParser.READ]
         lines(target / path.relative_to(played.home.root), kept, root)
         if kept[-1]["type"] != "session.shutdown":  # it was killed
             left = {"sessionId": journal[0]["event"]["sessionId"], "pid": journal[0]["ppid"]}
             lines(target / "sessions" / f"{left['pid']}.json", [left], root)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items() if key not in PROSE}
-    return [_plain(each) for each in value] if isinstance(value, list) else value
 
 
 def main(names: list[str]) -> None:

@@ -124,7 +124,10 @@ def _model_calls(of: Run) -> Iterator[str]:
         told = (used["inputTokens"], used["cacheReadTokens"], used["outputTokens"])
         wanted.subtract([next((usage for usage in wanted if usage[:3] == told), told)])
         wanted[*told, 0] += 1
-    got = Counter(_usage(span) for span in of.named("chat "))
+    got = Counter(_usage(span) for span in of.named("chat ") if span.attributes[sc.OUTCOME] == "success")
+    failed = [s for s in of.turns if s.attributes[sc.END_REASON] == "stop_failure"]
+    if len(failed) != sum(span.attributes[sc.OUTCOME] == "error" for span in of.named("chat ")):
+        yield "a turn that failed has no model call that did"
     if got != wanted:
         yield f"tokens are {sorted(got.elements())}, not {sorted(wanted.elements())}"
 

@@ -160,7 +160,7 @@ def play(
         policy: In force from the beginning.
     """
     growing = grow(name, root)
-    watch = observers or Observers(roots=roots(root), policy=policy, other_roots=other_roots(root))
+    watch = observers or Observers(roots=roots(root), policy=policy, other_roots=other_roots(root), key=KEY)
     played = Played(State(), prerequisites=Prerequisites(lambda: roots(root), watch.before))
     take = played.take
     take(watch.step(0, played.state) if policy else [])
@@ -195,7 +195,7 @@ def play_late(
     lines = change(lines_of(name, root))
     now = max(json.loads(line)["at"] for line in lines) + later
     grow(name, root).until(now)
-    watch = Observers(roots=roots(root), policy=policy, other_roots=other_roots(root))
+    watch = Observers(roots=roots(root), policy=policy, other_roots=other_roots(root), key=KEY)
     played = Played(State(), prerequisites=Prerequisites(lambda: roots(root), watch.before))
     played.take(watch.step(0, played.state) if policy else [])
     played.take(lines)

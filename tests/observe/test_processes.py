@@ -70,13 +70,13 @@ def asked_about(*commands: str, allowed: tuple[str, ...] = ()) -> tuple[SessionS
 
 
 @contextmanager
-def running(*commands: str) -> Iterator[None]:
+def running(*commands: str, **env: str) -> Iterator[None]:
     """Children of this process that run commands as the client has them run: in quotes, with words of its own."""
     children = []
     try:
         for command in commands:
             script = f"shopt -u extglob 2>/dev/null || true && eval {shlex.quote(command)} \\< /dev/null; read -r _"
-            children.append(subprocess.Popen(["bash", "-c", script], stdin=subprocess.PIPE))
+            children.append(subprocess.Popen(["bash", "-c", script], stdin=subprocess.PIPE, env={**os.environ, **env}))
             time.sleep(0.02)  # births are told in hundredths of a second
         yield
     finally:
@@ -104,6 +104,16 @@ def test_a_child_tells_of_the_dialog_whose_command_it_runs(runs, told):
         found = Processes(lines.get).step(time.time_ns() + SECOND, [session])
     stamps = {wait.at: wait.tool_use_id for wait in session.waits}
     assert [stamps[fact.asked] for fact in found] == told
+
+
+def test_a_child_that_has_its_call_in_its_environment_tells_of_that_call_at_once():
+    session, lines = asked_about(FIRST, SECOND_ONE, allowed=("true allowed",))
+    session.agent = "codex"
+    with running(FIRST, CODEX_TOOL_CALL_ID="true allowed"):
+        assert Processes(lines.get).step(time.time_ns(), [session]) == []
+    with running("true", CODEX_TOOL_CALL_ID=SECOND_ONE):
+        (fact,) = Processes(lines.get).step(time.time_ns(), [session])
+    assert fact.asked == session.waits[1].at
 
 
 def test_a_child_is_as_old_as_it_is():

@@ -8,6 +8,8 @@ from typing import Any
 from hookspan import wire
 from hookspan.clients.copilot.events import EventsParser
 from hookspan.clients.decode import decode
+from hookspan.history.codex import CodexHistory
+from hookspan.history.lines import Source
 from hookspan.model.fold import fold
 from hookspan.model.state import State
 from tests.model.replay import KEY, SESSIONS
@@ -33,6 +35,41 @@ def marked(value: Any) -> Any:
     if isinstance(value, list):
         return [marked(item) for item in value]
     return f"{MARK} {value}" if isinstance(value, str) else value
+
+
+IN_ROLLOUTS = {
+    "text",
+    "cmd",
+    "command",
+    "input",
+    "output",
+    "aggregated_output",
+    "stdout",
+    "last_agent_message",
+    "prompt",
+}
+
+
+def marked_where(value: Any, names: set[str]) -> Any:
+    """With the mark in every text below a field of one of these names."""
+    if isinstance(value, dict):
+        return {key: marked(item) if key in names else marked_where(item, names) for key, item in value.items()}
+    return [marked_where(item, names) for item in value] if isinstance(value, list) else value
+
+
+def test_content_of_codex_s_rollouts_is_not_imported() -> None:
+    seen = 0
+    for path in sorted(SESSIONS.glob("codex_*/.codex/**/*.jsonl")):
+        data = []
+        for text in path.read_text().splitlines():
+            line = json.loads(text)
+            if (given := line["payload"].get("arguments")) is not None:
+                line["payload"]["arguments"] = json.dumps(marked(json.loads(given)))
+            data.append(json.dumps(marked_where(line, IN_ROLLOUTS)).encode() + b"\n")
+            seen += MARK.encode() in data[-1]
+        history = CodexHistory("s", [Source("/f", data)], labels=False)
+        assert MARK not in "".join(wire.encode(record).decode() for record in history.records()), path
+    assert seen
 
 
 def test_content_of_codex_s_events_is_not_kept() -> None:

@@ -14,9 +14,8 @@ from hookspan.agent.ingest import Committed
 from hookspan.agent.loop import Interval, Loop
 from hookspan.agent.settings import AgentSettings
 from hookspan.catalogue.session_fields import SessionRow
-from hookspan.clients.claude_code.transcript_files import transcript_roots
 from hookspan.config import Settings
-from hookspan.content import ContentDb, Deleted, HookEvents, Intake, Kept, Limits, known, sources
+from hookspan.content import ContentDb, Deleted, HookEvents, Intake, Kept, Limits, sources, title_of
 from hookspan.model.sessions import UNHEARD
 from hookspan.opted_out import OptedOut
 from hookspan.paths import Paths
@@ -130,21 +129,17 @@ class Keeping:
         row = self._reader.session(session)
         if row is None or row.project in OptedOut(settings.projects).names:
             return True
-        about = known(self._reader.state_of(session))
-        found = sources(about.transcript, session, self._roots())
+        found = sources(self._reader, session, receipts.transcript_folders(self._paths))
         content, intake = self._open()
         if intake is None or content is None:
             return True
-        now = time.time_ns()
+        title, now = title_of(self._reader.state_of(session)), time.time_ns()
         since = max(content_since(settings, now), first_of(row))
         if found:
-            return not intake.take(kept(row, about.title), found, archive=settings.archive.enabled, since=since)
+            return not intake.take(kept(row, title), found, archive=settings.archive.enabled, since=since)
         if not row.ended and now - row.started < PATIENCE:
             return True
-        return not intake.take_events(kept(row, about.title), self._events, since)
-
-    def _roots(self) -> tuple[str, ...]:
-        return transcript_roots(settings=receipts.files(self._paths))
+        return not intake.take_events(kept(row, title), self._events, since)
 
     def _open(self) -> tuple[ContentDb | None, Intake | None]:
         """The database, made or made anew if need be."""

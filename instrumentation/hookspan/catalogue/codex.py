@@ -54,4 +54,5 @@ CODEX: Final = Client(
             kept=(Kept("reason"),),
         ),
     ),
+    call_variable="CODEX_TOOL_CALL_ID",
 )

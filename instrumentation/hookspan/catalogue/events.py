@@ -70,7 +70,7 @@ class Client(NamedTuple):
 
     `starts_agents`: tools that start a subagent.
     `awaits_agents`: those whose time is that of subagents, which they wait for. `kept`: the fields that every event
-    has.
+    has. `call_variable`: the variable in which a command that it runs finds the id of its tool call; empty for none.
     """
 
     name: str
@@ -79,6 +79,7 @@ class Client(NamedTuple):
     awaits_agents: frozenset[str]
     kept: tuple[Kept, ...]
     events: tuple[HookEvent, ...]
+    call_variable: str = ""
 
     @property
     def registered(self) -> tuple[str, ...]:

@@ -45,3 +45,28 @@ class Message(msgspec.Struct, omit_defaults=True):
     failed: bool = False
     subagent: str = ""
     attached: list[str] = []
+
+
+def made(kind: Kind, role: Role, text: str = "", **fields: Any) -> Message:
+    """One that has no id yet."""
+    return Message("", kind, role, text=text, **fields)
+
+
+def changed(old: str, new: str) -> str:
+    """A diff: the lines that go and those that come, between the ones that stay."""
+    if old == new:
+        return ""
+    before, after = old.split("\n") if old else [], new.split("\n") if new else []
+    most = min(len(before), len(after))
+    head = next((at for at in range(most) if before[at] != after[at]), most)
+    tail = next((at for at in range(most - head) if before[-1 - at] != after[-1 - at]), most - head)
+    return "\n".join(
+        f"{mark}{line}"
+        for mark, lines in (
+            (" ", before[:head]),
+            ("-", before[head : len(before) - tail]),
+            ("+", after[head : len(after) - tail]),
+            (" ", before[len(before) - tail :]),
+        )
+        for line in lines
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Final, NamedTuple, Protocol
 from hookspan.catalogue.claude_code import CLAUDE_CODE
 from hookspan.catalogue.codex import CODEX
 from hookspan.catalogue.copilot import COPILOT
+from hookspan.errors import UserError
 from hookspan.wire.facts import AgentMeta, Fact
 
 from .claude_code import transcript_files
@@ -45,8 +47,9 @@ class Reader(NamedTuple):
     Attributes:
         of: The real path of a transcript that an event names, by that, the session and the folders that it may be in.
             Raises RefusedError.
-        parser: Called with session and path, and by name `agent_id`, `offset`, `prompt`, `labels` and
-            `decisions` (whether who let a call run is wanted).
+        parser: Called with session and path, and by name `agent_id`, `offset`, `prompt`, `labels`,
+            `decisions` (whether who let a call run is wanted), `key` (the secret for digests) and `cwd` (the folder
+            that the client works in).
         folders: Where transcripts of subagents lie that no event names, by the path of the main one, runs of workflows
             and how many of these at most.
         meta: What such a subagent's description says, by its path, session and id.
@@ -54,7 +57,7 @@ class Reader(NamedTuple):
 
     of: Callable[[str, str, tuple[str, ...]], str]
     parser: Callable[..., Parser]
-    folders: Callable[[str, Iterable[str], int], Iterable[str]]
+    folders: Callable[[str, Iterable[str], int | None], Iterable[str]]
     meta: Callable[[str, str, str], AgentMeta | None]
 
 
@@ -71,6 +74,14 @@ _READERS: Final[dict[str, Reader]] = {
 def reader(agent: str) -> Reader:
     """That of an agent; one that this version doesn't know is read like Claude Code."""
     return _READERS.get(agent, _CLAUDE_CODE)
+
+
+def all_roots(hooks: Mapping[str, Iterable[Path]], env: Mapping[str, str] = os.environ) -> dict[str, tuple[str, ...]]:
+    """By agent, the folders with its transcripts. `hooks`: files that `install` has written."""
+    found = {CLAUDE_CODE.name: transcript_files.transcript_roots(dict(env), hooks.get(CLAUDE_CODE.name, ()))}
+    with contextlib.suppress(UserError):  # a user without a home
+        found |= other_roots(hooks, env)
+    return found
 
 
 def other_roots(hooks: Mapping[str, Iterable[Path]], env: Mapping[str, str] = os.environ) -> dict[str, tuple[str, ...]]:

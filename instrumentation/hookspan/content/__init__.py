@@ -1,12 +1,14 @@
 """The content that is kept of sessions: the archive of transcripts, and the index that searches them."""
 
+from hookspan.observe.transcript_paths import Source
+
 from .archive import ArchivedFile, archived_files, archived_lines
 from .copies import Copies
 from .database import ContentDb, Deleted, Kept, Limits
 from .hook_events import HookEvents
 from .intake import Intake
 from .search import Hit, Hits, Query, Search
-from .sources import Known, Source, known, sources
+from .sources import sources, title_of
 
 __all__ = [
     "ArchivedFile",
@@ -18,13 +20,12 @@ __all__ = [
     "HookEvents",
     "Intake",
     "Kept",
-    "Known",
     "Limits",
     "Query",
     "Search",
     "Source",
     "archived_files",
     "archived_lines",
-    "known",
     "sources",
+    "title_of",
 ]

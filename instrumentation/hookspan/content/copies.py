@@ -13,7 +13,8 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from hookspan.observe.transcript_paths import in_journal, journal_path, subagent_of
+from hookspan.clients.conversations import subagent_of
+from hookspan.observe.transcript_paths import Source, exists, in_journal, journal_source
 from hookspan.reading import open_regular
 
 from .archive import archived_files, archived_lines
@@ -31,16 +32,16 @@ class Copies:
         self._open: OrderedDict[tuple[str, int], int] = OrderedDict()  # by path, and of events the newest's record
         self._lock = threading.Lock()
 
-    def paths(self, session: str, known: Sequence[str]) -> list[str]:
+    def sources(self, session: str, known: Sequence[Source]) -> list[Source]:
         """Where a session's conversations are, the main one first. `known`: the client's files, also deleted ones."""
-        if any(map(os.path.lexists, known)):
+        if any(map(exists, known)):
             return list(known)
         with self._search.reading() as db:
             files = [] if db is None else archived_files(db, session)
         if files:
-            return list(dict.fromkeys((*known, *(file.path for file in files))))
+            return list(dict.fromkeys((*known, *(Source(file.path, file.subagent) for file in files))))
         subagents = {subagent for _, subagent in self._events.known(session)} if "/" not in session else set()
-        return [journal_path(session, subagent) for subagent in sorted(subagents)] or list(known)
+        return [journal_source(session, subagent) for subagent in sorted(subagents)] or list(known)
 
     def open(self, path: str) -> int:
         """A descriptor of the transcript or its copy, which is the caller's.
@@ -83,7 +84,7 @@ class Copies:
         return os.dup(descriptor)
 
     def _of_events(self, path: str, session: str) -> int:
-        subagent = subagent_of(path)
+        subagent = subagent_of(path, session)
         records = [record for record, of in self._events.known(session) if of == subagent]
         if not records:
             raise FileNotFoundError(path)

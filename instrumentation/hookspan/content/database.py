@@ -252,8 +252,8 @@ class ContentDb:
         """The file of a session. One that was replaced or cut stays as it was, beside the new one."""
         known = self.db.execute(
             "SELECT file, indexed, archived, lines, turn, device, inode FROM file "
-            "WHERE session = ? AND path = ? AND NOT replaced",
-            (session, path),
+            "WHERE session = ? AND path = ? AND subagent = ? AND NOT replaced",
+            (session, path, subagent),
         ).fetchone()
         if known is not None:
             if known[5:] == (device, inode) and size >= max(known[1:3]):

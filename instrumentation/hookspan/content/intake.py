@@ -9,16 +9,15 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from hookspan.clients.conversations import Conversation, conversation
+from hookspan.clients.conversations import Conversation, client_of, conversation, subagent_of
 from hookspan.clients.message import Message
-from hookspan.observe.transcript_paths import journal_path
+from hookspan.observe.transcript_paths import Source, journal_source
 from hookspan.reading import MAX_LINE, RefusedError, open_regular
 from hookspan.store.schema import INTEGER_MAX
 
 from .archive import Archive
 from .database import ContentDb, File, Kept, Row
 from .hook_events import HookEvents
-from .sources import Source
 
 CHUNK: Final = 1 << 20
 STEP: Final = 4 << 20
@@ -34,8 +33,8 @@ CALLS: Final = 256
 class _Reading:
     """What a transcript's next lines depend on."""
 
-    def __init__(self, subagent: str = "", *, of_events: bool = False) -> None:
-        self.conversation: Conversation = conversation(subagent=subagent, of_events=of_events)
+    def __init__(self, source: Source, *, of_events: bool = False) -> None:
+        self.conversation: Conversation = conversation(client_of(source.path), source.subagent, of_events=of_events)
         self.tools: OrderedDict[str, str] = OrderedDict()
 
     def rows(self, line: bytes, offset: int, file: File, session: str) -> Iterator[Row]:
@@ -123,10 +122,9 @@ class Intake:
                 return False
             files: dict[str, File] = {}
             for subagent in ("", *{subagent for _, subagent in events.known(kept.id)}):
-                path = journal_path(kept.id, subagent)
-                files[subagent] = content.file(session, path, subagent, 0, 0, INTEGER_MAX)
+                files[subagent] = content.file(session, *journal_source(kept.id, subagent), 0, 0, INTEGER_MAX)
             record = start = files[""].indexed
-            reading = self._readings.setdefault(files[""].key, _Reading(of_events=True))
+            reading = self._readings.setdefault(files[""].key, _Reading(journal_source(kept.id), of_events=True))
             for record, subagent, line in itertools.islice(events.read(kept.id, start), EVENTS):
                 file = files[subagent]
                 for row in reading.rows(line, record, file, kept.id):
@@ -143,6 +141,7 @@ class Intake:
             return self._archive.settle(before)
 
     def _file(self, session: int, kept: Kept, source: Source, budget: int, *, archive: bool, since: int) -> int:
+        archive = archive and source.subagent == subagent_of(source.path, kept.id)  # a file of several is kept once
         descriptor = open_regular(source.path)
         try:
             status = os.fstat(descriptor)
@@ -171,7 +170,7 @@ class Intake:
             os.close(descriptor)
 
     def _reading(self, file: File, source: Source) -> _Reading:
-        reading = self._readings.setdefault(file.key, _Reading(source.subagent))
+        reading = self._readings.setdefault(file.key, _Reading(source))
         self._readings.move_to_end(file.key)
         while len(self._readings) > REMEMBERED:
             self._readings.popitem(last=False)

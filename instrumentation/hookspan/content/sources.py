@@ -1,53 +1,50 @@
-"""Where the client keeps a session's transcripts: the main one and those of its subagents."""
+"""A session's conversations, as far as their files are there."""
 
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 import msgspec
 
-from hookspan.clients.claude_code.transcript_files import AGENT_FILE, agents_folders, transcript_of
-from hookspan.reading import RefusedError
+from hookspan.clients.claude_code.transcript_files import AGENT_FILE
+from hookspan.clients.conversations import client_of
+from hookspan.clients.transcripts import reader as client_reader
+from hookspan.observe.transcript_paths import Roots, Source, exists, sources_of
+from hookspan.store import Reader
 
 
-class Source(NamedTuple):
-    """A transcript; `subagent` is empty for the main one."""
+class _Titled(msgspec.Struct):
+    """Of a session's state."""
 
-    path: str
-    subagent: str
-
-
-class Known(msgspec.Struct):
-    """What the fold's state of a session says: where its main transcript is, and its own title, empty without one."""
-
-    transcript: str = ""
     title: str = ""
 
 
-_known = msgspec.msgpack.Decoder(Known).decode
+_titled = msgspec.msgpack.Decoder(_Titled).decode
 
 
-def known(state: bytes | None) -> Known:
-    """From `Reader.state_of`."""
+def title_of(state: bytes | None) -> str:
+    """The session's own title, from `Reader.state_of`; empty without one."""
     try:
-        return Known() if state is None else _known(state)
+        return "" if state is None else _titled(state).title
     except msgspec.MsgspecError:
-        return Known()
+        return ""
 
 
-def sources(transcript: str, session: str, roots: tuple[str, ...]) -> list[Source]:
-    """The session's transcripts that there are, by the path of its main one; none outside of `roots`."""
+def sources(reader: Reader, session: str, roots: Roots) -> list[Source]:
+    """Those that there are, also those of subagents that no event has told of."""
+    found = [source for source in sources_of(reader, session, roots) if exists(source)]
+    for main in [source.path for source in found if not source.subagent]:
+        for folder in client_reader(client_of(main)).folders(main, (), None):
+            found += _of_subagents(folder)
+    return list(dict.fromkeys(found))
+
+
+def _of_subagents(folder: str) -> list[Source]:
     try:
-        main = transcript_of(transcript, session, roots)
-    except RefusedError:
+        names = sorted(os.listdir(folder))  # noqa: PTH208 - names are what is matched
+    except OSError:
         return []
-    found = [Source(main, "")] if os.path.lexists(main) else []
-    for folder in agents_folders(main):
-        try:
-            names = sorted(os.listdir(folder))  # noqa: PTH208 - names are what is matched
-        except OSError:
-            continue
-        matches = (AGENT_FILE.match(name) for name in names)
-        found += [Source(f"{folder}/{m.group()}", m.group(1)) for m in matches if m and m.group(2) == "jsonl"]
-    return found
+    matches = (AGENT_FILE.match(name) for name in names)
+    return [
+        Source(f"{folder}/{match.group()}", match.group(1)) for match in matches if match and match.group(2) == "jsonl"
+    ]

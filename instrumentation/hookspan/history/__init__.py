@@ -1,8 +1,46 @@
-"""Sessions from before hookspan: transcripts that Claude Code kept, found and turned into journal records."""
+"""Sessions from before hookspan: what agents wrote down becomes the records that hooks and observers would have made.
+
+So the fold stays the one place where records become spans, the journal keeps them like everything else, and a rebuild
+gives the same. Each record has its number in the session's history, so that importing twice changes nothing.
+"""
 
 from __future__ import annotations
 
-from .lines import Copies
-from .records import History
+from collections.abc import Iterator
+from typing import Protocol
 
-__all__ = ["Copies", "History"]
+from hookspan.catalogue.codex import CODEX
+from hookspan.catalogue.copilot import COPILOT
+from hookspan.wire import Record
+
+from .claude_code import Copies, History
+from .codex import CodexHistory
+from .copilot import CopilotHistory
+from .library import Transcript
+
+__all__ = ["Copies", "History", "history_of"]
+
+
+class Records(Protocol):
+    """The history of one session.
+
+    Attributes:
+        first: When its work began, Unix ns; 0 as long as no record of it was given.
+        unreadable: Lines that could not be read.
+    """
+
+    first: int
+    unreadable: int
+
+    def records(self) -> Iterator[Record]:
+        """All of it, in the order in which it would have come. Raises OSError and RefusedError."""
+
+
+def history_of(transcript: Transcript, copies: Copies, *, labels: bool) -> Records:
+    """That of a transcript. `copies`: what others of Claude Code's had; `labels`: whether scrubbed labels are kept."""
+    session, sources, folder = transcript.session, transcript.sources(), transcript.project_dir()
+    if transcript.agent == CODEX.name:
+        return CodexHistory(session, sources, labels=labels, project_dir=folder)
+    if transcript.agent == COPILOT.name:
+        return CopilotHistory(session, sources, labels=labels, project_dir=folder)
+    return History(session, sources, copies, labels=labels, project_dir=folder)

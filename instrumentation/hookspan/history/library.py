@@ -1,4 +1,4 @@
-"""Finds transcripts: it searches the client's folders for sessions and their subagents."""
+"""Finds transcripts, whichever agent wrote them: sessions and their subagents, known by the names of their files."""
 
 from __future__ import annotations
 
@@ -10,22 +10,32 @@ from typing import Final
 
 import msgspec
 
+from hookspan.catalogue.claude_code import CLAUDE_CODE
+from hookspan.catalogue.codex import CODEX
+from hookspan.catalogue.copilot import COPILOT
 from hookspan.clients.claude_code.transcript_files import AGENT_FILE, agents_folders, read_meta, workflow_of
 from hookspan.clients.claude_code.transcript_lines import read_history_line
+from hookspan.clients.copilot.settings_files import EVENTS
 from hookspan.observe.repositories import main_folder
 from hookspan.reading import RefusedError, open_regular, read_lines, read_small
 from hookspan.wire.facts import AgentMeta
 
-from .records import Source
+from . import rollouts
+from .lines import Source
 
 HEAD: Final = 64 << 10
 """Bytes in which a transcript's first time is looked for, and at its end the last one."""
 _STRAY_AGENT: Final = re.compile(r"\Aagent-([\w.-]{1,128})\.jsonl\Z")
 """2.0 put the transcripts of subagents beside those of sessions."""
+_ROLLOUT: Final = re.compile(r"\Arollout-[\w-]{1,128}\.jsonl\Z")
+_DATE: Final = re.compile(r"\d\d(?:\d\d)?")
+"""Folders of rollouts: years, months and days."""
+DEEPEST: Final = 4
+"""Folders below the one that is named: that of all rollouts has years, months and days."""
 
 
 class Transcript(msgspec.Struct, frozen=True):
-    """A session's main transcript.
+    """A session's main transcript, written by the agent of that name.
 
     `began` and `ended` are what its lines say, `changed` is the file's own time, which a copy or a restore makes anew;
     all Unix nanoseconds. `size` is in bytes.
@@ -38,9 +48,15 @@ class Transcript(msgspec.Struct, frozen=True):
     changed: int
     size: int
     agents: tuple[str, ...] = ()
+    agent: str = CLAUDE_CODE.name
 
     def sources(self) -> list[Source]:
         """The readable sources: this transcript and its subagents'."""
+        if self.agent == CODEX.name:
+            threads = [rollouts.look(path) for path in (self.path, *self.agents)]
+            return [
+                Source(one.path, _carefully(one.path), "" if one.is_main else one.thread, one.meta()) for one in threads
+            ]
         sources = [Source(self.path, read_lines(self.path))]
         for path in self.agents:
             name = AGENT_FILE.match(os.path.basename(path))
@@ -53,6 +69,10 @@ class Transcript(msgspec.Struct, frozen=True):
 
     def project_dir(self) -> str:
         """The main work tree of the folder that the session began in; empty if the transcript doesn't tell."""
+        if self.agent == CODEX.name:
+            return main_folder(rollouts.look(self.path).cwd)
+        if self.agent == COPILOT.name:
+            return main_folder(_cwd_of_events(self.path))
         for data in read_small(self.path, HEAD).splitlines(keepends=True):
             line = read_history_line(data)
             if line and line.cwd:
@@ -68,12 +88,17 @@ class Refused(msgspec.Struct, frozen=True):
 
 
 def find(places: Iterable[str]) -> tuple[list[Transcript], list[Refused]]:
-    """The transcripts below `places` (files, project folders, folders of those), the one that began first first."""
+    """The transcripts below `places` (files, folders of projects, folders of those), the one that began first first."""
     by_session: dict[str, Transcript] = {}
     refused: list[Refused] = []
     strays: dict[str, list[str]] = {}
-    for path in _files(places):
+    threads: list[rollouts.Rollout] = []
+    for path in dict.fromkeys(_files(places)):
+        name = os.path.basename(path)
         try:
+            if _ROLLOUT.match(name):
+                threads.append(rollouts.look(path))
+                continue
             transcript = _look(path)
         except RefusedError as error:
             refused.append(Refused(path, str(error)))
@@ -83,7 +108,7 @@ def find(places: Iterable[str]) -> tuple[list[Transcript], list[Refused]]:
         except OSError as error:
             refused.append(Refused(path, error.strerror or "it can't be read"))
             continue
-        if _STRAY_AGENT.match(os.path.basename(path)):
+        if _STRAY_AGENT.match(name):
             if session := _session_in(path):
                 strays.setdefault(session, []).append(path)
         else:
@@ -94,7 +119,23 @@ def find(places: Iterable[str]) -> tuple[list[Transcript], list[Refused]]:
         msgspec.structs.replace(transcript, agents=(*transcript.agents, *strays.get(transcript.session, ())))
         for transcript in by_session.values()
     ]
+    whole += [_of_rollouts(session, found) for session, found in rollouts.by_session(threads).items()]
     return sorted(whole, key=lambda transcript: (transcript.began, transcript.changed, transcript.session)), refused
+
+
+def _of_rollouts(session: str, found: list[rollouts.Rollout]) -> Transcript:
+    """A session of Codex; what was looked at last of its threads counts."""
+    parts = [_look(one.path) for one in found]
+    return Transcript(
+        session,
+        found[0].path,
+        min(part.began for part in parts),
+        max(part.ended for part in parts),
+        max(part.changed for part in parts),
+        sum(part.size for part in parts),
+        tuple(one.path for one in found[1:]),
+        CODEX.name,
+    )
 
 
 def _files(places: Iterable[str]) -> Iterator[str]:
@@ -102,13 +143,18 @@ def _files(places: Iterable[str]) -> Iterator[str]:
         folder = os.path.realpath(place)
         if not os.path.isdir(folder):
             yield folder
-            continue
-        for name in _names(folder):
-            path = f"{folder}/{name}"
-            if name.endswith(".jsonl"):
-                yield path
-            elif os.path.isdir(path) and not os.path.islink(path):
-                yield from (f"{path}/{inner}" for inner in _names(path) if inner.endswith(".jsonl"))
+        else:
+            yield from _below(folder, DEEPEST)
+
+
+def _below(folder: str, deepest: int, *, is_inside: bool = False) -> Iterator[str]:
+    """The transcripts in a folder, in those within it, and in those of rollouts."""
+    for name in _names(folder):
+        path = f"{folder}/{name}"
+        if name.endswith(".jsonl"):
+            yield path
+        elif deepest and (not is_inside or _DATE.fullmatch(name)) and os.path.isdir(path) and not os.path.islink(path):
+            yield from _below(path, deepest - 1, is_inside=True)
 
 
 def _names(folder: str) -> list[str]:
@@ -128,6 +174,9 @@ def _look(path: str) -> Transcript:
         os.close(descriptor)
     began = next(_times(head), status.st_mtime_ns)
     ended = max(_times(tail), default=status.st_mtime_ns)
+    if os.path.basename(path) == EVENTS:
+        session = os.path.basename(os.path.dirname(path))
+        return Transcript(session, path, began, ended, status.st_mtime_ns, status.st_size, agent=COPILOT.name)
     folders = agents_folders(path)
     agents = tuple(f"{folder}/{name}" for folder in folders for name in _names(folder) if _STRAY_AGENT.match(name))
     return Transcript(Path(path).stem, path, began, ended, status.st_mtime_ns, status.st_size, agents)
@@ -136,6 +185,27 @@ def _look(path: str) -> Transcript:
 def _times(part: bytes) -> Iterator[int]:
     """The times of the lines in a part of a file, whose first and last line may be incomplete."""
     return (line.at for data in part.splitlines(keepends=True) if (line := read_history_line(data)) and line.at)
+
+
+class _Context(msgspec.Struct):
+    cwd: str = ""
+
+
+class _Start(msgspec.Struct):
+    context: _Context = msgspec.field(default_factory=_Context)
+
+
+class _Event(msgspec.Struct):
+    data: _Start = msgspec.field(default_factory=_Start)
+
+
+def _cwd_of_events(path: str) -> str:
+    """The folder that the first of Copilot's events names."""
+    first = read_small(path, HEAD).partition(b"\n")[0]
+    try:
+        return msgspec.json.decode(first, type=_Event).data.context.cwd
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return ""
 
 
 def _session_in(path: str) -> str:

@@ -1,64 +1,75 @@
-"""The lines of transcripts in the order in which they were written, and which of them are copies."""
+"""The lines of transcripts in the order in which they were written, and what is done to all records of a history."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from hookspan.clients.claude_code.transcript_lines import HistoryLine, read_history_line
+import msgspec
+
+from hookspan.wire import Record, Reduced
+from hookspan.wire.facts import AgentMeta
 
 
-class Copies:
-    """Recognises lines that are in several transcripts because forks and resumes copy them; the first one has them.
+class Source(NamedTuple):
+    """One transcript of a session: the main one first, without `agent_id`.
 
-    An answer is known by its message id, everything else by its uuid. 100 bytes for each.
+    `lines` gives whole lines with their LF, and the size of what was passed over instead of one that is too long.
     """
 
-    def __init__(self) -> None:
-        self._owners: dict[int, int] = {}
-        self._sources = 0
-
-    def source(self) -> int:
-        """A number for one more transcript."""
-        self._sources += 1
-        return self._sources
-
-    def is_copy(self, line: HistoryLine, source: int) -> bool:
-        """Whether another transcript, or this one, had it before."""
-        if line.kind == "assistant" and line.message.id:
-            return self._owners.setdefault(hash((line.message.id, line.request_id)), source) != source
-        if line.kind != "user" or not line.uuid:
-            return False
-        is_copy = hash(line.uuid) in self._owners
-        self._owners.setdefault(hash(line.uuid), source)
-        return is_copy
-
-    def learn(self, lines: Iterable[bytes | int]) -> None:
-        """Registers the lines of a transcript that is not imported, since hookspan recorded its session itself."""
-        source = self.source()
-        for data in lines:
-            if isinstance(data, bytes) and (line := read_history_line(data)):
-                self.is_copy(line, source)
+    path: str
+    lines: Iterable[bytes | int]
+    agent_id: str = ""
+    meta: AgentMeta | None = None
 
 
-class Entry(NamedTuple):
+class Timed(Protocol):
+    """A line that says when it was written, Unix ns; 0 if it doesn't."""
+
+    @property
+    def at(self) -> int:
+        """When."""
+
+
+Parsed = TypeVar("Parsed", bound=Timed)
+
+
+class Entry(NamedTuple, Generic[Parsed]):
     """A transcript's line, both parsed and as bytes."""
 
-    line: HistoryLine
+    line: Parsed
     data: bytes
 
 
-def timed(number: int, lines: Iterable[bytes | int]) -> Iterator[tuple[int, int, int, Entry | int | None]]:
+def timed(
+    number: int, lines: Iterable[bytes | int], read: Callable[[bytes], Parsed | None]
+) -> Iterator[tuple[int, int, int, Entry[Parsed] | int | None]]:
     """The lines of one source with their sort key: a line without a time is placed after the one before it.
 
     In place of a line that can't be read, its size; None at the end.
     """
     last = place = 0
     for place, data in enumerate(lines):
-        line = read_history_line(data) if isinstance(data, bytes) else None
+        line = read(data) if isinstance(data, bytes) else None
         if isinstance(data, bytes) and line:
             last = max(last, line.at)
             yield last, number, place, Entry(line, data)
         else:
             yield last, number, place, len(data) if isinstance(data, bytes) else data
     yield last, number, place + 1, None
+
+
+def numbered(session: str, records: Iterable[Record]) -> Iterator[Record]:
+    """Records of a session with their numbers in its history, by which importing twice changes nothing."""
+    for place, record in enumerate(records, 1):
+        record.session, record.history = session, place
+        yield record
+
+
+def without_digests(event: Reduced) -> Reduced:
+    """An event without digests, since these need the install's secret."""
+    event.input_digest = event.output_digest = ""
+    event.edit = None
+    event.writes, event.rewrites, event.reads = (), "", ""
+    event.calls = tuple(msgspec.structs.replace(call, input_digest="", told="") for call in event.calls)
+    return event

@@ -191,7 +191,7 @@ def finish(step: Step, call: ToolCall) -> None:
         return
     wait = dialogs.of_call(step, call)
     start, told = _begin(call, wait, event)
-    attributes: Attributes = {} if told is Basis.HOOK else {sc.START_INFERRED: True}
+    attributes: Attributes = {} if told is Basis.HOOK or _is_told(wait) else {sc.START_INFERRED: True}
     if wait:
         start = min(max(start, wait.at), max(event.at, wait.at))
         place = places.of_call(step.session, call)
@@ -242,6 +242,11 @@ def _begin(call: ToolCall, wait: Wait | None, event: Reduced) -> tuple[int, Basi
     return call.at or event.at, None
 
 
+def _is_told(wait: Wait | None) -> bool:
+    """Whether the transcript itself says when a dialog was answered."""
+    return wait is not None and bool(wait.running_at) and wait.basis == Basis.TRANSCRIPT
+
+
 def _remember_children(step: Step, call: ToolCall, event: Reduced) -> None:
     """What this call started goes on under its span: a subagent, or a background task whose end is a new prompt."""
     if event.child_agent:
@@ -269,14 +274,15 @@ def _count_lines(step: Step, call: ToolCall, event: Reduced) -> None:
 def _write_cut_off(step: Step, call: ToolCall, at: int, outcome: Outcome) -> None:
     """A call that ran until its user stopped it, or until the turn or subagent ended.
 
-    If it needed an approval, its start is known only if a child process of the client was seen.
+    If it needed an approval, its start is known only if the transcript tells of that; a child process of the client's
+    that was seen is a sign of it.
     """
     attributes: Attributes = {} if outcome is Outcome.INTERRUPTED else {sc.END_INFERRED: True}
     start = call.at or at
     wait = dialogs.of_call(step, call)
     if wait:
         approved = min(wait.running_at, at) if wait.running_at else at
-        if not wait.running_at:
+        if not _is_told(wait):
             attributes[sc.START_INFERRED] = True
         start = max(approved, wait.at)
         attributes[sc.WAITED] = (start - wait.at) / NANO

@@ -33,9 +33,10 @@ CLOSE: Final = 10
 BARE_ERROR: Final = 14
 """Bytes of an error that is no more than `Exit code 255`: `grep` and `test` fail so whenever they find nothing."""
 
-READS: Final = frozenset({"Read", "NotebookRead"})
+READS: Final = frozenset({"Read", "NotebookRead", "view"})
 _ASKING_TOOLS: Final = frozenset(
-    "TaskOutput BashOutput AgentOutput Monitor TaskGet TaskList WebFetch WebSearch ReadMcpResourceTool".split()
+    "TaskOutput BashOutput AgentOutput Monitor TaskGet TaskList WebFetch WebSearch ReadMcpResourceTool "
+    "read_bash read_agent list_bash web_fetch".split()
 )
 _ASKING_PROGRAMS: Final = frozenset(
     "sleep tail curl wget gh glab kubectl helm docker docker-compose podman aws az gcloud systemctl ps lsof ssh".split()
@@ -44,7 +45,10 @@ _ASKING_PROGRAMS: Final = frozenset(
 _LOOKING_PROGRAMS: Final = frozenset(
     "cat cd date df diff du echo find grep head jq ls lsof ps pwd rg sleep sort stat tail test wc which".split()
 )
-_LOOKING_TOOLS: Final = frozenset("Read NotebookRead Grep Glob LS WebFetch WebSearch TaskOutput BashOutput".split())
+_LOOKING_TOOLS: Final = frozenset(
+    "Read NotebookRead Grep Glob LS WebFetch WebSearch TaskOutput BashOutput "
+    "view grep glob read_bash read_agent list_bash web_fetch".split()
+)
 """What changes nothing."""
 _BATCHED: Final = {name for name, one in CLIENTS.items() if any(event.name == "PostToolBatch" for event in one.events)}
 """Clients that tell when all calls of an answer are over; of others, calls that overlap are of one answer."""

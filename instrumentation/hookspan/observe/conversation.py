@@ -22,7 +22,7 @@ from hookspan.store import Reader
 from hookspan.wire.scrub import bounded_json, bounded_text
 
 from .line_index import LineIndex, LineIndexes, Place
-from .transcript_paths import subagent_of, transcripts_of
+from .transcript_paths import sources_of
 
 FILES_KEPT: Final = 32
 """Transcripts of which it is remembered where what stands: 200 bytes for each model call."""
@@ -122,15 +122,15 @@ class Conversation:
 
     def _call(self, span: Span, limit: int) -> dict[str, str]:
         name = str(span.attributes.get(sc.GEN_AI_RESPONSE_ID, ""))
-        for path in transcripts_of(self._reader, span.session):
+        for path, _ in sources_of(self._reader, span.session):
             if said := self._index(path).calls.get(name):
                 return self._messages(path, said.asked, said.answered, limit)
         return {}
 
     def _agent(self, span: Span, limit: int) -> dict[str, str]:
         agent, prompt = span.attributes.get(sc.AGENT_ID), str(span.attributes.get(sc.PROMPT_ID, ""))
-        for path in transcripts_of(self._reader, span.session):
-            if subagent_of(path) != (agent or ""):
+        for path, subagent in sources_of(self._reader, span.session):
+            if subagent != (agent or ""):
                 continue
             index = self._index(path)
             asked = index.first if agent else index.prompts.get(prompt)

@@ -55,10 +55,10 @@ class LineIndexes(Generic[Index]):
     def __init__(self, kept: int, opener: Callable[[str], int] = open_regular) -> None:
         """`opener`: gives a descriptor of a file by its path."""
         self._kept, self._opener = kept, opener
-        self._indexes: OrderedDict[str, Index] = OrderedDict()
+        self._indexes: OrderedDict[tuple[str, str], Index] = OrderedDict()
 
-    def of(self, path: str, make: Callable[[], Index]) -> Index:
-        """The index of a file, read to its end.
+    def of(self, path: str, make: Callable[[], Index], part: str = "") -> Index:
+        """The index of a file, or of a part of it by that name, read to its end.
 
         Raises:
             RefusedError: It is no regular file of ours.
@@ -68,11 +68,11 @@ class LineIndexes(Generic[Index]):
         try:
             status = os.fstat(descriptor)
             identity = (status.st_dev, status.st_ino)
-            index = self._indexes.get(path)
+            index = self._indexes.get((path, part))
             if index is None or index.identity != identity or status.st_size < index.offset:
-                index = self._indexes[path] = make()
+                index = self._indexes[path, part] = make()
                 index.identity = identity
-            self._indexes.move_to_end(path)
+            self._indexes.move_to_end((path, part))
             while len(self._indexes) > self._kept:
                 self._indexes.popitem(last=False)
             index.grow(descriptor)

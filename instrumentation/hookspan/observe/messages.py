@@ -16,7 +16,7 @@ import msgspec
 
 from hookspan.catalogue import attributes as sc
 from hookspan.clients.claude_code.transcript_files import read_meta
-from hookspan.clients.conversations import Conversation, conversation
+from hookspan.clients.conversations import Conversation, client_of, conversation, marks_of_results
 from hookspan.clients.message import Kind, Message
 from hookspan.model import ids
 from hookspan.reading import MAX_LINE, RefusedError, open_regular
@@ -24,11 +24,11 @@ from hookspan.store import Reader
 from hookspan.wire.scrub import label
 
 from .line_index import CHUNK, LineIndex, LineIndexes, Place
-from .transcript_paths import in_journal, subagent_of, transcripts_of
+from .transcript_paths import Roots, Source, in_journal, sources_of
 
 FILES_KEPT: Final = 32
 """Transcripts of which it is remembered where what stands: 200 bytes a message."""
-_RESULT_OF: Final = re.compile(rb'"tool_use_id"\s?:\s?"([^"]{1,256})"')
+_RESULT_OF: Final = re.compile(rb'"(?:tool_use_id|call_id|toolCallId|id)"\s?:\s?"([^"]{1,256})"')
 LABEL_MOST: Final = 160
 """Characters of what a model call is named by where it called several tools."""
 
@@ -71,7 +71,7 @@ class Transcript(LineIndex):
         numbers: By a message's id.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, source: Source) -> None:
         super().__init__()
         self.entries: list[Entry] = []
         self.said: dict[str, str] = {}
@@ -79,7 +79,7 @@ class Transcript(LineIndex):
         self.calls: dict[str, tuple[str, str]] = {}
         self.numbers: dict[str, int] = {}
         self._answered: set[str] = set()
-        self._reader = _conversation(path)
+        self._reader = _conversation(source)
 
     def line(self, data: bytes, place: Place) -> None:
         """Keep where its messages are."""
@@ -108,31 +108,31 @@ class SessionMessages:
     def __init__(
         self,
         reader: Reader,
-        roots: tuple[str, ...],
+        roots: Roots,
         opener: Callable[[str], int] = open_regular,
-        elsewhere: Callable[[str, list[str]], list[str]] = lambda _, known: known,
+        elsewhere: Callable[[str, list[Source]], list[Source]] = lambda _, known: known,
     ) -> None:
-        """`roots`: the folders that the client keeps transcripts in. `opener`: gives a descriptor of one.
+        """`roots`: the folders that clients keep transcripts in. `opener`: gives a descriptor of one.
 
-        `elsewhere` gives, of a session and what is known of its files, what `opener` can open.
+        `elsewhere` gives, of a session and what is known of its conversations, what `opener` can open.
         """
         self._reader, self._roots, self.opener, self._elsewhere = reader, roots, opener, elsewhere
         self._lock = threading.Lock()
         self._transcripts: LineIndexes[Transcript] = LineIndexes(FILES_KEPT, opener)
 
-    def paths(self, session: str) -> list[str]:
-        """Its files, that of the main conversation first; they may have been deleted."""
-        return self._elsewhere(session, transcripts_of(self._reader, session, self._roots))
+    def sources(self, session: str) -> list[Source]:
+        """Its conversations, the main one first; their files may have been deleted."""
+        return self._elsewhere(session, sources_of(self._reader, session, self._roots))
 
-    def path(self, session: str, subagent: str = "") -> str:
-        """The file of one conversation; empty if none is known."""
-        return next((path for path in self.paths(session) if subagent_of(path) == subagent), "")
+    def source(self, session: str, subagent: str = "") -> Source | None:
+        """One of them; None if nothing is known of it."""
+        return next((source for source in self.sources(session) if source.subagent == subagent), None)
 
     def subagents(self, session: str) -> list[Subagent]:
-        """Those whose conversations have files. Their spans say whose they are once the client's own word is gone."""
+        """Those whose conversations are known. Their spans say whose they are once the client's own word is gone."""
         found = []
-        for path in self.paths(session):
-            if name := subagent_of(path):
+        for path, name in self.sources(session):
+            if name:
                 meta = read_meta(f"{path.removesuffix('.jsonl')}.meta.json", session, name)
                 found.append(Subagent(name, meta.agent_type if meta else "", meta.tool_use_id if meta else ""))
         if all(one.type for one in found):
@@ -152,10 +152,10 @@ class SessionMessages:
             if (name := span.attributes.get(sc.AGENT_ID))
         }
 
-    def transcript(self, path: str) -> Transcript | None:
-        """What is known of a file, read to its end; None if it can't be read (any more)."""
+    def transcript(self, source: Source) -> Transcript | None:
+        """What is known of a conversation, read to its end; None if it can't be read (any more)."""
         with contextlib.suppress(OSError, RefusedError), self._lock:
-            return self._transcripts.of(path, lambda: Transcript(path))
+            return self._transcripts.of(source.path, lambda: Transcript(source), source.subagent)
         return None
 
     def said(self, session: str, trace: str = "") -> Iterator[tuple[str, str, str]]:
@@ -163,27 +163,27 @@ class SessionMessages:
 
         `trace`: only of the turn with that trace id.
         """
-        for path in self.paths(session):
-            if transcript := self.transcript(path):
+        for source in self.sources(session):
+            if transcript := self.transcript(source):
                 turns = transcript.turns
                 wanted = {turn for turn in {*turns.values()} if not trace or ids.trace_id(turn) == trace}
                 for call, text in list(transcript.said.items()):
                     if turns.get(call) in wanted:
-                        yield subagent_of(path), call, text
+                        yield source.subagent, call, text
 
     def results(self, session: str, tool_calls: Collection[str]) -> dict[str, Message]:
         """The results of these calls by their ids, as far as the transcripts have them. Files are read, not indexed."""
         wanted, found = set(tool_calls), dict[str, Message]()
-        for path in self.paths(session):
+        for source in self.sources(session):
             if len(found) == len(wanted):
                 break
             with contextlib.suppress(OSError, RefusedError):
-                descriptor = self.opener(path)
+                descriptor = self.opener(source.path)
                 try:
-                    for line in _lines(descriptor, b"PostToolUse" if in_journal(path) else b"tool_result"):
+                    for line in _lines(descriptor, marks_of_results(source.path, of_events=_is_of_events(source))):
                         if wanted.isdisjoint(name.decode(errors="replace") for name in _RESULT_OF.findall(line)):
                             continue
-                        for message in _conversation(path).feed(line, 0):
+                        for message in _conversation(source).feed(line, 0):
                             if message.kind == "result" and message.tool_call in wanted:
                                 found[message.tool_call] = message
                 finally:
@@ -191,37 +191,43 @@ class SessionMessages:
         return found
 
 
-def _conversation(path: str) -> Conversation:
-    return conversation(subagent=subagent_of(path), of_events=bool(in_journal(path)))
+def _conversation(source: Source) -> Conversation:
+    return conversation(client_of(source.path), source.subagent, of_events=_is_of_events(source))
 
 
-def _lines(descriptor: int, mark: bytes) -> Iterator[bytes]:
+def _is_of_events(source: Source) -> bool:
+    return bool(in_journal(source.path))
+
+
+def _lines(descriptor: int, marks: Sequence[bytes]) -> Iterator[bytes]:
     """Those lines of a file that may hold results of tools."""
     rest, offset = b"", 0
     while data := os.pread(descriptor, CHUNK, offset):
         offset += len(data)
         *lines, rest = (rest + data).split(b"\n")
-        yield from (line for line in lines if mark in line)
+        yield from (line for line in lines if any(mark in line for mark in marks))
         if len(rest) > MAX_LINE:
             return
 
 
-def read(path: str, transcript: Transcript, numbers: Iterable[int], opener: Callable[[str], int]) -> Iterator[Told]:
-    """Messages of a file by their numbers, rising. One whose line has changed is left out.
+def read(
+    source: Source, transcript: Transcript, numbers: Iterable[int], opener: Callable[[str], int]
+) -> Iterator[Told]:
+    """Messages of a conversation by their numbers, rising. One whose line has changed is left out.
 
     Raises:
         RefusedError: It is no regular file of ours.
         OSError: It can't be read.
     """
     entries: Sequence[Entry] = transcript.entries
-    descriptor = opener(path)
+    descriptor = opener(source.path)
     try:
         at, messages = Place(-1, 0), list[Message]()
         for number in numbers:
             entry = entries[number]
             if entry.place != at:
                 at = entry.place
-                messages = _conversation(path).feed(at.read(descriptor), at.offset)
+                messages = _conversation(source).feed(at.read(descriptor), at.offset)
             if entry.part < len(messages):
                 message = messages[entry.part]
                 message.turn = entry.turn
@@ -231,11 +237,11 @@ def read(path: str, transcript: Transcript, numbers: Iterable[int], opener: Call
         os.close(descriptor)
 
 
-def holding(path: str, transcript: Transcript, words: str, opener: Callable[[str], int]) -> list[int]:
-    """The numbers of a file's messages in which a text is found, whatever its case. Raises what `read` raises."""
+def holding(source: Source, transcript: Transcript, words: str, opener: Callable[[str], int]) -> list[int]:
+    """The numbers of a conversation's messages with a text in them, whatever its case. Raises what `read` raises."""
     wanted = words.casefold()
     found = []
-    for number, message, _, about in read(path, transcript, range(len(transcript.entries)), opener):
+    for number, message, _, about in read(source, transcript, range(len(transcript.entries)), opener):
         texts = (message.text, message.tool, about, message.diff, *message.attached)
         given = msgspec.json.encode(message.given).decode() if message.given and not message.diff else ""
         if any(wanted in text.casefold() for text in (*texts, given)):

@@ -44,6 +44,7 @@ class Observers:
         roots: Folders that transcripts may be read in; the client's own by default.
         other_roots: Those of other agents' transcripts, by the agents' names.
         read_record: Gives a journal line by its number, None if it is gone.
+        key: The install's secret for digests.
         watch: Tells of changes in the clients' registry.
     """
 
@@ -57,6 +58,7 @@ class Observers:
         roots: tuple[str, ...] | None = None,
         other_roots: Mapping[str, tuple[str, ...]] | None = None,
         read_record: Callable[[int], bytes | None] = lambda _number: None,
+        key: bytes = b"",
         watch: FolderWatch | None = None,
     ) -> None:
         roots = transcript_roots() if roots is None else roots
@@ -64,7 +66,7 @@ class Observers:
         self._policy = policy
         self._totals = totals
         decisions = policy is not None and policy.logs
-        self._transcripts = Transcripts(roots, labels=labels, decisions=decisions, other_roots=other_roots)
+        self._transcripts = Transcripts(roots, labels=labels, decisions=decisions, other_roots=other_roots, key=key)
         self._registry = Registry(roots, FolderWatch(notify=False) if watch is None else watch, labels=labels)
         self._processes = Processes(read_record)
         self._heads = Heads()

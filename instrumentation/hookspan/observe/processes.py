@@ -8,10 +8,11 @@ import re
 import socket
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 import psutil
 
+from hookspan.catalogue.clients import of as client_of
 from hookspan.clients.decode import shell_command
 from hookspan.model.dialogs import SHELL_TOOLS
 from hookspan.model.state import SessionState, ToolCall, Wait
@@ -28,6 +29,14 @@ SETTLED_CHILD: Final = 0.4
 SAME_BIRTH: Final = 30_000_000
 """Two start times closer than this are the same: the kernel reports hundredths of a second, and clocks are adjusted."""
 _QUOTES: Final = re.compile(r"""['"\\]+""")
+
+
+class _Child(NamedTuple):
+    """A client's child: when it was born (Unix ns), its command line in words, and of which call it says it is."""
+
+    birth: int
+    words: list[str]
+    call: str
 
 
 def own_pid_namespace() -> int:
@@ -122,11 +131,14 @@ class Processes:
         """Each child is evidence for one dialog at most; `waits` are the open dialogs of shell tools."""
         facts: list[Fact] = []
         births = [wait.running_at for wait in session.waits]
-        for birth, words in _children(process):
-            asked_before = [wait for wait in waits if wait.at + NOT_A_HOOK < birth < now - SETTLED_CHILD * NANO]
-            if not asked_before or any(abs(birth - other) < SAME_BIRTH for other in births):
+        for birth, words, call in _children(process, client_of(session.agent).call_variable):
+            if any(abs(birth - other) < SAME_BIRTH for other in births):
                 continue
-            wait = self._answered(session, asked_before, words)
+            if call:
+                wait = next((wait for wait in waits if wait.tool_use_id == call and wait.at < birth), None)
+            else:
+                asked_before = [wait for wait in waits if wait.at + NOT_A_HOOK < birth < now - SETTLED_CHILD * NANO]
+                wait = self._answered(session, asked_before, words) if asked_before else None
             if wait is not None:
                 waits.remove(wait)
                 key = f"running:{wait.at}:{birth}"
@@ -163,17 +175,25 @@ class Processes:
         return self._words[call.record]
 
 
-def _children(process: psutil.Process) -> list[tuple[int, list[str]]]:
-    """Birth (unix ns) and command line, in words, of those of a client's children that may be tools; oldest first."""
+def _children(process: psutil.Process, variable: str) -> list[_Child]:
+    """Those of a client's children that may be tools, oldest first. `variable`: in which they find their call's id."""
     children = []
     with contextlib.suppress(psutil.Error):
         # A hook that waits for a processor lives long, before it is even a program of its own: the client's copy.
         no_tools = {RELAY_NAME, process.name()}
         for child in process.children():
             with contextlib.suppress(psutil.Error):
-                if child.name() not in no_tools:
-                    children.append((_born(child), _words(" ".join(child.cmdline()))))
+                call = _variable(child, variable) if variable else ""
+                if call or child.name() not in no_tools:
+                    children.append(_Child(_born(child), _words(" ".join(child.cmdline())), call))
     return sorted(children)
+
+
+def _variable(process: psutil.Process, name: str) -> str:
+    try:
+        return process.environ().get(name, "")
+    except psutil.Error:
+        return ""
 
 
 def _born(process: psutil.Process) -> int:

@@ -25,7 +25,9 @@ MAX_FACTS: Final = 400
 class TranscriptFile:
     """One transcript and how far it is read."""
 
-    def __init__(self, path: str, session: SessionState, agent_id: str, *, labels: bool, decisions: bool) -> None:
+    def __init__(
+        self, path: str, session: SessionState, agent_id: str, *, labels: bool, decisions: bool, key: bytes = b""
+    ) -> None:
         self.path = path
         self.agent_id = agent_id
         self.offset = session.files.get(path, 0)
@@ -37,6 +39,8 @@ class TranscriptFile:
             prompt=session.prompts.get(path, ""),
             labels=labels,
             decisions=decisions,
+            key=key,
+            cwd=session.cwd,
         )
         self.parts: list[bytes] = []  # of a line whose LF is still to come
         self.held = 0  # bytes of them

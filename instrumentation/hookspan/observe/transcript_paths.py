@@ -1,21 +1,33 @@
-"""Where the transcripts of a session are, as the observers have found and checked them."""
+"""Where the conversations of a session are, as the observers have found and checked its transcripts."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, NamedTuple
 
 import msgspec
 
+from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.claude_code import CLAUDE_CODE
-from hookspan.clients.claude_code.transcript_files import AGENT_FILE, transcript_of
-from hookspan.clients.conversations import CONVERSATIONS
+from hookspan.clients.conversations import CONVERSATIONS, has_subagents_within, subagent_of
+from hookspan.clients.transcripts import reader as client_reader
 from hookspan.reading import RefusedError
 from hookspan.store import Reader
 
 IN_JOURNAL: Final = "journal:"
 """How the path of a conversation begins that has no file: its hook events are in the journal."""
+
+Roots = Mapping[str, tuple[str, ...]]
+"""By agent, the folders that transcripts are in."""
+
+
+class Source(NamedTuple):
+    """A conversation: its file, and whose it is; `subagent` is empty for the main one. A file may have several."""
+
+    path: str
+    subagent: str = ""
 
 
 class _Files(msgspec.Struct):
@@ -29,11 +41,11 @@ class _Files(msgspec.Struct):
 _files = msgspec.msgpack.Decoder(_Files).decode
 
 
-def transcripts_of(reader: Reader, session: str, roots: tuple[str, ...] = ()) -> list[str]:
-    """Paths of its files, that of the main conversation first; they may have been deleted since.
+def sources_of(reader: Reader, session: str, roots: Roots | None = None) -> list[Source]:
+    """A session's conversations, the main one first; their files may have been deleted since.
 
-    With `roots`, the client's folders, also that of a main one of which nothing was read yet. None of a client whose
-    conversations are read from its hook events.
+    With `roots` also those of a main one of which nothing was read yet. None of a client whose conversations are read
+    from its hook events.
     """
     state = reader.state_of(session)
     if state is None:
@@ -41,16 +53,27 @@ def transcripts_of(reader: Reader, session: str, roots: tuple[str, ...] = ()) ->
     known = _files(state)
     if known.agent not in CONVERSATIONS:
         return []
-    files = set(known.files)
+    files = dict.fromkeys(known.files)
     if roots and known.transcript:
         with contextlib.suppress(RefusedError):
-            files.add(transcript_of(known.transcript, session, roots))
-    return sorted(files, key=lambda path: (path != known.transcript, bool(subagent_of(path)), path))
+            main = client_reader(known.agent).of(known.transcript, session, roots.get(known.agent, ()))
+            files = dict.fromkeys((main, *files))
+    found = [Source(path, subagent_of(path, session)) for path in files]
+    if has_subagents_within(known.agent):
+        within = _subagents(reader, session)
+        found += [Source(path, name) for path, subagent in found if not subagent for name in within]
+    return sorted(found, key=lambda one: (one.path != known.transcript, bool(one.subagent), one))
 
 
-def journal_path(session: str, subagent: str = "") -> str:
-    """What stands for the path of a conversation without a file."""
-    return f"{IN_JOURNAL}{session}" + (f"/agent-{subagent}.jsonl" if subagent else "")
+def _subagents(reader: Reader, session: str) -> list[str]:
+    """The ids of a session's subagents that are done, by their spans."""
+    names = (span.attributes.get(sc.AGENT_ID) for span in reader.spans_of_session(session, hooks=False))
+    return list(dict.fromkeys(str(name) for name in names if name))
+
+
+def journal_source(session: str, subagent: str = "") -> Source:
+    """What stands for a conversation without a file."""
+    return Source(f"{IN_JOURNAL}{session}" + (f"/agent-{subagent}.jsonl" if subagent else ""), subagent)
 
 
 def in_journal(path: str) -> str:
@@ -58,7 +81,6 @@ def in_journal(path: str) -> str:
     return path.removeprefix(IN_JOURNAL).partition("/")[0] if path.startswith(IN_JOURNAL) else ""
 
 
-def subagent_of(path: str) -> str:
-    """The id of the subagent whose transcript it is; empty for a main one."""
-    match = AGENT_FILE.match(os.path.basename(path))
-    return match.group(1) if match else ""
+def exists(source: Source) -> bool:
+    """Whether its file is there (still)."""
+    return os.path.lexists(source.path)

@@ -51,6 +51,7 @@ class Transcripts:
         labels: Whether scrubbed labels are kept.
         decisions: Whether who let each call run is read, too.
         other_roots: The same of other agents, by their names.
+        key: The install's secret for digests.
     """
 
     def __init__(
@@ -60,9 +61,10 @@ class Transcripts:
         labels: bool = True,
         decisions: bool = False,
         other_roots: Mapping[str, tuple[str, ...]] | None = None,
+        key: bytes = b"",
     ) -> None:
         self._roots, self._other_roots = roots, other_roots or {}
-        self._labels, self._decisions = labels, decisions
+        self._labels, self._decisions, self._key = labels, decisions, key
         self._files: dict[str, dict[str, TranscriptFile]] = {}
         self._metas: dict[str, set[str]] = {}
         self._absent: dict[str, set[str]] = {}  # subagents that are done, and whose transcripts were not found
@@ -195,7 +197,9 @@ class Transcripts:
 
     def _add(self, files: dict[str, TranscriptFile], path: str, session: SessionState, agent_id: str) -> None:
         if path not in files:
-            files[path] = TranscriptFile(path, session, agent_id, labels=self._labels, decisions=self._decisions)
+            files[path] = TranscriptFile(
+                path, session, agent_id, labels=self._labels, decisions=self._decisions, key=self._key
+            )
 
     def _meta(self, session: SessionState, path: str, agent_id: str) -> list[Fact]:
         told = self._metas.setdefault(session.id, set())

@@ -10,6 +10,8 @@ from typing import Any, Final, Self
 
 from hookspan import atomic
 from hookspan.catalogue.claude_code import CLAUDE_CODE
+from hookspan.catalogue.clients import CLIENTS
+from hookspan.clients.transcripts import all_roots
 from hookspan.errors import UserError
 from hookspan.paths import Paths
 
@@ -68,6 +70,11 @@ def _plain(receipt: Receipt) -> dict[str, Any]:
     plain = asdict(receipt)
     left_out = {"status_line": None, "agent": CLAUDE_CODE.name}
     return {name: value for name, value in plain.items() if name not in left_out or value != left_out[name]}
+
+
+def transcript_folders(paths: Paths) -> dict[str, tuple[str, ...]]:
+    """By agent, the folders with its transcripts: as the environment says, and where `install` has written hooks."""
+    return all_roots({agent: files(paths, agent) for agent in CLIENTS})
 
 
 def files(paths: Paths, agent: str = CLAUDE_CODE.name) -> list[Path]:

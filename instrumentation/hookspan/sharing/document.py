@@ -14,7 +14,7 @@ from hookspan.catalogue.session_fields import SessionRow
 from hookspan.clients.message import Message
 from hookspan.model import ids
 from hookspan.observe.messages import SessionMessages, read
-from hookspan.observe.transcript_paths import subagent_of
+from hookspan.observe.transcript_paths import Source
 from hookspan.reading import RefusedError
 from hookspan.sharing.rules import RULES, Redaction, names_here
 
@@ -52,9 +52,9 @@ def collect(messages: SessionMessages, row: SessionRow, *, trace: str = "", keep
     redaction = Redaction(names_here(row.host), keep)
     types = {one.id: one.type for one in messages.subagents(row.id)}
     parts = []
-    for path in messages.paths(row.id):
-        subagent = subagent_of(path)
-        found = _messages(messages, path, trace, redaction)
+    for source in messages.sources(row.id):
+        subagent = source.subagent
+        found = _messages(messages, source, trace, redaction)
         if found:
             name = f"{types.get(subagent) or 'Subagent'} {subagent[:8]}" if subagent else ""
             parts.append(Part(name, found))
@@ -71,8 +71,8 @@ def collect(messages: SessionMessages, row: SessionRow, *, trace: str = "", keep
     return Document(title, [fact for fact in facts if fact[1]], parts, removed)
 
 
-def _messages(messages: SessionMessages, path: str, trace: str, redaction: Redaction) -> list[Message]:
-    transcript = messages.transcript(path)
+def _messages(messages: SessionMessages, source: Source, trace: str, redaction: Redaction) -> list[Message]:
+    transcript = messages.transcript(source)
     if transcript is None:
         return []
     turns = {entry.turn for entry in transcript.entries}
@@ -80,7 +80,7 @@ def _messages(messages: SessionMessages, path: str, trace: str, redaction: Redac
     numbers = [number for number, entry in enumerate(transcript.entries) if entry.turn in wanted]
     found: list[Message] = []
     with contextlib.suppress(OSError, RefusedError):
-        for told in read(path, transcript, numbers, messages.opener):
+        for told in read(source, transcript, numbers, messages.opener):
             message = told.message
             message.tool = redaction.text(message.tool or told.tool)
             message.text = _cut(redaction.text(message.text))

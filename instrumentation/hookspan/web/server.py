@@ -11,7 +11,6 @@ from typing import Final
 import uvicorn
 
 from hookspan import assets
-from hookspan.clients.claude_code.transcript_files import transcript_roots
 from hookspan.content import Copies, HookEvents, Search
 from hookspan.model.rows import EventRow
 from hookspan.observe.messages import SessionMessages
@@ -70,9 +69,9 @@ class Server:
             log=RawLog(agent.paths),
             messages=SessionMessages(
                 self._reader,
-                transcript_roots(settings=receipts.files(agent.paths)),
+                receipts.transcript_folders(agent.paths),
                 self._copies.open,
-                self._copies.paths,
+                self._copies.sources,
             ),
             search=self._search,
             copies=self._copies,

@@ -74,7 +74,7 @@ class Ingest:
         self.state = FoldState(self._keeper)
         self._reader = JournalReader(paths, self._watermark)
         self._unusable = UnusableLines(self._journal, self._disk)
-        self._observing = Observing(paths, settings, self._journal.read_record)
+        self._observing = Observing(paths, settings, self._journal.read_record, key)
         if (changes := self._observing.watch.descriptor) is not None:
             poke.also(changes, self._observing.watch.read)
         self._prerequisites = Prerequisites(self._observing.roots, self._observing.before)

@@ -27,12 +27,15 @@ class Observing:
         paths: Whose drops and whose client folders.
         settings: Of the agent.
         read_record: Gives a journal line by its number, None if it is gone.
+        key: The install's secret for digests.
     """
 
-    def __init__(self, paths: Paths, settings: AgentSettings, read_record: Callable[[int], bytes | None]) -> None:
+    def __init__(
+        self, paths: Paths, settings: AgentSettings, read_record: Callable[[int], bytes | None], key: bytes
+    ) -> None:
         self._paths = paths
         self._settings = settings
-        self._read_record = read_record
+        self._read_record, self._key = read_record, key
         self._observers: Observers | None = None
         self.watch = FolderWatch()
         self.presence = presence.Presence(paths)
@@ -79,6 +82,7 @@ class Observing:
             roots=self.roots(),
             other_roots=other_roots({name: receipts.files(self._paths, name) for name in CLIENTS}),
             read_record=self._read_record,
+            key=self._key,
             watch=self.watch,
         )
 

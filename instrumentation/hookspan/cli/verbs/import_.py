@@ -1,4 +1,4 @@
-"""`hookspan import`: sessions from before hookspan, read from the transcripts that Claude Code kept."""
+"""`hookspan import`: sessions from before hookspan, read from the transcripts that coding agents kept."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from hookspan.agent.client import Client, Ready
+from hookspan.catalogue.claude_code import CLAUDE_CODE
 from hookspan.cli.terminal.options import JSON
 from hookspan.cli.terminal.text import may_draw, printable
 from hookspan.config import Settings, load
 from hookspan.errors import UserError
 from hookspan.opted_out import OptedOut
 from hookspan.paths import Paths
+from hookspan.setup import receipts
 from hookspan.units import counted
 from hookspan.wire import Record, Reduced, encode
-from hookspan.wire.facts import ModelCall, QueuedPrompt
+from hookspan.wire.facts import ModelCall, QueuedPrompt, TranscriptEvent
 
 if TYPE_CHECKING:
     from hookspan.history import Copies
@@ -57,9 +59,10 @@ COUNTED: Final = {"turns": "turns", "tools": "tool calls", "model_calls": "model
 @click.option("--dry-run", is_flag=True, help="Say what would be imported, and import nothing.")
 @JSON
 def import_(places: tuple[Path, ...], since: int | None, dry_run: bool, as_json: bool) -> None:
-    """Import transcripts from before hookspan: Claude Code's own, or those in PATH.
+    """Import transcripts from before hookspan: those that coding agents keep, or those in PATH.
 
-    PATH is a transcript, a project's folder, or a folder of those. Imported sessions are shown on your page and
+    PATH is a transcript of Claude Code, a rollout of Codex, a file of events of Copilot CLI, or a folder of those, also
+    of several agents. Imported sessions are shown on your page and
     command line. They are never exported, and no counter includes them. Sessions that hookspan has recorded itself,
     or imported before, are left as they are.
     """
@@ -97,13 +100,13 @@ class Import:
 
     def run(self, places: tuple[Path, ...], since: int | None) -> dict[str, Any]:
         """Do it; what came of it, as JSON types. `since` is in days."""
-        from hookspan.clients.claude_code.transcript_files import transcript_roots
         from hookspan.history import library
 
         for place in places:
             if not place.exists():
                 raise UserError(f"`{place}` does not exist")
-        roots = [str(place) for place in places] or list(transcript_roots())
+        folders = receipts.transcript_folders(self._paths).values()
+        roots = [str(place) for place in places] or [root for roots in folders for root in roots]
         transcripts, refused = library.find(roots)
         explicit = bool(places)
         self._import([(transcript, self._why_not(transcript, since, explicit=explicit)) for transcript in transcripts])
@@ -157,14 +160,12 @@ class Import:
 
     def _take(self, transcript: Transcript, copies: Copies) -> str:
         """Import one session; why not, if it can't be."""
-        from hookspan.history import History
+        from hookspan.history import history_of
         from hookspan.reading import RefusedError
 
-        folder = transcript.project_dir()
-        if self._opted_out.has_folder(folder):
+        if self._opted_out.has_folder(transcript.project_dir()):
             return "opted_out"
-        labels = self._settings.content.local
-        history = History(transcript.session, transcript.sources(), copies, labels=labels, project_dir=folder)
+        history = history_of(transcript, copies, labels=self._settings.content.local)
         batch: list[bytes] = []
         size = 0
         try:
@@ -184,9 +185,11 @@ class Import:
 
     @staticmethod
     def _learn(transcript: Transcript, copies: Copies) -> None:
-        """Forks of a session that is left alone have copies of its lines."""
+        """Forks of a session of Claude Code's that is left alone have copies of its lines."""
         from hookspan.reading import RefusedError
 
+        if transcript.agent != CLAUDE_CODE.name:
+            return
         with contextlib.suppress(OSError, RefusedError):
             copies.learn(transcript.sources()[0].lines)
 
@@ -197,9 +200,13 @@ class Import:
             self._counts["unpriced"] += record.cost_nano < 0 and not record.error_status
         elif isinstance(record, QueuedPrompt):
             self._counts["turns"] += 1
-        elif isinstance(record, Reduced):
-            self._counts["turns"] += record.event == "UserPromptSubmit"
-            self._counts["tools"] += record.event == "PreToolUse"
+        elif (event := _event_of(record)) is not None:
+            self._counts["turns"] += event.event == "UserPromptSubmit" and not event.agent_id
+            self._counts["tools"] += event.event == "PreToolUse"
+            if event.event == "PostModelRequest" and (request := event.request):
+                self._counts["model_calls"] += 1
+                self._cost += max(0, request.cost_nano)
+                self._counts["unpriced"] += request.cost_nano < 0 < request.output_tokens
 
     def _append(self, lines: list[bytes], size: int) -> None:
         if self._dry_run or not lines:
@@ -226,6 +233,13 @@ class Import:
             except UserError:
                 return
             time.sleep(PACE_POLL)
+
+
+def _event_of(record: Record) -> Reduced | None:
+    """The event that a record is, or tells of; none for another fact."""
+    if isinstance(record, TranscriptEvent):
+        return record.event
+    return record if isinstance(record, Reduced) else None
 
 
 def report(outcome: Mapping[str, Any]) -> Iterator[str]:

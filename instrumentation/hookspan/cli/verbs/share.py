@@ -31,11 +31,10 @@ def share(id_: str, form: Literal["html", "markdown"], keep: tuple[str, ...], ou
     """Write what was said in a session or a turn to one file, without secrets, paths and names.
 
     ID is that of a session, a prompt or a trace, or its first digits; `last`, or none, is your newest turn. What is
-    left out is shown first, with how often it was found. Nothing is sent anywhere. The source is Claude Code's own
+    left out is shown first, with how often it was found. Nothing is sent anywhere. The source is the agent's own
     transcript; without it the archive's copy, or the hook events that the journal still has. Works without an agent.
     """
     from hookspan.cli.terminal.lookup import find
-    from hookspan.clients.claude_code.transcript_files import transcript_roots
     from hookspan.config import load
     from hookspan.content import Copies, HookEvents, Search
     from hookspan.observe.messages import SessionMessages
@@ -59,7 +58,7 @@ def share(id_: str, form: Literal["html", "markdown"], keep: tuple[str, ...], ou
     whole = len(traces) > 1 or row.id.replace("-", "") in traces or row.id.startswith(id_.strip().lower())
     trace = "" if whole else traces.pop()
     copies = Copies(search, HookEvents(paths, reader))
-    messages = SessionMessages(reader, transcript_roots(settings=receipts.files(paths)), copies.open, copies.paths)
+    messages = SessionMessages(reader, receipts.transcript_folders(paths), copies.open, copies.sources)
     found = document.collect(messages, row, trace=trace, keep=keep)
     if not found.parts:
         raise UserError(

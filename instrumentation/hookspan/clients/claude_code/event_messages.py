@@ -10,12 +10,12 @@ from typing import Any, Final
 
 import msgspec
 
-from hookspan.clients.message import Message
+from hookspan.clients.message import Message, made
 from hookspan.screen import shown
 from hookspan.wire.fields import as_array, as_name, as_object
 
 from .conversation import SaidLine, result_text
-from .messages import call_of, made, said_by_user
+from .messages import call_of, said_by_user
 
 
 class _Line(msgspec.Struct):

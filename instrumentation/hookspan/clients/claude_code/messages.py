@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from hookspan.clients.message import Kind, Message, Role
+from hookspan.clients.message import Kind, Message, changed, made
 from hookspan.screen import shown
 from hookspan.units import size
 from hookspan.wire.fields import as_array, as_object, timestamp_ns
@@ -78,11 +78,6 @@ class Conversation:
             yield from _of_client(line, kind)
         elif line.type == "queue-operation" and line.reason == "absorbed_mid_turn" and _text(line.content):
             yield made("prompt", "user", _text(line.content))
-
-
-def made(kind: Kind, role: Role, text: str = "", **fields: Any) -> Message:
-    """One that has no id yet."""
-    return Message("", kind, role, text=text, **fields)
 
 
 def _of_user(line: SaidLine) -> Iterator[Message]:
@@ -176,30 +171,10 @@ def _about(given: dict[str, Any]) -> str:
 def _diff(given: dict[str, Any]) -> str:
     """What an edit or a new file changes, as far as its input says."""
     edits = [as_object(one) for one in as_array(given.get("edits"))] or [given]
-    found = [_changed(_str(one.get("old_string")), _str(one.get("new_string"))) for one in edits]
+    found = [changed(_str(one.get("old_string")), _str(one.get("new_string"))) for one in edits]
     if not any(found) and _str(given.get("file_path") or given.get("notebook_path")):
-        found = [_changed("", _str(given.get("content") or given.get("new_source")))]
+        found = [changed("", _str(given.get("content") or given.get("new_source")))]
     return "\n@@\n".join(filter(None, found))
-
-
-def _changed(old: str, new: str) -> str:
-    """The lines that go and those that come, between the ones that stay."""
-    if old == new:
-        return ""
-    before, after = old.split("\n") if old else [], new.split("\n") if new else []
-    most = min(len(before), len(after))
-    head = next((at for at in range(most) if before[at] != after[at]), most)
-    tail = next((at for at in range(most - head) if before[-1 - at] != after[-1 - at]), most - head)
-    return "\n".join(
-        f"{mark}{line}"
-        for mark, lines in (
-            (" ", before[:head]),
-            ("-", before[head : len(before) - tail]),
-            ("+", after[head : len(after) - tail]),
-            (" ", before[len(before) - tail :]),
-        )
-        for line in lines
-    )
 
 
 def _of_client(line: SaidLine, kind: Kind) -> Iterator[Message]:

@@ -86,6 +86,7 @@ class TranscriptParser:
         prompt: str = "",
         labels: bool = True,
         decisions: bool = False,
+        **_: object,
     ) -> None:
         """`labels`: scrubbed texts are kept. `decisions`: who let each call run is read, too."""
         self._session = session

@@ -1,6 +1,6 @@
 """Reads a rollout, Codex's transcript of one thread: what no hook tells.
 
-Forms of lines: Codex 0.171.0, as in `tests/sessions`. A line that can't be read is passed over.
+A line that can't be read is passed over.
 """
 
 from __future__ import annotations
@@ -11,38 +11,19 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
-
+from hookspan.clients.line_parser import LineParser
 from hookspan.reading import RefusedError
 from hookspan.wire.facts import AgentMeta, ClientVersion, Fact, ToolResult
-from hookspan.wire.fields import as_count, as_name, as_object, timestamp_ns
+from hookspan.wire.fields import as_count, as_name, as_object
 
 from . import settings_files
+from .rollout_lines import OUTPUTS, Line, read
 
 _NAME: Final = re.compile(r"rollout-[\w-]{1,128}\.jsonl")
 _DATE: Final = re.compile(r"\d{4}/\d\d/\d\d")
 _OPEN: Final = re.compile(r"(?:\A|\n)(?:Process running with session ID \d|aborted by user)")
 """In the output of a command that goes on, whose end is told later, or of a call that its turn's interruption ended."""
-
-
 _CODE_MAX: Final = 1 << 31
-
-
-class _Payload(msgspec.Struct):
-    type: str = ""
-    cli_version: str = ""
-    call_id: str = ""
-    output: Any = None
-    item: Any = None
-
-
-class _Line(msgspec.Struct):
-    timestamp: str = ""
-    type: str = ""
-    payload: _Payload = msgspec.field(default_factory=_Payload)
-
-
-_decode = msgspec.json.Decoder(_Line).decode
 
 
 def rollout_roots(env: Mapping[str, str], hooks: tuple[Path, ...] = ()) -> tuple[str, ...]:
@@ -67,68 +48,56 @@ def rollout_of(path: str, _session: str, roots: tuple[str, ...]) -> str:
     return f"{real}/{name}"
 
 
-class RolloutParser:
+class RolloutParser(LineParser):
     """Reads one rollout line by line and gives the facts in it."""
 
-    is_within: Final = False
-    """No line goes on with what another began."""
-
     def __init__(self, session: str, file: str, *, agent_id: str = "", offset: int = 0, **_: object) -> None:
-        self._session, self._file, self._agent_id, self._offset = session, file, agent_id, offset
+        super().__init__(session, file, offset=offset)
+        self._agent_id = agent_id
 
-    def skip(self, size: int) -> None:
-        """Passes over bytes that are not read."""
-        self._offset += size
-
-    def jump(self, offset: int) -> None:
-        """Goes on from another place: the file is another one, or shorter."""
-        self._offset = offset
-
-    def end(self) -> list[Fact]:
-        """Nothing: each line is whole."""
-        return []
-
-    def feed(self, data: bytes) -> Iterator[Fact]:
-        """The facts in one line (with its LF)."""
-        self._offset += len(data)
-        try:
-            line = _decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    def facts(self, data: bytes) -> Iterator[Fact]:
+        """See `LineParser`."""
+        line = read(data)
+        if line is None or not (at := line.at) or (fact := self._fact(line)) is None:
             return
-        fact, at = self._fact(line), timestamp_ns(line.timestamp)
-        if fact is not None and at:
-            fact.key = f"{self._agent_id}/{fact.key}" if self._agent_id else fact.key
-            fact.at, fact.session, fact.file, fact.offset = at, self._session, self._file, self._offset
-            yield fact
+        fact.at, fact.key = at, f"{self._agent_id}/{fact.key}" if self._agent_id else fact.key
+        yield fact
 
-    def _fact(self, line: _Line) -> Fact | None:
-        payload = line.payload
-        if line.type == "session_meta" and payload.cli_version and not self._agent_id:
-            version = payload.cli_version[:40]
-            return ClientVersion(at=0, key=f"version:{version}", version=version)
-        if line.type == "event_msg" and payload.type == "item_completed":
-            return _item(as_object(payload.item))
-        if line.type == "response_item" and payload.type in {"function_call_output", "custom_tool_call_output"}:
-            return _output(payload)
+    def _fact(self, line: Line) -> Fact | None:
+        if line.type == "session_meta" and not self._agent_id:
+            version = as_name(line.payload.get("cli_version"))[:40]
+            return ClientVersion(at=0, key=f"version:{version}", version=version) if version else None
+        if line.type == "event_msg":
+            return _item(line.item)
+        if line.type == "response_item" and line.kind in OUTPUTS:
+            return _output(line.payload)
         return None
 
 
 def _item(item: dict[str, Any]) -> Fact | None:
     name, kind = as_name(item.get("id")), item.get("type")
     if kind == "CommandExecution" and type(code := item.get("exit_code")) is int and abs(code) < _CODE_MAX:
-        took = as_object(item.get("duration"))
-        ms = as_count(took.get("secs")) * 1e3 + as_count(took.get("nanos")) / 1e6
-        return ToolResult(at=0, key=f"result:{name}", tool_use_id=name, exit_code=code, duration_ms=ms)
+        return ToolResult(at=0, key=f"result:{name}", tool_use_id=name, exit_code=code, duration_ms=ran_ms(item))
     if kind == "SubAgentActivity" and item.get("kind") == "started":
         thread = as_name(item.get("agent_thread_id"))
         return AgentMeta(at=0, key=f"meta:{thread}", agent_id=thread, tool_use_id=name)
     return None
 
 
-def _output(payload: _Payload) -> Fact | None:
+def ran_ms(item: dict[str, Any]) -> float:
+    """How long a command ran, as Codex says: that leaves out up to 150 ms at its start."""
+    took = as_object(item.get("duration"))
+    return as_count(took.get("secs")) * 1e3 + as_count(took.get("nanos")) / 1e6
+
+
+def goes_on(output: str) -> bool:
+    """Whether the output of a call says nothing of its end: it goes on, or its turn was interrupted."""
+    return _OPEN.search(output[:400]) is not None
+
+
+def _output(payload: dict[str, Any]) -> Fact | None:
     """What the model saw of a call; a hook has told of its end before, if it ended well."""
-    text = payload.output if type(payload.output) is str else ""
-    if not payload.call_id or _OPEN.search(text[:400]):
+    text, name = payload.get("output"), as_name(payload.get("call_id"))
+    if not name or (type(text) is str and goes_on(text)):
         return None
-    name = payload.call_id[:256]
     return ToolResult(at=0, key=f"output:{name}", tool_use_id=name, over=True)

@@ -9,11 +9,13 @@ from typing import Final
 
 import msgspec
 
+from hookspan.catalogue.claude_code import CLAUDE_CODE
 from hookspan.catalogue.session_fields import SessionRow
+from hookspan.clients.conversations import client_of
 from hookspan.clients.message import Kind
 from hookspan.model import ids
 from hookspan.observe.messages import Told, Transcript, holding, read
-from hookspan.observe.transcript_paths import in_journal
+from hookspan.observe.transcript_paths import Source, in_journal
 from hookspan.reading import RefusedError
 from hookspan.sharing import document, rules
 from hookspan.sharing.as_html import html
@@ -36,10 +38,13 @@ KINDS: Final[dict[str, frozenset[Kind]]] = {
 }
 """What can be asked for; `all` is whatever there is, `failed` only what failed."""
 UNKNOWN: Final = "No transcript of this session is known."
-DELETED: Final = (
-    "Claude Code's transcript is not there any more: it deletes them after `cleanupPeriodDays` (30 days unless set), "
-    "and hookspan keeps no copy."
-)
+DELETED: Final = "The transcript is not there any more, and hookspan keeps no copy."
+DELETED_BY: Final = {
+    CLAUDE_CODE.name: (
+        "Claude Code's transcript is not there any more: it deletes them after `cleanupPeriodDays` (30 days unless "
+        "set), and hookspan keeps no copy."
+    )
+}
 FORMATS: Final[dict[str, tuple[str, Callable[[document.Document], str]]]] = {
     "html": ("html", html),
     "markdown": ("md", markdown),
@@ -51,28 +56,28 @@ _NUMBER: Final = re.compile(r"\A[0-9]{1,9}\Z")
 
 def messages(context: Context, arguments: Arguments) -> schemas.Messages:
     """GET /sessions/{id}/messages."""
-    path, transcript = _open(context, arguments)
+    source, transcript = _open(context, arguments)
     now = serializers.now_ms()
     found = context.messages.subagents(arguments["id"])
     subagents = [schemas.Conversation(subagent=one.id, type=one.type, tool_call=one.tool_call) for one in found]
-    if transcript is None:
-        missing = DELETED if path else UNKNOWN
+    if transcript is None or source is None:
+        missing = DELETED_BY.get(client_of(source.path), DELETED) if source else UNKNOWN
         return schemas.Messages(
             now=now, items=[], start=0, total=0, next=None, place="", missing=missing, subagents=subagents
         )
     numbers = _numbers(transcript, arguments)
     start = arguments["start"]
     if arguments["message"]:
-        start = _place_of(path, transcript, numbers, arguments["message"])
+        start = _place_of(source, transcript, numbers, arguments["message"])
     end = min(len(numbers), start + arguments["limit"])
-    items = _read(context, path, transcript, numbers[start:end], arguments["id"], TEXT_SHOWN)
+    items = _read(context, source, transcript, numbers[start:end], arguments["id"], TEXT_SHOWN)
     return schemas.Messages(
         now=now,
         items=items,
         start=start,
         total=len(numbers),
         next=end if end < len(numbers) else None,
-        place=context.copies.place(path),
+        place=context.copies.place(source.path),
         missing="",
         subagents=subagents,
     )
@@ -80,10 +85,10 @@ def messages(context: Context, arguments: Arguments) -> schemas.Messages:
 
 def message(context: Context, arguments: Arguments) -> schemas.Message:
     """GET /sessions/{id}/messages/{number}: one of them, whole."""
-    path, transcript = _open(context, arguments)
-    number = arguments["number"]
-    exists = transcript is not None and _NUMBER.match(number) and int(number) < len(transcript.entries)
-    items = _read(context, path, transcript, [int(number)], arguments["id"], WHOLE) if exists and transcript else []
+    source, transcript = _open(context, arguments)
+    number, items = arguments["number"], list[schemas.Message]()
+    if source and transcript and _NUMBER.match(number) and int(number) < len(transcript.entries):
+        items = _read(context, source, transcript, [int(number)], arguments["id"], WHOLE)
     if not items:
         raise not_found("there is no such message, or its transcript has been deleted")
     return items[0]
@@ -91,12 +96,12 @@ def message(context: Context, arguments: Arguments) -> schemas.Message:
 
 def find(context: Context, arguments: Arguments) -> schemas.Hits:
     """GET /sessions/{id}/found: where in a conversation a text is."""
-    path, transcript = _open(context, arguments)
+    source, transcript = _open(context, arguments)
     hits: set[int] = set()
     words = arguments["q"] or ""
-    if transcript is not None and words:
+    if source and transcript is not None and words:
         with contextlib.suppress(OSError, RefusedError):
-            hits.update(holding(path, transcript, words, context.messages.opener))
+            hits.update(holding(source, transcript, words, context.messages.opener))
     numbers = _numbers(transcript, arguments) if transcript is not None else []
     starts = [at for at, number in enumerate(numbers) if number in hits]
     return schemas.Hits(now=serializers.now_ms(), starts=starts)
@@ -139,14 +144,14 @@ def _may(context: Context, session: str) -> SessionRow:
     return row
 
 
-def _open(context: Context, arguments: Arguments) -> tuple[str, Transcript | None]:
-    """The file of the conversation that is asked for, and what is known of it."""
+def _open(context: Context, arguments: Arguments) -> tuple[Source | None, Transcript | None]:
+    """The conversation that is asked for, and what is known of it."""
     session, subagent = arguments["id"], arguments["subagent"] or ""
     _may(context, session)
-    path = context.messages.path(session, subagent)
-    if subagent and not path:
+    source = context.messages.source(session, subagent)
+    if subagent and not source:
         raise not_found("there is no such subagent, or nothing of it is known")
-    return path, context.messages.transcript(path) if path else None
+    return source, context.messages.transcript(source) if source else None
 
 
 def _numbers(transcript: Transcript, arguments: Arguments) -> Sequence[int]:
@@ -166,12 +171,12 @@ def _numbers(transcript: Transcript, arguments: Arguments) -> Sequence[int]:
     ]
 
 
-def _place_of(path: str, transcript: Transcript, numbers: Sequence[int], message_id: str) -> int:
+def _place_of(source: Source, transcript: Transcript, numbers: Sequence[int], message_id: str) -> int:
     """Where among these messages one is, by its id or its number; the first, where ids of a transcript mean nothing."""
     number = transcript.numbers.get(message_id, -1)
     if number < 0 and _NUMBER.match(message_id):
         number = int(message_id)
-    if number not in numbers and in_journal(path):
+    if number not in numbers and in_journal(source.path):
         return 0
     if number not in numbers:
         raise invalid("there is no such message among these")
@@ -179,11 +184,11 @@ def _place_of(path: str, transcript: Transcript, numbers: Sequence[int], message
 
 
 def _read(
-    context: Context, path: str, transcript: Transcript, numbers: Sequence[int], session: str, shown: int
+    context: Context, source: Source, transcript: Transcript, numbers: Sequence[int], session: str, shown: int
 ) -> list[schemas.Message]:
     """The messages; none of a file that went away meanwhile."""
     try:
-        return [_message(told, session, shown) for told in read(path, transcript, numbers, context.messages.opener)]
+        return [_message(told, session, shown) for told in read(source, transcript, numbers, context.messages.opener)]
     except (OSError, RefusedError):
         return []
 

@@ -1,0 +1,85 @@
+"""Copilot CLI's sessions from before hookspan: its files of events, as the observers read them.
+
+All but the hook's own event stands there, also how a run ended; only where one was resumed is told by that event alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from hookspan.catalogue.copilot import COPILOT
+from hookspan.clients.copilot.events import EventsParser, read
+from hookspan.observe.transcript_file import priced
+from hookspan.wire import Record, Reduced
+from hookspan.wire.facts import ClientVersion, Silent, TranscriptEvent, TranscriptRead
+from hookspan.wire.fields import as_object, as_path, timestamp_ns
+from hookspan.wire.reduced import SERVED_BY_GITHUB
+
+from .lines import Source, numbered, without_digests
+
+_SOURCES: Final = {"session.start": "startup", "session.resume": "resume"}
+
+
+class CopilotHistory:
+    """Turns the events of one session into records. See `history.Records`."""
+
+    def __init__(self, session: str, sources: list[Source], *, labels: bool = True, project_dir: str = "") -> None:
+        self._session, self._source = session, sources[0]
+        self._labels, self._project_dir = labels, project_dir
+        self._last = 0
+        self.unreadable = 0
+        self.first = 0
+
+    def records(self) -> Iterator[Record]:
+        """All records, in the order in which they would have come. Nothing for a session without any work."""
+        for record in numbered(self._session, self._records()):
+            self._last = max(self._last, record.at)
+            yield record
+
+    def _records(self) -> Iterator[Record]:
+        parser = EventsParser(self._session, self._source.path, labels=self._labels)
+        held: list[Record] = []  # what is known before there is any work
+        for data in self._source.lines:
+            if isinstance(data, int):
+                parser.skip(data)
+                self.unreadable += 1
+                continue
+            found = [*self._run(data), *priced(parser.feed(data), SERVED_BY_GITHUB)]
+            for fact in found:
+                if isinstance(fact, TranscriptEvent):
+                    without_digests(fact.event)
+            self.first = self.first or next((one.at for one in found if _is_work(one)), 0)
+            held += found
+            if self.first:
+                yield from held
+                held = []
+        if self.first:
+            yield TranscriptRead(at=self._last, key=f"read:{self._last}")
+            yield Silent(at=self._last, key=f"silent:{self._last}")
+            yield TranscriptRead(at=self._last, key=f"end:{self._last}")
+
+    def _run(self, data: bytes) -> Iterator[Record]:
+        """The beginning of a run, as the hook tells it; what the one before it left is read by then."""
+        line = read(data)
+        self.unreadable += line is None
+        source = _SOURCES.get(line.type) if line else None
+        if line is None or source is None or not (at := timestamp_ns(line.timestamp)):
+            return
+        if self._last:
+            yield TranscriptRead(at=self._last, key=f"read:{self._last}")
+        cwd = as_path(as_object(line.data.get("context")).get("cwd"))
+        yield Reduced(
+            at=at,
+            agent=COPILOT.name,
+            served_by=SERVED_BY_GITHUB,
+            event="SessionStart",
+            source=source,
+            cwd=cwd,
+            project_dir=self._project_dir or cwd,
+            transcript=self._source.path,
+        )
+
+
+def _is_work(record: Record) -> bool:
+    return not isinstance(record, Reduced | ClientVersion | TranscriptRead)
