@@ -95,6 +95,7 @@ class Home:
         return sorted((self.copilot / "session-state").glob("*/events.jsonl"))
 
     def events(self, kind: str) -> list[dict[str, Any]]:
-        """Those of a type."""
-        lines = [json.loads(line) for path in self.sessions() for line in path.read_bytes().splitlines()]
-        return [line for line in lines if line["type"] == kind]
+        """Those of a type; the client may be in the middle of writing the last line."""
+        lines = (line for path in self.sessions() for line in path.read_bytes().splitlines(keepends=True))
+        events = (json.loads(line) for line in lines if line.endswith(b"\n"))
+        return [event for event in events if event["type"] == kind]

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.agent.machine import until
 from tests.web.browser import Visitor, sideways, violations
@@ -84,7 +84,14 @@ def test_it_is_given_away_without_paths(shared: Site, visitor: Visitor) -> None:
     text = download.value.path().read_text()
     assert "…/cart.py" in text
     assert "+    whole = sum" in text
+    held: list[Route] = []
+    page.route("**/shared?*", lambda route, _: held.append(route))
     panel.get_by_label("Paths.").uncheck()
+    expect(panel.get_by_role("button", name="Download")).to_be_disabled()  # the file in hand was made by other rules
+    expect(panel.get_by_role("button", name="Copy")).to_be_disabled()
+    expect(panel.get_by_role("status")).to_be_empty()
+    for route in held:
+        route.continue_()
     expect(panel.get_by_text("kept")).to_be_visible()
     with page.expect_download() as download:
         panel.get_by_role("button", name="Download").click()

@@ -88,7 +88,9 @@ export class SharePanel extends BaseComponent {
 		this.file = null;
 		/** @type {ApiError | null} */
 		this.error = null;
+		/** What was asked for last, and what `file` answers: until they agree the file in hand is of another choice. */
 		this.asked = "";
+		this.answered = "";
 	}
 
 	firstUpdated() {
@@ -113,10 +115,11 @@ export class SharePanel extends BaseComponent {
 			const file = /** @type {Shared} */ (await ask(`/sessions/${encodeURIComponent(this.session)}/shared`, query));
 			if (this.asked !== wanted) return;
 			this.file = file;
+			this.answered = wanted;
 			this.error = null;
 		} catch (error) {
 			if (!(error instanceof ApiError)) throw error;
-			this.error = error;
+			if (this.asked === wanted) this.error = error;
 		}
 	}
 
@@ -140,7 +143,7 @@ export class SharePanel extends BaseComponent {
 
 	render() {
 		const { file } = this;
-		const isEmpty = file?.count === 0;
+		const current = this.answered === this.asked ? file : null;
 		return html`<dialog aria-labelledby="share" @close=${() => this.dispatchEvent(new CustomEvent("close"))}>
 			<h2 id="share">Share what was said</h2>
 			<p class="second">One file, made on this machine. Nothing is sent anywhere.</p>
@@ -163,19 +166,19 @@ export class SharePanel extends BaseComponent {
 				${file?.rules.map((rule) => this.#rule(rule))}
 			</fieldset>
 			<footer>
-				<button class="btn first" ?disabled=${!file || isEmpty} @click=${() => file && this.#save(file)}>
+				<button class="btn first" ?disabled=${!current?.count} @click=${() => current && this.#save(current)}>
 					Download
 				</button>
 				<button
 					class="btn"
-					?disabled=${!file || isEmpty}
-					@click=${async () => file && this.announce((await copy(file.text)) ? "Copied" : "Copying failed")}
+					?disabled=${!current?.count}
+					@click=${async () => current && this.announce((await copy(current.text)) ? "Copied" : "Copying failed")}
 				>
 					Copy
 				</button>
 				<button class="btn plain" @click=${() => this.renderRoot.querySelector("dialog")?.close()}>Close</button>
 				<span class="quiet push" role="status"
-					>${file ? (isEmpty ? "No transcript of it is there any more." : `${plural(file.count, "message")}, ${bytes(file.text.length)}`) : ""}</span
+					>${current ? (current.count ? `${plural(current.count, "message")}, ${bytes(current.text.length)}` : "No transcript of it is there any more.") : ""}</span
 				>
 			</footer>
 		</dialog>`;
