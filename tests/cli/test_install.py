@@ -458,6 +458,33 @@ def test_native_telemetry_comes_and_goes_to_the_byte(data: bytes, file: Path, ho
     assert file.read_bytes() == data
 
 
+def test_childrens_traces_come_and_go_to_the_byte(file: Path, home: Path, hookspan: Run):
+    """With the receiver that they need, whose port is fixed from then on; without an agent, and without an endpoint."""
+    data = NATIVE_FILES["tabs"]
+    file.write_bytes(data)
+    for words in (["--children", "--dry-run"], ["--children", "--check"]):
+        hookspan("install", *words, status=1 if "--check" in words else 0)
+    assert file.read_bytes() == data
+    assert not (home / ".config/hookspan/config.toml").exists()
+    hookspan("install", "--yes", "--children")
+    env = json.loads(file.read_bytes())["env"]
+    assert env["CLAUDE_CODE_PROPAGATE_TRACEPARENT"] == "1"
+    assert env["OTEL_EXPORTER_OTLP_ENDPOINT"].startswith("http://127.0.0.1:")
+    hookspan("install", "--yes")  # without a word about it, it stays
+    hookspan("install", "--yes", "--native-telemetry")
+    assert json.loads(file.read_bytes())["env"] == env
+    hookspan("install", "--check", "--children")
+    shown = hookspan("config", "show", "--json").stdout
+    assert {"receive.enabled", "receive.children"} <= set(re.findall(r"receive\.\w+", shown))
+    hookspan("install", "--yes", "--no-children")
+    del env["CLAUDE_CODE_PROPAGATE_TRACEPARENT"]
+    assert json.loads(file.read_bytes())["env"] == {"EDITOR": "vi"} | env
+    hookspan("install", "--yes", "--children", "--no-native-telemetry", status=2)
+    hookspan("install", "--yes", "--children")
+    hookspan("uninstall", "--yes")
+    assert file.read_bytes() == data
+
+
 def test_native_telemetry_leaves_what_others_wrote(file: Path, hookspan: Run):
     hookspan("config", "set", "export.endpoint", ENDPOINT)
     hookspan("install", "--yes", "--native-telemetry")
@@ -619,6 +646,7 @@ def test_native_windows_is_refused(monkeypatch: pytest.MonkeyPatch):
             no_hooks=False,
             scope="user",
             native=None,
+            children=None,
             status_line=None,
             archive=None,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from hookspan.agent.exports import export_settings
 from hookspan.agent.settings import AgentSettings
@@ -13,7 +13,12 @@ from hookspan.paths import Paths
 
 if TYPE_CHECKING:
     from hookspan.export import ExportSettings
+    from hookspan.receive.children import ChildrenTaker
     from hookspan.receive.receiver import Receiver
+
+HTTP_PORT: Final = 4318
+GRPC_PORT: Final = 4317
+"""Where OpenTelemetry's SDKs send by default."""
 
 _logger = logging.getLogger(__name__)
 
@@ -28,6 +33,7 @@ class Receiving:
         self._wake = wake
         self._lock = threading.Lock()
         self._receiver: Receiver | None = None
+        self._children: ChildrenTaker | None = None
         self._made_of: tuple[Any, ...] = ()
         self.problem = ""
 
@@ -54,8 +60,10 @@ class Receiving:
         """What `status` and health show; None if nothing is to be received."""
         if not self._settings.now.receive.enabled:
             return None
-        receiver = self._receiver
-        return {"problem": self.problem} if receiver is None else {"problem": "", **receiver.stats()}
+        receiver, children = self._receiver, self._children
+        if receiver is None:
+            return {"problem": self.problem}
+        return {"problem": "", **receiver.stats(), "children": children.stats() if children else None}
 
     @property
     def waiting(self) -> bool:
@@ -67,18 +75,20 @@ class Receiving:
         """The settings that a receiver can't change while it runs."""
         receive, export = self._settings.now.receive, self._settings.now.export
         sent = frozenset(signal for signal in receive.forwarded if export.enabled and export.endpoint_of(signal))
-        return receive.enabled, receive.port, receive.bytes, sent
+        return receive.enabled, receive.port, receive.bytes, receive.children, sent
 
     def _start(self) -> None:
-        self._made_of = enabled, port, limit, forward = self._ingredients()
+        self._made_of = enabled, port, limit, children, forward = self._ingredients()
         self.problem = ""
         if not enabled:
             return
         try:
-            from hookspan.receive.claude_code import ClaudeCode  # noqa: PLC0415 - 20 MB that most agents don't need
+            from hookspan.receive.children import ChildrenTaker  # noqa: PLC0415 - 20 MB that most agents don't need
+            from hookspan.receive.claude_code import ClaudeCode  # noqa: PLC0415
             from hookspan.receive.receiver import Receiver  # noqa: PLC0415
 
             client = ClaudeCode()
+            programs = ChildrenTaker(self._paths.received, self._keeps_content) if children else None
             receiver = Receiver(
                 self._paths,
                 port=port,
@@ -86,21 +96,26 @@ class Receiving:
                 forward=forward,
                 settings=self._where,
                 wake=self._wake,
-                spans=[client],
+                spans=[client, programs] if programs else [client],
                 logs=[client.logged],
+                more_ports=[HTTP_PORT] if programs else (),
+                grpc_port=GRPC_PORT if programs else 0,
             )
             receiver.start()
         except Exception as error:
             _logger.exception("nothing can be received")
             self.problem = str(error)
             return
-        self._receiver = receiver
+        self._receiver, self._children = receiver, programs
         _logger.info("receiving", extra={"url": receiver.url})
 
     def _stop(self) -> None:
         receiver, self._receiver = self._receiver, None
         if receiver is not None:
             receiver.stop()
+
+    def _keeps_content(self) -> bool:
+        return self._settings.now.content.local
 
     def _where(self) -> ExportSettings | None:
         """By which settings something may be forwarded now."""

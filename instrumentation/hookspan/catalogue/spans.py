@@ -390,7 +390,7 @@ CHILD: Final = SpanKind(
     type="child",
     look=SpanLook("Span of a program", title="{of}", bar="thin", role="overhead"),
     name="child {name}",
-    brief="A span that a program sent which the call runs: a test suite's, say. Exported under the name, kind, status and `service.name` that the program gave it, with the program's attributes beside these.",
+    brief="A span that a program sent which the call runs: a test suite's, say ([Children's traces](../children.md)). Exported under the name, kind, status and `service.name` that the program gave it, with the program's attributes beside these.",
     scope=CHILD_SCOPE,
     parent="the tool call, or another span of the program",
     begins="as the program says",

@@ -367,6 +367,12 @@ class Receive:
     bytes: int = _option(
         256 << 20, Size(1 << 20), "Disk space that waiting requests may use, a signal; above, the oldest ones go."
     )
+    children: bool = _option(
+        False,
+        Flag(),
+        "Keep the spans of programs that tool calls run, below their call. Listens on the ports 4318 and 4317 as well, "
+        "to which OpenTelemetry's SDKs send by default.",
+    )
 
     @property
     def forwarded(self) -> frozenset[Signal]:

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from hookspan.config import SIGNALS, Signal
 from hookspan.export import ExportSettings
@@ -20,6 +20,9 @@ from .port import bind, listen, url_of
 from .server import Server
 from .spans import SpansTaker
 from .spool import Spool
+
+if TYPE_CHECKING:
+    from .grpc_server import GrpcServer
 
 STOP_TIMEOUT: Final = 2.0  # seconds
 
@@ -41,6 +44,7 @@ class Receiver:
         spans: Sequence[SpansTaker] = (),
         logs: Sequence[LogsTaker] = (),
         more_ports: Sequence[int] = (),
+        grpc_port: int = 0,
     ) -> None:
         """Make all parts; nothing is received before `start`.
 
@@ -54,6 +58,7 @@ class Receiver:
             spans: Who makes facts of spans.
             logs: Who makes facts of log records.
             more_ports: Listened on as well, if they are free.
+            grpc_port: The same, for gRPC; 0 for none.
         """
         self._sockets = [listen(port, paths.receive_port)]
         self.port: int = self._sockets[0].getsockname()[1]
@@ -73,6 +78,7 @@ class Receiver:
         readers = {signal: self._spools[signal].readers["facts"] for signal in FOLDED}
         self._intake = Intake(readers, Writer(paths), wake, spans=spans, logs=logs)
         self._server = Server(self._gate, self._sockets)
+        self._grpc = _grpc_server(self._gate, grpc_port) if grpc_port else None
         self._thread = threading.Thread(target=self._serve, name="receive", daemon=True)
 
     def start(self) -> None:
@@ -80,11 +86,15 @@ class Receiver:
         for forwarding in self._forwardings.values():
             forwarding.start()
         self._intake.start()
+        if self._grpc:
+            self._grpc.start()
         self._thread.start()
 
     def stop(self) -> None:
         """End; what is stored is dealt with after the next start."""
         self._server.end()
+        if self._grpc:
+            self._grpc.stop()
         self._thread.join(STOP_TIMEOUT)
         for forwarding in self._forwardings.values():
             forwarding.stop(STOP_TIMEOUT)
@@ -120,6 +130,7 @@ class Receiver:
         return {
             "url": self.url,
             "ports": self.ports,
+            "grpc_port": self._grpc.port if self._grpc else 0,
             "alive": self.alive,
             "taken": {signal: gate.taken[signal] for signal in SIGNALS},
             "foreign": {signal: gate.foreign[signal] for signal in SIGNALS},
@@ -142,3 +153,12 @@ class Receiver:
             self._server.run()
         except Exception:
             _logger.exception("the receiver ended")
+
+
+def _grpc_server(gate: Gate, port: int) -> GrpcServer | None:
+    """None where the port is not free."""
+    from .grpc_server import GrpcServer  # noqa: PLC0415 - 20 MB
+
+    with contextlib.suppress(OSError):
+        return GrpcServer(gate, port)
+    return None

@@ -21,6 +21,7 @@ _ALL: Final = {
     "OTEL_METRICS_EXPORTER": "otlp",
     "OTEL_LOGS_EXPORTER": "otlp",
 }
+PROPAGATE: Final = "CLAUDE_CODE_PROPAGATE_TRACEPARENT"
 
 
 def variables(paths: Paths, settings: Settings, on: bool | None) -> dict[str, str] | None:
@@ -34,7 +35,12 @@ def variables(paths: Paths, settings: Settings, on: bool | None) -> dict[str, st
     if settings.receive.enabled:
         if not (port := settings.receive.port or kept_port(paths.receive_port)):
             raise UserError("the receiver has no port yet", hint="`hookspan up` starts it; then try again")
-        return {**_ALL, "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf", "OTEL_EXPORTER_OTLP_ENDPOINT": url_of(port)}
+        return {
+            **_ALL,
+            "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": url_of(port),
+            **({PROPAGATE: "1"} if settings.receive.children else {}),
+        }
     endpoints = {
         f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT": own
         for signal in SIGNALS
@@ -59,6 +65,16 @@ def variables(paths: Paths, settings: Settings, on: bool | None) -> dict[str, st
         "OTEL_EXPORTER_OTLP_PROTOCOL": export.protocol,
         **endpoints,
     }
+
+
+def say(variables: Mapping[str, str] | None) -> None:
+    """What comes of them."""
+    if not variables:
+        return
+    where = next((value for key, value in variables.items() if key.endswith("_ENDPOINT")), "")
+    click.echo(f"Claude Code sends its own telemetry to {where} from its next session on.")
+    if PROPAGATE in variables:
+        click.echo("Its Bash commands get TRACEPARENT then; what a program does with it: docs/children.md")
 
 
 def replaced(text: SettingsText, record: Receipt | None, variables: Mapping[str, str] | None) -> SettingsText:

@@ -12,7 +12,7 @@ from typing import Any, Final
 import click
 
 from hookspan.catalogue.claude_code import CLAUDE_CODE
-from hookspan.cli.install import native, other
+from hookspan.cli.install import children, native, other
 from hookspan.cli.install.archive import offer as offer_archive
 from hookspan.cli.install.change import Change
 from hookspan.cli.install.prompt import confirm, short_path
@@ -37,6 +37,7 @@ def install(
     *,
     scope: Scope = "user",
     native_telemetry: bool | None = None,
+    with_children: bool | None = None,
     status_line: bool | None = None,
     archive: bool | None = None,
     yes: bool = False,
@@ -48,8 +49,8 @@ def install(
     """Do it, and print what is done; the arguments are the options of the verb."""
     paths, folder = Paths.from_environment(), working_folder()
     file = settings_files.of_scope(scope, os.environ, folder)
-    settings = load(paths, os.environ)
-    variables = native.variables(paths, settings, native_telemetry)
+    settings = children.wanted(paths, load(paths, os.environ), with_children)
+    variables = native.variables(paths, settings, children.native(paths, file, with_children, native_telemetry))
     installation = look(paths, folder=folder)
     if only_check:
         _check(installation, file, variables or {})
@@ -72,6 +73,7 @@ def install(
         confirm(f"\nWrite this to {short_path(file)}?", yes=yes)
     relay.create_state(paths, load(paths))  # from the files alone, as the agent that a hook starts reads them
     new_relay.install(paths)
+    children.save(paths, settings, with_children)
     change.make(paths)
     relay.keep_lines(paths)
     click.echo(change.done(new_relay))
@@ -82,8 +84,7 @@ def install(
             f"Until now these hooks recorded to {short_path(former.state)}, which stays as it is.\n"
             f"To delete it: {places.call(former, os.environ, 'uninstall --purge')}"
         )
-    if variables:
-        click.echo(f"Claude Code sends its own telemetry to {settings.export.endpoint} from its next session on.")
+    native.say(variables)
     offer_archive(paths, settings, wanted=archive, yes=yes)
     other.offer(paths, yes=yes)
     _offer_endpoint(paths, settings.export.endpoint_of("traces"), yes=yes)

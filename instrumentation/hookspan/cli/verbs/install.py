@@ -39,6 +39,12 @@ from hookspan.setup.others import OTHERS
     help="Have Claude Code send its own telemetry to `export.endpoint`, or stop it. Default: leave it as it is.",
 )
 @click.option(
+    "--children/--no-children",
+    default=None,
+    help="Have spans of programs that Bash commands run below their call (`receive.children`); this needs, and brings "
+    "along, --native-telemetry to hookspan's receiver. Default: leave it as it is.",
+)
+@click.option(
     "--status-line/--no-status-line",
     "status_line",
     default=None,
@@ -59,6 +65,7 @@ def install(
     no_hooks: bool,
     scope: Scope,
     native: bool | None,
+    children: bool | None,
     status_line: bool | None,
     archive: bool | None,
 ) -> None:
@@ -68,14 +75,18 @@ def install(
     """
     if os.name == "nt":
         raise UserError("hookspan does not run on native Windows; use it inside WSL2.")
+    if children and native is False:
+        raise click.UsageError("--children needs Claude Code's own telemetry: it goes without --no-native-telemetry")
     if agent != CLAUDE_CODE.name:
-        if print_block or no_hooks or scope != "user" or native is not None or status_line is not None or archive:
+        ours_alone = (native, children, status_line)
+        if print_block or no_hooks or scope != "user" or any(one is not None for one in ours_alone) or archive:
             raise click.UsageError(f"--agent {agent} goes with --dry-run, --check and --yes alone")
         other.install(agent, yes=yes, dry_run=dry_run, only_check=check)
         return
     run.install(
         scope=scope,
         native_telemetry=native,
+        with_children=children,
         status_line=status_line,
         archive=archive,
         yes=yes,

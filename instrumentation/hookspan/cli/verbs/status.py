@@ -33,6 +33,14 @@ CLEAR: Final = "\033[H\033[2J"
 WINDOWS: Final = {"five_hour": "5 hours", "seven_day": "7 days"}
 COLOURS: Final = {"healthy": "green", "warning": "yellow", "critical": "red"}
 
+CHILDREN: Final = {
+    "waiting": "spans wait for their call",
+    "too_many": "left out, since a call or all together had too many",
+    "stranger": "left out, since no call ran their program",
+    "unusable": "left out, since they say no parent or no time",
+}
+"""What became of programs' spans."""
+
 
 @click.command()
 @JSON
@@ -317,6 +325,10 @@ def _receive(report: Mapping[str, Any]) -> Iterator[str]:
     yield _row("receive", text + "".join(f", {count:,} {name}" for name, count in also.items() if count))
     for error in dict.fromkeys(queue["last_error"] for queue in queues if queue["last_error"]):
         yield _row("", click.style(str(error), fg="yellow"))
+    if children := receive.get("children"):
+        ports = ", ".join(map(str, filter(None, [*receive["ports"][1:], receive["grpc_port"]])))
+        counts = "".join(f", {count:,} {words}" for name, words in CHILDREN.items() if (count := children.get(name)))
+        yield _row("", f"programs send to {ports or 'no default port: others have them'}{counts}")
 
 
 def _hooks(report: Mapping[str, Any]) -> Iterator[str]:

@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from hookspan.agent.health import Status
+from hookspan.agent.receiving import GRPC_PORT, HTTP_PORT
+from hookspan.agent.status import status_of
+from hookspan.cli.doctor.checks.agent import listener
 from hookspan.cli.doctor.context import Context
 from hookspan.cli.doctor.result import Result
 from hookspan.receive.port import HOST, kept_port, url_of
@@ -46,3 +49,23 @@ def receive(context: Context) -> Iterator[Result]:
         )
         return
     yield Result(Status.HEALTHY, f"{url_of(port)} took a request in {took * 1000:.0f} ms", value=took, unit="s")
+    if wanted.children:
+        yield from _of_programs(context)
+
+
+def _of_programs(context: Context) -> Iterator[Result]:
+    """Whether what programs send by default comes to the receiver."""
+    report = status_of(context.paths)
+    if not report["answered"]:
+        return
+    received = report.get("receive") or {}
+    ours = {*received.get("ports", ()), received.get("grpc_port")}
+    for number, protocol in ((HTTP_PORT, "HTTP"), (GRPC_PORT, "gRPC")):
+        if number not in ours:
+            holder = listener(number)
+            yield Result(
+                Status.WARNING,
+                f"port {number} is taken by {holder}" if holder else f"port {number} was taken when the agent started",
+                f"programs that send OTLP over {protocol} send it there: their spans are below no call",
+                "have it listen elsewhere, then `hookspan restart`" if holder else "`hookspan restart`",
+            )

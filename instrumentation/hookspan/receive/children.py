@@ -1,0 +1,171 @@
+"""Takes spans of programs that tool calls ran, and the client's own that tell which call it was; gives facts.
+
+What waits is in a file as well, so that an agent which is killed goes on with it: a log of what came, which is made
+anew when nothing waits.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from hookspan import atomic
+from hookspan.wire import Fact
+from hookspan.wire.facts import Children
+
+from .child_spans import INT64_MAX, Sent, children
+from .joining import Execution, Joining
+from .spans import is_own
+
+EXECUTION: Final = "claude_code.tool.execution"
+LOG_MAX: Final = 64 << 20
+"""Bytes of the log at which it is made anew, though something waits."""
+
+_logger = logging.getLogger(__name__)
+
+
+class Came(msgspec.Struct, omit_defaults=True):
+    """A line of the log: what came at `at`. `done`: facts that are in the journal; `looked`: for what is old."""
+
+    at: int
+    spans: list[Sent] = []
+    trace: str = ""
+    execution: Execution | None = None
+    done: list[str] = []
+    looked: bool = False
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Came).decode
+
+
+class ChildrenTaker:
+    """Of one thread, but for `stats`.
+
+    Args:
+        folder: Where the log is.
+        content: Whether texts are kept that may be content (`content.local`).
+    """
+
+    def __init__(self, folder: Path, content: Callable[[], bool]) -> None:
+        self._path = folder / "children"
+        self._content = content
+        self._joining = Joining()
+        self._handed: list[Children] = []
+        self._again: list[Children] = []
+        self._unusable = 0
+        self._has_spans = False
+        self._load()
+
+    def stats(self) -> dict[str, int]:
+        """How many spans wait, and how many were not kept, by why."""
+        return {"waiting": self._joining.count, "unusable": self._unusable, **self._joining.left_out}
+
+    def taken(self, spans: Sequence[Any], at: int) -> Iterable[Fact]:
+        """The facts of what came in one request; those handed over before are in the journal."""
+        new: list[Came] = []
+        if self._handed:
+            new.append(Came(at=at, done=[fact.key for fact in self._handed]))
+        facts, self._again = self._again, []
+        for came in [*self._read(spans, at), Came(at=at, looked=True)]:
+            found = self._take(came)
+            if found or not came.looked:
+                new.append(came)
+            facts += found
+        self._handed = facts
+        self._write(new)
+        return facts
+
+    def _read(self, spans: Sequence[Any], at: int) -> list[Came]:
+        """What a request says: the client's spans first, since a program's need them."""
+        told: dict[str, Came] = {}
+        for resource in spans:
+            for scope in resource.scope_spans:
+                if is_own(scope.scope.name):
+                    for span in scope.spans:
+                        came = Came(at=at, trace=span.trace_id.hex(), execution=_execution(span))
+                        if came.execution is not None or came.trace not in told:
+                            told[came.execution.span_id if came.execution else came.trace] = came
+        sent = list(children(spans, content=self._content(), now=at))
+        self._unusable += _count(spans) - len(sent)
+        return [*told.values(), *([Came(at=at, spans=sent)] if sent else [])]
+
+    def _take(self, came: Came) -> list[Children]:
+        if came.looked:
+            return self._joining.looked_after(came.at)
+        facts = self._joining.told(came.trace, came.execution, came.at) if came.trace else []
+        return facts + (self._joining.sent(came.spans, came.at) if came.spans else [])
+
+    # --- The log
+
+    def _load(self) -> None:
+        """Go on where the last agent was: what it handed over and is not known to be in the journal comes again."""
+        try:
+            lines = self._path.read_bytes().split(b"\n")
+        except OSError:
+            return
+        facts: dict[str, Children] = {}
+        for line in lines[:-1]:
+            try:
+                came = _decode(line)
+            except msgspec.DecodeError:
+                continue  # of a full disk, or another version
+            self._has_spans = self._has_spans or bool(came.spans)
+            for fact in self._take(came):
+                facts[fact.key] = fact
+            for key in came.done:
+                facts.pop(key, None)
+        self._again = list(facts.values())
+
+    def _write(self, new: Sequence[Came]) -> None:
+        if not new:
+            return
+        try:
+            over = self._has_spans and not self._joining.count
+            if not self._handed and (over or (self._path.exists() and self._path.stat().st_size > LOG_MAX)):
+                at = new[-1].at
+                kept = [Came(at=at, trace=one.trace_id, execution=one) for one in self._joining.executions]
+                sent = self._joining.waiting()
+                atomic.write(self._path, _lines([*kept, *([Came(at=at, spans=sent)] if sent else [])]), mode=0o600)
+                self._has_spans = bool(sent)
+                return
+            self._has_spans = self._has_spans or any(came.spans for came in new)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+            file = os.open(self._path, flags, 0o600)
+            try:
+                os.write(file, _lines(new))
+            finally:
+                os.close(file)
+        except OSError as error:
+            _logger.warning("what waits of programs' spans can't be kept on disk", exc_info=error)
+
+
+def _lines(came: Iterable[Came]) -> bytes:
+    return b"".join(_encode(each) + b"\n" for each in came)
+
+
+def _execution(span: Any) -> Execution | None:
+    if span.name != EXECUTION:
+        return None
+    texts = {one.key: one.value.string_value for one in span.attributes}
+    session, call = texts.get("session.id", ""), texts.get("gen_ai.tool.call.id", "")
+    if not (session and call):
+        return None
+    return Execution(
+        trace_id=span.trace_id.hex(),
+        span_id=span.span_id.hex(),
+        session=session,
+        tool_use_id=call,
+        start=min(span.start_time_unix_nano, INT64_MAX),
+        end=min(span.end_time_unix_nano, INT64_MAX),
+    )
+
+
+def _count(spans: Iterable[Any]) -> int:
+    """Spans that are not the client's."""
+    return sum(len(scope.spans) for resource in spans for scope in resource.scope_spans if not is_own(scope.scope.name))

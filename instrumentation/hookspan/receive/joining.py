@@ -1,0 +1,226 @@
+"""Finds the tool call that each span of a program belongs to.
+
+A program has its trace context from TRACEPARENT, which names the client's own span of the call's execution. That is
+sent when the call is over, mostly after the program's spans; until then what the program sent waits. A span whose
+parent is another one of the program's waits for that, too: parents end, and are sent, last.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import msgspec
+
+from hookspan.model.state import bound
+from hookspan.wire.facts import Children, ChildSpan
+
+from .child_spans import Sent
+
+SPANS_MAX: Final = 1_000
+"""Of a call; those nearest to it are kept, since the others explain nothing without them."""
+WAITING_MAX: Final = 10_000
+"""In all, some 10 MB: of a test suite that runs for an hour and sends each test as it ends, too."""
+CALLS_KEPT: Final = 256
+OWNERS_KEPT: Final = 20_000
+"""Spans of which it is known below which call they hang, for those that come later and hang below them."""
+FACT_MAX: Final = 200
+"""Spans of one line in the journal."""
+ORPHANED: Final = 30 * 10**9
+"""Nanoseconds after its call: whoever lives sends its spans in less, by the SDKs' defaults 5 s."""
+STRANGE: Final = 600 * 10**9
+"""Nanoseconds until a trace that the client has told nothing of is a stranger's; the client tells every 5 s."""
+FORGOTTEN: Final = 24 * 3600 * 10**9
+TOO_MANY: Final = "too_many"
+STRANGER: Final = "stranger"
+
+
+class Execution(msgspec.Struct, frozen=True, kw_only=True):
+    """The client's own span of the execution of a tool call."""
+
+    trace_id: str
+    span_id: str
+    session: str
+    tool_use_id: str
+    start: int
+    end: int
+
+
+class Waiting(NamedTuple):
+    """A span that waits, since when (Unix nanoseconds)."""
+
+    span: ChildSpan
+    since: int
+
+
+@dataclass(slots=True)
+class Call:
+    """A call that is over, since when that is known, and how many spans are kept below it."""
+
+    execution: Execution
+    since: int
+    kept: int = 0
+
+    def ran(self, at: int) -> bool:
+        """Whether it ran then."""
+        return self.execution.start <= at <= self.execution.end
+
+
+class Owner(NamedTuple):
+    """The call, by its execution's span id, that a span hangs below; whether it was kept."""
+
+    execution: str
+    kept: bool
+
+
+class Joining:
+    """What waits, and what is known of calls. Reads no clock."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, dict[str, Waiting]] = {}  # by trace and span id
+        self._calls: dict[str, Call] = {}  # by the span ids of their executions
+        self._owners: dict[str, Owner] = {}  # by span id
+        self._traces: dict[str, bool] = {}  # that the client has told of
+        self.left_out: Counter[str] = Counter()
+        """Spans that are not kept, by why."""
+
+    @property
+    def count(self) -> int:
+        """How many spans wait."""
+        return sum(map(len, self._waiting.values()))
+
+    @property
+    def executions(self) -> list[Execution]:
+        """Of the calls that are known."""
+        return [call.execution for call in self._calls.values()]
+
+    def waiting(self) -> list[Sent]:
+        """The spans that wait."""
+        return [Sent(trace, one.span) for trace, waiting in self._waiting.items() for one in waiting.values()]
+
+    def sent(self, spans: Iterable[Sent], now: int) -> list[Children]:
+        """A program sent these; what is now certain."""
+        traces: dict[str, bool] = {}
+        total = self.count
+        parents: set[str] = set()
+        for trace_id, span in spans:
+            waiting = self._waiting.setdefault(trace_id, {})
+            if span.span_id in waiting or span.span_id in self._owners:
+                continue
+            if total >= WAITING_MAX:
+                parents = parents or {one.span.parent_id for some in self._waiting.values() for one in some.values()}
+                if span.span_id not in parents:
+                    self.left_out[TOO_MANY] += 1
+                    continue
+                parents.add(span.parent_id)  # what is above something that waits is let in: nothing hangs in the air
+            waiting[span.span_id] = Waiting(span, now)
+            traces[trace_id] = True
+            total += 1
+        facts = [fact for trace_id in traces for fact in self._joined(trace_id)]
+        self._tidy()
+        return facts
+
+    def told(self, trace_id: str, execution: Execution | None, now: int) -> list[Children]:
+        """The client told of a trace, perhaps of a call that was executed in it."""
+        self._traces.pop(trace_id, None)
+        self._traces[trace_id] = True
+        bound(self._traces, CALLS_KEPT)
+        if execution is None or execution.span_id in self._calls:
+            return []
+        self._calls[execution.span_id] = Call(execution, now)
+        bound(self._calls, CALLS_KEPT)
+        facts = self._joined(trace_id)
+        self._tidy()
+        return facts
+
+    def looked_after(self, now: int) -> list[Children]:
+        """What need not wait any more: a span without its parent is its call's, one of a stranger is nobody's."""
+        facts: list[Children] = []
+        for trace_id, waiting in self._waiting.items():
+            calls = [call for call in reversed(self._calls.values()) if call.execution.trace_id == trace_id]
+            calls = [call for call in calls if now - call.since > ORPHANED]
+            patience = FORGOTTEN if trace_id in self._traces else STRANGE
+            old = [one.span for one in waiting.values() if now - one.since > ORPHANED]
+            tops: dict[str, list[ChildSpan]] = {}
+            for span in old:
+                call = next((call for call in calls if call.ran(span.start)), None)
+                if call is not None and span.parent_id not in waiting:
+                    tops.setdefault(call.execution.span_id, []).append(
+                        msgspec.structs.replace(span, parent_id="", orphan=True)
+                    )
+            facts += self._taken(waiting, tops)
+            for span in old:
+                if span.span_id in waiting and now - waiting[span.span_id].since > patience:
+                    del waiting[span.span_id]
+                    self.left_out[STRANGER] += 1
+        self._tidy()
+        return facts
+
+    def _joined(self, trace_id: str) -> list[Children]:
+        """What waits in a trace directly below a call, or below what was joined before; and all below that."""
+        waiting = self._waiting.get(trace_id, {})
+        tops: dict[str, list[ChildSpan]] = {}
+        for one in waiting.values():
+            above = one.span.parent_id
+            if above in self._calls:
+                tops.setdefault(above, []).append(msgspec.structs.replace(one.span, parent_id=""))
+            elif (owner := self._owners.get(above)) and owner.execution in self._calls:
+                tops.setdefault(owner.execution, []).append(one.span)
+        return self._taken(waiting, tops)
+
+    def _taken(self, waiting: dict[str, Waiting], tops: Mapping[str, list[ChildSpan]]) -> list[Children]:
+        """Takes spans and all below them out of what waits: `tops` by the executions that they belong to."""
+        if not tops:
+            return []
+        below: dict[str, list[ChildSpan]] = {}
+        for one in waiting.values():
+            below.setdefault(one.span.parent_id, []).append(one.span)
+        return [fact for id_, spans in tops.items() for fact in self._below(self._calls[id_], spans, waiting, below)]
+
+    def _below(
+        self,
+        call: Call,
+        tops: Iterable[ChildSpan],
+        waiting: dict[str, Waiting],
+        below: Mapping[str, list[ChildSpan]],
+    ) -> list[Children]:
+        """Nearest to the call first; what is beyond the limit is counted at the nearest above it that is kept."""
+        kept: dict[str, ChildSpan] = {}
+        ways: dict[str, str] = {}
+        left: Counter[str] = Counter()
+        todo = deque(tops)
+        while todo:
+            span = todo.popleft()
+            if waiting.pop(span.span_id, None) is None:
+                continue
+            above = self._owners.get(span.parent_id)
+            has_room = call.kept < SPANS_MAX and (above is None or above.kept)
+            self._owners[span.span_id] = Owner(call.execution.span_id, has_room)
+            if has_room:
+                call.kept += 1
+                kept[span.span_id] = span
+                ways[span.span_id] = span.span_id
+            else:
+                self.left_out[TOO_MANY] += 1
+                ways[span.span_id] = ways.get(span.parent_id, "")
+                left[ways[span.span_id]] += 1
+            todo += below.get(span.span_id, ())
+        spans = [msgspec.structs.replace(span, left_out=left[id_]) for id_, span in kept.items()]
+        execution = call.execution
+        return [
+            Children(
+                at=execution.end,
+                key=f"children:{execution.tool_use_id}:{part[0].span_id}",
+                session=execution.session,
+                tool_use_id=execution.tool_use_id,
+                spans=part,
+            )
+            for part in (spans[at : at + FACT_MAX] for at in range(0, len(spans), FACT_MAX))
+        ]
+
+    def _tidy(self) -> None:
+        for trace_id in [trace_id for trace_id, waiting in self._waiting.items() if not waiting]:
+            del self._waiting[trace_id]
+        bound(self._owners, OWNERS_KEPT)

@@ -1,0 +1,62 @@
+"""OTLP over gRPC, sent by OpenTelemetry's own exporter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+
+from hookspan.config import SIGNALS
+from hookspan.export.services import SERVICES
+from hookspan.receive import otlp
+from hookspan.receive.gate import Gate
+from hookspan.receive.grpc_server import GrpcServer
+from hookspan.receive.spool import Spool
+
+
+@pytest.fixture
+def spools(tmp_path: Path) -> dict[str, Spool]:
+    return {signal: Spool(tmp_path / signal, ("facts",), 1 << 20) for signal in SIGNALS}
+
+
+@pytest.fixture
+def server(spools: dict[str, Spool]) -> Iterator[GrpcServer]:
+    made = GrpcServer(Gate(spools), 0)
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.mark.parametrize("compression", [grpc.Compression.NoCompression, grpc.Compression.Gzip])
+def test_spans_are_stored_as_they_came(spools, server, compression):
+    exporter = OTLPSpanExporter(f"127.0.0.1:{server.port}", insecure=True, compression=compression)
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    with provider.get_tracer("shop.tests").start_as_current_span("pytest"):
+        pass
+    provider.shutdown()
+    stored = spools["traces"].readers["facts"].read()
+    request = otlp.decode("traces", stored.body, is_json=False)
+    ((span,),) = [scope.spans for resource in request.resource_spans for scope in resource.scope_spans]
+    assert span.name == "pytest"
+
+
+def test_what_is_no_request_is_refused_and_what_is_no_service_is_not_there(server):
+    with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+        for method, code in (
+            (SERVICES["traces"].method, grpc.StatusCode.INVALID_ARGUMENT),
+            ("/opentelemetry.proto.collector.profiles.v1.ProfilesService/Export", grpc.StatusCode.UNIMPLEMENTED),
+        ):
+            with pytest.raises(grpc.RpcError) as refused:
+                channel.unary_unary(method)(b"nonsense")
+            assert refused.value.code() is code
+
+
+def test_a_port_that_is_taken_is_left_alone(server, spools):
+    with pytest.raises(OSError, match=str(server.port)):
+        GrpcServer(Gate(spools), server.port)
