@@ -55,19 +55,16 @@ class CopilotHistory:
                 yield from held
                 held = []
         if self.first:
-            yield TranscriptRead(at=self._last, key=f"read:{self._last}")
             yield Silent(at=self._last, key=f"silent:{self._last}")
             yield TranscriptRead(at=self._last, key=f"end:{self._last}")
 
     def _run(self, data: bytes) -> Iterator[Record]:
-        """The beginning of a run, as the hook tells it; what the one before it left is read by then."""
+        """The beginning of a run, as the hook tells it."""
         line = read(data)
         self.unreadable += line is None
         source = _SOURCES.get(line.type) if line else None
         if line is None or source is None or not (at := timestamp_ns(line.timestamp)):
             return
-        if self._last:
-            yield TranscriptRead(at=self._last, key=f"read:{self._last}")
         cwd = as_path(as_object(line.data.get("context")).get("cwd"))
         yield Reduced(
             at=at,
@@ -82,4 +79,4 @@ class CopilotHistory:
 
 
 def _is_work(record: Record) -> bool:
-    return not isinstance(record, Reduced | ClientVersion | TranscriptRead)
+    return not isinstance(record, Reduced | ClientVersion)

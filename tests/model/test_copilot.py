@@ -1,0 +1,100 @@
+"""What Copilot CLI's calls were given and gave is compared by digests, as other agents' is."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from typing import Any
+
+from hookspan.catalogue import attributes as sc
+from hookspan.clients.copilot.events import EventsParser
+from hookspan.clients.decode import decode
+from hookspan.config import Watchdog
+from hookspan.model.fold import fold
+from hookspan.model.rows import Increment, Span
+from hookspan.model.state import State
+from tests.model.replay import KEY
+
+LIMITS = Watchdog()
+START = dt.datetime(2026, 11, 27, 7, tzinfo=dt.UTC)
+
+
+class Sessions:
+    """Sessions in one folder, told event by event; each takes a second."""
+
+    def __init__(self) -> None:
+        self.state, self.number, self.seconds = State(), 0, 0
+        self.parsers: dict[str, EventsParser] = {}
+        self.spans: list[Span] = []
+        self.increments: list[Increment] = []
+
+    def begin(self, session: str) -> None:
+        at = int(START.timestamp() * 1e9) + self.seconds * 10**9
+        hook = {"v": 1, "agent": "copilot", "at": at, "took": 1, "event": {"sessionId": session, "cwd": "/shop"}}
+        self._fold(decode(json.dumps(hook).encode(), KEY))
+        self.parsers[session] = EventsParser(session, f"/{session}", key=KEY, cwd="/shop")
+        self.told(session, "user.message", interactionId=f"turn-{session}", content="go on")
+
+    def told(self, session: str, kind: str, **data: Any) -> None:
+        self.seconds += 1
+        stamp = (START + dt.timedelta(seconds=self.seconds)).isoformat()
+        line = {"type": kind, "id": f"line-{self.seconds}", "timestamp": stamp, "data": data}
+        for fact in self.parsers[session].feed(json.dumps(line).encode() + b"\n"):
+            self._fold(fact)
+
+    def _fold(self, record: Any) -> None:
+        self.number += 1
+        rows = fold(self.state, self.number, record)
+        self.spans += rows.spans
+        self.increments += rows.increments
+
+    def call(self, session: str, call: str, tool: str, result: str, **arguments: Any) -> None:
+        self.told(session, "tool.execution_start", toolCallId=call, toolName=tool, arguments=arguments)
+        self.told(session, "tool.execution_complete", toolCallId=call, success=True, result={"content": result})
+
+
+def test_two_sessions_that_write_the_same_lines_collide():
+    told = Sessions()
+    for session, new in (("a", "total = 2\n"), ("b", "total = 3\n")):
+        told.begin(session)
+        told.call(session, f"see-{session}", "view", "total = 1", path="/shop/x.py")
+        told.call(session, f"edit-{session}", "edit", "done", path="x.py", old_str="total = 1\n", new_str=new)
+    marks = {
+        str(s.attributes[sc.GEN_AI_TOOL_CALL_ID]): s.attributes.get(sc.COLLISION) for s in told.spans if not s.hook
+    }
+    assert marks == {"see-a": None, "edit-a": None, "see-b": None, "edit-b": "lines"}
+    lines = [
+        (dict(one.attributes)[sc.LINES_TYPE], one.value)
+        for one in told.increments
+        if one.instrument == "hookspan.lines"
+    ]
+    assert lines == [("added", 1), ("removed", 1)] * 2
+
+
+def test_a_command_and_a_new_file_collide_with_what_is_written():
+    told = Sessions()
+    told.begin("a")
+    told.call("a", "create", "create", "done", path="/shop/y.txt", file_text="1\n")
+    told.begin("b")
+    told.call("b", "command", "bash", "", command="echo 2 > y.txt")
+    assert told.spans[-1].attributes[sc.COLLISION] == "lines"  # whichever they are
+
+
+def test_a_command_that_gives_the_same_again_and_again_is_noticed():
+    told = Sessions()
+    told.begin("a")
+    for number in range(LIMITS.calls + 1):
+        told.call("a", f"c{number}", "bash", f"nothing\n<shellId: {number} completed with exit code 0>", command="make")
+    alarms = [dict(one.attributes)[sc.ALARM_KIND] for one in told.increments if one.instrument == "hookspan.alarms"]
+    assert alarms == ["repeated_call"]
+
+
+def test_edits_that_undo_each_other_are_noticed():
+    told = Sessions()
+    told.begin("a")
+    texts = ["a = 1\n", "a = 2\n"]
+    for number in range(LIMITS.edits + 1):
+        told.call("a", f"c{number}", "edit", f"done {number}", path="/shop/x", old_str=texts[0], new_str=texts[1])
+        texts.reverse()
+    alarms = [dict(one.attributes)[sc.ALARM_KIND] for one in told.increments if one.instrument == "hookspan.alarms"]
+    assert alarms == ["edits_undone"]
