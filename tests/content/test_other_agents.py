@@ -18,13 +18,15 @@ from tests.model.replay import SESSIONS
 from tests.web.site import Site
 
 ARCHIVE = "[archive]\nenabled = true\n"
-RECORDED = {"codex_subagent": ".codex/sessions", "copilot_subagent": ".copilot/session-state"}
+RECORDED = ("codex_subagent", "copilot_subagent")
+FOLDERS = {"codex": ".codex/sessions", "copilot": ".copilot/session-state"}
 
 
 def put(machine: Machine, name: str) -> list[Path]:
     """The transcripts of a recording where its agent keeps them, as if an hour old."""
-    folder = machine.home / RECORDED[name]
-    shutil.copytree(SESSIONS / name / RECORDED[name], folder, dirs_exist_ok=True)
+    where = FOLDERS[name.partition("_")[0]]
+    folder = machine.home / where
+    shutil.copytree(SESSIONS / name / where, folder, dirs_exist_ok=True)
     files = sorted(folder.rglob("*.jsonl"))
     newest = max(dt.datetime.fromisoformat(stamp) for path in files for stamp in STAMP.findall(path.read_text()))
     move(files, dt.datetime.now(dt.UTC) - dt.timedelta(hours=1) - newest)
@@ -61,6 +63,22 @@ def test_it_is_found_shared_and_archived(make_machine: Callable[..., Machine], n
             path.unlink(missing_ok=True)
     machine.cli("forget", session, "--yes")
     assert search(machine, "counted") == []
+
+
+def test_code_of_the_model_s_has_no_span_and_its_calls_have(tmp_path: Path):
+    site = Site(tmp_path / "machine")
+    try:
+        put(site.machine, "codex_code_mode")
+        site.machine.json("import")
+        (session,) = until(lambda: [row.id for row in Reader(site.machine.paths).sessions() if row.end_reason])
+        items = site.get(f"/sessions/{session}/messages")["items"]
+        spans = {span["span_id"] for span in site.get(f"/sessions/{session}/spans")["items"]}
+        linked = {item["span_id"] for item in items if item["tool"] in {"Bash", "apply_patch"}}
+        assert len(linked) == 3
+        assert linked < spans
+        assert {item["span_id"] for item in items if item["tool"] == "exec"} == {""}
+    finally:
+        site.close()
 
 
 @pytest.mark.parametrize("name", RECORDED)

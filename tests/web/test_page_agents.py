@@ -41,6 +41,8 @@ def test_which_agent_it_was_is_told_as_soon_as_there_are_two(site: Site, visitor
     expect(page).to_have_url(re.compile(r"agent=codex"))
     rows.locator("a").first.click()
     expect(page.locator("session-header .tag", has_text="codex")).to_be_visible()
+    resume = page.locator("copy-button", has_text="Copy resume command")
+    assert str(resume.evaluate("button => button.text")).startswith("codex resume 01")
 
     for path, alone in (
         ("/search?what=spans&agent=codex", page.locator("search-page li")),

@@ -14,6 +14,7 @@ import {
 	currentSplit,
 	outcome,
 	outcomeTone,
+	resumeCommand,
 	spanKind,
 	spanName,
 	sumOf,
@@ -343,7 +344,7 @@ export class SessionView extends BaseComponent {
 					<copy-button
 						label="Copy resume command"
 						what="to resume it"
-						.text=${`claude --resume ${session.id}`}
+						.text=${resumeCommand(session)}
 					></copy-button>
 					${store.summary?.content && !session.unhooked ? html`<button class="btn" @click=${this.#share}>Share</button>` : nothing}
 					${this.#dashboard(session)}

@@ -155,5 +155,10 @@ export const lineWord = (kind) => row(LINE_KINDS, kind)?.word ?? plain(kind);
 /** Which choice of the raw log lets a line through. @param {LogItem} line */
 export const lineFilter = ({ kind }) => row(LINE_KINDS, kind)?.filter ?? kind;
 
+const RESUME = { codex: "codex resume ", copilot: "copilot --resume=" };
+
+/** What takes a session up again, by its agent. @param {{ id: string, agent: string }} session */
+export const resumeCommand = ({ id, agent }) => `${row(RESUME, agent) ?? "claude --resume "}${id}`;
+
 /** The class of a line: it asks for you, or something failed. @param {string} event */
 export const eventTone = (event) => (event === "PermissionRequest" ? "asks" : /Fail/.test(event) ? "failed" : "");

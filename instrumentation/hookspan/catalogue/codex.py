@@ -55,4 +55,5 @@ CODEX: Final = Client(
         ),
     ),
     call_variable="CODEX_TOOL_CALL_ID",
+    without_span=frozenset({"exec", "wait", "write_stdin"}),  # code of the model's, and what goes on with a command
 )

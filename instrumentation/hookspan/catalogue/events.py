@@ -71,6 +71,7 @@ class Client(NamedTuple):
     `starts_agents`: tools that start a subagent.
     `awaits_agents`: those whose time is that of subagents, which they wait for. `kept`: the fields that every event
     has. `call_variable`: the variable in which a command that it runs finds the id of its tool call; empty for none.
+    `without_span`: tools of whose calls no hook tells.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Client(NamedTuple):
     kept: tuple[Kept, ...]
     events: tuple[HookEvent, ...]
     call_variable: str = ""
+    without_span: frozenset[str] = frozenset()
 
     @property
     def registered(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from hookspan.catalogue.codex import CODEX
 from hookspan.wire.fields import as_array, as_name, as_object, timestamp_ns
 
 from .reduce import PATCH, SHELL
@@ -23,7 +24,6 @@ INNER: Final = "exec-"
 _COMMANDS: Final = frozenset({"exec_command", "shell", "shell_command", "local_shell"})
 _CODE: Final = frozenset({("", "exec"), ("functions", "exec"), ("functions", "wait")})
 """Tools that run the model's code: hooks tell of the calls in it."""
-_WITHOUT_HOOK: Final = frozenset({"write_stdin"})
 _BARE: Final = frozenset({"", "functions"})
 _V1: Final = "multi_agent_v1"
 _ABORTED: Final = re.compile(r"(?:\A|\n)aborted by user")
@@ -96,7 +96,7 @@ def call_of(payload: dict[str, Any]) -> Call:
         tool = name
     else:
         tool = f"{namespace}__{name}" if namespace.startswith("mcp__") else f"{namespace}{name}"
-    has_hook = not is_code and name not in _WITHOUT_HOOK
+    has_hook = not (is_code or (namespace in _BARE and name in CODEX.without_span))
     return Call(as_name(payload.get("call_id")), tool, given, is_code, has_hook)
 
 

@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from hookspan.catalogue import clients
 from hookspan.catalogue.claude_code import CLAUDE_CODE
 from hookspan.catalogue.session_fields import SessionRow
 from hookspan.clients.conversations import client_of
@@ -188,17 +189,20 @@ def _read(
 ) -> list[schemas.Message]:
     """The messages; none of a file that went away meanwhile."""
     try:
-        return [_message(told, session, shown) for told in read(source, transcript, numbers, context.messages.opener)]
+        found = read(source, transcript, numbers, context.messages.opener)
+        return [_message(told, session, client_of(source.path), shown) for told in found]
     except (OSError, RefusedError):
         return []
 
 
-def _message(told: Told, session: str, shown: int) -> schemas.Message:
+def _message(told: Told, session: str, client: str, shown: int) -> schemas.Message:
     message = told.message
     given = None if message.kind != "call" or message.diff else message.given
     encoded = len(msgspec.json.encode(given)) if given is not None else 0
-    span = ""
-    if message.tool_call:
+    span, tool = "", message.tool or told.tool
+    if message.tool_call and tool in clients.of(client).without_span:
+        pass
+    elif message.tool_call:
         span = ids.of_tool(session, message.tool_call)
     elif message.call:
         span = ids.of_model_call(session, message.subagent, message.call)
@@ -212,7 +216,7 @@ def _message(told: Told, session: str, shown: int) -> schemas.Message:
         text=message.text[:shown],
         size=len(message.text) + len(message.diff),
         cut=len(message.text) > shown or len(message.diff) > shown or encoded > shown,
-        tool=message.tool or told.tool,
+        tool=tool,
         tool_call=message.tool_call,
         about=told.about,
         given=given if encoded <= shown else None,
