@@ -51,6 +51,11 @@ export class SessionTold extends FetchedPage {
 		this.follow(FRESH);
 	}
 
+	/** Nothing is asked for before it is known of which session. @override */
+	async fetch() {
+		if (this.session) await super.fetch();
+	}
+
 	/** @param {Map<string, unknown>} changed */
 	updated(changed) {
 		if (changed.has("session") && changed.get("session")) {

@@ -341,11 +341,7 @@ export class SessionView extends BaseComponent {
 						what="the session"
 						.text=${() => sessionMarkdown(session, turns, { turn: this.turn, spans: feed.spans, now: clock.now() })}
 					></copy-button>
-					<copy-button
-						label="Copy resume command"
-						what="to resume it"
-						.text=${resumeCommand(session)}
-					></copy-button>
+					<copy-button label="Copy resume command" what="to resume it" .text=${resumeCommand(session)}></copy-button>
 					${store.summary?.content && !session.unhooked ? html`<button class="btn" @click=${this.#share}>Share</button>` : nothing}
 					${this.#dashboard(session)}
 				</div>
