@@ -1,0 +1,258 @@
+"""The process that `tests/command.py` forks: it imports `hookspan`, then becomes a command for each order.
+
+Not imported by tests: `python -P tests/forker.py DESCRIPTOR FOLDER` with the socket for orders and the folder for what
+was compiled. It has no home, its folder is gone, and it finds nothing of the tests.
+
+An agent that a forked command starts is forked, too: its start costs 0.6 s of a processor. It has the arguments,
+environment, folder, descriptors and session of a start, for others to see as well. Agents that hooks, services and
+`launch` of tests/agent/machine.py start are started.
+
+`install` compiles the relay, which takes as long as all else that it does. As with ccache, what a compiler of the
+system has made of the same source is taken from where the tests keep what they build; other compilers are run.
+"""
+
+import contextlib
+import ctypes
+import functools
+import gc
+import hashlib
+import importlib
+import json
+import mmap
+import os
+import pkgutil
+import runpy
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import IO, Any, Final
+
+import hookspan
+import hookspan.agent.__main__ as agent
+from hookspan.agent import launch
+from hookspan.setup import relay
+
+CHUNK: Final = 1 << 16
+SYSTEM: Final = Path("/usr/bin")  # where the system's compilers are
+CLONE_NEWNS: Final = 0x20000
+CAPABILITIES, CAP_DAC_READ_SEARCH = 0x20080522, 2  # _LINUX_CAPABILITY_VERSION_3
+PR_SET_DUMPABLE, PR_SET_KEEPCAPS, PR_SET_MM, PR_SET_MM_MAP, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 4, 8, 35, 14, 47, 2
+PATH: Final = tuple(sys.path)
+
+
+def _prepare() -> None:
+    """Without a home and in a folder that is gone, so that an import that needs either fails."""
+    os.chdir(tempfile.mkdtemp())
+    Path.cwd().rmdir()
+    for module in pkgutil.walk_packages(hookspan.__path__, f"{hookspan.__name__}."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    run = functools.partial(_run_compiler, Path(sys.argv[2]))
+    vars(relay)["subprocess"] = SimpleNamespace(run=run, TimeoutExpired=subprocess.TimeoutExpired)
+    vars(launch)["subprocess"] = SimpleNamespace(Popen=_Agent, DEVNULL=subprocess.DEVNULL)
+    gc.freeze()  # a collection in a fork would copy all of it
+
+
+def _run_compiler(kept: Path, command: Sequence[str], **options: Any) -> "subprocess.CompletedProcess[Any]":
+    """`subprocess.run` where a relay is made and tried. `kept`: the folder for what was made."""
+    sources = [word for word in command if word.endswith(".c")]
+    if not sources or Path(command[0]).parent != SYSTEM:
+        return subprocess.run(command, **options)  # noqa: PLW1510 - the relay's module says it
+    target = command[command.index("-o") + 1]
+    digest = hashlib.sha256(repr([word for word in command if word != target]).encode())
+    for file in sorted(Path(sources[0]).parent.glob("*.[ch]")):
+        digest.update(file.read_bytes())
+    made = kept / f"relay-{digest.hexdigest()[:16]}"
+    if not made.exists():
+        done = subprocess.run(command, **options)  # noqa: PLW1510 - the same
+        if done.returncode:
+            return done
+        made.parent.mkdir(parents=True, exist_ok=True)
+        fresh = made.with_suffix(f".{os.getpid()}")
+        shutil.copy(target, fresh)
+        fresh.rename(made)  # several may make it
+    shutil.copy(made, target)
+    return subprocess.CompletedProcess(command, 0)
+
+
+# --- A command
+
+
+def _serve(line: socket.socket) -> None:
+    """Fork for each order, and return in the new process, which is the command; exit once nobody is there to order."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that report
+    while True:
+        text, descriptors, *_ = socket.recv_fds(line, CHUNK, 4)
+        while text and not text.endswith(b"\n"):
+            text += line.recv(CHUNK)
+        if not text:
+            sys.exit()
+        if os.fork() == 0:
+            break
+        for descriptor in descriptors:
+            os.close(descriptor)
+    line.close()
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    report = socket.socket(fileno=descriptors.pop(0))
+    if command := os.fork():
+        for descriptor in descriptors:
+            os.close(descriptor)
+        report.sendall(f"{command}\n".encode())
+        status = os.waitstatus_to_exitcode(os.waitpid(command, 0)[1])
+        report.sendall(f"{status}\n".encode())
+        os._exit(0)
+    report.close()
+    for target, descriptor in enumerate(descriptors):
+        os.dup2(descriptor, target)
+        os.close(descriptor)
+    _follow(json.loads(text))
+
+
+def _follow(order: Mapping[str, Any]) -> None:
+    """Let this process be as the command's is to be."""
+    if order["etc"]:
+        _put_over_etc(*order["etc"])
+    if order["uid"] is not None:
+        _become(order["uid"])
+    _surround(order["env"], order["cwd"])
+    os.umask(order["umask"])
+    sys.path.insert(0, order["cwd"])
+    sys.argv[1:] = order["words"]
+
+
+def _surround(env: Mapping[str, str], folder: str) -> None:
+    os.environ.clear()
+    os.environ.update(env)
+    time.tzset()
+    os.chdir(folder)
+
+
+def _become(uid: int) -> None:
+    """Another user without groups, who keeps one of root's rights, as do all that it starts: to look everywhere."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)
+    os.setgroups([])
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+    kept = 1 << CAP_DAC_READ_SEARCH
+    if libc.capset(struct.pack("=Ii", CAPABILITIES, 0), struct.pack("=6I", kept, kept, kept, 0, 0, 0)):
+        raise OSError(ctypes.get_errno(), "capset")
+    libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_DAC_READ_SEARCH, 0, 0)
+    libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)  # as after a start: its own /proc is its own
+
+
+def _put_over_etc(script: str, files: str, scratch: str) -> None:
+    if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNS):
+        raise OSError(ctypes.get_errno(), "unshare")
+    subprocess.run(["sh", "-ec", script, "sh", scratch, files], cwd="/", check=True)
+
+
+def _command() -> None:
+    """Nothing of the interpreter is taken apart at the end: that would copy all memory, and take most of the time."""
+    try:
+        runpy.run_module("hookspan", run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        assert isinstance(end.code, int)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(end.code)
+
+
+# --- An agent
+
+
+class _Agent:
+    """As `subprocess.Popen` where the agent is started, without a new Python. Its stdin and stdout are /dev/null."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        stdin: int,
+        stdout: int,
+        stderr: IO[bytes],
+        start_new_session: bool,
+        cwd: str,
+        env: Mapping[str, str],
+        pass_fds: Sequence[int],
+    ) -> None:
+        assert list(command[:4]) == [sys.executable, "-I", "-m", "hookspan.agent"]
+        assert (stdin, stdout, start_new_session) == (subprocess.DEVNULL, subprocess.DEVNULL, True)
+        self.returncode: int | None = None
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self.pid = os.fork()
+        if self.pid == 0:
+            status = 1
+            try:
+                os.setsid()
+                _keep(stderr.fileno(), pass_fds)
+                _surround(env, cwd)
+                sys.path[:] = PATH
+                sys.argv[1:] = command[4:]
+                try:
+                    shown = _show(command, env)
+                except OSError:  # a kernel without checkpoints: it is started
+                    os.execve(command[0], list(command), env)
+                status = agent.main()
+                shown.close()
+            except SystemExit as end:
+                status = end.code if isinstance(end.code, int) else 1
+            except BaseException:  # noqa: BLE001 - as Python ends
+                traceback.print_exc()
+            finally:
+                sys.stderr.flush()
+                os._exit(status)
+
+    def poll(self) -> int | None:
+        """Its exit status, None while it runs."""
+        if self.returncode is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            self.returncode = os.waitstatus_to_exitcode(status) if pid else None
+        return self.returncode
+
+
+def _keep(errors: int, more: Sequence[int]) -> None:
+    """Of the descriptors `more`, and /dev/null, /dev/null and `errors` as 0, 1 and 2."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for target, descriptor in enumerate((nothing, nothing, errors)):
+        os.dup2(descriptor, target)
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) > 2 and int(name) not in more:
+            with contextlib.suppress(OSError):  # the one that listed them
+                os.close(int(name))
+
+
+def _show(command: Sequence[str], env: Mapping[str, str]) -> mmap.mmap:
+    """Let /proc have these arguments and this environment for as long as the returned memory is there."""
+    words = b"".join(os.fsencode(word) + b"\0" for word in command)
+    data = words + b"".join(os.fsencode(f"{name}={value}") + b"\0" for name, value in env.items())
+    memory = mmap.mmap(-1, len(data), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    memory.write(data)
+    at = ctypes.addressof(ctypes.c_char.from_buffer(memory))  # which is let go at once
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.sbrk.restype = ctypes.c_void_p
+    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    code, data_, heap, stack = (26, 27), (45, 46), (47,), (28,)  # as proc(5) counts them
+    as_it_is = [int(fields[number - 3]) for number in (*code, *data_, *heap)] + [libc.sbrk(0)]
+    as_it_is += [int(fields[number - 3]) for number in stack]
+    ends = at + len(words), at + len(data)
+    place = struct.pack("=11QQII", *as_it_is, at, ends[0], ends[0], ends[1], 0, 0, (1 << 32) - 1)
+    if libc.prctl(PR_SET_MM, PR_SET_MM_MAP, place, len(place), 0):
+        raise OSError(ctypes.get_errno(), "prctl")
+    return memory
+
+
+if __name__ == "__main__":
+    _prepare()
+    _serve(socket.socket(fileno=int(sys.argv[1])))
+    _command()
