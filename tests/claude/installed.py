@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,9 +20,6 @@ from hookspan.store import Reader
 from tests.claude import client
 from tests.claude.drivers import PATIENCE, Home
 from tests.command import call
-
-HOOKSPAN = str(Path(sys.executable).with_name("hookspan"))
-
 
 TOP = "hs"  # short: a socket's path holds 104 bytes
 

@@ -33,12 +33,18 @@ class Watch:
     """Looks at the store all the time: when each session was marked, and when the end of each call was there."""
 
     path: Path
+    version: int = 0
     marked: dict[str, tuple[int, str, str, str]] = field(default_factory=dict)
     ended: dict[str, int] = field(default_factory=dict)
     marked_when_ended: dict[str, bool] = field(default_factory=dict)
 
-    def look(self) -> None:
-        with contextlib.closing(sqlite3.connect(self.path)) as db, db:
+    def look(self, db: sqlite3.Connection) -> None:
+        """If anything was written since the last look."""
+        (version,) = db.execute("PRAGMA data_version").fetchone()
+        if version == self.version:
+            return
+        self.version = version
+        with db:
             db.execute("BEGIN")  # both questions of one moment
             rows = db.execute("SELECT id, collision, collision_with, collision_file FROM session").fetchall()
             posts = db.execute(
@@ -58,9 +64,10 @@ def watching(path: Path) -> Iterator[Watch]:
     watch, over = Watch(path), threading.Event()
 
     def run() -> None:
-        while not over.wait(LOOK):
-            with contextlib.suppress(sqlite3.OperationalError):  # its tables are still to be made
-                watch.look()
+        with contextlib.closing(sqlite3.connect(path)) as db:
+            while not over.wait(LOOK):
+                with contextlib.suppress(sqlite3.OperationalError):  # its tables are still to be made
+                    watch.look(db)
 
     thread = threading.Thread(target=run)
     thread.start()

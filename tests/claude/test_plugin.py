@@ -15,10 +15,10 @@ from hookspan.paths import Paths
 from hookspan.store import Reader
 from tests.claude import client
 from tests.claude.drivers import PATIENCE, Home, InteractiveSession, PrintSession, until
-from tests.claude.installed import HOOKSPAN
 from tests.claude.model import Model, Tool, says
 from tests.claude.stage import ALLOW
 from tests.cli.verdict import found, installed
+from tests.command import call
 
 ROOT = Path(__file__).parents[2]
 ADDRESS = "https://git.example.invalid/hookspan.git"  # git takes it from the folder
@@ -66,20 +66,13 @@ class Site:
         return self.run(str(client.executable()), *args)
 
     def hookspan(self, *args: str) -> str:
-        return self.run(HOOKSPAN, *args)
+        done = self.any(*args)
+        assert done.returncode == 0, f"hookspan {' '.join(args)}: {done.stdout}{done.stderr}"
+        return done.stdout
 
     def any(self, *args: str) -> subprocess.CompletedProcess[str]:
         """Our command, whatever its exit code."""
-        return subprocess.run(
-            [HOOKSPAN, *args],
-            env=self.home.env,
-            cwd=self.home.project,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=3 * PATIENCE,
-            check=False,
-        )
+        return call(*args, env=self.home.env, cwd=self.home.project, timeout=3 * PATIENCE)
 
     def heard(self) -> list[str]:
         lines = self.paths.current.read_bytes().splitlines() if self.paths.current.exists() else []
