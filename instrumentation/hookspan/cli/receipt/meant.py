@@ -12,7 +12,7 @@ from hookspan.store import Receipt, Receipts, Work
 from hookspan.store.receipts import together
 from hookspan.store.schema import tree_number
 
-_PULL: Final = re.compile(r"#(\d{1,9})|(\d{1,6})|https://\S+/pull/(\d{1,9})\S*")
+_PULL: Final = re.compile(r"#(\d{1,9})|(\d{1,6})|https://[^\s/]+(?:/[^\s/]+)*/pull/(\d{1,9})\S*")
 _SHA: Final = re.compile(r"[0-9a-f]{4,64}")
 
 
