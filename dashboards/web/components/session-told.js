@@ -58,10 +58,15 @@ export class SessionTold extends FetchedPage {
 
 	/** @param {Map<string, unknown>} changed */
 	updated(changed) {
-		if (changed.has("session") && changed.get("session")) {
+		if (changed.has("session")) {
 			this.answer = null;
 			this.fetch();
 		}
+	}
+
+	/** An element that was there before its code has no id at first. */
+	async fetch() {
+		if (this.session) await super.fetch();
 	}
 
 	wanted() {
