@@ -67,13 +67,24 @@ def owner(client: Address, server: Address) -> int | None:
 
     GONE if the connection is not there, or is nobody's any more; None if the system doesn't tell.
     """
-    table = "/proc/net/tcp6" if ":" in client[0] else "/proc/net/tcp"
-    wanted = [_hexadecimal(client), _hexadecimal(server)]
+    told = [_owner(table, ends) for table, ends in _places(client, server)]
+    return next((uid for uid in told if uid not in {None, GONE}), GONE if GONE in told else None)
+
+
+def _places(client: Address, server: Address) -> list[tuple[str, list[str]]]:
+    """In which tables a connection may be, and as what: one over IPv4 may be a socket's of IPv6 (Java, gRPC)."""
+    if ":" in client[0]:
+        return [("/proc/net/tcp6", [_hexadecimal(client), _hexadecimal(server)])]
+    mapped = [_hexadecimal((f"::ffff:{host}", port)) for host, port in (client, server)]
+    return [("/proc/net/tcp", [_hexadecimal(client), _hexadecimal(server)]), ("/proc/net/tcp6", mapped)]
+
+
+def _owner(table: str, ends: list[str]) -> int | None:
     try:
         with open(table, encoding="ascii") as file:  # noqa: PTH123 - a few thousand short lines
             for line in file:
                 fields = line.split(maxsplit=10)
-                if fields[1:3] == wanted:
+                if fields[1:3] == ends:
                     return int(fields[7]) if int(fields[9]) else GONE  # without an inode the user id says nothing
     except (OSError, ValueError, IndexError):
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,11 +13,13 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 from hookspan.config import SIGNALS
+from hookspan.export.otlp_grpc import _retry_delay
 from hookspan.export.services import SERVICES
-from hookspan.receive import otlp
+from hookspan.receive import gate, otlp
 from hookspan.receive.gate import Gate
 from hookspan.receive.grpc_server import GrpcServer
 from hookspan.receive.spool import Spool
+from tests.receive.requests import spans
 
 
 @pytest.fixture
@@ -55,6 +58,22 @@ def test_what_is_no_request_is_refused_and_what_is_no_service_is_not_there(serve
             with pytest.raises(grpc.RpcError) as refused:
                 channel.unary_unary(method)(b"nonsense")
             assert refused.value.code() is code
+
+
+def test_a_bomb_is_refused_and_a_full_disk_tells_when_to_come_again(spools, server, monkeypatch):
+    def full(_request):
+        raise OSError(errno.ENOSPC, "full")
+
+    with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+        export = channel.unary_unary(SERVICES["traces"].method)
+        with pytest.raises(grpc.RpcError) as refused:
+            export(b"\0" * (gate.BODY_MAX + 1), compression=grpc.Compression.Gzip)
+        assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        monkeypatch.setattr(spools["traces"], "append", full)
+        with pytest.raises(grpc.RpcError) as refused:
+            export(spans().SerializeToString())
+    assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+    assert _retry_delay(refused.value.trailing_metadata()) == gate.DISK_PAUSE
 
 
 def test_a_port_that_is_taken_is_left_alone(server, spools):

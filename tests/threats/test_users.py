@@ -112,6 +112,40 @@ def test_two_users_have_a_page_each_and_neither_has_the_others(top: Path):
             user.down()
 
 
+_SEND = """
+import json, socket, struct, sys
+port, body, ending = json.load(sys.stdin)
+head = "POST /v1/logs HTTP/1.1\\r\\nHost: localhost\\r\\nContent-Type: application/json\\r\\n"
+head += f"Content-Length: {len(body)}\\r\\n\\r\\n"
+with socket.create_connection(("127.0.0.1", port), timeout=60) as own:
+    answer = b""
+    try:
+        own.sendall((head + body).encode())
+        answer = own.recv(12) if ending == "waits" else b""
+    except OSError:
+        pass
+    if ending == "resets":
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+print(json.dumps(answer.decode()))
+"""
+
+
+def test_nobody_else_s_telemetry_is_received(top: Path):
+    ann, bob = User(ANN, top, 0), User(BOB, top, 0)
+    ann.paths.config.write_text("[dashboard]\nenabled = false\n[receive]\nenabled = true\n")
+    body = json.dumps({"resourceLogs": [{"scopeLogs": [{"scope": {"name": "com.anthropic.claude_code"}}]}]})
+    try:
+        ann.hookspan("up")
+        port = json.loads(ann.hookspan("status", "--json"))["receive"]["ports"][0]
+        for _ in range(10):
+            assert [bob.python(_SEND, port, body, ending) for ending in ("waits", "closes", "resets")] == [""] * 3
+        taken = json.loads(ann.hookspan("status", "--json"))["receive"]["taken"]
+        assert sum(taken.values()) == 0
+        assert ann.python(_SEND, port, body, "waits") == "HTTP/1.1 200"
+    finally:
+        ann.down()
+
+
 _CONTROL = """
 import json, socket, sys
 answers = []

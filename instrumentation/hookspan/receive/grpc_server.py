@@ -11,6 +11,9 @@ from typing import Any, Final
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # before it is imported: it would write to stderr what we say ourselves
 
 import grpc  # type: ignore[import-untyped]
+from google.protobuf.any_pb2 import Any as Packed
+from google.protobuf.duration_pb2 import Duration
+from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
 
 from hookspan.config import Signal
 from hookspan.export.services import SERVICES
@@ -25,6 +28,7 @@ THREADS: Final = 2
 AT_ONCE: Final = 64  # requests; more are told to come again
 OPTIONS: Final = (("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", BODY_MAX))
 STOP_TIMEOUT: Final = 1.0  # seconds
+DETAILS: Final = "grpc-status-details-bin"  # the metadata's key of a google.rpc.Status
 _SIGNAL_OF: Final[dict[str, Signal]] = {service.method: signal for signal, service in SERVICES.items()}
 
 
@@ -68,7 +72,7 @@ class _Handler(grpc.GenericRpcHandler):  # type: ignore[misc]
 
     def _answering(self, signal: Signal) -> Callable[[bytes, Any], bytes]:
         def answer(body: bytes, context: Any) -> bytes:
-            if not _is_ours(_address(context.peer()), self.here):
+            if not is_ours(_address(context.peer()), self.here):
                 context.abort(grpc.StatusCode.PERMISSION_DENIED, "this is another user's")
             try:
                 taken = self._gate.take(signal, body)
@@ -79,18 +83,21 @@ class _Handler(grpc.GenericRpcHandler):  # type: ignore[misc]
                 self._gate.refuse(error.status.phrase)
                 again = error.status is HTTPStatus.SERVICE_UNAVAILABLE
                 code = grpc.StatusCode.UNAVAILABLE if again else grpc.StatusCode.RESOURCE_EXHAUSTED
+                context.set_trailing_metadata(((DETAILS, _retry(code.value[0], error)),))
                 raise context.abort(code, str(error)) from error
             return bytes(otlp.answer(signal, taken.rejected, taken.message).SerializeToString())
 
         return answer
 
 
-def _is_ours(client: Address, here: Address) -> bool:
-    """As `is_ours`, of a socket of either family: gRPC's own have IPv6 addresses that stand for IPv4's."""
-    return is_ours(client, here) or is_ours((f"::ffff:{client[0]}", client[1]), (f"::ffff:{here[0]}", here[1]))
-
-
 def _address(peer: str) -> Address:
     """Of what gRPC calls a peer: `ipv4:127.0.0.1:4711`."""
     host, _, port = peer.partition(":")[2].rpartition(":")
     return host, int(port) if port.isdigit() else 0
+
+
+def _retry(code: int, error: TooMuchError) -> bytes:
+    """A google.rpc.Status that asks to be left alone for so long."""
+    detail = Packed()
+    detail.Pack(error_details_pb2.RetryInfo(retry_delay=Duration(seconds=error.seconds)))
+    return bytes(status_pb2.Status(code=code, message=str(error), details=[detail]).SerializeToString())

@@ -1,0 +1,93 @@
+"""What the receiver makes of Claude Code's own telemetry: facts in the journal, and no content."""
+
+import json
+import time
+import uuid
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hookspan.receive.claude_code import ClaudeCode
+from hookspan.store import Reader
+from hookspan.wire.facts import ClientTold
+from tests.agent.machine import append, small_session, until
+from tests.otlp_sink import Sink
+from tests.receive import requests
+from tests.receive.conftest import Receiving
+
+MARK = "s3cret"
+HOOKS = {
+    "event.name": "hook_execution_complete",
+    "hook_name": "PreToolUse:Bash",
+    "num_hooks": "2",
+    "total_duration_ms": "12.5",
+    "num_blocking": "1",
+}
+
+
+def told(*records: dict[str, object]) -> list[ClientTold]:
+    """The facts of log records."""
+    return [
+        fact for fact in ClaudeCode().logged(requests.logs(*records).resource_logs, 5) if isinstance(fact, ClientTold)
+    ]
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([*HOOKS, "session.id", "decision", "source", "tool_use_id", "plugin.name"]),
+        st.one_of(st.text(), st.integers(-(1 << 63), (1 << 63) - 1), st.sampled_from(["nan", "inf", "1e999"])),
+    ),
+    st.sampled_from(["hook_execution_complete", "tool_decision", "hook_registered"]),
+)
+def test_whatever_it_says_gives_facts_or_none(attributes: dict[str, object], event: str):
+    for fact in told({**attributes, "event.name": event, "session.id": attributes.get("session.id", "a")}):
+        json.dumps(str(fact))
+        assert all(0 <= ran.took < 1 << 63 for ran in fact.hooks)
+
+
+def test_the_same_request_gives_the_same_facts():
+    record = {**HOOKS, "session.id": "a", "at": 7}
+    assert told(record) == told(record)
+    assert told(record)[0].key != told({**record, "at": 8})[0].key
+
+
+def test_no_content_is_kept_of_what_is_received(receiving: Receiving, sink: Sink):
+    """Everything that the client may send has a mark; the endpoint gets it, nothing else has it."""
+    events = small_session()
+    append(receiving.machine, *events)
+    session, call = events[0]["session_id"], events[2]["tool_use_id"]
+    common = {"session.id": session, "prompt": MARK, "tool_parameters": MARK, "error": MARK, "user.email": MARK}
+    names = ("user_prompt", "tool_result", "api_error", "assistant_response", "tool_decision", "hook_registered")
+    records = [{"event.name": name, "tool_use_id": call, "source": f"{MARK}\n{MARK}", **common} for name in names]
+    request = requests.logs({**HOOKS, **common, "hook_definitions": MARK}, *records)
+    sender = receiving.sender()
+    assert sender.send("/v1/logs", request.SerializeToString()).status == 200
+    sink.wait(lambda: any(MARK.encode() in one.wire for one in sink.requests))
+    reader = Reader(receiving.machine.paths)
+    until(lambda: reader.told(session).hooks and reader.told(session).decisions, "no facts")
+    reader.close()
+    until(lambda: not list(receiving.machine.paths.received.rglob("*.requests")), "something stayed on the disk")
+    receiving.machine.cli("down")
+    marked = [
+        path
+        for path in receiving.machine.paths.state.rglob("*")
+        if path.is_file() and MARK.encode() in path.read_bytes()
+    ]
+    assert marked == []
+
+
+def test_facts_of_a_session_that_nobody_knows_change_nothing(receiving: Receiving):
+    known, unknown = small_session(), str(uuid.uuid4())
+    append(receiving.machine, *known)
+    session = known[0]["session_id"]
+    record = {**HOOKS, "at": time.time_ns()}
+    request = requests.logs({**record, "session.id": unknown}, {**record, "session.id": session})
+    assert receiving.sender().send("/v1/logs", request.SerializeToString()).status == 200
+    reader = Reader(receiving.machine.paths)
+    found = until(lambda: reader.told(session).hooks)
+    assert [(hook.name, hook.runs, hook.hooks, hook.failed, hook.took) for hook in found] == [
+        ("PreToolUse:Bash", 1, 2, 1, 12_500_000)
+    ]
+    assert reader.told(unknown).hooks == []
+    assert {row.id for row in reader.sessions()} == {session}
+    reader.close()
