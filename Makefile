@@ -10,7 +10,7 @@ NPM = if command -v npm >/dev/null; then $(MAKE) -s dashboards/node_modules/inst
 
 unexport PYTHONDONTWRITEBYTECODE  # what tests import is compiled once, not by each of thousands of processes
 
-.PHONY: demo check test test-deps format lint generate docs bench measurements faults soak endure gateway-load fuzz mutants claude claude-latest dialogs screenshots wheels wheels-check lock sbom
+.PHONY: demo check test test-deps format lint generate docs bench measurements faults soak endure gateway-load fuzz mutants claude claude-latest agents dialogs screenshots wheels wheels-check lock sbom
 
 # The page with made-up sessions, from nothing but Python.
 demo: .venv/installed
@@ -119,6 +119,13 @@ claude: .venv/installed-dev
 # The same with the newest version; .ci/weekly does it.
 claude-latest:
 	$(MAKE) -s claude VERSION=latest
+
+# The same for the other coding agents, each against its own telemetry; what one tells by other names is named, too.
+# `make agents VERSION=latest`, or of one: `make agents AGENT=codex VERSION=0.172.0`.
+agents: .venv/installed-dev
+	@for agent in $(or $(AGENT),codex copilot); do \
+		$(BIN)/python -m tests.other_agents.compare $$agent $(if $(VERSION),--version $(VERSION)) --jobs $(or $(JOBS),2) || failed=1; \
+	done; exit $${failed:-0}
 
 # Every kind of dialog with every answer, in the real client: what the page shows, how soon, and what the spans say.
 # KINDS="Bash Edit" for some of them.

@@ -14,6 +14,7 @@ from typing import Any, Final, get_args, get_type_hints
 
 from hookspan.catalogue import appearance, spans
 from hookspan.catalogue.appearance import (
+    AgentLook,
     CheckLook,
     DialogLook,
     EndLook,
@@ -37,7 +38,7 @@ HEAD: Final = """\
 TYPES_HEAD: Final = (
     "/** The rows of the catalogue's tables. Made by `make generate` from instrumentation/hookspan/catalogue. */\n"
 )
-LOOKS: Final = (SpanLook, StateLook, DialogLook, TimeLook, OutcomeLook, EndLook, CheckLook, LineLook)
+LOOKS: Final = (AgentLook, SpanLook, StateLook, DialogLook, TimeLook, OutcomeLook, EndLook, CheckLook, LineLook)
 
 
 def sessions_script() -> str:
@@ -72,8 +73,9 @@ def script() -> str:
         _table("STATUSES", CheckLook, appearance.STATUSES),
         _words("CHARTS", appearance.CHARTS, "Checks whose value is worth a chart, and what that value is."),
         _table("LINE_KINDS", LineLook, appearance.LINE_KINDS),
+        _table("AGENTS", AgentLook, appearance.AGENTS),
     )
-    return _module("things", "words.js", (SpanLook, TimeLook, OutcomeLook, CheckLook, LineLook), tables)
+    return _module("things", "words.js", (AgentLook, SpanLook, TimeLook, OutcomeLook, CheckLook, LineLook), tables)
 
 
 def _module(nouns: str, asked: str, looks: Iterable[type], tables: Iterable[Iterator[str]]) -> str:

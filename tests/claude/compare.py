@@ -13,7 +13,7 @@ import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -29,6 +29,7 @@ from tests.claude.native import Interval, Native
 from tests.claude.pipeline import Outcome, Pipeline
 from tests.claude.scenarios import SCENARIOS
 from tests.claude.verdict import SpanLike, Spans
+from tests.times import percentile_95, rows, table
 
 MS = 1e6  # nanoseconds
 
@@ -208,21 +209,6 @@ def _lags(found: Comparison, run: Outcome) -> None:
                 )
 
 
-def percentile_95(values: Sequence[float]) -> float:
-    """Of the sizes, whatever their sign."""
-    sizes = sorted(map(abs, values))
-    return sizes[min(len(sizes) - 1, round(0.95 * len(sizes)))]
-
-
-def rows(times: Mapping[str, Sequence[float]], order: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    """Name, count, p50, p95 and maximum of the sizes, in this order and then by name."""
-    known = [what for what in order if what in times]
-    for what in known + sorted(set(times) - set(order)):
-        values = times[what]
-        numbers = (statistics.median(values), percentile_95(values), max(map(abs, values)))
-        yield (what, str(len(values)), *(f"{number:.1f}" for number in numbers))
-
-
 def verdict(what: str, values: Sequence[float]) -> str:
     """The limit, and whether it is kept."""
     kind = KINDS.get(what)
@@ -255,22 +241,6 @@ def report(total: Comparison, *, markdown: bool) -> Iterator[str]:
     if total.residuals:
         yield ""
         yield from (f"- {residual}" for residual in total.residuals)
-
-
-def table(head: Sequence[str], body: Sequence[Sequence[str]], *, markdown: bool) -> Iterator[str]:
-    """Columns under their heads."""
-    if markdown:
-        yield f"| {' | '.join(head)} |"
-        yield "|" + "---|" * len(head)
-        yield from (f"| {' | '.join(row)} |" for row in body)
-        return
-    widths = [max(map(len, column)) for column in zip(head, *body, strict=True)]
-    for row in (head, *body):
-        cells = [
-            cell.ljust(width) if number == 0 else cell.rjust(width)
-            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        yield "  ".join(cells).rstrip()
 
 
 def play(name: str) -> Comparison:

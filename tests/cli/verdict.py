@@ -2,18 +2,21 @@
 
 import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from tests.agent.machine import until
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
-CHECKS = {"hooks", "policies", "stale", "twice", "relay", "starter"}
+CHECKS = {"hooks", "policies", "stale", "twice", "other agents", "relay", "starter"}
 
 
-def installed(run: Run) -> str | None:
-    """Where the hooks are, as all agree; None where all agree that something is wrong. `run`: our command."""
-    checked = run("install", "--check")
+def installed(run: Run, of: Iterable[Iterable[str]] = ((),)) -> str | None:
+    """Where the hooks are, as all agree; None where all agree that something is wrong. `run`: our command.
+
+    `of`: for each agent that it was installed for, the options of `install` that say so.
+    """
+    checked = [run("install", "--check", *words) for words in of]
     doctor = json.loads(run("doctor", "--json").stdout)
     status = json.loads(run("status", "--json").stdout)
     bare = run().stdout
@@ -22,13 +25,19 @@ def installed(run: Run) -> str | None:
     run("down")
     broken = [one for one in doctor["checks"] if one["check"] in CHECKS and one["status"] == "critical"]
     said = {
-        "install --check": checked.returncode == 0,
+        "install --check": not any(done.returncode for done in checked),
         "doctor": not broken,
         "status": status["installed"] and not any(one["broken"] for one in status["installation"]["problems"]),
         "bare": "next: hookspan install" not in bare and "next: hookspan doctor" not in bare,
         "health": health["status"] in {"healthy", "warning"},
     }
-    assert len(set(said.values())) == 1, (said, checked.stderr, broken, status["installation"], health)
+    assert len(set(said.values())) == 1, (
+        said,
+        [done.stderr for done in checked],
+        broken,
+        status["installation"],
+        health,
+    )
     return str(status["installation"]["where"]) if said["doctor"] else None
 
 

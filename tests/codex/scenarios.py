@@ -167,6 +167,33 @@ def _served(home: Home) -> None:
                 os.kill(pid, signal.SIGKILL)
 
 
+def _served_interrupted(home: Home) -> None:
+    """Ctrl-C while a command runs and, in the next turn, while the model thinks; then out, by `/quit`."""
+    terminal = Terminal(home, executable())
+    try:
+        terminal.shows("scripted-1")
+        terminal.type("first [[main]]")
+        _await(home.work / "begun")
+        time.sleep(0.5)
+        terminal.press("C-c")
+        _until(lambda: heard(home, "Interrupt") == 1)
+        before = heard(home, "PreModelRequest")
+        terminal.type("second [[main]]")
+        _until(lambda: heard(home, "PreModelRequest") > before)
+        time.sleep(0.5)
+        terminal.press("C-c")
+        _until(lambda: heard(home, "Interrupt") == 2)
+        terminal.type("third [[main]]")
+        _until(lambda: heard(home, "Stop") == 1)
+        terminal.type("/quit")
+        terminal.until(lambda screen: not screen.strip(), "the end")
+    finally:
+        terminal.close()
+        for pid in home.servers():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
 def _registered_twice(home: Home) -> None:
     """The same hooks once more, in the project's own file."""
     own = home.work / ".codex"
@@ -222,6 +249,24 @@ def _dialogs(home: Home) -> None:
         _quit(terminal)
         _until(lambda: heard(home, "SessionEnd") == 1)
         terminal.until(lambda screen: not screen.strip(), "the end")
+    finally:
+        terminal.close()
+
+
+def _allowed(home: Home) -> None:
+    """Three questions in one turn, each answered with yes."""
+    terminal = Terminal(home, executable())
+    try:
+        terminal.shows("scripted-1")
+        terminal.type("first [[main]]")
+        for number in range(3):
+            terminal.shows(f"May I do number {number}?")
+            time.sleep(0.8)  # a person reads
+            terminal.press("Enter")
+            _until(lambda: heard(home, "PostToolUse") == number + 1)  # noqa: B023 - it is called at once
+        _until(lambda: heard(home, "Stop") == 1)
+        _quit(terminal)
+        _until(lambda: heard(home, "SessionEnd") == 1)
     finally:
         terminal.close()
 
@@ -437,8 +482,28 @@ SCENARIOS: dict[str, Scenario] = {
         home={"model": "scripted-1", "approval": "on-request", "sandbox": "workspace-write"},
         turns=(WELL, STOPPED, STOPPED, STOPPED),
     ),
+    "dialogs_in_a_row": Scenario(
+        {
+            "main": [
+                *(
+                    shell(f"sleep 0.5; echo {number}", **ESCALATED, justification=f"May I do number {number}?")
+                    for number in range(3)
+                ),
+                DONE,
+            ]
+        },
+        _allowed,
+        home={"model": "scripted-1", "approval": "on-request", "sandbox": "workspace-write"},
+    ),
     "background_server": Scenario(
         {"main": [shell("echo one"), DONE]}, _served, home={"model": "scripted-1", "server": True}, killed=True
+    ),
+    "background_server_interrupted": Scenario(
+        {"main": [shell(LONG, yield_time_ms=25000), {"say": ["Too late."], "wait": 15}, shell("echo one"), DONE]},
+        _served_interrupted,
+        home={"model": "scripted-1", "server": True},
+        turns=(STOPPED, STOPPED, WELL),
+        killed=True,
     ),
     "resumed": Scenario({"main": [shell("echo one"), DONE, shell("echo two"), DONE]}, _resumed, turns=(WELL, WELL)),
     "forked": Scenario({"main": [shell("echo one"), DONE, shell("echo two"), DONE]}, _forked, turns=(WELL, WELL)),

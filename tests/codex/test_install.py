@@ -150,6 +150,7 @@ def test_hooks_that_run_twice_are_told_about(home: Home, hookspan: Run) -> None:
 
 
 def test_install_says_that_codex_is_there(home: Home, hookspan: Run) -> None:
+    (home.root / ".claude").mkdir()
     said = hookspan("install", "--yes", "--no-archive").stdout
     assert "hookspan install --agent codex" in said
     hookspan("install", "--agent", "codex", "--yes")

@@ -11,7 +11,13 @@ from tests.codex.scenarios import SCENARIOS
 from tests.codex.verdict import faults, run
 
 pytestmark = [pytest.mark.slow, pytest.mark.need_npm, pytest.mark.need_cc, pytest.mark.xdist_group("codex")]
-IN_A_TERMINAL = {"background_server", "compacted_by_hand", "dialogs"}
+IN_A_TERMINAL = {
+    "background_server",
+    "background_server_interrupted",
+    "compacted_by_hand",
+    "dialogs",
+    "dialogs_in_a_row",
+}
 
 
 @pytest.mark.parametrize(

@@ -3,23 +3,24 @@
 Codex's spans (0.171.0): `session_task.turn` {turn.id}; one named after the tool {call_id, turn.id, aborted}, from
 before the hooks of the call to after them; `unified_exec.exec_command` {call_id}, the command itself. That hooks run
 inside of what they are about is the order of things, whatever the machine's load, so it can be asserted; how far off
-hookspan's times are is printed by `python -m tests.codex.verdict`. Codex may lose what it has not sent when it exits,
+times are is printed by `python -m tests.other_agents.compare codex`. Codex may lose what it has not sent when it exits,
 so that a span of its own which is missing says nothing.
 """
 
 from __future__ import annotations
 
-import sys
-import tempfile
+import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
+from typing import Any
 
 from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.enums import EndReason
 from hookspan.catalogue.spans import COMPACTION, is_turn
 from hookspan.model.rows import Span
+from hookspan.wire.fields import timestamp_ns
 from tests import otlp_decode
 from tests.codex import record
 from tests.codex.model import Asked, Model
@@ -27,11 +28,39 @@ from tests.codex.scenarios import SCENARIOS, Played, Scenario, play
 from tests.conformance.build import compile_relay
 from tests.model import replay
 from tests.otlp_sink import Sink
+from tests.times import MS, differences
 
 TURN, COMMAND, MODEL_CALL = "session_task.turn", "unified_exec.exec_command", "codex.sampling"
 CLOCK = 2_000_000
 """Nanoseconds that Codex's spans and ours may disagree in what is first: two processes read the clock, and lines of
 rollouts have milliseconds."""
+KINDS = {
+    "tool start": "the end of the hooks before a command - native start of the command",
+    "tool end": "PostToolUse - native end of the command",
+    "tool length": "hookspan - native duration of the command",
+    "other tool start": "tools without a command; the native span begins before the hooks",
+    "other tool end": "tools without a command; the native span ends after the hooks",
+    "other tool length": "hookspan - native duration with its hooks",
+    "wait start": "PermissionRequest - Codex's own start of the question",
+    "wait end": "the command is seen to run, or Interrupt - Codex's own time of the decision",
+    "wait length": "hookspan - Codex's own",
+    "model call start": "PreModelRequest - native, which begins before that hook",
+    "model call end": "PostModelRequest - native, which ends after that hook",
+    "model call length": "hookspan - native",
+    "cut model call start": "requests that failed or were cancelled",
+    "cut model call end": "requests that failed or were cancelled",
+    "cut model call length": "requests that failed or were cancelled",
+    "turn start": "UserPromptSubmit - native, which begins with Codex's preparations",
+    "turn end": "Stop - native, which waits for the hook",
+    "turn length": "hookspan - native",
+    "cut turn start": "turns without a Stop",
+    "cut turn end": "turns without a Stop: Interrupt, or the last request's failure",
+    "cut turn length": "turns without a Stop",
+    "subagent start": "SubagentStart - native turn of the subagent",
+    "subagent end": "SubagentStop - native turn of the subagent",
+    "subagent length": "hookspan - native",
+}
+"""What is compared."""
 
 
 @dataclass
@@ -41,6 +70,7 @@ class Run:
     scenario: Scenario
     played: Played
     native: list[otlp_decode.Span]
+    logs: list[otlp_decode.Log]
     ours: list[Span]
 
     @property
@@ -90,11 +120,11 @@ def run(name: str, model: Model, root: Path) -> Run:
     """Plays a scenario with Codex's own telemetry on."""
     with Sink() as sink:
         played = play(name, model, compile_relay(), root, otel=sink.port)
-        native = list(sink.spans)
+        native, logs = list(sink.spans), list(sink.logs)
     folder = root / "recorded"
     record.write(played, folder)
     ours = replay.play(str(folder), root / "replayed").spans
-    return Run(SCENARIOS[name], played, native, ours)
+    return Run(SCENARIOS[name], played, native, logs, ours)
 
 
 def faults(of: Run) -> Iterator[str]:
@@ -177,38 +207,72 @@ def lags(of: Run) -> Iterator[tuple[str, float]]:
     """How far our times are from Codex's own, ms: ours less theirs."""
     for span in of.turns:
         if native := of.native_turns.get(str(span.attributes[sc.PROMPT_ID])):
-            yield "start of a turn", (span.start - native.start) / 1e6
-            yield "end of a turn", (span.end - native.end) / 1e6
-    commands = {s.attributes["call_id"]: s for s in of.native if s.name == COMMAND}
-    for name, span in of.tools.items():
-        if (command := commands.get(name)) and span.attributes[sc.OUTCOME] in {"success", "error"}:
-            if sc.WAITED not in span.attributes:  # Codex's own begins with the question
-                yield "start of a command", (span.start - command.start) / 1e6
-            if not of.scenario.polled:  # its own span ended when the model was told that the command goes on
-                yield "end of a command", (span.end - command.end) / 1e6
+            stopped = span.attributes[sc.END_REASON] == EndReason.STOP
+            yield from differences("turn" if stopped else "cut turn", span, native)
+    yield from _commands(of)
+    yield from _waits(of)
     theirs = sorted((s for s in of.native if s.name == MODEL_CALL), key=lambda s: s.start)
     ours = sorted((s for s in of.chats if s.attributes.get(sc.QUERY_SOURCE) == "sampling"), key=lambda s: s.start)
     if len(theirs) == len(ours) and not of.agents:
         for native, span in zip(theirs, ours, strict=True):
-            yield "end of a model call", (span.end - native.end) / 1e6
+            well = span.attributes[sc.OUTCOME] == "success"
+            yield from differences("model call" if well else "cut model call", span, native)
+    mine = {str(span.attributes[sc.PROMPT_ID]) for span in of.turns}
+    subagents = sorted((s for name, s in of.native_turns.items() if name not in mine), key=lambda s: s.start)
+    if len(subagents) == len(of.agents):
+        for native, span in zip(subagents, sorted(of.agents, key=lambda s: s.start), strict=True):
+            yield from differences("subagent", span, native)
 
 
-def main(names: list[str]) -> None:
-    """Prints what is wrong, then how far times are off."""
-    model, off = Model(), dict[str, list[float]]()
-    for name in names or SCENARIOS:
-        with tempfile.TemporaryDirectory(prefix="hookspan-codex-") as folder:
-            done = run(name, model, Path(folder))
-        sys.stdout.write(f"{name}: {'; '.join(faults(done)) or 'right'}\n")
-        for what, ms in lags(done):
-            off.setdefault(what, []).append(ms)
-    for what, values in off.items():
-        values.sort()
-        sys.stdout.write(
-            f"{what}: {len(values)}, median {median(values):.1f} ms, from {values[0]:.1f} to {values[-1]:.1f}\n"
-        )
-    model.close()
+def _commands(of: Run) -> Iterator[tuple[str, float]]:
+    commands = {s.attributes["call_id"]: s for s in of.native if s.name == COMMAND}
+    for name, span in of.tools.items():
+        command, call = commands.get(name), of.native_calls.get(name)
+        if span.attributes[sc.OUTCOME] not in {"success", "error"}:
+            continue
+        if command and sc.WAITED in span.attributes:  # Codex's own begins with the question
+            yield "tool end", (span.end - command.end) / MS
+        elif command and of.scenario.polled:  # its own ended when the model was told that the command goes on
+            yield "tool start", (span.start - command.start) / MS
+        elif command:
+            yield from differences("tool", span, command)
+        elif call and span.end > span.start:
+            yield from differences("other tool", span, call)
 
 
-if __name__ == "__main__":
-    main(sys.argv[1:])
+def _waits(of: Run) -> Iterator[tuple[str, float]]:
+    """Codex logs when a question was answered; when it was asked, the rollout says of calls that then ran."""
+    answered = {
+        str(log.attributes["call_id"]): timestamp_ns(str(log.attributes["event.timestamp"]))
+        for log in of.logs
+        if log.attributes.get("event.name") == "codex.tool_decision"
+    }
+    asked = {
+        str(payload["item"].get("id")): int(payload["started_at_ms"] * MS)
+        for kind, payload in told(of)
+        if kind == "rollout event_msg/item_completed"
+    }
+    for span in of.ours:
+        call = str(span.attributes.get(sc.TOOL_CALL_ID, ""))
+        if span.name.startswith("permission ") and call in answered:
+            yield "wait end", (span.end - answered[call]) / MS
+            if call in asked:
+                yield "wait start", (span.start - asked[call]) / MS
+                yield "wait length", (span.end - span.start - answered[call] + asked[call]) / MS
+
+
+def told(of: Run) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """What Codex told, by kind: hook events, lines of rollouts with their items, and the spans that are read here."""
+    for line in of.played.journal.read_bytes().splitlines():
+        event = json.loads(line)["event"]
+        yield f"hook {event['hook_event_name']}", event
+    for path in of.played.home.rollouts():
+        for line in path.read_bytes().splitlines():
+            read = json.loads(line)
+            payload = read["payload"]
+            yield "/".join(filter(None, [f"rollout {read['type']}", payload.get("type")])), payload
+            if "item" in payload:
+                yield f"rollout item {payload['item']['type']}", payload["item"]
+    for span in of.native:
+        if span.name in {TURN, COMMAND, MODEL_CALL}:
+            yield f"span {span.name}", span.attributes

@@ -3,19 +3,18 @@
 Copilot's spans (1.0.102): `invoke_agent`, one for each prompt, and one within it for each subagent; `execute_tool NAME`
 {gen_ai.tool.call.id, process.exit.code}, the wait for an answer included; `chat MODEL`. Dialogs have none: the file of
 events is read here a second time for them, and for what it began. Copilot may lose spans that it has not sent when it
-exits, so that one of its own which is missing says nothing. `python -m tests.copilot.verdict` prints what is wrong, and
-how far hookspan's times are from Copilot's own.
+exits, so that one of its own which is missing says nothing. `python -m tests.other_agents.compare copilot` prints what
+is wrong, and how far hookspan's times are from Copilot's own.
 """
 
 from __future__ import annotations
 
-import sys
-import tempfile
+import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
+from typing import Any
 
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.spans import is_turn
@@ -28,8 +27,27 @@ from tests.copilot.model import Model
 from tests.copilot.scenarios import SCENARIOS, Played, Scenario, play
 from tests.model import replay
 from tests.otlp_sink import Sink
+from tests.times import MS, differences
 
 SERVICE = "copilot-hooks"
+KINDS = {
+    "tool start": "tool.execution_start - native start of the call",
+    "tool end": "tool.execution_complete - native end of the call",
+    "tool length": "hookspan - native",
+    "model call start": "as long before its usage record as that says - native",
+    "model call end": "the usage record; in a terminal Copilot writes it before its own span ends - native",
+    "model call length": "hookspan - native",
+    "turn start": "the prompt's line, which is written behind Copilot's preparations - native",
+    "turn end": "the last answer's line - native",
+    "turn length": "hookspan - native",
+    "cut turn start": "turns that failed or were interrupted",
+    "cut turn end": "turns that failed or were interrupted",
+    "cut turn length": "turns that failed or were interrupted",
+    "subagent start": "subagent.started - native",
+    "subagent end": "subagent.completed - native",
+    "subagent length": "hookspan - native",
+}
+"""What is compared."""
 
 
 @dataclass
@@ -160,35 +178,30 @@ def lags(of: Run) -> Iterator[tuple[str, float]]:
     prompts = [s for s in of.natives("invoke_agent") if not s.parent_id]
     if len(prompts) == len(of.turns):
         for span, native in zip(of.turns, prompts, strict=True):
-            yield "start of a turn", (span.start - native.start) / 1e6
-            yield "end of a turn", (span.end - native.end) / 1e6
+            well = span.attributes[sc.OUTCOME] == "success"
+            yield from differences("turn" if well else "cut turn", span, native)
+    subagents = [s for s in of.natives("invoke_agent") if s.parent_id]
+    if len(subagents) == len(of.agents):
+        for span, native in zip(of.agents, subagents, strict=True):
+            yield from differences("subagent", span, native)
     for span, native in of.calls.values():
-        if sc.WAITED not in span.attributes:
-            yield "start of a call", (span.start - native.start) / 1e6
-        yield "end of a call", (span.end - native.end) / 1e6
+        if sc.WAITED in span.attributes:
+            yield "tool end", (span.end - native.end) / MS
+        else:
+            yield from differences("tool", span, native)
     chats = {s.attributes.get("gen_ai.response.id"): s for s in of.natives("chat ")}
     for span in of.named("chat "):
         if chat := chats.get(span.attributes.get(sc.GEN_AI_RESPONSE_ID)):
-            yield "start of a model call", (span.start - chat.start) / 1e6
-            yield "end of a model call", (span.end - chat.end) / 1e6
+            yield from differences("model call", span, chat)
 
 
-def main(names: list[str]) -> None:
-    """Prints what is wrong, then how far times are off."""
-    model, off = Model(), dict[str, list[float]]()
-    for name in names or SCENARIOS:
-        with tempfile.TemporaryDirectory(prefix="hookspan-copilot-") as folder:
-            done = run(name, model, Path(folder))
-            sys.stdout.write(f"{name}: {'; '.join(faults(done)) or 'right'}\n")
-        for what, ms in lags(done):
-            off.setdefault(what, []).append(ms)
-    for what, values in off.items():
-        values.sort()
-        sys.stdout.write(
-            f"{what}: {len(values)}, median {median(values):.1f} ms, from {values[0]:.1f} to {values[-1]:.1f}\n"
-        )
-    model.close()
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
+def told(of: Run) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """What Copilot told, by kind: the hook's event, lines of its file of events, and its spans."""
+    for line in of.played.journal.read_bytes().splitlines():
+        yield "hook sessionStart", json.loads(line)["event"]
+    for path in of.played.home.sessions():
+        for line in path.read_bytes().splitlines():
+            read = json.loads(line)
+            yield f"event {read['type']}", read["data"]
+    for span in of.native:
+        yield f"span {span.name.partition(' ')[0]}", span.attributes

@@ -9,6 +9,7 @@ from typing import Any
 from tests.web.player import SESSIONS, UUID
 
 CALL = re.compile(r"call_\w+")
+RELAY: dict[str, Any] = {"v": 1, "agent": "codex", "ppid": 4712, "host": "bench", "pidns": 1, "env": {}}
 
 
 def recorded() -> list[str]:
@@ -34,3 +35,10 @@ def events(count: int) -> Iterator[dict[str, Any]]:
                     return
                 count -= 1
                 yield json.loads(line)
+
+
+def lines(count: int, at: int, step: int) -> Iterator[bytes]:
+    """Journal lines as the relay writes them, from `at` on (Unix nanoseconds), one every `step` nanoseconds."""
+    for number, event in enumerate(events(count)):
+        when = {"at": at + number * step, "took": 200_000, "pid": 10_000 + number % 20_000}
+        yield json.dumps({**RELAY, **when, "event": event}, separators=(",", ":")).encode()

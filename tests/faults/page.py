@@ -32,10 +32,10 @@ it lasts or afterwards; it is empty if there is nothing to report.
 KILLS = """\
 ## Agent and endpoint
 
-While each of these faults lasts, sixteen sessions run their hooks. Afterwards the endpoint has every hook's span once,
-except those that it refused individually, which are counted; the counter of events matches what was sent; and no fault
-delayed the median hook. `make soak` does the same with a million events; [What it costs](measurements.md) has the
-times.
+While each of these faults lasts, sixteen sessions run their hooks, every second one Codex's, the others Claude Code's.
+Afterwards the endpoint has every hook's span once, except those that it refused individually, which are counted; the
+counter of events matches what was sent; and no fault delayed the median hook. `make soak` does the same with a million
+events of both; [What it costs](measurements.md) has the times.
 """
 
 

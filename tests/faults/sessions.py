@@ -2,7 +2,7 @@
 
 `--hooks N`: so many events by relay processes, spread over SESSIONS sessions, each of which waits for its hook as its
 client does; every second one is Codex's. Prints the nanoseconds of every hook, from its start to its end, as a JSON
-list. `--append N`: so many events of Claude Code's straight into the journal of the state FOLDER instead.
+list. `--append N`: so many events, every second one Codex's, straight into the journal of the state FOLDER instead.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 import time
-from itertools import islice
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +79,10 @@ def run_hooks(command: list[str], count: int, rate: float) -> list[int]:
 def append(folder: Path, count: int) -> None:
     """Events in batches, as fast as the journal takes them."""
     writer = Writer(Paths(state=folder, config=folder / "config.toml", data=folder))
-    made = lines(count, time.time_ns() - count * STEP, STEP)
+    began, half = time.time_ns() - count * STEP, count // 2
+    of_codex_s = of_codex.lines(half, began + STEP, 2 * STEP)
+    both = zip_longest(lines(count - half, began, 2 * STEP), of_codex_s)
+    made = (line for pair in both for line in pair if line is not None)
     while batch := list(islice(made, BATCH)):
         writer.append(batch)
 

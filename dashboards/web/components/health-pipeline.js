@@ -5,6 +5,7 @@ import { ago, count, duration, elapsed, percent, plural } from "../lib/format.js
 import { bytes } from "../lib/measure.js";
 import { store } from "../lib/store.js";
 import { date } from "../lib/times.js";
+import { agentTitle } from "../lib/words.js";
 
 /** @import { Health } from "../lib/types.js" */
 
@@ -59,7 +60,8 @@ export function pipeline(health) {
 	const failing = Object.entries(loops).filter(([, loop]) => !loop.alive || loop.failures);
 	const clients = new Map();
 	for (const session of store.sessions.values()) {
-		if (session.client_version) clients.set(session.client_version, (clients.get(session.client_version) ?? 0) + 1);
+		const client = `${agentTitle(session.agent)} ${session.client_version}`;
+		if (session.client_version) clients.set(client, (clients.get(client) ?? 0) + 1);
 	}
 	return html`<section aria-labelledby="h-pipeline">
 		<h2 id="h-pipeline">Pipeline</h2>
@@ -127,8 +129,7 @@ export function pipeline(health) {
 					.sort(([a], [b]) => b.localeCompare(a, "en", { numeric: true }))
 					.slice(0, 4)
 					.map(
-						([version, sessions]) =>
-							/** @type {[string, unknown]} */ ([`Claude Code ${version}`, plural(sessions, "session")]),
+						([client, sessions]) => /** @type {[string, unknown]} */ ([client, plural(sessions, "session")]),
 					),
 				["Agent up for", elapsed(clock.now() - agent.started * 1000)],
 				["Process", String(agent.pid)],

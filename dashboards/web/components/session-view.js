@@ -341,7 +341,15 @@ export class SessionView extends BaseComponent {
 						what="the session"
 						.text=${() => sessionMarkdown(session, turns, { turn: this.turn, spans: feed.spans, now: clock.now() })}
 					></copy-button>
-					<copy-button label="Copy resume command" what="to resume it" .text=${resumeCommand(session)}></copy-button>
+					${
+						resumeCommand(session)
+							? html`<copy-button
+									label="Copy resume command"
+									what="to resume it"
+									.text=${resumeCommand(session)}
+								></copy-button>`
+							: nothing
+					}
 					${store.summary?.content && !session.unhooked ? html`<button class="btn" @click=${this.#share}>Share</button>` : nothing}
 					${this.#dashboard(session)}
 				</div>

@@ -4,7 +4,7 @@
  * `make generate` from instrumentation/hookspan/catalogue.
  */
 
-/** @import { CheckLook, LineLook, OutcomeLook, SpanLook, TimeLook } from "./looks.js" */
+/** @import { AgentLook, CheckLook, LineLook, OutcomeLook, SpanLook, TimeLook } from "./looks.js" */
 
 /** @type {Readonly<Record<string, SpanLook>>} */
 export const SPAN_KINDS = {
@@ -215,4 +215,11 @@ export const LINE_KINDS = {
   reduced: { word: "event, compacted", filter: "event" },
   fact: { word: "fact", filter: "fact" },
   status_line: { word: "status line", filter: "event" },
+};
+
+/** @type {Readonly<Record<string, AgentLook>>} */
+export const AGENTS = {
+  "claude-code": { title: "Claude Code", resume: "claude --resume {session}" },
+  codex: { title: "Codex", resume: "codex resume {session}" },
+  copilot: { title: "Copilot CLI", resume: "copilot --resume={session}" },
 };

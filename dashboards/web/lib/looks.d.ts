@@ -1,6 +1,20 @@
 /** The rows of the catalogue's tables. Made by `make generate` from instrumentation/hookspan/catalogue. */
 
 /**
+ * A coding agent.
+ */
+export interface AgentLook {
+  /**
+   * What people call it.
+   */
+  title: string;
+  /**
+   * The command that takes a `{session}` up again.
+   */
+  resume: string;
+}
+
+/**
  * A kind of span.
  */
 export interface SpanLook {

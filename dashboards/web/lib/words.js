@@ -3,6 +3,7 @@
  * Pure.
  */
 import {
+	AGENTS,
 	CACHE_CAUSES,
 	CHARTS,
 	LINE_KINDS,
@@ -19,7 +20,15 @@ import { END_REASONS } from "./catalogue-sessions.js";
 import { headed, plain, row } from "./names.js";
 
 /** @import { SpanLook, TimeLook } from "./looks.js" */
-/** @import { LogItem, Span, Split, TimeKind, Turn } from "./types.js" */
+/** @import { LogItem, Session, Span, Split, TimeKind, Turn } from "./types.js" */
+
+// --- Agents
+
+/** What people call a coding agent. @param {string} agent */
+export const agentTitle = (agent) => row(AGENTS, agent)?.title ?? agent;
+
+/** The command that takes a session up again; empty for an agent that is not in the catalogue. @param {Session} session */
+export const resumeCommand = ({ agent, id }) => row(AGENTS, agent)?.resume.replace("{session}", id) ?? "";
 
 // --- Spans
 
@@ -154,11 +163,6 @@ export const lineWord = (kind) => row(LINE_KINDS, kind)?.word ?? plain(kind);
 
 /** Which choice of the raw log lets a line through. @param {LogItem} line */
 export const lineFilter = ({ kind }) => row(LINE_KINDS, kind)?.filter ?? kind;
-
-const RESUME = { codex: "codex resume ", copilot: "copilot --resume=" };
-
-/** What takes a session up again, by its agent. @param {{ id: string, agent: string }} session */
-export const resumeCommand = ({ id, agent }) => `${row(RESUME, agent) ?? "claude --resume "}${id}`;
 
 /** The class of a line: it asks for you, or something failed. @param {string} event */
 export const eventTone = (event) => (event === "PermissionRequest" ? "asks" : /Fail/.test(event) ? "failed" : "");

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from hookspan.agent.ingest import Committed, Ingest
-from hookspan.agent.installed import installed_agents
+from hookspan.agent.installed import installed
 from hookspan.agent.settings import AgentSettings
 from hookspan.paths import Paths
 from hookspan.web.agent_interface import AgentInterface
@@ -112,7 +112,7 @@ class Page:
                     hooks=self._ingest.progress.hooks_now,
                     status=self._status,
                     health=self._rounds,
-                    installed=lambda: installed_agents(self._paths),
+                    installed=lambda: installed(self._paths).names,
                     caught_up=self._ingest.wait_caught_up,
                     damaged=self._ingest.damage_met,
                 ),

@@ -25,6 +25,7 @@ PROGRAM: Final = "a program"
 LINES: Final = {PROGRAM: "/bin/cat", "a command": "cat; exit 0"}
 """The least that a status line does: it reads what it is told, and says something."""
 THROUGH: Final = "{}, through the relay"
+OF_ANOTHER: Final = "relay --agent"  # of an agent other than the one that it takes without being told
 OWN: Final = "main.py"  # the session under which its records are found again
 
 
@@ -44,6 +45,7 @@ def relays_and_others(home: Sandbox) -> list[Program]:
     in_python = [*relay_command.in_python(python, script=script), str(home.paths.state)]
     return [
         Program("relay", home.relay),
+        Program(OF_ANOTHER, [*home.relay, "--agent", "codex"]),
         Program("/bin/true", ["/bin/true"]),
         Program("main.py", in_python, INTERPRETED_EVERY),
         Program("python -c pass", [python, *relay_command.OPTIONS, "-c", "pass"], INTERPRETED_EVERY),

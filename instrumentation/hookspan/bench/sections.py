@@ -38,6 +38,7 @@ def of_hooks(rounds: int, report: Report, *, busy: bool) -> Iterator[Row]:
     yield Row("relay to /bin/true, p50", relay["p50"] / true["p50"], "x", 0.4)
     yield Row("relay to /bin/true, p99", relay["p99"] / true["p99"], "x", 1.0)
     yield Row("relay, p99", relay["p99"], "ms", hooktime.PROMISE * 1e3)
+    yield Row("relay --agent to relay, p50", figures[hooks.OF_ANOTHER]["p50"] / relay["p50"], "x", 1.1)
     yield Row("main.py to python -c pass, p50", script["p50"] / python["p50"], "x", 1.2)
     yield Row("main.py, its own work, p50", own["p50"], "ms", 1.0)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple
 
+from .clients import CLIENTS
 from .enums import AlarmKind, CacheCause, EndReason, Link, Outcome, PromptKind, SessionPhase, TimeKind
 
 Colour = Literal["user", "model", "tool", "wait", "other", "subagent", "compact", "quiet"]
@@ -41,6 +42,21 @@ class SpanLook(NamedTuple):
     role: Literal["root", "agent", "work", "overhead"] = "work"
     band: str = ""
     outlives: bool = False
+
+
+class AgentLook(NamedTuple):
+    """A coding agent.
+
+    Attributes:
+        title: What people call it.
+        resume: The command that takes a `{session}` up again.
+    """
+
+    title: str
+    resume: str
+
+
+AGENTS: Final = {name: AgentLook(client.title, client.resume) for name, client in CLIENTS.items()}
 
 
 class StateLook(NamedTuple):

@@ -14,6 +14,7 @@ _TEAMMATE: Final = (Kept("teammate_name", "name", "teammate"), Kept("team_name",
 CLAUDE_CODE: Final = Client(
     name="claude-code",
     title="Claude Code",
+    resume="claude --resume {session}",
     starts_agents=frozenset({"Agent", "Task"}),  # `Task` is what `Agent` was called before
     awaits_agents=frozenset({"Agent", "Task"}),
     kept=(

@@ -12,6 +12,7 @@ from .events import Client, HookEvent, Kept
 CODEX: Final = Client(
     name="codex",
     title="Codex",
+    resume="codex resume {session}",
     starts_agents=frozenset({"spawn_agent", "multi_agent_v1spawn_agent", "collaborationspawn_agent"}),
     awaits_agents=frozenset({"wait_agent", "multi_agent_v1wait_agent", "collaborationwait_agent"}),
     kept=(

@@ -14,6 +14,7 @@ from .events import Client, HookEvent, Kept
 COPILOT: Final = Client(
     name="copilot",
     title="Copilot CLI",
+    resume="copilot --resume={session}",
     starts_agents=frozenset({"task"}),
     awaits_agents=frozenset({"read_agent"}),
     kept=(Kept("sessionId", "name", "session"), Kept("cwd", "path")),

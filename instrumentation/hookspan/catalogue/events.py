@@ -68,7 +68,7 @@ class HookEvent(NamedTuple):
 class Client(NamedTuple):
     """A coding agent whose hooks hookspan records; `name` is the value of `gen_ai.agent.name`, `title` for people.
 
-    `starts_agents`: tools that start a subagent.
+    `resume`: the command that takes a `{session}` up again. `starts_agents`: tools that start a subagent.
     `awaits_agents`: those whose time is that of subagents, which they wait for. `kept`: the fields that every event
     has. `call_variable`: the variable in which a command that it runs finds the id of its tool call; empty for none.
     `without_span`: tools of whose calls no hook tells.
@@ -76,6 +76,7 @@ class Client(NamedTuple):
 
     name: str
     title: str
+    resume: str
     starts_agents: frozenset[str]
     awaits_agents: frozenset[str]
     kept: tuple[Kept, ...]

@@ -153,7 +153,7 @@ SKILL_LOADED: Final = LogEvent(
 )
 HOOKS_OFF: Final = LogEvent(
     name="hookspan.hooks.off",
-    brief="Claude Code does not run hookspan's hooks any more, or not all of them: from here on something may not be heard.",
+    brief="A coding agent does not run hookspan's hooks any more, or not all of them: from here on something may not be heard.",
     emitted="within half a minute of the change, or at the agent's next start",
     attributes=(sc.HOOKS_TROUBLES,),
     required=(sc.HOOKS_TROUBLES,),
@@ -161,7 +161,7 @@ HOOKS_OFF: Final = LogEvent(
 )
 HOOKS_ON: Final = LogEvent(
     name="hookspan.hooks.on",
-    brief="Claude Code runs all of hookspan's hooks again.",
+    brief="Coding agents run all of hookspan's hooks again.",
     emitted="within half a minute of the change, or at the agent's next start",
 )
 GAP: Final = LogEvent(

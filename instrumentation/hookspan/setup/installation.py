@@ -1,11 +1,9 @@
-"""Judges whether the hooks are installed, for `install`, `uninstall`, `doctor`, `status` and the agent's checks."""
+"""Judges whether Claude Code's hooks are installed."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -21,39 +19,13 @@ from hookspan.clients.claude_code.status_line_command import RelayedLine
 from hookspan.clients.relay_command import relay_in
 from hookspan.paths import Paths
 
-from . import places, receipts
+from . import places, receipts, relay
 from .hooks import InstalledHooks
-from .relay import is_newest
+from .problem import Area, Problem
 
 SHOWN: Final = 5  # events that a message names
+INSTALL: Final = "`hookspan install`"
 NOT_RUN: Final = "hooks that Claude Code doesn't run record nothing"
-
-
-class Area(StrEnum):
-    """What a problem is about; `doctor` has a check for each."""
-
-    HOOKS = "hooks"
-    POLICIES = "policies"
-    STALE = "stale"
-    TWICE = "twice"
-    STARTER = "starter"
-    STATUS_LINE = "status_line"
-    OTHERS = "others"
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """What is so, why that matters, what to do.
-
-    `broken`: something is not recorded. `mends`: `hookspan install` mends it.
-    """
-
-    area: Area
-    what: str
-    why: str
-    todo: str
-    broken: bool = True
-    mends: bool = False
 
 
 class Installation(InstalledHooks):
@@ -88,9 +60,14 @@ class Installation(InstalledHooks):
             *self._policies(),
             *self._stale(),
             *self._twice(),
-            *self._starter(),
+            *(relay.incomplete(self.paths, INSTALL) if self.running else ()),
             *self._status_lines(),
         ]
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anything says that Claude Code is to run our hooks: `install` wrote them, or some are there."""
+        return bool(self.recorded) or any(source.handlers for source in self.sources)
 
     @property
     def broken(self) -> list[Problem]:
@@ -223,12 +200,7 @@ class Installation(InstalledHooks):
 
     def _old_relay(self) -> Iterator[Problem]:
         commands = [command for source in self.running for command in self.commands(source)]
-        relays = {command.relay for command in commands if command.executable}
-        for relay in sorted(relays):
-            if relay.parent == self.paths.bin and not is_newest(self.paths, relay):
-                why = "it may not record everything that this version reads"
-                what = f"`{relay}` is another version's"
-                yield Problem(Area.HOOKS, what, why, "`hookspan install`", broken=False, mends=True)
+        yield from relay.old(self.paths, {command.relay for command in commands if command.executable}, INSTALL)
 
     def _policies(self) -> Iterator[Problem]:
         """What keeps our hooks from running, where none of them runs."""
@@ -312,20 +284,6 @@ class Installation(InstalledHooks):
             f"keep one: {keep}" if others else "`hookspan uninstall`, then `hookspan install`",
             broken=False,
         )
-
-    def _starter(self) -> Iterator[Problem]:
-        """What the relay needs beside the journal."""
-        paths = self.paths
-        missing = [path for path in (paths.relay_conf, paths.heartbeat, paths.drops) if not path.exists()]
-        if missing and self.running:
-            yield Problem(
-                Area.STARTER,
-                f"{', '.join(f'`{path.name}`' for path in missing)} missing in `{paths.state}`",
-                "without `relay.conf` no hook starts an agent; without the others lost events are not counted",
-                "`hookspan install`",
-                broken=paths.relay_conf in missing,
-                mends=True,
-            )
 
     def _status_lines(self) -> Iterator[Problem]:
         """A status line that `install` had go through the relay and that doesn't any more, or that another hides."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from hookspan.catalogue.codex import CODEX
 from hookspan.catalogue.copilot import COPILOT
@@ -21,8 +21,8 @@ from hookspan.clients.hooks_text import Handler, HooksText
 from hookspan.errors import UserError
 from hookspan.paths import Paths
 
-from . import settings_file
-from .installation import Area, Problem
+from . import receipts, relay, settings_file
+from .problem import Area, Problem
 
 SHOWN: Final = 3  # events that a message names
 NOT_RECORDED: Final = "what they tell is not recorded"
@@ -30,42 +30,75 @@ NOT_RECORDED: Final = "what they tell is not recorded"
 
 @dataclass(frozen=True)
 class Hooks:
-    """An agent's hooks, as far as they are ours."""
+    """An agent's hooks in one file, as far as they are ours."""
 
     other: Other
     paths: Paths
     file: Path
     text: HooksText
-    given: Mapping[str, Any]
-    """The agent's other settings."""
     beside: tuple[Path, ...] = ()
     """Files with more of our handlers, which the agent runs as well."""
+    expected: bool = False
+    """`install` has put ours there."""
+    unreadable: str = ""
+    """Why the agent can't read the file."""
 
     @property
     def client(self) -> Client:
         """Whose they are."""
         return self.other.client
 
+    @property
+    def install(self) -> str:
+        """The command that puts them there."""
+        return f"`hookspan install --agent {self.client.name}`"
+
     @cached_property
     def ours(self) -> list[Handler]:
         """Our handlers in the file."""
         return list(self.text.ours(self.paths))
 
+    @cached_property
+    def commands(self) -> list[tuple[str, ...]]:
+        """What they run, the state folder last; each once."""
+        return sorted({self.text.relay_of(each.command) for each in self.ours})
+
+    @property
+    def run(self) -> list[tuple[str, ...]]:
+        """Those of them that record to our state folder."""
+        return [words for words in self.commands if words[-1] == str(self.paths.state)]
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anything says that there are to be hooks which record to our state folder."""
+        return self.expected or bool(self.run)
+
     @property
     def problems(self) -> Iterator[Problem]:
         """Everything that is wrong; nothing where hookspan is not installed for this agent."""
-        if self.ours:
+        if self.unreadable:
+            todo = f"fix that file, then run {self.install}"
+            yield Problem(Area.OTHERS, self.unreadable, f"{self.client.title} runs no hook of it", todo)
+        elif self.ours:
             yield from self._entries()
-            yield from self.other.silenced(self)
-            yield from self._twice()
+            if self.wanted:  # else another hookspan tells what keeps its hooks from running
+                yield from self.other.silenced(self)
+                yield from self._twice()
+                yield from relay.incomplete(self.paths, self.install)
+        elif self.expected:
+            gone = "no longer has hookspan's hooks" if self.file.exists() else "is gone"
+            yield self._mended(f"`{self.file}` {gone}", NOT_RECORDED)
 
     def _entries(self) -> Iterator[Problem]:
-        for words in sorted({self.text.relay_of(each.command) for each in self.ours}):
+        for words in self.commands:
             if words[-1] != str(self.paths.state):
                 what = f"hooks in `{self.file}` record to `{words[-1]}`, not to `{self.paths.state}`"
-                yield self._mended(what, "there are two installations, or HOOKSPAN_HOME or XDG_* had other values")
-            elif not os.access(words[0], os.X_OK):
-                yield self._mended(f"`{words[0]}`, which hooks in `{self.file}` run, is gone", NOT_RECORDED)
+                why = "there are two installations, or HOOKSPAN_HOME or XDG_* had other values"
+                yield self._mended(what, why, broken=self.expected)
+            elif not os.access(program := Path(words[-2]), os.R_OK if program.suffix == ".py" else os.X_OK):
+                yield self._mended(f"`{program}`, which hooks in `{self.file}` run, is gone", NOT_RECORDED)
+            else:
+                yield from relay.old(self.paths, [program], self.install, Area.OTHERS)
         present = {each.event for each in self.ours}
         if missing := [event for event in self.client.registered if event not in present]:
             whole = len(self.client.registered)
@@ -73,16 +106,16 @@ class Hooks:
             yield self._mended(what, NOT_RECORDED)
         if len(self.ours) > len(present):
             what = f"`{self.file}` has more than one of hookspan's hooks for an event"
-            yield self._mended(what, "each such event starts two relays")
+            yield self._mended(what, "each such event starts two relays", broken=False)
 
     def _twice(self) -> Iterator[Problem]:
         for file in self.beside:
             what = f"`{file}` has hooks of hookspan's, too, beside `{self.file}`"
             why = f"{self.client.title} runs both: in this project each event starts two relays"
-            yield Problem(Area.OTHERS, what, why, "take them out of that file")
+            yield Problem(Area.OTHERS, what, why, "take them out of that file", broken=False)
 
-    def _mended(self, what: str, why: str) -> Problem:
-        return Problem(Area.OTHERS, what, why, f"`hookspan install --agent {self.client.name}`", mends=True)
+    def _mended(self, what: str, why: str, *, broken: bool = True) -> Problem:
+        return Problem(Area.OTHERS, what, why, self.install, broken=broken, mends=True)
 
 
 def _some(names: list[str]) -> str:
@@ -91,7 +124,7 @@ def _some(names: list[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Other:
-    """An agent that `install` can set up: its file of hooks, the form of that, and its other settings.
+    """An agent that `install` can set up: its file of hooks, and the form of that.
 
     `project_files`: those that it reads beside it in a folder. `silenced`: what keeps hooks that are there from
     running; `well`: what is said where nothing does. `then`: what a person does after that.
@@ -100,7 +133,6 @@ class Other:
     client: Client
     file: Callable[[Mapping[str, str]], Path]
     text: type[HooksText]
-    settings: Callable[[Path], dict[str, Any]]
     is_there: Callable[[Mapping[str, str]], bool]
     project_files: Callable[[Path], list[Path]]
     silenced: Callable[[Hooks], Iterator[Problem]]
@@ -108,15 +140,29 @@ class Other:
     well: str = ""
 
     def look(self, paths: Paths, env: Mapping[str, str], folder: Path | None = None) -> Hooks:
-        """What is installed, and, in the project of `folder`, beside it.
+        """What is in the user's file, and, in the project of `folder`, beside it.
 
-        UserError for the user's file if the agent could not read it either.
+        UserError if the agent could not read that file either.
         """
-        file = self.file(env)
+        return self.read(self.file(env), paths, folder)
+
+    def read(self, file: Path, paths: Paths, folder: Path | None = None) -> Hooks:
+        """The same of a file by its name."""
         text = self.text.of(str(file), settings_file.read(file) or b"")
         others = self.project_files(folder) if folder else []
         beside = tuple(each for each in others if each != file and self._has_ours(each, paths))
-        return Hooks(self, paths, file, text, self.settings(file), beside)
+        return Hooks(self, paths, file, text, beside)
+
+    def installed(self, paths: Paths, env: Mapping[str, str], folder: Path | None = None) -> Iterator[Hooks]:
+        """Each file that has hooks of ours, or into which `install` has put them."""
+        told = receipts.files(paths, self.client.name)
+        for file in dict.fromkeys([self.file(env), *told]):
+            try:
+                hooks = replace(self.read(file, paths, folder), expected=file in told)
+            except UserError as error:
+                hooks = Hooks(self, paths, file, self.text.of("", b""), (), file in told, error.message)
+            if hooks.ours or hooks.expected:
+                yield hooks
 
     def _has_ours(self, file: Path, paths: Paths) -> bool:
         try:
@@ -127,12 +173,17 @@ class Other:
 
 def _untrusted(hooks: Hooks) -> Iterator[Problem]:
     """Of Codex: hooks that nobody has reviewed, or that are switched off."""
-    if trust.is_off(hooks.given):
+    try:
+        given = trust.settings(hooks.file)
+    except UserError as error:
+        yield Problem(Area.OTHERS, error.message, f"{hooks.client.title} does not start with it", "fix that file")
+        return
+    if trust.is_off(given):
         file = settings_files.config_file(hooks.file)
         what = f"`[features] hooks = false` in `{file}` keeps every hook from running"
         yield Problem(Area.OTHERS, what, "nothing is recorded while it is set", "remove that line")
         return
-    states = trust.of(hooks.file, hooks.ours, hooks.given)
+    states = trust.of(hooks.file, hooks.ours, given)
     for kind in (Trust.UNSEEN, Trust.CHANGED):
         of_kind = [each.event for each, state in zip(hooks.ours, states, strict=True) if state is kind]
         if of_kind:
@@ -146,7 +197,6 @@ OTHERS: Final[dict[str, Other]] = {
         client=CODEX,
         file=settings_files.hooks_file,
         text=CodexHooks,
-        settings=trust.settings,
         is_there=settings_files.is_there,
         project_files=settings_files.project_files,
         silenced=_untrusted,
@@ -157,7 +207,6 @@ OTHERS: Final[dict[str, Other]] = {
         client=COPILOT,
         file=copilot_files.hooks_file,
         text=CopilotHooks,
-        settings=lambda _file: {},
         is_there=copilot_files.is_there,
         project_files=lambda _folder: [],
         silenced=lambda _hooks: iter(()),
@@ -168,13 +217,5 @@ OTHERS: Final[dict[str, Other]] = {
 
 
 def installed(paths: Paths, env: Mapping[str, str], folder: Path | None = None) -> list[Hooks]:
-    """Those of them that hookspan is installed for, as far as their files can be read; `folder`: seen from there."""
-    found = []
-    for other in OTHERS.values():
-        try:
-            hooks = other.look(paths, env, folder)
-        except UserError:
-            continue
-        if hooks.ours:
-            found.append(hooks)
-    return found
+    """What hookspan is installed in, of all of them; `folder`: seen from there."""
+    return [hooks for other in OTHERS.values() for hooks in other.installed(paths, env, folder)]

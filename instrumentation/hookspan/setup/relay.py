@@ -1,4 +1,4 @@
-"""Installs the relay and the files that it works with, where Claude Code and the relay find them.
+"""Installs the relay and the files that it works with, where coding agents and the relay find them.
 
 `relay.conf` is text, `key value` a line: `cap_bytes N`, `autostart 0|1`, and an `arg` line for every word of the
 command that starts the agent. `drops` is preallocated, so that a full disk still counts: 64 bytes for each reason.
@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -24,6 +24,7 @@ from hookspan.errors import UserError
 from hookspan.paths import RELAY_NAME, Paths
 
 from . import receipts
+from .problem import Area, Problem
 
 COMPILE_TIMEOUT: Final = 60  # seconds
 TRIAL_TIMEOUT: Final = 10  # seconds; a run takes a millisecond
@@ -68,7 +69,7 @@ class Relay:
 
     target: Path  # where it is to be
     data: bytes
-    command: tuple[str, ...]  # what Claude Code runs
+    command: tuple[str, ...]  # what a coding agent runs
     how: str  # in words
 
     def install(self, paths: Paths) -> bool:
@@ -106,6 +107,23 @@ def is_newest(paths: Paths, relay: Path) -> bool:
         return paths.relay_source.read_text(encoding="ascii", errors="replace") == source_of(relay)
     except FileNotFoundError:
         return False
+
+
+def old(paths: Paths, relays: Iterable[Path], todo: str, area: Area = Area.HOOKS) -> Iterator[Problem]:
+    """Those of the relays that hooks run which another version installed; `todo`: what installs this one's."""
+    for relay in sorted(relays):
+        if relay.parent == paths.bin and not is_newest(paths, relay):
+            what, why = f"`{relay}` is another version's", "it may not record everything that this version reads"
+            yield Problem(area, what, why, todo, broken=False, mends=True)
+
+
+def incomplete(paths: Paths, todo: str) -> Iterator[Problem]:
+    """What the relay needs beside the journal and lacks."""
+    missing = [path for path in (paths.relay_conf, paths.heartbeat, paths.drops) if not path.exists()]
+    if missing:
+        what = f"{', '.join(f'`{path.name}`' for path in missing)} missing in `{paths.state}`"
+        why = "without `relay.conf` no hook starts an agent; without the others lost events are not counted"
+        yield Problem(Area.STARTER, what, why, todo, broken=paths.relay_conf in missing, mends=True)
 
 
 def prepare(paths: Paths) -> Relay:

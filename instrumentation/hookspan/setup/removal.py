@@ -16,6 +16,7 @@ from hookspan.paths import Paths
 
 from . import others, places, receipts
 from .installation import Installation
+from .others import Hooks
 from .receipts import Receipt
 from .settings_file import digest, put, read, refuse_changed
 
@@ -36,7 +37,7 @@ class Plan:
 
     changes: tuple[Removal, ...]
     places: tuple[Paths, ...]  # ours first
-    spared: tuple[Path, ...]  # state folders of other hookspans, whose hooks stay
+    forgotten: tuple[Path, ...]  # files that had hooks of ours, which somebody else has taken out already
 
     def carry_out(self, change: Removal) -> None:
         """Change the file, and forget it. UserError if it has changed meanwhile."""
@@ -45,13 +46,17 @@ class Plan:
             Path(os.path.realpath(change.file)).unlink()
         else:
             put(self.places[0], change.file, change.new, change.old)
+        self.forget(change.file, change.backup)
+
+    def forget(self, file: Path, backup: Path | None = None) -> None:
+        """Drop what is remembered of a file, and the copy of it."""
         for paths in self.places:
             kept = receipts.read(paths)
-            if kept.pop(str(change.file), None) is not None:
+            if kept.pop(str(file), None) is not None:
                 receipts.write(paths, kept)
                 needed = {receipt.backup for receipt in kept.values()}
-                if change.backup is not None and str(change.backup) not in needed:
-                    change.backup.unlink(missing_ok=True)
+                if backup is not None and str(backup) not in needed:
+                    backup.unlink(missing_ok=True)
 
 
 def plan(
@@ -67,7 +72,8 @@ def plan(
     one all hooks go, whatever they record to.
     """
     ours_alone = any(env.get(name) for name in places.MOVED)
-    spared = tuple(installation.elsewhere) if ours_alone else ()
+    of_others = others.installed(installation.paths, env)
+    spared = _elsewhere(installation, of_others) if ours_alone else ()
     owners = (installation.paths, *(() if ours_alone else installation.others))
     by_owner = [receipts.read(paths) for paths in owners]
     if scope is not None:
@@ -76,17 +82,28 @@ def plan(
         sources = installation.sources
         found = [source.file for source in sources if source.of_install and (source.here or source.handlers)]
         files = dict.fromkeys(found, CLAUDE_CODE.name)
-        files |= {hooks.file: hooks.client.name for hooks in others.installed(installation.paths, env)}
+        files |= {hooks.file: hooks.client.name for hooks in of_others}
         files |= {Path(file): receipt.agent for by_file in by_owner for file, receipt in by_file.items()}
-    changes = []
+    changes, forgotten = [], []
     for file, whose in files.items():
         if agent in {None, whose}:
             told = [by_file[str(file)] for by_file in by_owner if str(file) in by_file]
-            changes.append(_removal(installation.paths, file, told, spared, whose))
-    return Plan(tuple(change for change in changes if change is not None), owners, spared)
+            if change := _removal(installation.paths, file, told, spared, whose):
+                changes.append(change)
+            elif told:
+                forgotten.append(file)
+    return Plan(tuple(changes), owners, tuple(forgotten))
 
 
-def _removal(paths: Paths, file: Path, told: Sequence[Receipt], spared: Sequence[Path], agent: str) -> Removal | None:
+def _elsewhere(installation: Installation, of_others: Sequence[Hooks]) -> tuple[str, ...]:
+    """State folders of other hookspans, whose hooks stay."""
+    ours = str(installation.paths.state)
+    states = [str(state) for state in installation.elsewhere]
+    states += [words[-1] for hooks in of_others for words in hooks.commands if words[-1] != ours]
+    return tuple(dict.fromkeys(states))
+
+
+def _removal(paths: Paths, file: Path, told: Sequence[Receipt], spare: Sequence[str], agent: str) -> Removal | None:
     """The change of one file of an agent, of which these receipts tell."""
     old = read(file)
     if old is None:
@@ -101,7 +118,6 @@ def _removal(paths: Paths, file: Path, told: Sequence[Receipt], spared: Sequence
             return Removal(file, old, saved, backup)
     receipt = exact or next(iter(told), None)
     keep, env = ((), {}) if receipt is None else (receipt.empty, receipt.env)
-    spare = [str(state) for state in spared]
     clean: HooksText
     if other := others.OTHERS.get(agent):
         clean = other.text.of(str(file), old).without_ours(paths, keep, spare)

@@ -293,11 +293,11 @@ def collector(agent: Inspected) -> Finding:
 
 @check("installation")
 def installation(agent: Inspected) -> Finding:
-    """Whether Claude Code still runs our hooks: settings and policies change without us."""
+    """Whether coding agents still run our hooks: settings and policies change without us."""
     state = installed(agent.paths)
     problems = state.problems
     message = "; ".join(problem.what for problem in problems)
-    if not state.ours and not state.recorded:  # hooks of a project, or of a command line, which no settings tell
+    if not state.wanted:  # hooks of a project, or of a command line, which no settings tell
         return Finding(Status.UNKNOWN, message, todo="`hookspan doctor` says more")
     if problems:
         status = Status.CRITICAL if state.broken else Status.WARNING

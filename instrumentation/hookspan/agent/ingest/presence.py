@@ -1,4 +1,4 @@
-"""Since when nobody listened, and whether the client runs the hooks: for log records, and only while these are on."""
+"""Since when nobody listened, and whether agents run the hooks: for log records, and only while these are on."""
 
 from __future__ import annotations
 
@@ -68,6 +68,6 @@ class Presence:
     def _troubles(self) -> list[str] | None:
         """What keeps hooks from being run; None where nothing tells whose hooks there are (a project's, a plugin's)."""
         state = installed(self._paths)
-        if not state.ours and not state.recorded:
+        if not state.wanted:
             return None
         return sorted({problem.area.value for problem in state.broken})

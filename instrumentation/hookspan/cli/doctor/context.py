@@ -14,7 +14,8 @@ from hookspan.config import Settings, load
 from hookspan.errors import UserError
 from hookspan.folders import working_folder
 from hookspan.paths import Paths
-from hookspan.setup.installation import Installation, look
+from hookspan.setup.agents import Agents, look
+from hookspan.setup.installation import Installation
 
 
 class SettingsUnreadable(UserError):
@@ -43,6 +44,11 @@ class Context:
             raise SettingsUnreadable(error.message, hint=error.hint) from error
 
     @cached_property
-    def installation(self) -> Installation:
-        """Which of hookspan's hooks Claude Code runs."""
+    def agents(self) -> Agents:
+        """Which of hookspan's hooks coding agents run."""
         return look(self.paths, self.env, self.folder, self.managed)
+
+    @property
+    def installation(self) -> Installation:
+        """Which of them Claude Code runs."""
+        return self.agents.claude_code

@@ -24,7 +24,7 @@ from hookspan.units import counted
 from hookspan.values import without_secrets
 from hookspan.wire.fields import SYNTHETIC_KEY
 
-HOOK_TIMEOUT: Final = 5.0  # seconds; what Claude Code gives a hook of ours
+HOOK_TIMEOUT: Final = 5.0  # seconds; what agents give a hook of ours
 WAIT: Final = (
     30.0  # seconds to look for it in each place: Prometheus sees it after the Collector's and our own intervals
 )
@@ -122,7 +122,9 @@ def _hook(command: Sequence[str], synthetic: Synthetic) -> Step:
         longest = max(longest, time.monotonic() - started)
         if done.returncode or done.stdout or done.stderr:
             output = f"exit {done.returncode}, {counted(len(done.stdout) + len(done.stderr), 'bytes')} of output"
-            return Step("hook", False, time.monotonic() - began, f"`{command[0]}` disturbs Claude Code: {output}")
+            return Step(
+                "hook", False, time.monotonic() - began, f"`{command[0]}` disturbs the agent that runs it: {output}"
+            )
     took = time.monotonic() - began
     played = counted(len(synthetic.events), "events")
     return Step("hook", True, took, f"{played}, the slowest process took {longest * 1000:.1f} ms")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hookspan.agent.health import Finding, Status
-from hookspan.setup.installation import Problem
+from hookspan.setup.problem import Problem
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,16 @@ from pathlib import Path
 
 import click
 
+from hookspan.catalogue.claude_code import CLAUDE_CODE
 from hookspan.cli.install.diff import show_change
 from hookspan.cli.install.prompt import confirm, short_path
+from hookspan.clients.claude_code import programs
 from hookspan.config import load
 from hookspan.errors import UserError
+from hookspan.folders import working_folder
 from hookspan.paths import Paths
 from hookspan.setup import receipts, recorded, relay, settings_file
+from hookspan.setup.agents import look
 from hookspan.setup.others import OTHERS, Hooks, Other
 from hookspan.setup.receipts import Receipt
 from hookspan.units import counted
@@ -71,6 +75,22 @@ def _check(hooks: Hooks) -> None:
     if problems:
         raise UserError("; ".join(problem.what for problem in problems), hint=problems[0].todo)
     click.echo(f"hookspan is installed in `{hooks.file}`: {counted(len(hooks.ours), 'events')}.")
+
+
+def meant(paths: Paths) -> list[str]:
+    """The agents that `install` is about where nobody names one: those it was run for, else those that are here."""
+    agents = look(paths, folder=working_folder())
+    wanted = list(dict.fromkeys(hooks.client.name for hooks in agents.others if hooks.wanted))
+    if agents.claude_code.wanted:
+        return [CLAUDE_CODE.name, *wanted]
+    here = wanted or [name for name, other in OTHERS.items() if other.is_there(os.environ)]
+    return here if here and (wanted or not programs.is_there(os.environ)) else [CLAUDE_CODE.name]
+
+
+def is_complete(agent: str, paths: Paths) -> bool:
+    """Whether there is nothing for `install` to do."""
+    hooks = OTHERS[agent].look(paths, os.environ)
+    return bool(hooks.ours) and not any(problem.mends for problem in hooks.problems)
 
 
 def offer(paths: Paths, *, yes: bool) -> None:

@@ -25,7 +25,8 @@ from hookspan.errors import UserError
 from hookspan.folders import working_folder
 from hookspan.paths import Paths
 from hookspan.setup import places, receipts, relay, settings_file
-from hookspan.setup.installation import Area, Installation, look
+from hookspan.setup.installation import Installation, look
+from hookspan.setup.problem import Area
 from hookspan.units import counted
 from hookspan.values import URL
 

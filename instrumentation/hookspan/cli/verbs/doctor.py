@@ -131,13 +131,13 @@ def _fix(results: Sequence[tuple[str, Result]], *, yes: bool, quiet: bool) -> It
 def _end_to_end(context: Context, prometheus: str | None, *, quiet: bool) -> Iterator[dict[str, Any]]:
     from hookspan.cli.doctor.end_to_end import Step, run
 
-    settings, commands = context.settings, context.installation.run
+    settings, commands = context.settings, context.agents.run
     steps: Sequence[Step] | Iterator[Step]
     if commands:
         jaeger = context.jaeger or settings.links.jaeger
         steps = run(context.paths, settings, commands[0], jaeger=jaeger, prometheus=prometheus)
     else:
-        steps = [Step("hook", False, 0.0, "none of hookspan's hooks records here", "`hookspan install`")]
+        steps = [Step("hook", False, 0.0, "none of hookspan's hooks records here", context.agents.install)]
     for step in steps:
         message = f"{'found' if step.found else 'NOT FOUND'} after {step.seconds:.2f} s: {step.message}"
         if not quiet:

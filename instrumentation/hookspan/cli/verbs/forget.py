@@ -43,7 +43,7 @@ def forget(ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
     no other session worked, with their repository, branch and commits, and projects that no other session has, with
     their metric series. Series to which other sessions have added keep what they counted. The files are written
     again, so that no byte remains. Older copies of the store (made before an upgrade, or of a damaged one) are
-    deleted whole. What was already exported stays where it is, and so do Claude Code's own transcripts. The agent
+    deleted whole. What was already exported stays where it is, and so do the agents' own transcripts. The agent
     is stopped in the meantime; hooks keep recording.
     """
     from hookspan.agent.exclusive import exclusive

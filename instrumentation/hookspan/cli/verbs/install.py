@@ -9,8 +9,10 @@ import click
 from hookspan.catalogue.claude_code import CLAUDE_CODE
 from hookspan.cli.install import other, run
 from hookspan.cli.terminal.options import YES
+from hookspan.clients.claude_code import programs
 from hookspan.clients.claude_code.settings_files import Scope
 from hookspan.errors import UserError
+from hookspan.paths import Paths
 from hookspan.setup.others import OTHERS
 
 
@@ -18,8 +20,8 @@ from hookspan.setup.others import OTHERS
 @click.option(
     "--agent",
     type=click.Choice([CLAUDE_CODE.name, *OTHERS]),
-    default=CLAUDE_CODE.name,
-    help="The coding agent to be recorded. Default: Claude Code; of others that are here it asks.",
+    help="The coding agent to be recorded. Default: those that were installed before; else Claude Code, or where that "
+    "is not here, the others that are.",
 )
 @click.option("--dry-run", is_flag=True, help="Show the change and make none.")
 @click.option("--check", is_flag=True, help="Say whether everything is installed (exit 1 if not); change nothing.")
@@ -57,7 +59,7 @@ from hookspan.setup.others import OTHERS
     help="Keep copies of transcripts, which Claude Code deletes after 30 days (`archive.enabled`). Default: ask.",
 )
 def install(
-    agent: str,
+    agent: str | None,
     dry_run: bool,
     check: bool,
     yes: bool,
@@ -77,21 +79,31 @@ def install(
         raise UserError("hookspan does not run on native Windows; use it inside WSL2.")
     if children and native is False:
         raise click.UsageError("--children needs Claude Code's own telemetry: it goes without --no-native-telemetry")
-    if agent != CLAUDE_CODE.name:
-        ours_alone = (native, children, status_line)
-        if print_block or no_hooks or scope != "user" or any(one is not None for one in ours_alone) or archive:
-            raise click.UsageError(f"--agent {agent} goes with --dry-run, --check and --yes alone")
-        other.install(agent, yes=yes, dry_run=dry_run, only_check=check)
-        return
-    run.install(
-        scope=scope,
-        native_telemetry=native,
-        with_children=children,
-        status_line=status_line,
-        archive=archive,
-        yes=yes,
-        dry_run=dry_run,
-        only_check=check,
-        only_print=print_block,
-        no_hooks=no_hooks,
+    its_options = (native, children, status_line)
+    of_claude_code = (
+        print_block or no_hooks or scope != "user" or any(one is not None for one in its_options) or bool(archive)
     )
+    if of_claude_code and agent in OTHERS:
+        raise click.UsageError(f"--agent {agent} goes with --dry-run, --check and --yes alone")
+    paths = Paths.from_environment()
+    names = [agent] if agent else [CLAUDE_CODE.name] if of_claude_code else other.meant(paths)
+    for name in names:
+        if name == CLAUDE_CODE.name:
+            run.install(
+                scope=scope,
+                native_telemetry=native,
+                with_children=children,
+                status_line=status_line,
+                archive=archive,
+                yes=yes,
+                dry_run=dry_run,
+                only_check=check,
+                only_print=print_block,
+                no_hooks=no_hooks,
+            )
+        elif check or name == names[0] or not other.is_complete(name, paths):
+            other.install(name, yes=yes, dry_run=dry_run, only_check=check)
+    if CLAUDE_CODE.name not in names and not agent and not check and programs.is_there(os.environ):
+        click.echo(
+            f"\n{CLAUDE_CODE.title} is here, too, and is not recorded. To do so: hookspan install --agent claude-code"
+        )

@@ -22,7 +22,7 @@ from hookspan.errors import EXIT_USER, UserError
 from hookspan.folders import working_folder
 from hookspan.paths import Paths
 from hookspan.setup import places
-from hookspan.setup.installation import look
+from hookspan.setup.agents import Agents, look
 from hookspan.units import age, counted, money, size
 
 if TYPE_CHECKING:
@@ -83,10 +83,8 @@ def _unheard(paths: Paths) -> list[dict[str, str]]:
 
 def gather(paths: Paths) -> dict[str, Any]:
     """How things stand, with what is installed: the agent can't know the folder and the variables of a shell."""
-    installation = look(paths, folder=working_folder())
-    ours = bool(installation.ours)
-    elsewhere = [] if ours else filter(None, map(installation.place, installation.elsewhere))
-    other = next(iter(elsewhere), None)
+    agents = look(paths, folder=working_folder())
+    ours = bool(agents.names)
     return (
         {"settings_problem": _settings_problem(paths)}
         | status_of(paths)
@@ -95,16 +93,24 @@ def gather(paths: Paths) -> dict[str, Any]:
             "alarms": _of_store(paths, _alarms),
             "installed": ours,
             "installation": {
-                "where": installation.where,
-                "status_line": ", ".join(installation.status_lines),
+                "where": agents.where,
+                "status_line": ", ".join(agents.claude_code.status_lines),
                 "problems": [
                     {"message": problem.what, "todo": problem.todo, "broken": problem.broken}
-                    for problem in installation.problems
+                    for problem in agents.problems
                 ],
-                "next": places.call(other, installation.env) if other is not None else None,
+                "next": None if ours else _elsewhere(agents),
             },
         }
     )
+
+
+def _elsewhere(agents: Agents) -> str:
+    """What to do where no hook records here: look where they do, or install."""
+    installation = agents.claude_code
+    others = filter(None, map(installation.place, installation.elsewhere))
+    place = next(iter(others), None)
+    return agents.install.strip("`") if place is None else places.call(place, installation.env)
 
 
 def _of_store(paths: Paths, ask: Callable[[Reader], list[dict[str, Any]]]) -> list[dict[str, Any]]:
@@ -198,7 +204,7 @@ def next_step(report: Mapping[str, Any]) -> str:
     """The command that comes next."""
     state = report["agent"].get("state")
     if not report["installed"]:
-        return report["installation"]["next"] or "hookspan install"
+        return str(report["installation"]["next"])
     if _is_broken(report):
         return "hookspan doctor"
     if state in (by_state := {"unresponsive": "restart", "starting": "status", "down": "up"}):

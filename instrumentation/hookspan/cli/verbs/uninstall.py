@@ -17,6 +17,7 @@ from hookspan.clients.claude_code.settings_files import Scope
 from hookspan.folders import working_folder
 from hookspan.paths import Paths
 from hookspan.setup import places, relay, removal
+from hookspan.setup.agents import look as look_at_all
 from hookspan.setup.installation import Installation, look
 from hookspan.setup.others import OTHERS
 
@@ -38,9 +39,9 @@ def uninstall(dry_run: bool, yes: bool, agent: str | None, scope: Scope | None, 
     planned = removal.plan(installation, scope, os.environ, folder, agent)
     doomed = to_delete(planned.places) if purge else []
     if not planned.changes and not doomed:
-        click.echo("Nothing to change: hookspan is not installed here.")
-        if others := _where_else(installation):
-            click.echo(others)
+        if not _forget(planned, dry_run=dry_run):
+            click.echo(f"Nothing to change: hookspan is not installed {f'for {agent}' if agent else 'here'}.")
+        _say_where_else(installation)
         return
     for change in planned.changes:
         show_change(change.file, change.old, change.new or b"", whole=dry_run or not yes)
@@ -54,11 +55,16 @@ def uninstall(dry_run: bool, yes: bool, agent: str | None, scope: Scope | None, 
     for change in planned.changes:
         planned.carry_out(change)
         click.echo(f"Removed from {short_path(change.file)}.")
+    _forget(planned, dry_run=False)
     for place in planned.places:
         relay.keep_lines(place)
     if purge:
         delete_all(planned.places)
-    _say_what_is_left(look(paths, folder=folder), planned.places, purged=purge)
+    left = look_at_all(paths, folder=folder)
+    if (agent or scope) and left.names:
+        click.echo(f"\nhookspan stays installed in {left.where}.")
+        return
+    _say_what_is_left(left.claude_code, planned.places, purged=purge)
 
 
 def _refuse(agent: str | None, scope: Scope | None, *, purge: bool) -> None:
@@ -69,10 +75,25 @@ def _refuse(agent: str | None, scope: Scope | None, *, purge: bool) -> None:
         raise click.UsageError("--scope is of Claude Code's settings")
 
 
+def _forget(planned: removal.Plan, *, dry_run: bool) -> bool:
+    """Expect no hooks any more where somebody has taken ours out; whether there is such a file."""
+    for file in planned.forgotten:
+        if not dry_run:
+            planned.forget(file)
+        click.echo(f"{short_path(file)} has no hook of hookspan's any more.")
+    return bool(planned.forgotten)
+
+
+def _say_where_else(installation: Installation) -> bool:
+    others = _where_else(installation)
+    if others:
+        click.echo(others)
+    return bool(others)
+
+
 def _say_what_is_left(installation: Installation, owners: Sequence[Paths], *, purged: bool) -> None:
     """After an uninstall: what stays, and how to be rid of it."""
-    if others := _where_else(installation):
-        click.echo(others)
+    others = _say_where_else(installation)
     if not purged:
         for place in owners:
             if place.state.exists():

@@ -60,6 +60,11 @@ def find(env: Mapping[str, str]) -> list[Program]:
     return list(found.values())
 
 
+def is_there(env: Mapping[str, str]) -> bool:
+    """Whether somebody uses Claude Code here."""
+    return config_folder(env).is_dir() or any(file.is_file() for file in _places(env))
+
+
 def events(programs: list[Program]) -> tuple[str, ...]:
     """The events that `install` registers: of those that came with some version those that every program knows.
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from hookspan.clients.hooks_text import Handler
+from hookspan.errors import UserError
 
 from . import handlers
 from .settings_files import config_file
@@ -29,11 +30,19 @@ class Trust(Enum):
 
 
 def settings(hooks: Path) -> dict[str, Any]:
-    """Codex's settings beside a file of hooks; empty where there are none that can be read."""
+    """Codex's settings beside a file of hooks; empty where there are none.
+
+    UserError for what Codex can't read either: it does not start with it.
+    """
+    file = config_file(hooks)
     try:
-        return tomllib.loads(config_file(hooks).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
         return {}
+    except OSError as error:
+        raise UserError(f"can't read `{file}`: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"`{file}` is not valid TOML: {error}") from error
 
 
 def is_off(given: Mapping[str, Any]) -> bool:

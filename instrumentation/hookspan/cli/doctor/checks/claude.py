@@ -13,11 +13,16 @@ from hookspan.cli.doctor.result import Fix, Result
 from hookspan.clients.claude_code.settings_files import config_folder
 from hookspan.receive.port import kept_port, url_of
 from hookspan.setup import receipts
-from hookspan.setup.installation import Area
+from hookspan.setup.problem import Area
 
 TELEMETRY: Final = "CLAUDE_CODE_ENABLE_TELEMETRY"
 ENDPOINTS: Final = tuple(f"OTEL_EXPORTER_OTLP_{kind}ENDPOINT" for kind in ("", "TRACES_", "METRICS_", "LOGS_"))
 CONTENT: Final = ("OTEL_LOG_USER_PROMPTS", "OTEL_LOG_TOOL_DETAILS", "OTEL_LOG_TOOL_CONTENT", "OTEL_LOG_RAW_API_BODIES")
+
+
+ELSEWHERE: Final = (
+    "hookspan is installed for other agents alone; `hookspan install --agent claude-code` adds Claude Code"
+)
 
 
 def install_fix(what: str, *, native: bool | None = None) -> Fix:
@@ -33,7 +38,8 @@ def install_fix(what: str, *, native: bool | None = None) -> Fix:
 
 def hooks(context: Context) -> Iterator[Result]:
     """Our hooks are in settings that Claude Code reads, or come with the plugin, whole and with their relay."""
-    yield from _of(context, Area.HOOKS, f"the hooks are in {context.installation.where}")
+    where = context.installation.where
+    yield from _of(context, Area.HOOKS, f"the hooks are in {where}" if where else ELSEWHERE)
 
 
 def policies(context: Context) -> Iterator[Result]:
@@ -62,7 +68,7 @@ def status_line(context: Context) -> Iterator[Result]:
 
 
 def _of(context: Context, area: Area, well: str) -> Iterator[Result]:
-    problems = [problem for problem in context.installation.problems if problem.area is area]
+    problems = [problem for problem in context.agents.of_claude_code if problem.area is area]
     for problem in problems:
         yield Result.of_problem(problem, fix=install_fix("`hookspan install`") if problem.mends else None)
     if not problems:

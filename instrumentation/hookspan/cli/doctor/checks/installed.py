@@ -12,7 +12,7 @@ from typing import Final
 
 from hookspan.agent import effective, status
 from hookspan.agent.health import Status
-from hookspan.cli.doctor.checks.claude import install_fix
+from hookspan.cli.doctor.checks import claude, others
 from hookspan.cli.doctor.checks.folders import OTHERS
 from hookspan.cli.doctor.context import Context
 from hookspan.cli.doctor.fixes import make_private
@@ -20,7 +20,7 @@ from hookspan.cli.doctor.result import Fix, Result
 from hookspan.config import load
 from hookspan.paths import Paths
 from hookspan.setup import relay as installed_relay
-from hookspan.setup.installation import Area
+from hookspan.setup.problem import Area
 from hookspan.setup.relay import TRIAL_EVENT
 from hookspan.units import counted
 
@@ -50,7 +50,7 @@ def settings(context: Context) -> Iterator[Result]:
 
 def relay(context: Context) -> Iterator[Result]:
     """Run what is installed with a folder of its own: silent, quick, and the event is in the journal."""
-    paths, commands = context.paths, context.installation.run
+    paths, commands = context.paths, context.agents.run
     for program in (paths.relay, paths.relay_script):
         yield from _program(program)
     if not commands:
@@ -63,12 +63,18 @@ def relay(context: Context) -> Iterator[Result]:
         problem, took = _try(command)
         if problem:
             why = "these events are lost, and the client may show an error at each"
-            todo = "`hookspan install`"
-            yield Result(Status.CRITICAL, f"`{command[0]}` {problem}", why, todo, fix=install_fix(todo))
+            what = f"`{command[0]}` {problem}"
+            yield Result(Status.CRITICAL, what, why, context.agents.install, fix=_install(context))
             return
     kind = "compiled" if Path(commands[0][0]).name == paths.relay.name else "in Python, since there is no C compiler"
     message = f"records an event, silently ({kind}; {took * 1000:.1f} ms with the process)"
     yield Result(Status.HEALTHY, message, value=took, unit="s")
+
+
+def _install(context: Context) -> Fix:
+    """Install the relay anew, with the hooks of an agent that has some."""
+    wanted = [] if context.installation.wanted else [hooks for hooks in context.agents.others if hooks.wanted]
+    return others.install_fix(wanted[0]) if wanted else claude.install_fix(context.agents.install)
 
 
 def _program(path: Path) -> Iterator[Result]:
@@ -112,13 +118,13 @@ def starter(context: Context) -> Iterator[Result]:
     if not paths.state.exists():
         yield Result(Status.WARNING, f"`{paths.state}` does not exist yet", todo="`hookspan install`")
         return
-    if not context.installation.running and not paths.relay_conf.exists():
+    if not context.agents.names and not paths.relay_conf.exists():
         yield Result(Status.WARNING, f"`{paths.relay_conf}` does not exist yet", todo="see `hooks` above")
         return
     mend = Fix("write `relay.conf`, `heartbeat` and `drops` again", lambda: _create_state(paths))
     lines = _lines(paths.relay_conf)
     command = [line.removeprefix("arg ") for line in lines if line.startswith("arg ")]
-    if problems := [problem for problem in context.installation.problems if problem.area is Area.STARTER]:
+    if problems := [problem for problem in context.agents.problems if problem.area is Area.STARTER]:
         yield from (Result.of_problem(problem, fix=mend) for problem in problems)
     elif not command or not os.access(command[0], os.X_OK):
         message = (
@@ -127,11 +133,13 @@ def starter(context: Context) -> Iterator[Result]:
             else f"`{paths.relay_conf}` names no command that starts an agent"
         )
         why = "hooks are recorded, but no agent starts by itself; usually a Python environment was moved"
-        yield Result(Status.CRITICAL, message, why, "`hookspan install` with the hookspan that you use now", fix=mend)
+        yield Result(
+            Status.CRITICAL, message, why, f"{context.agents.install} with the hookspan that you use now", fix=mend
+        )
     elif command != installed_relay.agent_command(paths):
         why = "an update or another environment; both work, and the newer one takes over"
         message = f"hooks start another hookspan's agent (`{command[0]}`)"
-        yield Result(Status.WARNING, message, why, "`hookspan install`", fix=mend)
+        yield Result(Status.WARNING, message, why, context.agents.install, fix=mend)
     elif "autostart 0" in lines and not paths.down.exists() and not status.status_of(paths)["answered"]:
         why = "hooks are recorded, but no agent reads them"
         yield Result(Status.WARNING, "`agent.autostart` is off and no agent runs", why, "`hookspan up`")
