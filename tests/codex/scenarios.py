@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -149,49 +149,68 @@ def _compacted_by_hand(home: Home) -> None:
         terminal.close()
 
 
-def _served(home: Home) -> None:
-    """The background server runs the hooks and outlives the terminal; it is killed before it tells of the end."""
+MENU = "Run in background"
+"""With its background server Codex asks at Ctrl-C what is to become of the task; Ctrl-C again closes the question."""
+
+
+@contextlib.contextmanager
+def _served_terminal(home: Home) -> Iterator[Terminal]:
     terminal = Terminal(home, executable())
     try:
         terminal.shows("scripted-1")
+        yield terminal
+    finally:
+        terminal.close()
+        for pid in home.servers():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _served(home: Home) -> None:
+    """The background server runs the hooks and outlives the terminal; it is killed before it tells of the end."""
+    with _served_terminal(home) as terminal:
         terminal.type("first [[main]]")
         _until(lambda: heard(home, "Stop") == 1)
         terminal.type("/quit")
         terminal.until(lambda screen: not screen.strip(), "the end")
         parents = {line["ppid"] for line in journal(home)}
         assert parents < set(home.servers()), "the hooks' parent has outlived the terminal"
-    finally:
-        terminal.close()
-        for pid in home.servers():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
 
 
 def _served_interrupted(home: Home) -> None:
-    """Ctrl-C while a command runs and, in the next turn, while the model thinks; then out, by `/quit`."""
-    terminal = Terminal(home, executable())
-    try:
-        terminal.shows("scripted-1")
+    """Ctrl-C in three turns: the task is cancelled; Ctrl-C again, so it goes on; it goes on without the terminal."""
+    with _served_terminal(home) as terminal:
         terminal.type("first [[main]]")
         _await(home.work / "begun")
         time.sleep(0.5)
         terminal.press("C-c")
+        terminal.shows(MENU)
+        terminal.press("Enter")
         _until(lambda: heard(home, "Interrupt") == 1)
-        before = heard(home, "PreModelRequest")
-        terminal.type("second [[main]]")
-        _until(lambda: heard(home, "PreModelRequest") > before)
+        for number, keys in enumerate((["C-c"], ["Down", "Enter"]), 1):
+            terminal.type(f"turn {number} [[main]]")
+            _await(home.work / f"begun{number}")
+            terminal.press("C-c")
+            terminal.shows(MENU)
+            for key in keys:
+                terminal.press(key)
+            _until(lambda: heard(home, "Stop") == number)  # noqa: B023 - it is called at once
+        terminal.until(lambda screen: not screen.strip(), "the end")
+        assert heard(home, "Interrupt") == 1
+
+
+def _served_left(home: Home) -> None:
+    """Ctrl-C, and out, while a command runs."""
+    with _served_terminal(home) as terminal:
+        terminal.type("first [[main]]")
+        _await(home.work / "begun")
         time.sleep(0.5)
         terminal.press("C-c")
-        _until(lambda: heard(home, "Interrupt") == 2)
-        terminal.type("third [[main]]")
-        _until(lambda: heard(home, "Stop") == 1)
-        terminal.type("/quit")
+        terminal.shows(MENU)
+        for key in ("Down", "Down", "Enter"):
+            terminal.press(key)
         terminal.until(lambda screen: not screen.strip(), "the end")
-    finally:
-        terminal.close()
-        for pid in home.servers():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        _until(lambda: heard(home, "Interrupt") == 1)
 
 
 def _registered_twice(home: Home) -> None:
@@ -499,10 +518,25 @@ SCENARIOS: dict[str, Scenario] = {
         {"main": [shell("echo one"), DONE]}, _served, home={"model": "scripted-1", "server": True}, killed=True
     ),
     "background_server_interrupted": Scenario(
-        {"main": [shell(LONG, yield_time_ms=25000), {"say": ["Too late."], "wait": 15}, shell("echo one"), DONE]},
+        {
+            "main": [
+                shell(LONG, yield_time_ms=25000),
+                shell("touch begun1; sleep 2"),
+                DONE,
+                shell("touch begun2; sleep 2"),
+                DONE,
+            ]
+        },
         _served_interrupted,
         home={"model": "scripted-1", "server": True},
-        turns=(STOPPED, STOPPED, WELL),
+        turns=(STOPPED, WELL, WELL),
+        killed=True,
+    ),
+    "background_server_left": Scenario(
+        {"main": [shell(LONG, yield_time_ms=25000), DONE]},
+        _served_left,
+        home={"model": "scripted-1", "server": True},
+        turns=(STOPPED,),
         killed=True,
     ),
     "resumed": Scenario({"main": [shell("echo one"), DONE, shell("echo two"), DONE]}, _resumed, turns=(WELL, WELL)),

@@ -42,7 +42,7 @@ KINDS = {
     "other tool end": "tools without a command; the native span ends after the hooks",
     "other tool length": "hookspan - native duration with its hooks",
     "wait start": "PermissionRequest - Codex's own start of the question",
-    "wait end": "the command is seen to run, or Interrupt - Codex's own time of the decision",
+    "wait end": "how long the command ran before its end, or Interrupt - Codex's own time of the answer",
     "wait length": "hookspan - Codex's own",
     "model call start": "PreModelRequest - native, which begins before that hook",
     "model call end": "PostModelRequest - native, which ends after that hook",
@@ -213,7 +213,7 @@ def lags(of: Run) -> Iterator[tuple[str, float]]:
     yield from _waits(of)
     theirs = sorted((s for s in of.native if s.name == MODEL_CALL), key=lambda s: s.start)
     ours = sorted((s for s in of.chats if s.attributes.get(sc.QUERY_SOURCE) == "sampling"), key=lambda s: s.start)
-    if len(theirs) == len(ours) and not of.agents:
+    if len(theirs) == len(ours) and not of.agents and not of.scenario.killed:
         for native, span in zip(theirs, ours, strict=True):
             well = span.attributes[sc.OUTCOME] == "success"
             yield from differences("model call" if well else "cut model call", span, native)

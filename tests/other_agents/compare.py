@@ -115,8 +115,8 @@ def play(agent: str, name: str) -> Found:
             done = judge.run(name, model, Path(folder))
             found.faults = [f"{name}: {fault}" for fault in judge.faults(done)]
             found.shape = shape.of(judge.told(done))
-        for what, ms in judge.lags(done):
-            found.times.setdefault(what, []).append(ms)
+            for what, ms in judge.lags(done):
+                found.times.setdefault(what, []).append(ms)
         found.control = [value / MS for value in control.lags]
         found.busy = [control.busy]
     except (AssertionError, LookupError, OSError, RuntimeError, subprocess.SubprocessError) as broken:

@@ -76,7 +76,7 @@ def test_both_on_one_page_with_their_collision(codex_model: Model, visitor: Visi
     with model.Model("two agents") as anthropic, Both(anthropic.url, settings=PAGE) as home:
         cart, edited, end = home.project / "cart.py", home.root / "edited", home.root / "end"
         taxed = patch(f"*** Update File: cart.py\n@@\n-{ROUNDED}\n+{TAXED}")
-        url = codex_model.add("two agents", {"main": [wait_for(edited), taxed, wait_for(end), DONE]})
+        url = codex_model.add("both", {"main": [wait_for(edited), taxed, wait_for(end), DONE]})
         codex = CodexBeside(home.home, url)
         codex.project = home.project
         home.start(codex)
