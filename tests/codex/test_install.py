@@ -35,9 +35,9 @@ def home(model: Model, tmp_path: Path) -> Home:
 
 @pytest.fixture
 def hookspan(home: Home) -> Iterator[Run]:
-    def run(*words: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+    def run(*words: str, status: int | None = 0) -> subprocess.CompletedProcess[str]:
         done = call(*words, env={"HOME": str(home.root), "PATH": "/usr/bin:/bin"}, cwd=home.root)
-        assert done.returncode == status, done.stdout + done.stderr
+        assert status in {done.returncode, None}, done.stdout + done.stderr
         return done
 
     yield run
@@ -59,8 +59,8 @@ def told(hookspan: Run) -> list[str]:
 
 
 def call_doctor(hookspan: Run) -> dict[str, list[dict[str, str]]]:
-    """As JSON; other checks may fail in a home without Claude Code."""
-    done = hookspan("doctor", "--json", status=1)
+    """As JSON."""
+    done = hookspan("doctor", "--json", status=None)
     found: dict[str, list[dict[str, str]]] = json.loads(done.stdout)
     return found
 
