@@ -15,7 +15,8 @@ from hookspan.config import ContentLevel
 from hookspan.config.sections import LEVELS
 from hookspan.export.convert import readable
 from hookspan.model.rows import Span
-from hookspan.wire.facts import Children, ChildSpan, Policy
+from hookspan.model.state import KEPT_RAN
+from hookspan.wire.facts import Children, ChildSpan
 
 from .test_moments import SECOND, START, Told
 
@@ -46,7 +47,6 @@ def suite(call: str = "call", **more: Any) -> Children:
 def told(request: pytest.FixtureRequest) -> Told:
     """A session that has run a call; the spans came while it was open, after it, after the turn."""
     told = Told()
-    told.take(Policy(at=1, key="policy", children=True))
     told.begin()
     told.event(1, "PreToolUse", tool="Bash", tool_use_id="call")
     if request.param != "open":
@@ -101,7 +101,6 @@ def exported(span: Span, level: ContentLevel) -> tuple[str, Message, dict[str, A
 @pytest.mark.parametrize("level", LEVELS)
 def test_texts_leave_as_other_content_does(level: ContentLevel):
     told = Told()
-    told.take(Policy(at=1, key="policy", children=True))
     told.begin()
     told.event(1, "PreToolUse", tool="Bash", tool_use_id="call")
     told.take(suite())
@@ -117,9 +116,14 @@ def test_texts_leave_as_other_content_does(level: ContentLevel):
     assert ("of the shop" in json.dumps(attributes)) == bool(level)
 
 
-def test_without_the_setting_no_call_is_remembered():
-    told = Told()
-    told.begin()
-    told.event(1, "PreToolUse", tool="Bash", tool_use_id="call")
-    told.ran(3, "call", 2)
-    assert not told.state.sessions["s"].ran
+def test_a_program_that_goes_on_beside_many_calls_stays_below_its_own(told: Told):
+    for number in range(2 * KEPT_RAN):
+        told.event(20 + number, "PreToolUse", tool="Bash", tool_use_id=f"call{number}")
+        told.ran(20 + number, f"call{number}", 0)
+        if number % 40 == 0:
+            later = [ChildSpan(f"{number + 1:016x}", SUITE, f"later {number}", START, START)]
+            told.take(suite(key=f"children:{number}", spans=later))
+    assert [span.name for span in told.spans if "later" in span.name] == [
+        f"child later {number}" for number in range(0, 2 * KEPT_RAN, 40)
+    ]
+    assert len(told.state.sessions["s"].ran) == KEPT_RAN

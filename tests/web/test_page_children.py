@@ -10,25 +10,21 @@ from playwright.sync_api import expect
 
 from hookspan.wire import encode
 from hookspan.wire.facts import Children, ChildSpan
-from tests.agent.machine import until
 from tests.web.browser import Visitor
 from tests.web.player import Player
 from tests.web.site import Site
 
 pytestmark = pytest.mark.need_chromium
 
-RECEIVES = "[receive]\nenabled = true\nchildren = true\n"
 MANY = 450
 
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, dict[int, str]]]:
     """A site with two sessions, by how many tests the suite of their Bash call has."""
-    site = Site(tmp_path_factory.mktemp("children") / "machine", settings=RECEIVES)
+    site = Site(tmp_path_factory.mktemp("children") / "machine")
     player = Player(site.machine.paths, site.machine.home, site.machine.env)
     shown = {}
-    player.calls(1)
-    until(lambda: b'"children":true' in site.machine.paths.current.read_bytes(), "the setting is not in the journal")
     for tests in (3, MANY):
         session = shown[tests] = player.calls(4, seconds=40)
         site.append(encode(suite(session, tests)))

@@ -11,19 +11,22 @@ from hookspan.wire.facts import Children
 
 from . import ids, places
 from .rows import STATUS_ERROR, STATUS_UNSET, Attributes
-from .state import KEPT_CLOSED, Place, ToolCall, bound
+from .state import KEPT_RAN, Place, SessionState, ToolCall, bound
 from .step import Step
 
 UNKNOWN_SERVICE: Final = "unknown_service"
 """As OpenTelemetry calls a service without a name."""
 
 
-def closed(step: Step, call: ToolCall, place: Place) -> None:
-    """A call is over: what its programs did may be told later."""
-    policy = step.state.world.policy
-    if policy and policy.children:
-        step.session.ran[call.id] = place
-        bound(step.session.ran, KEPT_CLOSED)
+def closed(session: SessionState, call: ToolCall, place: Place) -> None:
+    """A call is over: what its programs did is told some seconds later, or for as long as one runs beside it."""
+    _remember(session, call.id, place)
+
+
+def _remember(session: SessionState, call: str, place: Place) -> None:
+    session.ran.pop(call, None)
+    session.ran[call] = place
+    bound(session.ran, KEPT_RAN)
 
 
 def sent(step: Step, fact: Children) -> None:
@@ -33,6 +36,8 @@ def sent(step: Step, fact: Children) -> None:
     place = places.of_call(session, call) if call and call.at else session.ran.get(fact.tool_use_id)
     if place is None:
         return
+    if call is None:
+        _remember(session, fact.tool_use_id, place)
     own = ids.of_tool(session.id, fact.tool_use_id)
     for child in fact.spans:
         if child.span_id in {own, place.span_id}:

@@ -27,6 +27,8 @@ KEPT_SEEN: Final = 256
 KEPT_FACTS: Final = 1024
 """Fact keys remembered per session; observers repeat at most what they read at once, which is less."""
 KEPT_CLOSED: Final = 256
+KEPT_RAN: Final = 64
+"""Closed calls whose programs' spans can still be put below them: those closed last, and those that had some last."""
 KEPT_PLACES: Final = 128
 """Finished turns, subagents and tasks that late spans and links can still be put to."""
 KEPT_MODELS: Final = 32
@@ -398,7 +400,7 @@ class SessionState(KeptFields, msgspec.Struct, kw_only=True):
         ended: Stamp of the run's end, 0 while open; `written` once its span is.
         current: Prompt id of the main thread's turn.
         turns: Turns whose spans are not written, by prompt id.
-        ran: Places of the calls that are closed, where spans of programs that they ran are wanted.
+        ran: Places of calls that are closed.
         done: Places of finished turns; their span_id is the turn's own.
         agents_done: Places of finished subagents; their span_id is the subagent's own.
         going_on: Finished turns whose subagents still work, by prompt id.

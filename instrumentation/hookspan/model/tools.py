@@ -380,7 +380,7 @@ def _write(step: Step, call: ToolCall, start: int, end: int, outcome: Outcome, a
         whole[sc.WAITED_INSIDE] = call.waited / NANO
     status = STATUS_ERROR if outcome is Outcome.ERROR else STATUS_UNSET
     step.close(opened, end, whole, start=start, status=status, links=tuple(call.links))
-    children.closed(step, call, place)
+    children.closed(session, call, place)
     own_place = Place(place.trace_id, own, place.prompt, place.agent)
     logs.finished(step, call, own_place, start, end, whole)
     _count_waste(step, call, start, end, outcome, whole)

@@ -547,8 +547,8 @@ class Policy(Observed, tag="policy"):
     """Settings that change rows: how traces join a TRACEPARENT, labels per project, projects opted out.
 
     `cost_by_branch`: the metric of cost has the branch as a label. `watchdog` has the settings of that section that are
-    not their defaults. `children`: spans of programs that calls run are wanted. `logs`: log records are written.
-    `hash`: SHA-256 of the administrator's file, empty without one or without `logs`.
+    not their defaults. `logs`: log records are written. `hash`: SHA-256 of the administrator's file, empty without one
+    or without `logs`.
     """
 
     adopt_traceparent: bool = False
@@ -556,7 +556,6 @@ class Policy(Observed, tag="policy"):
     labels: dict[str, dict[str, str]] = {}
     opted_out: list[str] = []
     watchdog: dict[str, float] = {}
-    children: bool = False
     logs: bool = False
     hash: str = ""
 

@@ -108,5 +108,4 @@ def policy_of(settings: Settings) -> Policy:
         watchdog=settings.watchdog.changed(),
         opted_out=sorted(name for name, project in settings.projects.items() if not project.record),
         logs=settings.export.sends("logs"),
-        children=settings.receive.enabled and settings.receive.children,
     )
