@@ -26,6 +26,7 @@ from tests.codex import record
 from tests.codex.model import Asked, Model
 from tests.codex.scenarios import SCENARIOS, Played, Scenario, play
 from tests.conformance.build import compile_relay
+from tests.history.test_codex import imported
 from tests.model import replay
 from tests.otlp_sink import Sink
 from tests.times import MS, differences
@@ -136,6 +137,7 @@ def faults(of: Run) -> Iterator[str]:
     compactions = [s.attributes[sc.TRIGGER] for s in of.ours if s.name == COMPACTION.name]
     if sorted(compactions) != sorted(of.scenario.compactions):
         yield f"compactions are {compactions}, not {of.scenario.compactions}"
+    yield from _imported(of)
     hooks = [s for s in of.ours if s.hook]
     if any(s.attributes.get(sc.SERVICE_NAME) != "codex-hooks" for s in of.ours):
         yield "a span is of another service"
@@ -191,6 +193,25 @@ def _model_calls(of: Run) -> Iterator[str]:
         yield f"tokens are {sorted(got)}, not {sorted(wanted)}"
     if not len(of.asked) <= len(of.chats) <= len(of.asked) + late.total():  # one may be stopped before it is sent
         yield f"{len(of.chats)} model calls, of {len(of.asked)}"
+
+
+def _imported(of: Run) -> Iterator[str]:
+    """What the rollouts alone tell: the same turns and calls, and the tokens of all answers."""
+    if not of.played.home.rollouts():
+        return
+    spans = imported(of.played.home.codex / "sessions").spans
+    if not of.scenario.killed:
+        turns = {s.span_id: s.attributes[sc.OUTCOME] for s in spans if is_turn(s.name, s.attributes)}
+        told = {s.span_id: s.attributes[sc.OUTCOME] for s in of.turns}
+        if turns != told:
+            yield f"imported turns are {turns}, not {told}"
+        calls = {s.attributes[sc.GEN_AI_TOOL_CALL_ID]: s.name for s in spans if s.name.startswith("execute_tool ")}
+        if calls != {name: span.name for name, span in of.tools.items()}:
+            yield f"imported calls are {calls}"
+    wanted = Counter(tuple(asked.usage) for asked in of.asked if asked.usage)
+    got = Counter(_usage(s) for s in spans if s.name.startswith("chat ") and s.attributes[sc.OUTCOME] == "success")
+    if got - wanted or (wanted - got and not of.scenario.killed and "interrupted" not in of.scenario.turns[0]):
+        yield f"imported tokens are {sorted(got)}, not {sorted(wanted)}"
 
 
 def _usage(span: Span) -> tuple[int, ...]:

@@ -6,34 +6,16 @@ gives the same. Each record has its number in the session's history, so that imp
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Protocol
-
 from hookspan.catalogue.codex import CODEX
 from hookspan.catalogue.copilot import COPILOT
-from hookspan.wire import Record
 
 from .claude_code import Copies, History
 from .codex import CodexHistory
 from .copilot import CopilotHistory
 from .library import Transcript
+from .lines import Records
 
 __all__ = ["Copies", "History", "history_of"]
-
-
-class Records(Protocol):
-    """The history of one session.
-
-    Attributes:
-        first: When its work began, Unix ns; 0 as long as no record of it was given.
-        unreadable: Lines that could not be read.
-    """
-
-    first: int
-    unreadable: int
-
-    def records(self) -> Iterator[Record]:
-        """All of it, in the order in which it would have come. Raises OSError and RefusedError."""
 
 
 def history_of(transcript: Transcript, copies: Copies, *, labels: bool) -> Records:

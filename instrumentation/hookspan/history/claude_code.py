@@ -22,7 +22,7 @@ from hookspan.wire import Fact, Record, Reduced
 from hookspan.wire.facts import AgentMeta, CompactBoundary, Interruption, ModelCall, Silent, TranscriptRead
 from hookspan.wire.reduced import Call
 
-from .lines import Source, numbered, timed, without_digests
+from .lines import Records, Source, timed, without_digests
 
 MS: Final = 1_000_000
 KEPT_CALLS: Final = 10_000
@@ -96,41 +96,21 @@ class _Pending(NamedTuple):
     prompt: str
 
 
-class History:
-    """Turns the transcripts of one session into records.
-
-    Args:
-        session: Its id.
-        sources: Its transcripts, the main one first.
-        copies: What other transcripts had.
-        labels: Whether scrubbed labels are kept.
-        project_dir: Folder that it is filed under; empty: where it began.
-    """
+class History(Records):
+    """Turns the transcripts of one session into records. `copies`: what other transcripts had."""
 
     def __init__(
         self, session: str, sources: list[Source], copies: Copies, *, labels: bool = True, project_dir: str = ""
     ) -> None:
-        self._session = session
-        self._sources = sources
+        super().__init__(session, sources, labels=labels, project_dir=project_dir)
         self._copies = copies
-        self._labels = labels
-        self._project_dir = project_dir
         self._prompt = ""
         self._started = False
-        self._last = 0
         self._calls: dict[str, _Pending] = {}
         self._deferred: HistoryLine | None = None
         self._side: dict[str, _Stream] = {}  # by uuid of each line: subagents in the main file
         self._side_calls: dict[str, _Stream] = {}  # by the call that started them
         self._prompts_of_calls: dict[str, str] = {}
-        self.unreadable = 0
-        self.first = 0
-
-    def records(self) -> Iterator[Record]:
-        """All records, in the order in which they would have come. Nothing for a transcript without any work."""
-        for record in numbered(self._session, self._records()):
-            self._last = max(self._last, record.at)
-            yield record
 
     def _records(self) -> Iterator[Record]:
         streams = []

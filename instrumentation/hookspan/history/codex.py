@@ -31,7 +31,7 @@ from hookspan.wire.facts import AgentMeta, ClientVersion, Interruption, Silent, 
 from hookspan.wire.fields import as_array, as_count, as_name, as_object, as_path
 from hookspan.wire.reduced import SERVED_BY_OPENAI
 
-from .lines import Source, numbered, timed, without_digests
+from .lines import Records, Source, timed, without_digests
 
 WAITED: Final = 300 * MS
 """A command that ran so much later than it was called for may have waited for somebody: Codex's own figure of how long
@@ -305,21 +305,8 @@ class _Thread:
     }
 
 
-class CodexHistory:
-    """Turns the rollouts of one session into records. See `history.History`."""
-
-    def __init__(self, session: str, sources: list[Source], *, labels: bool = True, project_dir: str = "") -> None:
-        self._session, self._sources = session, sources
-        self._labels, self._project_dir = labels, project_dir
-        self._last = 0
-        self.unreadable = 0
-        self.first = 0
-
-    def records(self) -> Iterator[Record]:
-        """All records, in the order in which they would have come. Nothing for rollouts without any work."""
-        for record in numbered(self._session, self._records()):
-            self._last = max(self._last, record.at)
-            yield record
+class CodexHistory(Records):
+    """Turns the rollouts of one session into records."""
 
     def _records(self) -> Iterator[Record]:
         threads = [_Thread(self._session, source, labels=self._labels) for source in self._sources]

@@ -16,31 +16,18 @@ from hookspan.wire.facts import ClientVersion, Silent, TranscriptEvent, Transcri
 from hookspan.wire.fields import as_object, as_path, timestamp_ns
 from hookspan.wire.reduced import SERVED_BY_GITHUB
 
-from .lines import Source, numbered, without_digests
+from .lines import Records, without_digests
 
 _SOURCES: Final = {"session.start": "startup", "session.resume": "resume"}
 
 
-class CopilotHistory:
-    """Turns the events of one session into records. See `history.Records`."""
-
-    def __init__(self, session: str, sources: list[Source], *, labels: bool = True, project_dir: str = "") -> None:
-        self._session, self._source = session, sources[0]
-        self._labels, self._project_dir = labels, project_dir
-        self._last = 0
-        self.unreadable = 0
-        self.first = 0
-
-    def records(self) -> Iterator[Record]:
-        """All records, in the order in which they would have come. Nothing for a session without any work."""
-        for record in numbered(self._session, self._records()):
-            self._last = max(self._last, record.at)
-            yield record
+class CopilotHistory(Records):
+    """Turns the events of one session into records."""
 
     def _records(self) -> Iterator[Record]:
-        parser = EventsParser(self._session, self._source.path, labels=self._labels)
+        parser = EventsParser(self._session, self._sources[0].path, labels=self._labels)
         held: list[Record] = []  # what is known before there is any work
-        for data in self._source.lines:
+        for data in self._sources[0].lines:
             if isinstance(data, int):
                 parser.skip(data)
                 self.unreadable += 1
@@ -74,7 +61,7 @@ class CopilotHistory:
             source=source,
             cwd=cwd,
             project_dir=self._project_dir or cwd,
-            transcript=self._source.path,
+            transcript=self._sources[0].path,
         )
 
 

@@ -1,4 +1,4 @@
-"""The lines of transcripts in the order in which they were written, and what is done to all records of a history."""
+"""What all histories have in common: lines in the order in which they were written, and records with numbers."""
 
 from __future__ import annotations
 
@@ -59,11 +59,40 @@ def timed(
     yield last, number, place + 1, None
 
 
-def numbered(session: str, records: Iterable[Record]) -> Iterator[Record]:
-    """Records of a session with their numbers in its history, by which importing twice changes nothing."""
-    for place, record in enumerate(records, 1):
-        record.session, record.history = session, place
-        yield record
+class Records:
+    """The history of one session.
+
+    Args:
+        session: Its id.
+        sources: Its transcripts, the main one first.
+        labels: Whether scrubbed labels are kept.
+        project_dir: Folder that it is filed under; empty: where it began.
+
+    Attributes:
+        first: When its work began, Unix ns; 0 as long as no record of it was given.
+        unreadable: Lines that could not be read.
+    """
+
+    def __init__(self, session: str, sources: list[Source], *, labels: bool = True, project_dir: str = "") -> None:
+        self._session, self._sources = session, sources
+        self._labels, self._project_dir = labels, project_dir
+        self._last = 0
+        self.unreadable = 0
+        self.first = 0
+
+    def records(self) -> Iterator[Record]:
+        """All records, in the order in which they would have come. Nothing for a transcript without any work.
+
+        Each has its number in the history, by which importing twice changes nothing. Raises OSError and RefusedError.
+        """
+        for place, record in enumerate(self._records(), 1):
+            record.session, record.history = self._session, place
+            self._last = max(self._last, record.at)
+            yield record
+
+    def _records(self) -> Iterator[Record]:
+        """For subclasses: the records, without session and number."""
+        raise NotImplementedError
 
 
 def without_digests(event: Reduced) -> Reduced:
