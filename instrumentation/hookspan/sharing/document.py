@@ -56,7 +56,7 @@ def collect(messages: SessionMessages, row: SessionRow, *, trace: str = "", keep
         subagent = source.subagent
         found = _messages(messages, source, trace, redaction)
         if found:
-            name = f"{types.get(subagent) or 'Subagent'} {subagent[:8]}" if subagent else ""
+            name = f"{types.get(subagent) or 'Subagent'} {subagent.rpartition('-')[2][:8]}" if subagent else ""
             parts.append(Part(name, found))
     prompt = next((one.text for part in parts for one in part.messages if one.kind == "prompt"), "")
     title = redaction.text(row.title) if row.title and not trace else (prompt.partition("\n")[0][:120] or "A session")
