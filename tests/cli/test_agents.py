@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from hookspan.cli.terminal.text import short
 from hookspan.paths import Paths
 from tests.agent.ingest import take_in
 from tests.command import call
@@ -69,3 +70,20 @@ def test_nothing_is_said_of_it_where_there_is_one(tmp_path):
     assert "agent" not in run(tmp_path, "sessions").stdout.splitlines()[0]
     (session,) = printed(tmp_path, "sessions")
     assert "codex" not in run(tmp_path, "trace", session["id"]).stdout.splitlines()[0]
+
+
+def test_ids_that_are_shown_are_long_enough_to_open_what_they_name(home):
+    """A session of Codex and its turns have ids that begin with the time: their first eight digits are the same."""
+    assert [short(id_) for id_ in ("3522a16c-fb0a-4598-8a0d-3d3ca0c7778d", "s")] == ["3522a16c", "s"]
+    (session,) = printed(home, "sessions", "--agent", "codex")
+    _, row = run(home, "sessions", "--agent", "codex").stdout.splitlines()
+    shown = row.split()[0]
+    assert session["id"].startswith(shown)
+    hit = printed(home, "search", "--spans", "--agent", "codex", "-n", "1")[0]
+    trace = short(hit["trace"])
+    assert trace in run(home, "search", "--spans", "--agent", "codex", "-n", "1").stdout
+    assert trace.startswith(shown[:8])
+    for name in (shown, trace):
+        told = run(home, "trace", name)
+        assert told.returncode == 0, told.stderr
+        assert session["id"] in told.stdout

@@ -105,8 +105,8 @@ export function day(iso) {
 	return Number.isNaN(at.getTime()) ? iso : monthDay.format(at);
 }
 
-/** The first 8 characters of an id. @param {string} id */
-export const short = (id) => id.slice(0, 8);
+/** The first characters of an id: 8, or as many as one of version 7, which begins with its time, needs. @param {string} id */
+export const short = (id) => id.slice(0, /^[0-9a-f]{8}-?[0-9a-f]{4}-?7/.test(id) ? 13 : 8);
 
 /** `claude-opus-4-6` without what every model's name begins with. @param {string} name */
 export const model = (name) => name.replace(/^claude-/, "").replace(/-\d{8}$/, "");

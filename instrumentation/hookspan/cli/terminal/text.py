@@ -7,6 +7,8 @@ import unicodedata
 from typing import IO, Final
 
 ELLIPSIS: Final = "…"
+_SHORT: Final = 8
+_VERSION: Final = 12  # hex digits of a UUID before that of its version
 
 
 def plain() -> bool:
@@ -30,6 +32,18 @@ def colour() -> bool | None:
 def printable(text: object) -> str:
     """Printable characters only: neither escape sequences nor marks that turn the writing round or hide it."""
     return "".join(character if character.isprintable() else " " for character in str(text))
+
+
+def short(id_: str) -> str:
+    """The first characters of an id, which tell it from others of somebody's: 8.
+
+    Of a UUID of version 7, as Codex's are, they are the time of a minute, so that a session and its turns begin alike:
+    the first 12 digits are that of a millisecond.
+    """
+    digits = id_.replace("-", "")
+    if digits[_VERSION : _VERSION + 1] != "7":
+        return id_[:_SHORT]
+    return id_[: _VERSION + ("-" in id_[: _VERSION + 1])]
 
 
 def width(text: str) -> int:

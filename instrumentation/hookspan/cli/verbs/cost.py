@@ -16,7 +16,7 @@ import msgspec
 from hookspan.cli.terminal import completers
 from hookspan.cli.terminal.moments import Moment
 from hookspan.cli.terminal.options import AGENT, JSON
-from hookspan.cli.terminal.text import fit, pad, printable, width
+from hookspan.cli.terminal.text import fit, pad, printable, short, width
 from hookspan.config import load
 from hookspan.paths import Paths
 from hookspan.store import UNSEEN, Cost, Grouping, Reader
@@ -149,7 +149,7 @@ def _name(grouping: Grouping, row: Row) -> str:
     if grouping == "day":
         return f"{row.name} {datetime.fromisoformat(row.name):%a}"
     if grouping == "session":
-        return printable(f"{row.name[:8]}  {row.beside}".rstrip())
+        return printable(f"{short(row.name)}  {row.beside}".rstrip())
     return printable(row.name) or NAMELESS.get(grouping, f"no {grouping}")
 
 

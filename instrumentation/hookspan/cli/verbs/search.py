@@ -19,7 +19,7 @@ from hookspan.catalogue.enums import Outcome
 from hookspan.cli.terminal import completers
 from hookspan.cli.terminal.moments import Duration, Moment
 from hookspan.cli.terminal.options import AGENT, JSON
-from hookspan.cli.terminal.text import fit, printable, width
+from hookspan.cli.terminal.text import fit, printable, short, width
 from hookspan.clients.message import Kind
 from hookspan.config import load
 from hookspan.content import Query, Search
@@ -134,13 +134,14 @@ def _lines(one: dict[str, Any], agent: str, columns: int) -> Iterator[str]:
     when = f"{datetime.fromtimestamp(one['at'] / SECOND).astimezone():%Y-%m-%d %H:%M}"
     if "snippet" not in one:
         outcome = one["attributes"].get(sc.OUTCOME, "")
-        about = (when, one["session"][:8], one["trace"][:8], one["name"], duration(one["seconds"]), outcome, agent)
+        ids = (short(one["session"]), short(one["trace"]))
+        about = (when, *ids, one["name"], duration(one["seconds"]), outcome, agent)
         yield fit(printable("  ".join(filter(None, about))), columns)
         if one["label"]:
             yield fit(f"    {printable(one['label'])}", columns)
         return
     kind = " ".join(filter(None, (one["kind"], one["tool"], "failed" if one["failed"] else "")))
-    about = (when, one["session"][:8], one["trace"][:8] or "-", kind, one["project"], one["branch"], agent)
+    about = (when, short(one["session"]), short(one["trace"]) or "-", kind, one["project"], one["branch"], agent)
     yield fit(printable("  ".join(filter(None, about))), columns)
     room, parts = columns - 4, []
     for text, is_hit in one["snippet"]:

@@ -17,7 +17,7 @@ from hookspan.catalogue.session_fields import SessionRow
 from hookspan.cli.terminal import completers
 from hookspan.cli.terminal.moments import Moment
 from hookspan.cli.terminal.options import AGENT, JSON
-from hookspan.cli.terminal.text import fit, pad, printable, width
+from hookspan.cli.terminal.text import fit, pad, printable, short, width
 from hookspan.config import load
 from hookspan.model import collisions
 from hookspan.paths import Paths
@@ -162,7 +162,7 @@ def _cells(row: SessionRow, now: int, dearest: float) -> list[str]:
     title = _collision(row, now) + row.title + (" (imported)" if row.local else " (no hooks)" if row.unhooked else "")
     counts = ("-", "-") if row.unhooked else (str(row.turns), str(row.tools))
     for_ = age(gone) if row.phase is SessionPhase.ENDED else elapsed(gone)
-    cells = [row.id[:8], phase, for_, row.project, cost, *counts, row.branch, title]
+    cells = [short(row.id), phase, for_, row.project, cost, *counts, row.branch, title]
     return [printable(cell) for cell in cells]
 
 
@@ -171,5 +171,5 @@ def _collision(row: SessionRow, now: int) -> str:
     if row.collision not in collisions.SERIOUS or row.ended or now > row.collision_at + collisions.FRESH:
         return ""
     what = "its work tree" if row.collision == Collision.TREE else row.collision_file or "a file"
-    who = "its own agents" if row.collision_with == row.id else row.collision_with[:8]
+    who = "its own agents" if row.collision_with == row.id else short(row.collision_with)
     return f"! {what} with {who}  "

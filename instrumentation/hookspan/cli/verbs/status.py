@@ -16,7 +16,7 @@ from hookspan import hooktime
 from hookspan.agent.status import status_of
 from hookspan.catalogue.appearance import ALARMS
 from hookspan.cli.terminal.options import JSON
-from hookspan.cli.terminal.text import may_draw, printable
+from hookspan.cli.terminal.text import may_draw, printable, short
 from hookspan.config import load
 from hookspan.errors import EXIT_USER, UserError
 from hookspan.folders import working_folder
@@ -351,7 +351,7 @@ def _quotas(report: Mapping[str, Any]) -> Iterator[str]:
         else:
             words.append(f"begins anew at {_clock(resets)}")
         if sessions := quota["sessions"]:
-            words.append(", ".join(f"{session[:8]} {share:.0%}" for session, share in sessions.items()))
+            words.append(", ".join(f"{short(session)} {share:.0%}" for session, share in sessions.items()))
         yield _row("" if number else "quota", "; ".join(words))
 
 
@@ -363,7 +363,7 @@ def _clock(at: float) -> str:
 
 def _watchdog(report: Mapping[str, Any]) -> Iterator[str]:
     for number, alarm in enumerate(report["alarms"]):
-        what = f"{alarm['session'][:8]} ({printable(alarm['project'])}) {ALARMS.get(alarm['kind'], alarm['kind'])}"
+        what = f"{short(alarm['session'])} ({printable(alarm['project'])}) {ALARMS.get(alarm['kind'], alarm['kind'])}"
         spent = f", {money(alarm['cost'])}" if alarm["cost"] else ""
         text = f"{what}: {counted(alarm['calls'], 'calls')} in {age(time.time() - alarm['since'])}{spent}"
         yield _row("" if number else "watchdog", click.style(text, fg="yellow"))

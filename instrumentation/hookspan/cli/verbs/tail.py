@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import click
 
 from hookspan.cli.terminal import completers
-from hookspan.cli.terminal.text import printable
+from hookspan.cli.terminal.text import printable, short
 from hookspan.config import load
 from hookspan.errors import UserError
 from hookspan.journal import segments
@@ -156,7 +156,7 @@ def _readable(line: dict[str, Any], *, content: bool) -> str | None:
     elif isinstance(event, dict) and content:
         detail = _detail(event)
     took = f"{_number(line.get('took')) / 1e6:.2f} ms" if line.get("took") else ""
-    head = f"{when:12}  {_clean(session)[:8]:8}  {_clean(name):18}  {_clean(tool):12}"
+    head = f"{when:12}  {short(_clean(session)):8}  {_clean(name):18}  {_clean(tool):12}"
     width = shutil.get_terminal_size((TIME_WIDTH, 24)).columns
     room = max(0, width - len(head) - 14)
     return f"{head}  {_clean(detail)[:room]:{room}}  {took:>9}".rstrip()

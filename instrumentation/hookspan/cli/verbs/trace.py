@@ -21,7 +21,7 @@ from hookspan.catalogue.spans import is_turn
 from hookspan.cli.terminal import completers, tree
 from hookspan.cli.terminal.lookup import find
 from hookspan.cli.terminal.options import JSON
-from hookspan.cli.terminal.text import fit, printable
+from hookspan.cli.terminal.text import fit, printable, short
 from hookspan.config import load
 from hookspan.model import times
 from hookspan.model.rows import Span
@@ -61,7 +61,7 @@ def trace(id_: str, hooks: bool, as_json: bool) -> None:
         click.echo(fit(line, columns) if columns else line)
     for turn in later:
         length = tree.duration(turn.end - turn.start)
-        text = f"then a turn without a typed prompt, {length}: hookspan trace {turn.trace_id[:8]}"
+        text = f"then a turn without a typed prompt, {length}: hookspan trace {short(turn.trace_id)}"
         click.echo(fit(text, columns) if columns else text)
 
 

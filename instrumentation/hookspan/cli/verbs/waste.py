@@ -14,7 +14,7 @@ import msgspec
 from hookspan.cli.terminal import completers
 from hookspan.cli.terminal.moments import Moment
 from hookspan.cli.terminal.options import AGENT, JSON
-from hookspan.cli.terminal.text import fit, pad, printable, width
+from hookspan.cli.terminal.text import fit, pad, printable, short, width
 from hookspan.config import load
 from hookspan.opted_out import OptedOut
 from hookspan.paths import Paths
@@ -88,7 +88,7 @@ def _table(rows: Sequence[Waste], sessions: Sequence[Sequence[WastedSession]], c
             yield click.style(f"    {fit(printable(row.todo), columns - 4)}", dim=True)
             for part in row.copy.splitlines():
                 yield click.style(f"    {row.into}: {part}", dim=True)
-            ids = "  ".join(one.id[:8] for one in sessions[number - 1])
+            ids = "  ".join(short(one.id) for one in sessions[number - 1])
             if ids:
                 yield click.style(fit(f"    sessions: {ids}", columns), dim=True)
 
