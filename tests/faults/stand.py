@@ -29,7 +29,7 @@ from tests.agent.machine import PATIENCE, Machine, event, launch, ready, until
 from tests.otlp_sink import Sink
 
 EVENTS = int(os.environ.get("FAULT_EVENTS", "8"))  # at each step; more with `make faults`
-SETTINGS = '[export]\nendpoint = "{url}"\nmetric_interval = 1\ntimeout = 5\n[monitor]\ninterval = 1\n'
+SETTINGS = '[export]\nendpoint = "{url}"\nmetric_interval = 1\ntimeout = 5\n{export}[monitor]\ninterval = 1\n'
 WELL = "to its end"
 TROUBLE = ("WAITING", "FAILING", "CAN'T BE WRITTEN", "can't be", "does not answer")
 """What `status` says of an agent that can't do its work."""
@@ -206,10 +206,10 @@ class Stand:
 
 
 @contextmanager
-def stand(folder: Path, *, settings: str = "") -> Iterator[Stand]:
-    """A fresh one; nothing of it is left running."""
+def stand(folder: Path, *, settings: str = "", export: str = "") -> Iterator[Stand]:
+    """A fresh one, with further settings, in `[export]` and in sections of their own; nothing of it is left running."""
     with Sink() as sink:
-        machine = Machine(folder, settings=SETTINGS.format(url=sink.url) + settings).install()
+        machine = Machine(folder, settings=SETTINGS.format(url=sink.url, export=export) + settings).install()
         machine.paths.down.touch()  # no hook starts an agent; the test does
         try:
             yield Stand(machine, sink)

@@ -3,13 +3,19 @@
 import contextlib
 import os
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from hookspan.agent.status import status_of
-from tests.agent.machine import until
+from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.logs import DECISION, EVENTS_LOST
+from hookspan.model.rows import LogRow
+from hookspan.store import Reader, SpanKey
+from tests.agent.machine import small_session, until
+from tests.export.audited import attribute, each, place, requests, verified
 from tests.faults.stand import (
     EVENTS,
     LATER_FORMAT,
@@ -152,6 +158,70 @@ def test_export(on_small_disk: Stand):
         on_small_disk.status(says="database or disk is full")
     on_small_disk.hooks()
     on_small_disk.settle()
+
+
+@pytest.fixture
+def sealing(tmp_path: Path) -> Iterator[Stand]:
+    """On a small disk, with log records that are sealed."""
+    export = "logs = true\naudit = true\n"
+    with (
+        mounted(tmp_path / "disk", "-o", f"size={DISK}") as disk,
+        stand(disk / "machine", export=export) as made,
+    ):
+        yield made
+
+
+@fault(
+    "disk full",
+    "with sealed log records, when the exporter notes how far the chain is, an outage before it and a kill in it",
+    "nothing is sent that is not noted; the chain is whole, each record in it once, and lost events are told in it",
+    "database or disk is full",
+)
+def test_chain(sealing: Stand):
+    at, tools = sealing, 2
+
+    def session() -> None:
+        at.machine.hooks(*small_session(tools=tools))
+
+    def stored() -> list[LogRow]:
+        reader = Reader(at.machine.paths)
+        try:
+            return reader.logs_after(SpanKey(0, 0), 10_000)[0]
+        finally:
+            reader.close()
+
+    def decided() -> int:
+        return sum(log.event == DECISION.name for log in stored())
+
+    at.start()
+    until(lambda: bool(at.sink.logs), "records are not wanted yet")
+    session()
+    until(lambda: decided() == tools)
+    at.flush()
+    at.sink.fault(status=503)
+    session()
+    until(lambda: decided() == 2 * tools)
+    with full(at):
+        at.sink.heal()
+        at.status(says="database or disk is full")
+        while not at.dropped:  # until the journal's last block is full
+            session()
+        assert at.machine.pid
+        os.kill(at.machine.pid, 9)
+    at.start()
+    session()
+    until(lambda: decided() >= 3 * tools)
+    until(lambda: any(log.event == EVENTS_LOST.name for log in stored()))
+    at.flush()
+    key = at.machine.cli("audit", "key").stdout.strip()
+    report = verified(requests(at.sink), keys=[key])
+    (chain,) = report.chains
+    assert (report.faults, report.unsealed, chain.first, chain.records) == ([], 0, 1, chain.last)
+    assert +chain.gaps == Counter(), "nothing is missing, told or not"
+    sent = {place(record): attribute(record, sc.LOG_RECORD_UID) for record in each(requests(at.sink))}
+    assert len(sent) == chain.records == len(set(sent.values())), "none is there twice under another place"
+    assert {str(log.attributes[sc.LOG_RECORD_UID]) for log in stored()} <= set(sent.values()), "none was lost"
+    at.well()
 
 
 @fault("disk full", "when a line is set aside", "it is skipped and counted; the journal keeps it", "set aside")

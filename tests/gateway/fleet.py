@@ -19,8 +19,8 @@ from tests.stack.stack import Backends, Ports, Program
 FILES = programs.ROOT / "collector" / "gateway"
 COMPONENTS = FILES / "components"
 SPAN_METRICS = COMPONENTS / "span-metrics" / "span-metrics.yaml"
-TOPICS = ("hookspan_traces", "hookspan_metrics")
-GROUPS = ("hookspan-traces", "hookspan-metrics")
+TOPICS = ("hookspan_traces", "hookspan_metrics", "hookspan_logs")
+GROUPS = ("hookspan-traces", "hookspan-metrics", "hookspan-logs")
 PARTITIONS = 12
 KAFKA_USER, KAFKA_PASSWORD = "hookspan", "a-password-of-this-test-alone"
 TOKEN = "a-token-of-this-test-alone"
@@ -98,10 +98,11 @@ class Fleet(Backends):
         self.kafka = self._kafka()
         self.jaeger = self._jaeger()
         self.metrics = self._victoria_metrics()
+        self.log_store = stack.victoria_logs(folder, self.ports["logs"], env=self.environment(), group=self.group)
         self.gateways = [self.gateway(f"gateway-{number}") for number in range(2)]
         self.ingesters = [self.ingester(f"ingester-{number}", SPAN_METRICS) for number in range(2)]
         self.load_balancer = self._load_balancer()
-        super().__init__(self.jaeger.url, self.metrics.url)
+        super().__init__(self.jaeger.url, self.metrics.url, self.log_store.url)
         self._others: list[Program] = []
         self._has_topics = False
 
@@ -118,11 +119,19 @@ class Fleet(Backends):
     @property
     def programs(self) -> list[Program]:
         """All that a fleet is, in the order of starting."""
-        return [self.jaeger, self.metrics, self.kafka, *self.gateways, *self.ingesters, self.load_balancer]
+        return [
+            self.jaeger,
+            self.metrics,
+            self.log_store,
+            self.kafka,
+            *self.gateways,
+            *self.ingesters,
+            self.load_balancer,
+        ]
 
     def start(self) -> None:
         """Start whatever isn't running."""
-        for program in (self.jaeger, self.metrics, self.kafka):
+        for program in (self.jaeger, self.metrics, self.log_store, self.kafka):
             program.start()
         self._make_topics()
         for program in (*self.gateways, *self.ingesters, self.load_balancer):
@@ -143,7 +152,7 @@ class Fleet(Backends):
         return program
 
     def _make_topics(self) -> None:
-        """The two topics, once: they are on Kafka's disk, and to ask it takes more than to start a gateway."""
+        """The topics, once: they are on Kafka's disk, and to ask it takes more than to start a gateway."""
         if self._has_topics:
             return
         for topic in TOPICS:
@@ -203,13 +212,14 @@ class Fleet(Backends):
             options=(RETRY_ON_429,),
             JAEGER_ENDPOINT=f"http://127.0.0.1:{self.ports['jaeger_otlp']}",
             REMOTE_WRITE_ENDPOINT=f"{self.metrics.url}/api/v1/write",
+            LOGS_ENDPOINT=f"{self.log_store.url}/insert/opentelemetry",
             METRICS_INTERVAL=stack.INTERVAL,
             SESSION_TIMEOUT="6s",  # the least that Kafka allows
             **variables,
         )
 
     def partitions_of(self, ingester: Program) -> float:
-        """How many an ingester has, of both topics together."""
+        """How many an ingester has, of all topics together."""
         started, ended = (self.own(ingester, f"otelcol_kafka_receiver_partition_{name}") for name in ("start", "close"))
         return started - ended
 

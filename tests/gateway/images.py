@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 
 from tests.stack import programs
-from tests.stack.docker import BUSYBOX, IMAGES, Image
+from tests.stack.docker import BUSYBOX, IMAGES, Image, victoria
 
 STUB = "libpthread.so.0"
 KAFKA_USER = 1000  # appuser
@@ -32,14 +32,8 @@ KAFKA_TOPICS = f'#!/bin/sh\n{RUN_CLASS} org.apache.kafka.tools.TopicCommand "$@"
 
 def gateway_images() -> tuple[Image, ...]:
     """All that the compose file needs, under the names and tags that it has."""
-    collector, jaeger, _, alertmanager = IMAGES
-    return collector, jaeger, alertmanager, _victoria("victoria-metrics"), _victoria("vmalert"), _haproxy(), _kafka()
-
-
-def _victoria(name: str) -> Image:
-    version = programs.PROGRAMS[name].version
-    files: dict[str, str | Path] = {f"/{name}-prod": name, WGET: BUSYBOX}
-    return Image(f"victoriametrics/{name}:v{version}", files, 0, {"/tmp": 0})
+    collector, jaeger, _, alertmanager, *stores = IMAGES
+    return collector, jaeger, alertmanager, *stores, victoria("victoria-metrics"), _haproxy(), _kafka()
 
 
 def _haproxy() -> Image:

@@ -27,7 +27,7 @@ from tests.stack.compose import Project, clone
 from tests.stack.docker import Docker
 from tests.stack.stack import get
 
-PORTS = ("OTLP_HTTP_PORT", "OTLP_GRPC_PORT", "JAEGER_PORT", "PROMETHEUS_PORT", "ALERTMANAGER_PORT")
+PORTS = ("OTLP_HTTP_PORT", "OTLP_GRPC_PORT", "JAEGER_PORT", "PROMETHEUS_PORT", "LOGS_PORT", "ALERTMANAGER_PORT")
 ENDS = {"chown", "topics"}
 DELIVERY = 120  # s
 
@@ -97,6 +97,9 @@ def arrived(compose: Project, outcomes: list[dict[str, Any]]) -> None:
     )
     events = sum(one["events"] for one in outcomes)
     compose.wait(lambda: metrics(compose, "hookspan_hook_events_total") == events, DELIVERY)
+    for one in outcomes:  # each with records of its session, which lead to a trace that is there
+        found = compose.wait(lambda one=one: compose.logs(f'"session.id":="{one["session"]}" trace_id:*'), DELIVERY)
+        assert {record["trace_id"] for record in found} <= set(traces)
 
 
 def session(compose: Project, protocol: str, port: str) -> dict[str, Any]:
@@ -108,6 +111,7 @@ def session(compose: Project, protocol: str, port: str) -> dict[str, Any]:
         "EXPORT_CERTIFICATE": str(secrets / "tls.crt"),
         "EXPORT_TOKEN_FILE": str(secrets / "tokens"),
         "EXPORT_METRIC_INTERVAL": "1",
+        "EXPORT_LOGS": "true",
     }
     with sandbox("demo", settings) as home:
         home.cli("up")
@@ -149,8 +153,8 @@ def test_sessions_go_through_though_a_gateway_is_dead_and_what_came_outlives_dow
     arrived(compose, outcomes)
     compose.wait(lambda: compose.unhealthy() == {"collectors-health"}, DELIVERY)
     compose.up()
-    # Every program that says something of itself is heard: gateways, ingesters, Jaeger.
-    compose.wait(lambda: metrics(compose, "up") == 5, DELIVERY)
+    # Every program that says something of itself is heard: gateways, ingesters, Jaeger, VictoriaLogs.
+    compose.wait(lambda: metrics(compose, "up") == 6, DELIVERY)
     # And what was sent first has gone through the rules to Alertmanager.
     alerts = f"http://127.0.0.1:{compose.ports['ALERTMANAGER_PORT']}/api/v2/alerts"
     compose.wait(lambda: "PermissionsBypassed" in {one["labels"]["alertname"] for one in get(alerts)}, DELIVERY)

@@ -96,7 +96,7 @@ def test_spans_reach_jaeger_and_are_counted_once_by_the_ingester_that_has_their_
     fleet: Fleet, service: str, developers: list[Developer]
 ):
     # A partition that changes hands in between is delivered again, and counted again.
-    fleet.wait(lambda: [fleet.partitions_of(one) for one in fleet.ingesters] == [PARTITIONS] * 2, DELIVERY)
+    fleet.wait(lambda: [fleet.partitions_of(one) for one in fleet.ingesters] == [PARTITIONS * 1.5] * 2, DELIVERY)
     for developer in developers:
         for number in range(20):
             developer.send(developer.trace(url=f"https://user:hunter2@host/{number}"))

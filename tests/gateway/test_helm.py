@@ -17,7 +17,7 @@ pytestmark = pytest.mark.need_go
 CHART = FILES
 EVERYTHING: dict[str, Any] = {
     "image": {"digest": "sha256:" + "0" * 64},
-    "components": dict.fromkeys(("alerts", "mtls", "kafkaSasl", "spanMetrics"), True),
+    "components": dict.fromkeys(("alerts", "logAlerts", "mtls", "kafkaSasl", "siem", "spanMetrics"), True),
     "gateway": {
         "owners": owners.for_gateway(owners.read("a-token team=cart user.id=4f2a\n")),
         "replicas": 3,
@@ -64,7 +64,7 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> tuple[Rendered, Render
         yaml.safe_load_all(
             helm("template", "ours", package, "--namespace", "telemetry", "--kube-version", KUBERNETES[0], *more)
         )
-        for more in (("--set", "components.alerts=true"), ("--values", values))
+        for more in (("--set", "components.alerts=true,components.logAlerts=true"), ("--values", values))
     ]
     default, everything = ({(one["kind"], one["metadata"]["name"]): one for one in found if one} for found in made)
     return default, everything
@@ -82,7 +82,7 @@ def test_every_field_is_one_that_kubernetes_has(rendered: tuple[Rendered, Render
 
 def test_with_its_own_values_it_is_what_kustomize_builds(rendered: tuple[Rendered, Rendered], tmp_path: Path):
     default, _ = rendered
-    built = with_components(tmp_path, "alerts")
+    built = with_components(tmp_path, "alerts", "log-alerts")
     assert default.keys() == built.keys()
     for key, one in default.items():
         theirs = built[key]
@@ -124,7 +124,7 @@ def test_the_collector_takes_what_the_pods_are_given(rendered: tuple[Rendered, R
                 ],
                 env=given
                 | {"INSTANCE": "i-0", "QUEUE_DIR": str(tmp_path), "TOKENS_FILE": str(tokens)}
-                | {"KAFKA_USER": "u", "KAFKA_PASSWORD": "p"}
+                | {"KAFKA_USER": "u", "KAFKA_PASSWORD": "p", "SIEM_ENDPOINT": "http://siem"}
                 | found["ConfigMap", "hookspan-backends"]["data"],
                 capture_output=True,
                 text=True,

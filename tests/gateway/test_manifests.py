@@ -66,6 +66,7 @@ def container(
         ("base/gateway.yaml", "base/owners.yaml", "components/kafka-sasl/kafka-sasl.yaml"),
         ("base/ingester.yaml", "base/labels.yaml", "components/kafka-sasl/kafka-sasl.yaml"),
         ("base/ingester.yaml", "base/labels.yaml", "components/span-metrics/span-metrics.yaml"),
+        ("base/ingester.yaml", "base/labels.yaml", "components/siem/siem.yaml"),
     ],
     ids=lambda files: "+".join(Path(file).stem for file in files),
 )
@@ -79,6 +80,7 @@ def test_each_configuration_is_valid_as_shipped(files: tuple[str, ...], tmp_path
             "TOKENS_FILE": str(tmp_path / "tokens"),
             "KAFKA_USER": "u",
             "KAFKA_PASSWORD": "p",
+            "SIEM_ENDPOINT": "http://siem",
         },
         capture_output=True,
         text=True,
@@ -150,25 +152,27 @@ def test_every_field_is_one_that_kubernetes_has(version: str, tmp_path: Path):
 @pytest.mark.need_go
 def test_rules_and_dashboards_of_the_developers_stack_are_the_teams_too(tmp_path: Path):
     """All of them, as they are, and vmalert is given what it is given by compose, with other addresses."""
-    found = with_components(tmp_path, "alerts")
-    rules = {path.name: path.read_text() for path in (programs.ROOT / "collector" / "rules").glob("*.yml")}
-    assert found["ConfigMap", "hookspan-rules"]["data"] == rules
-    pod, vmalert = container(found, "hookspan-alerts", "Deployment")
-    assert pod["volumes"][0]["configMap"]["name"] == found["ConfigMap", "hookspan-rules"]["metadata"]["name"]
+    found = with_components(tmp_path, "alerts", "log-alerts")
     backends = found["ConfigMap", "hookspan-backends"]
-    assert vmalert["envFrom"] == [{"configMapRef": {"name": backends["metadata"]["name"]}}]
-    given = re.sub(r"\$\((\w+)\)", lambda name: backends["data"][name[1]], "\n".join(vmalert["args"])).splitlines()
-    compose = load(FILES / "docker-compose.yml")["services"]["vmalert"]
-    assert vmalert["image"] == compose["image"]
-    by_compose = [flag.replace("${PROMETHEUS_PORT:-9090}", "9090") for flag in compose["command"]]
-    assert set(by_compose) - set(given) == {
-        "--configCheckInterval=1m",  # a changed config map starts another pod
-        "--remoteWrite.url=http://victoria-metrics:8428",
-    }
-    assert set(given) - set(by_compose) == {
-        "--remoteWrite.disablePathAppend",
-        "--remoteWrite.url=http://victoria-metrics:8428/api/v1/write",
-    }
+    for folder, service in (("rules", "vmalert"), ("log-rules", "vmalert-logs")):
+        files = (programs.ROOT / "collector" / folder).glob("*.yml")
+        rules = {path.name: path.read_text() for path in files}
+        assert found["ConfigMap", f"hookspan-{folder}"]["data"] == rules
+        pod, vmalert = container(found, f"hookspan-{folder.replace('rules', 'alerts')}", "Deployment")
+        assert pod["volumes"][0]["configMap"]["name"] == found["ConfigMap", f"hookspan-{folder}"]["metadata"]["name"]
+        assert vmalert["envFrom"] == [{"configMapRef": {"name": backends["metadata"]["name"]}}]
+        given = re.sub(r"\$\((\w+)\)", lambda name: backends["data"][name[1]], "\n".join(vmalert["args"])).splitlines()
+        compose = load(FILES / "docker-compose.yml")["services"][service]
+        assert vmalert["image"] == compose["image"]
+        by_compose = [flag.replace("${PROMETHEUS_PORT:-9090}", "9090") for flag in compose["command"]]
+        assert set(by_compose) - set(given) == {
+            "--configCheckInterval=1m",  # a changed config map starts another pod
+            "--remoteWrite.url=http://victoria-metrics:8428",
+        }
+        assert set(given) - set(by_compose) == {
+            "--remoteWrite.disablePathAppend",
+            "--remoteWrite.url=http://victoria-metrics:8428/api/v1/write",
+        }
 
     grafana = programs.ROOT / "dashboards" / "grafana"
     maps = [one for (kind, _), one in build(grafana).items() if kind == "ConfigMap"]
@@ -232,10 +236,21 @@ def test_compose_reads_the_file_and_everything_in_it_is_pinned_and_bounded():
     assert {*pinned, kafka, f"v{metrics}"} <= versions, "compose runs the versions that the tests run"
     assert RETRY_ON_429 in services["ingester-0"]["command"]
     counting = composed(COLLECTOR_ADD="span-metrics")["ingester-1"]
-    (added,) = set(counting["command"]) - set(services["ingester-1"]["command"])
-    assert added.removeprefix("--config=") in {volume["target"] for volume in counting["volumes"]}
+    for adding, name in ((counting, "span-metrics"), (composed(SIEM_ADD="siem")["ingester-1"], "siem")):
+        (added,) = set(adding["command"]) - set(services["ingester-1"]["command"])
+        assert added == f"--config=/etc/otelcol/{name}.yaml"
+        assert added.removeprefix("--config=") in {volume["target"] for volume in adding["volumes"]}
     asked = {value for name, value in services["grafana"]["environment"].items() if re.fullmatch("[A-Z]+_URL", name)}
-    assert {re.split("[:/]+", url)[1] for url in asked} == {"prometheus", "jaeger", "alertmanager"} <= services.keys()
+    assert (
+        {re.split("[:/]+", url)[1] for url in asked}
+        == {
+            "prometheus",
+            "jaeger",
+            "victoria-logs",
+            "alertmanager",
+        }
+        <= services.keys()
+    )
     made = " ".join(services["topics"]["command"])
     assert f"for topic in {' '.join(TOPICS)}" in made
     assert f"--partitions {PARTITIONS}" in made

@@ -16,8 +16,8 @@ from tests.stack.docker import Docker
 from tests.stack.stack import Backends, Ports
 
 FILES = ("docker-compose.yml", "collector", "dashboards/grafana", "docs/runbooks")
-RUNNABLE = ("otel-collector", "jaeger", "prometheus")  # Grafana's image can't be made here
-BESIDE = ("collector-health",)  # what says how they are
+RUNNABLE = ("otel-collector", "jaeger", "prometheus", "victoria-logs")  # Grafana's image can't be made here
+BESIDE = ("collector-health", "vmalert-logs")  # what says how they are
 PORTS = (
     "OTLP_GRPC_PORT",
     "OTLP_HTTP_PORT",
@@ -25,6 +25,7 @@ PORTS = (
     "COLLECTOR_METRICS_PORT",
     "JAEGER_PORT",
     "PROMETHEUS_PORT",
+    "LOGS_PORT",
     "GRAFANA_PORT",
     "ALERTMANAGER_PORT",
 )
@@ -59,7 +60,7 @@ class Project(Backends):
         free = Ports()
         self.ports = {port: str(free[port]) for port in ports}
         self.env = docker.environment() | self.ports | variables
-        super().__init__(*(f"http://127.0.0.1:{self.ports[port]}" for port in ("JAEGER_PORT", metrics)))
+        super().__init__(*(f"http://127.0.0.1:{self.ports[port]}" for port in ("JAEGER_PORT", metrics, "LOGS_PORT")))
 
     def run(self, *arguments: str) -> str:
         """`docker-compose` with these arguments; what it printed."""

@@ -32,6 +32,7 @@ from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.claude_code import CLAUDE_CODE
 from hookspan.catalogue.clients import CLIENTS
 from hookspan.catalogue.enums import QuotaWindow, SessionPhase
+from hookspan.catalogue.logs import DECISION, LOG_EVENTS, POLICY
 from hookspan.catalogue.metrics import REPEATED
 from hookspan.catalogue.scopes import SERVICE_NAME
 from hookspan.cli.demo.outcome import await_outcome
@@ -39,10 +40,12 @@ from hookspan.cli.demo.player import play
 from hookspan.export.convert import Point, Reading, by_service, of_service, readable, resource_metrics
 from hookspan.export.db import Announced
 from hookspan.export.exemplars import Exemplars
-from hookspan.model.rows import Increment, Span
+from hookspan.model.rows import Increment, LogRow, Span
 from hookspan.model.sums import Sums
 from hookspan.sandbox import sandbox
+from hookspan.wire.facts import Policy
 from tests.model import replay
+from tests.stack import kinds
 
 SECOND = 1_000_000_000
 MINUTE = 60 * SECOND
@@ -104,6 +107,7 @@ class Day:
     spans: list[Span] = field(default_factory=list)
     increments: list[Increment] = field(default_factory=list)
     phases: list[tuple[int, str, str]] = field(default_factory=list)
+    logs: list[LogRow] = field(default_factory=list)
 
     def total(self, instrument: str) -> float:
         """The sum of all values of an instrument over the day."""
@@ -124,7 +128,7 @@ def recordings(folder: Path) -> list[Recording]:
         def moved_to(lines: list[bytes], recorded: bytes = recorded, now: bytes = now) -> list[bytes]:
             return [line.replace(recorded, now) for line in lines]
 
-        played = replay.play(name, root, change=moved_to)
+        played = replay.play(name, root, change=moved_to, policy=Policy(at=0, key="", logs=True))
         called(PROJECTS[number % len(PROJECTS)], played)
         times = [span.start for span in played.spans] + [increment.at for increment in played.increments]
         if times:
@@ -140,9 +144,9 @@ def called(project: str, played: replay.Played) -> None:
         )
         for one in played.increments
     ]
-    for span in played.spans:
-        if sc.PROJECT in span.attributes:
-            span.attributes[sc.PROJECT] = project
+    for one in (*played.spans, *played.logs):
+        if sc.PROJECT in one.attributes:
+            one.attributes[sc.PROJECT] = project
 
 
 def arrange(found: list[Recording], now: int, *, rounds: int = 6) -> Day:
@@ -159,7 +163,18 @@ def arrange(found: list[Recording], now: int, *, rounds: int = 6) -> Day:
                 day.spans += [
                     msgspec.structs.replace(s, start=s.start + shift, end=s.end + shift) for s in recording.played.spans
                 ]
+                day.logs += [
+                    msgspec.structs.replace(log, at=log.at + shift)
+                    for log in recording.played.logs
+                    if log.event != POLICY.name  # told before all time
+                ]
     day.increments += [moved(increment, now - 5 * MINUTE) for increment in NEVER_RECORDED]
+    day.logs += [kinds.record(kind, number, now - 5 * MINUTE) for number, kind in enumerate(LOG_EVENTS)]
+    sealed = {"AUDIT_CHAIN": "c" * 16, "AUDIT_SEQUENCE": 1}
+    day.logs += [
+        kinds.record(DECISION, 100, now - 5 * MINUTE, DECIDED_BY="bypass", **sealed),
+        kinds.record(DECISION, 101, now - 5 * MINUTE, VERDICT="denied", DECIDED_BY="rule"),
+    ]
     day.increments.sort(key=lambda increment: increment.at)
     day.phases.sort()
     return day
@@ -242,6 +257,11 @@ def send_spans(day: Day, otlp: str) -> None:
     for first in range(0, len(spans), BATCH):
         assert exporter.export(spans[first : first + BATCH]) is SpanExportResult.SUCCESS
     exporter.shutdown()
+
+
+def send_logs(day: Day, otlp: str) -> None:
+    """The log records of the day's last round, and one of each kind that is."""
+    kinds.send(day.logs, otlp, {"team": "cart", "host.name": "test-host"})
 
 
 def send_native_hooks(otlp: str) -> None:

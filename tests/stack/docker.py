@@ -58,6 +58,12 @@ class Image:
         return next(iter(self.files))
 
 
+def victoria(name: str) -> Image:
+    """One of VictoriaMetrics' programs."""
+    files: dict[str, str | Path] = {f"/{name}-prod": name, "/usr/bin/wget": BUSYBOX}
+    return Image(f"victoriametrics/{name}:v{programs.PROGRAMS[name].version}", files, 0, {"/tmp": 0})
+
+
 # From the Dockerfiles of the very releases.
 IMAGES = (
     Image("otel/opentelemetry-collector-contrib:0.159.0", {"/otelcol-contrib": "otelcol"}, 10001, {}),
@@ -85,6 +91,8 @@ IMAGES = (
         ("/alertmanager",),
         "/alertmanager",
     ),
+    victoria("victoria-logs"),
+    victoria("vmalert"),
 )
 
 

@@ -152,6 +152,7 @@ _PROMETHEUS = "3.16.0"
 _ALERTMANAGER = "0.29.0"
 _COMPOSE = "5.0.1"
 _VICTORIA_METRICS = "1.151.0"
+_VICTORIA_LOGS = "1.52.1"
 _KUSTOMIZE = "5.8.1"
 _HELM = "3.21.4"
 _CRANE = "0.22.1"
@@ -225,6 +226,16 @@ PROGRAMS = {
             ("vmalert",),
             _go_commands(
                 "github.com/VictoriaMetrics/VictoriaMetrics", f"v{_VICTORIA_METRICS}", {"vmalert": "app/vmalert"}
+            ),
+        ),
+        Program(
+            "victoria-logs",
+            _VICTORIA_LOGS,
+            ("victoria-logs",),
+            _go_commands(
+                "github.com/VictoriaMetrics/VictoriaLogs",
+                f"v{_VICTORIA_LOGS}",
+                {"victoria-logs": "app/victoria-logs"},
             ),
         ),
         Program(

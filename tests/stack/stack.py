@@ -1,4 +1,4 @@
-"""The Collector, Jaeger and Prometheus as real processes on loopback ports, and questions to ask them.
+"""The Collector, Jaeger, Prometheus and VictoriaLogs as real processes on loopback ports, and questions to ask them.
 
 They run on the configuration files that users run (`collector/`); only addresses, folders and intervals differ.
 """
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import yaml
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 from hookspan.cli.stack import labels
@@ -147,11 +148,12 @@ class Program:
 
 
 class Backends:
-    """Questions to a Jaeger and a Prometheus, wherever they run."""
+    """Questions to a Jaeger, a Prometheus and a VictoriaLogs, wherever they run."""
 
-    def __init__(self, jaeger_url: str, prometheus_url: str) -> None:
+    def __init__(self, jaeger_url: str, prometheus_url: str, logs_url: str = "") -> None:
         self.jaeger_url = jaeger_url
         self.prometheus_url = prometheus_url
+        self.logs_url = logs_url
 
     def trace(self, trace_id: str) -> list[Span]:
         """The spans that Jaeger has of a trace, by start; empty if it has none. Spans of a batch appear one by one."""
@@ -209,6 +211,12 @@ class Backends:
             for item in series["exemplars"]
         ]
 
+    def logs(self, logsql: str) -> list[dict[str, str]]:
+        """The log records that VictoriaLogs finds, each as its fields."""
+        query = urllib.parse.urlencode({"query": logsql}).encode()
+        with urllib.request.urlopen(f"{self.logs_url}/select/logsql/query", query, timeout=HTTP_TIMEOUT) as answer:
+            return [json.loads(line) for line in answer]
+
     def wait(self, condition: Callable[[], T], timeout: float = 60.0) -> T:
         """Ask again and again until the answer is truthy, and return it.
 
@@ -239,7 +247,7 @@ class Backends:
 
 
 class Stack(Backends):
-    """The three programs. `folder` holds their configuration, data and logs; `close` ends them all."""
+    """The four programs. `folder` holds their configuration, data and logs; `close` ends them all."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -254,8 +262,9 @@ class Stack(Backends):
         self.collector = self._collector(ports)
         self.jaeger = self._jaeger(ports)
         self.prometheus = self._prometheus(ports)
-        super().__init__(self.jaeger.url, self.prometheus.url)
-        self.programs = (self.prometheus, self.jaeger, self.collector)
+        self.log_store = victoria_logs(self.folder, ports["logs"], env=self._environment(), group=self._reaper.pid)
+        super().__init__(self.jaeger.url, self.prometheus.url, self.log_store.url)
+        self.programs = (self.prometheus, self.jaeger, self.log_store, self.collector)
         self.ports = ports
         self.alertmanager: Program | None = None
 
@@ -286,10 +295,10 @@ class Stack(Backends):
         # Nothing of the developer's own: an OTEL_* or a proxy variable would change what the programs do.
         return {"PATH": os.defpath, "HOME": str(self.folder), **{key: str(value) for key, value in variables.items()}}
 
-    def another_collector(self, overlay: str) -> Program:
+    def another_collector(self, overlay: Path) -> Program:
         """A Collector with a file that is merged over the configuration, to be ended by `kill`."""
-        ports = Ports({name: self.ports[name] for name in ("jaeger_otlp", "prometheus")})
-        return self._collector(ports, f"collector-{overlay}", "--config", str(COLLECTOR_FILES / f"{overlay}.yaml"))
+        ports = Ports({name: self.ports[name] for name in ("jaeger_otlp", "prometheus", "logs")})
+        return self._collector(ports, f"collector-{overlay.stem}", "--config", str(overlay))
 
     def _collector(self, ports: "Ports", name: str = "collector", *more: str) -> Program:
         return Program(
@@ -302,6 +311,7 @@ class Stack(Backends):
                 METRICS_PORT=ports["collector_metrics"],
                 JAEGER_ENDPOINT=f"http://127.0.0.1:{ports['jaeger_otlp']}",
                 PROMETHEUS_ENDPOINT=f"http://127.0.0.1:{ports['prometheus']}/api/v1/otlp",
+                LOGS_ENDPOINT=f"http://127.0.0.1:{ports['logs']}/insert/opentelemetry",
                 QUEUE_DIR=self.folder / f"{name}-queue",
                 METRICS_INTERVAL=INTERVAL,
                 OTEL_RESOURCE_ATTRIBUTES="host.name=test-host",
@@ -346,6 +356,7 @@ class Stack(Backends):
                 f"--storage.tsdb.path={self.folder / 'prometheus'}",
                 f"--web.listen-address=127.0.0.1:{ports['prometheus']}",
                 "--web.enable-otlp-receiver",
+                "--web.enable-remote-write-receiver",
                 "--enable-feature=exemplar-storage,created-timestamp-zero-ingestion",
                 "--web.external-url=http://127.0.0.1:9090/",
                 "--web.route-prefix=/",
@@ -357,6 +368,29 @@ class Stack(Backends):
             ready=f"{url}/-/ready",
             group=self._reaper.pid,
         )
+
+
+def victoria_logs(folder: Path, port: int, *more: str, env: Mapping[str, str], group: int) -> Program:
+    """VictoriaLogs, with what docker-compose.yml gives it."""
+    url = f"http://127.0.0.1:{port}"
+    services = yaml.safe_load((programs.ROOT / "docker-compose.yml").read_text())["services"]
+    flags = [flag.replace("${LOGS_KEEP:-365d}", "365d") for flag in services["victoria-logs"]["command"]]
+    flags.remove("--storageDataPath=/victoria-logs")
+    return Program(
+        "victoria-logs",
+        [
+            str(programs.binary("victoria-logs")),
+            *flags,
+            *more,
+            f"--storageDataPath={folder / 'victoria-logs'}",
+            f"--httpListenAddr={url.removeprefix('http://')}",
+        ],
+        env=env,
+        folder=folder,
+        url=url,
+        ready=f"{url}/health",
+        group=group,
+    )
 
 
 def impatient_rules(folder: Path) -> None:
@@ -422,6 +456,7 @@ def prometheus_configuration(ports: Mapping[str, int]) -> str:
         "_interval: 15s": f"_interval: {INTERVAL}",
         "otel-collector:8888": f"127.0.0.1:{ports['collector_metrics']}",
         "jaeger:8888": f"127.0.0.1:{ports['jaeger_metrics']}",
+        "victoria-logs:9428": f"127.0.0.1:{ports['logs']}",
         "localhost:9090": f"127.0.0.1:{ports['prometheus']}",
         "alertmanager:9093": f"127.0.0.1:{ports['alertmanager']}",
     }.items():

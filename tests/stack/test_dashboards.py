@@ -14,11 +14,12 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 import yaml
 
+from hookspan.catalogue.logs import LOG_EVENTS
 from hookspan.catalogue.metrics import REPEATED, SUMS, Instrument, Kind
 from hookspan.catalogue.scopes import SERVICE_NAME
 from tests.stack import day, programs
@@ -38,9 +39,11 @@ VARIABLES = {
     "$team": ".*",
     "$agent": ".*",
     "$traces": "",
+    **{f"${{{name}:regex}}": ".*" for name in ("project", "host", "team", "agent")},
 }
 FILTERS = {"project": "hookspan.project", "tool": "gen_ai.tool.name", "model": "gen_ai.response.model"}
 CLASSIC = re.compile(r"(\w+)_(?:bucket|sum|count)")
+LOGS = "victoriametrics-logs-datasource"
 OF_ALL = {"team", "host_name"}  # of everything that a board with these variables counts
 
 
@@ -69,7 +72,7 @@ def filled(text: str, board: dict[str, Any]) -> str:
             text = text.replace(f"${variable['name']}", variable["query"])
     for name, value in VARIABLES.items():
         text = text.replace(name, value)
-    assert "$" not in text, f"a variable that the dashboard doesn't have: {text}"
+    assert "$" not in text.replace(")$`", ""), f"a variable that the dashboard doesn't have: {text}"
     return text
 
 
@@ -117,7 +120,7 @@ def test_the_generator_makes_what_is_committed():
         [sys.executable, str(GRAFANA / "generator"), "--check"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert len(boards()) == 9
+    assert len(boards()) == 11
 
 
 @pytest.mark.filterwarnings("ignore:Prefer using dashboardv2")  # which Grafana reads from version 13 on
@@ -151,9 +154,8 @@ def test_a_panel_asks_a_question_and_has_a_unit_an_empty_state_and_a_way_on(uid:
         units = [defaults.get("unit")] + [
             prop["value"] for override in panel["fieldConfig"]["overrides"] for prop in override["properties"]
         ]
-        assert panel["type"] == "state-timeline" or panel["datasource"]["type"] == "jaeger" or any(units), panel[
-            "title"
-        ]
+        without = panel["type"] in {"logs", "state-timeline"} or panel["datasource"]["type"] == "jaeger"
+        assert without or any(units), panel["title"]
 
 
 @pytest.mark.parametrize("uid", boards())
@@ -211,15 +213,17 @@ def test_every_link_leads_somewhere():
 def test_provisioning_names_what_the_dashboards_ask_and_lets_nobody_change_it():
     sources = yaml.safe_load((GRAFANA / "provisioning/datasources/hookspan.yaml").read_text())["datasources"]
     by_uid = {source["uid"]: source for source in sources}
-    used = {target["datasource"]["uid"] for kind in ("prometheus", "jaeger") for _, _, target in targets(kind)}
-    assert used == {"prometheus", "jaeger"} <= by_uid.keys()
+    used = {target["datasource"]["uid"] for kind in ("prometheus", "jaeger", LOGS) for _, _, target in targets(kind)}
+    assert used == {"prometheus", "jaeger", "logs"} <= by_uid.keys()
+    preinstalled = yaml.safe_load((programs.ROOT / "docker-compose.yml").read_text())["services"]["grafana"]
+    assert preinstalled["environment"]["GF_PLUGINS_PREINSTALL"].partition("@")[0] == by_uid["logs"]["type"] == LOGS
     assert not any(source["editable"] for source in sources)
     (provider,) = yaml.safe_load((GRAFANA / "provisioning/dashboards/hookspan.yaml").read_text())["providers"]
     assert (provider["allowUiUpdates"], provider["disableDeletion"]) == (False, True)
     compose = yaml.safe_load((programs.ROOT / "docker-compose.yml").read_text())["services"]
     mounts = compose["grafana"]["volumes"]
     assert f"./dashboards/grafana/dashboards:{provider['options']['path']}:ro" in mounts
-    ports = {"prometheus": 9090, "jaeger": 16686, "alertmanager": 9093}
+    ports = {"prometheus": 9090, "jaeger": 16686, "victoria-logs": 9428, "alertmanager": 9093}
     for source in sources:
         url = compose["grafana"]["environment"][source["url"].removeprefix("${").removesuffix("}")]
         host, _, port = url.removeprefix("http://").partition(":")
@@ -274,6 +278,30 @@ def test_every_query_has_an_answer_after_a_day_of_work(stack: Stack, played_day:
         if not answers(stack, bare, target, now):
             unanswered.append(f"{where}: {bare}")
     assert unanswered == []
+
+
+def test_every_question_about_log_records_has_an_answer_and_goes_by_its_variables(stack: Stack, played_day: Day):
+    """As the data source asks them: figures by the APIs that answer as Prometheus does, records by the query itself."""
+    end = time.time()
+    apis = {"stats": "stats_query", "statsRange": "stats_query_range"}
+
+    def found(target: dict[str, Any], expr: str) -> list[float]:
+        if target["queryType"] == "instant":
+            return [1.0 for _ in stack.logs(f"_time:[{end - DAY}, {end + 60}] {expr}")]
+        query = {"query": expr, "start": end - DAY, "end": end + 60, "time": end + 60, "step": f"{STEP}s"}
+        answer = get(f"{stack.logs_url}/select/logsql/{apis[target['queryType']]}?{urlencode(query)}")
+        series = answer["data"]["result"]
+        return [float(value) for one in series for _, value in one.get("values", [one.get("value")])]
+
+    asked = list(targets(LOGS))
+    assert len(asked) > 25
+    stack.wait(lambda: stack.logs(f'event_name:="{LOG_EVENTS[-1].name}"'), 60)
+    unanswered = [where for where, board, target in asked if not any(found(target, filled(target["expr"], board)))]
+    assert unanswered == []
+    for where, board, target in asked:
+        nobody = target["expr"].replace("${host:regex}", "nobody")
+        assert nobody != target["expr"], where
+        assert not any(found(target, filled(nobody, board))), where
 
 
 def answers(backend: Backends, expr: str, target: dict[str, Any], now: float) -> bool:

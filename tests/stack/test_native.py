@@ -85,3 +85,16 @@ def test_what_every_hook_costs_and_how_the_two_join(stack: Stack, home: Installe
     (panel,) = (panel for panel in board["panels"] if panel["title"] == "What does each hook cost?")
     expr = next(target["expr"] for target in panel["targets"] if "0.95" in target["expr"]).replace("$__range", "1h")
     stack.wait(lambda: {"PreToolUse:Bash", "Stop"} <= {sample.labels["hook_name"] for sample in stack.query(expr)})
+
+    # And its log events are in the store: each has the prompt that is our trace, and the trace of its own span.
+    def kept() -> bool:
+        found = stack.logs(f'"session.id":="{session}" "service.name":="{NATIVE}"')
+        (theirs,) = stack.search(NATIVE, {"session.id": session})
+        prompts = {record["prompt.id"] for record in found if record.get("prompt.id")}
+        assert {trace for record in found if (trace := record.get("trace_id"))} == {theirs}
+        assert prompts == {prompt}
+        assert {"tool_decision", "hook_execution_complete"} <= {record["event.name"] for record in found}
+        assert PROMPT not in json.dumps(found), "its own default tells only how long a prompt is"
+        return True
+
+    stack.wait(kept, 60)

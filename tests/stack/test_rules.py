@@ -35,6 +35,12 @@ def alerts() -> dict[str, dict[str, Any]]:
     return {rule["alert"]: rule for rule in rules() if "alert" in rule}
 
 
+def log_alerts() -> dict[str, dict[str, Any]]:
+    """Those about log records, which tests/stack/test_log_rules.py tries."""
+    files = (yaml.safe_load(file.read_text()) for file in (COLLECTOR / "log-rules").glob("[!k]*.yml"))
+    return {rule["alert"]: rule for file in files for group in file["groups"] for rule in group["rules"]}
+
+
 def cases() -> list[tuple[str, bool]]:
     """The name of each alert that a case looks at, and whether it is to fire there."""
     found = []
@@ -66,7 +72,7 @@ def test_every_alert_has_a_case_where_it_fires_and_one_where_it_does_not():
 
 def test_every_alert_says_what_is_wrong_and_leads_to_a_page_and_a_dashboard():
     boards = {json.loads(file.read_text())["uid"] for file in BOARDS.parent.glob("*/*.json")}
-    for name, rule in alerts().items():
+    for name, rule in (alerts() | log_alerts()).items():
         assert rule["labels"]["severity"] in {"info", "warning", "critical"}
         annotations = rule["annotations"]
         assert annotations.keys() == {"summary", "description", "runbook_url", "dashboard_url"}
@@ -79,7 +85,7 @@ def test_every_alert_says_what_is_wrong_and_leads_to_a_page_and_a_dashboard():
             "## When it is a false alarm",
         ]
         assert annotations["dashboard_url"].removeprefix("http://127.0.0.1:3000/d/").partition("?")[0] in boards
-    assert {path.stem for path in RUNBOOKS.glob("*.md")} == set(alerts())
+    assert {path.stem for path in RUNBOOKS.glob("*.md")} == {*alerts(), *log_alerts()}
 
 
 def test_a_recorded_series_is_used():

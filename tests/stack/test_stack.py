@@ -30,7 +30,7 @@ from hookspan.export.resource import instance_id
 from hookspan.paths import Paths
 from tests.export.test_metrics import MetricExport
 from tests.stack import programs
-from tests.stack.stack import Program, Stack
+from tests.stack.stack import COLLECTOR_FILES, Program, Stack
 
 SECOND = 1_000_000_000
 DELIVERY = 60  # s; a delivery takes 2 s, and up to 10 s more after an outage
@@ -165,14 +165,14 @@ def test_the_stack_watches_the_host_and_itself(stack: Stack):
     assert memory.labels["job"] == "host"
     assert memory.labels["host_name"] == "test-host"
     stack.wait(lambda: stack.query("system_cpu_utilization_ratio"), DELIVERY)
-    stack.wait(lambda: len(stack.query("up == 1")) == 3, DELIVERY)
+    stack.wait(lambda: len(stack.query("up == 1")) == 4, DELIVERY)
     stack.wait(lambda: stack.query("otelcol_exporter_queue_capacity"), DELIVERY)
 
 
 @pytest.fixture
 def counting(stack: Stack) -> Iterator[str]:
     """The endpoint of a Collector that makes span metrics."""
-    collector = stack.another_collector("span-metrics")
+    collector = stack.another_collector(COLLECTOR_FILES / "span-metrics.yaml")
     collector.start()
     yield collector.url
     collector.kill()

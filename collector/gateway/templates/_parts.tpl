@@ -1,13 +1,14 @@
 {{/* The files that a role's program reads, in this order, a JSON list. */}}
 {{- define "configurations" -}}
 {{- $files := list }}
-{{- if eq .role "alerts" }}
-{{- range $path, $_ := .Files.Glob "rules/*.yml" }}{{ $files = append $files $path }}{{ end }}
+{{- if hasSuffix "alerts" .role }}
+{{- range $path, $_ := .Files.Glob (.role | replace "alerts" "rules/*.yml") }}{{ $files = append $files $path }}{{ end }}
 {{- else }}
 {{- $files = list (printf "base/%s.yaml" .role) (ternary "base/owners.yaml" "base/labels.yaml" (eq .role "gateway")) }}
 {{- with .Values.components }}
 {{- if and .mtls (eq $.role "gateway") }}{{ $files = append $files "components/mtls/mtls.yaml" }}{{ end }}
 {{- if and .spanMetrics (eq $.role "ingester") }}{{ $files = append $files "components/span-metrics/span-metrics.yaml" }}{{ end }}
+{{- if and .siem (eq $.role "ingester") }}{{ $files = append $files "components/siem/siem.yaml" }}{{ end }}
 {{- if .kafkaSasl }}{{ $files = append $files "components/kafka-sasl/kafka-sasl.yaml" }}{{ end }}
 {{- end }}
 {{- end }}

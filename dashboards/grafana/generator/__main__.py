@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+import audit
 import client
 import cost
 import fleet
@@ -14,12 +15,13 @@ import host
 import names
 import overview
 import pipeline
+import security
 import tools
 import turns
 import waiting
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-BOARDS: Final = (overview, turns, tools, waiting, cost, client, pipeline, fleet, host)
+BOARDS: Final = (overview, turns, tools, waiting, cost, client, pipeline, fleet, host, audit, security)
 TARGET: Final = Path(__file__).resolve().parents[1] / "dashboards"
 
 

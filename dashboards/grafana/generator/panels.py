@@ -147,14 +147,17 @@ class JaegerSearch(Builder[Dataquery]):
 
     def build(self) -> Dataquery:
         """Itself: it knows its JSON."""
-        return _Json(self.fields)
+        return Json(self.fields)
 
 
-class _Json(Dataquery):
+class Json(Dataquery):
+    """A question that is JSON already."""
+
     def __init__(self, fields: dict[str, Any]) -> None:
         self._fields = fields
 
     def to_json(self) -> dict[str, object]:
+        """Itself."""
         return self._fields
 
 
@@ -189,15 +192,17 @@ def _targets(queries: Iterable[Query], *, instant: bool = False, form: PromQuery
     return made
 
 
-def _steps(*steps: tuple[float | None, str]) -> Builder[d.ThresholdsConfig]:
+def steps(*limits: tuple[float | None, str]) -> Builder[d.ThresholdsConfig]:
+    """From which value on it has which colour."""
     return (
         dashboard.ThresholdsConfig()
         .mode(d.ThresholdsMode.ABSOLUTE)
-        .steps([d.Threshold(value=value, color=colour) for value, colour in steps])
+        .steps([d.Threshold(value=value, color=colour) for value, colour in limits])
     )
 
 
-def _common(panel: Any, title: str, question: str, unit: str, empty: str, links: Sequence[Link], size: Size) -> Any:
+def look(panel: Any, title: str, question: str, unit: str, empty: str, links: Sequence[Link], size: Size) -> Any:
+    """What every panel has."""
     panel = panel.title(title).description(question).span(size[0]).height(size[1]).links(_links(links))
     return panel.unit(unit).no_value(empty) if unit else panel.no_value(empty)
 
@@ -219,14 +224,14 @@ def figure(
     size: Size = (4, 4),
 ) -> Any:
     """One number. `limits`: from which value on it has which colour."""
-    panel = _common(stat.Panel(), title, question, unit, empty, links, size).datasource(PROMETHEUS)
+    panel = look(stat.Panel(), title, question, unit, empty, links, size).datasource(PROMETHEUS)
     panel = panel.targets(_targets([Query(expr)], instant=True)).reduce_options(
         common.ReduceDataOptions().calcs(["lastNotNull"])
     )
     panel = panel.graph_mode(c.BigValueGraphMode.NONE).color_mode(
         c.BigValueColorMode.VALUE if limits else c.BigValueColorMode.NONE
     )
-    panel = panel.thresholds(_steps((None, "green"), *limits))
+    panel = panel.thresholds(steps((None, "green"), *limits))
     return panel if decimals is None else panel.decimals(decimals)
 
 
@@ -243,13 +248,13 @@ def lines(
     size: Size = (12, 8),
 ) -> Any:
     """Values over time. `limit` draws a line that should not be crossed."""
-    panel = _common(timeseries.Panel(), title, question, unit, empty, links, size).datasource(PROMETHEUS)
+    panel = look(timeseries.Panel(), title, question, unit, empty, links, size).datasource(PROMETHEUS)
     panel = panel.targets(_targets(queries)).min(0).line_width(1).fill_opacity(30 if stacked else 5)
     panel = panel.show_points(c.VisibilityMode.AUTO).span_nulls(300_000)  # ms; an agent that left makes a real gap
     if stacked:
         panel = panel.stacking(common.StackingConfig().mode(c.StackingMode.NORMAL).group("A"))
     if limit is not None:
-        panel = panel.thresholds(_steps((None, "green"), (limit, "red"))).thresholds_style(
+        panel = panel.thresholds(steps((None, "green"), (limit, "red"))).thresholds_style(
             common.GraphThresholdsStyleConfig().mode(c.GraphThresholdsStyleMode.DASHED)
         )
     panel = panel.legend(
@@ -272,12 +277,12 @@ def bars(
     size: Size = (8, 8),
 ) -> Any:
     """One bar for each value of a label, over the whole range."""
-    panel = _common(bargauge.Panel(), title, question, unit, empty, links, size).datasource(PROMETHEUS)
+    panel = look(bargauge.Panel(), title, question, unit, empty, links, size).datasource(PROMETHEUS)
     panel = panel.targets(_targets([query], instant=True)).min(0).orientation(c.VizOrientation.HORIZONTAL)
     panel = panel.display_mode(c.BarGaugeDisplayMode.BASIC).reduce_options(
         common.ReduceDataOptions().calcs(["lastNotNull"]).values(False)
     )
-    return _coloured(panel.thresholds(_steps((None, "blue"))), [query])
+    return _coloured(panel.thresholds(steps((None, "blue"))), [query])
 
 
 def _coloured(panel: Any, queries: Iterable[Query]) -> Any:
@@ -299,7 +304,7 @@ def distribution(
     size: Size = (12, 8),
 ) -> Any:
     """A histogram over time: `expr` gives buckets by `le`."""
-    panel = _common(heatmap.Panel(), title, question, unit, empty, links, size).datasource(PROMETHEUS)
+    panel = look(heatmap.Panel(), title, question, unit, empty, links, size).datasource(PROMETHEUS)
     panel = panel.targets(_targets([Query(expr, "{{le}}")], form=PromQueryFormat.HEATMAP)).calculate(False)
     panel = panel.y_axis(heatmap.YAxisConfig().unit(unit).axis_placement(c.AxisPlacement.LEFT))
     return panel.color(
@@ -324,7 +329,7 @@ def columns(
     size: Size = (12, 9),
 ) -> Any:
     """A table: a row for each set of `labels` (name: heading), a column for each value."""
-    panel = _common(table.Panel(), title, question, "", empty, links, size).datasource(PROMETHEUS)
+    panel = look(table.Panel(), title, question, "", empty, links, size).datasource(PROMETHEUS)
     queries = [Query(column.expr) for column in values]
     panel = panel.targets(_targets(queries, instant=True, form=PromQueryFormat.TABLE))
     panel = panel.with_transformation(d.DataTransformerConfig(id_val="merge", options={}))
@@ -363,13 +368,13 @@ def traces(
     """A table of what a search in Jaeger finds; the trace id of a row opens the trace."""
     if search.conditions > 1:
         question += " Jaeger matches whole traces: one is listed if each condition is true of some span in it."
-    panel = _common(table.Panel(), title, question, "", empty, links, size).datasource(JAEGER)
+    panel = look(table.Panel(), title, question, "", empty, links, size).datasource(JAEGER)
     return panel.with_target(search)
 
 
 def states(title: str, question: str, query: Query, *, links: Sequence[Link], empty: str, size: Size = (24, 8)) -> Any:
     """Health checks over time: 0 healthy, 1 unknown, 2 warning, 3 critical."""
-    panel = _common(statetimeline.Panel(), title, question, "", empty, links, size).datasource(PROMETHEUS)
+    panel = look(statetimeline.Panel(), title, question, "", empty, links, size).datasource(PROMETHEUS)
     words = {
         str(number): d.ValueMappingResult(text=word, color=colour, index=number)
         for number, (word, colour) in enumerate(zip(CHECKS, CHECK_COLOURS, strict=True))

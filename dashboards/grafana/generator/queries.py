@@ -29,6 +29,8 @@ COST: Final = "hookspan-cost"
 CLIENT: Final = "hookspan-client"
 PIPELINE: Final = "hookspan-pipeline"
 FLEET: Final = "hookspan-fleet"
+AUDIT: Final = "hookspan-audit"
+SECURITY: Final = "hookspan-security"
 HOST_BOARD: Final = "hookspan-host"
 
 TO_OVERVIEW: Final = Link.board("Overview", OVERVIEW)
@@ -38,6 +40,8 @@ TO_WAITING: Final = Link.board("Waiting and permissions", WAITING)
 TO_COST: Final = Link.board("Tokens and cost", COST)
 TO_PIPELINE: Final = Link.board("Hooks and pipeline", PIPELINE)
 TO_FLEET: Final = Link.board("Fleet", FLEET)
+TO_AUDIT: Final = Link.board("Audit", AUDIT)
+TO_SECURITY: Final = Link.board("Security", SECURITY)
 TO_HOST: Final = Link.board("Host", HOST_BOARD)
 
 

@@ -59,7 +59,7 @@ def for_gateway(owners: dict[str, dict[str, str]]) -> str:
             for name, value in owner.items()
         ]
     lines: list[str] = []
-    for signal, part in (("trace", "span"), ("metric", "datapoint")):
+    for signal, part in (("trace", "span"), ("metric", "datapoint"), ("log", "log")):
         lines += [
             f"    {signal}_statements:\n",
             *_statements("resource", resource),

@@ -37,6 +37,7 @@ SERVICES: Final = (
     Service("otel-collector", HEALTH, "/", page=False),
     Service("jaeger", JAEGER, "/api/services"),
     Service("prometheus", 9090, "/-/ready"),
+    Service("victoria-logs", 9428, "/health"),
     Service("grafana", GRAFANA, "/api/health"),
     Service("alertmanager", 9093, "/-/ready", optional=True),
 )

@@ -1,4 +1,4 @@
-"""`hookspan stack`: the Collector, Jaeger, Prometheus and Grafana on this machine, by docker compose.
+"""`hookspan stack`: the Collector, Jaeger, Prometheus, VictoriaLogs and Grafana on this machine, by docker compose.
 
 The files are the ones of the repository. `up` copies them to `<data>/stack` first, so that they outlive an upgrade of
 hookspan while containers use them; what somebody has changed there is kept. `<state>/stack.json` remembers which
@@ -39,7 +39,7 @@ FOLDER = click.option(
 
 @click.group()
 def stack() -> None:
-    """Run Collector, Jaeger, Prometheus and Grafana.
+    """Run Collector, Jaeger, Prometheus, VictoriaLogs and Grafana.
 
     They run in containers, listen only on this machine, and keep their data when they are stopped.
     """
@@ -96,7 +96,7 @@ def up(
 
 
 @stack.command()
-@click.option("--volumes", is_flag=True, help="Also delete all traces and metrics.")
+@click.option("--volumes", is_flag=True, help="Also delete all traces, metrics and log records.")
 @YES
 @FOLDER
 def down(volumes: bool, yes: bool, folder: Path | None) -> None:
@@ -106,7 +106,11 @@ def down(volumes: bool, yes: bool, folder: Path | None) -> None:
     if not (where / "docker-compose.yml").exists():
         raise UserError(f"there is no stack in `{where}`", hint="`hookspan stack up` starts one")
     compose = Compose.find(where, environment(None))
-    if volumes and not yes and not click.confirm("Delete all traces, metrics and dashboards in the stack?"):
+    if (
+        volumes
+        and not yes
+        and not click.confirm("Delete all traces, metrics, log records and dashboards in the stack?")
+    ):
         raise UserError("nothing was changed")
     _flush(paths)
     for line in export_back(paths):
