@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 LIMIT: Final = 8 << 20  # bytes; a trace of ours has some hundred KB, a Collector's metrics 60 KB
 PART: Final = 64 << 10
+LINE: Final = 64 << 10
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -35,3 +37,25 @@ def get(url: str, timeout: float) -> tuple[int, bytes]:
     except urllib.error.HTTPError as error:
         with error:
             return int(error.code), b""
+
+
+def lines(url: str, form: bytes, headers: Mapping[str, str], timeout: float, most: int) -> Iterator[bytes]:
+    """The lines of the answer to a form that is posted, as they come: each within `timeout` seconds.
+
+    Raises OSError when there is no answer, or one that is no 2xx, and ValueError for a line of more than LINE bytes, or
+    more than `most` lines.
+    """
+    request = urllib.request.Request(url, form, dict(headers))  # noqa: S310 - whoever calls has looked at it
+    try:
+        with _OPENER.open(request, timeout=timeout) as answer:
+            for _ in range(most):
+                if not (line := answer.readline(LINE)):
+                    return
+                if not line.endswith(b"\n"):
+                    raise ValueError("a line of its answer has no end")
+                yield line
+            raise ValueError(f"its answer has more than {most:,} lines")
+    except urllib.error.HTTPError as error:
+        with error:
+            said = error.read(200).decode(errors="replace").strip()
+            raise OSError(f"it answers {error.code}{f': {said}' if said else ''}") from error

@@ -7,8 +7,10 @@ from .files import Found, read
 from .form import Seal, canonical, digest, plain
 from .keys import Key, KeyTrouble, is_signed, public_of
 from .verify import Chain, Fault, Report, verify
+from .witness import Ask, WitnessTrouble
 
 __all__ = [
+    "Ask",
     "Chain",
     "Fault",
     "Found",
@@ -16,6 +18,7 @@ __all__ = [
     "KeyTrouble",
     "Report",
     "Seal",
+    "WitnessTrouble",
     "canonical",
     "digest",
     "is_signed",

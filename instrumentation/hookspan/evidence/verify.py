@@ -18,6 +18,7 @@ from hookspan.catalogue.enums import AuditStart
 from .files import Found
 from .form import Seal, canonical, digest, values
 from .keys import is_signed
+from .witness import Ask, chains_of, kept
 
 CHANGED: Final = "changed"
 DROPPED: Final = "dropped"
@@ -57,6 +58,8 @@ class Chain:
         repeats: How many stand there once more, unchanged.
         moved: How many stand behind a later one; `moved_first` is the sequence of the first such.
         gaps: Records that are missing and said to be, by the reason.
+        witnessed: How many a store that was asked has, too, or names the hash of in the next one; of `unwitnessed` it
+            knows nothing.
     """
 
     id: str
@@ -71,6 +74,8 @@ class Chain:
     moved: int = 0
     moved_first: int = 0
     gaps: Counter[str] = field(default_factory=Counter)
+    witnessed: int = 0
+    unwitnessed: int = 0
 
 
 class Report(NamedTuple):
@@ -101,7 +106,12 @@ class _Told(NamedTuple):
 
 
 def verify(
-    found: Iterable[Found], keys: Collection[str] = (), *, since: int = 0, heads: Collection[str] = ()
+    found: Iterable[Found],
+    keys: Collection[str] = (),
+    *,
+    since: int = 0,
+    heads: Collection[str] = (),
+    against: Ask | None = None,
 ) -> Report:
     """What became of records.
 
@@ -111,10 +121,11 @@ def verify(
             whoever rewrote all of it has put his own there, so it has to be compared.
         since: Unix nanoseconds: what was before is not missed, nor looked at for faults.
         heads: SHA-256 of records that somebody noted, and that must be there.
+        against: A store that has these records, too, to compare them with.
 
-    Raises KeyTrouble without the library.
+    Raises KeyTrouble without the library, and WitnessTrouble where the store does not answer.
     """
-    return _Verification(keys, since, heads).run(found)
+    return _Verification(keys, since, heads).run(found, against)
 
 
 class _Verification:
@@ -127,7 +138,7 @@ class _Verification:
         self._claimed: dict[str, set[int]] = defaultdict(set)  # places that a changed record says it has
         self._told: dict[str, list[_Told]] = defaultdict(list)
 
-    def run(self, found: Iterable[Found]) -> Report:
+    def run(self, found: Iterable[Found], against: Ask | None) -> Report:
         for one in found:
             self._take(one)
         chains = [self._check(chain, records) for chain, records in self._sealed.items()]
@@ -135,6 +146,8 @@ class _Verification:
         for chain in chains:
             if self._good[chain.id]:
                 self._link(chain)
+        if against is not None:
+            self._compare(chains, against)
         unsealed = self._judge_unsealed(chains)
         there = {record.digest for records in self._good.values() for record in records.values()}
         lacking = [head for head in self._heads if head not in there]
@@ -265,6 +278,46 @@ class _Verification:
         for begin, end in _runs(sorted(missing)):
             whole = f"{begin}..{end}" if end > begin else f"{begin}"
             self._faults.append(Fault(chain.id, begin, DROPPED, f"{whole} is not there, and no gap is told"))
+
+    def _compare(self, chains: list[Chain], ask: Ask) -> None:
+        """With what a store has of them, and of other chains of the same keys."""
+        keys = {*self._keys, *(chain.key for chain in chains if chain.key)}
+        names = {chain.id for chain in chains} | chains_of(ask, keys, self._since)
+        there: dict[str, dict[int, set[str]]] = {name: defaultdict(set) for name in names}
+        for one in kept(ask, names, self._since):
+            if one.at >= self._since:
+                there[one.chain][one.sequence].add(one.signature)
+        for chain in chains:
+            self._compare_chain(chain, there.pop(chain.id))
+        for name, places in sorted(there.items()):
+            if places:
+                what = f"the store has {len(places)} records of this chain, and none is here"
+                self._faults.append(Fault(name, min(places), DROPPED, what))
+
+    def _compare_chain(self, chain: Chain, there: dict[int, set[str]]) -> None:
+        good = {place: one for place, one in self._good[chain.id].items() if one.at >= self._since}
+        for place, signatures in sorted(there.items()):
+            record = good.get(place)
+            if len(signatures) > 1:
+                self._faults.append(Fault(chain.id, place, REWRITTEN, "the store has two different ones of this place"))
+            elif record is not None and record.seal.signature not in signatures:
+                what = "the store has another one, that it was sent"
+                self._faults.append(Fault(chain.id, place, REWRITTEN, what, record.where))
+        told = self._told[chain.id]
+        lacking = there.keys() - self._good[chain.id].keys() - self._claimed[chain.id]
+        lacking = {place for place in lacking if not any(gap.first <= place <= gap.last for gap in told)}
+        for begin, end in _runs(sorted(lacking)):
+            whole = f"{begin}..{end}" if end > begin else f"{begin}"
+            self._faults.append(Fault(chain.id, begin, DROPPED, f"{whole} is not here, and the store has it"))
+        # What the store lost itself, or has not got yet, is proven if the next one names its hash and is proven.
+        follower: _Record | None = None
+        for place in sorted(good, reverse=True):
+            record = good[place]
+            names_it = follower is not None and follower.seal[1:3] == (place + 1, record.digest)
+            proven = names_it or record.seal.signature in there.get(place, ())
+            chain.witnessed += proven
+            chain.unwitnessed += not proven
+            follower = record if proven else None
 
     def _judge_unsealed(self, chains: list[Chain]) -> int:
         """Records without a seal are of a time without a chain, or were added."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import json
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlencode, urlsplit
 
 import click
 
@@ -18,11 +21,13 @@ from hookspan.screen import shown
 from hookspan.units import counted
 
 if TYPE_CHECKING:
-    from hookspan.evidence import Chain, Report
+    from hookspan.evidence import Ask, Chain, Report
 
 SHOWN: Final = 20
 """Faults that are printed; `--json` has all."""
 _DIGITS: Final = 64
+_PATIENCE: Final = 60.0  # seconds for a store's next line
+_RECORDS_MAX: Final = 10_000_000  # that are taken from a store
 
 
 class _Hex(click.ParamType[str]):
@@ -64,21 +69,43 @@ def key() -> None:
 @click.option("--since", type=Moment(), default="all", show_default=True, help="What was before is not missed: `7d`.")
 @click.option("--key", "keys", metavar="HEX", multiple=True, type=_Hex(), help="A key to trust (`hookspan audit key`).")
 @click.option("--head", "heads", metavar="HEX", multiple=True, type=_Hex(), help="A head noted before, to be found.")
+@click.option("--against", metavar="URL", help="A VictoriaLogs that has the records, too: compare them.")
+@click.option(
+    "--credentials",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File with `user:password` for it, or a token.",
+)
 @JSON
-def verify(files: tuple[Path, ...], since: int, keys: tuple[str, ...], heads: tuple[str, ...], as_json: bool) -> None:
+def verify(
+    files: tuple[Path, ...],
+    since: int,
+    keys: tuple[str, ...],
+    heads: tuple[str, ...],
+    against: str | None,
+    credentials: Path | None,
+    as_json: bool,
+) -> None:
     """Name the first record of FILEs that was changed, dropped or added.
 
     FILEs are OTLP JSON, a request a line, as the Collector's file exporter writes them; gzip, too. Several are verified
     as one, such as those that the exporter rotated, or two copies. Exit status 1 with a fault. Without `--key` chains
-    are held against the keys that they name themselves: compare these.
+    are held against the keys that they name themselves: compare these. With `--against` whoever rewrote the files, key
+    in hand, is found by what the store was sent.
     """
-    from hookspan.evidence import KeyTrouble, read
+    from hookspan.evidence import KeyTrouble, WitnessTrouble, read
     from hookspan.evidence import verify as verified
 
+    store = None if against is None else _store(against, credentials)
     try:
-        report = verified((found for path in files for found in read(path)), keys, since=since, heads=heads)
+        everything = (found for path in files for found in read(path))
+        report = verified(everything, keys, since=since, heads=heads, against=store)
     except KeyTrouble as trouble:
         raise UserError(str(trouble)) from trouble
+    except WitnessTrouble as trouble:
+        raise UserError(
+            f"the store can't be asked: {shown(str(trouble))}",
+            hint="`--against` has to be the address of a VictoriaLogs, and `--credentials` to let you read there",
+        ) from trouble
     except OSError as error:
         raise UserError(f"`{error.filename}` can't be read: {error.strerror}") from error
     if as_json:
@@ -92,6 +119,43 @@ def verify(files: tuple[Path, ...], since: int, keys: tuple[str, ...], heads: tu
         _print(report, trusted=bool(keys))
     if report.faults or not report.chains:
         click.get_current_context().exit(1)
+
+
+def _store(url: str, credentials: Path | None) -> Ask:
+    """A VictoriaLogs at this address, to be asked. UserError for what is no address."""
+    from hookspan.agent.fetch import lines
+    from hookspan.evidence import WitnessTrouble
+
+    try:
+        parts = urlsplit(url)
+        well = parts.scheme in {"http", "https"} and bool(parts.hostname) and "@" not in parts.netloc
+    except ValueError:
+        well = False
+    if not well:
+        raise UserError(
+            "`--against` has to be an http or https address without user and password",
+            hint="such as `http://127.0.0.1:9428`; `--credentials FILE` has the latter",
+        )
+    headers = {} if credentials is None else {"Authorization": _authorization(credentials)}
+    place = f"{url.rstrip('/')}/select/logsql/query"
+
+    def ask(query: str, since: int) -> Iterable[bytes]:
+        form = {"query": query} | ({"start": str(since)} if since else {})
+        try:
+            yield from lines(place, urlencode(form).encode(), headers, _PATIENCE, _RECORDS_MAX)
+        except (OSError, ValueError) as error:
+            raise WitnessTrouble(str(error)) from error
+
+    return ask
+
+
+def _authorization(file: Path) -> str:
+    secret = file.read_text(encoding="utf-8").strip()
+    if not secret or not secret.isprintable():
+        raise UserError(f"`{file}` has to hold `user:password`, or a token, in one line")
+    if ":" in secret:
+        return f"Basic {base64.b64encode(secret.encode()).decode()}"
+    return f"Bearer {secret}"
 
 
 def _print(report: Report, *, trusted: bool) -> None:
@@ -120,6 +184,8 @@ def _lines(chain: Chain, *, trusted: bool) -> list[str]:
         f"  head  {chain.head}",
     ]
     lines += [f"  told  {count:,} are missing: {reason}" for reason, count in chain.gaps.items() if count]
+    if chain.witnessed or chain.unwitnessed:
+        lines.append(f"  store {chain.witnessed:,} are as it was sent them, of {chain.unwitnessed:,} it knows nothing")
     if chain.repeats:
         lines.append(f"  {chain.repeats:,} stand there again, unchanged")
     if chain.moved:
