@@ -30,7 +30,7 @@ from hookspan.clients.decode import decode
 from hookspan.errors import UserError
 from hookspan.export import answer, otlp_http
 from hookspan.history import Copies, History
-from hookspan.history.records import Source
+from hookspan.history.lines import Source
 from hookspan.observe import repositories
 from hookspan.observe.prices import put_price
 from hookspan.paths import Paths
