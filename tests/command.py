@@ -10,6 +10,7 @@ import contextlib
 import functools
 import json
 import os
+import select
 import selectors
 import signal
 import socket
@@ -17,9 +18,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TextIO
 
 from tests.cache import cache
 
@@ -61,35 +62,88 @@ def call(
             timeout=timeout,
             check=False,
         )
-    report, its_report = socket.socketpair()
     (out, its_out), (err, its_err) = os.pipe(), os.pipe()
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    with report, report.makefile() as told:
-        with _one_at_a_time:
-            umask = os.umask(0o077)
-            os.umask(umask)
-            order = {
-                "words": words,
-                "env": dict(env),
-                "cwd": str(cwd or Path.cwd()),
-                "umask": umask,
-                "etc": [f"mount --make-rprivate /{OVER_ETC}", *map(str, etc)] if etc else [],
-                "uid": uid,
-            }
-            text = json.dumps(order).encode() + b"\n"
-            line, _ = _prepared()
-            sent = socket.send_fds(line, [text], [its_report.fileno(), nothing, its_out, its_err])
-            line.sendall(text[sent:])
-            its_report.close()
-            for descriptor in (nothing, its_out, its_err):
-                os.close(descriptor)
-            pid = int(told.readline())
+    order = _order(words, env=env, cwd=cwd or Path.cwd(), etc=etc, uid=uid)
+    pid, told = _forked(order, its_out, its_err)
+    with told:
         try:
             stdout, stderr = _read(out, err, timeout)
         except TimeoutError:
             os.kill(pid, signal.SIGKILL)
             raise subprocess.TimeoutExpired(command, timeout or 0) from None
         return subprocess.CompletedProcess(command, int(told.readline()), stdout, stderr)
+
+
+class Agent:
+    """An agent by itself, forked as those that our command starts: of `subprocess.Popen` what tests use."""
+
+    def __init__(self, command: Sequence[str], *, env: Mapping[str, str]) -> None:
+        order = _order(command, env=env, cwd=Path.cwd()) | {"agent": True}
+        self._command = command
+        self.pid, self._told = _forked(order, *(os.open(os.devnull, os.O_WRONLY) for _ in range(2)))
+        self.returncode: int | None = None
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit status. Raises TimeoutExpired if it takes longer, and leaves it running."""
+        if self.returncode is None:
+            if not select.select([self._told], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired(self._command, timeout or 0)
+            with self._told:
+                self.returncode = int(self._told.readline())
+        return self.returncode
+
+    def poll(self) -> int | None:
+        """Its exit status, None while it runs."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self.wait(0)
+        return None
+
+    def send_signal(self, number: int) -> None:
+        """Nothing if it has ended."""
+        if self.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        """By SIGTERM."""
+        self.send_signal(signal.SIGTERM)
+
+
+def _order(
+    words: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    cwd: Path,
+    etc: tuple[Path, Path] | None = None,
+    uid: int | None = None,
+) -> dict[str, Any]:
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return {
+        "words": words,
+        "env": dict(env),
+        "cwd": str(cwd),
+        "umask": umask,
+        "etc": [f"mount --make-rprivate /{OVER_ETC}", *map(str, etc)] if etc else [],
+        "uid": uid,
+    }
+
+
+def _forked(order: Mapping[str, Any], out: int, err: int) -> tuple[int, TextIO]:
+    """A new process without input, whose outputs are the two descriptors: its pid, and what will tell its status."""
+    report, its_report = socket.socketpair()
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    text = json.dumps(order).encode() + b"\n"
+    with _one_at_a_time:
+        line, _ = _prepared()
+        sent = socket.send_fds(line, [text], [its_report.fileno(), nothing, out, err])
+        line.sendall(text[sent:])
+    its_report.close()
+    for descriptor in (nothing, out, err):
+        os.close(descriptor)
+    with report:
+        told = report.makefile()
+    return int(told.readline()), told
 
 
 def _read(out: int, err: int, timeout: float | None) -> tuple[str, str]:

@@ -3,9 +3,9 @@
 Not imported by tests: `python -P tests/forker.py DESCRIPTOR FOLDER` with the socket for orders and the folder for what
 was compiled. It has no home, its folder is gone, and it finds nothing of the tests.
 
-An agent that a forked command starts is forked, too: its start costs 0.6 s of a processor. It has the arguments,
-environment, folder, descriptors and session of a start, for others to see as well. Agents that hooks, services and
-`launch` of tests/agent/machine.py start are started.
+An agent that a forked command starts, or that a test starts by `Agent`, is forked, too: a start costs up to half a
+second of a processor. It has the arguments, environment, folder, descriptors and session of a start, for others to see
+as well. Agents that hooks and services start, or that are broken on purpose, are started.
 
 `install` compiles the relay, which takes as long as all else that it does. As with ccache, what a compiler of the
 system has made of the same source is taken from where the tests keep what they build; other compilers are run.
@@ -88,7 +88,7 @@ def _run_compiler(kept: Path, command: Sequence[str], **options: Any) -> "subpro
 
 
 def _serve(line: socket.socket) -> None:
-    """Fork for each order, and return in the new process, which is the command; exit once nobody is there to order."""
+    """Fork for each order, and be in the new process what it asks for; exit once nobody is there to order."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that report
     while True:
         text, descriptors, *_ = socket.recv_fds(line, CHUNK, 4)
@@ -114,19 +114,19 @@ def _serve(line: socket.socket) -> None:
     for target, descriptor in enumerate(descriptors):
         os.dup2(descriptor, target)
         os.close(descriptor)
-    _follow(json.loads(text))
+    order = json.loads(text)
+    _follow(order)
+    (_agent if order.get("agent") else _command)(order["words"])
 
 
 def _follow(order: Mapping[str, Any]) -> None:
-    """Let this process be as the command's is to be."""
+    """Let this process have what the order says."""
     if order["etc"]:
         _put_over_etc(*order["etc"])
     if order["uid"] is not None:
         _become(order["uid"])
     _surround(order["env"], order["cwd"])
     os.umask(order["umask"])
-    sys.path.insert(0, order["cwd"])
-    sys.argv[1:] = order["words"]
 
 
 def _surround(env: Mapping[str, str], folder: str) -> None:
@@ -156,8 +156,10 @@ def _put_over_etc(script: str, files: str, scratch: str) -> None:
     subprocess.run(["sh", "-ec", script, "sh", scratch, files], cwd="/", check=True)
 
 
-def _command() -> None:
+def _command(words: Sequence[str]) -> None:
     """Nothing of the interpreter is taken apart at the end: that would copy all memory, and take most of the time."""
+    sys.path.insert(0, str(Path.cwd()))
+    sys.argv[1:] = words
     try:
         runpy.run_module("hookspan", run_name="__main__", alter_sys=True)
     except SystemExit as end:
@@ -192,26 +194,10 @@ class _Agent:
         sys.stderr.flush()
         self.pid = os.fork()
         if self.pid == 0:
-            status = 1
-            try:
-                os.setsid()
-                _keep(stderr.fileno(), pass_fds)
-                _surround(env, cwd)
-                sys.path[:] = PATH
-                sys.argv[1:] = command[4:]
-                try:
-                    shown = _show(command, env)
-                except OSError:  # a kernel without checkpoints: it is started
-                    os.execve(command[0], list(command), env)
-                status = agent.main()
-                shown.close()
-            except SystemExit as end:
-                status = end.code if isinstance(end.code, int) else 1
-            except BaseException:  # noqa: BLE001 - as Python ends
-                traceback.print_exc()
-            finally:
-                sys.stderr.flush()
-                os._exit(status)
+            os.setsid()
+            _keep(stderr.fileno(), pass_fds)
+            _surround(env, cwd)
+            _agent(command)
 
     def poll(self) -> int | None:
         """Its exit status, None while it runs."""
@@ -219,6 +205,27 @@ class _Agent:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             self.returncode = os.waitstatus_to_exitcode(status) if pid else None
         return self.returncode
+
+
+def _agent(command: Sequence[str]) -> None:
+    """Be the agent that this command starts."""
+    status = 1
+    try:
+        sys.path[:] = PATH
+        sys.argv[1:] = command[4:]
+        try:
+            shown = _show(command, os.environ)
+        except OSError:  # a kernel without checkpoints: it is started
+            os.execve(command[0], list(command), os.environ)
+        status = agent.main()
+        shown.close()
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else 1
+    except BaseException:  # noqa: BLE001 - as Python ends
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(status)
 
 
 def _keep(errors: int, more: Sequence[int]) -> None:
@@ -255,4 +262,3 @@ def _show(command: Sequence[str], env: Mapping[str, str]) -> mmap.mmap:
 if __name__ == "__main__":
     _prepare()
     _serve(socket.socket(fileno=int(sys.argv[1])))
-    _command()

@@ -22,7 +22,7 @@ from hookspan.journal import Writer
 from hookspan.paths import Paths
 from hookspan.setup import relay
 from hookspan.store import Reader
-from tests.command import OVER_ETC, call
+from tests.command import OVER_ETC, Agent, call
 
 PATIENCE = 60.0  # seconds; only a broken agent takes as long, whatever else the machine does
 
@@ -46,7 +46,7 @@ class Machine:
         self.paths.config.parent.mkdir(parents=True)
         self.paths.config.write_text(settings)
         self.relay: tuple[str, ...] = ()
-        self.agents: list[subprocess.Popen[bytes]] = []  # those started by `launch`
+        self.agents: list[Agent | subprocess.Popen[bytes]] = []  # those started by `launch`
 
     def install(self) -> "Machine":
         """What `hookspan install` puts in place, without Claude Code's settings."""
@@ -174,12 +174,17 @@ def until(condition: Callable[[], Any], otherwise: str = "it did not happen", ti
     return found
 
 
-def launch(machine: Machine, *options: str, version: str = __version__, fault: str = "") -> "subprocess.Popen[bytes]":
-    """An agent process, started by hand. Another version says so; `fault` is code that breaks something in it."""
-    said = f"import hookspan; hookspan.__version__ = {version!r}\n"
-    code = f"{said}{fault}\nfrom hookspan.agent.__main__ import main\nexit(main())"
+def launch(
+    machine: Machine, *options: str, version: str = __version__, fault: str = ""
+) -> "Agent | subprocess.Popen[bytes]":
+    """An agent by hand. Another version says so; `fault` is code that breaks something in it. These two are started."""
     words = relay.agent_command(machine.paths)
-    machine.agents.append(subprocess.Popen([words[0], "-I", "-c", code, *words[4:], *options], env=machine.env))
+    if fault or version != __version__:
+        said = f"import hookspan; hookspan.__version__ = {version!r}\n"
+        code = f"{said}{fault}\nfrom hookspan.agent.__main__ import main\nexit(main())"
+        machine.agents.append(subprocess.Popen([words[0], "-I", "-c", code, *words[4:], *options], env=machine.env))
+    else:
+        machine.agents.append(Agent([*words, *options], env=machine.env))
     return machine.agents[-1]
 
 

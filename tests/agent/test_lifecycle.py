@@ -22,6 +22,16 @@ from tests.otlp_sink import Sink
 from .machine import PATIENCE, Machine, append, end, launch, ready, small_session, until
 
 SESSION = small_session(tools=3)
+SLOW_TO_START = """
+import os, time
+from hookspan.agent.loop import Loop
+start = Loop.start
+def start_slowly(loop):
+    start(loop)
+    while loop._thread.name == "control" and not os.path.exists({go!r}):
+        time.sleep(0.02)
+Loop.start = start_slowly
+"""
 
 
 def test_up_status_down(machine: Machine):
@@ -42,6 +52,14 @@ def test_up_status_down(machine: Machine):
     machine.up()
     assert machine.json("flush")["drained"]
     assert machine.counts().events == len(SESSION)
+
+
+def test_an_agent_that_answers_says_that_it_runs(machine: Machine):
+    go = machine.folder / "go"
+    launch(machine, "--stay", fault=SLOW_TO_START.format(go=str(go)))
+    ready(machine)
+    assert machine.status()["agent"]["state"] == "running", "also while the last of its threads are still to come"
+    go.touch()
 
 
 def test_a_hook_starts_an_agent_that_reads_what_was_recorded(machine: Machine):

@@ -26,6 +26,7 @@ from hookspan.cli.verbs import status
 from hookspan.journal import drops
 from hookspan.store import Reader, schema
 from tests.agent.machine import PATIENCE, Machine, event, launch, ready, until
+from tests.command import Agent
 from tests.otlp_sink import Sink
 
 EVENTS = int(os.environ.get("FAULT_EVENTS", "8"))  # at each step; more with `make faults`
@@ -116,7 +117,7 @@ class Stand:
 
     # --- the agent
 
-    def start(self, version: str | None = None, fault: str = "") -> "subprocess.Popen[bytes]":
+    def start(self, version: str | None = None, fault: str = "") -> "Agent | subprocess.Popen[bytes]":
         """Start an agent, and wait until it is ready; it stays."""
         agent = launch(self.machine, "--stay", fault=fault, **({"version": version} if version else {}))
         if version is None:

@@ -59,9 +59,9 @@ class Resident:
         self._beat()
         self._parts.page.start()
         self._parts.receiving.start()
+        self._lifecycle.state = "running"  # so is told whoever gets an answer, which one of the loops gives
         for loop in self._parts.loops:
             loop.start()
-        self._lifecycle.state = "running"
         start_lock.write("")  # relays count failed starts in it; this one worked
         start_lock.release()
         _logger.info("ready", extra={"version": __version__, "pid": os.getpid(), "stay": self._lifecycle.stay})
