@@ -404,7 +404,7 @@ def seen(site: Site, long: str, report: Report) -> None:
         for name, path in {"first page": "/", "long session page": f"/sessions/{long}"}.items():
             painted, whole = [], []
             for _ in range(VISITS):
-                page = visitor.visit(site, path)
+                page = visitor.visit(site, path, motion=True)
                 entries = page.evaluate("() => performance.getEntriesByName('first-contentful-paint')[0].startTime")
                 painted.append(entries)
                 whole.append(page.evaluate("() => performance.now()"))
@@ -416,7 +416,7 @@ def seen(site: Site, long: str, report: Report) -> None:
                 f"{marked(f'p50 {ms(median)}', median, PAINT_BAR)}, max {ms(max(painted))}; "
                 f"with all that it fetches p50 {ms(statistics.median(whole))}",
             )
-        page = visitor.visit(site, f"/sessions/{long}")
+        page = visitor.visit(site, f"/sessions/{long}", motion=True)
         page.get_by_text(f"{LONG + 1:,} spans").wait_for()
         frames = sorted(page.evaluate(SCROLL))
         p95 = frames[int(len(frames) * 0.95)]

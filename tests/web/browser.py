@@ -7,11 +7,11 @@ a request to anybody but the agent fail the test that made them.
 import contextlib
 import functools
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
 
 from tests import npm
 
@@ -60,31 +60,32 @@ class Visitor:
         height: int = 900,
         dark: bool = False,
         zoom: float = 1.0,
-        reduced_motion: bool = False,
+        motion: bool = False,
         touch: bool = False,
     ) -> Page:
-        """A page with what belongs to `path` on it. `zoom`: as the browser's own, it makes the window smaller."""
+        """A page with what belongs to `path` on it. `zoom`: as the browser's own, it makes the window smaller.
+
+        `motion`: something moves all the time while a session works, so that the browser draws 60 pictures a second.
+        """
         options: dict[str, Any] = {
             "viewport": {"width": round(width / zoom), "height": round(height / zoom)},
             "device_scale_factor": zoom,
             "color_scheme": "dark" if dark else "light",
-            "reduced_motion": "reduce" if reduced_motion else "no-preference",
+            "reduced_motion": "no-preference" if motion else "reduce",
             "has_touch": touch,
             "locale": "en-GB",
         }
         context = self._context(site, options)
         page = context.new_page()
-        changed: list[str] = []
-        page.on(
-            "requestfailed", lambda request: changed.append(request.url) if CHANGED in (request.failure or "") else None
-        )
         self._watch(page, site)
-        page.goto(f"{site.url}{path}")
-        while changed:
-            changed.clear()
-            page.reload()
+        _load(page, lambda: page.goto(f"{site.url}{path}"))
         self.loaded(page)
         return page
+
+    @staticmethod
+    def reload(page: Page) -> None:
+        """As a person does."""
+        _load(page, page.reload)
 
     def stranger(self, site: Served) -> Page:
         """An empty page of a browser that has never been signed in; refusals are no trouble then."""
@@ -171,6 +172,22 @@ window.text = root => {
   return found;
 };
 """
+
+
+def _load(page: Page, load: Callable[[], object]) -> None:
+    """Once more where the network changed meanwhile: chromium gives up files without which there is no page."""
+    changed: list[str] = []
+
+    def failed(request: Request) -> None:
+        if CHANGED in (request.failure or ""):
+            changed.append(request.url)
+
+    page.on("requestfailed", failed)
+    load()
+    while changed:
+        changed.clear()
+        page.reload()
+    page.remove_listener("requestfailed", failed)
 
 
 def drawn(page: Page) -> None:

@@ -75,7 +75,7 @@ class Camera:
             if self._only not in f"{name}-{look}":
                 continue
             self.before()
-            page = self._visitor.visit(site, path, width=width, height=height, dark=look == "dark", reduced_motion=True)
+            page = self._visitor.visit(site, path, width=width, height=height, dark=look == "dark")
             act(page)
             self._take(page, self._into / f"{name}-{look}.{self._kind}")
             page.close()

@@ -50,7 +50,7 @@ def test_all_waste_of_a_morning_is_no_more_than_its_cost(morning: tuple[Site, di
 def test_all_can_use_it_in_any_window(morning: tuple[Site, dict[str, str]], visitor: Visitor, path: str) -> None:
     """Light and dark, by axe; in windows of a telephone, at 200 % and at what WCAG asks of reflow, 400 % of 1280 px."""
     site, shown = morning
-    page = visitor.visit(site, path.format(**shown), reduced_motion=True)
+    page = visitor.visit(site, path.format(**shown))
     pick(page)
     found = {"light": violations(page)}
     page.emulate_media(color_scheme="dark", reduced_motion="reduce")
@@ -62,7 +62,7 @@ def test_all_can_use_it_in_any_window(morning: tuple[Site, dict[str, str]], visi
 
 
 def test_axe_finds_nothing_in_the_palette(morning: tuple[Site, dict[str, str]], visitor: Visitor) -> None:
-    page = visitor.visit(morning[0], reduced_motion=True)
+    page = visitor.visit(morning[0])
     page.keyboard.press("Control+k")
     expect(page.get_by_role("dialog")).to_be_visible()
     assert violations(page) == []
@@ -72,12 +72,12 @@ def test_axe_finds_nothing_in_the_palette(morning: tuple[Site, dict[str, str]], 
 
 def test_axe_finds_nothing_on_empty_pages_and_when_the_agent_is_away(site: Site, visitor: Visitor) -> None:
     paths = ("/", "/search", "/friction", "/health", "/log")
-    pages = {path: visitor.visit(site, path, reduced_motion=True) for path in paths}
+    pages = {path: visitor.visit(site, path) for path in paths}
     expect(pages["/"].get_by_role("contentinfo")).to_have_count(0)  # no link to another program without its address
     play = Play()
     site.append(play.start())
     # Dark, and so a browser context of its own: one has six connections to a host, and each page keeps one.
-    pages["/sessions"] = visitor.visit(site, f"/sessions/{play.session}", reduced_motion=True, dark=True)
+    pages["/sessions"] = visitor.visit(site, f"/sessions/{play.session}", dark=True)
     found = {path: violations(page) for path, page in pages.items()}
     visitor.agent_may_be_away = True
     site.machine.kill()
@@ -134,7 +134,7 @@ def test_texts_are_never_more_than_text(site: Site, visitor: Visitor) -> None:
 def test_nothing_moves_for_those_who_asked_for_that(morning: tuple[Site, dict[str, str]], visitor: Visitor) -> None:
     site, shown = morning
     for path in ("/", f"/sessions/{shown['fans_out']}"):
-        page = visitor.visit(site, path)
+        page = visitor.visit(site, path, motion=True)
         assert page.evaluate("() => moving(document)") > 0
         page.emulate_media(reduced_motion="reduce")
         assert page.evaluate("() => moving(document)") == 0

@@ -36,7 +36,7 @@ def test_a_question_is_shown_with_its_answers_until_it_is_answered(shared: Site,
     row = now.locator("sessions-list li", has_text="How shall it round?")
     expect(row).to_contain_text("asks you a question")
     expect(row.locator(".asked .tag")).to_have_text(["Up", HOSTILE])
-    page = visitor.visit(shared, f"/sessions/{play.session}", reduced_motion=True)
+    page = visitor.visit(shared, f"/sessions/{play.session}")
     card = page.get_by_role("region", name="It asks you")
     expect(card.get_by_role("heading", name="How shall it round?")).to_contain_text("Rounding")
     expect(card.get_by_role("listitem")).to_have_count(2)
@@ -57,7 +57,7 @@ def test_a_plan_is_shown_as_it_is_written_and_nothing_in_it_is_markup(shared: Si
     play = Play()
     begin = [play.start(), play.submit("plan the rounding")]
     shared.append(*begin, *play.ask("ExitPlanMode", {"plan": PLAN}))
-    page = visitor.visit(shared, f"/sessions/{play.session}", reduced_motion=True)
+    page = visitor.visit(shared, f"/sessions/{play.session}")
     page.evaluate(CLIPBOARD)
     row = visitor.visit(shared).locator("sessions-list li", has_text="Its plan")
     row.get_by_text("Its plan", exact=True).click()

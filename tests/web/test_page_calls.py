@@ -36,7 +36,7 @@ def open_now(site: Site, visitor: Visitor) -> Page:
     page = visitor.visit(site)
     page.context.grant_permissions(["notifications"], origin=site.url)
     page.add_init_script(RECORDED)
-    page.reload()
+    visitor.reload(page)
     visitor.loaded(page)
     # Playwright lets every tab believe that it is in front, until it is told not to.
     page.context.new_cdp_session(page).send("Emulation.setFocusEmulationEnabled", {"enabled": False})
@@ -73,7 +73,7 @@ def test_it_asks_once(site: Site, visitor: Visitor) -> None:
     site.append(play.start(), play.submit("fix the cart"))
     page = open_now(site, visitor)
     page.get_by_role("button", name="No", exact=True).click()
-    page.reload()
+    visitor.reload(page)
     visitor.loaded(page)
     expect(page.get_by_role("button", name="Call me")).to_have_count(0)
     site.append(*play.tool("npm test", asked=True)[:2])

@@ -66,7 +66,7 @@ def test_what_is_shared_is_said_by_kind(shared: Site, visitor: Visitor) -> None:
     for play, prompt in ((first, "the first one"), (second, "the second one")):
         shared.append(play.start(), play.submit(prompt))
     folder = f"/w/{uuid.uuid4()}"
-    page = visitor.visit(shared, f"/sessions/{second.session}", reduced_motion=True)
+    page = visitor.visit(shared, f"/sessions/{second.session}")
     mark = page.locator("session-header collision-mark")
     expect(mark).to_have_text("")
     shared.append(*edit(first, f"{folder}/cart.py", "total = 1", "total = 2"))

@@ -46,7 +46,7 @@ def test_it_follows_pauses_searches_and_opens_a_line(site: Site, visitor: Visito
     page.get_by_role("complementary", name="The open line").get_by_text('"make part-38"').wait_for()
     expect(page).to_have_url(re.compile("record="))
     assert violations(page) == []
-    page.reload()
+    visitor.reload(page)
     page.get_by_role("complementary", name="The open line").get_by_text('"make part-38"').wait_for()
     page.keyboard.press("Escape")
     page.get_by_role("complementary").wait_for(state="detached")

@@ -54,7 +54,7 @@ def test_it_wakes_up_after_a_sleep_and_has_missed_nothing(site: Site, visitor: V
     site.append(play.start(), play.submit("fix the cart"), *play.tool("make 0"))
     page = visitor.visit(site, f"/sessions/{play.session}")
     page.clock.install()
-    page.reload()
+    visitor.reload(page)
     visitor.loaded(page)
     page.get_by_text("Live", exact=True).wait_for()
     visitor.agent_may_be_away = True
@@ -225,7 +225,7 @@ def test_ended_sessions_are_by_day_in_any_order_and_pins_come_first(site: Site, 
     expect(rows).to_have_text(["short", "long", "old"])
     page.get_by_label("From").fill(f"{noon - timedelta(days=3):%Y-%m-%d}")
     expect(rows).to_have_text(["short", "long"])
-    page.reload()
+    visitor.reload(page)
     expect(rows).to_have_text(["short", "long"])
     page.get_by_role("button", name="Pin short").press("Enter")
     expect(pinned).to_have_count(0)
@@ -245,7 +245,7 @@ def test_columns_are_chosen_and_kept(morning: tuple[Site, dict[str, str]], visit
     expect(other.locator("sessions-list li .strip:visible").first).to_be_visible()
     expect(other.locator("sessions-list li .cost")).to_have_count(0)
     assert violations(page) == []
-    page.reload()
+    visitor.reload(page)
     expect(page.locator("sessions-list li .strip:visible").first).to_be_visible()
     expect(costs).to_have_count(0)
     resize(page, 320, 700)

@@ -60,7 +60,7 @@ def test_without_shared_workers_each_tab_has_its_own(site: Site, visitor: Visito
     site.append(play.start())
     page = visitor.visit(site)
     page.add_init_script("delete window.SharedWorker")
-    page.reload()
+    visitor.reload(page)
     expect(page.get_by_text("Live", exact=True)).to_be_visible()
     other = visitor.visit(site)
     expect(other.get_by_text("Live", exact=True)).to_be_visible()

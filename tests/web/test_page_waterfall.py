@@ -54,7 +54,7 @@ def edges(found: Locator) -> list[tuple[float, float]]:
 
 def test_subagents_lie_in_lanes_of_their_own_and_fold(played: tuple[Site, dict[str, str]], visitor: Visitor) -> None:
     site, shown = played
-    page = visitor.visit(site, f"/sessions/{shown['fanned_out']}", reduced_motion=True)
+    page = visitor.visit(site, f"/sessions/{shown['fanned_out']}")
     lanes = page.evaluate("() => deep(document, 'span-waterfall').lanes")
     assert [lane["name"].split(":")[0] for lane in lanes] == ["main", "general-purpose", "general-purpose"]
     for lane in lanes:
@@ -101,7 +101,7 @@ def test_the_chain_that_decided_is_marked_and_in_the_address(
     site, shown = played
     tools = {one["label"]: one["end"] for one in spans(site, shown["fanned_out"]) if one["name"].endswith("Bash")}
     first, last = sorted(tools, key=lambda label: tools[label])
-    page = visitor.visit(site, f"/sessions/{shown['fanned_out']}", reduced_motion=True)
+    page = visitor.visit(site, f"/sessions/{shown['fanned_out']}")
     marked = re.compile(r"\bchained\b")
     expect(row(page, f"Bash {last}")).to_have_class(marked)
     expect(row(page, f"Bash {first}")).not_to_have_class(marked)
@@ -109,7 +109,7 @@ def test_the_chain_that_decided_is_marked_and_in_the_address(
     assert mark.evaluate("track => parseFloat(getComputedStyle(track, '::after').width)") > 0
     page.get_by_role("button", name="Longest chain").click()
     expect(page).to_have_url(re.compile(r"chain=only"))
-    page.reload()
+    visitor.reload(page)
     dim = re.compile(r"\bdim\b")
     expect(row(page, f"Bash {first}")).to_have_class(dim)
     expect(row(page, f"Bash {last}")).not_to_have_class(dim)
@@ -122,7 +122,7 @@ def test_the_chain_that_decided_is_marked_and_in_the_address(
 def test_waits_and_compactions_go_through_all_rows(played: tuple[Site, dict[str, str]], visitor: Visitor) -> None:
     site, shown = played
     for session, kind, number in (("waited", "wait", 2), ("compacted", "compact", 1)):
-        page = visitor.visit(site, f"/sessions/{shown[session]}?view=all", reduced_motion=True)
+        page = visitor.visit(site, f"/sessions/{shown[session]}?view=all")
         bands = page.locator(f"span-waterfall .behind .k-{kind}")
         expect(bands).to_have_count(number)
         bars = edges(page.locator(f"span-waterfall .t-{kind} .bar"))
@@ -138,7 +138,7 @@ def test_waits_and_compactions_go_through_all_rows(played: tuple[Site, dict[str,
 
 def test_the_zoom_is_in_the_address_and_of_one_turn(played: tuple[Site, dict[str, str]], visitor: Visitor) -> None:
     site, shown = played
-    page = visitor.visit(site, f"/sessions/{shown['compacted']}?turn=1", reduced_motion=True)
+    page = visitor.visit(site, f"/sessions/{shown['compacted']}?turn=1")
     fit = page.get_by_role("button", name="Fit")
     expect(fit).to_be_disabled()
     page.locator("span-waterfall .t-tool").dblclick()
@@ -159,7 +159,7 @@ def test_the_zoom_is_in_the_address_and_of_one_turn(played: tuple[Site, dict[str
 def test_a_row_tells_of_context_cost_and_subagents(played: tuple[Site, dict[str, str]], visitor: Visitor) -> None:
     site, shown = played
     session = site.get(f"/sessions/{shown['fans_out']}")["session"]
-    page = visitor.visit(site, reduced_motion=True)
+    page = visitor.visit(site)
     line = page.locator("sessions-list li").filter(has=page.get_by_role("link", name="payments"))
     expect(line).to_contain_text("1 subagent")
     share = session["context"]["share"]
