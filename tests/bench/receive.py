@@ -152,6 +152,7 @@ def load(rows: list[tuple[str, str, str]]) -> None:
                     "RECEIVE_ENABLED": "true",
                     "EXPORT_ENDPOINT": url,
                     "EXPORT_METRICS": "false",
+                    "EXPORT_TRACES": "false",
                     "DASHBOARD_ENABLED": "false",
                 },
             ) as home,

@@ -1,5 +1,6 @@
 """What is sent to the receiver: its answers, what reaches the endpoint, and what a killed agent had answered."""
 
+import contextlib
 import errno
 import gzip
 import json
@@ -7,7 +8,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from pathlib import Path
 
@@ -15,12 +16,16 @@ import pytest
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 
+from hookspan.agent.health import Status as Health
+from hookspan.cli.doctor.checks.claude import native
+from hookspan.cli.doctor.checks.received import receive
+from hookspan.cli.doctor.context import Context
 from hookspan.receive import gate, otlp
 from hookspan.receive.gate import Gate
 from hookspan.receive.port import bind
 from hookspan.receive.server import Server
 from hookspan.receive.spool import Spool
-from tests.agent.machine import until
+from tests.agent.machine import Machine, until
 from tests.export.test_grpc import Endpoint
 from tests.otlp_sink import JSON, PROTOBUF, Sink
 from tests.receive import requests
@@ -237,3 +242,48 @@ def test_an_agent_that_is_stopped_takes_what_waited(receiving: Receiving, sink: 
     thread.join()
     assert answers == [HTTPStatus.OK]
     sink.wait(lambda: sink.requests)
+
+
+def test_install_leads_to_the_receiver_and_doctor_says_what_is_in_the_way(receiving: Receiving):
+    machine, url = receiving.machine, f"http://127.0.0.1:{receiving.port}"
+    assert machine.cli("install", "--yes", "--native-telemetry").returncode == 0
+    settings = machine.home / ".claude" / "settings.json"
+    env = json.loads(settings.read_text())["env"]
+    assert env["OTEL_EXPORTER_OTLP_ENDPOINT"] == url
+    assert env["OTEL_EXPORTER_OTLP_PROTOCOL"] == "http/protobuf"
+    assert url in machine.cli("status").stdout
+    context = Context(machine.paths, machine.env, machine.home)
+    assert [one.status for one in (*native(context), *receive(context))] == [Health.HEALTHY] * 2
+
+    settings.write_text(json.dumps({**json.loads(settings.read_text()), "env": {**env, OTLP: "http://127.0.0.1:9"}}))
+    machine.paths.installed.unlink()  # else it says that somebody changed what we wrote
+    (elsewhere,) = native(context)
+    assert (elsewhere.status, url in elsewhere.message) == (Health.WARNING, True)
+    machine.cli("down")
+    (gone,) = receive(context)
+    assert (gone.status, gone.todo) == (Health.WARNING, "`hookspan up`")
+    with bind(receiving_port(machine)) as listener, answering(listener):
+        (stranger,) = receive(context)
+    assert (stranger.status, "is not the receiver" in stranger.message) == (Health.CRITICAL, True)
+
+
+OTLP = "OTEL_EXPORTER_OTLP_ENDPOINT"
+
+
+def receiving_port(machine: Machine) -> int:
+    return int(machine.paths.receive_port.read_text())
+
+
+@contextlib.contextmanager
+def answering(listener: socket.socket) -> Iterator[None]:
+    """Another program that speaks HTTP."""
+
+    def answer() -> None:
+        with listener.accept()[0] as connection:
+            connection.recv(1 << 16)
+            connection.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    yield
+    thread.join()

@@ -38,6 +38,16 @@ export class SessionTold extends FetchedPage {
 			th[scope="row"] {
 				overflow-wrap: anywhere;
 			}
+			tbody tr:last-child > * {
+				border-bottom: 0;
+			}
+			summary {
+				cursor: pointer;
+				min-height: 1.5rem;
+				padding: 0.25rem 1rem;
+				font-size: 0.8125rem;
+				color: var(--ink-2);
+			}
 		`,
 	];
 
@@ -51,7 +61,7 @@ export class SessionTold extends FetchedPage {
 		this.follow(FRESH);
 	}
 
-	/** Nothing is asked for before it is known of which session. @override */
+	/** An element that was there before its code has no id at first. @override */
 	async fetch() {
 		if (this.session) await super.fetch();
 	}
@@ -62,11 +72,6 @@ export class SessionTold extends FetchedPage {
 			this.answer = null;
 			this.fetch();
 		}
-	}
-
-	/** An element that was there before its code has no id at first. */
-	async fetch() {
-		if (this.session) await super.fetch();
 	}
 
 	wanted() {
@@ -83,7 +88,7 @@ export class SessionTold extends FetchedPage {
 		if (!answer?.hooks.length) return nothing;
 		return html`<section class="card" aria-labelledby="told">
 			<h2 id="told">What hooks cost, as Claude Code measured</h2>
-			<div class="scroll" tabindex="0" role="region" aria-labelledby="told">
+			<div class="scroll" tabindex="0" role="region" aria-label="Times of hooks">
 				<table>
 					<thead>
 						<tr>
@@ -130,7 +135,7 @@ export class SessionTold extends FetchedPage {
 			from.set(plugin ? `plugin ${plugin}` : source, events.set(event, (events.get(event) ?? 0) + number));
 		}
 		return html`<details>
-			<summary><p>Where they come from</p></summary>
+			<summary>Where they come from</summary>
 			${[...from].map(
 				([source, events]) =>
 					html`<p>

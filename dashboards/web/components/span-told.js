@@ -29,6 +29,9 @@ export class SpanTold extends BaseComponent {
 				padding: 0.25rem 0.75rem 0.25rem 0;
 				overflow-wrap: anywhere;
 			}
+			tbody tr:last-child > * {
+				border-bottom: 0;
+			}
 		`,
 	];
 
