@@ -64,9 +64,9 @@ def _resource(service: str, scope: str, spans: Sequence[Span]) -> ResourceSpans:
     return made
 
 
-def execution(number: int, call: str = "toolu_1", **more: Any) -> Span:
+def execution(number: int, call: str = "toolu_1", session: str = "session", **more: Any) -> Span:
     """The client's span of a call's execution."""
-    named = {"session.id": "session", "gen_ai.tool.call.id": call}
+    named = {"session.id": session, "gen_ai.tool.call.id": call}
     return span(number, 0, "claude_code.tool.execution", attributes=named, **more)
 
 
