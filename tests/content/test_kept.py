@@ -118,6 +118,19 @@ def test_the_archive_has_every_byte_and_forget_leaves_none(make_machine: Callabl
     searching.close()
 
 
+def test_what_takes_many_transactions_is_taken_in_whole(make_machine: Callable[..., Machine]):
+    machine = make_machine(settings=QUIET)
+    machine.up()
+    said, other = Said(machine, time.time()), Said(machine, time.time())
+    for number in range(40):
+        said.answer(f"{number} " + "word " * 200_000)
+    said.answer("the zebraLast")
+    for one in (said, other):
+        one.hooks("SessionStart", source="startup")
+    other.prompt("the okapiPrompt")
+    until(lambda: search(machine, "zebraLast") and search(machine, "okapiPrompt"))
+
+
 def test_without_the_archive_nothing_outlives_raw_content(make_machine: Callable[..., Machine]):
     machine = make_machine(settings=QUIET)
     machine.up()

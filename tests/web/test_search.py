@@ -1,6 +1,7 @@
 """Search by the API: messages of all sessions with what they open at, filters, pages, and what it may not show."""
 
 import contextlib
+import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -104,5 +105,34 @@ def test_a_conversation_is_shown_from_the_archive_once_its_file_is_deleted(tmp_p
         (hit,) = [item for item in site.get("/search", q='"fix the cart"')["items"] if item["kind"] == "prompt"]
         opened = site.get(f"/sessions/{session}/messages", message=hit["message"])
         assert opened["items"] == whole["items"]
+    finally:
+        site.close()
+
+
+def test_a_damaged_index_says_so_and_is_made_anew(tmp_path: Path) -> None:
+    site = Site(tmp_path / "machine")
+    try:
+        player = Player(site.machine.paths, site.machine.home, site.machine.env)
+        player.past("print_tools_agent", end=60, stretch=10)
+        site.settle()
+        until(lambda: len(site.get("/search", q="cart")["items"]) >= 3)
+        assert site.machine.cli("down").returncode == 0
+        with contextlib.closing(sqlite3.connect(site.machine.paths.content_db)) as db:
+            (page,) = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'message'").fetchone()
+        with site.machine.paths.content_db.open("r+b") as file:
+            file.seek((page - 1) * 4096)
+            file.write(b"\xff" * 4096)
+        site.up()
+        answers = []
+
+        def is_found() -> bool:
+            answers.append(site.script().get("/api/v1/search", params={"q": "cart"}))
+            return answers[-1].status_code == 200 and len(answers[-1].json()["items"]) >= 3
+
+        until(is_found)
+        refused = [answer.json() for answer in answers if answer.status_code != 200]
+        assert {one["type"] for one in refused} <= {"urn:hookspan:problem:damaged"}
+        assert [*site.machine.paths.state.glob("content.db.damaged-*")]
+        player.close()
     finally:
         site.close()

@@ -1,9 +1,9 @@
 /** Tables of cost: what it was for, and why the prompt cache was missed. */
 import { css, html, nothing } from "lit";
-import { count, money, percent, plural, tokens } from "../lib/format.js";
+import { money, percent, plural, tokens } from "../lib/format.js";
 import { causeWord, sourceWord } from "../lib/words.js";
 import { BaseComponent } from "./base-component.js";
-import { counted } from "./counted.js";
+import { counted, priced, spansHref } from "./counted.js";
 import { shared } from "./shared-styles.js";
 
 /** @import { CacheMiss, SourceCost, Unavailable } from "../lib/types.js" */
@@ -73,8 +73,8 @@ export class CostAccounts extends BaseComponent {
 		this.misses = [];
 		/** What all calls cost that transcripts show, dollars. */
 		this.total = 0;
-		/** What of them is counted, as the search page has it: a session, or a time. @type {Record<string, string> | null} */
-		this.within = null;
+		/** What of them is counted, as the search page has it: a session, or a time. @type {Record<string, string>} */
+		this.within = {};
 		/** What the client's own total has beyond that. */
 		this.unseen = 0;
 	}
@@ -108,7 +108,7 @@ export class CostAccounts extends BaseComponent {
 								html`<tr>
 									<td class="of" title=${skillHint(one.kind)}>${sourceWord(one.kind)}</td>
 									<td class="name">${one.name}</td>
-									<td class="num">${money(one.cost, dearest)}</td>
+									<td class="num">${this.#cost(one, dearest)}</td>
 									<td class="num">${whole > 0 ? percent(one.cost / whole) : "–"}</td>
 									<td class="num if-wide">${this.#calls(one)}</td>
 								</tr>`,
@@ -140,7 +140,17 @@ export class CostAccounts extends BaseComponent {
 
 	/** @param {SourceCost} one */
 	#calls({ kind, name, calls }) {
-		return this.within ? counted(calls, { ...this.within, span: "model", account: `${kind}:${name}` }) : count(calls);
+		return counted(calls, { ...this.within, span: "model", account: `${kind}:${name}` });
+	}
+
+	/** @param {SourceCost} one @param {number} dearest */
+	#cost({ kind, name, cost }, dearest) {
+		return priced(cost, { ...this.within, account: `${kind}:${name}` }, money(cost, dearest));
+	}
+
+	/** Tokens and the price of misses, which are parts of what their calls came to. @param {CacheMiss} one @param {string} text */
+	#missed({ cause }, text) {
+		return html`<a class="counts" href=${spansHref({ ...this.within, waste: `cache_miss:${cause}` })}>${text}</a>`;
 	}
 
 	#misses() {
@@ -163,11 +173,9 @@ export class CostAccounts extends BaseComponent {
 							(one) =>
 								html`<tr>
 									<td class="name">${causeWord(one.cause)}</td>
-									<td class="num">
-										${this.within ? counted(one.count, { ...this.within, waste: `cache_miss:${one.cause}` }) : count(one.count)}
-									</td>
-									<td class="num">${tokens(one.tokens)}</td>
-									<td class="num">${money(one.cost, dearest)}</td>
+									<td class="num">${counted(one.count, { ...this.within, waste: `cache_miss:${one.cause}` })}</td>
+									<td class="num">${this.#missed(one, tokens(one.tokens))}</td>
+									<td class="num">${this.#missed(one, money(one.cost, dearest))}</td>
 								</tr>`,
 						)}
 					</tbody>

@@ -6,13 +6,13 @@ import { href, router } from "../lib/router.js";
 import { store } from "../lib/store.js";
 import { date } from "../lib/times.js";
 import { agentChoice, choice, named } from "./choice.js";
-import { counted, spansHref } from "./counted.js";
+import { counted, priced, spansHref, sumOf, tokensOf } from "./counted.js";
 import "./day-columns.js";
 import { FetchedPage } from "./fetched-page.js";
 import "./setup.js";
 import { shared } from "./shared-styles.js";
 
-/** @import { CostRow, Costs } from "../lib/types.js" */
+/** @import { CostRow, Costs, Tokens } from "../lib/types.js" */
 
 const FRESH = 10_000; // ms between fetches while things happen
 const ROWS = 50; // before the rest is asked for
@@ -23,6 +23,8 @@ const DAYS = [
 	["30", "30 days"],
 	["90", "90 days"],
 ];
+/** Columns of tokens; the first has them all. @type {(keyof Tokens)[][]} */
+const KINDS = [["input", "cache_read", "cache_write"], ["output"], ["cache_read"], ["cache_write"]];
 /** What a row stands for: how it is called, and what calls are that have none. @type {Record<string, [name: string, none: string]>} */
 const GROUPS = {
 	day: ["Day", ""],
@@ -236,20 +238,27 @@ export class CostPage extends FetchedPage {
 	/** @param {Costs} answer @param {CostRow} row @param {number} dearest */
 	#row({ total, by }, row, dearest) {
 		const those = this.#those(row, by);
+		const used = { ...row, input: row.input - row.cache_read - row.cache_write };
 		return html`<tr class=${row.name && !row.is_unseen ? "" : "rest"}>
 			<td>${this.#name(row, by)}</td>
 			<td class="num">
-				${money(row.cost, dearest)}${row.unseen && !row.is_unseen ? html`<small>${money(row.unseen)} in no transcript</small>` : nothing}
+				${this.#cost(row, those, money(row.cost, dearest))}${row.unseen && !row.is_unseen ? html`<small>${money(row.unseen)} in no transcript</small>` : nothing}
 			</td>
 			<td class="num if-wide">${total.cost > 0 ? percent(row.cost / total.cost) : "–"}</td>
 			<td class="num">
 				${row.is_unseen ? "–" : row.name ? counted(row.calls, { span: "model", ...those }) : count(row.calls)}
 			</td>
-			<td class="num if-wide">${tokens(row.input)}</td>
-			<td class="num if-wide">${tokens(row.output)}</td>
-			<td class="num if-wide">${tokens(row.cache_read)}</td>
-			<td class="num if-wide">${tokens(row.cache_write)}</td>
+			${KINDS.map((kinds) => html`<td class="num if-wide">${row.name && !row.is_unseen ? tokensOf(used, kinds, those) : tokens(sumOf(used, kinds))}</td>`)}
 		</tr>`;
+	}
+
+	/** What a row's calls cost; with some of it in no transcript they come to less. @param {CostRow} row @param {Record<string, string>} those @param {string} text */
+	#cost(row, those, text) {
+		if (!row.name || row.is_unseen) return text;
+		if (!row.unseen) return priced(row.cost, those, text);
+		const to =
+			row.calls || !row.session ? spansHref({ span: "model", ...those }) : href("session", { id: row.session });
+		return html`<a class="counts" href=${to}>${text}</a>`;
 	}
 
 	/** @param {CostRow} row @param {string} by */

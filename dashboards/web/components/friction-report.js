@@ -9,6 +9,7 @@ import { sumOf } from "../lib/words.js";
 import { shared } from "./shared-styles.js";
 import { COLOURS, colours } from "./day-columns.js";
 import { agentChoice } from "./choice.js";
+import { counted, spansHref, spentOn, waitedFor } from "./counted.js";
 import { FetchedPage } from "./fetched-page.js";
 import { splitBar, splitStyle } from "./split-bar.js";
 import { store } from "../lib/store.js";
@@ -307,11 +308,14 @@ export class FrictionReport extends FetchedPage {
 		const saved = answer.rules.reduce((sum, rule) => sum + rule.waited, 0);
 		const all = sumOf(answer.time);
 		const parts = [];
-		if (answer.waits.count) parts.push(html`${plural(answer.waits.count, "dialog")} ${period}`);
-		else parts.push(html`No dialog ${period}`);
+		const dialogs = plural(answer.waits.count, "dialog");
+		const asked = { ...this.#within(answer), waited: "true" };
+		parts.push(
+			answer.waits.count ? html`${counted(answer.waits.count, asked, dialogs)} ${period}` : html`No dialog ${period}`,
+		);
 		const wasted = answer.waste.reduce((sum, row) => sum + (row.cost ?? 0), 0);
 		if (wasted && answer.cost.total) {
-			parts.push(html`${money(wasted)} of ${money(answer.cost.total)} was for nothing`);
+			parts.push(html`${money(wasted)} of ${this.#spent(answer)} was for nothing`);
 		}
 		if (all && answer.time.wait) parts.push(html`${percent(answer.time.wait / all)} of all time`);
 		if (saved) {
@@ -322,8 +326,20 @@ export class FrictionReport extends FetchedPage {
 		return parts.map((part, at) => html`${at ? " · " : nothing}${part}`);
 	}
 
+	/** What all figures of this page are of, as the search page has it. @param {Friction} answer @returns {Record<string, string>} */
+	#within(answer) {
+		const { project = "", agent = "" } = router.route.query;
+		return { project, agent, ended: String(Math.floor(answer.since)) };
+	}
+
+	/** @param {Friction} answer @param {string} [project] @param {number} [cost] @param {string} [shown] */
+	#spent(answer, project = router.route.query["project"] ?? "", cost = answer.cost.total, shown = money(cost)) {
+		return spentOn(cost, { days: String(answer.days), project, agent: router.route.query["agent"] ?? "" }, shown);
+	}
+
 	/** @param {Friction} answer */
-	#rules({ rules, content }) {
+	#rules(answer) {
+		const { rules, content } = answer;
 		if (!content) {
 			const command = "hookspan config set content.local true";
 			return html`<section class="card wide" aria-labelledby="h-rules">
@@ -348,7 +364,7 @@ export class FrictionReport extends FetchedPage {
 			${
 				rules.length
 					? html`<ol>
-								${rules.map((rule) => this.#rule(rule))}
+								${rules.map((rule) => this.#rule(rule, this.#within(answer)))}
 							</ol>
 							<p class="steps">
 								In Claude Code, <code>/permissions</code> adds a rule; or put it into <code>permissions.allow</code> of
@@ -359,12 +375,14 @@ export class FrictionReport extends FetchedPage {
 		</section>`;
 	}
 
-	/** @param {Rule} rule */
-	#rule(rule) {
+	/** @param {Rule} rule @param {Record<string, string>} within */
+	#rule(rule, within) {
+		const words = /^Bash\((.*):\*\)$/.exec(rule.rule)?.[1] ?? "";
+		const calls = spansHref({ ...within, q: words, tool: rule.tool, waited: "true", decision: "approved" });
 		return html`<li>
 			<code class="rule">${rule.rule}</code>
 			<p>
-				Asked ${plural(rule.count, "time")}, always approved,
+				Asked <a class="counts" href=${calls}>${plural(rule.count, "time")}</a>, always approved,
 				<span class="saves">${duration(rule.waited)} waited</span>, last ${ago(clock.now() - rule.last)}.
 				${rule.examples.length ? html`<span class="quiet">Such as</span> ${rule.examples.map((example, at) => html`${at ? ", " : nothing}<code>${example}</code>`)}` : nothing}
 			</p>
@@ -433,10 +451,12 @@ export class FrictionReport extends FetchedPage {
 	}
 
 	/** @param {Friction} answer */
-	#asked({ asked }) {
+	#asked(answer) {
+		const { asked } = answer;
+		const within = this.#within(answer);
 		return html`<section class="card" aria-labelledby="h-asked">
 			<header><h2 id="h-asked">What you were asked</h2></header>
-			${this.#table("asked", ASKED_COLUMNS, asked, askedRow, "Nobody was asked for anything.")}
+			${this.#table("asked", ASKED_COLUMNS, asked, (one) => askedRow(one, within), "Nobody was asked for anything.")}
 		</section>`;
 	}
 
@@ -446,15 +466,10 @@ export class FrictionReport extends FetchedPage {
 		const failed = failing.filter((tool) => tool.failed || tool.denied || tool.interrupted);
 		const calls = failing.reduce((sum, tool) => sum + tool.calls, 0);
 		const why = calls ? `None of ${plural(calls, "tool call")} failed.` : "No tool was called.";
-		const { project = "", agent = "" } = router.route.query;
-		/** @param {Failing} tool @param {string} outcome */
-		const callsOf = ({ tool }, outcome) =>
-			href("search", {
-				query: { what: "spans", tool, outcome, project, agent, from: String(Math.floor(answer.since)) },
-			});
+		const within = this.#within(answer);
 		return html`<section class="card" aria-labelledby="h-failing">
 			<header><h2 id="h-failing">Tools that fail</h2></header>
-			${this.#table("failing", FAILING_COLUMNS, failed, (one) => failingRow(one, (outcome) => callsOf(one, outcome)), why)}
+			${this.#table("failing", FAILING_COLUMNS, failed, (one) => failingRow(one, within), why)}
 		</section>`;
 	}
 
@@ -474,24 +489,29 @@ export class FrictionReport extends FetchedPage {
 		const dearest = Math.max(0, ...rows.map((row) => row.cost));
 		const names = byModel ? cost.models.map(({ name }) => name) : projectsOf(answer);
 		const most = Math.max(...cost.days.map((day) => day.cost));
+		const within = this.#within(answer);
 		/** The sessions of a project, the calls of a model. @param {string} name */
 		const to = (name) =>
 			byModel
-				? href("search", { query: { what: "spans", model: name, from: String(Math.floor(answer.since)) } })
+				? spansHref({ ...within, model: name })
 				: href("now", { query: { project: name, since: dayAt(answer.since), sort: "cost" } });
+		const spent = (/** @type {(typeof rows)[number]} */ row, /** @type {string} */ text) =>
+			byModel
+				? html`<a class="counts" href=${to(row.name)}>${text}</a>`
+				: this.#spent(answer, row.name, row.cost, text);
 		const costRow = (/** @type {(typeof rows)[number]} */ row, /** @type {number} */ at) =>
 			html`<tr>
 				<td>
 					<i class="swatch c${Math.min(names.indexOf(row.name), COLOURS)}" aria-hidden="true"></i
 					>${row.name ? html`<a class="link" href=${to(row.name)}>${row.label}</a>` : row.label}
 				</td>
-				<td class="num">${money(row.cost, dearest)}</td>
+				<td class="num">${row.name ? spent(row, money(row.cost, dearest)) : money(row.cost, dearest)}</td>
 				<td class="num">${cost.total ? percent(row.cost / cost.total) : "–"}</td>
-				${byModel ? tokenCells(cost.models[at]) : nothing}
+				${byModel ? tokenCells(cost.models[at], { ...within, model: row.name }) : nothing}
 			</tr>`;
 		return html`<section class="card wide" aria-labelledby="h-cost">
 			<header>
-				<h2 id="h-cost">Cost <span class="quiet">${money(cost.total)}</span></h2>
+				<h2 id="h-cost">Cost <span class="quiet">${this.#spent(answer)}</span></h2>
 				<a href=${href("receipts")}>By commit</a>
 				<div class="segments" role="group" aria-label="Cost by">
 					${["project", "model"].map((name) => html`<button aria-pressed=${by === name} @click=${() => router.set({ by: name })}>By ${name}</button>`)}
@@ -511,11 +531,17 @@ export class FrictionReport extends FetchedPage {
 	}
 
 	/** @param {Friction} answer */
-	#accounts({ cost }) {
+	#accounts(answer) {
+		const { cost } = answer;
 		if (!cost.sources.length && !cost.unseen) return nothing;
 		return html`<section class="card wide" aria-labelledby="h-accounts">
 			<header><h2 id="h-accounts">What it was for</h2></header>
-			<cost-accounts .sources=${cost.sources} .total=${cost.total - cost.unseen} .unseen=${cost.unseen}></cost-accounts>
+			<cost-accounts
+				.sources=${cost.sources}
+				.within=${this.#within(answer)}
+				.total=${cost.total - cost.unseen}
+				.unseen=${cost.unseen}
+			></cost-accounts>
 		</section>`;
 	}
 
@@ -563,42 +589,45 @@ export class FrictionReport extends FetchedPage {
 	}
 }
 
-/** @param {Asked} one */
-function askedRow(one) {
+/** @param {Asked} one @param {Record<string, string>} within */
+function askedRow(one, within) {
+	const those = { ...within, call: `${one.tool} ${one.program}`.trim(), waited: "true" };
+	/** @param {number} times @param {string} decision @param {string} word */
+	const decided = (times, decision, word) =>
+		times ? counted(times, { ...those, decision }, `${count(times)} ${word}`) : null;
 	const others = [
-		one.refused ? `${count(one.refused)} refused` : "",
-		one.aborted ? `${count(one.aborted)} aborted` : "",
-		one.auto_denied ? `${count(one.auto_denied)} denied by a rule` : "",
+		decided(one.refused, "refused", "refused"),
+		decided(one.aborted, "aborted", "aborted"),
+		decided(one.auto_denied, "auto_denied", "denied by a rule"),
 	].filter(Boolean);
 	return html`<tr>
 		<td title=${one.tool}>${one.tool}${one.program ? html` <code class="quiet">${one.program}</code>` : nothing}</td>
-		<td class="num">${count(one.count)}</td>
+		<td class="num">${counted(one.count, those)}</td>
 		<td>
 			<span class="bar" aria-hidden="true"
 				><i .style=${`width:${one.approved_share * 100}%`}></i
 				><i class="no" .style=${`width:${(1 - one.approved_share) * 100}%`}></i></span
-			>${percent(one.approved_share)}${others.length ? html`<small>${others.join(", ")}</small>` : nothing}
+			>${percent(one.approved_share)}${others.length ? html`<small>${others.map((other, at) => html`${at ? ", " : nothing}${other}`)}</small>` : nothing}
 		</td>
-		<td class="num wait">${duration(one.waited.total)}</td>
+		<td class="num wait">${waitedFor(one.waited.total, those)}</td>
 		<td class="num if-wide">${duration(one.waited.median)}</td>
 		<td class="num if-wide">${duration(one.waited.max)}</td>
 	</tr>`;
 }
 
-/** A figure that leads to what it counts. @param {number} value @param {string} to */
-const counted = (value, to) => (value ? html`<a class="link" href=${to}>${count(value)}</a>` : "0");
-
-/** @param {Failing} tool @param {(outcome: string) => string} to where its calls with that outcome are listed */
-const failingRow = (tool, to) =>
-	html`<tr>
-		<td title=${tool.tool}>${tool.tool}</td>
-		<td class="num ${tool.failed ? "bad" : "quiet"}">${counted(tool.failed, to("error"))}</td>
-		<td class="num">${counted(tool.calls, to("all"))}</td>
-		<td class="num">${percent(tool.share)}</td>
-		<td class="num if-wide">${counted(tool.denied, to("denied"))}</td>
-		<td class="num if-wide">${counted(tool.interrupted, to("interrupted"))}</td>
-		<td class="num">${tool.average ? duration(tool.average) : "–"}</td>
+/** @param {Failing} one @param {Record<string, string>} within */
+function failingRow({ tool, failed, calls, share, denied, interrupted, average }, within) {
+	const those = { ...within, tool };
+	return html`<tr>
+		<td title=${tool}>${tool}</td>
+		<td class="num ${failed ? "bad" : "quiet"}">${counted(failed, { ...those, outcome: "error" })}</td>
+		<td class="num">${counted(calls, those)}</td>
+		<td class="num">${percent(share)}</td>
+		<td class="num if-wide">${counted(denied, { ...those, outcome: "denied" })}</td>
+		<td class="num if-wide">${counted(interrupted, { ...those, outcome: "interrupted" })}</td>
+		<td class="num">${average ? duration(average) : "–"}</td>
 	</tr>`;
+}
 
 /** @param {Friction} answer */
 function headline({ waits }) {
@@ -629,13 +658,17 @@ function projectsOf({ waits, cost }) {
 	return [...new Set([...Object.keys(waited), ...Object.keys(paid)])].sort((a, b) => part(b) - part(a));
 }
 
-/** @param {import("../lib/types.js").Friction["cost"]["models"][number] | undefined} one */
-function tokenCells(one) {
+/** @param {import("../lib/types.js").Friction["cost"]["models"][number] | undefined} one @param {Record<string, string>} those */
+function tokenCells(one, those) {
 	if (!one) return nothing;
-	return html`<td class="num">${tokens(one.input)}</td>
-		<td class="num">${tokens(one.output)}</td>
-		<td class="num if-wide">${tokens(one.cache_read)}</td>
-		<td class="num if-wide">${tokens(one.cache_write)}</td>`;
+	const calls = spansHref({ span: "model", ...those });
+	/** Of those that are in no transcript, too, so the list may come to less. @param {keyof import("../lib/types.js").Tokens} kind */
+	const figure = (kind) =>
+		one[kind] ? html`<a class="counts" href=${calls}>${tokens(one[kind])}</a>` : tokens(one[kind]);
+	return html`<td class="num">${figure("input")}</td>
+		<td class="num">${figure("output")}</td>
+		<td class="num if-wide">${figure("cache_read")}</td>
+		<td class="num if-wide">${figure("cache_write")}</td>`;
 }
 
 customElements.define("friction-report", FrictionReport);

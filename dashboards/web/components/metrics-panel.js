@@ -3,8 +3,7 @@ import { css, html, nothing } from "lit";
 import { ask } from "../lib/api.js";
 import { duration, elapsed, money, percent, weekday } from "../lib/format.js";
 import { store } from "../lib/store.js";
-import { href } from "../lib/router.js";
-import { counted } from "./counted.js";
+import { counted, spentOn, waitedFor } from "./counted.js";
 import { FetchedPage } from "./fetched-page.js";
 import { meter, meterStyle } from "./marks.js";
 import { shared } from "./shared-styles.js";
@@ -25,11 +24,7 @@ const within = (day) => ({ from: whole(day.since), until: whole(day.until) });
 const spent = (day, time) => {
 	const text = `${money(day.spent)}${day.unpriced ? "+" : ""}`;
 	const query = time["until"] ? time : { days: "1" };
-	return day.spent
-		? html`<a class="counts" data-spent=${day.spent} href=${href("cost", { query: { by: "session", ...query } })}
-				>${text}</a
-			>`
-		: text;
+	return spentOn(day.spent, query, text);
 };
 
 /** @extends {FetchedPage<Today>} */
@@ -189,7 +184,7 @@ export class MetricsPanel extends FetchedPage {
 				</div>
 				<div>
 					<dt>Waited for you today</dt>
-					${this.#today((day, time) => counted(day.waited, { ...time, waited: "true" }, elapsed(day.waited)))}
+					${this.#today((day, time) => waitedFor(day.waited, time, elapsed(day.waited)))}
 				</div>
 				<div>
 					<dt>Turns today</dt>

@@ -2,7 +2,7 @@
 import { css, html, nothing } from "lit";
 import { ApiError, ask } from "../lib/api.js";
 import * as clock from "../lib/clock.js";
-import { duration, money, plural, short } from "../lib/format.js";
+import { duration, money, percent, plural, short, tokens } from "../lib/format.js";
 import { date, timeOfDay } from "../lib/times.js";
 import { SPAN_KINDS } from "../lib/catalogue.js";
 import { SEARCH } from "../lib/key-places.js";
@@ -227,7 +227,7 @@ export class SearchPage extends BaseComponent {
 	}
 
 	get query() {
-		return /** @type {Record<"q" | "what" | "type" | "project" | "agent" | "branch" | "tool" | "model" | "outcome" | "collided" | "time" | "from" | "longer" | "cost" | "session" | "waste" | "span" | "until" | "ended" | "trace" | "account" | "own" | "waited", string>} */ (
+		return /** @type {Record<"q" | "what" | "type" | "project" | "agent" | "branch" | "tool" | "model" | "outcome" | "collided" | "time" | "from" | "longer" | "cost" | "session" | "waste" | "span" | "until" | "ended" | "trace" | "account" | "own" | "waited" | "decision" | "call", string>} */ (
 			router.route.query
 		);
 	}
@@ -257,8 +257,17 @@ export class SearchPage extends BaseComponent {
 			session,
 			waste,
 		} = this.query;
-		const { span, until, ended, trace, account, own, waited } = this.query;
-		const ofSpans = { type: span === "all" ? "" : span, ended: moment(ended), trace, account, own, waited };
+		const { span, until, ended, trace, account, own, waited, decision, call } = this.query;
+		const ofSpans = {
+			type: span === "all" ? "" : span,
+			ended: moment(ended),
+			trace,
+			account,
+			own,
+			waited,
+			decision,
+			call,
+		};
 		const filters = {
 			project,
 			agent,
@@ -353,7 +362,7 @@ export class SearchPage extends BaseComponent {
 
 	/** What a figure that led here counts beside that; each can be taken away. */
 	#counted() {
-		const { from, until, ended, trace, account, own, waited, waste, session, what } = this.query;
+		const { from, until, ended, trace, account, own, waited, decision, call, waste, session, what } = this.query;
 		const at = (/** @type {string} */ text) => date(Number(text));
 		const [kind = "", name] = account.split(/:(.*)/s);
 		const [sort = "", of] = waste.replaceAll("_", " ").split(/:(.*)/s);
@@ -370,6 +379,8 @@ export class SearchPage extends BaseComponent {
 			["account", account && `${sourceWord(kind)}: ${name}`],
 			["own", own && "Without subagents"],
 			["waited", waited && "Waited for you"],
+			["decision", decision && `Decided: ${decision.replaceAll("_", " ")}`],
+			["call", call && (call.includes(" ") ? call : `${call}, no program`)],
 			["waste", sort && (of ? `${sort}: ${of}` : sort)],
 		];
 		return [...found, ...(what === "spans" ? ofSpans : [])]
@@ -469,8 +480,10 @@ export class SearchPage extends BaseComponent {
 	#sums({ sums }) {
 		if (!sums?.spans) return nothing;
 		const { spans, cost, waited } = sums;
+		const { input, output, cache_read: cached, cache_write } = sums.tokens;
+		const read = input + cached + cache_write;
 		return html`<p class="sums">
-			${plural(spans, "span")}${cost ? html` · ${money(cost)}` : nothing}${waited ? html` · <span class="wait">waited ${duration(waited)}</span>` : nothing}
+			${plural(spans, "span")}${read || output ? html` · ${tokens(read)} tokens in${cached ? html`, ${percent(cached / read)} cached` : nothing}, ${tokens(output)} out` : nothing}${cost ? html` · ${money(cost)}` : nothing}${waited ? html` · <span class="wait">waited ${duration(waited)}</span>` : nothing}
 		</p>`;
 	}
 
@@ -478,7 +491,9 @@ export class SearchPage extends BaseComponent {
 	#kept(answer) {
 		if (this.query.what === "spans") return nothing;
 		const since = date(answer.since);
+		const { unread } = answer;
 		return html`<p class="kept">
+			${unread ? html`<strong>${plural(unread, "session")} still to be read: what was said there is found in a moment.</strong>` : nothing}
 			${
 				answer.archive
 					? html`Searched: what was archived since ${since}.`

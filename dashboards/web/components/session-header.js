@@ -10,7 +10,7 @@ import { doing } from "../lib/session-words.js";
 import { BaseComponent } from "./base-component.js";
 import "./collision-mark.js";
 
-import { counted, priced } from "./counted.js";
+import { counted, priced, tokensOf } from "./counted.js";
 import { contextMeter, meterStyle, stateMark, stateMarkStyle } from "./marks.js";
 import { shared } from "./shared-styles.js";
 
@@ -177,7 +177,8 @@ export class SessionHeader extends BaseComponent {
 		const { input, output, cache_read, cache_write } = session.tokens;
 		const read = input + cache_read + cache_write;
 		const { context } = session;
-		const calls = { span: "tool", session: session.id };
+		const those = { session: session.id };
+		const tools = { ...those, span: "tool" };
 		return html`
 			<p class="where">
 				<a class="link" href="/">Sessions</a><span aria-hidden="true">/</span
@@ -236,7 +237,7 @@ export class SessionHeader extends BaseComponent {
 						: html`<div>
 								<dt>Tool calls</dt>
 								<dd>
-									${counted(session.tools, calls)}${session.tools_failed ? html` <small class="bad">${counted(session.tools_failed, { ...calls, outcome: "error" }, html`${count(session.tools_failed)} failed`)}</small>` : nothing}
+									${counted(session.tools, tools)}${session.tools_failed ? html` <small class="bad">${counted(session.tools_failed, { ...tools, outcome: "error" }, html`${count(session.tools_failed)} failed`)}</small>` : nothing}
 								</dd>
 							</div>`
 				}
@@ -245,7 +246,7 @@ export class SessionHeader extends BaseComponent {
 						? html`<div>
 								<dt>Subagents</dt>
 								<dd>
-									${count(session.subagents)}${session.subagents_running && !ended ? html` <small>${count(session.subagents_running)} at work</small>` : nothing}
+									${session.subagents_running ? count(session.subagents) : counted(session.subagents, { ...those, span: "subagent" })}${session.subagents_running && !ended ? html` <small>${count(session.subagents_running)} at work</small>` : nothing}
 								</dd>
 							</div>`
 						: nothing
@@ -255,9 +256,12 @@ export class SessionHeader extends BaseComponent {
 						? html`<div>
 								<dt>Tokens</dt>
 								<dd>
-									${tokens(read)}
-									<small>in, ${read ? percent(cache_read / read) : "0 %"} cached</small> ${tokens(output)}
-									<small>out</small>
+									${tokensOf(session.tokens, ["input", "cache_read", "cache_write"], those)}
+									<small
+										>in, ${tokensOf(session.tokens, ["cache_read"], those, read ? percent(cache_read / read) : "0 %")}
+										cached</small
+									>
+									${tokensOf(session.tokens, ["output"], those)} <small>out</small>
 								</dd>
 							</div>`
 						: nothing
@@ -267,7 +271,7 @@ export class SessionHeader extends BaseComponent {
 						? html`<div>
 								<dt>List price</dt>
 								<dd>
-									${priced(session.cost, { session: session.id })}${session.residual > 0.00005 ? html` <small>and ${money(session.residual)} in no transcript</small>` : nothing}${session.unpriced ? html` <small>and ${plural(session.unpriced, "call")} without a known price</small>` : nothing}
+									${priced(session.cost, those)}${session.residual > 0.00005 ? html` <small>and ${money(session.residual)} in no transcript</small>` : nothing}${session.unpriced ? html` <small>and ${plural(session.unpriced, "call")} without a known price</small>` : nothing}
 								</dd>
 							</div>`
 						: nothing
@@ -288,7 +292,7 @@ export class SessionHeader extends BaseComponent {
 						? html`<div>
 								<dt>Prompt cache</dt>
 								<dd>
-									${plural(session.cache_misses, "miss", "misses")}
+									${counted(session.cache_misses, { ...those, waste: "cache_miss:" }, plural(session.cache_misses, "miss", "misses"))}
 									<small
 										>${session.cache_cause ? `the last: ${session.cache_cause.replaceAll("_", " ")}` : "no cause known"}${
 											session.cache_expires === null

@@ -7,7 +7,7 @@ import { href } from "../lib/router.js";
 import { store } from "../lib/store.js";
 import { headed } from "../lib/names.js";
 import { doing } from "../lib/session-words.js";
-import { counted } from "./counted.js";
+import { counted, priced, waitedFor } from "./counted.js";
 import { contextMeter, meterStyle, stateMark, stateMarkStyle } from "./marks.js";
 
 /** @import { Session } from "../lib/types.js" */
@@ -305,18 +305,16 @@ export function sessionRow(session, { dearest, hidden, waited, pin }) {
 	const tools = { span: "tool", session: session.id };
 	const facts = [
 		store.agentOf(session) && html`<span>${session.agent}</span>`,
-		waited &&
-			has("waited") &&
-			html`<span class="wait"
-				>waited ${counted(waited, { session: session.id, waited: "true" }, duration(waited))}</span
-			>`,
+		waited && has("waited") && html`<span class="wait">waited ${waitedFor(waited, { session: session.id })}</span>`,
 		session.subagents_running && !ended && html`<span>${plural(session.subagents_running, "subagent")}</span>`,
 		session.unhooked
 			? html`<span title="None of its hooks was heard: no turns, tools or cost are known"
 					>only in Claude Code's registry</span
 				>`
 			: has("counts") &&
-				html`<span>${plural(session.turns, "turn")}</span>
+				html`<span
+						>${ended ? counted(session.turns, { session: session.id, span: "turn" }, plural(session.turns, "turn")) : plural(session.turns, "turn")}</span
+					>
 					<span
 						>${counted(session.tools, tools, plural(session.tools, "tool"))}${session.tools_failed ? html`, <span class="bad">${counted(session.tools_failed, { ...tools, outcome: "error" }, `${count(session.tools_failed)} failed`)}</span>` : nothing}</span
 					>`,
@@ -376,7 +374,7 @@ export function sessionRow(session, { dearest, hidden, waited, pin }) {
 			has("cost")
 				? html`<div class="cost">
 						<span class="hide">List price: </span
-						>${session.cost || session.tokens.output ? money(session.cost, dearest) : html`<span class="quiet">–</span>`}
+						>${session.cost || session.tokens.output ? priced(session.cost, { session: session.id }, money(session.cost, dearest)) : html`<span class="quiet">–</span>`}
 					</div>`
 				: nothing
 		}

@@ -7,7 +7,7 @@ import { byDay, dayName } from "../lib/days.js";
 import { count, money, plural } from "../lib/format.js";
 import { LIST, action } from "../lib/keys.js";
 import { isPinned, turnPin } from "../lib/pins.js";
-import { PARAMETERS, router } from "../lib/router.js";
+import { PARAMETERS, href, router } from "../lib/router.js";
 import { store } from "../lib/store.js";
 import { SORTS, stateOf, statesOf } from "../lib/session-words.js";
 import { BaseComponent } from "./base-component.js";
@@ -221,7 +221,9 @@ export class SessionsList extends BaseComponent {
 					${
 						sums
 							? html`<span class="n"
-									>${plural(sums.sessions, "session")}${sums.cost ? ` · ${money(sums.cost)}` : nothing}</span
+									>${this.#ofDay(date, "newest", plural(sums.sessions, "session"), sums.sessions)}${
+										sums.cost ? html` · ${this.#ofDay(date, "cost", money(sums.cost), sums.sessions)}` : nothing
+									}</span
 								>`
 							: nothing
 					}
@@ -229,6 +231,12 @@ export class SessionsList extends BaseComponent {
 			</div>
 			${this.#rows(sessions)}
 		</section>`;
+	}
+
+	/** The sessions of a day, which a figure is of. @param {string} date @param {string} sort @param {string} shown @param {number} sessions */
+	#ofDay(date, sort, shown, sessions) {
+		const query = { ...router.route.query, state: "ended", since: date, until: date, sort };
+		return html`<a class="counts" data-sessions=${sessions} href=${href("now", { query })}>${shown}</a>`;
 	}
 
 	/** @param {Session[]} sessions */

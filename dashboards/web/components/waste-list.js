@@ -5,6 +5,7 @@ import { count, duration, money, short, tokens } from "../lib/format.js";
 import { href, router } from "../lib/router.js";
 import { BaseComponent } from "./base-component.js";
 import { withCode } from "./agent-text.js";
+import { counted, spansHref } from "./counted.js";
 import { shared } from "./shared-styles.js";
 import "./copy-button.js";
 
@@ -182,7 +183,9 @@ export class WasteList extends BaseComponent {
 					${row.cost === null ? (row.price ? "no price" : "") : html`<strong>${money(row.cost, dearest)}</strong>`}
 				</div>
 				<div>${row.time ? html`<span class="wait">${duration(row.time)}</span>` : ""}</div>
-				<div>${count(row.count)}×</div>
+				<div>
+					${row.searched ? counted(row.count, this.#those(row), html`${count(row.count)}×`) : html`${count(row.count)}×`}
+				</div>
 			</div>
 			<div class="told">
 				<p>${withCode(row.todo)}</p>
@@ -224,8 +227,6 @@ export class WasteList extends BaseComponent {
 
 	/** The spans that were counted, and the sessions that have most of it. @param {Waste} row @param {number} dearest */
 	#behind(row, dearest) {
-		const { project = "", agent = "" } = router.route.query;
-		const found = { what: "spans", waste: key(row), project, agent, from: String(Math.floor(this.since)) };
 		const most = (this.behind.get(key(row)) ?? []).map((one) => {
 			const figure = one.cost ? money(one.cost, dearest) : one.time ? duration(one.time) : `${count(one.count)}×`;
 			return html`<li>
@@ -240,7 +241,13 @@ export class WasteList extends BaseComponent {
 					</ol>`
 				: nothing
 		}
-		${row.searched ? html`<a class="link" href=${href("search", { query: found })}>All of it, one by one</a>` : nothing}`;
+		${row.searched ? html`<a class="link" href=${spansHref(this.#those(row))}>All of it, one by one</a>` : nothing}`;
+	}
+
+	/** What its spans are, as the search page has it. @param {Waste} row @returns {Record<string, string>} */
+	#those(row) {
+		const { project = "", agent = "" } = router.route.query;
+		return { waste: key(row), project, agent, from: String(Math.floor(this.since)) };
 	}
 }
 

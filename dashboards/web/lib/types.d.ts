@@ -586,11 +586,12 @@ export interface FoundSums {
   spans: number;
   cost: number;
   waited: number;
+  tokens: Tokens;
 }
 
 /**
  * Messages or spans, the newest first. `since`: from when on messages are kept; `archive`: if in the archive. `sums`:
- * of spans, on the first page.
+ * of spans, on the first page. `unread`: sessions of which not all messages are found yet.
  */
 export interface Found {
   now: number;
@@ -599,6 +600,7 @@ export interface Found {
   archive: boolean;
   since: number;
   sums: FoundSums | null;
+  unread: number;
 }
 
 /** By the id of its span, what each model call of a session said, or else called, in one line. */

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import logging
 import sqlite3
+import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from hookspan.agent.ingest import Committed
@@ -20,7 +23,8 @@ from hookspan.model.sessions import UNHEARD
 from hookspan.opted_out import OptedOut
 from hookspan.paths import Paths
 from hookspan.setup import receipts
-from hookspan.store import Reader, StoreDamaged, set_aside
+from hookspan.store import Identity, Reader, StoreDamaged, set_aside
+from hookspan.store.database import damage_noticed
 
 ROUND: Final = 0.5  # seconds between two looks at sessions that do something
 REST: Final = 2.0  # seconds after its newest event that a session is looked at: the client writes its lines after hooks
@@ -32,6 +36,7 @@ HOUR: Final = 3600 * 1_000_000_000
 DAY: Final = 24 * HOUR
 SETTLED: Final = 2 * HOUR  # without an event, after which a session's last lines are packed
 SESSIONS_MAX: Final = 100_000
+REBUILD_PAUSE: Final = 60.0  # seconds until readers may have it made anew again, doubled each time
 
 _logger = logging.getLogger(__name__)
 
@@ -62,6 +67,9 @@ class Keeping:
         self._pruning = Interval(PRUNE_INTERVAL)
         self._content: ContentDb | None = None
         self._intake: Intake | None = None
+        self._is_new = False  # and its backlog not taken in yet
+        self._reported: Identity | None = None  # a reader met damage in this one
+        self._rebuilds, self._rebuild_from = 0, 0.0  # made anew so often, and when it may be again (monotonic seconds)
         self.loop = Loop("content", self.step, wake=self._wake.set)
 
     def committed(self, news: Committed) -> None:
@@ -75,6 +83,17 @@ class Keeping:
         if was_idle:
             self._wake.set()
 
+    def damage_met(self, identity: Identity) -> None:
+        """From any thread: a reader met damage in that file. If it is the database, a new one is made."""
+        if time.monotonic() >= self._rebuild_from:
+            self._reported = identity
+            self._wake.set()
+
+    @property
+    def unread(self) -> int:
+        """How many sessions a new database is still to be filled from: not all that they said is found yet."""
+        return len(self._backlog) if self._is_new else 0
+
     def settings_changed(self) -> None:
         """The next step uses the new settings."""
         self._wake.set()
@@ -86,15 +105,18 @@ class Keeping:
         if mode != self._mode:
             self._mode = mode
             self._backlog = deque(self._known(settings) if mode[0] else ())
+        self._look_at_damage()
         if self._pruning.is_due():
             self.loop.guarded(lambda: self._prune(settings))
         sessions = self._due()
         if mode[0]:
-            for session in sessions:
-                self._take(session, settings)
-            if self._backlog:
-                if self._take(self._backlog[0], settings):
-                    self._backlog.popleft()
+            rest = self._take(sessions, settings)
+            self._later(rest)
+            backlog = self._backlog  # which is another one where damage is met
+            if backlog and not rest and not self._take([backlog[0]], settings):
+                backlog.popleft()
+            self._is_new = self._is_new and bool(self._backlog)
+            if rest or self._backlog:
                 self.loop.pause(BACKLOG_PAUSE)
                 return
         self._wake.wait(ROUND if sessions else IDLE)
@@ -119,21 +141,45 @@ class Keeping:
             self._busy = {name: at for name, at in self._busy.items() if now < at + REST}
         return sessions
 
+    def _later(self, sessions: list[str]) -> None:
+        """Look at them once more; the first, which had its turn, behind the others."""
+        now = time.monotonic()
+        with self._lock:
+            for session in (*sessions[1:], *sessions[:1]):
+                self._busy.pop(session, None)
+                self._busy[session] = now
+
     def _known(self, settings: Settings) -> list[str]:
         """Sessions whose transcripts may have what is not kept yet, the newest first."""
         since = content_since(settings, time.time_ns())
         return [row.id for row in self._reader.sessions(since=since, limit=SESSIONS_MAX)]
 
-    def _take(self, session: str, settings: Settings) -> bool:
+    def _take(self, sessions: Sequence[str], settings: Settings) -> list[str]:
+        """Take in what there is of sessions, in one transaction; those of which there is more."""
+        hidden = OptedOut(settings.projects).names
+        rows = [row for row in map(self._reader.session, sessions) if row is not None and row.project not in hidden]
+        intake = self._open() if rows else None
+        if intake is None:
+            return []
+        try:
+            with damage_noticed(self._paths.content_db), intake.round():
+                return [row.id for row in rows if not self._take_one(intake, row, settings)]
+        except StoreDamaged:
+            self._set_aside()
+            return []
+        except Exception:
+            if len(rows) == 1:
+                raise
+            # One of them is the cause: the others don't wait for it.
+            found = [self.loop.guarded(functools.partial(self._take, [row.id], settings)) for row in rows]
+            if not any(one is not None for one in found):
+                raise
+            return [session for one in found if one for session in one]
+
+    def _take_one(self, intake: Intake, row: SessionRow, settings: Settings) -> bool:
         """Take in what there is of a session; False if there is more."""
-        row = self._reader.session(session)
-        if row is None or row.project in OptedOut(settings.projects).names:
-            return True
-        found = sources(self._reader, session, receipts.transcript_folders(self._paths))
-        content, intake = self._open()
-        if intake is None or content is None:
-            return True
-        title, now = title_of(self._reader.state_of(session)), time.time_ns()
+        found = sources(self._reader, row.id, receipts.transcript_folders(self._paths))
+        title, now = title_of(self._reader.state_of(row.id)), time.time_ns()
         since = max(content_since(settings, now), first_of(row))
         if found:
             return not intake.take(kept(row, title), found, archive=settings.archive.enabled, since=since)
@@ -141,31 +187,47 @@ class Keeping:
             return True
         return not intake.take_events(kept(row, title), self._events, since)
 
-    def _open(self) -> tuple[ContentDb | None, Intake | None]:
-        """The database, made or made anew if need be."""
+    def _open(self) -> Intake | None:
+        """What writes the database, made or made anew if need be; None while all is being deleted."""
         try:
             if self._content is not None:
                 self._content.check()
-                return self._content, self._intake
+                return self._intake
             if self._is_vanishing():
-                return None, None
+                return None
+            self._is_new = self._is_new or not self._paths.content_db.exists()
             self._content = ContentDb.open(self._paths)
         except StoreDamaged:
-            self.close()
-            aside = set_aside(self._paths.content_db, time.time_ns())
-            _logger.exception("kept content was damaged", extra={"set_aside": None if aside is None else str(aside)})
-            self._backlog = deque(self._known(self._settings.now))
+            self._set_aside()
             self._content = ContentDb.open(self._paths)
         self._intake = Intake(self._content)
-        return self._content, self._intake
+        return self._intake
+
+    def _look_at_damage(self) -> None:
+        reported, self._reported = self._reported, None
+        with contextlib.suppress(FileNotFoundError):
+            if reported is not None and reported == Identity.of(self._paths.content_db):
+                _logger.error("a reader met damage in kept content")
+                self._rebuild_from = time.monotonic() + REBUILD_PAUSE * 2**self._rebuilds
+                self._rebuilds += 1
+                self._set_aside()
+
+    def _set_aside(self) -> None:
+        """Move a damaged database out of the way; what is still in transcripts is taken in anew."""
+        self.close()
+        self._is_new = True
+        aside = set_aside(self._paths.content_db, time.time_ns())
+        about = {"set_aside": None if aside is None else str(aside)}
+        _logger.error("kept content was damaged", exc_info=sys.exc_info()[1], extra=about)
+        self._backlog = deque(self._known(self._settings.now) if self._mode[0] else ())
 
     def _prune(self, settings: Settings) -> None:
         if self._paths.content_db.exists():
-            content, intake = self._open()
-            if content is not None and intake is not None:
+            intake = self._open()
+            if intake is not None and self._content is not None:
                 while intake.settle(time.time_ns() - SETTLED) and not self.loop.stopping:
                     pass
-                prune(content, settings, time.time_ns(), is_stopped=lambda: self.loop.stopping)
+                prune(self._content, settings, time.time_ns(), is_stopped=lambda: self.loop.stopping)
 
 
 def kept(row: SessionRow, title: str) -> Kept:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from hookspan.agent.ingest import Committed, Ingest
 from hookspan.agent.installed import installed
+from hookspan.agent.keeping import Keeping
 from hookspan.agent.settings import AgentSettings
 from hookspan.paths import Paths
 from hookspan.web.agent_interface import AgentInterface
@@ -27,6 +28,7 @@ class Page:
         paths: Paths,
         settings: AgentSettings,
         ingest: Ingest,
+        keeping: Keeping,
         *,
         status: Callable[[], Mapping[str, Any]],
         rounds: Callable[[int], Sequence[Mapping[str, Any]]],
@@ -36,6 +38,7 @@ class Page:
         self._paths = paths
         self._settings = settings
         self._ingest = ingest
+        self._keeping = keeping
         self._status = status
         self._rounds = rounds
         self._port = port
@@ -115,6 +118,8 @@ class Page:
                     installed=lambda: installed(self._paths).names,
                     caught_up=self._ingest.wait_caught_up,
                     damaged=self._ingest.damage_met,
+                    content_damaged=self._keeping.damage_met,
+                    unread=lambda: self._keeping.unread,
                 ),
                 self._port,
             )

@@ -67,7 +67,9 @@ def make(paths: Paths, lifecycle: Lifecycle, *, port: int) -> Parts:
     keeping = Keeping(paths, settings, reader, lifecycle.is_vanishing)
     staying = Staying(paths, settings, reader, ingest.state.trees, lifecycle.is_vanishing)
     notifier = Notifier(settings, reader)
-    page = Page(paths, settings, ingest, status=lambda: operations.status({}), rounds=history.newest, port=port)
+    page = Page(
+        paths, settings, ingest, keeping, status=lambda: operations.status({}), rounds=history.newest, port=port
+    )
     gauges = Gauges(
         paths,
         ingest,

@@ -12,12 +12,13 @@ import sqlite3
 import zlib
 from collections.abc import Iterator
 from hashlib import blake2b
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 
 from .database import ContentDb, File
 
+_PROMPT_ID: Final = b'"promptId":"'
 _PROMPT: Final = re.compile(rb'"promptId":"([^"\\\x00-\x1f]{8,128})"')
 _SESSION_MARK, _PROMPT_MARK = b"\x00", b"\x01"
 """No text in JSON has these bytes. A line that has one all the same is kept as it is, with `_AS_IT_IS` for a prompt."""
@@ -44,9 +45,10 @@ _COMMON: Final = (
 )
 """What lines have in common, for the packer."""
 
+Runs: TypeAlias = list[tuple[int, bytes | None]]
+"""The prompts of lines: so many of each."""
 _encode = msgspec.json.Encoder().encode
-_runs = msgspec.json.Decoder(list[tuple[int, bytes | None]]).decode
-"""The prompts of a block's lines: so many of each."""
+_decode = msgspec.json.Decoder(Runs).decode
 
 
 class ArchivedFile(msgspec.Struct, frozen=True):
@@ -65,12 +67,13 @@ class Archive:
         self._db = content.db
         self._tails: dict[int, tuple[int, int]] = {}  # by file: lines and bytes that are in no block yet
         self._new: list[tuple[bytes, bytes | None]] = []  # those of them that the database does not have yet
+        self._prompt = b"\0"  # the newest line's, with the quote behind it: that of the next one, mostly
 
     def add(self, file: File, session: str, line: bytes) -> None:
         """Append a line, with its LF. `end` comes before another file, and before the transaction's end."""
         lines, size = self._tails.get(file.key) or self._tail(file.key)
-        data, prompt = _without_ids(line, session.encode())
-        self._new.append((data, prompt))
+        data, _ = new = self._without_ids(line, session.encode())
+        self._new.append(new)
         file.lines += 1
         lines, size = lines + 1, size + len(data)
         if zlib.crc32(data) % BLOCK == 0 or lines >= BLOCK_MAX or size >= BLOCK_BYTES:
@@ -80,9 +83,10 @@ class Archive:
 
     def end(self, file: File) -> None:
         """Keep what is no block yet."""
-        rows = [(file.key, data, prompt) for data, prompt in self._new]
-        self._db.executemany("INSERT INTO tail (file, data, prompt) VALUES (?, ?, ?)", rows)
-        self._new = []
+        if self._new:
+            row = (file.key, b"".join(data for data, _ in self._new), _encode(_runs(self._new)).decode())
+            self._db.execute("INSERT INTO tail (file, data, prompt) VALUES (?, ?, ?)", row)
+            self._new = []
 
     def settle(self, before: int) -> bool:
         """Make blocks of what is left of sessions without an event since then (Unix ns); False if there is nothing."""
@@ -97,43 +101,60 @@ class Archive:
         return bool(files)
 
     def _tail(self, file: int) -> tuple[int, int]:
-        lines, size = self._db.execute(
-            "SELECT count(*), coalesce(sum(length(data)), 0) FROM tail WHERE file = ?", (file,)
-        ).fetchone()
-        return lines, size
+        rows = self._db.execute("SELECT length(data), prompt FROM tail WHERE file = ?", (file,)).fetchall()
+        return sum(_count(_runs_of(prompt)) for _, prompt in rows), sum(size for size, _ in rows)
 
     def _pack(self, file: int, end: int, in_tail: bool) -> None:
         """Make a block of a file's lines before `end`."""
-        rows = self._new
+        parts, runs = [data for data, _ in self._new], _runs(self._new)
         if in_tail:
             rows = self._db.execute("SELECT data, prompt FROM tail WHERE file = ? ORDER BY tail", (file,)).fetchall()
             self._db.execute("DELETE FROM tail WHERE file = ?", (file,))
-            rows += self._new
-        data = b"".join(data for data, _ in rows)
-        runs = [(len([*run]), prompt) for prompt, run in itertools.groupby(prompt for _, prompt in rows)]
-        digest = blake2b(data, digest_size=16).digest()
+            parts = [*(data for data, _ in rows), *parts]
+            runs = [*(run for _, prompt in rows for run in _runs_of(prompt)), *runs]
+        packer = zlib.compressobj(BLOCK_LEVEL, zlib.DEFLATED, -15, zdict=_COMMON)
+        packed = packer.compress(b"".join(parts)) + packer.flush()
+        digest = blake2b(packed, digest_size=16).digest()
         row = self._db.execute("SELECT line FROM line WHERE digest = ?", (digest,)).fetchone()
         if row is None:
-            packer = zlib.compressobj(BLOCK_LEVEL, zlib.DEFLATED, -15, zdict=_COMMON)
-            packed = packer.compress(data) + packer.flush()
             key = self._db.execute("INSERT INTO line (digest, data) VALUES (?, ?)", (digest, packed)).lastrowid
         else:
             key = row[0]
         self._db.execute(
             "INSERT INTO part (file, number, line, prompt) VALUES (?, ?, ?, ?)",
-            (file, end - len(rows), key, _encode(runs).decode()),
+            (file, end - _count(runs), key, _encode(runs).decode()),
         )
         self._new = []
 
+    def _without_ids(self, line: bytes, session: bytes) -> tuple[bytes, bytes | None]:
+        """A line without what a fork changes, and the prompt's id that was taken out."""
+        if _SESSION_MARK in line:
+            return line, _AS_IT_IS
+        data = line.replace(session, _SESSION_MARK)
+        at = data.find(_PROMPT_ID)
+        if at < 0:
+            return data, None
+        if not data.startswith(self._prompt, at + len(_PROMPT_ID)):
+            if not (match := _PROMPT.search(data, at)):
+                return data, None
+            self._prompt = match[1] + b'"'
+        if _PROMPT_MARK in line:
+            return line, _AS_IT_IS
+        prompt = self._prompt[:-1]
+        return data.replace(prompt, _PROMPT_MARK), prompt
 
-def _without_ids(line: bytes, session: bytes) -> tuple[bytes, bytes | None]:
-    """A line without what a fork changes, and the prompt's id that was taken out."""
-    if _SESSION_MARK in line or _PROMPT_MARK in line:
-        return line, _AS_IT_IS
-    data = line.replace(session, _SESSION_MARK)
-    if match := _PROMPT.search(data):
-        return data.replace(match[1], _PROMPT_MARK), match[1]
-    return data, None
+
+def _runs(lines: list[tuple[bytes, bytes | None]]) -> Runs:
+    return [(len([*run]), prompt) for prompt, run in itertools.groupby(prompt for _, prompt in lines)]
+
+
+def _runs_of(prompts: str | bytes | None) -> Runs:
+    """As they are kept: encoded, or the prompt of a line by itself, as all were once."""
+    return _decode(prompts) if isinstance(prompts, str) else [(1, prompts)]
+
+
+def _count(runs: Runs) -> int:
+    return sum(count for count, _ in runs)
 
 
 def _with_ids(data: bytes, session: bytes, prompt: bytes | None) -> bytes:
@@ -156,16 +177,18 @@ def archived_files(db: sqlite3.Connection, session: str) -> list[ArchivedFile]:
 def archived_lines(db: sqlite3.Connection, session: str, file: int) -> Iterator[bytes]:
     """The lines of one, with their LFs, as they were."""
     name = session.encode()
-    for packed, prompts in db.execute(
-        "SELECT data, prompt FROM part JOIN line USING (line) WHERE file = ? ORDER BY number", (file,)
-    ):
+    packed = "SELECT data, prompt FROM part JOIN line USING (line) WHERE file = ? ORDER BY number"
+    for data, prompts in db.execute(packed, (file,)):
         unpacker = zlib.decompressobj(-15, zdict=_COMMON)
-        data = unpacker.decompress(packed) + unpacker.flush()
-        if not isinstance(prompts, str):  # a line by itself, as all were once
-            yield _with_ids(data, name, prompts)
-            continue
-        of_lines = (prompt for count, prompt in _runs(prompts) for _ in range(count))
-        for line, prompt in zip(data.split(b"\n"), of_lines, strict=False):  # nothing follows the last LF
-            yield _with_ids(line + b"\n", name, prompt)
-    for data, prompt in db.execute("SELECT data, prompt FROM tail WHERE file = ? ORDER BY tail", (file,)):
-        yield _with_ids(data, name, prompt)
+        yield from _lines(unpacker.decompress(data) + unpacker.flush(), prompts, name)
+    for data, prompts in db.execute("SELECT data, prompt FROM tail WHERE file = ? ORDER BY tail", (file,)):
+        yield from _lines(data, prompts, name)
+
+
+def _lines(data: bytes, prompts: str | bytes | None, session: bytes) -> Iterator[bytes]:
+    if not isinstance(prompts, str):
+        yield _with_ids(data, session, prompts)
+        return
+    of_lines = (prompt for count, prompt in _decode(prompts) for _ in range(count))
+    for line, prompt in zip(data.split(b"\n"), of_lines, strict=False):  # nothing follows the last LF
+        yield _with_ids(line + b"\n", session, prompt)

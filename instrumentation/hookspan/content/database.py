@@ -450,8 +450,9 @@ class ContentDb:
 
 def slots(db: sqlite3.Connection) -> list[str]:
     """The tables of words, the newest first."""
-    rows = db.execute("SELECT name FROM sqlite_schema WHERE sql LIKE 'CREATE VIRTUAL TABLE words_%'").fetchall()
-    return sorted((name for (name,) in rows), key=lambda name: -int(name.removeprefix("words_")))
+    sql = "SELECT coalesce(group_concat(name), '') FROM sqlite_schema WHERE sql LIKE 'CREATE VIRTUAL TABLE words_%'"
+    (names,) = db.execute(sql).fetchone()
+    return sorted(filter(None, names.split(",")), key=lambda name: -int(name.removeprefix("words_")))
 
 
 def size(db: sqlite3.Connection) -> int:

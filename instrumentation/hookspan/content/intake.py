@@ -83,9 +83,30 @@ class Intake:
         self._content = content
         self._archive = Archive(content)
         self._readings: OrderedDict[int, _Reading] = OrderedDict()
+        self._left: int | None = None  # bytes that a round still takes; None outside of one
+
+    @contextlib.contextmanager
+    def round(self) -> Iterator[None]:
+        """One transaction for all that is taken within, STEP bytes at most.
+
+        A transaction costs each reader its cached pages, and the index a segment that is to be merged.
+        """
+        if self._left is not None:
+            yield
+            return
+        self._left = STEP
+        try:
+            with self._content.transaction():
+                yield
+        except BaseException:
+            self._readings.clear()  # they are ahead of what is committed
+            self._archive = Archive(self._content)
+            raise
+        finally:
+            self._left = None
 
     def take(self, kept: Kept, found: Sequence[Source], *, archive: bool, since: int) -> bool:
-        """Take in what is new in a session's transcripts, STEP bytes at most; True if there is more.
+        """Take in what is new in a session's transcripts, as much as a round takes; True if there may be more.
 
         Args:
             kept: What is known of the session.
@@ -93,21 +114,19 @@ class Intake:
             archive: Whether their lines are kept as well.
             since: Messages before this time (Unix ns) are not taken into the index.
         """
-        content, left = self._content, STEP
-        try:
-            with content.transaction():
-                session = content.session(kept)
-                for file in content.drop_events(session) if found else ():
-                    self._readings.pop(file, None)
-                for source in found:
-                    with contextlib.suppress(OSError, RefusedError):
-                        left -= self._file(session, kept, source, left, archive=archive, since=since)
-                    if left <= 0:
-                        return True
-        except BaseException:
-            self._readings.clear()  # they are ahead of what is committed
-            self._archive = Archive(content)
-            raise
+        content = self._content
+        with self.round():
+            if not self._left:
+                return True
+            session = content.session(kept)
+            for file in content.drop_events(session) if found else ():
+                self._readings.pop(file, None)
+            for source in found:
+                with contextlib.suppress(OSError, RefusedError):
+                    read = self._file(session, kept, source, self._left, archive=archive, since=since)
+                    self._left = max(0, self._left - read)
+                if not self._left:
+                    return True
         return False
 
     def take_events(self, kept: Kept, events: HookEvents, since: int) -> bool:
@@ -116,7 +135,7 @@ class Intake:
         They give way to those of a transcript, which `take` finds later.
         """
         content = self._content
-        with content.transaction():
+        with self.round():
             session = content.session(kept)
             if content.has_files(session):
                 return False
@@ -137,7 +156,7 @@ class Intake:
 
     def settle(self, before: int) -> bool:
         """Pack what the archive has of sessions that rest since then (Unix ns); True if there may be more."""
-        with self._content.transaction():
+        with self.round():
             return self._archive.settle(before)
 
     def _file(self, session: int, kept: Kept, source: Source, budget: int, *, archive: bool, since: int) -> int:

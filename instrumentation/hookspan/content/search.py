@@ -5,10 +5,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
-from functools import cache
-from typing import Any, Final, TypeAlias
+from typing import Final
 
 import msgspec
 
@@ -19,7 +18,7 @@ from hookspan.catalogue.session_fields import SessionRow
 from hookspan.model import ids
 from hookspan.model.rows import Span
 from hookspan.paths import Paths
-from hookspan.store import Reader
+from hookspan.store import Identity, Reader
 from hookspan.store.database import Reading
 from hookspan.store.readings import Readings
 
@@ -28,10 +27,10 @@ from .database import MIGRATIONS, SLOT
 
 LOOKED_MAX: Final = 2_000
 """Messages whose spans are looked at for one page; the next page goes on after them."""
-
-
-Agents: TypeAlias = Callable[[str], str]
-"""Whose a session is."""
+LOOKED: Final = 100
+"""Of them at once."""
+TABLES: Final = 16
+"""Tables of words that one statement reads at most. The first reads the newest alone, which has the answer mostly."""
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,19 +109,54 @@ class Hits(msgspec.Struct, kw_only=True):
     next: int = 0
 
 
-_MESSAGE: Final = """
-SELECT message.message, name, kind, message.turn, call, tool_call, tool, failed, text, id, project, branch, title,
-    coalesce(subagent, '')
-FROM message JOIN session USING (session) LEFT JOIN file USING (file) WHERE message.message = ?
+class _Message(msgspec.Struct, array_like=True, frozen=True):
+    """A row of _MESSAGES."""
+
+    key: int
+    name: str
+    kind: str
+    turn: str
+    call: str
+    tool_call: str
+    tool: str
+    failed: int
+    session: str
+    project: str
+    branch: str
+    title: str
+    subagent: str
+    is_packed: int
+    text: str
+    """Packed: in hex digits."""
+
+
+# Between two rows a thread gives the interpreter away and waits until the agent's others are at a pause: what is found
+# comes as one row, whatever it takes.
+_KEYS: Final = (
+    "SELECT key FROM (SELECT rowid AS key FROM {0} WHERE {0} MATCH ?1 AND rowid < ?2 AND rowid >= ?3 "
+    "ORDER BY rowid DESC LIMIT ?4)"
+)
+_ALL_KEYS: Final = "SELECT message AS key FROM message WHERE message < ?2 AND message >= ?3 ORDER BY message DESC"
+_MESSAGES: Final = """
+SELECT json_group_array(json_array(
+    message.message, name, kind, message.turn, call, tool_call, tool, failed,
+    session.id, project, branch, title, coalesce(subagent, ''), typeof(text) = 'blob',
+    iif(typeof(text) = 'blob', hex(text), text)
+)) FROM json_each(?) AS wanted CROSS JOIN message ON message.message = wanted.value
+JOIN session USING (session) LEFT JOIN file USING (file)
 """
+_keys_of = msgspec.json.Decoder(list[int]).decode
+_messages_of = msgspec.json.Decoder(list[_Message]).decode
+_encode = msgspec.json.Encoder().encode
 
 
 class Search:
     """Thread-safe. Before anything is kept there are no hits."""
 
-    def __init__(self, paths: Paths, reader: Reader) -> None:
+    def __init__(self, paths: Paths, reader: Reader, *, damaged: Callable[[Identity], None] = lambda _: None) -> None:
+        """`damaged` hears which file SQLite finds broken."""
         self._reader = reader
-        self._readings = Readings(paths.content_db, _is_ready)
+        self._readings = Readings(paths.content_db, _is_ready, damaged)
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -135,38 +169,38 @@ class Search:
     def messages(self, query: Query) -> Hits:
         """The messages that a query finds. Raises StoreDamaged."""
         asked = words.terms(query.text)
+        match = _match(query, words.expression(asked))
         with self.reading() as db:
-            if db is None:
+            if db is None or not (match or query.agent):
                 return Hits(hits=[])
-            keys = _keys(db, query, words.expression(asked))
-            agents = self._agents()
-            if not query.asks_more:
-                found = [_hit(db, key, asked, agents) for key in _some(keys, query.limit + 1)]
-                return _page(found, query.limit)
-            return self._looked_at(db, keys, query, asked, agents)
+            if query.asks_more:
+                return self._looked_at(db, query, match, asked)
+            before = min(query.until, query.before or query.until)
+            messages = _read(db, _keys(db, query, match, before, query.limit + 1))
+            more = len(messages) > query.limit
+            del messages[query.limit :]
+            agents = self._agents(messages)
+            hits = [_hit(message, asked, agents) for message in messages]
+            return Hits(hits=hits, next=hits[-1].at if more else 0)
 
-    def _looked_at(
-        self, db: sqlite3.Connection, keys: Iterator[int], query: Query, asked: list[words.Term], agents: Agents
-    ) -> Hits:
+    def _looked_at(self, db: sqlite3.Connection, query: Query, match: str, asked: list[words.Term]) -> Hits:
         """A page of those whose sessions and spans are as they are asked to be."""
         found: list[Hit] = []
-        for looked, key in enumerate(keys, 1):
-            hit = _hit(db, key, asked, agents)
-            if query.agent in {"", hit.agent} and self._fits(hit, query):
-                found.append(hit)
-            if len(found) == query.limit or looked == LOOKED_MAX:
-                return Hits(hits=found, next=key)
+        before, looked = min(query.until, query.before or query.until), 0
+        while messages := _read(db, _keys(db, query, match, before, LOOKED)):
+            agents = self._agents(messages)
+            for message in messages:
+                before, looked = message.key, looked + 1
+                hit = _hit(message, asked, agents)
+                if query.agent in {"", hit.agent} and self._fits(hit, query):
+                    found.append(hit)
+                if len(found) == query.limit or looked == LOOKED_MAX:
+                    return Hits(hits=found, next=before)
         return Hits(hits=found)
 
-    def _agents(self) -> Agents:
-        """Whose a session is; one that the store no longer has is taken for Claude Code's, whose alone are archived."""
-
-        @cache
-        def agent_of(session: str) -> str:
-            row = self._reader.session(session)
-            return row.agent if row else CLAUDE_CODE.name
-
-        return agent_of
+    def _agents(self, messages: Iterable[_Message]) -> Mapping[str, str]:
+        """Whose sessions these are; one that the store no longer has is Claude Code's, whose alone are archived."""
+        return self._reader.agents_of({message.session for message in messages})
 
     def _fits(self, hit: Hit, query: Query) -> bool:
         if not query.asks_spans:
@@ -221,66 +255,76 @@ def _is_ready(db: Reading) -> bool:
     return bool(db.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS))
 
 
-def _keys(db: sqlite3.Connection, query: Query, expression: str) -> Iterator[int]:
-    """Keys of the messages that the index finds, the newest first."""
-    asked = [expression] if expression else []
+def _match(query: Query, expression: str) -> str:
+    """What FTS5 is asked; empty for nothing."""
     values = {"p": query.project, "b": query.branch, "m": query.model, "s": query.session, "t": query.tool}
     scope = [database.token(letter, value) for letter, value in values.items() if value]
     scope += [database.token("k", query.kind)] if query.kind else []
     scope += ["failed"] if query.outcome == "error" else []
-    if scope:
-        asked.insert(0, f"scope : ({' AND '.join(scope)})")
-    before = min(query.until, query.before or query.until)
-    if not asked:
-        if query.agent:
-            sql = "SELECT message FROM message WHERE message < ? AND message >= ? ORDER BY message DESC"
-            yield from (key for (key,) in db.execute(sql, (before, query.since)))
-        return
-    for name in database.slots(db):
-        slot = int(name.removeprefix("words_"))
-        if slot * SLOT >= before or (slot + 1) * SLOT <= query.since:
-            continue
-        sql = f"SELECT rowid FROM {name} WHERE {name} MATCH ? AND rowid < ? AND rowid >= ? ORDER BY rowid DESC"
-        for (key,) in db.execute(sql, (" AND ".join(f"({part})" for part in asked), before, query.since)):
-            yield key
+    asked = [f"scope : ({' AND '.join(scope)})"] if scope else []
+    asked += [expression] if expression else []
+    return " AND ".join(f"({part})" for part in asked)
 
 
-def _some(keys: Iterator[int], count: int) -> list[int]:
-    return [key for key, _ in zip(keys, range(count), strict=False)]
+def _keys(db: sqlite3.Connection, query: Query, match: str, before: int, count: int) -> list[int]:
+    """Keys of the newest messages before one that FTS5 finds, or of all; the newest first."""
+    if not match:
+        return _one_row(db, _ALL_KEYS, "", before, query.since, count)
+    names = [name for name in database.slots(db) if _has(name, query.since, before)]
+    found: list[int] = []
+    size = 1
+    while names and len(found) < count:
+        sql = " UNION ALL ".join(_KEYS.format(name) for name in names[:size])
+        found += _one_row(db, sql, match, before, query.since, count - len(found))
+        del names[:size]
+        size = TABLES
+    return found
 
 
-def _page(found: list[Hit], limit: int) -> Hits:
-    more = len(found) > limit
-    del found[limit:]
-    return Hits(hits=found, next=found[-1].at if more else 0)
+def _one_row(db: sqlite3.Connection, sql: str, *values: str | int) -> list[int]:
+    (keys,) = db.execute(f"SELECT json_group_array(key) FROM ({sql} LIMIT ?4)", values).fetchone()
+    return sorted(_keys_of(keys), reverse=True)
 
 
-def _hit(db: sqlite3.Connection, key: int, asked: list[words.Term], agent_of: Agents) -> Hit:
-    row: Any = db.execute(_MESSAGE, (key,)).fetchone()
-    _, name, kind, turn, call, tool_call, tool, failed, text, session, project, branch, title, subagent = row
-    span = ""
-    if tool_call:
-        span = ids.of_tool(session, tool_call)
-    elif call:
-        span = ids.of_model_call(session, subagent, call)
-    elif turn and not subagent:
-        span = ids.of_turn(session, turn)
+def _has(slot: str, since: int, before: int) -> bool:
+    """Whether a table of words has such of messages of that time."""
+    number = int(slot.removeprefix("words_"))
+    return number * SLOT < before and (number + 1) * SLOT > since
+
+
+def _read(db: sqlite3.Connection, keys: list[int]) -> list[_Message]:
+    """The messages with these keys, the newest first."""
+    if not keys:
+        return []
+    (found,) = db.execute(_MESSAGES, (_encode(keys).decode(),)).fetchone()
+    return sorted(_messages_of(found), key=lambda message: -message.key)
+
+
+def _hit(message: _Message, asked: list[words.Term], agents: Mapping[str, str]) -> Hit:
+    span, session = "", message.session
+    if message.tool_call:
+        span = ids.of_tool(session, message.tool_call)
+    elif message.call:
+        span = ids.of_model_call(session, message.subagent, message.call)
+    elif message.turn and not message.subagent:
+        span = ids.of_turn(session, message.turn)
+    text = database.unpack(bytes.fromhex(message.text)) if message.is_packed else message.text
     return Hit(
         session=session,
-        project=project,
-        branch=branch,
-        title=title,
-        kind=kind,
-        at=key,
-        message="" if kind == "session" else name,
-        subagent=subagent,
-        tool=tool,
-        tool_call=tool_call,
-        failed=bool(failed),
-        trace=ids.trace_id(turn) if turn else "",
+        project=message.project,
+        branch=message.branch,
+        title=message.title,
+        kind=message.kind,
+        at=message.key,
+        message="" if message.kind == "session" else message.name,
+        subagent=message.subagent,
+        tool=message.tool,
+        tool_call=message.tool_call,
+        failed=bool(message.failed),
+        trace=ids.trace_id(message.turn) if message.turn else "",
         span=span,
-        snippet=words.snippet(database.unpack(text), asked),
-        agent=agent_of(session),
+        snippet=words.snippet(text, asked),
+        agent=agents.get(session, CLAUDE_CODE.name),
     )
 
 

@@ -42,7 +42,7 @@ class StoreDamaged(UserError):
             f"`{path}` is damaged: {why}",
             hint="an agent that notices this rebuilds it from the journal; `hookspan rebuild` does so at once",
         )
-        self.why = why
+        self.path, self.why = path, why
 
 
 class FilesLost(StoreDamaged):

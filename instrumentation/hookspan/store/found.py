@@ -8,6 +8,7 @@ import heapq
 import itertools
 import re
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, Literal
 
@@ -46,12 +47,14 @@ class SpanQuery(msgspec.Struct, frozen=True, kw_only=True):
         costlier: USD that they cost at least.
         exit_code: Exit status of a shell command.
         collisions: Calls that wrote what another session or agent wrote at the same time.
-        waste: A kind of waste, and behind a colon what it is of: the spans that it was counted of.
+        waste: A kind of waste, and behind a colon what it is of: the spans that it was counted of. Without that, misses
+            of the prompt cache and requests that failed are found whatever they are of.
         type: A kind of span.
         trace: The trace that they are in.
         ended: Unix ns: those that ended at that time or later.
         own: Without what subagents did.
-        waited: Tool calls alone that somebody was asked about.
+        waited: Tool calls alone that somebody was asked about; `decision`, what was decided.
+        call: A tool, and the program that it ran (empty: none); these calls alone.
         account: An attribute that names what model calls were made for, and the name; those calls alone.
         before: `(start, key)` of the last one of the page before.
     """
@@ -76,26 +79,40 @@ class SpanQuery(msgspec.Struct, frozen=True, kw_only=True):
     ended: int = 0
     own: bool = False
     waited: bool = False
+    decision: str = ""
+    call: tuple[str, str] | None = None
     account: tuple[str, str] | None = None
     before: tuple[int, int] | None = None
     limit: int = 50
 
 
 class Sums(msgspec.Struct, frozen=True, kw_only=True):
-    """What all spans come to that a query finds: how many, USD of model calls, seconds that tool calls waited."""
+    """What all spans come to that a query finds.
+
+    Attributes:
+        cost: USD of model calls.
+        waited: Seconds that tool calls waited.
+        input: Tokens of model calls, with those that were read from the cache or written to it.
+    """
 
     spans: int = 0
     cost: float = 0.0
     waited: float = 0.0
+    input: int = 0
+    output: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
 
 
+_SUMS_OF_CALLS: Final = dict(
+    zip(("cost", "input", "output", "cache_read", "cache_write"), schema.CALL_SUMS, strict=True)
+)
+_SUMS_OF_TOOLS: Final = {"waited": sc.WAITED}
+_encode = msgspec.json.Encoder().encode
 _OPERATIONS: Final[dict[str, str]] = {kind.type: kind.operation for kind in SPANS}
 
 
-def _attribute(name: str) -> str:
-    return f"json_extract(attributes, '$.\"{name}\"')"
-
-
+_attribute = schema.attribute
 _OUTCOME: Final = _attribute(sc.OUTCOME)
 _CALLS: Final[dict[str, list[str]]] = {
     WasteKind.FAILED: [f"{_OUTCOME} = 'error'"],
@@ -112,7 +129,7 @@ _CALLS: Final[dict[str, list[str]]] = {
 def find(db: sqlite3.Connection, query: SpanQuery) -> list[Span]:
     """The newest of them, by start. Spans of hooks are left out.
 
-    The index `span_found` has them by name and start: one cursor for each name, merged, so that reading ends with the
+    The index `span_listed` has them by name and start: one cursor for each name, merged, so that reading ends with the
     last one that is wanted.
     """
     where, values, names = _selection(db, query)
@@ -128,10 +145,17 @@ def find(db: sqlite3.Connection, query: SpanQuery) -> list[Span]:
 def sums(db: sqlite3.Connection, query: SpanQuery) -> Sums:
     """Of all that match, whatever page is asked for."""
     where, values, names = _selection(db, msgspec.structs.replace(query, before=None))
-    sql = f"SELECT count(*), total({_attribute(sc.COST_USD)}), total({_attribute(sc.WAITED)}) FROM span WHERE {where}"
-    rows = [db.execute(sql, (name, *values)).fetchone() for name in names]
-    spans, cost, waited = map(sum, zip(*rows, strict=True)) if rows else (0, 0.0, 0.0)
-    return Sums(spans=spans, cost=cost, waited=waited)
+    found = Counter[str]()
+    for name in names:
+        is_call = name.startswith(MODEL)
+        of = _SUMS_OF_CALLS if is_call else _SUMS_OF_TOOLS if name.startswith(TOOL) else {}
+        each = ", ".join(f"{_attribute(key)} AS {field}" for field, key in of.items())
+        all_ = ", ".join(["count(*)", *(f"coalesce(sum({field}), 0)" for field in of)])
+        # The limit keeps SQLite from adding up the expressions themselves, for which it would read the spans.
+        rows = f"SELECT {each or 1} FROM span WHERE {where} {f'AND {schema.IS_CALL}' if is_call else ''} LIMIT -1"
+        row = db.execute(f"SELECT {all_} FROM ({rows})", (name, *values)).fetchone()
+        found.update(dict(zip(("spans", *of), row, strict=True)))
+    return Sums(**found)
 
 
 def _selection(db: sqlite3.Connection, query: SpanQuery) -> tuple[str, list[Any], list[str]]:
@@ -147,6 +171,7 @@ def _asked(query: SpanQuery) -> tuple[list[str], list[Any]]:
     cost = f"coalesce({_attribute(sc.COST_USD)}, {_attribute(sc.TOTAL_COST_USD)})"
     model = f"coalesce({_attribute(sc.GEN_AI_RESPONSE_MODEL)}, {_attribute(sc.GEN_AI_REQUEST_MODEL)})"
     key, name = query.account or ("", "")
+    _, program = query.call or ("", "")
     conditions: list[tuple[str, tuple[Any, ...], bool]] = [
         ("start >= ?", (query.since,), True),
         ("start <= ?", (last,), True),
@@ -165,6 +190,8 @@ def _asked(query: SpanQuery) -> tuple[list[str], list[Any]]:
         ('"end" >= ?', (query.ended,), query.ended > 0),
         (f"{_attribute(sc.GEN_AI_AGENT_NAME)} IN ({', '.join('?' * len(CLIENTS))})", tuple(CLIENTS), query.own),
         (f"{_attribute(sc.WAITED)} IS NOT NULL", (), query.waited),
+        (f"coalesce({_attribute(sc.DECISION)}, 'approved') = ?", (query.decision,), bool(query.decision)),
+        (f"coalesce({_attribute(sc.COMMAND_PROGRAM)}, '') = ?", (program,), query.call is not None),
         (f"{_attribute(key)} = ?", (name,), query.account is not None),
         (schema.IS_TURN, (), query.type == "turn"),
         (f"NOT ({schema.IS_TURN})", (), query.type == "subagent"),
@@ -180,9 +207,9 @@ def _wasted(waste: str) -> tuple[re.Pattern[str], list[str], list[Any]]:
     kind, _, what = waste.partition(":")
     if kind in {WasteKind.CACHE_MISS, WasteKind.RETRY}:
         key, event = (sc.CACHE_CAUSE, CACHE_MISSED) if kind == WasteKind.CACHE_MISS else (sc.ERROR_TYPE, REQUEST_FAILED)
-        told = "json_extract(value, '$[0]') = ? AND json_extract(value, ?) = ?"
+        told = "json_extract(value, '$[0]') = ? AND ? IN ('', json_extract(value, ?))"
         where = f"EXISTS (SELECT 1 FROM json_each(events) WHERE {told})"
-        return _OF_MODELS, [where], [event.name, f'$[2]."{key}"', what]
+        return _OF_MODELS, [where], [event.name, what, f'$[2]."{key}"']
     if kind == WasteKind.LOOP:
         return re.compile(re.escape(ALARM.of(what))), [], []
     if kind == WasteKind.COMPACTION:
@@ -196,12 +223,12 @@ def _wasted(waste: str) -> tuple[re.Pattern[str], list[str], list[Any]]:
 
 def _names(db: sqlite3.Connection, query: SpanQuery) -> list[str]:
     """The names that spans can have which are looked for."""
-    if query.tool:
-        return [f"{TOOL}{query.tool}"]
+    if tool := query.tool or (query.call or ("",))[0]:
+        return [f"{TOOL}{tool}"]
     names = [name for (name,) in db.execute(_NAMES)]
     if query.model or query.account:
         return [name for name in names if name.startswith(MODEL)]
-    if query.waited or query.collisions or query.exit_code is not None:
+    if query.waited or query.decision or query.collisions or query.exit_code is not None:
         return [name for name in names if name.startswith(TOOL)]
     operation = _OPERATIONS.get(query.type)
     return names if operation is None else [name for name in names if name.partition(" ")[0] == operation]
@@ -216,5 +243,6 @@ def _trace_id(text: str) -> bytes:
 
 
 def _read(db: sqlite3.Connection, keys: Iterable[int]) -> list[Span]:
-    found = (db.execute(f"{schema.SELECT_SPAN} WHERE key = ?", (key,)).fetchone() for key in keys)
-    return [schema.read_span(row) for row in found if row]
+    wanted = _encode([*keys]).decode()
+    sql = f"{schema.SELECT_SPAN} WHERE key IN (SELECT value FROM json_each(?)) ORDER BY start DESC, key DESC"
+    return [schema.read_span(row) for row in db.execute(sql, (wanted,)).fetchall()]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 from typing import Any
+
+import msgspec
 
 from hookspan.catalogue.session_fields import SessionRow
 from hookspan.model.rows import EventRow, Span
@@ -11,6 +14,9 @@ from hookspan.model.state import load_world
 
 from . import schema
 from .quota import QuotaUse, in_use
+
+_encode = msgspec.json.Encoder().encode
+_names = msgspec.json.Decoder(dict[str, str]).decode
 
 
 class Questions(ABC):
@@ -28,6 +34,15 @@ class Questions(ABC):
     def agents(self) -> list[str]:
         """Names of the coding agents that there are sessions of."""
         return [row[0] for row in self._rows("SELECT DISTINCT agent FROM session ORDER BY 1")]
+
+    def agents_of(self, sessions: Collection[str]) -> dict[str, str]:
+        """The coding agent of each of these sessions that there is."""
+        rows = self._rows(
+            "SELECT json_group_object(state.id, agent) FROM json_each(?) AS wanted "
+            "JOIN state ON state.id = wanted.value JOIN session USING (session)",
+            _encode(list(sessions)).decode(),
+        )
+        return _names(rows[0][0]) if rows else {}
 
     def quota(self, now: int) -> list[QuotaUse]:
         """The windows of the account's quota that go on at `now` (Unix nanoseconds), if status lines tell of any."""

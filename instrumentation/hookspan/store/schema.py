@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from hookspan.catalogue import attributes as sc
 from hookspan.catalogue import session_fields
 from hookspan.catalogue.enums import SessionPhase
 from hookspan.catalogue.metrics import BY_NAME
@@ -241,14 +242,35 @@ MIGRATIONS: Final = (
 A field of a session that is new needs no step here: `add_columns` sees to it, and older versions leave it alone; so
 does an index, which `add_indexes` makes. What changes the meaning of what is there does."""
 
+CALL_SUMS: Final = (
+    sc.COST_USD,
+    sc.GEN_AI_USAGE_INPUT_TOKENS,
+    sc.GEN_AI_USAGE_OUTPUT_TOKENS,
+    sc.GEN_AI_USAGE_CACHE_READ,
+    sc.GEN_AI_USAGE_CACHE_WRITE,
+)
+"""Attributes of model calls that are added up."""
 IS_TURN: Final = "name GLOB 'invoke_agent *' AND instr(attributes, '\"hookspan.agent.id\":') = 0"
 """Condition of `spans.is_turn`, and of the index on turns, which a query uses that repeats it."""
 
+IS_CALL: Final = "name GLOB 'chat *'"
+"""Condition of model calls' spans, and of the index that adds them up."""
+
+
+def attribute(name: str) -> str:
+    """The expression of an attribute, as indexes have it."""
+    return f"json_extract(attributes, '$.\"{name}\"')"
+
+
 _INDEXES: Final = (
-    # What `found.py` looks for over all sessions.
-    """CREATE INDEX IF NOT EXISTS span_found ON span (
-        name, start, "end", json_extract(attributes, '$."hookspan.outcome"')
+    # What `found.py` looks for over all sessions, and adds up without reading the spans: 0.2 us each instead of 4.
+    f"""CREATE INDEX IF NOT EXISTS span_listed ON span (
+        name, start, "end", {attribute(sc.OUTCOME)}, {attribute(sc.WAITED)}
     ) WHERE NOT hook""",
+    f"""CREATE INDEX IF NOT EXISTS span_calls ON span (
+        name, start, {", ".join(map(attribute, CALL_SUMS))}
+    ) WHERE NOT hook AND {IS_CALL}""",
+    "DROP INDEX IF EXISTS span_found",
     # The turns of every coding agent, where it was those of one.
     f"CREATE INDEX IF NOT EXISTS span_turns ON span (session, start) WHERE {IS_TURN}",
     "DROP INDEX IF EXISTS span_turn",

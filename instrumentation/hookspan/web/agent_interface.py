@@ -24,6 +24,8 @@ class AgentInterface:
         installed: Names of the coding agents that hooks of ours are installed for.
         caught_up: Waits until all that is in the journal is in the store, at most to that monotonic time.
         damaged: Hears in which file a reader of the store met damage.
+        content_damaged: The same of kept content.
+        unread: How many sessions are still to be caught up on, until all that they said is found.
     """
 
     paths: Paths
@@ -34,3 +36,5 @@ class AgentInterface:
     installed: Callable[[], Sequence[str]]
     caught_up: Callable[[float], bool]
     damaged: Callable[[Identity], None] = lambda _: None
+    content_damaged: Callable[[Identity], None] = lambda _: None
+    unread: Callable[[], int] = lambda: 0

@@ -8,7 +8,7 @@ from typing import Final, Literal, get_args
 
 import msgspec
 
-from hookspan.catalogue.enums import Outcome, WasteKind
+from hookspan.catalogue.enums import Decision, Outcome, WasteKind
 from hookspan.catalogue.spans import SpanType
 from hookspan.clients.message import Kind
 from hookspan.web import schemas, serializers
@@ -223,6 +223,8 @@ ENDPOINTS: Final = (
             Parameter("account", "Only model calls that were made for this: `skill:commit`, `mcp_server:github`."),
             flag("own", "Without what subagents did."),
             flag("waited", "Only tool calls that somebody was asked about."),
+            Parameter("decision", "Only those of them that ended so.", words=tuple(one.value for one in Decision)),
+            Parameter("call", "Only calls of a tool that ran a program: `Bash git`; `Bash`: that ran none."),
             number("ended", "Only spans that ended at this time or later (Unix milliseconds).", None, 0),
             number("exit", "Only spans of shell commands with this exit status.", None, 0, 255),
             flag("collisions", "Only spans of calls that wrote what another wrote at the same time."),

@@ -19,6 +19,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from hookspan.store import StoreDamaged
 from hookspan.web import api, openapi, parameters, schemas
 from hookspan.web.auth import LOGIN_SECONDS, Auth
 from hookspan.web.context import Context
@@ -67,7 +68,12 @@ def make(context: Context, hub: Hub, auth: Auth, files: Files) -> ASGIApp:
 
     app = Starlette(
         routes=_routes(context, hub, auth, files),
-        exception_handlers={ProblemError: _problem, HTTPException: _http_problem, Exception: _bug},
+        exception_handlers={
+            ProblemError: _problem,
+            HTTPException: _http_problem,
+            StoreDamaged: _damaged,
+            Exception: _bug,
+        },
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
@@ -160,6 +166,13 @@ async def _http_problem(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for nothing else
     kind = {404: "not_found", 405: "method"}.get(error.status_code, "http")
     return ProblemError(error.status_code, kind, error.detail, headers=error.headers).response()
+
+
+async def _damaged(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, StoreDamaged)  # noqa: S101 - it is registered for nothing else
+    _logger.warning("a database is damaged", exc_info=error)
+    hint = "the agent sets it aside and makes a new one of what is there: try again in a moment"
+    return ProblemError(503, "damaged", f"`{error.path.name}` is damaged", hint).response()
 
 
 async def _bug(_request: Request, error: Exception) -> Response:

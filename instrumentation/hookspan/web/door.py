@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import select
 import socket
 import threading
@@ -96,6 +97,7 @@ class Door:
             self._knocker.send(b"!")
 
     def _wait(self) -> None:
+        come_forward()
         try:
             poll = select.poll()
             poll.register(self._socket, select.POLLIN)
@@ -111,3 +113,13 @@ class Door:
         except Exception:
             _logger.exception("the page's server ended")
             self._socket.close()  # whoever comes is refused, and need not wait
+
+
+def come_forward() -> None:
+    """Let this thread, and those that it starts, run as soon as others do: somebody waits for the answer (Linux).
+
+    The agent's other threads stand back, so that a hook doesn't lose its processor to them.
+    """
+    if hasattr(os, "SCHED_OTHER"):
+        with contextlib.suppress(OSError):  # a sandbox may forbid it
+            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))

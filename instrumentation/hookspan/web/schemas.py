@@ -590,12 +590,13 @@ class FoundSums(msgspec.Struct, kw_only=True):
     spans: int
     cost: float
     waited: float
+    tokens: Tokens
 
 
 class Found(msgspec.Struct, kw_only=True):
     """Messages or spans, the newest first. `since`: from when on messages are kept; `archive`: if in the archive.
 
-    `sums`: of spans, on the first page.
+    `sums`: of spans, on the first page. `unread`: sessions of which not all messages are found yet.
     """
 
     now: float
@@ -604,6 +605,7 @@ class Found(msgspec.Struct, kw_only=True):
     archive: bool
     since: float
     sums: FoundSums | None = None
+    unread: int = 0
 
 
 class Said(msgspec.Struct, kw_only=True):

@@ -56,7 +56,7 @@ class Server:
         """`listener` stays the caller's."""
         self._agent = agent
         self._reader = PageReader(agent.paths, damaged=agent.damaged)
-        self._search = Search(agent.paths, self._reader)
+        self._search = Search(agent.paths, self._reader, damaged=agent.content_damaged)
         self._copies = Copies(self._search, HookEvents(agent.paths, self._reader))
         self._activity = Activity(self._reader)
         self._cache = Cache(lambda: agent.settings().dashboard.cache_ttl)

@@ -59,6 +59,8 @@ def _spans(context: Context, arguments: Arguments, asked: dict[str, Any], cursor
         ended=ns(arguments["ended"] or 0),
         own=arguments["own"],
         waited=arguments["waited"],
+        decision=arguments["decision"] or "",
+        call=_call(arguments["call"]),
         account=_account(arguments["account"]),
         before=(cursor[0], cursor[1]) if cursor else None,
         **asked,
@@ -75,8 +77,24 @@ def _spans(context: Context, arguments: Arguments, asked: dict[str, Any], cursor
     sums = None
     if cursor is None:
         all_ = context.reader.sums_of_spans(query)
-        sums = schemas.FoundSums(spans=all_.spans, cost=all_.cost, waited=all_.waited * 1e3)
+        sums = schemas.FoundSums(
+            spans=all_.spans,
+            cost=all_.cost,
+            waited=all_.waited * 1e3,
+            tokens=schemas.Tokens(
+                input=all_.input - all_.cache_read - all_.cache_write,
+                output=all_.output,
+                cache_read=all_.cache_read,
+                cache_write=all_.cache_write,
+            ),
+        )
     return _answer(context, items, following, sums)
+
+
+def _call(text: str | None) -> tuple[str, str] | None:
+    """The tool and the program of `Bash git`; no program of `Bash`."""
+    tool, _, program = (text or "").partition(" ")
+    return (tool, program) if tool else None
 
 
 def _account(text: str | None) -> tuple[str, str] | None:
@@ -116,6 +134,7 @@ def _answer(
         archive=settings.archive.enabled,
         since=ms(time.time_ns() - hours * HOUR),
         sums=sums,
+        unread=context.agent.unread(),
     )
 
 
