@@ -89,7 +89,7 @@ def test_what_a_former_version_has_kept_line_by_line_goes_on(content: ContentDb)
     wanted = lines(SESSION, 200)
     file = take(content, Archive(content), SESSION, [])
     for number, line in enumerate(wanted[:100]):
-        data, prompt = module._without_ids(line, SESSION.encode())
+        data, prompt = Archive(content)._without_ids(line, SESSION.encode())
         packer = zlib.compressobj(6, zlib.DEFLATED, -15, 6, zdict=module._COMMON)
         packed = packer.compress(data) + packer.flush()
         key = content.db.execute(

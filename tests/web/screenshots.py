@@ -242,7 +242,9 @@ def broken(camera: Camera, folder: Path) -> None:
             palette(page)
 
         camera.before = site.machine.up
-        for name in ("now", "session", "friction", "log", "health"):
+        said = f"{PAGES['session']}?view=conversation"
+        camera.shoot(site, "conversation-broken", said.format(id=shown["spawns"]), act=kill)
+        for name in ("now", "session", "search", "friction", "log", "health"):
             camera.shoot(
                 site,
                 f"{name}-{'away' if name == 'health' else 'broken'}",
@@ -257,11 +259,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="a part of the pictures' names: a page, a state, a look")
     parser.add_argument("--format", choices=["webp", "png"], default="webp")
+    parser.add_argument("--state", choices=["empty", "well", "broken"], help="only those of this state")
     parser.add_argument("--into", type=Path, default=FOLDER)
     options = parser.parse_args()
     options.into.mkdir(parents=True, exist_ok=True)
     with chromium() as browser, tempfile.TemporaryDirectory(prefix="hs-", dir="/tmp") as folder:
         for state in (empty, well, broken):
+            if options.state not in {None, state.__name__}:
+                continue
             visitor = Visitor(browser)
             visitor.agent_may_be_away = state is broken
             state(Camera(visitor, options.into, options.format, options.only), Path(folder) / state.__name__)

@@ -171,16 +171,16 @@ def test_back_is_where_one_was(site: Site, visitor: Visitor) -> None:
     row.scroll_into_view_if_needed()
     before = page.evaluate("scrollY")
     assert before > 1000
-    row.get_by_role("link").focus()
+    row.get_by_role("link").first.focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="part-03", exact=True)).to_be_visible()
     assert page.evaluate("scrollY") == 0
     page.go_back()
     expect(row).to_be_in_viewport()
     assert abs(page.evaluate("scrollY") - before) < 5
-    expect(row.get_by_role("link")).to_be_focused()
+    expect(row.get_by_role("link").first).to_be_focused()
     page.keyboard.press("j")
-    expect(page.locator("sessions-list li", has_text="part-02").get_by_role("link")).to_be_focused()
+    expect(page.locator("sessions-list li", has_text="part-02").get_by_role("link").first).to_be_focused()
 
 
 def test_ended_sessions_are_by_day_in_any_order_and_pins_come_first(site: Site, visitor: Visitor) -> None:
@@ -204,7 +204,7 @@ def test_ended_sessions_are_by_day_in_any_order_and_pins_come_first(site: Site, 
     expect(rows).to_have_text(["long", "late", "short", "old"])
     expect(page).to_have_url(re.compile("sort=length"))
     expect(heads).to_have_count(0)
-    link = page.locator("sessions-list li", has_text="short").get_by_role("link")
+    link = page.locator("sessions-list li", has_text="short").get_by_role("link").first
     link.focus()
     page.keyboard.press("p")
     pinned = page.locator("sessions-list section.pinned li")
@@ -215,10 +215,10 @@ def test_ended_sessions_are_by_day_in_any_order_and_pins_come_first(site: Site, 
     expect(page.get_by_role("button", name="Pin short")).to_have_attribute("aria-pressed", "true")
     assert violations(page) == []
     assert sideways(page) == []
-    page.locator("sessions-list li", has_text="late").get_by_role("link").press("Enter")
+    page.locator("sessions-list li", has_text="late").get_by_role("link").first.press("Enter")
     expect(page.get_by_role("heading", name="late", exact=True)).to_be_visible()
     page.go_back()
-    expect(page.locator("sessions-list li", has_text="late").get_by_role("link")).to_be_focused()
+    expect(page.locator("sessions-list li", has_text="late").get_by_role("link").first).to_be_focused()
     expect(rows).to_have_text(["short", "long", "late", "old"])
     page.get_by_text("Branch and days").click()
     page.get_by_label("Until").fill(f"{noon - timedelta(days=2):%Y-%m-%d}")
