@@ -128,9 +128,7 @@ export function pipeline(health) {
 				...[...clients]
 					.sort(([a], [b]) => b.localeCompare(a, "en", { numeric: true }))
 					.slice(0, 4)
-					.map(
-						([client, sessions]) => /** @type {[string, unknown]} */ ([client, plural(sessions, "session")]),
-					),
+					.map(([client, sessions]) => /** @type {[string, unknown]} */ ([client, plural(sessions, "session")])),
 				["Agent up for", elapsed(clock.now() - agent.started * 1000)],
 				["Process", String(agent.pid)],
 				["When idle", agent.stay ? "stays" : "leaves"],
