@@ -66,11 +66,14 @@ def test_each_agent_alone_and_together(choice: str, user: Agents) -> None:
         user.told("install", *words, "--yes")
     if user.codex.exists():
         assert "not reviewed" in user.run("status").stdout
+        assert "not everything is recorded" in user.run().stdout
         user.trust()
     files = user.files(choice)
     assert installed(user.run, CHOICES[choice]) == ", ".join(f"`{file}`" for file in files)
     doctor = json.loads(user.run("doctor", "--json").stdout)
     assert [one for one in doctor["checks"] if one["status"] == "critical"] == []
+    its_own = {one["check"] for one in doctor["checks"]} & {"policies", "native", "status line"}
+    assert bool(its_own) == (user.settings in files)
 
     # What is gone is missed, where it was wanted, and mended there alone.
     for file in files:

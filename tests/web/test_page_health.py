@@ -17,7 +17,7 @@ def test_checks_history_pipeline_and_settings(make_site: Callable[..., Site], vi
     site.append(play.start(), play.submit(), play.stop())
     page = visitor.visit(site, "/health")
     page.get_by_role("heading", name="No problem found, but not all is known").wait_for()
-    page.get_by_text("Claude Code's settings have no hook of hookspan's").wait_for()
+    page.get_by_text("o coding agent has a hook of hookspan's").wait_for()
     page.get_by_role("button", name="Copy the command hookspan doctor").wait_for()
     page.get_by_role("img", name="Store's answer").wait_for()
     page.wait_for_function("() => deep(deep(document, 'history-chart')?.shadowRoot ?? document, 'canvas')?.width > 100")

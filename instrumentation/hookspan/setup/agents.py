@@ -53,9 +53,14 @@ class Agents:
         return list(dict.fromkeys([*self.claude_code.run, *(words for hooks in self.others for words in hooks.run)]))
 
     @property
+    def others_alone(self) -> bool:
+        """Whether hookspan was installed for other agents than Claude Code, and not for that."""
+        return bool(self._wanted) and not self.claude_code.wanted
+
+    @property
     def of_claude_code(self) -> list[Problem]:
-        """What is wrong with Claude Code's; nothing where hookspan was installed for other agents alone."""
-        return self.claude_code.problems if self.claude_code.wanted or not self._wanted else []
+        """What is wrong with Claude Code's; nothing where it is not to have any."""
+        return [] if self.others_alone else self.claude_code.problems
 
     @cached_property
     def problems(self) -> list[Problem]:
@@ -73,7 +78,7 @@ class Agents:
     @property
     def install(self) -> str:
         """The command that installs the relay and what it needs, and hooks where they are wanted."""
-        return self._wanted[0].install if self._wanted and not self.claude_code.wanted else INSTALL
+        return self._wanted[0].install if self.others_alone else INSTALL
 
 
 def look(

@@ -127,7 +127,7 @@ class Installation(InstalledHooks):
         if not (self.ours or self.elsewhere or self.recorded):
             yield Problem(
                 Area.HOOKS,
-                "Claude Code's settings have no hook of hookspan's, and no plugin provides them",
+                "no coding agent has a hook of hookspan's in its settings, and no plugin provides them",
                 "without hooks nothing is recorded",
                 "`hookspan install`",
                 mends=True,

@@ -414,6 +414,9 @@ def show_bare() -> None:
     if not report["installed"]:
         text = "\n".join(problem["message"] for problem in report["installation"]["problems"])
         text = f"hookspan is not installed here: {text}."
+    elif _is_broken(report):
+        broken = [problem["message"] for problem in report["installation"]["problems"] if problem["broken"]]
+        text = f"hookspan is installed, but not everything is recorded: {'; '.join(broken)}."
     elif state in {"not running", "down"}:
         text = f"hookspan is installed; the agent is {state}. Hooks are recorded in the meantime."
     elif state == "starting":

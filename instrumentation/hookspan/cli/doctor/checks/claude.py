@@ -1,4 +1,7 @@
-"""Checks Claude Code: whether it runs each hook once, and where its own telemetry goes."""
+"""Checks Claude Code: whether it runs each hook once, and where its own telemetry goes.
+
+Of one that hookspan was not installed for, while it was for other agents, nothing is said but that.
+"""
 
 from __future__ import annotations
 
@@ -38,8 +41,10 @@ def install_fix(what: str, *, native: bool | None = None) -> Fix:
 
 def hooks(context: Context) -> Iterator[Result]:
     """Our hooks are in settings that Claude Code reads, or come with the plugin, whole and with their relay."""
-    where = context.installation.where
-    yield from _of(context, Area.HOOKS, f"the hooks are in {where}" if where else ELSEWHERE)
+    if context.agents.others_alone:
+        yield Result(Status.HEALTHY, ELSEWHERE)
+    else:
+        yield from _of(context, Area.HOOKS, f"the hooks are in {context.installation.where}")
 
 
 def policies(context: Context) -> Iterator[Result]:
@@ -68,7 +73,9 @@ def status_line(context: Context) -> Iterator[Result]:
 
 
 def _of(context: Context, area: Area, well: str) -> Iterator[Result]:
-    problems = [problem for problem in context.agents.of_claude_code if problem.area is area]
+    if context.agents.others_alone:
+        return
+    problems = [problem for problem in context.installation.problems if problem.area is area]
     for problem in problems:
         yield Result.of_problem(problem, fix=install_fix("`hookspan install`") if problem.mends else None)
     if not problems:
@@ -77,6 +84,8 @@ def _of(context: Context, area: Area, well: str) -> Iterator[Result]:
 
 def native(context: Context) -> Iterator[Result]:
     """Where Claude Code's own telemetry goes, and whether it says more than ours may."""
+    if context.agents.others_alone:
+        return
     file = config_folder(context.env) / "settings.json"
     written = _env(file)
     env = {**context.env, **written}

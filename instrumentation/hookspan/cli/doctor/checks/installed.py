@@ -73,8 +73,10 @@ def relay(context: Context) -> Iterator[Result]:
 
 def _install(context: Context) -> Fix:
     """Install the relay anew, with the hooks of an agent that has some."""
-    wanted = [] if context.installation.wanted else [hooks for hooks in context.agents.others if hooks.wanted]
-    return others.install_fix(wanted[0]) if wanted else claude.install_fix(context.agents.install)
+    agents = context.agents
+    if agents.others_alone:
+        return others.install_fix(next(hooks for hooks in agents.others if hooks.wanted))
+    return claude.install_fix(agents.install)
 
 
 def _program(path: Path) -> Iterator[Result]:
