@@ -129,7 +129,7 @@ MUTANTS: dict[str, list[Mutant]] = {
     "The time is that of the relay's first instruction": [
         c(
             "the time is that of the end of stdin",
-            {"bool read = read_stdin();": "bool read = read_stdin();\n    at = nanoseconds(CLOCK_REALTIME);"},
+            {" : read_stdin();": " : read_stdin();\n    at = nanoseconds(CLOCK_REALTIME);"},
             "test_time_is_that_of_the_start_and_took_lasts_until_the_write",
         ),
         c(

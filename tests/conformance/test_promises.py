@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-from tests.conformance.mutants import unlike_the_page
+from tests.conformance.mutant_table import MUTANTS
+from tests.conformance.mutants import edited, unlike_the_page
 
 TESTS = Path(__file__).parents[1]
 TEXT = (TESTS.parent / "docs" / "hook-path.md").read_text(encoding="utf-8")
@@ -23,3 +24,9 @@ def test_every_promise_names_tests_that_exist_and_every_test_here_is_named():
 
 def test_the_mutants_are_those_of_the_promises_on_the_page():
     assert unlike_the_page() == []
+
+
+def test_every_mutant_can_still_be_made():
+    for mutants in MUTANTS.values():
+        for mutant in mutants:
+            edited((TESTS.parent / "hooks" / mutant.file).read_text(encoding="utf-8"), mutant.edits)
