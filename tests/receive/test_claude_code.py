@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from hookspan.receive.claude_code import ClaudeCode
 from hookspan.store import Reader
+from hookspan.store.told import Told
 from hookspan.wire.facts import ClientTold
 from tests.agent.machine import append, small_session, until
 from tests.otlp_sink import Sink
@@ -90,4 +91,26 @@ def test_facts_of_a_session_that_nobody_knows_change_nothing(receiving: Receivin
     ]
     assert reader.told(unknown).hooks == []
     assert {row.id for row in reader.sessions()} == {session}
+    reader.close()
+
+
+def test_a_rebuild_gives_the_same_and_forget_leaves_nothing(receiving: Receiving):
+    events, machine = small_session(), receiving.machine
+    append(machine, *events)
+    session, call = events[0]["session_id"], events[2]["tool_use_id"]
+    decided = {"event.name": "tool_decision", "tool_use_id": call, "decision": "accept", "source": "config"}
+    records = [{**HOOKS, "at": 7}, {**HOOKS, "at": 8}, decided]
+    for record in records:  # three requests, the first of them twice: as an agent that was killed leaves it
+        for _ in range(2 if record is records[0] else 1):
+            request = requests.logs({**record, "session.id": session})
+            assert receiving.sender().send("/v1/logs", request.SerializeToString()).status == 200
+    reader = Reader(machine.paths)
+    until(lambda: reader.told(session).decisions and reader.told(session).hooks[0].runs == 2, "not all was taken in")
+    told = reader.told(session)
+    reader.close()
+    assert machine.cli("rebuild", "--yes").returncode == 0
+    assert reader.told(session) == told
+    reader.close()
+    assert machine.cli("forget", session, "--yes").returncode == 0
+    assert reader.told(session) == Told()
     reader.close()

@@ -262,6 +262,10 @@ def test_install_leads_to_the_receiver_and_doctor_says_what_is_in_the_way(receiv
     machine.cli("down")
     (gone,) = receive(context)
     assert (gone.status, gone.todo) == (Health.WARNING, "`hookspan up`")
+    assert machine.cli("config", "set", "receive.enabled", "false").returncode == 0
+    settings.write_text(json.dumps({**json.loads(settings.read_text()), "env": env}))
+    (off,) = native(Context(machine.paths, machine.env, machine.home))
+    assert (off.status, "which is off" in off.message) == (Health.WARNING, True)
     with bind(receiving_port(machine)) as listener, answering(listener):
         (stranger,) = receive(context)
     assert (stranger.status, "is not the receiver" in stranger.message) == (Health.CRITICAL, True)

@@ -56,10 +56,13 @@ class Forwarding:
         """Begin."""
         self._thread.start()
 
-    def stop(self, seconds: float) -> None:
-        """End after the present request, which is sent again after the next start if that takes longer."""
+    def stop(self) -> None:
+        """Ask it to end after the present request."""
         self._stopping.set()
         self._reader.ring()
+
+    def join(self, seconds: float) -> None:
+        """Wait for its end; a request that takes longer is sent again after the next start."""
         self._thread.join(seconds)
 
     def ring(self) -> None:

@@ -56,10 +56,13 @@ class Intake:
         """Begin."""
         self._thread.start()
 
-    def stop(self, seconds: float) -> None:
-        """End after the present request."""
+    def stop(self) -> None:
+        """Ask it to end after the present request."""
         self._stopping.set()
         self._bell.set()
+
+    def join(self, seconds: float) -> None:
+        """Wait for its end."""
         self._thread.join(seconds)
 
     @property

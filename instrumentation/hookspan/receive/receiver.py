@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -91,14 +92,18 @@ class Receiver:
         self._thread.start()
 
     def stop(self) -> None:
-        """End; what is stored is dealt with after the next start."""
+        """End within STOP_TIMEOUT; what is stored is dealt with after the next start."""
+        deadline = time.monotonic() + STOP_TIMEOUT
         self._server.end()
+        for forwarding in self._forwardings.values():
+            forwarding.stop()
+        self._intake.stop()
         if self._grpc:
             self._grpc.stop()
-        self._thread.join(STOP_TIMEOUT)
+        self._thread.join(max(0.0, deadline - time.monotonic()))
+        self._intake.join(max(0.0, deadline - time.monotonic()))
         for forwarding in self._forwardings.values():
-            forwarding.stop(STOP_TIMEOUT)
-        self._intake.stop(STOP_TIMEOUT)
+            forwarding.join(max(0.0, deadline - time.monotonic()))
         for each in self._sockets:
             each.close()
         for spool in self._spools.values():

@@ -134,7 +134,15 @@ def _conflicts(context: Context, env: Mapping[str, str]) -> Iterator[Result]:
     if receive.enabled:
         ours = {url_of(receive.port or kept_port(context.paths.receive_port))}
     elsewhere = [key for key in ENDPOINTS if env.get(key) and not _is_one_of(ours, env[key])]
-    if receive.enabled and elsewhere:
+    off = url_of(kept_port(context.paths.receive_port))
+    if not receive.enabled and any(_is_one_of({off}, env.get(key, "")) for key in ENDPOINTS):
+        yield Result(
+            Status.WARNING,
+            f"Claude Code's own telemetry is sent to the receiver ({off}), which is off",
+            "all of it is lost",
+            "`hookspan config set receive.enabled true`, or `hookspan install --no-native-telemetry`",
+        )
+    elif receive.enabled and elsewhere:
         yield Result(
             Status.WARNING,
             f"Claude Code's own telemetry is not sent to the receiver ({', '.join(ours)}): see {_listed(elsewhere)}",
