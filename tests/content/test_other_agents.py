@@ -94,6 +94,12 @@ def test_the_page_has_it_with_its_subagent(tmp_path: Path, name: str):
         (started, *_) = (item for item in whole["items"] if item["kind"] == "call")
         assert spans[started["span_id"]]["name"].startswith("execute_tool ")
         assert {item["trace_id"] for item in whole["items"]} == {spans[started["span_id"]]["trace_id"]}
+        assert spans[whole["items"][-1]["span_id"]]["name"].startswith("chat ")
+        names = site.get(f"/sessions/{session}/said")["said"]
+        assert names[whole["items"][-1]["span_id"]] == "Done."
+        assert set(names) < spans.keys()
+        if name == "codex_subagent":
+            assert len(names) == 5
         (subagent,) = whole["subagents"]
         assert subagent["tool_call"] == started["tool_call"]
         inside = site.get(f"/sessions/{session}/messages", subagent=subagent["subagent"])

@@ -23,11 +23,15 @@ from .claude_code.transcript_files import AGENT_FILE
 from .codex import messages as codex
 from .copilot import messages as copilot
 from .copilot.settings_files import EVENTS
-from .message import Message
+from .message import Answered, Message
 
 
 class Conversation(Protocol):
     """One conversation of a file, line by line."""
+
+    @property
+    def answered(self) -> Answered | None:
+        """The model's answer that the newest line ends, of a client whose messages do not name theirs."""
 
     def feed(self, line: bytes, offset: int) -> list[Message]:
         """The messages of the next line (with or without its LF), which begins at `offset`; none if it has none.
@@ -64,6 +68,11 @@ def subagent_of(path: str, session: str) -> str:
         return "" if rollout.group(1) == session else rollout.group(1)
     match = AGENT_FILE.match(name)
     return match.group(1) if match else ""
+
+
+def names_answers_later(client: str) -> bool:
+    """Whether its messages do not name the model's answer that they are of: a later line does."""
+    return client == CODEX.name
 
 
 def has_subagents_within(client: str) -> bool:

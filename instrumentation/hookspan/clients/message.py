@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -45,6 +45,13 @@ class Message(msgspec.Struct, omit_defaults=True):
     failed: bool = False
     subagent: str = ""
     attached: list[str] = []
+
+
+class Answered(NamedTuple):
+    """An answer of the model that is whole: its id (`gen_ai.response.id`), and the messages in it, by their ids."""
+
+    call: str
+    messages: tuple[str, ...]
 
 
 def made(kind: Kind, role: Role, text: str = "", **fields: Any) -> Message:

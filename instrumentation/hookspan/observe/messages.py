@@ -16,8 +16,14 @@ import msgspec
 
 from hookspan.catalogue import attributes as sc
 from hookspan.clients.claude_code.transcript_files import read_meta
-from hookspan.clients.conversations import Conversation, client_of, conversation, marks_of_results
-from hookspan.clients.message import Kind, Message
+from hookspan.clients.conversations import (
+    Conversation,
+    client_of,
+    conversation,
+    marks_of_results,
+    names_answers_later,
+)
+from hookspan.clients.message import Answered, Kind, Message
 from hookspan.model import ids
 from hookspan.reading import MAX_LINE, RefusedError, open_regular
 from hookspan.store import Reader
@@ -34,13 +40,14 @@ LABEL_MOST: Final = 160
 
 
 class Entry(NamedTuple):
-    """Where a message is (its line, and which part of it), and what it is found by."""
+    """Where a message is (its line, and which part of it), and what it is found by. `call`: the model's message id."""
 
     place: Place
     part: int
     kind: Kind
     turn: str
     failed: bool
+    call: str = ""
 
 
 class Subagent(NamedTuple):
@@ -79,25 +86,44 @@ class Transcript(LineIndex):
         self.calls: dict[str, tuple[str, str]] = {}
         self.numbers: dict[str, int] = {}
         self._answered: set[str] = set()
+        self._unnamed: dict[str, tuple[Kind, str]] = {}  # messages whose model call is not told yet, and what they say
+        self._names_later = names_answers_later(client_of(source.path))
         self._reader = _conversation(source)
 
     def line(self, data: bytes, place: Place) -> None:
         """Keep where its messages are."""
         for part, message in enumerate(self._reader.feed(data, place.offset)):
             self.numbers[message.id] = len(self.entries)
-            self.entries.append(Entry(place, part, message.kind, message.turn, message.failed))
-            if message.call:
-                self.turns[message.call] = message.turn
+            self.entries.append(Entry(place, part, message.kind, message.turn, message.failed, message.call))
+            text = ""
             if message.kind == "call":
                 about = label(message.text)
                 self.calls[message.tool_call] = (message.tool, about)
-                self._say(message.call, f"{message.tool}: {about}" if about else message.tool)
-            elif message.kind == "answer" and message.text.strip() and message.call not in self._answered:
-                self._answered.add(message.call)
-                self.said[message.call] = label(message.text)
+                text = f"{message.tool}: {about}" if about else message.tool
+            elif message.kind == "answer" and message.text.strip():
+                text = label(message.text)
+            if message.call:
+                self._say(message.call, message.turn, message.kind, text)
+            elif self._names_later and message.role == "assistant":
+                self._unnamed[message.id] = (message.kind, text)
+        if answer := self._reader.answered:
+            self._name(answer)
 
-    def _say(self, call: str, text: str) -> None:
-        if call not in self._answered:
+    def _name(self, answer: Answered) -> None:
+        """Messages of before are of this answer."""
+        for name in answer.messages:
+            if name in self._unnamed:
+                number, (kind, text) = self.numbers[name], self._unnamed[name]
+                self.entries[number] = self.entries[number]._replace(call=answer.call)
+                self._say(answer.call, self.entries[number].turn, kind, text)
+        self._unnamed.clear()
+
+    def _say(self, call: str, turn: str, kind: Kind, text: str) -> None:
+        self.turns[call] = turn
+        if kind == "answer" and text and call not in self._answered:
+            self._answered.add(call)
+            self.said[call] = text
+        elif kind == "call" and call not in self._answered:
             former = self.said.get(call)
             self.said[call] = f"{former}, {text}" if former and len(former) + len(text) < LABEL_MOST else former or text
 
@@ -171,6 +197,14 @@ class SessionMessages:
                     if turns.get(call) in wanted:
                         yield source.subagent, call, text
 
+    def spans_of_calls(self, sources: Iterable[Source], session: str) -> Callable[[str, str], str]:
+        """What gives the span of a model call, by the subagent (or nothing) and its message id; empty for none."""
+        if not any(names_answers_later(client_of(source.path)) for source in sources):
+            return lambda subagent, call: ids.of_model_call(session, subagent, call)
+        spans = self._reader.spans_of_session(session, hooks=False)
+        known = {str(name): one.span_id for one in spans if (name := one.attributes.get(sc.GEN_AI_RESPONSE_ID))}
+        return lambda _subagent, call: known.get(call, "")
+
     def results(self, session: str, tool_calls: Collection[str]) -> dict[str, Message]:
         """The results of these calls by their ids, as far as the transcripts have them. Files are read, not indexed."""
         wanted, found = set(tool_calls), dict[str, Message]()
@@ -230,7 +264,7 @@ def read(
                 messages = _conversation(source).feed(at.read(descriptor), at.offset)
             if entry.part < len(messages):
                 message = messages[entry.part]
-                message.turn = entry.turn
+                message.turn, message.call = entry.turn, entry.call
                 tool, about = transcript.calls.get(message.tool_call, ("", ""))
                 yield Told(number, message, tool, about)
     finally:

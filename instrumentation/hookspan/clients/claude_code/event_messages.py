@@ -29,6 +29,9 @@ _decode = msgspec.json.Decoder(_Line).decode
 class EventConversation:
     """Those of one conversation, whichever it is. A message's id is its session's, with the time of its event."""
 
+    answered: Final = None
+    """Events don't tell."""
+
     def feed(self, line: bytes, offset: int) -> list[Message]:  # noqa: ARG002 - the protocol's
         """See `conversations.Conversation`."""
         try:

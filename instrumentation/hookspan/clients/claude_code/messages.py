@@ -50,6 +50,9 @@ _SYSTEM: Final[dict[str, Kind]] = {
 class Conversation:
     """One file. `subagent`: whose, empty for the main conversation."""
 
+    answered: Final = None
+    """Each message names its own."""
+
     def __init__(self, subagent: str = "") -> None:
         self._subagent = subagent
         self._turn = ""

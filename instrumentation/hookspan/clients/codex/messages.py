@@ -10,12 +10,12 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from hookspan.clients.message import Message, made
+from hookspan.clients.message import Answered, Message, made
 from hookspan.screen import shown
 from hookspan.wire.fields import as_array, as_name, as_object
 
 from .reduce import PATCH
-from .rollout_lines import CALLS, OUTPUTS, Call, Line, call_of, inner_call, output_of, read
+from .rollout_lines import CALLS, INNER, OUTPUTS, Call, Line, call_of, inner_call, output_of, read
 
 _COMMAND_HEAD: Final = re.compile(
     r"(?:Chunk ID: \S{1,40}\n)?(?:Exit code: (-?\d{1,10})\n)?Wall time: [^\n]{1,40}\n"
@@ -38,13 +38,19 @@ class Conversation:
     def __init__(self, subagent: str = "") -> None:
         self._subagent = subagent
         self._turn = ""
+        self._said: list[str] = []  # ids of the model's messages since its last answer was whole
+        self.answered: Answered | None = None
 
     def feed(self, line: bytes, offset: int) -> list[Message]:
         """See `conversations.Conversation`."""
+        self.answered = None
         told = read(line)
         if told is None:
             return []
-        if told.kind == "task_started":
+        if told.type == "token_usage_record":
+            self.answered = Answered(as_name(told.payload.get("response_id")), tuple(self._said))
+            self._said.clear()
+        elif told.kind == "task_started":
             self._turn = as_name(told.payload.get("root_turn_id")) or told.turn
         found = list(_messages(told))
         name = as_name(told.item.get("id")) or as_name(told.payload.get("id")) or str(offset)
@@ -52,6 +58,8 @@ class Conversation:
             message.id, message.at = f"{name}.{number}", told.at
             message.turn, message.subagent = self._turn, self._subagent
             message.text = shown(message.text)
+            if message.role == "assistant" and not message.tool_call.startswith(INNER):
+                self._said.append(message.id)
         return found
 
 

@@ -21,6 +21,9 @@ _ABOUT: Final = ("command", "path", "pattern", "query", "url", "prompt", "descri
 class Conversation:
     """One conversation of a file. `subagent`: whose, empty for the main one."""
 
+    answered: Final = None
+    """Each message names its own."""
+
     def __init__(self, subagent: str = "") -> None:
         self._subagent = subagent
         self._turn = ""

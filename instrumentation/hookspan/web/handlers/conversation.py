@@ -112,8 +112,9 @@ def said(context: Context, arguments: Arguments) -> schemas.Said:
     """GET /sessions/{id}/said: names for its model calls."""
     session = arguments["id"]
     _may(context, session)
+    span_of = context.messages.spans_of_calls(context.messages.sources(session), session)
     found = context.messages.said(session, arguments["trace"] or "")
-    named = {ids.of_model_call(session, agent, call): text for agent, call, text in found}
+    named = {span: text for agent, call, text in found if (span := span_of(agent, call))}
     return schemas.Said(now=serializers.now_ms(), said=named)
 
 
@@ -190,12 +191,13 @@ def _read(
     """The messages; none of a file that went away meanwhile."""
     try:
         found = read(source, transcript, numbers, context.messages.opener)
-        return [_message(told, session, client_of(source.path), shown) for told in found]
+        span_of = context.messages.spans_of_calls([source], session)
+        return [_message(told, session, client_of(source.path), span_of, shown) for told in found]
     except (OSError, RefusedError):
         return []
 
 
-def _message(told: Told, session: str, client: str, shown: int) -> schemas.Message:
+def _message(told: Told, session: str, client: str, span_of: Callable[[str, str], str], shown: int) -> schemas.Message:
     message = told.message
     given = None if message.kind != "call" or message.diff else message.given
     encoded = len(msgspec.json.encode(given)) if given is not None else 0
@@ -205,7 +207,7 @@ def _message(told: Told, session: str, client: str, shown: int) -> schemas.Messa
     elif message.tool_call:
         span = ids.of_tool(session, message.tool_call)
     elif message.call:
-        span = ids.of_model_call(session, message.subagent, message.call)
+        span = span_of(message.subagent, message.call)
     return schemas.Message(
         number=told.number,
         id=message.id,
