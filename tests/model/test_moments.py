@@ -7,7 +7,7 @@ import pytest
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.enums import EndReason, SessionPhase
 from hookspan.model.fold import fold
-from hookspan.model.rows import Increment, Span
+from hookspan.model.rows import Increment, Span, Waste
 from hookspan.model.state import State
 from hookspan.model.summary import session_row
 from hookspan.wire import Record, Reduced
@@ -36,6 +36,7 @@ class Told:
         self.state = State()
         self.spans: list[Span] = []
         self.increments: list[Increment] = []
+        self.waste: list[Waste] = []
         self.number = 0
 
     def take(self, record: Record) -> None:
@@ -43,6 +44,7 @@ class Told:
         rows = fold(self.state, self.number, record)
         self.spans += [span for span in rows.spans if not span.hook]
         self.increments += rows.increments
+        self.waste += rows.waste
 
     def event(self, at: float, event: str, agent: str = "", **fields: object) -> None:
         whole = {"prompt": "p", "agent_id": agent, "agent_type": agent and "general-purpose", **fields}

@@ -14,6 +14,8 @@ from .step import NANO, Step
 
 ONE_BY_ONE: Final = "Stop"
 """Of this event's hooks the transcript tells, each by itself."""
+FELT: Final = NANO // 10
+"""Nanoseconds from which on somebody can feel that hooks are waited for: less is no waste."""
 _OTHER: Final = "other"
 
 
@@ -24,5 +26,6 @@ def told(step: Step, fact: ClientTold) -> None:
         if event != ONE_BY_ONE:
             seconds = ran.took / NANO
             step.add("hookspan.client_hook.time", seconds, (sc.HOOK_EVENT, event if event in EVENTS else _OTHER))
-            waste.hooks_ran(step, ran.name, seconds, min(ran.at, fact.at))
+            if ran.took >= FELT:
+                waste.hooks_ran(step, ran.name, seconds, min(ran.at, fact.at))
     step.rows.told.append(ToldRow(session=step.session.id, fact=fact))
