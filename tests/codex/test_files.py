@@ -49,6 +49,7 @@ CONFIGS: dict[str, str] = {
     "comments": "# mine\nmodel = 'x' # why\n\n[features] # on\nhooks = true\n{trust}",
     "CRLF": "model = 'x'\r\n[features]\r\nhooks = true\r\n{trust}",
     "no final newline": "{trust}model = 'x'",
+    "BOM": "\ufeffmodel = 'x'\n{trust}",
     "tabs": "\tmodel\t=\t'x'\n[features]\n\thooks = true\n{trust}",
     "inline table": "features = {{ hooks = true }}\n{trust}",
     "dotted keys": "features.hooks = true\n{trust}",

@@ -36,7 +36,7 @@ def settings(hooks: Path) -> dict[str, Any]:
     """
     file = config_file(hooks)
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))  # as Codex, which passes over a byte order mark
     except FileNotFoundError:
         return {}
     except OSError as error:
