@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.logs import DECISION
 from tests.claude.drivers import PrintSession
 from tests.claude.installed import InstalledHome
 from tests.claude.model import Model, says
@@ -23,9 +25,13 @@ OURS, NATIVE = "claude-code-hooks", "claude-code"
 
 @pytest.fixture
 def home(stack: Stack) -> Iterator[InstalledHome]:
-    with Model("native") as model, InstalledHome(model.url, settings={"export.endpoint": stack.otlp_http}) as home:
+    with (
+        Model("native") as model,
+        InstalledHome(model.url, settings={"export.endpoint": stack.otlp_http, "export.logs": "true"}) as home,
+    ):
         model.play({PROMPT: [says(bash("ls")), says(bash("pwd", "more")), says("Done.")]})
         home.hookspan("install", "--yes", "--native-telemetry")
+        home.hookspan("up")  # log records are of what comes after it is known that they are wanted
         home.hook(["/bin/sleep", str(SLOW)], ["Stop"])
         yield home
 
@@ -95,6 +101,11 @@ def test_what_every_hook_costs_and_how_the_two_join(stack: Stack, home: Installe
         assert prompts == {prompt}
         assert {"tool_decision", "hook_execution_complete"} <= {record["event.name"] for record in found}
         assert PROMPT not in json.dumps(found), "its own default tells only how long a prompt is"
+        # Who let calls run, as it says itself and as ours say: the same calls, and the same source.
+        its = {one["tool_use_id"]: one["source"] for one in found if one["event.name"] == "tool_decision"}
+        ours = stack.logs(f'event_name:="{DECISION.name}" "session.id":="{session}"')
+        assert {one[sc.TOOL_CALL_ID]: one[sc.DECISION_SOURCE] for one in ours} == its
+        assert sorted(its) == calls
         return True
 
     stack.wait(kept, 60)

@@ -141,6 +141,8 @@ def test_jaegers_page_leads_to_grafana_and_to_our_own(stack: Stack):
             board = boards[parts.path.removeprefix("/d/")]
             variables = {f"var-{variable['name']}" for variable in board["templating"]["list"]}
             assert set(parse_qs(parts.query)) <= variables | {"from", "to"}, link
+        elif parts.port == 9428:
+            assert parts.path == "/select/vmui/", link  # what it asks there, test_log_store.py asks, too
         else:
             assert parts.port == 8420, link
             assert parts.path == "/" or re.fullmatch(r"/sessions/\{session\.id\}", parts.path), link

@@ -302,7 +302,12 @@ def make() -> d.Dashboard:
                         {"job": "Program"},
                         [Column("Answers", "min by (job) (up)")],
                         empty="Prometheus scrapes nothing",
-                        links=[Link.runbook("CollectorDown"), Link.runbook("JaegerDown"), Link.runbook("GatewayDown")],
+                        links=[
+                            Link.runbook("CollectorDown"),
+                            Link.runbook("JaegerDown"),
+                            Link.runbook("LogStoreDown"),
+                            Link.runbook("GatewayDown"),
+                        ],
                         size=(8, 8),
                     ),
                 ],
