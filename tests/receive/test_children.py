@@ -101,6 +101,16 @@ def test_a_span_waits_for_its_parents_and_for_the_call(taker):
     assert {(one.span_id, one.parent_id) for one in later} == {(id_(6), ""), (id_(5), id_(2))}
 
 
+def test_a_program_that_names_its_call_waits_for_nobody(taker):
+    """One that has no TRACEPARENT, and knows from its environment who runs it."""
+    named = suite(span(2, 0, "pytest"), span(3, 2))
+    for key, value in {"session.id": "session", "gen_ai.tool.call.id": "call_1"}.items():
+        named.resource.attributes.append(KeyValue(key=key, value=AnyValue(string_value=value)))
+    (spans,) = take(taker, named).values()
+    assert [(one.span_id, one.parent_id) for one in spans] == [(id_(2), ""), (id_(3), id_(2))]
+    assert taker.stats()["waiting"] == 0
+
+
 def test_calls_that_run_at_the_same_time_are_told_apart(taker):
     take(taker, suite(span(10, 1), span(11, 10), span(20, 2), span(21, 20)))
     both = take(taker, client(execution(1, "toolu_1"), execution(2, "toolu_2")))

@@ -37,7 +37,7 @@ def home(stack: Stack) -> Iterator[InstalledHome]:
     with Model("children") as model, InstalledHome(model.url, settings=settings) as home:
         home.hookspan("install", "--yes", "--native-telemetry", "--children")
         home.hookspan("up")
-        (recipe,) = RECIPE.findall((DOCS / "children.md").read_text())
+        recipe, _ = RECIPE.findall((DOCS / "children.md").read_text())
         (home.project / "conftest.py").write_text(recipe)
         (home.project / "test_cart.py").write_text(TESTS)
         model.play({

@@ -395,7 +395,7 @@ CHILD: Final = SpanKind(
     parent="the tool call, or another span of the program",
     begins="as the program says",
     ends="as the program says",
-    emitted="once the client's own telemetry has told which call it is",
+    emitted="once the client's own telemetry has told which call it is; at once if the program says so",
     attributes=(
         sc.TOOL_CALL_ID,
         sc.CHILD_SERVICE,

@@ -27,11 +27,24 @@ _OURS: Final = frozenset({*COMMON, sc.SERVICE_NAME})
 _OUR_PREFIX: Final = "hookspan."
 
 
+class Named(NamedTuple):
+    """A call that a program names itself: by its resource's `session.id` and `gen_ai.tool.call.id`."""
+
+    session: str
+    call: str
+
+    @property
+    def parent_id(self) -> str:
+        """What stands for the id of the call's execution, which no span of the client's has."""
+        return f"{self.session}/{self.call}"
+
+
 class Sent(NamedTuple):
-    """A span as it was sent, and the trace that it names."""
+    """A span as it was sent, the trace that it names, and its call if its program says which it is."""
 
     trace_id: str
     span: ChildSpan
+    call: Named | None = None
 
 
 def children(resource_spans: Iterable[Any], *, content: bool, now: int | None = None) -> Iterator[Sent]:
@@ -41,21 +54,27 @@ def children(resource_spans: Iterable[Any], *, content: bool, now: int | None = 
     """
     now = time.time_ns() if now is None else now
     for resource in resource_spans:
-        named = next((one.value.string_value for one in resource.resource.attributes if one.key == "service.name"), "")
-        service = label(named)
+        texts = {one.key: one.value.string_value for one in resource.resource.attributes}
+        service = label(texts.get(sc.SERVICE_NAME, ""))
+        session, call = texts.get(sc.SESSION_ID, ""), texts.get(sc.GEN_AI_TOOL_CALL_ID, "")
+        named = Named(session, call) if session and call else None
         for scope in resource.scope_spans:
             if is_own(scope.scope.name):
                 continue
             of = label(scope.scope.name)
             for span in scope.spans:
-                if sent := _sent(span, service, of, now, content=content):
+                if sent := _sent(span, service, of, now, named, content=content):
                     yield sent
 
 
-def _sent(span: Any, service: str, scope: str, now: int, *, content: bool) -> Sent | None:
+def _sent(span: Any, service: str, scope: str, now: int, named: Named | None, *, content: bool) -> Sent | None:
     trace_id, span_id, parent_id = span.trace_id.hex(), span.span_id.hex(), span.parent_span_id.hex()
-    if not (_is_id(trace_id, 32) and _is_id(span_id, 16) and _is_id(parent_id, 16)) or span_id == parent_id:
+    if not (_is_id(trace_id, 32) and _is_id(span_id, 16)) or span_id == parent_id:
         return None
+    if not _is_id(parent_id, 16):
+        if parent_id or named is None:
+            return None
+        parent_id = named.parent_id
     start, end = min(span.start_time_unix_nano, INT64_MAX), min(span.end_time_unix_nano, INT64_MAX)
     if abs(start - now) > APART or abs(end - now) > APART:
         return None
@@ -77,6 +96,7 @@ def _sent(span: Any, service: str, scope: str, now: int, *, content: bool) -> Se
             scope=scope,
             attributes=_attributes(pairs, content=content),
         ),
+        named,
     )
 
 

@@ -93,6 +93,9 @@ class ChildrenTaker:
                             told[came.execution.span_id if came.execution else came.trace] = came
         sent = list(children(spans, content=self._content(), now=at))
         self._unusable += _count(spans) - len(sent)
+        for one in sent:
+            if one.call is not None:
+                told[one.trace_id + one.call.parent_id] = Came(at=at, trace=one.trace_id, execution=_named(one, at))
         return [*told.values(), *([Came(at=at, spans=sent)] if sent else [])]
 
     def _take(self, came: Came) -> list[Children]:
@@ -163,6 +166,16 @@ def _execution(span: Any) -> Execution | None:
         tool_use_id=call,
         start=min(span.start_time_unix_nano, INT64_MAX),
         end=min(span.end_time_unix_nano, INT64_MAX),
+    )
+
+
+def _named(sent: Sent, at: int) -> Execution | None:
+    """What stands for the execution of a call that a program names itself, which goes on."""
+    if sent.call is None:
+        return None
+    session, call = sent.call
+    return Execution(
+        trace_id=sent.trace_id, span_id=sent.call.parent_id, session=session, tool_use_id=call, start=0, end=at
     )
 
 

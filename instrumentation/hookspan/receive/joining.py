@@ -2,7 +2,8 @@
 
 A program has its trace context from TRACEPARENT, which names the client's own span of the call's execution. That is
 sent when the call is over, mostly after the program's spans; until then what the program sent waits. A span whose
-parent is another one of the program's waits for that, too: parents end, and are sent, last.
+parent is another one of the program's waits for that, too: parents end, and are sent, last. A program that names its
+call itself has a span of the execution made up for it.
 """
 
 from __future__ import annotations
@@ -105,7 +106,7 @@ class Joining:
         traces: dict[str, bool] = {}
         total = self.count
         parents: set[str] = set()
-        for trace_id, span in spans:
+        for trace_id, span, _ in spans:
             waiting = self._waiting.setdefault(trace_id, {})
             if span.span_id in waiting or span.span_id in self._owners:
                 continue
