@@ -18,7 +18,7 @@ from hookspan.catalogue.attributes import ATTRIBUTES
 from hookspan.catalogue.claude_code import CLAUDE_CODE
 from hookspan.catalogue.clients import CLIENTS, EVENTS
 from hookspan.catalogue.enums import EndReason, Link, Outcome, PromptKind, SessionPhase, TimeKind
-from hookspan.catalogue.events import KeptFields
+from hookspan.catalogue.kept_fields import KeptFields
 from hookspan.catalogue.logs import COMMON as LOG_COMMON
 from hookspan.catalogue.logs import COMMON_REQUIRED as LOG_COMMON_REQUIRED
 from hookspan.catalogue.logs import LOG_EVENTS
@@ -97,7 +97,7 @@ def test_a_field_that_is_kept_has_its_attribute():
     same(
         {field.attribute or field.field for field in kept},
         set(KeptFields.__struct_fields__),
-        f"`KeptFields` in {ROOM}/events.py has an attribute for each `Kept` of an event",
+        f"`KeptFields` in {ROOM}/kept_fields.py has an attribute for each `Kept` of an event",
         "events.py",
     )
 

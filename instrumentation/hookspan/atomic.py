@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-import tempfile
 from pathlib import Path
 
 
@@ -15,6 +14,8 @@ def write(path: Path, data: bytes, *, mode: int | None = None) -> None:
     `mode` is that of the new file; None keeps the old file's, or takes 0600 where there was none. An owner other than
     ours is kept where we may (root editing a user's file).
     """
+    import tempfile  # noqa: PLC0415 - 3 ms, and who imports this module mostly writes nothing
+
     target = Path(os.path.realpath(path))
     try:
         old: os.stat_result | None = target.stat()

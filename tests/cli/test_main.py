@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from hookspan import __version__
 from hookspan.cli import verbs
 from hookspan.paths import Paths
 from tests.agent.ingest import take_in
+from tests.agent.machine import Machine
 from tests.model.replay import play
 
 
@@ -101,23 +103,41 @@ def test_a_reader_that_leaves_early_gets_no_traceback(tmp_path: Path):
     assert (done.returncode, done.stderr) == (1, b"")
 
 
+IMPORTED = (
+    "import sys\nfrom hookspan.__main__ import main\n"
+    "try: sys.exit(main())\n"
+    "except SystemExit: print(*sorted(sys.modules), file=sys.stderr)"
+)
+
+
+def imported(*words: str, env: dict[str, str]) -> set[str]:
+    """The modules that a call has imported."""
+    command = [sys.executable, "-c", IMPORTED, *words]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+    assert "hookspan" in done.stderr.split()
+    return set(done.stderr.split())
+
+
 def test_quick_verbs_import_neither_opentelemetry_nor_a_web_server(tmp_path: Path):
-    code = (
-        "import sys\nfrom hookspan.__main__ import main\n"
-        "try: main()\n"
-        "except SystemExit: print(*sorted({name.partition('.')[0] for name in sys.modules}), file=sys.stderr)"
-    )
     heavy = {"opentelemetry", "starlette", "uvicorn", "google", "grpc", "apprise", "genai_prices", "requests", "psutil"}
     for words in (["version"], ["config", "show"], ["status"], []):
-        done = subprocess.run(
-            [sys.executable, "-c", code, *words],
-            env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert "hookspan" in done.stderr.split()
-        assert not heavy & set(done.stderr.split())
+        assert not heavy & imported(*words, env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"})
+
+
+def test_the_version_is_told_without_the_command_line(tmp_path: Path):
+    for flag in ("--version", "-V"):
+        assert not {"click", "typing", "hookspan.cli"} & imported(flag, env={"HOME": str(tmp_path)})
+        assert run(flag, home=tmp_path).stdout == f"hookspan {__version__}\n"
+
+
+def test_status_of_an_agent_reads_neither_settings_nor_the_store(tmp_path: Path):
+    machine = Machine(tmp_path).install()
+    machine.up()
+    try:
+        env = {name: value for name, value in machine.env.items() if name in {"HOME", "PATH", "HOOKSPAN_HOME"}}
+        assert not {"hookspan.config", "hookspan.store", "sqlite3", "msgspec", "tempfile"} & imported("status", env=env)
+    finally:
+        machine.close()
 
 
 COMPLETIONS = {

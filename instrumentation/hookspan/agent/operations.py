@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from hookspan import __version__, hooktime
-from hookspan.agent import log, status
+from hookspan.agent import attention, log, status
 from hookspan.agent.control import Answer, Operation
 from hookspan.agent.exports import Exports
 from hookspan.agent.health import History
@@ -66,7 +66,7 @@ class Operations:
         """All of them."""
         return {
             "ping": lambda _: {},
-            "status": self.status,
+            "status": lambda asked: self.status(asked) | attention.of(self._reader),
             "stop": self._stop,
             "reload": self._reload,
             "way": lambda _: {"with": self._settings.env},
@@ -80,7 +80,7 @@ class Operations:
         return {**self._lifecycle.about(), "url": self._page.url, "variables": self._settings.variables}
 
     def status(self, _asked: Mapping[str, Any]) -> Answer:
-        """Everything that `hookspan status` shows."""
+        """Everything that `hookspan status` shows of the agent itself."""
         self._lifecycle.asked_at = time.monotonic()
         files = status.files(self._paths)
         files["store"] |= _part(lambda: msgspec.structs.asdict(self._reader.counts()))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-import msgspec
-
 
 class Kept(NamedTuple):
     """A field of an event's payload that is kept unchanged. `attribute`: where in `Reduced`; empty: under the field's name.
@@ -17,33 +15,6 @@ class Kept(NamedTuple):
     field: str
     kind: Literal["word", "name", "path", "count", "flag"] = "word"
     attribute: str = ""
-
-
-class KeptFields(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """What is kept of a payload unchanged, by its attribute of `Reduced`: each `Kept` of an event names one."""
-
-    event: str = ""
-    session: str = ""
-    prompt: str = ""
-    cwd: str = ""
-    transcript: str = ""
-    permission_mode: str = ""
-    agent_id: str = ""
-    agent_type: str = ""
-    source: str = ""
-    reason: str = ""
-    trigger: str = ""
-    notification: str = ""
-    failure: str = ""
-    model: str = ""
-    action: str = ""
-    command_name: str = ""
-    invoked_by: str = ""
-    mcp_server: str = ""
-    task: str = ""
-    teammate: str = ""
-    team: str = ""
-    agent_transcript: str = ""
 
 
 class HookEvent(NamedTuple):

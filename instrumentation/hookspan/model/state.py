@@ -5,6 +5,7 @@ Every collection that grows with a session's length is bounded: one of a week co
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Final
 
 import msgspec
@@ -580,8 +581,12 @@ def bound(table: dict[str, Any], limit: int) -> None:
 
 
 _encoder = msgspec.msgpack.Encoder()
-_session = msgspec.msgpack.Decoder(SessionState)
-_world = msgspec.msgpack.Decoder(World)
+
+
+@functools.cache
+def _decoder(kind: Any) -> msgspec.msgpack.Decoder[Any]:
+    """Made when it is used first, which a command that shows rows never does: it takes as long as this module."""
+    return msgspec.msgpack.Decoder(kind)
 
 
 def dump_session(session: SessionState) -> bytes:
@@ -591,7 +596,8 @@ def dump_session(session: SessionState) -> bytes:
 
 def load_session(data: bytes) -> SessionState:
     """Reads what `dump_session` returned. Raises msgspec.ValidationError for anything else."""
-    return _session.decode(data)
+    session: SessionState = _decoder(SessionState).decode(data)
+    return session
 
 
 def dump_world(world: World) -> bytes:
@@ -601,4 +607,5 @@ def dump_world(world: World) -> bytes:
 
 def load_world(data: bytes) -> World:
     """Reads what `dump_world` returned. Raises msgspec.ValidationError for anything else."""
-    return _world.decode(data)
+    world: World = _decoder(World).decode(data)
+    return world

@@ -19,7 +19,7 @@ from hookspan.clients.claude_code.status_line_command import RelayedLine
 from hookspan.clients.relay_command import relay_in
 from hookspan.paths import Paths
 
-from . import places, receipts, relay
+from . import installed_relay, places, receipts
 from .hooks import InstalledHooks
 from .problem import Area, Problem
 
@@ -60,7 +60,7 @@ class Installation(InstalledHooks):
             *self._policies(),
             *self._stale(),
             *self._twice(),
-            *(relay.incomplete(self.paths, INSTALL) if self.running else ()),
+            *(installed_relay.incomplete(self.paths, INSTALL) if self.running else ()),
             *self._status_lines(),
         ]
 
@@ -200,7 +200,9 @@ class Installation(InstalledHooks):
 
     def _old_relay(self) -> Iterator[Problem]:
         commands = [command for source in self.running for command in self.commands(source)]
-        yield from relay.old(self.paths, {command.relay for command in commands if command.executable}, INSTALL)
+        yield from installed_relay.old(
+            self.paths, {command.relay for command in commands if command.executable}, INSTALL
+        )
 
     def _policies(self) -> Iterator[Problem]:
         """What keeps our hooks from running, where none of them runs."""

@@ -21,7 +21,7 @@ from hookspan.clients.hooks_text import Handler, HooksText
 from hookspan.errors import UserError
 from hookspan.paths import Paths
 
-from . import receipts, relay, settings_file
+from . import installed_relay, receipts, settings_file
 from .problem import Area, Problem
 
 SHOWN: Final = 3  # events that a message names
@@ -84,7 +84,7 @@ class Hooks:
             if self.wanted:  # else another hookspan tells what keeps its hooks from running
                 yield from self.other.silenced(self)
                 yield from self._twice()
-                yield from relay.incomplete(self.paths, self.install)
+                yield from installed_relay.incomplete(self.paths, self.install)
         elif self.expected:
             gone = "no longer has hookspan's hooks" if self.file.exists() else "is gone"
             yield self._mended(f"`{self.file}` {gone}", NOT_RECORDED)
@@ -98,7 +98,7 @@ class Hooks:
             elif not os.access(program := Path(words[-2]), os.R_OK if program.suffix == ".py" else os.X_OK):
                 yield self._mended(f"`{program}`, which hooks in `{self.file}` run, is gone", NOT_RECORDED)
             else:
-                yield from relay.old(self.paths, [program], self.install, Area.OTHERS)
+                yield from installed_relay.old(self.paths, [program], self.install, Area.OTHERS)
         present = {each.event for each in self.ours}
         if missing := [event for event in self.client.registered if event not in present]:
             whole = len(self.client.registered)

@@ -6,13 +6,12 @@ command that starts the agent. `drops` is preallocated, so that a full disk stil
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -24,7 +23,7 @@ from hookspan.errors import UserError
 from hookspan.paths import RELAY_NAME, Paths
 
 from . import receipts
-from .problem import Area, Problem
+from .installed_relay import C_SOURCES, is_newest, source_of
 
 COMPILE_TIMEOUT: Final = 60  # seconds
 TRIAL_TIMEOUT: Final = 10  # seconds; a run takes a millisecond
@@ -51,7 +50,7 @@ ALONE: Final = Build(
     ("-static", "-nostdlib", "-no-pie"),
     # What some compilers do unasked needs one: a canary on the stack, checked calls, an address chosen at the start.
     ("-fno-stack-protector", "-U_FORTIFY_SOURCE", "-fno-pie"),
-    ("libc.c", "relay.c"),  # small variables first, so that they share a page
+    C_SOURCES,
 )
 """For Linux on x86_64 and aarch64, as in the wheels. It starts sooner than any program with a C library."""
 BUILDS: Final = (
@@ -93,37 +92,6 @@ class Relay:
             return self.target.read_bytes() == self.data and os.access(self.target, os.X_OK)
         except OSError:
             return False
-
-
-def source_of(relay: Path) -> str:
-    """SHA-256 of what this version makes such a relay from."""
-    sources = ("main.py",) if relay.suffix == ".py" else ALONE.sources
-    return hashlib.sha256(b"".join((assets.root() / "hooks" / name).read_bytes() for name in sources)).hexdigest()
-
-
-def is_newest(paths: Paths, relay: Path) -> bool:
-    """Whether an installed relay is this version's; an older hookspan did not note what its own was made from."""
-    try:
-        return paths.relay_source.read_text(encoding="ascii", errors="replace") == source_of(relay)
-    except FileNotFoundError:
-        return False
-
-
-def old(paths: Paths, relays: Iterable[Path], todo: str, area: Area = Area.HOOKS) -> Iterator[Problem]:
-    """Those of the relays that hooks run which another version installed; `todo`: what installs this one's."""
-    for relay in sorted(relays):
-        if relay.parent == paths.bin and not is_newest(paths, relay):
-            what, why = f"`{relay}` is another version's", "it may not record everything that this version reads"
-            yield Problem(area, what, why, todo, broken=False, mends=True)
-
-
-def incomplete(paths: Paths, todo: str) -> Iterator[Problem]:
-    """What the relay needs beside the journal and lacks."""
-    missing = [path for path in (paths.relay_conf, paths.heartbeat, paths.drops) if not path.exists()]
-    if missing:
-        what = f"{', '.join(f'`{path.name}`' for path in missing)} missing in `{paths.state}`"
-        why = "without `relay.conf` no hook starts an agent; without the others lost events are not counted"
-        yield Problem(Area.STARTER, what, why, todo, broken=paths.relay_conf in missing, mends=True)
 
 
 def prepare(paths: Paths) -> Relay:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final, TypeAlias
+import functools
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -76,9 +77,13 @@ class RawEvent(msgspec.Struct):
 
 
 _line = msgspec.json.Decoder(RawEvent).decode
-_reduced = msgspec.json.Decoder(Reduced).decode
-_fact: msgspec.json.Decoder[Fact] = msgspec.json.Decoder(Fact)
 _encoder = msgspec.json.Encoder()
+
+
+@functools.cache
+def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+    """Made when it is used first: those of all facts take 10 ms, which a command that shows rows never needs."""
+    return msgspec.json.Decoder(kind)
 
 
 def read_line(data: bytes) -> RawEvent | Record:
@@ -90,9 +95,11 @@ def read_line(data: bytes) -> RawEvent | Record:
     try:
         line = read_raw(data)
         if line.kind == "fact":
-            return _fact.decode(data)
+            fact: Fact = _decoder(Fact).decode(data)
+            return fact
         if line.kind == "reduced":
-            return _reduced(data)
+            reduced: Reduced = _decoder(Reduced).decode(data)
+            return reduced
     except msgspec.ValidationError as error:
         raise Unreadable("not_an_object" if data[:1] != b"{" else "foreign") from error
     except (msgspec.DecodeError, RecursionError) as error:

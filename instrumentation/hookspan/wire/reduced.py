@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from hookspan.catalogue.events import KeptFields
+from hookspan.catalogue.kept_fields import KeptFields
 
 _TIME_MAX = (1 << 63) - 1
 

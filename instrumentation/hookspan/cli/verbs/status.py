@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 import click
 
 from hookspan import hooktime
 from hookspan.agent.status import status_of
-from hookspan.catalogue.appearance import ALARMS
 from hookspan.cli.terminal.options import JSON
 from hookspan.cli.terminal.text import may_draw, printable, short
-from hookspan.config import load
 from hookspan.errors import EXIT_USER, UserError
 from hookspan.folders import working_folder
 from hookspan.paths import Paths
 from hookspan.setup import places
 from hookspan.setup.agents import Agents, look
 from hookspan.units import age, counted, money, size
-
-if TYPE_CHECKING:
-    from hookspan.store import Reader
 
 WATCH_INTERVAL: Final = 2.0  # seconds
 CLEAR: Final = "\033[H\033[2J"
@@ -71,7 +65,7 @@ def status(ctx: click.Context, as_json: bool, watch: bool) -> None:
 
 def _unheard(paths: Paths) -> list[dict[str, str]]:
     """Variables of this shell that the agent does not go by."""
-    if not any(name.startswith("HOOKSPAN_") for name in os.environ):
+    if not any(name.startswith("HOOKSPAN_") and name != "HOOKSPAN_HOME" for name in os.environ):
         return []
     from hookspan.agent import effective
 
@@ -85,24 +79,22 @@ def gather(paths: Paths) -> dict[str, Any]:
     """How things stand, with what is installed: the agent can't know the folder and the variables of a shell."""
     agents = look(paths, folder=working_folder())
     ours = bool(agents.names)
-    return (
-        {"settings_problem": _settings_problem(paths)}
-        | status_of(paths)
-        | {
-            "quota": _of_store(paths, _quota),
-            "alarms": _of_store(paths, _alarms),
-            "installed": ours,
-            "installation": {
-                "where": agents.where,
-                "status_line": ", ".join(agents.claude_code.status_lines),
-                "problems": [
-                    {"message": problem.what, "todo": problem.todo, "broken": problem.broken}
-                    for problem in agents.problems
-                ],
-                "next": None if ours else _elsewhere(agents),
-            },
-        }
-    )
+    told = status_of(paths)
+    if "settings_problem" not in told:  # one that runs says itself by what it goes on
+        told["settings_problem"] = _settings_problem(paths)
+    if "quota" not in told:
+        told |= _attention(paths)
+    return told | {
+        "installed": ours,
+        "installation": {
+            "where": agents.where,
+            "status_line": ", ".join(agents.claude_code.status_lines),
+            "problems": [
+                {"message": problem.what, "todo": problem.todo, "broken": problem.broken} for problem in agents.problems
+            ],
+            "next": None if ours else _elsewhere(agents),
+        },
+    }
 
 
 def _elsewhere(agents: Agents) -> str:
@@ -113,53 +105,20 @@ def _elsewhere(agents: Agents) -> str:
     return agents.install.strip("`") if place is None else places.call(place, installation.env)
 
 
-def _of_store(paths: Paths, ask: Callable[[Reader], list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """What the store says, with or without an agent; nothing where it can't be read."""
+def _attention(paths: Paths) -> dict[str, list[dict[str, Any]]]:
+    """What the store says without an agent; nothing where there is none."""
     if not paths.store.exists():
-        return []
-    import sqlite3  # where there is something to read: it takes longer than all else that `status` needs
+        return {"quota": [], "alarms": []}
+    from hookspan.agent import attention  # where there is something to read: it takes longer than all else here
+    from hookspan.store import Reader
 
-    from hookspan.store import Reader, StoreDamaged
-
-    try:
-        return ask(Reader(paths))
-    except (StoreDamaged, OSError, sqlite3.Error):
-        return []  # the store's own line says what is wrong with it
-
-
-def _quota(reader: Reader) -> list[dict[str, Any]]:
-    """The account's quota as status lines tell of it; times in Unix seconds."""
-    return [
-        {
-            "window": use.window,
-            "used": use.used,
-            "resets_at": use.resets_at / 1e9,
-            "full_at": use.full_at / 1e9 or None,
-            "too_soon": use.too_soon,
-            "sessions": {share.session: share.share for share in use.shares},
-        }
-        for use in reader.quota(time.time_ns())
-    ]
-
-
-def _alarms(reader: Reader) -> list[dict[str, Any]]:
-    """What the watchdog has noticed in open sessions and goes on; times in Unix seconds, cost in USD."""
-    return [
-        {
-            "session": row.id,
-            "project": row.project,
-            "kind": row.alarm,
-            "since": row.alarm_since / 1e9,
-            "calls": row.alarm_calls,
-            "cost": row.alarm_cost_nano / 1e9,
-        }
-        for row in reader.sessions(open_only=True)
-        if row.alarm and not row.alarm_ended
-    ]
+    return attention.of(Reader(paths))
 
 
 def _settings_problem(paths: Paths) -> str | None:
-    """What keeps an agent from starting; one that runs says itself by what it goes on."""
+    """What keeps an agent from starting."""
+    from hookspan.config import load
+
     try:
         load(paths)
     except UserError as error:
@@ -357,11 +316,17 @@ def _quotas(report: Mapping[str, Any]) -> Iterator[str]:
 
 def _clock(at: float) -> str:
     """The time of day, with the date where it is another day's."""
+    import datetime as dt
+
     moment = dt.datetime.fromtimestamp(at).astimezone()
     return f"{moment:%H:%M}" if moment.date() == dt.datetime.now().astimezone().date() else f"{moment:%d %b %H:%M}"
 
 
 def _watchdog(report: Mapping[str, Any]) -> Iterator[str]:
+    if not report["alarms"]:
+        return
+    from hookspan.catalogue.appearance import ALARMS
+
     for number, alarm in enumerate(report["alarms"]):
         what = f"{short(alarm['session'])} ({printable(alarm['project'])}) {ALARMS.get(alarm['kind'], alarm['kind'])}"
         spent = f", {money(alarm['cost'])}" if alarm["cost"] else ""

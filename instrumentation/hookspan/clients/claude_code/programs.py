@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -100,6 +99,8 @@ def _version(file: Path, program: Path, _modified: int, _size: int) -> str:
         if isinstance(package, dict) and str(package.get("name")).startswith(PACKAGE):
             version = package.get("version")
             return version if isinstance(version, str) and _VERSION.fullmatch(version) else ""
+    import subprocess  # noqa: PLC0415 - 2 ms that few need: of most the name tells
+
     try:
         asked = [str(file), "--version"]
         done = subprocess.run(

@@ -1,0 +1,63 @@
+"""What the command line costs: `.venv/bin/python -m tests.bench.command [--events N] [--rounds N] [--beside CHECKOUT]`.
+
+Calls the installed `hookspan` with an agent that runs and a store of so many events, in turns with a Python that does
+nothing. Another checkout is measured in the same turns.
+"""
+
+import argparse
+import contextlib
+import os
+import sys
+import time
+from pathlib import Path
+
+from hookspan.bench.load import write_backlog
+from hookspan.sandbox import Sandbox, sandbox
+from hookspan.store import Reader
+from tests.bench import turns
+from tests.bench.turns import Program
+
+HERE = Path(__file__).parents[2]
+VERBS = (("--version",), ("status",), ("sessions",), ("trace", "last"), ("now",))
+NOTHING = "python -I -S -c pass"
+
+
+def programs(home: Sandbox, checkouts: list[Path]) -> list[Program]:
+    """A Python that does nothing, and each verb of each checkout."""
+    python = str(Path(sys.executable).resolve())
+    found = [Program(NOTHING, [python, *NOTHING.split()[1:]], home.env)]
+    for checkout in checkouts:
+        env = {**home.env, "PYTHONPATH": str(checkout / "instrumentation")}
+        for words in VERBS:
+            name = f"{' '.join(words)}{'' if checkout == HERE else f', {checkout.name}'}"
+            found.append(Program(name, [str(Path(sys.executable).with_name("hookspan")), *words], env))
+    return found
+
+
+def fill(home: Sandbox, events: int) -> None:
+    """A store of so many events, with an agent that has taken them in."""
+    write_backlog(home.paths, events)
+    home.cli("install", "--yes")
+    home.cli("up")
+    with contextlib.closing(Reader(home.paths)) as reader:
+        while reader.counts().events < events:
+            time.sleep(0.5)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--events", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--beside", type=Path, help="another checkout")
+    options = parser.parse_args()
+    checkouts = [path.resolve() for path in (options.beside, HERE) if path]
+    with sandbox("bench") as home:
+        home.cli("config", "set", "dashboard.port", str(40_000 + os.getpid() % 20_000))
+        fill(home, options.events)
+        found = programs(home, checkouts)
+        turns.compare(found, 2)  # what is compiled is compiled, and what is read is in memory
+        print("\n".join(turns.lines(turns.compare(found, options.rounds), NOTHING)))
+
+
+if __name__ == "__main__":
+    main()
