@@ -68,6 +68,8 @@ def fold(state: State, number: int, record: Record) -> Rows:
 
 def fold_behind(state: State, number: int, ahead: Sequence[Fact], record: Record) -> list[Rows]:
     """Folds the facts that were found for a record, then the record; all their rows have the record's number."""
+    if not ahead and isinstance(record, Reduced):  # nearly always: its rows are numbered as they come
+        return [_fold_event(state, number, record)]
     folded = [fold(state, number, each) for each in (*ahead, record)]
     for ordinal, span in enumerate(span for rows in folded for span in rows.spans):
         span.ordinal = ordinal
@@ -148,7 +150,8 @@ def _write_hook(step: Step, event: Reduced, prompt: str) -> None:
         attributes[sc.TOOL_CALL_ID] = event.tool_use_id
     if event.cut:
         attributes[sc.PAYLOAD_CUT] = True
-    attributes |= {key: value for key, value in ((sc.TEAMMATE, event.teammate), (sc.TEAM, event.team)) if value}
+    if event.teammate or event.team:
+        attributes[sc.TEAMMATE], attributes[sc.TEAM] = event.teammate, event.team
     if event.event == "PostModelSwitch":
         attributes |= sessions.cache_estimate(event.estimate)
     if event.event in _TASKS and event.task:

@@ -85,6 +85,8 @@ def _tell_dialogs(step: Step, at: int) -> None:
 
 def foremost(session: SessionState) -> Registered | None:
     """The client that decides what the session does; None where the registry says nothing."""
+    if not session.clients:
+        return None
     clients = [client for client in session.clients.values() if client.status in _FIRST]
     return min(clients, key=lambda client: (_FIRST.index(ClientStatus(client.status)), -client.at), default=None)
 

@@ -338,7 +338,8 @@ def update_phase(session: SessionState, now: int) -> None:
         phase, basis = registry.phase(session, client)
     else:
         phase, basis = inferred_phase(session)
-    session.basis = basis.value
+    if session.basis != basis:
+        session.basis = basis.value
     if phase is not session.phase:
         session.phase, session.phase_since = phase, now
 

@@ -74,6 +74,8 @@ class Series(msgspec.Struct, kw_only=True):
 
 def _with(known: list[Exemplar], new: Exemplar) -> list[Exemplar]:
     """Those that are still the largest since some moment. Beyond the most there may be, the smallest go first."""
+    if not known or (new.at >= known[-1].at and new.value >= known[0].value):
+        return [new]  # of a counter always, as long as time goes on
     later = [one for one in known if one.at > new.at]
     if later and later[0].value >= new.value:
         return known

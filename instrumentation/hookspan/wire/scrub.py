@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from typing import Any, Final
@@ -62,7 +63,12 @@ def scrub(text: str) -> str:
 
 def label(text: str) -> str:
     """One scrubbed line of at most LABEL_LENGTH characters, without control, bidi and zero-width characters."""
-    flat = " ".join(_CONTROL.sub(" ", scrub(text[:_LOOK_AHEAD])).split())
+    return _label(text[:_LOOK_AHEAD])
+
+
+@functools.lru_cache(maxsize=256)  # a call's end has the text of its beginning, and to scrub takes longer than all else
+def _label(text: str) -> str:
+    flat = " ".join(_CONTROL.sub(" ", scrub(text)).split())
     return flat if len(flat) <= LABEL_LENGTH else flat[: LABEL_LENGTH - 1] + "…"
 
 

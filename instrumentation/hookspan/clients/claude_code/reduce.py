@@ -101,7 +101,10 @@ def reduce_environment(event: Reduced, env: dict[str, str]) -> None:
     event.project_dir = get("CLAUDE_PROJECT_DIR", "")
     if remote := get("CLAUDE_CODE_REMOTE"):
         event.remote = remote.lower() in {"1", "true"}
-    event.served_by = next((served_by for name, served_by in _SERVED_BY if name in env), "")
+    for name, served_by in _SERVED_BY:
+        if name in env:
+            event.served_by = served_by
+            break
     if session := get("CLAUDE_CODE_SESSION_ID"):
         event.session = session[:64]
     if effort := get("CLAUDE_EFFORT"):
