@@ -25,7 +25,8 @@ from hookspan.config import Signal
 
 from . import tls
 from .answer import ANSWER_MAX, NO_GZIP, REASON_MAX, UNSUPPORTED, Answer, presentable
-from .batch import USER_AGENT, Batch, unsent
+from .batch import REQUEST_MAX, USER_AGENT, Batch, spans_of, unsent
+from .encoding import spans_request
 from .services import SERVICES
 from .settings import ExportSettings
 
@@ -134,7 +135,7 @@ class GrpcSender:
 
     def send(self, data: Batch) -> Answer:
         """Send once."""
-        return self._call(lambda exporter: exporter.export(data)) or unsent(data)
+        return self._call(lambda exporter: _export(exporter, data)) or unsent(data)
 
     def close(self) -> None:
         """Close the channel."""
@@ -185,6 +186,13 @@ class GrpcSender:
             "retryable_error_codes": NEVER_RETRY,
         }
         return _EXPORTERS[self._signal](**arguments)
+
+
+def _export(exporter: Any, data: Batch) -> None:
+    if (spans := spans_of(data)) is None:
+        exporter.export(data)
+    elif len(request := spans_request(spans)) <= REQUEST_MAX:
+        exporter._client.Export(request=SERVICES["traces"].request.FromString(request))  # noqa: SLF001 - `_Listening`
 
 
 class GrpcForwarder(GrpcSender):

@@ -1,11 +1,13 @@
 """OTLP over HTTP: the official exporters, with a session of ours that sends once and keeps the answer.
 
-Left to themselves they hide the status and the partial success, retry for as long as the timeout allows, take a
+Spans, of which there are many, are encoded here (`encoding`) and go through the same session. Left to themselves the
+exporters hide the status and the partial success, retry for as long as the timeout allows, take a
 redirect for a success and add what the ambient OTEL_EXPORTER_OTLP_HEADERS says.
 """
 
 from __future__ import annotations
 
+import gzip
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -17,7 +19,6 @@ import requests
 from google.protobuf.message import DecodeError
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
@@ -26,7 +27,8 @@ from hookspan.values import without_secrets
 
 from . import tls
 from .answer import ANSWER_MAX, NO_GZIP, REASON_MAX, UNSUPPORTED, Answer, presentable
-from .batch import USER_AGENT, Batch, unsent
+from .batch import REQUEST_MAX, USER_AGENT, Batch, spans_of, unsent
+from .encoding import spans_request
 from .settings import ExportSettings
 
 _KEPT_HEADERS: Final = ("Content-Type", "Content-Encoding", "Content-Length")
@@ -106,10 +108,8 @@ class HttpSender:
 
     def __init__(self, settings: ExportSettings, signal: Signal) -> None:
         self._session = _Session(settings, _REJECTED[signal])
-        compression = Compression.Gzip if settings.compression == "gzip" else Compression.NoCompression
-        self._exporter = _exporter(signal)(
-            settings.url(signal), timeout=settings.timeout, compression=compression, session=self._session
-        )
+        self._url, self._zipped = settings.url(signal), settings.compression == "gzip"
+        self._exporter = None if signal == "traces" else self._made(settings, signal)
 
     def limit(self, until: float | None) -> None:
         """Wait for no answer beyond this time.monotonic(); None: only the timeout counts."""
@@ -118,13 +118,26 @@ class HttpSender:
     def send(self, data: Batch) -> Answer:
         """Send once."""
         with suppress(Exception):  # told by the answer, or else by the data
-            self._exporter.export(data)
+            if self._exporter is not None:
+                self._exporter.export(data)
+            elif (spans := spans_of(data)) and len(request := spans_request(spans)) <= REQUEST_MAX:
+                self._post(request)
         answer, self._session.answer = self._session.answer, None
         return answer or unsent(data)
 
     def close(self) -> None:
         """Close the connections."""
         self._session.close()
+
+    def _post(self, request: bytes) -> None:
+        headers = {"Content-Type": "application/x-protobuf"}
+        if self._zipped:
+            headers["Content-Encoding"], request = "gzip", gzip.compress(request)
+        self._session.post(self._url, data=request, headers=headers)
+
+    def _made(self, settings: ExportSettings, signal: Signal) -> Any:
+        compression = Compression.Gzip if self._zipped else Compression.NoCompression
+        return _exporter(signal)(self._url, timeout=settings.timeout, compression=compression, session=self._session)
 
 
 class HttpForwarder:
@@ -227,4 +240,4 @@ def _exporter(signal: Signal) -> Any:
         from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter  # noqa: PLC0415 - 0.5 MB
 
         return OTLPLogExporter
-    return OTLPSpanExporter if signal == "traces" else OTLPMetricExporter
+    return OTLPMetricExporter
