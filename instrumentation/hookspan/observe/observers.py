@@ -27,7 +27,7 @@ from .transcripts import Transcripts, waits_since
 NANO: Final = 1_000_000_000
 BUSY: Final = NANO // 5
 """Between two steps while a session works or something waits to be written: 0.2 s."""
-IDLE: Final = 2 * NANO
+IDLE: Final = 4 * NANO
 """Between two steps while all open sessions are idle."""
 RECENT: Final = 60 * NANO
 IDLE_HOURS: Final = Settings().session.idle_hours  # if it is not set
