@@ -11,7 +11,6 @@ from typing import Any, Final, Self
 from hookspan import atomic
 from hookspan.catalogue.claude_code import CLAUDE_CODE
 from hookspan.catalogue.clients import CLIENTS
-from hookspan.clients.transcripts import all_roots
 from hookspan.errors import UserError
 from hookspan.paths import Paths
 
@@ -74,6 +73,8 @@ def _plain(receipt: Receipt) -> dict[str, Any]:
 
 def transcript_folders(paths: Paths) -> dict[str, tuple[str, ...]]:
     """By agent, the folders with its transcripts: as the environment says, and where `install` has written hooks."""
+    from hookspan.clients.transcripts import all_roots  # noqa: PLC0415 - with all that reads them, which `status` does not
+
     return all_roots({agent: files(paths, agent) for agent in CLIENTS})
 
 
