@@ -320,7 +320,7 @@ export class SessionConversation extends BaseComponent {
 							@change=${(/** @type {Event} */ event) => router.set({ subagent: /** @type {HTMLSelectElement} */ (event.target).value, message: "" }, { push: true })}
 						>
 							<option value="" ?selected=${!subagent}>Main conversation</option>
-							${feed.subagents.map((one) => html`<option value=${one.subagent} ?selected=${one.subagent === subagent}>${one.type || "Subagent"} ${one.subagent.replace(/.*-/, "").slice(0, 8)}</option>`)}
+							${feed.subagents.map((one) => html`<option value=${one.subagent} ?selected=${one.subagent === subagent}>${one.type || "Subagent"} ${one.subagent.slice(one.subagent.lastIndexOf("-") + 1).slice(0, 8)}</option>`)}
 						</select>`
 					: nothing
 			}
