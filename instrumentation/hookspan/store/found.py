@@ -134,7 +134,7 @@ def find(db: sqlite3.Connection, query: SpanQuery) -> list[Span]:
     """
     where, values, names = _selection(db, query)
     sql = f"SELECT key, start FROM span WHERE {where} ORDER BY start DESC, key DESC"
-    cursors = [db.execute(sql, (name, *values)) for name in names]
+    cursors = [db.execute(sql, (name, *values)) for name in _together(query, names)]
     merged: Iterator[tuple[int, int]] = heapq.merge(*cursors, key=lambda row: (-row[1], -row[0]))
     keys = [key for key, _ in itertools.islice(merged, query.limit)]
     for cursor in cursors:
@@ -146,9 +146,11 @@ def sums(db: sqlite3.Connection, query: SpanQuery) -> Sums:
     """Of all that match, whatever page is asked for."""
     where, values, names = _selection(db, msgspec.structs.replace(query, before=None))
     found = Counter[str]()
-    for name in names:
-        is_call = name.startswith(MODEL)
-        of = _SUMS_OF_CALLS if is_call else _SUMS_OF_TOOLS if name.startswith(TOOL) else {}
+    for name in _together(query, names):
+        is_call, is_tool = name.startswith(MODEL), name.startswith(TOOL)
+        of = _SUMS_OF_CALLS if is_call else _SUMS_OF_TOOLS if is_tool else {}
+        if _is_narrow(query):
+            is_call, of = False, _SUMS_OF_CALLS | _SUMS_OF_TOOLS
         each = ", ".join(f"{_attribute(key)} AS {field}" for field, key in of.items())
         all_ = ", ".join(["count(*)", *(f"coalesce(sum({field}), 0)" for field in of)])
         # The limit keeps SQLite from adding up the expressions themselves, for which it would read the spans.
@@ -158,8 +160,20 @@ def sums(db: sqlite3.Connection, query: SpanQuery) -> Sums:
     return Sums(**found)
 
 
+def _is_narrow(query: SpanQuery) -> bool:
+    """Whether a session's or a trace's spans are looked through, whatever their names."""
+    return bool(query.session or query.trace)
+
+
+def _together(query: SpanQuery, names: list[str]) -> list[str]:
+    """What is asked for in place of a name: each by itself, or all as one list."""
+    if not _is_narrow(query):
+        return names
+    return [_encode(names).decode()] if names else []
+
+
 def _selection(db: sqlite3.Connection, query: SpanQuery) -> tuple[str, list[Any], list[str]]:
-    """The condition of one name's spans, its values but the name, and all names."""
+    """The condition of a name's spans (or of a list's), its values but the name, and all names."""
     where, values = _asked(query)
     name, conditions, more = _wasted(query.waste)
     return " AND ".join([*where, *conditions]), [*values, *more], list(filter(name.fullmatch, _names(db, query)))
@@ -169,7 +183,6 @@ def _asked(query: SpanQuery) -> tuple[list[str], list[Any]]:
     """Conditions of one name's spans, and the values but the name."""
     last = query.until - 1 if query.before is None else min(query.until - 1, query.before[0])
     cost = f"coalesce({_attribute(sc.COST_USD)}, {_attribute(sc.TOTAL_COST_USD)})"
-    model = f"coalesce({_attribute(sc.GEN_AI_RESPONSE_MODEL)}, {_attribute(sc.GEN_AI_REQUEST_MODEL)})"
     key, name = query.account or ("", "")
     _, program = query.call or ("", "")
     conditions: list[tuple[str, tuple[Any, ...], bool]] = [
@@ -185,7 +198,7 @@ def _asked(query: SpanQuery) -> tuple[list[str], list[Any]]:
         (f"{_attribute(sc.VCS_REF_HEAD_NAME)} = ?", (query.branch,), bool(query.branch)),
         (f"{_attribute(sc.EXIT_CODE)} = ?", (query.exit_code,), query.exit_code is not None),
         (f"{_attribute(sc.COLLISION)} IS NOT NULL", (), query.collisions),
-        (f"{model} = ?", (query.model,), bool(query.model)),
+        (f"{schema.MODEL} = ?", (query.model,), bool(query.model)),
         ("trace_id = ?", (_trace_id(query.trace),), bool(query.trace)),
         ('"end" >= ?', (query.ended,), query.ended > 0),
         (f"{_attribute(sc.GEN_AI_AGENT_NAME)} IN ({', '.join('?' * len(CLIENTS))})", tuple(CLIENTS), query.own),
@@ -198,7 +211,8 @@ def _asked(query: SpanQuery) -> tuple[list[str], list[Any]]:
     ]
     text = "instr(lower(name || ' ' || coalesce(label, '') || ' ' || attributes), ?) > 0"
     conditions += [(text, (word.lower(),), True) for word in query.words]
-    where = ["NOT hook", "name = ?", *(condition for condition, _, is_asked in conditions if is_asked)]
+    named = "+name IN (SELECT value FROM json_each(?))" if _is_narrow(query) else "name = ?"
+    where = ["NOT hook", named, *(condition for condition, _, is_asked in conditions if is_asked)]
     return where, [value for _, values, is_asked in conditions if is_asked for value in values]
 
 

@@ -262,13 +262,16 @@ def attribute(name: str) -> str:
     return f"json_extract(attributes, '$.\"{name}\"')"
 
 
+MODEL: Final = f"coalesce({attribute(sc.GEN_AI_RESPONSE_MODEL)}, {attribute(sc.GEN_AI_REQUEST_MODEL)})"
+"""The expression of a call's model, as its index has it."""
+_FILTERED: Final = f"""name, start, "end", session, {attribute(sc.PROJECT)}, {attribute(sc.VCS_REF_HEAD_NAME)}"""
 _INDEXES: Final = (
-    # What `found.py` looks for over all sessions, and adds up without reading the spans: 0.2 us each instead of 4.
+    # What `found.py` looks for over all sessions, and adds up without reading the spans: 0.15 us each instead of 2.
     f"""CREATE INDEX IF NOT EXISTS span_listed ON span (
-        name, start, "end", {attribute(sc.OUTCOME)}, {attribute(sc.WAITED)}
+        {_FILTERED}, {attribute(sc.OUTCOME)}, {attribute(sc.WAITED)}
     ) WHERE NOT hook""",
     f"""CREATE INDEX IF NOT EXISTS span_calls ON span (
-        name, start, {", ".join(map(attribute, CALL_SUMS))}
+        {_FILTERED}, {MODEL}, {", ".join(map(attribute, CALL_SUMS))}
     ) WHERE NOT hook AND {IS_CALL}""",
     "DROP INDEX IF EXISTS span_found",
     # The turns of every coding agent, where it was those of one.
