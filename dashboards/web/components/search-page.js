@@ -444,7 +444,7 @@ export class SearchPage extends BaseComponent {
 		const { answer, error, wanted } = this;
 		if (error) {
 			return html`<div class="card notice lost error" role="alert">
-				<strong>${error.message}</strong><span class="second">${withCode(error.hint)}</span
+				<strong>${withCode(error.message)}</strong><span class="second">${withCode(error.hint)}</span
 				><button class="btn" @click=${() => this.#fetch()}>Try again</button>
 			</div>`;
 		}
