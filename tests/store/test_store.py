@@ -121,9 +121,23 @@ WRITER = """
 """
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Paths:
+    """A store with all that WRITER writes, by one who was let alone."""
+    folder = tmp_path_factory.mktemp("whole")
+    paths = Paths(state=folder / "state", config=folder / "config.toml", data=folder / "data")
+    paths.create()
+    store = Store.open(paths)
+    for first in range(1, 30_001, 100):
+        store.commit(made.commit(first, first + 99))
+    store.close()
+    return paths
+
+
 @pytest.mark.slow
+@pytest.mark.xdist_group("killed")
 @pytest.mark.parametrize("seed", range(2))
-def test_killed_at_any_moment_it_ends_with_the_same_rows(paths: Paths, seed: int) -> None:
+def test_killed_at_any_moment_it_ends_with_the_same_rows(paths: Paths, whole: Paths, seed: int) -> None:
     paths.create()
     script = paths.state / "writer.py"
     script.write_text(textwrap.dedent(WRITER))
@@ -146,12 +160,6 @@ def test_killed_at_any_moment_it_ends_with_the_same_rows(paths: Paths, seed: int
     with writer() as process:
         assert process.wait() == 0
 
-    whole = Paths(state=paths.state / "whole", config=paths.config, data=paths.data)
-    whole.create()
-    store = Store.open(whole)
-    for first in range(1, 30_001, 100):
-        store.commit(made.commit(first, first + 99))
-    store.close()
     assert everything(paths) == everything(whole)
     assert Reader(paths).counts() == Reader(whole).counts()
     assert Reader(paths).counts().events == 30_000
