@@ -12,6 +12,8 @@ export const BOARDS = {
 	fleet: "Fleet",
 	client: "Claude Code's own figures",
 	host: "Host",
+	audit: "Audit",
+	security: "Security",
 };
 
 /** An address from the settings without its last slash, or nothing if it is not one of the web. @param {string | undefined} url */
