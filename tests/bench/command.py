@@ -44,6 +44,16 @@ def fill(home: Sandbox, events: int) -> None:
             time.sleep(0.5)
 
 
+def works(program: Program) -> bool:
+    """Whether it can be measured: an older checkout may not read a store of today's."""
+    try:
+        turns.run(program, turns.Took())  # what is compiled is compiled, and what is read is in memory
+    except RuntimeError as error:
+        print(f"left out: {error}")
+        return False
+    return True
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=1_000_000)
@@ -54,8 +64,7 @@ def main() -> None:
     with sandbox("bench") as home:
         home.cli("config", "set", "dashboard.port", str(40_000 + os.getpid() % 20_000))
         fill(home, options.events)
-        found = programs(home, checkouts)
-        turns.compare(found, 2)  # what is compiled is compiled, and what is read is in memory
+        found = [program for program in programs(home, checkouts) if works(program)]
         print("\n".join(turns.lines(turns.compare(found, options.rounds), NOTHING)))
 
 
