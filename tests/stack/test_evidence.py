@@ -106,7 +106,7 @@ def test_what_the_collector_keeps_is_the_same_in_both(evidence: Evidence):
     done = call(
         "audit", "verify", str(evidence.file), "--against", evidence.stack.logs_url, "--since", "1d", env=evidence.env
     )
-    assert (done.returncode, f"store {RECORDS} are as it was sent them, of 0 it knows nothing" in done.stdout) == (
+    assert (done.returncode, f"store {RECORDS} are as they were sent, of 0 it knows nothing" in done.stdout) == (
         0,
         True,
     ), done
@@ -214,7 +214,7 @@ def test_a_store_with_a_password_and_what_is_none(evidence: Evidence, guarded: P
     code, said = asked(guarded.url)
     assert (code, "it answers 401" in said, "`--credentials`" in said) == (1, True, True), said
     code, said = asked(guarded.url, "--credentials", str(secret))
-    assert (code, f"0 are as it was sent them, of {RECORDS} it knows nothing" in said) == (0, True), said
+    assert (code, f"0 are as they were sent, of {RECORDS} it knows nothing" in said) == (0, True), said
     sent = base64.b64encode(b"auditor:hunter2").decode()
     assert not any(word in said for word in ("hunter2", sent))
     for url, words in (

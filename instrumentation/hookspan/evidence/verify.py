@@ -301,7 +301,7 @@ class _Verification:
             if len(signatures) > 1:
                 self._faults.append(Fault(chain.id, place, REWRITTEN, "the store has two different ones of this place"))
             elif record is not None and record.seal.signature not in signatures:
-                what = "the store has another one, that it was sent"
+                what = "the store was sent another one"
                 self._faults.append(Fault(chain.id, place, REWRITTEN, what, record.where))
         told = self._told[chain.id]
         lacking = there.keys() - self._good[chain.id].keys() - self._claimed[chain.id]

@@ -185,7 +185,7 @@ def _lines(chain: Chain, *, trusted: bool) -> list[str]:
     ]
     lines += [f"  told  {count:,} are missing: {reason}" for reason, count in chain.gaps.items() if count]
     if chain.witnessed or chain.unwitnessed:
-        lines.append(f"  store {chain.witnessed:,} are as it was sent them, of {chain.unwitnessed:,} it knows nothing")
+        lines.append(f"  store {chain.witnessed:,} are as they were sent, of {chain.unwitnessed:,} it knows nothing")
     if chain.repeats:
         lines.append(f"  {chain.repeats:,} stand there again, unchanged")
     if chain.moved:
