@@ -39,7 +39,7 @@ def await_outcome(home: Sandbox, played: Played) -> dict[str, Any]:
         counts = reader.counts()
     finally:
         reader.close()
-    status = json.loads(home.cli("status", "--json"))
+    status = json.loads(home.cli("status", "--json", tells=True))
     return {
         "events": played.events,
         "stored": counts.events,
