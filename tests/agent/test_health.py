@@ -261,3 +261,32 @@ def test_the_runbook_says_what_to_do_about_every_check():
 
 def test_charts_are_of_checks_that_there_are():
     assert CHARTS.keys() <= checks.ALL.keys()
+
+
+def received(**changes: Any) -> Any:
+    """A receiver with one queue of spans."""
+    queue = {"oldest_age": 0.0, "state": "idle", "last_error": "", "dropped": 0, "expired": 0}
+    told = {"problem": "", "alive": True, "url": "http://127.0.0.1:4000", "taken": {"traces": 3}, "failures": 0}
+    of_queue = {name: value for name, value in changes.items() if name in queue}
+    of_all = {name: value for name, value in changes.items() if name in told}
+    return {**told, **of_all, "forwarding": {"traces": {**queue, **of_queue}}}
+
+
+@pytest.mark.parametrize(
+    ("stats", "status", "words"),
+    [
+        (None, Status.HEALTHY, "switched off"),
+        ({"problem": "the port is taken"}, Status.CRITICAL, "the port is taken"),
+        (received(alive=False), Status.CRITICAL, "ended"),
+        (received(), Status.HEALTHY, "3 requests"),
+        (received(state="holding", last_error="refused", oldest_age=5.0), Status.HEALTHY, "3 requests"),
+        (received(state="holding", last_error="refused", oldest_age=61.0), Status.WARNING, "traces: refused"),
+        (received(state="holding", last_error="refused", oldest_age=3601.0), Status.CRITICAL, "traces: refused"),
+        (received(dropped=2, expired=1), Status.WARNING, "3 requests were not forwarded"),
+        (received(failures=1), Status.WARNING, "3 requests"),
+    ],
+)
+def test_receive(stats: Any, status: Status, words: str):
+    found = checks.receive(agent(receiving=SimpleNamespace(stats=lambda: stats)))
+    assert (found.status, words in found.message) == (status, True)
+    assert bool(found.todo) is (status is not Status.HEALTHY)
