@@ -78,12 +78,13 @@ bench: .venv/installed-dev
 	$(BIN)/hookspan bench --backlog 1000000
 	$(BIN)/python -m tests.bench.real
 
-# All of it into docs/measurements.md, with `make soak`: 40 minutes of a machine that does nothing else.
+# All of it into docs/measurements.md, with `make soak`: 40 minutes of a machine that does nothing else, or fewer with
+# EVENTS=100000.
 measurements: .venv/installed-dev
 	mkdir -p build/measured
-	$(BIN)/hookspan bench --backlog 1000000 --json > build/measured/bench.json || true
+	$(BIN)/hookspan bench --backlog $(or $(EVENTS),1000000) --json > build/measured/bench.json || true
 	$(BIN)/python -m tests.bench.real --json build/measured || true
-	$(BIN)/python -m tests.faults.campaign --events 1000000 --json build/measured/soak.json
+	$(BIN)/python -m tests.faults.campaign --events $(or $(EVENTS),1000000) --json build/measured/soak.json
 	$(BIN)/python -m tests.bench.page build/measured
 
 # A million events while one fault after the other lasts: nothing lost, nothing counted twice. About 15 minutes.

@@ -242,8 +242,6 @@ def broken(camera: Camera, folder: Path) -> None:
             palette(page)
 
         camera.before = site.machine.up
-        said = f"{PAGES['session']}?view=conversation"
-        camera.shoot(site, "conversation-broken", said.format(id=shown["spawns"]), act=kill)
         for name in ("now", "session", "search", "friction", "log", "health"):
             camera.shoot(
                 site,
