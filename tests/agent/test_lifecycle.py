@@ -76,7 +76,9 @@ def test_a_hook_starts_an_agent_that_reads_what_was_recorded(machine: Machine):
 def test_an_agent_takes_no_processor_from_the_hook_that_wakes_it(machine: Machine):
     pid = machine.up()
     threads = [int(task.name) for task in Path(f"/proc/{pid}/task").iterdir()]
-    assert {os.sched_getscheduler(thread) for thread in threads} == {os.SCHED_BATCH}
+    others = [thread for thread in threads if os.sched_getscheduler(thread) != os.SCHED_BATCH]
+    assert len(others) <= 1, "the page's alone, which sleeps until somebody looks at it"
+    assert pid not in others
 
 
 def test_flush_waits_for_the_spans_of_what_is_over(machine: Machine):
