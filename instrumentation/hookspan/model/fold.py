@@ -69,7 +69,7 @@ def fold(state: State, number: int, record: Record) -> Rows:
 def fold_behind(state: State, number: int, ahead: Sequence[Fact], record: Record) -> list[Rows]:
     """Folds the facts that were found for a record, then the record; all their rows have the record's number."""
     if not ahead and isinstance(record, Reduced):  # nearly always: its rows are numbered as they come
-        return [_fold_event(state, number, record)]
+        return [fold(state, number, record)]
     folded = [fold(state, number, each) for each in (*ahead, record)]
     for ordinal, span in enumerate(span for rows in folded for span in rows.spans):
         span.ordinal = ordinal
