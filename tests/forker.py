@@ -116,7 +116,9 @@ def _serve(line: socket.socket) -> None:
         os.close(descriptor)
     order = json.loads(text)
     _follow(order)
-    (_agent if order.get("agent") else _command)(order["words"])
+    if order.get("agent"):
+        _agent(order["words"])
+    _command(order["words"], order["cwd"])
 
 
 def _follow(order: Mapping[str, Any]) -> None:
@@ -156,9 +158,9 @@ def _put_over_etc(script: str, files: str, scratch: str) -> None:
     subprocess.run(["sh", "-ec", script, "sh", scratch, files], cwd="/", check=True)
 
 
-def _command(words: Sequence[str]) -> None:
+def _command(words: Sequence[str], folder: str) -> None:
     """Nothing of the interpreter is taken apart at the end: that would copy all memory, and take most of the time."""
-    sys.path.insert(0, str(Path.cwd()))
+    sys.path.insert(0, folder)
     sys.argv[1:] = words
     try:
         runpy.run_module("hookspan", run_name="__main__", alter_sys=True)
