@@ -240,7 +240,8 @@ export const sessionRowStyle = [
 			font-weight: 520;
 			color: var(--ink-2);
 		}
-		.meta a {
+		.meta a,
+		.cost .counts {
 			position: relative; /* above the row's own link */
 		}
 		.meta {

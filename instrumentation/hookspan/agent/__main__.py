@@ -16,11 +16,6 @@ from hookspan.agent.lock import FileLock
 from hookspan.errors import EXIT_USER, UserError
 from hookspan.paths import Paths
 
-SWITCH_INTERVAL: Final = 0.001
-"""Seconds for which a thread that computes may keep the interpreter while another, such as a page's, wants it.
-
-Beside a thread that does nothing else, a search's p95 is two thirds of that with Python's own 5 ms.
-"""
 COLLECTED: Final = 20_000  # objects that Python makes between two looks for cycles; a batch makes about as many
 
 
@@ -37,7 +32,6 @@ def main() -> int:
     paths = Paths(state=options.state, config=options.config, data=options.data)
     os.umask(0o077)
     stand_back()
-    sys.setswitchinterval(SWITCH_INTERVAL)
     for name in [name for name in os.environ if name.startswith("OTEL_")]:
         del os.environ[name]  # the SDK would obey them, and they are often meant for the user's own program
     os.chdir("/")
