@@ -14,6 +14,7 @@ from hookspan.catalogue.claude_code import CLAUDE_CODE
 from hookspan.catalogue.enums import Basis, EndReason, PromptKind
 from hookspan.catalogue.session_fields import KeptFields
 from hookspan.wire.facts import Decided, Definition, ModelTotal, Policy, Registered, Rejection, Repository
+from hookspan.wire.record import MAKING
 from hookspan.wire.reduced import CacheEstimate, Reduced
 
 from .quota import Quota
@@ -586,7 +587,8 @@ _encoder = msgspec.msgpack.Encoder()
 @functools.cache
 def _decoder(kind: Any) -> msgspec.msgpack.Decoder[Any]:
     """Made when it is used first, which a command that shows rows never does: it takes as long as this module."""
-    return msgspec.msgpack.Decoder(kind)
+    with MAKING:
+        return msgspec.msgpack.Decoder(kind)
 
 
 def dump_session(session: SessionState) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -80,10 +81,15 @@ _line = msgspec.json.Decoder(RawEvent).decode
 _encoder = msgspec.json.Encoder()
 
 
+MAKING: Final = threading.Lock()
+"""Held while a decoder is made: msgspec ends the process that decodes meanwhile what is of the same types."""
+
+
 @functools.cache
 def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
     """Made when it is used first: those of all facts take 10 ms, which a command that shows rows never needs."""
-    return msgspec.json.Decoder(kind)
+    with MAKING:
+        return msgspec.json.Decoder(kind)
 
 
 def read_line(data: bytes) -> RawEvent | Record:
