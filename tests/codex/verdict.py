@@ -1,10 +1,11 @@
 """What hookspan says of a run, against what Codex's own telemetry and the model that it asked say.
 
 Codex's spans (0.171.0): `session_task.turn` {turn.id}; one named after the tool {call_id, turn.id, aborted}, from
-before the hooks of the call to after them; `unified_exec.exec_command` {call_id}, the command itself. That hooks run
-inside of what they are about is the order of things, whatever the machine's load, so it can be asserted; how far off
-times are is printed by `python -m tests.other_agents.compare codex`. Codex may lose what it has not sent when it exits,
-so that a span of its own which is missing says nothing.
+before the hooks of the call to after them; `unified_exec.exec_command` {call_id}, the command itself;
+`codex.hooks.command` {hook.event_name}, a hook with the start of its process. That hooks run inside of what they are
+about is the order of things, whatever the machine's load, so it can be asserted; how far off times are is printed by
+`python -m tests.other_agents.compare codex`. Codex may lose what it has not sent when it exits, so that a span of its
+own which is missing says nothing.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from tests.otlp_sink import Sink
 from tests.times import MS, differences
 
 TURN, COMMAND, MODEL_CALL = "session_task.turn", "unified_exec.exec_command", "codex.sampling"
+HOOK, HOOK_METRIC = "codex.hooks.command", "codex.hooks.run.duration_ms"
 CLOCK = 2_000_000
 """Nanoseconds that Codex's spans and ours may disagree in what is first: two processes read the clock, and lines of
 rollouts have milliseconds."""
@@ -62,6 +64,12 @@ KINDS = {
     "subagent length": "hookspan - native",
 }
 """What is compared."""
+COST = (
+    "The time that Codex says it needed for each of hookspan's hooks: its span `codex.hooks.command`, from before the "
+    "start of a shell, which becomes the relay, to its end. Codex's metric of the same cuts each to whole "
+    "milliseconds; of either is missing what Codex had not sent when it exited."
+)
+METER = "all, by its metric"
 
 
 @dataclass
@@ -72,6 +80,7 @@ class Run:
     played: Played
     native: list[otlp_decode.Span]
     logs: list[otlp_decode.Log]
+    points: list[otlp_decode.Point]
     ours: list[Span]
 
     @property
@@ -121,11 +130,11 @@ def run(name: str, model: Model, root: Path) -> Run:
     """Plays a scenario with Codex's own telemetry on."""
     with Sink() as sink:
         played = play(name, model, compile_relay(), root, otel=sink.port)
-        native, logs = list(sink.spans), list(sink.logs)
+        native, logs, points = list(sink.spans), list(sink.logs), list(sink.points)
     folder = root / "recorded"
     record.write(played, folder)
     ours = replay.play(str(folder), root / "replayed").spans
-    return Run(SCENARIOS[name], played, native, logs, ours)
+    return Run(SCENARIOS[name], played, native, logs, points, ours)
 
 
 def faults(of: Run) -> Iterator[str]:
@@ -283,8 +292,21 @@ def _waits(of: Run) -> Iterator[tuple[str, float]]:
                 yield "wait length", (span.end - span.start - answered[call] + asked[call]) / MS
 
 
+def hooks(of: Run) -> Iterator[tuple[str, float]]:
+    """What each of our hooks cost Codex by its spans, ms, by event."""
+    for span in of.native:
+        if span.name == HOOK:
+            yield str(span.attributes["hook.event_name"]), (span.end - span.start) / MS
+
+
+def metered(of: Run) -> tuple[int, float]:
+    """How many hooks there were by its metric, and their ms in all: of a series that goes on, the last point."""
+    series = {(p.start, *sorted(p.attributes.items())): p for p in of.points if p.name == HOOK_METRIC}
+    return sum(p.count for p in series.values()), sum(p.sum for p in series.values())
+
+
 def told(of: Run) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """What Codex told, by kind: hook events, lines of rollouts with their items, and the spans that are read here."""
+    """What Codex told, by kind: hook events, lines of rollouts with their items, and what is read of its telemetry."""
     for line in of.played.journal.read_bytes().splitlines():
         event = json.loads(line)["event"]
         yield f"hook {event['hook_event_name']}", event
@@ -296,5 +318,8 @@ def told(of: Run) -> Iterator[tuple[str, Mapping[str, Any]]]:
             if "item" in payload:
                 yield f"rollout item {payload['item']['type']}", payload["item"]
     for span in of.native:
-        if span.name in {TURN, COMMAND, MODEL_CALL}:
+        if span.name in {TURN, COMMAND, MODEL_CALL, HOOK}:
             yield f"span {span.name}", span.attributes
+    for point in of.points:
+        if point.name == HOOK_METRIC:
+            yield f"metric {point.name}", point.attributes

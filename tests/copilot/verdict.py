@@ -48,6 +48,11 @@ KINDS = {
     "subagent length": "hookspan - native",
 }
 """What is compared."""
+COST = (
+    "The time that Copilot says it needed for hookspan's only hook: from `hook.start` to `hook.end` in its file of "
+    "events, whose times have whole milliseconds. Its span has a shorter time of the same."
+)
+METER = "all, by its span"
 
 
 @dataclass
@@ -193,6 +198,20 @@ def lags(of: Run) -> Iterator[tuple[str, float]]:
     for span in of.named("chat "):
         if chat := chats.get(span.attributes.get(sc.GEN_AI_RESPONSE_ID)):
             yield from differences("model call", span, chat)
+
+
+def hooks(of: Run) -> Iterator[tuple[str, float]]:
+    """What our hook cost Copilot, ms."""
+    begun = {line["data"]["hookInvocationId"]: line for line in of.played.home.events("hook.start")}
+    for line in of.played.home.events("hook.end"):
+        start = begun[line["data"]["hookInvocationId"]]
+        yield line["data"]["hookType"], (timestamp_ns(line["timestamp"]) - timestamp_ns(start["timestamp"])) / MS
+
+
+def metered(of: Run) -> tuple[int, float]:
+    """How many hooks there were by its spans' events, and their ms in all."""
+    ended = [event for span in of.native for event in span.events if event.name == "github.copilot.hook.end"]
+    return len(ended), 1000 * sum(event.attributes["github.copilot.hook.duration"] for event in ended)
 
 
 def told(of: Run) -> Iterator[tuple[str, Mapping[str, Any]]]:

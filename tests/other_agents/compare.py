@@ -1,9 +1,10 @@
 """hookspan held against Codex and Copilot CLI: `python -m tests.other_agents.compare AGENT [--version V] [NAME ...]`.
 
 Plays scenarios on a version of the agent with its own telemetry on, and prints what is wrong, which names in what it
-tells are others than in the version that the tests use, and how far hookspan's times are from the agent's own. What the
-machine itself needs to start a process is measured in the same minutes and stands beside them. `--write` puts the
-tables into docs/accuracy-agents.md, `--keep` makes what was told the known shape.
+tells are others than in the version that the tests use, how far hookspan's times are from the agent's own, and what
+hookspan's hooks cost by the agent's word. What the machine itself needs to start a process is measured in the same
+minutes and stands beside them. `--write` puts the tables into docs/accuracy-agents.md, `--keep` makes what was told the
+known shape.
 """
 
 from __future__ import annotations
@@ -41,6 +42,10 @@ class Judge(Protocol):
     SCENARIOS: Mapping[str, Any]
     KINDS: Mapping[str, str]
     """What is compared, and in words."""
+    COST: str
+    """What the agent takes for the time of a hook."""
+    METER: str
+    """What `metered` is, in a word."""
     Model: Callable[[], Any]
 
     def run(self, name: str, model: Any, root: Path) -> Any:
@@ -51,6 +56,12 @@ class Judge(Protocol):
 
     def lags(self, of: Any) -> Iterator[tuple[str, float]]:
         """Differences, ms."""
+
+    def hooks(self, of: Any) -> Iterator[tuple[str, float]]:
+        """What each hook cost by the agent's word, ms, by event."""
+
+    def metered(self, of: Any) -> tuple[int, float]:
+        """How many hooks another word of the agent's has, such as a metric, and their ms in all."""
 
     def told(self, of: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """What the agent told."""
@@ -91,6 +102,8 @@ class Found:
 
     faults: list[str] = field(default_factory=list)
     times: dict[str, list[float]] = field(default_factory=dict)
+    hooks: dict[str, list[float]] = field(default_factory=dict)
+    metered: tuple[int, float] = (0, 0.0)
     shape: Shape = field(default_factory=dict)
     control: list[float] = field(default_factory=list)
     busy: list[float] = field(default_factory=list)
@@ -100,8 +113,10 @@ class Found:
         self.faults += other.faults
         self.control += other.control
         self.busy += other.busy
-        for what, values in other.times.items():
-            self.times.setdefault(what, []).extend(values)
+        for mine, others in ((self.times, other.times), (self.hooks, other.hooks)):
+            for what, values in others.items():
+                mine.setdefault(what, []).extend(values)
+        self.metered = (self.metered[0] + other.metered[0], self.metered[1] + other.metered[1])
         for kind, names in other.shape.items():
             self.shape[kind] = sorted({*self.shape.get(kind, ()), *names})
 
@@ -117,6 +132,9 @@ def play(agent: str, name: str) -> Found:
             found.shape = shape.of(judge.told(done))
             for what, ms in judge.lags(done):
                 found.times.setdefault(what, []).append(ms)
+            for event, ms in judge.hooks(done):
+                found.hooks.setdefault(event, []).append(ms)
+            found.metered = judge.metered(done)
         found.control = [value / MS for value in control.lags]
         found.busy = [control.busy]
     except (AssertionError, LookupError, OSError, RuntimeError, subprocess.SubprocessError) as broken:
@@ -139,6 +157,21 @@ def report(agent: str, total: Found, *, markdown: bool) -> Iterator[str]:
     values = {**total.times, CONTROL: total.control} if total.control else total.times
     body = [(*row, words.get(row[0], "") if markdown else "") for row in rows(values, list(words))]
     yield from table(("ms", "n", "p50", "p95 of sizes", "max", "what"), body, markdown=markdown)
+    if total.hooks:
+        yield from ("", of.judge.COST, "")
+        yield from table(
+            ("ms", "n", "mean", "p50", "p95", "max"), list(costs(total, of.judge.METER)), markdown=markdown
+        )
+
+
+def costs(total: Found, meter: str) -> Iterator[tuple[str, ...]]:
+    """Of each event's hooks, of all, and what else the agent says of all."""
+    everything = {**total.hooks, "all": [ms for values in total.hooks.values() for ms in values]}
+    for name, *numbers in rows(everything, sorted(total.hooks)):
+        yield (name, numbers[0], f"{statistics.mean(everything[name]):.1f}", *numbers[1:])
+    count, ms = total.metered
+    if count:
+        yield (meter, str(count), f"{ms / count:.1f}", "", "", "")
 
 
 def write(agent: str, lines: Sequence[str], page: Path = PAGE) -> None:
