@@ -261,7 +261,10 @@ class InteractiveSession:
 
     def running(self) -> bool:
         """Whether the client is alive."""
-        return bool(self.process.is_running()) and self.process.status() != psutil.STATUS_ZOMBIE
+        try:
+            return bool(self.process.is_running()) and self.process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:  # it ended between the two
+            return False
 
     def wait_exit(self, timeout: float = PATIENCE) -> None:
         """Wait until the client has ended."""

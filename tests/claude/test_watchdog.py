@@ -66,7 +66,9 @@ def loops(project: Path) -> Iterator[Loop]:
     yield Loop.of("reread", limit("calls"), *[read] * 9)
     yield Loop.of("edits_undone", limit("edits"), *[there, back] * 3)
     yield Loop.of("same_error", limit("errors"), *[bash(f"{fails} # {number}", "error") for number in range(9)])
-    denied = [Tool("Write", {"file_path": f"/opt/{number}", "content": "x"}, "denied") for number in range(9)]
+    denied = [
+        Tool("Write", {"file_path": str(project / f"kept-{number}"), "content": "x"}, "denied") for number in range(9)
+    ]
     yield Loop.of("same_error", limit("errors"), *denied)
     yield Loop.of("unchanged_poll", limit("polls"), *[bash("sleep 0.01; cat cart.py")] * 9)
     yield Loop.of("unchanged_poll", limit("polls"), *[Tool("mcp__tiny__greet", {"name": "Ada"})] * 9)
@@ -99,6 +101,7 @@ def test_loops_of_the_client_are_found_in_time_and_honest_work_is_not():
         server = Path(__file__).parent / "mcp_server.py"
         config = {"mcpServers": {"tiny": {"command": "/usr/bin/python3", "args": [str(server)]}}}
         (home.home / "mcp.json").write_text(json.dumps(config))
+        home.settings(permissions={"deny": ["Edit(kept-*)"]})
         home.hookspan("up")
         played = list(loops(home.project))
         answers = [answer for loop in played for answer in [*loop.answers, [bash(f"{NEWS}; date +%N")]]]

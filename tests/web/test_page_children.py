@@ -62,7 +62,7 @@ def suite(session: str, tests: int) -> Children:
 
 def test_a_suite_is_below_the_call_that_ran_it(played: tuple[Site, dict[int, str]], visitor: Visitor) -> None:
     site, shown = played
-    page = visitor.visit(site, f"/sessions/{shown[3]}", reduced_motion=True)
+    page = visitor.visit(site, f"/sessions/{shown[3]}")
     rows = page.locator("span-waterfall [role=treeitem]")
     expect(rows.filter(has_text="test_cart_")).to_have_count(3)
     level = {
@@ -80,7 +80,7 @@ def test_a_suite_is_below_the_call_that_ran_it(played: tuple[Site, dict[int, str
 
 def test_a_large_one_is_folded_until_somebody_looks(played: tuple[Site, dict[int, str]], visitor: Visitor) -> None:
     site, shown = played
-    page = visitor.visit(site, f"/sessions/{shown[MANY]}", reduced_motion=True)
+    page = visitor.visit(site, f"/sessions/{shown[MANY]}")
     call = page.locator("span-waterfall [role=treeitem]").filter(has_text="Bash")
     expect(call).to_have_attribute("aria-expanded", "false")
     expect(call).to_contain_text(f"+{MANY + 1}")

@@ -12,7 +12,7 @@ export class PageFooter extends BaseComponent {
 			footer {
 				display: flex;
 				flex-wrap: wrap;
-				gap: 0.25rem 1rem;
+				gap: 0.375rem 1rem;
 				max-width: 100rem;
 				margin: 0 auto;
 				padding: 0 clamp(0.75rem, 2.5vw, 2rem) 1.5rem;

@@ -8,6 +8,8 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from hookspan.units import counted
+
 LIMIT: Final = 8 << 20  # bytes; a trace of ours has some hundred KB, a Collector's metrics 60 KB
 PART: Final = 64 << 10
 LINE: Final = 64 << 10
@@ -54,7 +56,7 @@ def lines(url: str, form: bytes, headers: Mapping[str, str], timeout: float, mos
                 if not line.endswith(b"\n"):
                     raise ValueError("a line of its answer has no end")
                 yield line
-            raise ValueError(f"its answer has more than {most:,} lines")
+            raise ValueError(f"its answer has more than {counted(most, 'lines')}")
     except urllib.error.HTTPError as error:
         with error:
             said = error.read(200).decode(errors="replace").strip()

@@ -109,6 +109,10 @@ class Announced(msgspec.Struct, frozen=True):
 SeriesName = tuple[str, SeriesAttributes]
 
 
+_read_base = msgspec.json.Decoder(Base).decode
+_read_labels = msgspec.json.Decoder(dict[str, str]).decode
+
+
 class ExportDb:
     """Export cursor, refusals, series already announced. For any thread.
 
@@ -415,8 +419,8 @@ def _write_traces(db: sqlite3.Connection, traces: Mapping[str, Trace]) -> None:
 
 
 def _base(text: str | None) -> Base | None:
-    return msgspec.json.decode(text, type=Base) if text else None
+    return _read_base(text) if text else None
 
 
 def _labels(text: str) -> SeriesAttributes:
-    return tuple(msgspec.json.decode(text, type=dict[str, str]).items())
+    return tuple(_read_labels(text).items())

@@ -77,6 +77,9 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     off: bool = False
 
 
+_state = msgspec.json.Decoder(State).decode
+
+
 class _Link(NamedTuple):
     """A sealed record: place and hash, the row that it is of, the gap that it tells, whether it is the row's last."""
 
@@ -163,7 +166,7 @@ class Sealer:
 
     def _read(self) -> State | None:
         text = self._db.noted("logs", NOTE)
-        return msgspec.json.decode(text, type=State) if text else None
+        return _state(text) if text else None
 
     def _note(self, state: State) -> dict[str, str]:
         return {NOTE: msgspec.json.encode(state).decode()}

@@ -199,11 +199,19 @@ class _Event(msgspec.Struct):
     data: _Start = msgspec.field(default_factory=_Start)
 
 
+class _Owner(msgspec.Struct, rename={"session_id": "sessionId"}):
+    session_id: str
+
+
+_event = msgspec.json.Decoder(_Event).decode
+_owner = msgspec.json.Decoder(_Owner).decode
+
+
 def _cwd_of_events(path: str) -> str:
     """The folder that the first of Copilot's events names."""
     first = read_small(path, HEAD).partition(b"\n")[0]
     try:
-        return msgspec.json.decode(first, type=_Event).data.context.cwd
+        return _event(first).data.context.cwd
     except (msgspec.DecodeError, UnicodeDecodeError):
         return ""
 
@@ -212,14 +220,10 @@ def _session_in(path: str) -> str:
     """The session that a subagent's transcript says it belongs to."""
     for data in read_small(path, HEAD).splitlines():
         try:
-            return str(msgspec.json.decode(data, type=_Owner).session_id)
+            return str(_owner(data).session_id)
         except (msgspec.DecodeError, UnicodeDecodeError):
             continue
     return ""
-
-
-class _Owner(msgspec.Struct, rename={"session_id": "sessionId"}):
-    session_id: str
 
 
 def _carefully(path: str) -> Iterator[bytes | int]:

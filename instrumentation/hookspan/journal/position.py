@@ -20,6 +20,10 @@ class Position(msgspec.Struct, frozen=True):
     identity: str
 
 
+read_position = msgspec.json.Decoder(Position).decode
+"""A position from its JSON. Raises msgspec.ValidationError for anything else."""
+
+
 class Line(msgspec.Struct, frozen=True):
     """One record: its number and its bytes, without the LF."""
 

@@ -134,10 +134,13 @@ class _Timed(msgspec.Struct):
     timestamp: str = ""
 
 
+_timed = msgspec.json.Decoder(_Timed).decode
+
+
 def _time_of(line: bytes) -> int:
     """When a line was written (Unix ns), 0 for a line without a time."""
     try:
-        return timestamp_ns(msgspec.json.decode(line, type=_Timed).timestamp)
+        return timestamp_ns(_timed(line).timestamp)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return 0
 

@@ -15,7 +15,7 @@ import msgspec
 
 from hookspan.catalogue.enums import SessionPhase
 from hookspan.catalogue.session_fields import SessionRow
-from hookspan.journal.position import Position
+from hookspan.journal.position import read_position
 from hookspan.model.rows import LogRow, Span
 from hookspan.model.sums import Series
 from hookspan.paths import Paths
@@ -370,4 +370,4 @@ def _is_ready(db: Reading) -> bool:
 def _record(meta: Mapping[str, Any]) -> int:
     """The number of the first record that is not in the store, from the rows of `meta`."""
     position = meta.get("position")
-    return msgspec.json.decode(position, type=Position).record if position else 0
+    return read_position(position).record if position else 0

@@ -16,7 +16,7 @@ from typing import Any, Self
 import msgspec
 
 from hookspan.catalogue.session_fields import SessionRow
-from hookspan.journal.position import Position
+from hookspan.journal.position import Position, read_position
 from hookspan.model.rows import Increment, Rows
 from hookspan.model.sums import Series, Sums
 from hookspan.paths import Paths
@@ -112,7 +112,7 @@ class Store:
     def position(self) -> Position | None:
         """Where to go on reading the journal, None at the beginning."""
         value = self._meta("position")
-        return None if value is None else msgspec.json.decode(value, type=Position)
+        return None if value is None else read_position(value)
 
     def load_world(self) -> bytes | None:
         """The fold's state of the machine."""

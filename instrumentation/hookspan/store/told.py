@@ -27,6 +27,10 @@ DECISION: Final = "decision"
 REGISTERED: Final = "registered"
 REQUEST: Final = "request"
 _encode = msgspec.json.Encoder().encode
+_decided = msgspec.json.Decoder(CallDecided).decode
+_registered = msgspec.json.Decoder(HookRegistered).decode
+_requested = msgspec.json.Decoder(RequestTimed).decode
+_called = msgspec.json.Decoder(CallTimed).decode
 
 
 class HookTime(msgspec.Struct, frozen=True):
@@ -62,13 +66,13 @@ def of_session(db: Reading, id_: str) -> Told:
     told = Told(hooks=[HookTime(*row) for row in hooks])
     for kind, data in db.execute(f"SELECT kind, data FROM told WHERE {OF_SESSION} ORDER BY at, key", (id_,)):
         if kind == DECISION:
-            told.decisions.append(msgspec.json.decode(data, type=CallDecided))
+            told.decisions.append(_decided(data))
         elif kind == REGISTERED:
-            told.registered.append(msgspec.json.decode(data, type=HookRegistered))
+            told.registered.append(_registered(data))
         elif kind == REQUEST:
-            told.requests.append(msgspec.json.decode(data, type=RequestTimed))
+            told.requests.append(_requested(data))
         else:
-            told.calls.append(msgspec.json.decode(data, type=CallTimed))
+            told.calls.append(_called(data))
     return told
 
 

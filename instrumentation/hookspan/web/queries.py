@@ -9,13 +9,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
-import msgspec
-
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.enums import SessionPhase
 from hookspan.catalogue.session_fields import SessionRow
 from hookspan.catalogue.spans import MODEL
-from hookspan.journal.position import Position
+from hookspan.journal.position import read_position
 from hookspan.model.rows import EventRow, Span, SpanEvent
 from hookspan.model.state import SessionState, load_session
 from hookspan.model.times import Part
@@ -118,7 +116,7 @@ class Moment(Questions):
     def position(self) -> int:
         """The number of the first record that is not in the store; 0 while there is no store."""
         rows = self._rows("SELECT value FROM meta WHERE name = 'position'")
-        return msgspec.json.decode(rows[0][0], type=Position).record if rows else 0
+        return read_position(rows[0][0]).record if rows else 0
 
     def removed(self) -> int:
         """The position at which sessions were last taken out; 0 for never."""

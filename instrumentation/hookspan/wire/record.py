@@ -82,7 +82,10 @@ _encoder = msgspec.json.Encoder()
 
 
 MAKING: Final = threading.Lock()
-"""Held while a decoder is made: msgspec ends the process that decodes meanwhile what is of the same types."""
+"""Held while a decoder is made in a thread: msgspec ends a process in which two are made of the same types at once.
+
+All others are made when their module is imported.
+"""
 
 
 @functools.cache

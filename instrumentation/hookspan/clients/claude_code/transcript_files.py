@@ -33,6 +33,9 @@ class _Meta(msgspec.Struct, rename="camel"):
     spawned_agent_type: str | None = ""
 
 
+_meta = msgspec.json.Decoder(_Meta).decode
+
+
 def transcript_roots(
     environ: dict[str, str] | os._Environ[str] = os.environ, settings: Iterable[Path] = ()
 ) -> tuple[str, ...]:
@@ -95,7 +98,7 @@ def workflow_of(path: str) -> str:
 def read_meta(path: str, session: str, agent_id: str) -> AgentMeta | None:
     """What a subagent's `.meta.json` says, its time left open; None if there is none or it is half-written."""
     try:
-        meta = msgspec.json.decode(read_small(path), type=_Meta)
+        meta = _meta(read_small(path))
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     return AgentMeta(

@@ -43,6 +43,11 @@ class _Kind(msgspec.Struct):
     type: str = ""
 
 
+_tool = msgspec.json.Decoder(_Tool).decode
+_shape = msgspec.json.Decoder(_Shape | None).decode
+_kind = msgspec.json.Decoder(_Kind).decode
+
+
 class Asked(msgspec.Struct):
     """What a request asked for: its shape and effort, empty where it doesn't say."""
 
@@ -63,7 +68,7 @@ def asked(shape_hash: str, params: msgspec.Raw) -> Asked:
 def shape_of(shape_hash: str, shape: msgspec.Raw) -> RequestShape | None:
     """From an `api-request-shape` line; None for one without tools and system prompt, or of another form."""
     try:
-        parts = msgspec.json.decode(shape, type=_Shape | None)
+        parts = _shape(shape)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     if parts is None or not shape_hash:
@@ -81,7 +86,7 @@ def _definitions(tools: Iterable[msgspec.Raw]) -> Iterator[Definition]:
     """Those that are loaded: a deferred one is not part of what the model reads."""
     for tool in tools:
         try:
-            head = msgspec.json.decode(tool, type=_Tool)
+            head = _tool(tool)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             continue
         if head.name and not head.defer_loading:
@@ -101,7 +106,7 @@ def server_of(tool: str) -> str:
 def listing_of(attachment: msgspec.Raw) -> Listing | None:
     """From an `attachment` line; None for one that lists nothing that somebody has added."""
     try:
-        kind = _LISTINGS.get(msgspec.json.decode(attachment, type=_Kind).type)
+        kind = _LISTINGS.get(_kind(attachment).type)
         listed = msgspec.json.decode(attachment) if kind else {}
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
