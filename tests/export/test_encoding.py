@@ -11,7 +11,7 @@ from opentelemetry.sdk.resources import Resource
 
 from hookspan.export.convert import of_service, readable
 from hookspan.export.encoding import spans_request
-from hookspan.model.rows import CLIENT, STATUS_ERROR, Span, SpanEvent, SpanLink
+from hookspan.model.rows import STATUS_ERROR, Span, SpanEvent, SpanLink
 from tests.model.replay import names, play
 
 SESSIONS = sorted(
@@ -53,7 +53,7 @@ SPANS = st.builds(
     start=TIMES,
     end=TIMES,
     attributes=ATTRIBUTES,
-    kind=st.sampled_from([1, CLIENT]),
+    kind=st.integers(0, 5),
     status=st.sampled_from([0, STATUS_ERROR]),
     links=st.lists(st.builds(SpanLink, TRACES, IDS, ATTRIBUTES), max_size=2).map(tuple),
     events=st.lists(st.builds(SpanEvent, st.text(max_size=9), TIMES, ATTRIBUTES), max_size=2).map(tuple),

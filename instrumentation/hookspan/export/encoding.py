@@ -20,8 +20,8 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind
 
-_KINDS: Final = {SpanKind.INTERNAL: b"\x30\x01", SpanKind.CLIENT: b"\x30\x03"}
-"""Of the SDK's kinds those that we have, as field 6."""
+_KINDS: Final = {kind: bytes((0x30, kind.value + 1)) for kind in SpanKind}
+"""Field 6; the SDK numbers kinds from 0, where OTLP has one that is not said."""
 _HAS_IS_REMOTE, _IS_REMOTE = 0x100, 0x200
 """Flags: whether the parent, or what a link leads to, is of another process."""
 _ONE_BYTE: Final = 0x80  # numbers below it take one, which has seven bits
