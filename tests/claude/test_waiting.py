@@ -7,7 +7,6 @@ import signal
 import sqlite3
 import time
 
-import psutil
 import pytest
 
 from hookspan.catalogue import attributes as sc
@@ -133,7 +132,7 @@ def test_a_client_that_is_killed_was_there_as_long_as_it_was_seen():
             until(lambda: any(wait.running_at for wait in open_dialogs(home)), "evidence that it runs")
             time.sleep(4)
             session.signal(signal.SIGKILL)
-            until(lambda: not psutil.pid_exists(session.pid), "the client's last thread")
+            until(lambda: not session.process.is_running(), "the client's last thread")
             killed = time.time_ns()
             until(lambda: home.sessions()[0].ended, "the end")
         (row,) = home.sessions()

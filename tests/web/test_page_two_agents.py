@@ -107,6 +107,7 @@ def test_both_on_one_page_with_their_collision(codex_model: Model, visitor: Visi
             expect(rows).to_have_count(1)
             expect(of_codex).to_have_count(1)
         finally:
+            visitor.close()  # before its agent ends: a page that is idle loads what it may need
             over.set()
             end.touch()
             ended = claude.wait()
