@@ -38,7 +38,7 @@ from hookspan.model.rows import Attributes, Span
 from hookspan.model.state import SessionState, dump_session
 from hookspan.observe.observers import RECENT
 from hookspan.paths import Paths
-from hookspan.store import Commit, Retention, Store
+from hookspan.store import Commit, Reader, Retention, Store
 from tests.agent.machine import Machine
 from tests.bench import store as made
 from tests.web.browser import Visitor, chromium
@@ -477,7 +477,9 @@ def main() -> None:
 
 def run(site: Site, pages: int, report: Report) -> None:
     report.store = site.machine.paths.store.stat().st_size / 1e6
-    report.sessions = site.get("/summary")["metrics"]["total_sessions"]
+    reader = Reader(site.machine.paths)
+    report.sessions = reader.counts().sessions
+    reader.close()
     idle(site, report)
     listed = site.get("/sessions", state="ended", limit=50)["sessions"]
     found = next(one["id"] for one in listed if one["turns"] > 1)  # a kept store has an earlier run's long one, too
