@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Route, expect
 
-from tests.agent.machine import until
+from tests.agent.machine import launch, until
 from tests.web.browser import Visitor, sideways, violations
 from tests.web.site import Site
 from tests.web.talk import Talk, rounding
@@ -68,6 +68,24 @@ def test_it_grows_and_names_what_the_timeline_shows(shared: Site, visitor: Visit
     expect(rows.filter(has_text="Bash: git status")).to_be_visible()
     expect(rows.filter(has_text="It is tidy.")).to_contain_text("opus-5-5")
     expect(page.locator("turn-said")).to_contain_text("It is tidy.")
+
+
+def test_it_is_asked_for_again_while_the_agent_is_away(site: Site, visitor: Visitor) -> None:
+    talk = rounding(site.machine)
+    site.settle()
+    page = visitor.visit(site, f"/sessions/{talk.session}")
+    page.wait_for_function(  # which nobody has opened yet
+        "() => performance.getEntriesByType('resource').some((file) => file.name.includes('/session-conversation.js'))"
+    )
+    visitor.agent_may_be_away = True
+    site.machine.cli("down")
+    expect(page.get_by_text("The agent does not answer.")).to_be_visible()
+    page.get_by_role("button", name="Conversation").click()
+    view = page.locator("session-conversation")
+    expect(view.get_by_text("Shown once the agent answers.")).to_be_visible()
+    launch(site.machine, "--stay")
+    expect(view.get_by_role("article")).to_have_count(15)
+    assert violations(page) == []
 
 
 def test_it_is_given_away_without_paths(shared: Site, visitor: Visitor) -> None:

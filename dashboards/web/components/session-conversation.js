@@ -330,7 +330,9 @@ export class SessionConversation extends BaseComponent {
 
 	/** @param {ConversationFeed} feed */
 	#messages(feed) {
-		if (!feed.isLoaded) return feed.error ? nothing : html`<p class="empty" aria-busy="true">Loading</p>`;
+		if (!feed.isLoaded && feed.error?.status) return nothing;
+		if (!feed.isLoaded && feed.error) return html`<p class="empty">Shown once the agent answers.</p>`;
+		if (!feed.isLoaded) return html`<p class="empty" aria-busy="true">Loading</p>`;
 		if (!feed.total) return html`<p class="empty">${feed.missing || "Nothing was said yet."}</p>`;
 		const pages = Array.from({ length: Math.ceil(feed.total / PAGE) }, (_, page) => page);
 		const isFew = feed.total <= PAGE;

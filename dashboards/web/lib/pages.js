@@ -67,6 +67,15 @@ const REST = [
 	() => import("../components/columns-choice.js"),
 	() => import("./return.js"),
 ];
+/** What pages show only now and then. */
+const PARTS = [
+	() => import("../components/session-conversation.js"),
+	() => import("../components/session-told.js"),
+	() => import("../components/span-told.js"),
+	() => import("../components/share-panel.js"),
+	() => import("../components/collision-mark.js"),
+	() => import("../components/quota-panel.js"),
+];
 const AGAIN = 500; // ms
 const RETRY = 5000; // ms
 const SETTLED = 3000; // ms after which whoever looks at a page may go to another one
@@ -79,6 +88,7 @@ export async function loadAhead() {
 	for (const load of REST) await ahead(load);
 	await pause(SETTLED);
 	for (const { load } of Object.values(PAGES)) await ahead(load);
+	for (const load of PARTS) await ahead(load);
 }
 
 /** @param {() => Promise<unknown>} load */
