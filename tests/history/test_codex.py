@@ -151,6 +151,15 @@ def test_twice_is_once_and_what_hooks_told_is_not_imported(name, tmp_path):
     assert {key: dump_session(session) for key, session in live.state.sessions.items()} == before
 
 
+def test_of_a_rollout_that_is_there_twice_the_larger_is_read(tmp_path):
+    places = [tmp_path / "restored", tmp_path / "sessions"]
+    for place in places:
+        shutil.copytree(SESSIONS / "codex_subagent" / ".codex" / "sessions", place)
+    for path in places[0].rglob("rollout-*.jsonl"):
+        path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:3]))
+    assert records(*places) == records(places[1])
+
+
 def test_no_digest_is_kept(tmp_path):
     for name in ("codex_plain", "codex_code_mode"):
         for line in records(SESSIONS / name / ".codex" / "sessions"):

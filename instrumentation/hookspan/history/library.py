@@ -92,13 +92,11 @@ def find(places: Iterable[str]) -> tuple[list[Transcript], list[Refused]]:
     by_session: dict[str, Transcript] = {}
     refused: list[Refused] = []
     strays: dict[str, list[str]] = {}
-    threads: list[rollouts.Rollout] = []
+    threads: dict[tuple[str, str], tuple[rollouts.Rollout, Transcript]] = {}
     for path in dict.fromkeys(_files(places)):
         name = os.path.basename(path)
         try:
-            if _ROLLOUT.match(name):
-                threads.append(rollouts.look(path))
-                continue
+            rollout = rollouts.look(path) if _ROLLOUT.match(name) else None
             transcript = _look(path)
         except RefusedError as error:
             refused.append(Refused(path, str(error)))
@@ -108,7 +106,11 @@ def find(places: Iterable[str]) -> tuple[list[Transcript], list[Refused]]:
         except OSError as error:
             refused.append(Refused(path, error.strerror or "it can't be read"))
             continue
-        if _STRAY_AGENT.match(name):
+        if rollout is not None:
+            thread = (rollout.session, rollout.thread)
+            if thread not in threads or threads[thread][1].size < transcript.size:
+                threads[thread] = rollout, transcript
+        elif _STRAY_AGENT.match(name):
             if session := _session_in(path):
                 strays.setdefault(session, []).append(path)
         else:
@@ -119,21 +121,22 @@ def find(places: Iterable[str]) -> tuple[list[Transcript], list[Refused]]:
         msgspec.structs.replace(transcript, agents=(*transcript.agents, *strays.get(transcript.session, ())))
         for transcript in by_session.values()
     ]
-    whole += [_of_rollouts(session, found) for session, found in rollouts.by_session(threads).items()]
+    parts = {rollout.path: part for rollout, part in threads.values()}
+    found = rollouts.by_session(rollout for rollout, _ in threads.values())
+    whole += [_of_rollouts(session, [parts[one.path] for one in those]) for session, those in found.items()]
     return sorted(whole, key=lambda transcript: (transcript.began, transcript.changed, transcript.session)), refused
 
 
-def _of_rollouts(session: str, found: list[rollouts.Rollout]) -> Transcript:
-    """A session of Codex; what was looked at last of its threads counts."""
-    parts = [_look(one.path) for one in found]
+def _of_rollouts(session: str, parts: list[Transcript]) -> Transcript:
+    """A session of Codex, of what its threads' rollouts are, its own first."""
     return Transcript(
         session,
-        found[0].path,
+        parts[0].path,
         min(part.began for part in parts),
         max(part.ended for part in parts),
         max(part.changed for part in parts),
         sum(part.size for part in parts),
-        tuple(one.path for one in found[1:]),
+        tuple(part.path for part in parts[1:]),
         CODEX.name,
     )
 
