@@ -67,10 +67,12 @@ def spent(use: Callable[[str], object], text: str, takes: int = 1) -> int:
 def grows(use: Callable[[str], object], attack: Callable[[int], str]) -> float:
     """How much longer TIMES the text takes; 0 where even LENGTH is nothing.
 
-    It begins with a short text: what grows with the cube would not end on a long one. What is far from the square at
-    the first look is not looked at again.
+    It begins with a short text: what grows with the cube would not end on a long one. Of each, a quarter is tried
+    first, whose square is a sixteenth. What is far from the square at the first look is not looked at again.
     """
     for length in (LENGTH // 8, LENGTH):
+        if spent(use, attack(length // 4)) <= NOTICED // 16:
+            continue
         if spent(use, attack(length)) > NOTICED and (once := spent(use, attack(length), takes=2)) > NOTICED:
             longer = spent(use, attack(length * TIMES))
             if longer < GROWN * once * 2 / 3:
