@@ -431,6 +431,18 @@ def test_log_records_come_back_as_they_were(paths: Paths, store: Store) -> None:
     assert (reader.last_log(), reader.log_before(written[2].at)) == (SpanKey(2, 0), SpanKey(1, 1))
 
 
+def test_records_of_a_journal_that_was_cut_replace_those_with_their_numbers(paths: Paths, store: Store) -> None:
+    store.commit(made.commit(1, 9))
+    other = made.rows(2)
+    for row in (*other.spans, *other.logs):
+        row.label = "another"
+    store.commit(Commit(position=made.position(10), rows=[made.rows(9), other]))
+    reader = Reader(paths)
+    assert reader.spans_after(SpanKey(0, 0), 4)[2:] == other.spans
+    assert reader.logs_after(SpanKey(0, 0), 2)[0][1:] == other.logs
+    assert [event.record for event in reader.events(after=0)] == list(range(1, 10))
+
+
 def test_forgetting_a_session_leaves_nothing_of_it(paths: Paths, store: Store) -> None:
     store.commit(made.commit(1, 9))
     assert store.forget(["session-1", "unknown"]) == 1

@@ -54,6 +54,8 @@ CHILD_SCOPE: Final = InstrumentationScope(scopes.CHILD_SCOPE, __version__, SCHEM
 _SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
 _UNSET: Final = Status(StatusCode.UNSET)
 _ERROR: Final = Status(StatusCode.ERROR)
+_KINDS: Final = tuple(SpanKind)
+"""Which the SDK numbers from 0."""
 _FLAGS: Final = frozenset({OVERFLOW_KEY, sc.NEVER_RAN})
 """Attributes that a series has or has not, whose value is true."""
 _FRACTIONS: Final = frozenset({"s", "USD"})
@@ -100,7 +102,7 @@ def readable(
     return ReadableSpan(
         name=name,
         context=span_context(span.trace_id, span.span_id, threshold=threshold),
-        parent=span_context(span.trace_id, span.parent_id, remote=is_turn(span.name, attributes))
+        parent=_parent(span.trace_id, span.parent_id, remote=is_turn(span.name, attributes))
         if span.parent_id
         else None,
         resource=resource,
@@ -113,7 +115,7 @@ def readable(
             )
             for link in span.links
         ],
-        kind=SpanKind(max(span.kind, INTERNAL) - 1),  # the SDK numbers them from 0
+        kind=_KINDS[max(span.kind, INTERNAL) - 1],
         status=_ERROR if span.status == STATUS_ERROR else _UNSET,
         start_time=span.start,
         end_time=span.end,
@@ -270,3 +272,6 @@ def span_context(trace_id: str, span_id: str, *, remote: bool = False, threshold
     """`remote`: of another process, which TRACEPARENT named."""
     state = TraceState([("ot", f"th:{threshold}")]) if threshold else None
     return SpanContext(int(trace_id, 16), int(span_id, 16), remote, _SAMPLED, state)
+
+
+_parent = lru_cache(maxsize=256)(span_context)  # many spans have the one of the span before

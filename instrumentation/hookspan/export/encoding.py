@@ -18,17 +18,19 @@ from typing import Any, Final
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import Link, SpanContext, SpanKind
+from opentelemetry.trace import Link, SpanContext, SpanKind, StatusCode, TraceState
 
 _KINDS: Final = {kind: bytes((0x30, kind.value + 1)) for kind in SpanKind}
 """Field 6; the SDK numbers kinds from 0, where OTLP has one that is not said."""
 _HAS_IS_REMOTE, _IS_REMOTE = 0x100, 0x200
 """Flags: whether the parent, or what a link leads to, is of another process."""
-_ONE_BYTE: Final = 0x80  # numbers below it take one, which has seven bits
+_ONE_BYTE: Final = 0x80  # numbers below it take one, which has seven bits ..
+_TWO_BYTES: Final = 0x4000  # .. and below this two
 _KEPT: Final = 2048  # attributes whose bytes are kept ..
 _SHORT: Final = 128  # .. if their values have no more characters than this: content repeats nothing
 
 _fixed64 = Struct("<BQ").pack  # a field's tag, and its number
+_times = Struct("<BQBQ").pack
 _flags_of_span = Struct("<HI").pack  # the tag takes two bytes
 _flags_of_link = Struct("<BI").pack
 _double = Struct("<Bd").pack
@@ -56,25 +58,26 @@ def _of_resource(resource: Resource, scopes: Iterable[tuple[InstrumentationScope
 def _span(span: ReadableSpan) -> bytes:
     context, parent = span.context, span.parent
     assert context is not None  # noqa: S101 - for the type checker
-    return b"".join(
-        (
-            b"\x0a\x10",
-            context.trace_id.to_bytes(16),
-            b"\x12\x08",
-            context.span_id.to_bytes(8),
-            _text(3, ",".join(f"{key}={value}" for key, value in context.trace_state.items())),
-            b"\x22\x08" + parent.span_id.to_bytes(8) if parent else b"",
-            _text(5, span.name),
-            _KINDS[span.kind],
-            _fixed64(0x39, span.start_time),
-            _fixed64(0x41, span.end_time),
-            _attributes(9, span.attributes),
-            *(_part(11, _event(event)) for event in span.events),
-            *(_part(13, _link(link)) for link in span.links),
-            _part(15, b"\x18" + _varint(code) if (code := span.status.status_code.value) else b""),
-            _flags_of_span(0x0185, _flags(parent)),
-        )
-    )
+    parts = [
+        b"\x0a\x10",
+        context.trace_id.to_bytes(16),
+        b"\x12\x08",
+        context.span_id.to_bytes(8),
+        _state(context.trace_state) if context.trace_state else b"",
+        b"\x22\x08" + parent.span_id.to_bytes(8) if parent else b"",
+        _kept_text(5, span.name),
+        _KINDS[span.kind],
+        _times(0x39, span.start_time, 0x41, span.end_time),
+        _attributes(9, span.attributes),
+    ]
+    parts += [_part(11, _event(event)) for event in span.events]
+    parts += [_part(13, _link(link)) for link in span.links]
+    parts += _STATUSES[span.status.status_code], _flags_of_span(0x0185, _flags(parent))
+    return b"".join(parts)
+
+
+def _state(state: TraceState) -> bytes:
+    return _text(3, ",".join(f"{key}={value}" for key, value in state.items()))
 
 
 def _event(event: Event) -> bytes:
@@ -102,7 +105,7 @@ def _attributes(field: int, attributes: Mapping[str, Any] | None) -> bytes:
 
 
 def _attribute(field: int, key: str, value: Any) -> bytes:
-    return _part(field, _part(1, key.encode()) + _part(2, _value(value)))
+    return _part(field, _kept_text(1, key) + _part(2, _value(value)))
 
 
 _kept_attribute = lru_cache(maxsize=_KEPT)(_attribute)
@@ -125,6 +128,9 @@ def _text(field: int, text: str | None) -> bytes:
     return _part(field, text.encode()) if text else b""
 
 
+_kept_text = lru_cache(maxsize=_KEPT)(_text)
+
+
 def _part(field: int, data: bytes) -> bytes:
     """A field of known length: a text, bytes or a message. Fields up to 15 have a tag of one byte."""
     length = len(data)
@@ -134,9 +140,19 @@ def _part(field: int, data: bytes) -> bytes:
 
 
 def _varint(number: int) -> bytes:
+    if number < _ONE_BYTE:
+        return bytes((number,))
+    if number < _TWO_BYTES:
+        return bytes((number & 0x7F | 0x80, number >> 7))
     found = bytearray()
     while number >= _ONE_BYTE:
         found.append(number & 0x7F | 0x80)
         number >>= 7
     found.append(number)
     return bytes(found)
+
+
+_STATUSES: Final = {
+    code: _part(15, b"\x18" + _varint(code.value) if code is not StatusCode.UNSET else b"") for code in StatusCode
+}
+"""Field 15."""

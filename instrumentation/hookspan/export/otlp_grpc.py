@@ -185,14 +185,15 @@ class GrpcSender:
             "channel_options": OPTIONS,
             "retryable_error_codes": NEVER_RETRY,
         }
-        return _EXPORTERS[self._signal](**arguments)
+        exporter = _EXPORTERS[self._signal](**arguments)
+        return _of_bytes(exporter, "traces") if self._signal == "traces" else exporter
 
 
 def _export(exporter: Any, data: Batch) -> None:
     if (spans := spans_of(data)) is None:
         exporter.export(data)
     elif len(request := spans_request(spans)) <= REQUEST_MAX:
-        exporter._client.Export(request=SERVICES["traces"].request.FromString(request))  # noqa: SLF001 - `_Listening`
+        exporter._client.Export(request=request)  # noqa: SLF001 - `_Listening`
 
 
 class GrpcForwarder(GrpcSender):
@@ -204,13 +205,17 @@ class GrpcForwarder(GrpcSender):
         return answer or Answer(error="the request could not be sent")
 
     def _make(self) -> Any:
-        exporter = super()._make()
-        exporter._client = _Listening(_Bytes(exporter._channel, self._signal))  # noqa: SLF001 - as above
-        return exporter
+        return _of_bytes(super()._make(), self._signal)
+
+
+def _of_bytes(exporter: Any, signal: Signal) -> Any:
+    """The same, whose client takes requests that are encoded already."""
+    exporter._client = _Listening(_Bytes(exporter._channel, signal))  # noqa: SLF001 - as above
+    return exporter
 
 
 class _Bytes:
-    """A stub that takes a request which is encoded already."""
+    """A stub of that kind."""
 
     def __init__(self, channel: Any, signal: Signal) -> None:
         service = SERVICES[signal]

@@ -15,7 +15,7 @@ from .database import Reading
 from .schema import SpanKey
 
 COLUMNS: Final = "key, at, event, severity, trace_id, span_id, session, attributes, label"
-INSERT: Final = f"INSERT OR REPLACE INTO log ({COLUMNS}) VALUES ({', '.join('?' * 9)})"
+INSERT: Final = f"INTO log ({COLUMNS}) VALUES ({', '.join('?' * 9)})"
 SELECT: Final = f"SELECT {COLUMNS.replace(' session,', ' state.id,')} FROM log LEFT JOIN state USING (session)"
 
 _encode = msgspec.json.Encoder().encode

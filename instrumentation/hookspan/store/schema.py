@@ -9,7 +9,7 @@ import os
 import sqlite3
 from collections.abc import Sequence
 from hashlib import blake2b
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import msgspec
 
@@ -18,7 +18,17 @@ from hookspan.catalogue import session_fields
 from hookspan.catalogue.enums import SessionPhase
 from hookspan.catalogue.metrics import BY_NAME
 from hookspan.catalogue.session_fields import SessionRow
-from hookspan.model.rows import AttributeValue, EventRow, MoveRow, Span, SpanEvent, SpanLink, StayedRow, Waste
+from hookspan.model.rows import (
+    Attributes,
+    AttributeValue,
+    EventRow,
+    MoveRow,
+    Span,
+    SpanEvent,
+    SpanLink,
+    StayedRow,
+    Waste,
+)
 from hookspan.model.sums import Exemplar, Series
 
 APPLICATION: Final = 0x6873706E  # "hspn"
@@ -308,7 +318,7 @@ SPAN_COLUMNS: Final = (
     ", attributes, links, events, label"
 )
 _WRITTEN_SPAN: Final = f"{SPAN_COLUMNS}, tree"
-INSERT_SPAN: Final = f"INSERT OR REPLACE INTO span ({_WRITTEN_SPAN}) VALUES ({', '.join('?' * 17)})"
+INSERT_SPAN: Final = f"INTO span ({_WRITTEN_SPAN}) VALUES ({', '.join('?' * 17)})"
 SELECT_SPAN: Final = (
     f"SELECT {SPAN_COLUMNS.replace(' session,', ' state.id,')} FROM span LEFT JOIN state USING (session)"
 )
@@ -378,8 +388,7 @@ def read_span(row: Sequence[Any]) -> Span:
         name=name,
         start=start,
         end=end,
-        # JSON has no NaN: it was written as null.
-        attributes={name: value for name, value in _attributes(attributes).items() if value is not None},
+        attributes=_read_attributes(attributes),
         kind=kind,
         status=status,
         links=_links(links) if links else (),
@@ -391,10 +400,17 @@ def read_span(row: Sequence[Any]) -> Span:
     )
 
 
+def _read_attributes(text: str) -> Attributes:
+    known = _attributes(text)
+    if None in known.values():  # JSON has no NaN: it was written as null
+        known = {name: value for name, value in known.items() if value is not None}
+    return cast(Attributes, known)
+
+
 # --- Events
 
 EVENT_COLUMNS: Final = "record, at, session, event, tool, took, size, prompt, agent_id, tool_use_id, project, label"
-INSERT_EVENT: Final = f"INSERT OR REPLACE INTO event ({EVENT_COLUMNS}) VALUES ({', '.join('?' * 12)})"
+INSERT_EVENT: Final = f"INTO event ({EVENT_COLUMNS}) VALUES ({', '.join('?' * 12)})"
 SELECT_EVENT: Final = (
     f"SELECT {EVENT_COLUMNS.replace(' session,', ' state.id,')} FROM event LEFT JOIN state USING (session)"
 )

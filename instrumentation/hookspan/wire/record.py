@@ -88,11 +88,14 @@ All others are made when their module is imported.
 """
 
 
+_KINDS: Final[dict[str, Any]] = {"fact": Fact, "reduced": Reduced}
+
+
 @functools.cache
-def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+def _decoder(kind: str) -> msgspec.json.Decoder[Any]:
     """Made when it is used first: those of all facts take 10 ms, which a command that shows rows never needs."""
     with MAKING:
-        return msgspec.json.Decoder(kind)
+        return msgspec.json.Decoder(_KINDS[kind])
 
 
 def read_line(data: bytes) -> RawEvent | Record:
@@ -103,12 +106,9 @@ def read_line(data: bytes) -> RawEvent | Record:
     """
     try:
         line = read_raw(data)
-        if line.kind == "fact":
-            fact: Fact = _decoder(Fact).decode(data)
-            return fact
-        if line.kind == "reduced":
-            reduced: Reduced = _decoder(Reduced).decode(data)
-            return reduced
+        if line.kind in _KINDS:
+            record: Record = _decoder(line.kind).decode(data)
+            return record
     except msgspec.ValidationError as error:
         raise Unreadable("not_an_object" if data[:1] != b"{" else "foreign") from error
     except (msgspec.DecodeError, RecursionError) as error:
