@@ -142,3 +142,18 @@ def test_a_client_that_was_seen_to_run_was_there_until_then(tmp_path):
         watching.step(heard + 9 * SECOND, [session])
     ends = [one.step(heard + 20 * SECOND, [session])[0].at for one in (watching, late)]
     assert ends == [heard + 9 * SECOND, heard]
+
+
+def test_a_client_that_its_parent_has_not_buried_is_gone():
+    process = subprocess.Popen(["sleep", "60"])
+    try:
+        now = time.time_ns()
+        session = SessionState(id="s", first=now, opened=now, start=now, started=True, pid=process.pid, last=now)
+        watching = Processes()
+        assert watching.step(now + 3 * SECOND, [session]) == []
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        (fact,) = watching.step(now + 6 * SECOND, [session])
+    finally:
+        process.wait()
+    assert fact.at == now + 3 * SECOND

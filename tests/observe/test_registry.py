@@ -139,7 +139,7 @@ def test_a_client_that_alone_keeps_its_session_open_is_looked_after(client, monk
     client.writes(status="busy", statusUpdatedAt=(client.now + SECOND) // MS)
     (told,) = client.step()
     assert told.status == "busy"
-    monkeypatch.setattr(registry, "_process_start", lambda _pid: "1")
+    monkeypatch.setattr(registry, "start_of", lambda _pid: "1")
     (told,) = client.step()
     assert told.gone
     client.writes(status="idle")

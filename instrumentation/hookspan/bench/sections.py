@@ -81,6 +81,7 @@ def of_agent(backlog: int, report: Report) -> Iterator[Row]:
     yield Row("events/s of one core", plain, "/s", 5000, floor=True)
     yield Row("events/s of one core, with export", exported, "/s", 2500, floor=True)
     yield Row("with export to without", exported / plain if plain else 0.0, "x")  # 0: taken before the first look
+    yield Row(f"{backlog:,} events taken in, as by a rebuild", whole.seconds, "s")
     yield Row(f"memory at most, backlog of {backlog:,}", whole.peak / MILLION, "MB", 150)
     say("Watching an idle agent ..")
     idle = agent.idle()

@@ -28,6 +28,8 @@ SETTLED_CHILD: Final = 0.4
 """Seconds that a child must live to count: hooks and status lines are over by then."""
 SAME_BIRTH: Final = 30_000_000
 """Two start times closer than this are the same: the kernel reports hundredths of a second, and clocks are adjusted."""
+_STAT_MAX: Final = 4096  # bytes of /proc/PID/stat; it has some 300
+_STATE_FIELD, _START_FIELD = 0, 19  # of what follows the name there: fields 3 and 22
 _QUOTES: Final = re.compile(r"""['"\\]+""")
 
 
@@ -47,6 +49,29 @@ def own_pid_namespace() -> int:
         return 0
 
 
+def start_of(pid: int) -> str:
+    """When a process started, as the kernel counts; empty without one that runs, or without Linux's /proc."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
+            fields = file.read(_STAT_MAX).rpartition(b")")[2].split()
+        return "" if fields[_STATE_FIELD] == b"Z" else fields[_START_FIELD].decode()
+    except (OSError, IndexError):
+        return ""
+
+
+class _Known(NamedTuple):
+    """A process that was found, and when it started, as `start_of` tells that."""
+
+    process: psutil.Process
+    start: str
+
+    def runs(self) -> bool:
+        """Whether it still does. 16 idle clients cost 0.01 % of a processor so, and 0.05 by psutil alone."""
+        if self.start:
+            return start_of(self.process.pid) == self.start
+        return self.process.is_running() and self.process.status() != psutil.STATUS_ZOMBIE
+
+
 class Processes:
     """The clients of open sessions. A pid means something only on its own host and in its own namespace.
 
@@ -58,7 +83,7 @@ class Processes:
         self._host = socket.gethostname()
         self._namespace = own_pid_namespace()
         self._read_record = read_record
-        self._processes: dict[int, psutil.Process] = {}
+        self._processes: dict[int, _Known] = {}
         self._alive: dict[int, int] = {}
         self._words: dict[int, list[str]] = {}
 
@@ -100,20 +125,20 @@ class Processes:
 
     def _process(self, session: SessionState) -> psutil.Process | None:
         """The client's process; None if its pid is free or now belongs to another process."""
-        process = self._processes.get(session.pid)
+        known = self._processes.get(session.pid)
         try:
-            if process is None:
+            if known is None:
                 process = psutil.Process(session.pid)
                 # Older than the session's first sign of life, else the pid was given to another program since.
                 if _born(process) > session.last + NANO:
                     return None
-                self._processes[session.pid] = process
-            if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
-                return process
+                known = self._processes[session.pid] = _Known(process, start_of(session.pid))
+            if known.runs():
+                return known.process
         except psutil.NoSuchProcess:
             pass
         except psutil.AccessDenied:
-            return process
+            return known.process if known else None
         self._processes.pop(session.pid, None)
         return None
 

@@ -17,14 +17,13 @@ from hookspan.wire.facts import Fact, Registered
 from hookspan.wire.scrub import label
 
 from .folder_watch import FolderWatch
-from .processes import own_pid_namespace
+from .processes import own_pid_namespace, start_of
 from .repositories import describe
 
 NANO: Final = 1_000_000_000
 UNHOOKED: Final = 2 * NANO
 """A session that no hook has told of for so long has none of ours. Its first hook takes well below a second; and the
 client names a session for 0.1 s that it then resumes another one instead of."""
-_START_FIELD: Final = 19  # of what follows the name in /proc/PID/stat: field 22
 
 
 class Registry:
@@ -172,19 +171,10 @@ class Registry:
         """Whether an entry is of the process that has its pid now, here: the client may have died, and others too."""
         if entry.pid_domain not in {"", self._domain}:
             return False
-        started = _process_start(entry.pid)
+        started = start_of(entry.pid)
         if started and entry.process_start:
             return started == entry.process_start
         try:  # its own clock is what the client has noted elsewhere
             return psutil.Process(entry.pid).create_time() * NANO < entry.started + NANO
         except psutil.Error:
             return False
-
-
-def _process_start(pid: int) -> str:
-    """When a process started, as the kernel counts; empty without such a process, or without Linux's /proc."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            return file.read().rpartition(b")")[2].split()[_START_FIELD].decode()
-    except (OSError, IndexError):
-        return ""
