@@ -10,7 +10,7 @@ from hookspan.model.sessions import is_open
 from hookspan.model.state import State, World, load_session, load_world
 from hookspan.wire.facts import Repository
 
-SESSIONS_KEPT: Final = 500  # open sessions in memory, 12 KB each: more are only there while a long backlog is read
+SESSIONS_KEPT: Final = 150  # open sessions in memory, up to 140 KB each: more are there while a long backlog is read
 
 
 class FoldState:
