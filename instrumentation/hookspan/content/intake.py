@@ -143,7 +143,7 @@ class Intake:
             for subagent in ("", *{subagent for _, subagent in events.known(kept.id)}):
                 files[subagent] = content.file(session, *journal_source(kept.id, subagent), 0, 0, INTEGER_MAX)
             record = start = files[""].indexed
-            reading = self._readings.setdefault(files[""].key, _Reading(journal_source(kept.id), of_events=True))
+            reading = self._reading(files[""], journal_source(kept.id), of_events=True)
             for record, subagent, line in itertools.islice(events.read(kept.id, start), EVENTS):
                 file = files[subagent]
                 for row in reading.rows(line, record, file, kept.id):
@@ -170,7 +170,7 @@ class Intake:
             start = at = min(file.indexed, file.archived) if archive else file.indexed
             if at >= status.st_size:
                 return 0
-            reading = self._reading(file, source)
+            reading = self._reading(file, source, of_events=False)
             for line in _lines(descriptor, at, budget):
                 for row in reading.rows(line, at, file, kept.id) if len(line) <= MAX_LINE else ():
                     if row.at >= since:
@@ -188,8 +188,8 @@ class Intake:
         finally:
             os.close(descriptor)
 
-    def _reading(self, file: File, source: Source) -> _Reading:
-        reading = self._readings.setdefault(file.key, _Reading(source))
+    def _reading(self, file: File, source: Source, *, of_events: bool) -> _Reading:
+        reading = self._readings.setdefault(file.key, _Reading(source, of_events=of_events))
         self._readings.move_to_end(file.key)
         while len(self._readings) > REMEMBERED:
             self._readings.popitem(last=False)
