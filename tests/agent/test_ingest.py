@@ -11,6 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from hookspan.agent.ingest import Ingest, upkeep
+from hookspan.agent.key import read_key
+from hookspan.agent.settings import AgentSettings
+from hookspan.agent.sockets import Poke
 from hookspan.store import Reader
 from tests.otlp_sink import Sink
 
@@ -195,6 +199,28 @@ def test_strays_are_taken_in(machine: Machine):
         assert len(list(machine.paths.journal.glob("stray-*"))) == 6
     until(lambda: machine.counts().events == 6)
     assert not list(machine.paths.journal.glob("stray-*"))
+
+
+def test_a_backlog_that_never_ends_puts_off_nothing_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(upkeep, "OVERDUE", 0.0)
+    machine = Machine(tmp_path).install()
+    machine.paths.down.touch()
+    with machine.paths.current.open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        machine.hooks(*small_session())
+    poke = Poke(machine.paths.poke_socket)
+    ingest = Ingest(machine.paths, AgentSettings(machine.paths, None), poke, read_key(machine.paths))
+
+    def work() -> None:
+        append(machine, *small_session())
+        ingest.step()
+
+    for _ in range(3):
+        work()
+    assert not ingest.progress.caught_up
+    assert not list(machine.paths.journal.glob("stray-*"))
+    ingest.close()
+    poke.close()
 
 
 def test_spans_wait_for_an_endpoint_that_is_down_and_none_is_lost(make_machine: Callable[..., Machine]):

@@ -125,6 +125,7 @@ class Ingest:
                 self.loop.guarded(look)
         began = time.monotonic()
         if self._take_batch():
+            self.upkeep.amid_backlog()
             return
         self.progress.caught_up, self.progress.caught_up_at = True, began
         wait = 0.0 if self.upkeep.between_batches() else self.loop.guarded(self._observe)

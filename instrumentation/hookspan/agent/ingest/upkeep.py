@@ -1,7 +1,7 @@
 """Keeps the journal and the store within their limits: strays, rotation, compaction, retention.
 
-What needs the store, or takes no time, is done by the ingest thread when it has nothing to read. What takes seconds
-(reducing and packing segments) has a thread of its own.
+What needs the store, or takes no time, is done by the ingest thread when it has nothing to read, or has had something
+for too long. What takes seconds (reducing and packing segments) has a thread of its own.
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ STRAYS_INTERVAL: Final = 2.0  # seconds, as all of these
 ROTATE_INTERVAL: Final = 10.0
 PRUNE_INTERVAL: Final = 3600.0
 PRUNE_PAUSE: Final = 1.0  # between two slices of a prune, so that events come through
+OVERDUE: Final = (
+    60.0  # that a backlog puts this off: one that never ends would let journal and store outgrow their limits
+)
 LONG_BACKLOG: Final = 20_000  # records after which memory is given back ..
 SHRINK_INTERVAL: Final = 60.0  # .. but no more often than this
 INTERVAL: Final = 600.0  # between two rounds of the thread of its own
@@ -65,6 +68,7 @@ class Upkeep:
         self._pruning = Interval(PRUNE_INTERVAL)
         self._shrinking = Interval(SHRINK_INTERVAL)
         self._shrunk_at = 0  # records
+        self._rested = time.monotonic()  # when there was nothing to read
         self._pause = FIRST
         self._opted_out = OptedOut({})
         self.loop = Loop("upkeep", self.step)
@@ -73,15 +77,28 @@ class Upkeep:
 
     def between_batches(self) -> bool:
         """Do what is due; True if there is something to read now. What fails is counted there."""
-        if self._strays.is_due() and self._ingest.guarded(lambda: bool(self._journal.take_in_strays())):
+        self._rested = time.monotonic()
+        if self._take_in_strays():
             return True
+        self._keep_limits()
+        return False
+
+    def amid_backlog(self) -> None:
+        """Do what is due if there has been something to read for too long."""
+        if time.monotonic() - self._rested > OVERDUE:
+            self._take_in_strays()
+            self._keep_limits()
+
+    def _take_in_strays(self) -> bool:
+        return self._strays.is_due() and bool(self._ingest.guarded(self._journal.take_in_strays))
+
+    def _keep_limits(self) -> None:
         if self._rotation.is_due():
             self._ingest.guarded(lambda: self._journal.rotate_if_due(time.time()))
         if self._pruning.is_due() and self._ingest.guarded(self._prune) is False:
             self._pruning.again_in(PRUNE_PAUSE)
         if self._progress.records - self._shrunk_at > LONG_BACKLOG and self._shrinking.is_due():
             self._ingest.guarded(self._shrink)
-        return False
 
     def _prune(self) -> bool:
         """A slice of what is past retention; False if there is more."""
