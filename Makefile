@@ -93,7 +93,8 @@ measurements: .venv/installed-dev
 soak: .venv/installed-dev
 	nice $(BIN)/python -m tests.faults.campaign --events 1000000
 
-# An hour at 200 events/s with outages, rotation and retention within: memory, descriptors and lag, into docs/.
+# As many events as 20 a second are in a day, everything on, with outages and retention within, in an hour: memory,
+# descriptors, disk and lag, into docs/.
 endure: .venv/installed-dev
 	$(BIN)/python -m tests.faults.endure --write docs
 

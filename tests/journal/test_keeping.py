@@ -7,6 +7,7 @@ import time
 import pytest
 
 from hookspan.journal import Journal, Tail, Writer, drops, quarantine
+from hookspan.journal.records import Records
 from hookspan.paths import Paths
 from hookspan.setup.relay import DROP_REASONS
 from tests.journal.set_aside import counts
@@ -152,3 +153,13 @@ def test_a_reduction_that_makes_two_lines_leaves_the_segment_as_it_was(paths):
     assert after.modified == 1000
     assert [line.data for line in read_all(Tail(paths))] == [b"A", b"B"]
     assert journal.compact(7, bytes) is None
+
+
+def test_a_record_of_a_packed_segment_is_read_only_by_those_who_need_no_content(paths):
+    """An export that asked for each span's record once took minutes for a few thousand spans."""
+    journal = Journal(paths)
+    Writer(paths).append([b"a", b"b"])
+    journal.rotate()
+    journal.compact(1, bytes.upper)
+    records = Records(paths)
+    assert (records.read(2), records.read(2, packed=False)) == (b"B", None)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent.machine import Machine
+from tests.agent.machine import Machine, until
 from tests.otlp_sink import Sink
 from tests.receive.requests import Sender
 
@@ -18,7 +18,8 @@ class Receiving:
 
     @property
     def port(self) -> int:
-        return int(self.machine.status()["receive"]["ports"][0])
+        known = until(lambda: self.machine.status().get("receive"), "the agent tells of no receiver")
+        return int(known["ports"][0])
 
     def sender(self) -> Sender:
         return Sender(self.port)

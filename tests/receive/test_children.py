@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -137,6 +138,30 @@ def test_what_is_above_spans_that_wait_is_let_in_though_too_many_wait(taker, mon
     (spans,) = take(taker, client(execution(1))).values()
     assert [one.span_id for one in spans] == [id_(number) for number in (2, 3, 10, 11, 12)]
     assert taker.stats()["too_many"] == 7
+
+
+@pytest.mark.parametrize("traces", [1, 10_000], ids=["one trace", "a trace each"])
+def test_a_request_costs_the_same_however_much_waits(tmp_path, traces):
+    def steps(waiting: int) -> int:
+        """The lines of Python that the next request takes."""
+        (folder := tmp_path / str(waiting)).mkdir()
+        taker = ChildrenTaker(folder, lambda: True)
+        take(taker, suite(*(span(2 * n, 2 * n + 1, trace=f"{n % traces + 1:032x}") for n in range(1, waiting))))
+        count = 0
+
+        def trace(_frame: Any, event: str, _argument: Any) -> Any:
+            nonlocal count
+            count += event == "line"
+            return trace
+
+        sys.settrace(trace)
+        try:
+            take(taker, suite(span(1, 7)))
+        finally:
+            sys.settrace(None)
+        return count
+
+    assert steps(1_000) < 1.5 * steps(10)
 
 
 def test_a_program_that_was_killed_has_its_spans_below_the_call(taker):

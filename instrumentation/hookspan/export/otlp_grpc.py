@@ -27,7 +27,7 @@ from . import tls
 from .answer import ANSWER_MAX, NO_GZIP, REASON_MAX, UNSUPPORTED, Answer, presentable
 from .batch import REQUEST_MAX, USER_AGENT, Batch, spans_of, unsent
 from .encoding import spans_request
-from .services import SERVICES
+from .services import SERVICES, rejected_of
 from .settings import ExportSettings
 
 STATUSES: Final = {grpc.StatusCode.INVALID_ARGUMENT: 400, grpc.StatusCode.UNIMPLEMENTED: 501}
@@ -54,10 +54,6 @@ OPTIONS: Final = (
 logging.getLogger("opentelemetry.exporter").setLevel(logging.CRITICAL)
 
 
-REJECTED: Final = ("rejected_spans", "rejected_data_points", "rejected_log_records")
-"""How each signal's answer calls those that were not taken."""
-
-
 class _Listening:
     """A stub that keeps what was answered; the exporters drop it."""
 
@@ -75,9 +71,7 @@ class _Listening:
         except grpc.RpcError as error:
             self.answer, self.connected = self._judge(error), error.code() is not grpc.StatusCode.UNAVAILABLE
             raise
-        partial = response.partial_success
-        rejected = next((getattr(partial, name) for name in REJECTED if hasattr(partial, name)), 0)
-        self.answer = Answer(200, rejected=rejected)
+        self.answer = Answer(200, rejected=rejected_of(response))
         return response
 
     def _judge(self, error: Any) -> Answer:

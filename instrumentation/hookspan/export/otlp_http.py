@@ -10,7 +10,7 @@ from __future__ import annotations
 import gzip
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
@@ -19,8 +19,6 @@ import requests
 from google.protobuf.message import DecodeError
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from hookspan.config import Signal
 from hookspan.values import without_secrets
@@ -29,6 +27,7 @@ from . import tls
 from .answer import ANSWER_MAX, NO_GZIP, REASON_MAX, UNSUPPORTED, Answer, presentable
 from .batch import REQUEST_MAX, USER_AGENT, Batch, spans_of, unsent
 from .encoding import spans_request
+from .services import SERVICES, rejected_of
 from .settings import ExportSettings
 
 _KEPT_HEADERS: Final = ("Content-Type", "Content-Encoding", "Content-Length")
@@ -44,7 +43,7 @@ class _Stopped(Exception):
 class _Session(requests.Session):
     """One request, one attempt, exactly our headers, nothing from the environment. `answer` tells how it went."""
 
-    def __init__(self, settings: ExportSettings, rejected: Callable[[bytes], int]) -> None:
+    def __init__(self, settings: ExportSettings, signal: Signal) -> None:
         super().__init__()
         self.trust_env = False  # no proxy, netrc or certificate variables
         self.answer: Answer | None = None
@@ -52,7 +51,7 @@ class _Session(requests.Session):
         self._settings = settings
         shown, key = settings.client_certificate, settings.client_key
         self._certificate = (shown, key or shown) if shown else None  # a file may hold both
-        self._rejected = rejected
+        self._response = SERVICES[signal].response
 
     def send(self, request: requests.PreparedRequest, **_: Any) -> requests.Response:
         ours = {name: value for name in _KEPT_HEADERS if (value := request.headers.get(name)) is not None}
@@ -100,14 +99,17 @@ class _Session(requests.Session):
             return Answer(status, reason, retry_after)
         if kind.startswith("text/html"):
             return Answer(status, "the endpoint answered with a web page: it is not an OTLP endpoint", retry_after)
-        return Answer(status, rejected=self._rejected(body) if "json" not in kind else 0)
+        rejected = 0
+        with suppress(DecodeError):
+            rejected = 0 if "json" in kind else rejected_of(self._response.FromString(body))
+        return Answer(status, rejected=rejected)
 
 
 class HttpSender:
     """Sends batches of one signal. One thread."""
 
     def __init__(self, settings: ExportSettings, signal: Signal) -> None:
-        self._session = _Session(settings, _REJECTED[signal])
+        self._session = _Session(settings, signal)
         self._url, self._zipped = settings.url(signal), settings.compression == "gzip"
         self._exporter = None if signal == "traces" else self._made(settings, signal)
 
@@ -144,7 +146,7 @@ class HttpForwarder:
     """Sends requests of one signal as others made them, byte by byte. One thread."""
 
     def __init__(self, settings: ExportSettings, signal: Signal) -> None:
-        self._session = _Session(settings, _REJECTED[signal])
+        self._session = _Session(settings, signal)
         self._url = settings.url(signal)
 
     def forward(self, body: bytes, *, is_json: bool, gzip: bool) -> Answer:
@@ -206,33 +208,6 @@ def _seconds(value: str) -> float:
     with suppress(TypeError, ValueError, OverflowError):
         return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
     return 0.0
-
-
-def _rejected_spans(body: bytes) -> int:
-    with suppress(DecodeError):
-        return int(ExportTraceServiceResponse.FromString(body).partial_success.rejected_spans)
-    return 0
-
-
-def _rejected_points(body: bytes) -> int:
-    with suppress(DecodeError):
-        return int(ExportMetricsServiceResponse.FromString(body).partial_success.rejected_data_points)
-    return 0
-
-
-def _rejected_logs(body: bytes) -> int:
-    from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse  # noqa: PLC0415
-
-    with suppress(DecodeError):
-        return int(ExportLogsServiceResponse.FromString(body).partial_success.rejected_log_records)
-    return 0
-
-
-_REJECTED: Final[dict[Signal, Callable[[bytes], int]]] = {
-    "traces": _rejected_spans,
-    "metrics": _rejected_points,
-    "logs": _rejected_logs,
-}
 
 
 def _exporter(signal: Signal) -> Any:

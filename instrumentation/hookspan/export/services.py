@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from google.protobuf.message import Message
 from opentelemetry.proto.collector.logs.v1 import logs_service_pb2 as logs
@@ -51,3 +51,9 @@ SERVICES: Final[Mapping[Signal, Service]] = {
         "rejected_log_records",
     ),
 }
+
+
+def rejected_of(response: Any) -> int:
+    """How much an answer says that was not taken."""
+    name = next(service.rejected for service in SERVICES.values() if isinstance(response, service.response))
+    return int(getattr(response.partial_success, name))

@@ -58,16 +58,19 @@ class Records:
         self._lock = threading.Lock()
         self._indexes: OrderedDict[tuple[int, int], _Index] = OrderedDict()
 
-    def read(self, number: int) -> bytes | None:
-        """The line without LF; None if there is no such record, or it has been deleted."""
+    def read(self, number: int, *, packed: bool = True) -> bytes | None:
+        """The line without LF; None if there is no such record, or it has been deleted.
+
+        `packed`: also of a compressed segment, which takes a tenth of a second or more a line, and has no content.
+        """
         with self._lock:
             while True:
                 try:
-                    return self._read(number)
+                    return self._read(number, packed=packed)
                 except FileNotFoundError:  # compacted or rotated between list and open
                     continue
 
-    def _read(self, number: int) -> bytes | None:
+    def _read(self, number: int, *, packed: bool) -> bytes | None:
         folder = self._paths.journal
         following = segments.next_number(folder)
         if number >= following:
@@ -86,7 +89,7 @@ class Records:
         with segments.open_segment(folder / name) as file:
             if isinstance(file, io.FileIO):
                 return self._line(file, number - first)
-            return _line_of_compressed(file, number - first)
+            return _line_of_compressed(file, number - first) if packed else None
 
     def _line(self, file: File, line: int) -> bytes | None:
         status = os.fstat(file.fileno())

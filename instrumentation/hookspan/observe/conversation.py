@@ -104,7 +104,7 @@ class Conversation:
         return {key: text for key, text in found.items() if text}
 
     def _tool(self, span: Span, limit: int) -> dict[str, str]:
-        data = self._records.read(span.record)
+        data = self._records.read(span.record, packed=False)
         if data is None:
             return {}
         event = _line(data).event

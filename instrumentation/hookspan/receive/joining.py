@@ -33,6 +33,8 @@ ORPHANED: Final = 30 * 10**9
 """Nanoseconds after its call: whoever lives sends its spans in less, by the SDKs' defaults 5 s."""
 STRANGE: Final = 600 * 10**9
 """Nanoseconds until a trace that the client has told nothing of is a stranger's; the client tells every 5 s."""
+LOOK: Final = 10**9
+"""Nanoseconds between two looks at all that waits, however often something comes."""
 FORGOTTEN: Final = 24 * 3600 * 10**9
 TOO_MANY: Final = "too_many"
 STRANGER: Final = "stranger"
@@ -54,6 +56,33 @@ class Waiting(NamedTuple):
 
     span: ChildSpan
     since: int
+
+
+class Trace:
+    """What waits in a trace, also by what it hangs below."""
+
+    def __init__(self) -> None:
+        self.waiting: dict[str, Waiting] = {}  # by span id
+        self._below: dict[str, dict[str, None]] = {}
+
+    def add(self, one: Waiting) -> None:
+        """It waits."""
+        self.waiting[one.span.span_id] = one
+        self._below.setdefault(one.span.parent_id, {})[one.span.span_id] = None
+
+    def take(self, span_id: str) -> bool:
+        """It waits no more; False if it did not."""
+        if (one := self.waiting.pop(span_id, None)) is None:
+            return False
+        siblings = self._below[one.span.parent_id]
+        del siblings[span_id]
+        if not siblings:
+            del self._below[one.span.parent_id]
+        return True
+
+    def below(self, span_id: str) -> list[ChildSpan]:
+        """What waits directly below, in order of arrival."""
+        return [self.waiting[id_].span for id_ in self._below.get(span_id, ())]
 
 
 @dataclass(slots=True)
@@ -80,7 +109,9 @@ class Joining:
     """What waits, and what is known of calls. Reads no clock."""
 
     def __init__(self) -> None:
-        self._waiting: dict[str, dict[str, Waiting]] = {}  # by trace and span id
+        self._waiting: dict[str, Trace] = {}
+        self._count = 0
+        self._looked = 0
         self._calls: dict[str, Call] = {}  # by the span ids of their executions
         self._owners: dict[str, Owner] = {}  # by span id
         self._traces: dict[str, bool] = {}  # that the client has told of
@@ -90,7 +121,7 @@ class Joining:
     @property
     def count(self) -> int:
         """How many spans wait."""
-        return sum(map(len, self._waiting.values()))
+        return self._count
 
     @property
     def executions(self) -> list[Execution]:
@@ -99,28 +130,25 @@ class Joining:
 
     def waiting(self) -> list[Sent]:
         """The spans that wait."""
-        return [Sent(trace, one.span) for trace, waiting in self._waiting.items() for one in waiting.values()]
+        return [Sent(id_, one.span) for id_, trace in self._waiting.items() for one in trace.waiting.values()]
 
     def sent(self, spans: Iterable[Sent], now: int) -> list[Children]:
         """A program sent these; what is now certain."""
-        traces: dict[str, bool] = {}
-        total = self.count
-        parents: set[str] = set()
+        new: dict[str, list[ChildSpan]] = {}
         for trace_id, span, _ in spans:
-            waiting = self._waiting.setdefault(trace_id, {})
-            if span.span_id in waiting or span.span_id in self._owners:
+            trace = self._waiting.setdefault(trace_id, Trace())
+            some = new.setdefault(trace_id, [])
+            if span.span_id in trace.waiting or span.span_id in self._owners:
                 continue
-            if total >= WAITING_MAX:
-                parents = parents or {one.span.parent_id for some in self._waiting.values() for one in some.values()}
-                if span.span_id not in parents:
-                    self.left_out[TOO_MANY] += 1
-                    continue
-                parents.add(span.parent_id)  # what is above something that waits is let in: nothing hangs in the air
-            waiting[span.span_id] = Waiting(span, now)
-            traces[trace_id] = True
-            total += 1
-        facts = [fact for trace_id in traces for fact in self._joined(trace_id)]
-        self._tidy()
+            # What is above something that waits is let in: nothing hangs in the air.
+            if self._count >= WAITING_MAX and not trace.below(span.span_id):
+                self.left_out[TOO_MANY] += 1
+                continue
+            trace.add(Waiting(span, now))
+            self._count += 1
+            some.append(span)
+        facts = [fact for trace_id, some in new.items() for fact in self._joined(self._waiting[trace_id], some)]
+        self._tidy(new)
         return facts
 
     def told(self, trace_id: str, execution: Execution | None, now: int) -> list[Children]:
@@ -132,61 +160,61 @@ class Joining:
             return []
         self._calls[execution.span_id] = Call(execution, now)
         bound(self._calls, CALLS_KEPT)
-        facts = self._joined(trace_id)
-        self._tidy()
+        if (trace := self._waiting.get(trace_id)) is None:
+            return []
+        facts = self._joined(trace, trace.below(execution.span_id))
+        self._tidy([trace_id])
         return facts
 
     def looked_after(self, now: int) -> list[Children]:
         """What need not wait any more: a span without its parent is its call's, one of a stranger is nobody's."""
+        if abs(now - self._looked) < LOOK:
+            return []
+        self._looked = now
+        over: dict[str, list[Call]] = {}
+        for call in reversed(self._calls.values()):
+            if now - call.since > ORPHANED:
+                over.setdefault(call.execution.trace_id, []).append(call)
         facts: list[Children] = []
-        for trace_id, waiting in self._waiting.items():
-            calls = [call for call in reversed(self._calls.values()) if call.execution.trace_id == trace_id]
-            calls = [call for call in calls if now - call.since > ORPHANED]
+        for trace_id, trace in self._waiting.items():
             patience = FORGOTTEN if trace_id in self._traces else STRANGE
-            old = [one.span for one in waiting.values() if now - one.since > ORPHANED]
+            old = [one for one in trace.waiting.values() if now - one.since > ORPHANED]
             tops: dict[str, list[ChildSpan]] = {}
-            for span in old:
-                call = next((call for call in calls if call.ran(span.start)), None)
-                if call is not None and span.parent_id not in waiting:
+            for span, _ in old:
+                call = next((call for call in over.get(trace_id, ()) if call.ran(span.start)), None)
+                if call is not None and span.parent_id not in trace.waiting:
                     tops.setdefault(call.execution.span_id, []).append(
                         msgspec.structs.replace(span, parent_id="", orphan=True)
                     )
-            facts += self._taken(waiting, tops)
-            for span in old:
-                if span.span_id in waiting and now - waiting[span.span_id].since > patience:
-                    del waiting[span.span_id]
+            facts += self._taken(trace, tops)
+            for span, since in old:
+                if now - since > patience and self._take(trace, span.span_id):
                     self.left_out[STRANGER] += 1
-        self._tidy()
+        self._tidy(list(self._waiting))
         return facts
 
-    def _joined(self, trace_id: str) -> list[Children]:
-        """What waits in a trace directly below a call, or below what was joined before; and all below that."""
-        waiting = self._waiting.get(trace_id, {})
+    def _joined(self, trace: Trace, spans: Iterable[ChildSpan]) -> list[Children]:
+        """Those of the spans that are directly below a call, or below what was joined before; and all below them."""
         tops: dict[str, list[ChildSpan]] = {}
-        for one in waiting.values():
-            above = one.span.parent_id
+        for span in spans:
+            above = span.parent_id
             if above in self._calls:
-                tops.setdefault(above, []).append(msgspec.structs.replace(one.span, parent_id=""))
+                tops.setdefault(above, []).append(msgspec.structs.replace(span, parent_id=""))
             elif (owner := self._owners.get(above)) and owner.execution in self._calls:
-                tops.setdefault(owner.execution, []).append(one.span)
-        return self._taken(waiting, tops)
+                tops.setdefault(owner.execution, []).append(span)
+        return self._taken(trace, tops)
 
-    def _taken(self, waiting: dict[str, Waiting], tops: Mapping[str, list[ChildSpan]]) -> list[Children]:
+    def _taken(self, trace: Trace, tops: Mapping[str, list[ChildSpan]]) -> list[Children]:
         """Takes spans and all below them out of what waits: `tops` by the executions that they belong to."""
-        if not tops:
-            return []
-        below: dict[str, list[ChildSpan]] = {}
-        for one in waiting.values():
-            below.setdefault(one.span.parent_id, []).append(one.span)
-        return [fact for id_, spans in tops.items() for fact in self._below(self._calls[id_], spans, waiting, below)]
+        return [fact for id_, spans in tops.items() for fact in self._below(self._calls[id_], spans, trace)]
 
-    def _below(
-        self,
-        call: Call,
-        tops: Iterable[ChildSpan],
-        waiting: dict[str, Waiting],
-        below: Mapping[str, list[ChildSpan]],
-    ) -> list[Children]:
+    def _take(self, trace: Trace, span_id: str) -> bool:
+        """Whether it waited."""
+        waited = trace.take(span_id)
+        self._count -= waited
+        return waited
+
+    def _below(self, call: Call, tops: Iterable[ChildSpan], trace: Trace) -> list[Children]:
         """Nearest to the call first; what is beyond the limit is counted at the nearest above it that is kept."""
         kept: dict[str, ChildSpan] = {}
         ways: dict[str, str] = {}
@@ -194,7 +222,7 @@ class Joining:
         todo = deque(tops)
         while todo:
             span = todo.popleft()
-            if waiting.pop(span.span_id, None) is None:
+            if not self._take(trace, span.span_id):
                 continue
             above = self._owners.get(span.parent_id)
             has_room = call.kept < SPANS_MAX and (above is None or above.kept)
@@ -207,7 +235,7 @@ class Joining:
                 self.left_out[TOO_MANY] += 1
                 ways[span.span_id] = ways.get(span.parent_id, "")
                 left[ways[span.span_id]] += 1
-            todo += below.get(span.span_id, ())
+            todo += trace.below(span.span_id)
         spans = [msgspec.structs.replace(span, left_out=left[id_]) for id_, span in kept.items()]
         execution = call.execution
         return [
@@ -221,7 +249,9 @@ class Joining:
             for part in (spans[at : at + FACT_MAX] for at in range(0, len(spans), FACT_MAX))
         ]
 
-    def _tidy(self) -> None:
-        for trace_id in [trace_id for trace_id, waiting in self._waiting.items() if not waiting]:
-            del self._waiting[trace_id]
+    def _tidy(self, traces: Iterable[str]) -> None:
+        """In these something may wait no more."""
+        for trace_id in traces:
+            if not self._waiting[trace_id].waiting:
+                del self._waiting[trace_id]
         bound(self._owners, OWNERS_KEPT)
