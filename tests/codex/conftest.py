@@ -1,4 +1,4 @@
-"""One scripted model for all tests of a process."""
+"""One scripted model for all tests of a process, and our command line."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.codex.model import Model
+from tests.other_agents.at_home import hookspan
+
+__all__ = ["hookspan", "model"]
 
 
 @pytest.fixture(scope="session")

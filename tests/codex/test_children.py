@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,13 +11,12 @@ import pytest
 from tests.codex.home import Home
 from tests.codex.model import Model
 from tests.codex.scenarios import DONE, once, shell
-from tests.command import call
 from tests.docs.walk import DOCS
+from tests.other_agents.at_home import Run
 from tests.otlp_sink import Sink
 
 pytestmark = [pytest.mark.slow, pytest.mark.need_npm, pytest.mark.xdist_group("codex")]
 
-Run = Callable[..., subprocess.CompletedProcess[str]]
 PORT = "receive-port"
 PROGRAM = """
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -44,17 +41,6 @@ def home(model: Model, tmp_path: Path) -> Home:
     made = Home(tmp_path / "home", model.add(tmp_path.name, {"main": [shell(program), DONE]}))
     made.make()
     return made
-
-
-@pytest.fixture
-def hookspan(home: Home) -> Iterator[Run]:
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
-        done = call(*words, env={"HOME": str(home.root), "PATH": "/usr/bin:/bin"}, cwd=home.root)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done
-
-    yield run
-    call("down", env={"HOME": str(home.root), "PATH": "/usr/bin:/bin"}, cwd=home.root)
 
 
 def test_its_spans_are_below_the_call(home: Home, hookspan: Run, tmp_path: Path) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,12 +14,11 @@ from hookspan.clients.codex import handlers, trust
 from hookspan.clients.codex.hooks_text import CodexHooks
 from hookspan.clients.codex.trust import Trust
 from hookspan.paths import Paths
-from tests.command import call
 from tests.faults.stand import read_only
+from tests.other_agents.at_home import Run
 
 pytestmark = pytest.mark.slow
 
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
 BOM = b"\xef\xbb\xbf"
 FOREIGN = '{"type": "command", "command": "touch theirs"}'
 GROUP = f'{{"hooks": [{FOREIGN}]}}'
@@ -63,20 +62,15 @@ CONFIGS: dict[str, str] = {
 
 
 @pytest.fixture
+def home(tmp_path: Path) -> SimpleNamespace:
+    return SimpleNamespace(root=tmp_path)
+
+
+@pytest.fixture
 def codex(tmp_path: Path) -> Path:
     folder = tmp_path / ".codex"
     folder.mkdir()
     return folder
-
-
-@pytest.fixture
-def hookspan(tmp_path: Path) -> Run:
-    def run(*words: str, status: int = 0) -> subprocess.CompletedProcess[str]:
-        done = call(*words, env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}, cwd=tmp_path)
-        assert done.returncode == status, done.stdout + done.stderr
-        return done
-
-    return run
 
 
 def install(hookspan: Run, *words: str, **more: int) -> subprocess.CompletedProcess[str]:

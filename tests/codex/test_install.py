@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,11 +16,11 @@ from tests.codex.home import Home
 from tests.codex.model import Model
 from tests.codex.scenarios import DONE, once, shell
 from tests.command import call
+from tests.other_agents.at_home import Run
 from tests.otlp_sink import Sink
 
 pytestmark = [pytest.mark.slow, pytest.mark.need_npm, pytest.mark.xdist_group("codex")]
 
-Run = Callable[..., subprocess.CompletedProcess[str]]
 ANOTHERS = {"type": "command", "command": "touch other-hook"}
 
 
@@ -31,17 +29,6 @@ def home(model: Model, tmp_path: Path) -> Home:
     made = Home(tmp_path / "home", model.add(tmp_path.name, {"main": [shell("echo one"), DONE] * 4}))
     made.make()
     return made
-
-
-@pytest.fixture
-def hookspan(home: Home) -> Iterator[Run]:
-    def run(*words: str, status: int | None = 0) -> subprocess.CompletedProcess[str]:
-        done = call(*words, env={"HOME": str(home.root), "PATH": "/usr/bin:/bin"}, cwd=home.root)
-        assert status in {done.returncode, None}, done.stdout + done.stderr
-        return done
-
-    yield run
-    call("down", env={"HOME": str(home.root), "PATH": "/usr/bin:/bin"}, cwd=home.root)
 
 
 def recorded(home: Home) -> list[str]:

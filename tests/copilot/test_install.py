@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from hookspan.catalogue.scopes import SCOPE
 from hookspan.paths import Paths
-from tests.command import call
 from tests.copilot.client import version
 from tests.copilot.home import Home
 from tests.copilot.model import Model
 from tests.copilot.scenarios import DONE, once, shell
+from tests.other_agents.at_home import Run
 from tests.otlp_sink import Sink
 
 pytestmark = [pytest.mark.slow, pytest.mark.need_npm, pytest.mark.xdist_group("copilot")]
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
@@ -30,17 +26,6 @@ def home(model: Model, tmp_path: Path) -> Home:
     made = Home(tmp_path / "home", model.add(tmp_path.name, {"main": [shell("touch ran"), DONE] * 4}))
     made.make()
     return made
-
-
-@pytest.fixture
-def hookspan(home: Home) -> Iterator[Run]:
-    def run(*words: str, status: int | None = 0) -> subprocess.CompletedProcess[str]:
-        done = call(*words, env={"HOME": str(home.root), "PATH": "/usr/bin:/bin"}, cwd=home.root)
-        assert status in {done.returncode, None}, done.stdout + done.stderr
-        return done
-
-    yield run
-    call("down", env={"HOME": str(home.root), "PATH": "/usr/bin:/bin"}, cwd=home.root)
 
 
 def told(hookspan: Run) -> list[str]:

@@ -189,7 +189,8 @@ def watch(machine: Machine, run: Run, agent: int, stop: threading.Event) -> None
         run.samples.append(
             {
                 "minute": (time.monotonic() - began) / 60,
-                "memory": process.memory_info().rss / 2**20,
+                "memory": (memory := process.memory_info()).rss / 2**20,
+                "of files": memory.shared / 2**20,
                 "descriptors": process.num_fds(),
                 "threads": process.num_threads(),
                 "cpu": (used.user + used.system - cpu.user - cpu.system) / SAMPLE * 100,

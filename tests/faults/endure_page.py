@@ -38,6 +38,7 @@ This page is written by `python -m tests.faults.endure --write docs`.
 """
 VALUES = {
     "memory": "memory, MiB",
+    "of files": "of it mapped files, MiB",
     "descriptors": "descriptors",
     "threads": "threads",
     "delay": "lag, ms",
@@ -96,7 +97,7 @@ def chart(seen: Seen) -> str:
     return svg(
         f"{seen.minutes:.0f} minutes at {seen.done:.0f} events/s, {seen.sessions} sessions, everything on",
         [
-            Panel("resident memory, MiB", lines("memory")),
+            Panel("resident memory, MiB (the store is mapped into it)", lines("memory", "of files")),
             Panel("open descriptors and threads", lines("descriptors", "threads")),
             Panel("from a hook's start to its commit, ms", lines("delay")),
             Panel("spans and records that wait for the endpoint (shaded: it is away)", lines("queue", "records")),

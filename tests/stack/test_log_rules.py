@@ -19,6 +19,11 @@ SECOND = 1_000_000_000
 MINUTE, HOUR, DAY = 60 * SECOND, 3600 * SECOND, 86_400 * SECOND
 
 
+COLLECTOR = yaml.safe_load((programs.ROOT / "collector" / "otel-collector.yaml").read_text())
+STREAMS = COLLECTOR["exporters"]["otlp_http/logs"]["headers"]
+"""The rules ask for the streams that the Collector has VictoriaLogs make."""
+
+
 def fires(now: int) -> list[LogRow]:
     """What is sent of a machine about which each alert fires."""
     denied = [record(logs.DECISION, number, now - MINUTE, VERDICT="denied", DECIDED_BY="rule") for number in range(10)]
@@ -106,7 +111,9 @@ def test_each_alert_about_log_records_fires_for_the_machine_that_it_is_about(
     for host, rows in (("silent", stays_silent(now)), ("loud", fires(now))):
         for row in rows:
             assert row.at <= now
-        send(rows, f"{store.url}/insert/opentelemetry", {"host.name": host, "service.instance.id": host})
+        send(
+            rows, f"{store.url}/insert/opentelemetry", {"host.name": host, "service.instance.id": host}, headers=STREAMS
+        )
 
     def firing() -> list[dict[str, dict[str, str]]]:
         return [one for one in get(f"{vmalert.url}/api/v1/alerts")["data"]["alerts"] if one["state"] == "firing"]

@@ -6,6 +6,8 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
+from hookspan.wire.edits import staying
+
 Kind = Literal["prompt", "answer", "thinking", "call", "result", "error", "compaction", "note"]
 """`note`: what the client itself put in: that a task ended, an interruption, the output of a command of its own."""
 Role = Literal["user", "assistant", "tool", "system"]
@@ -64,9 +66,7 @@ def changed(old: str, new: str) -> str:
     if old == new:
         return ""
     before, after = old.split("\n") if old else [], new.split("\n") if new else []
-    most = min(len(before), len(after))
-    head = next((at for at in range(most) if before[at] != after[at]), most)
-    tail = next((at for at in range(most - head) if before[-1 - at] != after[-1 - at]), most - head)
+    head, tail = staying(before, after)
     return "\n".join(
         f"{mark}{line}"
         for mark, lines in (

@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.claude_code import CLAUDE_CODE
 from hookspan.clients.claude_code import conversation
 from hookspan.journal.records import Records
 from hookspan.model.rows import Span
@@ -22,7 +23,7 @@ from hookspan.store import Reader
 from hookspan.wire.scrub import bounded_json, bounded_text
 
 from .line_index import LineIndex, LineIndexes, Place
-from .transcript_paths import sources_of
+from .transcript_paths import Source, sources_of
 
 FILES_KEPT: Final = 32
 """Transcripts of which it is remembered where what stands: 200 bytes for each model call."""
@@ -122,14 +123,14 @@ class Conversation:
 
     def _call(self, span: Span, limit: int) -> dict[str, str]:
         name = str(span.attributes.get(sc.GEN_AI_RESPONSE_ID, ""))
-        for path, _ in sources_of(self._reader, span.session):
+        for path, _ in self._sources(span.session):
             if said := self._index(path).calls.get(name):
                 return self._messages(path, said.asked, said.answered, limit)
         return {}
 
     def _agent(self, span: Span, limit: int) -> dict[str, str]:
         agent, prompt = span.attributes.get(sc.AGENT_ID), str(span.attributes.get(sc.PROMPT_ID, ""))
-        for path, subagent in sources_of(self._reader, span.session):
+        for path, subagent in self._sources(span.session):
             if subagent != (agent or ""):
                 continue
             index = self._index(path)
@@ -137,6 +138,10 @@ class Conversation:
             last = index.calls.get(index.last if agent else index.answers.get(prompt, ""))
             return self._messages(path, [asked] if asked else [], last.answered if last else [], limit)
         return {}
+
+    def _sources(self, session: str) -> list[Source]:
+        """Of Claude Code's sessions: other agents' transcripts have another form, and their spans leave without."""
+        return sources_of(self._reader, session, client=CLAUDE_CODE.name)
 
     def _index(self, path: str) -> _Index:
         return self._indexes.of(path, _Index)

@@ -41,17 +41,17 @@ class _Files(msgspec.Struct):
 _files = msgspec.msgpack.Decoder(_Files).decode
 
 
-def sources_of(reader: Reader, session: str, roots: Roots | None = None) -> list[Source]:
+def sources_of(reader: Reader, session: str, roots: Roots | None = None, *, client: str = "") -> list[Source]:
     """A session's conversations, the main one first; their files may have been deleted since.
 
     With `roots` also those of a main one of which nothing was read yet. None of a client whose conversations are read
-    from its hook events.
+    from its hook events; with `client` only of that one's.
     """
     state = reader.state_of(session)
     if state is None:
         return []
     known = _files(state)
-    if known.agent not in CONVERSATIONS:
+    if known.agent not in CONVERSATIONS or (client and known.agent != client):
         return []
     files = dict.fromkeys(known.files)
     if roots and known.transcript:
@@ -67,8 +67,7 @@ def sources_of(reader: Reader, session: str, roots: Roots | None = None) -> list
 
 def _subagents(reader: Reader, session: str) -> list[str]:
     """The ids of a session's subagents that are done, by their spans."""
-    names = (span.attributes.get(sc.AGENT_ID) for span in reader.spans_of_session(session, hooks=False))
-    return list(dict.fromkeys(str(name) for name in names if name))
+    return list(dict.fromkeys(str(span.attributes[sc.AGENT_ID]) for span in reader.subagents_of_session(session)))
 
 
 def journal_source(session: str, subagent: str = "") -> Source:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
+from hookspan.catalogue.attributes import AGENT_ID
 from hookspan.catalogue.enums import SessionPhase
 from hookspan.catalogue.session_fields import SessionRow
 from hookspan.journal.position import read_position
@@ -139,6 +140,11 @@ class Reader(Questions):
         hook = "" if hooks else "AND NOT hook"
         where = f"WHERE {schema.OF_SESSION} {hook} ORDER BY start, key"
         return [schema.read_span(row) for row in self._rows(f"{schema.SELECT_SPAN} {where}", session)]
+
+    def subagents_of_session(self, session: str) -> list[Span]:
+        """The spans of its subagents that are done, by start."""
+        where = f"WHERE {schema.OF_SESSION} AND NOT hook AND instr(attributes, ?) > 0 ORDER BY start, key"
+        return [schema.read_span(row) for row in self._rows(f"{schema.SELECT_SPAN} {where}", session, f'"{AGENT_ID}":')]
 
     def find_spans(self, query: found.SpanQuery) -> list[Span]:
         """Spans of all sessions by what they are, the newest first."""

@@ -33,6 +33,11 @@ _WORD: Final = re.compile(r"\A[\w.:-]{1,64}\Z")
 _GIVEN_NAME: Final = re.compile(r"\A[^\x00-\x1f\x7f]{1,128}\Z")
 
 
+def as_text(value: object) -> str:
+    """A text, whole."""
+    return value if type(value) is str else ""
+
+
 def as_name(value: object) -> str:
     """An id or a name, of at most NAME_LENGTH characters."""
     return value[:NAME_LENGTH] if type(value) is str else ""

@@ -15,7 +15,7 @@ import msgspec
 from hookspan.clients.message import Kind, Message, changed, made
 from hookspan.screen import shown
 from hookspan.units import size
-from hookspan.wire.fields import as_array, as_object, timestamp_ns
+from hookspan.wire.fields import as_array, as_object, as_text, timestamp_ns
 
 from .conversation import SaidLine, content_of, result_text
 from .conversation import read as read_line
@@ -99,7 +99,7 @@ def _of_user(line: SaidLine) -> Iterator[Message]:
                 attached=[what for part in inside if (what := _attachment(as_object(part)))],
             )
         elif kind == "text":
-            texts.append(_str(block.get("text")))
+            texts.append(as_text(block.get("text")))
         elif what := _attachment(block):
             attached.append(what)
     text = "\n".join(texts)
@@ -140,9 +140,9 @@ def _of_model(line: SaidLine) -> Iterator[Message]:
         kind = block.get("type")
         if kind == "text":
             said: Kind = "error" if line.is_api_error_message else "note" if is_made else "answer"
-            yield made(said, "system" if is_made else "assistant", _str(block.get("text")), call=call)
-        elif kind == "thinking" and _str(block.get("thinking")):
-            yield made("thinking", "assistant", _str(block.get("thinking")), call=call)
+            yield made(said, "system" if is_made else "assistant", as_text(block.get("text")), call=call)
+        elif kind == "thinking" and as_text(block.get("thinking")):
+            yield made("thinking", "assistant", as_text(block.get("thinking")), call=call)
         elif kind in {"tool_use", "server_tool_use"}:
             yield call_of(block, call)
         elif what := _attachment(block):
@@ -166,17 +166,17 @@ def call_of(block: dict[str, Any], call: str) -> Message:
 
 def _about(given: dict[str, Any]) -> str:
     """What a call is about, in the words of its input."""
-    questions = [_str(as_object(one).get("question")) for one in as_array(given.get("questions"))]
-    texts = ["\n".join(filter(None, questions)), *(_str(given.get(name)) for name in _ABOUT)]
+    questions = [as_text(as_object(one).get("question")) for one in as_array(given.get("questions"))]
+    texts = ["\n".join(filter(None, questions)), *(as_text(given.get(name)) for name in _ABOUT)]
     return next(filter(None, texts), "")
 
 
 def _diff(given: dict[str, Any]) -> str:
     """What an edit or a new file changes, as far as its input says."""
     edits = [as_object(one) for one in as_array(given.get("edits"))] or [given]
-    found = [changed(_str(one.get("old_string")), _str(one.get("new_string"))) for one in edits]
-    if not any(found) and _str(given.get("file_path") or given.get("notebook_path")):
-        found = [changed("", _str(given.get("content") or given.get("new_source")))]
+    found = [changed(as_text(one.get("old_string")), as_text(one.get("new_string"))) for one in edits]
+    if not any(found) and as_text(given.get("file_path") or given.get("notebook_path")):
+        found = [changed("", as_text(given.get("content") or given.get("new_source")))]
     return "\n@@\n".join(filter(None, found))
 
 
@@ -184,7 +184,7 @@ def _of_client(line: SaidLine, kind: Kind) -> Iterator[Message]:
     text = _text(line.content)
     if kind == "error":
         error = as_object(line.error)
-        text = text or _str(error.get("message")) or _str(as_object(error.get("error")).get("message"))
+        text = text or as_text(error.get("message")) or as_text(as_object(error.get("error")).get("message"))
         text = text or f"API error {error.get('status') or ''}".strip()
     if text := _TAG.sub("", text).strip():
         yield made(kind, "system", text)
@@ -196,18 +196,14 @@ def _attachment(block: dict[str, Any]) -> str:
     if kind not in {"image", "document"}:
         return ""
     source = as_object(block.get("source"))
-    data = _str(source.get("data"))
+    data = as_text(source.get("data"))
     words = _name(source.get("media_type")) or str(kind)
     return f"{words}, {size(len(data) * 3 // 4)}" if data else words
 
 
 def _text(content: msgspec.Raw) -> str:
-    return _str(msgspec.json.decode(content))
-
-
-def _str(value: object) -> str:
-    return value if isinstance(value, str) else ""
+    return as_text(msgspec.json.decode(content))
 
 
 def _name(value: object) -> str:
-    return _str(value)[:256]
+    return as_text(value)[:256]

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from hookspan.clients.message import Answered, Message, made
 from hookspan.screen import shown
-from hookspan.wire.fields import as_array, as_name, as_object
+from hookspan.wire.fields import as_array, as_name, as_object, as_text
 
 from .reduce import PATCH
 from .rollout_lines import CALLS, INNER, OUTPUTS, Call, Line, call_of, inner_call, output_of, read
@@ -72,7 +72,7 @@ def _messages(line: Line) -> Iterator[Message]:
         elif line.kind == "reasoning" and (text := _texts(line.payload.get("summary"))):
             yield made("thinking", "assistant", text)
     elif line.type == "compacted":
-        _for_the_model, _, summary = _str(line.payload.get("message")).partition("\n")
+        _for_the_model, _, summary = as_text(line.payload.get("message")).partition("\n")
         yield made("compaction", "system", summary or "The conversation was compacted.")
     elif line.type == "event_msg" and (reader := _EVENTS.get(line.kind)):
         yield from reader(line)
@@ -96,8 +96,8 @@ def _is_attached(part: object) -> bool:
 
 
 def _call(call: Call) -> Message:
-    given, patch = call.given, _str(call.given.get("command")) if call.tool == PATCH else ""
-    about = "\n".join(_HEAD.findall(patch)) or next((text for name in _ABOUT if (text := _str(given.get(name)))), "")
+    given, patch = call.given, as_text(call.given.get("command")) if call.tool == PATCH else ""
+    about = "\n".join(_HEAD.findall(patch)) or next((text for name in _ABOUT if (text := as_text(given.get(name)))), "")
     return made("call", "assistant", about, tool_call=call.id, tool=call.tool, given=given, diff=shown(diff_of(patch)))
 
 
@@ -126,7 +126,7 @@ def _inner_result(call: Call, item: dict[str, Any]) -> Message:
     code, error = item.get("exit_code"), item.get("error")
     failed = bool(error or (code and type(code) is int)) or as_name(item.get("status")) in {"failed", "declined"}
     texts = (item.get("aggregated_output"), item.get("stdout"), item.get("stderr"), error)
-    text = "\n".join(filter(None, map(_str, texts))) or _texts(as_object(item.get("result")).get("content"))
+    text = "\n".join(filter(None, map(as_text, texts))) or _texts(as_object(item.get("result")).get("content"))
     return made("result", "tool", text, tool_call=call.id, failed=failed)
 
 
@@ -135,7 +135,7 @@ def _aborted(_line: Line) -> Iterator[Message]:
 
 
 def _completed(line: Line) -> Iterator[Message]:
-    if text := _str(as_object(line.payload.get("error")).get("message")):
+    if text := as_text(as_object(line.payload.get("error")).get("message")):
         yield made("error", "system", text)
 
 
@@ -149,7 +149,3 @@ _EVENTS: Final[dict[str, Callable[[Line], Iterator[Message]]]] = {
 def _texts(content: object) -> str:
     parts = (as_object(part).get("text") for part in as_array(content))
     return "\n".join(text for text in parts if isinstance(text, str))
-
-
-def _str(value: object) -> str:
-    return value if isinstance(value, str) else ""

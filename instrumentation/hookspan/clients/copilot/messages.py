@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from hookspan.clients.message import Message, changed, made
 from hookspan.screen import shown
-from hookspan.wire.fields import as_array, as_name, as_object, timestamp_ns
+from hookspan.wire.fields import as_array, as_name, as_object, as_text, timestamp_ns
 
 from .events import read
 
@@ -49,21 +49,23 @@ class Conversation:
 def _prompt(data: dict[str, Any]) -> Iterator[Message]:
     named = (as_object(each) for each in as_array(data.get("attachments")))
     attached = [as_name(each.get("displayName") or each.get("path") or each.get("type")) for each in named]
-    yield made("prompt", "user", _str(data.get("content")), attached=attached)
+    yield made("prompt", "user", as_text(data.get("content")), attached=attached)
 
 
 def _answer(data: dict[str, Any]) -> Iterator[Message]:
     call = as_name(data.get("apiCallId"))
-    if text := _str(data.get("reasoningText")):
+    if text := as_text(data.get("reasoningText")):
         yield made("thinking", "assistant", text, call=call)
-    if text := _str(data.get("content")):
+    if text := as_text(data.get("content")):
         yield made("answer", "assistant", text, call=call)
 
 
 def _call(data: dict[str, Any]) -> Iterator[Message]:
     given = as_object(data.get("arguments"))
-    about = next((text for name in _ABOUT if (text := _str(given.get(name)))), "")
-    diff = changed(_str(given.get("old_str")), _str(given.get("new_str"))) or changed("", _str(given.get("file_text")))
+    about = next((text for name in _ABOUT if (text := as_text(given.get(name)))), "")
+    diff = changed(as_text(given.get("old_str")), as_text(given.get("new_str"))) or changed(
+        "", as_text(given.get("file_text"))
+    )
     yield made(
         "call",
         "assistant",
@@ -82,7 +84,7 @@ def _result(data: dict[str, Any]) -> Iterator[Message]:
     yield made(
         "result",
         "tool",
-        _str(told.get("message" if failed else "content")),
+        as_text(told.get("message" if failed else "content")),
         tool_call=as_name(data.get("toolCallId")),
         failed=failed or (type(code) is int and code != 0),
     )
@@ -93,12 +95,12 @@ def _aborted(_data: dict[str, Any]) -> Iterator[Message]:
 
 
 def _error(data: dict[str, Any]) -> Iterator[Message]:
-    yield made("error", "system", _str(data.get("message")))
+    yield made("error", "system", as_text(data.get("message")))
 
 
 def _compacted(data: dict[str, Any]) -> Iterator[Message]:
     if data.get("success") is True:
-        yield made("compaction", "system", _str(data.get("summaryContent")) or "The conversation was compacted.")
+        yield made("compaction", "system", as_text(data.get("summaryContent")) or "The conversation was compacted.")
 
 
 _READERS: Final[dict[str, Callable[[dict[str, Any]], Iterator[Message]]]] = {
@@ -110,7 +112,3 @@ _READERS: Final[dict[str, Callable[[dict[str, Any]], Iterator[Message]]]] = {
     "session.error": _error,
     "session.compaction_complete": _compacted,
 }
-
-
-def _str(value: object) -> str:
-    return value if isinstance(value, str) else ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple
 
 from hookspan.wire import targets
+from hookspan.wire.edits import staying
 from hookspan.wire.fields import digest
 from hookspan.wire.reduced import Edit, Reduced, Target
 
@@ -44,7 +45,8 @@ def reduce(event: Reduced, given: dict[str, Any], key: bytes, *, labels: bool) -
         event.writes = targets.of_file(event, path, None, key, labels=labels)
     else:
         event.writes = targets.of_file(event, path, [*gone, *come], key, labels=labels)
-        gone, come = _without_ends(gone, come)
+        head, tail = staying(gone, come)
+        gone, come = gone[head : len(gone) - tail], come[head : len(come) - tail]
     digests = (digest("\n".join(each).encode("utf-8", "surrogatepass"), key) if each else "" for each in (gone, come))
     edit = Edit(digest(path.encode("utf-8", "surrogatepass"), key), *digests) if event.tool == EDIT else None
     return Change(event.writes, edit, len(come), len(gone))
@@ -52,11 +54,3 @@ def reduce(event: Reduced, given: dict[str, Any], key: bytes, *, labels: bool) -
 
 def _lines(text: object) -> list[str]:
     return text.removesuffix("\n").split("\n") if type(text) is str and text else []
-
-
-def _without_ends(gone: list[str], come: list[str]) -> tuple[list[str], list[str]]:
-    """The lines of an edit without those that stay, at its beginning and its end."""
-    most = min(len(gone), len(come))
-    head = next((at for at in range(most) if gone[at] != come[at]), most)
-    tail = next((at for at in range(most - head) if gone[-1 - at] != come[-1 - at]), most - head)
-    return gone[head : len(gone) - tail], come[head : len(come) - tail]
