@@ -172,13 +172,13 @@ class Joining:
             return []
         self._looked = now
         over: dict[str, list[Call]] = {}
-        for call in reversed(self._calls.values()):
-            if now - call.since > ORPHANED:
-                over.setdefault(call.execution.trace_id, []).append(call)
+        for one in reversed(self._calls.values()):
+            if now - one.since > ORPHANED:
+                over.setdefault(one.execution.trace_id, []).append(one)
         facts: list[Children] = []
         for trace_id, trace in self._waiting.items():
             patience = FORGOTTEN if trace_id in self._traces else STRANGE
-            old = [one for one in trace.waiting.values() if now - one.since > ORPHANED]
+            old = [each for each in trace.waiting.values() if now - each.since > ORPHANED]
             tops: dict[str, list[ChildSpan]] = {}
             for span, _ in old:
                 call = next((call for call in over.get(trace_id, ()) if call.ran(span.start)), None)
