@@ -191,6 +191,20 @@ def test_the_backup_is_private_and_goes_when_it_has_served(home: Path, file: Pat
     assert not backup.exists()
 
 
+@pytest.mark.parametrize("left", ['{"model": "opus"}', None])
+def test_the_backup_goes_with_hooks_that_somebody_else_took_out(
+    left: str | None, home: Path, file: Path, hookspan: Run
+):
+    file.write_bytes(b'{"env": {"TOKEN": "x"}}')
+    hookspan("install", "--yes")
+    if left is None:
+        file.unlink()
+    else:
+        file.write_text(left)
+    hookspan("uninstall", "--yes")
+    assert list(Paths.from_environment({"HOME": str(home)}).backups.iterdir()) == []
+
+
 def test_what_others_change_between_install_and_uninstall_stays(file: Path, hookspan: Run):
     file.write_bytes(b'{\n  "model": "opus",\n  "hooks": {"Setup": []}\n}\n')
     hookspan("install", "--yes")

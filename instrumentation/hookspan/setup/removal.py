@@ -28,7 +28,6 @@ class Removal:
     file: Path
     old: bytes
     new: bytes | None
-    backup: Path | None  # no longer needed afterwards
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +45,16 @@ class Plan:
             Path(os.path.realpath(change.file)).unlink()
         else:
             put(self.places[0], change.file, change.new, change.old)
-        self.forget(change.file, change.backup)
+        self.forget(change.file)
 
-    def forget(self, file: Path, backup: Path | None = None) -> None:
+    def forget(self, file: Path) -> None:
         """Drop what is remembered of a file, and the copy of it."""
         for paths in self.places:
             kept = receipts.read(paths)
-            if kept.pop(str(file), None) is not None:
+            if (gone := kept.pop(str(file), None)) is not None:
                 receipts.write(paths, kept)
-                needed = {receipt.backup for receipt in kept.values()}
-                if backup is not None and str(backup) not in needed:
-                    backup.unlink(missing_ok=True)
+                if gone.backup and gone.backup not in {receipt.backup for receipt in kept.values()}:
+                    Path(gone.backup).unlink(missing_ok=True)
 
 
 def plan(
@@ -111,11 +109,10 @@ def _removal(paths: Paths, file: Path, told: Sequence[Receipt], spare: Sequence[
     exact = next((receipt for receipt in told if receipt.after == digest(old)), None)
     if exact is not None:
         if exact.backup is None:
-            return Removal(file, old, None, None)
-        backup = Path(exact.backup)
-        saved = read(backup)
+            return Removal(file, old, None)
+        saved = read(Path(exact.backup))
         if saved is not None and digest(saved) == exact.before:
-            return Removal(file, old, saved, backup)
+            return Removal(file, old, saved)
     receipt = exact or next(iter(told), None)
     keep, env = ((), {}) if receipt is None else (receipt.empty, receipt.env)
     clean: HooksText
@@ -127,4 +124,4 @@ def _removal(paths: Paths, file: Path, told: Sequence[Receipt], spare: Sequence[
     if clean.data() == old:
         return None
     made_by_us = receipt is not None and receipt.before is None and clean.value == {}
-    return Removal(file, old, None if made_by_us else clean.data(), None)
+    return Removal(file, old, None if made_by_us else clean.data())
