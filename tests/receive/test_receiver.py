@@ -166,6 +166,18 @@ def test_a_killed_agent_and_an_endpoint_that_is_away_lose_nothing_that_was_answe
     until(lambda: answered <= {span.hex() for span in sink.ids}, f"{len(answered)} answered, {sink.stats()}")
 
 
+def test_an_endpoint_to_which_only_what_is_received_goes_is_not_said_to_be_missing(
+    make_machine: Callable[[str], Receiving], sink: Sink
+):
+    machine = make_machine(
+        f'[receive]\nenabled = true\n[export]\nendpoint = "{sink.url}"\ntraces = false\nmetrics = false\n'
+    ).machine
+    until(lambda: machine.json("status")["health"], "the agent did not look after itself")
+    said = [machine.cli(verb).stdout for verb in ("status", "flush")]
+    said.append(machine.json("status")["health"]["checks"]["export"]["message"])
+    assert ["`export.traces` and `export.metrics` are false" in each for each in said] == [True] * 3
+
+
 def test_a_refusal_is_halved_down_to_what_is_at_fault(receiving: Receiving, sink: Sink):
     sender = receiving.sender()
     request = requests.spans(9)

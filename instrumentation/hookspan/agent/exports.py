@@ -78,6 +78,11 @@ class Exports:
         exporter = self._exporter
         return None if exporter is None else exporter.stats()
 
+    @property
+    def off(self) -> str:
+        """Why nothing is exported by these settings; empty if something is."""
+        return self._settings.now.export.off
+
     def drain(self, seconds: float) -> bool:
         """Export all that is due; False if something is left, or if the exporter is still being made.
 

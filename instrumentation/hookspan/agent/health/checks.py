@@ -193,10 +193,10 @@ def shortest(query: Callable[[], object]) -> float:
 
 @check("export")
 def export(agent: Inspected) -> Finding:
-    """Whether spans and metrics get out. No endpoint is a normal state."""
+    """Whether spans and metrics get out. That nothing is to is a normal state."""
     stats = agent.exports.stats()
     if stats is None:
-        return Finding(Status.HEALTHY, "off: no endpoint is set", unit="s")
+        return Finding(Status.HEALTHY, f"off: {agent.exports.off}", unit="s")
     metrics = stats.get("metrics") or {}
     waited = float(stats.get("oldest_age") or 0.0)
     status = graded(waited, EXPORT_WARNING, EXPORT_CRITICAL)

@@ -27,6 +27,7 @@ NOTHING: Final = {
     "held": 0,
     "seconds": 0.0,
     "export": "idle",
+    "off": "",
     "error": "",
     "metrics": "sending",
     "metrics_error": "",
@@ -95,7 +96,7 @@ def _sentence(answer: Mapping[str, Any], wait: float) -> str:
     if answer["unwritten"]:
         return f"After {wait:g} s {counted(answer['unwritten'], 'turns')} that may be over are not settled yet."
     if {answer["export"], answer["metrics"], answer["logs"]} == {"off"}:
-        return "All events are in the store. Nothing is exported: no endpoint is set."
+        return f"All events are in the store. Nothing is exported: {answer['off']}."
     if answer["exported"]:
         from hookspan.agent.health.checks import NO_METRICS
 

@@ -246,7 +246,7 @@ def _export(report: Mapping[str, Any]) -> Iterator[str]:
         return
     export = report["export"]
     if export is None:
-        yield _row("export", "off (no endpoint is set)")
+        yield _row("export", f"off ({report.get('export_off', 'why, an older agent does not say')})")
         return
     if "problem" in export:
         yield _row("export", click.style(f"is not known: {export['problem']}", fg="red"))
