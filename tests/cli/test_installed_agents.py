@@ -74,6 +74,8 @@ def test_each_agent_alone_and_together(choice: str, user: Agents) -> None:
     assert [one for one in doctor["checks"] if one["status"] == "critical"] == []
     its_own = {one["check"] for one in doctor["checks"]} & {"policies", "native", "status line"}
     assert bool(its_own) == (user.settings in files)
+    (transcripts,) = (one["message"] for one in doctor["checks"] if one["check"] == "transcripts")
+    assert ("Claude Code" in transcripts) == (user.settings in files)
 
     # What is gone is missed, where it was wanted, and mended there alone.
     for file in files:

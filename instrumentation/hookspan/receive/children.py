@@ -6,6 +6,7 @@ anew when nothing waits.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -22,6 +23,7 @@ from .child_spans import INT64_MAX, Sent, children
 from .joining import Execution, Joining
 from .spans import is_own
 
+LOG: Final = "children"
 EXECUTION: Final = "claude_code.tool.execution"
 LOG_MAX: Final = 64 << 20
 """Bytes of the log at which it is made anew, though something waits."""
@@ -53,7 +55,7 @@ class ChildrenTaker:
     """
 
     def __init__(self, folder: Path, content: Callable[[], bool]) -> None:
-        self._path = folder / "children"
+        self._path = folder / LOG
         self._content = content
         self._joining = Joining()
         self._handed: list[Children] = []
@@ -108,16 +110,8 @@ class ChildrenTaker:
 
     def _load(self) -> None:
         """Go on where the last agent was: what it handed over and is not known to be in the journal comes again."""
-        try:
-            lines = self._path.read_bytes().split(b"\n")
-        except OSError:
-            return
         facts: dict[str, Children] = {}
-        for line in lines[:-1]:
-            try:
-                came = _decode(line)
-            except msgspec.DecodeError:
-                continue  # of a full disk, or another version
+        for came in read_log(self._path):
             self._has_spans = self._has_spans or bool(came.spans)
             for fact in self._take(came):
                 facts[fact.key] = fact
@@ -134,21 +128,35 @@ class ChildrenTaker:
                 at = new[-1].at
                 kept = [Came(at=at, trace=one.trace_id, execution=one) for one in self._joining.executions]
                 sent = self._joining.waiting()
-                atomic.write(self._path, _lines([*kept, *([Came(at=at, spans=sent)] if sent else [])]), mode=0o600)
+                atomic.write(self._path, lines([*kept, *([Came(at=at, spans=sent)] if sent else [])]), mode=0o600)
                 self._has_spans = bool(sent)
                 return
             self._has_spans = self._has_spans or any(came.spans for came in new)
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
             file = os.open(self._path, flags, 0o600)
             try:
-                os.write(file, _lines(new))
+                os.write(file, lines(new))
             finally:
                 os.close(file)
         except OSError as error:
             _logger.warning("what waits of programs' spans can't be kept on disk", exc_info=error)
 
 
-def _lines(came: Iterable[Came]) -> bytes:
+def read_log(path: Path) -> list[Came]:
+    """What came, as far as it can be read; nothing where there is no log."""
+    try:
+        written = path.read_bytes().split(b"\n")
+    except OSError:
+        return []
+    came = []
+    for line in written[:-1]:
+        with contextlib.suppress(msgspec.DecodeError):  # of a full disk, or another version
+            came.append(_decode(line))
+    return came
+
+
+def lines(came: Iterable[Came]) -> bytes:
+    """As the log has it."""
     return b"".join(_encode(each) + b"\n" for each in came)
 
 

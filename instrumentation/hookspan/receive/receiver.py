@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from hookspan.config import SIGNALS, Signal
@@ -67,10 +68,7 @@ class Receiver:
             with contextlib.suppress(OSError):
                 self._sockets.append(bind(number))
         self.ports: list[int] = [each.getsockname()[1] for each in self._sockets]
-        self._spools = {
-            signal: Spool(paths.received / signal, ("forward", "facts") if signal in FOLDED else ("forward",), limit)
-            for signal in SIGNALS
-        }
+        self._spools = spools(paths.received, limit)
         self._gate = Gate(self._spools)
         self._forwardings = {
             signal: Forwarding(signal, spool.readers["forward"], settings, wanted=signal in forward)
@@ -158,6 +156,14 @@ class Receiver:
             self._server.run()
         except Exception:
             _logger.exception("the receiver ended")
+
+
+def spools(folder: Path, limit: int) -> dict[Signal, Spool]:
+    """What is stored, by signal, each with its readers."""
+    return {
+        signal: Spool(folder / signal, ("forward", "facts") if signal in FOLDED else ("forward",), limit)
+        for signal in SIGNALS
+    }
 
 
 def _grpc_server(gate: Gate, port: int) -> GrpcServer | None:

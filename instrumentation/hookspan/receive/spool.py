@@ -12,9 +12,12 @@ import struct
 import threading
 import time
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
+
+from hookspan import atomic
 
 SEGMENT: Final = 4 << 20  # bytes after which a segment is full
 _FRAME: Final = struct.Struct("<4sBBHIQI")  # magic, flags, version, unused, length, time, crc32 of the body
@@ -87,9 +90,7 @@ class Spool:
 
     def append(self, request: Stored) -> None:
         """Store a request; raises OSError, and has then stored nothing."""
-        flags = (_JSON if request.json else 0) | (_GZIP if request.gzip else 0)
-        flags |= _OWN if request.own else 0
-        head = _FRAME.pack(_MAGIC, flags, _VERSION, 0, len(request.body), request.at, zlib.crc32(request.body))
+        head = _head(request)
         with self._lock:
             segments = self._segments
             if self._file < 0 or segments.written >= SEGMENT:
@@ -162,7 +163,38 @@ class Spool:
             total, place = total + 1, found[1]
         return total
 
+    def rewrite(self, change: Callable[[Stored], Stored | None]) -> int:
+        """Replace each request by what `change` gives for it, None: by nothing; how many others there are now.
+
+        Nobody may read or append meanwhile. What is damaged goes. A reader begins with a segment anew while that is
+        replaced: after the end of this process at any instruction requests are read twice, and none is left out.
+        """
+        with self._lock:
+            self._close_segment()
+            return sum(self._rewrite(number, change) for number in self._segments.numbers)
+
     # --- Inside
+
+    def _rewrite(self, number: int, change: Callable[[Stored], Stored | None]) -> int:
+        """The lock is held."""
+        place, changed = Place(number, 0), 0
+        whole, moved = bytearray(), {0: 0}
+        while (found := self._frame(place))[0] is not None:
+            request = change(found[0])
+            changed += request is not found[0]
+            if request is not None:
+                whole += _head(request) + request.body
+            place = Place(number, place.offset + found[1])
+            moved[place.offset] = len(whole)
+        if changed or found[1]:
+            behind = {reader: reader.place for reader in self.readers.values() if reader.place.segment == number}
+            for reader in behind:
+                reader.move(Place(number, 0))
+            atomic.write(self._path(number), bytes(whole), mode=0o600)
+            for reader, was in behind.items():
+                reader.move(Place(number, moved.get(was.offset, 0)))
+            self._segments.bytes[number] = len(whole)
+        return changed
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{number:020d}.requests"
@@ -249,6 +281,12 @@ class Spool:
         self._segments.bytes.pop(number, None)
 
 
+def _head(request: Stored) -> bytes:
+    """What precedes a request's body."""
+    flags = (_JSON if request.json else 0) | (_GZIP if request.gzip else 0) | (_OWN if request.own else 0)
+    return _FRAME.pack(_MAGIC, flags, _VERSION, 0, len(request.body), request.at, zlib.crc32(request.body))
+
+
 class SpoolReader:
     """One who reads all requests in order, and goes on after a restart where it was; one thread."""
 
@@ -270,10 +308,14 @@ class SpoolReader:
 
     def done(self) -> None:
         """The request that was read is dealt with."""
-        self.place = self._next
-        packed = struct.pack("<QQ", *self.place)
-        os.pwrite(self._file, packed + struct.pack("<I", zlib.crc32(packed)), 0)
+        self.move(self._next)
         self._spool.drop_read()
+
+    def move(self, place: Place) -> None:
+        """Go on at a place."""
+        self.place = place
+        packed = struct.pack("<QQ", *place)
+        os.pwrite(self._file, packed + struct.pack("<I", zlib.crc32(packed)), 0)
 
     def wait(self, seconds: float) -> None:
         """Until something was appended, or `ring` was called; at most so long."""

@@ -41,10 +41,10 @@ def forget(ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
 
     SESSION is an id or its first digits. What belongs only to these sessions is deleted with them: folders in which
     no other session worked, with their repository, branch and commits, and projects that no other session has, with
-    their metric series. Series to which other sessions have added keep what they counted. The files are written
-    again, so that no byte remains. Older copies of the store (made before an upgrade, or of a damaged one) are
-    deleted whole. What was already exported stays where it is, and so do the agents' own transcripts. The agent
-    is stopped in the meantime; hooks keep recording.
+    their metric series. Series to which other sessions have added keep what they counted. What the receiver has of
+    them goes, too. The files are written again, so that no byte remains. Older copies of the store (made before an
+    upgrade, or of a damaged one) are deleted whole. What was already exported stays where it is, and so do the agents'
+    own transcripts. The agent is stopped in the meantime; hooks keep recording.
     """
     from hookspan.agent.exclusive import exclusive
     from hookspan.cli.lifecycle.paused import paused
@@ -78,6 +78,8 @@ def forget(ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
     if content["messages"] or content["lines"]:
         found, lines = counted(content["messages"], "messages"), counted(content["lines"], "archived lines")
         click.echo(f"content     {found} and {lines} removed")
+    if outcome["received"]:
+        click.echo(f"received    removed from {counted(outcome['received'], 'requests')} of the receiver")
     for path in outcome["copies"]:
         click.echo(f"copy        {path} removed")
 
@@ -147,7 +149,8 @@ def run(paths: Paths, sessions: list[str]) -> dict[str, Any]:
     try:
         projects = store.projects_of(sessions)
         only = [project for project, alone in projects.items() if alone]
-        outcome: dict[str, Any] = _in_store(paths, sessions, only)
+        traces, outcome = _in_store(paths, sessions, only)
+        outcome["received"] = _forget_received(paths, sessions, traces)
         trees, repositories = store.trees_of(sessions)
         store.forget(sessions, only)
         store.forget_commits(repositories)
@@ -251,6 +254,15 @@ def _forget_content(paths: Paths, sessions: list[str]) -> dict[str, int]:
     return {"messages": deleted.messages, "lines": deleted.lines}
 
 
+def _forget_received(paths: Paths, sessions: list[str], traces: set[str]) -> int:
+    """Take them out of what the receiver has stored and not dealt with yet; of how many requests."""
+    if not paths.received.exists():
+        return 0
+    from hookspan.receive.forgetting import forget as take_out
+
+    return take_out(paths.received, sessions, traces)
+
+
 def _remove_copies(paths: Paths) -> list[str]:
     """Copies of the databases that upgrades and damage left: no part of them can be taken out alone."""
     copies = [
@@ -261,8 +273,11 @@ def _remove_copies(paths: Paths) -> list[str]:
     return sorted(str(path) for path in copies if not path.name.endswith(("-wal", "-shm")))
 
 
-def _in_store(paths: Paths, sessions: list[str], projects: list[str]) -> dict[str, int]:
-    """What the store has of them, and what of that is out; what export knows of them and the projects is forgotten."""
+def _in_store(paths: Paths, sessions: list[str], projects: list[str]) -> tuple[set[str], dict[str, Any]]:
+    """Their traces, and how much the store has of them, and what of that is out.
+
+    What export knows of them and the projects is forgotten.
+    """
     from hookspan.store import Reader, SpanKey
 
     reader = Reader(paths)
@@ -270,10 +285,11 @@ def _in_store(paths: Paths, sessions: list[str], projects: list[str]) -> dict[st
     events = sum(len(reader.events(session=session, limit=10**9)) for session in sessions)
     reader.close()
     own = [SpanKey(span.record, span.ordinal) for span in spans if not span.local]
-    cursor, behind = _let_go(paths, own, projects, {span.trace_id for span in spans})
+    traces = {span.trace_id for span in spans}
+    cursor, behind = _let_go(paths, own, projects, traces)
     exported = sum(key <= cursor for key in own) - behind if cursor else 0
     unexported = len(own) - exported if cursor else 0
-    return {"spans": len(spans), "events": events, "exported": exported, "unexported": unexported}
+    return traces, {"spans": len(spans), "events": events, "exported": exported, "unexported": unexported}
 
 
 def _let_go(paths: Paths, keys: list[SpanKey], projects: list[str], traces: set[str]) -> tuple[SpanKey | None, int]:
