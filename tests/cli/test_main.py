@@ -103,19 +103,13 @@ def test_a_reader_that_leaves_early_gets_no_traceback(tmp_path: Path):
     assert (done.returncode, done.stderr) == (1, b"")
 
 
-IMPORTED = (
-    "import sys\nfrom hookspan.__main__ import main\n"
-    "try: sys.exit(main())\n"
-    "except SystemExit: print(*sorted(sys.modules), file=sys.stderr)"
-)
-
-
 def imported(*words: str, env: dict[str, str]) -> set[str]:
     """The modules that a call has imported."""
-    command = [sys.executable, "-c", IMPORTED, *words]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
-    assert "hookspan" in done.stderr.split()
-    return set(done.stderr.split())
+    command = [sys.executable, "-X", "importtime", "-m", "hookspan", *words]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    found = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+    assert "hookspan" in found, done.stderr
+    return found
 
 
 def test_quick_verbs_import_neither_opentelemetry_nor_a_web_server(tmp_path: Path):

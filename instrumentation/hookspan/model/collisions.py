@@ -18,18 +18,14 @@ from . import ids, places
 from .rows import Attributes, Collided, SpanLink
 from .state import KEPT_WRITES, SessionState, State, ToolCall, bound
 from .step import NANO, Step, folder_of
-from .writes import Meeting, Write
+from .writes import FRESH, SERIOUS, Meeting, Write
 
-FRESH: Final = 30 * 60 * NANO
-"""For half an hour a write may meet others, and a session is shown with whom it met."""
 KEPT_MEETINGS: Final = 16
 KEPT_LINES: Final = 128
 """Lines of one file that an agent wrote last."""
 KEPT_LINKS: Final = 8
 REFRESH: Final = 60 * NANO
 """So often it is told anew that two work in the same tree."""
-SERIOUS: Final = (Collision.LINES, Collision.TREE)
-"""What a person is called for."""
 _ORDER: Final = tuple(Collision)
 
 _Met = tuple[SessionState, list[Write]]

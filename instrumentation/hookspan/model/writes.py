@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from hookspan.catalogue.enums import Collision
+
+FRESH: Final = 30 * 60 * 10**9
+"""Nanoseconds: for half an hour a write may meet others, and a session is shown with whom it met."""
+SERIOUS: Final = (Collision.LINES, Collision.TREE)
+"""What a person is called for."""
 
 
 class Write(msgspec.Struct, array_like=True):

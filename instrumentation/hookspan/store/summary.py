@@ -10,8 +10,8 @@ import msgspec
 
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.enums import SessionPhase
-from hookspan.model.collisions import FRESH, SERIOUS
 from hookspan.model.rows import SeriesAttributes
+from hookspan.model.writes import FRESH, SERIOUS
 
 from .schema import MINUTE
 

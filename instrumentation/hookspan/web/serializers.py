@@ -14,7 +14,7 @@ from hookspan.catalogue.enums import Collision, QuotaWindow, SessionPhase
 from hookspan.catalogue.session_fields import Conversion, SessionRow
 from hookspan.catalogue.spans import SPANS, TOOL, TURN, SpanType, is_turn
 from hookspan.hooktime import HookTime
-from hookspan.model import collisions, ids
+from hookspan.model import ids, writes
 from hookspan.model.open_spans import OpenSpan
 from hookspan.model.rows import STATUS_ERROR, Attributes, EventRow
 from hookspan.model.rows import Span as SpanRow
@@ -209,7 +209,7 @@ def _collision(row: SessionRow, *, content: bool) -> schemas.Collision | None:
         session=row.collision_with,
         file=row.collision_file if content else "",
         at=ms(row.collision_at),
-        until=ms(row.collision_at + collisions.FRESH),
+        until=ms(row.collision_at + writes.FRESH),
     )
 
 

@@ -19,7 +19,7 @@ from hookspan.cli.terminal.moments import Moment
 from hookspan.cli.terminal.options import AGENT, JSON
 from hookspan.cli.terminal.text import fit, pad, printable, short, width
 from hookspan.config import load
-from hookspan.model import collisions
+from hookspan.model import writes
 from hookspan.paths import Paths
 from hookspan.store import Reader
 from hookspan.units import age, elapsed, money
@@ -168,7 +168,7 @@ def _cells(row: SessionRow, now: int, dearest: float) -> list[str]:
 
 def _collision(row: SessionRow, now: int) -> str:
     """What it writes at the same time as which other; empty where nothing serious."""
-    if row.collision not in collisions.SERIOUS or row.ended or now > row.collision_at + collisions.FRESH:
+    if row.collision not in writes.SERIOUS or row.ended or now > row.collision_at + writes.FRESH:
         return ""
     what = "its work tree" if row.collision == Collision.TREE else row.collision_file or "a file"
     who = "its own agents" if row.collision_with == row.id else short(row.collision_with)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -28,6 +27,8 @@ def hooks_file(env: Mapping[str, str]) -> Path:
 
 def is_there(env: Mapping[str, str]) -> bool:
     """Whether somebody uses Copilot CLI here."""
+    import shutil  # noqa: PLC0415 - 2 ms that `status` does not pay
+
     return config_folder(env).is_dir() or shutil.which("copilot", path=env.get("PATH")) is not None
 
 
