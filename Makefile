@@ -73,9 +73,12 @@ lock: .venv/installed-dev
 sbom: .venv/installed-dev
 	$(BIN)/python packaging/sbom.py
 
-# What hookspan costs on this machine, against its bars; then with the real Collector, Jaeger and Claude Code; then where
-# an agent's time and memory go: each step of an event, 16 idle sessions, ten pages, what a sync makes hooks wait.
+# What a hook, the command line and the agent cost on this machine, against their bars; then with the real Collector,
+# Jaeger and Claude Code; then where an agent's time and memory go: each step of an event, 16 idle sessions, ten pages,
+# what a sync makes hooks wait.
 bench: .venv/installed-dev
+	$(BIN)/python -m tests.bench.relay --busy
+	$(BIN)/python -m tests.bench.command
 	$(BIN)/hookspan bench --backlog 1000000
 	$(BIN)/python -m tests.bench.real
 	for part in ingest export idle memory sync; do $(BIN)/python -m tests.bench.$$part; done

@@ -6,7 +6,10 @@ nothing. Another checkout is measured in the same turns.
 
 import argparse
 import contextlib
+import json
 import os
+import statistics
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -14,12 +17,15 @@ from pathlib import Path
 from hookspan.bench.load import write_backlog
 from hookspan.sandbox import Sandbox, sandbox
 from hookspan.store import Reader
+from tests.agent.machine import small_session
 from tests.bench import turns
 from tests.bench.turns import Program
 
 HERE = Path(__file__).parents[2]
 VERBS = (("--version",), ("status",), ("sessions",), ("trace", "last"), ("now",))
 NOTHING = "python -I -S -c pass"
+BARS = {"--version": 50, "status": 50, "sessions": 80, "trace last": 80}
+"""Milliseconds until its end, p50."""
 
 
 def programs(home: Sandbox, checkouts: list[Path]) -> list[Program]:
@@ -35,13 +41,16 @@ def programs(home: Sandbox, checkouts: list[Path]) -> list[Program]:
 
 
 def fill(home: Sandbox, events: int) -> None:
-    """A store of so many events, with an agent that has taken them in."""
+    """A store of so many events, with an agent that has taken them in, and a turn that has ended."""
     write_backlog(home.paths, events)
     home.cli("install", "--yes")
     home.cli("up")
     with contextlib.closing(Reader(home.paths)) as reader:
         while reader.counts().events < events:
             time.sleep(0.5)
+    for event in small_session(tools=20):
+        subprocess.run(home.relay, input=json.dumps(event).encode(), env=home.env, check=True)
+    home.cli("flush", "--wait", "60s")
 
 
 def works(program: Program) -> bool:
@@ -65,7 +74,10 @@ def main() -> None:
         home.cli("config", "set", "dashboard.port", str(40_000 + os.getpid() % 20_000))
         fill(home, options.events)
         found = [program for program in programs(home, checkouts) if works(program)]
-        print("\n".join(turns.lines(turns.compare(found, options.rounds), NOTHING)))
+        took = turns.compare(found, options.rounds)
+    print("\n".join(turns.lines(took, NOTHING)))
+    figures = {name: (statistics.median(took[name].wall), bar, "ms") for name, bar in BARS.items()}
+    print("\n".join(turns.judged(figures)))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 The relay as `hookspan install` makes it runs in turns with `/bin/true`, with a static program that does nothing, and
 with main.py and a Python that does nothing; another checkout's relays in the same turns. Prints how many system calls a
-hook takes (strace), and times. `--busy`: an agent is at work on what they append, and on 200 events/s of others.
+hook takes (strace), and times. `--busy`: an agent is at work on what they append, and on 100 events/s of others.
 `--alone`: on one processor, with real-time priority (root).
 """
 
@@ -10,11 +10,12 @@ import argparse
 import contextlib
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from hookspan.bench.events import events, lines
@@ -24,12 +25,13 @@ from hookspan.journal import Writer
 from hookspan.sandbox import Sandbox, sandbox
 from hookspan.setup.relay import BUILDS, interpreters
 from tests.bench import turns
-from tests.bench.turns import Program
+from tests.bench.turns import Program, Took
 
 HERE = Path(__file__).parents[2]
 PYTHON_EVERY = 4  # Python takes ten times as long, and needs fewer samples
-RATE = 200  # events/s that the agent has to do besides
+RATE = 100  # events/s that the agent has to do besides
 TICK = 0.05  # seconds
+IN_PYTHON = "python3 -I -S -c pass"
 NOTHING = "int main(void) { return 0; }\n"
 
 
@@ -63,7 +65,7 @@ def programs(home: Sandbox, beside: Path | None) -> list[Program]:
         Program("/bin/true", ["/bin/true"], env, given),
         Program("a static program that does nothing", [nothing(home.folder)], env, given),
         Program("relay", home.relay, env, given),
-        Program("python3 -I -S -c pass", [python, *relay_command.OPTIONS, "-c", "pass"], env, given, PYTHON_EVERY),
+        Program(IN_PYTHON, [python, *relay_command.OPTIONS, "-c", "pass"], env, given, PYTHON_EVERY),
     ]
     scripts = {"main.py": HERE}
     if beside is not None:
@@ -81,6 +83,17 @@ def system_calls(program: Program, folder: Path) -> int:
     command = ["strace", "-f", "-qq", "-o", str(trace), *program.command]
     subprocess.run(command, input=program.given, env=program.env, check=True, capture_output=True)
     return sum("(" in line for line in trace.read_text().splitlines())
+
+
+def figures(took: Mapping[str, Took]) -> dict[str, tuple[float, float, str]]:
+    """What has a bar, with it."""
+    p50 = {name: statistics.median(one.wall) for name, one in took.items()}
+    p99 = {name: turns.p99(one.wall) for name, one in took.items()}
+    return {
+        "relay's p50": (p50["relay"] / p50["/bin/true"], 0.40, "of /bin/true's"),
+        "relay's p99": (p99["relay"] / p99["/bin/true"], 1.0, "of /bin/true's"),
+        "main.py's p50": (p50["main.py"] / p50[IN_PYTHON], 1.1, f"of {IN_PYTHON}'s"),
+    }
 
 
 @contextlib.contextmanager
@@ -115,7 +128,7 @@ def main() -> None:
         found = programs(home, options.beside and options.beside.resolve())
         with at_work(home) if options.busy else contextlib.nullcontext(), bare_socket(home) as drain:
             for program in found:
-                turns.run(program, turns.Took())
+                turns.run(program, Took())
                 if shutil.which("strace") and not program.every > 1:
                     print(f"{program.name}: {system_calls(program, home.folder)} system calls")
             drain()
@@ -124,7 +137,8 @@ def main() -> None:
                 os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(10))
             took = turns.compare(found, options.rounds, drain)
             os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
-        print("\n".join(turns.lines(took, "/bin/true")))
+    print("\n".join(turns.lines(took, "/bin/true")))
+    print("\n".join(turns.judged(figures(took))))
 
 
 if __name__ == "__main__":

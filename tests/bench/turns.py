@@ -87,6 +87,12 @@ def lines(took: Mapping[str, Took], base: str) -> Iterator[str]:
     yield f"\n{', '.join([*machine().values(), *versions(None).values()])}; x: of {base}, in turns."
 
 
+def judged(figures: Mapping[str, tuple[float, float, str]]) -> Iterator[str]:
+    """A line for each: the figure, the most that it is to be, the unit."""
+    for name, (figure, most, unit) in figures.items():
+        yield f"{name}: {figure:.3g} {unit}, at most {most:g} {unit}: {'kept' if figure <= most else 'MISSED'}"
+
+
 def p99(samples: Sequence[float]) -> float:
     """Below it are 99 of 100."""
     return statistics.quantiles(samples, n=100, method="inclusive")[98]

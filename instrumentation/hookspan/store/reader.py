@@ -146,6 +146,11 @@ class Reader(Questions):
         where = f"WHERE {schema.OF_SESSION} AND NOT hook AND instr(attributes, ?) > 0 ORDER BY start, key"
         return [schema.read_span(row) for row in self._rows(f"{schema.SELECT_SPAN} {where}", session, f'"{AGENT_ID}":')]
 
+    def turns_of_session(self, session: str) -> list[Span]:
+        """The spans of a session's turns, by start."""
+        where = f"WHERE {schema.OF_SESSION} AND {schema.IS_TURN} ORDER BY start, key"
+        return [schema.read_span(row) for row in self._rows(f"{schema.SELECT_SPAN} {where}", session)]
+
     def find_spans(self, query: found.SpanQuery) -> list[Span]:
         """Spans of all sessions by what they are, the newest first."""
         with self._readings.snapshot() as db:

@@ -7,7 +7,6 @@ from typing import Final
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.enums import PromptKind
 from hookspan.catalogue.session_fields import SessionRow
-from hookspan.catalogue.spans import is_turn
 from hookspan.cli.terminal.text import printable
 from hookspan.errors import UserError
 from hookspan.model.rows import Span
@@ -44,8 +43,7 @@ def find(reader: Reader, id_: str) -> tuple[SessionRow | None, list[Span]]:
 
 def _last(reader: Reader) -> tuple[SessionRow | None, list[Span]]:
     for row in reader.sessions(limit=100):
-        turns = [span for span in reader.spans_of_session(row.id, hooks=False) if is_turn(span.name, span.attributes)]
-        if turns:
+        if turns := reader.turns_of_session(row.id):
             yours = [turn for turn in turns if turn.attributes.get(sc.PROMPT_KIND) != PromptKind.TASK_NOTIFICATION]
             return row, reader.spans_of_trace(max(yours or turns, key=lambda span: span.start).trace_id)
     raise UserError("no turn has ended yet", hint="`hookspan sessions` shows what runs")

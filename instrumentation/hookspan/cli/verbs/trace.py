@@ -70,10 +70,7 @@ def followed_by(reader: Reader, spans: Sequence[Span]) -> list[Span]:
     if not spans:
         return []
     traces, later = {span.trace_id for span in spans}, []
-    turns = (
-        span for span in reader.spans_of_session(spans[0].session, hooks=False) if is_turn(span.name, span.attributes)
-    )
-    for turn in sorted(turns, key=lambda span: span.start):
+    for turn in reader.turns_of_session(spans[0].session):
         own = turn.attributes.get(sc.PROMPT_KIND) == PromptKind.TASK_NOTIFICATION
         if own and turn.trace_id not in traces and any(link.trace_id in traces for link in turn.links):
             traces.add(turn.trace_id)
