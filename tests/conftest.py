@@ -160,6 +160,12 @@ def _homes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("homes")
 
 
+@pytest.fixture
+def tmp_path(_homes: Path) -> Path:
+    """As pytest's, which looks for the next number, and renews a link that nobody follows, for every test."""
+    return Path(tempfile.mkdtemp(prefix="t-", dir=_homes))
+
+
 @pytest.fixture(autouse=True)
 def _own_home(_homes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the user's home, Claude Code's or ours, or the variables of the shell that runs it."""

@@ -4,6 +4,7 @@ Every page of it is watched: an error on the console, a script that fails, what 
 a request to anybody but the agent fail the test that made them.
 """
 
+import asyncio
 import contextlib
 import functools
 import shutil
@@ -204,6 +205,27 @@ def chromium(*flags: str, programs: Sequence[str] = PROGRAMS) -> Iterator[Browse
         browser = playwright.chromium.launch(executable_path=program, args=[*FLAGS, *flags])
         yield browser
         browser.close()
+
+
+@contextlib.contextmanager
+def aside() -> Iterator[None]:
+    """Playwright's loop runs until it ends. Within, it is not this thread's: other tests have loops of their own."""
+    loop = asyncio.events._get_running_loop()
+    asyncio.events._set_running_loop(None)
+    try:
+        yield
+    finally:
+        asyncio.events._set_running_loop(loop)
+
+
+@contextlib.contextmanager
+def at_work(browser: Browser) -> Iterator[None]:
+    """Within `aside`: it is this thread's again."""
+    asyncio.events._set_running_loop(browser._loop)
+    try:
+        yield
+    finally:
+        asyncio.events._set_running_loop(None)
 
 
 @functools.cache

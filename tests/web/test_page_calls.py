@@ -28,7 +28,7 @@ document.dispatchEvent(new Event("visibilitychange"));
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """The whole browser: the shell has no notifications."""
-    with browser.chromium(programs=["chromium"]) as whole:
+    with browser.chromium(programs=["chromium"]) as whole, browser.aside():
         yield whole
 
 
