@@ -82,10 +82,10 @@ def of_agent(backlog: int, report: Report) -> Iterator[Row]:
     yield Row("events/s of one core, with export", exported, "/s", 2500, floor=True)
     yield Row("with export to without", exported / plain if plain else 0.0, "x")  # 0: taken before the first look
     yield Row(f"{backlog:,} events taken in, as by a rebuild", whole.seconds, "s")
-    yield Row(f"memory at most, backlog of {backlog:,}", whole.peak / MILLION, "MB", 150)
+    yield Row(f"memory at most, backlog of {backlog:,}", whole.peak / MILLION, "MB", 120)
     say("Watching an idle agent ..")
     idle = agent.idle()
-    yield Row("idle, memory", idle.memory / MILLION, "MB", 80)
+    yield Row("idle, memory", idle.memory / MILLION, "MB", 50)
     yield Row("idle, processor", idle.cpu * 100, "% of one", 0.1)
     yield Row("`hookspan status`, p50", statistics.median(idle.status) / MILLION, "ms", 150)
     say("Sending 100 events a second ..")
