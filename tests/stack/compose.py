@@ -83,21 +83,20 @@ class Project(Backends):
         """Stop and remove everything but volumes."""
         self.run(*self.flags, "down", *flags)
 
-    def inspect(self, service: str, what: str) -> str:
-        """A value of the container of a service, by a template such as `.State.Pid`."""
-        name = f"{self.name}-{service}-1"
-        return self.docker.run("inspect", "--format", f"{{{{{what}}}}}", name).stdout.strip()
+    def inspect(self, service: str) -> dict[str, Any]:
+        """What the daemon says of the container of a service, such as its `State`, `Config` and `RestartCount`."""
+        return self.docker.inspect(f"{self.name}-{service}-1")
 
     def health(self, service: str) -> str:
         """What the daemon says of a service: `starting`, `healthy`, `unhealthy`."""
-        return self.inspect(service, ".State.Health.Status")
+        return str(self.inspect(service)["State"]["Health"]["Status"])
 
     def crash(self, service: str) -> None:
         """Kill a service's process from outside, as the kernel does, and wait until the daemon has started another."""
-        pid = int(self.inspect(service, ".State.Pid"))
+        pid = self.inspect(service)["State"]["Pid"]
         os.kill(pid, signal.SIGKILL)
         deadline = time.monotonic() + 60
-        while self.inspect(service, ".State.Pid") in {str(pid), "0"}:
+        while self.inspect(service)["State"]["Pid"] in {pid, 0}:
             assert time.monotonic() < deadline, f"{service} was not started again"
             time.sleep(0.05)
 

@@ -5,10 +5,13 @@ user and the volumes that the upstream image has. So docker-compose.yml runs as 
 user could not write can't be written here either.
 """
 
+import contextlib
+import http.client
 import io
 import json
 import os
 import shutil
+import socket
 import subprocess
 import tarfile
 import tempfile
@@ -16,7 +19,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from tests.stack import programs
 
@@ -129,7 +132,7 @@ class Docker:
             start_new_session=True,  # an interrupt from the terminal is not for it
         )
         deadline = time.monotonic() + START_TIMEOUT
-        while self.run("version", check=False).returncode:
+        while not self._answers():
             if time.monotonic() > deadline:
                 text = self.log.read_text(errors="replace")[-3000:]
                 self.close()
@@ -156,6 +159,26 @@ class Docker:
             text=True,
             check=check,
         )
+
+    def inspect(self, container: str) -> dict[str, Any]:
+        """What the daemon says of a container, by its API: tests ask ten times a second, and `docker` has to start."""
+        status, answer = self._get(f"/containers/{container}/json")
+        assert status == http.HTTPStatus.OK, answer
+        return dict(json.loads(answer))
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(OSError):
+            return self._get("/_ping")[0] == http.HTTPStatus.OK
+        return False
+
+    def _get(self, path: str) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection("docker", timeout=START_TIMEOUT)
+        with contextlib.closing(connection), socket.socket(socket.AF_UNIX) as connection.sock:
+            connection.sock.settimeout(START_TIMEOUT)
+            connection.sock.connect(self.host.removeprefix("unix://"))
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
 
     def close(self) -> None:
         """End everything."""
