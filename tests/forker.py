@@ -56,6 +56,7 @@ def _prepare() -> None:
     for module in pkgutil.walk_packages(hookspan.__path__, f"{hookspan.__name__}."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
+    importlib.import_module("genai_prices")  # which each agent imports at its first model call: most of what that costs
     run = functools.partial(_run_compiler, Path(sys.argv[2]))
     vars(relay)["subprocess"] = SimpleNamespace(run=run, TimeoutExpired=subprocess.TimeoutExpired)
     vars(launch)["subprocess"] = SimpleNamespace(Popen=_Agent, DEVNULL=subprocess.DEVNULL)

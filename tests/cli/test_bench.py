@@ -25,7 +25,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.xdist_group("bench")
 def test_every_bar_has_a_figure_with_machine_and_versions():
-    done = CliRunner().invoke(bench, ["--rounds", "20", "--backlog", "1000", "--json"])
+    done = CliRunner().invoke(bench, ["--rounds", "100", "--backlog", "1000", "--json"])
     assert not isinstance(done.exception, Exception), done.exception
     told = json.loads(done.stdout)
     assert set(told["machine"]) == {"processor", "processors", "memory", "load", "system"}
@@ -38,7 +38,7 @@ def test_every_bar_has_a_figure_with_machine_and_versions():
         "missing at the endpoint": 0,
     }
     assert {row["bar"] for row in rows} == {None, 0, 0.1, 0.4, 1.0, 1.1, 1.2, 3.0, 5.0, 80, 150, 2500, 5000}
-    assert [told["samples"][state]["relay"]["runs"] for state in sections.STATES] == [20, 20]
+    assert [told["samples"][state]["relay"]["runs"] for state in sections.STATES] == [100, 100]
     assert done.exit_code == any(row["ok"] is False for row in rows)
 
 
