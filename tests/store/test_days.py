@@ -26,13 +26,14 @@ class Past:
         self.reader = Reader(paths)
 
     def call(self, start: int, usd: float, session: str = "one", *, last: int = NOW, unseen: int = 0) -> None:
-        """A model call becomes known."""
+        """A model call becomes known, and a tool call that waited half a second."""
         self.record += 1
-        about = {sc.SESSION_ID: session, sc.COST_USD: usd, sc.WAITED: 0.5}
-        span = made.span(self.record, name="chat m", start=start, end=start + 1, session=session, attributes=about)
+        about = {"start": start, "end": start + 1, "session": session}
+        model = made.span(self.record, name="chat m", attributes={sc.COST_USD: usd}, **about)
+        tool = made.span(self.record, 1, name="execute_tool Bash", attributes={sc.WAITED: 0.5}, **about)
         row = SessionRow(id=session, project="shop", started=SINCE, last=last, ended=last, residual_nano=unseen)
         position = made.position(self.record + 1)
-        self.store.commit(Commit(position=position, rows=[Rows(spans=[span])], sessions={session: (b"", row)}))
+        self.store.commit(Commit(position=position, rows=[Rows(spans=[model, tool])], sessions={session: (b"", row)}))
 
     def told(self) -> tuple[float, float]:
         """USD and seconds waited."""

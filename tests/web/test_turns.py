@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from hookspan.catalogue import attributes as sc
+from hookspan.catalogue.enums import SessionPhase
 from hookspan.clients.decode import decode
 from hookspan.journal import Position
 from hookspan.model.fold import fold
@@ -47,7 +48,8 @@ class Page:
     def turns(self) -> list[schemas.Turn]:
         made = []
         with self.reader.moment() as moment:
-            for row in moment.rows(moment.find(Filter(), ORDERS["newest"], content=True)):
+            all_ = moment.select(Filter(), content=True)
+            for row in moment.rows(moment.find(all_, ORDERS["newest"], SessionPhase, limit=100)):
                 made += turns.turns(moment, row.id, moment.state(row.id), row.last, turns.Times(), content=True)
         return made
 

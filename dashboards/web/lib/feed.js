@@ -7,6 +7,7 @@ import { store } from "./store.js";
 const SOON = 120; // ms from news to asking for turns: what comes together is asked for once
 const EVERY = 1000; // ms between two such questions while news keeps coming
 const MANY = 1000; // spans; from here on drawing them anew costs more than a frame
+const LARGE_EVERY = 300; // ms between two drawings of so many
 const PAGE = 2000; // spans an answer
 
 export class SessionFeed extends EventTarget {
@@ -48,6 +49,7 @@ export class SessionFeed extends EventTarget {
 	#soon;
 	/** @type {ReturnType<typeof setTimeout> | undefined} */
 	#telling;
+	#told = -Infinity; // when so many were last told of
 
 	/** @param {string} id */
 	constructor(id) {
@@ -254,13 +256,16 @@ export class SessionFeed extends EventTarget {
 		);
 	}
 
+	/** Tell of it: at once, but of many spans that are all there only so often. */
 	#changed() {
+		const isLarge = this.#all.length > MANY && this.complete;
 		this.#telling ??= setTimeout(
 			() => {
 				this.#telling = undefined;
+				if (isLarge) this.#told = performance.now();
 				this.dispatchEvent(new Event("change"));
 			},
-			this.#all.length > MANY && this.complete ? 300 : 0,
+			isLarge ? Math.max(0, this.#told + LARGE_EVERY - performance.now()) : 0,
 		);
 	}
 }

@@ -12,6 +12,8 @@ from hookspan.store import Reader
 
 EVENTS_MAX: Final = 100_000
 """Of a session that are looked at: a day's work has a tenth of it."""
+PAGE: Final = 500
+"""Of them that are asked for at once where they are read: who takes a session in does so in parts."""
 
 
 class HookEvent(NamedTuple):
@@ -29,18 +31,20 @@ class HookEvents:
         self._folder = paths.journal
         self._records, self._reader = Records(paths), reader
 
-    def known(self, session: str, after: int = 0) -> list[tuple[int, str]]:
+    def known(self, session: str, after: int = 0, limit: int = EVENTS_MAX) -> list[tuple[int, str]]:
         """Of each event after a record: its record, and whose it is."""
         after = max(after, self._first() - 1)
-        rows = self._reader.events(after=after, session=session, limit=EVENTS_MAX)
+        rows = self._reader.events(after=after, session=session, limit=limit)
         return [(row.record, row.agent_id) for row in rows]
 
     def read(self, session: str, after: int = 0) -> Iterator[HookEvent]:
         """The events after a record."""
-        for record, subagent in self.known(session, after):
-            line = self._records.read(record)
-            if line is not None:
-                yield HookEvent(record, subagent, line + b"\n")
+        while known := self.known(session, after, PAGE):
+            for record, subagent in known:
+                line = self._records.read(record)
+                if line is not None:
+                    yield HookEvent(record, subagent, line + b"\n")
+            after = known[-1][0]
 
     def _first(self) -> int:
         """The first record that may be whole: compressed segments have the reduced form."""

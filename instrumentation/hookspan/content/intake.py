@@ -140,17 +140,21 @@ class Intake:
             if content.has_files(session):
                 return False
             files: dict[str, File] = {}
-            for subagent in ("", *{subagent for _, subagent in events.known(kept.id)}):
-                files[subagent] = content.file(session, *journal_source(kept.id, subagent), 0, 0, INTEGER_MAX)
-            record = start = files[""].indexed
+
+            def file_of(subagent: str) -> File:
+                if subagent not in files:
+                    files[subagent] = content.file(session, *journal_source(kept.id, subagent), 0, 0, INTEGER_MAX)
+                return files[subagent]
+
+            record = start = file_of("").indexed
             reading = self._reading(files[""], journal_source(kept.id), of_events=True)
             for record, subagent, line in itertools.islice(events.read(kept.id, start), EVENTS):
-                file = files[subagent]
+                file = file_of(subagent)
                 for row in reading.rows(line, record, file, kept.id):
                     if row.at >= since:
                         content.add(session, file.key, kept, row)
             files[""].indexed = record
-            for file in files.values():
+            for file in files.values() if record > start else ():
                 content.save(file)
         return record > start
 

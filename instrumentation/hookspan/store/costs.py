@@ -1,5 +1,7 @@
 """What model calls cost: the spans of calls, added up by one thing that they have in common."""
 
+# ruff: noqa: S608 - statements are put together from names of our own; values are always bound
+
 from __future__ import annotations
 
 import sqlite3
@@ -12,6 +14,7 @@ import msgspec
 
 from hookspan.catalogue import attributes as sc
 
+from . import found
 from .schema import NANOSECONDS
 
 Grouping: TypeAlias = Literal[
@@ -102,13 +105,13 @@ _KEYS: Final[Mapping[str, Callable[[Call], str]]] = {
     "subagent": lambda call: call.agent,
     "workflow": lambda call: call.workflow,
 }
-_SESSIONS: Final = """
-SELECT session.session, session.id, project, branch, agent, last, residual_nano FROM session
-WHERE last >= ? AND ? IN ('', project) AND ? IN ('', agent)
-"""
-_CALLS: Final = """
-SELECT start, attributes FROM span
-WHERE session = ? AND NOT hook AND start >= ? AND start < ? AND name GLOB 'chat *'
+_ASKED: Final = "session.last >= ? AND ? IN ('', session.project) AND ? IN ('', session.agent)"
+_SESSIONS: Final = f"SELECT session, id, project, branch, agent, last, residual_nano FROM session WHERE {_ASKED}"
+# By name and start, as an index has them: no other span is read.
+_CALLS: Final = f"""
+WITH {found.NAMES} SELECT session, start, attributes
+FROM named CROSS JOIN span ON span.name = named.one CROSS JOIN session USING (session)
+WHERE named.one GLOB 'chat *' AND NOT hook AND start >= ? AND start < ? AND {_ASKED}
 """
 _call = msgspec.json.Decoder(Call).decode
 
@@ -122,25 +125,25 @@ def by(
     thing is in the group of the empty name. Days are those of the local time zone, `2026-11-25`. What no transcript
     shows is of the day of its session's last event; no model or skill has it, and so a group UNSEEN of its own.
     """
-    found: dict[tuple[str, str], Cost] = defaultdict(Cost)
+    costs: dict[tuple[str, str], Cost] = defaultdict(Cost)
     key = _KEYS.get(grouping)
-    for session, id_, of_project, branch, of_agent, last, residual in db.execute(
-        _SESSIONS, (since, project, agent)
-    ).fetchall():
+    groups: dict[int, tuple[str, str] | None] = {}  # of sessions, if they are what is asked for
+    for session, id_, of_project, branch, of_agent, last, residual in db.execute(_SESSIONS, (since, project, agent)):
         of_session = {
             "session": (id_, of_project),
             "project": (of_project, ""),
             "branch": (branch, ""),
             "agent": (of_agent, ""),
         }
-        for start, attributes in db.execute(_CALLS, (session, since, until)):
-            call = _call(attributes)
-            name = (key(call), "") if key else of_session.get(grouping)
-            found[name or (_day(start), "")].add(call.cost())
+        groups[session] = of_session.get(grouping)
         if residual and last < until:
-            name = (_day(last), "") if grouping == "day" else of_session.get(grouping, (UNSEEN, ""))
-            found[name].add(Cost(nano=residual, unseen_nano=residual))
-    return dict(found)
+            unseen = (_day(last), "") if grouping == "day" else groups[session] or (UNSEEN, "")
+            costs[unseen].add(Cost(nano=residual, unseen_nano=residual))
+    for session, start, attributes in db.execute(_CALLS, (since, until, since, project, agent)):
+        call = _call(attributes)
+        name = (key(call), "") if key else groups[session]
+        costs[name or (_day(start), "")].add(call.cost())
+    return dict(costs)
 
 
 def _day(at: int) -> str:

@@ -12,7 +12,7 @@ import msgspec
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.enums import Outcome
 
-from . import costs, schema
+from . import costs, found, schema
 from .schema import SpanKey
 
 PAST_MAX: Final = 4
@@ -38,15 +38,11 @@ class Day(msgspec.Struct, frozen=True, kw_only=True):
     failed: int = 0
 
 
-# Both use an index on (session, start), whose conditions they repeat.
+# It uses the index of turns on (session, start), whose condition it repeats.
 _TURNS: Final = (
-    "SELECT count(*), coalesce(sum(json_extract(attributes, ?) = ?), 0) FROM span "  # noqa: S608 - a name of our own
-    "WHERE session = ? AND start >= ? AND start < ? AND " + schema.IS_TURN
-)
-_WAITED: Final = (
-    "SELECT coalesce(sum(json_extract(attributes, ?)), 0) FROM span "
-    "WHERE session = ? AND start >= ? AND start < ? AND NOT hook "
-    """AND instr(attributes, '"hookspan.waited":') > 0"""
+    "SELECT count(*), coalesce(sum(json_extract(attributes, ?) = ?), 0) "  # noqa: S608 - a name of our own
+    "FROM session CROSS JOIN span USING (session) "
+    f"WHERE session.last >= ? AND span.start >= ? AND span.start < ? AND {schema.IS_TURN}"
 )
 
 
@@ -95,12 +91,9 @@ class PastDays:
 
 
 def _of_spans(db: sqlite3.Connection, since: int, until: int) -> Day:
-    turns, failed, waited = 0, 0, 0.0
-    for (session,) in db.execute("SELECT session FROM session WHERE last >= ?", (since,)).fetchall():
-        times = (session, since, until)
-        more, bad = db.execute(_TURNS, (f'$."{sc.OUTCOME}"', Outcome.ERROR.value, *times)).fetchone()
-        turns, failed = turns + more, failed + bad
-        waited += db.execute(_WAITED, (f'$."{sc.WAITED}"', *times)).fetchone()[0]
+    of_turns = (f'$."{sc.OUTCOME}"', Outcome.ERROR.value, since, since, until)
+    turns, failed = db.execute(_TURNS, of_turns).fetchone()
+    waited = found.sums(db, found.SpanQuery(since=since, until=until, waited=True)).waited
     cost = costs.Cost()
     for part in costs.by(db, "project", since, until, "", "").values():
         cost.add(part)

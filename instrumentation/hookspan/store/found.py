@@ -26,12 +26,11 @@ TOOL: Final = "execute_tool "
 MODEL: Final = "chat "
 _OF_MODELS: Final = re.compile(f"{MODEL}.*")
 _ANY: Final = re.compile(".*")
-_NAMES: Final = """
-WITH RECURSIVE one (name) AS (
+NAMES: Final = """RECURSIVE named (one) AS (
     SELECT min(name) FROM span WHERE NOT hook
-    UNION ALL SELECT (SELECT min(name) FROM span WHERE NOT hook AND name > one.name) FROM one WHERE one.name IS NOT NULL
-) SELECT name FROM one WHERE name IS NOT NULL
-"""
+    UNION ALL SELECT (SELECT min(name) FROM span WHERE NOT hook AND name > named.one) FROM named WHERE one IS NOT NULL
+)"""
+"""The names of spans, as a table for other statements: one step of an index each."""
 
 
 class SpanQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -239,7 +238,7 @@ def _names(db: sqlite3.Connection, query: SpanQuery) -> list[str]:
     """The names that spans can have which are looked for."""
     if tool := query.tool or (query.call or ("",))[0]:
         return [f"{TOOL}{tool}"]
-    names = [name for (name,) in db.execute(_NAMES)]
+    names = [name for (name,) in db.execute(f"WITH {NAMES} SELECT one FROM named WHERE one IS NOT NULL")]
     if query.model or query.account:
         return [name for name in names if name.startswith(MODEL)]
     if query.waited or query.decision or query.collisions or query.exit_code is not None:

@@ -287,6 +287,10 @@ _INDEXES: Final = (
     # The turns of every coding agent, where it was those of one.
     f"CREATE INDEX IF NOT EXISTS span_turns ON span (session, start) WHERE {IS_TURN}",
     "DROP INDEX IF EXISTS span_turn",
+    # What the session list counts, adds up and chooses from, in its order, without reading the sessions.
+    """CREATE INDEX IF NOT EXISTS session_listed ON session (
+        last, session, phase, cost_nano, project, agent, branch
+    )""",
 )
 
 
@@ -310,6 +314,8 @@ class SpanKey(NamedTuple):
 
 OF_SESSION: Final = "session = (SELECT session FROM state WHERE id = ?)"
 """The condition that a row of any table is of the session with that id."""
+WORK: Final = "span INDEXED BY span_work"
+"""The spans of a session but hooks': by itself SQLite chooses `span_session`, and reads those, too."""
 
 # --- Spans
 

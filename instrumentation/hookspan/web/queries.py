@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
+import msgspec
+
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.enums import SessionPhase
 from hookspan.catalogue.session_fields import SessionRow
@@ -30,6 +32,8 @@ _NO_TIME: Final = " + ".join(
     for mark in ('"hookspan.tool.never_ran":true', '"hookspan.decision":"auto_denied"')
 )
 
+_encode: Final = msgspec.json.Encoder().encode
+_names: Final = msgspec.json.Decoder(list[str]).decode
 _SEARCHED: Final = ("id", "project", "repository", "branch", "model", "host")
 """What a session is found by, its user's texts apart."""
 
@@ -69,17 +73,25 @@ class Filter(NamedTuple):
     words: Sequence[str] = ()
 
 
-class Match(NamedTuple):
-    """A session that a filter lets through: its number in the store, phase, time of the last event (Unix ns), cost.
+class Selection(NamedTuple):
+    """The sessions that a filter lets through, as the condition of a statement."""
 
-    The cost is in nano-USD; `value` is what the list is in the order of. No more than that is made of each, since a
-    list finds all sessions and shows fifty.
-    """
+    where: str
+    values: tuple[str | int, ...]
+
+
+class Sum(NamedTuple):
+    """How many sessions, and their cost in nano-USD."""
+
+    sessions: int
+    cost: int
+
+
+class Match(NamedTuple):
+    """A session's number in the store, when its newest event was (Unix ns), and what the list is in the order of."""
 
     number: int
-    phase: str
     last: int
-    cost: int
     value: int
 
     @property
@@ -130,8 +142,8 @@ class Moment(Questions):
 
     # --- Sessions
 
-    def find(self, wanted: Filter, order: Order, *, content: bool) -> list[Match]:
-        """All sessions that a filter lets through, the largest places first.
+    def select(self, wanted: Filter, *, content: bool) -> Selection:
+        """The sessions that a filter lets through.
 
         `content`: whether the user's texts are looked at, too: titles and first prompts.
         """
@@ -140,23 +152,56 @@ class Moment(Questions):
             if value := getattr(wanted, column):
                 where.append(f"{column} = ?")
                 values.append(value)
-        if wanted.words and self._db is not None:
-            # SQLite knows upper and lower case of ASCII alone.
-            self._db.create_function("holds", 2, _holds, deterministic=True)
-            texts = [*_SEARCHED, *(("session.title", schema.FIRST_PROMPT) if content else ())]
-            text = " || ' ' || ".join(texts)
-            where.append(f"holds({text}, ?)")
-            values.append("\n".join(word.casefold() for word in wanted.words))
-        sql = (
-            f"SELECT session, phase, last, cost_nano, {order.value} AS value FROM session {order.beside} "
-            f"WHERE {' AND '.join(where)} ORDER BY value DESC, session DESC"
-        )
-        return [Match(*row) for row in self._rows(sql, *values)]
+        if not wanted.words or self._db is None:
+            return Selection(" AND ".join(where), tuple(values))
+        # SQLite knows upper and lower case of ASCII alone.
+        self._db.create_function("holds", 2, _holds, deterministic=True)
+        texts = [*_SEARCHED, *(("session.title", schema.FIRST_PROMPT) if content else ())]
+        text = " || ' ' || ".join(texts)
+        where.append(f"holds({text}, ?)")
+        words = "\n".join(word.casefold() for word in wanted.words)
+        sql = f"SELECT json_group_array(session) FROM session WHERE {' AND '.join(where)}"
+        ((found,),) = self._rows(sql, *values, words)
+        return Selection("session IN (SELECT value FROM json_each(?))", (found,))
 
-    def rows(self, matches: Iterable[Match]) -> list[SessionRow]:
+    def by_phase(self, selection: Selection) -> dict[str, Sum]:
+        """What they come to in each phase."""
+        sql = f"SELECT phase, count(*), sum(cost_nano) FROM session WHERE {selection.where} GROUP BY phase"
+        return {phase: Sum(*sums) for phase, *sums in self._rows(sql, *selection.values)}
+
+    def sum_between(self, selection: Selection, since: int, until: int) -> Sum:
+        """What those of them come to that have ended, and whose newest event was in a time (Unix nanoseconds)."""
+        where = f"{selection.where} AND NOT {_GOES_ON} AND last >= ? AND last < ?"
+        sql = f"SELECT count(*), coalesce(sum(cost_nano), 0) FROM session WHERE {where}"
+        return Sum(*(self._rows(sql, *selection.values, since, until) or [(0, 0)])[0])
+
+    def find(
+        self,
+        selection: Selection,
+        order: Order,
+        phases: Iterable[SessionPhase],
+        limit: int,
+        before: tuple[int, int] | None = None,
+    ) -> list[Match]:
+        """Those of them that are in some phase, the largest places first; only ones `before` a place."""
+        wanted = _encode([*phases]).decode()
+        where = f"{selection.where} AND phase IN (SELECT value FROM json_each(?))"
+        values = [*selection.values, wanted]
+        if before is not None:
+            where += f" AND ({order.value}, session) < (?, ?)"
+            values += before
+        sql = (
+            f"SELECT session, last, {order.value} AS value FROM session {order.beside} "
+            f"WHERE {where} ORDER BY value DESC, session DESC LIMIT ?"
+        )
+        return [Match(*row) for row in self._rows(sql, *values, limit)]
+
+    def rows(self, matches: Sequence[Match]) -> list[SessionRow]:
         """Rows of sessions, in the same order."""
-        sql = f"{schema.SELECT_SESSION} WHERE session = ?"
-        return [schema.read_session(row) for match in matches for row in self._rows(sql, match.number)]
+        wanted = "(SELECT key AS place, value AS wanted FROM json_each(?)) ON session.session = wanted"
+        numbers = _encode([match.number for match in matches]).decode()
+        found = self._rows(f"{schema.SELECT_SESSION} JOIN {wanted} ORDER BY place", numbers)
+        return [schema.read_session(row) for row in found]
 
     def open_sessions(self) -> list[SessionRow]:
         """Sessions that have not ended."""
@@ -175,6 +220,12 @@ class Moment(Questions):
     def projects(self) -> list[str]:
         """Names of all projects."""
         return [row[0] for row in self._rows("SELECT DISTINCT project FROM session WHERE project <> '' ORDER BY 1")]
+
+    def projects_and_agents(self) -> tuple[list[str], list[str]]:
+        """Both, in one look at all sessions."""
+        rows = self._rows("SELECT json_group_array(DISTINCT project), json_group_array(DISTINCT agent) FROM session")
+        projects, agents = map(_names, rows[0]) if rows else ([], [])
+        return sorted(filter(None, projects)), sorted(agents)
 
     def branches(self, project: str) -> list[str]:
         """Branches of a project's newest sessions (empty: of any project's), those first that were worked on last."""
@@ -216,7 +267,7 @@ class Moment(Questions):
     def spans(self, session: str, after: tuple[int, int], limit: int, *, hooks: bool) -> SpanRows:
         """Spans of a session from a place (start and key of the last one) on."""
         where = f"WHERE {schema.OF_SESSION} {'' if hooks else 'AND NOT hook'}"
-        total = self._rows(f"SELECT count(*) FROM span {where}", session)
+        total = self._rows(f"SELECT count(*) FROM {'span' if hooks else schema.WORK} {where}", session)
         sql = f"{schema.SELECT_SPAN} {where} AND (start, key) > (?, ?) ORDER BY start, key LIMIT ?"
         spans = [schema.read_span(row) for row in self._rows(sql, session, *after, limit + 1)] if limit else []
         cursor = ""
@@ -230,7 +281,7 @@ class Moment(Questions):
         paths = ", ".join(f"json_extract(attributes, '$.\"{key}\"')" for key in keys)
         groups = ", ".join(str(number + 1) for number in range(len(keys)))
         sql = (
-            f"SELECT {paths}, total(json_extract(attributes, '$.\"{sc.COST_USD}\"')), count(*) FROM span "
+            f"SELECT {paths}, total(json_extract(attributes, '$.\"{sc.COST_USD}\"')), count(*) FROM {schema.WORK} "
             f"WHERE {schema.OF_SESSION} AND NOT hook AND name LIKE '{MODEL.operation} %' GROUP BY {groups}"
         )
         found = []
@@ -240,7 +291,8 @@ class Moment(Questions):
 
     def span_events(self, session: str) -> list[SpanEvent]:
         """What happened during a session's spans, by their start."""
-        sql = f"SELECT events FROM span WHERE {schema.OF_SESSION} AND NOT hook AND events IS NOT NULL ORDER BY start"
+        where = f"{schema.OF_SESSION} AND NOT hook AND events IS NOT NULL"
+        sql = f"SELECT events FROM {schema.WORK} WHERE {where} ORDER BY start"
         return [event for (events,) in self._rows(sql, session) for event in schema.read_events(events)]
 
     def waited(self, since: int) -> list[Span]:

@@ -42,9 +42,6 @@ _ORDER: Final = {
         )
     )
 }
-_COPIED: Final = [
-    (name, field.api or name, field.conversion) for name, _, field in session_fields.fields() if field.api is not None
-]
 WAITING: Final = frozenset({SessionPhase.WAITING, SessionPhase.WAITING_OR_RUNNING})
 PHASES: Final[Mapping[str, frozenset[SessionPhase]]] = {
     "all": frozenset(SessionPhase),
@@ -65,6 +62,20 @@ def ms(nanoseconds: int) -> float:
 def ms_or_none(nanoseconds: int) -> float | None:
     """Milliseconds; None for 0, which stands for `not there`."""
     return ms(nanoseconds) if nanoseconds else None
+
+
+_CONVERTERS: Final[Mapping[Conversion, Callable[[Any], Any]]] = {
+    Conversion.TIME: ms,
+    Conversion.TIME_OR_NULL: ms_or_none,
+    Conversion.USD: lambda nano: nano / NANO,
+}
+_SHOWN: Final = [
+    (name, field.api or name, field.conversion) for name, _, field in session_fields.fields() if field.api is not None
+]
+_COPIED: Final = [(name, api) for name, api, conversion in _SHOWN if conversion not in _CONVERTERS]
+_CONVERTED: Final = [(name, api, _CONVERTERS[how]) for name, api, how in _SHOWN if how in _CONVERTERS]
+_HIDDEN: Final = {api: "" for _, api, conversion in _SHOWN if conversion is Conversion.CONTENT}
+"""The user's texts, where they are not shown."""
 
 
 def ns(milliseconds: int) -> int:
@@ -215,14 +226,9 @@ def _collision(row: SessionRow, *, content: bool) -> schemas.Collision | None:
 
 def _copied(row: SessionRow, *, content: bool) -> dict[str, Any]:
     """What is copied from the row, as the catalogue says."""
-    convert: dict[Conversion, Callable[[Any], Any]] = {
-        Conversion.NONE: lambda value: value,
-        Conversion.TIME: ms,
-        Conversion.TIME_OR_NULL: ms_or_none,
-        Conversion.USD: lambda nano: nano / NANO,
-        Conversion.CONTENT: lambda text: text if content else "",
-    }
-    return {api: convert[conversion](getattr(row, name)) for name, api, conversion in _COPIED}
+    copied = {api: getattr(row, name) for name, api in _COPIED}
+    converted = {api: convert(getattr(row, name)) for name, api, convert in _CONVERTED}
+    return copied | converted | ({} if content else _HIDDEN)
 
 
 def in_order(rows: Iterable[SessionRow]) -> list[SessionRow]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import re
 import time
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ from hookspan.web.activity import MINUTES
 from hookspan.web.context import Context
 from hookspan.web.parameters import Arguments
 from hookspan.web.problems import invalid, not_found
-from hookspan.web.queries import OPEN_MAX, ORDERS, Filter, Match, Moment
+from hookspan.web.queries import OPEN_MAX, ORDERS, Filter, Match, Moment, Selection
 
 EVENTS: Final = 50  # on a session's page
 _CURSOR: Final = re.compile(r"\A(?:([a-z]{1,19})\.)?([0-9]{1,19})\.([0-9]{1,19})\Z")
@@ -32,26 +31,29 @@ def sessions(context: Context, arguments: Arguments) -> schemas.Sessions:
     phases = serializers.PHASES[arguments["state"]]
     strips = context.activity.strips(time.time_ns())
     with context.reader.moment() as moment:
-        position = moment.position()
-        matching = moment.find(_filter(arguments), ORDERS[sort], content=context.content)
-        wanted = [match for match in matching if match.phase in phases]
-        unfinished = [match for match in wanted if match.phase != SessionPhase.ENDED] if before is None else []
-        ended = [match for match in wanted if match.phase == SessionPhase.ENDED]
-        rest = ended if before is None else [match for match in ended if match.place < before]
-        page = rest[:limit]
-        open_rows, ended_rows = serializers.in_order(moment.rows(unfinished[:OPEN_MAX])), moment.rows(page)
+        position, order = moment.position(), ORDERS[sort]
+        selection = moment.select(_filter(arguments), content=context.content)
+        sums = moment.by_phase(selection)
+        unfinished = phases & sums.keys() - {SessionPhase.ENDED} if before is None else set[SessionPhase]()
+        count = min(OPEN_MAX, sum(sums[phase].sessions for phase in unfinished))
+        open_rows = serializers.in_order(moment.rows(moment.find(selection, order, unfinished, count)))
+        found = moment.find(selection, order, phases & {SessionPhase.ENDED}, limit + 1, before)
+        page = found[:limit]
+        ended_rows = moment.rows(page)
         items = [listed(context, moment, row, strips.get(row.id)) for row in open_rows + ended_rows]
         waits = context.waits.by_session(moment)
-        projects, agents, branches = moment.projects(), moment.agents(), moment.branches(arguments["project"] or "")
-    counts = collections.Counter(match.phase for match in matching)
+        projects, agents = moment.projects_and_agents()
+        branches = moment.branches(arguments["project"] or "")
+        of_days = _days(moment, selection, page) if sort == "newest" else []
+    ended = sums.get(SessionPhase.ENDED) if SessionPhase.ENDED in phases else None
     return schemas.Sessions(
         now=serializers.now_ms(),
         position=position,
         sessions=items,
-        next="{}.{}.{}".format(sort, *page[-1].place) if len(rest) > limit else None,
-        counts={phase.value: counts[phase] for phase in SessionPhase},
-        cost=sum(match.cost for match in ended) / serializers.NANO,
-        days=_days(ended, page) if sort == "newest" else [],
+        next="{}.{}.{}".format(sort, *page[-1].place) if len(found) > limit else None,
+        counts={phase.value: sums[phase].sessions if phase in sums else 0 for phase in SessionPhase},
+        cost=ended.cost / serializers.NANO if ended else 0,
+        days=of_days,
         waited={row.id: waits[row.id] * 1e3 for row in open_rows + ended_rows if row.id in waits},
         projects=projects,
         agents=agents,
@@ -72,29 +74,21 @@ def _filter(arguments: Arguments) -> Filter:
     )
 
 
-def _days(ended: Sequence[Match], page: Sequence[Match]) -> list[schemas.Day]:
+def _days(moment: Moment, selection: Selection, page: Sequence[Match]) -> list[schemas.Day]:
     """What the days that a page is of came to, with those of their sessions that are on other pages. Newest first."""
-    found: list[schemas.Day] = []
-    if not page:
-        return found
-    newest, oldest = days.day_at(page[0].last), days.day_at(page[-1].last)
-    begin, end = days.midnight(oldest), days.midnight(days.after(newest))
-    since = end
-    for match in ended:
-        if match.last >= end:
-            continue
-        if match.last < begin:
-            break
-        if match.last < since:
-            day = days.day_at(match.last)
-            since, until = days.midnight(day), days.midnight(days.after(day))
-            found.append(
-                schemas.Day(
-                    date=day.isoformat(), since=serializers.ms(since), until=serializers.ms(until), sessions=0, cost=0
-                )
+    found = []
+    for day in dict.fromkeys(days.day_at(match.last) for match in page):
+        since, until = days.midnight(day), days.midnight(days.after(day))
+        count, cost = moment.sum_between(selection, since, until)
+        found.append(
+            schemas.Day(
+                date=day.isoformat(),
+                since=serializers.ms(since),
+                until=serializers.ms(until),
+                sessions=count,
+                cost=cost / serializers.NANO,
             )
-        found[-1].sessions += 1
-        found[-1].cost += match.cost / serializers.NANO
+        )
     return found
 
 
