@@ -430,7 +430,8 @@ def seen(site: Site, long: str, report: Report) -> None:
     with chromium() as browser:
         visitor = Visitor(browser)
         for name, path in {"first page": "/", "long session page": f"/sessions/{long}"}.items():
-            painted, whole = [], []
+            painted: list[float] = []
+            whole: list[float] = []
             for _ in range(VISITS):
                 page = visitor.visit(site, path, motion=True)
                 painted.append(page.evaluate(PAINTED))
