@@ -130,6 +130,7 @@ def test_the_keyboard_is_enough(site: Site, visitor: Visitor) -> None:
     expect(page.get_by_role("heading", name="Turn 1: one")).to_be_visible()
     press("]")
     expect(page.get_by_role("heading", name="Turn 2: two")).to_be_visible()
+    expect(page.get_by_role("treeitem")).to_have_count(4)  # at first the turn alone, which is open
     tab_to(page, "Spans by time")
     press("ArrowDown", "ArrowDown", "Enter")
     expect(page.locator("span-details .about")).to_have_text("make 1")
