@@ -101,7 +101,7 @@ def test_a_dev_container_and_the_next_one(docker: Docker, tmp_path: Path) -> Non
             for command in wanted["postCreateCommand"].split(" && "):
                 container.run(command)
             container.run("echo 1 > cart.py; claude -p 'How many lines has cart.py?' < /dev/null")
-            container.run("hookspan flush --wait 30s")
+            container.run("hookspan flush --wait 120s")
             container.run("hookspan doctor")
             with urllib.request.urlopen(container.run("hookspan open --print").strip()) as answer:
                 assert b"hookspan" in answer.read()
