@@ -101,7 +101,8 @@ soak: .venv/installed-dev
 endure: .venv/installed-dev
 	$(BIN)/python -m tests.faults.endure --write docs
 
-# What one gateway and one ingester take, and a sizing made from it, into docs/gateway.md. About 10 minutes.
+# What one gateway and one ingester take, and a sizing made from it; Jaeger's stores side by side; how ingesters share
+# the work. Into docs/gateway.md, about a quarter of an hour.
 gateway-load: .venv/installed-dev
 	nice $(BIN)/python -m tests.gateway.load --write docs/gateway.md
 

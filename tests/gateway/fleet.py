@@ -252,8 +252,8 @@ class Fleet(Backends):
         port = self.ports["kafka"]
         keystore = self.folder / "kafka.pem"
         keystore.write_text(self.certificates.server_key.read_text() + self.certificates.server.read_text())
-        listens = {name: self.ports[name] for name in ("kafka", "kafka_sasl", "controller")}
-        properties.write_text(SERVER_PROPERTIES.format(folder=data, keystore=keystore, **listens))
+        listening = {name: self.ports[name] for name in ("kafka", "kafka_sasl", "controller")}
+        properties.write_text(SERVER_PROPERTIES.format(folder=data, keystore=keystore, **listening))
         kafka = str(programs.binary("kafka"))
         form = [kafka, "kafka.tools.StorageTool", "format", "-t", "aG9va3NwYW4tZ2F0ZXdheQ", "-c", str(properties)]
         form += ["--add-scram", f"SCRAM-SHA-512=[name={KAFKA_USER},password={KAFKA_PASSWORD}]"]
@@ -264,7 +264,7 @@ class Fleet(Backends):
             env=self.environment(KAFKA_JAVA="-Xmx512m -XX:+UseSerialGC -Dorg.slf4j.simpleLogger.defaultLogLevel=warn"),
             folder=self.folder,
             url=f"127.0.0.1:{port}",
-            ready=lambda: _listens(port),
+            ready=lambda: listens(port),
             group=self.group,
         )
 
@@ -345,7 +345,8 @@ class Fleet(Backends):
         )
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
+    """Whether somebody takes connections there."""
     with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
         return True
     return False

@@ -6,6 +6,7 @@ them is replaced, and the rest is written by hand.
 
 import math
 import re
+import statistics
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,12 +14,15 @@ from typing import TYPE_CHECKING, Any
 from hookspan.config.sections import INTERVAL_AWAY
 
 if TYPE_CHECKING:
-    from tests.gateway.load import Figures, Rate
+    from tests.gateway.load import Figures, Outage
+    from tests.gateway.sharing import Moves, Shared
+    from tests.gateway.stores import Step, Stored
+    from tests.gateway.watch import Rate
 
 HEADROOM = 2  # cores and disks are planned for twice the load
 OUTAGE_HOURS = 4  # of Kafka, that a gateway's disk lasts for
 DEVELOPERS = (100, 1_000, 10_000)
-SECTIONS = ("rates", "developer", "sizing")
+SECTIONS = ("rates", "developer", "sizing", "stores", "ingesters")
 TITLES = {
     "gateway-0": "gateway",
     "ingester-0": "ingester",
@@ -40,20 +44,87 @@ def filled(page: str, sections: Mapping[str, str]) -> str:
 
 
 def sections(figures: "Figures") -> dict[str, str]:
-    """All sections, as Markdown."""
-    return {
-        "rates": f"{_measured(figures)}\n\n{_rates(figures.rates)}\n\n{_outage(figures)}",
-        "developer": _developer(figures),
-        "sizing": table([_needs(figures, number) for number in DEVELOPERS]),
-    }
+    """The sections of what was measured, as Markdown."""
+    found = {}
+    if figures.outage:
+        found["rates"] = f"{_measured(figures)}\n\n{_rates(figures.rates)}\n\n{_outage(figures, figures.outage)}"
+        found["developer"] = _developer(figures)
+        found["sizing"] = table([_needs(figures, figures.outage, number) for number in DEVELOPERS])
+    if figures.steps:
+        steps, stored = table([_step(one) for one in figures.steps]), table([_stored(one) for one in figures.stored])
+        found["stores"] = f"{_where(figures)}\n\n{steps}\n\n{stored}"
+    if figures.moves:
+        shared = table([_shared(one) for one in figures.shared])
+        found["ingesters"] = f"{_where(figures)}\n\n{shared}\n\n{_moves(figures.moves)}"
+    return found
 
 
 def _measured(figures: "Figures") -> str:
-    hardware = figures.hardware
     return _wrapped(f"""
-        One run with `--copies {hardware.copies}`, on {hardware.cores} cores of an {hardware.processor}, load
-        {hardware.load:.1f} at the start, the real programs on one disk. The rate per core is the work divided by the
-        CPU seconds that the program took; wall-clock times are this machine's. Memory is the peak of resident memory.
+        One run with `--copies {figures.hardware.copies}`, on {_machine(figures)}, the real programs on one disk. The
+        rate per core is the work divided by the CPU seconds that the program took; wall-clock times are this machine's.
+        Memory is the peak of resident memory.
+    """)
+
+
+def _machine(figures: "Figures") -> str:
+    hardware = figures.hardware
+    return f"{hardware.cores} cores of an {hardware.processor}, load {hardware.load:.1f} at the start"
+
+
+def _where(figures: "Figures") -> str:
+    return _wrapped(f"On {_machine(figures)}.")
+
+
+def _step(one: "Step") -> dict[str, Any]:
+    return {
+        "spans/s offered": f"{one.offered:,}" if one.offered else "as many as it takes",
+        "store": one.store,
+        "spans/s written": one.accepted / one.seconds,
+        "Jaeger's cores": one.jaeger_cpu / one.seconds,
+        "the store's cores": one.store_cpu / one.seconds,
+        "spans for a second of one core": one.accepted / (one.jaeger_cpu + one.store_cpu),
+        "search for a session, ms (worst)": _times(one.search_seconds),
+        "open a trace, ms (worst)": _times(one.trace_seconds),
+    }
+
+
+def _times(seconds: "Sequence[float]") -> str:
+    if not seconds:
+        return "-"
+    return f"{statistics.median(seconds) * 1000:,.0f} ({max(seconds) * 1000:,.0f})"
+
+
+def _stored(one: "Stored") -> dict[str, Any]:
+    return {
+        "store": one.store,
+        "spans": one.spans,
+        "traces not whole, of those looked at": f"{one.incomplete} of {one.checked}",
+        "bytes a span on disk": one.disk_bytes / one.spans,
+        "Jaeger's memory, MB": one.jaeger_peak / 1e6,
+        "the store's memory, MB": one.store_peak / 1e6,
+    }
+
+
+def _shared(one: "Shared") -> dict[str, Any]:
+    def each(values: "Sequence[int]") -> str:
+        return " ".join(f"{value:,}" for value in values)
+
+    return {
+        "ingesters": len(one.spans),
+        "partitions of each": each(one.partitions),
+        "spans of each": each(one.spans),
+        "CPU s of each": " ".join(f"{value:.1f}" for value in one.cpu),
+        "wall-clock s": one.wall_seconds,
+        "spans/s": sum(one.spans) / one.wall_seconds,
+    }
+
+
+def _moves(moves: "Moves") -> str:
+    after = "; ".join(f"{what}: {', '.join(map(str, partitions))}" for what, partitions in moves.after)
+    return _wrapped(f"""
+        While three developers worked, the partitions of each ingester were: {after}. Of the {moves.spans:,} spans that
+        were accepted meanwhile, {moves.missing or "none"} {"are" if moves.missing else "is"} missing in Jaeger.
     """)
 
 
@@ -74,8 +145,8 @@ def _rates(rates: "Sequence[Rate]") -> str:
     )
 
 
-def _outage(figures: "Figures") -> str:
-    outage, (synced, unsynced) = figures.outage, _by_the_clock(figures)
+def _outage(figures: "Figures", outage: "Outage") -> str:
+    synced, unsynced = _by_the_clock(figures)
     return _wrapped(f"""
         In wall-clock time one gateway accepted {synced:,.0f} spans/s in
         {synced / figures.density.spans_per_request:,.0f} requests/s, with a sync of its disk for each, and
@@ -88,12 +159,13 @@ def _outage(figures: "Figures") -> str:
 def _developer(figures: "Figures") -> str:
     one = figures.density
     return _wrapped(f"""
-        How much one developer produces is computed from the {one.sessions} recorded sessions of the real client in
+        How much one developer produces is computed from the {one.sessions} recorded sessions of Claude Code in
         `tests/sessions`, folded as the agent does it: {one.events:,} events and {one.spans:,} spans for
         {one.model_calls:,} model calls, which is {one.events / one.model_calls:.1f} events and
         {one.spans / one.model_calls:.1f} spans for each; {one.bytes_per_span:,.0f} bytes a span; {one.series:,} series,
         the agent's included, for somebody who has done everything that was recorded in three projects ({one.native:,}
-        in a store that keeps a histogram as one native series). In the recordings the model answers at once, which
+        in a store that keeps a histogram as one native series; {one.series_of_all:,} for somebody who has done what was
+        recorded of Codex and Copilot CLI, too). In the recordings the model answers at once, which
         gives {one.events_per_hour_at_most:,.0f} events an hour: no developer is that fast. **Assumed, not measured:** a
         model call every {one.stretch * one.seconds / one.model_calls:.0f} s throughout the hour, which gives
         {one.events_per_hour:,.0f} events and {one.spans_per_hour:,.0f} spans. If your developers produce half as much,
@@ -102,7 +174,7 @@ def _developer(figures: "Figures") -> str:
     """)
 
 
-def _needs(figures: "Figures", number: int) -> dict[str, Any]:
+def _needs(figures: "Figures", outage: "Outage", number: int) -> dict[str, Any]:
     """What so many developers need who all work at the same time."""
     density = figures.density
     load = {
@@ -119,7 +191,7 @@ def _needs(figures: "Figures", number: int) -> dict[str, Any]:
         peak = max(rate.peak_bytes for rate in figures.rates if rate.program == program)
         return max(2, math.ceil(cores(program))) * peak / 1e9
 
-    disks = OUTAGE_HOURS * 3600 * load["spans"] * figures.outage.queue_bytes_per_span * HEADROOM
+    disks = OUTAGE_HOURS * 3600 * load["spans"] * outage.queue_bytes_per_span * HEADROOM
     return {
         "developers": number,
         "events/s": number * density.events_per_hour / 3600,

@@ -25,12 +25,14 @@ from tests.cache import cache
 ROOT = Path(__file__).resolve().parents[2]
 BUILDER_MANIFEST = ROOT / "collector" / "builder.yaml"
 KAFKA_MANIFEST = Path(__file__).with_name("kafka-pom.xml")
+CASSANDRA_MANIFEST = Path(__file__).with_name("cassandra-pom.xml")
+OPENSEARCH_MANIFEST = Path(__file__).with_name("opensearch-pom.xml")
 
 HINTS = {
     "go": "Go 1.26 or newer is needed to build the real Collector, Jaeger, Prometheus and others\n\n"
     "hint: install it from https://go.dev/dl/ (`tar -C /usr/local -xzf go1.26.*.tar.gz`) and put "
     "`/usr/local/go/bin` on PATH",
-    "mvn": "Maven is needed to fetch Apache Kafka\n\nhint: `apt-get install maven`",
+    "mvn": "Maven is needed to fetch Apache Kafka, Apache Cassandra and OpenSearch\n\nhint: `apt-get install maven`",
 }
 LAID_OUT = "laid-out.db"
 """In the folder of a program that keeps its data in SQLite: its database, empty."""
@@ -120,13 +122,17 @@ def _go_commands(
     return build
 
 
-def _kafka(out: Path, work: Path) -> None:
-    """Kafka's jars, and a script that runs one of its main classes."""
-    shutil.copy(KAFKA_MANIFEST, work / "pom.xml")
-    _run(work, "mvn", "-q", "-B", "dependency:copy-dependencies", f"-DoutputDirectory={out / 'libs'}")
-    script = out / "kafka"
-    script.write_text('#!/bin/sh\nexec java $KAFKA_JAVA -cp "$(dirname "$0")/libs/*" "$@"\n')
-    script.chmod(0o755)
+def _jars(name: str, manifest: Path, options: str = "") -> Callable[[Path, Path], None]:
+    """The jars of a Maven project, and a script `name` that runs one of their main classes."""
+
+    def build(out: Path, work: Path) -> None:
+        shutil.copy(manifest, work / "pom.xml")
+        _run(work, "mvn", "-q", "-B", "dependency:copy-dependencies", f"-DoutputDirectory={out / 'libs'}")
+        script = out / name
+        script.write_text(f'#!/bin/sh\nexec java {options}${name.upper()}_JAVA -cp "$(dirname "$0")/libs/*" "$@"\n')
+        script.chmod(0o755)
+
+    return build
 
 
 def _package(requirement: str, lay_out: Sequence[str]) -> Callable[[Path, Path], None]:
@@ -148,6 +154,27 @@ def _package(requirement: str, lay_out: Sequence[str]) -> Callable[[Path, Path],
     return build
 
 
+# What Cassandra reaches of Java's own packages.
+_CASSANDRA_OPENS = "".join(
+    f"--add-{how} {module}=ALL-UNNAMED "
+    for how, modules in {
+        "opens": (
+            *(f"java.base/java.{name}" for name in ("io", "lang", "lang.reflect", "net", "nio", "util")),
+            *(f"java.base/java.util.{name}" for name in ("concurrent", "concurrent.atomic", "concurrent.locks")),
+            *(f"java.base/jdk.internal.{name}" for name in ("ref", "reflect", "math", "module", "util.jar")),
+            "java.base/sun.nio.ch",
+            "jdk.management/com.sun.management.internal",
+        ),
+        "exports": (
+            *(f"java.base/jdk.internal.{name}" for name in ("misc", "ref", "perf")),
+            "java.base/sun.nio.ch",
+            *(f"java.rmi/sun.rmi.{name}" for name in ("registry", "server", "transport.tcp")),
+            "java.management.rmi/com.sun.jmx.remote.internal.rmi",
+            "jdk.attach/sun.tools.attach",
+        ),
+    }.items()
+    for module in modules
+)
 _PROMETHEUS = "3.16.0"
 _ALERTMANAGER = "0.29.0"
 _COMPOSE = "5.0.1"
@@ -209,7 +236,23 @@ PROGRAMS = {
                 f"-X github.com/docker/compose/v5/internal.Version=v{_COMPOSE}",
             ),
         ),
-        Program("kafka", "4.1.1", ("kafka",), _kafka, KAFKA_MANIFEST, tool="mvn"),
+        Program("kafka", "4.1.1", ("kafka",), _jars("kafka", KAFKA_MANIFEST), KAFKA_MANIFEST, tool="mvn"),
+        Program(
+            "cassandra",
+            "5.0.6",
+            ("cassandra",),
+            _jars("cassandra", CASSANDRA_MANIFEST, _CASSANDRA_OPENS),
+            CASSANDRA_MANIFEST,
+            tool="mvn",
+        ),
+        Program(
+            "opensearch",
+            "2.19.6",
+            ("opensearch",),
+            _jars("opensearch", OPENSEARCH_MANIFEST),
+            OPENSEARCH_MANIFEST,
+            tool="mvn",
+        ),
         Program(
             "victoria-metrics",
             _VICTORIA_METRICS,
