@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.web import browser
 from tests.web.browser import Visitor, violations
@@ -18,6 +18,7 @@ window.Notification = class extends Notification {
 };
 """
 
+IS_CALLER = "async () => (await navigator.locks.query()).held.some(({ name }) => name === 'hookspan-calls')"
 
 AWAY = """
 Object.defineProperty(document, "hidden", { get: () => true });
@@ -66,6 +67,23 @@ def test_it_calls_who_looks_elsewhere_when_a_session_begins_to_wait(site: Site, 
     site.append(fourth.start(), fourth.submit("build it"), *(line for _ in range(10) for line in fourth.answer("make")))
     page.wait_for_function("() => window.shown.length === 3")
     assert page.evaluate("() => window.shown[2]") == ["shop gets nowhere", "Repeated call"]
+
+
+def test_it_calls_also_where_its_code_came_after_the_sessions(site: Site, visitor: Visitor) -> None:
+    first, second = Play(), Play()
+    site.append(first.start(), first.submit("fix the cart"), *first.tool("make 0", asked=True)[:2])
+    page = open_now(site, visitor)
+    page.evaluate("() => localStorage.setItem('hookspan-calls', 'on')")
+    held: list[Route] = []
+    page.route("**/lib/calls.js", lambda route: held.append(route))  # noqa: PLW0108 - Playwright refuses a built-in
+    with page.expect_request("**/lib/calls.js"):
+        page.reload()
+    expect(page).to_have_title("(1) waiting · hookspan")
+    held[0].continue_()
+    page.wait_for_function(IS_CALLER)
+    page.evaluate(AWAY)
+    site.append(second.start(), second.submit("add a test"), *second.tool("npm test", asked=True)[:2])
+    page.wait_for_function("() => window.shown.length === 1")
 
 
 def test_it_asks_once(site: Site, visitor: Visitor) -> None:

@@ -30,6 +30,7 @@ class Calls extends EventTarget {
 	constructor() {
 		super();
 		store.addEventListener("change", () => this.#look());
+		this.#look(); // the store may have loaded before this module has
 		addEventListener("storage", (event) => event.key === KEY && this.#changed());
 		if (this.isPossible) navigator.locks.request(LOCK, () => this.#becomeCaller());
 	}
