@@ -10,7 +10,7 @@ NPM = if command -v npm >/dev/null; then $(MAKE) -s dashboards/node_modules/inst
 
 unexport PYTHONDONTWRITEBYTECODE  # what tests import is compiled once, not by each of thousands of processes
 
-.PHONY: demo check test test-deps format lint generate docs bench measurements faults soak endure gateway-load fuzz mutants claude claude-latest agents dialogs screenshots wheels wheels-check lock sbom
+.PHONY: demo check test test-deps format lint generate docs bench measurements growth peers faults soak endure gateway-load fuzz mutants claude claude-latest agents dialogs screenshots wheels wheels-check lock sbom
 
 # The page with made-up sessions, from nothing but Python.
 demo: .venv/installed
@@ -91,6 +91,15 @@ measurements: .venv/installed-dev
 	$(BIN)/python -m tests.bench.real --json build/measured || true
 	$(BIN)/python -m tests.faults.campaign --events $(or $(EVENTS),1000000) --json build/measured/soak.json
 	$(BIN)/python -m tests.bench.page build/measured
+
+# What grows with the events that are kept, from 10,000 to 5,000,000, into docs/; EVENTS="10000 100000" for fewer. An hour,
+# most of it for the last, and 20 GB of /tmp.
+growth: .venv/installed-dev
+	$(BIN)/python -m tests.bench.growth $(if $(EVENTS),--events $(EVENTS)) --write docs/growth.md
+
+# Tools that do a part of the same, from npm and PyPI, beside hookspan in one run: hooks, losses, reports of costs; into docs/.
+peers: .venv/installed-dev
+	$(BIN)/python -m tests.peers --write docs/peers.md
 
 # A million events while one fault after the other lasts: nothing lost, nothing counted twice. About 15 minutes.
 soak: .venv/installed-dev

@@ -27,10 +27,10 @@ def events(count: int, sessions: int = SESSIONS) -> Iterator[dict[str, Any]]:
         yield next(lanes[number % sessions])
 
 
-def lines(count: int, at: int, step: int) -> Iterator[bytes]:
+def lines(count: int, at: int, step: int, sessions: int = SESSIONS) -> Iterator[bytes]:
     """Journal lines as the relay writes them, from `at` on (Unix nanoseconds), one every `step` nanoseconds."""
     env = {"CLAUDE_PID": "4711", "CLAUDE_CODE_ENTRYPOINT": "cli", "CLAUDE_PROJECT_DIR": "/home/u/shop"}
-    for number, event in enumerate(events(count)):
+    for number, event in enumerate(events(count, sessions)):
         relay = {**RELAY, "at": at + number * step, "took": 200_000 + number % 1000, "pid": 10_000 + number % 20_000}
         where = {"ppid": 4711, "host": "bench", "pidns": 1}
         env["CLAUDE_CODE_SESSION_ID"] = event["session_id"]
