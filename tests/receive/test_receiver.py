@@ -163,7 +163,7 @@ def test_a_killed_agent_and_an_endpoint_that_is_away_lose_nothing_that_was_answe
         sender.join()
     sink.heal()
     sink.start()
-    until(lambda: answered <= {span.hex() for span in sink.ids}, f"{len(answered)} answered, {sink.stats()}")
+    until(lambda: answered <= {span.hex() for span in list(sink.ids)}, f"{len(answered)} answered, {sink.stats()}")
 
 
 def test_an_endpoint_to_which_only_what_is_received_goes_is_not_said_to_be_missing(

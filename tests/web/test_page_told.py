@@ -11,6 +11,7 @@ from hookspan.wire.facts import ClientTold
 from hookspan.wire.told import CallDecided, CallTimed, HookRegistered, HooksRan
 from tests.web.browser import Visitor, drawn, resize, sideways, violations
 from tests.web.site import Play, Site
+from tests.web.test_page_agents import codex
 
 pytestmark = pytest.mark.need_chromium
 MS = 1_000_000
@@ -52,6 +53,26 @@ def test_what_hooks_cost_and_who_decided_is_shown_where_it_is_looked_for(site: S
         page.screenshot(path=f"{folder}/told.png", full_page=True)
     resize(page, 360, 740)
     assert sideways(page) == []
+
+
+def test_it_is_asked_for_once_a_session_and_not_at_all_where_nobody_tells(site: Site, visitor: Visitor) -> None:
+    play = Play()
+    tools = [event for command in ("make", "make test", "make install") for event in play.tool(command)]
+    site.append(play.start(), play.submit("build it"), *tools, play.stop())
+    codex(site)
+    (other,) = site.get("/sessions", agent="codex")["sessions"]
+    page = visitor.visit(site)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if request.url.endswith("/told") else None)
+    for session, spans, most in ((other["id"], 1, 0), (play.session, 3, 2)):
+        asked.clear()
+        page.goto(f"{site.url}/sessions/{session}")
+        for number in range(1, spans + 1):
+            span = page.locator("span-waterfall").get_by_role("treeitem").nth(number)
+            span.click()
+            expect(span).to_have_attribute("aria-selected", "true")
+        drawn(page)
+        assert len(asked) <= most
 
 
 def test_nothing_is_shown_where_nothing_was_told(site: Site, visitor: Visitor) -> None:

@@ -1,7 +1,7 @@
 /** What Claude Code itself says of a session: what its hooks cost, by name. Nothing where it is not received. */
 import { css, html, nothing } from "lit";
-import { ask } from "../lib/api.js";
 import { count, duration } from "../lib/format.js";
+import { askTold, tells } from "../lib/told.js";
 import { FetchedPage } from "./fetched-page.js";
 import { shared } from "./shared-styles.js";
 
@@ -63,7 +63,7 @@ export class SessionTold extends FetchedPage {
 
 	/** An element that was there before its code has no id at first. @override */
 	async fetch() {
-		if (this.session) await super.fetch();
+		if (this.session && tells(this.session)) await super.fetch();
 	}
 
 	/** @param {Map<string, unknown>} changed */
@@ -80,7 +80,7 @@ export class SessionTold extends FetchedPage {
 
 	/** @param {AbortSignal} signal @returns {Promise<Answer>} */
 	load(signal) {
-		return ask(`/sessions/${encodeURIComponent(this.session)}/told`, {}, { signal });
+		return askTold(this.session, signal);
 	}
 
 	render() {

@@ -1,8 +1,8 @@
 /** What Claude Code itself says of a tool call or a model call: who decided, attempts, exact times. */
 import { css, html, nothing } from "lit";
-import { ask } from "../lib/api.js";
 import { duration } from "../lib/format.js";
 import { timeExact } from "../lib/times.js";
+import { latestTold, tells } from "../lib/told.js";
 import { BaseComponent } from "./base-component.js";
 import { shared } from "./shared-styles.js";
 
@@ -49,14 +49,14 @@ export class SpanTold extends BaseComponent {
 		if (span && span.span_id !== this.fetched) {
 			this.fetched = span.span_id;
 			this.told = null;
-			this.#fetch(span);
+			if (tells(span.session)) this.#fetch(span);
 		}
 	}
 
 	/** @param {Span} span */
 	async #fetch(span) {
 		try {
-			const told = /** @type {Told} */ (await ask(`/sessions/${encodeURIComponent(span.session)}/told`));
+			const told = await latestTold(span.session);
 			if (span.span_id === this.fetched) this.told = told;
 		} catch {
 			this.told = null; // what is beside it says that the agent is away
