@@ -2,8 +2,10 @@
 
 import time
 
+import msgspec
 import pytest
 
+from hookspan.agent import attention
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.enums import SessionPhase
 from hookspan.catalogue.session_fields import SessionRow
@@ -67,6 +69,16 @@ def test_compactions_are_counted_for_each_session(paths: Paths, reader: Reader) 
     store.commit(Commit(position=made.position(9), rows=[Rows(spans=spans)], sessions=sessions))
     assert reader.most_compactions(now - 15 * MINUTE) == 2
     assert reader.most_compactions(now + MINUTE) == 0
+    store.close()
+
+
+def test_an_alarm_is_told_however_many_sessions_are_newer(paths: Paths, reader: Reader) -> None:
+    store = Store.open(paths)
+    rows = [SessionRow(id=f"s{number}", phase=SessionPhase.WORKING, last=number) for number in range(1, 151)]
+    rows[0] = msgspec.structs.replace(rows[0], alarm="repeated_call", alarm_calls=9)
+    rows[1] = msgspec.structs.replace(rows[1], alarm="repeated_call", alarm_ended=5)
+    store.commit(Commit(position=made.position(9), sessions={row.id: (b"", row) for row in rows}))
+    assert [(alarm["session"], alarm["calls"]) for alarm in attention.alarms(reader)] == [("s1", 9)]
     store.close()
 
 

@@ -47,6 +47,5 @@ def alarms(reader: Reader) -> list[dict[str, Any]]:
             "calls": row.alarm_calls,
             "cost": row.alarm_cost_nano / 1e9,
         }
-        for row in reader.sessions(open_only=True)
-        if row.alarm and not row.alarm_ended
+        for row in reader.sessions(open_only=True, alarmed=True)
     ]

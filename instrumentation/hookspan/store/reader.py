@@ -201,15 +201,21 @@ class Reader(Questions):
         branch: str = "",
         agent: str = "",
         phases: Collection[SessionPhase] = (),
+        alarmed: bool = False,
         since: int = 0,
         limit: int = 100,
         offset: int = 0,
     ) -> list[SessionRow]:
-        """Sessions, the one with the newest event first. `since`: only those with an event from then on."""
+        """Sessions, the one with the newest event first.
+
+        `since`: only those with an event from then on. `alarmed`: with what the watchdog noticed, and goes on.
+        """
         where: list[str] = ["last >= ?"]
         values: list[str | int] = [since]
         if open_only:
             where.append("ended = 0")
+        if alarmed:
+            where.append("alarm <> '' AND alarm_ended = 0")
         for column, wanted in (("project", project), ("branch", branch), ("agent", agent)):
             if wanted:
                 where.append(f"{column} = ?")
