@@ -16,8 +16,8 @@ export class StreamHub {
 	/** @type {Update[]} */
 	#kept = [];
 	#keptFrom = 0; // all updates after this position are in #kept
-	/** The newest of each. @type {Partial<Record<"state" | "hello", any>>} */
-	#newest = {};
+	/** The newest of each; a stream begins to connect without a word. @type {Partial<Record<"state" | "hello", any>>} */
+	#newest = { state: "connecting" };
 	#now = { server: 0, here: 0 };
 	#stream = new Stream((name, detail) => this.#hear(name, detail));
 
