@@ -25,6 +25,8 @@ PARTITIONS = 12
 KAFKA_USER, KAFKA_PASSWORD = "hookspan", "a-password-of-this-test-alone"
 TOKEN = "a-token-of-this-test-alone"
 ANOTHER_TOKEN = "another-token"
+ONE_COMPILER = "-XX:TieredStopAtLevel=1"
+"""For a Java that is gone in a minute: the second compiler takes a third of its processor, and pays later."""
 RETRY_ON_429 = "--feature-gates=exporter.prometheusremotewritexporter.RetryOn429"  # as the manifests have it
 
 SERVER_PROPERTIES = """
@@ -81,9 +83,12 @@ def _openssl(*arguments: str | Path) -> None:
 
 
 class Fleet(Backends):
-    """All programs. `folder` holds their configuration, data and logs; `close` ends them all."""
+    """All programs. `folder` holds their configuration, data and logs; `close` ends them all.
 
-    def __init__(self, folder: Path, partitions: int = PARTITIONS) -> None:
+    `measured`: Kafka with all of Java's compilers, as teams run it.
+    """
+
+    def __init__(self, folder: Path, partitions: int = PARTITIONS, *, measured: bool = False) -> None:
         self.folder = folder
         self.partitions = partitions
         self.certificates = Certificates(folder / "certificates")
@@ -95,7 +100,7 @@ class Fleet(Backends):
         self.tokens.write_text(f"{ANOTHER_TOKEN} team=rivals user.id=4f2a of another team\n{TOKEN} team=cart\n")
         self.owners = folder / "owners.yaml"
         self.owners.write_text(owners.for_gateway(owners.read(self.tokens.read_text())))
-        self.kafka = self._kafka()
+        self.kafka = self._kafka("" if measured else ONE_COMPILER)
         self.jaeger = self._jaeger()
         self.metrics = self._victoria_metrics()
         self.log_store = stack.victoria_logs(folder, self.ports["logs"], env=self.environment(), group=self.group)
@@ -171,7 +176,7 @@ class Fleet(Backends):
         broker = f"127.0.0.1:{self.ports['kafka']}"
         done = subprocess.run(
             [str(programs.binary("kafka")), f"org.apache.kafka.tools.{name}", "--bootstrap-server", broker, *arguments],
-            env=self.environment(KAFKA_JAVA="-XX:TieredStopAtLevel=1 -Dorg.slf4j.simpleLogger.defaultLogLevel=error"),
+            env=self.environment(KAFKA_JAVA=f"{ONE_COMPILER} -Dorg.slf4j.simpleLogger.defaultLogLevel=error"),
             capture_output=True,
             text=True,
             check=False,
@@ -247,7 +252,7 @@ class Fleet(Backends):
             group=self.group,
         )
 
-    def _kafka(self) -> Program:
+    def _kafka(self, options: str) -> Program:
         properties, data = self.folder / "server.properties", self.folder / "kafka"
         port = self.ports["kafka"]
         keystore = self.folder / "kafka.pem"
@@ -257,11 +262,13 @@ class Fleet(Backends):
         kafka = str(programs.binary("kafka"))
         form = [kafka, "kafka.tools.StorageTool", "format", "-t", "aG9va3NwYW4tZ2F0ZXdheQ", "-c", str(properties)]
         form += ["--add-scram", f"SCRAM-SHA-512=[name={KAFKA_USER},password={KAFKA_PASSWORD}]"]
-        subprocess.run(form, env=self.environment(), capture_output=True, check=True)
+        subprocess.run(form, env=self.environment(KAFKA_JAVA=ONE_COMPILER), capture_output=True, check=True)
         return Program(
             "kafka",
             [kafka, "kafka.Kafka", str(properties)],
-            env=self.environment(KAFKA_JAVA="-Xmx512m -XX:+UseSerialGC -Dorg.slf4j.simpleLogger.defaultLogLevel=warn"),
+            env=self.environment(
+                KAFKA_JAVA=f"-Xmx512m -XX:+UseSerialGC {options} -Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
+            ),
             folder=self.folder,
             url=f"127.0.0.1:{port}",
             ready=lambda: listens(port),

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from tests.gateway.fleet import ONE_COMPILER
 from tests.stack import programs
 from tests.stack.docker import BUSYBOX, IMAGES, Image, victoria
 
@@ -19,7 +20,7 @@ HAPROXY_USER = 99
 JAVA = "/opt/java/openjdk"
 WGET = "/usr/bin/wget"  # these images are Alpine's
 JVM_LEFT_OUT = {"src.zip", "ct.sym"}
-RUN_CLASS = "exec java ${KAFKA_HEAP_OPTS:--Xmx256m} -cp '/opt/kafka/libs/*'"
+RUN_CLASS = f"exec java ${{KAFKA_HEAP_OPTS:--Xmx256m}} {ONE_COMPILER} -cp '/opt/kafka/libs/*'"
 KAFKA_RUN = f"""#!/bin/sh
 said=$({RUN_CLASS.removeprefix("exec ")} kafka.docker.KafkaDockerWrapper setup \\
     --default-configs-dir /etc/kafka/docker --mounted-configs-dir /mnt/shared/config \\

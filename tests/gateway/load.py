@@ -164,7 +164,7 @@ def hardware(copies: int) -> Hardware:
 
 def gateway(folder: Path, figures: Figures, found: list[day.Recording], copies: int) -> None:
     """One of each program, by itself where that can be."""
-    fleet = Fleet(folder)
+    fleet = Fleet(folder, measured=True)
     try:
         fleet.start()
         for program in (fleet.ingesters[1], fleet.gateways[1], fleet.load_balancer):

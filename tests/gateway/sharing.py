@@ -49,7 +49,7 @@ class Moves:
 
 def measure(folder: Path, found: list[day.Recording], density: Density) -> tuple[list[Shared], Moves]:
     """Both."""
-    fleet = Fleet(folder)
+    fleet = Fleet(folder, measured=True)
     try:
         fleet.start()
         fleet.ingesters += [fleet.ingester(f"ingester-{number}", SPAN_METRICS) for number in (2, 3)]
