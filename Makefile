@@ -92,8 +92,8 @@ measurements: .venv/installed-dev
 	$(BIN)/python -m tests.faults.campaign --events $(or $(EVENTS),1000000) --json build/measured/soak.json
 	$(BIN)/python -m tests.bench.page build/measured
 
-# What grows with the events that are kept, from 10,000 to 5,000,000, into docs/; EVENTS="10000 100000" for fewer. An hour,
-# most of it for the last, and 20 GB of /tmp.
+# What grows with the events that are kept, from 10,000 to 5,000,000, into docs/; EVENTS="10000 100000" for fewer. A million
+# takes 3 minutes of a processor to be there, and 2.7 GB of /tmp.
 growth: .venv/installed-dev
 	$(BIN)/python -m tests.bench.growth $(if $(EVENTS),--events $(EVENTS)) --write docs/growth.md
 

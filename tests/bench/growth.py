@@ -37,7 +37,8 @@ STEP = 1_000_000  # nanoseconds between two of them
 STARTS = 3
 ROUNDS = 15  # of each command
 POLL = 0.01  # seconds
-STILL = 1.0  # seconds in which an agent at rest uses nothing to speak of
+CAUGHT_UP = 3600.0  # seconds for what an agent has to do on a home that it did not fill
+STILL = 5.0  # seconds in which an agent at rest uses nothing to speak of
 PATIENCE = 120.0  # seconds for the agent to have done what it was given
 MEASURED = "measured.json"
 MILLION = 1e6
@@ -55,13 +56,18 @@ class Served:
     pid: int
 
 
-def until(true: Callable[[], object], what: str, meanwhile: Callable[[], object] = lambda: None) -> None:
+def until(
+    true: Callable[[], object],
+    what: str,
+    meanwhile: Callable[[], object] = lambda: None,
+    patience: float = PATIENCE,
+) -> None:
     """Waits for it. RuntimeError if it does not become so."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + patience
     meanwhile()
     while not true():
         if time.monotonic() > end:
-            raise RuntimeError(f"{what}: not within {PATIENCE:g} s")
+            raise RuntimeError(f"{what}: not within {patience:g} s")
         time.sleep(POLL)
         meanwhile()
     meanwhile()
@@ -94,7 +100,7 @@ def used(agent: memory.Agent) -> float:
     return float(times.user + times.system)
 
 
-def rest(agent: memory.Agent) -> None:
+def rest(agent: memory.Agent, patience: float = PATIENCE) -> None:
     """Waits until it has nothing to do."""
 
     def still() -> bool:
@@ -102,7 +108,7 @@ def rest(agent: memory.Agent) -> None:
         time.sleep(STILL)
         return used(agent) - before < STILL / 20
 
-    until(still, "the agent at rest")
+    until(still, "the agent at rest", patience=patience)
 
 
 def take_in(filled: Filled, agent: memory.Agent, given: list[bytes]) -> float:
@@ -184,6 +190,8 @@ def measure(filled: Filled) -> dict[str, Figures]:
     """All of it for each number of open sessions."""
     print(f"{filled.events:,} events", flush=True)
     filled.home.cli("install", "--yes")
+    with running(filled) as agent:
+        rest(agent, CAUGHT_UP)  # the index of messages takes in what events told
     filled.home.cli("prune")  # what a store of so many days has behind it: minutes became hours
     disk = {"journal": filled.journal / filled.events, "store": filled.store / filled.events}
     found = {}

@@ -20,8 +20,9 @@ HEAD = """\
 # What grows
 
 `make growth` measured all of this and wrote this page, on {date}. For each number of events there is a home whose
-sessions (about 410 events each, of 1.6 KB) are spread over the last 14 days; in it 1 / 10 / 100 sessions are open. All
-times are of a processor, user and system, which other work on the machine changes little.
+sessions (about 410 events each, of 1.6 KB) are spread over the last 14 days; in it 1 / 10 / 100 sessions are open,
+one number after the other, each with 10,000 events of its own. All times are of a processor, user and system, which
+other work on the machine changes little.
 
 - **An event, taken in**: of 10,000 that come at once, all that the agent uses meanwhile.
 - **From summary to search**: what the agent uses for an answer over HTTP, login included, the query cache off.
@@ -29,7 +30,7 @@ times are of a processor, user and system, which other work on the machine chang
 - **Agent's start**: until its page answers. **After all this**: after the events and the questions above.
 - **Retention pass**: `hookspan prune` when nothing is too old, the command's own start included; the agent does the
   same, in small pieces.
-- **Disk**: before any event is reduced; what `journal.raw_hours` then saves is in [Concepts](concepts.md).
+- **Disk**: of a store as it was filled, and of a journal in which no event has been reduced yet.
 
 Measured on: {machine}.
 
