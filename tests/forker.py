@@ -195,6 +195,7 @@ class _Agent:
         self.returncode: int | None = None
         sys.stdout.flush()
         sys.stderr.flush()
+        gc.collect()  # in the fork, what the command has left would close descriptors that are others' by then
         self.pid = os.fork()
         if self.pid == 0:
             os.setsid()

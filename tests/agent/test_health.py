@@ -100,7 +100,7 @@ def test_a_store_that_was_slow_once_is_not_called_slow(monkeypatch: pytest.Monke
     ],
 )
 def test_export(stats: dict[str, object] | None, status: Status):
-    assert checks.export(agent(exports=SimpleNamespace(stats=lambda: stats))).status is status
+    assert checks.export(agent(exports=SimpleNamespace(stats=lambda: stats, off="no endpoint is set"))).status is status
 
 
 @pytest.mark.parametrize(

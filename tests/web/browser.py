@@ -4,7 +4,6 @@ Every page of it is watched: an error on the console, a script that fails, what 
 a request to anybody but the agent fail the test that made them.
 """
 
-import asyncio
 import contextlib
 import functools
 import shutil
@@ -12,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page, Request, Route, expect, sync_playwright
 
 from tests import npm
 
@@ -208,25 +207,12 @@ def chromium(*flags: str, programs: Sequence[str] = PROGRAMS) -> Iterator[Browse
         browser.close()
 
 
-@contextlib.contextmanager
-def aside() -> Iterator[None]:
-    """Playwright's loop runs until it ends. Within, it is not this thread's: other tests have loops of their own."""
-    loop = asyncio.events._get_running_loop()
-    asyncio.events._set_running_loop(None)
-    try:
-        yield
-    finally:
-        asyncio.events._set_running_loop(loop)
-
-
-@contextlib.contextmanager
-def at_work(browser: Browser) -> Iterator[None]:
-    """Within `aside`: it is this thread's again."""
-    asyncio.events._set_running_loop(browser._loop)
-    try:
-        yield
-    finally:
-        asyncio.events._set_running_loop(None)
+def release(page: Page, pattern: str, held: list[Route]) -> None:
+    """Let through what was asked for, and what is asked for again: a new network interface ends what is under way."""
+    page.unroute(pattern)
+    while held:
+        with contextlib.suppress(Error):  # it was ended
+            held.pop().continue_()
 
 
 @functools.cache

@@ -63,24 +63,23 @@ def morning(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, di
     site.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> "Iterator[Browser]":
-    """One browser for all files of a process. While no test looks, playwright's loop is in nobody's way."""
-    from tests.web.browser import aside, chromium  # noqa: PLC0415 - only where a test uses a browser
+    """One browser for a module: playwright's loop would be in the way of other modules' `asyncio.run`."""
+    from tests.web.browser import chromium  # noqa: PLC0415 - only where a test uses a browser
 
     # A visitor's pages share a process, which takes as much to start as a page to draw. What draws without a graphics
     # card needs none of its own: a tenth less of a processor.
-    with chromium("--process-per-site", "--in-process-gpu") as browser, aside():
+    with chromium("--process-per-site", "--in-process-gpu") as browser:
         yield browser
 
 
 @pytest.fixture
 def visitor(chromium: "Browser") -> "Iterator[Visitor]":
     """Opens pages of a site in a browser, and fails the test if anything went wrong on one."""
-    from tests.web.browser import Visitor, at_work  # noqa: PLC0415 - only where a test uses a browser
+    from tests.web.browser import Visitor  # noqa: PLC0415 - only where a test uses a browser
 
-    with at_work(chromium):
-        visitor = Visitor(chromium)
-        yield visitor
-        visitor.close()
+    visitor = Visitor(chromium)
+    yield visitor
+    visitor.close()
     assert visitor.trouble == []

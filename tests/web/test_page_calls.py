@@ -18,6 +18,7 @@ window.Notification = class extends Notification {
 };
 """
 
+CODE = "**/lib/calls.js"
 IS_CALLER = "async () => (await navigator.locks.query()).held.some(({ name }) => name === 'hookspan-calls')"
 
 AWAY = """
@@ -29,7 +30,7 @@ document.dispatchEvent(new Event("visibilitychange"));
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """The whole browser: the shell has no notifications."""
-    with browser.chromium(programs=["chromium"]) as whole, browser.aside():
+    with browser.chromium(programs=["chromium"]) as whole:
         yield whole
 
 
@@ -75,11 +76,11 @@ def test_it_calls_also_where_its_code_came_after_the_sessions(site: Site, visito
     page = open_now(site, visitor)
     page.evaluate("() => localStorage.setItem('hookspan-calls', 'on')")
     held: list[Route] = []
-    page.route("**/lib/calls.js", lambda route: held.append(route))  # noqa: PLW0108 - Playwright refuses a built-in
-    with page.expect_request("**/lib/calls.js"):
+    page.route(CODE, lambda route: held.append(route))  # noqa: PLW0108 - Playwright refuses a built-in
+    with page.expect_request(CODE):
         page.reload()
     expect(page).to_have_title("(1) waiting · hookspan")
-    held[0].continue_()
+    browser.release(page, CODE, held)
     page.wait_for_function(IS_CALLER)
     page.evaluate(AWAY)
     site.append(second.start(), second.submit("add a test"), *second.tool("npm test", asked=True)[:2])

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Route, expect
 
 from tests.agent.machine import event, launch
-from tests.web.browser import CLIPBOARD, Visitor, resize, sideways, violations
+from tests.web.browser import CLIPBOARD, Visitor, release, resize, sideways, violations
 from tests.web.site import Play, Site
 
 pytestmark = pytest.mark.need_chromium
@@ -90,7 +90,8 @@ def test_what_is_typed_before_it_is_loaded_is_not_lost(site: Site, visitor: Visi
     held: list[Route] = []
     page = visitor.visit(site)
     for module, keys in {"command-palette": ["Control+k"], "raw-log": []}.items():
-        page.route(f"**/{module}.js*", lambda route, _: held.append(route))
+        pattern = f"**/{module}.js*"
+        page.route(pattern, lambda route, _: held.append(route))
         for _ in range(3):  # chromium forgets what it was about to load when a network interface comes
             page.reload()
             expect(page.get_by_role("main")).to_be_visible()
@@ -109,14 +110,13 @@ def test_what_is_typed_before_it_is_loaded_is_not_lost(site: Site, visitor: Visi
             page.keyboard.type("doctor xx")
             for key in ("Backspace", "Backspace", "ArrowDown", "ArrowUp", "Enter"):
                 page.keyboard.press(key)
-            held.pop().continue_()
+            release(page, pattern, held)
             page.wait_for_function("() => window.copied === 'hookspan doctor'")
             expect(page.get_by_role("dialog")).to_have_count(0)
         else:
             page.keyboard.type("/Stop Q")
-            held.pop().continue_()
+            release(page, pattern, held)
             expect(page.get_by_role("searchbox", name="Search the lines")).to_have_value("Stop Q")
-    held.clear()
 
 
 def test_it_finds_sessions_that_are_not_loaded_and_shows_what_they_are_called(site: Site, visitor: Visitor) -> None:

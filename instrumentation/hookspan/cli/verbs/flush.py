@@ -94,8 +94,10 @@ def _sentence(answer: Mapping[str, Any], wait: float) -> str:
     if not answer["drained"]:
         return f"The journal was not read to its end within {wait:g} s."
     if answer["unwritten"]:
-        waiting = counted(answer["unwritten"], "spans")
-        return f"After {wait:g} s {waiting} of turns or sessions that may be over are not settled yet."
+        return (
+            f"After {wait:g} s {counted(answer['unwritten'], 'spans')} of turns or sessions that may be over are not "
+            "settled yet."
+        )
     if {answer["export"], answer["metrics"], answer["logs"]} == {"off"}:
         return f"All events are in the store. Nothing is exported: {answer['off']}."
     if answer["exported"]:
