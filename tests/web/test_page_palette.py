@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Route, expect
 
 from tests.agent.machine import event, launch
+from tests.cli.test_import import put
 from tests.web.browser import CLIPBOARD, Visitor, release, resize, sideways, violations
 from tests.web.site import Play, Site
 
@@ -71,6 +72,15 @@ def test_a_newcomer_sees_the_missing_step_and_may_look_at_demo_data(site: Site, 
         other = visitor.visit(site, path)
         other.get_by_text("No event has been recorded yet").wait_for()
         other.close()
+
+
+def test_what_was_imported_is_shown_before_the_first_event(site: Site, visitor: Visitor) -> None:
+    put(site.machine.home, "compact")
+    site.machine.json("import")
+    page = visitor.visit(site)
+    expect(page.get_by_role("main")).to_contain_text("1 session", timeout=60_000)
+    expect(page.locator("setup-step")).to_contain_text("the hooks are not installed")
+    expect(page.get_by_role("link", name="All steps")).to_have_count(0)
 
 
 def test_a_page_of_another_version_offers_to_be_loaded_again(site: Site, visitor: Visitor) -> None:

@@ -174,7 +174,7 @@ export class AppShell extends BaseComponent {
 
 	#now() {
 		const isSetUp = !store.summary?.setup.step;
-		if (!store.sessions.size || !(isSetUp || store.summary?.demo)) {
+		if (!store.sessions.size) {
 			import("./setup.js");
 			return html`<setup-guide></setup-guide>`;
 		}

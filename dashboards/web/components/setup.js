@@ -221,7 +221,7 @@ export class SetupStep extends BaseComponent {
 				? "No event has been recorded yet: the hooks are not installed."
 				: "No event has been recorded yet. The hooks are installed; start a session of your coding agent.";
 		return html`<div class="card">
-			<p>${text}${store.summary?.demo ? nothing : html` <a class="link" href="/">All steps</a>`}</p>
+			<p>${text}${store.sessions.size ? nothing : html` <a class="link" href="/">All steps</a>`}</p>
 			<div class="row">
 				<code>${setup.command}</code
 				><copy-button .text=${setup.command} what=${`the command ${setup.command}`}></copy-button>
