@@ -261,6 +261,36 @@ def test_a_session_of_many_spans_comes_page_by_page_and_whole(site: Site) -> Non
     assert sum(item["type"] == "hook" for item in hooks) == 241
 
 
+def test_spans_come_in_brief_and_whole_one_by_one(shared: Site) -> None:
+    """What rows show of all spans is a part of what is known of them, and the rest is had by their ids."""
+    player = Player(shared.machine.paths, shared.machine.home, shared.machine.env)
+    session = player.past("print_parallel_agents", end=900).session
+    player.close()
+    shared.settle()
+    path = f"/sessions/{session}/spans"
+    for of in ({}, {"hooks": "true"}, {"trace": shared.get(f"/sessions/{session}")["turns"][0]["trace_id"]}):
+        whole = shared.get(path, limit=2000, **of)
+        first = shared.get(path, brief="true", limit=2, **of)
+        rest = shared.get(path, brief="true", limit=10_000, after=first["next"], **of)
+        assert (len(first["items"]), first["total"], rest["next"]) == (2, whole["total"], None)
+        brief = first["items"] + rest["items"]
+        left_out = ("attributes", "links", "events")
+        assert [{**one, **dict.fromkeys(left_out)} for one in whole["items"]] == [
+            {**one, **dict.fromkeys(left_out)} for one in brief
+        ]
+        by_id = {one["span_id"]: one["attributes"] for one in whole["items"]}
+        agents = [one for one in brief if one["type"] in {"turn", "subagent"}]
+        assert len(agents) == 3
+        assert all(one["attributes"] == by_id[one["span_id"]] for one in agents)
+        assert [
+            one for one in brief if one["links"] or one["events"] or (one["attributes"] and one not in agents)
+        ] == []
+        for span in whole["items"]:
+            assert shared.get(path, hooks="true", trace=span["trace_id"], span=span["span_id"])["items"] == [span]
+    for wrong in ({"trace": "x" * 32}, {"span": "0" * 32}, {"limit": 2001}):
+        assert shared.script().get(f"/api/v1{path}", params=wrong).status_code == 400
+
+
 def test_what_is_not_there_and_what_is_wrong(site: Site) -> None:
     script = site.script()
     for path, status in {

@@ -171,6 +171,15 @@ def test_ten_thousand_spans_are_few_rows(shared: Site, visitor: Visitor) -> None
     expect(page.get_by_text("1 found")).to_be_visible()
     page.keyboard.press("Enter")
     expect(page.get_by_role("treeitem", name=f"part-{MANY // 2 - 1}")).to_be_in_viewport()
+    # What no row shows is asked for when it is looked for, or at.
+    page.keyboard.press("Escape")
+    page.get_by_role("searchbox", name="Search spans").fill(f"toolu_{session[:8]}_{MANY - 1}")
+    expect(page.get_by_text("1 found")).to_be_visible()
+    page.get_by_role("searchbox", name="Search spans").fill("")
+    view.press("Home")
+    view.press("ArrowDown")
+    view.press("Enter")
+    expect(page.locator("span-details")).to_contain_text(f"toolu_{session[:8]}_0")
 
 
 def test_nothing_of_the_user_s_texts_where_they_are_off(make_site: Callable[..., Site], visitor: Visitor) -> None:

@@ -221,7 +221,8 @@ export class SessionView extends BaseComponent {
 		}
 		const { feed } = this;
 		if (!feed.loaded) return;
-		feed.show(this.all ? "" : (this.turn?.trace_id ?? ""));
+		const { q = "" } = router.route.query; // looks through all that is known of spans
+		feed.show(this.all ? "" : (this.turn?.trace_id ?? ""), q !== "" && !this.isConversation);
 		this.#find(feed);
 	}
 
@@ -501,7 +502,7 @@ export class SessionView extends BaseComponent {
 		const turn = this.all ? undefined : this.turn;
 		const unknown = turn && named && String(turn.number) !== named ? named : "";
 		const ended = turn ? outcome(turn) : "";
-		const span = feed.spans.find((one) => one.span_id === wanted);
+		const span = feed.whole(wanted);
 		const begin = turn?.start ?? feed.session?.started ?? 0;
 		const trace = turn ? inJaeger(turn.trace_id) : "";
 		return html`<section class="card spans" aria-label="Spans">
@@ -534,7 +535,7 @@ export class SessionView extends BaseComponent {
 			${feed.complete ? nothing : html`<p class="note" aria-busy="true"><span role="status">Loading spans</span>${feed.expected > feed.spans.length ? html` <progress max=${feed.expected} value=${feed.spans.length} aria-label="Spans loaded"></progress> ${count(feed.spans.length)} of ${count(feed.expected)}` : nothing}</p>`}
 			${
 				feed.spans.length
-					? html`<div class="both ${span ? "picked" : ""}">
+					? html`<div class="both ${span ? "picked" : ""}" aria-busy=${span === null}>
 							<span-waterfall
 								.spans=${feed.spans}
 								.picked=${wanted}

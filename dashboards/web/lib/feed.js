@@ -2,13 +2,15 @@
 import { ApiError, ask } from "./api.js";
 import { store } from "./store.js";
 
-/** @import { Asking, Event as HookEvent, Said, Session, SessionPage, SessionSpans, Span, Trace, Turn, Update } from "./types.js" */
+/** @import { Asking, Event as HookEvent, Said, Session, SessionPage, SessionSpans, Span, Turn, Update } from "./types.js" */
 
 const SOON = 120; // ms from news to asking for turns: what comes together is asked for once
 const EVERY = 1000; // ms between two such questions while news keeps coming
 const MANY = 1000; // spans; from here on drawing them anew costs more than a frame
 const LARGE_EVERY = 300; // ms between two drawings of so many
-const PAGE = 2000; // spans an answer
+const FIRST = 500; // spans that are drawn before the others are there
+const BRIEF = 10_000; // spans an answer
+const WHOLE = 2000; // with all that is known of them
 
 export class SessionFeed extends EventTarget {
 	/** @type {Session | null} */
@@ -32,6 +34,12 @@ export class SessionFeed extends EventTarget {
 	#listened = new Set();
 	/** Written spans of what is shown, by id. @type {Map<string, Span>} */
 	#written = new Map();
+	/** Those of them of which only what their rows show is known. @type {Set<string>} */
+	#brief = new Set();
+	/** Those of them that were asked for one by one. @type {Map<string, Span>} */
+	#filled = new Map();
+	#filling = "";
+	#isWhole = false;
 	/** @type {Span[]} */
 	#open = [];
 	/** @type {Span[]} */
@@ -82,20 +90,58 @@ export class SessionFeed extends EventTarget {
 		return this.#open;
 	}
 
-	/** Show the spans of one trace, or of the whole session. @param {string} trace empty: the session's */
-	show(trace) {
-		if (trace === this.#trace) return;
+	/**
+	 * Show the spans of one trace, or of the whole session.
+	 * @param {string} trace empty: the session's
+	 * @param {boolean} isWhole whether all that is known of them is looked at
+	 */
+	show(trace, isWhole) {
+		if (trace !== this.#trace) this.#forget();
+		else if (this.#isWhole || !isWhole) return;
 		this.#trace = trace;
-		this.#written = new Map();
+		this.#isWhole = isWhole;
 		this.#fetch();
 		this.#gather();
+	}
+
+	#forget() {
+		this.#written = new Map();
+		this.#brief.clear();
+		this.#filled.clear();
+		this.#filling = "";
+	}
+
+	/** All that is known of a span that is shown; null: it is on its way. @param {string} id */
+	whole(id) {
+		const span = this.#all.find((one) => one.span_id === id);
+		if (!span || !this.#brief.has(id)) return span;
+		const filled = this.#filled.get(id);
+		if (!filled) this.#fill(span);
+		return filled ?? null;
+	}
+
+	/** @param {Span} span */
+	async #fill({ trace_id: trace, span_id: span }) {
+		if (this.#filling === span) return;
+		this.#filling = span;
+		try {
+			const [found] = (await this.#ask({ trace, span })).items;
+			if (found) this.#filled.set(span, this.#named(found));
+			else this.#brief.delete(span); // it has been deleted: this is all that is left
+		} catch (error) {
+			this.#failed(error, () => {
+				this.#filling = "";
+				this.#changed();
+			});
+		}
+		this.#changed();
 	}
 
 	/** The trace that a span is in; empty if it is not in this session. @param {string} span */
 	async traceOf(span) {
 		const open = this.#open.find((one) => one.span_id === span);
 		if (open) return open.trace_id;
-		for await (const page of this.#pages(this.#ends.signal)) {
+		for await (const page of this.#pages({ brief: true }, this.#ends.signal)) {
 			const found = page.items.find((one) => one.span_id === span);
 			if (found) return found.trace_id;
 		}
@@ -145,6 +191,7 @@ export class SessionFeed extends EventTarget {
 				)
 			);
 			this.said = { ...this.said, ...found.said };
+			for (const [id, span] of this.#filled) this.#filled.set(id, this.#named(span));
 			this.#gather();
 			this.#changed();
 		} catch (error) {
@@ -156,18 +203,13 @@ export class SessionFeed extends EventTarget {
 		this.#fetching.abort();
 		this.#fetching = new AbortController();
 		const { signal } = this.#fetching;
-		const trace = this.#trace;
+		const [trace, brief] = [this.#trace ?? "", !this.#isWhole];
 		this.complete = false;
 		try {
-			if (trace) {
-				const found = /** @type {Trace} */ (await ask(`/traces/${trace}`, {}, { signal }).catch(unwritten));
-				this.#take(found.items);
-			} else {
-				for await (const page of this.#pages(signal)) {
-					this.expected = page.total;
-					this.#take(page.items);
-					this.#changed();
-				}
+			for await (const page of this.#pages({ trace, brief }, signal)) {
+				this.expected = page.total;
+				this.#take(page.items, brief);
+				this.#changed();
 			}
 			this.complete = true;
 			this.#listen();
@@ -177,16 +219,20 @@ export class SessionFeed extends EventTarget {
 		if (!signal.aborted) this.#changed();
 	}
 
-	/** @param {AbortSignal} signal */
-	async *#pages(signal) {
-		let after = "";
+	/** @param {{trace?: string, brief: boolean}} wanted @param {AbortSignal} signal */
+	async *#pages(wanted, signal) {
+		let [after, limit] = ["", FIRST];
 		do {
-			const page = /** @type {SessionSpans} */ (
-				await ask(`/sessions/${encodeURIComponent(this.id)}/spans`, { after, limit: PAGE }, { signal })
-			);
+			const page = await this.#ask({ ...wanted, after, limit }, signal);
 			yield page;
 			after = page.next ?? "";
+			limit = wanted.brief ? BRIEF : WHOLE;
 		} while (after);
+	}
+
+	/** @param {Record<string, string | number | boolean>} query @returns {Promise<SessionSpans>} */
+	#ask(query, signal = this.#ends.signal) {
+		return ask(`/sessions/${encodeURIComponent(this.id)}/spans`, query, { signal });
 	}
 
 	/** @param {unknown} error @param {() => void} again */
@@ -206,7 +252,7 @@ export class SessionFeed extends EventTarget {
 		this.#wanted = store.live.position;
 		this.#load();
 		if (this.#trace === null) return;
-		this.#written = new Map();
+		this.#forget();
 		this.#fetch();
 	}
 
@@ -224,12 +270,15 @@ export class SessionFeed extends EventTarget {
 		this.#changed();
 	}
 
-	/** @param {Span[]} spans */
-	#take(spans) {
+	/** @param {Span[]} spans @param {boolean} [isBrief] */
+	#take(spans, isBrief = false) {
 		for (const span of spans) {
-			if (span.session === this.id && span.key && (!this.#trace || span.trace_id === this.#trace)) {
-				this.#written.set(span.span_id, span);
-			}
+			const id = span.span_id;
+			if (span.session !== this.id || !span.key || (this.#trace && span.trace_id !== this.#trace)) continue;
+			if (!isBrief) this.#brief.delete(id);
+			else if (this.#written.has(id)) continue;
+			else this.#brief.add(id);
+			this.#written.set(id, span);
 		}
 		this.#gather();
 	}
@@ -239,10 +288,13 @@ export class SessionFeed extends EventTarget {
 			(span) => (!this.#trace || span.trace_id === this.#trace) && !this.#written.has(span.span_id),
 		);
 		const all = this.#trace === null ? [] : [...this.#written.values(), ...open];
-		this.#all = all.map((span) => {
-			const said = this.said[span.span_id];
-			return said ? { ...span, label: said } : span;
-		});
+		this.#all = all.map((span) => this.#named(span));
+	}
+
+	/** @param {Span} span */
+	#named(span) {
+		const said = this.said[span.span_id];
+		return said ? { ...span, label: said } : span;
 	}
 
 	/** Ask for turns and open spans in a moment. */
@@ -268,10 +320,4 @@ export class SessionFeed extends EventTarget {
 			isLarge ? Math.max(0, this.#told + LARGE_EVERY - performance.now()) : 0,
 		);
 	}
-}
-
-/** A turn of which nothing is written yet has no trace. @param {unknown} error */
-function unwritten(error) {
-	if (error instanceof ApiError && error.status === 404) return { items: [] };
-	throw error;
 }

@@ -394,7 +394,7 @@ def read_span(row: Sequence[Any]) -> Span:
         name=name,
         start=start,
         end=end,
-        attributes=_read_attributes(attributes),
+        attributes=read_attributes(attributes),
         kind=kind,
         status=status,
         links=_links(links) if links else (),
@@ -406,7 +406,8 @@ def read_span(row: Sequence[Any]) -> Span:
     )
 
 
-def _read_attributes(text: str) -> Attributes:
+def read_attributes(text: str) -> Attributes:
+    """Of the column `attributes`."""
     known = _attributes(text)
     if None in known.values():  # JSON has no NaN: it was written as null
         known = {name: value for name, value in known.items() if value is not None}

@@ -100,12 +100,56 @@ class Match(NamedTuple):
         return self.value, self.number
 
 
+class Wanted(NamedTuple):
+    """Which spans of a session, by the ids (hex digits) of a trace and a span, empty for any; hooks' only on demand."""
+
+    trace: str = ""
+    span: str = ""
+    hooks: bool = False
+
+
+WORK: Final = Wanted()
+"""All but hooks'."""
+
+
 class SpanRows(NamedTuple):
     """Some spans by start, the cursor of the next ones (empty at the end), and how many there are in all."""
 
     spans: list[Span]
     next: str
     total: int
+
+
+class BriefSpan(NamedTuple):
+    """What a row of a span shows. Attributes are there (JSON) where they decide what it is called or looks like."""
+
+    key: int
+    trace_id: bytes
+    span_id: bytes
+    parent_id: bytes | None
+    name: str
+    start: int
+    end: int
+    status: int
+    hook: int
+    attributes: str | None
+    label: str | None
+
+
+class BriefRows(NamedTuple):
+    """The same of these."""
+
+    spans: list[BriefSpan]
+    next: str
+    total: int
+
+
+# Agents are called by their attributes, and what goes on in the background is marked: a few of ten thousand.
+_SELECT_BRIEF: Final = (
+    'SELECT key, trace_id, span_id, parent_id, name, start, "end", status, hook, '
+    "iif(name GLOB 'invoke_agent *' OR instr(attributes, '\"hookspan.background\":') > 0, attributes, NULL), label "
+    "FROM span"
+)
 
 
 class News(NamedTuple):
@@ -264,17 +308,33 @@ class Moment(Questions):
         )
         return [Part(*row) for row in self._rows(sql, bytes.fromhex(trace_id), session)]
 
-    def spans(self, session: str, after: tuple[int, int], limit: int, *, hooks: bool) -> SpanRows:
-        """Spans of a session from a place (start and key of the last one) on."""
-        where = f"WHERE {schema.OF_SESSION} {'' if hooks else 'AND NOT hook'}"
-        total = self._rows(f"SELECT count(*) FROM {'span' if hooks else schema.WORK} {where}", session)
-        sql = f"{schema.SELECT_SPAN} {where} AND (start, key) > (?, ?) ORDER BY start, key LIMIT ?"
-        spans = [schema.read_span(row) for row in self._rows(sql, session, *after, limit + 1)] if limit else []
-        cursor = ""
-        if len(spans) > limit:
-            spans.pop()
-            cursor = f"{spans[-1].start}.{schema.SpanKey(spans[-1].record, spans[-1].ordinal).pack()}"
-        return SpanRows(spans, cursor, total[0][0] if total else 0)
+    def spans(self, session: str, after: tuple[int, int], limit: int, wanted: Wanted = WORK) -> SpanRows:
+        """Those wanted of a session's spans, from a place (start and key of the last one) on."""
+        rows, total = self._span_rows(schema.SELECT_SPAN, session, after, limit, wanted)
+        spans = [schema.read_span(row) for row in rows[:limit]]
+        more = len(rows) > limit > 0
+        return SpanRows(spans, f"{spans[-1].start}.{rows[limit - 1][0]}" if more else "", total)
+
+    def brief_spans(self, session: str, after: tuple[int, int], limit: int, wanted: Wanted) -> BriefRows:
+        """The same spans, in brief: half of the time."""
+        rows, total = self._span_rows(_SELECT_BRIEF, session, after, limit, wanted)
+        spans = [BriefSpan._make(row) for row in rows[:limit]]
+        more = len(rows) > limit > 0
+        return BriefRows(spans, f"{spans[-1].start}.{spans[-1].key}" if more else "", total)
+
+    def _span_rows(
+        self, select: str, session: str, after: tuple[int, int], limit: int, wanted: Wanted
+    ) -> tuple[list[Any], int]:
+        """One row more than the limit if there are more, and how many there are in all."""
+        table, where, values = "span" if wanted.hooks else schema.WORK, schema.OF_SESSION, list[str | bytes]((session,))
+        if wanted.trace:
+            table, where, values = "span", f"trace_id = ? AND +{where}", [bytes.fromhex(wanted.trace), session]
+        if wanted.span:
+            where, values = f"{where} AND span_id = ?", [*values, bytes.fromhex(wanted.span)]
+        where = f"WHERE {where} {'' if wanted.hooks else 'AND NOT hook'}"
+        total = self._rows(f"SELECT count(*) FROM {table} {where}", *values)
+        sql = f"{select} {where} AND (start, key) > (?, ?) ORDER BY start, key LIMIT ?"
+        return self._rows(sql, *values, *after, limit + 1) if limit else [], total[0][0] if total else 0
 
     def calls_by(self, session: str, keys: Sequence[str]) -> list[tuple[dict[str, str], float, int]]:
         """A session's model calls by these attributes: those that they have, their cost (USD), how many they are."""

@@ -18,9 +18,10 @@ from hookspan.model import ids, writes
 from hookspan.model.open_spans import OpenSpan
 from hookspan.model.rows import STATUS_ERROR, Attributes, EventRow
 from hookspan.model.rows import Span as SpanRow
-from hookspan.store import Day, QuotaUse, Summary
-from hookspan.store.schema import INTEGER_MAX
+from hookspan.store import Day, QuotaUse, Summary, schema
+from hookspan.store.schema import INTEGER_MAX, SpanKey
 from hookspan.web import schemas
+from hookspan.web.queries import BriefSpan
 
 NANO: Final = 1_000_000_000
 MILLI: Final = 1_000_000
@@ -122,6 +123,28 @@ def span(row: SpanRow, *, content: bool) -> schemas.Span:
         events=[
             schemas.SpanEvent(name=event.name, at=ms(event.at), attributes=event.attributes) for event in row.events
         ],
+    )
+
+
+def brief_span(row: BriefSpan, session: str, *, content: bool) -> schemas.Span:
+    """A finished span without what its row doesn't show."""
+    key = SpanKey.unpack(row.key)
+    attributes = schema.read_attributes(row.attributes) if row.attributes else {}
+    return schemas.Span(
+        key=f"{key.record}.{key.ordinal}",
+        trace_id=row.trace_id.hex(),
+        span_id=row.span_id.hex(),
+        parent_id=row.parent_id.hex() if row.parent_id else "",
+        name=row.name,
+        type="hook" if row.hook else span_type(row.name, attributes),
+        start=ms(row.start),
+        end=ms(row.end),
+        status="error" if row.status == STATUS_ERROR else "unset",
+        session=session,
+        label=row.label or "" if content else "",
+        attributes=attributes if content else without_content(attributes),
+        links=[],
+        events=[],
     )
 
 

@@ -17,10 +17,12 @@ from hookspan.web.activity import MINUTES
 from hookspan.web.context import Context
 from hookspan.web.parameters import Arguments
 from hookspan.web.problems import invalid, not_found
-from hookspan.web.queries import OPEN_MAX, ORDERS, Filter, Match, Moment, Selection
+from hookspan.web.queries import OPEN_MAX, ORDERS, Filter, Match, Moment, Selection, Wanted
 
 EVENTS: Final = 50  # on a session's page
+SPANS_MAX, BRIEF_MAX = 2_000, 10_000  # in an answer: a megabyte and a half, or three
 _CURSOR: Final = re.compile(r"\A(?:([a-z]{1,19})\.)?([0-9]{1,19})\.([0-9]{1,19})\Z")
+_ID: Final = re.compile(r"\A[0-9a-f]+\Z")
 _START: Final = (-1, -1)
 
 
@@ -99,7 +101,7 @@ def session(context: Context, arguments: Arguments) -> schemas.SessionPage:
     with context.reader.moment() as moment:
         row = row_of(context, moment, id_)
         state = moment.state(id_)
-        page = moment.spans(id_, _START, arguments["limit"], hooks=False)
+        page = moment.spans(id_, _START, arguments["limit"])
         events = moment.events(after=None, before=None, limit=EVENTS, session=id_)
         return schemas.SessionPage(
             now=serializers.ms(now),
@@ -123,16 +125,27 @@ def spans(context: Context, arguments: Arguments) -> schemas.SessionSpans:
     content, after = context.content, _START
     if arguments["after"]:
         after = _cursor("after", arguments["after"])
+    if arguments["limit"] > SPANS_MAX and not arguments["brief"]:
+        raise invalid(f"`limit` must be an integer from 1 to {SPANS_MAX}", "`brief` has it go further")
+    wanted = Wanted(
+        trace=_id("trace", arguments["trace"], 32),
+        span=_id("span", arguments["span"], 16),
+        hooks=arguments["hooks"],
+    )
+    id_, limit = arguments["id"], arguments["limit"]
     with context.reader.moment() as moment:
-        row_of(context, moment, arguments["id"])
-        page = moment.spans(arguments["id"], after, arguments["limit"], hooks=arguments["hooks"])
+        row_of(context, moment, id_)
         position = moment.position()
+        if arguments["brief"]:
+            brief = moment.brief_spans(id_, after, limit, wanted)
+            items = [serializers.brief_span(span, id_, content=content) for span in brief.spans]
+            following, total = brief.next, brief.total
+        else:
+            page = moment.spans(id_, after, limit, wanted)
+            items = [serializers.span(span, content=content) for span in page.spans]
+            following, total = page.next, page.total
     return schemas.SessionSpans(
-        now=serializers.now_ms(),
-        position=position,
-        items=[serializers.span(span, content=content) for span in page.spans],
-        next=page.next or None,
-        total=page.total,
+        now=serializers.now_ms(), position=position, items=items, next=following or None, total=total
     )
 
 
@@ -165,6 +178,13 @@ def row_of(context: Context, moment: Moment, id_: str) -> SessionRow:
     if row is None:
         raise not_found("there is no such session", "it may be past `store.days`; `hookspan sessions` lists them")
     return row
+
+
+def _id(name: str, text: str | None, digits: int) -> str:
+    """The id of a trace or a span, empty without one. Raises a problem, 400, for what is none."""
+    if text and (len(text) != digits or not _ID.match(text)):
+        raise invalid(f"`{name}` must have {digits} digits of 0-9 and a-f")
+    return text or ""
 
 
 def _cursor(name: str, text: str, order: str | None = None) -> tuple[int, int]:
