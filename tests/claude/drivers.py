@@ -270,6 +270,17 @@ class InteractiveSession:
         """Wait until the client has ended."""
         until(lambda: not self.running(), "the client's end", timeout)
 
+    def wait_last_thread(self) -> None:
+        """Wait until no thread of a killed client runs: its first may be over, seen as a zombie, before the others; and
+        tmux may take its time to ask for the zombie."""
+        until(lambda: not self.running() and not self._other_threads(), "the client's last thread")
+
+    def _other_threads(self) -> list[str]:
+        try:
+            return [thread for thread in os.listdir(f"/proc/{self.pid}/task") if thread != str(self.pid)]
+        except FileNotFoundError:
+            return []
+
     def exit(self) -> None:
         """Leave with /exit."""
         self.submit("/exit")

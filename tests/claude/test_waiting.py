@@ -132,7 +132,7 @@ def test_a_client_that_is_killed_was_there_as_long_as_it_was_seen():
             until(lambda: any(wait.running_at for wait in open_dialogs(home)), "evidence that it runs")
             time.sleep(4)
             session.signal(signal.SIGKILL)
-            until(lambda: not session.process.is_running(), "the client's last thread")
+            session.wait_last_thread()
             killed = time.time_ns()
             until(lambda: home.sessions()[0].ended, "the end")
         (row,) = home.sessions()
