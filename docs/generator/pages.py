@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,6 +24,7 @@ from hookspan.catalogue.metrics import READ_OF_AGENT, READ_OF_CLIENT, REPEATED, 
 from hookspan.catalogue.scopes import AGENT_SERVICE_NAME, SCHEMA_URL, SERVICE_NAME
 from hookspan.catalogue.spans import COMMON, SPANS
 from hookspan.config import OPTIONS, SECTIONS, Notify, Option, Project, options_of
+from hookspan.record import Record
 from hookspan.wire.facts import Observed
 
 MADE: Final = "<!-- Made by `make generate`. -->"
@@ -392,6 +392,6 @@ def _settings() -> list[str]:
 
 def _default(option: Option) -> str:
     value = option.default
-    if dataclasses.is_dataclass(value) or value in (None, "", {}, ()):
+    if isinstance(value, Record) or value in (None, "", {}, ()):
         return "none"
     return f"`{json.dumps(value)}`"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, NoReturn
 
 from hookspan.errors import UserError
+from hookspan.record import Record
 
 _BLANK: Final = " \t\n\r"
 
@@ -27,8 +27,7 @@ class Edit(NamedTuple):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Element:
+class Element(Record):
     """A member of an object (`key`) or an item of an array, with its offsets in the text."""
 
     key: str | None
@@ -38,8 +37,7 @@ class Element:
     value: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Container:
+class Container(Record):
     """An object or an array in a text."""
 
     start: int  # of the bracket that opens it

@@ -7,20 +7,19 @@ import json
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
 from hookspan.errors import UserError
 from hookspan.folders import absolute, home_folder, make_folders, refuse_network
+from hookspan.record import Record
 
 SYSTEM_CONFIG: Final = Path("/etc/hookspan/config.toml")
 RELAY_NAME: Final = "hookspan-relay"
 SOCKET_PATH_MAX: Final = 104  # bytes with the final NUL: macOS has 104, Linux 108
 
 
-@dataclass(frozen=True, slots=True)
-class Paths:
+class Paths(Record):
     """One user's files on one machine.
 
     `state` holds what hookspan records, `data` what it installs, `config` is the user's settings file and

@@ -9,13 +9,13 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from hookspan.record import Record
 
-@dataclass(frozen=True, slots=True)
-class Flag:
+
+class Flag(Record):
     """true or false."""
 
     allowed: str = "true or false"
@@ -36,8 +36,7 @@ class Flag:
         raise ValueError
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
+class Level(Record):
     """false, or one of a few words that say how much; true is the first of them."""
 
     words: tuple[str, ...]
@@ -63,8 +62,7 @@ class Level:
         return word if word in (*self.others, *self.words) else self.read(Flag().read_text(word))
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(Record):
     """A number from `low` to `high`, in `unit`; whole unless `fraction`. An empty text means none if `optional`."""
 
     low: float
@@ -102,8 +100,7 @@ _SIZE: Final = re.compile(r"(\d+) ?([KMGT]i?)?B?", re.IGNORECASE)
 _POWERS: Final = {"K": 1, "M": 2, "G": 3, "T": 4}
 
 
-@dataclass(frozen=True, slots=True)
-class Size:
+class Size(Record):
     """Bytes: a whole number, or text such as `2 GiB` (powers of 1024) or `2 GB` (of 1000)."""
 
     low: int
@@ -127,8 +124,7 @@ class Size:
         return self.read(int(match[1]) * base ** _POWERS.get(unit[:1].upper(), 0))
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Record):
     """One of a few words."""
 
     words: tuple[str, ...]
@@ -150,8 +146,7 @@ class Choice:
         return self.read(text.strip())
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Record):
     """A text that `accept` allows; an empty one means none if the default is none."""
 
     allowed: str
@@ -173,8 +168,7 @@ class Text:
         return text
 
 
-@dataclass(frozen=True, slots=True)
-class Texts:
+class Texts(Record):
     """A list of texts; in an environment with commas between them."""
 
     allowed: str
@@ -193,8 +187,7 @@ class Texts:
         return self.read([item.strip() for item in text.split(",") if item.strip()])
 
 
-@dataclass(frozen=True, slots=True)
-class Pairs:
+class Pairs(Record):
     """Names with texts; in an environment `name=value,name=value`, percent-decoded as OTEL_EXPORTER_OTLP_HEADERS is."""
 
     allowed: str

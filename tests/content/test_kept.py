@@ -1,7 +1,6 @@
 """What is said in a session is found within moments, as long as it is kept, and no byte of it stays afterwards."""
 
 import contextlib
-import dataclasses
 import time
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +11,7 @@ from hookspan.agent import keeping
 from hookspan.config import load
 from hookspan.content import ContentDb, Search, archived_files, archived_lines
 from hookspan.model import ids
+from hookspan.record import replace
 from hookspan.store import Reader, Retention, Store
 from tests.agent.machine import Machine, until
 from tests.cli.test_forget import files_with
@@ -205,7 +205,7 @@ def test_the_archive_goes_by_age_and_by_size(make_machine: Callable[..., Machine
     until(lambda: archived(machine))
     machine.cli("down")
     settings = load(machine.paths, {})
-    small = dataclasses.replace(settings, archive=dataclasses.replace(settings.archive, bytes=1))
+    small = replace(settings, archive=replace(settings.archive, bytes=1))
     now = time.time_ns()
     with contextlib.closing(ContentDb.open(machine.paths)) as content:
         keeping.prune(content, settings, now + 100 * keeping.DAY)

@@ -6,7 +6,6 @@ import json
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from hookspan import __version__
@@ -14,6 +13,7 @@ from hookspan.agent import PROTOCOL, sockets
 from hookspan.agent.lock import is_held
 from hookspan.errors import UserError
 from hookspan.paths import Paths
+from hookspan.record import Record
 
 _RELEASE: Final = re.compile(r"\d+(?:\.\d+)*")  # the numbers at the start of a version
 READY_TIMEOUT: Final = 15.0  # seconds; an agent is ready in less than one, on a machine that isn't drowning
@@ -21,8 +21,7 @@ START_POLL: Final = 0.05  # seconds between looks for an agent that is being sta
 ANSWER_TIMEOUT: Final = 5.0  # seconds; an agent answers from memory
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(Record):
     """An agent of this version runs."""
 
     version: str
@@ -30,16 +29,14 @@ class Ready:
     about: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class NeedsRestart:
+class NeedsRestart(Record):
     """An agent runs that doesn't fit, or one that holds the lock and doesn't answer."""
 
     reason: str
     about: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Unreachable:
+class Unreachable(Record):
     """No agent runs."""
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import threading
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from hookspan.agent.settings import AgentSettings
 from hookspan.config import Settings
 from hookspan.observe.conversation import Conversation
 from hookspan.paths import Paths
+from hookspan.record import plain
 from hookspan.store import Identity, Reader
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def export_settings(now: Settings) -> ExportSettings:
     from hookspan.export import ExportSettings, Sampling  # noqa: PLC0415
 
     return ExportSettings(
-        **dataclasses.asdict(now.export),
+        **plain(now.export),
         content=now.content.export,
         content_of=now.content_of_projects(),
         content_bytes=now.content.max_bytes,

@@ -12,7 +12,6 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +20,7 @@ from hookspan.agent import launch
 from hookspan.config import Layer, Settings
 from hookspan.errors import UserError
 from hookspan.paths import Paths
+from hookspan.record import replace
 from hookspan.values import URL, without_secrets
 
 LAST_GOOD: Final = "settings.json"

@@ -9,7 +9,6 @@ a field that is made of others in `model/summary.py`, one that the API makes of 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Any, get_args, get_type_hints
 
@@ -29,8 +28,7 @@ class Conversion(Enum):
     CONTENT = "a text of the user's, empty where texts are not shown"
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(msgspec.Struct, frozen=True):
     """What is said about a field.
 
     Attributes:

@@ -9,19 +9,18 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final, Self
 
 from hookspan import jsontext
 from hookspan.errors import UserError
 from hookspan.paths import Paths
+from hookspan.record import Record, replace
 
 BOM: Final = "\ufeff"
 COMMAND_MAX: Final = 16 << 10  # characters of a command of ours: three paths of 4 KiB, quoted. shlex's work is squared
 
 
-@dataclass(frozen=True, slots=True)
-class Handler:
+class Handler(Record):
     """One of our handlers, found in a settings file."""
 
     event: str
@@ -32,8 +31,7 @@ class Handler:
     command: tuple[str, ...]  # its words
 
 
-@dataclass(frozen=True, slots=True)
-class HooksText:
+class HooksText(Record):
     """Such a file's text. `name` stands in messages; UserError for what the client could not read either.
 
     A client's own class says what it is called, which events its hooks have, how ours are written and what is one of

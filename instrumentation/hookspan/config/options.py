@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from hookspan.config.sections import SIGNALS, Notify, Project, Settings
+from hookspan.record import Record
 from hookspan.values import Kind
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(Record):
     """One row of the table."""
 
     section: str
@@ -33,18 +31,14 @@ class Option:
         return f"HOOKSPAN_{self.section}_{self.name}".upper()
 
 
-def options_of(section: str, owner: type) -> Iterator[Option]:
+def options_of(section: str, owner: type[Record]) -> Iterator[Option]:
     """The fields of a section as options."""
-    instance = owner()
-    for row in dataclasses.fields(owner):
-        meta = row.metadata
-        yield Option(section, row.name, meta["kind"], getattr(instance, row.name), meta["help"], meta["secret"])
+    for name, about in owner.ABOUT.items():
+        yield Option(section, name, default=owner.DEFAULTS[name], **about)
 
 
-SECTIONS: Final[Mapping[str, type]] = {
-    section.name: type(getattr(Settings(), section.name))
-    for section in dataclasses.fields(Settings)
-    if dataclasses.is_dataclass(getattr(Settings(), section.name))
+SECTIONS: Final[Mapping[str, type[Record]]] = {
+    section: type(default) for section, default in Settings.DEFAULTS.items() if isinstance(default, Record)
 }
 OPTIONS: Final[Mapping[str, Option]] = {
     option.key: option for section, owner in SECTIONS.items() for option in options_of(section, owner)

@@ -5,11 +5,10 @@ From here come the file's keys, the environment's names, `hookspan config`, its 
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from hookspan.record import About, Record, plain
 from hookspan.values import URL, Choice, Flag, Kind, Level, Number, Pairs, Size, Text, Texts, is_on_this_machine
 
 DAYS_MAX: Final = 3650
@@ -27,14 +26,10 @@ SIGNALS: Final[tuple[Signal, ...]] = ("traces", "metrics", "logs")
 
 
 def _option(default: object, kind: Kind, text: str, *, secret: bool = False) -> Any:
-    metadata = {"kind": kind, "help": text, "secret": secret}
-    if isinstance(default, dict):
-        return field(default_factory=dict, metadata=metadata)
-    return field(default=default, metadata=metadata)
+    return About(default, kind=kind, help=text, secret=secret)
 
 
-@dataclass(frozen=True, slots=True)
-class Export:
+class Export(Record):
     """Where spans, metrics and log records are sent."""
 
     enabled: bool = _option(True, Flag(), "If false, nothing is exported, even if an administrator sets an endpoint.")
@@ -160,8 +155,7 @@ class Export:
         return f"no endpoint of {'spans' if self.traces else 'metrics' if self.metrics else 'log records'} is set"
 
 
-@dataclass(frozen=True, slots=True)
-class Journal:
+class Journal(Record):
     """How long raw and compacted events are kept."""
 
     raw_hours: int = _option(24, Number(1, 8760, "hours"), "How long events keep everything that coding agents sent.")
@@ -169,16 +163,14 @@ class Journal:
     bytes: int = _option(2 << 30, Size(1 << 20), "Disk space that the journal may use.")
 
 
-@dataclass(frozen=True, slots=True)
-class Store:
+class Store(Record):
     """How long the page can look back."""
 
     days: int = _option(90, Number(1, DAYS_MAX, "days"), "How long sessions and spans are kept.")
     bytes: int = _option(4 << 30, Size(1 << 20), "Disk space that the store may use.")
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(Record):
     """Sessions."""
 
     idle_hours: float = _option(
@@ -188,8 +180,7 @@ class Session:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Agent:
+class Agent(Record):
     """The resident process."""
 
     autostart: bool = _option(True, Flag(), "Let a hook start the agent when it isn't running.")
@@ -198,8 +189,7 @@ class Agent:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(Record):
     """Prompts, commands, results, file names and error texts."""
 
     local: bool = _option(True, Flag(), "Show them on your own page and command line, and keep short labels.")
@@ -214,8 +204,7 @@ class Content:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Archive:
+class Archive(Record):
     """Copies of transcripts. Claude Code deletes its own after `cleanupPeriodDays`, 30 days if nothing is set."""
 
     enabled: bool = _option(
@@ -227,8 +216,7 @@ class Archive:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Receipts:
+class Receipts(Record):
     """What went into commits, and what became of them."""
 
     lines: bool = _option(
@@ -239,8 +227,7 @@ class Receipts:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(Record):
     """Whether spans and metrics say who it was."""
 
     user: Literal["off", "pseudonym", "name"] = _option(
@@ -257,8 +244,7 @@ class Identity:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Dashboard:
+class Dashboard(Record):
     """The page."""
 
     enabled: bool = _option(True, Flag(), "Serve the page.")
@@ -275,15 +261,13 @@ class Dashboard:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Monitor:
+class Monitor(Record):
     """Health checks."""
 
     interval: float = _option(30.0, Number(1, 3600, "seconds", fraction=True), "Time between health checks.")
 
 
-@dataclass(frozen=True, slots=True)
-class Traces:
+class Traces(Record):
     """Which turns are exported, and how one joins a trace that began before the prompt."""
 
     sample: float = _option(
@@ -309,8 +293,7 @@ def _limit(default: float, text: str, *, fraction: bool = False) -> Any:
     return _option(default, Number(0, 100_000_000, fraction=fraction), f"{text} 0: never.")
 
 
-@dataclass(frozen=True, slots=True)
-class Watchdog:
+class Watchdog(Record):
     """When an agent is said to get nowhere, or a turn to run away. Nothing is ever blocked.
 
     Every limit is so high that no honest work was found that reaches it; docs/watchdog.md says why each is what it is.
@@ -330,15 +313,10 @@ class Watchdog:
 
     def changed(self) -> dict[str, float]:
         """What is not the default."""
-        return {
-            field.name: float(value)
-            for field in dataclasses.fields(self)
-            if (value := getattr(self, field.name)) != field.default
-        }
+        return {name: float(value) for name, value in plain(self).items() if value != self.DEFAULTS[name]}
 
 
-@dataclass(frozen=True, slots=True)
-class Collector:
+class Collector(Record):
     """The OpenTelemetry Collector that the endpoint belongs to."""
 
     health: str | None = _option(
@@ -351,8 +329,7 @@ class Collector:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Receive:
+class Receive(Record):
     """The receiver of Claude Code's own telemetry, on loopback."""
 
     enabled: bool = _option(
@@ -380,16 +357,14 @@ class Receive:
         return frozenset(signal for signal in SIGNALS if getattr(self, signal))
 
 
-@dataclass(frozen=True, slots=True)
-class Links:
+class Links(Record):
     """Where the page links to."""
 
     jaeger: str | None = _option(None, URL, "Address of Jaeger.")
     grafana: str | None = _option(None, URL, "Address of Grafana.")
 
 
-@dataclass(frozen=True, slots=True)
-class Project:
+class Project(Record):
     """`[projects."name"]`: settings of one project."""
 
     record: bool = _option(
@@ -412,8 +387,7 @@ DESKTOP: Final = "desktop"
 """The `url` of this machine's desktop: whatever shows notifications there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Notify:
+class Notify(Record):
     """`[[notify]]`: where to send notifications."""
 
     url: str = _option(
@@ -441,30 +415,29 @@ class Notify:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Record):
     """Every setting, checked. `origins` names the layer of each that isn't a default."""
 
-    export: Export = field(default_factory=Export)
-    journal: Journal = field(default_factory=Journal)
-    store: Store = field(default_factory=Store)
-    session: Session = field(default_factory=Session)
-    agent: Agent = field(default_factory=Agent)
-    content: Content = field(default_factory=Content)
-    archive: Archive = field(default_factory=Archive)
-    receipts: Receipts = field(default_factory=Receipts)
-    identity: Identity = field(default_factory=Identity)
-    dashboard: Dashboard = field(default_factory=Dashboard)
-    monitor: Monitor = field(default_factory=Monitor)
-    traces: Traces = field(default_factory=Traces)
-    watchdog: Watchdog = field(default_factory=Watchdog)
-    collector: Collector = field(default_factory=Collector)
-    receive: Receive = field(default_factory=Receive)
-    links: Links = field(default_factory=Links)
-    resource: Mapping[str, str] = field(default_factory=dict)
-    projects: Mapping[str, Project] = field(default_factory=dict)
+    export: Export = Export()
+    journal: Journal = Journal()
+    store: Store = Store()
+    session: Session = Session()
+    agent: Agent = Agent()
+    content: Content = Content()
+    archive: Archive = Archive()
+    receipts: Receipts = Receipts()
+    identity: Identity = Identity()
+    dashboard: Dashboard = Dashboard()
+    monitor: Monitor = Monitor()
+    traces: Traces = Traces()
+    watchdog: Watchdog = Watchdog()
+    collector: Collector = Collector()
+    receive: Receive = Receive()
+    links: Links = Links()
+    resource: Mapping[str, str] = {}
+    projects: Mapping[str, Project] = {}
     notify: tuple[Notify, ...] = ()
-    origins: Mapping[str, str] = field(default_factory=dict)
+    origins: Mapping[str, str] = {}
     locked: frozenset[str] = frozenset()
     warnings: tuple[str, ...] = ()
 
@@ -487,16 +460,25 @@ class Settings:
 
     def as_dict(self) -> dict[str, Any]:
         """A snapshot of JSON types for another process, read by `from_snapshot`. It holds secrets."""
-        plain = dataclasses.asdict(self)
-        about = {name: plain.pop(name) for name in ("origins", "locked", "warnings")}
+        sections = {name: _plain(value) for name, value in plain(self).items()}
+        about = {name: sections.pop(name) for name in ("origins", "locked", "warnings")}
         return {
             # Every setting that can be none is none by default, so settings that are none can be left out.
             "settings": {
                 section: {name: value for name, value in values.items() if value is not None}
                 if isinstance(values, dict)
                 else values
-                for section, values in plain.items()
+                for section, values in sections.items()
             },
             **about,
             "locked": sorted(self.locked),
         }
+
+
+def _plain(value: Any) -> Any:
+    """A section, or a table of sections, as tables."""
+    if isinstance(value, Record):
+        return plain(value)
+    if isinstance(value, Mapping):
+        return {name: _plain(each) for name, each in value.items()}
+    return tuple(map(_plain, value)) if isinstance(value, tuple) else value

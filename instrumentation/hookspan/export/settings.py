@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
 from hookspan.config import SIGNALS, ContentLevel, Export, Identity, Signal
+from hookspan.record import replace
 from hookspan.values import is_on_this_machine, origin, without_secrets
 
 from .sampling import EVERYTHING, Sampling
 
 
-@dataclass(frozen=True, slots=True)
 class ExportSettings(Export):
     """`[export]` of the settings, and what else of them concerns export.
 
@@ -31,11 +30,11 @@ class ExportSettings(Export):
     """
 
     content: ContentLevel = False
-    content_of: Mapping[str, ContentLevel] = field(default_factory=dict)
+    content_of: Mapping[str, ContentLevel] = {}
     content_bytes: int = 16 << 10
     left_out: frozenset[str] = frozenset()
-    resource: Mapping[str, str] = field(default_factory=dict)
-    identity: Identity = field(default_factory=Identity)
+    resource: Mapping[str, str] = {}
+    identity: Identity = Identity()
     sampling: Sampling = EVERYTHING
     endpoint_key: str = "export.endpoint"
 

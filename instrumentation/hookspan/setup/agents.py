@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from hookspan.catalogue.claude_code import CLAUDE_CODE
 from hookspan.clients.claude_code.settings_files import MANAGED
 from hookspan.paths import Paths
+from hookspan.record import Record
 
 from . import installation, others
 from .installation import INSTALL, Installation
@@ -18,8 +18,7 @@ from .others import Hooks
 from .problem import Problem
 
 
-@dataclass(frozen=True)
-class Agents:
+class Agents(Record):
     """The hooks of all coding agents. An agent that hookspan was not installed for lacks nothing."""
 
     claude_code: Installation

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -13,12 +12,12 @@ from hookspan.clients.claude_code.hook_sources import HookSource
 from hookspan.clients.claude_code.settings_text import Handler
 from hookspan.clients.relay_command import in_python, relay_in
 from hookspan.paths import Paths
+from hookspan.record import Record
 
 from . import places, receipts
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Record):
     """What one of our handlers runs: `run` without a shell around it, empty where the plugin's hook finds no relay."""
 
     run: tuple[str, ...]

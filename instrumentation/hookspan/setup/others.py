@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -20,6 +19,7 @@ from hookspan.clients.copilot.hooks_text import CopilotHooks
 from hookspan.clients.hooks_text import Handler, HooksText
 from hookspan.errors import UserError
 from hookspan.paths import Paths
+from hookspan.record import Record, replace
 
 from . import installed_relay, receipts, settings_file
 from .problem import Area, Problem
@@ -28,8 +28,7 @@ SHOWN: Final = 3  # events that a message names
 NOT_RECORDED: Final = "what they tell is not recorded"
 
 
-@dataclass(frozen=True)
-class Hooks:
+class Hooks(Record):
     """An agent's hooks in one file, as far as they are ours."""
 
     other: Other
@@ -122,8 +121,7 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
 
 
-@dataclass(frozen=True, slots=True)
-class Other:
+class Other(Record):
     """An agent that `install` can set up: its file of hooks, and the form of that.
 
     `project_files`: those that it reads beside it in a folder. `silenced`: what keeps hooks that are there from

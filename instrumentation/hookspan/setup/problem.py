@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from hookspan.record import Record
 
 
 class Area(StrEnum):
@@ -18,8 +19,7 @@ class Area(StrEnum):
     OTHERS = "others"
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Record):
     """What is so, why that matters, what to do.
 
     `broken`: something is not recorded. `mends`: `hookspan install` mends it.

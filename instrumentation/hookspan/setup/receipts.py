@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -13,14 +12,14 @@ from hookspan.catalogue.claude_code import CLAUDE_CODE
 from hookspan.catalogue.clients import CLIENTS
 from hookspan.errors import UserError
 from hookspan.paths import Paths
+from hookspan.record import Record, plain
 
 from .settings_file import digest
 
 VERSION: Final = 1  # of installed.json; a new one needs a fixture in tests/upgrades
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(Record):
     """What `install` did to one settings file."""
 
     at: int  # Unix seconds
@@ -28,7 +27,7 @@ class Receipt:
     after: str
     backup: str | None
     empty: list[str]  # containers that were there with nothing in them
-    env: dict[str, str] = field(default_factory=dict)  # variables of ours, as they were written
+    env: dict[str, str] = {}  # noqa: RUF012 - each has its own; variables of ours, as they were written
     agent: str = CLAUDE_CODE.name  # whose settings file it is
     status_line: str | None = None  # the command of before, as it stood there; empty: there was none; None: not ours
 
@@ -58,17 +57,17 @@ def write(paths: Paths, receipts: dict[str, Receipt]) -> None:
     """Keep these receipts; without any there is no file."""
     if receipts:
         files = {file: _plain(receipt) for file, receipt in receipts.items()}
-        plain: dict[str, Any] = {"version": VERSION, "files": files}
-        atomic.write(paths.installed, json.dumps(plain, indent=2).encode() + b"\n", mode=0o600)
+        content: dict[str, Any] = {"version": VERSION, "files": files}
+        atomic.write(paths.installed, json.dumps(content, indent=2).encode() + b"\n", mode=0o600)
     else:
         paths.installed.unlink(missing_ok=True)
 
 
 def _plain(receipt: Receipt) -> dict[str, Any]:
     """What is kept of it: an older hookspan, which knows no status line or other agent, reads it where it has none."""
-    plain = asdict(receipt)
+    values = plain(receipt)
     left_out = {"status_line": None, "agent": CLAUDE_CODE.name}
-    return {name: value for name, value in plain.items() if name not in left_out or value != left_out[name]}
+    return {name: value for name, value in values.items() if name not in left_out or value != left_out[name]}
 
 
 def transcript_folders(paths: Paths) -> dict[str, tuple[str, ...]]:

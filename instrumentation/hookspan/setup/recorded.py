@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from hookspan import atomic
 from hookspan.errors import UserError
 from hookspan.paths import Paths
+from hookspan.record import replace
 
 from . import receipts, settings_file
 from .receipts import Receipt

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -14,6 +14,7 @@ from hookspan.cli.install.diff import show_change
 from hookspan.cli.install.prompt import short_path
 from hookspan.clients.claude_code.settings_text import SettingsText
 from hookspan.paths import Paths
+from hookspan.record import replace
 from hookspan.setup import receipts, recorded, settings_file
 from hookspan.setup.installation import Installation
 from hookspan.setup.receipts import Receipt

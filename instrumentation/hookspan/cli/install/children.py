@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 from hookspan.config import Settings
 from hookspan.config.edit import change_all
 from hookspan.paths import Paths
 from hookspan.receive.port import kept_port, listen
+from hookspan.record import replace
 from hookspan.setup import receipts
 
 
@@ -16,11 +16,11 @@ def wanted(paths: Paths, settings: Settings, on: bool | None) -> Settings:
     """The settings as they are going to be; a receiver that is to be has a port from here on. None: as they are."""
     if on is None:
         return settings
-    receive = dataclasses.replace(settings.receive, enabled=on or settings.receive.enabled, children=on)
+    receive = replace(settings.receive, enabled=on or settings.receive.enabled, children=on)
     if on and not receive.port and not kept_port(paths.receive_port):
         paths.make(paths.state)
         listen(0, paths.receive_port).close()
-    return dataclasses.replace(settings, receive=receive)
+    return replace(settings, receive=receive)
 
 
 def native(paths: Paths, file: Path, on: bool | None, native: bool | None) -> bool | None:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from hookspan.errors import UserError
 from hookspan.paths import Paths
+from hookspan.record import Record, replace
 
 from . import settings_files
 from .settings_text import Handler, SettingsText
@@ -24,16 +24,14 @@ PLUGIN: Final = "hookspan"
 Kind = Literal["user", "project", "local", "managed", "plugin"]
 
 
-@dataclass(frozen=True, slots=True)
-class Switch:
+class Switch(Record):
     """What keeps Claude Code from running hooks, and whether it is the administrator's."""
 
     what: str
     managed: bool
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class HookSource:
+class HookSource(Record):
     """One place that hooks come from."""
 
     kind: Kind
@@ -44,6 +42,9 @@ class HookSource:
     problem: str = ""  # why Claude Code can't read it
     handlers: tuple[Handler, ...] = ()  # ours
     off: Switch | None = None  # what keeps Claude Code from running them
+
+    __eq__ = object.__eq__  # each is a place of its own, whatever it has
+    __hash__ = object.__hash__
 
     @property
     def name(self) -> str:

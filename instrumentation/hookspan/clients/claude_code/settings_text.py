@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Self
 
 from hookspan import jsontext
@@ -23,7 +22,6 @@ REFRESH: Final = 5
 moment after the client has asked for its line."""
 
 
-@dataclass(frozen=True, slots=True)
 class SettingsText(HooksText):
     """A settings file's text. `name` stands in messages; UserError for what Claude Code could not read either."""
 

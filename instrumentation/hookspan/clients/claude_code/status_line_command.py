@@ -15,12 +15,12 @@ import re
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from hookspan.clients import relay_command
 from hookspan.clients.hooks_text import COMMAND_MAX
 from hookspan.paths import Paths
+from hookspan.record import Record
 
 OPTION: Final = "--status-line"
 LOOK: Final = "--status-line-look"
@@ -31,8 +31,7 @@ _PLAIN: Final = re.compile(r"""(?:[A-Za-z0-9_./:=@%+,~"' -]|\$HOME\b)+""")
 """Nothing of a shell's but quotes, and home folders."""
 
 
-@dataclass(frozen=True, slots=True)
-class RelayedLine:
+class RelayedLine(Record):
     """A status line's command of ours: the words that run the relay, and the command of before, None without one."""
 
     relay: tuple[str, ...]

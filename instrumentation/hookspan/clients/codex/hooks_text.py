@@ -7,7 +7,6 @@ after everybody else's.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from hookspan.catalogue.codex import CODEX
@@ -18,7 +17,6 @@ from hookspan.paths import Paths
 from . import handlers
 
 
-@dataclass(frozen=True, slots=True)
 class CodexHooks(HooksText):
     """Such a file's text. `name` stands in messages; UserError for what Codex could not read either."""
 

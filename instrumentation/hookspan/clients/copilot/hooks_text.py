@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final, Self
 
 from hookspan.catalogue.copilot import COPILOT
 from hookspan.clients.hooks_text import COMMAND_MAX, Handler, HooksText
 from hookspan.clients.relay_command import relay_in
 from hookspan.paths import Paths
+from hookspan.record import replace
 
 TIMEOUT: Final = 5
 """Seconds."""
@@ -29,7 +29,6 @@ def command(relay: Sequence[str]) -> str:
     return f"test -x {program} && exec {whole} || :"
 
 
-@dataclass(frozen=True, slots=True)
 class CopilotHooks(HooksText):
     """Such a file's text. `name` stands in messages; UserError for what Copilot could not read either."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import secrets
 import time
 from collections.abc import Iterator, Sequence
@@ -16,6 +15,7 @@ from hookspan.cli.doctor.context import Context
 from hookspan.cli.doctor.result import Result
 from hookspan.config import Signal
 from hookspan.errors import UserError
+from hookspan.record import plain
 from hookspan.units import counted
 from hookspan.values import without_secrets
 
@@ -119,7 +119,7 @@ def _send(context: Context, signal: Signal, data: Sequence[ReadableSpan] | Metri
 
     forget_ambient()
     try:
-        sender = make(ExportSettings(**dataclasses.asdict(context.settings.export)), signal)
+        sender = make(ExportSettings(**plain(context.settings.export)), signal)
     except (OSError, ValueError) as error:  # a certificate that can't be read
         return Answer(error=f"can't be queried ({error})")
     try:
