@@ -5,40 +5,49 @@ import sys
 
 from hookspan import __version__
 
-QUICK = ("now", "sessions", "status", "trace")
-"""Verbs that are asked over and over, some by a prompt or a status bar, and leave nothing to be done at their end."""
 COLLECTED_FROM = 50_000
 """Objects: imports make many, and no garbage. To look for it among them costs 6 to 10 ms of 100."""
+INTERRUPTED = 130
+"""As a shell says it."""
 
 
 def main() -> int:
-    """Run the command line; the version is told without it, in a third of the time."""
-    if sys.argv[1:] in (["-V"], ["--version"]):
-        try:
-            os.write(1, f"hookspan {__version__}\n".encode())
-        except OSError:  # nobody reads it: no traceback, as with all else
-            return 1
-        return 0
+    """Answer what is asked over and over at once; all else is the command line's, which takes longer to start."""
+    words = sys.argv[1:]
+    if sys.stdout is None or sys.stderr is None:  # closed: what is opened next would have its number
+        sys.stdout, sys.stderr = (stream or open(os.devnull, "w") for stream in (sys.stdout, sys.stderr))  # noqa: PTH123, SIM115
+    if words in (["-V"], ["--version"]):
+        return _end(0, f"hookspan {__version__}\n")
     import gc  # noqa: PLC0415 - for all but the version
 
     gc.set_threshold(COLLECTED_FROM)
-    from hookspan.cli.main import main as run  # noqa: PLC0415 - what this module is for
+    from hookspan.cli import quick  # noqa: PLC0415
 
     try:
+        if (answer := quick.answer(words)) is not None:
+            return _end(*answer)
+        from hookspan.cli.main import main as run  # noqa: PLC0415 - what this module is for
+
         run()
+    except KeyboardInterrupt:
+        sys.stderr.write("\n")
+        return INTERRUPTED
     except SystemExit as end:
-        if sys.argv[1:2] and sys.argv[1] in QUICK and isinstance(end.code, int):
-            _leave(end.code)
+        if words[:1] and words[0] in quick.VERBS and isinstance(end.code, int):
+            return _end(end.code)
         raise
 
 
-def _leave(code: int) -> None:
-    """End at once: to take all apart that was imported costs 10 to 17 ms of 100."""
+def _end(code: int, text: str = "") -> int:
+    """Print the text and end at once: to take all apart that was imported costs 10 to 17 ms of 100."""
     try:
+        sys.stdout.write(text)
         sys.stdout.flush()
         sys.stderr.flush()
-    except OSError:
-        return  # the interpreter's own end knows what to do about it
+    except OSError as error:
+        from hookspan.cli.main import report  # noqa: PLC0415 - few need it
+
+        return report(error)
     os._exit(code)
 
 

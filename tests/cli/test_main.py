@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hookspan import __version__
-from hookspan.cli import verbs
+from hookspan.cli import quick, verbs
 from hookspan.paths import Paths
 from tests.agent.ingest import take_in
 from tests.agent.machine import Machine
@@ -103,6 +103,39 @@ def test_a_reader_that_leaves_early_gets_no_traceback(tmp_path: Path):
     assert (done.returncode, done.stderr) == (1, b"")
 
 
+@pytest.mark.parametrize("words", ["--version", "status", "sessions", "man", "share --help", "--help"])
+def test_output_that_does_not_fit_is_no_bug(words: str, tmp_path: Path):
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "hookspan", *words.split()],
+            env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    error = "error: can't write the output: No space left on device\n\nhint: make room there, or send it elsewhere\n"
+    assert (done.returncode, done.stderr) == (1, error)
+
+
+@pytest.mark.parametrize("words", ["--version", "now", "sessions", "cost"])
+def test_nobody_needs_to_hear_the_answer(words: str, tmp_path: Path):
+    command = f"exec {sys.executable} -m hookspan {words} >&- 2>&-"
+    env = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    assert subprocess.run(["/bin/sh", "-c", command], env=env, check=False).returncode == 0
+    assert not list(tmp_path.rglob("crash-*.md"))
+
+
+def test_what_is_asked_often_is_answered_the_same_with_the_command_lines_library(tmp_path: Path):
+    machine = Machine(tmp_path)
+    take_in(machine.paths, play("background_agent", tmp_path / "recording").records)
+    for words in quick.PLAIN:
+        short = machine.cli(*words)
+        assert (short.returncode, short.stdout) == ((whole := machine.cli(*words, "--")).returncode, whole.stdout)
+        assert short.stdout or words == ("now",)
+        assert "click" not in imported(*words, env=machine.env)
+
+
 def imported(*words: str, env: dict[str, str]) -> set[str]:
     """The modules that a call has imported."""
     command = [sys.executable, "-X", "importtime", "-m", "hookspan", *words]
@@ -129,7 +162,8 @@ def test_status_of_an_agent_reads_neither_settings_nor_the_store(tmp_path: Path)
     machine.up()
     try:
         env = {name: value for name, value in machine.env.items() if name in {"HOME", "PATH", "HOOKSPAN_HOME"}}
-        assert not {"hookspan.config", "hookspan.store", "sqlite3", "msgspec", "tempfile"} & imported("status", env=env)
+        heavy = {"hookspan.config", "hookspan.store", "sqlite3", "msgspec", "tempfile", "inspect", "dataclasses"}
+        assert not heavy & imported("status", env=env)
     finally:
         machine.close()
 

@@ -22,7 +22,7 @@ import pytest
 from hookspan.agent.client import Client
 from hookspan.agent.lock import is_held
 from hookspan.agent.status import status_of
-from hookspan.cli.verbs import status
+from hookspan.cli.quick import status
 from hookspan.journal import drops
 from hookspan.store import Reader, schema
 from tests.agent.machine import PATIENCE, Machine, event, launch, ready, until

@@ -13,6 +13,7 @@ import click
 
 from hookspan import __version__
 from hookspan.cli import verbs
+from hookspan.cli.terminal import output
 from hookspan.cli.terminal.text import colour
 from hookspan.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_USAGE, EXIT_USER, UserError
 
@@ -60,15 +61,16 @@ class LazyGroup(click.Group):
 def cli(ctx: click.Context) -> None:
     """OpenTelemetry for coding agents."""
     if ctx.invoked_subcommand is None:
-        from hookspan.cli.verbs.status import show_bare
+        from hookspan.cli.quick.status import bare
 
-        show_bare()
+        click.echo(bare())
 
 
 def main() -> NoReturn:
     """Run the command line and exit: 0 ok, 1 failed check or user's error, 2 usage, 3 bug, 130 interrupted."""
     try:
         result = cli.main(standalone_mode=False, prog_name="hookspan", color=colour())
+        sys.stdout.flush()
     except UserError as error:
         show_error(error.message, error.hint)
         code = EXIT_USER
@@ -86,17 +88,26 @@ def main() -> NoReturn:
         click.echo(err=True)
         code = EXIT_INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the last handler of a program: it reports
-        from hookspan.cli.doctor import report
-
-        path = report.write_crash(error)
-        show_error(
-            f"hookspan has a bug: {type(error).__name__}; the report is in `{path}`",
-            "read it, then attach it to an issue",
-        )
-        code = EXIT_BUG
+        code = report(error)
     else:
         code = result if isinstance(result, int) else 0
     sys.exit(code)
+
+
+def report(error: Exception) -> int:
+    """Say what came of it, a bug unless nothing more can be printed, and how to end."""
+    if isinstance(error, OSError) and (refused := output.refused()) is not None:
+        if refused.message:
+            show_error(refused.message, refused.hint)
+        return EXIT_USER
+    from hookspan.cli.doctor.report import write_crash
+
+    path = write_crash(error)
+    show_error(
+        f"hookspan has a bug: {type(error).__name__}; the report is in `{path}`",
+        "read it, then attach it to an issue",
+    )
+    return EXIT_BUG
 
 
 def show_error(message: str, hint: str | None = None) -> None:

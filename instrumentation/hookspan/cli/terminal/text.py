@@ -7,6 +7,7 @@ import unicodedata
 from typing import IO, Final
 
 ELLIPSIS: Final = "…"
+COLOURS: Final = {"red": 31, "green": 32, "yellow": 33, "cyan": 36}
 _SHORT: Final = 8
 _VERSION: Final = 12  # hex digits of a UUID before that of its version
 
@@ -27,6 +28,12 @@ def may_draw(stream: IO[str]) -> bool:
 def colour() -> bool | None:
     """For click: False takes every sequence out of what is printed, None does where it is no terminal."""
     return False if plain() else None
+
+
+def style(text: str, colour: str | None = None, *, bold: bool = False) -> str:
+    """The text in a colour of the terminal's own; whoever prints it takes the sequences out where there is none."""
+    before = (f"\033[{COLOURS[colour]}m" if colour else "") + ("\033[1m" if bold else "")
+    return f"{before}{text}\033[0m" if before else text
 
 
 def printable(text: object) -> str:

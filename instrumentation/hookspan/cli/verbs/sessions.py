@@ -2,63 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import time
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Sequence
 
 import click
-import msgspec
 
-from hookspan.catalogue.appearance import ALARMS
-from hookspan.catalogue.enums import Collision, SessionPhase
-from hookspan.catalogue.session_fields import SessionRow
+from hookspan.cli.quick.sessions import COUNT, STATES, listing
 from hookspan.cli.terminal import completers
 from hookspan.cli.terminal.moments import Moment
 from hookspan.cli.terminal.options import AGENT, JSON
-from hookspan.cli.terminal.text import fit, pad, printable, short, width
-from hookspan.config import load
-from hookspan.model import writes
 from hookspan.paths import Paths
-from hookspan.store import Reader
-from hookspan.units import age, elapsed, money
-
-PLAIN_WIDTH: Final = 120  # columns where there is no terminal
-WIDEST: Final = {"state": 40}  # columns; with what an alarm says
-AGENT_PLACE: Final = 3  # before the project
-TITLE_LEAST: Final = 12  # columns that make a title worth showing
-ORDER: Final = (
-    SessionPhase.WAITING,
-    SessionPhase.WAITING_OR_RUNNING,
-    SessionPhase.IDLE,
-    SessionPhase.WORKING,
-    SessionPhase.ENDED,
-)
-"""Sessions that need you first: those that wait for an answer, then those that wait for the next prompt."""
-WORDS: Final = {
-    SessionPhase.WAITING: "waits for you",
-    SessionPhase.WAITING_OR_RUNNING: "waits or runs",
-    SessionPhase.IDLE: "your turn",
-    SessionPhase.WORKING: "works",
-    SessionPhase.ENDED: "ended",
-}
-STATES: Final = {
-    "waiting": (SessionPhase.WAITING, SessionPhase.WAITING_OR_RUNNING),
-    "idle": (SessionPhase.IDLE,),
-    "working": (SessionPhase.WORKING,),
-    "ended": (SessionPhase.ENDED,),
-}
-COLOURS: Final = {
-    SessionPhase.WAITING: "yellow",
-    SessionPhase.WAITING_OR_RUNNING: "yellow",
-    SessionPhase.WORKING: "green",
-}
 
 
 @click.command()
 @click.option(
-    "-n", "count", type=click.IntRange(1, 100_000), default=20, show_default=True, help="Maximum number of sessions."
+    "-n", "count", type=click.IntRange(1, 100_000), default=COUNT, show_default=True, help="Maximum number of sessions."
 )
 @click.option("--open", "open_only", is_flag=True, help="Only those that have not ended.")
 @click.option("--project", default="", help="Only sessions of this project.", shell_complete=completers.projects)
@@ -87,89 +44,16 @@ def sessions(
     not known. `!` marks one that writes what another session or agent writes at the same time, and says what.
     """
     paths = Paths.from_environment()
-    phases = [phase for each in state for phase in STATES[each]]
-    reader = Reader(paths)
-    rows = reader.sessions(
-        open_only=open_only,
-        project=project,
-        branch=branch,
-        agent=agent or "",
-        phases=phases,
-        since=since,
-        limit=count,
+    click.echo(
+        listing(
+            paths,
+            count=count,
+            open_only=open_only,
+            project=project,
+            branch=branch,
+            agent=agent or "",
+            state=state,
+            since=since,
+            as_json=as_json,
+        )
     )
-    if not load(paths).content.local:
-        rows = [msgspec.structs.replace(row, title="", collision_file="") for row in rows]
-    rows.sort(key=lambda row: ORDER.index(row.phase))
-    if as_json:
-        click.echo(json.dumps([msgspec.to_builtins(row) for row in rows]))
-        return
-    if not rows:
-        filtered = open_only or project or branch or agent or phases or since
-        click.echo("No such sessions." if filtered else "No sessions yet.")
-        return
-    columns = shutil.get_terminal_size((PLAIN_WIDTH, 24)).columns
-    for line in table(rows, time.time_ns(), columns, agents=len(reader.agents()) > 1):
-        click.echo(line)
-
-
-def table(rows: Sequence[SessionRow], now: int, columns: int, *, agents: bool = False) -> Iterator[str]:
-    """The rows as lines of at most `columns`; what matters least is left out first. `agents`: say whose each is."""
-    heads = ["session", "state", "for", "project", "cost", "turns", "tools", "branch", "title"]
-    dearest = max(row.cost_nano for row in rows) / 1e9
-    cells = [heads, *(_cells(row, now, dearest) for row in rows)]
-    if agents:
-        for line, agent in zip(cells, ("agent", *(printable(row.agent) for row in rows)), strict=True):
-            line.insert(AGENT_PLACE, agent)
-    widths = [min(WIDEST.get(head, 28), max(width(line[place]) for line in cells)) for place, head in enumerate(heads)]
-    shown = len(heads) - 1
-    while shown > 1 and sum(widths[:shown]) + 2 * shown > columns:
-        shown -= 1
-    left = columns - sum(widths[:shown]) - 2 * shown
-    for place, line in enumerate(cells):
-        parts = [pad(cell, size) for cell, size in zip(line[:shown], widths[:shown], strict=True)]
-        if left >= TITLE_LEAST and shown == len(heads) - 1:
-            parts.append(fit(line[-1], left))
-        text = fit("  ".join(parts).rstrip(), columns)
-        yield click.style(text, fg=COLOURS.get(rows[place - 1].phase)) if place else click.style(text, bold=True)
-
-
-def alarm_of(row: SessionRow) -> str:
-    """What the watchdog has noticed that goes on: how often, since the cost of which; empty for nothing."""
-    if not row.alarm or row.alarm_ended:
-        return ""
-    cost = f", {money(row.alarm_cost_nano / 1e9)}" if row.alarm_cost_nano else ""
-    return f"{ALARMS.get(row.alarm, row.alarm)} ({row.alarm_calls}x{cost})"
-
-
-def _cells(row: SessionRow, now: int, dearest: float) -> list[str]:
-    phase = WORDS[row.phase]
-    if row.phase in {SessionPhase.WAITING, SessionPhase.WAITING_OR_RUNNING} and row.waiting_tool:
-        phase += f": {row.waiting_tool}"
-    elif alarm := alarm_of(row):
-        phase = alarm
-    elif row.phase is SessionPhase.WORKING and row.current_tool:
-        phase += f": {row.current_tool}"
-    elif row.phase is SessionPhase.IDLE and row.failure:
-        phase = f"failed: {row.failure.replace('_', ' ')}"
-    since = (
-        row.waiting_since
-        or (row.alarm_since if alarm_of(row) else 0)
-        or (row.last if row.phase is SessionPhase.ENDED else row.phase_since)
-    )
-    gone = (now - since) / 1e9
-    cost = money(row.cost_nano / 1e9, dearest) + ("+" if row.unpriced else "")
-    title = _collision(row, now) + row.title + (" (imported)" if row.local else " (no hooks)" if row.unhooked else "")
-    counts = ("-", "-") if row.unhooked else (str(row.turns), str(row.tools))
-    for_ = age(gone) if row.phase is SessionPhase.ENDED else elapsed(gone)
-    cells = [short(row.id), phase, for_, row.project, cost, *counts, row.branch, title]
-    return [printable(cell) for cell in cells]
-
-
-def _collision(row: SessionRow, now: int) -> str:
-    """What it writes at the same time as which other; empty where nothing serious."""
-    if row.collision not in writes.SERIOUS or row.ended or now > row.collision_at + writes.FRESH:
-        return ""
-    what = "its work tree" if row.collision == Collision.TREE else row.collision_file or "a file"
-    who = "its own agents" if row.collision_with == row.id else short(row.collision_with)
-    return f"! {what} with {who}  "
