@@ -35,6 +35,7 @@ class InstalledHooks:
 
     def __init__(self, paths: Paths, env: Mapping[str, str], sources: Sequence[HookSource]) -> None:
         self.paths, self.env, self.sources = paths, env, sources
+        self._commands: dict[HookSource, list[Command]] = {}
 
     @cached_property
     def ours(self) -> list[HookSource]:
@@ -92,7 +93,10 @@ class InstalledHooks:
 
     def commands(self, source: HookSource) -> list[Command]:
         """What a source's handlers run, each once."""
-        return list(dict.fromkeys(filter(None, (self.command(handler, source) for handler in source.handlers))))
+        if source not in self._commands:
+            found = (self.command(handler, source) for handler in source.handlers)
+            self._commands[source] = list(dict.fromkeys(filter(None, found)))
+        return self._commands[source]
 
     @property
     def run(self) -> list[tuple[str, ...]]:

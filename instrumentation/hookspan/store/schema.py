@@ -8,7 +8,6 @@ import functools
 import os
 import sqlite3
 from collections.abc import Sequence
-from hashlib import blake2b
 from typing import Any, Final, NamedTuple, cast
 
 import msgspec
@@ -362,6 +361,8 @@ def span_values(span: Span, session: int) -> tuple[Any, ...]:
 @functools.lru_cache(maxsize=1024)
 def tree_number(path: str) -> int:
     """The number of the work tree, or of the repository, that has this path."""
+    from hashlib import blake2b  # noqa: PLC0415 - 3 ms, and readers need none
+
     return int.from_bytes(blake2b(os.fsencode(path), digest_size=8).digest()) >> 1
 
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
 
-from hookspan.catalogue.appearance import ALARMS
 from hookspan.catalogue.enums import Collision, SessionPhase
 from hookspan.catalogue.session_fields import SessionRow
-from hookspan.cli.terminal.text import fit, pad, printable, short, style, width
+from hookspan.cli.terminal.text import columns, fit, pad, printable, short, style, width
 from hookspan.config import load
 from hookspan.model import writes
 from hookspan.paths import Paths
@@ -84,8 +82,7 @@ def listing(
     if not rows:
         filtered = open_only or project or branch or agent or phases or since
         return "No such sessions." if filtered else "No sessions yet."
-    columns = shutil.get_terminal_size((PLAIN_WIDTH, 24)).columns
-    return "\n".join(table(rows, time.time_ns(), columns, agents=len(reader.agents()) > 1))
+    return "\n".join(table(rows, time.time_ns(), columns(PLAIN_WIDTH), agents=len(reader.agents()) > 1))
 
 
 def table(rows: Sequence[SessionRow], now: int, columns: int, *, agents: bool = False) -> Iterator[str]:
@@ -113,6 +110,8 @@ def alarm_of(row: SessionRow) -> str:
     """What the watchdog has noticed that goes on: how often, since the cost of which; empty for nothing."""
     if not row.alarm or row.alarm_ended:
         return ""
+    from hookspan.catalogue.appearance import ALARMS
+
     cost = f", {money(row.alarm_cost_nano / 1e9)}" if row.alarm_cost_nano else ""
     return f"{ALARMS.get(row.alarm, row.alarm)} ({row.alarm_calls}x{cost})"
 

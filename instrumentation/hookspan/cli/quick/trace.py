@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import sys
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -19,7 +16,7 @@ from hookspan.catalogue.session_fields import SessionRow
 from hookspan.catalogue.spans import is_turn
 from hookspan.cli.terminal import tree
 from hookspan.cli.terminal.lookup import find
-from hookspan.cli.terminal.text import fit, printable, short
+from hookspan.cli.terminal.text import columns, fit, printable, short
 from hookspan.config import load
 from hookspan.model import times
 from hookspan.model.rows import Span
@@ -52,8 +49,8 @@ def told(paths: Paths, id_: str, *, hooks: bool = False, as_json: bool = False) 
     for turn in later:
         length = tree.duration(turn.end - turn.start)
         shown.append(f"then a turn without a typed prompt, {length}: hookspan trace {short(turn.trace_id)}")
-    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() or "COLUMNS" in os.environ else 0
-    return "\n".join(fit(line, columns) if columns else line for line in shown)
+    room = columns(0)
+    return "\n".join(fit(line, room) if room else line for line in shown)
 
 
 def followed_by(reader: Reader, spans: Sequence[Span]) -> list[Span]:

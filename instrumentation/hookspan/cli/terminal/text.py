@@ -25,6 +25,16 @@ def may_draw(stream: IO[str]) -> bool:
     return stream.isatty() and not plain()
 
 
+def columns(default: int) -> int:
+    """Of the terminal, as `COLUMNS` or else itself says; where there is none, `default`."""
+    if (said := os.environ.get("COLUMNS", "")).isdecimal() and int(said):
+        return int(said)
+    try:
+        return os.get_terminal_size(1).columns or default
+    except OSError:
+        return default
+
+
 def colour() -> bool | None:
     """For click: False takes every sequence out of what is printed, None does where it is no terminal."""
     return False if plain() else None
@@ -55,6 +65,8 @@ def short(id_: str) -> str:
 
 def width(text: str) -> int:
     """Columns that printable text takes."""
+    if text.isascii():
+        return len(text)
     return sum(
         0 if unicodedata.combining(character) else 2 if unicodedata.east_asian_width(character) in "WF" else 1
         for character in text
