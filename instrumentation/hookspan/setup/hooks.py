@@ -35,7 +35,7 @@ class InstalledHooks:
 
     def __init__(self, paths: Paths, env: Mapping[str, str], sources: Sequence[HookSource]) -> None:
         self.paths, self.env, self.sources = paths, env, sources
-        self._commands: dict[HookSource, list[Command]] = {}
+        self._commands: dict[tuple[HookSource, tuple[str, ...]], Command | None] = {}
 
     @cached_property
     def ours(self) -> list[HookSource]:
@@ -93,10 +93,8 @@ class InstalledHooks:
 
     def commands(self, source: HookSource) -> list[Command]:
         """What a source's handlers run, each once."""
-        if source not in self._commands:
-            found = (self.command(handler, source) for handler in source.handlers)
-            self._commands[source] = list(dict.fromkeys(filter(None, found)))
-        return self._commands[source]
+        words = dict.fromkeys(handler.command for handler in source.handlers)
+        return list(dict.fromkeys(filter(None, (self._command(each, source) for each in words))))
 
     @property
     def run(self) -> list[tuple[str, ...]]:
@@ -117,7 +115,15 @@ class InstalledHooks:
 
     def command(self, handler: Handler, source: HookSource) -> Command | None:
         """What a handler of ours runs; None for an old form that records nowhere."""
-        words = handler.command
+        return self._command(handler.command, source)
+
+    def _command(self, words: tuple[str, ...], source: HookSource) -> Command | None:
+        """The same for a handler's words, which most of them share."""
+        if (source, words) not in self._commands:
+            self._commands[source, words] = self._read(words, source)
+        return self._commands[source, words]
+
+    def _read(self, words: tuple[str, ...], source: HookSource) -> Command | None:
         if is_plugins(words):
             return self._plugins_command(source)
         relay = relay_in(words, self.paths)
