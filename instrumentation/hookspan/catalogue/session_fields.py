@@ -6,8 +6,6 @@ columns of the store (a new one is added to a store that lacks it), the API's ty
 a field that is made of others in `model/summary.py`, one that the API makes of several in `web/schemas.py`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from enum import Enum
 from typing import Annotated, Any, get_args, get_type_hints

@@ -7,12 +7,14 @@ only a higher figure is news, and a window that ends earlier than the one that i
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from hookspan.catalogue.enums import QuotaWindow
-from hookspan.wire.facts import RateLimit
+
+if TYPE_CHECKING:  # readers of the store need none
+    from hookspan.wire.facts import RateLimit
 
 NANO: Final = 1_000_000_000
 HOUR: Final = 3600 * NANO

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 
-from hookspan.wire.facts import ClientTold, HeadMoved, LinesStayed
+if TYPE_CHECKING:  # readers of the store need none of them
+    from hookspan.wire.facts import ClientTold, HeadMoved, LinesStayed
 
 AttributeValue: TypeAlias = str | bool | int | float | list[str]
 Attributes: TypeAlias = dict[str, AttributeValue]

@@ -19,6 +19,7 @@ from hookspan.wire.reduced import CacheEstimate, Reduced
 
 from .quota import Quota
 from .rows import Attributes, SpanEvent, SpanLink
+from .times import Interval
 from .watches import Alarm, Watch
 from .writes import Meeting, Write
 
@@ -236,14 +237,6 @@ class Attempt(msgspec.Struct, frozen=True, array_like=True):
     number: int
     most: int
     delay: int
-
-
-class Interval(msgspec.Struct, array_like=True):
-    """Some time of a turn and what it was spent on. `rank`: which kind wins where two overlap, 0 first."""
-
-    rank: int
-    start: int
-    end: int
 
 
 class Turn(msgspec.Struct, kw_only=True):

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+import msgspec
+
 from hookspan.catalogue.clients import AWAITS_AGENTS
 from hookspan.catalogue.enums import TimeKind
-
-from .state import Interval
 
 RANKS: Final = (TimeKind.WAIT, TimeKind.TOOL, TimeKind.MODEL, TimeKind.TOOL, TimeKind.OTHER)
 """Kinds by rank: who wins where two overlap. A wait wins over all: somebody is asked. The rank before the last is a
@@ -22,6 +22,14 @@ WAIT, TOOL, MODEL, FRAME, TURN = range(5)
 _RANKS: Final = {"permission": WAIT, "chat": MODEL, "execute_tool": TOOL}
 KEPT: Final = 2000
 """Intervals kept per turn; over it the oldest are merged, which loses gaps shorter than the merged whole."""
+
+
+class Interval(msgspec.Struct, array_like=True):
+    """Some time of a turn and what it was spent on. `rank`: which kind wins where two overlap, 0 first."""
+
+    rank: int
+    start: int
+    end: int
 
 
 class Part(NamedTuple):

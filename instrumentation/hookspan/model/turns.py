@@ -17,8 +17,9 @@ from hookspan.wire.reduced import Reduced
 
 from . import attempts, ids, open_spans, places, times, watchdog
 from .rows import STATUS_ERROR, STATUS_UNSET, Attributes, SpanLink
-from .state import KEPT_PLACES, GoingOn, Interval, Place, Tally, Turn, bound
+from .state import KEPT_PLACES, GoingOn, Place, Tally, Turn, bound
 from .step import NANO, Step
+from .times import Interval
 
 MACHINE_MADE: Final = frozenset({PromptKind.TASK_NOTIFICATION, PromptKind.TEAMMATE})
 """Prompts that nobody sat and thought about."""

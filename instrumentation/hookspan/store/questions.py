@@ -10,7 +10,6 @@ import msgspec
 
 from hookspan.catalogue.session_fields import SessionRow
 from hookspan.model.rows import EventRow, Span
-from hookspan.model.state import load_world
 
 from . import schema
 from .quota import QuotaUse, in_use
@@ -46,6 +45,8 @@ class Questions(ABC):
 
     def quota(self, now: int) -> list[QuotaUse]:
         """The windows of the account's quota that go on at `now` (Unix nanoseconds), if status lines tell of any."""
+        from hookspan.model.state import load_world  # noqa: PLC0415 - with the facts, 4 ms
+
         rows = self._rows("SELECT value FROM meta WHERE name = 'world'")
         known = "SELECT 1 FROM session WHERE id = ? AND NOT local"
         quotas = load_world(rows[0][0]).quotas if rows else {}

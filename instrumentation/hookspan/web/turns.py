@@ -12,8 +12,9 @@ from hookspan.catalogue.clients import AWAITS_AGENTS
 from hookspan.catalogue.enums import TimeKind
 from hookspan.model import places, times
 from hookspan.model.rows import Span as SpanRow
-from hookspan.model.state import Interval, SessionState
+from hookspan.model.state import SessionState
 from hookspan.model.state import Turn as OpenTurn
+from hookspan.model.times import Interval
 from hookspan.web import schemas
 from hookspan.web.queries import Moment
 from hookspan.web.serializers import NANO, ms
