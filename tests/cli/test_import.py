@@ -11,7 +11,7 @@ from hookspan.errors import EXIT_USER
 from hookspan.journal import Tail
 from hookspan.store import Reader, SpanKey
 from tests.agent.ingest import take_in
-from tests.agent.machine import Machine, until
+from tests.agent.machine import Machine, small_session, until
 from tests.model.replay import SESSIONS, expected, play
 from tests.otlp_sink import Sink
 
@@ -48,6 +48,29 @@ def lines(machine: Machine) -> int:
 
 def sessions(machine: Machine):
     return {row.id: row for row in Reader(machine.paths).sessions()}
+
+
+def test_what_was_imported_without_an_agent_is_not_said_to_be_nothing(machine: Machine):
+    put(machine.home, "background_agent")
+    assert machine.cli("cost").stdout == "No model calls in that time.\n"  # there is no journal yet
+    machine.cli("import")
+    for words, nothing in {
+        "cost": "No model calls in that time.",
+        "waste": "Nothing held anybody up in that time.",
+        "receipt --all": "No model calls went into it.",
+        "search --tool Bash": "Nothing found.",
+        "sessions": "No sessions yet.",
+    }.items():
+        said = machine.cli(*words.split()).stdout
+        todo = "`hookspan up` starts the agent, which reads them."
+        assert re.fullmatch(rf"{nothing} [\d.]+ \w+ of the journal are not in the store yet; {todo}\n", said), words
+    machine.up()
+    until(lambda: "total" in machine.cli("cost").stdout)
+    assert "not in the store" not in machine.cli("cost").stderr
+    machine.cli("down")
+    assert machine.cli("cost").stderr == ""
+    machine.hooks(*small_session())
+    assert "`hookspan up` starts the agent" in machine.cli("cost").stderr
 
 
 def test_a_month_on_the_first_page(machine: Machine):

@@ -16,7 +16,7 @@ import msgspec
 from hookspan.catalogue.attributes import AGENT_ID
 from hookspan.catalogue.enums import SessionPhase
 from hookspan.catalogue.session_fields import SessionRow
-from hookspan.journal.position import read_position
+from hookspan.journal.position import Position, read_position
 from hookspan.model.rows import LogRow, Span
 from hookspan.model.sums import Series
 from hookspan.paths import Paths
@@ -371,6 +371,11 @@ class Reader(Questions):
             rows = db.execute(f"{schema.SELECT_METRIC} ORDER BY key").fetchall()
         series = [each for row in rows if (each := schema.read_metric(row))]
         return SeriesSnapshot(meta.get("epoch", ""), _record(meta), series)
+
+    def position(self) -> Position | None:
+        """How far the journal is in it; None if there is no store yet."""
+        rows = self._rows("SELECT value FROM meta WHERE name = 'position'")
+        return read_position(rows[0][0]) if rows else None
 
     def size(self) -> int:
         """Bytes in use, without the free pages that later rows will fill."""

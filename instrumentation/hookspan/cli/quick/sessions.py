@@ -80,8 +80,10 @@ def listing(
     if as_json:
         return json.dumps([msgspec.to_builtins(row) for row in rows])
     if not rows:
+        from hookspan.cli.terminal import unread
+
         filtered = open_only or project or branch or agent or phases or since
-        return "No such sessions." if filtered else "No sessions yet."
+        return unread.explained("No such sessions." if filtered else "No sessions yet.", paths)
     return "\n".join(table(rows, time.time_ns(), columns(PLAIN_WIDTH), agents=len(reader.agents()) > 1))
 
 

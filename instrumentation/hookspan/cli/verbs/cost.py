@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple, get_args
 import click
 import msgspec
 
-from hookspan.cli.terminal import completers
+from hookspan.cli.terminal import completers, unread
 from hookspan.cli.terminal.moments import Moment
 from hookspan.cli.terminal.options import AGENT, JSON
 from hookspan.cli.terminal.text import fit, pad, printable, short, width
@@ -78,13 +78,15 @@ def cost(
     elif as_csv:
         click.echo(comma_separated(grouping, rows), nl=False)
     elif not total.calls and not total.nano:
-        click.echo("No model calls in that time.")
+        click.echo(unread.explained("No model calls in that time.", paths))
     else:
         if grouping == "session" and load(paths).content.local:
             titles = {row.id: row.title for row in reader.sessions(since=since, limit=100_000)}
             rows = [row._replace(beside=" ".join(filter(None, (row.beside, titles.get(row.name))))) for row in rows]
         for line in table(grouping, rows, total, shutil.get_terminal_size((COLUMNS, 24)).columns):
             click.echo(line)
+        if lacking := unread.note(paths, nothing=False):
+            click.echo(lacking, err=True)
 
 
 def ordered(grouping: Grouping, costs: dict[tuple[str, str], Cost]) -> list[Row]:

@@ -11,7 +11,7 @@ import click
 from hookspan.cli.receipt import printed
 from hookspan.cli.receipt.git import NOTES, Repository
 from hookspan.cli.receipt.meant import all_of, find, of_agent
-from hookspan.cli.terminal import completers
+from hookspan.cli.terminal import completers, unread
 from hookspan.cli.terminal.moments import Moment
 from hookspan.cli.terminal.options import AGENT, JSON
 from hookspan.folders import working_folder
@@ -59,7 +59,7 @@ def receipt(
     elif as_markdown:
         click.echo("\n".join(printed.markdown(meant, subjects)))
     elif not meant.one and not any(receipt.work.cost.calls for receipt in meant.receipts) and not meant.none.cost.calls:
-        click.echo("No model calls went into it.")
+        click.echo(unread.explained("No model calls went into it.", Paths.from_environment()))
     else:
         for line in printed.text(meant, subjects, found, shutil.get_terminal_size((COLUMNS, 24)).columns):
             click.echo(line)

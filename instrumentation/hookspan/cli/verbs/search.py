@@ -16,7 +16,7 @@ from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.child_attributes import without_content
 from hookspan.catalogue.clients import of_service
 from hookspan.catalogue.enums import Outcome
-from hookspan.cli.terminal import completers
+from hookspan.cli.terminal import completers, unread
 from hookspan.cli.terminal.moments import Duration, Moment
 from hookspan.cli.terminal.options import AGENT, JSON
 from hookspan.cli.terminal.text import fit, printable, short, width
@@ -120,7 +120,7 @@ def _print(found: list[dict[str, Any]], several: bool, *, as_json: bool) -> None
         click.echo(json.dumps(found))
         return
     if not found:
-        click.echo("Nothing found.")
+        click.echo(unread.explained("Nothing found.", Paths.from_environment()))
         return
     columns = shutil.get_terminal_size((PLAIN_WIDTH, 24)).columns
     for one in found:

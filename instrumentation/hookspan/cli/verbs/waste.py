@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import click
 import msgspec
 
-from hookspan.cli.terminal import completers
+from hookspan.cli.terminal import completers, unread
 from hookspan.cli.terminal.moments import Moment
 from hookspan.cli.terminal.options import AGENT, JSON
 from hookspan.cli.terminal.text import fit, pad, printable, short, width
@@ -66,7 +66,7 @@ def waste(since: int, until: int | None, project: str, agent: str | None, count:
         ]
         click.echo(json.dumps(shown | {"rows": plain, "usd": sum(row.cost or 0 for row in rows)}))
     elif not rows:
-        click.echo("Nothing held anybody up in that time.")
+        click.echo(unread.explained("Nothing held anybody up in that time.", paths))
     else:
         for line in _table(rows, sessions, shutil.get_terminal_size((COLUMNS, 24)).columns):
             click.echo(line)
