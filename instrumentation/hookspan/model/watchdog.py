@@ -68,7 +68,7 @@ class _Found(NamedTuple):
 
 @lru_cache(maxsize=8)
 def _limits(changed: tuple[tuple[str, float], ...]) -> Watchdog:
-    known = {name: value for name, value in changed if name in Watchdog.__dataclass_fields__}
+    known = {name: value for name, value in changed if name in Watchdog.FIELDS}
     return Watchdog(**known)  # type: ignore[arg-type]
 
 
