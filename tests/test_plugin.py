@@ -85,7 +85,8 @@ def test_without_a_compiled_relay_it_runs_the_one_in_python(installed: bool, hom
         plugin = tmp_path / "gone"
         folder = home / ".local" / "share" / "hookspan" / "bin"
         folder.mkdir(parents=True)
-        shutil.copy(PLUGIN / "main.py", folder)
+        for name in ("main.py", "relay.py"):
+            shutil.copy(PLUGIN / name, folder)
     assert run(home, plugin) == b""
     assert recorded(state) == 1
 

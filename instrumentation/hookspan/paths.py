@@ -187,8 +187,13 @@ class Paths(Record):
 
     @property
     def relay_script(self) -> Path:
-        """The relay in Python, where there is no compiler."""
+        """What starts the relay in Python, where there is no compiler."""
         return self.bin / "main.py"
+
+    @property
+    def relay_module(self) -> Path:
+        """The relay in Python itself."""
+        return self.bin / "relay.py"
 
     @property
     def relay_source(self) -> Path:

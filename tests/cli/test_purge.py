@@ -90,7 +90,7 @@ def test_in_somebody_elses_folder_only_what_is_ours_goes(link: bool, home: Path,
         real = tmp_path / "disk" / name if link else top / name
         (real / "bin").mkdir(parents=True, mode=0o700)
         real.chmod(0o700)
-        for file in (real / "notes.txt", real / "bin" / "main.py"):
+        for file in (real / "notes.txt", real / "bin" / "main.py", real / "bin" / "relay.py"):
             file.write_text("theirs")
         if link:
             top.mkdir(exist_ok=True)

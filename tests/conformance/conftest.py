@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import functools
 import json
 import os
 import subprocess
@@ -153,7 +154,10 @@ def sanitized() -> Relay:
     return Relay("sanitized", [str(compile_c([HOOKS / "relay.c"], "cc", *SANITIZED))])
 
 
+@functools.cache
 def interpreted() -> Relay:
+    """With what Python keeps of it already compiled."""
+    subprocess.run([python(), "-I", "-m", "py_compile", str(HOOKS / "relay.py")], check=True)
     return Relay("python", [python(), "-I", "-S", str(HOOKS / "main.py")])
 
 

@@ -23,6 +23,10 @@ def c(what: str, edits: dict[str, str], *tests: str) -> Mutant:
 
 
 def py(what: str, edits: dict[str, str], *tests: str) -> Mutant:
+    return Mutant("relay.py", what, edits, tests)
+
+
+def start(what: str, edits: dict[str, str], *tests: str) -> Mutant:
     return Mutant("main.py", what, edits, tests)
 
 
@@ -150,7 +154,7 @@ MUTANTS: dict[str, list[Mutant]] = {
             },
             "test_time_is_that_of_the_start_and_took_lasts_until_the_write",
         ),
-        py(
+        start(
             "age is the wait for a processor alone",
             {"int(LIVED[0]) + ": ""},
             "test_age_is_what_the_process_had_lived_through_before",
@@ -595,7 +599,7 @@ MUTANTS: dict[str, list[Mutant]] = {
             {"        count(why);\n    }": "        count(why);\n        _exit(1);\n    }"},
             "test_a_full_disk_without_the_side_file_is_borne_in_silence",
         ),
-        py(
+        start(
             "1 for an error",
             {"finally:\n    posix._exit(0)": "except OSError:\n    posix._exit(1)\nfinally:\n    posix._exit(0)"},
             "test_a_missing_state_folder_stays_missing",
@@ -662,6 +666,18 @@ MUTANTS: dict[str, list[Mutant]] = {
             "it looks for the folder",
             {"    posix.chdir(sys": '    posix.access(payload[payload.find(b"/nowhere/") :], 0)\n    posix.chdir(sys'},
             "test_no_path_comes_from_the_payload",
+        ),
+    ],
+    "Of the relay in Python it is kept": [
+        start(
+            "nothing is kept",
+            {'type(__loader__)("relay", RELAY).get_code("relay")': 'compile(open(RELAY, "rb").read(), RELAY, "exec")'},
+            "test_what_python_keeps_of_the_interpreted_relay_is_no_condition",
+        ),
+        start(
+            "what is damaged is run",
+            {"except Exception:": "except ImportError:"},
+            "test_what_python_keeps_of_the_interpreted_relay_is_no_condition",
         ),
     ],
     "It makes a known number of system calls": [

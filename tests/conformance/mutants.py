@@ -27,7 +27,11 @@ HERE = "tests/conformance"
 COPIED = "hooks", HERE, "tests/__init__.py", "tests/cache.py", "tests/conftest.py", "pyproject.toml"
 PATIENCE = {"LONG = 60": "LONG = 8"}  # seconds: a mutant that hangs is found out sooner
 IN_C = "not sanitized and not python and not interpreted"
-ITS_TESTS = {"relay.c": IN_C, "libc.c": IN_C, "main.py": "not sanitized and not compiled"}
+ITS_TESTS = {
+    "relay.c": IN_C,
+    "libc.c": IN_C,
+    **dict.fromkeys(("main.py", "relay.py"), "not sanitized and not compiled"),
+}
 
 
 def edited(text: str, edits: dict[str, str]) -> str:

@@ -3,6 +3,7 @@
 import collections
 import json
 import re
+import shutil
 import socket
 import subprocess
 from collections.abc import Callable
@@ -89,6 +90,23 @@ def test_the_interpreted_relay_starts_nothing_and_writes_once(state: State, tmp_
     calls = collections.Counter(trace(interpreted(), state, tmp_path))
     assert (calls["writev"], calls["write"], calls["sendto"], calls["execve"]) == (1, 0, 1, 1)
     assert not {"fork", "vfork", "clone", "clone3", "fsync", "fdatasync"} & set(calls)
+
+
+@pytest.mark.parametrize("kept", ["all", "nothing", "a part", "rubbish"])
+def test_what_python_keeps_of_the_interpreted_relay_is_no_condition(kept: str, state: State, tmp_path: Path) -> None:
+    for name in ("main.py", "relay.py"):
+        shutil.copy(HOOKS / name, tmp_path)
+    relay = Relay("python", [python(), "-I", "-S", str(tmp_path / "main.py")])
+    cache = tmp_path / "__pycache__"
+    if kept == "nothing":
+        cache.touch()  # in the place of the folder
+    relay.run(state)
+    if kept != "nothing":
+        (file,) = cache.iterdir()
+        whole = file.read_bytes()
+        file.write_bytes({"all": whole, "a part": whole[:-50], "rubbish": whole[:16] + b"\xff" * 50}[kept])
+    relay.run(state)
+    assert len(state.lines()) == 2
 
 
 def test_the_interpreted_relay_imports_three_extension_modules(state: State) -> None:

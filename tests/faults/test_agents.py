@@ -138,7 +138,8 @@ def test_relay_replaced(at: Stand):
             end(process)
         if command != made.command:
             break
-        shutil.copy(Path(__file__).parents[2] / "hooks" / "main.py", at.machine.paths.relay_script)
+        for file in (at.machine.paths.relay_module, at.machine.paths.relay_script):
+            shutil.copy(Path(__file__).parents[2] / "hooks" / file.name, file)
         at.machine.relay = ("/usr/bin/env", "python3", "-I", "-S", str(at.machine.paths.relay_script), made.command[-1])
     at.settle()
 

@@ -14,12 +14,15 @@ from .problem import Area, Problem
 C_SOURCES: Final = ("libc.c", "relay.c")  # small variables first, so that they share a page
 """The files in `hooks` that the compiled relay is made from, in the order in which they are linked."""
 
+PYTHON_SOURCES: Final = ("main.py", "relay.py")
+"""The relay in Python: what starts it, and itself."""
+
 
 def source_of(relay: Path) -> str:
     """SHA-256 of what this version makes such a relay from."""
     import hashlib  # noqa: PLC0415 - 2 ms that nobody pays who has no relay of ours
 
-    sources = ("main.py",) if relay.suffix == ".py" else C_SOURCES
+    sources = PYTHON_SOURCES if relay.suffix == ".py" else C_SOURCES
     return hashlib.sha256(b"".join((assets.root() / "hooks" / name).read_bytes() for name in sources)).hexdigest()
 
 

@@ -23,7 +23,7 @@ from hookspan.errors import UserError
 from hookspan.paths import RELAY_NAME, Paths
 
 from . import receipts
-from .installed_relay import C_SOURCES, is_newest, source_of
+from .installed_relay import C_SOURCES, PYTHON_SOURCES, is_newest, source_of
 
 COMPILE_TIMEOUT: Final = 60  # seconds
 TRIAL_TIMEOUT: Final = 10  # seconds; a run takes a millisecond
@@ -70,26 +70,29 @@ class Relay:
     data: bytes
     command: tuple[str, ...]  # what a coding agent runs
     how: str  # in words
+    module: bytes = b""  # what a script runs that is beside it
 
     def install(self, paths: Paths) -> bool:
         """Put it in place by a rename, since a live session may run the old one; False if it is there already."""
         for folder in (paths.data, paths.bin):  # an older hookspan made them as the umask said
             paths.private(folder)
         try:
-            changed = not self._is_there()
-            if changed and self.target.is_symlink():  # or the file it points to would be written
-                self.target.unlink()
-            if changed:
-                atomic.write(self.target, self.data, mode=0o700)
+            changed = not self._is_there(paths)
+            for file, data, mode in ((paths.relay_module, self.module, 0o600), (self.target, self.data, 0o700)):
+                if changed and data:
+                    if file.is_symlink():  # or the file it points to would be written
+                        file.unlink()
+                    atomic.write(file, data, mode=mode)
             if not is_newest(paths, self.target):
                 atomic.write(paths.relay_source, source_of(self.target).encode(), mode=0o600)
         except OSError as error:
             raise UserError(f"can't write `{self.target}`: {error.strerror}") from error
         return changed
 
-    def _is_there(self) -> bool:
+    def _is_there(self, paths: Paths) -> bool:
         try:
-            return self.target.read_bytes() == self.data and os.access(self.target, os.X_OK)
+            whole = not self.module or paths.relay_module.read_bytes() == self.module
+            return whole and self.target.read_bytes() == self.data and os.access(self.target, os.X_OK)
         except OSError:
             return False
 
@@ -108,12 +111,15 @@ def prepare(paths: Paths) -> Relay:
         for how in _compiled(hooks, built):
             if _works([str(built)]):
                 return Relay(paths.relay, built.read_bytes(), (str(paths.relay), str(paths.state)), how)
-    script = hooks / "main.py"
-    for python in interpreters():
-        if _works([*relay_command.in_python(python, script=script)]):
-            command = (*relay_command.in_python(python, script=paths.relay_script), str(paths.state))
-            how = f"run by `{python}`, since nothing can be compiled here"
-            return Relay(paths.relay_script, script.read_bytes(), command, how)
+    data, module = ((hooks / name).read_bytes() for name in PYTHON_SOURCES)
+    with tempfile.TemporaryDirectory(prefix="hookspan-build-") as folder:
+        for name in PYTHON_SOURCES:  # beside which Python keeps what it has compiled
+            shutil.copyfile(hooks / name, Path(folder) / name)
+        for python in interpreters():
+            if _works([*relay_command.in_python(python, script=Path(folder) / PYTHON_SOURCES[0])]):
+                command = (*relay_command.in_python(python, script=paths.relay_script), str(paths.state))
+                how = f"run by `{python}`, since nothing can be compiled here"
+                return Relay(paths.relay_script, data, command, how, module)
     raise UserError(
         "neither the compiled relay nor the one in Python works on this machine",
         hint="install a C compiler, such as `sudo apt-get install gcc libc6-dev`, and try again",

@@ -69,10 +69,18 @@ def _within(paths: Paths, top: Path) -> Iterator[Path]:
         yield from sorted(path for pattern in STATE for path in top.glob(pattern))
     else:
         yield from filter(os.path.lexists, [paths.relay, paths.relay_source, paths.made])
-        if paths.relay_script.is_file() and b"hookspan" in paths.relay_script.read_bytes():
-            yield paths.relay_script
+        scripts = [file for file in (paths.relay_script, paths.relay_module) if _is_ours(file)]
+        yield from scripts
+        compiled = paths.bin / "__pycache__"
+        if paths.relay_module in scripts and compiled.is_dir() and all(map(_is_ours, compiled.iterdir())):
+            yield compiled
         if (stack := top / "stack").joinpath(COPIED).is_file():
             yield stack
+
+
+def _is_ours(file: Path) -> bool:
+    """Whether it is the relay in Python, or what has been compiled of it."""
+    return file.is_file() and b"hookspan's relay" in file.read_bytes()
 
 
 def _holds_home(folder: Path) -> bool:
