@@ -15,13 +15,17 @@ from hookspan.bench.machine import machine, versions
 
 
 class Program(NamedTuple):
-    """Something to start: what it is called, its command, environment and input, and in every how many rounds."""
+    """Something to start: what it is called, its command, environment and input, in every how many rounds.
+
+    `codes`: those that it may exit with.
+    """
 
     name: str
     command: Sequence[str]
     env: Mapping[str, str]
     given: bytes = b""
     every: int = 1
+    codes: tuple[int, ...] = (0,)
 
 
 @dataclass
@@ -45,7 +49,7 @@ def compare(programs: Sequence[Program], rounds: int, after: Callable[[], object
 
 
 def run(program: Program, took: Took) -> None:
-    """Runs it once. A pipe must hold what it is given; what it prints is dropped. RuntimeError unless it exits 0."""
+    """Runs it once. A pipe must hold what it is given; what it prints is dropped. RuntimeError for another code."""
     reader, writer = os.pipe()
     try:
         os.write(writer, program.given)
@@ -59,8 +63,8 @@ def run(program: Program, took: Took) -> None:
         took.processor.append((used.ru_utime + used.ru_stime) * 1e3)
     finally:
         os.close(reader)
-    if status:
-        raise RuntimeError(f"{program.name} ended with wait status {status}")
+    if (code := os.waitstatus_to_exitcode(status)) not in program.codes:
+        raise RuntimeError(f"{program.name} ended with {code}")
 
 
 def _null(opened: list[int] = []) -> int:  # noqa: B006 - opened once
