@@ -22,6 +22,7 @@ PLAIN: Final = {
     ("trace", "last"): "trace",
 }
 """By the words of a command, the module here whose `answer` gives the text and the exit code."""
+_COLOUR: Final = re.compile("\033\\[[0-9]{1,2}m")
 VERBS: Final = frozenset(PLAIN.values())
 
 
@@ -35,7 +36,7 @@ def answer(words: Sequence[str]) -> tuple[int, str] | None:
     try:
         text, code = importlib.import_module(f"{__name__}.{name}").answer()
         if not may_draw(sys.stdout):
-            text = re.sub("\033\\[[0-9]+m", "", text)
+            text = _COLOUR.sub("", text)
         text.encode(sys.stdout.encoding, sys.stdout.errors or "strict")
     except Exception:  # noqa: BLE001 - told by the command line
         return None
