@@ -72,7 +72,11 @@ export class FetchedPage extends BaseComponent {
 				Math.max(0, this.fetchedAt + every - performance.now()),
 			);
 		});
-		this.listen(store.live, "hello", () => this.fetch());
+		let isNew = !store.version; // the stream is about to begin: what is fetched now is as new
+		this.listen(store.live, "hello", () => {
+			if (!isNew || this.error) this.fetch();
+			isNew = false;
+		});
 		this.later(() => {
 			this.request?.abort();
 			this.request = null; // so that its end is nobody's failure

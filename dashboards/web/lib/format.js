@@ -53,10 +53,13 @@ export function age(ms) {
 /** The same in words: `now`, `42 s ago`. @param {number} ms */
 export const ago = (ms) => (ms < 5 * SECOND ? "now" : `${age(ms)} ago`);
 
-const grouped = new Intl.NumberFormat("en");
+// Not by Intl: the browser needs 20 ms to make its first formatters.
+const THOUSANDS = /\B(?=(\d{3})+(?!\d))/g;
+const WEEKDAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sept", "Oct", "Nov", "Dec"];
 
 /** `1,234`. @param {number} value */
-export const count = (value) => grouped.format(Math.round(value));
+export const count = (value) => String(Math.round(value)).replace(THOUSANDS, ",");
 
 /** `1 turn`, `3 turns`. @param {number} value @param {string} one @param {string} [many] */
 export const plural = (value, one, many = `${one}s`) => `${count(value)} ${value === 1 ? one : many}`;
@@ -83,7 +86,7 @@ export function money(value, of = value) {
 	if (of === 0) return "$0";
 	const least = 10 ** -digits;
 	if (value > 0 && value < least / 2) return `<$${fixed(least, digits)}`;
-	return `$${value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits })}`;
+	return `$${fixed(value, digits).replace(THOUSANDS, ",")}`;
 }
 
 /** `42 %`; what is there but small is not 0: `<1 %`. @param {number} share of 1 */
@@ -93,16 +96,13 @@ export function percent(share) {
 	return whole(`${Math.round(share * 100)} %`);
 }
 
-const monthDay = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
-const weekDay = new Intl.DateTimeFormat("en-GB", { weekday: "short" });
-
 /** `Fri`. @param {number} at Unix ms */
-export const weekday = (at) => weekDay.format(at);
+export const weekday = (at) => WEEKDAYS[new Date(at).getDay()] ?? "";
 
 /** `25 Nov` of `2026-11-25`. @param {string} iso */
 export function day(iso) {
 	const at = new Date(`${iso}T12:00:00`);
-	return Number.isNaN(at.getTime()) ? iso : monthDay.format(at);
+	return Number.isNaN(at.getTime()) ? iso : `${at.getDate()} ${MONTHS[at.getMonth()]}`;
 }
 
 /** The first characters of an id: 8, or as many as one of version 7, which begins with its time, needs. @param {string} id */

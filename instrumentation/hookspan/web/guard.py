@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -39,6 +39,7 @@ HEADERS: Final = {
     "cache-control": "no-store",
 }
 """On every answer that doesn't set its own."""
+_HEADERS: Final = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
 _SIGN_IN: Final = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>hookspan</title>
 <h1>hookspan</h1>
@@ -70,9 +71,8 @@ class Guard:
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
+                own = {name for name, _ in message["headers"]}
+                message["headers"] = [*message["headers"], *(one for one in _HEADERS if one[0] not in own)]
             await send(message)
 
         headers = Headers(scope=scope)

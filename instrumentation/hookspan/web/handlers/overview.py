@@ -17,9 +17,8 @@ def summary(context: Context, _arguments: Arguments) -> schemas.Summary:
     """GET /summary."""
     with context.reader.moment() as moment:
         position, any_event = moment.position(), moment.any_event()
-        rows = moment.open_sessions()
-        waiting = [row for row in serializers.in_order(rows) if row.phase in serializers.WAITING]
-        sessions = [listed(context, moment, row) for row in waiting]
+        sessions = [listed(context, moment, row) for row in serializers.in_order(moment.waiting_sessions())]
+        demo = moment.any_local()
     numbers = live(context)
     links = context.agent.settings().links
     return schemas.Summary(
@@ -33,7 +32,7 @@ def summary(context: Context, _arguments: Arguments) -> schemas.Summary:
         hooks=numbers.hooks,
         health=numbers.health,
         setup=_setup(context, any_event=any_event),
-        demo=any(row.local for row in rows),
+        demo=demo,
         content=context.content,
         links=schemas.Links(jaeger=links.jaeger or "", grafana=links.grafana or ""),
         cache=context.cache.report(),
