@@ -9,11 +9,13 @@ import sqlite3
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 import msgspec
 
 from hookspan.errors import UserError
+
+_T = TypeVar("_T")
 
 COMPANIONS: Final = ("-wal", "-shm")
 
@@ -159,6 +161,11 @@ def delete(path: Path) -> None:
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
+def is_busy(error: sqlite3.Error) -> bool:
+    """Whether somebody else held the database for longer than BUSY: it is to be asked again."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+
+
 def is_damage(error: BaseException) -> bool:
     """Whether it says that a database is broken or has what nobody wrote; a full disk or a lock is something else."""
     if not isinstance(error, sqlite3.Error):
@@ -245,7 +252,15 @@ class Reading(sqlite3.Connection):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.cached: tuple[Hashable, Any] | None = None  # the newest question and its answer
+        self._answers: dict[str, tuple[Hashable, Any]] = {}  # the newest of each kind, with what was asked
+
+    def kept(self, kind: str, asked: Hashable, answer: Callable[[], _T]) -> _T:
+        """The answer to a question of some kind, from before if it was asked the same and nothing was committed."""
+        now = (self.execute("PRAGMA data_version").fetchone()[0], asked)
+        if kind not in self._answers or self._answers[kind][0] != now:
+            self._answers[kind] = (now, answer())
+        known: _T = self._answers[kind][1]
+        return known
 
 
 def open_reader(path: Path) -> Reading:

@@ -1,6 +1,6 @@
 """Answers the queries of the page, the command line and the exporter. Read-only.
 
-A summary is kept with the connection that it came from, for the same minute and until anything is committed.
+A summary, and sums of waste, are kept with the connection that they came from until anything is committed.
 """
 
 # ruff: noqa: S608 - statements are put together from names of our own; values are always bound
@@ -257,16 +257,12 @@ class Reader(Questions):
         with self._readings.snapshot() as db:
             if db is None:
                 return Summary()
-            asked = ("summary", db.execute("PRAGMA data_version").fetchone()[0], now // MINUTE, local)
-            if db.cached is None or db.cached[0] != asked:
-                db.cached = (
-                    asked,
-                    with_tools(
-                        of_sessions(db, now, local=local), self.totals(_CALLS, since=now - HOUR).get(_CALLS, ())
-                    ),
-                )
-            summary: Summary = db.cached[1]
-            return summary
+
+            def summary() -> Summary:
+                gained = self.totals(_CALLS, since=now - HOUR).get(_CALLS, ())
+                return with_tools(of_sessions(db, now, local=local), gained)
+
+            return db.kept("summary", (now // MINUTE, local), summary)
 
     def most_compactions(self, since: int) -> int:
         """The automatic compactions, since then (Unix nanoseconds), of the session that has most of them."""
@@ -340,7 +336,7 @@ class Reader(Questions):
     def waste(self, query: WasteQuery, limit: int) -> list[WasteSum]:
         """The largest sums of waste."""
         with self._readings.snapshot() as db:
-            return [] if db is None else sums(db, query, limit)
+            return [] if db is None else db.kept("waste", (query, limit), lambda: sums(db, query, limit))
 
     def wasted_sessions(self, query: WasteQuery, of: WasteSum, limit: int) -> list[WastedSession]:
         """The sessions that have most of one of these."""
