@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import sqlite3
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -289,6 +290,24 @@ def test_spans_come_in_brief_and_whole_one_by_one(shared: Site) -> None:
             assert shared.get(path, hooks="true", trace=span["trace_id"], span=span["span_id"])["items"] == [span]
     for wrong in ({"trace": "x" * 32}, {"span": "0" * 32}, {"limit": 2001}):
         assert shared.script().get(f"/api/v1{path}", params=wrong).status_code == 400
+
+
+def test_a_store_that_somebody_holds_is_to_be_asked_again(site: Site) -> None:
+    """As one that is just being made is held by the agent itself, on a machine that has no time for it."""
+    site.append(Play().start())
+    store, script = site.machine.paths.store, site.script()
+
+    def answer() -> int:
+        held = sqlite3.connect(store.with_name("held.db"), isolation_level=None)
+        with contextlib.closing(held):
+            held.executescript("CREATE TABLE IF NOT EXISTS t (x); BEGIN EXCLUSIVE")
+            store.with_name("held.db").replace(store)
+            found = script.get("/api/v1/sessions", params={"limit": 1})
+        assert found.status_code == 200 or (found.status_code, found.headers["retry-after"]) == (503, "1"), found.text
+        return found.status_code
+
+    until(lambda: answer() == 503, "the agent is always quicker to set it aside")
+    assert until(lambda: script.get("/api/v1/sessions").status_code == 200)
 
 
 def test_what_is_not_there_and_what_is_wrong(site: Site) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import html
 import logging
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
@@ -20,6 +21,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from hookspan.store import StoreDamaged
+from hookspan.store.database import is_busy
 from hookspan.web import api, openapi, parameters, schemas
 from hookspan.web.auth import LOGIN_SECONDS, Auth
 from hookspan.web.context import Context
@@ -30,6 +32,7 @@ from hookspan.web.problems import ProblemError, not_found
 from hookspan.web.stream import Hub
 from hookspan.web.stream_endpoint import StreamEndpoint
 
+AGAIN: Final = 1  # seconds after which a database that is held is to be asked again: it is being made, mostly
 THREADS: Final = 4  # for queries; SQLite lets go of the interpreter while it works
 PAGES: Final = ("/", "/sessions/{id}", "/search", "/friction", "/receipts", "/health", "/log")
 _SIGNED_IN: Final = """<!doctype html>
@@ -72,6 +75,7 @@ def make(context: Context, hub: Hub, auth: Auth, files: Files) -> ASGIApp:
             ProblemError: _problem,
             HTTPException: _http_problem,
             StoreDamaged: _damaged,
+            sqlite3.OperationalError: _refused,
             Exception: _bug,
         },
         lifespan=lifespan,
@@ -173,6 +177,17 @@ async def _damaged(_request: Request, error: Exception) -> Response:
     _logger.warning("a database is damaged", exc_info=error)
     hint = "the agent sets it aside and makes a new one of what is there: try again in a moment"
     return ProblemError(503, "damaged", f"`{error.path.name}` is damaged", hint).response()
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, sqlite3.OperationalError)  # noqa: S101 - it is registered for nothing else
+    if not is_busy(error):
+        return await _bug(request, error)
+    _logger.warning("a database is held", exc_info=error)
+    headers = {"retry-after": str(AGAIN)}
+    return ProblemError(
+        503, "busy", "somebody else holds the store", "try again in a moment", headers=headers
+    ).response()
 
 
 async def _bug(_request: Request, error: Exception) -> Response:
