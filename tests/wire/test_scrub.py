@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hookspan.wire import scrub as scrubbing
 from hookspan.wire.scrub import GONE, LABEL_LENGTH, label, scrub
 
 A, B, D = "aB3dE5fG7hI9", "Zx8Cv6Bn4Mq2", "0123456789"
@@ -80,6 +81,34 @@ def test_what_a_name_or_a_place_gives_away(around, secret):
 @pytest.mark.parametrize("text", PLAIN)
 def test_ordinary_text_stays(text):
     assert scrub(text) == text
+
+
+_PARTS = [
+    *SECRETS.values(),
+    *(around.format(secret) for around, secret in IN_WORDS),
+    *(
+        "sk-",
+        "://",
+        "@",
+        " -u ",
+        "Bearer ",
+        "to\u212aen=",
+        "\u2014",
+        "\u65e5\u672c",
+        "+",
+        "-",
+        "?",
+        "\ud800",
+        "a" * 39,
+        D * 4,
+    ),
+]
+
+
+@given(st.lists(st.one_of(st.sampled_from(_PARTS), st.sampled_from(PLAIN), st.text(max_size=50)), max_size=12))
+def test_only_places_where_a_secret_may_begin_are_looked_at_and_none_is_missed(parts):
+    text = "".join(parts)
+    assert scrub(text) == scrubbing._SECRETS.sub(scrubbing._replace, text)
 
 
 @pytest.mark.parametrize("kind", SECRETS)
