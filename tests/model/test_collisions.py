@@ -32,6 +32,7 @@ class Sessions:
         self.increments: list[Increment] = []
         self.now = START
         self.number = 0
+        self.touched: set[str] = set()  # by the newest event
         self.inputs: dict[str, dict[str, Any]] = {}
 
     def event(
@@ -48,6 +49,7 @@ class Sessions:
     def take(self, record: Any) -> None:
         self.number += 1
         rows = fold(self.state, self.number, record)
+        self.touched = rows.touched
         self.spans += [span for span in rows.spans if not span.hook]
         self.news += rows.collided
         self.increments += rows.increments
@@ -253,3 +255,14 @@ def test_what_is_remembered_is_bounded(two):
     for session in two.state.sessions.values():
         assert (len(session.writes), len(session.meetings)) == (64, 16)
         assert sum(len(writes) for writes in session.writes.values()) == 64
+
+
+def test_a_write_changes_nobody_else_when_many_work_in_one_tree():
+    sessions = Sessions()
+    names = [f"s{number}" for number in range(40)]
+    for name in names:
+        sessions.begin(name)
+    for name in [*names, "s0", "s0"]:
+        sessions.edit(name, f"{SHOP}/{name}.py", "", "anew")
+    assert sessions.touched == {"s0"}
+    assert all(sessions.mark(name).startswith("beside") for name in names)

@@ -309,25 +309,30 @@ def _tree(state: State, session: SessionState, folder: str) -> str:
 
 
 def _beside(step: Step, call: ToolCall, at: int) -> None:
-    """Others that write in the same work tree, each in files of its own."""
+    """Others that write in the same work tree, each in files of its own; no more of them than are remembered.
+
+    Among very many each write would else push out who was told before, and change the states of all of them.
+    """
     session = step.session
+    known = {meeting.other for meeting in session.meetings if at - meeting.at < REFRESH}
     for other in step.state.sessions.values() if session.tree else ():
-        if other is session or other.tree != session.tree or other.local or other.ended:
+        if len(known) >= KEPT_MEETINGS:
+            break
+        if other is session or other.tree != session.tree or other.local or other.ended or other.id in known:
             continue
         if not other.wrote or at - other.wrote > FRESH or not _works(other, ""):
             continue
-        known = [meeting for meeting in session.meetings if meeting.other == other.id and at - meeting.at < REFRESH]
-        if not known:
-            news = Meeting(
-                at=at,
-                kind=Collision.BESIDE,
-                path="",
-                name="",
-                call=call.id,
-                agent_id="",
-                other=other.id,
-                other_agent="",
-            )
-            _note(session, news)
-            _note(other, _turned(news, session.id))
-            step.rows.touched.add(other.id)
+        news = Meeting(
+            at=at,
+            kind=Collision.BESIDE,
+            path="",
+            name="",
+            call=call.id,
+            agent_id="",
+            other=other.id,
+            other_agent="",
+        )
+        _note(session, news)
+        _note(other, _turned(news, session.id))
+        known.add(other.id)
+        step.rows.touched.add(other.id)
