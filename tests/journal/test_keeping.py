@@ -163,3 +163,19 @@ def test_a_record_of_a_packed_segment_is_read_only_by_those_who_need_no_content(
     journal.compact(1, bytes.upper)
     records = Records(paths)
     assert (records.read(2), records.read(2, packed=False)) == (b"B", None)
+
+
+def test_a_record_is_found_again_wherever_rotation_has_put_it(paths):
+    journal, records = Journal(paths), Records(paths)
+    assert records.read(1) is None
+    for first in (1, 3, 5):
+        Writer(paths).append([b"%d" % first, b"%d" % (first + 1)])
+        assert [records.read(number) for number in range(1, first + 3)] == [b"%d" % n for n in range(1, first + 2)] + [
+            None
+        ]
+        journal.rotate()
+        assert [records.read(number) for number in range(1, first + 3)] == [b"%d" % n for n in range(1, first + 2)] + [
+            None
+        ]
+    journal.compact(1, bytes.upper)
+    assert records.read(1) == b"1"

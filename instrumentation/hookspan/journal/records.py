@@ -7,7 +7,7 @@ import io
 import os
 import threading
 from collections import OrderedDict
-from typing import Final
+from typing import Final, NamedTuple
 
 from hookspan.journal import segments
 from hookspan.journal.segments import File
@@ -50,6 +50,23 @@ class _Index:
         return True
 
 
+class _Layout(NamedTuple):
+    """Which files the journal has: it changes whenever one is added, renamed or deleted."""
+
+    changed: int
+    device: int
+    inode: int
+
+    @classmethod
+    def of(cls, paths: Paths) -> _Layout | None:
+        """As it is now; None without a current segment."""
+        try:
+            changed, current = paths.journal.stat().st_mtime_ns, paths.current.lstat()
+        except FileNotFoundError:
+            return None
+        return cls(changed, current.st_dev, current.st_ino)
+
+
 class Records:
     """Reads single records. Thread-safe."""
 
@@ -57,6 +74,7 @@ class Records:
         self._paths = paths
         self._lock = threading.Lock()
         self._indexes: OrderedDict[tuple[int, int], _Index] = OrderedDict()
+        self._known: tuple[_Layout | None, int] = (None, 0)
 
     def read(self, number: int, *, packed: bool = True) -> bytes | None:
         """The line without LF; None if there is no such record, or it has been deleted.
@@ -72,14 +90,15 @@ class Records:
 
     def _read(self, number: int, *, packed: bool) -> bytes | None:
         folder = self._paths.journal
-        following = segments.next_number(folder)
+        layout = _Layout.of(self._paths)
+        if layout is None or layout != self._known[0]:  # to list a month of segments takes half a millisecond
+            self._known = (layout, segments.next_number(folder))
+        following = self._known[1]
         if number >= following:
-            try:
-                file = segments.open_segment(self._paths.current)
-            except FileNotFoundError:
+            if layout is None:
                 return None
-            with file:
-                if segments.next_number(folder) != following:
+            with segments.open_segment(self._paths.current) as file:
+                if _Layout.of(self._paths) != layout:
                     raise FileNotFoundError(self._paths.current)  # rotated in the meantime
                 return self._line(file, number - following)
         within = [(first, name) for first, name in segments.names(folder) if first <= number]

@@ -17,6 +17,7 @@ from hookspan.catalogue.claude_code import CLAUDE_CODE
 from hookspan.clients.claude_code import conversation
 from hookspan.journal.records import Records
 from hookspan.model.rows import Span
+from hookspan.model.state import bound
 from hookspan.paths import Paths
 from hookspan.reading import RefusedError, open_regular
 from hookspan.store import Reader
@@ -27,6 +28,8 @@ from .transcript_paths import Source, sources_of
 
 FILES_KEPT: Final = 32
 """Transcripts of which it is remembered where what stands: 200 bytes for each model call."""
+SESSIONS_KEPT: Final = 64
+"""Sessions of which it is remembered where their transcripts are: the store tells that in a state of up to 140 KB."""
 
 
 class _Said(msgspec.Struct):
@@ -90,6 +93,7 @@ class Conversation:
     def __init__(self, paths: Paths, reader: Reader) -> None:
         self._records, self._reader = Records(paths), reader
         self._indexes: LineIndexes[_Index] = LineIndexes(FILES_KEPT)
+        self._known: dict[str, list[Source]] = {}
 
     def __call__(self, span: Span, limit: int) -> dict[str, str]:
         """The attributes with what was said in a span, each of at most `limit` bytes; none where nothing is known."""
@@ -123,9 +127,10 @@ class Conversation:
 
     def _call(self, span: Span, limit: int) -> dict[str, str]:
         name = str(span.attributes.get(sc.GEN_AI_RESPONSE_ID, ""))
-        for path, _ in self._sources(span.session):
-            if said := self._index(path).calls.get(name):
-                return self._messages(path, said.asked, said.answered, limit)
+        for look in (self._known.get, self._sources):  # a session has new transcripts now and then
+            for path, _ in look(span.session) or ():
+                if said := self._index(path).calls.get(name):
+                    return self._messages(path, said.asked, said.answered, limit)
         return {}
 
     def _agent(self, span: Span, limit: int) -> dict[str, str]:
@@ -141,7 +146,10 @@ class Conversation:
 
     def _sources(self, session: str) -> list[Source]:
         """Of Claude Code's sessions: other agents' transcripts have another form, and their spans leave without."""
-        return sources_of(self._reader, session, client=CLAUDE_CODE.name)
+        self._known.pop(session, None)
+        self._known[session] = found = sources_of(self._reader, session, client=CLAUDE_CODE.name)
+        bound(self._known, SESSIONS_KEPT)
+        return found
 
     def _index(self, path: str) -> _Index:
         return self._indexes.of(path, _Index)
