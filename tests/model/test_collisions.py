@@ -266,3 +266,12 @@ def test_a_write_changes_nobody_else_when_many_work_in_one_tree():
         sessions.edit(name, f"{SHOP}/{name}.py", "", "anew")
     assert sessions.touched == {"s0"}
     assert all(sessions.mark(name).startswith("beside") for name in names)
+
+
+def test_to_read_what_others_wrote_changes_the_state_of_the_reader_alone(two):
+    two.event("b", "Stop")
+    two.read("b", f"{SHOP}/x.py")
+    assert two.touched == {"b"}
+    stop(two)
+    two.edit("b", f"{SHOP}/x.py", "total = 2", "total = 3")
+    assert two.mark("b") == ""

@@ -42,7 +42,7 @@ def begun(step: Step, call: ToolCall, event: Reduced) -> None:
         for met in _met(step, event, target.path):
             kind = Collision.LINES if _share_lines(met, target.lines) else Collision.FILE
             _meet(step, call, met, kind, target)
-        _remember(session, call, target, event.at)
+        _remember(step, call, target, event.at)
     if event.rewrites:
         rewritten = _tree(step.state, session, event.rewrites)
         for met in _writers(step, event, rewritten):
@@ -138,7 +138,7 @@ def _met(step: Step, event: Reduced, path: str) -> list[_Met]:
     found: list[_Met] = []
     for other in step.state.sessions.values():
         if writes := other.writes.get(path):
-            found += _by_agent(other, [write for write in writes if _meets(step, event, other, write)])
+            found += _by_agent(other, [write for write in writes if _meets(step, event, other, write, path)])
     return _newest(found)
 
 
@@ -148,7 +148,7 @@ def _writers(step: Step, event: Reduced, tree: str) -> list[_Met]:
     for other in step.state.sessions.values():
         if tree and other.tree == tree:
             writes = sorted((write for each in other.writes.values() for write in each), key=lambda write: write.at)
-            found += _by_agent(other, [write for write in writes if _meets(step, event, other, write, blind=False)])
+            found += _by_agent(other, [write for write in writes if _meets(step, event, other, write)])
     return _newest(found)
 
 
@@ -163,13 +163,13 @@ def _by_agent(session: SessionState, writes: list[Write]) -> Iterator[_Met]:
         yield session, [write for write in writes if write.agent_id == agent_id]
 
 
-def _meets(step: Step, event: Reduced, other: SessionState, write: Write, *, blind: bool = True) -> bool:
-    """Whether a write counts for an event's agent; `blind`: also one of an agent that is done, if it was not seen."""
+def _meets(step: Step, event: Reduced, other: SessionState, write: Write, path: str = "") -> bool:
+    """Whether a write counts for an event's agent; one of `path` also when its agent is done, if unseen."""
     session = step.session
     if other.ended or other.local or event.at - write.at > FRESH:
         return False
     if other is not session:
-        return _works(other, write.agent_id) or (blind and session.id not in write.seen)
+        return _works(other, write.agent_id) or (bool(path) and session.saw.get(path, 0) <= write.record)
     if write.agent_id == event.agent_id or not _works(other, write.agent_id):
         return False
     agent = session.agents.get(event.agent_id)
@@ -264,11 +264,13 @@ def _link(call: ToolCall, other: SessionState, trace_id: str, other_call: str) -
         call.links.append(SpanLink(trace_id, span_id, attributes))
 
 
-def _remember(session: SessionState, call: ToolCall, target: Target, at: int) -> None:
+def _remember(step: Step, call: ToolCall, target: Target, at: int) -> None:
+    session = step.session
     for path in [path for path, writes in session.writes.items() if at - writes[-1].at > FRESH]:
         del session.writes[path]
     writes = session.writes.pop(target.path, [])  # the newest stand at the end
-    writes.append(Write(at, call.id, call.agent_id, call.prompt, target.name, _both([], target.lines)))
+    lines = _both([], target.lines)
+    writes.append(Write(at, call.id, call.agent_id, call.prompt, target.name, lines, record=step.number))
     del writes[:-KEPT_MEETINGS]
     session.writes[target.path] = writes
     bound(session.writes, KEPT_WRITES)
@@ -292,13 +294,12 @@ def _forget(session: SessionState, call: ToolCall) -> None:
 
 
 def _see(step: Step, path: str) -> None:
-    id_ = step.session.id
-    for other in step.state.sessions.values():
-        if other is not step.session and (writes := other.writes.get(path)):
-            for write in writes:
-                if id_ not in write.seen:
-                    write.seen = [*write.seen[-KEPT_MEETINGS:], id_]
-                    step.rows.touched.add(other.id)
+    """It has seen what others wrote there; their states say nothing of it, however many read the file."""
+    session = step.session
+    if any(path in other.writes for other in step.state.sessions.values() if other is not session):
+        session.saw.pop(path, None)
+        session.saw[path] = step.number
+        bound(session.saw, KEPT_WRITES)
 
 
 def _tree(state: State, session: SessionState, folder: str) -> str:

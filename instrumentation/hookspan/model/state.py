@@ -421,6 +421,7 @@ class SessionState(KeptFields, msgspec.Struct, kw_only=True):
         watches: What its agents did lately, by their ids.
         alarms: Those that go on or are not written, and the newest that are.
         writes: Newest writes of files, by the digest of the path; `meetings`: whom they met.
+        saw: The record in which it last read or wrote a file that others have written, by the same.
         wrote: When it last wrote a file where it works, 0 for never; `tree` is the work tree.
         read: Up to when all transcripts of the session have been read.
         resumed: What the client told of its cache as it took the conversation up again.
@@ -513,6 +514,7 @@ class SessionState(KeptFields, msgspec.Struct, kw_only=True):
     alarms: list[Alarm] = []
     writes: dict[str, list[Write]] = {}
     meetings: list[Meeting] = []
+    saw: dict[str, int] = {}
     wrote: int = 0
     tree: str = ""
     read: int = 0

@@ -24,7 +24,8 @@ class Write(msgspec.Struct, array_like=True):
         prompt: The prompt whose turn made it.
         name: Of the file, as the page shows it.
         lines: Digests of the lines that are meant; None for any.
-        seen: Other sessions that have read or written the file since.
+        seen: Who had seen it, in states of an earlier form; now each session says what it `saw`.
+        record: The record that the call began with.
     """
 
     at: int
@@ -34,6 +35,7 @@ class Write(msgspec.Struct, array_like=True):
     name: str
     lines: list[int] | None
     seen: list[str] = []
+    record: int = 0
 
 
 class Meeting(msgspec.Struct, kw_only=True):
