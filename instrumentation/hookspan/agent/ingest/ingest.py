@@ -33,6 +33,7 @@ from hookspan.wire import encode
 
 POLL: Final = 1.0  # seconds; a relay that could not poke (a full queue) is noticed so soon
 WAIT_POLL: Final = 0.01  # seconds
+GATHER: Final = 0.05  # seconds between two batches while events keep coming: a transaction costs as much as four of them
 FILES_INTERVAL: Final = 1.0  # seconds between two looks at what else is held open
 
 
@@ -130,6 +131,11 @@ class Ingest:
         self.progress.caught_up, self.progress.caught_up_at = True, began
         wait = 0.0 if self.upkeep.between_batches() else self.loop.guarded(self._observe)
         self._poke.wait(POLL if wait is None else wait)
+        self._gather()
+
+    def _gather(self) -> None:
+        """The first event after a pause is taken at once; those right behind it together."""
+        self.loop.pause(max(0.0, self.progress.active_at + GATHER - time.monotonic()))
 
     def drain(self, deadline: float) -> bool:
         """Take all that is in the journal now; `deadline` in monotonic seconds. False if it came first."""
