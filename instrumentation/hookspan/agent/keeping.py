@@ -20,6 +20,7 @@ from hookspan.catalogue.session_fields import SessionRow
 from hookspan.config import Settings
 from hookspan.content import ContentDb, Deleted, HookEvents, Intake, Kept, Limits, sources, title_of
 from hookspan.model.sessions import UNHEARD
+from hookspan.observe.transcript_paths import Roots
 from hookspan.opted_out import OptedOut
 from hookspan.paths import Paths
 from hookspan.setup import receipts
@@ -163,7 +164,8 @@ class Keeping:
             return []
         try:
             with damage_noticed(self._paths.content_db), intake.round():
-                return [row.id for row in rows if not self._take_one(intake, row, settings)]
+                folders = receipts.transcript_folders(self._paths)
+                return [row.id for row in rows if not self._take_one(intake, row, settings, folders)]
         except StoreDamaged:
             self._set_aside()
             return []
@@ -176,10 +178,11 @@ class Keeping:
                 raise
             return [session for one in found if one for session in one]
 
-    def _take_one(self, intake: Intake, row: SessionRow, settings: Settings) -> bool:
+    def _take_one(self, intake: Intake, row: SessionRow, settings: Settings, folders: Roots) -> bool:
         """Take in what there is of a session; False if there is more."""
-        found = sources(self._reader, row.id, receipts.transcript_folders(self._paths))
-        title, now = title_of(self._reader.state_of(row.id)), time.time_ns()
+        state = self._reader.state_of(row.id)
+        found = sources(state, self._reader, row.id, folders)
+        title, now = title_of(state), time.time_ns()
         since = max(content_since(settings, now), first_of(row))
         if found:
             return not intake.take(kept(row, title), found, archive=settings.archive.enabled, since=since)

@@ -9,7 +9,7 @@ import msgspec
 from hookspan.clients.claude_code.transcript_files import AGENT_FILE
 from hookspan.clients.conversations import client_of
 from hookspan.clients.transcripts import reader as client_reader
-from hookspan.observe.transcript_paths import Roots, Source, exists, sources_of
+from hookspan.observe.transcript_paths import Roots, Source, exists, sources_in
 from hookspan.store import Reader
 
 
@@ -30,9 +30,10 @@ def title_of(state: bytes | None) -> str:
         return ""
 
 
-def sources(reader: Reader, session: str, roots: Roots) -> list[Source]:
-    """Those that there are, also those of subagents that no event has told of."""
-    found = [source for source in sources_of(reader, session, roots) if exists(source)]
+def sources(state: bytes | None, reader: Reader, session: str, roots: Roots) -> list[Source]:
+    """Those that there are, also those of subagents that no event has told of; `state`: from `Reader.state_of`."""
+    known = [] if state is None else sources_in(state, reader, session, roots)
+    found = [source for source in known if exists(source)]
     for main in [source.path for source in found if not source.subagent]:
         for folder in client_reader(client_of(main)).folders(main, (), None):
             found += _of_subagents(folder)

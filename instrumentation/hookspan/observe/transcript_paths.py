@@ -48,8 +48,13 @@ def sources_of(reader: Reader, session: str, roots: Roots | None = None, *, clie
     from its hook events; with `client` only of that one's.
     """
     state = reader.state_of(session)
-    if state is None:
-        return []
+    return [] if state is None else sources_in(state, reader, session, roots, client=client)
+
+
+def sources_in(
+    state: bytes, reader: Reader, session: str, roots: Roots | None = None, *, client: str = ""
+) -> list[Source]:
+    """`sources_of` for those who have the session's state."""
     known = _files(state)
     if known.agent not in CONVERSATIONS or (client and known.agent != client):
         return []
