@@ -168,14 +168,13 @@ class SessionMessages:
 
     def _of_spans(self, session: str) -> dict[str, Subagent]:
         """Its subagents that are done, by their ids; the span of each lies in that of the call that started it."""
-        spans = self._reader.spans_of_session(session, hooks=False)
-        calls = {span.span_id: str(span.attributes.get(sc.GEN_AI_TOOL_CALL_ID, "")) for span in spans}
+        spans = self._reader.subagents_of_session(session)
+        above = self._reader.spans_of_session_by_id(session, {span.parent_id for span in spans})
+        calls = {span.span_id: str(span.attributes.get(sc.GEN_AI_TOOL_CALL_ID, "")) for span in above}
         return {
-            str(name): Subagent(
-                str(name), str(span.attributes.get(sc.GEN_AI_AGENT_NAME, "")), calls.get(span.parent_id, "")
-            )
+            name: Subagent(name, str(span.attributes.get(sc.GEN_AI_AGENT_NAME, "")), calls.get(span.parent_id, ""))
             for span in spans
-            if (name := span.attributes.get(sc.AGENT_ID))
+            if (name := str(span.attributes[sc.AGENT_ID]))
         }
 
     def transcript(self, source: Source) -> Transcript | None:

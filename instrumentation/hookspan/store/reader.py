@@ -150,6 +150,12 @@ class Reader(Questions):
         where = f"WHERE {schema.OF_SESSION} AND NOT hook AND instr(attributes, ?) > 0 ORDER BY start, key"
         return [schema.read_span(row) for row in self._rows(f"{schema.SELECT_SPAN} {where}", session, f'"{AGENT_ID}":')]
 
+    def spans_of_session_by_id(self, session: str, ids: Collection[str]) -> list[Span]:
+        """Those of a session's spans, without hooks, that have one of these ids."""
+        where = f"WHERE {schema.OF_SESSION} AND NOT hook AND span_id IN ({', '.join('?' * len(ids))})"
+        rows = self._rows(f"{schema.SELECT_SPAN} {where}", session, *map(bytes.fromhex, ids))
+        return [schema.read_span(row) for row in rows]
+
     def turns_of_session(self, session: str) -> list[Span]:
         """The spans of a session's turns, by start."""
         where = f"WHERE {schema.OF_SESSION} AND {schema.IS_TURN} ORDER BY start, key"

@@ -8,12 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+import msgspec
+
 from hookspan.clients.message import Message, changed, made
 from hookspan.screen import shown
 from hookspan.wire.fields import as_array, as_name, as_object, as_text, timestamp_ns
 
 from .events import read
 
+_ASKED: Final = b"user.message"
+"""In each line that begins a turn."""
 _ABOUT: Final = ("command", "path", "pattern", "query", "url", "prompt", "description")
 """The fields of an input that say what a call is about; the first that there is."""
 
@@ -26,10 +30,13 @@ class Conversation:
 
     def __init__(self, subagent: str = "") -> None:
         self._subagent = subagent
+        self._mark = msgspec.json.encode(subagent) if subagent else b""
         self._turn = ""
 
     def feed(self, line: bytes, offset: int) -> list[Message]:
         """See `conversations.Conversation`."""
+        if self._mark not in line and _ASKED not in line:  # else a file would be decoded once for each subagent
+            return []
         told = read(line)
         if told is None:
             return []
