@@ -87,5 +87,5 @@ def signed_again(whole: list[Json], key: Key, change: Callable[[Json], None]) ->
         change(record)
         put(record, sc.AUDIT_PREVIOUS, {"stringValue": previous})
         put(record, sc.AUDIT_SIGNATURE, {"stringValue": key.sign(canonical(record))})
-        previous = digest(record)
+        previous = digest(canonical(record))
     return made

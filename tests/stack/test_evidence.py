@@ -149,7 +149,7 @@ def test_a_chain_in_the_place_of_another_and_a_record_that_was_never_sent(eviden
     more = copy.deepcopy(lines[-1:])
     (record,) = each(more)
     put(record, sc.AUDIT_SEQUENCE, {"intValue": str(RECORDS + 1)})
-    put(record, sc.AUDIT_PREVIOUS, {"stringValue": digest(next(each(lines[-1:])))})
+    put(record, sc.AUDIT_PREVIOUS, {"stringValue": digest(canonical(next(each(lines[-1:]))))})
     put(record, sc.AUDIT_SIGNATURE, {"stringValue": evidence.key.sign(canonical(record))})
     report = evidence.against([*lines, *more])
     assert (report["faults"], report["chains"][0]["unwitnessed"]) == ([], 1), "it may be on its way"

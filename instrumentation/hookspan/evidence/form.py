@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
+from json.encoder import encode_basestring_ascii
 from typing import Any, Final, NamedTuple, Self
 
 from hookspan.catalogue import attributes as sc
@@ -97,13 +98,19 @@ def canonical(record: Json) -> bytes:
         raise ValueError(f"{min(strange)} is no field of a log record")
     fields = {key: value for key, value in record.items() if key != "attributes"}
     whole = {key: _number(value) for key, value in fields.items() if not _is_empty(value)}
-    text = json.dumps([whole, sorted(kept, key=json.dumps)], sort_keys=True, separators=(",", ":"))
+    # By their JSON texts. As long as no key stands twice, that is by those of the keys, in a tenth of the time.
+    order = _key_text if len({key for key, _ in kept}) == len(kept) else json.dumps
+    text = json.dumps([whole, sorted(kept, key=order)], sort_keys=True, separators=(",", ":"))
     return _PURPOSE + text.encode()
 
 
-def digest(record: Json) -> str:
-    """SHA-256 of its canonical form, hex: what the next one names, and what was signed."""
-    return sha256(canonical(record)).hexdigest()
+def _key_text(pair: tuple[str, Json]) -> str:
+    return encode_basestring_ascii(pair[0])
+
+
+def digest(form: bytes) -> str:
+    """SHA-256 of a record's canonical form, hex: what the next one names, and what was signed."""
+    return sha256(form).hexdigest()
 
 
 def values(record: Json) -> dict[str, Value]:

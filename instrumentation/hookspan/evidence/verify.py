@@ -172,7 +172,7 @@ class _Verification:
         if seal is not None:
             told = dict[str, object](attributes) if event in {logs.AUDIT_START.name, logs.AUDIT_GAP.name} else {}
             told |= {"event": event} if told else {}
-            record = _Record(seal, digest(one.record), at, one.where, told)
+            record = _Record(seal, digest(form), at, one.where, told)
             self._sealed[seal.chain].append((seal, form, record))
         elif any(key.startswith(sc.AUDIT_PREFIX) for key in attributes):
             self._faults.append(Fault("", 0, CHANGED, "its seal is broken", one.where))

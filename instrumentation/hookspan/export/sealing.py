@@ -224,9 +224,9 @@ class Sealer:
         if row.event in {logs.AUDIT_START.name, logs.AUDIT_GAP.name}:
             attributes[sc.LOG_RECORD_UID] = log_uid(row.event, chain, at)
         attributes |= Seal(chain, at, previous).attributes()
-        record = _plain(row, attributes)
-        attributes[sc.AUDIT_SIGNATURE] = self._key.sign(canonical(record))
-        return msgspec.structs.replace(row, attributes=attributes), digest(record)
+        form = canonical(_plain(row, attributes))
+        attributes[sc.AUDIT_SIGNATURE] = self._key.sign(form)
+        return msgspec.structs.replace(row, attributes=attributes), digest(form)
 
 
 def _plain(row: LogRow, attributes: Attributes) -> Json:
