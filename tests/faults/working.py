@@ -144,7 +144,7 @@ class Work:
         self.last = word
         for tool in range(TOOLS):
             name = ("Bash", "Read", "Edit", "Grep")[tool % 4]
-            given = {"command": f"pytest -q {self.words(40)}", "file_path": "/home/u/shop/app.py"}
+            given = {"command": f"pytest -q {self.words(40)}", "file_path": turn.file}
             call = {"tool_name": name, "tool_input": given, "tool_use_id": f"toolu_{uuid.uuid4().hex}"}
             turn.asks(call)
             yield hook("PreToolUse", prompt_id=turn.prompt, **call)
@@ -165,6 +165,7 @@ class _Turn:
     def __init__(self, file: Any, session: str) -> None:
         self._file = file
         self._session = session
+        self.file = f"/home/u/shop/{session[:8]}.py"  # each works on a file of its own
         self.prompt = str(uuid.uuid4())
         self.spans: list[dict[str, Any]] = []
         self.records: list[dict[str, Any]] = []
