@@ -52,6 +52,8 @@ _BEHIND: Final = tuple(
     text.encode() for text in ("://", "-u ", "--user ", "--user=", "sshpass -p", "bearer ", "basic ")
 )
 """.. or what it begins behind."""
+_SHORTEST_WORD: Final = 16
+"""Letters of a secret that is of letters alone, and not told by a name before it."""
 _LONG: Final = b"w" * 40
 _OF_WORDS: Final = bytes(ord("w" if chr(byte).isalnum() or byte in b"_+-?" else " ") for byte in range(128)).ljust(256)
 """What a long word may be of is a `w`. A letter beyond ASCII is a `?` by then."""
@@ -103,6 +105,8 @@ def _places(text: str) -> list[int]:
 
 def scrub(text: str) -> str:
     """The text without keys, tokens, passwords and private keys of the usual formats."""
+    if len(text) < _SHORTEST_WORD and text.isalpha():
+        return text
     if not text.isascii() and any(letter in text for letter in _ODD):
         return _SECRETS.sub(_replace, text)
     kept: list[str] = []
