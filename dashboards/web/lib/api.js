@@ -26,7 +26,7 @@ export async function ask(path, query = {}, { method = "GET", signal } = {}) {
 	const url = `/api/v1${path}${search.size ? `?${search}` : ""}`;
 	let answer;
 	try {
-		answer = await fetch(url, { method, signal }); // no headers: with others it would not be what was preloaded
+		answer = await fetch(url, { method, signal, headers: { accept: "application/json" } });
 	} catch (error) {
 		if (signal?.aborted) throw error;
 		throw new ApiError(0, "The agent does not answer.", "`hookspan up` starts it; this page reconnects by itself.");
