@@ -5,6 +5,7 @@ import http.client
 import itertools
 import json
 import os
+import platform
 import signal
 import stat
 import subprocess
@@ -13,6 +14,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
+
+import pytest
 
 from hookspan import __version__
 from hookspan.agent.client import Client, NeedsRestart, Ready, Unreachable, is_newer
@@ -79,6 +82,20 @@ def test_an_agent_takes_no_processor_from_the_hook_that_wakes_it(machine: Machin
     others = [thread for thread in threads if os.sched_getscheduler(thread) != os.SCHED_BATCH]
     assert len(others) <= 1, "the page's alone, which sleeps until somebody looks at it"
     assert pid not in others
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc gives threads heaps of their own")
+def test_its_threads_share_one_heap(machine: Machine):
+    launch(machine, "--stay", fault="pass")  # others are forked here, from a program with threads
+    pid = ready(machine)
+    machine.hooks(*SESSION)
+    assert machine.json("flush")["drained"]
+    assert len(os.listdir(f"/proc/{pid}/task")) > 1
+    # Each other heap would begin at a multiple of its greatest size, with what is used of it.
+    begins = [
+        int(line.split("-")[0], 16) for line in Path(f"/proc/{pid}/maps").read_text().splitlines() if "rw-p" in line
+    ]
+    assert [begin for begin in begins if begin % (64 << 20) == 0] == []
 
 
 def test_flush_waits_for_the_spans_of_what_is_over(machine: Machine):
