@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from hookspan import __version__
@@ -55,10 +55,21 @@ class Client:
 
     def request(self, op: str, *, timeout: float = ANSWER_TIMEOUT, **arguments: Any) -> dict[str, Any]:
         """The answer to one operation. NoAnswerError if there is none, UserError if the agent says that it failed."""
+        return self.ask(op, timeout=timeout, **arguments)()
+
+    def ask(self, op: str, *, timeout: float = ANSWER_TIMEOUT, **arguments: Any) -> Callable[[], dict[str, Any]]:
+        """As `request`, in two steps: the agent answers while the caller does other things, then calls for it."""
+        answers = self._answers(op, timeout, arguments)
+        next(answers)
+        return lambda: next(answers)
+
+    def _answers(self, op: str, timeout: float, arguments: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """Nothing once it is asked, then the answer."""
         try:
             with sockets.connect(self._paths.control_socket) as stream:
                 stream.settimeout(timeout)
                 stream.sendall(json.dumps({"op": op, **arguments}).encode() + b"\n")
+                yield {}
                 line = _read(stream, time.monotonic() + timeout)
         except (FileNotFoundError, ConnectionRefusedError) as error:
             raise NoAnswerError("no agent is running", hint="`hookspan up` starts one") from error
@@ -78,7 +89,7 @@ class Client:
                 f"the agent could not do `{op}`: {answer.get('error', 'no reason given')}",
                 hint=f"details are in `{self._paths.log}`",
             )
-        return answer
+        yield answer
 
     def wait_for_start(self) -> Probe:
         """As `probe`, after one that is just being started has come up, or should have."""

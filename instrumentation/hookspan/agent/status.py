@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,28 @@ from hookspan.paths import Paths
 
 def status_of(paths: Paths) -> dict[str, Any]:
     """Everything `status` shows: from the agent where one answers, else from files."""
+    return ask(paths)()
+
+
+def ask(paths: Paths) -> Callable[[], dict[str, Any]]:
+    """As `status_of`, which is what is given back: the agent answers meanwhile."""
     try:
-        return Client(paths).request("status") | {"answered": True}
+        answer = Client(paths).ask("status")
     except UserError as error:
-        return {"answered": False, "agent": _unheard(paths, error.message), **files(paths)}
+        message = error.message
+        return lambda: _of_files(paths, message)
+
+    def status() -> dict[str, Any]:
+        try:
+            return answer() | {"answered": True}
+        except UserError as error:
+            return _of_files(paths, error.message)
+
+    return status
+
+
+def _of_files(paths: Paths, problem: str) -> dict[str, Any]:
+    return {"answered": False, "agent": _unheard(paths, problem), **files(paths)}
 
 
 def _unheard(paths: Paths, problem: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from hookspan import hooktime
-from hookspan.agent.status import status_of
+from hookspan.agent.status import ask
 from hookspan.cli.terminal.text import printable, short, style
 from hookspan.errors import EXIT_USER, UserError
 from hookspan.folders import working_folder
@@ -49,9 +49,10 @@ def _unheard(paths: Paths) -> list[dict[str, str]]:
 
 def gather(paths: Paths) -> dict[str, Any]:
     """How things stand, with what is installed: the agent can't know the folder and the variables of a shell."""
+    status = ask(paths)
     agents = look(paths, folder=working_folder())
     ours = bool(agents.names)
-    told = status_of(paths)
+    told = status()
     if "settings_problem" not in told:  # one that runs says itself by what it goes on
         told["settings_problem"] = _settings_problem(paths)
     if "quota" not in told:
