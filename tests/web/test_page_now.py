@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.agent.machine import event
-from tests.web.browser import Visitor, resize, sideways, tab_to, violations
+from tests.web.browser import Visitor, drawn, resize, sideways, tab_to, violations
 from tests.web.site import Play, Site, append
 
 pytestmark = pytest.mark.need_chromium
@@ -238,6 +238,8 @@ def test_columns_are_chosen_and_kept(morning: tuple[Site, dict[str, str]], visit
     costs, menu = page.locator("sessions-list li .cost"), page.locator("sessions-filter summary", has_text="Columns")
     expect(costs.first).to_be_visible()
     menu.press("Enter")
+    expect(page.get_by_label("Turns and tools", exact=True)).to_be_visible()  # its code comes after the page's
+    drawn(page)
     for name in ("Turns and tools", "Cost"):
         tab_to(page, name, most=6)
         page.keyboard.press("Space")
