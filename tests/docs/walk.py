@@ -64,7 +64,6 @@ def prepare(home: Home, tree: Path | None = None) -> Home:
     home.env["PATH"] = f"{programs}:{home.env['PATH']}"
     home.env |= {name: value for name, value in os.environ.items() if NETWORK.match(name)}
     home.env["PIP_CACHE_DIR"] = home.env["UV_CACHE_DIR"] = str(cache() / "packages")
-    home.env["PIP_NO_COMPILE"] = "1"  # Python compiles what is run, which is a small part
     if tree is not None:
         (home.home / ".gitconfig").write_text(
             "".join(
