@@ -54,12 +54,14 @@ export function age(ms) {
 export const ago = (ms) => (ms < 5 * SECOND ? "now" : `${age(ms)} ago`);
 
 // Not by Intl: the browser needs 20 ms to make its first formatters.
-const THOUSANDS = /\B(?=(\d{3})+(?!\d))/g;
 const WEEKDAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sept", "Oct", "Nov", "Dec"];
 
+/** @param {string} digits @returns {string} */
+const grouped = (digits) => (digits.length > 3 ? `${grouped(digits.slice(0, -3))},${digits.slice(-3)}` : digits);
+
 /** `1,234`. @param {number} value */
-export const count = (value) => String(Math.round(value)).replace(THOUSANDS, ",");
+export const count = (value) => `${value < 0 ? "-" : ""}${grouped(String(Math.round(Math.abs(value))))}`;
 
 /** `1 turn`, `3 turns`. @param {number} value @param {string} one @param {string} [many] */
 export const plural = (value, one, many = `${one}s`) => `${count(value)} ${value === 1 ? one : many}`;
@@ -86,7 +88,8 @@ export function money(value, of = value) {
 	if (of === 0) return "$0";
 	const least = 10 ** -digits;
 	if (value > 0 && value < least / 2) return `<$${fixed(least, digits)}`;
-	return `$${fixed(value, digits).replace(THOUSANDS, ",")}`;
+	const [dollars = "", cents] = fixed(value, digits).split(".");
+	return `$${grouped(dollars)}.${cents}`;
 }
 
 /** `42 %`; what is there but small is not 0: `<1 %`. @param {number} share of 1 */
