@@ -33,9 +33,7 @@ from hookspan.wire import encode
 
 POLL: Final = 1.0  # seconds; a relay that could not poke (a full queue) is noticed so soon
 WAIT_POLL: Final = 0.01  # seconds
-GATHER: Final = (
-    0.05  # seconds between two batches while events keep coming: a transaction costs as much as four of them
-)
+GATHER: Final = 0.05  # seconds between two batches while events keep coming: a transaction costs as much as four
 FILES_INTERVAL: Final = 1.0  # seconds between two looks at what else is held open
 
 
