@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,8 @@ from hookspan.paths import Paths
 from hookspan.setup import relay
 from hookspan.store import Reader
 from tests.command import OVER_ETC, Agent, call
+from tests.waiting import PATIENCE, until
 
-PATIENCE = 60.0  # seconds; only a broken agent takes as long, whatever else the machine does
 STARTING = ("is not ready after", "another process has been starting the agent")
 """How `up` gives up on a busy machine."""
 
@@ -165,15 +165,6 @@ def end(relay: "subprocess.Popen[bytes]") -> None:
 def with_etc(files: Path, scratch: Path) -> tuple[str, ...]:
     """What to put before a command that is to find `files` in /etc, with all that it starts. Needs root."""
     return ("unshare", "--mount", "sh", "-ec", f'{OVER_ETC}shift 2; exec "$@"', "sh", str(scratch), str(files))
-
-
-def until(condition: Callable[[], Any], otherwise: str = "it did not happen", timeout: float = PATIENCE) -> Any:
-    """Wait until `condition` gives something true, and give that."""
-    deadline = time.monotonic() + timeout
-    while not (found := condition()):
-        assert time.monotonic() < deadline, otherwise
-        time.sleep(0.02)
-    return found
 
 
 def launch(

@@ -8,7 +8,8 @@ import pytest
 
 from hookspan import hooktime
 from hookspan.hooktime import HookTime
-from tests.agent.machine import Machine, event, until
+from tests.agent.machine import Machine, event
+from tests.waiting import until
 
 MS = 1_000_000  # nanoseconds
 RELAY = Path(__file__).parents[2] / "hooks" / "main.py"

@@ -17,8 +17,9 @@ from hookspan.agent.settings import AgentSettings
 from hookspan.agent.sockets import Poke
 from hookspan.store import Reader
 from tests.otlp_sink import Sink
+from tests.waiting import until
 
-from .machine import Machine, append, event, launch, ready, small_session, until
+from .machine import Machine, append, event, launch, ready, small_session
 
 # Raises in the fold on every event of a session called `poison`, after changing the state: as a bug would.
 FOLD_RAISES = """

@@ -21,8 +21,9 @@ from hookspan import __version__
 from hookspan.agent.client import Client, NeedsRestart, Ready, Unreachable, is_newer
 from hookspan.agent.lock import FileLock, is_held
 from tests.otlp_sink import Sink
+from tests.waiting import PATIENCE, until
 
-from .machine import PATIENCE, Machine, append, end, launch, ready, small_session, until
+from .machine import Machine, append, end, launch, ready, small_session
 
 SESSION = small_session(tools=3)
 SLOW_TO_START = """

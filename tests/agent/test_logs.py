@@ -12,8 +12,9 @@ from hookspan.paths import Paths
 from hookspan.store import Reader, SpanKey
 from tests.otlp_decode import Log
 from tests.otlp_sink import Sink
+from tests.waiting import until
 
-from .machine import Machine, small_session, until
+from .machine import Machine, small_session
 from .test_policy import Governed
 
 POLICY = 'locked = ["export.logs"]\n[export]\nlogs = true\n'

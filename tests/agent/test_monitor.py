@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from tests.otlp_sink import Sink
+from tests.waiting import PATIENCE, until
 from tests.web.site import Refused, Site, stream
-
-from .machine import PATIENCE, until
 
 OFTEN = "[monitor]\ninterval = 1\n"
 

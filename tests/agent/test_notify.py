@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 
 from hookspan.web.demo import lines as demo_lines
+from tests.waiting import until
 
-from .machine import Machine, append, event, launch, ready, until
+from .machine import Machine, append, event, launch, ready
 
 
 def told(messages: list[str]) -> int:

@@ -16,8 +16,9 @@ from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.scopes import SERVICE_NAME
 from hookspan.paths import Paths
 from tests.otlp_sink import Sink
+from tests.waiting import PATIENCE, until
 
-from .machine import PATIENCE, Machine, launch, ready, small_session, until, with_etc
+from .machine import Machine, launch, ready, small_session, with_etc
 
 LOCKED = """locked = ["content.export", "resource.team", "identity"]
 [content]

@@ -20,9 +20,10 @@ import pytest
 from hookspan.journal import Journal
 from hookspan.store import Reader
 from tests.otlp_sink import Sink
+from tests.waiting import PATIENCE, until
 from tests.web.site import Site, stream
 
-from .machine import PATIENCE, Machine, end, ready, until, with_etc
+from .machine import Machine, end, ready, with_etc
 
 DAY = 86_400
 LABEL = "cost.centre"

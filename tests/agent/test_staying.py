@@ -14,8 +14,7 @@ from hookspan.agent.staying import Staying
 from hookspan.observe import blame
 from hookspan.store import Reader, Receipt, Receipts
 from tests.store.worked import Machine
-
-from .machine import until
+from tests.waiting import until
 
 TEXT = [f"def function_of_some_length_{number}(): return {number}" for number in range(30)]
 

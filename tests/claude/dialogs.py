@@ -23,11 +23,12 @@ from typing import Any, Self
 from hookspan.catalogue import attributes as sc
 from hookspan.store import Reader
 from tests.claude import native
-from tests.claude.drivers import PATIENCE, InteractiveSession, until
+from tests.claude.drivers import InteractiveSession
 from tests.claude.installed import InstalledHome
 from tests.claude.model import Model, Tool, says
 from tests.claude.scenarios.interactive import choose
 from tests.otlp_sink import Sink
+from tests.waiting import PATIENCE, until
 
 MS = 1_000_000
 DRAWN = 1.2  # seconds: the client takes no key while it draws a dialog

@@ -20,10 +20,10 @@ import psutil
 
 from tests.claude import client
 from tests.claude.scrub import slug
+from tests.waiting import PATIENCE, until
 
 API_KEY = "sk-dummy"
 POLL = 0.1  # seconds between two looks at a screen, a file or a process; each look at a screen starts a tmux
-PATIENCE = 60.0  # seconds until a test gives up waiting; the machine may be busy
 LOST = 5.0  # seconds without a sign of it after which a key is taken for lost
 TERMINATE_PATIENCE = 5.0  # seconds that a left-over process gets between SIGTERM and SIGKILL
 
@@ -44,15 +44,6 @@ NEWER = {"PreSkillShellCommand": "2.1.332"}
 def known_events() -> list[str]:
     """EVENTS, and those of NEWER that the client knows."""
     return [*EVENTS, *(event for event, since in NEWER.items() if client.is_since(since))]
-
-
-def until(done: Callable[[], bool], what: str, timeout: float = PATIENCE) -> None:
-    """Wait until a condition holds; raise TimeoutError that names it if it doesn't."""
-    deadline = time.monotonic() + timeout
-    while not done():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"waited {timeout:g} s for {what}")
-        time.sleep(POLL)
 
 
 class Home:
@@ -229,7 +220,7 @@ class InteractiveSession:
     def wait_for(self, text: str, timeout: float = PATIENCE) -> None:
         """Wait until the terminal shows a text; TimeoutError holds the last screen."""
         try:
-            until(lambda: text in self.screen(), f"{text!r} on the screen", timeout)
+            until(lambda: text in self.screen(), f"{text!r} on the screen", timeout, POLL)
         except TimeoutError as late:
             raise TimeoutError(f"{late}:\n{self.screen()}") from None
 
@@ -243,10 +234,12 @@ class InteractiveSession:
         while True:
             self.keys(name)
             try:
-                return until(seen, f"{name} to be taken", LOST)
+                until(seen, f"{name} to be taken", LOST, POLL)
             except TimeoutError as late:
                 if time.monotonic() > deadline:
                     raise TimeoutError(f"{late}:\n{self.screen()}") from None
+            else:
+                return
 
     def enter(self, text: str) -> None:
         """Type a text, without Enter."""

@@ -18,8 +18,9 @@ from hookspan.errors import UserError
 from hookspan.paths import Paths
 from hookspan.store import Reader
 from tests.claude import client
-from tests.claude.drivers import PATIENCE, Home
+from tests.claude.drivers import Home
 from tests.command import call
+from tests.waiting import PATIENCE
 
 TOP = "hs"  # short: a socket's path holds 104 bytes
 

@@ -12,9 +12,10 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Self
 
-from tests.claude.drivers import PATIENCE, Home, InteractiveSession, PrintSession, until
+from tests.claude.drivers import Home, InteractiveSession, PrintSession
 from tests.claude.model import HIDDEN, Model, Tool
 from tests.conformance.build import compile_relay
+from tests.waiting import PATIENCE, until
 
 ALLOW = ("--permission-mode", "acceptEdits", "--allowedTools", "Bash Read Edit Write Agent")
 

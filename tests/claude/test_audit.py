@@ -14,7 +14,7 @@ from hookspan.agent.client import Client
 from hookspan.catalogue import attributes as sc
 from hookspan.catalogue import logs
 from tests.claude import native
-from tests.claude.drivers import PrintSession, until
+from tests.claude.drivers import PrintSession
 from tests.claude.installed import TOP, InstalledHome, down, flush, hookspan, install
 from tests.claude.model import Model, Tool, says
 from tests.claude.native import EXPORT_INTERVAL
@@ -24,6 +24,7 @@ from tests.claude.scenarios.printed import agent, bash
 from tests.export.audited import requests, verified
 from tests.otlp_decode import Log
 from tests.otlp_sink import Sink
+from tests.waiting import until
 
 pytestmark = [pytest.mark.need_npm, pytest.mark.xdist_group("client")]
 

@@ -16,11 +16,12 @@ from hookspan.catalogue.enums import CacheCause
 from hookspan.model.rows import Span
 from hookspan.store import Reader
 from tests.claude.cache import PromptCache
-from tests.claude.drivers import InteractiveSession, PrintSession, until
+from tests.claude.drivers import POLL, InteractiveSession, PrintSession
 from tests.claude.installed import InstalledHome
 from tests.claude.model import Model, Tool, says
 from tests.claude.scenarios.printed import agent, bash
 from tests.claude.stage import ALLOW
+from tests.waiting import until
 
 SERVER = Path(__file__).parent / "mcp_server.py"
 TOOLS = ["-mcp__tiny__ask", "-mcp__tiny__greet"]
@@ -133,7 +134,7 @@ def test_in_a_terminal(home, model):
 
         def run(command: str, done: str) -> None:
             session.submit(command)
-            until(lambda: any(words in session.screen() for words in (CONFIRM, done)), command)
+            until(lambda: any(words in session.screen() for words in (CONFIRM, done)), command, poll=POLL)
             if CONFIRM in session.screen():
                 session.press("Enter", lambda: CONFIRM not in session.screen())
             session.wait_for(done)

@@ -16,11 +16,12 @@ import pytest
 
 from hookspan.catalogue import attributes as sc
 from hookspan.store import Reader, SpanQuery
-from tests.claude.drivers import PATIENCE, PrintSession, until
+from tests.claude.drivers import PrintSession
 from tests.claude.installed import InstalledHome
 from tests.claude.model import Model, Script, Tool, says
 from tests.claude.scenarios.printed import agent, bash
 from tests.claude.stage import ALLOW
+from tests.waiting import PATIENCE, until
 
 pytestmark = [pytest.mark.need_npm, pytest.mark.need_cc]
 

@@ -20,11 +20,12 @@ from hookspan.model.rows import Span
 from hookspan.store import Reader, WasteQuery
 from hookspan.web import accounts, schemas
 from hookspan.web.queries import PageReader
-from tests.claude.drivers import PrintSession, until
+from tests.claude.drivers import PrintSession
 from tests.claude.installed import InstalledHome
 from tests.claude.model import Model, Tool, says
 from tests.claude.scenarios.printed import WORKFLOW, agent
 from tests.claude.test_providers import CLOUDS
+from tests.waiting import until
 
 SERVER = Path(__file__).parent / "mcp_server.py"
 CENT = 0.005

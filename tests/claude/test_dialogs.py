@@ -17,8 +17,9 @@ from hookspan.catalogue.session_fields import SessionRow
 from hookspan.model.rows import Span
 from hookspan.store import Reader
 from tests.claude.dialogs import ASK, ASKS, SANDBOX, Case, Machine, bash, curl
-from tests.claude.drivers import InteractiveSession, until
+from tests.claude.drivers import InteractiveSession
 from tests.claude.model import Tool, says
+from tests.waiting import until
 
 pytestmark = [pytest.mark.need_npm, pytest.mark.need_tmux, pytest.mark.xdist_group("dialogs")]
 

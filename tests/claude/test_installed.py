@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from hookspan.paths import Paths
-from tests.claude.drivers import Home, InteractiveSession, PrintSession, until
+from tests.claude.drivers import Home, InteractiveSession, PrintSession
 from tests.claude.installed import TOP, hookspan, install, registered
 from tests.claude.model import Model, Tool, says
 from tests.claude.stage import ALLOW
+from tests.waiting import until
 
 HOOKS = {
     "Stop": [{"hooks": [{"type": "command", "command": "cat > stopped"}]}],

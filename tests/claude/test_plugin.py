@@ -14,11 +14,12 @@ import pytest
 from hookspan.paths import Paths
 from hookspan.store import Reader
 from tests.claude import client
-from tests.claude.drivers import PATIENCE, Home, InteractiveSession, PrintSession, until
+from tests.claude.drivers import Home, InteractiveSession, PrintSession
 from tests.claude.model import Model, Tool, says
 from tests.claude.stage import ALLOW
 from tests.cli.verdict import found, installed
 from tests.command import call
+from tests.waiting import PATIENCE, until
 
 ROOT = Path(__file__).parents[2]
 ADDRESS = "https://git.example.invalid/hookspan.git"  # git takes it from the folder

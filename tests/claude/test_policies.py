@@ -14,12 +14,13 @@ from hookspan.catalogue import attributes as sc
 from hookspan.paths import Paths
 from tests.agent.machine import with_etc
 from tests.claude import client
-from tests.claude.drivers import PATIENCE, Home
+from tests.claude.drivers import Home
 from tests.claude.model import Model, Tool, says
 from tests.claude.stage import ALLOW
 from tests.cli.verdict import installed
 from tests.command import call
 from tests.otlp_sink import Sink
+from tests.waiting import PATIENCE
 
 PLUGIN_HOOKS = Path(__file__).parents[2] / "hooks" / "hooks.json"
 MANAGED = "claude-code/managed-settings.json"

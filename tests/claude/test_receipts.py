@@ -6,11 +6,12 @@ import json
 
 import pytest
 
-from tests.claude.drivers import PrintSession, until
+from tests.claude.drivers import PrintSession
 from tests.claude.installed import InstalledHome
 from tests.claude.model import Model, says
 from tests.claude.scenarios.printed import agent, bash
 from tests.claude.stage import ALLOW
+from tests.waiting import until
 
 pytestmark = [pytest.mark.need_npm, pytest.mark.need_cc]
 

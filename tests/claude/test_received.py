@@ -12,11 +12,12 @@ from hookspan.catalogue import logs
 from hookspan.store import Reader
 from hookspan.store.told import Told
 from tests.claude import native
-from tests.claude.drivers import PrintSession, until
+from tests.claude.drivers import PrintSession
 from tests.claude.installed import InstalledHome, flush
 from tests.claude.model import Failure, Model, says
 from tests.claude.scenarios.printed import bash
 from tests.otlp_sink import Sink
+from tests.waiting import until
 
 pytestmark = [pytest.mark.need_npm, pytest.mark.xdist_group("client")]
 PROMPT = "fix the cart"

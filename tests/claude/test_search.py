@@ -9,9 +9,10 @@ import pytest
 
 from hookspan.content import Search, archived_files, archived_lines
 from hookspan.store import Reader
-from tests.claude.drivers import PrintSession, until
+from tests.claude.drivers import PrintSession
 from tests.claude.installed import InstalledHome
 from tests.claude.model import Model, Tool, says
+from tests.waiting import until
 
 SCRIPT = {
     "mend the zebraCart": [

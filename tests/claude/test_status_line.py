@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from hookspan.store import Reader
-from tests.claude.drivers import InteractiveSession, until
+from tests.claude.drivers import InteractiveSession
 from tests.claude.installed import InstalledHome
 from tests.claude.model import Model, says
+from tests.waiting import until
 
 HOUR = 3600
 PROMPT = "fix the cart"

@@ -15,12 +15,13 @@ import pytest
 from hookspan.agent.client import Client
 from hookspan.content import Search, archived_files, archived_lines
 from hookspan.store import Reader
-from tests.claude.drivers import PATIENCE, PrintSession, until
+from tests.claude.drivers import PrintSession
 from tests.claude.installed import InstalledHome, down
 from tests.claude.model import Model, says
 from tests.claude.scenarios.printed import agent, bash
 from tests.claude.stage import ALLOW
 from tests.cli.test_forget import files_with
+from tests.waiting import PATIENCE, until
 
 WORD = "zebra"
 PROMPT, LATER = f"mend the {WORD}Cart", "look at something else"

@@ -13,10 +13,11 @@ from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.enums import Decision, EndReason, SessionPhase
 from hookspan.model.state import Wait, load_session
 from hookspan.store import Reader
-from tests.claude.drivers import InteractiveSession, until
+from tests.claude.drivers import InteractiveSession
 from tests.claude.installed import InstalledHome
 from tests.claude.model import Model, says
 from tests.claude.scenarios.printed import agent, bash
+from tests.waiting import until
 
 PROMPT = "fix the cart"
 ASKS = "Do you want to proceed?"

@@ -21,11 +21,12 @@ from hookspan.model.fold import fold
 from hookspan.model.state import State
 from hookspan.store import Reader
 from hookspan.wire.reduced import Reduced
-from tests.claude.drivers import PrintSession, until
+from tests.claude.drivers import PrintSession
 from tests.claude.installed import InstalledHome, down, flush
 from tests.claude.model import Model, Tool, says
 from tests.claude.scenarios.printed import agent, bash
 from tests.claude.stage import ALLOW
+from tests.waiting import until
 
 PROMPT = "fix the cart"
 LIMITS = {"calls": 4, "polls": 6, "reads": 5, "edits": 4, "errors": 4, "failed_checks": 5, "stale_calls": 12}

@@ -26,10 +26,11 @@ from hookspan.cli.doctor.checks import agent as agent_checks
 from hookspan.cli.doctor.checks import backends, claude, recorded
 from hookspan.cli.doctor.checks import installed as installed_checks
 from hookspan.cli.doctor.context import Context
-from tests.agent.machine import Machine, append, launch, ready, small_session, until
+from tests.agent.machine import Machine, append, launch, ready, small_session
 from tests.export.test_grpc import Endpoint
 from tests.faults.stand import mounted, read_only
 from tests.otlp_sink import Sink
+from tests.waiting import until
 
 Fault = Callable[[Machine], "AbstractContextManager[Any] | None"]
 WARNING, CRITICAL = Status.WARNING, Status.CRITICAL

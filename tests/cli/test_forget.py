@@ -11,8 +11,9 @@ import pytest
 from hookspan.catalogue.session_fields import SessionRow
 from hookspan.paths import Paths
 from hookspan.store import Reader
-from tests.agent.machine import Machine, event, until
+from tests.agent.machine import Machine, event
 from tests.otlp_sink import Sink
+from tests.waiting import until
 
 MARK = "acme"  # in every name that the forgotten session brings
 

@@ -8,8 +8,8 @@ import pytest
 
 from hookspan.cli import verbs
 from hookspan.errors import EXIT_BUG
-from tests.agent.machine import PATIENCE
 from tests.command import call
+from tests.waiting import PATIENCE
 
 NOBODY = 61_005
 ARGUMENTS = {

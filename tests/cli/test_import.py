@@ -11,9 +11,10 @@ from hookspan.errors import EXIT_USER
 from hookspan.journal import Tail
 from hookspan.store import Reader, SpanKey
 from tests.agent.ingest import take_in
-from tests.agent.machine import Machine, small_session, until
+from tests.agent.machine import Machine, small_session
 from tests.model.replay import SESSIONS, expected, play
 from tests.otlp_sink import Sink
+from tests.waiting import until
 
 STAMP = re.compile(r'(?<="timestamp":")[^"]+(?=")')
 RECORDED = ("background_agent", "print_fork", "compact")

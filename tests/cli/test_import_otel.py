@@ -9,8 +9,9 @@ from hookspan.cli.settings.import_otel import import_otel
 from hookspan.config import load, otel
 from hookspan.errors import UserError
 from hookspan.paths import Paths
-from tests.agent.machine import Machine, small_session, until
+from tests.agent.machine import Machine, small_session
 from tests.otlp_sink import Sink
+from tests.waiting import until
 
 TOKEN = "Bearer hunter2"
 OTLP = "OTEL_EXPORTER_OTLP_"

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from hookspan.errors import EXIT_INTERRUPTED
-from tests.agent.machine import PATIENCE, Machine, append, ready, small_session, until
+from tests.agent.machine import Machine, append, ready, small_session
+from tests.waiting import PATIENCE, until
 
 SESSION = small_session()
 ID = SESSION[0]["session_id"]

@@ -19,8 +19,9 @@ from hookspan.clients.decode import decode
 from hookspan.errors import EXIT_INTERRUPTED
 from hookspan.journal import Journal, Tail, Writer
 from hookspan.wire import encode
-from tests.agent.machine import PATIENCE, Machine, event, small_session, until
+from tests.agent.machine import Machine, event, small_session
 from tests.otlp_sink import Sink
+from tests.waiting import PATIENCE, until
 
 DAY = 86_400
 SETTINGS = "[journal]\nraw_hours = 1\ndays = 5\n[store]\ndays = 5\n[agent]\nautostart = false\n"

@@ -14,11 +14,12 @@ from hookspan.paths import Paths
 from hookspan.store import Reader, Store
 from hookspan.wire import encode
 from tests.agent.ingest import drain, take_in
-from tests.agent.machine import Machine, small_session, until
+from tests.agent.machine import Machine, small_session
 from tests.cli.test_import import put
 from tests.journal.set_aside import counts
 from tests.model.replay import play
 from tests.otlp_sink import Sink
+from tests.waiting import until
 
 NAMES = ("permission_approved", "print_nested_agents", "background_agent", "print_sigint")
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent.machine import Machine, event, small_session, until
+from tests.agent.machine import Machine, event, small_session
 from tests.otlp_sink import Sink
+from tests.waiting import until
 
 
 @pytest.fixture

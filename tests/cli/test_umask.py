@@ -9,7 +9,8 @@ import pytest
 
 from hookspan.cli.stack import compose
 from hookspan.paths import Paths
-from tests.agent.machine import Machine, small_session, until
+from tests.agent.machine import Machine, small_session
+from tests.waiting import until
 
 
 @pytest.fixture

@@ -2,8 +2,9 @@
 
 import pytest
 
-from tests.agent.machine import Machine, append, ready, small_session, until
+from tests.agent.machine import Machine, append, ready, small_session
 from tests.otlp_sink import Sink
+from tests.waiting import until
 
 SESSION = small_session()
 SECRET = "hunter2-the-key"

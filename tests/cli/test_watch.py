@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from hookspan.cli.terminal.text import may_draw
-from tests.agent.machine import Machine, event, until
+from tests.agent.machine import Machine, event
+from tests.waiting import until
 
 
 def test_it_shows_what_changes_until_it_is_interrupted(tmp_path: Path):

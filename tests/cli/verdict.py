@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from tests.agent.machine import until
+from tests.waiting import until
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 CHECKS = {"hooks", "policies", "stale", "twice", "other agents", "relay", "starter"}

@@ -17,7 +17,8 @@ from typing import Any
 from tests.codex.client import executable
 from tests.codex.home import CODE, Home, end_command, state_folder
 from tests.codex.model import Answer, Model
-from tests.codex.terminal import WAIT, Terminal
+from tests.codex.terminal import Terminal
+from tests.waiting import until
 
 MCP = Path(__file__).parents[1] / "claude" / "mcp_server.py"
 Script = dict[str, list[Answer]]
@@ -98,7 +99,7 @@ def _killed(home: Home) -> None:
 
 def _killed_model(home: Home) -> None:
     process = home.start("exec", "--skip-git-repo-check", "--json", "do it [[main]]")
-    _until(lambda: heard(home, "PreModelRequest") > 1)
+    until(lambda: heard(home, "PreModelRequest") > 1)
     time.sleep(0.3)
     process.kill()
     process.communicate(timeout=60)
@@ -112,7 +113,7 @@ def _resumed(home: Home) -> None:
 def _interrupted_model(home: Home) -> None:
     """SIGINT while the model thinks, for the second time."""
     process = home.start("exec", "--skip-git-repo-check", "--json", "do it [[main]]")
-    _until(lambda: heard(home, "PreModelRequest") > 1)
+    until(lambda: heard(home, "PreModelRequest") > 1)
     time.sleep(0.3)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
@@ -136,14 +137,14 @@ def _compacted_by_hand(home: Home) -> None:
     try:
         terminal.shows("scripted-1")
         terminal.type("first [[main]]")
-        _until(lambda: heard(home, "Stop") == 1)
+        until(lambda: heard(home, "Stop") == 1)
         terminal.type("/compact")
-        _until(lambda: heard(home, "PostCompact") == 1)
+        until(lambda: heard(home, "PostCompact") == 1)
         terminal.shows("Context compacted")
         terminal.type("second [[main]]")
-        _until(lambda: heard(home, "Stop") == 2)
+        until(lambda: heard(home, "Stop") == 2)
         _quit(terminal)
-        _until(lambda: heard(home, "SessionEnd") == 1)
+        until(lambda: heard(home, "SessionEnd") == 1)
         terminal.until(lambda screen: not screen.strip(), "the end")
     finally:
         terminal.close()
@@ -170,7 +171,7 @@ def _served(home: Home) -> None:
     """The background server runs the hooks and outlives the terminal; it is killed before it tells of the end."""
     with _served_terminal(home) as terminal:
         terminal.type("first [[main]]")
-        _until(lambda: heard(home, "Stop") == 1)
+        until(lambda: heard(home, "Stop") == 1)
         terminal.type("/quit")
         terminal.until(lambda screen: not screen.strip(), "the end")
         parents = {line["ppid"] for line in journal(home)}
@@ -186,7 +187,7 @@ def _served_interrupted(home: Home) -> None:
         terminal.press("C-c")
         terminal.shows(MENU)
         terminal.press("Enter")
-        _until(lambda: heard(home, "Interrupt") == 1)
+        until(lambda: heard(home, "Interrupt") == 1)
         for number, keys in enumerate((["C-c"], ["Down", "Enter"]), 1):
             terminal.type(f"turn {number} [[main]]")
             _await(home.work / f"begun{number}")
@@ -194,7 +195,7 @@ def _served_interrupted(home: Home) -> None:
             terminal.shows(MENU)
             for key in keys:
                 terminal.press(key)
-            _until(lambda: heard(home, "Stop") == number)  # noqa: B023 - it is called at once
+            until(lambda: heard(home, "Stop") == number)  # noqa: B023 - it is called at once
         terminal.until(lambda screen: not screen.strip(), "the end")
         assert heard(home, "Interrupt") == 1
 
@@ -210,7 +211,7 @@ def _served_left(home: Home) -> None:
         for key in ("Down", "Down", "Enter"):
             terminal.press(key)
         terminal.until(lambda screen: not screen.strip(), "the end")
-        _until(lambda: heard(home, "Interrupt") == 1)
+        until(lambda: heard(home, "Interrupt") == 1)
 
 
 def _registered_twice(home: Home) -> None:
@@ -249,24 +250,24 @@ def _dialogs(home: Home) -> None:
         terminal.shows("May I run it outside?")
         time.sleep(1)  # a person reads
         terminal.press("Enter")
-        _until(lambda: heard(home, "Stop") == 1)
+        until(lambda: heard(home, "Stop") == 1)
         terminal.type("second [[main]]")
         terminal.shows("May I, again?")
         terminal.press("Escape")
-        _until(lambda: heard(home, "Interrupt") == 1)
+        until(lambda: heard(home, "Interrupt") == 1)
         terminal.type("third [[main]]")
         _await(home.work / "begun")
         time.sleep(0.5)
         terminal.press("Escape")
-        _until(lambda: heard(home, "Interrupt") == 2)
+        until(lambda: heard(home, "Interrupt") == 2)
         before = heard(home, "PreModelRequest")
         terminal.type("fourth [[main]]")
-        _until(lambda: heard(home, "PreModelRequest") > before)
+        until(lambda: heard(home, "PreModelRequest") > before)
         time.sleep(0.5)
         terminal.press("Escape")
-        _until(lambda: heard(home, "Interrupt") == 3)
+        until(lambda: heard(home, "Interrupt") == 3)
         _quit(terminal)
-        _until(lambda: heard(home, "SessionEnd") == 1)
+        until(lambda: heard(home, "SessionEnd") == 1)
         terminal.until(lambda screen: not screen.strip(), "the end")
     finally:
         terminal.close()
@@ -282,10 +283,10 @@ def _allowed(home: Home) -> None:
             terminal.shows(f"May I do number {number}?")
             time.sleep(0.8)  # a person reads
             terminal.press("Enter")
-            _until(lambda: heard(home, "PostToolUse") == number + 1)  # noqa: B023 - it is called at once
-        _until(lambda: heard(home, "Stop") == 1)
+            until(lambda: heard(home, "PostToolUse") == number + 1)  # noqa: B023 - it is called at once
+        until(lambda: heard(home, "Stop") == 1)
         _quit(terminal)
-        _until(lambda: heard(home, "SessionEnd") == 1)
+        until(lambda: heard(home, "SessionEnd") == 1)
     finally:
         terminal.close()
 
@@ -309,15 +310,7 @@ def heard(home: Home, event: str) -> int:
 
 
 def _await(path: Path) -> None:
-    _until(path.exists)
-
-
-def _until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + WAIT
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError
-        time.sleep(0.02)
+    until(path.exists)
 
 
 ESCALATED = {"sandbox_permissions": "require_escalated"}

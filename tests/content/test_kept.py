@@ -13,8 +13,9 @@ from hookspan.content import ContentDb, Search, archived_files, archived_lines
 from hookspan.model import ids
 from hookspan.record import replace
 from hookspan.store import Reader, Retention, Store
-from tests.agent.machine import Machine, until
+from tests.agent.machine import Machine
 from tests.cli.test_forget import files_with
+from tests.waiting import until
 
 from .said import Said
 

@@ -12,9 +12,10 @@ import pytest
 
 from hookspan.content import Search, archived_files, archived_lines
 from hookspan.store import Reader
-from tests.agent.machine import Machine, until
+from tests.agent.machine import Machine
 from tests.cli.test_import import STAMP, move
 from tests.model.replay import SESSIONS
+from tests.waiting import until
 from tests.web.site import Site
 
 ARCHIVE = "[archive]\nenabled = true\n"

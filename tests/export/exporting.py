@@ -11,8 +11,8 @@ from hookspan.export import Exporter, ExportSettings, answer, metrics, queue
 from hookspan.model.rows import Rows
 from hookspan.paths import Paths
 from hookspan.store import Commit, Store
-from tests.agent.machine import PATIENCE
 from tests.store import made
+from tests.waiting import PATIENCE
 
 PAUSE = 0.05  # seconds between attempts while somebody waits
 

@@ -11,13 +11,13 @@ from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.enums import AuditGap, AuditStart
 from hookspan.evidence import Key
 from hookspan.export.db import ExportDb
-from tests.agent.machine import PATIENCE
 from tests.command import call
 from tests.export.audited import attribute, each, line, named, place, put, requests, signed_again, single, verified
 from tests.export.exporting import SpanExport
 from tests.export.test_logs import of
 from tests.otlp_sink import Sink
 from tests.store import made
+from tests.waiting import PATIENCE
 
 DAY = 86_400 * 10**9
 ON: dict[str, Any] = {"logs": True, "audit": True}

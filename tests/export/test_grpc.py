@@ -21,9 +21,9 @@ from hookspan.catalogue import attributes as sc
 from hookspan.paths import Paths
 from hookspan.store import SpanKey
 from tests import otlp_decode
-from tests.agent.machine import PATIENCE
 from tests.export.exporting import PAUSE, SpanExport
 from tests.export.refused import refusals
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 

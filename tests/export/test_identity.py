@@ -11,9 +11,9 @@ import pytest
 from hookspan.config import Identity, load, values
 from hookspan.errors import UserError
 from hookspan.paths import Paths
-from tests.agent.machine import PATIENCE
 from tests.export.exporting import SpanExport
 from tests.otlp_sink import Sink
+from tests.waiting import PATIENCE
 
 SECRET = "of the team alone"
 

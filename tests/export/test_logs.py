@@ -8,11 +8,11 @@ from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.scopes import SCOPE
 from hookspan.export.db import ExportDb
 from hookspan.store import SpanKey
-from tests.agent.machine import PATIENCE
 from tests.export.exporting import SpanExport
 from tests.export.refused import refusals
 from tests.otlp_sink import Received, Sink
 from tests.store import made
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture

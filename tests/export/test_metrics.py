@@ -12,10 +12,10 @@ from hookspan.export import Exporter, ExportSettings, Reading
 from hookspan.model.rows import Increment, Rows
 from hookspan.paths import Paths
 from hookspan.store import Commit, Store
-from tests.agent.machine import PATIENCE
 from tests.otlp_decode import Point
 from tests.otlp_sink import Sink
 from tests.store import made
+from tests.waiting import PATIENCE
 
 EVENTS = "hookspan.hook.events"
 STOP = ((sc.HOOK_EVENT, "Stop"),)

@@ -18,9 +18,9 @@ from pathlib import Path
 import pytest
 
 from hookspan.paths import Paths
-from tests.agent.machine import until
 from tests.stack import programs
 from tests.stack.stack import Stack
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 pytestmark = [] if programs.PROGRAMS["prometheus"].folder.is_dir() else [pytest.mark.need_go]

@@ -14,10 +14,10 @@ from hookspan.model import ids
 from hookspan.model.rows import Increment, Rows, Span
 from hookspan.paths import Paths
 from hookspan.store import Commit, Store
-from tests.agent.machine import PATIENCE
 from tests.export.refused import refusals
 from tests.otlp_sink import Sink
 from tests.store import made
+from tests.waiting import PATIENCE
 
 SECOND = 10**9
 SESSION = "5a1b0c9d-8e7f-4a6b-9c5d-4e3f2a1b0c9d"

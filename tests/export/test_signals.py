@@ -6,9 +6,9 @@ import pytest
 
 from hookspan.config import Export
 from hookspan.export import ExportSettings
-from tests.agent.machine import PATIENCE
 from tests.export.exporting import SpanExport
 from tests.otlp_sink import Sink
+from tests.waiting import PATIENCE
 
 
 def test_two_backends_get_a_signal_and_a_key_each(span_export: SpanExport) -> None:

@@ -10,11 +10,11 @@ from hookspan.catalogue.scopes import HOOK_SCOPE, SCHEMA_URL, SCOPE
 from hookspan.export import ExportSettings
 from hookspan.export.answer import Answer, delay
 from hookspan.store import SpanKey, Store
-from tests.agent.machine import PATIENCE
 from tests.export.exporting import PAUSE, SpanExport
 from tests.export.refused import refusals
 from tests.otlp_sink import Received, Sink
 from tests.store import made
+from tests.waiting import PATIENCE
 
 DAY = 86_400 * 10**9  # nanoseconds
 ANSWER = 60.0  # seconds that an exporter gives an endpoint that hangs

@@ -24,9 +24,10 @@ from pathlib import Path
 from typing import Any
 
 from tests import otlp_decode
-from tests.agent.machine import PATIENCE, Machine, until
+from tests.agent.machine import Machine
 from tests.otlp_decode import Message
 from tests.otlp_sink import Received, Sink
+from tests.waiting import PATIENCE, until
 
 HOOK_SCOPE = "hookspan.hooks"
 RATE = 300  # hooks a second, of all sessions together: two busy people run a tenth of that

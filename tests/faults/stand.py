@@ -25,9 +25,10 @@ from hookspan.agent.status import status_of
 from hookspan.cli.quick import status
 from hookspan.journal import drops
 from hookspan.store import Reader, schema
-from tests.agent.machine import PATIENCE, Machine, event, launch, ready, until
+from tests.agent.machine import Machine, event, launch, ready
 from tests.command import Agent
 from tests.otlp_sink import Sink
+from tests.waiting import PATIENCE, until
 
 EVENTS = int(os.environ.get("FAULT_EVENTS", "8"))  # at each step; more with `make faults`
 SETTINGS = '[export]\nendpoint = "{url}"\nmetric_interval = 1\ntimeout = 5\n{export}[monitor]\ninterval = 1\n'

@@ -18,8 +18,9 @@ import pytest
 
 from hookspan.agent.lock import is_held
 from hookspan.setup import relay
-from tests.agent.machine import end, event, launch, until
+from tests.agent.machine import end, event, launch
 from tests.faults.stand import EVENTS, LATER_FORMAT, MIGRATIONS, Stand, fault, later_format, stand
+from tests.waiting import until
 
 pytestmark = pytest.mark.need_cc
 

@@ -7,9 +7,9 @@ import pytest
 
 from hookspan.setup.relay import BUILDS
 from hookspan.store import Reader
-from tests.agent.machine import until
 from tests.conformance.build import compile_relay
 from tests.faults.stand import EVENTS, Stand, fault, stand
+from tests.waiting import until
 
 LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
 HOUR = 3600

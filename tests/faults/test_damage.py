@@ -13,9 +13,9 @@ import msgspec
 import psutil
 import pytest
 
-from tests.agent.machine import until
 from tests.faults.stand import EVENTS, Stand, fault, stand
 from tests.journal.set_aside import counts
+from tests.waiting import until
 
 GIB = 1 << 30
 MEMORY_MAX = 150 << 20  # bytes, the bar for the agent; a GiB in memory would be seen

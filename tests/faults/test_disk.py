@@ -14,7 +14,7 @@ from hookspan.catalogue import attributes as sc
 from hookspan.catalogue.logs import DECISION, EVENTS_LOST
 from hookspan.model.rows import LogRow
 from hookspan.store import Reader, SpanKey
-from tests.agent.machine import small_session, until
+from tests.agent.machine import small_session
 from tests.export.audited import attribute, each, place, requests, verified
 from tests.faults.stand import (
     EVENTS,
@@ -27,6 +27,7 @@ from tests.faults.stand import (
     read_only,
     stand,
 )
+from tests.waiting import until
 
 DISK = 32 << 20  # bytes; an empty store with its log takes 2 MB
 pytestmark = [pytest.mark.need_root, pytest.mark.need_cc]

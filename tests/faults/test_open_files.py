@@ -16,8 +16,8 @@ import pytest
 
 from hookspan.agent.client import Client
 from hookspan.agent.status import status_of
-from tests.agent.machine import PATIENCE, until
 from tests.faults.stand import Stand, fault, stand
+from tests.waiting import PATIENCE, until
 
 PAGE = 4096  # bytes of SQLite's pages ..
 LOG_HEADER, FRAME_HEADER = 32, 24  # .. and of what comes before them in its write-ahead log

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tests.agent.machine import until
 from tests.stack import programs
 from tests.stack.stack import Ports, text
+from tests.waiting import until
 
 
 class Registry:

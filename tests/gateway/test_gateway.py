@@ -24,7 +24,6 @@ from hookspan.cli.demo.outcome import await_outcome
 from hookspan.cli.demo.player import play
 from hookspan.errors import UserError
 from hookspan.sandbox import sandbox
-from tests.agent.machine import until
 from tests.gateway import alerting
 from tests.gateway.fleet import (
     ANOTHER_TOKEN,
@@ -40,6 +39,7 @@ from tests.gateway.senders import SPANS, Developer
 from tests.stack import programs, stack
 from tests.stack.receiver import receiving
 from tests.stack.stack import Backends
+from tests.waiting import until
 
 DELIVERY = 90  # s; a delivery takes 2 s, and up to 20 s more after an outage
 

@@ -24,10 +24,11 @@ from hookspan.journal import Journal
 from hookspan.paths import Paths
 from hookspan.store import Reader
 from hookspan.wire.facts import Policy
-from tests.agent.machine import Machine, append, event, until
+from tests.agent.machine import Machine, append, event
 from tests.model.replay import HOME, KEY, names, play
 from tests.otlp_sink import Sink
 from tests.samples import payloads
+from tests.waiting import until
 
 from .marked import FOLDER, SECRET, copy, mark
 

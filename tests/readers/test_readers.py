@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from hookspan.store import Reader as Store
-from tests.agent.machine import Machine, append, until
+from tests.agent.machine import Machine, append
 from tests.claude import money
 from tests.claude.evidence import Evidence
 from tests.model.replay import HOME, SESSIONS, expected
 from tests.readers.readers import MLflow, Phoenix, Reader, Session, running
+from tests.waiting import until
 
 pytestmark = [pytest.mark.xdist_group("readers"), pytest.mark.slow]
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent.machine import Machine, until
+from tests.agent.machine import Machine
 from tests.otlp_sink import Sink
 from tests.receive.requests import Sender
+from tests.waiting import until
 
 
 class Receiving:

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans
 
-from tests.agent.machine import small_session, until
+from tests.agent.machine import small_session
 from tests.otlp_sink import Sink
+from tests.waiting import until
 
 from .conftest import Receiving
 from .test_children import client, execution, id_, span, suite

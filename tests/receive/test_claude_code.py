@@ -11,10 +11,11 @@ from hookspan.receive.claude_code import ClaudeCode
 from hookspan.store import Reader
 from hookspan.store.told import Told
 from hookspan.wire.facts import ClientTold
-from tests.agent.machine import append, small_session, until
+from tests.agent.machine import append, small_session
 from tests.otlp_sink import Sink
 from tests.receive import requests
 from tests.receive.conftest import Receiving
+from tests.waiting import until
 
 MARK = "s3cret"
 HOOKS = {

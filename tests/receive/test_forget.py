@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from hookspan.receive import otlp
 from hookspan.receive.spool import Spool, Stored
-from tests.agent.machine import event, small_session, until
+from tests.agent.machine import event, small_session
 from tests.otlp_sink import Sink
+from tests.waiting import until
 
 from . import requests
 from .conftest import Receiving

@@ -25,12 +25,13 @@ from hookspan.receive.gate import Gate
 from hookspan.receive.port import bind
 from hookspan.receive.server import Server
 from hookspan.receive.spool import Spool
-from tests.agent.machine import Machine, until
+from tests.agent.machine import Machine
 from tests.export.test_grpc import Endpoint
 from tests.otlp_sink import JSON, PROTOBUF, Sink
 from tests.receive import requests
 from tests.receive.conftest import Receiving
 from tests.receive.requests import Sender, ways
+from tests.waiting import until
 
 
 def test_what_is_sent_reaches_the_endpoint_byte_by_byte(receiving: Receiving, sink: Sink):

@@ -25,6 +25,7 @@ from hookspan.cli.stack import labels
 from tests import otlp_decode
 from tests.otlp_decode import Span
 from tests.stack import programs
+from tests.waiting import PATIENCE, until
 
 T = TypeVar("T")
 
@@ -217,23 +218,9 @@ class Backends:
         with urllib.request.urlopen(f"{self.logs_url}/select/logsql/query", query, timeout=HTTP_TIMEOUT) as answer:
             return [json.loads(line) for line in answer]
 
-    def wait(self, condition: Callable[[], T], timeout: float = 60.0) -> T:
-        """Ask again and again until the answer is truthy, and return it.
-
-        A failed assertion or a refused connection within counts as "not yet". Raises `TimeoutError` with the last one.
-        """
-        deadline = time.monotonic() + timeout
-        while True:
-            last: Exception | None = None
-            answer: T | None = None
-            try:
-                if answer := condition():
-                    return answer
-            except (AssertionError, OSError) as error:
-                last = error
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"not within {timeout:g} s; last: {last or answer!r}") from last
-            time.sleep(0.1)
+    def wait(self, condition: Callable[[], T], timeout: float = PATIENCE) -> T:
+        """`until`, asked less often: each question costs a server's time."""
+        return until(condition, timeout=timeout, poll=0.1)
 
     def prometheus_api(self, name: str, **query: Any) -> Any:
         """What Prometheus' HTTP API answers; a question that it refuses fails with its reason."""
@@ -242,7 +229,7 @@ class Backends:
         except urllib.error.HTTPError as error:
             with error:
                 if error.code in {400, 422}:
-                    raise ValueError(f"{error.read().decode()}: {query}") from error
+                    raise RuntimeError(f"{error.read().decode()}: {query}") from error
                 raise  # such as 503 while it starts
 
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from hookspan.catalogue import attributes as sc
 from tests.agent.conftest import make_machine
-from tests.agent.machine import Machine, small_session, until
+from tests.agent.machine import Machine, small_session
 from tests.otlp_sink import Sink
 from tests.stack.test_logs import collector
+from tests.waiting import until
 
 __all__ = ["make_machine"]
 KILLS = 3

@@ -15,13 +15,13 @@ import yaml
 
 from hookspan.catalogue import attributes as sc
 from hookspan.evidence import Key, canonical, digest
-from tests.agent.machine import PATIENCE
 from tests.command import call
 from tests.export.audited import attribute, each, line, place, put, signed_again, single
 from tests.export.conftest import span_export
 from tests.export.exporting import SpanExport
 from tests.stack import programs
 from tests.stack.stack import Program, Stack, victoria_logs
+from tests.waiting import PATIENCE
 
 __all__ = ["span_export"]
 ON: dict[str, Any] = {"logs": True, "audit": True}

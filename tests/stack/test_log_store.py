@@ -15,9 +15,10 @@ from hookspan.export.resource import instance_id
 from hookspan.model.rows import LogRow
 from hookspan.store import Reader, SpanKey
 from tests.agent.conftest import make_machine
-from tests.agent.machine import Machine, small_session, until
+from tests.agent.machine import Machine, small_session
 from tests.stack import programs
 from tests.stack.stack import Stack
+from tests.waiting import until
 
 __all__ = ["make_machine"]
 SETTINGS = '[export]\nendpoint = "{url}"\nlogs = true\naudit = true\n'

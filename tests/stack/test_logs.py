@@ -7,11 +7,12 @@ import pytest
 
 from hookspan.catalogue import attributes as sc
 from tests.agent.conftest import make_machine
-from tests.agent.machine import Machine, small_session, until
+from tests.agent.machine import Machine, small_session
 from tests.agent.test_logs import logs_of
 from tests.otlp_sink import Received, Sink
 from tests.stack import programs
 from tests.stack.stack import Ports, Program
+from tests.waiting import until
 
 __all__ = ["make_machine"]
 CONFIGURATION = """

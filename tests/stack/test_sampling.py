@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hookspan.store import Reader
-from tests.agent.machine import Machine, append, event, until
+from tests.agent.machine import Machine, append, event
+from tests.waiting import until
 
 TURNS = 40  # of each kind
 SECOND = 10**9

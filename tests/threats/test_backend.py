@@ -19,8 +19,9 @@ from hookspan.agent.health import Status, collector
 from hookspan.cli.doctor.checks import backends
 from hookspan.cli.doctor.context import Context
 from hookspan.config import Collector
-from tests.agent.machine import Machine, small_session, until
+from tests.agent.machine import Machine, small_session
 from tests.otlp_sink import Sink
+from tests.waiting import until
 
 HOSTILE = "\x1b]0;owned\x07\x1b[31m\u202eevil\x9b2J"
 STEERS = set("\x1b\x07\x9b\r\u202e")

@@ -13,8 +13,9 @@ import pytest
 
 from hookspan.observe.repositories import describe, main_folder
 from hookspan.store import Reader
-from tests.agent.machine import PATIENCE, Machine, append, event, small_session, until
+from tests.agent.machine import Machine, append, event, small_session
 from tests.otlp_sink import Sink
+from tests.waiting import PATIENCE, until
 
 ADDRESSES = {
     "https://me:hunter2@host/team/shop.git?private_token=hunter2": "shop",

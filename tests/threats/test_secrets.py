@@ -12,8 +12,9 @@ import pytest
 
 from hookspan.cli.doctor.redact import Redactor
 from hookspan.values import without_secrets
-from tests.agent.machine import Machine, event, small_session, until
+from tests.agent.machine import Machine, event, small_session
 from tests.otlp_sink import Sink
+from tests.waiting import until
 
 KEY, QUERY, HOOK, BODY = "tok-Kx7vQ2mZp9", "q-Jd83nslW0z", "hook-Pq5tY8bnM3", "body-Ls9fG4vcX1"
 AMBIENT, PROMPT, PROJECT = "env-Rt6yH2kkW8", "prompt-Ua7sD1qqB5", "client-Ob2xN4jjE6"

@@ -17,7 +17,8 @@ from hookspan.cli.doctor import checks, report
 from hookspan.cli.doctor.context import Context
 from hookspan.paths import Paths
 from hookspan.setup import relay
-from tests.agent.machine import PATIENCE, Machine, until
+from tests.agent.machine import Machine
+from tests.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.need_root
 ANN, BOB = 61_001, 61_002

@@ -19,7 +19,8 @@ from playwright.sync_api import Page
 from hookspan.journal import Writer
 from hookspan.web import demo
 from hookspan.wire.fields import LOCAL_KEY
-from tests.agent.machine import event, until
+from tests.agent.machine import event
+from tests.waiting import until
 from tests.web.browser import Visitor, chromium
 from tests.web.player import Player, busy
 from tests.web.site import Play, Site

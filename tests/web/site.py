@@ -17,7 +17,8 @@ from hookspan.agent.client import Client
 from hookspan.journal import Journal, Writer
 from hookspan.paths import Paths
 from hookspan.store import Reader
-from tests.agent.machine import PATIENCE, Machine, event, until
+from tests.agent.machine import Machine, event
+from tests.waiting import PATIENCE, until
 
 STEP = 0.2  # seconds that one look at the journal's end may take
 

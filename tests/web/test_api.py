@@ -14,7 +14,8 @@ from hookspan.clients.decode import decode
 from hookspan.journal import Journal
 from hookspan.web import friction
 from hookspan.wire import encode
-from tests.agent.machine import event, until
+from tests.agent.machine import event
+from tests.waiting import until
 from tests.web.player import Player
 from tests.web.site import Play, Site, append
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import pytest
 
 from hookspan.web.auth import Auth
-from tests.agent.machine import PATIENCE
+from tests.waiting import PATIENCE
 from tests.web.site import Play, Site
 
 PATHS = ("/", "/sessions/x", "/index.html", "/api/v1/summary", "/api/v1/openapi.json", "/api/v1/stream", "/nothing")

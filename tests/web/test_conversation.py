@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.agent.machine import until
+from tests.waiting import until
 from tests.web.player import Player
 from tests.web.site import Site
 

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from hookspan.store import Reader
-from tests.agent.machine import event, until
+from tests.agent.machine import event
 from tests.otlp_sink import Sink
+from tests.waiting import until
 from tests.web.site import Follower, Play, Site
 
 

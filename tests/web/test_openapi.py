@@ -19,7 +19,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from hookspan.web.api import ENDPOINTS, PREFIX, Endpoint
-from tests.agent.machine import PATIENCE
+from tests.waiting import PATIENCE
 from tests.web.site import Play, Site
 
 CHECKS = [

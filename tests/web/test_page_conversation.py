@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Route, expect
 
-from tests.agent.machine import launch, until
+from tests.agent.machine import launch
+from tests.waiting import until
 from tests.web.browser import Visitor, sideways, violations
 from tests.web.site import Site
 from tests.web.talk import Talk, rounding

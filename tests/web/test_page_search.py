@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import expect
 
-from tests.agent.machine import until
 from tests.content.said import Said
+from tests.waiting import until
 from tests.web.browser import Visitor, violations
 from tests.web.player import Player
 from tests.web.site import Site

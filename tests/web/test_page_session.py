@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.agent.machine import event, until
+from tests.agent.machine import event
+from tests.waiting import until
 from tests.web.browser import CLIPBOARD, Visitor, focused, tab_to
 from tests.web.player import Player, event_is
 from tests.web.site import Play, Site

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.agent.machine import until
+from tests.waiting import until
 from tests.web.browser import Visitor
 from tests.web.site import Play, Site
 

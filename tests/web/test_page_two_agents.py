@@ -11,9 +11,8 @@ from playwright.sync_api import expect
 from hookspan.agent.client import Client
 from hookspan.catalogue import attributes as sc
 from hookspan.store import Reader, SpanQuery
-from tests.agent.machine import PATIENCE
 from tests.claude import drivers, model
-from tests.claude.drivers import PrintSession, until
+from tests.claude.drivers import PrintSession
 from tests.claude.installed import InstalledHome
 from tests.claude.model import says
 from tests.claude.stage import ALLOW
@@ -21,6 +20,7 @@ from tests.claude.test_collisions import TOTAL, edit, read
 from tests.codex.home import Home
 from tests.codex.model import Model
 from tests.codex.scenarios import DONE, patch, shell
+from tests.waiting import PATIENCE, until
 from tests.web.browser import Visitor, sideways, violations
 
 pytestmark = [pytest.mark.slow, pytest.mark.need_npm, pytest.mark.need_cc, pytest.mark.need_chromium]

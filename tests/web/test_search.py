@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hookspan.store import Retention, Store
-from tests.agent.machine import until
+from tests.waiting import until
 from tests.web.player import Player
 from tests.web.site import Site
 

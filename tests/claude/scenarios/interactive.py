@@ -7,11 +7,12 @@ import signal
 import threading
 import time
 
-from tests.claude.drivers import InteractiveSession, until
+from tests.claude.drivers import POLL, InteractiveSession
 from tests.claude.model import Tool, says
 from tests.claude.scenarios.printed import LONG_JOB, PROMPT, WORKFLOW, agent, bash
 from tests.claude.scenarios.registry import scenario
 from tests.claude.stage import Session, Stage, Story, Turn
+from tests.waiting import until
 
 FOREGROUND_AGENTS = {"CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1"}
 TOUCH = "touch built.txt; sleep 0.5"  # needs a permission, and then takes a while
@@ -34,7 +35,7 @@ def chosen(session: InteractiveSession) -> str:
 def choose(session: InteractiveSession, label: str) -> None:
     """Move the cursor of a dialog onto the line that has a label, and see that it stays: keys may be taken late."""
     for _ in range(CHOICES):
-        until(lambda: bool(chosen(session)), "a dialog's cursor")
+        until(lambda: chosen(session), "a dialog's cursor", poll=POLL)
         line = chosen(session)
         if label in line:
             time.sleep(LATE_KEY)

@@ -10,10 +10,10 @@ from typing import Any
 
 from tests.claude import client
 from tests.claude.cache import PromptCache
-from tests.claude.drivers import PATIENCE
 from tests.claude.model import Failure, Tool, says
 from tests.claude.scenarios.registry import scenario
 from tests.claude.stage import ALLOW, Session, Stage, Story, Turn
+from tests.waiting import PATIENCE
 
 # The client refuses a bare `sleep`, so long jobs wait in a loop.
 LONG_JOB = "for i in $(seq 600); do sleep 0.1; done"

@@ -1,0 +1,32 @@
+"""To wait for what other processes do."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+PATIENCE = 60.0  # seconds; only what is broken takes as long, whatever else the machine does
+POLL = 0.05  # seconds
+
+
+def until(
+    condition: Callable[[], T], what: str = "what was waited for", timeout: float = PATIENCE, poll: float = POLL
+) -> T:
+    """Ask again and again until the answer is truthy, and return it.
+
+    What fails within because something isn't there yet (an assertion, a connection, a lookup, a number of values)
+    counts as "not yet". Raises `TimeoutError` with `what` it was and the last of these, or the last answer.
+    """
+    deadline = time.monotonic() + timeout
+    while True:
+        answer: T | None = None
+        last: Exception | None = None
+        try:
+            if answer := condition():
+                return answer
+        except (AssertionError, LookupError, OSError, ValueError) as error:
+            last = error
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not within {timeout:g} s: {what}; last: {last or answer!r}") from last
+        time.sleep(poll)
