@@ -20,7 +20,7 @@ HEAD: Final = """\
 /**
  * What the API answers. Times are Unix milliseconds, durations milliseconds, costs USD.
  *
- * Made by `make generate` from instrumentation/hookspan/web/schemas.py and catalogue/session_fields.py.
+ * Made by `make generate` from instrumentation/hookspan/web/schemas and catalogue/session_fields.py.
  */
 """
 ENUMS: Final[tuple[type[StrEnum], ...]] = (TimeKind,)
@@ -43,7 +43,7 @@ def _literals() -> dict[str, Any]:
 def _classes() -> Iterator[type]:
     for name, one in vars(schemas).items():
         described = isinstance(one, type) and (issubclass(one, msgspec.Struct) or is_typeddict(one))
-        if described and one.__module__ == schemas.__name__ and not name.startswith("_"):
+        if described and one.__module__.startswith(schemas.__name__) and not name.startswith("_"):
             yield one
 
 

@@ -3,7 +3,7 @@
 From here come the fold's state of those that it keeps (`model/state.py`), the copy of them (`model/summary.py`), the
 columns of the store (a new one is added to a store that lacks it), the API's type `Session` and its schema, what
 `hookspan sessions --json` prints, and the page's `types.d.ts` (`make generate`). Only what is more than a copy is code:
-a field that is made of others in `model/summary.py`, one that the API makes of several in `web/schemas.py`.
+a field that is made of others in `model/summary.py`, one that the API makes of several in `web/schemas`.
 """
 
 from collections.abc import Iterator
