@@ -36,6 +36,7 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 
 from tests import otlp_decode
 from tests.otlp_decode import Log, Message, Point, Span
+from tests.ports import Ports
 
 JSON = "application/json"
 PROTOBUF = "application/x-protobuf"
@@ -139,6 +140,7 @@ class Sink:
         self, *, port: int = 0, keep: bool = True, tls: tuple[Path, Path] | None = None, control: bool = False
     ) -> None:
         self.port = port
+        self._ports = Ports()  # one that is stopped is started on its port again
         self.control = control
         self.requests: list[Received] = []
         self.ids: Counter[bytes] = Counter()  # span id -> how many times it was received
@@ -158,6 +160,7 @@ class Sink:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+        self._ports = Ports()
 
     @property
     def url(self) -> str:
@@ -168,8 +171,8 @@ class Sink:
         """Listen, on the port of the time before if there was one."""
         if self._server is not None:
             return
+        self.port = self.port or self._ports["sink"]
         self._server = _Server(("127.0.0.1", self.port), self, self._tls)
-        self.port = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="sink", daemon=True)
         self._thread.start()
 
@@ -195,9 +198,7 @@ class Sink:
 
     def heal(self) -> None:
         """Forget all faults; requests that hang now end without an answer."""
-        with self._changed:
-            self._faults.clear()
-        self._let_go()
+        self._let_go(forget=True)
 
     def clear(self) -> None:
         """Forget what was received."""
@@ -264,9 +265,9 @@ class Sink:
 
     def take(self, request: Received, signal: Signal, *, as_json: bool) -> Answer | None:
         """Decide the answer to a request and store what counts as received. None: close without an answer."""
-        fault = self._fault_for(request)
+        fault, release = self._fault_for(request)
         if fault.hang or fault.delay:
-            self._release.wait(None if fault.hang else fault.delay)
+            release.wait(None if fault.hang else fault.delay)
         answered = not (fault.drop or fault.hang)
         store = fault.store if fault.store is not None else answered and 200 <= fault.status < 300
         with self._changed:
@@ -291,7 +292,8 @@ class Sink:
             self.undecodable += 1
             self._changed.notify_all()
 
-    def _fault_for(self, request: Received) -> Fault:
+    def _fault_for(self, request: Received) -> tuple[Fault, threading.Event]:
+        """And what ends its waiting."""
         with self._changed:
             for fault in self._faults:
                 if fault.signals is not None and request.signal not in fault.signals:
@@ -302,11 +304,14 @@ class Sink:
                     fault.times -= 1
                     if not fault.times:
                         self._faults.remove(fault)
-                return fault
-        return Fault()
+                return fault, self._release
+            return Fault(), self._release
 
-    def _let_go(self) -> None:
-        release, self._release = self._release, threading.Event()
+    def _let_go(self, *, forget: bool = False) -> None:
+        with self._changed:
+            if forget:
+                self._faults.clear()
+            release, self._release = self._release, threading.Event()
         release.set()
 
     def _messages(self, signal: str) -> list[Message]:

@@ -5,9 +5,12 @@ import fcntl
 import functools
 import json
 import os
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +21,7 @@ import pytest
 from tests.conformance.build import HOOKS, SANITIZED, compile_c, compile_relay
 
 LOCK_NAME = "current.jsonl"
+PIPE, PIPE_MAX = 1 << 16, 1 << 20  # bytes that a pipe holds, and may
 LONG = 60  # seconds; that a program hangs is found out by waiting longer than a loaded machine ever takes
 
 
@@ -95,9 +99,21 @@ class Hook:
 
     def send(self, payload: bytes) -> None:
         assert self.process.stdin
+        if len(payload) > PIPE:
+            # As much at once as the system lets a pipe hold: on a busy machine the two of us are seldom at work, and a
+            # relay has 2 s for all of it.
+            fcntl.fcntl(self.process.stdin, fcntl.F_SETPIPE_SZ, PIPE_MAX)
         view = memoryview(payload)
         while view:
             view = view[self.process.stdin.write(view) :]
+
+    def has_read(self) -> None:
+        """Waits until it has taken what was sent."""
+        assert self.process.stdin
+        end = time.monotonic() + LONG
+        while struct.unpack("i", fcntl.ioctl(self.process.stdin, termios.FIONREAD, bytes(4)))[0]:
+            assert time.monotonic() < end
+            time.sleep(0.01)
 
     def close(self) -> None:
         """Ends its stdin."""

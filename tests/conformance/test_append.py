@@ -388,7 +388,7 @@ def test_drops_counts_everyone_and_keeps_what_is_there(relay: Relay, state: Stat
     (state.path / "drops").write_text("".join(lines))
     state.journal.rmdir()
     state.journal.write_bytes(b"")
-    hooks = [relay.start(state) for _ in range(16)]
+    hooks = start_many(relay, state, 16)
     for hook in hooks:
         hook.end()
     after = (state.path / "drops").read_text().splitlines(keepends=True)

@@ -58,11 +58,12 @@ def test_whose_hook_it_is_stands_among_the_arguments(
 def test_time_is_that_of_the_start_and_took_lasts_until_the_write(relay: Relay, state: State) -> None:
     hook = relay.start(state)
     hook.send(EVENT)
+    hook.has_read()  # so it has started
     time.sleep(0.5)
     sent = time.time_ns()
     hook.end()
     [record] = state.records()
-    assert record["took"] > 200_000_000  # an interpreter may need half of what we slept to start
+    assert record["took"] > 500_000_000
     assert record["at"] < sent
     assert record["at"] + record["took"] >= sent
 

@@ -40,7 +40,8 @@ class SpanExport:
         self.exporter = Exporter(
             self.paths,
             ExportSettings(
-                endpoint=endpoint, **{"timeout": 2.0, "metric_interval": 3600, "resource": {"team": "blue"}, **settings}
+                endpoint=endpoint,
+                **{"timeout": PATIENCE, "metric_interval": 3600, "resource": {"team": "blue"}, **settings},
             ),
         )
         self.exporter.start()

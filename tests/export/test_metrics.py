@@ -1,5 +1,6 @@
 """Metrics to a real endpoint: what a backend that computes increases from samples makes of them is the truth."""
 
+import threading
 import time
 from collections.abc import Iterable
 from itertools import pairwise
@@ -41,7 +42,7 @@ class MetricExport:
         self.stop()
         settings = ExportSettings(
             endpoint=self.url if on else None,
-            timeout=2.0,
+            timeout=PATIENCE,
             metric_interval=3600,
             temporality=self.temporality,
             resource={"team": "blue"},
@@ -65,7 +66,7 @@ class MetricExport:
         """One interval is over."""
         assert self.exporter is not None
         time.sleep(0.002)  # samples have milliseconds
-        self.exporter.metrics._provider.force_flush(5000)
+        self.exporter.metrics._provider.force_flush(PATIENCE * 1000)
 
     def values(self, instrument: str = EVENTS) -> list[float]:
         return [point.value for point in self.points(instrument) if point.value is not None]
@@ -251,6 +252,9 @@ def test_an_outage_adds_up(metric_export: MetricExport) -> None:
         metric_export.tick()
     assert exporter.stats()["metrics"]["failures"] == 3
     assert not exporter.metrics.drain(0.3)
+    for thread in threading.enumerate():
+        if thread.name == "export-drain":  # else it may have an export of its own on the way
+            thread.join(PATIENCE)
     metric_export.sink.start()
     metric_export.tick()
     assert metric_export.values() == [0, 1, 31]
@@ -331,7 +335,7 @@ def test_rejected_points_and_retry_after(metric_export: MetricExport) -> None:
     exporter = metric_export.start()
     metric_export.count()
     metric_export.sink.fault(partial=2, times=1)
-    metric_export.sink.fault(status=429, headers={"Retry-After": "60"}, times=1)
+    metric_export.sink.fault(status=429, headers={"Retry-After": "300"}, times=1)
     for _ in range(4):
         metric_export.tick()
     assert exporter.stats()["metrics"]["rejected"] == 2

@@ -25,7 +25,7 @@ def test_their_answers_are_still_heard(tmp_path: Path) -> None:
     uv = Path(sys.executable).with_name("uv")
     subprocess.run(
         [uv, "pip", "install", "--quiet", "--upgrade", "--python", sys.executable, "--target", tmp_path, *NEWEST],
-        env=os.environ | {"UV_CACHE_DIR": str(cache() / "uv")},
+        env=os.environ | {"UV_CACHE_DIR": str(cache() / "uv"), "UV_HTTP_TIMEOUT": "180"},
         check=True,
     )
     done = subprocess.run(

@@ -52,7 +52,7 @@ AGENT = """
         exporter.committed()
         record += 1
         time.sleep(0.004)
-    exporter.metrics.drain(10)
+    assert exporter.metrics.drain(60)
     exporter.stop()
 """
 
@@ -124,12 +124,12 @@ def test_increase_tells_the_truth_from_the_first_event_over_kills_and_an_outage(
     assert samples.keys() == truth.keys()
     at = max(samples.values())
     # At the last sample and with the first, a zero, in range there is nothing to extrapolate.
-    found = ask(stack, "increase(hookspan_hook_events_total[10m])", at)
+    found = ask(stack, "increase(hookspan_hook_events_total[1h])", at)
     assert found == pytest.approx(truth, rel=1e-9)
-    gained = "sum(increase(hookspan_tool_duration_seconds[10m]))"
+    gained = "sum(increase(hookspan_tool_duration_seconds[1h]))"
     assert ask(stack, f"histogram_count({gained})", at) == pytest.approx({"": last})
     assert ask(stack, f"histogram_fraction(0.1, 0.25, {gained})", at) == pytest.approx({"": 1})
-    resets = ask(stack, "resets(hookspan_hook_events_total[10m])", at)
+    resets = ask(stack, "resets(hookspan_hook_events_total[1h])", at)
     assert set(resets.values()) == {0}
     log = re.findall(r"level=(?:warn|error)\S* .*out.of.order.*", stack.prometheus.log.read_text())
     assert log == []

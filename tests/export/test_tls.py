@@ -16,6 +16,7 @@ from hookspan.export.convert import readable
 from hookspan.export.sender import make
 from tests.otlp_sink import Sink
 from tests.store import made
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
 Protocol = Literal["http/protobuf", "grpc"]
@@ -23,7 +24,7 @@ Protocol = Literal["http/protobuf", "grpc"]
 
 def error(endpoint: str, protocol: Protocol, **files: Path) -> str:
     named = {name: str(path) for name, path in files.items()}
-    sender = make(ExportSettings(endpoint=endpoint, protocol=protocol, timeout=5, **named), "traces")  # type: ignore[arg-type]
+    sender = make(ExportSettings(endpoint=endpoint, protocol=protocol, timeout=PATIENCE, **named), "traces")  # type: ignore[arg-type]
     try:
         return sender.send([readable(made.span(1), Resource({}))]).error
     finally:

@@ -13,8 +13,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from hookspan.cli.stack import owners
+from tests.ports import Ports
 from tests.stack import programs, stack
-from tests.stack.stack import Backends, Ports, Program
+from tests.stack.stack import Backends, Program
 
 FILES = programs.ROOT / "collector" / "gateway"
 COMPONENTS = FILES / "components"

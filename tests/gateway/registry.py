@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from tests.ports import Ports
 from tests.stack import programs
-from tests.stack.stack import Ports, text
+from tests.stack.stack import text
 from tests.waiting import until
 
 
@@ -41,7 +42,8 @@ class Registry:
 @contextmanager
 def serving(folder: Path) -> Iterator[Registry]:
     """A registry, empty, as long as it is needed."""
-    registry = Registry(folder, Ports()["registry"])
+    ports = Ports()
+    registry = Registry(folder, ports["registry"])
     command = [str(programs.binary("crane")), "registry", "serve", "--address", registry.url.removeprefix("http://")]
     with (folder / "registry.log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
         try:

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.ports import Ports
 from tests.stack import programs
-from tests.stack.stack import Ports, Program
+from tests.stack.stack import Program
 
 START_TIMEOUT = 300.0  # s; they compute for 12 s and 8 s before they answer, which a busy machine makes minutes of
 HTTP_TIMEOUT = 60.0  # s; the first answer imports half of what there is

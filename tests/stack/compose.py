@@ -11,9 +11,10 @@ from typing import Any
 
 import yaml
 
+from tests.ports import Ports
 from tests.stack import programs
 from tests.stack.docker import Docker
-from tests.stack.stack import Backends, Ports
+from tests.stack.stack import Backends
 
 FILES = ("docker-compose.yml", "collector", "dashboards/grafana", "docs/runbooks")
 RUNNABLE = ("otel-collector", "jaeger", "prometheus", "victoria-logs")  # Grafana's image can't be made here

@@ -5,9 +5,7 @@ They run on the configuration files that users run (`collector/`); only addresse
 
 import json
 import os
-import random
 import signal
-import socket
 import subprocess
 import time
 import urllib.error
@@ -24,6 +22,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 from hookspan.cli.stack import labels
 from tests import otlp_decode
 from tests.otlp_decode import Span
+from tests.ports import Ports
 from tests.stack import programs
 from tests.waiting import PATIENCE, until
 
@@ -287,7 +286,7 @@ class Stack(Backends):
         ports = Ports({name: self.ports[name] for name in ("jaeger_otlp", "prometheus", "logs")})
         return self._collector(ports, f"collector-{overlay.stem}", "--config", str(overlay))
 
-    def _collector(self, ports: "Ports", name: str = "collector", *more: str) -> Program:
+    def _collector(self, ports: Ports, name: str = "collector", *more: str) -> Program:
         return Program(
             name,
             [str(programs.binary("otelcol")), "--config", str(COLLECTOR_FILES / "otel-collector.yaml"), *more],
@@ -309,7 +308,7 @@ class Stack(Backends):
             group=self._reaper.pid,
         )
 
-    def _jaeger(self, ports: "Ports") -> Program:
+    def _jaeger(self, ports: Ports) -> Program:
         return Program(
             "jaeger",
             [str(programs.binary("jaeger")), "--config", str(COLLECTOR_FILES / "jaeger.yaml")],
@@ -330,7 +329,7 @@ class Stack(Backends):
             group=self._reaper.pid,
         )
 
-    def _prometheus(self, ports: "Ports") -> Program:
+    def _prometheus(self, ports: Ports) -> Program:
         url = f"http://127.0.0.1:{ports['prometheus']}"
         configuration = self.folder / "prometheus.yml"
         configuration.write_text(prometheus_configuration(ports))
@@ -412,28 +411,6 @@ def alertmanager(
         ready=f"{url}/-/ready",
         group=group,
     )
-
-
-class Ports(dict[str, int]):
-    """A free loopback port by any name.
-
-    They lie below the range that the kernel takes for outgoing connections (32768 on Linux): a port must still be free
-    when a killed program is started again.
-    """
-
-    def __missing__(self, name: str) -> int:
-        for _ in range(1000):
-            port = random.SystemRandom().randrange(20_000, 32_000)
-            if port in self.values():
-                continue
-            with socket.socket() as probe:
-                try:
-                    probe.bind(("127.0.0.1", port))
-                except OSError:
-                    continue
-            self[name] = port
-            return port
-        raise RuntimeError("no free port between 20000 and 32000")
 
 
 def prometheus_configuration(ports: Mapping[str, int]) -> str:

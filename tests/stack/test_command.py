@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from tests.agent.machine import Machine
+from tests.ports import Ports
 from tests.stack import programs
 from tests.stack.compose import PORTS, RUNNABLE
 from tests.stack.docker import Docker
-from tests.stack.stack import Ports, get, text
+from tests.stack.stack import get, text
 
 BEFORE = """
 [export]

@@ -22,9 +22,10 @@ import yaml
 from hookspan.catalogue.logs import LOG_EVENTS
 from hookspan.catalogue.metrics import REPEATED, SUMS, Instrument, Kind
 from hookspan.catalogue.scopes import SERVICE_NAME
+from tests.ports import Ports
 from tests.stack import day, programs
 from tests.stack.day import NATIVE_HOOKS, Day
-from tests.stack.stack import Backends, Ports, Stack, get, text
+from tests.stack.stack import Backends, Stack, get, text
 
 GRAFANA = programs.ROOT / "dashboards" / "grafana"
 DAY = 86_400

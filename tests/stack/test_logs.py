@@ -10,8 +10,9 @@ from tests.agent.conftest import make_machine
 from tests.agent.machine import Machine, small_session
 from tests.agent.test_logs import logs_of
 from tests.otlp_sink import Received, Sink
+from tests.ports import Ports
 from tests.stack import programs
-from tests.stack.stack import Ports, Program
+from tests.stack.stack import Program
 from tests.waiting import until
 
 __all__ = ["make_machine"]

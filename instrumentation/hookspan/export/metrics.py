@@ -246,7 +246,6 @@ class MetricExport:
             return []
 
     def _failed(self, reply: Answer) -> None:
-        self._failures += 1
         self._in_a_row += 1
         self._last_error = reply.error
         again, self._not_taken = self._not_taken and reply.not_taken, reply.not_taken
@@ -254,6 +253,7 @@ class MetricExport:
             self._retry_at = time.monotonic() + NOT_TAKEN_PAUSE
         elif reply.retry_after:  # else the interval is pause enough
             self._retry_at = time.monotonic() + answer.delay(1, reply)
+        self._failures += 1  # why is there before others see that it has failed
         if not again and time.monotonic() - self._complained >= COMPLAINT_PAUSE:
             self._complained = time.monotonic()
             extra = {

@@ -151,16 +151,17 @@ class QueueExport(ABC, Generic[Row]):
     def stats(self) -> dict[str, Any]:
         """What `status` and health show. Times are Unix nanoseconds, ages and waits seconds."""
         waiting = self._outbox(self._cursor, 1)[0] if self._is_on else []
+        state = self._state
         return {
-            "state": self._state,
+            "state": state,
             "queue": self._queue() if waiting else 0,
             "oldest_age": max(0, self._clock() - self._time_of(waiting[0])) / 1e9 if waiting else 0.0,
             **{name: self._total(name) for name in ("exported", "rejected", "refused", "expired")},
             "failures": self._failures,
             "last_success": self._last_success,
             "last_error": self._last_error,
-            "not_taken": self._state == "holding" and self._not_taken,
-            "retry_in": max(0.0, self._retry_at - time.monotonic()) if self._state == "holding" else 0.0,
+            "not_taken": state == "holding" and self._not_taken,
+            "retry_in": max(0.0, self._retry_at - time.monotonic()) if state == "holding" else 0.0,
         }
 
     @property
@@ -320,12 +321,13 @@ class QueueExport(ABC, Generic[Row]):
             self._condition.notify_all()
 
     def _hold(self, reply: Answer) -> None:
-        """Nothing more goes out for a while."""
-        self._failures += 1
+        """Nothing more goes out for a while. Why, and for how long, is there before others see that it is so."""
         self._in_a_row += 1
-        self._state, self._last_error, self._not_taken = "holding", reply.error, reply.not_taken
+        self._last_error, self._not_taken = reply.error, reply.not_taken
         self._told_when = reply.retry_after > 0
         self._retry_at = time.monotonic() + answer.delay(self._in_a_row, reply)
+        self._failures += 1
+        self._state = "holding"
         now = self._clock()
         if now - self._complained >= COMPLAINT_PAUSE * 1e9:
             self._complained = now

@@ -1,0 +1,37 @@
+"""Ports of this machine that are free, and stay so."""
+
+import random
+import socket
+import weakref
+
+FIRST, LAST = 20_000, 32_000  # below what the kernel takes for outgoing connections, 32768 and more on Linux
+
+
+class Ports(dict[str, int]):
+    """A free loopback port by any name, kept from all other tests of this machine for as long as this is there.
+
+    A port must still be free when a killed program is started again, and when one starts long after its port was
+    chosen. A socket without a file, named after the port, is what no other process can have then.
+    """
+
+    def __missing__(self, name: str) -> int:
+        for _ in range(1000):
+            port = random.SystemRandom().randrange(FIRST, LAST)
+            if (held := _held(port)) is not None:
+                weakref.finalize(self, held.close)
+                self[name] = port
+                return port
+        raise RuntimeError(f"no free port between {FIRST} and {LAST}")
+
+
+def _held(port: int) -> socket.socket | None:
+    """What keeps the port from others; None if somebody has it."""
+    held = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        held.bind(f"\0hookspan-test-port-{port}")
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+    except OSError:
+        held.close()
+        return None
+    return held
