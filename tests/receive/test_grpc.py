@@ -20,6 +20,7 @@ from hookspan.receive.gate import Gate
 from hookspan.receive.grpc_server import GrpcServer
 from hookspan.receive.spool import Spool
 from tests.receive.requests import spans
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def server(spools: dict[str, Spool]) -> Iterator[GrpcServer]:
 
 @pytest.mark.parametrize("compression", [grpc.Compression.NoCompression, grpc.Compression.Gzip])
 def test_spans_are_stored_as_they_came(spools, server, compression):
-    exporter = OTLPSpanExporter(f"127.0.0.1:{server.port}", insecure=True, compression=compression)
+    exporter = OTLPSpanExporter(f"127.0.0.1:{server.port}", insecure=True, compression=compression, timeout=PATIENCE)
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     with provider.get_tracer("shop.tests").start_as_current_span("pytest"):
