@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -40,10 +41,10 @@ class HookEvents:
     def read(self, session: str, after: int = 0) -> Iterator[HookEvent]:
         """The events after a record."""
         while known := self.known(session, after, PAGE):
-            for record, subagent in known:
-                line = self._records.read(record)
-                if line is not None:
-                    yield HookEvent(record, subagent, line + b"\n")
+            with contextlib.closing(self._records.lines(record for record, _ in known)) as lines:
+                for (record, subagent), line in zip(known, lines, strict=True):
+                    if line is not None:
+                        yield HookEvent(record, subagent, line + b"\n")
             after = known[-1][0]
 
     def _first(self) -> int:

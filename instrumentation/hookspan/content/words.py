@@ -29,7 +29,7 @@ _PAIRED: Final = (
     "\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003134f"
 )
 _RUN: Final = re.compile(rf"[{_PAIRED}]+|[^\W_{_PAIRED}]+")
-_ASCII_RUN: Final = re.compile(r"[a-z0-9]+")
+_ASCII_RUN: Final = re.compile(rf"([a-z0-9]{{1,{WORD_MAX}}})[a-z0-9]*")
 _NAME: Final = re.compile(r"[A-Za-z0-9]+")
 _IS_PAIRED: Final = re.compile(rf"[{_PAIRED}]")
 _PART: Final = re.compile(r"[A-Z]{2,}(?![a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
@@ -53,7 +53,7 @@ class Term(msgspec.Struct, frozen=True):
 def row(text: str) -> list[str]:
     """The words of a text in their order."""
     if text.isascii():
-        return [word if len(word) <= WORD_MAX else word[:WORD_MAX] for word in _ASCII_RUN.findall(text.lower())]
+        return _ASCII_RUN.findall(text.lower())
     found: list[str] = []
     for run in _RUN.findall(unicodedata.normalize("NFKC", text).casefold()):
         if _IS_PAIRED.match(run):
