@@ -27,6 +27,7 @@ def test_of_sessions_without_transcripts_the_newest_are_remembered(paths: Paths)
     with contextlib.closing(ContentDb.open(paths)) as content:
         intake, events = Intake(content), HookEvents(paths, reader)
         for session in SESSIONS:
-            assert intake.take_events(Kept(id=session), events, since=0)
+            assert not intake.take_events(Kept(id=session), events, since=0)
+        assert content.db.execute("SELECT count(*) FROM message WHERE kind = 'prompt'").fetchone() == (len(SESSIONS),)
         assert sum(type(one).__name__ == "_Reading" for one in gc.get_objects()) == REMEMBERED
     reader.close()

@@ -146,17 +146,18 @@ class Intake:
                     files[subagent] = content.file(session, *journal_source(kept.id, subagent), 0, 0, INTEGER_MAX)
                 return files[subagent]
 
-            record = start = file_of("").indexed
+            taken, record = 0, (start := file_of("").indexed)
             reading = self._reading(files[""], journal_source(kept.id), of_events=True)
             for record, subagent, line in itertools.islice(events.read(kept.id, start), EVENTS):
+                taken += 1
                 file = file_of(subagent)
                 for row in reading.rows(line, record, file, kept.id):
                     if row.at >= since:
                         content.add(session, file.key, kept, row)
             files[""].indexed = record
-            for file in files.values() if record > start else ():
+            for file in files.values() if taken else ():
                 content.save(file)
-        return record > start
+        return taken == EVENTS
 
     def settle(self, before: int) -> bool:
         """Pack what the archive has of sessions that rest since then (Unix ns); True if there may be more."""

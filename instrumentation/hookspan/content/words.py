@@ -29,7 +29,6 @@ _PAIRED: Final = (
     "\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003134f"
 )
 _RUN: Final = re.compile(rf"[{_PAIRED}]+|[^\W_{_PAIRED}]+")
-_ASCII_RUN: Final = re.compile(rf"([a-z0-9]{{1,{WORD_MAX}}})[a-z0-9]*")
 _NAME: Final = re.compile(r"[A-Za-z0-9]+")
 _IS_PAIRED: Final = re.compile(rf"[{_PAIRED}]")
 _PART: Final = re.compile(r"[A-Z]{2,}(?![a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
@@ -53,7 +52,7 @@ class Term(msgspec.Struct, frozen=True):
 def row(text: str) -> list[str]:
     """The words of a text in their order."""
     if text.isascii():
-        return _ASCII_RUN.findall(text.lower())
+        return _cut(_NAME.findall(text.lower()))
     found: list[str] = []
     for run in _RUN.findall(unicodedata.normalize("NFKC", text).casefold()):
         if _IS_PAIRED.match(run):
@@ -66,10 +65,15 @@ def row(text: str) -> list[str]:
 
 def indexed(text: str) -> str:
     """What the index has of a text: its words in their order, and behind them the parts that are no words of it."""
-    words = row(text)
-    mixed = {name for name in set(_NAME.findall(text)) if len(name) <= WORD_MAX and _has_parts(name)}
+    names = _NAME.findall(text)
+    words = _cut(" ".join(names).lower().split()) if text.isascii() else row(text)
+    mixed = {name for name in set(names) if len(name) <= WORD_MAX and _has_parts(name)}
     parts = {part.lower() for name in mixed for part in _PART.findall(name) if len(part) > 1}
     return " ".join([*words, *sorted(parts.difference(words))])
+
+
+def _cut(words: list[str]) -> list[str]:
+    return words if len(max(words, key=len, default="")) <= WORD_MAX else [word[:WORD_MAX] for word in words]
 
 
 def _has_parts(name: str) -> bool:
