@@ -7,6 +7,9 @@ An agent that a forked command starts, or that a test starts by `Agent`, is fork
 second of a processor. It has the arguments, environment, folder, descriptors and session of a start, for others to see
 as well. Agents that hooks and services start, or that are broken on purpose, are started.
 
+A command waits for an agent as long as a test does: its own deadlines are for a machine of one user, and on one that
+runs tests an agent may need longer to start, to answer or to end.
+
 `install` compiles the relay, which takes as long as all else that it does. As with ccache, what a compiler of the
 system has made of the same source is taken from where the tests keep what they build; other compilers are run.
 """
@@ -38,7 +41,8 @@ from typing import IO, Any, Final
 
 import hookspan
 import hookspan.agent.__main__ as agent
-from hookspan.agent import launch
+from hookspan.agent import client, exclusive, launch
+from hookspan.cli.demo import outcome
 from hookspan.setup import relay
 
 CHUNK: Final = 1 << 16
@@ -47,6 +51,7 @@ CLONE_NEWNS: Final = 0x20000
 CAPABILITIES, CAP_DAC_READ_SEARCH = 0x20080522, 2  # _LINUX_CAPABILITY_VERSION_3
 PR_SET_DUMPABLE, PR_SET_KEEPCAPS, PR_SET_MM, PR_SET_MM_MAP, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 4, 8, 35, 14, 47, 2
 PATH: Final = tuple(sys.path)
+PATIENCE: Final = 60.0  # seconds
 
 
 def _prepare() -> None:
@@ -60,7 +65,24 @@ def _prepare() -> None:
     run = functools.partial(_run_compiler, Path(sys.argv[2]))
     vars(relay)["subprocess"] = SimpleNamespace(run=run, TimeoutExpired=subprocess.TimeoutExpired)
     vars(launch)["subprocess"] = SimpleNamespace(Popen=_Agent, DEVNULL=subprocess.DEVNULL)
+    _wait_longer()
     gc.freeze()  # a collection in a fork would copy all of it
+
+
+def _wait_longer() -> None:
+    for module, *names in (
+        (client, "READY_TIMEOUT"),
+        (launch, "READY_TIMEOUT", "STOP_TIMEOUT", "LOCK_TIMEOUT"),
+        (exclusive, "LOCK_TIMEOUT"),
+        (sys.modules["hookspan.cli.verbs.flush"], "MARGIN"),
+        (outcome, "PATIENCE"),
+    ):
+        for name in names:
+            assert vars(module)[name] < PATIENCE
+            vars(module)[name] = PATIENCE
+    for ask in (client.Client.request, client.Client.ask):
+        assert ask.__kwdefaults__["timeout"] < PATIENCE
+        ask.__kwdefaults__["timeout"] = PATIENCE
 
 
 def _run_compiler(kept: Path, command: Sequence[str], **options: Any) -> "subprocess.CompletedProcess[Any]":

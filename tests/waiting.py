@@ -1,5 +1,7 @@
 """To wait for what other processes do."""
 
+import http.client
+import sqlite3
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -8,6 +10,7 @@ T = TypeVar("T")
 
 PATIENCE = 60.0  # seconds; only what is broken takes as long, whatever else the machine does
 POLL = 0.05  # seconds
+MAKING = (http.client.HTTPException, sqlite3.OperationalError)
 
 
 def until(
@@ -15,8 +18,9 @@ def until(
 ) -> T:
     """Ask again and again until the answer is truthy, and return it.
 
-    What fails within because something isn't there yet (an assertion, a connection, a lookup, a number of values)
-    counts as "not yet". Raises `TimeoutError` with `what` it was and the last of these, or the last answer.
+    What fails within because something isn't there yet (an assertion, a connection, a lookup, a number of values, a
+    database that is being made, an answer that broke off) counts as "not yet". Raises `TimeoutError` with `what` it was
+    and the last of these, or the last answer.
     """
     deadline = time.monotonic() + timeout
     while True:
@@ -25,7 +29,7 @@ def until(
         try:
             if answer := condition():
                 return answer
-        except (AssertionError, LookupError, OSError, ValueError) as error:
+        except (AssertionError, LookupError, OSError, ValueError, *MAKING) as error:
             last = error
         if time.monotonic() > deadline:
             raise TimeoutError(f"not within {timeout:g} s: {what}; last: {last or answer!r}") from last

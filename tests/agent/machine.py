@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,7 @@ from hookspan.store import Reader
 from tests.command import OVER_ETC, Agent, call
 from tests.waiting import PATIENCE, until
 
-STARTING = ("is not ready after", "another process has been starting the agent")
-"""How `up` gives up on a busy machine."""
+PIPE = 1 << 16  # bytes that a pipe holds
 
 
 class Machine:
@@ -62,17 +61,27 @@ class Machine:
     # --- hooks
 
     def hook(self, event: Mapping[str, Any], *, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
-        """Start a relay process as Claude Code does, and give it the event; the caller waits."""
-        process = subprocess.Popen(
-            self.relay,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env={**self.env, **(env or {})},
-        )
-        assert process.stdin is not None
-        process.stdin.write(json.dumps(event).encode())
-        process.stdin.close()
+        """Start a relay process as Claude Code does, and give it the event; the caller waits.
+
+        The event is in the pipe before: a relay waits for it for 2 s, which on a busy machine are over before we go on.
+        """
+        payload = json.dumps(event).encode()
+        given, giving = os.pipe()
+        with open(giving, "wb") as pipe:
+            pipe.write(payload[:PIPE])
+            pipe.flush()
+            if len(payload) <= PIPE:
+                pipe.close()
+            process = subprocess.Popen(
+                self.relay,
+                stdin=given,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env={**self.env, **(env or {})},
+            )
+            os.close(given)
+            if len(payload) > PIPE:
+                pipe.write(payload[PIPE:])
         return process
 
     def hooks(self, *events: Mapping[str, Any]) -> None:
@@ -83,7 +92,7 @@ class Machine:
     # --- the command line
 
     def cli(self, *arguments: str, env: Mapping[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
-        return call(*arguments, env={**self.env, **(env or {})}, timeout=PATIENCE * 2)
+        return call(*arguments, env={**self.env, **(env or {})}, timeout=PATIENCE * 5)
 
     def json(self, *arguments: str, env: Mapping[str, str] | None = None) -> Any:
         done = self.cli(*arguments, "--json", env=env)
@@ -91,11 +100,8 @@ class Machine:
         return json.loads(done.stdout)
 
     def up(self, **variables: str) -> int:
-        """`hookspan up`; the agent's pid. The command gives up sooner than a test does."""
-        deadline = time.monotonic() + PATIENCE
-        while (done := self.cli("up", "--json", env=variables)).returncode and time.monotonic() < deadline:
-            assert any(words in done.stderr for words in STARTING), done.stderr
-            ready(self)
+        """`hookspan up`; the agent's pid."""
+        done = self.cli("up", "--json", env=variables)
         assert done.returncode == 0, done.stderr
         return int(json.loads(done.stdout)["pid"])
 
@@ -106,16 +112,18 @@ class Machine:
 
     @property
     def pid(self) -> int:
-        """The pid of the agent that holds the lock; 0 without one."""
+        """The pid of the agent that holds the lock; 0 without one.
+
+        One that has just taken it may not have written its pid there yet: what is read then is that of the one before.
+        """
         if not is_held(self.paths.agent_lock):
             return 0
         words = self.paths.agent_lock.read_text().split()
-        return int(words[0]) if words else 0
+        return int(words[0]) if words and Path("/proc", words[0]).exists() else 0
 
     def kill(self) -> int:
         """kill -9 the agent; its pid."""
-        pid = self.pid
-        assert pid
+        pid = until(lambda: self.pid, "there is no agent")
         os.kill(pid, signal.SIGKILL)
         until(lambda: self.pid != pid, "the killed agent still holds its lock")
         return pid
@@ -133,16 +141,21 @@ class Machine:
             reader.close()
 
     def close(self) -> None:
+        """End all that has the state folder among its words: agents, also those that are about to take the lock."""
         self.paths.state.mkdir(parents=True, exist_ok=True)
         self.paths.down.touch()
-        for _ in range(50):
-            if (pid := self.pid) == 0:
-                break
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-            time.sleep(0.02)
+        until(
+            lambda: not [os.kill(pid, signal.SIGKILL) for pid in self._processes()], "an agent that was killed is there"
+        )
         for agent in self.agents:
             agent.wait(PATIENCE)
+
+    def _processes(self) -> Iterator[int]:
+        state = os.fsencode(self.paths.state)
+        for folder in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):  # it has ended
+                if state in (folder / "cmdline").read_bytes().split(b"\0"):
+                    yield int(folder.name)
 
 
 @functools.cache

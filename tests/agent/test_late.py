@@ -32,7 +32,7 @@ def test_a_session_that_is_over_at_once_has_its_repository(make_machine: Callabl
     machine = make_machine(settings=f'[export]\nendpoint = "{sink.url}"\nmetric_interval = 1\n')
     folder = shop(tmp_path)
     machine.up()
-    machine.json("flush")
+    machine.json("flush", "--wait", "60s")
     for _ in range(2):
         worker = Worker(machine, folder)
         worker.begin()

@@ -55,7 +55,10 @@ def test_a_kill_loses_and_repeats_nothing_and_tells_of_the_time_without_an_agent
     machine.hooks(*small_session(tools=3))
     sink.fault(status=503, signal="logs")
     machine.hooks(*small_session(tools=2))
-    until(lambda: logs_of(machine).get("queue", 0) > 3, "records wait")
+    until(
+        lambda: (logs := logs_of(machine)).get("queue", 0) > 3 and logs["state"] == "holding",
+        "records wait, and what was sent before has been answered",
+    )
     beat = machine.paths.heartbeat.stat().st_mtime_ns
     machine.kill()
     sink.heal()
@@ -69,8 +72,8 @@ def test_a_kill_loses_and_repeats_nothing_and_tells_of_the_time_without_an_agent
     assert len(decisions) == 6
     until(lambda: by_uid(sink.logs).keys() == by_uid(stored(machine.paths)).keys())
     assert len(sink.logs) == len(by_uid(sink.logs)), "nothing came twice"
-    shown = machine.cli("status").stdout
-    assert f"{len(sink.logs)} log records out, 0 waiting" in shown
+    out = f"{len(sink.logs)} log records out, 0 waiting"
+    until(lambda: out in machine.cli("status").stdout, out)
 
     before = stored(machine.paths)
     machine.cli("rebuild", "--yes")

@@ -4,13 +4,19 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import httpx2
 import pytest
 
+from hookspan.agent.client import Client
 from tests.otlp_sink import Sink
 from tests.waiting import PATIENCE, until
 from tests.web.site import Refused, Site, stream
 
+from .machine import Machine, launch, ready
+
 OFTEN = "[monitor]\ninterval = 1\n"
+# Else the agent notices within a second that its store is gone, and writes it anew.
+MENDS_NOTHING = "from hookspan.agent.ingest.keeper import StoreKeeper; StoreKeeper.damage = lambda self: None"
 
 
 def check(site: Site, name: str) -> Any:
@@ -52,8 +58,11 @@ def test_a_change_of_health_is_told_everywhere(
             assert site.get("/health")["status"] == status
             asyncio.run(asyncio.wait_for(told(site, status), PATIENCE))
         until(lambda value=value: latest(sink, "collector") == value)
-    logged = [line["status"] for line in site.machine.log() if line.get("check") == "collector"]
-    assert logged[-2:] == ["critical", "healthy"]
+
+    def logged() -> list[str]:
+        return [line["status"] for line in site.machine.log() if line.get("check") == "collector"]
+
+    until(lambda: logged()[-2:] == ["critical", "healthy"], "what the log says")
     until(lambda: "hookspan: collector is critical" in "\n".join(messages), f"received {messages}")
 
 
@@ -74,20 +83,23 @@ def test_pages_that_are_turned_away_are_a_warning(make_site: Callable[..., Site]
     until(lambda: check(site, "dashboard")["status"] == "healthy", "nobody is turned away any more")
 
 
-def test_it_is_ready_while_the_store_can_be_read(make_site: Callable[..., Site]):
-    site = make_site("[monitor]\ninterval = 3600\n")
-    client, store = site.client(), site.machine.paths.store
+def test_it_is_ready_while_the_store_can_be_read(make_machine: Callable[..., Machine]):
+    machine = make_machine(settings="[dashboard]\nport = 0\n")
+    launch(machine, "--stay", fault=MENDS_NOTHING)
+    ready(machine)
+    page = Client(machine.paths).request("ping", timeout=PATIENCE)["url"]
+    store = machine.paths.store
     away = store.with_name("away")
 
-    def ready() -> tuple[int, Any]:
-        answer = client.get("/readyz")
+    def readiness() -> tuple[int, Any]:
+        answer = httpx2.get(f"{page}/readyz", timeout=PATIENCE)
         return answer.status_code, answer.json()
 
-    assert ready() == (200, {"status": "ok"})
+    until(lambda: readiness() == (200, {"status": "ok"}))
     store.rename(away)
-    assert ready() == (503, {"status": "unavailable"})
+    assert readiness() == (503, {"status": "unavailable"})
     store.mkdir()
-    assert ready() == (503, {"status": "unavailable"}), "what can't be opened is no bug of the page"
+    assert readiness() == (503, {"status": "unavailable"}), "what can't be opened is no bug of the page"
     store.rmdir()
     away.replace(store)
-    assert ready() == (200, {"status": "ok"})
+    assert readiness() == (200, {"status": "ok"})

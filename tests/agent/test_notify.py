@@ -64,10 +64,10 @@ def test_a_long_wait_and_failed_turns_are_told_without_content(
     append(machine, *loop(str(uuid.uuid4()), "cat hunter2"))
     until(lambda: received[1:] == ["shop repeats one call (10 calls)"], f"received {received}")
     del received[1:]
-    machine.hooks(*(event("StopFailure", session, error="rate_limit", prompt_id=prompt, number=n) for n in range(8)))
+    append(machine, *(event("StopFailure", session, error="rate_limit", prompt_id=prompt, number=n) for n in range(8)))
     until(lambda: told(received[1:]) == 8, f"received {received}")
     assert len(received) < 9, "a burst becomes one message"
-    assert machine.status()["notify"]["sent"] == len(received) + 1
+    until(lambda: machine.status()["notify"]["sent"] == len(received) + 1, "each is counted once it is answered")
     write = {"tool_name": "Write", "tool_input": {"file_path": "hunter2.py", "content": ""}, "prompt_id": prompt}
     for who, call_id in ((session, "toolu_2"), (str(uuid.uuid4()), "toolu_3")):
         machine.hooks(event("PreToolUse", who, tool_use_id=call_id, **write))

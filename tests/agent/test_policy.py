@@ -84,9 +84,9 @@ def waiting(machine: Machine) -> int:
     return int(machine.status()["export"].get("queue", 0))
 
 
-def projects(machine: Machine) -> set[str]:
-    """The projects that the agent's settings in force name."""
-    return set(Client(machine.paths).request("settings")["settings"]["settings"]["projects"])
+def in_force(machine: Machine) -> dict[str, Any]:
+    """The agent's settings."""
+    return dict(Client(machine.paths).request("settings", timeout=PATIENCE)["settings"]["settings"])
 
 
 @pytest.fixture
@@ -108,6 +108,8 @@ def test_a_lock_holds_for_what_waits_to_be_exported(governed: Governed, sink: Si
     until(lambda: waiting(governed.machine) > 5, "spans wait")
     sink.clear()
     governed.policy.write_text(LOCKED)
+    # What was on its way by then is refused.
+    until(lambda: not in_force(governed.machine)["content"]["export"], "the agent knows it")
     sink.heal()
     assert governed.exported(sink) == ({False}, {"theirs"})
     governed.session()
@@ -128,7 +130,9 @@ def test_what_waits_of_a_project_that_is_no_longer_recorded_is_not_sent(
     until(lambda: waiting(machine) > 12, "spans of both wait")
     with machine.paths.config.open("a") as file:
         file.write("[projects.shop]\nrecord = false\n")
-    until(lambda: "shop" in projects(machine), "the agent knows it")  # what was on its way by then was refused
+    until(
+        lambda: "shop" in in_force(machine)["projects"], "the agent knows it"
+    )  # what was on its way by then was refused
     sink.heal()
     assert machine.json("flush", "--wait", "60s")["exported"]
     assert {span.attributes[sc.PROJECT] for span in sink.spans} == {"other"}

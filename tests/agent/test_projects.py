@@ -191,7 +191,7 @@ def test_a_session_whose_project_is_left_out_while_it_runs_is_removed(make_site:
     until(lambda: kept(machine) == {staying.session}, "it goes when the setting comes, not with its next event")
     for worker in (leaving, staying):
         worker.finish()
-    machine.json("flush")
+    machine.json("flush", "--wait", "60s")
     assert kept(machine) == {staying.session}
     assert machine.cli("rebuild").returncode == 0
     assert kept(machine) == {staying.session}

@@ -285,7 +285,7 @@ def agent_old(machine: Machine) -> None:
 def agent_stopped(machine: Machine) -> Iterator[None]:
     process = launch(machine, "--stay")
     ready(machine)
-    machine.json("flush")  # its store is there
+    machine.json("flush", "--wait", "60s")  # its store is there
     process.send_signal(signal.SIGSTOP)
     try:
         yield

@@ -1,5 +1,6 @@
 """What `hookspan forget` leaves of a session: no byte of what it alone brought, and all that others brought, too."""
 
+import contextlib
 import gzip
 import uuid
 from collections.abc import Iterator
@@ -55,7 +56,7 @@ def worked(machine: Machine, folder: Path) -> str:
         event("Stop", session, **about),
         event("SessionEnd", session, reason="other", cwd=str(folder)),
     )
-    assert machine.json("flush", "--wait", "30s")["exported"]
+    assert machine.json("flush", "--wait", "60s")["exported"]
     return session
 
 
@@ -71,8 +72,8 @@ def sessions(machine: Machine) -> list[SessionRow]:
 def files_with(paths: Paths, text: str) -> list[str]:
     found = []
     for path in sorted(paths.state.rglob("*")):
-        if path.is_file():
-            data = path.read_bytes()
+        with contextlib.suppress(FileNotFoundError):  # an agent may take it away
+            data = path.read_bytes() if path.is_file() else b""
             if text.encode() in (gzip.decompress(data) if path.suffix == ".gz" else data).lower():
                 found.append(str(path.relative_to(paths.state)))
     return found

@@ -45,14 +45,14 @@ def started(*words: str, env: dict[str, str]) -> subprocess.CompletedProcess[str
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=5 * PATIENCE,
         check=False,
     )
 
 
 def forked(*words: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """For a third of that: what the start does is seen where the variable is unset."""
-    return call(*words, env=env, cwd=Path("/"), timeout=PATIENCE, uid=NOBODY)
+    return call(*words, env=env, cwd=Path("/"), timeout=5 * PATIENCE, uid=NOBODY)
 
 
 @pytest.mark.need_root

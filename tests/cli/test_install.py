@@ -27,6 +27,7 @@ from hookspan.paths import Paths
 from hookspan.setup import relay
 from hookspan.setup.relay import Relay
 from tests.command import call
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -333,7 +334,7 @@ def test_the_question(answer: bytes, status: int, file: Path, home: Path):
         os.write(terminal, answer)
         while True:
             # Python can miss an interrupt that comes just before it begins to read: then its user presses it again.
-            if answer == b"\x03" and not select.select([terminal], [], [], 2)[0]:
+            if answer == b"\x03" and not select.select([terminal], [], [], 20)[0]:
                 os.write(terminal, answer)
             else:
                 seen += os.read(terminal, 65536)
@@ -701,8 +702,12 @@ def test_purge_leaves_nothing(others: bool, tmp_path: Path, hookspan: Run):
     subprocess.run([str(relay_file), str(state)], input=event, env={}, check=True)
     hookspan("flush", "--wait", "1s", status=1)  # nobody listens there
     assert "To be deleted" in hookspan("uninstall", "--purge", "--dry-run").stdout
-    assert (state / "store.db").exists()
+    until((state / "store.db").exists, "the agent's store")
     hookspan("uninstall", "--purge", "--yes")
     assert everything(home) == before
-    commands = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
-    assert not [command for command in commands if str(state) in command]
+
+    def left() -> list[list[str]]:
+        commands = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
+        return [command for command in commands if str(state) in command]
+
+    until(lambda: not left(), "a process is left")

@@ -111,7 +111,7 @@ def test_nothing_is_sent_twice(make_machine):
         machine = make_machine(settings=f'[export]\nendpoint = "{sink.url}"\nmetric_interval = 1\n')
         machine.up()
         machine.hooks(*small_session(tools=3), *small_session())
-        assert machine.json("flush")["exported"]
+        assert machine.json("flush", "--wait", "60s")["exported"]
         first = dict(sink.ids)
         tools = {"gen_ai.tool.name": "Bash"}
         until(lambda: sink.latest("hookspan.tool.calls", tools).value == 4)
@@ -119,7 +119,7 @@ def test_nothing_is_sent_twice(make_machine):
         machine.json("rebuild")
         assert machine.pid, "an agent that was to stay runs again"
         machine.hooks(*small_session(tools=2))
-        assert machine.json("flush")["exported"]
+        assert machine.json("flush", "--wait", "60s")["exported"]
         until(lambda: sink.latest("hookspan.tool.calls", tools).value == 2)
         new = sink.latest("hookspan.tool.calls", tools)
         assert new.start > old.start
@@ -165,7 +165,7 @@ def test_a_session_is_nowhere_any_more(machine: Machine, tmp_path, packed):
     machine.hooks(*[event for pair in zip(other, mine, strict=True) for event in pair])
     torn = b'{"v":1,"at":1,"event":{"session_id":"' + gone.encode() + b'","prompt":"' + SECRET.encode()
     Writer(machine.paths).append([torn])
-    machine.json("flush")
+    assert machine.json("flush", "--wait", "60s")["unwritten"] == 0
     until(lambda: all((row := Reader(machine.paths).session(one)) and row.ended for one in (gone, kept)))
     if packed:
         machine.cli("down")
@@ -228,7 +228,7 @@ def test_what_waited_for_export_is_not_sent(make_machine):
         assert done["unexported"] > len(mine)
         assert done["exported"] == 0
         sink.start()
-        assert machine.json("flush", "--wait", "30s")["exported"]
+        assert machine.json("flush", "--wait", "60s")["exported"]
         assert {span.attributes["session.id"] for span in sink.spans} == {other[0]["session_id"]}
 
 

@@ -86,7 +86,7 @@ def test_a_real_systemd_starts_the_agent_and_starts_it_again(tmp_path: Path):
         cwd=home,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=900,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -38,7 +38,7 @@ def test_a_backend_for_traces_gets_them_and_refuses_no_flush(machine: Machine, s
         export_to(machine, sink)
         machine.up()
         machine.hooks(*small_session())
-        done = machine.cli("flush", "--wait", "30s")
+        done = machine.cli("flush", "--wait", "60s")
         assert done.returncode == 0, done.stdout
         assert "All spans are exported" in done.stdout
         assert f"Metrics are refused: the endpoint answered {status}" in done.stdout
@@ -56,7 +56,7 @@ def test_a_backend_for_traces_gets_them_and_refuses_no_flush(machine: Machine, s
 
         assert machine.cli("config", "set", "export.metrics", "false").returncode == 0
         machine.hooks(*small_session())
-        done = machine.cli("flush", "--wait", "30s")
+        done = machine.cli("flush", "--wait", "60s")
         assert (done.returncode, "refused" in done.stdout) == (0, False)
         assert "metrics" not in machine.cli("doctor").stdout
         assert "; no metrics" in machine.cli("status").stdout
@@ -69,6 +69,7 @@ def test_a_backend_for_metrics_is_not_asked_to_take_spans(machine: Machine):
         export_to(machine, sink)
         machine.up()
         machine.hooks(*small_session())
+        until(lambda: machine.json("flush", "--wait", "1s")["unwritten"] == 0)
         done = machine.cli("flush", "--wait", "8s")
         assert done.returncode == 1
         assert "Not exported after 8 s, but kept:" in done.stdout
@@ -78,7 +79,7 @@ def test_a_backend_for_metrics_is_not_asked_to_take_spans(machine: Machine):
         assert (bad["check"], "export.traces false" in bad["todo"]) == ("export", True)
 
         assert machine.cli("config", "set", "export.traces", "false").returncode == 0
-        done = machine.cli("flush", "--wait", "30s")
+        done = machine.cli("flush", "--wait", "60s")
         assert (done.returncode, "All metrics are exported" in done.stdout) == (0, True), done.stdout
         assert "metrics only" in machine.cli("status").stdout
         assert machine.cli("doctor", "--end-to-end").returncode == 0
@@ -86,7 +87,7 @@ def test_a_backend_for_metrics_is_not_asked_to_take_spans(machine: Machine):
         assert machine.cli("config", "set", "export.traces", "true").returncode == 0
         later = small_session()
         machine.hooks(*later)
-        assert machine.cli("flush", "--wait", "30s").returncode == 0
+        assert machine.cli("flush", "--wait", "60s").returncode == 0
         assert {span.attributes["session.id"] for span in sink.spans if "session.id" in span.attributes} == {
             later[0]["session_id"]
         }, "export begins with what comes from then on"
@@ -100,7 +101,7 @@ def test_metrics_go_to_a_backend_that_takes_them_by_now(machine: Machine):
         machine.hooks(*small_session())
         assert json.loads(machine.cli("flush", "--json").stdout)["metrics"] == "refused"
         sink.heal()
-        done = machine.cli("flush", "--wait", "30s")
+        done = machine.cli("flush", "--wait", "60s")
         assert "All spans and metrics are exported" in done.stdout
         assert any(point.name == "hookspan.hook.events" for point in sink.points)
 

@@ -38,7 +38,9 @@ def test_an_endpoint_that_only_a_variable_names(machine: Machine, remedy: str):
 
         machine.cli(*(command.split()[1:] if remedy == "config set" else ["up"]), env=env)
         machine.hooks(*small_session())
-        flushed, doctor, status = (machine.cli(verb, env=env) for verb in ("flush", "doctor", "status"))
+        flushed, doctor, status = (
+            machine.cli(*verb, env=env) for verb in (("flush", "--wait", "60s"), ("doctor",), ("status",))
+        )
         assert (flushed.returncode, flushed.stderr) == (0, "")
         assert "are exported" in flushed.stdout
         assert "took a test span" in doctor.stdout

@@ -14,7 +14,7 @@ import pytest
 
 from hookspan.cli.terminal.text import may_draw
 from tests.agent.machine import Machine, event
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 
 def test_it_shows_what_changes_until_it_is_interrupted(tmp_path: Path):
@@ -34,7 +34,7 @@ def test_it_shows_what_changes_until_it_is_interrupted(tmp_path: Path):
         while not json.loads(watching.stdout.readline())["store"]["events"]:
             pass
         watching.send_signal(signal.SIGINT)
-        _, complaint = watching.communicate(timeout=30)
+        _, complaint = watching.communicate(timeout=PATIENCE)
         assert (watching.returncode, complaint.strip()) == (128 + signal.SIGINT, "")
     finally:
         watching.kill()
@@ -81,7 +81,7 @@ def test_a_terminal_gets_sequences_only_where_they_are_wanted(
     text = ""
     try:
         with contextlib.suppress(OSError):  # EIO: nobody has the terminal's other end any more
-            while chunk := os.read(outer, 1 << 16).decode():
+            while chunk := os.read(outer, 1 << 16).decode(errors="replace"):
                 text += chunk
                 if "next: " in text:  # the end of what `--watch` shows at once, and would show again in 2 s
                     process.kill()

@@ -1,8 +1,9 @@
 """Sessions that run side by side, as a program: `python -m tests.faults.sessions FOLDER ... -- RELAY ...`.
 
 `--hooks N`: so many events by relay processes, spread over SESSIONS sessions, each of which waits for its hook as its
-client does; every second one is Codex's. Prints the nanoseconds of every hook, from its start to its end, as a JSON
-list. `--append N`: so many events, every second one Codex's, straight into the journal of the state FOLDER instead.
+client does; every second one is Codex's. Prints the nanoseconds of every hook, from its start to its end, and those of
+a process that does nothing beside every BARE of them, as two JSON lists. `--append N`: so many events, every second one
+Codex's, straight into the journal of the state FOLDER instead.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from hookspan.paths import Paths
 from tests.faults import of_codex
 
 BATCH = 100  # lines a write
+BARE = 10  # hooks of a session
 STEP = 1_000_000  # nanoseconds between two appended events
 
 
@@ -32,34 +34,37 @@ class Hooks:
         self.command = command
         self.output = output
         self.took: list[int] = []
+        self.bare: list[int] = []
 
     def session(self, count: int, pause: float, *, codex: bool) -> None:
         """One event after the other, `pause` seconds apart at least."""
         began = time.monotonic()
         for number, event in enumerate(of_codex.events(count) if codex else events(count, sessions=1)):
             time.sleep(max(0.0, began + number * pause - time.monotonic()))
-            self.run(json.dumps(event).encode(), *(["--agent", "codex"] if codex else []))
+            arguments = ["--agent", "codex"] if codex else []
+            self.took.append(self.run([*self.command, *arguments], json.dumps(event).encode()))
+            if number % BARE == 0:
+                self.bare.append(self.run(["/bin/true"]))
 
-    def run(self, payload: bytes, *arguments: str) -> None:
-        """One hook: it exits 0."""
+    def run(self, command: list[str], payload: bytes = b"") -> int:
+        """Nanoseconds of one process, which exits 0."""
         reader, writer = os.pipe()
         os.write(writer, payload)
         os.close(writer)
         actions: list[Any] = [(os.POSIX_SPAWN_DUP2, reader, 0)]
         actions += [(os.POSIX_SPAWN_DUP2, self.output, descriptor) for descriptor in (1, 2)]
         start = time.monotonic_ns()
-        child = os.posix_spawn(
-            self.command[0], [*self.command, *arguments], {"HOME": "/nonexistent"}, file_actions=actions
-        )
+        child = os.posix_spawn(command[0], command, {"HOME": "/nonexistent"}, file_actions=actions)
         _, status = os.waitpid(child, 0)
-        self.took.append(time.monotonic_ns() - start)
+        took = time.monotonic_ns() - start
         os.close(reader)
         if status:
             raise SystemExit(f"a hook ended with wait status {status}")
+        return took
 
 
-def run_hooks(command: list[str], count: int, rate: float) -> list[int]:
-    """Nanoseconds of `count` hooks, about `rate` of them a second."""
+def run_hooks(command: list[str], count: int, rate: float) -> tuple[list[int], list[int]]:
+    """Nanoseconds of `count` hooks, about `rate` of them a second, and of processes that do nothing."""
     with tempfile.TemporaryFile() as output:
         hooks = Hooks(command, output.fileno())
         shares = [count // SESSIONS + (number < count % SESSIONS) for number in range(SESSIONS)]
@@ -73,7 +78,7 @@ def run_hooks(command: list[str], count: int, rate: float) -> list[int]:
             thread.join()
         if len(hooks.took) != count or os.fstat(output.fileno()).st_size:
             raise SystemExit(f"{len(hooks.took)} of {count} hooks ended well, or one of them said something")
-    return hooks.took
+    return hooks.took, hooks.bare
 
 
 def append(folder: Path, count: int) -> None:
@@ -97,7 +102,7 @@ def main() -> None:
     options = parser.parse_args(own)
     if options.append:
         append(options.folder, options.append)
-    print(json.dumps(run_hooks(relay, options.hooks, options.rate) if options.hooks else []))
+    print(json.dumps(run_hooks(relay, options.hooks, options.rate) if options.hooks else ([], [])))
 
 
 if __name__ == "__main__":

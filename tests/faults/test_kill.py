@@ -11,7 +11,8 @@ from tests.faults.campaign import FAULTS, begin, table, wrong
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("kill")]
 
 EVENTS = int(os.environ.get("KILL_EVENTS", "10000"))  # of all faults together; more with `make faults`
-NOTICED = 250.0  # milliseconds; a hook that waits for a stopped agent or a hanging endpoint takes seconds
+NOTICED = 250.0  # milliseconds more than processes take; a hook that waits for a stopped agent takes seconds
+BUSY = 10  # times as long as one that does nothing: what a hook does may be interrupted so often
 
 
 def test_no_fault_of_agent_or_endpoint_loses_an_event_or_slows_a_hook(tmp_path: Path):
@@ -23,4 +24,4 @@ def test_no_fault_of_agent_or_endpoint_loses_an_event_or_slows_a_hook(tmp_path: 
             campaign.run(fault, share * (1 + fault.kills), append=0)
         print(*table(campaign.rows), sep="\n")
         assert wrong(campaign) == [], seed
-    assert [row.fault for row in campaign.rows if row.p50 > NOTICED] == []
+    assert [row.fault for row in campaign.rows if row.p50 > NOTICED + BUSY * campaign.bare[row.fault]] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import subprocess
 import tempfile
@@ -200,7 +201,8 @@ def take_over(paths: Paths, lock: FileLock) -> bool:
         if isinstance(probed, NeedsRestart) and probed.about.get("state") not in {None, "stopping"}:
             if not is_newer(__version__, str(probed.about.get("version", ""))):
                 return False
-            client.request("stop")
+            with contextlib.suppress(UserError):  # it is ending just now, or has no time to answer
+                client.request("stop")
         if lock.acquire(0.5):
             return True
     return False
