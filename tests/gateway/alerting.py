@@ -25,11 +25,13 @@ def running(fleet: Fleet, recipients: str, replaced: Mapping[str, str]) -> Itera
     )
     prometheus = _prometheus(fleet)
     started = (alertmanager, prometheus, _vmalert(fleet, alertmanager.url, prometheus.url))
-    for program in started:
-        fleet.other(program)
-    yield prometheus.url
-    for program in started:
-        program.kill()
+    try:
+        for program in started:
+            fleet.other(program)
+        yield prometheus.url
+    finally:
+        for program in started:
+            program.kill()
 
 
 def _vmalert(fleet: Fleet, alertmanager: str, prometheus: str) -> Program:

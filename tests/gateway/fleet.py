@@ -28,6 +28,9 @@ TOKEN = "a-token-of-this-test-alone"
 ANOTHER_TOKEN = "another-token"
 ONE_COMPILER = "-XX:TieredStopAtLevel=1"
 """For a Java that is gone in a minute: the second compiler takes a third of its processor, and pays later."""
+LEAST_SESSION = {"SESSION_TIMEOUT": "6s"}
+"""For an ingester that is to be missed soon: the least that Kafka allows."""
+WAITS = ("--timeout", "60000")  # ms that Kafka's tool for groups waits for an answer, by default 5 s
 RETRY_ON_429 = "--feature-gates=exporter.prometheusremotewritexporter.RetryOn429"  # as the manifests have it
 
 SERVER_PROPERTIES = """
@@ -168,7 +171,9 @@ class Fleet(Backends):
 
     def lag(self, group: str = GROUPS[0]) -> int:
         """Messages of a topic that a group hasn't committed yet; what was never committed counts from the start."""
-        rows = self.kafka_tool("consumer.group.ConsumerGroupCommand", "--describe", "--group", group, "--offsets")
+        rows = self.kafka_tool(
+            "consumer.group.ConsumerGroupCommand", "--describe", "--group", group, *WAITS, "--offsets"
+        )
         words = [line.split() for line in rows.splitlines() if line.startswith(group + " ")]
         return sum(int(row[4]) - (int(row[3]) if row[3] != "-" else 0) for row in words)
 
@@ -220,8 +225,7 @@ class Fleet(Backends):
             REMOTE_WRITE_ENDPOINT=f"{self.metrics.url}/api/v1/write",
             LOGS_ENDPOINT=f"{self.log_store.url}/insert/opentelemetry",
             METRICS_INTERVAL=stack.INTERVAL,
-            SESSION_TIMEOUT="6s",  # the least that Kafka allows
-            **variables,
+            **{"SESSION_TIMEOUT": "15s", **variables},  # one that has no processor for a while keeps its partitions
         )
 
     def partitions_of(self, ingester: Program) -> float:

@@ -23,10 +23,11 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, TraceFlags
 
 from tests.gateway.fleet import TOKEN, Fleet
+from tests.waiting import PATIENCE, until
 
 SECOND = 1_000_000_000
 SPANS = 10  # of a trace
-EXPORT_TIMEOUT = 5.0  # s
+EXPORT_TIMEOUT = 5.0  # s; what is not accepted by then is sent again, which changes nothing
 
 
 class Developer:
@@ -49,6 +50,7 @@ class Developer:
         self.endpoint = endpoint or fleet.endpoint
         self._spans = OTLPSpanExporter(f"{self.endpoint}/v1/traces", **arguments)
         self._metrics = OTLPMetricExporter(f"{self.endpoint}/v1/metrics", **arguments)
+        self.patient = OTLPMetricExporter(f"{self.endpoint}/v1/metrics", **{**arguments, "timeout": PATIENCE})
         self._reader = InMemoryMetricReader()
         self._events = self._counter(self._reader)
         self.sent: dict[str, set[str]] = {}  # the ids of the spans that were accepted, by their trace
@@ -93,6 +95,10 @@ class Developer:
         self._events.add(number)
         self.counted += number
 
+    def reported(self) -> None:
+        """Send the sum until it is accepted."""
+        until(self.report, "the sum is not accepted")
+
     def report(self) -> bool:
         """Send the sum as it is now; whether it was accepted."""
         data = self._reader.get_metrics_data()
@@ -108,7 +114,7 @@ class Developer:
         """Send a message as it is, once, with this developer's token."""
         headers = {**self._key, "Content-Type": "application/x-protobuf"}
         return self._session.post(
-            f"{self.endpoint}/v1/metrics", metrics.SerializeToString(), headers=headers, timeout=EXPORT_TIMEOUT
+            f"{self.endpoint}/v1/metrics", metrics.SerializeToString(), headers=headers, timeout=PATIENCE
         )
 
     def deltas(self) -> "Deltas":
@@ -127,6 +133,7 @@ class Developer:
         """Close the connections."""
         self._spans.shutdown()
         self._metrics.shutdown()
+        self.patient.shutdown()
 
 
 class Deltas:
@@ -135,7 +142,7 @@ class Deltas:
     def __init__(self, developer: Developer) -> None:
         self._reader = InMemoryMetricReader({Counter: AggregationTemporality.DELTA})
         self._counter = developer._counter(self._reader)
-        self._export = developer._metrics.export
+        self._export = developer.patient.export  # a delta that is sent again counts twice
 
     def send(self, number: int) -> None:
         """One delta."""

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.gateway.fleet import GROUPS, SPAN_METRICS, TOPICS, Fleet
+from tests.gateway.fleet import GROUPS, LEAST_SESSION, SPAN_METRICS, TOPICS, Fleet
 from tests.gateway.senders import Developer
 from tests.gateway.traffic import Density, developers, send
 from tests.gateway.watch import Watch, handed_on, settle
@@ -24,7 +24,10 @@ PERIOD = 100_000  # us, in which each has its share
 COPIES = 3  # of all recorded sessions: the backlog
 SENDERS = 3  # developers who work while ingesters come and go
 BETWEEN = 3.0  # s
-AS_SHIPPED = {"METRICS_INTERVAL": "15s"}  # the fleet of the tests is asked for its span metrics each second
+AS_SHIPPED = {
+    "METRICS_INTERVAL": "15s",
+    **LEAST_SESSION,
+}  # the fleet of the tests is asked for its span metrics each second
 CGROUPS = Path("/sys/fs/cgroup")
 
 

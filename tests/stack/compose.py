@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,8 @@ import yaml
 from tests.ports import Ports
 from tests.stack import programs
 from tests.stack.docker import Docker
-from tests.stack.stack import Backends
+from tests.stack.stack import DELIVERY, Backends
+from tests.waiting import until
 
 FILES = ("docker-compose.yml", "collector", "dashboards/grafana", "docs/runbooks")
 RUNNABLE = ("otel-collector", "jaeger", "prometheus", "victoria-logs")  # Grafana's image can't be made here
@@ -96,10 +96,9 @@ class Project(Backends):
         """Kill a service's process from outside, as the kernel does, and wait until the daemon has started another."""
         pid = self.inspect(service)["State"]["Pid"]
         os.kill(pid, signal.SIGKILL)
-        deadline = time.monotonic() + 60
-        while self.inspect(service)["State"]["Pid"] in {pid, 0}:
-            assert time.monotonic() < deadline, f"{service} was not started again"
-            time.sleep(0.05)
+        until(
+            lambda: self.inspect(service)["State"]["Pid"] not in {pid, 0}, f"{service} was not started again", DELIVERY
+        )
 
 
 class Compose(Project):

@@ -35,17 +35,15 @@ from hookspan.catalogue.enums import QuotaWindow, SessionPhase
 from hookspan.catalogue.logs import DECISION, LOG_EVENTS, POLICY
 from hookspan.catalogue.metrics import REPEATED
 from hookspan.catalogue.scopes import SERVICE_NAME
-from hookspan.cli.demo.outcome import await_outcome
-from hookspan.cli.demo.player import play
 from hookspan.export.convert import Point, Reading, by_service, of_service, readable, resource_metrics
 from hookspan.export.db import Announced
 from hookspan.export.exemplars import Exemplars
 from hookspan.model.rows import Increment, LogRow, Span
 from hookspan.model.sums import Sums
-from hookspan.sandbox import sandbox
 from hookspan.wire.facts import Policy
 from tests.model import replay
-from tests.stack import kinds
+from tests.stack import demo, kinds
+from tests.waiting import PATIENCE
 
 SECOND = 1_000_000_000
 MINUTE = 60 * SECOND
@@ -199,7 +197,7 @@ def moments(now: int) -> Iterator[int]:
 
 def send_metrics(day: Day, otlp: str, now: int, times: Callable[[int], Iterable[int]] = moments) -> None:
     """The day's exports of metrics, one after the other. `times`: when they were."""
-    exporter = OTLPMetricExporter(f"{otlp}/v1/metrics")
+    exporter = OTLPMetricExporter(f"{otlp}/v1/metrics", timeout=PATIENCE)
     sums, announced, phases = Sums(), {}, collections.OrderedDict[str, tuple[int, str]]()
     exemplars = Exemplars(0)
     increments, changes = iter([*day.increments, None]), iter([*day.phases, None])
@@ -243,16 +241,13 @@ def send_metrics(day: Day, otlp: str, now: int, times: Callable[[int], Iterable[
 def run_agent(otlp: str) -> None:
     """A real agent exports a demonstration: its own metrics and the versions of what runs, which no recording has."""
     settings = {"EXPORT_ENDPOINT": otlp, "EXPORT_METRIC_INTERVAL": "1", "EXPORT_LOGS": "true"}
-    with sandbox("played-day", settings) as home:
-        home.cli("up")
-        outcome = await_outcome(home, play(home))
-    assert outcome["lost"] == 0
+    outcome = demo.session("played-day", settings)
     assert outcome["exported"] == outcome["spans"]
 
 
 def send_spans(day: Day, otlp: str) -> None:
     """The spans of the day's last round."""
-    exporter = OTLPSpanExporter(f"{otlp}/v1/traces")
+    exporter = OTLPSpanExporter(f"{otlp}/v1/traces", timeout=PATIENCE)
     spans = [readable(span, RESOURCE) for span in day.spans]
     for first in range(0, len(spans), BATCH):
         assert exporter.export(spans[first : first + BATCH]) is SpanExportResult.SUCCESS
@@ -267,7 +262,7 @@ def send_logs(day: Day, otlp: str) -> None:
 def send_native_hooks(otlp: str) -> None:
     """What Claude Code's own telemetry logs about hooks: the event that says what all hooks of one event cost."""
     provider = LoggerProvider(Resource({"service.name": "claude-code", "host.name": "test-host"}))
-    provider.add_log_record_processor(BatchLogRecordProcessor(OTLPLogExporter(f"{otlp}/v1/logs")))
+    provider.add_log_record_processor(BatchLogRecordProcessor(OTLPLogExporter(f"{otlp}/v1/logs", timeout=PATIENCE)))
     logger = provider.get_logger("com.anthropic.claude_code.events")
     for event, milliseconds in NATIVE_HOOKS.items():
         attributes = {
@@ -287,7 +282,7 @@ def send_native_metrics(otlp: str) -> None:
     """What Claude Code's own telemetry counts, as deltas, each by two of its sessions."""
     for session in ("first", "second"):
         exporter = OTLPMetricExporter(
-            f"{otlp}/v1/metrics", preferred_temporality={Counter: AggregationTemporality.DELTA}
+            f"{otlp}/v1/metrics", preferred_temporality={Counter: AggregationTemporality.DELTA}, timeout=PATIENCE
         )
         resource = Resource({"service.name": "claude-code", "os.type": "linux"})
         provider = MeterProvider([PeriodicExportingMetricReader(exporter, 600_000)], resource)

@@ -23,8 +23,8 @@ from typing import Any, BinaryIO
 
 from tests.stack import programs
 
-START_TIMEOUT = 60.0  # s
-STOP_TIMEOUT = 120.0  # s for all containers, the daemon and its folder
+START_TIMEOUT = 180.0  # s
+STOP_TIMEOUT = 300.0  # s for all containers, the daemon and its folder
 NOBODY = 65534
 BUSYBOX = Path(shutil.which("busybox") or "/bin/busybox")  # the tools of Alpine, which Jaeger's image is made of
 

@@ -12,6 +12,7 @@ from hookspan.catalogue.attributes import ATTRIBUTES
 from hookspan.catalogue.logs import COMMON, LOG_EVENTS, LogEvent
 from hookspan.export.logs import readable_log
 from hookspan.model.rows import LogRow
+from tests.waiting import PATIENCE
 
 BATCH = 512
 OF_TYPE: dict[str, Any] = {"string": "some", "boolean": True, "int": 7, "double": 900.5, "string[]": ["hooks"]}
@@ -54,7 +55,7 @@ def send(rows: list[LogRow], otlp: str, resource: dict[str, str], **exporter: An
     """To a Collector, over HTTP."""
     session = requests.Session()
     session.trust_env = False  # a machine's own REQUESTS_CA_BUNDLE would count more than the certificate that is given
-    to = OTLPLogExporter(f"{otlp}/v1/logs", session=session, **exporter)
+    to = OTLPLogExporter(f"{otlp}/v1/logs", session=session, timeout=PATIENCE, **exporter)
     of = Resource({"service.name": "claude-code-hooks", "service.instance.id": "kinds", **resource})
     for first in range(0, len(rows), BATCH):
         sent = to.export([readable_log(row, of) for row in rows[first : first + BATCH]])

@@ -52,5 +52,7 @@ def receiving() -> Iterator[Receiver]:
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
         receiver = Receiver(f"http://127.0.0.1:{server.server_port}")
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        yield receiver
-        server.shutdown()
+        try:
+            yield receiver
+        finally:
+            server.shutdown()

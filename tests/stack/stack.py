@@ -30,11 +30,12 @@ T = TypeVar("T")
 
 COLLECTOR_FILES = programs.ROOT / "collector"
 RUNBOOKS = programs.ROOT / "docs" / "runbooks"
-START_TIMEOUT = 60.0  # s; a start takes 1 s alone and several beside a build
-STOP_TIMEOUT = 15.0  # s until a program that ignores SIGTERM is killed
+START_TIMEOUT = 180.0  # s; a start takes 1 s alone and several beside a build
+STOP_TIMEOUT = PATIENCE  # s until a program that ignores SIGTERM is killed
 INTERVAL = "1s"  # of scrapes, host metrics and span metrics: a test shouldn't wait 15 s for its figure
 RESOURCE_LABEL = "cost.centre"  # of `[resource]`, as `hookspan stack up` writes it
-HTTP_TIMEOUT = 10.0  # s for one question
+HTTP_TIMEOUT = PATIENCE  # s for one question
+DELIVERY = 3 * PATIENCE  # s; a delivery takes 2 s, and up to 20 s more after an outage
 LOG_TAIL = 3000  # characters of a program's log that an error shows
 
 
@@ -217,7 +218,7 @@ class Backends:
         with urllib.request.urlopen(f"{self.logs_url}/select/logsql/query", query, timeout=HTTP_TIMEOUT) as answer:
             return [json.loads(line) for line in answer]
 
-    def wait(self, condition: Callable[[], T], timeout: float = PATIENCE) -> T:
+    def wait(self, condition: Callable[[], T], timeout: float = DELIVERY) -> T:
         """`until`, asked less often: each question costs a server's time."""
         return until(condition, timeout=timeout, poll=0.1)
 
@@ -259,12 +260,15 @@ class Stack(Backends):
         for program in self.programs:
             program.start()
 
-    def start_alertmanager(self, name: str, replaced: Mapping[str, str]) -> Program:
-        """Alertmanager with one of the files, in the place of another, if there is one."""
+    def start_alertmanager(self, name: str, replaced: Mapping[str, str], port: str = "alertmanager") -> Program:
+        """Alertmanager with one of the files, in the place of another, if there is one.
+
+        At another port than this Prometheus tells it nothing.
+        """
         if self.alertmanager is not None:
             self.alertmanager.kill()
-        port, env = self.ports["alertmanager"], self._environment()
-        self.alertmanager = alertmanager(self.folder, port, name, replaced, env=env, group=self._reaper.pid)
+        env = self._environment()
+        self.alertmanager = alertmanager(self.folder, self.ports[port], name, replaced, env=env, group=self._reaper.pid)
         self.alertmanager.start()
         return self.alertmanager
 

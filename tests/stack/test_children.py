@@ -17,6 +17,7 @@ from tests.claude.stage import ALLOW
 from tests.docs.walk import DOCS
 from tests.otlp_decode import Span
 from tests.stack.stack import Stack
+from tests.waiting import PATIENCE, until
 
 PROMPT, OF_AGENT = "fix the cart", "run the tests"
 NATIVE, OURS, SUITE = "claude-code", "claude-code-hooks", "shop-tests"
@@ -36,7 +37,7 @@ def home(stack: Stack) -> Iterator[InstalledHome]:
     settings = {"export.endpoint": stack.otlp_http, "dashboard.enabled": "true", "dashboard.port": "0"}
     with Model("children") as model, InstalledHome(model.url, settings=settings) as home:
         home.hookspan("install", "--yes", "--native-telemetry", "--children")
-        home.hookspan("up")
+        until(lambda: home.hookspan("up"), "no agent comes up", timeout=5 * PATIENCE)
         recipe, _ = RECIPE.findall((DOCS / "children.md").read_text())
         (home.project / "conftest.py").write_text(recipe)
         (home.project / "test_cart.py").write_text(TESTS)
@@ -93,12 +94,17 @@ def test_a_test_suite_is_below_the_call_that_ran_it(stack: Stack, home: Installe
         assert {span.attributes["exception.type"] for span in failed} == {"AssertionError"}
         return True
 
-    stack.wait(below, 60)
+    stack.wait(below)
 
     # Once, and nowhere else: not as content, not in the client's own trace, which came by the same receiver.
     assert stack.search(SUITE, {"session.id": session}) == [trace]
-    told: list[Span] = [span for found in stack.search(NATIVE, {"session.id": session}) for span in stack.trace(found)]
-    assert any(span.name == "claude_code.tool.execution" for span in told)
+
+    def of_the_client() -> list[Span]:
+        found = [span for trace in stack.search(NATIVE, {"session.id": session}) for span in stack.trace(trace)]
+        assert any(span.name == "claude_code.tool.execution" for span in found)
+        return found
+
+    told = stack.wait(of_the_client)
     assert {span.resource["service.name"] for span in told} == {NATIVE}
     assert "exception.message" not in {key for span in stack.trace(trace) for key in span.attributes}
 

@@ -5,17 +5,20 @@ import os
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
 from tests.agent.machine import Machine
+from tests.command import call
 from tests.ports import Ports
 from tests.stack import programs
 from tests.stack.compose import PORTS, RUNNABLE
 from tests.stack.docker import Docker
 from tests.stack.stack import get, text
+from tests.waiting import PATIENCE, until
 
 BEFORE = """
 [export]
@@ -54,8 +57,13 @@ def machine(wheel: Path, docker: Docker, tmp_path: Path) -> Iterator[Machine]:
         "TMPDIR": os.environ.get("TMPDIR", "/tmp"),
     }
     yield machine
-    machine.cli("stack", "down", "--volumes", "--yes")
+    stack(machine, "down", "--volumes", "--yes")
     machine.close()
+
+
+def stack(machine: Machine, *words: str, env: Mapping[str, str] | None = None) -> "CompletedProcess[str]":
+    """The verb, which waits for containers longer than others for what they wait for."""
+    return call("stack", *words, env={**machine.env, **(env or {})}, timeout=10 * PATIENCE)
 
 
 def setting(machine: Machine, key: str) -> object:
@@ -64,9 +72,8 @@ def setting(machine: Machine, key: str) -> object:
 
 def test_up_exports_to_the_stack_and_down_puts_everything_back(machine: Machine):
     otlp = f"http://127.0.0.1:{machine.env['OTLP_HTTP_PORT']}"
-    machine.install()
-    machine.cli("up")
-    done = machine.cli("stack", "up", *RUNNABLE, "--json")
+    machine.install().up()
+    done = stack(machine, "up", *RUNNABLE, "--json")
     assert done.returncode == 0, done.stderr
     folder = Path(json.loads(done.stdout)["folder"])
     assert folder == machine.paths.data / "stack"
@@ -75,23 +82,28 @@ def test_up_exports_to_the_stack_and_down_puts_everything_back(machine: Machine)
     assert get(f"{services['prometheus']}/api/v1/status/runtimeinfo")["status"] == "success"
     assert setting(machine, "export.endpoint") == otlp
     assert setting(machine, "links.jaeger") == services["jaeger"]
-    assert "otelcol_exporter_queue_size" in text(str(setting(machine, "collector.metrics")))
-    agent = json.loads(machine.cli("status", "--json").stdout)
-    assert agent["settings"]["export.endpoint"]["value"] == otlp, "the running agent has not heard of it"
+    until(lambda: "otelcol_exporter_queue_size" in text(str(setting(machine, "collector.metrics"))))
+    until(
+        lambda: machine.status()["settings"]["export.endpoint"]["value"] == otlp,
+        "the running agent has not heard of it",
+    )
 
-    again = machine.cli("stack", "up", *RUNNABLE)
+    again = stack(machine, "up", *RUNNABLE)
     assert again.returncode == 0, again.stderr
     assert f"exported to `{'http://127.0.0.1:9999'}` before" not in again.stderr
 
-    told = machine.cli("stack", "status", "--json")
-    report = json.loads(told.stdout)
-    assert {row["name"]: (row["state"], row["answers"]) for row in report["services"]} == {
-        **dict.fromkeys(RUNNABLE, ("running", True)),
-        "grafana": ("down", False),
-    }
-    assert (told.returncode, report["ok"], report["exporting"]) == (1, False, True)
+    def are_told() -> bool:
+        told = stack(machine, "status", "--json")
+        report = json.loads(told.stdout)
+        assert {row["name"]: (row["state"], row["answers"]) for row in report["services"]} == {
+            **dict.fromkeys(RUNNABLE, ("running", True)),
+            "grafana": ("down", False),
+        }
+        return (told.returncode, report["ok"], report["exporting"]) == (1, False, True)
 
-    stopped = machine.cli("stack", "down")
+    until(are_told)
+
+    stopped = stack(machine, "down")
     assert stopped.returncode == 0, stopped.stderr
     assert "hookspan exports to http://127.0.0.1:9999 now." in stopped.stdout
     assert machine.paths.config.read_text().startswith(BEFORE)
@@ -105,7 +117,7 @@ def docker_volumes(machine: Machine) -> str:
 
 
 def test_what_somebody_changed_in_the_folder_stays_and_the_rest_is_brought_up_to_date(machine: Machine):
-    first = machine.cli("stack", "up", "prometheus", "--no-export")
+    first = stack(machine, "up", "prometheus", "--no-export")
     assert first.returncode == 0, first.stderr
     assert setting(machine, "export.endpoint") == "http://127.0.0.1:9999"
     folder = machine.paths.data / "stack"
@@ -120,34 +132,38 @@ def test_what_somebody_changed_in_the_folder_stays_and_the_rest_is_brought_up_to
 
     known["dashboards/grafana/dashboards/overview.json"] = hashlib.sha256(b"{}").hexdigest()
     (folder / ".hookspan.json").write_text(json.dumps(known))
-    second = machine.cli("stack", "up", "prometheus", "--no-export")
+    second = stack(machine, "up", "prometheus", "--no-export")
     assert second.returncode == 0, second.stderr
     assert "budget.yml` stays as you changed it" in second.stderr
     assert budget.read_text() == mine
     assert board.read_bytes() == new
     url = f"http://127.0.0.1:{machine.env['PROMETHEUS_PORT']}"
-    rules = [rule for group in get(f"{url}/api/v1/rules")["data"]["groups"] for rule in group["rules"]]
-    assert "vector(77)" in {rule["query"] for rule in rules}, "the container has the old file"
+
+    def rules() -> list[str]:
+        groups = get(f"{url}/api/v1/rules")["data"]["groups"]
+        return [rule["query"] for group in groups for rule in group["rules"]]
+
+    until(lambda: "vector(77)" in rules(), "the container has the old file")
 
 
 def test_ejected_files_run_by_themselves(machine: Machine, tmp_path: Path):
     folder = tmp_path / "mine"
-    done = machine.cli("stack", "eject", str(folder))
+    done = stack(machine, "eject", str(folder))
     assert done.returncode == 0, done.stderr
     assert f"cd {folder} && docker compose up -d" in done.stdout
     config = [str(programs.binary("docker-compose")), "config", "-q"]
     assert subprocess.run(config, cwd=folder, env=machine.env, check=False).returncode == 0
-    assert machine.cli("stack", "eject", str(folder)).returncode == 1
+    assert stack(machine, "eject", str(folder)).returncode == 1
 
 
 def test_what_is_missing_is_said_in_one_sentence(machine: Machine):
     without = {"PATH": "/nowhere"}
-    done = machine.cli("stack", "up", env=without)
+    done = stack(machine, "up", env=without)
     assert done.returncode == 1
     assert "Docker Compose is not installed" in done.stderr
-    done = machine.cli("stack", "up", "prometheus", "--json", env={"DOCKER_HOST": "unix:///nowhere.sock"})
+    done = stack(machine, "up", "prometheus", "--json", env={"DOCKER_HOST": "unix:///nowhere.sock"})
     assert done.returncode == 1
     assert "`docker info`" in done.stderr
-    done = machine.cli("stack", "up", "jeager")
+    done = stack(machine, "up", "jeager")
     assert (done.returncode, "there is no service `jeager`" in done.stderr) == (1, True)
     assert setting(machine, "export.endpoint") == "http://127.0.0.1:9999"

@@ -10,8 +10,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -19,7 +19,6 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 import yaml
 
-from hookspan.catalogue.logs import LOG_EVENTS
 from hookspan.catalogue.metrics import REPEATED, SUMS, Instrument, Kind
 from hookspan.catalogue.scopes import SERVICE_NAME
 from tests.ports import Ports
@@ -239,54 +238,64 @@ def test_provisioning_names_what_the_dashboards_ask_and_lets_nobody_change_it():
 
 def test_every_metric_is_one_that_somebody_sends_and_each_of_ours_is_shown(stack: Stack, played_day: Day):
     known = {name: instrument for instrument in SUMS for name in prometheus_names(instrument)}
-    stack.wait(lambda: stack.query("hookspan:cost_usd:increase1d"), 60)
-    there = set(stack.prometheus_api("label/__name__/values"))
+    asked = [
+        (where, board, selector)
+        for where, board, target in targets("prometheus")
+        for selector in selectors(stack, filled(target["expr"], board))
+    ]
+
+    def is_classic(name: str, there: set[str]) -> bool:
+        """What a backend without native histograms has."""
+        return bool((classic := CLASSIC.fullmatch(name)) and classic[1] in there)
+
+    def all_of_them() -> set[str]:
+        there = set(stack.prometheus_api("label/__name__/values"))
+        names = ((where, selector["name"]) for where, _, selector in asked)
+        unsent = [f"{where}: {name}" for where, name in names if name not in there and not is_classic(name, there)]
+        assert unsent == [], "nobody sends them"
+        return there
+
+    there = stack.wait(all_of_them)
     documented = reference()
     shown: set[str] = set()
-    for where, board, target in targets("prometheus"):
+    for where, board, selector in asked:
         variables = {variable["name"] for variable in board["templating"]["list"]}
-        for selector in selectors(stack, filled(target["expr"], board)):
-            name = selector["name"]
-            if (classic := CLASSIC.fullmatch(name)) and classic[1] in there:
-                continue  # what a backend without native histograms has
-            assert name in there, f"{where}: nobody sends {name}"
-            ours = name.startswith(("hookspan_", "gen_ai_", "claude_code_"))
-            assert name in documented or not ours, f"{where}: {name} is not in the reference"
-            instrument = known.get(name)
-            if instrument is None:
-                continue
-            shown.add(instrument.name)
-            labels = {matcher["name"] for matcher in selector["matchers"]}
-            for variable, attribute in FILTERS.items():
-                if variable in variables and attribute in instrument.attributes:
-                    assert attribute.replace(".", "_") in labels, f"{where}: {name} isn't filtered by ${variable}"
-            if "team" in variables:
-                assert labels >= OF_ALL, f"{where}: {name} isn't filtered by $team and $host"
+        name = selector["name"]
+        if is_classic(name, there):
+            continue
+        ours = name.startswith(("hookspan_", "gen_ai_", "claude_code_"))
+        assert name in documented or not ours, f"{where}: {name} is not in the reference"
+        instrument = known.get(name)
+        if instrument is None:
+            continue
+        shown.add(instrument.name)
+        labels = {matcher["name"] for matcher in selector["matchers"]}
+        for variable, attribute in FILTERS.items():
+            if variable in variables and attribute in instrument.attributes:
+                assert attribute.replace(".", "_") in labels, f"{where}: {name} isn't filtered by ${variable}"
+        if "team" in variables:
+            assert labels >= OF_ALL, f"{where}: {name} isn't filtered by $team and $host"
     assert shown == {instrument.name for instrument in SUMS} - REPEATED
     for variable in [v for board in boards().values() for v in board["templating"]["list"] if v["type"] == "query"]:
         metric, label = re.fullmatch(r"label_values\((\w+), (\w+)\)", variable["definition"]).groups()  # type: ignore[union-attr]
-        assert stack.query(f'{metric}{{{label}!=""}}'), variable["name"]
+        stack.wait(lambda of=f'{metric}{{{label}!=""}}': stack.query(f"last_over_time({of}[1d])"))
 
 
 def test_every_query_has_an_answer_after_a_day_of_work(stack: Stack, played_day: Day):
-    now = time.time()
-    stack.wait(lambda: stack.query('ALERTS{alertstate="firing"}'), 60)
-    unanswered = []
+    questions = {}
     for where, board, target in targets("prometheus"):
-        expr = filled(target["expr"], board)
         # A zero that stands in for nothing must not hide that nothing is found.
-        bare = expr.replace(" or vector(0)", "")
-        if not answers(stack, bare, target, now):
-            unanswered.append(f"{where}: {bare}")
-    assert unanswered == []
+        bare = filled(target["expr"], board).replace(" or vector(0)", "")
+        questions[f"{where}: {bare}"] = partial(answers, stack, bare, target)
+    all_answered(stack, questions)
 
 
 def test_every_question_about_log_records_has_an_answer_and_goes_by_its_variables(stack: Stack, played_day: Day):
     """As the data source asks them: figures by the APIs that answer as Prometheus does, records by the query itself."""
-    end = time.time()
     apis = {"stats": "stats_query", "statsRange": "stats_query_range"}
 
     def found(target: dict[str, Any], expr: str) -> list[float]:
+        end = time.time()
         if target["queryType"] == "instant":
             return [1.0 for _ in stack.logs(f"_time:[{end - DAY}, {end + 60}] {expr}")]
         query = {"query": expr, "start": end - DAY, "end": end + 60, "time": end + 60, "step": f"{STEP}s"}
@@ -296,21 +305,43 @@ def test_every_question_about_log_records_has_an_answer_and_goes_by_its_variable
 
     asked = list(targets(LOGS))
     assert len(asked) > 25
-    stack.wait(lambda: stack.logs(f'event_name:="{LOG_EVENTS[-1].name}"'), 60)
-    unanswered = [where for where, board, target in asked if not any(found(target, filled(target["expr"], board)))]
-    assert unanswered == []
+    questions = {
+        f"{where}: {target['expr']}": lambda target=target, board=board: any(
+            found(target, filled(target["expr"], board))
+        )
+        for where, board, target in asked
+    }
+    all_answered(stack, questions)
     for where, board, target in asked:
         nobody = target["expr"].replace("${host:regex}", "nobody")
         assert nobody != target["expr"], where
         assert not any(found(target, filled(nobody, board))), where
 
 
-def answers(backend: Backends, expr: str, target: dict[str, Any], now: float) -> bool:
-    """Whether a query finds a figure, or a native histogram."""
-    if target.get("instant"):
+def all_answered(backend: Backends, questions: Mapping[str, Callable[[], bool]]) -> None:
+    """Wait until each has an answer; one that has is not asked again."""
+    left = dict(questions)
+
+    def asked() -> bool:
+        for where in [where for where, question in left.items() if question()]:
+            del left[where]
+        assert not left, f"unanswered: {list(left)}"
+        return True
+
+    backend.wait(asked)
+
+
+def answers(backend: Backends, expr: str, target: dict[str, Any]) -> bool:
+    """Whether a query finds a figure, or a native histogram.
+
+    Gauges are gone five minutes after they were sent. What asks for those of the moment may do so in the last hour.
+    """
+    now, samples = time.time(), []
+    if instant := target.get("instant"):
         samples = [item["value"] for item in backend.prometheus_api("query", query=expr, time=now)["result"]]
-    else:
-        found = backend.prometheus_api("query_range", query=expr, start=now - DAY, end=now, step=STEP)["result"]
+    if not samples:
+        since, step = (3600, 60) if instant else (DAY, STEP)
+        found = backend.prometheus_api("query_range", query=expr, start=now - since, end=now, step=step)["result"]
         samples = [one for item in found for one in item.get("values", [])]
         if any(float(histogram["count"]) for item in found for _, histogram in item.get("histograms", [])):
             return True
@@ -319,22 +350,24 @@ def answers(backend: Backends, expr: str, target: dict[str, Any], now: float) ->
 
 def test_one_developers_day_is_few_series(stack: Stack, played_day: Day):
     """All that was recorded of Claude Code, in three projects with three models, and what an agent says of itself."""
-    now = time.time()
 
     def series(of: str) -> list[dict[str, str]]:
+        now = time.time()
         return stack.prometheus_api("series", **{"match[]": f"{{{of}}}", "start": now - 2 * DAY, "end": now})
 
+    stack.wait(lambda: len({one["__name__"] for one in series('instance="played-day"')}) > 20)
+    stack.wait(lambda: max(Counter(one["instance"] for one in series('job="hookspan"')).values()) > 20)
     counted = Counter(one["__name__"] for one in series(f'instance="played-day", job="{SERVICE_NAME}"'))
     agents = Counter(one["instance"] for one in series('job="hookspan"'))
-    assert len(counted) > 20
-    assert 20 < max(agents.values()) < 35
+    assert max(agents.values()) < 35
     assert sum(counted.values()) + max(agents.values()) <= 250, counted
 
 
 @pytest.fixture
 def classic(tmp_path: Path, stack: Stack, played_day: Day) -> Iterator[Backends]:
     """The gateway's store, which knows classic buckets only, with what a day's last reports say."""
-    url = f"127.0.0.1:{Ports()['victoria-metrics']}"
+    ports = Ports()
+    url = f"127.0.0.1:{ports['victoria-metrics']}"
     command = [str(programs.binary("victoria-metrics")), f"--storageDataPath={tmp_path / 'data'}"]
     options = [f"--httpListenAddr={url}", "--search.latencyOffset=0s", "--opentelemetry.usePrometheusNaming"]
     with (tmp_path / "log").open("wb") as log, subprocess.Popen([*command, *options], stderr=log) as process:
@@ -351,17 +384,14 @@ def classic(tmp_path: Path, stack: Stack, played_day: Day) -> Iterator[Backends]
 
 def test_classic_buckets_answer_too(classic: Backends):
     """Every question about a histogram, asked of a backend that has no native ones, in its own dialect."""
-    classic.wait(lambda: classic.query("hookspan_tool_duration_seconds_bucket"))
-    now, unanswered, asked = time.time(), [], 0
+    questions = {}
     for where, board, target in targets("prometheus"):
         expr = filled(target["expr"], board)
-        if "claude_code_" in expr or not re.search(r"_(bucket|sum)\b", expr):
-            continue
-        asked += 1
-        if not answers(classic, expr.replace(" or vector(0)", ""), target, now):
-            unanswered.append(f"{where}: {expr}")
-    assert asked > 15
-    assert unanswered == []
+        if "claude_code_" not in expr and re.search(r"_(bucket|sum)\b", expr):
+            bare = expr.replace(" or vector(0)", "")
+            questions[f"{where}: {bare}"] = partial(answers, classic, bare, target)
+    assert len(questions) > 15
+    all_answered(classic, questions)
 
 
 def test_a_line_is_as_high_at_every_zoom():
@@ -376,13 +406,15 @@ def test_a_line_is_as_high_at_every_zoom():
 def test_what_an_hour_costs_is_the_same_at_every_zoom(stack: Stack, played_day: Day):
     (panel,) = (panel for panel in panels(boards()["hookspan-cost"]) if panel["title"] == "Which model costs?")
     expr = filled(panel["targets"][0]["expr"].replace("{", '{instance="played-day", ', 1), boards()["hookspan-cost"])
-    now, sums = time.time() - 7200, []
-    for step in (STEP, 3 * STEP):
+    now = time.time() - 7200
+
+    def cost(step: int) -> float:
         zoomed = expr.replace(f"{4 * STEP}s", f"{4 * step}s")
         query = {"query": f"sum({zoomed})", "start": now - DAY / 2, "end": now, "step": step}
         values = [float(value) for _, value in stack.prometheus_api("query_range", **query)["result"][0]["values"]]
-        sums.append(sum(values) / len(values))
-    assert sums[0] == pytest.approx(sums[1], rel=0.25)
+        return sum(values) / len(values)
+
+    stack.wait(lambda: cost(STEP) == pytest.approx(cost(3 * STEP), rel=0.25))
 
 
 @pytest.mark.parametrize("uid", boards())
@@ -408,8 +440,8 @@ def test_sums_on_dashboards_are_the_days_sums(stack: Stack, played_day: Day):
         expr = (
             filled(figures[title], boards()["hookspan-overview"]).replace("{", of_the_day, 1).replace("86400s", "25h")
         )
-        (sample,) = stack.query(expr)
-        assert sample.value == pytest.approx(played_day.total(instrument), rel=0.01), title
+        of_all = pytest.approx(played_day.total(instrument), rel=0.01)
+        stack.wait(lambda expr=expr, of_all=of_all: [one.value for one in stack.query(expr)] == [of_all])
 
 
 def test_every_hook_altogether_has_its_first_batch(stack: Stack, played_day: Day):
@@ -417,9 +449,9 @@ def test_every_hook_altogether_has_its_first_batch(stack: Stack, played_day: Day
     (panel,) = (panel for panel in panels(board) if panel["title"] == "All hooks, in total")
     expr = filled(panel["targets"][0]["expr"], board)
     of_the_day = expr.replace("{", '{host_name="test-host"', 1)
-    (sample,) = stack.wait(lambda: stack.query(of_the_day), 30)
+    told = sum(NATIVE_HOOKS.values()) / 1000
     # Prometheus extrapolates two samples by half of what lies between them.
-    assert 0.99 < sample.value / (sum(NATIVE_HOOKS.values()) / 1000) < 1.51
+    stack.wait(lambda: [0.99 < one.value / told < 1.51 for one in stack.query(of_the_day)] == [True])
 
 
 def test_annotations_ask_for_what_is_there(stack: Stack, played_day: Day):
@@ -428,7 +460,7 @@ def test_annotations_ask_for_what_is_there(stack: Stack, played_day: Day):
         assert len(expressions) == 3
         for expr in expressions:
             for selector in selectors(stack, expr):
-                assert stack.query(selector["name"]), selector["name"]
+                stack.wait(lambda name=selector["name"]: stack.query(f"last_over_time({name}[1h])"))
 
 
 def test_every_search_for_traces_finds_some(stack: Stack, played_day: Day):
@@ -444,7 +476,7 @@ def test_every_search_for_traces_finds_some(stack: Stack, played_day: Day):
         return stack.search(target["service"], dict(word.split("=", 1) for word in words), **parameters)
 
     for where, board, target in targets("jaeger"):
-        found[where] = len(stack.wait(lambda target=target, board=board: search(target, board), 30))
+        found[where] = len(stack.wait(lambda target=target, board=board: search(target, board)))
     assert len(found) >= 6
     services = get(f"{stack.jaeger.url}/api/services")["data"]
     assert "claude-code-hooks" in services
@@ -462,4 +494,5 @@ def test_a_row_leads_to_its_spans(stack: Stack, played_day: Day):
         assert query.pop("lookback") == "custom"
         tags = json.loads(query.pop("tags", "{}"))
         assert "$" not in str([query, tags])
-        assert stack.search(query.pop("service"), tags, **query | {"lookback": "2d"}), url
+        service, given = query.pop("service"), query | {"lookback": "2d"}
+        stack.wait(lambda service=service, tags=tags, given=given: stack.search(service, tags, **given))

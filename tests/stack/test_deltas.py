@@ -13,6 +13,7 @@ from opentelemetry.sdk.resources import Resource
 
 from tests.stack.stack import Stack
 from tests.stack.test_stack import total
+from tests.waiting import PATIENCE
 
 COST = "claude_code_cost_usage_USD_total"
 
@@ -22,7 +23,9 @@ class Client:
 
     def __init__(self, stack: Stack, user: str) -> None:
         exporter = OTLPMetricExporter(
-            f"{stack.otlp_http}/v1/metrics", preferred_temporality={Counter: AggregationTemporality.DELTA}
+            f"{stack.otlp_http}/v1/metrics",
+            preferred_temporality={Counter: AggregationTemporality.DELTA},
+            timeout=PATIENCE,
         )
         resource = Resource({"service.name": "claude-code", "os.type": "linux"})
         self.provider = MeterProvider([PeriodicExportingMetricReader(exporter, 600_000)], resource)
@@ -33,7 +36,7 @@ class Client:
 
     def spend(self, dollars: float) -> None:
         self.cost.add(dollars, self.attributes)
-        assert self.provider.force_flush()
+        assert self.provider.force_flush(PATIENCE * 1000)
 
 
 def test_what_sessions_cost_is_counted_from_their_first_report_on(stack: Stack):
@@ -47,7 +50,7 @@ def test_what_sessions_cost_is_counted_from_their_first_report_on(stack: Stack):
     for client in clients:
         client.provider.shutdown()
     series = f'{COST}{{user_id="{user}"}}'
-    stack.wait(lambda: total(stack, series) == pytest.approx(2.0), 30)
+    stack.wait(lambda: total(stack, series) == pytest.approx(2.0))
     later = time.time() + 60
     (cost,) = stack.query(f"sum(increase({series}[1h]))", later)
     (samples,) = stack.query(f"count_over_time({series}[1h])", later)
@@ -62,5 +65,5 @@ def test_the_collector_says_how_near_its_limits_are(stack: Stack):
     def near() -> dict[str, float]:
         return {sample.labels["limit"]: sample.value for sample in stack.query("hookspan:collector_limit:ratio")}
 
-    found = stack.wait(near, 30)
+    found = stack.wait(near)
     assert all(0 < value < 0.7 for value in found.values()), found

@@ -165,7 +165,7 @@ def test_who_sends_another_record_for_a_place_that_is_taken_shows_it_to_the_stor
     forged = signed_again(evidence.lines(), evidence.key, other)
     body = line(next(one for one in forged if place(next(each([one]))) == 4))
     request = urllib.request.Request(f"{evidence.stack.otlp_http}/v1/logs", body, {"Content-Type": "application/json"})
-    urllib.request.urlopen(request, timeout=10).close()
+    urllib.request.urlopen(request, timeout=PATIENCE).close()
     chain = attribute(next(each(forged)), sc.AUDIT_CHAIN)
     evidence.stack.wait(
         lambda: len(evidence.stack.logs(f'"{sc.AUDIT_CHAIN}":="{chain}" "{sc.AUDIT_SEQUENCE}":=4')) == 2
@@ -175,7 +175,7 @@ def test_who_sends_another_record_for_a_place_that_is_taken_shows_it_to_the_stor
     assert report["faults"][0]["what"] == "the store has two different ones of this place"
     delete = f"{evidence.stack.logs_url}/delete/run_task?filter=*"
     with pytest.raises(urllib.error.HTTPError):
-        urllib.request.urlopen(delete, b"", timeout=10)
+        urllib.request.urlopen(delete, b"", timeout=PATIENCE)
 
 
 def test_what_the_store_lost_in_a_crash_is_proven_by_what_came_after_it(evidence: Evidence):

@@ -118,11 +118,16 @@ def test_each_alert_about_log_records_fires_for_the_machine_that_it_is_about(
     def firing() -> list[dict[str, dict[str, str]]]:
         return [one for one in get(f"{vmalert.url}/api/v1/alerts")["data"]["alerts"] if one["state"] == "firing"]
 
-    stack.wait(lambda: {one["labels"]["alertname"] for one in firing()} == set(log_alerts()))
-    assert {one["labels"]["host_name"] for one in firing()} == {"loud"}
-    reasons = {one["labels"]["reason"] for one in firing() if one["labels"]["alertname"] == "AuditChainBroken"}
-    assert reasons == {"refused", "key"}
-    for one in firing():
+    def loud() -> list[dict[str, dict[str, str]]]:
+        """All of them; of what it is sent the store has some records sooner than others."""
+        found = firing()
+        assert {one["labels"]["alertname"] for one in found} == set(log_alerts())
+        assert {one["labels"]["host_name"] for one in found} == {"loud"}
+        reasons = {one["labels"]["reason"] for one in found if one["labels"]["alertname"] == "AuditChainBroken"}
+        assert reasons == {"refused", "key"}
+        return found
+
+    for one in stack.wait(loud):
         notes = one["annotations"]
         assert "loud" in notes["summary"]
         assert not any(words in notes["summary"] for words in ("<no value>", "%!", "{{"))
@@ -131,5 +136,9 @@ def test_each_alert_about_log_records_fires_for_the_machine_that_it_is_about(
     # As those that Prometheus evaluates itself: annotations of every dashboard, and Grafana, ask for them there.
     written = 'ALERTS{alertstate="firing", host_name="loud"}'
     stack.wait(lambda: {one.labels["alertname"] for one in stack.query(written)} == set(log_alerts()))
-    groups = get(f"{vmalert.url}/api/v1/rules")["data"]["groups"]
-    assert {(rule["health"], rule["lastError"]) for group in groups for rule in group["rules"]} == {("ok", "")}
+
+    def health() -> set[tuple[str, str]]:
+        groups = get(f"{vmalert.url}/api/v1/rules")["data"]["groups"]
+        return {(rule["health"], rule["lastError"]) for group in groups for rule in group["rules"]}
+
+    stack.wait(lambda: health() == {("ok", "")})

@@ -16,6 +16,7 @@ from hookspan.model.rows import LogRow
 from hookspan.store import Reader, SpanKey
 from tests.agent.conftest import make_machine
 from tests.agent.machine import Machine, small_session
+from tests.otlp_decode import Span
 from tests.stack import programs
 from tests.stack.stack import Stack
 from tests.waiting import until
@@ -92,8 +93,12 @@ def test_a_record_leads_to_its_trace_and_the_trace_to_its_records(
             if not isinstance(value, list | bool | float) and key != sc.SERVICE_NAME:
                 assert record[key] == str(value), key
         trace = logs_to_trace(record)
-        spans = stack.wait(lambda trace=trace: stack.trace(trace))
-        (span,) = (span for span in spans if span.span_id == record["span_id"])
+
+        def of_the_call(trace: str = trace, record: dict[str, str] = record) -> Span:
+            (span,) = (span for span in stack.trace(trace) if span.span_id == record["span_id"])
+            return span
+
+        span = stack.wait(of_the_call)
         assert span.name == "execute_tool Bash"
         assert span.attributes[sc.GEN_AI_TOOL_CALL_ID] == record[sc.TOOL_CALL_ID]
         for asked in trace_to_logs(span.trace_id):
@@ -177,7 +182,7 @@ def test_a_secret_and_a_prompt_are_not_in_the_store(stack: Stack, make_machine: 
         {"key": "db.password", "value": {"stringValue": "hunter2"}},
     ]
     scope = {"scope": {"name": "others"}, "logRecords": [{"body": body, "attributes": attributes}]}
-    answer = requests.post(f"{stack.otlp_http}/v1/logs", json={"resourceLogs": [{"scopeLogs": [scope]}]}, timeout=10)
+    answer = requests.post(f"{stack.otlp_http}/v1/logs", json={"resourceLogs": [{"scopeLogs": [scope]}]}, timeout=60)
     assert answer.status_code == 200
     (record,) = stack.wait(lambda: stack.logs(f'test:="{said}"'))
     assert record["_msg"].startswith("curl -H 'x-api-key: ****")

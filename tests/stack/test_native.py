@@ -16,6 +16,7 @@ from tests.claude.scenarios.printed import bash
 from tests.stack import programs
 from tests.stack.stack import Stack
 from tests.stack.test_stack import total
+from tests.waiting import PATIENCE, until
 
 PROMPT = "fix the cart"
 NOT_OF_THE_DAY = 'user_id!="played-day"'
@@ -31,7 +32,8 @@ def home(stack: Stack) -> Iterator[InstalledHome]:
     ):
         model.play({PROMPT: [says(bash("ls")), says(bash("pwd", "more")), says("Done.")]})
         home.hookspan("install", "--yes", "--native-telemetry")
-        home.hookspan("up")  # log records are of what comes after it is known that they are wanted
+        # Log records are of what comes after it is known that they are wanted.
+        until(lambda: home.hookspan("up"), "no agent comes up", timeout=5 * PATIENCE)
         home.hook(["/bin/sleep", str(SLOW)], ["Stop"])
         yield home
 
@@ -41,7 +43,7 @@ def test_what_every_hook_costs_and_how_the_two_join(stack: Stack, home: Installe
     tells = {"CLAUDE_CODE_PROPAGATE_TRACEPARENT": "1"}  # its hooks the span of the interaction
     ended = PrintSession(home, PROMPT, "--allowedTools", "Bash", env=tells).wait()
     assert ended.code == 0, ended
-    home.hookspan("flush", "--wait", "20s")
+    home.hookspan("flush", "--wait", "60s")
     events = home.events()
     session, prompt = events[0]["session_id"], next(e["prompt_id"] for e in events if e.get("prompt_id"))
     calls = sorted(event["tool_use_id"] for event in events if event["hook_event_name"] == "PreToolUse")
@@ -67,11 +69,11 @@ def test_what_every_hook_costs_and_how_the_two_join(stack: Stack, home: Installe
             assert [stack.search(service, tags) for service in (OURS, NATIVE)] == [[ours], [theirs]]
         return True
 
-    stack.wait(joined, 60)
+    stack.wait(joined)
 
     # What it cost is counted from the first report of the first session on, and no session is a series.
     spent = f'claude_code_cost_usage_USD_total{{session_id="", {NOT_OF_THE_DAY}}}'
-    stack.wait(lambda: any(sample.value > 0 for sample in stack.query(f"sum(increase({spent}[1h]))")), 60)
+    stack.wait(lambda: any(sample.value > 0 for sample in stack.query(f"sum(increase({spent}[1h]))")))
     assert not stack.query('{__name__=~"claude_code_.*", session_id!=""}')
 
     # What hooks cost, by event and matcher: where only ours ran, and where a slow one ran beside it.
@@ -84,7 +86,7 @@ def test_what_every_hook_costs_and_how_the_two_join(stack: Stack, home: Installe
         assert cost("time_seconds", "Stop", 2) >= SLOW
         return True
 
-    stack.wait(counted, 60)
+    stack.wait(counted)
 
     # The panel that shows it has both.
     board = json.loads((programs.ROOT / "dashboards/grafana/dashboards/pipeline.json").read_text())
@@ -108,4 +110,4 @@ def test_what_every_hook_costs_and_how_the_two_join(stack: Stack, home: Installe
         assert sorted(its) == calls
         return True
 
-    stack.wait(kept, 60)
+    stack.wait(kept)
